@@ -1,0 +1,61 @@
+# Needs Python 3.11 or newer and make; everything else is installed into .venv when it is first needed.
+
+PYTHON ?= python3
+
+# Everything is started as a module of .venv's Python: the scripts beside it break when the folder is moved or its path
+# has spaces.
+venv := .venv
+python := $(venv)/bin/python
+installed := $(venv)/.installed
+test_installed := $(venv)/.test-installed
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: app test lint clean help
+
+app: $(installed)  ## start the page on http://127.0.0.1:7860 (GRADIO_SERVER_PORT and the like are passed on)
+	@exec $(python) app.py
+
+test: lint  ## check the style and run every test
+	@$(python) tests/browser.py
+	$(python) -m pytest
+
+lint: $(test_installed)  ## check the style
+	$(python) -m ruff check .
+
+clean:  ## remove .venv and everything else that can be made again
+	rm -rf $(venv) build dist *.egg-info .pytest_cache .ruff_cache .hypothesis .gradio
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+help:  ## say what there is to make
+	@awk -F ':.*  ## ' '/^[a-z]+:.*  ## / {printf "  make %-6s %s\n", $$1, $$2}' Makefile
+
+# A stamp is made after a whole installation only, so an interrupted one is taken up again.
+$(installed): requirements.txt | $(python)
+	@echo "Installing what emorec needs into $(venv): about 6 GB, a few minutes."
+	$(python) -m pip install --disable-pip-version-check --requirement requirements.txt
+	@touch $@
+
+$(test_installed): tests/requirements.txt $(installed)
+	$(python) -m pip install --disable-pip-version-check --requirement tests/requirements.txt
+	@touch $@
+
+# An environment that was left half made, or whose Python has gone or is too old, is made anew.
+new_enough := import sys; sys.exit(sys.version_info < (3, 11))
+ifneq ($(shell $(python) -c 'import pip; $(new_enough)' >/dev/null 2>&1 && echo works),works)
+.PHONY: $(python) $(installed)
+endif
+
+# Debian keeps what makes environments in a package of its own.
+as_root := $(if $(filter 0,$(shell id -u)),,sudo) env DEBIAN_FRONTEND=noninteractive
+
+$(python):
+	@command -v $(PYTHON) >/dev/null || \
+	    { echo "$(PYTHON) was not found: install Python 3.11 or newer, or name it: make PYTHON=python3.11" >&2; exit 1; }
+	@$(PYTHON) -c '$(new_enough)' || \
+	    { echo "$(PYTHON) is older than 3.11: install a newer Python, or name it: make PYTHON=python3.11" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
+	    { command -v apt-get >/dev/null && $(as_root) apt-get update && $(as_root) apt-get install --yes python3-venv && \
+	      $(PYTHON) -c 'import ensurepip, venv'; } || \
+	    { echo "$(PYTHON) lacks its venv module: install it (on Debian the package python3-venv)" >&2; exit 1; }
+	$(PYTHON) -m venv --clear $(venv)

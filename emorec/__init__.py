@@ -1,0 +1,23 @@
+"""emorec: a video or audio file in, a timeline of emotions out."""
+
+from emorec.errors import EmorecError
+
+__version__ = "0.1.0"
+__all__ = ["EmorecError", "analyze", "load"]
+
+
+def load(model_path=None, device="auto"):
+    """An ``emorec.engine.Engine``: the checkpoint and the face detector, loaded once for many recordings."""
+    from emorec import engine  # imported late: torch takes a second that `import emorec` should not cost
+
+    return engine.load(model_path, device)
+
+
+def analyze(path, model_path=None, device="auto", progress=None, **choices):
+    """Turn a video or audio file into an ``emorec.timeline.Timeline``.
+
+    ``choices``: fusion ("late", "intermediate", "face" or "voice"), step and window (s), person (a number, or None
+    for whoever is seen most), smooth (s). ``progress(observations)`` is called as the work goes on.
+    Raises EmorecError, with one sentence, for whatever cannot be used.
+    """
+    return load(model_path, device).analyze(path, progress, **choices)

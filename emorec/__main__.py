@@ -1,0 +1,7 @@
+"""``python -m emorec``."""
+
+import sys
+
+from emorec.cli import main
+
+sys.exit(main())

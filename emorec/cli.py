@@ -1,0 +1,211 @@
+"""The command line: ``python -m emorec analyze MEDIA`` and ``python -m emorec info``."""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from emorec import __version__
+from emorec.emotions import EMOJI
+from emorec.errors import EmorecError
+
+USER_ERROR = 2  # exit code for anything that the user can put right
+INTERRUPTED = 130  # what shells expect after Ctrl-C
+DEFAULT_OUT = "emorec-out"
+NAME_WIDTH = 9
+
+
+def main(arguments=None):
+    """Run the command line, return its exit code; what a user can put right is one sentence and code 2."""
+    options = _parser().parse_args(arguments)
+    try:
+        return options.run(options)
+    except EmorecError as error:
+        print(f"emorec: {error}", file=sys.stderr)
+        return USER_ERROR
+    except KeyboardInterrupt:
+        print("emorec: stopped; what was observed is kept, and the same command goes on from there.", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader of our output went away, as `| head` does; pointing stdout elsewhere keeps Python's exit quiet.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _parser():
+    parser = argparse.ArgumentParser(prog="emorec", description="A video or audio file in, a timeline of emotions out.")
+    parser.add_argument("--version", action="version", version=f"emorec {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    analyze = commands.add_parser("analyze", help="turn a recording into a timeline")
+    analyze.set_defaults(run=_analyze)
+    analyze.add_argument("media", nargs="?", metavar="MEDIA", help="video or audio file")
+    _option(analyze, "--media_path", metavar="MEDIA", help="another way to give MEDIA")
+    choices = analyze.add_argument_group("what is decided (changing these never observes again)")
+    _option(choices, "--fusion", default="late", metavar="HOW", help="late, intermediate, face or voice (default late)")
+    _option(choices, "--step_sec", type=_seconds, default=1.0, metavar="S", help="seconds a row, 0.1 to 10 (default 1)")
+    _option(choices, "--window_sec", type=_seconds, default=3.0, metavar="S", help="seconds of evidence (default 3)")
+    _option(choices, "--smooth_sec", type=_seconds, default=0.0, metavar="S", help="average over time (default 0, off)")
+    _option(choices, "--person", type=int, metavar="N", help="only this person's face (default: whoever is seen most)")
+    results = analyze.add_argument_group("what is written")
+    _option(results, "--out", type=Path, metavar="DIR", help=f"folder for the results (default {DEFAULT_OUT})")
+    _option(results, "--format", default="csv", metavar="F", help="csv, json or csv,json (default csv)")
+    _option(
+        results, "--save_plot", type=Path, metavar="FILE", help="chart as .png, .svg or .html (default DIR/NAME.png)"
+    )
+    _option(results, "--no_plot", action="store_true", help="write no chart")
+    _option(results, "--json", action="store_true", help="print the result; files only where --out or --save_plot asks")
+    _engine_options(analyze)
+
+    info = commands.add_parser("info", help="show the weights in use, how accurate they were measured, their limits")
+    info.set_defaults(run=_info)
+    _engine_options(info)
+    return parser
+
+
+def _option(parser, name, **settings):
+    """Add an option that is accepted with underscores and with hyphens."""
+    parser.add_argument(*dict.fromkeys((name, "--" + name[2:].replace("_", "-"))), dest=name[2:], **settings)
+
+
+def _engine_options(parser):
+    group = parser.add_argument_group("what it runs with")
+    _option(group, "--model_path", metavar="DIR", help="checkpoint folder (default: EMOREC_MODEL, or the bundled one)")
+    _option(group, "--device", default="auto", metavar="D", help="auto, cpu or cuda (default auto)")
+
+
+def _seconds(text):
+    value = float(text)
+    if value != value:
+        raise argparse.ArgumentTypeError("not a number")
+    return value
+
+
+def _analyze(options):
+    media, writers = _media_of(options), _writers_of(options.format)
+    choices = {
+        "fusion": options.fusion,
+        "step": options.step_sec,
+        "window": options.window_sec,
+        "smooth": options.smooth_sec,
+    }
+    from emorec import charts, engine, exports, timeline  # imported late: --help and typing errors answer at once
+
+    timeline.check(**choices)
+    plot = _plot_of(options, media)
+    if plot:
+        charts.check_suffix(plot)
+    loaded = engine.load(options.model_path, options.device)
+    for notice in loaded.notices:
+        print(f"emorec: note: {notice}", file=sys.stderr)
+    with _ProgressBar() as bar:
+        result = loaded.analyze(media, bar.show, person=options.person, **choices)
+    for note in result.notes:
+        print(f"emorec: note: {note}", file=sys.stderr)
+
+    written = []
+    if options.out or not options.json:
+        folder = options.out or Path(DEFAULT_OUT)
+        for suffix, write in writers.items():
+            written.append(folder / f"{media.stem}.{suffix}")
+            write(result, written[-1])
+    if plot:
+        charts.save(result, plot)
+        written.append(plot)
+    if options.json:
+        sys.stdout.write(exports.json_text(result))
+    else:
+        _print_summary(result, written)
+    return 0
+
+
+def _media_of(options):
+    given = [path for path in (options.media, options.media_path) if path]
+    if len(given) != 1:
+        raise EmorecError("Give one recording, as MEDIA or with --media_path.")
+    return Path(given[0])
+
+
+def _writers_of(formats):
+    from emorec.exports import WRITERS
+
+    chosen = [name.strip() for name in formats.split(",") if name.strip()]
+    unknown = [name for name in chosen if name not in WRITERS]
+    if unknown or not chosen:
+        raise EmorecError(f"The format {(unknown or [formats])[0]!r} does not exist; choose from {', '.join(WRITERS)}.")
+    return {name: WRITERS[name] for name in chosen}
+
+
+def _plot_of(options, media):
+    if options.no_plot:
+        return None
+    if options.save_plot:
+        return options.save_plot
+    if options.json and not options.out:
+        return None
+    return (options.out or Path(DEFAULT_OUT)) / f"{media.stem}.png"
+
+
+class _ProgressBar:
+    """Share done, speed and time left on a terminal; nothing in a pipe."""
+
+    def __init__(self):
+        self._bar = None
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self._bar is not None:
+            self._bar.close()
+
+    def show(self, observations):
+        from tqdm import tqdm
+
+        if self._bar is None:
+            self._bar = tqdm(
+                total=observations.duration,
+                initial=observations.until,  # what an earlier run observed does not count for the speed
+                unit="s",
+                disable=None,
+                bar_format="{percentage:3.0f}% |{bar}| {n:.0f} of {total:.0f} s  {rate_noinv_fmt} left {remaining}",
+            )
+            return
+        self._bar.total = observations.duration
+        self._bar.update(observations.until - self._bar.n)
+
+
+def _print_summary(result, written):
+    shares, known = result.shares()
+    seconds = result.duration
+    print(f"{seconds:.1f} s, {len(result)} rows of {result.step:g} s, fusion {result.fusion}")
+    for emotion, share in shares.items():
+        if share > 0:
+            print(f"  {EMOJI[emotion]} {emotion:<{NAME_WIDTH}} {share:6.1%}")
+    print(f"  evidence for {known:.0%} of the time" if known else "  neither a face nor speech was found")
+    for path in written:
+        print(f"wrote {path}")
+
+
+def _info(options):
+    from emorec import engine
+    from emorec.observations import cache_folder
+
+    loaded = engine.load(options.model_path, options.device)
+    model = loaded.model
+    print(f"emorec {__version__}")
+    print(f"weights      {model.folder}")
+    print(f"fingerprint  {model.fingerprint[:16]}")
+    print(f"detector     {'YuNet' if loaded.detector_file else 'Haar cascades (fallback)'}")
+    print(f"cache        {cache_folder()}")
+    for name in ("face", "voice", "fusion"):
+        print(f"{name + ' network':<13}{sum(p.numel() for p in getattr(model, name).parameters()):,} parameters")
+    print("\nmeasured on people never seen in training:")
+    for line in model.accuracy_lines() or ["  nothing yet; run python train/evaluate.py"]:
+        print(line)
+    print("\nlimits:")
+    for limit in model.training.get("limits", ()):
+        print(f"  - {limit}")
+    for notice in loaded.notices:
+        print(f"\n{notice}")
+    return 0

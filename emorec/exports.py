@@ -1,0 +1,122 @@
+"""A Timeline written down: CSV and JSON."""
+
+import contextlib
+import csv
+import io
+import json
+import math
+import os
+from pathlib import Path
+
+from emorec import __version__
+from emorec.emotions import EMOTIONS
+from emorec.errors import EmorecError
+
+COLUMNS = (
+    "start", "end", "person", *EMOTIONS, "dominant", "confidence", "face_coverage", "speech_coverage"
+)  # fmt: skip
+DIGITS = 6
+
+
+def table(timeline):
+    """One dict a row with the keys of COLUMNS; what is not known is None."""
+    return [
+        {"start": row["start"], "end": row["end"], "person": row["person"]}
+        | (row["probabilities"] or dict.fromkeys(EMOTIONS))
+        | {name: row[name] for name in ("dominant", "confidence", "face_coverage", "speech_coverage")}
+        for row in _rows(timeline)
+    ]
+
+
+def as_dict(timeline):
+    """The whole timeline as plain JSON values: facts, summary, and a row a step with both modalities' opinions."""
+    shares, known = timeline.shares()
+    return {
+        "emorec": __version__,
+        "media": timeline.media,
+        "duration": _number(timeline.duration),
+        "fusion": timeline.fusion,
+        "step": timeline.step,
+        "window": timeline.window,
+        "complete": timeline.complete,
+        "notes": list(timeline.notes),
+        "emotions": list(EMOTIONS),
+        "summary": {"known_share": _number(known), "dominant_shares": {k: _number(v) for k, v in shares.items()}},
+        "rows": _rows(timeline),
+    }
+
+
+def csv_text(timeline):
+    """The table as CSV text, a header and one line a row."""
+    out = io.StringIO()
+    writer = csv.DictWriter(out, fieldnames=COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(table(timeline))
+    return out.getvalue()
+
+
+def json_text(timeline):
+    """The timeline as JSON text; what is not known is null."""
+    return json.dumps(as_dict(timeline), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def write_csv(timeline, path):
+    """Write the table to a file, whole or not at all. Raises EmorecError where that cannot be done."""
+    write_text(csv_text(timeline), path)
+
+
+def write_json(timeline, path):
+    """Write the timeline to a file, whole or not at all. Raises EmorecError where that cannot be done."""
+    write_text(json_text(timeline), path)
+
+
+WRITERS = {"csv": write_csv, "json": write_json}
+
+
+def write_text(text, path):
+    """Write text to a file by way of a neighbour that is then renamed, so that no half file is ever left."""
+    path = Path(path)
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial.write_text(text, encoding="utf-8", newline="")
+        partial.replace(path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            partial.unlink()
+        raise EmorecError(f"{path} cannot be written ({error.strerror or error}); choose another place.") from None
+
+
+def _rows(timeline):
+    columns = zip(
+        timeline.start, timeline.end, timeline.person, timeline.dominant, timeline.confidence, timeline.probabilities,
+        timeline.face, timeline.voice, timeline.face_coverage, timeline.speech_coverage, timeline.disagreement,
+        strict=True,
+    )  # fmt: skip
+    return [
+        {
+            "start": _number(start),
+            "end": _number(end),
+            "person": int(person) if person >= 0 else None,
+            "probabilities": _named(probabilities),
+            "dominant": dominant or None,
+            "confidence": _number(confidence),
+            "face_coverage": _number(face_coverage),
+            "speech_coverage": _number(speech_coverage),
+            "face": _named(face),
+            "voice": _named(voice),
+            "disagreement": _number(disagreement),
+        }
+        for start, end, person, dominant, confidence, probabilities, face, voice, face_coverage, speech_coverage,
+        disagreement in columns
+    ]  # fmt: skip
+
+
+def _named(probabilities):
+    if math.isnan(probabilities[0]):
+        return None
+    return {emotion: _number(value) for emotion, value in zip(EMOTIONS, probabilities, strict=True)}
+
+
+def _number(value):
+    return None if value is None or math.isnan(value) else round(float(value), DIGITS)

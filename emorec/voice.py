@@ -1,0 +1,152 @@
+"""Voice front end: log-mel frames, local level normalisation, speech activity.
+
+Everything lies on one grid: a *frame* is 256 samples (16 ms), a *hop* is 16 frames (4096 samples, 0.256 s),
+and hop 0 starts at sample 0. Training and inference call the same functions.
+"""
+
+import importlib.util
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import torch
+import torchaudio
+from torch.nn import functional as F
+
+from emorec.networks import VoiceNet
+
+
+@dataclass(frozen=True)
+class VoiceFrontEnd:
+    """Constants of the front end; a checkpoint carries the ones that it was trained with."""
+
+    rate: int = 16_000  # Hz
+    frame: int = 256  # samples from one log-mel frame to the next
+    n_fft: int = 512  # samples under one frame's window
+    n_mels: int = 64
+    f_min: float = 50.0  # Hz
+    f_max: float = 8_000.0  # Hz
+    floor: float = 1e-7  # mel power taken as silence
+    level_seconds: float = 6.0  # stretch of time over which the level is normalised
+    active_range: float = 9.0  # nats under the local peak within which a frame counts for the level
+    scale: float = 2.5  # nats; brings normalised frames to about unit deviation
+
+    @property
+    def hop(self):
+        """Samples per hop."""
+        return self.frame * VoiceNet.FRAMES_PER_HOP
+
+    @property
+    def hop_seconds(self):
+        return self.hop / self.rate
+
+    @property
+    def margin_hops(self):
+        """Hops of context that make a hop's embedding independent of where a recording was cut into blocks."""
+        level = self.level_seconds / 2 / self.hop_seconds
+        return int(np.ceil(level)) + VoiceNet.CONTEXT_HOPS
+
+
+SPEECH_CHUNK = 512  # samples per decision of Silero VAD at 16 kHz
+SPEECH_CONTEXT = 64  # samples of the chunk before that it wants to see
+SPEECH_ROW_CHUNKS = 128  # chunks (4.1 s) that are judged in one row; rows run side by side in a batch
+SPEECH_WARM_UP_CHUNKS = 24  # chunks (0.77 s) that let the recurrent state settle before a row's first judgement
+
+
+@cache
+def _mel(front_end):
+    return torchaudio.transforms.MelSpectrogram(
+        sample_rate=front_end.rate,
+        n_fft=front_end.n_fft,
+        hop_length=front_end.frame,
+        f_min=front_end.f_min,
+        f_max=front_end.f_max,
+        n_mels=front_end.n_mels,
+        center=False,
+        norm="slaney",
+        mel_scale="slaney",
+    )
+
+
+def log_mel(samples, front_end=VoiceFrontEnd()):
+    """Log-mel power in nats, level-normalised: float32 samples (S,) -> tensor (n_mels, S // frame).
+
+    S should be a multiple of the hop. From every frame the mean level of the active frames within
+    ``level_seconds`` around it is taken away, so that neither the microphone's gain nor the distance to it counts.
+    """
+    side = (front_end.n_fft - front_end.frame) // 2
+    padded = F.pad(torch.as_tensor(samples, dtype=torch.float32), (side, side))
+    power = _mel(front_end)(padded)
+    frames = torch.log(power + front_end.floor)
+    return (frames - _level(frames, front_end)).div(front_end.scale).clamp_min(-3.0)
+
+
+def _level(frames, front_end):
+    """Mean log-mel of the active frames around each frame: (n_mels, T) -> (T,)."""
+    half = int(front_end.level_seconds / 2 * front_end.rate / front_end.frame)
+    width = 2 * half + 1
+    loudness = torch.logsumexp(frames, dim=0)[None, None]
+    peak = F.max_pool1d(loudness, width, stride=1, padding=half)
+    active = (loudness > peak - front_end.active_range).float()
+    level = frames.mean(dim=0)[None, None]
+    total = F.avg_pool1d(active * level, width, stride=1, padding=half)
+    share = F.avg_pool1d(active, width, stride=1, padding=half)
+    return (total / share.clamp_min(1e-6))[0, 0]
+
+
+def loudness(samples, front_end=VoiceFrontEnd()):
+    """Root mean square of each hop in dB of full scale: samples (S,) -> array (S // hop,)."""
+    hops = np.asarray(samples, dtype=np.float32)[: len(samples) // front_end.hop * front_end.hop]
+    power = np.square(hops.reshape(-1, front_end.hop)).mean(axis=1)
+    return (10 * np.log10(power + 1e-10)).astype(np.float32)
+
+
+def speech(samples, front_end=VoiceFrontEnd()):
+    """Probability of speech in each hop: samples (S,) at 16 kHz -> array (S // hop,).
+
+    Silero VAD (https://github.com/snakers4/silero-vad, MIT) judges chunks of 32 ms one after another. The
+    recording is laid out in rows that run side by side as a batch, each warmed up on the end of the row before;
+    that costs a third of one long row. A hop's probability is the mean over its chunks.
+    """
+    samples = np.asarray(samples, dtype=np.float32)
+    hops = len(samples) // front_end.hop
+    if hops == 0:
+        return np.zeros(0, dtype=np.float32)
+    chunks = _chunks(samples[: hops * front_end.hop])
+    rows = -(-len(chunks) // SPEECH_ROW_CHUNKS)
+    before = np.zeros((SPEECH_WARM_UP_CHUNKS, chunks.shape[1]), np.float32)
+    after = np.zeros((rows * SPEECH_ROW_CHUNKS - len(chunks), chunks.shape[1]), np.float32)
+    laid = np.concatenate([before, chunks, after])
+
+    session = _silero()
+    state = np.zeros((2, rows, 128), np.float32)
+    starts = np.arange(rows) * SPEECH_ROW_CHUNKS
+    judged = np.empty((SPEECH_WARM_UP_CHUNKS + SPEECH_ROW_CHUNKS, rows), np.float32)
+    for step in range(len(judged)):
+        feeds = {"input": laid[starts + step], "state": state, "sr": np.array(front_end.rate, np.int64)}
+        probability, state = session.run(None, feeds)
+        judged[step] = probability[:, 0]
+    in_time = judged[SPEECH_WARM_UP_CHUNKS:].T.reshape(-1)[: len(chunks)]
+    return in_time.reshape(hops, -1).mean(axis=1)
+
+
+def _chunks(samples):
+    """Samples -> (chunks, context + chunk): each chunk behind the last samples of the one before it."""
+    padded = np.concatenate([np.zeros(SPEECH_CONTEXT, np.float32), samples])
+    windows = np.lib.stride_tricks.sliding_window_view(padded, SPEECH_CONTEXT + SPEECH_CHUNK)
+    return windows[::SPEECH_CHUNK]
+
+
+@cache
+def _silero():
+    # The package is found, not imported: importing it loads a deprecated TorchScript runtime that is not needed.
+    folder = Path(importlib.util.find_spec("silero_vad").origin).parent
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    return onnxruntime.InferenceSession(
+        folder / "data" / "silero_vad.onnx", options, providers=["CPUExecutionProvider"]
+    )

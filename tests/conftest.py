@@ -1,0 +1,113 @@
+"""What every test stands on: no network, no cache but its own, the development data, a browser, the running page."""
+
+import contextlib
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+import browser
+
+ROOT = Path(__file__).parent.parent
+SHARED = ROOT.parent / "shared"
+FACE_MODEL = SHARED / "models" / "face_detection_yunet_2023mar.onnx"
+
+PAGE_STARTS_WITHIN = 180  # seconds; importing torch and Gradio on a busy machine takes a while
+PAGE_ENDS_WITHIN = 15  # seconds
+
+# Before anything imports huggingface_hub, which reads it once.
+os.environ["HF_HUB_OFFLINE"] = "1"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def session_environment(tmp_path_factory):
+    """For fixtures that outlive a test, the page's process among them, and for tests through ``environment``."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("EMOREC_MODEL", "EMOREC_FACE_MODEL"):
+            patch.delenv(name, raising=False)
+        patch.setenv("EMOREC_CACHE", str(tmp_path_factory.mktemp("session-cache")))
+        if FACE_MODEL.exists():
+            patch.setenv("EMOREC_FACE_MODEL", str(FACE_MODEL))
+        yield
+
+
+@pytest.fixture(autouse=True)
+def environment(session_environment, monkeypatch, tmp_path_factory):
+    """A cache of its own for every test."""
+    monkeypatch.setenv("EMOREC_CACHE", str(tmp_path_factory.mktemp("cache")))
+
+
+@pytest.fixture(scope="session")
+def shared():
+    """The folder of development data."""
+    if not SHARED.is_dir():
+        pytest.skip("needs ../shared (development data), which is not here")
+    return SHARED
+
+
+@pytest.fixture(scope="session")
+def media(shared):
+    """The folder of real recordings."""
+    return shared / "media"
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    """A headless Chromium, driven by Playwright: ``chromium.new_page()``."""
+    executable = browser.find()
+    if executable is None:
+        pytest.fail(browser.WHAT_TO_DO)
+    with browser.sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=executable, args=list(browser.ARGUMENTS))
+        yield running
+        running.close()
+
+
+@pytest.fixture(scope="session")
+def page_server(session_environment, tmp_path_factory):
+    """The address of the page, served by ``python app.py`` in a process of its own."""
+    port = _free_port()
+    address = f"http://127.0.0.1:{port}"
+    log = tmp_path_factory.mktemp("page") / "log.txt"
+    with log.open("w") as output:
+        process = subprocess.Popen(
+            [sys.executable, "app.py"],
+            cwd=ROOT,
+            env=os.environ | {"GRADIO_SERVER_PORT": str(port)},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        _wait_for(address, process, log)
+        yield address
+    finally:
+        process.terminate()
+        try:
+            process.wait(PAGE_ENDS_WITHIN)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def _wait_for(address, process, log):
+    deadline = time.monotonic() + PAGE_STARTS_WITHIN
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            pytest.fail(f"app.py ended with exit code {process.returncode} before it answered:\n{log.read_text()}")
+        with contextlib.suppress(urllib.error.URLError, OSError), urllib.request.urlopen(address, timeout=5):
+            return
+        time.sleep(0.2)
+    pytest.fail(f"app.py did not answer within {PAGE_STARTS_WITHIN} s:\n{log.read_text()}")

@@ -1,0 +1,223 @@
+"""The rules of the house, held by reading every file's imports.
+
+What stands below imports nothing that stands above it, every strong-flavoured library has one room, there is no circle
+between files, nothing is unpickled, and nothing reaches for the network because it was imported.
+"""
+
+import ast
+import graphlib
+import json
+import os
+import subprocess
+import sys
+from fnmatch import fnmatchcase
+
+import pytest
+
+from conftest import ROOT
+from imports import imported_by, project_files
+
+# A library, and the modules that may import it.
+LIBRARY_ROOMS = {
+    "av": ["emorec.media", "emorec.media_formats"],
+    "cv2": ["emorec.faces", "emorec.persons", "train.*"],
+    "yt_dlp": ["emorec.source"],
+    "altair": ["emorec.charts"],
+    "gradio": ["app", "ui", "ui.*"],
+    "huggingface_hub": ["hub.*"],
+}
+
+# Modules, and what they must not import.
+KNOWS_NOTHING_OF = {
+    "emorec*": ["app", "ui*", "train*"],
+    "train*": ["app", "ui*"],
+    "hub*": ["app", "ui*", "train*"],
+    "hub.pull": ["emorec*"],
+    "emorec.errors": ["emorec*", "hub*"],
+    "emorec.media": ["emorec.faces", "emorec.voice", "emorec.networks", "emorec.checkpoint", "emorec.weights"],
+    "emorec.source": ["emorec.networks", "emorec.checkpoint", "emorec.weights"],
+    "emorec.faces": ["emorec.emotions"],
+    "emorec.networks": ["emorec.media*", "emorec.source", "emorec.checkpoint", "emorec.weights"],
+    "emorec.weights": ["emorec.networks", "emorec.checkpoint"],
+    "emorec.observe": ["emorec.fusion", "emorec.timeline"],
+    "emorec.timeline": ["emorec.media*", "emorec.source", "emorec.faces", "emorec.voice", "emorec.observe"],
+    **dict.fromkeys(
+        ["emorec.charts", "emorec.exports", "emorec.report"],
+        ["emorec.media*", "emorec.source", "emorec.faces", "emorec.voice", "emorec.networks", "emorec.observe"],
+    ),
+}
+
+# Modules, and the only ones of the project that they may import.
+KNOWS_ONLY = {"emorec.emotions": ["emorec.errors"]}
+
+# What may be imported by these alone.
+ASKED_ONLY_BY = {"hub*": ["emorec.weights", "hub*", "train*"]}
+
+UNPICKLERS = {"pickle", "cPickle", "_pickle", "dill", "cloudpickle", "joblib", "marshal", "shelve"}
+
+# Imports everything while every way out notes who took it; a note counts even where its error is swallowed.
+IMPORT_WITHOUT_NETWORK = """
+import importlib, json, socket, sys, traceback
+taken = []
+def closed(*_, **__):
+    taken.append("".join(traceback.format_stack(limit=6)))
+    raise OSError("the network was reached for at import")
+socket.socket.connect = socket.socket.connect_ex = socket.socket.sendto = closed
+socket.getaddrinfo = socket.gethostbyname = socket.create_connection = closed
+for name in json.loads(sys.argv[1]):
+    importlib.import_module(name)
+sys.exit("\\n".join(taken) or 0)
+"""
+
+
+def any_match(name, patterns):
+    return any(fnmatchcase(name, pattern) for pattern in patterns)
+
+
+def import_violations(root):
+    """Sentences, one for each import under ``root`` that breaks a rule of the tables above."""
+    files = project_files(root)
+    found = []
+    for module, path in files.items():
+        for imported in sorted(imported_by(module, path, files)):
+            library = imported.partition(".")[0]
+            if library in LIBRARY_ROOMS and not any_match(module, LIBRARY_ROOMS[library]):
+                found.append(f"{module} imports {imported}, whose room is {', '.join(LIBRARY_ROOMS[library])}")
+            for pattern, unknown in KNOWS_NOTHING_OF.items():
+                if fnmatchcase(module, pattern) and any_match(imported, unknown):
+                    found.append(f"{module} imports {imported}, of which {pattern} knows nothing")
+            if module in KNOWS_ONLY and imported in files and not any_match(imported, KNOWS_ONLY[module]):
+                found.append(f"{module} imports {imported} and may import only {', '.join(KNOWS_ONLY[module])}")
+            for asked, askers in ASKED_ONLY_BY.items():
+                if fnmatchcase(imported, asked) and not any_match(module, askers):
+                    found.append(f"{module} imports {imported}, which only {', '.join(askers)} may")
+    return found
+
+
+def circle(root):
+    """The modules of one circle of imports under ``root``, or None."""
+    files = project_files(root)
+    graph = {module: imported_by(module, path, files) & files.keys() for module, path in files.items()}
+    try:
+        graphlib.TopologicalSorter(graph).prepare()
+    except graphlib.CycleError as error:
+        return error.args[1]
+    return None
+
+
+def unpickling(root):
+    """Places under ``root`` where something may be unpickled."""
+    files = project_files(root)
+    found = []
+    for module, path in files.items():
+        found += [f"{module} imports {name}" for name in imported_by(module, path, files) & UNPICKLERS]
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and may_unpickle(node):
+                found.append(f"{module}, line {node.lineno}: {ast.unparse(node)}")
+    return found
+
+
+def may_unpickle(call):
+    options = {option.arg: ast.unparse(option.value) for option in call.keywords}
+    called = ast.unparse(call.func)
+    unsafe_torch = called == "torch.load" and options.get("weights_only") != "True"
+    unsafe_numpy = options.get("allow_pickle", "False") != "False"
+    return unsafe_torch or unsafe_numpy or called.endswith((".read_pickle", "torch.hub.load"))
+
+
+def test_every_import_keeps_the_rules():
+    assert import_violations(ROOT) == []
+
+
+def test_no_circle_between_files():
+    assert circle(ROOT) is None
+
+
+def test_nothing_is_unpickled():
+    assert unpickling(ROOT) == []
+
+
+def test_the_rules_speak_of_something():
+    """The project's files are found at all, and every import that a rule allows to someone is made by someone."""
+    files = project_files(ROOT)
+    assert {"emorec.media", "emorec.weights", "hub.pull", "train"} <= files.keys()
+    assert "huggingface_hub" in imported_by("hub.pull", files["hub.pull"], files)
+    assert "hub.pull" in imported_by("emorec.weights", files["emorec.weights"], files)
+
+
+def test_importing_everything_reaches_for_no_network():
+    environment = {name: value for name, value in os.environ.items() if name != "HF_HUB_OFFLINE"}
+    names = json.dumps([name for name in project_files(ROOT) if not name.endswith("__main__")])
+    command = [sys.executable, "-c", IMPORT_WITHOUT_NETWORK, names]
+    process = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300)
+    assert process.returncode == 0, process.stderr
+
+
+def plant(root, planted):
+    for name, text in planted.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text)
+
+
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [
+        ("emorec/timeline.py", "import av"),
+        ("emorec/timeline.py", "from av.video import frame"),
+        ("emorec/timeline.py", "def lazily():\n    from emorec import media"),
+        ("emorec/timeline.py", "from . import media"),
+        ("emorec/timeline.py", "from .media import frames"),
+        ("emorec/cli.py", "import gradio as gr"),
+        ("emorec/cli.py", "import importlib\nimportlib.import_module('gradio')"),
+        ("emorec/cli.py", "from app import page"),
+        ("emorec/observe.py", "import emorec.timeline"),
+        ("emorec/observe.py", "from hub import pull"),
+        ("emorec/networks.py", "from train import loop"),
+        ("emorec/emotions.py", "from emorec.networks import FaceNet"),
+        ("emorec/weights.py", "import huggingface_hub"),
+        ("hub/pull.py", "from emorec.errors import EmorecError"),
+        ("hub/push.py", "from train import run"),
+        ("train/run.py", "import gradio"),
+        ("app.py", "from hub import pull"),
+        ("app.py", "import cv2"),
+    ],
+)
+def test_a_planted_import_is_found(tmp_path, file, text):
+    kept = {"emorec/__init__.py": "", "emorec/media.py": "import av", "emorec/networks.py": "", "hub/pull.py": ""}
+    plant(tmp_path, kept)
+    assert import_violations(tmp_path) == []
+    plant(tmp_path, {file: text})
+    assert len(import_violations(tmp_path)) >= 1
+
+
+def test_a_planted_circle_is_found(tmp_path):
+    straight = {"emorec/__init__.py": "from emorec import a", "emorec/a.py": "from . import b", "emorec/b.py": ""}
+    plant(tmp_path, straight)
+    assert circle(tmp_path) is None
+    for text in ("from emorec import a", "def lazily():\n    import emorec.a", "from emorec import analyze"):
+        plant(tmp_path, {"emorec/b.py": text})
+        assert "emorec.b" in circle(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "import pickle",
+        "from pickle import loads",
+        "torch.load(file)",
+        "torch.load(file, weights_only=False)",
+        "np.load(file, allow_pickle=True)",
+        "pd.read_pickle(file)",
+    ],
+)
+def test_planted_unpickling_is_found(tmp_path, text):
+    plant(tmp_path, {"train/a.py": "torch.load(f, weights_only=True); np.load(f); np.load(f, allow_pickle=False)"})
+    assert unpickling(tmp_path) == []
+    plant(tmp_path, {"train/b.py": text})
+    assert len(unpickling(tmp_path)) == 1
+
+
+def test_a_planted_call_at_import_is_found():
+    swallowed = "import contextlib, socket\nwith contextlib.suppress(OSError):\n    socket.create_connection(('h', 1))"
+    code = IMPORT_WITHOUT_NETWORK.replace("sys.exit", f"exec({swallowed!r})\nsys.exit")
+    assert subprocess.run([sys.executable, "-c", code, "[]"], capture_output=True).returncode != 0

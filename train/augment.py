@@ -1,0 +1,109 @@
+"""Augmentation of batches, on tensors: faces are moved, relit and hidden; voices are stretched, shifted and masked."""
+
+import torch
+from torch.nn import functional as F
+
+
+def faces(crops):
+    """Crops (N, 1, S, S) in [0, 1] -> augmented crops of the same shape."""
+    n, _, size, _ = crops.shape
+    angle = _uniform(n, -0.26, 0.26)
+    zoom = _uniform(n, 0.85, 1.15)
+    flip = torch.where(torch.rand(n) < 0.5, -1.0, 1.0)
+    cosine, sine = torch.cos(angle) * zoom, torch.sin(angle) * zoom
+    shift = _uniform(2 * n, -0.12, 0.12).view(2, n)
+    theta = torch.stack(
+        [torch.stack([cosine * flip, -sine, shift[0]], 1), torch.stack([sine * flip, cosine, shift[1]], 1)], 1
+    )
+    grid = F.affine_grid(theta, crops.shape, align_corners=False)
+    crops = F.grid_sample(crops, grid, padding_mode="border", align_corners=False)
+    crops = _blur_some(crops)
+    gamma = torch.exp(_uniform(n, -0.4, 0.4)).view(n, 1, 1, 1)
+    crops = crops.clamp(0, 1) ** gamma
+    noise = (torch.rand(n) < 0.2).view(n, 1, 1, 1) * 0.04
+    return erase((crops + noise * torch.randn_like(crops)).clamp(0, 1))
+
+
+def _blur_some(crops, share=0.2):
+    """Some crops through a smaller size and back, as a face far from the camera looks."""
+    chosen = torch.rand(len(crops)) < share
+    if not chosen.any():
+        return crops
+    size = crops.shape[-1]
+    small = int(torch.randint(size // 3, int(size * 0.75), ()))
+    soft = F.interpolate(crops[chosen], size=(small, small), mode="area")
+    crops[chosen] = F.interpolate(soft, size=(size, size), mode="bilinear", align_corners=False)
+    return crops
+
+
+def erase(images, share=0.5, largest=0.5):
+    """Random erasing (Zhong et al., 2017): a rectangle of some images becomes their mean brightness."""
+    n, _, height, width = images.shape
+    high = _uniform(n, 0.12, largest) * height
+    wide = _uniform(n, 0.12, largest) * width
+    top, left = torch.rand(n) * (height - high), torch.rand(n) * (width - wide)
+    rows, columns = torch.arange(height).view(1, -1, 1), torch.arange(width).view(1, 1, -1)
+    inside = (rows >= top.view(-1, 1, 1)) & (rows < (top + high).view(-1, 1, 1))
+    inside = inside & (columns >= left.view(-1, 1, 1)) & (columns < (left + wide).view(-1, 1, 1))
+    inside = inside & (torch.rand(n) < share).view(-1, 1, 1)
+    mean = images.mean(dim=(2, 3), keepdim=True)
+    return torch.where(inside.unsqueeze(1), mean, images)
+
+
+def voices(log_mel, speech):
+    """Log-mel (N, n_mels, T) and hop weights (N, H) -> the same shapes, augmented.
+
+    Tempo and vocal-tract length change together with a resampling of the picture's two axes; then level noise,
+    equalisation, added noise floor, and masks in time and frequency (SpecAugment, Park et al., 2019).
+    """
+    n, mels, frames = log_mel.shape
+    tempo, warp = torch.exp(_uniform(n, -0.15, 0.15)), torch.exp(_uniform(n, -0.12, 0.12))
+    theta = torch.zeros(n, 2, 3)
+    theta[:, 0, 0], theta[:, 1, 1] = tempo, warp
+    # Row -1 is the lowest mel band; stretching about it moves formants, not the bottom of the picture.
+    theta[:, 1, 2] = warp - 1 + _uniform(n, -0.04, 0.04)
+    grid = F.affine_grid(theta, (n, 1, mels, frames), align_corners=False)
+    x = F.grid_sample(log_mel.unsqueeze(1), grid, padding_mode="border", align_corners=False).squeeze(1)
+    line = F.affine_grid(theta, (n, 1, 1, speech.shape[1]), align_corners=False)
+    line[..., 1] = 0
+    speech = F.grid_sample(speech.view(n, 1, 1, -1), line, align_corners=False).view(n, -1)
+
+    tilt = _uniform(n, -0.3, 0.3).view(n, 1, 1) * torch.linspace(-1, 1, mels).view(1, mels, 1)
+    bumps = F.interpolate(torch.randn(n, 1, 6) * 0.15, size=mels, mode="linear").transpose(1, 2)
+    x = x * _uniform(n, 0.85, 1.15).view(n, 1, 1) + _uniform(n, -0.2, 0.2).view(n, 1, 1) + tilt + bumps
+    # A noise floor adds to power, so in log power it is a soft maximum; 2.5 nats to a unit, as the front end scales.
+    floor = _uniform(n, -3.5, -1.0).view(n, 1, 1) + tilt.flip(0) * 0.5
+    noisy = (torch.rand(n) < 0.35).view(n, 1, 1)
+    x = torch.where(noisy, torch.logaddexp(x * 2.5, (floor + 0.2 * torch.randn_like(x)) * 2.5) / 2.5, x)
+    return _mask(_mask(x, 1, 12, 2), 2, 24, 2), speech
+
+
+def _mask(x, axis, longest, times):
+    """Bands of up to ``longest`` rows (axis 1) or columns (axis 2) become each item's mean."""
+    n, length = len(x), x.shape[axis]
+    places = torch.arange(length).view(1, -1)
+    shape = [n, 1, 1]
+    shape[axis] = length
+    for _ in range(times):
+        width = torch.rand(n, 1) * longest
+        start = torch.rand(n, 1) * (length - width)
+        inside = (places >= start) & (places < start + width)
+        x = torch.where(inside.view(shape), x.mean(dim=(1, 2), keepdim=True), x)
+    return x
+
+
+def mixup(inputs, targets, alpha=0.2):
+    """Mixup (Zhang et al., 2017): each item blended with another; targets (N, C) are blended alike."""
+    share = torch.distributions.Beta(alpha, alpha).sample((len(inputs),)).clamp(0, 1)
+    share = torch.maximum(share, 1 - share)
+    order = torch.randperm(len(inputs))
+
+    def blend(x):
+        s = share.view(-1, *[1] * (x.ndim - 1))
+        return s * x + (1 - s) * x[order]
+
+    return blend(inputs), blend(targets), order, share
+
+
+def _uniform(n, low, high):
+    return torch.rand(n) * (high - low) + low

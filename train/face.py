@@ -1,0 +1,83 @@
+"""The face CNN's recipe: FER+ with the spread of its votes as soft labels."""
+
+import numpy as np
+import torch
+from torch.nn import functional as F
+
+from emorec.networks import FaceConfig, FaceNet
+from train import augment, datasets, loop, pack
+
+SCHEDULE = loop.Schedule(epochs=30, lr=4e-3, batch_size=128, weight_decay=0.05)
+SMOOTHING = 0.03
+
+
+class Batches:
+    """FER+ pictures with soft labels, shuffled anew each epoch."""
+
+    def __init__(self, crops, targets, batch_size):
+        self.crops, self.targets, self.batch_size = torch.from_numpy(crops), torch.from_numpy(targets), batch_size
+
+    def __len__(self):
+        return len(self.crops) // self.batch_size
+
+    def __call__(self, epoch, generator):
+        order = torch.from_numpy(generator.permutation(len(self.crops)))
+        for rows in order[: len(self) * self.batch_size].split(self.batch_size):
+            crops = augment.faces(self.crops[rows].unsqueeze(1).float() / 255)
+            crops, targets, _, _ = augment.mixup(crops, self.targets[rows])
+            yield crops, targets
+
+
+def soft_labels(items):
+    """Votes as distributions over the eight emotions, (N, 8), and which items have any: (N,) bool.
+
+    Single votes are noise and dropped, as are pictures that most saw as "unknown" or "not a face".
+    """
+    votes = np.array([item.votes for item in items], np.float32)
+    votes[votes <= 1] = 0
+    emotions = len(datasets.FERPLUS_LABELS)
+    usable = (votes[:, :emotions].sum(1) > 0) & (votes.argmax(1) < emotions)
+    total = votes[:, :emotions].sum(1, keepdims=True)
+    return votes[:, :emotions] / np.maximum(total, 1), usable
+
+
+def train(data, folder, cache, schedule=SCHEDULE, device="cpu", resume=False):
+    """Train on FER+ Train, log accuracy on Valid after each epoch, return the FaceNet."""
+    config = FaceConfig(labels=datasets.FERPLUS_LABELS)
+    items = datasets.ferplus(data / "FERPlus", "train")
+    targets, usable = soft_labels(items)
+    crops = pack.face_crops(items, config.size, cache)
+    batches = Batches(crops[usable], targets[usable], schedule.batch_size)
+    valid = labelled(datasets.ferplus(data / "FERPlus", "valid"), config, cache)
+
+    def loss_of(net, batch):
+        crops, targets = batch
+        return F.cross_entropy(net(crops).float(), targets, label_smoothing=SMOOTHING)
+
+    def evaluate(net):
+        return {"valid": round(float((predict(net, valid[0]).argmax(1) == valid[1]).mean()), 4)}
+
+    return loop.fit(FaceNet(config), batches, loss_of, schedule, folder, evaluate, device, resume, "face")
+
+
+def trained(runs):
+    """The finished face network of a folder of runs."""
+    return loop.averaged(runs / "face", FaceNet(FaceConfig(labels=datasets.FERPLUS_LABELS)))
+
+
+def labelled(items, config, cache):
+    """Crops and majority labels of the items that have a majority: (N, S, S) uint8, (N,) int."""
+    crops = pack.face_crops(items, config.size, cache)
+    kept = np.array([bool(item.label) for item in items])
+    return crops[kept], np.array([config.labels.index(item.label) for item in items if item.label])
+
+
+@torch.inference_mode()
+def predict(net, crops, embed=False):
+    """Probabilities (N, labels) of uint8 crops (N, S, S), or (embeddings, logits) with ``embed``."""
+    net.eval()
+    embeddings = torch.cat([
+        net.embed(part.unsqueeze(1).float() / 255) for part in torch.from_numpy(crops).split(64)
+    ])  # fmt: skip
+    logits = net.classify(embeddings)
+    return (embeddings.numpy(), logits.numpy()) if embed else logits.softmax(1).numpy()

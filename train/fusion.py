@@ -1,0 +1,249 @@
+"""The fusion's recipe: real audio-visual clips, and pairs of a face and a voice that share a label.
+
+People are held out by fold throughout. What is fitted for fold k uses, for every clip, features of the voice network
+that never heard its speaker, and no clip of the people of fold k.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch.nn import functional as F
+
+from emorec import fusion, observe, windows
+from emorec.checkpoint import Checkpoint
+from emorec.emotions import EMOTIONS, emotion_of
+from emorec.emotions import fold as folded
+from emorec.faces import YuNet
+from emorec.fusion import Calibration
+from emorec.networks import FusionConfig, FusionNet
+from emorec.voice import VoiceFrontEnd
+from emorec.weights import face_detector_file
+from train import calibrate, datasets, face, pack, voice
+
+STEPS = 600
+BATCH = 64
+LR = 1e-3
+WEIGHT_DECAY = 0.05
+SMOOTHING = 0.1
+DROP_MODALITY = 0.15  # share of training rows that lose their face, and as many that lose their voice
+REAL_SHARE = 0.5  # share of a batch that is real clips; the rest are pairs
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Windows with known emotions: features, raw probabilities over the seven, coverages, labels and persons."""
+
+    face_features: np.ndarray
+    face_probabilities: np.ndarray
+    face_coverage: np.ndarray
+    voice_features: np.ndarray
+    voice_probabilities: np.ndarray
+    voice_coverage: np.ndarray
+    truth: np.ndarray
+    fold: np.ndarray
+
+    def __len__(self):
+        return len(self.truth)
+
+    def only(self, rows):
+        """The chosen rows."""
+        return Samples(**{name: values[rows] for name, values in vars(self).items()})
+
+
+def new_net(face_net, voice_net):
+    """A FusionNet whose single-modality part is the encoders' own heads."""
+    config = FusionConfig(
+        labels=EMOTIONS,
+        face_features=face_net.config.widths[-1],
+        voice_features=2 * voice_net.config.embedding,
+    )
+    net = FusionNet(config)
+    face_labels = [emotion_of(label) for label in face_net.config.labels]
+    rows = [face_labels.index(emotion) for emotion in EMOTIONS]
+    with torch.no_grad():
+        net.face_alone.weight.copy_(face_net.head.weight[rows])
+        net.face_alone.bias.copy_(face_net.head.bias[rows])
+        net.voice_alone.load_state_dict(voice_net.heads["emotions"].state_dict())
+        net.head.weight.mul_(0.1)
+    return net
+
+
+def real_clips(data, face_net, voice_nets, cache):
+    """The Javanese audio-visual clips, one window a clip: a Samples per voice network, by fold like ``voice_nets``."""
+    items = datasets.javanese(data / "JavaneseAV")
+    detector = YuNet(face_detector_file())
+    models = {fold: _model(face_net, net) for fold, net in voice_nets.items()}
+    first = next(iter(models.values()))
+    pooled = {fold: [] for fold in models}
+    for item in items:
+        seen = [*observe.observe(item.path, first, detector, cache=cache / "observations")][-1]
+        ends = np.array([0.0]), np.array([seen.duration])
+        for fold, model in models.items():
+            heard = [*observe.voice_segments(item.path, model, 0, [])]
+            both = replace(seen, segments=tuple({**a, **b} for a, b in zip(seen.segments, heard, strict=True)))
+            pooled[fold].append(windows.pool(both, model, *ends))
+    truth = np.array([EMOTIONS.index(emotion_of(item.label)) for item in items])
+    folds = datasets.fold_of(items)
+    names = [name for name in Samples.__dataclass_fields__ if name not in ("truth", "fold")]
+    return {
+        fold: Samples(
+            **{name: np.concatenate([getattr(p, name) for p in rows]) for name in names}, truth=truth, fold=folds
+        )
+        for fold, rows in pooled.items()
+    }
+
+
+def _model(face_net, voice_net):
+    return Checkpoint(face_net, voice_net, new_net(face_net, voice_net))
+
+
+def out_of_fold(per_fold):
+    """Every clip as the network hears it that never heard its speaker; clips held out in no fold are left out."""
+    parts = [samples.only(samples.fold == fold) for fold, samples in per_fold.items() if (samples.fold == fold).any()]
+    return Samples(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in vars(parts[0])})
+
+
+def pairs(data, face_net, voice_net, fold, cache, generator, most=4000):
+    """Faces of FER+ Valid beside voices of people whom ``voice_net`` never heard, paired by label.
+
+    Labels that both sides have are drawn equally often. No Javanese voice is used: those actors are the real clips'.
+    """
+    pictures = datasets.ferplus(data / "FERPlus", "valid")
+    crops, labels = face.labelled(pictures, face_net.config, cache)
+    embeddings, logits = face.predict(face_net, crops, embed=True)
+    native = [emotion_of(label) for label in face_net.config.labels]
+    shown = np.array([EMOTIONS.index(native[label]) if native[label] else -1 for label in labels])
+
+    items = datasets.voices(data)
+    clips = pack.voice_clips(items, VoiceFrontEnd(), cache)
+    unheard = np.flatnonzero((datasets.fold_of(items) == fold) & np.array([i.corpus != "javanese" for i in items]))
+    spoken = np.array([EMOTIONS.index(emotion_of(items[row].label)) for row in unheard])
+    features = voice.features(voice_net, [clips[row] for row in unheard])
+    said = fusion.softmax(voice.logits_of(voice_net, features).astype(np.float64))
+    seen = folded(fusion.softmax(logits.astype(np.float64)), face_net.config.labels)
+
+    chosen_faces, chosen_voices = [], []
+    shared = sorted(set(shown[shown >= 0]) & set(spoken))
+    for emotion in shared:
+        count = most // len(shared)
+        chosen_faces.append(generator.choice(np.flatnonzero(shown == emotion), count))
+        chosen_voices.append(generator.choice(np.flatnonzero(spoken == emotion), count))
+    faces, voices = np.concatenate(chosen_faces), np.concatenate(chosen_voices)
+    full = np.ones(len(faces))
+    return Samples(
+        face_features=embeddings[faces],
+        face_probabilities=seen[faces],
+        face_coverage=full,
+        voice_features=features[voices],
+        voice_probabilities=said[voices],
+        voice_coverage=full,
+        truth=shown[faces],
+        fold=np.full(len(faces), fold),
+    )
+
+
+def train(real, paired, face_net, voice_net, seed=0):
+    """Train a FusionNet on real clips (Samples) and pairs (Samples); returns it in evaluation mode."""
+    torch.manual_seed(seed)
+    generator = np.random.default_rng(seed)
+    net = new_net(face_net, voice_net).train()
+    alone = [*net.face_alone.parameters(), *net.voice_alone.parameters()]
+    rest = [p for p in net.parameters() if not any(p is q for q in alone)]
+    groups = [{"params": alone, "lr": LR / 10, "weight_decay": 0.0}, {"params": rest, "lr": LR}]
+    optimizer = torch.optim.AdamW(groups, weight_decay=WEIGHT_DECAY)
+    cycle = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=[LR / 10, LR], total_steps=STEPS)
+    few = int(BATCH * REAL_SHARE)
+    for _ in range(STEPS):
+        parts = (
+            real.only(generator.integers(len(real), size=few)),
+            paired.only(generator.integers(len(paired), size=BATCH - few)),
+        )
+        inputs = [np.concatenate([column(part) for part in parts]) for column in COLUMNS]
+        logits = net(*_dropped(inputs, generator))
+        truth = torch.from_numpy(np.concatenate([part.truth for part in parts]))
+        loss = F.cross_entropy(logits, truth, label_smoothing=SMOOTHING)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        cycle.step()
+    return net.eval()
+
+
+COLUMNS = (
+    lambda samples: samples.face_features,
+    lambda samples: samples.voice_features,
+    lambda samples: ~np.isnan(samples.face_probabilities[:, 0]),
+    lambda samples: ~np.isnan(samples.voice_probabilities[:, 0]),
+)
+
+
+def _dropped(inputs, generator):
+    """Tensors for FusionNet in which some rows miss their face or their voice, never both by dropping."""
+    face_features, voice_features, has_face, has_voice = inputs
+    lot = generator.random(len(has_face))
+    has_face = has_face & ~((lot < DROP_MODALITY) & has_voice)
+    has_voice = has_voice & ~((lot > 1 - DROP_MODALITY) & has_face)
+    return [torch.from_numpy(np.asarray(x, np.float32)) for x in (face_features, voice_features, has_face, has_voice)]
+
+
+@torch.inference_mode()
+def predict(net, samples):
+    """Raw probabilities (N, 7) of intermediate fusion."""
+    inputs = [torch.from_numpy(np.asarray(column(samples), np.float32)) for column in COLUMNS]
+    return fusion.softmax(net(*inputs).numpy().astype(np.float64))
+
+
+def fit_calibration(clips, fused, faces):
+    """A Calibration from out-of-fold real clips (Samples), their raw fused probabilities, and labelled still faces.
+
+    ``faces`` is (probabilities, truth) of FER+ Valid. The face's opinion has to serve acted clips and everyday
+    pictures alike, so both count half.
+    """
+    probabilities = np.concatenate([clips.face_probabilities, faces[0]])
+    truth = np.concatenate([clips.truth, faces[1]])
+    weights = np.concatenate([np.full(len(clips), 1 / len(clips)), np.full(len(faces[1]), 1 / len(faces[1]))])
+    face_scale, face_bias = calibrate.fit_opinion(probabilities, truth, weights)
+    voice_scale, voice_bias = calibrate.fit_opinion(clips.voice_probabilities, clips.truth)
+    fusion_scale, fusion_bias = calibrate.fit_opinion(fused, clips.truth)
+    found = Calibration(face_scale, face_bias, voice_scale, voice_bias, fusion_scale, fusion_bias)
+    return calibrate.fit_late(found, *opinions(clips, found), clips.face_coverage, clips.voice_coverage, clips.truth)
+
+
+def opinions(samples, calibration):
+    """Both modalities' calibrated opinions (N, 7) of samples."""
+    return (
+        fusion.opinion(samples.face_probabilities, calibration.face_scale, calibration.face_bias),
+        fusion.opinion(samples.voice_probabilities, calibration.voice_scale, calibration.voice_bias),
+    )
+
+
+def cross_fit(data, face_net, voice_nets, cache):
+    """Fusion networks and out-of-fold predictions for every fold with audio-visual clips.
+
+    Returns the networks (a dict by fold), the clips as each fold's networks hear them out of fold (Samples), and their
+    raw fused probabilities (N, 7), row by row.
+    """
+    real = real_clips(data, face_net, voice_nets, cache)
+    nets, fused = {}, []
+    for fold, samples in real.items():
+        generator = np.random.default_rng([7, fold])
+        paired = pairs(data, face_net, voice_nets[fold], fold, cache, generator)
+        nets[fold] = train(samples.only(samples.fold != fold), paired, face_net, voice_nets[fold])
+        fused.append(predict(nets[fold], samples.only(samples.fold == fold)))
+    return nets, out_of_fold(real), np.concatenate(fused)
+
+
+def calibrated_without(fold, clips, fused, faces):
+    """The calibration that the people of ``fold`` had no part in."""
+    rows = clips.fold != fold
+    return fit_calibration(clips.only(rows), fused[rows], faces)
+
+
+def still_faces(data, face_net, split, cache):
+    """Probabilities (N, 7) and labels (N,) of the FER+ pictures whose majority is among the seven emotions."""
+    crops, labels = face.labelled(datasets.ferplus(data / "FERPlus", split), face_net.config, cache)
+    native = [emotion_of(label) for label in face_net.config.labels]
+    kept = np.array([native[label] is not None for label in labels])
+    truth = np.array([EMOTIONS.index(native[label]) for label in labels[kept]])
+    return folded(face.predict(face_net, crops[kept]).astype(np.float64), face_net.config.labels), truth

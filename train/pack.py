@@ -1,0 +1,86 @@
+"""Data sets turned once into arrays, by the same code that runs at inference, and kept in a cache folder."""
+
+import hashlib
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from emorec import faces, media, voice, weights
+
+ENLARGED = 4  # FER+ pictures are enlarged this often before the detector looks: 48 px faces are small for it
+
+
+def face_crops(items, size, cache):
+    """Aligned grey crops (N, size, size) uint8 of pictures of one face each; where none is found, the whole picture."""
+
+    def crops():
+        detector = faces.YuNet(weights.face_detector_file())
+        out = np.empty((len(items), size, size), np.uint8)
+        for row, item in enumerate(tqdm(items, desc="faces", disable=None)):
+            image = cv2.imread(str(item.path), cv2.IMREAD_GRAYSCALE)
+            large = cv2.resize(image, None, fx=ENLARGED, fy=ENLARGED, interpolation=cv2.INTER_CUBIC)
+            found = detector.detect(cv2.cvtColor(large, cv2.COLOR_GRAY2RGB))
+            aligned = faces.align(large, found[0].landmarks, size) if found else cv2.resize(image, (size, size))
+            out[row] = aligned
+        return {"crops": out}
+
+    return cached(cache, "faces", items, {"size": size, "framing": faces.FRAMING.tolist()}, crops)["crops"]
+
+
+def voice_clips(items, front_end, cache):
+    """Every clip as (log-mel float16 (n_mels, T), speech float32 (T / 16,)), T a multiple of 16."""
+
+    def clips():
+        spectra, activity, lengths = [], [], []
+        for item in tqdm(items, desc="voices", disable=None):
+            samples = whole_hops(load_audio(item.path, front_end.rate), front_end.hop)
+            spectra.append(voice.log_mel(samples, front_end).to(torch.float16).numpy())
+            activity.append(voice.speech(samples, front_end))
+            lengths.append(len(activity[-1]))
+        return {
+            "log_mel": np.concatenate(spectra, axis=1),
+            "speech": np.concatenate(activity),
+            "hops": np.array(lengths),
+        }
+
+    packed = cached(cache, "voices", items, asdict(front_end), clips)
+    ends = np.cumsum(packed["hops"])
+    per_hop = front_end.hop // front_end.frame
+    log_mel, speech = packed["log_mel"], packed["speech"]
+    return [
+        (log_mel[:, (end - hops) * per_hop : end * per_hop], speech[end - hops : end])
+        for end, hops in zip(ends, packed["hops"], strict=True)
+    ]
+
+
+def load_audio(path, rate):
+    """A whole recording, mono float32, starting at the media's zero."""
+    blocks = list(media.audio(path, rate))
+    if not blocks:
+        return np.zeros(0, np.float32)
+    lead = np.zeros(max(0, round(blocks[0].time * rate)), np.float32)
+    return np.concatenate([lead, *(block.samples for block in blocks)])
+
+
+def whole_hops(samples, hop):
+    """Samples padded with silence to a whole number of hops."""
+    return np.pad(samples, (0, -len(samples) % hop))
+
+
+def cached(cache, kind, items, settings, make):
+    """The arrays that ``make()`` returns, kept in ``cache`` under a hash of the items and the settings."""
+    names = [(str(item.path), item.path.stat().st_size) for item in items]
+    key = hashlib.sha256(json.dumps([kind, names, settings]).encode()).hexdigest()[:16]
+    file = Path(cache) / f"{kind}-{key}.npz"
+    if not file.exists():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        partial = file.with_suffix(".partial.npz")
+        np.savez(partial, **make())
+        partial.replace(file)
+    with np.load(file) as arrays:
+        return dict(arrays)

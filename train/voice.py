@@ -1,0 +1,143 @@
+"""The voice CNN's recipe: four corpora and two heads, people held out by fold."""
+
+from collections import Counter
+
+import numpy as np
+import torch
+from torch.nn import functional as F
+
+from emorec.emotions import EMOTIONS, emotion_of
+from emorec.networks import VoiceConfig, VoiceNet
+from emorec.voice import VoiceFrontEnd
+from train import augment, datasets, loop, pack
+
+SCHEDULE = loop.Schedule(epochs=20, lr=2.5e-3, batch_size=32, weight_decay=0.05, ema_epochs=0.5)
+SMOOTHING = 0.1
+CROP_HOPS = 12  # 3.07 s of voice under a training window
+SILENT = 0.02  # weight of a hop without speech, so that a clip whose speech goes unnoticed still has a pooled value
+HEADS = {"emotions": EMOTIONS, "ravdess": datasets.RAVDESS_LABELS}
+ABSENT = -1  # target of a head that an item has no label for
+
+
+def targets_of(items):
+    """For every item its label's index in each head: (N, 2) int64, ABSENT where the head does not apply."""
+    return np.array([
+        [
+            EMOTIONS.index(emotion_of(item.label)),
+            datasets.RAVDESS_LABELS.index(item.label) if item.corpus == "ravdess" else ABSENT,
+        ]
+        for item in items
+    ])  # fmt: skip
+
+
+def sampling_weights(items):
+    """Weight of each item such that a label of a corpus is drawn as often as the square root of its share."""
+    groups = [(item.corpus, item.label) for item in items]
+    frequency = Counter(groups)
+    return np.array([frequency[group] ** -0.5 for group in groups])
+
+
+class Batches:
+    """Random windows of clips around their speech, drawn with the sampling weights."""
+
+    def __init__(self, clips, targets, weights, batch_size):
+        self.clips, self.targets, self.batch_size = clips, torch.from_numpy(targets), batch_size
+        self.weights = weights / weights.sum()
+
+    def __len__(self):
+        return len(self.clips) // self.batch_size
+
+    def __call__(self, epoch, generator):
+        rows = generator.choice(len(self.clips), size=len(self) * self.batch_size, p=self.weights)
+        for part in rows.reshape(-1, self.batch_size):
+            windows = [window(*self.clips[row], generator) for row in part]
+            log_mel = torch.from_numpy(np.stack([w[0] for w in windows])).float()
+            speech = torch.from_numpy(np.stack([w[1] for w in windows]))
+            log_mel, speech = augment.voices(log_mel, speech)
+            yield log_mel, speech.clamp_min(SILENT), self.targets[torch.from_numpy(part)]
+
+
+def window(log_mel, speech, generator):
+    """CROP_HOPS hops of a clip that overlap its speech, at random; short clips are padded with their floor."""
+    per_hop = VoiceNet.FRAMES_PER_HOP
+    spoken = np.flatnonzero(speech > 0.3)
+    first, last = (spoken[0], spoken[-1] + 1) if len(spoken) else (0, len(speech))
+    low, high = min(first, max(last - CROP_HOPS, 0)), max(last - CROP_HOPS, first)
+    start = generator.integers(low, high + 1)
+    start = int(np.clip(start, 0, max(len(speech) - CROP_HOPS, 0)))
+    log_mel = log_mel[:, start * per_hop : (start + CROP_HOPS) * per_hop]
+    speech = speech[start : start + CROP_HOPS]
+    missing = CROP_HOPS - len(speech)
+    if missing:
+        before = int(generator.integers(missing + 1))
+        pad = (before * per_hop, (missing - before) * per_hop)
+        log_mel = np.pad(log_mel, ((0, 0), pad), constant_values=log_mel.min())
+        speech = np.pad(speech, (before, missing - before))
+    return log_mel, speech
+
+
+def train(data, folder, cache, fold, schedule=SCHEDULE, device="cpu", resume=False):
+    """Train on everybody outside ``fold``, log recall on those inside after each epoch, return the VoiceNet."""
+    items = datasets.voices(data)
+    clips = pack.voice_clips(items, VoiceFrontEnd(), cache)
+    held_out = datasets.fold_of(items) == fold
+    targets = targets_of(items)
+    inside = np.flatnonzero(~held_out)
+    weights = sampling_weights([items[row] for row in inside])
+    batches = Batches([clips[row] for row in inside], targets[inside], weights, schedule.batch_size)
+    outside = np.flatnonzero(held_out)
+
+    def loss_of(net, batch):
+        log_mel, speech, targets = batch
+        pooled = net.pool(net.embed(log_mel), speech)
+        loss = 0.0
+        for column, head in enumerate(HEADS):
+            known = targets[:, column] != ABSENT
+            if known.any():
+                logits = net.classify(pooled, head).float()
+                each = F.cross_entropy(
+                    logits[known], targets[known, column], label_smoothing=SMOOTHING, reduction="sum"
+                )
+                loss = loss + each / len(log_mel)
+        return loss
+
+    def evaluate(net):
+        pooled = features(net, [clips[row] for row in outside])
+        row = {}
+        for corpus in ("ravdess", "nemo", "ased", "javanese"):
+            chosen = np.array([items[index].corpus == corpus for index in outside])
+            if chosen.any():
+                head = "ravdess" if corpus == "ravdess" else "emotions"
+                truth = targets[outside][chosen, 1 if corpus == "ravdess" else 0]
+                row[corpus] = round(recall(logits_of(net, pooled[chosen], head).argmax(1), truth), 4)
+        return row
+
+    net = VoiceNet(VoiceConfig(heads=HEADS))
+    return loop.fit(net, batches, loss_of, schedule, folder, evaluate, device, resume, f"voice {fold}")
+
+
+def trained(runs, fold):
+    """The finished network that never heard the people of ``fold``."""
+    return loop.averaged(runs / f"voice-{fold}", VoiceNet(VoiceConfig(heads=HEADS)))
+
+
+def recall(predicted, truth):
+    """Unweighted average recall: the mean over labels of the share of each that was found."""
+    return float(np.mean([np.mean(predicted[truth == label] == label) for label in np.unique(truth)]))
+
+
+@torch.inference_mode()
+def features(net, clips):
+    """Pooled voice features (N, 2 D) of whole clips, each encoded at its own length."""
+    net.eval()
+    out = []
+    for log_mel, speech in clips:
+        embeddings = net.embed(torch.from_numpy(log_mel).float().unsqueeze(0))
+        out.append(net.pool(embeddings, torch.from_numpy(speech).clamp_min(SILENT).unsqueeze(0))[0])
+    return torch.stack(out).numpy()
+
+
+@torch.inference_mode()
+def logits_of(net, pooled, head="emotions"):
+    """Logits (N, labels of the head) of pooled features (N, 2 D)."""
+    return net.classify(torch.from_numpy(pooled), head).numpy()
