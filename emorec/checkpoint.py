@@ -87,7 +87,7 @@ def save(checkpoint, folder):
         for key, tensor in getattr(checkpoint, name).state_dict().items()
     }
     partial = folder / (WEIGHTS_FILE + ".partial")
-    safetensors.torch.save_file(tensors, partial, metadata={"format": "pt"})
+    partial.write_bytes(safetensors.torch.save(tensors, metadata={"format": "pt"}))
     partial.replace(folder / WEIGHTS_FILE)
     save_config(checkpoint, folder)
 

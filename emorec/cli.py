@@ -201,8 +201,12 @@ def _info(options):
     for name in ("face", "voice", "fusion"):
         print(f"{name + ' network':<13}{sum(p.numel() for p in getattr(model, name).parameters()):,} parameters")
     print("\nmeasured on people never seen in training:")
-    for line in model.accuracy_lines() or ["  nothing yet; run python train/evaluate.py"]:
-        print(line)
+    for name, found in model.evaluation.items():
+        print(f"  {name}: {found['what']} ({found['metric']}, {found['items']:,} items)")
+        for way, value in found["results"].items():
+            print(f"    {way:<{NAME_WIDTH + 4}}{value:6.1%} ± {found['spread'][way]:.1%}")
+    if not model.evaluation:
+        print("  nothing yet; run python train/evaluate.py")
     print("\nlimits:")
     for limit in model.training.get("limits", ()):
         print(f"  - {limit}")

@@ -6,6 +6,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from emorec.errors import EmorecError
+
 # Stage 1 brings its own threads; OpenCV's pool on top of them slows both down.
 cv2.setNumThreads(1)
 
@@ -22,7 +24,7 @@ FULL_SHARPNESS = 0.0015  # variance of the Laplacian of a crop in [0, 1] that an
 
 # The fallback detector finds no landmarks. A box of OpenCV's frontal Haar cascade around a face that is framed as
 # FRAMING says lies at this left, top, width, height (fractions of the side; medians over the same FER+ pictures).
-HAAR_FRAMING = np.array([0.06, 0.10, 0.88, 0.88], dtype=np.float32)
+HAAR_FRAMING = np.array([0.033, 0.024, 0.931, 0.931], dtype=np.float32)
 HAAR_FILE = "haarcascade_frontalface_alt2.xml"
 HAAR_SCORE = 0.6  # the cascade gives no score; its boxes count as barely accepted ones
 
@@ -42,7 +44,10 @@ class YuNet:
     name = "YuNet"
 
     def __init__(self, file: Path, side=DETECTION_SIDE):
-        self._detector = cv2.FaceDetectorYN.create(str(file), "", (side, side), SCORE_THRESHOLD, NMS_THRESHOLD)
+        try:
+            self._detector = cv2.FaceDetectorYN.create(str(file), "", (side, side), SCORE_THRESHOLD, NMS_THRESHOLD)
+        except cv2.error:
+            raise EmorecError(f"{file} is no face detector that OpenCV can load; is it YuNet's .onnx file?") from None
         self._side = side
 
     def detect(self, image):

@@ -135,12 +135,14 @@ class VoiceNet(nn.Module):
 
         Attentive statistics pooling (Okabe et al., 2018), with hops weighted by how likely they hold speech.
         """
-        embeddings = embeddings.float()
-        weights = torch.exp(self.score(embeddings)) * speech
-        weights = weights / weights.sum(dim=1, keepdim=True).clamp_min(1e-8)
-        mean = torch.einsum("nh,nhd->nd", weights, embeddings)
-        square = torch.einsum("nh,nhd->nd", weights, embeddings.square())
-        return torch.cat([mean, deviation(mean, square)], dim=1)
+        # In full precision also under autocast: a deviation is a small difference of large moments.
+        with torch.autocast(embeddings.device.type, enabled=False):
+            embeddings = embeddings.float()
+            weights = torch.exp(self.score(embeddings)) * speech
+            weights = weights / weights.sum(dim=1, keepdim=True).clamp_min(1e-8)
+            mean = torch.einsum("nh,nhd->nd", weights, embeddings)
+            square = torch.einsum("nh,nhd->nd", weights, embeddings.square())
+            return torch.cat([mean, deviation(mean, square)], dim=1)
 
     def classify(self, pooled, head="emotions"):
         """Pooled features (N, 2 D) -> logits (N, len(labels of the head))."""

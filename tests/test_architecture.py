@@ -19,7 +19,7 @@ from imports import imported_by, project_files
 
 # A library, and the modules that may import it.
 LIBRARY_ROOMS = {
-    "av": ["emorec.media", "emorec.media_formats"],
+    "av": ["emorec.media*"],
     "cv2": ["emorec.faces", "emorec.persons", "train.*"],
     "yt_dlp": ["emorec.source"],
     "altair": ["emorec.charts"],
@@ -34,7 +34,7 @@ KNOWS_NOTHING_OF = {
     "hub*": ["app", "ui*", "train*"],
     "hub.pull": ["emorec*"],
     "emorec.errors": ["emorec*", "hub*"],
-    "emorec.media": ["emorec.faces", "emorec.voice", "emorec.networks", "emorec.checkpoint", "emorec.weights"],
+    "emorec.media*": ["emorec.faces", "emorec.voice", "emorec.networks", "emorec.checkpoint", "emorec.weights"],
     "emorec.source": ["emorec.networks", "emorec.checkpoint", "emorec.weights"],
     "emorec.faces": ["emorec.emotions"],
     "emorec.networks": ["emorec.media*", "emorec.source", "emorec.checkpoint", "emorec.weights"],

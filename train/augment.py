@@ -53,13 +53,15 @@ def erase(images, share=0.5, largest=0.5):
 def voices(log_mel, speech):
     """Log-mel (N, n_mels, T) and hop weights (N, H) -> the same shapes, augmented.
 
-    Tempo and vocal-tract length change together with a resampling of the picture's two axes; then level noise,
-    equalisation, added noise floor, and masks in time and frequency (SpecAugment, Park et al., 2019).
+    Tempo and vocal-tract length change together with a resampling of the picture's two axes; then
+    level, an added noise floor, and masks in time and frequency (SpecAugment, Park et al., 2019).
     """
     n, mels, frames = log_mel.shape
-    tempo, warp = torch.exp(_uniform(n, -0.15, 0.15)), torch.exp(_uniform(n, -0.12, 0.12))
+    tempo, warp = torch.exp(_uniform(n, -0.15, 0.15)), torch.exp(_uniform(n, -0.08, 0.08))
     theta = torch.zeros(n, 2, 3)
     theta[:, 0, 0], theta[:, 1, 1] = tempo, warp
+    # Moved in time too: max pooling must not always cut a clip at the same frames.
+    theta[:, 0, 2] = _uniform(n, -0.1, 0.1)
     # Row -1 is the lowest mel band; stretching about it moves formants, not the bottom of the picture.
     theta[:, 1, 2] = warp - 1 + _uniform(n, -0.04, 0.04)
     grid = F.affine_grid(theta, (n, 1, mels, frames), align_corners=False)
@@ -68,14 +70,12 @@ def voices(log_mel, speech):
     line[..., 1] = 0
     speech = F.grid_sample(speech.view(n, 1, 1, -1), line, align_corners=False).view(n, -1)
 
-    tilt = _uniform(n, -0.3, 0.3).view(n, 1, 1) * torch.linspace(-1, 1, mels).view(1, mels, 1)
-    bumps = F.interpolate(torch.randn(n, 1, 6) * 0.15, size=mels, mode="linear").transpose(1, 2)
-    x = x * _uniform(n, 0.85, 1.15).view(n, 1, 1) + _uniform(n, -0.2, 0.2).view(n, 1, 1) + tilt + bumps
+    x = x * _uniform(n, 0.9, 1.1).view(n, 1, 1) + _uniform(n, -0.1, 0.1).view(n, 1, 1)
     # A noise floor adds to power, so in log power it is a soft maximum; 2.5 nats to a unit, as the front end scales.
-    floor = _uniform(n, -3.5, -1.0).view(n, 1, 1) + tilt.flip(0) * 0.5
-    noisy = (torch.rand(n) < 0.35).view(n, 1, 1)
-    x = torch.where(noisy, torch.logaddexp(x * 2.5, (floor + 0.2 * torch.randn_like(x)) * 2.5) / 2.5, x)
-    return _mask(_mask(x, 1, 12, 2), 2, 24, 2), speech
+    floor = _uniform(n, -3.0, -1.0).view(n, 1, 1) + 0.2 * torch.randn_like(x)
+    noisy = (torch.rand(n) < 0.2).view(n, 1, 1)
+    x = torch.where(noisy, torch.logaddexp(x * 2.5, floor * 2.5) / 2.5, x)
+    return _mask(_mask(x, 1, 8, 2), 2, 20, 1), speech
 
 
 def _mask(x, axis, longest, times):

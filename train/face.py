@@ -7,7 +7,7 @@ from torch.nn import functional as F
 from emorec.networks import FaceConfig, FaceNet
 from train import augment, datasets, loop, pack
 
-SCHEDULE = loop.Schedule(epochs=30, lr=4e-3, batch_size=128, weight_decay=0.05)
+SCHEDULE = loop.Schedule(epochs=22, lr=4e-3, batch_size=128, weight_decay=0.05)
 SMOOTHING = 0.03
 
 

@@ -22,14 +22,20 @@ def face_crops(items, size, cache):
         detector = faces.YuNet(weights.face_detector_file())
         out = np.empty((len(items), size, size), np.uint8)
         for row, item in enumerate(tqdm(items, desc="faces", disable=None)):
-            image = cv2.imread(str(item.path), cv2.IMREAD_GRAYSCALE)
-            large = cv2.resize(image, None, fx=ENLARGED, fy=ENLARGED, interpolation=cv2.INTER_CUBIC)
-            found = detector.detect(cv2.cvtColor(large, cv2.COLOR_GRAY2RGB))
-            aligned = faces.align(large, found[0].landmarks, size) if found else cv2.resize(image, (size, size))
-            out[row] = aligned
+            picture = enlarged(item.path)
+            found = detector.detect(picture)
+            whole = cv2.cvtColor(cv2.resize(picture, (size, size), interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2GRAY)
+            out[row] = faces.align(picture, found[0].landmarks, size) if found else whole
         return {"crops": out}
 
     return cached(cache, "faces", items, {"size": size, "framing": faces.FRAMING.tolist()}, crops)["crops"]
+
+
+def enlarged(path):
+    """A small grey picture as a larger RGB one, as the detector wants it."""
+    image = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
+    large = cv2.resize(image, None, fx=ENLARGED, fy=ENLARGED, interpolation=cv2.INTER_CUBIC)
+    return cv2.cvtColor(large, cv2.COLOR_GRAY2RGB)
 
 
 def voice_clips(items, front_end, cache):

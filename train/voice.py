@@ -11,7 +11,7 @@ from emorec.networks import VoiceConfig, VoiceNet
 from emorec.voice import VoiceFrontEnd
 from train import augment, datasets, loop, pack
 
-SCHEDULE = loop.Schedule(epochs=20, lr=2.5e-3, batch_size=32, weight_decay=0.05, ema_epochs=0.5)
+SCHEDULE = loop.Schedule(epochs=12, lr=2.5e-3, batch_size=32, weight_decay=0.05, ema_epochs=0.5)
 SMOOTHING = 0.1
 CROP_HOPS = 12  # 3.07 s of voice under a training window
 SILENT = 0.02  # weight of a hop without speech, so that a clip whose speech goes unnoticed still has a pooled value
@@ -92,13 +92,11 @@ def train(data, folder, cache, fold, schedule=SCHEDULE, device="cpu", resume=Fal
         pooled = net.pool(net.embed(log_mel), speech)
         loss = 0.0
         for column, head in enumerate(HEADS):
-            known = targets[:, column] != ABSENT
-            if known.any():
-                logits = net.classify(pooled, head).float()
-                each = F.cross_entropy(
-                    logits[known], targets[known, column], label_smoothing=SMOOTHING, reduction="sum"
-                )
-                loss = loss + each / len(log_mel)
+            logits = net.classify(pooled, head).float()
+            losses = F.cross_entropy(
+                logits, targets[:, column], label_smoothing=SMOOTHING, ignore_index=ABSENT, reduction="none"
+            )
+            loss = loss + losses.mean()
         return loss
 
     def evaluate(net):

@@ -1,0 +1,226 @@
+"""From a recording to pictures and sound on one clock.
+
+Time is seconds on the media's own clock: its zero is the container's start, as in a browser's player, and every time
+comes from presentation timestamps. Sampling keeps no state: which pictures are taken and where a block of sound ends
+depends on their times alone, so a run that starts in the middle gets what an unbroken one gets.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import av
+import numpy as np
+from av.video.reformatter import VideoReformatter
+
+from emorec import media_formats
+from emorec.errors import EmorecError
+from emorec.media_damage import AV_ERRORS, JUMP
+from emorec.media_reader import BIN_EPSILON, DEFAULT_RATE, Reader, decoded
+from emorec.media_sound import blocks, edges
+
+MAX_ASPECT = 4.0
+
+REORDER_BINS = 64
+"""Bins that are remembered, for pictures that come out of order."""
+
+
+@dataclass(frozen=True)
+class MediaInfo:
+    """What a file holds. ``duration`` (s) is the best estimate, None if unknown; ``width`` and ``height`` (px) are
+    upright and with square pixels; ``frame_rate`` (Hz) is the average; ``size`` is in bytes."""
+
+    path: Path
+    container: str
+    duration: float | None
+    has_video: bool
+    has_audio: bool
+    width: int | None
+    height: int | None
+    frame_rate: float | None
+    video_codec: str | None
+    audio_codec: str | None
+    size: int
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A picture at ``time`` (s): ``image`` is uint8 RGB ``(H, W, 3)``, upright."""
+
+    time: float
+    image: np.ndarray
+
+
+@dataclass(frozen=True)
+class AudioBlock:
+    """Sound from ``time`` (s) on: ``samples`` is float32 mono ``(N,)``."""
+
+    time: float
+    samples: np.ndarray
+
+
+def probe(path: str | Path) -> MediaInfo:
+    """Say what a recording holds, after trying to decode a first picture and a first sound.
+
+    Raises ``EmorecError`` if there is no such file, or it is a directory, empty, a picture, no recording at all, too
+    damaged to open, or has neither video nor audio that can be decoded.
+    """
+    path = Path(path)
+    with Reader(path) as reader:
+        streams = {kind: stream for kind, stream in reader.streams.items() if stream is not None}
+        if not reader.container.streams:
+            raise media_formats.unreadable(path)
+        if not streams:
+            raise EmorecError(f"{path.name} holds neither video nor audio that can be decoded.")
+        firsts = reader.first_frames()
+        if not firsts:
+            raise EmorecError(f"{path.name} is too damaged: neither a picture nor a sound in it can be decoded.")
+        video, sound = reader.streams["video"], reader.streams["audio"]
+        width = height = rate = None
+        if video is not None:
+            picture = firsts.get("video", video.codec_context)
+            width, height = _upright_size(picture, _aspect(video))
+            rate = video.average_rate or video.guessed_rate
+        duration = reader.container.duration
+        trusted = duration and reader.format not in media_formats.GUESSING and reader.broken_from == math.inf
+        return MediaInfo(
+            path=path,
+            container=media_formats.short_name(reader.container.format.name, path),
+            duration=duration / av.time_base if trusted else _counted_duration(path),
+            has_video=video is not None,
+            has_audio=sound is not None,
+            width=width,
+            height=height,
+            frame_rate=float(rate) if rate else None,
+            video_codec=_codec(video),
+            audio_codec=_codec(sound),
+            size=path.stat().st_size,
+        )
+
+
+def frames(
+    path: str | Path,
+    rate: float = 5.0,
+    start: float = 0.0,
+    max_side: int = 1280,
+    on_damage: Callable[[str], None] | None = None,
+) -> Iterator[Frame]:
+    """Yield at most ``rate`` pictures a second in the order of time, none if there is no video.
+
+    Time is cut into bins ``[k / rate, (k + 1) / rate)`` and the first picture of each is taken, from the first bin
+    that begins at ``start`` (s) or later. A start in the middle yields the very pictures of an unbroken pass. The
+    longer side is scaled down to ``max_side`` (px).
+
+    ``on_damage`` gets one sentence if the video is broken or cut off. Raises ``EmorecError`` as ``probe`` does.
+    """
+    first_bin = math.ceil(start * rate - BIN_EPSILON)
+    last_bin, latest = first_bin - 1, start
+    reformatter = VideoReformatter()
+    for reader, time, frame in decoded(Path(path), "video", start, on_damage, lambda: _Wanted(rate, first_bin)):
+        number = bin_of(time, rate)
+        if time < latest - JUMP and last_bin >= first_bin:
+            reader.fault(latest)
+        if number > last_bin:
+            try:
+                image = _picture(frame, reformatter, _aspect(reader.streams["video"]), max_side)
+            except AV_ERRORS:
+                reader.fault()
+                continue
+            last_bin, latest = number, time
+            yield Frame(time, image)
+
+
+def audio(
+    path: str | Path,
+    rate: int = 16_000,
+    start: float = 0.0,
+    block_seconds: float = 10.0,
+    on_damage: Callable[[str], None] | None = None,
+) -> Iterator[AudioBlock]:
+    """Yield the sound in blocks, nothing if there is no audio.
+
+    Blocks end at the multiples of ``block_seconds`` on the media's clock, or where the sound ends; the first begins
+    where the sound does. Missing sound inside is silence, so the samples keep the media's clock. Every block is
+    resampled on its own: a ``start`` (s) at a multiple of ``block_seconds`` gives the very blocks of an unbroken pass
+    (samples at most 1e-4 apart). Where codec or container allow no jump (aac, mp3 files, ...) decoding begins at the
+    beginning all the same, which costs about ten seconds for an hour.
+
+    ``on_damage`` gets one sentence if the audio is broken or cut off. Raises ``EmorecError`` as ``probe`` does.
+    """
+    held = None
+    for block in blocks(Path(path), rate, start, block_seconds, on_damage):
+        if held is not None:
+            yield AudioBlock(held.first / rate, held.samples)
+            for number in range(held.number + 1, block.number):
+                first, last = edges(number, rate, start, block_seconds)
+                yield AudioBlock(first / rate, np.zeros(last - first, dtype=np.float32))
+        held = block
+    if held is not None and held.sound_to > held.first:
+        yield AudioBlock(held.first / rate, held.samples[: held.sound_to - held.first])
+
+
+def bin_of(time: float, rate: float) -> int:
+    """The number k of the bin ``[k / rate, (k + 1) / rate)`` that ``time`` (s) lies in, forgiving float noise."""
+    return math.floor(time * rate + BIN_EPSILON)
+
+
+class _Wanted:
+    """Tells of each packet, in decoding order, whether its picture can be the first of a bin; keeps little."""
+
+    def __init__(self, rate: float, first_bin: int):
+        self._rate, self._first_bin = rate, first_bin
+        self._earliest: dict[int, float] = {}
+
+    def __call__(self, time: float) -> bool:
+        number = bin_of(time, self._rate)
+        if number < self._first_bin or self._earliest.get(number, math.inf) < time:
+            return False
+        self._earliest[number] = time
+        if len(self._earliest) > 2 * REORDER_BINS:
+            self._earliest = dict(sorted(self._earliest.items())[REORDER_BINS:])
+        return True
+
+
+def _picture(frame: av.VideoFrame, reformatter: VideoReformatter, aspect: float, max_side: int) -> np.ndarray:
+    scale = min(1.0, max_side / max(frame.width * aspect, frame.height))
+    width, height = (max(1, round(side * scale)) for side in (frame.width * aspect, frame.height))
+    image = reformatter.reformat(frame, width, height, "rgb24").to_ndarray()
+    return np.ascontiguousarray(np.rot90(image, _quarter_turns(frame)))
+
+
+def _quarter_turns(frame: av.VideoFrame) -> int:
+    """How often to turn a picture to the left to have it upright."""
+    return round(getattr(frame, "rotation", 0) / 90) % 4
+
+
+def _upright_size(picture, aspect: float) -> tuple[int, int]:
+    width, height = round(picture.width * aspect), picture.height
+    return (height, width) if _quarter_turns(picture) % 2 else (width, height)
+
+
+def _aspect(stream) -> float:
+    """Width over height of a pixel; 1 where what the file says is senseless."""
+    aspect = float(stream.sample_aspect_ratio or 1)
+    return aspect if 1 / MAX_ASPECT <= aspect <= MAX_ASPECT else 1.0
+
+
+def _codec(stream) -> str | None:
+    return None if stream is None else stream.codec_context.codec.canonical_name
+
+
+def _counted_duration(path: Path) -> float | None:
+    """How long a recording without a stated duration is (s), from its packets alone."""
+    with Reader(path) as reader:
+        stream = reader.streams["video"] or reader.streams["audio"]
+        end, count = 0.0, 0
+        for packet in reader.packets():
+            time = reader.packet_time(packet)
+            if time is not None and time < reader.broken_from:
+                end = max(end, time + float((packet.duration or 0) * packet.time_base))
+            count += packet.stream_index == stream.index
+        if end == 0.0 and stream.type == "video":
+            end = count / float(stream.guessed_rate or DEFAULT_RATE)
+        return end or None

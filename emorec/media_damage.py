@@ -1,0 +1,71 @@
+"""What is broken or missing in a recording, noted while it is read, and the sentence about it."""
+
+from pathlib import Path
+
+import av
+
+from emorec import media_formats
+
+AV_ERRORS = (av.FFmpegError, ValueError, RuntimeError, MemoryError)
+"""What PyAV raises for broken media; its own checks raise Python's errors."""
+
+FEW_FAULTS = 2
+"""Packets of sound that may be broken without a word: tags at the end of an mp3 are such, and so is its first frame."""
+
+CUT_TOLERANCE = 1.0
+"""Seconds that may be missing of what the container promises."""
+
+CUT_SHARE = 0.1
+"""What may be missing of the size that a header states, as a share of what is there."""
+
+JUMP = 1.0
+"""Seconds by which a time must lie ahead of the next one to be taken for broken, or behind to be a jump back."""
+
+
+class Damage:
+    """What of one file could not be used, and how far each of its streams reached."""
+
+    def __init__(self, path: Path):
+        self._path = path
+        self._faults = 0
+        self._fault_at: float | None = None
+        self._reached: dict[int, float] = {}
+
+    def fault(self, time: float) -> None:
+        """Note that something could not be used at ``time`` (s)."""
+        self._faults += 1
+        if self._fault_at is None:
+            self._fault_at = time
+
+    def reach(self, index: int, time: float) -> None:
+        """Note that the stream of that ``index`` goes on until ``time`` (s) at least."""
+        self._reached[index] = max(self._reached.get(index, 0.0), time)
+
+    def sentence(self, stream, position: float, zero: float, promised: float | None) -> str | None:
+        """What was broken or missing in a stream that was decoded up to ``position`` (s), None if nothing was.
+
+        ``zero`` (s) is that of the clock; ``promised`` (s) is how long the container says that it is, if it does.
+        """
+        kind = stream.type
+        cut = self._cut_short(stream, position, zero, promised)
+        few = 0 if kind == "video" else FEW_FAULTS
+        if not cut and self._faults <= few:
+            return None
+        at = position if self._faults <= few else self._fault_at
+        if position == 0.0:
+            return f"The {kind} is damaged or cut off at its beginning; nothing of it could be read."
+        where = "is damaged at" if position > at + JUMP else "is damaged or cut off after"
+        return f"The {kind} {where} {at:.1f} s; what could be read was used."
+
+    def _cut_short(self, stream, position: float, zero: float, promised: float | None) -> bool:
+        size = self._path.stat().st_size
+        stated = media_formats.stated_size(self._path) or size
+        if position * (stated / size - 1) > CUT_TOLERANCE or stated / size - 1 > CUT_SHARE:
+            return True
+        if promised is None:
+            return False
+        reached = max(self._reached.values(), default=0.0)
+        if stream.duration:
+            end = float(((stream.start_time or 0) + stream.duration) * stream.time_base) - zero
+            promised, reached = min(promised, end), self._reached.get(stream.index, 0.0)
+        return promised - reached > CUT_TOLERANCE

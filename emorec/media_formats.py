@@ -1,0 +1,172 @@
+"""Which files are recordings: the containers that may be opened, and a plain sentence about every file that may not."""
+
+import os
+import stat
+from pathlib import Path
+
+from emorec.errors import EmorecError
+
+CONTAINERS = (
+    *("mov", "mp4", "m4a", "3gp", "3g2", "mj2", "matroska", "webm", "avi", "flv", "asf", "mpegts", "mpeg"),
+    *("h264", "hevc", "ivf", "obu"),
+    *("mp3", "wav", "ogg", "flac", "aac", "ac3", "eac3", "aiff", "amr", "amrnb", "amrwb", "caf"),
+)
+"""FFmpeg's names of the containers that are opened. None of them can point to another file or address, as a playlist
+(hls, concat, sdp) does."""
+
+OPEN_OPTIONS = {"format_whitelist": ",".join(CONTAINERS), "protocol_whitelist": "file"}
+"""What holds FFmpeg to those containers and to the one local file."""
+
+SEEKABLE = {"mov", "matroska", "avi", "flv", "asf", "wav", "flac", "aiff", "caf"}
+"""Containers whose timestamps are the same after a jump; in the others they are guessed, so these are read from the
+beginning."""
+
+PROMISING = {"mov", "matroska", "flv", "flac", "aiff"}
+"""Containers whose header states how long the recording is, so that a missing rest shows; see also ``stated_size``."""
+
+GUESSING = {"aac", "ac3", "eac3", "h264", "hevc", "obu"}
+"""Containers without any duration: FFmpeg guesses one from the bit rate, so the packets are counted instead."""
+
+PICTURES = {
+    b"\x89PNG": "PNG",
+    b"\xff\xd8\xff": "JPEG",
+    b"GIF8": "GIF",
+    b"BM": "BMP",
+    b"II*\0": "TIFF",
+    b"MM\0*": "TIFF",
+    b"\0\0\x01\0": "icon",
+    b"8BPS": "Photoshop",
+    b"\0\0\0\x0cJXL ": "JPEG XL",
+}
+PICTURE_BRANDS = {b"avif": "AVIF", b"heic": "HEIC", b"heix": "HEIC", b"mif1": "HEIF", b"msf1": "HEIF", b"avis": "AVIF"}
+"""Brands of ISO files that hold pictures (ISO/IEC 23008-12), though FFmpeg opens them as movies."""
+
+OTHERS = {
+    b"PK\x03\x04": "a zip archive or an office document",
+    b"PK\x05\x06": "a zip archive",
+    b"%PDF": "a PDF document",
+    b"\x1f\x8b": "a gzip archive",
+    b"7z\xbc\xaf": "a 7z archive",
+    b"Rar!": "a rar archive",
+    b"\x7fELF": "a program",
+    b"MZ": "a program",
+}
+SCRIPTS = {
+    b"#EXTM3U": "a playlist",
+    b"[playlist]": "a playlist",
+    b"ffconcat": "a list of files",
+    b"v=0": "a stream description",
+}
+RECORDINGS = (
+    *(b"\x1aE\xdf\xa3", b"OggS", b"fLaC", b"FLV", b"ID3", b"FORM", b"caff", b"DKIF", b"#!AMR"),
+    b"\x30\x26\xb2\x75",
+)
+"""First bytes of containers that are in ``CONTAINERS``; ISO and RIFF files are told by their fifth byte and on."""
+
+ISO_BOXES = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip")
+RIFF_KINDS = (b"AVI ", b"WAVE")
+RIFF_UNKNOWN = 0x7FFFF000
+"""Sizes from here on are written where the size was not known."""
+
+ASF_PROPERTIES = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")
+"""The object of an asf file that states its size, 40 bytes in."""
+
+XING_WITHIN = 64
+"""Bytes of the first frame of an mp3 within which its Xing header begins."""
+
+HEAD = 4096
+"""Bytes that are looked at to tell what a file is."""
+
+KINDS = "a video (mp4, mov, mkv, webm, avi, ...) or sound (mp3, wav, m4a, ogg, flac, ...)"
+
+
+def check_file(path: Path) -> None:
+    """Raise ``EmorecError`` unless ``path`` is an ordinary file that is there, can be read, is not empty and is not of
+    a kind that is known to be no recording."""
+    try:
+        status = os.stat(path)
+    except (FileNotFoundError, NotADirectoryError, ValueError) as error:
+        raise EmorecError(f"There is no file {path}; check the name.") from error
+    except OSError as error:
+        raise EmorecError(f"{path} cannot be opened: {error.strerror}.") from error
+    if stat.S_ISDIR(status.st_mode):
+        raise EmorecError(f"{path} is a directory; give one file in it.")
+    if not stat.S_ISREG(status.st_mode):
+        raise EmorecError(f"{path} is not an ordinary file; give {KINDS}.")
+    if status.st_size == 0:
+        raise EmorecError(f"{path.name} is empty (0 bytes); was it copied or recorded completely?")
+    head = _head(path)
+    if picture := _picture(head):
+        raise EmorecError(f"{path.name} is a picture ({picture}), not a recording; give {KINDS}.")
+    for signature, what in {**OTHERS, **SCRIPTS}.items():
+        if head.startswith(signature):
+            raise EmorecError(f"{path.name} is {what}, not a recording; give {KINDS}.")
+
+
+def unreadable(path: Path) -> EmorecError:
+    """The error for a file that passed ``check_file`` but that FFmpeg would not open."""
+    head = _head(path)
+    if head.startswith(RECORDINGS) or head[4:8] in ISO_BOXES or (head[:4] == b"RIFF" and head[8:12] in RIFF_KINDS):
+        return EmorecError(
+            f"{path.name} is too damaged to be read: the part that describes the recording is missing or broken; "
+            "was it copied or recorded completely?"
+        )
+    kind = "text" if _is_text(head) else "no kind of file that can be read"
+    return EmorecError(f"{path.name} is {kind}, not a recording; give {KINDS}.")
+
+
+def stated_size(path: Path) -> int | None:
+    """The size in bytes that the header of a RIFF (avi, wav), asf or mp3 file states, if it does."""
+    head = _head(path)
+    if head[:4] == b"RIFF":
+        size = int.from_bytes(head[4:8], "little")
+        return size + 8 if 0 < size < RIFF_UNKNOWN else None
+    if (at := head.find(ASF_PROPERTIES)) >= 0:
+        return int.from_bytes(head[at + 40 : at + 48], "little") or None
+    return _stated_mp3_size(path, head)
+
+
+def _stated_mp3_size(path: Path, head: bytes) -> int | None:
+    first = 0
+    if head[:3] == b"ID3":
+        # Seven bits in each of four bytes (ID3v2.3, section 3.1).
+        first = 10 + sum(byte << shift for byte, shift in zip(head[6:10], (21, 14, 7, 0), strict=False))
+        head = _head(path, first)
+    at = max(head.find(tag, 0, XING_WITHIN) for tag in (b"Xing", b"Info"))
+    if head[:1] != b"\xff" or at < 0:
+        return None
+    flags = int.from_bytes(head[at + 4 : at + 8], "big")
+    has_frames, has_bytes = flags & 1, flags & 2
+    field = at + 8 + 4 * has_frames
+    return first + int.from_bytes(head[field : field + 4], "big") if has_bytes else None
+
+
+def short_name(names: str, path: Path) -> str:
+    """One name for a container that FFmpeg gives several: the one that the file's suffix says, else the first."""
+    suffix = path.suffix[1:].lower()
+    return suffix if suffix in names.split(",") else names.split(",")[0]
+
+
+def _head(path: Path, first: int = 0) -> bytes:
+    try:
+        with open(path, "rb") as file:
+            file.seek(first)
+            return file.read(HEAD)
+    except OSError as error:
+        raise EmorecError(f"{path} cannot be opened: {error.strerror}.") from error
+
+
+def _picture(head: bytes) -> str | None:
+    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
+        return "WebP"
+    if head[4:8] == b"ftyp" and head[8:12] in PICTURE_BRANDS:
+        return PICTURE_BRANDS[head[8:12]]
+    return next((name for signature, name in PICTURES.items() if head.startswith(signature)), None)
+
+
+def _is_text(head: bytes) -> bool:
+    try:
+        text = head[: head.rfind(b"\n") + 1 or None].decode()
+    except UnicodeDecodeError:
+        return False
+    return all(character.isprintable() or character.isspace() for character in text)

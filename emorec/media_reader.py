@@ -1,0 +1,238 @@
+"""One open recording: its streams, its packets, and their frames with times on the media's clock."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import av
+from av.stream import Disposition
+
+from emorec import media_formats
+from emorec.media_damage import AV_ERRORS, JUMP, Damage
+
+NOT_MOVING = Disposition.attached_pic | Disposition.still_image | Disposition.timed_thumbnails
+
+MAX_PIXELS = 8192 * 4320
+"""Larger pictures are refused, for a file of a few bytes can ask for gigabytes."""
+
+MAX_FAILURES = 100
+"""Reads in a row that may fail before the rest is given up."""
+
+MAX_GAP = 24 * 3600.0
+"""Seconds; a time further ahead than this of the one before is taken for broken."""
+
+DEFAULT_RATE = 25.0
+"""Frames a second where nothing says it, as FFmpeg assumes."""
+
+PEEK_PACKETS = 64
+PROBE_PACKETS = 5000
+"""Packets that are read in search of a first picture and a first sound."""
+
+SEEK_MARGINS = (0.0, 4.0, 16.0, 64.0)
+"""Seconds to go back by, in turn, until decoding starts early enough."""
+
+SKIPPABLE = {"h264", "hevc"}
+"""Codecs whose decoder can leave out frames that no other leans on, so that those that nobody wants cost nothing."""
+
+REPEATABLE = {"flac", "alac", "opus", "vorbis", "mp3", "mp2"}
+"""Codecs of sound, besides plain samples, that decode to the same wherever decoding began. Others (aac, ac3) fill in
+noise from a generator that runs on from the beginning, so there decoding must begin there too."""
+
+BIN_EPSILON = 1e-4
+"""Share of a bin that a time may lie before it and still belong to it."""
+
+
+def decoded(
+    path: Path,
+    kind: str,
+    needed: float,
+    on_damage: Callable[[str], None] | None,
+    wanted: Callable[[], Callable[[float], bool] | None] = lambda: None,
+) -> Iterator[tuple[Reader, float, av.frame.Frame]]:
+    """Yield ``(reader, time, frame)`` from ``needed`` (s) or a little before on; ``wanted`` makes a fresh predicate."""
+    for margin in (*(margin for margin in SEEK_MARGINS if needed > margin), None):
+        with Reader(path) as reader:
+            if reader.streams[kind] is None:
+                return
+            if margin is not None and not reader.seek(kind, needed - margin):
+                continue
+            found = False
+            for time, frame in reader.decode(kind, wanted()):
+                if margin is not None and not found and time > needed:
+                    break
+                found = True
+                yield reader, time, frame
+            if found or margin is None:
+                if on_damage is not None and (sentence := reader.damage(kind)):
+                    on_damage(sentence)
+                return
+
+
+class Reader:
+    """One open file: its streams, the zero of its clock, and what turns out to be broken while it is read."""
+
+    def __init__(self, path: Path):
+        media_formats.check_file(path)
+        try:
+            # "file:" keeps a colon in the name from being read as a protocol.
+            self.container = av.open(f"file:{path}", options=media_formats.OPEN_OPTIONS, metadata_errors="replace")
+        except AV_ERRORS as error:
+            raise media_formats.unreadable(path) from error
+        self.format = self.container.format.name.split(",")[0]
+        video = self._pick("video")
+        self.streams = {"video": video, "audio": self._pick("audio", video)}
+        for stream in filter(None, self.streams.values()):
+            stream.codec_context.thread_type = "AUTO"
+            stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
+        self._damage = Damage(path)
+        self._position = 0.0
+        self._peeked: list[av.Packet] = []
+        for packet in self._demux():
+            self._peeked.append(packet)
+            if len(self._peeked) == PEEK_PACKETS:
+                break
+        self.zero, self.broken_from = self._find_zero()
+
+    def __enter__(self) -> Reader:
+        return self
+
+    def __exit__(self, *_) -> None:
+        self._peeked.clear()
+        self.container.close()
+
+    def _pick(self, kind: str, related=None):
+        usable = [
+            stream
+            for stream in self.container.streams
+            if stream.type == kind and stream.codec_context is not None and not stream.disposition & NOT_MOVING
+        ]
+        best = self.container.streams.best(kind, related=related)
+        return best if best in usable else next(iter(usable), None)
+
+    def _find_zero(self) -> tuple[float, float]:
+        """The container's start (s), or the earliest time if the first is broken and lies far after it; and how long
+        after it (s) a time is as broken."""
+        ours = {stream.index for stream in self.streams.values() if stream is not None}
+        stamps = (packet for packet in self._peeked if packet.pts is not None and packet.stream_index in ours)
+        earliest = min((float(packet.pts * packet.time_base) for packet in stamps), default=0.0)
+        if self.container.start_time is None:
+            return earliest, math.inf
+        start = self.container.start_time / av.time_base
+        return (earliest, start - earliest - JUMP) if start > earliest + JUMP else (start, math.inf)
+
+    def seek(self, kind: str, time: float) -> bool:
+        """Go to the last keyframe at or before ``time`` (s); False if decoding from there would not give the same."""
+        codec = self.streams[kind].codec_context.codec.canonical_name
+        repeatable = kind == "video" or codec in REPEATABLE or codec.startswith("pcm_")
+        if self.format not in media_formats.SEEKABLE or not repeatable:
+            return False
+        try:
+            self.container.seek(math.floor((time + self.zero) * av.time_base))
+        except AV_ERRORS:
+            return False
+        self._peeked.clear()
+        return True
+
+    def decode(self, kind: str, wanted: Callable[[float], bool] | None) -> Iterator[tuple[float, av.frame.Frame]]:
+        """Yield every frame of a stream with its time (s); frames that no other needs are left out unless wanted."""
+        return self._timed(self._raw(self.streams[kind], wanted), self.streams[kind])
+
+    def first_frames(self) -> dict[str, av.frame.Frame]:
+        """The first frame of each kind that can be decoded."""
+        missing = {stream.index: kind for kind, stream in self.streams.items() if stream is not None}
+        firsts = {}
+        for count, packet in enumerate(self.packets()):
+            kind = missing.get(packet.stream_index)
+            if kind and (got := self._decode(self.streams[kind], packet)):
+                firsts[kind] = got[0]
+                del missing[packet.stream_index]
+            if not missing or count == PROBE_PACKETS:
+                break
+        for kind in missing.values():
+            if got := self._decode(self.streams[kind], None):
+                firsts[kind] = got[0]
+        return firsts
+
+    def packets(self) -> Iterator[av.Packet]:
+        """Yield the file's packets, past what cannot be read."""
+        while self._peeked:
+            yield self._peeked.pop(0)
+        yield from self._demux()
+
+    def packet_time(self, packet: av.Packet) -> float | None:
+        """When a packet is to be shown or heard (s), None if it does not say."""
+        stamp = packet.pts if packet.pts is not None else packet.dts
+        return None if stamp is None else float(stamp * packet.time_base) - self.zero
+
+    def fault(self, time: float | None = None) -> None:
+        """Note that something could not be used at ``time`` (s), by default where decoding stands."""
+        self._damage.fault(self._position if time is None else time)
+
+    def damage(self, kind: str) -> str | None:
+        """The sentence about what was broken or missing, once everything was read."""
+        promises = self.format in media_formats.PROMISING and self.container.duration and self.broken_from == math.inf
+        promised = self.container.duration / av.time_base if promises else None
+        return self._damage.sentence(self.streams[kind], self._position, self.zero, promised)
+
+    def _demux(self) -> Iterator[av.Packet]:
+        failures = 0
+        while failures < MAX_FAILURES:
+            try:
+                for packet in self.container.demux():
+                    failures = 0
+                    # An empty packet tells a decoder that there is no more; avi files are full of them.
+                    if packet.size:
+                        yield packet
+                return
+            except IndexError:
+                return  # PyAV stumbles at the end over a stream that appeared on the way.
+            except AV_ERRORS:
+                failures += 1
+                self.fault()
+
+    def _raw(self, stream, wanted) -> Iterator[av.frame.Frame]:
+        skippable = wanted is not None and stream.codec_context.codec.canonical_name in SKIPPABLE
+        for packet in self.packets():
+            time = self.packet_time(packet)
+            if time is not None:
+                end = time + float((packet.duration or 0) * packet.time_base)
+                self._damage.reach(packet.stream_index, end)
+            if packet.stream_index != stream.index:
+                continue
+            if skippable:
+                keep = packet.pts is None or wanted(time)
+                stream.codec_context.skip_frame = "DEFAULT" if keep else "NONREF"
+            yield from self._decode(stream, packet)
+        yield from self._decode(stream, None)
+
+    def _decode(self, stream, packet: av.Packet | None) -> list[av.frame.Frame]:
+        try:
+            return stream.codec_context.decode(packet)
+        except AV_ERRORS:
+            self.fault()
+            return []
+
+    def _timed(self, frames: Iterator[av.frame.Frame], stream) -> Iterator[tuple[float, av.frame.Frame]]:
+        """Pair frames with their times, counting on where a time is missing or broken: far ahead of the next one, or
+        of the one before."""
+        rate = 0.0 if stream.type == "audio" else float(stream.guessed_rate or stream.average_rate or DEFAULT_RATE)
+        expected, held = None, None
+        for frame in itertools.chain(frames, [None]):
+            time = None if frame is None or frame.pts is None else float(frame.pts * stream.time_base) - self.zero
+            if held is not None:
+                at, last = held
+                step = 1 / rate if rate else last.samples / max(last.sample_rate, 1)
+                ahead = at is not None and (
+                    (time is not None and at > time + JUMP) or (expected is not None and at > expected + MAX_GAP)
+                )
+                if at is None or ahead:
+                    at = expected if expected is not None else max(0.0, (time or 0.0) - step)
+                expected = at + step
+                self._position = max(self._position, expected)
+                if last.is_corrupt:
+                    self.fault(at)
+                yield at, last
+            held = (time, frame)

@@ -1,0 +1,180 @@
+"""Stage 1 on recordings: what is stored is found again, what was interrupted goes on, what is missing is said."""
+
+import threading
+
+import numpy as np
+import pytest
+
+import made
+from emorec import faces, media, observe
+from emorec.engine import Engine
+from emorec.errors import EmorecError
+from emorec.faces import Face
+from make_media import Audio, Video, record
+
+LONG = 50.0  # seconds; more than two segments
+
+
+class OneFace:
+    """Stands where no drawn picture can: finds one face, in the middle of every picture brighter than its threshold."""
+
+    name = "one face"
+
+    def __init__(self, threshold=0):
+        self.threshold = threshold
+
+    def detect(self, image):
+        height, width = image.shape[:2]
+        if image.mean() < self.threshold:
+            return []
+        box = np.array([width / 4, height / 4, width / 2, height / 2], np.float32)
+        return [Face(box, box[:2] + faces.FRAMING * box[2:], 0.9)]
+
+
+@pytest.fixture(scope="module")
+def model():
+    return made.checkpoint()
+
+
+@pytest.fixture(scope="module")
+def recording(tmp_path_factory):
+    video = Video(duration=LONG, rate=10, size=(96, 64))
+    audio = Audio(duration=LONG, tones=((1.0, 2.0), (22.0, 30.0), (40.0, 49.0)), codec="pcm_s16le", rate=16_000)
+    return record(tmp_path_factory.mktemp("media") / "long.mkv", video, audio)
+
+
+def last(growing):
+    return [*growing][-1]
+
+
+def test_an_unbroken_run_covers_the_whole_recording_on_one_grid(recording, model, tmp_path):
+    seen = [*observe.observe(recording, model, OneFace(), cache=tmp_path)]
+    assert [o.complete for o in seen] == [False] * (len(seen) - 1) + [True]
+    assert len(seen[-1].segments) == 3
+    final = seen[-1].arrays
+    assert seen[-1].until == pytest.approx(LONG, abs=0.2)
+    assert np.allclose(np.diff(final["frame_time"]), 0.2, atol=0.02)
+    assert len(final["frame_time"]) == LONG * 5
+    assert np.array_equal(final["face_time"], final["frame_time"])
+    assert np.allclose(final["voice_time"], (np.arange(len(final["voice_time"])) + 0.5) * 0.256)
+    assert len(final["voice_time"]) == np.ceil(LONG / 0.256)
+    loud = final["voice_loudness"] > -30
+    tone = [any(a < t < b for a, b in ((1.0, 2.0), (22.0, 30.0), (40.0, 49.0))) for t in final["voice_time"]]
+    assert np.mean(loud == np.array(tone)) > 0.97
+
+
+def test_what_is_stored_is_not_decoded_again(recording, model, tmp_path, monkeypatch):
+    first = last(observe.observe(recording, model, OneFace(), cache=tmp_path))
+
+    def decoding(*_, **__):
+        raise AssertionError("decoded again")
+
+    monkeypatch.setattr(media, "frames", decoding)
+    monkeypatch.setattr(media, "audio", decoding)
+    again = [*observe.observe(recording, model, OneFace(), cache=tmp_path)]
+    assert len(again) == 1
+    assert_same(first.arrays, again[0].arrays)
+
+
+def test_a_copy_under_another_name_is_the_same_recording(recording, model, tmp_path, monkeypatch):
+    last(observe.observe(recording, model, OneFace(), cache=tmp_path / "cache"))
+    copy = tmp_path / "copy.mkv"
+    copy.write_bytes(recording.read_bytes())
+    monkeypatch.setattr(media, "frames", None)
+    assert last(observe.observe(copy, model, OneFace(), cache=tmp_path / "cache")).complete
+
+
+@pytest.mark.parametrize("another", ["weights", "detector", "rate"])
+def test_other_weights_or_settings_observe_anew(recording, model, tmp_path, another):
+    usual = observe._key(recording, model, OneFace(), observe.Settings())
+    detector = OneFace()
+    if another == "detector":
+        detector.name = "another"
+    settings = observe.Settings(face_rate=2.0 if another == "rate" else 5.0)
+    weights = made.checkpoint(seed=9) if another == "weights" else model
+    assert observe._key(recording, weights, detector, settings) != usual
+
+
+@pytest.mark.parametrize("segments", [1, 2])
+def test_an_interrupted_run_goes_on_to_the_same_observations(recording, model, tmp_path, segments):
+    unbroken = last(observe.observe(recording, model, OneFace(), cache=tmp_path / "unbroken"))
+    growing = observe.observe(recording, model, OneFace(), cache=tmp_path / "broken")
+    for _ in range(segments):
+        partial = next(growing)
+    growing.close()
+    assert not partial.complete
+    resumed = [*observe.observe(recording, model, OneFace(), cache=tmp_path / "broken")]
+    assert len(resumed[0].segments) == segments
+    assert_same(unbroken.arrays, resumed[-1].arrays)
+
+
+def test_a_damaged_segment_is_observed_again(recording, model, tmp_path):
+    first = last(observe.observe(recording, model, OneFace(), cache=tmp_path))
+    segment = sorted(tmp_path.glob("*/segment-*"))[1]
+    segment.write_bytes(segment.read_bytes()[:100])
+    assert_same(first.arrays, last(observe.observe(recording, model, OneFace(), cache=tmp_path)).arrays)
+
+
+def test_closing_stops_the_threads(recording, model, tmp_path):
+    before = threading.active_count()
+    growing = observe.observe(recording, model, OneFace(), cache=tmp_path)
+    next(growing)
+    growing.close()
+    assert threading.active_count() == before
+
+
+def test_an_error_in_a_thread_reaches_the_caller(recording, model, tmp_path):
+    class Broken(OneFace):
+        def detect(self, image):
+            raise EmorecError("the detector broke")
+
+    with pytest.raises(EmorecError, match="the detector broke"):
+        last(observe.observe(recording, model, Broken(), cache=tmp_path))
+
+
+def test_sound_alone_has_no_faces(model, tmp_path):
+    path = record(tmp_path / "sound.wav", audio=Audio(codec="pcm_s16le", rate=16_000))
+    seen = last(observe.observe(path, model, OneFace(), cache=tmp_path / "cache"))
+    assert len(seen.arrays["frame_time"]) == 0 and seen.persons == []
+    assert len(seen.arrays["voice_time"]) == np.ceil(4.0 / 0.256)
+
+
+def test_pictures_alone_have_no_voice(model, tmp_path):
+    path = record(tmp_path / "picture.mp4", Video())
+    seen = last(observe.observe(path, model, OneFace(), cache=tmp_path / "cache"))
+    assert len(seen.arrays["voice_time"]) == 0
+    assert len(seen.arrays["face_time"]) == 20
+
+
+def test_a_late_sound_keeps_its_place(model, tmp_path):
+    audio = Audio(start=2.0, duration=3.0, tones=((3.0, 4.0),))
+    path = record(tmp_path / "late.mkv", Video(duration=5.0), audio)
+    seen = last(observe.observe(path, model, OneFace(), cache=tmp_path / "cache")).arrays
+    loud = seen["voice_time"][seen["voice_loudness"] > -30]
+    assert 2.9 <= loud.min() <= 3.3 and 3.7 <= loud.max() <= 4.1
+
+
+def test_a_recording_that_is_cut_off_says_so_and_is_used_as_far_as_it_goes(recording, model, tmp_path):
+    path = tmp_path / "cut.mkv"
+    whole = recording.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
+    seen = last(observe.observe(path, model, OneFace(), cache=tmp_path / "cache"))
+    assert seen.complete and 10 < seen.until < 40
+    assert any("damaged" in note or "cut off" in note for note in seen.notes)
+
+
+def test_a_cache_that_cannot_be_written_is_one_sentence(recording, model, tmp_path):
+    blocked = tmp_path / "file"
+    blocked.write_text("in the way")
+    with pytest.raises(EmorecError, match="EMOREC_CACHE"):
+        last(observe.observe(recording, model, OneFace(), cache=blocked / "cache"))
+
+
+def test_the_engine_says_when_the_fallback_detector_is_in_use(model):
+    assert Engine(model, None).notices
+    assert not Engine(model, "file").notices
+
+
+def assert_same(expected, found):
+    for name, values in expected.items():
+        np.testing.assert_array_equal(found[name], values, err_msg=name)

@@ -1,0 +1,198 @@
+"""Faces followed through drawn scenes: who keeps a number, and who gets a new one."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import made
+from emorec.persons import LOST_SECONDS, MIN_OVERLAP, Tracker, is_cut, overlap
+
+WIDTH, HEIGHT = 320, 180
+SIDE = 40  # pixels; a drawn face
+STEP = 0.2  # seconds from one sampled frame to the next
+
+
+def scenery(room):
+    """A plain wall for None, else a room full of coloured things, the same for the same number."""
+    if room is None:
+        return np.full((HEIGHT, WIDTH, 3), 130, np.uint8)
+    patches = np.random.default_rng(room).integers(0, 255, (6, 8, 3), np.uint8)
+    return patches.repeat(HEIGHT // 6, axis=0).repeat(WIDTH // 8, axis=1)
+
+
+def face(person):
+    """A face of its own: skin, hair and shirt of random colours in four by four patches."""
+    patches = np.random.default_rng(person).integers(0, 255, (4, 4, 3), np.uint8)
+    return patches.repeat(SIDE // 4, axis=0).repeat(SIDE // 4, axis=1)
+
+
+def scene(places, room=None):
+    """An image and its boxes: ``places`` maps persons to the left upper corner of their faces, the last in front."""
+    image = scenery(room)
+    for person, (left, top) in places.items():
+        image[top : top + SIDE, left : left + SIDE] = face(person)[: HEIGHT - top, : WIDTH - left]
+    corners = np.array(list(places.values()), np.float32).reshape(-1, 2)
+    boxes = np.column_stack([corners, np.full_like(corners, SIDE)])
+    return image, boxes / np.array([WIDTH, HEIGHT, WIDTH, HEIGHT], np.float32)
+
+
+def follow(tracker, frames, start=0.0):
+    """Numbers given in each frame, as dicts from the drawn person to the number; None is a frame without faces."""
+    given = []
+    for index, places in enumerate(frames):
+        image, boxes = scene(places or {})
+        numbers = tracker.follow(start + index * STEP, image, boxes)
+        given.append(dict(zip(places or {}, numbers, strict=True)))
+    return given
+
+
+def test_a_face_that_moves_slowly_keeps_its_number():
+    given = follow(Tracker(), [{1: (20 + 8 * i, 60)} for i in range(25)])
+    assert all(numbers == {1: 0} for numbers in given)
+
+
+def test_numbers_are_given_in_order_of_appearance():
+    given = follow(Tracker(), [{1: (20, 60)}, {2: (200, 60), 1: (20, 60)}, {3: (120, 20), 1: (20, 60), 2: (200, 60)}])
+    assert given[-1] == {1: 0, 2: 1, 3: 2}
+
+
+def test_the_order_of_boxes_does_not_matter():
+    given = follow(Tracker(), [{1: (20, 60), 2: (200, 60)}, {2: (200, 60), 1: (20, 60)}])
+    assert given[0] == given[1] == {1: 0, 2: 1}
+
+
+def test_a_fast_face_is_known_by_its_looks():
+    """It jumps by nine tenths of its side: too little overlap, but the same face nearby."""
+    jumps = [{1: (40 + 36 * i, 60)} for i in range(5)]
+    first, second = scene(jumps[0])[1][0], scene(jumps[1])[1][0]
+    assert overlap(first, second) < MIN_OVERLAP
+    assert all(numbers == {1: 0} for numbers in follow(Tracker(), jumps))
+
+
+def test_another_face_in_the_place_beside_is_another_person():
+    given = follow(Tracker(), [{1: (40, 60)}, {2: (76, 60)}])
+    assert given == [{1: 0}, {2: 1}]
+
+
+def test_a_face_far_away_is_another_person():
+    given = follow(Tracker(), [{1: (20, 60)}, {1: (240, 60)}])
+    assert given == [{1: 0}, {1: 1}]
+
+
+@pytest.mark.parametrize("speed", [8, 12, 20])
+def test_two_who_pass_each_other_never_swap_their_numbers(speed):
+    """Who is behind is not seen while they overlap much, and may be taken for someone new after, not for the other."""
+    frames = []
+    for left in range(20, 240, speed):
+        behind, front = {1: (left, 60)}, {2: (260 - left, 70)}
+        frames.append(front if abs(260 - 2 * left) < SIDE // 2 else behind | front)
+    given = follow(Tracker(), frames)
+    assert {numbers[2] for numbers in given} == {1}
+    assert 1 not in {numbers.get(1) for numbers in given}
+
+
+def test_two_who_pass_in_full_view_keep_their_numbers():
+    frames = [{1: (left, 60), 2: (260 - left, 75)} for left in range(20, 240, 8)]
+    assert all(numbers == {1: 0, 2: 1} for numbers in follow(Tracker(), frames))
+
+
+def test_a_face_that_flickers_keeps_its_number():
+    given = follow(Tracker(), [{1: (60, 60)}, None, {1: (62, 60)}, None, None, {1: (64, 60)}])
+    assert [numbers.get(1) for numbers in given] == [0, None, 0, None, None, 0]
+
+
+def test_who_is_lost_for_long_comes_back_under_a_new_number():
+    within = int(LOST_SECONDS / STEP)
+    for gap, number in ((within - 1, 0), (within + 1, 1)):
+        given = follow(Tracker(), [{1: (60, 60)}, *[None] * (gap - 1), {1: (60, 60)}])
+        assert given[-1] == {1: number}
+
+
+def test_a_cut_starts_everyone_anew():
+    tracker = Tracker()
+    image, boxes = scene({1: (60, 60)}, room=100)
+    assert tracker.follow(0.0, image, boxes) == [0]
+    assert tracker.follow(0.2, image, boxes) == [0]
+    other, boxes = scene({1: (60, 60)}, room=101)
+    assert tracker.follow(0.4, other, boxes) == [1]
+    assert tracker.follow(0.6, image, boxes) == [2]
+
+
+def test_a_change_of_light_is_no_cut():
+    tracker = Tracker()
+    image, boxes = scene({1: (60, 60)}, room=100)
+    assert tracker.follow(0.0, image, boxes) == [0]
+    assert tracker.follow(0.2, image // 3, boxes) == [0]
+
+
+def test_cuts_are_told_from_brightness_and_noise():
+    random = np.random.default_rng(0)
+    before, after = random.random((2, 18, 32, 3), np.float32)
+    assert is_cut(before, after)
+    assert not is_cut(before, before * 0.4)
+    assert not is_cut(before, before + random.normal(0, 0.05, before.shape))
+
+
+def test_a_frame_without_faces_gives_no_numbers():
+    assert Tracker().follow(0.0, *scene({})) == []
+
+
+def test_faces_at_and_beyond_the_border_are_followed():
+    image, _ = scene({})
+    outside = np.array([[-0.2, -0.2, 0.1, 0.1], [0.95, 0.9, 0.2, 0.3], [1.2, 0.5, 0.1, 0.1]], np.float32)
+    tracker = Tracker()
+    assert tracker.follow(0.0, image, outside) == tracker.follow(0.2, image, outside) == [0, 1, 2]
+
+
+def test_overlap_of_boxes():
+    box = np.array([0.0, 0.0, 0.2, 0.2])
+    assert overlap(box, box) == pytest.approx(1)
+    assert overlap(box, np.array([0.1, 0.0, 0.2, 0.2])) == pytest.approx(1 / 3)
+    assert overlap(box, np.array([0.2, 0.0, 0.2, 0.2])) == 0
+    assert overlap(box, np.zeros(4)) == 0
+
+
+@st.composite
+def stories(draw):
+    """Frames with up to three wandering people who come and go, and now and then a cut: (room, places) each."""
+    random = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    places, room, frames = random.integers([[0, 0]] * 3, [WIDTH - SIDE, HEIGHT - SIDE]), 100, []
+    for _ in range(draw(st.integers(2, 20))):
+        places = np.clip(places + random.integers(-25, 26, places.shape), 0, [WIDTH - SIDE, HEIGHT - SIDE])
+        room += random.random() < 0.1
+        present = [person for person in range(3) if random.random() < 0.8]
+        frames.append((room, {person: tuple(places[person]) for person in present}))
+    return frames, draw(st.integers(0, len(frames)))
+
+
+@made.quick
+@given(stories())
+def test_a_restored_tracker_goes_on_as_if_never_interrupted(story):
+    frames, cut = story
+    times = np.arange(len(frames)) * 0.5
+    unbroken, before, after = Tracker(), Tracker(), Tracker()
+    expected, given = [], []
+    for index, (time, (room, places)) in enumerate(zip(times, frames, strict=True)):
+        image, boxes = scene(places, room)
+        expected.append(unbroken.follow(time, image, boxes))
+        if index == cut:
+            after.restore(before.state())
+        given.append((before if index < cut else after).follow(time, image, boxes))
+    assert given == expected
+
+
+def test_a_state_is_not_changed_by_going_on():
+    tracker = Tracker()
+    tracker.follow(0.0, *scene({1: (60, 60)}))
+    state = tracker.state()
+    kept = {name: array.copy() for name, array in state.items()}
+    tracker.follow(0.2, *scene({1: (70, 60), 2: (200, 60)}))
+    for name in kept:
+        np.testing.assert_array_equal(state[name], kept[name], name)
+
+
+def test_the_state_of_a_fresh_tracker_is_a_fresh_tracker():
+    tracker = Tracker()
+    tracker.restore(Tracker().state())
+    assert tracker.follow(0.0, *scene({1: (60, 60)})) == [0]
