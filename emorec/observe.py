@@ -41,9 +41,9 @@ def observe(path, model, detector, settings=None, cache=None):
     info = media.probe(path)
     cache = observations.cache_folder() if cache is None else cache
     folder = Folder(cache / _key(path, model, detector, settings))
-    head, segments = folder.read() or (Head(asdict(info) | {"path": str(info.path)}, asdict(settings), 0.0), [])
+    head, segments = folder.read() or (Head(_facts(info), asdict(settings), 0.0), [])
     if segments or head.complete:
-        yield _observations(head, segments, model)
+        yield _observations(head, segments, model, info)
     if head.complete:
         return
 
@@ -72,11 +72,16 @@ def observe(path, model, detector, settings=None, cache=None):
             observations.drop_oldest(cache, keep=folder.path)
             yield _observations(head, segments, model, info)
     if not segments:
-        raise EmorecError(f"Nothing in {path} could be decoded; the file seems to be damaged.")
+        raise EmorecError(f"Nothing in {info.path.name} could be decoded; the file seems to be damaged.")
     head.complete = True
     head.notes = [*head.notes, *notes]
     _store(folder.write_head, head)
-    yield _observations(head, segments, model)
+    yield _observations(head, segments, model, info)
+
+
+def _facts(info):
+    """What is stored of a recording; not its path, which may be another one next time."""
+    return {name: value for name, value in asdict(info).items() if name != "path"}
 
 
 def _store(write, *what):
@@ -98,18 +103,17 @@ def _key(path, model, detector, settings):
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:32]
 
 
-def _observations(head, segments, model, info=None):
+def _observations(head, segments, model, info):
     hop = model.front_end.hop_seconds
     span = SEGMENT_HOPS * hop
     until = head.duration if head.complete else min(len(segments) * span, head.duration)
-    promised = info.duration if info and info.duration else 0.0
     return Observations(
-        duration=head.duration if head.complete else max(head.duration, promised),
+        duration=head.duration if head.complete else max(head.duration, info.duration or 0.0),
         until=until,
         complete=head.complete,
         segments=tuple(segments),
         empty=_empty_segment(model),
-        media=head.media,
+        media={"name": info.path.name} | head.media,
         notes=tuple(head.notes),
         hop_seconds=hop,
     )

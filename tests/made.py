@@ -122,7 +122,7 @@ def observations(until, *parts, frames=True, **facts):
         segment["frame_time"] = frame_times(until)
     for part in parts:
         segment |= part
-    facts = {"duration": until, "complete": True, "media": {"path": "made.mp4"}} | facts
+    facts = {"duration": until, "complete": True, "media": {"name": "made.mp4"}} | facts
     return Observations(until=until, segments=(segment,), empty=no_observations(), **facts)
 
 
@@ -156,7 +156,7 @@ def timeline(probabilities, step=1.0, **columns):
         "window": 3.0,
         "duration": count * step,
         "complete": True,
-        "media": {"path": "made.mp4"},
+        "media": {"name": "made.mp4"},
         "notes": (),
     } | columns)  # fmt: skip
 

@@ -125,8 +125,8 @@ def test_a_file_holds_what_the_text_says(form, tmp_path):
 def test_any_name_of_a_file_can_be_written(name, tmp_path):
     """The second is how Python holds a Latin-1 name that a disk of another time may carry."""
     path = tmp_path / "timeline.json"
-    exports.write_json(made.timeline(made.probabilities(1), media={"path": name}), path)
-    assert strict(path.read_text(encoding="utf-8"))["media"]["path"] == name
+    exports.write_json(made.timeline(made.probabilities(1), media={"name": name}), path)
+    assert strict(path.read_text(encoding="utf-8"))["media"]["name"] == name
 
 
 def test_an_older_file_is_replaced(tmp_path):

@@ -70,6 +70,16 @@ def test_a_fast_face_is_known_by_its_looks():
     assert all(numbers == {1: 0} for numbers in follow(Tracker(), jumps))
 
 
+def test_a_face_is_known_by_its_latest_looks():
+    """It turns into another face bit by bit where it stands, then jumps."""
+    tracker = Tracker()
+    for part in range(0, SIDE + 1, 4):
+        image, boxes = scene({1: (40, 60)})
+        image[60 : 60 + part, 40 : 40 + SIDE] = face(2)[:part]
+        assert tracker.follow(part / 100, image, boxes) == [0]
+    assert tracker.follow(0.6, *scene({2: (76, 60)})) == [0]
+
+
 def test_another_face_in_the_place_beside_is_another_person():
     given = follow(Tracker(), [{1: (40, 60)}, {2: (76, 60)}])
     assert given == [{1: 0}, {2: 1}]
@@ -180,6 +190,13 @@ def test_a_restored_tracker_goes_on_as_if_never_interrupted(story):
             after.restore(before.state())
         given.append((before if index < cut else after).follow(time, image, boxes))
     assert given == expected
+
+
+def test_a_cut_right_behind_the_interruption_is_seen():
+    before, after = Tracker(), Tracker()
+    assert before.follow(0.0, *scene({1: (60, 60)}, room=100)) == [0]
+    after.restore(before.state())
+    assert after.follow(0.2, *scene({1: (60, 60)}, room=101)) == [1]
 
 
 def test_a_state_is_not_changed_by_going_on():

@@ -57,11 +57,11 @@ def voices(log_mel, speech):
     level, an added noise floor, and masks in time and frequency (SpecAugment, Park et al., 2019).
     """
     n, mels, frames = log_mel.shape
-    tempo, warp = torch.exp(_uniform(n, -0.15, 0.15)), torch.exp(_uniform(n, -0.08, 0.08))
+    tempo, warp = torch.exp(_uniform(n, -0.12, 0.12)), torch.exp(_uniform(n, -0.06, 0.06))
     theta = torch.zeros(n, 2, 3)
     theta[:, 0, 0], theta[:, 1, 1] = tempo, warp
     # Moved in time too: max pooling must not always cut a clip at the same frames.
-    theta[:, 0, 2] = _uniform(n, -0.1, 0.1)
+    theta[:, 0, 2] = _uniform(n, -0.05, 0.05)
     # Row -1 is the lowest mel band; stretching about it moves formants, not the bottom of the picture.
     theta[:, 1, 2] = warp - 1 + _uniform(n, -0.04, 0.04)
     grid = F.affine_grid(theta, (n, 1, mels, frames), align_corners=False)
@@ -73,7 +73,7 @@ def voices(log_mel, speech):
     x = x * _uniform(n, 0.9, 1.1).view(n, 1, 1) + _uniform(n, -0.1, 0.1).view(n, 1, 1)
     # A noise floor adds to power, so in log power it is a soft maximum; 2.5 nats to a unit, as the front end scales.
     floor = _uniform(n, -3.0, -1.0).view(n, 1, 1) + 0.2 * torch.randn_like(x)
-    noisy = (torch.rand(n) < 0.2).view(n, 1, 1)
+    noisy = (torch.rand(n) < 0.15).view(n, 1, 1)
     x = torch.where(noisy, torch.logaddexp(x * 2.5, floor * 2.5) / 2.5, x)
     return _mask(_mask(x, 1, 8, 2), 2, 20, 1), speech
 

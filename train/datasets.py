@@ -25,6 +25,7 @@ RAVDESS_FOLDS = (
 # The seven Javanese actors over the same five folds: two actors out at a time, then the last one alone, then none.
 JAVANESE_FOLDS = (("01", "02"), ("04", "05"), ("06", "08"), ("10",), ())
 FOLDS = len(RAVDESS_FOLDS)
+NEVER = -1  # the fold of people who are held out in none
 
 
 @dataclass(frozen=True)
@@ -104,17 +105,13 @@ def voices(data):
 
 
 def fold_of(items):
-    """The fold (0 to 4, or -1 for none) in which each item's person is held out, for all corpora together.
+    """The fold (0 to 4) in which each item's person is held out, -1 for people who never are.
 
-    RAVDESS and Javanese persons have their published or fixed places; the others go round in order of name.
+    RAVDESS and Javanese people have their places; those of nEMO and ASED are trained on in every fold.
     """
     places = {f"ravdess-{actor:02d}": fold for fold, actors in enumerate(RAVDESS_FOLDS) for actor in actors}
     places |= {f"javanese-{actor}": fold for fold, actors in enumerate(JAVANESE_FOLDS) for actor in actors}
-    others = sorted({item.person for item in items} - set(places))
-    for corpus in sorted({person.split("-")[0] for person in others}):
-        persons = [person for person in others if person.startswith(corpus + "-")]
-        places |= {person: index % FOLDS for index, person in enumerate(persons)}
-    return np.array([places[item.person] for item in items])
+    return np.array([places.get(item.person, NEVER) for item in items])
 
 
 def recordings(folder, pattern):

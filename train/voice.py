@@ -11,11 +11,14 @@ from emorec.networks import VoiceConfig, VoiceNet
 from emorec.voice import VoiceFrontEnd
 from train import augment, datasets, loop, pack
 
-SCHEDULE = loop.Schedule(epochs=12, lr=2.5e-3, batch_size=32, weight_decay=0.05, ema_epochs=0.5)
+FIRST_SCHEDULE = loop.Schedule(epochs=8, lr=2.5e-3, batch_size=32, weight_decay=0.05, ema_epochs=0.5)
+SCHEDULE = loop.Schedule(epochs=10, lr=2e-3, batch_size=32, weight_decay=0.05, ema_epochs=0.5)
+CORPUS_WEIGHT = {"ravdess": 2.0}  # the one English corpus, and the one with all seven emotions; others count 1
 SMOOTHING = 0.1
 CROP_HOPS = 12  # 3.07 s of voice under a training window
 SILENT = 0.02  # weight of a hop without speech, so that a clip whose speech goes unnoticed still has a pooled value
 HEADS = {"emotions": EMOTIONS, "ravdess": datasets.RAVDESS_LABELS}
+NET = VoiceConfig(heads=HEADS)
 ABSENT = -1  # target of a head that an item has no label for
 
 
@@ -34,7 +37,7 @@ def sampling_weights(items):
     """Weight of each item such that a label of a corpus is drawn as often as the square root of its share."""
     groups = [(item.corpus, item.label) for item in items]
     frequency = Counter(groups)
-    return np.array([frequency[group] ** -0.5 for group in groups])
+    return np.array([CORPUS_WEIGHT.get(group[0], 1.0) * frequency[group] ** -0.5 for group in groups])
 
 
 class Batches:
@@ -76,16 +79,27 @@ def window(log_mel, speech, generator):
     return log_mel, speech
 
 
-def train(data, folder, cache, fold, schedule=SCHEDULE, device="cpu", resume=False):
-    """Train on everybody outside ``fold``, log recall on those inside after each epoch, return the VoiceNet."""
+def train_first(data, runs, cache, schedule=FIRST_SCHEDULE, device="cpu", resume=False):
+    """Train on the people who are held out in no fold (nEMO, ASED): where every fold's network starts from."""
     items = datasets.voices(data)
-    clips = pack.voice_clips(items, VoiceFrontEnd(), cache)
+    known = datasets.fold_of(items) == datasets.NEVER
+    return _train(items, known, ~known, VoiceNet(NET), runs / "voice-first", cache, schedule, device, resume)
+
+
+def train(data, runs, cache, fold, schedule=SCHEDULE, device="cpu", resume=False):
+    """Train on everybody outside ``fold`` from the first network on; logs recall on those inside after each epoch."""
+    items = datasets.voices(data)
     held_out = datasets.fold_of(items) == fold
+    net = loop.averaged(runs / "voice-first", VoiceNet(NET))
+    return _train(items, ~held_out, held_out, net, runs / f"voice-{fold}", cache, schedule, device, resume)
+
+
+def _train(items, inside, outside, net, folder, cache, schedule, device, resume):
+    clips = pack.voice_clips(items, VoiceFrontEnd(), cache)
     targets = targets_of(items)
-    inside = np.flatnonzero(~held_out)
+    inside, outside = np.flatnonzero(inside), np.flatnonzero(outside)
     weights = sampling_weights([items[row] for row in inside])
     batches = Batches([clips[row] for row in inside], targets[inside], weights, schedule.batch_size)
-    outside = np.flatnonzero(held_out)
 
     def loss_of(net, batch):
         log_mel, speech, targets = batch
@@ -110,13 +124,12 @@ def train(data, folder, cache, fold, schedule=SCHEDULE, device="cpu", resume=Fal
                 row[corpus] = round(recall(logits_of(net, pooled[chosen], head).argmax(1), truth), 4)
         return row
 
-    net = VoiceNet(VoiceConfig(heads=HEADS))
-    return loop.fit(net, batches, loss_of, schedule, folder, evaluate, device, resume, f"voice {fold}")
+    return loop.fit(net, batches, loss_of, schedule, folder, evaluate, device, resume, folder.name)
 
 
 def trained(runs, fold):
     """The finished network that never heard the people of ``fold``."""
-    return loop.averaged(runs / f"voice-{fold}", VoiceNet(VoiceConfig(heads=HEADS)))
+    return loop.averaged(runs / f"voice-{fold}", VoiceNet(NET))
 
 
 def recall(predicted, truth):
