@@ -263,6 +263,7 @@ def test_the_fingerprint_changes_with_what_observing_depends_on():
         nudged("voice", "attention.weight"),
         nudged("voice", "collapse.0.weight"),
         replace(made.checkpoint(), front_end=VoiceFrontEnd(level_seconds=4.0)),
+        replace(made.checkpoint(), face=made.face_net(replace(made.FACE_CONFIG, size=24))),
     ]
     assert len({model.fingerprint for model in models}) == len(models)
 

@@ -139,10 +139,10 @@ def test_a_modality_that_is_there_counts():
 
 
 def test_absence_is_told_from_features_of_zero():
-    net, face = made.fusion_net(), random(4, 6)
-    assert not torch.allclose(
-        fuse(net, face, torch.zeros(4, 10), 1.0, 1.0), fuse(net, face, torch.zeros(4, 10), 1.0, 0.0)
-    )
+    """By the flag that the hidden layer sees, even where no bias gives it away."""
+    net, face, voice = made.fusion_net(), random(4, 6), torch.zeros(4, 10)
+    net.voice_alone.bias.zero_()
+    assert not torch.allclose(fuse(net, face, voice, 1.0, 1.0), fuse(net, face, voice, 1.0, 0.0))
 
 
 def test_rows_are_fused_one_by_one():

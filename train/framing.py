@@ -1,6 +1,6 @@
 """Measure how the face CNN's training pictures are framed: the constants FRAMING and HAAR_FRAMING of emorec/faces.py.
 
-    python train/framing.py FERPLUS_FOLDER
+python train/framing.py FERPLUS_FOLDER
 """
 
 import argparse

@@ -105,9 +105,9 @@ def out_of_fold(per_fold):
 
 
 def pairs(data, face_net, voice_net, fold, cache, generator, most=4000):
-    """Faces of FER+ Valid beside voices of people whom ``voice_net`` never heard, paired by label.
+    """Faces of FER+ Valid beside voices of the RAVDESS actors whom ``voice_net`` never heard, paired by label.
 
-    Labels that both sides have are drawn equally often. No Javanese voice is used: those actors are the real clips'.
+    Labels that both sides have are drawn equally often.
     """
     pictures = datasets.ferplus(data / "FERPlus", "valid")
     crops, labels = face.labelled(pictures, face_net.config, cache)
@@ -117,7 +117,7 @@ def pairs(data, face_net, voice_net, fold, cache, generator, most=4000):
 
     items = datasets.voices(data)
     clips = pack.voice_clips(items, VoiceFrontEnd(), cache)
-    unheard = np.flatnonzero((datasets.fold_of(items) == fold) & np.array([i.corpus != "javanese" for i in items]))
+    unheard = np.flatnonzero((datasets.fold_of(items) == fold) & [item.corpus == "ravdess" for item in items])
     spoken = np.array([EMOTIONS.index(emotion_of(items[row].label)) for row in unheard])
     features = voice.features(voice_net, [clips[row] for row in unheard])
     said = fusion.softmax(voice.logits_of(voice_net, features).astype(np.float64))
@@ -194,20 +194,22 @@ def predict(net, samples):
     return fusion.softmax(net(*inputs).numpy().astype(np.float64))
 
 
-def fit_calibration(clips, fused, faces):
-    """A Calibration from out-of-fold real clips (Samples), their raw fused probabilities, and labelled still faces.
+def fit_calibration(clips, fused, faces, voices):
+    """A Calibration from out-of-fold real clips (Samples), their raw fused probabilities, and single modalities.
 
-    ``faces`` is (probabilities, truth) of FER+ Valid. The face's opinion has to serve acted clips and everyday
-    pictures alike, so both count half.
+    ``faces`` and ``voices`` are (probabilities, truth) of FER+ Valid pictures and of RAVDESS clips that their network
+    never heard. An opinion has to serve those and the audio-visual clips alike, so both count half.
     """
-    probabilities = np.concatenate([clips.face_probabilities, faces[0]])
-    truth = np.concatenate([clips.truth, faces[1]])
-    weights = np.concatenate([np.full(len(clips), 1 / len(clips)), np.full(len(faces[1]), 1 / len(faces[1]))])
-    face_scale, face_bias = calibrate.fit_opinion(probabilities, truth, weights)
-    voice_scale, voice_bias = calibrate.fit_opinion(clips.voice_probabilities, clips.truth)
+    face_scale, face_bias = _fit_both((clips.face_probabilities, clips.truth), faces)
+    voice_scale, voice_bias = _fit_both((clips.voice_probabilities, clips.truth), voices)
     fusion_scale, fusion_bias = calibrate.fit_opinion(fused, clips.truth)
     found = Calibration(face_scale, face_bias, voice_scale, voice_bias, fusion_scale, fusion_bias)
     return calibrate.fit_late(found, *opinions(clips, found), clips.face_coverage, clips.voice_coverage, clips.truth)
+
+
+def _fit_both(*sets):
+    weights = np.concatenate([np.full(len(truth), 1 / len(truth)) for _, truth in sets])
+    return calibrate.fit_opinion(*(np.concatenate(column) for column in zip(*sets, strict=True)), weights)
 
 
 def opinions(samples, calibration):
@@ -234,10 +236,26 @@ def cross_fit(data, face_net, voice_nets, cache):
     return nets, out_of_fold(real), np.concatenate(fused)
 
 
-def calibrated_without(fold, clips, fused, faces):
-    """The calibration that the people of ``fold`` had no part in."""
+def calibrated_without(fold, clips, fused, faces, voices):
+    """The calibration that the people of ``fold`` had no part in; ``voices`` is what ``unheard_voices`` gave."""
     rows = clips.fold != fold
-    return fit_calibration(clips.only(rows), fused[rows], faces)
+    probabilities, truth, folds = voices
+    others = folds != fold
+    return fit_calibration(clips.only(rows), fused[rows], faces, (probabilities[others], truth[others]))
+
+
+def unheard_voices(data, voice_nets, cache):
+    """RAVDESS clips by the networks that never heard their actors: probabilities (N, 7), labels (N,), folds (N,)."""
+    items = datasets.voices(data)
+    clips = pack.voice_clips(items, VoiceFrontEnd(), cache)
+    places = np.where([item.corpus == "ravdess" for item in items], datasets.fold_of(items), datasets.NEVER)
+    truth = np.array([EMOTIONS.index(emotion_of(item.label)) for item in items])
+    parts = []
+    for fold, net in voice_nets.items():
+        rows = np.flatnonzero(places == fold)
+        logits = voice.logits_of(net, voice.features(net, [clips[row] for row in rows])).astype(np.float64)
+        parts.append((fusion.softmax(logits), truth[rows], places[rows]))
+    return tuple(np.concatenate(column) for column in zip(*parts, strict=True))
 
 
 def still_faces(data, face_net, split, cache):

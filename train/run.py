@@ -2,7 +2,7 @@
 
     python train/run.py --task all --train_dir DATA --out RUNS
 
-trains the face CNN, the voice CNN once per fold of held-out people, and the fusion, and writes RUNS/checkpoint.
+trains the face CNN, the voice CNN for each fold of held-out people, and the fusion, and writes RUNS/checkpoint.
 `python train/evaluate.py` then measures it and writes its card.
 """
 
@@ -33,8 +33,8 @@ LICENCE = "cc-by-nc-sa-4.0"
 SOURCES = (
     {"name": "FER+", "use": "face", "items": "28,385 of 28,558 Train pictures", "licence": "research use"},
     {"name": "RAVDESS", "use": "voice", "items": "actors outside the held-out fold", "licence": "CC BY-NC-SA 4.0"},
-    {"name": "nEMO", "use": "voice", "items": "speakers outside the held-out fold", "licence": "CC BY-NC-SA 4.0"},
-    {"name": "ASED", "use": "voice", "items": "speakers outside the held-out fold", "licence": "none stated"},
+    {"name": "nEMO", "use": "voice", "items": "all 9 speakers", "licence": "CC BY-NC-SA 4.0"},
+    {"name": "ASED", "use": "voice", "items": "all 65 speakers", "licence": "none stated"},
     {"name": "Javanese voices", "use": "voice", "items": "actors outside the held-out fold", "licence": "MIT"},
     {
         "name": "Javanese audio-visual clips",
@@ -43,7 +43,7 @@ SOURCES = (
         "licence": "MIT",
     },
     {
-        "name": "pairs of a FER+ Valid face and a held-out RAVDESS, nEMO or ASED voice that share a label",
+        "name": "pairs of a FER+ Valid face and a voice of the held-out RAVDESS actors that share a label",
         "use": "fusion",
         "items": "about 4,000 pairs of different people; no real recording shows them together",
         "licence": "as their parts",
@@ -58,11 +58,12 @@ def train_face(options):
 
 
 def train_voice(options):
-    """The voice CNN of each asked fold, in RUNS/voice-FOLD."""
-    schedule = _schedule(voice.SCHEDULE, options)
+    """The voice CNN: once on people who are never held out, in RUNS/voice-first, then from there for each fold."""
+    where = (options.train_dir, options.out, options.cache)
+    if not options.resume or not (options.out / "voice-first" / "last.pt").exists():
+        voice.train_first(*where, _schedule(voice.FIRST_SCHEDULE, options), options.device)
     for fold in options.folds:
-        folder = options.out / f"voice-{fold}"
-        voice.train(options.train_dir, folder, options.cache, fold, schedule, options.device, options.resume)
+        voice.train(*where, fold, _schedule(voice.SCHEDULE, options), options.device, options.resume)
 
 
 def train_fusion(options):
@@ -71,24 +72,24 @@ def train_fusion(options):
     voice_nets = {fold: voice.trained(options.out, fold) for fold in audio_visual_folds()}
     nets, clips, fused = fusion.cross_fit(options.train_dir, face_net, voice_nets, options.cache)
     still = fusion.still_faces(options.train_dir, face_net, "valid", options.cache)
+    unheard = fusion.unheard_voices(options.train_dir, voice_nets, options.cache)
     voices = datasets.voices(options.train_dir)
-    heard = zip(voices, datasets.fold_of(voices), strict=True)
+    persons = {item.person: fold for item, fold in zip(voices, datasets.fold_of(voices), strict=True)}
     model = checkpoints.Checkpoint(
         face=face_net,
         voice=voice_nets[SHIPPED_FOLD],
         fusion=nets[SHIPPED_FOLD],
-        calibration=fusion.calibrated_without(SHIPPED_FOLD, clips, fused, still),
+        calibration=fusion.calibrated_without(SHIPPED_FOLD, clips, fused, still, unheard),
         training={
             "held_out_fold": SHIPPED_FOLD,
-            "persons": sorted({item.person for item, fold in heard if fold != SHIPPED_FOLD}),
-            "held_out": sorted({item.person for item, fold in zip(voices, datasets.fold_of(voices), strict=True)
-                                if fold == SHIPPED_FOLD}),
+            "persons": sorted(person for person, fold in persons.items() if fold != SHIPPED_FOLD),
+            "held_out": sorted(person for person, fold in persons.items() if fold == SHIPPED_FOLD),
             "sources": list(SOURCES),
             "limits": list(LIMITS),
             "licence": LICENCE,
             "finished": time.strftime("%Y-%m-%d"),
         },
-    )  # fmt: skip
+    )
     checkpoints.save(model, options.out / "checkpoint")
     print(f"wrote {options.out / 'checkpoint'}; measure it with train/evaluate.py")
 
