@@ -7,6 +7,7 @@ from pathlib import Path
 import altair as alt
 import numpy as np
 
+from emorec import files
 from emorec.emotions import COLOURS, EMOJI, EMOTIONS
 from emorec.errors import EmorecError
 from emorec.timeline import Timeline
@@ -133,11 +134,7 @@ def save(chart, file):
     settings = {"png": {"scale_factor": PNG_SCALE}, "svg": {}, "html": {"inline": True}}[kind]
     chart.save(text, format=kind, **settings)
     content = text.getvalue() if kind == "png" else text.getvalue().encode()
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(content)
-    except OSError as error:
-        raise EmorecError(f"{file} cannot be written ({error.strerror or error}); choose another place.") from None
+    files.write_result(file, content)
 
 
 def clock(seconds):

@@ -10,6 +10,7 @@ import safetensors.torch
 import torch
 from safetensors import SafetensorError
 
+from emorec import files
 from emorec.errors import EmorecError
 from emorec.fusion import Calibration
 from emorec.networks import FaceConfig, FaceNet, FusionConfig, FusionNet, VoiceConfig, VoiceNet
@@ -80,15 +81,12 @@ def load(folder, device="cpu"):
 def save(checkpoint, folder):
     """Write config.json and model.safetensors, each whole or not at all; the card is written by evaluation."""
     folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
     tensors = {
         f"{name}.{key}": tensor.contiguous().cpu()
         for name in NETWORKS
         for key, tensor in getattr(checkpoint, name).state_dict().items()
     }
-    partial = folder / (WEIGHTS_FILE + ".partial")
-    partial.write_bytes(safetensors.torch.save(tensors, metadata={"format": "pt"}))
-    partial.replace(folder / WEIGHTS_FILE)
+    files.write(folder / WEIGHTS_FILE, safetensors.torch.save(tensors, metadata={"format": "pt"}))
     save_config(checkpoint, folder)
 
 
@@ -103,9 +101,7 @@ def save_config(checkpoint, folder):
         "training": checkpoint.training,
         "evaluation": checkpoint.evaluation,
     }
-    partial = Path(folder) / (CONFIG_FILE + ".partial")
-    partial.write_text(json.dumps(config, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    partial.replace(Path(folder) / CONFIG_FILE)
+    files.write(Path(folder) / CONFIG_FILE, (json.dumps(config, indent=2, ensure_ascii=False) + "\n").encode())
 
 
 CONFIG_KEYS = {"format_version", "library", "networks", "front_end", "calibration", "training", "evaluation"}

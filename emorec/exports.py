@@ -1,16 +1,12 @@
 """A Timeline written down: CSV and JSON."""
 
-import contextlib
 import csv
 import io
 import json
 import math
-import os
-from pathlib import Path
 
-from emorec import __version__
+from emorec import __version__, files
 from emorec.emotions import EMOTIONS
-from emorec.errors import EmorecError
 
 COLUMNS = (
     "start", "end", "person", *EMOTIONS, "dominant", "confidence", "face_coverage", "speech_coverage"
@@ -57,34 +53,20 @@ def csv_text(timeline):
 
 def json_text(timeline):
     """The timeline as JSON text; what is not known is null."""
-    return json.dumps(as_dict(timeline), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    return json.dumps(as_dict(timeline), indent=1, allow_nan=False) + "\n"
 
 
 def write_csv(timeline, path):
     """Write the table to a file, whole or not at all. Raises EmorecError where that cannot be done."""
-    write_text(csv_text(timeline), path)
+    files.write_result(path, csv_text(timeline).encode())
 
 
 def write_json(timeline, path):
     """Write the timeline to a file, whole or not at all. Raises EmorecError where that cannot be done."""
-    write_text(json_text(timeline), path)
+    files.write_result(path, json_text(timeline).encode())
 
 
 WRITERS = {"csv": write_csv, "json": write_json}
-
-
-def write_text(text, path):
-    """Write text to a file by way of a neighbour that is then renamed, so that no half file is ever left."""
-    path = Path(path)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_text(text, encoding="utf-8", newline="")
-        partial.replace(path)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            partial.unlink()
-        raise EmorecError(f"{path} cannot be written ({error.strerror or error}); choose another place.") from None
 
 
 def _rows(timeline):

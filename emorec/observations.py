@@ -12,6 +12,8 @@ import platformdirs
 import safetensors.numpy
 from safetensors import SafetensorError
 
+from emorec import files
+
 FORMAT_VERSION = 1
 HEAD_FILE = "head.json"
 DEFAULT_LIMIT_MB = 4096
@@ -93,21 +95,13 @@ class Folder:
 
     def append(self, head, segment):
         """Store one more segment and the head that counts it."""
-        self.path.mkdir(parents=True, exist_ok=True)
-        target = self._segment(head.segments - 1)
-        partial = target.with_suffix(".partial")
-        partial.write_bytes(
-            safetensors.numpy.save({key: np.ascontiguousarray(value) for key, value in segment.items()})
-        )
-        partial.replace(target)
+        content = safetensors.numpy.save({key: np.ascontiguousarray(value) for key, value in segment.items()})
+        files.write(self._segment(head.segments - 1), content)
         self.write_head(head)
 
     def write_head(self, head):
         """Store the head alone."""
-        self.path.mkdir(parents=True, exist_ok=True)
-        partial = self.path / (HEAD_FILE + ".partial")
-        partial.write_text(json.dumps(asdict(head)), encoding="utf-8")
-        partial.replace(self.path / HEAD_FILE)
+        files.write(self.path / HEAD_FILE, json.dumps(asdict(head)).encode())
 
     def _segment(self, number):
         return self.path / f"segment-{number:05d}.safetensors"

@@ -139,13 +139,13 @@ def test_an_older_file_is_replaced(tmp_path):
 def test_a_file_that_fails_half_way_leaves_the_older_one(tmp_path, monkeypatch):
     path = tmp_path / "timeline.csv"
     path.write_text("old")
-    whole = Path.write_text
+    whole = Path.write_bytes
 
-    def half(self, text, **options):
-        whole(self, text[: len(text) // 2], **options)
+    def half(self, content):
+        whole(self, content[: len(content) // 2])
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(Path, "write_text", half)
+    monkeypatch.setattr(Path, "write_bytes", half)
     with pytest.raises(EmorecError, match=r"timeline\.csv cannot be written \(No space left on device\)"):
         exports.write_csv(TIMELINE, path)
     assert path.read_text() == "old"

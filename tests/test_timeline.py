@@ -137,7 +137,7 @@ def test_rows_end_where_observing_has_come_to():
 def test_facts_are_handed_on():
     timeline = decide(made.full_observations(5.0, notes=("cut short",)), MODEL, "late", step=0.5, window=2.0)
     assert (timeline.fusion, timeline.step, timeline.window, timeline.notes) == ("late", 0.5, 2.0, ("cut short",))
-    assert timeline.media == {"path": "made.mp4"}
+    assert timeline.media == {"name": "made.mp4"}
 
 
 def test_a_person_can_be_chosen():
