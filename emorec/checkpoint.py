@@ -65,7 +65,7 @@ def load(folder, device="cpu"):
         own = {key.removeprefix(name + "."): tensor for key, tensor in tensors.items() if key.startswith(name + ".")}
         _load_strictly(network, own, name, folder)
         parts[name] = network.eval().requires_grad_(False).to(memory_format=torch.channels_last)
-    strangers = sorted(key for key in tensors if key.split(".")[0] not in NETWORKS)
+    strangers = sorted(key for key in tensors if "." not in key or key.split(".")[0] not in NETWORKS)
     if strangers:
         raise EmorecError(f"The checkpoint {folder} holds a tensor that emorec does not know: {strangers[0]}.")
     return Checkpoint(
@@ -145,7 +145,7 @@ def _build(config_class, values, place, folder):
 def _construct(network_class, config):
     try:
         return network_class(config)
-    except (TypeError, ValueError, RuntimeError, KeyError, EmorecError) as error:
+    except (TypeError, ValueError, RuntimeError, KeyError, AttributeError, EmorecError) as error:
         raise EmorecError(
             f"No {network_class.__name__} can be built from the checkpoint's configuration ({error})."
         ) from None

@@ -17,6 +17,7 @@ cv2.setNumThreads(1)
 FRAMING = np.array([[0.310, 0.374], [0.674, 0.375], [0.488, 0.585], [0.352, 0.751], [0.640, 0.751]], dtype=np.float32)
 
 DETECTION_SIDE = 320  # pixels; the longer side of the image that the detector sees
+SMALLEST_SIDE = 64  # pixels; smaller pictures are padded to it
 SCORE_THRESHOLD = 0.6
 NMS_THRESHOLD = 0.3
 FULL_SIZE = 64.0  # pixels; height of a face's box above which more pixels tell the face CNN nothing new
@@ -53,6 +54,10 @@ class YuNet:
     def detect(self, image):
         """Faces in an RGB image (H, W, 3) uint8, best first."""
         small, scale = _shrink(image, self._side)
+        # On pictures of a few rows or columns the detector reads memory that is not its own.
+        height, width = small.shape[:2]
+        right, bottom = max(0, SMALLEST_SIDE - width), max(0, SMALLEST_SIDE - height)
+        small = cv2.copyMakeBorder(small, 0, bottom, 0, right, cv2.BORDER_CONSTANT)
         self._detector.setInputSize((small.shape[1], small.shape[0]))
         _, rows = self._detector.detect(cv2.cvtColor(small, cv2.COLOR_RGB2BGR))
         if rows is None:

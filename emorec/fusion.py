@@ -36,6 +36,12 @@ class Calibration:
     face_trust: float = 0.5
     agreement: float = 0.0
 
+    def __post_init__(self):
+        for name, value in vars(self).items():
+            numbers = np.asarray(value, np.float64)
+            if numbers.shape != ((len(EMOTIONS),) if name.endswith("_bias") else ()) or not np.isfinite(numbers).all():
+                raise ValueError(f"{name} is {value!r}")
+
 
 def check(fusion):
     """Raise EmorecError unless ``fusion`` is one of the four."""

@@ -1,5 +1,6 @@
 """Observations: what stage 1 saw and heard, in memory and on disk."""
 
+import contextlib
 import json
 import os
 import shutil
@@ -90,7 +91,8 @@ class Folder:
                 segments.append(safetensors.numpy.load_file(self._segment(number)))
             except (OSError, SafetensorError):
                 return replace(head, segments=number, complete=False), segments
-        os.utime(self.path / HEAD_FILE)
+        with contextlib.suppress(OSError):  # a cache that may only be read is as good
+            os.utime(self.path / HEAD_FILE)
         return head, segments
 
     def append(self, head, segment):
@@ -122,8 +124,9 @@ def drop_oldest(folder, keep, limit_mb=None):
         limit_mb = float(os.environ.get("EMOREC_CACHE_MB", DEFAULT_LIMIT_MB))
     stored = []
     for path in Path(folder).glob("*/" + HEAD_FILE):
-        size = sum(file.stat().st_size for file in path.parent.iterdir())
-        stored.append((path.stat().st_mtime, size, path.parent))
+        with contextlib.suppress(OSError):  # another run may be tidying too
+            size = sum(file.stat().st_size for file in path.parent.iterdir())
+            stored.append((path.stat().st_mtime, size, path.parent))
     total = sum(size for _, size, _ in stored)
     for _, size, path in sorted(stored, key=lambda entry: entry[0]):
         if total <= limit_mb * 1e6:

@@ -16,10 +16,12 @@ import torch
 
 from emorec import faces, media, observations, voice
 from emorec.errors import EmorecError
+from emorec.networks import VoiceNet
 from emorec.observations import Folder, Head, Observations
 from emorec.persons import Tracker
 
 SEGMENT_HOPS = 80
+BLOCK_HOPS = 16  # sound is read in blocks of so many hops, five a segment
 FACE_BATCH = 32
 TRACKER = "tracker."
 
@@ -194,12 +196,15 @@ def voice_segments(path, model, first, notes):
     Each segment is encoded with a margin on both sides, wide enough that its hops do not depend on the cut.
     """
     front_end = model.front_end
-    margin, span = front_end.margin_hops * front_end.hop, SEGMENT_HOPS * front_end.hop
-    block_seconds = margin / front_end.rate
+    margin, span = _margin_hops(front_end) * front_end.hop, SEGMENT_HOPS * front_end.hop
     origin = first * span - margin  # sample that ``kept`` starts at
     kept, number, end = np.zeros(0, np.float32), first, 0
     blocks = media.audio(
-        path, front_end.rate, start=max(origin, 0) / front_end.rate, block_seconds=block_seconds, on_damage=notes.append
+        path,
+        front_end.rate,
+        start=max(origin, 0) / front_end.rate,
+        block_seconds=BLOCK_HOPS * front_end.hop_seconds,
+        on_damage=notes.append,
     )
     for block in blocks:
         start = round(block.time * front_end.rate)
@@ -216,19 +221,28 @@ def voice_segments(path, model, first, notes):
         kept, number = kept[span:], number + 1
 
 
+def _margin_hops(front_end):
+    """Hops read on each side of a segment: what the front end asks for, in whole blocks."""
+    return -(-front_end.margin_hops // BLOCK_HOPS) * BLOCK_HOPS
+
+
 @torch.inference_mode()
 def _voice_arrays(model, samples, number, end):
     """Arrays of one segment from its samples with margins; ``end`` is the sample that its sound ends at."""
-    front_end = model.front_end
+    front_end, context = model.front_end, VoiceNet.CONTEXT_HOPS
+    before = _margin_hops(front_end) - context  # hops that only the level needs, and neither network
+    frames = VoiceNet.FRAMES_PER_HOP
+    log_mel = voice.log_mel(samples, front_end)[:, before * frames : -before * frames]
+    samples = samples[before * front_end.hop : -before * front_end.hop]
     sounding = -(-(end - number * SEGMENT_HOPS * front_end.hop) // front_end.hop)
-    hops = slice(front_end.margin_hops, front_end.margin_hops + sounding)
-    log_mel = voice.log_mel(samples, front_end).unsqueeze(0).to(next(model.voice.parameters()).device)
+    hops = slice(context, context + sounding)
+    device = next(model.voice.parameters()).device
     first = number * SEGMENT_HOPS
     return {
         "voice_time": (first + np.arange(sounding) + 0.5) * front_end.hop_seconds,
         "voice_speech": voice.speech(samples, front_end)[hops],
         "voice_loudness": voice.loudness(samples, front_end)[hops],
-        "voice_embedding": model.voice.embed(log_mel)[0, hops].cpu().numpy().astype(np.float16),
+        "voice_embedding": model.voice.embed(log_mel.unsqueeze(0).to(device))[0, hops].cpu().numpy().astype(np.float16),
         "end": np.array([end / front_end.rate]),
     }
 

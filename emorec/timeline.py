@@ -160,9 +160,9 @@ def smoothed(probabilities, middle, seconds):
     known = ~np.isnan(probabilities[:, 0])
     out = probabilities.copy()
     values, times = probabilities[known], middle[known]
-    reach = 4 * seconds
+    reach = 4 * seconds + 1e-9  # never so little that a row leaves itself out
     low, high = windows.between(times, times - reach, times + reach)
-    for row, (first, last) in enumerate(zip(low, high, strict=True)):
-        weights = np.exp(-0.5 * ((times[first:last] - times[row]) / seconds) ** 2)
-        out[np.flatnonzero(known)[row]] = weights @ values[first:last] / weights.sum()
+    for row, time, first, last in zip(np.flatnonzero(known), times, low, high, strict=True):
+        weights = np.exp(-0.5 * ((times[first:last] - time) / seconds) ** 2)
+        out[row] = weights @ values[first:last] / weights.sum()
     return out

@@ -45,8 +45,8 @@ class VoiceFrontEnd:
     @property
     def margin_hops(self):
         """Hops of context that make a hop's embedding independent of where a recording was cut into blocks."""
-        level = self.level_seconds / 2 / self.hop_seconds
-        return int(np.ceil(level)) + VoiceNet.CONTEXT_HOPS
+        # Half the stretch for the level, and as much again for the peaks that say which of its frames are active.
+        return int(np.ceil(self.level_seconds / self.hop_seconds)) + VoiceNet.CONTEXT_HOPS
 
 
 SPEECH_CHUNK = 512  # samples per decision of Silero VAD at 16 kHz
