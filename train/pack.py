@@ -80,7 +80,7 @@ def whole_hops(samples, hop):
 
 def cached(cache, kind, items, settings, make):
     """The arrays that ``make()`` returns, kept in ``cache`` under a hash of the items and the settings."""
-    names = [(str(item.path), item.path.stat().st_size) for item in items]
+    names = [(str(item.path.resolve()), item.path.stat().st_size) for item in items]
     key = hashlib.sha256(json.dumps([kind, names, settings]).encode()).hexdigest()[:16]
     file = Path(cache) / f"{kind}-{key}.npz"
     if not file.exists():
