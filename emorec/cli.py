@@ -194,12 +194,12 @@ def _info(options):
     loaded = engine.load(options.model_path, options.device)
     model = loaded.model
     print(f"emorec {__version__}")
-    print(f"weights      {model.folder}")
-    print(f"fingerprint  {model.fingerprint[:16]}")
-    print(f"detector     {'YuNet' if loaded.detector_file else 'Haar cascades (fallback)'}")
-    print(f"cache        {cache_folder()}")
+    print(f"weights        {model.folder}")
+    print(f"fingerprint    {model.fingerprint[:16]}")
+    print(f"detector       {'YuNet' if loaded.detector_file else 'Haar cascades (fallback)'}")
+    print(f"cache          {cache_folder()}")
     for name in ("face", "voice", "fusion"):
-        print(f"{name + ' network':<13}{sum(p.numel() for p in getattr(model, name).parameters()):,} parameters")
+        print(f"{name + ' network':<15}{sum(p.numel() for p in getattr(model, name).parameters()):,} parameters")
     print("\nmeasured on people never seen in training:")
     for name, found in model.evaluation.items():
         print(f"  {name}: {found['what']} ({found['metric']}, {found['items']:,} items)")
