@@ -147,7 +147,7 @@ def clock(seconds):
 def _titles(timeline):
     made = f"{timeline.fusion} fusion, {timeline.step:g} s steps"
     key = f"fainter: likeliest emotion below {CONFIDENT:.0%}, blank: no evidence"
-    return Path(str(timeline.media.get("path", ""))).name or "Emotions over time", f"{made}; {key}"
+    return Path(str(timeline.media.get("name", ""))).name or "Emotions over time", f"{made}; {key}"
 
 
 def _areas(total, legend):
