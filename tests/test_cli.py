@@ -133,8 +133,9 @@ def test_progress_is_quiet_in_a_pipe(recording, tmp_path):
 
 
 def test_progress_shows_speed_and_time_left_on_a_terminal(recording, tmp_path):
-    pty = pytest.importorskip("pty")
+    pty, termios = pytest.importorskip("pty"), pytest.importorskip("termios")
     ours, theirs = pty.openpty()
+    termios.tcsetwinsize(theirs, (24, 80))
     command = [sys.executable, "-m", "emorec", "analyze", str(recording), "--no_plot", "--out", str(tmp_path)]
     done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=theirs, timeout=300)
     os.close(theirs)
