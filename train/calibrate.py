@@ -15,15 +15,18 @@ AGREEMENTS = np.linspace(0.0, 1.0, 11)
 BINS = 15
 
 
-def fit_opinion(probabilities, truth, weights=None):
-    """Scale and bias (7,) for ``fusion.opinion`` that make probabilities (N, 7) likeliest for labels (N,) int."""
+def fit_opinion(probabilities, truth, weights=None, biased=True):
+    """Scale and bias (7,) for ``fusion.opinion`` that make probabilities (N, 7) likeliest for labels (N,) int.
+
+    Without ``biased`` the scale alone is fitted: temperature scaling (Guo et al., 2017), which changes no decision.
+    """
     rows = ~np.isnan(probabilities[:, 0])
     log_p = torch.from_numpy(np.log(np.maximum(probabilities[rows], 1e-6)))
     target = torch.from_numpy(truth[rows])
     weight = torch.from_numpy(np.ones(len(truth))[rows] if weights is None else weights[rows])
     log_scale = torch.zeros((), dtype=torch.float64, requires_grad=True)
     bias = torch.zeros(len(EMOTIONS), dtype=torch.float64, requires_grad=True)
-    optimizer = torch.optim.LBFGS([log_scale, bias], max_iter=200, line_search_fn="strong_wolfe")
+    optimizer = torch.optim.LBFGS([log_scale, bias] if biased else [log_scale], max_iter=200, line_search_fn="strong_wolfe")
 
     def closure():
         optimizer.zero_grad()

@@ -79,13 +79,12 @@ def javanese_av(model, data, runs, cache):
     """Javanese audio-visual clips, six emotions, actors left out two at a time (the seventh alone)."""
     voice_nets = {fold: voice.trained(runs, fold) for fold in audio_visual_folds()}
     _, clips, fused = fusion.cross_fit(data, model.face, voice_nets, cache)
-    faces = fusion.still_faces(data, model.face, "valid", cache)
     voices = fusion.unheard_voices(data, voice_nets, cache)
     ways = {name: [] for name in ("face", "voice", "mean", "late", "intermediate")}
     truth = []
     for fold in voice_nets:
         rows = clips.fold == fold
-        calibration = fusion.calibrated_without(fold, clips, fused, faces, voices)
+        calibration = fusion.calibrated_without(fold, clips, fused, voices)
         held = clips.only(rows)
         seen, heard = fusion.opinions(held, calibration)
         late = fusions.late(seen, heard, held.face_coverage, held.voice_coverage, calibration)

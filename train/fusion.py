@@ -21,13 +21,14 @@ from emorec.voice import VoiceFrontEnd
 from emorec.weights import face_detector_file
 from train import calibrate, datasets, face, pack, voice
 
-STEPS = 600
+STEPS = 300
 BATCH = 64
 LR = 1e-3
 WEIGHT_DECAY = 0.05
 SMOOTHING = 0.1
 DROP_MODALITY = 0.15  # share of training rows that lose their face, and as many that lose their voice
-REAL_SHARE = 0.5  # share of a batch that is real clips; the rest are pairs
+FACE_START = 0.3  # how much of the face head's logits is believed at first: on video they are too sure by far
+REAL_SHARE = 0.9  # share of a batch that is real clips; the rest are pairs
 
 
 @dataclass(frozen=True)
@@ -62,8 +63,8 @@ def new_net(face_net, voice_net):
     face_labels = [emotion_of(label) for label in face_net.config.labels]
     rows = [face_labels.index(emotion) for emotion in EMOTIONS]
     with torch.no_grad():
-        net.face_alone.weight.copy_(face_net.head.weight[rows])
-        net.face_alone.bias.copy_(face_net.head.bias[rows])
+        net.face_alone.weight.copy_(face_net.head.weight[rows] * FACE_START)
+        net.face_alone.bias.copy_(face_net.head.bias[rows] * FACE_START)
         net.voice_alone.load_state_dict(voice_net.heads["emotions"].state_dict())
         net.head.weight.mul_(0.1)
     return net
@@ -194,15 +195,17 @@ def predict(net, samples):
     return fusion.softmax(net(*inputs).numpy().astype(np.float64))
 
 
-def fit_calibration(clips, fused, faces, voices):
-    """A Calibration from out-of-fold real clips (Samples), their raw fused probabilities, and single modalities.
+def fit_calibration(clips, fused, voices):
+    """A Calibration from out-of-fold real clips (Samples), their raw fused probabilities, and single voices.
 
-    ``faces`` and ``voices`` are (probabilities, truth) of FER+ Valid pictures and of RAVDESS clips that their network
-    never heard. An opinion has to serve those and the audio-visual clips alike, so both count half.
+    ``voices`` is (probabilities, truth) of RAVDESS clips that their network never heard; a voice's opinion has to serve
+    those and the audio-visual clips alike, so both count half. Faces are calibrated on the clips alone: still pictures
+    chosen for their expression would make the face too sure of itself on video.
     """
-    face_scale, face_bias = _fit_both((clips.face_probabilities, clips.truth), faces)
+    face_scale, face_bias = calibrate.fit_opinion(clips.face_probabilities, clips.truth)
     voice_scale, voice_bias = _fit_both((clips.voice_probabilities, clips.truth), voices)
-    fusion_scale, fusion_bias = calibrate.fit_opinion(fused, clips.truth)
+    # The fusion network was trained on such clips already; their few labels would only fit noise into a bias.
+    fusion_scale, fusion_bias = calibrate.fit_opinion(fused, clips.truth, biased=False)
     found = Calibration(face_scale, face_bias, voice_scale, voice_bias, fusion_scale, fusion_bias)
     return calibrate.fit_late(found, *opinions(clips, found), clips.face_coverage, clips.voice_coverage, clips.truth)
 
@@ -236,12 +239,12 @@ def cross_fit(data, face_net, voice_nets, cache):
     return nets, out_of_fold(real), np.concatenate(fused)
 
 
-def calibrated_without(fold, clips, fused, faces, voices):
+def calibrated_without(fold, clips, fused, voices):
     """The calibration that the people of ``fold`` had no part in; ``voices`` is what ``unheard_voices`` gave."""
     rows = clips.fold != fold
     probabilities, truth, folds = voices
     others = folds != fold
-    return fit_calibration(clips.only(rows), fused[rows], faces, (probabilities[others], truth[others]))
+    return fit_calibration(clips.only(rows), fused[rows], (probabilities[others], truth[others]))
 
 
 def unheard_voices(data, voice_nets, cache):

@@ -71,7 +71,6 @@ def train_fusion(options):
     face_net = face.trained(options.out)
     voice_nets = {fold: voice.trained(options.out, fold) for fold in audio_visual_folds()}
     nets, clips, fused = fusion.cross_fit(options.train_dir, face_net, voice_nets, options.cache)
-    still = fusion.still_faces(options.train_dir, face_net, "valid", options.cache)
     unheard = fusion.unheard_voices(options.train_dir, voice_nets, options.cache)
     voices = datasets.voices(options.train_dir)
     persons = {item.person: fold for item, fold in zip(voices, datasets.fold_of(voices), strict=True)}
@@ -79,7 +78,7 @@ def train_fusion(options):
         face=face_net,
         voice=voice_nets[SHIPPED_FOLD],
         fusion=nets[SHIPPED_FOLD],
-        calibration=fusion.calibrated_without(SHIPPED_FOLD, clips, fused, still, unheard),
+        calibration=fusion.calibrated_without(SHIPPED_FOLD, clips, fused, unheard),
         training={
             "held_out_fold": SHIPPED_FOLD,
             "persons": sorted(person for person, fold in persons.items() if fold != SHIPPED_FOLD),
