@@ -26,7 +26,9 @@ def fit_opinion(probabilities, truth, weights=None, biased=True):
     weight = torch.from_numpy(np.ones(len(truth))[rows] if weights is None else weights[rows])
     log_scale = torch.zeros((), dtype=torch.float64, requires_grad=True)
     bias = torch.zeros(len(EMOTIONS), dtype=torch.float64, requires_grad=True)
-    optimizer = torch.optim.LBFGS([log_scale, bias] if biased else [log_scale], max_iter=200, line_search_fn="strong_wolfe")
+    optimizer = torch.optim.LBFGS(
+        [log_scale, bias] if biased else [log_scale], max_iter=200, line_search_fn="strong_wolfe"
+    )
 
     def closure():
         optimizer.zero_grad()
