@@ -55,8 +55,11 @@ def observe(path, model, detector, settings=None, cache=None):
     first = len(segments)
     if info.has_video:
         tracker = Tracker()
-        if segments:
-            tracker.restore({key.removeprefix(TRACKER): segments[-1][key] for key in segments[-1] if TRACKER in key})
+        # Segments behind the last picture, where only sound goes on, hold no state.
+        stored = segments[-1] if segments else {}
+        state = {key.removeprefix(TRACKER): value for key, value in stored.items() if TRACKER in key}
+        if state:
+            tracker.restore(state)
         workers["face"] = lambda: face_segments(path, model, detector, tracker, settings, first, span, notes)
     if info.has_audio:
         workers["voice"] = lambda: voice_segments(path, model, first, notes)

@@ -108,6 +108,17 @@ def test_an_interrupted_run_goes_on_to_the_same_observations(recording, model, t
     assert_same(unbroken.arrays, resumed[-1].arrays)
 
 
+def test_a_run_interrupted_where_only_sound_goes_on_is_finished(model, tmp_path):
+    video, audio = Video(duration=5.0, rate=10, size=(96, 64)), Audio(codec="pcm_s16le", rate=16_000, duration=45.0)
+    path = record(tmp_path / "tail.mkv", video, audio)
+    unbroken = last(observe.observe(path, model, OneFace(), cache=tmp_path / "unbroken"))
+    growing = observe.observe(path, model, OneFace(), cache=tmp_path / "broken")
+    next(growing), next(growing)
+    growing.close()
+    resumed = last(observe.observe(path, model, OneFace(), cache=tmp_path / "broken"))
+    assert_same(unbroken.arrays, resumed.arrays)
+
+
 def test_a_damaged_segment_is_observed_again(recording, model, tmp_path):
     first = last(observe.observe(recording, model, OneFace(), cache=tmp_path))
     segment = sorted(tmp_path.glob("*/segment-*"))[1]
