@@ -1,0 +1,371 @@
+"""The process that downloads: one link, told on standard input, into one folder; what happens goes to standard output.
+
+It runs yt-dlp under limits on memory, time and file size, behind ``source_guard``, and with an environment that was
+emptied. It ends, with everything that it started, when its standard input closes: then whoever asked is gone.
+
+Lines of JSON both ways. In: ``url, folder, max_height, sound_only, max_bytes, max_seconds, time, memory, hosts``. Out:
+``{"progress": {stage, done, total, title}}``, and last ``{"done": {file, title, id, duration}}`` or ``{"problem": "a
+sentence"}``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import json
+import os
+import resource
+import shutil
+import signal
+import socket
+import ssl
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from emorec.source_guard import Guard, Refused, allowed_hosts
+
+REPORT_EVERY = 0.25
+"""Seconds between two reports of progress."""
+
+ANSWER_WITHIN = 20.0
+"""Seconds that a server may be silent."""
+
+FRAGMENTS_RETRIED = RETRIES = 2
+PROTOCOLS = {"http", "https", "m3u8", "m3u8_native", "http_dash_segments"}
+REASON_LENGTH = 160
+FILE_SLACK = 1 << 20
+"""Bytes that a merged file may be larger than what was downloaded."""
+
+FFMPEG_IN = ["-protocol_whitelist", "file", "-format_whitelist", "mov,matroska,webm,mpegts,aac,mp3,ogg,flac"]
+"""What ffmpeg may open when it merges: the files that were downloaded, if they are what they should be."""
+
+
+class Problem(Exception):
+    """A download that will not be; its text is one sentence for the user."""
+
+
+def main() -> None:
+    """Do what standard input says."""
+    out = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)  # nothing else may write between the lines
+    task = json.loads(sys.stdin.readline())
+    threading.Thread(target=_end_with_parent, args=(task["folder"],), daemon=True).start()
+    _limit(task)
+
+    def tell(**message):
+        out.write(json.dumps(message) + "\n")
+        out.flush()
+
+    guard = Guard(allowed_hosts(task["hosts"]), programs=programs())
+    guard.install()
+    try:
+        tell(done=download(task, tell, guard))
+    except Problem as problem:
+        tell(problem=str(problem))
+    except MemoryError:
+        tell(problem="What this link leads to takes too much memory to read; give another link.")
+
+
+def _end_with_parent(folder: str) -> None:
+    sys.stdin.read()
+    shutil.rmtree(folder, ignore_errors=True)
+    os.killpg(0, signal.SIGKILL)
+
+
+def _limit(task: dict) -> None:
+    """Limits of the kernel on this process and all that it starts. Data rather than address space is limited, for a
+    JavaScript runtime reserves far more addresses than it uses."""
+    for kind, most in {
+        resource.RLIMIT_CORE: 0,
+        resource.RLIMIT_DATA: task["memory"],
+        resource.RLIMIT_CPU: task["time"],
+        resource.RLIMIT_FSIZE: task["max_bytes"] + FILE_SLACK,
+    }.items():
+        hard = resource.getrlimit(kind)[1]
+        most = int(most) if hard == resource.RLIM_INFINITY else min(int(most), hard)
+        resource.setrlimit(kind, (most, most))
+
+
+def programs() -> tuple[str, str]:
+    """What may be started: the JavaScript runtime that YouTube needs, and the ffmpeg that merges picture and sound."""
+    import deno
+    import imageio_ffmpeg
+
+    return deno.find_deno_bin(), imageio_ffmpeg.get_ffmpeg_exe()
+
+
+def download(task: dict, tell: Callable[..., None], guard: Guard) -> dict:
+    """Fetch what ``task`` asks for and say which file it is; ``guard`` is installed already. Raises Problem."""
+    import yt_dlp
+
+    watch = _Watch(task, tell)
+    options = _options(task, watch, *programs())
+    try:
+        with _Downloader(options, auto_init="no_verbose_header") as downloader:
+            info = _single(downloader, task["url"])
+            _check(info, task)
+            watch.title = _told_title(info)
+            known = _kept(task, info)
+            if known is not None:
+                return known
+            watch.report("downloading")
+            downloader.process_info(info)
+        return _result(task, info)
+    except Problem:
+        raise
+    except (yt_dlp.utils.YoutubeDLError, yt_dlp.networking.exceptions.RequestError, OSError, ValueError) as error:
+        raise Problem(watch.problem or _sentence(error, guard)) from error
+
+
+def _options(task: dict, watch: _Watch, javascript: str, ffmpeg: str) -> dict:
+    height = f"[height<=?{task['max_height']}]"
+    return {
+        "format": "ba/b" + height if task["sound_only"] else f"bv*{height}+ba/b{height}",
+        # The codecs that are decoded fastest, among what is as large.
+        "format_sort": ["res", "vcodec:avc1", "acodec:m4a"],
+        "outtmpl": {"default": os.path.join(task["folder"], "media.%(ext)s")},
+        "merge_output_format": "mkv",
+        "noplaylist": True,
+        "playlist_items": "1:2",
+        "default_search": "error",
+        "hls_prefer_native": True,
+        "skip_unavailable_fragments": False,
+        "socket_timeout": ANSWER_WITHIN,
+        "retries": RETRIES,
+        "fragment_retries": FRAGMENTS_RETRIED,
+        "extractor_retries": 1,
+        "file_access_retries": 0,
+        "proxy": "",
+        "cachedir": False,
+        "fixup": "never",
+        "updatetime": False,
+        "ffmpeg_location": ffmpeg,
+        "js_runtimes": {"deno": {"path": javascript}},
+        "postprocessor_args": {"merger+ffmpeg_i": FFMPEG_IN},
+        "progress_hooks": [watch],
+        "postprocessor_hooks": [watch.merging],
+        "compat_opts": {"no-certifi"} if os.environ.get("SSL_CERT_FILE") else set(),
+        "logger": _Silence(),
+        "quiet": True,
+        "noprogress": True,
+        "no_warnings": True,
+        "color": "never",
+    }
+
+
+def _Downloader(options, **settings):
+    """A ``YoutubeDL`` that speaks http and https only, by the one library whose connections the guard sees."""
+    import yt_dlp
+    from yt_dlp.networking._requests import RequestsRH
+
+    class Downloader(yt_dlp.YoutubeDL):
+        def build_request_director(self, handlers, preferences=None):
+            return super().build_request_director([RequestsRH], preferences)
+
+    return Downloader(options, **settings)
+
+
+def _single(downloader, url: str) -> dict:
+    """What is known of the one video at ``url``."""
+    info = downloader.extract_info(url, download=False, process=False)
+    for _ in range(5):
+        kind = info.get("_type", "video")
+        if kind in ("url", "url_transparent"):
+            info = downloader.extract_info(info["url"], download=False, process=False, ie_key=info.get("ie_key"))
+        elif kind in ("playlist", "multi_video"):
+            entries = [entry for entry, _ in zip(info.get("entries") or (), range(2), strict=False)]
+            if len(entries) != 1:
+                what = "a list of several videos" if entries else "an empty list"
+                raise Problem(f"This link leads to {what}; give the link of one video.")
+            info = entries[0]
+        else:
+            break
+    # Choosing among the formats is left to yt-dlp; nothing is downloaded yet.
+    return downloader.process_ie_result(dict(info), download=False)
+
+
+def _check(info: dict, task: dict) -> None:
+    """Raise Problem for what can be refused before it is downloaded."""
+    if info.get("is_live") or info.get("live_status") in ("is_live", "is_upcoming"):
+        raise Problem("This link is a live stream; give the link of a recording.")
+    if (info.get("duration") or 0) > task["max_seconds"]:
+        raise Problem(too_long(task["max_seconds"]))
+    chosen = info.get("requested_formats") or [info]
+    stated = sum(part.get("filesize") or 0 for part in chosen)
+    if stated > task["max_bytes"]:
+        raise Problem(too_large(task["max_bytes"]))
+    if any(set((part.get("protocol") or "http").split("+")) - PROTOCOLS for part in chosen):
+        raise Problem("What this link leads to is not sent over http or https; give another link.")
+    if not task["sound_only"] and any((part.get("height") or 0) > task["max_height"] for part in chosen):
+        raise Problem(f"This video is not offered at {task['max_height']} lines or fewer; raise --max_height.")
+
+
+def too_long(most: float) -> str:
+    return f"What this link leads to is longer than {most / 60:g} minutes, the limit here; give a shorter one."
+
+
+def too_large(most: float) -> str:
+    return f"What this link leads to is larger than {most / 1e6:g} MB, the limit here; give a smaller one."
+
+
+def _key(task: dict, info: dict) -> str:
+    """The name of what is kept for a video. Only an extractor's own ids say which video it is; those that are made
+    up from an address do not."""
+    generic = (info.get("extractor_key") or "Generic").lower() == "generic"
+    what = task["url"] if generic else info["id"]
+    facts = [info.get("extractor_key"), what, task["max_height"], task["sound_only"]]
+    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:24]
+
+
+def _facts(task: dict, info: dict) -> dict:
+    return {
+        "key": _key(task, info),
+        "title": _told_title(info),
+        "id": info.get("id"),
+        "duration": info.get("duration"),
+    }
+
+
+def _told_title(info: dict) -> str | None:
+    """The title; where a page is no known site's, yt-dlp numbers the videos on it, and this is the only one."""
+    title = info.get("title")
+    return title.removesuffix(" (1)") if title and str(info.get("id")).endswith("-1") else title
+
+
+def _kept(task: dict, info: dict) -> dict | None:
+    """What was downloaded before and is still there."""
+    facts = _facts(task, info)
+    return facts | {"file": None} if facts["key"] in task["kept"] else None
+
+
+def _result(task: dict, info: dict) -> dict:
+    """The one file that there is now."""
+    files = [path for path in Path(task["folder"]).glob("media*") if path.is_file() and path.stat().st_size]
+    if len(files) != 1:
+        raise Problem("Nothing could be downloaded from this link; try again later, or give another one.")
+    return _facts(task, info) | {"file": files[0].name}
+
+
+class _Watch:
+    """Follows the download: tells how far it is, and stops it at the limits, whatever the server's headers say."""
+
+    def __init__(self, task: dict, tell):
+        self._task, self._tell = task, tell
+        self._done: dict[str, int] = {}
+        self._total: dict[str, int] = {}
+        self._reported = 0.0
+        self.title: str | None = None
+        self.problem: str | None = None
+        self.report("looking")
+
+    def report(self, stage: str, done: int = 0, total: int | None = None) -> None:
+        self._reported = time.monotonic()
+        self._tell(progress={"stage": stage, "done": done, "total": total, "title": self.title})
+
+    def __call__(self, state: dict) -> None:
+        from yt_dlp.utils import DownloadCancelled
+
+        name = state.get("filename") or ""
+        self._done[name] = max(self._done.get(name, 0), int(state.get("downloaded_bytes") or 0))
+        self._total[name] = int(state.get("total_bytes") or state.get("total_bytes_estimate") or 0)
+        done, total = sum(self._done.values()), sum(self._total.values())
+        if done > self._task["max_bytes"] or (state.get("total_bytes") or 0) > self._task["max_bytes"]:
+            self.problem = too_large(self._task["max_bytes"])
+            raise DownloadCancelled(self.problem)
+        if time.monotonic() - self._reported >= REPORT_EVERY:
+            self.report("downloading", done, total or None)
+
+    def merging(self, state: dict) -> None:
+        if state.get("postprocessor") == "Merger" and state.get("status") == "started":
+            self.report("merging", sum(self._done.values()), sum(self._done.values()))
+
+
+class _Silence:
+    """A logger for yt-dlp: what matters arrives as an exception, and a link is nobody else's business."""
+
+    def debug(self, message):
+        pass
+
+    info = warning = error = debug
+
+
+def _sentence(error: BaseException, guard: Guard) -> str:
+    """What went wrong, for the user."""
+    from yt_dlp.networking.exceptions import HTTPError
+    from yt_dlp.utils import ExtractorError, GeoRestrictedError, UnsupportedError
+
+    causes = list(_causes(error))
+    text = " ".join(str(cause) for cause in causes)
+
+    def first(*kinds):
+        return next((cause for cause in causes if isinstance(cause, kinds)), None)
+
+    if guard.refused:
+        return f"This link leads to an address that is not public ({guard.refused[0]}); give a link to a public one."
+    if first(Refused):
+        return "What this link leads to is sent in a way that cannot be downloaded safely; give another link."
+    if http := first(HTTPError):
+        return _http_sentence(http.status)
+    if first(UnsupportedError):
+        return "No video or sound was found at this link; give the page of one video, or a media file itself."
+    if first(GeoRestrictedError):
+        return "This video is not offered where this machine is; give another link."
+    if first(MemoryError):
+        return "What this link leads to takes too much memory to read; give another link."
+    if "Requested format is not available" in text:
+        return "This link offers nothing within the limits of height and kind; raise --max_height or give another link."
+    if f"[Errno {errno.ENOSPC}]" in text:
+        return "There is no space left for the download; free some and try again."
+    if f"[Errno {errno.EFBIG}]" in text:
+        return "What this link leads to is larger than the limit here; give a smaller one."
+    if first(socket.gaierror) or "Failed to resolve" in text or "getaddrinfo" in text:
+        return "The server of this link was not found; check the address, and that this machine is online."
+    if first(ssl.SSLError) or "CERTIFICATE" in text.upper():
+        return "The server of this link could not prove who it is (its certificate is not valid); give another link."
+    if first(TimeoutError) or "timed out" in text:
+        return "The server of this link does not answer; try again later."
+    if first(ConnectionError) or "Connection" in text or "refused" in text:
+        return "The connection to the server of this link failed; try again later."
+    said = next((cause for cause in causes if isinstance(cause, ExtractorError) and cause.expected), None)
+    if said is not None:
+        return f"This link cannot be downloaded: {_plain(said.orig_msg or str(said))}."
+    return "Nothing could be downloaded from this link; try again later, or give another one."
+
+
+def _http_sentence(status: int) -> str:
+    if status in (404, 410):
+        return f"There is nothing at this link (the server answered {status}); check it."
+    if status in (401, 403, 407, 451):
+        return f"The server does not give out what is at this link (it answered {status}); give another one."
+    return f"The server of this link answered {status} instead of the recording; try again later."
+
+
+def _causes(error: BaseException | None):
+    """An error and all that it came from; yt-dlp keeps some of that in attributes of its own."""
+    waiting, seen = [error], set()
+    while waiting:
+        error = waiting.pop(0)
+        if error is None or id(error) in seen or not isinstance(error, BaseException):
+            continue
+        seen.add(id(error))
+        yield error
+        information = getattr(error, "exc_info", None) or (None, None)
+        waiting += [error.__cause__, error.__context__, getattr(error, "cause", None), information[1]]
+
+
+def _plain(text: str) -> str:
+    """The first sentence of what yt-dlp says, without advice on its own options."""
+    line = text.strip().splitlines()[0] if text.strip() else "no reason was given"
+    line = line.split(" (caused by")[0].split("; please report")[0].split(". Use --")[0].split(". See ")[0]
+    return "".join(letter for letter in line if letter.isprintable())[:REASON_LENGTH].rstrip(". ")
+
+
+if __name__ == "__main__":
+    with contextlib.suppress(BrokenPipeError):
+        main()
+    # Threads of libraries must not hold up the end.
+    os._exit(0)

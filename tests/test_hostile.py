@@ -1,0 +1,332 @@
+"""Files made to harm, and a system that fails: the process that decodes takes the harm, the user gets a sentence."""
+
+import errno
+import json
+import os
+import socket
+import struct
+import subprocess
+import sys
+import threading
+import time
+import wave
+
+import numpy as np
+import pytest
+
+import made
+from conftest import ROOT
+from emorec import files, media, media_damage, worker
+from emorec.engine import Engine
+from emorec.errors import EmorecError
+from loopback_media import Target
+from make_media import Audio, Video, record
+
+
+@pytest.fixture(scope="module")
+def recording(tmp_path_factory):
+    path = tmp_path_factory.mktemp("media") / "clip.mkv"
+    return record(path, Video(duration=12.0, rate=10), Audio(duration=12.0, codec="pcm_s16le", rate=16_000))
+
+
+@pytest.fixture(scope="module")
+def engine():
+    return Engine(made.checkpoint(), None)
+
+
+def started(path, rate=10.0):
+    """A pass over a recording that has begun, and the process that decodes for it."""
+    frames = worker.frames(path, rate)
+    next(frames)
+    return frames, frames.gi_frame.f_locals["header"], decoding()
+
+
+def decoding():
+    """Numbers of the processes that decode for this one now, the waiting one not among them."""
+    waiting = worker._Waiting._process.pid
+    with open(f"/proc/{waiting}/task/{waiting}/children") as children:
+        return [int(number) for number in children.read().split()]
+
+
+def test_the_process_gives_what_decoding_here_gives(recording):
+    assert worker.probe(recording) == media.probe(recording)
+    for sent, own in zip(worker.frames(recording, 5.0), media.frames(recording, 5.0), strict=True):
+        assert sent.time == own.time and sent.grey.shape == own.grey.shape
+        np.testing.assert_array_equal(sent.image, own.image)
+        np.testing.assert_array_equal(sent.grey[3:50, 7:90], own.grey[3:50, 7:90])
+    for sent, own in zip(worker.audio(recording), media.audio(recording), strict=True):
+        assert sent.time == own.time
+        np.testing.assert_array_equal(sent.samples, own.samples)
+
+
+def test_damage_is_told_across(recording, tmp_path):
+    whole = recording.read_bytes()
+    (tmp_path / "cut.mkv").write_bytes(whole[: len(whole) // 2])
+    told = []
+    assert list(worker.audio(tmp_path / "cut.mkv", on_damage=told.append))
+    assert len(told) == 1 and "damaged or cut off" in told[0]
+
+
+@pytest.mark.parametrize("number", [6, 9, 11])
+def test_a_decoder_that_dies_is_one_sentence_and_the_next_file_is_read(number, recording):
+    frames, _, processes = started(recording)
+    os.kill(processes[0], number)
+    with pytest.raises(EmorecError, match="clip.mkv cannot be decoded") as refused:
+        list(frames)
+    assert str(refused.value).endswith(".")
+    assert worker.probe(recording).has_video
+
+
+def test_closing_ends_the_process(recording):
+    frames, _, processes = started(recording)
+    assert len(processes) == 1
+    frames.close()
+    while os.path.exists(f"/proc/{processes[0]}"):
+        time.sleep(0.01)
+
+
+def test_the_waiting_process_is_started_again(recording):
+    worker.probe(recording)
+    first = worker._Waiting._process
+    first.kill()
+    first.wait()
+    assert worker.probe(recording).has_audio
+    assert worker._Waiting._process.pid != first.pid
+
+
+def in_a_process(code, path):
+    """Run ``worker_child.serve`` for ``path`` after ``code`` has changed what decoding does; what it told."""
+    program = f"""
+import os, socket, sys
+from emorec import media, worker_child
+{code}
+connection = socket.socket(fileno=int(sys.argv[1]))
+worker_child.serve(connection)
+"""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        process = subprocess.Popen(
+            [sys.executable, "-c", program, str(theirs.fileno())], cwd=ROOT, pass_fds=[theirs.fileno()]
+        )
+        theirs.close()
+        ours.sendall(json.dumps({"do": "probe", "path": str(path), "choices": {}}).encode() + b"\n")
+        told = []
+        try:
+            while True:
+                told.append(worker._header(ours))
+        except (EOFError, ConnectionError):
+            pass
+    return told, process.wait()
+
+
+def test_a_loop_without_end_is_ended_by_the_kernel(recording):
+    code = """
+worker_child.SECONDS_WITHOUT_PROGRESS = 1
+def probe(path):
+    while True:
+        pass
+media.probe = probe
+"""
+    told, code = in_a_process(code, recording)
+    assert [*told[0]] == ["process"] and len(told) == 1
+    assert code < 0
+
+
+def test_memory_without_end_is_refused_by_the_kernel(recording):
+    code = """
+worker_child.MEMORY = 1 << 28
+def probe(path):
+    held = []
+    while True:
+        held.append(bytearray(1 << 24))
+media.probe = probe
+"""
+    told, _ = in_a_process(code, recording)
+    assert told[-1] == {"failed": "MemoryError"}
+
+
+def test_the_process_that_decodes_writes_no_file(recording, tmp_path):
+    code = f"""
+def probe(path):
+    os.write(os.open({str(tmp_path / "written")!r}, os.O_CREAT | os.O_WRONLY), b"x")
+media.probe = probe
+"""
+    told, _ = in_a_process(code, recording)
+    assert told[-1] == {"failed": "OSError"}
+    assert not (tmp_path / "written").exists() or (tmp_path / "written").read_text() == ""
+
+
+@pytest.mark.parametrize("answer", [b"\xff\xff\xff\xff", b"\0\0\0\2[]", b"\0\0\0\4null", b"\0\0\0\3{x}", b""])
+def test_what_the_process_says_is_not_trusted(answer, recording, monkeypatch):
+    ours, theirs = socket.socketpair()
+    monkeypatch.setattr(worker._Waiting, "copy", lambda: ours)
+    theirs.sendall(answer)
+    theirs.shutdown(socket.SHUT_WR)
+    with theirs, pytest.raises(EmorecError, match="cannot be decoded"):
+        worker.probe(recording)
+
+
+@pytest.mark.parametrize("shape", [[1 << 20, 1 << 20, 3], [-1], ["x"], [1.5]])
+def test_no_array_of_a_senseless_size_is_made(shape):
+    with pytest.raises((ValueError, TypeError)):
+        worker._array(None, shape, "uint8")
+
+
+def lists(target, inside):
+    """Files that name others: (name, text) pairs."""
+    link = f"http://127.0.0.1:{target.port}/inside.ts"
+    yield "list.m3u8", f"#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\n{inside}\n#EXT-X-ENDLIST\n"
+    yield "link.m3u8", f"#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\n{link}\n#EXT-X-ENDLIST\n"
+    yield "late.mp4", f"\n\n#EXTM3U\n#EXTINF:9,\n{inside}\n#EXT-X-ENDLIST\n"
+    yield "concat.txt", f"ffconcat version 1.0\nfile {inside}\n"
+    yield "spaces.ffconcat", f"  ffconcat version 1.0\nfile '{inside}'\n"
+    yield "stream.sdp", f"v=0\no=- 0 0 IN IP4 127.0.0.1\nc=IN IP4 127.0.0.1\nm=video {target.port} RTP/AVP 96\n"
+    yield "dash.mpd", f'<?xml version="1.0"?><MPD><Period><BaseURL>{link}</BaseURL></Period></MPD>'
+    yield "old.pls", f"[playlist]\nFile1={link}\n"
+    yield "old.mp4", f"rtsp://127.0.0.1:{target.port}/a"
+    yield "image%03d.jpg.mp4", "x"
+
+
+def test_a_file_that_names_others_opens_none(tmp_path, recording):
+    target = Target()
+    try:
+        for name, text in lists(target, recording):
+            path = tmp_path / name
+            path.write_text(text)
+            with pytest.raises(EmorecError) as refused:
+                worker.probe(path)
+            assert "\n" not in str(refused.value), name
+        assert target.log == []
+    finally:
+        target.close()
+
+
+@pytest.mark.parametrize("name", ["concat:a.wav|b.wav", "http:a.wav", "file:a.wav", "-i.wav", "pipe:0", "a%03d.wav"])
+def test_a_name_is_only_ever_a_name(name, tmp_path):
+    record(tmp_path / "sound.wav", audio=Audio(codec="pcm_s16le", rate=16_000)).rename(tmp_path / name)
+    assert worker.probe(tmp_path / name).has_audio
+
+
+def test_too_many_channels_are_refused(tmp_path):
+    with wave.open(str(tmp_path / "many.wav"), "wb") as file:
+        file.setnchannels(200)
+        file.setsampwidth(2)
+        file.setframerate(8000)
+        file.writeframes(bytes(400 * 100))
+    with pytest.raises(EmorecError, match="64 channels|cannot be|no kind|too damaged"):
+        worker.probe(tmp_path / "many.wav")
+
+
+def test_a_recording_over_the_limit_is_refused(recording, monkeypatch):
+    monkeypatch.setenv("EMOREC_MAX_MINUTES", "0.1")
+    for read in (worker.probe, lambda path: list(worker.frames(path)), lambda path: list(worker.audio(path))):
+        with pytest.raises(EmorecError, match="longer than 0.1 minutes"):
+            read(recording)
+
+
+def test_packets_without_progress_are_counted(recording, monkeypatch):
+    class Packet:
+        size, pts, dts, time_base = 1, 5, 5, 1
+
+    monkeypatch.setattr(media_damage, "MAX_IDLE_PACKETS", 10)
+    pace = media_damage.Pace(recording)
+    assert [pace.goes_on(Packet) for _ in range(13)] == [True] * 11 + [False] * 2
+    large = media_damage.Pace(recording)
+    Packet.size = 1 << 22
+    Packet.dts = property(lambda _: None)
+    assert not all(large.goes_on(Packet()) for _ in range(64))
+
+
+def test_the_engine_reads_in_the_process(recording, engine, monkeypatch, tmp_path):
+    """Nothing of a file reaches a decoder in this process."""
+
+    def here(*_, **__):
+        raise AssertionError("decoded here")
+
+    monkeypatch.setattr("av.open", here)
+    assert [*engine.observe(recording, cache=tmp_path)][-1].complete
+
+
+def test_a_file_that_vanishes_while_it_is_read_is_read_to_its_end_or_told_of(recording, engine, tmp_path):
+    path = tmp_path / "gone.mkv"
+    path.write_bytes(recording.read_bytes())
+    growing = engine.observe(path, cache=tmp_path / "cache")
+    next(growing)
+    path.unlink()
+    try:
+        assert [*growing][-1].complete
+    except EmorecError as error:
+        assert "gone.mkv" in str(error) and "\n" not in str(error)
+    with pytest.raises(EmorecError, match="There is no file"):
+        worker.probe(path)
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS, errno.EDQUOT, errno.EIO])
+def test_a_full_or_failing_disk_is_one_sentence_and_keeps_what_was_stored(
+    number, recording, engine, tmp_path, monkeypatch
+):
+    cache, real = tmp_path / "cache", files.write
+    written = []
+
+    def failing(path, content):
+        written.append(path)
+        if len(written) > 2:
+            raise OSError(number, os.strerror(number))
+        real(path, content)
+
+    monkeypatch.setattr(files, "write", failing)
+    with pytest.raises(EmorecError, match="EMOREC_CACHE") as refused:
+        list(engine.observe(recording, cache=cache))
+    assert os.strerror(number) in str(refused.value)
+    monkeypatch.setattr(files, "write", real)
+    resumed = list(engine.observe(recording, cache=cache))
+    assert len(resumed[0].segments) == 1 and resumed[-1].complete
+
+
+def test_a_disk_that_is_really_full_is_one_sentence(recording, engine, tmp_path):
+    """A limit of the kernel on the size of files stands for a full disk."""
+    code = (
+        "import resource, signal, sys\nsys.path.insert(0, 'tests')\nimport made\nfrom pathlib import Path\n"
+        "from emorec.engine import Engine\nfrom emorec.errors import EmorecError\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))\n"
+        "try:\n    list(Engine(made.checkpoint(), None).observe(sys.argv[1], cache=Path(sys.argv[2])))\n"
+        "except EmorecError as error:\n    print(error)\n"
+    )
+    command = [sys.executable, "-c", code, str(recording), str(tmp_path / "cache")]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
+    assert "cannot be stored" in done.stdout and "File too large" in done.stdout, done.stderr
+    assert [path for path in (tmp_path / "cache").rglob("*") if path.suffix == ".partial"] == []
+
+
+def test_many_reads_at_once_do_not_mix(recording):
+    found = []
+
+    def read():
+        found.append([frame.time for frame in worker.frames(recording, 5.0)])
+
+    threads = [threading.Thread(target=read) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(found) == 8 and all(times == found[0] and len(times) == 60 for times in found)
+
+
+def png(width, height, content=b""):
+    """A PNG file that says how large it is."""
+    import zlib
+
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", content) + chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize("size", [(100_000, 100_000), (2**31 - 1, 1), (60_000, 60_000)])
+def test_a_picture_that_would_fill_the_memory_is_refused(size, tmp_path):
+    pictures = pytest.importorskip("emorec.pictures")
+    path = tmp_path / "bomb.png"
+    path.write_bytes(png(*size))
+    with pytest.raises(EmorecError, match="million|not a picture"):
+        pictures.read(path)
