@@ -19,10 +19,9 @@ from av.video.reformatter import VideoReformatter
 from emorec import media_formats
 from emorec.errors import EmorecError
 from emorec.media_damage import AV_ERRORS, JUMP
+from emorec.media_pictures import Grey, picture, pixel_aspect, upright_size
 from emorec.media_reader import BIN_EPSILON, DEFAULT_RATE, Reader, decoded
 from emorec.media_sound import blocks, edges
-
-MAX_ASPECT = 4.0
 
 REORDER_BINS = 64
 """Bins that are remembered, for pictures that come out of order."""
@@ -48,10 +47,12 @@ class MediaInfo:
 
 @dataclass(frozen=True)
 class Frame:
-    """A picture at ``time`` (s): ``image`` is uint8 RGB ``(H, W, 3)``, upright."""
+    """A picture at ``time`` (s), upright: ``image`` is uint8 RGB ``(H, W, 3)``, scaled down as was asked for, and
+    ``grey`` gives any part of the brightness at full size."""
 
     time: float
     image: np.ndarray
+    grey: Grey
 
 
 @dataclass(frozen=True)
@@ -81,8 +82,7 @@ def probe(path: str | Path) -> MediaInfo:
         video, sound = reader.streams["video"], reader.streams["audio"]
         width = height = rate = None
         if video is not None:
-            picture = firsts.get("video", video.codec_context)
-            width, height = _upright_size(picture, _aspect(video))
+            width, height = upright_size(firsts.get("video", video.codec_context), pixel_aspect(video))
             rate = video.average_rate or video.guessed_rate
         duration = reader.container.duration
         trusted = duration and reader.format not in media_formats.GUESSING and reader.broken_from == math.inf
@@ -125,12 +125,13 @@ def frames(
             reader.fault(latest)
         if number > last_bin:
             try:
-                image = _picture(frame, reformatter, _aspect(reader.streams["video"]), max_side)
+                aspect = pixel_aspect(reader.streams["video"])
+                image = picture(frame, reformatter, aspect, max_side)
             except AV_ERRORS:
                 reader.fault()
                 continue
             last_bin, latest = number, time
-            yield Frame(time, image)
+            yield Frame(time, image, Grey(frame, aspect))
 
 
 def audio(
@@ -182,29 +183,6 @@ class _Wanted:
         if len(self._earliest) > 2 * REORDER_BINS:
             self._earliest = dict(sorted(self._earliest.items())[REORDER_BINS:])
         return True
-
-
-def _picture(frame: av.VideoFrame, reformatter: VideoReformatter, aspect: float, max_side: int) -> np.ndarray:
-    scale = min(1.0, max_side / max(frame.width * aspect, frame.height))
-    width, height = (max(1, round(side * scale)) for side in (frame.width * aspect, frame.height))
-    image = reformatter.reformat(frame, width, height, "rgb24").to_ndarray()
-    return np.ascontiguousarray(np.rot90(image, _quarter_turns(frame)))
-
-
-def _quarter_turns(frame: av.VideoFrame) -> int:
-    """How often to turn a picture to the left to have it upright."""
-    return round(getattr(frame, "rotation", 0) / 90) % 4
-
-
-def _upright_size(picture, aspect: float) -> tuple[int, int]:
-    width, height = round(picture.width * aspect), picture.height
-    return (height, width) if _quarter_turns(picture) % 2 else (width, height)
-
-
-def _aspect(stream) -> float:
-    """Width over height of a pixel; 1 where what the file says is senseless."""
-    aspect = float(stream.sample_aspect_ratio or 1)
-    return aspect if 1 / MAX_ASPECT <= aspect <= MAX_ASPECT else 1.0
 
 
 def _codec(stream) -> str | None:

@@ -22,11 +22,48 @@ JUMP = 1.0
 """Seconds by which a time must lie ahead of the next one to be taken for broken, or behind to be a jump back."""
 
 
+MAX_IDLE_PACKETS = 20_000
+"""Packets in a row that may come without a later time than those before."""
+
+PACKET_SHARE = 2.0
+PACKET_SLACK = 16 << 20
+"""What all packets together may hold: so often the file, and so many bytes. A file of a few bytes can name the same
+ones a million times."""
+
+
+def on_progress() -> None:
+    """Called whenever reading got further; a process that counts its seconds puts a function of its own here."""
+
+
+class Pace:
+    """Whether reading a file still gets further, packet by packet."""
+
+    def __init__(self, path: Path):
+        self._left = PACKET_SHARE * path.stat().st_size + PACKET_SLACK
+        self._latest = float("-inf")
+        self._idle = 0
+
+    def goes_on(self, packet: av.Packet) -> bool:
+        """Take note of one more packet; False once there were too many for what they brought."""
+        self._left -= packet.size
+        stamp = packet.dts if packet.dts is not None else packet.pts
+        time = None if stamp is None else float(stamp * packet.time_base)
+        if time is None or time > self._latest:
+            self._latest = self._latest if time is None else time
+            self._idle = 0
+            on_progress()
+        else:
+            self._idle += 1
+        return self._left >= 0 and self._idle <= MAX_IDLE_PACKETS
+
+
 class Damage:
     """What of one file could not be used, and how far each of its streams reached."""
 
     def __init__(self, path: Path):
-        self._path = path
+        # At once, for the file may be gone by the time that anybody asks.
+        self._size = path.stat().st_size
+        self._stated_size = media_formats.stated_size(path) or self._size
         self._faults = 0
         self._fault_at: float | None = None
         self._reached: dict[int, float] = {}
@@ -58,8 +95,7 @@ class Damage:
         return f"The {kind} {where} {at:.1f} s; what could be read was used."
 
     def _cut_short(self, stream, position: float, zero: float, promised: float | None) -> bool:
-        size = self._path.stat().st_size
-        stated = media_formats.stated_size(self._path) or size
+        size, stated = self._size, self._stated_size
         if position * (stated / size - 1) > CUT_TOLERANCE or stated / size - 1 > CUT_SHARE:
             return True
         if promised is None:

@@ -17,6 +17,10 @@ CONTAINERS = (
 OPEN_OPTIONS = {"format_whitelist": ",".join(CONTAINERS), "protocol_whitelist": "file"}
 """What holds FFmpeg to those containers and to the one local file."""
 
+MAX_STREAMS = 64
+MAX_CHANNELS = 64
+MAX_SAMPLE_RATE = 768_000
+
 SEEKABLE = {"mov", "matroska", "avi", "flv", "asf", "wav", "flac", "aiff", "caf"}
 """Containers whose timestamps are the same after a jump; in the others they are guessed, so these are read from the
 beginning."""
@@ -113,6 +117,18 @@ def unreadable(path: Path) -> EmorecError:
         )
     kind = "text" if _is_text(head) else "no kind of file that can be read"
     return EmorecError(f"{path.name} is {kind}, not a recording; give {KINDS}.")
+
+
+def check_streams(streams, path: Path) -> None:
+    """Raise ``EmorecError`` where a file says that it holds more than any recording does."""
+    sounds = [stream.codec_context for stream in streams if stream.type == "audio" and stream.codec_context is not None]
+    if len(streams) > MAX_STREAMS:
+        raise EmorecError(f"{path.name} holds more than {MAX_STREAMS} streams; give a recording with fewer.")
+    if any(sound.channels > MAX_CHANNELS or (sound.sample_rate or 0) > MAX_SAMPLE_RATE for sound in sounds):
+        raise EmorecError(
+            f"{path.name} holds sound of more than {MAX_CHANNELS} channels or {MAX_SAMPLE_RATE / 1000:.0f} kHz; "
+            "convert it with another program first."
+        )
 
 
 def stated_size(path: Path) -> int | None:

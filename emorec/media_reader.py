@@ -11,7 +11,7 @@ import av
 from av.stream import Disposition
 
 from emorec import media_formats
-from emorec.media_damage import AV_ERRORS, JUMP, Damage
+from emorec.media_damage import AV_ERRORS, JUMP, Damage, Pace
 
 NOT_MOVING = Disposition.attached_pic | Disposition.still_image | Disposition.timed_thumbnails
 
@@ -36,6 +36,10 @@ SEEK_MARGINS = (0.0, 4.0, 16.0, 64.0)
 
 SKIPPABLE = {"h264", "hevc"}
 """Codecs whose decoder can leave out frames that no other leans on, so that those that nobody wants cost nothing."""
+
+SKIPPED_FILTERING = "all"
+"""Frames whose edges between blocks are not smoothed. That leaves traces until the next keyframe, and saves a fifth of
+decoding; docs/PERFORMANCE.md says what it costs in accuracy."""
 
 REPEATABLE = {"flac", "alac", "opus", "vorbis", "mp3", "mp2"}
 """Codecs of sound, besides plain samples, that decode to the same wherever decoding began. Others (aac, ac3) fill in
@@ -81,13 +85,18 @@ class Reader:
             self.container = av.open(f"file:{path}", options=media_formats.OPEN_OPTIONS, metadata_errors="replace")
         except AV_ERRORS as error:
             raise media_formats.unreadable(path) from error
+        media_formats.check_streams(self.container.streams, path)
         self.format = self.container.format.name.split(",")[0]
         video = self._pick("video")
         self.streams = {"video": video, "audio": self._pick("audio", video)}
         for stream in filter(None, self.streams.values()):
             stream.codec_context.thread_type = "AUTO"
-            stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
-        self._damage = Damage(path)
+            options = {"max_pixels": str(MAX_PIXELS)}
+            if stream.type == "video":
+                options["skip_loop_filter"] = SKIPPED_FILTERING
+            stream.codec_context.options = options
+        self._damage, self._pace = Damage(path), Pace(path)
+        self._time_bases: dict[int, tuple[int, int]] = {}
         self._position = 0.0
         self._peeked: list[av.Packet] = []
         for packet in self._demux():
@@ -165,7 +174,15 @@ class Reader:
     def packet_time(self, packet: av.Packet) -> float | None:
         """When a packet is to be shown or heard (s), None if it does not say."""
         stamp = packet.pts if packet.pts is not None else packet.dts
-        return None if stamp is None else float(stamp * packet.time_base) - self.zero
+        return None if stamp is None else self._seconds(packet, stamp) - self.zero
+
+    def _seconds(self, packet: av.Packet, ticks: int) -> float:
+        """Seconds of a number of ticks of the packet's stream."""
+        # Whole numbers are kept: a Fraction for every packet costs as much as decoding a packet of sound.
+        base = self._time_bases.get(packet.stream_index)
+        if base is None:
+            base = self._time_bases[packet.stream_index] = packet.time_base.as_integer_ratio()
+        return ticks * base[0] / base[1]
 
     def fault(self, time: float | None = None) -> None:
         """Note that something could not be used at ``time`` (s), by default where decoding stands."""
@@ -185,6 +202,8 @@ class Reader:
                     failures = 0
                     # An empty packet tells a decoder that there is no more; avi files are full of them.
                     if packet.size:
+                        if not self._pace.goes_on(packet):
+                            return self.fault()
                         yield packet
                 return
             except IndexError:
@@ -194,13 +213,17 @@ class Reader:
                 self.fault()
 
     def _raw(self, stream, wanted) -> Iterator[av.frame.Frame]:
-        skippable = wanted is not None and stream.codec_context.codec.canonical_name in SKIPPABLE
+        codec = stream.codec_context.codec
+        skippable = wanted is not None and codec.canonical_name in SKIPPABLE
+        alone = wanted is not None and codec.intra_only  # no picture leans on another
         for packet in self.packets():
             time = self.packet_time(packet)
             if time is not None:
-                end = time + float((packet.duration or 0) * packet.time_base)
+                end = time + self._seconds(packet, packet.duration or 0)
                 self._damage.reach(packet.stream_index, end)
             if packet.stream_index != stream.index:
+                continue
+            if alone and packet.pts is not None and not wanted(time):
                 continue
             if skippable:
                 keep = packet.pts is None or wanted(time)
@@ -219,9 +242,10 @@ class Reader:
         """Pair frames with their times, counting on where a time is missing or broken: far ahead of the next one, or
         of the one before."""
         rate = 0.0 if stream.type == "audio" else float(stream.guessed_rate or stream.average_rate or DEFAULT_RATE)
+        base, tick = stream.time_base.as_integer_ratio() if stream.time_base else (0, 1)
         expected, held = None, None
         for frame in itertools.chain(frames, [None]):
-            time = None if frame is None or frame.pts is None else float(frame.pts * stream.time_base) - self.zero
+            time = None if frame is None or frame.pts is None else frame.pts * base / tick - self.zero
             if held is not None:
                 at, last = held
                 step = 1 / rate if rate else last.samples / max(last.sample_rate, 1)

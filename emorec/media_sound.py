@@ -10,7 +10,7 @@ import av
 import numpy as np
 
 from emorec.media_damage import AV_ERRORS, JUMP
-from emorec.media_reader import BIN_EPSILON, decoded
+from emorec.media_reader import BIN_EPSILON, Reader, decoded
 
 WARM_UP = 1.0
 """Seconds of sound to decode before the first that is used: by then no codec remembers where decoding began."""
@@ -21,6 +21,9 @@ LEAD = 0.05
 GAP = 0.05
 """Seconds by which sound may be off its timestamps before these are followed."""
 
+SLACK = 0.005
+"""Seconds by which a frame may be off where the one before it ended to be joined to it; many containers round times."""
+
 
 def blocks(
     path: Path, rate: int, start: float, block_seconds: float, on_damage: Callable[[str], None] | None
@@ -28,7 +31,6 @@ def blocks(
     """Yield the blocks that hold sound, in order, the first of them cut to where the sound begins."""
     first = oldest = math.floor(start / block_seconds + BIN_EPSILON)
     unfinished: dict[int, Block] = {}
-    mixer = _Mixer()
     begun = False
 
     def block_at(number: int) -> Block:
@@ -49,12 +51,8 @@ def blocks(
                 begun = True
                 yield block
 
-    for reader, time, frame in decoded(path, "audio", start - WARM_UP, on_damage):
-        samples = mixer.mono(frame)
-        if samples is None:
-            reader.fault()
-            continue
-        end = time + len(samples) / frame.sample_rate
+    for reader, time, source_rate, samples in _joined(path, start, block_seconds, on_damage):
+        end = time + len(samples) / source_rate
         if time < start and not begun:
             begun = True
             block_at(first)
@@ -64,8 +62,34 @@ def blocks(
         begin_in = max(math.floor((time - LEAD) / block_seconds), oldest)
         end_in = math.ceil((end + LEAD) / block_seconds)
         for number in range(begin_in, end_in):
-            block_at(number).add(time, frame.sample_rate, samples)
+            block_at(number).add(time, source_rate, samples)
     yield from finished(math.inf)
+
+
+def _joined(
+    path: Path, start: float, block_seconds: float, on_damage
+) -> Iterator[tuple[Reader, float, int, np.ndarray]]:
+    """Yield ``(reader, time, source_rate, samples)`` of mono sound, frames that touch the same blocks and follow each
+    other joined into one piece, because a second of sound is some fifty frames and every call costs."""
+    mixer = _Mixer()
+    pieces: list[np.ndarray] = []
+    form, begin, expected, source = None, 0.0, 0.0, None
+    for reader, time, frame in decoded(path, "audio", start - WARM_UP, on_damage):
+        samples = mixer.mono(frame)
+        if samples is None:
+            reader.fault()
+            continue
+        end = time + len(samples) / frame.sample_rate
+        touched = math.floor((time - LEAD) / block_seconds), math.ceil((end + LEAD) / block_seconds)
+        if pieces and (form != (touched, frame.sample_rate) or abs(time - expected) > SLACK):
+            yield source, begin, form[1], np.concatenate(pieces)
+            pieces = []
+        if not pieces:
+            form, begin, expected, source = (touched, frame.sample_rate), time, time, reader
+        pieces.append(samples)
+        expected += len(samples) / frame.sample_rate
+    if pieces:
+        yield source, begin, form[1], np.concatenate(pieces)
 
 
 def edges(number: int, rate: int, start: float, block_seconds: float) -> tuple[int, int]:
@@ -133,6 +157,10 @@ class _Mixer:
         """Samples ``(N,)``, or None if there are none to be had."""
         if not frame.samples or not frame.sample_rate:
             return None
+        if frame.format.name == "fltp" and frame.layout.name in ("mono", "stereo"):
+            # What most decoders give; the resampler would say the same, and takes its time.
+            channels = frame.to_ndarray()
+            return channels[0] if len(channels) == 1 else (channels[0] + channels[1]) * np.float32(0.5)
         form = (frame.format.name, frame.layout.name, frame.sample_rate)
         frame.pts = None
         try:

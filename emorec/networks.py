@@ -4,11 +4,13 @@ All are plain 3x3 convolutions without attention blocks: on a CPU, in channels-l
 several times faster than depthwise designs of the same accuracy.
 """
 
+import copy
 from dataclasses import dataclass
 
 import torch
 from torch import nn
 from torch.nn import functional as F
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 
 @dataclass(frozen=True)
@@ -179,6 +181,19 @@ class FusionNet(nn.Module):
         voice = F.dropout(self.voice_norm(voice), p, self.training) * has_voice
         x = F.relu(self.hidden(torch.cat([face, voice, has_face, has_voice], dim=1)))
         return alone + self.head(F.dropout(x, p, self.training))
+
+
+def fused(network):
+    """A copy for inference that says the same up to rounding: each batch norm folded into the convolution before it,
+    weights in channels-last order."""
+    network = copy.deepcopy(network).eval()
+    for module in [*network.modules()]:
+        if isinstance(module, nn.Sequential):
+            for index in range(len(module) - 1):
+                if isinstance(module[index], nn.Conv2d) and isinstance(module[index + 1], nn.BatchNorm2d):
+                    module[index] = fuse_conv_bn_eval(module[index], module[index + 1])
+                    module[index + 1] = nn.Identity()
+    return network.to(memory_format=torch.channels_last)
 
 
 def deviation(mean, mean_square):

@@ -1,9 +1,11 @@
 """Observations: what stage 1 saw and heard, in memory and on disk."""
 
 import contextlib
+import hashlib
 import json
 import os
 import shutil
+import time
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -15,8 +17,10 @@ from safetensors import SafetensorError
 
 from emorec import files
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 HEAD_FILE = "head.json"
+CHECKSUM_BYTES = hashlib.sha256().digest_size
+ABANDONED = 3600  # seconds after which a half written file is nobody's any more
 DEFAULT_LIMIT_MB = 4096
 
 
@@ -69,7 +73,11 @@ class Head:
 
 
 class Folder:
-    """One recording's stored observations: whole segments and a head, each written completely or not at all."""
+    """One recording's stored observations: whole segments and a head, each written completely or not at all.
+
+    A segment's file ends with the SHA-256 of its number and of what comes before; the head holds that of its other
+    fields. What does not agree with it is as good as missing.
+    """
 
     def __init__(self, path):
         self.path = Path(path)
@@ -80,17 +88,19 @@ class Folder:
         Segments after a missing or damaged one are forgotten, and observed again.
         """
         try:
-            head = Head(**json.loads((self.path / HEAD_FILE).read_text(encoding="utf-8")))
-            if head.format_version != FORMAT_VERSION:
+            facts = json.loads((self.path / HEAD_FILE).read_text(encoding="utf-8"))
+            checksum = facts.pop("checksum", None)
+            head = Head(**facts)
+            if head.format_version != FORMAT_VERSION or checksum != _checksum(facts):
                 return None
-        except (OSError, ValueError, TypeError):
+        except (OSError, ValueError, TypeError, AttributeError):
             return None
         segments = []
         for number in range(head.segments):
             try:
-                segments.append(safetensors.numpy.load_file(self._segment(number)))
+                segments.append(_unsealed(number, self._segment(number).read_bytes()))
             except (OSError, SafetensorError):
-                return replace(head, segments=number, complete=False), segments
+                return replace(head, segments=number, complete=False, notes=[]), segments
         with contextlib.suppress(OSError):  # a cache that may only be read is as good
             os.utime(self.path / HEAD_FILE)
         return head, segments
@@ -98,15 +108,32 @@ class Folder:
     def append(self, head, segment):
         """Store one more segment and the head that counts it."""
         content = safetensors.numpy.save({key: np.ascontiguousarray(value) for key, value in segment.items()})
-        files.write(self._segment(head.segments - 1), content)
+        files.write(self._segment(head.segments - 1), content + _seal(head.segments - 1, content))
         self.write_head(head)
 
     def write_head(self, head):
         """Store the head alone."""
-        files.write(self.path / HEAD_FILE, json.dumps(asdict(head)).encode())
+        facts = asdict(head)
+        files.write(self.path / HEAD_FILE, json.dumps(facts | {"checksum": _checksum(facts)}).encode())
 
     def _segment(self, number):
         return self.path / f"segment-{number:05d}.safetensors"
+
+
+def _seal(number, content):
+    return hashlib.sha256(number.to_bytes(8) + content).digest()
+
+
+def _unsealed(number, content):
+    """The arrays in a segment's file. Raises SafetensorError unless its checksum agrees."""
+    content, checksum = content[:-CHECKSUM_BYTES], content[-CHECKSUM_BYTES:]
+    if _seal(number, content) != checksum:
+        raise SafetensorError("the checksum does not agree")
+    return safetensors.numpy.load(content)
+
+
+def _checksum(facts):
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
 def cache_folder():
@@ -127,6 +154,10 @@ def drop_oldest(folder, keep, limit_mb=None):
         with contextlib.suppress(OSError):  # another run may be tidying too
             size = sum(file.stat().st_size for file in path.parent.iterdir())
             stored.append((path.stat().st_mtime, size, path.parent))
+    for partial in Path(folder).glob("*/.*.partial"):  # of runs that were killed
+        with contextlib.suppress(OSError):
+            if partial.stat().st_mtime < time.time() - ABANDONED:
+                partial.unlink()
     total = sum(size for _, size, _ in stored)
     for _, size, path in sorted(stored, key=lambda entry: entry[0]):
         if total <= limit_mb * 1e6:

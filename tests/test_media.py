@@ -263,6 +263,37 @@ def test_rotated_video_stands_upright(rotation, tmp_path):
         assert read_time(stored) == pytest.approx(frame.time, abs=0.001)
 
 
+@pytest.mark.parametrize("rotation", [0, 90, 180, -90])
+@pytest.mark.parametrize(
+    ("name", "codec", "aspect"),
+    [
+        ("a.mp4", "libx264", None),
+        ("a.avi", "mjpeg", None),
+        ("a.mp4", "libx264", Fraction(3, 2)),
+        ("a.mov", "qtrle", None),
+    ],
+)
+def test_any_part_of_the_brightness_is_that_of_the_picture(name, codec, aspect, rotation, tmp_path):
+    rotation = 0 if name == "a.avi" else rotation  # which avi does not know
+    form = "rgb24" if codec == "qtrle" else "yuvj420p" if codec == "mjpeg" else "yuv420p"
+    video = Video(codec, size=(160, 96), duration=0.4, sample_aspect=aspect, rotation=rotation, pixel_format=form)
+    frame = next(media.frames(record(tmp_path / name, video)))
+    height, width = frame.image.shape[:2]
+    assert frame.grey.shape == (height, width)
+    expected = frame.image.astype(float) @ [0.299, 0.587, 0.114]
+    for rows, columns in ((slice(0, height), slice(0, width)), (slice(10, 41), slice(33, 77))):
+        part = frame.grey[rows, columns]
+        assert part.dtype == np.uint8 and part.flags.c_contiguous
+        assert np.abs(part - expected[rows, columns]).mean() < 2.5
+
+
+def test_pictures_that_lean_on_no_other_are_decoded_only_where_wanted(tmp_path):
+    path = record(tmp_path / "a.avi", Video("mjpeg", duration=2.0))
+    with media_reader.Reader(path) as reader:
+        assert len(list(reader.decode("video", media._Wanted(5.0, 0)))) == 10
+    assert [read_time(frame.image) for frame in pictures(path)] == pytest.approx(np.arange(10) / 5, abs=0.001)
+
+
 def test_large_pictures_are_scaled_and_oblong_pixels_made_square(tmp_path):
     path = record(tmp_path / "wide.mp4", Video(size=(320, 256), duration=1.0, sample_aspect=Fraction(3, 2)))
     assert (media.probe(path).width, media.probe(path).height) == (480, 256)

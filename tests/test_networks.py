@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 import made
-from emorec.networks import FaceConfig, FaceNet, FusionConfig, VoiceConfig, VoiceNet, deviation
+from emorec.networks import FaceConfig, FaceNet, FusionConfig, VoiceConfig, VoiceNet, deviation, fused
 
 
 def random(*shape, seed=0):
@@ -190,3 +190,14 @@ def test_the_same_config_builds_the_same_network():
 def test_configs_cannot_be_changed():
     with pytest.raises(AttributeError):
         FusionConfig(("a",), 2, 2).hidden = 5
+
+
+def test_a_fused_network_says_the_same_without_its_batch_norms():
+    face, voice = made.face_net(), made.voice_net()
+    crops, log_mel = torch.rand(5, 1, 16, 16), random(1, 64, 64)
+    names = [*face.state_dict()]
+    for net, say in ((face, lambda net: net(crops)), (voice, lambda net: net.embed(log_mel))):
+        quick = fused(net)
+        assert torch.allclose(say(quick), say(net), atol=1e-4)
+        assert not any(isinstance(module, nn.BatchNorm2d) for module in quick.modules())
+    assert [*face.state_dict()] == names  # the network itself is left as it was

@@ -1,8 +1,8 @@
 """Observations joined in memory, stored in a folder, and dropped when room is short."""
 
-import json
 import os
-from dataclasses import asdict, replace
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -88,7 +88,7 @@ def test_an_interrupted_run_goes_on_behind_its_last_segment(tmp_path):
 
 
 @pytest.mark.parametrize("damaged", [0, 1, 3])
-@pytest.mark.parametrize("damage", ["missing", "empty", "cut", "garbage"])
+@pytest.mark.parametrize("damage", ["missing", "empty", "cut", "garbage", "one bit", "another's"])
 def test_a_damaged_segment_and_what_follows_is_forgotten(damage, damaged, tmp_path):
     folder = store(tmp_path / "a", 4)
     file = files(folder)[damaged]
@@ -96,7 +96,12 @@ def test_a_damaged_segment_and_what_follows_is_forgotten(damage, damaged, tmp_pa
     if damage == "missing":
         file.unlink()
     else:
-        file.write_bytes({"empty": b"", "cut": content[: len(content) // 2], "garbage": b"\xff" * len(content)}[damage])
+        flipped = bytearray(content)
+        flipped[-100] ^= 4  # within the numbers, so nothing but the checksum can tell
+        another = files(folder)[(damaged + 1) % 4].read_bytes()
+        cut, garbage = content[: len(content) // 2], b"\xff" * len(content)
+        choices = {"empty": b"", "cut": cut, "garbage": garbage, "one bit": flipped, "another's": another}
+        file.write_bytes(choices[damage])
     head, segments = folder.read()
     assert not head.complete
     assert head.segments == len(segments) == damaged
@@ -118,8 +123,44 @@ def test_a_forgotten_segment_is_written_anew(tmp_path):
 @pytest.mark.parametrize("version", [FORMAT_VERSION + 1, 0, None])
 def test_another_formats_observations_are_not_used(version, tmp_path):
     folder = store(tmp_path / "a", 1)
-    (folder.path / HEAD_FILE).write_text(json.dumps(asdict(HEAD) | {"format_version": version}))
+    folder.write_head(replace(HEAD, segments=1, format_version=version))
     assert folder.read() is None
+    folder.write_head(replace(HEAD, segments=1))
+    assert folder.read() is not None
+
+
+@pytest.mark.parametrize(("was", "becomes"), [('"duration": 20.0', '"duration": 29.0'), ("true", "false")])
+def test_a_head_that_was_changed_is_nothing(was, becomes, tmp_path):
+    folder = store(tmp_path / "a", 1)
+    file = folder.path / HEAD_FILE
+    assert was in file.read_text()
+    file.write_text(file.read_text().replace(was, becomes))
+    assert folder.read() is None
+
+
+def test_half_written_files_of_runs_that_were_killed_are_removed_in_time(tmp_path):
+    cache = stored(tmp_path, a=10)
+    old, young = cache / "a" / ".head.json.1.partial", cache / "a" / ".head.json.2.partial"
+    for file in (old, young):
+        file.write_text("half")
+    os.utime(old, (1e9, 1e9))
+    drop_oldest(cache, keep=cache / "none", limit_mb=9)
+    assert not old.exists() and young.exists()
+
+
+def test_runs_side_by_side_write_the_same_file_without_harm(tmp_path):
+    folders = [Folder(tmp_path / "a") for _ in range(8)]
+
+    def write(folder):
+        for _ in range(20):
+            folder.append(replace(HEAD, segments=1), segment(0))
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(write, folders))
+    head, segments = Folder(tmp_path / "a").read()
+    assert head.segments == 1
+    assert_same(segments[0], segment(0))
+    assert len(list((tmp_path / "a").iterdir())) == 2
 
 
 @pytest.mark.parametrize("keep", [0, 1, 40, -1])

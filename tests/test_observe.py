@@ -4,9 +4,10 @@ import threading
 
 import numpy as np
 import pytest
+import torch
 
 import made
-from emorec import faces, media, observe
+from emorec import faces, observe, worker
 from emorec.engine import Engine
 from emorec.errors import EmorecError
 from emorec.faces import Face
@@ -50,7 +51,7 @@ def last(growing):
 def test_an_unbroken_run_covers_the_whole_recording_on_one_grid(recording, model, tmp_path):
     seen = [*observe.observe(recording, model, OneFace(), cache=tmp_path)]
     assert [o.complete for o in seen] == [False] * (len(seen) - 1) + [True]
-    assert len(seen[-1].segments) == 3
+    assert len(seen[-1].segments) == 5
     final = seen[-1].arrays
     assert seen[-1].until == pytest.approx(LONG, abs=0.2)
     assert np.allclose(np.diff(final["frame_time"]), 0.2, atol=0.02)
@@ -63,14 +64,45 @@ def test_an_unbroken_run_covers_the_whole_recording_on_one_grid(recording, model
     assert np.mean(loud == np.array(tone)) > 0.97
 
 
+def test_something_can_be_shown_early(recording, model, tmp_path):
+    """The first segment is there while most of the recording is still to be looked at."""
+    shown, looked = threading.Event(), []
+
+    class Waiting(OneFace):
+        def detect(self, image):
+            looked.append(len(looked) < 20 or shown.wait(60))
+            return super().detect(image)
+
+    growing = observe.observe(recording, model, Waiting(), cache=tmp_path)
+    first = next(growing)
+    shown.set()
+    growing.close()
+    assert first.until == pytest.approx(8 * 0.256) and not first.complete
+    assert len(first.arrays["voice_time"]) == 8 and len(first.arrays["frame_time"]) == 11
+    assert all(looked)
+
+
+def test_torch_gets_its_threads_back(recording, model, tmp_path):
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        growing = observe.observe(recording, model, OneFace(), cache=tmp_path)
+        next(growing)
+        assert torch.get_num_threads() == 1
+        growing.close()
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+
+
 def test_what_is_stored_is_not_decoded_again(recording, model, tmp_path, monkeypatch):
     first = last(observe.observe(recording, model, OneFace(), cache=tmp_path))
 
     def decoding(*_, **__):
         raise AssertionError("decoded again")
 
-    monkeypatch.setattr(media, "frames", decoding)
-    monkeypatch.setattr(media, "audio", decoding)
+    monkeypatch.setattr(worker, "frames", decoding)
+    monkeypatch.setattr(worker, "audio", decoding)
     again = [*observe.observe(recording, model, OneFace(), cache=tmp_path)]
     assert len(again) == 1
     assert_same(first.arrays, again[0].arrays)
@@ -80,7 +112,7 @@ def test_a_copy_under_another_name_is_the_same_recording(recording, model, tmp_p
     last(observe.observe(recording, model, OneFace(), cache=tmp_path / "cache"))
     copy = tmp_path / "copy.mkv"
     copy.write_bytes(recording.read_bytes())
-    monkeypatch.setattr(media, "frames", None)
+    monkeypatch.setattr(worker, "frames", None)
     assert last(observe.observe(copy, model, OneFace(), cache=tmp_path / "cache")).complete
 
 
@@ -95,7 +127,7 @@ def test_other_weights_or_settings_observe_anew(recording, model, tmp_path, anot
     assert observe._key(recording, weights, detector, settings) != usual
 
 
-@pytest.mark.parametrize("segments", [1, 2])
+@pytest.mark.parametrize("segments", [1, 2, 3, 4])
 def test_an_interrupted_run_goes_on_to_the_same_observations(recording, model, tmp_path, segments):
     unbroken = last(observe.observe(recording, model, OneFace(), cache=tmp_path / "unbroken"))
     growing = observe.observe(recording, model, OneFace(), cache=tmp_path / "broken")

@@ -1,0 +1,66 @@
+"""Work done ahead of whoever needs it: a generator in a thread of its own, behind a bounded queue."""
+
+import queue
+import threading
+
+CHECK_SECONDS = 0.2  # how long a full queue is waited for before looking whether anyone still wants what is in it
+
+
+class Ahead:
+    """Iterates over a generator that a thread runs, at most ``size`` items ahead of what was taken.
+
+    What the generator raises is raised where its items are taken. Closing, by hand or as a context, stops and joins
+    the thread, and the generator is closed in it, so that its own contexts end there too.
+    """
+
+    def __init__(self, items, size=2):
+        self._items = items
+        self._queue = queue.Queue(maxsize=size)
+        self._stop = threading.Event()
+        self._over = False
+        self._thread = threading.Thread(target=self._work, daemon=True)
+        self._thread.start()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        if self._over:
+            raise StopIteration
+        item, error = self._queue.get()
+        if error is not None:
+            self._over = True
+            raise error
+        return item
+
+    def close(self):
+        """Stop the thread and wait for its end."""
+        self._over = True
+        self._stop.set()
+        self._thread.join()
+
+    def _work(self):
+        try:
+            for item in self._items:
+                self._put((item, None))
+                if self._stop.is_set():
+                    break
+            error = StopIteration()
+        except BaseException as raised:
+            error = raised
+        finally:
+            self._items.close()
+        self._put((None, error))
+
+    def _put(self, entry):
+        while not self._stop.is_set():
+            try:
+                return self._queue.put(entry, timeout=CHECK_SECONDS)
+            except queue.Full:
+                continue

@@ -1,0 +1,76 @@
+"""Decoded pictures made upright, with square pixels, in the size and colours that are asked for."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import av
+import numpy as np
+from av.video.reformatter import ColorRange, VideoReformatter
+
+MAX_ASPECT = 4.0
+
+BRIGHTNESS_FIRST = {
+    *("yuv420p", "yuv422p", "yuv444p", "yuv440p", "yuv411p", "yuv410p", "yuva420p", "nv12", "nv21"),
+    *("yuvj420p", "yuvj422p", "yuvj444p", "yuvj440p"),
+}
+"""Formats whose first plane is the brightness, a byte a pixel."""
+
+EXPANDED = np.clip(np.round((np.arange(256) - 16.0) * 255 / 219), 0, 255).astype(np.uint8)
+"""Brightness from 0 to 255 for what most video has, from 16 to 235 (ITU-R BT.601)."""
+
+
+class Grey:
+    """The brightness of a decoded picture at its full size, upright, with square pixels.
+
+    ``grey[top:bottom, left:right]`` is uint8 ``(H, W)``; only what is asked for is read, as a face is a small part of
+    a picture, and most pictures are never asked.
+    """
+
+    def __init__(self, frame: av.VideoFrame, aspect: float):
+        self._frame, self._aspect = frame, aspect
+        width, height = max(1, round(frame.width * aspect)), frame.height
+        self._width = width
+        self.shape = (width, height) if quarter_turns(frame) % 2 else (height, width)
+
+    def __getitem__(self, part) -> np.ndarray:
+        plane, expanded = self._plane
+        values = np.ascontiguousarray(plane[part])
+        return values if expanded is None else expanded[values]
+
+    @cached_property
+    def _plane(self) -> tuple[np.ndarray, np.ndarray | None]:
+        """The picture ``(H, W)`` as it lies in memory, and what its values mean, None for themselves."""
+        frame, turns = self._frame, quarter_turns(self._frame)
+        plane = frame.planes[0]
+        if self._width == frame.width and frame.format.name in BRIGHTNESS_FIRST and plane.line_size > 0:
+            rows = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)
+            full = frame.format.name.startswith("yuvj") or frame.color_range == ColorRange.JPEG
+            return np.rot90(rows[: frame.height, : frame.width], turns), None if full else EXPANDED
+        grey = VideoReformatter().reformat(frame, self._width, frame.height, "gray", dst_color_range=ColorRange.JPEG)
+        return np.rot90(grey.to_ndarray(), turns), None
+
+
+def picture(frame: av.VideoFrame, reformatter: VideoReformatter, aspect: float, max_side: int) -> np.ndarray:
+    """RGB, uint8 ``(H, W, 3)``, with its longer side at most ``max_side`` (px)."""
+    scale = min(1.0, max_side / max(frame.width * aspect, frame.height))
+    width, height = (max(1, round(side * scale)) for side in (frame.width * aspect, frame.height))
+    image = reformatter.reformat(frame, width, height, "rgb24").to_ndarray()
+    return np.ascontiguousarray(np.rot90(image, quarter_turns(frame)))
+
+
+def quarter_turns(frame: av.VideoFrame) -> int:
+    """How often to turn a picture to the left to have it upright."""
+    return round(getattr(frame, "rotation", 0) / 90) % 4
+
+
+def upright_size(frame, aspect: float) -> tuple[int, int]:
+    """Width and height (px) of a picture, upright and with square pixels."""
+    width, height = round(frame.width * aspect), frame.height
+    return (height, width) if quarter_turns(frame) % 2 else (width, height)
+
+
+def pixel_aspect(stream) -> float:
+    """Width over height of a pixel; 1 where what the file says is senseless."""
+    aspect = float(stream.sample_aspect_ratio or 1)
+    return aspect if 1 / MAX_ASPECT <= aspect <= MAX_ASPECT else 1.0

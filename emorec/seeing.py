@@ -1,0 +1,173 @@
+"""Stage 1, the pictures: the faces of a recording, found, followed, cut out and encoded, in segments.
+
+Decoding, finding and encoding run in a thread each. Every other sampled picture is searched for faces; on one between
+two that show the same faces in nearly the same places, the faces are taken to be between those places.
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+
+from emorec import faces, media, segments, worker
+from emorec.ahead import Ahead
+from emorec.faces import Face
+from emorec.networks import fused
+from emorec.persons import overlap
+
+FACE_BATCH = 32
+PICTURES_AHEAD = 8  # decoded pictures that may wait; each holds up to 12 MB for a recording in 4K
+TRACKER = "tracker."
+
+# How far a face may have moved between two searched pictures, 0.4 s apart, for the one between not to be searched, as
+# a share of its box's longer side. The place in between is then off by about a tenth of that.
+STILL = 0.10
+SAME = 0.5  # intersection over union that two boxes of one such face have at least
+
+
+def face_segments(path, model, detector, tracker, settings, first, span, notes):
+    """One dict of face arrays per segment, from segment ``first`` on; ``span`` (s) is the length of a usual one."""
+    net = fused(model.face)
+    with Ahead(_sightings(path, model.face.config.size, detector, tracker, settings, first, span, notes), 1) as seen:
+        for sightings in seen:
+            yield _face_arrays(net, sightings)
+
+
+@torch.inference_mode()
+def encode_faces(net, crops):
+    """Grey crops uint8 (N, S, S) -> embeddings (N, D) and logits (N, labels), float32."""
+    device = next(net.parameters()).device
+    embeddings = torch.cat([
+        net.embed(batch.to(device).unsqueeze(1).float() / 255) for batch in torch.from_numpy(crops).split(FACE_BATCH)
+    ])  # fmt: skip
+    return embeddings.cpu().numpy(), net.classify(embeddings).cpu().numpy()
+
+
+def no_faces(config):
+    """The face arrays of a segment, without rows."""
+    return {
+        "face_time": np.zeros(0),
+        "face_person": np.zeros(0, np.int64),
+        "face_box": np.zeros((0, 4), np.float32),
+        "face_score": np.zeros(0, np.float32),
+        "face_quality": np.zeros(0, np.float32),
+        "face_embedding": np.zeros((0, config.widths[-1]), np.float16),
+        "face_logits": np.zeros((0, len(config.labels)), np.float32),
+    }
+
+
+@dataclass
+class _Sightings:
+    """What was seen in one segment, before the network looks at it."""
+
+    rows: list = field(default_factory=list)
+    crops: list = field(default_factory=list)
+    times: list = field(default_factory=list)
+    state: dict = field(default_factory=dict)
+    end: float = 0.0
+
+    def finished(self, tracker, end):
+        """This, with the tracker's state and the time (s) that the segment ends at."""
+        self.state, self.end = tracker.state(), end
+        return self
+
+
+def _sightings(path, size, detector, tracker, settings, first, span, notes):
+    """Yield the _Sightings of each segment."""
+    frame_seconds = 1 / settings.face_rate
+    number, seen, start = first, _Sightings(), _start(first, span)
+    # Sampling bins need not line up with segments, and whether a picture is searched hangs on the one before it:
+    # reading starts two bins early, and earlier pictures are passed over.
+    frames = worker.frames(
+        path,
+        settings.face_rate,
+        start=max(0.0, start - 2 * frame_seconds),
+        max_side=faces.DETECTION_SIDE,
+        on_damage=notes.append,
+    )
+    with Ahead(frames, PICTURES_AHEAD) as frames:
+        for frame, found in searched(frames, detector, settings.face_rate):
+            if frame.time < start:
+                continue
+            while frame.time >= _start(number + 1, span):
+                yield seen.finished(tracker, _start(number + 1, span))
+                number, seen = number + 1, _Sightings()
+            _add(seen, frame, found, tracker, size)
+    if seen.times:
+        yield seen.finished(tracker, seen.times[-1] + frame_seconds)
+
+
+def _start(number, span):
+    """When a segment starts (s), for usual segments of ``span`` (s)."""
+    return span * segments.start(number) / segments.SEGMENT_HOPS if number else 0.0
+
+
+def searched(frames, detector, rate):
+    """Yield every frame, sampled at ``rate`` (Hz), with its faces, in pixels of ``frame.image``.
+
+    What is said of a frame depends on it and its two neighbours alone, not on where reading began.
+    """
+    before, between = None, None  # (bin, frame, faces) of the last one searched, and (bin, frame) of one behind it
+    for frame in frames:
+        number = media.bin_of(frame.time, rate)
+        if number % 2 and between is None and before is not None and before[0] == number - 1:
+            between = number, frame
+            continue
+        here = number, frame, detector.detect(frame.image)
+        if between is not None:
+            yield between[1], _faces_between(before, between, here, detector)
+            between = None
+        before = here
+        yield frame, here[2]
+    if between is not None:
+        yield between[1], detector.detect(between[1].image)
+
+
+def _faces_between(before, between, after, detector):
+    """Faces of the picture between two searched ones: halfway where all stand nearly still, else searched too."""
+    (_, first, faces_before), (number, frame, *_), (next_number, last, faces_after) = before, between, after
+    if next_number == number + 1 and len(faces_before) == len(faces_after):
+        share = (frame.time - first.time) / (last.time - first.time)
+        halfway = [_halfway(face, faces_after, share) for face in faces_before]
+        if None not in halfway:
+            return halfway
+    return detector.detect(frame.image)
+
+
+def _halfway(face, others, share):
+    """The face at that ``share`` of its way to where it is among the others; None if it is not, or has moved far."""
+    for other in others:
+        reach = STILL * float(max(face.box[2:]))
+        near = overlap(face.box, other.box) >= SAME
+        if near and np.abs(np.append(face.landmarks - other.landmarks, face.box - other.box)).max() <= reach:
+            return Face(
+                (1 - share) * face.box + share * other.box,
+                (1 - share) * face.landmarks + share * other.landmarks,
+                min(face.score, other.score),
+            )
+    return None
+
+
+def _add(seen, frame, found, tracker, size):
+    """Put the faces of one frame to what was seen."""
+    seen.times.append(frame.time)
+    small = np.array(frame.image.shape[1::-1], np.float32)
+    full = np.array(frame.grey.shape[1::-1], np.float32) / small
+    boxes = np.array([face.box for face in found], np.float32).reshape(-1, 4) / np.tile(small, 2)
+    for face, box, person in zip(found, boxes, tracker.follow(frame.time, frame.image, boxes), strict=True):
+        face = Face(face.box * np.tile(full, 2), face.landmarks * full, face.score)
+        crop = faces.align(frame.grey, face.landmarks, size)
+        seen.rows.append((frame.time, person, box, face.score, faces.quality(face, crop)))
+        seen.crops.append(crop)
+
+
+def _face_arrays(net, seen):
+    arrays = no_faces(net.config)
+    if seen.rows:
+        columns = zip(*seen.rows, strict=True)
+        for name, column in zip(("time", "person", "box", "score", "quality"), columns, strict=True):
+            arrays[f"face_{name}"] = np.array(column).astype(arrays[f"face_{name}"].dtype)
+        embeddings, logits = encode_faces(net, np.stack(seen.crops))
+        arrays["face_embedding"], arrays["face_logits"] = embeddings.astype(np.float16), logits
+    state = {TRACKER + name: value for name, value in seen.state.items()}
+    return arrays | state | {"frame_time": np.array(seen.times), "end": np.array([seen.end])}
