@@ -1,0 +1,1 @@
+"""How fast it is, where the time goes and what memory it takes: ``make bench``."""

@@ -1,0 +1,253 @@
+"""Damaged and hostile files, made from sound ones by chance, through the whole of ``analyze``.
+
+    python benchmarks/fuzz.py --mutants 2000 --seed 1 --table docs/fuzz.md
+
+Every mutant is written by its number alone, so a finding is made again by ``--only NUMBER``. A process analyses many of
+them, as a server would; that it dies, or stands still for longer than the limit, is what must not happen. The networks
+are tiny and random: what is tried is all that a file can reach.
+"""
+
+from __future__ import annotations
+
+import argparse
+import collections
+import io
+import json
+import os
+import random
+import resource
+import selectors
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+CONTAINERS = ("mp4", "mov", "mkv", "webm", "avi", "flv", "ts", "wav", "mp3", "ogg", "flac")
+PICTURES = ("jpg", "png", "gif", "bmp", "webp")
+KINDS = ("cut", "flipped", "lied", "spliced", "zeroed", "repeated")
+EXTREMES = (0, 1, 0x7F, 0xFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF)
+HEAD = 600  # bytes within which a header most often lies
+SECONDS = 60.0  # that one mutant may take, on a machine with other things to do
+MEMORY = 2 << 30  # bytes that the analysing process may hold; the decoding ones have a limit of their own
+OUTCOMES = ("analysed", "refused", "crashed", "hung")
+
+
+def main(arguments=None):
+    """Try the mutants and print the table; the exit code is 1 if any crashed or hung."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--mutants", type=int, default=2000)
+    parser.add_argument("--first", type=int, default=0, help="number of the first mutant, to share a run")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--only", type=int, help="this one mutant, told in full")
+    parser.add_argument("--seconds", type=float, default=SECONDS, help="that one mutant may take")
+    parser.add_argument("--results", type=Path, help="file that a line of JSON is added to for every mutant")
+    parser.add_argument("--table", type=Path, help="file for the table")
+    parser.add_argument("--analyse", type=Path, help=argparse.SUPPRESS)  # what the analysing process is called with
+    options = parser.parse_args(arguments)
+    if options.analyse:
+        return analyse(options.analyse)
+    with tempfile.TemporaryDirectory(prefix="emorec-fuzz-") as folder:
+        numbers = range(options.first, options.first + options.mutants) if options.only is None else [options.only]
+        results = run(Path(folder), numbers, options.seed, options.seconds, options.only is not None, options.results)
+    table = as_table(results, options.seed)
+    print(table)
+    if options.table:
+        options.table.write_text(table + "\n")
+    return int(any(result["outcome"] in ("crashed", "hung") for result in results))
+
+
+def seeds(folder):
+    """One small sound file of every format: dict of suffix to bytes."""
+    sys.path.insert(0, str(ROOT / "tests"))
+    from PIL import Image
+
+    from make_media import Audio, Video, draw, record
+
+    size = {"size": (96, 64), "rate": 10, "duration": 1.5, "keyframe_every": 5}
+    voice = {"duration": 1.5, "rate": 48_000, "tones": ((0.3, 1.2),)}
+    video = {"webm": "libvpx", "avi": "mpeg4", "flv": "flv"}
+    audio = {"webm": "libopus", "avi": "mp2", "flv": "mp3", "wav": "pcm_s16le", "mp3": "mp3", "ogg": "libopus"}
+    audio |= {"flac": "flac", "ts": "mp2"}
+    made = {}
+    for suffix in CONTAINERS:
+        rate = {"rate": 44_100} if suffix == "flv" else {}
+        sound = Audio(codec=audio.get(suffix, "aac"), **voice | rate)
+        picture = None if suffix in ("wav", "mp3", "ogg", "flac") else Video(codec=video.get(suffix, "libx264"), **size)
+        made[suffix] = record(folder / f"seed.{suffix}", picture, sound).read_bytes()
+    for suffix in PICTURES:
+        content = io.BytesIO()
+        Image.fromarray(draw(1.0, (96, 64))).convert("RGB").save(content, "JPEG" if suffix == "jpg" else suffix.upper())
+        made[suffix] = content.getvalue()
+    return made
+
+
+def mutant(sound, number, seed):
+    """``(suffix, kind, bytes)`` of one mutant; the same for the same number and seed."""
+    chance = random.Random(f"{seed}:{number}")
+    suffixes = CONTAINERS + PICTURES
+    suffix, kind = suffixes[number % len(suffixes)], KINDS[number // len(suffixes) % len(KINDS)]
+    content = bytearray(sound[suffix])
+    if kind == "cut":
+        del content[chance.randrange(len(content)) :]
+    elif kind == "flipped":
+        within = len(content) if chance.random() < 0.5 else min(HEAD, len(content))
+        for _ in range(chance.choice((1, 4, 16, 64))):
+            content[chance.randrange(within)] ^= 1 << chance.randrange(8)
+    elif kind == "lied":
+        for _ in range(chance.choice((1, 2, 8))):
+            # The tables of mp4 files lie at their end.
+            last = min(HEAD, len(content) - 4) if chance.random() < 0.7 else len(content) - 4
+            at, size = chance.randrange(last), chance.choice((1, 2, 4))
+            value = chance.choice(EXTREMES) & ((1 << 8 * size) - 1)
+            content[at : at + size] = value.to_bytes(size, chance.choice(("big", "little")))
+    elif kind == "spliced":
+        other = sound[chance.choice(suffixes)]
+        start, end = sorted(chance.randrange(len(other)) for _ in range(2))
+        at = chance.randrange(len(content))
+        content[at : at + chance.choice((0, end - start))] = other[start:end]
+    elif kind == "zeroed":
+        start = chance.randrange(len(content))
+        length = min(chance.choice((4, 64, 1024)), len(content) - start)
+        content[start : start + length] = bytes(length)
+    else:
+        start, end = sorted(chance.randrange(len(content)) for _ in range(2))
+        content[start:start] = content[start:end] * chance.choice((1, 3))
+    return suffix, kind, bytes(content)
+
+
+def run(folder, numbers, seed, seconds=SECONDS, loud=False, file=None):
+    """Results of all mutants, a dict each: number, suffix, kind, outcome, said, seconds."""
+    sound, results, waiting = seeds(folder), [], collections.deque(numbers)
+    began = time.monotonic()
+    while waiting:
+        with _Analysing(folder) as process:
+            while waiting:
+                number = waiting.popleft()
+                suffix, kind, content = mutant(sound, number, seed)
+                path = folder / f"mutant-{number}.{suffix}"
+                path.write_bytes(content)
+                start = time.monotonic()
+                answer = process.ask(path, seconds)
+                path.unlink()
+                facts = {"number": number, "suffix": suffix, "kind": kind, "seconds": time.monotonic() - start}
+                results.append(facts | answer)
+                if file:
+                    with file.open("a") as lines:
+                        lines.write(json.dumps(results[-1]) + "\n")
+                if loud or answer["outcome"] in ("crashed", "hung"):
+                    print(json.dumps(results[-1]), flush=True)
+                elif len(results) % 100 == 0:
+                    print(f"{len(results)} tried in {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
+                if process.ended:
+                    break
+    return results
+
+
+class _Analysing:
+    """A process that analyses one file after the other."""
+
+    def __init__(self, folder):
+        environment = {"EMOREC_CACHE": str(folder / "cache"), "EMOREC_MAX_MINUTES": "2", "OMP_NUM_THREADS": "1"}
+        self.ended = False
+        self._process = subprocess.Popen(
+            [sys.executable, __file__, "--analyse", str(folder)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=os.environ | environment,
+            cwd=ROOT,
+        )
+
+    def __enter__(self):
+        self._line(600)  # everything is loaded
+        return self
+
+    def __exit__(self, *_):
+        self._process.stdin.close()
+        self._process.stdout.close()
+        if self.ended:
+            self._process.kill()
+        self._process.wait()
+
+    def ask(self, path, seconds):
+        """The outcome of one file, and what was said."""
+        self._process.stdin.write(f"{path}\n".encode())
+        self._process.stdin.flush()
+        line = self._line(seconds)
+        if line:
+            return json.loads(line)
+        self.ended = True
+        if line is None:
+            self._process.send_signal(signal.SIGKILL)
+            return {"outcome": "hung", "said": f"nothing within {seconds:g} s"}
+        return {"outcome": "crashed", "said": f"the process ended with {self._process.wait()}"}
+
+    def _line(self, seconds):
+        """A line, empty where the process has ended; None where none came in time."""
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._process.stdout, selectors.EVENT_READ)
+            return self._process.stdout.readline() if selector.select(seconds) else None
+
+
+def analyse(folder):
+    """The analysing process: paths in, one line of JSON out for each."""
+    sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+    import shutil
+
+    import made
+    from emorec import pictures
+    from emorec.engine import Engine
+    from emorec.errors import EmorecError
+
+    resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, MEMORY))
+    out = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    detector = os.environ.get("EMOREC_FACE_MODEL")
+    engine = Engine(made.checkpoint(), Path(detector) if detector else None)
+    still = pictures.detector(engine.detector_file)
+    out.write("ready\n")
+    out.flush()
+    for line in sys.stdin:
+        path = Path(line.strip())
+        try:
+            if path.suffix[1:] in PICTURES:
+                found = pictures.recognise(pictures.read(path), engine.model, still)
+                said = f"{len(found)} faces"
+            else:
+                result = engine.analyze(path)
+                said = f"{len(result)} rows; {' '.join(result.notes)}"
+            outcome = "analysed"
+        except EmorecError as error:
+            outcome, said = "refused", str(error)
+            if "\n" in said or not said.endswith((".", "?")) or len(said) > 300:
+                outcome, said = "crashed", f"no sentence: {said}"
+        except Exception as error:
+            outcome, said = "crashed", f"{type(error).__name__}: {error}"
+        shutil.rmtree(folder / "cache", ignore_errors=True)
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+        out.write(json.dumps({"outcome": outcome, "said": said, "peak_mb": peak}) + "\n")
+        out.flush()
+    return 0
+
+
+def as_table(results, seed):
+    """Markdown: a row a format, a column an outcome."""
+    counted = collections.Counter((result["suffix"], result["outcome"]) for result in results)
+    rows = ["| format | tried | " + " | ".join(OUTCOMES) + " |", "|---|" + "---:|" * (1 + len(OUTCOMES))]
+    for suffix in [suffix for suffix in CONTAINERS + PICTURES if any(counted[suffix, each] for each in OUTCOMES)]:
+        numbers = [counted[suffix, outcome] for outcome in OUTCOMES]
+        rows.append(f"| {suffix} | {sum(numbers)} | " + " | ".join(map(str, numbers)) + " |")
+    totals = [sum(result["outcome"] == outcome for result in results) for outcome in OUTCOMES]
+    rows.append(f"| **all** | **{sum(totals)}** | " + " | ".join(f"**{number}**" for number in totals) + " |")
+    peak = max((result.get("peak_mb", 0) for result in results), default=0)
+    slowest = max((result["seconds"] for result in results), default=0.0)
+    rows.append(
+        f"\nSeed {seed}; the analysing process held at most {peak} MB; the slowest mutant took {slowest:.1f} s."
+    )
+    return "\n".join(rows)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

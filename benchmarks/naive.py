@@ -1,0 +1,56 @@
+"""What a program does that looks at every window for itself: the baseline."""
+
+import av
+import numpy as np
+import torch
+
+from emorec import faces, media, voice
+from emorec.timeline import DEFAULT_WINDOW
+
+RATE = 5.0  # pictures a second that are looked at, as many as the engine takes
+
+
+def one_window(engine, path, middle):
+    """Reopen, seek, decode, detect and encode the window around ``middle`` (s); gives the number of faces."""
+    low, high = max(0.0, middle - DEFAULT_WINDOW / 2), middle + DEFAULT_WINDOW / 2
+    model = engine.model
+    detector = faces.detector(engine.detector_file)
+    crops, next_bin = [], 0
+    with torch.inference_mode():
+        for time, frame in _frames(path, "video", low, high):
+            if media.bin_of(time, RATE) < next_bin:
+                continue
+            next_bin = media.bin_of(time, RATE) + 1
+            image = frame.to_ndarray(format="rgb24")
+            crops += [faces.align(image, face.landmarks, model.face.config.size) for face in detector.detect(image)]
+        for crop in crops:
+            model.face(torch.from_numpy(crop)[None, None].float() / 255)
+        samples = _sound(path, low, high, model.front_end)
+        hops = len(samples) // model.front_end.hop
+        if hops:
+            speech = voice.speech(samples, model.front_end)
+            log_mel = voice.log_mel(samples[: hops * model.front_end.hop], model.front_end)
+            embeddings = model.voice.embed(log_mel[None])
+            model.voice.classify(model.voice.pool(embeddings, torch.from_numpy(speech)[None]))
+    return len(crops)
+
+
+def _frames(path, kind, low, high):
+    """Frames of a freshly opened file with times in [low, high), from the keyframe before on."""
+    with av.open(str(path)) as container:
+        stream = getattr(container.streams, kind)[0]
+        stream.thread_type = "AUTO"
+        container.seek(int(low / stream.time_base), stream=stream)
+        for frame in container.decode(stream):
+            if frame.time >= high:
+                return
+            if frame.time >= low:
+                yield frame.time, frame
+
+
+def _sound(path, low, high, front_end):
+    resampler = av.AudioResampler("fltp", "mono", front_end.rate)
+    pieces = [np.zeros(0, np.float32)]
+    for _, frame in _frames(path, "audio", low, high):
+        pieces += [out.to_ndarray()[0] for out in resampler.resample(frame)]
+    return np.concatenate(pieces)

@@ -1,0 +1,97 @@
+"""The processor's time of one analysis, told apart by stage: each is watched in the thread that it runs in."""
+
+import contextlib
+import functools
+import threading
+import time
+
+from emorec import faces, media, observations, persons, seeing, voice, worker
+from emorec.networks import VoiceNet
+
+# What is watched: the stage's name, and where its function stands.
+WATCHED = (
+    ("convert pictures", media, "picture"),
+    ("detect faces", faces.YuNet, "detect"),
+    ("detect faces", faces.Haar, "detect"),
+    ("follow persons", persons.Tracker, "follow"),
+    ("cut faces out", faces, "align"),
+    ("judge faces", faces, "quality"),
+    ("encode faces", seeing, "encode_faces"),
+    ("log-mel", voice, "log_mel"),
+    ("speech activity", voice, "speech"),
+    ("encode voice", VoiceNet, "embed"),
+    ("store", observations.Folder, "append"),
+)
+SOUND, READING, REST = "decode sound", "read and decode pictures (own thread)", "decode pictures (helpers), other"
+
+
+class Spent:
+    """Seconds of processor time by stage; what is spent in a stage within another counts for the inner one."""
+
+    def __init__(self):
+        self._seconds = {}
+        self._lock = threading.Lock()
+        self._inner = threading.local()
+
+    @contextlib.contextmanager
+    def stage(self, name):
+        """Whatever this thread does within belongs to that stage."""
+        outer = getattr(self._inner, "seconds", 0.0)
+        self._inner.seconds = 0.0
+        begin = time.thread_time()
+        try:
+            yield
+        finally:
+            spent = time.thread_time() - begin
+            with self._lock:
+                self._seconds[name] = self._seconds.get(name, 0.0) + spent - self._inner.seconds
+            self._inner.seconds = outer + spent
+
+    def seconds(self, total):
+        """{stage: seconds}, the dearest first, summing up to ``total``."""
+        rest = total - sum(self._seconds.values())
+        return dict(sorted((self._seconds | {REST: max(rest, 0.0)}).items(), key=lambda item: -item[1]))
+
+
+@contextlib.contextmanager
+def watched():
+    """A Spent that fills while the block runs."""
+    spent = Spent()
+    with contextlib.ExitStack() as stack:
+        for name, place, function in WATCHED:
+            _put(stack, place, function, _in_stage(spent, name, getattr(place, function)))
+        # Decoded in this process, where it can be watched, and not in one of its own.
+        _put(stack, worker, "frames", _each_in_stage(spent, READING, media.frames))
+        _put(stack, worker, "audio", _each_in_stage(spent, SOUND, media.audio))
+        yield spent
+
+
+def _put(stack, place, name, function):
+    stack.callback(setattr, place, name, getattr(place, name))
+    setattr(place, name, function)
+
+
+def _in_stage(spent, name, function):
+    @functools.wraps(function)
+    def watching(*arguments, **options):
+        with spent.stage(name):
+            return function(*arguments, **options)
+
+    return watching
+
+
+def _each_in_stage(spent, name, generator):
+    @functools.wraps(generator)
+    def watching(*arguments, **options):
+        items = generator(*arguments, **options)
+        try:
+            while True:
+                with spent.stage(name):
+                    item = next(items, None)
+                if item is None:
+                    return
+                yield item
+        finally:
+            items.close()
+
+    return watching
