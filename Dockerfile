@@ -21,5 +21,5 @@ RUN mkdir -p "$EMOREC_CACHE" "$HF_HOME"
 
 EXPOSE 7860
 HEALTHCHECK --interval=30s --timeout=10s --start-period=120s \
-    CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:7860/', timeout=5)"]
+    CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:7860/health', timeout=5)"]
 CMD ["python", "app.py"]

@@ -61,9 +61,12 @@ def load(folder, device="cpu"):
     tensors = _read_tensors(folder / WEIGHTS_FILE)
     parts = {}
     for name, (config_class, network_class) in NETWORKS.items():
-        network = _construct(network_class, _build(config_class, config["networks"][name], f"networks.{name}", folder))
+        built = _build(config_class, config["networks"][name], f"networks.{name}", folder)
         own = {key.removeprefix(name + "."): tensor for key, tensor in tensors.items() if key.startswith(name + ".")}
-        _load_strictly(network, own, name, folder)
+        with torch.device("meta"):  # without memory: a configuration may ask for any size, the file's tensors decide
+            _check(_construct(network_class, built).state_dict(), own, name, folder)
+        network = _construct(network_class, built)
+        network.load_state_dict(own)
         parts[name] = network.eval().requires_grad_(False).to(memory_format=torch.channels_last)
     strangers = sorted(key for key in tensors if "." not in key or key.split(".")[0] not in NETWORKS)
     if strangers:
@@ -170,8 +173,8 @@ def _frozen(value):
     return value
 
 
-def _load_strictly(network, tensors, name, folder):
-    expected = network.state_dict()
+def _check(expected, tensors, name, folder):
+    """Raises EmorecError unless the tensors are those of the expected state dict, finite and of its shapes."""
     missing, unknown = sorted(set(expected) - set(tensors)), sorted(set(tensors) - set(expected))
     if missing:
         raise EmorecError(f"The checkpoint {folder} lacks the tensor {name}.{missing[0]}.")
@@ -183,4 +186,3 @@ def _load_strictly(network, tensors, name, folder):
             raise EmorecError(f"The checkpoint {folder} has the tensor {name}.{key} in the wrong shape, {shapes}.")
         if tensors[key].is_floating_point() and not torch.isfinite(tensors[key]).all():
             raise EmorecError(f"The checkpoint {folder} has numbers in {name}.{key} that are not finite.")
-    network.load_state_dict(tensors)

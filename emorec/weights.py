@@ -6,7 +6,9 @@ the module of the same name.
 
 import functools
 import os
+import re
 import threading
+from dataclasses import dataclass
 from pathlib import Path
 
 from emorec.errors import EmorecError
@@ -14,6 +16,11 @@ from hub import pull
 
 BUNDLED = Path(__file__).parent / "weights" / "default"
 CHECKPOINT_FILES = ("config.json", "model.safetensors")
+WEIGHTS_FILE = CHECKPOINT_FILES[1]
+
+ON_THE_HUB = re.compile(r"(?P<repo>[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*)(@(?P<revision>[\w][\w./+-]*))?", re.ASCII)
+FALLBACK = "EMOREC_MODEL_FALLBACK"  # an environment variable; its one value:
+BUNDLED_INSTEAD = "bundled"
 
 # YuNet (Wu, Peng and Yu, 2023; MIT) as the OpenCV Zoo publishes it.
 FACE_MODEL_REPO = "opencv/face_detection_yunet"
@@ -29,20 +36,88 @@ REDUCED_NOTICE = (
 _one_pull = threading.Lock()
 
 
-def resolve(model=None):
-    """The folder of a checkpoint: ``model``, else what EMOREC_MODEL names, else the bundled one.
+@dataclass(frozen=True)
+class Origin:
+    """Where a checkpoint's folder is and where it came from; ``repo`` to ``commit`` are None for a folder of the user.
 
-    Raises EmorecError when it is no folder or lacks one of CHECKPOINT_FILES.
+    ``notices`` are sentences that a user must see before trusting any result.
     """
-    model = model or os.environ.get("EMOREC_MODEL") or BUNDLED
+
+    folder: Path
+    repo: str | None = None
+    revision: str | None = None
+    commit: str | None = None
+    notices: tuple[str, ...] = ()
+
+    def __str__(self):
+        return f"{self.repo}@{self.revision}" if self.repo else str(self.folder)
+
+    @functools.cached_property
+    def sha256(self):
+        """SHA-256 of the weights file, in hexadecimal."""
+        return pull.sha256_of(self.folder / WEIGHTS_FILE)
+
+
+def resolve(model=None):
+    """The ``Origin`` of a checkpoint: of ``model``, else of what EMOREC_MODEL names, else of the bundled one.
+
+    A model is a folder, ``org/name`` or ``org/name@revision`` on the Hub; a folder that exists comes first. Where the
+    Hub cannot be reached and has not been for this model before, that is an error, unless EMOREC_MODEL_FALLBACK is
+    "bundled": then the bundled checkpoint is taken and a notice says so. Raises EmorecError.
+    """
+    model = str(model or os.environ.get("EMOREC_MODEL") or BUNDLED)
     folder = Path(model).expanduser()
-    if not folder.is_dir():
-        raise EmorecError(f"The model {model} is not a folder; give the folder of a checkpoint.")
+    if folder.is_dir():
+        return _local(folder, model)
+    return pulled(model, or_bundled=_bundled_is_wanted())
+
+
+def _local(folder, model):
     missing = [name for name in CHECKPOINT_FILES if not (folder / name).is_file()]
     if missing:
         lacks = " and no ".join(missing)
         raise EmorecError(f"The model folder {model} has no {lacks}; give the folder of a checkpoint.")
-    return folder
+    return Origin(folder)
+
+
+def pulled(model, or_bundled=False):
+    """The ``Origin`` of ``org/name`` or ``org/name@revision``, pulled. Raises EmorecError."""
+    named = ON_THE_HUB.fullmatch(model)
+    if not named:
+        raise EmorecError(
+            f"The model {model} is not a folder; give the folder of a checkpoint, or org/name or org/name@revision on "
+            "the Hub."
+        )
+    try:
+        found = pull.pull(named["repo"], named["revision"], required=CHECKPOINT_FILES)
+    except pull.Unreachable as error:
+        if or_bundled:
+            return Origin(BUNDLED, notices=(f"These are the bundled weights, not those of {model}. {error}",))
+        raise EmorecError(
+            f"{_sentence(error)}; connect to the internet, give a folder, or set {FALLBACK}={BUNDLED_INSTEAD} to go on "
+            "with the bundled weights."
+        ) from None
+    except pull.HubError as error:
+        folder = "" if named["revision"] else f"; a folder {model} is not here either"
+        raise EmorecError(f"{_sentence(error)}{folder}.") from None
+    notices = ()
+    if found.unreachable:
+        notices = (
+            f"Whether {named['repo']}@{found.revision} is still commit {found.commit[:12]} could not be asked, so that "
+            f"is used as it was pulled before. {found.unreachable}",
+        )
+    return Origin(found.folder, found.repo, found.revision, found.commit, notices)
+
+
+def _bundled_is_wanted():
+    fallback = os.environ.get(FALLBACK)
+    if fallback and fallback != BUNDLED_INSTEAD:
+        raise EmorecError(f"{FALLBACK} is {fallback!r}, which is not {BUNDLED_INSTEAD!r}; correct or unset it.")
+    return bool(fallback)
+
+
+def _sentence(error):
+    return str(error).rstrip(".")
 
 
 def face_detector_file():

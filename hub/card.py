@@ -1,95 +1,257 @@
-"""The model card: a checkpoint's README.md, generated from what its config.json holds. Never edited by hand."""
+"""The model card: a checkpoint's README.md and its pictures, generated from what its config.json holds.
+
+Never edited by hand. Evaluation may leave out any part of a protocol but ``what``, ``metric``, ``items`` and
+``results``; the card then does too.
+"""
 
 from pathlib import Path
 
+from emorec import files
 from emorec.checkpoint import CARD_FILE
-from emorec.emotions import EMOTIONS
+from emorec.emotions import EMOTIONS, emotion_of
 
-FRONT_MATTER = """---
-library_name: emorec
-pipeline_tag: video-classification
-license: {licence}
-tags:
-- emotion-recognition
-- facial-expression-recognition
-- speech-emotion-recognition
----"""
-
+TAGS = ("emotion-recognition", "facial-expression-recognition", "speech-emotion-recognition")
 LICENCE_NAMES = {"cc-by-nc-sa-4.0": "CC BY-NC-SA 4.0"}
+METRIC_TYPES = {"unweighted average recall": "recall"}  # what the Hub calls a metric, where that is not its name
+TASKS = {("face",): "image-classification", ("voice",): "audio-classification"}  # by what is judged
+SEVERAL = "video-classification"
+
+DEFAULT_NAME = "emorec default weights"
+MISUSE = (
+    "Showing roughly which expressions appear when in a recording is what it is for; a person looks at the rest.",
+    "It must not decide, or help to decide, about a person: not in hiring, schools, policing, borders, insurance or "
+    "diagnosis. Reading emotions at workplaces and schools is forbidden in the European Union (AI Act, article 5).",
+    "Nobody should be analysed who has not agreed to it.",
+    "Expressions differ between people and cultures, and between acting and life; a label is a guess about what was "
+    "shown, never a fact about what was felt.",
+)
 
 
-def write(model, folder):
-    """Write the card of a checkpoint into its folder."""
-    Path(folder, CARD_FILE).write_text(text(model), encoding="utf-8")
+def write(model, folder, name=None):
+    """Write the card of a checkpoint and its pictures into a folder; gives the files. ``name`` is as in ``text``."""
+    from hub import confusion  # late: drawing takes a while to load
+
+    written = [Path(folder, CARD_FILE)]
+    files.write(written[0], text(model, name).encode())
+    for protocol, found in model.evaluation.items():
+        if "confusion" in found:
+            written.append(Path(folder, picture_of(protocol)))
+            files.write(written[-1], confusion.png(list(found["labels"]), found["confusion"], protocol))
+    return written
 
 
-def text(model):
-    """The card of a ``Checkpoint`` as Markdown."""
+def text(model, name=None):
+    """The card of a ``Checkpoint`` as Markdown; ``name`` is what it is loaded by, ``org/name`` or ``org/name@tag``."""
     parts = [
-        FRONT_MATTER.format(licence=model.training["licence"]),
-        _summary(model),
-        _usage(),
-        *(_protocol(name, found) for name, found in model.evaluation.items()),
+        f"---\n{front_matter(model, name)}\n---",
+        _summary(model, name),
+        _usage(name),
+        _inputs(model),
+        _results(model.evaluation),
+        *(_protocol(protocol, found) for protocol, found in model.evaluation.items()),
+        _calibration(model),
+        _cost(model.evaluation),
         _training(model.training),
         _limits(model.training),
     ]
-    return "\n\n".join(parts) + "\n"
+    return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def _summary(model):
+def picture_of(protocol):
+    """File name of a protocol's confusion matrix."""
+    return f"confusion-{protocol}.png"
+
+
+def front_matter(model, name=None):
+    """The card's metadata as YAML, with every measured number as ``model-index``."""
+    from huggingface_hub import EvalResult, ModelCardData  # late: evaluation need not load it
+
+    measured = [
+        EvalResult(
+            task_type=_task(found),
+            dataset_type=protocol,
+            dataset_name=found["what"],
+            metric_type=METRIC_TYPES.get(found["metric"], found["metric"]),
+            metric_name=f"{found['metric']} ({way})",
+            metric_value=value,
+        )
+        for protocol, found in model.evaluation.items()
+        for way, value in found["results"].items()
+    ]
+    data = ModelCardData(
+        library_name="emorec",
+        pipeline_tag="video-classification",
+        license=model.training.get("licence", "other"),
+        tags=list(TAGS),
+        model_name=_title(name),
+        eval_results=measured or None,
+    )
+    return data.to_yaml()
+
+
+def _task(found):
+    return TASKS.get(tuple(found["results"]), SEVERAL)
+
+
+def _title(name):
+    return name.partition("@")[0] if name else DEFAULT_NAME
+
+
+def _summary(model, name):
     sizes = ", ".join(
-        f"{name} {sum(p.numel() for p in getattr(model, name).parameters()) / 1e6:.2f} M parameters"
-        for name in ("face", "voice", "fusion")
+        f"{part} {sum(p.numel() for p in getattr(model, part).parameters()) / 1e6:.2f} M parameters"
+        for part in ("face", "voice", "fusion")
     )
     return (
-        "# emorec default weights\n\n"
+        f"# {_title(name)}\n\n"
         f"Small convolutional networks ({sizes}) that read {', '.join(EMOTIONS[:-1])} and {EMOTIONS[-1]} "
         "from faces and voices in video and audio. What follows was measured by `train/evaluate.py` and written by it."
     )
 
 
-def _usage():
-    return "```python\nimport emorec\n\ntimeline = emorec.analyze('interview.mp4', fusion='late', step=1.0)\n```"
+def _usage(name):
+    chosen = f", model_path='{name}'" if name else ""
+    lines = ["## Use", "", "```python", "import emorec", ""]
+    lines += [f"timeline = emorec.analyze('interview.mp4', fusion='late', step=1.0{chosen})", "```"]
+    if name:
+        lines += ["", f"or `EMOREC_MODEL={name} make app`, or `python -m emorec analyze FILE --model_path {name}`."]
+    return "\n".join(lines)
 
 
-def _protocol(name, found):
-    lines = [f"## {name}", "", f"{found['what']}: {found['metric']} on {found['items']:,} items.", ""]
-    lines += ["| | " + found["metric"] + " | ± |", "|---|---|---|"]
-    lines += [f"| {way} | {value:.1%} | {found['spread'][way]:.1%} |" for way, value in found["results"].items()]
+def _inputs(model):
+    front = model.front_end
+    lines = [
+        "## Inputs and labels",
+        "",
+        f"- Faces: grey crops of {model.face.config.size} by {model.face.config.size} pixels, aligned by eyes, nose "
+        "and mouth as YuNet finds them.",
+        f"- Voices: {front.n_mels} log-mel bands of mono sound at {front.rate / 1000:g} kHz, a vector every "
+        f"{model.voice.FRAMES_PER_HOP * front.frame / front.rate:.3g} s.",
+        "",
+        "| head | its labels, and what each counts as |",
+        "|---|---|",
+        f"| face | {_mapped(model.face.config.labels)} |",
+    ]
+    lines += [f"| voice, {head} | {_mapped(labels)} |" for head, labels in model.voice.config.heads.items()]
+    lines += [f"| fusion | {_mapped(model.fusion.config.labels)} |"]
+    return "\n".join(lines)
+
+
+def _mapped(labels):
+    counted = ((label, emotion_of(label)) for label in labels)
+    return ", ".join(
+        label if label == emotion else f"{label} → {emotion or 'left out, the rest renormalised'}"
+        for label, emotion in counted
+    )
+
+
+def _results(evaluation):
+    if not evaluation:
+        return "## Results\n\nNot measured yet."
+    lines = ["## Results", "", "| protocol | measured | | items |", "|---|---|---|---|"]
+    for protocol, found in evaluation.items():
+        lines += [
+            f"| {protocol} | {found['metric']}, {way} | {_value(found, way)} | {found['items']:,} |"
+            for way in found["results"]
+        ]
+    return "\n".join(lines)
+
+
+def _value(found, way):
+    spread = found.get("spread", {}).get(way)
+    return f"{found['results'][way]:.1%}" + ("" if spread is None else f" ± {spread:.1%}")
+
+
+def _protocol(protocol, found):
+    lines = [f"### {protocol}", "", f"{found['what']}: {found['metric']} on {found['items']:,} items.", ""]
     if "these_weights" in found:
-        lines += ["", f"These very weights, on the people of their own held-out fold: {found['these_weights']:.1%}."]
-    recalls = ", ".join(f"{label} {value:.0%}" for label, value in found["recall"].items())
-    lines += ["", f"Recall by label: {recalls}."]
-    errors = found["calibration_error"]
-    said = ", ".join(f"{value:.1%} {when} calibration" for when, value in errors.items())
-    lines += ["", f"Expected calibration error over the seven emotions: {said}.", ""]
-    lines += ["Confusion (rows: truth):", "", "| | " + " | ".join(found["labels"]) + " |"]
-    lines += ["|---" * (len(found["labels"]) + 1) + "|"]
+        lines += [f"These very weights, on the people of their own held-out fold: {found['these_weights']:.1%}.", ""]
+    if "recall" in found:
+        recalls = ", ".join(f"{label} {value:.0%}" for label, value in found["recall"].items())
+        lines += [f"Recall by label: {recalls}.", ""]
+    if "confusion" in found:
+        lines += [f"![Confusion matrix of {protocol}]({picture_of(protocol)})", ""]
+        lines += ["<details><summary>The same as a table (rows: truth)</summary>", ""]
+        lines += ["| | " + " | ".join(found["labels"]) + " |", "|---" * (len(found["labels"]) + 1) + "|"]
+        lines += [
+            f"| {label} | " + " | ".join(str(count) for count in row) + " |"
+            for label, row in zip(found["labels"], found["confusion"], strict=True)
+        ]
+        lines += ["", "</details>"]
+    return "\n".join(lines).rstrip()
+
+
+def _calibration(model):
+    errors = {}
+    for name, found in model.evaluation.items():
+        whole = {"": found["calibration_error"]} if found.get("calibration_error") else {}
+        for head, error in found.get("calibration_errors", whole).items():
+            errors[f"{name}, {head}" if head else name] = error
+    if not errors:
+        return None
+    lines = [
+        "## Calibration",
+        "",
+        "A face's and a voice's opinion are each scaled and shifted on people held out of training, and late fusion "
+        f"believes the face {model.calibration.face_trust:.0%} and the voice {1 - model.calibration.face_trust:.0%} "
+        "where both are there. Expected calibration error over the seven emotions, smaller is better:",
+        "",
+        "| protocol | before | after |",
+        "|---|---|---|",
+    ]
+    for name, error in errors.items():
+        cells = (f"{error[when]:.1%}" if when in error else "" for when in ("before", "after"))
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _cost(evaluation):
+    """From the newest protocol's ``cost``: {network: {"parameters", "multiply_adds", "ms"}}."""
+    costs = [found["cost"] for found in evaluation.values() if "cost" in found]
+    if not costs:
+        return None
+    lines = ["## Cost", "", "| network | parameters | multiply-adds | ms an item, one thread |", "|---|---|---|---|"]
     lines += [
-        f"| {label} | " + " | ".join(str(count) for count in row) + " |"
-        for label, row in zip(found["labels"], found["confusion"], strict=True)
+        f"| {name} | {spent['parameters']:,} | {spent['multiply_adds'] / 1e6:,.1f} M | {spent['ms']:.2f} |"
+        for name, spent in costs[-1].items()
     ]
     return "\n".join(lines)
 
 
 def _training(training):
-    lines = ["## Training data", "", "| data | used for | what of it | licence |", "|---|---|---|---|"]
-    lines += [f"| {s['name']} | {s['use']} | {s['items']} | {s['licence']} |" for s in training["sources"]]
-    held_out = ", ".join(training["held_out"])
-    lines += [
-        "",
-        f"The face and voice networks never met {held_out}, so the weights can be tried on them. "
-        "The RAVDESS voices among these made the fusion's pairs; the Javanese actors among them were used nowhere.",
-    ]
-    return "\n".join(lines)
+    lines = ["## Training data", ""]
+    if training.get("sources"):
+        lines += ["| data | used for | what of it | licence |", "|---|---|---|---|"]
+        lines += [f"| {s['name']} | {s['use']} | {s['items']} | {s['licence']} |" for s in training["sources"]]
+        lines += [""]
+    if training.get("held_out"):
+        lines += [
+            f"The face and voice networks never met {', '.join(training['held_out'])}, so the weights can be tried on "
+            "them. The RAVDESS voices among these made the fusion's pairs; the Javanese actors among them were used "
+            "nowhere.",
+            "",
+        ]
+    return "\n".join([*lines, "## Training time", "", _time(training)])
+
+
+def _time(training):
+    """From ``training["compute"]``: a list of {"part", "hours", "device"} and, where known, "kwh"."""
+    compute = training.get("compute")
+    finished = f" Finished on {training['finished']}." if training.get("finished") else ""
+    if not compute:
+        return f"How long training took, and what it drew, was not recorded.{finished}"
+    parts = ", ".join(f"{entry['part']} {entry['hours']:.1f} h on {entry['device']}" for entry in compute)
+    energy = sum(entry.get("kwh", 0.0) for entry in compute)
+    drawn = f", about {energy:.1f} kWh" if energy else "; what it drew was not measured"
+    return f"{parts}{drawn}.{finished}"
 
 
 def _limits(training):
-    licence = LICENCE_NAMES.get(training["licence"], training["licence"])
+    licence = LICENCE_NAMES.get(training.get("licence"), training.get("licence", "not stated"))
     return "\n".join([
-        "## Limits",
+        "## Limits and misuse",
         "",
-        *(f"- {limit}" for limit in training["limits"]),
+        *(f"- {limit}" for limit in (*training.get("limits", ()), *MISUSE)),
         "",
         f"Licence of these weights: {licence}, as their training data demand. The code of emorec is MIT.",
     ])  # fmt: skip

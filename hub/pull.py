@@ -1,41 +1,80 @@
-"""One pinned file from the Hugging Face Hub, checked before it is used. Knows no emorec.
+"""Files of a model repo on the Hugging Face Hub, pinned to a commit and checked before they are used. Knows no emorec.
 
-A look into the Hub cache happens in this process and asks nobody. A download happens in a child process, which can be
-stopped at the deadline whatever it hangs in: name resolution, a host that never answers, one that trickles. This file
-is that child's program too.
+A look into the Hub cache happens in this process and asks nobody; what asks the Hub happens in a child process.
+Respects HF_ENDPOINT, HF_HOME, HF_TOKEN and HF_HUB_OFFLINE.
 """
 
+import contextlib
 import hashlib
-import json
-import os
-import signal
-import subprocess
-import sys
-import time
+import re
+from dataclasses import dataclass
 from pathlib import Path
 
-TIMEOUT = 5.0  # seconds for a whole download
-GRACE = 0.25  # seconds, of those, in which a stopped child may remove what it had downloaded so far
+from hub import child
+from hub.child import PATIENCE, HubError, Unreachable
 
-CHILD_ENVIRONMENT = {
-    "HF_HUB_DISABLE_XET": "1",  # it downloads in threads that no signal stops; the plain way does as well for one file
-    "HF_HUB_DISABLE_TELEMETRY": "1",  # it asks the Hub for a list of programs to look for, at up to 3 s
-    "HF_HUB_DISABLE_PROGRESS_BARS": "1",
-}
+__all__ = ["HubError", "Pulled", "Unreachable", "pull", "pull_file"]
+
+PATTERNS = ("*.json", "*.safetensors", "README.md")  # nothing else of a repo is ever downloaded
+MAX_BYTES = 2_000_000_000
+TIMEOUT = 5.0  # seconds for a whole download of one small file
+COMMIT = re.compile("[0-9a-f]{40}")
+SHA256 = re.compile("[0-9a-f]{64}")
 
 
-class HubError(ValueError):
-    """A file cannot be had from the Hub; ``str(error)`` is one sentence that says why."""
+@dataclass(frozen=True)
+class Pulled:
+    """A repo's files at one commit; ``unreachable`` says why the Hub could not be asked whether that is the newest."""
+
+    folder: Path
+    repo: str
+    revision: str
+    commit: str
+    unreachable: str | None = None
+
+
+def pull(repo, revision=None, *, required=(), patience=PATIENCE):
+    """The PATTERNS files at the top of a model repo as a ``Pulled``: from the Hub, or from the cache where that does.
+
+    ``revision`` is a tag, a branch (None: main) or a commit. A commit that is cached is taken without asking; for
+    anything else the Hub says which commit it means, and where it cannot be reached the commit that it meant last is
+    taken, if cached. Every file's checksum is compared with the one that the Hub gave it. ``required`` names files that
+    must be there; ``patience`` is how long nothing may be heard from the Hub (s).
+    Raises Unreachable where nobody is to be had who could give the files, HubError for everything else.
+    """
+    revision = revision or "main"
+    named = f"{repo}@{revision}"
+    cached = _cached(repo, revision, required)
+    if cached and COMMIT.fullmatch(revision):
+        return _pulled(cached, repo, revision)
+    if _offline():
+        if cached:
+            return _pulled(cached, repo, revision)
+        raise Unreachable(f"The Hub cache has no whole {named}, and HF_HUB_OFFLINE forbids to download it.")
+    asked = {"repo": repo, "revision": revision, "patterns": PATTERNS, "required": required, "limit": MAX_BYTES}
+    subject = f"The model {named} cannot be had from the Hub"
+    for _ in range(2):  # a file that was damaged in the cache is found out after the first time
+        try:
+            folder = Path(child.ask("snapshot", subject, patience=patience, **asked))
+        except Unreachable as error:
+            if cached:
+                return _pulled(cached, repo, revision, unreachable=str(error))
+            raise
+        damaged = [file for file in _files(folder) if not _sound(file)]
+        if not damaged:
+            return _pulled(folder, repo, revision)
+        for file in damaged:
+            _remove_from_cache(file)
+    raise HubError(f"The model {named} is not used: {damaged[0].name} is not the file that its checksum says.")
 
 
 def pull_file(repo, filename, *, revision=None, sha256, size, timeout=TIMEOUT):
     """Path of a file of the model ``repo``, from the Hub cache or, where that has it not, from the Hub.
 
-    ``sha256`` is in hexadecimal, ``size`` in bytes, ``timeout`` in seconds for everything together. Respects
-    HF_ENDPOINT, HF_HOME and HF_HUB_OFFLINE. Raises HubError within ``timeout`` when the Hub has no such file, cannot
-    be reached, or gives another file than the one asked for; that one is then taken out of the cache.
+    ``sha256`` is in hexadecimal, ``size`` in bytes, ``timeout`` in seconds for everything that the Hub is asked.
+    Raises HubError within about that time when the Hub has no such file, cannot be reached, or gives another file than
+    the one asked for; that one is then taken out of the cache.
     """
-    deadline = time.monotonic() + timeout
     import huggingface_hub  # here, so that importing this file costs nothing
 
     try:
@@ -44,13 +83,71 @@ def pull_file(repo, filename, *, revision=None, sha256, size, timeout=TIMEOUT):
             return Path(cached)
     except OSError:  # a cache that cannot be read is as good as an empty one
         pass
-    if huggingface_hub.constants.is_offline_mode():
-        raise HubError(f"The Hub cache has no sound {filename} of {repo}, and HF_HUB_OFFLINE forbids to download it.")
-    downloaded = _download_in_child(repo, filename, revision, size, deadline)
+    if _offline():
+        raise Unreachable(
+            f"The Hub cache has no sound {filename} of {repo}, and HF_HUB_OFFLINE forbids to download it."
+        )
+    subject = f"{filename} of {repo} cannot be had from the Hub"
+    asked = {"repo": repo, "filename": filename, "revision": revision, "size": size}
+    downloaded = Path(child.ask("file", subject, patience=timeout, timeout=timeout, attempts=1, **asked))
     if difference := _difference(downloaded, sha256, size):
         _remove_from_cache(downloaded)
         raise HubError(f"{filename} of {repo} is not the file that was expected ({difference}), so it is not used.")
     return downloaded
+
+
+def sha256_of(file):
+    """SHA-256 of a file, in hexadecimal."""
+    with Path(file).open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _offline():
+    from huggingface_hub import constants
+
+    return constants.is_offline_mode()
+
+
+def _pulled(folder, repo, revision, unreachable=None):
+    return Pulled(folder, repo, revision, folder.name, unreachable)
+
+
+def _cached(repo, revision, required):
+    """The cache's folder of what a revision meant last, or None where it is not there, not whole or not sound."""
+    import huggingface_hub
+
+    try:
+        folder = Path(
+            huggingface_hub.snapshot_download(
+                repo, revision=revision, allow_patterns=PATTERNS, ignore_patterns=["*/*"], local_files_only=True
+            )
+        )
+        whole = all((folder / name).is_file() for name in required)
+        return folder if whole and all(_sound(file) for file in _files(folder)) else None
+    except (OSError, ValueError):  # LocalEntryNotFoundError and HFValidationError are among them
+        return None
+
+
+def _files(folder):
+    return [file for file in folder.iterdir() if any(file.match(pattern) for pattern in PATTERNS)]
+
+
+def _sound(file):
+    """Whether a cached file has the checksum that the Hub gave it, after which the cache names its content.
+
+    That is the SHA-256 of large files and git's SHA-1 of others. Where links are not to be had the cache keeps no such
+    name, and the checkpoint's own strict reading has to do.
+    """
+    content = file.resolve()
+    try:
+        if SHA256.fullmatch(content.name):
+            return sha256_of(content) == content.name
+        if COMMIT.fullmatch(content.name):
+            data = content.read_bytes()
+            return hashlib.sha1(b"blob %d\0" % len(data) + data).hexdigest() == content.name
+    except OSError:
+        return False
+    return True
 
 
 def _difference(file, sha256, size):
@@ -58,74 +155,13 @@ def _difference(file, sha256, size):
     actual_size = file.stat().st_size
     if actual_size != size:
         return f"{actual_size} bytes instead of {size}"
-    with file.open("rb") as stream:
-        actual = hashlib.file_digest(stream, "sha256").hexdigest()
+    actual = sha256_of(file)
     return None if actual == sha256 else f"sha256 {actual} instead of {sha256}"
 
 
 def _remove_from_cache(pointer):
     """Removes a name in the Hub cache and the content it links to, which other revisions would link to again."""
     content = pointer.resolve()
-    pointer.unlink(missing_ok=True)
-    content.unlink(missing_ok=True)
-
-
-def _download_in_child(repo, filename, revision, size, deadline):
-    request = json.dumps({"repo": repo, "filename": filename, "revision": revision, "size": size})
-    child = subprocess.Popen(
-        [sys.executable, "-P", __file__, request],
-        env=os.environ | CHILD_ENVIRONMENT,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        answer, complaint = child.communicate(timeout=max(0.0, deadline - GRACE - time.monotonic()))
-    except subprocess.TimeoutExpired:
-        raise HubError(f"{filename} of {repo} did not arrive from the Hub in time.") from None
-    finally:
-        _stop(child)
-    if child.returncode != 0:
-        reason = answer.strip() or complaint.strip().rpartition("\n")[2] or f"exit code {child.returncode}"
-        raise HubError(f"{filename} of {repo} cannot be had from the Hub: {reason}.")
-    return Path(answer.strip())
-
-
-def _stop(child):
-    """Ends a child at once if it still runs: gently first, so that no half file stays in the cache."""
-    if child.poll() is None:
-        child.terminate()
-        try:
-            child.communicate(timeout=GRACE)
-        except subprocess.TimeoutExpired:
-            child.kill()
-            child.communicate()
-
-
-def _download(repo, filename, revision, size):
-    """In the child: the path of the downloaded file. Raises what huggingface_hub raises, HubError for a wrong size."""
-    import huggingface_hub
-
-    url = huggingface_hub.hf_hub_url(repo, filename, revision=revision)
-    # Asked first because this does not try again: hf_hub_download repeats after a 500 until the deadline.
-    offered = huggingface_hub.get_hf_file_metadata(url).size
-    if offered is not None and offered != size:
-        raise HubError(f"it has {offered} bytes there instead of {size}")
-    # Forced, because a file that the cache has by now is one that was found to be wrong.
-    return huggingface_hub.hf_hub_download(repo, filename, revision=revision, force_download=True)
-
-
-def _child(request):
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that huggingface_hub's own tidying runs
-    try:
-        print(_download(**json.loads(request)))
-    except Exception as error:
-        response = getattr(error, "response", None)
-        said = str(error).partition("\n")[0].rstrip(".") or type(error).__name__
-        print(said if response is None else f"it answers {response.status_code}")
-        sys.exit(1)
-
-
-if __name__ == "__main__":
-    _child(sys.argv[1])
+    with contextlib.suppress(OSError):
+        pointer.unlink(missing_ok=True)
+        content.unlink(missing_ok=True)

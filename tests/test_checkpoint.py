@@ -189,6 +189,11 @@ def test_a_configuration_that_no_network_can_have_is_refused(folder, edit, place
     refused(folder, "configuration")
 
 
+def test_a_configuration_that_asks_for_more_than_there_is_takes_no_memory(folder, edit):
+    edit("networks.fusion.hidden", 10**12)
+    refused(folder, "fusion.hidden", "wrong shape")
+
+
 @pytest.mark.parametrize("name", ["face.head.weight", "voice.attention.bias", "fusion.hidden.weight"])
 def test_a_missing_tensor_is_named(folder, rewrite, name):
     rewrite({name: None})

@@ -10,7 +10,8 @@ from emorec import weights, windows
 from emorec.emotions import EMOTIONS, emotion_of
 from emorec.timeline import fuse
 from train import datasets
-from train.evaluate import JAVANESE_EMOTIONS, among
+from train.measures import among
+from train.protocols import JAVANESE_EMOTIONS
 
 CLIPS_PER_EMOTION = 4
 ERRORS = 3.0  # standard errors that a sample may lie from what the card says

@@ -1,34 +1,27 @@
-"""hub/pull.py through the real client, in a process of its own, against a Hub on the loopback interface."""
+"""hub/pull.py: the real client, in its child processes, against a Hub on the loopback interface."""
 
 import hashlib
-import json
 import os
 import subprocess
 import sys
-import time
 
 import pytest
 
 from conftest import ROOT
-from loopback_hub import LoopbackHub
+from hub import child
+from hub.pull import HubError, Unreachable, pull, pull_file
+from loopback_hub import TOKEN, LoopbackHub, be_client_of, go_offline
 
 REPO, FILENAME = "someone/something", "folder/weights.onnx"
+AT = f"/{REPO}/resolve/main/{FILENAME}"
 CONTENT = bytes(range(256)) * 40
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
-TIMEOUT = 5.0  # seconds that an unreachable Hub may cost
-SLACK = 1.5  # seconds for a busy machine
 
-PULL = """
-import json, sys, time
-from hub.pull import HubError, pull_file
-asked = json.loads(sys.argv[1])
-start = time.monotonic()
-try:
-    outcome = {"path": str(pull_file(**asked))}
-except HubError as error:
-    outcome = {"error": str(error)}
-print(json.dumps(outcome | {"seconds": time.monotonic() - start}))
-"""
+MODEL = "org/name"
+REQUIRED = ("config.json", "model.safetensors")
+PICKLE = "pytorch_model.bin"
+SHORT = 4.0  # seconds without a sign of life, for a Hub that shall not answer
+NOBODY = "http://127.0.0.1:9"
 
 # Stands for a resolver that hangs in C, where no Python signal handler runs.
 HANGING_RESOLVER = """
@@ -41,133 +34,256 @@ socket.getaddrinfo = getaddrinfo
 
 
 @pytest.fixture
-def hub():
-    with LoopbackHub(REPO, FILENAME, CONTENT) as running:
+def home(tmp_path):
+    return tmp_path / "hub home"
+
+
+@pytest.fixture
+def hub(home, monkeypatch):
+    with LoopbackHub() as running:
+        be_client_of(running, home, monkeypatch)
         yield running
 
 
 @pytest.fixture
-def pull(hub, tmp_path):
-    """pull(environment, **changed arguments) -> {"path": ...} or {"error": ...}, with "seconds"."""
-
-    def run(environment=None, **changed):
-        asked = {"repo": REPO, "filename": FILENAME, "sha256": SHA256, "size": len(CONTENT), "timeout": TIMEOUT}
-        process = subprocess.run(
-            [sys.executable, "-c", PULL, json.dumps(asked | changed)],
-            cwd=ROOT,
-            env=client_environment(hub, tmp_path) | (environment or {}),
-            capture_output=True,
-            text=True,
-            timeout=60,
-        )
-        assert process.returncode == 0, process.stderr
-        return json.loads(process.stdout)
-
-    return run
+def single(hub):
+    """A Hub with one file."""
+    hub.commit(REPO, {FILENAME: CONTENT}, tag="v1.0")
+    return hub
 
 
-def client_environment(hub, home):
-    """Of a process whose only Hub is ``hub`` and whose Hub cache lies under ``home``."""
-    kept = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
-    return kept | {
-        "HF_ENDPOINT": hub.url,
-        "HF_HOME": str(home / "hub-home"),
-        "HF_HUB_DISABLE_XET": "1",
-        "HF_HUB_OFFLINE": "0",
-    }
+@pytest.fixture
+def model(hub):
+    """A Hub with a model at the tag v1, and what never may be asked for beside it."""
+    hub.commit(MODEL, files_of(1) | {PICKLE: b"\x80\x04", "sub/model.safetensors": b"no", "app.py": b"no"}, tag="v1")
+    return hub
 
 
-def cached_files(home):
-    return [path for path in (home / "hub-home").rglob("*") if path.is_file() and "models--" in str(path.parent)]
+def files_of(version):
+    content = hashlib.sha256(b"%d" % version).digest() * 5000
+    return {"config.json": b'{"version": %d}' % version, "model.safetensors": content, "README.md": b"# %d" % version}
 
 
-def test_downloads_then_serves_from_the_cache_without_asking(hub, pull):
-    first = pull()
-    with open(first["path"], "rb") as stream:
-        assert stream.read() == CONTENT
-    asked = len(hub.requests)
-    assert asked > 0
-    assert pull()["path"] == first["path"]
-    assert pull({"HF_HUB_OFFLINE": "1"})["path"] == first["path"]
-    assert len(hub.requests) == asked
+def file(**changed):
+    return pull_file(REPO, FILENAME, **{"sha256": SHA256, "size": len(CONTENT), "timeout": 30.0} | changed)
 
 
-def test_asks_for_nothing_but_the_file(hub, pull):
-    pull()
-    assert {request.split()[1] for request in hub.requests} == {hub.path}
+def get(revision=None, patience=60.0, repo=MODEL):
+    return pull(repo, revision, required=REQUIRED, patience=patience)
 
 
-def test_a_revision_is_asked_for(hub, pull):
-    hub.path = hub.path.replace("/main/", "/v1.0/")
-    assert "path" in pull(revision="v1.0")
-    assert "404" in pull()["error"]
+def held_by(pulled):
+    return {path.name: path.read_bytes() for path in pulled.folder.iterdir()}
 
 
-def test_a_wrong_content_is_refused_and_leaves_the_cache(hub, pull, tmp_path):
-    hub.content = CONTENT[:-1] + b"!"
-    outcome = pull()
-    assert "sha256" in outcome["error"]
-    assert FILENAME in outcome["error"]
-    assert not [file for file in cached_files(tmp_path) if file.read_bytes() == hub.content]
-    assert "error" in pull({"HF_HUB_OFFLINE": "1"})
+def left_overs(home):
+    return list(home.rglob("*.incomplete"))
 
 
-def test_a_wrong_size_is_refused_before_it_is_downloaded(hub, pull):
-    hub.content = CONTENT + b"more"
-    assert f"{len(CONTENT) + 4} bytes" in pull()["error"]
-    assert not [request for request in hub.requests if request.startswith("GET")]
+def test_a_file_is_downloaded_then_served_from_the_cache_without_asking(single, monkeypatch):
+    path = file()
+    assert path.read_bytes() == CONTENT
+    assert {request.split()[1] for request in single.requests} == {AT}
+    asked = len(single.requests)
+    assert file() == path
+    go_offline(monkeypatch)
+    assert file() == path
+    assert len(single.requests) == asked
 
 
-def test_a_file_damaged_in_the_cache_is_downloaded_again(hub, pull):
-    path = pull()["path"]
-    with open(path, "wb") as stream:
-        stream.write(b"damaged")
-    assert "error" in pull({"HF_HUB_OFFLINE": "1"})
-    with open(pull()["path"], "rb") as stream:
-        assert stream.read() == CONTENT
+def test_a_files_revision_is_asked_for(single):
+    assert file(revision="v1.0").read_bytes() == CONTENT
+    assert {request.split()[1] for request in single.requests} == {AT.replace("/main/", "/v1.0/")}
 
 
-@pytest.mark.parametrize("behaviour", ["silent", "trickling"])
-def test_a_host_that_does_not_get_done_costs_no_more_than_the_timeout(hub, pull, tmp_path, behaviour):
-    hub.behaviour = behaviour
-    outcome = pull()
-    assert "in time" in outcome["error"]
-    assert outcome["seconds"] < TIMEOUT + SLACK
-    assert hub.requests, "the Hub was never asked"
-    assert not [file for file in cached_files(tmp_path) if file.suffix == ".incomplete"]
+def test_a_wrong_file_is_refused_and_leaves_the_cache(single, home, monkeypatch):
+    single.fault(f"GET {AT}", "damaged")
+    with pytest.raises(HubError, match=r"weights\.onnx.*sha256"):
+        file()
+    assert not [path for path in home.rglob("*") if path.is_file() and path.stat().st_size == len(CONTENT)]
+    go_offline(monkeypatch)
+    with pytest.raises(HubError, match="HF_HUB_OFFLINE"):
+        file()
 
 
-def test_the_timeout_is_the_callers(hub, pull):
-    hub.behaviour = "silent"
-    assert pull(timeout=1.5)["seconds"] < 1.5 + SLACK
+def test_a_file_of_another_size_is_refused_before_it_is_downloaded(single):
+    single.commit(REPO, {FILENAME: CONTENT + b"more"})
+    with pytest.raises(HubError, match=f"{len(CONTENT) + 4} bytes"):
+        file()
+    assert single.count("GET") == 0
 
 
-def test_a_name_resolution_that_hangs_costs_no_more_than_the_timeout(pull, tmp_path):
+def test_a_file_damaged_in_the_cache_is_downloaded_again(single):
+    path = file()
+    path.write_bytes(b"damaged")
+    assert file().read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize("how", ["silent", "trickling"])
+def test_a_file_that_does_not_arrive_is_given_up(single, home, how):
+    single.fault("GET" if how == "trickling" else "HEAD", how)
+    with pytest.raises(Unreachable, match="in time"):
+        file(timeout=4.0)
+    assert single.count("HEAD" if how == "silent" else "GET") == 1
+    assert not left_overs(home)
+
+
+def test_a_name_resolution_that_hangs_is_given_up(hub, tmp_path, monkeypatch):
     (tmp_path / "sitecustomize.py").write_text(HANGING_RESOLVER)
-    start = time.monotonic()
-    outcome = pull({"PYTHONPATH": str(tmp_path), "HF_ENDPOINT": "http://hub.invalid"})
-    assert "in time" in outcome["error"]
-    assert TIMEOUT - 1 < outcome["seconds"] < TIMEOUT + SLACK
-    assert time.monotonic() - start < TIMEOUT + 2 * SLACK, "something was left that held the process"
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setenv("HF_ENDPOINT", "http://hub.invalid")
+    with pytest.raises(Unreachable, match="in time"):
+        file(timeout=2.0)
 
 
-@pytest.mark.parametrize(("behaviour", "status"), [("missing", "404"), ("broken", "500")])
-def test_a_refusal_is_said_at_once(hub, pull, behaviour, status):
-    hub.behaviour = behaviour
-    outcome = pull()
-    assert status in outcome["error"]
-    assert outcome["seconds"] < TIMEOUT - 1
+@pytest.mark.parametrize(("status", "kind"), [(404, HubError), (500, Unreachable)])
+def test_a_refused_file_is_said_after_one_request(single, status, kind):
+    single.fault("HEAD", status)
+    with pytest.raises(kind, match=str(status)):
+        file()
+    assert len(single.requests) == 1
 
 
-def test_nobody_listening_is_said_at_once(pull):
-    outcome = pull({"HF_ENDPOINT": "http://127.0.0.1:9"})
-    assert outcome["error"].startswith(f"{FILENAME} of {REPO} cannot be had from the Hub")
-    assert outcome["seconds"] < TIMEOUT - 1
+def test_offline_asks_nobody(single, model, monkeypatch):
+    go_offline(monkeypatch)
+    for ask in (file, get):
+        with pytest.raises(Unreachable, match="HF_HUB_OFFLINE"):
+            ask()
+    assert single.requests == []
 
 
-def test_offline_asks_nobody(hub, pull):
-    assert "HF_HUB_OFFLINE" in pull({"HF_HUB_OFFLINE": "1"})["error"]
-    assert hub.requests == []
+def test_a_tag_a_commit_and_the_newest(model, monkeypatch):
+    first = model.repos[MODEL].tags["v1"]
+    tagged = get("v1")
+    assert (tagged.repo, tagged.revision, tagged.commit) == (MODEL, "v1", first)
+    assert held_by(tagged) == files_of(1)
+    second = model.commit(MODEL, files_of(2))
+    newest = get()
+    assert (newest.commit, held_by(newest)) == (second, files_of(2))
+    third = model.commit(MODEL, files_of(3))
+    assert get().commit == third, "an update is not seen"
+    assert get("v1").commit == first
+    asked = len(model.requests)
+    assert held_by(get(second)) == files_of(2)
+    assert len(model.requests) == asked, "a commit never changes, so the cache is enough"
+    go_offline(monkeypatch)
+    assert [get(revision).commit for revision in ("v1", None, second)] == [first, third, second]
+
+
+def test_nothing_but_what_a_checkpoint_needs_is_asked_for(model):
+    get("v1")
+    fetched = {request.rpartition("/")[2] for request in model.requests if "/resolve/" in request}
+    assert fetched == {"config.json", "model.safetensors", "README.md"}
+    assert not [request for request in model.requests if "sub/" in request]
+
+
+def test_an_unreachable_hub_leaves_the_cache_and_says_so(model, monkeypatch):
+    commit = get("v1").commit
+    monkeypatch.setenv("HF_ENDPOINT", NOBODY)
+    again = get("v1")
+    assert (again.commit, held_by(again)) == (commit, files_of(1))
+    assert "no connection" in again.unreachable
+    assert get(commit).unreachable is None
+    with pytest.raises(Unreachable, match=r"org/name@main.*no connection"):
+        get()
+
+
+def test_a_file_damaged_in_the_cache_is_pulled_again(model, monkeypatch):
+    weights = get("v1").folder / "model.safetensors"
+    weights.write_bytes(bytes(weights.stat().st_size))
+    assert held_by(get("v1")) == files_of(1)
+    (get("v1").folder / "config.json").write_bytes(b"{}")
+    go_offline(monkeypatch)
+    with pytest.raises(Unreachable, match="no whole"):
+        get("v1")
+
+
+@pytest.mark.parametrize("name", REQUIRED)
+def test_a_file_damaged_on_the_way_is_refused(model, home, name):
+    model.fault(f"GET /{MODEL}/resolve/{model.repos[MODEL].tags['v1']}/{name}", "damaged")
+    with pytest.raises(HubError, match=rf"not used: {name} is not the file that its checksum says"):
+        get("v1")
+    # Not even an unreachable Hub makes anyone take it.
+    model.fault("GET /api", 500)
+    with pytest.raises(Unreachable):
+        get("v1", patience=SHORT)
+
+
+def test_what_cannot_be_pulled_is_said_in_one_sentence(model):
+    model.commit("org/secret", files_of(1), private=True)
+    model.commit("org/other", {"config.json": b"{}", PICKLE: b"\x80\x04"})
+    for repo, revision, told in (
+        ("org/nothing", None, "none of that name, or it is private: check the name, or log in"),
+        ("org/secret", None, "none of that name, or it is private: check the name, or log in"),
+        (MODEL, "v9", "no such revision"),
+        ("org/other", None, "it has no model.safetensors"),
+        ("org/na--me..", None, "no name that the Hub could have"),
+    ):
+        with pytest.raises(HubError, match=told) as raised:
+            get(revision, repo=repo)
+        assert not isinstance(raised.value, Unreachable)
+        assert f"{repo}@{revision or 'main'}" in str(raised.value) and "\n" not in str(raised.value)
+    assert not [request for request in model.requests if PICKLE in request]
+
+
+def test_a_private_model_opens_to_its_token_which_nobody_sees(model, home, monkeypatch):
+    commit = model.commit("org/secret", files_of(1), private=True)
+    monkeypatch.setenv("HF_TOKEN", TOKEN)
+    assert get(repo="org/secret").commit == commit
+    assert f"Bearer {TOKEN}" in model.seen
+    assert not [path for path in home.rglob("*") if path.is_file() and TOKEN.encode() in path.read_bytes()]
+
+
+def test_a_passing_fault_is_lived_through(model):
+    model.fault("GET /api/models/org/name/revision", 503, times=1)
+    model.fault(f"GET /{MODEL}/resolve", "cut", times=1)
+    assert held_by(get("v1")) == files_of(1)
+    assert model.count("GET /api/models/org/name/revision") >= 2
+
+
+@pytest.mark.parametrize(("fault", "told"), [(502, "502"), ("silent", "in time")])
+def test_a_lasting_fault_is_tried_again_then_said(model, fault, told):
+    model.fault("GET /api", fault)
+    with pytest.raises(Unreachable, match=told):
+        get("v1", patience=SHORT if fault == "silent" else 60.0)
+    assert len(model.requests) >= (2 if fault == "silent" else child.ATTEMPTS)
+
+
+def test_a_model_that_trickles_is_given_up(model):
+    model.fault(f"GET /{MODEL}/resolve", "trickling")
+    with pytest.raises(Unreachable, match="in time"):
+        get("v1", patience=SHORT)
+
+
+def test_a_full_disk_is_said(model, home, monkeypatch):
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", made(home)], capture_output=True)
+    if mounted.returncode:
+        pytest.skip("needs to mount a small disk, which takes root")
+    try:
+        with pytest.raises(HubError, match="disk is full: free some space, or set HF_HOME"):
+            get("v1")
+    finally:
+        subprocess.run(["umount", home], check=True)
+    assert held_by(get("v1")) == files_of(1)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_cache_that_cannot_be_written_is_said(model, home):
+    made(home).chmod(0o555)
+    with pytest.raises(HubError, match="cannot be written: set HF_HOME"):
+        get("v1")
+
+
+def made(folder):
+    folder.mkdir()
+    return folder
+
+
+def test_a_child_that_dies_is_said(hub, tmp_path, monkeypatch):
+    (tmp_path / "sitecustomize.py").write_text("import os; os._exit(3)")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with pytest.raises(HubError, match="exit code 3"):
+        get()
 
 
 def test_importing_it_imports_no_client():

@@ -10,19 +10,19 @@ import pytest
 from conftest import FACE_MODEL, ROOT
 from emorec import weights
 from emorec.errors import EmorecError
-from loopback_hub import LoopbackHub
-from test_hub import client_environment
+from loopback_hub import LoopbackHub, be_client_of, environment_of
+
+NOBODY = "http://127.0.0.1:9"
 
 ASK_OFTEN = """
-import json, threading, time
+import json, threading
 from emorec import weights
-start = time.monotonic()
 found = []
 threads = [threading.Thread(target=lambda: found.append(weights.face_detector_file())) for _ in range(3)]
 for thread in threads: thread.start()
 for thread in threads: thread.join()
 found.append(weights.face_detector_file())
-print(json.dumps({"found": [file and str(file) for file in found], "seconds": time.monotonic() - start}))
+print(json.dumps([file and str(file) for file in found]))
 """
 
 
@@ -35,13 +35,26 @@ def checkpoint(tmp_path):
     return folder
 
 
+@pytest.fixture
+def hub(tmp_path, monkeypatch):
+    """A Hub with a model, org/name, at the tag v1."""
+    with LoopbackHub() as running:
+        running.commit("org/name", dict.fromkeys(weights.CHECKPOINT_FILES, b"something"), tag="v1")
+        be_client_of(running, tmp_path / "hub-home", monkeypatch)
+        yield running
+
+
 def ask_often(hub, home):
-    environment = client_environment(hub, home)
+    environment = environment_of(hub, home)
     environment.pop("EMOREC_FACE_MODEL", None)
     command = [sys.executable, "-c", ASK_OFTEN]
     process = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120)
     assert process.returncode == 0, process.stderr
     return json.loads(process.stdout)
+
+
+def publish_detector(hub, content):
+    hub.commit(weights.FACE_MODEL_REPO, {weights.FACE_MODEL_NAME: content})
 
 
 def test_a_folder_of_data_beside_the_module_does_not_hide_it():
@@ -50,20 +63,23 @@ def test_a_folder_of_data_beside_the_module_does_not_hide_it():
 
 
 def test_the_bundled_checkpoint_is_whole_and_small():
-    folder = weights.resolve()
-    assert folder == weights.BUNDLED
-    assert (folder / "README.md").is_file()
-    assert (folder / "model.safetensors").stat().st_size < 20e6
+    origin = weights.resolve()
+    assert origin == weights.Origin(weights.BUNDLED)
+    assert (origin.folder / "README.md").is_file()
+    assert (origin.folder / "model.safetensors").stat().st_size < 20e6
 
 
 @pytest.mark.parametrize("kind", [str, Path])
 def test_a_checkpoint_folder_is_taken_as_it_is(checkpoint, kind):
-    assert weights.resolve(kind(checkpoint)) == checkpoint
+    origin = weights.resolve(kind(checkpoint))
+    assert origin == weights.Origin(checkpoint)
+    assert str(origin) == str(checkpoint)
+    assert origin.sha256 == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"  # of nothing
 
 
 def test_the_environment_names_the_model_unless_the_caller_does(checkpoint, monkeypatch, tmp_path):
     monkeypatch.setenv("EMOREC_MODEL", str(checkpoint))
-    assert weights.resolve() == checkpoint
+    assert weights.resolve().folder == checkpoint
     with pytest.raises(EmorecError, match="elsewhere"):
         weights.resolve(tmp_path / "elsewhere")
 
@@ -75,10 +91,61 @@ def test_what_a_folder_lacks_is_named(checkpoint, name):
         weights.resolve(checkpoint)
 
 
-def test_a_file_or_a_name_on_the_hub_is_no_folder(checkpoint):
-    for model in (checkpoint / "config.json", "someone/something@v1"):
-        with pytest.raises(EmorecError, match="is not a folder"):
+@pytest.mark.parametrize(
+    "model", ["name", "./org/name", "/org/name", "a/b/c", "org/name@", "org/name@-x", "org/na me", "https://h/org/name"]
+)
+def test_what_is_neither_a_folder_nor_a_name_on_the_hub_asks_nobody(hub, model):
+    with pytest.raises(EmorecError, match="is not a folder; give the folder of a checkpoint, or org/name"):
+        weights.resolve(model)
+    assert hub.requests == []
+
+
+def test_a_folder_comes_before_a_name_on_the_hub(hub, tmp_path, monkeypatch, checkpoint):
+    checkpoint.rename(tmp_path / "name")
+    (tmp_path / "org").mkdir()
+    (tmp_path / "name").rename(tmp_path / "org" / "name")
+    monkeypatch.chdir(tmp_path)
+    assert weights.resolve("org/name") == weights.Origin(Path("org/name"))
+    assert hub.requests == []
+
+
+@pytest.mark.parametrize("by", ["argument", "environment"])
+def test_a_name_on_the_hub_is_pulled(hub, monkeypatch, by):
+    monkeypatch.setenv("EMOREC_MODEL", "org/name@v1" if by == "environment" else "elsewhere")
+    origin = weights.resolve("org/name@v1" if by == "argument" else None)
+    commit = hub.repos["org/name"].tags["v1"]
+    assert (origin.repo, origin.revision, origin.commit, origin.notices) == ("org/name", "v1", commit, ())
+    assert str(origin) == "org/name@v1"
+    assert all((origin.folder / name).read_bytes() == b"something" for name in weights.CHECKPOINT_FILES)
+    # The Hub goes; what was pulled stays usable, and says that it may be old.
+    monkeypatch.setenv("HF_ENDPOINT", NOBODY)
+    again = weights.resolve("org/name@v1")
+    assert again.folder == origin.folder
+    assert len(again.notices) == 1 and commit[:12] in again.notices[0] and "pulled before" in again.notices[0]
+
+
+def test_other_weights_are_used_only_when_asked_for_and_never_silently(hub, monkeypatch):
+    monkeypatch.setenv("HF_ENDPOINT", NOBODY)
+    with pytest.raises(EmorecError, match=r"org/name@main cannot be had .* set EMOREC_MODEL_FALLBACK=bundled"):
+        weights.resolve("org/name")
+    monkeypatch.setenv("EMOREC_MODEL_FALLBACK", "bundled")
+    origin = weights.resolve("org/name")
+    assert (origin.folder, origin.repo) == (weights.BUNDLED, None)
+    assert "These are the bundled weights, not those of org/name." in origin.notices[0]
+    monkeypatch.setenv("EMOREC_MODEL_FALLBACK", "yes")
+    with pytest.raises(EmorecError, match="EMOREC_MODEL_FALLBACK is 'yes'"):
+        weights.resolve("org/name")
+
+
+def test_a_wrong_name_is_never_replaced_by_other_weights(hub, monkeypatch):
+    monkeypatch.setenv("EMOREC_MODEL_FALLBACK", "bundled")
+    for model, told in (
+        ("org/nothing", "a folder org/nothing is not here either"),
+        ("org/name@v9", "no such revision"),
+    ):
+        with pytest.raises(EmorecError, match=told) as raised:
             weights.resolve(model)
+        assert "\n" not in str(raised.value) and str(raised.value).endswith(".")
 
 
 def test_the_environment_names_the_face_detector(tmp_path, monkeypatch):
@@ -90,25 +157,20 @@ def test_the_environment_names_the_face_detector(tmp_path, monkeypatch):
     assert weights.face_detector_file() == chosen
 
 
-def test_the_face_detector_is_downloaded_once(shared, tmp_path):
-    with LoopbackHub(weights.FACE_MODEL_REPO, weights.FACE_MODEL_NAME, FACE_MODEL.read_bytes()) as hub:
-        outcome = ask_often(hub, tmp_path)
-        downloads = [request for request in hub.requests if request.startswith("GET")]
-    assert len(set(outcome["found"])) == 1
-    assert Path(outcome["found"][0]).read_bytes() == FACE_MODEL.read_bytes()
-    assert len(downloads) == 1
+def test_the_face_detector_is_downloaded_once(shared, hub, tmp_path):
+    publish_detector(hub, FACE_MODEL.read_bytes())
+    found = ask_often(hub, tmp_path)
+    assert len(set(found)) == 1 and len(found) == 4
+    assert Path(found[0]).read_bytes() == FACE_MODEL.read_bytes()
+    assert hub.count("GET") == 1
 
 
-def test_an_impostor_of_the_face_detector_is_not_used(tmp_path):
-    impostor = bytes(weights.FACE_MODEL_SIZE)
-    with LoopbackHub(weights.FACE_MODEL_REPO, weights.FACE_MODEL_NAME, impostor) as hub:
-        outcome = ask_often(hub, tmp_path)
-    assert outcome["found"] == [None] * 4
+def test_an_impostor_of_the_face_detector_is_not_used(hub, tmp_path):
+    publish_detector(hub, bytes(weights.FACE_MODEL_SIZE))
+    assert ask_often(hub, tmp_path) == [None] * 4
 
 
-def test_a_hub_that_never_answers_is_asked_once(tmp_path):
-    with LoopbackHub(weights.FACE_MODEL_REPO, weights.FACE_MODEL_NAME, b"", behaviour="silent") as hub:
-        outcome = ask_often(hub, tmp_path)
-        assert len(hub.requests) == 1
-    assert outcome["found"] == [None] * 4
-    assert outcome["seconds"] < 7  # 5 for the Hub, the rest for a busy machine
+def test_a_hub_that_never_answers_is_asked_once(hub, tmp_path):
+    hub.fault("", "silent")
+    assert ask_often(hub, tmp_path) == [None] * 4
+    assert len(hub.requests) == 1
