@@ -1,5 +1,7 @@
 """Training: labels as their authors count them, people apart by construction, runs that go on where they stopped."""
 
+from contextlib import nullcontext
+
 import numpy as np
 import pytest
 import torch
@@ -144,6 +146,18 @@ def test_a_resumed_run_ends_at_the_same_numbers(tmp_path):
     for name, value in unbroken.state_dict().items():
         assert torch.equal(value, resumed.state_dict()[name]), name
     assert len((tmp_path / "broken" / "log.csv").read_text().splitlines()) == 6
+
+
+@pytest.mark.parametrize(
+    ("able", "quick"),
+    [({"avx2": True, "avx512_bf16": False}, False), ({"amx_bf16": True}, True), ({"bf16": True}, True), ({}, False)],
+)
+def test_bfloat16_only_where_the_processor_has_it(monkeypatch, tmp_path, able, quick):
+    seen = []
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: able)
+    monkeypatch.setattr(loop.torch, "autocast", lambda *_, enabled, **__: seen.append(enabled) or nullcontext())
+    toy_run(tmp_path, epochs=1)
+    assert set(seen) == {quick}
 
 
 def test_a_missing_run_is_one_sentence(tmp_path):

@@ -54,14 +54,14 @@ def voices(log_mel, speech):
     """Log-mel (N, n_mels, T) and hop weights (N, H) -> the same shapes, augmented.
 
     Tempo and vocal-tract length change together with a resampling of the picture's two axes; then
-    level, an added noise floor, and masks in time and frequency (SpecAugment, Park et al., 2019).
+    level, spectral tilt, an added noise floor, and masks in time and frequency (SpecAugment, Park et al., 2019).
     """
     n, mels, frames = log_mel.shape
-    tempo, warp = torch.exp(_uniform(n, -0.12, 0.12)), torch.exp(_uniform(n, -0.06, 0.06))
+    tempo, warp = torch.exp(_uniform(n, -0.15, 0.15)), torch.exp(_uniform(n, -0.08, 0.08))
     theta = torch.zeros(n, 2, 3)
     theta[:, 0, 0], theta[:, 1, 1] = tempo, warp
     # Moved in time too: max pooling must not always cut a clip at the same frames.
-    theta[:, 0, 2] = _uniform(n, -0.05, 0.05)
+    theta[:, 0, 2] = _uniform(n, -0.06, 0.06)
     # Row -1 is the lowest mel band; stretching about it moves formants, not the bottom of the picture.
     theta[:, 1, 2] = warp - 1 + _uniform(n, -0.04, 0.04)
     grid = F.affine_grid(theta, (n, 1, mels, frames), align_corners=False)
@@ -71,11 +71,13 @@ def voices(log_mel, speech):
     speech = F.grid_sample(speech.view(n, 1, 1, -1), line, align_corners=False).view(n, -1)
 
     x = x * _uniform(n, 0.9, 1.1).view(n, 1, 1) + _uniform(n, -0.1, 0.1).view(n, 1, 1)
+    # Rooms and microphones tilt the spectrum.
+    x = x + _uniform(n, -0.25, 0.25).view(n, 1, 1) * torch.linspace(-1, 1, mels).view(1, mels, 1)
     # A noise floor adds to power, so in log power it is a soft maximum; 2.5 nats to a unit, as the front end scales.
-    floor = _uniform(n, -3.0, -1.0).view(n, 1, 1) + 0.2 * torch.randn_like(x)
-    noisy = (torch.rand(n) < 0.15).view(n, 1, 1)
+    floor = _uniform(n, -3.0, -0.8).view(n, 1, 1) + 0.2 * torch.randn_like(x)
+    noisy = (torch.rand(n) < 0.2).view(n, 1, 1)
     x = torch.where(noisy, torch.logaddexp(x * 2.5, floor * 2.5) / 2.5, x)
-    return _mask(_mask(x, 1, 8, 2), 2, 20, 1), speech
+    return _mask(_mask(x, 1, 10, 2), 2, 16, 1), speech
 
 
 def _mask(x, axis, longest, times):

@@ -53,6 +53,31 @@ def fit_late(calibration, face, voice, face_coverage, voice_coverage, truth):
     return replace(calibration, face_trust=round(float(trust), 4), agreement=round(float(agreement), 4))
 
 
+def fit_pool(opinions, truth):
+    """Weights (K,) and bias (C,) of the log-linear pool of K opinions (N, C) that is likeliest for labels (N,)."""
+    logs = [torch.from_numpy(np.log(np.maximum(one, 1e-6))) for one in opinions]
+    target = torch.from_numpy(truth)
+    weights = torch.full((len(logs),), 0.5, dtype=torch.float64, requires_grad=True)
+    bias = torch.zeros(logs[0].shape[1], dtype=torch.float64, requires_grad=True)
+    optimizer = torch.optim.LBFGS([weights, bias], max_iter=200, line_search_fn="strong_wolfe")
+
+    def closure():
+        optimizer.zero_grad()
+        pooled = sum(weight * log for weight, log in zip(weights, logs, strict=True)) + bias
+        loss = F.cross_entropy(pooled, target) + BIAS_PENALTY * bias.square().mean()
+        loss.backward()
+        return loss
+
+    optimizer.step(closure)
+    return weights.detach().numpy(), (bias - bias.mean()).detach().numpy()
+
+
+def pool(opinions, weights, bias):
+    """Probabilities (N, C) of the log-linear pool of opinions (N, C)."""
+    logs = [np.log(np.maximum(one, 1e-6)) for one in opinions]
+    return fusion.softmax(sum(weight * log for weight, log in zip(weights, logs, strict=True)) + bias)
+
+
 def nll(probabilities, truth):
     """Mean negative log-likelihood (nats) of labels (N,) under probabilities (N, C)."""
     return float(-np.log(np.maximum(probabilities[np.arange(len(truth)), truth], 1e-9)).mean())

@@ -57,7 +57,8 @@ def train(data, folder, cache, schedule=SCHEDULE, device="cpu", resume=False):
     def evaluate(net):
         return {"valid": round(float((predict(net, valid[0]).argmax(1) == valid[1]).mean()), 4)}
 
-    return loop.fit(FaceNet(config), batches, loss_of, schedule, folder, evaluate, device, resume, "face")
+    settings = {"task": "face", "items": int(usable.sum()), "persons": ["ferplus-train"]}
+    return loop.fit(FaceNet(config), batches, loss_of, schedule, folder, evaluate, device, resume, "face", settings)
 
 
 def trained(runs):
@@ -76,8 +77,9 @@ def labelled(items, config, cache):
 def predict(net, crops, embed=False):
     """Probabilities (N, labels) of uint8 crops (N, S, S), or (embeddings, logits) with ``embed``."""
     net.eval()
+    device = next(net.parameters()).device
     embeddings = torch.cat([
-        net.embed(part.unsqueeze(1).float() / 255) for part in torch.from_numpy(crops).split(64)
+        net.embed(part.to(device).unsqueeze(1).float() / 255) for part in torch.from_numpy(crops).split(64)
     ])  # fmt: skip
-    logits = net.classify(embeddings)
-    return (embeddings.numpy(), logits.numpy()) if embed else logits.softmax(1).numpy()
+    logits = net.classify(embeddings).cpu()
+    return (embeddings.cpu().numpy(), logits.numpy()) if embed else logits.softmax(1).numpy()

@@ -5,6 +5,7 @@ that never heard its speaker, and no clip of the people of fold k.
 """
 
 from dataclasses import dataclass, replace
+from itertools import zip_longest
 
 import numpy as np
 import torch
@@ -12,7 +13,7 @@ from torch.nn import functional as F
 
 from emorec import fusion, observe, windows
 from emorec.checkpoint import Checkpoint
-from emorec.emotions import EMOTIONS, emotion_of
+from emorec.emotions import EMOTIONS, emotion_of, folding_matrix
 from emorec.emotions import fold as folded
 from emorec.faces import YuNet
 from emorec.fusion import Calibration
@@ -28,6 +29,7 @@ WEIGHT_DECAY = 0.05
 SMOOTHING = 0.1
 DROP_MODALITY = 0.15  # share of training rows that lose their face, and as many that lose their voice
 FACE_START = 0.3  # how much of the face head's logits is believed at first: on video they are too sure by far
+UNKNOWN_LOGIT = -2.0  # of an emotion that a head does not know: unlikely, yet open to what the other modality says
 REAL_SHARE = 0.9  # share of a batch that is real clips; the rest are pairs
 
 
@@ -60,14 +62,23 @@ def new_net(face_net, voice_net):
         voice_features=2 * voice_net.config.embedding,
     )
     net = FusionNet(config)
-    face_labels = [emotion_of(label) for label in face_net.config.labels]
-    rows = [face_labels.index(emotion) for emotion in EMOTIONS]
     with torch.no_grad():
-        net.face_alone.weight.copy_(face_net.head.weight[rows] * FACE_START)
-        net.face_alone.bias.copy_(face_net.head.bias[rows] * FACE_START)
-        net.voice_alone.load_state_dict(voice_net.heads["emotions"].state_dict())
+        _start(net.face_alone, face_net.head, face_net.config.labels, FACE_START)
+        _start(net.voice_alone, voice_net.heads["emotions"], voice_net.config.heads["emotions"], 1.0)
         net.head.weight.mul_(0.1)
     return net
+
+
+def _start(alone, head, labels, believed):
+    """Make a layer over the seven emotions say what a head over native labels says, only ``believed`` times as loud.
+
+    The logits of labels that share an emotion are averaged; an emotion that the head does not know is held unlikely.
+    """
+    matrix = torch.from_numpy(folding_matrix(labels)).T
+    known = matrix.sum(dim=1) > 0
+    matrix = matrix / matrix.sum(dim=1, keepdim=True).clamp_min(1)
+    alone.weight.copy_(matrix @ head.weight * believed)
+    alone.bias.copy_(torch.where(known, matrix @ head.bias * believed, UNKNOWN_LOGIT))
 
 
 def real_clips(data, face_net, voice_nets, cache):
@@ -82,7 +93,9 @@ def real_clips(data, face_net, voice_nets, cache):
         ends = np.array([0.0]), np.array([seen.duration])
         for fold, model in models.items():
             heard = [*observe.voice_segments(item.path, model, 0, [])]
-            both = replace(seen, segments=tuple({**a, **b} for a, b in zip(seen.segments, heard, strict=True)))
+            # Where pictures go on behind the sound, there are segments without any.
+            segments = zip_longest(seen.segments, heard, fillvalue={})
+            both = replace(seen, segments=tuple({**a, **b} for a, b in segments))
             pooled[fold].append(windows.pool(both, model, *ends))
     truth = np.array([EMOTIONS.index(emotion_of(item.label)) for item in items])
     folds = datasets.fold_of(items)
@@ -161,7 +174,7 @@ def train(real, paired, face_net, voice_net, seed=0):
             paired.only(generator.integers(len(paired), size=BATCH - few)),
         )
         inputs = [np.concatenate([column(part) for part in parts]) for column in COLUMNS]
-        logits = net(*_dropped(inputs, generator))
+        logits = net(*dropped(inputs, generator))
         truth = torch.from_numpy(np.concatenate([part.truth for part in parts]))
         loss = F.cross_entropy(logits, truth, label_smoothing=SMOOTHING)
         optimizer.zero_grad()
@@ -179,20 +192,34 @@ COLUMNS = (
 )
 
 
-def _dropped(inputs, generator):
-    """Tensors for FusionNet in which some rows miss their face or their voice, never both by dropping."""
+def dropped(inputs, generator, share=DROP_MODALITY):
+    """Tensors for FusionNet in which a share of rows misses its face, as many their voice, none both by dropping."""
     face_features, voice_features, has_face, has_voice = inputs
     lot = generator.random(len(has_face))
-    has_face = has_face & ~((lot < DROP_MODALITY) & has_voice)
-    has_voice = has_voice & ~((lot > 1 - DROP_MODALITY) & has_face)
+    has_face = has_face & ~((lot < share) & has_voice)
+    has_voice = has_voice & ~((lot > 1 - share) & has_face)
     return [torch.from_numpy(np.asarray(x, np.float32)) for x in (face_features, voice_features, has_face, has_voice)]
 
 
 @torch.inference_mode()
 def predict(net, samples):
     """Raw probabilities (N, 7) of intermediate fusion."""
-    inputs = [torch.from_numpy(np.asarray(column(samples), np.float32)) for column in COLUMNS]
-    return fusion.softmax(net(*inputs).numpy().astype(np.float64))
+    net.eval()
+    device = next(net.parameters()).device
+    inputs = [torch.from_numpy(np.asarray(column(samples), np.float32)).to(device) for column in COLUMNS]
+    return fusion.softmax(net(*inputs).cpu().numpy().astype(np.float64))
+
+
+def ways(samples, fused, calibration):
+    """Calibrated probabilities (N, 7) of samples in five ways; ``fused`` are raw ones of intermediate fusion."""
+    seen, heard = opinions(samples, calibration)
+    return {
+        "face": seen,
+        "voice": heard,
+        "mean": fusion.mean(seen, heard),
+        "late": fusion.late(seen, heard, samples.face_coverage, samples.voice_coverage, calibration),
+        "intermediate": fusion.opinion(fused, calibration.fusion_scale, calibration.fusion_bias),
+    }
 
 
 def fit_calibration(clips, fused, voices):

@@ -1,16 +1,19 @@
 """The training loop: AdamW under a one-cycle schedule, an averaged copy of the weights, resumable after every epoch."""
 
 import copy
-import csv
+import io
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
+import safetensors.torch
 import torch
 from tqdm import tqdm
 
 from emorec.errors import EmorecError
+from train import parallel, record
+from train.record import Record
 
 
 @dataclass(frozen=True)
@@ -24,68 +27,140 @@ class Schedule:
     warm_up: float = 0.15
     ema_epochs: float = 0.5
     seed: int = 0
+    save_every: int = 1
 
 
-def fit(net, batches, loss_of, schedule, folder, evaluate=None, device="cpu", resume=False, title=""):
+def fit(
+    net,
+    batches,
+    loss_of,
+    schedule,
+    folder,
+    evaluate=None,
+    device="cpu",
+    resume=False,
+    title="",
+    settings=None,
+    keep=record.keep_weights,
+):
     """Train ``net`` in place and return the averaged copy of it, in evaluation mode.
 
-    batches(epoch, generator) yields one epoch's batches and ``len(batches)`` is their number;
-    loss_of(net, batch) is a scalar; evaluate(net) is a dict of numbers for the log, run on the averaged weights.
-    After each epoch everything needed to go on is written to ``folder/last.pt`` and a row to ``folder/log.csv``.
-    The choice of weights is the schedule's (the last epoch), never the best of many looks.
+    batches(epoch, generator) yields one epoch's batches (tuples of tensors with as many rows) and ``len(batches)`` is
+    their number; loss_of(net, batch) is a scalar; evaluate(net) is a dict of numbers for the log, run on the averaged
+    weights. ``settings`` (JSON values) describe the run beside the schedule: a resumed run must have the same.
+
+    After every ``schedule.save_every`` epochs, at the end and on Ctrl-C ``folder/last`` gets everything needed to go
+    on and what keep(net, folder) writes of the averaged weights; ``folder/best`` gets the latter whenever the first
+    number of ``evaluate`` is the highest so far. What is returned is the schedule's choice (the last epoch), never the
+    best of many looks. Raises EmorecError, KeyboardInterrupt after saving.
     """
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
+    facts = {name: value for name, value in asdict(schedule).items() if name != "save_every"}
+    facts |= {"parameters": sum(p.numel() for p in net.parameters())} | (settings or {})
+    notes = Record(folder, facts, resume, speaks=parallel.rank() == 0)
     torch.manual_seed(schedule.seed)
     net.to(device, memory_format=torch.channels_last)
     average = copy.deepcopy(net)
+    parallel.share_statistics(net)
     steps = len(batches)
     optimizer = torch.optim.AdamW(_groups(net, schedule.weight_decay), lr=schedule.lr)
     cycle = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, max_lr=schedule.lr, total_steps=schedule.epochs * steps, pct_start=schedule.warm_up
     )
     parts = {"net": net, "average": average, "optimizer": optimizer, "cycle": cycle}
-    first = _load(folder / "last.pt", parts) if resume else 0
-    decay = 1 - 1 / max(schedule.ema_epochs * steps, 1)
-    for epoch in range(first, schedule.epochs):
-        generator = np.random.default_rng([schedule.seed, epoch])
-        torch.manual_seed(schedule.seed * 1000 + epoch)
-        started, losses = time.monotonic(), []
-        net.train()
-        bar = tqdm(batches(epoch, generator), total=steps, desc=f"{title} {epoch + 1}/{schedule.epochs}", disable=None)
-        for batch in bar:
-            with torch.autocast(device, dtype=torch.bfloat16):
-                loss = loss_of(net, batch)
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(net.parameters(), 5.0)
-            optimizer.step()
-            cycle.step()
-            step = epoch * steps + len(losses)
-            _follow(average, net, min(decay, (1 + step) / (10 + step)))
-            losses.append(float(loss.detach()))
-        average.eval()
-        row = {"epoch": epoch + 1, "loss": round(float(np.mean(losses)), 4)}
-        row |= {"seconds": round(time.monotonic() - started, 1)} | (evaluate(average) if evaluate else {})
-        _log(folder / "log.csv", row, fresh=epoch == 0)
-        print(title, row, flush=True)
-        _save(folder / "last.pt", parts, epoch + 1)
+    first, best = _restore(notes, parts) if resume else (0, None)
+    parallel.barrier()
+    notes.begin(first)
+    state = None  # of the last whole epoch, where it is not on disk
+    try:
+        for epoch in range(first, schedule.epochs):
+            loss, seconds = _epoch(parts, batches, loss_of, schedule, epoch, device, title)
+            row = {"epoch": epoch + 1, "loss": round(loss, 4), "seconds": seconds}
+            if notes.speaks:
+                row |= evaluate(average.eval()) if evaluate else {}
+                notes.log(row)
+                print(title, row, flush=True)
+                score = next((value for name, value in list(row.items())[3:]), None)
+                if score is not None and (best is None or score >= best):
+                    best = score
+                    _keep(keep, average, notes.folder / "best")
+                state = _state(parts, epoch + 1, best)
+                if (epoch + 1) % schedule.save_every == 0 or epoch + 1 == schedule.epochs:
+                    _save(notes, state, keep, average)
+                    state = None
+            parallel.barrier()
+    finally:
+        # Also on Ctrl-C: an epoch under way is given up, the one before it is kept.
+        if state is not None and notes.speaks:
+            average.load_state_dict(torch.load(io.BytesIO(state), weights_only=True)["average"])
+            _save(notes, state, keep, average)
+        notes.end()
     return average.eval()
 
 
+def _epoch(parts, batches, loss_of, schedule, epoch, device, title):
+    """Learn from one epoch's batches: the mean loss, and how long it took (s)."""
+    net, average, optimizer, cycle = parts.values()
+    steps = len(batches)
+    decay = 1 - 1 / max(schedule.ema_epochs * steps, 1)
+    generator = np.random.default_rng([schedule.seed, epoch])
+    torch.manual_seed(schedule.seed * 1000 + epoch)
+    started, losses = time.monotonic(), []
+    net.train()
+    quiet = True if parallel.rank() else None
+    bar = tqdm(batches(epoch, generator), total=steps, desc=f"{title} {epoch + 1}/{schedule.epochs}", disable=quiet)
+    for batch in bar:
+        step = epoch * steps + len(losses)
+        batch = tuple(part.to(device, non_blocking=True) for part in parallel.share(batch))
+        with parallel.own_randomness(schedule.seed, step):
+            with torch.autocast(device, dtype=torch.bfloat16, enabled=quick_bfloat16(device)):
+                loss = loss_of(net, batch)
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+        parallel.average_gradients(net)
+        torch.nn.utils.clip_grad_norm_(net.parameters(), 5.0)
+        optimizer.step()
+        cycle.step()
+        _follow(average, net, min(decay, (1 + step) / (10 + step)))
+        losses.append(float(loss.detach()))
+        bar.set_postfix(loss=f"{losses[-1]:.3f}", refresh=False)
+    return parallel.mean(float(np.mean(losses))), round(time.monotonic() - started, 1)
+
+
+def quick_bfloat16(device):
+    """Whether the device multiplies in bfloat16 itself; one that imitates it takes ten times as long as in float32."""
+    if torch.device(device).type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    able = torch.cpu.get_capabilities()
+    return any(able.get(name, False) for name in ("avx512_bf16", "amx_bf16", "sve_bf16", "bf16"))
+
+
 def averaged(folder, net):
-    """``net`` with the averaged weights of the run in ``folder``, in evaluation mode."""
-    file = Path(folder) / "last.pt"
-    if not file.exists():
+    """``net`` with the averaged weights of the run in ``folder``, in evaluation mode.
+
+    Of a run that is only kept for its weights, ``last/weights.safetensors`` is enough; half precision will do.
+    """
+    file, kept = Path(folder) / record.STATE_FILE, Path(folder) / "last" / record.WEIGHTS_FILE
+    if file.exists():
+        weights = record.read_state(file)["average"]
+    elif kept.exists():
+        weights = safetensors.torch.load_file(kept)
+    else:
         raise EmorecError(f"There is no trained network in {folder}; run train/run.py for it first.")
-    net.load_state_dict(torch.load(file, weights_only=True, map_location="cpu")["average"])
+    net.load_state_dict(weights)
     return net.eval()
+
+
+def finished(folder):
+    """How many epochs the run in ``folder`` has behind it."""
+    file = Path(folder) / record.STATE_FILE
+    return record.read_state(file)["epoch"] if file.exists() else 0
 
 
 def _groups(net, weight_decay):
     """Weight decay on matrices and kernels only; norms and biases are left alone."""
-    decayed = [p for p in net.parameters() if p.ndim > 1]
-    rest = [p for p in net.parameters() if p.ndim <= 1]
+    trained = [p for p in net.parameters() if p.requires_grad]
+    decayed = [p for p in trained if p.ndim > 1]
+    rest = [p for p in trained if p.ndim <= 1]
     return [{"params": decayed, "weight_decay": weight_decay}, {"params": rest, "weight_decay": 0.0}]
 
 
@@ -98,24 +173,27 @@ def _follow(average, net, decay):
             slow.copy_(fast)
 
 
-def _save(file, parts, epoch):
-    partial = file.with_suffix(".partial")
-    torch.save({name: part.state_dict() for name, part in parts.items()} | {"epoch": epoch}, partial)
-    partial.replace(file)
+def _state(parts, epoch, best):
+    """Everything needed to go on behind an epoch, as bytes: later steps change the tensors themselves."""
+    content = io.BytesIO()
+    torch.save({name: part.state_dict() for name, part in parts.items()} | {"epoch": epoch, "best": best}, content)
+    return content.getvalue()
 
 
-def _load(file, parts):
-    if not file.exists():
-        return 0
-    saved = torch.load(file, weights_only=True, map_location="cpu")
+def _save(notes, state, keep, average):
+    notes.save_state(state)
+    _keep(keep, average, notes.folder / "last")
+
+
+def _keep(keep, average, folder):
+    with record.writing(folder):
+        keep(average, folder)
+
+
+def _restore(notes, parts):
+    saved = notes.load_state()
+    if saved is None:
+        return 0, None
     for name, part in parts.items():
         part.load_state_dict(saved[name])
-    return saved["epoch"]
-
-
-def _log(file, row, fresh):
-    with open(file, "w" if fresh else "a", newline="") as out:
-        writer = csv.DictWriter(out, fieldnames=list(row))
-        if fresh:
-            writer.writeheader()
-        writer.writerow(row)
+    return saved["epoch"], saved["best"]

@@ -11,8 +11,13 @@ import torch
 from tqdm import tqdm
 
 from emorec import faces, media, voice, weights
+from emorec.errors import EmorecError
+from emorec.hearing import BLOCK_HOPS
+from train import parallel
 
 ENLARGED = 4  # FER+ pictures are enlarged this often before the detector looks: 48 px faces are small for it
+
+BLOCK_SECONDS = BLOCK_HOPS * voice.VoiceFrontEnd().hop_seconds
 
 
 def face_crops(items, size, cache):
@@ -33,9 +38,12 @@ def face_crops(items, size, cache):
 
 def enlarged(path):
     """A small grey picture as a larger RGB one, as the detector wants it."""
-    image = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
-    large = cv2.resize(image, None, fx=ENLARGED, fy=ENLARGED, interpolation=cv2.INTER_CUBIC)
-    return cv2.cvtColor(large, cv2.COLOR_GRAY2RGB)
+    return enlarge(cv2.cvtColor(cv2.imread(str(path), cv2.IMREAD_GRAYSCALE), cv2.COLOR_GRAY2RGB))
+
+
+def enlarge(image):
+    """An image four times as large on each side."""
+    return cv2.resize(image, None, fx=ENLARGED, fy=ENLARGED, interpolation=cv2.INTER_CUBIC)
 
 
 def voice_clips(items, front_end, cache):
@@ -65,8 +73,8 @@ def voice_clips(items, front_end, cache):
 
 
 def load_audio(path, rate):
-    """A whole recording, mono float32, starting at the media's zero."""
-    blocks = list(media.audio(path, rate))
+    """A whole recording, mono float32, starting at the media's zero; resampled in the very blocks of inference."""
+    blocks = list(media.audio(path, rate, block_seconds=BLOCK_SECONDS))
     if not blocks:
         return np.zeros(0, np.float32)
     lead = np.zeros(max(0, round(blocks[0].time * rate)), np.float32)
@@ -79,14 +87,29 @@ def whole_hops(samples, hop):
 
 
 def cached(cache, kind, items, settings, make):
-    """The arrays that ``make()`` returns, kept in ``cache`` under a hash of the items and the settings."""
-    names = [(str(item.path.resolve()), item.path.stat().st_size) for item in items]
-    key = hashlib.sha256(json.dumps([kind, names, settings]).encode()).hexdigest()[:16]
+    """The arrays that ``make()`` returns, kept in ``cache`` under a hash of the items and the settings.
+
+    Of several processes one makes them. Raises EmorecError where they cannot be stored.
+    """
+    key = hashlib.sha256(json.dumps([kind, [_identity(item) for item in items], settings]).encode()).hexdigest()[:16]
     file = Path(cache) / f"{kind}-{key}.npz"
-    if not file.exists():
-        file.parent.mkdir(parents=True, exist_ok=True)
-        partial = file.with_suffix(".partial.npz")
-        np.savez(partial, **make())
-        partial.replace(file)
+    with parallel.first_alone():
+        if not file.exists():
+            arrays, partial = make(), file.with_suffix(".partial.npz")
+            try:
+                file.parent.mkdir(parents=True, exist_ok=True)
+                np.savez(partial, **arrays)
+                partial.replace(file)
+            except OSError as error:
+                partial.unlink(missing_ok=True)
+                reason = error.strerror or error
+                raise EmorecError(
+                    f"The cache {cache} cannot be written ({reason}); make room and start again."
+                ) from None
     with np.load(file) as arrays:
         return dict(arrays)
+
+
+def _identity(item):
+    """A file's place and size; a missing one has none, and is found wrong when it is read."""
+    return str(item.path.resolve()), item.path.stat().st_size if item.path.exists() else None

@@ -1,15 +1,7 @@
-"""Train the networks and put a checkpoint together.
+"""Train the networks on your own data, or by the whole recipe, and put a checkpoint together: see --help."""
 
-    python train/run.py --task all --train_dir DATA --out RUNS
-
-trains the face CNN, the voice CNN for each fold of held-out people, and the fusion, and writes RUNS/checkpoint.
-`python train/evaluate.py` then measures it and writes its card.
-"""
-
-import argparse
+import signal
 import sys
-import time
-from dataclasses import replace
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -17,123 +9,91 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import torch
 
 from emorec import checkpoint as checkpoints
+from emorec import weights
 from emorec.errors import EmorecError
-from train import datasets, face, fusion, voice
-from train.evaluate import audio_visual_folds
+from train import corpora, own, own_face, own_fusion, own_voice, parallel, recipe
+from train import options as command_line
 
-SHIPPED_FOLD = 0  # the bundled weights never met the people of this fold, so that they can be tried on them
-
-LIMITS = (
-    "It names expressions as actors and strangers' votes named them, not what a person feels.",
-    "Voices: acted English, Polish, Amharic and Javanese speech; spontaneous speech and other languages are untested.",
-    "Faces: mostly frontal pictures from the web; disgust, fear and contempt are rare there and recognised least.",
-    "Not for decisions about people: hiring, grading, policing, diagnosis.",
-)
-LICENCE = "cc-by-nc-sa-4.0"
-SOURCES = (
-    {"name": "FER+", "use": "face", "items": "28,385 of 28,558 Train pictures", "licence": "research use"},
-    {"name": "RAVDESS", "use": "voice", "items": "actors outside the held-out fold", "licence": "CC BY-NC-SA 4.0"},
-    {"name": "nEMO", "use": "voice", "items": "all 9 speakers", "licence": "CC BY-NC-SA 4.0"},
-    {"name": "ASED", "use": "voice", "items": "all 65 speakers", "licence": "none stated"},
-    {"name": "Javanese voices", "use": "voice", "items": "actors outside the held-out fold", "licence": "MIT"},
-    {
-        "name": "Javanese audio-visual clips",
-        "use": "fusion, calibration",
-        "items": "actors outside the held-out fold",
-        "licence": "MIT",
-    },
-    {
-        "name": "pairs of a FER+ Valid face and a voice of the held-out RAVDESS actors that share a label",
-        "use": "fusion",
-        "items": "about 4,000 pairs of different people; no real recording shows them together",
-        "licence": "as their parts",
-    },
-)
+OWN = {"face": own_face, "voice": own_voice, "fusion": own_fusion}
 
 
-def train_face(options):
-    """The face CNN, in RUNS/face."""
-    schedule = _schedule(face.SCHEDULE, options)
-    face.train(options.train_dir, options.out / "face", options.cache, schedule, options.device, options.resume)
+def train_own(options):
+    """Train the asked parts on the user's data set; returns the folder of the whole checkpoint."""
+    base = checkpoints.load(weights.resolve(options.init or weights.BUNDLED).folder)
+    for part in OWN if options.task == "all" else (options.task,):
+        # Where all parts are trained, all learn from the same videos and validate on the same people.
+        kind = "fusion" if options.task == "all" else part
+        corpus = corpora.load(
+            options.dataset,
+            kind,
+            options.train_dir,
+            options.val_dir,
+            options.labels,
+            options.folds[0],
+            options.seed or 0,
+        )
+        own.say(f"{part}: {corpora.describe(corpus)}")
+        choices = own.Choices(
+            out=options.out,
+            cache=options.cache,
+            base=own.composed(options.out, base)[0] if part == "fusion" else base,
+            warm=bool(options.init),
+            face_path=options.face_path,
+            video_len=options.video_len,
+            audio_win=options.audio_win,
+            fusion=options.fusion,
+            modality_dropout=options.modality_dropout,
+            device=options.device,
+            resume=options.resume,
+            dataset=options.dataset,
+        )
+        OWN[part].train(corpus, recipe.schedule_of(OWN[part].SCHEDULE, options), choices)
+    if parallel.rank() == 0:
+        own.assemble(options.out, base)
+    parallel.barrier()
+    return options.out / "checkpoint"
 
 
-def train_voice(options):
-    """The voice CNN: once on people who are never held out, in RUNS/voice-first, then from there for each fold."""
-    where = (options.train_dir, options.out, options.cache)
-    if not options.resume or not (options.out / "voice-first" / "last.pt").exists():
-        voice.train_first(*where, _schedule(voice.FIRST_SCHEDULE, options), options.device)
-    for fold in options.folds:
-        voice.train(*where, fold, _schedule(voice.SCHEDULE, options), options.device, options.resume)
+def train_recipe(options):
+    """Run the steps of the recipe; returns the folder of the whole checkpoint, which may not be there yet."""
+    for step in recipe.TASKS[options.task]:
+        step(options)
+    return options.out / "checkpoint"
 
 
-def train_fusion(options):
-    """The fusion network and calibration over finished encoders, and the whole checkpoint in RUNS/checkpoint."""
-    face_net = face.trained(options.out)
-    voice_nets = {fold: voice.trained(options.out, fold) for fold in audio_visual_folds()}
-    nets, clips, fused = fusion.cross_fit(options.train_dir, face_net, voice_nets, options.cache)
-    unheard = fusion.unheard_voices(options.train_dir, voice_nets, options.cache)
-    voices = datasets.voices(options.train_dir)
-    persons = {item.person: fold for item, fold in zip(voices, datasets.fold_of(voices), strict=True)}
-    model = checkpoints.Checkpoint(
-        face=face_net,
-        voice=voice_nets[SHIPPED_FOLD],
-        fusion=nets[SHIPPED_FOLD],
-        calibration=fusion.calibrated_without(SHIPPED_FOLD, clips, fused, unheard),
-        training={
-            "held_out_fold": SHIPPED_FOLD,
-            "persons": sorted(person for person, fold in persons.items() if fold != SHIPPED_FOLD),
-            "held_out": sorted(person for person, fold in persons.items() if fold == SHIPPED_FOLD),
-            "sources": list(SOURCES),
-            "limits": list(LIMITS),
-            "licence": LICENCE,
-            "finished": time.strftime("%Y-%m-%d"),
-        },
-    )
-    checkpoints.save(model, options.out / "checkpoint")
-    print(f"wrote {options.out / 'checkpoint'}; measure it with train/evaluate.py")
+def push(folder, repo):
+    """Push the checkpoint to the Hub and say what was done."""
+    from hub.push import push as push_to_hub  # only whoever pushes needs the Hub's library
 
-
-TASKS = {"face": (train_face,), "voice": (train_voice,), "fusion": (train_fusion,)}
-TASKS["all"] = (train_face, train_voice, train_fusion)
-
-
-def _schedule(schedule, options):
-    asked = {"epochs": options.epochs, "lr": options.lr, "batch_size": options.batch_size, "seed": options.seed}
-    return replace(schedule, **{name: value for name, value in asked.items() if value is not None})
-
-
-def _option(parser, name, **settings):
-    parser.add_argument(*dict.fromkeys((name, "--" + name[2:].replace("_", "-"))), dest=name[2:], **settings)
+    print(push_to_hub(folder, repo))
 
 
 def main(arguments=None):
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    _option(parser, "--task", choices=sorted(TASKS), default="all")
-    _option(parser, "--train_dir", type=Path, required=True, help="folder that holds FERPlus, RAVDESS, nEMO, ASED, ...")
-    _option(parser, "--out", type=Path, default=Path("runs"), help="folder of the runs (default runs)")
-    _option(parser, "--folds", type=_folds, default=tuple(range(datasets.FOLDS)), help="folds of people, as 0,1,2")
-    _option(parser, "--epochs", type=int)
-    _option(parser, "--batch_size", type=int)
-    _option(parser, "--lr", type=float)
-    _option(parser, "--seed", type=int)
-    _option(parser, "--device", choices=("cpu", "cuda"), default="cuda" if torch.cuda.is_available() else "cpu")
-    _option(parser, "--resume", action="store_true", help="go on from the last finished epoch")
-    _option(parser, "--threads", type=int, help="CPU threads to train with")
+    parser = command_line.parser()
     options = parser.parse_args(arguments)
+    options.out = options.out or Path("runs", *([options.dataset] if options.dataset else []))
     options.cache = options.out / "cache"
+    if options.device == "auto":
+        options.device = "cuda" if torch.cuda.is_available() else "cpu"
     if options.threads:
         torch.set_num_threads(options.threads)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # what torchrun stops its processes with
     try:
-        for step in TASKS[options.task]:
-            step(options)
+        if options.device == "cuda" and not torch.cuda.is_available():
+            raise EmorecError("There is no usable CUDA device here; choose the device cpu or auto.")
+        options.device = parallel.start(options.device)
+        folder = (train_own if options.dataset else train_recipe)(options)
+        if parallel.rank() == 0:
+            if (folder / checkpoints.CONFIG_FILE).exists():
+                own.say(f"wrote {folder}; measure it on other people with train/evaluate.py")
+            if options.push_to_hub:
+                push(folder, options.push_to_hub)
     except EmorecError as error:
         parser.exit(2, f"{error}\n")
     except KeyboardInterrupt:
-        parser.exit(130, "stopped; go on from the last finished epoch with --resume\n")
-
-
-def _folds(text):
-    return tuple(int(part) for part in text.split(","))
+        parser.exit(130, "stopped; the same command with --resume goes on from the last finished epoch\n")
+    finally:
+        parallel.stop()
 
 
 if __name__ == "__main__":

@@ -1,0 +1,52 @@
+"""Keep the voice networks of the other folds beside the code, so that every published table can be measured again.
+
+    python train/folds.py RUNS
+
+writes train/folds/voice-K for each fold whose people the bundled weights were trained on. `python train/evaluate.py
+CHECKPOINT --runs train/folds --cache runs/cache` then needs no training first.
+"""
+
+import argparse
+import json
+import shutil
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+import safetensors.torch
+
+from emorec import files
+from emorec.errors import EmorecError
+from train import datasets, record, voice
+from train.recipe import SHIPPED_FOLD
+
+FOLDER = Path(__file__).with_suffix("")
+
+
+def keep(runs, folder=FOLDER):
+    """Copy each fold's network from ``runs`` to ``folder``: weights in half precision, and its run's config."""
+    for fold in range(datasets.FOLDS):
+        if fold == SHIPPED_FOLD:
+            continue  # that one is in the bundled checkpoint
+        run, kept = Path(runs) / f"voice-{fold}", Path(folder) / f"voice-{fold}"
+        tensors = voice.trained(runs, fold).state_dict()
+        halves = {name: t.half().contiguous() if t.is_floating_point() else t for name, t in tensors.items()}
+        shutil.rmtree(kept, ignore_errors=True)
+        files.write(kept / "last" / record.WEIGHTS_FILE, safetensors.torch.save(halves))
+        files.write(kept / record.CONFIG_FILE, json.dumps({"settings": record.settings_of(run)}, indent=2).encode())
+        print(f"kept {kept}")
+
+
+def main(arguments=None):
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("runs", type=Path, help="folder of the training runs")
+    given = parser.parse_args(arguments)
+    try:
+        keep(given.runs)
+    except EmorecError as error:
+        parser.exit(2, f"{error}\n")
+
+
+if __name__ == "__main__":
+    main()

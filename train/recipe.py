@@ -1,0 +1,98 @@
+"""The whole recipe of the bundled weights: the face CNN, the voice CNN for each fold of held-out people, the fusion."""
+
+import time
+from dataclasses import replace
+
+from emorec import checkpoint as checkpoints
+from train import datasets, face, fusion, loop, parallel, voice
+
+SHIPPED_FOLD = 0  # the bundled weights never met the people of this fold, so that they can be tried on them
+
+LIMITS = (
+    "It names expressions as actors and strangers' votes named them, not what a person feels.",
+    "Voices: acted English, Polish, Amharic and Javanese speech; spontaneous speech and other languages are untested.",
+    "Faces: mostly frontal pictures from the web; disgust, fear and contempt are rare there and recognised least.",
+    "Not for decisions about people: hiring, grading, policing, diagnosis.",
+)
+LICENCE = "cc-by-nc-sa-4.0"
+SOURCES = (
+    {"name": "FER+", "use": "face", "items": "28,385 of 28,558 Train pictures", "licence": "research use"},
+    {"name": "RAVDESS", "use": "voice", "items": "actors outside the held-out fold", "licence": "CC BY-NC-SA 4.0"},
+    {"name": "nEMO", "use": "voice", "items": "all 9 speakers", "licence": "CC BY-NC-SA 4.0"},
+    {"name": "ASED", "use": "voice", "items": "all 65 speakers", "licence": "none stated"},
+    {"name": "Javanese voices", "use": "voice", "items": "actors outside the held-out fold", "licence": "MIT"},
+    {
+        "name": "Javanese audio-visual clips",
+        "use": "fusion, calibration",
+        "items": "actors outside the held-out fold",
+        "licence": "MIT",
+    },
+    {
+        "name": "pairs of a FER+ Valid face and a voice of the held-out RAVDESS actors that share a label",
+        "use": "fusion",
+        "items": "about 4,000 pairs of different people; no real recording shows them together",
+        "licence": "as their parts",
+    },
+)
+
+
+def train_face(options):
+    """The face CNN, in RUNS/face."""
+    schedule = schedule_of(face.SCHEDULE, options)
+    face.train(options.train_dir, options.out / "face", options.cache, schedule, options.device, options.resume)
+
+
+def train_voice(options):
+    """The voice CNN: once on people who are never held out, in RUNS/voice-first, then from there for each fold."""
+    where = (options.train_dir, options.out, options.cache)
+    first = schedule_of(voice.FIRST_SCHEDULE, options)
+    # Once it is finished, every fold starts from it, whether or not other folds have run before.
+    done = loop.finished(options.out / "voice-first") == first.epochs
+    voice.train_first(*where, first, options.device, options.resume or done)
+    for fold in options.folds:
+        voice.train(*where, fold, schedule_of(voice.SCHEDULE, options), options.device, options.resume)
+
+
+def train_fusion(options):
+    """The fusion network and calibration over finished encoders, and the whole checkpoint in RUNS/checkpoint."""
+    if parallel.rank():
+        return  # it takes a minute, and one process does it as well
+    face_net = face.trained(options.out)
+    voice_nets = {fold: voice.trained(options.out, fold) for fold in audio_visual_folds()}
+    nets, clips, fused = fusion.cross_fit(options.train_dir, face_net, voice_nets, options.cache)
+    unheard = fusion.unheard_voices(options.train_dir, voice_nets, options.cache)
+    voices = datasets.voices(options.train_dir)
+    persons = {item.person: fold for item, fold in zip(voices, datasets.fold_of(voices), strict=True)}
+    model = checkpoints.Checkpoint(
+        face=face_net,
+        voice=voice_nets[SHIPPED_FOLD],
+        fusion=nets[SHIPPED_FOLD],
+        calibration=fusion.calibrated_without(SHIPPED_FOLD, clips, fused, unheard),
+        training={
+            "held_out_fold": SHIPPED_FOLD,
+            "persons": sorted(person for person, fold in persons.items() if fold != SHIPPED_FOLD),
+            "held_out": sorted(person for person, fold in persons.items() if fold == SHIPPED_FOLD),
+            "sources": list(SOURCES),
+            "limits": list(LIMITS),
+            "licence": LICENCE,
+            "finished": time.strftime("%Y-%m-%d"),
+        },
+    )
+    checkpoints.save(model, options.out / "checkpoint")
+    print(f"wrote {options.out / 'checkpoint'}; measure it with train/evaluate.py")
+
+
+def audio_visual_folds():
+    """Folds that hold out somebody who is seen and heard."""
+    return [fold for fold, actors in enumerate(datasets.JAVANESE_FOLDS) if actors]
+
+
+TASKS = {"face": (train_face,), "voice": (train_voice,), "fusion": (train_fusion,)}
+TASKS["all"] = (train_face, train_voice, train_fusion)
+
+
+def schedule_of(schedule, options):
+    """The schedule with what the user asked for."""
+    names = ("epochs", "lr", "batch_size", "weight_decay", "seed", "save_every")
+    asked = {name: getattr(options, name) for name in names}
+    return replace(schedule, **{name: value for name, value in asked.items() if value is not None})
