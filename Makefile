@@ -11,7 +11,7 @@ test_installed := $(venv)/.test-installed
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: app test lint clean help
+.PHONY: app test lint screenshots bench clean help
 
 app: $(installed)  ## start the page on http://127.0.0.1:7860 (GRADIO_SERVER_PORT and the like are passed on)
 	@exec $(python) app.py
@@ -22,6 +22,13 @@ test: lint  ## check the style and run every test
 
 lint: $(test_installed)  ## check the style
 	$(python) -m ruff check .
+
+bench: $(installed)  ## measure speed and memory (QUICK=1: two minutes; DOCS=1: write docs/PERFORMANCE.md from it)
+	@$(python) -m benchmarks $(if $(QUICK),--plan quick) $(if $(DOCS),--docs) $(if $(MEDIA),--media "$(MEDIA)")
+
+screenshots: $(test_installed)  ## make the README's pictures of the page anew
+	@$(python) tests/browser.py
+	$(python) tests/screenshots.py
 
 clean:  ## remove .venv and everything else that can be made again
 	rm -rf $(venv) build dist *.egg-info .pytest_cache .ruff_cache .hypothesis .gradio

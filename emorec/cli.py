@@ -1,17 +1,21 @@
 """The command line: ``python -m emorec analyze MEDIA`` and ``python -m emorec info``."""
 
 import argparse
+import contextlib
 import os
 import sys
+import tempfile
+from dataclasses import replace
 from pathlib import Path
 
-from emorec import __version__
+from emorec import __version__, source
 from emorec.emotions import EMOJI
 from emorec.errors import EmorecError
 
 USER_ERROR = 2  # exit code for anything that the user can put right
 INTERRUPTED = 130  # what shells expect after Ctrl-C
 DEFAULT_OUT = "emorec-out"
+MODEL_HELP = "checkpoint folder, or org/name[@revision] on the Hub (default: EMOREC_MODEL, or the bundled one)"
 NAME_WIDTH = 9
 
 
@@ -30,6 +34,10 @@ def main(arguments=None):
         # The reader of our output went away, as `| head` does; pointing stdout elsewhere keeps Python's exit quiet.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:
+        what = f"{error.filename} cannot be used" if error.filename else "The system refused"
+        print(f"emorec: {what} ({error.strerror or error}); nothing was lost, try again.", file=sys.stderr)
+        return USER_ERROR
 
 
 def _parser():
@@ -39,8 +47,11 @@ def _parser():
 
     analyze = commands.add_parser("analyze", help="turn a recording into a timeline")
     analyze.set_defaults(run=_analyze)
-    analyze.add_argument("media", nargs="?", metavar="MEDIA", help="video or audio file")
+    analyze.add_argument("media", nargs="?", metavar="MEDIA", help="video or audio file, or a link to one or its page")
     _option(analyze, "--media_path", metavar="MEDIA", help="another way to give MEDIA")
+    _option(
+        analyze, "--max_height", type=int, default=source.MAX_HEIGHT, metavar="N", help="lines of a link's video (720)"
+    )
     choices = analyze.add_argument_group("what is decided (changing these never observes again)")
     _option(choices, "--fusion", default="late", metavar="HOW", help="late, intermediate, face or voice (default late)")
     _option(choices, "--step_sec", type=_seconds, default=1.0, metavar="S", help="seconds a row, 0.1 to 10 (default 1)")
@@ -70,7 +81,7 @@ def _option(parser, name, **settings):
 
 def _engine_options(parser):
     group = parser.add_argument_group("what it runs with")
-    _option(group, "--model_path", metavar="DIR", help="checkpoint folder (default: EMOREC_MODEL, or the bundled one)")
+    _option(group, "--model_path", metavar="MODEL", help=MODEL_HELP)
     _option(group, "--device", default="auto", metavar="D", help="auto, cpu or cuda (default auto)")
 
 
@@ -82,7 +93,7 @@ def _seconds(text):
 
 
 def _analyze(options):
-    media, writers = _media_of(options), _writers_of(options.format)
+    given, writers = _media_of(options), _writers_of(options.format)
     choices = {
         "fusion": options.fusion,
         "step": options.step_sec,
@@ -92,14 +103,15 @@ def _analyze(options):
     from emorec import charts, engine, exports, timeline  # imported late: --help and typing errors answer at once
 
     timeline.check(**choices)
-    plot = _plot_of(options, media)
-    if plot:
-        charts.check_suffix(plot)
+    if options.save_plot and not options.no_plot:
+        charts.check_suffix(options.save_plot)
     loaded = engine.load(options.model_path, options.device)
     for notice in loaded.notices:
         print(f"emorec: note: {notice}", file=sys.stderr)
-    with _ProgressBar() as bar:
+    with _recording(given, options) as (media, facts), _ProgressBar() as bar:
         result = loaded.analyze(media, bar.show, person=options.person, **choices)
+    result = replace(result, media=result.media | facts)
+    plot = _plot_of(options, media)
     for note in result.notes:
         print(f"emorec: note: {note}", file=sys.stderr)
 
@@ -123,7 +135,22 @@ def _media_of(options):
     given = [path for path in (options.media, options.media_path) if path]
     if len(given) != 1:
         raise EmorecError("Give one recording, as MEDIA or with --media_path.")
-    return Path(given[0])
+    return source.check_link(given[0]) if source.is_link(given[0]) else Path(given[0])
+
+
+@contextlib.contextmanager
+def _recording(given, options):
+    """The file to analyze, a link's for as long as it is needed, and what results say of where it is from."""
+    if isinstance(given, Path):
+        yield given, {}
+        return
+    with tempfile.TemporaryDirectory(prefix="emorec-", ignore_cleanup_errors=True) as folder:
+        sound_only = options.fusion == "voice"
+        with _ProgressBar() as bar:
+            fetched = source.fetch(
+                given, folder, progress=bar.fetched, max_height=options.max_height, sound_only=sound_only
+            )
+        yield fetched.path, fetched.facts
 
 
 def _writers_of(formats):
@@ -158,6 +185,15 @@ class _ProgressBar:
     def __exit__(self, *_):
         if self._bar is not None:
             self._bar.close()
+
+    def fetched(self, progress):
+        """Show how far a download is."""
+        from tqdm import tqdm
+
+        if self._bar is None:
+            self._bar = tqdm(unit="B", unit_scale=True, disable=None, desc="downloading", leave=False)
+        self._bar.total = progress.total
+        self._bar.update(progress.done - self._bar.n)
 
     def show(self, observations):
         from tqdm import tqdm
@@ -194,7 +230,12 @@ def _info(options):
     loaded = engine.load(options.model_path, options.device)
     model = loaded.model
     print(f"emorec {__version__}")
-    print(f"weights        {model.folder}")
+    origin = loaded.origin
+    print(f"weights        {origin}")
+    if origin.repo:
+        print(f"commit         {origin.commit}")
+        print(f"folder         {origin.folder}")
+    print(f"sha256         {origin.sha256}")
     print(f"fingerprint    {model.fingerprint[:16]}")
     print(f"detector       {'YuNet' if loaded.detector_file else 'Haar cascades (fallback)'}")
     print(f"cache          {cache_folder()}")

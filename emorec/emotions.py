@@ -8,13 +8,13 @@ from emorec.errors import EmorecError
 EMOTIONS = ("angry", "disgust", "fear", "happy", "neutral", "sad", "surprise")
 
 # Okabe and Ito's palette (https://jfly.uni-koeln.de/color/), made to stay distinct for colour-blind eyes;
-# its yellow is left out (unreadable on white) and grey stands for neutral.
+# its yellow is left out (unreadable on white) and a grey stands for neutral, dark enough to differ from fear's pink.
 COLOURS = {
     "angry": "#D55E00",
     "disgust": "#009E73",
     "fear": "#CC79A7",
     "happy": "#E69F00",
-    "neutral": "#999999",
+    "neutral": "#707070",
     "sad": "#0072B2",
     "surprise": "#56B4E9",
 }

@@ -14,15 +14,17 @@ DEVICES = ("auto", "cpu", "cuda")
 
 @dataclass(frozen=True)
 class Engine:
-    """A loaded checkpoint and where the face detector's file is (None: the fallback detector)."""
+    """A checkpoint, where the face detector's file is (None: the fallback detector), and where the weights are from."""
 
     model: checkpoint.Checkpoint
     detector_file: Path | None
+    origin: weights.Origin | None = None
 
     @property
     def notices(self):
         """Sentences that a user must see before trusting any result."""
-        return () if self.detector_file else (weights.REDUCED_NOTICE,)
+        of_weights = self.origin.notices if self.origin else ()
+        return of_weights if self.detector_file else (*of_weights, weights.REDUCED_NOTICE)
 
     def observe(self, path, cache=None):
         """Stage 1: yield growing Observations of a recording; see ``emorec.observe``."""
@@ -44,11 +46,16 @@ class Engine:
 
 
 def load(model_path=None, device="auto"):
-    """An Engine with the named checkpoint (None: EMOREC_MODEL, else the bundled one). Raises EmorecError."""
+    """An Engine with the named checkpoint. Raises EmorecError.
+
+    ``model_path`` is a folder, or ``org/name`` or ``org/name@revision`` on the Hub (None: what EMOREC_MODEL names, else
+    the bundled one).
+    """
     if device not in DEVICES:
         raise EmorecError(f"The device {device!r} does not exist; choose one of {', '.join(DEVICES)}.")
     if device == "cuda" and not torch.cuda.is_available():
         raise EmorecError("There is no usable CUDA device here; choose the device cpu or auto.")
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
-    return Engine(checkpoint.load(weights.resolve(model_path), device), weights.face_detector_file())
+    origin = weights.resolve(model_path)
+    return Engine(checkpoint.load(origin.folder, device), weights.face_detector_file(), origin)

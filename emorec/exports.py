@@ -1,11 +1,11 @@
-"""A Timeline written down: CSV and JSON."""
+"""A Timeline written down: CSV and JSON here, subtitles in a room of their own."""
 
 import csv
 import io
 import json
 import math
 
-from emorec import __version__, files
+from emorec import __version__, files, subtitles
 from emorec.emotions import EMOTIONS
 
 COLUMNS = (
@@ -66,7 +66,7 @@ def write_json(timeline, path):
     files.write_result(path, json_text(timeline).encode())
 
 
-WRITERS = {"csv": write_csv, "json": write_json}
+WRITERS = {"csv": write_csv, "json": write_json, "srt": subtitles.write_srt, "vtt": subtitles.write_vtt}
 
 
 def _rows(timeline):

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import threading
 from pathlib import Path
 
 from emorec.errors import EmorecError
@@ -10,7 +11,7 @@ from emorec.errors import EmorecError
 def write(path, content):
     """Write bytes by way of a neighbour that is then renamed, so that no half file is ever left. Raises OSError."""
     path = Path(path)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    partial = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         partial.write_bytes(content)

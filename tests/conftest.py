@@ -70,16 +70,23 @@ def chromium():
 
 
 @pytest.fixture(scope="session")
-def page_server(session_environment, tmp_path_factory):
-    """The address of the page, served by ``python app.py`` in a process of its own."""
+def page_folder(tmp_path_factory):
+    """Where the running page has its log, the ``uploads`` and the count of what it ``opened``."""
+    return tmp_path_factory.mktemp("page")
+
+
+@pytest.fixture(scope="session")
+def page_server(session_environment, page_folder):
+    """The address of the page, served by ``app.py`` in a process of its own, which counts what it decodes."""
     port = _free_port()
     address = f"http://127.0.0.1:{port}"
-    log = tmp_path_factory.mktemp("page") / "log.txt"
+    log = page_folder / "log.txt"
+    kept = {"OPENED": str(page_folder / "opened"), "GRADIO_TEMP_DIR": str(page_folder / "uploads")}
     with log.open("w") as output:
         process = subprocess.Popen(
-            [sys.executable, "app.py"],
+            [sys.executable, "tests/counted_app.py"],
             cwd=ROOT,
-            env=os.environ | {"GRADIO_SERVER_PORT": str(port)},
+            env=os.environ | kept | {"GRADIO_SERVER_PORT": str(port)},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,

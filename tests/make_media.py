@@ -33,6 +33,7 @@ class Video:
     keyframe_every: int = 25
     sample_aspect: Fraction | None = None
     options: dict[str, str] = field(default_factory=dict)
+    pixel_format: str | None = None
 
     def frame_times(self) -> list[Fraction]:
         if self.times is not None:
@@ -102,7 +103,7 @@ def read_time(image: np.ndarray) -> float:
 def _video_stream(container, video: Video):
     stream = container.add_stream(video.codec, rate=video.rate)
     stream.width, stream.height = video.size
-    stream.pix_fmt = "yuvj420p" if video.codec == "mjpeg" else "yuv420p"
+    stream.pix_fmt = video.pixel_format or ("yuvj420p" if video.codec == "mjpeg" else "yuv420p")
     quiet = {"x265-params": "log-level=error"} if video.codec == "libx265" else {}
     stream.options = {"g": str(video.keyframe_every), **quiet, **video.options}
     if video.times is not None or video.start:

@@ -19,31 +19,53 @@ from imports import imported_by, project_files
 
 # A library, and the modules that may import it.
 LIBRARY_ROOMS = {
-    "av": ["emorec.media*"],
+    "av": ["emorec.media*", "ui.example"],
+    "PIL": ["emorec.pictures", "ui.example"],
     "cv2": ["emorec.faces", "emorec.persons", "train.*"],
-    "yt_dlp": ["emorec.source"],
+    "yt_dlp": ["emorec.source_child"],
     "altair": ["emorec.charts"],
     "gradio": ["app", "ui", "ui.*"],
+    "tensorboardX": ["train.record"],
+    "vl_convert": ["hub.confusion", "train.curves"],
     "huggingface_hub": ["hub.*"],
+    "httpx2": ["hub.tasks"],
 }
+
+# Where recordings come from.
+FILES = ["emorec.media*", "emorec.worker*", "emorec.source*"]
 
 # Modules, and what they must not import.
 KNOWS_NOTHING_OF = {
     "emorec*": ["app", "ui*", "train*"],
     "train*": ["app", "ui*"],
     "hub*": ["app", "ui*", "train*"],
-    "hub.pull": ["emorec*"],
+    **dict.fromkeys(["hub.pull", "hub.child", "hub.tasks", "hub.confusion"], ["emorec*"]),
     "emorec.errors": ["emorec*", "hub*"],
     "emorec.media*": ["emorec.faces", "emorec.voice", "emorec.networks", "emorec.checkpoint", "emorec.weights"],
-    "emorec.source": ["emorec.networks", "emorec.checkpoint", "emorec.weights"],
+    "emorec.source*": ["emorec.networks", "emorec.checkpoint", "emorec.weights"],
     "emorec.faces": ["emorec.emotions"],
-    "emorec.networks": ["emorec.media*", "emorec.source", "emorec.checkpoint", "emorec.weights"],
+    "emorec.networks": [*FILES, "emorec.checkpoint", "emorec.weights"],
     "emorec.weights": ["emorec.networks", "emorec.checkpoint"],
     "emorec.observe": ["emorec.fusion", "emorec.timeline"],
-    "emorec.timeline": ["emorec.media*", "emorec.source", "emorec.faces", "emorec.voice", "emorec.observe"],
+    "emorec.timeline": [
+        "emorec.media*",
+        "emorec.worker*",
+        "emorec.source*",
+        "emorec.faces",
+        "emorec.voice",
+        "emorec.observe",
+    ],
     **dict.fromkeys(
         ["emorec.charts", "emorec.exports", "emorec.report"],
-        ["emorec.media*", "emorec.source", "emorec.faces", "emorec.voice", "emorec.networks", "emorec.observe"],
+        [
+            "emorec.media*",
+            "emorec.worker*",
+            "emorec.source*",
+            "emorec.faces",
+            "emorec.voice",
+            "emorec.networks",
+            "emorec.observe",
+        ],
     ),
 }
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import made
-from emorec import charts
+from emorec import chart_data, charts
 from emorec.emotions import COLOURS, EMOTIONS
 from emorec.errors import EmorecError
 
@@ -77,7 +77,7 @@ def test_a_timeline_without_any_evidence_or_any_row_still_draws():
 def test_unsure_rows_are_fainter():
     drawn = areas(made.timeline([sure("fear"), unsure(), sure("fear")]))
     for emotion in EMOTIONS:
-        assert [area[-1] for area in drawn[emotion]] == [1.0, charts.PALE, 1.0]
+        assert [area[-1] for area in drawn[emotion]] == [1.0, chart_data.PALE, 1.0]
 
 
 def test_colours_and_their_order_are_those_of_the_emotions():
@@ -91,7 +91,7 @@ def test_the_strips_tell_coverage_and_only_where_something_was_looked_at():
     coverage = {"face_coverage": np.array([1.0, 1.0, 0.0]), "speech_coverage": np.array([0.0, 0.5, 0.5])}
     data = spec(made.timeline([sure("happy")] * 3, duration=9.0, **coverage))[1]
     boxes = {(box["low"], box["start"], box["end"], box["coverage"]) for box in data["evidence"]}
-    face, speech = (charts.STRIPS[name][0] for name in ("face", "speech"))
+    face, speech = (chart_data.STRIPS[name][0] for name in ("face", "speech"))
     assert boxes == {(face, 0, 2, 1.0), (speech, 1, 3, 0.5)}
     assert {(box["start"], box["end"]) for box in data["tracks"]} == {(0, 3)}
 
@@ -103,7 +103,7 @@ def test_what_is_still_to_come_has_its_place():
 
 def test_the_pointer_is_told_time_emotion_probability_and_coverage():
     columns = spec(made.timeline([sure("sad"), gap()], step=90.0))[1]["columns"]
-    told = [[box[name] for name in charts.TOLD] for box in columns]
+    told = [[box[name] for name in chart_data.TOLD] for box in columns]
     assert told == [["0:00 – 1:30", "😢 sad", "94%", "100%", "0%"], ["1:30 – 3:00", "no evidence", "–", "100%", "0%"]]
 
 
@@ -112,7 +112,7 @@ def test_the_pointer_is_told_time_emotion_probability_and_coverage():
 def test_many_rows_are_joined_into_few_columns_and_nothing_is_lost(rows, most, seed):
     gaps = np.flatnonzero(np.random.default_rng(seed).random(rows) < 0.3)
     timeline = made.timeline(made.with_gaps(made.probabilities(rows, seed), *gaps), step=0.1)
-    drawn = charts.columns(timeline, most)
+    drawn = chart_data.columns(timeline, most)
     lengths = drawn.end - drawn.start
     assert len(lengths) <= most
     assert drawn.start[0] == timeline.start[0]
@@ -127,7 +127,7 @@ def test_many_rows_are_joined_into_few_columns_and_nothing_is_lost(rows, most, s
 def test_ten_hours_stay_a_few_hundred_columns():
     timeline = made.timeline(np.tile([sure("happy"), sure("sad"), gap()], (120_000, 1)), step=0.1)
     told, data = spec(timeline)
-    assert len(data["columns"]) <= charts.MAX_COLUMNS
+    assert len(data["columns"]) <= chart_data.MAX_COLUMNS
     assert len(json.dumps(told)) < 1_500_000
     drawn = areas(timeline)
     # Two rows in three have evidence: columns are that high, half of it for each of the two emotions.

@@ -16,6 +16,7 @@ import made
 from emorec import __version__, exports
 from emorec.emotions import EMOTIONS
 from emorec.errors import EmorecError
+from emorec.subtitles import srt_text, vtt_text
 from emorec.timeline import decide
 
 HEADER = (
@@ -116,7 +117,8 @@ def test_json_of_nothing_known_parses():
 def test_a_file_holds_what_the_text_says(form, tmp_path):
     path = tmp_path / "new" / f"timeline.{form}"
     exports.WRITERS[form](TIMELINE, path)
-    text = {"csv": exports.csv_text, "json": exports.json_text}[form](TIMELINE)
+    texts = {"csv": exports.csv_text, "json": exports.json_text, "srt": srt_text, "vtt": vtt_text}
+    text = texts[form](TIMELINE)
     assert path.read_bytes() == text.encode()
     assert list(path.parent.iterdir()) == [path]
 

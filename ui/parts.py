@@ -5,20 +5,22 @@ import mimetypes
 import urllib.parse
 from pathlib import Path
 
-import numpy as np
-
 from emorec import charts
-from emorec.emotions import COLOURS, EMOJI
+from emorec.emotions import COLOURS, EMOJI, EMOTIONS
+from emorec.moments import moments
+from emorec.report import trust
+from emorec.summary import summary
 
 
-def progress(words, share=None):
-    """A bar, moving to and fro while the share done is not known."""
+def progress(words, share=None, count=0):
+    """A bar, moving to and fro while the share done is not known; ``count`` tells one report from the next."""
     if share is None:
         return f'<div class="told" role="status">{words}</div><div class="bar waiting"><i></i></div>'
     percent = f"{share:.0%}"
     return (
-        f'<div class="told">{percent} · {words}</div><div class="bar" role="progressbar" aria-label="Analysis" '
-        f'aria-valuemin="0" aria-valuemax="100" aria-valuenow="{share * 100:.0f}"><i style="width:{percent}"></i></div>'
+        f'<div class="told" data-report="{count}">{percent} · {words}</div><div class="bar" role="progressbar" '
+        f'aria-label="Analysis" aria-valuemin="0" aria-valuemax="100" aria-valuenow="{share * 100:.0f}">'
+        f'<i style="width:{percent}"></i></div>'
     )
 
 
@@ -32,53 +34,108 @@ def callout(sentence):
     return f'<div class="callout" role="alert">{html.escape(sentence)}</div>'
 
 
+def address_of(file):
+    """Where the browser finds a file that the page may serve."""
+    return html.escape("gradio_api/file=" + urllib.parse.quote(str(file)))
+
+
 def player_of(file):
     """The recording as the browser plays it, or says that it cannot."""
     if not file:
         return '<div class="empty">Your recording appears here.</div>'
     name = Path(file).name
     tag = "audio" if (mimetypes.guess_type(name)[0] or "").startswith("audio/") else "video"
-    source = "gradio_api/file=" + urllib.parse.quote(str(file))
     return (
-        f'<{tag} controls playsinline preload="metadata" src="{html.escape(source)}" aria-label="{html.escape(name)}" '
+        f'<{tag} controls playsinline preload="metadata" src="{address_of(file)}" aria-label="{html.escape(name)}" '
         'onerror="this.hidden = true; this.nextElementSibling.hidden = false"></' + tag + ">"
         '<div class="empty" hidden>This browser cannot play the file; Analyze may read it all the same.</div>'
     )
 
 
-def summary(timeline):
-    """Share of time of every emotion, and how much all of it rests on."""
-    shares, known = timeline.shares()
-    if not known:
+def result(timeline):
+    """Share of time of every emotion, how much all of it rests on, and the moments worth looking at."""
+    figures = summary(timeline)
+    facts = f'data-duration="{timeline.duration:.3f}" data-step="{timeline.step:g}"'
+    if not figures.shares:
         lacking = LACKING.get(timeline.fusion, "Neither was a face seen nor speech heard")
-        return callout(f"{lacking}, so there is nothing to read an emotion from.")
-    rows = "".join(
+        return f"<div {facts}>{callout(f'{lacking}, so there is nothing to read an emotion from.')}</div>"
+    tiles = {
+        "Time with evidence": figures.known,
+        "Face seen": figures.face,
+        "Speech heard": figures.speech,
+        "Average confidence": figures.confidence,
+    }
+    told = "".join(f"<div><dt>{name}</dt><dd>{value:.0%}</dd></div>" for name, value in tiles.items())
+    shares = "".join(_bar(emotion, share) for emotion, share in figures.shares.items())
+    table = f"<table><caption>Share of the time with evidence</caption>{shares}</table>"
+    return f'<div class="summary" {facts}>{table}<dl>{told}</dl>{_moments(timeline)}</div>'
+
+
+def reading(number, face):
+    """A face of a picture: its number, and a bar an emotion, the likeliest first."""
+    ranked = sorted(zip(EMOTIONS, face.probabilities, strict=True), key=lambda pair: -pair[1])
+    rows = "".join(_bar(emotion, share) for emotion, share in ranked)
+    return f'<section class="face"><table><caption>Face {number}</caption>{rows}</table></section>'
+
+
+def picture(file, faces):
+    """A picture with a numbered box around every face, and beside it what each shows."""
+    if not faces:
+        found = callout("No face was found in this picture; try one where a face is larger or looks at the camera.")
+        return f'<figure class="picture"><img src="{address_of(file)}" alt="Your picture"></figure>{found}'
+    boxes = "".join(
+        f'<span class="box" style="left:{left:.2%};top:{top:.2%};width:{width:.2%};height:{height:.2%};'
+        f'border-color:{COLOURS[face.dominant]}"><b>{number} {EMOJI[face.dominant]}</b></span>'
+        for number, face in enumerate(faces, 1)
+        for left, top, width, height in [face.box]
+    )
+    words = "one face" if len(faces) == 1 else f"{len(faces)} faces"
+    cards = "".join(reading(number, face) for number, face in enumerate(faces, 1))
+    image = f'<img src="{address_of(file)}" alt="Your picture, with {words} marked">'
+    return f'<figure class="picture">{image}{boxes}</figure><div class="faces">{cards}</div>'
+
+
+def about(model):
+    """The panel that says what the loaded weights were measured to be worth."""
+    return f'<div class="about"><p>{html.escape(WORTH)}</p>{trust(model.evaluation, model.training)}</div>'
+
+
+def _bar(emotion, share):
+    return (
         f'<tr><th scope="row"><span class="emoji" aria-hidden="true">{EMOJI[emotion]}</span> {emotion}</th>'
         f'<td><i style="width:{share:.1%};background:{COLOURS[emotion]}"></i></td><td>{share:.0%}</td></tr>'
-        for emotion, share in shares.items()
     )
-    lengths = timeline.end - timeline.start
-    figures = {
-        "Time with evidence": known,
-        "Face seen": np.average(timeline.face_coverage, weights=lengths),
-        "Speech heard": np.average(timeline.speech_coverage, weights=lengths),
-        "Average confidence": np.average(timeline.confidence[timeline.known], weights=lengths[timeline.known]),
-    }
-    tiles = "".join(f"<div><dt>{name}</dt><dd>{value:.0%}</dd></div>" for name, value in figures.items())
-    table = f"<table><caption>Share of the time with evidence</caption>{rows}</table>"
-    return f'<div class="summary">{table}<dl>{tiles}</dl></div>'
 
 
+def _moments(timeline):
+    items = "".join(
+        f'<li><button type="button" data-seek="{moment.start:.3f}"><time>{charts.clock(moment.start)}</time>'
+        f'<i style="background:{COLOURS[moment.emotion]}"></i><span>{html.escape(MOMENT_WORDS[moment.kind])}'
+        f"{html.escape(moment.text)}</span></button></li>"
+        for moment in moments(timeline)
+    )
+    listed = f"<ol>{items}</ol>" if items else '<p class="caption">No moment stands out.</p>'
+    return f'<section class="moments"><h2>Moments</h2>{listed}</section>'
+
+
+MOMENT_WORDS = {"peak": "Peak: ", "shift": "Change ", "disagreement": "Face and voice differ: "}
 LACKING = {"face": "No face was seen", "voice": "No speech was heard"}
+WORTH = (
+    "emorec names displayed expression as actors and strangers' votes named it. It cannot tell what anyone feels, and "
+    "where it neither saw a face nor heard speech it says nothing at all."
+)
 HEADER = """<header><h1>emorec</h1>
 <p>A recording in, a timeline of emotions out, read from the faces it sees and the voices it hears.
 The results are estimates of displayed expression, not of what anyone feels.</p></header>"""
+AWAITED = '<div class="empty">The timeline grows here.</div>'
 LEGEND = (
     '<ul class="legend">'
     + "".join(f'<li><i style="background:{colour}"></i>{emotion}</li>' for emotion, colour in COLOURS.items())
-    + f'</ul><p class="caption">Fainter where the likeliest emotion has less than {charts.CONFIDENT:.0%}, blank where '
-    "there is no evidence. The strips show how much of the time a face was seen and speech heard.</p>"
+    + '</ul><p class="caption">Click to go there. Fainter where the likeliest emotion has less than '
+    f"{charts.CONFIDENT:.0%}, blank where there is no evidence. The strips show how much of the time a face was seen "
+    "and speech heard.</p>"
 )
 FOOTER = (
-    '<p class="caption">Nothing leaves the machine that emorec runs on. Uploads are removed after about an hour.</p>'
+    '<p class="caption">Nothing leaves the machine that emorec runs on. What you upload is removed when you close '
+    "the page, or after about an hour.</p>"
 )

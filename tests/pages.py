@@ -1,0 +1,94 @@
+"""How the tests of the page handle it: open it in a browser of one's own, upload, analyze, read what it shows."""
+
+import contextlib
+import csv
+from pathlib import Path
+from urllib.parse import urlparse
+
+PATIENCE = 120_000  # milliseconds that a step may take on a busy machine
+GROUND = "#timeline svg.marks .role-frame.root path.background"
+MEDIA = "document.querySelector('#player :is(video, audio)')"
+
+
+@contextlib.contextmanager
+def visiting(chromium, address, **settings):
+    """The page in a browser of its own, which may ask nothing of any other machine."""
+    context = chromium.new_context(accept_downloads=True, **settings)
+    context.set_default_timeout(PATIENCE)
+    opened, asked, broken = context.new_page(), set(), []
+    opened.on("request", lambda request: asked.add(urlparse(request.url)))
+    opened.on("pageerror", lambda error: broken.append(str(error)))
+    opened.goto(address)
+    opened.wait_for_selector("#analyze")
+    yield opened
+    context.close()
+    assert {url.hostname for url in asked if url.scheme not in ("data", "blob")} == {"127.0.0.1"}
+    assert broken == []
+
+
+def upload(page, path):
+    page.set_input_files("#file input[type=file]", path)
+    page.wait_for_selector(f"#file >> text={path.suffix}")
+    page.wait_for_selector("#player :is(video, audio)", state="attached")
+
+
+def analyze(page, path):
+    upload(page, path)
+    page.click("#analyze")
+    finished(page)
+
+
+def finished(page):
+    """Wait until an analysis has come to its end and is drawn."""
+    page.wait_for_selector("#status >> text=/Analysed (before|\\d)/")
+    page.wait_for_selector("#timeline svg.marks")
+    page.wait_for_selector("#summary [data-duration]", state="attached")
+
+
+def change(page, make):
+    """Make a change and wait until another timeline is drawn."""
+    before = page.inner_html("#timeline svg.marks")
+    make()
+    page.wait_for_function(
+        "before => ![null, undefined, before].includes(document.querySelector('#timeline svg.marks')?.innerHTML)",
+        arg=before,
+    )
+
+
+def set_number(page, label, value):
+    field = page.get_by_label(f"number input for {label}")
+    field.fill(str(value))
+    field.press("Enter")
+
+
+def download(page, kind):
+    """Name and content of what a button gives."""
+    with page.expect_download() as caught:
+        page.click(f"#{kind}")
+    return caught.value.suggested_filename, Path(caught.value.path()).read_bytes()
+
+
+def table(page):
+    """The rows of the CSV that the page gives, as dicts."""
+    return list(csv.DictReader(download(page, "csv")[1].decode().splitlines()))
+
+
+def toast(page):
+    return page.wait_for_selector("[data-testid=toast-text]").inner_text()
+
+
+def now(page):
+    """Where the player is (s)."""
+    return page.evaluate(f"{MEDIA}.currentTime")
+
+
+def ground(page):
+    """The rectangle of the timeline on the screen, from its first second to its last; scrolled to, if need be."""
+    page.locator("#timeline svg.marks").scroll_into_view_if_needed()
+    return page.locator(GROUND).first.bounding_box()
+
+
+def click_at(page, share):
+    """Click on the timeline where that share of its time has passed."""
+    place = ground(page)
+    page.mouse.click(place["x"] + share * place["width"], place["y"] + place["height"] / 3)

@@ -1,0 +1,282 @@
+"""What stands behind the page, without a browser: turns, runs, checkpoints, visitors' files, the example, colours."""
+
+import itertools
+import os
+import threading
+
+import numpy as np
+import pytest
+
+import app
+import made
+from emorec import checkpoint, weights
+from emorec.emotions import COLOURS, EMOTIONS
+from emorec.engine import Engine
+from emorec.errors import EmorecError
+from emorec.media import probe
+from ui import example, parts, session
+from ui.belongings import Belongings
+from ui.engines import MOST, Engines
+from ui.running import UNEXPECTED, Run
+from ui.session import Analysis, watch, within_uploads
+from ui.turns import Turns
+
+PATIENCE = 60  # seconds
+
+
+class Slow:
+    """An engine that observes a second of nothing at a time, whenever ``go`` lets it."""
+
+    def __init__(self, seconds=3, ends=None):
+        self.go, self.seconds, self.ends, self.closed = threading.Semaphore(0), seconds, ends, False
+
+    def observe(self, path):
+        try:
+            for until in range(1, self.seconds + 1):
+                self.go.acquire()
+                yield made.observations(float(until), complete=until == self.seconds, duration=float(self.seconds))
+            if self.ends:
+                raise self.ends
+        finally:
+            self.closed = True
+
+
+def until(holds, run):
+    for _ in range(int(PATIENCE / 0.05)):
+        if holds():
+            return
+        run.wait(0.05)
+    pytest.fail("it did not come to that")
+
+
+def test_turns_are_taken_in_order():
+    turns = Turns()
+    first, second, third = (turns.join() for _ in range(3))
+    assert [turns.ahead(ticket) for ticket in (first, second, third)] == [0, 1, 2]
+    turns.leave(second)
+    assert turns.ahead(third) == 1
+    turns.leave(first)
+    assert turns.ahead(third) == 0
+
+
+def test_a_run_tells_what_it_has_and_waits_for_the_one_before():
+    turns, slow, next_one = Turns(), Slow(), Slow(1)
+    run = Run(slow, "a", turns)
+    slow.go.release()
+    until(lambda: run.observations is not None, run)
+    assert run.observations.until == 1.0
+    other = Run(next_one, "b", turns)
+    next_one.go.release()
+    until(lambda: other.ahead == 1, other)
+    assert other.observations is None
+    for _ in range(2):
+        slow.go.release()
+    run.join()
+    other.join()
+    assert run.observations.complete and other.observations.complete and not len(turns)
+    assert other.stored and not run.stored
+
+
+def test_a_stopped_run_keeps_what_it_has_and_gives_its_turn_back():
+    turns, slow = Turns(), Slow()
+    run = Run(slow, "a", turns)
+    slow.go.release()
+    until(lambda: run.observations is not None, run)
+    run.stop()
+    slow.go.release()
+    run.join()
+    assert run.observations.until < 3 and not run.problem and slow.closed and not len(turns)
+
+
+def test_a_run_stopped_in_the_line_never_begins():
+    turns, slow = Turns(), Slow()
+    turns.join()
+    run = Run(slow, "a", turns)
+    until(lambda: run.ahead == 1, run)
+    run.stop()
+    run.join()
+    assert len(turns) == 1 and run.observations is None and not slow.closed
+
+
+@pytest.mark.parametrize(("ends", "says"), [(EmorecError("No good."), "No good."), (ValueError("x"), UNEXPECTED)])
+def test_what_goes_wrong_is_a_sentence_and_frees_the_turn(ends, says):
+    turns, slow = Turns(), Slow(1, ends)
+    slow.go.release()
+    run = Run(slow, "a", turns)
+    run.join()
+    assert run.problem == says and run.observations is not None and not len(turns)
+
+
+def test_a_link_is_followed_before_the_turn_and_can_be_stopped():
+    turns, slow, asked = Turns(), Slow(1), threading.Event()
+
+    def fetch(arrived):
+        arrived(0.25)
+        asked.wait(PATIENCE)
+        arrived(0.5)
+        return "fetched"
+
+    run = Run(slow, "", turns, fetch)
+    until(lambda: run.fetched == 0.25, run)
+    assert not len(turns)
+    run.stop()
+    asked.set()
+    run.join()
+    assert run.path == "" and not run.problem and run.observations is None
+
+
+def test_watching_tells_progress_and_closing_it_stops_the_run():
+    turns, slow = Turns(), Slow(50)
+    watching = watch(slow, Analysis(path="x"), turns)
+    assert "Looking and listening" in next(watching)[1]
+    for _ in range(2):
+        slow.go.release()
+    news = next(told for told in watching if told and told[0].observations is not None)
+    assert news[0].observations.until >= 1 and 'role="progressbar"' in news[1]
+    watching.close()
+    for _ in range(50):
+        slow.go.release()
+    for _ in range(int(PATIENCE / 0.05)):
+        if not len(turns):
+            break
+        threading.Event().wait(0.05)
+    assert slow.closed and not len(turns)
+
+
+def test_pace_tells_share_speed_and_time_left():
+    seen = made.observations(40.0, complete=False, duration=100.0)
+    words, share = session.pace(seen, (10.0, 20.0), 12.0)
+    assert (words, share) == ("0:40 of 1:40 · 10.0× real time · 0:06 left", 0.4)
+
+
+def test_checkpoints_are_loaded_once_and_the_oldest_forgotten():
+    loaded = []
+    engines = Engines("default", lambda name: loaded.append(name) or f"engine {name}")
+    assert engines.get("") == engines.get(None) == engines.get("  ") == "default"
+    assert engines.get("a") == engines.get(" a ") == "engine a"
+    for name in map(str, range(MOST)):
+        engines.get(name)
+    engines.get("a")
+    assert loaded == ["a", *map(str, range(MOST)), "a"]
+
+
+def test_files_go_with_the_last_session_that_has_them(tmp_path):
+    belongings = Belongings(tmp_path)
+    shared, alone, elsewhere = tmp_path / "1" / "shared", tmp_path / "2" / "alone", tmp_path.parent / "elsewhere"
+    for file in (shared, alone, elsewhere):
+        file.parent.mkdir(exist_ok=True)
+        file.write_text("x")
+        belongings.add("a", file)
+    belongings.add("b", shared)
+    belongings.end("a")
+    assert shared.exists() and not alone.parent.exists() and elsewhere.exists()
+    belongings.end("b")
+    belongings.end("b")
+    assert not shared.parent.exists()
+
+
+def test_what_is_everybodys_stays(tmp_path):
+    example, copy, other = tmp_path / "example", tmp_path / "up" / "1" / "example", tmp_path / "up" / "2" / "example"
+    belongings = Belongings(tmp_path / "up", [example])
+    example.write_text("x")
+    for file, content in ((copy, "x"), (other, "y")):
+        file.parent.mkdir(parents=True)
+        file.write_text(content)
+        belongings.add("a", file)
+    belongings.end("a")
+    assert copy.exists() and not other.exists()
+
+
+def test_a_file_that_was_brought_again_stays(tmp_path):
+    belongings, file = Belongings(tmp_path), tmp_path / "1" / "file"
+    file.parent.mkdir()
+    file.write_text("x")
+    belongings.add("a", file)
+    os.utime(file, ns=(1, 1))
+    belongings.end("a")
+    assert file.exists()
+
+
+def test_only_uploads_can_be_named(tmp_path, monkeypatch):
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "uploads"))
+    mine = tmp_path / "uploads" / "1" / "mine"
+    mine.parent.mkdir(parents=True)
+    mine.write_text("x")
+    assert within_uploads(str(mine)) == str(mine)
+    (tmp_path / "other").write_text("x")
+    (mine.parent / "link").symlink_to(tmp_path / "other")
+    for path in (tmp_path / "other", mine.parent / "link", mine.parent / ".." / ".." / "other", mine.parent, "", None):
+        with pytest.raises(EmorecError, match="no uploaded file"):
+            within_uploads(path)
+
+
+def test_persons_are_offered_the_most_seen_first():
+    times = made.frame_times(10.0)
+    seen = made.observations(10.0, made.seen(times[:30], np.array([4] * 20 + [2] * 10)))
+    assert session.persons(seen)[1:] == [("person 4, in 40%", 4), ("person 2, in 20%", 2)]
+
+
+@pytest.mark.parametrize(
+    ("given", "auth"), [({}, None), ({"EMOREC_AUTH": ""}, None), ({"EMOREC_AUTH": "a:b:c"}, ("a", "b:c"))]
+)
+def test_a_password_is_what_follows_the_first_colon(given, auth):
+    assert app.auth_of(given) == auth
+
+
+@pytest.mark.parametrize("port", ["0", "65536", "-1", "7860 ", "²"])
+def test_a_port_that_is_none_is_refused(port):
+    with pytest.raises(EmorecError, match="GRADIO_SERVER_PORT"):
+        app.port_of({"GRADIO_SERVER_PORT": port})
+
+
+def test_names_of_files_are_shown_and_never_obeyed():
+    name = 'a"><img src=x onerror=alert(1)>.mp4'
+    for told in (parts.player_of(f"/tmp/{name}"), parts.callout(name)):
+        assert "<img" not in told
+
+
+def test_the_example_can_be_seen_and_heard_and_ends_without_evidence(tmp_path, monkeypatch):
+    monkeypatch.setenv("EMOREC_CACHE", str(tmp_path))
+    file = example.clip()
+    info = probe(file)
+    assert info.has_video and info.has_audio
+    assert info.duration == pytest.approx(example.SECONDS, abs=0.3)
+    assert file.stat().st_size < 400_000
+    assert example.clip() == file and [path.name for path in file.parent.iterdir()] == [example.NAME]
+    model = checkpoint.load(weights.BUNDLED)
+    engine = Engine(model, weights.face_detector_file())
+    *_, seen = engine.observe(file)
+    timeline = engine.decide(seen)
+    assert not timeline.known[-1]
+    if engine.detector_file:
+        assert timeline.face_coverage[: int(example.FACE_GONE) - 1].min() > 0.9
+    assert timeline.speech_coverage[:9].mean() > 0.3
+
+
+# Machado, Oliveira and Fernandes, 2009: what eyes without one kind of cone see of linear RGB.
+BLINDNESS = {
+    "protan": [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
+    "deutan": [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]],
+    "tritan": [[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602], [0.004733, 0.691367, 0.303900]],
+}
+DISTINCT = 10.0  # CIE76 difference; a just noticeable one is about 2.3
+
+
+def lab(linear):
+    """CIELAB of linear sRGB (3,), white D65."""
+    to_xyz = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])
+    scaled = to_xyz @ linear / np.array([0.9505, 1.0, 1.089])
+    cube = np.where(scaled > 0.008856, np.cbrt(scaled), 7.787 * scaled + 16 / 116)
+    return np.array([116 * cube[1] - 16, 500 * (cube[0] - cube[1]), 200 * (cube[1] - cube[2])])
+
+
+@pytest.mark.parametrize("eyes", ["usual", *BLINDNESS])
+def test_every_two_colours_are_distinct_to_colour_blind_eyes(eyes):
+    seen = {}
+    for emotion in EMOTIONS:
+        channels = np.array([int(COLOURS[emotion][at : at + 2], 16) for at in (1, 3, 5)]) / 255
+        linear = np.where(channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
+        seen[emotion] = lab(np.clip(np.array(BLINDNESS.get(eyes, np.eye(3))) @ linear, 0, 1))
+    distances = {(a, b): np.linalg.norm(seen[a] - seen[b]) for a, b in itertools.combinations(EMOTIONS, 2)}
+    closest = min(distances, key=distances.get)
+    assert distances[closest] >= DISTINCT, (closest, distances[closest])

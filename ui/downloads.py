@@ -1,0 +1,28 @@
+"""The files that a session can take away, each written when it is asked for."""
+
+from emorec import charts, exports, report
+from ui.session import new_folder
+
+# What follows the recording's name, and the words of the button.
+KINDS = {
+    "csv": (".csv", "CSV"),
+    "json": (".json", "JSON"),
+    "srt": (".srt", "Subtitles (SRT)"),
+    "vtt": (".vtt", "Subtitles (VTT)"),
+    "png": (".png", "Chart (PNG)"),
+    "svg": (".svg", "Chart (SVG)"),
+    "html": (".chart.html", "Chart (HTML)"),
+    "report": (".report.html", "Report"),
+}
+
+
+def write(kind, timeline, name, model):
+    """Write a timeline as one of KINDS into a folder of its own that the page may serve from; the file's path."""
+    file = new_folder() / f"{name}{KINDS[kind][0]}"
+    if kind in exports.WRITERS:
+        exports.WRITERS[kind](timeline, file)
+    elif kind == "report":
+        report.write(timeline, file, model.evaluation, model.training)
+    else:
+        charts.save(timeline, file)
+    return file

@@ -1,0 +1,164 @@
+"""What a visitor's session holds, and how it goes through an analysis. It knows no component of the page."""
+
+import os
+import tempfile
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from gradio.utils import get_upload_folder
+
+from emorec import charts
+from emorec.errors import EmorecError
+from emorec.observations import Observations
+from ui import parts
+from ui.running import Run
+
+REFRESH = 1.0  # seconds between two reports of progress
+LOOK = 0.5  # seconds between two looks at a run; a click on Cancel waits no longer
+MOST_PERSONS = 12  # to choose from, the most seen ones
+NO_FILE = "Choose a video or audio file first."
+NO_LINK = "Paste a link first, one that begins with http:// or https://."
+ANYONE = ("whoever is seen most", -1)  # the words and the value of no choice
+
+
+@dataclass(frozen=True, eq=False)
+class Analysis:
+    """A recording and what is known of it so far; ``checkpoint`` is the name of what observed it.
+
+    ``stored`` tells that it was all known from an earlier analysis.
+    """
+
+    path: str = ""
+    link: str = ""
+    checkpoint: str = ""
+    observations: Observations | None = None
+    running: bool = False
+    seconds: float = 0.0
+    stored: bool = False
+    problem: str = ""
+
+    @property
+    def name(self):
+        """What its files are called."""
+        return Path(self.path).stem or "emorec"
+
+
+def upload_folder():
+    """Where Gradio keeps uploads, and may serve files from."""
+    return Path(get_upload_folder())
+
+
+def new_folder():
+    """A folder of its own below upload_folder()."""
+    upload_folder().mkdir(parents=True, exist_ok=True)
+    return Path(tempfile.mkdtemp(prefix="emorec-", dir=upload_folder()))
+
+
+def watch(engine, analysis, turns, fetch=None):
+    """Run stage 1 and yield (Analysis, words about it as HTML) while it goes on, None where there is no news.
+
+    Closing it ends the run soon and keeps what was observed.
+    """
+    run = Run(engine, analysis.path, turns, fetch)
+    began = reported = time.monotonic()
+    first, told = None, 0
+    try:
+        while True:
+            going = run.running
+            run.wait(LOOK)
+            now, seen = time.monotonic(), run.observations
+            if run.path != analysis.path:
+                analysis = replace(analysis, path=str(run.path))
+            if seen is None:
+                yield analysis, waiting(run)
+            elif seen is not analysis.observations and (first is None or now - reported >= REFRESH or seen.complete):
+                first, reported = first or (now, seen.until), now
+                analysis = replace(analysis, observations=seen, seconds=now - began, stored=run.stored)
+                told += 1
+                yield analysis, parts.progress(*pace(seen, first, now), told)
+            else:
+                yield None
+            if not going:
+                break
+        analysis = replace(analysis, observations=run.observations, seconds=time.monotonic() - began)
+        yield replace(analysis, problem=run.problem), parts.progress("Done …", 1.0, told + 1)
+    finally:
+        run.stop()
+
+
+def waiting(run):
+    """What a run does before its first observations, as HTML."""
+    if run.ahead:
+        others = "one analysis" if run.ahead == 1 else f"{run.ahead} analyses"
+        return parts.progress(f"In the queue, place {run.ahead + 1}: {others} before yours …")
+    if run.fetched is not None:
+        return parts.progress("Fetching the link", run.fetched)
+    return parts.progress("Looking and listening …" if run.path else "Following the link …")
+
+
+def pace(observations, first, now):
+    """Words and share done of a run; ``first`` is when its first observations came (s) and how far they went."""
+    done, total = observations.until, max(observations.duration, observations.until)
+    began, before = first
+    words = f"{parts.clock(done)} of {parts.clock(total)}"
+    if now > began and done > before:
+        speed = (done - before) / (now - began)
+        words += f" · {speed:.1f}× real time · {parts.clock((total - done) / speed)} left"
+    return words, done / total if total else 0.0
+
+
+def outcome(analysis):
+    """How a run ended, as HTML."""
+    seen = analysis.observations
+    if analysis.problem:
+        told = parts.callout(analysis.problem)
+    elif seen is None:
+        told = "Stopped before anything was analysed."
+    elif not seen.complete:
+        told = (
+            f"Stopped at {parts.clock(seen.until)} of {parts.clock(seen.duration)}. "
+            "What was analysed until then is kept, and Analyze goes on from there."
+        )
+    elif analysis.stored:
+        told = f"Analysed before: {parts.clock(seen.duration)} found in store, nothing was decoded again."
+    else:
+        told = f"Analysed {parts.clock(seen.duration)} in {analysis.seconds:.1f} s."
+    notes = "".join(parts.callout(note) for note in seen.notes) if seen else ""
+    return f'<div class="told" role="status">{told}</div>{notes}'
+
+
+def persons(observations):
+    """Choices of a person, the most seen first, after ANYONE: (words, number)."""
+    arrays = observations.arrays
+    frames = max(len(arrays["frame_time"]), 1)
+    found = observations.persons[:MOST_PERSONS]
+    shares = {number: (arrays["face_person"] == number).sum() / frames for number in found}
+    return [ANYONE, *((f"person {number}, in {share:.0%}", number) for number, share in shares.items())]
+
+
+def fetcher(url, folder):
+    """A function for Run that follows a link into ``folder``; it reports the share that has arrived."""
+    from emorec import source  # imported late: most visitors bring files
+
+    def fetch(arrived):
+        def report(progress):
+            arrived(min(progress.done / progress.total, 1.0) if progress.total else None)
+
+        return str(source.fetch(url, folder, progress=report).path)
+
+    return fetch
+
+
+def within_uploads(path):
+    """A file that a client names, made sure to be one that was uploaded. Raises EmorecError."""
+    path = os.path.realpath(str(path or ""))
+    if not Path(path).is_file() or upload_folder().resolve() not in Path(path).parents:
+        raise EmorecError("That is no uploaded file; upload one, with handle_file() where gradio_client is used.")
+    return path
+
+
+def draw(engine, observations, style="stacked", **choices):
+    """A timeline by the choices, and its chart as the page shows it. Raises EmorecError for choices out of range."""
+    timeline = engine.decide(observations, **choices)
+    return timeline, charts.timeline_chart(timeline, legend=False, style=style)
