@@ -11,7 +11,19 @@ import make_corpus
 from emorec import checkpoint as checkpoints
 from emorec import faces, weights
 from emorec.errors import EmorecError
-from train import calibrate, cost, datasets, evaluate, measures, protocols, record, trials, voice
+from train import (
+    calibrate,
+    cost,
+    cross_voice,
+    datasets,
+    evaluate,
+    measures,
+    own_data,
+    protocols,
+    record,
+    spoilt,
+    voice,
+)
 from train.protocols import Setting
 
 
@@ -57,7 +69,7 @@ def test_a_users_own_pictures(copy, tmp_path, capsys):
 def test_a_users_own_videos_are_judged_all_five_ways(bundled, tmp_path, monkeypatch):
     monkeypatch.setattr(faces, "detector", lambda file: make_corpus.MiddleFace())
     make_corpus.videos(tmp_path / "data", takes=1)
-    found = trials.own_data(bundled, Setting(tmp_path / "data", None, tmp_path / "cache", "folder"))
+    found = own_data.own_data(bundled, Setting(tmp_path / "data", None, tmp_path / "cache", "folder"))
     assert {"face", "late", "intermediate"} <= set(found["results"]) or set(found["results"]) == {"face"}
     assert found["items"] == 6
 
@@ -105,7 +117,7 @@ def drawn_voices(root):
                 f"JavaneseAudio/04-01-{javanese}_0{take + 1}.wav",
             ):
                 (root / place).parent.mkdir(parents=True, exist_ok=True)
-                trials.write_wave(root / place, make_corpus.voice(label, "anna", take), make_corpus.RATE)
+                spoilt.write_wave(root / place, make_corpus.voice(label, "anna", take), make_corpus.RATE)
     (root / "nEMO" / "data.tsv").write_text("\n".join(rows) + "\n")
     return root
 
@@ -114,9 +126,9 @@ def test_a_corpus_is_judged_by_a_network_of_the_three_others(bundled, tmp_path, 
     monkeypatch.setattr(voice, "NET", replace(voice.NET, widths=(4, 4, 6, 8), embedding=8))
     monkeypatch.setattr(voice, "SCHEDULE", replace(voice.SCHEDULE, batch_size=4))
     data, runs = drawn_voices(tmp_path / "data"), tmp_path / "runs"
-    found = trials.cross_voice(bundled, Setting(data, runs, tmp_path / "cache", epochs=1))
-    assert set(found["results"]) == {"voice", *trials.CORPORA} and found["items"] == 16
-    people = {corpus: record.settings_of(runs / f"cross-{corpus}")["persons"] for corpus in trials.CORPORA}
+    found = cross_voice.cross_voice(bundled, Setting(data, runs, tmp_path / "cache", epochs=1))
+    assert set(found["results"]) == {"voice", *cross_voice.CORPORA} and found["items"] == 16
+    people = {corpus: record.settings_of(runs / f"cross-{corpus}")["persons"] for corpus in cross_voice.CORPORA}
     for corpus, heard in people.items():
         assert len(heard) == 3 and not any(person.startswith(corpus) for person in heard)
 
@@ -155,18 +167,18 @@ def test_a_pool_learns_weights_and_bias():
 def test_noise_lies_as_far_below_as_was_asked():
     random = np.random.default_rng(0)
     samples = np.sin(np.arange(16_000) / 20).astype(np.float32)
-    for decibels in trials.NOISES:
-        noise = trials.with_noise(samples, decibels, random) - samples
+    for decibels in spoilt.NOISES:
+        noise = spoilt.with_noise(samples, decibels, random) - samples
         assert 10 * np.log10(np.mean(samples**2) / np.mean(noise**2)) == pytest.approx(decibels, abs=0.3)
 
 
 def test_spoilt_pictures_are_what_inference_then_sees(tmp_path):
     path = make_corpus.video(tmp_path / "clip.mp4", "sad", "bert", seconds=3.0)
-    clean = [frame.image for frame in trials.media.frames(path, 5.0)]
+    clean = [frame.image for frame in spoilt.media.frames(path, 5.0)]
     seen = {}
-    for name, spoil in trials.LOOKS.items():
-        trials.write_spoilt(path, tmp_path / "spoilt.avi", spoil, np.random.default_rng(0))
-        seen[name] = [frame.image for frame in trials.media.frames(tmp_path / "spoilt.avi", 5.0)]
+    for name, spoil in spoilt.LOOKS.items():
+        spoilt.write_spoilt(path, tmp_path / "spoilt.avi", spoil, np.random.default_rng(0))
+        seen[name] = [frame.image for frame in spoilt.media.frames(tmp_path / "spoilt.avi", 5.0)]
         assert len(seen[name]) == len(clean)
     blurred, jpeg, dark = seen.values()
     edges = [np.abs(np.diff(np.asarray(image, float), axis=0)).mean() for image in (clean[0], blurred[0])]

@@ -90,7 +90,10 @@ def test_a_face_run_learns_and_leaves_its_record(corpus, tmp_path):
     )
     own = set(make_corpus.PEOPLE)
     assert len(own & set(model.training["persons"])) == 2 and len(own & set(model.training["held_out"])) == 1
-    assert (tmp_path / "checkpoint" / "README.md").exists()
+    spent = model.training["compute"]
+    assert [entry["part"] for entry in spent] == ["face"] and "CPU thread" in spent[0]["device"]
+    assert spent[0]["hours"] * 3600 == pytest.approx(sum(row["seconds"] for row in rows), abs=0.4)
+    assert "on " + spent[0]["device"] in (tmp_path / "checkpoint" / "README.md").read_text()
 
 
 def test_every_part_from_videos_and_analysis_with_it(corpus, tmp_path):

@@ -16,7 +16,7 @@ from emorec import checkpoint as checkpoints
 from emorec import weights
 from emorec.errors import EmorecError
 from hub import card
-from train import cost, layouts, measures, protocols, record, trials
+from train import cost, cross_voice, layouts, measures, own_data, protocols, record, spoilt
 from train.protocols import Setting
 
 PROTOCOLS = {
@@ -24,8 +24,8 @@ PROTOCOLS = {
     "ravdess-voice": protocols.ravdess_voice,
     "ravdess-late": protocols.ravdess_late,
     "javanese-av": protocols.javanese_av,
-    "cross-voice": trials.cross_voice,
-    "robust": trials.robust,
+    "cross-voice": cross_voice.cross_voice,
+    "robust": spoilt.robust,
 }
 USUAL = ("ferplus", "ravdess-voice", "ravdess-late", "javanese-av", "robust")  # those that train no encoder
 
@@ -38,7 +38,7 @@ def evaluate(folder, setting, names, write=True):
     model = checkpoints.load(folder)
     costs = cost.of(model)
     for name in names:
-        protocol = trials.own_data if setting.dataset else PROTOCOLS[name]
+        protocol = own_data.own_data if setting.dataset else PROTOCOLS[name]
         found = measures.rounded(protocol(model, setting)) | {"cost": costs}
         model.evaluation = model.evaluation | {name: found}
         print(table(name, found), flush=True)

@@ -56,7 +56,7 @@ def fit(
     """
     facts = {name: value for name, value in asdict(schedule).items() if name != "save_every"}
     facts |= {"parameters": sum(p.numel() for p in net.parameters())} | (settings or {})
-    notes = Record(folder, facts, resume, speaks=parallel.rank() == 0)
+    notes = Record(folder, facts, resume, parallel.rank() == 0, device)
     torch.manual_seed(schedule.seed)
     net.to(device, memory_format=torch.channels_last)
     average = copy.deepcopy(net)

@@ -120,6 +120,8 @@ def assemble(out, base):
     model, trained = composed(out, base)
     if "fusion" in trained and trained["fusion"].fingerprint == model.fingerprint:
         model = trained["fusion"]
+    spent = record.compute({part: Path(out) / part for part in trained})
+    model.training = model.training | ({"compute": spent} if spent else {})
     model.evaluation = {name: found for one in trained.values() for name, found in one.evaluation.items()}
     folder = Path(out) / "checkpoint"
     with record.writing(folder):

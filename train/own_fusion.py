@@ -12,7 +12,7 @@ from emorec.emotions import EMOTIONS, emotion_of
 from emorec.errors import EmorecError
 from train import calibrate, gather, loop, measures, own, parallel, record
 from train import fusion as recipe
-from train.fusion import Samples
+from train.samples import WINDOW_COLUMNS, Samples
 
 SCHEDULE = loop.Schedule(epochs=30, lr=1e-3, batch_size=64)
 
@@ -109,15 +109,12 @@ def _samples(items, choices, folder, what):
         known = ~(np.isnan(pooled.face_probabilities[:, 0]) & np.isnan(pooled.voice_probabilities[:, 0]))
         if not known.any():
             raise EmorecError(f"Nobody is seen or heard in {item.path.name}.")
-        return {name: getattr(pooled, name)[known] for name in NAMES}
+        return {name: getattr(pooled, name)[known] for name in WINDOW_COLUMNS}
 
     with parallel.first_alone():
         found, reasons = gather.each(items, read, f"{what} videos")
     items, rows = own.usable(items, found, gather.wrong(items, reasons), folder, what)
     lengths = [len(row["face_coverage"]) for row in rows]
     truth = np.repeat([EMOTIONS.index(emotion_of(item.label)) for item in items], lengths)
-    columns = {name: np.concatenate([row[name] for row in rows]) for name in NAMES}
+    columns = {name: np.concatenate([row[name] for row in rows]) for name in WINDOW_COLUMNS}
     return items, Samples(**columns, truth=truth, fold=np.zeros(len(truth), int))
-
-
-NAMES = tuple(name for name in Samples.__dataclass_fields__ if name not in ("truth", "fold"))

@@ -14,7 +14,7 @@ from emorec import fusion as fusions
 from emorec.emotions import EMOTIONS, emotion_of
 from emorec.errors import EmorecError
 from emorec.voice import VoiceFrontEnd
-from train import calibrate, datasets, face, fusion, measures, pack, recipe, record, voice
+from train import calibrate, datasets, face, fusion, measures, pack, recipe, record, samples, voice
 
 JAVANESE_EMOTIONS = tuple(sorted({emotion_of(label) for label in datasets.JAVANESE_LABELS}))
 FACE_LOGITS = "ravdess_face_logits.csv"
@@ -41,7 +41,7 @@ def ferplus(model, setting):
         raise EmorecError("The face network has other labels than FER+'s eight; measure it on data of its own labels.")
     crops, truth = face.labelled(datasets.ferplus(setting.data / "FERPlus", "test"), net.config, setting.cache)
     predicted = face.predict(net, crops).argmax(1)
-    seven, labels = fusion.still_faces(setting.data, net, "test", setting.cache)
+    seven, labels = samples.still_faces(setting.data, net, "test", setting.cache)
     opinion = fusions.opinion(seven, model.calibration.face_scale, model.calibration.face_bias)
     return {
         "what": "FER+ Test, single face pictures, 8 emotions, pictures with a majority label",
@@ -125,7 +125,7 @@ def javanese_av(model, setting):
         raise EmorecError("javanese-av needs the voice networks of all folds; name their folder by --runs.")
     voice_nets = {fold: fold_voice(model, setting.runs, fold) for fold in recipe.audio_visual_folds()}
     _, clips, fused = fusion.cross_fit(setting.data, model.face, voice_nets, setting.cache)
-    voices = fusion.unheard_voices(setting.data, voice_nets, setting.cache)
+    voices = samples.unheard_voices(setting.data, voice_nets, setting.cache)
     ways, raw, truth = {}, {}, []
     for fold in voice_nets:
         rows = clips.fold == fold

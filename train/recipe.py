@@ -4,9 +4,12 @@ import time
 from dataclasses import replace
 
 from emorec import checkpoint as checkpoints
-from train import datasets, face, fusion, loop, parallel, voice
+from train import datasets, face, fusion, loop, parallel, record, samples, voice
 
 SHIPPED_FOLD = 0  # the bundled weights never met the people of this fold, so that they can be tried on them
+
+# What the bundled weights are made of; the other folds only serve to measure them.
+SHIPPED_RUNS = {"face": "face", "voice, first languages": "voice-first", "voice": f"voice-{SHIPPED_FOLD}"}
 
 LIMITS = (
     "It names expressions as actors and strangers' votes named them, not what a person feels.",
@@ -60,7 +63,7 @@ def train_fusion(options):
     face_net = face.trained(options.out)
     voice_nets = {fold: voice.trained(options.out, fold) for fold in audio_visual_folds()}
     nets, clips, fused = fusion.cross_fit(options.train_dir, face_net, voice_nets, options.cache)
-    unheard = fusion.unheard_voices(options.train_dir, voice_nets, options.cache)
+    unheard = samples.unheard_voices(options.train_dir, voice_nets, options.cache)
     voices = datasets.voices(options.train_dir)
     persons = {item.person: fold for item, fold in zip(voices, datasets.fold_of(voices), strict=True)}
     model = checkpoints.Checkpoint(
@@ -76,6 +79,7 @@ def train_fusion(options):
             "limits": list(LIMITS),
             "licence": LICENCE,
             "finished": time.strftime("%Y-%m-%d"),
+            "compute": record.compute({part: options.out / run for part, run in SHIPPED_RUNS.items()}),
         },
     )
     checkpoints.save(model, options.out / "checkpoint")

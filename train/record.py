@@ -27,11 +27,13 @@ WEIGHTS_FILE = "weights.safetensors"
 class Record:
     """The files of one run. Without ``speaks`` (every process but one) nothing is ever written."""
 
-    def __init__(self, folder, settings, resume, speaks=True):
-        """Raises EmorecError where another run lies in the folder, or where its settings differ from these."""
+    def __init__(self, folder, settings, resume, speaks=True, device="cpu"):
+        """``device`` is what it runs on, as torch names it.
+
+        Raises EmorecError where another run lies in the folder, or where its settings differ from these."""
         self.folder, self.speaks = Path(folder), speaks
         self.settings = json.loads(json.dumps(settings))
-        self.rows, self._events = [], None
+        self.rows, self._events, self._device = [], None, device
         check_free(self.folder, resume)
         if resume:
             self._check_same()
@@ -41,7 +43,11 @@ class Record:
         if not self.speaks:
             return
         with writing(self.folder):
-            made_with = {"emorec": emorec.__version__, "torch": torch.__version__}
+            made_with = {
+                "emorec": emorec.__version__,
+                "torch": torch.__version__,
+                "device": device_name(self._device),
+            }
             content = json.dumps({"settings": self.settings, "made_with": made_with}, indent=2, ensure_ascii=False)
             files.write(self.folder / CONFIG_FILE, (content + "\n").encode())
             self.rows = read_log(self.folder)[:epoch] if epoch else []
@@ -135,6 +141,26 @@ def settings_of(folder):
     """The settings that a run's config.json tells, {} where there is none."""
     file = Path(folder) / CONFIG_FILE
     return json.loads(file.read_text(encoding="utf-8"))["settings"] if file.exists() else {}
+
+
+def compute(runs):
+    """What trainings took, from their logs: a list of {"part", "hours", "device"} for ``runs``, folders by part."""
+    found = []
+    for part, folder in runs.items():
+        hours = sum(row.get("seconds", 0.0) for row in read_log(folder)) / 3600
+        if hours:
+            made_with = json.loads((Path(folder) / CONFIG_FILE).read_text(encoding="utf-8"))["made_with"]
+            device = made_with.get("device", "an unnamed device")
+            found.append({"part": part, "hours": round(hours, 4), "device": device})
+    return found
+
+
+def device_name(device):
+    """What a training ran on, for people: a GPU's name, or how many threads of a CPU."""
+    if torch.device(device).type == "cuda":
+        return torch.cuda.get_device_name(device)
+    threads = torch.get_num_threads()
+    return f"{threads} CPU thread{'s' if threads > 1 else ''}"
 
 
 def read_state(file):

@@ -1,0 +1,48 @@
+"""A protocol of languages never heard: each voice corpus by a network trained on the others."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from emorec import fusion
+from emorec.emotions import EMOTIONS, emotion_of
+from emorec.errors import EmorecError
+from emorec.voice import VoiceFrontEnd
+from train import datasets, measures, pack, voice
+
+CORPORA = ("ravdess", "nemo", "ased", "javanese")
+CROSS_EPOCHS = 8
+
+
+def cross_voice(model, setting):
+    """Each voice corpus by a network trained on the three others, for ``setting.epochs``; which takes hours in full.
+
+    An item is judged among the emotions of its corpus. Trainings are kept in ``runs`` and gone on with.
+    """
+    if setting.runs is None:
+        raise EmorecError("cross-voice trains networks of its own; name a folder for them by --runs.")
+    items = datasets.voices(setting.data)
+    clips = pack.voice_clips(items, VoiceFrontEnd(), setting.cache)
+    schedule = replace(voice.SCHEDULE, epochs=setting.epochs or CROSS_EPOCHS)
+    recalls, predicted, truth, everything = {}, [], [], []
+    for corpus in CORPORA:
+        net = voice.train_without(setting.data, setting.runs, setting.cache, corpus, schedule, resume=True)
+        rows = [row for row, item in enumerate(items) if item.corpus == corpus]
+        labels = np.array([EMOTIONS.index(emotion_of(items[row].label)) for row in rows])
+        p = fusion.softmax(voice.logits_of(net, voice.features(net, [clips[row] for row in rows])).astype(np.float64))
+        possible = [EMOTIONS[label] for label in np.unique(labels)]
+        decided = np.array([EMOTIONS.index(emotion) for emotion in possible])[measures.among(p, possible).argmax(1)]
+        recalls[corpus] = measures.recall(decided, labels)
+        predicted.append(decided)
+        truth.append(labels)
+        everything.append(p)
+    truth, spread = np.concatenate(truth), float(np.std(list(recalls.values())))
+    return {
+        "what": f"Voices of a corpus and language never heard, {schedule.epochs} epochs on the three others",
+        "metric": "unweighted average recall",
+        "items": len(truth),
+        "results": {"voice": float(np.mean(list(recalls.values()))), **recalls},
+        "spread": {"voice": spread, **dict.fromkeys(recalls, spread)},
+        **measures.confusion(np.concatenate(predicted), truth, EMOTIONS),
+        "calibration_error": {"before": measures.ece(np.concatenate(everything), truth)},
+    }

@@ -1,0 +1,139 @@
+"""Windows with known emotions that the fusion learns from and is judged on: clips, pairs, single voices and faces."""
+
+from dataclasses import dataclass, replace
+from itertools import zip_longest
+
+import numpy as np
+
+from emorec import fusion, observe, windows
+from emorec.emotions import EMOTIONS, emotion_of
+from emorec.emotions import fold as folded
+from emorec.faces import YuNet
+from emorec.voice import VoiceFrontEnd
+from emorec.weights import face_detector_file
+from train import datasets, face, pack, voice
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Windows with known emotions: features, raw probabilities over the seven, coverages, labels and persons."""
+
+    face_features: np.ndarray
+    face_probabilities: np.ndarray
+    face_coverage: np.ndarray
+    voice_features: np.ndarray
+    voice_probabilities: np.ndarray
+    voice_coverage: np.ndarray
+    truth: np.ndarray
+    fold: np.ndarray
+
+    def __len__(self):
+        return len(self.truth)
+
+    def only(self, rows):
+        """The chosen rows."""
+        return Samples(**{name: values[rows] for name, values in vars(self).items()})
+
+
+WINDOW_COLUMNS = tuple(name for name in Samples.__dataclass_fields__ if name not in ("truth", "fold"))
+
+
+def real_clips(data, models, cache):
+    """The Javanese audio-visual clips, one window a clip: a Samples per checkpoint, by fold like ``models``."""
+    items = datasets.javanese(data / "JavaneseAV")
+    detector = YuNet(face_detector_file())
+    first = next(iter(models.values()))
+    pooled = {fold: [] for fold in models}
+    for item in items:
+        seen = [*observe.observe(item.path, first, detector, cache=cache / "observations")][-1]
+        ends = np.array([0.0]), np.array([seen.duration])
+        for fold, model in models.items():
+            heard = [*observe.voice_segments(item.path, model, 0, [])]
+            # Where pictures go on behind the sound, there are segments without any.
+            segments = zip_longest(seen.segments, heard, fillvalue={})
+            both = replace(seen, segments=tuple({**a, **b} for a, b in segments))
+            pooled[fold].append(windows.pool(both, model, *ends))
+    truth = np.array([EMOTIONS.index(emotion_of(item.label)) for item in items])
+    folds = datasets.fold_of(items)
+    return {
+        fold: Samples(
+            **{name: np.concatenate([getattr(p, name) for p in rows]) for name in WINDOW_COLUMNS},
+            truth=truth,
+            fold=folds,
+        )
+        for fold, rows in pooled.items()
+    }
+
+
+def out_of_fold(per_fold):
+    """Every clip as the network hears it that never heard its speaker; clips held out in no fold are left out."""
+    parts = [samples.only(samples.fold == fold) for fold, samples in per_fold.items() if (samples.fold == fold).any()]
+    return Samples(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in vars(parts[0])})
+
+
+def pairs(data, face_net, voice_net, fold, cache, generator, most=4000):
+    """Faces of FER+ Valid beside voices of the RAVDESS actors whom ``voice_net`` never heard, paired by label.
+
+    Labels that both sides have are drawn equally often.
+    """
+    pictures = datasets.ferplus(data / "FERPlus", "valid")
+    crops, labels = face.labelled(pictures, face_net.config, cache)
+    embeddings, logits = face.predict(face_net, crops, embed=True)
+    native = [emotion_of(label) for label in face_net.config.labels]
+    shown = np.array([EMOTIONS.index(native[label]) if native[label] else -1 for label in labels])
+
+    items = datasets.voices(data)
+    clips = pack.voice_clips(items, VoiceFrontEnd(), cache)
+    unheard = np.flatnonzero((datasets.fold_of(items) == fold) & [item.corpus == "ravdess" for item in items])
+    spoken = np.array([EMOTIONS.index(emotion_of(items[row].label)) for row in unheard])
+    features = voice.features(voice_net, [clips[row] for row in unheard])
+    said = fusion.softmax(voice.logits_of(voice_net, features).astype(np.float64))
+    seen = folded(fusion.softmax(logits.astype(np.float64)), face_net.config.labels)
+
+    chosen_faces, chosen_voices = [], []
+    shared = sorted(set(shown[shown >= 0]) & set(spoken))
+    for emotion in shared:
+        count = most // len(shared)
+        chosen_faces.append(generator.choice(np.flatnonzero(shown == emotion), count))
+        chosen_voices.append(generator.choice(np.flatnonzero(spoken == emotion), count))
+    faces, voices = np.concatenate(chosen_faces), np.concatenate(chosen_voices)
+    full = np.ones(len(faces))
+    return Samples(
+        face_features=embeddings[faces],
+        face_probabilities=seen[faces],
+        face_coverage=full,
+        voice_features=features[voices],
+        voice_probabilities=said[voices],
+        voice_coverage=full,
+        truth=shown[faces],
+        fold=np.full(len(faces), fold),
+    )
+
+
+def unheard_voices(data, voice_nets, cache):
+    """RAVDESS clips by the networks that never heard their actors: probabilities (N, 7), labels (N,), folds (N,)."""
+    items = datasets.voices(data)
+    clips = pack.voice_clips(items, VoiceFrontEnd(), cache)
+    places = np.where([item.corpus == "ravdess" for item in items], datasets.fold_of(items), datasets.NEVER)
+    truth = np.array([EMOTIONS.index(emotion_of(item.label)) for item in items])
+    parts = []
+    for fold, net in voice_nets.items():
+        rows = np.flatnonzero(places == fold)
+        logits = voice.logits_of(net, voice.features(net, [clips[row] for row in rows])).astype(np.float64)
+        parts.append((fusion.softmax(logits), truth[rows], places[rows]))
+    return tuple(np.concatenate(column) for column in zip(*parts, strict=True))
+
+
+def still_faces(data, face_net, split, cache):
+    """Probabilities (N, 7) and labels (N,) of the FER+ pictures whose majority is among the seven emotions."""
+    crops, labels = face.labelled(datasets.ferplus(data / "FERPlus", split), face_net.config, cache)
+    native = [emotion_of(label) for label in face_net.config.labels]
+    kept = np.array([native[label] is not None for label in labels])
+    truth = np.array([EMOTIONS.index(native[label]) for label in labels[kept]])
+    return folded(face.predict(face_net, crops[kept]).astype(np.float64), face_net.config.labels), truth
+
+
+def whole_recording(seen, model, parts):
+    """The whole recording as one window, with some segments' arrays replaced by ``parts`` (by segment number)."""
+    changed = tuple({**segment, **parts.get(number, {})} for number, segment in enumerate(seen.segments))
+    return windows.pool(replace(seen, segments=changed), model, np.array([0.0]), np.array([seen.duration]))
