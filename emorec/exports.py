@@ -2,6 +2,7 @@
 
 import csv
 import io
+import itertools
 import json
 import math
 
@@ -14,13 +15,13 @@ COLUMNS = (
 DIGITS = 6
 
 
-def table(timeline):
-    """One dict a row with the keys of COLUMNS; what is not known is None."""
+def table(timeline, most=None):
+    """One dict a row with the keys of COLUMNS; what is not known is None. ``most`` is how many of the first rows."""
     return [
         {"start": row["start"], "end": row["end"], "person": row["person"]}
         | (row["probabilities"] or dict.fromkeys(EMOTIONS))
         | {name: row[name] for name in ("dominant", "confidence", "face_coverage", "speech_coverage")}
-        for row in _rows(timeline)
+        for row in _rows(timeline, most)
     ]
 
 
@@ -69,7 +70,7 @@ def write_json(timeline, path):
 WRITERS = {"csv": write_csv, "json": write_json, "srt": subtitles.write_srt, "vtt": subtitles.write_vtt}
 
 
-def _rows(timeline):
+def _rows(timeline, most=None):
     columns = zip(
         timeline.start, timeline.end, timeline.person, timeline.dominant, timeline.confidence, timeline.probabilities,
         timeline.face, timeline.voice, timeline.face_coverage, timeline.speech_coverage, timeline.disagreement,
@@ -90,7 +91,7 @@ def _rows(timeline):
             "disagreement": _number(disagreement),
         }
         for start, end, person, dominant, confidence, probabilities, face, voice, face_coverage, speech_coverage,
-        disagreement in columns
+        disagreement in itertools.islice(columns, most)
     ]  # fmt: skip
 
 

@@ -33,57 +33,57 @@ def moments(timeline, most=MOST):
     found = [
         Moment(float(timeline.start[row]), float(timeline.end[row]), kind, emotion, float(strength), text)
         for kind, find in (("peak", _peaks), ("shift", _shifts), ("disagreement", _disagreements))
-        for row, strength, emotion, text in _strongest(find(timeline), timeline, most)
+        for row, strength, emotion, text in _strongest(*find(timeline), timeline, most)
     ]
     return sorted(found, key=lambda moment: (moment.start, KINDS.index(moment.kind)))
 
 
-def _strongest(candidates, timeline, most):
-    """The strongest of (row, strength, emotion, text), earlier ones first among equals, a window apart."""
+def _strongest(rows, strengths, told, timeline, most):
+    """The strongest of the rows (N,), earlier ones first among equals, a window apart: (row, strength, *told(row))."""
     apart = max(timeline.window, timeline.step)
-    kept = []
-    for candidate in sorted(candidates, key=lambda candidate: (-round(candidate[1], 6), candidate[0])):
-        time = timeline.start[candidate[0]]
-        if len(kept) < most and all(abs(time - timeline.start[other[0]]) >= apart for other in kept):
-            kept.append(candidate)
-    return kept
+    order = np.lexsort((rows, -np.round(strengths, 6)))
+    while len(order) and most:
+        row = rows[order[0]]
+        yield row, strengths[order[0]], *told(row)
+        order = order[np.abs(timeline.start[rows[order]] - timeline.start[row]) >= apart]
+        most -= 1
 
 
 def _peaks(timeline):
-    dominant = np.where(timeline.known, np.nan_to_num(timeline.probabilities).argmax(axis=1), -1)
-    for index, emotion in enumerate(EMOTIONS):
-        if emotion == DULL:
-            continue
-        for run in _stretches(dominant == index):
-            row = run[timeline.confidence[run].argmax()]
-            strength = timeline.confidence[row]
-            if strength >= CONFIDENT:
-                yield row, strength, emotion, f"{emotion} at {strength:.0%}"
+    best, confidence = _likeliest(timeline.probabilities), np.nan_to_num(timeline.confidence)
+    dominant = np.where(timeline.known, best, -1)
+    first = np.flatnonzero(np.diff(dominant, prepend=-2))  # of every stretch of one emotion
+    highest = np.repeat(np.maximum.reduceat(confidence, first), np.diff(first, append=len(dominant)))
+    counts = (confidence == highest) & (confidence >= CONFIDENT) & ~np.isin(dominant, [-1, EMOTIONS.index(DULL)])
+    rows = np.flatnonzero(counts)
+    # Where a stretch is as sure twice, the first time counts.
+    stretch = np.searchsorted(first, rows, side="right")
+    rows = rows[np.diff(stretch, prepend=0) > 0]
+    return rows, confidence[rows], lambda row: (EMOTIONS[best[row]], f"{EMOTIONS[best[row]]} at {confidence[row]:.0%}")
 
 
 def _shifts(timeline):
     reach = max(1, round(timeline.window / 2 / timeline.step))  # rows; nearer ones share their evidence
-    if len(timeline) <= reach:
-        return
-    rows = np.arange(len(timeline))
-    before, after = np.maximum(rows - reach, 0), np.minimum(rows + reach - 1, len(timeline) - 1)
+    count = len(timeline) if len(timeline) > reach else 0
+    rows = np.arange(count)
+    before, after = np.maximum(rows - reach, 0), np.minimum(rows + reach - 1, count - 1)
     earlier, later = timeline.probabilities[before], timeline.probabilities[after]
+    was, becomes = _likeliest(earlier), _likeliest(later)
     change = np.abs(later - earlier).sum(axis=1) / 2
-    clear = (earlier.max(axis=1) >= CONFIDENT) & (later.max(axis=1) >= CONFIDENT)
-    for row in np.flatnonzero((change >= LEAST_SHIFT) & clear):
-        was, becomes = (EMOTIONS[part[row].argmax()] for part in (earlier, later))
-        if was != becomes:
-            yield row, change[row], becomes, f"from {was} to {becomes}"
+    clear = (earlier.max(axis=1, initial=0) >= CONFIDENT) & (later.max(axis=1, initial=0) >= CONFIDENT)
+    rows = np.flatnonzero((change >= LEAST_SHIFT) & clear & (was != becomes))
+    return rows, change[rows], lambda row: (
+        EMOTIONS[becomes[row]], f"from {EMOTIONS[was[row]]} to {EMOTIONS[becomes[row]]}"
+    )  # fmt: skip
 
 
 def _disagreements(timeline):
-    for row in np.flatnonzero(timeline.disagreement >= LEAST_DISAGREEMENT):
-        seen, heard = (EMOTIONS[opinion[row].argmax()] for opinion in (timeline.face, timeline.voice))
-        if seen != heard:
-            yield row, timeline.disagreement[row], seen, f"face {seen}, voice {heard}"
+    seen, heard = _likeliest(timeline.face), _likeliest(timeline.voice)
+    rows = np.flatnonzero((timeline.disagreement >= LEAST_DISAGREEMENT) & (seen != heard))
+    return rows, timeline.disagreement[rows], lambda row: (
+        EMOTIONS[seen[row]], f"face {EMOTIONS[seen[row]]}, voice {EMOTIONS[heard[row]]}"
+    )  # fmt: skip
 
 
-def _stretches(mask):
-    """Indices of the rows of every unbroken stretch where mask (N,) holds."""
-    rows = np.flatnonzero(mask)
-    return np.split(rows, np.flatnonzero(np.diff(rows) > 1) + 1) if len(rows) else []
+def _likeliest(probabilities):
+    return np.nan_to_num(probabilities).argmax(axis=1)

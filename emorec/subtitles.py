@@ -27,7 +27,7 @@ class Cue:
 
 def cues(timeline):
     """Neighbouring rows of the same dominant emotion, joined."""
-    dominant = timeline.dominant
+    dominant, confidence = timeline.dominant, timeline.confidence
     borders = [row for row in range(1, len(timeline)) if dominant[row] != dominant[row - 1]]
     runs = np.split(np.arange(len(timeline)), borders)
     lengths = timeline.end - timeline.start
@@ -36,7 +36,7 @@ def cues(timeline):
             float(timeline.start[run[0]]),
             float(timeline.end[run[-1]]),
             dominant[run[0]],
-            float(np.average(timeline.confidence[run], weights=lengths[run])),
+            float(np.average(confidence[run], weights=lengths[run])),
         )
         for run in runs
         if len(run) and dominant[run[0]]

@@ -27,15 +27,19 @@ class Pooled:
     person: np.ndarray
 
 
-def pool(observations, model, low, high, person=None):
-    """What windows [low, high) (s, arrays) of the observations hold, as Pooled."""
+def pool(observations, model, low, high, person=None, with_features=True):
+    """What windows [low, high) (s, arrays) of the observations hold, as Pooled.
+
+    Only intermediate fusion needs the pooled features, which cost the most: without ``with_features`` they are all 0.
+    """
     arrays = observations.arrays
     who = _person_of_windows(arrays, observations.persons, low, high, person)
-    parts = [
-        _pool_faces(arrays, model, low[chosen], high[chosen], who[chosen])
-        for chosen in np.array_split(np.arange(len(low)), max(1, len(low) // WINDOWS_AT_ONCE))
-    ]
-    features, logs, seen = (np.concatenate(column) for column in zip(*parts, strict=True))
+    labels, width = len(model.face.config.labels), model.face.config.widths[-1]
+    features, logs, seen = np.zeros((len(low), width), np.float32), np.zeros((len(low), labels)), np.zeros(len(low))
+    for begin in range(0, len(low), WINDOWS_AT_ONCE):
+        block = slice(begin, begin + WINDOWS_AT_ONCE)
+        into = (features[block] if with_features else None, logs[block], seen[block])
+        _pool_faces(arrays, low[block], high[block], who[block], *into)
     frames = between(arrays["frame_time"], low, high)
     coverage = np.minimum(seen / np.maximum(frames[1] - frames[0], 1), 1.0)
     has_face = coverage >= fusions.MIN_COVERAGE
@@ -43,15 +47,10 @@ def pool(observations, model, low, high, person=None):
     face = fold(np.exp(logs), model.face.config.labels)
     face[~has_face] = np.nan
 
-    hears, voice_features, speech_coverage = _pool_voice(arrays, model, low, high, observations.hop_seconds)
+    voice_features = np.zeros((len(low), 2 * model.voice.config.embedding), np.float32)
     voice = np.full((len(low), len(EMOTIONS)), np.nan)
-    if hears.any():
-        with torch.inference_mode():
-            device = next(model.voice.parameters()).device
-            logits = model.voice.classify(torch.from_numpy(voice_features[hears]).to(device))
-        voice[hears] = fold(
-            fusions.softmax(logits.cpu().numpy().astype(np.float64)), model.voice.config.heads["emotions"]
-        )
+    into = (voice_features if with_features else None, voice)
+    speech_coverage = _pool_voice(arrays, model, low, high, observations.hop_seconds, *into)
     return Pooled(
         face_features=features,
         face_probabilities=face,
@@ -70,66 +69,74 @@ def _person_of_windows(arrays, persons, low, high, person):
     rank = np.full(max(persons, default=0) + 1, len(persons))
     rank[persons] = np.arange(len(persons))
     first, last = between(arrays["face_time"], low, high)
-    ranks = rank[arrays["face_person"]]
-    best = [ranks[a:b].min() if b > a else len(persons) for a, b in zip(first, last, strict=True)]
-    return np.array([*persons, -1])[best] if best else np.zeros(0, int)
+    some = last > first
+    best = np.full(len(low), len(persons))
+    # Every other range that reduceat sees lies between two windows; one more rank lets the last window end.
+    ranks = np.append(rank[arrays["face_person"]], len(persons))
+    best[some] = np.minimum.reduceat(ranks, np.column_stack([first, last])[some].ravel())[::2]
+    return np.array([*persons, -1], int)[best]
 
 
-def _pool_faces(arrays, model, low, high, who):
-    """Mean embeddings (N, D), mean log-probabilities (N, native) and frames with a face (N,), weighted by quality."""
+def _pool_faces(arrays, low, high, who, features, logs, seen):
+    """Write mean embeddings (N, D), unless None, mean log-probabilities (N, native) and frames with a face (N,).
+
+    The means are weighted by quality; rows without a face are left as they are.
+    """
     first, last = between(arrays["face_time"], low, high)
-    labels, width = len(model.face.config.labels), model.face.config.widths[-1]
-    features, logs = np.zeros((len(low), width), np.float32), np.zeros((len(low), labels))
-    seen = np.zeros(len(low))
-    if not len(low) or first.min() == last.max():
-        return features, logs, seen
+    if first.min() == last.max():
+        return
     part = slice(first.min(), last.max())
     first, last = first - part.start, last - part.start
     persons = arrays["face_person"][part]
-    embeddings = arrays["face_embedding"][part].astype(np.float64)
-    log_p = np.log(fusions.softmax(arrays["face_logits"][part].astype(np.float64)) + 1e-9)
+    told = np.log(fusions.softmax(arrays["face_logits"][part].astype(np.float64)) + 1e-9)
+    if features is not None:
+        told = np.concatenate([told, arrays["face_embedding"][part]], axis=1)
     quality = arrays["face_quality"][part].astype(np.float64) + QUALITY_FLOOR
     for person in np.unique(who[who >= 0]):
-        mine = persons == person
-        weight = np.where(mine, quality, 0.0)[:, None]
-        total, embedding, log = (_sums(column, first, last) for column in (weight, weight * embeddings, weight * log_p))
-        here = (who == person) & (total[:, 0] > 0)
-        features[here] = embedding[here] / total[here]
-        logs[here] = log[here] / total[here]
-        seen[here] = _sums(mine[:, None].astype(float), first, last)[here, 0]
-    return features, logs, seen
+        mine, asked = np.flatnonzero(persons == person), np.flatnonzero(who == person)
+        weight = quality[mine, None]
+        begin, end = np.searchsorted(mine, first[asked]), np.searchsorted(mine, last[asked])
+        there = end > begin
+        asked, begin, end = asked[there], begin[there], end[there]
+        sums = _sums(np.concatenate([weight, weight * told[mine]], axis=1), begin, end)
+        means = sums[:, 1:] / sums[:, :1]
+        seen[asked], logs[asked] = end - begin, means[:, : logs.shape[1]]
+        if features is not None:
+            features[asked] = means[:, logs.shape[1] :]
 
 
-def _pool_voice(arrays, model, low, high, hop_seconds):
-    """Which windows hear speech (N,), attentive mean and deviation of their hops (N, 2 D), share of speech (N,)."""
+def _pool_voice(arrays, model, low, high, hop_seconds, features, probabilities):
+    """Write attentive mean and deviation of hops (N, 2 D), unless None, and probabilities (N, 7) where speech is heard.
+
+    Returns the share of each window with speech (N,).
+    """
     half = hop_seconds / 2
     first, last = between(arrays["voice_time"], low - half + 1e-9, high + half - 1e-9)
     speech = arrays["voice_speech"].astype(np.float64)
-    width = model.voice.config.embedding
-    features = np.zeros((len(low), 2 * width), np.float32)
     if not len(speech):
-        return np.zeros(len(low), bool), features, np.zeros(len(low))
+        return np.zeros(len(low))
     spoken = _sums((speech >= SPEECH).astype(float)[:, None], first, last)[:, 0]
     coverage = np.minimum(spoken * hop_seconds / np.maximum(high - low, hop_seconds), 1.0)
-    hears = coverage >= fusions.MIN_COVERAGE
+    device, labels = next(model.voice.parameters()).device, model.voice.config.heads["emotions"]
     with torch.inference_mode():
-        device = next(model.voice.parameters()).device
-        score = (
-            model.voice.score(torch.from_numpy(arrays["voice_embedding"].astype(np.float32)).to(device)).cpu().numpy()
-        )
-    weight = (np.exp(score.astype(np.float64)) * speech)[:, None]
-    for chosen in np.array_split(np.flatnonzero(hears), max(1, int(hears.sum()) // WINDOWS_AT_ONCE)):
-        if not len(chosen):
-            continue
-        part = slice(first[chosen].min(), last[chosen].max())
-        a, b = first[chosen] - part.start, last[chosen] - part.start
-        embeddings = arrays["voice_embedding"][part].astype(np.float64)
-        total = np.maximum(_sums(weight[part], a, b), 1e-8)
-        mean = _sums(weight[part] * embeddings, a, b) / total
-        square = _sums(weight[part] * embeddings**2, a, b) / total
-        spread = deviation(torch.from_numpy(mean), torch.from_numpy(square)).numpy()
-        features[chosen] = np.concatenate([mean, spread], axis=1)
-    return hears, features, coverage
+        hops = torch.from_numpy(arrays["voice_embedding"].astype(np.float32)).to(device)
+        weight = (np.exp(model.voice.score(hops).cpu().numpy().astype(np.float64)) * speech)[:, None]
+        hears = np.flatnonzero(coverage >= fusions.MIN_COVERAGE)
+        for begin in range(0, len(hears), WINDOWS_AT_ONCE):
+            chosen = hears[begin : begin + WINDOWS_AT_ONCE]
+            part = slice(first[chosen].min(), last[chosen].max())
+            weights, embeddings = weight[part], arrays["voice_embedding"][part].astype(np.float64)
+            weighted = weights * embeddings
+            terms = np.concatenate([weights, weighted, weighted * embeddings], axis=1)
+            sums = _sums(terms, first[chosen] - part.start, last[chosen] - part.start)
+            mean, square = np.split(sums[:, 1:] / np.maximum(sums[:, :1], 1e-8), 2, axis=1)
+            spread = deviation(torch.from_numpy(mean), torch.from_numpy(square)).numpy()
+            pooled = np.concatenate([mean, spread], axis=1, dtype=np.float32)
+            logits = model.voice.classify(torch.from_numpy(pooled).to(device)).cpu().numpy()
+            probabilities[chosen] = fold(fusions.softmax(logits.astype(np.float64)), labels)
+            if features is not None:
+                features[chosen] = pooled
+    return coverage
 
 
 def between(times, low, high):

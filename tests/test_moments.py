@@ -12,6 +12,7 @@ from emorec import report, subtitles
 from emorec.emotions import COLOURS, EMOTIONS
 from emorec.moments import KINDS, MOST, moments
 from emorec.summary import summary
+from emorec.timeline import Timeline
 
 
 def sure(emotion, probability=0.94):
@@ -73,6 +74,16 @@ def test_moments_are_few_in_order_and_apart(rows, seed):
         starts = [moment.start for moment in found if moment.kind == kind]
         assert len(starts) <= MOST
         assert all(later - earlier >= timeline.window for earlier, later in zip(starts, starts[1:], strict=False))
+
+
+def test_an_hour_is_looked_at_as_a_whole_and_not_once_for_every_change(monkeypatch):
+    """Whatever asks every row of the timeline again for every stretch of it takes a minute where rows are many."""
+    timeline, looks = made.timeline(made.probabilities(36_000), step=0.1), []
+    confidence = Timeline.confidence.fget
+    monkeypatch.setattr(Timeline, "confidence", property(lambda self: looks.append(1) or confidence(self)))
+    moments(timeline)
+    assert len(subtitles.cues(timeline)) > 10_000
+    assert len(looks) <= 2
 
 
 def test_a_summary_counts_time_and_not_rows():

@@ -154,7 +154,7 @@ class Events:
             return gr.skip()
         return [
             [round(value, TABLE_DIGITS) if isinstance(value, float) else value for value in row.values()]
-            for row in exports.table(timeline)[:MAX_TABLE_ROWS]
+            for row in exports.table(timeline, MAX_TABLE_ROWS)
         ]
 
     def downloader(self, kind):
