@@ -18,7 +18,7 @@ import time
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from benchmarks import made, plan, report
+from benchmarks import made, plan, report, tables
 
 ROOT = Path(__file__).parents[1]
 DEFAULT_OUT = ROOT / "out" / "bench"
@@ -47,7 +47,10 @@ def main(arguments=None):
         for process in running:
             _end(process)
     report.write(results, options.out, ROOT if options.docs else None)
-    print(report.table(results))
+    print(tables.table(results))
+    if failed := tables.failures(results):
+        print(failed, file=sys.stderr)
+        return 1
     return 0
 
 
@@ -56,7 +59,7 @@ def _options(arguments):
     parser.add_argument("--plan", choices=sorted(plan.PLANS), default="full", help="how much is measured (full)")
     parser.add_argument("--media", type=Path, help="a video of your own instead of the made ones")
     parser.add_argument("--out", type=Path, default=DEFAULT_OUT, help="where results go (out/bench)")
-    parser.add_argument("--minutes", type=float, default=20.0, help="begin no further job after so long (20)")
+    parser.add_argument("--minutes", type=float, default=25.0, help="begin no further job after so long (25)")
     parser.add_argument("--only", default="*", metavar="PATTERN", help="jobs to run, such as 'analyse *'")
     parser.add_argument("--fresh", action="store_true", help="forget what an earlier bench measured")
     parser.add_argument("--docs", action="store_true", help="write docs/PERFORMANCE.md and the README's section too")
@@ -91,7 +94,8 @@ def _measure(chosen, given, folder, results, file, running, options):
     wanted = plan.recordings(chosen, given)
     paths = {name: folder / f"{name}.{'mp4' if 'video' in how[2] else 'm4a'}" for name, how in wanted.items()}
     todo = plan.jobs(chosen, paths, given, _has_cuda())
-    left = [entry for entry in todo if entry[0] not in results["jobs"] and fnmatchcase(entry[0], options.only)]
+    worked = [key for key, job in results["jobs"].items() if "failed" not in job]
+    left = [entry for entry in todo if entry[0] not in worked and fnmatchcase(entry[0], options.only)]
     used = json.dumps([arguments for *_, arguments in left])
     needed = {name: how for name, how in wanted.items() if str(paths[name]) in used}
     if needed:
