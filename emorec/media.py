@@ -12,15 +12,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import av
 import numpy as np
 from av.video.reformatter import VideoReformatter
 
-from emorec import media_formats
+from emorec import media_formats, media_length
 from emorec.errors import EmorecError
 from emorec.media_damage import AV_ERRORS, JUMP
 from emorec.media_pictures import Grey, picture, pixel_aspect, upright_size
-from emorec.media_reader import BIN_EPSILON, DEFAULT_RATE, Reader, decoded
+from emorec.media_reader import BIN_EPSILON, Reader, decoded
 from emorec.media_sound import blocks, edges
 
 REORDER_BINS = 64
@@ -84,12 +83,10 @@ def probe(path: str | Path) -> MediaInfo:
         if video is not None:
             width, height = upright_size(firsts.get("video", video.codec_context), pixel_aspect(video))
             rate = video.average_rate or video.guessed_rate
-        duration = reader.container.duration
-        trusted = duration and reader.format not in media_formats.GUESSING and reader.broken_from == math.inf
         return MediaInfo(
             path=path,
             container=media_formats.short_name(reader.container.format.name, path),
-            duration=duration / av.time_base if trusted else _counted_duration(path),
+            duration=media_length.stated(reader) or media_length.counted(path),
             has_video=video is not None,
             has_audio=sound is not None,
             width=width,
@@ -187,18 +184,3 @@ class _Wanted:
 
 def _codec(stream) -> str | None:
     return None if stream is None else stream.codec_context.codec.canonical_name
-
-
-def _counted_duration(path: Path) -> float | None:
-    """How long a recording without a stated duration is (s), from its packets alone."""
-    with Reader(path) as reader:
-        stream = reader.streams["video"] or reader.streams["audio"]
-        end, count = 0.0, 0
-        for packet in reader.packets():
-            time = reader.packet_time(packet)
-            if time is not None and time < reader.broken_from:
-                end = max(end, time + float((packet.duration or 0) * packet.time_base))
-            count += packet.stream_index == stream.index
-        if end == 0.0 and stream.type == "video":
-            end = count / float(stream.guessed_rate or DEFAULT_RATE)
-        return end or None

@@ -84,9 +84,8 @@ HEAD = 4096
 KINDS = "a video (mp4, mov, mkv, webm, avi, ...) or sound (mp3, wav, m4a, ogg, flac, ...)"
 
 
-def check_file(path: Path) -> None:
-    """Raise ``EmorecError`` unless ``path`` is an ordinary file that is there, can be read, is not empty and is not of
-    a kind that is known to be no recording."""
+def check_there(path: Path) -> os.stat_result:
+    """The facts of an ordinary file that is there. Raises ``EmorecError`` for anything else."""
     try:
         status = os.stat(path)
     except (FileNotFoundError, NotADirectoryError, ValueError) as error:
@@ -97,7 +96,13 @@ def check_file(path: Path) -> None:
         raise EmorecError(f"{path} is a directory; give one file in it.")
     if not stat.S_ISREG(status.st_mode):
         raise EmorecError(f"{path} is not an ordinary file; give {KINDS}.")
-    if status.st_size == 0:
+    return status
+
+
+def check_file(path: Path) -> None:
+    """Raise ``EmorecError`` unless ``path`` is an ordinary file that is there, can be read, is not empty and is not of
+    a kind that is known to be no recording."""
+    if check_there(path).st_size == 0:
         raise EmorecError(f"{path.name} is empty (0 bytes); was it copied or recorded completely?")
     head = _head(path)
     if picture := _picture(head):

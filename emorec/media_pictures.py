@@ -34,21 +34,21 @@ class Grey:
         self.shape = (width, height) if quarter_turns(frame) % 2 else (height, width)
 
     def __getitem__(self, part) -> np.ndarray:
-        plane, expanded = self._plane
+        plane, limited = self.plane
         values = np.ascontiguousarray(plane[part])
-        return values if expanded is None else expanded[values]
+        return EXPANDED[values] if limited else values
 
     @cached_property
-    def _plane(self) -> tuple[np.ndarray, np.ndarray | None]:
-        """The picture ``(H, W)`` as it lies in memory, and what its values mean, None for themselves."""
+    def plane(self) -> tuple[np.ndarray, bool]:
+        """The picture ``(H, W)`` as it lies in memory, and whether its values go from 16 to 235 (see ``EXPANDED``)."""
         frame, turns = self._frame, quarter_turns(self._frame)
         plane = frame.planes[0]
         if self._width == frame.width and frame.format.name in BRIGHTNESS_FIRST and plane.line_size > 0:
             rows = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)
             full = frame.format.name.startswith("yuvj") or frame.color_range == ColorRange.JPEG
-            return np.rot90(rows[: frame.height, : frame.width], turns), None if full else EXPANDED
+            return np.rot90(rows[: frame.height, : frame.width], turns), not full
         grey = VideoReformatter().reformat(frame, self._width, frame.height, "gray", dst_color_range=ColorRange.JPEG)
-        return np.rot90(grey.to_ndarray(), turns), None
+        return np.rot90(grey.to_ndarray(), turns), False
 
 
 def picture(frame: av.VideoFrame, reformatter: VideoReformatter, aspect: float, max_side: int) -> np.ndarray:

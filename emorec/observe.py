@@ -10,6 +10,7 @@ import json
 import threading
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -135,8 +136,13 @@ def _store(write, *what):
 
 def _key(path, model, detector, settings):
     """The name of a recording's observations: content, networks, detector and settings."""
-    with open(path, "rb") as file:
-        content = hashlib.file_digest(file, "sha256").hexdigest()
+    try:
+        with open(path, "rb") as file:
+            content = hashlib.file_digest(file, "sha256").hexdigest()
+    except FileNotFoundError:
+        raise EmorecError(f"{Path(path).name} is no longer there; put it back.") from None
+    except OSError as error:
+        raise EmorecError(f"{Path(path).name} cannot be read ({error.strerror or error}).") from None
     scheme = [EXTRACTION, cuts.FIRST_STARTS, cuts.SEGMENT_HOPS]
     facts = [observations.FORMAT_VERSION, scheme, content, model.fingerprint, detector.name, asdict(settings)]
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:32]

@@ -1,24 +1,25 @@
-"""Still pictures: every face of one picture, and what it shows. The only room that knows Pillow."""
+"""Still pictures: every face of one picture, and what it shows."""
 
 import io
-import warnings
+import threading
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
-from emorec import faces
+from emorec import faces, worker
 from emorec import fusion as fusions
 from emorec.emotions import EMOTIONS, fold
-from emorec.errors import EmorecError
 from emorec.seeing import encode_faces
 
-FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
 MOST_PIXELS = 100_000_000  # of a picture that is read at all
+LONGEST_SIDE = 4096  # pixels; larger pictures are shrunk while they are read
+READ_AT_ONCE = 2  # each may take a gigabyte
 DETECTION_SIDE = 1280  # pixels; a single picture has time for small faces
 SHOWN_SIDE = 1600  # pixels; the longer side of a picture that is shown again
 SHOWN_QUALITY = 88  # of JPEG's 100
+
+_reading = threading.BoundedSemaphore(READ_AT_ONCE)
 
 
 @dataclass(frozen=True)
@@ -42,23 +43,13 @@ class Reading:
 
 
 def read(file):
-    """The picture in a file as uint8 RGB (H, W, 3), upright. Raises EmorecError where it is none that can be read."""
-    name = Path(file).name
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Pillow warns of large pictures; MOST_PIXELS is the limit here
-            with Image.open(file, formats=FORMATS) as picture:
-                width, height = picture.size
-                if width * height > MOST_PIXELS:
-                    raise EmorecError(
-                        f"{name} has {width * height / 1e6:.0f} million pixels; "
-                        f"give a picture of at most {MOST_PIXELS / 1e6:.0f} million."
-                    )
-                return np.asarray(ImageOps.exif_transpose(picture).convert("RGB"))
-    except (OSError, ValueError, SyntaxError, MemoryError, Image.DecompressionBombError):
-        raise EmorecError(
-            f"{name} is not a picture that can be read; give a whole JPEG, PNG, WebP, BMP, GIF or TIFF file."
-        ) from None
+    """The picture in a file as uint8 RGB (H, W, 3), upright, its longer side at most LONGEST_SIDE.
+
+    It is decoded in another process, which a hostile file may bring down. Raises EmorecError where it is none that can
+    be read.
+    """
+    with _reading:
+        return worker.picture(file, MOST_PIXELS, LONGEST_SIDE)
 
 
 def recognise(image, model, detector):

@@ -11,13 +11,8 @@ import json
 import math
 import os
 import re
-import selectors
 import shutil
-import signal
-import subprocess
-import sys
 import tempfile
-import time
 import urllib.parse
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -25,52 +20,17 @@ from pathlib import Path
 
 from emorec.errors import EmorecError
 from emorec.source_guard import allowed_hosts, is_public
+from emorec.source_limits import Limits
+from emorec.source_process import Downloading, Progress
 
 MAX_HEIGHT = 720
-DEFAULT_MINUTES = 240.0
-DEFAULT_MB = 2048.0
-DEFAULT_TIME_MINUTES = 30.0
 MEMORY = 2 << 30
 """Bytes of data that the downloading process may hold."""
 
-TICK = 0.25
-"""Seconds between two looks at the child, so that a cancelled download ends soon."""
-
 MAX_LINK = 2048
-MAX_LINE = 1 << 16
 MAX_TITLE = 80
-SIZE_SLACK = 16 << 20
 PARTIAL = ".partial-"
 FACTS_FILE = "source.json"
-COMMAND = (sys.executable, "-P", "-m", "emorec.source_child")
-KEPT_VARIABLES = ("PATH", "LANG", "LC_ALL", "SSL_CERT_FILE", "SSL_CERT_DIR", "IMAGEIO_FFMPEG_EXE", "SYSTEMROOT")
-"""What the child gets of the environment: nothing that names a proxy, a configuration or a home."""
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What a link may cost: minutes and megabytes of media, and minutes until it must be here."""
-
-    minutes: float = DEFAULT_MINUTES
-    megabytes: float = DEFAULT_MB
-    time_minutes: float = DEFAULT_TIME_MINUTES
-
-    @classmethod
-    def from_environment(cls) -> Limits:
-        """EMOREC_MAX_MINUTES, EMOREC_MAX_MB, EMOREC_LINK_MINUTES. Raises EmorecError if one is no positive number."""
-        names = {"minutes": "EMOREC_MAX_MINUTES", "megabytes": "EMOREC_MAX_MB", "time_minutes": "EMOREC_LINK_MINUTES"}
-        return cls(**{field: _number(name) for field, name in names.items() if os.environ.get(name)})
-
-
-@dataclass(frozen=True)
-class Progress:
-    """How far a download is. ``stage`` is "looking", "downloading" or "merging"; ``done`` and ``total`` are bytes,
-    ``total`` None while nobody knows."""
-
-    stage: str
-    done: int = 0
-    total: int | None = None
-    title: str | None = None
 
 
 @dataclass(frozen=True)
@@ -138,7 +98,7 @@ def fetching(
     try:
         for name in ("media", "home"):
             (working / name).mkdir()
-        child = _Child(_task(url, folder, working, max_height, sound_only, limits), working, limits)
+        child = Downloading(_task(url, folder, working, max_height, sound_only, limits), working, limits)
         try:
             yield from child.reports()
             found = child.found()
@@ -192,22 +152,14 @@ def remove_unfinished(folder: str | Path) -> None:
         shutil.rmtree(path, ignore_errors=True)
 
 
-def _number(name: str) -> float:
-    text = os.environ[name]
-    with contextlib.suppress(ValueError):
-        if 0 < (value := float(text)) < math.inf:
-            return value
-    raise EmorecError(f"{name} is {text!r}, which is no positive number; set it to one, or to nothing.")
-
-
 def _task(url, folder, working, max_height, sound_only, limits) -> dict:
     return {
         "url": url,
         "folder": str(working / "media"),
         "max_height": int(max_height),
         "sound_only": bool(sound_only),
-        "max_bytes": int(limits.megabytes * 1e6),
-        "max_seconds": limits.minutes * 60,
+        "max_bytes": limits.bytes,
+        "max_seconds": limits.seconds,
         "time": math.ceil(limits.time_minutes * 60),
         "memory": MEMORY,
         "hosts": os.environ.get("EMOREC_ALLOW_HOSTS", ""),
@@ -248,96 +200,3 @@ def _file_name(title: str) -> str:
     while len(name.encode()) > MAX_TITLE:
         name = name[:-1]
     return name.strip(" .-") or "recording"
-
-
-class _Child:
-    """One downloading process, as seen from outside: what it tells, and that it stays within its limits."""
-
-    def __init__(self, task: dict, working: Path, limits: Limits):
-        self._working, self._limits = working, limits
-        self._last: dict = {}
-        home = str(working / "home")
-        environment = {name: os.environ[name] for name in KEPT_VARIABLES if name in os.environ}
-        environment |= {"HOME": home, "TMPDIR": home, "XDG_CACHE_HOME": home, "XDG_CONFIG_HOME": home, "DENO_DIR": home}
-        environment |= {"PYTHONPATH": str(Path(__file__).absolute().parent.parent), "YTDLP_NO_PLUGINS": "1"}
-        self._process = subprocess.Popen(
-            COMMAND,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            cwd=home,
-            env=environment,
-            start_new_session=True,
-        )
-        self._deadline = time.monotonic() + limits.time_minutes * 60
-        with contextlib.suppress(BrokenPipeError):
-            self._process.stdin.write(json.dumps(task).encode() + b"\n")
-            self._process.stdin.flush()
-
-    def reports(self) -> Iterator[Progress]:
-        """Yield what the child tells until it is through, at least once every ``TICK``. Raises EmorecError if it
-        takes too long or too much."""
-        latest = Progress("looking")
-        for line in self._lines():
-            if line is not None:
-                with contextlib.suppress(ValueError, TypeError, AttributeError):
-                    self._last = json.loads(line)
-                    if "progress" in self._last:
-                        latest = Progress(**self._last["progress"])
-            yield latest
-            if time.monotonic() > self._deadline:
-                raise EmorecError(
-                    f"The download took longer than {self._limits.time_minutes:g} minutes and was stopped; "
-                    "give a shorter recording, or try again later."
-                )
-            if _size(self._working) > 2 * self._limits.megabytes * 1e6 + SIZE_SLACK:  # parts, and them merged
-                raise EmorecError(
-                    f"What this link leads to is larger than {self._limits.megabytes:g} MB, the limit here; "
-                    "give a smaller one."
-                )
-
-    def _lines(self) -> Iterator[bytes | None]:
-        """Lines as they come, and None whenever none came for a while."""
-        output, held = self._process.stdout.fileno(), b""
-        with selectors.DefaultSelector() as selector:
-            selector.register(output, selectors.EVENT_READ)
-            while True:
-                if not selector.select(TICK):
-                    yield None
-                    continue
-                piece = os.read(output, MAX_LINE)
-                if not piece:
-                    return
-                *lines, held = (held + piece).split(b"\n")
-                yield from lines
-                held = held[:MAX_LINE]
-
-    def found(self) -> dict:
-        """What the child said last. Raises EmorecError if that is not a file."""
-        # Not reaped yet: as long as it is not, its number is no other process's, and its group can be killed safely.
-        status = os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOWAIT)
-        if isinstance(self._last, dict):
-            if isinstance(self._last.get("problem"), str):
-                raise EmorecError(self._last["problem"])
-            if isinstance(self._last.get("done"), dict):
-                return self._last["done"]
-        ended = f"{'code' if status.si_code == os.CLD_EXITED else 'signal'} {status.si_status}"
-        raise EmorecError(f"The download broke off ({ended}); try again, or give another link.")
-
-    def end(self) -> None:
-        """Kill the process and all that it started, if it still runs."""
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait()
-        for pipe in (self._process.stdin, self._process.stdout):
-            with contextlib.suppress(OSError):
-                pipe.close()
-
-
-def _size(folder: Path) -> int:
-    """Bytes of all files below a folder, which may change meanwhile."""
-    total = 0
-    for path in folder.rglob("*"):
-        with contextlib.suppress(OSError):
-            total += path.lstat().st_size
-    return total

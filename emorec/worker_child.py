@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import logging
 import math
 import os
 import resource
@@ -26,7 +25,7 @@ from pathlib import Path
 
 import numpy as np
 
-from emorec import media, media_damage
+from emorec import media, media_damage, media_length, media_still
 from emorec.errors import EmorecError
 
 MEMORY = 3 << 30
@@ -34,6 +33,9 @@ MEMORY = 3 << 30
 
 SECONDS_WITHOUT_PROGRESS = 60
 """Seconds of processor time."""
+
+PICTURE_SECONDS = 20
+"""Seconds of processor time for a still picture, in which no progress shows."""
 
 BEAT = 0.5
 """Seconds of processor time between two extensions of the limit."""
@@ -69,14 +71,14 @@ def serve(connection: socket.socket) -> None:
         for header, *arrays in DOES[task["do"]](connection, task["path"], task["choices"]):
             _send(connection, header, *arrays)
         _send(connection, {"end": True})
-    except EmorecError as error:
-        _send(connection, {"problem": str(error)})
     except ConnectionError:
         raise
     except Exception as error:
         if not os.path.exists(task["path"]):
             return _send(connection, {"problem": f"{Path(task['path']).name} is no longer there; put it back."})
-        logging.getLogger("emorec").warning("A decoder failed: %s: %s", type(error).__name__, error)
+        if isinstance(error, EmorecError):
+            return _send(connection, {"problem": str(error)})
+        # Not the error's own words, which may hold the file's name and end in a log.
         _send(connection, {"failed": type(error).__name__})
 
 
@@ -86,10 +88,10 @@ def _probe(_, path, choices):
 
 def _frames(connection, path, choices):
     for frame in media.frames(path, on_damage=_damage_to(connection), **choices):
-        plane, expanded = frame.grey._plane
+        plane, limited = frame.grey.plane
         arrays = [np.ascontiguousarray(frame.image), np.ascontiguousarray(plane)]
         header = {"time": frame.time, "shapes": [array.shape for array in arrays], "type": "uint8"}
-        yield header | {"expanded": expanded is not None}, *arrays
+        yield header | {"limited": limited}, *arrays
 
 
 def _audio(connection, path, choices):
@@ -98,7 +100,17 @@ def _audio(connection, path, choices):
         yield {"time": block.time, "shapes": [samples.shape], "type": "float32"}, samples
 
 
-DOES = {"probe": _probe, "frames": _frames, "audio": _audio}
+def _reached(_, path, choices):
+    yield ({"reached": media_length.reached(path, **choices)},)
+
+
+def _picture(_, path, choices):
+    _Processor.allow(PICTURE_SECONDS)
+    image = np.ascontiguousarray(media_still.read(path, **choices))
+    yield {"shapes": [image.shape], "type": "uint8"}, image
+
+
+DOES = {"probe": _probe, "frames": _frames, "audio": _audio, "reached": _reached, "picture": _picture}
 
 
 def _damage_to(connection):
@@ -124,9 +136,14 @@ class _Processor:
         used = time.process_time()
         if used - cls.used >= BEAT:
             cls.used = used
-            hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
-            most = math.ceil(used) + SECONDS_WITHOUT_PROGRESS
-            resource.setrlimit(resource.RLIMIT_CPU, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))
+            cls.allow(SECONDS_WITHOUT_PROGRESS)
+
+    @classmethod
+    def allow(cls, seconds: int) -> None:
+        """So much more from now on."""
+        hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
+        most = math.ceil(time.process_time()) + seconds
+        resource.setrlimit(resource.RLIMIT_CPU, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))
 
 
 def _limit() -> None:

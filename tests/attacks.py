@@ -12,7 +12,8 @@ import tempfile
 import threading
 from pathlib import Path
 
-from emorec import source_child
+from emorec import source_download
+from emorec.source_errors import Problem
 from emorec.source_guard import Guard, allowed_hosts
 
 LOOPBACK = ("127.", "::1")
@@ -44,7 +45,7 @@ def main():
                 raise ConnectionRefusedError("outside")
 
     socket.getaddrinfo = stand_in
-    guard = Guard(allowed_hosts(asked["hosts"]), programs=source_child.programs())
+    guard = Guard(allowed_hosts(asked["hosts"]), programs=source_download.programs())
     if asked.get("guarded", True):
         guard.install()
     sys.addaudithook(watch)  # after the guard's, so it sees what the guard lets pass
@@ -56,9 +57,9 @@ def main():
             task = {"url": link, "folder": folder, "max_height": 720, "sound_only": False, "max_bytes": 10**6}
             task |= {"max_seconds": 600, "kept": []}
             try:
-                source_child.download(task, lambda **_: None, guard)
+                source_download.download(task, lambda **_: None, guard)
                 said[link] = "FETCHED " + Path(folder).name
-            except source_child.Problem as problem:
+            except Problem as problem:
                 said[link] = str(problem)
     print(json.dumps({"said": said, "dialled": dialled}))
 

@@ -4,7 +4,6 @@ import errno
 import json
 import os
 import socket
-import struct
 import subprocess
 import sys
 import threading
@@ -16,7 +15,7 @@ import pytest
 
 import made
 from conftest import ROOT
-from emorec import files, media, media_damage, worker
+from emorec import files, media, media_damage, observe, worker, worker_process
 from emorec.engine import Engine
 from emorec.errors import EmorecError
 from loopback_media import Target
@@ -43,7 +42,7 @@ def started(path, rate=10.0):
 
 def decoding():
     """Numbers of the processes that decode for this one now, the waiting one not among them."""
-    waiting = worker._Waiting._process.pid
+    waiting = worker_process.Waiting._process.pid
     with open(f"/proc/{waiting}/task/{waiting}/children") as children:
         return [int(number) for number in children.read().split()]
 
@@ -87,18 +86,18 @@ def test_closing_ends_the_process(recording):
 
 def test_the_waiting_process_is_started_again(recording):
     worker.probe(recording)
-    first = worker._Waiting._process
+    first = worker_process.Waiting._process
     first.kill()
     first.wait()
     assert worker.probe(recording).has_audio
-    assert worker._Waiting._process.pid != first.pid
+    assert worker_process.Waiting._process.pid != first.pid
 
 
-def in_a_process(code, path):
+def in_a_process(code, path, do="probe", **choices):
     """Run ``worker_child.serve`` for ``path`` after ``code`` has changed what decoding does; what it told."""
     program = f"""
 import os, socket, sys
-from emorec import media, worker_child
+from emorec import media, media_still, worker_child
 {code}
 connection = socket.socket(fileno=int(sys.argv[1]))
 worker_child.serve(connection)
@@ -109,11 +108,11 @@ worker_child.serve(connection)
             [sys.executable, "-c", program, str(theirs.fileno())], cwd=ROOT, pass_fds=[theirs.fileno()]
         )
         theirs.close()
-        ours.sendall(json.dumps({"do": "probe", "path": str(path), "choices": {}}).encode() + b"\n")
+        ours.sendall(json.dumps({"do": do, "path": str(path), "choices": choices}).encode() + b"\n")
         told = []
         try:
             while True:
-                told.append(worker._header(ours))
+                told.append(worker_process._header(ours))
         except (EOFError, ConnectionError):
             pass
     return told, process.wait()
@@ -159,7 +158,7 @@ media.probe = probe
 @pytest.mark.parametrize("answer", [b"\xff\xff\xff\xff", b"\0\0\0\2[]", b"\0\0\0\4null", b"\0\0\0\3{x}", b""])
 def test_what_the_process_says_is_not_trusted(answer, recording, monkeypatch):
     ours, theirs = socket.socketpair()
-    monkeypatch.setattr(worker._Waiting, "copy", lambda: ours)
+    monkeypatch.setattr(worker_process.Waiting, "copy", lambda: ours)
     theirs.sendall(answer)
     theirs.shutdown(socket.SHUT_WR)
     with theirs, pytest.raises(EmorecError, match="cannot be decoded"):
@@ -169,7 +168,7 @@ def test_what_the_process_says_is_not_trusted(answer, recording, monkeypatch):
 @pytest.mark.parametrize("shape", [[1 << 20, 1 << 20, 3], [-1], ["x"], [1.5]])
 def test_no_array_of_a_senseless_size_is_made(shape):
     with pytest.raises((ValueError, TypeError)):
-        worker._array(None, shape, "uint8")
+        worker_process._array(None, shape, "uint8")
 
 
 def lists(target, inside):
@@ -261,6 +260,48 @@ def test_a_file_that_vanishes_while_it_is_read_is_read_to_its_end_or_told_of(rec
         worker.probe(path)
 
 
+@pytest.mark.parametrize("after", ["probe", "key"])
+def test_a_file_that_vanishes_at_any_step_is_one_sentence(after, recording, engine, tmp_path, monkeypatch):
+    """Between two steps of an analysis: a session's files may be removed at any moment."""
+    path = tmp_path / "gone.mkv"
+    path.write_bytes(recording.read_bytes())
+    step = {"probe": (worker, "probe"), "key": (observe, "_key")}[after]
+    real = getattr(*step)
+
+    def then_gone(*arguments):
+        done = real(*arguments)
+        path.unlink()
+        return done
+
+    monkeypatch.setattr(*step, then_gone)
+    with pytest.raises(EmorecError, match=r"^gone\.mkv is no longer there; put it back\.$"):
+        list(engine.observe(path, cache=tmp_path / "cache"))
+
+
+def test_a_file_that_cannot_be_read_any_more_is_one_sentence(recording, engine, tmp_path, monkeypatch):
+    def failing(*_):
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr("hashlib.file_digest", failing)
+    with pytest.raises(EmorecError, match=r"^clip\.mkv cannot be read \(Input/output error\)\.$"):
+        list(engine.observe(recording, cache=tmp_path / "cache"))
+
+
+def test_the_log_tells_what_failed_but_not_whose_file_it_was(tmp_path, caplog, monkeypatch):
+    path = tmp_path / "a-person.mkv"
+    path.write_bytes(b"x")
+    code = "def probe(path):\n    raise RuntimeError(f'cannot decode {path}')\nmedia.probe = probe"
+    told, _ = in_a_process(code, path)
+    assert told[-1] == {"failed": "RuntimeError"}
+    ours, theirs = socket.socketpair()
+    monkeypatch.setattr(worker_process.Waiting, "copy", lambda: ours)
+    answer = json.dumps(told[-1]).encode()
+    theirs.sendall(worker_process.LENGTH.pack(len(answer)) + answer)
+    with theirs, pytest.raises(EmorecError, match="cannot be decoded"):
+        worker.probe(path)
+    assert caplog.messages == ["A decoder failed: 'RuntimeError'"]
+
+
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS, errno.EDQUOT, errno.EIO])
 def test_a_full_or_failing_disk_is_one_sentence_and_keeps_what_was_stored(
     number, recording, engine, tmp_path, monkeypatch
@@ -310,23 +351,3 @@ def test_many_reads_at_once_do_not_mix(recording):
     for thread in threads:
         thread.join()
     assert len(found) == 8 and all(times == found[0] and len(times) == 60 for times in found)
-
-
-def png(width, height, content=b""):
-    """A PNG file that says how large it is."""
-    import zlib
-
-    def chunk(kind, data):
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
-    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", content) + chunk(b"IEND", b"")
-
-
-@pytest.mark.parametrize("size", [(100_000, 100_000), (2**31 - 1, 1), (60_000, 60_000)])
-def test_a_picture_that_would_fill_the_memory_is_refused(size, tmp_path):
-    pictures = pytest.importorskip("emorec.pictures")
-    path = tmp_path / "bomb.png"
-    path.write_bytes(png(*size))
-    with pytest.raises(EmorecError, match="million|not a picture"):
-        pictures.read(path)

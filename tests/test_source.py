@@ -20,6 +20,7 @@ from make_media import Audio, Video, record
 MP4 = "video/mp4"
 HLS = "application/vnd.apple.mpegurl"
 PAGE = "text/html"
+SEGMENTS = range(0, 48, 8)  # of a recording of more than half a minute: when each begins (s)
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +32,18 @@ def recordings(tmp_path_factory):
     record(folder / "sound.m4a", audio=sound)
     for number in (0, 1):
         record(folder / f"{number}.ts", Video(duration=1.0, start=number), format="mpegts")
+    small = {"size": (64, 48), "rate": 5, "keyframe_every": 5}
+    for number in SEGMENTS:
+        record(folder / f"at-{number}.ts", Video(duration=8.0, start=number, **small), format="mpegts")
+    for suffix in ("ts", "mkv", "mp4"):
+        tone = Audio(duration=60.0, codec="mp2" if suffix == "ts" else "aac", rate=16_000, tones=((0.0, 60.0),))
+        record(folder / f"minutes.{suffix}", Video(duration=60.0, **small), tone)
     return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def trickled(handler, content):
+    """A recording that takes its time to arrive, so that there is some to stop it in."""
+    handler.trickle(MP4, pieces(content, 40), 0.3)
 
 
 @pytest.fixture
@@ -86,6 +98,11 @@ def pages(recordings):
         "/endless-page": lambda handler: handler.trickle(PAGE, itertools.repeat(b"<p>" * 4096), 0.01),
         "/silent.mp4": lambda handler: handler.trickle(MP4, itertools.repeat(b"\0"), 0.1, length=10**6),
         "/liar.mp4": lambda handler: handler.trickle(MP4, itertools.repeat(bytes(1 << 16)), 0.002, length=1000),
+        "/many-minutes.ts": lambda handler: trickled(handler, recordings["minutes.ts"]),
+        "/stated.mkv": lambda handler: trickled(handler, recordings["minutes.mkv"]),
+        "/late-index.mp4": (MP4, recordings["minutes.mp4"]),
+        "/liar.m3u8": (HLS, playlist(*[f"at-{number}.ts" for number in SEGMENTS]).replace(b":1.0", b":0.5")),
+        **{f"/at-{number}.ts": ("video/mp2t", recordings[f"at-{number}.ts"]) for number in SEGMENTS},
         "/large.mp4": lambda handler: handler.trickle(MP4, [whole], 0, length=10**12),
         "/closed.mp4": lambda handler: handler.answer(403, PAGE, b"no"),
         "/broken.mp4": lambda handler: handler.answer(503, PAGE, b"later"),
@@ -190,6 +207,19 @@ def test_what_cannot_be_had_is_one_sentence_and_leaves_nothing(path, sentence, s
         fetch(server.address + path, tmp_path, limits=Limits(minutes=1, megabytes=2, time_minutes=2))
     assert str(refused.value).endswith(".") and len(str(refused.value)) < 250 and "\n" not in str(refused.value)
     assert left_in(tmp_path) == []
+
+
+@pytest.mark.parametrize("path", ["/many-minutes.ts", "/stated.mkv", "/late-index.mp4", "/liar.m3u8"])
+def test_what_is_too_long_is_stopped_whatever_the_headers_say(path, server, recordings, tmp_path):
+    """No page, header or playlist told how long it is: what has arrived tells."""
+    steps, told = fetching(server.address + path, tmp_path, limits=Limits(minutes=0.5, megabytes=20)), []
+    with pytest.raises(EmorecError, match=r"longer than 0\.5 minutes, the limit here; give a shorter one\.$"):
+        for step in steps:
+            told.append(step.done)
+    assert left_in(tmp_path) == []
+    whole = {"/many-minutes.ts": "minutes.ts", "/stated.mkv": "minutes.mkv"}.get(path)
+    if whole:  # before all of it was there
+        assert 0 < max(told) < 0.8 * len(recordings[whole])
 
 
 @pytest.mark.parametrize("path", ["/silent.mp4", "/endless-page"])

@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from conftest import ROOT
+from emorec import cli
 from loopback_media import serving
 from make_media import Audio, Video, record
 
@@ -45,8 +46,9 @@ def test_a_link_is_analysed_and_the_result_says_where_it_is_from(tmp_path):
         (["https://example.com/a.mp4"], {"EMOREC_MAX_MB": "few"}, "EMOREC_MAX_MB"),
     ],
 )
-def test_a_link_that_cannot_be_used_is_one_sentence(arguments, environment, said):
-    done = analyze(*arguments, **environment)
-    assert done.returncode == 2
-    *_, last = done.stderr.strip().splitlines()
-    assert said in last and "Traceback" not in done.stderr
+def test_a_link_that_cannot_be_used_is_one_sentence(arguments, environment, said, monkeypatch, capsys):
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert cli.main(["analyze", *arguments]) == 2
+    *_, last = capsys.readouterr().err.strip().splitlines()
+    assert said in last and "Traceback" not in last

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from conftest import ROOT
-from emorec import source
+from emorec import source, source_process
 from emorec.errors import EmorecError
 from emorec.source_guard import Guard, Refused, allowed_hosts, is_public
 from loopback_media import Target, serving
@@ -173,7 +173,7 @@ def test_no_detour_reaches_the_loopback(target):
 @pytest.mark.parametrize("link", spellings(9))
 def test_what_is_no_plain_link_is_refused_before_anything_starts(link, monkeypatch, tmp_path):
     """Those that the check cannot tell (names, hex) are the guard's, above."""
-    monkeypatch.setattr(source, "COMMAND", ("false",))
+    monkeypatch.setattr(source_process, "COMMAND", ("false",))
     with pytest.raises(EmorecError) as refused:
         source.fetch(link, tmp_path)
     assert len(str(refused.value)) < 200 and "\n" not in str(refused.value)
