@@ -6,6 +6,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from emorec import yunet
 from emorec.errors import EmorecError
 
 # Stage 1 brings its own threads; OpenCV's pool on top of them slows both down.
@@ -40,30 +41,41 @@ class Face:
 
 
 class YuNet:
-    """Wu, Peng and Yu, 2023: a face detector of 75 k parameters, through OpenCV."""
+    """Wu, Peng and Yu, 2023: 75 k parameters that find faces; run by OpenCV where onnxruntime cannot run the file."""
 
     name = "YuNet"
 
     def __init__(self, file: Path, side=DETECTION_SIDE):
         try:
-            self._detector = cv2.FaceDetectorYN.create(str(file), "", (side, side), SCORE_THRESHOLD, NMS_THRESHOLD)
-        except cv2.error:
+            self._network = yunet.load(file)
+            if self._network is None:
+                self._detector = cv2.FaceDetectorYN.create(str(file), "", (side, side), SCORE_THRESHOLD, NMS_THRESHOLD)
+        except (OSError, cv2.error):
             raise EmorecError(f"{file} is no face detector that OpenCV can load; is it YuNet's .onnx file?") from None
         self._side = side
 
     def detect(self, image):
         """Faces in an RGB image (H, W, 3) uint8, best first."""
         small, scale = _shrink(image, self._side)
-        # On pictures of a few rows or columns the detector reads memory that is not its own.
-        height, width = small.shape[:2]
-        right, bottom = max(0, SMALLEST_SIDE - width), max(0, SMALLEST_SIDE - height)
-        small = cv2.copyMakeBorder(small, 0, bottom, 0, right, cv2.BORDER_CONSTANT)
-        self._detector.setInputSize((small.shape[1], small.shape[0]))
-        _, rows = self._detector.detect(cv2.cvtColor(small, cv2.COLOR_RGB2BGR))
-        if rows is None:
-            return []
+        rows = self._by_opencv(small) if self._network is None else self._by_onnxruntime(small)
         faces = [Face(row[:4] / scale, row[4:14].reshape(5, 2) / scale, float(row[14])) for row in rows]
         return sorted(faces, key=lambda face: -face.score)
+
+    def _by_onnxruntime(self, image):
+        height, width = image.shape[:2]
+        planes = np.zeros((1, 3, height + -height % yunet.SIDES, width + -width % yunet.SIDES), np.float32)
+        for plane, colour in zip(planes[0, ::-1], cv2.split(image), strict=True):
+            plane[:height, :width] = colour
+        return yunet.detect(self._network, planes, SCORE_THRESHOLD, NMS_THRESHOLD)
+
+    def _by_opencv(self, image):
+        # On pictures of a few rows or columns OpenCV reads memory that is not its own.
+        height, width = image.shape[:2]
+        right, bottom = max(0, SMALLEST_SIDE - width), max(0, SMALLEST_SIDE - height)
+        image = cv2.copyMakeBorder(image, 0, bottom, 0, right, cv2.BORDER_CONSTANT)
+        self._detector.setInputSize(image.shape[1::-1])
+        _, rows = self._detector.detect(cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
+        return [] if rows is None else rows
 
 
 class Haar:

@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 
 import made
 from conftest import FACE_MODEL
+from emorec import yunet as network
+from emorec.errors import EmorecError
 from emorec.faces import (
     DETECTION_SIDE,
     FRAMING,
@@ -265,20 +267,54 @@ def test_quality_is_a_share(picture, yunet):
 
 def test_the_detector_looks_at_little_however_large_the_picture(monkeypatch, yunet):
     seen = []
-    monkeypatch.setattr(yunet, "_detector", Watched(seen))
+    monkeypatch.setattr(yunet, "_network", Watched(yunet._network, seen))
     yunet.detect(np.zeros((1080, 1920, 3), np.uint8))
-    assert seen == [(DETECTION_SIDE, 180)] * 2
+    assert seen == [(1, 3, 192, DETECTION_SIDE)]
 
 
 class Watched:
-    """Stands where OpenCV's detector does, and notes what sizes it is told and shown."""
+    """Stands where the network does, and notes what it is shown."""
 
-    def __init__(self, seen):
-        self.seen = seen
+    def __init__(self, network, seen):
+        self.network, self.seen = network, seen
 
-    def setInputSize(self, size):
-        self.seen.append(size)
+    def run(self, names, inputs):
+        self.seen.append(inputs["input"].shape)
+        return self.network.run(names, inputs)
 
-    def detect(self, image):
-        self.seen.append(image.shape[1::-1])
-        return 1, None
+
+@pytest.fixture(scope="module")
+def by_opencv():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(network, "load", lambda _: None)
+        return YuNet(FACE_MODEL)
+
+
+@pytest.mark.parametrize(
+    "size", [(1500, 1000), (320, 180), (320, 192), (200, 131), (64, 64), (40, 70), (1, 1), (3, 900)]
+)
+def test_onnxruntime_finds_the_very_faces_that_opencv_finds(picture, yunet, by_opencv, size):
+    image = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+    found, expected = yunet.detect(image), by_opencv.detect(image)
+    assert len(found) == len(expected) and (len(found) == 5 or size[0] < 320)
+    for one, other in zip(found, expected, strict=True):
+        assert one.score == pytest.approx(other.score, abs=1e-4)
+        assert one.box == pytest.approx(other.box, abs=0.01)
+        assert one.landmarks == pytest.approx(other.landmarks, abs=0.01)
+
+
+def test_of_faces_that_overlap_the_best_is_kept():
+    rows = np.zeros((4, 15), np.float32)
+    rows[:, :4] = [(10, 10, 20, 20), (12, 10, 20, 20), (26, 10, 20, 20), (10, 10.4, 20.9, 20)]
+    rows[:, 14] = [0.9, 0.8, 0.7, 0.65]
+    assert network._best(rows, 0.3)[:, 14] == pytest.approx([0.9, 0.7])
+    assert len(network._best(rows[:0], 0.3)) == 0
+
+
+def test_what_is_no_detector_is_one_sentence(tmp_path):
+    for content in (b"", b"no network", network.FIXED):
+        (tmp_path / "file.onnx").write_bytes(content)
+        with pytest.raises(EmorecError, match="is no face detector"):
+            YuNet(tmp_path / "file.onnx")
+    with pytest.raises(EmorecError, match="is no face detector"):
+        YuNet(tmp_path / "missing.onnx")
