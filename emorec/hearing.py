@@ -5,7 +5,7 @@ import torch
 
 from emorec import segments, voice, worker
 from emorec.ahead import Ahead
-from emorec.networks import VoiceNet, fused
+from emorec.networks import VoiceNet, for_inference
 
 BLOCK_HOPS = 16  # sound is read in blocks of so many hops; every segment but the second starts with one
 
@@ -15,7 +15,7 @@ def voice_segments(path, model, first, notes):
 
     Each segment is encoded with a margin on both sides, wide enough that its hops do not depend on the cut.
     """
-    front_end, net = model.front_end, fused(model.voice)
+    front_end, net = model.front_end, for_inference(model.voice)
     margin = _margin_hops(front_end) * front_end.hop
     number, end = first, 0
     origin = _start(number, front_end) - margin  # sample that ``kept`` starts at
@@ -62,18 +62,18 @@ def _margin_hops(front_end):
 @torch.inference_mode()
 def _voice_arrays(front_end, net, samples, number, end):
     """Arrays of one segment from its samples with margins; ``end`` is the sample that its sound ends at."""
-    context = VoiceNet.CONTEXT_HOPS
-    before = _margin_hops(front_end) - context  # hops that only the level needs, and neither network
-    frames = VoiceNet.FRAMES_PER_HOP
-    log_mel = voice.log_mel(samples, front_end)[:, before * frames : -before * frames]
-    samples = samples[before * front_end.hop : -before * front_end.hop]
+    margin, context, hop = _margin_hops(front_end), VoiceNet.CONTEXT_HOPS, front_end.hop
+    log_mel = voice.log_mel(samples, front_end)
+    near = slice((margin - context) * VoiceNet.FRAMES_PER_HOP, -(margin - context) * VoiceNet.FRAMES_PER_HOP)
+    # Speech is judged in rows that begin at their multiples on the clock, wherever segments begin.
+    early = segments.start(number) % front_end.speech_row_hops
+    row, last = (margin - early) * hop, len(samples) - margin * hop
     sounding = -(-(end - _start(number, front_end)) // front_end.hop)
-    hops = slice(context, context + sounding)
-    device = next(net.parameters()).device
+    embeddings = net.embed(log_mel[:, near].unsqueeze(0).to(next(net.parameters()).device))[0]
     return {
         "voice_time": (segments.start(number) + np.arange(sounding) + 0.5) * front_end.hop_seconds,
-        "voice_speech": voice.speech(samples, front_end)[hops],
-        "voice_loudness": voice.loudness(samples, front_end)[hops],
-        "voice_embedding": net.embed(log_mel.unsqueeze(0).to(device))[0, hops].cpu().numpy().astype(np.float16),
+        "voice_speech": voice.speech(samples[row:last], front_end, samples[:row])[early:][:sounding],
+        "voice_loudness": voice.loudness(samples[margin * hop : last], front_end)[:sounding],
+        "voice_embedding": embeddings[context:][:sounding].cpu().numpy().astype(np.float16),
         "end": np.array([end / front_end.rate]),
     }

@@ -12,7 +12,7 @@ import torch
 from emorec import faces, media, segments, worker
 from emorec.ahead import Ahead
 from emorec.faces import Face
-from emorec.networks import fused
+from emorec.networks import for_inference
 from emorec.persons import overlap
 
 FACE_BATCH = 32
@@ -27,7 +27,7 @@ SAME = 0.5  # intersection over union that two boxes of one such face have at le
 
 def face_segments(path, model, detector, tracker, settings, first, span, notes):
     """One dict of face arrays per segment, from segment ``first`` on; ``span`` (s) is the length of a usual one."""
-    net = fused(model.face)
+    net = for_inference(model.face)
     with Ahead(_sightings(path, model.face.config.size, detector, tracker, settings, first, span, notes), 1) as seen:
         for sightings in seen:
             yield _face_arrays(net, sightings)

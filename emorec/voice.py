@@ -46,7 +46,14 @@ class VoiceFrontEnd:
     def margin_hops(self):
         """Hops of context that make a hop's embedding independent of where a recording was cut into blocks."""
         # Half the stretch for the level, and as much again for the peaks that say which of its frames are active.
-        return int(np.ceil(self.level_seconds / self.hop_seconds)) + VoiceNet.CONTEXT_HOPS
+        level = int(np.ceil(self.level_seconds / self.hop_seconds)) + VoiceNet.CONTEXT_HOPS
+        warm_up = -(-(SPEECH_WARM_UP_CHUNKS * SPEECH_CHUNK + SPEECH_CONTEXT) // self.hop)
+        return max(level, self.speech_row_hops - 1 + warm_up)
+
+    @property
+    def speech_row_hops(self):
+        """Hops from the start of one row of chunks that speech is judged in to the next."""
+        return SPEECH_ROW_CHUNKS * SPEECH_CHUNK // self.hop
 
 
 SPEECH_CHUNK = 512  # samples per decision of Silero VAD at 16 kHz
@@ -103,22 +110,24 @@ def loudness(samples, front_end=VoiceFrontEnd()):
     return (10 * np.log10(power + 1e-10)).astype(np.float32)
 
 
-def speech(samples, front_end=VoiceFrontEnd()):
+def speech(samples, front_end=VoiceFrontEnd(), before=()):
     """Probability of speech in each hop: samples (S,) at 16 kHz -> array (S // hop,).
 
     Silero VAD (https://github.com/snakers4/silero-vad, MIT) judges chunks of 32 ms one after another. The
     recording is laid out in rows that run side by side as a batch, each warmed up on the end of the row before;
-    that costs a third of one long row. A hop's probability is the mean over its chunks.
+    that costs half of one long row. A hop's probability is the mean over its chunks.
+
+    ``before`` are the samples in front, silence if there are none. With them a recording that is cut where rows
+    begin, every ``speech_row_hops``, is judged as it is in one piece.
     """
-    samples = np.asarray(samples, dtype=np.float32)
     hops = len(samples) // front_end.hop
     if hops == 0:
         return np.zeros(0, dtype=np.float32)
-    chunks = _chunks(samples[: hops * front_end.hop])
-    rows = -(-len(chunks) // SPEECH_ROW_CHUNKS)
-    before = np.zeros((SPEECH_WARM_UP_CHUNKS, chunks.shape[1]), np.float32)
-    after = np.zeros((rows * SPEECH_ROW_CHUNKS - len(chunks), chunks.shape[1]), np.float32)
-    laid = np.concatenate([before, chunks, after])
+    chunks = _chunks(np.asarray(before, np.float32), np.asarray(samples, np.float32)[: hops * front_end.hop])
+    count = len(chunks) - SPEECH_WARM_UP_CHUNKS
+    rows = -(-count // SPEECH_ROW_CHUNKS)
+    after = np.zeros((rows * SPEECH_ROW_CHUNKS - count, chunks.shape[1]), np.float32)
+    laid = np.concatenate([chunks, after])
 
     session = _silero()
     state = np.zeros((2, rows, 128), np.float32)
@@ -128,14 +137,16 @@ def speech(samples, front_end=VoiceFrontEnd()):
         feeds = {"input": laid[starts + step], "state": state, "sr": np.array(front_end.rate, np.int64)}
         probability, state = session.run(None, feeds)
         judged[step] = probability[:, 0]
-    in_time = judged[SPEECH_WARM_UP_CHUNKS:].T.reshape(-1)[: len(chunks)]
+    in_time = judged[SPEECH_WARM_UP_CHUNKS:].T.reshape(-1)[:count]
     return in_time.reshape(hops, -1).mean(axis=1)
 
 
-def _chunks(samples):
-    """Samples -> (chunks, context + chunk): each chunk behind the last samples of the one before it."""
-    padded = np.concatenate([np.zeros(SPEECH_CONTEXT, np.float32), samples])
-    windows = np.lib.stride_tricks.sliding_window_view(padded, SPEECH_CONTEXT + SPEECH_CHUNK)
+def _chunks(before, samples):
+    """(chunks, context + chunk): those that warm up and those of the samples, each behind the end of the one before."""
+    head = np.zeros(SPEECH_CONTEXT + SPEECH_WARM_UP_CHUNKS * SPEECH_CHUNK, np.float32)
+    known = before[-len(head) :]
+    head[len(head) - len(known) :] = known
+    windows = np.lib.stride_tricks.sliding_window_view(np.concatenate([head, samples]), SPEECH_CONTEXT + SPEECH_CHUNK)
     return windows[::SPEECH_CHUNK]
 
 

@@ -2,13 +2,15 @@
 
 import json
 from dataclasses import asdict, replace
+from pathlib import Path
 
 import pytest
 import torch
 from torch import nn
 
 import made
-from emorec.networks import FaceConfig, FaceNet, FusionConfig, VoiceConfig, VoiceNet, deviation, fused
+from emorec import networks
+from emorec.networks import FaceConfig, FaceNet, FusionConfig, VoiceConfig, VoiceNet, deviation, for_inference, fused
 
 
 def random(*shape, seed=0):
@@ -201,3 +203,25 @@ def test_a_fused_network_says_the_same_without_its_batch_norms():
         assert torch.allclose(say(quick), say(net), atol=1e-4)
         assert not any(isinstance(module, nn.BatchNorm2d) for module in quick.modules())
     assert [*face.state_dict()] == names  # the network itself is left as it was
+
+
+@pytest.mark.parametrize("quick", [True, False])
+def test_bfloat16_is_used_where_the_cpu_multiplies_it_and_changes_little(monkeypatch, quick):
+    monkeypatch.setattr(networks, "multiplies_bfloat16", lambda: quick)
+    face, voice = made.face_net(), made.voice_net()
+    crops, log_mel = torch.rand(5, 1, 16, 16), random(1, 64, 64)
+    for net, say in ((face, lambda net: net(crops)), (voice, lambda net: net.embed(log_mel))):
+        shortened, said = for_inference(net), say(net)
+        assert {p.dtype for p in shortened.trunk.parameters()} == {torch.bfloat16 if quick else torch.float32}
+        assert say(shortened).dtype == torch.float32
+        off = (say(shortened) - said).abs().max() / said.abs().max()
+        assert off < (0.03 if quick else 1e-5) and (off > 1e-5) == quick
+        assert torch.equal(say(shortened), say(shortened))
+    assert face.trunk[0][0].weight.dtype == torch.float32  # the network itself is left as it was
+
+
+def test_whether_the_cpu_multiplies_bfloat16_is_asked_of_the_cpu(monkeypatch):
+    flags = [line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("flags")]
+    assert networks.multiplies_bfloat16() == (" avx512_bf16" in flags[0] if flags else False)
+    monkeypatch.delattr(torch.cpu, "_is_avx512_bf16_supported", raising=False)
+    assert not networks.multiplies_bfloat16()

@@ -1,5 +1,6 @@
 """The voice's front end: log-mel, level, speech, and hops that do not depend on where a recording was cut."""
 
+from argparse import Namespace
 from dataclasses import replace
 
 import numpy as np
@@ -7,8 +8,8 @@ import pytest
 import torch
 
 import made
+from emorec import hearing, voice
 from emorec import media as recordings
-from emorec import voice
 from emorec.networks import VoiceNet
 from emorec.voice import VoiceFrontEnd
 
@@ -247,8 +248,44 @@ def test_each_row_begins_where_the_one_before_ends(monkeypatch):
 
 def test_a_chunk_comes_behind_the_end_of_the_one_before():
     samples = np.arange(3 * voice.SPEECH_CHUNK, dtype=np.float32) + 1
-    chunks = voice._chunks(samples)
-    assert chunks.shape == (3, voice.SPEECH_CONTEXT + voice.SPEECH_CHUNK)
-    assert not chunks[0, : voice.SPEECH_CONTEXT].any()
+    chunks = voice._chunks(np.array([7.0, 8.0], np.float32), samples)
+    warm_up = voice.SPEECH_WARM_UP_CHUNKS
+    assert chunks.shape == (warm_up + 3, voice.SPEECH_CONTEXT + voice.SPEECH_CHUNK)
     assert (chunks[1:, : voice.SPEECH_CONTEXT] == chunks[:-1, -voice.SPEECH_CONTEXT :]).all()
-    assert (chunks[:, voice.SPEECH_CONTEXT :].ravel() == samples).all()
+    assert (chunks[warm_up:, voice.SPEECH_CONTEXT :].ravel() == samples).all()
+    assert chunks[warm_up - 1, -2:].tolist() == [7, 8] and not chunks[: warm_up - 1].any()
+
+
+def test_speech_is_judged_alike_in_one_piece_and_in_many(talking):
+    long = np.tile(talking, 2)
+    whole, row = voice.speech(long), FRONT_END.speech_row_hops
+    assert row == 16 and whole.std() > 0.2
+    for start in range(row, len(whole), row):
+        assert voice.speech(long[start * HOP :], before=long[: start * HOP]) == pytest.approx(whole[start:], abs=1e-5)
+    # Without what stands before, the first row would be judged otherwise.
+    assert max(np.abs(voice.speech(long[k * HOP :])[:3] - whole[k:][:3]).max() for k in (16, 32, 48)) > 0.01
+
+
+@pytest.mark.parametrize("starts", [(0, 8, 32), (0, 1, 7), (0, 13, 30), (0, 16, 79), (0, 79, 80)])
+def test_a_voice_does_not_depend_on_where_segments_begin(talking, monkeypatch, starts):
+    """Cut anywhere, every hop has the speech, loudness and embedding that it has in the recording as a whole."""
+    long = np.tile(talking, 3)
+    blocks = [recordings.AudioBlock(k / RATE, long[k : k + 16 * HOP]) for k in range(0, len(long), 16 * HOP)]
+    monkeypatch.setattr(hearing.segments, "FIRST_STARTS", starts)
+    monkeypatch.setattr(hearing.worker, "audio", lambda *_, start, **__: (b for b in blocks if b.time >= start - 1e-6))
+    net = made.voice_net()
+    model = Namespace(front_end=FRONT_END, voice=net)
+    monkeypatch.setattr(hearing, "for_inference", lambda net: net)
+    begun = [[*hearing.voice_segments("a recording", model, first, [])] for first in range(4)]
+    cut = {key: np.concatenate([segment[key] for segment in begun[0]]) for key in begun[0][0]}
+    assert cut["voice_time"] == pytest.approx((np.arange(len(long) // HOP) + 0.5) * FRONT_END.hop_seconds)
+    assert cut["voice_speech"] == pytest.approx(voice.speech(long), abs=1e-5)
+    assert cut["voice_loudness"] == pytest.approx(voice.loudness(long), abs=1e-3)
+    # Beyond its ends a recording is silent.
+    margin = FRONT_END.margin_hops
+    whole = hops_of(net, np.pad(long, margin * HOP), FRONT_END)[margin:-margin].numpy()
+    assert np.abs(cut["voice_embedding"] - whole).max() < 2e-3 * np.abs(whole).max()  # half precision
+    for first in range(1, 4):
+        for segment, expected in zip(begun[first], begun[0][first:], strict=True):
+            for name, values in expected.items():
+                np.testing.assert_array_equal(segment[name], values, err_msg=name)
