@@ -6,7 +6,7 @@ import numpy as np
 
 from emorec.emotions import EMOJI, EMOTIONS
 
-MAX_COLUMNS = 600  # more would be narrower than a pixel, and slow in a browser
+MAX_COLUMNS = 400  # more would be hardly wider than a pixel, and slow in a browser
 CONFIDENT = 0.4  # probability of the likeliest emotion from which on a column is drawn at full strength
 PALE = 0.4  # opacity below that
 
@@ -77,29 +77,35 @@ def columns(timeline, most=MAX_COLUMNS):
 
 
 def area_points(drawn):
-    """Corners of the stacked emotions. A new area begins wherever evidence or confidence does: that makes the gaps."""
+    """Corners of the stacked emotions, in areas that break off wherever evidence or confidence does.
+
+    There is one area for each emotion and opacity, however often it breaks off: a browser draws few large shapes much
+    faster than many small ones. A point without a height, in the middle of the column that follows, is the break.
+    """
     high = np.cumsum(drawn.probabilities, axis=1)
     low = high - drawn.probabilities
     points = []
-    for run, looks in _confidence_runs(drawn):
+    for run, opacity, after in _confidence_runs(drawn):
         # The last column is told twice, so that its step reaches its end.
         for time, column in zip([*drawn.start[run], drawn.end[run[-1]]], [*run, run[-1]], strict=True):
             for index, emotion in enumerate(EMOTIONS):
                 place = {"low": rounded(low[column, index]), "high": rounded(high[column, index])}
-                points.append({"time": rounded(time), "emotion": emotion} | place | looks)
+                points.append({"time": rounded(time), "emotion": emotion, "opacity": opacity} | place)
+        points += [after | {"emotion": emotion, "low": None, "high": None} for emotion in EMOTIONS]
     return points
 
 
 def line_points(drawn):
     """Points of one line an emotion: the middle of every column, and both ends of every run of columns."""
     points = []
-    for run, looks in _confidence_runs(drawn):
+    for run, opacity, after in _confidence_runs(drawn):
         middles = (drawn.start[run] + drawn.end[run]) / 2
         times = [drawn.start[run[0]], *middles, drawn.end[run[-1]]]
         for time, column in zip(times, [run[0], *run, run[-1]], strict=True):
             for index, emotion in enumerate(EMOTIONS):
                 value = rounded(drawn.probabilities[column, index])
-                points.append({"time": rounded(time), "emotion": emotion, "probability": value} | looks)
+                points.append({"time": rounded(time), "emotion": emotion, "opacity": opacity, "probability": value})
+        points += [after | {"emotion": emotion, "probability": None} for emotion in EMOTIONS]
     return points
 
 
@@ -164,11 +170,13 @@ def rounded(value):
 
 
 def _confidence_runs(drawn):
-    """Indices of neighbouring columns with evidence that are all confident, or all not, and how each such run looks."""
+    """Runs of neighbouring columns with evidence, all confident or all not: (indices, opacity, break after)."""
     certain = drawn.confidence >= CONFIDENT
+    ends = np.append(drawn.end, drawn.end[-1:])
     for run in _runs(np.where(drawn.known > 0, 1 + certain, 0)):
         if drawn.known[run[0]] > 0:
-            yield run, {"opacity": 1.0 if certain[run[0]] else PALE, "run": int(run[0])}
+            opacity = 1.0 if certain[run[0]] else PALE
+            yield run, opacity, {"time": rounded(ends[run[-1] : run[-1] + 2].mean()), "opacity": opacity}
 
 
 def _runs(values):

@@ -25,6 +25,8 @@ EVIDENCE = "#6C7BA8"  # as readable, and no emotion's colour
 INK = "#333333"
 FONT = "system-ui, 'Segoe UI', Roboto, 'Helvetica Neue', 'DejaVu Sans', sans-serif"
 
+BREAK = "break-paths-show-path-domains"  # what a point without a height does to its area or line
+
 # Seconds between two labels of time; above the last, whole multiples of it.
 TICKS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600)
 MAX_TICKS = 10
@@ -104,13 +106,17 @@ def _titles(timeline):
 def _areas(total, legend):
     return (
         alt.Chart()
-        .mark_area(interpolate="step-after")
+        .mark_area(interpolate="step-after", invalid=BREAK)
         .encode(x=_across(total), y=_up("low:Q", stack=None), y2="high:Q", **_looks(legend))
     )
 
 
 def _lines(total, legend):
-    return alt.Chart().mark_line(strokeWidth=2).encode(x=_across(total), y=_up("probability:Q"), **_looks(legend))
+    return (
+        alt.Chart()
+        .mark_line(strokeWidth=2, invalid=BREAK)
+        .encode(x=_across(total), y=_up("probability:Q"), **_looks(legend))
+    )
 
 
 def _across(total):
@@ -125,7 +131,7 @@ def _looks(legend):
     colours = alt.Scale(domain=list(EMOTIONS), range=[COLOURS[emotion] for emotion in EMOTIONS])
     key = alt.Legend(title=None, orient="bottom", columns=len(EMOTIONS), symbolType="square", symbolOpacity=1)
     return {
-        "detail": "run:N",
+        "detail": "opacity:N",
         "color": alt.Color("emotion:N", scale=colours, legend=key if legend else None),
         "opacity": alt.Opacity("opacity:Q", scale=None, legend=None),
     }

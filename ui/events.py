@@ -128,11 +128,11 @@ class Events:
     def _serves(self, engine, analysis):
         return engine.model.fingerprint == self.engines.get(analysis.checkpoint).model.fingerprint
 
-    def draw(self, analysis, active, fusion, step, window, smooth, person, style):
-        """The timeline by the choices, and everything that shows it."""
+    def draw(self, analysis, active, fusion, step, window, smooth, person, style, rows):
+        """The timeline by the choices, and everything that shows it; its ``rows`` too, if they are wanted."""
         seen = analysis.observations
         if seen is None:
-            return None, gr.update(visible=True), gr.update(visible=False), None, "", gr.skip()
+            return None, None, "", gr.skip(), gr.skip()
         choices = persons(seen)
         if person not in [number for _, number in choices]:
             person = ANYONE[1]
@@ -143,10 +143,8 @@ class Events:
             )  # fmt: skip
         except EmorecError as error:
             raise gr.Error(html.escape(str(error)), print_exception=False) from None
-        return (
-            timeline, gr.update(visible=False), gr.update(visible=True), chart, parts.result(timeline),
-            gr.update(choices=choices, value=person),
-        )  # fmt: skip
+        offered = gr.update(choices=choices, value=person)
+        return timeline, chart, parts.result(timeline), offered, self.table(timeline, rows)
 
     def table(self, timeline, wanted):
         """The rows of the table, while it is open."""

@@ -88,13 +88,12 @@ def build(engine, example=None):
               [chosen.checkpoint, session.active, session.analysis], [session.active, about, chosen.note],
               concurrency_limit=None, **QUIET)  # fmt: skip
         controls = [chosen.fusion, chosen.step, chosen.window, chosen.smooth, chosen.person, shown.style]
-        drawn = gr.on(
+        gr.on(
             [status.change, session.active.change, chosen.person.input, *(control.change for control in controls
                                                                          if control is not chosen.person)],
-            events.draw, [session.analysis, session.active, *controls],
-            [session.shown, shown.awaited, shown.column, shown.chart, shown.figures, chosen.person], **AT_ONCE,
+            events.draw, [session.analysis, session.active, *controls, session.rows],
+            [session.shown, shown.chart, shown.figures, chosen.person, shown.table], **AT_ONCE,
         )  # fmt: skip
-        drawn.then(events.table, [session.shown, session.rows], shown.table, **AT_ONCE)
         shown.accordion.expand(lambda: True, None, session.rows, queue=False, **QUIET).then(
             events.table, [session.shown, session.rows], shown.table, **AT_ONCE
         )
@@ -180,8 +179,9 @@ def outcome():
         with gr.Column(scale=2, min_width=300):
             player = markup(parts.player_of(None), elem_id="player")
         with gr.Column(scale=3, min_width=300):
-            awaited = markup(parts.AWAITED, elem_id="awaited")
-            with gr.Column(visible=False, elem_id="results") as column:
+            # The style sheet shows one of the two: as a block's property, each change would cost the browser dearly.
+            markup(parts.AWAITED, elem_id="awaited")
+            with gr.Column(elem_id="results"):
                 chart = gr.Plot(show_label=False, container=False, elem_id="timeline")
                 markup(parts.LEGEND)
                 style = gr.Radio(
@@ -200,6 +200,6 @@ def outcome():
         }
     carrier = gr.File(label="Download", elem_id="carrier")
     return SimpleNamespace(
-        player=player, awaited=awaited, column=column, chart=chart, style=style, figures=figures, accordion=accordion,
+        player=player, chart=chart, style=style, figures=figures, accordion=accordion,
         table=table, buttons=buttons, carrier=carrier,
     )  # fmt: skip
