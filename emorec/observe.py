@@ -7,7 +7,9 @@ stored one.
 
 import hashlib
 import json
+import shutil
 import threading
+import uuid
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -45,7 +47,7 @@ def observe(path, model, detector, settings=None, cache=None):
     settings = settings or Settings()
     info = worker.probe(path)
     cache = observations.cache_folder() if cache is None else cache
-    folder = Folder(cache / _key(path, model, detector, settings))
+    folder = _folder(path, model, detector, settings, cache)
     head, segments = folder.read() or (Head(_facts(info), asdict(settings), 0.0), [])
     if segments or head.complete:
         yield _observations(head, segments, model, info)
@@ -73,6 +75,25 @@ def observe(path, model, detector, settings=None, cache=None):
     head.notes = [*head.notes, *notes]
     _store(folder.write_head, head)
     yield _observations(head, segments, model, info)
+
+
+def forget(path, model, detector, settings=None, cache=None):
+    """Remove what is stored of a recording, which has to be there still; tell whether there was anything.
+
+    A run over the same recording that is under way goes on and stores what it still observes. Raises EmorecError where
+    the recording cannot be read.
+    """
+    cache = observations.cache_folder() if cache is None else cache
+    folder = _folder(path, model, detector, settings or Settings(), cache).path
+    going = folder.with_name(f".{folder.name}.{uuid.uuid4().hex}")
+    try:
+        folder.rename(going)  # at once, so that a run beside this one never meets half of it
+        shutil.rmtree(going)
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise EmorecError(f"What is stored of {Path(path).name} cannot be removed ({error.strerror}).") from None
+    return True
 
 
 def _workers(path, info, model, detector, settings, segments, notes):
@@ -132,6 +153,10 @@ def _store(write, *what):
             f"Observations cannot be stored in {observations.cache_folder()} ({reason}); "
             "free some space or name another folder in EMOREC_CACHE."
         ) from None
+
+
+def _folder(path, model, detector, settings, cache):
+    return Folder(cache / _key(path, model, detector, settings))
 
 
 def _key(path, model, detector, settings):

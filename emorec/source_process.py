@@ -15,7 +15,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from emorec import worker
 from emorec.errors import EmorecError
 from emorec.source_limits import Limits, too_large, too_long
 
@@ -175,6 +174,8 @@ class Lengths:
         return grown
 
     def _measure(self, files: list[Path]) -> None:
+        from emorec import worker  # imported late: the command line imports this file to answer --help
+
         for file in files:
             with contextlib.suppress(EmorecError):  # what cannot be told yet; an analysis says whether it ever can
                 self._longest = max(self._longest, worker.reached(file, self._most))

@@ -114,3 +114,20 @@ class Target:
     def close(self):
         for listening in self.sockets:
             listening.close()
+
+
+def pieces(content, count):
+    """Bytes in so many parts."""
+    size = -(-len(content) // count)
+    return [content[at : at + size] for at in range(0, len(content), size)]
+
+
+def left_in(folder):
+    """Everything below a folder, by its path there."""
+    return sorted(path.relative_to(folder) for path in folder.rglob("*"))
+
+
+def playlist(*names, seconds=1.0):
+    """An HLS playlist of segments that each claim to last so long."""
+    entries = "".join(f"#EXTINF:{seconds},\n{name}\n" for name in names)
+    return f"#EXTM3U\n#EXT-X-TARGETDURATION:1\n{entries}#EXT-X-ENDLIST\n".encode()

@@ -1,6 +1,5 @@
 """Files made to harm, and a system that fails: the process that decodes takes the harm, the user gets a sentence."""
 
-import errno
 import json
 import os
 import socket
@@ -15,7 +14,7 @@ import pytest
 
 import made
 from conftest import ROOT
-from emorec import files, media, media_damage, observe, worker, worker_process
+from emorec import media, media_damage, worker, worker_process
 from emorec.engine import Engine
 from emorec.errors import EmorecError
 from loopback_media import Target
@@ -246,47 +245,6 @@ def test_the_engine_reads_in_the_process(recording, engine, monkeypatch, tmp_pat
     assert [*engine.observe(recording, cache=tmp_path)][-1].complete
 
 
-def test_a_file_that_vanishes_while_it_is_read_is_read_to_its_end_or_told_of(recording, engine, tmp_path):
-    path = tmp_path / "gone.mkv"
-    path.write_bytes(recording.read_bytes())
-    growing = engine.observe(path, cache=tmp_path / "cache")
-    next(growing)
-    path.unlink()
-    try:
-        assert [*growing][-1].complete
-    except EmorecError as error:
-        assert "gone.mkv" in str(error) and "\n" not in str(error)
-    with pytest.raises(EmorecError, match="There is no file"):
-        worker.probe(path)
-
-
-@pytest.mark.parametrize("after", ["probe", "key"])
-def test_a_file_that_vanishes_at_any_step_is_one_sentence(after, recording, engine, tmp_path, monkeypatch):
-    """Between two steps of an analysis: a session's files may be removed at any moment."""
-    path = tmp_path / "gone.mkv"
-    path.write_bytes(recording.read_bytes())
-    step = {"probe": (worker, "probe"), "key": (observe, "_key")}[after]
-    real = getattr(*step)
-
-    def then_gone(*arguments):
-        done = real(*arguments)
-        path.unlink()
-        return done
-
-    monkeypatch.setattr(*step, then_gone)
-    with pytest.raises(EmorecError, match=r"^gone\.mkv is no longer there; put it back\.$"):
-        list(engine.observe(path, cache=tmp_path / "cache"))
-
-
-def test_a_file_that_cannot_be_read_any_more_is_one_sentence(recording, engine, tmp_path, monkeypatch):
-    def failing(*_):
-        raise OSError(errno.EIO, os.strerror(errno.EIO))
-
-    monkeypatch.setattr("hashlib.file_digest", failing)
-    with pytest.raises(EmorecError, match=r"^clip\.mkv cannot be read \(Input/output error\)\.$"):
-        list(engine.observe(recording, cache=tmp_path / "cache"))
-
-
 def test_the_log_tells_what_failed_but_not_whose_file_it_was(tmp_path, caplog, monkeypatch):
     path = tmp_path / "a-person.mkv"
     path.write_bytes(b"x")
@@ -300,43 +258,6 @@ def test_the_log_tells_what_failed_but_not_whose_file_it_was(tmp_path, caplog, m
     with theirs, pytest.raises(EmorecError, match="cannot be decoded"):
         worker.probe(path)
     assert caplog.messages == ["A decoder failed: 'RuntimeError'"]
-
-
-@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS, errno.EDQUOT, errno.EIO])
-def test_a_full_or_failing_disk_is_one_sentence_and_keeps_what_was_stored(
-    number, recording, engine, tmp_path, monkeypatch
-):
-    cache, real = tmp_path / "cache", files.write
-    written = []
-
-    def failing(path, content):
-        written.append(path)
-        if len(written) > 2:
-            raise OSError(number, os.strerror(number))
-        real(path, content)
-
-    monkeypatch.setattr(files, "write", failing)
-    with pytest.raises(EmorecError, match="EMOREC_CACHE") as refused:
-        list(engine.observe(recording, cache=cache))
-    assert os.strerror(number) in str(refused.value)
-    monkeypatch.setattr(files, "write", real)
-    resumed = list(engine.observe(recording, cache=cache))
-    assert len(resumed[0].segments) == 1 and resumed[-1].complete
-
-
-def test_a_disk_that_is_really_full_is_one_sentence(recording, engine, tmp_path):
-    """A limit of the kernel on the size of files stands for a full disk."""
-    code = (
-        "import resource, signal, sys\nsys.path.insert(0, 'tests')\nimport made\nfrom pathlib import Path\n"
-        "from emorec.engine import Engine\nfrom emorec.errors import EmorecError\n"
-        "resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))\n"
-        "try:\n    list(Engine(made.checkpoint(), None).observe(sys.argv[1], cache=Path(sys.argv[2])))\n"
-        "except EmorecError as error:\n    print(error)\n"
-    )
-    command = [sys.executable, "-c", code, str(recording), str(tmp_path / "cache")]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
-    assert "cannot be stored" in done.stdout and "File too large" in done.stdout, done.stderr
-    assert [path for path in (tmp_path / "cache").rglob("*") if path.suffix == ".partial"] == []
 
 
 def test_many_reads_at_once_do_not_mix(recording):
