@@ -45,14 +45,7 @@ def ask(task, subject, *, patience=PATIENCE, timeout=None, attempts=ATTEMPTS, **
     Raises HubError.
     """
     asked = {"task": task, "attempts": attempts, "silence": patience * SILENCE, "request": request}
-    child = subprocess.Popen(
-        [sys.executable, "-P", str(PROGRAM), json.dumps(asked)],
-        env=os.environ | ENVIRONMENT,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,  # the library's warnings, which name addresses
-        text=True,
-    )
+    child = started(asked)
     lines = queue.SimpleQueue()
     threading.Thread(target=_pass_on, args=(child.stdout, lines), daemon=True).start()
     try:
@@ -69,6 +62,18 @@ def ask(task, subject, *, patience=PATIENCE, timeout=None, attempts=ATTEMPTS, **
         return answer["result"]
     kind = Unreachable if answer["problem"] == "unreachable" else HubError
     raise kind(f"{subject}: {answer['reason']}.")
+
+
+def started(asked):
+    """The process that does what is asked."""
+    return subprocess.Popen(
+        [sys.executable, "-P", str(PROGRAM), json.dumps(asked)],
+        env=os.environ | ENVIRONMENT,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,  # the library's warnings, which name addresses
+        text=True,
+    )
 
 
 def _pass_on(stream, lines):

@@ -11,6 +11,7 @@ import json
 import shutil
 import signal
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -28,6 +29,9 @@ REFUSED = "refused"  # trying the same again does not help
 TRY_LATER = (408, 429, 500, 502, 503, 504)  # HTTP status codes
 
 LOG_IN = "log in with `hf auth login` or set HF_TOKEN"
+
+
+_telling = threading.Lock()
 
 
 class Refused(Exception):
@@ -191,7 +195,14 @@ class Counted(httpx2.SyncByteStream):
 
 
 def beat():
-    print(BEAT, flush=True)
+    tell(BEAT)
+
+
+def tell(line):
+    """Write a whole line: the Hub's library uploads in threads, which all beat."""
+    with _telling:
+        sys.stdout.write(line + "\n")
+        sys.stdout.flush()
 
 
 def beating_client(hooks, silence):
@@ -218,7 +229,7 @@ def main(task, attempts, silence, request):
     beat()  # started
     hooks = huggingface_hub.get_session().event_hooks
     huggingface_hub.set_client_factory(lambda: beating_client(hooks, silence))
-    print(json.dumps(run(task, attempts, request)), flush=True)
+    tell(json.dumps(run(task, attempts, request)))
 
 
 if __name__ == "__main__":

@@ -3,18 +3,17 @@
 import hashlib
 import json
 import os
-import subprocess
-import sys
 
 import pytest
 
 import made
-from conftest import ROOT, SHARED
-from emorec import checkpoint, engine, exports, weights
+from conftest import SHARED
+from emorec import checkpoint, cli, engine, exports, weights
 from emorec.errors import EmorecError
 from hub import __main__ as by_hand
 from hub import child, push
-from loopback_hub import TOKEN, LoopbackHub, be_client_of, environment_of
+from loopback_hub import LoopbackHub, be_client_of
+from loopback_routes import TOKEN
 from make_media import Audio, Video, record
 
 REPO = "org/name"
@@ -71,17 +70,6 @@ def sha256_of(folder):
 def head(hub):
     repo = hub.repos[REPO]
     return repo.commits[repo.branches["main"]]
-
-
-def python_m(program, hub, home, *arguments, **environment):
-    return subprocess.run(
-        [sys.executable, "-m", program, *map(str, arguments)],
-        cwd=ROOT,
-        env=environment_of(hub, home) | environment,
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
 
 
 def test_a_checkpoint_goes_up_in_one_commit_and_is_tagged(logged_in, folder):
@@ -210,14 +198,14 @@ def test_private_is_private_and_never_public_by_mistake(logged_in, folder, monke
         push.push(folder, REPO, private=True)
 
 
-def test_by_hand_a_token_is_seen_by_the_hub_and_by_nobody_else(hub, folder, tmp_path):
-    home = tmp_path / "home of commands"
-    pushed = python_m("hub", hub, home, "push", folder, REPO, "--tag", "v1", HF_TOKEN=TOKEN, HF_DEBUG="1")
-    assert pushed.returncode == 0, pushed.stderr
-    assert hub.repos[REPO].tags["v1"] in pushed.stdout and f"Bearer {TOKEN}" in hub.seen
-    written = (path for place in (home, folder) for path in place.rglob("*") if path.is_file())
-    assert not [path for path in written if TOKEN.encode() in path.read_bytes()]
-    assert TOKEN not in pushed.stdout + pushed.stderr
+def test_by_hand_a_token_is_seen_by_the_hub_and_by_nobody_else(logged_in, folder, tmp_path, monkeypatch, capfd):
+    """Nobody: neither standard output and error, those of the child process included, nor any file."""
+    monkeypatch.setenv("HF_DEBUG", "1")
+    assert by_hand.main(["push", str(folder), REPO, "--tag", "v1"]) == 0
+    told = capfd.readouterr()
+    assert logged_in.repos[REPO].tags["v1"] in told.out and f"Bearer {TOKEN}" in logged_in.seen
+    assert not [path for path in tmp_path.rglob("*") if path.is_file() and TOKEN.encode() in path.read_bytes()]
+    assert TOKEN not in told.out + told.err
 
 
 def test_by_hand_pull_and_card(hub, folder, capsys):
@@ -238,12 +226,12 @@ def test_by_hand_what_is_wrong_is_one_sentence(hub, capsys, arguments):
     assert told.out == "" and told.err.startswith("hub: ") and told.err.count("\n") == 1
 
 
-def test_info_prints_repo_commit_sha256_and_accuracy(hub, folder, tmp_path):
+def test_info_prints_repo_commit_sha256_and_accuracy(hub, folder, capsys):
     commit = publish(hub, folder, tag="v1")
-    done = python_m("emorec", hub, tmp_path / "home", "info", "--model_path", f"{REPO}@v1")
-    assert done.returncode == 0, done.stderr
+    assert cli.main(["info", "--model_path", f"{REPO}@v1"]) == 0
+    printed = capsys.readouterr().out
     for told in (f"{REPO}@v1", commit, sha256_of(folder), "50.0% ± 10.0%", "25.0% ± 10.0%"):
-        assert told in done.stdout, told
+        assert told in printed, told
 
 
 def test_a_model_of_another_format_is_refused_before_use(logged_in, folder, monkeypatch):
