@@ -6,17 +6,20 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 import make_corpus
 from emorec import checkpoint as checkpoints
 from emorec import faces, weights
 from emorec.errors import EmorecError
+from emorec.networks import VoiceNet
 from train import (
     calibrate,
     cost,
     cross_voice,
     datasets,
     evaluate,
+    loop,
     measures,
     own_data,
     protocols,
@@ -131,6 +134,29 @@ def test_a_corpus_is_judged_by_a_network_of_the_three_others(bundled, tmp_path, 
     people = {corpus: record.settings_of(runs / f"cross-{corpus}")["persons"] for corpus in cross_voice.CORPORA}
     for corpus, heard in people.items():
         assert len(heard) == 3 and not any(person.startswith(corpus) for person in heard)
+
+
+def test_a_refined_network_is_the_mean_of_its_trainings_and_met_nobody_of_its_fold(tmp_path, monkeypatch):
+    monkeypatch.setattr(voice, "NET", replace(voice.NET, widths=(4, 4, 6, 8), embedding=8))
+    once = replace(voice.SCHEDULE, epochs=1, batch_size=4)
+    monkeypatch.setattr(voice, "REFINE_SCHEDULE", once)
+    where = (drawn_voices(tmp_path / "data"), tmp_path / "runs", tmp_path / "cache")
+    fold = 0  # which holds out the drawn RAVDESS actor
+    voice.train_first(*where, once)
+    voice.train(*where, fold, once)
+    alone = voice.trained(tmp_path / "runs", fold).state_dict()
+    for number in range(len(voice.REFINE_HOPS)):
+        voice.refine(*where, fold, number, once)
+    folders = [f"voice-{fold}", *(voice.refinement(fold, number) for number in range(len(voice.REFINE_HOPS)))]
+    nets = [loop.averaged(tmp_path / "runs" / name, VoiceNet(voice.NET)).state_dict() for name in folders]
+    refined = voice.trained(tmp_path / "runs", fold).state_dict()
+    for name, tensor in refined.items():
+        assert torch.allclose(tensor.double(), sum(net[name].double() for net in nets) / len(nets), atol=1e-6), name
+    assert not all(torch.equal(tensor, alone[name]) for name, tensor in refined.items())
+    hops = [record.settings_of(tmp_path / "runs" / name)["hops"] for name in folders]
+    assert hops == [voice.CROP_HOPS, *voice.REFINE_HOPS]
+    heard = [set(record.settings_of(tmp_path / "runs" / name)["persons"]) for name in folders]
+    assert heard[0] == heard[1] == heard[2] and heard[0] and "ravdess-02" not in heard[0]
 
 
 def test_late_fusion_is_fitted_on_the_other_folds_only(tmp_path, monkeypatch, bundled):

@@ -10,6 +10,9 @@ SHIPPED_FOLD = 0  # the bundled weights never met the people of this fold, so th
 
 # What the bundled weights are made of; the other folds only serve to measure them.
 SHIPPED_RUNS = {"face": "face", "voice, first languages": "voice-first", "voice": f"voice-{SHIPPED_FOLD}"}
+SHIPPED_RUNS |= {
+    f"voice, refined ({number + 1})": voice.refinement(SHIPPED_FOLD, number) for number in range(len(voice.REFINE_HOPS))
+}
 
 LIMITS = (
     "It names expressions as actors and strangers' votes named them, not what a person feels.",
@@ -46,14 +49,21 @@ def train_face(options):
 
 
 def train_voice(options):
-    """The voice CNN: once on people who are never held out, in RUNS/voice-first, then from there for each fold."""
+    """The voice CNN: once on people who are never held out, in RUNS/voice-first, then from there for each fold, in
+    RUNS/voice-FOLD, then twice from there."""
     where = (options.train_dir, options.out, options.cache)
     first = schedule_of(voice.FIRST_SCHEDULE, options)
     # Once it is finished, every fold starts from it, whether or not other folds have run before.
     done = loop.finished(options.out / "voice-first") == first.epochs
     voice.train_first(*where, first, options.device, options.resume or done)
     for fold in options.folds:
-        voice.train(*where, fold, schedule_of(voice.SCHEDULE, options), options.device, options.resume)
+        # As above: a finished network is what its refinements start from.
+        schedule = schedule_of(voice.SCHEDULE, options)
+        done = loop.finished(options.out / f"voice-{fold}") == schedule.epochs
+        voice.train(*where, fold, schedule, options.device, options.resume or done)
+        for number in range(len(voice.REFINE_HOPS)):
+            schedule = schedule_of(voice.REFINE_SCHEDULE, options)
+            voice.refine(*where, fold, number, schedule, options.device, options.resume)
 
 
 def train_fusion(options):

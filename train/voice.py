@@ -1,6 +1,7 @@
 """The voice CNN's recipe: four corpora and two heads, people held out by fold."""
 
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -13,6 +14,9 @@ from train import augment, datasets, loop, pack
 
 FIRST_SCHEDULE = loop.Schedule(epochs=8, lr=2.5e-3, batch_size=32, weight_decay=0.05, ema_epochs=0.5)
 SCHEDULE = loop.Schedule(epochs=5, lr=2e-3, batch_size=32, weight_decay=0.05, ema_epochs=0.75)
+# Two more trainings from a fold's network on, each with windows of another length; then all three are averaged.
+REFINE_SCHEDULE = loop.Schedule(epochs=3, lr=2e-3, batch_size=32, weight_decay=0.05, ema_epochs=0.45)
+REFINE_HOPS = (8, 10)
 # Shares of what is drawn: half is the one English corpus, which is also the one with all seven emotions.
 SHARES = {"ravdess": 0.5, "javanese": 0.2, "nemo": 0.18, "ased": 0.12}
 SMOOTHING = 0.1
@@ -102,6 +106,21 @@ def train(data, runs, cache, fold, schedule=SCHEDULE, device="cpu", resume=False
     return _train(items, ~held_out, held_out, net, runs / f"voice-{fold}", cache, schedule, device, resume)
 
 
+def refine(data, runs, cache, fold, number, schedule=REFINE_SCHEDULE, device="cpu", resume=False):
+    """Train the finished network of ``fold`` on, in a folder of its own: the ``number``-th of REFINE_HOPS."""
+    items = datasets.voices(data)
+    held_out = datasets.fold_of(items) == fold
+    net = loop.averaged(runs / f"voice-{fold}", VoiceNet(NET))
+    schedule, hops = replace(schedule, seed=schedule.seed + 1 + number), REFINE_HOPS[number]
+    folder = runs / refinement(fold, number)
+    return _train(items, ~held_out, held_out, net, folder, cache, schedule, device, resume, hops)
+
+
+def refinement(fold, number):
+    """The name of the folder that ``refine`` trains in."""
+    return f"voice-{fold}-{number + 1}"
+
+
 def train_without(data, runs, cache, corpus, schedule=SCHEDULE, device="cpu", resume=False):
     """Train on all corpora but one, whose recall is logged: how a voice network does on a language it never heard."""
     items = datasets.voices(data)
@@ -109,12 +128,12 @@ def train_without(data, runs, cache, corpus, schedule=SCHEDULE, device="cpu", re
     return _train(items, ~left_out, left_out, VoiceNet(NET), runs / f"cross-{corpus}", cache, schedule, device, resume)
 
 
-def _train(items, inside, outside, net, folder, cache, schedule, device, resume):
+def _train(items, inside, outside, net, folder, cache, schedule, device, resume, hops=CROP_HOPS):
     clips = pack.voice_clips(items, VoiceFrontEnd(), cache)
     targets = targets_of(items)
     inside, outside = np.flatnonzero(inside), np.flatnonzero(outside)
     weights = sampling_weights([items[row] for row in inside])
-    batches = Batches([clips[row] for row in inside], targets[inside], weights, schedule.batch_size)
+    batches = Batches([clips[row] for row in inside], targets[inside], weights, schedule.batch_size, hops)
 
     def loss_of(net, batch):
         log_mel, speech, targets = batch
@@ -141,13 +160,30 @@ def _train(items, inside, outside, net, folder, cache, schedule, device, resume)
                 row[corpus] = round(recall(logits_of(net, pooled[chosen], head).argmax(1), truth), 4)
         return row
 
-    settings = {"task": "voice", "items": len(inside), "persons": sorted({items[row].person for row in inside})}
+    settings = {
+        "task": "voice",
+        "hops": hops,
+        "items": len(inside),
+        "persons": sorted({items[row].person for row in inside}),
+    }
     return loop.fit(net, batches, loss_of, schedule, folder, evaluate, device, resume, folder.name, settings)
 
 
 def trained(runs, fold):
-    """The finished network that never heard the people of ``fold``."""
-    return loop.averaged(runs / f"voice-{fold}", VoiceNet(NET))
+    """The finished network that never heard the people of ``fold``.
+
+    Where it was refined, the mean of its weights and its refinements', a model soup (Wortsman et al., 2022): the
+    accuracy of several networks for the cost of one.
+    """
+    folders = [runs / f"voice-{fold}", *(runs / refinement(fold, number) for number in range(len(REFINE_HOPS)))]
+    folders = folders[:1] + [folder for folder in folders[1:] if loop.finished(folder) == REFINE_SCHEDULE.epochs]
+    nets = [loop.averaged(folder, VoiceNet(NET)) for folder in folders]
+    mean = {
+        name: torch.stack([net.state_dict()[name].double() for net in nets]).mean(0).to(tensor.dtype)
+        for name, tensor in nets[0].state_dict().items()
+    }
+    nets[0].load_state_dict(mean)
+    return nets[0]
 
 
 def recall(predicted, truth):
