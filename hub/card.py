@@ -235,12 +235,15 @@ def _training(training):
 
 
 def _time(training):
-    """From ``training["compute"]``: a list of {"part", "hours", "device"} and, where known, "kwh"."""
+    """From ``training["compute"]``: a list of {"part"} and, as far as known, "hours", "device" and "kwh"."""
     compute = training.get("compute")
     finished = f" Finished on {training['finished']}." if training.get("finished") else ""
-    if not compute:
+    if not any("hours" in entry for entry in compute or ()):
         return f"How long training took, and what it drew, was not recorded.{finished}"
-    parts = ", ".join(f"{entry['part']} {entry['hours']:.1f} h on {entry['device']}" for entry in compute)
+    parts = ", ".join(
+        f"{entry['part']} {entry['hours']:.1f} h on {entry['device']}" if "hours" in entry
+        else f"{entry['part']} not recorded" for entry in compute
+    )  # fmt: skip
     energy = sum(entry.get("kwh", 0.0) for entry in compute)
     drawn = f", about {energy:.1f} kWh" if energy else "; what it drew was not measured"
     return f"{parts}{drawn}.{finished}"

@@ -144,14 +144,19 @@ def settings_of(folder):
 
 
 def compute(runs):
-    """What trainings took, from their logs: a list of {"part", "hours", "device"} for ``runs``, folders by part."""
+    """What trainings took, from their logs: a list of {"part", "hours", "device"} for ``runs``, folders by part.
+
+    Where a run's log is gone, its part stands there without the other two.
+    """
     found = []
     for part, folder in runs.items():
-        hours = sum(row.get("seconds", 0.0) for row in read_log(folder)) / 3600
-        if hours:
+        rows = read_log(folder)
+        spent = {}
+        if rows:
             made_with = json.loads((Path(folder) / CONFIG_FILE).read_text(encoding="utf-8"))["made_with"]
-            device = made_with.get("device", "an unnamed device")
-            found.append({"part": part, "hours": round(hours, 4), "device": device})
+            hours = sum(row["seconds"] for row in rows) / 3600
+            spent = {"hours": round(hours, 4), "device": made_with.get("device", "an unnamed device")}
+        found.append({"part": part} | spent)
     return found
 
 
