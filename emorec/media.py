@@ -108,8 +108,9 @@ def frames(
     """Yield at most ``rate`` pictures a second in the order of time, none if there is no video.
 
     Time is cut into bins ``[k / rate, (k + 1) / rate)`` and the first picture of each is taken, from the first bin
-    that begins at ``start`` (s) or later. A start in the middle yields the very pictures of an unbroken pass. The
-    longer side is scaled down to ``max_side`` (px).
+    that begins at ``start`` (s) or later; where decoding can pass over pictures shown between two others, the first of
+    those others. A start in the middle yields the very pictures of an unbroken pass. The longer side is scaled down to
+    ``max_side`` (px).
 
     ``on_damage`` gets one sentence if the video is broken or cut off. Raises ``EmorecError`` as ``probe`` does.
     """
@@ -171,6 +172,16 @@ class _Wanted:
     def __init__(self, rate: float, first_bin: int):
         self._rate, self._first_bin = rate, first_bin
         self._earliest: dict[int, float] = {}
+        self._last, self._dense = -math.inf, True
+
+    def passes_over(self, time: float) -> bool:
+        """Whether a packet, told of in decoding order, is shown between two others so near that no bin needs it."""
+        if time <= self._last:
+            return self._dense
+        # Where others are no further apart than a bin is long, one of them lies in every bin.
+        self._dense = self._last == -math.inf or time - self._last <= 1 / self._rate
+        self._last = time
+        return False
 
     def __call__(self, time: float) -> bool:
         number = bin_of(time, self._rate)

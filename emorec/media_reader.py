@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -36,6 +37,10 @@ SEEK_MARGINS = (0.0, 4.0, 16.0, 64.0)
 
 SKIPPABLE = {"h264", "hevc"}
 """Codecs whose decoder can leave out frames that no other leans on, so that those that nobody wants cost nothing."""
+
+NEAREST_ONLY = re.compile(rb"x264 - core \d+ .{0,200}? ref=1 ", re.DOTALL)
+"""What x264 writes into the first packet of a video whose pictures lean on the nearest others alone (its presets
+superfast and veryfast): those that are shown between two others can be left out, whether or not some lean on them."""
 
 SKIPPED_FILTERING = "all"
 """Frames whose edges between blocks are not smoothed. That leaves traces until the next keyframe, and saves a fifth of
@@ -104,6 +109,7 @@ class Reader:
             if len(self._peeked) == PEEK_PACKETS:
                 break
         self.zero, self.broken_from = self._find_zero()
+        self._nearest_only = video is not None and self._says_nearest_only(video)
 
     def __enter__(self) -> Reader:
         return self
@@ -131,6 +137,10 @@ class Reader:
             return earliest, math.inf
         start = self.container.start_time / av.time_base
         return (earliest, start - earliest - JUMP) if start > earliest + JUMP else (start, math.inf)
+
+    def _says_nearest_only(self, video) -> bool:
+        first = next((packet for packet in self._peeked if packet.stream_index == video.index), None)
+        return first is not None and NEAREST_ONLY.search(bytes(first)) is not None
 
     def seek(self, kind: str, time: float) -> bool:
         """Go to the last keyframe at or before ``time`` (s); False if decoding from there would not give the same."""
@@ -226,8 +236,11 @@ class Reader:
             if alone and packet.pts is not None and not wanted(time):
                 continue
             if skippable:
-                keep = packet.pts is None or wanted(time)
-                stream.codec_context.skip_frame = "DEFAULT" if keep else "NONREF"
+                if self._nearest_only and packet.pts is not None and wanted.passes_over(time):
+                    skipped = "BIDIR"
+                else:
+                    skipped = "DEFAULT" if packet.pts is None or wanted(time) else "NONREF"
+                stream.codec_context.skip_frame = skipped
             yield from self._decode(stream, packet)
         yield from self._decode(stream, None)
 
