@@ -13,10 +13,14 @@ from pathlib import Path
 import pytest
 
 import browser
+import make_media
 
 ROOT = Path(__file__).parent.parent
 SHARED = ROOT.parent / "shared"
 FACE_MODEL = SHARED / "models" / "face_detection_yunet_2023mar.onnx"
+
+TALKING_HEAD = SHARED / "media" / "talking_head_12s.mp4"
+CLIP_SECONDS = 12  # that the clip lasts
 
 PAGE_STARTS_WITHIN = 180  # seconds; importing torch and Gradio on a busy machine takes a while
 PAGE_ENDS_WITHIN = 15  # seconds
@@ -55,6 +59,15 @@ def shared():
 def media(shared):
     """The folder of real recordings."""
     return shared / "media"
+
+
+@pytest.fixture(scope="session")
+def clip(tmp_path_factory):
+    """A recording of CLIP_SECONDS: a talking head where there is one, else a drawn one."""
+    if TALKING_HEAD.exists():
+        return TALKING_HEAD
+    drawn = tmp_path_factory.mktemp("clip") / "drawn.mp4"
+    return make_media.record(drawn, make_media.Video(duration=CLIP_SECONDS), make_media.Audio(duration=CLIP_SECONDS))
 
 
 @pytest.fixture(scope="session")

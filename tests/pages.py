@@ -15,13 +15,13 @@ def visiting(chromium, address, **settings):
     """The page in a browser of its own, which may ask nothing of any other machine."""
     context = chromium.new_context(accept_downloads=True, **settings)
     context.set_default_timeout(PATIENCE)
-    opened, asked, broken = context.new_page(), set(), []
-    opened.on("request", lambda request: asked.add(urlparse(request.url)))
-    opened.on("pageerror", lambda error: broken.append(str(error)))
-    opened.goto(address)
-    opened.wait_for_selector("#analyze")
-    yield opened
-    context.close()
+    with contextlib.closing(context):  # also after a failure: what it watches would run on beside the next tests
+        opened, asked, broken = context.new_page(), set(), []
+        opened.on("request", lambda request: asked.add(urlparse(request.url)))
+        opened.on("pageerror", lambda error: broken.append(str(error)))
+        opened.goto(address)
+        opened.wait_for_selector("#analyze")
+        yield opened
     assert {url.hostname for url in asked if url.scheme not in ("data", "blob")} == {"127.0.0.1"}
     assert broken == []
 
@@ -39,20 +39,17 @@ def analyze(page, path):
 
 
 def finished(page):
-    """Wait until an analysis has come to its end and is drawn."""
+    """Wait until an analysis has come to its end and all of it is drawn."""
     page.wait_for_selector("#status >> text=/Analysed (before|\\d)/")
+    page.wait_for_selector("#summary [data-complete]", state="attached")
     page.wait_for_selector("#timeline svg.marks")
-    page.wait_for_selector("#summary [data-duration]", state="attached")
 
 
 def change(page, make):
     """Make a change and wait until another timeline is drawn."""
-    before = page.inner_html("#timeline svg.marks")
+    page.evaluate("document.querySelector('#timeline svg.marks').classList.add('before')")
     make()
-    page.wait_for_function(
-        "before => ![null, undefined, before].includes(document.querySelector('#timeline svg.marks')?.innerHTML)",
-        arg=before,
-    )
+    page.wait_for_selector("#timeline svg.marks:not(.before)")
 
 
 def set_number(page, label, value):
@@ -77,6 +74,12 @@ def toast(page):
     return page.wait_for_selector("[data-testid=toast-text]").inner_text()
 
 
+def dismiss(page):
+    """Close the one toast there is."""
+    page.click("[data-testid=toast-close]")
+    page.wait_for_selector("[data-testid=toast-text]", state="detached")
+
+
 def now(page):
     """Where the player is (s)."""
     return page.evaluate(f"{MEDIA}.currentTime")
@@ -84,8 +87,16 @@ def now(page):
 
 def ground(page):
     """The rectangle of the timeline on the screen, from its first second to its last; scrolled to, if need be."""
-    page.locator("#timeline svg.marks").scroll_into_view_if_needed()
-    return page.locator(GROUND).first.bounding_box()
+    # All at once, for the timeline may be drawn anew between two questions.
+    return page.wait_for_function(
+        """ground => {
+          const found = document.querySelector(ground);
+          if (!found || !found.getBoundingClientRect().width) return false;
+          found.closest("svg").scrollIntoView({ block: "nearest", behavior: "instant" });
+          return found.getBoundingClientRect().toJSON();
+        }""",
+        arg=GROUND,
+    ).json_value()
 
 
 def click_at(page, share):

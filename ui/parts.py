@@ -56,6 +56,7 @@ def result(timeline):
     """Share of time of every emotion, how much all of it rests on, and the moments worth looking at."""
     figures = summary(timeline)
     facts = f'data-duration="{timeline.duration:.3f}" data-step="{timeline.step:g}"'
+    facts += " data-complete" if timeline.complete else ""
     if not figures.shares:
         lacking = LACKING.get(timeline.fusion, "Neither was a face seen nor speech heard")
         return f"<div {facts}>{callout(f'{lacking}, so there is nothing to read an emotion from.')}</div>"
