@@ -126,8 +126,11 @@ def together(paths):
 def naive(path, windows, step):
     """For each of some windows: reopen, seek, decode, detect and encode; with the same networks."""
     from benchmarks.naive import one_window
+    from emorec import worker
 
     engine = _engine(path)
+    length = worker.probe(path).duration or 0.0
+    windows = [middle for middle in windows if middle < length] or [length / 2]
     with timed() as took:
         seen = [one_window(engine, path, middle) for middle in windows]
     return took | {"windows": len(windows), "step": step, "faces": sum(seen)}

@@ -41,7 +41,7 @@ def write(results, folder, root=None):
 
 def document(results):
     """docs/PERFORMANCE.md."""
-    facts, shortcuts = results["facts"], Path(__file__).parent / "shortcuts.md"
+    facts = results["facts"]
     machine = facts["machine"]
     return f"""# Performance
 
@@ -61,6 +61,10 @@ CPU time of one analysis, by stage. For this table alone the recording is decode
 be watched. What no stage claims is the codec's own threads and a little Python; with it the stages sum up to all.
 
 {tables.stage_table(results)}
+### What remains, and why
+
+{_beside("profile.md")}
+
 ## Memory
 
 ![Memory over the run](memory.png)
@@ -69,7 +73,7 @@ be watched. What no stage claims is the codec's own threads and a little Python;
 
 ## What the shortcuts cost
 
-{shortcuts.read_text().strip() if shortcuts.exists() else "Not measured."}
+{_beside("shortcuts.md")}
 
 ## Commands
 
@@ -77,10 +81,19 @@ be watched. What no stage claims is the codec's own threads and a little Python;
 make bench           # everything, into out/bench; goes on where an interrupted one stopped
 make bench QUICK=1   # about two minutes
 make bench DOCS=1    # everything, and this file and the README's section from it
-python -m benchmarks --media FILE     # on a recording of your own
+make bench DOCS=1 MEDIA=FILE          # the same on a recording of your own
+python -m benchmarks --fresh          # forget what was measured so far
+python -m benchmarks --only 'memory*' # some jobs only
 python -m benchmarks.shortcuts DATA   # the cost of each shortcut, on the JavaneseAV clips in DATA
+py-spy record --native --subprocesses --output profile.svg -- python -m emorec analyze FILE
 ```
 """  # noqa: E501
+
+
+def _beside(name):
+    """What another measurement wrote into a file beside this one."""
+    file = Path(__file__).parent / name
+    return file.read_text().strip() if file.exists() else "Not measured."
 
 
 def section(results):
