@@ -165,7 +165,7 @@ class Lengths:
 
     def _grown(self) -> list[Path]:
         grown = []
-        for path in self._folder.iterdir():
+        for path in self._folder.glob("*"):  # nothing where the folder has gone
             with contextlib.suppress(OSError):
                 size = path.lstat().st_size
                 if size >= max(LEAST, GROWTH * self._looked.get(path.name, 0)):

@@ -5,6 +5,7 @@ import itertools
 
 import pytest
 
+from emorec import media_length, worker
 from emorec.errors import EmorecError
 from emorec.source import Limits, fetch, fetching
 from loopback_media import left_in, pieces, playlist, serving
@@ -64,27 +65,32 @@ def test_what_is_stated_or_arrives_as_too_much_is_one_sentence_and_leaves_nothin
 
 
 def trickled(handler, content):
-    """A recording that takes its time to arrive, so that there is some to stop it in."""
-    handler.trickle(MP4, pieces(content, 40), 0.3)
+    """Three quarters of a recording; the rest is never sent."""
+    first = pieces(content[: 3 * len(content) // 4], 20)
+    handler.trickle(MP4, itertools.chain(first, itertools.repeat(b"")), 0.1)
 
 
 @pytest.mark.parametrize("path", ["/unstated.ts", "/stated.mkv", "/late-index.mp4", "/liar.m3u8"])
 def test_what_is_too_long_is_stopped_whatever_the_headers_say(path, server, recordings, tmp_path):
     """No page, header or playlist told how long it is: what has arrived tells."""
-    steps, told = fetching(server.address + path, tmp_path, limits=Limits(minutes=0.5, megabytes=20)), []
+    limits = Limits(minutes=0.5, megabytes=20, time_minutes=3)
+    steps, told = fetching(server.address + path, tmp_path, limits=limits), []
     with pytest.raises(EmorecError, match=r"longer than 0\.5 minutes, the limit here; give a shorter one\.$"):
         for step in steps:
             told.append(step.done)
     assert left_in(tmp_path) == []
     whole = {"/unstated.ts": "minute.ts", "/stated.mkv": "minute.mkv"}.get(path)
     if whole:  # before all of it was there
-        assert 0 < max(told) < 0.8 * len(recordings[whole])
+        assert 0 < max(told) <= 0.75 * len(recordings[whole])
 
 
 @pytest.mark.parametrize("path", ["/silent.mp4", "/endless-page"])
 def test_what_never_ends_is_stopped_in_time(path, server, tmp_path):
-    with pytest.raises(EmorecError, match="took longer than 0.2 minutes"):
-        fetch(server.address + path, tmp_path, limits=Limits(time_minutes=0.2))
+    for minutes in (0.2, 1.0):  # on a busy machine the first time may be over before anything was asked for
+        with pytest.raises(EmorecError, match=f"took longer than {minutes:g} minutes"):
+            fetch(server.address + path, tmp_path, limits=Limits(time_minutes=minutes))
+        if path in {path for _, path, _ in server.log}:
+            break
     assert path in {path for _, path, _ in server.log}
     assert left_in(tmp_path) == []
 
@@ -93,6 +99,26 @@ def test_a_length_that_lies_does_not_get_past_the_limit(server, tmp_path):
     with contextlib.suppress(EmorecError):
         fetched = fetch(f"{server.address}/liar.mp4", tmp_path, limits=Limits(megabytes=1))
         assert fetched.path.stat().st_size <= 1000
+
+
+def test_how_long_a_recording_is_shows_while_it_arrives(recordings, tmp_path, monkeypatch):
+    def reached(suffix, share, enough=1000.0):
+        content = recordings[f"minute.{suffix}"]
+        path = tmp_path / f"media.{suffix}.part"
+        path.write_bytes(content[: int(share * len(content))])
+        return worker.reached(path, enough)
+
+    assert 25.0 < reached("ts", 0.5) < 35.0 and 55.0 < reached("ts", 1.0) < 61.0, "by its packets"
+    assert 55.0 < reached("mkv", 0.3) < 61.0, "by its header"
+    assert 20.0 < reached("ts", 1.0, enough=20.0) < 61.0
+    with pytest.raises(EmorecError):
+        reached("mp4", 0.5)  # its index comes last
+
+    # Packets alone: one that claims to lie far ahead is broken, and says nothing.
+    monkeypatch.setattr(media_length, "stated", lambda reader: None)
+    jump = Video(times=[*(k / 5 for k in range(50)), 60.0], size=(64, 48))
+    path = record(tmp_path / "jump.ts", jump, format="mpegts")
+    assert 9.0 < media_length.reached(path, 1000.0) < 11.0
 
 
 def test_limits_come_from_the_environment(monkeypatch):
