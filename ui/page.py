@@ -151,22 +151,24 @@ def choices():
     fusion = gr.Radio(FUSIONS, value="late", label="Fusion", info="How face and voice are combined", elem_id="fusion")
     step = gr.Slider(*STEP_RANGE, value=DEFAULT_STEP, step=0.1, label="Step", info="Seconds per row", elem_id="step")
     with gr.Accordion("More choices", open=False, elem_id="more"):
-        window = gr.Slider(
-            0.2, LONGEST_WINDOW, value=DEFAULT_WINDOW, step=0.1, label="Window", info="Seconds of evidence per row",
-            elem_id="window",
-        )  # fmt: skip
-        smooth = gr.Slider(
-            0.0, LONGEST_SMOOTHING, value=0.0, step=0.1, label="Smoothing", info="Seconds to average over",
-            elem_id="smooth",
-        )  # fmt: skip
-        person = gr.Dropdown(
-            [ANYONE], value=ANYONE[1], label="Person", info="Whose face counts; known once faces were seen",
-            elem_id="person",
-        )  # fmt: skip
-        checkpoint = gr.Textbox(
-            label="Checkpoint", info="Empty for the bundled weights, or a Hugging Face repository as org/name@revision",
-            placeholder="bundled", max_lines=1, elem_id="checkpoint",
-        )  # fmt: skip
+        with gr.Row():
+            window = gr.Slider(
+                0.2, LONGEST_WINDOW, value=DEFAULT_WINDOW, step=0.1, label="Window", info="Seconds of evidence per row",
+                min_width=200, elem_id="window",
+            )  # fmt: skip
+            smooth = gr.Slider(
+                0.0, LONGEST_SMOOTHING, value=0.0, step=0.1, label="Smoothing", info="Seconds to average over",
+                min_width=200, elem_id="smooth",
+            )  # fmt: skip
+        with gr.Row():
+            person = gr.Dropdown(
+                [ANYONE], value=ANYONE[1], label="Person", info="Whose face counts; known once faces were seen",
+                min_width=200, elem_id="person",
+            )  # fmt: skip
+            checkpoint = gr.Textbox(
+                label="Checkpoint", info="The bundled weights if empty, else a Hugging Face repository",
+                placeholder="org/name@revision", max_lines=1, min_width=200, elem_id="checkpoint",
+            )  # fmt: skip
         note = markup(elem_id="note")
     return SimpleNamespace(
         fusion=fusion, step=step, window=window, smooth=smooth, person=person, checkpoint=checkpoint, note=note

@@ -93,7 +93,7 @@ def picture(file, faces):
     words = "one face" if len(faces) == 1 else f"{len(faces)} faces"
     cards = "".join(reading(number, face) for number, face in enumerate(faces, 1))
     image = f'<img src="{address_of(file)}" alt="Your picture, with {words} marked">'
-    return f'<figure class="picture">{image}{boxes}</figure><div class="faces">{cards}</div>'
+    return f'<div class="seen"><figure class="picture">{image}{boxes}</figure><div class="faces">{cards}</div></div>'
 
 
 def about(model):
