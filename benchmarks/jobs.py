@@ -62,10 +62,16 @@ def analyse(path, device="cpu", looks=False):
             "faces": len(observations.arrays["face_time"]),
             "speech": float((observations.arrays["voice_speech"] >= 0.5).mean()),
         }
+        own = _peak()
+        took |= {"memory": [*memory], "peak": own, "peak together": max([own, *(size for _, size in memory)])}
         if looks:
-            took["looks"] = _looks(engine, path, Path(cache), observations)
-    own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    return took | {"memory": memory, "peak": own, "peak together": max([own, *(size for _, size in memory)])}
+            took |= {"looks": _looks(engine, path, Path(cache), observations), "peak with looks": _peak()}
+    return took
+
+
+def _peak():
+    """The most bytes that this process has held so far."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 def _looks(engine, path, cache, observations):

@@ -94,7 +94,8 @@ def _sightings(path, size, detector, tracker, settings, first, span, notes):
                 number, seen = number + 1, _Sightings()
             _add(seen, frame, found, tracker, size)
     if seen.times:
-        yield seen.finished(tracker, seen.times[-1] + frame_seconds)
+        # Which picture of its bin the last one is does not say how long it is shown; the bin's end is near enough.
+        yield seen.finished(tracker, (media.bin_of(seen.times[-1], settings.face_rate) + 1) * frame_seconds)
 
 
 def _start(number, span):
