@@ -1,10 +1,13 @@
 """Serve the page: ``python app.py``, or ``python app.py --share`` for a public link through Gradio's servers.
 
-Settings come from the environment: GRADIO_SERVER_NAME, GRADIO_SERVER_PORT, and EMOREC_AUTH=user:password.
+Settings come from the environment: GRADIO_SERVER_NAME, GRADIO_SERVER_PORT, EMOREC_AUTH=user:password, and
+GRADIO_TEMP_DIR, a folder below which every server keeps its visitors' files in one of its own.
 """
 
 import argparse
+import contextlib
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -13,6 +16,7 @@ from starlette.routing import Route
 
 import emorec
 from emorec.errors import EmorecError
+from ui.room import SETTING, Room
 
 DEFAULT_PORT = 7860
 USER_ERROR = 2  # exit code
@@ -29,18 +33,31 @@ def main(arguments=None):
     try:
         port, auth = port_of(os.environ), auth_of(os.environ)
         engine = emorec.load()
+        room = Room()
     except EmorecError as error:
         print(f"emorec: {error}", file=sys.stderr)
         return USER_ERROR
+    with contextlib.closing(room):
+        os.environ[SETTING] = str(room.path)  # before Gradio is imported, which reads it then
+        signal.signal(signal.SIGTERM, stop)
+        return serve(engine, port, auth, options.share)
 
-    from ui import example, style  # imported late: mistakes above are told at once
+
+def stop(*_):
+    """End as after Ctrl-C: the visitors' files go, too."""
+    raise SystemExit(0)
+
+
+def serve(engine, port, auth, share):
+    """Serve the page until it is stopped, return the exit code."""
+    from ui import example, style  # imported late: mistakes in the settings are told at once
     from ui.page import build
 
     try:
         page = build(engine, example.clip())
         _, address, public = page.launch(
             server_port=port, auth=auth, theme=style.THEME, css=style.CSS, js=style.JS, max_file_size=MAX_UPLOAD,
-            share=options.share, quiet=True, ssr_mode=False, run_history=False, footer_links=[],
+            share=share, quiet=True, ssr_mode=False, run_history=False, footer_links=[],
             prevent_thread_lock=True, app_kwargs={"routes": [Route("/health", health)]},
         )  # fmt: skip
     except OSError:
