@@ -33,6 +33,9 @@ def main(arguments=None):
     try:
         port, auth = port_of(os.environ), auth_of(os.environ)
         engine = emorec.load()
+        from ui.engines import guard_token  # imported late: it takes torch, and the settings are told of at once
+
+        guard_token()
         room = Room()
     except EmorecError as error:
         print(f"emorec: {error}", file=sys.stderr)

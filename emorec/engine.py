@@ -45,11 +45,11 @@ class Engine:
         return self.decide(observations, **choices)
 
 
-def load(model_path=None, device="auto"):
+def load(model_path=None, device="auto", resolve=weights.resolve):
     """An Engine with the named checkpoint. Raises EmorecError.
 
     ``model_path`` is a folder, or ``org/name`` or ``org/name@revision`` on the Hub (None: what EMOREC_MODEL names, else
-    the bundled one).
+    the bundled one). ``resolve`` makes a ``weights.Origin`` of it; ``weights.pulled`` looks at no folder.
     """
     if device not in DEVICES:
         raise EmorecError(f"The device {device!r} does not exist; choose one of {', '.join(DEVICES)}.")
@@ -57,5 +57,5 @@ def load(model_path=None, device="auto"):
         raise EmorecError("There is no usable CUDA device here; choose the device cpu or auto.")
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
-    origin = weights.resolve(model_path)
+    origin = resolve(model_path)
     return Engine(checkpoint.load(origin.folder, device), weights.face_detector_file(), origin)

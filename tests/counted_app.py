@@ -1,4 +1,7 @@
-"""The page with a count: every time that pictures or sound are decoded adds a byte to the file that OPENED names."""
+"""The page with a count: every time that pictures or sound are decoded adds a byte to the file that OPENED names.
+
+The Hub is the folder ``hub`` beside that file.
+"""
 
 import functools
 import importlib
@@ -21,9 +24,19 @@ def counted(decode):
     return counting
 
 
+def from_folder(pulled, origin):
+    def found(model):
+        folder = Path(os.environ["OPENED"]).with_name("hub") / model
+        return origin(folder, model, "main", "0" * 40) if folder.is_dir() else pulled(model)
+
+    return found
+
+
 if __name__ == "__main__":
     for room in map(importlib.import_module, ROOMS):
         room.frames, room.audio = counted(room.frames), counted(room.audio)
+    weights = importlib.import_module("emorec.weights")
+    weights.pulled = from_folder(weights.pulled, weights.Origin)
     import app
 
     sys.exit(app.main([]))

@@ -15,7 +15,9 @@ from gradio_client.exceptions import AppError
 import emorec
 import make_media
 from conftest import FACE_MODEL, ROOT
+from emorec import weights
 from emorec.emotions import EMOTIONS
+from ui.engines import NOT_ON_THE_HUB
 from ui.example import PORTRAIT
 
 SECONDS = 5
@@ -76,7 +78,14 @@ def test_what_cannot_be_used_is_said_in_one_sentence(client, sound, tmp_path):
     assert "not a picture" in refused(client, handle_file(str(words)), api_name="/image")
     assert "The fusion 'both'" in refused(client, handle_file(str(sound)), fusion="both", api_name="/analyze")
     assert "call /analyze again" in refused(client, "nothing", api_name="/redraw")
-    assert str(tmp_path) in refused(client, handle_file(str(sound)), checkpoint=str(tmp_path), api_name="/analyze")
+
+
+def test_a_folder_that_a_client_names_is_not_looked_at(client, sound, tmp_path):
+    told = {
+        refused(client, handle_file(str(sound)), checkpoint=str(folder), api_name="/analyze")
+        for folder in (tmp_path, tmp_path / "missing", weights.BUNDLED)
+    }
+    assert told == {NOT_ON_THE_HUB}
 
 
 @pytest.mark.skipif(not FACE_MODEL.exists(), reason="needs the face detector's file, which is not here")

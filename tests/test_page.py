@@ -151,7 +151,9 @@ def test_every_choice_draws_anew_and_nothing_is_decoded(seen, real, page_folder)
     assert seen.inner_text("#status") == said
 
 
-def test_a_checkpoint_that_is_none_is_said_and_one_with_the_same_networks_serves_at_once(seen, real, tmp_path):
+def test_a_checkpoint_that_is_none_is_said_and_one_with_the_same_networks_serves_at_once(
+    seen, real, tmp_path, page_folder
+):
     from emorec import checkpoint, weights
     from emorec.fusion import Calibration
 
@@ -165,8 +167,8 @@ def test_a_checkpoint_that_is_none_is_said_and_one_with_the_same_networks_serves
 
     other = checkpoint.load(weights.BUNDLED)
     other.calibration, other.training = Calibration(), {"limits": ["Only a test's."]}
-    checkpoint.save(other, tmp_path / "other")
-    field.fill(str(tmp_path / "other"))
+    checkpoint.save(other, page_folder / "hub" / "org" / "other")
+    field.fill("org/other")
     change(seen, lambda: field.press("Enter"))
     assert [row["happy"] for row in table(seen)] != [row["happy"] for row in rows]
     seen.click("text=What this can and cannot tell")

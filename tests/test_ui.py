@@ -1,6 +1,7 @@
 """What stands behind the page, without a browser: turns, runs, checkpoints, visitors' files, the example."""
 
 import os
+import shutil
 import threading
 
 import numpy as np
@@ -12,9 +13,11 @@ from emorec import checkpoint, weights
 from emorec.engine import Engine
 from emorec.errors import EmorecError
 from emorec.media import probe
+from loopback_hub import LoopbackHub, be_client_of
+from loopback_routes import TOKEN
 from ui import example, parts, session
 from ui.belongings import Belongings
-from ui.engines import MOST, Engines
+from ui.engines import MOST, NO_TOKEN, NOT_ON_THE_HUB, Engines, allowed, guard_token
 from ui.running import UNEXPECTED, Run
 from ui.session import Analysis, watch, within_uploads
 from ui.turns import Turns
@@ -151,11 +154,66 @@ def test_checkpoints_are_loaded_once_and_the_oldest_forgotten():
     loaded = []
     engines = Engines("default", lambda name: loaded.append(name) or f"engine {name}")
     assert engines.get("") == engines.get(None) == engines.get("  ") == "default"
-    assert engines.get("a") == engines.get(" a ") == "engine a"
-    for name in map(str, range(MOST)):
+    assert engines.get("org/a") == engines.get(" org/a ") == "engine org/a"
+    others = [f"org/{number}" for number in range(MOST)]
+    for name in others:
         engines.get(name)
-    engines.get("a")
-    assert loaded == ["a", *map(str, range(MOST)), "a"]
+    engines.get("org/a")
+    assert loaded == ["org/a", *others, "org/a"]
+
+
+@pytest.mark.parametrize("name", ["/tmp", ".", "..", "~", "org", "org/name/deeper", "../org/name", "./x", "file:///tmp"])
+def test_what_is_no_name_on_the_hub_is_never_looked_at(name):
+    loaded = []
+    with pytest.raises(EmorecError) as caught:
+        Engines("default", loaded.append).get(name)
+    assert str(caught.value) == NOT_ON_THE_HUB and loaded == []
+
+
+def test_a_folder_named_like_a_repository_is_not_opened(tmp_path, monkeypatch):
+    """The Hub says what such a name means, and the answer does not depend on the folder."""
+    monkeypatch.chdir(tmp_path)
+    with LoopbackHub() as hub:
+        be_client_of(hub, tmp_path / "hub-home", monkeypatch)
+        with pytest.raises(EmorecError) as without:
+            Engines("default").get("org/name")
+        shutil.copytree(weights.BUNDLED, tmp_path / "org" / "name")
+        with pytest.raises(EmorecError) as beside:
+            Engines("default").get("org/name")
+    assert str(without.value) == str(beside.value)
+
+
+def test_the_deployers_token_serves_only_what_the_deployer_allows(tmp_path, monkeypatch):
+    with LoopbackHub() as hub:
+        files = {name: (weights.BUNDLED / name).read_bytes() for name in weights.CHECKPOINT_FILES}
+        hub.commit("org/private", files, private=True)
+        hub.commit("org/public", files)
+        be_client_of(hub, tmp_path / "hub-home", monkeypatch)
+        monkeypatch.setenv("HF_TOKEN", TOKEN)
+        monkeypatch.setenv(NO_TOKEN, "")
+        monkeypatch.delenv("EMOREC_MODELS", raising=False)
+        guard_token()
+        engines = Engines("default", names=allowed())
+        assert engines.get("org/public").origin.repo == "org/public"
+        with pytest.raises(EmorecError, match="org/private"):
+            engines.get("org/private")
+        assert f"Bearer {TOKEN}" not in hub.seen
+
+        monkeypatch.setenv("EMOREC_MODELS", "org/private, org/other@v1")
+        monkeypatch.setenv(NO_TOKEN, "")
+        guard_token()
+        engines = Engines("default", names=allowed())
+        assert engines.get("org/private").origin.repo == "org/private"
+        with pytest.raises(EmorecError, match="choose from org/private, org/other@v1"):
+            engines.get("org/public")
+
+
+def test_the_deployer_can_turn_other_checkpoints_off():
+    with pytest.raises(EmorecError, match="turned off"):
+        Engines("default", names=allowed({"EMOREC_MODELS": "Off"})).get("org/name")
+    assert allowed({}) is allowed({"EMOREC_MODELS": " , "}) is None
+    with pytest.raises(EmorecError, match="EMOREC_MODELS names '/tmp'"):
+        allowed({"EMOREC_MODELS": "org/name,/tmp"})
 
 
 def test_files_go_with_the_last_session_that_has_them(tmp_path):

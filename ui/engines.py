@@ -1,27 +1,63 @@
-"""The engines that a page has loaded, by the name of their checkpoint."""
+"""The engines that a page has loaded, by the name of their checkpoint.
 
+Visitors name checkpoints on the Hub only: a folder that a stranger names is never looked at, not even to tell whether
+it exists. EMOREC_MODELS, which the deployer sets, says which:
+
+- not set: any on the Hub that everybody may read. The deployer's token is not shown for a visitor's choice.
+- names, with commas between them: these and no others, as they are written; the deployer's token is shown for them.
+- ``off``: none but the one that the page started with.
+"""
+
+import functools
+import os
 import threading
 from collections import OrderedDict
 
-import emorec
+from emorec import engine, weights
+from emorec.errors import EmorecError
 
 MOST = 3  # checkpoints kept in memory beside the one that the page started with
+SETTING = "EMOREC_MODELS"
+OFF = "off"
+NO_TOKEN = "HF_HUB_DISABLE_IMPLICIT_TOKEN"  # the Hub's library shows no token then that it was not given for the call
+NOT_ON_THE_HUB = "A checkpoint is chosen by its name on the Hub, org/name or org/name@revision; give such a one."
+TURNED_OFF = "Other checkpoints are turned off here; leave the field empty."
+NOT_ALLOWED = "This checkpoint is not among those to choose from here; choose from {names}."
+WRONG_SETTING = "EMOREC_MODELS names {name!r}, which is no org/name or org/name@revision; correct or unset it."
+
+from_the_hub = functools.partial(engine.load, resolve=weights.pulled)
+
+
+def allowed(environment=os.environ):
+    """Names that visitors may choose: a tuple, empty for none; None for any on the Hub. Raises EmorecError."""
+    given = environment.get(SETTING, "").strip()
+    if given.lower() == OFF:
+        return ()
+    names = tuple(name.strip() for name in given.split(",") if name.strip())
+    for name in names:
+        if not weights.ON_THE_HUB.fullmatch(name):
+            raise EmorecError(WRONG_SETTING.format(name=name))
+    return names or None
 
 
 class Engines:
-    """Loads a checkpoint when it is first asked for; the empty name is the one that the page started with."""
+    """Loads a checkpoint when it is first asked for; the empty name is the one that the page started with.
 
-    def __init__(self, default, load=emorec.load):
-        self.default = default
+    ``names`` are as ``allowed`` gives them.
+    """
+
+    def __init__(self, default, load=from_the_hub, names=None):
+        self.default, self.names = default, names
         self._load = load
         self._loaded = OrderedDict()
         self._lock = threading.Lock()
 
     def get(self, name=""):
-        """The engine of a checkpoint: a folder, or a Hub repository. Raises EmorecError where there is none."""
+        """The engine of a checkpoint on the Hub. Raises EmorecError where there is none, or none to choose."""
         name = (name or "").strip()
         if not name:
             return self.default
+        self._check(name)
         with self._lock:
             if name not in self._loaded:
                 self._loaded[name] = self._load(name)
@@ -29,3 +65,20 @@ class Engines:
                     self._loaded.popitem(last=False)
             self._loaded.move_to_end(name)
             return self._loaded[name]
+
+    def _check(self, name):
+        if self.names == ():
+            raise EmorecError(TURNED_OFF)
+        if not weights.ON_THE_HUB.fullmatch(name):
+            raise EmorecError(NOT_ON_THE_HUB)
+        if self.names is not None and name not in self.names:
+            raise EmorecError(NOT_ALLOWED.format(names=", ".join(self.names)))
+
+
+def guard_token(environment=os.environ):
+    """Keep the deployer's token from what visitors choose, unless the deployer says what that may be.
+
+    To be called once the deployer's own checkpoint is loaded, which may need it. Raises EmorecError.
+    """
+    if allowed(environment) is None:
+        environment[NO_TOKEN] = "1"

@@ -12,7 +12,7 @@ from emorec import exports, files, pictures
 from emorec.errors import EmorecError
 from ui import downloads, parts
 from ui.belongings import Belongings
-from ui.engines import Engines
+from ui.engines import Engines, allowed
 from ui.running import UNEXPECTED
 from ui.session import (
     ANYONE,
@@ -41,7 +41,7 @@ class Events:
     """The handlers, over what all visitors share: the engines, the line of analyses, the files of every session."""
 
     def __init__(self, engine, example=None):
-        self.engines = Engines(engine)
+        self.engines = Engines(engine, names=allowed())
         self.turns = Turns()
         self.belongings = Belongings(upload_folder(), [example] if example else [])
         self.observed = 0  # runs of stage 1 that were started

@@ -52,7 +52,7 @@ def build(engine, example=None):
                     analyze = gr.Button("Analyze", variant="primary", min_width=120, elem_id="analyze")
                     cancel = gr.Button("Cancel", interactive=False, min_width=120, elem_id="cancel")
             with gr.Column(scale=4, min_width=320, elem_id="choices") as choosing:
-                chosen = choices()
+                chosen = choices(events.engines.names)
         with gr.Column(elem_id="recording") as recording:
             status = markup(elem_id="status")
             shown = outcome()
@@ -146,8 +146,8 @@ def inputs(example):
     )  # fmt: skip
 
 
-def choices():
-    """What can be changed without observing again."""
+def choices(checkpoints):
+    """What can be changed without observing again; ``checkpoints`` may be chosen, None for any on the Hub."""
     fusion = gr.Radio(FUSIONS, value="late", label="Fusion", info="How face and voice are combined", elem_id="fusion")
     step = gr.Slider(*STEP_RANGE, value=DEFAULT_STEP, step=0.1, label="Step", info="Seconds per row", elem_id="step")
     with gr.Accordion("More choices", open=False, elem_id="more"):
@@ -165,9 +165,11 @@ def choices():
                 [ANYONE], value=ANYONE[1], label="Person", info="Whose face counts; known once faces were seen",
                 min_width=200, elem_id="person",
             )  # fmt: skip
+            wanted = "a Hugging Face repository" if checkpoints is None else f"one of {', '.join(checkpoints)}"
             checkpoint = gr.Textbox(
-                label="Checkpoint", info="The bundled weights if empty, else a Hugging Face repository",
+                label="Checkpoint", info=f"This page's own weights if empty, else {wanted}",
                 placeholder="org/name@revision", max_lines=1, min_width=200, elem_id="checkpoint",
+                visible=checkpoints != (),
             )  # fmt: skip
         note = markup(elem_id="note")
     return SimpleNamespace(
