@@ -35,7 +35,7 @@ clean:  ## remove .venv and everything else that can be made again
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 help:  ## say what there is to make
-	@awk -F ':.*  ## ' '/^[a-z]+:.*  ## / {printf "  make %-6s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*  ## ' '/^[a-z]+:.*  ## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
 
 # A stamp is made after a whole installation only, so an interrupted one is taken up again.
 $(installed): requirements.txt | $(python)

@@ -15,6 +15,7 @@ from conftest import ROOT
 from imports import imported_by, project_files
 
 PINNED = re.compile(r"(?P<name>[A-Za-z0-9._-]+)(\[[a-z,]+\])?==(?P<version>[0-9][A-Za-z0-9.]*)")
+TARGETS = ["app", "test", "lint", "bench", "screenshots", "clean", "help"]
 REQUIREMENTS = ["requirements.txt", "tests/requirements.txt"]
 
 # Stands for any Python: makes environments out of itself and notes what it is asked to do.
@@ -164,7 +165,7 @@ def test_make_says_that_python_is_too_old_or_missing(make):
 
 
 def test_make_help_names_every_target(make):
-    assert re.findall(r"^  make (\w+)", make("help").stdout, re.MULTILINE) == ["app", "test", "lint", "clean", "help"]
+    assert re.findall(r"^  make (\w+)", make("help").stdout, re.MULTILINE) == TARGETS
     assert make().stdout == make("help").stdout
 
 
