@@ -47,9 +47,9 @@ def install():
     if shutil.which("apt-get") and (os.geteuid() == 0 or shutil.which("sudo")):
         as_root = [] if os.geteuid() == 0 else ["sudo"]
         subprocess.run([*as_root, "apt-get", "update"])  # one unreachable source need not matter
-        subprocess.run(
-            [*as_root, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "install", "--yes", "chromium"]
-        )
+        # The font is for pictures of the page: others lack some of the faces that stand beside the emotions.
+        wanted = ("chromium", "fonts-noto-color-emoji")
+        subprocess.run([*as_root, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "install", "--yes", *wanted])
     if find() is None:
         subprocess.run([sys.executable, "-m", "playwright", "install", "chromium"])
 
