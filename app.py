@@ -11,11 +11,13 @@ import signal
 import sys
 from pathlib import Path
 
+from starlette.middleware import Middleware
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 import emorec
 from emorec.errors import EmorecError
+from ui.noticing import Noticing
 from ui.room import SETTING, Room
 
 DEFAULT_PORT = 7860
@@ -61,7 +63,11 @@ def serve(engine, port, auth, share):
         _, address, public = page.launch(
             server_port=port, auth=auth, theme=style.THEME, css=style.CSS, js=style.JS, max_file_size=MAX_UPLOAD,
             share=share, quiet=True, ssr_mode=False, run_history=False, footer_links=[],
-            prevent_thread_lock=True, app_kwargs={"routes": [Route("/health", health)]},
+            prevent_thread_lock=True,
+            app_kwargs={
+                "routes": [Route("/health", health)],
+                "middleware": [Middleware(Noticing, brought=page.brought)],
+            },
         )  # fmt: skip
     except OSError:
         print(f"emorec: The port {port} is taken; set GRADIO_SERVER_PORT to another one.", file=sys.stderr)

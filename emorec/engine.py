@@ -30,6 +30,10 @@ class Engine:
         """Stage 1: yield growing Observations of a recording; see ``emorec.observe``."""
         return observe.observe(path, self.model, faces.detector(self.detector_file), cache=cache)
 
+    def forget(self, path, cache=None):
+        """Remove what stage 1 stored of a recording; see ``emorec.observe.forget``."""
+        return observe.forget(path, self.model, faces.detector(self.detector_file), cache=cache)
+
     def decide(self, observations, **choices):
         """Stage 2: a Timeline with fusion, step, window, person and smooth as chosen; see ``emorec.timeline``."""
         return timeline.decide(observations, self.model, **choices)

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 
+import httpx
 import pytest
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
@@ -78,6 +79,28 @@ def test_what_cannot_be_used_is_said_in_one_sentence(client, sound, tmp_path):
     assert "not a picture" in refused(client, handle_file(str(words)), api_name="/image")
     assert "The fusion 'both'" in refused(client, handle_file(str(sound)), fusion="both", api_name="/analyze")
     assert "call /analyze again" in refused(client, "nothing", api_name="/redraw")
+
+
+def test_one_session_can_use_nothing_of_another(client, page_server, analysed, sound):
+    """Neither the path of an upload nor the name of a recording helps whoever learns of it."""
+    sent = {"files": ("only-mine.wav", sound.read_bytes())}
+    (uploaded,) = httpx.post(f"{page_server}/gradio_api/upload", files=sent, timeout=60).json()
+    named = {"path": uploaded, "meta": {"_type": "gradio.FileData"}}
+
+    def ask(session, endpoint, *data):
+        given = {"data": list(data), "session_hash": session}
+        event = httpx.post(f"{page_server}/gradio_api/call/{endpoint}", json=given, timeout=60).json()["event_id"]
+        return httpx.get(f"{page_server}/gradio_api/call/{endpoint}/{event}", timeout=300).text
+
+    choices = ("voice", 1.0, 3.0, 0.0, None)
+    found = ask("one", "analyze", named, *choices, "")
+    assert "event: complete" in found
+    assert "event: complete" in ask("one", "analyze", named, *choices, "")
+    for session in ("two", None):
+        assert "no uploaded file of this session" in ask(session, "analyze", named, *choices, "")
+        assert "no uploaded file of this session" in ask(session, "image", named)
+    assert "event: complete" in ask("one", "redraw", json.loads(found.split("data: ")[1])[0]["recording"], *choices)
+    assert "call /analyze again" in ask("two", "redraw", analysed["recording"], *choices)
 
 
 def test_a_folder_that_a_client_names_is_not_looked_at(client, sound, tmp_path):

@@ -147,6 +147,33 @@ def test_the_example_is_there_for_one_visitor_after_another(chromium, page_serve
     assert list((page_folder / "uploads").rglob("example.mp4"))
 
 
+def test_deletion_removes_the_files_what_is_stored_and_what_is_shown(page, page_folder, tmp_path):
+    sound = make_media.Audio(codec="pcm_s16le", rate=16_000, duration=4, tones=((0, 1),))
+    mine = make_media.record(tmp_path / "to-be-deleted.wav", audio=sound)
+    analyze(page, mine)
+    download(page, "csv")
+    assert list((page_folder / "uploads").rglob("to-be-deleted.*"))
+    opened = (page_folder / "opened").stat().st_size
+
+    page.click("#erase")
+    page.click("#erase-keep")
+    page.click("#erase")
+    page.click("#erase-sure")
+    assert toast(page).startswith("Your recordings, their results and what was stored of them are deleted")
+    dismiss(page)
+    assert not list((page_folder / "uploads").rglob("to-be-deleted.*"))
+    page.wait_for_selector("#player .empty >> text=Your recording appears here")
+    page.wait_for_selector("#summary [data-duration]", state="detached")
+    assert page.locator("#results").is_hidden() and page.locator("#erase").is_visible()
+    page.click("#analyze")
+    assert toast(page) == "Choose a video or audio file first."
+    dismiss(page)
+
+    analyze(page, mine)  # from the start: nothing of it was in store
+    assert (page_folder / "opened").stat().st_size > opened
+    assert "found in store" not in page.inner_text("#status")
+
+
 def wait_until_gone(page_folder, name):
     """Wait until what a visitor brought or was given is removed."""
     deadline = time.monotonic() + PATIENCE / 1000

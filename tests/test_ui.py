@@ -3,12 +3,14 @@
 import os
 import shutil
 import threading
+import time
 
 import numpy as np
 import pytest
 
 import app
 import made
+import make_media
 from emorec import checkpoint, weights
 from emorec.engine import Engine
 from emorec.errors import EmorecError
@@ -16,8 +18,12 @@ from emorec.media import probe
 from loopback_hub import LoopbackHub, be_client_of
 from loopback_routes import TOKEN
 from ui import example, parts, session
-from ui.belongings import Belongings
+from ui.belongings import CLAIMABLE, Belongings
 from ui.engines import MOST, NO_TOKEN, NOT_ON_THE_HUB, Engines, allowed, guard_token
+from ui.history import Histories
+from ui.kept import FORGOTTEN, Kept
+from ui.kept import MOST as MOST_KEPT
+from ui.noticing import paths_in
 from ui.running import UNEXPECTED, Run
 from ui.session import Analysis, watch, within_uploads
 from ui.turns import Turns
@@ -251,6 +257,141 @@ def test_a_file_that_was_brought_again_stays(tmp_path):
     os.utime(file, ns=(1, 1))
     belongings.end("a")
     assert file.exists()
+
+
+def test_an_upload_is_for_one_session_and_nobody_else(tmp_path):
+    belongings, file = Belongings(tmp_path), tmp_path / "hash" / "mine.mp4"
+    file.parent.mkdir()
+    file.write_text("x")
+    assert not belongings.claim("a", file)
+    belongings.brought(file)
+    assert belongings.claim("a", file) and belongings.claim("a", file)
+    assert not belongings.claim("b", file)
+    belongings.brought(file)  # the same content, from another visitor
+    assert belongings.claim("b", file) and not belongings.claim("c", file)
+    belongings.end("a")
+    assert file.exists() and not belongings.claim("a", file)
+    belongings.end("b")
+    assert not file.exists()
+
+
+def test_an_upload_that_nobody_named_in_time_is_nobodys(tmp_path, monkeypatch):
+    belongings, file = Belongings(tmp_path), tmp_path / "hash" / "mine.mp4"
+    belongings.brought(file)
+    later = time.monotonic() + CLAIMABLE + 1
+    monkeypatch.setattr(time, "monotonic", lambda: later)
+    belongings.brought(tmp_path / "hash" / "other.mp4")
+    assert not belongings.claim("a", file)
+
+
+def test_the_example_may_be_named_by_all(tmp_path):
+    example, copy = tmp_path / "example.mp4", tmp_path / "up" / "hash" / "example.mp4"
+    copy.parent.mkdir(parents=True)
+    for file in (example, copy):
+        file.write_text("x")
+    assert Belongings(tmp_path / "up", [example]).claim("a", copy)
+
+
+def test_a_sessions_folder_is_one_and_goes_with_it(tmp_path):
+    belongings = Belongings(tmp_path / "up")
+    mine = belongings.folder("a")
+    assert belongings.folder("a") == mine != belongings.folder("b")
+    (mine / "video").mkdir()
+    (mine / "video" / "title.mp4").write_text("x")
+    belongings.end("a")
+    assert not mine.exists() and belongings.folder("b").exists()
+
+
+def test_what_is_kept_for_one_session_is_not_given_to_another():
+    kept = Kept()
+    name = kept.add("a", "observations")
+    assert kept.get("a", name) == "observations"
+    for whose, asked in (("b", name), ("a", "nothing"), (None, name), (None, "nothing")):
+        with pytest.raises(EmorecError) as caught:
+            kept.get(whose, asked)
+        assert str(caught.value) == FORGOTTEN
+    other = kept.add("b", "others")
+    for _ in range(2 * MOST_KEPT):
+        kept.add("a", "more")
+    assert kept.get("b", other) == "others"
+    with pytest.raises(EmorecError):
+        kept.get("a", name)
+    kept.end("b")
+    with pytest.raises(EmorecError):
+        kept.get("b", other)
+
+
+@pytest.mark.parametrize(
+    ("answer", "paths"), [(b'["/1/a", "/2/b"]', ["/1/a", "/2/b"]), (b"no", []), (b'{"a": 1}', []), (b"", [])]
+)
+def test_the_paths_in_an_answer_are_found(answer, paths):
+    assert paths_in(answer) == paths
+
+
+class Storing:
+    """An engine that observes at once, and takes note of what it is asked to forget."""
+
+    def __init__(self, problem=None):
+        self.forgotten, self.problem = [], problem
+
+    def observe(self, path):
+        yield made.observations(1.0)
+
+    def forget(self, path):
+        if self.problem:
+            raise EmorecError(self.problem)
+        self.forgotten.append(path)
+
+
+def test_deletion_forgets_what_a_session_had_analysed_and_nothing_else():
+    histories, mine, others, turns = Histories(), Storing(), Storing(), Turns()
+    for whose, engine, path in (("a", mine, "one"), ("a", mine, "two"), ("b", others, "three")):
+        run = Run(engine, path, turns)
+        histories.of(whose).add(run, engine)
+        run.join()
+    assert histories.forget("a", lambda path: False) == []
+    assert mine.forgotten == ["one", "two"] and others.forgotten == []
+    histories.end("b")
+    assert histories.forget("b", lambda path: False) == [] and others.forgotten == []
+
+
+def test_deletion_ends_a_run_before_it_forgets():
+    histories, slow, turns = Histories(), Slow(50), Turns()
+    slow.forget = lambda path: slow.go.release() if not slow.closed else forgotten.append(path)
+    forgotten = []
+    run = Run(slow, "one", turns)
+    histories.of("a").add(run, slow)
+    slow.go.release()
+    until(lambda: run.observations is not None, run)
+    threading.Timer(0.3, slow.go.release).start()
+    assert histories.forget("a", lambda path: False) == []
+    assert forgotten == ["one"] and run.observations.until < 50 and not len(turns)
+
+
+def test_deletion_spares_the_example_and_says_what_it_could_not_do(tmp_path):
+    (tmp_path / "example.mp4").write_text("x")
+    histories, turns = Histories(), Turns()
+    for name in ("example.mp4", "gone.mp4"):
+        engine = Storing("gone.mp4 is no longer there; put it back." if name == "gone.mp4" else "not asked")
+        run = Run(engine, str(tmp_path / name), turns)
+        histories.of("a").add(run, engine)
+        run.join()
+    (problem,) = histories.forget("a", lambda path: path.endswith("example.mp4"))
+    assert problem.startswith("What is stored of gone.mp4 could not be deleted")
+
+
+def test_what_stage_1_stored_is_forgotten(tmp_path):
+    sound = made_sound(tmp_path)
+    engine = Engine(checkpoint.load(weights.BUNDLED), weights.face_detector_file())
+    *_, seen = engine.observe(sound, tmp_path / "cache")
+    assert seen.complete and list((tmp_path / "cache").rglob("segment-*"))
+    assert engine.forget(sound, tmp_path / "cache") and not list((tmp_path / "cache").rglob("segment-*"))
+    assert not engine.forget(sound, tmp_path / "cache")
+
+
+def made_sound(folder):
+    audio = make_media.Audio(codec="pcm_s16le", rate=16_000, duration=3, tones=((0.0, 3),))
+    return make_media.record(folder / "tone.wav", audio=audio)
 
 
 def test_only_uploads_can_be_named(tmp_path, monkeypatch):

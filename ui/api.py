@@ -5,9 +5,6 @@ picture, ``/info`` tells of the weights. Every mistake comes back as one sentenc
 """
 
 import html
-import threading
-import uuid
-from collections import OrderedDict
 from dataclasses import asdict
 from pathlib import Path
 
@@ -22,16 +19,12 @@ from emorec.moments import moments
 from emorec.summary import summary
 from emorec.timeline import DEFAULT_STEP, DEFAULT_WINDOW, check
 from ui.running import Run
-from ui.session import within_uploads
 
-KEPT = 16  # recordings that /redraw still knows; the ones asked for longest ago go first
 DIGITS = 6
-FORGOTTEN = "That recording is not known any more; call /analyze again, which finds what was stored of it."
 
 
 def add(events):
     """Add the endpoints to the page that is being built, over its ``ui.events.Events``."""
-    kept, lock = OrderedDict(), threading.Lock()
 
     def decided(recording, engine, observations, **choices):
         timeline = engine.decide(observations, **choices)
@@ -48,6 +41,7 @@ def add(events):
 
     def analyze(
         file: gr.FileData,
+        request: gr.Request,
         fusion: str = "late",
         step: float = DEFAULT_STEP,
         window: float = DEFAULT_WINDOW,
@@ -61,23 +55,21 @@ def add(events):
         """
         with one_sentence():
             check(fusion, step, window, smooth)
-            path = within_uploads(file["path"])
+            path = events.uploaded(file["path"], request)
             engine = events.engines.get(checkpoint)
             events.observed += 1
             run = Run(engine, path, events.turns)
+            events.histories.of(request.session_hash).add(run, engine)
             run.join()
             if run.problem:
                 raise EmorecError(run.problem)
-            recording = uuid.uuid4().hex
-            with lock:
-                kept[recording] = engine, run.observations
-                if len(kept) > KEPT:
-                    kept.popitem(last=False)
+            recording = events.kept.add(request.session_hash, (engine, run.observations))
             choices = {"fusion": fusion, "step": step, "window": window, "smooth": smooth, "person": person}
             return decided(recording, engine, run.observations, **choices)
 
     def redraw(
         recording: str,
+        request: gr.Request,
         fusion: str = "late",
         step: float = DEFAULT_STEP,
         window: float = DEFAULT_WINDOW,
@@ -86,21 +78,17 @@ def add(events):
     ) -> dict:
         """Decide again, by other choices, on what /analyze observed; nothing is decoded."""
         with one_sentence():
-            with lock:
-                if recording not in kept:
-                    raise EmorecError(FORGOTTEN)
-                kept.move_to_end(recording)
-                engine, observations = kept[recording]
+            engine, observations = events.kept.get(request.session_hash, recording)
             choices = {"fusion": fusion, "step": step, "window": window, "smooth": smooth, "person": person}
             return decided(recording, engine, observations, **choices)
 
-    def image(file: gr.FileData) -> list[dict]:
+    def image(file: gr.FileData, request: gr.Request) -> list[dict]:
         """Find every face in an uploaded picture, from left to right.
 
         Each has its box (left, top, width, height as fractions of the picture) and a probability an emotion.
         """
         with one_sentence():
-            _, faces = events.faces_of(within_uploads(file["path"]))
+            _, faces = events.faces_of(events.uploaded(file["path"], request))
         return [
             dict(zip(("left", "top", "width", "height"), face.box, strict=True))
             | {"score": round(face.score, DIGITS), "quality": round(face.quality, DIGITS)}

@@ -13,11 +13,14 @@ from emorec.errors import EmorecError
 from ui import downloads, parts
 from ui.belongings import Belongings
 from ui.engines import Engines, allowed
+from ui.history import Histories
+from ui.kept import Kept
 from ui.running import UNEXPECTED
 from ui.session import (
     ANYONE,
     NO_FILE,
     NO_LINK,
+    NOT_UPLOADED,
     Analysis,
     draw,
     fetcher,
@@ -34,6 +37,7 @@ MAX_TABLE_ROWS = 2000  # a browser shows no more without pain; the files hold al
 TABLE_DIGITS = 2
 LOADING = "Loading the checkpoint failed; the log of the program says why."
 OTHER_NETWORKS = "This checkpoint sees and hears with other networks; press Analyze to use it on this recording."
+ERASED = "Your recordings, their results and what was stored of them are deleted."
 NOTHING_YET = "There is nothing to download yet; analyse a recording first."
 
 
@@ -44,16 +48,27 @@ class Events:
         self.engines = Engines(engine, names=allowed())
         self.turns = Turns()
         self.belongings = Belongings(upload_folder(), [example] if example else [])
+        self.histories = Histories()
+        self.kept = Kept()
         self.observed = 0  # runs of stage 1 that were started
 
     def choose(self, file, request: gr.Request):
         """Another file, or none: the player shows it, and what was known of the last one is forgotten."""
-        if file:
-            self.belongings.add(request.session_hash, file)
+        try:
+            file = self.uploaded(file["path"], request) if file else None
+        except EmorecError as error:
+            raise gr.Error(html.escape(str(error)), print_exception=False) from None
         return (
             Analysis(path=file or ""), parts.player_of(file), "",
             gr.update(choices=[ANYONE], value=ANYONE[1]),
         )  # fmt: skip
+
+    def uploaded(self, path, request):
+        """A file that a client names, made sure to be its session's own upload. Raises EmorecError."""
+        path = within_uploads(path)
+        if not self.belongings.claim(request.session_hash, path):
+            raise EmorecError(NOT_UPLOADED)
+        return path
 
     def begin(self, analysis, link, tab):
         """The page while a run waits for its turn."""
@@ -74,9 +89,10 @@ class Events:
         analysis = replace(analysis, checkpoint=active)
         fetch = None
         if analysis.link and not analysis.path:
-            fetch = fetcher(analysis.link, new_folder())
+            fetch = fetcher(analysis.link, self.belongings.folder(request.session_hash))
         self.observed += 1
-        watching = watch(engine, analysis, self.turns, fetch)
+        history = self.histories.of(request.session_hash)
+        watching = watch(engine, analysis, self.turns, fetch, started=lambda run: history.add(run, engine))
         with contextlib.closing(watching):
             path = analysis.path
             for news in watching:
@@ -175,8 +191,7 @@ class Events:
         if not payload:
             return ""
         try:
-            file = within_uploads(payload["path"] if isinstance(payload, dict) else payload.path)
-            self.belongings.add(request.session_hash, file)
+            file = self.uploaded(payload["path"] if isinstance(payload, dict) else payload.path, request)
             image, faces = self.faces_of(file)
             shown = new_folder() / f"{Path(file).stem}.jpg"
             files.write(shown, pictures.jpeg(image))
@@ -198,7 +213,24 @@ class Events:
 
     def leave(self, request: gr.Request):
         """A visitor has gone: so do their files."""
+        self.histories.end(request.session_hash)
+        self.kept.end(request.session_hash)
         self.belongings.end(request.session_hash)
+
+    def erase(self, request: gr.Request):
+        """Remove all that a visitor brought, was given, and had analysed, what is stored of it included."""
+        problems = self.histories.forget(request.session_hash, self.belongings.is_everybodys)
+        self.kept.end(request.session_hash)
+        self.belongings.end(request.session_hash)
+        for problem in problems:
+            gr.Warning(html.escape(problem))
+        if not problems:
+            gr.Info(ERASED)
+        _, *buttons = switched(running=False)
+        return (
+            Analysis(), None, None, None, None, "", gr.update(value=None, interactive=True), *buttons,
+            parts.player_of(None), None, "", gr.update(choices=[ANYONE], value=ANYONE[1]), "", None, "", None,
+        )  # fmt: skip
 
 
 def switched(running):

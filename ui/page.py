@@ -35,7 +35,10 @@ SAVE = """(file) => {
 
 
 def build(engine, example=None):
-    """The page as ``gr.Blocks``, over a loaded ``emorec.engine.Engine``; ``example`` is a clip to try it with."""
+    """The page as ``gr.Blocks``, over a loaded ``emorec.engine.Engine``; ``example`` is a clip to try it with.
+
+    Its ``brought`` has to be called with the path of every file that is uploaded.
+    """
     events = Events(engine, example)
     with gr.Blocks(title="emorec", analytics_enabled=False, delete_cache=(SWEEP, KEEP_FILES)) as page:
         session = SimpleNamespace(
@@ -57,6 +60,7 @@ def build(engine, example=None):
             status = markup(elem_id="status")
             shown = outcome()
         faces = markup(elem_id="faces", visible=False)
+        erasing = deletion()
         with gr.Accordion("What this can and cannot tell", open=False, elem_id="trust"):
             about = markup(parts.about(engine.model))
         markup(parts.FOOTER)
@@ -68,7 +72,11 @@ def build(engine, example=None):
                 None, [session.tab, faces, choosing, recording, buttons], queue=False, **QUIET,
             )  # fmt: skip
         for source in (given.file, given.webcam, given.microphone):
-            source.change(events.choose, source, [session.analysis, shown.player, status, chosen.person], **QUIET)
+            # As the browser names it: where it really is, and whose, is checked before anything opens it.
+            source.change(
+                events.choose, source, [session.analysis, shown.player, status, chosen.person], preprocess=False,
+                **QUIET,
+            )  # fmt: skip
         given.picture.change(events.look, given.picture, faces, preprocess=False, concurrency_limit=None, **QUIET)
 
         switched = [status, given.file, analyze, cancel]
@@ -103,8 +111,19 @@ def build(engine, example=None):
                 events.downloader(kind), [session.analysis, session.active, session.shown], shown.carrier,
                 concurrency_limit=None, **QUIET,
             ).success(None, shown.carrier, None, js=SAVE, **QUIET)  # fmt: skip
+        asked = [erasing.ask, erasing.sure, erasing.keep]
+        erasing.ask.click(lambda: [gr.update(visible=shown) for shown in (False, True, True)], None, asked, **AT_ONCE)
+        gr.on([erasing.sure.click, erasing.keep.click],
+              lambda: [gr.update(visible=shown) for shown in (True, False, False)], None, asked, **AT_ONCE)  # fmt: skip
+        erasing.sure.click(
+            events.erase, None,
+            [session.analysis, session.shown, given.webcam, given.microphone, given.picture, *switched, shown.player,
+             shown.chart, shown.figures, chosen.person, given.link, shown.table, faces, shown.carrier],
+            cancels=run, concurrency_limit=None, **QUIET,
+        )  # fmt: skip
         page.unload(events.leave)
         api.add(events)
+    page.brought = events.belongings.brought
     return page.queue(max_size=MAX_QUEUE)
 
 
@@ -175,6 +194,18 @@ def choices(checkpoints):
     return SimpleNamespace(
         fusion=fusion, step=step, window=window, smooth=smooth, person=person, checkpoint=checkpoint, note=note
     )  # fmt: skip
+
+
+def deletion():
+    """A button that asks back, and the two answers."""
+    with gr.Row(elem_id="erasing"):
+        ask = gr.Button("Delete my recordings", size="sm", min_width=90, elem_id="erase")
+        sure = gr.Button(
+            "Delete recordings and results for good", variant="stop", size="sm", min_width=90, visible=False,
+            elem_id="erase-sure",
+        )  # fmt: skip
+        keep = gr.Button("Keep them", size="sm", min_width=90, visible=False, elem_id="erase-keep")
+    return SimpleNamespace(ask=ask, sure=sure, keep=keep)
 
 
 def outcome():

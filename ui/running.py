@@ -19,12 +19,14 @@ class Run:
 
     ``path`` is known once a link is fetched; ``ahead`` counts the runs before this one while it waits; ``fetched`` is
     the share of a link that has arrived, None while that is not known; ``observations`` are the latest; ``problem`` is
-    a sentence once something went wrong; ``stored`` tells that nothing had to be decoded.
+    a sentence once something went wrong; ``stored`` tells that nothing had to be decoded, ``observed`` that its turn
+    came, so that something may be stored of it.
     """
 
     def __init__(self, engine, path, turns, fetch=None):
         self.path, self.ahead, self.fetched = path, 0, None
         self.observations, self.problem, self.stored = None, "", False
+        self.observed = False
         self._engine, self._turns, self._fetch = engine, turns, fetch
         self._news, self._stop = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._work, daemon=True)
@@ -87,6 +89,7 @@ class Run:
         self.ahead = 0
 
     def _observe(self):
+        self.observed = True
         with contextlib.closing(self._engine.observe(self.path)) as growing:
             for observations in growing:
                 self.stored = self.observations is None and observations.complete

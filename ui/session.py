@@ -19,6 +19,7 @@ LOOK = 0.5  # seconds between two looks at a run; a click on Cancel waits no lon
 MOST_PERSONS = 12  # to choose from, the most seen ones
 NO_FILE = "Choose a video or audio file first."
 NO_LINK = "Paste a link first, one that begins with http:// or https://."
+NOT_UPLOADED = "That is no uploaded file of this session; upload it, with handle_file() where gradio_client is used."
 ANYONE = ("whoever is seen most", -1)  # the words and the value of no choice
 
 
@@ -55,12 +56,14 @@ def new_folder():
     return Path(tempfile.mkdtemp(prefix="emorec-", dir=upload_folder()))
 
 
-def watch(engine, analysis, turns, fetch=None):
+def watch(engine, analysis, turns, fetch=None, started=None):
     """Run stage 1 and yield (Analysis, words about it as HTML) while it goes on, None where there is no news.
 
-    Closing it ends the run soon and keeps what was observed.
+    ``started`` is called with the ``Run``. Closing it ends the run soon and keeps what was observed.
     """
     run = Run(engine, analysis.path, turns, fetch)
+    if started:
+        started(run)
     began = reported = time.monotonic()
     first, told = None, 0
     try:
@@ -151,10 +154,10 @@ def fetcher(url, folder):
 
 
 def within_uploads(path):
-    """A file that a client names, made sure to be one that was uploaded. Raises EmorecError."""
+    """A file that a client names, made sure to be an upload, of whomever. Raises EmorecError."""
     path = os.path.realpath(str(path or ""))
     if not Path(path).is_file() or upload_folder().resolve() not in Path(path).parents:
-        raise EmorecError("That is no uploaded file; upload one, with handle_file() where gradio_client is used.")
+        raise EmorecError(NOT_UPLOADED)
     return path
 
 
