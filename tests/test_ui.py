@@ -114,6 +114,20 @@ def test_what_goes_wrong_is_a_sentence_and_frees_the_turn(ends, says):
     assert run.problem == says and run.observations is not None and not len(turns)
 
 
+@pytest.mark.parametrize("inner", [None, OSError(2, "No such file", "/uploads/anna-at-home.mp4")])
+def test_the_log_says_what_failed_and_nothing_of_the_visitor(inner, caplog):
+    ends = ValueError("/uploads/anna-at-home.mp4 from https://example.org/anna")
+    ends.__cause__ = inner
+    turns, slow = Turns(), Slow(1, ends)
+    slow.go.release()
+    run = Run(slow, "/uploads/anna-at-home.mp4", turns)
+    run.join()
+    assert run.problem == UNEXPECTED
+    assert "The analysis failed: ValueError at running.py:" in caplog.text
+    assert inner is None or "FileNotFoundError" in caplog.text
+    assert not any(word in caplog.text for word in ("anna", "uploads", "example.org"))
+
+
 def test_a_link_is_followed_before_the_turn_and_can_be_stopped():
     turns, slow, asked = Turns(), Slow(1), threading.Event()
 

@@ -2,7 +2,6 @@
 
 import contextlib
 import html
-import logging
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +9,7 @@ import gradio as gr
 
 from emorec import exports, files, pictures
 from emorec.errors import EmorecError
-from ui import downloads, parts
+from ui import downloads, log, parts
 from ui.belongings import Belongings
 from ui.engines import Engines, allowed
 from ui.history import Histories
@@ -127,8 +126,8 @@ class Events:
         except EmorecError as error:
             gr.Warning(html.escape(str(error)))
             return gr.skip(), gr.skip(), parts.callout(str(error))
-        except Exception:
-            logging.exception("A checkpoint could not be loaded")
+        except Exception as error:
+            log.failed("A checkpoint could not be loaded", error)
             gr.Warning(LOADING)
             return gr.skip(), gr.skip(), parts.callout(LOADING)
         note = ""
@@ -198,8 +197,8 @@ class Events:
         except EmorecError as error:
             gr.Warning(html.escape(str(error)))
             return parts.callout(str(error))
-        except Exception:
-            logging.exception("A picture could not be recognised")
+        except Exception as error:
+            log.failed("A picture could not be recognised", error)
             gr.Warning(UNEXPECTED)
             return parts.callout(UNEXPECTED)
         self.belongings.add(request.session_hash, shown)

@@ -5,7 +5,6 @@ The portrait is NASA's official one of astronaut Eileen Collins, 1992, which is 
 resonances, as Klatt's synthesiser of 1980 makes vowels; it says nothing.
 """
 
-import logging
 import os
 import tempfile
 from fractions import Fraction
@@ -16,6 +15,7 @@ import numpy as np
 from PIL import Image
 
 from emorec.observations import cache_folder
+from ui import log
 
 NAME = "example.mp4"
 PORTRAIT = Path(__file__).parent / "portrait.jpg"
@@ -42,8 +42,8 @@ def clip():
             made = Path(folder) / NAME
             record(made)
             os.replace(made, file)
-    except OSError:
-        logging.exception("The example clip could not be made")
+    except OSError as error:
+        log.failed("The example clip could not be made", error)
         return None
     return file
 

@@ -1,10 +1,10 @@
 """Stage 1 in a thread of its own, so that whoever watches it can stop watching at once."""
 
 import contextlib
-import logging
 import threading
 
 from emorec.errors import EmorecError
+from ui import log
 
 UNEXPECTED = "Something went wrong that should not have; the log of the program says what. Try another file."
 POLL = 0.1  # seconds between two looks at the line
@@ -66,8 +66,8 @@ class Run:
             self.problem = str(error)
         except _Stopped:
             pass
-        except Exception:
-            logging.exception("The analysis failed")
+        except Exception as error:
+            log.failed("The analysis failed", error)
             self.problem = UNEXPECTED
         finally:
             self._news.set()
