@@ -1,11 +1,13 @@
 """Serve the page: ``python app.py``, or ``python app.py --share`` for a public link through Gradio's servers.
 
 Settings come from the environment: GRADIO_SERVER_NAME, GRADIO_SERVER_PORT, EMOREC_AUTH=user:password, and
-GRADIO_TEMP_DIR, a folder below which every server keeps its visitors' files in one of its own.
+GRADIO_TEMP_DIR, a folder below which every server keeps its visitors' files in one of its own,
+EMOREC_MAX_UPLOAD_MB, how large one of them may be, and EMOREC_MODELS (see ``ui.engines``).
 """
 
 import argparse
 import contextlib
+import math
 import os
 import signal
 import sys
@@ -19,11 +21,13 @@ import emorec
 from emorec.errors import EmorecError
 from ui.noticing import Noticing
 from ui.room import SETTING, Room
+from ui.turns import BUSY
 
 DEFAULT_PORT = 7860
 USER_ERROR = 2  # exit code
-MAX_UPLOAD = "8gb"
+MAX_UPLOAD_MB = 8000
 WRONG_PORT = "GRADIO_SERVER_PORT is {port!r}; set it to a number from 1 to 65535."
+WRONG_SIZE = "EMOREC_MAX_UPLOAD_MB is {size!r}; set it to the megabytes that an upload may have."
 WRONG_AUTH = "EMOREC_AUTH must be user:password, both of them not empty."
 
 
@@ -33,7 +37,7 @@ def main(arguments=None):
     parser.add_argument("--share", action="store_true", help="also give a public link, through Gradio's servers")
     options = parser.parse_args(arguments)
     try:
-        port, auth = port_of(os.environ), auth_of(os.environ)
+        port, auth, limit = port_of(os.environ), auth_of(os.environ), upload_limit_of(os.environ)
         engine = emorec.load()
         from ui.engines import guard_token  # imported late: it takes torch, and the settings are told of at once
 
@@ -45,7 +49,7 @@ def main(arguments=None):
     with contextlib.closing(room):
         os.environ[SETTING] = str(room.path)  # before Gradio is imported, which reads it then
         signal.signal(signal.SIGTERM, stop)
-        return serve(engine, port, auth, options.share)
+        return serve(engine, port, auth, limit, options.share)
 
 
 def stop(*_):
@@ -53,21 +57,18 @@ def stop(*_):
     raise SystemExit(0)
 
 
-def serve(engine, port, auth, share):
-    """Serve the page until it is stopped, return the exit code."""
+def serve(engine, port, auth, limit, share):
+    """Serve the page until it is stopped, return the exit code; ``limit`` is how many bytes an upload may have."""
     from ui import example, style  # imported late: mistakes in the settings are told at once
     from ui.page import build
 
     try:
         page = build(engine, example.clip())
         _, address, public = page.launch(
-            server_port=port, auth=auth, theme=style.THEME, css=style.CSS, js=style.JS, max_file_size=MAX_UPLOAD,
+            server_port=port, auth=auth, theme=style.THEME, css=style.CSS, js=style.JS, max_file_size=limit,
             share=share, quiet=True, ssr_mode=False, run_history=False, footer_links=[],
             prevent_thread_lock=True,
-            app_kwargs={
-                "routes": [Route("/health", health)],
-                "middleware": [Middleware(Noticing, brought=page.brought)],
-            },
+            app_kwargs=around(page),
         )  # fmt: skip
     except OSError:
         print(f"emorec: The port {port} is taken; set GRADIO_SERVER_PORT to another one.", file=sys.stderr)
@@ -76,6 +77,21 @@ def serve(engine, port, auth, share):
     print(f"Open {public or address} in a browser; Ctrl-C stops.", flush=True)
     page.block_thread()
     return 0
+
+
+def around(page):
+    """What the server does beside serving the page."""
+    return {
+        "routes": [Route("/health", health)],
+        "middleware": [Middleware(Noticing, brought=page.brought)],
+        "exception_handlers": {503: unavailable},
+    }
+
+
+async def unavailable(request, error):
+    """Say that the queue is full in a sentence that tells what to do; Gradio's own counts events."""
+    words = BUSY if "queue is full" in str(error.detail).lower() else error.detail
+    return JSONResponse({"detail": words}, status_code=503)
 
 
 def health(request):
@@ -89,6 +105,15 @@ def port_of(environment):
     if not (port.isascii() and port.isdigit() and 0 < int(port) < 65536):
         raise EmorecError(WRONG_PORT.format(port=port))
     return int(port)
+
+
+def upload_limit_of(environment):
+    """The bytes that an upload may have, from EMOREC_MAX_UPLOAD_MB. Raises EmorecError."""
+    given = environment.get("EMOREC_MAX_UPLOAD_MB") or str(MAX_UPLOAD_MB)
+    with contextlib.suppress(ValueError):
+        if 0 < (megabytes := float(given)) < math.inf:
+            return math.ceil(megabytes * 1e6)
+    raise EmorecError(WRONG_SIZE.format(size=given))
 
 
 def auth_of(environment):

@@ -9,6 +9,7 @@ import sys
 import time
 import urllib.request
 
+import httpx
 import pytest
 
 from conftest import PAGE_STARTS_WITHIN, ROOT
@@ -103,7 +104,9 @@ def test_the_page_starts_without_leftovers_and_ends_without_any(tmp_path):
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    environment = os.environ | {room.SETTING: str(tmp_path), "GRADIO_SERVER_PORT": str(port)}
+    environment = os.environ | {
+        room.SETTING: str(tmp_path), "GRADIO_SERVER_PORT": str(port), "EMOREC_MAX_UPLOAD_MB": "0.001",
+    }  # fmt: skip
     with subprocess.Popen(
         [sys.executable, "app.py"], cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT, text=True,
@@ -113,7 +116,8 @@ def test_the_page_starts_without_leftovers_and_ends_without_any(tmp_path):
             wait_for(address + "/health", process)
             (mine,) = tmp_path.iterdir()
             assert mine != left
-            (uploaded,) = upload(address, "mine.txt")
+            (uploaded,) = upload(address, b"words").json()
+            assert upload(address, b"words" * 1000).status_code == 413
             assert uploaded.startswith(str(mine) + os.sep)
             process.send_signal(signal.SIGTERM)
             assert process.wait(60) == 0, process.stdout.read()
@@ -131,7 +135,5 @@ def wait_for(address, process):
     pytest.fail("the page did not answer")
 
 
-def upload(address, name):
-    import httpx
-
-    return httpx.post(f"{address}/gradio_api/upload", files={"files": (name, b"words")}, timeout=60).json()
+def upload(address, content):
+    return httpx.post(f"{address}/gradio_api/upload", files={"files": ("mine.txt", content)}, timeout=60)

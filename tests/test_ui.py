@@ -1,29 +1,38 @@
 """What stands behind the page, without a browser: turns, runs, checkpoints, visitors' files, the example."""
 
+import functools
+import json
 import os
 import shutil
 import threading
 import time
+from dataclasses import replace
 
+import gradio as gr
 import numpy as np
 import pytest
+from gradio.routes import App as Server
+from starlette.testclient import TestClient
 
 import app
 import made
 import make_media
-from emorec import checkpoint, weights
+from emorec import checkpoint, exports, source, weights
 from emorec.engine import Engine
 from emorec.errors import EmorecError
 from emorec.media import probe
+from emorec.source import Fetched
 from loopback_hub import LoopbackHub, be_client_of
 from loopback_routes import TOKEN
-from ui import example, parts, session
+from ui import example, parts, session, turns
 from ui.belongings import CLAIMABLE, Belongings
 from ui.engines import MOST, NO_TOKEN, NOT_ON_THE_HUB, Engines, allowed, guard_token
+from ui.events import Events
 from ui.history import Histories
 from ui.kept import FORGOTTEN, Kept
 from ui.kept import MOST as MOST_KEPT
 from ui.noticing import paths_in
+from ui.page import build
 from ui.running import UNEXPECTED, Run
 from ui.session import Analysis, watch, within_uploads
 from ui.turns import Turns
@@ -419,6 +428,99 @@ def test_only_uploads_can_be_named(tmp_path, monkeypatch):
     for path in (tmp_path / "other", mine.parent / "link", mine.parent / ".." / ".." / "other", mine.parent, "", None):
         with pytest.raises(EmorecError, match="no uploaded file"):
             within_uploads(path)
+
+
+def test_a_link_is_fetched_into_the_sessions_folder_and_its_title_and_source_are_in_the_results(tmp_path, monkeypatch):
+    asked = []
+
+    def fetch(url, folder, progress, sound_only):
+        asked.append((url, folder, sound_only))
+        return Fetched(folder / "A talk.mp4", "A <talk>", url)
+
+    monkeypatch.setattr(source, "fetch", fetch)
+    run = Run(Storing(), "", Turns(), session.fetcher("https://example.org/?a=1&b=2", tmp_path, sound_only=True))
+    run.join()
+    assert asked == [("https://example.org/?a=1&b=2", tmp_path, True)] and run.path == str(tmp_path / "A talk.mp4")
+    engine = Engine(checkpoint.load(weights.BUNDLED), None)
+    timeline, _ = session.draw(engine, made.observations(3.0), facts=run.facts)
+    assert json.loads(exports.json_text(timeline))["media"].items() >= run.facts.items()
+    told = parts.provenance(timeline.media)
+    assert "A &lt;talk&gt;" in told and 'href="https://example.org/?a=1&amp;b=2"' in told
+    assert parts.provenance({"name": "a.mp4"}) == parts.provenance({"source": "javascript:alert(1)"}) == ""
+
+
+def test_voice_only_asks_a_link_for_its_sound_and_another_choice_asks_again(events):
+    begun, *_ = events.begin(Analysis(), "https://example.org/talk", "link", "voice")
+    assert begun.sound_only
+    fetched = replace(begun, path="talk.m4a", facts={"title": "Talk"})
+    again, *_ = events.begin(fetched, "https://example.org/talk", "link", "voice")
+    assert again.path == "talk.m4a" and again.facts == {"title": "Talk"}
+    other, *_ = events.begin(fetched, "https://example.org/talk", "link", "late")
+    assert other.path == "" and not other.sound_only
+    assert "Only the sound" in session.outcome(replace(begun, observations=made.observations(3.0)))
+
+
+def test_a_line_that_is_full_is_said_at_once(events):
+    for _ in range(turns.MOST - 1):
+        events.turns.join()
+    assert events.begin(Analysis(path="x"), "", "file", "late")
+    ticket = events.turns.join()
+    with pytest.raises(gr.Error, match="Too many analyses are waiting here already; try again in a few minutes."):
+        events.begin(Analysis(path="x"), "", "file", "late")
+    events.turns.leave(ticket)
+    assert events.begin(Analysis(path="x"), "", "file", "late")
+
+
+@pytest.fixture
+def events(tmp_path, monkeypatch):
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
+    return Events("no engine")
+
+
+@pytest.fixture
+def page(tmp_path, monkeypatch):
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
+    return functools.partial(build, Engine(checkpoint.load(weights.BUNDLED), None, weights.Origin(weights.BUNDLED)))
+
+
+def test_a_queue_that_is_full_is_said_in_the_same_sentence(page):
+    built = page()
+    built.queue(max_size=0)
+    served = TestClient(Server.create_app(built, app_kwargs=app.around(built)))
+    answer = served.post("/gradio_api/queue/join", json={"data": [], "fn_index": 0, "session_hash": "a"})
+    assert (answer.status_code, answer.json()["detail"]) == (503, turns.BUSY)
+
+
+@pytest.mark.parametrize(("setting", "shown"), [("off", False), ("on", True)])
+def test_the_tab_for_links_is_there_only_where_links_are_on(page, monkeypatch, setting, shown):
+    monkeypatch.setenv("EMOREC_LINKS", setting)
+    (tab,) = [block for block in page().blocks.values() if isinstance(block, gr.Tab) and block.id == "link"]
+    assert tab.visible is shown
+
+
+def test_the_panel_says_which_weights_these_are(tmp_path):
+    model = checkpoint.load(weights.BUNDLED)
+    folder = tmp_path / "my-weights"
+    folder.mkdir()
+    hub = weights.Origin(folder, "org/name", "v1", "a" * 40)
+    for origin, says in (
+        (weights.Origin(weights.BUNDLED), "come with emorec"),
+        (weights.Origin(folder), "the folder my-weights of"),
+        (hub, f"org/name@v1 on the Hugging Face Hub, commit {'a' * 40}"),
+    ):
+        told = parts.about(Engine(model, None, origin))
+        assert says in told and str(tmp_path) not in told
+
+
+@pytest.mark.parametrize(("given", "limit"), [({}, 8_000_000_000), ({"EMOREC_MAX_UPLOAD_MB": "0.5"}, 500_000)])
+def test_the_deployer_limits_uploads(given, limit):
+    assert app.upload_limit_of(given) == limit
+
+
+@pytest.mark.parametrize("size", ["0", "-1", "many", "inf", "nan"])
+def test_a_limit_that_is_none_is_refused(size):
+    with pytest.raises(EmorecError, match="EMOREC_MAX_UPLOAD_MB"):
+        app.upload_limit_of({"EMOREC_MAX_UPLOAD_MB": size})
 
 
 def test_persons_are_offered_the_most_seen_first():

@@ -18,7 +18,9 @@ from emorec.fusion import FUSIONS
 from emorec.moments import moments
 from emorec.summary import summary
 from emorec.timeline import DEFAULT_STEP, DEFAULT_WINDOW, check
+from ui import parts
 from ui.running import Run
+from ui.turns import BUSY
 
 DIGITS = 6
 
@@ -57,6 +59,8 @@ def add(events):
             check(fusion, step, window, smooth)
             path = events.uploaded(file["path"], request)
             engine = events.engines.get(checkpoint)
+            if events.turns.full:
+                raise EmorecError(BUSY)
             events.observed += 1
             run = Run(engine, path, events.turns)
             events.histories.of(request.session_hash).add(run, engine)
@@ -105,6 +109,7 @@ def add(events):
             "version": emorec.__version__,
             "emotions": list(EMOTIONS),
             "fusions": list(FUSIONS),
+            "origin": parts.origin(engine),
             "weights": Path(engine.model.folder).name if engine.model.folder else "",
             "fingerprint": engine.model.fingerprint,
             "evaluation": engine.model.evaluation,

@@ -30,7 +30,7 @@ from ui.session import (
     watch,
     within_uploads,
 )  # fmt: skip
-from ui.turns import Turns
+from ui.turns import BUSY, Turns
 
 MAX_TABLE_ROWS = 2000  # a browser shows no more without pain; the files hold all
 TABLE_DIGITS = 2
@@ -69,16 +69,19 @@ class Events:
             raise EmorecError(NOT_UPLOADED)
         return path
 
-    def begin(self, analysis, link, tab):
+    def begin(self, analysis, link, tab, fusion):
         """The page while a run waits for its turn."""
         link = (link or "").strip()
         if tab == "link":
             if not link:
                 raise gr.Error(NO_LINK, print_exception=False)
-            if link != analysis.link:
-                analysis = Analysis(link=link)
+            sound_only = fusion == "voice"
+            if link != analysis.link or (analysis.sound_only and not sound_only):
+                analysis = Analysis(link=link, sound_only=sound_only)
         elif not analysis.path:
             raise gr.Error(NO_FILE, print_exception=False)
+        if self.turns.full:
+            raise gr.Error(BUSY, print_exception=False)
         analysis = replace(analysis, running=True, problem="", observations=None, stored=False)
         return analysis, parts.progress("Waiting for a turn …"), *switched(running=True)
 
@@ -88,7 +91,7 @@ class Events:
         analysis = replace(analysis, checkpoint=active)
         fetch = None
         if analysis.link and not analysis.path:
-            fetch = fetcher(analysis.link, self.belongings.folder(request.session_hash))
+            fetch = fetcher(analysis.link, self.belongings.folder(request.session_hash), analysis.sound_only)
         self.observed += 1
         history = self.histories.of(request.session_hash)
         watching = watch(engine, analysis, self.turns, fetch, started=lambda run: history.add(run, engine))
@@ -133,7 +136,7 @@ class Events:
         note = ""
         if analysis.observations is not None and not self._serves(engine, analysis):
             note = parts.callout(OTHER_NETWORKS)
-        return name, parts.about(engine.model), note
+        return name, parts.about(engine), note
 
     def engine_for(self, analysis, active):
         """The engine to decide with: the active one, unless it observes with other networks."""
@@ -153,8 +156,8 @@ class Events:
             person = ANYONE[1]
         try:
             timeline, chart = draw(
-                self.engine_for(analysis, active), seen, style, fusion=fusion, step=step, window=window,
-                smooth=smooth, person=None if person == ANYONE[1] else person,
+                self.engine_for(analysis, active), seen, style, analysis.facts, fusion=fusion, step=step,
+                window=window, smooth=smooth, person=None if person == ANYONE[1] else person,
             )  # fmt: skip
         except EmorecError as error:
             raise gr.Error(html.escape(str(error)), print_exception=False) from None

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import gradio as gr
 
-from emorec import exports
+from emorec import exports, source
 from emorec.charts import STYLES
 from emorec.timeline import DEFAULT_STEP, DEFAULT_WINDOW, STEP_RANGE
 from ui import api, downloads, parts
@@ -62,7 +62,7 @@ def build(engine, example=None):
         faces = markup(elem_id="faces", visible=False)
         erasing = deletion()
         with gr.Accordion("What this can and cannot tell", open=False, elem_id="trust"):
-            about = markup(parts.about(engine.model))
+            about = markup(parts.about(engine))
         markup(parts.FOOTER)
 
         for name, tab in given.tabs.items():
@@ -81,7 +81,8 @@ def build(engine, example=None):
 
         switched = [status, given.file, analyze, cancel]
         ready = gr.on(
-            [analyze.click, given.link.submit], events.begin, [session.analysis, given.link, session.tab],
+            [analyze.click, given.link.submit], events.begin,
+            [session.analysis, given.link, session.tab, chosen.fusion],
             [session.analysis, *switched], concurrency_limit=None, **QUIET,
         )  # fmt: skip
         run = ready.success(
@@ -150,7 +151,7 @@ def inputs(example):
                 microphone = gr.Audio(
                     label="Microphone", sources=["microphone"], type="filepath", min_width=140, elem_id="microphone"
                 )
-        with gr.Tab("Link", id="link") as links:
+        with gr.Tab("Link", id="link", visible=source.enabled()) as links:
             link = gr.Textbox(
                 label="Link", info="A page with a video, or a media file, on the internet; Analyze fetches it",
                 placeholder="https://", max_lines=1, elem_id="link",

@@ -5,7 +5,7 @@ import mimetypes
 import urllib.parse
 from pathlib import Path
 
-from emorec import charts
+from emorec import charts, weights
 from emorec.emotions import COLOURS, EMOJI, EMOTIONS
 from emorec.moments import moments
 from emorec.report import trust
@@ -69,7 +69,7 @@ def result(timeline):
     told = "".join(f"<div><dt>{name}</dt><dd>{value:.0%}</dd></div>" for name, value in tiles.items())
     shares = "".join(_bar(emotion, share) for emotion, share in figures.shares.items())
     table = f"<table><caption>Share of the time with evidence</caption>{shares}</table>"
-    return f'<div class="summary" {facts}>{table}<dl>{told}</dl>{_moments(timeline)}</div>'
+    return f'<div class="summary" {facts}>{provenance(timeline.media)}{table}<dl>{told}</dl>{_moments(timeline)}</div>'
 
 
 def reading(number, face):
@@ -96,9 +96,30 @@ def picture(file, faces):
     return f'<div class="seen"><figure class="picture">{image}{boxes}</figure><div class="faces">{cards}</div></div>'
 
 
-def about(model):
-    """The panel that says what the loaded weights were measured to be worth."""
-    return f'<div class="about"><p>{html.escape(WORTH)}</p>{trust(model.evaluation, model.training)}</div>'
+def about(engine):
+    """The panel that says which weights are loaded, and what they were measured to be worth."""
+    which, model = html.escape(origin(engine)), engine.model
+    panel = trust(model.evaluation, model.training)
+    return f'<div class="about"><p>{html.escape(WORTH)}</p><p class="origin">{which}</p>{panel}</div>'
+
+
+def origin(engine):
+    """Where the weights of an engine are from, in a sentence; of a folder only its name, for the rest is private."""
+    found = engine.origin
+    if found is None or found.folder == weights.BUNDLED:
+        return "These are the weights that come with emorec."
+    if not found.repo:
+        return f"These are the weights in the folder {found.folder.resolve().name} of this machine."
+    return f"These are the weights of {found.repo}@{found.revision} on the Hugging Face Hub, commit {found.commit}."
+
+
+def provenance(media):
+    """Title and link of a recording that a link led to; nothing for a file."""
+    link = media.get("source", "")
+    if not link.startswith(("http://", "https://")):
+        return ""
+    shown = f'<a href="{html.escape(link)}" target="_blank" rel="noopener noreferrer nofollow">{html.escape(link)}</a>'
+    return f'<p class="caption provenance">{html.escape(media.get("title", ""))} · {shown}</p>'
 
 
 def _bar(emotion, share):

@@ -15,18 +15,18 @@ class _Stopped(Exception):
 
 
 class Run:
-    """One recording on its way through stage 1.
+    """One recording on its way through stage 1; ``fetch`` follows a link first, and gives a path and facts.
 
     ``path`` is known once a link is fetched; ``ahead`` counts the runs before this one while it waits; ``fetched`` is
     the share of a link that has arrived, None while that is not known; ``observations`` are the latest; ``problem`` is
     a sentence once something went wrong; ``stored`` tells that nothing had to be decoded, ``observed`` that its turn
-    came, so that something may be stored of it.
+    came, so that something may be stored of it. ``facts`` say where a fetched recording is from.
     """
 
     def __init__(self, engine, path, turns, fetch=None):
         self.path, self.ahead, self.fetched = path, 0, None
         self.observations, self.problem, self.stored = None, "", False
-        self.observed = False
+        self.observed, self.facts = False, {}
         self._engine, self._turns, self._fetch = engine, turns, fetch
         self._news, self._stop = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._work, daemon=True)
@@ -54,7 +54,7 @@ class Run:
     def _work(self):
         try:
             if self._fetch:
-                self.path = self._fetch(self._arrived)
+                self.path, self.facts = self._fetch(self._arrived)
                 self._news.set()
             ticket = self._turns.join()
             try:

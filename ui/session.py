@@ -3,12 +3,12 @@
 import os
 import tempfile
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from gradio.utils import get_upload_folder
 
-from emorec import charts
+from emorec import charts, source
 from emorec.errors import EmorecError
 from emorec.observations import Observations
 from ui import parts
@@ -19,6 +19,7 @@ LOOK = 0.5  # seconds between two looks at a run; a click on Cancel waits no lon
 MOST_PERSONS = 12  # to choose from, the most seen ones
 NO_FILE = "Choose a video or audio file first."
 NO_LINK = "Paste a link first, one that begins with http:// or https://."
+SOUND_ONLY = "Only the sound of this link was fetched; for faces, choose another fusion and press Analyze again."
 NOT_UPLOADED = "That is no uploaded file of this session; upload it, with handle_file() where gradio_client is used."
 ANYONE = ("whoever is seen most", -1)  # the words and the value of no choice
 
@@ -27,7 +28,8 @@ ANYONE = ("whoever is seen most", -1)  # the words and the value of no choice
 class Analysis:
     """A recording and what is known of it so far; ``checkpoint`` is the name of what observed it.
 
-    ``stored`` tells that it was all known from an earlier analysis.
+    ``stored`` tells that it was all known from an earlier analysis; ``facts`` say where a link's recording is from,
+    and ``sound_only`` that its pictures were not fetched.
     """
 
     path: str = ""
@@ -38,6 +40,8 @@ class Analysis:
     seconds: float = 0.0
     stored: bool = False
     problem: str = ""
+    facts: dict = field(default_factory=dict)
+    sound_only: bool = False
 
     @property
     def name(self):
@@ -72,7 +76,7 @@ def watch(engine, analysis, turns, fetch=None, started=None):
             run.wait(LOOK)
             now, seen = time.monotonic(), run.observations
             if run.path != analysis.path:
-                analysis = replace(analysis, path=str(run.path))
+                analysis = replace(analysis, path=str(run.path), facts=run.facts)
             if seen is None:
                 yield analysis, waiting(run)
             elif seen is not analysis.observations and (first is None or now - reported >= REFRESH or seen.complete):
@@ -128,6 +132,8 @@ def outcome(analysis):
     else:
         told = f"Analysed {parts.clock(seen.duration)} in {analysis.seconds:.1f} s."
     notes = "".join(parts.callout(note) for note in seen.notes) if seen else ""
+    if seen and analysis.sound_only:
+        notes += parts.callout(SOUND_ONLY)
     return f'<div class="told" role="status">{told}</div>{notes}'
 
 
@@ -140,15 +146,15 @@ def persons(observations):
     return [ANYONE, *((f"person {number}, in {share:.0%}", number) for number, share in shares.items())]
 
 
-def fetcher(url, folder):
-    """A function for Run that follows a link into ``folder``; it reports the share that has arrived."""
-    from emorec import source  # imported late: most visitors bring files
-
+def fetcher(url, folder, sound_only=False):
+    """A function for Run that follows a link into ``folder``; it reports the share that has arrived, and gives the
+    file and what results say of where it is from."""
     def fetch(arrived):
         def report(progress):
             arrived(min(progress.done / progress.total, 1.0) if progress.total else None)
 
-        return str(source.fetch(url, folder, progress=report).path)
+        fetched = source.fetch(url, folder, progress=report, sound_only=sound_only)
+        return str(fetched.path), fetched.facts
 
     return fetch
 
@@ -161,7 +167,11 @@ def within_uploads(path):
     return path
 
 
-def draw(engine, observations, style="stacked", **choices):
-    """A timeline by the choices, and its chart as the page shows it. Raises EmorecError for choices out of range."""
+def draw(engine, observations, style="stacked", facts=None, **choices):
+    """A timeline by the choices, and its chart as the page shows it; ``facts`` say where the recording is from.
+
+    Raises EmorecError for choices out of range.
+    """
     timeline = engine.decide(observations, **choices)
+    timeline = replace(timeline, media=timeline.media | (facts or {}))
     return timeline, charts.timeline_chart(timeline, legend=False, style=style)

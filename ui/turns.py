@@ -2,6 +2,9 @@
 
 import threading
 
+MOST = 20  # analyses in the line, the one under way among them; each may take a thread of Gradio's 40
+BUSY = "Too many analyses are waiting here already; try again in a few minutes."
+
 
 class Turns:
     """A line of tickets, the first of which has its turn."""
@@ -26,6 +29,11 @@ class Turns:
         """Give the turn, or the place, back."""
         with self._lock:
             self._line.remove(ticket)
+
+    @property
+    def full(self):
+        """Whether whoever comes now had better come back later."""
+        return len(self) >= MOST
 
     def __len__(self):
         return len(self._line)
