@@ -244,8 +244,9 @@ def _info(options):
     print("\nmeasured on people never seen in training:")
     for name, found in model.evaluation.items():
         print(f"  {name}: {found['what']} ({found['metric']}, {found['items']:,} items)")
+        width = max(NAME_WIDTH + 4, *(len(way) + 1 for way in found["results"]))
         for way, value in found["results"].items():
-            print(f"    {way:<{NAME_WIDTH + 4}}{value:6.1%} ± {found['spread'][way]:.1%}")
+            print(f"    {way:<{width}}{value:6.1%} ± {found['spread'][way]:.1%}")
     if not model.evaluation:
         print("  nothing yet; run python train/evaluate.py")
     print("\nlimits:")
