@@ -1,11 +1,13 @@
 """What stands behind the page, without a browser: turns, runs, checkpoints, visitors' files, the example."""
 
 import functools
+import gc
 import json
 import os
 import shutil
 import threading
 import time
+import weakref
 from dataclasses import replace
 
 import gradio as gr
@@ -28,7 +30,7 @@ from ui import example, parts, session, turns
 from ui.belongings import CLAIMABLE, Belongings
 from ui.engines import MOST, NO_TOKEN, NOT_ON_THE_HUB, Engines, allowed, guard_token
 from ui.events import Events
-from ui.history import Histories
+from ui.history import Histories, History
 from ui.kept import FORGOTTEN, Kept
 from ui.kept import MOST as MOST_KEPT
 from ui.noticing import paths_in
@@ -370,7 +372,7 @@ def test_deletion_forgets_what_a_session_had_analysed_and_nothing_else():
     histories, mine, others, turns = Histories(), Storing(), Storing(), Turns()
     for whose, engine, path in (("a", mine, "one"), ("a", mine, "two"), ("b", others, "three")):
         run = Run(engine, path, turns)
-        histories.of(whose).add(run, engine)
+        histories.of(whose).add(run, "", lambda name, engine=engine: engine)
         run.join()
     assert histories.forget("a", lambda path: False) == []
     assert mine.forgotten == ["one", "two"] and others.forgotten == []
@@ -378,12 +380,27 @@ def test_deletion_forgets_what_a_session_had_analysed_and_nothing_else():
     assert histories.forget("b", lambda path: False) == [] and others.forgotten == []
 
 
+def test_a_history_holds_no_observations_of_runs_that_are_over():
+    history, turns, gone = History(), Turns(), []
+    for path in ("one", "two", "one"):
+        run = Run(Storing(), path, turns)
+        run.join()
+        gone.append(weakref.ref(run.observations))
+        history.add(run, "", lambda name: storing)
+    history.add(run, "", lambda name: storing)
+    del run
+    gc.collect()
+    assert [ref() is None for ref in gone] == [True, True, False]
+    storing = Storing()
+    assert history.forget(lambda path: False) == [] and sorted(storing.forgotten) == ["one", "two"]
+
+
 def test_deletion_ends_a_run_before_it_forgets():
     histories, slow, turns = Histories(), Slow(50), Turns()
     slow.forget = lambda path: slow.go.release() if not slow.closed else forgotten.append(path)
     forgotten = []
     run = Run(slow, "one", turns)
-    histories.of("a").add(run, slow)
+    histories.of("a").add(run, "", lambda name: slow)
     slow.go.release()
     until(lambda: run.observations is not None, run)
     threading.Timer(0.3, slow.go.release).start()
@@ -397,7 +414,7 @@ def test_deletion_spares_the_example_and_says_what_it_could_not_do(tmp_path):
     for name in ("example.mp4", "gone.mp4"):
         engine = Storing("gone.mp4 is no longer there; put it back." if name == "gone.mp4" else "not asked")
         run = Run(engine, str(tmp_path / name), turns)
-        histories.of("a").add(run, engine)
+        histories.of("a").add(run, "", lambda name, engine=engine: engine)
         run.join()
     (problem,) = histories.forget("a", lambda path: path.endswith("example.mp4"))
     assert problem.startswith("What is stored of gone.mp4 could not be deleted")

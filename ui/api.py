@@ -63,7 +63,6 @@ def add(events):
                 raise EmorecError(BUSY)
             events.observed += 1
             run = Run(engine, path, events.turns)
-            events.histories.of(request.session_hash).add(run, engine)
             run.join()
             if run.problem:
                 raise EmorecError(run.problem)

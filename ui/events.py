@@ -94,7 +94,9 @@ class Events:
             fetch = fetcher(analysis.link, self.belongings.folder(request.session_hash), analysis.sound_only)
         self.observed += 1
         history = self.histories.of(request.session_hash)
-        watching = watch(engine, analysis, self.turns, fetch, started=lambda run: history.add(run, engine))
+        watching = watch(
+            engine, analysis, self.turns, fetch, started=lambda run: history.add(run, active, self.engines.get)
+        )
         with contextlib.closing(watching):
             path = analysis.path
             for news in watching:

@@ -10,19 +10,26 @@ STILL_STORED = "What is stored of {name} could not be deleted: {why} Then analys
 
 
 class History:
-    """The runs of a session, each with its engine."""
+    """The runs of a session that go on, and of those that are over the recordings, each with how to get its engine.
+
+    Neither engines nor what ended runs observed are held on to: a session may last for days.
+    """
 
     def __init__(self):
-        self._runs = []
+        self._going, self._done = [], {}
+        self._lock = threading.Lock()
 
-    def add(self, run, engine):
-        """Take note of a run that was started."""
-        self._runs.append((run, engine))
+    def add(self, run, checkpoint, engine_of):
+        """Take note of a run that was started; ``engine_of`` gives the engine of a checkpoint."""
+        with self._lock:
+            self._tidy()
+            self._going.append((run, checkpoint, engine_of))
 
     def stop(self):
         """Ask every run to end."""
-        for run, _ in self._runs:
-            run.stop()
+        with self._lock:
+            for run, *_ in self._going:
+                run.stop()
 
     def forget(self, spared):
         """End every run, and remove what is stored of their recordings; sentences about what could not be.
@@ -30,17 +37,25 @@ class History:
         ``spared`` tells of a path that it is not the session's to remove.
         """
         self.stop()
-        problems = {}
-        for run, engine in self._runs:
+        for run, *_ in list(self._going):
             run.join()  # it may be storing what it just observed
-            if not run.path or not run.observed:
-                continue
+        with self._lock:
+            self._tidy()
+        problems = {}
+        for (path, checkpoint), engine_of in self._done.items():
             try:
-                if not (Path(run.path).exists() and spared(run.path)):
-                    engine.forget(run.path)
+                if not (Path(path).exists() and spared(path)):
+                    engine_of(checkpoint).forget(path)
             except EmorecError as error:
-                problems[run.path] = STILL_STORED.format(name=Path(run.path).name, why=error)
+                problems[path] = STILL_STORED.format(name=Path(path).name, why=error)
         return list(problems.values())
+
+    def _tidy(self):
+        ended = [entry for entry in self._going if not entry[0].running]
+        self._going = [entry for entry in self._going if entry not in ended]
+        for run, checkpoint, engine_of in ended:
+            if run.path and run.observed:
+                self._done[str(run.path), checkpoint] = engine_of
 
 
 class Histories:

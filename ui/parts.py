@@ -159,5 +159,6 @@ LEGEND = (
 )
 FOOTER = (
     '<p class="caption">Nothing leaves the machine that emorec runs on. What you upload is removed when you close '
-    "the page, or after about an hour.</p>"
+    "the page, or after about an hour; what was read from it is stored, lest it be read again, until you delete your "
+    "recordings here.</p>"
 )
