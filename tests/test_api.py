@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
@@ -101,6 +102,23 @@ def test_one_session_can_use_nothing_of_another(client, page_server, analysed, s
         assert "no uploaded file of this session" in ask(session, "image", named)
     assert "event: complete" in ask("one", "redraw", json.loads(found.split("data: ")[1])[0]["recording"], *choices)
     assert "call /analyze again" in ask("two", "redraw", analysed["recording"], *choices)
+
+
+def test_eight_uploads_at_once_are_all_analysed_and_none_for_another(page_server, tmp_path):
+    def analyse(seconds):
+        audio = make_media.Audio(codec="pcm_s16le", rate=16_000, duration=seconds, tones=((0.0, seconds),))
+        sound = make_media.record(tmp_path / str(seconds) / "same-name.wav", audio=audio)
+        visitor = Client(page_server, verbose=False, analytics_enabled=False)
+        return visitor.predict(handle_file(str(sound)), api_name="/analyze")
+
+    lengths = range(3, 11)
+    for seconds in lengths:
+        (tmp_path / str(seconds)).mkdir()
+    with ThreadPoolExecutor(len(lengths)) as visitors:
+        found = list(visitors.map(analyse, lengths))
+    assert [len(one["rows"]) for one in found] == list(lengths)
+    assert [one["duration"] for one in found] == pytest.approx(list(lengths), abs=0.1)
+    assert len({one["recording"] for one in found}) == len(lengths)
 
 
 def test_a_folder_that_a_client_names_is_not_looked_at(client, sound, tmp_path):

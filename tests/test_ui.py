@@ -9,6 +9,8 @@ import threading
 import time
 import weakref
 from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
 
 import gradio as gr
 import numpy as np
@@ -307,6 +309,21 @@ def test_an_upload_that_nobody_named_in_time_is_nobodys(tmp_path, monkeypatch):
     monkeypatch.setattr(time, "monotonic", lambda: later)
     belongings.brought(tmp_path / "hash" / "other.mp4")
     assert not belongings.claim("a", file)
+
+
+def test_the_page_takes_an_upload_from_its_own_session_only(events, tmp_path):
+    mine, other = SimpleNamespace(session_hash="a"), SimpleNamespace(session_hash="b")
+    file = tmp_path / "hash" / "mine.mp4"
+    file.parent.mkdir()
+    file.write_text("x")
+    events.belongings.brought(file)
+    assert events.choose({"path": str(file)}, mine)[0].path == str(file)
+    with pytest.raises(gr.Error, match="no uploaded file of this session"):
+        events.choose({"path": str(file)}, other)
+    assert "no uploaded file of this session" in events.look({"path": str(file)}, other)
+    with pytest.raises(gr.Error, match="no uploaded file of this session"):
+        events.choose({"path": str(Path(__file__))}, mine)
+    assert events.choose(None, other)[0].path == ""
 
 
 def test_the_example_may_be_named_by_all(tmp_path):
