@@ -146,12 +146,6 @@ def check_link(url: str) -> str:
     return url
 
 
-def remove_unfinished(folder: str | Path) -> None:
-    """Remove what downloads into ``folder`` left that were killed with everything around them."""
-    for path in Path(folder).glob(PARTIAL + "*"):
-        shutil.rmtree(path, ignore_errors=True)
-
-
 def _task(url, folder, working, max_height, sound_only, limits) -> dict:
     return {
         "url": url,

@@ -216,13 +216,6 @@ def test_a_process_that_dies_is_one_sentence(server, tmp_path):
     assert left_in(tmp_path) == []
 
 
-def test_leftovers_of_a_crash_are_swept(tmp_path):
-    (tmp_path / ".partial-x" / "media").mkdir(parents=True)
-    (tmp_path / "kept").mkdir()
-    source.remove_unfinished(tmp_path)
-    assert [path.name for path in tmp_path.iterdir()] == ["kept"]
-
-
 def test_nothing_of_the_environment_speaks_to_the_server(server, tmp_path, monkeypatch):
     """No proxy, no configuration, no cookies, no password file."""
     home = tmp_path / "home"
