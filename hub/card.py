@@ -240,13 +240,17 @@ def _time(training):
     finished = f" Finished on {training['finished']}." if training.get("finished") else ""
     if not any("hours" in entry for entry in compute or ()):
         return f"How long training took, and what it drew, was not recorded.{finished}"
-    parts = ", ".join(
-        f"{entry['part']} {entry['hours']:.1f} h on {entry['device']}" if "hours" in entry
-        else f"{entry['part']} not recorded" for entry in compute
-    )  # fmt: skip
+    parts = "; ".join(f"{entry['part']}: {_spent(entry)}" for entry in compute)
     energy = sum(entry.get("kwh", 0.0) for entry in compute)
     drawn = f", about {energy:.1f} kWh" if energy else "; what it drew was not measured"
     return f"{parts}{drawn}.{finished}"
+
+
+def _spent(entry):
+    if "hours" not in entry:
+        return "not recorded"
+    hours = entry["hours"]
+    return f"{hours:.1f} h on {entry['device']}" if hours >= 1 else f"{hours * 60:.0f} min on {entry['device']}"
 
 
 def _limits(training):

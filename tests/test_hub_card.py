@@ -17,7 +17,11 @@ TRAINING = {
     "held_out": ["faces-01"],
     "limits": ["It names expressions."],
     "finished": "2026-01-02",
-    "compute": [{"part": "face", "hours": 1.25, "device": "two cores", "kwh": 0.05}, {"part": "voice"}],
+    "compute": [
+        {"part": "face", "hours": 1.25, "device": "two cores", "kwh": 0.05},
+        {"part": "voice"},
+        {"part": "fusion", "hours": 0.05, "device": "two cores"},
+    ],
 }
 EVALUATION = {
     "pictures": {
@@ -91,7 +95,8 @@ def test_the_hub_reads_its_metadata(text):
         "mono sound at 16 kHz, a vector every 0.256 s",
         "| Faces | face | 7 pictures | MIT |",
         "never met faces-01",
-        "face 1.2 h on two cores, voice not recorded, about 0.1 kWh. Finished on 2026-01-02.",
+        "face: 1.2 h on two cores; voice: not recorded; fusion: 3 min on two cores, about 0.1 kWh.",
+        "Finished on 2026-01-02.",
         "- It names expressions.",
         "must not decide, or help to decide, about a person",
         "Licence of these weights: CC BY-NC-SA 4.0",
