@@ -45,7 +45,7 @@ def small(monkeypatch):
     monkeypatch.setattr(signal, "signal", lambda *_: None)
 
 
-def loud(samples, front_end=None):
+def loud(samples, front_end=None, before=()):
     return (voices.loudness(samples, front_end or voices.VoiceFrontEnd()) > -50).astype(np.float32)
 
 
@@ -308,7 +308,8 @@ def test_training_sees_the_very_crops_that_inference_encodes(tmp_path, monkeypat
     # Away from the ends, where a network sees what lies around the clip.
     around = model.voice.CONTEXT_HOPS + 1
     middle = slice(around, len(seen.arrays["voice_time"]) - around)
-    assert own[middle] == pytest.approx(seen.arrays["voice_embedding"][middle].astype(np.float32), abs=0.02)
+    # To what bfloat16 tells apart, which inference multiplies in where the processor does.
+    assert own[middle] == pytest.approx(seen.arrays["voice_embedding"][middle].astype(np.float32), abs=0.02, rel=0.01)
 
 
 PARALLEL = """
@@ -317,7 +318,8 @@ sys.path[:0] = [{root!r}, {tests!r}]
 import make_corpus
 from dataclasses import replace
 from emorec import faces
-from train import own_face, run
+from train import loop, own_face, run
+loop.quick_bfloat16 = lambda device: False  # in which sums depend on how they are shared out
 faces.detector = lambda file: make_corpus.MiddleFace()
 own_face.NET = replace(own_face.NET, widths=(8, 16, 24), dropout=0.0)
 run.main({arguments!r})
