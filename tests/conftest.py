@@ -131,3 +131,37 @@ def _wait_for(address, process, log):
             return
         time.sleep(0.2)
     pytest.fail(f"app.py did not answer within {PAGE_STARTS_WITHIN} s:\n{log.read_text()}")
+
+
+@pytest.fixture
+def home(tmp_path):
+    """Where the Hub's library keeps its things, with a blank in its name."""
+    return tmp_path / "hub home"
+
+
+@pytest.fixture
+def hub(home, monkeypatch):
+    """An empty Hub on the loopback interface that everything here takes for the real one."""
+    from loopback_hub import LoopbackHub, be_client_of
+
+    with LoopbackHub() as running:
+        be_client_of(running, home, monkeypatch)
+        yield running
+
+
+@pytest.fixture(scope="module")
+def recording(tmp_path_factory):
+    """A made recording of 12 s that decodes quickly, with picture and sound."""
+    from make_media import Audio, Video, record
+
+    path = tmp_path_factory.mktemp("media") / "clip.mkv"
+    return record(path, Video(duration=12.0, rate=10), Audio(duration=12.0, codec="pcm_s16le", rate=16_000))
+
+
+@pytest.fixture(scope="module")
+def engine():
+    """An engine over tiny untrained networks, without a detector: for what does not depend on what they say."""
+    import made
+    from emorec.engine import Engine
+
+    return Engine(made.checkpoint(), None)

@@ -12,24 +12,11 @@ import wave
 import numpy as np
 import pytest
 
-import made
 from conftest import ROOT
 from emorec import media, media_damage, worker, worker_process
-from emorec.engine import Engine
 from emorec.errors import EmorecError
 from loopback_media import Target
-from make_media import Audio, Video, record
-
-
-@pytest.fixture(scope="module")
-def recording(tmp_path_factory):
-    path = tmp_path_factory.mktemp("media") / "clip.mkv"
-    return record(path, Video(duration=12.0, rate=10), Audio(duration=12.0, codec="pcm_s16le", rate=16_000))
-
-
-@pytest.fixture(scope="module")
-def engine():
-    return Engine(made.checkpoint(), None)
+from make_media import Audio, record
 
 
 def started(path, rate=10.0):

@@ -8,23 +8,10 @@ import sys
 import numpy as np
 import pytest
 
-import made
 from conftest import ROOT
 from emorec import cli, files, observe, worker
-from emorec.engine import Engine
 from emorec.errors import EmorecError
 from make_media import Audio, Video, record
-
-
-@pytest.fixture(scope="module")
-def recording(tmp_path_factory):
-    path = tmp_path_factory.mktemp("media") / "clip.mkv"
-    return record(path, Video(duration=12.0, rate=10), Audio(duration=12.0, codec="pcm_s16le", rate=16_000))
-
-
-@pytest.fixture(scope="module")
-def engine():
-    return Engine(made.checkpoint(), None)
 
 
 def test_a_file_that_vanishes_while_it_is_read_is_read_to_its_end_or_told_of(recording, engine, tmp_path):

@@ -11,7 +11,7 @@ import pytest
 from conftest import ROOT
 from hub import child
 from hub.pull import HubError, Unreachable, pull
-from loopback_hub import LoopbackHub, be_client_of, go_offline
+from loopback_hub import go_offline
 from loopback_routes import TOKEN
 
 MODEL = "org/name"
@@ -19,18 +19,6 @@ REQUIRED = ("config.json", "model.safetensors")
 PICKLE = "pytorch_model.bin"
 SHORT = 4.0  # seconds without a sign of life, for a Hub that shall not answer
 NOBODY = "http://127.0.0.1:9"
-
-
-@pytest.fixture
-def home(tmp_path):
-    return tmp_path / "hub home"
-
-
-@pytest.fixture
-def hub(home, monkeypatch):
-    with LoopbackHub() as running:
-        be_client_of(running, home, monkeypatch)
-        yield running
 
 
 @pytest.fixture

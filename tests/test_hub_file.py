@@ -5,7 +5,7 @@ import hashlib
 import pytest
 
 from hub.pull import HubError, Unreachable, pull_file
-from loopback_hub import LoopbackHub, be_client_of, go_offline
+from loopback_hub import go_offline
 
 REPO, FILENAME = "someone/something", "folder/weights.onnx"
 AT = f"/{REPO}/resolve/main/{FILENAME}"
@@ -20,18 +20,6 @@ def getaddrinfo(*_, **__):
     time.sleep(600)
 socket.getaddrinfo = getaddrinfo
 """
-
-
-@pytest.fixture
-def home(tmp_path):
-    return tmp_path / "hub home"
-
-
-@pytest.fixture
-def hub(home, monkeypatch):
-    with LoopbackHub() as running:
-        be_client_of(running, home, monkeypatch)
-        yield running
 
 
 @pytest.fixture
