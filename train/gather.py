@@ -12,7 +12,7 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
-from emorec import faces, observe, voice, weights
+from emorec import faces, media_still, observe, pictures, voice, weights
 from emorec.errors import EmorecError
 from emorec.networks import FaceConfig
 from emorec.persons import Tracker
@@ -50,7 +50,8 @@ def seen_faces(items, size, cache):
 
 def _faces_of(path, detector, size):
     if path.suffix.lower() in PICTURES:
-        return picture_face(read_picture(path), detector, size, path.name)
+        image = media_still.read(path, pictures.MOST_PIXELS, pictures.LONGEST_SIDE)
+        return picture_face(image, detector, size, path.name)
     seen = clip_faces(path, detector, size)
     persons, counts = np.unique(seen["face_person"], return_counts=True)
     if not len(persons):
@@ -84,14 +85,6 @@ class CropKeeper(nn.Module):
     def classify(self, embeddings):
         """No opinion: zeros (N, 1)."""
         return torch.zeros(len(embeddings), 1)
-
-
-def read_picture(path):
-    """A picture as uint8 RGB (H, W, 3). Raises EmorecError."""
-    image = cv2.imread(str(path), cv2.IMREAD_COLOR)
-    if image is None:
-        raise EmorecError(f"{path.name} is not a picture that can be read.")
-    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
 
 
 def picture_face(image, detector, size, name="the picture"):
