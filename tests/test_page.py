@@ -198,6 +198,7 @@ def test_the_table_shows_and_sorts_every_row(seen, real):
 def test_what_to_trust_is_said_from_the_weights_themselves(seen):
     config = json.loads((ROOT / "emorec" / "weights" / "default" / "config.json").read_text(encoding="utf-8"))
     seen.click("text=What this can and cannot tell")
+    seen.locator("#trust").get_by_text("CC BY-NC-SA 4.0").first.wait_for()  # what is folded is drawn when it is opened
     told = seen.locator("#trust").inner_text()
     for measured in config["evaluation"].values():
         assert measured["what"] in told
