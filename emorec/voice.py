@@ -4,17 +4,15 @@ Everything lies on one grid: a *frame* is 256 samples (16 ms), a *hop* is 16 fra
 and hop 0 starts at sample 0. Training and inference call the same functions.
 """
 
-import importlib.util
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 
 import numpy as np
-import onnxruntime
 import torch
 import torchaudio
 from torch.nn import functional as F
 
+from emorec import silero
 from emorec.networks import VoiceNet
 
 
@@ -47,18 +45,17 @@ class VoiceFrontEnd:
         """Hops of context that make a hop's embedding independent of where a recording was cut into blocks."""
         # Half the stretch for the level, and as much again for the peaks that say which of its frames are active.
         level = int(np.ceil(self.level_seconds / self.hop_seconds)) + VoiceNet.CONTEXT_HOPS
-        warm_up = -(-(SPEECH_WARM_UP_CHUNKS * SPEECH_CHUNK + SPEECH_CONTEXT) // self.hop)
+        warm_up = -(-(SPEECH_WARM_UP_CHUNKS * silero.CHUNK + silero.CONTEXT) // self.hop)
         return max(level, self.speech_row_hops - 1 + warm_up)
 
     @property
     def speech_row_hops(self):
         """Hops from the start of one row of chunks that speech is judged in to the next."""
-        return SPEECH_ROW_CHUNKS * SPEECH_CHUNK // self.hop
+        return SPEECH_ROW_CHUNKS * silero.CHUNK // self.hop
 
 
-SPEECH_CHUNK = 512  # samples per decision of Silero VAD at 16 kHz
-SPEECH_CONTEXT = 64  # samples of the chunk before that it wants to see
 SPEECH_ROW_CHUNKS = 128  # chunks (4.1 s) that are judged in one row; rows run side by side in a batch
+SPEECH_CHUNKS_AT_ONCE = 1024  # whose spectra are held at the same time: 5 MB
 SPEECH_WARM_UP_CHUNKS = 24  # chunks (0.77 s) that let the recurrent state settle before a row's first judgement
 
 
@@ -110,12 +107,12 @@ def loudness(samples, front_end=VoiceFrontEnd()):
     return (10 * np.log10(power + 1e-10)).astype(np.float32)
 
 
+@torch.inference_mode()
 def speech(samples, front_end=VoiceFrontEnd(), before=()):
     """Probability of speech in each hop: samples (S,) at 16 kHz -> array (S // hop,).
 
-    Silero VAD (https://github.com/snakers4/silero-vad, MIT) judges chunks of 32 ms one after another. The
-    recording is laid out in rows that run side by side as a batch, each warmed up on the end of the row before;
-    that costs half of one long row. A hop's probability is the mean over its chunks.
+    Silero VAD judges chunks of 32 ms one after another. The recording is laid out in rows that run side by side as a
+    batch, each warmed up on the end of the row before. A hop's probability is the mean over its chunks.
 
     ``before`` are the samples in front, silence if there are none. With them a recording that is cut where rows
     begin, every ``speech_row_hops``, is judged as it is in one piece.
@@ -123,41 +120,21 @@ def speech(samples, front_end=VoiceFrontEnd(), before=()):
     hops = len(samples) // front_end.hop
     if hops == 0:
         return np.zeros(0, dtype=np.float32)
+    network = silero.load()
     chunks = _chunks(np.asarray(before, np.float32), np.asarray(samples, np.float32)[: hops * front_end.hop])
-    count = len(chunks) - SPEECH_WARM_UP_CHUNKS
-    rows = -(-count // SPEECH_ROW_CHUNKS)
-    after = np.zeros((rows * SPEECH_ROW_CHUNKS - count, chunks.shape[1]), np.float32)
-    laid = np.concatenate([chunks, after])
-
-    session = _silero()
-    state = np.zeros((2, rows, 128), np.float32)
-    starts = np.arange(rows) * SPEECH_ROW_CHUNKS
-    judged = np.empty((SPEECH_WARM_UP_CHUNKS + SPEECH_ROW_CHUNKS, rows), np.float32)
-    for step in range(len(judged)):
-        feeds = {"input": laid[starts + step], "state": state, "sr": np.array(front_end.rate, np.int64)}
-        probability, state = session.run(None, feeds)
-        judged[step] = probability[:, 0]
-    in_time = judged[SPEECH_WARM_UP_CHUNKS:].T.reshape(-1)[:count]
-    return in_time.reshape(hops, -1).mean(axis=1)
+    features = torch.cat([network.encode(part) for part in torch.from_numpy(chunks).split(SPEECH_CHUNKS_AT_ONCE)])
+    count = len(features) - SPEECH_WARM_UP_CHUNKS
+    features = F.pad(features, (0, 0, 0, -count % SPEECH_ROW_CHUNKS))
+    rows = features.unfold(0, SPEECH_WARM_UP_CHUNKS + SPEECH_ROW_CHUNKS, SPEECH_ROW_CHUNKS).transpose(1, 2)
+    judged = network.judge(rows)[:, SPEECH_WARM_UP_CHUNKS:].reshape(-1)[:count]
+    return judged.reshape(hops, -1).mean(dim=1).numpy()
 
 
 def _chunks(before, samples):
     """(chunks, context + chunk): those that warm up and those of the samples, each behind the end of the one before."""
-    head = np.zeros(SPEECH_CONTEXT + SPEECH_WARM_UP_CHUNKS * SPEECH_CHUNK, np.float32)
+    head = np.zeros(silero.CONTEXT + SPEECH_WARM_UP_CHUNKS * silero.CHUNK, np.float32)
     known = before[-len(head) :]
     head[len(head) - len(known) :] = known
-    windows = np.lib.stride_tricks.sliding_window_view(np.concatenate([head, samples]), SPEECH_CONTEXT + SPEECH_CHUNK)
-    return windows[::SPEECH_CHUNK]
-
-
-@cache
-def _silero():
-    # The package is found, not imported: importing it loads a deprecated TorchScript runtime that is not needed.
-    folder = Path(importlib.util.find_spec("silero_vad").origin).parent
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 3
-    return onnxruntime.InferenceSession(
-        folder / "data" / "silero_vad.onnx", options, providers=["CPUExecutionProvider"]
-    )
+    length = silero.CONTEXT + silero.CHUNK
+    windows = np.lib.stride_tricks.sliding_window_view(np.concatenate([head, samples]), length)
+    return windows[:: silero.CHUNK].copy()

@@ -1,14 +1,17 @@
 """The voice's front end: log-mel, level, speech, and hops that do not depend on where a recording was cut."""
 
+import importlib.util
 from argparse import Namespace
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
+import onnxruntime
 import pytest
 import torch
 
 import made
-from emorec import hearing, voice
+from emorec import hearing, silero, voice
 from emorec import media as recordings
 from emorec.networks import VoiceNet
 from emorec.voice import VoiceFrontEnd
@@ -227,7 +230,7 @@ def test_speech_is_found_where_it_is(talking):
 def test_rows_side_by_side_judge_about_as_one_long_row(talking, monkeypatch):
     long = np.tile(talking, 3)
     rows = voice.speech(long)
-    monkeypatch.setattr(voice, "SPEECH_ROW_CHUNKS", len(long) // voice.SPEECH_CHUNK + 1)
+    monkeypatch.setattr(voice, "SPEECH_ROW_CHUNKS", len(long) // silero.CHUNK + 1)
     one = voice.speech(long)
     assert len(rows) == len(one)
     assert np.abs(rows - one).mean() < 0.05
@@ -238,21 +241,40 @@ def test_each_row_begins_where_the_one_before_ends(monkeypatch):
     """A stand-in for Silero that says how loud a chunk is: every chunk is judged once, in its place."""
 
     class Meter:
-        def run(self, _, feeds):
-            return np.abs(feeds["input"][:, voice.SPEECH_CONTEXT :]).mean(axis=1, keepdims=True), feeds["state"]
+        def encode(self, chunks):
+            return chunks[:, silero.CONTEXT :].abs().mean(dim=1, keepdim=True)
 
-    monkeypatch.setattr(voice, "_silero", Meter)
+        def judge(self, features):
+            return features.squeeze(2)
+
+    monkeypatch.setattr(silero, "load", Meter)
     samples = noise(15.0) * np.linspace(0, 1, len(noise(15.0)), dtype=np.float32)
     assert voice.speech(samples) == pytest.approx(np.abs(samples).reshape(-1, HOP).mean(axis=1), rel=1e-4)
 
 
+def test_silero_judges_as_the_published_file_does(talking):
+    file = Path(importlib.util.find_spec("silero_vad").origin).parent / "data" / "silero_vad.onnx"
+    session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
+    chunks = voice._chunks(np.zeros(0, np.float32), talking[: 24 * HOP])
+    state, published = np.zeros((2, 1, 128), np.float32), []
+    for chunk in chunks:
+        feeds = {"input": chunk[None], "state": state, "sr": np.array(RATE, np.int64)}
+        probability, state = session.run(None, feeds)
+        published.append(probability[0, 0])
+    network = silero.load()
+    with torch.inference_mode():
+        ours = network.judge(network.encode(torch.from_numpy(chunks)).unsqueeze(0))[0].numpy()
+    assert np.std(published) > 0.2
+    assert ours == pytest.approx(np.array(published), abs=1e-4)
+
+
 def test_a_chunk_comes_behind_the_end_of_the_one_before():
-    samples = np.arange(3 * voice.SPEECH_CHUNK, dtype=np.float32) + 1
+    samples = np.arange(3 * silero.CHUNK, dtype=np.float32) + 1
     chunks = voice._chunks(np.array([7.0, 8.0], np.float32), samples)
     warm_up = voice.SPEECH_WARM_UP_CHUNKS
-    assert chunks.shape == (warm_up + 3, voice.SPEECH_CONTEXT + voice.SPEECH_CHUNK)
-    assert (chunks[1:, : voice.SPEECH_CONTEXT] == chunks[:-1, -voice.SPEECH_CONTEXT :]).all()
-    assert (chunks[warm_up:, voice.SPEECH_CONTEXT :].ravel() == samples).all()
+    assert chunks.shape == (warm_up + 3, silero.CONTEXT + silero.CHUNK)
+    assert (chunks[1:, : silero.CONTEXT] == chunks[:-1, -silero.CONTEXT :]).all()
+    assert (chunks[warm_up:, silero.CONTEXT :].ravel() == samples).all()
     assert chunks[warm_up - 1, -2:].tolist() == [7, 8] and not chunks[: warm_up - 1].any()
 
 

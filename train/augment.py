@@ -95,7 +95,7 @@ def _mask(x, axis, longest, times):
 
 
 def mixup(inputs, targets, alpha=0.2):
-    """Mixup (Zhang et al., 2017): each item blended with another; targets (N, C) are blended alike."""
+    """Mixup (Zhang et al., 2017): inputs (N, ...) blended with one another's; targets (N, C) are blended alike."""
     share = torch.distributions.Beta(alpha, alpha).sample((len(inputs),)).clamp(0, 1)
     share = torch.maximum(share, 1 - share)
     order = torch.randperm(len(inputs))
@@ -104,7 +104,22 @@ def mixup(inputs, targets, alpha=0.2):
         s = share.view(-1, *[1] * (x.ndim - 1))
         return s * x + (1 - s) * x[order]
 
-    return blend(inputs), blend(targets), order, share
+    return blend(inputs), blend(targets)
+
+
+def cutmix(images, targets):
+    """CutMix (Yun et al., 2019): a rectangle of each image (N, C, H, W) is another's; targets (N, C) by its area."""
+    n, _, height, width = images.shape
+    order = torch.randperm(n)
+    side = (1 - torch.rand(n)).sqrt()  # of a rectangle whose share of the area is drawn evenly
+    top, left = (torch.rand(n) * height).round(), (torch.rand(n) * width).round()
+    high, wide = side * height, side * width
+    rows, columns = torch.arange(height).view(1, -1, 1), torch.arange(width).view(1, 1, -1)
+    inside = ((rows - top.view(-1, 1, 1)).abs() < high.view(-1, 1, 1) / 2) & (
+        (columns - left.view(-1, 1, 1)).abs() < wide.view(-1, 1, 1) / 2
+    )
+    share = inside.float().mean(dim=(1, 2)).view(-1, 1)
+    return torch.where(inside.unsqueeze(1), images[order], images), (1 - share) * targets + share * targets[order]
 
 
 def _uniform(n, low, high):

@@ -8,14 +8,24 @@ from emorec.networks import FaceConfig, FaceNet
 from train import augment, datasets, loop, pack
 
 SCHEDULE = loop.Schedule(epochs=22, lr=4e-3, batch_size=128, weight_decay=0.05)
+# A second, longer training from the first one's network on, with faces mixed harder.
+REFINE_SCHEDULE = loop.Schedule(epochs=36, lr=3e-3, batch_size=128, weight_decay=0.05, ema_epochs=1.0, seed=1)
 SMOOTHING = 0.03
+MIXUP = 0.2  # how far two faces are blended: the parameter of the Beta distribution that the share is drawn from
+REFINE_MIXUP = 0.4
+REFINED = "face-refined"  # the folder of the second training
+CONFIG = FaceConfig(labels=datasets.FERPLUS_LABELS)
 
 
 class Batches:
-    """FER+ pictures with soft labels, shuffled anew each epoch."""
+    """FER+ pictures with soft labels, shuffled anew each epoch.
 
-    def __init__(self, crops, targets, batch_size):
+    Each batch is blended by mixup, or, where ``cut`` says so, half of the batches by CutMix.
+    """
+
+    def __init__(self, crops, targets, batch_size, mixup=MIXUP, cut=False):
         self.crops, self.targets, self.batch_size = torch.from_numpy(crops), torch.from_numpy(targets), batch_size
+        self.mixup, self.cut = mixup, cut
 
     def __len__(self):
         return len(self.crops) // self.batch_size
@@ -24,8 +34,10 @@ class Batches:
         order = torch.from_numpy(generator.permutation(len(self.crops)))
         for rows in order[: len(self) * self.batch_size].split(self.batch_size):
             crops = augment.faces(self.crops[rows].unsqueeze(1).float() / 255)
-            crops, targets, _, _ = augment.mixup(crops, self.targets[rows])
-            yield crops, targets
+            if self.cut and generator.random() < 0.5:
+                yield augment.cutmix(crops, self.targets[rows])
+            else:
+                yield augment.mixup(crops, self.targets[rows], self.mixup)
 
 
 def soft_labels(items):
@@ -43,12 +55,22 @@ def soft_labels(items):
 
 def train(data, folder, cache, schedule=SCHEDULE, device="cpu", resume=False):
     """Train on FER+ Train, log accuracy on Valid after each epoch, return the FaceNet."""
-    config = FaceConfig(labels=datasets.FERPLUS_LABELS)
+    return _train(data, FaceNet(CONFIG), folder, cache, schedule, device, resume, {}, MIXUP, cut=False)
+
+
+def refine(data, runs, cache, schedule=REFINE_SCHEDULE, device="cpu", resume=False):
+    """Train the finished network of ``runs`` on, in a folder of its own, with CutMix too; return the FaceNet."""
+    net = loop.averaged(runs / "face", FaceNet(CONFIG))
+    settings = {"mixup": REFINE_MIXUP, "cutmix": True}
+    return _train(data, net, runs / REFINED, cache, schedule, device, resume, settings, REFINE_MIXUP, cut=True)
+
+
+def _train(data, net, folder, cache, schedule, device, resume, settings, mixup, cut):
     items = datasets.ferplus(data / "FERPlus", "train")
     targets, usable = soft_labels(items)
-    crops = pack.face_crops(items, config.size, cache)
-    batches = Batches(crops[usable], targets[usable], schedule.batch_size)
-    valid = labelled(datasets.ferplus(data / "FERPlus", "valid"), config, cache)
+    crops = pack.face_crops(items, CONFIG.size, cache)
+    batches = Batches(crops[usable], targets[usable], schedule.batch_size, mixup, cut)
+    valid = labelled(datasets.ferplus(data / "FERPlus", "valid"), CONFIG, cache)
 
     def loss_of(net, batch):
         crops, targets = batch
@@ -57,13 +79,14 @@ def train(data, folder, cache, schedule=SCHEDULE, device="cpu", resume=False):
     def evaluate(net):
         return {"valid": round(float((predict(net, valid[0]).argmax(1) == valid[1]).mean()), 4)}
 
-    settings = {"task": "face", "items": int(usable.sum()), "persons": ["ferplus-train"]}
-    return loop.fit(FaceNet(config), batches, loss_of, schedule, folder, evaluate, device, resume, "face", settings)
+    settings = {"task": "face", "items": int(usable.sum()), "persons": ["ferplus-train"]} | settings
+    return loop.fit(net, batches, loss_of, schedule, folder, evaluate, device, resume, folder.name, settings)
 
 
 def trained(runs):
-    """The finished face network of a folder of runs."""
-    return loop.averaged(runs / "face", FaceNet(FaceConfig(labels=datasets.FERPLUS_LABELS)))
+    """The finished face network of a folder of runs: the refined one, where there is one."""
+    refined = loop.finished(runs / REFINED) == REFINE_SCHEDULE.epochs
+    return loop.averaged(runs / (REFINED if refined else "face"), FaceNet(CONFIG))
 
 
 def labelled(items, config, cache):
