@@ -54,9 +54,9 @@ class YuNet:
             raise EmorecError(f"{file} is no face detector that OpenCV can load; is it YuNet's .onnx file?") from None
         self._side = side
 
-    def detect(self, image):
-        """Faces in an RGB image (H, W, 3) uint8, best first."""
-        small, scale = _shrink(image, self._side)
+    def detect(self, image, side=None):
+        """Faces in an RGB image (H, W, 3) uint8, best first; ``side`` (px) is the longer one that it is shrunk to."""
+        small, scale = _shrink(image, side or self._side)
         rows = self._by_opencv(small) if self._network is None else self._by_onnxruntime(small)
         faces = [Face(row[:4] / scale, row[4:14].reshape(5, 2) / scale, float(row[14])) for row in rows]
         return sorted(faces, key=lambda face: -face.score)
@@ -87,9 +87,9 @@ class Haar:
         self._cascade = cv2.CascadeClassifier(cv2.data.haarcascades + HAAR_FILE)
         self._side = side
 
-    def detect(self, image):
-        """Faces in an RGB image (H, W, 3) uint8, largest first; landmarks are where FRAMING would have them."""
-        small, scale = _shrink(image, self._side)
+    def detect(self, image, side=None):
+        """As ``YuNet.detect``, largest first; landmarks are where FRAMING would have them."""
+        small, scale = _shrink(image, side or self._side)
         boxes = self._cascade.detectMultiScale(
             cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), scaleFactor=1.1, minNeighbors=5, minSize=(20, 20)
         )

@@ -43,11 +43,10 @@ class Pace:
         self._latest = float("-inf")
         self._idle = 0
 
-    def goes_on(self, packet: av.Packet) -> bool:
-        """Take note of one more packet; False once there were too many for what they brought."""
-        self._left -= packet.size
-        stamp = packet.dts if packet.dts is not None else packet.pts
-        time = None if stamp is None else float(stamp * packet.time_base)
+    def goes_on(self, size: int, time: float | None) -> bool:
+        """Take note of one more packet of ``size`` (bytes), to be decoded at ``time`` (s, None if it does not say);
+        False once there were too many for what they brought."""
+        self._left -= size
         if time is None or time > self._latest:
             self._latest = self._latest if time is None else time
             self._idle = 0

@@ -212,7 +212,9 @@ class Reader:
                     failures = 0
                     # An empty packet tells a decoder that there is no more; avi files are full of them.
                     if packet.size:
-                        if not self._pace.goes_on(packet):
+                        stamp = packet.dts if packet.dts is not None else packet.pts
+                        time = None if stamp is None else self._seconds(packet, stamp)
+                        if not self._pace.goes_on(packet.size, time):
                             return self.fault()
                         yield packet
                 return

@@ -24,7 +24,7 @@ class MiddleFace:
 
     name = "the middle"
 
-    def detect(self, image):
+    def detect(self, image, side=None):
         """A Face whose crop is the middle half of the picture."""
         height, width = image.shape[:2]
         if image.mean() < 40:

@@ -75,7 +75,7 @@ class Finds:
 
     name = "nothing"
 
-    def detect(self, image):
+    def detect(self, image, side=None):
         return []
 
 

@@ -24,7 +24,7 @@ class OneFace:
     def __init__(self, threshold=0):
         self.threshold = threshold
 
-    def detect(self, image):
+    def detect(self, image, side=None):
         height, width = image.shape[:2]
         if image.mean() < self.threshold:
             return []
@@ -69,7 +69,7 @@ def test_something_can_be_shown_early(recording, model, tmp_path):
     shown, looked = threading.Event(), []
 
     class Waiting(OneFace):
-        def detect(self, image):
+        def detect(self, image, side=None):
             looked.append(len(looked) < 20 or shown.wait(60))
             return super().detect(image)
 
@@ -168,7 +168,7 @@ def test_closing_stops_the_threads(recording, model, tmp_path):
 
 def test_an_error_in_a_thread_reaches_the_caller(recording, model, tmp_path):
     class Broken(OneFace):
-        def detect(self, image):
+        def detect(self, image, side=None):
             raise EmorecError("the detector broke")
 
     with pytest.raises(EmorecError, match="the detector broke"):

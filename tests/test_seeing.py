@@ -7,39 +7,51 @@ import pytest
 
 from emorec import faces, media
 from emorec.faces import Face
-from emorec.seeing import STILL, searched
+from emorec.seeing import COARSE_SIDE, LARGE, STILL, searched
 
 RATE = 5.0
 SIDE = 80.0  # pixels; of a face's box
 
 
+class Image(tuple):
+    """The left edges of its faces, and how large it is."""
+
+    shape = (180, 320, 3)
+
+
 @dataclass
 class Picture:
-    """A frame; its image says where the left edges of its faces are."""
+    """A frame."""
 
     time: float
-    image: tuple
+    image: Image
 
 
 class Watcher:
-    """Stands where the detector does: finds what the picture says, and counts how often it looked."""
+    """Stands where the detector does: finds what the picture says, and keeps where it looked, and with what side.
 
-    def __init__(self):
-        self.looked = []
+    Faces are squares of ``size`` pixels; at half the size those at ``hidden`` are not found.
+    """
 
-    def detect(self, image):
+    def __init__(self, size=SIDE, hidden=()):
+        self.size, self.hidden = size, hidden
+        self.looked, self.sides = [], []
+
+    def detect(self, image, side=None):
         self.looked.append(image)
-        return [face_at(left) for left in image]
+        self.sides.append(side)
+        return [face_at(left, size=self.size) for left in image if side is None or left not in self.hidden]
 
 
-def face_at(left, score=0.9):
-    box = np.array([left, 40.0, SIDE, SIDE], np.float32)
-    return Face(box, box[:2] + faces.FRAMING * SIDE, score)
+def face_at(left, score=0.9, size=SIDE):
+    box = np.array([left, 40.0, size, size], np.float32)
+    return Face(box, box[:2] + faces.FRAMING * size, score)
 
 
 def pictures(*images, first=0, missing=()):
     """One picture a bin, from bin ``first`` on."""
-    return [Picture((first + k + 0.25) / RATE, image) for k, image in enumerate(images) if first + k not in missing]
+    numbered = enumerate(map(Image, images), first)
+    return [Picture((number + 0.25) / RATE, image) for number, image in numbered if number not in missing]
 
 
 def lefts(seen):
@@ -98,9 +110,38 @@ def test_what_is_said_does_not_hang_on_where_reading_began():
     random = np.random.default_rng(0)
     images = [tuple(100 + random.normal(0, 6, int(random.integers(0, 3))).cumsum() * 20) for _ in range(60)]
     missing = {7, 20, 21, 33}
-    whole = [*searched(pictures(*images, missing=missing), Watcher(), RATE)]
-    for first in range(2, 60):
-        # Stage 1 begins two bins before the first picture that it stores.
-        begun = pictures(*images[first - 2 :], first=first - 2, missing=missing)
-        later = [entry for entry in searched(begun, Watcher(), RATE) if entry[0].time >= first / RATE]
+    hidden = {left for image in images[::3] for left in image}
+    whole = [*searched(pictures(*images, missing=missing), Watcher(hidden=hidden), RATE)]
+    for first in range(4, 60):
+        # Stage 1 begins four bins before the first picture that it stores.
+        begun = pictures(*images[first - 4 :], first=first - 4, missing=missing)
+        later = [entry for entry in searched(begun, Watcher(hidden=hidden), RATE) if entry[0].time >= first / RATE]
         assert lefts(later) == lefts([entry for entry in whole if entry[0].time >= first / RATE])
+
+
+def test_large_faces_are_found_again_at_half_the_size():
+    watcher = Watcher()
+    assert lefts([*searched(pictures(*[(100.0,)] * 9), watcher, RATE)]) == [[100.0]] * 9
+    # The searched pictures are 0, 2, 4, 6 and 8.
+    assert watcher.sides == [None, COARSE_SIDE, None, COARSE_SIDE, None]
+
+
+def test_a_picture_between_two_others_is_searched_at_half_the_size_too():
+    far = 2.5 * STILL * SIDE
+    watcher = Watcher()
+    seen = [*searched(pictures(*[(100.0 + k * far,) for k in range(5)]), watcher, RATE)]
+    assert lefts(seen) == [[100.0 + k * far] for k in range(5)]
+    looked = {image[0]: side for image, side in zip(watcher.looked, watcher.sides, strict=True)}
+    assert [looked[100.0 + k * far] for k in range(5)] == [None, COARSE_SIDE, COARSE_SIDE, COARSE_SIDE, None]
+
+
+def test_small_faces_are_always_searched_at_whole_size():
+    watcher = Watcher(size=0.9 * LARGE * 320)
+    [*searched(pictures(*[(100.0,)] * 9), watcher, RATE)]
+    assert set(watcher.sides) == {None}
+
+
+def test_what_is_not_found_at_half_the_size_is_looked_for_at_whole_size():
+    watcher = Watcher(hidden=(104.0,))
+    assert lefts([*searched(pictures((100.0,), (102.0,), (104.0,)), watcher, RATE)])[2] == [104.0]
+    assert watcher.sides[-2:] == [COARSE_SIDE, None]
