@@ -16,7 +16,7 @@ from emorec.fusion import Calibration
 from emorec.networks import FaceConfig, FaceNet, FusionConfig, FusionNet, VoiceConfig, VoiceNet
 from emorec.voice import VoiceFrontEnd
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 CONFIG_FILE = "config.json"
 WEIGHTS_FILE = "model.safetensors"
 CARD_FILE = "README.md"

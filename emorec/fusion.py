@@ -25,10 +25,13 @@ class Calibration:
     A modality's opinion is ``softmax(scale * log p + bias)``. Late fusion pools the opinions' logarithms with the
     weights that ``face_trust`` gives (the share of the face where both have full evidence), sharpened by
     ``agreement`` where both speak: 0 averages them, 1 multiplies them as independent witnesses.
+    ``face`` is for faces in recordings, ``still`` for those in pictures, which were taken for what they show.
     """
 
     face_scale: float = 1.0
     face_bias: tuple = ZEROS
+    still_scale: float = 1.0
+    still_bias: tuple = ZEROS
     voice_scale: float = 1.0
     voice_bias: tuple = ZEROS
     fusion_scale: float = 1.0

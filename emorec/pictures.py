@@ -61,7 +61,7 @@ def recognise(image, model, detector):
     _, logits = encode_faces(model.face, np.stack(crops))
     native = fusions.softmax(logits.astype(np.float64))
     calibration = model.calibration
-    opinions = fusions.opinion(fold(native, model.face.config.labels), calibration.face_scale, calibration.face_bias)
+    opinions = fusions.opinion(fold(native, model.face.config.labels), calibration.still_scale, calibration.still_bias)
     height, width = image.shape[:2]
     size = np.array([width, height, width, height])
     return [

@@ -63,7 +63,7 @@ def test_a_users_own_pictures(copy, tmp_path, capsys):
     assert "own-folder: folder: 12 items of 3 people" in said and "1 of 13 items cannot be used" in said
     found = json.loads((copy / "config.json").read_text())["evaluation"]["own-folder"]
     assert list(found["results"]) == ["face"] and np.sum(found["confusion"]) == 12
-    assert found["calibration_error"].keys() == {"before", "after"} and len(found["recall"]) == 7
+    assert found["calibration_error"].keys() == {"before", "after", "perfect"} and len(found["recall"]) == 7
     assert found["cost"]["face"]["multiply_adds"] > 1e8 and found["cost"]["face"]["ms"] > 0
     assert "own-folder" in (copy / "README.md").read_text()
     assert "multiply-adds" in said and "recall" in said

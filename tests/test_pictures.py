@@ -1,5 +1,7 @@
 """Still pictures: reading them, and what their faces show."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -39,6 +41,15 @@ def test_every_face_has_its_box_and_calibrated_probabilities_from_left_to_right(
         assert face.dominant == EMOTIONS[face.probabilities.argmax()]
         assert face.confidence == face.probabilities.max()
     assert not np.allclose(found[0].probabilities, found[1].probabilities)
+
+
+def test_still_pictures_have_a_calibration_of_their_own():
+    model = made.checkpoint()
+    (plain,) = pictures.recognise(picture(), model, Finds((8, 6)))
+    for part, moves in (("face", False), ("still", True)):
+        changed = replace(model.calibration, **{f"{part}_bias": tuple(range(len(EMOTIONS)))})
+        (found,) = pictures.recognise(picture(), replace(model, calibration=changed), Finds((8, 6)))
+        assert (found.probabilities[-1] > 1.5 * plain.probabilities[-1]) == moves
 
 
 def test_a_box_ends_where_the_picture_does():

@@ -12,7 +12,7 @@ from emorec import fusion as fusions
 from emorec.emotions import EMOTIONS
 from emorec.errors import EmorecError
 from emorec.fusion import Calibration
-from train import augment, calibrate, datasets, loop, voice
+from train import augment, calibrate, datasets, loop, measures, voice
 from train import face as face_recipe
 from train.datasets import Item
 
@@ -210,6 +210,16 @@ def test_calibration_finds_what_was_done_to_probabilities():
     before = calibrate.expected_calibration_error(overconfident, truth)
     after = calibrate.expected_calibration_error(fusions.opinion(overconfident, scale, bias), truth)
     assert before > 0.15 and after < 0.03
+
+
+def test_even_a_perfectly_calibrated_opinion_shows_an_error_on_few_items():
+    random = np.random.default_rng(1)
+    honest = fusions.softmax(random.normal(0, 2, (20_000, len(EMOTIONS))))
+    truth = np.array([random.choice(len(EMOTIONS), p=row) for row in honest])
+    few, many = (measures.calibration_errors(honest[:n] ** 2, honest[:n], truth[:n]) for n in (150, 20_000))
+    assert 0.04 < few["perfect"] < 0.12 and few["perfect"] == pytest.approx(few["after"], abs=0.04)
+    assert many["perfect"] < 0.01 and many["after"] < 0.015
+    assert measures.calibration_errors(np.full((3, 7), np.nan), np.full((3, 7), np.nan), truth[:3])["after"] == 0
 
 
 def test_late_fusion_learns_whom_to_trust():

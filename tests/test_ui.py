@@ -195,7 +195,9 @@ def test_checkpoints_are_loaded_once_and_the_oldest_forgotten():
     assert loaded == ["org/a", *others, "org/a"]
 
 
-@pytest.mark.parametrize("name", ["/tmp", ".", "..", "~", "org", "org/name/deeper", "../org/name", "./x", "file:///tmp"])
+@pytest.mark.parametrize(
+    "name", ["/tmp", ".", "..", "~", "org", "org/name/deeper", "../org/name", "./x", "file:///tmp"]
+)
 def test_what_is_no_name_on_the_hub_is_never_looked_at(name):
     loaded = []
     with pytest.raises(EmorecError) as caught:

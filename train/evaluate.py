@@ -27,6 +27,7 @@ PROTOCOLS = {
     "cross-voice": cross_voice.cross_voice,
     "robust": spoilt.robust,
 }
+ERRORS = {"before": "before calibration", "after": "after it", "perfect": "if it were perfect, on so few items"}
 USUAL = ("ferplus", "ravdess-voice", "ravdess-late", "javanese-av", "robust")  # those that train no encoder
 
 
@@ -65,7 +66,7 @@ def table(name, found):
     whole = {"": found["calibration_error"]} if "calibration_error" in found else {}
     errors = found.get("calibration_errors", whole)
     for head, error in errors.items():
-        said = ", ".join(f"{value:.3f} {when} calibration" for when, value in error.items())
+        said = ", ".join(f"{value:.3f} {ERRORS[when]}" for when, value in error.items())
         lines.append(f"  expected calibration error{' of ' + head if head else ''}: {said}")
     for network, spent in found["cost"].items():
         lines.append(

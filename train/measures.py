@@ -5,6 +5,7 @@ import numpy as np
 from emorec.emotions import EMOTIONS
 from train import calibrate
 
+PERFECT_DRAWS = 200  # of labels from the probabilities themselves
 NOBODY = -1  # what is decided without any evidence: no label, and never right
 
 
@@ -61,6 +62,22 @@ def ece(probabilities, truth):
     """Expected calibration error of rows that have probabilities."""
     known = ~np.isnan(probabilities[:, 0])
     return calibrate.expected_calibration_error(probabilities[known], truth[known]) if known.any() else 0.0
+
+
+def calibration_errors(before, after, truth):
+    """Expected calibration error of probabilities (N, C) before and after calibration, for labels (N,).
+
+    ``perfect`` is what as many rows, as sure of themselves as those after calibration and perfectly calibrated, would
+    show: the error of few rows is never zero.
+    """
+    known = after[~np.isnan(after[:, 0])]
+    random = np.random.default_rng(0)
+    drawn = []
+    for _ in range(PERFECT_DRAWS if len(known) else 0):
+        labels = (random.random((len(known), 1)) > known.cumsum(axis=1)).sum(axis=1)
+        drawn.append(calibrate.expected_calibration_error(known, np.minimum(labels, known.shape[1] - 1)))
+    perfect = {"perfect": float(np.mean(drawn))} if drawn else {}
+    return {"before": ece(before, truth), "after": ece(after, truth)} | perfect
 
 
 def among(probabilities, emotions):

@@ -90,8 +90,10 @@ def finish(model, folder, part, probabilities, truth, labels):
     scale, bias = 1.0, fusion.ZEROS
     if len(seven):
         scale, bias = calibrate.fit_opinion(seven, emotions, biased=len(seven) >= FEW)
-    model.calibration = replace(model.calibration, **{f"{part}_scale": scale, f"{part}_bias": bias})
-    errors = {"before": seven, "after": fusion.opinion(seven, scale, bias)}
+    parts = (part, "still") if part == "face" else (part,)
+    found = {f"{name}_{what}": value for name in parts for what, value in (("scale", scale), ("bias", bias))}
+    model.calibration = replace(model.calibration, **found)
+    after = fusion.opinion(seven, scale, bias)
     model.evaluation = {
         f"validation-{part}": measures.rounded(
             {
@@ -100,7 +102,7 @@ def finish(model, folder, part, probabilities, truth, labels):
                 "items": len(truth),
                 **measures.accuracy({part: probabilities.argmax(1)}, truth),
                 **measures.confusion(probabilities.argmax(1), truth, labels),
-                "calibration_error": {when: measures.ece(values, emotions) for when, values in errors.items()},
+                "calibration_error": measures.calibration_errors(seven, after, emotions),
             }
         )
     }

@@ -26,7 +26,6 @@ def own_data(model, setting):
     main = "late" if "late" in wanted else wanted[0]
     raw = {"face": samples.face_probabilities, "voice": samples.voice_probabilities}
     raw["late"] = fusions.mean(raw["face"], raw["voice"])
-    errors = {"before": measures.ece(raw[main], samples.truth), "after": measures.ece(judged[main], samples.truth)}
     return {
         "what": f"{setting.dataset}: {len(items)} items of {len(groups)} people, 7 emotions, spread over people",
         "metric": "accuracy",
@@ -35,7 +34,7 @@ def own_data(model, setting):
         "spread": {way: float(np.std(values)) for way, values in accuracies.items()},
         "unweighted_average_recall": {way: measures.recall(p, samples.truth) for way, p in predicted.items()},
         **measures.confusion(predicted[main], samples.truth, EMOTIONS),
-        "calibration_error": errors,
+        "calibration_error": measures.calibration_errors(raw[main], judged[main], samples.truth),
     }
 
 

@@ -42,14 +42,14 @@ def ferplus(model, setting):
     crops, truth = face.labelled(datasets.ferplus(setting.data / "FERPlus", "test"), net.config, setting.cache)
     predicted = face.predict(net, crops).argmax(1)
     seven, labels = samples.still_faces(setting.data, net, "test", setting.cache)
-    opinion = fusions.opinion(seven, model.calibration.face_scale, model.calibration.face_bias)
+    opinion = fusions.opinion(seven, model.calibration.still_scale, model.calibration.still_bias)
     return {
         "what": "FER+ Test, single face pictures, 8 emotions, pictures with a majority label",
         "metric": "accuracy",
         "items": len(truth),
         **measures.accuracy({"face": predicted}, truth),
         **measures.confusion(predicted, truth, net.config.labels),
-        "calibration_error": {"before": measures.ece(seven, labels), "after": measures.ece(opinion, labels)},
+        "calibration_error": measures.calibration_errors(seven, opinion, labels),
     }
 
 
@@ -73,12 +73,26 @@ def ravdess_voice(model, setting):
     }
     found["folds"] = recalls
     if own is not None:
-        scale, bias = model.calibration.voice_scale, model.calibration.voice_bias
-        opinion = fusions.opinion(own.seven, scale, bias)
         found["these_weights"] = measures.recall(own.eight.argmax(1), own.truth)
-        errors = {"before": measures.ece(own.seven, own.emotions), "after": measures.ece(opinion, own.emotions)}
-        found["calibration_error"] = errors
-    return found
+    if len(heard) > 1:
+        before, after, truth = _calibrated(heard)
+    elif own is not None:
+        before, truth = own.seven, own.emotions
+        after = fusions.opinion(before, model.calibration.voice_scale, model.calibration.voice_bias)
+    else:
+        return found
+    return found | {"calibration_error": measures.calibration_errors(before, after, truth)}
+
+
+def _calibrated(heard):
+    """The seven-way probabilities of all folds (N, 7), the same calibrated on the other folds alone, labels (N,)."""
+    after = []
+    for fold, one in heard.items():
+        others = [other for number, other in heard.items() if number != fold]
+        known = np.concatenate([other.seven for other in others]), np.concatenate([other.emotions for other in others])
+        after.append(fusions.opinion(one.seven, *calibrate.fit_opinion(*known)))
+    columns = [one.seven for one in heard.values()], after, [one.emotions for one in heard.values()]
+    return [np.concatenate(column) for column in columns]
 
 
 def ravdess_late(model, setting):
@@ -97,7 +111,7 @@ def ravdess_late(model, setting):
         known = np.array([stem in published for stem in one.stems])
         seen = fusions.softmax(np.array([published[stem] for stem in one.stems if stem in published]))
         parts[fold] = (seen, fusions.softmax(one.eight[known]), one.truth[known])
-    ways, predicted, errors = {name: [] for name in ("face", "voice", "mean", "late")}, [], {"before": [], "after": []}
+    ways, means, lates = {name: [] for name in ("face", "voice", "mean", "late")}, [], []
     for fold, (seen, said, truth) in parts.items():
         others = [part for other, part in parts.items() if other != fold]
         fitted = calibrate.fit_pool([np.concatenate(column) for column in list(zip(*others, strict=True))[:2]],
@@ -105,17 +119,17 @@ def ravdess_late(model, setting):
         late, mean = calibrate.pool([seen, said], *fitted), (seen + said) / 2
         for name, probabilities in zip(ways, (seen, said, mean, late), strict=True):
             ways[name].append(measures.recall(probabilities.argmax(1), truth))
-        predicted.append(late.argmax(1))
-        errors["before"].append(mean)
-        errors["after"].append(late)
+        means.append(mean)
+        lates.append(late)
+    mean, late = np.concatenate(means), np.concatenate(lates)
     truth = np.concatenate([part[2] for part in parts.values()])
     return {
         "what": "RAVDESS speech, our voice with published face logits of the same clips, 8 emotions, five folds",
         "metric": "unweighted average recall",
         "items": len(truth),
         **measures.over_folds(ways, len(truth)),
-        **measures.confusion(np.concatenate(predicted), truth, datasets.RAVDESS_LABELS),
-        "calibration_error": {when: measures.ece(np.concatenate(p), truth) for when, p in errors.items()},
+        **measures.confusion(late.argmax(1), truth, datasets.RAVDESS_LABELS),
+        "calibration_error": measures.calibration_errors(mean, late, truth),
     }
 
 
@@ -140,10 +154,7 @@ def javanese_av(model, setting):
         truth.append(np.array([JAVANESE_EMOTIONS.index(EMOTIONS[label]) for label in held.truth]))
     everything = np.concatenate(truth)
     joined = {name: np.concatenate(parts) for name, parts in ways.items()}
-    heads = {
-        name: {"before": measures.ece(np.concatenate(raw[name]), everything), "after": measures.ece(p, everything)}
-        for name, p in joined.items()
-    }
+    heads = {name: measures.calibration_errors(np.concatenate(raw[name]), p, everything) for name, p in joined.items()}
     return {
         "what": "Javanese acted clips with picture and sound, 6 emotions, actors left out",
         "metric": "accuracy",

@@ -4,7 +4,7 @@ import time
 from dataclasses import replace
 
 from emorec import checkpoint as checkpoints
-from train import datasets, face, fusion, loop, parallel, record, samples, voice
+from train import calibrate, datasets, face, fusion, loop, parallel, record, samples, voice
 
 SHIPPED_FOLD = 0  # the bundled weights never met the people of this fold, so that they can be tried on them
 
@@ -74,13 +74,19 @@ def train_fusion(options):
     voice_nets = {fold: voice.trained(options.out, fold) for fold in audio_visual_folds()}
     nets, clips, fused = fusion.cross_fit(options.train_dir, face_net, voice_nets, options.cache)
     unheard = samples.unheard_voices(options.train_dir, voice_nets, options.cache)
+    still = samples.still_faces(options.train_dir, face_net, "valid", options.cache)
+    still_scale, still_bias = calibrate.fit_opinion(*still)
     voices = datasets.voices(options.train_dir)
     persons = {item.person: fold for item, fold in zip(voices, datasets.fold_of(voices), strict=True)}
     model = checkpoints.Checkpoint(
         face=face_net,
         voice=voice_nets[SHIPPED_FOLD],
         fusion=nets[SHIPPED_FOLD],
-        calibration=fusion.calibrated_without(SHIPPED_FOLD, clips, fused, unheard),
+        calibration=replace(
+            fusion.calibrated_without(SHIPPED_FOLD, clips, fused, unheard),
+            still_scale=still_scale,
+            still_bias=still_bias,
+        ),
         training={
             "held_out_fold": SHIPPED_FOLD,
             "persons": sorted(person for person, fold in persons.items() if fold != SHIPPED_FOLD),

@@ -52,7 +52,7 @@ def robust(model, setting):
         "items": len(items),
         **measures.accuracy(predicted, labels),
         **measures.confusion(late.argmax(1), labels, JAVANESE_EMOTIONS),
-        "calibration_error": {"before": measures.ece(mean, labels), "after": measures.ece(late, labels)},
+        "calibration_error": measures.calibration_errors(mean, late, labels),
     }
 
 
