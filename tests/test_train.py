@@ -189,6 +189,27 @@ def test_augmentation_keeps_shapes_and_ranges():
     assert torch.isfinite(log_mel).all() and speech.min() >= 0 and speech.max() <= 1
 
 
+def test_mixed_faces_have_mixed_labels():
+    """Black and white faces: how bright a mixture is says how much of its label is white."""
+    torch.manual_seed(0)
+    white = (torch.arange(256) % 2).float()
+    faces, labels = white.view(-1, 1, 1, 1).expand(-1, 1, 48, 48), torch.stack([1 - white, white], 1)
+    for mixed, targets in (augment.mixup(faces, labels, 0.4), augment.cutmix(faces, labels)):
+        assert mixed.mean(dim=(1, 2, 3)) == pytest.approx(targets[:, 1], abs=1e-5)
+        assert targets.sum(dim=1) == pytest.approx(torch.ones(256))
+        assert 0.05 < (targets.amin(dim=1) > 0.02).float().mean() < 0.6
+    assert set(mixed.unique().tolist()) == {0.0, 1.0}  # a rectangle of another face, not both at once
+
+
+def test_the_refined_face_is_taken_once_it_is_finished(tmp_path, monkeypatch):
+    runs = {"face": 22, face_recipe.REFINED: face_recipe.REFINE_SCHEDULE.epochs - 1}
+    monkeypatch.setattr(loop, "finished", lambda folder: runs[folder.name])
+    monkeypatch.setattr(loop, "averaged", lambda folder, net: folder.name)
+    assert face_recipe.trained(tmp_path) == "face"
+    runs[face_recipe.REFINED] += 1
+    assert face_recipe.trained(tmp_path) == face_recipe.REFINED
+
+
 def test_tempo_moves_sound_and_speech_alike():
     torch.manual_seed(1)
     log_mel, speech = torch.zeros(64, 64, 192), torch.zeros(64, 12)

@@ -5,7 +5,7 @@ import time
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from emorec.networks import FaceNet, VoiceNet, fused
+from emorec.networks import FaceNet, VoiceNet, for_inference
 
 BATCH = 32
 ROUNDS = 3
@@ -36,7 +36,7 @@ def _cost(net, inputs):
     with FlopCounterMode(display=False) as counter:
         net.eval()(*(tensor[:1] for tensor in inputs))
     if isinstance(net, FaceNet | VoiceNet):
-        net = fused(net)  # as inference runs it
+        net = for_inference(net)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

@@ -9,7 +9,12 @@ from train import calibrate, datasets, face, fusion, loop, parallel, record, sam
 SHIPPED_FOLD = 0  # the bundled weights never met the people of this fold, so that they can be tried on them
 
 # What the bundled weights are made of; the other folds only serve to measure them.
-SHIPPED_RUNS = {"face": "face", "voice, first languages": "voice-first", "voice": f"voice-{SHIPPED_FOLD}"}
+SHIPPED_RUNS = {
+    "face": "face",
+    "face, refined": face.REFINED,
+    "voice, first languages": "voice-first",
+    "voice": f"voice-{SHIPPED_FOLD}",
+}
 SHIPPED_RUNS |= {
     f"voice, refined ({number + 1})": voice.refinement(SHIPPED_FOLD, number) for number in range(len(voice.REFINE_HOPS))
 }
@@ -43,9 +48,13 @@ SOURCES = (
 
 
 def train_face(options):
-    """The face CNN, in RUNS/face."""
+    """The face CNN, in RUNS/face, and a second, longer training from there, in RUNS/face-refined."""
     schedule = schedule_of(face.SCHEDULE, options)
-    face.train(options.train_dir, options.out / "face", options.cache, schedule, options.device, options.resume)
+    done = loop.finished(options.out / "face") == schedule.epochs
+    first = options.out / "face"
+    face.train(options.train_dir, first, options.cache, schedule, options.device, options.resume or done)
+    schedule = schedule_of(face.REFINE_SCHEDULE, options)
+    face.refine(options.train_dir, options.out, options.cache, schedule, options.device, options.resume)
 
 
 def train_voice(options):
