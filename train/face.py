@@ -8,8 +8,8 @@ from emorec.networks import FaceConfig, FaceNet
 from train import augment, datasets, loop, pack
 
 SCHEDULE = loop.Schedule(epochs=22, lr=4e-3, batch_size=128, weight_decay=0.05)
-# A second, longer training from the first one's network on, with faces mixed harder.
-REFINE_SCHEDULE = loop.Schedule(epochs=36, lr=3e-3, batch_size=128, weight_decay=0.05, ema_epochs=1.0, seed=1)
+# A second training from the first one's network on, with faces mixed harder.
+REFINE_SCHEDULE = loop.Schedule(epochs=22, lr=3e-3, batch_size=128, weight_decay=0.05, ema_epochs=1.0, seed=1)
 SMOOTHING = 0.03
 MIXUP = 0.2  # how far two faces are blended: the parameter of the Beta distribution that the share is drawn from
 REFINE_MIXUP = 0.4

@@ -48,7 +48,7 @@ SOURCES = (
 
 
 def train_face(options):
-    """The face CNN, in RUNS/face, and a second, longer training from there, in RUNS/face-refined."""
+    """The face CNN, in RUNS/face, and a second training from there, in RUNS/face-refined."""
     schedule = schedule_of(face.SCHEDULE, options)
     done = loop.finished(options.out / "face") == schedule.epochs
     first = options.out / "face"
