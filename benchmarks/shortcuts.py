@@ -14,7 +14,7 @@ from unittest import mock
 import numpy as np
 
 import emorec
-from emorec import hearing, media, media_reader, networks, seeing, segments, timeline, windows, worker
+from emorec import hearing, inference, media, media_reader, seeing, segments, timeline, windows, worker
 from emorec.emotions import EMOTIONS
 
 ACTED = {"01": "neutral", "02": "sad", "03": "happy", "04": "surprise", "05": "fear", "06": "angry"}
@@ -24,16 +24,16 @@ FILE = Path(__file__).parent / "shortcuts.md"
 # What is left out, and the constants that leave it out.
 LOOP_FILTER = ((media_reader, "SKIPPED_FILTERING", "default"),)
 EVERY_PICTURE = ((seeing, "STILL", -1.0),)
-WHOLE_PICTURES = ((seeing, "LARGE", np.inf),)
+WHOLE_PICTURES = ((seeing, "LARGE", np.inf), (seeing, "MOST_AROUND", 0.0))
 EVERY_FRAME = ((media_reader, "SKIPPABLE", set()),)
-FULL_PRECISION = ((seeing, "for_inference", networks.fused), (hearing, "for_inference", networks.fused))
+FULL_PRECISION = ((seeing, "for_inference", inference.fused), (hearing, "for_inference", inference.fused))
 LONG_SEGMENTS = ((segments, "FIRST_STARTS", tuple(range(0, 3 * segments.SEGMENT_HOPS, segments.SEGMENT_HOPS))),)
 SHORTCUTS = {
     "as shipped": (),
     "with the loop filter": LOOP_FILTER,
     "frames that no other needs decoded too": EVERY_FRAME,
     "every sampled picture searched": EVERY_PICTURE,
-    "no picture searched at half the size": WHOLE_PICTURES,
+    "no picture searched in part or at half the size": WHOLE_PICTURES,
     "float32 where bfloat16 is multiplied": FULL_PRECISION,
     "no short segments at the start": LONG_SEGMENTS,
 }
@@ -88,7 +88,7 @@ def _cell(judged, shipped):
 
 
 def _yes_or_no():
-    return "yes" if networks.multiplies_bfloat16() else "no"
+    return "yes" if inference.multiplies_bfloat16() else "no"
 
 
 @contextlib.contextmanager

@@ -5,7 +5,8 @@ import torch
 
 from emorec import segments, voice, worker
 from emorec.ahead import Ahead
-from emorec.networks import VoiceNet, for_inference
+from emorec.inference import for_inference
+from emorec.networks import VoiceNet
 
 BLOCK_HOPS = 16  # sound is read in blocks of so many hops; every segment but the second starts with one
 

@@ -16,11 +16,15 @@ import numpy as np
 from av.video.reformatter import VideoReformatter
 
 from emorec import media_formats, media_length
+from emorec.ahead import Ahead
 from emorec.errors import EmorecError
 from emorec.media_damage import AV_ERRORS, JUMP
 from emorec.media_pictures import Grey, picture, pixel_aspect, upright_size
 from emorec.media_reader import BIN_EPSILON, Reader, decoded
 from emorec.media_sound import blocks, edges
+
+PICTURES_AHEAD = 3
+"""Sampled pictures that may be decoded before the first of them is converted, in a thread of its own."""
 
 REORDER_BINS = 64
 """Bins that are remembered, for pictures that come out of order."""
@@ -115,21 +119,30 @@ def frames(
     ``on_damage`` gets one sentence if the video is broken or cut off. Raises ``EmorecError`` as ``probe`` does.
     """
     first_bin = math.ceil(start * rate - BIN_EPSILON)
-    last_bin, latest = first_bin - 1, start
     reformatter = VideoReformatter()
-    for reader, time, frame in decoded(Path(path), "video", start, on_damage, lambda: _Wanted(rate, first_bin)):
-        number = bin_of(time, rate)
-        if time < latest - JUMP and last_bin >= first_bin:
-            reader.fault(latest)
-        if number > last_bin:
+    sampled = _sampled(decoded(Path(path), "video", start, on_damage, lambda: _Wanted(rate, first_bin)), rate, start)
+    with Ahead(sampled, PICTURES_AHEAD) as sampled:
+        for reader, time, frame in sampled:
             try:
                 aspect = pixel_aspect(reader.streams["video"])
                 image = picture(frame, reformatter, aspect, max_side)
             except AV_ERRORS:
-                reader.fault()
+                reader.fault(time)
                 continue
-            last_bin, latest = number, time
             yield Frame(time, image, Grey(frame, aspect))
+
+
+def _sampled(decoded, rate, start):
+    """Of the decoded pictures the first in each bin."""
+    first_bin = math.ceil(start * rate - BIN_EPSILON)
+    last_bin, latest = first_bin - 1, start
+    for reader, time, frame in decoded:
+        number = bin_of(time, rate)
+        if time < latest - JUMP and last_bin >= first_bin:
+            reader.fault(latest)
+        if number > last_bin:
+            last_bin, latest = number, time
+            yield reader, time, frame
 
 
 def audio(

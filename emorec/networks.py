@@ -4,13 +4,11 @@ All are plain 3x3 convolutions without attention blocks: on a CPU, in channels-l
 several times faster than depthwise designs of the same accuracy.
 """
 
-import copy
 from dataclasses import dataclass
 
 import torch
 from torch import nn
 from torch.nn import functional as F
-from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 
 @dataclass(frozen=True)
@@ -186,38 +184,6 @@ class FusionNet(nn.Module):
 def _as_taken(x, convolutions):
     """The input of convolutions in their precision and memory order."""
     return x.to(next(convolutions.parameters()).dtype).contiguous(memory_format=torch.channels_last)
-
-
-def for_inference(network):
-    """``fused``, with convolutions in bfloat16 where the CPU multiplies such numbers itself: twice as quick.
-
-    What comes out is float32 as ever. docs/PERFORMANCE.md says what the rounding costs in accuracy.
-    """
-    network = fused(network)
-    if next(network.parameters()).device.type == "cpu" and multiplies_bfloat16():
-        for name in ("trunk", "collapse"):
-            if hasattr(network, name):
-                getattr(network, name).to(torch.bfloat16)
-    return network
-
-
-def multiplies_bfloat16():
-    """Whether the CPU has instructions that multiply bfloat16; without them it is slower than float32."""
-    # The only way to ask, and private: a version of torch that lacks it keeps float32.
-    return getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)()
-
-
-def fused(network):
-    """A copy for inference that says the same up to rounding: each batch norm folded into the convolution before it,
-    weights in channels-last order."""
-    network = copy.deepcopy(network).eval()
-    for module in [*network.modules()]:
-        if isinstance(module, nn.Sequential):
-            for index in range(len(module) - 1):
-                if isinstance(module[index], nn.Conv2d) and isinstance(module[index + 1], nn.BatchNorm2d):
-                    module[index] = fuse_conv_bn_eval(module[index], module[index + 1])
-                    module[index + 1] = nn.Identity()
-    return network.to(memory_format=torch.channels_last)
 
 
 def deviation(mean, mean_square):

@@ -68,7 +68,7 @@ def serve(connection: socket.socket) -> None:
     _limit()
     _send(connection, {"process": os.getpid()})
     try:
-        for header, *arrays in DOES[task["do"]](connection, task["path"], task["choices"]):
+        for header, *arrays in DOES[task["do"]](task["path"], task["choices"]):
             _send(connection, header, *arrays)
         _send(connection, {"end": True})
     except ConnectionError:
@@ -82,39 +82,44 @@ def serve(connection: socket.socket) -> None:
         _send(connection, {"failed": type(error).__name__})
 
 
-def _probe(_, path, choices):
+def _probe(path, choices):
     yield ({"info": asdict(media.probe(path)) | {"path": None}},)
 
 
-def _frames(connection, path, choices):
-    for frame in media.frames(path, on_damage=_damage_to(connection), **choices):
+def _frames(path, choices):
+    damaged = []
+    for frame in media.frames(path, on_damage=damaged.append, **choices):
         plane, limited = frame.grey.plane
         arrays = [np.ascontiguousarray(frame.image), np.ascontiguousarray(plane)]
         header = {"time": frame.time, "shapes": [array.shape for array in arrays], "type": "uint8"}
         yield header | {"limited": limited}, *arrays
+    yield from _damage(damaged)
 
 
-def _audio(connection, path, choices):
-    for block in media.audio(path, on_damage=_damage_to(connection), **choices):
+def _audio(path, choices):
+    damaged = []
+    for block in media.audio(path, on_damage=damaged.append, **choices):
         samples = np.ascontiguousarray(block.samples, np.float32)
         yield {"time": block.time, "shapes": [samples.shape], "type": "float32"}, samples
+    yield from _damage(damaged)
 
 
-def _reached(_, path, choices):
+def _damage(sentences):
+    """Told at the end, and not by whichever thread finds it while this one sends."""
+    yield from (({"damage": sentence},) for sentence in sentences)
+
+
+def _reached(path, choices):
     yield ({"reached": media_length.reached(path, **choices)},)
 
 
-def _picture(_, path, choices):
+def _picture(path, choices):
     _Processor.allow(PICTURE_SECONDS)
     image = np.ascontiguousarray(media_still.read(path, **choices))
     yield {"shapes": [image.shape], "type": "uint8"}, image
 
 
 DOES = {"probe": _probe, "frames": _frames, "audio": _audio, "reached": _reached, "picture": _picture}
-
-
-def _damage_to(connection):
-    return lambda sentence: _send(connection, {"damage": sentence})
 
 
 def _send(connection: socket.socket, header: dict, *arrays: np.ndarray) -> None:

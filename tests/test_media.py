@@ -4,9 +4,11 @@ import gc
 import math
 import os
 import shutil
+import threading
 import zipfile
 from fractions import Fraction
 from pathlib import Path
+from time import sleep
 from types import SimpleNamespace
 
 import av
@@ -468,6 +470,37 @@ def test_frames_that_nobody_wants_are_not_decoded(talking, tmp_path, monkeypatch
         assert same_frames(frames, pictures(path))
     with media_reader.Reader(talking) as reader:
         assert len(list(reader.decode("video", None))) == 250
+
+
+@pytest.mark.parametrize(("cores", "light", "threads"), [(1, 1e9, 1), (2, 1e9, 1), (2, 0, 0), (8, 1e9, 0)])
+def test_one_thread_decodes_where_a_second_core_has_the_rest_to_do(cores, light, threads, talking, monkeypatch):
+    monkeypatch.setattr(os, "cpu_count", lambda: cores)
+    monkeypatch.setattr(media_reader, "LIGHT", light)
+    with media_reader.Reader(talking) as reader:
+        assert reader.streams["video"].codec_context.thread_count == threads
+        assert reader.streams["audio"].codec_context.thread_count == 1
+        assert len(list(reader.decode("video", None))) == 250
+
+
+def test_decoding_goes_on_ahead_in_a_thread_and_ends_with_the_generator(talking, monkeypatch):
+    decoded, before = [], threading.active_count()
+    sampled = media._sampled
+
+    def noting(*given):
+        for entry in sampled(*given):
+            decoded.append(entry[1])
+            yield entry
+
+    monkeypatch.setattr(media, "_sampled", noting)
+    frames = media.frames(talking)
+    next(frames)
+    for _ in range(100):
+        if len(decoded) > media.PICTURES_AHEAD:
+            break
+        sleep(0.05)
+    assert media.PICTURES_AHEAD < len(decoded) <= media.PICTURES_AHEAD + 2
+    frames.close()
+    assert threading.active_count() == before
 
 
 CUT_FILES = {

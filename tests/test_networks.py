@@ -9,8 +9,9 @@ import torch
 from torch import nn
 
 import made
-from emorec import networks
-from emorec.networks import FaceConfig, FaceNet, FusionConfig, VoiceConfig, VoiceNet, deviation, for_inference, fused
+from emorec import inference
+from emorec.inference import for_inference, fused
+from emorec.networks import FaceConfig, FaceNet, FusionConfig, VoiceConfig, VoiceNet, deviation
 
 
 def random(*shape, seed=0):
@@ -205,9 +206,37 @@ def test_a_fused_network_says_the_same_without_its_batch_norms():
     assert [*face.state_dict()] == names  # the network itself is left as it was
 
 
+def test_what_follows_a_convolution_is_done_in_passing_and_says_the_same(monkeypatch):
+    assert inference.adds_in_passing() or not torch.backends.mkldnn.is_available()
+    face, voice = made.face_net(), made.voice_net()
+    crops, log_mel = torch.rand(5, 1, 16, 16), random(1, 64, 64)
+    for net, say in ((face, lambda net: net(crops)), (voice, lambda net: net.embed(log_mel))):
+        monkeypatch.setattr(inference, "adds_in_passing", lambda: False)
+        apart = fused(net)
+        monkeypatch.undo()
+        quick = fused(net)
+        assert sum(isinstance(module, nn.ReLU) for module in apart.modules()) > 0
+        assert not inference.adds_in_passing() or not any(isinstance(module, nn.ReLU) for module in quick.modules())
+        assert torch.allclose(say(quick), say(apart), atol=1e-5)
+
+
+def test_where_such_convolutions_fail_plain_ones_are_taken(monkeypatch):
+    def failing(*_):
+        raise RuntimeError("not on this processor")
+
+    monkeypatch.setattr(inference._Passing, "forward", failing)
+    inference.adds_in_passing.cache_clear()
+    try:
+        assert not inference.adds_in_passing()
+        net, crops = made.face_net(), torch.rand(5, 1, 16, 16)
+        assert torch.allclose(fused(net)(crops), net(crops), atol=1e-4)
+    finally:
+        inference.adds_in_passing.cache_clear()
+
+
 @pytest.mark.parametrize("quick", [True, False])
 def test_bfloat16_is_used_where_the_cpu_multiplies_it_and_changes_little(monkeypatch, quick):
-    monkeypatch.setattr(networks, "multiplies_bfloat16", lambda: quick)
+    monkeypatch.setattr(inference, "multiplies_bfloat16", lambda: quick)
     face, voice = made.face_net(), made.voice_net()
     crops, log_mel = torch.rand(5, 1, 16, 16), random(1, 64, 64)
     for net, say in ((face, lambda net: net(crops)), (voice, lambda net: net.embed(log_mel))):
@@ -222,6 +251,6 @@ def test_bfloat16_is_used_where_the_cpu_multiplies_it_and_changes_little(monkeyp
 
 def test_whether_the_cpu_multiplies_bfloat16_is_asked_of_the_cpu(monkeypatch):
     flags = [line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("flags")]
-    assert networks.multiplies_bfloat16() == (" avx512_bf16" in flags[0] if flags else False)
+    assert inference.multiplies_bfloat16() == (" avx512_bf16" in flags[0] if flags else False)
     monkeypatch.delattr(torch.cpu, "_is_avx512_bf16_supported", raising=False)
-    assert not networks.multiplies_bfloat16()
+    assert not inference.multiplies_bfloat16()

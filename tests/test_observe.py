@@ -7,10 +7,11 @@ import pytest
 import torch
 
 import made
-from emorec import faces, observe, worker
+from emorec import faces, observe, seeing, worker
 from emorec.engine import Engine
 from emorec.errors import EmorecError
 from emorec.faces import Face
+from emorec.inference import for_inference
 from make_media import Audio, Video, record
 
 LONG = 50.0  # seconds; more than two segments
@@ -80,6 +81,21 @@ def test_something_can_be_shown_early(recording, model, tmp_path):
     assert first.until == pytest.approx(8 * 0.256) and not first.complete
     assert len(first.arrays["voice_time"]) == 8 and len(first.arrays["frame_time"]) == 11
     assert all(looked)
+
+
+def test_faces_are_encoded_in_batches_while_more_are_found_and_in_their_order(recording, model, tmp_path, monkeypatch):
+    given, encode = [], seeing.encode_faces
+
+    def noting(net, crops):
+        given.append(crops)
+        return encode(net, crops)
+
+    monkeypatch.setattr(seeing, "encode_faces", noting)
+    final = last(observe.observe(recording, model, OneFace(), cache=tmp_path)).arrays
+    # Pictures of the segments: 11, 30, 62, 102 and 45.
+    assert [len(crops) for crops in given] == [11, 30, 32, 30, 32, 32, 32, 6, 32, 13]
+    embeddings, _ = encode(for_inference(model.face), np.concatenate(given))
+    assert np.abs(final["face_embedding"] - embeddings).max() < 0.02 * np.abs(embeddings).max()
 
 
 def test_torch_gets_its_threads_back(recording, model, tmp_path):

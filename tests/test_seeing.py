@@ -14,9 +14,17 @@ SIDE = 80.0  # pixels; of a face's box
 
 
 class Image(tuple):
-    """The left edges of its faces, and how large it is."""
+    """The left edges of its faces, how large it is, and where it begins in the picture that it was cut out of."""
 
-    shape = (180, 320, 3)
+    shape, corner = (180, 320, 3), (0, 0)
+
+    def __getitem__(self, part):
+        if not isinstance(part, tuple):
+            return super().__getitem__(part)
+        rows, columns = (range(self.shape[axis])[part[axis]] for axis in (0, 1))
+        cut = Image(left for left in self if left in columns)
+        cut.shape, cut.corner = (len(rows), len(columns), 3), (columns.start, rows.start)
+        return cut
 
 
 @dataclass
@@ -30,7 +38,7 @@ class Picture:
 class Watcher:
     """Stands where the detector does: finds what the picture says, and keeps where it looked, and with what side.
 
-    Faces are squares of ``size`` pixels; at half the size those at ``hidden`` are not found.
+    Faces are squares of ``size`` pixels; at half the size, or in a part, those at ``hidden`` are not found.
     """
 
     def __init__(self, size=SIDE, hidden=()):
@@ -40,7 +48,14 @@ class Watcher:
     def detect(self, image, side=None):
         self.looked.append(image)
         self.sides.append(side)
-        return [face_at(left, size=self.size) for left in image if side is None or left not in self.hidden]
+        whole = side is None and image.shape == Image.shape
+        found = [face_at(left, size=self.size) for left in image if whole or left not in self.hidden]
+        corner = np.array(image.corner, np.float32)
+        return [Face(face.box - [*corner, 0, 0], face.landmarks - corner, face.score) for face in found]
+
+    @property
+    def whole(self):
+        return [image.shape == Image.shape for image in self.looked]
 
 
 def face_at(left, score=0.9, size=SIDE):
@@ -135,10 +150,29 @@ def test_a_picture_between_two_others_is_searched_at_half_the_size_too():
     assert [looked[100.0 + k * far] for k in range(5)] == [None, COARSE_SIDE, COARSE_SIDE, COARSE_SIDE, None]
 
 
-def test_small_faces_are_always_searched_at_whole_size():
+def test_small_faces_are_found_again_around_where_they_were():
     watcher = Watcher(size=0.9 * LARGE * 320)
-    [*searched(pictures(*[(100.0,)] * 9), watcher, RATE)]
+    seen = [*searched(pictures(*[(100.0,)] * 9), watcher, RATE)]
+    assert lefts(seen) == [[100.0]] * 9
     assert set(watcher.sides) == {None}
+    assert watcher.whole == [True, False, True, False, True]
+    for _, (face,) in seen:
+        assert face.landmarks == pytest.approx(face_at(100.0, size=watcher.size).landmarks, abs=1e-3)
+    part = watcher.looked[1]
+    assert part.corner == (32, 0)  # less than 100 - 0.75 * 57.6 and 40 - 0.75 * 57.6, on the detector's grid
+    assert part.shape == (160, 192, 3)
+
+
+def test_small_faces_all_over_the_picture_are_searched_in_the_whole():
+    watcher = Watcher(size=0.9 * LARGE * 320)
+    assert lefts([*searched(pictures(*[(10.0, 230.0)] * 9), watcher, RATE)]) == [[10.0, 230.0]] * 9
+    assert all(watcher.whole)
+
+
+def test_what_is_not_found_around_known_faces_is_looked_for_in_the_whole():
+    watcher = Watcher(size=0.9 * LARGE * 320, hidden=(104.0,))
+    assert lefts([*searched(pictures((100.0,), (102.0,), (104.0,)), watcher, RATE)])[2] == [104.0]
+    assert watcher.whole[-2:] == [False, True]
 
 
 def test_what_is_not_found_at_half_the_size_is_looked_for_at_whole_size():

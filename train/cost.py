@@ -5,7 +5,8 @@ import time
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from emorec.networks import FaceNet, VoiceNet, for_inference
+from emorec.inference import for_inference
+from emorec.networks import FaceNet, VoiceNet
 
 BATCH = 32
 ROUNDS = 3
