@@ -14,7 +14,7 @@ from unittest import mock
 import numpy as np
 
 import emorec
-from emorec import hearing, inference, media, media_reader, seeing, segments, timeline, windows, worker
+from emorec import hearing, inference, media, media_reader, searching, seeing, segments, timeline, windows, worker
 from emorec.emotions import EMOTIONS
 
 ACTED = {"01": "neutral", "02": "sad", "03": "happy", "04": "surprise", "05": "fear", "06": "angry"}
@@ -23,8 +23,8 @@ FILE = Path(__file__).parent / "shortcuts.md"
 
 # What is left out, and the constants that leave it out.
 LOOP_FILTER = ((media_reader, "SKIPPED_FILTERING", "default"),)
-EVERY_PICTURE = ((seeing, "STILL", -1.0),)
-WHOLE_PICTURES = ((seeing, "LARGE", np.inf), (seeing, "MOST_AROUND", 0.0))
+EVERY_PICTURE = ((searching, "STILL", -1.0),)
+WHOLE_PICTURES = ((searching, "LARGE", np.inf), (searching, "MOST_AROUND", 0.0))
 EVERY_FRAME = ((media_reader, "SKIPPABLE", set()),)
 FULL_PRECISION = ((seeing, "for_inference", inference.fused), (hearing, "for_inference", inference.fused))
 LONG_SEGMENTS = ((segments, "FIRST_STARTS", tuple(range(0, 3 * segments.SEGMENT_HOPS, segments.SEGMENT_HOPS))),)

@@ -120,8 +120,8 @@ def frames(
     """
     first_bin = math.ceil(start * rate - BIN_EPSILON)
     reformatter = VideoReformatter()
-    sampled = _sampled(decoded(Path(path), "video", start, on_damage, lambda: _Wanted(rate, first_bin)), rate, start)
-    with Ahead(sampled, PICTURES_AHEAD) as sampled:
+    pictures = decoded(Path(path), "video", start, on_damage, lambda: _Wanted(rate, first_bin))
+    with Ahead(_sampled(pictures, rate, first_bin, start), PICTURES_AHEAD) as sampled:
         for reader, time, frame in sampled:
             try:
                 aspect = pixel_aspect(reader.streams["video"])
@@ -132,11 +132,10 @@ def frames(
             yield Frame(time, image, Grey(frame, aspect))
 
 
-def _sampled(decoded, rate, start):
-    """Of the decoded pictures the first in each bin."""
-    first_bin = math.ceil(start * rate - BIN_EPSILON)
+def _sampled(pictures, rate, first_bin, start):
+    """Of decoded pictures the first in each bin."""
     last_bin, latest = first_bin - 1, start
-    for reader, time, frame in decoded:
+    for reader, time, frame in pictures:
         number = bin_of(time, rate)
         if time < latest - JUMP and last_bin >= first_bin:
             reader.fault(latest)

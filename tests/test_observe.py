@@ -1,6 +1,8 @@
 """Stage 1 on recordings: what is stored is found again, what was interrupted goes on, what is missing is said."""
 
+import sys
 import threading
+from time import sleep
 
 import numpy as np
 import pytest
@@ -96,6 +98,67 @@ def test_faces_are_encoded_in_batches_while_more_are_found_and_in_their_order(re
     assert [len(crops) for crops in given] == [11, 30, 32, 30, 32, 32, 32, 6, 32, 13]
     embeddings, _ = encode(for_inference(model.face), np.concatenate(given))
     assert np.abs(final["face_embedding"] - embeddings).max() < 0.02 * np.abs(embeddings).max()
+
+
+@pytest.mark.parametrize("turns", [1, 2])
+def test_of_two_recordings_as_many_as_have_a_turn_are_looked_at_together(
+    recording, model, tmp_path, monkeypatch, turns
+):
+    monkeypatch.setattr(seeing, "TURNS", threading.BoundedSemaphore(turns))
+    looking, most = set(), []
+
+    class Noting(OneFace):
+        def detect(self, image, side=None):
+            looking.add(threading.get_ident())
+            most.append(len(looking))
+            sleep(0.002)
+            looking.remove(threading.get_ident())
+            return super().detect(image)
+
+    runs = [
+        threading.Thread(target=last, args=(observe.observe(recording, model, Noting(), cache=tmp_path / name),))
+        for name in ("one", "other")
+    ]
+    for run in runs:
+        run.start()
+    for run in runs:
+        run.join()
+    assert max(most) == turns
+
+
+def test_a_run_that_nobody_takes_from_keeps_no_other_waiting(recording, model, tmp_path, monkeypatch):
+    monkeypatch.setattr(seeing, "TURNS", threading.BoundedSemaphore(1))
+    left_alone = observe.observe(recording, model, OneFace(), cache=tmp_path / "one")
+    next(left_alone)
+    sleep(0.5)  # until all its queues are full
+    other = threading.Thread(
+        target=last, args=(observe.observe(recording, model, OneFace(), cache=tmp_path / "other"),), daemon=True
+    )
+    other.start()
+    other.join(60)
+    assert not other.is_alive()
+    left_alone.close()
+    assert seeing.TURNS.acquire(blocking=False)
+
+
+def test_a_run_that_fails_gives_its_turn_back(recording, model, tmp_path, monkeypatch):
+    monkeypatch.setattr(seeing, "TURNS", threading.BoundedSemaphore(1))
+
+    class Failing(OneFace):
+        def detect(self, image, side=None):
+            raise EmorecError("no more")
+
+    with pytest.raises(EmorecError, match="no more"):
+        last(observe.observe(recording, model, Failing(), cache=tmp_path))
+    assert seeing.TURNS.acquire(blocking=False)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="is about glibc's heap")
+def test_memory_is_returned_after_every_segment(recording, model, tmp_path, monkeypatch):
+    returned, trim = [], observe._return_memory
+    monkeypatch.setattr(observe, "_return_memory", lambda: (returned.append(1), trim()))
+    last(observe.observe(recording, model, OneFace(), cache=tmp_path))
+    assert len(returned) == 5
 
 
 def test_torch_gets_its_threads_back(recording, model, tmp_path):

@@ -7,7 +7,7 @@ import pytest
 
 from emorec import faces, media
 from emorec.faces import Face
-from emorec.seeing import COARSE_SIDE, LARGE, STILL, searched
+from emorec.searching import COARSE_SIDE, LARGE, STILL, searched
 
 RATE = 5.0
 SIDE = 80.0  # pixels; of a face's box
