@@ -22,7 +22,7 @@ WATCHED = (
     ("encode voice", VoiceNet, "embed"),
     ("store", observations.Folder, "append"),
 )
-SOUND, READING, REST = "decode sound", "read and decode pictures (own thread)", "decode pictures (helpers), other"
+SOUND, READING, REST = "decode sound", "decode pictures", "other, a codec's further threads among it"
 
 
 class Spent:
@@ -61,7 +61,8 @@ def watched():
         for name, place, function in WATCHED:
             _put(stack, place, function, _in_stage(spent, name, getattr(place, function)))
         # Decoded in this process, where it can be watched, and not in one of its own.
-        _put(stack, worker, "frames", _each_in_stage(spent, READING, media.frames))
+        _put(stack, worker, "frames", media.frames)
+        _put(stack, media, "_sampled", _each_in_stage(spent, READING, media._sampled))
         _put(stack, worker, "audio", _each_in_stage(spent, SOUND, media.audio))
         yield spent
 
