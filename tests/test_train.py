@@ -201,13 +201,29 @@ def test_mixed_faces_have_mixed_labels():
     assert set(mixed.unique().tolist()) == {0.0, 1.0}  # a rectangle of another face, not both at once
 
 
-def test_the_refined_face_is_taken_once_it_is_finished(tmp_path, monkeypatch):
-    runs = {"face": 22, face_recipe.REFINED: face_recipe.REFINE_SCHEDULE.epochs - 1}
+def test_the_face_of_the_last_finished_training_is_taken(tmp_path, monkeypatch):
+    first, second, third = face_recipe.RUNS
+    runs = {second: 0, third: 0}
     monkeypatch.setattr(loop, "finished", lambda folder: runs[folder.name])
     monkeypatch.setattr(loop, "averaged", lambda folder, net: folder.name)
-    assert face_recipe.trained(tmp_path) == "face"
-    runs[face_recipe.REFINED] += 1
-    assert face_recipe.trained(tmp_path) == face_recipe.REFINED
+    assert face_recipe.trained(tmp_path) == first
+    runs[third] = face_recipe.REFINE_SCHEDULES[1].epochs  # of other weights, where the one before is not finished
+    assert face_recipe.trained(tmp_path) == first
+    runs[second] = face_recipe.REFINE_SCHEDULES[0].epochs
+    assert face_recipe.trained(tmp_path) == third
+    runs[third] -= 1
+    assert face_recipe.trained(tmp_path) == second
+
+
+def test_every_further_training_of_the_face_starts_from_the_one_before(tmp_path, monkeypatch):
+    begun = []
+    monkeypatch.setattr(loop, "averaged", lambda folder, net: folder.name)
+    monkeypatch.setattr(
+        face_recipe, "_train", lambda data, net, folder, *rest, **options: begun.append((net, folder.name))
+    )
+    for number in range(len(face_recipe.REFINE_SCHEDULES)):
+        face_recipe.refine(tmp_path, tmp_path, tmp_path, number)
+    assert begun == [("face", "face-refined"), ("face-refined", "face-refined-2")]
 
 
 def test_tempo_moves_sound_and_speech_alike():

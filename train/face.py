@@ -8,12 +8,15 @@ from emorec.networks import FaceConfig, FaceNet
 from train import augment, datasets, loop, pack
 
 SCHEDULE = loop.Schedule(epochs=22, lr=4e-3, batch_size=128, weight_decay=0.05)
-# A second training from the first one's network on, with faces mixed harder.
-REFINE_SCHEDULE = loop.Schedule(epochs=22, lr=3e-3, batch_size=128, weight_decay=0.05, ema_epochs=1.0, seed=1)
+# Further trainings, each from the network of the one before on, with faces mixed harder.
+REFINE_SCHEDULES = (
+    loop.Schedule(epochs=22, lr=3e-3, batch_size=128, weight_decay=0.05, ema_epochs=1.0, seed=1),
+    loop.Schedule(epochs=12, lr=2e-3, batch_size=128, weight_decay=0.05, ema_epochs=1.0, seed=2),
+)
 SMOOTHING = 0.03
 MIXUP = 0.2  # how far two faces are blended: the parameter of the Beta distribution that the share is drawn from
 REFINE_MIXUP = 0.4
-REFINED = "face-refined"  # the folder of the second training
+RUNS = ("face", "face-refined", "face-refined-2")  # the folders of the trainings
 CONFIG = FaceConfig(labels=datasets.FERPLUS_LABELS)
 
 
@@ -58,11 +61,12 @@ def train(data, folder, cache, schedule=SCHEDULE, device="cpu", resume=False):
     return _train(data, FaceNet(CONFIG), folder, cache, schedule, device, resume, {}, MIXUP, cut=False)
 
 
-def refine(data, runs, cache, schedule=REFINE_SCHEDULE, device="cpu", resume=False):
-    """Train the finished network of ``runs`` on, in a folder of its own, with CutMix too; return the FaceNet."""
-    net = loop.averaged(runs / "face", FaceNet(CONFIG))
+def refine(data, runs, cache, number, schedule=None, device="cpu", resume=False):
+    """Train the network of ``RUNS[number]`` on, in the folder behind it, with CutMix too; return the FaceNet."""
+    net = loop.averaged(runs / RUNS[number], FaceNet(CONFIG))
     settings = {"mixup": REFINE_MIXUP, "cutmix": True}
-    return _train(data, net, runs / REFINED, cache, schedule, device, resume, settings, REFINE_MIXUP, cut=True)
+    schedule, folder = schedule or REFINE_SCHEDULES[number], runs / RUNS[number + 1]
+    return _train(data, net, folder, cache, schedule, device, resume, settings, REFINE_MIXUP, cut=True)
 
 
 def _train(data, net, folder, cache, schedule, device, resume, settings, mixup, cut):
@@ -84,9 +88,11 @@ def _train(data, net, folder, cache, schedule, device, resume, settings, mixup, 
 
 
 def trained(runs):
-    """The finished face network of a folder of runs: the refined one, where there is one."""
-    refined = loop.finished(runs / REFINED) == REFINE_SCHEDULE.epochs
-    return loop.averaged(runs / (REFINED if refined else "face"), FaceNet(CONFIG))
+    """The finished face network of a folder of runs: that of the last training, as far as they are finished."""
+    whole = [
+        loop.finished(runs / run) == schedule.epochs for run, schedule in zip(RUNS[1:], REFINE_SCHEDULES, strict=True)
+    ]
+    return loop.averaged(runs / RUNS[[*whole, False].index(False)], FaceNet(CONFIG))
 
 
 def labelled(items, config, cache):

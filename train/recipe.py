@@ -10,8 +10,9 @@ SHIPPED_FOLD = 0  # the bundled weights never met the people of this fold, so th
 
 # What the bundled weights are made of; the other folds only serve to measure them.
 SHIPPED_RUNS = {
-    "face": "face",
-    "face, refined": face.REFINED,
+    "face": face.RUNS[0],
+    "face, refined (1)": face.RUNS[1],
+    "face, refined (2)": face.RUNS[2],
     "voice, first languages": "voice-first",
     "voice": f"voice-{SHIPPED_FOLD}",
 }
@@ -48,13 +49,17 @@ SOURCES = (
 
 
 def train_face(options):
-    """The face CNN, in RUNS/face, and a second training from there, in RUNS/face-refined."""
+    """The face CNN, in RUNS/face, and two more trainings, each from the one before, in RUNS/face-refined(-2)."""
+    where = (options.train_dir, options.out, options.cache)
     schedule = schedule_of(face.SCHEDULE, options)
-    done = loop.finished(options.out / "face") == schedule.epochs
-    first = options.out / "face"
+    # A finished network is what the next training starts from.
+    done = loop.finished(options.out / face.RUNS[0]) == schedule.epochs
+    first = options.out / face.RUNS[0]
     face.train(options.train_dir, first, options.cache, schedule, options.device, options.resume or done)
-    schedule = schedule_of(face.REFINE_SCHEDULE, options)
-    face.refine(options.train_dir, options.out, options.cache, schedule, options.device, options.resume)
+    for number, refining in enumerate(face.REFINE_SCHEDULES):
+        schedule = schedule_of(refining, options)
+        done = loop.finished(options.out / face.RUNS[number + 1]) == schedule.epochs
+        face.refine(*where, number, schedule, options.device, options.resume or done)
 
 
 def train_voice(options):
