@@ -48,13 +48,9 @@ def fused(network):
 def adds_in_passing():
     """Whether torch has oneDNN's convolutions that also add and rectify. They are private to it: where they are
     missing, or fail on this CPU, the plain ones are taken, which need a third more time."""
-    picture, kernel = torch.zeros(1, 1, 3, 3), torch.zeros(1, 1, 3, 3)
     try:
         with torch.no_grad():
-            _Passing(nn.Conv2d(1, 1, 3, padding=1))(picture)
-            torch.ops.mkldnn._convolution_pointwise.binary(
-                picture, picture, kernel, None, [1, 1], [1, 1], [1, 1], 1, "add", 1.0, "relu", [], ""
-            )
+            _PassingResidual(Residual(1))(torch.zeros(1, 1, 3, 3))
     except (AttributeError, RuntimeError):
         return False
     return True
@@ -65,10 +61,19 @@ def _add_in_passing(module):
     for name, child in module.named_children():
         if isinstance(child, Residual):
             setattr(module, name, _PassingResidual(child))
-        elif isinstance(child, nn.Sequential) and isinstance(child[0], nn.Conv2d) and isinstance(child[-1], nn.ReLU):
+        elif _rectifies(child):
             setattr(module, name, _Passing(child[0]))
         else:
             _add_in_passing(child)
+
+
+def _rectifies(module):
+    """Whether a module is a convolution and a ReLU, with nothing between them but a batch norm that was folded."""
+    if not isinstance(module, nn.Sequential) or len(module) < 2:
+        return False
+    convolution, *between, last = module
+    folded = all(isinstance(layer, nn.Identity) for layer in between)
+    return isinstance(convolution, nn.Conv2d) and folded and isinstance(last, nn.ReLU)
 
 
 class _Passing(nn.Module):

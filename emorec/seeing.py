@@ -5,6 +5,7 @@ Decoding, finding and encoding run in a thread each.
 
 import os
 import threading
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -95,50 +96,30 @@ def _sightings(path, size, detector, tracker, settings, first, span, notes):
         max_side=faces.DETECTION_SIDE,
         on_damage=notes.append,
     )
-    with Ahead(frames, PICTURES_AHEAD) as frames, _Turn() as turn:
-        for frame, found in searched(turn.each(frames), detector, settings.face_rate):
+    with Ahead(frames, PICTURES_AHEAD) as frames, ExitStack() as turn:
+        for frame, found in searched(_in_turn(frames, turn), detector, settings.face_rate):
             if frame.time < start:
                 continue
             while frame.time >= _start(number + 1, span):
-                turn.give()
+                turn.close()
                 yield seen.finished(tracker, _start(number + 1, span))
                 number, seen = number + 1, _Sightings()
             _add(seen, frame, found, tracker, size)
             while len(seen.crops) > FACE_BATCH:
-                turn.give()  # whoever takes the crops may take their time
+                turn.close()  # whoever takes the crops may take their time
                 yield seen.batch(), None
     if seen.times:
         # Which picture of its bin the last one is does not say how long it is shown; the bin's end is near enough.
         yield seen.finished(tracker, (media.bin_of(seen.times[-1], settings.face_rate) + 1) * frame_seconds)
 
 
-class _Turn:
-    """One recording's turn, among ``TURNS``, to have its pictures looked at."""
-
-    def __init__(self):
-        self._has = False
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.give()
-
-    def give(self):
-        if self._has:
-            self._has = False
-            TURNS.release()
-
-    def each(self, frames):
-        """The frames, each with the turn taken, which is not kept while the next one is waited for."""
-        for frame in frames:
-            TURNS.acquire()
-            self._has = True
-            yield frame
-            self.give()
-        # The last picture may still wait for one behind it.
-        TURNS.acquire()
-        self._has = True
+def _in_turn(frames, turn):
+    """The frames, each with one of ``TURNS`` in the ExitStack ``turn``, which is not kept while the next is awaited."""
+    for frame in frames:
+        turn.enter_context(TURNS)
+        yield frame
+        turn.close()
+    turn.enter_context(TURNS)  # the last picture may still be to be searched
 
 
 def _start(number, span):

@@ -106,7 +106,8 @@ def _audio(path, choices):
 
 def _damage(sentences):
     """Told at the end, and not by whichever thread finds it while this one sends."""
-    yield from (({"damage": sentence},) for sentence in sentences)
+    for sentence in sentences:
+        yield ({"damage": sentence},)
 
 
 def _reached(path, choices):

@@ -89,10 +89,12 @@ def _train(data, net, folder, cache, schedule, device, resume, settings, mixup, 
 
 def trained(runs):
     """The finished face network of a folder of runs: that of the last training, as far as they are finished."""
-    whole = [
-        loop.finished(runs / run) == schedule.epochs for run, schedule in zip(RUNS[1:], REFINE_SCHEDULES, strict=True)
-    ]
-    return loop.averaged(runs / RUNS[[*whole, False].index(False)], FaceNet(CONFIG))
+    last, *refined = RUNS
+    for run, schedule in zip(refined, REFINE_SCHEDULES, strict=True):
+        if loop.finished(runs / run) != schedule.epochs:
+            break
+        last = run
+    return loop.averaged(runs / last, FaceNet(CONFIG))
 
 
 def labelled(items, config, cache):

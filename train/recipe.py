@@ -11,8 +11,7 @@ SHIPPED_FOLD = 0  # the bundled weights never met the people of this fold, so th
 # What the bundled weights are made of; the other folds only serve to measure them.
 SHIPPED_RUNS = {
     "face": face.RUNS[0],
-    "face, refined (1)": face.RUNS[1],
-    "face, refined (2)": face.RUNS[2],
+    **{f"face, refined ({number})": run for number, run in enumerate(face.RUNS) if number},
     "voice, first languages": "voice-first",
     "voice": f"voice-{SHIPPED_FOLD}",
 }
@@ -53,8 +52,8 @@ def train_face(options):
     where = (options.train_dir, options.out, options.cache)
     schedule = schedule_of(face.SCHEDULE, options)
     # A finished network is what the next training starts from.
-    done = loop.finished(options.out / face.RUNS[0]) == schedule.epochs
     first = options.out / face.RUNS[0]
+    done = loop.finished(first) == schedule.epochs
     face.train(options.train_dir, first, options.cache, schedule, options.device, options.resume or done)
     for number, refining in enumerate(face.REFINE_SCHEDULES):
         schedule = schedule_of(refining, options)
