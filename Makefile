@@ -43,8 +43,9 @@ $(installed): requirements.txt | $(python)
 	$(python) -m pip install --disable-pip-version-check --requirement requirements.txt
 	@touch $@
 
-$(test_installed): tests/requirements.txt $(installed)
+$(test_installed): tests/requirements.txt train/requirements.txt $(installed)
 	$(python) -m pip install --disable-pip-version-check --requirement tests/requirements.txt
+	$(python) -m pip install --disable-pip-version-check --no-deps --requirement train/requirements.txt
 	@touch $@
 
 # An environment that was left half made, or whose Python has gone or is too old, is made anew.

@@ -16,7 +16,8 @@ from emorec.fusion import Calibration
 from emorec.networks import FaceConfig, FaceNet, FusionConfig, FusionNet, VoiceConfig, VoiceNet
 from emorec.voice import VoiceFrontEnd
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
+OLDEST_VERSION = 2  # whose voice networks have no listener
 CONFIG_FILE = "config.json"
 WEIGHTS_FILE = "model.safetensors"
 CARD_FILE = "README.md"
@@ -119,12 +120,15 @@ def _read_config(file):
         raise EmorecError(f"The checkpoint's {file} cannot be read as JSON ({error}).") from None
     if not isinstance(config, dict) or config.get("library") != "emorec":
         raise EmorecError(f"{file} is not an emorec checkpoint's configuration.")
-    if config.get("format_version") != FORMAT_VERSION:
+    version = config.get("format_version")
+    if version not in range(OLDEST_VERSION, FORMAT_VERSION + 1):
         raise EmorecError(
-            f"{file} has format version {config.get('format_version')}; this emorec reads version {FORMAT_VERSION}."
+            f"{file} has format version {version}; this emorec reads versions {OLDEST_VERSION} to {FORMAT_VERSION}."
         )
     _same_keys(config, CONFIG_KEYS, "config", file.parent)
     _same_keys(config["networks"], set(NETWORKS), "networks", file.parent)
+    if version == OLDEST_VERSION and isinstance(config["networks"]["voice"], dict):
+        config["networks"]["voice"] |= {"listener_widths": [], "listener_embedding": 0}
     return config
 
 

@@ -17,7 +17,7 @@ def for_inference(network):
     """
     network = fused(network)
     if next(network.parameters()).device.type == "cpu" and multiplies_bfloat16():
-        for name in ("trunk", "collapse"):
+        for name in ("trunk", "collapse", "listener"):
             if hasattr(network, name):
                 getattr(network, name).to(torch.bfloat16)
     return network

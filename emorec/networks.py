@@ -25,7 +25,9 @@ class FaceConfig:
 class VoiceConfig:
     """Voice CNN: normalised log-mel (N, n_mels, T) -> one embedding per hop of 16 frames, logits per window.
 
-    ``heads`` maps a head's name to its labels; the head named "emotions" is the one that analysis uses.
+    ``heads`` maps a head's name to its labels; the head named "emotions" is the one that analysis uses. The last
+    ``listener_embedding`` of the ``embedding`` numbers of a hop come from a second trunk of ``listener_widths``, which
+    learnt what voices are like in general; without one both are empty.
     """
 
     heads: dict
@@ -33,6 +35,8 @@ class VoiceConfig:
     widths: tuple = (40, 80, 160, 256)
     embedding: int = 192
     dropout: float = 0.4
+    listener_widths: tuple = ()
+    listener_embedding: int = 0
 
 
 @dataclass(frozen=True)
@@ -103,32 +107,44 @@ class VoiceNet(nn.Module):
     def __init__(self, config: VoiceConfig):
         super().__init__()
         self.config = config
-        # Folding 2x2 patches into channels quarters the cost of the first, widest-in-time layers.
-        layers = [nn.PixelUnshuffle(2)]
-        before = 4
-        for stage, width in enumerate(config.widths):
-            if stage:
-                layers.append(nn.MaxPool2d(2))
-            layers += [convolution(before, width), convolution(width, width)]
-            before = width
-        self.trunk = nn.Sequential(*layers)
         rows = config.n_mels // self.FRAMES_PER_HOP
-        self.collapse = nn.Sequential(
-            nn.Conv2d(before, config.embedding, (rows, 1), bias=False), nn.BatchNorm2d(config.embedding), nn.ReLU()
-        )
-        self.attention = nn.Linear(config.embedding, 1)
+        own = config.embedding - config.listener_embedding
+        self.trunk = _voice_trunk(config.widths)
+        self.collapse = _collapse(config.widths[-1], own, rows)
+        if config.listener_widths:
+            self.listener = listener(config).requires_grad_(False)
+        self.parts = (own, config.listener_embedding) if config.listener_widths else (own,)
+        self.attention = nn.Linear(own, 1)
         self.heads = nn.ModuleDict(
             {name: nn.Linear(2 * config.embedding, len(labels)) for name, labels in config.heads.items()}
         )
 
+    def train(self, mode=True):
+        """Training mode for all but the listener, which learns elsewhere (train/listener.py) and stays as it is."""
+        super().train(mode)
+        if self.config.listener_widths:
+            self.listener.eval()
+        return self
+
     def embed(self, log_mel):
         """Log-mel (N, n_mels, T), T a multiple of 16 -> hop embeddings (N, T / 16, embedding)."""
         x = _as_taken(log_mel.unsqueeze(1), self.trunk)
-        return self.collapse(self.trunk(x)).float().squeeze(2).transpose(1, 2)
+        parts = [self.collapse(self.trunk(x))]
+        if self.config.listener_widths:
+            parts.append(self.listener(x))
+        return torch.cat(parts, dim=1).float().squeeze(2).transpose(1, 2)
 
     def score(self, embeddings):
         """Attention score of each hop, before the exponential: (..., D) -> (...)."""
-        return self.attention(embeddings).squeeze(-1).clamp(-8.0, 8.0)
+        return self.attention(embeddings[..., : self.parts[0]]).squeeze(-1).clamp(-8.0, 8.0)
+
+    def weigh(self, embeddings, speech):
+        """How much a hop counts for each of the ``parts`` of its embedding: (..., D), (...) -> (..., len(parts)).
+
+        What the listener hears is not attended to, only weighted by how likely it is speech.
+        """
+        attended = torch.exp(self.score(embeddings)) * speech
+        return torch.stack([attended, speech][: len(self.parts)], dim=-1)
 
     def pool(self, embeddings, speech):
         """Hop embeddings (N, H, D) and speech weights (N, H) -> attention mean and deviation (N, 2 D).
@@ -138,10 +154,13 @@ class VoiceNet(nn.Module):
         # In full precision also under autocast: a deviation is a small difference of large moments.
         with torch.autocast(embeddings.device.type, enabled=False):
             embeddings = embeddings.float()
-            weights = torch.exp(self.score(embeddings)) * speech
+            weights = self.weigh(embeddings, speech)
             weights = weights / weights.sum(dim=1, keepdim=True).clamp_min(1e-8)
-            mean = torch.einsum("nh,nhd->nd", weights, embeddings)
-            square = torch.einsum("nh,nhd->nd", weights, embeddings.square())
+            moments = [
+                torch.einsum("nh,nhkd->knd", weights[..., part], torch.stack([values, values.square()], dim=2))
+                for part, values in enumerate(embeddings.split(self.parts, dim=-1))
+            ]
+            mean, square = torch.cat(moments, dim=-1)
             return torch.cat([mean, deviation(mean, square)], dim=1)
 
     def classify(self, pooled, head="emotions"):
@@ -150,6 +169,31 @@ class VoiceNet(nn.Module):
 
     def forward(self, log_mel, speech, head="emotions"):
         return self.classify(self.pool(self.embed(log_mel), speech), head)
+
+
+def listener(config):
+    """The second trunk of a VoiceNet: log-mel (N, 1, n_mels, T) -> (N, listener_embedding, 1, T / 16)."""
+    rows = config.n_mels // VoiceNet.FRAMES_PER_HOP
+    collapse = _collapse(config.listener_widths[-1], config.listener_embedding, rows)
+    return nn.Sequential(_voice_trunk(config.listener_widths), collapse)
+
+
+def _voice_trunk(widths):
+    """Convolutions over log-mel (N, 1, n_mels, T) -> (N, widths[-1], n_mels / 16, T / 16)."""
+    # Folding 2x2 patches into channels quarters the cost of the first, widest-in-time layers.
+    layers = [nn.PixelUnshuffle(2)]
+    before = 4
+    for stage, width in enumerate(widths):
+        if stage:
+            layers.append(nn.MaxPool2d(2))
+        layers += [convolution(before, width), convolution(width, width)]
+        before = width
+    return nn.Sequential(*layers)
+
+
+def _collapse(inputs, outputs, rows):
+    """One embedding a hop: all rows of frequency at once, (N, inputs, rows, H) -> (N, outputs, 1, H)."""
+    return nn.Sequential(nn.Conv2d(inputs, outputs, (rows, 1), bias=False), nn.BatchNorm2d(outputs), nn.ReLU())
 
 
 class FusionNet(nn.Module):

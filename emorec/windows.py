@@ -120,16 +120,18 @@ def _pool_voice(arrays, model, low, high, hop_seconds, features, probabilities):
     device, labels = next(model.voice.parameters()).device, model.voice.config.heads["emotions"]
     with torch.inference_mode():
         hops = torch.from_numpy(arrays["voice_embedding"].astype(np.float32)).to(device)
-        weight = (np.exp(model.voice.score(hops).cpu().numpy().astype(np.float64)) * speech)[:, None]
+        weight = model.voice.weigh(hops, torch.from_numpy(speech).to(device)).cpu().numpy().astype(np.float64)
+        parts, sizes = weight.shape[1], model.voice.parts
         hears = np.flatnonzero(coverage >= fusions.MIN_COVERAGE)
         for begin in range(0, len(hears), WINDOWS_AT_ONCE):
             chosen = hears[begin : begin + WINDOWS_AT_ONCE]
             part = slice(first[chosen].min(), last[chosen].max())
             weights, embeddings = weight[part], arrays["voice_embedding"][part].astype(np.float64)
-            weighted = weights * embeddings
+            weighted = np.repeat(weights, sizes, axis=1) * embeddings
             terms = np.concatenate([weights, weighted, weighted * embeddings], axis=1)
             sums = _sums(terms, first[chosen] - part.start, last[chosen] - part.start)
-            mean, square = np.split(sums[:, 1:] / np.maximum(sums[:, :1], 1e-8), 2, axis=1)
+            whole = np.repeat(np.maximum(sums[:, :parts], 1e-8), sizes, axis=1)
+            mean, square = (moment / whole for moment in np.split(sums[:, parts:], 2, axis=1))
             spread = deviation(torch.from_numpy(mean), torch.from_numpy(square)).numpy()
             pooled = np.concatenate([mean, spread], axis=1, dtype=np.float32)
             logits = model.voice.classify(torch.from_numpy(pooled).to(device)).cpu().numpy()

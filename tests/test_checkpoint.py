@@ -10,7 +10,7 @@ import torch
 
 import made
 from emorec import checkpoint
-from emorec.checkpoint import CONFIG_FILE, FORMAT_VERSION, WEIGHTS_FILE, load, save
+from emorec.checkpoint import CONFIG_FILE, FORMAT_VERSION, OLDEST_VERSION, WEIGHTS_FILE, load, save
 from emorec.emotions import EMOTIONS
 from emorec.errors import EmorecError
 from emorec.fusion import Calibration
@@ -145,7 +145,16 @@ def test_the_configuration_of_something_else_is_named(folder, text):
 @pytest.mark.parametrize("version", [FORMAT_VERSION + 1, 0, "1", None])
 def test_another_format_version_is_named(folder, edit, version):
     edit("format_version", version)
-    refused(folder, f"format version {version}", f"reads version {FORMAT_VERSION}")
+    refused(folder, f"format version {version}", f"reads versions {OLDEST_VERSION} to {FORMAT_VERSION}")
+
+
+def test_a_checkpoint_of_before_there_were_listeners_is_read(folder, edit):
+    edit("format_version", 2)
+    edit("networks.voice.listener_widths")
+    edit("networks.voice.listener_embedding")
+    assert load(folder).voice.config == made.VOICE_CONFIG
+    edit("format_version", 3)
+    refused(folder, "networks.voice.listener_embedding")
 
 
 PLACES = ["config", "networks", "networks.face", "networks.voice", "networks.fusion", "front_end", "calibration"]

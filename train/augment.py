@@ -71,13 +71,23 @@ def voices(log_mel, speech):
     speech = F.grid_sample(speech.view(n, 1, 1, -1), line, align_corners=False).view(n, -1)
 
     x = x * _uniform(n, 0.9, 1.1).view(n, 1, 1) + _uniform(n, -0.1, 0.1).view(n, 1, 1)
+    return _mask(_mask(_tilted_and_noisy(x), 1, 10, 2), 2, 16, 1), speech
+
+
+def rooms(log_mel):
+    """Log-mel (N, n_mels, T) as other rooms and microphones would have it: nothing moves in time or frequency."""
+    level = _uniform(len(log_mel), -0.1, 0.1).view(-1, 1, 1)
+    return _mask(_tilted_and_noisy(log_mel + level), 1, 8, 1)
+
+
+def _tilted_and_noisy(x):
+    n, mels, _ = x.shape
     # Rooms and microphones tilt the spectrum.
     x = x + _uniform(n, -0.25, 0.25).view(n, 1, 1) * torch.linspace(-1, 1, mels).view(1, mels, 1)
     # A noise floor adds to power, so in log power it is a soft maximum; 2.5 nats to a unit, as the front end scales.
     floor = _uniform(n, -3.0, -0.8).view(n, 1, 1) + 0.2 * torch.randn_like(x)
     noisy = (torch.rand(n) < 0.2).view(n, 1, 1)
-    x = torch.where(noisy, torch.logaddexp(x * 2.5, floor * 2.5) / 2.5, x)
-    return _mask(_mask(x, 1, 10, 2), 2, 16, 1), speech
+    return torch.where(noisy, torch.logaddexp(x * 2.5, floor * 2.5) / 2.5, x)
 
 
 def _mask(x, axis, longest, times):

@@ -2,8 +2,8 @@
 
     python train/folds.py RUNS
 
-writes train/folds/voice-K for each fold whose people the bundled weights were trained on. `python train/evaluate.py
-CHECKPOINT --runs train/folds --cache runs/cache` then needs no training first.
+writes train/folds/voice-K-joined for each fold whose people the bundled weights were trained on.
+`python train/evaluate.py CHECKPOINT --runs train/folds --cache runs/cache` then needs no training first.
 """
 
 import argparse
@@ -29,12 +29,14 @@ def keep(runs, folder=FOLDER):
     for fold in range(datasets.FOLDS):
         if fold == SHIPPED_FOLD:
             continue  # that one is in the bundled checkpoint
-        run, kept = Path(runs) / f"voice-{fold}", Path(folder) / f"voice-{fold}"
-        tensors = voice.trained(runs, fold).state_dict()
+        name = voice.finished(Path(runs), fold)
+        kept = Path(folder) / name
+        tensors = voice.trained(Path(runs), fold).state_dict()
         halves = {name: t.half().contiguous() if t.is_floating_point() else t for name, t in tensors.items()}
         shutil.rmtree(kept, ignore_errors=True)
         files.write(kept / "last" / record.WEIGHTS_FILE, safetensors.torch.save(halves))
-        files.write(kept / record.CONFIG_FILE, json.dumps({"settings": record.settings_of(run)}, indent=2).encode())
+        config = {"settings": record.settings_of(Path(runs) / name)}
+        files.write(kept / record.CONFIG_FILE, json.dumps(config, indent=2).encode())
         print(f"kept {kept}")
 
 

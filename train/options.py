@@ -12,7 +12,7 @@ With --dataset it learns from your own data (or one public corpus) and writes OU
 over a folder that holds FERPlus, RAVDESS, nEMO, ASED, JavaneseAudio and JavaneseAV.
 `torchrun --nproc_per_node N train/run.py ...` shares the work between N processes."""
 
-TASKS = ("face", "voice", "fusion", "all")
+TASKS = ("face", "voice", "listener", "fusion", "all")
 DEVICES = ("auto", "cpu", "cuda")
 FUSIONS = ("late", "intermediate")
 
@@ -21,7 +21,10 @@ def parser():
     """The ArgumentParser."""
     made = argparse.ArgumentParser(description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter)
     group = made.add_argument_group("what to train, and on what")
-    _add(group, "--task", choices=TASKS, default="all", help="part to train (default all: face, voice, then fusion)")
+    _add(group, "--task", choices=TASKS, default="all", help=(
+        "part to train (default all: face, voice, then fusion; listener, the voice network's second trunk, is part of "
+        "voice in the recipe for the public corpora)"
+    ))  # fmt: skip
     _add(group, "--dataset", choices=sorted(layouts.READERS), help=(
         "layout of the data: a public corpus, folder (LABEL/item or LABEL/PERSON/item) or csv (path,label,person)"
     ))  # fmt: skip

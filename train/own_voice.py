@@ -19,7 +19,8 @@ def train(corpus, schedule, choices):
     record.check_free(folder, choices.resume)
     own.check_people(corpus, choices, ("voice",) if choices.warm else ())
     torch.manual_seed(schedule.seed)
-    net = VoiceNet(replace(voice.NET, heads={"emotions": corpus.labels}))
+    config = choices.base.voice.config if choices.warm else voice.NET
+    net = VoiceNet(replace(config, heads={"emotions": corpus.labels}))
     if choices.warm:
         initial.start_from(net, choices.base.voice)
     front_end, cache = choices.base.front_end, choices.cache

@@ -8,6 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
+import torchaudio
 from tqdm import tqdm
 
 from emorec import faces, media, voice, weights
@@ -46,13 +47,12 @@ def enlarge(image):
     return cv2.resize(image, None, fx=ENLARGED, fy=ENLARGED, interpolation=cv2.INTER_CUBIC)
 
 
-def voice_clips(items, front_end, cache):
-    """Every clip as (log-mel float16 (n_mels, T), speech float32 (T / 16,)), T a multiple of 16."""
+def voice_clips(items, front_end, cache, speeds=None):
+    """Every clip as (log-mel float16 (n_mels, T), speech float32 (T / 16,)), T a multiple of 16; see ``played``."""
 
     def clips():
         spectra, activity, lengths = [], [], []
-        for item in tqdm(items, desc="voices", disable=None):
-            samples = whole_hops(load_audio(item.path, front_end.rate), front_end.hop)
+        for samples in played(items, front_end, speeds):
             spectra.append(voice.log_mel(samples, front_end).to(torch.float16).numpy())
             activity.append(voice.speech(samples, front_end))
             lengths.append(len(activity[-1]))
@@ -62,7 +62,7 @@ def voice_clips(items, front_end, cache):
             "hops": np.array(lengths),
         }
 
-    packed = cached(cache, "voices", items, asdict(front_end), clips)
+    packed = cached(cache, "voices", items, settings_of(front_end, speeds), clips)
     ends = np.cumsum(packed["hops"])
     per_hop = front_end.hop // front_end.frame
     log_mel, speech = packed["log_mel"], packed["speech"]
@@ -70,6 +70,24 @@ def voice_clips(items, front_end, cache):
         (log_mel[:, (end - hops) * per_hop : end * per_hop], speech[end - hops : end])
         for end, hops in zip(ends, packed["hops"], strict=True)
     ]
+
+
+def settings_of(front_end, speeds=None):
+    """What sets apart in the cache what was made of voices."""
+    return asdict(front_end) | ({"speeds": speeds} if speeds else {})
+
+
+def played(items, front_end, speeds=None):
+    """The samples of each recording, padded to whole hops; with ``speeds``, a pair of a seed and factors, each played
+    so many times as fast, by a factor drawn for it. As on a tape, the voice becomes higher and the mouth smaller."""
+    factors = np.random.default_rng(speeds[0]).choice(speeds[1], len(items)) if speeds else np.ones(len(items))
+    for item, factor in zip(tqdm(items, desc="voices", disable=None), factors, strict=True):
+        samples = load_audio(item.path, front_end.rate)
+        if factor != 1:
+            # To a hundredth: a resampler between rates without a common divisor is a large one.
+            faster = torchaudio.functional.resample(torch.from_numpy(samples), round(100 * factor), 100, 16)
+            samples = faster.numpy()
+        yield whole_hops(samples, front_end.hop)
 
 
 def load_audio(path, rate):

@@ -218,11 +218,12 @@ def fold_voice(model, runs, fold):
     """
     if fold == model.training.get("held_out_fold") and "ravdess" in model.voice.config.heads:
         return model.voice
-    settings = record.settings_of(runs / f"voice-{fold}")
+    name = voice.finished(runs, fold)
+    settings = record.settings_of(runs / name)
     people = {f"ravdess-{actor:02d}" for actor in datasets.RAVDESS_FOLDS[fold]}
     people |= {f"javanese-{actor}" for actor in datasets.JAVANESE_FOLDS[fold]}
     if met := sorted(people & set(settings.get("persons", ()))):
-        raise EmorecError(f"The run {runs / f'voice-{fold}'} was trained on {met[0]}, whom its fold is to judge.")
+        raise EmorecError(f"The run {runs / name} was trained on {met[0]}, whom its fold is to judge.")
     return voice.trained(runs, fold)
 
 

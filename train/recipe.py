@@ -4,7 +4,7 @@ import time
 from dataclasses import replace
 
 from emorec import checkpoint as checkpoints
-from train import calibrate, datasets, face, fusion, loop, parallel, record, samples, voice
+from train import calibrate, datasets, face, fusion, joining, listener, loop, parallel, record, samples, teachers, voice
 
 SHIPPED_FOLD = 0  # the bundled weights never met the people of this fold, so that they can be tried on them
 
@@ -17,6 +17,10 @@ SHIPPED_RUNS = {
 }
 SHIPPED_RUNS |= {
     f"voice, refined ({number + 1})": voice.refinement(SHIPPED_FOLD, number) for number in range(len(voice.REFINE_HOPS))
+}
+SHIPPED_RUNS |= {
+    "voice, listener": listener.run_of(SHIPPED_FOLD),
+    "voice, listener that judges": listener.judging_of(SHIPPED_FOLD),
 }
 
 LIMITS = (
@@ -32,6 +36,18 @@ SOURCES = (
     {"name": "nEMO", "use": "voice", "items": "all 9 speakers", "licence": "CC BY-NC-SA 4.0"},
     {"name": "ASED", "use": "voice", "items": "all 65 speakers", "licence": "none stated"},
     {"name": "Javanese voices", "use": "voice", "items": "actors outside the held-out fold", "licence": "MIT"},
+    {
+        "name": "Resemblyzer 0.1.4",
+        "use": "taught the voice network's second trunk",
+        "items": "what its speaker encoder hears in the four voice corpora, people outside the held-out fold",
+        "licence": "Apache 2.0",
+    },
+    {
+        "name": "Moonshine tiny, English",
+        "use": "taught the voice network's second trunk",
+        "items": "what its encoder hears in the same recordings",
+        "licence": "MIT",
+    },
     {
         "name": "Javanese audio-visual clips",
         "use": "fusion, calibration",
@@ -79,6 +95,27 @@ def train_voice(options):
             voice.refine(*where, fold, number, schedule, options.device, options.resume)
 
 
+def train_listener(options):
+    """What the voice CNN hears beside emotions, for each fold, in RUNS/listener-FOLD and on from there in
+    RUNS/listener-FOLD-judging; and both together, in RUNS/voice-FOLD-joined."""
+    where = (options.train_dir, options.out, options.cache)
+    for fold in options.folds:
+        schedule = schedule_of(listener.SCHEDULE, options)
+        done = loop.finished(options.out / listener.run_of(fold)) == schedule.epochs
+        listener.train(*where, fold, schedule, options.device, options.resume or done)
+        schedule = schedule_of(listener.JUDGING_SCHEDULE, options)
+        done = loop.finished(options.out / listener.judging_of(fold)) == schedule.epochs
+        listener.refine(*where, fold, schedule, options.device, options.resume or done)
+        if parallel.rank() == 0:
+            joining.join(*where, fold)
+        parallel.barrier()
+
+
+def need_teachers(options):
+    """Raises EmorecError now rather than after hours where the listener could not be trained."""
+    teachers.check()
+
+
 def train_fusion(options):
     """The fusion network and calibration over finished encoders, and the whole checkpoint in RUNS/checkpoint."""
     if parallel.rank():
@@ -120,8 +157,13 @@ def audio_visual_folds():
     return [fold for fold, actors in enumerate(datasets.JAVANESE_FOLDS) if actors]
 
 
-TASKS = {"face": (train_face,), "voice": (train_voice,), "fusion": (train_fusion,)}
-TASKS["all"] = (train_face, train_voice, train_fusion)
+TASKS = {
+    "face": (train_face,),
+    "voice": (need_teachers, train_voice, train_listener),
+    "listener": (need_teachers, train_listener),
+    "fusion": (train_fusion,),
+    "all": (need_teachers, train_face, train_voice, train_listener, train_fusion),
+}
 
 
 def schedule_of(schedule, options):

@@ -19,6 +19,8 @@ OWN = {"face": own_face, "voice": own_voice, "fusion": own_fusion}
 
 def train_own(options):
     """Train the asked parts on the user's data set; returns the folder of the whole checkpoint."""
+    if options.task == "listener":
+        raise EmorecError("A listener is trained by the recipe for the public corpora alone: leave --dataset out.")
     base = checkpoints.load(weights.resolve(options.init or weights.BUNDLED).folder)
     for part in OWN if options.task == "all" else (options.task,):
         # Where all parts are trained, all learn from the same videos and validate on the same people.

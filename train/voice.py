@@ -25,6 +25,7 @@ HEAD_FLOOR = 0.3  # least weight of a head's loss in a batch; it grows to 1 with
 SILENT = 0.02  # weight of a hop without speech, so that a clip whose speech goes unnoticed still has a pooled value
 HEADS = {"emotions": EMOTIONS, "ravdess": datasets.RAVDESS_LABELS}
 NET = VoiceConfig(heads=HEADS)
+LISTENER = {"listener_widths": (32, 64, 112, 160), "listener_embedding": 256}
 ABSENT = -1  # target of a head that an item has no label for
 
 
@@ -72,8 +73,10 @@ class Batches:
             yield log_mel, speech.clamp_min(SILENT), self.targets[torch.from_numpy(part)]
 
 
-def window(log_mel, speech, generator, hops=CROP_HOPS):
-    """So many hops of a clip that overlap its speech, at random; short clips are padded with their floor."""
+def window(log_mel, speech, generator, hops=CROP_HOPS, words=None):
+    """So many hops of a clip that overlap its speech, at random; short clips are padded with their floor.
+
+    ``words`` (T / 16, D), where given, are cut alike."""
     per_hop = VoiceNet.FRAMES_PER_HOP
     spoken = np.flatnonzero(speech > 0.3)
     first, last = (spoken[0], spoken[-1] + 1) if len(spoken) else (0, len(speech))
@@ -82,13 +85,15 @@ def window(log_mel, speech, generator, hops=CROP_HOPS):
     start = int(np.clip(start, 0, max(len(speech) - hops, 0)))
     log_mel = log_mel[:, start * per_hop : (start + hops) * per_hop]
     speech = speech[start : start + hops]
+    words = None if words is None else words[start : start + hops]
     missing = hops - len(speech)
     if missing:
         before = int(generator.integers(missing + 1))
         pad = (before * per_hop, (missing - before) * per_hop)
         log_mel = np.pad(log_mel, ((0, 0), pad), constant_values=log_mel.min())
         speech = np.pad(speech, (before, missing - before))
-    return log_mel, speech
+        words = None if words is None else np.pad(words, ((before, missing - before), (0, 0)))
+    return (log_mel, speech) if words is None else (log_mel, speech, words)
 
 
 def train_first(data, runs, cache, schedule=FIRST_SCHEDULE, device="cpu", resume=False):
@@ -171,7 +176,29 @@ def _train(items, inside, outside, net, folder, cache, schedule, device, resume,
 
 
 def trained(runs, fold):
-    """The finished network that never heard the people of ``fold``.
+    """The finished network that never heard the people of ``fold``: with its listener, where it has one."""
+    if finished(runs, fold) == joined(fold):
+        return loop.averaged(runs / joined(fold), VoiceNet(with_listener()))
+    return averaged(runs, fold)
+
+
+def finished(runs, fold):
+    """The name of the folder that holds the finished network of ``fold``, or the first of its trainings."""
+    return joined(fold) if (runs / joined(fold)).exists() else f"voice-{fold}"
+
+
+def with_listener():
+    """The configuration of a network with a listener beside its trunk, see train/listener.py."""
+    return replace(NET, embedding=NET.embedding + LISTENER["listener_embedding"], **LISTENER)
+
+
+def joined(fold):
+    """The name of the folder of a fold's network with a listener."""
+    return f"voice-{fold}-joined"
+
+
+def averaged(runs, fold):
+    """The network of ``fold`` that learnt emotions alone.
 
     Where it was refined, the mean of its weights and its refinements', a model soup (Wortsman et al., 2022): the
     accuracy of several networks for the cost of one.
