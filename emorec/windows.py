@@ -11,6 +11,7 @@ from emorec.networks import deviation
 
 SPEECH = 0.5  # probability from which on a hop counts as speech
 QUALITY_FLOOR = 0.05  # weight of the poorest face, so that a window of poor faces still has an opinion
+WIDE = 64  # columns from which on numpy sums faster row by row than down each column
 WINDOWS_AT_ONCE = 512  # windows pooled in one go; bounds memory on long recordings
 
 
@@ -119,19 +120,15 @@ def _pool_voice(arrays, model, low, high, hop_seconds, features, probabilities):
     coverage = np.minimum(spoken * hop_seconds / np.maximum(high - low, hop_seconds), 1.0)
     device, labels = next(model.voice.parameters()).device, model.voice.config.heads["emotions"]
     with torch.inference_mode():
-        hops = torch.from_numpy(arrays["voice_embedding"].astype(np.float32)).to(device)
-        weight = model.voice.weigh(hops, torch.from_numpy(speech).to(device)).cpu().numpy().astype(np.float64)
-        parts, sizes = weight.shape[1], model.voice.parts
+        sizes = model.voice.parts
+        hops = torch.from_numpy(arrays["voice_embedding"][:, : sizes[0]].astype(np.float32)).to(device)
+        weight = model.voice.weigh(hops, torch.from_numpy(speech).to(device)).cpu().numpy()
         hears = np.flatnonzero(coverage >= fusions.MIN_COVERAGE)
         for begin in range(0, len(hears), WINDOWS_AT_ONCE):
             chosen = hears[begin : begin + WINDOWS_AT_ONCE]
             part = slice(first[chosen].min(), last[chosen].max())
-            weights, embeddings = weight[part], arrays["voice_embedding"][part].astype(np.float64)
-            weighted = np.repeat(weights, sizes, axis=1) * embeddings
-            terms = np.concatenate([weights, weighted, weighted * embeddings], axis=1)
-            sums = _sums(terms, first[chosen] - part.start, last[chosen] - part.start)
-            whole = np.repeat(np.maximum(sums[:, :parts], 1e-8), sizes, axis=1)
-            mean, square = (moment / whole for moment in np.split(sums[:, parts:], 2, axis=1))
+            ranges = first[chosen] - part.start, last[chosen] - part.start
+            mean, square = _moments(weight[part], arrays["voice_embedding"][part], sizes, *ranges)
             spread = deviation(torch.from_numpy(mean), torch.from_numpy(square)).numpy()
             pooled = np.concatenate([mean, spread], axis=1, dtype=np.float32)
             logits = model.voice.classify(torch.from_numpy(pooled).to(device)).cpu().numpy()
@@ -141,6 +138,21 @@ def _pool_voice(arrays, model, low, high, hop_seconds, features, probabilities):
     return coverage
 
 
+def _moments(weights, embeddings, sizes, first, last):
+    """Means of embeddings (M, D) and of their squares over many ranges of rows, (N, D) each.
+
+    Each part of an embedding, as wide as ``sizes`` say, has a column of the weights (M, parts).
+    """
+    means, squares = [], []
+    for weight, values in zip(weights.T, np.split(embeddings, np.cumsum(sizes)[:-1], axis=1), strict=True):
+        whole = np.maximum(_sums(weight[:, None], first, last), 1e-8)
+        weighted = weight[:, None] * values
+        means.append(_sums(weighted, first, last) / whole)
+        weighted *= values
+        squares.append(_sums(weighted, first, last) / whole)
+    return np.concatenate(means, axis=1), np.concatenate(squares, axis=1)
+
+
 def between(times, low, high):
     """Index ranges of sorted times that lie in [low, high)."""
     return np.searchsorted(times, low, side="left"), np.searchsorted(times, high, side="left")
@@ -148,5 +160,10 @@ def between(times, low, high):
 
 def _sums(values, first, last):
     """Sums of rows first:last of values (M, C), for many ranges at once: (N, C)."""
-    running = np.concatenate([np.zeros((1, values.shape[1])), np.cumsum(values, axis=0)])
+    running = np.zeros((len(values) + 1, values.shape[1]))
+    if values.shape[1] < WIDE:
+        np.cumsum(values, axis=0, out=running[1:])
+    else:
+        for row, value in enumerate(values):
+            np.add(running[row], value, out=running[row + 1])
     return running[last] - running[first]
