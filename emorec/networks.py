@@ -111,6 +111,8 @@ class VoiceNet(nn.Module):
         own = config.embedding - config.listener_embedding
         self.trunk = _voice_trunk(config.widths)
         self.collapse = _collapse(config.widths[-1], own, rows)
+        if bool(config.listener_widths) != bool(config.listener_embedding):
+            raise ValueError("a listener needs both its widths and its embedding")
         if config.listener_widths:
             self.listener = listener(config).requires_grad_(False)
         self.parts = (own, config.listener_embedding) if config.listener_widths else (own,)

@@ -120,7 +120,7 @@ def _pool_voice(arrays, model, low, high, hop_seconds, features, probabilities):
     coverage = np.minimum(spoken * hop_seconds / np.maximum(high - low, hop_seconds), 1.0)
     device, labels = next(model.voice.parameters()).device, model.voice.config.heads["emotions"]
     with torch.inference_mode():
-        sizes = model.voice.parts
+        sizes = model.voice.parts  # the first of them alone is attended to
         hops = torch.from_numpy(arrays["voice_embedding"][:, : sizes[0]].astype(np.float32)).to(device)
         weight = model.voice.weigh(hops, torch.from_numpy(speech).to(device)).cpu().numpy()
         hears = np.flatnonzero(coverage >= fusions.MIN_COVERAGE)

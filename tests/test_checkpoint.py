@@ -148,6 +148,11 @@ def test_another_format_version_is_named(folder, edit, version):
     refused(folder, f"format version {version}", f"reads versions {OLDEST_VERSION} to {FORMAT_VERSION}")
 
 
+def test_half_a_listener_is_refused(folder, edit):
+    edit("networks.voice.listener_embedding", 2)
+    refused(folder, "VoiceNet", "a listener needs both")
+
+
 def test_a_checkpoint_of_before_there_were_listeners_is_read(folder, edit):
     edit("format_version", 2)
     edit("networks.voice.listener_widths")

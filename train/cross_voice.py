@@ -17,7 +17,8 @@ CROSS_EPOCHS = 8
 def cross_voice(model, setting):
     """Each voice corpus by a network trained on the three others, for ``setting.epochs``; which takes hours in full.
 
-    The networks are without listeners. An item is judged among the emotions of its corpus. Trainings are kept in ``runs`` and gone on with.
+    The networks are without listeners. An item is judged among the emotions of its corpus. Trainings are kept in
+    ``runs`` and gone on with.
     """
     if setting.runs is None:
         raise EmorecError("cross-voice trains networks of its own; name a folder for them by --runs.")
