@@ -17,6 +17,7 @@ from imports import imported_by, project_files
 PINNED = re.compile(r"(?P<name>[A-Za-z0-9._-]+)(\[[a-z,]+\])?==(?P<version>[0-9][A-Za-z0-9.]*)")
 TARGETS = ["app", "test", "lint", "bench", "screenshots", "clean", "help"]
 REQUIREMENTS = ["requirements.txt", "tests/requirements.txt"]
+TEACHERS = "train/requirements.txt"  # of these only files are looked at: they cannot be imported
 
 # Stands for any Python: makes environments out of itself and notes what it is asked to do.
 FAKE_PYTHON = """#!/bin/sh
@@ -38,7 +39,7 @@ def pins(file):
     return {match["name"]: match["version"] for match in map(PINNED.fullmatch, requirements(file))}
 
 
-@pytest.mark.parametrize("file", REQUIREMENTS)
+@pytest.mark.parametrize("file", [*REQUIREMENTS, TEACHERS])
 def test_every_requirement_is_pinned_to_the_version_that_is_tested(file):
     assert [line for line in requirements(file) if not PINNED.fullmatch(line)] == []
     assert {name: importlib.metadata.version(name) for name in pins(file)} == pins(file)
@@ -103,8 +104,8 @@ def test_the_image_holds_every_file_of_the_project_and_no_other_folder():
 def make(tmp_path):
     """make(target, ...) in a copy of the frame, with a Python that only notes; gives the finished process."""
     folder = tmp_path / "a path with spaces"
-    (folder / "tests").mkdir(parents=True)
-    for name in ("Makefile", *REQUIREMENTS):
+    for name in ("Makefile", *REQUIREMENTS, TEACHERS):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes((ROOT / name).read_bytes())
     python = folder / "python3"
     python.write_text(FAKE_PYTHON)
@@ -153,7 +154,8 @@ def test_make_installs_again_when_the_requirements_or_the_environment_change(mak
 def test_make_test_checks_style_browser_and_tests_in_this_order(make, jobs):
     assert make(jobs, "test").returncode == 0
     steps = ["-m ruff check .", "tests/browser.py", "-m pytest"]
-    assert make.log() == ["install requirements.txt", "install tests/requirements.txt", *steps]
+    installed = ["install requirements.txt", "install tests/requirements.txt", f"install {TEACHERS}"]
+    assert make.log() == [*installed, *steps]
 
 
 def test_make_says_that_python_is_too_old_or_missing(make):

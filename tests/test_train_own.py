@@ -309,7 +309,7 @@ def test_training_sees_the_very_crops_that_inference_encodes(tmp_path, monkeypat
     around = model.voice.CONTEXT_HOPS + 1
     middle = slice(around, len(seen.arrays["voice_time"]) - around)
     # To what bfloat16 tells apart, which inference multiplies in where the processor does.
-    assert own[middle] == pytest.approx(seen.arrays["voice_embedding"][middle].astype(np.float32), abs=0.02, rel=0.01)
+    assert own[middle] == pytest.approx(seen.arrays["voice_embedding"][middle].astype(np.float32), abs=0.05, rel=0.01)
 
 
 PARALLEL = """

@@ -119,7 +119,7 @@ class School:
 
 def train(data, runs, cache, fold, schedule=SCHEDULE, device="cpu", resume=False):
     """Teach a listener the words of everybody outside ``fold``, in RUNS/listener-FOLD; logs how much of them it says of
-    RAVDESS's people inside. Raises EmorecError where the teachers' packages are missing."""
+    the fold's people in RAVDESS. Raises EmorecError where the teachers' packages are missing."""
     school = School.open(data, cache, fold)
     pupil = Pupil(teachers.WORDS)
     lessons, folder = school.lessons(SHARES, schedule.batch_size), runs / run_of(fold)
@@ -204,7 +204,10 @@ def words_of(items, cache, speeds=None):
 
 
 def scaled(copies):
-    """Words of no mean and unit deviation over the first of the copies of all recordings."""
+    """Words of no mean and unit deviation over the first of the copies of all recordings.
+
+    A fold's people are among these, some three hops in a hundred; no label is looked at.
+    """
     everything = np.concatenate(copies[0]).astype(np.float32)
     mean, spread = everything.mean(0), everything.std(0) + 1e-3
     return [[((words - mean) / spread).astype(np.float16) for words in copy] for copy in copies]
