@@ -53,9 +53,15 @@ def change(page, make):
 
 
 def set_number(page, label, value):
+    """Type a number until it stays: a field that has only just been unfolded may take its own value back."""
     field = page.get_by_label(f"number input for {label}")
-    field.fill(str(value))
-    field.press("Enter")
+    for _ in range(10):
+        field.fill(str(value))
+        field.press("Enter")
+        page.wait_for_timeout(100)
+        if field.input_value() == str(value):
+            return
+    raise AssertionError(f"{label} does not become {value}")
 
 
 def download(page, kind):
