@@ -156,14 +156,8 @@ class VoiceNet(nn.Module):
         # In full precision also under autocast: a deviation is a small difference of large moments.
         with torch.autocast(embeddings.device.type, enabled=False):
             embeddings = embeddings.float()
-            weights = self.weigh(embeddings, speech)
-            weights = weights / weights.sum(dim=1, keepdim=True).clamp_min(1e-8)
-            moments = [
-                torch.einsum("nh,nhkd->knd", weights[..., part], torch.stack([values, values.square()], dim=2))
-                for part, values in enumerate(embeddings.split(self.parts, dim=-1))
-            ]
-            mean, square = torch.cat(moments, dim=-1)
-            return torch.cat([mean, deviation(mean, square)], dim=1)
+            weights = self.weigh(embeddings, speech).unbind(-1)
+            return pooled(list(zip(embeddings.split(self.parts, dim=-1), weights, strict=True)))
 
     def classify(self, pooled, head="emotions"):
         """Pooled features (N, 2 D) -> logits (N, len(labels of the head))."""
@@ -230,6 +224,17 @@ class FusionNet(nn.Module):
 def _as_taken(x, convolutions):
     """The input of convolutions in their precision and memory order."""
     return x.to(next(convolutions.parameters()).dtype).contiguous(memory_format=torch.channels_last)
+
+
+def pooled(parts):
+    """Weighted mean and deviation over hops: pairs of values (N, H, D) and weights (N, H) -> (N, 2 D of all pairs)."""
+    means, squares = [], []
+    for values, weights in parts:
+        weights = weights / weights.sum(dim=1, keepdim=True).clamp_min(1e-8)
+        means.append(torch.einsum("nh,nhd->nd", weights, values))
+        squares.append(torch.einsum("nh,nhd->nd", weights, values.square()))
+    mean, square = torch.cat(means, dim=1), torch.cat(squares, dim=1)
+    return torch.cat([mean, deviation(mean, square)], dim=1)
 
 
 def deviation(mean, mean_square):

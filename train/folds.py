@@ -7,16 +7,12 @@ writes train/folds/voice-K-joined for each fold whose people the bundled weights
 """
 
 import argparse
-import json
 import shutil
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-import safetensors.torch
-
-from emorec import files
 from emorec.errors import EmorecError
 from train import datasets, record, voice
 from train.recipe import SHIPPED_FOLD
@@ -31,12 +27,9 @@ def keep(runs, folder=FOLDER):
             continue  # that one is in the bundled checkpoint
         name = voice.finished(Path(runs), fold)
         kept = Path(folder) / name
-        tensors = voice.trained(Path(runs), fold).state_dict()
-        halves = {name: t.half().contiguous() if t.is_floating_point() else t for name, t in tensors.items()}
+        halves = voice.trained(Path(runs), fold).half()  # numbers that count, such as a batch norm's steps, stay whole
         shutil.rmtree(kept, ignore_errors=True)
-        files.write(kept / "last" / record.WEIGHTS_FILE, safetensors.torch.save(halves))
-        config = {"settings": record.settings_of(Path(runs) / name)}
-        files.write(kept / record.CONFIG_FILE, json.dumps(config, indent=2).encode())
+        record.keep_run(kept, halves, record.settings_of(Path(runs) / name))
         print(f"kept {kept}")
 
 

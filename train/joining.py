@@ -1,13 +1,9 @@
 """Both trunks of the voice network put together: heads that say what the one learnt of emotions, and what a linear
 layer makes of what the other, the listener, hears."""
 
-import json
-
 import numpy as np
-import safetensors.torch
 import torch
 
-from emorec import files
 from emorec.networks import VoiceNet
 from emorec.voice import VoiceFrontEnd
 from train import datasets, listener, pack, record, regression, voice
@@ -38,11 +34,7 @@ def join(data, runs, cache, fold):
             len(labels),
         )
         _place(net.heads[head], emotional.heads[head], layer, listened)
-    folder = runs / voice.joined(fold)
-    with record.writing(folder):
-        files.write(folder / "last" / record.WEIGHTS_FILE, safetensors.torch.save(net.state_dict()))
-        settings = record.settings_of(runs / f"voice-{fold}")
-        files.write(folder / record.CONFIG_FILE, json.dumps({"settings": settings}, indent=2).encode())
+    record.keep_run(runs / voice.joined(fold), net, record.settings_of(runs / f"voice-{fold}"))
     return net.eval()
 
 

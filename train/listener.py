@@ -13,7 +13,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from emorec.networks import deviation, listener
+from emorec.networks import listener, pooled
 from emorec.voice import VoiceFrontEnd
 from train import augment, datasets, loop, pack, regression, teachers, voice
 
@@ -102,14 +102,14 @@ class School:
         """A linear layer on the pooled words of a recording that names RAVDESS's labels, fitted on people inside."""
         labels = voice.targets_of(self.items)[:, 1]
         rows = [row for row in self.inside if labels[row] != voice.ABSENT]
-        pooled = [
+        told = [
             pool(*(torch.from_numpy(part).float().unsqueeze(0) for part in (words[row], clips[row][1])))[0].numpy()
             for words, clips in zip(self.words, self.copies, strict=True)
             for row in rows
         ]
         targets = np.tile(labels[rows], len(SPEEDS)).astype(np.int64)
         shape = (len(targets), 2 * self.words[0][0].shape[1])
-        features = np.array(pooled, np.float32).reshape(shape)
+        features = np.array(told, np.float32).reshape(shape)
         return regression.fit(features, targets, np.ones(len(targets)), len(datasets.RAVDESS_LABELS), JUDGE_DECAY)
 
     def settings(self):
@@ -177,10 +177,7 @@ def missed(said, words, speech):
 
 def pool(values, speech):
     """Mean and deviation of values (N, H, D) over hops weighted by speech (N, H), as VoiceNet pools a listener's."""
-    weights = speech.clamp_min(voice.SILENT)
-    weights = (weights / weights.sum(1, keepdim=True)).unsqueeze(2)
-    mean = (weights * values).sum(1)
-    return torch.cat([mean, deviation(mean, (weights * values.square()).sum(1))], dim=1)
+    return pooled([(values, speech.clamp_min(voice.SILENT))])
 
 
 @torch.inference_mode()

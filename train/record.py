@@ -128,6 +128,13 @@ def keep_weights(net, folder):
     files.write(Path(folder) / WEIGHTS_FILE, safetensors.torch.save(tensors))
 
 
+def keep_run(folder, net, settings):
+    """Write a run that is only kept for its weights, and the settings that say whom it heard."""
+    with writing(folder):
+        keep_weights(net, Path(folder) / "last")
+        files.write(Path(folder) / CONFIG_FILE, json.dumps({"settings": settings}, indent=2).encode())
+
+
 def read_log(folder):
     """The rows of a run's log: dicts of numbers."""
     file = Path(folder) / LOG_FILE
