@@ -35,7 +35,7 @@ class Engine:
         return observe.forget(path, self.model, faces.detector(self.detector_file), cache=cache)
 
     def decide(self, observations, **choices):
-        """Stage 2: a Timeline with fusion, step, window, person, smooth and prior as chosen; see ``emorec.timeline``."""
+        """Stage 2: a Timeline by the choices that ``emorec.timeline.decide`` names."""
         return timeline.decide(observations, self.model, **choices)
 
     def analyze(self, path, progress=None, **choices):
