@@ -19,7 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from emorec.errors import EmorecError
-from emorec.source_guard import allowed_hosts, is_public
+from emorec.source_addresses import is_public
+from emorec.source_guard import allowed_hosts
 from emorec.source_limits import Limits
 from emorec.source_process import Downloading, Progress
 
