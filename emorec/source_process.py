@@ -36,6 +36,13 @@ COMMAND = (sys.executable, "-P", "-m", "emorec.source_child")
 KEPT_VARIABLES = ("PATH", "LANG", "LC_ALL", "SSL_CERT_FILE", "SSL_CERT_DIR", "IMAGEIO_FFMPEG_EXE", "SYSTEMROOT")
 """What the child gets of the environment: nothing that names a proxy, a configuration or a home."""
 
+SET_VARIABLES = {
+    "YTDLP_NO_PLUGINS": "1",
+    # The ffmpeg that comes with imageio-ffmpeg is linked statically. It crashes when it loads the system's modules for
+    # character sets, which it does for every MPEG-TS file. With this set, it does not find the list of them.
+    "GCONV_PATH": "",
+}
+
 
 @dataclass(frozen=True)
 class Progress:
@@ -58,7 +65,7 @@ class Downloading:
         home = str(working / "home")
         environment = {name: os.environ[name] for name in KEPT_VARIABLES if name in os.environ}
         environment |= {"HOME": home, "TMPDIR": home, "XDG_CACHE_HOME": home, "XDG_CONFIG_HOME": home, "DENO_DIR": home}
-        environment |= {"PYTHONPATH": str(Path(__file__).absolute().parent.parent), "YTDLP_NO_PLUGINS": "1"}
+        environment |= {"PYTHONPATH": str(Path(__file__).absolute().parent.parent)} | SET_VARIABLES
         self._process = subprocess.Popen(
             COMMAND,
             stdin=subprocess.PIPE,

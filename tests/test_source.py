@@ -19,6 +19,11 @@ from make_media import Audio, Video, record
 MP4 = "video/mp4"
 HLS = "application/vnd.apple.mpegurl"
 PAGE = "text/html"
+APART = b"""#EXTM3U
+#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="a",NAME="main",DEFAULT=YES,AUTOSELECT=YES,URI="sound.m3u8"
+#EXT-X-STREAM-INF:BANDWIDTH=400000,CODECS="avc1.4d400c,mp4a.40.2",RESOLUTION=192x128,AUDIO="a"
+list.m3u8
+"""
 
 
 @pytest.fixture(scope="module")
@@ -30,6 +35,7 @@ def recordings(tmp_path_factory):
     record(folder / "sound.m4a", audio=sound)
     for number in (0, 1):
         record(folder / f"{number}.ts", Video(duration=1.0, start=number), format="mpegts")
+    record(folder / "sound.ts", audio=sound, format="mpegts")
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
@@ -71,6 +77,9 @@ def pages(recordings):
         "/list.m3u8": (HLS, playlist("0.ts", "1.ts")),
         "/lost.m3u8": (HLS, playlist("0.ts", "lost.ts")),
         "/live.m3u8": (HLS, playlist("0.ts", "1.ts").replace(b"#EXT-X-ENDLIST\n", b"")),
+        "/apart.m3u8": (HLS, APART),
+        "/sound.m3u8": (HLS, playlist("sound.ts", seconds=2.0)),
+        "/sound.ts": ("video/mp2t", recordings["sound.ts"]),
         "/two.mpd": ("application/dash+xml", dash),
         "/0.ts": ("video/mp2t", recordings["0.ts"]),
         "/1.ts": ("video/mp2t", recordings["1.ts"]),
@@ -119,14 +128,21 @@ def test_a_playlist_of_segments_is_put_together(server, tmp_path):
     assert {"/0.ts", "/1.ts"} <= {path for _, path, _ in server.log}
 
 
-def test_picture_and_sound_that_come_apart_are_merged(server, tmp_path):
-    assert kinds(fetch(f"{server.address}/two.mpd", tmp_path).path) == ["audio", "video"]
+@pytest.mark.parametrize("path", ["/two.mpd", "/apart.m3u8"])
+def test_picture_and_sound_that_come_apart_are_merged(path, server, tmp_path):
+    fetched = fetch(server.address + path, tmp_path)
+    assert kinds(fetched.path) == ["audio", "video"]
+    with av.open(str(fetched.path)) as container:
+        assert sum(1 for _ in container.decode(video=0)) == 50
+        container.seek(0)
+        assert sum(frame.samples for frame in container.decode(audio=0)) >= 1.9 * 48_000
 
 
-def test_only_the_sound_is_fetched_where_only_that_is_wanted(server, tmp_path):
-    fetched = fetch(f"{server.address}/two.mpd", tmp_path, sound_only=True)
+@pytest.mark.parametrize("path", ["/two.mpd", "/apart.m3u8"])
+def test_only_the_sound_is_fetched_where_only_that_is_wanted(path, server, tmp_path):
+    fetched = fetch(server.address + path, tmp_path, sound_only=True)
     assert kinds(fetched.path) == ["audio"]
-    assert "/picture.mp4" not in {path for _, path, _ in server.log}
+    assert not {"/picture.mp4", "/0.ts"} & {path for _, path, _ in server.log}
 
 
 def test_the_same_link_is_not_downloaded_twice(server, tmp_path):
