@@ -30,8 +30,12 @@ MEMORY = 2 << 30
 
 MAX_LINK = 2048
 MAX_TITLE = 80
+KEY = re.compile("[0-9a-f]{24}")
+"""Names of folders in which downloads are kept."""
+
 PARTIAL = ".partial-"
 FACTS_FILE = "source.json"
+UNCLEAR = "The download broke off (what it brought is not clear); try again, or give another link."
 
 
 @dataclass(frozen=True)
@@ -158,20 +162,30 @@ def _task(url, folder, working, max_height, sound_only, limits) -> dict:
         "time": math.ceil(limits.time_minutes * 60),
         "memory": MEMORY,
         "hosts": os.environ.get("EMOREC_ALLOW_HOSTS", ""),
-        "kept": [path.parent.name for path in folder.glob("*/" + FACTS_FILE)],
+        "kept": [path.name for path in folder.iterdir() if KEY.fullmatch(path.name) and _kept_in(path)],
     }
 
 
 def _keep(found: dict, url: str, folder: Path, working: Path) -> Fetched:
-    """Move what was downloaded to where it stays, under its title."""
-    kept = folder / re.sub(r"[^0-9a-f]", "", str(found.get("key")))
+    """Move what was downloaded to where it stays, under its title. ``found`` is what the child says, so it is checked.
+
+    Raises EmorecError if it names no file that is there, or if the file cannot be kept.
+    """
+    key, name, number = found.get("key"), found.get("file"), found.get("id")
+    if not isinstance(key, str) or not KEY.fullmatch(key) or not isinstance(number, str | None):
+        raise EmorecError(UNCLEAR)
+    kept = folder / key
+    if name is None:
+        facts = _kept_in(kept)
+        if facts is None:
+            raise EmorecError(UNCLEAR)
+        return Fetched(kept / facts["file"], facts["title"], url, facts["id"])
+    file = working / "media" / Path(str(name)).name
+    if not _is_plain_file(file):
+        raise EmorecError(UNCLEAR)
+    title = _title(found.get("title"), url)
+    facts = {"file": f"{_file_name(title)}{file.suffix}", "title": title, "id": number}
     try:
-        if found.get("file") is None:
-            facts = json.loads((kept / FACTS_FILE).read_text(encoding="utf-8"))
-            return Fetched(kept / facts["file"], facts["title"], url, facts["id"])
-        file = working / "media" / Path(str(found["file"])).name
-        title = _title(found.get("title"), url)
-        facts = {"file": f"{_file_name(title)}{file.suffix}", "title": title, "id": found.get("id")}
         file.rename(working / "media" / facts["file"])
         (working / "media" / FACTS_FILE).write_text(json.dumps(facts), encoding="utf-8")
         shutil.rmtree(kept, ignore_errors=True)
@@ -181,6 +195,21 @@ def _keep(found: dict, url: str, folder: Path, working: Path) -> Fetched:
             f"The download could not be kept ({error.strerror}); free some space and try again."
         ) from None
     return Fetched(kept / facts["file"], title, url, facts["id"])
+
+
+def _kept_in(folder: Path) -> dict | None:
+    """What is known of the download that a folder keeps: ``file``, ``title`` and ``id``. None if it is not whole."""
+    try:
+        facts = json.loads((folder / FACTS_FILE).read_text(encoding="utf-8"))
+        file, title, number = facts["file"], facts["title"], facts["id"]
+    except (OSError, ValueError, TypeError, KeyError, RecursionError):
+        return None
+    words = isinstance(file, str) and isinstance(title, str) and isinstance(number, str | None)
+    return facts if words and Path(file).name == file and _is_plain_file(folder / file) else None
+
+
+def _is_plain_file(path: Path) -> bool:
+    return path.is_file() and not path.is_symlink()
 
 
 def _title(title, url: str) -> str:

@@ -267,12 +267,12 @@ def test_a_title_never_leads_anywhere(title, tmp_path):
     working = tmp_path / "working"
     (working / "media").mkdir(parents=True)
     (working / "media" / "media.mp4").write_bytes(b"x")
-    found = {"key": "../00ff", "file": "../../media.mp4", "title": title, "id": "x"}
+    found = {"key": 6 * "00ff", "file": "../../media.mp4", "title": title, "id": "x"}
     fetched = source._keep(found, "https://example.com/v", tmp_path, working)
     assert isinstance(fetched, Fetched)
-    assert fetched.path.parent == tmp_path / "00ff" and fetched.path.read_bytes() == b"x"
+    assert fetched.path.parent == tmp_path / (6 * "00ff") and fetched.path.read_bytes() == b"x"
     assert fetched.title and fetched.title.isprintable() and len(fetched.path.name.encode()) < 100
-    assert json.loads((tmp_path / "00ff" / source.FACTS_FILE).read_text())["file"] == fetched.path.name
+    assert json.loads((fetched.path.parent / source.FACTS_FILE).read_text())["file"] == fetched.path.name
 
 
 def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path):
