@@ -22,7 +22,10 @@ from emorec.errors import EmorecError
 from emorec.source_addresses import is_public
 from emorec.source_guard import allowed_hosts
 from emorec.source_limits import Limits
+from emorec.source_links import bare, is_link, with_scheme
 from emorec.source_process import Downloading, Progress
+
+__all__ = ["Fetched", "Limits", "check_link", "enabled", "fetch", "fetching", "is_link"]
 
 MAX_HEIGHT = 720
 MEMORY = 2 << 30
@@ -51,11 +54,6 @@ class Fetched:
     def facts(self) -> dict:
         """What results say of where they are from."""
         return {"title": self.title, "source": self.source}
-
-
-def is_link(text: str) -> bool:
-    """Whether a user who gave ``text`` means a link rather than a file."""
-    return bool(re.match(r"[a-z][a-z0-9+.-]*://|data:|javascript:|www\.", str(text).strip(), re.IGNORECASE))
 
 
 def enabled() -> bool:
@@ -115,13 +113,11 @@ def fetching(
 
 
 def check_link(url: str) -> str:
-    """The link without blanks around it. Raises EmorecError unless it is a plain http or https one that may be
-    followed here."""
+    """The link without what stands around it, with https:// if it names no scheme. Raises EmorecError unless it is a
+    plain http or https one that may be followed here."""
     if not enabled():
         raise EmorecError("Links are turned off here; give a file instead.")
-    url = str(url).strip()
-    if url.lower().startswith("www."):
-        url = f"https://{url}"
+    url = with_scheme(bare(url))
     if len(url) > MAX_LINK:
         raise EmorecError(f"This link is longer than {MAX_LINK} characters; give the short form of it.")
     if not url.isprintable() or any(letter in url for letter in " \\<>\"'`{}|^"):

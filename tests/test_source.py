@@ -12,7 +12,7 @@ import trustme
 
 from emorec import source
 from emorec.errors import EmorecError
-from emorec.source import Fetched, fetch, fetching, is_link
+from emorec.source import Fetched, fetch, fetching
 from loopback_media import left_in, pieces, playlist, serving
 from make_media import Audio, Video, record
 
@@ -253,11 +253,6 @@ def test_links_can_be_turned_off(monkeypatch, tmp_path):
     assert not source.enabled()
     with pytest.raises(EmorecError, match="turned off"):
         fetch("https://example.com/a.mp4", tmp_path)
-
-
-def test_links_are_told_from_files():
-    assert all(map(is_link, ["https://a.b/c", "HTTP://a", "ftp://a", "www.a.b", "data:x", " https://a "]))
-    assert not any(map(is_link, ["a.mp4", "/a/b.mp4", "C:\\a.mp4", "a:b.mp4", "https.mp4", ""]))
 
 
 @pytest.mark.parametrize(
