@@ -90,9 +90,7 @@ def finish(model, folder, part, probabilities, truth, labels):
     scale, bias = 1.0, fusion.ZEROS
     if len(seven):
         scale, bias = calibrate.fit_opinion(seven, emotions, biased=len(seven) >= FEW)
-    parts = (part, "still") if part == "face" else (part,)
-    found = {f"{name}_{what}": value for name in parts for what, value in (("scale", scale), ("bias", bias))}
-    model.calibration = replace(model.calibration, **found)
+    model.calibration = replace(model.calibration, **calibration_of(part, scale, bias))
     after = fusion.opinion(seven, scale, bias)
     model.evaluation = {
         f"validation-{part}": measures.rounded(
@@ -107,6 +105,13 @@ def finish(model, folder, part, probabilities, truth, labels):
         )
     }
     checkpoints.save_config(model, folder)
+
+
+def calibration_of(part, scale=1.0, bias=fusion.ZEROS):
+    """The fields of a Calibration that belong to one network, all set to one scale and bias; a face network has those
+    of still pictures too."""
+    names = ("face", "still") if part == "face" else (part,)
+    return {f"{name}_{what}": value for name in names for what, value in (("scale", scale), ("bias", bias))}
 
 
 def folded(probabilities, truth, labels):
@@ -138,10 +143,10 @@ def composed(out, base):
     nets = {part: getattr(trained[part], part) for part in ("face", "voice") if part in trained}
     if not nets:
         return replace(base, folder=None), trained
-    calibration = replace(base.calibration, fusion_scale=1.0, fusion_bias=fusion.ZEROS)
+    calibration = replace(base.calibration, **calibration_of("fusion"))
     for part in nets:
-        names = (f"{part}_scale", f"{part}_bias")
-        calibration = replace(calibration, **{name: getattr(trained[part].calibration, name) for name in names})
+        own = {name: getattr(trained[part].calibration, name) for name in calibration_of(part)}
+        calibration = replace(calibration, **own)
     training = facts.joined({part: trained[part].training for part in nets}, base.training)
     both = _networks(nets, base)
     return checkpoints.Checkpoint(**both, front_end=base.front_end, calibration=calibration, training=training), trained
@@ -162,8 +167,7 @@ def _model(nets, part, corpus, choices, items):
     """The checkpoint that a run keeps: its networks, and the facts of their training."""
     base, calibration = choices.base, choices.base.calibration
     if part != "fusion":
-        plain = {f"{part}_scale": 1.0, f"{part}_bias": fusion.ZEROS, "fusion_scale": 1.0, "fusion_bias": fusion.ZEROS}
-        calibration = replace(calibration, **plain)
+        calibration = replace(calibration, **calibration_of(part), **calibration_of("fusion"))
     training = facts.of_run(part, corpus, choices.dataset, items, base.training, choices.warm)
     return checkpoints.Checkpoint(
         **_networks(nets, base), front_end=base.front_end, calibration=calibration, training=training
