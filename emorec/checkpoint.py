@@ -10,7 +10,7 @@ import safetensors.torch
 import torch
 from safetensors import SafetensorError
 
-from emorec import files
+from emorec import files, provenance
 from emorec.errors import EmorecError
 from emorec.fusion import Calibration
 from emorec.networks import FaceConfig, FaceNet, FusionConfig, FusionNet, VoiceConfig, VoiceNet
@@ -126,6 +126,7 @@ def _read_config(file):
             f"{file} has format version {version}; this emorec reads versions {OLDEST_VERSION} to {FORMAT_VERSION}."
         )
     _same_keys(config, CONFIG_KEYS, "config", file.parent)
+    provenance.check(config["training"], config["evaluation"], file.parent)
     _same_keys(config["networks"], set(NETWORKS), "networks", file.parent)
     if version == OLDEST_VERSION and isinstance(config["networks"]["voice"], dict):
         config["networks"]["voice"] |= {"listener_widths": [], "listener_embedding": 0}
