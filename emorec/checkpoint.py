@@ -11,7 +11,7 @@ import torch
 from safetensors import SafetensorError
 
 from emorec import calibration as calibrations
-from emorec import files
+from emorec import files, provenance
 from emorec.calibration import Calibration
 from emorec.errors import EmorecError
 from emorec.networks import FaceConfig, FaceNet, FusionConfig, FusionNet, VoiceConfig, VoiceNet
@@ -127,6 +127,7 @@ def _read_config(file):
             f"{file} has format version {version}; this emorec reads versions {OLDEST_VERSION} to {FORMAT_VERSION}."
         )
     _same_keys(config, CONFIG_KEYS, "config", file.parent)
+    provenance.check(config["training"], config["evaluation"], file.parent)
     _same_keys(config["networks"], set(NETWORKS), "networks", file.parent)
     if version == OLDEST_VERSION and isinstance(config["networks"]["voice"], dict):
         config["networks"]["voice"] |= {"listener_widths": [], "listener_embedding": 0}

@@ -20,7 +20,7 @@ FACTS = {
     "calibration": Calibration(face_scale=1.5, voice_bias=tuple(0.1 * i for i in range(len(EMOTIONS))), face_trust=0.6),
     "front_end": VoiceFrontEnd(level_seconds=4.0),
     "training": {"data": ["FER+", "RAVDESS"], "epochs": 3},
-    "evaluation": {"fer_plus": {"accuracy": 0.84}},
+    "evaluation": {"fer_plus": {"what": "FER+", "metric": "accuracy", "items": 7, "results": {"face": 0.84}}},
 }
 
 
@@ -109,7 +109,7 @@ def test_networks_come_ready_for_use(folder):
 def test_the_configuration_can_be_written_alone(folder):
     weights = (folder / WEIGHTS_FILE).stat().st_mtime_ns
     model = load(folder)
-    model.evaluation = {"ravdess": {"recall": 0.75}}
+    model.evaluation = {"ravdess": {"what": "RAVDESS", "metric": "recall", "items": 7, "results": {"voice": 0.75}}}
     checkpoint.save_config(model, folder)
     assert load(folder).evaluation == model.evaluation
     assert (folder / WEIGHTS_FILE).stat().st_mtime_ns == weights
