@@ -10,6 +10,7 @@ from emorec.emotions import EMOTIONS, fold
 from emorec.networks import deviation
 
 SPEECH = 0.5  # probability from which on a hop counts as speech
+SILENT = 0.02  # least weight of a hop, so that a clip whose speech goes unnoticed still has a pooled value
 QUALITY_FLOOR = 0.05  # weight of the poorest face, so that a window of poor faces still has an opinion
 WIDE = 64  # columns from which on numpy sums faster row by row than down each column
 WINDOWS_AT_ONCE = 512  # windows pooled in one go; bounds memory on long recordings
@@ -137,7 +138,7 @@ def _pool_voice(arrays, model, low, high, hop_seconds, features, probabilities):
     with torch.inference_mode():
         sizes = model.voice.parts  # the first of them alone is attended to
         hops = torch.from_numpy(arrays["voice_embedding"][:, : sizes[0]].astype(np.float32)).to(device)
-        weight = model.voice.weigh(hops, torch.from_numpy(speech).to(device)).cpu().numpy()
+        weight = model.voice.weigh(hops, torch.from_numpy(np.maximum(speech, SILENT)).to(device)).cpu().numpy()
         hears = np.flatnonzero(coverage >= fusions.MIN_COVERAGE)
         for begin in range(0, len(hears), WINDOWS_AT_ONCE):
             chosen = hears[begin : begin + WINDOWS_AT_ONCE]
