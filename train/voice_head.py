@@ -75,9 +75,9 @@ def place(net, layer):
     return net
 
 
-def train(data, runs, cache, fold):
-    """Fit the last layer of a fold's network on everybody outside the fold, and keep it in the fold's HEAD_FILE."""
-    net, items = voice.trained(runs, fold), everybody(data)
+def train(net, data, runs, cache, fold):
+    """Fit the last layer of a fold's network on everybody outside the fold, and keep it in the fold's ``head_file``."""
+    items = everybody(data)
     inside, features = np.flatnonzero(datasets.fold_of(items) != fold), pooled(net, items, cache)
     layer = refit(net, [items[row] for row in inside], features[inside])
     files.write(head_file(runs, fold), safetensors.torch.save({"weight": layer.weight, "bias": layer.bias}))
