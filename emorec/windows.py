@@ -18,7 +18,10 @@ WINDOWS_AT_ONCE = 512  # windows pooled in one go; bounds memory on long recordi
 
 @dataclass(frozen=True)
 class Pooled:
-    """What the windows hold: pooled features, raw probabilities and coverages, NaN or 0 where there is nothing."""
+    """What the windows hold: pooled features, raw probabilities and coverages, NaN or 0 where there is nothing.
+
+    ``seconds`` is how long each window is.
+    """
 
     face_features: np.ndarray
     face_probabilities: np.ndarray
@@ -27,6 +30,7 @@ class Pooled:
     voice_probabilities: np.ndarray
     voice_coverage: np.ndarray
     person: np.ndarray
+    seconds: np.ndarray
 
 
 def pool(observations, model, low, high, person=None, with_features=True):
@@ -61,6 +65,7 @@ def pool(observations, model, low, high, person=None, with_features=True):
         voice_probabilities=voice,
         voice_coverage=speech_coverage,
         person=np.where(has_face, who, -1),
+        seconds=high - low,
     )
 
 

@@ -62,10 +62,7 @@ def fit_calibration(unseen):
         # The fusion network was trained on such clips already; their few labels would only fit noise into a bias.
         fusion=calibrate.fit_head(unseen.fused, clips.truth, biased=False),
     )
-    return calibrate.fit_late(
-        found, clips.face_probabilities, clips.voice_probabilities, clips.face_coverage, clips.voice_coverage,
-        clips.truth,
-    )  # fmt: skip
+    return calibrate.fit_late(found, clips)
 
 
 def _both(*sets):
