@@ -46,7 +46,7 @@ def everybody():
     face, truth = judged(rows, 0.5, shares=SHARES, strength=0.8)
     clips = replace(samples(rows, face, face), truth=truth)
     voice, heard = judged(rows, 2.0, bias)
-    fused_logs = np.log(np.eye(7)[truth] * 0.5 + 0.5 / 7)
+    fused_logs = np.log(np.eye(7)[truth] * 0.5 + 0.5 / 7)  # always right, so it may be surer
     still, shown = judged(rows, 1.5, shares=SHARES, strength=0.8)
     press = judged(rows, 0.5, shares=SHARES, strength=0.8)
     return Unseen(
@@ -67,7 +67,7 @@ def test_every_number_of_a_calibration_comes_from_its_own_people(everybody):
     assert found.still != found.face
     assert found.voice.scale == pytest.approx(2.0, rel=0.1) and found.voice.strength == 0
     assert found.voice.bias[0] > 0.4 > found.voice.bias[3] > found.voice.bias[4]
-    assert found.fusion.scale < 0.6 and found.fusion.bias == (0.0,) * 7
+    assert found.fusion.scale > 2 and found.fusion.bias == (0.0,) * 7
     # What is fitted for one head moves no other.
     other = unseen.fit_calibration(replace(everybody, fused=everybody.fused**2))
     assert [head for head in HEADS if getattr(found, head) != getattr(other, head)] == ["fusion"]
