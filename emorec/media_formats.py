@@ -25,11 +25,15 @@ SEEKABLE = {"mov", "matroska", "avi", "flv", "asf", "wav", "flac", "aiff", "caf"
 """Containers whose timestamps are the same after a jump; in the others they are guessed, so these are read from the
 beginning."""
 
+RESETTABLE = {"matroska", "flv", "asf", "flac"}
+"""Those of them whose packets carry times of their own, which may be reset on the way; see ``media_clock``."""
+
 PROMISING = {"mov", "matroska", "flv", "flac", "aiff"}
 """Containers whose header states how long the recording is, so that a missing rest shows; see also ``stated_size``."""
 
-GUESSING = {"aac", "ac3", "eac3", "h264", "hevc", "obu"}
-"""Containers without any duration: FFmpeg guesses one from the bit rate, so the packets are counted instead."""
+GUESSING = {"aac", "ac3", "eac3", "h264", "hevc", "obu", "ogg", "mpegts", "mpeg"}
+"""Containers without any duration: FFmpeg guesses one from the bit rate or takes the last time of what may be the last
+of several parts, so the packets are counted instead."""
 
 PICTURES = {
     b"\x89PNG": "PNG",

@@ -13,6 +13,7 @@ import av
 from av.stream import Disposition
 
 from emorec import media_formats
+from emorec.media_clock import Clock
 from emorec.media_damage import AV_ERRORS, JUMP, Damage, Pace
 
 NOT_MOVING = Disposition.attached_pic | Disposition.still_image | Disposition.timed_thumbnails
@@ -114,14 +115,13 @@ class Reader:
             if stream.type == "video":
                 options["skip_loop_filter"] = SKIPPED_FILTERING
             stream.codec_context.options = options
+        self._path = path
         self._damage, self._pace = Damage(path), Pace(path)
         self._time_bases: dict[int, tuple[int, int]] = {}
         self._position = 0.0
-        self._peeked: list[av.Packet] = []
-        for packet in self._demux():
-            self._peeked.append(packet)
-            if len(self._peeked) == PEEK_PACKETS:
-                break
+        self._clock = Clock(self.format, self._seconds)
+        self._flow = self._paced()
+        self._peeked = list(itertools.islice(self._flow, PEEK_PACKETS))
         self.zero, self.broken_from = self._find_zero()
         self._nearest_only = video is not None and self._says_nearest_only(video)
 
@@ -145,7 +145,9 @@ class Reader:
         """The container's start (s), or the earliest time if the first is broken and lies far after it; and how long
         after it (s) a time is as broken."""
         ours = {stream.index for stream in self.streams.values() if stream is not None}
-        stamps = (packet for packet in self._peeked if packet.pts is not None and packet.stream_index in ours)
+        # What an edit list leaves out is there only so that decoding can begin at a keyframe.
+        shown = (packet for packet in self._peeked if packet.stream_index in ours and not packet.is_discard)
+        stamps = (packet for packet in shown if packet.pts is not None)
         earliest = min((float(packet.pts * packet.time_base) for packet in stamps), default=0.0)
         if self.container.start_time is None:
             return earliest, math.inf
@@ -160,14 +162,27 @@ class Reader:
         """Go to the last keyframe at or before ``time`` (s); False if decoding from there would not give the same."""
         codec = self.streams[kind].codec_context.codec.canonical_name
         repeatable = kind == "video" or codec in REPEATABLE or codec.startswith("pcm_")
-        if self.format not in media_formats.SEEKABLE or not repeatable:
+        if self.format not in media_formats.SEEKABLE or not repeatable or self._resets_before(time):
             return False
         try:
             self.container.seek(math.floor((time + self.zero) * av.time_base))
         except AV_ERRORS:
             return False
         self._peeked.clear()
+        self._clock = Clock(self.format, self._seconds)
+        self._flow = self._paced()
         return True
+
+    def _resets_before(self, time: float) -> bool:
+        """Whether the file's clock is reset before ``time`` (s), so that a jump would land in the wrong part."""
+        if self.format not in media_formats.RESETTABLE:
+            return False
+        with Reader(self._path) as whole:
+            for packet in whole.packets():
+                at = whole.packet_time(packet)
+                if whole._clock.parts > 1 or (at is not None and at > time + SEEK_MARGINS[1]):
+                    break
+            return whole._clock.parts > 1
 
     def decode(self, kind: str, wanted: Callable[[float], bool] | None) -> Iterator[tuple[float, av.frame.Frame]]:
         """Yield every frame of a stream with its time (s); frames that no other needs are left out unless wanted."""
@@ -193,7 +208,7 @@ class Reader:
         """Yield the file's packets, past what cannot be read."""
         while self._peeked:
             yield self._peeked.pop(0)
-        yield from self._demux()
+        yield from self._flow
 
     def packet_time(self, packet: av.Packet) -> float | None:
         """When a packet is to be shown or heard (s), None if it does not say."""
@@ -218,6 +233,15 @@ class Reader:
         promised = self.container.duration / av.time_base if promises else None
         return self._damage.sentence(self.streams[kind], self._position, self.zero, promised)
 
+    def _paced(self) -> Iterator[av.Packet]:
+        """Packets on a continuous clock, as long as they bring the reading further."""
+        for packet in self._clock.continuous(self._demux()):
+            stamp = packet.dts if packet.dts is not None else packet.pts
+            time = None if stamp is None else self._seconds(packet, stamp)
+            if not self._pace.goes_on(packet.size, time):
+                return self.fault()
+            yield packet
+
     def _demux(self) -> Iterator[av.Packet]:
         failures = 0
         while failures < MAX_FAILURES:
@@ -226,10 +250,6 @@ class Reader:
                     failures = 0
                     # An empty packet tells a decoder that there is no more; avi files are full of them.
                     if packet.size:
-                        stamp = packet.dts if packet.dts is not None else packet.pts
-                        time = None if stamp is None else self._seconds(packet, stamp)
-                        if not self._pace.goes_on(packet.size, time):
-                            return self.fault()
                         yield packet
                 return
             except IndexError:
@@ -249,10 +269,12 @@ class Reader:
                 self._damage.reach(packet.stream_index, end)
             if packet.stream_index != stream.index:
                 continue
-            if alone and packet.pts is not None and not wanted(time):
+            if alone and packet.pts is not None and (packet.is_discard or not wanted(time)):
                 continue
             if skippable:
-                if self._nearest_only and packet.pts is not None and wanted.passes_over(time):
+                if packet.is_discard:
+                    skipped = "NONREF"  # never shown, so it must not count as the first of a bin
+                elif self._nearest_only and packet.pts is not None and wanted.passes_over(time):
                     skipped = "BIDIR"
                 else:
                     skipped = "DEFAULT" if packet.pts is None or wanted(time) else "NONREF"

@@ -441,20 +441,6 @@ def test_of_several_sounds_the_default_one_is_heard(tmp_path):
         assert loud_span(path)[0] == pytest.approx(1.0 + default, abs=0.001)
 
 
-def test_a_clock_that_jumps_back_is_said_and_never_followed(tmp_path):
-    """Two recordings, one put behind the other byte by byte, as some recorders do."""
-    first = record(tmp_path / "a.ts", Video("mpeg2video"), Audio("mp2"))
-    second = record(tmp_path / "b.ts", Video("mpeg2video", duration=2.0), Audio("mp2", duration=2.0))
-    jumping = tmp_path / "both.ts"
-    jumping.write_bytes(first.read_bytes() + second.read_bytes())
-    said = []
-    frames = pictures(jumping, on_damage=said.append)
-    assert [media.bin_of(frame.time, 5.0) for frame in frames] == list(range(len(frames))) and len(frames) >= 18
-    begin, samples = sound(jumping, on_damage=said.append, block_seconds=1.0)
-    assert begin == 0.0 and len(samples) / RATE == pytest.approx(4.0, abs=0.3)
-    assert [sentence.split(" is ")[0] for sentence in said] == ["The video", "The audio"]
-
-
 def test_pictures_without_sound(tmp_path):
     path = record(tmp_path / "mute.mp4", Video())
     assert not media.probe(path).has_audio and list(media.audio(path)) == []
