@@ -14,7 +14,8 @@ from av.stream import Disposition
 
 from emorec import media_formats
 from emorec.media_clock import Clock
-from emorec.media_damage import AV_ERRORS, JUMP, Damage, Pace
+from emorec.media_damage import AV_ERRORS, JUMP, PACKET_SHARE, Damage, Pace
+from emorec.media_webp import RawVideo
 
 NOT_MOVING = Disposition.attached_pic | Disposition.still_image | Disposition.timed_thumbnails
 
@@ -29,6 +30,9 @@ MAX_GAP = 24 * 3600.0
 
 DEFAULT_RATE = 25.0
 """Frames a second where nothing says it, as FFmpeg assumes."""
+
+MAX_FRAME_RATE = 1000
+"""Frames a second on average from which on a container is not believed."""
 
 PEEK_PACKETS = 64
 PROBE_PACKETS = 5000
@@ -64,10 +68,14 @@ def decoded(
     path: Path,
     kind: str,
     needed: float,
-    on_damage: Callable[[str], None] | None,
+    finished: Callable[[Reader], None],
     wanted: Callable[[], Callable[[float], bool] | None] = lambda: None,
 ) -> Iterator[tuple[Reader, float, av.frame.Frame]]:
-    """Yield ``(reader, time, frame)`` from ``needed`` (s) or a little before on; ``wanted`` makes a fresh predicate."""
+    """Yield ``(reader, time, frame)`` from ``needed`` (s) or a little before on; ``wanted`` makes a fresh predicate.
+
+    ``finished`` gets the reader at the end of the stream. What is wrong with the stream can be asked of it once all
+    frames were used.
+    """
     for margin in (*(margin for margin in SEEK_MARGINS if needed > margin), None):
         with Reader(path) as reader:
             if reader.streams[kind] is None:
@@ -81,17 +89,39 @@ def decoded(
                 found = True
                 yield reader, time, frame
             if found or margin is None:
-                if on_damage is not None and (sentence := reader.damage(kind)):
-                    on_damage(sentence)
+                reader.finish(kind)
+                finished(reader)
                 return
+
+
+def say_damage(finished: list[Reader], on_damage: Callable[[str], None] | None) -> None:
+    """Pass on what was wrong with a stream, once all its frames were used."""
+    for reader in finished:
+        if on_damage is not None and (sentence := reader.damage()):
+            on_damage(sentence)
 
 
 def _threads(stream) -> int:
     """How many threads decode a stream; 0 for as many as there are cores."""
     if stream.type == "audio":
         return 1
-    heavy = stream.width * stream.height * float(stream.average_rate or DEFAULT_RATE) > LIGHT
-    return 0 if heavy or (os.cpu_count() or 1) > 2 else 1
+    heavy = stream.width * stream.height * (frame_rate(stream) or DEFAULT_RATE) > LIGHT
+    return 0 if heavy or _cores() > 2 else 1
+
+
+def frame_rate(stream) -> float | None:
+    """Average pictures a second of a stream of video, None if nothing says it."""
+    average = stream.average_rate
+    # Where FFmpeg counts ticks of the clock, as in dv, its guess is better.
+    rate = average if average and average < MAX_FRAME_RATE else stream.guessed_rate
+    return float(rate) if rate else None
+
+
+def _cores() -> int:
+    """Cores that this process may use, which in a container may be fewer than the machine has."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 class Reader:
@@ -99,12 +129,15 @@ class Reader:
 
     def __init__(self, path: Path):
         media_formats.check_file(path)
+        self._source = RawVideo(path, MAX_PIXELS) if media_formats.is_animated_webp(path) else None
         try:
             # "file:" keeps a colon in the name from being read as a protocol.
-            self.container = av.open(f"file:{path}", options=media_formats.OPEN_OPTIONS, metadata_errors="replace")
+            source = self._source or f"file:{path}"
+            self.container = av.open(source, options=media_formats.OPEN_OPTIONS, metadata_errors="replace")
         except AV_ERRORS as error:
             raise media_formats.unreadable(path) from error
         media_formats.check_streams(self.container.streams, path)
+        self.names = "webp" if self._source else self.container.format.name
         self.format = self.container.format.name.split(",")[0]
         video = self._pick("video")
         self.streams = {"video": video, "audio": self._pick("audio", video)}
@@ -116,12 +149,19 @@ class Reader:
                 options["skip_loop_filter"] = SKIPPED_FILTERING
             stream.codec_context.options = options
         self._path = path
-        self._damage, self._pace = Damage(path), Pace(path)
+        self._encrypted = {stream.index for stream in self.container.streams if media_formats.is_encrypted(stream)}
+        self._damage, self._pace = Damage(path), Pace(path, math.inf if self._source else PACKET_SHARE)
         self._time_bases: dict[int, tuple[int, int]] = {}
         self._position = 0.0
         self._clock = Clock(self.format, self._seconds)
         self._flow = self._paced()
         self._peeked = list(itertools.islice(self._flow, PEEK_PACKETS))
+        if self.format == "gif" and len(self._peeked) < 2:
+            self.container.close()
+            raise media_formats.is_picture(path, "GIF")
+        if self._all_encrypted():
+            self.container.close()
+            raise media_formats.encrypted(path)
         self.zero, self.broken_from = self._find_zero()
         self._nearest_only = video is not None and self._says_nearest_only(video)
 
@@ -131,6 +171,8 @@ class Reader:
     def __exit__(self, *_) -> None:
         self._peeked.clear()
         self.container.close()
+        if self._source is not None:
+            self._source.close()
 
     def _pick(self, kind: str, related=None):
         usable = [
@@ -140,6 +182,15 @@ class Reader:
         ]
         best = self.container.streams.best(kind, related=related)
         return best if best in usable else next(iter(usable), None)
+
+    def _all_encrypted(self) -> bool:
+        """Whether nothing at the beginning can be read without a key."""
+        ours = {stream.index for stream in self.streams.values() if stream is not None}
+        packets = [packet for packet in self._peeked if packet.stream_index in ours]
+        return bool(packets) and all(self._is_encrypted(packet) for packet in packets)
+
+    def _is_encrypted(self, packet: av.Packet) -> bool:
+        return packet.stream_index in self._encrypted or packet.has_sidedata("encryption_info")
 
     def _find_zero(self) -> tuple[float, float]:
         """The container's start (s), or the earliest time if the first is broken and lies far after it; and how long
@@ -227,11 +278,15 @@ class Reader:
         """Note that something could not be used at ``time`` (s), by default where decoding stands."""
         self._damage.fault(self._position if time is None else time)
 
-    def damage(self, kind: str) -> str | None:
-        """The sentence about what was broken or missing, once everything was read."""
+    def damage(self) -> str | None:
+        """The sentence about what was broken or missing, once a stream was read to its end and its frames were used."""
+        return self._damage.sentence()
+
+    def finish(self, kind: str) -> None:
+        """Note that a stream was read to its end."""
         promises = self.format in media_formats.PROMISING and self.container.duration and self.broken_from == math.inf
         promised = self.container.duration / av.time_base if promises else None
-        return self._damage.sentence(self.streams[kind], self._position, self.zero, promised)
+        self._damage.finish(self.streams[kind], self._position, self.zero, promised)
 
     def _paced(self) -> Iterator[av.Packet]:
         """Packets on a continuous clock, as long as they bring the reading further."""
@@ -283,6 +338,9 @@ class Reader:
         yield from self._decode(stream, None)
 
     def _decode(self, stream, packet: av.Packet | None) -> list[av.frame.Frame]:
+        if packet is not None and self._is_encrypted(packet):
+            self._damage.encrypted(self.packet_time(packet) or 0.0)
+            return []
         try:
             return stream.codec_context.decode(packet)
         except AV_ERRORS:
