@@ -653,6 +653,22 @@ def test_a_giant_picture_is_not_decoded(talking, monkeypatch):
     assert complaints == ["The video is damaged or cut off at its beginning; nothing of it could be read."]
 
 
+def test_what_is_broken_in_the_last_picture_is_said(tmp_path, monkeypatch):
+    """By the time that it is converted, decoding is long over."""
+    path, convert = record(tmp_path / "a.mp4", Video(duration=1.0)), media.picture
+
+    def failing(frame, *how):
+        if frame.time < 0.75:
+            return convert(frame, *how)
+        sleep(0.3)
+        raise ValueError("broken")
+
+    monkeypatch.setattr(media, "picture", failing)
+    complaints = []
+    assert len(pictures(path, on_damage=complaints.append)) == 4
+    assert complaints == ["The video is damaged or cut off after 0.8 s; what could be read was used."]
+
+
 def test_a_recording_that_does_not_state_its_duration_is_measured(tmp_path):
     path = record(tmp_path / "live.webm", Video("libvpx-vp9"), Audio("libopus"), options={"live": "1"})
     with av.open(str(path)) as container:
