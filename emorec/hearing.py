@@ -20,7 +20,7 @@ def voice_segments(path, model, first, notes):
     margin = _margin_hops(front_end) * front_end.hop
     number, end = first, 0
     origin = _start(number, front_end) - margin  # sample that ``kept`` starts at
-    kept = np.zeros(0, np.float32)
+    kept, encoded = np.zeros(0, np.float32), {}
     blocks = worker.audio(
         path,
         front_end.rate,
@@ -29,20 +29,33 @@ def voice_segments(path, model, first, notes):
         on_damage=notes.append,
     )
     with Ahead(blocks) as blocks:
-        for block in blocks:
-            begin = round(block.time * front_end.rate)
-            place = begin - origin
-            # Silence stands where the media has no sound yet: before its first sample, or before the audio starts.
-            kept = np.concatenate([kept[:place], np.zeros(max(0, place - len(kept)), np.float32), block.samples])
-            end = begin + len(block.samples)
+        for begin, samples in _pieces(blocks, origin, front_end):
+            kept = np.concatenate([kept[: begin - origin], samples])
+            end = begin + len(samples)
             while len(kept) >= (span := _span(number, front_end)) + 2 * margin:
-                yield _voice_arrays(front_end, net, kept[: span + 2 * margin], number, _start(number + 1, front_end))
+                window = kept[: span + 2 * margin]
+                yield _voice_arrays(front_end, net, window, number, _start(number + 1, front_end), encoded)
                 kept, origin, number = kept[span:], origin + span, number + 1
     while end > _start(number, front_end):
         span = _span(number, front_end)
         window = np.pad(kept[: span + 2 * margin], (0, max(0, span + 2 * margin - len(kept))))
-        yield _voice_arrays(front_end, net, window, number, min(end, _start(number + 1, front_end)))
+        yield _voice_arrays(front_end, net, window, number, min(end, _start(number + 1, front_end)), encoded)
         kept, number = kept[span:], number + 1
+
+
+def _pieces(blocks, origin, front_end):
+    """Yield the sound from the sample ``origin`` on as (first sample, samples), without a gap.
+
+    Silence stands where the media has no sound yet: before its first sample, or before the audio starts. That may be
+    hours, so it comes in pieces no longer than a segment.
+    """
+    longest = segments.SEGMENT_HOPS * front_end.hop
+    for block in blocks:
+        begin = round(block.time * front_end.rate)
+        for silent in range(origin, begin, longest):
+            yield silent, np.zeros(min(longest, begin - silent), np.float32)
+        yield begin, block.samples
+        origin = begin + len(block.samples)
 
 
 def _start(number, front_end):
@@ -60,21 +73,36 @@ def _margin_hops(front_end):
     return -(-front_end.margin_hops // BLOCK_HOPS) * BLOCK_HOPS
 
 
+def _voice_arrays(front_end, net, samples, number, end, encoded):
+    """Arrays of one segment from its samples with margins; ``end`` is the sample that its sound ends at.
+
+    Silence is the same wherever it stands: ``encoded`` keeps what was made of it, so hours of it cost next to nothing.
+    """
+    # Speech is judged in rows that begin at their multiples on the clock, wherever segments begin.
+    early = segments.start(number) % front_end.speech_row_hops
+    if samples.any():
+        arrays = _encode(front_end, net, samples, early)
+    else:
+        key = len(samples), early
+        if key not in encoded:
+            encoded[key] = _encode(front_end, net, samples, early)
+        arrays = encoded[key]
+    sounding = -(-(end - _start(number, front_end)) // front_end.hop)
+    time = (segments.start(number) + np.arange(sounding) + 0.5) * front_end.hop_seconds
+    sound = {name: array[:sounding] for name, array in arrays.items()}
+    return {"voice_time": time} | sound | {"end": np.array([end / front_end.rate])}
+
+
 @torch.inference_mode()
-def _voice_arrays(front_end, net, samples, number, end):
-    """Arrays of one segment from its samples with margins; ``end`` is the sample that its sound ends at."""
+def _encode(front_end, net, samples, early):
+    """What is heard in samples between their margins; a row of judging speech began ``early`` hops before them."""
     margin, context, hop = _margin_hops(front_end), VoiceNet.CONTEXT_HOPS, front_end.hop
     log_mel = voice.log_mel(samples, front_end)
     near = slice((margin - context) * VoiceNet.FRAMES_PER_HOP, -(margin - context) * VoiceNet.FRAMES_PER_HOP)
-    # Speech is judged in rows that begin at their multiples on the clock, wherever segments begin.
-    early = segments.start(number) % front_end.speech_row_hops
     row, last = (margin - early) * hop, len(samples) - margin * hop
-    sounding = -(-(end - _start(number, front_end)) // front_end.hop)
     embeddings = net.embed(log_mel[:, near].unsqueeze(0).to(next(net.parameters()).device))[0]
     return {
-        "voice_time": (segments.start(number) + np.arange(sounding) + 0.5) * front_end.hop_seconds,
-        "voice_speech": voice.speech(samples[row:last], front_end, samples[:row], samples[last:])[early:][:sounding],
-        "voice_loudness": voice.loudness(samples[margin * hop : last], front_end)[:sounding],
-        "voice_embedding": embeddings[context:][:sounding].cpu().numpy().astype(np.float16),
-        "end": np.array([end / front_end.rate]),
+        "voice_speech": voice.speech(samples[row:last], front_end, samples[:row], samples[last:])[early:],
+        "voice_loudness": voice.loudness(samples[margin * hop : last], front_end),
+        "voice_embedding": embeddings[context:].cpu().numpy().astype(np.float16),
     }

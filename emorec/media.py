@@ -20,7 +20,7 @@ from emorec.ahead import Ahead
 from emorec.errors import EmorecError
 from emorec.media_damage import AV_ERRORS, JUMP
 from emorec.media_pictures import Grey, picture, pixel_aspect, upright_size
-from emorec.media_reader import BIN_EPSILON, Reader, decoded
+from emorec.media_reader import BIN_EPSILON, Reader, decoded, frame_rate, say_damage
 from emorec.media_sound import blocks, edges
 
 PICTURES_AHEAD = 3
@@ -86,17 +86,18 @@ def probe(path: str | Path) -> MediaInfo:
         width = height = rate = None
         if video is not None:
             width, height = upright_size(firsts.get("video", video.codec_context), pixel_aspect(video))
-            rate = video.average_rate or video.guessed_rate
+            if reader.names != "webp":  # whose pictures each have a length of their own
+                rate = frame_rate(video)
         return MediaInfo(
             path=path,
-            container=media_formats.short_name(reader.container.format.name, path),
+            container=media_formats.short_name(reader.names, path),
             duration=media_length.stated(reader) or media_length.counted(path),
             has_video=video is not None,
             has_audio=sound is not None,
             width=width,
             height=height,
-            frame_rate=float(rate) if rate else None,
-            video_codec=_codec(video),
+            frame_rate=rate,
+            video_codec="webp" if reader.names == "webp" else _codec(video),
             audio_codec=_codec(sound),
             size=path.stat().st_size,
         )
@@ -120,7 +121,8 @@ def frames(
     """
     first_bin = math.ceil(start * rate - BIN_EPSILON)
     reformatter = VideoReformatter()
-    pictures = decoded(Path(path), "video", start, on_damage, lambda: _Wanted(rate, first_bin))
+    finished: list[Reader] = []
+    pictures = decoded(Path(path), "video", start, finished.append, lambda: _Wanted(rate, first_bin))
     with Ahead(_sampled(pictures, rate, first_bin, start), PICTURES_AHEAD) as sampled:
         for reader, time, frame in sampled:
             try:
@@ -130,6 +132,7 @@ def frames(
                 reader.fault(time)
                 continue
             yield Frame(time, image, Grey(frame, aspect))
+    say_damage(finished, on_damage)
 
 
 def _sampled(pictures, rate, first_bin, start):

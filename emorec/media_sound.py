@@ -10,7 +10,7 @@ import av
 import numpy as np
 
 from emorec.media_damage import AV_ERRORS, JUMP
-from emorec.media_reader import BIN_EPSILON, Reader, decoded
+from emorec.media_reader import BIN_EPSILON, Reader, decoded, say_damage
 
 WARM_UP = 1.0
 """Seconds of sound to decode before the first that is used: by then no codec remembers where decoding began."""
@@ -51,7 +51,8 @@ def blocks(
                 begun = True
                 yield block
 
-    for reader, time, source_rate, samples in _joined(path, start, block_seconds, on_damage):
+    ended: list[Reader] = []
+    for reader, time, source_rate, samples in _joined(path, start, block_seconds, ended.append):
         end = time + len(samples) / source_rate
         if time < start and not begun:
             begun = True
@@ -64,17 +65,18 @@ def blocks(
         for number in range(begin_in, end_in):
             block_at(number).add(time, source_rate, samples)
     yield from finished(math.inf)
+    say_damage(ended, on_damage)
 
 
 def _joined(
-    path: Path, start: float, block_seconds: float, on_damage
+    path: Path, start: float, block_seconds: float, ended: Callable[[Reader], None]
 ) -> Iterator[tuple[Reader, float, int, np.ndarray]]:
     """Yield ``(reader, time, source_rate, samples)`` of mono sound, frames that touch the same blocks and follow each
     other joined into one piece, because a second of sound is some fifty frames and every call costs."""
     mixer = _Mixer()
     pieces: list[np.ndarray] = []
     form, begin, expected, source = None, 0.0, 0.0, None
-    for reader, time, frame in decoded(path, "audio", start - WARM_UP, on_damage):
+    for reader, time, frame in decoded(path, "audio", start - WARM_UP, ended):
         samples = mixer.mono(frame)
         if samples is None:
             reader.fault()
