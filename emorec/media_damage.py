@@ -77,13 +77,14 @@ class Damage:
         """Note that the stream of that ``index`` goes on until ``time`` (s) at least."""
         self._reached[index] = max(self._reached.get(index, 0.0), time)
 
-    def sentence(self, stream, position: float, zero: float, promised: float | None) -> str | None:
+    def sentence(self, stream, position: float, zero: float, promised: float | None, whole: bool = True) -> str | None:
         """What was broken or missing in a stream that was decoded up to ``position`` (s), None if nothing was.
 
         ``zero`` (s) is that of the clock; ``promised`` (s) is how long the container says that it is, if it does.
+        Whether the file is cut off is looked at only if the ``whole`` stream was asked for.
         """
         kind = stream.type
-        cut = self._cut_short(stream, position, zero, promised)
+        cut = whole and self._cut_short(stream, position, zero, promised)
         few = 0 if kind == "video" else FEW_FAULTS
         if not cut and self._faults <= few:
             return None

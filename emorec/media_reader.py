@@ -10,12 +10,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import av
-from av.stream import Disposition
 
 from emorec import media_formats
 from emorec.media_damage import AV_ERRORS, JUMP, Damage, Pace
-
-NOT_MOVING = Disposition.attached_pic | Disposition.still_image | Disposition.timed_thumbnails
+from emorec.media_selection import EVERYTHING, Selection, pick
 
 MAX_PIXELS = 8192 * 4320
 """Larger pictures are refused, for a file of a few bytes can ask for gigabytes."""
@@ -65,22 +63,34 @@ def decoded(
     needed: float,
     on_damage: Callable[[str], None] | None,
     wanted: Callable[[], Callable[[float], bool] | None] = lambda: None,
+    selection: Selection = EVERYTHING,
+    end: float = math.inf,
+    part_from: float = 0.0,
 ) -> Iterator[tuple[Reader, float, av.frame.Frame]]:
-    """Yield ``(reader, time, frame)`` from ``needed`` (s) or a little before on; ``wanted`` makes a fresh predicate."""
-    for margin in (*(margin for margin in SEEK_MARGINS if needed > margin), None):
-        with Reader(path) as reader:
+    """Yield ``(reader, time, frame)`` from ``needed`` (s) or a little before on and before ``end`` (s); ``wanted``
+    makes a fresh predicate.
+
+    ``part_from`` (s) is where a part of the recording that is asked for begins: of codecs that only decode to the same
+    from the same place on, decoding begins there and not at the recording's beginning, however late ``needed`` is.
+    """
+    exact = [(needed, needed - margin, True) for margin in SEEK_MARGINS if needed > margin]
+    at_part = [(part_from, part_from - margin, False) for margin in SEEK_MARGINS if part_from > margin]
+    for latest, target, repeatable in (*exact, *at_part, (math.inf, None, True)):
+        with Reader(path, selection) as reader:
             if reader.streams[kind] is None:
                 return
-            if margin is not None and not reader.seek(kind, needed - margin):
+            if target is not None and not reader.seek(kind, target, repeatable):
                 continue
-            found = False
+            found, ended = False, False
             for time, frame in reader.decode(kind, wanted()):
-                if margin is not None and not found and time > needed:
+                if time >= end:
+                    ended = True
+                if ended or (not found and time > latest):
                     break
                 found = True
                 yield reader, time, frame
-            if found or margin is None:
-                if on_damage is not None and (sentence := reader.damage(kind)):
+            if found or target is None:
+                if on_damage is not None and (sentence := reader.damage(kind, whole=not ended)):
                     on_damage(sentence)
                 return
 
@@ -96,7 +106,7 @@ def _threads(stream) -> int:
 class Reader:
     """One open file: its streams, the zero of its clock, and what turns out to be broken while it is read."""
 
-    def __init__(self, path: Path):
+    def __init__(self, path: Path, selection: Selection = EVERYTHING):
         media_formats.check_file(path)
         try:
             # "file:" keeps a colon in the name from being read as a protocol.
@@ -105,8 +115,11 @@ class Reader:
             raise media_formats.unreadable(path) from error
         media_formats.check_streams(self.container.streams, path)
         self.format = self.container.format.name.split(",")[0]
-        video = self._pick("video")
-        self.streams = {"video": video, "audio": self._pick("audio", video)}
+        default = pick(self.container, "video", selection)
+        sound = pick(self.container, "audio", selection, related=default)
+        video = default if selection.pictures else None
+        self.has = {"video": default is not None, "audio": sound is not None}
+        self.streams = {"video": video, "audio": sound if selection.sound else None}
         for stream in filter(None, self.streams.values()):
             stream.codec_context.thread_type = "AUTO"
             stream.codec_context.thread_count = _threads(stream)
@@ -132,15 +145,6 @@ class Reader:
         self._peeked.clear()
         self.container.close()
 
-    def _pick(self, kind: str, related=None):
-        usable = [
-            stream
-            for stream in self.container.streams
-            if stream.type == kind and stream.codec_context is not None and not stream.disposition & NOT_MOVING
-        ]
-        best = self.container.streams.best(kind, related=related)
-        return best if best in usable else next(iter(usable), None)
-
     def _find_zero(self) -> tuple[float, float]:
         """The container's start (s), or the earliest time if the first is broken and lies far after it; and how long
         after it (s) a time is as broken."""
@@ -156,11 +160,12 @@ class Reader:
         first = next((packet for packet in self._peeked if packet.stream_index == video.index), None)
         return first is not None and NEAREST_ONLY.search(bytes(first)) is not None
 
-    def seek(self, kind: str, time: float) -> bool:
-        """Go to the last keyframe at or before ``time`` (s); False if decoding from there would not give the same."""
+    def seek(self, kind: str, time: float, repeatable: bool = True) -> bool:
+        """Go to the last keyframe at or before ``time`` (s); False if times would be unreliable from there on or, where
+        it is to be ``repeatable``, decoding from there would not give the same."""
         codec = self.streams[kind].codec_context.codec.canonical_name
-        repeatable = kind == "video" or codec in REPEATABLE or codec.startswith("pcm_")
-        if self.format not in media_formats.SEEKABLE or not repeatable:
+        same = kind == "video" or codec in REPEATABLE or codec.startswith("pcm_")
+        if self.format not in media_formats.SEEKABLE or (repeatable and not same):
             return False
         try:
             self.container.seek(math.floor((time + self.zero) * av.time_base))
@@ -212,11 +217,11 @@ class Reader:
         """Note that something could not be used at ``time`` (s), by default where decoding stands."""
         self._damage.fault(self._position if time is None else time)
 
-    def damage(self, kind: str) -> str | None:
-        """The sentence about what was broken or missing, once everything was read."""
+    def damage(self, kind: str, whole: bool = True) -> str | None:
+        """The sentence about what was broken or missing, once everything was read, or what was wanted of it."""
         promises = self.format in media_formats.PROMISING and self.container.duration and self.broken_from == math.inf
         promised = self.container.duration / av.time_base if promises else None
-        return self._damage.sentence(self.streams[kind], self._position, self.zero, promised)
+        return self._damage.sentence(self.streams[kind], self._position, self.zero, promised, whole)
 
     def _demux(self) -> Iterator[av.Packet]:
         failures = 0
