@@ -58,7 +58,7 @@ def pick(container, kind: str, selection: Selection = EVERYTHING, related=None):
         chosen = there[number - 1]
         if chosen.codec_context is None:
             raise EmorecError(
-                f"The {KIND_NAMES[kind]} track {number} of {Path(container.name).name} is in a format that cannot be "
+                f"The {KIND_NAMES[kind]} track {number} of {_name(container)} is in a format that cannot be "
                 "decoded; choose another track."
             )
         return chosen
@@ -67,6 +67,10 @@ def pick(container, kind: str, selection: Selection = EVERYTHING, related=None):
     return best if best in usable else next(iter(usable), None)
 
 
+def _name(container) -> str:
+    return Path(container.name.removeprefix("file:")).name
+
+
 def _holds(container, kind: str, count: int) -> str:
     number = "no" if count == 0 else str(count)
-    return f"{Path(container.name).name} has {number} {KIND_NAMES[kind]} track{'s' * (count != 1)}"
+    return f"{_name(container)} has {number} {KIND_NAMES[kind]} track{'s' * (count != 1)}"

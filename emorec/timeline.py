@@ -84,9 +84,9 @@ def decide(observations, model, fusion="late", step=DEFAULT_STEP, window=DEFAULT
     check(fusion, step, window, smooth)
     if person is not None and person not in observations.persons:
         raise EmorecError(f"There is no person {person} in this recording; it has {len(observations.persons)}.")
-    start, end = rows(observations.until, step)
+    start, end = rows(observations.until, step, observations.start)
     middle = (start + end) / 2
-    low = np.maximum(middle - window / 2, 0.0)
+    low = np.maximum(middle - window / 2, observations.start)
     high = np.minimum(middle + window / 2, max(observations.until, 1e-9))
     pooled = windows.pool(observations, model, low, high, person, with_features=fusion == "intermediate")
     face, voice, probabilities = fuse(pooled, model, fusion)
@@ -122,12 +122,12 @@ def check(fusion="late", step=DEFAULT_STEP, window=DEFAULT_WINDOW, smooth=0.0):
         raise EmorecError(f"The smoothing of {smooth:g} s is out of range; choose 0 to {WINDOW_RANGE[1]:g} s.")
 
 
-def rows(duration, step):
-    """Starts and ends (s) of the rows of a recording: whole steps, the last one taking what is left."""
-    count = max(1, int(np.ceil(duration / step - LAST_STEP))) if duration > 0 else 0
+def rows(until, step, begin=0.0):
+    """Starts and ends (s) of the rows from ``begin`` on: whole steps, the last one taking what is left."""
+    count = max(1, int(np.ceil((until - begin) / step - LAST_STEP))) if until > begin else 0
     # Rounded to the microsecond, so that 0.1 s steps print as people write them.
-    start = np.round(np.arange(count) * step, 6)
-    end = np.append(start[1:], duration) if count else start
+    start = np.round(begin + np.arange(count) * step, 6)
+    end = np.append(start[1:], until) if count else start
     return start, end
 
 
