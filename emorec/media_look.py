@@ -23,6 +23,9 @@ from emorec.media_selection import Selection
 MOST_FRAMES = {"audio": 2000, "video": 150}
 """Frames that are decoded at one place at most: a look is to be short whatever keyframes and times a file has."""
 
+MOST_SKIPPED = 1000
+"""Frames of sound in front of a place that are passed over: a jump leads to the keyframe of a picture before it."""
+
 NEAR = 5.0
 """Seconds up to which decoding goes on to the next place instead of jumping there."""
 
@@ -37,7 +40,9 @@ def sounds(
         for place in places if reader.streams["audio"] is not None else ():
             pieces, length = [], 0.0
             reader.seek("audio", place, repeatable=False)
-            for _, frame in _some(reader, "audio"):
+            for count, (time, frame) in enumerate(_some(reader, "audio")):
+                if time < place and count < MOST_SKIPPED:
+                    continue
                 if (samples := mixer.samples(frame)) is not None:
                     pieces.append((length, frame.sample_rate, samples))
                     length += samples.shape[1] / frame.sample_rate
