@@ -80,6 +80,12 @@ def check(settings: Settings) -> None:
         )
 
 
+def told(settings: Settings) -> dict:
+    """What results say of the settings beside the tracks: those that are not the usual ones."""
+    names = ("channel", "start", "end", "rotate")
+    return {name: getattr(settings, name) for name in names if getattr(settings, name) != getattr(WHOLE, name)}
+
+
 def check_within(settings: Settings, name: str, duration: float | None) -> None:
     """Raise EmorecError if the part begins behind the end of the recording of that name and duration (s)."""
     if settings.start and duration is not None and settings.start >= duration:

@@ -244,7 +244,7 @@ def _print_summary(result, written):
 
 
 def _info(options):
-    from emorec import engine
+    from emorec import engine, provenance
     from emorec.observations import cache_folder
 
     loaded = engine.load(options.model_path, options.device)
@@ -262,15 +262,15 @@ def _info(options):
     for name in ("face", "voice", "fusion"):
         print(f"{name + ' network':<15}{sum(p.numel() for p in getattr(model, name).parameters()):,} parameters")
     print("\nmeasured on people never seen in training:")
-    for name, found in model.evaluation.items():
-        print(f"  {name}: {found['what']} ({found['metric']}, {found['items']:,} items)")
-        width = max(NAME_WIDTH + 4, *(len(way) + 1 for way in found["results"]))
-        for way, value in found["results"].items():
-            print(f"    {way:<{width}}{value:6.1%} ± {found['spread'][way]:.1%}")
+    for found in provenance.protocols(model.evaluation):
+        print(f"  {found.name}: {found.what} ({found.metric}, {found.items:,} items)")
+        width = max([NAME_WIDTH + 4, *(len(result.way) + 1 for result in found.results)])
+        for result in found.results:
+            print(f"    {result.way:<{width}}{result.text(width=6)}")
     if not model.evaluation:
         print("  nothing yet; run python train/evaluate.py")
     print("\nlimits:")
-    for limit in model.training.get("limits", ()):
+    for limit in provenance.limits(model.training):
         print(f"  - {limit}")
     for notice in loaded.notices:
         print(f"\n{notice}")

@@ -35,7 +35,7 @@ class Engine:
         return observe.forget(path, self.model, faces.detector(self.detector_file), settings, cache)
 
     def decide(self, observations, **choices):
-        """Stage 2: a Timeline with fusion, step, window, person and smooth as chosen; see ``emorec.timeline``."""
+        """Stage 2: a Timeline by the choices that ``emorec.timeline.decide`` names."""
         return timeline.decide(observations, self.model, **choices)
 
     def analyze(

@@ -209,7 +209,7 @@ def _observations(head, segments, model, info, settings):
         complete=head.complete,
         segments=tuple(segments),
         empty=_empty_segment(model),
-        media={"name": info.path.name} | head.media,
+        media={"name": info.path.name} | head.media | choices.told(settings),
         notes=(*head.chosen.get("notes", ()), *head.notes),
         hop_seconds=hop,
         start=settings.start,

@@ -3,7 +3,7 @@
 import html
 from pathlib import Path
 
-from emorec import __version__, charts, files
+from emorec import __version__, charts, files, provenance
 from emorec.chart_data import CONFIDENT, clock
 from emorec.emotions import COLOURS, EMOJI
 from emorec.moments import moments
@@ -44,12 +44,10 @@ def write(timeline, path, evaluation=None, training=None):
 def trust(evaluation, training):
     """What a checkpoint's measured accuracy, training people, limits and licence say, as HTML."""
     rows = "".join(
-        f"<tr><td>{html.escape(found['what'])}</td><td>{html.escape(found['metric'])}</td><td>"
-        + "<br>".join(
-            f"{html.escape(way)} {value:.0%} ± {found['spread'][way]:.1%}" for way, value in found["results"].items()
-        )
-        + f"</td><td>{found['items']:,}</td></tr>"
-        for found in evaluation.values()
+        f"<tr><td>{html.escape(found.what)}</td><td>{html.escape(found.metric)}</td><td>"
+        + "<br>".join(f"{html.escape(result.way)} {result.text(digits=0)}" for result in found.results)
+        + f"</td><td>{found.items:,}</td></tr>"
+        for found in provenance.protocols(evaluation)
     )
     measured = (
         "<table><caption>Measured on people never seen in training</caption>"
@@ -57,12 +55,12 @@ def trust(evaluation, training):
         f'<th scope="col">items</th></tr>{rows}</table>'
     )
     sources = "".join(
-        f"<li>{html.escape(source['name'])} ({html.escape(source['use'])}): {html.escape(source['items'])}; "
-        f"licence: {html.escape(source['licence'])}</li>"
-        for source in training.get("sources", ())
+        f"<li>{html.escape(source.name)} ({html.escape(source.use)}): {html.escape(source.items)}; "
+        f"licence: {html.escape(source.licence)}</li>"
+        for source in provenance.sources(training)
     )
-    limits = "".join(f"<li>{html.escape(limit)}</li>" for limit in training.get("limits", ()))
-    licence = html.escape(training.get("licence", "")).upper().replace("CC-BY-NC-SA-", "CC BY-NC-SA ")
+    limits = "".join(f"<li>{html.escape(limit)}</li>" for limit in provenance.limits(training))
+    licence = html.escape(provenance.licence(training) or "").upper().replace("CC-BY-NC-SA-", "CC BY-NC-SA ")
     parts = [
         measured if rows else "<p>The accuracy of these weights has not been measured.</p>",
         f"<h3>Limits</h3><ul>{limits}</ul>" if limits else "",

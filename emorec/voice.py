@@ -16,7 +16,7 @@ from emorec import silero
 from emorec.networks import VoiceNet
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class VoiceFrontEnd:
     """Constants of the front end; a checkpoint carries the ones that it was trained with."""
 

@@ -63,6 +63,21 @@ def pool(observations, model, low, high, person=None, with_features=True):
     )
 
 
+def coverage(observations, low, high, who):
+    """Shares of the ranges [low, high) (s, arrays) with a face of the person ``who`` (N,) in them, and with speech."""
+    arrays = observations.arrays
+    frames = between(arrays["frame_time"], low, high)
+    seen = np.zeros(len(low))
+    for person in np.unique(who[who >= 0]):
+        first, last = between(arrays["face_time"][arrays["face_person"] == person], low, high)
+        seen = np.where(who == person, last - first, seen)
+    half = observations.hop_seconds / 2
+    hops = between(arrays["voice_time"], low - half + 1e-9, high + half - 1e-9)
+    spoken = _sums((arrays["voice_speech"] >= SPEECH).astype(float)[:, None], *hops)[:, 0]
+    face = np.minimum(seen / np.maximum(frames[1] - frames[0], 1), 1.0)
+    return face, spoken / np.maximum(hops[1] - hops[0], 1)
+
+
 def _person_of_windows(arrays, persons, low, high, person):
     """Whose face each window is about: the chosen person, or the one of the recording's most seen who is in it; -1."""
     if person is not None:

@@ -6,7 +6,7 @@ Never edited by hand. Evaluation may leave out any part of a protocol but ``what
 
 from pathlib import Path
 
-from emorec import files
+from emorec import files, provenance
 from emorec.checkpoint import CARD_FILE
 from emorec.emotions import EMOTIONS, emotion_of
 
@@ -68,29 +68,25 @@ def front_matter(model, name=None):
 
     measured = [
         EvalResult(
-            task_type=_task(found),
-            dataset_type=protocol,
-            dataset_name=found["what"],
-            metric_type=METRIC_TYPES.get(found["metric"], found["metric"]),
-            metric_name=f"{found['metric']} ({way})",
-            metric_value=value,
+            task_type=TASKS.get(tuple(result.way for result in found.results), SEVERAL),
+            dataset_type=found.name,
+            dataset_name=found.what,
+            metric_type=METRIC_TYPES.get(found.metric, found.metric),
+            metric_name=f"{found.metric} ({result.way})",
+            metric_value=result.value,
         )
-        for protocol, found in model.evaluation.items()
-        for way, value in found["results"].items()
+        for found in provenance.protocols(model.evaluation)
+        for result in found.results
     ]
     data = ModelCardData(
         library_name="emorec",
         pipeline_tag="video-classification",
-        license=model.training.get("licence", "other"),
+        license=provenance.licence(model.training) or "other",
         tags=list(TAGS),
         model_name=_title(name),
         eval_results=measured or None,
     )
     return data.to_yaml()
-
-
-def _task(found):
-    return TASKS.get(tuple(found["results"]), SEVERAL)
 
 
 def _title(name):
@@ -149,17 +145,12 @@ def _results(evaluation):
     if not evaluation:
         return "## Results\n\nNot measured yet."
     lines = ["## Results", "", "| protocol | measured | | items |", "|---|---|---|---|"]
-    for protocol, found in evaluation.items():
+    for found in provenance.protocols(evaluation):
         lines += [
-            f"| {protocol} | {found['metric']}, {way} | {_value(found, way)} | {found['items']:,} |"
-            for way in found["results"]
+            f"| {found.name} | {found.metric}, {result.way} | {result.text()} | {found.items:,} |"
+            for result in found.results
         ]
     return "\n".join(lines)
-
-
-def _value(found, way):
-    spread = found.get("spread", {}).get(way)
-    return f"{found['results'][way]:.1%}" + ("" if spread is None else f" ± {spread:.1%}")
 
 
 def _protocol(protocol, found):
@@ -220,9 +211,9 @@ def _cost(evaluation):
 
 def _training(training):
     lines = ["## Training data", ""]
-    if training.get("sources"):
+    if sources := provenance.sources(training):
         lines += ["| data | used for | what of it | licence |", "|---|---|---|---|"]
-        lines += [f"| {s['name']} | {s['use']} | {s['items']} | {s['licence']} |" for s in training["sources"]]
+        lines += [f"| {source.name} | {source.use} | {source.items} | {source.licence} |" for source in sources]
         lines += [""]
     if training.get("held_out"):
         lines += [
@@ -250,15 +241,17 @@ def _spent(entry):
     if "hours" not in entry:
         return "not recorded"
     hours = entry["hours"]
-    return f"{hours:.1f} h on {entry['device']}" if hours >= 1 else f"{hours * 60:.0f} min on {entry['device']}"
+    device = f" on {entry['device']}" if "device" in entry else ""
+    return (f"{hours:.1f} h" if hours >= 1 else f"{hours * 60:.0f} min") + device
 
 
 def _limits(training):
-    licence = LICENCE_NAMES.get(training.get("licence"), training.get("licence", "not stated"))
+    named = provenance.licence(training) or "not stated"
+    licence = LICENCE_NAMES.get(named, named)
     return "\n".join([
         "## Limits and misuse",
         "",
-        *(f"- {limit}" for limit in (*training.get("limits", ()), *MISUSE)),
+        *(f"- {limit}" for limit in (*provenance.limits(training), *MISUSE)),
         "",
         f"Licence of these weights: {licence}, as their training data demand. The code of emorec is MIT.",
     ])  # fmt: skip

@@ -195,6 +195,7 @@ def test_without_the_stream_that_is_wanted_there_are_rows_without_evidence_and_a
 
 def test_a_part_is_observed_as_it_is_in_the_whole(long, model, tmp_path):
     whole, part = seen(long, model, tmp_path), seen(long, model, tmp_path, PART)
+    assert part.media == whole.media | {"start": 12.3, "end": 33.7}
     assert part.complete and (part.start, part.until, part.duration) == (12.3, 33.7, 33.7)
     hop = part.hop_seconds / 2
     for name, low, high in (("frame", 12.3, 33.7), ("face", 12.3, 33.7), ("voice", 12.3 - hop, 33.7 + hop)):

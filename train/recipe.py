@@ -4,7 +4,21 @@ import time
 from dataclasses import replace
 
 from emorec import checkpoint as checkpoints
-from train import calibrate, datasets, face, fusion, joining, listener, loop, parallel, record, samples, teachers, voice
+from train import (
+    datasets,
+    face,
+    fusion,
+    joining,
+    listener,
+    loop,
+    parallel,
+    predictions,
+    record,
+    teachers,
+    unseen,
+    voice,
+    voice_head,
+)
 
 SHIPPED_FOLD = 0  # the bundled weights never met the people of this fold, so that they can be tried on them
 
@@ -117,26 +131,24 @@ def need_teachers(options):
 
 
 def train_fusion(options):
-    """The fusion network and calibration over finished encoders, and the whole checkpoint in RUNS/checkpoint."""
+    """The voice's last layer, the fusion network and calibration over finished encoders: a checkpoint in RUNS."""
     if parallel.rank():
-        return  # it takes a minute, and one process does it as well
+        return  # it takes some minutes, and one process does it as well
     face_net = face.trained(options.out)
-    voice_nets = {fold: voice.trained(options.out, fold) for fold in audio_visual_folds()}
-    nets, clips, fused = fusion.cross_fit(options.train_dir, face_net, voice_nets, options.cache)
-    unheard = samples.unheard_voices(options.train_dir, voice_nets, options.cache)
-    still = samples.still_faces(options.train_dir, face_net, "valid", options.cache)
-    still_scale, still_bias = calibrate.fit_opinion(*still)
-    voices = datasets.voices(options.train_dir)
+    voice_nets = {
+        fold: voice_head.train(options.train_dir, options.out, options.cache, fold) for fold in range(datasets.FOLDS)
+    }
+    setting = predictions.Setting(options.train_dir, options.out, options.cache)
+    seen_and_heard = {fold: voice_nets[fold] for fold in unseen.audio_visual_folds()}
+    nets = fusion.cross_fit(options.train_dir, face_net, seen_and_heard, options.cache)[0]
+    everybody = unseen.collected(setting, face_net, lambda folds: {fold: voice_nets[fold] for fold in folds})
+    voices = voice_head.everybody(options.train_dir)
     persons = {item.person: fold for item, fold in zip(voices, datasets.fold_of(voices), strict=True)}
     model = checkpoints.Checkpoint(
         face=face_net,
         voice=voice_nets[SHIPPED_FOLD],
         fusion=nets[SHIPPED_FOLD],
-        calibration=replace(
-            fusion.calibrated_without(SHIPPED_FOLD, clips, fused, unheard),
-            still_scale=still_scale,
-            still_bias=still_bias,
-        ),
+        calibration=unseen.fit_calibration(everybody.without(fold=SHIPPED_FOLD)),
         training={
             "held_out_fold": SHIPPED_FOLD,
             "persons": sorted(person for person, fold in persons.items() if fold != SHIPPED_FOLD),
@@ -150,11 +162,6 @@ def train_fusion(options):
     )
     checkpoints.save(model, options.out / "checkpoint")
     print(f"wrote {options.out / 'checkpoint'}; measure it with train/evaluate.py")
-
-
-def audio_visual_folds():
-    """Folds that hold out somebody who is seen and heard."""
-    return [fold for fold, actors in enumerate(datasets.JAVANESE_FOLDS) if actors]
 
 
 TASKS = {
