@@ -20,7 +20,7 @@ from emorec.ahead import Ahead
 from emorec.errors import EmorecError
 from emorec.media_damage import AV_ERRORS, JUMP
 from emorec.media_pictures import Grey, Turned, picture, pixel_aspect, turned, upright_size
-from emorec.media_reader import BIN_EPSILON, Reader, decoded
+from emorec.media_reader import BIN_EPSILON, Reader, decoded, frame_rate, say_damage
 from emorec.media_selection import EVERYTHING, Selection, tracks
 from emorec.media_sound import blocks, edges
 
@@ -95,17 +95,18 @@ def probe(path: str | Path, selection: Selection = EVERYTHING) -> MediaInfo:
         if video is not None:
             width, height = upright_size(firsts.get("video", video.codec_context), pixel_aspect(video))
             width, height = (height, width) if selection.rotate % 180 else (width, height)
-            rate = video.average_rate or video.guessed_rate
+            if reader.names != "webp":  # whose pictures each have a length of their own
+                rate = frame_rate(video)
         return MediaInfo(
             path=path,
-            container=media_formats.short_name(reader.container.format.name, path),
+            container=media_formats.short_name(reader.names, path),
             duration=media_length.stated(reader) or media_length.counted(path),
             has_video=reader.has["video"],
             has_audio=reader.has["audio"],
             width=width,
             height=height,
-            frame_rate=float(rate) if rate else None,
-            video_codec=_codec(video),
+            frame_rate=rate,
+            video_codec="webp" if reader.names == "webp" else _codec(video),
             audio_codec=_codec(sound),
             size=path.stat().st_size,
             video_tracks=len(tracks(reader.container, "video")),
@@ -135,7 +136,8 @@ def frames(
     """
     first_bin = math.ceil(start * rate - BIN_EPSILON)
     reformatter = VideoReformatter()
-    pictures = decoded(Path(path), "video", start, on_damage, lambda: _Wanted(rate, first_bin), selection, end)
+    finished: list[Reader] = []
+    pictures = decoded(Path(path), "video", start, finished.append, lambda: _Wanted(rate, first_bin), selection, end)
     with Ahead(_sampled(pictures, rate, first_bin, start), PICTURES_AHEAD) as sampled:
         for reader, time, frame in sampled:
             try:
@@ -148,6 +150,7 @@ def frames(
             if selection.rotate:
                 image, grey = turned(image, selection.rotate), Turned(grey, selection.rotate)
             yield Frame(time, image, grey)
+    say_damage(finished, on_damage)
 
 
 def _sampled(pictures, rate, first_bin, start):

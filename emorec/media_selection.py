@@ -46,7 +46,7 @@ def tracks(container, kind: str) -> list:
     return [stream for stream in container.streams if stream.type == kind and not stream.disposition & NOT_MOVING]
 
 
-def pick(container, kind: str, selection: Selection = EVERYTHING, related=None):
+def pick(container, kind: str, path: Path, selection: Selection = EVERYTHING, related=None):
     """The chosen stream of a kind, else the file's default; None if there is none that can be decoded.
 
     Raises ``EmorecError`` if the chosen track is not there or is in a format that cannot be decoded.
@@ -54,11 +54,11 @@ def pick(container, kind: str, selection: Selection = EVERYTHING, related=None):
     there, number = tracks(container, kind), selection.track(kind)
     if number is not None:
         if not 1 <= number <= len(there):
-            raise EmorecError(f"{_holds(container, kind, len(there))}; there is no track {number}.")
+            raise EmorecError(f"{_holds(path, kind, len(there))}; there is no track {number}.")
         chosen = there[number - 1]
         if chosen.codec_context is None:
             raise EmorecError(
-                f"The {KIND_NAMES[kind]} track {number} of {_name(container)} is in a format that cannot be "
+                f"The {KIND_NAMES[kind]} track {number} of {path.name} is in a format that cannot be "
                 "decoded; choose another track."
             )
         return chosen
@@ -67,10 +67,6 @@ def pick(container, kind: str, selection: Selection = EVERYTHING, related=None):
     return best if best in usable else next(iter(usable), None)
 
 
-def _name(container) -> str:
-    return Path(container.name.removeprefix("file:")).name
-
-
-def _holds(container, kind: str, count: int) -> str:
+def _holds(path: Path, kind: str, count: int) -> str:
     number = "no" if count == 0 else str(count)
-    return f"{_name(container)} has {number} {KIND_NAMES[kind]} track{'s' * (count != 1)}"
+    return f"{path.name} has {number} {KIND_NAMES[kind]} track{'s' * (count != 1)}"
