@@ -97,9 +97,11 @@ def test_a_modality_that_fades_in_changes_late_without_a_jump():
 def test_evidence_grows_with_coverage_up_to_full_and_is_none_without_an_opinion():
     logs = leaning("happy", 0.6, 5)
     logs[4] = np.nan
-    coverage = np.array([0.1, fusion.FULL_COVERAGE / 2, fusion.FULL_COVERAGE, 1.0, 1.0])
-    found = fusion.evidence(logs, coverage)
-    assert found == pytest.approx([0.1 / fusion.FULL_COVERAGE, 0.5, 1.0, 1.0, 0.0])
+    full = fusion.FULL_SECONDS / 3
+    found = fusion.evidence(logs, np.array([full / 4, full / 2, full, 1.0, 1.0]), np.full(5, 3.0))
+    assert found == pytest.approx([0.25, 0.5, 1.0, 1.0, 0.0])
+    # A tenth of a minute is as much as two seconds in full.
+    assert fusion.evidence(logs[:2], np.array([0.1, 1.0]), np.array([60.0, 0.6])) == pytest.approx([1.0, 0.5])
 
 
 def test_little_evidence_leaves_an_opinion_flat():

@@ -15,6 +15,7 @@ from emorec.errors import EmorecError
 from train import augment, calibrate, datasets, loop, measures, voice
 from train import face as face_recipe
 from train.datasets import Item
+from train.samples import Samples
 
 
 @pytest.mark.parametrize(
@@ -265,10 +266,18 @@ def test_late_fusion_learns_whom_to_trust():
     knows = np.full((500, len(EMOTIONS)), 0.02)
     knows[np.arange(500), truth] = 0.88
     guesses = fusions.softmax(random.normal(0, 1, (500, len(EMOTIONS))))
-    full = np.ones(500)
-    by_face = calibrate.fit_late(Calibration(), knows, guesses, full, full, truth)
-    by_voice = calibrate.fit_late(Calibration(), guesses, knows, full, full, truth)
-    assert by_face.face_weight > 3 * by_face.voice_weight and by_voice.voice_weight > 3 * by_voice.face_weight
+    full, nothing = np.ones(500), np.zeros((500, 0))
+
+    def weights(face, voice):
+        windows = Samples(
+            face_features=nothing, face_probabilities=face, face_coverage=full, voice_features=nothing,
+            voice_probabilities=voice, voice_coverage=full, seconds=3 * full, truth=truth, fold=truth,
+        )  # fmt: skip
+        found = calibrate.fit_late(Calibration(), windows)
+        return found.face_weight, found.voice_weight
+
+    (face, voice), (other_face, other_voice) = weights(knows, guesses), weights(guesses, knows)
+    assert face > 3 * voice and other_voice > 3 * other_face
 
 
 def test_the_strength_of_a_training_sets_shares_is_found():
