@@ -1,42 +1,67 @@
 """Stage 1, the sound: a recording's voice, hop by hop, in segments."""
 
+import math
+
 import numpy as np
 import torch
 
 from emorec import segments, voice, worker
 from emorec.ahead import Ahead
+from emorec.choices import WHOLE
 from emorec.inference import for_inference
 from emorec.networks import VoiceNet
 
 BLOCK_HOPS = 16  # sound is read in blocks of so many hops; every segment but the second starts with one
 
 
-def voice_segments(path, model, first, notes):
+def voice_segments(path, model, first, notes, settings=WHOLE):
     """One dict of voice arrays per segment, from segment ``first`` on.
 
-    Each segment is encoded with a margin on both sides, wide enough that its hops do not depend on the cut.
+    Each segment is encoded with a margin on both sides, wide enough that its hops do not depend on the cut. Of a part
+    of a recording, too, sound is read so far beyond its ends, and the hops are those that overlap it.
     """
+    for arrays in _whole_segments(path, model, first, notes, settings):
+        yield _within(arrays, settings, model.front_end.hop_seconds)
+
+
+def _within(arrays, settings, hop_seconds):
+    """Only the hops in the part that is observed."""
+    middle = arrays["voice_time"]
+    inside = settings.overlap(middle - hop_seconds / 2, middle + hop_seconds / 2)
+    hops = {name: values[inside] for name, values in arrays.items() if name != "end"}
+    return hops | {"end": np.minimum(arrays["end"], settings.until)}
+
+
+def _whole_segments(path, model, first, notes, settings):
     front_end, net = model.front_end, for_inference(model.voice)
     margin = _margin_hops(front_end) * front_end.hop
     number, end = first, 0
     origin = _start(number, front_end) - margin  # sample that ``kept`` starts at
     kept, encoded = np.zeros(0, np.float32), {}
+    block_seconds, margin_seconds = BLOCK_HOPS * front_end.hop_seconds, margin / front_end.rate
+    last = math.inf  # sample that the part ends at
+    if settings.end is not None:
+        last = round(settings.end * front_end.rate)
+        stop = math.ceil((settings.end + margin_seconds) / block_seconds) * block_seconds
     blocks = worker.audio(
         path,
         front_end.rate,
         start=max(origin, 0) / front_end.rate,
-        block_seconds=BLOCK_HOPS * front_end.hop_seconds,
+        block_seconds=block_seconds,
         on_damage=notes.append,
+        selection=settings.selection,
+        end=math.inf if settings.end is None else stop,
+        part_from=max(0.0, settings.start - margin_seconds),
     )
     with Ahead(blocks) as blocks:
         for begin, samples in _pieces(blocks, origin, front_end):
             kept = np.concatenate([kept[: begin - origin], samples])
             end = begin + len(samples)
-            while len(kept) >= (span := _span(number, front_end)) + 2 * margin:
+            while last > _start(number, front_end) and len(kept) >= (span := _span(number, front_end)) + 2 * margin:
                 window = kept[: span + 2 * margin]
                 yield _voice_arrays(front_end, net, window, number, _start(number + 1, front_end), encoded)
                 kept, origin, number = kept[span:], origin + span, number + 1
-    while end > _start(number, front_end):
+    while min(end, last) > _start(number, front_end):
         span = _span(number, front_end)
         window = np.pad(kept[: span + 2 * margin], (0, max(0, span + 2 * margin - len(kept))))
         yield _voice_arrays(front_end, net, window, number, min(end, _start(number + 1, front_end)), encoded)

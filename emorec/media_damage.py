@@ -83,13 +83,14 @@ class Damage:
         if self._encrypted_at is None:
             self._encrypted_at = time
 
-    def finish(self, stream, position: float, zero: float, promised: float | None) -> None:
-        """Note that a stream was decoded to its end, up to ``position`` (s).
+    def finish(self, stream, position: float, zero: float, promised: float | None, whole: bool = True) -> None:
+        """Note that a stream was decoded to its end, or to the end of what is wanted, up to ``position`` (s).
 
         ``zero`` (s) is that of the clock; ``promised`` (s) is how long the container says that it is, if it does.
+        Whether the file is cut off is looked at only if the ``whole`` stream was asked for.
         """
         self._kind, self._position = stream.type, position
-        self._cut = self._cut_short(stream, position, zero, promised)
+        self._cut = whole and self._cut_short(stream, position, zero, promised)
 
     def sentence(self) -> str | None:
         """What was broken or missing in the stream that was decoded to its end, None if nothing was. Faults may still

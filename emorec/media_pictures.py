@@ -93,3 +93,27 @@ def pixel_aspect(stream) -> float:
     """Width over height of a pixel; 1 where what the file says is senseless."""
     aspect = float(stream.sample_aspect_ratio or 1)
     return aspect if 1 / MAX_ASPECT <= aspect <= MAX_ASPECT else 1.0
+
+
+def turned(image: np.ndarray, degrees: int) -> np.ndarray:
+    """A picture ``(H, W, ...)`` turned clockwise by a multiple of 90 degrees."""
+    return np.ascontiguousarray(np.rot90(image, -degrees // 90))
+
+
+class Turned:
+    """As ``Grey``, of a picture that is turned clockwise by a multiple of 90 degrees."""
+
+    def __init__(self, grey: Grey, degrees: int):
+        self._grey, self._quarters = grey, -degrees // 90
+        self.shape = grey.shape[::-1] if degrees % 180 else grey.shape
+
+    def __getitem__(self, part) -> np.ndarray:
+        plane, limited = self.plane
+        values = np.ascontiguousarray(plane[part])
+        return EXPANDED[values] if limited else values
+
+    @property
+    def plane(self) -> tuple[np.ndarray, bool]:
+        """As ``Grey.plane``."""
+        plane, limited = self._grey.plane
+        return np.rot90(plane, self._quarters), limited

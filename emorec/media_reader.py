@@ -10,14 +10,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import av
-from av.stream import Disposition
 
 from emorec import media_formats
 from emorec.media_clock import Clock
 from emorec.media_damage import AV_ERRORS, JUMP, PACKET_SHARE, Damage, Pace
+from emorec.media_selection import EVERYTHING, Selection, pick
 from emorec.media_webp import RawVideo
-
-NOT_MOVING = Disposition.attached_pic | Disposition.still_image | Disposition.timed_thumbnails
 
 MAX_PIXELS = 8192 * 4320
 """Larger pictures are refused, for a file of a few bytes can ask for gigabytes."""
@@ -70,26 +68,36 @@ def decoded(
     needed: float,
     finished: Callable[[Reader], None],
     wanted: Callable[[], Callable[[float], bool] | None] = lambda: None,
+    selection: Selection = EVERYTHING,
+    end: float = math.inf,
+    part_from: float = 0.0,
 ) -> Iterator[tuple[Reader, float, av.frame.Frame]]:
-    """Yield ``(reader, time, frame)`` from ``needed`` (s) or a little before on; ``wanted`` makes a fresh predicate.
+    """Yield ``(reader, time, frame)`` from ``needed`` (s) or a little before on and before ``end`` (s); ``wanted``
+    makes a fresh predicate.
 
-    ``finished`` gets the reader at the end of the stream. What is wrong with the stream can be asked of it once all
-    frames were used.
+    ``part_from`` (s) is where a part of the recording that is asked for begins: of codecs that only decode to the same
+    from the same place on, decoding begins there and not at the recording's beginning, however late ``needed`` is.
+    ``finished`` gets the reader at the end of the stream or of the part. What is wrong with the stream can be asked of
+    it once all frames were used.
     """
-    for margin in (*(margin for margin in SEEK_MARGINS if needed > margin), None):
-        with Reader(path) as reader:
+    exact = [(needed, needed - margin, True) for margin in SEEK_MARGINS if needed > margin]
+    at_part = [(part_from, part_from - margin, False) for margin in SEEK_MARGINS if part_from > margin]
+    for latest, target, repeatable in (*exact, *at_part, (math.inf, None, True)):
+        with Reader(path, selection) as reader:
             if reader.streams[kind] is None:
                 return
-            if margin is not None and not reader.seek(kind, needed - margin):
+            if target is not None and not reader.seek(kind, target, repeatable):
                 continue
-            found = False
+            found, ended = False, False
             for time, frame in reader.decode(kind, wanted()):
-                if margin is not None and not found and time > needed:
+                if time >= end:
+                    ended = True
+                if ended or (not found and time > latest):
                     break
                 found = True
                 yield reader, time, frame
-            if found or margin is None:
-                reader.finish(kind)
+            if found or target is None:
+                reader.finish(kind, whole=not ended)
                 finished(reader)
                 return
 
@@ -127,7 +135,7 @@ def _cores() -> int:
 class Reader:
     """One open file: its streams, the zero of its clock, and what turns out to be broken while it is read."""
 
-    def __init__(self, path: Path):
+    def __init__(self, path: Path, selection: Selection = EVERYTHING):
         media_formats.check_file(path)
         self._source = RawVideo(path, MAX_PIXELS) if media_formats.is_animated_webp(path) else None
         try:
@@ -139,8 +147,11 @@ class Reader:
         media_formats.check_streams(self.container.streams, path)
         self.names = "webp" if self._source else self.container.format.name
         self.format = self.container.format.name.split(",")[0]
-        video = self._pick("video")
-        self.streams = {"video": video, "audio": self._pick("audio", video)}
+        default = pick(self.container, "video", path, selection)
+        sound = pick(self.container, "audio", path, selection, related=default)
+        video = default if selection.pictures else None
+        self.has = {"video": default is not None, "audio": sound is not None}
+        self.streams = {"video": video, "audio": sound if selection.sound else None}
         for stream in filter(None, self.streams.values()):
             stream.codec_context.thread_type = "AUTO"
             stream.codec_context.thread_count = _threads(stream)
@@ -174,15 +185,6 @@ class Reader:
         if self._source is not None:
             self._source.close()
 
-    def _pick(self, kind: str, related=None):
-        usable = [
-            stream
-            for stream in self.container.streams
-            if stream.type == kind and stream.codec_context is not None and not stream.disposition & NOT_MOVING
-        ]
-        best = self.container.streams.best(kind, related=related)
-        return best if best in usable else next(iter(usable), None)
-
     def _all_encrypted(self) -> bool:
         """Whether nothing at the beginning can be read without a key."""
         ours = {stream.index for stream in self.streams.values() if stream is not None}
@@ -209,11 +211,12 @@ class Reader:
         first = next((packet for packet in self._peeked if packet.stream_index == video.index), None)
         return first is not None and NEAREST_ONLY.search(bytes(first)) is not None
 
-    def seek(self, kind: str, time: float) -> bool:
-        """Go to the last keyframe at or before ``time`` (s); False if decoding from there would not give the same."""
+    def seek(self, kind: str, time: float, repeatable: bool = True) -> bool:
+        """Go to the last keyframe at or before ``time`` (s); False if times would be unreliable from there on or, where
+        it is to be ``repeatable``, decoding from there would not give the same."""
         codec = self.streams[kind].codec_context.codec.canonical_name
-        repeatable = kind == "video" or codec in REPEATABLE or codec.startswith("pcm_")
-        if self.format not in media_formats.SEEKABLE or not repeatable or self._resets_before(time):
+        same = kind == "video" or codec in REPEATABLE or codec.startswith("pcm_")
+        if self.format not in media_formats.SEEKABLE or (repeatable and not same) or self._resets_before(time):
             return False
         try:
             self.container.seek(math.floor((time + self.zero) * av.time_base))
@@ -282,11 +285,11 @@ class Reader:
         """The sentence about what was broken or missing, once a stream was read to its end and its frames were used."""
         return self._damage.sentence()
 
-    def finish(self, kind: str) -> None:
-        """Note that a stream was read to its end."""
+    def finish(self, kind: str, whole: bool = True) -> None:
+        """Note that a stream was read to its end, or not the ``whole`` of it but all that is wanted."""
         promises = self.format in media_formats.PROMISING and self.container.duration and self.broken_from == math.inf
         promised = self.container.duration / av.time_base if promises else None
-        self._damage.finish(self.streams[kind], self._position, self.zero, promised)
+        self._damage.finish(self.streams[kind], self._position, self.zero, promised, whole)
 
     def _paced(self) -> Iterator[av.Packet]:
         """Packets on a continuous clock, as long as they bring the reading further."""

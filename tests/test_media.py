@@ -215,7 +215,9 @@ def test_a_jump_that_lands_too_late_is_taken_again_from_further_back(too_far, tm
     path = record(tmp_path / "a.mkv", Video(duration=9.0), Audio("flac", duration=9.0, tones=((0.0, 9.0),)))
     frames, blocks = pictures(path), list(media.audio(path, block_seconds=1.0))
     seek = media_reader.Reader.seek
-    monkeypatch.setattr(media_reader.Reader, "seek", lambda self, kind, time: seek(self, kind, time + too_far))
+    monkeypatch.setattr(
+        media_reader.Reader, "seek", lambda self, kind, time, *how: seek(self, kind, time + too_far, *how)
+    )
     assert same_frames(pictures(path, start=6.2), frames[31:])
     found = list(media.audio(path, block_seconds=1.0, start=6.0))
     assert [block.time for block in found] == [6.0, 7.0, 8.0]
