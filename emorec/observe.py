@@ -195,6 +195,7 @@ def _observations(head, segments, model, info):
         media={"name": info.path.name} | head.media,
         notes=tuple(head.notes),
         hop_seconds=hop,
+        settings=head.settings,
     )
 
 
