@@ -102,7 +102,7 @@ def _content(chart, kind):
 
 
 def _titles(timeline):
-    key = f"faint: unsure (confidence below {timeline.unsure_below:.0%}), blank: no evidence"
+    key = f"faint: unsure (confidence below {timeline.unsure_below:.0%}, or no evidence of its own), blank: no evidence"
     lines = [summary(timeline).warning, files.shown(f"{how(timeline)}; {key}")]
     return Path(str(timeline.media.get("name", ""))).name or "Emotions over time", [line for line in lines if line]
 

@@ -26,10 +26,11 @@ def parse(arguments: list[str] | None, commands: dict) -> argparse.Namespace:
     parser = _parser(commands)
     options, more = parser.parse_known_args(arguments)
     # argparse takes all recordings from one place; those behind a later option come back as left over.
-    if more and ("media" not in options or any(word.startswith("-") for word in more)):
+    end = more.index("--") if "--" in more else len(more)  # behind it nothing is an option
+    if more and ("media" not in options or any(word.startswith("-") for word in more[:end])):
         parser.error(f"unrecognized arguments: {' '.join(more)}")
     if more:
-        options.media += more
+        options.media += more[:end] + more[end + 1 :]
     return options
 
 

@@ -94,7 +94,7 @@ def print_info(loaded):
         print(f"  {one.name}: {one.what} ({', '.join(filter(None, [one.metric, one.items and one.items + ' items']))})")
         width = max(NAME_WIDTH + 4, *(len(way) + 1 for way in one.results))
         for way, result in one.results.items():
-            print(f"    {way:<{width}}{result}")
+            print(f"    {way:<{width}} {result}")
     if not found:
         print("  nothing yet; run python train/evaluate.py")
     print("\nlimits:")

@@ -102,7 +102,8 @@ def _figures(timeline):
         f"<table><caption>Share of the time with evidence</caption>{rows}</table>"
         f"<p>Evidence for {figures.known:.0%} of the time: a face in {figures.face:.0%}, speech in "
         f"{figures.speech:.0%}. Average confidence {figures.confidence:.0%}. Time counts as unsure if the confidence "
-        f"is below {timeline.unsure_below:.0%}; the chart is faint there, and blank where there is no evidence.</p>"
+        f"is below {timeline.unsure_below:.0%}; the chart is faint there and at times "
+        f"whose evidence is all from just before or after, and blank without any.</p>"
     )
 
 

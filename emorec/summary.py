@@ -46,10 +46,11 @@ def summary(timeline: Timeline) -> Summary:
     shares, known = timeline.shares()
     lengths = timeline.end - timeline.start
     seconds = float(lengths.sum())
-    known_seconds = known * seconds
+    known_seconds = float(lengths[timeline.witnessed].sum())
+    unsure_seconds = float(lengths[timeline.witnessed & ~timeline.sure].sum())
     return Summary(
         shares=shares,
-        unsure=max(0.0, 1.0 - sum(shares.values())) if shares else 0.0,
+        unsure=unsure_seconds / known_seconds if known_seconds else 0.0,
         known=known,
         known_seconds=known_seconds,
         seconds=seconds,

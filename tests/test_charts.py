@@ -235,7 +235,7 @@ def test_a_saved_svg_holds_every_colour_and_the_title(tmp_path):
     for colour in COLOURS.values():
         assert colour.lower() in text.lower()
     assert "made.mp4" in text
-    assert "late fusion, even prior, 1 s steps; faint: unsure (confidence below 40%), blank: no evidence" in text
+    assert "late fusion, even prior, 1 s steps; faint: unsure (confidence below 40%, or no evidence of its own)" in text
 
 
 @pytest.mark.parametrize("suffix", charts.SUFFIXES)

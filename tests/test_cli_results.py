@@ -127,6 +127,12 @@ def test_recordings_may_stand_between_options_and_count_once(media, tmp_path):
     assert lengths(tmp_path / "out") == {"clip.csv": 3, "clip.wav.csv": 4}
 
 
+def test_behind_two_hyphens_everything_is_a_recording(media, tmp_path):
+    (tmp_path / "-x.wav").write_bytes((media / "same" / "clip.wav").read_bytes())
+    assert analyze(media / "other" / "clip.wav", "--out", "out", "--", "-x.wav") == 0
+    assert lengths(tmp_path / "out") == {"-x.csv": 3, "clip.csv": 4}
+
+
 @pytest.mark.parametrize("arguments", [["--no_such"], ["--no_such", "3"], ["clip.wav", "--step_sec", "1", "--no_such"]])
 def test_an_unknown_option_is_named(arguments, capsys):
     with pytest.raises(SystemExit) as ended:
