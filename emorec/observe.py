@@ -213,6 +213,7 @@ def _observations(head, segments, model, info, settings):
         notes=(*head.chosen.get("notes", ()), *head.notes),
         hop_seconds=hop,
         start=settings.start,
+        settings=head.settings | head.chosen.get("tracks", {}),
     )
 
 
