@@ -75,7 +75,8 @@ class Exchange:
         self._scope, self._receive, self._send = dict(scope), receive, send
         self._headers = Headers(scope=scope)
         self._cookies = _cookies(self._headers.get("cookie", ""))
-        self._kind, self._started, self._status = "plain", False, 0
+        self._kind, self._what = "plain", "an unknown route"
+        self._started, self._open_end, self._status = False, False, 0
         self._upload: uploads.Upload | None = None
         self._address = address_of(scope, self._headers, rules.proxied)
 
@@ -88,10 +89,11 @@ class Exchange:
         except (Gone, ClientDisconnect):
             pass
         except Exception as error:
-            where = f"{self._scope['method']} {log.shown(self._scope['path'])}"
-            log.failed(f"A request failed, {where}", error)
+            log.failed(f"A request failed, {self._what}", error)
             if not self._started:
                 await PlainTextResponse(FAILED, 500)(self._scope, self._receive, self._answer)
+            elif self._open_end:
+                await self._send({"type": "http.response.body", "body": b"", "more_body": False})
         if self._upload and self._upload.refused:
             await self._refuse(self._upload.refused)
 
@@ -110,6 +112,7 @@ class Exchange:
         if found is None:
             raise Refused(404, NOT_FOUND)
         route, named = found
+        self._what = f"{scope['method']} {route.pattern.pattern}"  # and not the path, which the client gave
         if rules.hosts.refuses_origin(self._headers, forwarded or host):
             raise Refused(403, OTHER_ORIGIN)
         if not route.open and not rules.logged_in(scope["app"], self._cookies):
@@ -186,8 +189,14 @@ class Exchange:
     async def _answer(self, message) -> None:
         if self._upload and self._upload.refused:
             return  # the reason is told once Gradio has ended
-        if message["type"] == "http.response.start":
+        if message["type"] == "http.response.body":
+            self._open_end = self._open_end and message.get("more_body", False)
+        elif message["type"] == "http.response.start":
+            if self._upload and message["status"] == 413:
+                self._upload.refused = self._rules.uploads.too_large()
+                return
             self._started, self._status = True, message["status"]
+            self._open_end = not any(name.lower() == b"content-length" for name, _ in message["headers"])
             message = message | {"headers": self._answer_headers(message["headers"])}
         await self._send(message)
 

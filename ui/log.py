@@ -17,17 +17,28 @@ from pathlib import Path
 
 MOST = 200  # characters of a line from a library's log
 SHOWN = 80  # characters of what a client sent
+AGAIN = 60.0  # seconds in which the same failure is written down once, so that nobody fills the disk with it
+REMEMBERED = 1000  # failures
 ONE_ERROR = 1.0  # seconds in which the same error is told once, though it is printed in many pieces
 PRINTED = "A library reported an error"
 
 _log = logging.getLogger("emorec")
+_lately: dict[str, float] = {}  # when lines of ``failed`` were written
 
 
 def failed(what: str, error: BaseException | None) -> None:
-    """Write down that something failed that should not have."""
+    """Write down that something failed that should not have; not again within a minute."""
+    lines = []
     while error is not None:
-        _log.error("%s: %s at %s", what, type(error).__name__, places(error))
+        lines.append(f"{what}: {type(error).__name__} at {places(error)}")
         what, error = "  that came of", error.__cause__
+    text, now = "\n".join(lines), time.monotonic()
+    if now - _lately.get(text, -AGAIN) < AGAIN:
+        return
+    if len(_lately) >= REMEMBERED:
+        _lately.clear()
+    _lately[text] = now
+    _log.error("%s", text)
 
 
 def noted(what: str) -> None:
