@@ -50,7 +50,7 @@ def trust(evaluation, training):
     """What a checkpoint's measured accuracy, training people, limits and licence say, as HTML."""
     rows = "".join(
         f"<tr><td>{html.escape(found.what)}</td><td>{html.escape(found.metric)}</td><td>"
-        + "<br>".join(f"{html.escape(result.way)} {result.text(digits=0)}" for result in found.results)
+        + "<br>".join(f"{html.escape(result.way)} {result.text()}" for result in found.results)
         + f"</td><td>{found.items:,}</td></tr>"
         for found in provenance.protocols(evaluation)
     )
