@@ -224,20 +224,6 @@ def test_too_little_to_tell_is_the_first_line_of_report_and_chart():
     assert "Too little to tell" in charts.svg_text(timeline)
 
 
-@pytest.mark.parametrize(
-    "evaluation",
-    [
-        {"set": {"results": {"late": 0.625}}},
-        {"set": {"what": "a set", "metric": "accuracy", "items": "many", "results": {"late": 0.625}, "spread": None}},
-        {"set": {"results": {"late": 0.625, "face": "good"}, "spread": {"late": "little"}}, "other": 3, "third": {}},
-    ],
-)
-def test_an_evaluation_that_lacks_something_is_shown_without_it(evaluation):
-    text = report.html_text(tale(), evaluation, {"sources": [{"name": "Them"}, "us"], "licence": None})
-    assert "62.5%<" in text and "±" not in text
-    assert "Them (not stated)" in text
-
-
 def test_a_name_that_is_no_text_is_shown_with_a_mark(tmp_path):
     """How Python holds the bytes of a Latin-1 name."""
     timeline = made.timeline(np.array([sure("happy")]), media={"name": "caf\udce9 <b>.mp4"})
