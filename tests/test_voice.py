@@ -262,19 +262,48 @@ TONES = {
     "a chord": tone(6.0, 220, 277, 330),
     "an organ": tone(6.0, *(150 * k for k in range(1, 9))),
     "a decaying chord": tone(6.0, 220, 277, 330, decay=0.5),
+    "a string": plucked(6.0, 220),
     "strings": np.concatenate([plucked(1.5, pitch) for pitch in (196, 262, 330)]),
+    "a melody": np.concatenate([plucked(0.6, pitch) for pitch in (196, 220, 262, 294, 330) * 2]),
 }
 
 
+@pytest.mark.parametrize("silence", [0, 8 * HOP, 9 * HOP - 1000])
 @pytest.mark.parametrize("name", TONES)
-def test_tones_at_the_start_of_a_recording_are_no_speech(name):
-    assert voice.speech(TONES[name]).max() < 0.5
+def test_tones_that_begin_are_no_speech(name, silence):
+    assert voice.speech(np.concatenate([np.zeros(silence, np.float32), TONES[name]])).max() < 0.5
 
 
 def test_a_voice_is_no_steady_tone(talking):
-    steady = voice.tones.steadiness(talking, HOP)
+    steady = voice.tones.onsets(talking, HOP)
     spoken = voice.speech(talking) >= 0.5
     assert steady[: len(spoken)][spoken].mean() < 0.05
+
+
+def test_no_hops_hold_no_tone():
+    assert len(voice.tones.onsets(np.zeros(HOP - 1, np.float32), HOP)) == 0
+    assert voice.tones.onsets(tone(HOP / RATE, 220), HOP).tolist() == [1.0]
+
+
+@pytest.mark.parametrize("level", [-30, -20])
+def test_a_voice_over_a_hum_is_speech(talking, level):
+    """A mains hum, 10 to 20 dB under the loudest of the voice, is the loudest of what is there between the syllables."""
+    hum = tone(len(talking) / RATE, 100, 200, 300)
+    hum *= 10 ** (level / 20) / hum.std()
+    alone, over = voice.speech(talking) >= 0.5, voice.speech(talking + hum) >= 0.5
+    settled = np.arange(len(alone)) >= 8  # the hum's own first seconds
+    assert over[settled & alone].mean() > 0.9
+    assert voice.speech(hum).max() < 0.5
+
+
+def test_a_bang_does_not_hide_the_quiet_voice_beside_it(talking):
+    quiet = talking * np.float32(10 ** (-30 / 20))
+    banged = quiet.copy()
+    banged[6 * RATE : 6 * RATE + 800] += 0.9
+    raw = voice.gain.levelled(banged, HOP)[5 * RATE : 7 * RATE]
+    assert (raw == banged[5 * RATE : 7 * RATE]).all()
+    alone, beside = voice.speech(quiet) >= 0.5, voice.speech(banged) >= 0.5
+    assert beside[alone].mean() > 0.7
 
 
 def test_speech_is_found_where_it_is(talking):
