@@ -51,7 +51,7 @@ def small(left):
             left.append(request.session_hash)
 
         page.unload(leave)
-    page.brought = lambda path: None
+    page.brought = lambda path: path
     return page.queue()
 
 

@@ -9,9 +9,11 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import pytest
 from gradio_client import Client, handle_file
+from starlette.datastructures import Headers
 
 from small_page import API, serving
 from ui import log
+from ui.doors import address_of
 from ui.login import MOST_WRONG, PAUSE, Attempts, checker
 
 SECRET = "anna-karenina-interview"
@@ -140,3 +142,11 @@ def fail_in_libraries():
 def test_what_a_client_sent_is_cut_and_escaped_where_it_is_shown():
     assert log.shown("a\r\n\x1b[2J\u202eb") == r"a\r\n\x1b[2J\u202eb"
     assert log.shown("x" * 1000) == "x" * log.SHOWN + "..."
+
+
+def test_behind_a_trusted_proxy_the_last_public_address_counts():
+    scope = {"client": ("10.0.0.1", 5)}
+    given = Headers({"x-forwarded-for": "192.0.2.9, 8.8.8.8, 9.9.9.9, 10.0.0.2, x"})
+    assert address_of(scope, given, proxied=True) == "9.9.9.9"
+    assert address_of(scope, given, proxied=False) == "10.0.0.1"
+    assert address_of(scope, Headers({}), proxied=True) == "10.0.0.1"

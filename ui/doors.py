@@ -79,6 +79,7 @@ class Exchange:
         self._started, self._open_end, self._status = False, False, 0
         self._upload: uploads.Upload | None = None
         self._address = address_of(scope, self._headers, rules.proxied)
+        self._scope["client"] = (self._address, (scope.get("client") or ("", 0))[1])
 
     async def run(self) -> None:
         """Answer; raises nothing that a client can cause."""
