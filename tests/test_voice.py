@@ -287,7 +287,7 @@ def test_no_hops_hold_no_tone():
 
 @pytest.mark.parametrize("level", [-30, -20])
 def test_a_voice_over_a_hum_is_speech(talking, level):
-    """A mains hum, 10 to 20 dB under the loudest of the voice, is the loudest of what is there between the syllables."""
+    """A mains hum, 10 to 20 dB under the loudest of the voice, is the loudest sound between the syllables."""
     hum = tone(len(talking) / RATE, 100, 200, 300)
     hum *= 10 ** (level / 20) / hum.std()
     alone, over = voice.speech(talking) >= 0.5, voice.speech(talking + hum) >= 0.5

@@ -14,7 +14,6 @@ from tqdm import tqdm
 from emorec import faces, media, voice, weights
 from emorec.errors import EmorecError
 from emorec.hearing import BLOCK_HOPS
-from emorec.observe import EXTRACTION
 from train import parallel
 
 ENLARGED = 4  # FER+ pictures are enlarged this often before the detector looks: 48 px faces are small for it
@@ -97,7 +96,7 @@ def voice_clips(items, front_end, cache, speeds=None):
 
 def settings_of(front_end, speeds=None):
     """What sets apart in the cache what was made of voices."""
-    facts = asdict(front_end) | {"extraction": EXTRACTION}
+    facts = asdict(front_end) | {"version": voice.VERSION}
     return facts | ({"speeds": speeds} if speeds else {})
 
 
