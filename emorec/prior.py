@@ -81,7 +81,7 @@ def of(given: "str | Path | Mapping | Prior") -> Prior:
         raise EmorecError(WRONG_FILE.format(name=given, names=", ".join(NAMES), reason=reason)) from None
     if not isinstance(content, dict):
         raise EmorecError(WRONG_KIND.format(name=given, emotions=", ".join(EMOTIONS)))
-    return Prior(name=Path(given).stem, shares=_shares(content))
+    return Prior(name=Path(given).name, shares=_shares(content))
 
 
 def adapted(log_likelihoods: np.ndarray, weights: np.ndarray, prior: Prior) -> Prior:

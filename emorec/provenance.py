@@ -163,6 +163,7 @@ MEASURED_TOO = {
     "recall_even_prior": _is_number,
     "priors": _dict_of(_dict_of(CALM)),
     "loss": _dict_of(_is_number),
+    "zero_shot": _dict_of(_is_number),
 }
 SOURCE = {"name": _is_text, "use": _is_text, "items": _is_text, "licence": _is_text}
 TRAINING = {

@@ -53,6 +53,10 @@ def _priors(evaluation):
             for _, prior, corpus, said in calm
         ]
         lines += [""]
+    for found in evaluation.values():
+        for corpus, recall in found.get("zero_shot", {}).items():
+            lines += [f"Acted emotions of a corpus never heard ({corpus}, unweighted average recall among its own "
+                      f"emotions, even prior): {recall:.1%}.", ""]  # fmt: skip
     clear = [(name, found["called_neutral"]) for name, found in evaluation.items() if "called_neutral" in found]
     if clear:
         lines += ["Clear expressions of other emotions (strong intensity; eight of ten votes) that are called neutral:",

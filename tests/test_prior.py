@@ -31,7 +31,7 @@ def test_a_file_of_shares_is_normalised_and_named(tmp_path):
     file = tmp_path / "lesson.json"
     file.write_text(json.dumps(dict.fromkeys(EMOTIONS, 2) | {"neutral": 8}))
     prior = priors.of(file)
-    assert prior == priors.of(str(file)) and prior.name == "lesson" and not prior.adaptive
+    assert prior == priors.of(str(file)) and prior.name == "lesson.json" and not prior.adaptive
     assert prior.shares[NEUTRAL] == pytest.approx(0.4) and prior.shares[SAD] == pytest.approx(0.1)
     assert priors.of(prior) is prior
     assert priors.of(dict.fromkeys(EMOTIONS, 1)).shares == pytest.approx(priors.EVEN)

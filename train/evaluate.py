@@ -67,6 +67,8 @@ def table(name, found):
         for corpus, said in corpora.items():
             lines.append(f"  {corpus}, {prior} prior: neutral {said['neutral']:.1%}, surely negative "
                          f"{said['surely_negative']:.1%}, mean confidence {said['confidence']:.2f}")  # fmt: skip
+    for corpus, recall in found.get("zero_shot", {}).items():
+        lines.append(f"  acted emotions of {corpus}, never heard, among its own: {recall:.1%}")
     if "these_weights" in found:
         lines.append(f"  these very weights, on the people they never met: {found['these_weights']:.1%}")
     longest = max(len(label) for label in found["labels"])
