@@ -3,8 +3,8 @@
 import numpy as np
 
 REACH_HOPS = 12  # hops (3.1 s) on each side among which the loudest one decides
-# dB of full scale (root mean square) that speech detection hears quiet passages at. It judges seven corpora at this level
-# as at their own; louder sound stays as it is, so that a bang does not make the voice beside it quieter.
+# dB of full scale (root mean square) that speech detection hears quiet passages at. It judges seven corpora at this
+# level as at their own; louder sound stays as it is, so that a bang does not make the voice beside it quieter.
 TARGET = -26.0
 SILENCE = -80.0  # dB below which there is nothing to make louder: the noise of 16-bit sound lies lower still
 # dB that the quietest recordings of the training data reach (RAVDESS); what is quieter is lifted to it.

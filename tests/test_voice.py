@@ -262,7 +262,8 @@ TONES = {
     "a chord": tone(6.0, 220, 277, 330),
     "an organ": tone(6.0, *(150 * k for k in range(1, 9))),
     "a decaying chord": tone(6.0, 220, 277, 330, decay=0.5),
-    "a string": plucked(6.0, 220),
+    "a string": plucked(6.0, 220, seed=1),
+    "a higher string": plucked(6.0, 262, seed=1),
     "strings": np.concatenate([plucked(1.5, pitch) for pitch in (196, 262, 330)]),
     "a melody": np.concatenate([plucked(0.6, pitch) for pitch in (196, 220, 262, 294, 330) * 2]),
 }
@@ -287,7 +288,7 @@ def test_no_hops_hold_no_tone():
 
 @pytest.mark.parametrize("level", [-30, -20])
 def test_a_voice_over_a_hum_is_speech(talking, level):
-    """A mains hum, 10 to 20 dB under the loudest of the voice, is the loudest of what is there between the syllables."""
+    """A mains hum, 10 to 20 dB under the loudest of the voice, is the loudest sound between the syllables."""
     hum = tone(len(talking) / RATE, 100, 200, 300)
     hum *= 10 ** (level / 20) / hum.std()
     alone, over = voice.speech(talking) >= 0.5, voice.speech(talking + hum) >= 0.5
