@@ -262,7 +262,8 @@ TONES = {
     "a chord": tone(6.0, 220, 277, 330),
     "an organ": tone(6.0, *(150 * k for k in range(1, 9))),
     "a decaying chord": tone(6.0, 220, 277, 330, decay=0.5),
-    "a string": plucked(6.0, 220),
+    "a string": plucked(6.0, 220, seed=1),
+    "a higher string": plucked(6.0, 262, seed=1),
     "strings": np.concatenate([plucked(1.5, pitch) for pitch in (196, 262, 330)]),
     "a melody": np.concatenate([plucked(0.6, pitch) for pitch in (196, 220, 262, 294, 330) * 2]),
 }
