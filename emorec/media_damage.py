@@ -77,6 +77,11 @@ class Damage:
         """Note that the stream of that ``index`` goes on until ``time`` (s) at least."""
         self._reached[index] = max(self._reached.get(index, 0.0), time)
 
+    def certain(self, stream, position: float) -> bool:
+        """Whether ``sentence`` will say where the stream is damaged, whatever comes: reading has gone on past it."""
+        few = 0 if stream.type == "video" else FEW_FAULTS
+        return self._faults > few and position > self._fault_at + JUMP
+
     def sentence(self, stream, position: float, zero: float, promised: float | None) -> str | None:
         """What was broken or missing in a stream that was decoded up to ``position`` (s), None if nothing was.
 

@@ -73,14 +73,17 @@ def decoded(
                 return
             if margin is not None and not reader.seek(kind, needed - margin):
                 continue
-            found = False
+            found, told = False, on_damage is None
             for time, frame in reader.decode(kind, wanted()):
                 if margin is not None and not found and time > needed:
                     break
                 found = True
+                if not told and reader.is_surely_damaged(kind):  # at once, so that a run that is broken off has it
+                    on_damage(reader.damage(kind))
+                    told = True
                 yield reader, time, frame
             if found or margin is None:
-                if on_damage is not None and (sentence := reader.damage(kind)):
+                if not told and (sentence := reader.damage(kind)):
                     on_damage(sentence)
                 return
 
@@ -211,6 +214,10 @@ class Reader:
     def fault(self, time: float | None = None) -> None:
         """Note that something could not be used at ``time`` (s), by default where decoding stands."""
         self._damage.fault(self._position if time is None else time)
+
+    def is_surely_damaged(self, kind: str) -> bool:
+        """Whether ``damage`` would say now what it will say at the end."""
+        return self._damage.certain(self.streams[kind], self._position)
 
     def damage(self, kind: str) -> str | None:
         """The sentence about what was broken or missing, once everything was read."""
