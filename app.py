@@ -2,12 +2,12 @@
 
 Settings come from the environment: GRADIO_SERVER_NAME, GRADIO_SERVER_PORT, EMOREC_AUTH=user:password, and
 GRADIO_TEMP_DIR, a folder below which every server keeps its visitors' files in one of its own,
-EMOREC_MAX_UPLOAD_MB, how large one of them may be, and EMOREC_MODELS (see ``ui.engines``).
+EMOREC_MAX_UPLOAD_MB, how large one of them may be, and EMOREC_MODELS (see ``ui.engines``). ``emorec.settings`` reads
+and checks them.
 """
 
 import argparse
 import contextlib
-import math
 import os
 import signal
 import sys
@@ -18,17 +18,13 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 import emorec
+from emorec import settings
 from emorec.errors import EmorecError
 from ui.noticing import Noticing
 from ui.room import SETTING, Room
 from ui.turns import BUSY
 
-DEFAULT_PORT = 7860
 USER_ERROR = 2  # exit code
-MAX_UPLOAD_MB = 8000
-WRONG_PORT = "GRADIO_SERVER_PORT is {port!r}; set it to a number from 1 to 65535."
-WRONG_SIZE = "EMOREC_MAX_UPLOAD_MB is {size!r}; set it to the megabytes that an upload may have."
-WRONG_AUTH = "EMOREC_AUTH must be user:password, both of them not empty."
 
 
 def main(arguments=None):
@@ -37,7 +33,8 @@ def main(arguments=None):
     parser.add_argument("--share", action="store_true", help="also give a public link, through Gradio's servers")
     options = parser.parse_args(arguments)
     try:
-        port, auth, limit = port_of(os.environ), auth_of(os.environ), upload_limit_of(os.environ)
+        settings.check(page=True)
+        port, auth, limit = settings.port(), settings.auth(), settings.upload_limit()
         engine = emorec.load()
         from ui.engines import guard_token  # imported late: it takes torch, and the settings are told of at once
 
@@ -97,34 +94,6 @@ async def unavailable(request, error):
 def health(request):
     """Tell whoever watches over the program that it answers; asks for no password, tells nothing of anybody."""
     return JSONResponse({"status": "ok", "version": emorec.__version__})
-
-
-def port_of(environment):
-    """The port that GRADIO_SERVER_PORT names. Raises EmorecError."""
-    port = environment.get("GRADIO_SERVER_PORT") or str(DEFAULT_PORT)
-    if not (port.isascii() and port.isdigit() and 0 < int(port) < 65536):
-        raise EmorecError(WRONG_PORT.format(port=port))
-    return int(port)
-
-
-def upload_limit_of(environment):
-    """The bytes that an upload may have, from EMOREC_MAX_UPLOAD_MB. Raises EmorecError."""
-    given = environment.get("EMOREC_MAX_UPLOAD_MB") or str(MAX_UPLOAD_MB)
-    with contextlib.suppress(ValueError):
-        if 0 < (megabytes := float(given)) < math.inf:
-            return math.ceil(megabytes * 1e6)
-    raise EmorecError(WRONG_SIZE.format(size=given))
-
-
-def auth_of(environment):
-    """User and password from EMOREC_AUTH, or None where it is not set. Raises EmorecError."""
-    given = environment.get("EMOREC_AUTH")
-    if not given:
-        return None
-    user, _, password = given.partition(":")
-    if not user or not password:
-        raise EmorecError(WRONG_AUTH)
-    return user, password
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
-from emorec import __version__, source
+from emorec import __version__, settings, source
 from emorec.emotions import EMOJI
 from emorec.errors import EmorecError
 
@@ -23,6 +23,7 @@ def main(arguments=None):
     """Run the command line, return its exit code; what a user can put right is one sentence and code 2."""
     options = _parser().parse_args(arguments)
     try:
+        settings.check()
         return options.run(options)
     except EmorecError as error:
         print(f"emorec: {error}", file=sys.stderr)
@@ -225,7 +226,6 @@ def _print_summary(result, written):
 
 def _info(options):
     from emorec import engine
-    from emorec.observations import cache_folder
 
     loaded = engine.load(options.model_path, options.device)
     model = loaded.model
@@ -238,7 +238,7 @@ def _info(options):
     print(f"sha256         {origin.sha256}")
     print(f"fingerprint    {model.fingerprint[:16]}")
     print(f"detector       {'YuNet' if loaded.detector_file else 'Haar cascades (fallback)'}")
-    print(f"cache          {cache_folder()}")
+    print(f"cache          {settings.cache_folder()}")
     for name in ("face", "voice", "fusion"):
         print(f"{name + ' network':<15}{sum(p.numel() for p in getattr(model, name).parameters()):,} parameters")
     print("\nmeasured on people never seen in training:")

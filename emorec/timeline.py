@@ -79,9 +79,11 @@ def decide(observations, model, fusion="late", step=DEFAULT_STEP, window=DEFAULT
 
     ``person`` None takes, in every window, the face seen in most of the recording's frames among those in the window;
     ``smooth`` (s) is the deviation of a Gaussian over time that rows with evidence are averaged with.
-    Raises EmorecError for a step or window out of range, an unknown fusion or person.
+    Raises EmorecError for observations of another model, a step or window out of range, an unknown fusion or person.
     """
     check(fusion, step, window, smooth)
+    if observations.fingerprint and observations.fingerprint != model.fingerprint:
+        raise EmorecError("Another model observed this recording; analyze it again with this one.")
     if person is not None and person not in observations.persons:
         raise EmorecError(f"There is no person {person} in this recording; it has {len(observations.persons)}.")
     start, end = rows(observations.until, step)

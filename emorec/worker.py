@@ -8,16 +8,14 @@ milliseconds more; docs/RELIABILITY.md says how many.
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 
-from emorec import media_formats, worker_answers
+from emorec import media_formats, settings, worker_answers
 from emorec.errors import EmorecError
 from emorec.media import AudioBlock, Frame, MediaInfo
-from emorec.source_limits import Limits
 from emorec.worker_process import Made, answers
 
 LONGEST = 24 * 3600.0
@@ -82,4 +80,4 @@ def _only(path: Path, answered: Iterator[Made]) -> Made:
 
 def _longest() -> float:
     """Seconds that a recording may last: EMOREC_MAX_MINUTES, or a day."""
-    return Limits.from_environment().seconds if os.environ.get("EMOREC_MAX_MINUTES") else LONGEST
+    return settings.longest_file() or LONGEST
