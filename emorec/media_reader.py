@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import math
-import os
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,6 +12,7 @@ import av
 from av.stream import Disposition
 
 from emorec import media_formats
+from emorec.ahead import processors
 from emorec.media_damage import AV_ERRORS, JUMP, Damage, Pace
 
 NOT_MOVING = Disposition.attached_pic | Disposition.still_image | Disposition.timed_thumbnails
@@ -93,7 +93,7 @@ def _threads(stream) -> int:
     if stream.type == "audio":
         return 1
     heavy = stream.width * stream.height * float(stream.average_rate or DEFAULT_RATE) > LIGHT
-    return 0 if heavy or (os.cpu_count() or 1) > 2 else 1
+    return 0 if heavy or processors() > 2 else 1
 
 
 class Reader:
