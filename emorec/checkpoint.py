@@ -10,14 +10,15 @@ import safetensors.torch
 import torch
 from safetensors import SafetensorError
 
-from emorec import files
+from emorec import calibration as calibrations
+from emorec import files, provenance
+from emorec.calibration import Calibration
 from emorec.errors import EmorecError
-from emorec.fusion import Calibration
 from emorec.networks import FaceConfig, FaceNet, FusionConfig, FusionNet, VoiceConfig, VoiceNet
 from emorec.voice import VoiceFrontEnd
 
-FORMAT_VERSION = 3
-OLDEST_VERSION = 2  # whose voice networks have no listener
+FORMAT_VERSION = 4
+OLDEST_VERSION = 2  # whose voice networks have no listener; before 4 calibration was one level deep
 CONFIG_FILE = "config.json"
 WEIGHTS_FILE = "model.safetensors"
 CARD_FILE = "README.md"
@@ -75,7 +76,7 @@ def load(folder, device="cpu"):
     return Checkpoint(
         **parts,
         front_end=_build(VoiceFrontEnd, config["front_end"], "front_end", folder),
-        calibration=_build(Calibration, config["calibration"], "calibration", folder),
+        calibration=_calibration(config["calibration"], folder),
         training=config["training"],
         evaluation=config["evaluation"],
         folder=folder,
@@ -126,6 +127,7 @@ def _read_config(file):
             f"{file} has format version {version}; this emorec reads versions {OLDEST_VERSION} to {FORMAT_VERSION}."
         )
     _same_keys(config, CONFIG_KEYS, "config", file.parent)
+    provenance.check(config["training"], config["evaluation"], file.parent)
     _same_keys(config["networks"], set(NETWORKS), "networks", file.parent)
     if version == OLDEST_VERSION and isinstance(config["networks"]["voice"], dict):
         config["networks"]["voice"] |= {"listener_widths": [], "listener_embedding": 0}
@@ -147,6 +149,13 @@ def _build(config_class, values, place, folder):
         return config_class(**{key: _frozen(value) for key, value in values.items()})
     except (TypeError, ValueError) as error:
         raise EmorecError(f"The checkpoint {folder} has an unusable {place} ({error}).") from None
+
+
+def _calibration(values, folder):
+    try:
+        return calibrations.read(values)
+    except (TypeError, ValueError) as error:
+        raise EmorecError(f"The checkpoint {folder} has an unusable calibration ({error}).") from None
 
 
 def _construct(network_class, config):

@@ -36,10 +36,10 @@ def on_progress() -> None:
 
 
 class Pace:
-    """Whether reading a file still gets further, packet by packet."""
+    """Whether reading a file still gets further, packet by packet; all of them may hold ``share`` times the file."""
 
-    def __init__(self, path: Path):
-        self._left = PACKET_SHARE * path.stat().st_size + PACKET_SLACK
+    def __init__(self, path: Path, share: float = PACKET_SHARE):
+        self._left = share * path.stat().st_size + PACKET_SLACK
         self._latest = float("-inf")
         self._idle = 0
 
@@ -65,6 +65,8 @@ class Damage:
         self._stated_size = media_formats.stated_size(path) or self._size
         self._faults = 0
         self._fault_at: float | None = None
+        self._encrypted_at: float | None = None
+        self._cut = False
         self._reached: dict[int, float] = {}
 
     def fault(self, time: float) -> None:
@@ -77,20 +79,31 @@ class Damage:
         """Note that the stream of that ``index`` goes on until ``time`` (s) at least."""
         self._reached[index] = max(self._reached.get(index, 0.0), time)
 
-    def certain(self, stream, position: float) -> bool:
-        """Whether ``sentence`` will say where the stream is damaged, whatever comes: reading has gone on past it."""
-        few = 0 if stream.type == "video" else FEW_FAULTS
-        return self._faults > few and position > self._fault_at + JUMP
+    def encrypted(self, time: float) -> None:
+        """Note that from ``time`` (s) on there is something encrypted."""
+        if self._encrypted_at is None:
+            self._encrypted_at = time
 
-    def sentence(self, stream, position: float, zero: float, promised: float | None) -> str | None:
-        """What was broken or missing in a stream that was decoded up to ``position`` (s), None if nothing was.
+    def finish(self, stream, position: float, zero: float, promised: float | None, whole: bool = True) -> None:
+        """Note that a stream was decoded to its end, or to the end of what is wanted, up to ``position`` (s).
 
         ``zero`` (s) is that of the clock; ``promised`` (s) is how long the container says that it is, if it does.
+        Whether the file is cut off is looked at only if the ``whole`` stream was asked for.
         """
-        kind = stream.type
-        cut = self._cut_short(stream, position, zero, promised)
-        few = 0 if kind == "video" else FEW_FAULTS
-        if not cut and self._faults <= few:
+        self._cut = whole and self._cut_short(stream, position, zero, promised)
+
+    def certain(self, kind: str, position: float) -> bool:
+        """Whether ``sentence`` says already what it will say at the end: reading has gone on past what is broken."""
+        return self._encrypted_at is not None or (self._faults > _few(kind) and position > self._fault_at + JUMP)
+
+    def sentence(self, kind: str, position: float) -> str | None:
+        """What is broken or missing in a stream that was decoded up to ``position`` (s), None if nothing is. Faults may
+        still be noted after ``finish``."""
+        few = _few(kind)
+        if self._encrypted_at is not None:
+            where = f" after {self._encrypted_at:.1f} s" if self._encrypted_at > JUMP else ""
+            return f"The {kind} is encrypted{where}; what is encrypted could not be read."
+        if not self._cut and self._faults <= few:
             return None
         at = position if self._faults <= few else self._fault_at
         if position == 0.0:
@@ -109,3 +122,8 @@ class Damage:
             end = float(((stream.start_time or 0) + stream.duration) * stream.time_base) - zero
             promised, reached = min(promised, end), self._reached.get(stream.index, 0.0)
         return promised - reached > CUT_TOLERANCE
+
+
+def _few(kind: str) -> int:
+    """How many faults are not worth a word."""
+    return 0 if kind == "video" else FEW_FAULTS

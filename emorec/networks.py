@@ -11,7 +11,7 @@ from torch import nn
 from torch.nn import functional as F
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class FaceConfig:
     """Face CNN: aligned grey crops (N, 1, size, size) in [0, 1] -> embeddings and logits over ``labels``."""
 
@@ -21,7 +21,7 @@ class FaceConfig:
     dropout: float = 0.4
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class VoiceConfig:
     """Voice CNN: normalised log-mel (N, n_mels, T) -> one embedding per hop of 16 frames, logits per window.
 
@@ -39,7 +39,7 @@ class VoiceConfig:
     listener_embedding: int = 0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class FusionConfig:
     """Fusion MLP over one window's pooled face features and pooled voice features."""
 

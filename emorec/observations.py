@@ -61,7 +61,7 @@ class Joined:
 
 @dataclass(frozen=True)
 class Observations:
-    """Everything seen and heard up to ``until`` seconds.
+    """Everything seen and heard from ``start`` (s) to ``until`` (s), on the recording's clock.
 
     ``arrays``, in order of time (s): for every sampled frame ``frame_time``; for every face ``face_time``,
     ``face_person``, ``face_box`` (left, top, width, height as fractions of the frame), ``face_score``,
@@ -69,8 +69,9 @@ class Observations:
     ``voice_time`` (its middle), ``voice_speech``, ``voice_loudness`` (dB of full scale), ``voice_embedding``
     (H, Dv) float16.
 
-    ``fingerprint`` is that of the model whose networks made the embeddings, "" if that is not known; ``key`` is the
-    name that they are stored under, "" if they are not stored (see ``cache.forget``).
+    ``settings`` are those of stage 1, by name; ``fingerprint`` is that of the model whose networks made the embeddings,
+    "" if that is not known; ``key`` is the name that they are stored under, "" if they are not stored (see
+    ``cache.forget``).
     """
 
     duration: float
@@ -81,6 +82,8 @@ class Observations:
     media: dict = field(default_factory=dict)
     notes: tuple = ()
     hop_seconds: float = 0.256
+    start: float = 0.0
+    settings: dict = field(default_factory=dict)
     fingerprint: str = ""
     key: str = ""
     joined: Joined | None = field(default=None, repr=False, compare=False)
@@ -99,13 +102,17 @@ class Observations:
 
 @dataclass
 class Head:
-    """The JSON head of stored observations."""
+    """The JSON head of stored observations.
+
+    ``chosen`` holds the tracks that were chosen automatically, {"tracks": {...}, "notes": [...]}.
+    """
 
     media: dict
     settings: dict
     duration: float
     segments: int = 0
     complete: bool = False
+    chosen: dict = field(default_factory=dict)
     notes: list = field(default_factory=list)
     format_version: int = FORMAT_VERSION
 

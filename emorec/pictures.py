@@ -9,6 +9,7 @@ from PIL import Image
 
 from emorec import faces, worker
 from emorec import fusion as fusions
+from emorec import prior as priors
 from emorec.emotions import EMOTIONS, fold
 from emorec.seeing import encode_faces
 
@@ -52,8 +53,8 @@ def read(file):
         return worker.picture(file, MOST_PIXELS, LONGEST_SIDE)
 
 
-def recognise(image, model, detector):
-    """A Reading of every face in an RGB image (H, W, 3) uint8, from left to right."""
+def recognise(image, model, detector, prior=priors.STILL):
+    """A Reading of every face in an RGB image (H, W, 3) uint8, from left to right, under a prior (``prior.of``)."""
     with faces.CV_THREADS.held():
         found = sorted(detector.detect(image), key=lambda face: face.box[0])
     if not found:
@@ -61,8 +62,8 @@ def recognise(image, model, detector):
     crops = [faces.align(image, face.landmarks, model.face.config.size) for face in found]
     _, logits = encode_faces(model.face, np.stack(crops))
     native = fusions.softmax(logits.astype(np.float64))
-    calibration = model.calibration
-    opinions = fusions.opinion(fold(native, model.face.config.labels), calibration.still_scale, calibration.still_bias)
+    likelihoods = model.calibration.still.log_likelihood(fold(native, model.face.config.labels))
+    opinions = priors.posterior(likelihoods, priors.of(prior).log)
     height, width = image.shape[:2]
     size = np.array([width, height, width, height])
     return [

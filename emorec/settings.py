@@ -96,9 +96,7 @@ def bundled_is_wanted(environment: Environment = os.environ) -> bool:
     """Whether EMOREC_MODEL_FALLBACK asks for the bundled weights where the Hub cannot be reached."""
     given = environment.get("EMOREC_MODEL_FALLBACK")
     if given and given != BUNDLED_INSTEAD:
-        raise EmorecError(
-            f"EMOREC_MODEL_FALLBACK is {given!r}, which is not {BUNDLED_INSTEAD!r}; correct or unset it."
-        )
+        raise EmorecError(f"EMOREC_MODEL_FALLBACK is {given!r}, which is not {BUNDLED_INSTEAD!r}; correct or unset it.")
     return bool(given)
 
 

@@ -20,8 +20,11 @@ from pathlib import Path
 from emorec import settings
 from emorec.errors import EmorecError
 from emorec.settings import Limits
-from emorec.source_guard import is_public
+from emorec.source_addresses import is_public
+from emorec.source_links import bare, is_link, with_scheme
 from emorec.source_process import Downloading, Progress
+
+__all__ = ["Fetched", "Limits", "check_link", "enabled", "fetch", "fetching", "is_link"]
 
 MAX_HEIGHT = 720
 MEMORY = 2 << 30
@@ -29,8 +32,12 @@ MEMORY = 2 << 30
 
 MAX_LINK = 2048
 MAX_TITLE = 80
+KEY = re.compile("[0-9a-f]{24}")
+"""Names of folders in which downloads are kept."""
+
 PARTIAL = ".partial-"
 FACTS_FILE = "source.json"
+UNCLEAR = "The download broke off (what it brought is not clear); try again, or give another link."
 
 
 @dataclass(frozen=True)
@@ -46,11 +53,6 @@ class Fetched:
     def facts(self) -> dict:
         """What results say of where they are from."""
         return {"title": self.title, "source": self.source}
-
-
-def is_link(text: str) -> bool:
-    """Whether a user who gave ``text`` means a link rather than a file."""
-    return bool(re.match(r"[a-z][a-z0-9+.-]*://|data:|javascript:|www\.", str(text).strip(), re.IGNORECASE))
 
 
 def enabled() -> bool:
@@ -110,13 +112,11 @@ def fetching(
 
 
 def check_link(url: str) -> str:
-    """The link without blanks around it. Raises EmorecError unless it is a plain http or https one that may be
-    followed here."""
+    """The link without what stands around it, with https:// if it names no scheme. Raises EmorecError unless it is a
+    plain http or https one that may be followed here."""
     if not enabled():
         raise EmorecError("Links are turned off here; give a file instead.")
-    url = str(url).strip()
-    if url.lower().startswith("www."):
-        url = f"https://{url}"
+    url = with_scheme(bare(url))
     if len(url) > MAX_LINK:
         raise EmorecError(f"This link is longer than {MAX_LINK} characters; give the short form of it.")
     if not url.isprintable() or any(letter in url for letter in " \\<>\"'`{}|^"):
@@ -157,20 +157,30 @@ def _task(url, folder, working, max_height, sound_only, limits) -> dict:
         "time": math.ceil(limits.time_minutes * 60),
         "memory": MEMORY,
         "hosts": settings.hosts_text(),
-        "kept": [path.parent.name for path in folder.glob("*/" + FACTS_FILE)],
+        "kept": [path.name for path in folder.iterdir() if KEY.fullmatch(path.name) and _kept_in(path)],
     }
 
 
 def _keep(found: dict, url: str, folder: Path, working: Path) -> Fetched:
-    """Move what was downloaded to where it stays, under its title."""
-    kept = folder / re.sub(r"[^0-9a-f]", "", str(found.get("key")))
+    """Move what was downloaded to where it stays, under its title. ``found`` is what the child says, so it is checked.
+
+    Raises EmorecError if it names no file that is there, or if the file cannot be kept.
+    """
+    key, name, number = found.get("key"), found.get("file"), found.get("id")
+    if not isinstance(key, str) or not KEY.fullmatch(key) or not isinstance(number, str | None):
+        raise EmorecError(UNCLEAR)
+    kept = folder / key
+    if name is None:
+        facts = _kept_in(kept)
+        if facts is None:
+            raise EmorecError(UNCLEAR)
+        return Fetched(kept / facts["file"], facts["title"], url, facts["id"])
+    file = working / "media" / Path(str(name)).name
+    if not _is_plain_file(file):
+        raise EmorecError(UNCLEAR)
+    title = _title(found.get("title"), url)
+    facts = {"file": f"{_file_name(title)}{file.suffix}", "title": title, "id": number}
     try:
-        if found.get("file") is None:
-            facts = json.loads((kept / FACTS_FILE).read_text(encoding="utf-8"))
-            return Fetched(kept / facts["file"], facts["title"], url, facts["id"])
-        file = working / "media" / Path(str(found["file"])).name
-        title = _title(found.get("title"), url)
-        facts = {"file": f"{_file_name(title)}{file.suffix}", "title": title, "id": found.get("id")}
         file.rename(working / "media" / facts["file"])
         (working / "media" / FACTS_FILE).write_text(json.dumps(facts), encoding="utf-8")
         shutil.rmtree(kept, ignore_errors=True)
@@ -180,6 +190,21 @@ def _keep(found: dict, url: str, folder: Path, working: Path) -> Fetched:
             f"The download could not be kept ({error.strerror}); free some space and try again."
         ) from None
     return Fetched(kept / facts["file"], title, url, facts["id"])
+
+
+def _kept_in(folder: Path) -> dict | None:
+    """What is known of the download that a folder keeps: ``file``, ``title`` and ``id``. None if it is not whole."""
+    try:
+        facts = json.loads((folder / FACTS_FILE).read_text(encoding="utf-8"))
+        file, title, number = facts["file"], facts["title"], facts["id"]
+    except (OSError, ValueError, TypeError, KeyError, RecursionError):
+        return None
+    words = isinstance(file, str) and isinstance(title, str) and isinstance(number, str | None)
+    return facts if words and Path(file).name == file and _is_plain_file(folder / file) else None
+
+
+def _is_plain_file(path: Path) -> bool:
+    return path.is_file() and not path.is_symlink()
 
 
 def _title(title, url: str) -> str:

@@ -7,12 +7,10 @@ interpreter asks (PEP 578, audit hooks). A hook cannot be taken out again, so th
 
 from __future__ import annotations
 
-import ipaddress
 import socket
 import sys
 
-NAT64 = ipaddress.ip_network("64:ff9b::/96")
-"""Addresses that stand for IPv4 ones on networks without IPv4 (RFC 6052)."""
+from emorec.source_addresses import is_public
 
 STARTS_PROGRAMS = {"os.exec", "os.fork", "os.forkpty", "os.posix_spawn", "os.spawn", "os.system", "pty.spawn"}
 DIALS = {"socket.connect", "socket.sendto", "socket.sendmsg"}
@@ -20,27 +18,6 @@ DIALS = {"socket.connect", "socket.sendto", "socket.sendmsg"}
 
 class Refused(OSError):
     """Something that this process must not reach."""
-
-
-def is_public(address: str) -> bool:
-    """Whether ``address``, an IPv4 or IPv6 address in its usual spelling, belongs to the public internet.
-
-    An IPv6 address that carries an IPv4 one (mapped, 6to4, Teredo, NAT64) is judged by that as well. Anything that is
-    no such address is not public.
-    """
-    try:
-        parsed = ipaddress.ip_address(address)
-    except ValueError:
-        return False
-    if parsed.version == 6:
-        carried = parsed.ipv4_mapped or parsed.sixtofour or (parsed.teredo or (None, None))[1]
-        if parsed in NAT64:
-            carried = ipaddress.IPv4Address(int(parsed) & 0xFFFFFFFF)
-        if carried is not None:
-            return is_public(str(carried))
-        if parsed.is_site_local:
-            return False
-    return parsed.is_global and not (parsed.is_multicast or parsed.is_reserved or parsed.is_unspecified)
 
 
 def allowed_hosts(text: str) -> frozenset[tuple[str, int | None]]:

@@ -22,6 +22,9 @@ from emorec.source_limits import too_large, too_long
 TICK = 0.25
 """Seconds between two looks at the child, so that a cancelled download ends soon."""
 
+ENDING_TICK = 0.02
+"""Seconds between two looks at whether the child has ended."""
+
 LOOK_AFTER = 1.0
 """Seconds at least between two looks at how long the recording is already."""
 
@@ -31,11 +34,22 @@ GROWTH = 1.5
 LEAST = 1 << 16
 """Bytes of a file that is worth a look."""
 
+ENDS_WITHIN = 10.0
+"""Seconds that the child may take to end after it has closed its output."""
+
+MAX_SENTENCE = 500
 MAX_LINE = 1 << 16
 SIZE_SLACK = 16 << 20
 COMMAND = (sys.executable, "-P", "-m", "emorec.source_child")
 KEPT_VARIABLES = ("PATH", "LANG", "LC_ALL", "SSL_CERT_FILE", "SSL_CERT_DIR", "IMAGEIO_FFMPEG_EXE", "SYSTEMROOT")
 """What the child gets of the environment: nothing that names a proxy, a configuration or a home."""
+
+SET_VARIABLES = {
+    "YTDLP_NO_PLUGINS": "1",
+    # The ffmpeg that comes with imageio-ffmpeg is linked statically. It crashes when it loads the system's modules for
+    # character sets, which it does for every MPEG-TS file. With this set, it does not find the list of them.
+    "GCONV_PATH": "",
+}
 
 
 @dataclass(frozen=True)
@@ -59,7 +73,7 @@ class Downloading:
         home = str(working / "home")
         environment = {name: os.environ[name] for name in KEPT_VARIABLES if name in os.environ}
         environment |= {"HOME": home, "TMPDIR": home, "XDG_CACHE_HOME": home, "XDG_CONFIG_HOME": home, "DENO_DIR": home}
-        environment |= {"PYTHONPATH": str(Path(__file__).absolute().parent.parent), "YTDLP_NO_PLUGINS": "1"}
+        environment |= {"PYTHONPATH": str(Path(__file__).absolute().parent.parent)} | SET_VARIABLES
         self._process = subprocess.Popen(
             COMMAND,
             stdin=subprocess.PIPE,
@@ -80,10 +94,10 @@ class Downloading:
         latest = Progress("looking")
         for line in self._lines():
             if line is not None:
-                with contextlib.suppress(ValueError, TypeError, AttributeError):
+                with contextlib.suppress(ValueError, TypeError, AttributeError, OverflowError, RecursionError):
                     self._last = json.loads(line)
                     if "progress" in self._last:
-                        latest = Progress(**self._last["progress"])
+                        latest = _progress(**self._last["progress"])
             yield latest
             if time.monotonic() > self._deadline:
                 raise EmorecError(
@@ -112,17 +126,25 @@ class Downloading:
 
     def found(self) -> dict:
         """What the child said last. Raises EmorecError if that is not a file, or one that is too long."""
-        # Not reaped yet: as long as it is not, its number is no other process's, and its group can be killed safely.
-        status = os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOWAIT)
-        if isinstance(self._last, dict):
-            if isinstance(self._last.get("problem"), str):
-                raise EmorecError(self._last["problem"])
+        ended = self._ended()
+        if ended and isinstance(self._last, dict):
+            if isinstance(problem := self._last.get("problem"), str):
+                raise EmorecError(" ".join(problem.split())[:MAX_SENTENCE])
             if isinstance(done := self._last.get("done"), dict):
                 if done.get("file") is not None:
                     self._lengths.check(self._working / "media" / Path(str(done["file"])).name)
                 return done
-        ended = f"{'code' if status.si_code == os.CLD_EXITED else 'signal'} {status.si_status}"
-        raise EmorecError(f"The download broke off ({ended}); try again, or give another link.")
+        raise EmorecError(f"The download broke off ({ended or 'it did not end'}); try again, or give another link.")
+
+    def _ended(self) -> str | None:
+        """How the child ended, or None if it still runs ``ENDS_WITHIN`` after its output has ended."""
+        deadline = time.monotonic() + ENDS_WITHIN
+        # Not reaped yet: as long as it is not, its number is no other process's, and its group can be killed safely.
+        while (status := os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOWAIT | os.WNOHANG)) is None:
+            if time.monotonic() > deadline:
+                return None
+            time.sleep(ENDING_TICK)
+        return f"{'code' if status.si_code == os.CLD_EXITED else 'signal'} {status.si_status}"
 
     def end(self) -> None:
         """Kill the process and all that it started, if it still runs."""
@@ -180,6 +202,16 @@ class Lengths:
         for file in files:
             with contextlib.suppress(EmorecError):  # what cannot be told yet; an analysis says whether it ever can
                 self._longest = max(self._longest, worker.reached(file, self._most))
+
+
+def _progress(stage, done=0, total=None, title=None) -> Progress:
+    """What the child says of its progress. Raises TypeError or ValueError if that is of another kind."""
+    if not isinstance(stage, str) or not (title is None or isinstance(title, str)):
+        raise TypeError("stage and title are words")
+    done, total = int(done), None if total is None else int(total)
+    if done < 0 or (total is not None and total < 0):
+        raise ValueError("bytes are counted from 0")
+    return Progress(stage, done, total, title)
 
 
 def _size(folder: Path) -> int:

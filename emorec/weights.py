@@ -9,10 +9,9 @@ import threading
 from dataclasses import dataclass
 from pathlib import Path
 
-from emorec import settings
+from emorec import hub_pull, settings
 from emorec.errors import EmorecError
 from emorec.settings import BUNDLED_INSTEAD, ON_THE_HUB
-from hub import pull
 
 BUNDLED = Path(__file__).parent / "weights" / "default"
 CHECKPOINT_FILES = ("config.json", "model.safetensors")
@@ -51,7 +50,7 @@ class Origin:
     @functools.cached_property
     def sha256(self):
         """SHA-256 of the weights file, in hexadecimal."""
-        return pull.sha256_of(self.folder / WEIGHTS_FILE)
+        return hub_pull.sha256_of(self.folder / WEIGHTS_FILE)
 
 
 def resolve(model=None):
@@ -85,15 +84,15 @@ def pulled(model, or_bundled=False):
             "the Hub."
         )
     try:
-        found = pull.pull(named["repo"], named["revision"], required=CHECKPOINT_FILES)
-    except pull.Unreachable as error:
+        found = hub_pull.pull(named["repo"], named["revision"], required=CHECKPOINT_FILES)
+    except hub_pull.Unreachable as error:
         if or_bundled:
             return Origin(BUNDLED, notices=(f"These are the bundled weights, not those of {model}. {error}",))
         raise EmorecError(
             f"{_sentence(error)}; connect to the internet, give a folder, or set "
             f"EMOREC_MODEL_FALLBACK={BUNDLED_INSTEAD} to go on with the bundled weights."
         ) from None
-    except pull.HubError as error:
+    except hub_pull.HubError as error:
         folder = "" if named["revision"] else f"; a folder {model} is not here either"
         raise EmorecError(f"{_sentence(error)}{folder}.") from None
     notices = ()
@@ -113,7 +112,7 @@ def face_detector_file():
     """YuNet's model file, or None where it cannot be had and REDUCED_NOTICE applies.
 
     EMOREC_FACE_MODEL comes first (any file: the user chose it), then the Hub cache, then the Hub, which is asked at
-    most once in the life of a process and costs at most pull.TIMEOUT seconds. Raises EmorecError when
+    most once in the life of a process and costs at most hub_pull.TIMEOUT seconds. Raises EmorecError when
     EMOREC_FACE_MODEL names no readable file.
     """
     if chosen := settings.face_model():
@@ -125,6 +124,6 @@ def face_detector_file():
 @functools.cache
 def _pulled_face_detector():
     try:
-        return pull.pull_file(FACE_MODEL_REPO, FACE_MODEL_NAME, sha256=FACE_MODEL_SHA256, size=FACE_MODEL_SIZE)
-    except pull.HubError:
+        return hub_pull.pull_file(FACE_MODEL_REPO, FACE_MODEL_NAME, sha256=FACE_MODEL_SHA256, size=FACE_MODEL_SIZE)
+    except hub_pull.HubError:
         return None

@@ -8,7 +8,9 @@ milliseconds more; docs/RELIABILITY.md says how many.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -16,17 +18,19 @@ import numpy as np
 from emorec import media_formats, settings, worker_answers
 from emorec.errors import EmorecError
 from emorec.media import AudioBlock, Frame, MediaInfo
+from emorec.media_selection import EVERYTHING, Selection
 from emorec.worker_process import Made, answers
 
 LONGEST = 24 * 3600.0
 """Seconds; a file of a few bytes can claim to last for years, and silence takes time as well."""
 
 
-def probe(path: str | Path) -> MediaInfo:
+def probe(path: str | Path, selection: Selection = EVERYTHING) -> MediaInfo:
     """As ``media.probe``."""
     path = Path(path)
     media_formats.check_file(path)
-    return _only(path, answers("probe", path, worker_answers.Info(path, _longest())))
+    made = worker_answers.Info(path, _longest())
+    return _only(path, answers("probe", path, made, selection=asdict(selection)))
 
 
 def frames(
@@ -35,9 +39,11 @@ def frames(
     start: float = 0.0,
     max_side: int = 1280,
     on_damage: Callable[[str], None] | None = None,
+    selection: Selection = EVERYTHING,
+    end: float = math.inf,
 ) -> Iterator[Frame]:
     """As ``media.frames``."""
-    choices = {"rate": rate, "start": start, "max_side": max_side}
+    choices = {"rate": rate, "start": start, "max_side": max_side, "selection": asdict(selection), "end": end}
     made = worker_answers.Frames(Path(path), rate, max_side, _longest())
     yield from answers("frames", Path(path), made, on_damage, **choices)
 
@@ -48,11 +54,29 @@ def audio(
     start: float = 0.0,
     block_seconds: float = 10.0,
     on_damage: Callable[[str], None] | None = None,
+    selection: Selection = EVERYTHING,
+    end: float = math.inf,
+    part_from: float = 0.0,
 ) -> Iterator[AudioBlock]:
     """As ``media.audio``."""
-    choices = {"rate": rate, "start": start, "block_seconds": block_seconds}
+    choices = {"rate": rate, "start": start, "block_seconds": block_seconds, "part_from": part_from}
+    choices |= {"selection": asdict(selection), "end": end}
     made = worker_answers.Blocks(Path(path), rate, block_seconds, _longest())
     yield from answers("audio", Path(path), made, on_damage, **choices)
+
+
+def sounds(
+    path: str | Path, selection: Selection, places: Sequence[float], seconds: float, rate: int
+) -> Iterator[np.ndarray]:
+    """As ``media_look.sounds``."""
+    choices = {"selection": asdict(selection), "places": list(places), "seconds": seconds, "rate": rate}
+    yield from answers("sounds", Path(path), worker_answers.Sounds(len(places), seconds, rate), **choices)
+
+
+def stills(path: str | Path, selection: Selection, places: Sequence[float], max_side: int) -> Iterator[np.ndarray]:
+    """As ``media_look.pictures``."""
+    choices = {"selection": asdict(selection), "places": list(places), "max_side": max_side}
+    yield from answers("stills", Path(path), worker_answers.Stills(len(places), max_side), **choices)
 
 
 def reached(path: str | Path, enough: float) -> float:

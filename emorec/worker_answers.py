@@ -23,7 +23,10 @@ MAX_TEXT = 300
 """Characters of a codec's name and the like."""
 
 MAX_ENTRIES = 1000
-"""Entries of a list of facts; files with more streams are refused before."""
+"""Entries of a list of facts, and tracks; files with more streams are refused before."""
+
+LONGEST_FRAME = 60.0
+"""Seconds of sound that one frame of a codec may hold, and a look may be longer by."""
 
 LOUDEST = 1e6
 """Largest sample; full scale is 1. What lies beyond, or is no number, would make every later number senseless."""
@@ -40,6 +43,9 @@ class Info:
     def __call__(self, header: dict, arrays: Arrays) -> MediaInfo:
         info = checked(MediaInfo, header["info"], path=self._path)
         check_length(self._path, info.duration or 0.0, self._longest)
+        for count, chosen in ((info.video_tracks, info.video_track), (info.audio_tracks, info.audio_track)):
+            if not 0 <= count <= MAX_ENTRIES or not (chosen is None or 1 <= chosen <= count):
+                raise ValueError("these are no tracks")
         return info
 
 
@@ -80,9 +86,46 @@ class Blocks:
         if self._end is not None and (first < self._end or not len(samples)):
             raise ValueError("a block comes after the ones before")
         self._end = first + len(samples)
-        if not (np.abs(samples) <= LOUDEST).all():  # a file may hold such samples, and no-numbers too
-            samples = np.nan_to_num(samples, nan=0.0, posinf=LOUDEST, neginf=-LOUDEST).clip(-LOUDEST, LOUDEST)
-        return AudioBlock(time, samples)
+        return AudioBlock(time, _finite(samples))
+
+
+class Sounds:
+    """Makes samples of a short look, float32 ``(N,)``: of at most so many ``places``, none much over ``seconds``."""
+
+    def __init__(self, places: int, seconds: float, rate: int):
+        self._left, self._most = places, math.ceil((seconds + LONGEST_FRAME) * rate)
+
+    def __call__(self, header: dict, arrays: Arrays) -> np.ndarray:
+        self._left = _one_less(self._left)
+        (samples,) = arrays
+        if samples.ndim != 1 or samples.dtype != np.float32 or len(samples) > self._most:
+            raise ValueError("this is no sound")
+        return _finite(samples)
+
+
+class Stills:
+    """Makes pictures of a short look, uint8 ``(H, W, 3)``, of at most so many ``places``."""
+
+    def __init__(self, places: int, max_side: int):
+        self._left, self._max_side = places, max_side
+
+    def __call__(self, header: dict, arrays: Arrays) -> np.ndarray:
+        self._left = _one_less(self._left)
+        (image,) = arrays
+        return picture(image, self._max_side)
+
+
+def _one_less(left: int) -> int:
+    if left < 1:
+        raise ValueError("there are more answers than places")
+    return left - 1
+
+
+def _finite(samples: np.ndarray) -> np.ndarray:
+    """Samples without what no sound has; a file may hold such numbers, and no-numbers too."""
+    if (np.abs(samples) <= LOUDEST).all():
+        return samples
+    return np.nan_to_num(samples, nan=0.0, posinf=LOUDEST, neginf=-LOUDEST).clip(-LOUDEST, LOUDEST)
 
 
 class SentGrey:

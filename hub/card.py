@@ -6,9 +6,10 @@ Never edited by hand. Evaluation may leave out any part of a protocol but ``what
 
 from pathlib import Path
 
-from emorec import files
+from emorec import files, provenance
 from emorec.checkpoint import CARD_FILE
 from emorec.emotions import EMOTIONS, emotion_of
+from hub import card_calibration
 
 TAGS = ("emotion-recognition", "facial-expression-recognition", "speech-emotion-recognition")
 LICENCE_NAMES = {"cc-by-nc-sa-4.0": "CC BY-NC-SA 4.0"}
@@ -49,7 +50,7 @@ def text(model, name=None):
         _inputs(model),
         _results(model.evaluation),
         *(_protocol(protocol, found) for protocol, found in model.evaluation.items()),
-        _calibration(model),
+        card_calibration.text(model),
         _cost(model.evaluation),
         _training(model.training),
         _limits(model.training),
@@ -68,29 +69,25 @@ def front_matter(model, name=None):
 
     measured = [
         EvalResult(
-            task_type=_task(found),
-            dataset_type=protocol,
-            dataset_name=found["what"],
-            metric_type=METRIC_TYPES.get(found["metric"], found["metric"]),
-            metric_name=f"{found['metric']} ({way})",
-            metric_value=value,
+            task_type=TASKS.get(tuple(result.way for result in found.results), SEVERAL),
+            dataset_type=found.name,
+            dataset_name=found.what,
+            metric_type=METRIC_TYPES.get(found.metric, found.metric),
+            metric_name=f"{found.metric} ({result.way})",
+            metric_value=result.value,
         )
-        for protocol, found in model.evaluation.items()
-        for way, value in found["results"].items()
+        for found in provenance.protocols(model.evaluation)
+        for result in found.results
     ]
     data = ModelCardData(
         library_name="emorec",
         pipeline_tag="video-classification",
-        license=model.training.get("licence", "other"),
+        license=provenance.licence(model.training) or "other",
         tags=list(TAGS),
         model_name=_title(name),
         eval_results=measured or None,
     )
     return data.to_yaml()
-
-
-def _task(found):
-    return TASKS.get(tuple(found["results"]), SEVERAL)
 
 
 def _title(name):
@@ -149,17 +146,12 @@ def _results(evaluation):
     if not evaluation:
         return "## Results\n\nNot measured yet."
     lines = ["## Results", "", "| protocol | measured | | items |", "|---|---|---|---|"]
-    for protocol, found in evaluation.items():
+    for found in provenance.protocols(evaluation):
         lines += [
-            f"| {protocol} | {found['metric']}, {way} | {_value(found, way)} | {found['items']:,} |"
-            for way in found["results"]
+            f"| {found.name} | {found.metric}, {result.way} | {result.text()} | {found.items:,} |"
+            for result in found.results
         ]
     return "\n".join(lines)
-
-
-def _value(found, way):
-    spread = found.get("spread", {}).get(way)
-    return f"{found['results'][way]:.1%}" + ("" if spread is None else f" ± {spread:.1%}")
 
 
 def _protocol(protocol, found):
@@ -181,30 +173,6 @@ def _protocol(protocol, found):
     return "\n".join(lines).rstrip()
 
 
-def _calibration(model):
-    errors = {}
-    for name, found in model.evaluation.items():
-        whole = {"": found["calibration_error"]} if found.get("calibration_error") else {}
-        for head, error in found.get("calibration_errors", whole).items():
-            errors[f"{name}, {head}" if head else name] = error
-    if not errors:
-        return None
-    lines = [
-        "## Calibration",
-        "",
-        "A face's and a voice's opinion are each scaled and shifted on people held out of training, and late fusion "
-        f"believes the face {model.calibration.face_trust:.0%} and the voice {1 - model.calibration.face_trust:.0%} "
-        "where both are there. Expected calibration error over the seven emotions, smaller is better:",
-        "",
-        "| protocol | before | after | perfectly calibrated, on so few items |",
-        "|---|---|---|---|",
-    ]
-    for name, error in errors.items():
-        cells = (f"{error[when]:.1%}" if when in error else "" for when in ("before", "after", "perfect"))
-        lines.append(f"| {name} | {' | '.join(cells)} |")
-    return "\n".join(lines)
-
-
 def _cost(evaluation):
     """From the newest protocol's ``cost``: {network: {"parameters", "multiply_adds", "ms"}}."""
     costs = [found["cost"] for found in evaluation.values() if "cost" in found]
@@ -220,9 +188,9 @@ def _cost(evaluation):
 
 def _training(training):
     lines = ["## Training data", ""]
-    if training.get("sources"):
+    if sources := provenance.sources(training):
         lines += ["| data | used for | what of it | licence |", "|---|---|---|---|"]
-        lines += [f"| {s['name']} | {s['use']} | {s['items']} | {s['licence']} |" for s in training["sources"]]
+        lines += [f"| {source.name} | {source.use} | {source.items} | {source.licence} |" for source in sources]
         lines += [""]
     if training.get("held_out"):
         lines += [
@@ -250,15 +218,17 @@ def _spent(entry):
     if "hours" not in entry:
         return "not recorded"
     hours = entry["hours"]
-    return f"{hours:.1f} h on {entry['device']}" if hours >= 1 else f"{hours * 60:.0f} min on {entry['device']}"
+    device = f" on {entry['device']}" if "device" in entry else ""
+    return (f"{hours:.1f} h" if hours >= 1 else f"{hours * 60:.0f} min") + device
 
 
 def _limits(training):
-    licence = LICENCE_NAMES.get(training.get("licence"), training.get("licence", "not stated"))
+    named = provenance.licence(training) or "not stated"
+    licence = LICENCE_NAMES.get(named, named)
     return "\n".join([
         "## Limits and misuse",
         "",
-        *(f"- {limit}" for limit in (*training.get("limits", ()), *MISUSE)),
+        *(f"- {limit}" for limit in (*provenance.limits(training), *MISUSE)),
         "",
         f"Licence of these weights: {licence}, as their training data demand. The code of emorec is MIT.",
     ])  # fmt: skip

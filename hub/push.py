@@ -9,10 +9,10 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from emorec import checkpoint
+from emorec import checkpoint, hub_child
 from emorec.errors import EmorecError
-from hub import card, child
-from hub.pull import sha256_of
+from emorec.hub_pull import sha256_of
+from hub import card
 
 PATIENCE = 90.0  # seconds without a sign of life from the Hub, which may think over a commit for a while
 REPO = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
@@ -69,10 +69,10 @@ def push(folder, repo, *, private=False, tag=None, message=None, parent=None, dr
             return Pushed(**planned)
         asked = {"repo": repo, "folder": str(staged), "private": private, "tag": tag, "message": message}
         try:
-            done = child.ask(
+            done = hub_child.ask(
                 "upload", f"The checkpoint cannot be pushed to {repo}", patience=patience, parent=parent, **asked
             )
-        except child.HubError as error:
+        except hub_child.HubError as error:
             raise EmorecError(str(error)) from None
     return Pushed(**planned, commit=done["commit"], url=done["url"], changed=done["commit"] != done["before"])
 

@@ -1,6 +1,6 @@
 """Copies of one process that has the libraries below the Hub's loaded, in place of processes that each load them.
 
-Loading is most of what a child of ``hub/child.py`` costs, and the tests start nearly a hundred. Every copy runs the
+Loading is most of what a child of ``hub_child.py`` costs, and the tests start nearly a hundred. Every copy runs the
 child's program from its first line, and imports for itself what reads the environment when it is imported:
 huggingface_hub.
 """
@@ -15,7 +15,7 @@ import subprocess
 import sys
 import threading
 
-from hub import child
+from emorec import hub_child
 
 WAITING = """
 import gc, json, os, runpy, signal, socket, sys
@@ -113,8 +113,8 @@ class _Waiting:
         return Copy(os.fdopen(answers), os.fdopen(status))
 
 
-def started(asked, real=child.started):
-    """As ``hub.child.started``. A test that changes how Python itself starts gets a process of its own."""
+def started(asked, real=hub_child.started):
+    """As ``hub_child.started``. A test that changes how Python itself starts gets a process of its own."""
     if "PYTHONPATH" in os.environ:
         return real(asked)
-    return _Waiting.copy([str(child.PROGRAM), json.dumps(asked)], dict(os.environ) | child.ENVIRONMENT)
+    return _Waiting.copy([str(hub_child.PROGRAM), json.dumps(asked)], dict(os.environ) | hub_child.ENVIRONMENT)

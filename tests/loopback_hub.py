@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from http.server import ThreadingHTTPServer
 
 import loopback_children
-from hub import child
+from emorec import hub_child
 from loopback_repos import Repo, Stale, is_large, listed, oid, sibling
 from loopback_routes import Refusal, handler_of
 
@@ -173,7 +173,7 @@ def be_client_of(hub, home, monkeypatch):
         monkeypatch.setenv(name, environment_of(hub, home)[name])
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(home / "hub"))
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
-    monkeypatch.setattr(child, "started", loopback_children.started)
+    monkeypatch.setattr(hub_child, "started", loopback_children.started)
 
 
 def go_offline(monkeypatch):

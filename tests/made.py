@@ -5,6 +5,7 @@ import torch
 from hypothesis import settings
 from torch import nn
 
+from emorec import prior as priors
 from emorec.checkpoint import Checkpoint
 from emorec.emotions import EMOTIONS
 from emorec.networks import FaceConfig, FaceNet, FusionConfig, FusionNet, VoiceConfig, VoiceNet
@@ -137,10 +138,14 @@ def probabilities(rows, seed=0):
 
 
 def timeline(probabilities, step=1.0, **columns):
-    """A timeline with one row a step for probabilities (N, 7)."""
+    """A timeline with one row a step for probabilities (N, 7), which have full evidence unless they are NaN.
+
+    The coverage of a row is that of its window, unless ``columns`` say something else.
+    """
     probabilities = np.asarray(probabilities, np.float64)
     count = len(probabilities)
     start = np.arange(count) * step
+    columns = {"face_coverage": np.ones(count), "speech_coverage": np.zeros(count)} | columns
     return Timeline(**{
         "start": start,
         "end": start + step,
@@ -148,17 +153,28 @@ def timeline(probabilities, step=1.0, **columns):
         "probabilities": probabilities,
         "face": probabilities.copy(),
         "voice": np.full_like(probabilities, np.nan),
-        "face_coverage": np.ones(count),
-        "speech_coverage": np.zeros(count),
+        "row_face": columns["face_coverage"],
+        "row_speech": columns["speech_coverage"],
+        "evidence": np.where(np.isnan(probabilities).any(axis=1), 0.0, 1.0),
         "disagreement": np.full(count, np.nan),
         "fusion": "late",
         "step": step,
         "window": 3.0,
+        "prior": priors.of("even"),
         "duration": count * step,
         "complete": True,
         "media": {"name": "made.mp4"},
         "notes": (),
     } | columns)  # fmt: skip
+
+
+def alternating(duration):
+    """Observations of one person who changes between two expressions every 8 s, and speaks in the first half."""
+    times = frame_times(duration)
+    face, first = seen(times, 0), np.floor(times / 8) % 2 == 0
+    face["face_logits"] = np.where(first[:, None], np.eye(len(FACE_LABELS))[1], np.eye(len(FACE_LABELS))[3]) * 8.0
+    speech = np.arange(hops(duration)) * HOP_SECONDS < duration / 2
+    return observations(duration, face, heard(speech))
 
 
 def with_gaps(probabilities, *rows):

@@ -10,6 +10,7 @@ import json
 import os
 import subprocess
 import sys
+import tomllib
 from fnmatch import fnmatchcase
 
 import pytest
@@ -20,15 +21,15 @@ from imports import imported_by, project_files
 # A library, and the modules that may import it.
 LIBRARY_ROOMS = {
     "av": ["emorec.media*", "ui.example"],
-    "PIL": ["emorec.media_still", "emorec.pictures", "ui.example"],
+    "PIL": ["emorec.media_still", "emorec.media_webp", "emorec.pictures", "ui.example"],
     "cv2": ["emorec.faces", "emorec.persons", "train.*"],
     "yt_dlp": ["emorec.source_download", "emorec.source_errors"],
     "altair": ["emorec.charts"],
     "gradio": ["app", "ui", "ui.*"],
     "tensorboardX": ["train.record"],
     "vl_convert": ["hub.confusion", "train.curves"],
-    "huggingface_hub": ["hub.*"],
-    "httpx2": ["hub.tasks"],
+    "huggingface_hub": ["emorec.hub_*", "hub.*"],
+    "httpx2": ["emorec.hub_tasks"],
 }
 
 # Where recordings come from.
@@ -36,10 +37,10 @@ FILES = ["emorec.media*", "emorec.worker*", "emorec.source*"]
 
 # Modules, and what they must not import.
 KNOWS_NOTHING_OF = {
-    "emorec*": ["app", "ui*", "train*"],
+    "emorec*": ["app", "hub*", "train*", "ui*"],
     "train*": ["app", "ui*"],
     "hub*": ["app", "ui*", "train*"],
-    **dict.fromkeys(["hub.pull", "hub.child", "hub.tasks", "hub.confusion"], ["emorec*"]),
+    "hub.confusion": ["emorec*"],
     "emorec.errors": ["emorec*", "hub*"],
     "emorec.media*": ["emorec.faces", "emorec.voice", "emorec.networks", "emorec.checkpoint", "emorec.weights"],
     "emorec.source*": ["emorec.networks", "emorec.checkpoint", "emorec.weights"],
@@ -70,10 +71,15 @@ KNOWS_NOTHING_OF = {
 }
 
 # Modules, and the only ones of the project that they may import.
-KNOWS_ONLY = {"emorec.emotions": ["emorec.errors"]}
+KNOWS_ONLY = {
+    "emorec.emotions": ["emorec.errors"],
+    "emorec.hub_pull": ["emorec.hub_child"],
+    "emorec.hub_child": [],
+    "emorec.hub_tasks": [],  # a program of its own, which is not started with emorec on its path
+}
 
 # What may be imported by these alone.
-ASKED_ONLY_BY = {"hub*": ["emorec.weights", "hub*", "train*"]}
+ASKED_ONLY_BY = {"emorec.hub_*": ["emorec.weights", "emorec.hub_*", "hub*"], "hub*": ["hub*", "train*"]}
 
 UNPICKLERS = {"pickle", "cPickle", "_pickle", "dill", "cloudpickle", "joblib", "marshal", "shelve"}
 
@@ -162,9 +168,9 @@ def test_nothing_is_unpickled():
 def test_the_rules_speak_of_something():
     """The project's files are found at all, and every import that a rule allows to someone is made by someone."""
     files = project_files(ROOT)
-    assert {"emorec.media", "emorec.weights", "hub.pull", "train"} <= files.keys()
-    assert "huggingface_hub" in imported_by("hub.pull", files["hub.pull"], files)
-    assert "hub.pull" in imported_by("emorec.weights", files["emorec.weights"], files)
+    assert {"emorec.media", "emorec.weights", "emorec.hub_pull", "hub.push", "train"} <= files.keys()
+    assert "huggingface_hub" in imported_by("emorec.hub_pull", files["emorec.hub_pull"], files)
+    assert "emorec.hub_pull" in imported_by("emorec.weights", files["emorec.weights"], files)
 
 
 def test_importing_everything_reaches_for_no_network():
@@ -173,6 +179,25 @@ def test_importing_everything_reaches_for_no_network():
     command = [sys.executable, "-c", IMPORT_WITHOUT_NETWORK, names]
     process = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300)
     assert process.returncode == 0, process.stderr
+
+
+@pytest.mark.parametrize("asked", [["--version"], ["info"]])
+def test_files_of_the_folder_where_it_is_started_are_not_taken_for_its_own(asked, tmp_path):
+    """A user's own hub.py, train.py or ui.py comes before what is installed when Python runs a module."""
+    for name in ("hub", "train", "ui", "app"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit('the wrong file was imported')")
+    command = [sys.executable, "-m", "emorec", *asked]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    process = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300)
+    assert process.returncode == 0, process.stderr
+    assert process.stdout.startswith("emorec ")
+
+
+def test_only_the_library_is_installed():
+    """``hub``, ``train`` and ``ui`` are names that somebody else's packages have too."""
+    with open(ROOT / "pyproject.toml", "rb") as file:
+        found = tomllib.load(file)["tool"]["setuptools"]["packages"]["find"]
+    assert found["include"] == ["emorec*"]
 
 
 def plant(root, planted):
@@ -193,19 +218,23 @@ def plant(root, planted):
         ("emorec/cli.py", "import importlib\nimportlib.import_module('gradio')"),
         ("emorec/cli.py", "from app import page"),
         ("emorec/observe.py", "import emorec.timeline"),
-        ("emorec/observe.py", "from hub import pull"),
+        ("emorec/observe.py", "from emorec import hub_pull"),
+        ("emorec/weights.py", "from hub import push"),
+        ("emorec/weights.py", "def lazily():\n    import hub.card"),
+        ("emorec/cli.py", "from ui import parts"),
         ("emorec/networks.py", "from train import loop"),
         ("emorec/emotions.py", "from emorec.networks import FaceNet"),
         ("emorec/weights.py", "import huggingface_hub"),
-        ("hub/pull.py", "from emorec.errors import EmorecError"),
+        ("emorec/hub_pull.py", "from emorec.errors import EmorecError"),
         ("hub/push.py", "from train import run"),
         ("train/run.py", "import gradio"),
-        ("app.py", "from hub import pull"),
+        ("app.py", "from hub import push"),
         ("app.py", "import cv2"),
     ],
 )
 def test_a_planted_import_is_found(tmp_path, file, text):
-    kept = {"emorec/__init__.py": "", "emorec/media.py": "import av", "emorec/networks.py": "", "hub/pull.py": ""}
+    kept = {"emorec/__init__.py": "", "emorec/media.py": "import av", "emorec/networks.py": "", "emorec/errors.py": ""}
+    kept |= {"emorec/hub_pull.py": "", "hub/push.py": "", "hub/card.py": "", "ui/parts.py": ""}
     plant(tmp_path, kept)
     assert import_violations(tmp_path) == []
     plant(tmp_path, {file: text})

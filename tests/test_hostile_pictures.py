@@ -16,6 +16,7 @@ from test_hostile import in_a_process
 
 CHOICES = {"most_pixels": 10**8, "longest_side": 4096}
 
+
 @pytest.fixture
 def portrait(tmp_path):
     path = tmp_path / "portrait.png"

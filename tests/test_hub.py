@@ -1,4 +1,4 @@
-"""hub/pull.py, whole models: the real client, in its child processes, against a Hub on the loopback interface."""
+"""hub_pull.py, whole models: the real client, in its child processes, against a Hub on the loopback interface."""
 
 import hashlib
 import os
@@ -9,8 +9,8 @@ import threading
 import pytest
 
 from conftest import ROOT
-from hub import child
-from hub.pull import HubError, Unreachable, pull
+from emorec import hub_child
+from emorec.hub_pull import HubError, Unreachable, pull
 from loopback_hub import go_offline
 from loopback_routes import TOKEN
 
@@ -142,7 +142,7 @@ def test_a_lasting_fault_is_tried_again_then_said(model, fault, told):
     model.fault("GET /api", fault)
     with pytest.raises(Unreachable, match=told):
         get("v1", patience=SHORT if fault == "silent" else 60.0)
-    assert len(model.requests) >= (2 if fault == "silent" else child.ATTEMPTS)
+    assert len(model.requests) >= (2 if fault == "silent" else hub_child.ATTEMPTS)
 
 
 def test_a_model_that_trickles_is_given_up(model):
@@ -182,23 +182,57 @@ def test_a_child_that_dies_is_said(hub, tmp_path, monkeypatch):
         get()
 
 
+TALKATIVE = """
+import json
+def loud(*values, real=json.dumps, **options):
+    print("a library says hello", end="", flush=True)
+    return real(*values, **options)
+json.dumps = loud
+"""
+
+
+def test_what_a_library_prints_is_not_taken_for_the_answer(model, tmp_path, monkeypatch):
+    (tmp_path / "sitecustomize.py").write_text(TALKATIVE)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    assert held_by(get("v1")) == files_of(1)
+
+
+@pytest.mark.parametrize("line", ["hello", "[" * 10_000, "7", "{}", '{"problem": "refused"}'])
+def test_a_line_that_is_no_answer_is_passed_over(line, monkeypatch):
+    program = f"print({line!r}, flush=True); print('{{\"result\": 3}}')"
+    monkeypatch.setattr(hub_child, "started", lambda asked: running(program))
+    assert hub_child.ask("file", "This") == 3
+
+
+def test_a_child_that_ends_its_output_but_not_itself_is_given_up(monkeypatch):
+    monkeypatch.setattr(hub_child, "ENDING", 0.2)
+    monkeypatch.setattr(hub_child, "PATIENCE", 0.2)
+    monkeypatch.setattr(hub_child, "started", lambda asked: running("import os, time; os.close(1); time.sleep(60)"))
+    with pytest.raises(Unreachable, match="^This: it did not get done in time"):
+        hub_child.ask("file", "This")
+
+
+def running(program):
+    return subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
+
+
 def test_signs_of_life_from_many_threads_are_whole_lines(capfd):
     """What stands on one line with another sign would be taken for the answer."""
-    from hub import tasks
+    from emorec import hub_tasks
 
     before = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
     try:
-        threads = [threading.Thread(target=lambda: [tasks.beat() for _ in range(300)]) for _ in range(8)]
+        threads = [threading.Thread(target=lambda: [hub_tasks.beat() for _ in range(300)]) for _ in range(8)]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
     finally:
         sys.setswitchinterval(before)
-    assert capfd.readouterr().out == 2400 * f"{child.BEAT}\n"
+    assert capfd.readouterr().out == 2400 * f"{hub_child.BEAT}\n"
 
 
 def test_importing_it_imports_no_client():
-    code = "import sys, hub.pull; sys.exit('huggingface_hub' in sys.modules)"
+    code = "import sys, emorec.hub_pull; sys.exit('huggingface_hub' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0

@@ -1,10 +1,10 @@
-"""hub/pull.py, single files: the real client, in its child processes, against a Hub on the loopback interface."""
+"""hub_pull.py, single files: the real client, in its child processes, against a Hub on the loopback interface."""
 
 import hashlib
 
 import pytest
 
-from hub.pull import HubError, Unreachable, pull_file
+from emorec.hub_pull import HubError, Unreachable, pull_file
 from loopback_hub import go_offline
 
 REPO, FILENAME = "someone/something", "folder/weights.onnx"

@@ -11,7 +11,8 @@ from emorec.emotions import EMOTIONS
 from pages import PATIENCE, analyze, change, click_at, download, ground, now, set_number, table, visiting
 
 HEADER = (
-    "start,end,person,angry,disgust,fear,happy,neutral,sad,surprise,dominant,confidence,face_coverage,speech_coverage"
+    "start,end,person,angry,disgust,fear,happy,neutral,sad,surprise,dominant,confidence,face_coverage,speech_coverage,"
+    "sure,evidence,row_face,row_speech"
 )
 
 
@@ -155,7 +156,7 @@ def test_a_checkpoint_that_is_none_is_said_and_one_with_the_same_networks_serves
     seen, real, tmp_path, page_folder
 ):
     from emorec import checkpoint, weights
-    from emorec.fusion import Calibration
+    from emorec.calibration import Calibration
 
     rows = table(seen)
     seen.click("text=More choices")

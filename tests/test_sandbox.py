@@ -15,6 +15,7 @@ from PIL import Image
 
 from emorec import pictures, worker, worker_messages, worker_process
 from emorec.errors import EmorecError
+from emorec.media_selection import EVERYTHING
 from test_hostile import started
 from untrusted import BROKEN, message, says
 
@@ -22,6 +23,7 @@ NOT_DECODED = r"^clip\.mkv cannot be decoded: [^\n]*\.$"
 INFO = {
     "container": "mkv", "duration": 4.0, "has_video": True, "has_audio": True, "width": 64, "height": 48,
     "frame_rate": 25.0, "video_codec": "h264", "audio_codec": "aac", "size": 1000,
+    "video_tracks": 1, "audio_tracks": 2, "video_track": 1, "audio_track": 2,
 }  # fmt: skip
 FRAME = {"time": 0.0, "shapes": [[2, 2, 3], [2, 2]], "type": "uint8", "limited": True}
 PIXELS = bytes(16)
@@ -210,6 +212,8 @@ os.fork = refused
         message({"info": INFO | {"duration": float("nan")}}), message({"info": INFO | {"duration": 10**400}}),
         message({"info": INFO | {"duration": "4"}}), message({"info": INFO | {"has_video": 1}}),
         message({"info": INFO | {"container": "x" * 10_000}}), message({"info": INFO | {"audio_codec": "\x1b[2J"}}),
+        message({"info": INFO | {"audio_tracks": 10**9}}), message({"info": INFO | {"audio_tracks": -1}}),
+        message({"info": INFO | {"video_track": 2}}), message({"info": INFO | {"audio_track": 0}}),
         message({"info": INFO | {"width": 0.5}}), message({"problem": 7}), message({"damage": None}),
         message({"info": INFO, "shapes": 3}), message({"info": INFO, "shapes": [[1]], "type": []}),
         message({"damage": "x"}) * 1000,
@@ -256,6 +260,33 @@ def test_what_the_process_says_of_sound_is_not_trusted(answers, recording, monke
         list(worker.audio(recording))
 
 
+@pytest.mark.parametrize(
+    "answers",
+    [
+        [message({})], [message(without(BLOCK, "time") | {"type": "uint8"}, SAMPLES)],
+        [message(BLOCK | {"shapes": [[2, 2]]}, SAMPLES)], [message(BLOCK | {"shapes": [[2], [2]]}, SAMPLES)],
+        [message(BLOCK | {"shapes": [[100_000]]}, bytes(400_000))], [message(BLOCK, SAMPLES)] * 3,
+    ],
+)  # fmt: skip
+def test_what_the_process_says_of_a_look_into_the_sound_is_not_trusted(answers, recording, monkeypatch):
+    with says(monkeypatch, *answers, END), pytest.raises(EmorecError, match=NOT_DECODED):
+        list(worker.sounds(recording, EVERYTHING, [0.0, 1.0], 1.0, 1000))
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        [message({})], [message({"shapes": [[2, 2]], "type": "uint8"}, PIXELS)],
+        [message({"shapes": [[2, 2, 3]], "type": "float32"}, bytes(48))],
+        [message({"shapes": [[40, 1, 3]], "type": "uint8"}, bytes(120))],
+        [message({"shapes": [[2, 2, 3]], "type": "uint8"}, bytes(12))] * 3,
+    ],
+)  # fmt: skip
+def test_what_the_process_says_of_a_look_at_the_picture_is_not_trusted(answers, recording, monkeypatch):
+    with says(monkeypatch, *answers, END), pytest.raises(EmorecError, match=NOT_DECODED):
+        list(worker.stills(recording, EVERYTHING, [0.0, 1.0], 32))
+
+
 def test_what_is_as_it_should_be_is_let_through(recording, monkeypatch):
     with says(monkeypatch, message({"info": INFO | {"duration": None, "width": None}})):
         assert worker.probe(recording).duration is None
@@ -265,6 +296,11 @@ def test_what_is_as_it_should_be_is_let_through(recording, monkeypatch):
     with says(monkeypatch, message(BLOCK, wild.tobytes()), message(BLOCK | {"time": 1.0}, SAMPLES), END):
         first, second = worker.audio(recording)
     assert np.isfinite(first.samples).all() and first.samples[3] == 0.5 and second.time == 1.0
+    with says(monkeypatch, message(BLOCK, wild.tobytes()), message(BLOCK, SAMPLES), END):
+        first, second = worker.sounds(recording, EVERYTHING, [0.0, 1.0], 1.0, 1000)
+    assert np.isfinite(first).all() and first[3] == 0.5 and len(second) == 4
+    with says(monkeypatch, message({"shapes": [[2, 2, 3]], "type": "uint8"}, bytes(12)), END):
+        assert [image.shape for image in worker.stills(recording, EVERYTHING, [0.0, 1.0], 32)] == [(2, 2, 3)]
 
 
 @pytest.mark.parametrize("reached", [None, "1", float("nan"), [1]])

@@ -1,6 +1,7 @@
 """The voice's front end: log-mel, level, speech, and hops that do not depend on where a recording was cut."""
 
 import importlib.util
+import tracemalloc
 from argparse import Namespace
 from dataclasses import replace
 from pathlib import Path
@@ -220,6 +221,91 @@ def test_talking_is_speech(talking):
     assert ((speech >= 0) & (speech <= 1)).all()
 
 
+@pytest.mark.parametrize("decibels", [-20, -30, -45])
+def test_quiet_speech_is_speech_as_much_as_loud(talking, decibels):
+    loud, quiet = voice.speech(talking), voice.speech((talking * 10 ** (decibels / 20)).astype(np.float32))
+    assert ((loud >= 0.5) == (quiet >= 0.5)).mean() > 0.97 and (quiet >= 0.5).mean() > 0.3
+
+
+def test_quiet_speech_is_encoded_as_loud_speech_is(talking):
+    """Sound under the level of all training data is lifted to it, so what is left of it does not drown in the floor."""
+    quiet = talking * np.float32(10 ** (-60 / 20))
+    loud, heard = (voice.log_mel(part, FRONT_END).numpy() for part in (talking, quiet))
+    unlifted = voice.log_mel(talking * np.float32(10 ** (-35 / 20)), FRONT_END).numpy()
+    assert np.abs(loud - heard).mean() < 1.5 * np.abs(loud - unlifted).mean()
+    assert (voice.gain.lifted(talking, HOP) == talking).all()
+
+
+@pytest.mark.parametrize("level", [0.0001, 0.001, 0.02, 0.3])
+def test_noise_of_any_level_is_no_speech(level):
+    assert voice.speech(noise(8.0, level)).mean() < 0.3
+
+
+def tone(seconds, *pitches, decay=0.0):
+    time = np.arange(round(seconds * RATE)) / RATE
+    return (np.exp(-decay * time) * sum(0.2 * np.sin(2 * np.pi * pitch * time) for pitch in pitches)).astype(np.float32)
+
+
+def plucked(seconds, pitch, seed=0):
+    """A plucked string (Karplus and Strong, 1983)."""
+    ring = np.random.default_rng(seed).uniform(-0.5, 0.5, round(RATE / pitch))
+    out = np.zeros(round(seconds * RATE))
+    for sample in range(len(out)):
+        place = sample % len(ring)
+        out[sample] = ring[place]
+        ring[place] = 0.498 * (ring[place] + ring[(place + 1) % len(ring)])
+    return out.astype(np.float32)
+
+
+TONES = {
+    "a decaying tone": tone(6.0, 220, decay=1.0),
+    "a chord": tone(6.0, 220, 277, 330),
+    "an organ": tone(6.0, *(150 * k for k in range(1, 9))),
+    "a decaying chord": tone(6.0, 220, 277, 330, decay=0.5),
+    "a string": plucked(6.0, 220),
+    "strings": np.concatenate([plucked(1.5, pitch) for pitch in (196, 262, 330)]),
+    "a melody": np.concatenate([plucked(0.6, pitch) for pitch in (196, 220, 262, 294, 330) * 2]),
+}
+
+
+@pytest.mark.parametrize("silence", [0, 8 * HOP, 9 * HOP - 1000])
+@pytest.mark.parametrize("name", TONES)
+def test_tones_that_begin_are_no_speech(name, silence):
+    assert voice.speech(np.concatenate([np.zeros(silence, np.float32), TONES[name]])).max() < 0.5
+
+
+def test_a_voice_is_no_steady_tone(talking):
+    steady = voice.tones.onsets(talking, HOP)
+    spoken = voice.speech(talking) >= 0.5
+    assert steady[: len(spoken)][spoken].mean() < 0.05
+
+
+def test_no_hops_hold_no_tone():
+    assert len(voice.tones.onsets(np.zeros(HOP - 1, np.float32), HOP)) == 0
+    assert voice.tones.onsets(tone(HOP / RATE, 220), HOP).tolist() == [1.0]
+
+
+@pytest.mark.parametrize("level", [-30, -20])
+def test_a_voice_over_a_hum_is_speech(talking, level):
+    """A mains hum, 10 to 20 dB under the loudest of the voice, is the loudest of what is there between the syllables."""
+    hum = tone(len(talking) / RATE, 100, 200, 300)
+    hum *= 10 ** (level / 20) / hum.std()
+    alone, over = voice.speech(talking) >= 0.5, voice.speech(talking + hum) >= 0.5
+    settled = np.arange(len(alone)) >= 8  # the hum's own first seconds
+    assert over[settled & alone].mean() > 0.9
+    assert voice.speech(hum).max() < 0.5
+
+
+def test_a_bang_does_not_hide_the_quiet_voice_beside_it(talking):
+    quiet = talking * np.float32(10 ** (-30 / 20))
+    banged = quiet.copy()
+    banged[6 * RATE : 6 * RATE + 800] += 0.9
+    raw = voice.gain.levelled(banged, HOP)[5 * RATE : 7 * RATE]
+    assert (raw == banged[5 * RATE : 7 * RATE]).all()
+    alone, beside = voice.speech(quiet) >= 0.5, voice.speech(banged) >= 0.5
+    assert beside[alone].mean() > 0.7
+
+
 def test_speech_is_found_where_it_is(talking):
     quiet = np.zeros(12 * HOP, np.float32)
     speech = voice.speech(np.concatenate([quiet, talking[: 20 * HOP], quiet, quiet]))
@@ -248,6 +334,7 @@ def test_each_row_begins_where_the_one_before_ends(monkeypatch):
             return features.squeeze(2)
 
     monkeypatch.setattr(silero, "load", Meter)
+    monkeypatch.setattr(voice.gain, "levelled", lambda samples, hop: samples)
     samples = noise(15.0) * np.linspace(0, 1, len(noise(15.0)), dtype=np.float32)
     assert voice.speech(samples) == pytest.approx(np.abs(samples).reshape(-1, HOP).mean(axis=1), rel=1e-4)
 
@@ -283,7 +370,9 @@ def test_speech_is_judged_alike_in_one_piece_and_in_many(talking):
     whole, row = voice.speech(long), FRONT_END.speech_row_hops
     assert row == 16 and whole.std() > 0.2
     for start in range(row, len(whole), row):
-        assert voice.speech(long[start * HOP :], before=long[: start * HOP]) == pytest.approx(whole[start:], abs=1e-5)
+        here, end = slice(start * HOP, (start + row) * HOP), (start + row) * HOP
+        part = voice.speech(long[here], before=long[: start * HOP], after=long[end:])
+        assert part == pytest.approx(whole[start : start + row], abs=1e-5)
     # Without what stands before, the first row would be judged otherwise.
     assert max(np.abs(voice.speech(long[k * HOP :])[:3] - whole[k:][:3]).max() for k in (16, 32, 48)) > 0.01
 
@@ -311,3 +400,31 @@ def test_a_voice_does_not_depend_on_where_segments_begin(talking, monkeypatch, s
         for segment, expected in zip(begun[first], begun[0][first:], strict=True):
             for name, values in expected.items():
                 np.testing.assert_array_equal(segment[name], values, err_msg=name)
+
+
+def test_hours_of_silence_before_a_sound_take_neither_memory_nor_time(talking, monkeypatch):
+    """Every hop of it is there, as if it had been encoded where it stands, but at no time is all of it in memory."""
+    begin = 8_000 * RATE // HOP * HOP
+    blocks = [
+        recordings.AudioBlock((begin + k) / RATE, talking[k : k + 16 * HOP]) for k in range(0, 32 * HOP, 16 * HOP)
+    ]
+    monkeypatch.setattr(hearing.worker, "audio", lambda *_, start, **__: (b for b in blocks if b.time >= start - 1e-6))
+    net = made.voice_net()
+    monkeypatch.setattr(hearing, "for_inference", lambda net: net)
+    encoded, encode = [], hearing._encode
+    monkeypatch.setattr(hearing, "_encode", lambda *given: encoded.append(given[2]) or encode(*given))
+    tracemalloc.start()
+    heard = [*hearing.voice_segments("a recording", Namespace(front_end=FRONT_END, voice=net), 0, [])]
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < begin * 4 / 5  # bytes; all of the silence would be begin * 4
+    assert len(encoded) < 12 and max(map(len, encoded)) < 200 * HOP
+    time = np.concatenate([segment["voice_time"] for segment in heard])
+    assert time == pytest.approx((np.arange(begin // HOP + 32) + 0.5) * FRONT_END.hop_seconds)
+    late = [segment for segment in heard if segment["voice_time"][0] > 7_900]
+    again = [
+        *hearing.voice_segments("a recording", Namespace(front_end=FRONT_END, voice=net), len(heard) - len(late), [])
+    ]
+    for segment, expected in zip(again, late, strict=True):
+        for name, values in expected.items():
+            np.testing.assert_array_equal(segment[name], values, err_msg=name)

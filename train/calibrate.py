@@ -1,4 +1,7 @@
-"""Calibration: the few numbers that turn networks' probabilities into trustworthy ones, fitted on validation people."""
+"""Calibration: the few numbers that turn networks' probabilities into likelihoods under an even prior.
+
+All of it is fitted on people never seen in training, with every emotion equally common, see ``even_weights``.
+"""
 
 from dataclasses import replace
 
@@ -7,50 +10,85 @@ import torch
 from torch.nn import functional as F
 
 from emorec import fusion
+from emorec import prior as priors
+from emorec.calibration import FLOOR, HeadCalibration
 from emorec.emotions import EMOTIONS
 
 BIAS_PENALTY = 0.05  # keeps biases of rarely seen emotions near zero
-TRUSTS = np.linspace(0.05, 0.95, 19)
-AGREEMENTS = np.linspace(0.0, 1.0, 11)
+STRENGTH_PENALTY = 0.01  # decides where nothing else does: shares that are even already have no strength
+WEIGHTS = np.linspace(0.1, 1.5, 29)  # of a modality in late fusion, from hardly heard to louder than alone
 BINS = 15
+EVEN = np.log(priors.EVEN)
 
 
-def fit_opinion(probabilities, truth, weights=None, biased=True):
-    """Scale and bias (7,) for ``fusion.opinion`` that make probabilities (N, 7) likeliest for labels (N,) int.
+def even_weights(truth, groups=None):
+    """Weights (N,) that sum to 1, for labels (N,): every emotion weighs alike, and within it every group (N,)."""
+    groups = np.zeros(len(truth), int) if groups is None else np.asarray(groups)
+    weights = np.zeros(len(truth))
+    for label in np.unique(truth):
+        there = np.unique(groups[truth == label])
+        for group in there:
+            rows = (truth == label) & (groups == group)
+            weights[rows] = 1 / (len(there) * rows.sum())
+    return weights / max(weights.sum(), 1e-12)
 
-    Without ``biased`` the scale alone is fitted: temperature scaling (Guo et al., 2017), which changes no decision.
+
+def fit_head(probabilities, truth, groups=None, shares=priors.EVEN, biased=True):
+    """The HeadCalibration under which labels (N,) int are likeliest for probabilities (N, 7) and an even prior.
+
+    ``groups`` (N,) are data sets that count alike, see ``even_weights``; ``shares`` are those of the emotions in what
+    the network was trained on. Without ``biased`` only scale and strength are fitted: few labels would fit noise into
+    a bias.
     """
     rows = ~np.isnan(probabilities[:, 0])
-    log_p = torch.from_numpy(np.log(np.maximum(probabilities[rows], 1e-6)))
+    log_p = torch.from_numpy(np.log(np.maximum(probabilities[rows], FLOOR)).astype(np.float64))
     target = torch.from_numpy(truth[rows])
-    weight = torch.from_numpy(np.ones(len(truth))[rows] if weights is None else weights[rows])
-    log_scale = torch.zeros((), dtype=torch.float64, requires_grad=True)
+    weight = torch.from_numpy(even_weights(truth[rows], None if groups is None else np.asarray(groups)[rows]))
+    log_shares = torch.from_numpy(np.log(shares))
+    log_scale, strength = (torch.zeros((), dtype=torch.float64, requires_grad=True) for _ in range(2))
     bias = torch.zeros(len(EMOTIONS), dtype=torch.float64, requires_grad=True)
-    optimizer = torch.optim.LBFGS(
-        [log_scale, bias] if biased else [log_scale], max_iter=200, line_search_fn="strong_wolfe"
-    )
+    fitted = [log_scale, strength, bias] if biased else [log_scale, strength]
+    optimizer = torch.optim.LBFGS(fitted, max_iter=200, line_search_fn="strong_wolfe")
 
     def closure():
         optimizer.zero_grad()
-        losses = F.cross_entropy(log_scale.exp() * log_p + bias, target, reduction="none")
-        loss = (losses * weight).sum() / weight.sum() + BIAS_PENALTY * bias.square().mean()
+        logits = log_scale.exp() * (log_p - strength * log_shares) + bias
+        losses = F.cross_entropy(logits, target, reduction="none")
+        penalty = BIAS_PENALTY * bias.square().mean() + STRENGTH_PENALTY * strength.square()
+        loss = (losses * weight).sum() + penalty
         loss.backward()
         return loss
 
     optimizer.step(closure)
     centred = (bias - bias.mean()).detach().numpy()
-    return round(float(log_scale.exp().detach()), 4), tuple(round(float(value), 4) for value in centred)
+    return HeadCalibration(
+        scale=round(float(log_scale.exp().detach()), 4),
+        bias=tuple(round(float(value), 4) for value in centred),
+        strength=round(float(strength.detach()), 4),
+        shares=tuple(round(float(share), 6) for share in shares),
+    )
 
 
-def fit_late(calibration, face, voice, face_coverage, voice_coverage, truth):
-    """The calibration with the trust and agreement under which late fusion of two opinions (N, 7) is likeliest."""
+def calibrated(head, probabilities, log_prior=EVEN):
+    """Probabilities (N, 7) by a HeadCalibration and a prior, given as logarithms (7,), of raw probabilities (N, 7)."""
+    return priors.posterior(head.log_likelihood(probabilities), log_prior)
 
-    def loss(trust, agreement):
-        tried = replace(calibration, face_trust=float(trust), agreement=float(agreement))
-        return nll(fusion.late(face, voice, face_coverage, voice_coverage, tried), truth)
 
-    trust, agreement = min(((t, a) for t in TRUSTS for a in AGREEMENTS), key=lambda pair: loss(*pair))
-    return replace(calibration, face_trust=round(float(trust), 4), agreement=round(float(agreement), 4))
+def fit_late(calibration, samples):
+    """The calibration with the weights under which late fusion of Samples is likeliest for their labels."""
+    seen = calibration.face.log_likelihood(samples.face_probabilities)
+    heard = calibration.voice.log_likelihood(samples.voice_probabilities)
+    face_evidence = fusion.evidence(seen, samples.face_coverage, samples.seconds)
+    voice_evidence = fusion.evidence(heard, samples.voice_coverage, samples.seconds)
+
+    def loss(face_weight, voice_weight):
+        tried = replace(calibration, face_weight=float(face_weight), voice_weight=float(voice_weight))
+        joint = fusion.late(seen, heard, face_evidence, voice_evidence, tried)
+        return nll(priors.posterior(joint, EVEN), samples.truth)
+
+    found = min(((f, v) for f in WEIGHTS for v in WEIGHTS), key=lambda pair: loss(*pair))
+    face_weight, voice_weight = (round(float(weight), 4) for weight in found)
+    return replace(calibration, face_weight=face_weight, voice_weight=voice_weight)
 
 
 def fit_pool(opinions, truth):
@@ -78,17 +116,19 @@ def pool(opinions, weights, bias):
     return fusion.softmax(sum(weight * log for weight, log in zip(weights, logs, strict=True)) + bias)
 
 
-def nll(probabilities, truth):
-    """Mean negative log-likelihood (nats) of labels (N,) under probabilities (N, C)."""
-    return float(-np.log(np.maximum(probabilities[np.arange(len(truth)), truth], 1e-9)).mean())
+def nll(probabilities, truth, weights=None):
+    """Mean negative log-likelihood (nats) of labels (N,) under probabilities (N, C), weighted by weights (N,)."""
+    losses = -np.log(np.maximum(probabilities[np.arange(len(truth)), truth], 1e-9))
+    return float(np.average(losses, weights=weights))
 
 
-def expected_calibration_error(probabilities, truth):
-    """Guo et al., 2017: mean gap between confidence and accuracy over 15 equal bins of confidence."""
+def expected_calibration_error(probabilities, truth, weights=None):
+    """Guo et al., 2017: mean gap between confidence and accuracy over 15 equal bins of confidence.
+
+    Rows weigh as ``weights`` (N,) say, so that a skewed set can be judged as if every emotion were equally common.
+    """
     confidence, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == truth
+    weights = np.ones(len(truth)) if weights is None else weights
     which = np.minimum((confidence * BINS).astype(int), BINS - 1)
-    gaps = [
-        abs(confidence[which == index].mean() - right[which == index].mean()) * np.mean(which == index)
-        for index in np.unique(which)
-    ]
-    return float(np.sum(gaps))
+    gaps = [abs((weights * (confidence - right))[which == index].sum()) for index in np.unique(which)]
+    return float(np.sum(gaps) / weights.sum())

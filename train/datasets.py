@@ -26,6 +26,7 @@ RAVDESS_FOLDS = (
 JAVANESE_FOLDS = (("01", "02"), ("04", "05"), ("06", "08"), ("10",), ())
 FOLDS = len(RAVDESS_FOLDS)
 NEVER = -1  # the fold of people who are held out in none
+ORDINARY = ("barista", "speechocean", "korean")  # corpora of ordinary speech
 
 
 @dataclass(frozen=True)
@@ -102,6 +103,29 @@ def voices(data):
     return [
         *ravdess(data / "RAVDESS"), *nemo(data / "nEMO"), *ased(data / "ASED"), *javanese(data / "JavaneseAudio")
     ]  # fmt: skip
+
+
+def ordinary(data):
+    """Speech as people ordinarily speak it, below ``data``/OrdinarySpeech, as its ``labels.csv`` lists it.
+
+    The corpus of an item is its folder (barista, speechocean, korean). Items without a label are left out; a speaker
+    who is not named counts as a person of their own.
+    """
+    folder = existing(Path(data) / "OrdinarySpeech")
+    with open(existing(folder / "labels.csv"), newline="", encoding="utf-8") as file:
+        rows = [row for row in csv.DictReader(file) if row["label"]]
+    return [
+        Item(folder / row["file"], row["file"].split("/")[0], row["label"], row["speaker"] or row["file"])
+        for row in rows
+    ]
+
+
+def webfaces(data, split):
+    """Press and film pictures below ``data``/WebFaces, of the people of one split ("train" or "valid")."""
+    folder = existing(Path(data) / "WebFaces")
+    with open(existing(folder / "labels.csv"), newline="", encoding="utf-8") as file:
+        rows = [row for row in csv.DictReader(file) if row["split"] == split]
+    return [Item(folder / "images" / row["image"], "webfaces", row["label"], row["person"]) for row in rows]
 
 
 def fold_of(items):

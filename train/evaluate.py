@@ -16,19 +16,22 @@ from emorec import checkpoint as checkpoints
 from emorec import weights
 from emorec.errors import EmorecError
 from hub import card
-from train import cost, cross_voice, layouts, measures, own_data, protocols, record, spoilt
-from train.protocols import Setting
+from train import cost, cross_voice, layouts, measures, own_data, protocols, record, spoilt, voice_protocols
+from train.predictions import Setting
 
 PROTOCOLS = {
     "ferplus": protocols.ferplus,
-    "ravdess-voice": protocols.ravdess_voice,
-    "ravdess-late": protocols.ravdess_late,
+    "web-faces": protocols.web_faces,
+    "everyday": voice_protocols.everyday,
+    "ravdess-voice": voice_protocols.ravdess_voice,
+    "ravdess-late": voice_protocols.ravdess_late,
     "javanese-av": protocols.javanese_av,
     "cross-voice": cross_voice.cross_voice,
     "robust": spoilt.robust,
 }
 ERRORS = {"before": "before calibration", "after": "after it", "perfect": "if it were perfect, on so few items"}
-USUAL = ("ferplus", "ravdess-voice", "ravdess-late", "javanese-av", "robust")  # those that train no encoder
+# Those that train no encoder.
+USUAL = ("everyday", "web-faces", "ferplus", "ravdess-voice", "ravdess-late", "javanese-av", "robust")
 
 
 def evaluate(folder, setting, names, write=True):
@@ -56,6 +59,14 @@ def table(name, found):
     width = max(len(way) for way in found["results"])
     for way, value in found["results"].items():
         lines.append(f"  {way:<{width}}  {value:6.1%} ± {found['spread'][way]:.1%}")
+    for name, called in found.get("called_neutral", {}).items():
+        lines.append(f"  clear expressions called neutral, {name} prior: {called:.1%}")
+    if "recall_even_prior" in found:
+        lines.append(f"  unweighted average recall over seven, even prior: {found['recall_even_prior']:.1%}")
+    for prior, corpora in found.get("priors", {}).items():
+        for corpus, said in corpora.items():
+            lines.append(f"  {corpus}, {prior} prior: neutral {said['neutral']:.1%}, surely negative "
+                         f"{said['surely_negative']:.1%}, mean confidence {said['confidence']:.2f}")  # fmt: skip
     if "these_weights" in found:
         lines.append(f"  these very weights, on the people they never met: {found['these_weights']:.1%}")
     longest = max(len(label) for label in found["labels"])
@@ -80,7 +91,10 @@ def options():
     """The ArgumentParser."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("checkpoint", help="folder of a checkpoint, whose config and card get the results")
-    parser.add_argument("--data", type=Path, required=True, help="folder that holds FERPlus, RAVDESS, JavaneseAV, ...")
+    parser.add_argument("--data", type=Path, help="folder that holds FERPlus, RAVDESS, JavaneseAV, ...")
+    parser.add_argument("--predictions", type=Path, help=(
+        "folder in which what the networks say of people they never met is kept; without --data it is read from there"
+    ))  # fmt: skip
     parser.add_argument("--runs", type=Path, help="folder of the training runs, for the folds the checkpoint met")
     parser.add_argument("--protocol", help=f"comma-separated: {', '.join(PROTOCOLS)} (default {','.join(USUAL)})")
     parser.add_argument("--dataset", choices=sorted(layouts.READERS), help="layout of --data, where it is your own")
@@ -101,11 +115,13 @@ def main(arguments=None):
         names = [f"own-{given.dataset}"]
     elif unknown := [name for name in names if name not in PROTOCOLS]:
         parser.error(f"unknown protocol {unknown[0]}; there are {', '.join(PROTOCOLS)}")
+    if not given.data and not given.predictions:
+        parser.error("give the folder of the data by --data, or one of stored predictions by --predictions")
     cache = given.cache or (given.runs or Path("runs")) / "cache"
     torch.manual_seed(0)
     try:
         folder = weights.resolve(given.checkpoint).folder
-        setting = Setting(given.data, given.runs, cache, given.dataset, given.labels, given.epochs)
+        setting = Setting(given.data, given.runs, cache, given.dataset, given.labels, given.epochs, given.predictions)
         evaluate(folder, setting, names, not given.no_write)
     except EmorecError as error:
         parser.exit(2, f"{error}\n")

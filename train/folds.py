@@ -14,8 +14,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from emorec.errors import EmorecError
-from train import datasets, record, voice
-from train.recipe import SHIPPED_FOLD
+from train import datasets, record, voice, voice_head
+from train.shipped import FOLD
 
 FOLDER = Path(__file__).with_suffix("")
 
@@ -23,13 +23,15 @@ FOLDER = Path(__file__).with_suffix("")
 def keep(runs, folder=FOLDER):
     """Copy each fold's network from ``runs`` to ``folder``: weights in half precision, and its run's config."""
     for fold in range(datasets.FOLDS):
-        if fold == SHIPPED_FOLD:
+        if fold == FOLD:
             continue  # that one is in the bundled checkpoint
         name = voice.finished(Path(runs), fold)
         kept = Path(folder) / name
         halves = voice.trained(Path(runs), fold).half()  # numbers that count, such as a batch norm's steps, stay whole
         shutil.rmtree(kept, ignore_errors=True)
         record.keep_run(kept, halves, record.settings_of(Path(runs) / name))
+        if voice_head.head_file(runs, fold).exists():
+            shutil.copy(voice_head.head_file(runs, fold), voice_head.head_file(folder, fold))
         print(f"kept {kept}")
 
 

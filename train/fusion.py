@@ -9,9 +9,9 @@ import torch
 from torch.nn import functional as F
 
 from emorec import fusion
+from emorec import prior as priors
 from emorec.checkpoint import Checkpoint
 from emorec.emotions import EMOTIONS, folding_matrix
-from emorec.fusion import Calibration
 from emorec.networks import FusionConfig, FusionNet
 from train import calibrate
 from train.samples import out_of_fold, pairs, real_clips
@@ -24,7 +24,7 @@ SMOOTHING = 0.1
 DROP_MODALITY = 0.15  # share of training rows that lose their face, and as many that lose their voice
 FACE_START = 0.3  # how much of the face head's logits is believed at first: on video they are too sure by far
 UNKNOWN_LOGIT = -2.0  # of an emotion that a head does not know: unlikely, yet open to what the other modality says
-REAL_SHARE = 0.9  # share of a batch that is real clips; the rest are pairs
+REAL_SHARE = 0.7  # share of a batch that is real clips; the rest are pairs
 
 
 def new_net(face_net, voice_net):
@@ -107,44 +107,27 @@ def predict(net, samples):
     return fusion.softmax(net(*inputs).cpu().numpy().astype(np.float64))
 
 
-def ways(samples, fused, calibration):
-    """Calibrated probabilities (N, 7) of samples in five ways; ``fused`` are raw ones of intermediate fusion."""
-    seen, heard = opinions(samples, calibration)
-    return {
-        "face": seen,
-        "voice": heard,
-        "mean": fusion.mean(seen, heard),
-        "late": fusion.late(seen, heard, samples.face_coverage, samples.voice_coverage, calibration),
-        "intermediate": fusion.opinion(fused, calibration.fusion_scale, calibration.fusion_bias),
-    }
-
-
-def fit_calibration(clips, fused, voices):
-    """A Calibration from out-of-fold real clips (Samples), their raw fused probabilities, and single voices.
-
-    ``voices`` is (probabilities, truth) of RAVDESS clips that their network never heard; a voice's opinion has to serve
-    those and the audio-visual clips alike, so both count half. Faces are calibrated on the clips alone: still pictures
-    chosen for their expression would make the face too sure of itself on video.
-    """
-    face_scale, face_bias = calibrate.fit_opinion(clips.face_probabilities, clips.truth)
-    voice_scale, voice_bias = _fit_both((clips.voice_probabilities, clips.truth), voices)
-    # The fusion network was trained on such clips already; their few labels would only fit noise into a bias.
-    fusion_scale, fusion_bias = calibrate.fit_opinion(fused, clips.truth, biased=False)
-    found = Calibration(face_scale, face_bias, voice_scale, voice_bias, fusion_scale, fusion_bias)
-    return calibrate.fit_late(found, *opinions(clips, found), clips.face_coverage, clips.voice_coverage, clips.truth)
-
-
-def _fit_both(*sets):
-    weights = np.concatenate([np.full(len(truth), 1 / len(truth)) for _, truth in sets])
-    return calibrate.fit_opinion(*(np.concatenate(column) for column in zip(*sets, strict=True)), weights)
-
-
-def opinions(samples, calibration):
-    """Both modalities' calibrated opinions (N, 7) of samples."""
-    return (
-        fusion.opinion(samples.face_probabilities, calibration.face_scale, calibration.face_bias),
-        fusion.opinion(samples.voice_probabilities, calibration.voice_scale, calibration.voice_bias),
+def ways(samples, fused, calibration, log_prior=calibrate.EVEN):
+    """Probabilities (N, 7) of samples in five ways, under a prior; ``fused`` are raw ones of intermediate fusion."""
+    seen = calibration.face.log_likelihood(samples.face_probabilities)
+    heard = calibration.voice.log_likelihood(samples.voice_probabilities)
+    evidence = (
+        fusion.evidence(seen, samples.face_coverage, samples.seconds),
+        fusion.evidence(heard, samples.voice_coverage, samples.seconds),
     )
+    face, voice = (
+        priors.posterior(fusion.weighed(one, weight), log_prior)
+        for one, weight in zip((seen, heard), evidence, strict=True)
+    )
+    joint = fusion.weighed(calibration.fusion.log_likelihood(fused), np.maximum(*evidence))
+    joint[np.maximum(*evidence) <= 0] = np.nan
+    return {
+        "face": face,
+        "voice": voice,
+        "mean": fusion.mean(face, voice),
+        "late": priors.posterior(fusion.late(seen, heard, *evidence, calibration), log_prior),
+        "intermediate": priors.posterior(joint, log_prior),
+    }
 
 
 def cross_fit(data, face_net, voice_nets, cache):
@@ -153,7 +136,9 @@ def cross_fit(data, face_net, voice_nets, cache):
     Returns the networks (a dict by fold), the clips as each fold's networks hear them out of fold (Samples), and their
     raw fused probabilities (N, 7), row by row.
     """
-    models = {fold: Checkpoint(face_net, net, new_net(face_net, net)) for fold, net in voice_nets.items()}
+    models = {
+        fold: Checkpoint(face=face_net, voice=net, fusion=new_net(face_net, net)) for fold, net in voice_nets.items()
+    }
     real = real_clips(data, models, cache)
     nets, fused = {}, []
     for fold, clips in real.items():
@@ -162,11 +147,3 @@ def cross_fit(data, face_net, voice_nets, cache):
         nets[fold] = train(clips.only(clips.fold != fold), paired, face_net, voice_nets[fold])
         fused.append(predict(nets[fold], clips.only(clips.fold == fold)))
     return nets, out_of_fold(real), np.concatenate(fused)
-
-
-def calibrated_without(fold, clips, fused, voices):
-    """The calibration that the people of ``fold`` had no part in; ``voices`` is what ``unheard_voices`` gave."""
-    rows = clips.fold != fold
-    probabilities, truth, folds = voices
-    others = folds != fold
-    return fit_calibration(clips.only(rows), fused[rows], (probabilities[others], truth[others]))

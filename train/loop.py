@@ -16,7 +16,7 @@ from train import parallel, record
 from train.record import Record
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Schedule:
     """How long and how fast to learn. ``ema_epochs``: over how many epochs the averaged weights look back."""
 

@@ -2,10 +2,13 @@
 
 import numpy as np
 
+from emorec import prior as priors
 from emorec.emotions import EMOTIONS
 from train import calibrate
 
 PERFECT_DRAWS = 200  # of labels from the probabilities themselves
+NEUTRAL = EMOTIONS.index("neutral")
+EVERYDAY = priors.of("everyday").log
 NOBODY = -1  # what is decided without any evidence: no label, and never right
 
 
@@ -58,26 +61,43 @@ def confusion(predicted, truth, labels):
     }
 
 
-def ece(probabilities, truth):
+def ece(probabilities, truth, weights=None):
     """Expected calibration error of rows that have probabilities."""
     known = ~np.isnan(probabilities[:, 0])
-    return calibrate.expected_calibration_error(probabilities[known], truth[known]) if known.any() else 0.0
+    weights = None if weights is None else weights[known]
+    return calibrate.expected_calibration_error(probabilities[known], truth[known], weights) if known.any() else 0.0
 
 
-def calibration_errors(before, after, truth):
+def share(rows):
+    """Share of rows (N,) that are true."""
+    return float(np.mean(rows)) if len(rows) else 0.0
+
+
+def recall_error(predicted, truth):
+    """Standard error of the unweighted average recall, from the binomial one of each label's recall."""
+    errors = [
+        standard_error(share(predicted[truth == label] == label), (truth == label).sum()) for label in np.unique(truth)
+    ]
+    return float(np.sqrt(np.square(errors).sum()) / len(errors))
+
+
+def calibration_errors(before, after, truth, weights=None):
     """Expected calibration error of probabilities (N, C) before and after calibration, for labels (N,).
+
+    ``weights`` (N,) judge a skewed set as if every emotion were equally common.
 
     ``perfect`` is what as many rows, as sure of themselves as those after calibration and perfectly calibrated, would
     show: the error of few rows is never zero.
     """
-    known = after[~np.isnan(after[:, 0])]
+    there = ~np.isnan(after[:, 0])
+    known, weighing = after[there], None if weights is None else weights[there]
     random = np.random.default_rng(0)
     drawn = []
     for _ in range(PERFECT_DRAWS if len(known) else 0):
         labels = (random.random((len(known), 1)) > known.cumsum(axis=1)).sum(axis=1)
-        drawn.append(calibrate.expected_calibration_error(known, np.minimum(labels, known.shape[1] - 1)))
+        drawn.append(calibrate.expected_calibration_error(known, np.minimum(labels, known.shape[1] - 1), weighing))
     perfect = {"perfect": float(np.mean(drawn))} if drawn else {}
-    return {"before": ece(before, truth), "after": ece(after, truth)} | perfect
+    return {"before": ece(before, truth, weights), "after": ece(after, truth, weights)} | perfect
 
 
 def among(probabilities, emotions):

@@ -12,7 +12,9 @@ from pathlib import Path
 import numpy as np
 
 from emorec import checkpoint as checkpoints
-from emorec import files, fusion
+from emorec import files
+from emorec import prior as priors
+from emorec.calibration import HeadCalibration
 from emorec.emotions import EMOTIONS, emotion_of, fold
 from emorec.errors import EmorecError
 from hub import card
@@ -79,21 +81,22 @@ def train(part, nets, batches, loss_of, opinions, truth, corpus, schedule, choic
     loop.fit(net, batches, loss_of, schedule, folder, evaluate, device, resume, part, settings, keep)
     if parallel.rank() == 0:
         best = checkpoints.load(folder / "best")
-        finish(best, folder / "best", part, opinions(getattr(best, part)), truth, labels)
+        finish(best, folder / "best", part, opinions(getattr(best, part)), truth, labels, shares_of(items))
     parallel.barrier()
     return folder / "best"
 
 
-def finish(model, folder, part, probabilities, truth, labels):
-    """Calibrate one part of a checkpoint on validation items and write that and what it reaches there."""
+def finish(model, folder, part, probabilities, truth, labels, shares=priors.EVEN):
+    """Calibrate one part of a checkpoint on validation items and write that and what it reaches there.
+
+    ``shares`` (7,) are those of the emotions in what it was trained on.
+    """
     seven, emotions, rows = folded(probabilities, truth, labels)
-    scale, bias = 1.0, fusion.ZEROS
+    head = HeadCalibration()
     if len(seven):
-        scale, bias = calibrate.fit_opinion(seven, emotions, biased=len(seven) >= FEW)
-    parts = (part, "still") if part == "face" else (part,)
-    found = {f"{name}_{what}": value for name in parts for what, value in (("scale", scale), ("bias", bias))}
-    model.calibration = replace(model.calibration, **found)
-    after = fusion.opinion(seven, scale, bias)
+        head = calibrate.fit_head(seven, emotions, shares=shares, biased=len(seven) >= FEW)
+    model.calibration = replace(model.calibration, **heads_of(part, head))
+    after = calibrate.calibrated(head, seven)
     model.evaluation = {
         f"validation-{part}": measures.rounded(
             {
@@ -107,6 +110,19 @@ def finish(model, folder, part, probabilities, truth, labels):
         )
     }
     checkpoints.save_config(model, folder)
+
+
+def heads_of(part, head):
+    """The calibrations of a Calibration that belong to one network; a face network has that of still pictures too."""
+    return dict.fromkeys(("face", "still") if part == "face" else (part,), head)
+
+
+def shares_of(items):
+    """Shares (7,) of the emotions among items; one that none shows counts as much as the others do on average."""
+    emotions = [emotion_of(item.label) for item in items]
+    counts = np.array([emotions.count(emotion) for emotion in EMOTIONS], float)
+    counts[counts == 0] = counts[counts > 0].mean() if counts.any() else 1.0
+    return tuple(counts / counts.sum())
 
 
 def folded(probabilities, truth, labels):
@@ -138,10 +154,10 @@ def composed(out, base):
     nets = {part: getattr(trained[part], part) for part in ("face", "voice") if part in trained}
     if not nets:
         return replace(base, folder=None), trained
-    calibration = replace(base.calibration, fusion_scale=1.0, fusion_bias=fusion.ZEROS)
+    calibration = replace(base.calibration, fusion=HeadCalibration())
     for part in nets:
-        names = (f"{part}_scale", f"{part}_bias")
-        calibration = replace(calibration, **{name: getattr(trained[part].calibration, name) for name in names})
+        own = {name: getattr(trained[part].calibration, name) for name in heads_of(part, None)}
+        calibration = replace(calibration, **own)
     training = facts.joined({part: trained[part].training for part in nets}, base.training)
     both = _networks(nets, base)
     return checkpoints.Checkpoint(**both, front_end=base.front_end, calibration=calibration, training=training), trained
@@ -162,8 +178,7 @@ def _model(nets, part, corpus, choices, items):
     """The checkpoint that a run keeps: its networks, and the facts of their training."""
     base, calibration = choices.base, choices.base.calibration
     if part != "fusion":
-        plain = {f"{part}_scale": 1.0, f"{part}_bias": fusion.ZEROS, "fusion_scale": 1.0, "fusion_bias": fusion.ZEROS}
-        calibration = replace(calibration, **plain)
+        calibration = replace(calibration, fusion=HeadCalibration(), **heads_of(part, HeadCalibration()))
     training = facts.of_run(part, corpus, choices.dataset, items, base.training, choices.warm)
     return checkpoints.Checkpoint(
         **_networks(nets, base), front_end=base.front_end, calibration=calibration, training=training

@@ -82,10 +82,10 @@ def _calibrate(model, folder, held):
     for part, raw in (("face", held.face_probabilities), ("voice", held.voice_probabilities)):
         known = int((~np.isnan(raw[:, 0])).sum())
         if known:
-            scale, bias = calibrate.fit_opinion(raw, held.truth, biased=known >= own.FEW)
-            found = replace(found, **{f"{part}_scale": scale, f"{part}_bias": bias})
-    opinions = recipe.opinions(held, found)
-    found = calibrate.fit_late(found, *opinions, held.face_coverage, held.voice_coverage, held.truth)
+            shares = getattr(found, part).shares
+            head = calibrate.fit_head(raw, held.truth, shares=shares, biased=known >= own.FEW)
+            found = replace(found, **{part: head})
+    found = calibrate.fit_late(found, held)
     model.calibration = found
     judged = recipe.ways(held, recipe.predict(model.fusion, held), found)
     model.evaluation["validation-fusion"] |= measures.rounded(

@@ -14,10 +14,12 @@ from tqdm import tqdm
 from emorec import faces, media, voice, weights
 from emorec.errors import EmorecError
 from emorec.hearing import BLOCK_HOPS
+from emorec.observe import EXTRACTION
 from train import parallel
 
 ENLARGED = 4  # FER+ pictures are enlarged this often before the detector looks: 48 px faces are small for it
 
+LONGEST_CLIP = 2 * 3600.0  # seconds of a clip to train on, which is held in memory as a whole
 BLOCK_SECONDS = BLOCK_HOPS * voice.VoiceFrontEnd().hop_seconds
 
 
@@ -35,6 +37,27 @@ def face_crops(items, size, cache):
         return {"crops": out}
 
     return cached(cache, "faces", items, {"size": size, "framing": faces.FRAMING.tolist()}, crops)["crops"]
+
+
+def web_crops(items, size, cache):
+    """Aligned grey crops (M, size, size) uint8 of pictures in which a face is found, and their rows among items (M,).
+
+    The largest face of a picture counts.
+    """
+
+    def crops():
+        detector = faces.YuNet(weights.face_detector_file())
+        rows, out = [], []
+        for row, item in enumerate(tqdm(items, desc="faces", disable=None)):
+            picture = cv2.cvtColor(cv2.imread(str(item.path)), cv2.COLOR_BGR2RGB)
+            if found := detector.detect(picture):
+                largest = max(found, key=lambda face: face.box[2] * face.box[3])
+                rows.append(row)
+                out.append(faces.align(picture, largest.landmarks, size))
+        return {"crops": np.array(out, np.uint8).reshape(-1, size, size), "rows": np.array(rows, int)}
+
+    found = cached(cache, "webfaces", items, {"size": size, "framing": faces.FRAMING.tolist()}, crops)
+    return found["crops"], found["rows"]
 
 
 def enlarged(path):
@@ -74,7 +97,8 @@ def voice_clips(items, front_end, cache, speeds=None):
 
 def settings_of(front_end, speeds=None):
     """What sets apart in the cache what was made of voices."""
-    return asdict(front_end) | ({"speeds": speeds} if speeds else {})
+    facts = asdict(front_end) | {"extraction": EXTRACTION}
+    return facts | ({"speeds": speeds} if speeds else {})
 
 
 def played(items, front_end, speeds=None):
@@ -91,12 +115,20 @@ def played(items, front_end, speeds=None):
 
 
 def load_audio(path, rate):
-    """A whole recording, mono float32, starting at the media's zero; resampled in the very blocks of inference."""
-    blocks = list(media.audio(path, rate, block_seconds=BLOCK_SECONDS))
-    if not blocks:
-        return np.zeros(0, np.float32)
-    lead = np.zeros(max(0, round(blocks[0].time * rate)), np.float32)
-    return np.concatenate([lead, *(block.samples for block in blocks)])
+    """A whole recording, mono float32, starting at the media's zero; resampled in the very blocks of inference.
+
+    Raises EmorecError if it goes on for more than ``LONGEST_CLIP``, silence before its first sound included.
+    """
+    pieces = [np.zeros(0, np.float32)]
+    for block in media.audio(path, rate, block_seconds=BLOCK_SECONDS):
+        if block.time > LONGEST_CLIP:
+            raise EmorecError(
+                f"{Path(path).name} lasts more than {LONGEST_CLIP / 3600:g} hours; cut it into clips to train on."
+            )
+        if len(pieces) == 1:
+            pieces.append(np.zeros(max(0, round(block.time * rate)), np.float32))
+        pieces.append(block.samples)
+    return np.concatenate(pieces)
 
 
 def whole_hops(samples, hop):

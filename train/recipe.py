@@ -4,63 +4,35 @@ import time
 from dataclasses import replace
 
 from emorec import checkpoint as checkpoints
-from train import calibrate, datasets, face, fusion, joining, listener, loop, parallel, record, samples, teachers, voice
-
-SHIPPED_FOLD = 0  # the bundled weights never met the people of this fold, so that they can be tried on them
+from train import (
+    datasets,
+    face,
+    joining,
+    listener,
+    loop,
+    parallel,
+    predictions,
+    record,
+    shipped,
+    teachers,
+    top,
+    voice,
+)
 
 # What the bundled weights are made of; the other folds only serve to measure them.
 SHIPPED_RUNS = {
     "face": face.RUNS[0],
     **{f"face, refined ({number})": run for number, run in enumerate(face.RUNS) if number},
     "voice, first languages": "voice-first",
-    "voice": f"voice-{SHIPPED_FOLD}",
+    "voice": f"voice-{shipped.FOLD}",
 }
 SHIPPED_RUNS |= {
-    f"voice, refined ({number + 1})": voice.refinement(SHIPPED_FOLD, number) for number in range(len(voice.REFINE_HOPS))
+    f"voice, refined ({number + 1})": voice.refinement(shipped.FOLD, number) for number in range(len(voice.REFINE_HOPS))
 }
 SHIPPED_RUNS |= {
-    "voice, listener": listener.run_of(SHIPPED_FOLD),
-    "voice, listener that judges": listener.judging_of(SHIPPED_FOLD),
+    "voice, listener": listener.run_of(shipped.FOLD),
+    "voice, listener that judges": listener.judging_of(shipped.FOLD),
 }
-
-LIMITS = (
-    "It names expressions as actors and strangers' votes named them, not what a person feels.",
-    "Voices: acted English, Polish, Amharic and Javanese speech; spontaneous speech and other languages are untested.",
-    "Faces: mostly frontal pictures from the web; disgust, fear and contempt are rare there and recognised least.",
-    "Not for decisions about people: hiring, grading, policing, diagnosis.",
-)
-LICENCE = "cc-by-nc-sa-4.0"
-SOURCES = (
-    {"name": "FER+", "use": "face", "items": "28,385 of 28,558 Train pictures", "licence": "research use"},
-    {"name": "RAVDESS", "use": "voice", "items": "actors outside the held-out fold", "licence": "CC BY-NC-SA 4.0"},
-    {"name": "nEMO", "use": "voice", "items": "all 9 speakers", "licence": "CC BY-NC-SA 4.0"},
-    {"name": "ASED", "use": "voice", "items": "all 65 speakers", "licence": "none stated"},
-    {"name": "Javanese voices", "use": "voice", "items": "actors outside the held-out fold", "licence": "MIT"},
-    {
-        "name": "Resemblyzer 0.1.4",
-        "use": "taught the voice network's second trunk",
-        "items": "what its speaker encoder hears in the four voice corpora, people outside the held-out fold",
-        "licence": "Apache 2.0",
-    },
-    {
-        "name": "Moonshine tiny, English",
-        "use": "taught the voice network's second trunk",
-        "items": "what its encoder hears in the same recordings",
-        "licence": "MIT",
-    },
-    {
-        "name": "Javanese audio-visual clips",
-        "use": "fusion, calibration",
-        "items": "actors outside the held-out fold",
-        "licence": "MIT",
-    },
-    {
-        "name": "pairs of a FER+ Valid face and a voice of the held-out RAVDESS actors that share a label",
-        "use": "fusion",
-        "items": "about 4,000 pairs of different people; no real recording shows them together",
-        "licence": "as their parts",
-    },
-)
 
 
 def train_face(options):
@@ -117,44 +89,18 @@ def need_teachers(options):
 
 
 def train_fusion(options):
-    """The fusion network and calibration over finished encoders, and the whole checkpoint in RUNS/checkpoint."""
+    """What lies on top of finished encoders: the whole checkpoint in RUNS/checkpoint."""
     if parallel.rank():
-        return  # it takes a minute, and one process does it as well
-    face_net = face.trained(options.out)
-    voice_nets = {fold: voice.trained(options.out, fold) for fold in audio_visual_folds()}
-    nets, clips, fused = fusion.cross_fit(options.train_dir, face_net, voice_nets, options.cache)
-    unheard = samples.unheard_voices(options.train_dir, voice_nets, options.cache)
-    still = samples.still_faces(options.train_dir, face_net, "valid", options.cache)
-    still_scale, still_bias = calibrate.fit_opinion(*still)
-    voices = datasets.voices(options.train_dir)
-    persons = {item.person: fold for item, fold in zip(voices, datasets.fold_of(voices), strict=True)}
-    model = checkpoints.Checkpoint(
-        face=face_net,
-        voice=voice_nets[SHIPPED_FOLD],
-        fusion=nets[SHIPPED_FOLD],
-        calibration=replace(
-            fusion.calibrated_without(SHIPPED_FOLD, clips, fused, unheard),
-            still_scale=still_scale,
-            still_bias=still_bias,
-        ),
-        training={
-            "held_out_fold": SHIPPED_FOLD,
-            "persons": sorted(person for person, fold in persons.items() if fold != SHIPPED_FOLD),
-            "held_out": sorted(person for person, fold in persons.items() if fold == SHIPPED_FOLD),
-            "sources": list(SOURCES),
-            "limits": list(LIMITS),
-            "licence": LICENCE,
-            "finished": time.strftime("%Y-%m-%d"),
-            "compute": record.compute({part: options.out / run for part, run in SHIPPED_RUNS.items()}),
-        },
-    )
+        return  # it takes some minutes, and one process does it as well
+    voice_nets = {fold: voice.trained(options.out, fold) for fold in range(datasets.FOLDS)}
+    setting = predictions.Setting(options.train_dir, options.out, options.cache)
+    model = top.build(face.trained(options.out), voice_nets, shipped.FOLD, setting)
+    model.training = shipped.facts_of(options.train_dir) | {
+        "finished": time.strftime("%Y-%m-%d"),
+        "compute": record.compute({part: options.out / run for part, run in SHIPPED_RUNS.items()}),
+    }
     checkpoints.save(model, options.out / "checkpoint")
     print(f"wrote {options.out / 'checkpoint'}; measure it with train/evaluate.py")
-
-
-def audio_visual_folds():
-    """Folds that hold out somebody who is seen and heard."""
-    return [fold for fold, actors in enumerate(datasets.JAVANESE_FOLDS) if actors]
 
 
 TASKS = {

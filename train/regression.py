@@ -8,17 +8,17 @@ from torch.nn import functional as F
 DECAY = 0.2  # of the weights, for inputs of unit deviation
 
 
-def fit(features, targets, weights, labels, decay=DECAY):
+def fit(features, targets, weights, labels, decay=DECAY, scales=1.0):
     """A linear layer that names labels; items are weighted, labels weigh as much as one another.
 
-    Features (N, D), which are brought to unit deviation for it, targets (N,), weights (N,); the layer has as many
-    outputs as there are ``labels``, and says nothing where there are no items.
+    Features (N, D), which are brought to the deviations ``scales`` for it (smaller ones are held back more), targets
+    (N,), weights (N,); the layer has as many outputs as ``labels``, and says nothing if there are no items.
     """
     layer = nn.Linear(features.shape[1], labels).double().requires_grad_(False)
     nn.init.zeros_(layer.weight), nn.init.zeros_(layer.bias)
     if not len(features):
         return layer.float()
-    mean, spread = features.mean(0), features.std(0) + 1e-3
+    mean, spread = features.mean(0), (features.std(0) + 1e-3) / scales
     x, y = torch.from_numpy((features - mean) / spread).double(), torch.from_numpy(targets)
     weights = torch.from_numpy(weights / np.bincount(targets, weights)[targets])
     layer.requires_grad_(True)

@@ -9,14 +9,15 @@ from emorec import fusion, observe, windows
 from emorec.emotions import EMOTIONS, emotion_of
 from emorec.emotions import fold as folded
 from emorec.faces import YuNet
-from emorec.voice import VoiceFrontEnd
+from emorec.timeline import DEFAULT_WINDOW
 from emorec.weights import face_detector_file
-from train import datasets, face, pack, voice
+from train import datasets, face, voice, voice_head
 
 
 @dataclass(frozen=True)
 class Samples:
-    """Windows with known emotions: features, raw probabilities over the seven, coverages, labels and persons."""
+    """Windows with known emotions: features, raw probabilities over the seven, coverages, lengths (s), labels and
+    persons."""
 
     face_features: np.ndarray
     face_probabilities: np.ndarray
@@ -24,6 +25,7 @@ class Samples:
     voice_features: np.ndarray
     voice_probabilities: np.ndarray
     voice_coverage: np.ndarray
+    seconds: np.ndarray
     truth: np.ndarray
     fold: np.ndarray
 
@@ -72,9 +74,10 @@ def out_of_fold(per_fold):
 
 
 def pairs(data, face_net, voice_net, fold, cache, generator, most=4000):
-    """Faces of FER+ Valid beside voices of the RAVDESS actors whom ``voice_net`` never heard, paired by label.
+    """Faces of FER+ Valid beside voices that are like them: acted ones by label, and calm faces beside ordinary speech.
 
-    Labels that both sides have are drawn equally often.
+    Acted voices are those of the RAVDESS actors whom ``voice_net`` never heard; labels that both sides have are drawn
+    equally often, and as many pairs as a label has are calm ones.
     """
     pictures = datasets.ferplus(data / "FERPlus", "valid")
     crops, labels = face.labelled(pictures, face_net.config, cache)
@@ -82,21 +85,22 @@ def pairs(data, face_net, voice_net, fold, cache, generator, most=4000):
     native = [emotion_of(label) for label in face_net.config.labels]
     shown = np.array([EMOTIONS.index(native[label]) if native[label] else -1 for label in labels])
 
-    items = datasets.voices(data)
-    clips = pack.voice_clips(items, VoiceFrontEnd(), cache)
-    unheard = np.flatnonzero((datasets.fold_of(items) == fold) & [item.corpus == "ravdess" for item in items])
-    spoken = np.array([EMOTIONS.index(emotion_of(items[row].label)) for row in unheard])
-    features = voice.features(voice_net, [clips[row] for row in unheard])
+    items = voice_head.everybody(data)
+    features = voice_head.pooled(voice_net, items, cache)
+    spoken = np.array([EMOTIONS.index(emotion_of(item.label)) for item in items])
+    ravdess = np.array([item.corpus == "ravdess" for item in items])
+    calm = np.array([item.corpus in datasets.ORDINARY for item in items]) & (spoken == EMOTIONS.index("neutral"))
+    unheard = (datasets.fold_of(items) == fold) & ravdess
     said = fusion.softmax(voice.logits_of(voice_net, features).astype(np.float64))
     seen = folded(fusion.softmax(logits.astype(np.float64)), face_net.config.labels)
 
-    chosen_faces, chosen_voices = [], []
-    shared = sorted(set(shown[shown >= 0]) & set(spoken))
-    for emotion in shared:
-        count = most // len(shared)
-        chosen_faces.append(generator.choice(np.flatnonzero(shown == emotion), count))
-        chosen_voices.append(generator.choice(np.flatnonzero(spoken == emotion), count))
-    faces, voices = np.concatenate(chosen_faces), np.concatenate(chosen_voices)
+    shared = sorted(set(shown[shown >= 0]) & set(spoken[unheard]))
+    count, faces, voices = most // (len(shared) + 1), [], []
+    kinds = [*((emotion, unheard & (spoken == emotion)) for emotion in shared), (EMOTIONS.index("neutral"), calm)]
+    for emotion, rows in kinds:
+        faces.append(generator.choice(np.flatnonzero(shown == emotion), count))
+        voices.append(generator.choice(np.flatnonzero(rows), count))
+    faces, voices = np.concatenate(faces), np.concatenate(voices)
     full = np.ones(len(faces))
     return Samples(
         face_features=embeddings[faces],
@@ -105,32 +109,10 @@ def pairs(data, face_net, voice_net, fold, cache, generator, most=4000):
         voice_features=features[voices],
         voice_probabilities=said[voices],
         voice_coverage=full,
+        seconds=np.full(len(faces), DEFAULT_WINDOW),
         truth=shown[faces],
         fold=np.full(len(faces), fold),
     )
-
-
-def unheard_voices(data, voice_nets, cache):
-    """RAVDESS clips by the networks that never heard their actors: probabilities (N, 7), labels (N,), folds (N,)."""
-    items = datasets.voices(data)
-    clips = pack.voice_clips(items, VoiceFrontEnd(), cache)
-    places = np.where([item.corpus == "ravdess" for item in items], datasets.fold_of(items), datasets.NEVER)
-    truth = np.array([EMOTIONS.index(emotion_of(item.label)) for item in items])
-    parts = []
-    for fold, net in voice_nets.items():
-        rows = np.flatnonzero(places == fold)
-        logits = voice.logits_of(net, voice.features(net, [clips[row] for row in rows])).astype(np.float64)
-        parts.append((fusion.softmax(logits), truth[rows], places[rows]))
-    return tuple(np.concatenate(column) for column in zip(*parts, strict=True))
-
-
-def still_faces(data, face_net, split, cache):
-    """Probabilities (N, 7) and labels (N,) of the FER+ pictures whose majority is among the seven emotions."""
-    crops, labels = face.labelled(datasets.ferplus(data / "FERPlus", split), face_net.config, cache)
-    native = [emotion_of(label) for label in face_net.config.labels]
-    kept = np.array([native[label] is not None for label in labels])
-    truth = np.array([EMOTIONS.index(native[label]) for label in labels[kept]])
-    return folded(face.predict(face_net, crops[kept]).astype(np.float64), face_net.config.labels), truth
 
 
 def whole_recording(seen, model, parts):

@@ -10,11 +10,10 @@ import numpy as np
 from tqdm import tqdm
 
 from emorec import faces, media, observe, segments, weights
-from emorec import fusion as fusions
 from emorec.emotions import EMOTIONS, emotion_of
 from emorec.errors import EmorecError
 from emorec.persons import Tracker
-from train import datasets, fusion, measures, pack
+from train import datasets, fusion, measures, pack, predictions
 from train.protocols import JAVANESE_EMOTIONS
 from train.samples import WINDOW_COLUMNS, Samples, whole_recording
 
@@ -24,7 +23,35 @@ JPEG_QUALITY = 10
 
 
 def robust(model, setting):
-    """Javanese clips of actors whom the checkpoint never met, with either modality missing or spoilt."""
+    """Javanese clips of actors whom the checkpoint never met, with either modality missing or spoilt; even prior."""
+    found = predictions.of("robust", setting, lambda: _collect(model, setting))
+    truth = found["truth"]
+    labels = np.array([JAVANESE_EMOTIONS.index(EMOTIONS[label]) for label in truth])
+    predicted, clean = {}, {}
+    for number, condition in enumerate(CONDITIONS):
+        arrays = {name: values if name == "truth" else values[number] for name, values in found.items()}
+        samples = predictions.as_samples(arrays | {"fold": np.zeros(len(truth), int)})
+        judged = fusion.ways(samples, arrays["fused"], model.calibration)
+        for way in ("face", "voice", "late", "intermediate"):
+            if not np.isnan(judged[way]).all():
+                p = measures.among(judged[way], JAVANESE_EMOTIONS)
+                predicted[f"{way}, {condition}"] = np.where(
+                    np.isnan(judged[way][:, 0]), measures.NOBODY, p.argmax(axis=1)
+                )
+        if condition == "clean":
+            clean = {way: measures.among(judged[way], JAVANESE_EMOTIONS) for way in ("mean", "late")}
+    return {
+        "what": "Javanese clips of actors never met, with a modality missing or spoilt, 6 emotions",
+        "metric": "accuracy",
+        "items": len(truth),
+        **measures.accuracy(predicted, labels),
+        **measures.confusion(clean["late"].argmax(1), labels, JAVANESE_EMOTIONS),
+        "calibration_error": measures.calibration_errors(clean["mean"], clean["late"], labels),
+    }
+
+
+def _collect(model, setting):
+    """Arrays (conditions, clips, ...) of raw probabilities and coverages, and the clips' labels."""
     items = datasets.javanese(setting.data / "JavaneseAV")
     met = set(model.training.get("persons", ()))
     items = [item for item in items if item.person not in met]
@@ -32,27 +59,15 @@ def robust(model, setting):
         raise EmorecError("The checkpoint was trained on everybody in JavaneseAV, so nobody is left to judge it on.")
     truth = np.array([EMOTIONS.index(emotion_of(item.label)) for item in items])
     conditions = spoilt(items, truth, model, setting.cache)
-    labels = np.array([JAVANESE_EMOTIONS.index(EMOTIONS[label]) for label in truth])
-    predicted = {}
-    for condition, samples in conditions.items():
-        judged = fusion.ways(samples, fusion.predict(model.fusion, samples), model.calibration)
-        for way in ("face", "voice", "late", "intermediate"):
-            if not np.isnan(judged[way]).all():
-                p = measures.among(judged[way], JAVANESE_EMOTIONS)
-                predicted[f"{way}, {condition}"] = np.where(
-                    np.isnan(judged[way][:, 0]), measures.NOBODY, p.argmax(axis=1)
-                )
-    clean = conditions["clean"]
-    late = fusion.ways(clean, fusion.predict(model.fusion, clean), model.calibration)["late"]
-    late = measures.among(late, JAVANESE_EMOTIONS)
-    mean = measures.among(fusions.mean(clean.face_probabilities, clean.voice_probabilities), JAVANESE_EMOTIONS)
+    found = [conditions[name] for name in CONDITIONS]
     return {
-        "what": "Javanese clips of actors never met, with a modality missing or spoilt, 6 emotions",
-        "metric": "accuracy",
-        "items": len(items),
-        **measures.accuracy(predicted, labels),
-        **measures.confusion(late.argmax(1), labels, JAVANESE_EMOTIONS),
-        "calibration_error": measures.calibration_errors(mean, late, labels),
+        "face": np.stack([samples.face_probabilities for samples in found]),
+        "voice": np.stack([samples.voice_probabilities for samples in found]),
+        "fused": np.stack([fusion.predict(model.fusion, samples) for samples in found]),
+        "face_coverage": np.stack([samples.face_coverage for samples in found]),
+        "voice_coverage": np.stack([samples.voice_coverage for samples in found]),
+        "seconds": np.stack([samples.seconds for samples in found]),
+        "truth": truth,
     }
 
 
@@ -113,6 +128,9 @@ LOOKS = {
     f"JPEG {JPEG_QUALITY}": _jpeg,
     "half of the frames dark": lambda image, random: image if random.random() < 0.5 else np.zeros_like(image),
 }
+
+
+CONDITIONS = ("clean", *LOOKS, *(f"noise at {decibels} dB" for decibels in NOISES), "no face", "no voice")
 
 
 def with_noise(samples, decibels, random):

@@ -18,7 +18,7 @@ KINDS = {
 
 def write(kind, timeline, name, model):
     """Write a timeline as one of KINDS into a folder of its own that the page may serve from; the file's path."""
-    file = new_folder() / f"{name}{KINDS[kind][0]}"
+    file = new_folder() / exports.file_name(name, timeline, KINDS[kind][0])
     if kind in exports.WRITERS:
         exports.WRITERS[kind](timeline, file)
     elif kind == "report":

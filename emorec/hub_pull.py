@@ -1,4 +1,4 @@
-"""Files of a model repo on the Hugging Face Hub, pinned to a commit and checked before they are used. Knows no emorec.
+"""Files of a model repo on the Hugging Face Hub, pinned to a commit and checked before they are used.
 
 A look into the Hub cache happens in this process and asks nobody; what asks the Hub happens in a child process.
 Respects HF_ENDPOINT, HF_HOME, HF_TOKEN and HF_HUB_OFFLINE.
@@ -10,8 +10,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from hub import child
-from hub.child import PATIENCE, HubError, Unreachable
+from emorec import hub_child
+from emorec.hub_child import PATIENCE, HubError, Unreachable
 
 __all__ = ["HubError", "Pulled", "Unreachable", "pull", "pull_file"]
 
@@ -55,7 +55,7 @@ def pull(repo, revision=None, *, required=(), patience=PATIENCE):
     subject = f"The model {named} cannot be had from the Hub"
     for _ in range(2):  # a file that was damaged in the cache is found out after the first time
         try:
-            folder = Path(child.ask("snapshot", subject, patience=patience, **asked))
+            folder = Path(hub_child.ask("snapshot", subject, patience=patience, **asked))
         except Unreachable as error:
             if cached:
                 return _pulled(cached, repo, revision, unreachable=str(error))
@@ -89,7 +89,7 @@ def pull_file(repo, filename, *, revision=None, sha256, size, timeout=TIMEOUT):
         )
     subject = f"{filename} of {repo} cannot be had from the Hub"
     asked = {"repo": repo, "filename": filename, "revision": revision, "size": size}
-    downloaded = Path(child.ask("file", subject, patience=timeout, timeout=timeout, attempts=1, **asked))
+    downloaded = Path(hub_child.ask("file", subject, patience=timeout, timeout=timeout, attempts=1, **asked))
     if difference := _difference(downloaded, sha256, size):
         _remove_from_cache(downloaded)
         raise HubError(f"{filename} of {repo} is not the file that was expected ({difference}), so it is not used.")

@@ -1,4 +1,4 @@
-"""A task for the Hub done in a child process, which can be stopped whatever it hangs in. Knows no emorec.
+"""A task for the Hub done in a child process, which can be stopped whatever it hangs in.
 
 Name resolution, a host that never answers and one that trickles can each hold a thread for ever; a process can be
 ended.
@@ -14,12 +14,13 @@ import threading
 import time
 from pathlib import Path
 
-PROGRAM = Path(__file__).with_name("tasks.py")
-BEAT = "."  # as in tasks.py, which is not imported here because it imports the Hub's library
+PROGRAM = Path(__file__).with_name("hub_tasks.py")
+BEAT = "."  # as in hub_tasks.py, which is not imported here because it imports the Hub's library
 PATIENCE = 30.0  # seconds without a sign of life
 START = 60.0  # seconds, beyond that, until the child has loaded the Hub's library, which no Hub is to blame for
 SILENCE = 1 / 3  # of that after which a single request counts as failed, and is tried again
 ATTEMPTS = 3
+ENDING = 10.0  # seconds that a child may take to end after its output has ended
 GRACE = 0.25  # seconds in which a stopped child may remove what it had downloaded so far
 
 ENVIRONMENT = {
@@ -38,7 +39,7 @@ class Unreachable(HubError):
 
 
 def ask(task, subject, *, patience=PATIENCE, timeout=None, attempts=ATTEMPTS, **request):
-    """Result of one of the tasks of ``hub/tasks.py``.
+    """Result of one of the tasks of ``hub_tasks.py``.
 
     ``subject`` begins the sentence of an error ("The model org/name cannot be had from the Hub"). ``patience`` is how
     long the child may show no sign of life (s), ``timeout`` how long everything may take (s) once it has started.
@@ -51,8 +52,8 @@ def ask(task, subject, *, patience=PATIENCE, timeout=None, attempts=ATTEMPTS, **
     try:
         answer = _answer(lines, patience, timeout)
         if answer is None:
-            child.wait(timeout=PATIENCE)
-    except queue.Empty:
+            child.wait(timeout=ENDING)
+    except (queue.Empty, subprocess.TimeoutExpired):
         raise Unreachable(f"{subject}: it did not get done in time.") from None
     finally:
         _stop(child)
@@ -89,9 +90,21 @@ def _answer(lines, patience, timeout):
     while True:
         if line is None:
             return None
-        if line != BEAT:
-            return json.loads(line)
+        if line != BEAT and (answer := _parsed(line)):
+            return answer
         line = lines.get(timeout=max(0.0, min(patience, deadline - time.monotonic())))
+
+
+def _parsed(line):
+    """The answer in a line of the child's output, or None if it is something else, which a library may print."""
+    try:
+        answer = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(answer, dict):
+        return None
+    problem = isinstance(answer.get("problem"), str) and isinstance(answer.get("reason"), str)
+    return answer if problem or "result" in answer else None
 
 
 def _stop(child):

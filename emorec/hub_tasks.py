@@ -1,6 +1,6 @@
-"""What a child process asks of the Hub, and that process's program. Knows no emorec.
+"""What a child process asks of the Hub, and that process's program. It imports nothing of emorec.
 
-It is started by ``hub/child.py`` with a request in JSON as its argument. On its output it writes a BEAT when it has
+It is started by ``hub_child.py`` with a request in JSON as its argument. On its output it writes a BEAT when it has
 started, for every answer of the Hub and for every BEAT_BYTES carried in either direction, so that a slow transfer can
 be told from one that hangs, and then its result, in JSON.
 """
@@ -8,6 +8,7 @@ be told from one that hangs, and then its result, in JSON.
 import errno
 import fnmatch
 import json
+import os
 import shutil
 import signal
 import sys
@@ -32,6 +33,7 @@ LOG_IN = "log in with `hf auth login` or set HF_TOKEN"
 
 
 _telling = threading.Lock()
+_answers = None  # where lines for the parent go; None: standard output
 
 
 class Refused(Exception):
@@ -200,9 +202,10 @@ def beat():
 
 def tell(line):
     """Write a whole line: the Hub's library uploads in threads, which all beat."""
+    out = _answers or sys.stdout
     with _telling:
-        sys.stdout.write(line + "\n")
-        sys.stdout.flush()
+        out.write(line + "\n")
+        out.flush()
 
 
 def beating_client(hooks, silence):
@@ -225,6 +228,9 @@ def beating_client(hooks, silence):
 
 
 def main(task, attempts, silence, request):
+    global _answers
+    _answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)  # what a library prints does not come between the answers
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that huggingface_hub's own tidying runs
     beat()  # started
     hooks = huggingface_hub.get_session().event_hooks

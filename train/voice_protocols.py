@@ -1,0 +1,177 @@
+"""The protocols for voices: RAVDESS alone and with published faces, and ordinary speech that was left out."""
+
+import csv
+
+import numpy as np
+
+from emorec import fusion as fusions
+from emorec.emotions import EMOTIONS
+from emorec.errors import EmorecError
+from train import calibrate, datasets, measures, predictions, unseen, voice, voice_head
+from train.protocols import everybody_unseen, fold_voice
+
+FACE_LOGITS = "ravdess_face_logits.csv"
+NEGATIVE = ("angry", "disgust", "fear", "sad")
+SURE = 0.6  # probability from which on a wrong negative word counts as said surely
+
+
+def ravdess_voice(model, setting):
+    """RAVDESS, voice only, eight emotions: each of the five folds by the network that never heard its actors.
+
+    Without ``runs`` the checkpoint alone is measured, on the actors that it never heard.
+    """
+    heard = heard_ravdess(model, setting)
+    folds = [int(number) for number in np.unique(heard["fold"])]
+    own = model.training.get("held_out_fold")
+    predicted = heard["eight"].argmax(1)
+    recalls = {k: measures.recall(predicted[heard["fold"] == k], heard["native"][heard["fold"] == k]) for k in folds}
+    found = {
+        "what": "RAVDESS speech, voice only, 8 emotions, "
+        + ("five actor-disjoint folds" if len(folds) > 1 else "the actors that these weights never heard"),
+        "metric": "unweighted average recall",
+        "items": len(predicted),
+        **measures.over_folds({"voice": list(recalls.values())}, len(predicted)),
+        **measures.confusion(predicted, heard["native"], datasets.RAVDESS_LABELS),
+        "folds": list(recalls.values()),
+    }
+    if own in recalls:
+        found["these_weights"] = recalls[own]
+    if len(folds) > 1:
+        everybody = everybody_unseen(model, setting)
+        heads = {k: unseen.fit_calibration(everybody.without(fold=k)).voice for k in folds}
+    elif own in recalls:
+        heads = {own: model.calibration.voice}
+    else:
+        return found
+    even, everyday = (
+        np.concatenate([
+            calibrate.calibrated(heads[k], heard["seven"][heard["fold"] == k], prior) for k in folds
+        ])
+        for prior in (calibrate.EVEN, measures.EVERYDAY)
+    )  # fmt: skip
+    order = np.concatenate([np.flatnonzero(heard["fold"] == k) for k in folds])
+    truth, raw = heard["truth"][order], heard["seven"][order]
+    strong = (heard["strong"][order] > 0) & (truth != measures.NEUTRAL)
+    return found | {
+        "calibration_error": measures.calibration_errors(raw, even, truth),
+        "recall_even_prior": measures.recall(even.argmax(1), truth),
+        "called_neutral": {
+            "even": measures.share(even[strong].argmax(1) == measures.NEUTRAL),
+            "everyday": measures.share(everyday[strong].argmax(1) == measures.NEUTRAL),
+        },
+    }
+
+
+def heard_ravdess(model, setting):
+    """The arrays of RAVDESS among ``predictions.voices``; without ``runs`` those by the checkpoint alone."""
+    if setting.data is None or setting.runs:
+        found = predictions.voices(
+            setting, lambda: {k: fold_voice(model, setting.runs, k) for k in range(datasets.FOLDS)}
+        )
+        rows = found["corpus"] == predictions.VOICE_CORPORA.index("ravdess")
+        return {name: values[rows] for name, values in found.items()}
+    items = datasets.ravdess(setting.data / "RAVDESS")
+    met = set(model.training.get("persons", ()))
+    if "ravdess" not in model.voice.config.heads:
+        raise EmorecError("The voice network has no head for RAVDESS's eight labels; measure it with --dataset.")
+    items = [item for item in items if item.person not in met]
+    if not items:
+        raise EmorecError("The checkpoint was trained on every actor of RAVDESS; name its training by --runs.")
+    pooled = voice_head.pooled(model.voice, items, setting.cache)
+    own = model.training.get("held_out_fold")
+    return {
+        "seven": fusions.softmax(voice.logits_of(model.voice, pooled).astype(np.float64)),
+        "eight": fusions.softmax(voice.logits_of(model.voice, pooled, "ravdess").astype(np.float64)),
+        "truth": voice.targets_of(items)[:, 0],
+        "native": voice.targets_of(items)[:, 1],
+        "fold": np.full(len(items), datasets.NEVER if own is None else own),
+        "strong": np.array([item.path.stem.split("-")[3] == predictions.STRONG for item in items]),
+    }
+
+
+def ravdess_late(model, setting):
+    """RAVDESS, eight emotions: our out-of-fold voice with published out-of-fold face logits of the same clips.
+
+    The pool of both is fitted on the clips of the other folds alone, so that late fusion is what is on trial.
+    """
+    found = predictions.of("ravdess-late", setting, lambda: _ravdess_late(model, setting))
+    ways, truth = {}, found["truth"]
+    for name in ("face", "voice", "mean", "late"):
+        ways[name] = [
+            measures.recall(found[name][found["fold"] == k].argmax(1), truth[found["fold"] == k])
+            for k in np.unique(found["fold"])
+        ]
+    return {
+        "what": "RAVDESS speech, our voice with published face logits of the same clips, 8 emotions, five folds",
+        "metric": "unweighted average recall",
+        "items": len(truth),
+        **measures.over_folds(ways, len(truth)),
+        **measures.confusion(found["late"].argmax(1), truth, datasets.RAVDESS_LABELS),
+        "calibration_error": measures.calibration_errors(found["mean"], found["late"], truth),
+        "loss": {name: calibrate.nll(found[name], truth) for name in ways},
+    }
+
+
+def _ravdess_late(model, setting):
+    if setting.runs is None:
+        raise EmorecError("ravdess-late needs the voice networks of several folds; name their folder by --runs.")
+    table = datasets.existing(setting.data / "RAVDESS" / FACE_LOGITS)
+    with open(table, newline="") as file:
+        published = {row[0]: [float(value) for value in row[2:]] for row in list(csv.reader(file))[1:]}
+    # In the order of ``predictions.voices``: fold by fold, and in a fold as the files are named.
+    items = datasets.ravdess(setting.data / "RAVDESS")
+    folds = datasets.fold_of(items)
+    stems = [items[row].path.stem for k in range(datasets.FOLDS) for row in np.flatnonzero(folds == k)]
+    heard = heard_ravdess(model, setting)
+    known = np.array([stem in published for stem in stems])
+    seen = fusions.softmax(np.array([published[stem] for stem in stems if stem in published]))
+    said, truth, fold = heard["eight"][known], heard["native"][known], heard["fold"][known]
+    late = np.zeros_like(said)
+    for k in np.unique(fold):
+        others = fold != k
+        fitted = calibrate.fit_pool([seen[others], said[others]], truth[others])
+        late[~others] = calibrate.pool([seen[~others], said[~others]], *fitted)
+    return {"face": seen, "voice": said, "mean": (seen + said) / 2, "late": late, "truth": truth, "fold": fold}
+
+
+def everyday(model, setting):
+    """Ordinary speech, each corpus by a last layer that never heard it: how much is neutral, how much surely negative.
+
+    The calibration is fitted without the corpus, too. Accuracy is that of calm recordings called neutral.
+    """
+    everybody = everybody_unseen(model, setting)
+    probabilities, truth, _, corpora = everybody.voices
+    results, spread, tables = {}, {}, {}
+    negative = [EMOTIONS.index(emotion) for emotion in NEGATIVE]
+    calm, chosen, labels, before = [], [], [], []
+    for corpus in datasets.ORDINARY:
+        number = predictions.VOICE_CORPORA.index(corpus)
+        rows = corpora == number
+        head = unseen.fit_calibration(everybody.without(corpus=number)).voice
+        for name, prior in (("even", calibrate.EVEN), ("everyday", measures.EVERYDAY)):
+            p = calibrate.calibrated(head, probabilities[rows], prior)[truth[rows] == measures.NEUTRAL]
+            neutral = p.argmax(1) == measures.NEUTRAL
+            results[f"{corpus}, {name} prior"] = measures.share(neutral)
+            spread[f"{corpus}, {name} prior"] = measures.standard_error(measures.share(neutral), len(p))
+            tables.setdefault(name, {})[corpus] = {
+                "neutral": measures.share(neutral),
+                "surely_negative": measures.share(p[:, negative].max(axis=1) > SURE),
+                "confidence": float(p.max(axis=1).mean()),
+                "shares": {emotion: measures.share(p.argmax(1) == row) for row, emotion in enumerate(EMOTIONS)},
+            }
+        even = calibrate.calibrated(head, probabilities[rows])
+        calm.append(even)
+        chosen.append(even.argmax(1))
+        labels.append(truth[rows])
+        before.append(probabilities[rows])
+    labels = np.concatenate(labels)
+    return {
+        "what": "Ordinary speech of corpora never heard: calm recordings that are called neutral",
+        "metric": "accuracy",
+        "items": int((labels == measures.NEUTRAL).sum()),
+        "results": results,
+        "spread": spread,
+        **measures.confusion(np.concatenate(chosen), labels, EMOTIONS),
+        "calibration_error": measures.calibration_errors(np.concatenate(before), np.concatenate(calm), labels),
+        "priors": tables,
+    }
