@@ -4,13 +4,12 @@ Settings come from the environment: GRADIO_SERVER_NAME, GRADIO_SERVER_PORT, EMOR
 GRADIO_TEMP_DIR, a folder below which every server keeps its visitors' files in one of its own,
 EMOREC_MAX_UPLOAD_MB, how large one of them may be, EMOREC_UPLOAD_QUOTA_MB, how large all of them together,
 EMOREC_HOSTS, the names that the server answers to, EMOREC_FRAME_ANCESTORS, the sites that may show the page in a frame,
-and EMOREC_MODELS (see ``ui.engines``).
+and EMOREC_MODELS (see ``ui.engines``). All of them, and those of the library, are checked before anything is loaded.
 """
 
 import argparse
 import asyncio
 import contextlib
-import math
 import os
 import signal
 import sys
@@ -24,6 +23,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 import emorec
+from emorec import settings as shared
 from emorec.errors import EmorecError
 from ui import headers, hosts, log, login, uploads
 from ui.doors import Doors, Rules
@@ -31,12 +31,7 @@ from ui.noticing import Noticing
 from ui.room import SETTING, Room
 from ui.turns import BUSY
 
-DEFAULT_PORT = 7860
 USER_ERROR = 2  # exit code
-MAX_UPLOAD_MB = 8000
-WRONG_PORT = "GRADIO_SERVER_PORT is {port!r}; set it to a number from 1 to 65535."
-WRONG_SIZE = "EMOREC_MAX_UPLOAD_MB is {size!r}; set it to the megabytes that an upload may have."
-WRONG_AUTH = "EMOREC_AUTH must be user:password, both of them not empty."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,9 +48,10 @@ class Settings:
 
     @classmethod
     def of(cls, environment: Mapping[str, str]) -> "Settings":
-        """Raises EmorecError."""
+        """Raises EmorecError about the first wrong one, those of the library included."""
+        shared.check(environment, page=True)
         return cls(
-            port=port_of(environment), auth=auth_of(environment), upload_limit=upload_limit_of(environment),
+            port=shared.port(environment), auth=shared.auth(environment), upload_limit=shared.upload_limit(environment),
             upload_quota=uploads.quota_of(environment), hosts=hosts.names_of(environment),
             frame_ancestors=headers.ancestors_of(environment), on_a_space=bool(environment.get("SPACE_HOST")),
         )  # fmt: skip
@@ -156,34 +152,6 @@ async def unavailable(request, error):
 def health(request):
     """Tell whoever watches over the program that it answers; asks for no password, tells nothing of anybody."""
     return JSONResponse({"status": "ok", "version": emorec.__version__})
-
-
-def port_of(environment):
-    """The port that GRADIO_SERVER_PORT names. Raises EmorecError."""
-    port = environment.get("GRADIO_SERVER_PORT") or str(DEFAULT_PORT)
-    if not (port.isascii() and port.isdigit() and 0 < int(port) < 65536):
-        raise EmorecError(WRONG_PORT.format(port=port))
-    return int(port)
-
-
-def upload_limit_of(environment):
-    """The bytes that an upload may have, from EMOREC_MAX_UPLOAD_MB. Raises EmorecError."""
-    given = environment.get("EMOREC_MAX_UPLOAD_MB") or str(MAX_UPLOAD_MB)
-    with contextlib.suppress(ValueError):
-        if 0 < (megabytes := float(given)) < math.inf:
-            return math.ceil(megabytes * 1e6)
-    raise EmorecError(WRONG_SIZE.format(size=given))
-
-
-def auth_of(environment):
-    """User and password from EMOREC_AUTH, or None where it is not set. Raises EmorecError."""
-    given = environment.get("EMOREC_AUTH")
-    if not given:
-        return None
-    user, _, password = given.partition(":")
-    if not user or not password:
-        raise EmorecError(WRONG_AUTH)
-    return user, password
 
 
 if __name__ == "__main__":

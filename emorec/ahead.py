@@ -1,7 +1,11 @@
-"""Work done ahead of whoever needs it: a generator in a thread of its own, behind a bounded queue."""
+"""Work in threads: a generator that runs ahead of whoever needs it, and how many threads there should be."""
 
+import contextlib
+import math
+import os
 import queue
 import threading
+from pathlib import Path
 
 CHECK_SECONDS = 0.2  # how long a full queue is waited for before looking whether anyone still wants what is in it
 
@@ -64,3 +68,40 @@ class Ahead:
                 return self._queue.put(entry, timeout=CHECK_SECONDS)
             except queue.Full:
                 continue
+
+
+class OneThread:
+    """A library's own pool of threads, held to one thread while anybody wants that; then it has as many as before.
+
+    ``get`` and ``put`` read and set the number of threads of the whole process.
+    """
+
+    def __init__(self, get, put):
+        self._get, self._put = get, put
+        self._lock = threading.Lock()
+        self._users, self._before = 0, 1
+
+    @contextlib.contextmanager
+    def held(self):
+        """Within, there is one thread."""
+        with self._lock:
+            self._users += 1
+            if self._users == 1:
+                self._before = self._get()
+                self._put(1)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._users -= 1
+                if self._users == 0:
+                    self._put(self._before)
+
+
+def processors(cgroup=Path("/sys/fs/cgroup/cpu.max")):
+    """How many processors this process may use: those it is bound to, and no more than its container's share."""
+    bound = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    with contextlib.suppress(OSError, ValueError, ZeroDivisionError):
+        quota, period = cgroup.read_text().split()
+        return min(bound, max(1, math.ceil(int(quota) / int(period))))  # "max" is no number
+    return bound

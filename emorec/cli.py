@@ -8,7 +8,7 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
-from emorec import cli_options, cli_print, result_files, source
+from emorec import cli_options, cli_print, result_files, settings, source
 from emorec.errors import EmorecError
 
 USER_ERROR = 2  # exit code for anything that the user can put right
@@ -25,6 +25,7 @@ def main(arguments=None):
         sys.stdout.reconfigure(errors="replace")
     options = cli_options.parse(arguments, {"analyze": _analyze, "info": _info})
     try:
+        settings.check()
         return options.run(options)
     except KeyboardInterrupt:
         print("emorec: stopped; what was observed is kept, and the same command goes on from there.", file=sys.stderr)

@@ -74,7 +74,7 @@ def print_summary(result, written, name=None):
 def print_info(loaded):
     """Print what an Engine runs with, the priors there are, and how accurate its weights were measured."""
     from emorec import provenance
-    from emorec.observations import cache_folder
+    from emorec.settings import cache_folder
 
     model, origin = loaded.model, loaded.origin
     print(f"emorec {__version__}")

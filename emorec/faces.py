@@ -7,10 +7,12 @@ import cv2
 import numpy as np
 
 from emorec import yunet
+from emorec.ahead import OneThread
 from emorec.errors import EmorecError
 
-# Stage 1 brings its own threads; OpenCV's pool on top of them slows both down.
-cv2.setNumThreads(1)
+# Stage 1 brings its own threads; OpenCV's pool on top of them slows both down. Held while it runs, for the number is
+# the whole process's, and a program that imports emorec may have one of its own.
+CV_THREADS = OneThread(cv2.getNumThreads, cv2.setNumThreads)
 
 # Where the face CNN's training images hold right eye, left eye (as the viewer sees them: left and right), nose tip
 # and the two corners of the mouth, as fractions of the image's side. Means over the faces that YuNet finds in

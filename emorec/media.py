@@ -19,8 +19,9 @@ from emorec import media_formats, media_length
 from emorec.ahead import Ahead
 from emorec.errors import EmorecError
 from emorec.media_damage import AV_ERRORS, JUMP
+from emorec.media_passes import DamageReport, decoded
 from emorec.media_pictures import Grey, Turned, picture, pixel_aspect, turned, upright_size
-from emorec.media_reader import BIN_EPSILON, Reader, decoded, frame_rate, say_damage
+from emorec.media_reader import BIN_EPSILON, Reader, frame_rate
 from emorec.media_selection import EVERYTHING, Selection, tracks
 from emorec.media_sound import blocks, edges
 
@@ -136,8 +137,8 @@ def frames(
     """
     first_bin = math.ceil(start * rate - BIN_EPSILON)
     reformatter = VideoReformatter()
-    finished: list[Reader] = []
-    pictures = decoded(Path(path), "video", start, finished.append, lambda: _Wanted(rate, first_bin), selection, end)
+    report = DamageReport(on_damage)
+    pictures = decoded(Path(path), "video", start, report, lambda: _Wanted(rate, first_bin), selection, end)
     with Ahead(_sampled(pictures, rate, first_bin, start), PICTURES_AHEAD) as sampled:
         for reader, time, frame in sampled:
             try:
@@ -150,7 +151,7 @@ def frames(
             if selection.rotate:
                 image, grey = turned(image, selection.rotate), Turned(grey, selection.rotate)
             yield Frame(time, image, grey)
-    say_damage(finished, on_damage)
+    report.end()
 
 
 def _sampled(pictures, rate, first_bin, start):

@@ -66,6 +66,7 @@ class Damage:
         self._faults = 0
         self._fault_at: float | None = None
         self._encrypted_at: float | None = None
+        self._cut = False
         self._reached: dict[int, float] = {}
 
     def fault(self, time: float) -> None:
@@ -89,14 +90,16 @@ class Damage:
         ``zero`` (s) is that of the clock; ``promised`` (s) is how long the container says that it is, if it does.
         Whether the file is cut off is looked at only if the ``whole`` stream was asked for.
         """
-        self._kind, self._position = stream.type, position
         self._cut = whole and self._cut_short(stream, position, zero, promised)
 
-    def sentence(self) -> str | None:
-        """What was broken or missing in the stream that was decoded to its end, None if nothing was. Faults may still
-        be noted between ``finish`` and this."""
-        kind, position = self._kind, self._position
-        few = 0 if kind == "video" else FEW_FAULTS
+    def certain(self, kind: str, position: float) -> bool:
+        """Whether ``sentence`` says already what it will say at the end: reading has gone on past what is broken."""
+        return self._encrypted_at is not None or (self._faults > _few(kind) and position > self._fault_at + JUMP)
+
+    def sentence(self, kind: str, position: float) -> str | None:
+        """What is broken or missing in a stream that was decoded up to ``position`` (s), None if nothing is. Faults may
+        still be noted after ``finish``."""
+        few = _few(kind)
         if self._encrypted_at is not None:
             where = f" after {self._encrypted_at:.1f} s" if self._encrypted_at > JUMP else ""
             return f"The {kind} is encrypted{where}; what is encrypted could not be read."
@@ -119,3 +122,8 @@ class Damage:
             end = float(((stream.start_time or 0) + stream.duration) * stream.time_base) - zero
             promised, reached = min(promised, end), self._reached.get(stream.index, 0.0)
         return promised - reached > CUT_TOLERANCE
+
+
+def _few(kind: str) -> int:
+    """How many faults are not worth a word."""
+    return 0 if kind == "video" else FEW_FAULTS

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import math
-import os
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,6 +11,7 @@ from pathlib import Path
 import av
 
 from emorec import media_formats
+from emorec.ahead import processors
 from emorec.media_clock import Clock
 from emorec.media_damage import AV_ERRORS, JUMP, PACKET_SHARE, Damage, Pace
 from emorec.media_selection import EVERYTHING, Selection, pick
@@ -62,59 +62,12 @@ BIN_EPSILON = 1e-4
 """Share of a bin that a time may lie before it and still belong to it."""
 
 
-def decoded(
-    path: Path,
-    kind: str,
-    needed: float,
-    finished: Callable[[Reader], None],
-    wanted: Callable[[], Callable[[float], bool] | None] = lambda: None,
-    selection: Selection = EVERYTHING,
-    end: float = math.inf,
-    part_from: float = 0.0,
-) -> Iterator[tuple[Reader, float, av.frame.Frame]]:
-    """Yield ``(reader, time, frame)`` from ``needed`` (s) or a little before on and before ``end`` (s); ``wanted``
-    makes a fresh predicate.
-
-    ``part_from`` (s) is where a part of the recording that is asked for begins: of codecs that only decode to the same
-    from the same place on, decoding begins there and not at the recording's beginning, however late ``needed`` is.
-    ``finished`` gets the reader at the end of the stream or of the part. What is wrong with the stream can be asked of
-    it once all frames were used.
-    """
-    exact = [(needed, needed - margin, True) for margin in SEEK_MARGINS if needed > margin]
-    at_part = [(part_from, part_from - margin, False) for margin in SEEK_MARGINS if part_from > margin]
-    for latest, target, repeatable in (*exact, *at_part, (math.inf, None, True)):
-        with Reader(path, selection) as reader:
-            if reader.streams[kind] is None:
-                return
-            if target is not None and not reader.seek(kind, target, repeatable):
-                continue
-            found, ended = False, False
-            for time, frame in reader.decode(kind, wanted()):
-                if time >= end:
-                    ended = True
-                if ended or (not found and time > latest):
-                    break
-                found = True
-                yield reader, time, frame
-            if found or target is None:
-                reader.finish(kind, whole=not ended)
-                finished(reader)
-                return
-
-
-def say_damage(finished: list[Reader], on_damage: Callable[[str], None] | None) -> None:
-    """Pass on what was wrong with a stream, once all its frames were used."""
-    for reader in finished:
-        if on_damage is not None and (sentence := reader.damage()):
-            on_damage(sentence)
-
-
 def _threads(stream) -> int:
     """How many threads decode a stream; 0 for as many as there are cores."""
     if stream.type == "audio":
         return 1
     heavy = stream.width * stream.height * (frame_rate(stream) or DEFAULT_RATE) > LIGHT
-    return 0 if heavy or _cores() > 2 else 1
+    return 0 if heavy or processors() > 2 else 1
 
 
 def frame_rate(stream) -> float | None:
@@ -123,13 +76,6 @@ def frame_rate(stream) -> float | None:
     # Where FFmpeg counts ticks of the clock, as in dv, its guess is better.
     rate = average if average and average < MAX_FRAME_RATE else stream.guessed_rate
     return float(rate) if rate else None
-
-
-def _cores() -> int:
-    """Cores that this process may use, which in a container may be fewer than the machine has."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 class Reader:
@@ -281,9 +227,13 @@ class Reader:
         """Note that something could not be used at ``time`` (s), by default where decoding stands."""
         self._damage.fault(self._position if time is None else time)
 
-    def damage(self) -> str | None:
-        """The sentence about what was broken or missing, once a stream was read to its end and its frames were used."""
-        return self._damage.sentence()
+    def is_surely_damaged(self, kind: str) -> bool:
+        """Whether ``damage`` says already what it will say at the end."""
+        return self._damage.certain(kind, self._position)
+
+    def damage(self, kind: str) -> str | None:
+        """What is broken or missing in a stream, as far as it was read; at its end, once its frames were used too."""
+        return self._damage.sentence(kind, self._position)
 
     def finish(self, kind: str, whole: bool = True) -> None:
         """Note that a stream was read to its end, or not the ``whole`` of it but all that is wanted."""

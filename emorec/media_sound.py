@@ -11,7 +11,8 @@ import numpy as np
 
 from emorec import media_mix
 from emorec.media_damage import JUMP
-from emorec.media_reader import BIN_EPSILON, Reader, decoded, say_damage
+from emorec.media_passes import DamageReport, decoded
+from emorec.media_reader import BIN_EPSILON, Reader
 from emorec.media_selection import EVERYTHING, Selection
 
 WARM_UP = 1.0
@@ -62,8 +63,8 @@ def blocks(
                 begun = True
                 yield block
 
-    ended: list[Reader] = []
-    joined = _joined(path, start, block_seconds, ended.append, selection, end, part_from)
+    report = DamageReport(on_damage)
+    joined = _joined(path, start, block_seconds, report, selection, end, part_from)
     for reader, time, source_rate, samples in joined:
         until = time + samples.shape[1] / source_rate
         if time < start and not begun:
@@ -77,14 +78,14 @@ def blocks(
         for number in range(begin_in, end_in):
             block_at(number).add(time, source_rate, samples)
     yield from finished(math.inf)
-    say_damage(ended, on_damage)
+    report.end()
 
 
 def _joined(
     path: Path,
     start: float,
     block_seconds: float,
-    ended: Callable[[Reader], None],
+    report: DamageReport,
     selection: Selection,
     end: float,
     part_from: float,
@@ -98,7 +99,7 @@ def _joined(
     options = {"selection": selection, "end": end + LEAD, "part_from": part_from - WARM_UP}
     pieces: list[np.ndarray] = []
     form, begin, expected, source = None, 0.0, 0.0, None
-    for reader, time, frame in decoded(path, "audio", start - WARM_UP, ended, **options):
+    for reader, time, frame in decoded(path, "audio", start - WARM_UP, report, **options):
         samples = mixer.samples(frame)
         if samples is None:
             reader.fault()

@@ -1,17 +1,17 @@
 """Observations: what stage 1 saw and heard, in memory and on disk."""
 
+from __future__ import annotations
+
 import contextlib
 import hashlib
 import json
 import os
-import shutil
-import time
+import threading
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-import platformdirs
 import safetensors.numpy
 from safetensors import SafetensorError
 
@@ -20,8 +20,43 @@ from emorec import files
 FORMAT_VERSION = 2
 HEAD_FILE = "head.json"
 CHECKSUM_BYTES = hashlib.sha256().digest_size
-ABANDONED = 3600  # seconds after which a half written file is nobody's any more
-DEFAULT_LIMIT_MB = 4096
+
+
+class Joined:
+    """The arrays of a growing list of segments, joined: every segment is copied once, however often it is asked for.
+
+    Each array is the beginning of a larger one, which is replaced by one of twice its size when it is full. What was
+    given out before keeps its values: rows are only ever added behind it. Threads may share it.
+    """
+
+    def __init__(self, empty):
+        self._buffers = {name: np.empty((0, *nothing.shape[1:]), nothing.dtype) for name, nothing in empty.items()}
+        self._ends = {name: [0] for name in empty}  # rows up to each segment
+        self._segments = []
+        self._lock = threading.Lock()
+
+    def first(self, segments):
+        """The arrays of ``segments``, which begin with those of every earlier call or are a beginning of them."""
+        with self._lock:
+            for segment in segments[len(self._segments) :]:
+                self._add(segment)
+            return {name: self._buffers[name][: ends[len(segments)]] for name, ends in self._ends.items()}
+
+    def __reduce__(self):
+        # A copy in another process joins again: a lock cannot be sent, nor need the arrays be sent twice.
+        return Joined, ({name: held[:0] for name, held in self._buffers.items()},)
+
+    def _add(self, segment):
+        for name, ends in self._ends.items():
+            rows, begin = segment[name], ends[-1]
+            end, held = begin + len(rows), self._buffers[name]
+            if end > len(held):
+                larger = np.empty((max(end, 2 * begin), *held.shape[1:]), np.result_type(held, rows))
+                larger[:begin] = held[:begin]
+                self._buffers[name] = held = larger
+            held[begin:end] = rows
+            ends.append(end)
+        self._segments.append(segment)
 
 
 @dataclass(frozen=True)
@@ -32,7 +67,11 @@ class Observations:
     ``face_person``, ``face_box`` (left, top, width, height as fractions of the frame), ``face_score``,
     ``face_quality``, ``face_embedding`` (N, Df) float16, ``face_logits`` (N, native); for every voice hop
     ``voice_time`` (its middle), ``voice_speech``, ``voice_loudness`` (dB of full scale), ``voice_embedding``
-    (H, Dv) float16. ``settings`` are those of stage 1, by name.
+    (H, Dv) float16.
+
+    ``settings`` are those of stage 1, by name; ``fingerprint`` is that of the model whose networks made the embeddings,
+    "" if that is not known; ``key`` is the name that they are stored under, "" if they are not stored (see
+    ``cache.forget``).
     """
 
     duration: float
@@ -45,14 +84,14 @@ class Observations:
     hop_seconds: float = 0.256
     start: float = 0.0
     settings: dict = field(default_factory=dict)
+    fingerprint: str = ""
+    key: str = ""
+    joined: Joined | None = field(default=None, repr=False, compare=False)
 
     @cached_property
     def arrays(self):
-        """All arrays over all segments, joined when first asked for."""
-        return {
-            name: np.concatenate([nothing, *(segment[name] for segment in self.segments)])
-            for name, nothing in self.empty.items()
-        }
+        """All arrays over all segments, joined when first asked for; not to be written to."""
+        return (self.joined or Joined(self.empty)).first(self.segments)
 
     @cached_property
     def persons(self):
@@ -106,16 +145,18 @@ class Folder:
             try:
                 segments.append(_unsealed(number, self._segment(number).read_bytes()))
             except (OSError, SafetensorError):
-                return replace(head, segments=number, complete=False, notes=[]), segments
+                return replace(head, segments=number, complete=False), segments
         with contextlib.suppress(OSError):  # a cache that may only be read is as good
             os.utime(self.path / HEAD_FILE)
         return head, segments
 
     def append(self, head, segment):
-        """Store one more segment and the head that counts it."""
+        """Store one more segment and the head that counts it; the bytes that the segment takes."""
         content = safetensors.numpy.save({key: np.ascontiguousarray(value) for key, value in segment.items()})
-        files.write(self._segment(head.segments - 1), content + _seal(head.segments - 1, content))
+        content += _seal(head.segments - 1, content)
+        files.write(self._segment(head.segments - 1), content)
         self.write_head(head)
+        return len(content)
 
     def write_head(self, head):
         """Store the head alone."""
@@ -140,34 +181,3 @@ def _unsealed(number, content):
 
 def _checksum(facts):
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
-
-
-def cache_folder():
-    """Where observations are kept: EMOREC_CACHE, or a folder below the user's cache directory."""
-    chosen = os.environ.get("EMOREC_CACHE")
-    return Path(chosen) if chosen else Path(platformdirs.user_cache_dir("emorec", appauthor=False))
-
-
-def drop_oldest(folder, keep, limit_mb=None):
-    """Remove the recordings used longest ago until the folder is within its limit; ``keep`` stays.
-
-    The limit is EMOREC_CACHE_MB, by default 4096 MB.
-    """
-    if limit_mb is None:
-        limit_mb = float(os.environ.get("EMOREC_CACHE_MB", DEFAULT_LIMIT_MB))
-    stored = []
-    for path in Path(folder).glob("*/" + HEAD_FILE):
-        with contextlib.suppress(OSError):  # another run may be tidying too
-            size = sum(file.stat().st_size for file in path.parent.iterdir())
-            stored.append((path.stat().st_mtime, size, path.parent))
-    for partial in Path(folder).glob("*/.*.partial"):  # of runs that were killed
-        with contextlib.suppress(OSError):
-            if partial.stat().st_mtime < time.time() - ABANDONED:
-                partial.unlink()
-    total = sum(size for _, size, _ in stored)
-    for _, size, path in sorted(stored, key=lambda entry: entry[0]):
-        if total <= limit_mb * 1e6:
-            break
-        if path != Path(keep):
-            shutil.rmtree(path, ignore_errors=True)
-            total -= size

@@ -9,9 +9,6 @@ import contextlib
 import ctypes
 import hashlib
 import json
-import shutil
-import threading
-import uuid
 from contextlib import ExitStack
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -19,15 +16,18 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from emorec import choices, observations, tracks, worker
+from emorec import choices, faces, observations, tracks, worker
 from emorec import segments as cuts
-from emorec.ahead import Ahead
+from emorec.ahead import Ahead, OneThread
+from emorec.cache import Room
+from emorec.cache import forget as forget_key
 from emorec.choices import Settings
 from emorec.errors import EmorecError
 from emorec.hearing import voice_segments
-from emorec.observations import Folder, Head, Observations
+from emorec.observations import Folder, Head, Joined, Observations
 from emorec.persons import Tracker
 from emorec.seeing import TRACKER, encode_faces, face_segments, no_faces
+from emorec.settings import cache_folder
 
 __all__ = ["Settings", "encode_faces", "face_segments", "observe", "voice_segments"]
 
@@ -44,18 +44,24 @@ def observe(path, model, detector, settings=None, cache=None):
     choices.check(settings)
     info = worker.probe(path, settings.selection)
     choices.check_within(settings, info.path.name, info.duration)
-    cache = observations.cache_folder() if cache is None else cache
-    folder = _folder(path, model, detector, settings, cache)
+    cache = cache_folder() if cache is None else cache
+    folder = Folder(cache / _key(path, model, detector, settings))
+    room, joined = Room(cache, folder.path), Joined(_empty_segment(model))
     head, segments = folder.read() or (_new_head(path, info, settings, detector, model), [])
+
+    def grown():
+        return _observations(head, segments, model, info, settings, folder.path.name, joined)
+
     if segments or head.complete:
-        yield _observations(head, segments, model, info, settings)
+        yield grown()
     if head.complete:
         return
 
     notes = []
     as_chosen = replace(settings, **head.chosen.get("tracks", {}))
     workers = _workers(path, info, model, detector, as_chosen, segments, notes)
-    with _one_torch_thread_each(), ExitStack() as stack:
+    with _one_thread_each(), ExitStack() as stack:
+        stack.callback(room.tidy)
         running = [stack.enter_context(Ahead(worker)) for worker in workers]
         while parts := [part for part in (next(worker, None) for worker in running) if part is not None]:
             segment = _empty_segment(model) | {"end": np.zeros(1)}
@@ -64,11 +70,11 @@ def observe(path, model, detector, settings=None, cache=None):
                 segment |= part
             head.segments += 1
             head.duration = max(head.duration, float(segment["end"][0]))
-            _store(folder.append, head, segment)
+            head.notes = _merged(head.notes, notes)
+            room.added(_store(folder.append, head, segment))
             segments.append(segment)
             _return_memory()
-            observations.drop_oldest(cache, keep=folder.path)
-            yield _observations(head, segments, model, info, settings)
+            yield grown()
     if workers and not segments:
         if settings.start:
             raise choices.behind(settings, info.path.name)
@@ -76,14 +82,14 @@ def observe(path, model, detector, settings=None, cache=None):
     if not workers:
         head.duration = min(settings.until, info.duration or 0.0)
     head.complete = True
-    head.notes = [*head.notes, *notes]
+    head.notes = _merged(head.notes, notes)
     _store(folder.write_head, head)
-    yield _observations(head, segments, model, info, settings)
+    yield grown()
 
 
 def _new_head(path, info, settings, detector, model):
     """The head of a recording of which nothing is stored, with the tracks that are chosen for it once and for all."""
-    with _one_torch_thread_each():
+    with _one_thread_each():
         numbers, notes = tracks.chosen(path, info, settings, detector, model.front_end)
     if numbers:
         info = worker.probe(path, replace(settings, **numbers).selection)
@@ -100,17 +106,12 @@ def forget(path, model, detector, settings=None, cache=None):
     A run over the same recording that is under way goes on and stores what it still observes. Raises EmorecError where
     the recording cannot be read.
     """
-    cache = observations.cache_folder() if cache is None else cache
-    folder = _folder(path, model, detector, settings or Settings(), cache).path
-    going = folder.with_name(f".{folder.name}.{uuid.uuid4().hex}")
-    try:
-        folder.rename(going)  # at once, so that a run beside this one never meets half of it
-        shutil.rmtree(going)
-    except FileNotFoundError:
-        return False
-    except OSError as error:
-        raise EmorecError(f"What is stored of {Path(path).name} cannot be removed ({error.strerror}).") from None
-    return True
+    return forget_key(_key(path, model, detector, settings or Settings()), cache)
+
+
+def _merged(notes, found):
+    """Sentences about damage, each once: an interrupted run may have told of what is found again."""
+    return [*dict.fromkeys([*notes, *found])]
 
 
 def _workers(path, info, model, detector, settings, segments, notes):
@@ -131,30 +132,15 @@ def _workers(path, info, model, detector, settings, segments, notes):
     return workers
 
 
-class _TorchThreads:
-    """How many runs share the process, and the number of threads that torch had before the first of them."""
-
-    lock = threading.Lock()
-    runs = 0
-    before = 1
+_TORCH_THREADS = OneThread(torch.get_num_threads, torch.set_num_threads)
 
 
 @contextlib.contextmanager
-def _one_torch_thread_each():
-    """Within, a thread that starts to use torch gets no helpers: the stages' own threads keep the cores busy, and
-    helpers that wait for work would take them away."""
-    with _TorchThreads.lock:
-        _TorchThreads.runs += 1
-        if _TorchThreads.runs == 1:
-            _TorchThreads.before = torch.get_num_threads()
-            torch.set_num_threads(1)
-    try:
+def _one_thread_each():
+    """Within, a thread that starts to use torch or OpenCV gets no helpers: the stages' own threads keep the cores busy,
+    and helpers that wait for work would take them away."""
+    with _TORCH_THREADS.held(), faces.CV_THREADS.held():
         yield
-    finally:
-        with _TorchThreads.lock:
-            _TorchThreads.runs -= 1
-            if _TorchThreads.runs == 0:
-                torch.set_num_threads(_TorchThreads.before)
 
 
 def _return_memory():
@@ -171,17 +157,13 @@ def _facts(info):
 
 def _store(write, *what):
     try:
-        write(*what)
+        return write(*what)
     except OSError as error:
         reason = error.strerror or error
         raise EmorecError(
-            f"Observations cannot be stored in {observations.cache_folder()} ({reason}); "
+            f"Observations cannot be stored in {cache_folder()} ({reason}); "
             "free some space or name another folder in EMOREC_CACHE."
         ) from None
-
-
-def _folder(path, model, detector, settings, cache):
-    return Folder(cache / _key(path, model, detector, settings))
 
 
 def _key(path, model, detector, settings):
@@ -198,7 +180,7 @@ def _key(path, model, detector, settings):
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:32]
 
 
-def _observations(head, segments, model, info, settings):
+def _observations(head, segments, model, info, settings, key, joined):
     hop = model.front_end.hop_seconds
     observed = cuts.holding(settings.start / hop) + len(segments)
     until = head.duration if head.complete else min(cuts.start(observed) * hop, head.duration)
@@ -214,6 +196,9 @@ def _observations(head, segments, model, info, settings):
         hop_seconds=hop,
         start=settings.start,
         settings=head.settings | head.chosen.get("tracks", {}),
+        fingerprint=model.fingerprint,
+        key=key,
+        joined=joined,
     )
 
 

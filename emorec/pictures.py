@@ -55,7 +55,8 @@ def read(file):
 
 def recognise(image, model, detector, prior=priors.STILL):
     """A Reading of every face in an RGB image (H, W, 3) uint8, from left to right, under a prior (``prior.of``)."""
-    found = sorted(detector.detect(image), key=lambda face: face.box[0])
+    with faces.CV_THREADS.held():
+        found = sorted(detector.detect(image), key=lambda face: face.box[0])
     if not found:
         return []
     crops = [faces.align(image, face.landmarks, model.face.config.size) for face in found]

@@ -3,7 +3,6 @@
 Decoding, finding and encoding run in a thread each.
 """
 
-import os
 import threading
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -12,7 +11,7 @@ import numpy as np
 import torch
 
 from emorec import faces, media, segments, worker
-from emorec.ahead import Ahead
+from emorec.ahead import Ahead, processors
 from emorec.faces import Face
 from emorec.inference import for_inference
 from emorec.searching import searched
@@ -23,7 +22,7 @@ TRACKER = "tracker."
 
 # Of how many recordings a picture is looked at in the same moment. Of two at once on two cores, whose other threads and
 # processes have them busy already, each would only slow the other down.
-TURNS = threading.BoundedSemaphore(max(1, (os.cpu_count() or 1) // 2))
+TURNS = threading.BoundedSemaphore(max(1, processors() // 2))
 
 
 def face_segments(path, model, detector, tracker, settings, first, span, notes):

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import json
 import math
-import os
 import re
 import shutil
 import tempfile
@@ -18,10 +17,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from emorec import settings
 from emorec.errors import EmorecError
+from emorec.settings import Limits
 from emorec.source_addresses import is_public
-from emorec.source_guard import allowed_hosts
-from emorec.source_limits import Limits
 from emorec.source_links import bare, is_link, with_scheme
 from emorec.source_process import Downloading, Progress
 
@@ -58,7 +57,7 @@ class Fetched:
 
 def enabled() -> bool:
     """Whether links may be given at all: unless EMOREC_LINKS is off."""
-    return os.environ.get("EMOREC_LINKS", "on").strip().lower() not in ("off", "0", "no", "false")
+    return settings.links()
 
 
 def fetch(url: str, folder: str | Path, progress: Callable[[Progress], None] | None = None, **choices) -> Fetched:
@@ -138,7 +137,7 @@ def check_link(url: str) -> str:
     if "__youtubedl_smuggle" in urllib.parse.unquote(url):
         raise EmorecError("This link holds orders for the downloader; give the one of the page itself.")
     if re.fullmatch(r"[0-9a-f:.%]+", host, re.IGNORECASE) and (":" in host or re.fullmatch(r"[0-9.]+", host)):
-        allowed = allowed_hosts(os.environ.get("EMOREC_ALLOW_HOSTS", ""))
+        allowed = settings.allowed_hosts()
         port = port or (443 if parts.scheme.lower() == "https" else 80)
         if not is_public(host) and not {(host.lower(), None), (host.lower(), port)} & allowed:
             raise EmorecError(
@@ -157,7 +156,7 @@ def _task(url, folder, working, max_height, sound_only, limits) -> dict:
         "max_seconds": limits.seconds,
         "time": math.ceil(limits.time_minutes * 60),
         "memory": MEMORY,
-        "hosts": os.environ.get("EMOREC_ALLOW_HOSTS", ""),
+        "hosts": settings.hosts_text(),
         "kept": [path.name for path in folder.iterdir() if KEY.fullmatch(path.name) and _kept_in(path)],
     }
 

@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from emorec.errors import EmorecError
-from emorec.source_limits import Limits, too_large, too_long
+from emorec.settings import Limits
+from emorec.source_limits import too_large, too_long
 
 TICK = 0.25
 """Seconds between two looks at the child, so that a cancelled download ends soon."""

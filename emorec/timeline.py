@@ -113,9 +113,12 @@ def decide(
     ``person`` None takes, in every window, the face seen in most of the recording's frames among those in the window;
     ``smooth`` (s) is the deviation of a Gaussian over time that rows with evidence are averaged with; ``prior`` is
     what ``emorec.prior.of`` takes; rows with a confidence under ``unsure_below`` count as unsure.
-    Raises EmorecError for a step or window out of range, an unknown fusion, person or prior.
+    Raises EmorecError for observations of another model, a step or window out of range, an unknown fusion, person or
+    prior.
     """
     check(fusion, step, window, smooth, prior, unsure_below)
+    if observations.fingerprint and observations.fingerprint != model.fingerprint:
+        raise EmorecError("Another model observed this recording; analyze it again with this one.")
     if person is not None and person not in observations.persons:
         raise EmorecError(f"There is no person {person} in this recording; it has {len(observations.persons)}.")
     expected = priors.of(prior)

@@ -5,22 +5,17 @@ the module of the same name.
 """
 
 import functools
-import os
-import re
 import threading
 from dataclasses import dataclass
 from pathlib import Path
 
-from emorec import hub_pull
+from emorec import hub_pull, settings
 from emorec.errors import EmorecError
+from emorec.settings import BUNDLED_INSTEAD, ON_THE_HUB
 
 BUNDLED = Path(__file__).parent / "weights" / "default"
 CHECKPOINT_FILES = ("config.json", "model.safetensors")
 WEIGHTS_FILE = CHECKPOINT_FILES[1]
-
-ON_THE_HUB = re.compile(r"(?P<repo>[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*)(@(?P<revision>[\w][\w./+-]*))?", re.ASCII)
-FALLBACK = "EMOREC_MODEL_FALLBACK"  # an environment variable; its one value:
-BUNDLED_INSTEAD = "bundled"
 
 # YuNet (Wu, Peng and Yu, 2023; MIT) as the OpenCV Zoo publishes it.
 FACE_MODEL_REPO = "opencv/face_detection_yunet"
@@ -65,11 +60,11 @@ def resolve(model=None):
     Hub cannot be reached and has not been for this model before, that is an error, unless EMOREC_MODEL_FALLBACK is
     "bundled": then the bundled checkpoint is taken and a notice says so. Raises EmorecError.
     """
-    model = str(model or os.environ.get("EMOREC_MODEL") or BUNDLED)
+    model = str(model or settings.model() or BUNDLED)
     folder = Path(model).expanduser()
     if folder.is_dir():
         return _local(folder, model)
-    return pulled(model, or_bundled=_bundled_is_wanted())
+    return pulled(model, or_bundled=settings.bundled_is_wanted())
 
 
 def _local(folder, model):
@@ -94,8 +89,8 @@ def pulled(model, or_bundled=False):
         if or_bundled:
             return Origin(BUNDLED, notices=(f"These are the bundled weights, not those of {model}. {error}",))
         raise EmorecError(
-            f"{_sentence(error)}; connect to the internet, give a folder, or set {FALLBACK}={BUNDLED_INSTEAD} to go on "
-            "with the bundled weights."
+            f"{_sentence(error)}; connect to the internet, give a folder, or set "
+            f"EMOREC_MODEL_FALLBACK={BUNDLED_INSTEAD} to go on with the bundled weights."
         ) from None
     except hub_pull.HubError as error:
         folder = "" if named["revision"] else f"; a folder {model} is not here either"
@@ -109,13 +104,6 @@ def pulled(model, or_bundled=False):
     return Origin(found.folder, found.repo, found.revision, found.commit, notices)
 
 
-def _bundled_is_wanted():
-    fallback = os.environ.get(FALLBACK)
-    if fallback and fallback != BUNDLED_INSTEAD:
-        raise EmorecError(f"{FALLBACK} is {fallback!r}, which is not {BUNDLED_INSTEAD!r}; correct or unset it.")
-    return bool(fallback)
-
-
 def _sentence(error):
     return str(error).rstrip(".")
 
@@ -127,12 +115,8 @@ def face_detector_file():
     most once in the life of a process and costs at most hub_pull.TIMEOUT seconds. Raises EmorecError when
     EMOREC_FACE_MODEL names no readable file.
     """
-    chosen = os.environ.get("EMOREC_FACE_MODEL")
-    if chosen:
-        file = Path(chosen).expanduser()
-        if not (file.is_file() and os.access(file, os.R_OK)):
-            raise EmorecError(f"EMOREC_FACE_MODEL is {chosen}, which is not a readable file; correct or unset it.")
-        return file
+    if chosen := settings.face_model():
+        return chosen
     with _one_pull:
         return _pulled_face_detector()
 

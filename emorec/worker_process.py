@@ -1,7 +1,7 @@
 """The processes that read files for this one, as seen from here: how a copy is got, asked, heard and ended.
 
-See ``worker_child`` for what they are. Nothing that one says is trusted: sizes and types are checked, nothing is
-unpickled.
+See ``worker_child`` for what they are. Nothing that a copy says is trusted: sizes, types and deadlines are checked,
+nothing is unpickled, and what it is killed by does not come from it.
 """
 
 from __future__ import annotations
@@ -16,101 +16,94 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
+from emorec import worker_messages
 from emorec.errors import EmorecError
-from emorec.worker_child import LENGTH
+from emorec.worker_child import READY
 
 COMMAND = (sys.executable, "-P", "-m", "emorec.worker_child")
-SILENT_FOR = 600.0
-"""Seconds in which nothing is heard, after which a process is given up that uses no processor time either."""
+START_SECONDS = 120.0
+"""Seconds in which the waiting process must have imported everything."""
 
-MAX_HEADER = 1 << 20
-MAX_BYTES = 1 << 28
-"""Bytes of one picture or block of sound; no process that is as it should be sends more."""
+MAX_DAMAGES = 32
+"""Sentences about damage in one pass over one file, which has one or two."""
+
+MAX_ERROR = 1 << 16
+"""Bytes that are read of what a process that does not start writes to its standard error."""
+
+KEPT_VARIABLES = frozenset({
+    "PATH", "HOME", "TZ", "SYSTEMROOT", "LD_LIBRARY_PATH", "LD_PRELOAD", "DYLD_LIBRARY_PATH", "GLIBC_TUNABLES",
+    "LANG", "LANGUAGE", "LOCPATH", "GCONV_PATH", "PYTHONHOME", "PYTHONUSERBASE", "PYTHONNOUSERSITE",
+    "PYTHONPLATLIBDIR", "PYTHONUTF8", "PYTHONCOERCECLOCALE", "PYTHONPYCACHEPREFIX", "PYTHONDONTWRITEBYTECODE",
+})  # fmt: skip
+"""What a process that decodes gets of the environment, beside PYTHONPATH and LC_*: what Python needs to find modules
+and libraries and to read file names. Passwords and tokens stay here."""
+
+Made = TypeVar("Made")
 
 
-def answers(do: str, path: Path, on_damage=None, **choices) -> Iterator[tuple[dict, list[np.ndarray]]]:
-    """What a fresh process says: headers and their arrays. Raises EmorecError."""
-    connection = Waiting.copy()
-    process, ended = None, False
+def answers(
+    do: str,
+    path: Path,
+    made: Callable[[dict, list[np.ndarray]], Made],
+    on_damage: Callable[[str], None] | None = None,
+    **choices,
+) -> Iterator[Made]:
+    """What a fresh process answers, each a header and its arrays, as ``made`` turns them into something.
+
+    ``made`` may raise ValueError, KeyError or TypeError for an answer that cannot be. Raises EmorecError.
+    """
+    copy, damages = Waiting.copy(), 0
+    connection = copy.connection
     try:
-        connection.settimeout(SILENT_FOR)
+        connection.settimeout(worker_messages.SILENT_FOR)
         task = {"do": do, "path": str(path.absolute()), "choices": choices}
         connection.sendall(json.dumps(task).encode() + b"\n")
         while True:
-            header = _header(connection)
-            if "process" in header:
-                process = int(header["process"])
-            elif "damage" in header:
+            header, arrays = worker_messages.receive(connection)
+            if "damage" in header:
+                damages += 1
+                if damages > MAX_DAMAGES:
+                    raise ValueError("no file is damaged in so many ways")
                 if on_damage is not None:
-                    on_damage(str(header["damage"]))
+                    on_damage(worker_messages.sentence(header["damage"]))
             elif "problem" in header:
-                ended = True
-                raise EmorecError(str(header["problem"]))
+                raise EmorecError(worker_messages.sentence(header["problem"]))
             elif "failed" in header:
-                ended = True
                 logging.getLogger("emorec").warning("A decoder failed: %.80r", header["failed"])
                 raise EmorecError(f"{path.name} cannot be decoded: the file is damaged; was it copied completely?")
             elif "end" in header:
-                ended = True
                 return
             else:
-                yield header, [_array(connection, shape, header["type"]) for shape in header.get("shapes", ())]
-    except (OSError, EOFError, ValueError, KeyError, TypeError) as error:
-        if isinstance(error, ConnectionError | EOFError):
-            ended = True  # the process has gone
+                yield made(header, arrays)
+    except (OSError, EOFError, ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise EmorecError(
             f"{path.name} cannot be decoded: reading it takes too much time or memory, or makes the decoder fail; "
             "convert it with another program, or give another file."
         ) from error
     finally:
-        if process is not None and not ended:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(process, signal.SIGKILL)
-        connection.close()
+        copy.end()
 
 
-def _header(connection: socket.socket) -> dict:
-    size = LENGTH.unpack(_bytes(connection, LENGTH.size))[0]
-    if size > MAX_HEADER:
-        raise ValueError("a header of that size is none")
-    header = json.loads(_bytes(connection, size))
-    if not isinstance(header, dict):
-        raise ValueError("a header is a dict")
-    return header
+@dataclass(frozen=True)
+class Copy:
+    """A fresh copy: the ``connection`` to it, and the socket that the waiting process kills it by when it is shut."""
 
+    connection: socket.socket
+    life: socket.socket
 
-def _array(connection: socket.socket, shape, kind: str) -> np.ndarray:
-    array_type = {"uint8": np.uint8, "float32": np.float32}[kind]
-    count = 1
-    for side in shape:
-        if not isinstance(side, int) or side < 0:
-            raise ValueError("a side is a whole number")
-        count *= side
-    if count * np.dtype(array_type).itemsize > MAX_BYTES:
-        raise ValueError("an array of that size is none")
-    array = np.empty(shape, array_type)
-    if array.size:
-        _fill(connection, memoryview(array).cast("B"))
-    return array
-
-
-def _bytes(connection: socket.socket, size: int) -> bytearray:
-    held = bytearray(size)
-    _fill(connection, memoryview(held))
-    return held
-
-
-def _fill(connection: socket.socket, view: memoryview) -> None:
-    while len(view):
-        got = connection.recv_into(view)
-        if not got:
-            raise EOFError
-        view = view[got:]
+    def end(self) -> None:
+        """Kill it, if it has not ended; returns at once."""
+        with contextlib.suppress(OSError):  # shut, not only closed: a fork of this process may hold it too
+            self.life.shutdown(socket.SHUT_RDWR)
+        self.life.close()
+        self.connection.close()
 
 
 class Waiting:
@@ -122,46 +115,89 @@ class Waiting:
     _owner: int | None = None
 
     @classmethod
-    def copy(cls) -> socket.socket:
-        """A connection to a fresh copy."""
-        ours, theirs = socket.socketpair()
-        try:
-            with theirs, cls._lock:
-                for attempt in (1, 2):
-                    if cls._process is None or cls._owner != os.getpid() or cls._process.poll() is not None:
-                        cls._start()
-                    try:
-                        socket.send_fds(cls._control, [b"x"], [theirs.fileno()])
-                        return ours
-                    except OSError:
-                        cls._end()
-                        if attempt == 2:
-                            raise
-        except OSError as error:
-            ours.close()
-            raise EmorecError(f"No process can be started to decode in ({error}); end other programs.") from error
-        raise AssertionError("unreachable")
+    def copy(cls) -> Copy:
+        """A fresh copy. Raises EmorecError if there can be none."""
+        with contextlib.ExitStack() as failed, contextlib.ExitStack() as sent:
+            try:
+                ends = [*socket.socketpair(), *socket.socketpair()]
+                ours, theirs, life, their_life = ends
+                for end in (ours, life):
+                    failed.enter_context(end)
+                for end in (theirs, their_life):
+                    sent.enter_context(end)
+                with cls._lock:
+                    cls._hand_over([theirs.fileno(), their_life.fileno()])
+            except OSError as error:
+                raise EmorecError(f"No process can be started to decode in ({error}); end other programs.") from error
+            failed.pop_all()
+            return Copy(ours, life)
+
+    @classmethod
+    def _hand_over(cls, numbers: list[int]) -> None:
+        for attempt in (1, 2):
+            if cls._process is None or cls._owner != os.getpid() or cls._process.poll() is not None:
+                cls._start()
+            try:
+                socket.send_fds(cls._control, [b"x"], numbers)
+                return
+            except OSError:
+                cls._end()
+                if attempt == 2:
+                    raise
 
     @classmethod
     def _start(cls) -> None:
         control, theirs = socket.socketpair()
-        threads = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}  # a process with threads is not to be copied
-        root = {"PYTHONPATH": str(Path(__file__).absolute().parent.parent)}
         with theirs:
             cls._process = subprocess.Popen(
                 COMMAND,
                 stdin=theirs,
                 stdout=subprocess.DEVNULL,
-                env=os.environ | threads | root,
+                stderr=subprocess.PIPE,
+                env=environment(),
                 start_new_session=True,
             )
         cls._control, cls._owner = control, os.getpid()
-        atexit.register(cls._end)
+        with cls._process.stderr as errors:
+            try:
+                control.settimeout(START_SECONDS)
+                if control.recv(1) == READY:
+                    control.settimeout(None)
+                    atexit.register(cls._end)
+                    return
+                words = _reason(cls._process, errors.read(MAX_ERROR))
+            except TimeoutError:
+                words = f"it was not ready within {START_SECONDS:.0f} s"
+            cls._process.kill()
+            cls._end()
+        raise EmorecError(f"The process that decodes cannot be started ({words}); install emorec again.")
 
     @classmethod
     def _end(cls) -> None:
         """Close the other end, whereupon the process ends itself and its copies."""
         if cls._owner == os.getpid() and cls._process is not None:
+            with contextlib.suppress(OSError):
+                cls._control.shutdown(socket.SHUT_RDWR)
             cls._control.close()
             cls._process.wait()
         cls._process = None
+
+
+def environment() -> dict[str, str]:
+    """What a process that decodes has of this one's environment."""
+    kept = {name: value for name, value in os.environ.items() if name in KEPT_VARIABLES or name.startswith("LC_")}
+    root = str(Path(__file__).absolute().parent.parent)
+    paths = [root, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
+    # A process with threads is not to be copied.
+    return kept | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(paths)}
+
+
+def _reason(process: subprocess.Popen, errors: bytes) -> str:
+    """Why a process ended, in its own last words if it had any."""
+    lines = errors.decode(errors="replace").strip().splitlines()
+    if lines:
+        return worker_messages.sentence(lines[-1].strip())[:300]
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        code = process.wait(START_SECONDS)
+        return f"it was ended by {signal.Signals(-code).name}" if code < 0 else f"it ended with code {code}"
+    return "it broke off"

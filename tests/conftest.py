@@ -14,6 +14,7 @@ import pytest
 
 import browser
 import make_media
+from untrusted import broken  # noqa: F401 (a fixture)
 
 ROOT = Path(__file__).parent.parent
 SHARED = ROOT.parent / "shared"

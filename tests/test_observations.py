@@ -1,5 +1,6 @@
 """Observations joined in memory, stored in a folder, and dropped when room is short."""
 
+import copy
 import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -9,7 +10,8 @@ import pytest
 from safetensors import SafetensorError
 
 import made
-from emorec.observations import FORMAT_VERSION, HEAD_FILE, Folder, Head, Observations, cache_folder, drop_oldest
+from emorec.cache import drop_oldest
+from emorec.observations import FORMAT_VERSION, HEAD_FILE, Folder, Head, Joined, Observations
 
 HEAD = Head(media={"path": "made.mp4", "size": 5}, settings={"face_rate": 5.0}, duration=0.0)
 
@@ -50,6 +52,31 @@ def test_segments_are_joined_in_order():
 def test_no_segments_are_empty_arrays():
     arrays = Observations(0.0, 0.0, False, (), made.no_observations()).arrays
     assert_same(arrays, made.no_observations())
+
+
+def test_segments_of_a_growing_recording_are_copied_once(monkeypatch):
+    segments, copied = [*map(segment, range(20))], []
+    add = Joined._add
+    monkeypatch.setattr(Joined, "_add", lambda self, segment: (copied.append(1), add(self, segment)))
+    joined, grown = Joined(made.no_observations()), []
+    for count in range(1, 21):
+        observations = Observations(
+            400.0, 20.0 * count, False, tuple(segments[:count]), made.no_observations(), joined=joined
+        )
+        grown.append({name: (array, array.copy()) for name, array in observations.arrays.items()})
+    assert len(copied) == 20
+    for count, arrays in enumerate(grown, start=1):
+        alone = Observations(400.0, 20.0, False, tuple(segments[:count]), made.no_observations()).arrays
+        assert_same({name: array for name, (array, _) in arrays.items()}, alone)
+        assert_same({name: before for name, (_, before) in arrays.items()}, alone)
+    assert_same(joined.first(tuple(segments[:7])), {name: array for name, (array, _) in grown[6].items()})
+
+
+def test_observations_can_be_sent_to_another_process():
+    observations = Observations(
+        60.0, 60.0, True, tuple(map(segment, range(3))), made.no_observations(), joined=Joined(made.no_observations())
+    )
+    assert_same(copy.deepcopy(observations).arrays, observations.arrays)
 
 
 def test_who_is_seen_most_comes_first():
@@ -103,7 +130,7 @@ def test_a_damaged_segment_and_what_follows_is_forgotten(damage, damaged, tmp_pa
         choices = {"empty": b"", "cut": cut, "garbage": garbage, "one bit": flipped, "another's": another}
         file.write_bytes(choices[damage])
     head, segments = folder.read()
-    assert not head.complete
+    assert not head.complete and head.notes == ["cut off"]
     assert head.segments == len(segments) == damaged
     for number, found in enumerate(segments):
         assert_same(found, segment(number))
@@ -245,10 +272,3 @@ def test_what_is_no_recording_is_left_alone(tmp_path):
 
 def test_a_cache_that_is_not_there_yet_is_within_any_limit(tmp_path):
     drop_oldest(tmp_path / "none", keep=tmp_path / "none" / "a", limit_mb=0)
-
-
-def test_the_environment_names_the_cache(tmp_path, monkeypatch):
-    monkeypatch.setenv("EMOREC_CACHE", str(tmp_path))
-    assert cache_folder() == tmp_path
-    monkeypatch.delenv("EMOREC_CACHE")
-    assert cache_folder().name == "emorec" and cache_folder().is_absolute()

@@ -15,29 +15,15 @@ from collections import OrderedDict
 
 from emorec import engine, weights
 from emorec.errors import EmorecError
+from emorec.settings import allowed_models as allowed
 
 MOST = 3  # checkpoints kept in memory beside the one that the page started with
-SETTING = "EMOREC_MODELS"
-OFF = "off"
 NO_TOKEN = "HF_HUB_DISABLE_IMPLICIT_TOKEN"  # the Hub's library shows no token then that it was not given for the call
 NOT_ON_THE_HUB = "A checkpoint is chosen by its name on the Hub, org/name or org/name@revision; give such a one."
 TURNED_OFF = "Other checkpoints are turned off here; leave the field empty."
 NOT_ALLOWED = "This checkpoint is not among those to choose from here; choose from {names}."
-WRONG_SETTING = "EMOREC_MODELS names {name!r}, which is no org/name or org/name@revision; correct or unset it."
 
 from_the_hub = functools.partial(engine.load, resolve=weights.pulled)
-
-
-def allowed(environment=os.environ):
-    """Names that visitors may choose: a tuple, empty for none; None for any on the Hub. Raises EmorecError."""
-    given = environment.get(SETTING, "").strip()
-    if given.lower() == OFF:
-        return ()
-    names = tuple(name.strip() for name in given.split(",") if name.strip())
-    for name in names:
-        if not weights.ON_THE_HUB.fullmatch(name):
-            raise EmorecError(WRONG_SETTING.format(name=name))
-    return names or None
 
 
 class Engines:

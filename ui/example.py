@@ -14,7 +14,7 @@ import av
 import numpy as np
 from PIL import Image
 
-from emorec.observations import cache_folder
+from emorec.settings import cache_folder
 from ui import log
 
 NAME = "example.mp4"

@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from emorec.errors import EmorecError
-from emorec.observations import cache_folder
+from emorec.settings import cache_folder
 
 SETTING = "GRADIO_TEMP_DIR"  # read by Gradio too
 PREFIX = "emorec-page-"
