@@ -60,14 +60,14 @@ def stop(*_):
 def serve(engine, port, auth, limit, share):
     """Serve the page until it is stopped, return the exit code; ``limit`` is how many bytes an upload may have."""
     from ui import example, style  # imported late: mistakes in the settings are told at once
-    from ui.page import build
+    from ui.page import THREADS, build
 
     try:
-        page = build(engine, example.clip())
+        page = build(engine, example.clip(), public=share)
         _, address, public = page.launch(
             server_port=port, auth=auth, theme=style.THEME, css=style.CSS, js=style.JS, max_file_size=limit,
             share=share, quiet=True, ssr_mode=False, run_history=False, footer_links=[],
-            prevent_thread_lock=True,
+            prevent_thread_lock=True, max_threads=THREADS,
             app_kwargs=around(page),
         )  # fmt: skip
     except OSError:
@@ -83,7 +83,7 @@ def around(page):
     """What the server does beside serving the page."""
     return {
         "routes": [Route("/health", health)],
-        "middleware": [Middleware(Noticing, brought=page.brought)],
+        "middleware": [Middleware(Noticing, brought=page.brought, presence=page.presence)],
         "exception_handlers": {503: unavailable},
     }
 

@@ -34,6 +34,11 @@ class Engine:
         """Remove what stage 1 stored of a recording; see ``emorec.observe.forget``."""
         return observe.forget(path, self.model, faces.detector(self.detector_file), cache=cache)
 
+    def forget_key(self, key, cache=None):
+        """Remove what is stored under ``key`` (``Observations.key``), whatever became of the recording; tell whether
+        there was anything. See ``emorec.cache.forget``."""
+        return observe.forget_key(key, cache)
+
     def decide(self, observations, **choices):
         """Stage 2: a Timeline by the choices that ``emorec.timeline.decide`` names."""
         return timeline.decide(observations, self.model, **choices)

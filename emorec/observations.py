@@ -33,6 +33,9 @@ class Observations:
     ``face_quality``, ``face_embedding`` (N, Df) float16, ``face_logits`` (N, native); for every voice hop
     ``voice_time`` (its middle), ``voice_speech``, ``voice_loudness`` (dB of full scale), ``voice_embedding``
     (H, Dv) float16.
+
+    ``fingerprint`` is that of the model whose networks made the embeddings, "" if that is not known; ``key`` is the
+    name that they are stored under, "" if they are not stored (see ``cache.forget``).
     """
 
     duration: float
@@ -43,6 +46,8 @@ class Observations:
     media: dict = field(default_factory=dict)
     notes: tuple = ()
     hop_seconds: float = 0.256
+    fingerprint: str = ""
+    key: str = ""
 
     @cached_property
     def arrays(self):

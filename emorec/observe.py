@@ -52,7 +52,7 @@ def observe(path, model, detector, settings=None, cache=None):
     folder = _folder(path, model, detector, settings, cache)
     head, segments = folder.read() or (Head(_facts(info), asdict(settings), 0.0), [])
     if segments or head.complete:
-        yield _observations(head, segments, model, info)
+        yield _observations(head, segments, model, info, folder.path.name)
     if head.complete:
         return
 
@@ -71,13 +71,13 @@ def observe(path, model, detector, settings=None, cache=None):
             segments.append(segment)
             _return_memory()
             observations.drop_oldest(cache, keep=folder.path)
-            yield _observations(head, segments, model, info)
+            yield _observations(head, segments, model, info, folder.path.name)
     if not segments:
         raise EmorecError(f"Nothing in {info.path.name} could be decoded; the file seems to be damaged.")
     head.complete = True
     head.notes = [*head.notes, *notes]
     _store(folder.write_head, head)
-    yield _observations(head, segments, model, info)
+    yield _observations(head, segments, model, info, folder.path.name)
 
 
 def forget(path, model, detector, settings=None, cache=None):
@@ -86,8 +86,15 @@ def forget(path, model, detector, settings=None, cache=None):
     A run over the same recording that is under way goes on and stores what it still observes. Raises EmorecError where
     the recording cannot be read.
     """
-    cache = observations.cache_folder() if cache is None else cache
-    folder = _folder(path, model, detector, settings or Settings(), cache).path
+    return forget_key(_key(path, model, detector, settings or Settings()), cache)
+
+
+def forget_key(key, cache=None):
+    """Remove the observations that are stored under ``key`` (``Observations.key``); tell whether there were any.
+
+    The recording need not exist any more. Raises EmorecError if they cannot be removed.
+    """
+    folder = (observations.cache_folder() if cache is None else Path(cache)) / key
     going = folder.with_name(f".{folder.name}.{uuid.uuid4().hex}")
     try:
         folder.rename(going)  # at once, so that a run beside this one never meets half of it
@@ -95,7 +102,7 @@ def forget(path, model, detector, settings=None, cache=None):
     except FileNotFoundError:
         return False
     except OSError as error:
-        raise EmorecError(f"What is stored of {Path(path).name} cannot be removed ({error.strerror}).") from None
+        raise EmorecError(f"The stored observations {key} cannot be removed ({error.strerror}).") from None
     return True
 
 
@@ -183,7 +190,7 @@ def _key(path, model, detector, settings):
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:32]
 
 
-def _observations(head, segments, model, info):
+def _observations(head, segments, model, info, key):
     hop = model.front_end.hop_seconds
     until = head.duration if head.complete else min(cuts.start(len(segments)) * hop, head.duration)
     return Observations(
@@ -195,6 +202,8 @@ def _observations(head, segments, model, info):
         media={"name": info.path.name} | head.media,
         notes=tuple(head.notes),
         hop_seconds=hop,
+        fingerprint=model.fingerprint,
+        key=key,
     )
 
 

@@ -19,14 +19,14 @@ from emorec.moments import moments
 from emorec.summary import summary
 from emorec.timeline import DEFAULT_STEP, DEFAULT_WINDOW, check
 from ui import parts
-from ui.running import Run
-from ui.turns import BUSY
+from ui.session import LOOK
 
 DIGITS = 6
+STOPPED = "The analysis was stopped before it came to its end."
 
 
-def add(events):
-    """Add the endpoints to the page that is being built, over its ``ui.events.Events``."""
+def add(service):
+    """Add the endpoints to the page that is being built, over its ``ui.service.Service``."""
 
     def decided(recording, engine, observations, **choices):
         timeline = engine.decide(observations, **choices)
@@ -57,16 +57,17 @@ def add(events):
         """
         with one_sentence():
             check(fusion, step, window, smooth)
-            path = events.uploaded(file["path"], request)
-            engine = events.engines.get(checkpoint)
-            if events.turns.full:
-                raise EmorecError(BUSY)
-            events.observed += 1
-            run = Run(engine, path, events.turns)
-            run.join()
+            path = service.uploaded(file["path"], request)
+            engine = service.engines.get(checkpoint)
+            run = service.start(engine, path, request)
+            # Not one long wait: the run itself looks whether its client is still there.
+            while run.running:
+                run.wait(LOOK)
             if run.problem:
                 raise EmorecError(run.problem)
-            recording = events.kept.add(request.session_hash, (engine, run.observations))
+            if not (run.observations and run.observations.complete):
+                raise EmorecError(STOPPED)
+            recording = service.kept.add(request.session_hash, (engine, run.observations))
             choices = {"fusion": fusion, "step": step, "window": window, "smooth": smooth, "person": person}
             return decided(recording, engine, run.observations, **choices)
 
@@ -81,7 +82,7 @@ def add(events):
     ) -> dict:
         """Decide again, by other choices, on what /analyze observed; nothing is decoded."""
         with one_sentence():
-            engine, observations = events.kept.get(request.session_hash, recording)
+            engine, observations = service.kept.get(request.session_hash, recording)
             choices = {"fusion": fusion, "step": step, "window": window, "smooth": smooth, "person": person}
             return decided(recording, engine, observations, **choices)
 
@@ -91,7 +92,7 @@ def add(events):
         Each has its box (left, top, width, height as fractions of the picture) and a probability an emotion.
         """
         with one_sentence():
-            _, faces = events.faces_of(events.uploaded(file["path"], request))
+            _, faces = service.faces_of(service.uploaded(file["path"], request))
         return [
             dict(zip(("left", "top", "width", "height"), face.box, strict=True))
             | {"score": round(face.score, DIGITS), "quality": round(face.quality, DIGITS)}
@@ -102,7 +103,7 @@ def add(events):
 
     def info() -> dict:
         """Tell the version, the emotions and fusions there are, and the weights: accuracy, limits, licence."""
-        engine = events.engines.default
+        engine = service.engines.default
         training = engine.model.training
         return {
             "version": emorec.__version__,

@@ -13,12 +13,15 @@ from emorec.charts import STYLES
 from emorec.timeline import DEFAULT_STEP, DEFAULT_WINDOW, STEP_RANGE
 from ui import api, downloads, parts
 from ui.events import Events
+from ui.service import Service
 from ui.session import ANYONE, Analysis
+from ui.turns import MOST
 
 KEEP_FILES = 3600  # seconds that uploads and downloads are kept at most
 SWEEP = 600  # seconds between two looks for older ones
 MAX_QUEUE = 40  # visitors' requests that wait for their turn; more are turned away
-MAX_WATCHED = 20  # analyses that are waited for at a time; each of them takes a thread of Gradio's 40
+MAX_WATCHED = MOST  # analyses that are waited for at a time; each of them takes one of Gradio's threads
+THREADS = 2 * MOST  # that Gradio may use: for those, and for everything else
 LONGEST_WINDOW = 10.0  # seconds; longer ones make sense on a command line only
 LONGEST_SMOOTHING = 10.0
 
@@ -34,12 +37,14 @@ SAVE = """(file) => {
 }"""
 
 
-def build(engine, example=None):
-    """The page as ``gr.Blocks``, over a loaded ``emorec.engine.Engine``; ``example`` is a clip to try it with.
+def build(engine, example=None, public=False):
+    """The page as ``gr.Blocks``, over a loaded ``emorec.engine.Engine``; ``example`` is a clip to try it with, and
+    ``public`` tells that a link from outside leads to it.
 
-    Its ``brought`` has to be called with the path of every file that is uploaded.
+    ``ui.noticing.Noticing`` has to stand before it, with its ``brought`` and its ``presence``.
     """
-    events = Events(engine, example)
+    service = Service(engine, example, public)
+    events = Events(service)
     with gr.Blocks(title="emorec", analytics_enabled=False, delete_cache=(SWEEP, KEEP_FILES)) as page:
         session = SimpleNamespace(
             analysis=gr.State(Analysis()), shown=gr.State(), active=gr.State(""), tab=gr.State("file"),
@@ -55,7 +60,7 @@ def build(engine, example=None):
                     analyze = gr.Button("Analyze", variant="primary", min_width=120, elem_id="analyze")
                     cancel = gr.Button("Cancel", interactive=False, min_width=120, elem_id="cancel")
             with gr.Column(scale=4, min_width=320, elem_id="choices") as choosing:
-                chosen = choices(events.engines.names)
+                chosen = choices(service.engines.names)
         with gr.Column(elem_id="recording") as recording:
             status = markup(elem_id="status")
             shown = outcome()
@@ -123,8 +128,8 @@ def build(engine, example=None):
             cancels=run, concurrency_limit=None, **QUIET,
         )  # fmt: skip
         page.unload(events.leave)
-        api.add(events)
-    page.brought = events.belongings.brought
+        api.add(service)
+    page.brought, page.presence = service.belongings.brought, service.presence
     return page.queue(max_size=MAX_QUEUE)
 
 
