@@ -129,7 +129,7 @@ def build(engine, example=None, public=False):
         )  # fmt: skip
         page.unload(events.leave)
         api.add(service)
-    page.brought, page.presence = service.belongings.brought, service.presence
+    page.service, page.brought, page.presence = service, service.belongings.brought, service.presence
     return page.queue(max_size=MAX_QUEUE)
 
 
