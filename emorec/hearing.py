@@ -73,7 +73,7 @@ def _voice_arrays(front_end, net, samples, number, end):
     embeddings = net.embed(log_mel[:, near].unsqueeze(0).to(next(net.parameters()).device))[0]
     return {
         "voice_time": (segments.start(number) + np.arange(sounding) + 0.5) * front_end.hop_seconds,
-        "voice_speech": voice.speech(samples[row:last], front_end, samples[:row])[early:][:sounding],
+        "voice_speech": voice.speech(samples[row:last], front_end, samples[:row], samples[last:])[early:][:sounding],
         "voice_loudness": voice.loudness(samples[margin * hop : last], front_end)[:sounding],
         "voice_embedding": embeddings[context:][:sounding].cpu().numpy().astype(np.float16),
         "end": np.array([end / front_end.rate]),

@@ -30,7 +30,7 @@ from emorec.seeing import TRACKER, encode_faces, face_segments, no_faces
 
 __all__ = ["Settings", "encode_faces", "face_segments", "observe", "voice_segments"]
 
-EXTRACTION = 5  # counts up with every change of what is read out of the same recording with the same networks
+EXTRACTION = 6  # counts up with every change of what is read out of the same recording with the same networks
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,8 @@ def fuse(pooled, model, fusion):
     calibration = model.calibration
     face = calibration.face.log_likelihood(pooled.face_probabilities)
     voice = calibration.voice.log_likelihood(pooled.voice_probabilities)
-    face_evidence = fusions.evidence(face, pooled.face_coverage)
-    voice_evidence = fusions.evidence(voice, pooled.voice_coverage)
+    face_evidence = fusions.evidence(face, pooled.face_coverage, pooled.seconds)
+    voice_evidence = fusions.evidence(voice, pooled.voice_coverage, pooled.seconds)
     either = np.maximum(face_evidence, voice_evidence)
     alone = fusions.weighed(face, face_evidence), fusions.weighed(voice, voice_evidence)
     if fusion == "face":

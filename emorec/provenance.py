@@ -149,6 +149,7 @@ def _wrong_confusion(name: str, found: dict) -> str | None:
 
 MEASURED = {"what": _is_text, "metric": _is_text, "items": _is_count, "results": _dict_of(_is_number)}
 COST = _dict_with({"parameters": _is_count, "multiply_adds": _is_number, "ms": _is_number})
+CALM = _dict_with({"neutral": _is_number, "surely_negative": _is_number, "confidence": _is_number})
 MEASURED_TOO = {
     "spread": _dict_of(_is_number),
     "these_weights": _is_number,
@@ -158,6 +159,10 @@ MEASURED_TOO = {
     "calibration_error": _or_none(_dict_of(_is_number)),
     "calibration_errors": _dict_of(_dict_of(_is_number)),
     "cost": _dict_of(COST),
+    "called_neutral": _dict_with({"even": _is_number, "everyday": _is_number}),
+    "recall_even_prior": _is_number,
+    "priors": _dict_of(_dict_of(CALM)),
+    "loss": _dict_of(_is_number),
 }
 SOURCE = {"name": _is_text, "use": _is_text, "items": _is_text, "licence": _is_text}
 TRAINING = {

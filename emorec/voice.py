@@ -12,7 +12,7 @@ import torch
 import torchaudio
 from torch.nn import functional as F
 
-from emorec import silero
+from emorec import gain, silero, tones
 from emorec.networks import VoiceNet
 
 
@@ -43,10 +43,11 @@ class VoiceFrontEnd:
     @property
     def margin_hops(self):
         """Hops of context that make a hop's embedding independent of where a recording was cut into blocks."""
-        # Half the stretch for the level, and as much again for the peaks that say which of its frames are active.
-        level = int(np.ceil(self.level_seconds / self.hop_seconds)) + VoiceNet.CONTEXT_HOPS
+        # Half the stretch for the level, as much again for the peaks that say which of its frames are active, and what
+        # the gain of quiet sound depends on.
+        level = int(np.ceil(self.level_seconds / self.hop_seconds)) + VoiceNet.CONTEXT_HOPS + gain.REACH_HOPS
         warm_up = -(-(SPEECH_WARM_UP_CHUNKS * silero.CHUNK + silero.CONTEXT) // self.hop)
-        return max(level, self.speech_row_hops - 1 + warm_up)
+        return max(level, self.speech_row_hops - 1 + warm_up + gain.REACH_HOPS)
 
     @property
     def speech_row_hops(self):
@@ -57,6 +58,7 @@ class VoiceFrontEnd:
 SPEECH_ROW_CHUNKS = 128  # chunks (4.1 s) that are judged in one row; rows run side by side in a batch
 SPEECH_CHUNKS_AT_ONCE = 1024  # whose spectra are held at the same time: 5 MB
 SPEECH_WARM_UP_CHUNKS = 24  # chunks (0.77 s) that let the recurrent state settle before a row's first judgement
+SPEECH_WARM_UP_HOPS = 4  # which hold them and the context of the first
 
 
 @cache
@@ -79,8 +81,10 @@ def log_mel(samples, front_end=VoiceFrontEnd()):
 
     S should be a multiple of the hop. From every frame the mean level of the active frames within
     ``level_seconds`` around it is taken away, so that neither the microphone's gain nor the distance to it counts.
+    Sound that is quieter than any of the training data is lifted first: it would drown in the floor.
     """
     side = (front_end.n_fft - front_end.frame) // 2
+    samples = gain.lifted(samples, front_end.hop)
     padded = F.pad(torch.as_tensor(samples, dtype=torch.float32), (side, side))
     power = _mel(front_end)(padded)
     frames = torch.log(power + front_end.floor)
@@ -108,26 +112,36 @@ def loudness(samples, front_end=VoiceFrontEnd()):
 
 
 @torch.inference_mode()
-def speech(samples, front_end=VoiceFrontEnd(), before=()):
+def speech(samples, front_end=VoiceFrontEnd(), before=(), after=()):
     """Probability of speech in each hop: samples (S,) at 16 kHz -> array (S // hop,).
 
     Silero VAD judges chunks of 32 ms one after another. The recording is laid out in rows that run side by side as a
-    batch, each warmed up on the end of the row before. A hop's probability is the mean over its chunks.
+    batch, each warmed up on the end of the row before. A hop's probability is the mean over its chunks, less where the
+    sound is a steady tone. The level is evened out first, so that quiet speech is speech.
 
-    ``before`` are the samples in front, silence if there are none. With them a recording that is cut where rows
-    begin, every ``speech_row_hops``, is judged as it is in one piece.
+    ``before`` and ``after`` are the samples around, silence if there are none. With them a recording that is cut at
+    the starts of rows, every ``speech_row_hops``, is judged as it is in one piece.
     """
     hops = len(samples) // front_end.hop
     if hops == 0:
         return np.zeros(0, dtype=np.float32)
-    network = silero.load()
-    chunks = _chunks(np.asarray(before, np.float32), np.asarray(samples, np.float32)[: hops * front_end.hop])
+    network, inside = silero.load(), hops * front_end.hop
+    # Whole hops around, as far as the gain and the tones depend on them.
+    reach = (gain.REACH_HOPS + SPEECH_WARM_UP_HOPS) * front_end.hop
+    before = np.asarray(before, np.float32)[len(before) % front_end.hop :][-reach:]
+    after = np.asarray(after, np.float32)[: min(reach, len(after) // front_end.hop * front_end.hop)]
+    whole = np.concatenate([before, np.asarray(samples, np.float32)[:inside], after])
+    level = gain.levelled(whole, front_end.hop)
+    middle = slice(len(before), len(before) + inside)
+    chunks = _chunks(level[: middle.start], level[middle])
     features = torch.cat([network.encode(part) for part in torch.from_numpy(chunks).split(SPEECH_CHUNKS_AT_ONCE)])
     count = len(features) - SPEECH_WARM_UP_CHUNKS
     features = F.pad(features, (0, 0, 0, -count % SPEECH_ROW_CHUNKS))
     rows = features.unfold(0, SPEECH_WARM_UP_CHUNKS + SPEECH_ROW_CHUNKS, SPEECH_ROW_CHUNKS).transpose(1, 2)
     judged = network.judge(rows)[:, SPEECH_WARM_UP_CHUNKS:].reshape(-1)[:count]
-    return judged.reshape(hops, -1).mean(dim=1).numpy()
+    first = len(before) // front_end.hop
+    tonal = tones.steadiness(whole, front_end.hop)[first : first + hops]
+    return judged.reshape(hops, -1).mean(dim=1).numpy() * (1 - tonal)
 
 
 def _chunks(before, samples):

@@ -10,6 +10,7 @@ from emorec.emotions import EMOTIONS, fold
 from emorec.networks import deviation
 
 SPEECH = 0.5  # probability from which on a hop counts as speech
+SILENT = 0.02  # least weight of a hop, so that a clip whose speech goes unnoticed still has a pooled value
 QUALITY_FLOOR = 0.05  # weight of the poorest face, so that a window of poor faces still has an opinion
 WIDE = 64  # columns from which on numpy sums faster row by row than down each column
 WINDOWS_AT_ONCE = 512  # windows pooled in one go; bounds memory on long recordings
@@ -17,7 +18,10 @@ WINDOWS_AT_ONCE = 512  # windows pooled in one go; bounds memory on long recordi
 
 @dataclass(frozen=True)
 class Pooled:
-    """What the windows hold: pooled features, raw probabilities and coverages, NaN or 0 where there is nothing."""
+    """What the windows hold: pooled features, raw probabilities and coverages, NaN or 0 where there is nothing.
+
+    ``seconds`` is how long each window is.
+    """
 
     face_features: np.ndarray
     face_probabilities: np.ndarray
@@ -26,6 +30,7 @@ class Pooled:
     voice_probabilities: np.ndarray
     voice_coverage: np.ndarray
     person: np.ndarray
+    seconds: np.ndarray
 
 
 def pool(observations, model, low, high, person=None, with_features=True):
@@ -60,6 +65,7 @@ def pool(observations, model, low, high, person=None, with_features=True):
         voice_probabilities=voice,
         voice_coverage=speech_coverage,
         person=np.where(has_face, who, -1),
+        seconds=high - low,
     )
 
 
@@ -137,7 +143,7 @@ def _pool_voice(arrays, model, low, high, hop_seconds, features, probabilities):
     with torch.inference_mode():
         sizes = model.voice.parts  # the first of them alone is attended to
         hops = torch.from_numpy(arrays["voice_embedding"][:, : sizes[0]].astype(np.float32)).to(device)
-        weight = model.voice.weigh(hops, torch.from_numpy(speech).to(device)).cpu().numpy()
+        weight = model.voice.weigh(hops, torch.from_numpy(np.maximum(speech, SILENT)).to(device)).cpu().numpy()
         hears = np.flatnonzero(coverage >= fusions.MIN_COVERAGE)
         for begin in range(0, len(hears), WINDOWS_AT_ONCE):
             chosen = hears[begin : begin + WINDOWS_AT_ONCE]

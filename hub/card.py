@@ -9,6 +9,7 @@ from pathlib import Path
 from emorec import files, provenance
 from emorec.checkpoint import CARD_FILE
 from emorec.emotions import EMOTIONS, emotion_of
+from hub import card_calibration
 
 TAGS = ("emotion-recognition", "facial-expression-recognition", "speech-emotion-recognition")
 LICENCE_NAMES = {"cc-by-nc-sa-4.0": "CC BY-NC-SA 4.0"}
@@ -49,7 +50,7 @@ def text(model, name=None):
         _inputs(model),
         _results(model.evaluation),
         *(_protocol(protocol, found) for protocol, found in model.evaluation.items()),
-        _calibration(model),
+        card_calibration.text(model),
         _cost(model.evaluation),
         _training(model.training),
         _limits(model.training),
@@ -170,30 +171,6 @@ def _protocol(protocol, found):
         ]
         lines += ["", "</details>"]
     return "\n".join(lines).rstrip()
-
-
-def _calibration(model):
-    errors = {}
-    for name, found in model.evaluation.items():
-        whole = {"": found["calibration_error"]} if found.get("calibration_error") else {}
-        for head, error in found.get("calibration_errors", whole).items():
-            errors[f"{name}, {head}" if head else name] = error
-    if not errors:
-        return None
-    lines = [
-        "## Calibration",
-        "",
-        "A face's and a voice's opinion are each scaled and shifted on people held out of training, and late fusion "
-        f"believes the face {model.calibration.face_trust:.0%} and the voice {1 - model.calibration.face_trust:.0%} "
-        "where both are there. Expected calibration error over the seven emotions, smaller is better:",
-        "",
-        "| protocol | before | after | perfectly calibrated, on so few items |",
-        "|---|---|---|---|",
-    ]
-    for name, error in errors.items():
-        cells = (f"{error[when]:.1%}" if when in error else "" for when in ("before", "after", "perfect"))
-        lines.append(f"| {name} | {' | '.join(cells)} |")
-    return "\n".join(lines)
 
 
 def _cost(evaluation):

@@ -10,14 +10,18 @@ import torch
 
 import made
 from emorec import checkpoint
+from emorec.calibration import HEADS, Calibration, HeadCalibration
 from emorec.checkpoint import CONFIG_FILE, FORMAT_VERSION, OLDEST_VERSION, WEIGHTS_FILE, load, save
 from emorec.emotions import EMOTIONS
 from emorec.errors import EmorecError
-from emorec.fusion import Calibration
 from emorec.voice import VoiceFrontEnd
 
 FACTS = {
-    "calibration": Calibration(face_scale=1.5, voice_bias=tuple(0.1 * i for i in range(len(EMOTIONS))), face_trust=0.6),
+    "calibration": Calibration(
+        face=HeadCalibration(scale=1.5),
+        voice=HeadCalibration(bias=tuple(0.1 * i for i in range(len(EMOTIONS)))),
+        face_weight=0.6,
+    ),
     "front_end": VoiceFrontEnd(level_seconds=4.0),
     "training": {"data": ["FER+", "RAVDESS"], "epochs": 3},
     "evaluation": {"fer_plus": {"what": "FER+", "metric": "accuracy", "items": 7, "results": {"face": 0.84}}},
@@ -162,7 +166,27 @@ def test_a_checkpoint_of_before_there_were_listeners_is_read(folder, edit):
     refused(folder, "networks.voice.listener_embedding")
 
 
-PLACES = ["config", "networks", "networks.face", "networks.voice", "networks.fusion", "front_end", "calibration"]
+PLACES = ["config", "networks", "networks.face", "networks.voice", "networks.fusion", "front_end"]
+
+
+@pytest.mark.parametrize("place", ["calibration.mood", "calibration.face.mood", "calibration.voice.scale"])
+def test_a_wrong_key_in_the_calibration_is_named(folder, edit, place):
+    edit(place, 1) if "mood" in place else edit(place)
+    refused(folder, "unusable calibration", place)
+
+
+@pytest.mark.parametrize("value", [None, 3, [], "text"])
+def test_a_calibration_that_is_no_object_is_refused(folder, edit, value):
+    edit("calibration", value)
+    refused(folder, "unusable calibration")
+
+
+def test_a_calibration_of_an_older_version_is_read(folder, edit):
+    plain = {f"{head}_{part}": value for head in HEADS for part, value in (("scale", 2.0), ("bias", [0.5] * 7))}
+    edit("calibration", plain | {"face_trust": 0.5, "agreement": 0.0})
+    edit("format_version", 3)
+    found = load(folder).calibration
+    assert found.still == HeadCalibration(scale=2.0, bias=(0.5,) * 7) and found.voice_weight == 0.5
 
 
 @pytest.mark.parametrize("place", PLACES)
@@ -175,7 +199,7 @@ def test_an_unknown_key_is_named(folder, edit, place):
     "place",
     [
         "networks", "front_end", "calibration", "training", "evaluation", "networks.face", "networks.voice.heads",
-        "networks.fusion.hidden", "networks.face.dropout", "front_end.rate", "calibration.agreement",
+        "networks.fusion.hidden", "networks.face.dropout", "front_end.rate",
     ],
 )  # fmt: skip
 def test_a_missing_key_is_named(folder, edit, place):

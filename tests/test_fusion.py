@@ -7,107 +7,107 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from emorec import fusion
+from emorec.calibration import Calibration
 from emorec.emotions import EMOTIONS
 from emorec.errors import EmorecError
-from emorec.fusion import Calibration
 from made import probabilities, quick
 
 ROWS = 4
 NOTHING = np.full((ROWS, len(EMOTIONS)), np.nan)
-ALL = np.ones(ROWS)
+ALL, NONE = np.ones(ROWS), np.zeros(ROWS)
 
 opinions = arrays.arrays(float, (ROWS, len(EMOTIONS)), elements=st.floats(1e-3, 1)).map(
     lambda weights: weights / weights.sum(axis=1, keepdims=True)
 )
 logits = arrays.arrays(float, (ROWS, len(EMOTIONS)), elements=st.floats(-800, 800))
-coverages = arrays.arrays(float, ROWS, elements=st.floats(0.1, 1))
+evidence = arrays.arrays(float, ROWS, elements=st.floats(0.1, 1))
 missing = arrays.arrays(bool, ROWS)
-calibrations = st.builds(
-    Calibration, face_trust=st.floats(0, 1), agreement=st.floats(0, 1), face_scale=st.floats(0.05, 5)
-)  # fmt: skip
+calibrations = st.builds(Calibration, face_weight=st.floats(0, 2), voice_weight=st.floats(0, 2))
 
 
 def one_hot(*names):
     return np.stack([np.eye(len(EMOTIONS))[EMOTIONS.index(name)] for name in names])
 
 
-def leaning(name, share):
-    """One opinion (1, 7): ``share`` for one emotion, the rest for the others alike."""
+def leaning(name, share, rows=1):
+    """Log likelihoods (N, 7): ``share`` for one emotion, the rest for the others alike."""
     rest = (1 - share) / (len(EMOTIONS) - 1)
-    return np.where(one_hot(name) == 1, share, rest)
+    logs = np.log(np.where(one_hot(name) == 1, share, rest))
+    return np.repeat(logs - logs.mean(axis=1, keepdims=True), rows, axis=0)
 
 
-def entropy(rows):
+def entropy(log_likelihoods):
+    rows = fusion.softmax(log_likelihoods)
     return -(rows * np.log(rows)).sum(axis=1)
 
 
 @quick
-@given(opinions, coverages, coverages, calibrations)
-def test_late_without_voice_is_the_faces_opinion(face, face_coverage, voice_coverage, calibration):
-    assert fusion.late(face, NOTHING, face_coverage, voice_coverage, calibration) == pytest.approx(face, rel=1e-9)
-
-
-@quick
-@given(opinions, coverages, coverages, calibrations)
-def test_late_without_face_is_the_voices_opinion(voice, face_coverage, voice_coverage, calibration):
-    assert fusion.late(NOTHING, voice, face_coverage, voice_coverage, calibration) == pytest.approx(voice, rel=1e-9)
+@given(opinions, evidence, calibrations)
+def test_late_with_one_modality_is_that_modality_by_its_evidence(opinion, share, calibration):
+    logs = np.log(opinion)
+    assert fusion.late(logs, NOTHING, share, NONE, calibration) == pytest.approx(share[:, None] * logs)
+    assert fusion.late(NOTHING, logs, NONE, share, calibration) == pytest.approx(share[:, None] * logs)
 
 
 def test_late_without_both_is_nothing():
-    assert np.isnan(fusion.late(NOTHING, NOTHING, ALL, ALL, Calibration())).all()
+    assert np.isnan(fusion.late(NOTHING, NOTHING, NONE, NONE, Calibration())).all()
 
 
 @quick
-@given(opinions, opinions, missing, missing, coverages, coverages, calibrations)
-def test_late_sums_to_one_where_anything_is_known(face, voice, no_face, no_voice, seen, heard, calibration):
+@given(opinions, opinions, missing, missing, evidence, evidence, calibrations)
+def test_late_knows_something_where_anything_is_known(face, voice, no_face, no_voice, seen, heard, calibration):
+    face, voice = np.log(face), np.log(voice)
     face[no_face], voice[no_voice] = np.nan, np.nan
+    seen, heard = np.where(no_face, 0.0, seen), np.where(no_voice, 0.0, heard)
     fused = fusion.late(face, voice, seen, heard, calibration)
     unknown = no_face & no_voice
-    assert np.isnan(fused[unknown]).all()
-    assert (fused[~unknown] >= 0).all()
-    assert fused[~unknown].sum(axis=1) == pytest.approx(np.ones((~unknown).sum()))
+    assert np.isnan(fused[unknown]).all() and np.isfinite(fused[~unknown]).all()
 
 
-@quick
-@given(opinions, coverages, coverages, calibrations)
-def test_late_never_leaves_what_both_say_unless_to_sharpen_it(same, seen, heard, calibration):
-    fused = fusion.late(same, same, seen, heard, calibration)
-    assert (entropy(fused) <= entropy(same) + 1e-9).all()
-    if calibration.agreement == 0:
-        assert fused == pytest.approx(same)
+def test_the_weights_hold_where_both_have_full_evidence():
+    face, voice = leaning("happy", 0.6, ROWS), leaning("sad", 0.5, ROWS)
+    found = fusion.late(face, voice, ALL, ALL, Calibration(face_weight=0.7, voice_weight=0.4))
+    assert found == pytest.approx(0.7 * face + 0.4 * voice)
 
 
-@pytest.mark.parametrize("trust", [0.2, 0.5, 0.8])
-def test_more_coverage_is_more_weight(trust):
-    face, voice = np.repeat(leaning("happy", 0.7), 3, axis=0), np.repeat(leaning("sad", 0.7), 3, axis=0)
-    fused = fusion.late(face, voice, np.array([0.2, 0.6, 1.0]), np.ones(3), Calibration(face_trust=trust))
-    happy = fused[:, EMOTIONS.index("happy")]
-    assert (np.diff(happy) > 0.02).all()
-
-
-def test_trust_is_the_weight_of_the_face_where_both_are_whole():
-    face, voice = probabilities(ROWS, 1), probabilities(ROWS, 2)
-    expected = face**0.7 * voice**0.3
-    expected /= expected.sum(axis=1, keepdims=True)
-    assert fusion.late(face, voice, ALL, ALL, Calibration(face_trust=0.7)) == pytest.approx(expected, abs=1e-5)
-
-
-def test_full_agreement_multiplies_two_equal_witnesses():
+def test_two_witnesses_of_full_weight_are_multiplied():
     face, voice = leaning("fear", 0.5), leaning("fear", 0.4)
-    expected = face * voice / (face * voice).sum()
-    assert fusion.late(face, voice, np.ones(1), np.ones(1), Calibration(agreement=1.0)) == pytest.approx(expected)
+    calibration = Calibration(face_weight=1.0, voice_weight=1.0)
+    fused = fusion.late(face, voice, np.ones(1), np.ones(1), calibration)
+    assert fusion.softmax(fused) == pytest.approx(fusion.softmax(face + voice))
+    assert entropy(fused)[0] < min(entropy(face)[0], entropy(voice)[0])
 
 
-def test_agreement_sharpens():
-    face, voice = leaning("fear", 0.5), leaning("fear", 0.4)
-    fused = [fusion.late(face, voice, np.ones(1), np.ones(1), Calibration(agreement=a)) for a in (0, 0.5, 1)]
-    assert entropy(fused[0])[0] > entropy(fused[1])[0] > entropy(fused[2])[0]
+@pytest.mark.parametrize("weight", [0.3, 0.6, 1.0])
+def test_more_evidence_is_more_weight(weight):
+    face, voice = leaning("happy", 0.7, 3), leaning("sad", 0.7, 3)
+    calibration = Calibration(face_weight=weight, voice_weight=weight)
+    fused = fusion.softmax(fusion.late(face, voice, np.array([0.2, 0.6, 1.0]), np.ones(3), calibration))
+    assert (np.diff(fused[:, EMOTIONS.index("happy")]) > 0.02).all()
 
 
-def test_one_emotion_ruled_out_does_not_break_late():
-    fused = fusion.late(one_hot("happy"), one_hot("sad"), np.ones(1), np.ones(1), Calibration(agreement=1.0))
-    assert fused.sum() == pytest.approx(1)
-    assert fused[0, EMOTIONS.index("happy")] == pytest.approx(0.5, abs=1e-5)
+def test_a_modality_that_fades_in_changes_late_without_a_jump():
+    face, voice = leaning("happy", 0.7, 101), leaning("sad", 0.7, 101)
+    shares = np.linspace(0, 1, 101)
+    fused = fusion.late(face, np.where(shares[:, None] > 0, voice, np.nan), np.ones(101), shares, Calibration())
+    assert fused[0] == pytest.approx(face[0])
+    assert np.abs(np.diff(fused, axis=0)).max() < 0.05
+
+
+def test_evidence_grows_with_coverage_up_to_full_and_is_none_without_an_opinion():
+    logs = leaning("happy", 0.6, 5)
+    logs[4] = np.nan
+    full = fusion.FULL_SECONDS / 3
+    found = fusion.evidence(logs, np.array([full / 4, full / 2, full, 1.0, 1.0]), np.full(5, 3.0))
+    assert found == pytest.approx([0.25, 0.5, 1.0, 1.0, 0.0])
+    # A tenth of a minute is as much as two seconds in full.
+    assert fusion.evidence(logs[:2], np.array([0.1, 1.0]), np.array([60.0, 0.6])) == pytest.approx([1.0, 0.5])
+
+
+def test_little_evidence_leaves_an_opinion_flat():
+    logs = leaning("sad", 0.9, 3)
+    flat = entropy(fusion.weighed(logs, np.array([0.1, 0.5, 1.0])))
+    assert flat[0] > flat[1] > flat[2] and fusion.weighed(logs, np.ones(3)) == pytest.approx(logs)
 
 
 def test_mean_takes_what_there_is():
@@ -136,35 +136,6 @@ def test_disagreement_is_symmetric_and_within_bounds(face, voice):
     there, back = fusion.disagreement(face, voice), fusion.disagreement(voice, face)
     assert there == pytest.approx(back)
     assert ((there >= 0) & (there <= 1)).all()
-
-
-@quick
-@given(opinions)
-def test_an_opinion_without_calibration_is_the_probabilities(raw):
-    assert fusion.opinion(raw, 1.0, fusion.ZEROS) == pytest.approx(raw, rel=1e-9)
-
-
-def test_scale_sharpens_and_flattens_an_opinion():
-    raw = probabilities(ROWS)
-    assert (entropy(fusion.opinion(raw, 2.0, fusion.ZEROS)) < entropy(raw)).all()
-    assert (entropy(fusion.opinion(raw, 0.5, fusion.ZEROS)) > entropy(raw)).all()
-
-
-def test_bias_is_added_to_the_log_odds():
-    raw = probabilities(ROWS)
-    biased = fusion.opinion(raw, 1.0, (0.0, 0.0, 0.0, np.log(3), 0.0, 0.0, 0.0))
-    happy, sad = EMOTIONS.index("happy"), EMOTIONS.index("sad")
-    assert biased[:, happy] / biased[:, sad] == pytest.approx(3 * raw[:, happy] / raw[:, sad])
-
-
-def test_an_opinion_of_nothing_is_nothing():
-    assert np.isnan(fusion.opinion(NOTHING, 2.0, fusion.ZEROS)).all()
-
-
-@quick
-@given(opinions, st.floats(0.05, 5), st.tuples(*[st.floats(-3, 3)] * len(EMOTIONS)))
-def test_opinions_sum_to_one(raw, scale, bias):
-    assert fusion.opinion(raw, scale, bias).sum(axis=1) == pytest.approx(ALL)
 
 
 @quick

@@ -1,6 +1,6 @@
 """Which calibration a checkpoint gets whose networks come from different trainings, field by field."""
 
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from types import SimpleNamespace
 
 import numpy as np
@@ -8,26 +8,25 @@ import pytest
 
 import made
 from emorec import checkpoint as checkpoints
-from emorec.fusion import ZEROS, Calibration
+from emorec.calibration import HEADS, Calibration, HeadCalibration
 from train import own
 
 FACTS = {"sources": [], "licence": "other", "held_out": [], "limits": [], "persons": []}
-FIELDS = {
-    "face": ("face_scale", "face_bias", "still_scale", "still_bias"),
-    "voice": ("voice_scale", "voice_bias"),
-    "fusion": ("fusion_scale", "fusion_bias"),
-}
-PLAIN = {name: ZEROS if name.endswith("_bias") else 1.0 for names in FIELDS.values() for name in names}
+FIELDS = {"face": ("face", "still"), "voice": ("voice",), "fusion": ("fusion",)}
 
 
 def distinct(first):
-    """A Calibration in which no two fields are equal, nor equal to those that begin with another number."""
-    fields = {
-        name: tuple(first + place + index / 8 for index in range(7)) if name.endswith("_bias") else first + place
-        for place, name in enumerate(asdict(Calibration()))
-        if name in PLAIN
+    """A Calibration in which no two heads are equal, nor equal to those that begin with another number."""
+    heads = {
+        name: HeadCalibration(
+            scale=first + place,
+            bias=tuple(first + place + index / 8 for index in range(7)),
+            strength=first + place + 0.5,
+            shares=tuple(first + place + index / 9 for index in range(7)),
+        )
+        for place, name in enumerate(HEADS)
     }
-    return replace(Calibration(), **fields)
+    return Calibration(**heads)
 
 
 def folder_of(out, part, calibration, seed):
@@ -39,7 +38,8 @@ def expected(base, **changed):
     """The fields of ``base``, but for each named network those of another calibration (None: plain ones)."""
     fields = asdict(base)
     for part, other in changed.items():
-        fields |= {name: PLAIN[name] if other is None else getattr(other, name) for name in FIELDS[part]}
+        found = HeadCalibration() if other is None else None
+        fields |= {name: asdict(found or getattr(other, name)) for name in FIELDS[part]}
     return fields
 
 
@@ -79,6 +79,6 @@ def test_what_is_fitted_goes_into_the_fields_of_its_network(part, tmp_path):
     probabilities = np.full((90, 3), 0.1) + 0.7 * np.eye(3)[np.where(np.arange(90) % 5 == 0, (truth + 1) % 3, truth)]
     own.finish(model, tmp_path, part, probabilities, truth, labels)
     fitted = [getattr(model.calibration, name) for name in FIELDS[part]]
-    assert fitted[:2] == fitted[-2:] and fitted[0] != 1.0 and fitted[0] < 5
-    others = {name: value for name, value in asdict(distinct(10.0)).items() if name not in FIELDS[part]}
-    assert {name: getattr(model.calibration, name) for name in others} == others
+    assert fitted[0] == fitted[-1] and fitted[0] != HeadCalibration() and fitted[0].scale < 5
+    others = [name for name in HEADS if name not in FIELDS[part]]
+    assert all(getattr(model.calibration, name) == getattr(distinct(10.0), name) for name in others)

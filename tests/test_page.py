@@ -155,7 +155,7 @@ def test_a_checkpoint_that_is_none_is_said_and_one_with_the_same_networks_serves
     seen, real, tmp_path, page_folder
 ):
     from emorec import checkpoint, weights
-    from emorec.fusion import Calibration
+    from emorec.calibration import Calibration
 
     rows = table(seen)
     seen.click("text=More choices")

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 import made
 from emorec import fusion as fusions
+from emorec.calibration import Calibration, HeadCalibration
 from emorec.emotions import EMOTIONS
 from emorec.errors import EmorecError
-from emorec.fusion import Calibration
 from emorec.timeline import STEP_RANGE, WINDOW_RANGE, check, decide, rows, smoothed
 
 MODEL = made.checkpoint()
@@ -115,7 +115,7 @@ def test_intermediate_asks_the_fusion_network():
 @pytest.mark.parametrize(("fusion", "part"), [("face", "face"), ("voice", "voice"), ("intermediate", "fusion")])
 def test_calibration_reaches_each_fusion(fusion, part):
     bias = tuple(30.0 * (emotion == "fear") for emotion in EMOTIONS)
-    model = replace(MODEL, calibration=Calibration(**{f"{part}_bias": bias}))
+    model = replace(MODEL, calibration=Calibration(**{part: HeadCalibration(bias=bias)}))
     assert set(decide(made.full_observations(10.0), model, fusion).dominant) == {"fear"}
     assert set(decide(made.full_observations(10.0), MODEL, fusion).dominant) != {"fear"}
 

@@ -9,12 +9,13 @@ from torch import nn
 from torch.nn import functional as F
 
 from emorec import fusion as fusions
+from emorec.calibration import Calibration
 from emorec.emotions import EMOTIONS
 from emorec.errors import EmorecError
-from emorec.fusion import Calibration
 from train import augment, calibrate, datasets, loop, measures, voice
 from train import face as face_recipe
 from train.datasets import Item
+from train.samples import Samples
 
 
 @pytest.mark.parametrize(
@@ -241,11 +242,11 @@ def test_calibration_finds_what_was_done_to_probabilities():
     honest = fusions.softmax(random.normal(0, 2, (20_000, len(EMOTIONS))))
     truth = np.array([random.choice(len(EMOTIONS), p=row) for row in honest])
     overconfident = fusions.softmax(3 * np.log(honest))
-    scale, bias = calibrate.fit_opinion(overconfident, truth)
-    assert scale == pytest.approx(1 / 3, rel=0.1)
-    assert np.abs(bias).max() < 0.1
+    head = calibrate.fit_head(overconfident, truth)
+    assert head.scale == pytest.approx(1 / 3, rel=0.1)
+    assert np.abs(head.bias).max() < 0.1 and head.strength == pytest.approx(0, abs=1e-3)
     before = calibrate.expected_calibration_error(overconfident, truth)
-    after = calibrate.expected_calibration_error(fusions.opinion(overconfident, scale, bias), truth)
+    after = calibrate.expected_calibration_error(calibrate.calibrated(head, overconfident), truth)
     assert before > 0.15 and after < 0.03
 
 
@@ -265,10 +266,38 @@ def test_late_fusion_learns_whom_to_trust():
     knows = np.full((500, len(EMOTIONS)), 0.02)
     knows[np.arange(500), truth] = 0.88
     guesses = fusions.softmax(random.normal(0, 1, (500, len(EMOTIONS))))
-    full = np.ones(500)
-    trusts_face = calibrate.fit_late(Calibration(), knows, guesses, full, full, truth)
-    trusts_voice = calibrate.fit_late(Calibration(), guesses, knows, full, full, truth)
-    assert trusts_face.face_trust > 0.75 and trusts_voice.face_trust < 0.25
+    full, nothing = np.ones(500), np.zeros((500, 0))
+
+    def weights(face, voice):
+        windows = Samples(
+            face_features=nothing, face_probabilities=face, face_coverage=full, voice_features=nothing,
+            voice_probabilities=voice, voice_coverage=full, seconds=3 * full, truth=truth, fold=truth,
+        )  # fmt: skip
+        found = calibrate.fit_late(Calibration(), windows)
+        return found.face_weight, found.voice_weight
+
+    (face, voice), (other_face, other_voice) = weights(knows, guesses), weights(guesses, knows)
+    assert face > 3 * voice and other_voice > 3 * other_face
+
+
+def test_the_strength_of_a_training_sets_shares_is_found():
+    """A network trained on skewed labels, judged with every emotion equally common."""
+    random, shares = np.random.default_rng(0), np.array([0.05, 0.02, 0.03, 0.3, 0.4, 0.1, 0.1])
+    likelihood = fusions.softmax(random.normal(0, 2, (20_000, len(EMOTIONS))))
+    truth = np.array([random.choice(len(EMOTIONS), p=row) for row in likelihood])
+    for strength in (0.5, 1.0):
+        skewed = likelihood * shares**strength
+        head = calibrate.fit_head(skewed / skewed.sum(axis=1, keepdims=True), truth, shares=shares, biased=False)
+        assert head.strength == pytest.approx(strength, abs=0.1) and head.scale == pytest.approx(1, rel=0.1)
+        assert head.shares == pytest.approx(shares) and head.bias == (0.0,) * 7
+
+
+def test_every_emotion_and_within_it_every_group_weighs_alike():
+    truth = np.array([0] * 6 + [1] * 3)
+    groups = np.array(["a"] * 5 + ["b"] + ["a"] * 3)
+    weights = calibrate.even_weights(truth, groups)
+    assert weights.sum() == pytest.approx(1) and weights[truth == 1].sum() == pytest.approx(0.5)
+    assert weights[5] == pytest.approx(0.25) and weights[:5].sum() == pytest.approx(0.25)
 
 
 def test_unweighted_recall_counts_every_label_alike():

@@ -220,6 +220,62 @@ def test_talking_is_speech(talking):
     assert ((speech >= 0) & (speech <= 1)).all()
 
 
+@pytest.mark.parametrize("decibels", [-20, -30, -45])
+def test_quiet_speech_is_speech_as_much_as_loud(talking, decibels):
+    loud, quiet = voice.speech(talking), voice.speech((talking * 10 ** (decibels / 20)).astype(np.float32))
+    assert ((loud >= 0.5) == (quiet >= 0.5)).mean() > 0.97 and (quiet >= 0.5).mean() > 0.3
+
+
+def test_quiet_speech_is_encoded_as_loud_speech_is(talking):
+    """Sound under the level of all training data is lifted to it, so what is left of it does not drown in the floor."""
+    quiet = talking * np.float32(10 ** (-60 / 20))
+    loud, heard = (voice.log_mel(part, FRONT_END).numpy() for part in (talking, quiet))
+    unlifted = voice.log_mel(talking * np.float32(10 ** (-35 / 20)), FRONT_END).numpy()
+    assert np.abs(loud - heard).mean() < 1.5 * np.abs(loud - unlifted).mean()
+    assert (voice.gain.lifted(talking, HOP) == talking).all()
+
+
+@pytest.mark.parametrize("level", [0.0001, 0.001, 0.02, 0.3])
+def test_noise_of_any_level_is_no_speech(level):
+    assert voice.speech(noise(8.0, level)).mean() < 0.3
+
+
+def tone(seconds, *pitches, decay=0.0):
+    time = np.arange(round(seconds * RATE)) / RATE
+    return (np.exp(-decay * time) * sum(0.2 * np.sin(2 * np.pi * pitch * time) for pitch in pitches)).astype(np.float32)
+
+
+def plucked(seconds, pitch, seed=0):
+    """A plucked string (Karplus and Strong, 1983)."""
+    ring = np.random.default_rng(seed).uniform(-0.5, 0.5, round(RATE / pitch))
+    out = np.zeros(round(seconds * RATE))
+    for sample in range(len(out)):
+        place = sample % len(ring)
+        out[sample] = ring[place]
+        ring[place] = 0.498 * (ring[place] + ring[(place + 1) % len(ring)])
+    return out.astype(np.float32)
+
+
+TONES = {
+    "a decaying tone": tone(6.0, 220, decay=1.0),
+    "a chord": tone(6.0, 220, 277, 330),
+    "an organ": tone(6.0, *(150 * k for k in range(1, 9))),
+    "a decaying chord": tone(6.0, 220, 277, 330, decay=0.5),
+    "strings": np.concatenate([plucked(1.5, pitch) for pitch in (196, 262, 330)]),
+}
+
+
+@pytest.mark.parametrize("name", TONES)
+def test_tones_at_the_start_of_a_recording_are_no_speech(name):
+    assert voice.speech(TONES[name]).max() < 0.5
+
+
+def test_a_voice_is_no_steady_tone(talking):
+    steady = voice.tones.steadiness(talking, HOP)
+    spoken = voice.speech(talking) >= 0.5
+    assert steady[: len(spoken)][spoken].mean() < 0.05
+
+
 def test_speech_is_found_where_it_is(talking):
     quiet = np.zeros(12 * HOP, np.float32)
     speech = voice.speech(np.concatenate([quiet, talking[: 20 * HOP], quiet, quiet]))
@@ -248,6 +304,7 @@ def test_each_row_begins_where_the_one_before_ends(monkeypatch):
             return features.squeeze(2)
 
     monkeypatch.setattr(silero, "load", Meter)
+    monkeypatch.setattr(voice.gain, "levelled", lambda samples, hop: samples)
     samples = noise(15.0) * np.linspace(0, 1, len(noise(15.0)), dtype=np.float32)
     assert voice.speech(samples) == pytest.approx(np.abs(samples).reshape(-1, HOP).mean(axis=1), rel=1e-4)
 
@@ -283,7 +340,9 @@ def test_speech_is_judged_alike_in_one_piece_and_in_many(talking):
     whole, row = voice.speech(long), FRONT_END.speech_row_hops
     assert row == 16 and whole.std() > 0.2
     for start in range(row, len(whole), row):
-        assert voice.speech(long[start * HOP :], before=long[: start * HOP]) == pytest.approx(whole[start:], abs=1e-5)
+        here, end = slice(start * HOP, (start + row) * HOP), (start + row) * HOP
+        part = voice.speech(long[here], before=long[: start * HOP], after=long[end:])
+        assert part == pytest.approx(whole[start : start + row], abs=1e-5)
     # Without what stands before, the first row would be judged otherwise.
     assert max(np.abs(voice.speech(long[k * HOP :])[:3] - whole[k:][:3]).max() for k in (16, 32, 48)) > 0.01
 

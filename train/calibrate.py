@@ -74,17 +74,17 @@ def calibrated(head, probabilities, log_prior=EVEN):
     return priors.posterior(head.log_likelihood(probabilities), log_prior)
 
 
-def fit_late(calibration, face, voice, face_coverage, voice_coverage, truth):
-    """The calibration with the weights under which late fusion of raw probabilities (N, 7) is likeliest.
-
-    ``face_coverage`` and ``voice_coverage`` (N,) say how much evidence each has; labels are (N,) int.
-    """
-    seen, heard = calibration.face.log_likelihood(face), calibration.voice.log_likelihood(voice)
-    evidence = fusion.evidence(seen, face_coverage), fusion.evidence(heard, voice_coverage)
+def fit_late(calibration, samples):
+    """The calibration with the weights under which late fusion of Samples is likeliest for their labels."""
+    seen = calibration.face.log_likelihood(samples.face_probabilities)
+    heard = calibration.voice.log_likelihood(samples.voice_probabilities)
+    face_evidence = fusion.evidence(seen, samples.face_coverage, samples.seconds)
+    voice_evidence = fusion.evidence(heard, samples.voice_coverage, samples.seconds)
 
     def loss(face_weight, voice_weight):
         tried = replace(calibration, face_weight=float(face_weight), voice_weight=float(voice_weight))
-        return nll(priors.posterior(fusion.late(seen, heard, *evidence, tried), EVEN), truth)
+        joint = fusion.late(seen, heard, face_evidence, voice_evidence, tried)
+        return nll(priors.posterior(joint, EVEN), samples.truth)
 
     found = min(((f, v) for f in WEIGHTS for v in WEIGHTS), key=lambda pair: loss(*pair))
     face_weight, voice_weight = (round(float(weight), 4) for weight in found)

@@ -14,7 +14,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from emorec.errors import EmorecError
-from train import datasets, record, voice
+from train import datasets, record, voice, voice_head
 from train.recipe import SHIPPED_FOLD
 
 FOLDER = Path(__file__).with_suffix("")
@@ -30,6 +30,8 @@ def keep(runs, folder=FOLDER):
         halves = voice.trained(Path(runs), fold).half()  # numbers that count, such as a batch norm's steps, stay whole
         shutil.rmtree(kept, ignore_errors=True)
         record.keep_run(kept, halves, record.settings_of(Path(runs) / name))
+        if voice_head.head_file(runs, fold).exists():
+            shutil.copy(voice_head.head_file(runs, fold), voice_head.head_file(folder, fold))
         print(f"kept {kept}")
 
 

@@ -111,7 +111,10 @@ def ways(samples, fused, calibration, log_prior=calibrate.EVEN):
     """Probabilities (N, 7) of samples in five ways, under a prior; ``fused`` are raw ones of intermediate fusion."""
     seen = calibration.face.log_likelihood(samples.face_probabilities)
     heard = calibration.voice.log_likelihood(samples.voice_probabilities)
-    evidence = fusion.evidence(seen, samples.face_coverage), fusion.evidence(heard, samples.voice_coverage)
+    evidence = (
+        fusion.evidence(seen, samples.face_coverage, samples.seconds),
+        fusion.evidence(heard, samples.voice_coverage, samples.seconds),
+    )
     face, voice = (
         priors.posterior(fusion.weighed(one, weight), log_prior)
         for one, weight in zip((seen, heard), evidence, strict=True)

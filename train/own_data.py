@@ -8,6 +8,7 @@ from emorec import faces, observe, weights, windows
 from emorec import fusion as fusions
 from emorec.emotions import EMOTIONS, emotion_of, fold
 from emorec.errors import EmorecError
+from emorec.timeline import DEFAULT_WINDOW
 from train import corpora, fusion, gather, layouts, measures, own_face, own_voice
 from train.protocols import refuse_met
 from train.samples import WINDOW_COLUMNS, Samples, whole_recording
@@ -89,7 +90,7 @@ def _one_modality(items, model, kind, cache):
         seven = fold(judge(getattr(model, kind), [clips[row] for row in rows]).astype(np.float64), labels)
         config = model.fusion.config
         for row, probabilities in zip(rows, seven, strict=True):
-            columns = {"person": np.zeros(1, int)}
+            columns = {"person": np.zeros(1, int), "seconds": np.full(1, DEFAULT_WINDOW)}
             for part, width in (("face", config.face_features), ("voice", config.voice_features)):
                 known = part == kind
                 columns[f"{part}_features"] = np.zeros((1, width), np.float32)

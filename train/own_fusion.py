@@ -85,9 +85,7 @@ def _calibrate(model, folder, held):
             shares = getattr(found, part).shares
             head = calibrate.fit_head(raw, held.truth, shares=shares, biased=known >= own.FEW)
             found = replace(found, **{part: head})
-    found = calibrate.fit_late(
-        found, held.face_probabilities, held.voice_probabilities, held.face_coverage, held.voice_coverage, held.truth
-    )
+    found = calibrate.fit_late(found, held)
     model.calibration = found
     judged = recipe.ways(held, recipe.predict(model.fusion, held), found)
     model.evaluation["validation-fusion"] |= measures.rounded(

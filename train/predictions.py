@@ -95,7 +95,7 @@ def webfaces(setting, face_net, split):
 
 
 def voices(setting, voice_nets):
-    """Voices by networks that never heard them: acted ones by fold, ordinary ones with their corpus left out.
+    """Voices by networks that never heard them: acted ones by fold, windows of ordinary speech by left-out corpus.
 
     ``voice_nets()`` gives the networks by fold; the first one's last layer is fitted again for ordinary speech.
 
@@ -119,8 +119,10 @@ def _voices(setting, voice_nets):
     pooled = voice_head.pooled(net, items, setting.cache)
     for corpus in datasets.ORDINARY:
         layer = voice_head.refit(net, [items[row] for row in inside], pooled[inside], without=(corpus,))
-        rows = np.flatnonzero(corpora == corpus)
-        logits = pooled[rows].astype(np.float64) @ layer.weight.numpy().T.astype(np.float64) + layer.bias.numpy()
+        there = np.flatnonzero(corpora == corpus)
+        features, rows = voice_head.pooled_windows(net, [items[row] for row in there], setting.cache)
+        rows = there[rows]
+        logits = features.astype(np.float64) @ layer.weight.numpy().T.astype(np.float64) + layer.bias.numpy()
         parts.append((rows, fusion.softmax(logits), np.zeros((len(rows), len(datasets.RAVDESS_LABELS)))))
     rows, seven, eight = (np.concatenate(column) for column in zip(*parts, strict=True))
     chosen = [items[row] for row in rows]
@@ -146,7 +148,7 @@ def _softmax(net, pooled, head="emotions"):
 def clips(setting, cross_fit):
     """Javanese audio-visual clips out of fold; ``cross_fit()`` gives them as Samples, and their fused probabilities.
 
-    Gives ``face``, ``voice`` and ``fused`` probabilities (N, 7), both coverages, ``truth`` and ``fold``.
+    Gives ``face``, ``voice`` and ``fused`` probabilities (N, 7), both coverages, ``seconds``, ``truth`` and ``fold``.
     """
 
     def collect():
@@ -157,6 +159,7 @@ def clips(setting, cross_fit):
             "fused": fused,
             "face_coverage": real.face_coverage,
             "voice_coverage": real.voice_coverage,
+            "seconds": real.seconds,
             "truth": real.truth,
             "fold": real.fold,
         }
@@ -174,6 +177,7 @@ def as_samples(arrays):
         voice_features=nothing,
         voice_probabilities=arrays["voice"],
         voice_coverage=arrays["voice_coverage"],
+        seconds=arrays["seconds"],
         truth=arrays["truth"],
         fold=arrays["fold"],
     )

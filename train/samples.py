@@ -9,13 +9,15 @@ from emorec import fusion, observe, windows
 from emorec.emotions import EMOTIONS, emotion_of
 from emorec.emotions import fold as folded
 from emorec.faces import YuNet
+from emorec.timeline import DEFAULT_WINDOW
 from emorec.weights import face_detector_file
 from train import datasets, face, voice, voice_head
 
 
 @dataclass(frozen=True)
 class Samples:
-    """Windows with known emotions: features, raw probabilities over the seven, coverages, labels and persons."""
+    """Windows with known emotions: features, raw probabilities over the seven, coverages, lengths (s), labels and
+    persons."""
 
     face_features: np.ndarray
     face_probabilities: np.ndarray
@@ -23,6 +25,7 @@ class Samples:
     voice_features: np.ndarray
     voice_probabilities: np.ndarray
     voice_coverage: np.ndarray
+    seconds: np.ndarray
     truth: np.ndarray
     fold: np.ndarray
 
@@ -106,6 +109,7 @@ def pairs(data, face_net, voice_net, fold, cache, generator, most=4000):
         voice_features=features[voices],
         voice_probabilities=said[voices],
         voice_coverage=full,
+        seconds=np.full(len(faces), DEFAULT_WINDOW),
         truth=shown[faces],
         fold=np.full(len(faces), fold),
     )

@@ -66,6 +66,7 @@ def _collect(model, setting):
         "fused": np.stack([fusion.predict(model.fusion, samples) for samples in found]),
         "face_coverage": np.stack([samples.face_coverage for samples in found]),
         "voice_coverage": np.stack([samples.voice_coverage for samples in found]),
+        "seconds": np.stack([samples.seconds for samples in found]),
         "truth": truth,
     }
 

@@ -62,23 +62,23 @@ def fit_calibration(unseen):
         # The fusion network was trained on such clips already; their few labels would only fit noise into a bias.
         fusion=calibrate.fit_head(unseen.fused, clips.truth, biased=False),
     )
-    return calibrate.fit_late(
-        found, clips.face_probabilities, clips.voice_probabilities, clips.face_coverage, clips.voice_coverage,
-        clips.truth,
-    )  # fmt: skip
+    return calibrate.fit_late(found, clips)
 
 
 def _both(*sets):
     return (np.concatenate(column) for column in zip(*sets, strict=True))
 
 
-def collected(setting, face_net, nets_of):
-    """A Unseen of the data, by networks that never met them; ``nets_of(folds)`` gives those of voices."""
+def collected(setting, face_net, nets_of, cross_fit=None):
+    """An Unseen of the data, by networks that never met them; ``nets_of(folds)`` gives those of voices.
 
-    def cross_fit():
-        return fusion.cross_fit(setting.data, face_net, nets_of(audio_visual_folds()), setting.cache)[1:]
+    ``cross_fit(folds)`` gives the audio-visual clips and their fused probabilities, if they are at hand already.
+    """
 
-    clips = predictions.clips(setting, cross_fit)
+    def fitted(folds):
+        return fusion.cross_fit(setting.data, face_net, nets_of(folds), setting.cache)[1:]
+
+    clips = predictions.clips(setting, lambda: (cross_fit or fitted)(audio_visual_folds()))
     voices = predictions.voices(setting, lambda: nets_of(range(datasets.FOLDS)))
     stills = of_seven(predictions.ferplus(setting, face_net, "valid"))
     faces = predictions.webfaces(setting, face_net, "train")

@@ -10,6 +10,7 @@ from torch.nn import functional as F
 from emorec.emotions import EMOTIONS, emotion_of
 from emorec.networks import VoiceConfig, VoiceNet
 from emorec.voice import VoiceFrontEnd
+from emorec.windows import SILENT
 from train import augment, datasets, loop, pack
 
 FIRST_SCHEDULE = loop.Schedule(epochs=8, lr=2.5e-3, batch_size=32, weight_decay=0.05, ema_epochs=0.5)
@@ -22,7 +23,6 @@ SHARES = {"ravdess": 0.5, "javanese": 0.2, "nemo": 0.18, "ased": 0.12}
 SMOOTHING = 0.1
 CROP_HOPS = 8  # 2.05 s of voice under a training window: half of the clips hold less speech
 HEAD_FLOOR = 0.3  # least weight of a head's loss in a batch; it grows to 1 with the share of items it has labels for
-SILENT = 0.02  # weight of a hop without speech, so that a clip whose speech goes unnoticed still has a pooled value
 HEADS = {"emotions": EMOTIONS, "ravdess": datasets.RAVDESS_LABELS}
 NET = VoiceConfig(heads=HEADS)
 LISTENER = {"listener_widths": (32, 64, 112, 160), "listener_embedding": 256}

@@ -14,7 +14,9 @@ import torch
 
 from emorec import files
 from emorec.emotions import EMOTIONS, emotion_of
+from emorec.fusion import MIN_COVERAGE
 from emorec.voice import VoiceFrontEnd
+from emorec.windows import SPEECH
 from train import datasets, pack, regression, voice
 
 HEAD = "emotions"  # the head that analysis uses; the one of RAVDESS's eight labels stays as it is
@@ -22,6 +24,7 @@ DECAY = 0.05  # of the weights, see regression.fit
 # How much the emotional trunk's features are shrunk, and so held back, beside the listener's: the trunk met the people
 # that the layer is fitted on and is too sure of them. Chosen on corpora of ordinary speech that were left out.
 OWN_SCALE = 0.3
+WINDOW_HOPS = 12  # 3.07 s, what analysis looks at unless told otherwise
 
 
 def refit(net, items, features, without=()):
@@ -47,24 +50,53 @@ def _scales(net):
 
 def pooled(net, items, cache):
     """Pooled features (N, 2 D) of the recordings of items by a VoiceNet, kept in the cache under its weights."""
+
+    def features():
+        return {"features": voice.features(net, _clips(items, cache))}
+
+    return pack.cached(cache, "pooled", items, _settings(net), features)["features"]
+
+
+def pooled_windows(net, items, cache):
+    """Pooled features (M, 2 D) of windows as analysis looks at, and the row of each one's item (M,).
+
+    Recordings are cut into windows of WINDOW_HOPS; shorter rests, and windows with hardly any speech, are left out.
+    """
+
+    def features():
+        parts, rows = [], []
+        for row, (log_mel, speech) in enumerate(_clips(items, cache)):
+            for start in range(0, max(len(speech) - WINDOW_HOPS // 2, 1), WINDOW_HOPS):
+                heard = speech[start : start + WINDOW_HOPS]
+                if (heard >= SPEECH).mean() >= MIN_COVERAGE:
+                    frames = slice(start * voice.VoiceNet.FRAMES_PER_HOP, None)
+                    parts.append((log_mel[:, frames][:, : len(heard) * voice.VoiceNet.FRAMES_PER_HOP], heard))
+                    rows.append(row)
+        return {"features": voice.features(net, parts), "rows": np.array(rows)}
+
+    found = pack.cached(cache, "pooled-windows", items, _settings(net) | {"hops": WINDOW_HOPS}, features)
+    return found["features"], found["rows"]
+
+
+def _settings(net):
+    """What pooled features depend on beside the recordings: the front end, and the network without its heads."""
     digest = hashlib.sha256(repr(net.config).encode())
     for name, tensor in sorted(net.state_dict().items()):
         if not name.startswith("heads"):
             digest.update(name.encode() + tensor.float().cpu().numpy().tobytes())
-    settings = pack.settings_of(VoiceFrontEnd()) | {"network": digest.hexdigest(), "silent": voice.SILENT}
+    return pack.settings_of(VoiceFrontEnd()) | {"network": digest.hexdigest(), "silent": voice.SILENT}
 
-    def features():
-        # Acted and ordinary recordings are packed apart, so that a change of one leaves the other's file in use.
-        ordinary = [item.corpus in datasets.ORDINARY for item in items]
-        clips = [None] * len(items)
-        for kind in (False, True):
-            rows = [row for row, one in enumerate(ordinary) if one is kind]
-            packed = pack.voice_clips([items[row] for row in rows], VoiceFrontEnd(), cache) if rows else []
-            for row, clip in zip(rows, packed, strict=True):
-                clips[row] = clip
-        return {"features": voice.features(net, clips)}
 
-    return pack.cached(cache, "pooled", items, settings, features)["features"]
+def _clips(items, cache):
+    """Each item's log-mel and speech. Acted and ordinary recordings are packed apart, so that a change of one leaves
+    the other's file in use."""
+    clips = [None] * len(items)
+    for kind in (False, True):
+        rows = [row for row, item in enumerate(items) if (item.corpus in datasets.ORDINARY) is kind]
+        packed = pack.voice_clips([items[row] for row in rows], VoiceFrontEnd(), cache) if rows else []
+        for row, clip in zip(rows, packed, strict=True):
+            clips[row] = clip
+    return clips
 
 
 def place(net, layer):
@@ -75,9 +107,9 @@ def place(net, layer):
     return net
 
 
-def train(data, runs, cache, fold):
-    """Fit the last layer of a fold's network on everybody outside the fold, and keep it in the fold's HEAD_FILE."""
-    net, items = voice.trained(runs, fold), everybody(data)
+def train(net, data, runs, cache, fold):
+    """Fit the last layer of a fold's network on everybody outside the fold, and keep it in the fold's ``head_file``."""
+    items = everybody(data)
     inside, features = np.flatnonzero(datasets.fold_of(items) != fold), pooled(net, items, cache)
     layer = refit(net, [items[row] for row in inside], features[inside])
     files.write(head_file(runs, fold), safetensors.torch.save({"weight": layer.weight, "bias": layer.bias}))

@@ -1,0 +1,61 @@
+"""The part of a model card that says how far probabilities can be believed, and under which prior."""
+
+from emorec import prior as priors
+from emorec.emotions import EMOTIONS
+
+
+def text(model):
+    """Calibration, priors and calm speech of a ``Checkpoint`` as Markdown; None if nothing was measured."""
+    parts = [_errors(model), _priors(model.evaluation)]
+    return "\n\n".join(part for part in parts if part) or None
+
+
+def _errors(model):
+    errors = {}
+    for name, found in model.evaluation.items():
+        whole = {"": found["calibration_error"]} if found.get("calibration_error") else {}
+        for head, error in found.get("calibration_errors", whole).items():
+            errors[f"{name}, {head}" if head else name] = error
+    if not errors:
+        return None
+    face, voice = model.calibration.face_weight, model.calibration.voice_weight
+    lines = [
+        "## Calibration",
+        "",
+        "What each network says is made a likelihood under an even prior: the shares of the emotions in its training "
+        "data are divided out, and it is scaled and shifted, fitted on people held out of training. Late fusion adds "
+        f"the log likelihoods, the face's times {face:.2f} and the voice's times {voice:.2f} if both are there. "
+        "Expected calibration error under an even prior, smaller is better; for pictures every emotion weighs alike:",
+        "",
+        "| protocol | before | after | perfectly calibrated, on so few items |",
+        "|---|---|---|---|",
+    ]
+    for name, error in errors.items():
+        cells = (f"{error[when]:.1%}" if when in error else "" for when in ("before", "after", "perfect"))
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _priors(evaluation):
+    """How calm speech and clear expressions fare under each prior."""
+    shares = ", ".join(f"{e} {s:.1%}" for e, s in zip(EMOTIONS, priors.of("everyday").shares, strict=True))
+    lines = ["## Priors", "", f"Recordings are judged under the prior `everyday` ({shares}) unless another is chosen; "
+             "every number above holds under an even one.", ""]  # fmt: skip
+    calm = [(name, prior, corpus, said) for name, found in evaluation.items()
+            for prior, corpora in found.get("priors", {}).items() for corpus, said in corpora.items()]  # fmt: skip
+    if calm:
+        lines += ["Calm recordings of corpora never heard: how many are called neutral, and how many angry, disgusted, "
+                  "fearful or sad with a probability over 60 %.", "",
+                  "| corpus | prior | neutral | surely negative | mean confidence |",
+                  "|---|---|---|---|---|"]  # fmt: skip
+        lines += [
+            f"| {corpus} | {prior} | {said['neutral']:.1%} | {said['surely_negative']:.1%} | {said['confidence']:.0%} |"
+            for _, prior, corpus, said in calm
+        ]
+        lines += [""]
+    clear = [(name, found["called_neutral"]) for name, found in evaluation.items() if "called_neutral" in found]
+    if clear:
+        lines += ["Clear expressions of other emotions (strong intensity; eight of ten votes) that are called neutral:",
+                  "", "| protocol | even | everyday |", "|---|---|---|"]  # fmt: skip
+        lines += [f"| {name} | {said['even']:.1%} | {said['everyday']:.1%} |" for name, said in clear]
+    return "\n".join(lines).rstrip() if calm or clear else None
