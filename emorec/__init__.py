@@ -16,7 +16,9 @@ def load(model_path=None, device="auto"):
 def analyze(path, model_path=None, device="auto", progress=None, **choices):
     """Turn a video or audio file into an ``emorec.timeline.Timeline``.
 
-    ``choices``: fusion ("late", "intermediate", "face" or "voice"), step and window (s), person (a number, or None
+    ``choices``: audio_track and video_track (numbers from 1, None for the one with speech or with a face), channel
+    ("left", "right" or "mix"), start and end (s; only this part is decoded), rotate (0, 90, 180 or 270 degrees
+    clockwise); fusion ("late", "intermediate", "face" or "voice"), step and window (s), person (a number, or None
     for whoever is seen most), smooth (s). ``progress(observations)`` is called as the work goes on.
     Raises EmorecError, with one sentence, for whatever cannot be used.
     """

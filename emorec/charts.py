@@ -1,6 +1,7 @@
 """A Timeline drawn: probabilities over time, stacked or as lines, and beneath them how much was seen and heard."""
 
 import io
+import math
 from pathlib import Path
 
 import altair as alt
@@ -40,10 +41,11 @@ def timeline_chart(timeline, title=None, subtitle=None, ink=GREY, legend=True, s
     """
     drawn = chart_data.columns(timeline)
     until = float(timeline.end[-1]) if len(timeline) else 0.0
-    total = max(timeline.duration, until, TICKS[0])
+    begin = float(timeline.start[0]) if len(timeline) else 0.0
+    span = begin, max(timeline.duration, until, begin + TICKS[0])
     tracks = _boxes(EVIDENCE, opacity=0.14)  # no coverage at all, and yet looked at
     strips = _boxes(EVIDENCE).encode(opacity=alt.Opacity("coverage:Q", scale=None, legend=None))
-    shapes = _lines(total, legend) if style == "lines" else _areas(total, legend)
+    shapes = _lines(span, legend) if style == "lines" else _areas(span, legend)
     chart = alt.layer(tracks, shapes, strips, _hover())
     if title:
         chart = chart.properties(title=alt.TitleParams(title, subtitle=subtitle or alt.Undefined))
@@ -57,7 +59,7 @@ def timeline_chart(timeline, title=None, subtitle=None, ink=GREY, legend=True, s
         .configure_title(color=ink, subtitleColor=ink, fontSize=17, subtitleFontSize=13, anchor="start", offset=12)
     )
     # The data come last, and as plain values: Altair would copy and check every one of them at every step above.
-    tracked = [chart_data.box(0, until, low, high) for low, high in STRIPS.values()]
+    tracked = [chart_data.box(begin, until, low, high) for low, high in STRIPS.values()]
     points = chart_data.line_points(drawn) if style == "lines" else chart_data.area_points(drawn)
     data = (tracked, points, chart_data.evidence_boxes(drawn), chart_data.column_boxes(drawn))
     for layer, values in zip(chart.layer, data, strict=True):
@@ -103,24 +105,25 @@ def _titles(timeline):
     return Path(str(timeline.media.get("name", ""))).name or "Emotions over time", f"{made}; {key}"
 
 
-def _areas(total, legend):
+def _areas(span, legend):
     return (
         alt.Chart()
         .mark_area(interpolate="step-after", invalid=BREAK)
-        .encode(x=_across(total), y=_up("low:Q", stack=None), y2="high:Q", **_looks(legend))
+        .encode(x=_across(span), y=_up("low:Q", stack=None), y2="high:Q", **_looks(legend))
     )
 
 
-def _lines(total, legend):
+def _lines(span, legend):
     return (
         alt.Chart()
         .mark_line(strokeWidth=2, invalid=BREAK)
-        .encode(x=_across(total), y=_up("probability:Q"), **_looks(legend))
+        .encode(x=_across(span), y=_up("probability:Q"), **_looks(legend))
     )
 
 
-def _across(total):
-    return alt.X("time:Q", title=None, scale=alt.Scale(domain=[0, rounded(total)], nice=False), axis=_time_axis(total))
+def _across(span):
+    domain = [rounded(time) for time in span]
+    return alt.X("time:Q", title=None, scale=alt.Scale(domain=domain, nice=False), axis=_time_axis(*span))
 
 
 def _up(field, **how):
@@ -148,12 +151,13 @@ def _boxes(colour, **looks):
     return alt.Chart().mark_rect(color=colour, **looks).encode(x="start:Q", x2="end:Q", y="low:Q", y2="high:Q")
 
 
-def _time_axis(total):
+def _time_axis(begin, end):
+    total = end - begin
     step = next((tick for tick in TICKS if total / tick <= MAX_TICKS), None) or HOUR * -(-total // (HOUR * MAX_TICKS))
-    values = [rounded(count * step) for count in range(int(total / step + 1e-6) + 1)]
+    values = [rounded(count * step) for count in range(math.ceil(begin / step - 1e-6), int(end / step + 1e-6) + 1)]
     seconds = "pad(format(datum.value % 60, '.1~f'), datum.value % 1 ? 4 : 2, '0', 'left')"
     minutes = "floor(datum.value / 60)"
-    if total >= HOUR:
+    if end >= HOUR:
         minutes = f"floor(datum.value / {HOUR}) + ':' + pad(floor(datum.value / 60) % 60, 2, '0', 'left')"
     told = f"{minutes} + ':' + {seconds}"
     return alt.Axis(values=values, labelExpr=told, labelOverlap="greedy", labelSeparation=10, labelFlush=True)

@@ -58,6 +58,13 @@ def _parser():
     _option(choices, "--window_sec", type=_seconds, default=3.0, metavar="S", help="seconds of evidence (default 3)")
     _option(choices, "--smooth_sec", type=_seconds, default=0.0, metavar="S", help="average over time (default 0, off)")
     _option(choices, "--person", type=int, metavar="N", help="only this person's face (default: whoever is seen most)")
+    observed = analyze.add_argument_group("what is observed")
+    _option(observed, "--audio_track", type=int, metavar="N", help="sound track, from 1 (default: one with speech)")
+    _option(observed, "--video_track", type=int, metavar="N", help="video track, from 1 (default: one with a face)")
+    _option(observed, "--channel", default="mix", metavar="C", help="left, right or mix of the sound (default mix)")
+    _option(observed, "--start", metavar="S", help="where to begin: seconds, m:ss or h:mm:ss")
+    _option(observed, "--end", metavar="S", help="where to end")
+    _option(observed, "--rotate", type=int, default=0, metavar="D", help="turn the picture by 90, 180 or 270 degrees")
     results = analyze.add_argument_group("what is written")
     _option(results, "--out", type=Path, metavar="DIR", help=f"folder for the results (default {DEFAULT_OUT})")
     _option(results, "--format", default="csv", metavar="F", help="csv, json or csv,json (default csv)")
@@ -103,13 +110,14 @@ def _analyze(options):
     from emorec import charts, engine, exports, timeline  # imported late: --help and typing errors answer at once
 
     timeline.check(**choices)
+    observed = _observed(options)
     if options.save_plot and not options.no_plot:
         charts.check_suffix(options.save_plot)
     loaded = engine.load(options.model_path, options.device)
     for notice in loaded.notices:
         print(f"emorec: note: {notice}", file=sys.stderr)
     with _recording(given, options) as (media, facts), _ProgressBar() as bar:
-        result = loaded.analyze(media, bar.show, person=options.person, **choices)
+        result = loaded.analyze(media, bar.show, person=options.person, **observed, **choices)
     result = replace(result, media=result.media | facts)
     plot = _plot_of(options, media)
     for note in result.notes:
@@ -129,6 +137,17 @@ def _analyze(options):
     else:
         _print_summary(result, written)
     return 0
+
+
+def _observed(options):
+    """What of the recording is observed, as ``Engine.analyze`` takes it."""
+    from emorec import choices
+
+    observed = {name: getattr(options, name) for name in ("audio_track", "video_track", "channel", "rotate")}
+    observed["start"] = choices.seconds(options.start) if options.start else 0.0
+    observed["end"] = choices.seconds(options.end) if options.end else None
+    choices.check(choices.Settings(**observed))
+    return observed
 
 
 def _media_of(options):
@@ -200,20 +219,21 @@ class _ProgressBar:
 
         if self._bar is None:
             self._bar = tqdm(
-                total=observations.duration,
-                initial=observations.until,  # what an earlier run observed does not count for the speed
+                total=observations.duration - observations.start,
+                initial=observations.until
+                - observations.start,  # what an earlier run observed does not count for the speed
                 unit="s",
                 disable=None,
                 bar_format="{percentage:3.0f}% |{bar}| {n:.0f} of {total:.0f} s  {rate_noinv_fmt} left {remaining}",
             )
             return
-        self._bar.total = observations.duration
-        self._bar.update(observations.until - self._bar.n)
+        self._bar.total = observations.duration - observations.start
+        self._bar.update(observations.until - observations.start - self._bar.n)
 
 
 def _print_summary(result, written):
     shares, known = result.shares()
-    seconds = result.duration
+    seconds = result.end[-1] - result.start[0] if len(result) else 0.0
     print(f"{seconds:.1f} s, {len(result)} rows of {result.step:g} s, fusion {result.fusion}")
     for emotion, share in shares.items():
         if share > 0:

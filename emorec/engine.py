@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from emorec import checkpoint, faces, observe, timeline, weights
+from emorec import checkpoint, choices, faces, observe, timeline, weights
 from emorec.errors import EmorecError
 
 DEVICES = ("auto", "cpu", "cuda")
@@ -26,13 +26,13 @@ class Engine:
         of_weights = self.origin.notices if self.origin else ()
         return of_weights if self.detector_file else (*of_weights, weights.REDUCED_NOTICE)
 
-    def observe(self, path, cache=None):
+    def observe(self, path, cache=None, settings=None):
         """Stage 1: yield growing Observations of a recording; see ``emorec.observe``."""
-        return observe.observe(path, self.model, faces.detector(self.detector_file), cache=cache)
+        return observe.observe(path, self.model, faces.detector(self.detector_file), settings, cache)
 
-    def forget(self, path, cache=None):
-        """Remove what stage 1 stored of a recording; see ``emorec.observe.forget``."""
-        return observe.forget(path, self.model, faces.detector(self.detector_file), cache=cache)
+    def forget(self, path, cache=None, settings=None):
+        """Remove what stage 1 stored of a recording with these settings; see ``emorec.observe.forget``."""
+        return observe.forget(path, self.model, faces.detector(self.detector_file), settings, cache)
 
     def forget_key(self, key, cache=None):
         """Remove what is stored under ``key`` (``Observations.key``), whatever became of the recording; tell whether
@@ -43,15 +43,44 @@ class Engine:
         """Stage 2: a Timeline by the choices that ``emorec.timeline.decide`` names."""
         return timeline.decide(observations, self.model, **choices)
 
-    def analyze(self, path, progress=None, **choices):
-        """Both stages. ``progress(observations)`` is called as they grow. Raises EmorecError."""
-        timeline.check(**{name: value for name, value in choices.items() if name != "person"})
+    def analyze(
+        self,
+        path,
+        progress=None,
+        *,
+        audio_track=None,
+        video_track=None,
+        channel="mix",
+        start=0.0,
+        end=None,
+        rotate=0,
+        **decided,
+    ):
+        """Both stages. ``progress(observations)`` is called as they grow.
+
+        The keywords say what of the recording is observed, see ``emorec.choices.Settings``; fusion "voice" observes no
+        picture. ``decided`` is what ``decide`` takes. Raises EmorecError.
+        """
+        timeline.check(**{name: value for name, value in decided.items() if name != "person"})
+        if (decided.get("person") or 0) < 0:
+            raise EmorecError(f"There is no person {decided['person']}; persons are counted from 0.")
+        if decided.get("fusion") == "voice":
+            decided["person"] = None  # no face is looked at, so there is nobody to choose
+        settings = choices.Settings(
+            faces=decided.get("fusion") != "voice",
+            audio_track=audio_track,
+            video_track=video_track,
+            channel=channel,
+            start=start,
+            end=end,
+            rotate=rotate,
+        )
         observations = None
-        with contextlib.closing(self.observe(path)) as growing:
+        with contextlib.closing(self.observe(path, settings=settings)) as growing:
             for observations in growing:
                 if progress:
                     progress(observations)
-        return self.decide(observations, **choices)
+        return self.decide(observations, **decided)
 
 
 def load(model_path=None, device="auto", resolve=weights.resolve):

@@ -19,8 +19,9 @@ from emorec import media_formats, media_length
 from emorec.ahead import Ahead
 from emorec.errors import EmorecError
 from emorec.media_damage import AV_ERRORS, JUMP
-from emorec.media_pictures import Grey, picture, pixel_aspect, upright_size
-from emorec.media_reader import BIN_EPSILON, Reader, decoded
+from emorec.media_pictures import Grey, Turned, picture, pixel_aspect, turned, upright_size
+from emorec.media_reader import BIN_EPSILON, Reader, decoded, frame_rate, say_damage
+from emorec.media_selection import EVERYTHING, Selection, tracks
 from emorec.media_sound import blocks, edges
 
 PICTURES_AHEAD = 3
@@ -33,7 +34,9 @@ REORDER_BINS = 64
 @dataclass(frozen=True)
 class MediaInfo:
     """What a file holds. ``duration`` (s) is the best estimate, None if unknown; ``width`` and ``height`` (px) are
-    upright and with square pixels; ``frame_rate`` (Hz) is the average; ``size`` is in bytes."""
+    upright and with square pixels; ``frame_rate`` (Hz) is the average; ``size`` is in bytes. ``video_tracks`` and
+    ``audio_tracks`` count what there is to choose from, what cannot be decoded included; ``video_track`` and
+    ``audio_track`` are the numbers, from 1, of those that this tells of."""
 
     path: Path
     container: str
@@ -46,6 +49,10 @@ class MediaInfo:
     video_codec: str | None
     audio_codec: str | None
     size: int
+    video_tracks: int = 0
+    audio_tracks: int = 0
+    video_track: int | None = None
+    audio_track: int | None = None
 
 
 @dataclass(frozen=True)
@@ -55,7 +62,7 @@ class Frame:
 
     time: float
     image: np.ndarray
-    grey: Grey
+    grey: Grey | Turned
 
 
 @dataclass(frozen=True)
@@ -66,39 +73,46 @@ class AudioBlock:
     samples: np.ndarray
 
 
-def probe(path: str | Path) -> MediaInfo:
-    """Say what a recording holds, after trying to decode a first picture and a first sound.
+def probe(path: str | Path, selection: Selection = EVERYTHING) -> MediaInfo:
+    """Say what a recording holds, after trying to decode a first picture and a first sound of what is selected.
 
+    Of a kind that is not selected nothing is decoded, and ``width`` and ``height`` are unknown without pictures.
     Raises ``EmorecError`` if there is no such file, or it is a directory, empty, a picture, no recording at all, too
-    damaged to open, or has neither video nor audio that can be decoded.
+    damaged to open, or has neither video nor audio that can be decoded, or not the track that is selected.
     """
     path = Path(path)
-    with Reader(path) as reader:
+    with Reader(path, selection) as reader:
         streams = {kind: stream for kind, stream in reader.streams.items() if stream is not None}
         if not reader.container.streams:
             raise media_formats.unreadable(path)
-        if not streams:
+        if not any(reader.has.values()):
             raise EmorecError(f"{path.name} holds neither video nor audio that can be decoded.")
         firsts = reader.first_frames()
-        if not firsts:
+        if streams and not firsts:
             raise EmorecError(f"{path.name} is too damaged: neither a picture nor a sound in it can be decoded.")
         video, sound = reader.streams["video"], reader.streams["audio"]
         width = height = rate = None
         if video is not None:
             width, height = upright_size(firsts.get("video", video.codec_context), pixel_aspect(video))
-            rate = video.average_rate or video.guessed_rate
+            width, height = (height, width) if selection.rotate % 180 else (width, height)
+            if reader.names != "webp":  # whose pictures each have a length of their own
+                rate = frame_rate(video)
         return MediaInfo(
             path=path,
-            container=media_formats.short_name(reader.container.format.name, path),
+            container=media_formats.short_name(reader.names, path),
             duration=media_length.stated(reader) or media_length.counted(path),
-            has_video=video is not None,
-            has_audio=sound is not None,
+            has_video=reader.has["video"],
+            has_audio=reader.has["audio"],
             width=width,
             height=height,
-            frame_rate=float(rate) if rate else None,
-            video_codec=_codec(video),
+            frame_rate=rate,
+            video_codec="webp" if reader.names == "webp" else _codec(video),
             audio_codec=_codec(sound),
             size=path.stat().st_size,
+            video_tracks=len(tracks(reader.container, "video")),
+            audio_tracks=len(tracks(reader.container, "audio")),
+            video_track=_number(reader.container, video),
+            audio_track=_number(reader.container, sound),
         )
 
 
@@ -108,19 +122,22 @@ def frames(
     start: float = 0.0,
     max_side: int = 1280,
     on_damage: Callable[[str], None] | None = None,
+    selection: Selection = EVERYTHING,
+    end: float = math.inf,
 ) -> Iterator[Frame]:
     """Yield at most ``rate`` pictures a second in the order of time, none if there is no video.
 
     Time is cut into bins ``[k / rate, (k + 1) / rate)`` and the first picture of each is taken, from the first bin
     that begins at ``start`` (s) or later; where decoding can pass over pictures shown between two others, the first of
-    those others. A start in the middle yields the very pictures of an unbroken pass. The longer side is scaled down to
-    ``max_side`` (px).
+    those others. A start in the middle yields the very pictures of an unbroken pass. None comes from ``end`` (s)
+    on. The longer side is scaled down to ``max_side`` (px).
 
     ``on_damage`` gets one sentence if the video is broken or cut off. Raises ``EmorecError`` as ``probe`` does.
     """
     first_bin = math.ceil(start * rate - BIN_EPSILON)
     reformatter = VideoReformatter()
-    pictures = decoded(Path(path), "video", start, on_damage, lambda: _Wanted(rate, first_bin))
+    finished: list[Reader] = []
+    pictures = decoded(Path(path), "video", start, finished.append, lambda: _Wanted(rate, first_bin), selection, end)
     with Ahead(_sampled(pictures, rate, first_bin, start), PICTURES_AHEAD) as sampled:
         for reader, time, frame in sampled:
             try:
@@ -129,7 +146,11 @@ def frames(
             except AV_ERRORS:
                 reader.fault(time)
                 continue
-            yield Frame(time, image, Grey(frame, aspect))
+            grey = Grey(frame, aspect)
+            if selection.rotate:
+                image, grey = turned(image, selection.rotate), Turned(grey, selection.rotate)
+            yield Frame(time, image, grey)
+    say_damage(finished, on_damage)
 
 
 def _sampled(pictures, rate, first_bin, start):
@@ -150,6 +171,9 @@ def audio(
     start: float = 0.0,
     block_seconds: float = 10.0,
     on_damage: Callable[[str], None] | None = None,
+    selection: Selection = EVERYTHING,
+    end: float = math.inf,
+    part_from: float = 0.0,
 ) -> Iterator[AudioBlock]:
     """Yield the sound in blocks, nothing if there is no audio.
 
@@ -157,12 +181,13 @@ def audio(
     where the sound does. Missing sound inside is silence, so the samples keep the media's clock. Every block is
     resampled on its own: a ``start`` (s) at a multiple of ``block_seconds`` gives the very blocks of an unbroken pass
     (samples at most 1e-4 apart). Where codec or container allow no jump (aac, mp3 files, ...) decoding begins at the
-    beginning all the same, which costs about ten seconds for an hour.
+    beginning all the same, which costs about ten seconds for an hour; for aac it begins at ``part_from`` (s), where a
+    part that is asked for begins. Sound from ``end`` (s) on is left out.
 
     ``on_damage`` gets one sentence if the audio is broken or cut off. Raises ``EmorecError`` as ``probe`` does.
     """
     held = None
-    for block in blocks(Path(path), rate, start, block_seconds, on_damage):
+    for block in blocks(Path(path), rate, start, block_seconds, on_damage, selection, end, part_from):
         if held is not None:
             yield AudioBlock(held.first / rate, held.samples)
             for number in range(held.number + 1, block.number):
@@ -203,6 +228,11 @@ class _Wanted:
         if len(self._earliest) > 2 * REORDER_BINS:
             self._earliest = dict(sorted(self._earliest.items())[REORDER_BINS:])
         return True
+
+
+def _number(container, stream) -> int | None:
+    """Which track of its kind a stream is, from 1."""
+    return None if stream is None else tracks(container, stream.type).index(stream) + 1
 
 
 def _codec(stream) -> str | None:

@@ -36,10 +36,10 @@ def on_progress() -> None:
 
 
 class Pace:
-    """Whether reading a file still gets further, packet by packet."""
+    """Whether reading a file still gets further, packet by packet; all of them may hold ``share`` times the file."""
 
-    def __init__(self, path: Path):
-        self._left = PACKET_SHARE * path.stat().st_size + PACKET_SLACK
+    def __init__(self, path: Path, share: float = PACKET_SHARE):
+        self._left = share * path.stat().st_size + PACKET_SLACK
         self._latest = float("-inf")
         self._idle = 0
 
@@ -65,6 +65,7 @@ class Damage:
         self._stated_size = media_formats.stated_size(path) or self._size
         self._faults = 0
         self._fault_at: float | None = None
+        self._encrypted_at: float | None = None
         self._reached: dict[int, float] = {}
 
     def fault(self, time: float) -> None:
@@ -77,15 +78,29 @@ class Damage:
         """Note that the stream of that ``index`` goes on until ``time`` (s) at least."""
         self._reached[index] = max(self._reached.get(index, 0.0), time)
 
-    def sentence(self, stream, position: float, zero: float, promised: float | None) -> str | None:
-        """What was broken or missing in a stream that was decoded up to ``position`` (s), None if nothing was.
+    def encrypted(self, time: float) -> None:
+        """Note that from ``time`` (s) on there is something encrypted."""
+        if self._encrypted_at is None:
+            self._encrypted_at = time
+
+    def finish(self, stream, position: float, zero: float, promised: float | None, whole: bool = True) -> None:
+        """Note that a stream was decoded to its end, or to the end of what is wanted, up to ``position`` (s).
 
         ``zero`` (s) is that of the clock; ``promised`` (s) is how long the container says that it is, if it does.
+        Whether the file is cut off is looked at only if the ``whole`` stream was asked for.
         """
-        kind = stream.type
-        cut = self._cut_short(stream, position, zero, promised)
+        self._kind, self._position = stream.type, position
+        self._cut = whole and self._cut_short(stream, position, zero, promised)
+
+    def sentence(self) -> str | None:
+        """What was broken or missing in the stream that was decoded to its end, None if nothing was. Faults may still
+        be noted between ``finish`` and this."""
+        kind, position = self._kind, self._position
         few = 0 if kind == "video" else FEW_FAULTS
-        if not cut and self._faults <= few:
+        if self._encrypted_at is not None:
+            where = f" after {self._encrypted_at:.1f} s" if self._encrypted_at > JUMP else ""
+            return f"The {kind} is encrypted{where}; what is encrypted could not be read."
+        if not self._cut and self._faults <= few:
             return None
         at = position if self._faults <= few else self._fault_at
         if position == 0.0:

@@ -8,8 +8,9 @@ from emorec.errors import EmorecError
 
 CONTAINERS = (
     *("mov", "mp4", "m4a", "3gp", "3g2", "mj2", "matroska", "webm", "avi", "flv", "asf", "mpegts", "mpeg"),
-    *("h264", "hevc", "ivf", "obu"),
-    *("mp3", "wav", "ogg", "flac", "aac", "ac3", "eac3", "aiff", "amr", "amrnb", "amrwb", "caf"),
+    *("h264", "hevc", "ivf", "obu", "dv", "mxf", "gif"),
+    *("mp3", "wav", "w64", "ogg", "flac", "aac", "ac3", "eac3", "aiff", "amr", "amrnb", "amrwb", "caf"),
+    *("au", "wv", "tta"),
 )
 """FFmpeg's names of the containers that are opened. None of them can point to another file or address, as a playlist
 (hls, concat, sdp) does."""
@@ -21,20 +22,23 @@ MAX_STREAMS = 64
 MAX_CHANNELS = 64
 MAX_SAMPLE_RATE = 768_000
 
-SEEKABLE = {"mov", "matroska", "avi", "flv", "asf", "wav", "flac", "aiff", "caf"}
+SEEKABLE = {"mov", "matroska", "avi", "flv", "asf", "wav", "w64", "flac", "aiff", "caf", "au"}
 """Containers whose timestamps are the same after a jump; in the others they are guessed, so these are read from the
 beginning."""
+
+RESETTABLE = {"matroska", "flv", "asf", "flac"}
+"""Those of them whose packets carry times of their own, which may be reset on the way; see ``media_clock``."""
 
 PROMISING = {"mov", "matroska", "flv", "flac", "aiff"}
 """Containers whose header states how long the recording is, so that a missing rest shows; see also ``stated_size``."""
 
-GUESSING = {"aac", "ac3", "eac3", "h264", "hevc", "obu"}
-"""Containers without any duration: FFmpeg guesses one from the bit rate, so the packets are counted instead."""
+GUESSING = {"aac", "ac3", "eac3", "h264", "hevc", "obu", "ogg", "mpegts", "mpeg"}
+"""Containers without any duration: FFmpeg guesses one from the bit rate or takes the last time of what may be the last
+of several parts, so the packets are counted instead."""
 
 PICTURES = {
     b"\x89PNG": "PNG",
     b"\xff\xd8\xff": "JPEG",
-    b"GIF8": "GIF",
     b"BM": "BMP",
     b"II*\0": "TIFF",
     b"MM\0*": "TIFF",
@@ -63,17 +67,25 @@ SCRIPTS = {
 }
 RECORDINGS = (
     *(b"\x1aE\xdf\xa3", b"OggS", b"fLaC", b"FLV", b"ID3", b"FORM", b"caff", b"DKIF", b"#!AMR"),
-    b"\x30\x26\xb2\x75",
+    *(b"\x30\x26\xb2\x75", b"riff\x2e\x91\xcf\x11", b".snd", b"wvpk", b"TTA1", b"\x1f\x07\x00"),
+    b"\x06\x0e\x2b\x34",
 )
 """First bytes of containers that are in ``CONTAINERS``; ISO and RIFF files are told by their fifth byte and on."""
 
 ISO_BOXES = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip")
-RIFF_KINDS = (b"AVI ", b"WAVE")
+RIFF_KINDS = (b"AVI ", b"WAVE", b"WEBP")
 RIFF_UNKNOWN = 0x7FFFF000
 """Sizes from here on are written where the size was not known."""
 
+PLACEHOLDER_FROM = 500_000_000
+PLACEHOLDER_UNITS = (1_000_000, 1 << 20)
+"""Programs that write a wav file to a pipe state a round number of bytes from here on (arecord: 2000000000)."""
+
 ASF_PROPERTIES = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")
 """The object of an asf file that states its size, 40 bytes in."""
+
+ENCRYPTED_TAGS = ("encv", "enca", "drmi", "drms")
+"""Codecs of ISO files that hide another one behind a key."""
 
 XING_WITHIN = 64
 """Bytes of the first frame of an mp3 within which its Xing header begins."""
@@ -106,15 +118,45 @@ def check_file(path: Path) -> None:
         raise EmorecError(f"{path.name} is empty (0 bytes); was it copied or recorded completely?")
     head = _head(path)
     if picture := _picture(head):
-        raise EmorecError(f"{path.name} is a picture ({picture}), not a recording; give {KINDS}.")
+        raise is_picture(path, picture)
     for signature, what in {**OTHERS, **SCRIPTS}.items():
         if head.startswith(signature):
             raise EmorecError(f"{path.name} is {what}, not a recording; give {KINDS}.")
 
 
+def is_picture(path: Path, kind: str) -> EmorecError:
+    """The error for a file that holds a single picture."""
+    return EmorecError(f"{path.name} is a picture ({kind}), not a recording; give {KINDS}.")
+
+
+def encrypted(path: Path) -> EmorecError:
+    """The error for a file of which nothing can be read without a key."""
+    return EmorecError(f"{path.name} is encrypted, so it cannot be read; give a recording without copy protection.")
+
+
+def is_encrypted(stream) -> bool:
+    """Whether a whole stream cannot be decoded without a key: by Matroska's and WebM's encryption or Apple's. ISO
+    common encryption is noted with each packet instead."""
+    if "enc_key_id" in stream.metadata:
+        return True
+    return stream.codec_context is not None and stream.codec_context.codec_tag in ENCRYPTED_TAGS
+
+
+def picture_kind(path: Path) -> str | None:
+    """What kind of picture a file is by its first bytes, None if it is none; any GIF may be animated."""
+    return _picture(_head(path))
+
+
+def is_animated_webp(path: Path) -> bool:
+    """Whether a file is a WebP that moves."""
+    return _is_animated_webp(_head(path))
+
+
 def unreadable(path: Path) -> EmorecError:
     """The error for a file that passed ``check_file`` but that FFmpeg would not open."""
     head = _head(path)
+    if head.startswith(b"GIF8"):
+        return is_picture(path, "GIF")
     if head.startswith(RECORDINGS) or head[4:8] in ISO_BOXES or (head[:4] == b"RIFF" and head[8:12] in RIFF_KINDS):
         return EmorecError(
             f"{path.name} is too damaged to be read: the part that describes the recording is missing or broken; "
@@ -141,10 +183,17 @@ def stated_size(path: Path) -> int | None:
     head = _head(path)
     if head[:4] == b"RIFF":
         size = int.from_bytes(head[4:8], "little")
-        return size + 8 if 0 < size < RIFF_UNKNOWN else None
+        return size + 8 if 0 < size < RIFF_UNKNOWN and not _is_placeholder(head) else None
     if (at := head.find(ASF_PROPERTIES)) >= 0:
         return int.from_bytes(head[at + 40 : at + 48], "little") or None
     return _stated_mp3_size(path, head)
+
+
+def _is_placeholder(head: bytes) -> bool:
+    """Whether the size of a wav file's data was written before anything was recorded, and never corrected."""
+    at = head.find(b"data")
+    size = int.from_bytes(head[at + 4 : at + 8], "little") if at >= 0 else 0
+    return size >= PLACEHOLDER_FROM and any(size % unit == 0 for unit in PLACEHOLDER_UNITS)
 
 
 def _stated_mp3_size(path: Path, head: bytes) -> int | None:
@@ -179,10 +228,15 @@ def _head(path: Path, first: int = 0) -> bytes:
 
 def _picture(head: bytes) -> str | None:
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
-        return "WebP"
+        return None if _is_animated_webp(head) else "WebP"
     if head[4:8] == b"ftyp" and head[8:12] in PICTURE_BRANDS:
         return PICTURE_BRANDS[head[8:12]]
     return next((name for signature, name in PICTURES.items() if head.startswith(signature)), None)
+
+
+def _is_animated_webp(head: bytes) -> bool:
+    # The extended header's flag for animation (WebP container specification, "Extended File Format").
+    return head[:4] == b"RIFF" and head[8:16] == b"WEBPVP8X" and bool(head[20:21] and head[20] & 0x02)
 
 
 def _is_text(head: bytes) -> bool:

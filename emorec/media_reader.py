@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import av
-from av.stream import Disposition
 
 from emorec import media_formats
-from emorec.media_damage import AV_ERRORS, JUMP, Damage, Pace
-
-NOT_MOVING = Disposition.attached_pic | Disposition.still_image | Disposition.timed_thumbnails
+from emorec.media_clock import Clock
+from emorec.media_damage import AV_ERRORS, JUMP, PACKET_SHARE, Damage, Pace
+from emorec.media_selection import EVERYTHING, Selection, pick
+from emorec.media_webp import RawVideo
 
 MAX_PIXELS = 8192 * 4320
 """Larger pictures are refused, for a file of a few bytes can ask for gigabytes."""
@@ -28,6 +28,9 @@ MAX_GAP = 24 * 3600.0
 
 DEFAULT_RATE = 25.0
 """Frames a second where nothing says it, as FFmpeg assumes."""
+
+MAX_FRAME_RATE = 1000
+"""Frames a second on average from which on a container is not believed."""
 
 PEEK_PACKETS = 64
 PROBE_PACKETS = 5000
@@ -63,50 +66,92 @@ def decoded(
     path: Path,
     kind: str,
     needed: float,
-    on_damage: Callable[[str], None] | None,
+    finished: Callable[[Reader], None],
     wanted: Callable[[], Callable[[float], bool] | None] = lambda: None,
+    selection: Selection = EVERYTHING,
+    end: float = math.inf,
+    part_from: float = 0.0,
 ) -> Iterator[tuple[Reader, float, av.frame.Frame]]:
-    """Yield ``(reader, time, frame)`` from ``needed`` (s) or a little before on; ``wanted`` makes a fresh predicate."""
-    for margin in (*(margin for margin in SEEK_MARGINS if needed > margin), None):
-        with Reader(path) as reader:
+    """Yield ``(reader, time, frame)`` from ``needed`` (s) or a little before on and before ``end`` (s); ``wanted``
+    makes a fresh predicate.
+
+    ``part_from`` (s) is where a part of the recording that is asked for begins: of codecs that only decode to the same
+    from the same place on, decoding begins there and not at the recording's beginning, however late ``needed`` is.
+    ``finished`` gets the reader at the end of the stream or of the part. What is wrong with the stream can be asked of
+    it once all frames were used.
+    """
+    exact = [(needed, needed - margin, True) for margin in SEEK_MARGINS if needed > margin]
+    at_part = [(part_from, part_from - margin, False) for margin in SEEK_MARGINS if part_from > margin]
+    for latest, target, repeatable in (*exact, *at_part, (math.inf, None, True)):
+        with Reader(path, selection) as reader:
             if reader.streams[kind] is None:
                 return
-            if margin is not None and not reader.seek(kind, needed - margin):
+            if target is not None and not reader.seek(kind, target, repeatable):
                 continue
-            found = False
+            found, ended = False, False
             for time, frame in reader.decode(kind, wanted()):
-                if margin is not None and not found and time > needed:
+                if time >= end:
+                    ended = True
+                if ended or (not found and time > latest):
                     break
                 found = True
                 yield reader, time, frame
-            if found or margin is None:
-                if on_damage is not None and (sentence := reader.damage(kind)):
-                    on_damage(sentence)
+            if found or target is None:
+                reader.finish(kind, whole=not ended)
+                finished(reader)
                 return
+
+
+def say_damage(finished: list[Reader], on_damage: Callable[[str], None] | None) -> None:
+    """Pass on what was wrong with a stream, once all its frames were used."""
+    for reader in finished:
+        if on_damage is not None and (sentence := reader.damage()):
+            on_damage(sentence)
 
 
 def _threads(stream) -> int:
     """How many threads decode a stream; 0 for as many as there are cores."""
     if stream.type == "audio":
         return 1
-    heavy = stream.width * stream.height * float(stream.average_rate or DEFAULT_RATE) > LIGHT
-    return 0 if heavy or (os.cpu_count() or 1) > 2 else 1
+    heavy = stream.width * stream.height * (frame_rate(stream) or DEFAULT_RATE) > LIGHT
+    return 0 if heavy or _cores() > 2 else 1
+
+
+def frame_rate(stream) -> float | None:
+    """Average pictures a second of a stream of video, None if nothing says it."""
+    average = stream.average_rate
+    # Where FFmpeg counts ticks of the clock, as in dv, its guess is better.
+    rate = average if average and average < MAX_FRAME_RATE else stream.guessed_rate
+    return float(rate) if rate else None
+
+
+def _cores() -> int:
+    """Cores that this process may use, which in a container may be fewer than the machine has."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 class Reader:
     """One open file: its streams, the zero of its clock, and what turns out to be broken while it is read."""
 
-    def __init__(self, path: Path):
+    def __init__(self, path: Path, selection: Selection = EVERYTHING):
         media_formats.check_file(path)
+        self._source = RawVideo(path, MAX_PIXELS) if media_formats.is_animated_webp(path) else None
         try:
             # "file:" keeps a colon in the name from being read as a protocol.
-            self.container = av.open(f"file:{path}", options=media_formats.OPEN_OPTIONS, metadata_errors="replace")
+            source = self._source or f"file:{path}"
+            self.container = av.open(source, options=media_formats.OPEN_OPTIONS, metadata_errors="replace")
         except AV_ERRORS as error:
             raise media_formats.unreadable(path) from error
         media_formats.check_streams(self.container.streams, path)
+        self.names = "webp" if self._source else self.container.format.name
         self.format = self.container.format.name.split(",")[0]
-        video = self._pick("video")
-        self.streams = {"video": video, "audio": self._pick("audio", video)}
+        default = pick(self.container, "video", path, selection)
+        sound = pick(self.container, "audio", path, selection, related=default)
+        video = default if selection.pictures else None
+        self.has = {"video": default is not None, "audio": sound is not None}
+        self.streams = {"video": video, "audio": sound if selection.sound else None}
         for stream in filter(None, self.streams.values()):
             stream.codec_context.thread_type = "AUTO"
             stream.codec_context.thread_count = _threads(stream)
@@ -114,14 +159,20 @@ class Reader:
             if stream.type == "video":
                 options["skip_loop_filter"] = SKIPPED_FILTERING
             stream.codec_context.options = options
-        self._damage, self._pace = Damage(path), Pace(path)
+        self._path = path
+        self._encrypted = {stream.index for stream in self.container.streams if media_formats.is_encrypted(stream)}
+        self._damage, self._pace = Damage(path), Pace(path, math.inf if self._source else PACKET_SHARE)
         self._time_bases: dict[int, tuple[int, int]] = {}
         self._position = 0.0
-        self._peeked: list[av.Packet] = []
-        for packet in self._demux():
-            self._peeked.append(packet)
-            if len(self._peeked) == PEEK_PACKETS:
-                break
+        self._clock = Clock(self.format, self._seconds)
+        self._flow = self._paced()
+        self._peeked = list(itertools.islice(self._flow, PEEK_PACKETS))
+        if self.format == "gif" and len(self._peeked) < 2:
+            self.container.close()
+            raise media_formats.is_picture(path, "GIF")
+        if self._all_encrypted():
+            self.container.close()
+            raise media_formats.encrypted(path)
         self.zero, self.broken_from = self._find_zero()
         self._nearest_only = video is not None and self._says_nearest_only(video)
 
@@ -131,21 +182,25 @@ class Reader:
     def __exit__(self, *_) -> None:
         self._peeked.clear()
         self.container.close()
+        if self._source is not None:
+            self._source.close()
 
-    def _pick(self, kind: str, related=None):
-        usable = [
-            stream
-            for stream in self.container.streams
-            if stream.type == kind and stream.codec_context is not None and not stream.disposition & NOT_MOVING
-        ]
-        best = self.container.streams.best(kind, related=related)
-        return best if best in usable else next(iter(usable), None)
+    def _all_encrypted(self) -> bool:
+        """Whether nothing at the beginning can be read without a key."""
+        ours = {stream.index for stream in self.streams.values() if stream is not None}
+        packets = [packet for packet in self._peeked if packet.stream_index in ours]
+        return bool(packets) and all(self._is_encrypted(packet) for packet in packets)
+
+    def _is_encrypted(self, packet: av.Packet) -> bool:
+        return packet.stream_index in self._encrypted or packet.has_sidedata("encryption_info")
 
     def _find_zero(self) -> tuple[float, float]:
         """The container's start (s), or the earliest time if the first is broken and lies far after it; and how long
         after it (s) a time is as broken."""
         ours = {stream.index for stream in self.streams.values() if stream is not None}
-        stamps = (packet for packet in self._peeked if packet.pts is not None and packet.stream_index in ours)
+        # What an edit list leaves out is there only so that decoding can begin at a keyframe.
+        shown = (packet for packet in self._peeked if packet.stream_index in ours and not packet.is_discard)
+        stamps = (packet for packet in shown if packet.pts is not None)
         earliest = min((float(packet.pts * packet.time_base) for packet in stamps), default=0.0)
         if self.container.start_time is None:
             return earliest, math.inf
@@ -156,18 +211,32 @@ class Reader:
         first = next((packet for packet in self._peeked if packet.stream_index == video.index), None)
         return first is not None and NEAREST_ONLY.search(bytes(first)) is not None
 
-    def seek(self, kind: str, time: float) -> bool:
-        """Go to the last keyframe at or before ``time`` (s); False if decoding from there would not give the same."""
+    def seek(self, kind: str, time: float, repeatable: bool = True) -> bool:
+        """Go to the last keyframe at or before ``time`` (s); False if times would be unreliable from there on or, where
+        it is to be ``repeatable``, decoding from there would not give the same."""
         codec = self.streams[kind].codec_context.codec.canonical_name
-        repeatable = kind == "video" or codec in REPEATABLE or codec.startswith("pcm_")
-        if self.format not in media_formats.SEEKABLE or not repeatable:
+        same = kind == "video" or codec in REPEATABLE or codec.startswith("pcm_")
+        if self.format not in media_formats.SEEKABLE or (repeatable and not same) or self._resets_before(time):
             return False
         try:
             self.container.seek(math.floor((time + self.zero) * av.time_base))
         except AV_ERRORS:
             return False
         self._peeked.clear()
+        self._clock = Clock(self.format, self._seconds)
+        self._flow = self._paced()
         return True
+
+    def _resets_before(self, time: float) -> bool:
+        """Whether the file's clock is reset before ``time`` (s), so that a jump would land in the wrong part."""
+        if self.format not in media_formats.RESETTABLE:
+            return False
+        with Reader(self._path) as whole:
+            for packet in whole.packets():
+                at = whole.packet_time(packet)
+                if whole._clock.parts > 1 or (at is not None and at > time + SEEK_MARGINS[1]):
+                    break
+            return whole._clock.parts > 1
 
     def decode(self, kind: str, wanted: Callable[[float], bool] | None) -> Iterator[tuple[float, av.frame.Frame]]:
         """Yield every frame of a stream with its time (s); frames that no other needs are left out unless wanted."""
@@ -193,7 +262,7 @@ class Reader:
         """Yield the file's packets, past what cannot be read."""
         while self._peeked:
             yield self._peeked.pop(0)
-        yield from self._demux()
+        yield from self._flow
 
     def packet_time(self, packet: av.Packet) -> float | None:
         """When a packet is to be shown or heard (s), None if it does not say."""
@@ -212,11 +281,24 @@ class Reader:
         """Note that something could not be used at ``time`` (s), by default where decoding stands."""
         self._damage.fault(self._position if time is None else time)
 
-    def damage(self, kind: str) -> str | None:
-        """The sentence about what was broken or missing, once everything was read."""
+    def damage(self) -> str | None:
+        """The sentence about what was broken or missing, once a stream was read to its end and its frames were used."""
+        return self._damage.sentence()
+
+    def finish(self, kind: str, whole: bool = True) -> None:
+        """Note that a stream was read to its end, or not the ``whole`` of it but all that is wanted."""
         promises = self.format in media_formats.PROMISING and self.container.duration and self.broken_from == math.inf
         promised = self.container.duration / av.time_base if promises else None
-        return self._damage.sentence(self.streams[kind], self._position, self.zero, promised)
+        self._damage.finish(self.streams[kind], self._position, self.zero, promised, whole)
+
+    def _paced(self) -> Iterator[av.Packet]:
+        """Packets on a continuous clock, as long as they bring the reading further."""
+        for packet in self._clock.continuous(self._demux()):
+            stamp = packet.dts if packet.dts is not None else packet.pts
+            time = None if stamp is None else self._seconds(packet, stamp)
+            if not self._pace.goes_on(packet.size, time):
+                return self.fault()
+            yield packet
 
     def _demux(self) -> Iterator[av.Packet]:
         failures = 0
@@ -226,10 +308,6 @@ class Reader:
                     failures = 0
                     # An empty packet tells a decoder that there is no more; avi files are full of them.
                     if packet.size:
-                        stamp = packet.dts if packet.dts is not None else packet.pts
-                        time = None if stamp is None else self._seconds(packet, stamp)
-                        if not self._pace.goes_on(packet.size, time):
-                            return self.fault()
                         yield packet
                 return
             except IndexError:
@@ -249,10 +327,12 @@ class Reader:
                 self._damage.reach(packet.stream_index, end)
             if packet.stream_index != stream.index:
                 continue
-            if alone and packet.pts is not None and not wanted(time):
+            if alone and packet.pts is not None and (packet.is_discard or not wanted(time)):
                 continue
             if skippable:
-                if self._nearest_only and packet.pts is not None and wanted.passes_over(time):
+                if packet.is_discard:
+                    skipped = "NONREF"  # never shown, so it must not count as the first of a bin
+                elif self._nearest_only and packet.pts is not None and wanted.passes_over(time):
                     skipped = "BIDIR"
                 else:
                     skipped = "DEFAULT" if packet.pts is None or wanted(time) else "NONREF"
@@ -261,6 +341,9 @@ class Reader:
         yield from self._decode(stream, None)
 
     def _decode(self, stream, packet: av.Packet | None) -> list[av.frame.Frame]:
+        if packet is not None and self._is_encrypted(packet):
+            self._damage.encrypted(self.packet_time(packet) or 0.0)
+            return []
         try:
             return stream.codec_context.decode(packet)
         except AV_ERRORS:

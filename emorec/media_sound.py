@@ -9,8 +9,10 @@ from pathlib import Path
 import av
 import numpy as np
 
-from emorec.media_damage import AV_ERRORS, JUMP
-from emorec.media_reader import BIN_EPSILON, Reader, decoded
+from emorec import media_mix
+from emorec.media_damage import JUMP
+from emorec.media_reader import BIN_EPSILON, Reader, decoded, say_damage
+from emorec.media_selection import EVERYTHING, Selection
 
 WARM_UP = 1.0
 """Seconds of sound to decode before the first that is used: by then no codec remembers where decoding began."""
@@ -26,75 +28,98 @@ SLACK = 0.005
 
 
 def blocks(
-    path: Path, rate: int, start: float, block_seconds: float, on_damage: Callable[[str], None] | None
+    path: Path,
+    rate: int,
+    start: float,
+    block_seconds: float,
+    on_damage: Callable[[str], None] | None,
+    selection: Selection = EVERYTHING,
+    end: float = math.inf,
+    part_from: float = 0.0,
 ) -> Iterator[Block]:
-    """Yield the blocks that hold sound, in order, the first of them cut to where the sound begins."""
+    """Yield the blocks that hold sound, in order, the first of them cut to where the sound begins, the last to ``end``
+    (s). ``part_from`` is as in ``decoded``."""
     first = oldest = math.floor(start / block_seconds + BIN_EPSILON)
     unfinished: dict[int, Block] = {}
     begun = False
+    sign: float | None = None
 
     def block_at(number: int) -> Block:
         if number not in unfinished:
-            unfinished[number] = Block(number, *edges(number, rate, start, block_seconds), rate)
+            unfinished[number] = Block(number, *edges(number, rate, start, block_seconds, end), rate)
         return unfinished[number]
 
     def finished(until: float) -> Iterator[Block]:
-        nonlocal oldest, begun
+        nonlocal oldest, begun, sign
         for number in sorted(unfinished):
             if (number + 1) * block_seconds + LEAD > until:
                 return
             block, oldest = unfinished.pop(number), number + 1
-            block.end_run()
+            sign = block.finish(sign)
             if block.sound_to > block.sound_from or (begun and number == first):
                 if not begun:
                     block.cut_head()
                 begun = True
                 yield block
 
-    for reader, time, source_rate, samples in _joined(path, start, block_seconds, on_damage):
-        end = time + len(samples) / source_rate
+    ended: list[Reader] = []
+    joined = _joined(path, start, block_seconds, ended.append, selection, end, part_from)
+    for reader, time, source_rate, samples in joined:
+        until = time + samples.shape[1] / source_rate
         if time < start and not begun:
             begun = True
             block_at(first)
         yield from finished(time)
-        if first < oldest and end < oldest * block_seconds - JUMP:
+        if first < oldest and until < oldest * block_seconds - JUMP:
             reader.fault(oldest * block_seconds)
         begin_in = max(math.floor((time - LEAD) / block_seconds), oldest)
-        end_in = math.ceil((end + LEAD) / block_seconds)
+        end_in = math.ceil((min(until, end) + LEAD) / block_seconds)
         for number in range(begin_in, end_in):
             block_at(number).add(time, source_rate, samples)
     yield from finished(math.inf)
+    say_damage(ended, on_damage)
 
 
 def _joined(
-    path: Path, start: float, block_seconds: float, on_damage
+    path: Path,
+    start: float,
+    block_seconds: float,
+    ended: Callable[[Reader], None],
+    selection: Selection,
+    end: float,
+    part_from: float,
 ) -> Iterator[tuple[Reader, float, int, np.ndarray]]:
-    """Yield ``(reader, time, source_rate, samples)`` of mono sound, frames that touch the same blocks and follow each
-    other joined into one piece, because a second of sound is some fifty frames and every call costs."""
-    mixer = _Mixer()
+    """Yield ``(reader, time, source_rate, samples)`` with samples ``(channels, N)``.
+
+    Frames that touch the same blocks and follow each other are joined into one piece, because a second of sound is some
+    fifty frames and every call costs.
+    """
+    mixer = media_mix.Mixer(selection.channel)
+    options = {"selection": selection, "end": end + LEAD, "part_from": part_from - WARM_UP}
     pieces: list[np.ndarray] = []
     form, begin, expected, source = None, 0.0, 0.0, None
-    for reader, time, frame in decoded(path, "audio", start - WARM_UP, on_damage):
-        samples = mixer.mono(frame)
+    for reader, time, frame in decoded(path, "audio", start - WARM_UP, ended, **options):
+        samples = mixer.samples(frame)
         if samples is None:
             reader.fault()
             continue
-        end = time + len(samples) / frame.sample_rate
-        touched = math.floor((time - LEAD) / block_seconds), math.ceil((end + LEAD) / block_seconds)
-        if pieces and (form != (touched, frame.sample_rate) or abs(time - expected) > SLACK):
-            yield source, begin, form[1], np.concatenate(pieces)
+        until = time + samples.shape[1] / frame.sample_rate
+        touched = math.floor((time - LEAD) / block_seconds), math.ceil((until + LEAD) / block_seconds)
+        if pieces and (form != (touched, frame.sample_rate, len(samples)) or abs(time - expected) > SLACK):
+            yield source, begin, form[1], np.concatenate(pieces, axis=1)
             pieces = []
         if not pieces:
-            form, begin, expected, source = (touched, frame.sample_rate), time, time, reader
+            form, begin, expected, source = (touched, frame.sample_rate, len(samples)), time, time, reader
         pieces.append(samples)
-        expected += len(samples) / frame.sample_rate
+        expected += samples.shape[1] / frame.sample_rate
     if pieces:
-        yield source, begin, form[1], np.concatenate(pieces)
+        yield source, begin, form[1], np.concatenate(pieces, axis=1)
 
 
-def edges(number: int, rate: int, start: float, block_seconds: float) -> tuple[int, int]:
+def edges(number: int, rate: int, start: float, block_seconds: float, end: float = math.inf) -> tuple[int, int]:
     """The samples, counted from the zero of the clock, at which a block begins and ends."""
-    return max(round(number * block_seconds * rate), round(start * rate)), round((number + 1) * block_seconds * rate)
+    first = max(number * block_seconds, start) * rate
+    return round(first), round(min((number + 1) * block_seconds, end) * rate)
 
 
 class Block:
@@ -105,9 +130,27 @@ class Block:
         self.samples = np.zeros(max(0, last - first), dtype=np.float32)
         self.sound_from, self.sound_to = last, first
         self._resampler, self._source_rate, self._expected = None, 0, 0.0
+        self._pieces: list[tuple[float, int, np.ndarray]] = []
 
     def add(self, time: float, source_rate: int, samples: np.ndarray) -> None:
-        """Put in sound (mono float32) that begins at ``time`` (s); what lies outside is dropped."""
+        """Put in sound (float32, one or two channels) that begins at ``time`` (s); what lies outside is dropped."""
+        self._pieces.append((time, source_rate, samples))
+
+    def finish(self, before: float | None) -> float:
+        """Make the samples of all that was added; ``before`` is the sign that the block before gave (None: unknown).
+
+        Returns the sign that the right side was taken with: -1 where the two sides are out of phase.
+        """
+        begin = self.first / self._rate
+        sign = -1.0 if media_mix.out_of_phase(self._pieces, begin, self.last / self._rate) else 1.0
+        for time, source_rate, samples in self._pieces:
+            one = media_mix.mono((time, source_rate, samples), sign, before, begin)
+            self._resample(time, source_rate, one)
+        self._pieces.clear()
+        self.end_run()
+        return sign
+
+    def _resample(self, time: float, source_rate: int, samples: np.ndarray) -> None:
         if self._resampler is None or source_rate != self._source_rate or abs(time - self._expected) > GAP:
             self.end_run()
             # The resampler's phase hangs on its first sample: begin where both rates meet, and it is always the same.
@@ -145,30 +188,3 @@ class Block:
                 self.samples[begin - self.first : end - self.first] = samples[begin - self._cursor : end - self._cursor]
                 self.sound_from, self.sound_to = min(self.sound_from, begin), max(self.sound_to, end)
             self._cursor += len(samples)
-
-
-class _Mixer:
-    """Turns decoded sound of any format and layout into float32 mono at its own rate."""
-
-    def __init__(self):
-        self._resampler, self._form = None, None
-
-    def mono(self, frame: av.AudioFrame) -> np.ndarray | None:
-        """Samples ``(N,)``, or None if there are none to be had."""
-        if not frame.samples or not frame.sample_rate:
-            return None
-        if frame.format.name == "fltp" and frame.layout.name in ("mono", "stereo"):
-            # What most decoders give; the resampler would say the same, and takes its time.
-            channels = frame.to_ndarray()
-            return channels[0] if len(channels) == 1 else (channels[0] + channels[1]) * np.float32(0.5)
-        form = (frame.format.name, frame.layout.name, frame.sample_rate)
-        frame.pts = None
-        try:
-            if form != self._form:
-                # Channels are averaged, not summed, so that a voice is as loud in stereo as in mono.
-                self._resampler = av.AudioResampler("fltp", "mono", frame.sample_rate, options={"rematrix_maxval": "1"})
-                self._form = form
-            return np.concatenate([out.to_ndarray()[0] for out in self._resampler.resample(frame)])
-        except AV_ERRORS:
-            self._form = None
-            return None

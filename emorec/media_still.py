@@ -6,9 +6,16 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps
 
+from emorec import media_formats
 from emorec.errors import EmorecError
 
-FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "AVIF")
+
+OUTLIERS = 0.1
+"""Percent of the pixels at either end of the range of a picture of numbers that may come out black or white."""
+
+RANGE_SIDE = 2048
+"""Pixels of a row or column, at most, that the range is read from."""
 
 
 def read(path, most_pixels, longest_side):
@@ -29,10 +36,32 @@ def read(path, most_pixels, longest_side):
                     )
                 if max(width, height) > longest_side:
                     picture.draft(None, (longest_side, longest_side))  # a JPEG can be decoded at half its size at once
-                upright = ImageOps.exif_transpose(picture).convert("RGB")
+                upright = _eight_bits(ImageOps.exif_transpose(picture)).convert("RGB")
                 upright.thumbnail((longest_side, longest_side))
                 return np.asarray(upright)
     except (OSError, ValueError, SyntaxError, MemoryError, Image.DecompressionBombError):
+        if media_formats.picture_kind(path) in ("HEIC", "HEIF"):
+            raise EmorecError(
+                f"{name} is a HEIC picture, which cannot be read here; save it as JPEG or PNG and give that."
+            ) from None
         raise EmorecError(
-            f"{name} is not a picture that can be read; give a whole JPEG, PNG, WebP, BMP, GIF or TIFF file."
+            f"{name} is not a picture that can be read; give a whole JPEG, PNG, WebP, AVIF, BMP, GIF or TIFF file."
         ) from None
+
+
+def _eight_bits(picture):
+    """A picture of larger numbers (16 bits, floating point), whose white is not known, scaled by its own range; any
+    other as it is."""
+    if picture.mode != "F" and not picture.mode.startswith("I"):
+        return picture
+    values = np.asarray(picture).astype(np.float32)
+    step = 1 + max(values.shape) // RANGE_SIDE
+    known = values[::step, ::step]
+    known = known[np.isfinite(known)]
+    low, high = np.percentile(known, (OUTLIERS, 100 - OUTLIERS)) if known.size else (0.0, 0.0)
+    if not high > low:
+        low, high = low - 1, low + 1  # all the same: grey
+    values -= low
+    values *= 255 / (high - low)
+    np.nan_to_num(values, copy=False, nan=0.0, posinf=255.0, neginf=0.0)
+    return Image.fromarray(values.clip(0, 255, out=values).round(out=values).astype(np.uint8))

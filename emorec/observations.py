@@ -26,7 +26,7 @@ DEFAULT_LIMIT_MB = 4096
 
 @dataclass(frozen=True)
 class Observations:
-    """Everything seen and heard up to ``until`` seconds.
+    """Everything seen and heard from ``start`` (s) to ``until`` (s), on the recording's clock.
 
     ``arrays``, in order of time (s): for every sampled frame ``frame_time``; for every face ``face_time``,
     ``face_person``, ``face_box`` (left, top, width, height as fractions of the frame), ``face_score``,
@@ -46,6 +46,7 @@ class Observations:
     media: dict = field(default_factory=dict)
     notes: tuple = ()
     hop_seconds: float = 0.256
+    start: float = 0.0
     fingerprint: str = ""
     key: str = ""
 
@@ -66,13 +67,17 @@ class Observations:
 
 @dataclass
 class Head:
-    """The JSON head of stored observations."""
+    """The JSON head of stored observations.
+
+    ``chosen`` holds the tracks that were chosen automatically, {"tracks": {...}, "notes": [...]}.
+    """
 
     media: dict
     settings: dict
     duration: float
     segments: int = 0
     complete: bool = False
+    chosen: dict = field(default_factory=dict)
     notes: list = field(default_factory=list)
     format_version: int = FORMAT_VERSION
 

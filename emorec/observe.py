@@ -13,15 +13,16 @@ import shutil
 import threading
 import uuid
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from emorec import observations, worker
+from emorec import choices, observations, tracks, worker
 from emorec import segments as cuts
 from emorec.ahead import Ahead
+from emorec.choices import Settings
 from emorec.errors import EmorecError
 from emorec.hearing import voice_segments
 from emorec.observations import Folder, Head, Observations
@@ -30,14 +31,7 @@ from emorec.seeing import TRACKER, encode_faces, face_segments, no_faces
 
 __all__ = ["Settings", "encode_faces", "face_segments", "observe", "voice_segments"]
 
-EXTRACTION = 6  # counts up with every change of what is read out of the same recording with the same networks
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What stage 1 extracts. ``face_rate``: sampled frames per second."""
-
-    face_rate: float = 5.0
+EXTRACTION = 7  # counts up with every change of what is read out of the same recording with the same networks
 
 
 def observe(path, model, detector, settings=None, cache=None):
@@ -47,17 +41,20 @@ def observe(path, model, detector, settings=None, cache=None):
     generator stops the work and keeps every whole segment. Raises EmorecError where the recording cannot be used.
     """
     settings = settings or Settings()
-    info = worker.probe(path)
+    choices.check(settings)
+    info = worker.probe(path, settings.selection)
+    choices.check_within(settings, info.path.name, info.duration)
     cache = observations.cache_folder() if cache is None else cache
     folder = _folder(path, model, detector, settings, cache)
-    head, segments = folder.read() or (Head(_facts(info), asdict(settings), 0.0), [])
+    head, segments = folder.read() or (_new_head(path, info, settings, detector, model), [])
     if segments or head.complete:
-        yield _observations(head, segments, model, info, folder.path.name)
+        yield _observations(head, segments, model, info, settings, folder.path.name)
     if head.complete:
         return
 
     notes = []
-    workers = _workers(path, info, model, detector, settings, segments, notes)
+    as_chosen = replace(settings, **head.chosen.get("tracks", {}))
+    workers = _workers(path, info, model, detector, as_chosen, segments, notes)
     with _one_torch_thread_each(), ExitStack() as stack:
         running = [stack.enter_context(Ahead(worker)) for worker in workers]
         while parts := [part for part in (next(worker, None) for worker in running) if part is not None]:
@@ -71,13 +68,30 @@ def observe(path, model, detector, settings=None, cache=None):
             segments.append(segment)
             _return_memory()
             observations.drop_oldest(cache, keep=folder.path)
-            yield _observations(head, segments, model, info, folder.path.name)
-    if not segments:
+            yield _observations(head, segments, model, info, settings, folder.path.name)
+    if workers and not segments:
+        if settings.start:
+            raise choices.behind(settings, info.path.name)
         raise EmorecError(f"Nothing in {info.path.name} could be decoded; the file seems to be damaged.")
+    if not workers:
+        head.duration = min(settings.until, info.duration or 0.0)
     head.complete = True
     head.notes = [*head.notes, *notes]
     _store(folder.write_head, head)
-    yield _observations(head, segments, model, info, folder.path.name)
+    yield _observations(head, segments, model, info, settings, folder.path.name)
+
+
+def _new_head(path, info, settings, detector, model):
+    """The head of a recording of which nothing is stored, with the tracks that are chosen for it once and for all."""
+    with _one_torch_thread_each():
+        numbers, notes = tracks.chosen(path, info, settings, detector, model.front_end)
+    if numbers:
+        info = worker.probe(path, replace(settings, **numbers).selection)
+    if not settings.faces and not info.has_audio:
+        notes.append("The recording has no sound, and its picture was not to be used: there is no evidence.")
+    if not settings.voices and not info.has_video:
+        notes.append("The recording has no picture, and its sound was not to be used: there is no evidence.")
+    return Head(_facts(info), asdict(settings), 0.0, chosen={"tracks": numbers, "notes": notes})
 
 
 def forget(path, model, detector, settings=None, cache=None):
@@ -109,8 +123,9 @@ def forget_key(key, cache=None):
 def _workers(path, info, model, detector, settings, segments, notes):
     """Generators of a segment's face arrays and of its voice arrays, from behind the stored segments on."""
     workers = []
-    first, span = len(segments), cuts.SEGMENT_HOPS * model.front_end.hop_seconds
-    if info.has_video:
+    hop = model.front_end.hop_seconds
+    first, span = cuts.holding(settings.start / hop) + len(segments), cuts.SEGMENT_HOPS * hop
+    if info.has_video and settings.faces:
         tracker = Tracker()
         # Segments behind the last picture, where only sound goes on, hold no state.
         stored = segments[-1] if segments else {}
@@ -118,8 +133,8 @@ def _workers(path, info, model, detector, settings, segments, notes):
         if state:
             tracker.restore(state)
         workers.append(face_segments(path, model, detector, tracker, settings, first, span, notes))
-    if info.has_audio:
-        workers.append(voice_segments(path, model, first, notes))
+    if info.has_audio and settings.voices:
+        workers.append(voice_segments(path, model, first, notes, settings))
     return workers
 
 
@@ -190,18 +205,21 @@ def _key(path, model, detector, settings):
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:32]
 
 
-def _observations(head, segments, model, info, key):
+def _observations(head, segments, model, info, settings, key):
     hop = model.front_end.hop_seconds
-    until = head.duration if head.complete else min(cuts.start(len(segments)) * hop, head.duration)
+    observed = cuts.holding(settings.start / hop) + len(segments)
+    until = head.duration if head.complete else min(cuts.start(observed) * hop, head.duration)
+    duration = max(head.duration, min(info.duration or 0.0, settings.until))
     return Observations(
-        duration=head.duration if head.complete else max(head.duration, info.duration or 0.0),
+        duration=head.duration if head.complete else duration,
         until=until,
         complete=head.complete,
         segments=tuple(segments),
         empty=_empty_segment(model),
-        media={"name": info.path.name} | head.media,
-        notes=tuple(head.notes),
+        media={"name": info.path.name} | head.media | choices.told(settings),
+        notes=(*head.chosen.get("notes", ()), *head.notes),
         hop_seconds=hop,
+        start=settings.start,
         fingerprint=model.fingerprint,
         key=key,
     )

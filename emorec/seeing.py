@@ -86,19 +86,21 @@ class _Sightings:
 def _sightings(path, size, detector, tracker, settings, first, span, notes):
     """Yield crops as they come, in batches, each with the _Sightings of the segment that it is the last of, or None."""
     frame_seconds = 1 / settings.face_rate
-    number, seen, start = first, _Sightings(), _start(first, span)
+    number, seen, start = first, _Sightings(), max(_start(first, span), settings.start)
     # Sampling bins need not line up with segments, and how a picture is searched hangs on the three before it: reading
-    # starts four bins early, and earlier pictures are passed over.
+    # starts four bins early and ends two bins late, and pictures outside are passed over.
     frames = worker.frames(
         path,
         settings.face_rate,
         start=max(0.0, start - 4 * frame_seconds),
         max_side=faces.DETECTION_SIDE,
         on_damage=notes.append,
+        selection=settings.selection,
+        end=settings.until + 2 * frame_seconds,
     )
     with Ahead(frames, PICTURES_AHEAD) as frames, ExitStack() as turn:
         for frame, found in searched(_in_turn(frames, turn), detector, settings.face_rate):
-            if frame.time < start:
+            if not start <= frame.time < settings.until:
                 continue
             while frame.time >= _start(number + 1, span):
                 turn.close()
@@ -110,7 +112,8 @@ def _sightings(path, size, detector, tracker, settings, first, span, notes):
                 yield seen.batch(), None
     if seen.times:
         # Which picture of its bin the last one is does not say how long it is shown; the bin's end is near enough.
-        yield seen.finished(tracker, (media.bin_of(seen.times[-1], settings.face_rate) + 1) * frame_seconds)
+        end = (media.bin_of(seen.times[-1], settings.face_rate) + 1) * frame_seconds
+        yield seen.finished(tracker, min(end, settings.until))
 
 
 def _in_turn(frames, turn):

@@ -143,7 +143,7 @@ def decide(
 
 def _adapted(observations, model, fusion, window, person, expected):
     """The prior that fits the recording, estimated on windows side by side, each of which counts once."""
-    start, end = rows(observations.until, window)
+    start, end = rows(observations.until, window, observations.start)
     pooled = _pooled(observations, model, start, end, window, person, fusion)
     likelihoods, evidence = fuse(pooled, model, fusion)[2:]
     known = evidence > 0
@@ -152,13 +152,13 @@ def _adapted(observations, model, fusion, window, person, expected):
 
 def _pooled(observations, model, start, end, window, person, fusion):
     middle = (start + end) / 2
-    low = np.maximum(middle - window / 2, 0.0)
+    low = np.maximum(middle - window / 2, observations.start)
     high = np.minimum(middle + window / 2, max(observations.until, 1e-9))
     return windows.pool(observations, model, low, high, person, with_features=fusion == "intermediate")
 
 
 def _timeline(observations, model, fusion, step, window, person, smooth, expected, unsure_below, made):
-    start, end = rows(observations.until, step)
+    start, end = rows(observations.until, step, observations.start)
     pooled = _pooled(observations, model, start, end, window, person, fusion)
     *likelihoods, evidence = fuse(pooled, model, fusion)
     face, voice, probabilities = (priors.posterior(one, expected.log) for one in likelihoods)
@@ -207,10 +207,10 @@ def check(
     priors.of(prior)
 
 
-def rows(duration, step):
-    """Starts and ends (s) of the rows of a recording: whole steps, the last one taking what is left."""
-    count = max(1, int(np.ceil(duration / step - LAST_STEP))) if duration > 0 else 0
+def rows(until, step, begin=0.0):
+    """Starts and ends (s) of the rows from ``begin`` on: whole steps, the last one taking what is left."""
+    count = max(1, int(np.ceil((until - begin) / step - LAST_STEP))) if until > begin else 0
     # Rounded to the microsecond, so that 0.1 s steps print as people write them.
-    start = np.round(np.arange(count) * step, 6)
-    end = np.append(start[1:], duration) if count else start
+    start = np.round(begin + np.arange(count) * step, 6)
+    end = np.append(start[1:], until) if count else start
     return start, end

@@ -7,8 +7,10 @@ milliseconds more; docs/RELIABILITY.md says how many.
 
 from __future__ import annotations
 
+import math
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +19,7 @@ from emorec import media_formats
 from emorec.errors import EmorecError
 from emorec.media import AudioBlock, Frame, MediaInfo
 from emorec.media_pictures import EXPANDED
+from emorec.media_selection import EVERYTHING, Selection
 from emorec.source_limits import Limits
 from emorec.worker_process import answers
 
@@ -24,11 +27,11 @@ LONGEST = 24 * 3600.0
 """Seconds; a file of a few bytes can claim to last for years, and silence takes time as well."""
 
 
-def probe(path: str | Path) -> MediaInfo:
+def probe(path: str | Path, selection: Selection = EVERYTHING) -> MediaInfo:
     """As ``media.probe``."""
     path = Path(path)
     media_formats.check_file(path)
-    for header, _ in answers("probe", path):
+    for header, _ in answers("probe", path, selection=asdict(selection)):
         info = MediaInfo(**header["info"] | {"path": path})
         _check_time(path, info.duration or 0.0, _longest())
         return info
@@ -41,9 +44,12 @@ def frames(
     start: float = 0.0,
     max_side: int = 1280,
     on_damage: Callable[[str], None] | None = None,
+    selection: Selection = EVERYTHING,
+    end: float = math.inf,
 ) -> Iterator[Frame]:
     """As ``media.frames``."""
-    choices, longest = {"rate": rate, "start": start, "max_side": max_side}, _longest()
+    choices = {"rate": rate, "start": start, "max_side": max_side, "selection": asdict(selection), "end": end}
+    longest = _longest()
     for header, (image, plane) in answers("frames", Path(path), on_damage, **choices):
         _check_time(path, header["time"], longest)
         yield Frame(header["time"], image, SentGrey(plane, header["limited"]))
@@ -55,12 +61,33 @@ def audio(
     start: float = 0.0,
     block_seconds: float = 10.0,
     on_damage: Callable[[str], None] | None = None,
+    selection: Selection = EVERYTHING,
+    end: float = math.inf,
+    part_from: float = 0.0,
 ) -> Iterator[AudioBlock]:
     """As ``media.audio``."""
-    choices, longest = {"rate": rate, "start": start, "block_seconds": block_seconds}, _longest()
+    choices = {"rate": rate, "start": start, "block_seconds": block_seconds, "part_from": part_from}
+    choices |= {"selection": asdict(selection), "end": end}
+    longest = _longest()
     for header, (samples,) in answers("audio", Path(path), on_damage, **choices):
         _check_time(path, header["time"], longest)
         yield AudioBlock(header["time"], samples)
+
+
+def sounds(
+    path: str | Path, selection: Selection, places: Sequence[float], seconds: float, rate: int
+) -> Iterator[np.ndarray]:
+    """As ``media_look.sounds``."""
+    choices = {"selection": asdict(selection), "places": list(places), "seconds": seconds, "rate": rate}
+    for _, (samples,) in answers("sounds", Path(path), **choices):
+        yield samples
+
+
+def stills(path: str | Path, selection: Selection, places: Sequence[float], max_side: int) -> Iterator[np.ndarray]:
+    """As ``media_look.pictures``."""
+    choices = {"selection": asdict(selection), "places": list(places), "max_side": max_side}
+    for _, (image,) in answers("stills", Path(path), **choices):
+        yield image
 
 
 def reached(path: str | Path, enough: float) -> float:

@@ -25,8 +25,9 @@ from pathlib import Path
 
 import numpy as np
 
-from emorec import media, media_damage, media_length, media_still
+from emorec import media, media_damage, media_length, media_look, media_still
 from emorec.errors import EmorecError
+from emorec.media_selection import Selection
 
 MEMORY = 3 << 30
 """Bytes of data; the largest pictures that are let in (see ``media_reader.MAX_PIXELS``) take a third of it."""
@@ -68,7 +69,10 @@ def serve(connection: socket.socket) -> None:
     _limit()
     _send(connection, {"process": os.getpid()})
     try:
-        for header, *arrays in DOES[task["do"]](task["path"], task["choices"]):
+        choices = task["choices"]
+        if "selection" in choices:
+            choices["selection"] = Selection(**choices["selection"])
+        for header, *arrays in DOES[task["do"]](task["path"], choices):
             _send(connection, header, *arrays)
         _send(connection, {"end": True})
     except ConnectionError:
@@ -83,7 +87,7 @@ def serve(connection: socket.socket) -> None:
 
 
 def _probe(path, choices):
-    yield ({"info": asdict(media.probe(path)) | {"path": None}},)
+    yield ({"info": asdict(media.probe(path, **choices)) | {"path": None}},)
 
 
 def _frames(path, choices):
@@ -120,7 +124,26 @@ def _picture(path, choices):
     yield {"shapes": [image.shape], "type": "uint8"}, image
 
 
-DOES = {"probe": _probe, "frames": _frames, "audio": _audio, "reached": _reached, "picture": _picture}
+def _sounds(path, choices):
+    for samples in media_look.sounds(path, **choices):
+        samples = np.ascontiguousarray(samples, np.float32)
+        yield {"shapes": [samples.shape], "type": "float32"}, samples
+
+
+def _stills(path, choices):
+    for image in media_look.pictures(path, **choices):
+        yield {"shapes": [image.shape], "type": "uint8"}, image
+
+
+DOES = {
+    "probe": _probe,
+    "frames": _frames,
+    "audio": _audio,
+    "reached": _reached,
+    "picture": _picture,
+    "sounds": _sounds,
+    "stills": _stills,
+}
 
 
 def _send(connection: socket.socket, header: dict, *arrays: np.ndarray) -> None:

@@ -21,7 +21,7 @@ from imports import imported_by, project_files
 # A library, and the modules that may import it.
 LIBRARY_ROOMS = {
     "av": ["emorec.media*", "ui.example"],
-    "PIL": ["emorec.media_still", "emorec.pictures", "ui.example"],
+    "PIL": ["emorec.media_still", "emorec.media_webp", "emorec.pictures", "ui.example"],
     "cv2": ["emorec.faces", "emorec.persons", "train.*"],
     "yt_dlp": ["emorec.source_download", "emorec.source_errors"],
     "altair": ["emorec.charts"],

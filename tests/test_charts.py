@@ -115,6 +115,17 @@ def test_what_is_still_to_come_has_its_place():
     assert told["layer"][LAYERS.index("areas")]["encoding"]["x"]["scale"]["domain"] == [0, 9.0]
 
 
+def test_the_axis_of_a_part_begins_where_the_part_does():
+    timeline = made.timeline(
+        made.probabilities(5), start=3602.0 + np.arange(5), end=3603.0 + np.arange(5), duration=3607.0
+    )
+    told = charts.timeline_chart(timeline).to_dict()
+    across = told["layer"][LAYERS.index("areas")]["encoding"]["x"]
+    assert across["scale"]["domain"] == [3602.0, 3607.0]
+    assert across["axis"]["values"] == [3602.0 + 0.5 * count for count in range(11)]
+    assert "3600" in across["axis"]["labelExpr"]
+
+
 def test_the_pointer_is_told_time_emotion_both_opinions_and_coverage():
     columns = spec(made.timeline([sure("sad"), gap()], step=90.0))[1]["columns"]
     told = [[box[name] for name in chart_data.TOLD] for box in columns]

@@ -80,6 +80,45 @@ def test_any_kind_of_colour_becomes_rgb(mode, tmp_path):
     assert (read.shape, read.dtype) == ((60, 80, 3), np.uint8)
 
 
+@pytest.mark.parametrize(
+    ("name", "type_", "low", "high"),
+    [
+        ("a.png", np.uint16, 0, 65535),
+        ("twelve_bits.png", np.uint16, 0, 4095),
+        ("a.tiff", np.uint16, 300, 900),
+        ("integers.tiff", np.int32, -5000, 100_000),
+        ("one.tiff", np.float32, 0.0, 1.0),
+        ("large.tiff", np.float32, -3e4, 7e4),
+    ],
+)
+def test_a_picture_of_large_numbers_is_scaled_by_its_range(name, type_, low, high, tmp_path):
+    shown = np.tile(np.linspace(0, 255, 80, dtype=np.float64), (60, 1))
+    values = (low + shown / 255 * (high - low)).astype(type_)
+    if name == "large.tiff":
+        values[0, :3] = np.nan, np.inf, -np.inf
+    Image.fromarray(values).save(tmp_path / name)
+    read = pictures.read(tmp_path / name)
+    assert (read.shape, read.dtype) == ((60, 80, 3), np.uint8)
+    assert np.abs(read[1:, :, 0] - shown[1:]).max() <= 2
+
+
+def test_a_picture_of_large_numbers_that_are_all_the_same_is_grey(tmp_path):
+    Image.fromarray(np.full((60, 80), 4000, np.uint16)).save(tmp_path / "plain.png")
+    assert np.unique(pictures.read(tmp_path / "plain.png")).tolist() in ([127], [128])
+
+
+def test_an_avif_picture_is_read(tmp_path):
+    Image.fromarray(np.full((60, 80, 3), (200, 40, 40), np.uint8)).save(tmp_path / "a.avif")
+    read = pictures.read(tmp_path / "a.avif")
+    assert read.shape == (60, 80, 3) and np.abs(read.astype(int) - (200, 40, 40)).mean() < 6
+
+
+def test_a_heic_picture_is_named(tmp_path):
+    (tmp_path / "IMG_1.HEIC").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(100))
+    with pytest.raises(EmorecError, match=r"^IMG_1.HEIC is a HEIC picture, .* save it as JPEG or PNG"):
+        pictures.read(tmp_path / "IMG_1.HEIC")
+
+
 def test_what_is_no_picture_is_said_in_one_sentence(tmp_path):
     whole = tmp_path / "whole.png"
     Image.fromarray(picture()).save(whole)

@@ -9,10 +9,11 @@ from torch import nn
 from torch.nn import functional as F
 
 from emorec import fusion as fusions
+from emorec import media
 from emorec.calibration import Calibration
 from emorec.emotions import EMOTIONS
 from emorec.errors import EmorecError
-from train import augment, calibrate, datasets, loop, measures, voice
+from train import augment, calibrate, datasets, loop, measures, pack, voice
 from train import face as face_recipe
 from train.datasets import Item
 from train.samples import Samples
@@ -303,3 +304,17 @@ def test_every_emotion_and_within_it_every_group_weighs_alike():
 def test_unweighted_recall_counts_every_label_alike():
     truth = np.array([0] * 8 + [1] * 2)
     assert voice.recall(np.zeros(10, int), truth) == 0.5
+
+
+def test_a_clip_that_lasts_for_hours_is_refused_before_it_is_in_memory(monkeypatch):
+    def blocks(begin):
+        return lambda *_, **__: iter([media.AudioBlock(begin, np.ones(1600, np.float32))])
+
+    monkeypatch.setattr(pack.media, "audio", blocks(2.0))
+    samples = pack.load_audio("a.mkv", 16_000)
+    assert len(samples) == 33_600 and not samples[:32_000].any() and samples[32_000:].all()
+    monkeypatch.setattr(pack.media, "audio", blocks(80_000.0))
+    with pytest.raises(EmorecError, match=r"^a.mkv lasts more than 2 hours; cut it into clips"):
+        pack.load_audio("folder/a.mkv", 16_000)
+    monkeypatch.setattr(pack.media, "audio", lambda *_, **__: iter([]))
+    assert pack.load_audio("silent.mp4", 16_000).shape == (0,)

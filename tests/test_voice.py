@@ -1,6 +1,7 @@
 """The voice's front end: log-mel, level, speech, and hops that do not depend on where a recording was cut."""
 
 import importlib.util
+import tracemalloc
 from argparse import Namespace
 from dataclasses import replace
 from pathlib import Path
@@ -370,3 +371,31 @@ def test_a_voice_does_not_depend_on_where_segments_begin(talking, monkeypatch, s
         for segment, expected in zip(begun[first], begun[0][first:], strict=True):
             for name, values in expected.items():
                 np.testing.assert_array_equal(segment[name], values, err_msg=name)
+
+
+def test_hours_of_silence_before_a_sound_take_neither_memory_nor_time(talking, monkeypatch):
+    """Every hop of it is there, as if it had been encoded where it stands, but at no time is all of it in memory."""
+    begin = 8_000 * RATE // HOP * HOP
+    blocks = [
+        recordings.AudioBlock((begin + k) / RATE, talking[k : k + 16 * HOP]) for k in range(0, 32 * HOP, 16 * HOP)
+    ]
+    monkeypatch.setattr(hearing.worker, "audio", lambda *_, start, **__: (b for b in blocks if b.time >= start - 1e-6))
+    net = made.voice_net()
+    monkeypatch.setattr(hearing, "for_inference", lambda net: net)
+    encoded, encode = [], hearing._encode
+    monkeypatch.setattr(hearing, "_encode", lambda *given: encoded.append(given[2]) or encode(*given))
+    tracemalloc.start()
+    heard = [*hearing.voice_segments("a recording", Namespace(front_end=FRONT_END, voice=net), 0, [])]
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < begin * 4 / 5  # bytes; all of the silence would be begin * 4
+    assert len(encoded) < 12 and max(map(len, encoded)) < 200 * HOP
+    time = np.concatenate([segment["voice_time"] for segment in heard])
+    assert time == pytest.approx((np.arange(begin // HOP + 32) + 0.5) * FRONT_END.hop_seconds)
+    late = [segment for segment in heard if segment["voice_time"][0] > 7_900]
+    again = [
+        *hearing.voice_segments("a recording", Namespace(front_end=FRONT_END, voice=net), len(heard) - len(late), [])
+    ]
+    for segment, expected in zip(again, late, strict=True):
+        for name, values in expected.items():
+            np.testing.assert_array_equal(segment[name], values, err_msg=name)

@@ -19,6 +19,7 @@ from train import parallel
 
 ENLARGED = 4  # FER+ pictures are enlarged this often before the detector looks: 48 px faces are small for it
 
+LONGEST_CLIP = 2 * 3600.0  # seconds of a clip to train on, which is held in memory as a whole
 BLOCK_SECONDS = BLOCK_HOPS * voice.VoiceFrontEnd().hop_seconds
 
 
@@ -114,12 +115,20 @@ def played(items, front_end, speeds=None):
 
 
 def load_audio(path, rate):
-    """A whole recording, mono float32, starting at the media's zero; resampled in the very blocks of inference."""
-    blocks = list(media.audio(path, rate, block_seconds=BLOCK_SECONDS))
-    if not blocks:
-        return np.zeros(0, np.float32)
-    lead = np.zeros(max(0, round(blocks[0].time * rate)), np.float32)
-    return np.concatenate([lead, *(block.samples for block in blocks)])
+    """A whole recording, mono float32, starting at the media's zero; resampled in the very blocks of inference.
+
+    Raises EmorecError if it goes on for more than ``LONGEST_CLIP``, silence before its first sound included.
+    """
+    pieces = [np.zeros(0, np.float32)]
+    for block in media.audio(path, rate, block_seconds=BLOCK_SECONDS):
+        if block.time > LONGEST_CLIP:
+            raise EmorecError(
+                f"{Path(path).name} lasts more than {LONGEST_CLIP / 3600:g} hours; cut it into clips to train on."
+            )
+        if len(pieces) == 1:
+            pieces.append(np.zeros(max(0, round(block.time * rate)), np.float32))
+        pieces.append(block.samples)
+    return np.concatenate(pieces)
 
 
 def whole_hops(samples, hop):
