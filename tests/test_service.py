@@ -3,16 +3,20 @@
 import json
 import threading
 import time
+from dataclasses import replace
 from types import SimpleNamespace
 
 import gradio as gr
 import httpx
 import pytest
 from gradio_client import Client, handle_file
+from gradio_client.exceptions import AppError
 from starlette.middleware import Middleware
 
 import made
 from emorec import weights
+from emorec.choices import WHOLE, Settings
+from emorec.emotions import EMOTIONS
 from emorec.engine import Engine
 from emorec.errors import EmorecError
 from ui import parts
@@ -30,7 +34,8 @@ class Growing(Engine):
 
     seconds = 1
 
-    def observe(self, path, cache=None, **choices):
+    def observe(self, path, cache=None, settings=None):
+        observed.append(settings)
         if cache is not None:
             (cache / "key").mkdir(parents=True, exist_ok=True)
         for until in range(1, self.seconds + 1):
@@ -44,7 +49,7 @@ class Growing(Engine):
         return True
 
 
-forgotten = []
+forgotten, observed = [], []
 
 
 def asking(session, host="127.0.0.1"):
@@ -55,6 +60,7 @@ def asking(session, host="127.0.0.1"):
 def folder(tmp_path, monkeypatch):
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
     forgotten.clear()
+    observed.clear()
     return tmp_path
 
 
@@ -239,7 +245,72 @@ def test_a_client_gets_its_rows_and_its_upload_lies_where_nobody_can_guess(serve
     recording.write_bytes(b"sound")
     client = Client(address, verbose=False, analytics_enabled=False)
     found = client.predict(handle_file(str(recording)), api_name="/analyze")
-    assert len(found["rows"]) == 1
+    assert len(found["rows"]) == 1 and found["prior"]["name"] == "everyday"
     (kept,) = folder.rglob("mine.wav")
     assert kept.parent.name.startswith("emorec-") and len(kept.parent.name) > 32
     assert json.dumps(found)
+
+
+def rows_of(client, recording, **choices):
+    found = client.predict(recording, api_name="/redraw", **choices)
+    return [[row[emotion] for emotion in EMOTIONS] for row in found["rows"]]
+
+
+def test_programs_choose_the_prior_and_what_is_observed(served, tmp_path_factory):
+    address, _ = served
+    recording = tmp_path_factory.mktemp("sound") / "mine.wav"
+    recording.write_bytes(b"sound")
+    client = Client(address, verbose=False, analytics_enabled=False)
+    part = {"audio_track": 2, "video_track": 1, "channel": "left", "start": "0:01", "end": 9.5, "rotate": 90}
+    found = client.predict(handle_file(str(recording)), prior="even", api_name="/analyze", **part)
+    assert observed == [Settings(audio_track=2, video_track=1, channel="left", start=1.0, end=9.5, rotate=90)]
+    assert found["prior"]["shares"] == pytest.approx(dict.fromkeys(EMOTIONS, 1 / 7))
+    summary = found["summary"]
+    assert sum(summary["shares"].values()) + summary["unsure"] == pytest.approx(1)
+    name = found["recording"]
+    even = rows_of(client, name, prior="even")
+    assert even == [[row[emotion] for emotion in EMOTIONS] for row in found["rows"]]
+    own = rows_of(client, name, prior=dict.fromkeys(EMOTIONS, 1))
+    assert own == even != rows_of(client, name)
+    for wrong, says in (({"prior": "/etc/hostname"}, "The prior"), ({"start": "soon"}, "no time")):
+        with pytest.raises(AppError, match=says):
+            client.predict(handle_file(str(recording)), api_name="/analyze", **wrong)
+    assert len(observed) == 1
+
+
+def test_where_only_the_sound_was_asked_for_faces_are_not_invented(served, tmp_path_factory):
+    address, _ = served
+    recording = tmp_path_factory.mktemp("sound") / "mine.wav"
+    recording.write_bytes(b"sound")
+    client = Client(address, verbose=False, analytics_enabled=False)
+    found = client.predict(handle_file(str(recording)), fusion="voice", api_name="/analyze")
+    assert observed == [Settings(faces=False)]
+    assert rows_of(client, found["recording"], fusion="voice")
+    with pytest.raises(AppError, match="Only the sound of this recording was analysed"):
+        client.predict(found["recording"], fusion="face", api_name="/redraw")
+
+
+@pytest.mark.parametrize("choices", [[], ["late", 1.0, 3.0, 0.0, None, ""]])
+def test_a_plain_request_may_leave_choices_out_at_its_end(served, choices):
+    address, _ = served
+    given = {"data": [sent(address), *choices], "session_hash": "a"}
+    event = httpx.post(f"{address}/gradio_api/call/analyze", json=given, timeout=PATIENCE).json()["event_id"]
+    answer = httpx.get(f"{address}/gradio_api/call/analyze/{event}", timeout=PATIENCE).text
+    assert "event: complete" in answer and '"prior": {"name": "everyday"' in answer
+
+
+def test_the_page_observes_what_was_chosen_before_analyze_and_refuses_what_cannot_be(service):
+    events = Events(service)
+    begun, *_ = events.begin(Analysis(path="x.mp4"), "", "file", "voice", asking("a"), 2, "right", "0:10", "1:00")
+    assert begun.settings == Settings(faces=False, audio_track=2, channel="right", start=10.0, end=60.0)
+    assert begun.without_pictures and not replace(begun, path="x.wav").without_pictures
+    again, *_ = events.begin(begun, "", "file", "late", asking("a"), None, "mix", "", "")
+    assert again.settings == WHOLE and not again.without_pictures
+    with pytest.raises(gr.Error, match="no time"):
+        events.begin(Analysis(path="x.mp4"), "", "file", "late", asking("a"), None, "mix", "soon", "")
+
+
+def test_unsure_time_stands_apart_from_the_seven():
+    timeline = made.timeline([[0.9, *[0.1 / 6] * 6], [1 / 7] * 7, [1 / 7] * 7, [0.9, *[0.1 / 6] * 6]])
+    told = parts.result(timeline)
+    assert '<tr class="unsure"' in told and told.count(">50%<") == 2

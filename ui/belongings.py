@@ -155,4 +155,3 @@ class Belongings:
                 if file.is_file():
                     total += file.stat().st_size
         return total
-

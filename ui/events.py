@@ -9,7 +9,7 @@ import gradio as gr
 
 from emorec import exports, files, pictures
 from emorec.errors import EmorecError
-from ui import downloads, log, parts
+from ui import asked, downloads, log, parts
 from ui.limits import Visitor
 from ui.running import UNEXPECTED
 from ui.service import serves
@@ -40,7 +40,7 @@ class Events:
             gr.update(choices=[ANYONE], value=ANYONE[1]),
         )  # fmt: skip
 
-    def begin(self, analysis, link, tab, fusion, request: gr.Request):
+    def begin(self, analysis, link, tab, fusion, request: gr.Request, track=None, channel="mix", start="", end=""):
         """The page while a run waits for its turn."""
         link = (link or "").strip()
         if tab == "link":
@@ -52,6 +52,7 @@ class Events:
         elif not analysis.path:
             raise gr.Error(NO_FILE, print_exception=False)
         try:
+            settings = asked.settings(fusion, audio_track=track, channel=channel, start=start, end=end)
             service, visitor = self.service, Visitor.of(request)
             if analysis.path:
                 service.turns.check(visitor)
@@ -60,7 +61,7 @@ class Events:
                 service.belongings.check_space(visitor.session)
         except EmorecError as error:
             raise gr.Error(html.escape(str(error)), print_exception=False) from None
-        analysis = replace(analysis, running=True, problem="", observations=None, stored=False)
+        analysis = replace(analysis, running=True, problem="", observations=None, stored=False, settings=settings)
         return analysis, parts.progress("Waiting for a turn …"), *switched(running=True)
 
     def observe(self, analysis, active, request: gr.Request):
@@ -71,7 +72,7 @@ class Events:
         fetch = None
         if analysis.link and not analysis.path:
             fetch = fetcher(analysis.link, service.belongings.folder(request.session_hash), analysis.sound_only)
-        run = service.start(engine, analysis.path, request, fetch)
+        run = service.start(engine, analysis.path, request, fetch, settings=analysis.settings)
         with contextlib.closing(watch(run, analysis)) as watching:
             path = analysis.path
             for news in watching:
@@ -116,7 +117,7 @@ class Events:
             note = parts.callout(OTHER_NETWORKS)
         return name, about, note
 
-    def draw(self, analysis, active, fusion, step, window, smooth, person, style, rows):
+    def draw(self, analysis, active, fusion, step, window, smooth, person, prior, style, rows):
         """The timeline by the choices, and everything that shows it; its ``rows`` too, if they are wanted."""
         seen = analysis.observations
         if seen is None:
@@ -128,6 +129,7 @@ class Events:
             timeline, chart = draw(
                 self.service.engine_for(analysis, active), seen, style, analysis.facts, fusion=fusion, step=step,
                 window=window, smooth=smooth, person=None if person == ANYONE[1] else person,
+                prior=asked.prior(prior),
             )  # fmt: skip
         except EmorecError as error:
             raise gr.Error(html.escape(str(error)), print_exception=False) from None

@@ -68,8 +68,14 @@ def result(timeline):
     }
     told = "".join(f"<div><dt>{name}</dt><dd>{value:.0%}</dd></div>" for name, value in tiles.items())
     shares = "".join(_bar(emotion, share) for emotion, share in figures.shares.items())
+    shares += _unsure_bar(unsure(figures), timeline.unsure_below)
     table = f"<table><caption>Share of the time with evidence</caption>{shares}</table>"
     return f'<div class="summary" {facts}>{provenance(timeline.media)}{table}<dl>{told}</dl>{_moments(timeline)}</div>'
+
+
+def unsure(figures):
+    """The share of the time with evidence in which no emotion is likely enough to be named."""
+    return max(0.0, 1.0 - sum(figures.shares.values())) if figures.shares else 0.0
 
 
 def reading(number, face):
@@ -126,6 +132,14 @@ def _bar(emotion, share):
     return (
         f'<tr><th scope="row"><span class="emoji" aria-hidden="true">{EMOJI[emotion]}</span> {emotion}</th>'
         f'<td><i style="width:{share:.1%};background:{COLOURS[emotion]}"></i></td><td>{share:.0%}</td></tr>'
+    )
+
+
+def _unsure_bar(share, below):
+    """The row below the seven; it is not one of them."""
+    return (
+        f'<tr class="unsure" title="No emotion has {below:.0%} or more"><th scope="row">unsure</th>'
+        f'<td><i style="width:{share:.1%}"></i></td><td>{share:.0%}</td></tr>'
     )
 
 

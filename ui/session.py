@@ -1,5 +1,6 @@
 """What a visitor's session holds, and how it goes through an analysis. It knows no component of the page."""
 
+import mimetypes
 import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 from gradio.utils import get_upload_folder
 
 from emorec import charts, source
+from emorec.choices import WHOLE, Settings
 from emorec.observations import Observations
 from ui import parts
 
@@ -15,7 +17,7 @@ LOOK = 0.5  # seconds between two looks at a run; a click on Cancel waits no lon
 MOST_PERSONS = 12  # to choose from, the most seen ones
 NO_FILE = "Choose a video or audio file first."
 NO_LINK = "Paste a link first, one that begins with http:// or https://."
-SOUND_ONLY = "Only the sound of this link was fetched; for faces, choose another fusion and press Analyze again."
+SOUND_ONLY = "Only the sound was analysed; for faces, choose another fusion and press Analyze again."
 PAUSED = " · shorter recordings of others have their turn"
 ANYONE = ("whoever is seen most", -1)  # the words and the value of no choice
 
@@ -24,8 +26,8 @@ ANYONE = ("whoever is seen most", -1)  # the words and the value of no choice
 class Analysis:
     """A recording and what is known of it so far; ``checkpoint`` is the name of what observed it.
 
-    ``stored`` tells that it was all known from an earlier analysis; ``facts`` say where a link's recording is from,
-    and ``sound_only`` that its pictures were not fetched.
+    ``settings`` say what of it is observed; ``stored`` tells that it was all known from an earlier analysis; ``facts``
+    say where a link's recording is from, and ``sound_only`` that its pictures were not fetched.
     """
 
     path: str = ""
@@ -38,6 +40,13 @@ class Analysis:
     problem: str = ""
     facts: dict = field(default_factory=dict)
     sound_only: bool = False
+    settings: Settings = WHOLE
+
+    @property
+    def without_pictures(self):
+        """Whether there may be pictures that were not looked at."""
+        kind = mimetypes.guess_type(self.path)[0] or ""
+        return self.sound_only or not (self.settings.faces or kind.startswith("audio/"))
 
     @property
     def name(self):
@@ -126,7 +135,7 @@ def outcome(analysis):
     else:
         told = f"Analysed {parts.clock(seen.duration)} in {analysis.seconds:.1f} s."
     notes = "".join(parts.callout(note) for note in seen.notes) if seen else ""
-    if seen and analysis.sound_only:
+    if seen and analysis.without_pictures:
         notes += parts.callout(SOUND_ONLY)
     return f'<div class="told" role="status">{told}</div>{notes}'
 
@@ -143,6 +152,7 @@ def persons(observations):
 def fetcher(url, folder, sound_only=False):
     """A function for Run that follows a link into ``folder``; it reports the share that has arrived, and gives the
     file and what results say of where it is from."""
+
     def fetch(arrived):
         def report(progress):
             arrived(min(progress.done / progress.total, 1.0) if progress.total else None)
