@@ -104,7 +104,7 @@ def part():
             min_width=200, elem_id="channel",
         )  # fmt: skip
         track = gr.Number(
-            None, label="Audio track", info="From 1; empty: one with speech", precision=0, minimum=1, min_width=200,
+            0, label="Audio track", info="From 1; 0 takes one with speech", precision=0, minimum=0, min_width=200,
             elem_id="track",
         )  # fmt: skip
     with gr.Row():
