@@ -7,8 +7,7 @@ import numpy as np
 from emorec.emotions import EMOJI, EMOTIONS
 
 MAX_COLUMNS = 400  # more would be hardly wider than a pixel, and slow in a browser
-CONFIDENT = 0.4  # probability of the likeliest emotion from which on a column is drawn at full strength
-PALE = 0.4  # opacity below that
+PALE = 0.4  # opacity of columns that are unsure
 
 # The strips of evidence hang below zero on the scale of probabilities: charts that are joined cannot take their
 # width from a page, so all is one chart. Bottom and top of each:
@@ -26,24 +25,21 @@ class Columns:
     """What is drawn: rows of a timeline, joined where there are too many.
 
     ``probabilities`` (C, 7) add up to ``known``, the share of the column's time that has evidence, so gaps between
-    joined rows lower a column instead of vanishing. ``face_says`` and ``voice_says`` (C, 7) are the mean opinions of
-    each modality where it has one, NaN where it has none.
+    joined rows lower a column instead of vanishing. ``confidence`` (C,) is the mean where there is evidence, 0 if there
+    is none; ``sure`` (C,) tells that at least half of the time with evidence is. ``face_says`` and ``voice_says``
+    (C, 7) are the mean opinions of each modality where it has one, NaN where it has none.
     """
 
     start: np.ndarray
     end: np.ndarray
     probabilities: np.ndarray
     known: np.ndarray
+    confidence: np.ndarray
+    sure: np.ndarray
     face: np.ndarray
     speech: np.ndarray
     face_says: np.ndarray
     voice_says: np.ndarray
-
-    @property
-    def confidence(self):
-        """Mean probability of the likeliest emotion where there is evidence: (C,), 0 where there is none."""
-        best = self.probabilities.max(axis=1, initial=0.0)
-        return np.divide(best, self.known, out=np.zeros_like(best), where=self.known > 0)
 
 
 def columns(timeline, most=MAX_COLUMNS):
@@ -64,11 +60,15 @@ def columns(timeline, most=MAX_COLUMNS):
         nothing = np.full((len(has), values.shape[1]), np.nan)
         return np.divide(mean(np.nan_to_num(values)), has, out=nothing, where=has > 0)
 
+    known = mean(timeline.known.astype(float))
+    confidence = mean(np.nan_to_num(timeline.confidence))
     return Columns(
         start=timeline.start[first],
         end=timeline.end[last],
         probabilities=mean(np.nan_to_num(timeline.probabilities)),
-        known=mean(timeline.known.astype(float)),
+        known=known,
+        confidence=np.divide(confidence, known, out=np.zeros_like(known), where=known > 0),
+        sure=(known > 0) & (mean(timeline.sure.astype(float)) >= known / 2 - 1e-9),
         face=mean(timeline.face_coverage),
         speech=mean(timeline.speech_coverage),
         face_says=opinion(timeline.face),
@@ -123,14 +123,13 @@ def evidence_boxes(drawn):
 
 def column_boxes(drawn):
     """The whole height of every column, with what is TOLD of it."""
-    confidence = drawn.confidence
     boxes = []
     for column, known in enumerate(drawn.known > 0):
         probabilities = drawn.probabilities[column] / drawn.known[column] if known else np.full(len(EMOTIONS), np.nan)
         emotion = EMOTIONS[drawn.probabilities[column].argmax()]
         told = (
             f"{clock(drawn.start[column])} – {clock(drawn.end[column])}",
-            f"{EMOJI[emotion]} {emotion} {confidence[column]:.0%}" if known else "no evidence",
+            _answer(emotion, drawn.confidence[column], drawn.sure[column]) if known else "no evidence",
             in_words(probabilities),
             in_words(drawn.face_says[column]),
             in_words(drawn.voice_says[column]),
@@ -140,6 +139,11 @@ def column_boxes(drawn):
         place = box(drawn.start[column], drawn.end[column], BOTTOM, 1)
         boxes.append(place | dict(zip(TOLD, told, strict=True)))
     return boxes
+
+
+def _answer(emotion, confidence, sure):
+    likeliest = f"{EMOJI[emotion]} {emotion} {confidence:.0%}"
+    return likeliest if sure else f"unsure ({likeliest})"
 
 
 def in_words(probabilities, most=TOLD_EMOTIONS):
@@ -170,12 +174,11 @@ def rounded(value):
 
 
 def _confidence_runs(drawn):
-    """Runs of neighbouring columns with evidence, all confident or all not: (indices, opacity, break after)."""
-    certain = drawn.confidence >= CONFIDENT
+    """Runs of neighbouring columns with evidence, all sure or all unsure: (indices, opacity, break after)."""
     ends = np.append(drawn.end, drawn.end[-1:])
-    for run in _runs(np.where(drawn.known > 0, 1 + certain, 0)):
+    for run in _runs(np.where(drawn.known > 0, 1 + drawn.sure, 0)):
         if drawn.known[run[0]] > 0:
-            opacity = 1.0 if certain[run[0]] else PALE
+            opacity = 1.0 if drawn.sure[run[0]] else PALE
             yield run, opacity, {"time": rounded(ends[run[-1] : run[-1] + 2].mean()), "opacity": opacity}
 
 

@@ -7,10 +7,11 @@ from pathlib import Path
 import altair as alt
 
 from emorec import chart_data, files
-from emorec.chart_data import BOTTOM, CONFIDENT, STRIPS, TOLD, clock, rounded
+from emorec.chart_data import BOTTOM, STRIPS, TOLD, clock, rounded
 from emorec.emotions import COLOURS, EMOTIONS
 from emorec.errors import EmorecError
-from emorec.timeline import Timeline
+from emorec.summary import how, summary
+from emorec.timeline import UNSURE_BELOW, Timeline
 
 __all__ = ["CONFIDENT", "STYLES", "SUFFIXES", "check_suffix", "clock", "save", "svg_text", "timeline_chart"]
 
@@ -21,6 +22,8 @@ HEIGHT = 300  # px
 FILE_WIDTH = 1000  # px, all of the picture
 FILE_HEIGHT = 360  # px, all of the picture
 PNG_SCALE = 2
+CONFIDENT = UNSURE_BELOW  # the default that a legend speaks of; a timeline has its own
+
 GREY = "#808080"  # readable on white and on black, for a page may be either
 EVIDENCE = "#6C7BA8"  # as readable, and no emotion's colour
 INK = "#333333"
@@ -37,7 +40,8 @@ HOUR = 3600
 def timeline_chart(timeline, title=None, subtitle=None, ink=GREY, legend=True, style="stacked"):
     """An ``alt.LayerChart`` of a timeline, on a transparent ground and as wide as the page gives room for.
 
-    ``style`` is "stacked", every moment's probabilities on top of each other, or "lines", one line an emotion.
+    ``subtitle`` is a line or a list of lines. ``style`` is "stacked", every moment's probabilities on top of each
+    other, or "lines", one line an emotion.
     """
     drawn = chart_data.columns(timeline)
     until = float(timeline.end[-1]) if len(timeline) else 0.0
@@ -48,7 +52,7 @@ def timeline_chart(timeline, title=None, subtitle=None, ink=GREY, legend=True, s
     shapes = _lines(span, legend) if style == "lines" else _areas(span, legend)
     chart = alt.layer(tracks, shapes, strips, _hover())
     if title:
-        chart = chart.properties(title=alt.TitleParams(title, subtitle=subtitle or alt.Undefined))
+        chart = chart.properties(title=alt.TitleParams(files.shown(title), subtitle=subtitle or alt.Undefined))
     embedding = {"embedOptions": {"actions": False, "renderer": "svg"}}
     chart = (
         chart.properties(width="container", height=HEIGHT, background="transparent", padding=4, usermeta=embedding)
@@ -100,9 +104,9 @@ def _content(chart, kind):
 
 
 def _titles(timeline):
-    made = f"{timeline.fusion} fusion, {timeline.step:g} s steps"
-    key = f"fainter: likeliest emotion below {CONFIDENT:.0%}, blank: no evidence"
-    return Path(str(timeline.media.get("name", ""))).name or "Emotions over time", f"{made}; {key}"
+    key = f"faint: unsure (confidence below {timeline.unsure_below:.0%}, or no evidence of its own), blank: no evidence"
+    lines = [summary(timeline).warning, files.shown(f"{how(timeline)}; {key}")]
+    return Path(str(timeline.media.get("name", ""))).name or "Emotions over time", [line for line in lines if line]
 
 
 def _areas(span, legend):

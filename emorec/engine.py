@@ -1,6 +1,7 @@
 """One engine for every door: a checkpoint and a face detector, loaded once, over both stages."""
 
 import contextlib
+import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,8 +41,11 @@ class Engine:
         return observe.forget_key(key, cache)
 
     def decide(self, observations, **choices):
-        """Stage 2: a Timeline by the choices that ``emorec.timeline.decide`` names."""
-        return timeline.decide(observations, self.model, **choices)
+        """Stage 2: a Timeline by the choices that ``emorec.timeline.decide`` takes."""
+        made = timeline.decide(observations, self.model, **choices)
+        if self.origin and self.origin.repo:  # a name that people know, not that of the folder it was pulled into
+            made = dataclasses.replace(made, choices=made.choices | {"model": str(self.origin)})
+        return made
 
     def analyze(
         self,

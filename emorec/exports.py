@@ -1,18 +1,26 @@
-"""A Timeline written down: CSV and JSON here, subtitles in a room of their own."""
+"""A Timeline as CSV and as JSON, and the names of files; docs/SCHEMA.md explains every column and key."""
 
 import csv
 import io
 import itertools
 import json
 import math
+from dataclasses import asdict
 
 from emorec import __version__, files, subtitles
 from emorec.emotions import EMOTIONS
+from emorec.moments import moments
+from emorec.summary import summary
+from emorec.timeline import Timeline
 
+# New columns come last, so that programs which read by position keep working.
 COLUMNS = (
-    "start", "end", "person", *EMOTIONS, "dominant", "confidence", "face_coverage", "speech_coverage"
+    "start", "end", "person", *EMOTIONS, "dominant", "confidence", "face_coverage", "speech_coverage",
+    "sure", "evidence", "row_face", "row_speech",
 )  # fmt: skip
+AFTER_EMOTIONS = COLUMNS[COLUMNS.index("dominant") :]
 DIGITS = 6
+DEFAULT_FUSION = "late"  # not named in file names
 
 
 def table(timeline, most=None):
@@ -20,14 +28,17 @@ def table(timeline, most=None):
     return [
         {"start": row["start"], "end": row["end"], "person": row["person"]}
         | (row["probabilities"] or dict.fromkeys(EMOTIONS))
-        | {name: row[name] for name in ("dominant", "confidence", "face_coverage", "speech_coverage")}
+        | {name: row[name] for name in AFTER_EMOTIONS}
         for row in _rows(timeline, most)
     ]
 
 
 def as_dict(timeline):
-    """The whole timeline as plain JSON values: facts, summary, and a row a step with both modalities' opinions."""
-    shares, known = timeline.shares()
+    """The whole timeline as plain JSON values.
+
+    Facts, all choices that made it, summary, highlights, and a row a step with what each modality alone says.
+    """
+    figures = summary(timeline)
     return {
         "emorec": __version__,
         "media": timeline.media,
@@ -38,17 +49,34 @@ def as_dict(timeline):
         "complete": timeline.complete,
         "notes": list(timeline.notes),
         "emotions": list(EMOTIONS),
-        "summary": {"known_share": _number(known), "dominant_shares": {k: _number(v) for k, v in shares.items()}},
+        "choices": choices(timeline),
+        "summary": {
+            "known_share": _number(figures.known),
+            "dominant_shares": {emotion: _number(share) for emotion, share in figures.shares.items()},
+            "unsure_share": _number(figures.unsure),
+            "too_little": figures.too_little,
+            "known_seconds": _number(figures.known_seconds),
+            "seconds": _number(figures.seconds),
+            "face_share": _number(figures.face),
+            "speech_share": _number(figures.speech),
+            "confidence": _number(figures.confidence),
+        },
+        "highlights": [_rounded(asdict(moment)) for moment in moments(timeline)],
         "rows": _rows(timeline),
     }
 
 
+def choices(timeline: Timeline) -> dict:
+    """Everything that made a timeline, by name: choices, settings, prior, model and version."""
+    return timeline.choices | {"emorec": __version__}
+
+
 def csv_text(timeline):
-    """The table as CSV text, a header and one line a row."""
+    """The table as CSV text, a header and one line a row; truth is written as true and false."""
     out = io.StringIO()
     writer = csv.DictWriter(out, fieldnames=COLUMNS, lineterminator="\n")
     writer.writeheader()
-    writer.writerows(table(timeline))
+    writer.writerows(row | {"sure": str(row["sure"]).lower()} for row in table(timeline))
     return out.getvalue()
 
 
@@ -67,6 +95,16 @@ def write_json(timeline, path):
     files.write_result(path, json_text(timeline).encode())
 
 
+def file_name(stem: str, timeline: Timeline, suffix: str) -> str:
+    """A name for a result: ``interview.csv``, or ``interview.face.person-2.csv`` if these are not the default."""
+    person = timeline.choices.get("person")
+    marks = [
+        f".{timeline.fusion}" if timeline.fusion != DEFAULT_FUSION else "",
+        f".person-{person}" if person is not None else "",
+    ]
+    return "".join([stem, *marks, suffix])
+
+
 WRITERS = {"csv": write_csv, "json": write_json, "srt": subtitles.write_srt, "vtt": subtitles.write_vtt}
 
 
@@ -74,6 +112,7 @@ def _rows(timeline, most=None):
     columns = zip(
         timeline.start, timeline.end, timeline.person, timeline.dominant, timeline.confidence, timeline.probabilities,
         timeline.face, timeline.voice, timeline.face_coverage, timeline.speech_coverage, timeline.disagreement,
+        timeline.sure, timeline.evidence, timeline.row_face, timeline.row_speech,
         strict=True,
     )  # fmt: skip
     return [
@@ -89,10 +128,18 @@ def _rows(timeline, most=None):
             "face": _named(face),
             "voice": _named(voice),
             "disagreement": _number(disagreement),
+            "sure": bool(sure),
+            "evidence": _number(evidence),
+            "row_face": _number(row_face),
+            "row_speech": _number(row_speech),
         }
         for start, end, person, dominant, confidence, probabilities, face, voice, face_coverage, speech_coverage,
-        disagreement in itertools.islice(columns, most)
+        disagreement, sure, evidence, row_face, row_speech in itertools.islice(columns, most)
     ]  # fmt: skip
+
+
+def _rounded(values):
+    return {name: _number(value) if isinstance(value, float) else value for name, value in values.items()}
 
 
 def _named(probabilities):

@@ -22,6 +22,17 @@ def write(path, content):
         raise
 
 
+def shown(text: str) -> str:
+    """Text that can be encoded as UTF-8.
+
+    A file's name may hold bytes that are not UTF-8, which Python keeps as lone surrogates; each becomes U+FFFD.
+    """
+    try:
+        return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    except UnicodeEncodeError:  # surrogates that stand for no byte
+        return text.encode("utf-8", "replace").decode("utf-8")
+
+
 def write_result(path, content):
     """The same for a file that a user named: raises EmorecError, with one sentence."""
     try:

@@ -1,11 +1,14 @@
-"""The moments of a Timeline worth looking at: where an emotion peaks, where it changes, where face and voice differ."""
+"""The moments of a Timeline worth looking at: where an emotion peaks, where it changes, where face and voice differ.
+
+They are found on ``Timeline.grid``, so that they are the same whatever step is shown, and on rows that are sure.
+"""
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from emorec.chart_data import CONFIDENT
 from emorec.emotions import EMOTIONS
+from emorec.timeline import Timeline
 
 KINDS = ("peak", "shift", "disagreement")
 MOST = 3  # moments of each kind
@@ -16,7 +19,7 @@ DULL = "neutral"  # an emotion whose peaks tell nothing
 
 @dataclass(frozen=True)
 class Moment:
-    """``start`` to ``end`` (s) is the row it lies in; ``strength`` is 0 to 1, comparable within one kind."""
+    """``start`` to ``end`` (s) is the row of the grid it lies in; ``strength`` is 0 to 1, comparable in one kind."""
 
     start: float
     end: float
@@ -26,8 +29,9 @@ class Moment:
     text: str
 
 
-def moments(timeline, most=MOST):
+def moments(timeline: Timeline, most: int = MOST) -> list[Moment]:
     """At most ``most`` Moments of each kind, in order of time; none lies within a window of another of its kind."""
+    timeline = timeline if timeline.grid is None else timeline.grid
     if not len(timeline):
         return []
     found = [
@@ -50,11 +54,12 @@ def _strongest(rows, strengths, told, timeline, most):
 
 
 def _peaks(timeline):
-    best, confidence = _likeliest(timeline.probabilities), np.nan_to_num(timeline.confidence)
+    best, sure = _likeliest(timeline.probabilities), timeline.sure
+    confidence = np.where(sure, timeline.confidence, 0.0)
     dominant = np.where(timeline.known, best, -1)
     first = np.flatnonzero(np.diff(dominant, prepend=-2))  # of every stretch of one emotion
     highest = np.repeat(np.maximum.reduceat(confidence, first), np.diff(first, append=len(dominant)))
-    counts = (confidence == highest) & (confidence >= CONFIDENT) & ~np.isin(dominant, [-1, EMOTIONS.index(DULL)])
+    counts = (confidence == highest) & sure & ~np.isin(dominant, [-1, EMOTIONS.index(DULL)])
     rows = np.flatnonzero(counts)
     # Where a stretch is as sure twice, the first time counts.
     stretch = np.searchsorted(first, rows, side="right")
@@ -70,8 +75,8 @@ def _shifts(timeline):
     earlier, later = timeline.probabilities[before], timeline.probabilities[after]
     was, becomes = _likeliest(earlier), _likeliest(later)
     change = np.abs(later - earlier).sum(axis=1) / 2
-    clear = (earlier.max(axis=1, initial=0) >= CONFIDENT) & (later.max(axis=1, initial=0) >= CONFIDENT)
-    rows = np.flatnonzero((change >= LEAST_SHIFT) & clear & (was != becomes))
+    sure = timeline.sure
+    rows = np.flatnonzero((change >= LEAST_SHIFT) & sure[before] & sure[after] & (was != becomes))
     return rows, change[rows], lambda row: (
         EMOTIONS[becomes[row]], f"from {EMOTIONS[was[row]]} to {EMOTIONS[becomes[row]]}"
     )  # fmt: skip
@@ -79,7 +84,7 @@ def _shifts(timeline):
 
 def _disagreements(timeline):
     seen, heard = _likeliest(timeline.face), _likeliest(timeline.voice)
-    rows = np.flatnonzero((timeline.disagreement >= LEAST_DISAGREEMENT) & (seen != heard))
+    rows = np.flatnonzero((timeline.disagreement >= LEAST_DISAGREEMENT) & timeline.sure & (seen != heard))
     return rows, timeline.disagreement[rows], lambda row: (
         EMOTIONS[seen[row]], f"face {EMOTIONS[seen[row]]}, voice {EMOTIONS[heard[row]]}"
     )  # fmt: skip

@@ -32,7 +32,7 @@ class Observations:
     ``face_person``, ``face_box`` (left, top, width, height as fractions of the frame), ``face_score``,
     ``face_quality``, ``face_embedding`` (N, Df) float16, ``face_logits`` (N, native); for every voice hop
     ``voice_time`` (its middle), ``voice_speech``, ``voice_loudness`` (dB of full scale), ``voice_embedding``
-    (H, Dv) float16.
+    (H, Dv) float16. ``settings`` are those of stage 1, by name.
 
     ``fingerprint`` is that of the model whose networks made the embeddings, "" if that is not known; ``key`` is the
     name that they are stored under, "" if they are not stored (see ``cache.forget``).
@@ -47,6 +47,7 @@ class Observations:
     notes: tuple = ()
     hop_seconds: float = 0.256
     start: float = 0.0
+    settings: dict = field(default_factory=dict)
     fingerprint: str = ""
     key: str = ""
 

@@ -31,7 +31,7 @@ from emorec.seeing import TRACKER, encode_faces, face_segments, no_faces
 
 __all__ = ["Settings", "encode_faces", "face_segments", "observe", "voice_segments"]
 
-EXTRACTION = 7  # counts up with every change of what is read out of the same recording with the same networks
+EXTRACTION = 8  # counts up with every change of what is read out of the same recording with the same networks
 
 
 def observe(path, model, detector, settings=None, cache=None):
@@ -220,6 +220,7 @@ def _observations(head, segments, model, info, settings, key):
         notes=(*head.chosen.get("notes", ()), *head.notes),
         hop_seconds=hop,
         start=settings.start,
+        settings=head.settings | head.chosen.get("tracks", {}),
         fingerprint=model.fingerprint,
         key=key,
     )

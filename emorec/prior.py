@@ -5,6 +5,7 @@ stated, chosen by the user, and applied once, after fusion.
 """
 
 import json
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,7 +76,7 @@ def of(given: "str | Path | Mapping | Prior") -> Prior:
         return named[given]
     try:
         content = json.loads(Path(given).read_text(encoding="utf-8"))
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError, TypeError, RecursionError) as error:
         reason = getattr(error, "strerror", None) or error
         raise EmorecError(WRONG_FILE.format(name=given, names=", ".join(NAMES), reason=reason)) from None
     if not isinstance(content, dict):
@@ -114,7 +115,7 @@ def _shares(given: Mapping) -> tuple[float, ...]:
             raise EmorecError(MISSING.format(emotion=emotion, emotions=emotions))
         share = given[emotion]
         number = isinstance(share, int | float | np.number) and not isinstance(share, bool)
-        if not number or not np.isfinite(share) or share < 0:
+        if not number or not 0 <= share <= sys.float_info.max:
             raise EmorecError(WRONG_SHARE.format(emotion=emotion, share=share))
     values = np.array([float(given[emotion]) for emotion in EMOTIONS])
     if not 0 < values.sum() < np.inf:

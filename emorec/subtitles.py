@@ -5,23 +5,26 @@ from dataclasses import dataclass
 import numpy as np
 
 from emorec import files
-from emorec.chart_data import CONFIDENT
 from emorec.emotions import EMOJI
 
 
 @dataclass(frozen=True)
 class Cue:
-    """``start`` to ``end`` (s) with what is shown; ``confidence`` is the mean over that time."""
+    """``start`` to ``end`` (s) with what is shown; ``confidence`` is the mean over that time.
+
+    ``unsure`` tells that it lies under the timeline's ``unsure_below``.
+    """
 
     start: float
     end: float
     emotion: str
     confidence: float
+    unsure: bool
 
     @property
     def text(self):
-        """The emotion and how sure it is; a question mark where that is not much."""
-        doubt = "" if self.confidence >= CONFIDENT else "?"
+        """The emotion and its confidence, with a question mark if the cue is unsure."""
+        doubt = "?" if self.unsure else ""
         return f"{EMOJI[self.emotion]} {self.emotion}{doubt} {self.confidence:.0%}"
 
 
@@ -31,16 +34,13 @@ def cues(timeline):
     borders = [row for row in range(1, len(timeline)) if dominant[row] != dominant[row - 1]]
     runs = np.split(np.arange(len(timeline)), borders)
     lengths = timeline.end - timeline.start
-    return [
-        Cue(
-            float(timeline.start[run[0]]),
-            float(timeline.end[run[-1]]),
-            dominant[run[0]],
-            float(np.average(confidence[run], weights=lengths[run])),
-        )
-        for run in runs
-        if len(run) and dominant[run[0]]
-    ]
+    found = []
+    for run in runs:
+        if len(run) and dominant[run[0]]:
+            mean = float(np.average(confidence[run], weights=lengths[run]))
+            start, end = float(timeline.start[run[0]]), float(timeline.end[run[-1]])
+            found.append(Cue(start, end, dominant[run[0]], mean, mean < timeline.unsure_below))
+    return found
 
 
 def srt_text(timeline):

@@ -4,9 +4,9 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from emorec import __version__, windows
 from emorec import fusion as fusions
 from emorec import prior as priors
+from emorec import windows
 from emorec.emotions import EMOTIONS
 from emorec.errors import EmorecError
 from emorec.predict import fuse, smoothed
@@ -130,9 +130,9 @@ def decide(
         "prior": expected.name,
         "prior_shares": {emotion: round(share, 4) for emotion, share in zip(EMOTIONS, expected.shares, strict=True)},
         "unsure_below": unsure_below,
+        **observations.settings,
         "model": model.folder.name if model.folder else None,
         "fingerprint": model.fingerprint,
-        "emorec": __version__,
     }
     timeline = _timeline(observations, model, fusion, step, window, person, smooth, expected, unsure_below, made)
     if step == GRID_STEP:

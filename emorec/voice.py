@@ -116,8 +116,8 @@ def speech(samples, front_end=VoiceFrontEnd(), before=(), after=()):
     """Probability of speech in each hop: samples (S,) at 16 kHz -> array (S // hop,).
 
     Silero VAD judges chunks of 32 ms one after another. The recording is laid out in rows that run side by side as a
-    batch, each warmed up on the end of the row before. A hop's probability is the mean over its chunks, less where the
-    sound is a steady tone. The level is evened out first, so that quiet speech is speech.
+    batch, each warmed up on the end of the row before. A hop's probability is the mean over its chunks, less if a steady
+    tone begins in it. Quiet passages are made louder first, so that quiet speech is speech.
 
     ``before`` and ``after`` are the samples around, silence if there are none. With them a recording that is cut at
     the starts of rows, every ``speech_row_hops``, is judged as it is in one piece.
@@ -140,7 +140,7 @@ def speech(samples, front_end=VoiceFrontEnd(), before=(), after=()):
     rows = features.unfold(0, SPEECH_WARM_UP_CHUNKS + SPEECH_ROW_CHUNKS, SPEECH_ROW_CHUNKS).transpose(1, 2)
     judged = network.judge(rows)[:, SPEECH_WARM_UP_CHUNKS:].reshape(-1)[:count]
     first = len(before) // front_end.hop
-    tonal = tones.steadiness(whole, front_end.hop)[first : first + hops]
+    tonal = tones.onsets(whole, front_end.hop)[first : first + hops]
     return judged.reshape(hops, -1).mean(dim=1).numpy() * (1 - tonal)
 
 

@@ -168,6 +168,15 @@ def timeline(probabilities, step=1.0, **columns):
     } | columns)  # fmt: skip
 
 
+def alternating(duration):
+    """Observations of one person who changes between two expressions every 8 s, and speaks in the first half."""
+    times = frame_times(duration)
+    face, first = seen(times, 0), np.floor(times / 8) % 2 == 0
+    face["face_logits"] = np.where(first[:, None], np.eye(len(FACE_LABELS))[1], np.eye(len(FACE_LABELS))[3]) * 8.0
+    speech = np.arange(hops(duration)) * HOP_SECONDS < duration / 2
+    return observations(duration, face, heard(speech))
+
+
 def with_gaps(probabilities, *rows):
     """Probabilities with NaN in some rows: no evidence."""
     out = probabilities.copy()

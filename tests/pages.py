@@ -7,6 +7,7 @@ from urllib.parse import urlparse
 
 PATIENCE = 120_000  # milliseconds that a step may take on a busy machine
 GROUND = "#timeline svg.marks .role-frame.root path.background"
+POLICY = "Content Security Policy"  # what the browser says of everything that it refuses
 MEDIA = "document.querySelector('#player :is(video, audio)')"
 
 
@@ -19,6 +20,7 @@ def visiting(chromium, address, **settings):
         opened, asked, broken = context.new_page(), set(), []
         opened.on("request", lambda request: asked.add(urlparse(request.url)))
         opened.on("pageerror", lambda error: broken.append(str(error)))
+        opened.on("console", lambda told: broken.append(told.text) if POLICY in told.text else None)
         opened.goto(address)
         opened.wait_for_selector("#analyze")
         yield opened

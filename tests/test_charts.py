@@ -83,6 +83,28 @@ def test_unsure_rows_are_fainter():
         assert [area[-1] for area in drawn[emotion]] == [1.0, chart_data.PALE, 1.0]
 
 
+def test_a_timeline_says_from_which_confidence_on_it_is_sure():
+    values = [sure("fear"), np.where(np.array(EMOTIONS) == "sad", 0.5, 0.5 / 6)]
+    for unsure_below, opacity in ((0.45, 1.0), (0.55, chart_data.PALE)):
+        drawn = areas(made.timeline(values, unsure_below=unsure_below))
+        assert [area[-1] for area in drawn["sad"]] == [1.0, opacity]
+
+
+def test_a_row_that_leans_on_its_neighbours_is_fainter():
+    drawn = areas(made.timeline([sure("fear")] * 2, row_face=np.array([1.0, 0.0])))
+    assert [area[-1] for area in drawn["fear"]] == [1.0, chart_data.PALE]
+
+
+def test_joined_rows_are_faint_if_more_than_half_of_them_are_unsure():
+    timeline = made.timeline([sure("fear"), unsure(), gap(), unsure(), unsure(), sure("fear")])
+    assert list(chart_data.columns(timeline, most=2).sure) == [True, False]
+
+
+def test_the_pointer_is_told_what_is_unsure():
+    (box,) = spec(made.timeline([np.where(np.array(EMOTIONS) == "sad", 0.34, 0.11)]))[1]["columns"]
+    assert box["Emotion"] == "unsure (😢 sad 34%)"
+
+
 @pytest.mark.parametrize("style", charts.STYLES)
 def test_however_often_confidence_changes_the_shapes_are_few(style, tmp_path):
     """Two for every emotion, strong and pale; a browser takes seconds for thousands."""
@@ -224,6 +246,17 @@ def test_a_saved_svg_holds_every_colour_and_the_title(tmp_path):
     for colour in COLOURS.values():
         assert colour.lower() in text.lower()
     assert "made.mp4" in text
+    assert "late fusion, even prior, 1 s steps; faint: unsure (confidence below 40%, or no evidence of its own)" in text
+
+
+@pytest.mark.parametrize("suffix", charts.SUFFIXES)
+@pytest.mark.parametrize("name", ["caf\udce9.mp4", "caf\ud800.mp4"])
+def test_a_name_that_is_no_text_can_be_a_title(suffix, name, tmp_path):
+    """The first is how Python holds the bytes of a Latin-1 name."""
+    timeline = made.timeline([sure("happy")], media={"name": name})
+    charts.save(timeline, tmp_path / f"chart{suffix}")
+    if suffix == ".svg":
+        assert re.search("caf[\ufffd?].mp4", (tmp_path / "chart.svg").read_text(encoding="utf-8"))
 
 
 def test_a_saved_html_needs_no_network(tmp_path):

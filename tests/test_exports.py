@@ -1,6 +1,7 @@
 """A timeline written down, and read back by others."""
 
 import csv
+import dataclasses
 import errno
 import io
 import json
@@ -13,14 +14,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import made
+from conftest import ROOT
 from emorec import __version__, exports
 from emorec.emotions import EMOTIONS
 from emorec.errors import EmorecError
+from emorec.moments import moments
 from emorec.subtitles import srt_text, vtt_text
 from emorec.timeline import decide
 
 HEADER = (
-    "start,end,person,angry,disgust,fear,happy,neutral,sad,surprise,dominant,confidence,face_coverage,speech_coverage"
+    "start,end,person,angry,disgust,fear,happy,neutral,sad,surprise,dominant,confidence,face_coverage,speech_coverage,"
+    "sure,evidence,row_face,row_speech"
 )
 GAP = 2
 TIMELINE = made.timeline(
@@ -28,6 +32,7 @@ TIMELINE = made.timeline(
     step=0.5,
     person=np.array([0, 0, -1, 1, 1]),
     disagreement=np.array([0.25, np.nan, np.nan, np.nan, np.nan]),
+    unsure_below=0.35,
     notes=("The sound is cut off after 2 s.",),
 )
 
@@ -75,6 +80,59 @@ def test_columns_of_the_csv_are_told_apart():
     assert (line["person"], line["face_coverage"], line["speech_coverage"]) == ("7", "0.25", "0.75")
 
 
+def test_sure_rows_are_marked_as_every_reader_of_csv_understands():
+    values = made.with_gaps(np.array([np.eye(7)[3], np.full(7, 1 / 7), np.eye(7)[3], np.eye(7)[3]]), 3)
+    coverage = {"row_face": np.array([0.5, 0.5, 0.0, 0.0]), "row_speech": np.array([0.0, 0.25, 0.0, 0.0])}
+    timeline = made.timeline(values, **coverage)
+    lines = read_csv(timeline)
+    assert [line["sure"] for line in lines] == ["true", "false", "false", "false"]
+    assert [line["row_face"] for line in lines] == ["0.5", "0.5", "0.0", "0.0"]
+    assert [line["row_speech"] for line in lines] == ["0.0", "0.25", "0.0", "0.0"]
+    assert [line["evidence"] for line in lines] == ["1.0", "1.0", "1.0", "0.0"]
+    assert [row["sure"] for row in strict(exports.json_text(timeline))["rows"]] == [True, False, False, False]
+
+
+def test_json_holds_everything_that_made_it_and_the_highlights():
+    model = made.checkpoint()
+    own = dict.fromkeys(EMOTIONS, 1) | {"neutral": 4}
+    observations = dataclasses.replace(made.alternating(30.0), settings={"face_rate": 5.0, "channel": "left"})
+    timeline = decide(
+        observations, model, "face", step=0.5, window=2.0, person=0, smooth=0.5, prior=own, unsure_below=0.3
+    )  # fmt: skip
+    read = strict(exports.json_text(timeline))
+    assert read["choices"] == {
+        "fusion": "face", "step": 0.5, "window": 2.0, "smooth": 0.5, "person": 0, "prior": "own",
+        "prior_shares": dict.fromkeys(EMOTIONS, 0.1) | {"neutral": 0.4}, "unsure_below": 0.3, "face_rate": 5.0,
+        "channel": "left", "model": None, "fingerprint": model.fingerprint, "emorec": __version__,
+    }  # fmt: skip
+    assert [moment["start"] for moment in read["highlights"]] == [moment.start for moment in moments(timeline)]
+    assert {"start", "end", "kind", "emotion", "strength", "text"} == read["highlights"][0].keys()
+
+
+@pytest.mark.parametrize(
+    ("fusion", "person", "name"),
+    [
+        ("late", None, "interview.csv"),
+        ("face", None, "interview.face.csv"),
+        ("late", 0, "interview.person-0.csv"),
+        ("intermediate", 2, "interview.intermediate.person-2.csv"),
+    ],
+)
+def test_a_file_is_named_after_what_is_not_the_default(fusion, person, name):
+    timeline = made.timeline(made.probabilities(1), fusion=fusion)
+    timeline.choices["person"] = person
+    assert exports.file_name("interview", timeline, ".csv") == name
+
+
+def test_every_column_and_key_is_explained():
+    text = (ROOT / "docs" / "SCHEMA.md").read_text(encoding="utf-8")
+    observed = dataclasses.replace(made.alternating(30.0), settings={"face_rate": 5.0})
+    read = strict(exports.json_text(decide(observed, made.checkpoint())))
+    parts = [read, read["choices"], read["summary"], read["rows"][0], read["highlights"][0]]
+    names = {*exports.COLUMNS, *(name for part in parts for name in part)} - set(EMOTIONS)
+    assert {name for name in names if f"`{name}`" not in text} == set()
+
+
 @made.quick
 @given(st.integers(1, 20), st.integers(0, 1000), st.floats(0.1, 10))
 def test_rows_sum_to_one(count, seed, step):
@@ -105,12 +163,18 @@ def test_json_holds_the_facts_and_a_summary():
     assert (read["fusion"], read["step"], read["window"], read["duration"]) == ("late", 0.5, 3.0, 2.5)
     assert read["complete"] is True and read["notes"] == list(TIMELINE.notes)
     assert read["summary"]["known_share"] == pytest.approx(0.8)
-    assert sum(read["summary"]["dominant_shares"].values()) == pytest.approx(1)
+    shares = sum(read["summary"]["dominant_shares"].values())
+    assert 0 < shares < 1 and shares + read["summary"]["unsure_share"] == pytest.approx(1)
+    assert read["summary"]["too_little"] is True and read["summary"]["known_seconds"] == 2.0
 
 
 def test_json_of_nothing_known_parses():
     read = strict(exports.json_text(made.timeline(np.full((3, 7), np.nan))))
-    assert read["summary"] == {"known_share": 0, "dominant_shares": {}}
+    assert read["summary"] == {
+        "known_share": 0, "dominant_shares": {}, "unsure_share": 0, "too_little": True, "known_seconds": 0,
+        "seconds": 3, "face_share": 1, "speech_share": 0, "confidence": None,
+    }  # fmt: skip
+    assert read["highlights"] == []
 
 
 @pytest.mark.parametrize("form", exports.WRITERS)

@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import made
-from emorec import report, subtitles
+from emorec import charts, report, subtitles
 from emorec.emotions import COLOURS, EMOTIONS
 from emorec.moments import KINDS, MOST, moments
-from emorec.summary import summary
-from emorec.timeline import Timeline
+from emorec.summary import how, summary
+from emorec.timeline import Timeline, decide
 
 
 def sure(emotion, probability=0.94):
@@ -83,7 +83,7 @@ def test_an_hour_is_looked_at_as_a_whole_and_not_once_for_every_change(monkeypat
     monkeypatch.setattr(Timeline, "confidence", property(lambda self: looks.append(1) or confidence(self)))
     moments(timeline)
     assert len(subtitles.cues(timeline)) > 10_000
-    assert len(looks) <= 2
+    assert len(looks) <= 6
 
 
 def test_a_summary_counts_time_and_not_rows():
@@ -91,9 +91,71 @@ def test_a_summary_counts_time_and_not_rows():
     timeline.end[2] = 4.0
     figures = summary(timeline)
     assert figures.shares["happy"] == figures.shares["sad"] == 0.5
-    assert figures.known == 0.5
+    assert (figures.known, figures.known_seconds, figures.seconds) == (0.5, 2.0, 4.0)
     assert figures.confidence == pytest.approx(0.72)
     assert (figures.face, figures.speech) == (1.0, 0.0)
+
+
+def test_unsure_time_counts_for_no_emotion():
+    rows = np.array([sure("happy")] * 5 + [sure("sad", 0.3)] * 3 + [np.full(7, np.nan)] * 2)
+    figures = summary(made.timeline(rows))
+    assert figures.shares["happy"] == 5 / 8 and figures.shares["sad"] == 0
+    assert figures.unsure == pytest.approx(3 / 8)
+    assert (figures.known, figures.too_little) == (0.8, False)
+    lower = summary(made.timeline(rows, unsure_below=0.25))
+    assert (lower.shares["sad"], lower.unsure) == (3 / 8, 0)
+
+
+def test_rows_that_lean_on_their_neighbours_are_no_evidence():
+    """The window of every row sees a face, the last six rows themselves see none."""
+    row_face = np.array([1.0] * 6 + [0.05] * 6)
+    figures = summary(made.timeline(np.array([sure("happy")] * 6 + [sure("sad")] * 6), row_face=row_face))
+    assert (figures.known, figures.shares["happy"], figures.shares["sad"]) == (0.5, 1.0, 0.0)
+    assert figures.face == pytest.approx(0.525)
+
+
+@pytest.mark.parametrize(
+    ("known", "seconds", "too_little"),
+    [(5, 60, False), (4, 60, True), (5, 100, False), (5, 120, True), (0, 30, True), (3, 3, True), (6, 6, False)],
+)
+def test_too_little_evidence_is_said(known, seconds, too_little):
+    """At least 5 s, and at least 5 % of the recording."""
+    rows = np.array([sure("happy")] * known + [np.full(7, np.nan)] * (seconds - known))
+    figures = summary(made.timeline(rows))
+    assert figures.too_little == too_little
+    said = f"Too little to tell: evidence for only {known}.0 s of {seconds}.0 s; "
+    assert figures.warning == (f"{said}{max(5, seconds / 20):.1f} s are needed." if too_little else "")
+
+
+def test_a_summary_in_words_names_what_is_not_the_default():
+    timeline = made.timeline(made.probabilities(3))
+    assert how(timeline) == "late fusion, even prior, 1 s steps"
+    timeline.choices.update(person=2, smooth=1.5)
+    assert how(timeline) == "late fusion, even prior, 1 s steps, person 2, smoothed over 1.5 s"
+
+
+@pytest.mark.parametrize("step", [0.1, 0.5, 5.0])
+@pytest.mark.parametrize("smooth", [0.0, 1.0])
+def test_moments_are_the_same_at_every_step(step, smooth):
+    observations, model = made.alternating(60.0), made.checkpoint()
+    expected = moments(decide(observations, model, "late", step=1.0, smooth=smooth))
+    assert {moment.kind for moment in expected} >= {"peak", "shift"}
+    assert moments(decide(observations, model, "late", step=step, smooth=smooth)) == expected
+
+
+def test_moments_come_from_sure_rows():
+    rows = np.array([sure("happy", 0.9)] * 10 + [sure("angry", 0.8)] * 10)
+    both = {"face": np.array([sure("happy")] * 20), "voice": np.array([sure("angry")] * 20),
+            "disagreement": np.full(20, 0.9)}  # fmt: skip
+    assert {moment.kind for moment in moments(made.timeline(rows, **both))} == set(KINDS)
+    assert moments(made.timeline(rows, **both, unsure_below=0.95)) == []
+    assert moments(made.timeline(rows, **both, row_face=np.zeros(20))) == []
+
+
+def test_a_peak_is_the_highest_sure_row_of_its_stretch():
+    rows = np.array([sure("happy", 0.9), sure("happy", 0.97), sure("happy", 0.8)])
+    (peak,) = of_kind("peak", made.timeline(rows, row_face=np.array([1.0, 0.0, 1.0])))
+    assert (peak.start, peak.text) == (0.0, "happy at 90%")
 
 
 def test_a_summary_of_nothing():
@@ -131,7 +193,7 @@ def test_a_report_is_one_page_that_needs_nothing_else():
     timeline.media["name"] = "a <b>.mp4"
     text = report.html_text(timeline, evaluation, training)
     assert not re.search(r"<script|<link|src=|@import|url\((?!#)", text)
-    for words in ("a &lt;b&gt;.mp4", "A &lt;set&gt;", "62% ± 1.0%", "1,234", "Not for &lt;anything&gt;.", "Them",
+    for words in ("a &lt;b&gt;.mp4", "A &lt;set&gt;", "62.5% ± 1.0%", "1,234", "Not for &lt;anything&gt;.", "Them",
                   "CC BY-NC-SA 4.0", "happy at 97%", "from neutral to happy", "0:14", "<svg"):  # fmt: skip
         assert words in text
     assert "<b>.mp4" not in text and all(colour in text for colour in COLOURS.values())
@@ -142,3 +204,28 @@ def test_a_report_of_nothing_says_so(tmp_path):
     text = (tmp_path / "new" / "report.html").read_text(encoding="utf-8")
     assert "Neither a face was seen nor speech heard" in text and "No moment stands out." in text
     assert "has not been measured" in text
+
+
+def test_a_report_tells_unsure_time_the_prior_and_all_choices():
+    timeline = made.timeline(np.array([sure("happy")] * 6 + [sure("sad", 0.3)] * 2))
+    timeline.choices.update(person=2, prior="even", prior_shares={"sad": 0.25}, end=None)
+    text = report.html_text(timeline)
+    for words in ("late fusion, even prior, 1 s steps, person 2", ">unsure</th>", "<td>25%</td>", "below 40%",
+                  "prior shares</th><td>sad 0.25", ">end</th><td>automatic"):  # fmt: skip
+        assert words in text
+    assert "Too little to tell" not in text
+
+
+def test_too_little_to_tell_is_the_first_line_of_report_and_chart():
+    timeline = made.timeline(np.array([sure("happy")] * 3))
+    body = report.html_text(timeline).partition("<body>")[2]
+    first = re.findall("<p[^>]*>(.*?)</p>", body)[0]
+    assert "Too little to tell: evidence for only 3.0 s of 3.0 s" in first
+    assert "Too little to tell" in charts.svg_text(timeline)
+
+
+def test_a_name_that_is_no_text_is_shown_with_a_mark(tmp_path):
+    """How Python holds the bytes of a Latin-1 name."""
+    timeline = made.timeline(np.array([sure("happy")]), media={"name": "caf\udce9 <b>.mp4"})
+    report.write(timeline, tmp_path / "report.html")
+    assert "caf\ufffd &lt;b&gt;.mp4" in (tmp_path / "report.html").read_text(encoding="utf-8")

@@ -11,7 +11,8 @@ from emorec.emotions import EMOTIONS
 from pages import PATIENCE, analyze, change, click_at, download, ground, now, set_number, table, visiting
 
 HEADER = (
-    "start,end,person,angry,disgust,fear,happy,neutral,sad,surprise,dominant,confidence,face_coverage,speech_coverage"
+    "start,end,person,angry,disgust,fear,happy,neutral,sad,surprise,dominant,confidence,face_coverage,speech_coverage,"
+    "sure,evidence,row_face,row_speech"
 )
 
 

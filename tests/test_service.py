@@ -314,3 +314,5 @@ def test_unsure_time_stands_apart_from_the_seven():
     timeline = made.timeline([[0.9, *[0.1 / 6] * 6], [1 / 7] * 7, [1 / 7] * 7, [0.9, *[0.1 / 6] * 6]])
     told = parts.result(timeline)
     assert '<tr class="unsure"' in told and told.count(">50%<") == 2
+    assert "Too little to tell" in told
+    assert "Too little" not in parts.result(made.timeline([[0.9, *[0.1 / 6] * 6]] * 20))

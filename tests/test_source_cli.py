@@ -30,7 +30,7 @@ def test_a_link_is_analysed_and_the_result_says_where_it_is_from(tmp_path):
         out = ("--out", str(tmp_path / "out"), "--format", "csv,json", "--no_plot")
         done = analyze(link, *out, **environment)
     assert done.returncode == 0, done.stderr
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["A short talk.csv", "A short talk.json"]
+    assert sorted(path.name for path in (tmp_path / "out").glob("[!.]*")) == ["A short talk.csv", "A short talk.json"]
     media = json.loads((tmp_path / "out" / "A short talk.json").read_text())["media"]
     assert media["title"] == "A short talk" and media["source"] == link
     assert list((tmp_path / "temporary").glob("emorec-*")) == []

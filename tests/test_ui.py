@@ -24,7 +24,7 @@ from emorec.media import probe
 from emorec.source import Fetched
 from loopback_hub import LoopbackHub, be_client_of
 from loopback_routes import TOKEN
-from ui import example, parts, session, turns
+from ui import example, log, parts, session, turns
 from ui.engines import NO_TOKEN, NOT_ON_THE_HUB, Engines, allowed, guard_token
 from ui.events import Events
 from ui.kept import FORGOTTEN, Kept
@@ -123,7 +123,8 @@ def test_what_goes_wrong_is_a_sentence_and_frees_the_turn(ends, says):
 
 
 @pytest.mark.parametrize("inner", [None, OSError(2, "No such file", "/uploads/anna-at-home.mp4")])
-def test_the_log_says_what_failed_and_nothing_of_the_visitor(inner, caplog):
+def test_the_log_says_what_failed_and_nothing_of_the_visitor(inner, caplog, monkeypatch):
+    monkeypatch.setattr(log, "_lately", {})  # the same failure is written down once a minute
     ends = ValueError("/uploads/anna-at-home.mp4 from https://example.org/anna")
     ends.__cause__ = inner
     turns, slow = Turns(), Slow(1, ends)
@@ -346,7 +347,7 @@ def page(tmp_path, monkeypatch):
 def test_a_queue_that_is_full_is_said_in_the_same_sentence(page):
     built = page()
     built.queue(max_size=0)
-    served = TestClient(Server.create_app(built, app_kwargs=app.around(built)))
+    served = TestClient(Server.create_app(built, app_kwargs={"exception_handlers": {503: app.unavailable}}))
     answer = served.post("/gradio_api/queue/join", json={"data": [], "fn_index": 0, "session_hash": "a"})
     assert (answer.status_code, answer.json()["detail"]) == (503, turns.BUSY)
 

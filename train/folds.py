@@ -15,7 +15,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from emorec.errors import EmorecError
 from train import datasets, record, voice, voice_head
-from train.recipe import SHIPPED_FOLD
+from train.shipped import FOLD
 
 FOLDER = Path(__file__).with_suffix("")
 
@@ -23,7 +23,7 @@ FOLDER = Path(__file__).with_suffix("")
 def keep(runs, folder=FOLDER):
     """Copy each fold's network from ``runs`` to ``folder``: weights in half precision, and its run's config."""
     for fold in range(datasets.FOLDS):
-        if fold == SHIPPED_FOLD:
+        if fold == FOLD:
             continue  # that one is in the bundled checkpoint
         name = voice.finished(Path(runs), fold)
         kept = Path(folder) / name

@@ -63,11 +63,7 @@ def _narrow(array):
 
 
 def _wide(array):
-    if array.dtype.kind != "f":
-        return array.astype(np.int64)
-    wide = array.astype(np.float64)
-    # Half precision knows no probability below 6e-8, and sums that are off by a thousandth.
-    return wide
+    return array.astype(np.float64 if array.dtype.kind == "f" else np.int64)
 
 
 def ferplus(setting, face_net, split):
@@ -117,13 +113,14 @@ def _voices(setting, voice_nets):
     first, net = next(iter(voice_nets.items()))
     inside = np.flatnonzero(folds != first)
     pooled = voice_head.pooled(net, items, setting.cache)
+    calm = np.flatnonzero(np.isin(corpora, datasets.ORDINARY))
+    features, rows = voice_head.pooled_windows(net, [items[row] for row in calm], setting.cache)
     for corpus in datasets.ORDINARY:
         layer = voice_head.refit(net, [items[row] for row in inside], pooled[inside], without=(corpus,))
-        there = np.flatnonzero(corpora == corpus)
-        features, rows = voice_head.pooled_windows(net, [items[row] for row in there], setting.cache)
-        rows = there[rows]
-        logits = features.astype(np.float64) @ layer.weight.numpy().T.astype(np.float64) + layer.bias.numpy()
-        parts.append((rows, fusion.softmax(logits), np.zeros((len(rows), len(datasets.RAVDESS_LABELS)))))
+        there = corpora[calm[rows]] == corpus
+        logits = features[there].astype(np.float64) @ layer.weight.numpy().T.astype(np.float64) + layer.bias.numpy()
+        nothing = np.zeros((there.sum(), len(datasets.RAVDESS_LABELS)))
+        parts.append((calm[rows[there]], fusion.softmax(logits), nothing))
     rows, seven, eight = (np.concatenate(column) for column in zip(*parts, strict=True))
     chosen = [items[row] for row in rows]
     return {

@@ -14,17 +14,17 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from emorec import checkpoint as checkpoints
 from emorec.errors import EmorecError
-from train import datasets, fusion, predictions, protocols, record, unseen, voice_head
+from train import datasets, fusion, predictions, protocols, record, shipped, unseen, voice_head
 
 
-def build(face_net, voice_nets, shipped, setting):
-    """A Checkpoint of a face network and of the voice network of the fold ``shipped``, with everything on top.
+def build(face_net, voice_nets, own_fold, setting):
+    """A Checkpoint of a face network and of the voice network of the fold ``own_fold``, with everything on top.
 
     ``voice_nets`` are those of all folds, each of which never heard the fold's people; their last layers are kept in
     ``setting.runs``.
     """
-    for fold in voice_nets:
-        voice_head.train(voice_nets[fold], setting.data, setting.runs, setting.cache, fold)
+    for fold, net in voice_nets.items():
+        voice_head.train(net, setting.data, setting.runs, setting.cache, fold)
     fused = {}
 
     def cross_fit(folds):
@@ -39,21 +39,19 @@ def build(face_net, voice_nets, shipped, setting):
     )
     return checkpoints.Checkpoint(
         face=face_net,
-        voice=voice_nets[shipped],
-        fusion=fused["nets"][shipped],
-        calibration=unseen.fit_calibration(everybody.without(fold=shipped)),
+        voice=voice_nets[own_fold],
+        fusion=fused["nets"][own_fold],
+        calibration=unseen.fit_calibration(everybody.without(fold=own_fold)),
     )
 
 
 def refit(folder, setting):
     """Fit again what lies on top of the encoders of a checkpoint folder, and write it there; its old results go."""
     model = checkpoints.load(folder)
-    shipped = model.training["held_out_fold"]
+    fold = model.training["held_out_fold"]
     nets = {fold: protocols.fold_voice(model, setting.runs, fold) for fold in range(datasets.FOLDS)}
-    from train.recipe import facts_of  # late: the recipe imports this
-
-    found = build(model.face, nets, shipped, setting)
-    found.training = model.training | facts_of(setting.data)
+    found = build(model.face, nets, fold, setting)
+    found.training = model.training | shipped.facts_of(setting.data)
     with record.writing(folder):
         checkpoints.save(found, folder)
     return found

@@ -35,7 +35,6 @@ def add(service):
         if not seen and fusion != "voice":
             raise EmorecError(SOUND_ONLY)
         timeline = engine.decide(observations, fusion=fusion, prior=asked.prior(prior), **choices)
-        figures = summary(timeline)
         return {
             "recording": recording,
             "duration": timeline.duration,
@@ -43,7 +42,7 @@ def add(service):
             "persons": observations.persons,
             "notes": list(timeline.notes),
             "prior": {"name": timeline.prior.name, "shares": dict(zip(EMOTIONS, timeline.prior.shares, strict=True))},
-            "summary": asdict(figures) | {"unsure": parts.unsure(figures)},
+            "summary": asdict(summary(timeline)),
             "moments": [asdict(moment) for moment in moments(timeline)],
             "rows": exports.table(timeline),
         }

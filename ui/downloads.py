@@ -17,7 +17,7 @@ KINDS = {
 
 def write(kind, timeline, name, model, folder):
     """Write a timeline as one of KINDS into a folder; the file's path."""
-    file = folder / f"{name}{KINDS[kind][0]}"
+    file = folder / exports.file_name(name, timeline, KINDS[kind][0])
     if kind in exports.WRITERS:
         exports.WRITERS[kind](timeline, file)
     elif kind == "report":

@@ -68,14 +68,11 @@ def result(timeline):
     }
     told = "".join(f"<div><dt>{name}</dt><dd>{value:.0%}</dd></div>" for name, value in tiles.items())
     shares = "".join(_bar(emotion, share) for emotion, share in figures.shares.items())
-    shares += _unsure_bar(unsure(figures), timeline.unsure_below)
+    shares += _unsure_bar(figures.unsure, timeline.unsure_below)
     table = f"<table><caption>Share of the time with evidence</caption>{shares}</table>"
-    return f'<div class="summary" {facts}>{provenance(timeline.media)}{table}<dl>{told}</dl>{_moments(timeline)}</div>'
-
-
-def unsure(figures):
-    """The share of the time with evidence in which no emotion is likely enough to be named."""
-    return max(0.0, 1.0 - sum(figures.shares.values())) if figures.shares else 0.0
+    body = f"{provenance(timeline.media)}{table}<dl>{told}</dl>{_moments(timeline)}"
+    warned = callout(figures.warning) if figures.too_little else ""
+    return f'{warned}<div class="summary" {facts}>{body}</div>'
 
 
 def reading(number, face):
