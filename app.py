@@ -86,17 +86,17 @@ def stop(*_):
 def serve(engine, room, settings, share):
     """Serve the page until it is stopped, return the exit code."""
     from ui import example, style  # imported late: mistakes in the settings are told at once
-    from ui.page import build
+    from ui.page import THREADS, build
 
     rules = rules_of(room, settings)
     rules.policies.shared = share
     try:
-        page = build(engine, example.clip())
+        page = build(engine, example.clip(), public=share)
         _, address, public = page.launch(
             server_port=settings.port, auth=login.checker(*settings.auth) if settings.auth else None,
             theme=style.THEME, css=style.CSS, js=style.JS, max_file_size=settings.upload_limit,
             share=share, quiet=True, ssr_mode=False, run_history=False, footer_links=[],
-            prevent_thread_lock=True,
+            prevent_thread_lock=True, max_threads=THREADS,
             app_kwargs=around(page, rules),
         )  # fmt: skip
     except OSError:
@@ -136,7 +136,7 @@ def around(page, rules):
         "routes": [Route("/health", health)],
         "middleware": [
             Middleware(headers.PagePolicy, policies=rules.policies),
-            Middleware(Noticing, brought=page.brought),
+            Middleware(Noticing, brought=page.brought, presence=page.presence),
         ],
         "exception_handlers": {503: unavailable},
         "lifespan": behind_doors,

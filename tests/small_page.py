@@ -11,6 +11,7 @@ import gradio as gr
 
 import app
 from ui import room
+from ui.presence import Presence
 
 API = "/gradio_api"
 
@@ -51,7 +52,7 @@ def small(left):
             left.append(request.session_hash)
 
         page.unload(leave)
-    page.brought = lambda path: path
+    page.brought, page.presence = lambda path: path, Presence()
     return page.queue()
 
 

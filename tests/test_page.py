@@ -140,6 +140,10 @@ def test_every_choice_draws_anew_and_nothing_is_decoded(seen, real, page_folder)
         change(seen, lambda label=label, value=value: set_number(seen, label, value))
         assert [row["happy"] for row in table(seen)] != [row["happy"] for row in late]
         change(seen, lambda label=label, usual=usual: set_number(seen, label, usual))
+    for label in ("Even", "Adaptive"):
+        change(seen, lambda label=label: seen.get_by_label(label, exact=True).check())
+        assert [row["happy"] for row in table(seen)] != [row["happy"] for row in late]
+    change(seen, lambda: seen.get_by_label("Everyday").check())
     assert table(seen) == late
     seen.get_by_label("Person").click()
     seen.get_by_role("option", name="person 0").click()

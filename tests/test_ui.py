@@ -1,13 +1,9 @@
 """What stands behind the page, without a browser: turns, runs, checkpoints, visitors' files, the example."""
 
 import functools
-import gc
 import json
-import os
 import shutil
 import threading
-import time
-import weakref
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -28,20 +24,19 @@ from emorec.media import probe
 from emorec.source import Fetched
 from loopback_hub import LoopbackHub, be_client_of
 from loopback_routes import TOKEN
-from ui import example, parts, session, turns
-from ui.belongings import CLAIMABLE, Belongings
-from ui.engines import MOST, NO_TOKEN, NOT_ON_THE_HUB, Engines, allowed, guard_token
+from ui import example, log, parts, session, turns
+from ui.engines import NO_TOKEN, NOT_ON_THE_HUB, Engines, allowed, guard_token
 from ui.events import Events
-from ui.history import Histories, History
 from ui.kept import FORGOTTEN, Kept
 from ui.kept import MOST as MOST_KEPT
-from ui.noticing import paths_in
 from ui.page import build
 from ui.running import UNEXPECTED, Run
-from ui.session import Analysis, watch, within_uploads
+from ui.service import Service
+from ui.session import Analysis, watch
 from ui.turns import Turns
 
 PATIENCE = 60  # seconds
+ONE = SimpleNamespace(session_hash="a", client=SimpleNamespace(host="127.0.0.1"))
 
 
 class Slow:
@@ -128,7 +123,8 @@ def test_what_goes_wrong_is_a_sentence_and_frees_the_turn(ends, says):
 
 
 @pytest.mark.parametrize("inner", [None, OSError(2, "No such file", "/uploads/anna-at-home.mp4")])
-def test_the_log_says_what_failed_and_nothing_of_the_visitor(inner, caplog):
+def test_the_log_says_what_failed_and_nothing_of_the_visitor(inner, caplog, monkeypatch):
+    monkeypatch.setattr(log, "_lately", {})  # the same failure is written down once a minute
     ends = ValueError("/uploads/anna-at-home.mp4 from https://example.org/anna")
     ends.__cause__ = inner
     turns, slow = Turns(), Slow(1, ends)
@@ -161,7 +157,7 @@ def test_a_link_is_followed_before_the_turn_and_can_be_stopped():
 
 def test_watching_tells_progress_and_closing_it_stops_the_run():
     turns, slow = Turns(), Slow(50)
-    watching = watch(slow, Analysis(path="x"), turns)
+    watching = watch(Run(slow, "x", turns), Analysis(path="x"))
     assert "Looking and listening" in next(watching)[1]
     for _ in range(2):
         slow.go.release()
@@ -181,18 +177,6 @@ def test_pace_tells_share_speed_and_time_left():
     seen = made.observations(40.0, complete=False, duration=100.0)
     words, share = session.pace(seen, (10.0, 20.0), 12.0)
     assert (words, share) == ("0:40 of 1:40 · 10.0× real time · 0:06 left", 0.4)
-
-
-def test_checkpoints_are_loaded_once_and_the_oldest_forgotten():
-    loaded = []
-    engines = Engines("default", lambda name: loaded.append(name) or f"engine {name}")
-    assert engines.get("") == engines.get(None) == engines.get("  ") == "default"
-    assert engines.get("org/a") == engines.get(" org/a ") == "engine org/a"
-    others = [f"org/{number}" for number in range(MOST)]
-    for name in others:
-        engines.get(name)
-    engines.get("org/a")
-    assert loaded == ["org/a", *others, "org/a"]
 
 
 @pytest.mark.parametrize(
@@ -249,74 +233,12 @@ def test_the_deployer_can_turn_other_checkpoints_off():
     assert allowed({}) is allowed({"EMOREC_MODELS": " , "}) is None
 
 
-def test_files_go_with_the_last_session_that_has_them(tmp_path):
-    belongings = Belongings(tmp_path)
-    shared, alone, elsewhere = tmp_path / "1" / "shared", tmp_path / "2" / "alone", tmp_path.parent / "elsewhere"
-    for file in (shared, alone, elsewhere):
-        file.parent.mkdir(exist_ok=True)
-        file.write_text("x")
-        belongings.add("a", file)
-    belongings.add("b", shared)
-    belongings.end("a")
-    assert shared.exists() and not alone.parent.exists() and elsewhere.exists()
-    belongings.end("b")
-    belongings.end("b")
-    assert not shared.parent.exists()
-
-
-def test_what_is_everybodys_stays(tmp_path):
-    example, copy, other = tmp_path / "example", tmp_path / "up" / "1" / "example", tmp_path / "up" / "2" / "example"
-    belongings = Belongings(tmp_path / "up", [example])
-    example.write_text("x")
-    for file, content in ((copy, "x"), (other, "y")):
-        file.parent.mkdir(parents=True)
-        file.write_text(content)
-        belongings.add("a", file)
-    belongings.end("a")
-    assert copy.exists() and not other.exists()
-
-
-def test_a_file_that_was_brought_again_stays(tmp_path):
-    belongings, file = Belongings(tmp_path), tmp_path / "1" / "file"
-    file.parent.mkdir()
-    file.write_text("x")
-    belongings.add("a", file)
-    os.utime(file, ns=(1, 1))
-    belongings.end("a")
-    assert file.exists()
-
-
-def test_an_upload_is_for_one_session_and_nobody_else(tmp_path):
-    belongings, file = Belongings(tmp_path), tmp_path / "hash" / "mine.mp4"
-    file.parent.mkdir()
-    file.write_text("x")
-    assert not belongings.claim("a", file)
-    belongings.brought(file)
-    assert belongings.claim("a", file) and belongings.claim("a", file)
-    assert not belongings.claim("b", file)
-    belongings.brought(file)  # the same content, from another visitor
-    assert belongings.claim("b", file) and not belongings.claim("c", file)
-    belongings.end("a")
-    assert file.exists() and not belongings.claim("a", file)
-    belongings.end("b")
-    assert not file.exists()
-
-
-def test_an_upload_that_nobody_named_in_time_is_nobodys(tmp_path, monkeypatch):
-    belongings, file = Belongings(tmp_path), tmp_path / "hash" / "mine.mp4"
-    belongings.brought(file)
-    later = time.monotonic() + CLAIMABLE + 1
-    monkeypatch.setattr(time, "monotonic", lambda: later)
-    belongings.brought(tmp_path / "hash" / "other.mp4")
-    assert not belongings.claim("a", file)
-
-
 def test_the_page_takes_an_upload_from_its_own_session_only(events, tmp_path):
     mine, other = SimpleNamespace(session_hash="a"), SimpleNamespace(session_hash="b")
     file = tmp_path / "hash" / "mine.mp4"
     file.parent.mkdir()
     file.write_text("x")
-    events.belongings.brought(file)
+    file = events.service.belongings.brought(file)
     assert events.choose({"path": str(file)}, mine)[0].path == str(file)
     with pytest.raises(gr.Error, match="no uploaded file of this session"):
         events.choose({"path": str(file)}, other)
@@ -324,24 +246,6 @@ def test_the_page_takes_an_upload_from_its_own_session_only(events, tmp_path):
     with pytest.raises(gr.Error, match="no uploaded file of this session"):
         events.choose({"path": str(Path(__file__))}, mine)
     assert events.choose(None, other)[0].path == ""
-
-
-def test_the_example_may_be_named_by_all(tmp_path):
-    example, copy = tmp_path / "example.mp4", tmp_path / "up" / "hash" / "example.mp4"
-    copy.parent.mkdir(parents=True)
-    for file in (example, copy):
-        file.write_text("x")
-    assert Belongings(tmp_path / "up", [example]).claim("a", copy)
-
-
-def test_a_sessions_folder_is_one_and_goes_with_it(tmp_path):
-    belongings = Belongings(tmp_path / "up")
-    mine = belongings.folder("a")
-    assert belongings.folder("a") == mine != belongings.folder("b")
-    (mine / "video").mkdir()
-    (mine / "video" / "title.mp4").write_text("x")
-    belongings.end("a")
-    assert not mine.exists() and belongings.folder("b").exists()
 
 
 def test_what_is_kept_for_one_session_is_not_given_to_another():
@@ -363,78 +267,11 @@ def test_what_is_kept_for_one_session_is_not_given_to_another():
         kept.get("b", other)
 
 
-@pytest.mark.parametrize(
-    ("answer", "paths"), [(b'["/1/a", "/2/b"]', ["/1/a", "/2/b"]), (b"no", []), (b'{"a": 1}', []), (b"", [])]
-)
-def test_the_paths_in_an_answer_are_found(answer, paths):
-    assert paths_in(answer) == paths
-
-
 class Storing:
-    """An engine that observes at once, and takes note of what it is asked to forget."""
-
-    def __init__(self, problem=None):
-        self.forgotten, self.problem = [], problem
+    """An engine that observes at once."""
 
     def observe(self, path):
         yield made.observations(1.0)
-
-    def forget(self, path):
-        if self.problem:
-            raise EmorecError(self.problem)
-        self.forgotten.append(path)
-
-
-def test_deletion_forgets_what_a_session_had_analysed_and_nothing_else():
-    histories, mine, others, turns = Histories(), Storing(), Storing(), Turns()
-    for whose, engine, path in (("a", mine, "one"), ("a", mine, "two"), ("b", others, "three")):
-        run = Run(engine, path, turns)
-        histories.of(whose).add(run, "", lambda name, engine=engine: engine)
-        run.join()
-    assert histories.forget("a", lambda path: False) == []
-    assert mine.forgotten == ["one", "two"] and others.forgotten == []
-    histories.end("b")
-    assert histories.forget("b", lambda path: False) == [] and others.forgotten == []
-
-
-def test_a_history_holds_no_observations_of_runs_that_are_over():
-    history, turns, gone = History(), Turns(), []
-    for path in ("one", "two", "one"):
-        run = Run(Storing(), path, turns)
-        run.join()
-        gone.append(weakref.ref(run.observations))
-        history.add(run, "", lambda name: storing)
-    history.add(run, "", lambda name: storing)
-    del run
-    gc.collect()
-    assert [ref() is None for ref in gone] == [True, True, False]
-    storing = Storing()
-    assert history.forget(lambda path: False) == [] and sorted(storing.forgotten) == ["one", "two"]
-
-
-def test_deletion_ends_a_run_before_it_forgets():
-    histories, slow, turns = Histories(), Slow(50), Turns()
-    slow.forget = lambda path: slow.go.release() if not slow.closed else forgotten.append(path)
-    forgotten = []
-    run = Run(slow, "one", turns)
-    histories.of("a").add(run, "", lambda name: slow)
-    slow.go.release()
-    until(lambda: run.observations is not None, run)
-    threading.Timer(0.3, slow.go.release).start()
-    assert histories.forget("a", lambda path: False) == []
-    assert forgotten == ["one"] and run.observations.until < 50 and not len(turns)
-
-
-def test_deletion_spares_the_example_and_says_what_it_could_not_do(tmp_path):
-    (tmp_path / "example.mp4").write_text("x")
-    histories, turns = Histories(), Turns()
-    for name in ("example.mp4", "gone.mp4"):
-        engine = Storing("gone.mp4 is no longer there; put it back." if name == "gone.mp4" else "not asked")
-        run = Run(engine, str(tmp_path / name), turns)
-        histories.of("a").add(run, "", lambda name, engine=engine: engine)
-        run.join()
-    (problem,) = histories.forget("a", lambda path: path.endswith("example.mp4"))
-    assert problem.startswith("What is stored of gone.mp4 could not be deleted")
 
 
 def test_what_stage_1_stored_is_forgotten(tmp_path):
@@ -449,19 +286,6 @@ def test_what_stage_1_stored_is_forgotten(tmp_path):
 def made_sound(folder):
     audio = make_media.Audio(codec="pcm_s16le", rate=16_000, duration=3, tones=((0.0, 3),))
     return make_media.record(folder / "tone.wav", audio=audio)
-
-
-def test_only_uploads_can_be_named(tmp_path, monkeypatch):
-    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "uploads"))
-    mine = tmp_path / "uploads" / "1" / "mine"
-    mine.parent.mkdir(parents=True)
-    mine.write_text("x")
-    assert within_uploads(str(mine)) == str(mine)
-    (tmp_path / "other").write_text("x")
-    (mine.parent / "link").symlink_to(tmp_path / "other")
-    for path in (tmp_path / "other", mine.parent / "link", mine.parent / ".." / ".." / "other", mine.parent, "", None):
-        with pytest.raises(EmorecError, match="no uploaded file"):
-            within_uploads(path)
 
 
 def test_a_link_is_fetched_into_the_sessions_folder_and_its_title_and_source_are_in_the_results(tmp_path, monkeypatch):
@@ -484,31 +308,32 @@ def test_a_link_is_fetched_into_the_sessions_folder_and_its_title_and_source_are
 
 
 def test_voice_only_asks_a_link_for_its_sound_and_another_choice_asks_again(events):
-    begun, *_ = events.begin(Analysis(), "https://example.org/talk", "link", "voice")
+    begun, *_ = events.begin(Analysis(), "https://example.org/talk", "link", "voice", ONE)
     assert begun.sound_only
     fetched = replace(begun, path="talk.m4a", facts={"title": "Talk"})
-    again, *_ = events.begin(fetched, "https://example.org/talk", "link", "voice")
+    again, *_ = events.begin(fetched, "https://example.org/talk", "link", "voice", ONE)
     assert again.path == "talk.m4a" and again.facts == {"title": "Talk"}
-    other, *_ = events.begin(fetched, "https://example.org/talk", "link", "late")
+    other, *_ = events.begin(fetched, "https://example.org/talk", "link", "late", ONE)
     assert other.path == "" and not other.sound_only
     assert "Only the sound" in session.outcome(replace(begun, observations=made.observations(3.0)))
 
 
 def test_a_line_that_is_full_is_said_at_once(events):
+    line = events.service.turns
     for _ in range(turns.MOST - 1):
-        events.turns.join()
-    assert events.begin(Analysis(path="x"), "", "file", "late")
-    ticket = events.turns.join()
+        line.join()
+    assert events.begin(Analysis(path="x"), "", "file", "late", ONE)
+    ticket = line.join()
     with pytest.raises(gr.Error, match="Too many analyses are waiting here already; try again in a few minutes."):
-        events.begin(Analysis(path="x"), "", "file", "late")
-    events.turns.leave(ticket)
-    assert events.begin(Analysis(path="x"), "", "file", "late")
+        events.begin(Analysis(path="x"), "", "file", "late", ONE)
+    line.leave(ticket)
+    assert events.begin(Analysis(path="x"), "", "file", "late", ONE)
 
 
 @pytest.fixture
 def events(tmp_path, monkeypatch):
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
-    return Events("no engine")
+    return Events(Service("no engine"))
 
 
 @pytest.fixture
@@ -520,7 +345,7 @@ def page(tmp_path, monkeypatch):
 def test_a_queue_that_is_full_is_said_in_the_same_sentence(page):
     built = page()
     built.queue(max_size=0)
-    served = TestClient(Server.create_app(built, app_kwargs=app.around(built)))
+    served = TestClient(Server.create_app(built, app_kwargs={"exception_handlers": {503: app.unavailable}}))
     answer = served.post("/gradio_api/queue/join", json={"data": [], "fn_index": 0, "session_hash": "a"})
     assert (answer.status_code, answer.json()["detail"]) == (503, turns.BUSY)
 

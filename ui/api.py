@@ -12,30 +12,36 @@ import gradio as gr
 
 import emorec
 from emorec import exports
+from emorec import prior as priors
 from emorec.emotions import EMOTIONS
 from emorec.errors import EmorecError
 from emorec.fusion import FUSIONS
 from emorec.moments import moments
 from emorec.summary import summary
 from emorec.timeline import DEFAULT_STEP, DEFAULT_WINDOW, check
-from ui import parts
-from ui.running import Run
-from ui.turns import BUSY
+from ui import asked, parts
+from ui.session import LOOK
 
 DIGITS = 6
+SOUND_ONLY = "Only the sound of this recording was analysed; call /analyze again with this fusion."
+STOPPED = "The analysis was stopped before it came to its end."
 
 
-def add(events):
-    """Add the endpoints to the page that is being built, over its ``ui.events.Events``."""
+def add(service):
+    """Add the endpoints to the page that is being built, over its ``ui.service.Service``."""
 
-    def decided(recording, engine, observations, **choices):
-        timeline = engine.decide(observations, **choices)
+    def decided(recording, kept, *, fusion, prior, **choices):
+        engine, observations, seen = kept
+        if not seen and fusion != "voice":
+            raise EmorecError(SOUND_ONLY)
+        timeline = engine.decide(observations, fusion=fusion, prior=asked.prior(prior), **choices)
         return {
             "recording": recording,
             "duration": timeline.duration,
             "complete": timeline.complete,
             "persons": observations.persons,
             "notes": list(timeline.notes),
+            "prior": {"name": timeline.prior.name, "shares": dict(zip(EMOTIONS, timeline.prior.shares, strict=True))},
             "summary": asdict(summary(timeline)),
             "moments": [asdict(moment) for moment in moments(timeline)],
             "rows": exports.table(timeline),
@@ -50,25 +56,41 @@ def add(events):
         smooth: float = 0.0,
         person: int | None = None,
         checkpoint: str = "",
+        prior: str | dict = priors.DEFAULT,
+        audio_track: int | None = None,
+        video_track: int | None = None,
+        channel: str = "mix",
+        start: float | str = 0.0,
+        end: float | str | None = None,
+        rotate: int = 0,
     ) -> dict:
         """Analyse an uploaded video or audio file.
 
-        Returns its rows, a summary, its moments, and the name "recording" by which /redraw knows it.
+        Returns its rows, a summary, its moments, and the name "recording" by which /redraw knows it. The fusion "voice"
+        looks at no picture. ``audio_track`` to ``rotate`` say what of the recording is observed.
         """
         with one_sentence():
-            check(fusion, step, window, smooth)
-            path = events.uploaded(file["path"], request)
-            engine = events.engines.get(checkpoint)
-            if events.turns.full:
-                raise EmorecError(BUSY)
-            events.observed += 1
-            run = Run(engine, path, events.turns)
-            run.join()
+            check(fusion, step, window, smooth, asked.prior(prior))
+            settings = asked.settings(
+                fusion, audio_track=audio_track, video_track=video_track, channel=channel, start=start, end=end,
+                rotate=rotate,
+            )  # fmt: skip
+            path = service.uploaded(file["path"], request)
+            engine = service.engines.get(checkpoint)
+            run = service.start(engine, path, request, settings=settings)
+            # Not one long wait: the run itself looks whether its client is still there.
+            while run.running:
+                run.wait(LOOK)
             if run.problem:
                 raise EmorecError(run.problem)
-            recording = events.kept.add(request.session_hash, (engine, run.observations))
-            choices = {"fusion": fusion, "step": step, "window": window, "smooth": smooth, "person": person}
-            return decided(recording, engine, run.observations, **choices)
+            if not (run.observations and run.observations.complete):
+                raise EmorecError(STOPPED)
+            kept = engine, run.observations, settings.faces
+            recording = service.kept.add(request.session_hash, kept)
+            person = person if settings.faces else None
+            return decided(
+                recording, kept, fusion=fusion, step=step, window=window, smooth=smooth, person=person, prior=prior
+            )
 
     def redraw(
         recording: str,
@@ -78,12 +100,14 @@ def add(events):
         window: float = DEFAULT_WINDOW,
         smooth: float = 0.0,
         person: int | None = None,
+        prior: str | dict = priors.DEFAULT,
     ) -> dict:
         """Decide again, by other choices, on what /analyze observed; nothing is decoded."""
         with one_sentence():
-            engine, observations = events.kept.get(request.session_hash, recording)
-            choices = {"fusion": fusion, "step": step, "window": window, "smooth": smooth, "person": person}
-            return decided(recording, engine, observations, **choices)
+            kept = service.kept.get(request.session_hash, recording)
+            return decided(
+                recording, kept, fusion=fusion, step=step, window=window, smooth=smooth, person=person, prior=prior
+            )
 
     def image(file: gr.FileData, request: gr.Request) -> list[dict]:
         """Find every face in an uploaded picture, from left to right.
@@ -91,7 +115,7 @@ def add(events):
         Each has its box (left, top, width, height as fractions of the picture) and a probability an emotion.
         """
         with one_sentence():
-            _, faces = events.faces_of(events.uploaded(file["path"], request))
+            _, faces = service.faces_of(service.uploaded(file["path"], request))
         return [
             dict(zip(("left", "top", "width", "height"), face.box, strict=True))
             | {"score": round(face.score, DIGITS), "quality": round(face.quality, DIGITS)}
@@ -102,12 +126,13 @@ def add(events):
 
     def info() -> dict:
         """Tell the version, the emotions and fusions there are, and the weights: accuracy, limits, licence."""
-        engine = events.engines.default
+        engine = service.engines.default
         training = engine.model.training
         return {
             "version": emorec.__version__,
             "emotions": list(EMOTIONS),
             "fusions": list(FUSIONS),
+            "priors": {name: dict(zip(EMOTIONS, priors.of(name).shares, strict=True)) for name in priors.NAMES},
             "origin": parts.origin(engine),
             "weights": Path(engine.model.folder).name if engine.model.folder else "",
             "fingerprint": engine.model.fingerprint,
@@ -120,6 +145,17 @@ def add(events):
 
     for endpoint in (analyze, redraw, image, info):
         gr.api(endpoint, api_name=endpoint.__name__, concurrency_limit=None)
+
+
+class Page(gr.Blocks):
+    """A page whose endpoints take the defaults of what a plain request leaves out at its end, as ``gradio_client``
+    does by itself; so requests stay right when an endpoint is given one more choice."""
+
+    def validate_inputs(self, block_fn, inputs):
+        """Fill in the defaults, and check that nothing is missing then."""
+        left_out = block_fn.inputs[len(inputs) :] if block_fn.api_visibility == "public" else []
+        inputs.extend(component.value for component in left_out)
+        super().validate_inputs(block_fn, inputs)
 
 
 class one_sentence:

@@ -1,7 +1,6 @@
 """The files that a session can take away, each written when it is asked for."""
 
 from emorec import charts, exports, report
-from ui.session import new_folder
 
 # What follows the recording's name, and the words of the button.
 KINDS = {
@@ -16,9 +15,9 @@ KINDS = {
 }
 
 
-def write(kind, timeline, name, model):
-    """Write a timeline as one of KINDS into a folder of its own that the page may serve from; the file's path."""
-    file = new_folder() / exports.file_name(name, timeline, KINDS[kind][0])
+def write(kind, timeline, name, model, folder):
+    """Write a timeline as one of KINDS into a folder; the file's path."""
+    file = folder / exports.file_name(name, timeline, KINDS[kind][0])
     if kind in exports.WRITERS:
         exports.WRITERS[kind](timeline, file)
     elif kind == "report":

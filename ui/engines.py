@@ -8,16 +8,19 @@ it exists. EMOREC_MODELS, which the deployer sets, says which:
 - ``off``: none but the one that the page started with.
 """
 
+import contextlib
 import functools
 import os
 import threading
+import weakref
 from collections import OrderedDict
 
 from emorec import engine, weights
 from emorec.errors import EmorecError
 from emorec.settings import allowed_models as allowed
 
-MOST = 3  # checkpoints kept in memory beside the one that the page started with
+MOST = 8  # checkpoints kept in memory beside the one that the page started with, and those that runs still use
+LOADS = 2  # checkpoints that are downloaded or loaded at a time; those that are loaded already need not wait
 NO_TOKEN = "HF_HUB_DISABLE_IMPLICIT_TOKEN"  # the Hub's library shows no token then that it was not given for the call
 NOT_ON_THE_HUB = "A checkpoint is chosen by its name on the Hub, org/name or org/name@revision; give such a one."
 TURNED_OFF = "Other checkpoints are turned off here; leave the field empty."
@@ -36,7 +39,10 @@ class Engines:
         self.default, self.names = default, names
         self._load = load
         self._loaded = OrderedDict()
-        self._lock = threading.Lock()
+        self._in_use = weakref.WeakValueDictionary()
+        self._loading: dict[str, list] = {}  # a lock for each name that is being loaded, and who waits for it
+        self._loads = threading.BoundedSemaphore(LOADS)
+        self._lock = threading.Lock()  # held for moments only
 
     def get(self, name=""):
         """The engine of a checkpoint on the Hub. Raises EmorecError where there is none, or none to choose."""
@@ -44,13 +50,43 @@ class Engines:
         if not name:
             return self.default
         self._check(name)
+        if (found := self._known(name)) is not None:
+            return found
+        with self._one_for(name):
+            if (found := self._known(name)) is None:
+                with self._loads:
+                    found = self._load(name)
+                self._keep(name, found)
+            return found
+
+    def _known(self, name):
         with self._lock:
-            if name not in self._loaded:
-                self._loaded[name] = self._load(name)
-                if len(self._loaded) > MOST:
-                    self._loaded.popitem(last=False)
+            found = self._loaded.get(name) or self._in_use.get(name)
+        if found is not None:
+            self._keep(name, found)
+        return found
+
+    def _keep(self, name, found):
+        with self._lock:
+            self._loaded[name] = self._in_use[name] = found
             self._loaded.move_to_end(name)
-            return self._loaded[name]
+            if len(self._loaded) > MOST:
+                self._loaded.popitem(last=False)
+
+    @contextlib.contextmanager
+    def _one_for(self, name):
+        """Meanwhile nobody else loads the same checkpoint; other checkpoints are not affected."""
+        with self._lock:
+            entry = self._loading.setdefault(name, [threading.Lock(), 0])
+            entry[1] += 1
+        try:
+            with entry[0]:
+                yield
+        finally:
+            with self._lock:
+                entry[1] -= 1
+                if not entry[1]:
+                    del self._loading[name]
 
     def _check(self, name):
         if self.names == ():

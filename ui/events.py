@@ -9,28 +9,11 @@ import gradio as gr
 
 from emorec import exports, files, pictures
 from emorec.errors import EmorecError
-from ui import downloads, log, parts
-from ui.belongings import Belongings
-from ui.engines import Engines, allowed
-from ui.history import Histories
-from ui.kept import Kept
+from ui import asked, downloads, log, parts
+from ui.limits import Visitor
 from ui.running import UNEXPECTED
-from ui.session import (
-    ANYONE,
-    NO_FILE,
-    NO_LINK,
-    NOT_UPLOADED,
-    Analysis,
-    draw,
-    fetcher,
-    new_folder,
-    outcome,
-    persons,
-    upload_folder,
-    watch,
-    within_uploads,
-)  # fmt: skip
-from ui.turns import BUSY, Turns
+from ui.service import serves
+from ui.session import ANYONE, NO_FILE, NO_LINK, Analysis, draw, fetcher, outcome, persons, watch
 
 MAX_TABLE_ROWS = 2000  # a browser shows no more without pain; the files hold all
 TABLE_DIGITS = 2
@@ -41,20 +24,15 @@ NOTHING_YET = "There is nothing to download yet; analyse a recording first."
 
 
 class Events:
-    """The handlers, over what all visitors share: the engines, the line of analyses, the files of every session."""
+    """The handlers, over the ``ui.service.Service`` that all visitors share."""
 
-    def __init__(self, engine, example=None):
-        self.engines = Engines(engine, names=allowed())
-        self.turns = Turns()
-        self.belongings = Belongings(upload_folder(), [example] if example else [])
-        self.histories = Histories()
-        self.kept = Kept()
-        self.observed = 0  # runs of stage 1 that were started
+    def __init__(self, service):
+        self.service = service
 
     def choose(self, file, request: gr.Request):
         """Another file, or none: the player shows it, and what was known of the last one is forgotten."""
         try:
-            file = self.uploaded(file["path"], request) if file else None
+            file = self.service.uploaded(file["path"], request) if file else None
         except EmorecError as error:
             raise gr.Error(html.escape(str(error)), print_exception=False) from None
         return (
@@ -62,14 +40,7 @@ class Events:
             gr.update(choices=[ANYONE], value=ANYONE[1]),
         )  # fmt: skip
 
-    def uploaded(self, path, request):
-        """A file that a client names, made sure to be its session's own upload. Raises EmorecError."""
-        path = within_uploads(path)
-        if not self.belongings.claim(request.session_hash, path):
-            raise EmorecError(NOT_UPLOADED)
-        return path
-
-    def begin(self, analysis, link, tab, fusion):
+    def begin(self, analysis, link, tab, fusion, request: gr.Request, track=None, channel="mix", start="", end=""):
         """The page while a run waits for its turn."""
         link = (link or "").strip()
         if tab == "link":
@@ -80,24 +51,29 @@ class Events:
                 analysis = Analysis(link=link, sound_only=sound_only)
         elif not analysis.path:
             raise gr.Error(NO_FILE, print_exception=False)
-        if self.turns.full:
-            raise gr.Error(BUSY, print_exception=False)
-        analysis = replace(analysis, running=True, problem="", observations=None, stored=False)
+        try:
+            settings = asked.settings(fusion, audio_track=track, channel=channel, start=start, end=end)
+            service, visitor = self.service, Visitor.of(request)
+            if analysis.path:
+                service.turns.check(visitor)
+            else:
+                service.links.check(visitor)
+                service.belongings.check_space(visitor.session)
+        except EmorecError as error:
+            raise gr.Error(html.escape(str(error)), print_exception=False) from None
+        analysis = replace(analysis, running=True, problem="", observations=None, stored=False, settings=settings)
         return analysis, parts.progress("Waiting for a turn …"), *switched(running=True)
 
     def observe(self, analysis, active, request: gr.Request):
         """Stage 1, told as it goes on."""
-        engine = self.engines.get(active)
+        service = self.service
+        engine = service.engines.get(active)
         analysis = replace(analysis, checkpoint=active)
         fetch = None
         if analysis.link and not analysis.path:
-            fetch = fetcher(analysis.link, self.belongings.folder(request.session_hash), analysis.sound_only)
-        self.observed += 1
-        history = self.histories.of(request.session_hash)
-        watching = watch(
-            engine, analysis, self.turns, fetch, started=lambda run: history.add(run, active, self.engines.get)
-        )
-        with contextlib.closing(watching):
+            fetch = fetcher(analysis.link, service.belongings.folder(request.session_hash), analysis.sound_only)
+        run = service.start(engine, analysis.path, request, fetch, settings=analysis.settings)
+        with contextlib.closing(watch(run, analysis)) as watching:
             path = analysis.path
             for news in watching:
                 if news is None:
@@ -107,7 +83,7 @@ class Events:
                 player = gr.skip()
                 if analysis.path != path:
                     path = analysis.path
-                    self.belongings.add(request.session_hash, path)
+                    service.belongings.add(request.session_hash, path)
                     player = parts.player_of(path)
                 if analysis.problem:
                     gr.Warning(html.escape(analysis.problem))
@@ -127,7 +103,8 @@ class Events:
         if name == active:
             return gr.skip(), gr.skip(), gr.skip()
         try:
-            engine = self.engines.get(name)
+            engine = self.service.engines.get(name)
+            about = parts.about(engine)
         except EmorecError as error:
             gr.Warning(html.escape(str(error)))
             return gr.skip(), gr.skip(), parts.callout(str(error))
@@ -136,19 +113,11 @@ class Events:
             gr.Warning(LOADING)
             return gr.skip(), gr.skip(), parts.callout(LOADING)
         note = ""
-        if analysis.observations is not None and not self._serves(engine, analysis):
+        if analysis.observations is not None and not serves(engine, analysis.observations):
             note = parts.callout(OTHER_NETWORKS)
-        return name, parts.about(engine), note
+        return name, about, note
 
-    def engine_for(self, analysis, active):
-        """The engine to decide with: the active one, unless it observes with other networks."""
-        engine = self.engines.get(active)
-        return engine if self._serves(engine, analysis) else self.engines.get(analysis.checkpoint)
-
-    def _serves(self, engine, analysis):
-        return engine.model.fingerprint == self.engines.get(analysis.checkpoint).model.fingerprint
-
-    def draw(self, analysis, active, fusion, step, window, smooth, person, style, rows):
+    def draw(self, analysis, active, fusion, step, window, smooth, person, prior, style, rows):
         """The timeline by the choices, and everything that shows it; its ``rows`` too, if they are wanted."""
         seen = analysis.observations
         if seen is None:
@@ -158,8 +127,9 @@ class Events:
             person = ANYONE[1]
         try:
             timeline, chart = draw(
-                self.engine_for(analysis, active), seen, style, analysis.facts, fusion=fusion, step=step,
+                self.service.engine_for(analysis, active), seen, style, analysis.facts, fusion=fusion, step=step,
                 window=window, smooth=smooth, person=None if person == ANYONE[1] else person,
+                prior=asked.prior(prior),
             )  # fmt: skip
         except EmorecError as error:
             raise gr.Error(html.escape(str(error)), print_exception=False) from None
@@ -181,11 +151,14 @@ class Events:
         def download(analysis, active, timeline, request: gr.Request):
             if timeline is None:
                 raise gr.Error(NOTHING_YET, print_exception=False)
+            belongings = self.service.belongings
             try:
-                file = downloads.write(kind, timeline, analysis.name, self.engine_for(analysis, active).model)
+                belongings.check_space(request.session_hash)
+                model = self.service.engine_for(analysis, active).model
+                file = downloads.write(kind, timeline, analysis.name, model, belongings.new_folder())
             except EmorecError as error:
                 raise gr.Error(html.escape(str(error)), print_exception=False) from None
-            self.belongings.add(request.session_hash, file)
+            belongings.add(request.session_hash, file)
             return str(file)
 
         return download
@@ -195,9 +168,10 @@ class Events:
         if not payload:
             return ""
         try:
-            file = self.uploaded(payload["path"] if isinstance(payload, dict) else payload.path, request)
-            image, faces = self.faces_of(file)
-            shown = new_folder() / f"{Path(file).stem}.jpg"
+            path = payload["path"] if isinstance(payload, dict) else payload.path
+            file = self.service.uploaded(path, request)
+            image, faces = self.service.faces_of(file)
+            shown = self.service.belongings.new_folder() / f"{Path(file).stem}.jpg"
             files.write(shown, pictures.jpeg(image))
         except EmorecError as error:
             gr.Warning(html.escape(str(error)))
@@ -206,26 +180,16 @@ class Events:
             log.failed("A picture could not be recognised", error)
             gr.Warning(UNEXPECTED)
             return parts.callout(UNEXPECTED)
-        self.belongings.add(request.session_hash, shown)
+        self.service.belongings.add(request.session_hash, shown)
         return parts.picture(shown, faces)
-
-    def faces_of(self, file):
-        """A picture file as an upright RGB image, and a ``pictures.Reading`` of every face in it."""
-        engine = self.engines.default
-        image = pictures.read(file)
-        return image, pictures.recognise(image, engine.model, pictures.detector(engine.detector_file))
 
     def leave(self, request: gr.Request):
         """A visitor has gone: so do their files."""
-        self.histories.end(request.session_hash)
-        self.kept.end(request.session_hash)
-        self.belongings.end(request.session_hash)
+        self.service.leave(request.session_hash)
 
     def erase(self, request: gr.Request):
         """Remove all that a visitor brought, was given, and had analysed, what is stored of it included."""
-        problems = self.histories.forget(request.session_hash, self.belongings.is_everybodys)
-        self.kept.end(request.session_hash)
-        self.belongings.end(request.session_hash)
+        problems = self.service.erase(request.session_hash)
         for problem in problems:
             gr.Warning(html.escape(problem))
         if not problems:

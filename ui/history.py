@@ -2,60 +2,72 @@
 
 import threading
 from collections import defaultdict
+from collections.abc import Callable
 from pathlib import Path
 
 from emorec.errors import EmorecError
+from ui.running import Run
 
-STILL_STORED = "What is stored of {name} could not be deleted: {why} Then analyse it once more and delete again."
+STILL_STORED = "What is stored of {name} could not be deleted: {why} Try it once more."
 
 
 class History:
-    """The runs of a session that go on, and of those that are over the recordings, each with how to get its engine.
+    """The runs of a session that go on, and the names under which those that are over stored what they observed.
 
-    Neither engines nor what ended runs observed are held on to: a session may last for days.
+    Neither engines nor what ended runs observed are held on to: a session may last for days. Nor are the recordings
+    needed, which may have been removed meanwhile.
     """
 
     def __init__(self):
-        self._going, self._done = [], {}
+        self._going: list[tuple[Run, bool]] = []
+        self._done: dict[tuple[str, Path | None], str] = {}  # key and store, and the recording's name
         self._lock = threading.Lock()
 
-    def add(self, run, checkpoint, engine_of):
-        """Take note of a run that was started; ``engine_of`` gives the engine of a checkpoint."""
+    def add(self, run: Run, spared: bool = False) -> None:
+        """Take note of a run that was started; what is stored of a ``spared`` recording is not the session's."""
         with self._lock:
             self._tidy()
-            self._going.append((run, checkpoint, engine_of))
+            self._going.append((run, spared))
 
-    def stop(self):
-        """Ask every run to end."""
+    @property
+    def running(self) -> bool:
+        """Whether a run goes on."""
         with self._lock:
-            for run, *_ in self._going:
-                run.stop()
+            self._tidy()
+            return bool(self._going)
 
-    def forget(self, spared):
-        """End every run, and remove what is stored of their recordings; sentences about what could not be.
+    def stop(self) -> list[Run]:
+        """Ask every run to end; the runs."""
+        with self._lock:
+            runs = [run for run, _ in self._going]
+        for run in runs:
+            run.stop()
+        return runs
 
-        ``spared`` tells of a path that it is not the session's to remove.
-        """
-        self.stop()
-        for run, *_ in list(self._going):
+    def forget(self, forget_key: Callable[[str, Path | None], bool]) -> list[str]:
+        """End every run, and remove what is stored by ``forget_key(key, store)``; sentences about what could not be,
+        which stays noted for the next time."""
+        for run in self.stop():
             run.join()  # it may be storing what it just observed
+        problems = []
         with self._lock:
             self._tidy()
-        problems = {}
-        for (path, checkpoint), engine_of in self._done.items():
-            try:
-                if not (Path(path).exists() and spared(path)):
-                    engine_of(checkpoint).forget(path)
-            except EmorecError as error:
-                problems[path] = STILL_STORED.format(name=Path(path).name, why=error)
-        return list(problems.values())
+            for (key, store), name in list(self._done.items()):
+                try:
+                    forget_key(key, store)
+                    del self._done[key, store]
+                except EmorecError as error:
+                    problems.append(STILL_STORED.format(name=name, why=error))
+        return problems
 
     def _tidy(self):
-        ended = [entry for entry in self._going if not entry[0].running]
-        self._going = [entry for entry in self._going if entry not in ended]
-        for run, checkpoint, engine_of in ended:
-            if run.path and run.observed:
-                self._done[str(run.path), checkpoint] = engine_of
+        going = []
+        for run, spared in self._going:
+            if run.running:
+                going.append((run, spared))
+            elif run.key and not spared:
+                self._done[run.key, run.order.store] = Path(run.path).name
+        self._going = going
 
 
 class Histories:
@@ -65,19 +77,32 @@ class Histories:
         self._of = defaultdict(History)
         self._lock = threading.Lock()
 
-    def of(self, session):
+    def of(self, session: str) -> History:
         """A session's history."""
         with self._lock:
             return self._of[session]
 
-    def forget(self, session, spared):
-        """See ``History.forget``; the history is gone then."""
+    def running(self, session: str) -> bool:
+        """Whether a run of a session goes on."""
         with self._lock:
-            history = self._of.pop(session, History())
-        return history.forget(spared)
+            history = self._of.get(session)
+        return history is not None and history.running
 
-    def end(self, session):
-        """A session has gone: its runs end, what is stored stays."""
+    def forget(self, session: str, forget_key: Callable[[str, Path | None], bool]) -> list[str]:
+        """See ``History.forget``; the history is gone then, unless something could not be removed."""
         with self._lock:
-            history = self._of.pop(session, History())
-        history.stop()
+            history = self._of.get(session)
+        if history is None:
+            return []
+        problems = history.forget(forget_key)
+        if not problems:
+            with self._lock:
+                if self._of.get(session) is history:
+                    del self._of[session]
+        return problems
+
+    def end(self, session: str) -> list[Run]:
+        """A session has gone: its runs, which are asked to end; what is stored stays."""
+        with self._lock:
+            history = self._of.pop(session, None)
+        return history.stop() if history else []

@@ -8,22 +8,17 @@ from types import SimpleNamespace
 
 import gradio as gr
 
-from emorec import exports, source
-from emorec.charts import STYLES
-from emorec.timeline import DEFAULT_STEP, DEFAULT_WINDOW, STEP_RANGE
-from ui import api, downloads, parts
+from ui import api, controls, parts
 from ui.events import Events
-from ui.session import ANYONE, Analysis
+from ui.service import Service
+from ui.session import Analysis
+from ui.turns import MOST
 
 KEEP_FILES = 3600  # seconds that uploads and downloads are kept at most
 SWEEP = 600  # seconds between two looks for older ones
 MAX_QUEUE = 40  # visitors' requests that wait for their turn; more are turned away
-MAX_WATCHED = 20  # analyses that are waited for at a time; each of them takes a thread of Gradio's 40
-LONGEST_WINDOW = 10.0  # seconds; longer ones make sense on a command line only
-LONGEST_SMOOTHING = 10.0
-
-EXAMPLE = "A portrait and a synthetic voice, 0:12"
-FUSIONS = (("Late", "late"), ("Intermediate", "intermediate"), ("Face only", "face"), ("Voice only", "voice"))
+MAX_WATCHED = MOST  # analyses that are waited for at a time; each of them takes one of Gradio's threads
+THREADS = 2 * MOST  # that Gradio may use: for those, and for everything else
 QUIET = {"show_progress": "hidden", "api_visibility": "private"}
 AT_ONCE = {"concurrency_limit": None, "trigger_mode": "always_last"} | QUIET
 # Makes the browser save the file that was just written: a link, clicked for the visitor.
@@ -34,36 +29,38 @@ SAVE = """(file) => {
 }"""
 
 
-def build(engine, example=None):
-    """The page as ``gr.Blocks``, over a loaded ``emorec.engine.Engine``; ``example`` is a clip to try it with.
+def build(engine, example=None, public=False):
+    """The page as ``gr.Blocks``, over a loaded ``emorec.engine.Engine``; ``example`` is a clip to try it with, and
+    ``public`` tells that a link from outside leads to it.
 
-    Its ``brought`` has to be called with the path of every file that is uploaded.
+    ``ui.noticing.Noticing`` has to stand before it, with its ``brought`` and its ``presence``.
     """
-    events = Events(engine, example)
-    with gr.Blocks(title="emorec", analytics_enabled=False, delete_cache=(SWEEP, KEEP_FILES)) as page:
+    service = Service(engine, example, public)
+    events = Events(service)
+    with api.Page(title="emorec", analytics_enabled=False, delete_cache=(SWEEP, KEEP_FILES)) as page:
         session = SimpleNamespace(
             analysis=gr.State(Analysis()), shown=gr.State(), active=gr.State(""), tab=gr.State("file"),
             rows=gr.State(False),
         )  # fmt: skip
-        markup(parts.HEADER)
+        controls.markup(parts.HEADER)
         for notice in engine.notices:
-            markup(parts.callout(notice))
+            controls.markup(parts.callout(notice))
         with gr.Row(elem_id="entry"):
             with gr.Column(scale=5, min_width=320):
-                given = inputs(example)
+                given = controls.inputs(example)
                 with gr.Row(elem_id="buttons") as buttons:
                     analyze = gr.Button("Analyze", variant="primary", min_width=120, elem_id="analyze")
                     cancel = gr.Button("Cancel", interactive=False, min_width=120, elem_id="cancel")
             with gr.Column(scale=4, min_width=320, elem_id="choices") as choosing:
-                chosen = choices(events.engines.names)
+                chosen = controls.choices(service.engines.names)
         with gr.Column(elem_id="recording") as recording:
-            status = markup(elem_id="status")
-            shown = outcome()
-        faces = markup(elem_id="faces", visible=False)
-        erasing = deletion()
+            status = controls.markup(elem_id="status")
+            shown = controls.outcome()
+        faces = controls.markup(elem_id="faces", visible=False)
+        erasing = controls.deletion()
         with gr.Accordion("What this can and cannot tell", open=False, elem_id="trust"):
-            about = markup(parts.about(engine))
-        markup(parts.FOOTER)
+            about = controls.markup(parts.about(engine))
+        controls.markup(parts.FOOTER)
 
         for name, tab in given.tabs.items():
             still = name == "picture"
@@ -82,7 +79,8 @@ def build(engine, example=None):
         switched = [status, given.file, analyze, cancel]
         ready = gr.on(
             [analyze.click, given.link.submit], events.begin,
-            [session.analysis, given.link, session.tab, chosen.fusion],
+            [session.analysis, given.link, session.tab, chosen.fusion, chosen.track, chosen.channel, chosen.start,
+             chosen.end],
             [session.analysis, *switched], concurrency_limit=None, **QUIET,
         )  # fmt: skip
         run = ready.success(
@@ -96,11 +94,11 @@ def build(engine, example=None):
         gr.on([chosen.checkpoint.submit, chosen.checkpoint.blur], events.load,
               [chosen.checkpoint, session.active, session.analysis], [session.active, about, chosen.note],
               concurrency_limit=None, **QUIET)  # fmt: skip
-        controls = [chosen.fusion, chosen.step, chosen.window, chosen.smooth, chosen.person, shown.style]
+        changing = [chosen.fusion, chosen.step, chosen.window, chosen.smooth, chosen.person, chosen.prior, shown.style]
         gr.on(
-            [status.change, session.active.change, chosen.person.input, *(control.change for control in controls
+            [status.change, session.active.change, chosen.person.input, *(control.change for control in changing
                                                                          if control is not chosen.person)],
-            events.draw, [session.analysis, session.active, *controls, session.rows],
+            events.draw, [session.analysis, session.active, *changing, session.rows],
             [session.shown, shown.chart, shown.figures, chosen.person, shown.table], **AT_ONCE,
         )  # fmt: skip
         shown.accordion.expand(lambda: True, None, session.rows, queue=False, **QUIET).then(
@@ -123,119 +121,6 @@ def build(engine, example=None):
             cancels=run, concurrency_limit=None, **QUIET,
         )  # fmt: skip
         page.unload(events.leave)
-        api.add(events)
-    page.brought = events.belongings.brought
+        api.add(service)
+    page.service, page.brought, page.presence = service, service.belongings.brought, service.presence
     return page.queue(max_size=MAX_QUEUE)
-
-
-def markup(value=None, **settings):
-    """A ``gr.HTML`` that only this page's own style applies to."""
-    return gr.HTML(value, apply_default_css=False, **settings)
-
-
-def inputs(example):
-    """The tabs that something to analyse comes in through."""
-    with gr.Tabs(elem_id="inputs"):
-        with gr.Tab("Video or audio", id="file") as files:
-            file = gr.File(label="Video or audio file", height=150, elem_id="file")
-            if example:
-                gr.Examples(
-                    [[str(example)]], [file], label="Or try an example", example_labels=[EXAMPLE], elem_id="example"
-                )
-            with gr.Accordion("Or record one", open=False, elem_id="record"), gr.Row():
-                # Mirrored recordings would have to be converted first.
-                webcam = gr.Video(
-                    label="Webcam", sources=["webcam"], webcam_options=gr.WebcamOptions(mirror=False), height=240,
-                    min_width=140, elem_id="webcam",
-                )  # fmt: skip
-                microphone = gr.Audio(
-                    label="Microphone", sources=["microphone"], type="filepath", min_width=140, elem_id="microphone"
-                )
-        with gr.Tab("Link", id="link", visible=source.enabled()) as links:
-            link = gr.Textbox(
-                label="Link", info="A page with a video, or a media file, on the internet; Analyze fetches it",
-                placeholder="https://", max_lines=1, elem_id="link",
-            )  # fmt: skip
-        with gr.Tab("Picture", id="picture") as pictures:
-            picture = gr.Image(
-                label="Picture", sources=["upload", "webcam"], type="filepath", height=260, elem_id="picture"
-            )
-    return SimpleNamespace(
-        tabs={"file": files, "link": links, "picture": pictures},
-        file=file, webcam=webcam, microphone=microphone, link=link, picture=picture,
-    )  # fmt: skip
-
-
-def choices(checkpoints):
-    """What can be changed without observing again; ``checkpoints`` may be chosen, None for any on the Hub."""
-    fusion = gr.Radio(FUSIONS, value="late", label="Fusion", info="How face and voice are combined", elem_id="fusion")
-    step = gr.Slider(*STEP_RANGE, value=DEFAULT_STEP, step=0.1, label="Step", info="Seconds per row", elem_id="step")
-    with gr.Accordion("More choices", open=False, elem_id="more"):
-        with gr.Row():
-            window = gr.Slider(
-                0.2, LONGEST_WINDOW, value=DEFAULT_WINDOW, step=0.1, label="Window", info="Seconds of evidence per row",
-                min_width=200, elem_id="window",
-            )  # fmt: skip
-            smooth = gr.Slider(
-                0.0, LONGEST_SMOOTHING, value=0.0, step=0.1, label="Smoothing", info="Seconds to average over",
-                min_width=200, elem_id="smooth",
-            )  # fmt: skip
-        with gr.Row():
-            person = gr.Dropdown(
-                [ANYONE], value=ANYONE[1], label="Person", info="Whose face counts; known once faces were seen",
-                min_width=200, elem_id="person",
-            )  # fmt: skip
-            wanted = "a Hugging Face repository" if checkpoints is None else f"one of {', '.join(checkpoints)}"
-            checkpoint = gr.Textbox(
-                label="Checkpoint", info=f"This page's own weights if empty, else {wanted}",
-                placeholder="org/name@revision", max_lines=1, min_width=200, elem_id="checkpoint",
-                visible=checkpoints != (),
-            )  # fmt: skip
-        note = markup(elem_id="note")
-    return SimpleNamespace(
-        fusion=fusion, step=step, window=window, smooth=smooth, person=person, checkpoint=checkpoint, note=note
-    )  # fmt: skip
-
-
-def deletion():
-    """A button that asks back, and the two answers."""
-    with gr.Row(elem_id="erasing"):
-        ask = gr.Button("Delete my recordings", size="sm", min_width=90, elem_id="erase")
-        sure = gr.Button(
-            "Delete recordings and results for good", variant="stop", size="sm", min_width=90, visible=False,
-            elem_id="erase-sure",
-        )  # fmt: skip
-        keep = gr.Button("Keep them", size="sm", min_width=90, visible=False, elem_id="erase-keep")
-    return SimpleNamespace(ask=ask, sure=sure, keep=keep)
-
-
-def outcome():
-    """The player beside the timeline, and below them what the timeline comes to."""
-    with gr.Row(elem_id="stage"):
-        with gr.Column(scale=2, min_width=300):
-            player = markup(parts.player_of(None), elem_id="player")
-        with gr.Column(scale=3, min_width=300):
-            # The style sheet shows one of the two: as a block's property, each change would cost the browser dearly.
-            markup(parts.AWAITED, elem_id="awaited")
-            with gr.Column(elem_id="results"):
-                chart = gr.Plot(show_label=False, container=False, elem_id="timeline")
-                markup(parts.LEGEND)
-                style = gr.Radio(
-                    [(name.capitalize(), name) for name in STYLES], value=STYLES[0], show_label=False, container=False,
-                    label="Chart", elem_id="style",
-                )  # fmt: skip
-    figures = markup(elem_id="summary")
-    with gr.Accordion("Every row", open=False, elem_id="every") as accordion:
-        table = gr.Dataframe(
-            headers=list(exports.COLUMNS), interactive=False, show_label=False, max_height=420, elem_id="rows"
-        )
-    with gr.Row(elem_id="downloads"):
-        buttons = {
-            kind: gr.Button(words, size="sm", min_width=90, elem_id=kind)
-            for kind, (_, words) in downloads.KINDS.items()
-        }
-    carrier = gr.File(label="Download", elem_id="carrier")
-    return SimpleNamespace(
-        player=player, chart=chart, style=style, figures=figures, accordion=accordion,
-        table=table, buttons=buttons, carrier=carrier,
-    )  # fmt: skip

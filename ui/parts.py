@@ -68,8 +68,11 @@ def result(timeline):
     }
     told = "".join(f"<div><dt>{name}</dt><dd>{value:.0%}</dd></div>" for name, value in tiles.items())
     shares = "".join(_bar(emotion, share) for emotion, share in figures.shares.items())
+    shares += _unsure_bar(figures.unsure, timeline.unsure_below)
     table = f"<table><caption>Share of the time with evidence</caption>{shares}</table>"
-    return f'<div class="summary" {facts}>{provenance(timeline.media)}{table}<dl>{told}</dl>{_moments(timeline)}</div>'
+    body = f"{provenance(timeline.media)}{table}<dl>{told}</dl>{_moments(timeline)}"
+    warned = callout(figures.warning) if figures.too_little else ""
+    return f'{warned}<div class="summary" {facts}>{body}</div>'
 
 
 def reading(number, face):
@@ -126,6 +129,14 @@ def _bar(emotion, share):
     return (
         f'<tr><th scope="row"><span class="emoji" aria-hidden="true">{EMOJI[emotion]}</span> {emotion}</th>'
         f'<td><i style="width:{share:.1%};background:{COLOURS[emotion]}"></i></td><td>{share:.0%}</td></tr>'
+    )
+
+
+def _unsure_bar(share, below):
+    """The row below the seven; it is not one of them."""
+    return (
+        f'<tr class="unsure" title="No emotion has {below:.0%} or more"><th scope="row">unsure</th>'
+        f'<td><i style="width:{share:.1%}"></i></td><td>{share:.0%}</td></tr>'
     )
 
 

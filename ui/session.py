@@ -1,7 +1,6 @@
 """What a visitor's session holds, and how it goes through an analysis. It knows no component of the page."""
 
-import os
-import tempfile
+import mimetypes
 import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -9,18 +8,17 @@ from pathlib import Path
 from gradio.utils import get_upload_folder
 
 from emorec import charts, source
-from emorec.errors import EmorecError
+from emorec.choices import WHOLE, Settings
 from emorec.observations import Observations
 from ui import parts
-from ui.running import Run
 
 REFRESH = 1.0  # seconds between two reports of progress
 LOOK = 0.5  # seconds between two looks at a run; a click on Cancel waits no longer
 MOST_PERSONS = 12  # to choose from, the most seen ones
 NO_FILE = "Choose a video or audio file first."
 NO_LINK = "Paste a link first, one that begins with http:// or https://."
-SOUND_ONLY = "Only the sound of this link was fetched; for faces, choose another fusion and press Analyze again."
-NOT_UPLOADED = "That is no uploaded file of this session; upload it, with handle_file() where gradio_client is used."
+SOUND_ONLY = "Only the sound was analysed; for faces, choose another fusion and press Analyze again."
+PAUSED = " · shorter recordings of others have their turn"
 ANYONE = ("whoever is seen most", -1)  # the words and the value of no choice
 
 
@@ -28,8 +26,8 @@ ANYONE = ("whoever is seen most", -1)  # the words and the value of no choice
 class Analysis:
     """A recording and what is known of it so far; ``checkpoint`` is the name of what observed it.
 
-    ``stored`` tells that it was all known from an earlier analysis; ``facts`` say where a link's recording is from,
-    and ``sound_only`` that its pictures were not fetched.
+    ``settings`` say what of it is observed; ``stored`` tells that it was all known from an earlier analysis; ``facts``
+    say where a link's recording is from, and ``sound_only`` that its pictures were not fetched.
     """
 
     path: str = ""
@@ -42,6 +40,13 @@ class Analysis:
     problem: str = ""
     facts: dict = field(default_factory=dict)
     sound_only: bool = False
+    settings: Settings = WHOLE
+
+    @property
+    def without_pictures(self):
+        """Whether there may be pictures that were not looked at."""
+        kind = mimetypes.guess_type(self.path)[0] or ""
+        return self.sound_only or not (self.settings.faces or kind.startswith("audio/"))
 
     @property
     def name(self):
@@ -54,22 +59,13 @@ def upload_folder():
     return Path(get_upload_folder())
 
 
-def new_folder():
-    """A folder of its own below upload_folder()."""
-    upload_folder().mkdir(parents=True, exist_ok=True)
-    return Path(tempfile.mkdtemp(prefix="emorec-", dir=upload_folder()))
+def watch(run, analysis):
+    """Yield (Analysis, words about it as HTML) while a run goes on, None while there is no news.
 
-
-def watch(engine, analysis, turns, fetch=None, started=None):
-    """Run stage 1 and yield (Analysis, words about it as HTML) while it goes on, None where there is no news.
-
-    ``started`` is called with the ``Run``. Closing it ends the run soon and keeps what was observed.
+    Closing it ends the run soon and keeps what was observed.
     """
-    run = Run(engine, analysis.path, turns, fetch)
-    if started:
-        started(run)
     began = reported = time.monotonic()
-    first, told = None, 0
+    first, told, ahead = None, 0, 0
     try:
         while True:
             going = run.running
@@ -79,6 +75,10 @@ def watch(engine, analysis, turns, fetch=None, started=None):
                 analysis = replace(analysis, path=str(run.path), facts=run.facts)
             if seen is None:
                 yield analysis, waiting(run)
+            elif run.ahead != ahead:  # others have their turn in between
+                ahead, told = run.ahead, told + 1
+                words, share = pace(seen, first or (now, seen.until), now)
+                yield analysis, parts.progress(words + (PAUSED if ahead else ""), share, told)
             elif seen is not analysis.observations and (first is None or now - reported >= REFRESH or seen.complete):
                 first, reported = first or (now, seen.until), now
                 analysis = replace(analysis, observations=seen, seconds=now - began, stored=run.stored)
@@ -96,6 +96,9 @@ def watch(engine, analysis, turns, fetch=None, started=None):
 
 def waiting(run):
     """What a run does before its first observations, as HTML."""
+    if run.link_ahead:
+        others = "one link" if run.link_ahead == 1 else f"{run.link_ahead} links"
+        return parts.progress(f"Waiting to fetch the link, place {run.link_ahead + 1}: {others} before yours …")
     if run.ahead:
         others = "one analysis" if run.ahead == 1 else f"{run.ahead} analyses"
         return parts.progress(f"In the queue, place {run.ahead + 1}: {others} before yours …")
@@ -132,7 +135,7 @@ def outcome(analysis):
     else:
         told = f"Analysed {parts.clock(seen.duration)} in {analysis.seconds:.1f} s."
     notes = "".join(parts.callout(note) for note in seen.notes) if seen else ""
-    if seen and analysis.sound_only:
+    if seen and analysis.without_pictures:
         notes += parts.callout(SOUND_ONLY)
     return f'<div class="told" role="status">{told}</div>{notes}'
 
@@ -149,6 +152,7 @@ def persons(observations):
 def fetcher(url, folder, sound_only=False):
     """A function for Run that follows a link into ``folder``; it reports the share that has arrived, and gives the
     file and what results say of where it is from."""
+
     def fetch(arrived):
         def report(progress):
             arrived(min(progress.done / progress.total, 1.0) if progress.total else None)
@@ -157,14 +161,6 @@ def fetcher(url, folder, sound_only=False):
         return str(fetched.path), fetched.facts
 
     return fetch
-
-
-def within_uploads(path):
-    """A file that a client names, made sure to be an upload, of whomever. Raises EmorecError."""
-    path = os.path.realpath(str(path or ""))
-    if not Path(path).is_file() or upload_folder().resolve() not in Path(path).parents:
-        raise EmorecError(NOT_UPLOADED)
-    return path
 
 
 def draw(engine, observations, style="stacked", facts=None, **choices):
