@@ -28,11 +28,11 @@ DEFAULT_LIMIT_MB = 4096
 class Observations:
     """Everything seen and heard up to ``until`` seconds.
 
-    ``arrays``, in order of time (s): for every sampled frame ``frame_time``; for every face ``face_time``,
-    ``face_person``, ``face_box`` (left, top, width, height as fractions of the frame), ``face_score``,
-    ``face_quality``, ``face_embedding`` (N, Df) float16, ``face_logits`` (N, native); for every voice hop
-    ``voice_time`` (its middle), ``voice_speech``, ``voice_loudness`` (dB of full scale), ``voice_embedding``
-    (H, Dv) float16.
+    ``arrays``, in order of time (s): for every sampled frame ``frame_time`` and ``frame_until`` (the next one's time,
+    infinite for the only one); for every face ``face_time``, ``face_person``, ``face_box`` (left, top, width, height
+    as fractions of the frame), ``face_score``, ``face_quality``, ``face_embedding`` (N, Df) float16, ``face_logits``
+    (N, native); for every voice hop ``voice_time`` (its middle), ``voice_speech``, ``voice_loudness`` (dB of full
+    scale), ``voice_embedding`` (H, Dv) float16.
     """
 
     duration: float

@@ -30,7 +30,7 @@ from emorec.seeing import TRACKER, encode_faces, face_segments, no_faces
 
 __all__ = ["Settings", "encode_faces", "face_segments", "observe", "voice_segments"]
 
-EXTRACTION = 6  # counts up with every change of what is read out of the same recording with the same networks
+EXTRACTION = 7  # counts up with every change of what is read out of the same recording with the same networks
 
 
 @dataclass(frozen=True)
@@ -74,10 +74,16 @@ def observe(path, model, detector, settings=None, cache=None):
             yield _observations(head, segments, model, info)
     if not segments:
         raise EmorecError(f"Nothing in {info.path.name} could be decoded; the file seems to be damaged.")
+    head.duration = max(head.duration, min(_last_picture_until(segments), info.duration or 0.0))
     head.complete = True
     head.notes = [*head.notes, *notes]
     _store(folder.write_head, head)
     yield _observations(head, segments, model, info)
+
+
+def _last_picture_until(segments):
+    """When the last picture ends (s), 0 if there is none."""
+    return next((float(part["frame_until"][-1]) for part in reversed(segments) if len(part["frame_until"])), 0.0)
 
 
 def forget(path, model, detector, settings=None, cache=None):
@@ -202,6 +208,7 @@ def _empty_segment(model):
     """Every array of a segment, without rows: what a recording without that stream has."""
     return no_faces(model.face.config) | {
         "frame_time": np.zeros(0),
+        "frame_until": np.zeros(0),
         "voice_time": np.zeros(0),
         "voice_speech": np.zeros(0, np.float32),
         "voice_loudness": np.zeros(0, np.float32),
