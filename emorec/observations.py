@@ -63,11 +63,11 @@ class Joined:
 class Observations:
     """Everything seen and heard from ``start`` (s) to ``until`` (s), on the recording's clock.
 
-    ``arrays``, in order of time (s): for every sampled frame ``frame_time``; for every face ``face_time``,
-    ``face_person``, ``face_box`` (left, top, width, height as fractions of the frame), ``face_score``,
-    ``face_quality``, ``face_embedding`` (N, Df) float16, ``face_logits`` (N, native); for every voice hop
-    ``voice_time`` (its middle), ``voice_speech``, ``voice_loudness`` (dB of full scale), ``voice_embedding``
-    (H, Dv) float16.
+    ``arrays``, in order of time (s): for every sampled frame ``frame_time`` and ``frame_until`` (the next one's time,
+    infinite for the only one); for every face ``face_time``, ``face_person``, ``face_box`` (left, top, width, height
+    as fractions of the frame), ``face_score``, ``face_quality``, ``face_embedding`` (N, Df) float16, ``face_logits``
+    (N, native); for every voice hop ``voice_time`` (its middle), ``voice_speech``, ``voice_loudness`` (dB of full
+    scale), ``voice_embedding`` (H, Dv) float16.
 
     ``settings`` are those of stage 1, by name; ``fingerprint`` is that of the model whose networks made the embeddings,
     "" if that is not known; ``key`` is the name that they are stored under, "" if they are not stored (see

@@ -31,7 +31,7 @@ from emorec.settings import cache_folder
 
 __all__ = ["Settings", "encode_faces", "face_segments", "observe", "voice_segments"]
 
-EXTRACTION = 8  # counts up with every change of what is read out of the same recording with the same networks
+EXTRACTION = 9  # counts up with every change of what is read out of the same recording with the same networks
 
 
 def observe(path, model, detector, settings=None, cache=None):
@@ -81,6 +81,8 @@ def observe(path, model, detector, settings=None, cache=None):
         raise EmorecError(f"Nothing in {info.path.name} could be decoded; the file seems to be damaged.")
     if not workers:
         head.duration = min(settings.until, info.duration or 0.0)
+    lasting = min(_last_picture_until(segments), info.duration or 0.0, settings.until)
+    head.duration = max(head.duration, lasting)
     head.complete = True
     head.notes = _merged(head.notes, notes)
     _store(folder.write_head, head)
@@ -98,6 +100,11 @@ def _new_head(path, info, settings, detector, model):
     if not settings.voices and not info.has_video:
         notes.append("The recording has no picture, and its sound was not to be used: there is no evidence.")
     return Head(_facts(info), asdict(settings), 0.0, chosen={"tracks": numbers, "notes": notes})
+
+
+def _last_picture_until(segments):
+    """When the last picture ends (s), 0 if there is none."""
+    return next((float(part["frame_until"][-1]) for part in reversed(segments) if len(part["frame_until"])), 0.0)
 
 
 def forget(path, model, detector, settings=None, cache=None):
@@ -206,6 +213,7 @@ def _empty_segment(model):
     """Every array of a segment, without rows: what a recording without that stream has."""
     return no_faces(model.face.config) | {
         "frame_time": np.zeros(0),
+        "frame_until": np.zeros(0),
         "voice_time": np.zeros(0),
         "voice_speech": np.zeros(0, np.float32),
         "voice_loudness": np.zeros(0, np.float32),

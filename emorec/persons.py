@@ -5,7 +5,10 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-LOST_SECONDS = 2.0  # a person unseen for longer comes back under a new number
+from emorec.persons_known import Memory, view
+
+LOST_SECONDS = 2.0  # how long the place of a person out of sight counts; after that only the looks do
+HOPE_SECONDS = 2.0  # how long a new face may still turn out to be somebody known
 MIN_OVERLAP = 0.3  # intersection over union that suffices to be the same person from frame to frame
 NEAR = 1.0  # centre distance, in box sides, within which appearance may decide where overlap does not
 MIN_LIKENESS = 0.6  # correlation of two thumbnails that counts as the same appearance
@@ -18,29 +21,50 @@ CUT_LIKENESS = 0.5  # correlation of two overviews that a cut stays below
 
 @dataclass
 class Track:
-    """A person while in sight: number, last box (left, top, width, height as fractions), time (s), thumbnail."""
+    """A person while in sight: number, last box (left, top, width, height as fractions), time (s), thumbnail.
+
+    ``since`` (s) is when it began if the person may still turn out to be somebody known, else minus infinity.
+    """
 
     person: int
     box: np.ndarray
     time: float
     thumbnail: np.ndarray
+    since: float = -np.inf
 
 
 class Tracker:
-    """Gives person numbers, in order of appearance from 0, by overlap and appearance; a cut starts everyone anew."""
+    """Gives person numbers, in order of appearance from 0.
+
+    From picture to picture faces are matched by overlap and appearance. A cut ends that; whoever comes back after one,
+    or after some time out of sight, is found again among the remembered persons if the face is clearly the same.
+    """
 
     def __init__(self):
         self._tracks = []
+        self._memory = Memory()
         self._overview = None
+        self._time = -np.inf
         self._next = 0
+        self._renamed = {}
 
-    def follow(self, time, image, boxes):
-        """Person numbers, one a box, for boxes (N, 4) in fractions of an RGB image seen at ``time`` (s)."""
+    @property
+    def time(self):
+        """When the latest picture was seen (s), minus infinity before the first one."""
+        return self._time
+
+    def follow(self, time, image, boxes, crops=None):
+        """Person numbers, one a box, for boxes (N, 4) in fractions of an RGB image seen at ``time`` (s).
+
+        ``crops`` are the aligned grey faces uint8 (S, S), one a box, with None for a face too poor to be recognised.
+        """
         overview = _picture(image, OVERVIEW)
         if self._overview is not None and is_cut(self._overview, overview):
             self._tracks = []
         self._overview = overview
-        self._tracks = [track for track in self._tracks if time - track.time <= LOST_SECONDS]
+        # Pictures may be far apart (slides, time lapse): who is in one of them is there until the next one.
+        self._tracks = [t for t in self._tracks if time - t.time <= LOST_SECONDS or t.time == self._time]
+        self._time = time
         thumbnails = [_thumbnail(image, box) for box in boxes]
         pairs = sorted(
             (
@@ -54,41 +78,93 @@ class Tracker:
         for likeness, row, index in pairs:
             if likeness > 0 and row not in matched and index not in matched.values():
                 matched[row] = index
-        persons = []
-        for row, (box, thumbnail) in enumerate(zip(boxes, thumbnails, strict=True)):
-            if row in matched:
-                track = self._tracks[matched[row]]
-                track.box, track.time, track.thumbnail = box, time, thumbnail
-            else:
-                track = Track(self._next, box, time, thumbnail)
-                self._tracks.append(track)
-                self._next += 1
-            persons.append(track.person)
-        return persons
+        here = {row: self._tracks[index] for row, index in matched.items()}
+        for row, track in here.items():
+            track.box, track.time, track.thumbnail = boxes[row], time, thumbnails[row]
+        views = self._views(here, time, thumbnails, crops or [None] * len(thumbnails))
+        self._find_again(here, time, boxes, thumbnails, views)
+        for row, track in sorted(here.items()):
+            self._memory.see(track.person, time, views[row])
+        return [here[row].person for row in range(len(boxes))]
+
+    def take_renamed(self):
+        """Numbers given since the last call that turned out to belong to somebody known: a dict to the known ones."""
+        renamed, self._renamed = self._renamed, {}
+        return renamed
+
+    def _views(self, here, time, thumbnails, crops):
+        """A View of every face that is new, may be somebody known, or was not viewed for some time; else None."""
+        wanted = [
+            crop is not None
+            and (
+                row not in here
+                or time - here[row].since <= HOPE_SECONDS
+                or self._memory.wants_view(here[row].person, time)
+            )
+            for row, crop in enumerate(crops)
+        ]
+        return [
+            view(crop, thumbnail) if want else None
+            for want, crop, thumbnail in zip(wanted, crops, thumbnails, strict=True)
+        ]
+
+    def _find_again(self, here, time, boxes, thumbnails, views):
+        """Give every new face a track, of somebody known if possible, and look at those again that began lately."""
+        for track in here.values():
+            if time - track.since > HOPE_SECONDS:
+                track.since = -np.inf
+        open_rows = [row for row in range(len(boxes)) if row not in here or here[row].since > -np.inf]
+        found = []
+        for row in open_rows:
+            if views[row] is not None:
+                barred = {track.person for track in here.values()}
+                person, likeness = self._memory.find(views[row], barred, here[row].since if row in here else np.inf)
+                if person is not None:
+                    found.append((likeness, row, person))
+        given = {}
+        for _, row, person in sorted(found, reverse=True):
+            if row not in given and person not in given.values():
+                given[row] = person
+        for row in open_rows:
+            if row not in here:
+                known = row in given
+                person = given[row] if known else self._next
+                self._next += not known
+                here[row] = Track(person, boxes[row], time, thumbnails[row], -np.inf if known else time)
+                self._tracks = [track for track in self._tracks if track.person != person] + [here[row]]
+            elif row in given:
+                track, person = here[row], given[row]
+                self._memory.join(track.person, person)
+                self._renamed[track.person] = person
+                self._tracks = [other for other in self._tracks if other.person != person]
+                track.person, track.since = person, -np.inf
 
     def state(self):
         """Everything needed to go on later exactly as if never interrupted: a dict of arrays."""
         shape = (0, THUMBNAIL, THUMBNAIL, 3)
         return {
             "next": np.array([self._next]),
+            "time": np.array([self._time]),
             "persons": np.array([track.person for track in self._tracks], np.int64),
             "boxes": np.array([track.box for track in self._tracks], np.float32).reshape(-1, 4),
             "times": np.array([track.time for track in self._tracks], np.float64),
+            "since": np.array([track.since for track in self._tracks], np.float64),
             "thumbnails": np.stack([track.thumbnail for track in self._tracks])
             if self._tracks
             else np.zeros(shape, np.float32),
             "overview": self._overview if self._overview is not None else np.zeros((0,), np.float32),
-        }
+        } | self._memory.state(THUMBNAIL)
 
     def restore(self, state):
         """Take up a state that ``state()`` gave."""
-        self._next = int(state["next"][0])
-        columns = (state["persons"], state["boxes"], state["times"], state["thumbnails"])
+        self._next, self._time = int(state["next"][0]), float(state["time"][0])
+        columns = (state["persons"], state["boxes"], state["times"], state["thumbnails"], state["since"])
         self._tracks = [
-            Track(int(person), box, float(time), thumbnail)
-            for person, box, time, thumbnail in zip(*columns, strict=True)
+            Track(int(person), box, float(time), thumbnail, float(since))
+            for person, box, time, thumbnail, since in zip(*columns, strict=True)
         ]
         self._overview = state["overview"] if state["overview"].size else None
+        self._memory.restore(state)
 
 
 def is_cut(before, after):

@@ -19,6 +19,7 @@ from emorec.searching import searched
 FACE_BATCH = 32
 PICTURES_AHEAD = 8  # decoded pictures that may wait; each holds up to 12 MB for a recording in 4K
 TRACKER = "tracker."
+CLEAR = 0.2  # quality from which on a face is clear enough to tell whether it was seen before
 
 # Of how many recordings a picture is looked at in the same moment. Of two at once on two cores, whose other threads and
 # processes have them busy already, each would only slow the other down.
@@ -68,6 +69,7 @@ class _Sightings:
     rows: list = field(default_factory=list)
     crops: list = field(default_factory=list)
     times: list = field(default_factory=list)
+    untils: list = field(default_factory=list)  # when each picture is replaced by the next one (s)
     state: dict = field(default_factory=dict)
     end: float = 0.0
 
@@ -76,8 +78,14 @@ class _Sightings:
         crops, self.crops = self.crops[:FACE_BATCH], self.crops[FACE_BATCH:]
         return crops
 
-    def finished(self, tracker, end):
-        """The last crops, and this with the tracker's state and the time (s) that the segment ends at."""
+    def finished(self, tracker, end, until):
+        """The last crops, and this with the tracker's state and the time (s) that the segment ends at.
+
+        The last picture is shown until ``until`` (s), which may lie in a later segment.
+        """
+        renamed = tracker.take_renamed()
+        self.rows = [(time, renamed.get(person, person), *rest) for time, person, *rest in self.rows]
+        self.untils = [*self.times[1:], until] if self.times else []
         self.state, self.end = tracker.state(), end
         return self.crops, self
 
@@ -86,6 +94,7 @@ def _sightings(path, size, detector, tracker, settings, first, span, notes):
     """Yield crops as they come, in batches, each with the _Sightings of the segment that it is the last of, or None."""
     frame_seconds = 1 / settings.face_rate
     number, seen, start = first, _Sightings(), max(_start(first, span), settings.start)
+    apart = np.inf  # seconds between the last two pictures
     # Sampling bins need not line up with segments, and how a picture is searched hangs on the three before it: reading
     # starts four bins early and ends two bins late, and pictures outside are passed over.
     frames = worker.frames(
@@ -103,16 +112,19 @@ def _sightings(path, size, detector, tracker, settings, first, span, notes):
                 continue
             while frame.time >= _start(number + 1, span):
                 turn.close()
-                yield seen.finished(tracker, _start(number + 1, span))
+                yield seen.finished(tracker, _start(number + 1, span), frame.time)
                 number, seen = number + 1, _Sightings()
+            apart = frame.time - tracker.time
             _add(seen, frame, found, tracker, size)
             while len(seen.crops) > FACE_BATCH:
                 turn.close()  # whoever takes the crops may take their time
                 yield seen.batch(), None
     if seen.times:
-        # Which picture of its bin the last one is does not say how long it is shown; the bin's end is near enough.
+        # Nothing follows the last picture: it counts for as long as the one before it, and at least to the end of its
+        # bin. A picture that is the only one stands for the whole recording.
         end = (media.bin_of(seen.times[-1], settings.face_rate) + 1) * frame_seconds
-        yield seen.finished(tracker, min(end, settings.until))
+        lasting = min(max(end, seen.times[-1] + apart), settings.until)
+        yield seen.finished(tracker, min(end, settings.until), lasting)
 
 
 def _in_turn(frames, turn):
@@ -135,11 +147,14 @@ def _add(seen, frame, found, tracker, size):
     small = np.array(frame.image.shape[1::-1], np.float32)
     full = np.array(frame.grey.shape[1::-1], np.float32) / small
     boxes = np.array([face.box for face in found], np.float32).reshape(-1, 4) / np.tile(small, 2)
-    for face, box, person in zip(found, boxes, tracker.follow(frame.time, frame.image, boxes), strict=True):
-        face = Face(face.box * np.tile(full, 2), face.landmarks * full, face.score)
-        crop = faces.align(frame.grey, face.landmarks, size)
-        seen.rows.append((frame.time, person, box, face.score, faces.quality(face, crop)))
-        seen.crops.append(crop)
+    found = [Face(face.box * np.tile(full, 2), face.landmarks * full, face.score) for face in found]
+    crops = [faces.align(frame.grey, face.landmarks, size) for face in found]
+    qualities = [faces.quality(face, crop) for face, crop in zip(found, crops, strict=True)]
+    clear = [crop if quality >= CLEAR else None for crop, quality in zip(crops, qualities, strict=True)]
+    persons = tracker.follow(frame.time, frame.image, boxes, clear)
+    for face, box, person, quality in zip(found, boxes, persons, qualities, strict=True):
+        seen.rows.append((frame.time, person, box, face.score, quality))
+    seen.crops += crops
 
 
 def _face_arrays(config, seen, encoded):
@@ -151,4 +166,5 @@ def _face_arrays(config, seen, encoded):
         embeddings, logits = (np.concatenate(parts) for parts in zip(*encoded, strict=True))
         arrays["face_embedding"], arrays["face_logits"] = embeddings.astype(np.float16), logits
     state = {TRACKER + name: value for name, value in seen.state.items()}
-    return arrays | state | {"frame_time": np.array(seen.times), "end": np.array([seen.end])}
+    frames = {"frame_time": np.array(seen.times), "frame_until": np.array(seen.untils)}
+    return arrays | state | frames | {"end": np.array([seen.end])}

@@ -110,7 +110,8 @@ def decide(
 ):  # fmt: skip
     """Slide windows over observations and fuse each into probabilities over the seven emotions.
 
-    ``person`` None takes, in every window, the face seen in most of the recording's frames among those in the window;
+    ``person`` None takes, in every row, the face that is seen there, and of several that are seen for nearly as long
+    the one seen in most of the recording's frames;
     ``smooth`` (s) is the deviation of a Gaussian over time that rows with evidence are averaged with; ``prior`` is
     what ``emorec.prior.of`` takes; rows with a confidence under ``unsure_below`` count as unsure.
     Raises EmorecError for observations of another model, a step or window out of range, an unknown fusion, person or
@@ -157,7 +158,9 @@ def _pooled(observations, model, start, end, window, person, fusion):
     middle = (start + end) / 2
     low = np.maximum(middle - window / 2, observations.start)
     high = np.minimum(middle + window / 2, max(observations.until, 1e-9))
-    return windows.pool(observations, model, low, high, person, with_features=fusion == "intermediate")
+    return windows.pool(
+        observations, model, low, high, person, with_features=fusion == "intermediate", rows=(start, end)
+    )
 
 
 def _timeline(observations, model, fusion, step, window, person, smooth, expected, unsure_below, made):

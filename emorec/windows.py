@@ -6,13 +6,16 @@ import numpy as np
 import torch
 
 from emorec import fusion as fusions
+from emorec.coverage import integrals, lengths, seconds, shown_until, sums, within
 from emorec.emotions import EMOTIONS, fold
 from emorec.networks import deviation
 
 SPEECH = 0.5  # probability from which on a hop counts as speech
 SILENT = 0.02  # least weight of a hop, so that a clip whose speech goes unnoticed still has a pooled value
 QUALITY_FLOOR = 0.05  # weight of the poorest face, so that a window of poor faces still has an opinion
-WIDE = 64  # columns from which on numpy sums faster row by row than down each column
+ALIKE = 0.5  # share of the longest time in a window that a person needs to be preferred for being seen most of all
+ROUNDING = 1e-6  # seconds, or a share, within which a coverage counts as reached
+TRIFLE = 1e-6  # weight of time around a row against time in it
 WINDOWS_AT_ONCE = 512  # windows pooled in one go; bounds memory on long recordings
 
 
@@ -33,22 +36,27 @@ class Pooled:
     seconds: np.ndarray
 
 
-def pool(observations, model, low, high, person=None, with_features=True):
+def pool(observations, model, low, high, person=None, with_features=True, rows=None):
     """What windows [low, high) (s, arrays) of the observations hold, as Pooled.
 
-    Only intermediate fusion needs the pooled features, which cost the most: without ``with_features`` they are all 0.
+    Without ``person`` a window is about a person who is seen in it for long: in its row if ``rows`` gives their starts
+    and ends (s). Only intermediate fusion needs the pooled features, which cost the most: without ``with_features``
+    they are all 0.
     """
-    arrays = observations.arrays
-    who = _person_of_windows(arrays, observations.persons, low, high, person)
+    arrays, until = observations.arrays, observations.until
     labels, width = len(model.face.config.labels), model.face.config.widths[-1]
-    features, logs, seen = np.zeros((len(low), width), np.float32), np.zeros((len(low), labels)), np.zeros(len(low))
+    features, logs = np.zeros((len(low), width), np.float32), np.zeros((len(low), labels))
+    who, seen = np.full(len(low), -1 if person is None else person), np.zeros(len(low))
+    face_until = shown_until(arrays, until)
     for begin in range(0, len(low), WINDOWS_AT_ONCE):
         block = slice(begin, begin + WINDOWS_AT_ONCE)
-        into = (features[block] if with_features else None, logs[block], seen[block])
-        _pool_faces(arrays, low[block], high[block], who[block], *into)
-    frames = between(arrays["frame_time"], low, high)
-    coverage = np.minimum(seen / np.maximum(frames[1] - frames[0], 1), 1.0)
-    has_face = coverage >= fusions.MIN_COVERAGE
+        faces = _Faces(arrays, face_until, low[block], high[block])
+        if person is None:
+            shares = tuple(ends[block] for ends in rows) if rows else (low[block], high[block])
+            who[block] = faces.persons_of_windows(observations.persons, *shares)
+        faces.pool(who[block], features[block] if with_features else None, logs[block], seen[block])
+    share = np.minimum(seen / lengths(low, high, until), 1.0)
+    has_face = share >= fusions.MIN_COVERAGE - ROUNDING
     features[~has_face] = 0
     face = fold(np.exp(logs), model.face.config.labels)
     face[~has_face] = np.nan
@@ -60,7 +68,7 @@ def pool(observations, model, low, high, person=None, with_features=True):
     return Pooled(
         face_features=features,
         face_probabilities=face,
-        face_coverage=coverage,
+        face_coverage=share,
         voice_features=voice_features,
         voice_probabilities=voice,
         voice_coverage=speech_coverage,
@@ -71,60 +79,78 @@ def pool(observations, model, low, high, person=None, with_features=True):
 
 def coverage(observations, low, high, who):
     """Shares of the ranges [low, high) (s, arrays) with a face of the person ``who`` (N,) in them, and with speech."""
-    arrays = observations.arrays
-    frames = between(arrays["frame_time"], low, high)
-    seen = np.zeros(len(low))
+    arrays, until = observations.arrays, observations.until
+    face_until, seen = shown_until(arrays, until), np.zeros(len(low))
     for person in np.unique(who[who >= 0]):
-        first, last = between(arrays["face_time"][arrays["face_person"] == person], low, high)
-        seen = np.where(who == person, last - first, seen)
+        mine, asked = arrays["face_person"] == person, who == person
+        seen[asked] = seconds(arrays["face_time"][mine], face_until[mine], low[asked], high[asked])
     half = observations.hop_seconds / 2
     hops = between(arrays["voice_time"], low - half + 1e-9, high + half - 1e-9)
-    spoken = _sums((arrays["voice_speech"] >= SPEECH).astype(float)[:, None], *hops)[:, 0]
-    face = np.minimum(seen / np.maximum(frames[1] - frames[0], 1), 1.0)
+    spoken = sums((arrays["voice_speech"] >= SPEECH).astype(float)[:, None], *hops)[:, 0]
+    face = np.minimum(seen / lengths(low, high, until), 1.0)
     return face, spoken / np.maximum(hops[1] - hops[0], 1)
 
 
-def _person_of_windows(arrays, persons, low, high, person):
-    """Whose face each window is about: the chosen person, or the one of the recording's most seen who is in it; -1."""
-    if person is not None:
-        return np.full(len(low), person)
-    rank = np.full(max(persons, default=0) + 1, len(persons))
-    rank[persons] = np.arange(len(persons))
-    first, last = between(arrays["face_time"], low, high)
-    some = last > first
-    best = np.full(len(low), len(persons))
-    # Every other range that reduceat sees lies between two windows; one more rank lets the last window end.
-    ranks = np.append(rank[arrays["face_person"]], len(persons))
-    best[some] = np.minimum.reduceat(ranks, np.column_stack([first, last])[some].ravel())[::2]
-    return np.array([*persons, -1], int)[best]
+class _Faces:
+    """The faces in a block of windows [low, high) (s, arrays), weighted by quality and by how long they are shown."""
 
+    def __init__(self, arrays, face_until, low, high):
+        first, last = within(arrays["face_time"], face_until, low, high)
+        part = slice(first.min(), last.max())
+        self._low, self._high = low, high
+        self._arrays = {name: arrays[name][part] for name in ("face_logits", "face_embedding")}
+        self._begin, self._end = arrays["face_time"][part], face_until[part]
+        self._quality = arrays["face_quality"][part].astype(np.float64) + QUALITY_FLOOR
+        numbers = arrays["face_person"][part]
+        self._of = {int(person): np.flatnonzero(numbers == person) for person in np.unique(numbers)}
 
-def _pool_faces(arrays, low, high, who, features, logs, seen):
-    """Write mean embeddings (N, D), unless None, mean log-probabilities (N, native) and frames with a face (N,).
+    def _sums(self, person, values, low, high):
+        """Sums over a person's faces of values (M, C) times the seconds that they are shown in each range: (N, C)."""
+        mine = self._of[person]
+        return integrals(values, self._begin[mine], self._end[mine], low, high)
 
-    The means are weighted by quality; rows without a face are left as they are.
-    """
-    first, last = between(arrays["face_time"], low, high)
-    if first.min() == last.max():
-        return
-    part = slice(first.min(), last.max())
-    first, last = first - part.start, last - part.start
-    persons = arrays["face_person"][part]
-    told = np.log(fusions.softmax(arrays["face_logits"][part].astype(np.float64)) + 1e-9)
-    if features is not None:
-        told = np.concatenate([told, arrays["face_embedding"][part]], axis=1)
-    quality = arrays["face_quality"][part].astype(np.float64) + QUALITY_FLOOR
-    for person in np.unique(who[who >= 0]):
-        mine, asked = np.flatnonzero(persons == person), np.flatnonzero(who == person)
-        weight = quality[mine, None]
-        begin, end = np.searchsorted(mine, first[asked]), np.searchsorted(mine, last[asked])
-        there = end > begin
-        asked, begin, end = asked[there], begin[there], end[there]
-        sums = _sums(np.concatenate([weight, weight * told[mine]], axis=1), begin, end)
-        means = sums[:, 1:] / sums[:, :1]
-        seen[asked], logs[asked] = end - begin, means[:, : logs.shape[1]]
-        if features is not None:
-            features[asked] = means[:, logs.shape[1] :]
+    def persons_of_windows(self, ranked, low, high):
+        """Whose face each window is about, -1 for nobody's: (N,).
+
+        Of the persons with enough time in the window for an opinion, if there are any, those count who are seen for
+        long, weighted by quality, in the range [low, high) (s) of the window, or in all of it if none is seen there. Of
+        these it is the first in ``ranked``: windows with the same two persons side by side are all about the same one.
+        """
+        persons = [person for person in ranked if person in self._of]
+        enough = fusions.MIN_COVERAGE * (self._high - self._low) - ROUNDING
+        times, best = np.zeros((len(low), len(persons))), np.full(len(low), -1)
+        if not persons:
+            return best
+        for column, person in enumerate(persons):
+            mine = self._of[person]
+            values = np.column_stack([np.ones(len(mine)), self._quality[mine]])
+            seen, weighted = self._sums(person, values, self._low, self._high).T
+            inside = self._sums(person, values[:, 1:], low, high)[:, 0]
+            # What is seen in the range itself comes before anything seen only around it, and that before too little.
+            around = weighted * TRIFLE
+            times[:, column] = np.where(seen >= enough, inside + around, around * TRIFLE)
+        most = times.max(axis=1)
+        chosen = (times >= ALIKE * most[:, None]).argmax(axis=1)
+        return np.where(most > 0, np.array(persons)[chosen], -1)
+
+    def pool(self, who, features, logs, seen):
+        """Write mean embeddings (N, D), unless None, mean log-probabilities (N, native) and seconds with a face (N,).
+
+        ``who`` (N,) says whose face each window is about; rows without it are left as they are.
+        """
+        for person in self._of.keys() & set(who.tolist()):
+            mine, asked = self._of[person], np.flatnonzero(who == person)
+            weight = self._quality[mine, None]
+            told = np.log(fusions.softmax(self._arrays["face_logits"][mine].astype(np.float64)) + 1e-9)
+            if features is not None:
+                told = np.concatenate([told, self._arrays["face_embedding"][mine]], axis=1)
+            values = np.concatenate([np.ones_like(weight), weight, weight * told], axis=1)
+            total = self._sums(person, values, self._low[asked], self._high[asked])
+            asked, total = asked[total[:, 0] > 0], total[total[:, 0] > 0]
+            means = total[:, 2:] / total[:, 1:2]
+            seen[asked], logs[asked] = total[:, 0], means[:, : logs.shape[1]]
+            if features is not None:
+                features[asked] = means[:, logs.shape[1] :]
 
 
 def _pool_voice(arrays, model, low, high, hop_seconds, features, probabilities):
@@ -137,7 +163,7 @@ def _pool_voice(arrays, model, low, high, hop_seconds, features, probabilities):
     speech = arrays["voice_speech"].astype(np.float64)
     if not len(speech):
         return np.zeros(len(low))
-    spoken = _sums((speech >= SPEECH).astype(float)[:, None], first, last)[:, 0]
+    spoken = sums((speech >= SPEECH).astype(float)[:, None], first, last)[:, 0]
     coverage = np.minimum(spoken * hop_seconds / np.maximum(high - low, hop_seconds), 1.0)
     device, labels = next(model.voice.parameters()).device, model.voice.config.heads["emotions"]
     with torch.inference_mode():
@@ -166,25 +192,14 @@ def _moments(weights, embeddings, sizes, first, last):
     """
     means, squares = [], []
     for weight, values in zip(weights.T, np.split(embeddings, np.cumsum(sizes)[:-1], axis=1), strict=True):
-        whole = np.maximum(_sums(weight[:, None], first, last), 1e-8)
+        whole = np.maximum(sums(weight[:, None], first, last), 1e-8)
         weighted = weight[:, None] * values
-        means.append(_sums(weighted, first, last) / whole)
+        means.append(sums(weighted, first, last) / whole)
         weighted *= values
-        squares.append(_sums(weighted, first, last) / whole)
+        squares.append(sums(weighted, first, last) / whole)
     return np.concatenate(means, axis=1), np.concatenate(squares, axis=1)
 
 
 def between(times, low, high):
     """Index ranges of sorted times that lie in [low, high)."""
     return np.searchsorted(times, low, side="left"), np.searchsorted(times, high, side="left")
-
-
-def _sums(values, first, last):
-    """Sums of rows first:last of values (M, C), for many ranges at once: (N, C)."""
-    running = np.zeros((len(values) + 1, values.shape[1]))
-    if values.shape[1] < WIDE:
-        np.cumsum(values, axis=0, out=running[1:])
-    else:
-        for row, value in enumerate(values):
-            np.add(running[row], value, out=running[row + 1])
-    return running[last] - running[first]

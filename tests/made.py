@@ -65,6 +65,7 @@ def no_observations(face_width=FACE_CONFIG.widths[-1], voice_width=VOICE_CONFIG.
     """Every array that observations have, without rows."""
     return {
         "frame_time": np.zeros(0),
+        "frame_until": np.zeros(0),
         "face_time": np.zeros(0),
         "face_person": np.zeros(0, np.int64),
         "face_box": np.zeros((0, 4), np.float32),
@@ -81,7 +82,12 @@ def no_observations(face_width=FACE_CONFIG.widths[-1], voice_width=VOICE_CONFIG.
 
 def frame_times(duration):
     """Times of the sampled frames of a recording, between its ends."""
-    return (np.arange(int(duration * FRAME_RATE)) + 0.5) / FRAME_RATE
+    return (np.arange(frames(duration)) + 0.5) / FRAME_RATE
+
+
+def frames(duration):
+    """Number of sampled frames that a recording has."""
+    return int(duration * FRAME_RATE)
 
 
 def seen(times, persons, seed=0, width=FACE_CONFIG.widths[-1]):
@@ -121,6 +127,7 @@ def observations(until, *parts, frames=True, **facts):
     segment = no_observations()
     if frames:
         segment["frame_time"] = frame_times(until)
+        segment["frame_until"] = np.append(segment["frame_time"][1:], until)[: len(segment["frame_time"])]
     for part in parts:
         segment |= part
     facts = {"duration": until, "complete": True, "media": {"name": "made.mp4"}} | facts

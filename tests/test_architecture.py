@@ -22,7 +22,7 @@ from imports import imported_by, project_files
 LIBRARY_ROOMS = {
     "av": ["emorec.media*", "ui.example"],
     "PIL": ["emorec.media_still", "emorec.media_webp", "emorec.pictures", "ui.example"],
-    "cv2": ["emorec.faces", "emorec.persons", "train.*"],
+    "cv2": ["emorec.faces", "emorec.persons*", "train.*"],
     "yt_dlp": ["emorec.source_download", "emorec.source_errors"],
     "altair": ["emorec.charts"],
     "gradio": ["app", "ui", "ui.*"],

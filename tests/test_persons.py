@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import made
-from emorec.persons import LOST_SECONDS, MIN_OVERLAP, Tracker, is_cut, overlap
+from emorec.persons import HOPE_SECONDS, LOST_SECONDS, MIN_OVERLAP, Tracker, is_cut, overlap
+from emorec.persons_known import MOST_PERSONS, VIEWS
 
 WIDTH, HEIGHT = 320, 180
 SIDE = 40  # pixels; a drawn face
@@ -37,12 +38,17 @@ def scene(places, room=None):
     return image, boxes / np.array([WIDTH, HEIGHT, WIDTH, HEIGHT], np.float32)
 
 
+def crops(places):
+    """The aligned grey faces of a scene."""
+    return [face(person).mean(axis=2).astype(np.uint8) for person in places]
+
+
 def follow(tracker, frames, start=0.0):
     """Numbers given in each frame, as dicts from the drawn person to the number; None is a frame without faces."""
     given = []
     for index, places in enumerate(frames):
         image, boxes = scene(places or {})
-        numbers = tracker.follow(start + index * STEP, image, boxes)
+        numbers = tracker.follow(start + index * STEP, image, boxes, crops(places or {}))
         given.append(dict(zip(places or {}, numbers, strict=True)))
     return given
 
@@ -85,9 +91,30 @@ def test_another_face_in_the_place_beside_is_another_person():
     assert given == [{1: 0}, {2: 1}]
 
 
-def test_a_face_far_away_is_another_person():
+def test_another_face_far_away_is_another_person():
+    given = follow(Tracker(), [{1: (20, 60)}, {2: (240, 60)}])
+    assert given == [{1: 0}, {2: 1}]
+
+
+def test_the_same_face_far_away_is_the_same_person():
     given = follow(Tracker(), [{1: (20, 60)}, {1: (240, 60)}])
-    assert given == [{1: 0}, {1: 1}]
+    assert given == [{1: 0}, {1: 0}]
+
+
+def test_a_face_too_poor_to_be_recognised_is_somebody_new():
+    tracker = Tracker()
+    assert tracker.follow(0.0, *scene({1: (20, 60)}), crops({1: None})) == [0]
+    assert tracker.follow(0.2, *scene({1: (240, 60)}), [None]) == [1]
+
+
+def test_the_same_face_twice_in_one_picture_is_two_persons():
+    """As in a mirror, or a portrait on the wall: the second one is new, in this picture and in later ones."""
+    tracker, (image, boxes) = Tracker(), scene({1: (20, 60)})
+    image[60 : 60 + SIDE, 240 : 240 + SIDE] = face(1)
+    both = np.concatenate([boxes, boxes + np.array([220 / WIDTH, 0, 0, 0], np.float32)])
+    for index in range(20):
+        assert tracker.follow(index * STEP, image, both, crops({1: None}) * 2) == [0, 1]
+        assert tracker.take_renamed() == {}
 
 
 @pytest.mark.parametrize("speed", [8, 12, 20])
@@ -112,21 +139,81 @@ def test_a_face_that_flickers_keeps_its_number():
     assert [numbers.get(1) for numbers in given] == [0, None, 0, None, None, 0]
 
 
-def test_who_is_lost_for_long_comes_back_under_a_new_number():
-    within = int(LOST_SECONDS / STEP)
-    for gap, number in ((within - 1, 0), (within + 1, 1)):
-        given = follow(Tracker(), [{1: (60, 60)}, *[None] * (gap - 1), {1: (60, 60)}])
-        assert given[-1] == {1: number}
+@pytest.mark.parametrize("gap", [int(LOST_SECONDS / STEP) + 1, 500])
+def test_who_was_out_of_sight_comes_back_under_the_same_number(gap):
+    given = follow(Tracker(), [{1: (60, 60), 2: (200, 60)}, *[None] * gap, {2: (70, 60)}, {2: (70, 60), 1: (200, 20)}])
+    assert given[-2:] == [{2: 1}, {2: 1, 1: 0}]
 
 
-def test_a_cut_starts_everyone_anew():
+def test_somebody_else_after_long_gets_a_number_of_their_own():
+    given = follow(Tracker(), [{1: (60, 60)}, *[None] * 50, {2: (60, 60)}])
+    assert given[-1] == {2: 1}
+
+
+def cuts_between(persons, frames=15):
+    """Shots of one person each, of so many pictures, in a room that is the person's own: (image, boxes, crops)."""
+    for person in persons:
+        for index in range(frames):
+            yield *scene({person: (60 + index, 60)}, room=100 + person), crops({person: None})
+
+
+def test_cuts_between_two_persons_give_two_persons():
+    tracker, shots = Tracker(), [1, 2, 1, 2, 1, 3, 2]
+    given = [tracker.follow(index * STEP, *seen)[0] for index, seen in enumerate(cuts_between(shots))]
+    assert given == np.repeat([0, 1, 0, 1, 0, 2, 1], 15).tolist()
+
+
+def test_a_loop_of_one_person_is_one_person():
+    """Every shot begins with the same picture and ends in another one, with a cut between."""
     tracker = Tracker()
-    image, boxes = scene({1: (60, 60)}, room=100)
-    assert tracker.follow(0.0, image, boxes) == [0]
-    assert tracker.follow(0.2, image, boxes) == [0]
-    other, boxes = scene({1: (60, 60)}, room=101)
-    assert tracker.follow(0.4, other, boxes) == [1]
-    assert tracker.follow(0.6, image, boxes) == [2]
+    given = [tracker.follow(index * STEP, *seen)[0] for index, seen in enumerate(cuts_between([1, 0] * 20, 5))]
+    assert set(given) == {0, 1}
+
+
+def on_a_screen(room):
+    """A scene with a plain screen behind the face, so that the room shows in the picture but not around the face."""
+    image, boxes = scene({1: (60, 60)}, room)
+    image[40:120, 40:120] = 130
+    image[60 : 60 + SIDE, 60 : 60 + SIDE] = face(1)
+    return image, boxes
+
+
+def test_a_face_that_becomes_recognisable_after_a_moment_is_renamed():
+    """After the cut the face is poor at first. It is told once, and later numbers are those of the known person."""
+    tracker = Tracker()
+    for index in range(10):
+        assert tracker.follow(index * STEP, *on_a_screen(100), crops({1: None})) == [0]
+    assert tracker.follow(2.0, *on_a_screen(101), [None]) == [1]
+    assert tracker.take_renamed() == {}
+    assert tracker.follow(2.2, *on_a_screen(101), crops({1: None})) == [0]
+    assert tracker.take_renamed() == {1: 0} and tracker.take_renamed() == {}
+    assert tracker.follow(2.4, *on_a_screen(101), crops({1: None})) == [0]
+
+
+def test_a_face_that_stays_poor_for_long_keeps_its_own_number():
+    tracker = Tracker()
+    tracker.follow(0.0, *on_a_screen(100), crops({1: None}))
+    for time in np.arange(1.0, 1.2 + HOPE_SECONDS, STEP):
+        assert tracker.follow(time, *on_a_screen(101), [None]) == [1]
+    assert tracker.follow(time + STEP, *on_a_screen(101), crops({1: None})) == [1]
+
+
+def test_pictures_that_are_far_apart_lose_nobody():
+    """Slides: a picture in ten seconds, too poor to be recognised, with the face in its place."""
+    tracker = Tracker()
+    for time in range(0, 100, 10):
+        assert tracker.follow(float(time), *scene({1: (60 + time // 10, 60)}), [None]) == [0]
+
+
+def test_what_is_remembered_is_bounded():
+    tracker = Tracker()
+    for person in range(3 * MOST_PERSONS):
+        for index in range(4 * VIEWS):
+            image, boxes = scene({person: (60, 60)}, room=person)
+            tracker.follow(person * 100 + index, image, boxes, [np.roll(crops({person: None})[0], 5 * index, axis=1)])
+    state = tracker.state()
+    assert len(state["known"]) == MOST_PERSONS
+    assert np.bincount(state["view_person"]).max() == VIEWS
 
 
 def test_a_change_of_light_is_no_cut():
@@ -185,11 +272,14 @@ def test_a_restored_tracker_goes_on_as_if_never_interrupted(story):
     expected, given = [], []
     for index, (time, (room, places)) in enumerate(zip(times, frames, strict=True)):
         image, boxes = scene(places, room)
-        expected.append(unbroken.follow(time, image, boxes))
+        clear = [crop if (index + person) % 3 else None for crop, person in zip(crops(places), places, strict=True)]
+        expected.append((unbroken.follow(time, image, boxes, clear), unbroken.take_renamed()))
         if index == cut:
             after.restore(before.state())
-        given.append((before if index < cut else after).follow(time, image, boxes))
+        tracker = before if index < cut else after
+        given.append((tracker.follow(time, image, boxes, clear), tracker.take_renamed()))
     assert given == expected
+    assert unbroken.state().keys() == after.state().keys() or cut == len(frames)
 
 
 def test_a_cut_right_behind_the_interruption_is_seen():

@@ -89,7 +89,8 @@ def test_with_one_modality_missing_late_is_the_other():
 
 def test_the_evidence_behind_a_row_is_said():
     timeline = decide(TALE, MODEL, "late")
-    assert (timeline.face_coverage[FACE_ONLY] == 1).all() and not timeline.face_coverage[NOTHING].any()
+    # The first picture comes after a tenth of a second, before which nothing is shown.
+    assert (timeline.face_coverage[FACE_ONLY] >= 0.95).all() and not timeline.face_coverage[NOTHING].any()
     assert (timeline.speech_coverage[VOICE_ONLY] > 0.9).all() and not timeline.speech_coverage[NOTHING].any()
     assert np.isnan(timeline.disagreement[~(timeline.face_coverage * timeline.speech_coverage > 0)]).all()
     assert list(timeline.person[FACE_ONLY]) == [0] * 9 and set(timeline.person[VOICE_ONLY]) == {-1}
