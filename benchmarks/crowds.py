@@ -89,19 +89,23 @@ def visit(address: str, file: Path, within: float) -> tuple[float | None, str]:
 
 
 def analysing(visitor: httpx.Client, file: Path) -> Iterator[tuple[str, str]]:
-    """The events of one analysis, as (kind, data)."""
+    """The events of one analysis, as (kind, data), of a visitor with a heartbeat until the last of them."""
     visitor.get("/config")  # brings the cookie that makes it a visitor of its own
+    session = f"load-{time.monotonic_ns()}-{threading.get_ident()}"
     (path,) = visitor.post(f"{API}/upload", files={"files": (file.name, file.read_bytes())}).raise_for_status().json()
-    given = {"file": {"path": path, "meta": {"_type": "gradio.FileData"}}}
-    event = visitor.post(f"{API}/call/v2/analyze", json=given).raise_for_status().json()["event_id"]
-    kind = ""
-    with visitor.stream("GET", f"{API}/call/v2/analyze/{event}") as answers:
-        for line in answers.iter_lines():
-            name, _, value = line.partition(": ")
-            if name == "event":
-                kind = value
-            elif name == "data":
-                yield kind, value
+    wanted = visitor.get(f"{API}/info").raise_for_status().json()["named_endpoints"]["/analyze"]["parameters"]
+    given = {"path": path, "meta": {"_type": "gradio.FileData"}}
+    data = [part["parameter_default"] if part["parameter_has_default"] else given for part in wanted]
+    with visitor.stream("GET", f"{API}/heartbeat/{session}"):
+        sent = visitor.post(f"{API}/call/analyze", json={"data": data, "session_hash": session}).raise_for_status()
+        kind = ""
+        with visitor.stream("GET", f"{API}/call/analyze/{sent.json()['event_id']}") as answers:
+            for line in answers.iter_lines():
+                name, _, value = line.partition(": ")
+                if name == "event":
+                    kind = value
+                elif name == "data":
+                    yield kind, value
 
 
 def analyses(which: str) -> Callable:

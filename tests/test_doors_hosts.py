@@ -3,6 +3,7 @@
 import httpx
 import pytest
 
+import app
 from emorec.errors import EmorecError
 from small_page import API, serving, upload
 from ui import headers, hosts
@@ -115,3 +116,11 @@ def test_who_may_show_the_page_in_a_frame():
     for wrong in ("a;script-src", "java script:", "'unsafe-inline'"):
         with pytest.raises(EmorecError, match=r"^EMOREC_FRAME_ANCESTORS"):
             headers.ancestors_of({"EMOREC_FRAME_ANCESTORS": wrong})
+
+
+@pytest.mark.parametrize("name", ["EMOREC_HOSTS", "EMOREC_FRAME_ANCESTORS", "EMOREC_UPLOAD_QUOTA_MB"])
+def test_a_wrong_setting_ends_the_start_with_one_sentence(name, monkeypatch, capsys):
+    monkeypatch.setenv(name, "a/b;")
+    assert app.main([]) == app.USER_ERROR
+    told = capsys.readouterr().err
+    assert told.startswith(f"emorec: {name} ") and told.count("\n") == 1
