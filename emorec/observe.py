@@ -83,6 +83,9 @@ def observe(path, model, detector, settings=None, cache=None):
         head.duration = min(settings.until, info.duration or 0.0)
     lasting = min(_last_picture_until(segments), info.duration or 0.0, settings.until)
     head.duration = max(head.duration, lasting)
+    # The last picture counts to the end of its bin, which may lie behind the recording's own end.
+    if info.duration and 0 < head.duration - info.duration < 1 / settings.face_rate:
+        head.duration = info.duration
     head.complete = True
     head.notes = _merged(head.notes, notes)
     _store(folder.write_head, head)

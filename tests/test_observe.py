@@ -51,6 +51,13 @@ def last(growing):
     return [*growing][-1]
 
 
+@pytest.mark.parametrize("seconds", [2.1, 2.3, 3.0])
+def test_a_recording_is_as_long_as_it_says_and_not_to_the_end_of_a_sampled_bin(model, tmp_path, seconds):
+    path = record(tmp_path / "short.mp4", Video(duration=seconds, rate=10, size=(96, 64)), None)
+    seen = last(observe.observe(path, model, OneFace(), cache=tmp_path / "cache"))
+    assert seen.complete and seen.duration == pytest.approx(seconds, abs=0.02) and seen.until == seen.duration
+
+
 def test_an_unbroken_run_covers_the_whole_recording_on_one_grid(recording, model, tmp_path):
     seen = [*observe.observe(recording, model, OneFace(), cache=tmp_path)]
     assert [o.complete for o in seen] == [False] * (len(seen) - 1) + [True]
