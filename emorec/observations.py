@@ -36,8 +36,10 @@ class Joined:
         self._lock = threading.Lock()
 
     def first(self, segments):
-        """The arrays of ``segments``, which begin with those of every earlier call or are a beginning of them."""
+        """The arrays of ``segments``. Those that do not go on from the segments of earlier calls are joined apart."""
         with self._lock:
+            if any(held is not given for held, given in zip(self._segments, segments, strict=False)):
+                return Joined({name: held[:0] for name, held in self._buffers.items()}).first(segments)
             for segment in segments[len(self._segments) :]:
                 self._add(segment)
             return {name: self._buffers[name][: ends[len(segments)]] for name, ends in self._ends.items()}

@@ -272,3 +272,14 @@ def test_what_is_no_recording_is_left_alone(tmp_path):
 
 def test_a_cache_that_is_not_there_yet_is_within_any_limit(tmp_path):
     drop_oldest(tmp_path / "none", keep=tmp_path / "none" / "a", limit_mb=0)
+
+
+def test_other_segments_have_their_own_arrays_although_the_first_ones_are_joined_already():
+    """As training does, which puts another network's voices beside the same faces."""
+    empty = {"time": np.zeros(0)}
+    first = ({"time": np.array([1.0])}, {"time": np.array([2.0])})
+    seen = Observations(duration=2.0, until=2.0, complete=True, segments=first, empty=empty, joined=Joined(empty))
+    assert seen.arrays["time"].tolist() == [1.0, 2.0]
+    other = replace(seen, segments=({"time": np.array([1.0])}, {"time": np.array([5.0])}))
+    assert other.arrays["time"].tolist() == [1.0, 5.0] and seen.arrays["time"].tolist() == [1.0, 2.0]
+    assert replace(seen, segments=first[:1]).arrays["time"].tolist() == [1.0]

@@ -63,8 +63,10 @@ def main(arguments=None):
     parser.add_argument("--data", type=Path, required=True, help="folder that holds FERPlus, RAVDESS, JavaneseAV, ...")
     parser.add_argument("--runs", type=Path, required=True, help="folder of the other folds' voice networks")
     parser.add_argument("--cache", type=Path, help="folder of packed data (default RUNS/cache)")
+    parser.add_argument("--predictions", type=Path, help="folder that gets what was said of people never met")
     given = parser.parse_args(arguments)
-    setting = predictions.Setting(given.data, given.runs, given.cache or given.runs / "cache")
+    cache = given.cache or given.runs / "cache"
+    setting = predictions.Setting(given.data, given.runs, cache, predictions=given.predictions)
     try:
         refit(given.checkpoint, setting)
     except EmorecError as error:
