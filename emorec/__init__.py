@@ -2,7 +2,7 @@
 
 from emorec.errors import EmorecError
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 __all__ = ["EmorecError", "analyze", "load"]
 
 
@@ -19,7 +19,8 @@ def analyze(path, model_path=None, device="auto", progress=None, **choices):
     ``choices``: audio_track and video_track (numbers from 1, None for the one with speech or with a face), channel
     ("left", "right" or "mix"), start and end (s; only this part is decoded), rotate (0, 90, 180 or 270 degrees
     clockwise); fusion ("late", "intermediate", "face" or "voice"), step and window (s), person (a number, or None
-    for whoever is seen most), smooth (s). ``progress(observations)`` is called as the work goes on.
+    for the one who is seen), smooth (s), prior ("everyday", "even", "adaptive", a mapping of emotions to shares or a
+    JSON file of them) and unsure_below (confidence). ``progress(observations)`` is called as the work goes on.
     Raises EmorecError, with one sentence, for whatever cannot be used.
     """
     return load(model_path, device).analyze(path, progress, **choices)
