@@ -296,8 +296,8 @@ def test_what_cannot_be_chosen_is_one_sentence_before_anything_is_decoded(long, 
 def test_a_part_is_written_with_the_times_of_the_recording(long, tmp_path, capsys):
     options = ["--start", "0:20", "--end", "0:24.5", "--fusion", "voice", "--out", str(tmp_path), "--no_plot"]
     assert cli.main(["analyze", str(long), *options]) == 0
-    lines = (tmp_path / "long.csv").read_text(encoding="utf-8").splitlines()[1:]
+    lines = (tmp_path / "long.voice.csv").read_text(encoding="utf-8").splitlines()[1:]
     assert [line.split(",")[:2] for line in lines] == [
         [f"{start}.0", end] for start, end in zip(range(20, 25), ("21.0", "22.0", "23.0", "24.0", "24.5"), strict=True)
     ]
-    assert capsys.readouterr().out.startswith("4.5 s, 5 rows")
+    assert "\n4.5 s, 5 rows" in capsys.readouterr().out
