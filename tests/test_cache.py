@@ -134,7 +134,7 @@ def test_observations_know_what_they_are_of_and_another_model_refuses_them(sound
     assert len(engine.decide(again)) > 40
     with pytest.raises(EmorecError, match=r"^Another model observed this recording; [^.]*\.$"):
         Engine(made.checkpoint(seed=9), None).decide(again)
-    calibrated = replace(model, calibration=replace(model.calibration, face_scale=0.5))
+    calibrated = replace(model, calibration=replace(model.calibration, face_weight=0.25))
     assert len(Engine(calibrated, None).decide(again)) > 40, "the same networks, so the same observations"
 
 

@@ -303,4 +303,4 @@ def test_a_part_is_written_with_the_times_of_the_recording(long, tmp_path, capsy
     assert [line.split(",")[:2] for line in lines] == [
         [f"{start}.0", end] for start, end in zip(range(20, 25), ("21.0", "22.0", "23.0", "24.0", "24.5"), strict=True)
     ]
-    assert capsys.readouterr().out.startswith("4.5 s, 5 rows")
+    assert "\n4.5 s, 5 rows" in capsys.readouterr().out
