@@ -15,6 +15,7 @@ MIN_LIKENESS = 0.6  # correlation of two thumbnails that counts as the same appe
 THUMBNAIL = 16  # pixels; side of the picture that a person is remembered by
 SURROUNDINGS = 0.25  # share of the box added on every side: hair and collar tell people apart
 OVERVIEW = (32, 18)  # pixels; the whole frame, shrunk to see cuts
+STILL_DIFFERENCE = 3 / 255  # change of the overview (of 1) that a video that moves has somewhere
 CUT_DIFFERENCE = 0.16  # mean absolute change of the overview (of 1) that a cut has at least
 CUT_LIKENESS = 0.5  # correlation of two overviews that a cut stays below
 
@@ -45,6 +46,8 @@ class Tracker:
         self._memory = Memory()
         self._overview = None
         self._time = -np.inf
+        self._first = None
+        self._began, self._still = -np.inf, True
         self._next = 0
         self._renamed = {}
 
@@ -52,6 +55,16 @@ class Tracker:
     def time(self):
         """When the latest picture was seen (s), minus infinity before the first one."""
         return self._time
+
+    @property
+    def began(self):
+        """When the first picture was seen (s), minus infinity before it."""
+        return self._began
+
+    @property
+    def still(self):
+        """Whether all pictures so far are the same, as far as their overviews tell."""
+        return self._still
 
     def follow(self, time, image, boxes, crops=None):
         """Person numbers, one a box, for boxes (N, 4) in fractions of an RGB image seen at ``time`` (s).
@@ -62,6 +75,9 @@ class Tracker:
         if self._overview is not None and is_cut(self._overview, overview):
             self._tracks = []
         self._overview = overview
+        if self._first is None:
+            self._first, self._began = overview, time
+        self._still = self._still and bool(np.abs(overview - self._first).max() < STILL_DIFFERENCE)
         # Pictures may be far apart (slides, time lapse): who is in one of them is there until the next one.
         self._tracks = [t for t in self._tracks if time - t.time <= LOST_SECONDS or t.time == self._time]
         self._time = time
@@ -145,6 +161,9 @@ class Tracker:
         return {
             "next": np.array([self._next]),
             "time": np.array([self._time]),
+            "began": np.array([self._began]),
+            "still": np.array([self._still]),
+            "first": self._first if self._first is not None else np.zeros((0,), np.float32),
             "persons": np.array([track.person for track in self._tracks], np.int64),
             "boxes": np.array([track.box for track in self._tracks], np.float32).reshape(-1, 4),
             "times": np.array([track.time for track in self._tracks], np.float64),
@@ -164,6 +183,8 @@ class Tracker:
             for person, box, time, thumbnail, since in zip(*columns, strict=True)
         ]
         self._overview = state["overview"] if state["overview"].size else None
+        self._first = state["first"] if state["first"].size else None
+        self._began, self._still = float(state["began"][0]), bool(state["still"][0])
         self._memory.restore(state)
 
 

@@ -14,11 +14,13 @@ from emorec import faces, media, segments, worker
 from emorec.ahead import Ahead, processors
 from emorec.faces import Face
 from emorec.inference import for_inference
+from emorec.posture import Posture
 from emorec.searching import searched
 
 FACE_BATCH = 32
 PICTURES_AHEAD = 8  # decoded pictures that may wait; each holds up to 12 MB for a recording in 4K
 TRACKER = "tracker."
+STILL_SECONDS = 3.0  # a video this long whose pictures are all the same is said to be one picture
 CLEAR = 0.2  # quality from which on a face is clear enough to tell whether it was seen before
 
 # Of how many recordings a picture is looked at in the same moment. Of two at once on two cores, whose other threads and
@@ -95,6 +97,7 @@ def _sightings(path, size, detector, tracker, settings, first, span, notes):
     frame_seconds = 1 / settings.face_rate
     number, seen, start = first, _Sightings(), max(_start(first, span), settings.start)
     apart = np.inf  # seconds between the last two pictures
+    posture = Posture(detector, settings.rotate)
     # Sampling bins need not line up with segments, and how a picture is searched hangs on the three before it: reading
     # starts four bins early and ends two bins late, and pictures outside are passed over.
     frames = worker.frames(
@@ -116,14 +119,18 @@ def _sightings(path, size, detector, tracker, settings, first, span, notes):
                 number, seen = number + 1, _Sightings()
             apart = frame.time - tracker.time
             _add(seen, frame, found, tracker, size)
+            notes += filter(None, [posture.see(frame.image, found)])
             while len(seen.crops) > FACE_BATCH:
                 turn.close()  # whoever takes the crops may take their time
                 yield seen.batch(), None
+        notes += filter(None, [posture.decide()])
     if seen.times:
         # Nothing follows the last picture: it counts for as long as the one before it, and at least to the end of its
         # bin. A picture that is the only one stands for the whole recording.
         end = (media.bin_of(seen.times[-1], settings.face_rate) + 1) * frame_seconds
         lasting = min(max(end, seen.times[-1] + apart), settings.until)
+        if tracker.still and lasting - tracker.began >= STILL_SECONDS:
+            notes.append("The picture never moves.")
         yield seen.finished(tracker, min(end, settings.until), lasting)
 
 

@@ -303,3 +303,19 @@ def test_the_state_of_a_fresh_tracker_is_a_fresh_tracker():
     tracker = Tracker()
     tracker.restore(Tracker().state())
     assert tracker.follow(0.0, *scene({1: (60, 60)})) == [0]
+
+
+def test_a_picture_with_the_noise_of_a_codec_stands_still_and_one_with_a_moving_face_does_not():
+    random, (image, boxes) = np.random.default_rng(0), scene({1: (60, 60)}, room=100)
+    still, moving = Tracker(), Tracker()
+    for index in range(20):
+        noisy = np.clip(image + random.normal(0, 4, image.shape), 0, 255).astype(np.uint8)
+        still.follow(index * STEP, noisy, boxes, [None])
+        moving.follow(index * STEP, *scene({1: (60 + index // 19, 60)}, room=100), [None])
+        assert still.still and moving.still == (index < 19)
+    again = Tracker()
+    again.restore(still.state())
+    assert again.still and again.began == 0.0
+    again.restore(moving.state())
+    again.follow(index * STEP, *scene({1: (60, 60)}, room=100), [None])
+    assert not again.still
