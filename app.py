@@ -25,7 +25,7 @@ from starlette.routing import Route
 import emorec
 from emorec import settings as shared
 from emorec.errors import EmorecError
-from ui import headers, hosts, log, login, uploads
+from ui import headers, hosts, limits, log, login, uploads
 from ui.doors import Doors, Rules
 from ui.noticing import Noticing
 from ui.room import SETTING, Room
@@ -50,6 +50,7 @@ class Settings:
     def of(cls, environment: Mapping[str, str]) -> "Settings":
         """Raises EmorecError about the first wrong one, those of the library included."""
         shared.check(environment, page=True)
+        limits.shares_store(environment)
         return cls(
             port=shared.port(environment), auth=shared.auth(environment), upload_limit=shared.upload_limit(environment),
             upload_quota=uploads.quota_of(environment), hosts=hosts.names_of(environment),

@@ -2,6 +2,7 @@
 
 import pytest
 
+import app
 from emorec.errors import EmorecError
 from ui import limits
 from ui.limits import Visitor
@@ -136,3 +137,5 @@ def test_the_store_is_shared_where_only_this_machine_reaches_the_page_or_the_dep
 def test_a_switch_that_is_neither_on_nor_off_is_refused():
     with pytest.raises(EmorecError, match="EMOREC_SHARED_STORE is 'perhaps'"):
         limits.shares_store({"EMOREC_SHARED_STORE": "perhaps"})
+    with pytest.raises(EmorecError, match="EMOREC_SHARED_STORE"):  # before any work is done
+        app.Settings.of({"EMOREC_SHARED_STORE": "perhaps"})
