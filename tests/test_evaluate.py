@@ -12,6 +12,7 @@ import make_corpus
 from emorec import checkpoint as checkpoints
 from emorec import faces, weights
 from emorec.errors import EmorecError
+from emorec.fusion import softmax
 from emorec.networks import VoiceNet
 from train import (
     calibrate,
@@ -26,8 +27,9 @@ from train import (
     record,
     spoilt,
     voice,
+    voice_protocols,
 )
-from train.protocols import Setting
+from train.predictions import Setting
 
 
 @pytest.fixture(scope="module")
@@ -168,20 +170,24 @@ def test_a_refined_network_is_the_mean_of_its_trainings_and_met_nobody_of_its_fo
 
 
 def test_late_fusion_is_fitted_on_the_other_folds_only(tmp_path, monkeypatch, bundled):
-    """Faces that know the truth in one fold only: whoever fits on that fold would trust them there."""
-    random, stems, heard = np.random.default_rng(0), [], {}
+    """Faces that know the truth in one fold only: fitting on that fold would trust them there."""
+    random, parts = np.random.default_rng(0), []
     lines = ["clip,fold," + ",".join(datasets.RAVDESS_LABELS)]
-    for fold in range(5):
+    actors = [actors[0] for actors in datasets.RAVDESS_FOLDS]
+    for fold, actor in enumerate(actors):
+        (tmp_path / "RAVDESS" / f"Actor_{actor:02d}").mkdir(parents=True)
         truth = np.repeat(np.arange(8), 10)
-        stems = [f"{fold}-{row}" for row in range(80)]
-        voices = np.eye(8)[truth] * 2 + random.normal(0, 1, (80, 8))
+        voices = softmax(np.eye(8)[truth] * 2 + random.normal(0, 1, (80, 8)))
         known = np.eye(8)[truth] * 6 if fold == 2 else random.normal(0, 3, (80, 8))
-        lines += [f"{stem},{fold}," + ",".join(f"{v:.3f}" for v in row) for stem, row in zip(stems, known, strict=True)]
-        heard[fold] = protocols.Heard(stems, voices, np.zeros((80, 7)), truth, truth)
-    (tmp_path / "RAVDESS").mkdir()
-    (tmp_path / "RAVDESS" / protocols.FACE_LOGITS).write_text("\n".join(lines) + "\n")
-    monkeypatch.setattr(protocols, "out_of_fold_voices", lambda model, setting: heard)
-    found = protocols.ravdess_late(bundled, Setting(tmp_path, tmp_path, tmp_path))
+        stems = [f"03-01-0{label + 1}-01-01-{take:02d}-{actor:02d}" for label in range(8) for take in range(10)]
+        for stem, row in zip(stems, known, strict=True):
+            (tmp_path / "RAVDESS" / f"Actor_{actor:02d}" / f"{stem}.wav").touch()
+            lines.append(f"{stem},{fold}," + ",".join(f"{value:.3f}" for value in row))
+        parts.append({"eight": voices, "native": truth, "fold": np.full(80, fold)})
+    heard = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    (tmp_path / "RAVDESS" / voice_protocols.FACE_LOGITS).write_text("\n".join(lines) + "\n")
+    monkeypatch.setattr(voice_protocols, "heard_ravdess", lambda model, setting: heard)
+    found = voice_protocols.ravdess_late(bundled, Setting(tmp_path, tmp_path, tmp_path))
     face, late, voice = (found["folds"][way] for way in ("face", "late", "voice"))
     assert face[2] == 1.0 and late[2] < 0.95  # elsewhere faces told nothing, so they are hardly believed here either
     assert late[0] < voice[0] + 0.05 and found["items"] == 400

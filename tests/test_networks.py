@@ -18,7 +18,11 @@ def random(*shape, seed=0):
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
 
 
-@pytest.mark.parametrize("config", [made.FACE_CONFIG, FaceConfig(made.FACE_LABELS), FaceConfig(("a", "b"), size=64)])
+FACES = [made.FACE_CONFIG, FaceConfig(labels=made.FACE_LABELS), FaceConfig(labels=("a", "b"), size=64)]
+VOICES = [made.VOICE_CONFIG, VoiceConfig(heads={"emotions": ("a",)})]
+
+
+@pytest.mark.parametrize("config", FACES)
 def test_a_face_becomes_an_embedding_and_logits(config):
     net = made.face_net(config)
     crops = torch.rand(3, 1, config.size, config.size)
@@ -170,10 +174,7 @@ def test_training_drops_and_using_does_not():
         assert not torch.equal(net(*inputs), net(*inputs))
 
 
-@pytest.mark.parametrize(
-    "config",
-    [made.FACE_CONFIG, FaceConfig(("a",)), made.VOICE_CONFIG, VoiceConfig({"emotions": ("a",)}), made.FUSION_CONFIG],
-)
+@pytest.mark.parametrize("config", [*FACES[:2], *VOICES, made.FUSION_CONFIG])
 def test_configs_survive_json(config):
     def frozen(value):
         return {k: frozen(v) for k, v in value.items()} if isinstance(value, dict) else tuple(value)
@@ -192,7 +193,7 @@ def test_the_same_config_builds_the_same_network():
 
 def test_configs_cannot_be_changed():
     with pytest.raises(AttributeError):
-        FusionConfig(("a",), 2, 2).hidden = 5
+        FusionConfig(labels=("a",), face_features=2, voice_features=2).hidden = 5
 
 
 def test_a_fused_network_says_the_same_without_its_batch_norms():

@@ -33,12 +33,12 @@ def even_weights(truth, groups=None):
     return weights / max(weights.sum(), 1e-12)
 
 
-def fit_head(probabilities, truth, groups=None, shares=priors.EVEN, biased=True):
+def fit_head(probabilities, truth, groups=None, shares=priors.EVEN, biased=True, bias_penalty=BIAS_PENALTY):
     """The HeadCalibration under which labels (N,) int are likeliest for probabilities (N, 7) and an even prior.
 
     ``groups`` (N,) are data sets that count alike, see ``even_weights``; ``shares`` are those of the emotions in what
     the network was trained on. Without ``biased`` only scale and strength are fitted: few labels would fit noise into
-    a bias.
+    a bias, and a large ``bias_penalty`` keeps those of few people small.
     """
     rows = ~np.isnan(probabilities[:, 0])
     log_p = torch.from_numpy(np.log(np.maximum(probabilities[rows], FLOOR)).astype(np.float64))
@@ -54,7 +54,7 @@ def fit_head(probabilities, truth, groups=None, shares=priors.EVEN, biased=True)
         optimizer.zero_grad()
         logits = log_scale.exp() * (log_p - strength * log_shares) + bias
         losses = F.cross_entropy(logits, target, reduction="none")
-        penalty = BIAS_PENALTY * bias.square().mean() + STRENGTH_PENALTY * strength.square()
+        penalty = bias_penalty * bias.square().mean() + STRENGTH_PENALTY * strength.square()
         loss = (losses * weight).sum() + penalty
         loss.backward()
         return loss
