@@ -190,6 +190,16 @@ def test_a_face_that_becomes_recognisable_after_a_moment_is_renamed():
     assert tracker.follow(2.4, *on_a_screen(101), crops({1: None})) == [0]
 
 
+def test_an_interruption_forgets_neither_the_known_nor_who_may_be_one_of_them():
+    tracker, resumed = Tracker(), Tracker()
+    for index in range(10):
+        tracker.follow(index * STEP, *on_a_screen(100), crops({1: None}))
+    assert tracker.follow(2.0, *on_a_screen(101), [None]) == [1]
+    resumed.restore(tracker.state())
+    assert resumed.follow(2.2, *on_a_screen(101), crops({1: None})) == [0]
+    assert resumed.take_renamed() == {1: 0}
+
+
 def test_a_face_that_stays_poor_for_long_keeps_its_own_number():
     tracker = Tracker()
     tracker.follow(0.0, *on_a_screen(100), crops({1: None}))
