@@ -74,8 +74,12 @@ def calibrated(head, probabilities, log_prior=EVEN):
     return priors.posterior(head.log_likelihood(probabilities), log_prior)
 
 
-def fit_late(calibration, samples):
-    """The calibration with the weights under which late fusion of Samples is likeliest for their labels."""
+def fit_late(calibration, samples, groups=None):
+    """The calibration with the weights under which late fusion of Samples is likeliest for their labels.
+
+    ``groups`` (N,) are data sets that count alike, see ``even_weights``.
+    """
+    even = even_weights(samples.truth, groups)
     seen = calibration.face.log_likelihood(samples.face_probabilities)
     heard = calibration.voice.log_likelihood(samples.voice_probabilities)
     face_evidence = fusion.evidence(seen, samples.face_coverage, samples.seconds)
@@ -84,7 +88,7 @@ def fit_late(calibration, samples):
     def loss(face_weight, voice_weight):
         tried = replace(calibration, face_weight=float(face_weight), voice_weight=float(voice_weight))
         joint = fusion.late(seen, heard, face_evidence, voice_evidence, tried)
-        return nll(priors.posterior(joint, EVEN), samples.truth)
+        return nll(priors.posterior(joint, EVEN), samples.truth, even)
 
     found = min(((f, v) for f in WEIGHTS for v in WEIGHTS), key=lambda pair: loss(*pair))
     face_weight, voice_weight = (round(float(weight), 4) for weight in found)
