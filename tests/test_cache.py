@@ -92,7 +92,7 @@ def test_a_run_that_is_broken_off_leaves_the_cache_within_its_limit(sound, model
 def test_one_run_does_not_exceed_the_limit_by_much(sound, model, tmp_path, monkeypatch):
     """What is old goes while the run is still going on, not at its end alone."""
     old = another(tmp_path, 50_000)
-    monkeypatch.setenv("EMOREC_CACHE_MB", "0.06")
+    monkeypatch.setenv("EMOREC_CACHE_MB", "0.052")
     growing = observe.observe(sound, model, OneFace(), cache=tmp_path)
     there = [(old.exists(), seen.complete) for seen in growing]
     assert (False, False) in there

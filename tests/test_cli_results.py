@@ -195,9 +195,8 @@ def test_the_prior_is_named_in_every_result(prior, media, tmp_path, capsys):
     clip = media / "same" / "clip.wav"
     assert analyze(clip, "--prior", prior, "--unsure_below", "0,25", "--out", "out", "--format", "json") == 0
     choices = json.loads((tmp_path / "out" / "clip.json").read_text())["choices"]
-    name = prior.removesuffix(".json")
-    assert f"fusion late, prior {name}\n" in capsys.readouterr().out
-    assert (choices["prior"], choices["unsure_below"]) == (name, 0.25)
+    assert f"fusion late, prior {prior}\n" in capsys.readouterr().out
+    assert (choices["prior"], choices["unsure_below"]) == (prior, 0.25)
     if prior == "mine.json":
         assert choices["prior_shares"]["sad"] == pytest.approx(1 / 3, abs=1e-3)
 

@@ -9,6 +9,7 @@ from PIL import Image
 import made
 from conftest import FACE_MODEL
 from emorec import pictures
+from emorec.calibration import HeadCalibration
 from emorec.emotions import EMOTIONS
 from emorec.errors import EmorecError
 from emorec.faces import Face
@@ -47,7 +48,7 @@ def test_still_pictures_have_a_calibration_of_their_own():
     model = made.checkpoint()
     (plain,) = pictures.recognise(picture(), model, Finds((8, 6)))
     for part, moves in (("face", False), ("still", True)):
-        changed = replace(model.calibration, **{f"{part}_bias": tuple(range(len(EMOTIONS)))})
+        changed = replace(model.calibration, **{part: HeadCalibration(bias=tuple(range(len(EMOTIONS))))})
         (found,) = pictures.recognise(picture(), replace(model, calibration=changed), Finds((8, 6)))
         assert (found.probabilities[-1] > 1.5 * plain.probabilities[-1]) == moves
 

@@ -45,7 +45,7 @@ def small(monkeypatch):
     monkeypatch.setattr(signal, "signal", lambda *_: None)
 
 
-def loud(samples, front_end=None, before=()):
+def loud(samples, front_end=None, before=(), after=()):
     return (voices.loudness(samples, front_end or voices.VoiceFrontEnd()) > -50).astype(np.float32)
 
 
