@@ -78,7 +78,7 @@ def plotted():
         recording = Path(folder) / "interview.mp4"
         example.record(recording)
         command = [sys.executable, "-m", "emorec", "analyze", recording]
-        choices = ["--step_sec", "0.5", "--fusion", "intermediate"]
+        choices = ["--step_sec", "0.5"]
         places = ["--out", folder, "--save_plot", PICTURES / "plot.png"]
         cache = {"EMOREC_CACHE": f"{folder}/cache"}
         subprocess.run([*command, *choices, *places], cwd=ROOT, env=os.environ | cache, check=True)

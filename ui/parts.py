@@ -69,7 +69,8 @@ def result(timeline):
     told = "".join(f"<div><dt>{name}</dt><dd>{value:.0%}</dd></div>" for name, value in tiles.items())
     shares = "".join(_bar(emotion, share) for emotion, share in figures.shares.items())
     shares += _unsure_bar(figures.unsure, timeline.unsure_below)
-    table = f"<table><caption>Share of the time with evidence</caption>{shares}</table>"
+    prior = html.escape(timeline.prior.name)
+    table = f"<table><caption>Share of the time with evidence ({prior} prior)</caption>{shares}</table>"
     body = f"{provenance(timeline.media)}{table}<dl>{told}</dl>{_moments(timeline)}"
     warned = callout(figures.warning) if figures.too_little else ""
     return f'{warned}<div class="summary" {facts}>{body}</div>'
@@ -165,11 +166,11 @@ LEGEND = (
     '<ul class="legend">'
     + "".join(f'<li><i style="background:{colour}"></i>{emotion}</li>' for emotion, colour in COLOURS.items())
     + '</ul><p class="caption">Click to go there. Fainter where the likeliest emotion has less than '
-    f"{charts.CONFIDENT:.0%}, blank where there is no evidence. The strips show how much of the time a face was seen "
-    "and speech heard.</p>"
+    f"{charts.CONFIDENT:.0%}, blank where there is no evidence: faint is unsure. The strips show "
+    "how much of the time a face was seen and speech heard.</p>"
 )
 FOOTER = (
     '<p class="caption">Nothing leaves the machine that emorec runs on. What you upload is removed when you close '
-    "the page, or after about an hour; what was read from it is stored, lest it be read again, until you delete your "
-    "recordings here.</p>"
+    "the page, or after about an hour. What was read from it goes with it, or, if this server keeps it for a next "
+    "time, when you delete your recordings here.</p>"
 )
