@@ -22,9 +22,11 @@ from untrusted import message, says
 
 def started(path, rate=10.0):
     """A pass over a recording that has begun, and the process that decodes for it."""
+    worker.probe(path)  # so that the waiting one is there
+    earlier = decoding()  # killed ones may still be waited for
     frames = worker.frames(path, rate)
     next(frames)
-    return frames, decoding()
+    return frames, [number for number in decoding() if number not in earlier]
 
 
 def decoding():
