@@ -26,7 +26,7 @@ from emorec.errors import EmorecError
 from emorec.hearing import voice_segments
 from emorec.observations import Folder, Head, Joined, Observations
 from emorec.persons import Tracker
-from emorec.seeing import TRACKER, encode_faces, face_segments, no_faces
+from emorec.seeing import STILL, STILL_SECONDS, TRACKER, encode_faces, face_segments, no_faces
 from emorec.settings import cache_folder
 
 __all__ = ["Settings", "encode_faces", "face_segments", "observe", "voice_segments"]
@@ -86,6 +86,9 @@ def observe(path, model, detector, settings=None, cache=None):
     # The last picture counts to the end of its bin, which may lie behind the recording's own end.
     if info.duration and 0 < head.duration - info.duration < 1 / settings.face_rate:
         head.duration = info.duration
+    if head.duration - settings.start < STILL_SECONDS:
+        # The only picture of a recording lasts as long as the recording, which is known now.
+        notes = head.notes = [note for note in _merged(head.notes, notes) if note != STILL]
     head.complete = True
     head.notes = _merged(head.notes, notes)
     _store(folder.write_head, head)

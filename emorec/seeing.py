@@ -20,6 +20,7 @@ from emorec.searching import searched
 FACE_BATCH = 32
 PICTURES_AHEAD = 8  # decoded pictures that may wait; each holds up to 12 MB for a recording in 4K
 TRACKER = "tracker."
+STILL = "The picture never moves."
 STILL_SECONDS = 3.0  # a video this long whose pictures are all the same is said to be one picture
 CLEAR = 0.2  # quality from which on a face is clear enough to tell whether it was seen before
 
@@ -130,7 +131,7 @@ def _sightings(path, size, detector, tracker, settings, first, span, notes):
         end = (media.bin_of(seen.times[-1], settings.face_rate) + 1) * frame_seconds
         lasting = min(max(end, seen.times[-1] + apart), settings.until)
         if tracker.still and lasting - tracker.began >= STILL_SECONDS:
-            notes.append("The picture never moves.")
+            notes.append(STILL)
         yield seen.finished(tracker, min(end, settings.until), lasting)
 
 

@@ -58,6 +58,11 @@ def test_a_recording_is_as_long_as_it_says_and_not_to_the_end_of_a_sampled_bin(m
     assert seen.complete and seen.duration == pytest.approx(seconds, abs=0.02) and seen.until == seen.duration
 
 
+def test_a_flash_of_one_picture_is_not_said_to_stand_still(model, tmp_path):
+    path = record(tmp_path / "flash.mp4", Video(duration=0.1, rate=10, size=(96, 64)), None)
+    assert last(observe.observe(path, model, OneFace(), cache=tmp_path / "cache")).notes == ()
+
+
 def test_an_unbroken_run_covers_the_whole_recording_on_one_grid(recording, model, tmp_path):
     seen = [*observe.observe(recording, model, OneFace(), cache=tmp_path)]
     assert [o.complete for o in seen] == [False] * (len(seen) - 1) + [True]
