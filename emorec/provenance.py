@@ -164,6 +164,7 @@ MEASURED_TOO = {
     "priors": _dict_of(_dict_of(CALM)),
     "loss": _dict_of(_is_number),
     "zero_shot": _dict_of(_is_number),
+    "previous": _dict_of(_is_number),
 }
 SOURCE = {"name": _is_text, "use": _is_text, "items": _is_text, "licence": _is_text}
 TRAINING = {

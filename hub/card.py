@@ -145,12 +145,16 @@ def _mapped(labels):
 def _results(evaluation):
     if not evaluation:
         return "## Results\n\nNot measured yet."
-    lines = ["## Results", "", "| protocol | measured | | items |", "|---|---|---|---|"]
+    before = {name: found["previous"] for name, found in evaluation.items() if "previous" in found}
+    lines = ["## Results", "", "| protocol | measured | | items |" + (" before |" if before else ""),
+             "|---|---|---|---|" + ("---|" if before else "")]  # fmt: skip
     for found in provenance.protocols(evaluation):
-        lines += [
-            f"| {found.name} | {found.metric}, {result.way} | {result.text()} | {found.items:,} |"
-            for result in found.results
-        ]
+        for result in found.results:
+            old = before.get(found.name, {}).get(result.way)
+            last = f" {'' if old is None else f'{old:.1%}'} |" if before else ""
+            lines.append(f"| {found.name} | {found.metric}, {result.way} | {result.text()} | {found.items:,} |{last}")
+    if before:
+        lines += ["", "*Before* are the results of the weights that these replace."]
     return "\n".join(lines)
 
 

@@ -14,6 +14,7 @@ from emorec import faces, weights
 from emorec.errors import EmorecError
 from emorec.fusion import softmax
 from emorec.networks import VoiceNet
+from hub import card
 from train import (
     calibrate,
     cost,
@@ -241,3 +242,14 @@ def test_costs_count_what_a_convolution_does(bundled):
     assert spent["face"]["parameters"] == sum(p.numel() for p in bundled.face.parameters())
     first = 48 * 48 * 9 * bundled.face.config.widths[0]
     assert spent["face"]["multiply_adds"] > 10 * first and spent["fusion"]["multiply_adds"] < 1e6
+
+
+def test_what_results_were_before_is_kept_and_stands_on_the_card(bundled):
+    first, second = {"results": {"face": 0.5}}, {"results": {"face": 0.6}}
+    assert evaluate._previous(None, first) is None and evaluate._previous(first, first) is None
+    assert evaluate._previous(first, second) == {"face": 0.5}
+    # Measured again without a change, it still says what was there before.
+    assert evaluate._previous(second | {"previous": {"face": 0.5}}, second) == {"face": 0.5}
+    found = {"what": "a set", "metric": "accuracy", "items": 9, "previous": {"face": 0.5}} | second
+    text = card.text(replace(bundled, evaluation={"set": found}))
+    assert "| set | accuracy, face | 60.0% | 9 | 50.0% |" in text and "weights that these replace" in text

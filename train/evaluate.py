@@ -44,6 +44,8 @@ def evaluate(folder, setting, names, write=True):
     for name in names:
         protocol = own_data.own_data if setting.dataset else PROTOCOLS[name]
         found = measures.rounded(protocol(model, setting)) | {"cost": costs}
+        if before := _previous(model.evaluation.get(name), found):
+            found["previous"] = before
         model.evaluation = model.evaluation | {name: found}
         print(table(name, found), flush=True)
         if write:
@@ -51,6 +53,13 @@ def evaluate(folder, setting, names, write=True):
                 checkpoints.save_config(model, folder)
                 card.write(model, folder)
     return model.evaluation
+
+
+def _previous(old, found):
+    """The results that the checkpoint had before, or had kept from before, if they were others."""
+    if not old:
+        return None
+    return old.get("previous") if old["results"] == found["results"] else old["results"]
 
 
 def table(name, found):
