@@ -52,4 +52,4 @@ def test_the_page_shows_the_card_of_pulled_weights(hub, tmp_path):
             process.kill()
             process.wait()
     shown = html.unescape(" ".join(str(part["props"].get("value")) for part in page["components"]))
-    assert all(told in shown for told in (MEASURED["what"], "43%", "98,765", "Only toys."))
+    assert all(told in shown for told in (MEASURED["what"], "43.0%", "98,765", "Only toys."))

@@ -31,20 +31,13 @@ def long(tmp_path_factory):
     return make_media.record(tmp_path_factory.mktemp("long") / "long.flac", audio=sound)
 
 
-def test_the_timeline_grows_and_cancel_keeps_what_there_is_while_another_is_done(page, long, chromium, page_server):
+def test_the_timeline_grows_and_cancel_keeps_what_there_is(page, long):
     upload(page, long)
     page.click("#analyze")
     page.wait_for_selector("#timeline svg.marks")
     page.wait_for_selector("#status [role=progressbar]:not([aria-valuenow='0'], [aria-valuenow='100'])")
     assert page.wait_for_selector("#status >> text=/\\d+% · .+ of 25:00 · [\\d.]+× real time · .+ left/")
 
-    with visiting(chromium, page_server) as other:  # does not wait until the long one is through
-        sound = long.with_name("short.wav")
-        make_media.record(sound, audio=make_media.Audio(codec="pcm_s16le", rate=16_000, duration=5, tones=((0, 5),)))
-        upload(other, sound)
-        other.click("#analyze")
-        finished(other)
-        assert len(table(other)) == 5
     page.click("#cancel")
     page.wait_for_selector("#status >> text=Stopped at")
 
@@ -53,6 +46,21 @@ def test_the_timeline_grows_and_cancel_keeps_what_there_is_while_another_is_done
     assert 0 < len(table(page)) < LONG
     assert page.locator("#analyze").is_enabled()
     assert page.locator("#cancel").is_disabled()
+
+
+def test_a_short_recording_is_done_beside_a_long_one(page, long, chromium, page_server):
+    upload(page, long)
+    page.click("#analyze")
+    page.wait_for_selector("#status [role=progressbar]")
+    with visiting(chromium, page_server) as other:
+        sound = long.with_name("short.wav")
+        make_media.record(sound, audio=make_media.Audio(codec="pcm_s16le", rate=16_000, duration=5, tones=((0, 5),)))
+        upload(other, sound)
+        other.click("#analyze")
+        finished(other)
+        assert len(table(other)) == 5
+    finished(page)
+    assert "Analysed 25:00" in page.inner_text("#status")
 
 
 def test_two_visitors_at_once_both_finish(page, chromium, page_server, tmp_path):

@@ -98,13 +98,12 @@ def test_the_video_track_with_a_face_is_observed_and_named(model, tmp_path):
     path = record_tracks(tmp_path / "tracks.mkv", [tone()], [grey(30), grey(200)])
     bright = OneFace(threshold=100)
     found = seen(path, model, tmp_path, detector=bright)
-    assert found.notes == (
-        "The second of two video tracks is used, because a face was found there; --video_track chooses another.",
-    )
+    named = "The second of two video tracks is used, because a face was found there; --video_track chooses another."
+    assert found.notes == (named, "The picture never moves.")
     assert found.media["video_track"] == 2 and len(found.arrays["face_time"]) == 60
     assert len(seen(path, model, tmp_path, Settings(video_track=1), bright).arrays["face_time"]) == 0
     path = record_tracks(tmp_path / "both.mkv", [], [grey(150), grey(200)])
-    assert seen(path, model, tmp_path, detector=bright).notes == ()
+    assert seen(path, model, tmp_path, detector=bright).notes == ("The picture never moves.",)
 
 
 def test_of_one_track_nothing_is_looked_at(long, model, tmp_path, monkeypatch):
