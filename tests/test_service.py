@@ -301,11 +301,13 @@ def test_a_plain_request_may_leave_choices_out_at_its_end(served, choices):
 
 def test_the_page_observes_what_was_chosen_before_analyze_and_refuses_what_cannot_be(service):
     events = Events(service)
-    begun, *_ = events.begin(Analysis(path="x.mp4"), "", "file", "voice", asking("a"), 2, "right", "0:10", "1:00")
+    begun, *_ = events.begin(Analysis(path="x.mp4"), "", "file", "voice", asking("a"), 2, "right", "0:10", "1:00", 0)
     assert begun.settings == Settings(faces=False, audio_track=2, channel="right", start=10.0, end=60.0)
     assert begun.without_pictures and not replace(begun, path="x.wav").without_pictures
     again, *_ = events.begin(begun, "", "file", "late", asking("a"), None, "mix", "", "")
     assert again.settings == WHOLE and not again.without_pictures
+    other, *_ = events.begin(begun, "", "file", "late", asking("a"), None, "mix", "", "", 2)
+    assert other.settings == replace(WHOLE, video_track=2)
     with pytest.raises(gr.Error, match="no time"):
         events.begin(Analysis(path="x.mp4"), "", "file", "late", asking("a"), None, "mix", "soon", "")
 

@@ -107,6 +107,10 @@ def part():
             0, label="Audio track", info="From 1; 0 takes one with speech", precision=0, minimum=0, min_width=200,
             elem_id="track",
         )  # fmt: skip
+        video_track = gr.Number(
+            0, label="Video track", info="From 1; 0 takes one with a face", precision=0, minimum=0, min_width=200,
+            elem_id="video-track",
+        )  # fmt: skip
     with gr.Row():
         start = gr.Textbox(
             label="Start", info="Where to begin, as in 75 or 1:15", placeholder="0:00", max_lines=1, min_width=200,
@@ -116,7 +120,7 @@ def part():
             label="End", info="Where to end", placeholder="end of the recording", max_lines=1, min_width=200,
             elem_id="end",
         )  # fmt: skip
-    return {"channel": channel, "track": track, "start": start, "end": end}
+    return {"channel": channel, "track": track, "video_track": video_track, "start": start, "end": end}
 
 
 def deletion():

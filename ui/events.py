@@ -40,7 +40,10 @@ class Events:
             gr.update(choices=[ANYONE], value=ANYONE[1]),
         )  # fmt: skip
 
-    def begin(self, analysis, link, tab, fusion, request: gr.Request, track=None, channel="mix", start="", end=""):
+    def begin(
+        self, analysis, link, tab, fusion, request: gr.Request, track=None, channel="mix", start="", end="",
+        video_track=None,
+    ):  # fmt: skip
         """The page while a run waits for its turn."""
         link = (link or "").strip()
         if tab == "link":
@@ -52,7 +55,9 @@ class Events:
         elif not analysis.path:
             raise gr.Error(NO_FILE, print_exception=False)
         try:
-            settings = asked.settings(fusion, audio_track=track, channel=channel, start=start, end=end)
+            settings = asked.settings(
+                fusion, audio_track=track, video_track=video_track, channel=channel, start=start, end=end
+            )
             service, visitor = self.service, Visitor.of(request)
             if analysis.path:
                 service.turns.check(visitor)

@@ -80,7 +80,7 @@ def build(engine, example=None, public=False):
         ready = gr.on(
             [analyze.click, given.link.submit], events.begin,
             [session.analysis, given.link, session.tab, chosen.fusion, chosen.track, chosen.channel, chosen.start,
-             chosen.end],
+             chosen.end, chosen.video_track],
             [session.analysis, *switched], concurrency_limit=None, **QUIET,
         )  # fmt: skip
         run = ready.success(
