@@ -28,7 +28,9 @@ NAMES = ("everyday", "even", "adaptive")
 DEFAULT = "everyday"  # for recordings
 STILL = "even"  # for still pictures, which are taken because of what they show
 
-PSEUDO_ROWS = 20.0  # independent windows (a minute of them) that the everyday prior counts for in the adaptive one
+# Independent windows (a minute of them) that the everyday prior counts for at least in the adaptive one. It never
+# counts for less than the recording itself: likelihoods are not perfect, and what they get wrong would teach itself.
+PSEUDO_ROWS = 20.0
 ROUNDS = 50  # of expectation maximisation; it settles within about ten
 FLOOR = 1e-4  # least share in arithmetic, so that strong evidence can still speak for an emotion that is not expected
 
@@ -88,12 +90,13 @@ def adapted(log_likelihoods: np.ndarray, weights: np.ndarray, prior: Prior) -> P
     """The prior that fits one recording: expectation maximisation (Saerens et al., 2002) with pseudo-counts.
 
     ``log_likelihoods`` (N, 7) of rows with evidence, ``weights`` (N,) say for how many independent windows each row
-    counts. ``prior`` counts for PSEUDO_ROWS more, so a short recording stays near it.
+    counts. ``prior`` counts for as many more, and for PSEUDO_ROWS at least, so a short recording stays near it.
     """
     shares = start = np.maximum(prior.shares, FLOOR)
+    pseudo = max(PSEUDO_ROWS, float(weights.sum()))
     for _ in range(ROUNDS if len(log_likelihoods) else 0):
         counts = weights @ posterior(log_likelihoods, np.log(shares))
-        shares = np.maximum((counts + PSEUDO_ROWS * start) / (weights.sum() + PSEUDO_ROWS), FLOOR)
+        shares = np.maximum((counts + pseudo * start) / (weights.sum() + pseudo), FLOOR)
         shares = shares / shares.sum()
     return Prior(name=prior.name, shares=tuple(float(share) for share in shares), adaptive=True)
 
