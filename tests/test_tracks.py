@@ -292,7 +292,9 @@ def test_what_cannot_be_chosen_is_one_sentence_before_anything_is_decoded(long, 
     for name in ("frames", "audio"):
         monkeypatch.setattr(worker, name, None)
     assert cli.main(["analyze", str(long), "--no_plot", "--json", *options]) == 2
-    assert capsys.readouterr() == ("", f"emorec: {sentence}\n")
+    out, err = capsys.readouterr()
+    said = [line for line in err.splitlines() if not line.startswith("emorec: note: ")]  # as of a missing detector
+    assert out == "" and said == [f"emorec: {sentence}"]
 
 
 def test_a_part_is_written_with_the_times_of_the_recording(long, tmp_path, capsys):
