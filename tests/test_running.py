@@ -1,7 +1,6 @@
 """Runs of stage 1: in slices between others, given up when nobody waits any more, links one after the other."""
 
 import threading
-import time
 
 import pytest
 
@@ -11,8 +10,8 @@ from ui.limits import LINKS, Limits, Visitor
 from ui.running import Order, Run
 from ui.session import Analysis, watch
 from ui.turns import BUSY, Turns
+from waiting import PATIENCE, until
 
-PATIENCE = 60  # seconds
 ONE, OTHER = Visitor("a", "127.0.0.1"), Visitor("b", "127.0.0.1")
 
 
@@ -38,14 +37,6 @@ class Slices:
 
     def seen(self):
         return made.observations(float(self.stored), complete=self.stored == self.seconds, duration=4.0, key="k")
-
-
-def until(holds):
-    for _ in range(PATIENCE * 20):
-        if holds():
-            return
-        time.sleep(0.05)
-    pytest.fail("it did not come to that")
 
 
 @pytest.fixture

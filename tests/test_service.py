@@ -25,6 +25,7 @@ from ui.noticing import Noticing
 from ui.page import build
 from ui.service import CHANGED, NOT_UPLOADED, Service
 from ui.session import Analysis
+from waiting import until
 
 PATIENCE = 20  # seconds
 
@@ -38,9 +39,9 @@ class Growing(Engine):
         observed.append(settings)
         if cache is not None:
             (cache / "key").mkdir(parents=True, exist_ok=True)
-        for until in range(1, self.seconds + 1):
-            done = until == self.seconds
-            yield made.full_observations(float(until), complete=done, duration=float(self.seconds), key="key")
+        for second in range(1, self.seconds + 1):
+            done = second == self.seconds
+            yield made.full_observations(float(second), complete=done, duration=float(self.seconds), key="key")
             if not done:
                 time.sleep(0.1)
 
@@ -74,14 +75,6 @@ def uploaded(service, folder, session):
     file.parent.mkdir()
     file.write_text("x")
     return service.uploaded(service.belongings.brought(file), asking(session))
-
-
-def until(holds):
-    for _ in range(PATIENCE * 20):
-        if holds():
-            return
-        time.sleep(0.05)
-    pytest.fail("it did not come to that")
 
 
 def test_only_uploads_can_be_named(service, folder, tmp_path_factory):
