@@ -17,7 +17,7 @@ app: $(installed)  ## start the page on http://127.0.0.1:7860 (GRADIO_SERVER_POR
 	@exec $(python) app.py
 
 test: lint  ## check the style and run every test
-	@$(python) tests/browser.py
+	@$(python) tests/support/browser.py
 	$(python) -m pytest
 
 lint: $(test_installed)  ## check the style
@@ -27,8 +27,8 @@ bench: $(installed)  ## measure speed and memory (QUICK=1: two minutes; DOCS=1: 
 	@$(python) -m benchmarks $(if $(QUICK),--plan quick) $(if $(DOCS),--docs) $(if $(MEDIA),--media "$(MEDIA)")
 
 screenshots: $(test_installed)  ## make the README's pictures of the page anew
-	@$(python) tests/browser.py
-	$(python) tests/screenshots.py
+	@$(python) tests/support/browser.py
+	$(python) tests/support/screenshots.py
 
 clean:  ## remove .venv and everything else that can be made again
 	rm -rf $(venv) build dist *.egg-info .pytest_cache .ruff_cache .hypothesis .gradio

@@ -4,7 +4,7 @@ Settings come from the environment: GRADIO_SERVER_NAME, GRADIO_SERVER_PORT, EMOR
 GRADIO_TEMP_DIR, a folder below which every server keeps its visitors' files in one of its own,
 EMOREC_MAX_UPLOAD_MB, how large one of them may be, EMOREC_UPLOAD_QUOTA_MB, how large all of them together,
 EMOREC_HOSTS, the names that the server answers to, EMOREC_FRAME_ANCESTORS, the sites that may show the page in a frame,
-and EMOREC_MODELS (see ``ui.engines``). All of them, and those of the library, are checked before anything is loaded.
+and EMOREC_MODELS (see ``ui.jobs.analyzers``). All of them, and those of the library, are checked before anything is loaded.
 """
 
 import argparse
@@ -25,11 +25,11 @@ from starlette.routing import Route
 import emorec
 from emorec import settings as shared
 from emorec.errors import EmorecError
-from ui import headers, hosts, limits, log, login, uploads
-from ui.doors import Doors, Rules
-from ui.noticing import Noticing
-from ui.room import SETTING, Room
-from ui.turns import BUSY
+from ui.jobs.job_queue import BUSY
+from ui.server import headers, hosts, limits, log, login, uploads
+from ui.server.activity import Noticing
+from ui.server.middleware import Doors, Rules
+from ui.server.temp_dir import SETTING, Room
 
 USER_ERROR = 2  # exit code
 
@@ -52,10 +52,14 @@ class Settings:
         shared.check(environment, page=True)
         limits.shares_store(environment)
         return cls(
-            port=shared.port(environment), auth=shared.auth(environment), upload_limit=shared.upload_limit(environment),
-            upload_quota=uploads.quota_of(environment), hosts=hosts.names_of(environment),
-            frame_ancestors=headers.ancestors_of(environment), on_a_space=bool(environment.get("SPACE_HOST")),
-        )  # fmt: skip
+            port=shared.port(environment),
+            auth=shared.auth(environment),
+            upload_limit=shared.upload_limit(environment),
+            upload_quota=uploads.quota_of(environment),
+            hosts=hosts.names_of(environment),
+            frame_ancestors=headers.ancestors_of(environment),
+            on_a_space=bool(environment.get("SPACE_HOST")),
+        )
 
 
 def main(arguments=None):
@@ -66,7 +70,7 @@ def main(arguments=None):
     try:
         settings = Settings.of(os.environ)
         engine = emorec.load()
-        from ui.engines import guard_token  # imported late: it takes torch, and the settings are told of at once
+        from ui.jobs.analyzers import guard_token  # imported late: it takes torch, and the settings are told of at once
 
         guard_token()
         room = Room()
@@ -86,20 +90,30 @@ def stop(*_):
 
 def serve(engine, room, settings, share):
     """Serve the page until it is stopped, return the exit code."""
-    from ui import example, style  # imported late: mistakes in the settings are told at once
-    from ui.page import THREADS, build
+    from ui import example  # imported late: mistakes in the settings are told at once
+    from ui.page import style  # imported late: mistakes in the settings are told at once
+    from ui.page.layout import THREADS, build
 
     rules = rules_of(room, settings)
     rules.policies.shared = share
     try:
         page = build(engine, example.clip(), public=share)
         _, address, public = page.launch(
-            server_port=settings.port, auth=login.checker(*settings.auth) if settings.auth else None,
-            theme=style.THEME, css=style.CSS, js=style.JS, max_file_size=settings.upload_limit,
-            share=share, quiet=True, ssr_mode=False, run_history=False, footer_links=[],
-            prevent_thread_lock=True, max_threads=THREADS,
+            server_port=settings.port,
+            auth=login.checker(*settings.auth) if settings.auth else None,
+            theme=style.THEME,
+            css=style.CSS,
+            js=style.JS,
+            max_file_size=settings.upload_limit,
+            share=share,
+            quiet=True,
+            ssr_mode=False,
+            run_history=False,
+            footer_links=[],
+            prevent_thread_lock=True,
+            max_threads=THREADS,
             app_kwargs=around(page, rules),
-        )  # fmt: skip
+        )
     except OSError:
         print(f"emorec: The port {settings.port} is taken; set GRADIO_SERVER_PORT to another one.", file=sys.stderr)
         return USER_ERROR
@@ -116,10 +130,12 @@ def rules_of(room, settings):
     """What the server's doors go by, from its room and settings."""
     names = hosts.Hosts(settings.hosts)
     return Rules(
-        folder=room.path.resolve(), hosts=names, proxied=names.any or settings.on_a_space,
+        folder=room.path.resolve(),
+        hosts=names,
+        proxied=names.any or settings.on_a_space,
         uploads=uploads.Uploads(room, most=settings.upload_limit, quota=settings.upload_quota),
         policies=headers.Policies(settings.frame_ancestors),
-    )  # fmt: skip
+    )
 
 
 def around(page, rules):

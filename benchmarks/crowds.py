@@ -172,13 +172,17 @@ def slow_link(address: str, media: Media, site: str, stop: threading.Event) -> N
 
 
 def _tab(config) -> int:
-    return next(part["id"] for part in config["components"]
-                if part["type"] == "tabitem" and part["props"].get("id") == "link")  # fmt: skip
+    return next(
+        part["id"] for part in config["components"] if part["type"] == "tabitem" and part["props"].get("id") == "link"
+    )
 
 
 def _textbox(config) -> int:
-    return next(part["id"] for part in config["components"]
-                if part["type"] == "textbox" and part["props"].get("elem_id") == "link")  # fmt: skip
+    return next(
+        part["id"]
+        for part in config["components"]
+        if part["type"] == "textbox" and part["props"].get("elem_id") == "link"
+    )
 
 
 @contextlib.contextmanager

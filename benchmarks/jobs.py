@@ -132,10 +132,10 @@ def together(paths):
 def naive(path, windows, step):
     """For each of some windows: reopen, seek, decode, detect and encode; with the same networks."""
     from benchmarks.naive import one_window
-    from emorec import worker
+    from emorec.media import sandbox
 
     engine = _engine(path)
-    length = worker.probe(path).duration or 0.0
+    length = sandbox.probe(path).duration or 0.0
     windows = [middle for middle in windows if middle < length] or [length / 2]
     with timed() as took:
         seen = [one_window(engine, path, middle) for middle in windows]
@@ -160,11 +160,11 @@ def fer(path, seconds):
         return {"missing": True}
     from fer.fer import FER
 
-    from emorec import media
+    from emorec.media import streams
 
     detector = FER()
     with timed() as took:
-        for frame in media.frames(path, FER_FRAMES_PER_SECOND):
+        for frame in streams.frames(path, FER_FRAMES_PER_SECOND):
             if frame.time > seconds:
                 break
             detector.detect_emotions(frame.image[..., ::-1])
@@ -174,11 +174,12 @@ def fer(path, seconds):
 def _engine(path, device="cpu"):
     """The engine with everything loaded that a first analysis would load."""
     import emorec
-    from emorec import voice, worker
+    from emorec.media import sandbox
+    from emorec.voice import features
 
     engine = emorec.load(device=device)
-    worker.probe(path)  # starts the process that decoding ones are copied from
-    voice.speech(np.zeros(voice.VoiceFrontEnd().hop, np.float32))
+    sandbox.probe(path)  # starts the process that decoding ones are copied from
+    features.speech(np.zeros(features.VoiceFrontEnd().hop, np.float32))
     assert engine.model.fingerprint
     return engine
 

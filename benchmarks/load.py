@@ -70,15 +70,27 @@ class Server:
         """Start it and wait until it answers. Raises RuntimeError."""
         port = crowds.free_port()
         self.address = f"http://127.0.0.1:{port}"
-        environment = os.environ | self._settings | {
-            "GRADIO_SERVER_PORT": str(port), "GRADIO_SERVER_NAME": "127.0.0.1", "HF_HUB_OFFLINE": "1",
-            "GRADIO_TEMP_DIR": str(self.uploads), "EMOREC_CACHE": str(self._folder / "cache"),
-        }  # fmt: skip
+        environment = (
+            os.environ
+            | self._settings
+            | {
+                "GRADIO_SERVER_PORT": str(port),
+                "GRADIO_SERVER_NAME": "127.0.0.1",
+                "HF_HUB_OFFLINE": "1",
+                "GRADIO_TEMP_DIR": str(self.uploads),
+                "EMOREC_CACHE": str(self._folder / "cache"),
+            }
+        )
         with open(self._folder / "log.txt", "a") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "app.py"], cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                [sys.executable, "app.py"],
+                cwd=ROOT,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
                 start_new_session=True,
-            )  # fmt: skip
+            )
         deadline = time.monotonic() + STARTS_WITHIN
         while time.monotonic() < deadline and self.process.poll() is None:
             with contextlib.suppress(httpx.HTTPError):
@@ -100,9 +112,7 @@ class Server:
 
     def files(self) -> int:
         """How many files of visitors lie in its folder; the page's own example is none of theirs."""
-        return sum(
-            path.is_file() and path.name not in (".in-use", "example.mp4") for path in self.uploads.rglob("*")
-        )  # fmt: skip
+        return sum(path.is_file() and path.name not in (".in-use", "example.mp4") for path in self.uploads.rglob("*"))
 
     def memory(self) -> float:
         """Resident megabytes of the server's process."""
@@ -172,9 +182,15 @@ def tried(name: str, folder: Path, media: crowds.Media, scale: float, limit: flo
         server.end(signal.SIGKILL)
         server.start()
         return Measured(
-            crowd=kind.words.format(number=number), number=number, seconds=seconds, memory=(memory, after),
-            descriptors=(descriptors, open_after), left=left, left_after_kill=server.files(), said=said,
-        )  # fmt: skip
+            crowd=kind.words.format(number=number),
+            number=number,
+            seconds=seconds,
+            memory=(memory, after),
+            descriptors=(descriptors, open_after),
+            left=left,
+            left_after_kill=server.files(),
+            said=said,
+        )
 
 
 @contextlib.contextmanager

@@ -14,19 +14,22 @@ from unittest import mock
 import numpy as np
 
 import emorec
-from emorec import hearing, inference, media, media_reader, searching, seeing, segments, timeline, windows, worker
 from emorec.emotions import EMOTIONS
+from emorec.extraction import faces, keyframes, segments, voices
+from emorec.inference import pooling, timeline
+from emorec.media import reader, sandbox, streams
+from emorec.models import optimize
 
 ACTED = {"01": "neutral", "02": "sad", "03": "happy", "04": "surprise", "05": "fear", "06": "angry"}
 FUSIONS = ("face", "voice", "late", "intermediate")
 FILE = Path(__file__).parent / "shortcuts.md"
 
 # What is left out, and the constants that leave it out.
-LOOP_FILTER = ((media_reader, "SKIPPED_FILTERING", "default"),)
-EVERY_PICTURE = ((searching, "STILL", -1.0),)
-WHOLE_PICTURES = ((searching, "LARGE", np.inf), (searching, "MOST_AROUND", 0.0))
-EVERY_FRAME = ((media_reader, "SKIPPABLE", set()),)
-FULL_PRECISION = ((seeing, "for_inference", inference.fused), (hearing, "for_inference", inference.fused))
+LOOP_FILTER = ((reader, "SKIPPED_FILTERING", "default"),)
+EVERY_PICTURE = ((keyframes, "STILL", -1.0),)
+WHOLE_PICTURES = ((keyframes, "LARGE", np.inf), (keyframes, "MOST_AROUND", 0.0))
+EVERY_FRAME = ((reader, "SKIPPABLE", set()),)
+FULL_PRECISION = ((faces, "for_inference", optimize.fused), (voices, "for_inference", optimize.fused))
 LONG_SEGMENTS = ((segments, "FIRST_STARTS", tuple(range(0, 3 * segments.SEGMENT_HOPS, segments.SEGMENT_HOPS))),)
 SHORTCUTS = {
     "as shipped": (),
@@ -72,7 +75,7 @@ def judge(engine, clips, patches):
         truth = ACTED[clip.stem.split("-")[2][:2]]
         with tempfile.TemporaryDirectory() as cache, _replaced(patches):
             *_, observations = engine.observe(clip, Path(cache))
-        pooled = windows.pool(observations, engine.model, np.zeros(1), np.array([observations.duration]))
+        pooled = pooling.pool(observations, engine.model, np.zeros(1), np.array([observations.duration]))
         for fusion in FUSIONS:
             probabilities = np.where(acted, np.nan_to_num(timeline.fuse(pooled, engine.model, fusion)[2][0]), 0.0)
             told = EMOTIONS[probabilities.argmax()]
@@ -88,14 +91,14 @@ def _cell(judged, shipped):
 
 
 def _yes_or_no():
-    return "yes" if inference.multiplies_bfloat16() else "no"
+    return "yes" if optimize.multiplies_bfloat16() else "no"
 
 
 @contextlib.contextmanager
 def _replaced(patches):
     """Constants replaced, and decoding in this process, where that counts."""
     with contextlib.ExitStack() as stack:
-        for place, name, value in (*patches, (worker, "frames", media.frames), (worker, "audio", media.audio)):
+        for place, name, value in (*patches, (sandbox, "frames", streams.frames), (sandbox, "audio", streams.audio)):
             stack.enter_context(mock.patch.object(place, name, value))
         yield
 

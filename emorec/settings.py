@@ -17,7 +17,7 @@ from pathlib import Path
 
 import platformdirs
 
-from emorec import source_guard
+from emorec.download import network_guard
 from emorec.errors import EmorecError
 
 Environment = Mapping[str, str]
@@ -121,7 +121,7 @@ def links(environment: Environment = os.environ) -> bool:
 
 def allowed_hosts(environment: Environment = os.environ) -> frozenset[tuple[str, int | None]]:
     """Hosts within the network that links may lead to, from EMOREC_ALLOW_HOSTS, as pairs (name, port or None)."""
-    pairs = source_guard.allowed_hosts(hosts_text(environment))
+    pairs = network_guard.allowed_hosts(hosts_text(environment))
     for name, port in pairs:
         if not re.fullmatch(r"[\w.-]+|[0-9a-f:.%]+", name) or (port is not None and not 0 < port < 65536):
             raise EmorecError(
@@ -189,8 +189,15 @@ def allowed_models(environment: Environment = os.environ) -> tuple[str, ...] | N
 
 
 LIBRARY = (
-    cache_folder, cache_limit, model, bundled_is_wanted, face_model, links, allowed_hosts, Limits.from_environment,
-)  # fmt: skip
+    cache_folder,
+    cache_limit,
+    model,
+    bundled_is_wanted,
+    face_model,
+    links,
+    allowed_hosts,
+    Limits.from_environment,
+)
 PAGE = (port, server_name, upload_limit, auth, allowed_models)
 
 

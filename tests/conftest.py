@@ -12,9 +12,8 @@ from pathlib import Path
 
 import pytest
 
-import browser
-import make_media
-from untrusted import broken  # noqa: F401 (a fixture)
+from support import browser, make_media
+from support.untrusted import broken  # noqa: F401 (a fixture)
 
 ROOT = Path(__file__).parent.parent
 SHARED = ROOT.parent / "shared"
@@ -98,7 +97,7 @@ def page_server(session_environment, page_folder):
     kept = {"OPENED": str(page_folder / "opened"), "GRADIO_TEMP_DIR": str(page_folder / "uploads")}
     with log.open("w") as output:
         process = subprocess.Popen(
-            [sys.executable, "tests/counted_app.py"],
+            [sys.executable, "tests/support/counted_app.py"],
             cwd=ROOT,
             env=os.environ | kept | {"GRADIO_SERVER_PORT": str(port)},
             stdin=subprocess.DEVNULL,
@@ -143,7 +142,7 @@ def home(tmp_path):
 @pytest.fixture
 def hub(home, monkeypatch):
     """An empty Hub on the loopback interface that everything here takes for the real one."""
-    from loopback_hub import LoopbackHub, be_client_of
+    from support.loopback_hub import LoopbackHub, be_client_of
 
     with LoopbackHub() as running:
         be_client_of(running, home, monkeypatch)
@@ -153,7 +152,7 @@ def hub(home, monkeypatch):
 @pytest.fixture(scope="module")
 def recording(tmp_path_factory):
     """A made recording of 12 s that decodes quickly, with picture and sound."""
-    from make_media import Audio, Video, record
+    from support.make_media import Audio, Video, record
 
     path = tmp_path_factory.mktemp("media") / "clip.mkv"
     return record(path, Video(duration=12.0, rate=10), Audio(duration=12.0, codec="pcm_s16le", rate=16_000))
@@ -162,7 +161,7 @@ def recording(tmp_path_factory):
 @pytest.fixture(scope="module")
 def engine():
     """An engine over tiny untrained networks, without a detector: for what does not depend on what they say."""
-    import made
-    from emorec.engine import Engine
+    from emorec.analyzer import Engine
+    from support import factories
 
-    return Engine(made.checkpoint(), None)
+    return Engine(factories.checkpoint(), None)

@@ -11,16 +11,17 @@ from pathlib import Path
 import gradio as gr
 
 import emorec
-from emorec import exports
-from emorec import prior as priors
 from emorec.emotions import EMOTIONS
 from emorec.errors import EmorecError
-from emorec.fusion import FUSIONS
-from emorec.moments import moments
-from emorec.summary import summary
-from emorec.timeline import DEFAULT_STEP, DEFAULT_WINDOW, check
-from ui import asked, parts
-from ui.session import LOOK
+from emorec.inference import prior as priors
+from emorec.inference.fusion import FUSIONS
+from emorec.inference.timeline import DEFAULT_STEP, DEFAULT_WINDOW, check
+from emorec.output import tables
+from emorec.output.highlights import moments
+from emorec.output.summary import summary
+from ui import fragments
+from ui.jobs import validation
+from ui.sessions.session import LOOK
 
 DIGITS = 6
 SOUND_ONLY = "Only the sound of this recording was analysed; call /analyze again with this fusion."
@@ -34,7 +35,7 @@ def add(service):
         engine, observations, seen = kept
         if not seen and fusion != "voice":
             raise EmorecError(SOUND_ONLY)
-        timeline = engine.decide(observations, fusion=fusion, prior=asked.prior(prior), **choices)
+        timeline = engine.decide(observations, fusion=fusion, prior=validation.prior(prior), **choices)
         return {
             "recording": recording,
             "duration": timeline.duration,
@@ -44,7 +45,7 @@ def add(service):
             "prior": {"name": timeline.prior.name, "shares": dict(zip(EMOTIONS, timeline.prior.shares, strict=True))},
             "summary": asdict(summary(timeline)),
             "moments": [asdict(moment) for moment in moments(timeline)],
-            "rows": exports.table(timeline),
+            "rows": tables.table(timeline),
         }
 
     def analyze(
@@ -70,11 +71,16 @@ def add(service):
         looks at no picture. ``audio_track`` to ``rotate`` say what of the recording is observed.
         """
         with one_sentence():
-            check(fusion, step, window, smooth, asked.prior(prior))
-            settings = asked.settings(
-                fusion, audio_track=audio_track, video_track=video_track, channel=channel, start=start, end=end,
+            check(fusion, step, window, smooth, validation.prior(prior))
+            settings = validation.settings(
+                fusion,
+                audio_track=audio_track,
+                video_track=video_track,
+                channel=channel,
+                start=start,
+                end=end,
                 rotate=rotate,
-            )  # fmt: skip
+            )
             path = service.uploaded(file["path"], request)
             engine = service.engines.get(checkpoint)
             run = service.start(engine, path, request, settings=settings)
@@ -133,7 +139,7 @@ def add(service):
             "emotions": list(EMOTIONS),
             "fusions": list(FUSIONS),
             "priors": {name: dict(zip(EMOTIONS, priors.of(name).shares, strict=True)) for name in priors.NAMES},
-            "origin": parts.origin(engine),
+            "origin": fragments.origin(engine),
             "weights": Path(engine.model.folder).name if engine.model.folder else "",
             "fingerprint": engine.model.fingerprint,
             "evaluation": engine.model.evaluation,

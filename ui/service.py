@@ -9,17 +9,17 @@ from pathlib import Path
 
 from gradio.context import LocalContext
 
-from emorec import pictures
+from emorec import image as pictures
 from emorec.errors import EmorecError
-from ui.belongings import Belongings
-from ui.engines import Engines, allowed
-from ui.history import Histories
-from ui.kept import Kept
-from ui.limits import LINKS, Visitor, shares_store
-from ui.presence import Presence
-from ui.running import Order, Run
-from ui.session import upload_folder
-from ui.turns import Turns
+from ui.jobs.analyzers import Engines, allowed
+from ui.jobs.job_queue import Turns
+from ui.jobs.presence import Presence
+from ui.jobs.runner import Order, Run
+from ui.server.limits import LINKS, Visitor, shares_store
+from ui.sessions.files import Belongings
+from ui.sessions.history import Histories
+from ui.sessions.results import Kept
+from ui.sessions.session import upload_folder
 
 SWEEP = 300.0  # seconds between two looks for sessions that left without a word
 NOT_UPLOADED = "That is no uploaded file of this session; upload it, with handle_file() where gradio_client is used."
@@ -55,10 +55,12 @@ class Service:
         session, event = request.session_hash, LocalContext.event_id.get(None)
         names = tuple(name for name in (session, event) if name)
         order = Order(
-            links=self.links, visitor=Visitor.of(request), choices=choices,
+            links=self.links,
+            visitor=Visitor.of(request),
+            choices=choices,
             store=None if self.shares_store else self.belongings.store(session),
             gone=functools.partial(self.presence.gone, names, time.monotonic()),
-        )  # fmt: skip
+        )
         run = Run(engine, path, self.turns, fetch, order)
         self.histories.of(session).add(run, spared=bool(path) and self.belongings.is_everybodys(path))
         return run
