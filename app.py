@@ -4,7 +4,8 @@ Settings come from the environment: GRADIO_SERVER_NAME, GRADIO_SERVER_PORT, EMOR
 GRADIO_TEMP_DIR, a folder below which every server keeps its visitors' files in one of its own,
 EMOREC_MAX_UPLOAD_MB, how large one of them may be, EMOREC_UPLOAD_QUOTA_MB, how large all of them together,
 EMOREC_HOSTS, the names that the server answers to, EMOREC_FRAME_ANCESTORS, the sites that may show the page in a frame,
-and EMOREC_MODELS (see ``ui.jobs.analyzers``). All of them, and those of the library, are checked before anything is loaded.
+and EMOREC_MODELS (see ``ui.jobs.analyzers``). All of them, and those of the library, are checked before anything is
+loaded.
 """
 
 import argparse

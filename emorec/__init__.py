@@ -1,9 +1,9 @@
 """emorec: a video or audio file in, a timeline of emotions out."""
 
+from emorec._version import __version__
 from emorec.errors import EmorecError
 
-__version__ = "0.2.0"
-__all__ = ["EmorecError", "analyze", "load"]
+__all__ = ["EmorecError", "__version__", "analyze", "load"]
 
 
 def load(model_path=None, device="auto"):

@@ -66,8 +66,8 @@ class Engine:
     ):
         """Both stages. ``progress(observations)`` is called as they grow.
 
-        The keywords say what of the recording is observed, see ``emorec.extraction.options.Settings``; fusion "voice" observes no
-        picture. ``decided`` is what ``decide`` takes. Raises EmorecError.
+        The keywords choose the part of the recording to analyse, see ``emorec.extraction.options.Settings``;
+        with fusion "voice" no picture is decoded. ``decided`` is what ``decide`` takes. Raises EmorecError.
         """
         timeline.check(**{name: value for name, value in decided.items() if name != "person"})
         if (decided.get("person") or 0) < 0:

@@ -6,6 +6,7 @@ from emorec.errors import EmorecError
 
 # Alphabetical and fixed: every array of probabilities in emorec has its columns in this order.
 EMOTIONS = ("angry", "disgust", "fear", "happy", "neutral", "sad", "surprise")
+EVEN = (1 / len(EMOTIONS),) * len(EMOTIONS)  # the prior that takes no side
 
 # Okabe and Ito's palette (https://jfly.uni-koeln.de/color/), made to stay distinct for colour-blind eyes;
 # its yellow is left out (unreadable on white) and a grey stands for neutral, dark enough to differ from fear's pink.

@@ -17,7 +17,6 @@ from pathlib import Path
 
 import platformdirs
 
-from emorec.download import network_guard
 from emorec.errors import EmorecError
 
 Environment = Mapping[str, str]
@@ -121,6 +120,8 @@ def links(environment: Environment = os.environ) -> bool:
 
 def allowed_hosts(environment: Environment = os.environ) -> frozenset[tuple[str, int | None]]:
     """Hosts within the network that links may lead to, from EMOREC_ALLOW_HOSTS, as pairs (name, port or None)."""
+    from emorec.download import network_guard
+
     pairs = network_guard.allowed_hosts(hosts_text(environment))
     for name, port in pairs:
         if not re.fullmatch(r"[\w.-]+|[0-9a-f:.%]+", name) or (port is not None and not 0 < port < 65536):

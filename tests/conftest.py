@@ -1,29 +1,15 @@
 """What every test stands on: no network, no cache but its own, the development data, a browser, the running page."""
 
-import contextlib
 import os
-import socket
 import subprocess
 import sys
-import time
-import urllib.error
-import urllib.request
-from pathlib import Path
 
 import pytest
 
 from support import browser, make_media
+from support.page_process import PAGE_ENDS_WITHIN, free_port, wait_for
+from support.paths import CLIP_SECONDS, FACE_MODEL, ROOT, SHARED, TALKING_HEAD
 from support.untrusted import broken  # noqa: F401 (a fixture)
-
-ROOT = Path(__file__).parent.parent
-SHARED = ROOT.parent / "shared"
-FACE_MODEL = SHARED / "models" / "face_detection_yunet_2023mar.onnx"
-
-TALKING_HEAD = SHARED / "media" / "talking_head_12s.mp4"
-CLIP_SECONDS = 12  # that the clip lasts
-
-PAGE_STARTS_WITHIN = 180  # seconds; importing torch and Gradio on a busy machine takes a while
-PAGE_ENDS_WITHIN = 15  # seconds
 
 # Before anything imports huggingface_hub, which reads it once.
 os.environ["HF_HUB_OFFLINE"] = "1"
@@ -91,7 +77,7 @@ def page_folder(tmp_path_factory):
 @pytest.fixture(scope="session")
 def page_server(session_environment, page_folder):
     """The address of the page, served by ``app.py`` in a process of its own, which counts what it decodes."""
-    port = _free_port()
+    port = free_port()
     address = f"http://127.0.0.1:{port}"
     log = page_folder / "log.txt"
     kept = {"OPENED": str(page_folder / "opened"), "GRADIO_TEMP_DIR": str(page_folder / "uploads")}
@@ -105,7 +91,7 @@ def page_server(session_environment, page_folder):
             stderr=subprocess.STDOUT,
         )
     try:
-        _wait_for(address, process, log)
+        wait_for(address, process, log)
         yield address
     finally:
         process.terminate()
@@ -114,23 +100,6 @@ def page_server(session_environment, page_folder):
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-
-
-def _free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def _wait_for(address, process, log):
-    deadline = time.monotonic() + PAGE_STARTS_WITHIN
-    while time.monotonic() < deadline:
-        if process.poll() is not None:
-            pytest.fail(f"app.py ended with exit code {process.returncode} before it answered:\n{log.read_text()}")
-        with contextlib.suppress(urllib.error.URLError, OSError), urllib.request.urlopen(address, timeout=5):
-            return
-        time.sleep(0.2)
-    pytest.fail(f"app.py did not answer within {PAGE_STARTS_WITHIN} s:\n{log.read_text()}")
 
 
 @pytest.fixture

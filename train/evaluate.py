@@ -111,7 +111,7 @@ def options():
         "--predictions",
         type=Path,
         help=(
-            "folder in which what the networks say of people they never met is kept; without --data it is read from there"
+            "folder for the networks' predictions about people they never met; without --data they are read from there"
         ),
     )
     parser.add_argument("--runs", type=Path, help="folder of the training runs, for the folds the checkpoint met")

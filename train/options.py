@@ -27,7 +27,7 @@ def parser():
         choices=TASKS,
         default="all",
         help=(
-            "part to train (default all: face, voice, then fusion; listener, the voice network's second trunk, is part of "
+            "part to train (default all: face, voice, then fusion; listener, a trunk of the voice network, belongs to "
             "voice in the recipe for the public corpora)"
         ),
     )

@@ -18,7 +18,7 @@ from emorec.settings import cache_folder
 from ui.server import log
 
 NAME = "example.mp4"
-PORTRAIT = Path(__file__).parent / "portrait.jpg"
+PORTRAIT = Path(__file__).parent / "assets" / "portrait.jpg"
 SECONDS = 12
 FACE_GONE = 10.0  # seconds; from here on the picture is empty and nothing is heard: no evidence
 SIZE = (480, 360)  # pixels

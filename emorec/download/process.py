@@ -73,7 +73,7 @@ class Downloading:
         home = str(working / "home")
         environment = {name: os.environ[name] for name in KEPT_VARIABLES if name in os.environ}
         environment |= {"HOME": home, "TMPDIR": home, "XDG_CACHE_HOME": home, "XDG_CONFIG_HOME": home, "DENO_DIR": home}
-        environment |= {"PYTHONPATH": str(Path(__file__).absolute().parent.parent)} | SET_VARIABLES
+        environment |= {"PYTHONPATH": str(Path(__file__).absolute().parents[2])} | SET_VARIABLES
         self._process = subprocess.Popen(
             COMMAND,
             stdin=subprocess.PIPE,

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from emorec.emotions import EMOTIONS
+from emorec.emotions import EMOTIONS, EVEN
 from emorec.errors import EmorecError
 
 # Utterances with each emotion, in the order of EMOTIONS, in two published corpora of conversation: MELD (Poria et al.,
@@ -21,7 +21,6 @@ from emorec.errors import EmorecError
 MELD = (1607, 361, 358, 2308, 6436, 1002, 1636)
 DAILY_DIALOG = (1022, 353, 174, 12885, 85572, 1150, 1823)
 
-EVEN = (1 / len(EMOTIONS),) * len(EMOTIONS)
 EVERYDAY = tuple(float(share) for share in np.mean([np.divide(c, sum(c)) for c in (MELD, DAILY_DIALOG)], axis=0))
 
 NAMES = ("everyday", "even", "adaptive")

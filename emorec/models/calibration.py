@@ -4,8 +4,7 @@ from dataclasses import dataclass, field, fields
 
 import numpy as np
 
-from emorec.emotions import EMOTIONS
-from emorec.inference.prior import EVEN
+from emorec.emotions import EMOTIONS, EVEN
 
 ZEROS = (0.0,) * len(EMOTIONS)
 FLOOR = 1e-6  # least probability in arithmetic; emotions that a network cannot name stay near it

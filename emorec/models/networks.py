@@ -10,6 +10,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from emorec.voice.features import CONTEXT_HOPS, FRAMES_PER_HOP
+
 
 @dataclass(frozen=True, kw_only=True)
 class FaceConfig:
@@ -100,9 +102,8 @@ class FaceNet(nn.Module):
 class VoiceNet(nn.Module):
     """CNN over log-mel, fully convolutional in time: a recording is encoded once, windows are slices of hops."""
 
-    FRAMES_PER_HOP = 16
-    # Hops on each side of a hop that its embedding depends on: 4 + 8 + 16 + 32 frames, rounded up.
-    CONTEXT_HOPS = 4
+    FRAMES_PER_HOP = FRAMES_PER_HOP
+    CONTEXT_HOPS = CONTEXT_HOPS
 
     def __init__(self, config: VoiceConfig):
         super().__init__()
@@ -122,7 +123,7 @@ class VoiceNet(nn.Module):
         )
 
     def train(self, mode=True):
-        """Training mode for all but the listener, which learns elsewhere (train/recipes/distillation.py) and stays as it is."""
+        """Set training mode for all but the distilled trunk, which train/recipes/distillation.py trains."""
         super().train(mode)
         if self.config.listener_widths:
             self.listener.eval()

@@ -14,7 +14,7 @@ from emorec.errors import EmorecError
 from emorec.models import hub
 from emorec.settings import BUNDLED_INSTEAD, ON_THE_HUB
 
-BUNDLED = Path(__file__).parent / "weights" / "default"
+BUNDLED = Path(__file__).parents[1] / "weights" / "default"
 CHECKPOINT_FILES = ("config.json", "model.safetensors")
 WEIGHTS_FILE = CHECKPOINT_FILES[1]
 

@@ -3,7 +3,8 @@
 import html
 from pathlib import Path
 
-from emorec import __version__, files
+from emorec import files
+from emorec._version import __version__
 from emorec.emotions import COLOURS, EMOJI
 from emorec.models import provenance
 from emorec.output import charts, tables

@@ -7,7 +7,8 @@ import json
 import math
 from dataclasses import asdict
 
-from emorec import __version__, files
+from emorec import files
+from emorec._version import __version__
 from emorec.emotions import EMOTIONS
 from emorec.inference.timeline import Timeline
 from emorec.output import subtitles
@@ -156,9 +157,23 @@ def _rows(timeline, most=None):
             "row_face": _number(row_face),
             "row_speech": _number(row_speech),
         }
-        for start, end, person, dominant, confidence, probabilities, face, voice, face_coverage, speech_coverage, disagreement, sure, evidence, row_face, row_speech in itertools.islice(
-            columns, most
-        )
+        for (
+            start,
+            end,
+            person,
+            dominant,
+            confidence,
+            probabilities,
+            face,
+            voice,
+            face_coverage,
+            speech_coverage,
+            disagreement,
+            sure,
+            evidence,
+            row_face,
+            row_speech,
+        ) in itertools.islice(columns, most)  # fmt: skip
     ]
 
 

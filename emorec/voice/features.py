@@ -12,8 +12,11 @@ import torch
 import torchaudio
 from torch.nn import functional as F
 
-from emorec.models.networks import VoiceNet
 from emorec.voice import gain, silero, tones
+
+FRAMES_PER_HOP = 16
+# Hops on each side of a hop that the voice network's embedding depends on: 4 + 8 + 16 + 32 frames, rounded up.
+CONTEXT_HOPS = 4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +37,7 @@ class VoiceFrontEnd:
     @property
     def hop(self):
         """Samples per hop."""
-        return self.frame * VoiceNet.FRAMES_PER_HOP
+        return self.frame * FRAMES_PER_HOP
 
     @property
     def hop_seconds(self):
@@ -45,7 +48,7 @@ class VoiceFrontEnd:
         """Hops of context that make a hop's embedding independent of where a recording was cut into blocks."""
         # Half the stretch for the level, as much again for the peaks that say which of its frames are active, and what
         # the gain of quiet sound depends on.
-        level = int(np.ceil(self.level_seconds / self.hop_seconds)) + VoiceNet.CONTEXT_HOPS + gain.REACH_HOPS
+        level = int(np.ceil(self.level_seconds / self.hop_seconds)) + CONTEXT_HOPS + gain.REACH_HOPS
         warm_up = -(-(SPEECH_WARM_UP_CHUNKS * silero.CHUNK + silero.CONTEXT) // self.hop)
         return max(level, self.speech_row_hops - 1 + warm_up + gain.REACH_HOPS)
 

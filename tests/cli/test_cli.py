@@ -7,7 +7,6 @@ import os
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
@@ -16,8 +15,7 @@ from emorec.models import pretrained
 from emorec.output import tables
 from emorec.output.names import RECORDS
 from support.make_media import Audio, Video, record
-
-ROOT = Path(__file__).parent.parent
+from support.paths import ROOT
 
 
 def emorec(*arguments, cwd=ROOT, **environment):

@@ -9,12 +9,12 @@ import sys
 
 import pytest
 
-from conftest import ROOT
 from emorec import analyzer, cli
 from emorec.emotions import EMOJI, EMOTIONS
 from emorec.output.names import RECORDS
 from support import factories
 from support.make_media import Audio, Video, record
+from support.paths import ROOT
 
 
 @pytest.fixture(scope="module")
@@ -243,16 +243,16 @@ def test_a_terminal_without_emoji_or_a_name_that_is_no_text_costs_no_result(enco
 PROGRAM = """
 import sys
 import test_cli_results as here
-from emorec import cli, engine
-engine.load = lambda *_: engine.Engine(here.made.checkpoint(), "none")
-engine.Engine.analyze = lambda *_, **__: here.ANSWER
+from emorec import analyzer, cli
+analyzer.load = lambda *_: analyzer.Engine(here.factories.checkpoint(), "none")
+analyzer.Engine.analyze = lambda *_, **__: here.ANSWER
 sys.exit(cli.main())
 """
 
 
 def test_without_any_language_of_the_system_results_are_written(tmp_path):
     environment = {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0", "PYTHONIOENCODING": ""}
-    environment["PYTHONPATH"] = os.pathsep.join([str(ROOT), str(ROOT / "tests")])
+    environment["PYTHONPATH"] = os.pathsep.join([str(ROOT), str(ROOT / "tests"), str(ROOT / "tests" / "cli")])
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM, "analyze", os.fsencode("clip.wav"), "--no_plot"],
         cwd=tmp_path,

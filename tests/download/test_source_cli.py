@@ -7,10 +7,10 @@ import sys
 
 import pytest
 
-from conftest import ROOT
 from emorec import cli
 from support.loopback_media import serving
 from support.make_media import Audio, Video, record
+from support.paths import ROOT
 
 
 def analyze(*arguments, **environment):

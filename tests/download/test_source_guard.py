@@ -3,16 +3,15 @@
 import json
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
-from conftest import ROOT
 from emorec import download
 from emorec.download import process
 from emorec.download.network_guard import Guard, Refused, allowed_hosts
 from emorec.errors import EmorecError
 from support.loopback_media import Target, serving
+from support.paths import ROOT
 
 STAND_INS = {
     "private.test": [["10.0.0.1"]],
@@ -66,7 +65,7 @@ def spellings(port):
 def attack(links, hosts="", guarded=True):
     """What the downloader says of each link, and what it dialled."""
     asked = json.dumps({"links": links, "hosts": hosts, "names": STAND_INS, "guarded": guarded})
-    command = [sys.executable, str(Path(__file__).with_name("attacks.py"))]
+    command = [sys.executable, str(ROOT / "tests" / "support" / "attacks.py")]
     done = subprocess.run(
         command,
         input=asked,

@@ -7,9 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from test_observe import OneFace
 
-from conftest import ROOT
 from emorec import prefetch
 from emorec.analyzer import Engine
 from emorec.errors import EmorecError
@@ -18,6 +16,8 @@ from emorec.extraction.features import Folder
 from emorec.media import sandbox
 from support import factories
 from support.make_media import Audio, Video, record
+from support.one_face import OneFace
+from support.paths import ROOT
 
 LONG = 50.0  # seconds; five segments
 BROKEN_AT = 4.0  # seconds
@@ -141,7 +141,11 @@ def test_observations_know_what_they_are_of_and_another_model_refuses_them(sound
 
 
 def test_importing_leaves_opencv_s_threads_as_they_were():
-    code = "import cv2; cv2.setNumThreads(3); import emorec.face.detection, emorec.extraction.pipeline; print(cv2.getNumThreads())"
+    code = """if True:
+        import cv2
+        cv2.setNumThreads(3)
+        import emorec.face.detection, emorec.extraction.pipeline
+        print(cv2.getNumThreads())"""
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=300)
     assert done.stdout.strip() == "3", done.stderr
 

@@ -11,10 +11,10 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from conftest import FACE_MODEL, ROOT
 from emorec.analyzer import Engine
 from support import factories
 from support.make_media import Audio, Video, record
+from support.paths import FACE_MODEL, ROOT
 
 KILLS = int(os.environ.get("EMOREC_TEST_KILLS", 3))  # 20 for the numbers in docs/RELIABILITY.md
 DURATION = 62.0  # seconds of media; three segments and more

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from conftest import ROOT
 from emorec.extraction import pipeline
 from emorec.face import detection
 from emorec.face.detection import Face
 from emorec.inference.timeline import decide
 from support import factories, make_media
 from support.make_media import Audio, Video, record
+from support.paths import ROOT
 
 SIZE = (96, 64)
 STILL = "The picture never moves."

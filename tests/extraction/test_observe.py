@@ -12,30 +12,13 @@ from emorec.analyzer import Engine
 from emorec.errors import EmorecError
 from emorec.extraction import faces as seeing
 from emorec.extraction import pipeline
-from emorec.face import detection
-from emorec.face.detection import Face
 from emorec.media import sandbox
 from emorec.models.optimize import for_inference
 from support import factories
 from support.make_media import Audio, Video, record
+from support.one_face import OneFace, last
 
 LONG = 50.0  # seconds; more than two segments
-
-
-class OneFace:
-    """Stands where no drawn picture can: finds one face, in the middle of every picture brighter than its threshold."""
-
-    name = "one face"
-
-    def __init__(self, threshold=0):
-        self.threshold = threshold
-
-    def detect(self, image, side=None):
-        height, width = image.shape[:2]
-        if image.mean() < self.threshold:
-            return []
-        box = np.array([width / 4, height / 4, width / 2, height / 2], np.float32)
-        return [Face(box, box[:2] + detection.FRAMING * box[2:], 0.9)]
 
 
 @pytest.fixture(scope="module")
@@ -48,10 +31,6 @@ def recording(tmp_path_factory):
     video = Video(duration=LONG, rate=10, size=(96, 64))
     audio = Audio(duration=LONG, tones=((1.0, 2.0), (22.0, 30.0), (40.0, 49.0)), codec="pcm_s16le", rate=16_000)
     return record(tmp_path_factory.mktemp("media") / "long.mkv", video, audio)
-
-
-def last(growing):
-    return [*growing][-1]
 
 
 @pytest.mark.parametrize("seconds", [2.1, 2.3, 3.0])

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from test_observe import OneFace, last
 
 from emorec import cli
 from emorec.analyzer import Engine
@@ -14,6 +13,7 @@ from emorec.media import excerpt, reader, sandbox, streams
 from support import factories
 from support.make_media import Audio, Video, record
 from support.make_tracks import RATE, record_tracks, speech, tone
+from support.one_face import OneFace, last
 
 LONG = 50.0  # seconds; five segments
 PART = Settings(start=12.3, end=33.7)

@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conftest import FACE_MODEL
 from emorec.errors import EmorecError
 from emorec.face import yunet as network
 from emorec.face.detection import (
@@ -23,6 +22,7 @@ from emorec.face.detection import (
     similarity,
 )
 from support import factories
+from support.paths import FACE_MODEL
 
 SIZE = 48
 

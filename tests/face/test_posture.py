@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from conftest import FACE_MODEL, ROOT
 from emorec.face.detection import FRAMING, Face, YuNet
 from emorec.face.orientation import FEWEST, KEPT, LOOK_EVERY, Posture
+from support.paths import FACE_MODEL, ROOT
 
 PORTRAIT = ROOT / "ui" / "portrait.jpg"
 

@@ -6,7 +6,6 @@ import os
 
 import pytest
 
-from conftest import SHARED
 from emorec import analyzer, cli
 from emorec.errors import EmorecError
 from emorec.models import checkpoint, hub_child, pretrained
@@ -17,6 +16,7 @@ from support import factories
 from support.loopback_hub import LoopbackHub, be_client_of
 from support.loopback_routes import TOKEN
 from support.make_media import Audio, Video, record
+from support.paths import SHARED
 
 REPO = "org/name"
 WEIGHTS = "model.safetensors"

@@ -23,8 +23,9 @@ from emorec.media import containers
 from emorec.media import reader as media_reader
 from emorec.media import streams as media
 from support.make_media import Audio, Video, draw, read_time, record
+from support.paths import ROOT
 
-SHARED = Path(__file__).parents[2] / "shared" / "media"
+SHARED = ROOT.parent / "shared" / "media"
 RATE = 16_000
 NOISY = 0.1
 """Loudness that only the tones reach."""

@@ -8,11 +8,11 @@ import threading
 
 import pytest
 
-from conftest import ROOT
 from emorec.models import hub_child
 from emorec.models.hub import HubError, Unreachable, pull
 from support.loopback_hub import go_offline
 from support.loopback_routes import TOKEN
+from support.paths import ROOT
 
 MODEL = "org/name"
 REQUIRED = ("config.json", "model.safetensors")

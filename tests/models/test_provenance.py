@@ -6,7 +6,6 @@ import json
 from types import SimpleNamespace
 
 import pytest
-from test_hub_card import EVALUATION, TRAINING
 
 from emorec import cli
 from emorec.errors import EmorecError
@@ -14,6 +13,7 @@ from emorec.models import checkpoint, pretrained, provenance
 from emorec.output import report
 from hub import card
 from support import factories
+from support.card_facts import EVALUATION, TRAINING
 from ui import fragments
 
 SPARSE = {"bare": {"what": "Bare <clips>", "metric": "accuracy", "items": 1234, "results": {"face": 0.25, "x": 0.07}}}

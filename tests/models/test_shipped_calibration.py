@@ -12,13 +12,14 @@ import pytest
 from emorec.emotions import EMOTIONS
 from emorec.models import checkpoint as checkpoints
 from emorec.models import pretrained
+from support.paths import ROOT
 from train import calibration as calibrate
 from train import evaluate, metrics
 from train.data import datasets
 from train.evaluation import predictions, protocols, unseen
 from train.recipes import bundled_provenance, fusion
 
-PREDICTIONS = Path(__file__).parents[1] / "train" / "folds" / "predictions"
+PREDICTIONS = ROOT / "train" / "folds" / "predictions"
 PUBLISHED = ("everyday", "web-faces", "ferplus", "ravdess-voice", "ravdess-late", "javanese-av", "robust")
 SETTING = predictions.Setting(None, None, Path("unused"), predictions=PREDICTIONS)
 HEADS = ("face", "still", "voice", "fusion")

@@ -7,21 +7,21 @@ from pathlib import Path
 
 import pytest
 
-from conftest import FACE_MODEL, ROOT
 from emorec.errors import EmorecError
 from emorec.models import pretrained
 from support.loopback_hub import LoopbackHub, be_client_of, environment_of
+from support.paths import FACE_MODEL, ROOT
 
 NOBODY = "http://127.0.0.1:9"
 
 ASK_OFTEN = """
 import json, threading
-from emorec import weights
+from emorec.models import pretrained
 found = []
-threads = [threading.Thread(target=lambda: found.append(weights.face_detector_file())) for _ in range(3)]
+threads = [threading.Thread(target=lambda: found.append(pretrained.face_detector_file())) for _ in range(3)]
 for thread in threads: thread.start()
 for thread in threads: thread.join()
-found.append(weights.face_detector_file())
+found.append(pretrained.face_detector_file())
 print(json.dumps([file and str(file) for file in found]))
 """
 
@@ -58,7 +58,7 @@ def publish_detector(hub, content):
 
 
 def test_a_folder_of_data_beside_the_module_does_not_hide_it():
-    assert Path(pretrained.__file__).name == "weights.py"
+    assert Path(pretrained.__file__).name == "pretrained.py"
     assert pretrained.BUNDLED == ROOT / "emorec" / "weights" / "default"
 
 

@@ -13,7 +13,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conftest import ROOT
 from emorec import __version__
 from emorec.emotions import EMOTIONS
 from emorec.errors import EmorecError
@@ -22,6 +21,7 @@ from emorec.output import tables
 from emorec.output.highlights import moments
 from emorec.output.subtitles import srt_text, vtt_text
 from support import factories
+from support.paths import ROOT
 
 HEADER = (
     "start,end,person,angry,disgust,fear,happy,neutral,sad,surprise,dominant,confidence,face_coverage,speech_coverage,"

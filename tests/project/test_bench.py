@@ -16,8 +16,8 @@ import pytest
 from benchmarks import jobs, made, plan, report, tables
 from benchmarks.__main__ import main
 from benchmarks.stages import READING, REST, SOUND, Spent
-from conftest import ROOT
 from emorec.media import streams
+from support.paths import ROOT
 
 WITHIN = 120  # seconds in which a process has started, or has gone
 OPTIONS = ("--plan", "tiny", "--out")

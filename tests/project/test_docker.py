@@ -17,8 +17,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from conftest import FACE_MODEL, ROOT
 from support.make_media import Audio, Video, record
+from support.paths import FACE_MODEL, ROOT
 
 USER = 1000
 HOME = "/home/emorec"  # of that user in the image

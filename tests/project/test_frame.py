@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from conftest import ROOT
 from support.imports import imported_by, project_files
+from support.paths import ROOT
 
 PINNED = re.compile(r"(?P<name>[A-Za-z0-9._-]+)(\[[a-z,]+\])?==(?P<version>[0-9][A-Za-z0-9.]*)")
 TARGETS = ["app", "test", "lint", "bench", "screenshots", "clean", "help"]

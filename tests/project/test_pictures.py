@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from conftest import FACE_MODEL
 from emorec import image as pictures
 from emorec.emotions import EMOTIONS
 from emorec.errors import EmorecError
 from emorec.face.detection import Face
 from emorec.models.calibration import HeadCalibration
 from support import factories
+from support.paths import FACE_MODEL
 from ui.example import PORTRAIT
 
 LANDMARKS = np.array([[0.31, 0.374], [0.674, 0.375], [0.488, 0.585], [0.352, 0.751], [0.64, 0.751]])

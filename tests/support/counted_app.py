@@ -9,7 +9,7 @@ import os
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent.parent))
+sys.path.insert(0, str(Path(__file__).parents[2]))
 
 ROOMS = ("emorec.media.streams", "emorec.media.sandbox")  # what stage 1 may ask for pictures and sound
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from support import browser
 from support.pages import click_at, finished, visiting
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 
 from ui import example  # noqa: E402, it is found through the line above

@@ -12,14 +12,15 @@ from emorec.media.sandbox.server import LENGTH
 # What the process that decodes is started with, in place of the real decoder.
 BROKEN = """
 import os, sys, time
-from emorec import media_still, worker_child
+from emorec.media import image
+from emorec.media.sandbox import server
 from emorec.errors import EmorecError
-whole = media_still.read
+whole = image.read
 def read(path, most_pixels, longest_side):
     {harm}
-worker_child.PICTURE_SECONDS = 1
-media_still.read = read
-worker_child.wait()
+server.PICTURE_SECONDS = 1
+image.read = read
+server.wait()
 """
 
 

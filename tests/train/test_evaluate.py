@@ -16,6 +16,7 @@ from emorec.models import pretrained
 from emorec.models.networks import VoiceNet
 from hub import card
 from support import make_corpus
+from support.drawn_voices import drawn_voices
 from train import calibration, evaluate, loop, metrics, run_dir
 from train.data import datasets
 from train.evaluation import corruptions, cost, cross_voice, own_data, protocols, voice_protocols
@@ -97,25 +98,6 @@ def test_unknown_protocols_and_missing_data_are_one_sentence(copy, tmp_path, cap
     with pytest.raises(SystemExit):
         evaluate.main([str(copy), "--data", str(tmp_path), "--protocol", "fer"])
     assert "unknown protocol fer" in capsys.readouterr().err
-
-
-def drawn_voices(root):
-    """The four voice corpora's layouts, with two labels of drawn voices each."""
-    names = {"happy": ("03", "happiness", "03Happy", "03"), "sad": ("04", "sadness", "04Sad", "02")}
-    rows = ["file_id\temotion\traw_text\tnormalized_text\tspeaker_id\tgender\tage"]
-    for label, (ravdess, nemo, ased, javanese) in names.items():
-        for take in range(2):
-            rows.append(f"s_{nemo}_{take}.wav\t{nemo}\t\t\ts\tm\t1")
-            for place in (
-                f"RAVDESS/Actor_02/03-01-{ravdess}-01-01-0{take + 1}-02.wav",
-                f"nEMO/samples/s_{nemo}_{take}.wav",
-                f"ASED/{ased}/a-{take}-50.wav",
-                f"JavaneseAudio/04-01-{javanese}_0{take + 1}.wav",
-            ):
-                (root / place).parent.mkdir(parents=True, exist_ok=True)
-                corruptions.write_wave(root / place, make_corpus.voice(label, "anna", take), make_corpus.RATE)
-    (root / "nEMO" / "data.tsv").write_text("\n".join(rows) + "\n")
-    return root
 
 
 def test_a_corpus_is_judged_by_a_network_of_the_three_others(bundled, tmp_path, monkeypatch):

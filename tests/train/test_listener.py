@@ -6,13 +6,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from test_evaluate import drawn_voices
 
 from emorec.errors import EmorecError
 from emorec.models.networks import VoiceNet
 from emorec.models.optimize import for_inference
 from emorec.voice.features import VoiceFrontEnd
 from support import factories
+from support.drawn_voices import drawn_voices
 from train import loop, run, run_dir
 from train.data import augment, datasets, pack
 from train.evaluation import corruptions

@@ -16,7 +16,6 @@ import torch
 
 import emorec
 import train.recipes.voice
-from conftest import ROOT
 from emorec import files
 from emorec.extraction import faces as seeing
 from emorec.extraction import pipeline
@@ -25,6 +24,7 @@ from emorec.models import checkpoint as checkpoints
 from emorec.models import pretrained
 from emorec.voice import features as voices
 from support import make_corpus
+from support.paths import ROOT
 from train import run
 from train.data import datasets, ingest
 from train.finetune import face

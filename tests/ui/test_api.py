@@ -15,10 +15,10 @@ from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 
 import emorec
-from conftest import FACE_MODEL, ROOT
 from emorec.emotions import EMOTIONS
 from emorec.models import pretrained
 from support import make_media
+from support.paths import FACE_MODEL, ROOT
 from ui.example import PORTRAIT
 from ui.jobs.analyzers import NOT_ON_THE_HUB
 

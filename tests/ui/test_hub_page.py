@@ -9,10 +9,11 @@ import urllib.request
 
 import pytest
 
-from conftest import PAGE_ENDS_WITHIN, ROOT, _free_port, _wait_for
 from emorec.models import checkpoint
 from support import factories
 from support.loopback_hub import LoopbackHub, environment_of
+from support.page_process import PAGE_ENDS_WITHIN, free_port, wait_for
+from support.paths import ROOT
 
 MEASURED = {"what": "A toy <of the Hub>", "metric": "accuracy", "items": 98_765, "results": {"face": 0.43}}
 EVALUATION = {"toy": MEASURED | {"spread": {"face": 0.021}}}
@@ -28,7 +29,7 @@ def hub(tmp_path):
 
 
 def test_the_page_shows_the_card_of_pulled_weights(hub, tmp_path):
-    port, log = _free_port(), tmp_path / "log.txt"
+    port, log = free_port(), tmp_path / "log.txt"
     settings = {"EMOREC_MODEL": "org/name@v1", "GRADIO_SERVER_PORT": str(port)}
     with log.open("w") as output:
         process = subprocess.Popen(
@@ -41,7 +42,7 @@ def test_the_page_shows_the_card_of_pulled_weights(hub, tmp_path):
         )
     try:
         address = f"http://127.0.0.1:{port}"
-        _wait_for(address, process, log)
+        wait_for(address, process, log)
         with urllib.request.urlopen(f"{address}/config", timeout=60) as answer:
             page = json.load(answer)
     finally:

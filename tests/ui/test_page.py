@@ -6,9 +6,9 @@ import sys
 
 import pytest
 
-from conftest import CLIP_SECONDS, ROOT, TALKING_HEAD
 from emorec.emotions import EMOTIONS
 from support.pages import PATIENCE, analyze, change, click_at, download, ground, now, set_number, table, visiting
+from support.paths import CLIP_SECONDS, ROOT, TALKING_HEAD
 
 HEADER = (
     "start,end,person,angry,disgust,fear,happy,neutral,sad,surprise,dominant,confidence,face_coverage,speech_coverage,"

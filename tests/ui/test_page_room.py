@@ -12,8 +12,9 @@ import urllib.request
 import httpx
 import pytest
 
-from conftest import PAGE_STARTS_WITHIN, ROOT
 from emorec.errors import EmorecError
+from support.page_process import PAGE_STARTS_WITHIN
+from support.paths import ROOT
 from ui.server import temp_dir
 from ui.server.temp_dir import Room
 

@@ -10,10 +10,10 @@ from urllib.request import urlopen
 
 import pytest
 
-from conftest import CLIP_SECONDS, FACE_MODEL, ROOT
 from emorec.emotions import EMOTIONS
 from support import make_media
 from support.pages import PATIENCE, analyze, dismiss, download, finished, table, toast, upload, visiting
+from support.paths import CLIP_SECONDS, FACE_MODEL, ROOT
 
 LONG = 1500  # seconds of a recording that is still being analysed when it is cancelled
 NARROW = {"width": 380, "height": 800}

@@ -1,4 +1,4 @@
-"""Measure how the face CNN's training pictures are framed: the constants FRAMING and HAAR_FRAMING of emorec/face/detection.py.
+"""Measure how the face CNN's training pictures are framed: FRAMING and HAAR_FRAMING of emorec/face/detection.py.
 
 python train/evaluation/framing.py FERPLUS_FOLDER
 """
@@ -7,7 +7,7 @@ import argparse
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import cv2
 import numpy as np

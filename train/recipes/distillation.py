@@ -2,8 +2,8 @@
 
 The trunk that learns emotions knows its actors by heart within an hour of training. This one is taught to say of each
 hop what two encoders of thousands of voices say of it (distillation; Hinton et al., 2015), then also to judge as a
-linear layer on top of the encoders does. On top of what it hears such a layer is enough (train/recipes/merging.py), which has
-little to learn by heart with.
+linear layer on top of the encoders does. A linear layer on its features is enough
+(train/recipes/merging.py), and such a layer can hardly overfit.
 """
 
 from dataclasses import dataclass

@@ -11,7 +11,7 @@ import shutil
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from emorec.errors import EmorecError
 from train import run_dir
@@ -19,7 +19,7 @@ from train.data import datasets
 from train.recipes import voice, voice_head
 from train.recipes.bundled_provenance import FOLD
 
-FOLDER = Path(__file__).with_suffix("")
+FOLDER = Path(__file__).parents[1] / "folds"
 
 
 def keep(runs, folder=FOLDER):

@@ -1,4 +1,4 @@
-"""What the page is made of: the components, by what they are for. Which event calls what stands in ``ui.page.layout``."""
+"""The components of the page, by purpose. ``ui.page.layout`` connects them to events."""
 
 from types import SimpleNamespace
 

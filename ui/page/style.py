@@ -16,5 +16,5 @@ THEME = gr.themes.Base(
     block_info_text_color="*neutral_500",
     block_info_text_color_dark="*neutral_400",
 )
-CSS = (Path(__file__).parent / "page.css").read_text(encoding="utf-8")
-JS = (Path(__file__).parent / "page.js").read_text(encoding="utf-8")
+CSS = (Path(__file__).parent / "assets" / "page.css").read_text(encoding="utf-8")
+JS = (Path(__file__).parent / "assets" / "page.js").read_text(encoding="utf-8")

@@ -1,10 +1,6 @@
 """Files made to harm, and a system that fails: the process that decodes takes the harm, the user gets a sentence."""
 
-import json
 import os
-import socket
-import subprocess
-import sys
 import threading
 import time
 import wave
@@ -12,30 +8,13 @@ import wave
 import numpy as np
 import pytest
 
-from conftest import ROOT
 from emorec.errors import EmorecError
 from emorec.media import integrity, sandbox, streams
-from emorec.media.sandbox import messages
 from emorec.media.sandbox import process as worker_process
+from support.decoding import in_a_process, started
 from support.loopback_media import Target
 from support.make_media import Audio, record
 from support.untrusted import message, says
-
-
-def started(path, rate=10.0):
-    """A pass over a recording that has begun, and the process that decodes for it."""
-    sandbox.probe(path)  # so that the waiting one is there
-    earlier = decoding()  # killed ones may still be waited for
-    frames = sandbox.frames(path, rate)
-    next(frames)
-    return frames, [number for number in decoding() if number not in earlier]
-
-
-def decoding():
-    """Numbers of the processes that decode for this one now, the waiting one not among them."""
-    waiting = worker_process.Waiting._process.pid
-    with open(f"/proc/{waiting}/task/{waiting}/children") as children:
-        return [int(number) for number in children.read().split()]
 
 
 def test_the_process_gives_what_decoding_here_gives(recording):
@@ -84,38 +63,13 @@ def test_the_waiting_process_is_started_again(recording):
     assert worker_process.Waiting._process.pid != first.pid
 
 
-def in_a_process(code, path, do="probe", **choices):
-    """Run ``worker_child.serve`` for ``path`` after ``code`` has changed what decoding does; what it told."""
-    program = f"""
-import os, socket, sys
-from emorec import media, media_still, worker_child
-{code}
-connection = socket.socket(fileno=int(sys.argv[1]))
-worker_child.serve(connection)
-"""
-    ours, theirs = socket.socketpair()
-    with ours, theirs:
-        process = subprocess.Popen(
-            [sys.executable, "-c", program, str(theirs.fileno())], cwd=ROOT, pass_fds=[theirs.fileno()]
-        )
-        theirs.close()
-        ours.sendall(json.dumps({"do": do, "path": str(path), "choices": choices}).encode() + b"\n")
-        told = []
-        try:
-            while True:
-                told.append(messages.receive(ours)[0])
-        except (EOFError, ConnectionError):
-            pass
-    return told, process.wait()
-
-
 def test_a_loop_without_end_is_ended_by_the_kernel(recording):
     code = """
-worker_child.SECONDS_WITHOUT_PROGRESS = 1
+server.SECONDS_WITHOUT_PROGRESS = 1
 def probe(path):
     while True:
         pass
-media.probe = probe
+streams.probe = probe
 """
     told, code = in_a_process(code, recording)
     assert told == []
@@ -124,12 +78,12 @@ media.probe = probe
 
 def test_memory_without_end_is_refused_by_the_kernel(recording):
     code = """
-worker_child.MEMORY = 1 << 28
+server.MEMORY = 1 << 28
 def probe(path):
     held = []
     while True:
         held.append(bytearray(1 << 24))
-media.probe = probe
+streams.probe = probe
 """
     told, _ = in_a_process(code, recording)
     assert told[-1] == {"failed": "MemoryError"}
@@ -139,7 +93,7 @@ def test_the_process_that_decodes_writes_no_file(recording, tmp_path):
     code = f"""
 def probe(path):
     os.write(os.open({str(tmp_path / "written")!r}, os.O_CREAT | os.O_WRONLY), b"x")
-media.probe = probe
+streams.probe = probe
 """
     told, _ = in_a_process(code, recording)
     assert told[-1] == {"failed": "OSError"}

@@ -9,12 +9,12 @@ import zlib
 import numpy as np
 import pytest
 from PIL import Image
-from test_hostile import in_a_process
 
 from emorec import image as pictures
 from emorec.errors import EmorecError
 from emorec.media import image
 from emorec.media.sandbox import process
+from support.decoding import in_a_process
 
 CHOICES = {"most_pixels": 10**8, "longest_side": 4096}
 
@@ -55,11 +55,11 @@ def test_after_a_broken_decoder_the_next_picture_is_read(portrait, broken):
 
 def test_a_decoder_without_end_is_ended_by_the_kernel(portrait):
     code = """
-worker_child.PICTURE_SECONDS = 1
+server.PICTURE_SECONDS = 1
 def read(path, most_pixels, longest_side):
     while True:
         pass
-media_still.read = read
+image.read = read
 """
     told, ended = in_a_process(code, portrait, "picture", **CHOICES)
     assert told == []

@@ -8,12 +8,12 @@ import sys
 import numpy as np
 import pytest
 
-from conftest import ROOT
 from emorec import cli, files
 from emorec.errors import EmorecError
 from emorec.extraction import pipeline
 from emorec.media import sandbox
 from support.make_media import Audio, Video, record
+from support.paths import ROOT
 
 
 def test_a_file_that_vanishes_while_it_is_read_is_read_to_its_end_or_told_of(recording, engine, tmp_path):

@@ -12,13 +12,13 @@ import time
 import numpy as np
 import pytest
 from PIL import Image
-from test_hostile import started
 
 from emorec import image as pictures
 from emorec.errors import EmorecError
 from emorec.media import sandbox
 from emorec.media.sandbox import messages, process
 from emorec.media.selection import EVERYTHING
+from support.decoding import started
 from support.untrusted import BROKEN, message, says
 
 NOT_DECODED = r"^clip\.mkv cannot be decoded: [^\n]*\.$"
