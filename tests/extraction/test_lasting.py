@@ -35,7 +35,7 @@ def model():
 @pytest.fixture()
 def portrait(monkeypatch):
     """Recordings show the portrait that ships with the page, a little brighter from second to second."""
-    with Image.open(ROOT / "ui" / "portrait.jpg") as opened:
+    with Image.open(ROOT / "emorec" / "ui" / "assets" / "portrait.jpg") as opened:
         grey = np.asarray(opened.convert("L").resize(SIZE)).astype(float)
     monkeypatch.setattr(make_media, "draw", lambda time, size: np.clip(grey + 2 * time, 0, 255).astype(np.uint8))
 

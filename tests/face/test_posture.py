@@ -8,7 +8,7 @@ from emorec.face.detection import FRAMING, Face, YuNet
 from emorec.face.orientation import FEWEST, KEPT, LOOK_EVERY, Posture
 from support.paths import FACE_MODEL, ROOT
 
-PORTRAIT = ROOT / "ui" / "portrait.jpg"
+PORTRAIT = ROOT / "emorec" / "ui" / "assets" / "portrait.jpg"
 
 
 class Marked:

@@ -6,7 +6,7 @@ import pytest
 import emorec
 from emorec.emotions import EMOTIONS
 from emorec.models import pretrained
-from ui import example
+from emorec.ui import example
 
 NEGATIVE = [EMOTIONS.index(emotion) for emotion in ("angry", "disgust", "fear", "sad")]
 SURELY = 0.6

@@ -11,10 +11,10 @@ from emorec import cli
 from emorec.errors import EmorecError
 from emorec.models import checkpoint, pretrained, provenance
 from emorec.output import report
+from emorec.ui import fragments
 from hub import card
 from support import factories
 from support.card_facts import EVALUATION, TRAINING
-from ui import fragments
 
 SPARSE = {"bare": {"what": "Bare <clips>", "metric": "accuracy", "items": 1234, "results": {"face": 0.25, "x": 0.07}}}
 HALF = {"half": SPARSE["bare"] | {"spread": {"x": 0.011}}}

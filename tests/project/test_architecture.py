@@ -20,12 +20,12 @@ from support.paths import ROOT
 
 # A library, and the modules that may import it.
 LIBRARY_HOMES = {
-    "av": ["emorec.media.*", "ui.example"],
-    "PIL": ["emorec.media.image", "emorec.media.webp", "emorec.image", "ui.example"],
+    "av": ["emorec.media.*", "emorec.ui.example"],
+    "PIL": ["emorec.media.image", "emorec.media.webp", "emorec.image", "emorec.ui.example"],
     "cv2": ["emorec.face.*", "train.*"],
     "yt_dlp": ["emorec.download.*"],
     "altair": ["emorec.output.charts"],
-    "gradio": ["app", "ui", "ui.*"],
+    "gradio": ["emorec.ui.*"],
     "tensorboardX": ["train.run_dir"],
     "vl_convert": ["hub.confusion", "train.curves"],
     "huggingface_hub": ["emorec.models.hub*", "hub.*"],
@@ -46,8 +46,18 @@ LAYERS = [
     ["emorec.image", "emorec.output"],
     ["emorec.analyzer"],
     ["emorec"],
+    # The page.
+    ["emorec.ui.fragments"],
+    ["emorec.ui.server"],
+    ["emorec.ui.example"],
+    ["emorec.ui.jobs"],
+    ["emorec.ui.sessions"],
+    ["emorec.ui.service"],
+    ["emorec.ui.api"],
+    ["emorec.ui.page"],
+    ["emorec.ui.app", "emorec.ui"],
     ["emorec.cli"],
-    ["emorec.__main__", "hub"],
+    ["emorec.__main__", "app", "hub"],
     # How models are trained and measured.
     ["train.distributed", "train.calibration", "train.curves"],
     ["train.data"],
@@ -60,20 +70,10 @@ LAYERS = [
     ["train.bundled"],
     ["train.options"],
     ["train.run", "train.evaluate", "train"],
-    # The page.
-    ["ui.fragments"],
-    ["ui.server"],
-    ["ui.example"],
-    ["ui.jobs"],
-    ["ui.sessions"],
-    ["ui.service"],
-    ["ui.api"],
-    ["ui.page"],
-    ["ui", "app"],
 ]
 
 # What a package must not know, although it lies below.
-NEVER = {"ui*": ["train*"], "app": ["train*", "hub*"], "train*": ["emorec.cli*"], "hub.confusion": ["emorec*"]}
+NEVER = {"train*": ["emorec.cli*", "emorec.ui*"], "app": ["hub*"], "hub*": ["emorec.ui*"], "hub.confusion": ["emorec*"]}
 
 # A program of its own, which is not started with emorec on its path.
 ALONE = ["emorec.models.hub_tasks"]
@@ -231,7 +231,7 @@ def plant(root, planted):
         ("emorec/cli/__init__.py", "import gradio as gr"),
         ("emorec/cli/__init__.py", "import importlib\nimportlib.import_module('gradio')"),
         ("emorec/cli/__init__.py", "from app import page"),
-        ("emorec/cli/__init__.py", "from ui import fragments"),
+        ("hub/push.py", "from emorec.ui import fragments"),
         ("emorec/models/pretrained.py", "from hub import push"),
         ("emorec/models/pretrained.py", "def lazily():\n    import hub.card"),
         ("emorec/models/pretrained.py", "import yt_dlp"),
@@ -241,12 +241,19 @@ def plant(root, planted):
         ("train/run.py", "from emorec import cli"),
         ("app.py", "from hub import push"),
         ("app.py", "import cv2"),
-        ("ui/server/log.py", "from ui.page import layout"),
+        ("emorec/ui/server/log.py", "from emorec.ui.page import layout"),
     ],
 )
 def test_a_planted_import_is_found(tmp_path, file, text):
     kept = ["emorec/__init__.py", "emorec/output/charts.py", "emorec/face/detection.py", "emorec/voice/features.py"]
-    kept += ["emorec/cli/__init__.py", "hub/push.py", "hub/card.py", "ui/fragments.py", "ui/page/layout.py", "app.py"]
+    kept += [
+        "emorec/cli/__init__.py",
+        "hub/push.py",
+        "hub/card.py",
+        "emorec/ui/fragments.py",
+        "emorec/ui/page/layout.py",
+        "app.py",
+    ]
     kept += ["train/loop.py", "train/run.py", "emorec/inference/timeline.py"]
     plant(tmp_path, dict.fromkeys(kept, ""))
     assert import_violations(tmp_path) == []

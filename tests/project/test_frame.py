@@ -80,7 +80,7 @@ def test_the_package_is_described_in_one_place_each():
     assert project["license"] == "MIT"
     assert project["requires-python"] == ">=3.11"
     assert setuptools["dynamic"]["dependencies"] == {"file": "requirements.txt"}
-    assert setuptools["package-data"] == {"emorec": ["weights/default/*"]}
+    assert setuptools["package-data"] == {"emorec": ["weights/default/*", "ui/assets/*", "ui/page/assets/*"]}
     module, _, function = project["scripts"]["emorec"].partition(":")
     assert callable(getattr(importlib.import_module(module), function))
     holder, _, version = setuptools["dynamic"]["version"]["attr"].rpartition(".")

@@ -11,9 +11,9 @@ from emorec.emotions import EMOTIONS
 from emorec.errors import EmorecError
 from emorec.face.detection import Face
 from emorec.models.calibration import HeadCalibration
+from emorec.ui.example import PORTRAIT
 from support import factories
 from support.paths import FACE_MODEL
-from ui.example import PORTRAIT
 
 LANDMARKS = np.array([[0.31, 0.374], [0.674, 0.375], [0.488, 0.585], [0.352, 0.751], [0.64, 0.751]])
 

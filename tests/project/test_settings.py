@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-import app
 from emorec import analyzer as engine
 from emorec import cli, settings
 from emorec.errors import EmorecError
 from emorec.settings import Limits
+from emorec.ui import app
 
 # Names, wrong values, and whether only the page reads it.
 WRONG = [
@@ -75,7 +75,7 @@ def test_an_empty_setting_is_as_good_as_none():
 
 def test_everything_that_is_read_is_checked_and_known(monkeypatch):
     """No module but this one reads a setting of its own; GRADIO_TEMP_DIR is Gradio's, and the page makes the folder."""
-    for path in [*Path(settings.__file__).parent.rglob("*.py"), *Path(app.__file__).parent.glob("ui/**/*.py")]:
+    for path in Path(settings.__file__).parent.rglob("*.py"):
         if path != Path(settings.__file__):
             for line in path.read_text().splitlines():
                 assert not ("environ" in line and "EMOREC_" in line), f"{path.name}: {line}"

@@ -37,6 +37,6 @@ if __name__ == "__main__":
         room.frames, room.audio = counted(room.frames), counted(room.audio)
     weights = importlib.import_module("emorec.models.pretrained")
     weights.pulled = from_folder(weights.pulled, weights.Origin)
-    import app
+    from emorec.ui import app
 
     sys.exit(app.main([]))

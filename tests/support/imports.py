@@ -3,7 +3,7 @@
 import ast
 from pathlib import Path
 
-PLACES = ("app.py", "ui", "emorec", "hub", "train")
+PLACES = ("app.py", "emorec", "hub", "train")
 
 
 def project_files(root):

@@ -7,7 +7,7 @@ import av
 import numpy as np
 from av.stream import Disposition
 
-from ui import example
+from emorec.ui import example
 
 RATE = example.SAMPLE_RATE
 LAYOUTS = {1: "mono", 2: "stereo", 6: "5.1"}

@@ -19,7 +19,7 @@ from support.pages import click_at, finished, visiting
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 
-from ui import example  # noqa: E402, it is found through the line above
+from emorec.ui import example  # noqa: E402, it is found through the line above
 
 PICTURES = ROOT / ".github"
 STARTS_WITHIN = 300  # seconds
@@ -97,7 +97,7 @@ def main():
                 taken(page, name)
         with visiting(chromium, address, viewport=WIDE) as page:
             page.get_by_role("tab", name="Picture").click()
-            page.set_input_files("#picture input[type=file]", ROOT / "ui" / "portrait.jpg")
+            page.set_input_files("#picture input[type=file]", ROOT / "emorec" / "ui" / "assets" / "portrait.jpg")
             page.wait_for_selector("#faces .face")
             taken(page, "page-picture.png")
         chromium.close()

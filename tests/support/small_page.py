@@ -9,9 +9,9 @@ from unittest import mock
 
 import gradio as gr
 
-import app
-from ui.jobs.presence import Presence
-from ui.server import temp_dir
+from emorec.ui import app
+from emorec.ui.jobs.presence import Presence
+from emorec.ui.server import temp_dir
 
 API = "/gradio_api"
 

@@ -10,12 +10,12 @@ import pytest
 from emorec import analyzer
 from emorec.models import checkpoint, pretrained
 from emorec.output import tables
+from emorec.ui import example
 from support import make_corpus
 from support.loopback_hub import LoopbackHub, be_client_of, environment_of
 from support.loopback_routes import TOKEN
 from support.paths import ROOT
 from train import run
-from ui import example
 
 REPO = "org/mine"
 FUSIONS = ("late", "intermediate", "voice")

@@ -17,10 +17,10 @@ from gradio_client.exceptions import AppError
 import emorec
 from emorec.emotions import EMOTIONS
 from emorec.models import pretrained
+from emorec.ui.example import PORTRAIT
+from emorec.ui.jobs.analyzers import NOT_ON_THE_HUB
 from support import make_media
 from support.paths import FACE_MODEL, ROOT
-from ui.example import PORTRAIT
-from ui.jobs.analyzers import NOT_ON_THE_HUB
 
 SECONDS = 5
 

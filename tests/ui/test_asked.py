@@ -8,7 +8,7 @@ from emorec.emotions import EMOTIONS
 from emorec.errors import EmorecError
 from emorec.extraction.options import WHOLE, Settings
 from emorec.inference import prior as priors
-from ui.jobs import validation
+from emorec.ui.jobs import validation
 
 
 def test_a_prior_is_one_of_the_names_or_shares_and_never_a_file(tmp_path):

@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from emorec.errors import EmorecError
-from ui.sessions.files import KEPT, Belongings
+from emorec.ui.sessions.files import KEPT, Belongings
 
 
 class Clock:

@@ -8,9 +8,9 @@ import httpx
 import pytest
 from gradio import processing_utils, route_utils
 
+from emorec.ui.server.middleware import Doors
+from emorec.ui.server.visitors import Owners
 from support.small_page import API, file_of, serving, upload, wait_for
-from ui.server.middleware import Doors
-from ui.server.visitors import Owners
 
 
 @pytest.fixture(scope="module")

@@ -3,10 +3,10 @@
 import httpx
 import pytest
 
-import app
 from emorec.errors import EmorecError
+from emorec.ui import app
+from emorec.ui.server import headers, hosts
 from support.small_page import API, serving, upload
-from ui.server import headers, hosts
 
 
 @pytest.fixture(scope="module")

@@ -11,10 +11,10 @@ import pytest
 from gradio_client import Client, handle_file
 from starlette.datastructures import Headers
 
+from emorec.ui.server import log
+from emorec.ui.server.login import MOST_WRONG, PAUSE, Attempts, checker
+from emorec.ui.server.middleware import address_of
 from support.small_page import API, serving
-from ui.server import log
-from ui.server.login import MOST_WRONG, PAUSE, Attempts, checker
-from ui.server.middleware import address_of
 
 SECRET = "anna-karenina-interview"
 RIGHT = {"username": "user", "password": "pass:word"}

@@ -10,8 +10,8 @@ import httpx
 import pytest
 
 from emorec.errors import EmorecError
+from emorec.ui.server import temp_dir, uploads
 from support.small_page import API, serving, upload, wait_for
-from ui.server import temp_dir, uploads
 
 BOUNDARY = "frontier"
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pytest
 
 from emorec.errors import EmorecError
-from ui.jobs.analyzers import MOST, Engines
+from emorec.ui.jobs.analyzers import MOST, Engines
 
 PATIENCE = 30  # seconds
 

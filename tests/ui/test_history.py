@@ -7,10 +7,10 @@ import weakref
 import pytest
 
 from emorec.errors import EmorecError
+from emorec.ui.jobs.job_queue import Turns
+from emorec.ui.jobs.runner import Order, Run
+from emorec.ui.sessions.history import Histories, History
 from support import factories
-from ui.jobs.job_queue import Turns
-from ui.jobs.runner import Order, Run
-from ui.sessions.history import Histories, History
 
 PATIENCE = 60  # seconds
 

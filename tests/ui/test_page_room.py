@@ -13,14 +13,14 @@ import httpx
 import pytest
 
 from emorec.errors import EmorecError
+from emorec.ui.server import temp_dir
+from emorec.ui.server.temp_dir import Room
 from support.page_process import PAGE_STARTS_WITHIN
 from support.paths import ROOT
-from ui.server import temp_dir
-from ui.server.temp_dir import Room
 
 HOLD = """
 import sys, time
-from ui.server.temp_dir import Room
+from emorec.ui.server.temp_dir import Room
 kept = Room(sys.argv[1])
 (kept.path / "hash").mkdir()
 (kept.path / "hash" / "visitor.mp4").write_text("x")

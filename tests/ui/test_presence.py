@@ -8,8 +8,8 @@ from starlette.responses import JSONResponse, PlainTextResponse, StreamingRespon
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
-from ui.jobs.presence import GONE_AFTER, NEVER_CAME_AFTER, Presence
-from ui.server.activity import Noticing, paths_in
+from emorec.ui.jobs.presence import GONE_AFTER, NEVER_CAME_AFTER, Presence
+from emorec.ui.server.activity import Noticing, paths_in
 
 
 class Clock:

@@ -4,13 +4,13 @@ import threading
 
 import pytest
 
+from emorec.ui.jobs import job_queue as line
+from emorec.ui.jobs.job_queue import BUSY, Turns
+from emorec.ui.jobs.runner import Order, Run
+from emorec.ui.server.limits import LINKS, Limits, Visitor
+from emorec.ui.sessions.session import Analysis, watch
 from support import factories
 from support.waiting import PATIENCE, until
-from ui.jobs import job_queue as line
-from ui.jobs.job_queue import BUSY, Turns
-from ui.jobs.runner import Order, Run
-from ui.server.limits import LINKS, Limits, Visitor
-from ui.sessions.session import Analysis, watch
 
 ONE, OTHER = Visitor("a", "127.0.0.1"), Visitor("b", "127.0.0.1")
 

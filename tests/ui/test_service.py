@@ -18,14 +18,14 @@ from emorec.emotions import EMOTIONS
 from emorec.errors import EmorecError
 from emorec.extraction.options import WHOLE, Settings
 from emorec.models import pretrained
+from emorec.ui import fragments
+from emorec.ui.page.handlers import LOADING, Events
+from emorec.ui.page.layout import build
+from emorec.ui.server.activity import Noticing
+from emorec.ui.service import CHANGED, NOT_UPLOADED, Service
+from emorec.ui.sessions.session import Analysis
 from support import factories
 from support.waiting import until
-from ui import fragments
-from ui.page.handlers import LOADING, Events
-from ui.page.layout import build
-from ui.server.activity import Noticing
-from ui.service import CHANGED, NOT_UPLOADED, Service
-from ui.sessions.session import Analysis
 
 PATIENCE = 20  # seconds
 
@@ -200,7 +200,7 @@ def begin(address, session):
 
 
 def test_a_program_that_goes_away_gives_its_turn_back(served, folder, endless, monkeypatch):
-    monkeypatch.setattr("ui.jobs.presence.GONE_AFTER", 0.2)
+    monkeypatch.setattr("emorec.ui.jobs.presence.GONE_AFTER", 0.2)
     address, service = served
     event = begin(address, "a")
     with httpx.stream("GET", f"{address}/gradio_api/call/analyze/{event}", timeout=PATIENCE):
@@ -211,7 +211,7 @@ def test_a_program_that_goes_away_gives_its_turn_back(served, folder, endless, m
 
 
 def test_a_program_that_never_asks_for_its_answer_gives_its_turn_back(served, folder, endless, monkeypatch):
-    monkeypatch.setattr("ui.jobs.presence.NEVER_CAME_AFTER", 1.0)
+    monkeypatch.setattr("emorec.ui.jobs.presence.NEVER_CAME_AFTER", 1.0)
     address, service = served
     begin(address, "a")
     until(lambda: len(service.turns) == 1)

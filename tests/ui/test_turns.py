@@ -2,11 +2,11 @@
 
 import pytest
 
-import app
 from emorec.errors import EmorecError
-from ui.jobs.job_queue import BUSY, LONGEST_TURN, SHORTEST_TURN, TOO_MANY, TOO_MANY_FROM_THERE, Turns
-from ui.server import limits
-from ui.server.limits import Visitor
+from emorec.ui import app
+from emorec.ui.jobs.job_queue import BUSY, LONGEST_TURN, SHORTEST_TURN, TOO_MANY, TOO_MANY_FROM_THERE, Turns
+from emorec.ui.server import limits
+from emorec.ui.server.limits import Visitor
 
 ONE, OTHER, THIRD = (Visitor(name, "127.0.0.1") for name in "abc")
 FEW = limits.Limits(places=10, of_session=2, of_address=3, of_shared_address=8)

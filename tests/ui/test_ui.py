@@ -14,7 +14,6 @@ import pytest
 from gradio.routes import App as Server
 from starlette.testclient import TestClient
 
-import app
 from emorec import download
 from emorec.analyzer import Engine
 from emorec.download import Fetched
@@ -22,22 +21,22 @@ from emorec.errors import EmorecError
 from emorec.media.streams import probe
 from emorec.models import checkpoint, pretrained
 from emorec.output import tables
+from emorec.ui import app, example, fragments
+from emorec.ui.jobs import job_queue as turns
+from emorec.ui.jobs.analyzers import NO_TOKEN, NOT_ON_THE_HUB, Engines, allowed, guard_token
+from emorec.ui.jobs.job_queue import Turns
+from emorec.ui.jobs.runner import UNEXPECTED, Run
+from emorec.ui.page.handlers import Events
+from emorec.ui.page.layout import build
+from emorec.ui.server import log
+from emorec.ui.service import Service
+from emorec.ui.sessions import session
+from emorec.ui.sessions.results import FORGOTTEN, Kept
+from emorec.ui.sessions.results import MOST as MOST_KEPT
+from emorec.ui.sessions.session import Analysis, watch
 from support import factories, make_media
 from support.loopback_hub import LoopbackHub, be_client_of
 from support.loopback_routes import TOKEN
-from ui import example, fragments
-from ui.jobs import job_queue as turns
-from ui.jobs.analyzers import NO_TOKEN, NOT_ON_THE_HUB, Engines, allowed, guard_token
-from ui.jobs.job_queue import Turns
-from ui.jobs.runner import UNEXPECTED, Run
-from ui.page.handlers import Events
-from ui.page.layout import build
-from ui.server import log
-from ui.service import Service
-from ui.sessions import session
-from ui.sessions.results import FORGOTTEN, Kept
-from ui.sessions.results import MOST as MOST_KEPT
-from ui.sessions.session import Analysis, watch
 
 PATIENCE = 60  # seconds
 ONE = SimpleNamespace(session_hash="a", client=SimpleNamespace(host="127.0.0.1"))

@@ -8,12 +8,12 @@ from types import SimpleNamespace
 
 import gradio as gr
 
-from ui import api, fragments
-from ui.jobs.job_queue import MOST
-from ui.page import controls
-from ui.page.handlers import Events
-from ui.service import Service
-from ui.sessions.session import Analysis
+from emorec.ui import api, fragments
+from emorec.ui.jobs.job_queue import MOST
+from emorec.ui.page import controls
+from emorec.ui.page.handlers import Events
+from emorec.ui.service import Service
+from emorec.ui.sessions.session import Analysis
 
 KEEP_FILES = 3600  # seconds that uploads and downloads are kept at most
 SWEEP = 600  # seconds between two looks for older ones
@@ -34,7 +34,7 @@ def build(engine, example=None, public=False):
     """The page as ``gr.Blocks``, over a loaded ``emorec.analyzer.Engine``; ``example`` is a clip to try it with, and
     ``public`` tells that a link from outside leads to it.
 
-    ``ui.server.activity.Noticing`` has to stand before it, with its ``brought`` and its ``presence``.
+    ``emorec.ui.server.activity.Noticing`` has to stand before it, with its ``brought`` and its ``presence``.
     """
     service = Service(engine, example, public)
     events = Events(service)

@@ -19,9 +19,9 @@ from emorec.inference.timeline import DEFAULT_STEP, DEFAULT_WINDOW, check
 from emorec.output import tables
 from emorec.output.highlights import moments
 from emorec.output.summary import summary
-from ui import fragments
-from ui.jobs import validation
-from ui.sessions.session import LOOK
+from emorec.ui import fragments
+from emorec.ui.jobs import validation
+from emorec.ui.sessions.session import LOOK
 
 DIGITS = 6
 SOUND_ONLY = "Only the sound of this recording was analysed; call /analyze again with this fusion."
@@ -29,7 +29,7 @@ STOPPED = "The analysis was stopped before it came to its end."
 
 
 def add(service):
-    """Add the endpoints to the page that is being built, over its ``ui.service.Service``."""
+    """Add the endpoints to the page that is being built, over its ``emorec.ui.service.Service``."""
 
     def decided(recording, kept, *, fusion, prior, **choices):
         engine, observations, seen = kept

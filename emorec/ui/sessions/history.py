@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from emorec.errors import EmorecError
-from ui.jobs.runner import Run
+from emorec.ui.jobs.runner import Run
 
 STILL_STORED = "What is stored of {name} could not be deleted: {why} Try it once more."
 

@@ -41,7 +41,7 @@ def ancestors_of(environment: Mapping[str, str]) -> tuple[str, ...]:
 
 def handlers() -> list[str]:
     """Scripts that stand in attributes of the page's own HTML."""
-    from ui import (
+    from emorec.ui import (
         fragments,  # imported late: it takes the charts' library, and mistakes in the settings are told at once
     )
 

@@ -1,4 +1,4 @@
-"""The components of the page, by purpose. ``ui.page.layout`` connects them to events."""
+"""The components of the page, by purpose. ``emorec.ui.page.layout`` connects them to events."""
 
 from types import SimpleNamespace
 
@@ -9,9 +9,9 @@ from emorec.inference import prior as priors
 from emorec.inference.timeline import DEFAULT_STEP, DEFAULT_WINDOW, STEP_RANGE
 from emorec.output import tables
 from emorec.output.charts import STYLES
-from ui import fragments
-from ui.page import downloads
-from ui.sessions.session import ANYONE
+from emorec.ui import fragments
+from emorec.ui.page import downloads
+from emorec.ui.sessions.session import ANYONE
 
 LONGEST_WINDOW = 10.0  # seconds; longer ones make sense on a command line only
 LONGEST_SMOOTHING = 10.0

@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass
 
 from emorec.errors import EmorecError
-from ui.server.limits import ANALYSES, Limits, Visitor
+from emorec.ui.server.limits import ANALYSES, Limits, Visitor
 
 MOST = ANALYSES.places
 BUSY = "Too many analyses are waiting here already; try again in a few minutes."

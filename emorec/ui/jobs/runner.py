@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from emorec.errors import EmorecError
-from ui.jobs.job_queue import Turns
-from ui.server import log
-from ui.server.limits import LINKS, Visitor
+from emorec.ui.jobs.job_queue import Turns
+from emorec.ui.server import log
+from emorec.ui.server.limits import LINKS, Visitor
 
 UNEXPECTED = "Something went wrong that should not have; the log of the program says what. Try another file."
 POLL = 0.1  # seconds between two looks at the line

@@ -11,15 +11,15 @@ from gradio.context import LocalContext
 
 from emorec import image as pictures
 from emorec.errors import EmorecError
-from ui.jobs.analyzers import Engines, allowed
-from ui.jobs.job_queue import Turns
-from ui.jobs.presence import Presence
-from ui.jobs.runner import Order, Run
-from ui.server.limits import LINKS, Visitor, shares_store
-from ui.sessions.files import Belongings
-from ui.sessions.history import Histories
-from ui.sessions.results import Kept
-from ui.sessions.session import upload_folder
+from emorec.ui.jobs.analyzers import Engines, allowed
+from emorec.ui.jobs.job_queue import Turns
+from emorec.ui.jobs.presence import Presence
+from emorec.ui.jobs.runner import Order, Run
+from emorec.ui.server.limits import LINKS, Visitor, shares_store
+from emorec.ui.sessions.files import Belongings
+from emorec.ui.sessions.history import Histories
+from emorec.ui.sessions.results import Kept
+from emorec.ui.sessions.session import upload_folder
 
 SWEEP = 300.0  # seconds between two looks for sessions that left without a word
 NOT_UPLOADED = "That is no uploaded file of this session; upload it, with handle_file() where gradio_client is used."

@@ -11,7 +11,7 @@ from emorec import download
 from emorec.extraction.features import Observations
 from emorec.extraction.options import WHOLE, Settings
 from emorec.output import charts
-from ui import fragments
+from emorec.ui import fragments
 
 REFRESH = 1.0  # seconds between two reports of progress
 LOOK = 0.5  # seconds between two looks at a run; a click on Cancel waits no longer

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from emorec.errors import EmorecError
-from ui.server.limits import BYTES_OF_SESSION
+from emorec.ui.server.limits import BYTES_OF_SESSION
 
 KEPT = 3600.0  # seconds that files stay which their session does not use, or that nobody has named
 PREFIX = "emorec-"

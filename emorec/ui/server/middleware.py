@@ -17,9 +17,9 @@ from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, PlainTextResponse
 
-from ui.server import bodies, headers, log, login, routes, uploads, visitors
-from ui.server.bodies import Gone, Refused
-from ui.server.hosts import OTHER_HOST, OTHER_ORIGIN, Hosts
+from emorec.ui.server import bodies, headers, log, login, routes, uploads, visitors
+from emorec.ui.server.bodies import Gone, Refused
+from emorec.ui.server.hosts import OTHER_HOST, OTHER_ORIGIN, Hosts
 
 NOT_FOUND = "There is nothing here."
 LOG_IN = "Log in first."

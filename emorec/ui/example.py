@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image
 
 from emorec.settings import cache_folder
-from ui.server import log
+from emorec.ui.server import log
 
 NAME = "example.mp4"
 PORTRAIT = Path(__file__).parent / "assets" / "portrait.jpg"

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 import anyio
 
 from emorec.errors import EmorecError
-from ui.server.bodies import Refused
-from ui.server.temp_dir import Room
+from emorec.ui.server.bodies import Refused
+from emorec.ui.server.temp_dir import Room
 
 SETTING = "EMOREC_UPLOAD_QUOTA_MB"
 QUOTA_MB = 20_000

@@ -11,14 +11,14 @@ from emorec import files
 from emorec import image as pictures
 from emorec.errors import EmorecError
 from emorec.output import tables
-from ui import fragments
-from ui.jobs import validation
-from ui.jobs.runner import UNEXPECTED
-from ui.page import downloads
-from ui.server import log
-from ui.server.limits import Visitor
-from ui.service import serves
-from ui.sessions.session import ANYONE, NO_FILE, NO_LINK, Analysis, draw, fetcher, outcome, persons, watch
+from emorec.ui import fragments
+from emorec.ui.jobs import validation
+from emorec.ui.jobs.runner import UNEXPECTED
+from emorec.ui.page import downloads
+from emorec.ui.server import log
+from emorec.ui.server.limits import Visitor
+from emorec.ui.service import serves
+from emorec.ui.sessions.session import ANYONE, NO_FILE, NO_LINK, Analysis, draw, fetcher, outcome, persons, watch
 
 MAX_TABLE_ROWS = 2000  # a browser shows no more without pain; the files hold all
 TABLE_DIGITS = 2
@@ -29,7 +29,7 @@ NOTHING_YET = "There is nothing to download yet; analyse a recording first."
 
 
 class Events:
-    """The handlers, over the ``ui.service.Service`` that all visitors share."""
+    """The handlers, over the ``emorec.ui.service.Service`` that all visitors share."""
 
     def __init__(self, service):
         self.service = service
