@@ -157,11 +157,11 @@ def slow_link(address: str, media: Media, site: str, stop: threading.Event) -> N
         steps = config["dependencies"]
         select = next(step for step in steps if [tab, "select"] in step["targets"])
         begin = next(step for step in steps if [link, "submit"] in step["targets"])
-        observe = next(step for step in steps if step.get("trigger_after") == begin["id"])
+        extract = next(step for step in steps if step.get("trigger_after") == begin["id"])
         chosen = {"data": [], "fn_index": select["id"], "session_hash": session}
         visitor.post(f"{API}/run/predict", json=chosen).raise_for_status()
         values = [f"{site}/slow.mp4" if part == link else "late" for part in begin["inputs"]]
-        for step, data in ((begin, values), (observe, [None] * len(observe["inputs"]))):
+        for step, data in ((begin, values), (extract, [None] * len(extract["inputs"]))):
             given = {"data": data, "fn_index": step["id"], "session_hash": session}
             visitor.post(f"{API}/queue/join", json=given).raise_for_status()
             with visitor.stream("GET", f"{API}/queue/data", params={"session_hash": session}) as answers:

@@ -197,7 +197,7 @@ def analyse(folder):
     import shutil
 
     from emorec import image
-    from emorec.analyzer import Engine
+    from emorec.analyzer import Analyzer
     from emorec.errors import EmorecError
     from support import factories as made
 
@@ -205,18 +205,18 @@ def analyse(folder):
     out = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     detector = os.environ.get("EMOREC_FACE_MODEL")
-    engine = Engine(made.checkpoint(), Path(detector) if detector else None)
-    still = image.detector(engine.detector_file)
+    analyzer = Analyzer(made.checkpoint(), Path(detector) if detector else None)
+    still = image.detector(analyzer.detector_file)
     out.write("ready\n")
     out.flush()
     for line in sys.stdin:
         path = Path(line.strip())
         try:
             if path.suffix[1:] in PICTURES:
-                found = image.recognise(image.read(path), engine.model, still)
+                found = image.recognise(image.read(path), analyzer.model, still)
                 said = f"{len(found)} faces"
             else:
-                result = engine.analyze(path)
+                result = analyzer.analyze(path)
                 said = f"{len(result)} rows; {' '.join(result.notes)}"
             outcome = "analysed"
         except EmorecError as error:

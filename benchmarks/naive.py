@@ -12,11 +12,11 @@ from emorec.voice import features
 RATE = 5.0  # pictures a second that are looked at, as many as the engine takes
 
 
-def one_window(engine, path, middle):
+def one_window(analyzer, path, middle):
     """Reopen, seek, decode, detect and encode the window around ``middle`` (s); gives the number of faces."""
     low, high = max(0.0, middle - DEFAULT_WINDOW / 2), middle + DEFAULT_WINDOW / 2
-    model = engine.model
-    detector = detection.detector(engine.detector_file)
+    model = analyzer.model
+    detector = detection.detector(analyzer.detector_file)
     crops, next_bin = [], 0
     with torch.inference_mode():
         for time, frame in _frames(path, "video", low, high):

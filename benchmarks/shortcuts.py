@@ -54,9 +54,9 @@ def main(arguments=None):
         print(f"There are no clips in {options.data}.", file=sys.stderr)
         return 2
     lines = ["| | " + " | ".join(FUSIONS) + " |", "|---|" + "---|" * len(FUSIONS)]
-    engine, shipped = emorec.load(device="cpu"), None
+    analyzer, shipped = emorec.load(device="cpu"), None
     for name, patches in SHORTCUTS.items():
-        judged = judge(engine, clips, patches)
+        judged = judge(analyzer, clips, patches)
         shipped = shipped or judged
         lines.append(f"| {name} | " + " | ".join(_cell(judged[fusion], shipped[fusion]) for fusion in FUSIONS) + " |")
         print(lines[-1], flush=True)
@@ -67,17 +67,17 @@ than as shipped. One clip is {100 / len(clips):.1f} points. The CPU multiplies b
     return 0
 
 
-def judge(engine, clips, patches):
+def judge(analyzer, clips, patches):
     """What each fusion says of the clips with constants replaced: {fusion: [(right, probability, told), ...]}."""
     acted = np.isin(EMOTIONS, list(ACTED.values()))
     judged = {fusion: [] for fusion in FUSIONS}
     for clip in clips:
         truth = ACTED[clip.stem.split("-")[2][:2]]
         with tempfile.TemporaryDirectory() as cache, _replaced(patches):
-            *_, observations = engine.observe(clip, Path(cache))
-        pooled = pooling.pool(observations, engine.model, np.zeros(1), np.array([observations.duration]))
+            *_, observations = analyzer.extract(clip, Path(cache))
+        pooled = pooling.pool(observations, analyzer.model, np.zeros(1), np.array([observations.duration]))
         for fusion in FUSIONS:
-            probabilities = np.where(acted, np.nan_to_num(timeline.fuse(pooled, engine.model, fusion)[2][0]), 0.0)
+            probabilities = np.where(acted, np.nan_to_num(timeline.fuse(pooled, analyzer.model, fusion)[2][0]), 0.0)
             told = EMOTIONS[probabilities.argmax()]
             share = probabilities[EMOTIONS.index(truth)] / max(probabilities.sum(), 1e-9)
             judged[fusion].append((told == truth, float(share), told))

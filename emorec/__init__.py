@@ -7,7 +7,7 @@ __all__ = ["EmorecError", "__version__", "analyze", "load"]
 
 
 def load(model_path=None, device="auto"):
-    """An ``emorec.analyzer.Engine``: the checkpoint and the face detector, loaded once for many recordings."""
+    """An ``emorec.analyzer.Analyzer``: the checkpoint and the face detector, loaded once for many recordings."""
     from emorec import analyzer  # imported late: torch takes a second that `import emorec` should not cost
 
     return analyzer.load(model_path, device)

@@ -9,7 +9,7 @@ import torch
 
 from emorec.errors import EmorecError
 from emorec.extraction import options as choices
-from emorec.extraction import pipeline as observe
+from emorec.extraction import pipeline as extract
 from emorec.face import detection
 from emorec.inference import timeline
 from emorec.models import checkpoint, pretrained
@@ -18,7 +18,7 @@ DEVICES = ("auto", "cpu", "cuda")
 
 
 @dataclass(frozen=True)
-class Engine:
+class Analyzer:
     """A checkpoint, where the face detector's file is (None: the fallback detector), and where the weights are from."""
 
     model: checkpoint.Checkpoint
@@ -31,22 +31,22 @@ class Engine:
         of_weights = self.origin.notices if self.origin else ()
         return of_weights if self.detector_file else (*of_weights, pretrained.REDUCED_NOTICE)
 
-    def observe(self, path, cache=None, settings=None):
-        """Stage 1: yield growing Observations of a recording; see ``emorec.extraction.pipeline``."""
-        return observe.observe(path, self.model, detection.detector(self.detector_file), settings, cache)
+    def extract(self, path, cache=None, settings=None):
+        """Stage 1: yield growing Features of a recording; see ``emorec.extraction.pipeline``."""
+        return extract.extract(path, self.model, detection.detector(self.detector_file), settings, cache)
 
     def forget(self, path, cache=None, settings=None):
         """Remove what stage 1 stored of a recording with these settings; see ``emorec.extraction.pipeline.forget``."""
-        return observe.forget(path, self.model, detection.detector(self.detector_file), settings, cache)
+        return extract.forget(path, self.model, detection.detector(self.detector_file), settings, cache)
 
     def forget_key(self, key, cache=None):
-        """Remove what is stored under ``key`` (``Observations.key``), whatever became of the recording; tell whether
+        """Remove what is stored under ``key`` (``Features.key``), whatever became of the recording; tell whether
         there was anything. See ``emorec.extraction.cache.forget``."""
-        return observe.forget_key(key, cache)
+        return extract.forget_key(key, cache)
 
-    def decide(self, observations, **choices):
-        """Stage 2: a Timeline by the choices that ``emorec.inference.timeline.decide`` takes."""
-        made = timeline.decide(observations, self.model, **choices)
+    def infer(self, observations, **choices):
+        """Stage 2: a Timeline by the choices that ``emorec.inference.timeline.infer`` takes."""
+        made = timeline.infer(observations, self.model, **choices)
         if self.origin and self.origin.repo:  # a name that people know, not that of the folder it was pulled into
             made = dataclasses.replace(made, choices=made.choices | {"model": str(self.origin)})
         return made
@@ -84,15 +84,15 @@ class Engine:
             rotate=rotate,
         )
         observations = None
-        with contextlib.closing(self.observe(path, settings=settings)) as growing:
+        with contextlib.closing(self.extract(path, settings=settings)) as growing:
             for observations in growing:
                 if progress:
                     progress(observations)
-        return self.decide(observations, **decided)
+        return self.infer(observations, **decided)
 
 
 def load(model_path=None, device="auto", resolve=pretrained.resolve):
-    """An Engine with the named checkpoint. Raises EmorecError.
+    """An Analyzer with the named checkpoint. Raises EmorecError.
 
     ``model_path`` is a folder, or ``org/name`` or ``org/name@revision`` on the Hub (None: what EMOREC_MODEL names, else
     the bundled one). ``resolve`` makes a ``weights.Origin`` of it; ``weights.pulled`` looks at no folder.
@@ -104,4 +104,4 @@ def load(model_path=None, device="auto", resolve=pretrained.resolve):
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
     origin = resolve(model_path)
-    return Engine(checkpoint.load(origin.folder, device), pretrained.face_detector_file(), origin)
+    return Analyzer(checkpoint.load(origin.folder, device), pretrained.face_detector_file(), origin)

@@ -10,7 +10,7 @@ from pathlib import Path
 CHECK_SECONDS = 0.2  # how long a full queue is waited for before looking whether anyone still wants what is in it
 
 
-class Ahead:
+class Prefetcher:
     """Iterates over a generator that a thread runs, at most ``size`` items ahead of what was taken.
 
     What the generator raises is raised where its items are taken. Closing, by hand or as a context, stops and joins

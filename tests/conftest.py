@@ -128,9 +128,9 @@ def recording(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def engine():
+def analyzer():
     """An engine over tiny untrained networks, without a detector: for what does not depend on what they say."""
-    from emorec.analyzer import Engine
+    from emorec.analyzer import Analyzer
     from support import factories
 
-    return Engine(factories.checkpoint(), None)
+    return Analyzer(factories.checkpoint(), None)

@@ -134,7 +134,7 @@ def _analyze_one(given, loaded, choices, writers, options, heading):
 
 
 def _observed(options):
-    """What of the recording is observed, as ``Engine.analyze`` takes it."""
+    """What of the recording is observed, as ``Analyzer.analyze`` takes it."""
     from emorec.extraction import options as choices
 
     observed = {name: getattr(options, name) for name in ("audio_track", "video_track", "channel", "rotate")}

@@ -72,7 +72,7 @@ def print_summary(result, written, name=None):
 
 
 def print_info(loaded):
-    """Print what an Engine runs with, the priors there are, and how accurate its weights were measured."""
+    """Print what an Analyzer runs with, the priors there are, and how accurate its weights were measured."""
     from emorec.models import provenance
     from emorec.settings import cache_folder
 

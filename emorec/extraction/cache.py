@@ -64,7 +64,7 @@ def drop_oldest(folder: Path, keep: Path, limit_mb: float | None = None) -> None
 
 
 def forget(key: str, folder: Path | None = None) -> bool:
-    """Remove the observations that are stored under ``key`` (``Observations.key``); tell whether there were any.
+    """Remove the observations that are stored under ``key`` (``Features.key``); tell whether there were any.
 
     The recording need not exist any more. A run over it that is under way goes on and stores what it still observes.
     Raises EmorecError if they cannot be removed, or for what is no key.

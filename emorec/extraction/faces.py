@@ -17,7 +17,7 @@ from emorec.face.detection import Face
 from emorec.face.orientation import Posture
 from emorec.media import sandbox, streams
 from emorec.models.optimize import for_inference
-from emorec.prefetch import Ahead, processors
+from emorec.prefetch import Prefetcher, processors
 
 FACE_BATCH = 32
 PICTURES_AHEAD = 8  # decoded pictures that may wait; each holds up to 12 MB for a recording in 4K
@@ -35,7 +35,7 @@ def face_segments(path, model, detector, tracker, settings, first, span, notes):
     """One dict of face arrays per segment, from segment ``first`` on; ``span`` (s) is the length of a usual one."""
     net, encoded = for_inference(model.face), []
     sightings = _sightings(path, model.face.config.size, detector, tracker, settings, first, span, notes)
-    with Ahead(sightings) as sightings:
+    with Prefetcher(sightings) as sightings:
         for crops, seen in sightings:
             if crops:
                 encoded.append(encode_faces(net, np.stack(crops)))
@@ -112,7 +112,7 @@ def _sightings(path, size, detector, tracker, settings, first, span, notes):
         selection=settings.selection,
         end=settings.until + 2 * frame_seconds,
     )
-    with Ahead(frames, PICTURES_AHEAD) as frames, ExitStack() as turn:
+    with Prefetcher(frames, PICTURES_AHEAD) as frames, ExitStack() as turn:
         for frame, found in searched(_in_turn(frames, turn), detector, settings.face_rate):
             if not start <= frame.time < settings.until:
                 continue

@@ -1,4 +1,4 @@
-"""Observations: what stage 1 saw and heard, in memory and on disk."""
+"""Features: what stage 1 saw and heard, in memory and on disk."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class Joined:
 
 
 @dataclass(frozen=True)
-class Observations:
+class Features:
     """Everything seen and heard from ``start`` (s) to ``until`` (s), on the recording's clock.
 
     ``arrays``, in order of time (s): for every sampled frame ``frame_time`` and ``frame_until`` (the next one's time,

@@ -1,4 +1,4 @@
-"""Stage 1: a recording and a checkpoint in, Observations out, streamed to disk segment by segment.
+"""Stage 1: a recording and a checkpoint in, Features out, streamed to disk segment by segment.
 
 The recording is cut into *segments* of 80 voice hops (20.48 s), the first ones shorter. Faces and voices are observed
 in threads side by side; a segment is stored once both are through with it, and a later run goes on behind the last
@@ -22,22 +22,22 @@ from emorec.extraction import segments as cuts
 from emorec.extraction.cache import Room
 from emorec.extraction.cache import forget as forget_key
 from emorec.extraction.faces import STILL, STILL_SECONDS, TRACKER, encode_faces, face_segments, no_faces
-from emorec.extraction.features import Folder, Head, Joined, Observations
+from emorec.extraction.features import Features, Folder, Head, Joined
 from emorec.extraction.options import Settings
 from emorec.extraction.voices import voice_segments
 from emorec.face import detection
 from emorec.face.tracking import Tracker
 from emorec.media import sandbox as worker
-from emorec.prefetch import Ahead, OneThread
+from emorec.prefetch import OneThread, Prefetcher
 from emorec.settings import cache_folder
 
-__all__ = ["Settings", "encode_faces", "face_segments", "observe", "voice_segments"]
+__all__ = ["Settings", "encode_faces", "extract", "face_segments", "voice_segments"]
 
 EXTRACTION = 9  # counts up with every change of what is read out of the same recording with the same networks
 
 
-def observe(path, model, detector, settings=None, cache=None):
-    """Yield growing Observations of a recording; the last one is complete.
+def extract(path, model, detector, settings=None, cache=None):
+    """Yield growing Features of a recording; the last one is complete.
 
     What is already stored is not observed again: a known recording yields once, without any decoding. Closing the
     generator stops the work and keeps every whole segment. Raises EmorecError where the recording cannot be used.
@@ -64,7 +64,7 @@ def observe(path, model, detector, settings=None, cache=None):
     workers = _workers(path, info, model, detector, as_chosen, segments, notes)
     with _one_thread_each(), ExitStack() as stack:
         stack.callback(room.tidy)
-        running = [stack.enter_context(Ahead(worker)) for worker in workers]
+        running = [stack.enter_context(Prefetcher(worker)) for worker in workers]
         while parts := [part for part in (next(worker, None) for worker in running) if part is not None]:
             segment = _empty_segment(model) | {"end": np.zeros(1)}
             for part in parts:
@@ -176,7 +176,7 @@ def _store(write, *what):
     except OSError as error:
         reason = error.strerror or error
         raise EmorecError(
-            f"Observations cannot be stored in {cache_folder()} ({reason}); "
+            f"Features cannot be stored in {cache_folder()} ({reason}); "
             "free some space or name another folder in EMOREC_CACHE."
         ) from None
 
@@ -200,7 +200,7 @@ def _observations(head, segments, model, info, settings, key, joined):
     observed = cuts.holding(settings.start / hop) + len(segments)
     until = head.duration if head.complete else min(cuts.start(observed) * hop, head.duration)
     duration = max(head.duration, min(info.duration or 0.0, settings.until))
-    return Observations(
+    return Features(
         duration=head.duration if head.complete else duration,
         until=until,
         complete=head.complete,

@@ -10,7 +10,7 @@ from emorec.extraction.options import WHOLE
 from emorec.media import sandbox
 from emorec.models.networks import VoiceNet
 from emorec.models.optimize import for_inference
-from emorec.prefetch import Ahead
+from emorec.prefetch import Prefetcher
 from emorec.voice import features
 
 BLOCK_HOPS = 16  # sound is read in blocks of so many hops; every segment but the second starts with one
@@ -55,7 +55,7 @@ def _whole_segments(path, model, first, notes, settings):
         end=math.inf if settings.end is None else stop,
         part_from=max(0.0, settings.start - margin_seconds),
     )
-    with Ahead(blocks) as blocks:
+    with Prefetcher(blocks) as blocks:
         for begin, samples in _pieces(blocks, origin, front_end):
             kept = np.concatenate([kept[: begin - origin], samples])
             end = begin + len(samples)

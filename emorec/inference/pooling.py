@@ -1,4 +1,4 @@
-"""What lies in each of many windows of Observations: pooled features, raw probabilities, and how much evidence."""
+"""What lies in each of many windows of Features: pooled features, raw probabilities, and how much evidence."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""Stage 2: Observations in, a Timeline out. Windows slide over what was observed and are fused; nothing is decoded."""
+"""Stage 2: Features in, a Timeline out. Windows slide over what was observed and are fused; nothing is decoded."""
 
 from dataclasses import dataclass, field, replace
 
@@ -104,7 +104,7 @@ class Timeline:
         return dict(sorted(shares.items(), key=lambda item: -item[1])), known / total if total else 0.0
 
 
-def decide(
+def infer(
     observations,
     model,
     fusion="late",

@@ -24,7 +24,7 @@ from emorec.media.passes import DamageReport, decoded
 from emorec.media.reader import BIN_EPSILON, Reader, frame_rate
 from emorec.media.selection import EVERYTHING, Selection, tracks
 from emorec.media.video import Grey, Turned, picture, pixel_aspect, turned, upright_size
-from emorec.prefetch import Ahead
+from emorec.prefetch import Prefetcher
 
 PICTURES_AHEAD = 3
 """Sampled pictures that may be decoded before the first of them is converted, in a thread of its own."""
@@ -140,7 +140,7 @@ def frames(
     reformatter = VideoReformatter()
     report = DamageReport(on_damage)
     pictures = decoded(Path(path), "video", start, report, lambda: _Wanted(rate, first_bin), selection, end)
-    with Ahead(_sampled(pictures, rate, first_bin, start), PICTURES_AHEAD) as sampled:
+    with Prefetcher(_sampled(pictures, rate, first_bin, start), PICTURES_AHEAD) as sampled:
         for reader, time, frame in sampled:
             try:
                 aspect = pixel_aspect(reader.streams["video"])

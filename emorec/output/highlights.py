@@ -18,7 +18,7 @@ DULL = "neutral"  # an emotion whose peaks tell nothing
 
 
 @dataclass(frozen=True)
-class Moment:
+class Highlight:
     """``start`` to ``end`` (s) is the row of the grid it lies in; ``strength`` is 0 to 1, comparable in one kind."""
 
     start: float
@@ -29,13 +29,13 @@ class Moment:
     text: str
 
 
-def moments(timeline: Timeline, most: int = MOST) -> list[Moment]:
+def find_highlights(timeline: Timeline, most: int = MOST) -> list[Highlight]:
     """At most ``most`` Moments of each kind, in order of time; none lies within a window of another of its kind."""
     timeline = timeline if timeline.grid is None else timeline.grid
     if not len(timeline):
         return []
     found = [
-        Moment(float(timeline.start[row]), float(timeline.end[row]), kind, emotion, float(strength), text)
+        Highlight(float(timeline.start[row]), float(timeline.end[row]), kind, emotion, float(strength), text)
         for kind, find in (("peak", _peaks), ("shift", _shifts), ("disagreement", _disagreements))
         for row, strength, emotion, text in _strongest(*find(timeline), timeline, most)
     ]

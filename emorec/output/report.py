@@ -9,7 +9,7 @@ from emorec.emotions import COLOURS, EMOJI
 from emorec.models import provenance
 from emorec.output import charts, tables
 from emorec.output.chart_data import clock
-from emorec.output.highlights import moments
+from emorec.output.highlights import find_highlights
 from emorec.output.summary import how, summary
 
 UNSURE = "#BBBBBB"  # of the bar of unsure time; paler than neutral's
@@ -121,7 +121,7 @@ def _in_words(value):
 
 
 def _moments(timeline):
-    found = moments(timeline)
+    found = find_highlights(timeline)
     if not found:
         return "<p>No moment stands out.</p>"
     rows = "".join(

@@ -12,7 +12,7 @@ from emorec._version import __version__
 from emorec.emotions import EMOTIONS
 from emorec.inference.timeline import Timeline
 from emorec.output import subtitles
-from emorec.output.highlights import moments
+from emorec.output.highlights import find_highlights
 from emorec.output.summary import summary
 
 # New columns come last, so that programs which read by position keep working.
@@ -73,7 +73,7 @@ def as_dict(timeline):
             "speech_share": _number(figures.speech),
             "confidence": _number(figures.confidence),
         },
-        "highlights": [_rounded(asdict(moment)) for moment in moments(timeline)],
+        "highlights": [_rounded(asdict(moment)) for moment in find_highlights(timeline)],
         "rows": _rows(timeline),
     }
 

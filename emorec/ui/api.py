@@ -17,7 +17,7 @@ from emorec.inference import prior as priors
 from emorec.inference.fusion import FUSIONS
 from emorec.inference.timeline import DEFAULT_STEP, DEFAULT_WINDOW, check
 from emorec.output import tables
-from emorec.output.highlights import moments
+from emorec.output.highlights import find_highlights
 from emorec.output.summary import summary
 from emorec.ui import fragments
 from emorec.ui.jobs import validation
@@ -32,10 +32,10 @@ def add(service):
     """Add the endpoints to the page that is being built, over its ``emorec.ui.service.Service``."""
 
     def decided(recording, kept, *, fusion, prior, **choices):
-        engine, observations, seen = kept
+        analyzer, observations, seen = kept
         if not seen and fusion != "voice":
             raise EmorecError(SOUND_ONLY)
-        timeline = engine.decide(observations, fusion=fusion, prior=validation.prior(prior), **choices)
+        timeline = analyzer.infer(observations, fusion=fusion, prior=validation.prior(prior), **choices)
         return {
             "recording": recording,
             "duration": timeline.duration,
@@ -44,7 +44,7 @@ def add(service):
             "notes": list(timeline.notes),
             "prior": {"name": timeline.prior.name, "shares": dict(zip(EMOTIONS, timeline.prior.shares, strict=True))},
             "summary": asdict(summary(timeline)),
-            "moments": [asdict(moment) for moment in moments(timeline)],
+            "moments": [asdict(moment) for moment in find_highlights(timeline)],
             "rows": tables.table(timeline),
         }
 
@@ -82,8 +82,8 @@ def add(service):
                 rotate=rotate,
             )
             path = service.uploaded(file["path"], request)
-            engine = service.engines.get(checkpoint)
-            run = service.start(engine, path, request, settings=settings)
+            analyzer = service.analyzers.get(checkpoint)
+            run = service.start(analyzer, path, request, settings=settings)
             # Not one long wait: the run itself looks whether its client is still there.
             while run.running:
                 run.wait(LOOK)
@@ -91,7 +91,7 @@ def add(service):
                 raise EmorecError(run.problem)
             if not (run.observations and run.observations.complete):
                 raise EmorecError(STOPPED)
-            kept = engine, run.observations, settings.faces
+            kept = analyzer, run.observations, settings.faces
             recording = service.kept.add(request.session_hash, kept)
             person = person if settings.faces else None
             return decided(
@@ -132,21 +132,21 @@ def add(service):
 
     def info() -> dict:
         """Tell the version, the emotions and fusions there are, and the weights: accuracy, limits, licence."""
-        engine = service.engines.default
-        training = engine.model.training
+        analyzer = service.analyzers.default
+        training = analyzer.model.training
         return {
             "version": emorec.__version__,
             "emotions": list(EMOTIONS),
             "fusions": list(FUSIONS),
             "priors": {name: dict(zip(EMOTIONS, priors.of(name).shares, strict=True)) for name in priors.NAMES},
-            "origin": fragments.origin(engine),
-            "weights": Path(engine.model.folder).name if engine.model.folder else "",
-            "fingerprint": engine.model.fingerprint,
-            "evaluation": engine.model.evaluation,
+            "origin": fragments.origin(analyzer),
+            "weights": Path(analyzer.model.folder).name if analyzer.model.folder else "",
+            "fingerprint": analyzer.model.fingerprint,
+            "evaluation": analyzer.model.evaluation,
             "sources": training.get("sources", []),
             "limits": training.get("limits", []),
             "licence": training.get("licence", ""),
-            "notices": list(engine.notices),
+            "notices": list(analyzer.notices),
         }
 
     for endpoint in (analyze, redraw, image, info):

@@ -1,11 +1,10 @@
-"""Serve the page: ``python app.py``, or ``python app.py --share`` for a public link through Gradio's servers.
+"""The server of the page: ``python app.py``; with ``--share`` also under a public address, through Gradio's servers.
 
-Settings come from the environment: GRADIO_SERVER_NAME, GRADIO_SERVER_PORT, EMOREC_AUTH=user:password, and
-GRADIO_TEMP_DIR, a folder below which every server keeps its visitors' files in one of its own,
-EMOREC_MAX_UPLOAD_MB, how large one of them may be, EMOREC_UPLOAD_QUOTA_MB, how large all of them together,
-EMOREC_HOSTS, the names that the server answers to, EMOREC_FRAME_ANCESTORS, the sites that may show the page in a frame,
-and EMOREC_MODELS (see ``emorec.ui.jobs.analyzers``). All of them, and those of the library, are checked before anything is
-loaded.
+Settings come from the environment: GRADIO_SERVER_NAME, GRADIO_SERVER_PORT, EMOREC_AUTH (user:password), GRADIO_TEMP_DIR
+(a folder; every server keeps its visitors' files in a folder of its own below it), EMOREC_MAX_UPLOAD_MB (largest
+upload), EMOREC_UPLOAD_QUOTA_MB (all uploads together), EMOREC_HOSTS (names that the server answers to),
+EMOREC_FRAME_ANCESTORS (sites that may show the page in a frame), and EMOREC_MODELS (see ``emorec.ui.jobs.analyzers``).
+All of them, and those of the library, are checked before anything is loaded.
 """
 
 import argparse
@@ -70,7 +69,7 @@ def main(arguments=None):
     options = parser.parse_args(arguments)
     try:
         settings = Settings.of(os.environ)
-        engine = emorec.load()
+        analyzer = emorec.load()
         from emorec.ui.jobs.analyzers import (
             guard_token,  # imported late: it takes torch, and the settings are told of at once
         )
@@ -83,7 +82,7 @@ def main(arguments=None):
     with contextlib.closing(room), room.holding_temporary_files():
         os.environ[SETTING] = str(room.path)  # before Gradio is imported, which reads it then
         signal.signal(signal.SIGTERM, stop)
-        return serve(engine, room, settings, options.share)
+        return serve(analyzer, room, settings, options.share)
 
 
 def stop(*_):
@@ -91,7 +90,7 @@ def stop(*_):
     raise SystemExit(0)
 
 
-def serve(engine, room, settings, share):
+def serve(analyzer, room, settings, share):
     """Serve the page until it is stopped, return the exit code."""
     from emorec.ui import example  # imported late: mistakes in the settings are told at once
     from emorec.ui.page import style  # imported late: mistakes in the settings are told at once
@@ -100,7 +99,7 @@ def serve(engine, room, settings, share):
     rules = rules_of(room, settings)
     rules.policies.shared = share
     try:
-        page = build(engine, example.clip(), public=share)
+        page = build(analyzer, example.clip(), public=share)
         _, address, public = page.launch(
             server_port=settings.port,
             auth=login.checker(*settings.auth) if settings.auth else None,
@@ -122,7 +121,7 @@ def serve(engine, room, settings, share):
         return USER_ERROR
     if public:
         rules.hosts.add(urlsplit(public).netloc)
-    print(f"emorec {emorec.__version__} with the weights in {Path(engine.model.folder)}")
+    print(f"emorec {emorec.__version__} with the weights in {Path(analyzer.model.folder)}")
     print(f"Open {public or address} in a browser; Ctrl-C stops.", flush=True)
     with log.alone():
         page.block_thread()

@@ -8,7 +8,7 @@ from pathlib import Path
 from emorec.emotions import COLOURS, EMOJI, EMOTIONS
 from emorec.models import pretrained
 from emorec.output import charts
-from emorec.output.highlights import moments
+from emorec.output.highlights import find_highlights
 from emorec.output.report import trust
 from emorec.output.summary import summary
 
@@ -101,16 +101,16 @@ def picture(file, faces):
     return f'<div class="seen"><figure class="picture">{image}{boxes}</figure><div class="faces">{cards}</div></div>'
 
 
-def about(engine):
+def about(analyzer):
     """The panel that says which weights are loaded, and what they were measured to be worth."""
-    which, model = html.escape(origin(engine)), engine.model
+    which, model = html.escape(origin(analyzer)), analyzer.model
     panel = trust(model.evaluation, model.training)
     return f'<div class="about"><p>{html.escape(WORTH)}</p><p class="origin">{which}</p>{panel}</div>'
 
 
-def origin(engine):
+def origin(analyzer):
     """Where the weights of an engine are from, in a sentence; of a folder only its name, for the rest is private."""
-    found = engine.origin
+    found = analyzer.origin
     if found is None or found.folder == pretrained.BUNDLED:
         return "These are the weights that come with emorec."
     if not found.repo:
@@ -147,7 +147,7 @@ def _moments(timeline):
         f'<li><button type="button" data-seek="{moment.start:.3f}"><time>{charts.clock(moment.start)}</time>'
         f'<i style="background:{COLOURS[moment.emotion]}"></i><span>{html.escape(MOMENT_WORDS[moment.kind])}'
         f"{html.escape(moment.text)}</span></button></li>"
-        for moment in moments(timeline)
+        for moment in find_highlights(timeline)
     )
     listed = f"<ol>{items}</ol>" if items else '<p class="caption">No moment stands out.</p>'
     return f'<section class="moments"><h2>Moments</h2>{listed}</section>'

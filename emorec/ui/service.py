@@ -11,7 +11,7 @@ from gradio.context import LocalContext
 
 from emorec import image as pictures
 from emorec.errors import EmorecError
-from emorec.ui.jobs.analyzers import Engines, allowed
+from emorec.ui.jobs.analyzers import Analyzers, allowed
 from emorec.ui.jobs.job_queue import Turns
 from emorec.ui.jobs.presence import Presence
 from emorec.ui.jobs.runner import Order, Run
@@ -29,8 +29,8 @@ CHANGED = "The checkpoint that observed this recording has changed since; press 
 class Service:
     """One running page; ``public`` tells that a link from outside leads to it."""
 
-    def __init__(self, engine, example=None, public=False):
-        self.engines = Engines(engine, names=allowed())
+    def __init__(self, analyzer, example=None, public=False):
+        self.analyzers = Analyzers(analyzer, names=allowed())
         self.turns, self.links = Turns(), Turns(LINKS)
         self.belongings = Belongings(upload_folder(), [example] if example else [])
         self.histories = Histories()
@@ -47,10 +47,10 @@ class Service:
             raise EmorecError(NOT_UPLOADED)
         return path
 
-    def start(self, engine, path, request, fetch=None, **choices):
+    def start(self, analyzer, path, request, fetch=None, **choices):
         """A run for the visitor who sent the request, noted in the session's history.
 
-        ``choices`` go to ``Engine.observe``; a run over a link has no path yet, but ``fetch``.
+        ``choices`` go to ``Analyzer.extract``; a run over a link has no path yet, but ``fetch``.
         """
         session, event = request.session_hash, LocalContext.event_id.get(None)
         names = tuple(name for name in (session, event) if name)
@@ -61,23 +61,23 @@ class Service:
             store=None if self.shares_store else self.belongings.store(session),
             gone=functools.partial(self.presence.gone, names, time.monotonic()),
         )
-        run = Run(engine, path, self.turns, fetch, order)
+        run = Run(analyzer, path, self.turns, fetch, order)
         self.histories.of(session).add(run, spared=bool(path) and self.belongings.is_everybodys(path))
         return run
 
     def engine_for(self, analysis, active):
         """The engine to decide with: the active one, unless it observes with other networks. Raises EmorecError."""
         for name in (active, analysis.checkpoint):
-            engine = self.engines.get(name)
-            if serves(engine, analysis.observations):
-                return engine
+            analyzer = self.analyzers.get(name)
+            if serves(analyzer, analysis.observations):
+                return analyzer
         raise EmorecError(CHANGED)
 
     def faces_of(self, file):
         """A picture file as an upright RGB image, and a ``pictures.Reading`` of every face in it."""
-        engine = self.engines.default
+        analyzer = self.analyzers.default
         image = pictures.read(file)
-        return image, pictures.recognise(image, engine.model, pictures.detector(engine.detector_file))
+        return image, pictures.recognise(image, analyzer.model, pictures.detector(analyzer.detector_file))
 
     def leave(self, session):
         """A visitor has gone: runs end, and all files and names of the session go."""
@@ -92,7 +92,7 @@ class Service:
 
     def erase(self, session):
         """Remove all that a visitor brought, was given, and had analysed; sentences about what could not be."""
-        problems = self.histories.forget(session, self.engines.default.forget_key)
+        problems = self.histories.forget(session, self.analyzers.default.forget_key)
         self.kept.end(session)
         self.belongings.end(session)
         return problems
@@ -104,9 +104,9 @@ class Service:
                 self.leave(session)
 
 
-def serves(engine, observations):
+def serves(analyzer, observations):
     """Whether an engine's model can decide on observations: its networks made them."""
-    return observations.fingerprint in ("", engine.model.fingerprint)
+    return observations.fingerprint in ("", analyzer.model.fingerprint)
 
 
 def _keep_sweeping(service):

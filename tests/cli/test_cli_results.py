@@ -32,7 +32,7 @@ def media(tmp_path_factory):
 @pytest.fixture(autouse=True)
 def untrained(monkeypatch, tmp_path):
     """Untrained networks in place of the ones that a command would load; commands run in an empty folder."""
-    tiny = analyzer.Engine(factories.checkpoint(), None)
+    tiny = analyzer.Analyzer(factories.checkpoint(), None)
     monkeypatch.setattr(analyzer, "load", lambda *_: tiny)
     monkeypatch.chdir(tmp_path)
 
@@ -103,7 +103,7 @@ def test_one_bad_recording_does_not_stop_the_others(media, tmp_path, capsys):
 
 
 def test_a_system_error_at_one_recording_does_not_stop_the_others(media, tmp_path, capsys, monkeypatch):
-    tiny, whole = analyzer.load(), analyzer.Engine.analyze
+    tiny, whole = analyzer.load(), analyzer.Analyzer.analyze
 
     def fails_once(self, path, *given, **choices):
         if path.suffix == ".mkv":
@@ -229,7 +229,7 @@ def test_a_terminal_without_emoji_or_a_name_that_is_no_text_costs_no_result(enco
     """The name is how Python holds the bytes of a Latin-1 name."""
     name, printed = "caf\udce9.wav", io.BytesIO()
     answer = dataclasses.replace(ANSWER, media={"name": name})
-    monkeypatch.setattr(analyzer.Engine, "analyze", lambda *_, **__: answer)
+    monkeypatch.setattr(analyzer.Analyzer, "analyze", lambda *_, **__: answer)
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(printed, encoding=encoding))
     assert cli.main(["analyze", name, "--out", "out", "--format", "csv,json,srt"]) == 0
     assert {file.name for file in (tmp_path / "out").glob("[!.]*")} == {
@@ -244,8 +244,8 @@ PROGRAM = """
 import sys
 import test_cli_results as here
 from emorec import analyzer, cli
-analyzer.load = lambda *_: analyzer.Engine(here.factories.checkpoint(), "none")
-analyzer.Engine.analyze = lambda *_, **__: here.ANSWER
+analyzer.load = lambda *_: analyzer.Analyzer(here.factories.checkpoint(), "none")
+analyzer.Analyzer.analyze = lambda *_, **__: here.ANSWER
 sys.exit(cli.main())
 """
 

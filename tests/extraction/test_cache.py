@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from emorec import prefetch
-from emorec.analyzer import Engine
+from emorec.analyzer import Analyzer
 from emorec.errors import EmorecError
 from emorec.extraction import cache, pipeline
 from emorec.extraction.features import Folder
@@ -63,29 +63,29 @@ def test_damage_is_told_while_a_recording_is_read(damaged):
 
 @pytest.mark.parametrize("segments", [2, 3, 4])
 def test_damage_is_not_forgotten_by_a_run_that_was_interrupted(segments, damaged, model, tmp_path):
-    unbroken = last(pipeline.observe(damaged, model, OneFace(), cache=tmp_path / "unbroken"))
+    unbroken = last(pipeline.extract(damaged, model, OneFace(), cache=tmp_path / "unbroken"))
     assert len(unbroken.notes) == 1 and DAMAGED.match(unbroken.notes[0])
-    growing = pipeline.observe(damaged, model, OneFace(), cache=tmp_path / "broken")
+    growing = pipeline.extract(damaged, model, OneFace(), cache=tmp_path / "broken")
     partial = [next(growing) for _ in range(segments)][-1]
     growing.close()
     assert partial.until > BROKEN_AT + 2 and not partial.complete
-    resumed = [*pipeline.observe(damaged, model, OneFace(), cache=tmp_path / "broken")]
+    resumed = [*pipeline.extract(damaged, model, OneFace(), cache=tmp_path / "broken")]
     assert resumed[0].notes == partial.notes == resumed[-1].notes == unbroken.notes
 
 
 def test_the_cache_is_looked_through_once_a_run_however_many_segments(sound, model, tmp_path, monkeypatch):
     looks, drop = [], cache.drop_oldest
     monkeypatch.setattr(cache, "drop_oldest", lambda *given: (looks.append(given), drop(*given)))
-    assert len(last(pipeline.observe(sound, model, OneFace(), cache=tmp_path)).segments) == 5
+    assert len(last(pipeline.extract(sound, model, OneFace(), cache=tmp_path)).segments) == 5
     assert len(looks) == 1
-    last(pipeline.observe(sound, model, OneFace(), cache=tmp_path))
+    last(pipeline.extract(sound, model, OneFace(), cache=tmp_path))
     assert len(looks) == 1, "nothing was stored"
 
 
 def test_a_run_that_is_broken_off_leaves_the_cache_within_its_limit(sound, model, tmp_path, monkeypatch):
     old = another(tmp_path, 50_000)
     monkeypatch.setenv("EMOREC_CACHE_MB", "0.05")
-    growing = pipeline.observe(sound, model, OneFace(), cache=tmp_path)
+    growing = pipeline.extract(sound, model, OneFace(), cache=tmp_path)
     next(growing)
     growing.close()
     assert not old.exists() and len([*tmp_path.iterdir()]) == 1
@@ -95,7 +95,7 @@ def test_one_run_does_not_exceed_the_limit_by_much(sound, model, tmp_path, monke
     """What is old goes while the run is still going on, not at its end alone."""
     old = another(tmp_path, 50_000)
     monkeypatch.setenv("EMOREC_CACHE_MB", "0.052")
-    growing = pipeline.observe(sound, model, OneFace(), cache=tmp_path)
+    growing = pipeline.extract(sound, model, OneFace(), cache=tmp_path)
     there = [(old.exists(), seen.complete) for seen in growing]
     assert (False, False) in there
 
@@ -111,13 +111,13 @@ def another(folder, size):
 
 def test_what_is_stored_is_forgotten_by_its_key_whatever_became_of_the_file(model, tmp_path):
     path = record(tmp_path / "gone.wav", audio=Audio(duration=2.0, codec="pcm_s16le", rate=16_000))
-    engine, store = Engine(model, None), tmp_path / "cache"
-    seen = last(engine.observe(path, cache=store))
+    analyzer, store = Analyzer(model, None), tmp_path / "cache"
+    seen = last(analyzer.extract(path, cache=store))
     assert [folder.name for folder in store.iterdir()] == [seen.key]
     path.unlink()
-    assert engine.forget_key(seen.key, cache=store) is True
+    assert analyzer.forget_key(seen.key, cache=store) is True
     assert [*store.iterdir()] == []
-    assert engine.forget_key(seen.key, cache=store) is False
+    assert analyzer.forget_key(seen.key, cache=store) is False
 
 
 @pytest.mark.parametrize("key", ["", ".", "..", "../other", "/tmp", "a" * 31, "A" * 32, "a" * 32 + "\n", "a" * 33])
@@ -129,15 +129,15 @@ def test_only_a_key_can_be_forgotten(key, tmp_path):
 
 
 def test_observations_know_what_they_are_of_and_another_model_refuses_them(sound, model, tmp_path):
-    engine = Engine(model, None)
-    first = last(engine.observe(sound, cache=tmp_path))
-    again = last(engine.observe(sound, cache=tmp_path))
+    analyzer = Analyzer(model, None)
+    first = last(analyzer.extract(sound, cache=tmp_path))
+    again = last(analyzer.extract(sound, cache=tmp_path))
     assert first.fingerprint == again.fingerprint == model.fingerprint and first.key == again.key != ""
-    assert len(engine.decide(again)) > 40
+    assert len(analyzer.infer(again)) > 40
     with pytest.raises(EmorecError, match=r"^Another model observed this recording; [^.]*\.$"):
-        Engine(factories.checkpoint(seed=9), None).decide(again)
+        Analyzer(factories.checkpoint(seed=9), None).infer(again)
     calibrated = replace(model, calibration=replace(model.calibration, face_weight=0.25))
-    assert len(Engine(calibrated, None).decide(again)) > 40, "the same networks, so the same observations"
+    assert len(Analyzer(calibrated, None).infer(again)) > 40, "the same networks, so the same observations"
 
 
 def test_importing_leaves_opencv_s_threads_as_they_were():
@@ -155,7 +155,7 @@ def test_opencv_has_one_thread_while_a_recording_is_observed_and_then_as_many_as
     before = cv2.getNumThreads()
     cv2.setNumThreads(3)
     try:
-        one, other = (pipeline.observe(sound, model, OneFace(), cache=tmp_path / name) for name in ("one", "other"))
+        one, other = (pipeline.extract(sound, model, OneFace(), cache=tmp_path / name) for name in ("one", "other"))
         next(one), next(other)
         assert cv2.getNumThreads() == 1
         one.close()
@@ -179,8 +179,8 @@ def test_processors_are_those_that_may_be_used(share, expected, tmp_path, monkey
 
 
 def test_arrays_of_a_growing_recording_are_those_of_the_whole(sound, model, tmp_path):
-    grown = [*pipeline.observe(sound, model, OneFace(), cache=tmp_path)]
-    whole = last(pipeline.observe(sound, model, OneFace(), cache=tmp_path)).arrays
+    grown = [*pipeline.extract(sound, model, OneFace(), cache=tmp_path)]
+    whole = last(pipeline.extract(sound, model, OneFace(), cache=tmp_path)).arrays
     for seen in grown:
         for name, array in seen.arrays.items():
             np.testing.assert_array_equal(array, whole[name][: len(array)])

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from emorec.analyzer import Engine
+from emorec.analyzer import Analyzer
 from support import factories
 from support.make_media import Audio, Video, record
 from support.paths import FACE_MODEL, ROOT
@@ -26,14 +26,14 @@ import os, sys
 sys.path.insert(0, "tests")
 import made
 from pathlib import Path
-from emorec.analyzer import Engine
+from emorec.analyzer import Analyzer
 detector = Path(sys.argv[1]) if sys.argv[1] else None
-engine = Engine(made.checkpoint(), detector)
+engine = Analyzer(made.checkpoint(), detector)
 for line in sys.stdin:
     media, cache = line.rstrip().split("|")
     copy = os.fork()
     if copy == 0:
-        for seen in engine.observe(media, cache=Path(cache)):
+        for seen in engine.extract(media, cache=Path(cache)):
             print(len(seen.segments), seen.until, seen.complete, flush=True)
         os._exit(0)
     print("copy", copy, flush=True)
@@ -60,7 +60,7 @@ class Observer:
         self._process.kill()
         self._process.wait()
 
-    def observe(self, media, cache, kill_after=None, chance=None):
+    def extract(self, media, cache, kill_after=None, chance=None):
         """What was told, a list of words a line, and how it ended; killed within a second of so many lines."""
         self._process.stdin.write(f"{media}|{cache}\n")
         self._process.stdin.flush()
@@ -80,8 +80,8 @@ class Observer:
                 timer.start()
 
 
-def engine():
-    return Engine(factories.checkpoint(), FACE_MODEL if FACE_MODEL.exists() else None)
+def analyzer():
+    return Analyzer(factories.checkpoint(), FACE_MODEL if FACE_MODEL.exists() else None)
 
 
 def recording(path, duration=DURATION, start_tone=3.0):
@@ -99,16 +99,16 @@ def test_a_killed_run_loses_at_most_a_segment_and_ends_the_same(tmp_path):
     media = recording(tmp_path / "long.mkv")
     chance, kills = random.Random(6), 0
     with Observer() as observer:
-        lines, status = observer.observe(media, tmp_path / "unbroken")
+        lines, status = observer.extract(media, tmp_path / "unbroken")
         assert status == 0 and lines[-1][2] == "True"
         expected = stored(tmp_path / "unbroken")
         for number in range(10 * KILLS):
             cache = tmp_path / f"broken-{number}"
-            told, status = observer.observe(media, cache, chance.randrange(len(lines) - 1), chance)
+            told, status = observer.extract(media, cache, chance.randrange(len(lines) - 1), chance)
             if status != signal.SIGKILL:
                 continue  # it was faster
             kills += 1
-            resumed, status = observer.observe(media, cache)
+            resumed, status = observer.extract(media, cache)
             assert status == 0 and resumed[-1][2] == "True"
             if told:
                 # It goes on from what was last told, so no more than the segment under way was lost.
@@ -118,23 +118,23 @@ def test_a_killed_run_loses_at_most_a_segment_and_ends_the_same(tmp_path):
                 break
     assert kills == KILLS
     whole, again = (
-        engine().decide(last(engine().observe(media, cache=tmp_path / name))) for name in ("unbroken", cache)
+        analyzer().infer(last(analyzer().extract(media, cache=tmp_path / name))) for name in ("unbroken", cache)
     )
     np.testing.assert_allclose(again.probabilities, whole.probabilities, atol=1e-5)
 
 
 def test_what_is_lost_is_never_more_than_thirty_seconds_of_media(tmp_path):
     media = recording(tmp_path / "long.mkv")
-    seen = [observations.until for observations in engine().observe(media, cache=tmp_path / "cache")]
+    seen = [observations.until for observations in analyzer().extract(media, cache=tmp_path / "cache")]
     assert max(np.diff([0.0, *seen])) <= 30.0
 
 
 def test_eight_at_once_all_finish_and_none_mixes_with_another(tmp_path):
     files = [recording(tmp_path / f"{number}.mkv", 12.0 + number, 1.0 + 0.5 * number) for number in range(8)]
-    shared = engine()
-    alone = [last(shared.observe(file, cache=tmp_path / "alone")).arrays for file in files]
+    shared = analyzer()
+    alone = [last(shared.extract(file, cache=tmp_path / "alone")).arrays for file in files]
     with ThreadPoolExecutor(8) as pool:
-        together = list(pool.map(lambda file: last(shared.observe(file, cache=tmp_path / "together")), files))
+        together = list(pool.map(lambda file: last(shared.extract(file, cache=tmp_path / "together")), files))
     for file, expected, found in zip(files, alone, together, strict=True):
         assert found.complete and found.media["name"] == file.name
         for name, values in expected.items():
@@ -145,24 +145,24 @@ def test_eight_at_once_all_finish_and_none_mixes_with_another(tmp_path):
 
 def test_the_same_recording_twice_at_once_is_stored_once_and_whole(tmp_path):
     media = recording(tmp_path / "a.mkv", 30.0)
-    shared = engine()
-    expected = last(shared.observe(media, cache=tmp_path / "alone"))
+    shared = analyzer()
+    expected = last(shared.extract(media, cache=tmp_path / "alone"))
     with ThreadPoolExecutor(4) as pool:
-        list(pool.map(lambda _: last(shared.observe(media, cache=tmp_path / "together")), range(4)))
+        list(pool.map(lambda _: last(shared.extract(media, cache=tmp_path / "together")), range(4)))
     assert stored(tmp_path / "together") == stored(tmp_path / "alone")
-    assert last(shared.observe(media, cache=tmp_path / "together")).duration == expected.duration
+    assert last(shared.extract(media, cache=tmp_path / "together")).duration == expected.duration
 
 
 @pytest.mark.parametrize("file", ["segment-00001.safetensors", "head.json"])
 def test_a_cache_damaged_on_disk_is_observed_again(file, tmp_path):
     media = recording(tmp_path / "a.mkv", 45.0)
-    before = last(engine().observe(media, cache=tmp_path / "cache")).arrays
+    before = last(analyzer().extract(media, cache=tmp_path / "cache")).arrays
     whole = stored(tmp_path / "cache")
     path = next((tmp_path / "cache").glob(f"*/{file}"))
     damaged = bytearray(path.read_bytes())
     damaged[len(damaged) // 2] ^= 1
     path.write_bytes(damaged)
-    after = last(engine().observe(media, cache=tmp_path / "cache")).arrays
+    after = last(analyzer().extract(media, cache=tmp_path / "cache")).arrays
     for name, values in before.items():
         np.testing.assert_array_equal(after[name], values, err_msg=name)
     assert stored(tmp_path / "cache") == whole

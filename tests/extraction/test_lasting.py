@@ -7,7 +7,7 @@ from PIL import Image
 from emorec.extraction import pipeline
 from emorec.face import detection
 from emorec.face.detection import Face
-from emorec.inference.timeline import decide
+from emorec.inference.timeline import infer
 from support import factories, make_media
 from support.make_media import Audio, Video, record
 from support.paths import ROOT
@@ -46,7 +46,7 @@ def recorded(folder, video, seconds):
 
 
 def observed(path, model, cache):
-    return [*pipeline.observe(path, model, OneFace(), cache=cache)][-1]
+    return [*pipeline.extract(path, model, OneFace(), cache=cache)][-1]
 
 
 def test_a_video_that_begins_late_and_ends_early_covers_its_own_time_alone(model, portrait, tmp_path):
@@ -54,7 +54,7 @@ def test_a_video_that_begins_late_and_ends_early_covers_its_own_time_alone(model
     seen = observed(path, model, tmp_path / "cache")
     assert seen.arrays["frame_time"][0] == pytest.approx(3.0, abs=0.05)
     assert seen.arrays["frame_until"][-1] == pytest.approx(7.0, abs=0.25)
-    timeline = decide(seen, model)
+    timeline = infer(seen, model)
     assert timeline.row_face == pytest.approx([0, 0, 0, 1, 1, 1, 1, 0, 0, 0], abs=0.25)
     assert timeline.face_coverage[2] == pytest.approx(1 / 3, abs=0.05)
     assert list(timeline.person) == [-1, -1, *[0] * 6, -1, -1]
@@ -65,7 +65,7 @@ def test_slides_last_until_the_next_one(model, portrait, tmp_path):
     seen = observed(path, model, tmp_path / "cache")
     assert seen.arrays["frame_until"] == pytest.approx([5.0, 11.0, 17.0], abs=0.01)
     assert seen.persons == [0]
-    timeline = decide(seen, model)
+    timeline = infer(seen, model)
     assert timeline.row_face == pytest.approx(1.0) and timeline.face_coverage == pytest.approx(1.0)
     assert not timeline.person.any()
 
@@ -81,7 +81,7 @@ def test_the_only_picture_stands_for_the_whole_recording_and_is_said_to_be_one(m
     path = recorded(tmp_path, Video(times=(0.0,), size=SIZE), 8.0)
     seen = observed(path, model, tmp_path / "cache")
     assert STILL in seen.notes
-    assert decide(seen, model).row_face == pytest.approx(1.0)
+    assert infer(seen, model).row_face == pytest.approx(1.0)
 
 
 def test_a_video_that_moves_is_not_said_to_be_still(model, tmp_path):
@@ -95,7 +95,7 @@ def test_an_interrupted_run_over_slides_stores_what_an_unbroken_one_stores(model
     path = recorded(tmp_path, Video(times=(0.0, 1.0, 3.0, 24.0, 47.0), size=SIZE), 75.0)
     unbroken = observed(path, model, tmp_path / "unbroken")
     assert unbroken.arrays["frame_until"] == pytest.approx([1.0, 3.0, 24.0, 47.0, 70.0], abs=0.01)
-    growing = pipeline.observe(path, model, OneFace(), cache=tmp_path / "broken")
+    growing = pipeline.extract(path, model, OneFace(), cache=tmp_path / "broken")
     for _ in range(segments):
         partial = next(growing)
     growing.close()

@@ -1,4 +1,4 @@
-"""Observations joined in memory, stored in a folder, and dropped when room is short."""
+"""Features joined in memory, stored in a folder, and dropped when room is short."""
 
 import copy
 import os
@@ -10,7 +10,7 @@ import pytest
 from safetensors import SafetensorError
 
 from emorec.extraction.cache import drop_oldest
-from emorec.extraction.features import FORMAT_VERSION, HEAD_FILE, Folder, Head, Joined, Observations
+from emorec.extraction.features import FORMAT_VERSION, HEAD_FILE, Features, Folder, Head, Joined
 from support import factories
 
 HEAD = Head(media={"path": "made.mp4", "size": 5}, settings={"face_rate": 5.0}, duration=0.0)
@@ -47,14 +47,14 @@ def assert_same(arrays, others):
 
 
 def test_segments_are_joined_in_order():
-    observations = Observations(60.0, 60.0, True, tuple(map(segment, range(3))), factories.no_observations())
+    observations = Features(60.0, 60.0, True, tuple(map(segment, range(3))), factories.no_observations())
     assert list(observations.arrays["face_time"]) == [0, 1, 2, 3, 20, 21, 22, 23, 40, 41, 42, 43]
     assert observations.arrays["face_embedding"].dtype == np.float16
     assert len(observations.arrays["voice_time"]) == 0
 
 
 def test_no_segments_are_empty_arrays():
-    arrays = Observations(0.0, 0.0, False, (), factories.no_observations()).arrays
+    arrays = Features(0.0, 0.0, False, (), factories.no_observations()).arrays
     assert_same(arrays, factories.no_observations())
 
 
@@ -64,20 +64,20 @@ def test_segments_of_a_growing_recording_are_copied_once(monkeypatch):
     monkeypatch.setattr(Joined, "_add", lambda self, segment: (copied.append(1), add(self, segment)))
     joined, grown = Joined(factories.no_observations()), []
     for count in range(1, 21):
-        observations = Observations(
+        observations = Features(
             400.0, 20.0 * count, False, tuple(segments[:count]), factories.no_observations(), joined=joined
         )
         grown.append({name: (array, array.copy()) for name, array in observations.arrays.items()})
     assert len(copied) == 20
     for count, arrays in enumerate(grown, start=1):
-        alone = Observations(400.0, 20.0, False, tuple(segments[:count]), factories.no_observations()).arrays
+        alone = Features(400.0, 20.0, False, tuple(segments[:count]), factories.no_observations()).arrays
         assert_same({name: array for name, (array, _) in arrays.items()}, alone)
         assert_same({name: before for name, (_, before) in arrays.items()}, alone)
     assert_same(joined.first(tuple(segments[:7])), {name: array for name, (array, _) in grown[6].items()})
 
 
 def test_observations_can_be_sent_to_another_process():
-    observations = Observations(
+    observations = Features(
         60.0,
         60.0,
         True,
@@ -287,7 +287,7 @@ def test_other_segments_have_their_own_arrays_although_the_first_ones_are_joined
     """As training does, which puts another network's voices beside the same faces."""
     empty = {"time": np.zeros(0)}
     first = ({"time": np.array([1.0])}, {"time": np.array([2.0])})
-    seen = Observations(duration=2.0, until=2.0, complete=True, segments=first, empty=empty, joined=Joined(empty))
+    seen = Features(duration=2.0, until=2.0, complete=True, segments=first, empty=empty, joined=Joined(empty))
     assert seen.arrays["time"].tolist() == [1.0, 2.0]
     other = replace(seen, segments=({"time": np.array([1.0])}, {"time": np.array([5.0])}))
     assert other.arrays["time"].tolist() == [1.0, 5.0] and seen.arrays["time"].tolist() == [1.0, 2.0]

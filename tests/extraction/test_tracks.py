@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from emorec import cli
-from emorec.analyzer import Engine
+from emorec.analyzer import Analyzer
 from emorec.errors import EmorecError
 from emorec.extraction import pipeline, segments, tracks
 from emorec.extraction.options import Settings
@@ -50,7 +50,7 @@ def decoded(monkeypatch):
 
 
 def seen(path, model, tmp_path, settings=None, detector=None):
-    return last(pipeline.observe(path, model, detector or OneFace(), settings, tmp_path / "cache"))
+    return last(pipeline.extract(path, model, detector or OneFace(), settings, tmp_path / "cache"))
 
 
 def grey(value, count=120):
@@ -147,16 +147,16 @@ def test_a_track_that_cannot_be_looked_at_is_not_chosen(model, tmp_path, monkeyp
 def test_a_choice_is_made_once_and_kept_when_a_run_goes_on(model, tmp_path, monkeypatch):
     path = record_tracks(tmp_path / "tracks.mkv", [tone(30.0), speech(30.0)])
     unbroken = seen(path, model, tmp_path / "unbroken")
-    growing = pipeline.observe(path, model, OneFace(), cache=tmp_path / "broken")
+    growing = pipeline.extract(path, model, OneFace(), cache=tmp_path / "broken")
     first = next(growing)
     growing.close()
     assert first.notes == unbroken.notes != ()
     monkeypatch.setattr(sandbox, "sounds", None)
-    resumed = last(pipeline.observe(path, model, OneFace(), cache=tmp_path / "broken"))
+    resumed = last(pipeline.extract(path, model, OneFace(), cache=tmp_path / "broken"))
     assert resumed.complete and resumed.notes == unbroken.notes and resumed.media == unbroken.media
     for name, values in unbroken.arrays.items():
         np.testing.assert_array_equal(resumed.arrays[name], values, err_msg=name)
-    again = last(pipeline.observe(path, model, OneFace(), cache=tmp_path / "broken"))
+    again = last(pipeline.extract(path, model, OneFace(), cache=tmp_path / "broken"))
     assert again.notes == unbroken.notes
 
 
@@ -164,16 +164,16 @@ def test_a_choice_is_made_once_and_kept_when_a_run_goes_on(model, tmp_path, monk
     ("fusion", "kinds"), [("voice", {"audio"}), ("face", {"audio", "video"}), ("late", {"audio", "video"})]
 )
 def test_fusion_voice_decodes_no_picture(long, model, decoded, fusion, kinds):
-    engine = Engine(model, None)
-    result = engine.analyze(long, fusion=fusion)
+    analyzer = Analyzer(model, None)
+    result = analyzer.analyze(long, fusion=fusion)
     assert set(decoded) == kinds and len(result) == LONG
     assert result.media["has_video"] and result.media["has_audio"]
 
 
 def test_fusion_voice_says_what_it_says_with_pictures_too(long, model):
-    engine = Engine(model, None)
-    alone = engine.analyze(long, fusion="voice", person=0)
-    both = engine.decide(last(engine.observe(long)), fusion="voice")
+    analyzer = Analyzer(model, None)
+    alone = analyzer.analyze(long, fusion="voice", person=0)
+    both = analyzer.infer(last(analyzer.extract(long)), fusion="voice")
     np.testing.assert_array_equal(alone.probabilities, both.probabilities)
     np.testing.assert_array_equal(alone.person, both.person)
 
@@ -186,12 +186,12 @@ def test_a_stream_that_is_not_wanted_is_not_decoded(long, model, tmp_path, decod
 
 
 def test_without_the_stream_that_is_wanted_there_are_rows_without_evidence_and_a_note(model, tmp_path):
-    engine = Engine(model, None)
+    analyzer = Analyzer(model, None)
     silent = record(tmp_path / "silent.mp4", Video(duration=4.0))
-    result = engine.analyze(silent, fusion="voice")
+    result = analyzer.analyze(silent, fusion="voice")
     assert len(result) == 4 and not result.known.any()
     assert any("has no sound" in note for note in result.notes)
-    result = engine.analyze(record(tmp_path / "sound.wav", audio=Audio(codec="pcm_s16le", rate=RATE)), fusion="face")
+    result = analyzer.analyze(record(tmp_path / "sound.wav", audio=Audio(codec="pcm_s16le", rate=RATE)), fusion="face")
     assert len(result) == 4 and not result.known.any()
 
 
@@ -214,8 +214,8 @@ def test_a_part_is_observed_as_it_is_in_the_whole(long, model, tmp_path):
 @pytest.mark.parametrize("suffix", ["mp4", "flac"])
 def test_rows_of_a_part_say_what_they_say_in_the_whole(model, tmp_path, suffix):
     path = record_tracks(tmp_path / f"long.{suffix}", [speech(LONG)], codec={"mp4": "aac", "flac": "flac"}[suffix])
-    whole = timeline.decide(seen(path, model, tmp_path), model)
-    part = timeline.decide(seen(path, model, tmp_path, Settings(start=21.0, end=33.0)), model)
+    whole = timeline.infer(seen(path, model, tmp_path), model)
+    part = timeline.infer(seen(path, model, tmp_path, Settings(start=21.0, end=33.0)), model)
     np.testing.assert_array_equal(part.start, np.arange(21.0, 33.0))
     assert part.end[-1] == 33.0 and part.known.sum() > 8
     # The outermost windows reach beyond the part in the whole, and end with it here.
@@ -232,12 +232,12 @@ def test_only_the_part_is_decoded(model, tmp_path, decoded):
 @pytest.mark.parametrize("count", [1, 2])
 def test_a_part_that_was_interrupted_goes_on(long, model, tmp_path, count):
     unbroken = seen(long, model, tmp_path, PART)
-    growing = pipeline.observe(long, model, OneFace(), PART, tmp_path / "broken")
+    growing = pipeline.extract(long, model, OneFace(), PART, tmp_path / "broken")
     for _ in range(count):
         partial = next(growing)
     growing.close()
     assert not partial.complete and PART.start < partial.until <= PART.end
-    resumed = last(pipeline.observe(long, model, OneFace(), PART, tmp_path / "broken"))
+    resumed = last(pipeline.extract(long, model, OneFace(), PART, tmp_path / "broken"))
     for name, values in unbroken.arrays.items():
         np.testing.assert_array_equal(resumed.arrays[name], values, err_msg=name)
     assert (resumed.start, resumed.until) == (unbroken.start, unbroken.until)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from emorec.emotions import EMOTIONS
 from emorec.errors import EmorecError
 from emorec.inference import fusion as fusions
-from emorec.inference.timeline import STEP_RANGE, WINDOW_RANGE, check, decide, rows, smoothed
+from emorec.inference.timeline import STEP_RANGE, WINDOW_RANGE, check, infer, rows, smoothed
 from emorec.models.calibration import Calibration, HeadCalibration
 from support import factories
 
@@ -52,7 +52,7 @@ def test_steps_print_as_people_write_them():
 
 
 def test_nothing_has_no_rows():
-    timeline = decide(factories.observations(0.0), MODEL)
+    timeline = infer(factories.observations(0.0), MODEL)
     assert len(timeline) == 0
     assert timeline.dominant == [] and len(timeline.confidence) == 0
     assert timeline.shares() == ({}, 0.0)
@@ -60,21 +60,21 @@ def test_nothing_has_no_rows():
 
 @pytest.mark.parametrize("fusion", fusions.FUSIONS)
 def test_probabilities_sum_to_one_or_are_unknown(fusion):
-    timeline = decide(TALE, MODEL, fusion)
+    timeline = infer(TALE, MODEL, fusion)
     assert timeline.probabilities[timeline.known].sum(axis=1) == pytest.approx(np.ones(timeline.known.sum()))
     assert np.isnan(timeline.probabilities[~timeline.known]).all()
 
 
 def test_no_evidence_is_not_neutral():
     for fusion in fusions.FUSIONS:
-        timeline = decide(TALE, MODEL, fusion)
+        timeline = infer(TALE, MODEL, fusion)
         assert not timeline.known[NOTHING].any()
         assert set(timeline.dominant[NOTHING]) == {""}
         assert np.isnan(timeline.confidence[NOTHING]).all()
 
 
 def test_a_fusion_speaks_only_of_what_it_uses():
-    known = {fusion: decide(TALE, MODEL, fusion).known for fusion in fusions.FUSIONS}
+    known = {fusion: infer(TALE, MODEL, fusion).known for fusion in fusions.FUSIONS}
     assert known["face"][FACE_ONLY].all() and not known["face"][VOICE_ONLY].any()
     assert known["voice"][VOICE_ONLY].all() and not known["voice"][FACE_ONLY].any()
     assert (known["late"] == (known["face"] | known["voice"])).all()
@@ -82,13 +82,13 @@ def test_a_fusion_speaks_only_of_what_it_uses():
 
 
 def test_with_one_modality_missing_late_is_the_other():
-    timeline = decide(TALE, MODEL, "late")
+    timeline = infer(TALE, MODEL, "late")
     assert timeline.probabilities[FACE_ONLY] == pytest.approx(timeline.face[FACE_ONLY], abs=1e-5)
     assert timeline.probabilities[VOICE_ONLY] == pytest.approx(timeline.voice[VOICE_ONLY], abs=1e-5)
 
 
 def test_the_evidence_behind_a_row_is_said():
-    timeline = decide(TALE, MODEL, "late")
+    timeline = infer(TALE, MODEL, "late")
     # The first picture comes after a tenth of a second, before which nothing is shown.
     assert (timeline.face_coverage[FACE_ONLY] >= 0.95).all() and not timeline.face_coverage[NOTHING].any()
     assert (timeline.speech_coverage[VOICE_ONLY] > 0.9).all() and not timeline.speech_coverage[NOTHING].any()
@@ -97,49 +97,49 @@ def test_the_evidence_behind_a_row_is_said():
 
 
 def test_both_speak_and_may_disagree():
-    timeline = decide(factories.full_observations(10.0), MODEL)
+    timeline = infer(factories.full_observations(10.0), MODEL)
     assert ((timeline.disagreement > 0) & (timeline.disagreement <= 1)).all()
 
 
 def test_the_voice_alone_is_about_no_face():
-    assert set(decide(factories.full_observations(10.0), MODEL, "voice").person) == {-1}
+    assert set(infer(factories.full_observations(10.0), MODEL, "voice").person) == {-1}
 
 
 def test_intermediate_asks_the_fusion_network():
     observations = factories.full_observations(10.0)
     other = replace(MODEL, fusion=factories.fusion_net(seed=9))
     assert not np.allclose(
-        decide(observations, MODEL, "intermediate").probabilities,
-        decide(observations, other, "intermediate").probabilities,
+        infer(observations, MODEL, "intermediate").probabilities,
+        infer(observations, other, "intermediate").probabilities,
         atol=0.01,
     )
-    assert (decide(observations, MODEL).probabilities == decide(observations, other).probabilities).all()
+    assert (infer(observations, MODEL).probabilities == infer(observations, other).probabilities).all()
 
 
 @pytest.mark.parametrize(("fusion", "part"), [("face", "face"), ("voice", "voice"), ("intermediate", "fusion")])
 def test_calibration_reaches_each_fusion(fusion, part):
     bias = tuple(30.0 * (emotion == "fear") for emotion in EMOTIONS)
     model = replace(MODEL, calibration=Calibration(**{part: HeadCalibration(bias=bias)}))
-    assert set(decide(factories.full_observations(10.0), model, fusion).dominant) == {"fear"}
-    assert set(decide(factories.full_observations(10.0), MODEL, fusion).dominant) != {"fear"}
+    assert set(infer(factories.full_observations(10.0), model, fusion).dominant) == {"fear"}
+    assert set(infer(factories.full_observations(10.0), MODEL, fusion).dominant) != {"fear"}
 
 
 def test_a_row_is_decided_by_the_window_around_it():
     """Only the face at 5 s is there: the rows whose 3 s window, centred on the row, holds it know something."""
     observations = factories.observations(10.0, factories.seen([4.9, 5.1], 0))
-    known = decide(observations, MODEL, "face", step=0.5, window=3.0).known
+    known = infer(observations, MODEL, "face", step=0.5, window=3.0).known
     middle = np.arange(20) * 0.5 + 0.25
     assert list(known) == list((middle - 1.5 <= 5.1) & (middle + 1.5 > 4.9))
 
 
 def test_rows_end_where_observing_has_come_to():
-    timeline = decide(factories.full_observations(7.3, duration=60.0, complete=False), MODEL)
+    timeline = infer(factories.full_observations(7.3, duration=60.0, complete=False), MODEL)
     assert timeline.end[-1] == 7.3
     assert timeline.duration == 60.0 and not timeline.complete
 
 
 def test_facts_are_handed_on():
-    timeline = decide(factories.full_observations(5.0, notes=("cut short",)), MODEL, "late", step=0.5, window=2.0)
+    timeline = infer(factories.full_observations(5.0, notes=("cut short",)), MODEL, "late", step=0.5, window=2.0)
     assert (timeline.fusion, timeline.step, timeline.window, timeline.notes) == ("late", 0.5, 2.0, ("cut short",))
     assert timeline.media == {"name": "made.mp4"}
 
@@ -147,22 +147,22 @@ def test_facts_are_handed_on():
 def test_a_person_can_be_chosen():
     times = np.repeat(factories.frame_times(6.0), 2)
     observations = factories.observations(6.0, factories.seen(times[:-1], np.tile([3, 8], 30)[:-1]))
-    assert set(decide(observations, MODEL).person) == {3}
-    assert set(decide(observations, MODEL, person=8).person) == {8}
-    assert not np.allclose(decide(observations, MODEL).face, decide(observations, MODEL, person=8).face)
+    assert set(infer(observations, MODEL).person) == {3}
+    assert set(infer(observations, MODEL, person=8).person) == {8}
+    assert not np.allclose(infer(observations, MODEL).face, infer(observations, MODEL, person=8).face)
 
 
 @pytest.mark.parametrize("person", [1, -1, 99])
 def test_a_person_who_is_not_there_cannot_be_chosen(person):
     with pytest.raises(EmorecError, match=f"no person {person} in this recording; it has 1"):
-        decide(factories.full_observations(3.0), MODEL, person=person)
+        infer(factories.full_observations(3.0), MODEL, person=person)
 
 
 @pytest.mark.parametrize("value", [0.0, -1.0, float("nan"), float("inf"), -float("inf")])
 @pytest.mark.parametrize("name", ["step", "window"])
 def test_steps_and_windows_out_of_range_are_named(name, value):
     with pytest.raises(EmorecError, match=f"The {name} of {value:g} s is out of range"):
-        decide(TALE, MODEL, **{name: value})
+        infer(TALE, MODEL, **{name: value})
 
 
 @pytest.mark.parametrize(("name", "limits"), [("step", STEP_RANGE), ("window", WINDOW_RANGE)])
@@ -177,16 +177,16 @@ def test_the_ends_of_the_ranges_are_within(name, limits):
 @pytest.mark.parametrize("smooth", [-1.0, 61.0, float("nan"), float("inf")])
 def test_a_smoothing_out_of_range_is_named(smooth):
     with pytest.raises(EmorecError, match="smoothing"):
-        decide(TALE, MODEL, smooth=smooth)
+        infer(TALE, MODEL, smooth=smooth)
 
 
 def test_an_unknown_fusion_is_named():
     with pytest.raises(EmorecError, match="'early'"):
-        decide(TALE, MODEL, "early")
+        infer(TALE, MODEL, "early")
 
 
 def test_smoothing_leaves_gaps_and_sums_to_one():
-    plain, smooth = decide(TALE, MODEL), decide(TALE, MODEL, smooth=2.0)
+    plain, smooth = infer(TALE, MODEL), infer(TALE, MODEL, smooth=2.0)
     assert not np.allclose(smooth.probabilities, plain.probabilities, equal_nan=True, atol=0.01)
     assert (smooth.known == plain.known).all()
     assert smooth.probabilities[smooth.known].sum(axis=1) == pytest.approx(np.ones(smooth.known.sum()))
@@ -253,7 +253,7 @@ def test_ten_hours_are_decided_in_little_memory():
     stored = sum(array.nbytes for array in observations.arrays.values())
     tracemalloc.start()
     try:
-        timeline = decide(observations, model, "late")
+        timeline = infer(observations, model, "late")
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()

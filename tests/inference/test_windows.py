@@ -77,7 +77,7 @@ def some_windows(duration, count, length):
 
 @st.composite
 def recordings(draw):
-    """Observations of a few seconds: several people who come and go, speech that comes and goes, both with holes."""
+    """Features of a few seconds: several people who come and go, speech that comes and goes, both with holes."""
     duration = draw(st.floats(0.3, 20))
     seed = draw(st.integers(0, 2**32 - 1))
     random = np.random.default_rng(seed)
@@ -142,7 +142,7 @@ def test_observations_of_nothing_hold_nothing():
 
 
 def faces_at(until, frames, *faces):
-    """Observations of pictures, given by their times and ends (s), with faces of (persons, times, quality)."""
+    """Features of pictures, given by their times and ends (s), with faces of (persons, times, quality)."""
     shown = [np.array(column, float) for column in frames]
     persons = np.concatenate([np.full(len(times), person) for person, times, _ in faces])
     times = np.concatenate([times for _, times, _ in faces])

@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from emorec import __version__
 from emorec.emotions import EMOTIONS
 from emorec.errors import EmorecError
-from emorec.inference.timeline import decide
+from emorec.inference.timeline import infer
 from emorec.output import tables
-from emorec.output.highlights import moments
+from emorec.output.highlights import find_highlights
 from emorec.output.subtitles import srt_text, vtt_text
 from support import factories
 from support.paths import ROOT
@@ -52,7 +52,7 @@ def test_the_header_is_what_was_promised():
 
 
 def test_an_empty_timeline_is_a_header():
-    timeline = decide(factories.observations(0.0), factories.checkpoint())
+    timeline = infer(factories.observations(0.0), factories.checkpoint())
     assert tables.csv_text(timeline) == HEADER + "\n"
     assert strict(tables.json_text(timeline))["rows"] == []
 
@@ -100,7 +100,7 @@ def test_json_holds_everything_that_made_it_and_the_highlights():
     model = factories.checkpoint()
     own = dict.fromkeys(EMOTIONS, 1) | {"neutral": 4}
     observations = dataclasses.replace(factories.alternating(30.0), settings={"face_rate": 5.0, "channel": "left"})
-    timeline = decide(
+    timeline = infer(
         observations, model, "face", step=0.5, window=2.0, person=0, smooth=0.5, prior=own, unsure_below=0.3
     )
     read = strict(tables.json_text(timeline))
@@ -119,7 +119,7 @@ def test_json_holds_everything_that_made_it_and_the_highlights():
         "fingerprint": model.fingerprint,
         "emorec": __version__,
     }
-    assert [moment["start"] for moment in read["highlights"]] == [moment.start for moment in moments(timeline)]
+    assert [moment["start"] for moment in read["highlights"]] == [moment.start for moment in find_highlights(timeline)]
     assert {"start", "end", "kind", "emotion", "strength", "text"} == read["highlights"][0].keys()
 
 
@@ -141,7 +141,7 @@ def test_a_file_is_named_after_what_is_not_the_default(fusion, person, name):
 def test_every_column_and_key_is_explained():
     text = (ROOT / "docs" / "SCHEMA.md").read_text(encoding="utf-8")
     observed = dataclasses.replace(factories.alternating(30.0), settings={"face_rate": 5.0})
-    read = strict(tables.json_text(decide(observed, factories.checkpoint())))
+    read = strict(tables.json_text(infer(observed, factories.checkpoint())))
     parts = [read, read["choices"], read["summary"], read["rows"][0], read["highlights"][0]]
     names = {*tables.COLUMNS, *(name for part in parts for name in part)} - set(EMOTIONS)
     assert {name for name in names if f"`{name}`" not in text} == set()

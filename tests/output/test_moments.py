@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from emorec.emotions import COLOURS, EMOTIONS
-from emorec.inference.timeline import Timeline, decide
+from emorec.inference.timeline import Timeline, infer
 from emorec.output import charts, report, subtitles
-from emorec.output.highlights import KINDS, MOST, moments
+from emorec.output.highlights import KINDS, MOST, find_highlights
 from emorec.output.summary import how, summary
 from support import factories
 
@@ -28,7 +28,7 @@ def tale():
 
 
 def of_kind(kind, timeline):
-    return [moment for moment in moments(timeline) if moment.kind == kind]
+    return [moment for moment in find_highlights(timeline) if moment.kind == kind]
 
 
 def test_peaks_are_where_an_emotion_is_surest_and_never_neutral():
@@ -68,7 +68,7 @@ def test_moments_are_few_in_order_and_apart(rows, seed):
         disagreement=np.random.default_rng(seed).random(rows),
         voice=factories.probabilities(rows, seed + 1),
     )
-    found = moments(timeline)
+    found = find_highlights(timeline)
     assert [moment.start for moment in found] == sorted(moment.start for moment in found)
     for kind in KINDS:
         starts = [moment.start for moment in found if moment.kind == kind]
@@ -81,7 +81,7 @@ def test_an_hour_is_looked_at_as_a_whole_and_not_once_for_every_change(monkeypat
     timeline, looks = factories.timeline(factories.probabilities(36_000), step=0.1), []
     confidence = Timeline.confidence.fget
     monkeypatch.setattr(Timeline, "confidence", property(lambda self: looks.append(1) or confidence(self)))
-    moments(timeline)
+    find_highlights(timeline)
     assert len(subtitles.cues(timeline)) > 10_000
     assert len(looks) <= 6
 
@@ -138,9 +138,9 @@ def test_a_summary_in_words_names_what_is_not_the_default():
 @pytest.mark.parametrize("smooth", [0.0, 1.0])
 def test_moments_are_the_same_at_every_step(step, smooth):
     observations, model = factories.alternating(60.0), factories.checkpoint()
-    expected = moments(decide(observations, model, "late", step=1.0, smooth=smooth))
+    expected = find_highlights(infer(observations, model, "late", step=1.0, smooth=smooth))
     assert {moment.kind for moment in expected} >= {"peak", "shift"}
-    assert moments(decide(observations, model, "late", step=step, smooth=smooth)) == expected
+    assert find_highlights(infer(observations, model, "late", step=step, smooth=smooth)) == expected
 
 
 def test_moments_come_from_sure_rows():
@@ -150,9 +150,9 @@ def test_moments_come_from_sure_rows():
         "voice": np.array([sure("angry")] * 20),
         "disagreement": np.full(20, 0.9),
     }
-    assert {moment.kind for moment in moments(factories.timeline(rows, **both))} == set(KINDS)
-    assert moments(factories.timeline(rows, **both, unsure_below=0.95)) == []
-    assert moments(factories.timeline(rows, **both, row_face=np.zeros(20))) == []
+    assert {moment.kind for moment in find_highlights(factories.timeline(rows, **both))} == set(KINDS)
+    assert find_highlights(factories.timeline(rows, **both, unsure_below=0.95)) == []
+    assert find_highlights(factories.timeline(rows, **both, row_face=np.zeros(20))) == []
 
 
 def test_a_peak_is_the_highest_sure_row_of_its_stretch():
@@ -164,7 +164,7 @@ def test_a_peak_is_the_highest_sure_row_of_its_stretch():
 def test_a_summary_of_nothing():
     for timeline in (factories.timeline(np.zeros((0, 7))), factories.timeline(np.full((3, 7), np.nan))):
         assert (summary(timeline).shares, summary(timeline).confidence) == ({}, None)
-        assert moments(timeline) == []
+        assert find_highlights(timeline) == []
 
 
 def test_neighbours_of_one_emotion_are_one_cue_and_gaps_have_none():

@@ -4,13 +4,13 @@ import threading
 
 import pytest
 
-from emorec.prefetch import Ahead
+from emorec.prefetch import Prefetcher
 
 LONG = 10_000
 
 
 def test_items_come_in_order():
-    with Ahead(iter_of(range(50)), 3) as ahead:
+    with Prefetcher(iter_of(range(50)), 3) as ahead:
         assert [*ahead] == [*range(50)]
         assert next(ahead, "over") == "over"
 
@@ -25,7 +25,7 @@ def test_no_more_is_made_than_may_wait():
                 waiting.set()
             yield number
 
-    with Ahead(items(), 3) as ahead:
+    with Prefetcher(items(), 3) as ahead:
         assert next(ahead) == 0
         assert waiting.wait(30)
         # One taken, three in the queue, one in hand.
@@ -37,7 +37,7 @@ def test_an_error_is_raised_where_items_are_taken():
         yield 1
         raise ValueError("broken")
 
-    with Ahead(items()) as ahead:
+    with Prefetcher(items()) as ahead:
         assert next(ahead) == 1
         with pytest.raises(ValueError, match="broken"):
             next(ahead)
@@ -54,11 +54,11 @@ def test_closing_closes_what_was_nested():
             ended.append(threading.current_thread())
 
     def outer():
-        with Ahead(inner(), 1) as numbers:
+        with Prefetcher(inner(), 1) as numbers:
             yield from numbers
 
     before = threading.active_count()
-    with Ahead(outer(), 1) as ahead:
+    with Prefetcher(outer(), 1) as ahead:
         assert next(ahead) == 0
     assert len(ended) == 1 and threading.active_count() == before
 

@@ -6,7 +6,7 @@ from hypothesis import settings
 from torch import nn
 
 from emorec.emotions import EMOTIONS
-from emorec.extraction.features import Observations
+from emorec.extraction.features import Features
 from emorec.inference import prior as priors
 from emorec.inference.timeline import Timeline
 from emorec.models.checkpoint import Checkpoint
@@ -123,7 +123,7 @@ def hops(duration):
 
 
 def observations(until, *parts, frames=True, **facts):
-    """Observations of ``until`` seconds: frames at FRAME_RATE, and the arrays that ``seen`` and ``heard`` gave."""
+    """Features of ``until`` seconds: frames at FRAME_RATE, and the arrays that ``seen`` and ``heard`` gave."""
     segment = no_observations()
     if frames:
         segment["frame_time"] = frame_times(until)
@@ -131,7 +131,7 @@ def observations(until, *parts, frames=True, **facts):
     for part in parts:
         segment |= part
     facts = {"duration": until, "complete": True, "media": {"name": "made.mp4"}} | facts
-    return Observations(until=until, segments=(segment,), empty=no_observations(), **facts)
+    return Features(until=until, segments=(segment,), empty=no_observations(), **facts)
 
 
 def full_observations(until, seed=0, **facts):
@@ -179,7 +179,7 @@ def timeline(probabilities, step=1.0, **columns):
 
 
 def alternating(duration):
-    """Observations of one person who changes between two expressions every 8 s, and speaks in the first half."""
+    """Features of one person who changes between two expressions every 8 s, and speaks in the first half."""
     times = frame_times(duration)
     face, first = seen(times, 0), np.floor(times / 8) % 2 == 0
     face["face_logits"] = np.where(first[:, None], np.eye(len(FACE_LABELS))[1], np.eye(len(FACE_LABELS))[3]) * 8.0

@@ -24,35 +24,35 @@ def config():
 
 
 @pytest.fixture(scope="module")
-def engine(session_environment):
+def analyzer(session_environment):
     return emorec.load(pretrained.BUNDLED, "cpu")
 
 
-def whole(engine, path, fusion):
+def whole(analyzer, path, fusion):
     """Probabilities (7,) of a whole clip as one window."""
-    observations = [*engine.observe(path)][-1]
+    observations = [*analyzer.extract(path)][-1]
     window = np.array([0.0]), np.array([observations.duration])
-    return fuse(pooling.pool(observations, engine.model, *window), engine.model, fusion)[2][0]
+    return fuse(pooling.pool(observations, analyzer.model, *window), analyzer.model, fusion)[2][0]
 
 
-def test_voices_of_held_out_actors(shared, engine, config):
+def test_voices_of_held_out_actors(shared, analyzer, config):
     held_out = set(config["training"]["held_out"])
     items = [item for item in datasets.ravdess(shared / "data" / "RAVDESS") if item.person in held_out]
     chosen = [item for label in datasets.RAVDESS_LABELS for item in sample([i for i in items if i.label == label])]
-    right = [EMOTIONS[whole(engine, item.path, "voice").argmax()] == emotion_of(item.label) for item in chosen]
+    right = [EMOTIONS[whole(analyzer, item.path, "voice").argmax()] == emotion_of(item.label) for item in chosen]
     # Folding calm into neutral can only help the eight-class figure of the card.
     assert_as_good(np.mean(right), len(right), config["evaluation"]["ravdess-voice"]["these_weights"])
 
 
 @pytest.mark.parametrize("fusion", ["late", "intermediate"])
-def test_clips_of_held_out_actors(shared, engine, config, fusion):
+def test_clips_of_held_out_actors(shared, analyzer, config, fusion):
     held_out = set(config["training"]["held_out"])
     items = [item for item in datasets.javanese(shared / "data" / "JavaneseAV") if item.person in held_out]
     chosen = [item for label in datasets.JAVANESE_LABELS for item in sample([i for i in items if i.label == label])]
     assert {emotion_of(item.label) for item in chosen} == set(JAVANESE_EMOTIONS)
     right = []
     for item in chosen:
-        probabilities = among(whole(engine, item.path, fusion)[None], JAVANESE_EMOTIONS)[0]
+        probabilities = among(whole(analyzer, item.path, fusion)[None], JAVANESE_EMOTIONS)[0]
         right.append(JAVANESE_EMOTIONS[probabilities.argmax()] == emotion_of(item.label))
     fold = config["training"]["held_out_fold"]
     assert_as_good(np.mean(right), len(right), config["evaluation"]["javanese-av"]["folds"][fusion][fold])

@@ -302,7 +302,7 @@ def test_training_sees_the_very_crops_that_inference_encodes(tmp_path, monkeypat
     encode = seeing.encode_faces
     with monkeypatch.context() as patch:
         patch.setattr(seeing, "encode_faces", lambda net, crops: encoded.append(crops) or encode(net, crops))
-        seen = [*pipeline.observe(path, model, make_corpus.MiddleFace(), cache=tmp_path / "cache")][-1]
+        seen = [*pipeline.extract(path, model, make_corpus.MiddleFace(), cache=tmp_path / "cache")][-1]
     item = datasets.Item(path, "folder", "happy", "anna")
     (got,), wrong = ingest.seen_faces([item], model.face.config.size, tmp_path / "crops")
     assert not wrong and len(got[0]) == len(seen.arrays["face_time"]) > 5

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pytest
 
 from emorec.errors import EmorecError
-from emorec.ui.jobs.analyzers import MOST, Engines
+from emorec.ui.jobs.analyzers import MOST, Analyzers
 
 PATIENCE = 30  # seconds
 
@@ -34,39 +34,39 @@ class Hub:
 
 def test_checkpoints_are_loaded_once_and_the_oldest_forgotten():
     hub = Hub()
-    engines = Engines("default", hub)
-    assert engines.get("") == engines.get(None) == engines.get("  ") == "default"
-    assert engines.get("org/a") is engines.get(" org/a ")
+    analyzers = Analyzers("default", hub)
+    assert analyzers.get("") == analyzers.get(None) == analyzers.get("  ") == "default"
+    assert analyzers.get("org/a") is analyzers.get(" org/a ")
     others = [f"org/{number}" for number in range(MOST)]
     for name in others:
-        engines.get(name)
-    engines.get("org/a")
+        analyzers.get(name)
+    analyzers.get("org/a")
     assert hub.loaded == ["org/a", *others, "org/a"]
 
 
 def test_a_checkpoint_that_is_in_use_is_not_loaded_again_whatever_else_is_asked_for():
     hub = Hub()
-    engines = Engines("default", hub)
-    held = engines.get("org/a")
+    analyzers = Analyzers("default", hub)
+    held = analyzers.get("org/a")
     for number in range(2 * MOST):
-        engines.get(f"org/{number}")
-    assert engines.get("org/a") is held and hub.loaded.count("org/a") == 1
+        analyzers.get(f"org/{number}")
+    assert analyzers.get("org/a") is held and hub.loaded.count("org/a") == 1
 
 
 def test_a_checkpoint_that_is_slow_to_come_holds_up_no_other():
     hub = Hub("org/slow")
-    engines = Engines("default", hub)
-    known = engines.get("org/known")
+    analyzers = Analyzers("default", hub)
+    known = analyzers.get("org/known")
     found = []
-    waiting = [threading.Thread(target=lambda: found.append(engines.get("org/slow")), daemon=True) for _ in range(2)]
+    waiting = [threading.Thread(target=lambda: found.append(analyzers.get("org/slow")), daemon=True) for _ in range(2)]
     for thread in waiting:
         thread.start()
     assert hub.asked.wait(PATIENCE)
     others = []
-    asking = threading.Thread(target=lambda: others.extend(map(engines.get, ("org/known", "org/new"))), daemon=True)
+    asking = threading.Thread(target=lambda: others.extend(map(analyzers.get, ("org/known", "org/new"))), daemon=True)
     asking.start()
     asking.join(PATIENCE)
-    assert [engine.name for engine in others] == ["org/known", "org/new"] and others[0] is known
+    assert [analyzer.name for analyzer in others] == ["org/known", "org/new"] and others[0] is known
     hub.go.set()
     for thread in waiting:
         thread.join(PATIENCE)
@@ -75,8 +75,8 @@ def test_a_checkpoint_that_is_slow_to_come_holds_up_no_other():
 
 def test_a_checkpoint_that_could_not_be_loaded_is_tried_again():
     hub = Hub()
-    engines = Engines("default", hub)
+    analyzers = Analyzers("default", hub)
     for _ in range(2):
         with pytest.raises(EmorecError):
-            engines.get("org/missing")
+            analyzers.get("org/missing")
     assert hub.loaded == ["org/missing"] * 2

@@ -18,7 +18,7 @@ PATIENCE = 60  # seconds
 class Storing:
     """An engine that observes at once, and stores under the name of the recording."""
 
-    def observe(self, path, **choices):
+    def extract(self, path, **choices):
         yield factories.observations(1.0, key=f"key of {path}")
 
 
@@ -28,7 +28,7 @@ class Endless:
     def __init__(self):
         self.go, self.closed = threading.Semaphore(0), False
 
-    def observe(self, path):
+    def extract(self, path):
         try:
             for until in range(1, 50):
                 assert self.go.acquire(timeout=PATIENCE)
@@ -109,19 +109,19 @@ def test_a_history_holds_no_observations_of_runs_that_are_over():
 
 @pytest.mark.parametrize("how", ["forget", "end"])
 def test_a_run_is_ended_when_its_session_is(how):
-    histories, engine, store, turns = Histories(), Endless(), Store(), Turns()
-    run = Run(engine, "one", turns)
+    histories, analyzer, store, turns = Histories(), Endless(), Store(), Turns()
+    run = Run(analyzer, "one", turns)
     histories.of("a").add(run)
-    engine.go.release()
+    analyzer.go.release()
     for _ in range(PATIENCE * 20):
         if run.observations is not None:
             break
         run.wait(0.05)
     assert histories.running("a")
-    threading.Timer(0.3, engine.go.release).start()
+    threading.Timer(0.3, analyzer.go.release).start()
     if how == "forget":
         assert histories.forget("a", store) == [] and store.forgotten == [("endless", None)]
     else:
         assert histories.end("a") == [run]
         run.join()
-    assert engine.closed and not len(turns) and not histories.running("a")
+    assert analyzer.closed and not len(turns) and not histories.running("a")

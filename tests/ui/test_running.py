@@ -22,7 +22,7 @@ class Slices:
     def __init__(self, seconds=4):
         self.seconds, self.stored, self.go, self.opened, self.open = seconds, 0, threading.Semaphore(0), 0, 0
 
-    def observe(self, path, **choices):
+    def extract(self, path, **choices):
         self.opened += 1
         self.open += 1
         try:
@@ -75,13 +75,13 @@ class Crowded(Turns):
 
 
 def test_every_slice_comes_further_however_many_wait():
-    engine = Slices()
-    for _ in range(engine.seconds):
-        engine.go.release()
-    run = Run(engine, "x", Crowded())
-    until(lambda: not run.running or engine.opened > 20)
+    analyzer = Slices()
+    for _ in range(analyzer.seconds):
+        analyzer.go.release()
+    run = Run(analyzer, "x", Crowded())
+    until(lambda: not run.running or analyzer.opened > 20)
     run.stop()
-    assert run.observations.complete and engine.opened == engine.seconds
+    assert run.observations.complete and analyzer.opened == analyzer.seconds
 
 
 def test_watching_says_that_others_have_their_turn(impatient):
@@ -101,15 +101,15 @@ def test_watching_says_that_others_have_their_turn(impatient):
 
 @pytest.mark.parametrize("where", ["in the line", "at work"])
 def test_a_run_that_nobody_waits_for_ends_and_frees_its_place(where):
-    turns, engine, gone = Turns(), Slices(), threading.Event()
+    turns, analyzer, gone = Turns(), Slices(), threading.Event()
     before = turns.join() if where == "in the line" else None
-    run = Run(engine, "x", turns, order=Order(gone=gone.is_set))
-    engine.go.release()
+    run = Run(analyzer, "x", turns, order=Order(gone=gone.is_set))
+    analyzer.go.release()
     until(lambda: run.ahead == 1 if before else run.observations is not None)
     gone.set()
-    engine.go.release()
+    analyzer.go.release()
     run.join()
-    assert not run.problem and engine.open == 0 and len(turns) == (1 if before else 0)
+    assert not run.problem and analyzer.open == 0 and len(turns) == (1 if before else 0)
     assert run.observations is None or not run.observations.complete
 
 
@@ -127,12 +127,12 @@ def test_links_are_fetched_one_after_the_other_and_hold_up_no_file():
         fetching.pop()
         return "fetched", {}
 
-    engine = Slices(1)
-    runs = [Run(engine, "", turns, fetch, Order(links=links)) for _ in range(5)]
+    analyzer = Slices(1)
+    runs = [Run(analyzer, "", turns, fetch, Order(links=links)) for _ in range(5)]
     until(lambda: sorted(run.link_ahead for run in runs) == [0, 1, 2, 3, 4])
     assert not len(turns) and len(links) == 5
-    file = Run(engine, "file", turns, order=Order(links=links))
-    engine.go.release()
+    file = Run(analyzer, "file", turns, order=Order(links=links))
+    analyzer.go.release()
     file.join()
     assert file.observations.complete
     runs[-1].stop()
@@ -146,11 +146,11 @@ def test_links_are_fetched_one_after_the_other_and_hold_up_no_file():
 
 def test_what_was_fetched_is_analysed_though_the_line_is_full_and_a_file_is_told_to_come_later():
     turns = Turns(Limits(places=1, of_session=1, of_address=1, of_shared_address=1))
-    ticket, engine = turns.join(), Slices(1)
-    engine.go.release()
-    fetched = Run(engine, "", turns, lambda arrived: ("fetched", {}))
+    ticket, analyzer = turns.join(), Slices(1)
+    analyzer.go.release()
+    fetched = Run(analyzer, "", turns, lambda arrived: ("fetched", {}))
     until(lambda: fetched.ahead == 1)
-    refused = Run(engine, "file", turns)
+    refused = Run(analyzer, "file", turns)
     refused.join()
     assert refused.problem == BUSY
     turns.leave(ticket)

@@ -13,7 +13,7 @@ from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 from starlette.middleware import Middleware
 
-from emorec.analyzer import Engine
+from emorec.analyzer import Analyzer
 from emorec.emotions import EMOTIONS
 from emorec.errors import EmorecError
 from emorec.extraction.options import WHOLE, Settings
@@ -30,12 +30,12 @@ from support.waiting import until
 PATIENCE = 20  # seconds
 
 
-class Growing(Engine):
+class Growing(Analyzer):
     """An engine over tiny networks whose stage 1 takes its time: a second of nothing a tenth of a second."""
 
     seconds = 1
 
-    def observe(self, path, cache=None, settings=None):
+    def extract(self, path, cache=None, settings=None):
         observed.append(settings)
         if cache is not None:
             (cache / "key").mkdir(parents=True, exist_ok=True)
@@ -95,7 +95,7 @@ def test_only_uploads_can_be_named(service, folder, tmp_path_factory):
 @pytest.mark.parametrize("shared", [True, False])
 def test_what_is_stored_is_a_visitors_own_unless_the_store_is_shared(service, folder, shared):
     service.shares_store = shared
-    run = service.start(service.engines.default, uploaded(service, folder, "a"), asking("a"))
+    run = service.start(service.analyzers.default, uploaded(service, folder, "a"), asking("a"))
     run.join()
     if shared:
         assert run.order.store is None
@@ -109,21 +109,21 @@ def test_what_is_stored_is_a_visitors_own_unless_the_store_is_shared(service, fo
 
 def test_deletion_forgets_by_name_when_the_upload_has_gone_already(service, folder):
     path = uploaded(service, folder, "a")
-    service.start(service.engines.default, path, asking("a")).join()
+    service.start(service.analyzers.default, path, asking("a")).join()
     (folder / path).unlink()
     assert service.erase("a") == [] and forgotten == [("key", None)]
 
 
 def test_a_session_that_left_while_it_ran_leaves_nothing(service, folder):
     service.shares_store = False
-    service.engines.default.__class__.seconds = 1000
+    service.analyzers.default.__class__.seconds = 1000
     try:
-        run = service.start(service.engines.default, uploaded(service, folder, "a"), asking("a"))
+        run = service.start(service.analyzers.default, uploaded(service, folder, "a"), asking("a"))
         until(lambda: run.observations is not None)
         service.leave("a")
         until(lambda: not run.running and not list(folder.iterdir()))
     finally:
-        service.engines.default.__class__.seconds = 1
+        service.analyzers.default.__class__.seconds = 1
     assert not len(service.turns)
 
 
@@ -137,7 +137,7 @@ def test_an_idle_session_ends_without_a_word(service, folder):
 
 
 def model_of(seed):
-    return Engine(factories.checkpoint(seed), None)
+    return Analyzer(factories.checkpoint(seed), None)
 
 
 def test_what_was_observed_is_decided_by_the_networks_that_observed_it_and_by_no_others(service):
@@ -145,21 +145,21 @@ def test_what_was_observed_is_decided_by_the_networks_that_observed_it_and_by_no
     seen = factories.observations(1.0, fingerprint=first.model.fingerprint)
     analysis = Analysis(checkpoint="org/main", observations=seen)
     on_the_hub = {"org/main": first, "org/other": second, "org/same": model_of(1)}
-    service.engines._load = lambda name: on_the_hub[name]
+    service.analyzers._load = lambda name: on_the_hub[name]
     assert service.engine_for(analysis, "org/main") is first
     assert service.engine_for(analysis, "org/other") is first
     assert service.engine_for(analysis, "org/same") is on_the_hub["org/same"]
     # The branch moves on, and what was loaded of it is forgotten.
-    service.engines._loaded.clear()
+    service.analyzers._loaded.clear()
     on_the_hub["org/main"] = second
-    service.engines._in_use.clear()
+    service.analyzers._in_use.clear()
     with pytest.raises(EmorecError) as caught:
         service.engine_for(analysis, "org/main")
     assert str(caught.value) == CHANGED
 
 
 def test_a_checkpoint_whose_panel_cannot_be_shown_is_said_and_changes_nothing(service, monkeypatch):
-    service.engines._load = lambda name: model_of(1)
+    service.analyzers._load = lambda name: model_of(1)
     monkeypatch.setattr(fragments, "trust", lambda *_: {}["spread"])
     name, about, note = Events(service).load("org/name", "", Analysis())
     assert note == fragments.callout(LOADING) and name == about == gr.skip()

@@ -15,7 +15,7 @@ from gradio.routes import App as Server
 from starlette.testclient import TestClient
 
 from emorec import download
-from emorec.analyzer import Engine
+from emorec.analyzer import Analyzer
 from emorec.download import Fetched
 from emorec.errors import EmorecError
 from emorec.media.streams import probe
@@ -23,7 +23,7 @@ from emorec.models import checkpoint, pretrained
 from emorec.output import tables
 from emorec.ui import app, example, fragments
 from emorec.ui.jobs import job_queue as turns
-from emorec.ui.jobs.analyzers import NO_TOKEN, NOT_ON_THE_HUB, Engines, allowed, guard_token
+from emorec.ui.jobs.analyzers import NO_TOKEN, NOT_ON_THE_HUB, Analyzers, allowed, guard_token
 from emorec.ui.jobs.job_queue import Turns
 from emorec.ui.jobs.runner import UNEXPECTED, Run
 from emorec.ui.page.handlers import Events
@@ -48,7 +48,7 @@ class Slow:
     def __init__(self, seconds=3, ends=None):
         self.go, self.seconds, self.ends, self.closed = threading.Semaphore(0), seconds, ends, False
 
-    def observe(self, path):
+    def extract(self, path):
         try:
             for until in range(1, self.seconds + 1):
                 self.go.acquire()
@@ -188,7 +188,7 @@ def test_pace_tells_share_speed_and_time_left():
 def test_what_is_no_name_on_the_hub_is_never_looked_at(name):
     loaded = []
     with pytest.raises(EmorecError) as caught:
-        Engines("default", loaded.append).get(name)
+        Analyzers("default", loaded.append).get(name)
     assert str(caught.value) == NOT_ON_THE_HUB and loaded == []
 
 
@@ -198,10 +198,10 @@ def test_a_folder_named_like_a_repository_is_not_opened(tmp_path, monkeypatch):
     with LoopbackHub() as hub:
         be_client_of(hub, tmp_path / "hub-home", monkeypatch)
         with pytest.raises(EmorecError) as without:
-            Engines("default").get("org/name")
+            Analyzers("default").get("org/name")
         shutil.copytree(pretrained.BUNDLED, tmp_path / "org" / "name")
         with pytest.raises(EmorecError) as beside:
-            Engines("default").get("org/name")
+            Analyzers("default").get("org/name")
     assert str(without.value) == str(beside.value)
 
 
@@ -215,24 +215,24 @@ def test_the_deployers_token_serves_only_what_the_deployer_allows(tmp_path, monk
         monkeypatch.setenv(NO_TOKEN, "")
         monkeypatch.delenv("EMOREC_MODELS", raising=False)
         guard_token()
-        engines = Engines("default", names=allowed())
-        assert engines.get("org/public").origin.repo == "org/public"
+        analyzers = Analyzers("default", names=allowed())
+        assert analyzers.get("org/public").origin.repo == "org/public"
         with pytest.raises(EmorecError, match="org/private"):
-            engines.get("org/private")
+            analyzers.get("org/private")
         assert f"Bearer {TOKEN}" not in hub.seen
 
         monkeypatch.setenv("EMOREC_MODELS", "org/private, org/other@v1")
         monkeypatch.setenv(NO_TOKEN, "")
         guard_token()
-        engines = Engines("default", names=allowed())
-        assert engines.get("org/private").origin.repo == "org/private"
+        analyzers = Analyzers("default", names=allowed())
+        assert analyzers.get("org/private").origin.repo == "org/private"
         with pytest.raises(EmorecError, match="choose from org/private, org/other@v1"):
-            engines.get("org/public")
+            analyzers.get("org/public")
 
 
 def test_the_deployer_can_turn_other_checkpoints_off():
     with pytest.raises(EmorecError, match="turned off"):
-        Engines("default", names=allowed({"EMOREC_MODELS": "Off"})).get("org/name")
+        Analyzers("default", names=allowed({"EMOREC_MODELS": "Off"})).get("org/name")
     assert allowed({}) is allowed({"EMOREC_MODELS": " , "}) is None
 
 
@@ -273,17 +273,17 @@ def test_what_is_kept_for_one_session_is_not_given_to_another():
 class Storing:
     """An engine that observes at once."""
 
-    def observe(self, path):
+    def extract(self, path):
         yield factories.observations(1.0)
 
 
 def test_what_stage_1_stored_is_forgotten(tmp_path):
     sound = made_sound(tmp_path)
-    engine = Engine(checkpoint.load(pretrained.BUNDLED), pretrained.face_detector_file())
-    *_, seen = engine.observe(sound, tmp_path / "cache")
+    analyzer = Analyzer(checkpoint.load(pretrained.BUNDLED), pretrained.face_detector_file())
+    *_, seen = analyzer.extract(sound, tmp_path / "cache")
     assert seen.complete and list((tmp_path / "cache").rglob("segment-*"))
-    assert engine.forget(sound, tmp_path / "cache") and not list((tmp_path / "cache").rglob("segment-*"))
-    assert not engine.forget(sound, tmp_path / "cache")
+    assert analyzer.forget(sound, tmp_path / "cache") and not list((tmp_path / "cache").rglob("segment-*"))
+    assert not analyzer.forget(sound, tmp_path / "cache")
 
 
 def made_sound(folder):
@@ -302,8 +302,8 @@ def test_a_link_is_fetched_into_the_sessions_folder_and_its_title_and_source_are
     run = Run(Storing(), "", Turns(), session.fetcher("https://example.org/?a=1&b=2", tmp_path, sound_only=True))
     run.join()
     assert asked == [("https://example.org/?a=1&b=2", tmp_path, True)] and run.path == str(tmp_path / "A talk.mp4")
-    engine = Engine(checkpoint.load(pretrained.BUNDLED), None)
-    timeline, _ = session.draw(engine, factories.observations(3.0), facts=run.facts)
+    analyzer = Analyzer(checkpoint.load(pretrained.BUNDLED), None)
+    timeline, _ = session.draw(analyzer, factories.observations(3.0), facts=run.facts)
     assert json.loads(tables.json_text(timeline))["media"].items() >= run.facts.items()
     told = fragments.provenance(timeline.media)
     assert "A &lt;talk&gt;" in told and 'href="https://example.org/?a=1&amp;b=2"' in told
@@ -343,7 +343,7 @@ def events(tmp_path, monkeypatch):
 def page(tmp_path, monkeypatch):
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
     return functools.partial(
-        build, Engine(checkpoint.load(pretrained.BUNDLED), None, pretrained.Origin(pretrained.BUNDLED))
+        build, Analyzer(checkpoint.load(pretrained.BUNDLED), None, pretrained.Origin(pretrained.BUNDLED))
     )
 
 
@@ -372,7 +372,7 @@ def test_the_panel_says_which_weights_these_are(tmp_path):
         (pretrained.Origin(folder), "the folder my-weights of"),
         (hub, f"org/name@v1 on the Hugging Face Hub, commit {'a' * 40}"),
     ):
-        told = fragments.about(Engine(model, None, origin))
+        told = fragments.about(Analyzer(model, None, origin))
         assert says in told and str(tmp_path) not in told
 
 
@@ -397,10 +397,10 @@ def test_the_example_can_be_seen_and_heard_and_ends_without_evidence(tmp_path, m
     assert file.stat().st_size < 400_000
     assert example.clip() == file and [path.name for path in file.parent.iterdir()] == [example.NAME]
     model = checkpoint.load(pretrained.BUNDLED)
-    engine = Engine(model, pretrained.face_detector_file())
-    *_, seen = engine.observe(file)
-    timeline = engine.decide(seen)
+    analyzer = Analyzer(model, pretrained.face_detector_file())
+    *_, seen = analyzer.extract(file)
+    timeline = analyzer.infer(seen)
     assert not timeline.known[-1]
-    if engine.detector_file:
+    if analyzer.detector_file:
         assert timeline.face_coverage[: int(example.FACE_GONE) - 1].min() > 0.9
     assert timeline.speech_coverage[:9].mean() > 0.3

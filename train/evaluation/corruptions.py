@@ -83,7 +83,7 @@ def spoilt(items, truth, model, cache):
     rows = {}
     with tempfile.TemporaryDirectory() as scratch:
         for number, item in enumerate(tqdm(items, desc="spoiling", disable=None)):
-            seen = [*pipeline.observe(item.path, model, detector, cache=cache / "observations")][-1]
+            seen = [*pipeline.extract(item.path, model, detector, cache=cache / "observations")][-1]
             rows.setdefault("clean", []).append(whole_recording(seen, model, {}))
             for name, spoil in LOOKS.items():
                 file = Path(scratch, "spoilt.avi")

@@ -75,7 +75,7 @@ def judged_items(model, setting):
 
 
 def _whole_clip(item, model, detector, cache):
-    seen = [*pipeline.observe(item.path, model, detector, cache=cache / "observations")][-1]
+    seen = [*pipeline.extract(item.path, model, detector, cache=cache / "observations")][-1]
     pooled = whole_recording(seen, model, {})
     if np.isnan(pooled.face_probabilities).any() and np.isnan(pooled.voice_probabilities).any():
         raise EmorecError(f"Nobody is seen or heard in {item.path.name}.")

@@ -107,7 +107,7 @@ def _samples(items, choices, folder, what):
     seconds = choices.video_len / pipeline.Settings().face_rate
 
     def read(item):
-        seen = [*pipeline.observe(item.path, model, detector, cache=choices.cache / "observations")][-1]
+        seen = [*pipeline.extract(item.path, model, detector, cache=choices.cache / "observations")][-1]
         start = np.arange(max(1, int(seen.duration / seconds))) * seconds
         end = np.append(start[1:], max(seen.duration, seconds))
         pooled = pooling.pool(seen, model, start, end)

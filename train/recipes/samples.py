@@ -49,7 +49,7 @@ def real_clips(data, models, cache):
     first = next(iter(models.values()))
     pooled = {fold: [] for fold in models}
     for item in items:
-        seen = [*pipeline.observe(item.path, first, detector, cache=cache / "observations")][-1]
+        seen = [*pipeline.extract(item.path, first, detector, cache=cache / "observations")][-1]
         ends = np.array([0.0]), np.array([seen.duration])
         for fold, model in models.items():
             heard = [*pipeline.voice_segments(item.path, model, 0, [])]

@@ -30,7 +30,7 @@ NOT_ALLOWED = "This checkpoint is not among those to choose from here; choose fr
 from_the_hub = functools.partial(analyzer.load, resolve=pretrained.pulled)
 
 
-class Engines:
+class Analyzers:
     """Loads a checkpoint when it is first asked for; the empty name is the one that the page started with.
 
     ``names`` are as ``allowed`` gives them.

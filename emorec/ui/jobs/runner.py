@@ -24,7 +24,7 @@ class Order:
     """How a run is to be done.
 
     ``links`` is the line for downloads, ``visitor`` who it is for, ``store`` the folder for what is observed (None: the
-    usual cache), ``choices`` go to ``Engine.observe``, and ``gone`` tells that nobody waits for it any more.
+    usual cache), ``choices`` go to ``Analyzer.extract``, and ``gone`` tells that nobody waits for it any more.
     """
 
     links: Turns = field(default_factory=lambda: Turns(LINKS))
@@ -44,12 +44,12 @@ class Run:
     stored under, in ``order.store``; "" while nothing is.
     """
 
-    def __init__(self, engine, path, turns, fetch=None, order: Order | None = None):
+    def __init__(self, analyzer, path, turns, fetch=None, order: Order | None = None):
         self.path, self.ahead, self.link_ahead, self.fetched = path, 0, 0, None
         self.observations, self.problem, self.stored = None, "", False
         self.facts, self.key = {}, ""
         self.order = order or Order()
-        self._engine, self._turns, self._fetch = engine, turns, fetch
+        self._engine, self._turns, self._fetch = analyzer, turns, fetch
         self._news, self._stop = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._work, daemon=True)
         self._thread.start()
@@ -126,7 +126,7 @@ class Run:
         """Observe until all is done, which is told, or until somebody else has to have a turn."""
         choices = self.order.choices | ({} if self.order.store is None else {"cache": self.order.store})
         before = self.observations.until if self.observations else -1.0
-        with contextlib.closing(self._engine.observe(self.path, **choices)) as growing:
+        with contextlib.closing(self._engine.extract(self.path, **choices)) as growing:
             for observations in growing:
                 self.stored = self.observations is None and observations.complete
                 self.observations, self.key = observations, observations.key

@@ -85,15 +85,15 @@ class Events:
         analysis = replace(analysis, running=True, problem="", observations=None, stored=False, settings=settings)
         return analysis, fragments.progress("Waiting for a turn …"), *switched(running=True)
 
-    def observe(self, analysis, active, request: gr.Request):
+    def extract(self, analysis, active, request: gr.Request):
         """Stage 1, told as it goes on."""
         service = self.service
-        engine = service.engines.get(active)
+        analyzer = service.analyzers.get(active)
         analysis = replace(analysis, checkpoint=active)
         fetch = None
         if analysis.link and not analysis.path:
             fetch = fetcher(analysis.link, service.belongings.folder(request.session_hash), analysis.sound_only)
-        run = service.start(engine, analysis.path, request, fetch, settings=analysis.settings)
+        run = service.start(analyzer, analysis.path, request, fetch, settings=analysis.settings)
         with contextlib.closing(watch(run, analysis)) as watching:
             path = analysis.path
             for news in watching:
@@ -124,8 +124,8 @@ class Events:
         if name == active:
             return gr.skip(), gr.skip(), gr.skip()
         try:
-            engine = self.service.engines.get(name)
-            about = fragments.about(engine)
+            analyzer = self.service.analyzers.get(name)
+            about = fragments.about(analyzer)
         except EmorecError as error:
             gr.Warning(html.escape(str(error)))
             return gr.skip(), gr.skip(), fragments.callout(str(error))
@@ -134,7 +134,7 @@ class Events:
             gr.Warning(LOADING)
             return gr.skip(), gr.skip(), fragments.callout(LOADING)
         note = ""
-        if analysis.observations is not None and not serves(engine, analysis.observations):
+        if analysis.observations is not None and not serves(analyzer, analysis.observations):
             note = fragments.callout(OTHER_NETWORKS)
         return name, about, note
 

@@ -30,13 +30,13 @@ SAVE = """(file) => {
 }"""
 
 
-def build(engine, example=None, public=False):
-    """The page as ``gr.Blocks``, over a loaded ``emorec.analyzer.Engine``; ``example`` is a clip to try it with, and
+def build(analyzer, example=None, public=False):
+    """The page as ``gr.Blocks``, over a loaded ``emorec.analyzer.Analyzer``; ``example`` is a clip to try it with, and
     ``public`` tells that a link from outside leads to it.
 
     ``emorec.ui.server.activity.Noticing`` has to stand before it, with its ``brought`` and its ``presence``.
     """
-    service = Service(engine, example, public)
+    service = Service(analyzer, example, public)
     events = Events(service)
     with api.Page(title="emorec", analytics_enabled=False, delete_cache=(SWEEP, KEEP_FILES)) as page:
         session = SimpleNamespace(
@@ -47,7 +47,7 @@ def build(engine, example=None, public=False):
             rows=gr.State(False),
         )
         controls.markup(fragments.HEADER)
-        for notice in engine.notices:
+        for notice in analyzer.notices:
             controls.markup(fragments.callout(notice))
         with gr.Row(elem_id="entry"):
             with gr.Column(scale=5, min_width=320):
@@ -56,14 +56,14 @@ def build(engine, example=None, public=False):
                     analyze = gr.Button("Analyze", variant="primary", min_width=120, elem_id="analyze")
                     cancel = gr.Button("Cancel", interactive=False, min_width=120, elem_id="cancel")
             with gr.Column(scale=4, min_width=320, elem_id="choices") as choosing:
-                chosen = controls.choices(service.engines.names)
+                chosen = controls.choices(service.analyzers.names)
         with gr.Column(elem_id="recording") as recording:
             status = controls.markup(elem_id="status")
             shown = controls.outcome()
         faces = controls.markup(elem_id="faces", visible=False)
         erasing = controls.deletion()
         with gr.Accordion("What this can and cannot tell", open=False, elem_id="trust"):
-            about = controls.markup(fragments.about(engine))
+            about = controls.markup(fragments.about(analyzer))
         controls.markup(fragments.FOOTER)
 
         for name, tab in given.tabs.items():
@@ -106,7 +106,7 @@ def build(engine, example=None, public=False):
             **QUIET,
         )
         run = ready.success(
-            events.observe,
+            events.extract,
             [session.analysis, session.active],
             [session.analysis, status, shown.player],
             concurrency_limit=MAX_WATCHED,

@@ -8,7 +8,7 @@ from pathlib import Path
 from gradio.utils import get_upload_folder
 
 from emorec import download
-from emorec.extraction.features import Observations
+from emorec.extraction.features import Features
 from emorec.extraction.options import WHOLE, Settings
 from emorec.output import charts
 from emorec.ui import fragments
@@ -34,7 +34,7 @@ class Analysis:
     path: str = ""
     link: str = ""
     checkpoint: str = ""
-    observations: Observations | None = None
+    observations: Features | None = None
     running: bool = False
     seconds: float = 0.0
     stored: bool = False
@@ -164,11 +164,11 @@ def fetcher(url, folder, sound_only=False):
     return fetch
 
 
-def draw(engine, observations, style="stacked", facts=None, **choices):
+def draw(analyzer, observations, style="stacked", facts=None, **choices):
     """A timeline by the choices, and its chart as the page shows it; ``facts`` say where the recording is from.
 
     Raises EmorecError for choices out of range.
     """
-    timeline = engine.decide(observations, **choices)
+    timeline = analyzer.infer(observations, **choices)
     timeline = replace(timeline, media=timeline.media | (facts or {}))
     return timeline, charts.timeline_chart(timeline, legend=False, style=style)

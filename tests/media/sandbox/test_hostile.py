@@ -160,14 +160,14 @@ def test_packets_without_progress_are_counted(recording, monkeypatch):
     assert not all(large.goes_on(1 << 22, None) for _ in range(64))
 
 
-def test_the_engine_reads_in_the_process(recording, engine, monkeypatch, tmp_path):
+def test_the_engine_reads_in_the_process(recording, analyzer, monkeypatch, tmp_path):
     """Nothing of a file reaches a decoder in this process."""
 
     def here(*_, **__):
         raise AssertionError("decoded here")
 
     monkeypatch.setattr("av.open", here)
-    assert [*engine.observe(recording, cache=tmp_path)][-1].complete
+    assert [*analyzer.extract(recording, cache=tmp_path)][-1].complete
 
 
 def test_the_log_tells_what_failed_but_not_whose_file_it_was(tmp_path, caplog, monkeypatch):

@@ -16,10 +16,10 @@ from support.make_media import Audio, Video, record
 from support.paths import ROOT
 
 
-def test_a_file_that_vanishes_while_it_is_read_is_read_to_its_end_or_told_of(recording, engine, tmp_path):
+def test_a_file_that_vanishes_while_it_is_read_is_read_to_its_end_or_told_of(recording, analyzer, tmp_path):
     path = tmp_path / "gone.mkv"
     path.write_bytes(recording.read_bytes())
-    growing = engine.observe(path, cache=tmp_path / "cache")
+    growing = analyzer.extract(path, cache=tmp_path / "cache")
     next(growing)
     path.unlink()
     try:
@@ -31,7 +31,7 @@ def test_a_file_that_vanishes_while_it_is_read_is_read_to_its_end_or_told_of(rec
 
 
 @pytest.mark.parametrize("after", ["probe", "key"])
-def test_a_file_that_vanishes_at_any_step_is_one_sentence(after, recording, engine, tmp_path, monkeypatch):
+def test_a_file_that_vanishes_at_any_step_is_one_sentence(after, recording, analyzer, tmp_path, monkeypatch):
     """Between two steps of an analysis: a session's files may be removed at any moment."""
     path = tmp_path / "gone.mkv"
     path.write_bytes(recording.read_bytes())
@@ -45,31 +45,31 @@ def test_a_file_that_vanishes_at_any_step_is_one_sentence(after, recording, engi
 
     monkeypatch.setattr(*step, then_gone)
     with pytest.raises(EmorecError, match=r"^gone\.mkv is no longer there; put it back\.$"):
-        list(engine.observe(path, cache=tmp_path / "cache"))
+        list(analyzer.extract(path, cache=tmp_path / "cache"))
 
 
-def test_a_file_that_cannot_be_read_any_more_is_one_sentence(recording, engine, tmp_path, monkeypatch):
+def test_a_file_that_cannot_be_read_any_more_is_one_sentence(recording, analyzer, tmp_path, monkeypatch):
     def failing(*_):
         raise OSError(errno.EIO, os.strerror(errno.EIO))
 
     monkeypatch.setattr("hashlib.file_digest", failing)
     with pytest.raises(EmorecError, match=r"^clip\.mkv cannot be read \(Input/output error\)\.$"):
-        list(engine.observe(recording, cache=tmp_path / "cache"))
+        list(analyzer.extract(recording, cache=tmp_path / "cache"))
 
 
-def test_what_is_stored_of_a_recording_can_be_forgotten(recording, engine, tmp_path):
-    model, detector = engine.model, Finds()
+def test_what_is_stored_of_a_recording_can_be_forgotten(recording, analyzer, tmp_path):
+    model, detector = analyzer.model, Finds()
     other = record(tmp_path / "other.wav", audio=Audio(duration=2.0, codec="pcm_s16le", rate=16_000))
     for path in (recording, other):
-        list(pipeline.observe(path, model, detector, cache=tmp_path / "cache"))
+        list(pipeline.extract(path, model, detector, cache=tmp_path / "cache"))
     kept = {path.name for path in (tmp_path / "cache").iterdir()}
     assert pipeline.forget(recording, model, detector, cache=tmp_path / "cache")
     left = {path.name for path in (tmp_path / "cache").iterdir()}
     assert len(kept) == 2 and len(left) == 1 and left < kept
     assert not pipeline.forget(recording, model, detector, cache=tmp_path / "cache")
-    again = list(pipeline.observe(recording, model, detector, cache=tmp_path / "cache"))
+    again = list(pipeline.extract(recording, model, detector, cache=tmp_path / "cache"))
     assert len(again) > 1 and again[-1].complete, "observed again, from the beginning"
-    assert len(list(pipeline.observe(other, model, detector, cache=tmp_path / "cache"))) == 1, "still known"
+    assert len(list(pipeline.extract(other, model, detector, cache=tmp_path / "cache"))) == 1, "still known"
 
 
 class Finds:
@@ -81,14 +81,14 @@ class Finds:
         return []
 
 
-def test_forgetting_beside_a_run_harms_neither(recording, engine, tmp_path):
-    model, detector = engine.model, Finds()
-    whole = list(pipeline.observe(recording, model, detector, cache=tmp_path / "whole"))[-1]
-    growing = pipeline.observe(recording, model, detector, cache=tmp_path / "cache")
+def test_forgetting_beside_a_run_harms_neither(recording, analyzer, tmp_path):
+    model, detector = analyzer.model, Finds()
+    whole = list(pipeline.extract(recording, model, detector, cache=tmp_path / "whole"))[-1]
+    growing = pipeline.extract(recording, model, detector, cache=tmp_path / "cache")
     next(growing)
     assert pipeline.forget(recording, model, detector, cache=tmp_path / "cache")
     assert [*growing][-1].complete
-    again = list(pipeline.observe(recording, model, detector, cache=tmp_path / "cache"))[-1]
+    again = list(pipeline.extract(recording, model, detector, cache=tmp_path / "cache"))[-1]
     assert again.complete
     for name, values in whole.arrays.items():
         np.testing.assert_array_equal(again.arrays[name], values, err_msg=name)
@@ -96,7 +96,7 @@ def test_forgetting_beside_a_run_harms_neither(recording, engine, tmp_path):
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS, errno.EDQUOT, errno.EIO])
 def test_a_full_or_failing_disk_is_one_sentence_and_keeps_what_was_stored(
-    number, recording, engine, tmp_path, monkeypatch
+    number, recording, analyzer, tmp_path, monkeypatch
 ):
     cache, real = tmp_path / "cache", files.write
     written = []
@@ -109,20 +109,20 @@ def test_a_full_or_failing_disk_is_one_sentence_and_keeps_what_was_stored(
 
     monkeypatch.setattr(files, "write", failing)
     with pytest.raises(EmorecError, match="EMOREC_CACHE") as refused:
-        list(engine.observe(recording, cache=cache))
+        list(analyzer.extract(recording, cache=cache))
     assert os.strerror(number) in str(refused.value)
     monkeypatch.setattr(files, "write", real)
-    resumed = list(engine.observe(recording, cache=cache))
+    resumed = list(analyzer.extract(recording, cache=cache))
     assert len(resumed[0].segments) == 1 and resumed[-1].complete
 
 
-def test_a_disk_that_is_really_full_is_one_sentence(recording, engine, tmp_path):
+def test_a_disk_that_is_really_full_is_one_sentence(recording, analyzer, tmp_path):
     """A limit of the kernel on the size of files stands for a full disk."""
     code = (
         "import resource, signal, sys\nsys.path.insert(0, 'tests')\nimport made\nfrom pathlib import Path\n"
-        "from emorec.analyzer import Engine\nfrom emorec.errors import EmorecError\n"
+        "from emorec.analyzer import Analyzer\nfrom emorec.errors import EmorecError\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))\n"
-        "try:\n    list(Engine(made.checkpoint(), None).observe(sys.argv[1], cache=Path(sys.argv[2])))\n"
+        "try:\n    list(Analyzer(made.checkpoint(), None).observe(sys.argv[1], cache=Path(sys.argv[2])))\n"
         "except EmorecError as error:\n    print(error)\n"
     )
     command = [sys.executable, "-c", code, str(recording), str(tmp_path / "cache")]
@@ -167,7 +167,7 @@ def test_a_place_for_results_that_cannot_be_written_is_one_sentence_and_costs_no
     assert [path.name for path in (tmp_path / "out").glob("[!.]*")] == ["short.csv"]
 
 
-def test_a_cache_that_cannot_be_written_is_one_sentence(read_only, engine, tmp_path):
+def test_a_cache_that_cannot_be_written_is_one_sentence(read_only, analyzer, tmp_path):
     recording = record(tmp_path / "short.mp4", Video(duration=2.0), Audio(duration=2.0))
     with pytest.raises(EmorecError, match="cannot be stored .*EMOREC_CACHE"):
-        list(engine.observe(recording, cache=read_only))
+        list(analyzer.extract(recording, cache=read_only))
