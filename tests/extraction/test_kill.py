@@ -24,16 +24,16 @@ DURATION = 62.0  # seconds of media; three segments and more
 OBSERVER = """
 import os, sys
 sys.path.insert(0, "tests")
-import made
 from pathlib import Path
+from support import factories
 from emorec.analyzer import Analyzer
 detector = Path(sys.argv[1]) if sys.argv[1] else None
-engine = Analyzer(made.checkpoint(), detector)
+analyzer = Analyzer(factories.checkpoint(), detector)
 for line in sys.stdin:
     media, cache = line.rstrip().split("|")
     copy = os.fork()
     if copy == 0:
-        for seen in engine.extract(media, cache=Path(cache)):
+        for seen in analyzer.extract(media, cache=Path(cache)):
             print(len(seen.segments), seen.until, seen.complete, flush=True)
         os._exit(0)
     print("copy", copy, flush=True)

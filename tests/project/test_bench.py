@@ -100,7 +100,7 @@ def test_a_job_that_failed_is_said_and_tried_again(bench, tmp_path):
 
 def test_a_bench_that_is_interrupted_while_it_analyses_leaves_nothing_behind(started, tmp_path):
     process = started("--only", "memory*")
-    wait_for(lambda: any("worker_child" in line for line in below(process.pid)), process)
+    wait_for(lambda: any("sandbox.server" in line for line in below(process.pid)), process)
     interrupted(process, signal.SIGINT, tmp_path)
 
 

@@ -173,7 +173,7 @@ def test_the_engine_reads_in_the_process(recording, analyzer, monkeypatch, tmp_p
 def test_the_log_tells_what_failed_but_not_whose_file_it_was(tmp_path, caplog, monkeypatch):
     path = tmp_path / "a-person.mkv"
     path.write_bytes(b"x")
-    code = "def probe(path):\n    raise RuntimeError(f'cannot decode {path}')\nmedia.probe = probe"
+    code = "def probe(path):\n    raise RuntimeError(f'cannot decode {path}')\nstreams.probe = probe"
     told, _ = in_a_process(code, path)
     assert told[-1] == {"failed": "RuntimeError"}
     with says(monkeypatch, message(told[-1])), pytest.raises(EmorecError, match="cannot be decoded"):
