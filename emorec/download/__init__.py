@@ -156,7 +156,7 @@ def _task(url, folder, working, max_height, sound_only, limits) -> dict:
         "max_seconds": limits.seconds,
         "time": math.ceil(limits.time_minutes * 60),
         "memory": MEMORY,
-        "hosts": settings.hosts_text(),
+        "hosts": sorted(settings.allowed_hosts(), key=str),
         "kept": [path.name for path in folder.iterdir() if KEY.fullmatch(path.name) and _kept_in(path)],
     }
 

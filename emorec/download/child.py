@@ -20,7 +20,7 @@ import sys
 import threading
 
 from emorec.download.errors import Problem
-from emorec.download.network_guard import Guard, allowed_hosts
+from emorec.download.network_guard import Guard
 from emorec.download.ytdlp import download, programs
 
 FILE_SLACK = 1 << 20
@@ -39,7 +39,7 @@ def main() -> None:
         out.write(json.dumps(message) + "\n")
         out.flush()
 
-    guard = Guard(allowed_hosts(task["hosts"]), programs=programs())
+    guard = Guard(map(tuple, task["hosts"]), programs=programs())
     guard.install()
     try:
         tell(done=download(task, tell, guard))

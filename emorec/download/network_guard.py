@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import socket
 import sys
+from collections.abc import Iterable
 
 from emorec.download.addresses import is_public
 
@@ -20,27 +21,15 @@ class Refused(OSError):
     """Something that this process must not reach."""
 
 
-def allowed_hosts(text: str) -> frozenset[tuple[str, int | None]]:
-    """``EMOREC_ALLOW_HOSTS``: names with or without a port, separated by commas, as pairs (name, port or None)."""
-    pairs = set()
-    for entry in filter(None, (entry.strip().lower() for entry in text.split(","))):
-        name, colon, port = entry.rpartition(":")
-        if colon and port.isdigit() and (":" not in name or name.endswith("]")):
-            pairs.add((name.strip("[]"), int(port)))
-        else:
-            pairs.add((entry.strip("[]"), None))
-    return frozenset(pairs)
-
-
 class Guard:
     """Holds this process, from ``install`` on, to public addresses, to hosts allowed by name and to a few programs.
 
-    ``refused`` lists what was kept from being dialled.
+    ``hosts`` are pairs (name, port or None for any); ``refused`` lists what was kept from being dialled.
     """
 
-    def __init__(self, hosts: frozenset[tuple[str, int | None]] = frozenset(), programs: tuple[str, ...] = ()):
+    def __init__(self, hosts: Iterable[tuple[str, int | None]] = (), programs: tuple[str, ...] = ()):
         self.refused: list[str] = []
-        self._hosts = hosts
+        self._hosts = frozenset(hosts)
         self._programs = frozenset(programs)
         self._allowed: set[tuple[str, int]] = set()
         """Addresses that an allowed name stood for, with their ports."""

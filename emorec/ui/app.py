@@ -26,7 +26,7 @@ import emorec
 from emorec import settings as shared
 from emorec.errors import EmorecError
 from emorec.ui.jobs.job_queue import BUSY
-from emorec.ui.server import headers, hosts, limits, log, login, uploads
+from emorec.ui.server import headers, hosts, log, login, uploads
 from emorec.ui.server.activity import Noticing
 from emorec.ui.server.middleware import Doors, Rules
 from emorec.ui.server.temp_dir import SETTING, Room
@@ -50,14 +50,13 @@ class Settings:
     def of(cls, environment: Mapping[str, str]) -> "Settings":
         """Raises EmorecError about the first wrong one, those of the library included."""
         shared.check(environment, page=True)
-        limits.shares_store(environment)
         return cls(
             port=shared.port(environment),
             auth=shared.auth(environment),
             upload_limit=shared.upload_limit(environment),
-            upload_quota=uploads.quota_of(environment),
-            hosts=hosts.names_of(environment),
-            frame_ancestors=headers.ancestors_of(environment),
+            upload_quota=shared.upload_quota(environment),
+            hosts=shared.answered_hosts(environment),
+            frame_ancestors=shared.frame_ancestors(environment),
             on_a_space=bool(environment.get("SPACE_HOST")),
         )
 

@@ -10,12 +10,13 @@ from pathlib import Path
 from gradio.context import LocalContext
 
 from emorec import image as pictures
+from emorec import settings
 from emorec.errors import EmorecError
 from emorec.ui.jobs.analyzers import Analyzers, allowed
 from emorec.ui.jobs.job_queue import Turns
 from emorec.ui.jobs.presence import Presence
 from emorec.ui.jobs.runner import Order, Run
-from emorec.ui.server.limits import LINKS, Visitor, shares_store
+from emorec.ui.server.limits import LINKS, Visitor
 from emorec.ui.sessions.files import Belongings
 from emorec.ui.sessions.history import Histories
 from emorec.ui.sessions.results import Kept
@@ -36,7 +37,7 @@ class Service:
         self.histories = Histories()
         self.kept = Kept()
         self.presence = Presence()
-        self.shares_store = shares_store(public=public)
+        self.shares_store = settings.shared_store(public=public)
         _keep_sweeping(self)
 
     def uploaded(self, path, request):

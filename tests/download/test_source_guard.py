@@ -8,8 +8,9 @@ import pytest
 
 from emorec import download
 from emorec.download import process
-from emorec.download.network_guard import Guard, Refused, allowed_hosts
+from emorec.download.network_guard import Guard, Refused
 from emorec.errors import EmorecError
+from emorec.settings import allowed_hosts
 from support.loopback_media import Target, serving
 from support.paths import ROOT
 
@@ -81,9 +82,9 @@ def attack(links, hosts="", guarded=True):
 
 
 def test_hosts_are_allowed_by_name_and_port():
-    hosts = allowed_hosts("Intranet.example, localhost:8080,[::1]:80, ::1")
+    hosts = allowed_hosts({"EMOREC_ALLOW_HOSTS": "Intranet.example, localhost:8080,[::1]:80, ::1"})
     assert hosts == {("intranet.example", None), ("localhost", 8080), ("::1", 80), ("::1", None)}
-    assert allowed_hosts("") == frozenset()
+    assert allowed_hosts({"EMOREC_ALLOW_HOSTS": ""}) == frozenset()
 
 
 def test_no_spelling_reaches_the_loopback(target):

@@ -26,6 +26,10 @@ WRONG = [
     ("GRADIO_SERVER_NAME", ["http://0.0.0.0", "0.0.0.0 ", "localhost/page"], True),
     ("EMOREC_AUTH", ["user", ":password", "user:"], True),
     ("EMOREC_MODELS", ["org/name,/tmp", "any"], True),
+    ("EMOREC_UPLOAD_QUOTA_MB", ["0", "many"], True),
+    ("EMOREC_HOSTS", ["http://a", "a/b"], True),
+    ("EMOREC_FRAME_ANCESTORS", ["a;script-src"], True),
+    ("EMOREC_SHARED_STORE", ["perhaps"], True),
     ("EMOREC_MAX_UPLOAD_MB", ["0", "-1", "many", "inf", "nan", "8GB"], True),
 ]
 EVERY = [(name, value, of_page) for name, values, of_page in WRONG for value in values]

@@ -12,9 +12,10 @@ import tempfile
 import threading
 from pathlib import Path
 
+from emorec import settings
 from emorec.download import ytdlp
 from emorec.download.errors import Problem
-from emorec.download.network_guard import Guard, allowed_hosts
+from emorec.download.network_guard import Guard
 
 LOOPBACK = ("127.", "::1")
 
@@ -45,7 +46,7 @@ def main():
                 raise ConnectionRefusedError("outside")
 
     socket.getaddrinfo = stand_in
-    guard = Guard(allowed_hosts(asked["hosts"]), programs=ytdlp.programs())
+    guard = Guard(settings.allowed_hosts({"EMOREC_ALLOW_HOSTS": asked["hosts"]}), programs=ytdlp.programs())
     if asked.get("guarded", True):
         guard.install()
     sys.addaudithook(watch)  # after the guard's, so it sees what the guard lets pass

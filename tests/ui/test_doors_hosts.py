@@ -3,6 +3,7 @@
 import httpx
 import pytest
 
+from emorec import settings
 from emorec.errors import EmorecError
 from emorec.ui import app
 from emorec.ui.server import headers, hosts
@@ -108,14 +109,14 @@ def test_every_answer_tells_browsers_what_to_refuse(client):
 @pytest.mark.parametrize("name", ["a b", "http://a", "a/b", "[::1", "-a", "a:b"])
 def test_a_host_that_is_none_is_one_sentence(name):
     with pytest.raises(EmorecError, match=r"^EMOREC_HOSTS names .*\.$"):
-        hosts.names_of({"EMOREC_HOSTS": f"ok.example,{name}"})
+        settings.answered_hosts({"EMOREC_HOSTS": f"ok.example,{name}"})
 
 
 def test_the_names_of_a_deployment():
     on_a_space = {"SPACE_HOST": "a.hf.space, b.example", "GRADIO_SERVER_NAME": "0.0.0.0"}
-    assert hosts.names_of(on_a_space) == ("a.hf.space", "b.example")
-    assert hosts.names_of({"GRADIO_SERVER_NAME": "fd00::1"}) == ("[fd00::1]",)
-    everything = hosts.Hosts(hosts.names_of({"EMOREC_HOSTS": "*"}))
+    assert settings.answered_hosts(on_a_space) == ("a.hf.space", "b.example")
+    assert settings.answered_hosts({"GRADIO_SERVER_NAME": "fd00::1"}) == ("[fd00::1]",)
+    everything = hosts.Hosts(settings.answered_hosts({"EMOREC_HOSTS": "*"}))
     assert everything.answers("evil.example") and everything.believes("evil.example")
     assert everything.refuses_origin({"origin": "http://evil.example"}, "emorec.example")
     dialled = hosts.Hosts(())
@@ -123,9 +124,9 @@ def test_the_names_of_a_deployment():
 
 
 def test_who_may_show_the_page_in_a_frame():
-    assert headers.ancestors_of({}) == ("'self'",)
-    assert headers.ancestors_of({"SPACE_HOST": "a.hf.space"}) == ("'self'", "https://huggingface.co")
-    given = headers.ancestors_of({"EMOREC_FRAME_ANCESTORS": "https://lab.example, https://*.example"})
+    assert settings.frame_ancestors({}) == ("'self'",)
+    assert settings.frame_ancestors({"SPACE_HOST": "a.hf.space"}) == ("'self'", "https://huggingface.co")
+    given = settings.frame_ancestors({"EMOREC_FRAME_ANCESTORS": "https://lab.example, https://*.example"})
     policy = headers.Policies(given)
     assert policy.page(b"").endswith("frame-ancestors https://lab.example https://*.example")
     assert b"x-frame-options" not in dict(policy.of("page"))
@@ -133,7 +134,7 @@ def test_who_may_show_the_page_in_a_frame():
     assert kept == "a=b; Path=/; HttpOnly; SameSite=none; Secure; Partitioned"
     for wrong in ("a;script-src", "java script:", "'unsafe-inline'"):
         with pytest.raises(EmorecError, match=r"^EMOREC_FRAME_ANCESTORS"):
-            headers.ancestors_of({"EMOREC_FRAME_ANCESTORS": wrong})
+            settings.frame_ancestors({"EMOREC_FRAME_ANCESTORS": wrong})
 
 
 @pytest.mark.parametrize("name", ["EMOREC_HOSTS", "EMOREC_FRAME_ANCESTORS", "EMOREC_UPLOAD_QUOTA_MB"])

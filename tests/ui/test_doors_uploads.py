@@ -9,6 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from emorec import settings
 from emorec.errors import EmorecError
 from emorec.ui.server import temp_dir, uploads
 from support.small_page import API, serving, upload, wait_for
@@ -67,6 +68,16 @@ def test_a_malformed_upload_leaves_nothing(served, client, field):
     sent.append(client.post(f"{API}/upload", content=body * 3, headers=kind))
     sent.append(client.post(f"{API}/upload", content=body, headers={"Content-Type": "multipart/form-data"}))
     assert {answer.status_code for answer in sent} <= {200, 400, 500}
+    assert wait_for(lambda: files(served) == [])
+
+
+def test_an_upload_without_a_file_is_one_sentence(served, client):
+    for asked in (
+        {"data": {"files": "no file"}, "files": {"other": ("x.mp4", b"x")}},
+        {"files": {"files": ("", b"x")}},
+    ):
+        answer = client.post(f"{API}/upload", **asked)
+        assert answer.status_code >= 400 and answer.text == uploads.NOT_TAKEN
     assert wait_for(lambda: files(served) == [])
 
 
@@ -148,7 +159,7 @@ def test_temporary_files_go_elsewhere_again_afterwards(tmp_path, monkeypatch):
 @pytest.mark.parametrize("size", ["", "many", "0", "-1", "inf", "nan"])
 def test_a_quota_that_is_none_is_one_sentence(size):
     if not size:
-        assert uploads.quota_of({"EMOREC_UPLOAD_QUOTA_MB": size}) == uploads.QUOTA_MB * 10**6
+        assert settings.upload_quota({"EMOREC_UPLOAD_QUOTA_MB": size}) == settings.DEFAULT_QUOTA_MB * 10**6
         return
     with pytest.raises(EmorecError, match=r"^EMOREC_UPLOAD_QUOTA_MB is .*\.$"):
-        uploads.quota_of({"EMOREC_UPLOAD_QUOTA_MB": size})
+        settings.upload_quota({"EMOREC_UPLOAD_QUOTA_MB": size})

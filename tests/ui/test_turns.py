@@ -2,6 +2,7 @@
 
 import pytest
 
+from emorec import settings
 from emorec.errors import EmorecError
 from emorec.ui import app
 from emorec.ui.jobs.job_queue import BUSY, LONGEST_TURN, SHORTEST_TURN, TOO_MANY, TOO_MANY_FROM_THERE, Turns
@@ -118,6 +119,8 @@ def test_a_session_and_an_address_have_a_number_of_places_and_an_address_that_ma
         ("2001:db9::1", "2001:db9::2", False),
         ("::ffff:9.9.9.9", "9.9.9.9", False),
         ("192.168.1.7", "192.168.1.7", True),
+        ("fd00::1", "fd00::2", True),
+        ("fe80::1%eth0", "fe80::2%eth0", True),
         ("::1", "::1", True),
         ("testclient", "testclient", True),
         ("", "", True),
@@ -143,11 +146,11 @@ def test_addresses_that_are_one_visitors(address, same, shared):
     ],
 )
 def test_the_store_is_shared_where_only_this_machine_reaches_the_page_or_the_deployer_wants_it(given, public, shares):
-    assert limits.shares_store(given, public) is shares
+    assert settings.shared_store(given, public) is shares
 
 
 def test_a_switch_that_is_neither_on_nor_off_is_refused():
     with pytest.raises(EmorecError, match="EMOREC_SHARED_STORE is 'perhaps'"):
-        limits.shares_store({"EMOREC_SHARED_STORE": "perhaps"})
+        settings.shared_store({"EMOREC_SHARED_STORE": "perhaps"})
     with pytest.raises(EmorecError, match="EMOREC_SHARED_STORE"):  # before any work is done
         app.Settings.of({"EMOREC_SHARED_STORE": "perhaps"})

@@ -4,16 +4,12 @@ import base64
 import hashlib
 import html
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
-from emorec.errors import EmorecError
+from emorec.settings import HUB
 
-SETTING = "EMOREC_FRAME_ANCESTORS"
 SELF = "'self'"
-HUB = "https://huggingface.co"
 SHARED_PAGE = "https://gradio.s3-us-west-2.amazonaws.com"  # where a public link's page has its script from
-SOURCE = re.compile(r"'self'|'none'|\*|(?:https?://)?(?:\*\.)?[A-Za-z0-9_.-]+(?::(?:[0-9]{1,5}|\*))?")
-WRONG = "EMOREC_FRAME_ANCESTORS names {name!r}, which is no address of a site, 'self' or 'none'; correct or unset it."
 
 # Anything else is dropped; Gradio repeats a request's headers in answers to ranges of a file.
 KEPT = frozenset(
@@ -23,20 +19,6 @@ KEPT = frozenset(
 OF_A_FILE = KEPT - {b"location", b"set-cookie"}
 INLINE_SCRIPT = re.compile(rb"<script(?![^>]*\ssrc=)[^>]*>(.*?)</script>", re.DOTALL)
 ON_ERROR = re.compile(r'onerror="([^"]*)"')
-
-
-def ancestors_of(environment: Mapping[str, str]) -> tuple[str, ...]:
-    """The sites that may show the page in a frame, from EMOREC_FRAME_ANCESTORS; a Space may be shown by the Hub.
-
-    Raises EmorecError.
-    """
-    given = environment.get(SETTING, "").replace(",", " ").split()
-    for name in given:
-        if not SOURCE.fullmatch(name):
-            raise EmorecError(WRONG.format(name=name))
-    if given:
-        return tuple(given)
-    return (SELF, HUB) if environment.get("SPACE_HOST") else (SELF,)
 
 
 def handlers() -> list[str]:

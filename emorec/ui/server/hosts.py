@@ -6,35 +6,14 @@ the second in ``Host``.
 """
 
 import ipaddress
-import re
 from collections.abc import Iterable, Mapping
 from urllib.parse import urlsplit
 
-from emorec.errors import EmorecError
+from emorec.settings import ANY_HOST, HOST
 
-SETTING = "EMOREC_HOSTS"
-ANY = "*"
 DEFAULT_PORTS = {"http": 80, "https": 443}
-ENTRY = re.compile(r"(?:\[[0-9a-f:.]+\]|[a-z0-9_](?:[a-z0-9_.-]{0,252}))(?::[0-9]{1,5})?")
-WRONG = "EMOREC_HOSTS names {name!r}, which is no host name; give names with commas between them, or *."
 OTHER_HOST = "This server does not answer to this name; whoever runs it can add the name to EMOREC_HOSTS."
 OTHER_ORIGIN = "Requests from the web pages of other servers are not answered here."
-
-
-def names_of(environment: Mapping[str, str]) -> tuple[str, ...]:
-    """The names that the server answers to besides loopback ones, lower case, perhaps with a port; ``*`` for any.
-
-    From EMOREC_HOSTS, GRADIO_SERVER_NAME, and SPACE_HOST, which a Hugging Face Space sets. Raises EmorecError.
-    """
-    given = [name.strip().lower() for name in environment.get(SETTING, "").split(",") if name.strip()]
-    for name in given:
-        if name != ANY and not ENTRY.fullmatch(name):
-            raise EmorecError(WRONG.format(name=name))
-    space = [name.strip().lower() for name in environment.get("SPACE_HOST", "").split(",") if name.strip()]
-    own = environment.get("GRADIO_SERVER_NAME", "").strip().lower()
-    if ":" in own and not own.startswith("["):
-        own = f"[{own}]"
-    return (*given, *space, *([own] if own and not _is_wildcard(own) else []))
 
 
 class Hosts:
@@ -46,7 +25,7 @@ class Hosts:
     @property
     def any(self) -> bool:
         """Whether every name is answered, because a trusted proxy stands before the server."""
-        return ANY in self._names
+        return ANY_HOST in self._names
 
     def add(self, name: str) -> None:
         """Answer to one more name, such as that of a public link."""
@@ -93,7 +72,7 @@ class Hosts:
 def _split(netloc: str) -> tuple[str, int | None]:
     """Name (lower case) and port of a ``Host`` header; an empty name where it is malformed."""
     netloc = netloc.strip().lower()
-    if not ENTRY.fullmatch(netloc):
+    if not HOST.fullmatch(netloc):
         return "", None
     name, colon, port = netloc.rpartition(":")
     if not colon or netloc.endswith("]"):
@@ -111,8 +90,3 @@ def _address(name: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
 def _is_loopback(name: str) -> bool:
     address = _address(name)
     return name == "localhost" or name.endswith(".localhost") or (address is not None and address.is_loopback)
-
-
-def _is_wildcard(name: str) -> bool:
-    address = _address(name)
-    return address is not None and address.is_unspecified

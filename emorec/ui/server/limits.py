@@ -6,15 +6,7 @@ client's own address from a proxy on this machine, and from the proxies that FOR
 """
 
 import ipaddress
-import os
-from collections.abc import Mapping
 from dataclasses import dataclass
-
-from emorec.errors import EmorecError
-
-SHARED_STORE = "EMOREC_SHARED_STORE"
-WRONG_SWITCH = "{name} is {given!r}; set it to on or off."
-ON, OFF = ("on", "1", "yes", "true"), ("off", "0", "no", "false")
 
 
 @dataclass(frozen=True)
@@ -60,37 +52,13 @@ BYTES_OF_SESSION = 16_000_000_000  # uploads and downloads that a session may ke
 
 
 def network(address: str) -> str:
-    """An address, or the network of 64 bits that a global IPv6 address is in."""
+    """An address, or the network of 64 bits that an IPv6 address is in: one machine may take any address in there."""
     try:
         parsed = ipaddress.ip_address(address)
     except ValueError:
         return address
     if parsed.version == 6 and parsed.ipv4_mapped:
         return str(parsed.ipv4_mapped)
-    if parsed.version == 6 and parsed.is_global:
-        return str(ipaddress.ip_network((parsed, 64), strict=False))
+    if parsed.version == 6 and not parsed.is_loopback:
+        return str(ipaddress.ip_network((int(parsed), 64), strict=False))
     return str(parsed)
-
-
-def shares_store(environment: Mapping[str, str] = os.environ, public: bool = False) -> bool:
-    """Whether all visitors share what is stored of recordings, from EMOREC_SHARED_STORE.
-
-    Unless that is set, only a page that this machine alone can reach does so: it is served on a loopback address,
-    without a proxy (GRADIO_ROOT_PATH) or a ``public`` link. Raises EmorecError for a value that is not on or off.
-    """
-    given = environment.get(SHARED_STORE, "").strip().lower()
-    if given:
-        if given not in (*ON, *OFF):
-            raise EmorecError(WRONG_SWITCH.format(name=SHARED_STORE, given=environment[SHARED_STORE]))
-        return given in ON
-    return not public and not environment.get("GRADIO_ROOT_PATH") and is_loopback(environment.get("GRADIO_SERVER_NAME"))
-
-
-def is_loopback(name: str | None) -> bool:
-    """Whether a server of this name, or of none, is reached from its own machine only."""
-    if not name or name.lower() == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(name.strip("[]")).is_loopback
-    except ValueError:
-        return False

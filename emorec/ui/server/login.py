@@ -2,11 +2,12 @@
 
 import hashlib
 import hmac
-import ipaddress
 import math
 import time
 from collections import OrderedDict
 from collections.abc import Callable
+
+from emorec.ui.server.limits import network
 
 MOST_WRONG = 5
 PAUSE = 60.0  # seconds
@@ -38,7 +39,7 @@ class Attempts:
 
         Attempts that still go on count as wrong ones, so that many at once are no way around the limit.
         """
-        address, now = _network(address), self._clock()
+        address, now = network(address), self._clock()
         count, last = self._of.get(address, (0, now))
         if now - last >= PAUSE:
             count = 0
@@ -52,18 +53,8 @@ class Attempts:
 
     def succeeded(self, address: str) -> None:
         """The password was right, so this address starts from nothing again."""
-        self._of.pop(_network(address), None)
+        self._of.pop(network(address), None)
 
 
 def _digest(text: str) -> bytes:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
-
-
-def _network(address: str) -> str:
-    try:
-        parsed = ipaddress.ip_address(address)
-    except ValueError:
-        return address
-    if parsed.version == 6 and parsed.ipv4_mapped is None:
-        return str(ipaddress.ip_network((parsed, 64), strict=False))
-    return str(getattr(parsed, "ipv4_mapped", None) or parsed)

@@ -199,6 +199,9 @@ class Exchange:
             if self._upload and message["status"] == 413:
                 self._upload.refused = self._rules.uploads.too_large()
                 return
+            if self._upload and message["status"] >= 500:
+                self._upload.refused = Refused(message["status"], uploads.NOT_TAKEN)
+                return
             self._started, self._status = True, message["status"]
             self._open_end = not any(name.lower() == b"content-length" for name, _ in message["headers"])
             message = message | {"headers": self._answer_headers(message["headers"])}

@@ -2,17 +2,12 @@
 
 import asyncio
 import contextlib
-import math
-from collections.abc import Mapping
 
 import anyio
 
-from emorec.errors import EmorecError
 from emorec.ui.server.bodies import Refused
 from emorec.ui.server.temp_dir import Room
 
-SETTING = "EMOREC_UPLOAD_QUOTA_MB"
-QUOTA_MB = 20_000
 STALLED = 60.0  # seconds without a byte after which an upload is given up
 OVERHEAD = 1 << 20  # bytes that an upload may have beside its file
 DISCARDED = 16 << 20  # bytes that are still taken of a refused upload, so that the client reads why
@@ -20,17 +15,8 @@ DISCARDED_WITHIN = 5.0  # seconds
 SWEEP = 60.0  # seconds between two sweeps
 TOO_LARGE = "The file is larger than the {most:.0f} MB that may be uploaded here."
 FULL = "There is no room for more uploads on this server now; try again later, or with a smaller file."
+NOT_TAKEN = "The upload could not be taken; send one file with a name, as browsers do, or try again later."
 STOPPED = "The upload stopped arriving; send it again."
-WRONG = "EMOREC_UPLOAD_QUOTA_MB is {size!r}; set it to the megabytes that all uploads together may have."
-
-
-def quota_of(environment: Mapping[str, str]) -> int:
-    """The bytes that all visitors' files may have together, from EMOREC_UPLOAD_QUOTA_MB. Raises EmorecError."""
-    given = environment.get(SETTING) or str(QUOTA_MB)
-    with contextlib.suppress(ValueError):
-        if 0 < (megabytes := float(given)) < math.inf:
-            return math.ceil(megabytes * 1e6)
-    raise EmorecError(WRONG.format(size=given))
 
 
 class Uploads:
