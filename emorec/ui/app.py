@@ -1,6 +1,6 @@
 """The server of the page: ``python app.py``; with ``--share`` also under a public address, through Gradio's servers.
 
-Settings come from the environment: GRADIO_SERVER_NAME, GRADIO_SERVER_PORT, EMOREC_AUTH (user:password), GRADIO_TEMP_DIR
+Its settings are variables: GRADIO_SERVER_NAME, GRADIO_SERVER_PORT, EMOREC_AUTH (user:password), GRADIO_TEMP_DIR
 (a folder; every server keeps its visitors' files in a folder of its own below it), EMOREC_MAX_UPLOAD_MB (largest
 upload), EMOREC_UPLOAD_QUOTA_MB (all uploads together), EMOREC_HOSTS (names that the server answers to),
 EMOREC_FRAME_ANCESTORS (sites that may show the page in a frame), and EMOREC_MODELS (see ``emorec.ui.jobs.analyzers``).

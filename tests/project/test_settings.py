@@ -141,8 +141,8 @@ def test_the_environment_names_the_cache(tmp_path, monkeypatch):
     assert settings.cache_folder().name == "emorec" and settings.cache_folder().is_absolute()
 
 
-def test_the_library_refuses_a_wrong_limit_before_any_work(recording, engine, monkeypatch, tmp_path):
+def test_the_library_refuses_a_wrong_limit_before_any_work(recording, analyzer, monkeypatch, tmp_path):
     monkeypatch.setenv("EMOREC_CACHE_MB", "4GB")
     with pytest.raises(EmorecError, match="^EMOREC_CACHE_MB is '4GB'; set it to a number of megabytes"):
-        next(engine.extract(recording, cache=tmp_path))
+        next(analyzer.extract(recording, cache=tmp_path))
     assert os.listdir(tmp_path) == []

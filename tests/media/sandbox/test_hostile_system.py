@@ -119,7 +119,8 @@ def test_a_full_or_failing_disk_is_one_sentence_and_keeps_what_was_stored(
 def test_a_disk_that_is_really_full_is_one_sentence(recording, analyzer, tmp_path):
     """A limit of the kernel on the size of files stands for a full disk."""
     code = (
-        "import resource, signal, sys\nsys.path.insert(0, 'tests')\nfrom support import factories\nfrom pathlib import Path\n"
+        "import resource, signal, sys\nsys.path.insert(0, 'tests')\n"
+        "from pathlib import Path\nfrom support import factories\n"
         "from emorec.analyzer import Analyzer\nfrom emorec.errors import EmorecError\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))\n"
         "try:\n    list(Analyzer(factories.checkpoint(), None).extract(sys.argv[1], cache=Path(sys.argv[2])))\n"
