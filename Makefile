@@ -27,7 +27,7 @@ test: lint  ## check the style and run every test (JOBS=N: in N processes)
 lint: $(test_installed)  ## check style, format and types
 	$(python) -m ruff check .
 	$(python) -m ruff format --check .
-	$(python) -m pyright --warnings
+	$(python) -m pyright --pythonpath $(python)
 
 format: $(test_installed)  ## format every file
 	$(python) -m ruff check --fix .

@@ -1,5 +1,6 @@
 """The files around the code: what is pinned, what make does, what the image and the package hold."""
 
+import functools
 import importlib
 import importlib.metadata
 import os
@@ -10,12 +11,14 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.version import Version
 
 from support.imports import imported_by, project_files
 from support.paths import ROOT
 
 PINNED = re.compile(r"(?P<name>[A-Za-z0-9._-]+)(\[[a-z,]+\])?==(?P<version>[0-9][A-Za-z0-9.]*)")
-TARGETS = ["app", "test", "lint", "bench", "screenshots", "clean", "help"]
+TARGETS = ["app", "test", "lint", "format", "bench", "screenshots", "clean", "help"]
 REQUIREMENTS = ["requirements.txt", "tests/requirements.txt"]
 TEACHERS = "train/requirements.txt"  # of these only files are looked at: they cannot be imported
 
@@ -48,7 +51,7 @@ def test_every_requirement_is_pinned_to_the_version_that_is_tested(file):
 @pytest.mark.parametrize("file", REQUIREMENTS)
 def test_every_requirement_can_be_imported(file):
     modules = {}
-    for module, distributions in importlib.metadata.packages_distributions().items():
+    for module, distributions in packages_distributions().items():
         for distribution in distributions:
             modules.setdefault(canonical(distribution), []).append(module)
     for name in pins(file):
@@ -58,16 +61,87 @@ def test_every_requirement_can_be_imported(file):
             importlib.import_module(module)
 
 
-def test_everything_that_is_imported_is_a_requirement():
-    """Of what runs; training may need more."""
+NOT_IMPORTED = {"silero-vad"}  # its weights are read as a file
+
+
+def test_everything_that_is_pinned_is_used():
     files = project_files(ROOT)
-    running = {module: path for module, path in files.items() if module.partition(".")[0] != "train"}
-    imported = set().union(*(imported_by(module, path, files) for module, path in running.items()))
-    outside = {name.partition(".")[0] for name in imported} - sys.stdlib_module_names
-    outside -= {name.partition(".")[0] for name in files}
-    distributions = importlib.metadata.packages_distributions()
-    required = {canonical(name) for name in pins("requirements.txt")}
-    assert {name for name in outside if not required & {canonical(found) for found in distributions[name]}} == set()
+    imported = set().union(*(imported_by(module, path, files) for module, path in files.items()))
+    used = set().union(*map(distributions_of, {name.partition(".")[0] for name in imported}))
+    assert {canonical(name) for name in pins("requirements.txt")} - used <= NOT_IMPORTED | {"pandas"}
+
+
+@pytest.mark.parametrize(
+    ("package", "extras"),
+    [
+        ("emorec", ["dataframe"]),
+        ("emorec.download", ["links"]),
+        ("emorec.ui", ["app"]),
+        ("hub", []),
+        ("train", ["train"]),
+    ],
+)
+def test_what_a_package_imports_is_installed_with_it_or_with_its_extra(package, extras):
+    """``pip install emorec`` brings what the library and the command line import; other packages name an extra."""
+    files = project_files(ROOT)
+    own = {module: path for module, path in files.items() if package_of(module) == package}
+    assert own
+    imported = {name.partition(".")[0] for module, path in own.items() for name in imported_by(module, path, files)}
+    outside = imported - sys.stdlib_module_names - {name.partition(".")[0] for name in files}
+    required = {canonical(Requirement(text).name) for text in ranges(*extras)}
+    assert {name for name in outside - TEACHERS_MODULES if not required & distributions_of(name)} == set()
+
+
+TEACHERS_MODULES = {"resemblyzer", "moonshine_voice"}  # pinned in train/requirements.txt
+PACKAGES = ("emorec.download", "emorec.ui", "emorec", "hub", "train")
+
+
+def package_of(module):
+    return next((package for package in PACKAGES if module == package or module.startswith(f"{package}.")), module)
+
+
+def distributions_of(module):
+    return {canonical(name) for name in packages_distributions().get(module, ())}
+
+
+packages_distributions = functools.cache(importlib.metadata.packages_distributions)  # reads every installed package
+
+
+def ranges(*extras):
+    """The requirements of the package itself, and of some of its extras."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    return [*project["dependencies"], *(text for extra in extras for text in project["optional-dependencies"][extra])]
+
+
+def test_every_range_goes_from_a_tested_version_to_the_next_major_one():
+    every = {canonical(given.name): given.specifier for given in map(Requirement, ranges(*EXTRAS))}
+    assert every.keys() == {canonical(name) for name in pins("requirements.txt")}
+    for name, version in pins("requirements.txt").items():
+        bounds = {bound.operator: Version(bound.version) for bound in every[canonical(name)]}
+        assert bounds.keys() == {">=", "<"}, name
+        assert every[canonical(name)].contains(version), name
+        assert bounds["<"].release[1:] == () and bounds["<"].major > Version(version).major, name
+
+
+def test_the_oldest_versions_are_those_that_the_tests_can_run_with():
+    lowest = {canonical(name): Version(version) for name, version in pins("tests/lowest.txt").items()}
+    bounds = {
+        canonical(given.name): Version(bound.version)
+        for given in map(Requirement, ranges())
+        for bound in given.specifier
+        if bound.operator == ">="
+    }
+    assert lowest.keys() == bounds.keys()
+    for name, version in lowest.items():
+        assert version >= bounds[name] and version.release[:2] == bounds[name].release[:2], name
+
+
+EXTRAS = ("app", "dataframe", "links", "train")
+
+
+def test_the_extra_all_holds_every_extra():
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    assert extras["all"] == [f"emorec[{','.join(EXTRAS)}]"] and extras.keys() == {*EXTRAS, "all"}
 
 
 def canonical(name):
@@ -79,8 +153,6 @@ def test_the_package_is_described_in_one_place_each():
     project, setuptools = pyproject["project"], pyproject["tool"]["setuptools"]
     assert project["license"] == "MIT"
     assert project["requires-python"] == ">=3.11"
-    assert setuptools["dynamic"]["dependencies"] == {"file": "requirements.txt"}
-    assert setuptools["package-data"] == {"emorec": ["weights/default/*", "ui/assets/*", "ui/page/assets/*"]}
     module, _, function = project["scripts"]["emorec"].partition(":")
     assert callable(getattr(importlib.import_module(module), function))
     holder, _, version = setuptools["dynamic"]["version"]["attr"].rpartition(".")
@@ -153,7 +225,8 @@ def test_make_installs_again_when_the_requirements_or_the_environment_change(mak
 @pytest.mark.parametrize("jobs", ["-j1", "-j8"])
 def test_make_test_checks_style_browser_and_tests_in_this_order(make, jobs):
     assert make(jobs, "test").returncode == 0
-    steps = ["-m ruff check .", "tests/support/browser.py", "-m pytest --numprocesses 2 --dist loadscope"]
+    checks = ["-m ruff check .", "-m ruff format --check .", "-m pyright --pythonpath .venv/bin/python"]
+    steps = [*checks, "tests/support/browser.py", "-m pytest --numprocesses 2 --dist loadscope"]
     installed = ["install requirements.txt", "install tests/requirements.txt", f"install {TEACHERS}"]
     assert make.log() == [*installed, *steps]
 
