@@ -19,7 +19,7 @@ from emorec.face import alignment, detection
 from emorec.face.tracking import Tracker
 from emorec.media import image as media_still
 from emorec.models import pretrained
-from emorec.models.networks import FaceConfig
+from emorec.models.config import FaceConfig
 from emorec.voice import features
 from train.data.layouts import PICTURES
 from train.data.pack import cached, enlarge, load_audio, whole_hops
