@@ -3,8 +3,11 @@
 from importlib.util import find_spec
 
 
-class EmorecError(Exception):
-    """Something that the user gave cannot be used; its text is one sentence: what is wrong, and what to do."""
+class EmorecError(ValueError):
+    """Something that the user gave cannot be used. Its text is one sentence: what is wrong, and what to do.
+
+    It is a ``ValueError``, so code that catches those from other libraries catches it as well.
+    """
 
 
 def require(extra: str, *modules: str) -> None:
