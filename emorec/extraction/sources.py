@@ -52,7 +52,13 @@ class Source(Protocol):
         ...
 
     def frames(
-        self, rate: float, start: float, max_side: int, on_damage: Callable[[str], None], selection: Selection, end: float
+        self,
+        rate: float,
+        start: float,
+        max_side: int,
+        on_damage: Callable[[str], None],
+        selection: Selection,
+        end: float,
     ) -> Iterator[Frame]:
         """As ``emorec.media.streams.frames``."""
         ...
@@ -94,7 +100,13 @@ class FileSource:
             raise EmorecError(f"{self.name} cannot be read ({error.strerror or error}).") from None
 
     def frames(
-        self, rate: float, start: float, max_side: int, on_damage: Callable[[str], None], selection: Selection, end: float
+        self,
+        rate: float,
+        start: float,
+        max_side: int,
+        on_damage: Callable[[str], None],
+        selection: Selection,
+        end: float,
     ) -> Iterator[Frame]:
         return sandbox.frames(
             self.path, rate, start=start, max_side=max_side, on_damage=on_damage, selection=selection, end=end
@@ -169,7 +181,13 @@ class ArraySource:
         return None
 
     def frames(
-        self, rate: float, start: float, max_side: int, on_damage: Callable[[str], None], selection: Selection, end: float
+        self,
+        rate: float,
+        start: float,
+        max_side: int,
+        on_damage: Callable[[str], None],
+        selection: Selection,
+        end: float,
     ) -> Iterator[Frame]:
         images = (as_picture(image) for image in self.images or ())
         return arrays.frames(
