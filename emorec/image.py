@@ -15,7 +15,7 @@ from PIL import Image
 from emorec.emotions import EMOTIONS, fold
 from emorec.extraction.faces import encode_faces
 from emorec.extraction.sources import as_picture
-from emorec.face import detection
+from emorec.face import alignment, detection
 from emorec.inference import fusion as fusions
 from emorec.inference import prior as priors
 from emorec.inference.timeline import PriorLike
@@ -94,7 +94,7 @@ def recognise(
         found = sorted(detector.detect(image), key=lambda face: float(face.box[0]))
     if not found:
         return []
-    crops = [detection.align(image, face.landmarks, model.face.config.size) for face in found]
+    crops = [alignment.align(image, face.landmarks, model.face.config.size) for face in found]
     _, logits = encode_faces(model.face, np.stack(crops))
     native = fusions.softmax(logits.astype(np.float64))
     likelihoods = model.calibration.still.log_likelihood(fold(native, model.face.config.labels))
@@ -102,7 +102,7 @@ def recognise(
     height, width = image.shape[:2]
     size = np.array([width, height, width, height])
     return [
-        FaceResult(_clipped(face.box / size), face.score, float(detection.quality(face, crop)), each)
+        FaceResult(_clipped(face.box / size), face.score, float(alignment.quality(face, crop)), each)
         for face, crop, each in zip(found, crops, probabilities, strict=True)
     ]
 
