@@ -8,6 +8,7 @@ import numpy as np
 
 from emorec.errors import EmorecError
 from emorec.face import yunet
+from emorec.media.video import full_range
 from emorec.prefetch import OneThread
 
 # Stage 1 brings its own threads; OpenCV's pool on top of them slows both down. Held while it runs, for the number is
@@ -120,15 +121,18 @@ def quality(face, crop):
     return size * sharpness * frontal
 
 
-def align(image, landmarks, size):
+def align(image, landmarks, size, limited=False):
     """Cut a face out so that its landmarks lie as in the training images.
 
-    image uint8 RGB (H, W, 3) or grey (H, W); landmarks (5, 2) in pixels -> grey uint8 (size, size). The
-    similarity (shift, turn, scale) is the least-squares one of Umeyama, 1991. Outside the image its border repeats.
+    image uint8 RGB (H, W, 3) or grey (H, W), the latter from 16 to 235 if ``limited``; landmarks (5, 2) in pixels ->
+    grey uint8 (size, size). The similarity (shift, turn, scale) is the least-squares one of Umeyama, 1991. Outside the
+    image its border repeats.
     """
     matrix = similarity(landmarks, FRAMING * size)
     scale = float(np.hypot(matrix[0, 0], matrix[1, 0]))
     image, matrix = _crop_around(image, matrix, size)
+    if limited:
+        image = full_range(image)
     if scale < 1.0:
         # Shrinking by sampling alone would alias: the region is first averaged down to about the final size.
         height, width = image.shape[:2]
