@@ -38,7 +38,7 @@ LIBRARY_HOMES = {
 LAYERS = [
     ["emorec.errors", "emorec._version"],
     ["emorec.emotions", "emorec.files", "emorec.prefetch"],
-    ["emorec.settings"],
+    ["emorec.settings", "emorec.childprocess"],
     ["emorec.media"],
     ["emorec.download", "emorec.face", "emorec.voice"],
     ["emorec.models"],
