@@ -161,10 +161,11 @@ def fer(path, seconds):
     from fer.fer import FER
 
     from emorec.media import streams
+    from emorec.media.passes import without_damage
 
     detector = FER()
     with timed() as took:
-        for frame in streams.frames(path, FER_FRAMES_PER_SECOND):
+        for frame in without_damage(streams.frames(path, FER_FRAMES_PER_SECOND)):
             if frame.time > seconds:
                 break
             detector.detect_emotions(frame.image[..., ::-1])

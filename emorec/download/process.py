@@ -1,12 +1,8 @@
-"""The downloading process as seen from outside: what it tells, and that it and what it brings stay within limits."""
+"""The downloading process as its parent sees it: its progress, its result, and that it stays within its limits."""
 
 from __future__ import annotations
 
 import contextlib
-import json
-import os
-import selectors
-import signal
 import subprocess
 import sys
 import threading
@@ -15,41 +11,28 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from emorec.childprocess import messages
+from emorec.childprocess import process as childprocess
 from emorec.download.limits import too_large, too_long
 from emorec.errors import EmorecError
 from emorec.settings import Limits
 
-TICK = 0.25
-"""Seconds between two looks at the child, so that a cancelled download ends soon."""
-
-ENDING_TICK = 0.02
-"""Seconds between two looks at whether the child has ended."""
-
-LOOK_AFTER = 1.0
-"""Seconds at least between two looks at how long the recording is already."""
-
-GROWTH = 1.5
-"""How much larger a file is at the next such look: all of them together cost three readings of its packets."""
-
-LEAST = 1 << 16
-"""Bytes of a file that is worth a look."""
-
-ENDS_WITHIN = 10.0
-"""Seconds that the child may take to end after it has closed its output."""
-
+TICK = 0.25  # seconds between two looks at the child, so that a cancelled download ends soon
+LOOK_AFTER = 1.0  # seconds at least between two looks at how long the recording is already
+GROWTH = 1.5  # how much larger a file is at the next such look: all of them together cost three readings of its packets
+MIN_BYTES = 1 << 16  # of a file that is worth a look
+ENDS_WITHIN = 10.0  # seconds that the child may take to end after its last message
 MAX_SENTENCE = 500
-MAX_LINE = 1 << 16
-SIZE_SLACK = 16 << 20
+SIZE_SLACK = 16 << 20  # bytes
 COMMAND = (sys.executable, "-P", "-m", "emorec.download.child")
-KEPT_VARIABLES = ("PATH", "LANG", "LC_ALL", "SSL_CERT_FILE", "SSL_CERT_DIR", "IMAGEIO_FFMPEG_EXE", "SYSTEMROOT")
-"""What the child gets of the environment: nothing that names a proxy, a configuration or a home."""
-
+KEPT_VARIABLES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "IMAGEIO_FFMPEG_EXE")
 SET_VARIABLES = {
     "YTDLP_NO_PLUGINS": "1",
     # The ffmpeg that comes with imageio-ffmpeg is linked statically. It crashes when it loads the system's modules for
     # character sets, which it does for every MPEG-TS file. With this set, it does not find the list of them.
     "GCONV_PATH": "",
 }
+HOMES = ("HOME", "USERPROFILE", "TMPDIR", "TEMP", "TMP", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "DENO_DIR")
 
 
 @dataclass(frozen=True)
@@ -64,40 +47,32 @@ class Progress:
 
 
 class Downloading:
-    """One downloading process, as seen from outside: what it tells, and that it stays within its limits."""
+    """One downloading process: what it reports, and that it and what it brings stay within limits."""
 
     def __init__(self, task: dict, working: Path, limits: Limits):
         self._working, self._limits = working, limits
         self._lengths = Lengths(working / "media", limits.seconds)
         self._last: dict = {}
         home = str(working / "home")
-        environment = {name: os.environ[name] for name in KEPT_VARIABLES if name in os.environ}
-        environment |= {"HOME": home, "TMPDIR": home, "XDG_CACHE_HOME": home, "XDG_CONFIG_HOME": home, "DENO_DIR": home}
-        environment |= {"PYTHONPATH": str(Path(__file__).absolute().parents[2])} | SET_VARIABLES
-        self._process = subprocess.Popen(
-            COMMAND,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            cwd=home,
-            env=environment,
-            start_new_session=True,
-        )
+        variables = childprocess.environment(KEPT_VARIABLES, **dict.fromkeys(HOMES, home), **SET_VARIABLES)
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+        self._process = childprocess.start(COMMAND, variables, cwd=home, **pipes)
+        self._child = childprocess.ask(self._process, task)
         self._deadline = time.monotonic() + limits.time_minutes * 60
-        with contextlib.suppress(BrokenPipeError):
-            self._process.stdin.write(json.dumps(task).encode() + b"\n")
-            self._process.stdin.flush()
 
     def reports(self) -> Iterator[Progress]:
-        """Yield what the child tells until it is through, at least once every ``TICK``. Raises EmorecError if it
-        takes too long or too much."""
+        """Yield the progress until the child has said its last word, at least once every ``TICK``. Raises EmorecError
+        if it takes too long or too much space."""
         latest = Progress("looking")
-        for line in self._lines():
-            if line is not None:
-                with contextlib.suppress(ValueError, TypeError, AttributeError, OverflowError, RecursionError):
-                    self._last = json.loads(line)
-                    if "progress" in self._last:
-                        latest = _progress(**self._last["progress"])
+        while True:
+            try:
+                self._last, _ = self._child.receive(TICK)
+                with contextlib.suppress(ValueError, TypeError, OverflowError):
+                    latest = _progress(**self._last.get("progress", {}))
+            except TimeoutError:
+                pass
+            except messages.ERRORS:
+                return
             yield latest
             if time.monotonic() > self._deadline:
                 raise EmorecError(
@@ -108,52 +83,21 @@ class Downloading:
                 raise EmorecError(too_large(self._limits.bytes))
             self._lengths.look()
 
-    def _lines(self) -> Iterator[bytes | None]:
-        """Lines as they come, and None whenever none came for a while."""
-        output, held = self._process.stdout.fileno(), b""
-        with selectors.DefaultSelector() as selector:
-            selector.register(output, selectors.EVENT_READ)
-            while True:
-                if not selector.select(TICK):
-                    yield None
-                    continue
-                piece = os.read(output, MAX_LINE)
-                if not piece:
-                    return
-                *lines, held = (held + piece).split(b"\n")
-                yield from lines
-                held = held[:MAX_LINE]
-
     def found(self) -> dict:
         """What the child said last. Raises EmorecError if that is not a file, or one that is too long."""
-        ended = self._ended()
-        if ended and isinstance(self._last, dict):
+        ended = childprocess.ending(self._process, ENDS_WITHIN)
+        if ended:
             if isinstance(problem := self._last.get("problem"), str):
-                raise EmorecError(" ".join(problem.split())[:MAX_SENTENCE])
+                raise EmorecError(childprocess.sentence(" ".join(problem.split())[:MAX_SENTENCE]))
             if isinstance(done := self._last.get("done"), dict):
                 if done.get("file") is not None:
                     self._lengths.check(self._working / "media" / Path(str(done["file"])).name)
                 return done
         raise EmorecError(f"The download broke off ({ended or 'it did not end'}); try again, or give another link.")
 
-    def _ended(self) -> str | None:
-        """How the child ended, or None if it still runs ``ENDS_WITHIN`` after its output has ended."""
-        deadline = time.monotonic() + ENDS_WITHIN
-        # Not reaped yet: as long as it is not, its number is no other process's, and its group can be killed safely.
-        while (status := os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOWAIT | os.WNOHANG)) is None:
-            if time.monotonic() > deadline:
-                return None
-            time.sleep(ENDING_TICK)
-        return f"{'code' if status.si_code == os.CLD_EXITED else 'signal'} {status.si_status}"
-
     def end(self) -> None:
         """Kill the process and all that it started, if it still runs."""
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait()
-        for pipe in (self._process.stdin, self._process.stdout):
-            with contextlib.suppress(OSError):
-                pipe.close()
+        self._child.end()
 
 
 class Lengths:
@@ -191,7 +135,7 @@ class Lengths:
         for path in self._folder.glob("*"):  # nothing where the folder has gone
             with contextlib.suppress(OSError):
                 size = path.lstat().st_size
-                if size >= max(LEAST, GROWTH * self._looked.get(path.name, 0)):
+                if size >= max(MIN_BYTES, GROWTH * self._looked.get(path.name, 0)):
                     self._looked[path.name] = size
                     grown.append(path)
         return grown
@@ -204,7 +148,7 @@ class Lengths:
                 self._longest = max(self._longest, sandbox.reached(file, self._most))
 
 
-def _progress(stage, done=0, total=None, title=None) -> Progress:
+def _progress(stage=None, done=0, total=None, title=None) -> Progress:
     """What the child says of its progress. Raises TypeError or ValueError if that is of another kind."""
     if not isinstance(stage, str) or not (title is None or isinstance(title, str)):
         raise TypeError("stage and title are words")

@@ -16,6 +16,7 @@ from emorec.face import alignment, detection
 from emorec.face.detection import Face
 from emorec.face.orientation import OrientationCheck
 from emorec.media import streams
+from emorec.media.passes import Damage
 from emorec.models.optimize import for_inference
 from emorec.prefetch import Prefetcher, processors
 
@@ -107,12 +108,11 @@ def _sightings(media, size, detector, tracker, settings, first, span, notes):
         settings.face_rate,
         start=max(0.0, start - 4 * frame_seconds),
         max_side=detection.DETECTION_SIDE,
-        on_damage=notes.append,
         selection=settings.selection,
         end=settings.until + 2 * frame_seconds,
     )
     with Prefetcher(frames, PICTURES_AHEAD) as frames, ExitStack() as turn:
-        for frame, found in searched(_in_turn(frames, turn), detector, settings.face_rate):
+        for frame, found in searched(_in_turn(frames, turn, notes), detector, settings.face_rate):
             if not start <= frame.time < settings.until:
                 continue
             while frame.time >= _start(number + 1, span):
@@ -136,9 +136,15 @@ def _sightings(media, size, detector, tracker, settings, first, span, notes):
         yield seen.finished(tracker, min(end, settings.until), lasting)
 
 
-def _in_turn(frames, turn):
-    """The frames, each with one of ``TURNS`` in the ExitStack ``turn``, which is not kept while the next is awaited."""
+def _in_turn(frames, turn, notes):
+    """The frames, each with one of ``TURNS`` in the ExitStack ``turn``, which is not kept while the next is awaited.
+
+    What is damaged goes to ``notes``.
+    """
     for frame in frames:
+        if isinstance(frame, Damage):
+            notes.append(frame.sentence)
+            continue
         turn.enter_context(TURNS)
         yield frame
         turn.close()
@@ -154,10 +160,10 @@ def _add(seen, frame, found, tracker, size):
     """Put the faces of one frame to what was seen."""
     seen.times.append(frame.time)
     small = np.array(frame.image.shape[1::-1], np.float32)
-    full = np.array(frame.grey.shape[1::-1], np.float32) / small
+    full = np.array(frame.luma.shape[1::-1], np.float32) / small
     boxes = np.array([face.box for face in found], np.float32).reshape(-1, 4) / np.tile(small, 2)
     found = [Face(face.box * np.tile(full, 2), face.landmarks * full, face.score) for face in found]
-    crops = [alignment.align(frame.grey, face.landmarks, size) for face in found]
+    crops = [alignment.align(frame.luma, face.landmarks, size, frame.limited) for face in found]
     qualities = [alignment.quality(face, crop) for face, crop in zip(found, crops, strict=True)]
     clear = [crop if quality >= CLEAR else None for crop, quality in zip(crops, qualities, strict=True)]
     persons = tracker.update(frame.time, frame.image, boxes, clear)

@@ -1,8 +1,8 @@
 """Stage 1: a recording and a checkpoint in, Features out, written to disk segment by segment.
 
 The recording is cut into *segments* of 80 voice hops (20.48 s); the first ones are shorter. Faces and voices are
-extracted side by side, each in its own thread. A segment is stored once both are done with it, and a later run continues
-after the last stored one.
+extracted side by side, each in its own thread. A segment is stored once both are done with it, and a later run
+continues after the last stored one.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -14,6 +14,7 @@ import numpy as np
 
 from emorec.errors import EmorecError
 from emorec.media import arrays, sandbox
+from emorec.media.passes import Damage
 from emorec.media.selection import Selection
 from emorec.media.streams import AudioBlock, Frame, MediaInfo
 
@@ -52,8 +53,13 @@ class Source(Protocol):
         ...
 
     def frames(
-        self, rate: float, start: float, max_side: int, on_damage: Callable[[str], None], selection: Selection, end: float
-    ) -> Iterator[Frame]:
+        self,
+        rate: float,
+        start: float,
+        max_side: int,
+        selection: Selection,
+        end: float,
+    ) -> Iterator[Frame | Damage]:
         """As ``emorec.media.streams.frames``."""
         ...
 
@@ -62,11 +68,10 @@ class Source(Protocol):
         rate: int,
         start: float,
         block_seconds: float,
-        on_damage: Callable[[str], None],
         selection: Selection,
         end: float,
         part_from: float,
-    ) -> Iterator[AudioBlock]:
+    ) -> Iterator[AudioBlock | Damage]:
         """As ``emorec.media.streams.audio``."""
         ...
 
@@ -94,28 +99,29 @@ class FileSource:
             raise EmorecError(f"{self.name} cannot be read ({error.strerror or error}).") from None
 
     def frames(
-        self, rate: float, start: float, max_side: int, on_damage: Callable[[str], None], selection: Selection, end: float
-    ) -> Iterator[Frame]:
-        return sandbox.frames(
-            self.path, rate, start=start, max_side=max_side, on_damage=on_damage, selection=selection, end=end
-        )
+        self,
+        rate: float,
+        start: float,
+        max_side: int,
+        selection: Selection,
+        end: float,
+    ) -> Iterator[Frame | Damage]:
+        return sandbox.frames(self.path, rate, start=start, max_side=max_side, selection=selection, end=end)
 
     def audio(
         self,
         rate: int,
         start: float,
         block_seconds: float,
-        on_damage: Callable[[str], None],
         selection: Selection,
         end: float,
         part_from: float,
-    ) -> Iterator[AudioBlock]:
+    ) -> Iterator[AudioBlock | Damage]:
         return sandbox.audio(
             self.path,
             rate,
             start=start,
             block_seconds=block_seconds,
-            on_damage=on_damage,
             selection=selection,
             end=end,
             part_from=part_from,
@@ -169,8 +175,13 @@ class ArraySource:
         return None
 
     def frames(
-        self, rate: float, start: float, max_side: int, on_damage: Callable[[str], None], selection: Selection, end: float
-    ) -> Iterator[Frame]:
+        self,
+        rate: float,
+        start: float,
+        max_side: int,
+        selection: Selection,
+        end: float,
+    ) -> Iterator[Frame | Damage]:
         images = (as_picture(image) for image in self.images or ())
         return arrays.frames(
             images, self.frame_rate, rate=rate, start=start, end=end, max_side=max_side, rotate=selection.rotate
@@ -181,11 +192,10 @@ class ArraySource:
         rate: int,
         start: float,
         block_seconds: float,
-        on_damage: Callable[[str], None],
         selection: Selection,
         end: float,
         part_from: float,
-    ) -> Iterator[AudioBlock]:
+    ) -> Iterator[AudioBlock | Damage]:
         sound = self.samples
         assert sound is not None
 

@@ -7,6 +7,7 @@ import torch
 
 from emorec.extraction import segments, sources
 from emorec.extraction.options import WHOLE
+from emorec.media.passes import Damage
 from emorec.models.networks import VoiceNet
 from emorec.models.optimize import for_inference
 from emorec.prefetch import Prefetcher
@@ -48,13 +49,12 @@ def _whole_segments(media, model, first, notes, settings):
         front_end.rate,
         start=max(origin, 0) / front_end.rate,
         block_seconds=block_seconds,
-        on_damage=notes.append,
         selection=settings.selection,
         end=math.inf if settings.end is None else stop,
         part_from=max(0.0, settings.start - margin_seconds),
     )
     with Prefetcher(blocks) as blocks:
-        for begin, samples in _pieces(blocks, origin, front_end):
+        for begin, samples in _pieces(blocks, origin, front_end, notes):
             kept = np.concatenate([kept[: begin - origin], samples])
             end = begin + len(samples)
             while last > _start(number, front_end) and len(kept) >= (span := _span(number, front_end)) + 2 * margin:
@@ -68,14 +68,19 @@ def _whole_segments(media, model, first, notes, settings):
         kept, number = kept[span:], number + 1
 
 
-def _pieces(blocks, origin, front_end):
+def _pieces(blocks, origin, front_end, notes):
     """Yield the sound from the sample ``origin`` on as (first sample, samples), without a gap.
+
+    What is damaged goes to ``notes``.
 
     Silence stands where the media has no sound yet: before its first sample, or before the audio starts. That may be
     hours, so it comes in pieces no longer than a segment.
     """
     longest = segments.SEGMENT_HOPS * front_end.hop
     for block in blocks:
+        if isinstance(block, Damage):
+            notes.append(block.sentence)
+            continue
         begin = round(block.time * front_end.rate)
         for silent in range(origin, begin, longest):
             yield silent, np.zeros(min(longest, begin - silent), np.float32)

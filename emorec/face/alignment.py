@@ -7,6 +7,8 @@ from typing import Protocol
 import cv2
 import numpy as np
 
+from emorec.media.video import full_range
+
 # Right eye, left eye (as the viewer sees them: left and right), tip of the nose and the two corners of the mouth in the
 # training images of the face network, as fractions of the image's side. Means over the faces that YuNet finds in FER+
 # Train enlarged four times; `python train/evaluation/framing.py FERPLUS_FOLDER` measures them.
@@ -25,15 +27,18 @@ class DetectedFace(Protocol):
     def landmarks(self) -> np.ndarray: ...
 
 
-def align(image: np.ndarray, landmarks: np.ndarray, size: int) -> np.ndarray:
+def align(image: np.ndarray, landmarks: np.ndarray, size: int, limited: bool = False) -> np.ndarray:
     """The aligned face as a grey uint8 crop (size, size).
 
-    ``image`` is uint8, RGB (H, W, 3) or grey (H, W); ``landmarks`` (5, 2) are in pixels. They are mapped to FRAMING by
-    the least-squares similarity transform of Umeyama, 1991. Outside the image its border is repeated.
+    ``image`` is uint8, RGB (H, W, 3) or grey (H, W), the latter with values from 16 to 235 if ``limited``;
+    ``landmarks`` (5, 2) are in pixels. They are mapped to FRAMING by the least-squares similarity transform of Umeyama,
+    1991. Outside the image its border is repeated.
     """
     matrix = similarity(landmarks, FRAMING * size)
     scale = float(np.hypot(matrix[0, 0], matrix[1, 0]))
     image, matrix = _crop_around(image, matrix, size)
+    if limited:
+        image = full_range(image)
     if scale < 1.0:
         # Sampling alone would alias if the face shrinks: the region is first averaged down to about the final size.
         height, width = image.shape[:2]

@@ -1,6 +1,6 @@
 """Pictures and sound that are already in memory, as the frames and audio blocks that decoding a file gives.
 
-Sampling and resampling are those of files: the same pictures and samples give the same features either way.
+They are sampled and resampled as those of files are, by the same code.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def frames(
         last_bin = current
         frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(turned(image, rotate)), format="rgb24")
         grey = grey_reformatter.reformat(frame, format="gray", dst_color_range=ColorRange.JPEG).to_ndarray()
-        yield Frame(time, picture(frame, reformatter, 1.0, max_side), grey)
+        yield Frame(time, picture(frame, reformatter, 1.0, max_side), grey, limited=False)
 
 
 def audio(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import av
@@ -33,7 +33,7 @@ def blocks(
     rate: int,
     start: float,
     block_seconds: float,
-    on_damage: Callable[[str], None] | None,
+    report: DamageReport,
     selection: Selection = EVERYTHING,
     end: float = math.inf,
     part_from: float = 0.0,
@@ -63,7 +63,6 @@ def blocks(
                 begun = True
                 yield block
 
-    report = DamageReport(on_damage)
     joined = _joined(path, start, block_seconds, report, selection, end, part_from)
     for reader, time, source_rate, samples in joined:
         until = time + samples.shape[1] / source_rate
@@ -78,7 +77,6 @@ def blocks(
         for number in range(begin_in, end_in):
             block_at(number).add(time, source_rate, samples)
     yield from finished(math.inf)
-    report.end()
 
 
 def _joined(

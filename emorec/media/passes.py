@@ -3,46 +3,70 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import av
 
 from emorec.media.reader import SEEK_MARGINS, Reader
 from emorec.media.selection import EVERYTHING, Selection
 
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True)
+class Damage:
+    """What is broken or missing in a stream, in one sentence for the user."""
+
+    sentence: str
+
+
+def without_damage(items: Iterable[Item | Damage]) -> Iterator[Item]:
+    """Yield the frames or blocks alone, for a caller that does not tell the user what is damaged."""
+    for item in items:
+        if not isinstance(item, Damage):
+            yield item
+
 
 class DamageReport:
-    """Passes on what is wrong with a stream, each sentence once.
+    """Collects what is wrong with a stream while it is decoded, perhaps in another thread; each sentence once.
 
-    That is as soon as it is certain, so that a run that is broken off has it too, else once all frames were used.
-    ``on_damage`` is called in the thread that decodes, or in the one that calls ``end``.
+    A sentence is there as soon as it is certain, so that an interrupted run has it too, else after ``end``.
     """
 
-    def __init__(self, on_damage: Callable[[str], None] | None):
-        self._on_damage = on_damage
-        self._told: str | None = None
+    def __init__(self) -> None:
+        self._sentences: deque[str] = deque()
+        self._latest: str | None = None
         self._finished: tuple[Reader, str] | None = None
 
+    def found(self) -> Iterator[Damage]:
+        """Yield what was found since the last call."""
+        while self._sentences:
+            yield Damage(self._sentences.popleft())
+
     def look(self, reader: Reader, kind: str) -> None:
-        """Tell what is certain by now."""
-        if self._told is None and reader.is_surely_damaged(kind):
-            self._tell(reader.damage(kind))
+        """Note what is certain by now."""
+        if self._latest is None and reader.is_surely_damaged(kind):
+            self._note(reader.damage(kind))
 
     def finished(self, reader: Reader, kind: str) -> None:
         """Note that the stream was read to its end, or to the end of the part."""
         self._finished = reader, kind
 
-    def end(self) -> None:
-        """Tell what is known once all frames were used."""
+    def end(self) -> Iterator[Damage]:
+        """Yield what is left, once all frames were used."""
         if self._finished is not None:
             reader, kind = self._finished
-            self._tell(reader.damage(kind))
+            self._note(reader.damage(kind))
+        yield from self.found()
 
-    def _tell(self, sentence: str | None) -> None:
-        if self._on_damage is not None and sentence is not None and sentence != self._told:
-            self._told = sentence
-            self._on_damage(sentence)
+    def _note(self, sentence: str | None) -> None:
+        if sentence is not None and sentence != self._latest:
+            self._latest = sentence
+            self._sentences.append(sentence)
 
 
 def decoded(
@@ -60,7 +84,7 @@ def decoded(
 
     ``part_from`` (s) is where a part of the recording that is asked for begins: of codecs that only decode to the same
     from the same place on, decoding begins there and not at the recording's beginning, however late ``needed`` is.
-    ``report`` is to be ended by the caller, once it has used all frames.
+    The caller ends ``report`` once it has used all frames.
     """
     exact = [(needed, needed - margin, True) for margin in SEEK_MARGINS if needed > margin]
     at_part = [(part_from, part_from - margin, False) for margin in SEEK_MARGINS if part_from > margin]

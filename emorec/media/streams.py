@@ -8,7 +8,7 @@ depends on their times alone, so a run that starts in the middle gets what an un
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,10 +20,10 @@ from emorec.media import containers
 from emorec.media import duration as media_length
 from emorec.media.audio import blocks, edges
 from emorec.media.integrity import AV_ERRORS, JUMP
-from emorec.media.passes import DamageReport, decoded
+from emorec.media.passes import Damage, DamageReport, decoded
 from emorec.media.reader import BIN_EPSILON, Reader, frame_rate
 from emorec.media.selection import EVERYTHING, Selection, tracks
-from emorec.media.video import Grey, Turned, picture, pixel_aspect, turned, upright_size
+from emorec.media.video import full_range, luma, picture, pixel_aspect, turned, upright_size
 from emorec.prefetch import Prefetcher
 
 PICTURES_AHEAD = 3
@@ -59,12 +59,18 @@ class MediaInfo:
 
 @dataclass(frozen=True)
 class Frame:
-    """A picture at ``time`` (s), upright: ``image`` is uint8 RGB ``(H, W, 3)``, scaled down as was asked for, and
-    ``grey`` gives any part of the brightness at full size."""
+    """A picture at ``time`` (s), upright: ``image`` is uint8 RGB ``(H, W, 3)``, scaled down as was asked for; ``luma``
+    is its brightness at full size, uint8 ``(H, W)``, from 16 to 235 if ``limited``, else from 0 to 255."""
 
     time: float
     image: np.ndarray
-    grey: Grey | Turned
+    luma: np.ndarray
+    limited: bool
+
+    @property
+    def grey(self) -> np.ndarray:
+        """The brightness at full size, uint8 ``(H, W)``, from 0 to 255."""
+        return full_range(self.luma) if self.limited else self.luma
 
 
 @dataclass(frozen=True)
@@ -123,10 +129,9 @@ def frames(
     rate: float = 5.0,
     start: float = 0.0,
     max_side: int = 1280,
-    on_damage: Callable[[str], None] | None = None,
     selection: Selection = EVERYTHING,
     end: float = math.inf,
-) -> Iterator[Frame]:
+) -> Iterator[Frame | Damage]:
     """Yield at most ``rate`` pictures a second in the order of time, none if there is no video.
 
     Time is cut into bins ``[k / rate, (k + 1) / rate)`` and the first picture of each is taken, from the first bin
@@ -134,25 +139,25 @@ def frames(
     those others. A start in the middle yields the very pictures of an unbroken pass. None comes from ``end`` (s)
     on. The longer side is scaled down to ``max_side`` (px).
 
-    ``on_damage`` gets one sentence if the video is broken or cut off. Raises ``EmorecError`` as ``probe`` does.
+    If the video is broken or cut off, one ``Damage`` is among them or comes last. Raises ``EmorecError`` as ``probe``
+    does.
     """
     first_bin = math.ceil(start * rate - BIN_EPSILON)
     reformatter = VideoReformatter()
-    report = DamageReport(on_damage)
+    report = DamageReport()
     pictures = decoded(Path(path), "video", start, report, lambda: _Wanted(rate, first_bin), selection, end)
     with Prefetcher(_sampled(pictures, rate, first_bin, start), PICTURES_AHEAD) as sampled:
         for reader, time, frame in sampled:
+            yield from report.found()
             try:
                 aspect = pixel_aspect(reader.streams["video"])
                 image = picture(frame, reformatter, aspect, max_side)
             except AV_ERRORS:
                 reader.fault(time)
                 continue
-            grey = Grey(frame, aspect)
-            if selection.rotate:
-                image, grey = turned(image, selection.rotate), Turned(grey, selection.rotate)
-            yield Frame(time, image, grey)
-    report.end()
+            plane, limited = luma(frame, aspect)
+            yield Frame(time, turned(image, selection.rotate), turned(plane, selection.rotate), limited)
+    yield from report.end()
 
 
 def _sampled(pictures, rate, first_bin, start):
@@ -172,11 +177,10 @@ def audio(
     rate: int = 16_000,
     start: float = 0.0,
     block_seconds: float = 10.0,
-    on_damage: Callable[[str], None] | None = None,
     selection: Selection = EVERYTHING,
     end: float = math.inf,
     part_from: float = 0.0,
-) -> Iterator[AudioBlock]:
+) -> Iterator[AudioBlock | Damage]:
     """Yield the sound in blocks, nothing if there is no audio.
 
     Blocks end at the multiples of ``block_seconds`` on the media's clock, or where the sound ends; the first begins
@@ -186,10 +190,12 @@ def audio(
     beginning all the same, which costs about ten seconds for an hour; for aac it begins at ``part_from`` (s), where a
     part that is asked for begins. Sound from ``end`` (s) on is left out.
 
-    ``on_damage`` gets one sentence if the audio is broken or cut off. Raises ``EmorecError`` as ``probe`` does.
+    If the audio is broken or cut off, one ``Damage`` is among them or comes last. Raises ``EmorecError`` as ``probe``
+    does.
     """
-    held = None
-    for block in blocks(Path(path), rate, start, block_seconds, on_damage, selection, end, part_from):
+    held, report = None, DamageReport()
+    for block in blocks(Path(path), rate, start, block_seconds, report, selection, end, part_from):
+        yield from report.found()
         if held is not None:
             yield AudioBlock(held.first / rate, held.samples)
             for number in range(held.number + 1, block.number):
@@ -198,6 +204,7 @@ def audio(
         held = block
     if held is not None and held.sound_to > held.first:
         yield AudioBlock(held.first / rate, held.samples[: held.sound_to - held.first])
+    yield from report.end()
 
 
 def bin_of(time: float, rate: float) -> int:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cached_property
-
 import av
 import numpy as np
 from av.sidedata.sidedata import Type
@@ -11,45 +9,29 @@ from av.video.reformatter import ColorRange, VideoReformatter
 
 MAX_ASPECT = 4.0
 
+# Formats whose first plane is the brightness, a byte a pixel.
 BRIGHTNESS_FIRST = {
     *("yuv420p", "yuv422p", "yuv444p", "yuv440p", "yuv411p", "yuv410p", "yuva420p", "nv12", "nv21"),
     *("yuvj420p", "yuvj422p", "yuvj444p", "yuvj440p"),
 }
-"""Formats whose first plane is the brightness, a byte a pixel."""
-
 EXPANDED = np.clip(np.round((np.arange(256) - 16.0) * 255 / 219), 0, 255).astype(np.uint8)
-"""Brightness from 0 to 255 for what most video has, from 16 to 235 (ITU-R BT.601)."""
 
 
-class Grey:
-    """The brightness of a decoded picture at its full size, upright, with square pixels.
+def luma(frame: av.VideoFrame, aspect: float) -> tuple[np.ndarray, bool]:
+    """The brightness of a decoded picture at its full size, upright, with square pixels: uint8 ``(H, W)``, and whether
+    it goes from 16 to 235 (see ``full_range``)."""
+    width, plane = max(1, round(frame.width * aspect)), frame.planes[0]
+    if width == frame.width and frame.format.name in BRIGHTNESS_FIRST and plane.line_size > 0:
+        rows = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)
+        full = frame.format.name.startswith("yuvj") or frame.color_range == ColorRange.JPEG
+        return upright(rows[: frame.height, : frame.width], frame), not full
+    grey = VideoReformatter().reformat(frame, width, frame.height, "gray", dst_color_range=ColorRange.JPEG)
+    return upright(grey.to_ndarray(), frame), False
 
-    ``grey[top:bottom, left:right]`` is uint8 ``(H, W)``; only what is asked for is read, as a face is a small part of
-    a picture, and most pictures are never asked.
-    """
 
-    def __init__(self, frame: av.VideoFrame, aspect: float):
-        self._frame, self._aspect = frame, aspect
-        width, height = max(1, round(frame.width * aspect)), frame.height
-        self._width = width
-        self.shape = (width, height) if orientation(frame)[0] else (height, width)
-
-    def __getitem__(self, part) -> np.ndarray:
-        plane, limited = self.plane
-        values = np.ascontiguousarray(plane[part])
-        return EXPANDED[values] if limited else values
-
-    @cached_property
-    def plane(self) -> tuple[np.ndarray, bool]:
-        """The picture ``(H, W)`` as it lies in memory, and whether its values go from 16 to 235 (see ``EXPANDED``)."""
-        frame = self._frame
-        plane = frame.planes[0]
-        if self._width == frame.width and frame.format.name in BRIGHTNESS_FIRST and plane.line_size > 0:
-            rows = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)
-            full = frame.format.name.startswith("yuvj") or frame.color_range == ColorRange.JPEG
-            return upright(rows[: frame.height, : frame.width], frame), not full
-        grey = VideoReformatter().reformat(frame, self._width, frame.height, "gray", dst_color_range=ColorRange.JPEG)
-        return upright(grey.to_ndarray(), frame), False
+def full_range(luma: np.ndarray) -> np.ndarray:
+    """Brightness from 16 to 235 as brightness from 0 to 255 (ITU-R BT.601), uint8 of the same shape."""
+    return EXPANDED[luma]
 
 
 def picture(frame: av.VideoFrame, reformatter: VideoReformatter, aspect: float, max_side: int) -> np.ndarray:
@@ -97,23 +79,4 @@ def pixel_aspect(stream) -> float:
 
 def turned(image: np.ndarray, degrees: int) -> np.ndarray:
     """A picture ``(H, W, ...)`` turned clockwise by a multiple of 90 degrees."""
-    return np.ascontiguousarray(np.rot90(image, -degrees // 90))
-
-
-class Turned:
-    """As ``Grey``, of a picture that is turned clockwise by a multiple of 90 degrees."""
-
-    def __init__(self, grey: Grey, degrees: int):
-        self._grey, self._quarters = grey, -degrees // 90
-        self.shape = grey.shape[::-1] if degrees % 180 else grey.shape
-
-    def __getitem__(self, part) -> np.ndarray:
-        plane, limited = self.plane
-        values = np.ascontiguousarray(plane[part])
-        return EXPANDED[values] if limited else values
-
-    @property
-    def plane(self) -> tuple[np.ndarray, bool]:
-        """As ``Grey.plane``."""
-        plane, limited = self._grey.plane
-        return np.rot90(plane, self._quarters), limited
+    return np.ascontiguousarray(np.rot90(image, -degrees // 90)) if degrees else image

@@ -79,6 +79,15 @@ def test_what_is_kept_but_not_whole_counts_as_not_there(facts, working):
     assert isinstance(keep(working), Fetched), "it is downloaded again"
 
 
+# A downloading process that sends one message and ends.
+SAYS = """
+import struct, sys
+sys.stdin.buffer.read(4)
+text = {!r}.encode()
+sys.stdout.buffer.write(struct.pack('>I', len(text)) + text)
+"""
+
+
 def child_that(monkeypatch, tmp_path, program):
     """What a caller gets from a downloading process that runs other lines of Python."""
     monkeypatch.setattr(process, "COMMAND", (sys.executable, "-c", program))
@@ -99,7 +108,7 @@ def test_a_child_that_ends_its_output_but_not_itself_is_given_up(monkeypatch, tm
 )
 def test_a_line_of_another_kind_is_passed_over(line, monkeypatch, tmp_path):
     seen = []
-    monkeypatch.setattr(process, "COMMAND", (sys.executable, "-c", f"print({line!r})"))
+    monkeypatch.setattr(process, "COMMAND", (sys.executable, "-c", SAYS.format(line)))
     with pytest.raises(EmorecError, match="broke off .code 0."):
         download.fetch(LINK, tmp_path, progress=seen.append)
     assert {(step.stage, step.done, step.total, step.title) for step in seen} <= {("looking", 0, None, None)}
@@ -107,5 +116,5 @@ def test_a_line_of_another_kind_is_passed_over(line, monkeypatch, tmp_path):
 
 def test_what_the_child_calls_the_problem_is_one_short_line(monkeypatch, tmp_path):
     with pytest.raises(EmorecError) as refused:
-        child_that(monkeypatch, tmp_path, r"""print('{"problem": "so\n' + 60000 * 'x' + '"}')""".replace(r"\n", r"\\n"))
+        child_that(monkeypatch, tmp_path, SAYS.format(json.dumps({"problem": "so\n" + 60_000 * "x"})))
     assert str(refused.value).startswith("so xxx") and len(str(refused.value)) <= 500

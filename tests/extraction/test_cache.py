@@ -15,6 +15,7 @@ from emorec.extraction import cache, pipeline
 from emorec.extraction.features import Folder
 from emorec.media import sandbox
 from support import factories
+from support.decoding import undamaged
 from support.make_media import Audio, Video, record
 from support.one_face import OneFace
 from support.paths import ROOT
@@ -55,7 +56,7 @@ def last(growing):
 
 def test_damage_is_told_while_a_recording_is_read(damaged):
     told, when = [], []
-    for frame in sandbox.frames(damaged, 5.0, on_damage=told.append):
+    for frame in undamaged(sandbox.frames(damaged, 5.0), told):
         when.append((frame.time, len(told)))
     assert len(told) == 1 and DAMAGED.match(told[0])
     assert min(time for time, count in when if count) < 10.0 < LONG - 10.0
@@ -134,7 +135,7 @@ def test_observations_know_what_they_are_of_and_another_model_refuses_them(sound
     again = last(analyzer.extract(sound, cache=tmp_path))
     assert first.fingerprint == again.fingerprint == model.fingerprint and first.key == again.key != ""
     assert len(analyzer.infer(again)) > 40
-    with pytest.raises(EmorecError, match=r"^Another model observed this recording; [^.]*\.$"):
+    with pytest.raises(EmorecError, match=r"^Another model extracted these features; [^.]*\.$"):
         Analyzer(factories.checkpoint(seed=9), None).infer(again)
     calibrated = replace(model, calibration=replace(model.calibration, face_weight=0.25))
     assert len(Analyzer(calibrated, None).infer(again)) > 40, "the same networks, so the same observations"

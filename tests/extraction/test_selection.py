@@ -6,6 +6,7 @@ import pytest
 from emorec.errors import EmorecError
 from emorec.media import excerpt, mixdown, streams
 from emorec.media.selection import Selection
+from support.decoding import undamaged
 from support.make_media import Audio, Video, read_time, record
 from support.make_tracks import RATE, record_tracks, speech, tone
 
@@ -157,10 +158,10 @@ def test_sound_from_the_end_on_is_left_out(tmp_path, suffix):
 def test_pictures_end_where_they_are_told_to_and_the_part_is_not_called_cut_off(tmp_path):
     path = record(tmp_path / "long.mp4", Video(duration=12.0), Audio(duration=12.0))
     whole, told = list(streams.frames(path)), []
-    part = list(streams.frames(path, start=4.0, end=8.0, on_damage=told.append))
+    part = list(undamaged(streams.frames(path, start=4.0, end=8.0), told))
     assert [frame.time for frame in part] == [frame.time for frame in whole if 4 <= frame.time < 8]
     assert all(np.array_equal(one.image, other.image) for one, other in zip(part, whole[20:40], strict=True))
-    list(streams.audio(path, end=5.0, on_damage=told.append))
+    list(undamaged(streams.audio(path, end=5.0), told))
     assert told == []
 
 

@@ -22,6 +22,7 @@ from emorec.errors import EmorecError
 from emorec.media import containers
 from emorec.media import reader as media_reader
 from emorec.media import streams as media
+from support.decoding import undamaged
 from support.make_media import Audio, Video, draw, read_time, record
 from support.paths import ROOT
 
@@ -87,13 +88,13 @@ TONE_SHIFT = 0.045
 """Seconds of an encoder's lead-in that raw and old containers do not take off again."""
 
 
-def pictures(path, **how):
-    return list(media.frames(path, **how))
+def pictures(path, damages=None, **how):
+    return list(undamaged(media.frames(path, **how), [] if damages is None else damages))
 
 
-def sound(path, **how):
+def sound(path, damages=None, **how):
     """The first time (s) and all samples of a file, checked to be one unbroken stretch on the clock."""
-    blocks = list(media.audio(path, **how))
+    blocks = list(undamaged(media.audio(path, **how), [] if damages is None else damages))
     position = round(blocks[0].time * RATE)
     for block in blocks:
         assert block.samples.dtype == np.float32 and block.samples.ndim == 1 and len(block.samples)
@@ -150,14 +151,14 @@ def test_video_of_every_container_has_true_times(name, tmp_path):
     assert info.size == path.stat().st_size
 
     complaints = []
-    frames = pictures(path, on_damage=complaints.append)
+    frames = pictures(path, damages=complaints)
     assert len(frames) in (20, 21)
     assert [media.bin_of(frame.time, 5.0) for frame in frames] == list(range(len(frames)))
     for frame in frames:
         assert frame.image.shape == (size[1], size[0], 3) and frame.image.dtype == np.uint8
         assert read_time(frame.image) == pytest.approx(frame.time, abs=SHIFT.get(name, 0.001))
     if audio is not None:
-        begin, end = loud_span(path, on_damage=complaints.append)
+        begin, end = loud_span(path, damages=complaints)
         assert begin == pytest.approx(1.0, abs=TONE_SHIFT) and end - begin == pytest.approx(0.5, abs=0.003)
     assert complaints == []
 
@@ -171,7 +172,7 @@ def test_sound_of_every_container_has_true_times(name, tmp_path):
     assert (info.width, info.height, info.frame_rate, info.video_codec) == (None, None, None, None)
     assert info.duration == pytest.approx(4.0, abs=0.05)
     complaints = []
-    begin, end = loud_span(path, on_damage=complaints.append)
+    begin, end = loud_span(path, damages=complaints)
     late = TONE_SHIFT if name in ("a.aac", "a.amr", "a.ac3", "a.wma") else 0.001
     assert begin == pytest.approx(1.0, abs=late) and end - begin == pytest.approx(0.5, abs=0.008)
     assert np.abs(sound(path)[1]).max() == pytest.approx(0.5, abs=0.05)
@@ -549,8 +550,8 @@ def test_a_file_cut_off_anywhere_yields_what_is_there(name, tmp_path):
         complaints = []
         try:
             info = media.probe(cut)
-            frames = pictures(cut, on_damage=complaints.append)
-            samples = [block.samples for block in media.audio(cut, on_damage=complaints.append)]
+            frames = pictures(cut, damages=complaints)
+            samples = [block.samples for block in undamaged(media.audio(cut), complaints)]
         except EmorecError as error:
             assert str(error).startswith(cut.name) and str(error)[-1] in ".?"
             continue
@@ -570,13 +571,13 @@ def test_a_file_cut_off_anywhere_yields_what_is_there(name, tmp_path):
 def test_the_sentence_says_where_a_recording_is_cut_off(tmp_path):
     path = record(tmp_path / "a.mkv", Video(duration=8.0), Audio("pcm_s16le", duration=8.0))
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-    said = {}
-    frames = pictures(path, on_damage=lambda sentence: said.setdefault("video", sentence))
-    end = sound(path, on_damage=lambda sentence: said.setdefault("audio", sentence))[1].size / RATE
+    video, audio = [], []
+    frames = pictures(path, damages=video)
+    end = sound(path, damages=audio)[1].size / RATE
     assert 3.0 < frames[-1].time < 5.0
-    assert said["audio"] == f"The audio is damaged or cut off after {end:.1f} s; what could be read was used."
-    assert said["video"].startswith("The video is damaged or cut off after ")
-    assert float(said["video"].split()[8]) == pytest.approx(frames[-1].time, abs=0.21)
+    assert audio[0] == f"The audio is damaged or cut off after {end:.1f} s; what could be read was used."
+    assert video[0].startswith("The video is damaged or cut off after ")
+    assert float(video[0].split()[8]) == pytest.approx(frames[-1].time, abs=0.21)
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -592,8 +593,8 @@ def test_scrambled_bytes_never_raise_anything_else(seed, tmp_path, talking):
             complaints = []
             try:
                 media.probe(path)
-                times = [frame.time for frame in pictures(path, on_damage=complaints.append)]
-                list(media.audio(path, on_damage=complaints.append))
+                times = [frame.time for frame in pictures(path, damages=complaints)]
+                list(undamaged(media.audio(path), complaints))
             except EmorecError as error:
                 assert str(error).startswith(path.name)
                 continue
@@ -669,7 +670,7 @@ def test_only_known_containers_are_opened_even_by_name(tmp_path, monkeypatch):
 def test_a_giant_picture_is_not_decoded(talking, monkeypatch):
     monkeypatch.setattr(media_reader, "MAX_PIXELS", 192 * 128 - 1)
     complaints = []
-    assert pictures(talking, on_damage=complaints.append) == []
+    assert pictures(talking, damages=complaints) == []
     assert complaints == ["The video is damaged or cut off at its beginning; nothing of it could be read."]
 
 
@@ -685,7 +686,7 @@ def test_what_is_broken_in_the_last_picture_is_said(tmp_path, monkeypatch):
 
     monkeypatch.setattr(media, "picture", failing)
     complaints = []
-    assert len(pictures(path, on_damage=complaints.append)) == 4
+    assert len(pictures(path, damages=complaints)) == 4
     assert complaints == ["The video is damaged or cut off after 0.8 s; what could be read was used."]
 
 
@@ -763,10 +764,10 @@ def test_a_talking_head(path):
     assert (info.width, info.height, info.frame_rate) == (1280, 720, 30.0)
     assert (info.container, info.video_codec, info.audio_codec, info.duration) == ("mp4", "h264", "aac", 12.0)
     complaints = []
-    frames = pictures(path, max_side=320, on_damage=complaints.append)
+    frames = pictures(path, max_side=320, damages=complaints)
     assert [frame.time for frame in frames] == pytest.approx(np.arange(60) / 5.0)
     assert frames[0].image.shape == (180, 320, 3) and 40 < frames[0].image.mean() < 215
-    begin, samples = sound(path, on_damage=complaints.append)
+    begin, samples = sound(path, damages=complaints)
     assert begin == 0.0 and len(samples) / RATE == pytest.approx(12.0, abs=0.05)
     assert 0.02 < np.sqrt(np.mean(samples**2)) < 0.5 and complaints == []
 
@@ -774,7 +775,7 @@ def test_a_talking_head(path):
 @pytest.mark.parametrize("path", [shared("face_then_none.mov"), shared("expressions_silent_20s.mp4")])
 def test_real_recordings_start_anywhere(path):
     complaints = []
-    frames = pictures(path, max_side=160, on_damage=complaints.append)
+    frames = pictures(path, max_side=160, damages=complaints)
     duration = media.probe(path).duration
     assert len(frames) == pytest.approx(5.0 * duration, abs=2) and complaints == []
     later = [frame for frame in frames if frame.time >= 3.4 - 1e-4]

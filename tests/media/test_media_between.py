@@ -7,6 +7,7 @@ import pytest
 
 from emorec.media import reader, streams
 from emorec.media.streams import bin_of
+from support.decoding import undamaged
 from support.make_media import Video, record
 
 RATE = 5.0
@@ -20,7 +21,7 @@ def video(options, rate=30, **more):
 
 def pictures(path, start=0.0):
     notes = []
-    found = [(f.time, f.image, f.grey[:, :]) for f in streams.frames(path, RATE, start, on_damage=notes.append)]
+    found = [(f.time, f.image, f.grey) for f in undamaged(streams.frames(path, RATE, start), notes)]
     assert not notes
     return found
 

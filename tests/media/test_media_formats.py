@@ -8,6 +8,7 @@ from PIL import Image
 
 from emorec.errors import EmorecError
 from emorec.media import containers, streams
+from support.decoding import undamaged
 from support.make_media import Audio, Video, draw, read_time, record
 
 COMMON_ENCRYPTION = {
@@ -33,7 +34,7 @@ def test_an_animation_is_video_without_sound(suffix, tmp_path):
     assert (info.container, info.video_codec, info.has_audio) == (suffix, suffix, False)
     assert (info.width, info.height) == (192, 128) and info.duration == pytest.approx(3.2, abs=0.21)
     complaints = []
-    frames = list(streams.frames(path, rate=10, on_damage=complaints.append))
+    frames = list(undamaged(streams.frames(path, rate=10), complaints))
     assert [frame.time for frame in frames] == pytest.approx(times, abs=0.001)
     assert [read_time(frame.image) for frame in frames] == pytest.approx(times, abs=0.001)
     assert list(streams.audio(path)) == [] and complaints == []
@@ -84,7 +85,7 @@ def test_a_size_that_was_never_known_is_no_damage(size, tmp_path):
     data[4:8] = struct.pack("<I", min(size + at - 4, 0xFFFFFFFF))
     path.write_bytes(data)
     complaints = []
-    seconds = sum(len(block.samples) for block in streams.audio(path, on_damage=complaints.append)) / 16_000
+    seconds = sum(len(block.samples) for block in undamaged(streams.audio(path), complaints)) / 16_000
     assert seconds == pytest.approx(4.0, abs=0.01) and complaints == []
     assert streams.probe(path).duration == pytest.approx(4.0, abs=0.01)
 
@@ -95,7 +96,7 @@ def test_a_size_that_was_known_shows_what_is_missing(tmp_path):
     assert containers.stated_size(path) == whole
     path.write_bytes(path.read_bytes()[: whole // 2])
     complaints = []
-    list(streams.audio(path, on_damage=complaints.append))
+    list(undamaged(streams.audio(path), complaints))
     assert len(complaints) == 1
 
 
@@ -139,6 +140,6 @@ def test_that_a_stream_is_encrypted_is_said(tmp_path, monkeypatch):
     path = record(tmp_path / "a.webm", Video("libvpx"), Audio("libopus"))
     monkeypatch.setattr(containers, "is_encrypted", lambda stream: stream.type == "video")
     complaints = []
-    assert list(streams.frames(path, on_damage=complaints.append)) == []
+    assert list(undamaged(streams.frames(path), complaints)) == []
     assert complaints == ["The video is encrypted; what is encrypted could not be read."]
-    assert len(list(streams.audio(path, on_damage=complaints.append))) == 1 and len(complaints) == 1
+    assert len(list(undamaged(streams.audio(path), complaints))) == 1 and len(complaints) == 1

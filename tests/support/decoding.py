@@ -1,14 +1,29 @@
 """Processes that decode: started by a reader, or with changed code inside."""
 
-import json
-import socket
 import subprocess
 import sys
 
+from emorec.childprocess import messages
 from emorec.media import sandbox
-from emorec.media.sandbox import messages
-from emorec.media.sandbox import process as worker_process
+from emorec.media.passes import Damage
+from emorec.media.sandbox.requests import DECODERS
 from support.paths import ROOT
+
+
+def split(items):
+    """What was decoded, and the sentences about damage among it, as two lists."""
+    items = list(items)
+    damages = [item.sentence for item in items if isinstance(item, Damage)]
+    return [item for item in items if not isinstance(item, Damage)], damages
+
+
+def undamaged(items, sentences):
+    """The frames or blocks among what is decoded; the sentences about damage are added to a list."""
+    for item in items:
+        if isinstance(item, Damage):
+            sentences.append(item.sentence)
+        else:
+            yield item
 
 
 def started(path, rate=10.0):
@@ -22,32 +37,31 @@ def started(path, rate=10.0):
 
 def decoding():
     """Numbers of the processes that decode for this one now, the waiting one not among them."""
-    waiting = worker_process.Waiting._process.pid
+    waiting = DECODERS.pid
     with open(f"/proc/{waiting}/task/{waiting}/children") as children:
         return [int(number) for number in children.read().split()]
 
 
 def in_a_process(code, path, do="probe", **choices):
-    """Run ``server.serve`` for ``path`` after ``code`` has changed what decoding does; what it told."""
+    """Run ``server.work`` for ``path`` after ``code`` has changed what decoding does: its answers' headers, and its
+    exit code."""
     program = f"""
-import os, socket, sys
+import os, sys
+from emorec.childprocess import child, limits
 from emorec.media import image, streams
 from emorec.media.sandbox import server
 {code}
-connection = socket.socket(fileno=int(sys.argv[1]))
-server.serve(connection)
+child.alone(server.work)
 """
-    ours, theirs = socket.socketpair()
-    with ours, theirs:
-        process = subprocess.Popen(
-            [sys.executable, "-c", program, str(theirs.fileno())], cwd=ROOT, pass_fds=[theirs.fileno()]
-        )
-        theirs.close()
-        ours.sendall(json.dumps({"do": do, "path": str(path), "choices": choices}).encode() + b"\n")
-        told = []
+    process = subprocess.Popen(
+        [sys.executable, "-c", program], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    headers = []
+    with process:
+        messages.send(process.stdin, {"do": do, "path": str(path), "choices": choices})
         try:
             while True:
-                told.append(messages.receive(ours)[0])
-        except (EOFError, ConnectionError):
+                headers.append(messages.receive(process.stdout)[0])
+        except EOFError:
             pass
-    return told, process.wait()
+    return headers, process.returncode

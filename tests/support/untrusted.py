@@ -1,4 +1,4 @@
-"""Stands in for the process that decodes: one that is broken, and one that says what a test wants."""
+"""Stands in for the process that decodes: one that is broken, and one that answers what a test wants."""
 
 import contextlib
 import json
@@ -6,12 +6,14 @@ import socket
 
 import pytest
 
-from emorec.media.sandbox import process
-from emorec.media.sandbox.server import LENGTH
+from emorec.childprocess.messages import LENGTH
+from emorec.childprocess.process import Child
+from emorec.media.sandbox.requests import DECODERS
 
-# What the process that decodes is started with, in place of the real decoder.
+# The program of the process that decodes, in place of the real one.
 BROKEN = """
 import os, sys, time
+from emorec.childprocess import child
 from emorec.media import image
 from emorec.media.sandbox import server
 from emorec.errors import EmorecError
@@ -20,7 +22,7 @@ def read(path, most_pixels, longest_side):
     {harm}
 server.PICTURE_SECONDS = 1
 image.read = read
-server.wait()
+child.main(server.work)
 """
 
 
@@ -29,13 +31,12 @@ def broken(monkeypatch):
     """Gives a function that breaks the decoder of every picture from then on; whole again after the test."""
 
     def breaks(harm, program=BROKEN):
-        process.Waiting._end()
-        command = (process.COMMAND[0], "-c", program.format(harm=harm))
-        monkeypatch.setattr(process, "COMMAND", command)
+        DECODERS.end()
+        monkeypatch.setattr(DECODERS, "command", (DECODERS.command[0], "-c", program.format(harm=harm)))
 
     yield breaks
     monkeypatch.undo()
-    process.Waiting._end()
+    DECODERS.end()
 
 
 def message(header, content=b""):
@@ -47,10 +48,21 @@ def message(header, content=b""):
 @contextlib.contextmanager
 def says(monkeypatch, *answers):
     """Within, the process that decodes says this, and then no more; gives its end of the connection."""
-    ours, theirs = socket.socketpair()
-    monkeypatch.setattr(process.Waiting, "copy", lambda: process.Copy(ours, socket.socket()))
-    theirs.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 22)
-    with theirs:
+    with answering(monkeypatch) as theirs:
+        theirs.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 22)
         theirs.sendall(b"".join(answers))
         theirs.shutdown(socket.SHUT_WR)
+        yield theirs
+
+
+@contextlib.contextmanager
+def answering(monkeypatch):
+    """Within, the process that decodes is a socket, which this gives."""
+    ours, theirs = socket.socketpair()
+
+    def ask(task):
+        return Child(task, ours.makefile("wb"), ours.makefile("rb"), lambda: ours.shutdown(socket.SHUT_RDWR))
+
+    monkeypatch.setattr(DECODERS, "ask", ask)
+    with ours, theirs:
         yield theirs

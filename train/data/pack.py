@@ -15,6 +15,7 @@ from emorec.errors import EmorecError
 from emorec.extraction.voices import BLOCK_HOPS
 from emorec.face import alignment, detection
 from emorec.media import streams
+from emorec.media.passes import without_damage
 from emorec.models import pretrained
 from emorec.voice import features
 from train import distributed
@@ -122,7 +123,7 @@ def load_audio(path, rate):
     Raises EmorecError if it goes on for more than ``LONGEST_CLIP``, silence before its first sound included.
     """
     pieces = [np.zeros(0, np.float32)]
-    for block in streams.audio(path, rate, block_seconds=BLOCK_SECONDS):
+    for block in without_damage(streams.audio(path, rate, block_seconds=BLOCK_SECONDS)):
         if block.time > LONGEST_CLIP:
             raise EmorecError(
                 f"{Path(path).name} lasts more than {LONGEST_CLIP / 3600:g} hours; cut it into clips to train on."

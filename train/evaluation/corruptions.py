@@ -15,6 +15,7 @@ from emorec.extraction import pipeline, segments
 from emorec.face import detection
 from emorec.face.tracking import Tracker
 from emorec.media import streams
+from emorec.media.passes import without_damage
 from emorec.models import pretrained
 from train import metrics
 from train.data import datasets, pack
@@ -118,7 +119,7 @@ def write_spoilt(path, file, spoil, random):
     """The pictures that are sampled from a video, each as spoil(image, random) makes it, as a lossless video."""
     rate = pipeline.Settings().face_rate
     writer = None
-    for frame in streams.frames(path, rate):
+    for frame in without_damage(streams.frames(path, rate)):
         image = spoil(frame.image, random)
         if writer is None:
             writer = cv2.VideoWriter(str(file), cv2.VideoWriter.fourcc(*"FFV1"), rate, image.shape[1::-1])

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -18,8 +18,9 @@ import numpy as np
 from emorec import settings
 from emorec.errors import EmorecError
 from emorec.media import containers
+from emorec.media.passes import Damage
 from emorec.media.sandbox import replies
-from emorec.media.sandbox.process import Made, answers
+from emorec.media.sandbox.requests import Made, answers
 from emorec.media.selection import EVERYTHING, Selection
 from emorec.media.streams import AudioBlock, Frame, MediaInfo
 
@@ -31,8 +32,8 @@ def probe(path: str | Path, selection: Selection = EVERYTHING) -> MediaInfo:
     """As ``media.probe``."""
     path = Path(path)
     containers.check_file(path)
-    made = replies.Info(path, _longest())
-    return _only(path, answers("probe", path, made, selection=asdict(selection)))
+    make = replies.Info(path, _longest())
+    return _only(path, answers("probe", path, make, selection=asdict(selection)))
 
 
 def frames(
@@ -40,14 +41,13 @@ def frames(
     rate: float = 5.0,
     start: float = 0.0,
     max_side: int = 1280,
-    on_damage: Callable[[str], None] | None = None,
     selection: Selection = EVERYTHING,
     end: float = math.inf,
-) -> Iterator[Frame]:
+) -> Iterator[Frame | Damage]:
     """As ``media.frames``."""
     choices = {"rate": rate, "start": start, "max_side": max_side, "selection": asdict(selection), "end": end}
-    made = replies.Frames(Path(path), rate, max_side, _longest())
-    yield from answers("frames", Path(path), made, on_damage, **choices)
+    make = replies.Frames(Path(path), rate, max_side, _longest())
+    yield from answers("frames", Path(path), make, **choices)
 
 
 def audio(
@@ -55,16 +55,15 @@ def audio(
     rate: int = 16_000,
     start: float = 0.0,
     block_seconds: float = 10.0,
-    on_damage: Callable[[str], None] | None = None,
     selection: Selection = EVERYTHING,
     end: float = math.inf,
     part_from: float = 0.0,
-) -> Iterator[AudioBlock]:
+) -> Iterator[AudioBlock | Damage]:
     """As ``media.audio``."""
     choices = {"rate": rate, "start": start, "block_seconds": block_seconds, "part_from": part_from}
     choices |= {"selection": asdict(selection), "end": end}
-    made = replies.Blocks(Path(path), rate, block_seconds, _longest())
-    yield from answers("audio", Path(path), made, on_damage, **choices)
+    make = replies.Blocks(Path(path), rate, block_seconds, _longest())
+    yield from answers("audio", Path(path), make, **choices)
 
 
 def sounds(

@@ -14,22 +14,17 @@ from pathlib import Path
 
 import numpy as np
 
+from emorec.childprocess.process import sentence
 from emorec.errors import EmorecError
 from emorec.media import streams
+from emorec.media.passes import Damage
 from emorec.media.streams import AudioBlock, Frame, MediaInfo
-from emorec.media.video import EXPANDED
 
-MAX_TEXT = 300
-"""Characters of a codec's name and the like."""
-
-MAX_ENTRIES = 1000
-"""Entries of a list of facts, and tracks; files with more streams are refused before."""
-
-LONGEST_FRAME = 60.0
-"""Seconds of sound that one frame of a codec may hold, and a look may be longer by."""
-
-LOUDEST = 1e6
-"""Largest sample; full scale is 1. What lies beyond, or is no number, would make every later number senseless."""
+MAX_TEXT = 300  # characters of a codec's name and the like
+MAX_ENTRIES = 1000  # of a list, and tracks; files with more streams are refused before
+MAX_DAMAGES = 32  # sentences about damage in one pass over one file
+LONGEST_FRAME = 60.0  # seconds of sound that one frame of a codec may hold, and an excerpt may be longer by
+LOUDEST = 1e6  # largest sample; full scale is 1. What lies beyond would make every later number meaningless
 
 Arrays = list[np.ndarray]
 
@@ -49,34 +44,51 @@ class Info:
         return info
 
 
+class Damages:
+    """Makes ``Damage``, of which one pass over one file has one or two."""
+
+    def __init__(self) -> None:
+        self._left = MAX_DAMAGES
+
+    def __call__(self, header: dict) -> Damage:
+        self._left = _one_less(self._left)
+        return Damage(sentence(header["damage"]))
+
+
 class Frames:
-    """Makes ``Frame``, at most ``rate`` a second in the order of time, so that they come to an end."""
+    """Makes ``Damage``, and ``Frame``: at most ``rate`` a second in the order of time, so that they come to an end."""
 
     def __init__(self, path: Path, rate: float, max_side: int, longest: float):
         self._path, self._rate, self._max_side, self._longest = path, rate, max_side, longest
         self._last_bin = -1
+        self._damage = Damages()
 
-    def __call__(self, header: dict, arrays: Arrays) -> Frame:
+    def __call__(self, header: dict, arrays: Arrays) -> Frame | Damage:
+        if "damage" in header:
+            return self._damage(header)
         time = number(header["time"])
         check_length(self._path, time, self._longest)
         if (at := streams.bin_of(time, self._rate)) <= self._last_bin:
             raise ValueError("a picture comes after the ones before")
         self._last_bin = at
-        image, plane = arrays
-        if plane.ndim != 2 or not plane.size or type(header["limited"]) is not bool:
+        image, luma = arrays
+        if luma.ndim != 2 or not luma.size or type(header["limited"]) is not bool:
             raise ValueError("this is no brightness of a picture")
-        return Frame(time, picture(image, self._max_side), SentGrey(plane, header["limited"]))
+        return Frame(time, picture(image, self._max_side), luma, header["limited"])
 
 
 class Blocks:
-    """Makes ``AudioBlock``, each behind the one before and none longer than ``block_seconds``."""
+    """Makes ``Damage``, and ``AudioBlock``: each after the one before and none longer than ``block_seconds``."""
 
     def __init__(self, path: Path, rate: int, block_seconds: float, longest: float):
         self._path, self._rate, self._longest = path, rate, longest
         self._most = math.ceil(rate * block_seconds) + 1
         self._end: int | None = None
+        self._damage = Damages()
 
-    def __call__(self, header: dict, arrays: Arrays) -> AudioBlock:
+    def __call__(self, header: dict, arrays: Arrays) -> AudioBlock | Damage:
+        if "damage" in header:
+            return self._damage(header)
         time = number(header["time"])
         check_length(self._path, time, self._longest)
         (samples,) = arrays
@@ -126,17 +138,6 @@ def _finite(samples: np.ndarray) -> np.ndarray:
     if (np.abs(samples) <= LOUDEST).all():
         return samples
     return np.nan_to_num(samples, nan=0.0, posinf=LOUDEST, neginf=-LOUDEST).clip(-LOUDEST, LOUDEST)
-
-
-class SentGrey:
-    """As ``media_pictures.Grey``, from the plane ``(H, W)`` that was sent; ``limited`` if it goes from 16 to 235."""
-
-    def __init__(self, plane: np.ndarray, limited: bool):
-        self._plane, self._limited = plane, limited
-        self.shape = plane.shape
-
-    def __getitem__(self, part) -> np.ndarray:
-        return EXPANDED[self._plane[part]] if self._limited else np.ascontiguousarray(self._plane[part])
 
 
 def check_length(path: str | Path, time: float, longest: float) -> None:

@@ -13,7 +13,7 @@ from PIL import Image
 from emorec import image as pictures
 from emorec.errors import EmorecError
 from emorec.media import image
-from emorec.media.sandbox import process
+from emorec.media.sandbox.requests import DECODERS
 from support.decoding import in_a_process
 
 CHOICES = {"most_pixels": 10**8, "longest_side": 4096}
@@ -70,7 +70,7 @@ def test_nothing_of_a_picture_is_decoded_in_this_process(portrait, monkeypatch):
     def here(*_, **__):
         raise AssertionError("decoded here")
 
-    process.Waiting._end()
+    DECODERS.end()
     monkeypatch.setattr("PIL.Image.open", here)
     monkeypatch.setattr(image, "read", here)
     assert pictures.read(portrait).shape == (60, 80, 3)

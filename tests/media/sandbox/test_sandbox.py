@@ -1,9 +1,9 @@
 """The process that decodes has nothing to steal, nobody to harm, and nothing that it says is believed unchecked."""
 
+import contextlib
 import os
 import select
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -14,12 +14,14 @@ import pytest
 from PIL import Image
 
 from emorec import image as pictures
+from emorec.childprocess import forkserver, messages, process
 from emorec.errors import EmorecError
 from emorec.media import sandbox
-from emorec.media.sandbox import messages, process
+from emorec.media.sandbox import requests
+from emorec.media.sandbox.requests import DECODERS
 from emorec.media.selection import EVERYTHING
 from support.decoding import started
-from support.untrusted import BROKEN, message, says
+from support.untrusted import BROKEN, answering, message, says
 
 NOT_DECODED = r"^clip\.mkv cannot be decoded: [^\n]*\.$"
 INFO = {
@@ -65,7 +67,7 @@ def without(facts, *names, **others):
 @pytest.mark.parametrize("named", ["another's", "0", "-1"])
 def test_the_process_that_decodes_has_no_say_in_who_is_killed(named, recording, monkeypatch):
     killed = []
-    monkeypatch.setattr(process.os, "kill", lambda *given: killed.append(given))
+    monkeypatch.setattr(os, "kill", lambda *given: killed.append(given))
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as stranger:
         number = stranger.pid if named == "another's" else int(named)
         with says(monkeypatch, message({"process": number})), pytest.raises(EmorecError, match=NOT_DECODED):
@@ -80,7 +82,7 @@ def test_the_number_of_a_copy_is_no_other_process_s_until_its_reader_is_closed(r
     select.select([stopped], [], [])  # until it has ended
     os.close(stopped)
     with open(f"/proc/{number}/stat") as stat:  # ended, and its number is kept by the one that knows it
-        assert stat.read().split()[3] == str(process.Waiting._process.pid)
+        assert stat.read().split()[3] == str(DECODERS.pid)
     frames.close()
     until_gone(number)
 
@@ -109,7 +111,7 @@ def test_a_copy_holds_no_way_to_the_process_that_gives_the_orders(portrait, brok
         "    links = [os.readlink(name) for name in names if os.path.lexists(name)]\n"
         "    raise EmorecError(str(sum(link.startswith(('socket', 'pipe')) for link in links)))"
     )
-    others = [process.Waiting.copy() for _ in range(3)]
+    others = [DECODERS.ask({}) for _ in range(3)]
     with pytest.raises(EmorecError, match="^1$"):  # the connection that it answers on
         pictures.read(portrait)
     for other in others:
@@ -126,7 +128,7 @@ def test_the_process_that_decodes_gets_no_secret_and_what_python_needs(portrait,
         pictures.read(portrait)
     names = str(told.value).split()
     assert {"PATH", "LC_ALL", "PYTHONPATH"} <= {*names} and not {*names} & {*secrets}
-    assert "secret" not in process.environment().values()
+    assert "secret" not in DECODERS.environment().values()
 
 
 def test_modules_that_only_pythonpath_leads_to_are_found(portrait, broken, monkeypatch, tmp_path):
@@ -142,7 +144,7 @@ def test_pythonpath_is_extended_and_never_means_the_working_directory(given, mon
     monkeypatch.delenv("PYTHONPATH", raising=False)
     if given is not None:
         monkeypatch.setenv("PYTHONPATH", given)
-    root, *others = process.environment()["PYTHONPATH"].split(os.pathsep)
+    root, *others = DECODERS.environment()["PYTHONPATH"].split(os.pathsep)
     assert os.path.isdir(os.path.join(root, "emorec"))
     assert others == [part for part in (given or "").split(os.pathsep) if part]
 
@@ -152,16 +154,16 @@ def not_started(monkeypatch):
     """Gives a function that tells what is said to a user whose process that decodes is started with other code."""
 
     def sentence(read, code=None):
-        process.Waiting._end()
+        DECODERS.end()
         if code is not None:
-            monkeypatch.setattr(process, "COMMAND", (sys.executable, "-c", code))
+            monkeypatch.setattr(DECODERS, "command", (sys.executable, "-c", code))
         with pytest.raises(EmorecError) as refused:
             read()
         return str(refused.value)
 
     yield sentence
     monkeypatch.undo()
-    process.Waiting._end()
+    DECODERS.end()
 
 
 @pytest.mark.parametrize(
@@ -192,10 +194,10 @@ def test_a_module_that_is_missing_later_is_no_damaged_picture(portrait, broken):
 
 
 def test_a_decoder_that_does_not_get_ready_is_given_up(recording, not_started, monkeypatch):
-    monkeypatch.setattr(process, "START_SECONDS", 0.2)
+    monkeypatch.setattr(forkserver, "START_SECONDS", 0.2)
     told = not_started(lambda: sandbox.probe(recording), "input()")
     assert "was not ready within" in told
-    assert process.Waiting._process is None
+    assert DECODERS.pid is None
 
 
 def test_where_no_more_processes_are_let_that_is_said_and_the_next_is_tried(portrait, broken):
@@ -372,24 +374,24 @@ def test_an_end_without_an_answer_is_one_sentence(recording, monkeypatch):
 def test_what_a_terminal_would_obey_is_not_passed_on(recording, monkeypatch):
     with says(monkeypatch, message({"problem": "a\x1b[2J\nb" + "x" * 10_000})), pytest.raises(EmorecError) as told:
         sandbox.probe(recording)
-    assert str(told.value).isprintable() and len(str(told.value)) == messages.MAX_SENTENCE
+    assert str(told.value).isprintable() and len(str(told.value)) == process.MAX_SENTENCE
 
 
 def test_a_message_that_drips_is_given_up(recording, monkeypatch):
-    monkeypatch.setattr(messages, "SILENT_FOR", 0.5)
-    ours, theirs = socket.socketpair()
-    monkeypatch.setattr(process.Waiting, "copy", lambda: process.Copy(ours, socket.socket()))
+    monkeypatch.setattr(requests, "SILENT_FOR", 0.5)
     over = threading.Event()
 
-    def drip():
+    def drip(theirs):
         answer = message({"info": INFO | {"container": "x" * 250}})
-        while answer and not over.wait(0.05):
-            theirs.sendall(answer[:1])
-            answer = answer[1:]
+        with contextlib.suppress(OSError):
+            while answer and not over.wait(0.05):
+                theirs.sendall(answer[:1])
+                answer = answer[1:]
 
-    dripping = threading.Thread(target=drip)
-    dripping.start()
-    with theirs, pytest.raises(EmorecError, match=NOT_DECODED):
-        sandbox.probe(recording)
-    over.set()
-    dripping.join()
+    with answering(monkeypatch) as theirs:
+        dripping = threading.Thread(target=drip, args=(theirs,))
+        dripping.start()
+        with pytest.raises(EmorecError, match=NOT_DECODED):
+            sandbox.probe(recording)
+        over.set()
+        dripping.join()
