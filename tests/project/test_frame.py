@@ -68,7 +68,7 @@ def test_everything_that_is_pinned_is_used():
     files = project_files(ROOT)
     imported = set().union(*(imported_by(module, path, files) for module, path in files.items()))
     used = set().union(*map(distributions_of, {name.partition(".")[0] for name in imported}))
-    assert {canonical(name) for name in pins("requirements.txt")} - used <= NOT_IMPORTED | {"pandas"}
+    assert {canonical(name) for name in pins("requirements.txt")} - used <= NOT_IMPORTED
 
 
 @pytest.mark.parametrize(

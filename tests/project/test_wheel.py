@@ -15,7 +15,6 @@ from support.page_process import free_port, wait_for
 from support.paths import ROOT
 
 NUMPY = "2.1.3"  # the oldest that pyproject.toml allows
-SERVE = ("python", "-m", "emorec.ui.app")
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +63,7 @@ def test_an_installed_emorec_analyses_beside_another_numpy(installed, tmp_path):
 def test_an_installed_emorec_serves_the_page(installed, tmp_path):
     port, log = free_port(), tmp_path / "log.txt"
     address = f"http://127.0.0.1:{port}"
-    process = installed.start(*SERVE, cwd=tmp_path, log=log, GRADIO_SERVER_PORT=str(port))
+    process = installed.start("emorec", "serve", cwd=tmp_path, log=log, GRADIO_SERVER_PORT=str(port))
     try:
         wait_for(address, process, log)
         with urllib.request.urlopen(f"{address}/health", timeout=60) as answer:

@@ -145,10 +145,10 @@ def test_info_tells_of_the_weights(client):
     assert told["licence"] == config["training"]["licence"]
 
 
-def test_the_examples_of_the_readme_run_as_they_stand(page_server, tmp_path, sound):
+def test_the_examples_of_the_guide_run_as_they_stand(page_server, tmp_path, sound):
     if not FACE_MODEL.exists():
         pytest.skip("needs the face detector's file, which is not here")
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs" / "GUIDE.md").read_text(encoding="utf-8")
     (example,) = re.findall(r"```python\n(from gradio_client.*?)```", text, re.DOTALL)
     shutil.copy(sound, tmp_path / "interview.mp4")
     shutil.copy(PORTRAIT, tmp_path / "group.jpg")
