@@ -281,6 +281,7 @@ def test_what_is_no_recording_is_left_alone(tmp_path):
 
 def test_a_cache_that_is_not_there_yet_is_within_any_limit(tmp_path):
     drop_oldest(tmp_path / "none", keep=tmp_path / "none" / "a", limit_mb=0)
+    assert not (tmp_path / "none").exists()
 
 
 def test_other_segments_have_their_own_arrays_although_the_first_ones_are_joined_already():

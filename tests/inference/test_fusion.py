@@ -153,6 +153,7 @@ def test_an_unknown_fusion_is_named_with_the_known_ones(name):
     assert repr(name) in str(error.value)
 
 
-@pytest.mark.parametrize("name", fusion.FUSIONS)
-def test_the_four_fusions_are_known(name):
-    fusion.check(name)
+def test_the_four_fusions_are_known():
+    for name in ("late", "intermediate", "face", "voice"):
+        fusion.check(name)
+    assert len(fusion.FUSIONS) == 4
