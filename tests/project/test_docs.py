@@ -2,6 +2,7 @@
 
 import ast
 import re
+import shutil
 import tomllib
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from nbclient import NotebookClient
 
 import emorec
 from emorec.output import dataframe, tables
+from emorec.ui.example import PORTRAIT
 from support import factories
 from support.command import emorec as command
 from support.make_media import Audio, Video, record
@@ -94,6 +96,20 @@ def test_what_info_prints_is_what_the_guide_shows():
     assert [line for line in lines if line not in printed.splitlines()] == []
 
 
+@pytest.mark.parametrize("name", ["analyze", "serve"])
+def test_every_option_is_in_the_guide(name):
+    code, helped, _ = command(name, "--help")
+    options = set(re.findall(r"(--[a-z]+(?:_[a-z]+)*)\b", helped)) - {"--help"}
+    assert code == 0 and options
+    assert {option for option in options if option not in text_of("docs/GUIDE.md")} == set()
+
+
+def test_every_setting_is_in_the_guide():
+    read = set(re.findall(r'"(EMOREC_[A-Z_]+)"', (ROOT / "emorec" / "settings.py").read_text(encoding="utf-8")))
+    assert len(read) > 10
+    assert {name for name in read if f"`{name}`" not in section(text_of("docs/GUIDE.md"), "Settings")} == set()
+
+
 def test_the_columns_of_the_csv_are_explained_and_no_others():
     table = section(text_of("docs/SCHEMA.md"), "CSV")
     named = re.findall(r"`(\w+)`", "".join(re.findall(r"^\| (`.+?) \|", table, re.MULTILINE)))
@@ -112,6 +128,17 @@ def test_the_columns_of_a_data_frame_are_explained():
     assert tuple(table.columns[: len(tables.COLUMNS)]) == tables.COLUMNS
     told = re.findall(r"`(\w+)`", section(text_of("docs/SCHEMA.md"), "Data frame"))
     assert {more[0], more[1], more[7], more[8], more[-1]} <= set(told)
+
+
+@pytest.mark.parametrize("document", ["README.md", "docs/GUIDE.md"])
+def test_the_python_examples_run(document, tmp_path, monkeypatch):
+    record(tmp_path / "interview.mp4", Video(duration=3.0), Audio(duration=3.0))
+    shutil.copy(PORTRAIT, tmp_path / "group.jpg")
+    monkeypatch.chdir(tmp_path)
+    (example,) = re.findall(r"```python\n(import emorec\n.*?)```", text_of(document), re.DOTALL)
+    namespace = {}
+    exec(compile(example, document, "exec"), namespace)
+    assert len(namespace["timeline"]) > 0
 
 
 def test_the_quickstart_runs(tmp_path, monkeypatch):

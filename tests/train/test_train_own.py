@@ -168,6 +168,7 @@ def test_another_configuration_is_refused_by_name_and_nothing_is_overwritten(cor
     given = ("--task", "voice", "--dataset", "folder", "--train_dir", corpus / "recordings", "--out", tmp_path)
     given = (*given, "--from_scratch")
     given = (*given, "--from_scratch")
+    given = (*given, "--from_scratch")
     run.main([str(part) for part in (*given, "--epochs", 1, "--batch_size", 4, "--lr", 0.002)])
     state = (tmp_path / "voice" / "last" / "state.pt").read_bytes()
     assert "already holds a run" in failure(capsys, *given, "--epochs", 1)
@@ -178,6 +179,7 @@ def test_another_configuration_is_refused_by_name_and_nothing_is_overwritten(cor
 
 def test_a_full_disk_is_one_sentence_and_keeps_what_was_saved(corpus, tmp_path, monkeypatch, capsys):
     given = ("--task", "voice", "--dataset", "folder", "--train_dir", corpus / "recordings", "--out", tmp_path)
+    given = (*given, "--from_scratch")
     given = (*given, "--from_scratch")
     given = (*given, "--from_scratch")
     given = (*given, "--epochs", 3, "--batch_size", 4)
