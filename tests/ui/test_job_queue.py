@@ -1,16 +1,16 @@
-"""Fair turns, and how many places in the line one visitor may have."""
+"""The fair queue, and how many jobs of one visitor it takes."""
 
 import pytest
 
 from emorec import settings
 from emorec.errors import EmorecError
 from emorec.ui import app
-from emorec.ui.jobs.job_queue import BUSY, LONGEST_TURN, SHORTEST_TURN, TOO_MANY, TOO_MANY_FROM_THERE, Turns
+from emorec.ui.jobs.job_queue import BUSY, LONGEST_TURN, SHORTEST_TURN, TOO_MANY, TOO_MANY_FROM_THERE, JobQueue
 from emorec.ui.server import limits
 from emorec.ui.server.limits import Visitor
 
 ONE, OTHER, THIRD = (Visitor(name, "127.0.0.1") for name in "abc")
-FEW = limits.Limits(places=10, of_session=2, of_address=3, of_shared_address=8)
+FEW = limits.QueueLimits(total=10, per_session=2, per_address=3, per_shared_address=8)
 
 
 class Clock:
@@ -27,90 +27,90 @@ def clock():
 
 
 @pytest.fixture
-def turns(clock):
-    return Turns(FEW, clock)
+def queue(clock):
+    return JobQueue(FEW, clock)
 
 
-def test_turns_are_taken_in_order(turns):
-    first, second, third = (turns.join() for _ in range(3))
-    assert [turns.ahead(ticket) for ticket in (first, second, third)] == [0, 1, 2]
-    turns.leave(second)
-    assert turns.ahead(third) == 1
-    turns.leave(first)
-    assert turns.ahead(third) == 0
-    turns.leave(third)
-    assert not len(turns)
+def test_jobs_run_in_order(queue):
+    first, second, third = (queue.join() for _ in range(3))
+    assert [queue.jobs_ahead(ticket) for ticket in (first, second, third)] == [0, 1, 2]
+    queue.leave(second)
+    assert queue.jobs_ahead(third) == 1
+    queue.leave(first)
+    assert queue.jobs_ahead(third) == 0
+    queue.leave(third)
+    assert not len(queue)
 
 
-def test_a_long_run_gives_way_to_whoever_has_had_less_and_goes_on_after_it(turns, clock):
-    long = turns.join(ONE)
+def test_a_long_job_pauses_for_a_visitor_who_has_used_less_and_continues(queue, clock):
+    long = queue.join(ONE)
     clock.now = 100.0
-    assert not turns.pause(long)  # nobody waits
-    short = turns.join(OTHER)
-    assert turns.ahead(long) == 0 and turns.pause(long)
-    assert (turns.ahead(short), turns.ahead(long)) == (0, 1)
+    assert not queue.pause(long)  # nobody waits
+    short = queue.join(OTHER)
+    assert queue.jobs_ahead(long) == 0 and queue.pause(long)
+    assert (queue.jobs_ahead(short), queue.jobs_ahead(long)) == (0, 1)
     clock.now += SHORTEST_TURN / 2
-    assert not turns.pause(short)
-    turns.leave(short)
-    assert turns.ahead(long) == 0
+    assert not queue.pause(short)
+    queue.leave(short)
+    assert queue.jobs_ahead(long) == 0
 
 
-def test_two_long_runs_take_turns_that_grow(turns, clock):
-    working, waiting = turns.join(ONE), turns.join(OTHER)
+def test_two_long_jobs_alternate_in_growing_turns(queue, clock):
+    working, waiting = queue.join(ONE), queue.join(OTHER)
     lengths = []
     for _ in range(40):
         began = clock.now
-        while not turns.pause(working):
+        while not queue.pause(working):
             clock.now += 0.1
         lengths.append(clock.now - began)
         working, waiting = waiting, working
-        assert (turns.ahead(working), turns.ahead(waiting)) == (0, 1)
+        assert (queue.jobs_ahead(working), queue.jobs_ahead(waiting)) == (0, 1)
     assert lengths[0] == pytest.approx(SHORTEST_TURN, abs=0.2)
     assert max(lengths) <= 2 * LONGEST_TURN and min(lengths[-4:]) > 20 * SHORTEST_TURN
 
 
-def test_the_many_recordings_of_one_visitor_do_not_stand_before_the_one_of_another(turns, clock):
-    mine = [turns.join(ONE), turns.join(ONE)]
+def test_many_jobs_of_one_visitor_do_not_delay_the_one_of_another(queue, clock):
+    mine = [queue.join(ONE), queue.join(ONE)]
     clock.now = 1.0
-    other = turns.join(OTHER)
-    assert turns.pause(mine[0])
-    assert [turns.ahead(ticket) for ticket in (other, *mine)] == [0, 1, 2]
+    other = queue.join(OTHER)
+    assert queue.pause(mine[0])
+    assert [queue.jobs_ahead(ticket) for ticket in (other, *mine)] == [0, 1, 2]
 
 
-def test_nobody_waits_for_ever_while_newcomers_come(turns, clock):
-    long = turns.join(ONE)
+def test_no_job_waits_for_ever_while_new_ones_come(queue, clock):
+    long = queue.join(ONE)
     clock.now = 10.0
     for _ in range(1000):
-        short = turns.join()
-        turns.pause(long)
-        if turns.ahead(long) == 0:
+        short = queue.join()
+        queue.pause(long)
+        if queue.jobs_ahead(long) == 0:
             break
         clock.now += 0.4
-        turns.leave(short)
-        newcomer = turns.join()
-        if turns.ahead(long) == 0:
+        queue.leave(short)
+        newcomer = queue.join()
+        if queue.jobs_ahead(long) == 0:
             break
         clock.now += 0.4
-        turns.leave(newcomer)
-    assert turns.ahead(long) == 0 and clock.now < 200
+        queue.leave(newcomer)
+    assert queue.jobs_ahead(long) == 0 and clock.now < 200
 
 
-def test_a_session_and_an_address_have_a_number_of_places_and_an_address_that_many_may_share_has_more(turns):
+def test_a_session_and_an_address_have_limits_and_a_shared_address_has_a_higher_one(queue):
     far = [Visitor(str(number), "9.9.9.9") for number in range(4)]
-    turns.join(far[0])
-    turns.join(far[0])
+    queue.join(far[0])
+    queue.join(far[0])
     with pytest.raises(EmorecError, match=TOO_MANY):
-        turns.join(far[0])
-    ticket = turns.join(far[1])
+        queue.join(far[0])
+    ticket = queue.join(far[1])
     with pytest.raises(EmorecError, match=TOO_MANY_FROM_THERE):
-        turns.join(far[2])
-    turns.leave(ticket)
-    turns.join(far[2])
-    near = [turns.join(Visitor(f"near {number}", "127.0.0.1")) for number in range(7)]
+        queue.join(far[2])
+    queue.leave(ticket)
+    queue.join(far[2])
+    near = [queue.join(Visitor(f"near {number}", "127.0.0.1")) for number in range(7)]
     with pytest.raises(EmorecError, match=BUSY):
-        turns.join(ONE)
-    assert turns.join(ONE, admitted=True)
-    assert len(near) > FEW.of_address
+        queue.join(ONE)
+    assert queue.join(ONE, admitted=True)
+    assert len(near) > FEW.per_address
 
 
 @pytest.mark.parametrize(
@@ -126,7 +126,7 @@ def test_a_session_and_an_address_have_a_number_of_places_and_an_address_that_ma
         ("", "", True),
     ],
 )
-def test_addresses_that_are_one_visitors(address, same, shared):
+def test_which_addresses_count_as_one(address, same, shared):
     assert limits.network(address) == limits.network(same)
     assert Visitor("a", limits.network(address)).shared_address is shared
 
@@ -145,7 +145,7 @@ def test_addresses_that_are_one_visitors(address, same, shared):
         ({"EMOREC_SHARED_STORE": "Off"}, False, False),
     ],
 )
-def test_the_store_is_shared_where_only_this_machine_reaches_the_page_or_the_deployer_wants_it(given, public, shares):
+def test_the_cache_is_shared_if_only_this_machine_reaches_the_page_or_the_deployer_wants_it(given, public, shares):
     assert settings.shared_store(given, public) is shares
 
 
@@ -153,4 +153,4 @@ def test_a_switch_that_is_neither_on_nor_off_is_refused():
     with pytest.raises(EmorecError, match="EMOREC_SHARED_STORE is 'perhaps'"):
         settings.shared_store({"EMOREC_SHARED_STORE": "perhaps"})
     with pytest.raises(EmorecError, match="EMOREC_SHARED_STORE"):  # before any work is done
-        app.Settings.of({"EMOREC_SHARED_STORE": "perhaps"})
+        app.ServerSettings.from_environment({"EMOREC_SHARED_STORE": "perhaps"})
