@@ -9,7 +9,7 @@ from PIL import Image
 
 from emorec.emotions import EMOTIONS, fold
 from emorec.extraction.faces import encode_faces
-from emorec.face import detection
+from emorec.face import alignment, detection
 from emorec.inference import fusion as fusions
 from emorec.inference import prior as priors
 from emorec.media import sandbox
@@ -60,7 +60,7 @@ def recognise(image, model, detector, prior=priors.STILL):
         found = sorted(detector.detect(image), key=lambda face: face.box[0])
     if not found:
         return []
-    crops = [detection.align(image, face.landmarks, model.face.config.size) for face in found]
+    crops = [alignment.align(image, face.landmarks, model.face.config.size) for face in found]
     _, logits = encode_faces(model.face, np.stack(crops))
     native = fusions.softmax(logits.astype(np.float64))
     likelihoods = model.calibration.still.log_likelihood(fold(native, model.face.config.labels))
@@ -68,7 +68,7 @@ def recognise(image, model, detector, prior=priors.STILL):
     height, width = image.shape[:2]
     size = np.array([width, height, width, height])
     return [
-        Reading(_within(face.box / size), face.score, float(detection.quality(face, crop)), opinion)
+        Reading(_within(face.box / size), face.score, float(alignment.quality(face, crop)), opinion)
         for face, crop, opinion in zip(found, crops, opinions, strict=True)
     ]
 

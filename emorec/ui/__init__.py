@@ -8,4 +8,10 @@
 - ``jobs/``: the queue, the thread of a job (``job``), and the loaded checkpoints.
 - ``sessions/``: each session's files (``files``), jobs (``history``) and results.
 - ``server/``: middleware, headers, login, uploads and the temporary folder.
+
+Importing it raises EmorecError if the packages of the extra ``app`` are not installed.
 """
+
+from emorec.errors import require
+
+require("app", "gradio", "starlette", "anyio")

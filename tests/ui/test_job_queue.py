@@ -69,6 +69,24 @@ def test_two_long_jobs_alternate_in_growing_turns(queue, clock):
     assert max(lengths) <= 2 * LONGEST_TURN and min(lengths[-4:]) > 20 * SHORTEST_TURN
 
 
+def test_a_short_job_comes_before_the_long_ones_of_others_that_were_there_first(queue, clock):
+    long = [queue.join(Visitor(f"long {number}", f"10.0.0.{number}"), expected=5.0) for number in range(3)]
+    short = queue.join(OTHER, expected=0.04)
+    assert [queue.jobs_ahead(ticket) for ticket in (long[0], short, long[1])] == [0, 1, 2]
+    clock.now += 0.1
+    assert queue.pause(long[0]) and queue.jobs_ahead(short) == 0
+    queue.leave(short)
+    assert queue.jobs_ahead(long[1]) == 0
+
+
+def test_two_long_jobs_begin_in_turns_as_short_ones_do(queue, clock):
+    first, second = queue.join(ONE, expected=500.0), queue.join(OTHER, expected=400.0)
+    clock.now += SHORTEST_TURN - 0.1
+    assert not queue.pause(first)
+    clock.now += 0.2
+    assert queue.pause(first) and queue.jobs_ahead(second) == 0
+
+
 def test_many_jobs_of_one_visitor_do_not_delay_the_one_of_another(queue, clock):
     mine = [queue.join(ONE), queue.join(ONE)]
     clock.now = 1.0

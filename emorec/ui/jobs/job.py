@@ -11,12 +11,18 @@ from emorec import download
 from emorec.analyzer import Analyzer
 from emorec.errors import EmorecError
 from emorec.extraction.features import Features
+from emorec.media import sandbox
 from emorec.ui.jobs.job_queue import JobQueue, Ticket
 from emorec.ui.server import log
 from emorec.ui.server.limits import LINKS, Visitor
 
 UNEXPECTED = "Something went wrong that should not have; the log of the program says what. Try another file."
 POLL = 0.1  # seconds between two checks of the queue
+# Seconds of work for a second of media, roughly: only their order matters.
+VIDEO_WORK = 0.1
+SOUND_WORK = 0.02
+UNKNOWN_DURATION = 3600.0  # seconds that are assumed
+PROBES = threading.BoundedSemaphore(2)  # recordings whose duration is read at the same time
 
 Progress = Callable[[float | None], None]  # is called with the part of a link that has arrived (0 to 1, None: unknown)
 Fetch = Callable[[Progress], tuple[str, dict]]  # returns the file's path and the facts about its source
@@ -99,7 +105,10 @@ class Job:
                 with self._ticket(self.options.link_queue, "links_ahead"):
                     self.path, self.facts = self._fetch(self._report_fetched)
                 self._changed.set()
-            with self._ticket(self._queue, "jobs_ahead", admitted=bool(self._fetch)) as ticket:
+            else:
+                self._queue.check_capacity(self.options.visitor)  # before the file is read
+            expected = expected_work(self.path)
+            with self._ticket(self._queue, "jobs_ahead", admitted=bool(self._fetch), expected=expected) as ticket:
                 while not self._extract_until_pause(ticket):
                     self._wait_until_active(self._queue, ticket, "jobs_ahead")
         except EmorecError as error:
@@ -113,9 +122,9 @@ class Job:
             self._changed.set()
 
     @contextlib.contextmanager
-    def _ticket(self, queue: JobQueue, counter: str, admitted: bool = False) -> Iterator[Ticket]:
+    def _ticket(self, queue: JobQueue, counter: str, admitted: bool = False, expected: float = 0.0) -> Iterator[Ticket]:
         """Wait in a queue; within this context the job is active. ``counter`` names the attribute to update."""
-        ticket = queue.join(self.options.visitor, admitted)
+        ticket = queue.join(self.options.visitor, admitted, expected)
         try:
             self._wait_until_active(queue, ticket, counter)
             yield ticket
@@ -157,6 +166,17 @@ class Job:
                 if not features.complete and features.until > before and self._queue.pause(ticket):
                     return False
         return True
+
+
+def expected_work(path: str | Path) -> float:
+    """About how long (s) the extraction from a recording takes; 0 if it cannot be read, since that fails at once."""
+    try:
+        with PROBES:
+            info = sandbox.probe(path)
+    except EmorecError:
+        return 0.0
+    seconds = UNKNOWN_DURATION if info.duration is None else info.duration
+    return seconds * (VIDEO_WORK if info.has_video else SOUND_WORK)
 
 
 def link_fetcher(url: str, folder: Path, sound_only: bool = False) -> Fetch:

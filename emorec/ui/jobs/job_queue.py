@@ -1,4 +1,4 @@
-"""A queue in which one job runs at a time, and the visitor who has used the least computing time comes first.
+"""A queue in which one job runs at a time; first comes the one with the least computing time, used and expected.
 
 A job of a long recording pauses if somebody waits who has used less time, and continues later. So a short recording
 does not have to wait until a long one is finished.
@@ -22,10 +22,13 @@ WAITING_CREDIT = 0.1  # seconds of work that a second of waiting makes up for, s
 
 
 class Ticket:
-    """A place in the queue. ``visitor`` None is an unknown visitor with an account for this ticket alone."""
+    """A place in the queue. ``visitor`` None is an unknown visitor with an account for this ticket alone.
 
-    def __init__(self, number: int, visitor: Visitor | None):
-        self.number, self.visitor = number, visitor
+    ``expected`` is the work (s) that the job may take, so that two seconds of sound come before an hour of video.
+    """
+
+    def __init__(self, number: int, visitor: Visitor | None, expected: float = 0.0):
+        self.number, self.visitor, self.expected = number, visitor, min(expected, LONGEST_TURN)
         self.account = visitor.account if visitor else f"ticket {number}"
 
 
@@ -62,16 +65,16 @@ class JobQueue:
             if sum(other.address == visitor.address for other in others) >= limit:
                 raise EmorecError(TOO_MANY_FROM_THERE)
 
-    def join(self, visitor: Visitor | None = None, admitted: bool = False) -> Ticket:
-        """Take a place in the queue. ``admitted`` jobs, which waited in another queue, always get one.
+    def join(self, visitor: Visitor | None = None, admitted: bool = False, expected: float = 0.0) -> Ticket:
+        """Take a place in the queue for a job of about ``expected`` seconds of work.
 
-        Raises EmorecError.
+        ``admitted`` jobs, which waited in another queue, always get one. Raises EmorecError.
         """
         with self._lock:
             if not admitted:
                 self.check_capacity(visitor)
             self._count += 1
-            ticket = Ticket(self._count, visitor)
+            ticket = Ticket(self._count, visitor, expected)
             self._tickets.append(ticket)
             self._usage.setdefault(ticket.account, Usage(self._clock()))
             self._activate_next()
@@ -89,9 +92,13 @@ class JobQueue:
         """Let another job become active if its visitor has used enough less time; returns whether that is so."""
         with self._lock:
             self._charge(ticket)
-            own = self._usage[ticket.account].work
-            others = [self._priority(other)[0] for other in self._tickets if other.account != ticket.account]
-            if not others or own - min(others) < min(max(min(others), SHORTEST_TURN), LONGEST_TURN):
+            others = [other for other in self._tickets if other.account != ticket.account]
+            if not others:
+                return False
+            first = min(others, key=self._priority)
+            claim = self._priority(first)[0]
+            lead = self._usage[ticket.account].work + ticket.expected - claim
+            if lead < min(max(claim - first.expected, SHORTEST_TURN), LONGEST_TURN):
                 return False
             self._active = None
             self._activate_next()
@@ -117,7 +124,7 @@ class JobQueue:
         """The smallest value comes first."""
         usage = self._usage[ticket.account]
         waited = self._clock() - usage.since
-        return usage.work - WAITING_CREDIT * waited, ticket.number
+        return usage.work + ticket.expected - WAITING_CREDIT * waited, ticket.number
 
     def _charge(self, ticket: Ticket) -> None:
         """Add the time since the account's last change to its work."""
