@@ -218,27 +218,20 @@ def test_health_is_told_to_whoever_asks(page_server):
         assert json.load(answer)["status"] == "ok"
 
 
-@pytest.mark.parametrize(
-    ("name", "value", "says"),
-    [
-        ("GRADIO_SERVER_PORT", None, "The port {} is taken; set GRADIO_SERVER_PORT to another one."),
-        ("GRADIO_SERVER_PORT", "many", "GRADIO_SERVER_PORT is 'many'; set it to a number from 1 to 65535."),
-        ("EMOREC_AUTH", "nobody", "EMOREC_AUTH must be user:password, both of them not empty."),
-    ],
-)
-def test_settings_that_cannot_be_used_are_said_in_one_sentence(page_server, name, value, says):
+def test_a_port_that_is_taken_is_one_sentence(page_server):
     port = str(urlparse(page_server).port)
     ended = subprocess.run(
         [sys.executable, "app.py"],
         cwd=ROOT,
-        env=os.environ | {name: value or port},
+        env=os.environ | {"GRADIO_SERVER_PORT": port},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
         timeout=PATIENCE / 1000,
     )
     assert ended.returncode == 2
-    assert ended.stderr.splitlines()[-1] == "emorec: " + says.format(port)
+    sentence = f"emorec: The port {port} is taken; set GRADIO_SERVER_PORT to another one."
+    assert ended.stderr.splitlines()[-1] == sentence
 
 
 @pytest.mark.skipif(not FACE_MODEL.exists(), reason="needs the face detector's file, which is not here")
