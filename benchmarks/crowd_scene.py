@@ -98,7 +98,7 @@ class Media:
 
 
 class Site:
-    """A slow web site on the loopback interface: its ``address``, and the downloads so far (``asked``) and now (``open``)."""
+    """A slow web site on the loopback interface: its ``address``, and its downloads in total and now (``open``)."""
 
     def __init__(self, address: str):
         self.address, self.asked, self.open = address, 0, 0

@@ -101,9 +101,7 @@ def slow_upload(scene: Scene) -> None:
         with scene.tally.working():
             while not scene.stop.wait(1.0):
                 with contextlib.suppress(BlockingIOError):
-                    raise Refused(
-                        connection.recv(1000)
-                    )  # a response, or the end of the connection, before everything is sent
+                    raise Refused(connection.recv(1000))  # a response, or the end of the connection, is too early
                 connection.sendall(b"x" * 1000)
 
 
