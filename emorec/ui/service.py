@@ -32,7 +32,7 @@ from emorec.ui.sessions.history import JobHistory
 from emorec.ui.sessions.results import ResultCache
 
 SWEEP = 300.0  # seconds between two checks for idle sessions
-NOT_UPLOADED = "That is no uploaded file of this session; upload it, with handle_file() where gradio_client is used."
+NOT_UPLOADED = "That is no uploaded file of this session; upload it; with gradio_client, use handle_file()."
 CHANGED = "The checkpoint that read this recording has changed since; press Analyze to read it again."
 
 

@@ -1,4 +1,4 @@
-"""Which hosts and origins are answered, and what the answers' headers tell browsers."""
+"""Which hosts and origins are answered, and the security headers of the responses."""
 
 import httpx
 import pytest
@@ -94,7 +94,7 @@ def test_a_range_of_a_file_repeats_nothing_of_the_request(client):
         assert client.get(f"{API}/file={path}", headers={"Range": asked}).content == b"words"
 
 
-def test_every_answer_tells_browsers_what_to_refuse(client):
+def test_every_response_has_security_headers(client):
     path = upload(client)
     for asked in ("/", "/config", f"{API}/file={path}", "/nothing", "/theme.css", f"{API}/call/where"):
         told = client.get(asked).headers
@@ -107,7 +107,7 @@ def test_every_answer_tells_browsers_what_to_refuse(client):
 
 
 @pytest.mark.parametrize("name", ["a b", "http://a", "a/b", "[::1", "-a", "a:b"])
-def test_a_host_that_is_none_is_one_sentence(name):
+def test_a_wrong_host_name_is_one_sentence(name):
     with pytest.raises(EmorecError, match=r"^EMOREC_HOSTS names .*\.$"):
         settings.answered_hosts({"EMOREC_HOSTS": f"ok.example,{name}"})
 

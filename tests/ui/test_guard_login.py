@@ -1,4 +1,4 @@
-"""The login, and that the log says nothing of what clients send."""
+"""The login, and that the log contains nothing that clients send."""
 
 import contextlib
 import logging
@@ -33,7 +33,7 @@ def client(served):
         yield visitor
 
 
-def test_only_the_login_is_answered_without_a_login(client):
+def test_only_the_login_page_is_answered_without_a_login(client):
     assert client.get("/").status_code == 200 and client.get("/health").status_code == 200
     for path in (
         "/config",
@@ -105,7 +105,7 @@ def test_a_user_and_a_password_are_compared_whole():
     assert not right("user", "pass")
 
 
-def test_the_log_has_nothing_of_what_clients_send(client, capfd):
+def test_the_log_contains_nothing_that_clients_send(client, capfd):
     with log.filtered():
         send_secrets(client)
         fail_in_libraries()
@@ -151,7 +151,7 @@ def fail_in_libraries():
     print(SECRET)
 
 
-def test_what_a_client_sent_is_cut_and_escaped_where_it_is_shown():
+def test_what_a_client_sent_is_cut_and_escaped():
     assert log.escaped("a\r\n\x1b[2J\u202eb") == r"a\r\n\x1b[2J\u202eb"
     assert log.escaped("x" * 1000) == "x" * log.MAX_CLIENT_TEXT + "..."
 

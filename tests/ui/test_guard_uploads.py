@@ -1,4 +1,4 @@
-"""What uploads may take of the disk, and that nothing of them stays when they break off."""
+"""The limits of uploads, and that unfinished ones are removed."""
 
 import os
 import socket
@@ -94,7 +94,7 @@ def test_while_another_upload_goes_on_only_what_is_stale_goes(served, client):
     assert wait_for(lambda: not mine.exists())
 
 
-def test_what_stops_arriving_is_given_up(served, client, monkeypatch):
+def test_an_upload_that_stalls_is_aborted(served, client, monkeypatch):
     monkeypatch.setattr(served.guard.uploads, "stall_timeout", 0.5)
     with begun(served) as connection:
         answer = b"".join(iter(lambda: connection.recv(4000), b""))
@@ -158,7 +158,7 @@ def test_temporary_files_go_elsewhere_again_afterwards(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("size", ["", "many", "0", "-1", "inf", "nan"])
-def test_a_quota_that_is_none_is_one_sentence(size):
+def test_a_wrong_quota_is_one_sentence(size):
     if not size:
         assert settings.upload_quota({"EMOREC_UPLOAD_QUOTA_MB": size}) == settings.DEFAULT_QUOTA_MB * 10**6
         return
