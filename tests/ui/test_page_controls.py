@@ -64,7 +64,7 @@ def set_step(page, step):
 def test_removing_the_file_after_choosing_a_person_empties_the_page(page, sound):
     analyze_example(page)
     page.click("text=More choices")
-    page.get_by_label("Person").click()
+    page.get_by_role("combobox", name="Person").click()
     page.get_by_role("option", name="person 0").click()
     set_step(page, 2)
     assert {row["person"] for row in table(page)} <= {"0", ""}
@@ -74,7 +74,7 @@ def test_removing_the_file_after_choosing_a_person_empties_the_page(page, sound)
     page.wait_for_selector("#player .empty >> text=Your recording appears here")
     page.wait_for_selector("#summary [data-duration]", state="detached")
     assert page.locator("#results").is_hidden()
-    assert page.get_by_label("Person").input_value() == "the person seen most"
+    assert page.get_by_role("combobox", name="Person").input_value() == "the person seen most"
     assert not page.locator(MESSAGES).count()
     analyze(page, sound)
     assert not page.locator(MESSAGES).count()
