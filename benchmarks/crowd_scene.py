@@ -1,4 +1,4 @@
-"""What the crowds of ``benchmarks/load.py`` meet and bring: recordings, a slow site, and a count of who is at work."""
+"""What the crowds of ``benchmarks/load.py`` use: recordings, a slow web site, and a count of busy members."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from pathlib import Path
 import av
 import numpy as np
 
-DAY = 24 * 3600 - 60  # seconds, a little less than the longest recording that is taken
+DAY = 24 * 3600 - 60  # seconds; a little less than the longest recording that is accepted
 
 
 class Tally:
-    """How many members of a crowd are at work, were turned away, or are through; and how many answers they had."""
+    """How many members of a crowd are busy, were refused, or have finished, and how many responses they got."""
 
     def __init__(self):
         self.at_work = self.turned_away = self.through = self.answers = 0
         self._lock = threading.Lock()
 
     def count(self, **changes: int) -> None:
-        """Add to the numbers that are named."""
+        """Add to the named numbers."""
         with self._lock:
             for name, change in changes.items():
                 setattr(self, name, getattr(self, name) + change)
 
     @contextlib.contextmanager
     def working(self) -> Iterator[None]:
-        """Meanwhile one more member is at work; an answer that refuses it is raised as Refused."""
+        """Within this context, one more member is busy. A member that is refused raises Refused in it."""
         self.count(at_work=1)
         try:
             yield
@@ -46,11 +46,11 @@ class Tally:
 
 
 class Refused(ValueError):
-    """The server turned a member away."""
+    """The server has refused a member."""
 
 
 class Media:
-    """The recordings that crowds bring, each made when it is first asked for."""
+    """The recordings of the crowds; each is made at its first use."""
 
     def __init__(self, folder: Path):
         self._folder, self._lock = folder, threading.Lock()
@@ -98,7 +98,7 @@ class Media:
 
 
 class Site:
-    """A site on the loopback whose recordings drip: its address, and the downloads there were and are."""
+    """A slow web site on the loopback interface: its ``address``, and its downloads in total and now (``open``)."""
 
     def __init__(self, address: str):
         self.address, self.asked, self.open = address, 0, 0
@@ -106,7 +106,7 @@ class Site:
 
 @contextlib.contextmanager
 def slow_site() -> Iterator[Site]:
-    """A slow site, until the end of the block."""
+    """Within this context, a Site that sends a kilobyte a second."""
 
     class Dripping(BaseHTTPRequestHandler):
         def do_HEAD(self):
@@ -146,7 +146,7 @@ def slow_site() -> Iterator[Site]:
 
 @dataclass(frozen=True, kw_only=True)
 class Scene:
-    """What members need: the page's address, recordings, a slow site, the count of members, and when to leave."""
+    """What members need: the page's address, recordings, a slow site, the count of members, and the signal to leave."""
 
     address: str
     media: Media

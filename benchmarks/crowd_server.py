@@ -1,4 +1,4 @@
-"""The server that crowds come to: a page of its own on the loopback, looked at from outside."""
+"""The page as a separate process on the loopback interface, and its memory, descriptors, connections and files."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ STARTS_WITHIN = 180.0  # seconds
 
 
 class Server:
-    """A page on a free port of the loopback, with a cache and a folder of its own."""
+    """A page on a free port of the loopback interface, with its own cache and upload folder."""
 
     def __init__(self, folder: Path, settings: dict[str, str]):
         self.uploads, self._folder, self._settings = folder / "uploads", folder, settings
@@ -27,7 +27,7 @@ class Server:
         self.address = ""
 
     def start(self) -> None:
-        """Start it and wait until it answers. Raises RuntimeError."""
+        """Start it and wait until it responds. Raises RuntimeError."""
         port = free_port()
         self.address = f"http://127.0.0.1:{port}"
         environment = (
@@ -60,7 +60,7 @@ class Server:
         raise RuntimeError(f"The page did not start: {(self._folder / 'log.txt').read_text()[-2000:]}")
 
     def end(self, how: int = signal.SIGTERM) -> None:
-        """End it, by a signal, with everything that it started."""
+        """End it with a signal."""
         if self.process is None or self.process.poll() is not None:
             return
         self.process.send_signal(how)
@@ -71,15 +71,15 @@ class Server:
             self.process.wait()
 
     def files(self) -> int:
-        """How many files of visitors lie in its folder; the page's own example is none of theirs."""
+        """Number of visitors' files in its folder, without the example."""
         return sum(path.is_file() and path.name not in (".in-use", "example.mp4") for path in self.uploads.rglob("*"))
 
     def unfinished(self) -> int:
-        """How many uploads have begun to arrive."""
+        """Number of unfinished uploads."""
         return sum(path.is_file() for path in self.uploads.glob("*/tmp*"))
 
     def connections(self) -> int:
-        """How many connections it has taken and not closed."""
+        """Number of its open connections."""
         port, established = f":{int(self.address.rpartition(':')[2]):04X}", "01"
         rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
         own = set()
@@ -89,20 +89,20 @@ class Server:
         return sum(row[1].endswith(port) and row[3] == established and f"socket:[{row[9]}]" in own for row in rows)
 
     def memory(self) -> float:
-        """Resident megabytes of the server's process."""
+        """Resident memory of the process in MB."""
         for line in Path(f"/proc/{self.process.pid}/status").read_text().splitlines():
             if line.startswith("VmRSS:"):
                 return int(line.split()[1]) / 1024
         return 0.0
 
     def descriptors(self) -> int:
-        """How many descriptors the server's process has open."""
+        """Number of open file descriptors of the process."""
         return len(os.listdir(f"/proc/{self.process.pid}/fd"))
 
 
 @contextlib.contextmanager
 def running(server: Server) -> Iterator[Server]:
-    """A started server, ended in the end."""
+    """Within this context, the server runs."""
     try:
         server.start()
         yield server
@@ -111,7 +111,7 @@ def running(server: Server) -> Iterator[Server]:
 
 
 def free_port() -> int:
-    """A port of the loopback that nobody listens on."""
+    """A free port of the loopback interface."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]

@@ -1,6 +1,6 @@
-"""The crowds of ``benchmarks/load.py``: what each member does until told to stop, and how one visitor is served.
+"""The crowds of ``benchmarks/load.py``: what each member does until it has to leave, and the visit of one visitor.
 
-Members count themselves as at work once the server has taken what they bring, and as turned away once it refuses that.
+A member counts itself as busy when the server has accepted its request, and as refused when the server refuses it.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ MEMBER = b'--member\r\nContent-Disposition: form-data; name="files"; filename="s
 
 
 def visit(address: str, file: Path, within: float) -> tuple[float | None, str]:
-    """Upload a file and have it analysed: the seconds until its timeline was there, or None and what was said."""
+    """Upload and analyse a file; returns the seconds until its timeline arrived, or None and the error."""
     began = time.monotonic()
     try:
         with httpx.Client(base_url=address, timeout=within) as visitor:
@@ -41,11 +41,11 @@ def visit(address: str, file: Path, within: float) -> tuple[float | None, str]:
 
 
 def analysing(visitor: httpx.Client, file: Path) -> Iterator[tuple[str, str]]:
-    """The events of one analysis, as (kind, data), of a visitor with a heartbeat until the last of them.
+    """Analyse a file as a visitor with a heartbeat; yields the server's events as (kind, data).
 
-    The first is ("begun", ""): the server has taken the recording and keeps the connection open for what comes of it.
+    The first is ("begun", ""): the server has accepted the job and keeps the connection open.
     """
-    visitor.get("/config")  # brings the cookie that makes it a visitor of its own
+    visitor.get("/config")  # sets the cookie that makes it a visitor
     session = f"load-{time.monotonic_ns()}-{threading.get_ident()}"
     (path,) = visitor.post(f"{API}/upload", files={"files": (file.name, file.read_bytes())}).raise_for_status().json()
     wanted = visitor.get(f"{API}/info").raise_for_status().json()["named_endpoints"]["/analyze"]["parameters"]
@@ -66,13 +66,13 @@ def analysing(visitor: httpx.Client, file: Path) -> Iterator[tuple[str, str]]:
 
 
 def analyses(which: str) -> Callable[[Scene], None]:
-    """A member that brings a recording and waits for it until it leaves."""
+    """A member that analyses a recording of Media and waits for the result until it leaves."""
 
     def member(scene: Scene) -> None:
-        # A heartbeat comes every 15 s; so long it may take to notice that everybody leaves.
+        # The stream has a heartbeat every 15 s; the member may notice only then that it has to leave.
         with _leaving(scene), httpx.Client(base_url=scene.address, timeout=120) as visitor:
             events = analysing(visitor, getattr(scene.media, which))
-            next(events)  # the server has begun to answer
+            next(events)  # the server has accepted the job
             with scene.tally.working():
                 for kind, data in events:
                     if kind == "error" and not scene.stop.is_set():
@@ -84,7 +84,7 @@ def analyses(which: str) -> Callable[[Scene], None]:
 
 
 def idle(scene: Scene) -> None:
-    """A connection on which nothing is asked."""
+    """A connection without a request."""
     with _leaving(scene), _connected(scene.address), scene.tally.working():
         scene.stop.wait()
 
@@ -101,12 +101,12 @@ def slow_upload(scene: Scene) -> None:
         with scene.tally.working():
             while not scene.stop.wait(1.0):
                 with contextlib.suppress(BlockingIOError):
-                    raise Refused(connection.recv(1000))  # an answer, or the end, before all is sent
+                    raise Refused(connection.recv(1000))  # a response, or the end of the connection, is too early
                 connection.sendall(b"x" * 1000)
 
 
 def health_checks(scene: Scene) -> None:
-    """CHECKS health checks, one after the other, and more of them until it is to leave."""
+    """At least CHECKS health checks, one after the other, until it has to leave."""
     with _leaving(scene), httpx.Client(base_url=scene.address, timeout=30) as checker, scene.tally.working():
         done = 0
         while done < CHECKS or not scene.stop.is_set():
@@ -116,7 +116,7 @@ def health_checks(scene: Scene) -> None:
 
 
 def slow_link(scene: Scene) -> None:
-    """A link on the page to a recording that drips."""
+    """A link, given on the page, to a recording that downloads slowly."""
     with _leaving(scene), httpx.Client(base_url=scene.address, timeout=60) as visitor:
         config = visitor.get("/config").json()
         tab, link = _tab(config), _textbox(config)
@@ -130,32 +130,32 @@ def slow_link(scene: Scene) -> None:
         usual = {part["id"]: part["props"].get("value") for part in config["components"]} | {
             link: f"{scene.site.address}/slow.mp4"
         }
-        for told in _told(visitor, session, begin["id"], [usual.get(part) for part in begin["inputs"]]):
-            if told.get("success") is False or told.get("msg") == "log":
-                raise Refused(str(told))
-        told = _told(visitor, session, extract["id"], [None] * len(extract["inputs"]))
+        for message in _messages(visitor, session, begin["id"], [usual.get(part) for part in begin["inputs"]]):
+            if message.get("success") is False or message.get("msg") == "log":
+                raise Refused(str(message))
+        messages = _messages(visitor, session, extract["id"], [None] * len(extract["inputs"]))
         with scene.tally.working():
-            for _ in told:
+            for _ in messages:
                 if scene.stop.is_set():
                     return
             raise Refused("the link was given up")
 
 
-def _told(visitor: httpx.Client, session: str, step: int, data: list) -> Iterator[dict]:
-    """The messages about one step of the page, until it is completed."""
+def _messages(visitor: httpx.Client, session: str, step: int, data: list) -> Iterator[dict]:
+    """The messages about one event of the page, until it is completed."""
     given = {"data": data, "fn_index": step, "session_hash": session}
     visitor.post(f"{API}/queue/join", json=given).raise_for_status()
     with visitor.stream("GET", f"{API}/queue/data", params={"session_hash": session}) as answers:
         for line in answers.iter_lines():
-            told = json.loads(line[6:]) if line.startswith("data: ") else {}
-            yield told
-            if told.get("msg") in ("process_completed", "close_stream"):
+            message = json.loads(line[6:]) if line.startswith("data: ") else {}
+            yield message
+            if message.get("msg") in ("process_completed", "close_stream"):
                 return
 
 
 @contextlib.contextmanager
 def _leaving(scene: Scene) -> Iterator[None]:
-    """Whatever goes wrong before a member is at work, the server has turned it away."""
+    """Count a member as refused if an error occurs before it is busy."""
     try:
         yield
     except Refused:
@@ -186,7 +186,7 @@ def _connected(address: str) -> socket.socket:
 
 @dataclass(frozen=True, kw_only=True)
 class Crowd:
-    """How many there are, what a member does, how many of them it stands for, and what the table calls them."""
+    """The size of a crowd, what a member does, how many of the crowd one member is, and the words for the table."""
 
     number: int
     member: Callable[[Scene], None]

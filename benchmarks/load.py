@@ -1,13 +1,13 @@
-"""Crowds of visitors on a page of its own on the loopback: is one more visitor still served, and what stays behind?
+"""Load test of the page: does it serve one more visitor while a crowd uses it, and what does the crowd leave behind?
 
     python benchmarks/load.py                       # every crowd, whole
     python benchmarks/load.py --only idle,health --scale 0.1
     python benchmarks/load.py --table out/load.md
 
-For each crowd the server is started on a free port with an empty cache. Once every member is at work or was turned
-away, another visitor uploads a recording of two seconds and waits for its timeline. Then the crowd leaves, and the
-server's memory, open descriptors and visitors' files are looked at once more; in the end it is killed and started
-again. Every crowd is bounded in number and in time, and everything that was started is ended however the run ends.
+For each crowd, a server is started on a free port of the loopback interface with an empty cache. When every member is
+busy or was refused, another visitor uploads a recording of two seconds and waits for its timeline. Then the crowd
+leaves, and the server's memory, open descriptors and visitors' files are measured again. At the end the server is
+killed and started again. Each crowd has a limited size and duration, and every process is ended, also after an error.
 Linux only.
 """
 
@@ -28,18 +28,20 @@ sys.path.insert(0, str(ROOT))
 from benchmarks import crowd_scene, crowds  # noqa: E402
 from benchmarks.crowd_server import Server, running  # noqa: E402
 
-SERVED_WITHIN = 15.0  # seconds that the other visitor may wait
-WATCHED = 120.0  # seconds that the other visitor is waited for at most
-SETTLES_WITHIN = 90.0  # seconds after a crowd has left, until its files must be gone
-GATHERS = 60.0  # seconds after which the other visitor comes although not everybody of the crowd is there
-STAYS = 3.0  # seconds that everybody has been there before the other visitor comes
+SERVED_WITHIN = 15.0  # seconds; the limit for the other visitor's timeline
+VISIT_TIMEOUT = 120.0  # seconds before the other visitor gives up
+SETTLE_TIMEOUT = 90.0  # seconds after a crowd has left until its files must be removed
+GATHER_TIMEOUT = 60.0  # seconds before the other visitor comes although the crowd is not complete
+STEADY = 3.0  # seconds for which the crowd is complete before the other visitor comes
 
 
 @dataclass(frozen=True, kw_only=True)
 class Measured:
-    """What one crowd did: seconds that the other visitor waited (None: not served), MB, descriptors, files left.
+    """The result of one crowd.
 
-    ``at_work`` says how many members, and what of theirs the server held, when the other visitor came.
+    ``at_work``: how many members were busy when the other visitor came, and what the server held of them; ``seconds``:
+    how long the other visitor waited, None if not served; ``memory`` (MB) and open ``descriptors`` before and after;
+    ``left``: files that stayed; ``said``: the error of the other visitor.
     """
 
     crowd: str
@@ -54,23 +56,23 @@ class Measured:
 
     @property
     def held(self) -> bool:
-        """Whether the other visitor was served in time and nothing stayed."""
+        """Whether the other visitor was served in time and no file stayed."""
         return self.seconds is not None and self.seconds <= SERVED_WITHIN and not self.left and not self.left_after_kill
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Try the crowds and print the table; the exit code is 1 where one of them was not held."""
+    """Run the crowds and print the table; the exit code is 1 if one of them was not held."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--only", default=",".join(crowds.CROWDS), help="crowds to try, with commas between them")
-    parser.add_argument("--scale", type=float, default=1.0, help="share of every crowd that comes (1.0)")
-    parser.add_argument("--limit", type=float, default=180.0, help="seconds that a crowd stays at most (180)")
-    parser.add_argument("--times", type=int, default=1, help="how often each crowd comes to its server (1)")
+    parser.add_argument("--only", default=",".join(crowds.CROWDS), help="crowds to run, separated by commas")
+    parser.add_argument("--scale", type=float, default=1.0, help="share of each crowd that comes (1.0)")
+    parser.add_argument("--limit", type=float, default=180.0, help="longest stay of a crowd in seconds (180)")
+    parser.add_argument("--times", type=int, default=1, help="visits of each crowd to its server (1)")
     parser.add_argument("--table", type=Path, help="file to write the table to")
     options = parser.parse_args(arguments)
     names = [name for name in options.only.split(",") if name]
     if unknown := set(names) - set(crowds.CROWDS):
         parser.error(f"there is no crowd {', '.join(unknown)}; there are {', '.join(crowds.CROWDS)}")
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a server that was started is ended then, too
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that a started server is ended
     results = []
     with tempfile.TemporaryDirectory(prefix="emorec-load-") as folder:
         media = crowd_scene.Media(Path(folder))
@@ -78,8 +80,8 @@ def main(arguments: list[str] | None = None) -> int:
             own = Path(folder, name)
             own.mkdir()
             if name == "long":
-                media.long  # noqa: B018 - made before its crowd comes, since that takes long
-            results.append(tried(name, own, media, options.scale, options.limit, options.times))
+                media.long  # noqa: B018 - makes the file now, since that takes long
+            results.append(run_crowd(name, own, media, options.scale, options.limit, options.times))
             print(as_table(results), flush=True)
     if options.table:
         options.table.parent.mkdir(parents=True, exist_ok=True)
@@ -87,17 +89,19 @@ def main(arguments: list[str] | None = None) -> int:
     return 0 if all(result.held for result in results) else 1
 
 
-def tried(name: str, folder: Path, media: crowd_scene.Media, scale: float, limit: float, times: int = 1) -> Measured:
-    """One crowd on a server of its own, which comes ``times`` times."""
+def run_crowd(
+    name: str, folder: Path, media: crowd_scene.Media, scale: float, limit: float, times: int = 1
+) -> Measured:
+    """Run one crowd ``times`` times on its own server."""
     kind = crowds.CROWDS[name]
     number = max(1, round(kind.number * scale))
-    # What is stored is each visitor's own, as on a server for strangers; else one analysis would do for all of them.
+    # Features are stored for each visitor, as on a public server; else the first analysis would serve all of them.
     settings = {"EMOREC_SHARED_STORE": "off"}
     with (
         crowd_scene.slow_site() as site,
         running(Server(folder, settings | {"EMOREC_ALLOW_HOSTS": site.address[7:]})) as server,
     ):
-        crowds.visit(server.address, media.short, WATCHED)  # what is loaded once for all is no growth
+        crowds.visit(server.address, media.short, VISIT_TIMEOUT)  # loads what is loaded only once, which is not growth
         time.sleep(1)
         memory, descriptors = [server.memory()], server.descriptors()
         waits: list[float | None] = []
@@ -112,15 +116,15 @@ def tried(name: str, folder: Path, media: crowd_scene.Media, scale: float, limit
             ]
             for member in crowd:
                 member.start()
-            gather(scene, len(crowd), min(GATHERS, limit), downloading=name == "links")
+            gather(scene, len(crowd), min(GATHER_TIMEOUT, limit), downloading=name == "links")
             at_work, turned_away = held_by(name, server, scene), tally.turned_away
-            seconds, said = crowds.visit(server.address, media.short, WATCHED)
+            seconds, said = crowds.visit(server.address, media.short, VISIT_TIMEOUT)
             waits.append(seconds)
             stop.set()
             timer.cancel()
             for member in crowd:
                 member.join(30)
-            deadline = time.monotonic() + SETTLES_WITHIN
+            deadline = time.monotonic() + SETTLE_TIMEOUT
             while (server.files() or server.descriptors() > descriptors) and time.monotonic() < deadline:
                 time.sleep(1)
             memory.append(server.memory())
@@ -141,9 +145,9 @@ def tried(name: str, folder: Path, media: crowd_scene.Media, scale: float, limit
 
 
 def gather(scene: crowd_scene.Scene, number: int, within: float, downloading: bool = False) -> None:
-    """Wait until every member is at work or was turned away, and has been for STAYS seconds.
+    """Wait until every member has been busy, finished or refused for STEADY seconds.
 
-    ``downloading`` also waits until the server has begun to fetch a link, since starting that takes seconds.
+    With ``downloading``, also wait until the server has begun to download a link, which takes seconds.
     """
     tally, since = scene.tally, None
     deadline = time.monotonic() + within
@@ -151,13 +155,13 @@ def gather(scene: crowd_scene.Scene, number: int, within: float, downloading: bo
         there = tally.at_work + tally.turned_away + tally.through >= number
         there = there and (scene.site.open > 0 or not downloading)
         since = (since or time.monotonic()) if there else None
-        if since and time.monotonic() - since >= STAYS:
+        if since and time.monotonic() - since >= STEADY:
             return
         time.sleep(0.1)
 
 
 def held_by(name: str, server: Server, scene: crowd_scene.Scene) -> str:
-    """How many members are at work by their own count, and what the server or the site has of them."""
+    """How many members are busy by their own count, and what the server or the site has of them."""
     tally, seen = scene.tally, ""
     if name == "idle":
         seen = f"{server.connections()} connections"
@@ -173,7 +177,7 @@ def held_by(name: str, server: Server, scene: crowd_scene.Scene) -> str:
 
 
 def as_table(results: list[Measured]) -> str:
-    """Markdown: a row a crowd."""
+    """A Markdown table with a row for each crowd."""
     rows = [
         "| crowd | at work | turned away | another visitor's two seconds | memory before, after (MB) "
         "| descriptors before, after | files left | after kill and restart | held |",

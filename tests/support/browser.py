@@ -1,7 +1,4 @@
-"""The Chromium that the tests of the page drive: where it is, and how it comes there.
-
-``python tests/support/browser.py`` installs one where none is found; as a module it is only asked for ``find()``.
-"""
+"""Finds the Chromium for the browser tests; ``python tests/support/browser.py`` installs one if there is none."""
 
 import os
 import shutil
@@ -21,11 +18,11 @@ ARGUMENTS = (
     "--disable-sync",
     "--no-first-run",
 )
-WHAT_TO_DO = "No Chromium was found, which the tests of the page drive: install one so that `chromium` runs."
+WHAT_TO_DO = "The tests of the page need Chromium, which was not found: install one so that `chromium` runs."
 
 
 def find():
-    """Path of a browser that starts, the system's before Playwright's own, or None."""
+    """The path of a browser that starts: the system's, else Playwright's own, else None."""
     return next((path for path in _candidates() if _starts(path)), None)
 
 
@@ -38,16 +35,16 @@ def _candidates():
 
 
 def _starts(path):
-    # Ubuntu's /usr/bin/chromium-browser only tells to install a snap.
+    # Ubuntu's /usr/bin/chromium-browser only prints that a snap has to be installed.
     return subprocess.run([path, "--version"], capture_output=True, stdin=subprocess.DEVNULL).returncode == 0
 
 
 def install():
-    """Installs Chromium through Debian's package manager, or with Playwright where that is not to be had."""
+    """Install Chromium with Debian's package manager, or with Playwright if that fails."""
     if shutil.which("apt-get") and (os.geteuid() == 0 or shutil.which("sudo")):
         as_root = [] if os.geteuid() == 0 else ["sudo"]
-        subprocess.run([*as_root, "apt-get", "update"])  # one unreachable source need not matter
-        # The font is for pictures of the page: others lack some of the faces that stand beside the emotions.
+        subprocess.run([*as_root, "apt-get", "update"])  # one unreachable source may not matter
+        # The font is for screenshots: others lack some of the emoji of the page.
         wanted = ("chromium", "fonts-noto-color-emoji")
         subprocess.run([*as_root, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "install", "--yes", *wanted])
     if find() is None:

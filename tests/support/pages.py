@@ -1,31 +1,31 @@
-"""How the tests of the page handle it: open it in a browser of one's own, upload, analyze, read what it shows."""
+"""Steps of the browser tests: open the page, upload, analyze, and read what the page shows."""
 
 import contextlib
 import csv
 from pathlib import Path
 from urllib.parse import urlparse
 
-PATIENCE = 120_000  # milliseconds that a step may take on a busy machine
+PATIENCE = 120_000  # milliseconds; timeout of a step on a busy machine
 GROUND = "#timeline svg.marks .role-frame.root path.background"
-POLICY = "Content Security Policy"  # what the browser says of everything that it refuses
+POLICY = "Content Security Policy"  # is in each of the browser's messages about what it refuses
 MEDIA = "document.querySelector('#player :is(video, audio)')"
 
 
 @contextlib.contextmanager
 def visiting(chromium, address, **settings):
-    """The page in a browser of its own, which may ask nothing of any other machine."""
+    """The page in a new browser context. Fails at the end if the page sent a request to another machine."""
     context = chromium.new_context(accept_downloads=True, **settings)
     context.set_default_timeout(PATIENCE)
-    with contextlib.closing(context):  # also after a failure: what it watches would run on beside the next tests
-        opened, asked, broken = context.new_page(), set(), []
-        opened.on("request", lambda request: asked.add(urlparse(request.url)))
-        opened.on("pageerror", lambda error: broken.append(str(error)))
-        opened.on("console", lambda told: broken.append(told.text) if POLICY in told.text else None)
+    with contextlib.closing(context):  # also after a failure: its job would run beside the next tests
+        opened, requested, errors = context.new_page(), set(), []
+        opened.on("request", lambda request: requested.add(urlparse(request.url)))
+        opened.on("pageerror", lambda error: errors.append(str(error)))
+        opened.on("console", lambda message: errors.append(message.text) if POLICY in message.text else None)
         opened.goto(address)
         opened.wait_for_selector("#analyze")
         yield opened
-    assert {url.hostname for url in asked if url.scheme not in ("data", "blob")} == {"127.0.0.1"}
-    assert broken == []
+    assert {url.hostname for url in requested if url.scheme not in ("data", "blob")} == {"127.0.0.1"}
+    assert errors == []
 
 
 def upload(page, path):
@@ -41,21 +41,21 @@ def analyze(page, path):
 
 
 def finished(page):
-    """Wait until an analysis has come to its end and all of it is drawn."""
+    """Wait until an analysis is complete and all of it is drawn."""
     page.wait_for_selector("#status >> text=/Analysed (before|\\d)/")
     page.wait_for_selector("#summary [data-complete]", state="attached")
     page.wait_for_selector("#timeline svg.marks")
 
 
 def change(page, make):
-    """Make a change and wait until another timeline is drawn."""
+    """Call ``make`` and wait until another timeline is drawn."""
     page.evaluate("document.querySelector('#timeline svg.marks').classList.add('before')")
     make()
     page.wait_for_selector("#timeline svg.marks:not(.before)")
 
 
 def set_number(page, label, value):
-    """Type a number until it stays: a field that has only just been unfolded may take its own value back."""
+    """Type a number until it stays: a field that was only just unfolded may restore its own value."""
     field = page.get_by_label(f"number input for {label}")
     for _ in range(10):
         field.fill(str(value))
@@ -67,14 +67,14 @@ def set_number(page, label, value):
 
 
 def download(page, kind):
-    """Name and content of what a button gives."""
+    """Name and content of the file that a button downloads."""
     with page.expect_download() as caught:
         page.click(f"#{kind}")
     return caught.value.suggested_filename, Path(caught.value.path()).read_bytes()
 
 
 def table(page):
-    """The rows of the CSV that the page gives, as dicts."""
+    """The rows of the downloaded CSV, as dicts."""
     return list(csv.DictReader(download(page, "csv")[1].decode().splitlines()))
 
 
@@ -83,19 +83,19 @@ def toast(page):
 
 
 def dismiss(page):
-    """Close the one toast there is."""
+    """Close the only toast."""
     page.click("[data-testid=toast-close]")
     page.wait_for_selector("[data-testid=toast-text]", state="detached")
 
 
 def now(page):
-    """Where the player is (s)."""
+    """The time of the player (s)."""
     return page.evaluate(f"{MEDIA}.currentTime")
 
 
 def ground(page):
-    """The rectangle of the timeline on the screen, from its first second to its last; scrolled to, if need be."""
-    # All at once, for the timeline may be drawn anew between two questions.
+    """The rectangle of the timeline on the screen, from its start to its end, after scrolling to it."""
+    # In one call, because the timeline may be redrawn between two calls.
     return page.wait_for_function(
         """ground => {
           const found = document.querySelector(ground);
@@ -108,6 +108,6 @@ def ground(page):
 
 
 def click_at(page, share):
-    """Click on the timeline where that share of its time has passed."""
+    """Click on the timeline at this share of its time (0 to 1)."""
     place = ground(page)
     page.mouse.click(place["x"] + share * place["width"], place["y"] + place["height"] / 3)

@@ -1,6 +1,6 @@
-"""The pictures of the page in the README: ``make screenshots`` writes them anew into ``.github``.
+"""The pictures of the page in the README: ``make screenshots`` writes them into ``.github``.
 
-What they show is the example that comes with the page, analysed; and the same portrait as a still picture.
+They show the analysed example of the page, and its portrait as a still picture.
 """
 
 import contextlib
@@ -19,17 +19,17 @@ from support.pages import click_at, finished, visiting
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 
-from emorec.ui import example  # noqa: E402, it is found through the line above
+from emorec.ui import example  # noqa: E402 (after the line above, which makes it importable)
 
 PICTURES = ROOT / ".github"
-STARTS_WITHIN = 300  # seconds
-SETTLES = 1500  # milliseconds that pictures are given to load and bars to reach their ends
+START_TIMEOUT = 300  # seconds
+SETTLE = 1500  # milliseconds for pictures to load and for animations to end
 WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 380, "height": 800}
 
 
 @contextlib.contextmanager
 def served():
-    """The address of a page that begins with an empty store."""
+    """Within this context, the address of a page with an empty cache."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -47,7 +47,7 @@ def served():
 
 
 def wait_for(address, process):
-    deadline = time.monotonic() + STARTS_WITHIN
+    deadline = time.monotonic() + START_TIMEOUT
     while time.monotonic() < deadline and process.poll() is None:
         with contextlib.suppress(OSError), urllib.request.urlopen(address, timeout=5):
             return
@@ -55,8 +55,8 @@ def wait_for(address, process):
     sys.exit("The page did not start.")
 
 
-def analysed(page):
-    """Analyse the example, go to a moment of it."""
+def analyze_example(page):
+    """Analyse the example and seek."""
     page.click("#example button")
     page.wait_for_selector("#player video", state="attached")
     page.click("#analyze")
@@ -64,16 +64,16 @@ def analysed(page):
     click_at(page, 0.36)
 
 
-def taken(page, name, whole=True):
+def take(page, name, whole=True):
     page.mouse.move(0, 0)
     page.evaluate("window.scrollTo(0, 0)")
-    page.wait_for_timeout(SETTLES)
+    page.wait_for_timeout(SETTLE)
     page.screenshot(path=PICTURES / name, full_page=whole)
     print(f"wrote {PICTURES.name}/{name}")
 
 
-def plotted():
-    """The chart that the command line draws of the same recording."""
+def plot():
+    """Write the chart of the same recording from the command line."""
     with tempfile.TemporaryDirectory() as folder:
         recording = Path(folder) / "interview.mp4"
         example.record(recording)
@@ -93,15 +93,15 @@ def main():
             ("page-narrow.png", NARROW, "light"),
         ):
             with visiting(chromium, address, viewport=size, color_scheme=scheme) as page:
-                analysed(page)
-                taken(page, name)
+                analyze_example(page)
+                take(page, name)
         with visiting(chromium, address, viewport=WIDE) as page:
             page.get_by_role("tab", name="Picture").click()
             page.set_input_files("#picture input[type=file]", ROOT / "emorec" / "ui" / "assets" / "portrait.jpg")
             page.wait_for_selector("#faces .face")
-            taken(page, "page-picture.png")
+            take(page, "page-picture.png")
         chromium.close()
-    plotted()
+    plot()
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Waiting in tests for what another thread or process does."""
+"""Waiting in tests for another thread or process."""
 
 import time
 
@@ -8,9 +8,9 @@ PATIENCE = 60  # seconds
 
 
 def until(holds):
-    """Return as soon as ``holds()`` is true; the test fails if that takes longer than PATIENCE."""
+    """Return when ``holds()`` is true; fail the test after PATIENCE seconds."""
     for _ in range(PATIENCE * 20):
         if holds():
             return
         time.sleep(0.05)
-    pytest.fail("it did not come to that")
+    pytest.fail(f"still not true after {PATIENCE} s")

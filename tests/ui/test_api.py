@@ -1,4 +1,4 @@
-"""The page's endpoints, called as programs call them: with gradio_client."""
+"""The endpoints for programs, called with gradio_client."""
 
 import csv
 import io
@@ -53,7 +53,7 @@ def test_there_are_four_endpoints_and_nothing_else(client):
     assert all(endpoint.get("description") for endpoint in endpoints.values())
 
 
-def test_analyze_gives_the_rows_of_the_csv(analysed, sound, tmp_path):
+def test_analyze_returns_the_rows_of_the_csv(analysed, sound, tmp_path):
     rows = analysed["rows"]
     run = [sys.executable, "-m", "emorec", "analyze", str(sound), "--out", str(tmp_path), "--no_plot"]
     subprocess.run(run, cwd=ROOT, check=True, capture_output=True, timeout=300)
@@ -65,7 +65,7 @@ def test_analyze_gives_the_rows_of_the_csv(analysed, sound, tmp_path):
     assert {"shares", "unsure", "known", "face", "speech", "confidence"} <= set(analysed["summary"])
 
 
-def test_redraw_decides_again_and_decodes_nothing(client, analysed, page_folder):
+def test_redraw_infers_again_and_decodes_nothing(client, analysed, page_folder):
     opened = (page_folder / "opened").stat().st_size
     again = client.predict(analysed["recording"], fusion="voice", step=0.5, api_name="/redraw")
     assert len(again["rows"]) == 2 * SECONDS
@@ -73,7 +73,7 @@ def test_redraw_decides_again_and_decodes_nothing(client, analysed, page_folder)
     assert (page_folder / "opened").stat().st_size == opened
 
 
-def test_what_cannot_be_used_is_said_in_one_sentence(client, sound, tmp_path):
+def test_errors_are_one_sentence(client, sound, tmp_path):
     words = tmp_path / "words.txt"
     words.write_text("Words, and no recording.\n" * 30)
     assert "words.txt is text" in refused(client, handle_file(str(words)), api_name="/analyze")
@@ -83,7 +83,7 @@ def test_what_cannot_be_used_is_said_in_one_sentence(client, sound, tmp_path):
 
 
 def test_one_session_can_use_nothing_of_another(client, page_server, analysed, sound):
-    """Neither the path of an upload nor the name of a recording helps whoever learns of it."""
+    """Neither the path of an upload nor the name of a recording can be used by another session."""
     sent = {"files": ("only-mine.wav", sound.read_bytes())}
     (uploaded,) = httpx.post(f"{page_server}/gradio_api/upload", files=sent, timeout=60).json()
     named = {"path": uploaded, "meta": {"_type": "gradio.FileData"}}
@@ -121,7 +121,7 @@ def test_eight_uploads_at_once_are_all_analysed_and_none_for_another(page_server
     assert len({one["recording"] for one in found}) == len(lengths)
 
 
-def test_a_folder_that_a_client_names_is_not_looked_at(client, sound, tmp_path):
+def test_a_folder_that_a_client_names_is_not_opened(client, sound, tmp_path):
     told = {
         refused(client, handle_file(str(sound)), checkpoint=str(folder), api_name="/analyze")
         for folder in (tmp_path, tmp_path / "missing", pretrained.BUNDLED)
@@ -130,14 +130,14 @@ def test_a_folder_that_a_client_names_is_not_looked_at(client, sound, tmp_path):
 
 
 @pytest.mark.skipif(not FACE_MODEL.exists(), reason="needs the face detector's file, which is not here")
-def test_image_gives_a_row_a_face(client):
+def test_image_returns_a_row_for_each_face(client):
     (face,) = client.predict(handle_file(str(PORTRAIT)), api_name="/image")
     assert sum(face[emotion] for emotion in EMOTIONS) == pytest.approx(1, abs=1e-4)
     assert face["confidence"] == face[face["dominant"]] == max(face[emotion] for emotion in EMOTIONS)
     assert 0 < face["left"] < face["left"] + face["width"] < 1
 
 
-def test_info_tells_of_the_weights(client):
+def test_info_describes_the_weights(client):
     config = json.loads((ROOT / "emorec" / "weights" / "default" / "config.json").read_text(encoding="utf-8"))
     told = client.predict(api_name="/info")
     assert told["version"] == emorec.__version__ and told["emotions"] == list(EMOTIONS)
@@ -145,7 +145,7 @@ def test_info_tells_of_the_weights(client):
     assert told["licence"] == config["training"]["licence"]
 
 
-def test_the_examples_of_the_guide_run_as_they_stand(page_server, tmp_path, sound):
+def test_the_example_of_the_guide_runs(page_server, tmp_path, sound):
     if not FACE_MODEL.exists():
         pytest.skip("needs the face detector's file, which is not here")
     text = (ROOT / "docs" / "GUIDE.md").read_text(encoding="utf-8")

@@ -1,19 +1,14 @@
-"""``EMOREC_MODEL=org/name@v1 python app.py``: the page shows what the weights from the Hub can and cannot tell."""
+"""The page over weights from the Hub shows what their card says that they can and cannot tell."""
 
 import html
-import json
-import os
-import subprocess
-import sys
-import urllib.request
 
 import pytest
 
+import emorec
 from emorec.models import checkpoint
+from emorec.ui.page.layout import build
 from support import factories
-from support.loopback_hub import LoopbackHub, environment_of
-from support.page_process import PAGE_ENDS_WITHIN, free_port, wait_for
-from support.paths import ROOT
+from support.loopback_hub import LoopbackHub, be_client_of
 
 MEASURED = {"what": "A toy <of the Hub>", "metric": "accuracy", "items": 98_765, "results": {"face": 0.43}}
 EVALUATION = {"toy": MEASURED | {"spread": {"face": 0.021}}}
@@ -28,29 +23,11 @@ def hub(tmp_path):
         yield running
 
 
-def test_the_page_shows_the_card_of_pulled_weights(hub, tmp_path):
-    port, log = free_port(), tmp_path / "log.txt"
-    settings = {"EMOREC_MODEL": "org/name@v1", "GRADIO_SERVER_PORT": str(port)}
-    with log.open("w") as output:
-        process = subprocess.Popen(
-            [sys.executable, "app.py"],
-            cwd=ROOT,
-            env=os.environ | environment_of(hub, tmp_path / "home") | settings,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-        )
-    try:
-        address = f"http://127.0.0.1:{port}"
-        wait_for(address, process, log)
-        with urllib.request.urlopen(f"{address}/config", timeout=60) as answer:
-            page = json.load(answer)
-    finally:
-        process.terminate()
-        try:
-            process.wait(PAGE_ENDS_WITHIN)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-    shown = html.unescape(" ".join(str(part["props"].get("value")) for part in page["components"]))
-    assert all(told in shown for told in (MEASURED["what"], "43.0%", "98,765", "Only toys."))
+def test_the_page_shows_the_card_of_weights_from_the_hub(hub, tmp_path, monkeypatch):
+    be_client_of(hub, tmp_path / "home", monkeypatch)
+    monkeypatch.setenv("EMOREC_MODEL", "org/name@v1")
+    page = build(emorec.load())
+    components = page.get_config_file()["components"]
+    shown = html.unescape(" ".join(str(component["props"].get("value")) for component in components))
+    assert all(words in shown for words in (MEASURED["what"], "43.0%", "98,765", "Only toys."))
+    assert "org/name@v1 on the Hugging Face Hub" in shown

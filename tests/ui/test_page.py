@@ -18,7 +18,7 @@ HEADER = (
 
 @pytest.fixture(scope="module")
 def seen(chromium, page_server, clip):
-    """The page with an analysed clip, shared by the tests that only look at it and change what is decided."""
+    """The page with an analysed clip, shared by the tests that only read it and change choices."""
     with visiting(chromium, page_server) as opened:
         analyze(opened, clip)
         yield opened
@@ -26,7 +26,7 @@ def seen(chromium, page_server, clip):
 
 @pytest.fixture
 def real(clip):
-    """Skips where only a drawn clip is there, which shows no face and says nothing."""
+    """Skips if there is only a drawn clip, without a face and speech."""
     if clip != TALKING_HEAD:
         pytest.skip("needs ../shared/media (a real recording), which is not here")
 
@@ -70,7 +70,7 @@ def test_the_csv_is_the_one_of_the_command_line(seen, clip, tmp_path):
         ("report", ".report.html", b"<!doctype html>"),
     ],
 )
-def test_everything_else_that_can_be_taken_away(seen, clip, real, kind, ending, begins):
+def test_the_other_downloads(seen, clip, real, kind, ending, begins):
     name, content = download(seen, kind)
     assert name == clip.stem + ending
     assert content.lstrip().startswith(begins)
@@ -85,7 +85,7 @@ def test_a_click_on_the_timeline_seeks_and_the_playhead_goes_there(seen, share):
     assert (head["y"], head["height"]) == pytest.approx((place["y"], place["height"]), abs=2)
 
 
-def test_the_playhead_moves_as_the_recording_plays_and_survives_another_timeline(seen):
+def test_the_playhead_moves_with_the_player_and_survives_a_redraw(seen):
     click_at(seen, 0.1)
     before = seen.locator("#playhead").bounding_box()["x"]
     seen.evaluate("document.querySelector('#player video').muted = true")
@@ -109,7 +109,7 @@ def test_the_keyboard_steps_through_the_timeline(seen):
     assert head.get_attribute("aria-valuetext") == "0:11 of 0:12"
 
 
-def test_the_pointer_is_told_both_opinions(seen, real):
+def test_the_tooltip_shows_face_and_voice(seen, real):
     place = ground(seen)
     seen.mouse.move(place["x"] + 0.3 * place["width"], place["y"] + place["height"] / 2)
     told = seen.wait_for_selector("#vg-tooltip-element.visible").inner_text()
@@ -128,7 +128,7 @@ def test_a_moment_seeks_when_clicked(chromium, page_server, media):
         assert now(page) == pytest.approx(float(moment.get_attribute("data-seek")), abs=0.05)
 
 
-def test_every_choice_draws_anew_and_nothing_is_decoded(seen, real, page_folder):
+def test_each_choice_redraws_and_nothing_is_decoded(seen, real, page_folder):
     said, opened = seen.inner_text("#status"), (page_folder / "opened").stat().st_size
     assert opened
     late = table(seen)
@@ -164,7 +164,7 @@ def test_every_choice_draws_anew_and_nothing_is_decoded(seen, real, page_folder)
     assert seen.inner_text("#status") == said
 
 
-def test_a_checkpoint_that_is_none_is_said_and_one_with_the_same_networks_serves_at_once(
+def test_a_wrong_checkpoint_is_reported_and_one_with_the_same_networks_is_used_at_once(
     seen, real, tmp_path, page_folder
 ):
     from emorec.models import checkpoint, pretrained
@@ -208,7 +208,7 @@ def test_the_table_shows_and_sorts_every_row(seen, real):
     seen.click("text=Every row")
 
 
-def test_what_to_trust_is_said_from_the_weights_themselves(seen):
+def test_the_panel_shows_the_evaluation_of_the_weights(seen):
     config = json.loads((ROOT / "emorec" / "weights" / "default" / "config.json").read_text(encoding="utf-8"))
     seen.click("text=What this can and cannot tell")
     seen.locator("#trust").get_by_text("CC BY-NC-SA 4.0").first.wait_for()  # what is folded is drawn when it is opened
@@ -224,7 +224,7 @@ def test_what_to_trust_is_said_from_the_weights_themselves(seen):
     assert "CC BY-NC-SA 4.0" in told
 
 
-def test_the_same_file_in_another_visit_is_found_in_store(seen, chromium, page_server, page_folder, clip):
+def test_the_features_of_the_same_file_are_found_in_another_visit(seen, chromium, page_server, page_folder, clip):
     opened = (page_folder / "opened").stat().st_size
     with visiting(chromium, page_server) as again:
         analyze(again, clip)

@@ -1,4 +1,4 @@
-"""What a browser refuses on the page: strangers' scripts, strangers' frames."""
+"""What the browser refuses on the page: scripts and frames of other sites."""
 
 import contextlib
 import threading
@@ -18,7 +18,7 @@ def opened(chromium):
         yield page
 
 
-def test_no_script_runs_that_the_page_did_not_bring(opened, page_server):
+def test_no_script_runs_that_is_not_part_of_the_page(opened, page_server):
     opened.goto(page_server)
     opened.wait_for_selector("#analyze")
     assert not any(POLICY in text for text in opened.told)
@@ -40,7 +40,7 @@ def test_no_script_runs_that_the_page_did_not_bring(opened, page_server):
     assert not opened.evaluate("document.cookie")  # no cookie is for scripts
 
 
-def test_a_stranger_neither_frames_nor_reads_the_page(opened, page_server):
+def test_another_site_can_neither_frame_nor_read_the_page(opened, page_server):
     address = page_server.replace("127.0.0.1", "localhost")
 
     class Stranger(BaseHTTPRequestHandler):

@@ -1,4 +1,4 @@
-"""What visitors ask for is checked before any work, and a name never becomes a path."""
+"""The checks of what visitors ask for; a name is never used as a path."""
 
 import json
 
@@ -23,7 +23,7 @@ def test_a_prior_is_one_of_the_names_or_shares_and_never_a_file(tmp_path):
             validation.prior(given)
 
 
-def test_what_is_observed_is_the_whole_unless_a_part_is_asked_for():
+def test_the_whole_recording_is_analysed_unless_a_part_is_chosen():
     assert validation.settings("late") == WHOLE
     assert validation.settings("late", start="", end=None, channel="mix", audio_track=None, rotate=0) == WHOLE
     assert validation.settings("voice") == Settings(faces=False)
@@ -49,7 +49,7 @@ def test_what_is_observed_is_the_whole_unless_a_part_is_asked_for():
         {"channel": None},
     ],
 )
-def test_what_cannot_be_observed_is_one_sentence(given):
+def test_a_wrong_part_is_one_sentence(given):
     with pytest.raises(EmorecError) as caught:
         validation.settings("late", **given)
     assert str(caught.value).endswith(".") and len(str(caught.value)) < 250
