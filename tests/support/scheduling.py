@@ -1,5 +1,7 @@
 """Which tests run in one process, one after the other, when several processes run them (``pytest -n 2``)."""
 
+import functools
+
 from xdist.scheduler import LoadScopeScheduling
 
 from support.paths import ROOT
@@ -15,6 +17,7 @@ class ByFile(LoadScopeScheduling):
         return ONE_PAGE if uses_page(file) else file
 
 
+@functools.cache
 def uses_page(file: str) -> bool:
     """Whether a test file, named from the project's root, asks for the fixture ``page_server``."""
-    return "page_server" in (ROOT / file).read_text()
+    return "page_server" in (ROOT / file).read_text(encoding="utf-8")
