@@ -4,7 +4,7 @@ import av
 import numpy as np
 import torch
 
-from emorec.face import detection
+from emorec.face import alignment, detection
 from emorec.inference.timeline import DEFAULT_WINDOW
 from emorec.media import streams
 from emorec.voice import features
@@ -24,7 +24,7 @@ def one_window(analyzer, path, middle):
                 continue
             next_bin = streams.bin_of(time, RATE) + 1
             image = frame.to_ndarray(format="rgb24")
-            crops += [detection.align(image, face.landmarks, model.face.config.size) for face in detector.detect(image)]
+            crops += [alignment.align(image, face.landmarks, model.face.config.size) for face in detector.detect(image)]
         for crop in crops:
             model.face(torch.from_numpy(crop)[None, None].float() / 255)
         samples = _sound(path, low, high, model.front_end)

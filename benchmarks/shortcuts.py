@@ -29,7 +29,7 @@ LOOP_FILTER = ((reader, "SKIPPED_FILTERING", "default"),)
 EVERY_PICTURE = ((keyframes, "STILL", -1.0),)
 WHOLE_PICTURES = ((keyframes, "LARGE", np.inf), (keyframes, "MOST_AROUND", 0.0))
 EVERY_FRAME = ((reader, "SKIPPABLE", set()),)
-FULL_PRECISION = ((faces, "for_inference", optimize.fused), (voices, "for_inference", optimize.fused))
+FULL_PRECISION = ((faces, "for_inference", optimize.fuse), (voices, "for_inference", optimize.fuse))
 LONG_SEGMENTS = ((segments, "FIRST_STARTS", tuple(range(0, 3 * segments.SEGMENT_HOPS, segments.SEGMENT_HOPS))),)
 SHORTCUTS = {
     "as shipped": (),

@@ -7,7 +7,7 @@ import time
 
 from emorec.extraction import faces as seeing
 from emorec.extraction import features
-from emorec.face import detection, tracking
+from emorec.face import alignment, detection, tracking
 from emorec.media import sandbox, streams
 from emorec.models.networks import VoiceNet
 from emorec.voice import features as voice
@@ -17,9 +17,9 @@ WATCHED = (
     ("convert pictures", streams, "picture"),
     ("detect faces", detection.YuNet, "detect"),
     ("detect faces", detection.Haar, "detect"),
-    ("follow persons", tracking.Tracker, "follow"),
-    ("cut faces out", detection, "align"),
-    ("judge faces", detection, "quality"),
+    ("follow persons", tracking.Tracker, "update"),
+    ("cut faces out", alignment, "align"),
+    ("judge faces", alignment, "quality"),
     ("encode faces", seeing, "encode_faces"),
     ("log-mel", voice, "log_mel"),
     ("speech activity", voice, "speech"),

@@ -1,26 +1,135 @@
-"""emorec: a video or audio file in, a timeline of emotions out."""
+"""emorec: a video or audio file in, a timeline of emotions out.
+
+``analyze`` and ``analyze_image`` do everything in one call. ``Analyzer`` loads a checkpoint once for many recordings.
+Importing emorec is quick: torch and everything else that is large is imported at first use.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from emorec._version import __version__
 from emorec.errors import EmorecError
 
-__all__ = ["EmorecError", "__version__", "analyze", "load"]
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from os import PathLike
+
+    import numpy as np
+
+    from emorec.analyzer import Analyzer, MediaLike
+    from emorec.extraction.features import Features
+    from emorec.image import FaceResult
+    from emorec.inference.timeline import PriorLike
+    from emorec.timeline import Timeline
+
+__all__ = [
+    "Analyzer",
+    "EmorecError",
+    "FaceResult",
+    "Features",
+    "Timeline",
+    "__version__",
+    "analyze",
+    "analyze_image",
+    "load",
+]
+
+# Names that are imported from their modules when they are first used.
+LAZY = {
+    "Analyzer": "emorec.analyzer",
+    "FaceResult": "emorec.image",
+    "Features": "emorec.extraction.features",
+    "Timeline": "emorec.timeline",
+}
 
 
-def load(model_path=None, device="auto"):
-    """An ``emorec.analyzer.Analyzer``: the checkpoint and the face detector, loaded once for many recordings."""
-    from emorec import analyzer  # imported late: torch takes a second that `import emorec` should not cost
+def __getattr__(name: str) -> Any:
+    if name in LAZY:
+        value = getattr(import_module(LAZY[name]), name)
+        globals()[name] = value
+        return value
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+def load(model_path: str | PathLike[str] | None = None, device: str = "auto") -> Analyzer:
+    """An ``Analyzer``: a checkpoint and the face detector, loaded once for many recordings.
+
+    The same as ``Analyzer.from_pretrained``. Raises EmorecError.
+    """
+    from emorec import analyzer  # imported late: torch takes a second, which `import emorec` should not take
 
     return analyzer.load(model_path, device)
 
 
-def analyze(path, model_path=None, device="auto", progress=None, **choices):
-    """Turn a video or audio file into an ``emorec.inference.timeline.Timeline``.
+def analyze(
+    media: MediaLike,
+    model_path: str | PathLike[str] | None = None,
+    device: str = "auto",
+    progress: Callable[[Features], object] | None = None,
+    *,
+    fusion: str = "late",
+    step: float = 1.0,
+    window: float = 3.0,
+    person: int | None = None,
+    smooth: float = 0.0,
+    prior: PriorLike = "everyday",
+    unsure_below: float = 0.4,
+    modalities: Iterable[str] = ("face", "voice"),
+    start: float = 0.0,
+    end: float | None = None,
+    audio_track: int | None = None,
+    video_track: int | None = None,
+    channel: str = "mix",
+    rotate: int = 0,
+    frame_rate: float | None = None,
+    samples: np.ndarray | None = None,
+    sample_rate: float | None = None,
+) -> Timeline:
+    """Turn a video or audio file, or pictures and sound in memory, into a ``Timeline``.
 
-    ``choices``: audio_track and video_track (numbers from 1, None for the one with speech or with a face), channel
-    ("left", "right" or "mix"), start and end (s; only this part is decoded), rotate (0, 90, 180 or 270 degrees
-    clockwise); fusion ("late", "intermediate", "face" or "voice"), step and window (s), person (a number, or None
-    for the one who is seen), smooth (s), prior ("everyday", "even", "adaptive", a mapping of emotions to shares or a
-    JSON file of them) and unsure_below (confidence). ``progress(observations)`` is called as the work goes on.
-    Raises EmorecError, with one sentence, for whatever cannot be used.
+    ``model_path`` and ``device`` are as in ``Analyzer.from_pretrained``; everything else is as in ``Analyzer.analyze``,
+    which is quicker for several recordings because it loads the checkpoint once. Raises EmorecError, with one sentence,
+    for whatever cannot be used.
     """
-    return load(model_path, device).analyze(path, progress, **choices)
+    return load(model_path, device).analyze(
+        media,
+        progress,
+        fusion=fusion,
+        step=step,
+        window=window,
+        person=person,
+        smooth=smooth,
+        prior=prior,
+        unsure_below=unsure_below,
+        modalities=modalities,
+        start=start,
+        end=end,
+        audio_track=audio_track,
+        video_track=video_track,
+        channel=channel,
+        rotate=rotate,
+        frame_rate=frame_rate,
+        samples=samples,
+        sample_rate=sample_rate,
+    )
+
+
+def analyze_image(
+    image: str | PathLike[str] | np.ndarray,
+    model_path: str | PathLike[str] | None = None,
+    device: str = "auto",
+    *,
+    prior: PriorLike = "even",
+) -> list[FaceResult]:
+    """The emotions of every face in a still picture, from left to right, as ``FaceResult``.
+
+    ``image`` is a path, or an array of uint8, RGB (height, width, 3) or grey (height, width). ``model_path`` and
+    ``device`` are as in ``Analyzer.from_pretrained``. Raises EmorecError if it cannot be used.
+    """
+    return load(model_path, device).analyze_image(image, prior=prior)

@@ -1,4 +1,4 @@
-"""``python -m emorec``."""
+"""The command line as ``python -m emorec``."""
 
 import sys
 

@@ -1,81 +1,123 @@
-"""One engine for every door: a checkpoint and a face detector, loaded once, over both stages."""
+"""The Analyzer: a checkpoint and a face detector, loaded once, for both stages and any number of recordings."""
+
+from __future__ import annotations
 
 import contextlib
 import dataclasses
+import shutil
+from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass
+from os import PathLike
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import torch
 
+from emorec import image as pictures
 from emorec.errors import EmorecError
-from emorec.extraction import options as choices
-from emorec.extraction import pipeline as extract
+from emorec.extraction import pipeline, sources
+from emorec.extraction.features import Features
+from emorec.extraction.options import Settings
 from emorec.face import detection
-from emorec.inference import timeline
+from emorec.image import FaceResult
+from emorec.inference import prior as priors
+from emorec.inference import timeline as inference
+from emorec.inference.timeline import DEFAULT_STEP, DEFAULT_WINDOW, UNSURE_BELOW, PriorLike
 from emorec.models import checkpoint, pretrained
+from emorec.timeline import Timeline
 
-DEVICES = ("auto", "cpu", "cuda")
+if TYPE_CHECKING:
+    import numpy as np
+
+    MediaLike = str | PathLike[str] | np.ndarray | Iterable[np.ndarray]
+
+DEVICES = ("auto", "cpu", "cuda", "mps")
+MODALITIES = ("face", "voice")
+
+NO_MODALITY = "The modality {name!r} does not exist; choose from face and voice."
+NO_MODALITIES = "There is no modality to use; choose face, voice or both."
+MODALITY_MISSING = "The fusion {name!r} needs the modality {name}; add it, or choose another fusion."
+NO_PERSON = "There is no person {person}; persons are counted from 0."
+NO_MEDIA = "A recording is a path, or an array with its sample_rate (sound) or frame_rate (pictures); this is {kind}."
+RATE_FOR_FILE = "A file has its own rates; give frame_rate, samples and sample_rate with arrays only."
+NO_RATE = "Pictures need their frame_rate and sound its sample_rate; give one of them with this array."
+TWO_SOUNDS = "Pictures need their frame_rate to be analyzed with samples; give it, or give the samples alone."
 
 
 @dataclass(frozen=True)
 class Analyzer:
-    """A checkpoint, where the face detector's file is (None: the fallback detector), and where the weights are from."""
+    """A checkpoint, the file of the face detector (None: the fallback detector), and where the weights are from."""
 
     model: checkpoint.Checkpoint
     detector_file: Path | None
     origin: pretrained.Origin | None = None
 
+    @classmethod
+    def from_pretrained(cls, model: str | PathLike[str] | None = None, *, device: str = "auto") -> Analyzer:
+        """An Analyzer with a checkpoint: a folder, or ``org/name`` or ``org/name@revision`` on the Hub.
+
+        None takes the checkpoint that EMOREC_MODEL names, or the bundled one. ``device`` is "auto", "cpu", "cuda" or
+        "mps". Raises EmorecError if the checkpoint cannot be loaded or the device is not there.
+        """
+        return load(model, device)
+
     @property
-    def notices(self):
+    def notices(self) -> tuple[str, ...]:
         """Sentences that a user must see before trusting any result."""
         of_weights = self.origin.notices if self.origin else ()
         return of_weights if self.detector_file else (*of_weights, pretrained.REDUCED_NOTICE)
 
-    def extract(self, path, cache=None, settings=None):
-        """Stage 1: yield growing Features of a recording; see ``emorec.extraction.pipeline``."""
-        return extract.extract(path, self.model, detection.detector(self.detector_file), settings, cache)
-
-    def forget(self, path, cache=None, settings=None):
-        """Remove what stage 1 stored of a recording with these settings; see ``emorec.extraction.pipeline.forget``."""
-        return extract.forget(path, self.model, detection.detector(self.detector_file), settings, cache)
-
-    def forget_key(self, key, cache=None):
-        """Remove what is stored under ``key`` (``Features.key``), whatever became of the recording; tell whether
-        there was anything. See ``emorec.extraction.cache.forget``."""
-        return extract.forget_key(key, cache)
-
-    def infer(self, observations, **choices):
-        """Stage 2: a Timeline by the choices that ``emorec.inference.timeline.infer`` takes."""
-        made = timeline.infer(observations, self.model, **choices)
-        if self.origin and self.origin.repo:  # a name that people know, not that of the folder it was pulled into
-            made = dataclasses.replace(made, choices=made.choices | {"model": str(self.origin)})
-        return made
-
     def analyze(
         self,
-        path,
-        progress=None,
+        media: MediaLike,
+        progress: Callable[[Features], object] | None = None,
         *,
-        audio_track=None,
-        video_track=None,
-        channel="mix",
-        start=0.0,
-        end=None,
-        rotate=0,
-        **decided,
-    ):
-        """Both stages. ``progress(observations)`` is called as they grow.
+        fusion: str = "late",
+        step: float = DEFAULT_STEP,
+        window: float = DEFAULT_WINDOW,
+        person: int | None = None,
+        smooth: float = 0.0,
+        prior: PriorLike = priors.DEFAULT,
+        unsure_below: float = UNSURE_BELOW,
+        modalities: Iterable[str] = MODALITIES,
+        start: float = 0.0,
+        end: float | None = None,
+        audio_track: int | None = None,
+        video_track: int | None = None,
+        channel: str = "mix",
+        rotate: int = 0,
+        frame_rate: float | None = None,
+        samples: np.ndarray | None = None,
+        sample_rate: float | None = None,
+    ) -> Timeline:
+        """Turn a recording into a Timeline (both stages).
 
-        The keywords choose the part of the recording to analyse, see ``emorec.extraction.options.Settings``;
-        with fusion "voice" no picture is decoded. ``decided`` is what ``decide`` takes. Raises EmorecError.
+        ``media`` is the path of a video or audio file; or pictures with their ``frame_rate`` (Hz): an array (frames,
+        height, width, 3) of uint8 RGB, or an iterable of (height, width, 3); or sound with its ``sample_rate`` (Hz): an
+        array (N,), (N, channels) or (channels, N), floats from -1 to 1 or integers. ``samples`` with ``sample_rate``
+        are the sound that belongs to pictures. Features of a file are stored and found again; those of arrays are not.
+
+        ``fusion``: "late", "intermediate", "face" or "voice". ``step`` and ``window`` (s): one row per step, from the
+        evidence in a window around it. ``person``: a person's number; None takes the one who is visible. ``smooth``
+        (s): standard deviation of a Gaussian over time, 0 for none. ``prior``: "everyday", "even", "adaptive", a
+        mapping of the seven emotions to shares, or a JSON file of one. ``unsure_below``: rows with a lower confidence
+        count as unsure.
+
+        ``modalities``: of "face" and "voice" those that are decoded and used; fusion "voice" decodes no picture either.
+        ``start`` and ``end`` (s): only this part is decoded. ``audio_track`` and ``video_track``: numbers from 1; None
+        takes the one with speech and the one with a face. ``channel``: "left", "right" or "mix". ``rotate``: degrees
+        clockwise, 0, 90, 180 or 270.
+
+        ``progress(features)`` is called as the features grow. Raises EmorecError, with one sentence, for whatever
+        cannot be used.
         """
-        timeline.check(**{name: value for name, value in decided.items() if name != "person"})
-        if (decided.get("person") or 0) < 0:
-            raise EmorecError(f"There is no person {decided['person']}; persons are counted from 0.")
-        if decided.get("fusion") == "voice":
-            decided["person"] = None  # no face is looked at, so there is nobody to choose
-        settings = choices.Settings(
-            faces=decided.get("fusion") != "voice",
+        inference.check(fusion, step, window, smooth, prior, unsure_below)
+        if person is not None and person < 0:
+            raise EmorecError(NO_PERSON.format(person=person))
+        used = _checked_modalities(modalities, fusion)
+        settings = Settings(
+            faces="face" in used,
+            voices="voice" in used,
             audio_track=audio_track,
             video_track=video_track,
             channel=channel,
@@ -83,25 +125,167 @@ class Analyzer:
             end=end,
             rotate=rotate,
         )
-        observations = None
-        with contextlib.closing(self.extract(path, settings=settings)) as growing:
-            for observations in growing:
+        features = None
+        growing = self.extract(
+            media, settings=settings, frame_rate=frame_rate, samples=samples, sample_rate=sample_rate
+        )
+        with contextlib.closing(growing):
+            for features in growing:
                 if progress:
-                    progress(observations)
-        return self.infer(observations, **decided)
+                    progress(features)
+        assert features is not None  # extract yields at least once
+        return self.infer(
+            features,
+            fusion=fusion,
+            step=step,
+            window=window,
+            person=person if settings.faces else None,  # without pictures there is nobody to choose
+            smooth=smooth,
+            prior=prior,
+            unsure_below=unsure_below,
+        )
+
+    def extract(
+        self,
+        media: MediaLike,
+        cache: Path | None = None,
+        settings: Settings | None = None,
+        *,
+        frame_rate: float | None = None,
+        samples: np.ndarray | None = None,
+        sample_rate: float | None = None,
+    ) -> Generator[Features]:
+        """Stage 1: yield the growing Features of a recording, the last ones complete.
+
+        ``media``, ``frame_rate``, ``samples`` and ``sample_rate`` are as in ``analyze``; ``cache`` is the folder to
+        store in. See ``emorec.extraction.pipeline.extract``. Raises EmorecError.
+        """
+        source = _source(media, frame_rate, samples, sample_rate)
+        return pipeline.extract(source, self.model, detection.detector(self.detector_file), settings, cache)
+
+    def infer(
+        self,
+        features: Features,
+        *,
+        fusion: str = "late",
+        step: float = DEFAULT_STEP,
+        window: float = DEFAULT_WINDOW,
+        person: int | None = None,
+        smooth: float = 0.0,
+        prior: PriorLike = priors.DEFAULT,
+        unsure_below: float = UNSURE_BELOW,
+    ) -> Timeline:
+        """Stage 2: a Timeline of features, which this model must have extracted.
+
+        The keywords are those of ``analyze``. Raises EmorecError.
+        """
+        made = inference.infer(features, self.model, fusion, step, window, person, smooth, prior, unsure_below)
+        if self.origin and self.origin.repo:  # the name that people know, not that of the folder in the Hub's cache
+            made = dataclasses.replace(made, choices=made.choices | {"model": str(self.origin)})
+        return Timeline.of(made)
+
+    def analyze_image(
+        self, image: str | PathLike[str] | np.ndarray, *, prior: PriorLike = priors.STILL
+    ) -> list[FaceResult]:
+        """The emotions of every face in a still picture, from left to right.
+
+        ``image`` is a path, or an array of uint8, RGB (height, width, 3) or grey (height, width). ``prior`` is as in
+        ``analyze``. Raises EmorecError if it cannot be used.
+        """
+        return pictures.analyze(image, self.model, pictures.detector(self.detector_file), prior)
+
+    def forget(self, path: str | PathLike[str], cache: Path | None = None, settings: Settings | None = None) -> bool:
+        """Remove the stored features of a recording; return whether there were any.
+
+        ``settings`` are those that it was extracted with. See ``emorec.extraction.pipeline.forget``.
+        """
+        return pipeline.forget(Path(path), self.model, detection.detector(self.detector_file), settings, cache)
+
+    def forget_key(self, key: str, cache: Path | None = None) -> bool:
+        """Remove what is stored under ``Features.key``, even if the recording no longer exists; return whether there
+        was anything. See ``emorec.extraction.cache.forget``."""
+        return pipeline.forget_key(key, cache)
+
+    def save_pretrained(self, folder: str | PathLike[str]) -> None:
+        """Write the checkpoint to a folder that ``from_pretrained`` reads, with its model card if it has one.
+
+        Raises EmorecError if the folder cannot be written.
+        """
+        folder = Path(folder)
+        try:
+            checkpoint.save(self.model, folder)
+            card = self.model.folder / checkpoint.CARD_FILE if self.model.folder else None
+            if card and card.is_file() and card.resolve() != (folder / checkpoint.CARD_FILE).resolve():
+                shutil.copyfile(card, folder / checkpoint.CARD_FILE)
+        except OSError as error:
+            raise EmorecError(
+                f"{folder} cannot be written ({error.strerror or error}); choose another place."
+            ) from None
+
+    def observe(
+        self, path: str | PathLike[str], cache: Path | None = None, settings: Settings | None = None
+    ) -> Generator[Features]:
+        """Old name of ``extract``."""
+        return self.extract(path, cache, settings)
+
+    def decide(self, observations: Features, **choices: Any) -> Timeline:
+        """Old name of ``infer``."""
+        return self.infer(observations, **choices)
 
 
-def load(model_path=None, device="auto", resolve=pretrained.resolve):
-    """An Analyzer with the named checkpoint. Raises EmorecError.
+def load(
+    model_path: str | PathLike[str] | None = None,
+    device: str = "auto",
+    resolve: Callable[[str | PathLike[str] | None], pretrained.Origin] = pretrained.resolve,
+) -> Analyzer:
+    """An Analyzer with the named checkpoint; see ``Analyzer.from_pretrained``. Raises EmorecError.
 
-    ``model_path`` is a folder, or ``org/name`` or ``org/name@revision`` on the Hub (None: what EMOREC_MODEL names, else
-    the bundled one). ``resolve`` makes a ``weights.Origin`` of it; ``weights.pulled`` looks at no folder.
+    ``resolve`` finds the checkpoint's folder from its name; ``pretrained.pulled`` takes names on the Hub only.
     """
-    if device not in DEVICES:
-        raise EmorecError(f"The device {device!r} does not exist; choose one of {', '.join(DEVICES)}.")
-    if device == "cuda" and not torch.cuda.is_available():
-        raise EmorecError("There is no usable CUDA device here; choose the device cpu or auto.")
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
+    chosen = _device(device)
     origin = resolve(model_path)
-    return Analyzer(checkpoint.load(origin.folder, device), pretrained.face_detector_file(), origin)
+    return Analyzer(checkpoint.load(origin.folder, chosen), pretrained.face_detector_file(), origin)
+
+
+def _device(name: str) -> str:
+    """The device of that name, for "auto" CUDA or the CPU. Raises EmorecError if it cannot be used."""
+    if name not in DEVICES:
+        raise EmorecError(f"The device {name!r} does not exist; choose one of {', '.join(DEVICES)}.")
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    usable = {"cuda": torch.cuda.is_available, "mps": torch.backends.mps.is_available}.get(name)
+    if usable and not usable():
+        raise EmorecError(f"There is no usable {name.upper()} device here; choose the device cpu or auto.")
+    return name
+
+
+def _checked_modalities(modalities: Iterable[str], fusion: str) -> tuple[str, ...]:
+    """The modalities to decode. Raises EmorecError for unknown ones and for a fusion that needs another."""
+    given = (modalities,) if isinstance(modalities, str) else tuple(modalities)
+    for name in given:
+        if name not in MODALITIES:
+            raise EmorecError(NO_MODALITY.format(name=name))
+    if not given:
+        raise EmorecError(NO_MODALITIES)
+    if fusion in MODALITIES and fusion not in given:
+        raise EmorecError(MODALITY_MISSING.format(name=fusion))
+    return ("voice",) if fusion == "voice" else given
+
+
+def _source(
+    media: MediaLike, frame_rate: float | None, samples: np.ndarray | None, sample_rate: float | None
+) -> sources.Source:
+    """What ``analyze`` is to read. Raises EmorecError for anything but a path or arrays with their rates."""
+    if isinstance(media, str | PathLike):
+        if frame_rate is not None or samples is not None or sample_rate is not None:
+            raise EmorecError(RATE_FOR_FILE)
+        return sources.of(Path(media))
+    if not hasattr(media, "__array__") and not hasattr(media, "__iter__") or isinstance(media, bytes):
+        raise EmorecError(NO_MEDIA.format(kind=f"a {type(media).__name__}"))
+    if frame_rate is not None:
+        return sources.from_arrays(media, frame_rate, samples, sample_rate)
+    if samples is not None:
+        raise EmorecError(TWO_SOUNDS)
+    if sample_rate is None:
+        raise EmorecError(NO_RATE)
+    return sources.from_arrays(samples=media, sample_rate=sample_rate)

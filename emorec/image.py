@@ -1,85 +1,119 @@
-"""Still pictures: every face of one picture, and what it shows."""
+"""Still pictures: find every face in a picture and recognise its emotion."""
+
+from __future__ import annotations
 
 import io
 import threading
 from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from PIL import Image
 
 from emorec.emotions import EMOTIONS, fold
 from emorec.extraction.faces import encode_faces
-from emorec.face import detection
+from emorec.extraction.sources import as_picture
+from emorec.face import alignment, detection
 from emorec.inference import fusion as fusions
 from emorec.inference import prior as priors
+from emorec.inference.timeline import PriorLike
 from emorec.media import sandbox
+from emorec.models.checkpoint import Checkpoint
 
 MOST_PIXELS = 100_000_000  # of a picture that is read at all
-LONGEST_SIDE = 4096  # pixels; larger pictures are shrunk while they are read
-READ_AT_ONCE = 2  # each may take a gigabyte
-DETECTION_SIDE = 1280  # pixels; a single picture has time for small faces
-SHOWN_SIDE = 1600  # pixels; the longer side of a picture that is shown again
+LONGEST_SIDE = 4096  # pixels; larger pictures are scaled down when they are read
+READ_AT_ONCE = 2  # pictures; each may take a gigabyte of memory
+DETECTION_SIDE = 1280  # pixels; larger than in a video, because one picture leaves time to find small faces
+SHOWN_SIDE = 1600  # pixels; the longer side of a picture for a browser
 SHOWN_QUALITY = 88  # of JPEG's 100
 
 _reading = threading.BoundedSemaphore(READ_AT_ONCE)
 
 
-@dataclass(frozen=True)
-class Reading:
-    """One face: ``box`` (left, top, width, height) in fractions of the picture, calibrated ``probabilities`` (7,)."""
+class Detector(Protocol):
+    """A face detector, see ``emorec.face.detection``."""
 
-    box: tuple
+    def detect(self, image: np.ndarray, side: int | None = None) -> list[detection.Face]:
+        """Faces in an RGB image (H, W, 3) uint8; ``side`` (px) is the longer one that it is scaled down to."""
+        ...
+
+
+@dataclass(frozen=True)
+class FaceResult:
+    """One face: ``box`` (left, top, width, height) as fractions of the picture, the detector's ``score`` and the
+    ``quality`` of the face (both 0 to 1), and calibrated ``probabilities`` (7,)."""
+
+    box: tuple[float, float, float, float]
     score: float
     quality: float
     probabilities: np.ndarray
 
     @property
-    def dominant(self):
-        """The likeliest emotion."""
+    def dominant(self) -> str:
+        """The most likely emotion."""
         return EMOTIONS[int(self.probabilities.argmax())]
 
     @property
-    def confidence(self):
+    def confidence(self) -> float:
         """Its probability."""
         return float(self.probabilities.max())
 
 
-def read(file):
+def analyze(
+    image: str | PathLike[str] | np.ndarray, model: Checkpoint, detector: Detector, prior: PriorLike = priors.STILL
+) -> list[FaceResult]:
+    """A FaceResult for every face in a picture file or an array, from left to right.
+
+    An array is uint8, RGB (H, W, 3) or grey (H, W). Raises EmorecError for anything else.
+    """
+    picture = read(image) if isinstance(image, str | PathLike) else as_picture(image)
+    return recognise(picture, model, detector, prior)
+
+
+def read(file: str | PathLike[str]) -> np.ndarray:
     """The picture in a file as uint8 RGB (H, W, 3), upright, its longer side at most LONGEST_SIDE.
 
-    It is decoded in another process, which a hostile file may bring down. Raises EmorecError where it is none that can
-    be read.
+    It is decoded in another process, because a hostile file may crash the decoder. Raises EmorecError if it cannot be
+    read as a picture.
     """
     with _reading:
-        return sandbox.picture(file, MOST_PIXELS, LONGEST_SIDE)
+        return sandbox.picture(Path(file), MOST_PIXELS, LONGEST_SIDE)
 
 
-def recognise(image, model, detector, prior=priors.STILL):
-    """A Reading of every face in an RGB image (H, W, 3) uint8, from left to right, under a prior (``prior.of``)."""
+def recognise(
+    image: np.ndarray, model: Checkpoint, detector: Detector, prior: PriorLike = priors.STILL
+) -> list[FaceResult]:
+    """A FaceResult for every face in an RGB image (H, W, 3) uint8, from left to right, under a prior (``prior.of``).
+
+    Raises EmorecError for an unknown prior.
+    """
+    expected = priors.of(prior)
     with detection.CV_THREADS.held():
-        found = sorted(detector.detect(image), key=lambda face: face.box[0])
+        found = sorted(detector.detect(image), key=lambda face: float(face.box[0]))
     if not found:
         return []
-    crops = [detection.align(image, face.landmarks, model.face.config.size) for face in found]
+    crops = [alignment.align(image, face.landmarks, model.face.config.size) for face in found]
     _, logits = encode_faces(model.face, np.stack(crops))
     native = fusions.softmax(logits.astype(np.float64))
     likelihoods = model.calibration.still.log_likelihood(fold(native, model.face.config.labels))
-    opinions = priors.posterior(likelihoods, priors.of(prior).log)
+    probabilities = priors.posterior(likelihoods, expected.log)
     height, width = image.shape[:2]
     size = np.array([width, height, width, height])
     return [
-        Reading(_within(face.box / size), face.score, float(detection.quality(face, crop)), opinion)
-        for face, crop, opinion in zip(found, crops, opinions, strict=True)
+        FaceResult(_clipped(face.box / size), face.score, float(alignment.quality(face, crop)), each)
+        for face, crop, each in zip(found, crops, probabilities, strict=True)
     ]
 
 
-def detector(file):
-    """A face detector for still pictures: YuNet where its file is given, else the Haar cascade."""
+def detector(file: Path | None) -> Detector:
+    """A face detector for still pictures: YuNet if its file is given, else the Haar cascade."""
     return detection.YuNet(file, DETECTION_SIDE) if file else detection.Haar(DETECTION_SIDE)
 
 
-def jpeg(image):
-    """An RGB image as JPEG bytes that every browser shows, at most SHOWN_SIDE pixels wide or high."""
+def jpeg(image: np.ndarray) -> bytes:
+    """An RGB image (H, W, 3) uint8 as JPEG, which every browser shows, at most SHOWN_SIDE pixels wide or high."""
     picture = Image.fromarray(image)
     picture.thumbnail((SHOWN_SIDE, SHOWN_SIDE))
     out = io.BytesIO()
@@ -87,8 +121,9 @@ def jpeg(image):
     return out.getvalue()
 
 
-def _within(box):
-    """The part of a box that lies in the picture."""
+def _clipped(box: np.ndarray) -> tuple[float, float, float, float]:
+    """The part of a box (left, top, width, height, fractions) that lies within the picture."""
     low = np.clip(box[:2], 0.0, 1.0)
     high = np.clip(box[:2] + box[2:], 0.0, 1.0)
-    return tuple(float(value) for value in np.round([*low, *(high - low)], 4))
+    left, top, width, height = (float(value) for value in np.round([*low, *(high - low)], 4))
+    return left, top, width, height

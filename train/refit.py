@@ -52,7 +52,7 @@ def refit(folder, setting):
     fold = model.training["held_out_fold"]
     nets = {fold: protocols.fold_voice(model, setting.runs, fold) for fold in range(datasets.FOLDS)}
     found = build(model.face, nets, fold, setting)
-    found.training = model.training | bundled_provenance.facts_of(setting.data)
+    found.training = model.training | bundled_provenance.metadata_of(setting.data)
     with run_dir.writing(folder):
         checkpoints.save(found, folder)
     return found

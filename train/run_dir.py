@@ -1,11 +1,15 @@
-"""A run's folder: what it was asked (config.json), how it went (log.csv, TensorBoard events, curves.png) and where it
-stands (last/, best/). The only room that knows TensorBoard."""
+"""The folder of a training run: its settings (config.json), its log (log.csv, TensorBoard events, curves.png) and its
+state and weights (last/, best/). No other module uses TensorBoard."""
+
+from __future__ import annotations
 
 import csv
 import io
 import json
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import safetensors.torch
 import torch
@@ -24,23 +28,28 @@ STATE_FILE = "last/state.pt"
 WEIGHTS_FILE = "weights.safetensors"
 
 
-class Record:
-    """The files of one run. Without ``speaks`` (every process but one) nothing is ever written."""
+class RunDir:
+    """The files of one run. Only the main process (``is_main``) writes any."""
 
-    def __init__(self, folder, settings, resume, speaks=True, device="cpu"):
-        """``device`` is what it runs on, as torch names it.
+    def __init__(
+        self, folder: str | Path, settings: dict[str, Any], resume: bool, is_main: bool = True, device: str = "cpu"
+    ):
+        """``settings`` are JSON values; ``device`` is what the run is trained on, as torch names it.
 
-        Raises EmorecError where another run lies in the folder, or where its settings differ from these."""
-        self.folder, self.speaks = Path(folder), speaks
+        Raises EmorecError if the folder holds another run, or the same run with other settings.
+        """
+        self.folder, self.is_main = Path(folder), is_main
         self.settings = json.loads(json.dumps(settings))
-        self.rows, self._events, self._device = [], None, device
+        self.rows: list[dict[str, Any]] = []
+        self._events: SummaryWriter | None = None
+        self._device = device
         check_free(self.folder, resume)
         if resume:
             self._check_same()
 
-    def begin(self, epoch):
-        """Write the config and cut the log back to the first ``epoch`` epochs, which a resumed run stands behind."""
-        if not self.speaks:
+    def open(self, epoch: int) -> None:
+        """Write the config, and cut the log of a resumed run back to its first ``epoch`` epochs."""
+        if not self.is_main:
             return
         with writing(self.folder):
             made_with = {
@@ -52,24 +61,24 @@ class Record:
             files.write(self.folder / CONFIG_FILE, (content + "\n").encode())
             self.rows = read_log(self.folder)[:epoch] if epoch else []
             self._write_log()
-            purge = {"purge_step": epoch + 1} if epoch else {}
-            self._events = SummaryWriter(str(self.folder / EVENTS), **purge)
+            self._events = SummaryWriter(str(self.folder / EVENTS), purge_step=epoch + 1 if epoch else None)
 
-    def log(self, row):
+    def log(self, row: dict[str, Any]) -> None:
         """Add a row (numbers by name, with "epoch") to the log and to TensorBoard's events."""
-        if not self.speaks:
+        if not self.is_main:
             return
         with writing(self.folder):
             self.rows.append(row)
             self._write_log()
-            for name, value in row.items():
-                if name != "epoch":
-                    self._events.add_scalar(name, value, row["epoch"])
-            self._events.flush()
+            if self._events:
+                for name, value in row.items():
+                    if name != "epoch":
+                        self._events.add_scalar(name, value, row["epoch"])
+                self._events.flush()
 
-    def end(self):
-        """Draw the curves, close the events."""
-        if not self.speaks:
+    def close(self) -> None:
+        """Draw the curves and close the events."""
+        if not self.is_main:
             return
         with writing(self.folder):
             if self.rows:
@@ -77,18 +86,18 @@ class Record:
             if self._events:
                 self._events.close()
 
-    def save_state(self, content):
-        """Keep the bytes from which the run can go on."""
-        if self.speaks:
+    def save_state(self, content: bytes) -> None:
+        """Write the state from which the run can be resumed."""
+        if self.is_main:
             with writing(self.folder):
                 files.write(self.folder / STATE_FILE, content)
 
-    def load_state(self):
-        """What ``save_state`` kept, read, or None where the run has none yet."""
+    def load_state(self) -> dict[str, Any] | None:
+        """The state that ``save_state`` wrote; None if there is none."""
         file = self.folder / STATE_FILE
         return read_state(file) if file.exists() else None
 
-    def _check_same(self):
+    def _check_same(self) -> None:
         file = self.folder / CONFIG_FILE
         if not file.exists():
             return
@@ -96,16 +105,16 @@ class Record:
             before = json.loads(file.read_text(encoding="utf-8"))["settings"]
         except (OSError, ValueError, KeyError, TypeError):
             raise EmorecError(
-                f"{file} cannot be read, so the run cannot go on; choose another folder by --out."
+                f"{file} cannot be read, so the run cannot be resumed; choose another folder by --out."
             ) from None
         if found := difference(before, self.settings):
             name, old, new = found
             raise EmorecError(
                 f"The run in {self.folder} was started with {name} {_short(old)}, not {_short(new)}; "
-                "give the same options to go on with it, or another folder by --out."
+                "give the same options to resume it, or another folder by --out."
             )
 
-    def _write_log(self):
+    def _write_log(self) -> None:
         text = io.StringIO(newline="")
         if self.rows:
             writer = csv.DictWriter(text, fieldnames=list(self.rows[0]), extrasaction="ignore")
@@ -114,29 +123,29 @@ class Record:
         files.write(self.folder / LOG_FILE, text.getvalue().encode())
 
 
-def check_free(folder, resume):
-    """Raise EmorecError where a run that is not to be gone on with lies in the folder: nothing is overwritten."""
+def check_free(folder: str | Path, resume: bool) -> None:
+    """Raise EmorecError if the folder holds a run that is not to be resumed: nothing is overwritten."""
     if not resume and (Path(folder) / STATE_FILE).exists():
         raise EmorecError(
-            f"{folder} already holds a run; go on with it by --resume, or choose another folder by --out."
+            f"{folder} already holds a run; resume it by --resume, or choose another folder by --out."
         )
 
 
-def keep_weights(net, folder):
+def save_weights(net: torch.nn.Module, folder: str | Path) -> None:
     """Write a network's weights alone into a folder, as safetensors."""
     tensors = {name: tensor.contiguous().cpu() for name, tensor in net.state_dict().items()}
     files.write(Path(folder) / WEIGHTS_FILE, safetensors.torch.save(tensors))
 
 
-def keep_run(folder, net, settings):
-    """Write a run that is only kept for its weights, and the settings that say whom it heard."""
+def save_run(folder: str | Path, net: torch.nn.Module, settings: dict[str, Any]) -> None:
+    """Write the weights and settings (with the persons of training) of a run that cannot be resumed."""
     with writing(folder):
-        keep_weights(net, Path(folder) / "last")
+        save_weights(net, Path(folder) / "last")
         files.write(Path(folder) / CONFIG_FILE, json.dumps({"settings": settings}, indent=2).encode())
 
 
-def read_log(folder):
-    """The rows of a run's log: dicts of numbers."""
+def read_log(folder: str | Path) -> list[dict[str, Any]]:
+    """The rows of a run's log: dicts of numbers; [] if there is no log."""
     file = Path(folder) / LOG_FILE
     if not file.exists():
         return []
@@ -144,16 +153,16 @@ def read_log(folder):
         return [{name: _number(value) for name, value in row.items()} for row in csv.DictReader(rows)]
 
 
-def settings_of(folder):
-    """The settings that a run's config.json tells, {} where there is none."""
+def settings_of(folder: str | Path) -> dict[str, Any]:
+    """The settings in a run's config.json; {} if there is none."""
     file = Path(folder) / CONFIG_FILE
     return json.loads(file.read_text(encoding="utf-8"))["settings"] if file.exists() else {}
 
 
-def compute(runs):
-    """What trainings took, from their logs: a list of {"part", "hours", "device"} for ``runs``, folders by part.
+def compute(runs: dict[str, Path]) -> list[dict[str, Any]]:
+    """The time that runs took, from their logs: a list of {"part", "hours", "device"} for ``runs``, folders by part.
 
-    Where a run's log is gone, its part stands there without the other two.
+    If a run has no log, its entry has the part alone.
     """
     found = []
     for part, folder in runs.items():
@@ -167,36 +176,36 @@ def compute(runs):
     return found
 
 
-def device_name(device):
-    """What a training ran on, for people: a GPU's name, or how many threads of a CPU."""
+def device_name(device: str) -> str:
+    """The device of a training, for people: a GPU's name, or the number of CPU threads."""
     if torch.device(device).type == "cuda":
         return torch.cuda.get_device_name(device)
     threads = torch.get_num_threads()
     return f"{threads} CPU thread{'s' if threads > 1 else ''}"
 
 
-def read_state(file):
-    """The dict in a state file. Raises EmorecError where it is damaged."""
+def read_state(file: str | Path) -> dict[str, Any]:
+    """The dict in a state file. Raises EmorecError if it is damaged."""
     try:
         return torch.load(file, weights_only=True, map_location="cpu")
-    except Exception as error:  # torch raises whatever a broken archive leads it to
+    except Exception as error:  # the class depends on how the file is damaged
         reason = str(error).splitlines()[0][:80] if str(error) else type(error).__name__
         raise EmorecError(f"{file} cannot be read ({reason}); start the run again in another folder.") from None
 
 
 @contextmanager
-def writing(folder):
-    """Turns the errors of a full or forbidden disk into an EmorecError."""
+def writing(folder: str | Path) -> Iterator[None]:
+    """Within, errors of a full or write-protected disk become an EmorecError."""
     try:
         yield
     except OSError as error:
         raise EmorecError(
             f"{folder} cannot be written ({error.strerror or error}); "
-            "make room or choose another folder by --out, and go on with --resume."
+            "free some space or choose another folder by --out, and continue with --resume."
         ) from None
 
 
-def difference(before, after):
+def difference(before: dict[str, Any], after: dict[str, Any]) -> tuple[str, Any, Any] | None:
     """The first setting, by name, that differs: (name, before, after), or None."""
     for name in sorted(before.keys() | after.keys()):
         if before.get(name) != after.get(name):
@@ -204,10 +213,10 @@ def difference(before, after):
     return None
 
 
-def _short(value):
+def _short(value: Any) -> str:
     text = json.dumps(value, ensure_ascii=False)
     return text if len(text) <= 60 else text[:57] + "..."
 
 
-def _number(text):
+def _number(text: str) -> int | float:
     return int(text) if text.lstrip("-").isdigit() else float(text)

@@ -20,7 +20,7 @@ class ProgressBar:
         if self._bar is not None:
             self._bar.close()
 
-    def fetched(self, progress):
+    def show_download(self, progress):
         """Show how far a download is."""
         from tqdm import tqdm
 

@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 
-from emorec.extraction import segments
+from emorec.extraction import segments, sources
 from emorec.extraction.keyframes import searched
-from emorec.face import detection
+from emorec.face import alignment, detection
 from emorec.face.detection import Face
-from emorec.face.orientation import Posture
-from emorec.media import sandbox, streams
+from emorec.face.orientation import OrientationCheck
+from emorec.media import streams
 from emorec.media.passes import Damage
 from emorec.models.optimize import for_inference
 from emorec.prefetch import Prefetcher, processors
@@ -32,10 +32,10 @@ CLEAR = 0.2  # quality from which on a face is clear enough to tell whether it w
 TURNS = threading.BoundedSemaphore(max(1, processors() // 2))
 
 
-def face_segments(path, model, detector, tracker, settings, first, span, notes):
+def face_segments(media, model, detector, tracker, settings, first, span, notes):
     """One dict of face arrays per segment, from segment ``first`` on; ``span`` (s) is the length of a usual one."""
     net, encoded = for_inference(model.face), []
-    sightings = _sightings(path, model.face.config.size, detector, tracker, settings, first, span, notes)
+    sightings = _sightings(media, model.face.config.size, detector, tracker, settings, first, span, notes)
     with Prefetcher(sightings) as sightings:
         for crops, seen in sightings:
             if crops:
@@ -96,16 +96,15 @@ class _Sightings:
         return self.crops, self
 
 
-def _sightings(path, size, detector, tracker, settings, first, span, notes):
+def _sightings(media, size, detector, tracker, settings, first, span, notes):
     """Yield crops as they come, in batches, each with the _Sightings of the segment that it is the last of, or None."""
     frame_seconds = 1 / settings.face_rate
     number, seen, start = first, _Sightings(), max(_start(first, span), settings.start)
     apart = np.inf  # seconds between the last two pictures
-    posture = Posture(detector, settings.rotate)
+    posture = OrientationCheck(detector, settings.rotate)
     # Sampling bins need not line up with segments, and how a picture is searched hangs on the three before it: reading
     # starts four bins early and ends two bins late, and pictures outside are passed over.
-    frames = sandbox.frames(
-        path,
+    frames = sources.of(media).frames(
         settings.face_rate,
         start=max(0.0, start - 4 * frame_seconds),
         max_side=detection.DETECTION_SIDE,
@@ -122,11 +121,11 @@ def _sightings(path, size, detector, tracker, settings, first, span, notes):
                 number, seen = number + 1, _Sightings()
             apart = frame.time - tracker.time
             _add(seen, frame, found, tracker, size)
-            notes += filter(None, [posture.see(frame.image, found)])
+            notes += filter(None, [posture.add(frame.image, found)])
             while len(seen.crops) > FACE_BATCH:
                 turn.close()  # whoever takes the crops may take their time
                 yield seen.batch(), None
-        notes += filter(None, [posture.decide()])
+        notes += filter(None, [posture.finish()])
     if seen.times:
         # Nothing follows the last picture: it counts for as long as the one before it, and at least to the end of its
         # bin. A picture that is the only one stands for the whole recording.
@@ -164,10 +163,10 @@ def _add(seen, frame, found, tracker, size):
     full = np.array(frame.luma.shape[1::-1], np.float32) / small
     boxes = np.array([face.box for face in found], np.float32).reshape(-1, 4) / np.tile(small, 2)
     found = [Face(face.box * np.tile(full, 2), face.landmarks * full, face.score) for face in found]
-    crops = [detection.align(frame.luma, face.landmarks, size, frame.limited) for face in found]
-    qualities = [detection.quality(face, crop) for face, crop in zip(found, crops, strict=True)]
+    crops = [alignment.align(frame.luma, face.landmarks, size, frame.limited) for face in found]
+    qualities = [alignment.quality(face, crop) for face, crop in zip(found, crops, strict=True)]
     clear = [crop if quality >= CLEAR else None for crop, quality in zip(crops, qualities, strict=True)]
-    persons = tracker.follow(frame.time, frame.image, boxes, clear)
+    persons = tracker.update(frame.time, frame.image, boxes, clear)
     for face, box, person, quality in zip(found, boxes, persons, qualities, strict=True):
         seen.rows.append((frame.time, person, box, face.score, quality))
     seen.crops += crops

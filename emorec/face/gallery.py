@@ -1,136 +1,140 @@
-"""Persons that were seen before, remembered by a few views of each, so that a person who comes back keeps the number.
+"""A gallery of the persons seen so far, with a few views of each, so that a person who comes back keeps the number.
 
 A person comes back after a cut or after some time out of sight. Two faces count as one person only if the shape of the
 face and its colours and surroundings both agree closely: two numbers for one person do less harm than one number for
 two persons.
 """
 
+from __future__ import annotations
+
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
 
-# Least correlation of two histograms of oriented gradients (Dalal and Triggs, 2005) of aligned faces, and of two
-# thumbnails, for the same person. Of pairs of views of different people they let through none of 42,068 from one studio
-# and 5 of 3,008,535 web pictures; of the same people in other clips from that studio they know a third again.
+# Least correlation, for the same person, of two histograms of oriented gradients (Dalal and Triggs, 2005) of aligned
+# faces, and of two thumbnails. Of pairs of views of different people these limits accept none of 42,068 from one studio
+# and 5 of 3,008,535 web images; of the same people in other clips from that studio they recognise one third.
 MIN_SHAPE = 0.80
 MIN_COLOURS = 0.90
-SHAPE_SIDE = 32  # pixels; side of the aligned face that the gradients are taken from
-NEW_SHAPE = 0.92  # correlation with every kept view below which a view shows something new
-VIEWS = 6  # of one person
-VIEW_EVERY = 0.5  # seconds between two views of a person
-MOST_PERSONS = 32  # that are remembered; who was seen longest ago is forgotten first
+SHAPE_SIDE = 32  # pixels; side of the aligned face that the gradients are computed on
+NEW_SHAPE = 0.92  # a view whose correlation with every stored view is below this shows something new
+MAX_VIEWS = 6  # of one person
+VIEW_INTERVAL = 0.5  # seconds between two views of a person
+MAX_PERSONS = 32  # in the gallery; the one not seen for the longest time is removed first
 
 _GRADIENTS = cv2.HOGDescriptor((SHAPE_SIDE, SHAPE_SIDE), (16, 16), (8, 8), (8, 8), 9)
 SHAPE_SIZE = _GRADIENTS.getDescriptorSize()
 
 
-@dataclass(frozen=True)
 class View:
-    """One look at a face: ``shape`` (SHAPE_SIZE,) float16 of unit length, ``colours`` (side, side, 3) uint8."""
+    """One view of a face: ``shape`` (SHAPE_SIZE,) float16 of unit length, ``colours`` (side, side, 3) uint8.
 
-    shape: np.ndarray
-    colours: np.ndarray
+    ``unit`` are the colours less their mean, at unit length.
+    """
 
-    def __post_init__(self):
-        object.__setattr__(self, "unit", _unit(self.colours))
+    def __init__(self, shape: np.ndarray, colours: np.ndarray):
+        self.shape, self.colours, self.unit = shape, colours, _unit(colours)
 
 
 @dataclass
-class Known:
-    """A remembered person: when last seen and last viewed (s), and the views."""
+class Entry:
+    """A person in the gallery: when last seen, when last viewed (s), and the views."""
 
     last: float
     viewed: float = -np.inf
-    views: list = field(default_factory=list)
+    views: list[View] = field(default_factory=list)
 
 
-def view(crop, thumbnail):
+def view_of(crop: np.ndarray, thumbnail: np.ndarray) -> View:
     """The View of an aligned grey face uint8 (S, S) and a thumbnail float32 (side, side, 3) from 0 to 1."""
-    shape = _GRADIENTS.compute(cv2.resize(crop, (SHAPE_SIDE, SHAPE_SIDE), interpolation=cv2.INTER_AREA))
+    shape = np.asarray(
+        _GRADIENTS.compute(cv2.resize(crop, (SHAPE_SIDE, SHAPE_SIDE), interpolation=cv2.INTER_AREA)), np.float32
+    )
     return View(_unit(shape).astype(np.float16), np.round(thumbnail * 255).astype(np.uint8))
 
 
-class Memory:
-    """The remembered persons by number; at most MOST_PERSONS, with at most VIEWS views each."""
+class Gallery:
+    """Persons by number; at most MAX_PERSONS, with at most MAX_VIEWS views each."""
 
-    def __init__(self):
-        self._known = {}
+    def __init__(self) -> None:
+        self._entries: dict[int, Entry] = {}
 
-    def find(self, looks, barred, before=np.inf):
-        """The number of the person whom a View shows and how sure that is; None and 0 if it is nobody known well.
+    def find(self, view: View, excluded: Collection[int], before: float = np.inf) -> tuple[int | None, float]:
+        """The number of the person in a View and the similarity, from 0 to 1; None and 0 if nobody is similar enough.
 
-        Persons in ``barred`` and those seen at or after the time ``before`` (s) are no candidates.
+        Persons in ``excluded`` and those seen at or after the time ``before`` (s) are not considered.
         """
         best, found = 0.0, None
-        for person, known in self._known.items():
-            if person in barred or known.last >= before or not known.views:
+        for person, entry in self._entries.items():
+            if person in excluded or entry.last >= before or not entry.views:
                 continue
-            shape = np.stack([one.shape for one in known.views]).astype(np.float32) @ looks.shape.astype(np.float32)
-            colours = np.stack([one.unit for one in known.views]) @ looks.unit
-            alike = shape[(shape >= MIN_SHAPE) & (colours >= MIN_COLOURS)]
-            if alike.size and alike.max() > best:
-                best, found = float(alike.max()), person
+            shape = np.stack([one.shape for one in entry.views]).astype(np.float32) @ view.shape.astype(np.float32)
+            colours = np.stack([one.unit for one in entry.views]) @ view.unit
+            similar = shape[(shape >= MIN_SHAPE) & (colours >= MIN_COLOURS)]
+            if similar.size and similar.max() > best:
+                best, found = float(similar.max()), person
         return found, best
 
-    def wants_view(self, person, time):
+    def wants_view(self, person: int, time: float) -> bool:
         """Whether the latest view of a person is old enough for another one at ``time`` (s)."""
-        return person not in self._known or time - self._known[person].viewed >= VIEW_EVERY
+        return person not in self._entries or time - self._entries[person].viewed >= VIEW_INTERVAL
 
-    def see(self, person, time, looks=None):
-        """Note that a person is seen at ``time`` (s), with a View if there is a clear one."""
-        known = self._known.setdefault(person, Known(time))
-        known.last = time
-        if looks is not None:
-            known.viewed = time
-            _add(known.views, looks)
-        while len(self._known) > MOST_PERSONS:
-            del self._known[min(self._known, key=lambda number: self._known[number].last)]
+    def add(self, person: int, time: float, view: View | None = None) -> None:
+        """Record that a person is seen at ``time`` (s), with a View if there is a clear one."""
+        entry = self._entries.setdefault(person, Entry(time))
+        entry.last = time
+        if view is not None:
+            entry.viewed = time
+            _add_view(entry.views, view)
+        while len(self._entries) > MAX_PERSONS:
+            del self._entries[min(self._entries, key=lambda number: self._entries[number].last)]
 
-    def join(self, person, into):
-        """One person was taken for two: what is known of ``person`` is known of ``into`` from now on."""
-        known, other = self._known.pop(person, None), self._known[into]
-        if known is not None:
-            other.last, other.viewed = max(other.last, known.last), max(other.viewed, known.viewed)
-            for looks in known.views:
-                _add(other.views, looks)
+    def merge(self, person: int, into: int) -> None:
+        """Merge the entry of ``person`` into that of ``into``: both numbers belong to the same person."""
+        entry, other = self._entries.pop(person, None), self._entries[into]
+        if entry is not None:
+            other.last, other.viewed = max(other.last, entry.last), max(other.viewed, entry.viewed)
+            for view in entry.views:
+                _add_view(other.views, view)
 
-    def state(self, side):
-        """Everything remembered, as a dict of arrays; ``side`` (px) is that of a thumbnail."""
-        views = [(person, looks) for person, known in self._known.items() for looks in known.views]
+    def state(self, side: int) -> dict[str, np.ndarray]:
+        """The whole gallery as a dict of arrays; ``side`` (px) is that of a thumbnail."""
+        views = [(person, view) for person, entry in self._entries.items() for view in entry.views]
         return {
-            "known": np.array([*self._known], np.int64),
-            "known_last": np.array([known.last for known in self._known.values()], np.float64),
-            "known_viewed": np.array([known.viewed for known in self._known.values()], np.float64),
+            "known": np.array([*self._entries], np.int64),
+            "known_last": np.array([entry.last for entry in self._entries.values()], np.float64),
+            "known_viewed": np.array([entry.viewed for entry in self._entries.values()], np.float64),
             "view_person": np.array([person for person, _ in views], np.int64),
-            "view_shape": np.array([looks.shape for _, looks in views], np.float16).reshape(-1, SHAPE_SIZE),
-            "view_colours": np.array([looks.colours for _, looks in views], np.uint8).reshape(-1, side, side, 3),
+            "view_shape": np.array([view.shape for _, view in views], np.float16).reshape(-1, SHAPE_SIZE),
+            "view_colours": np.array([view.colours for _, view in views], np.uint8).reshape(-1, side, side, 3),
         }
 
-    def restore(self, state):
-        """Take up a state that ``state()`` gave."""
+    def restore(self, state: dict[str, np.ndarray]) -> None:
+        """Continue from a state that ``state()`` returned."""
         columns = (state["known"], state["known_last"], state["known_viewed"])
-        self._known = {
-            int(person): Known(float(last), float(viewed)) for person, last, viewed in zip(*columns, strict=True)
+        self._entries = {
+            int(person): Entry(float(last), float(viewed)) for person, last, viewed in zip(*columns, strict=True)
         }
         for person, shape, colours in zip(
             state["view_person"], state["view_shape"], state["view_colours"], strict=True
         ):
-            self._known[int(person)].views.append(View(shape, colours))
+            self._entries[int(person)].views.append(View(shape, colours))
 
 
-def _add(views, looks):
-    """Keep a view that shows something new; of too many, the older one of the two most alike is dropped."""
-    shapes = np.stack([one.shape for one in [*views, looks]]).astype(np.float32)
-    alike = np.triu(shapes @ shapes.T, 1)
-    if views and alike[:-1, -1].max() >= NEW_SHAPE:
+def _add_view(views: list[View], view: View) -> None:
+    """Add a view that shows something new; if there are too many, drop the older of the two most similar ones."""
+    shapes = np.stack([one.shape for one in [*views, view]]).astype(np.float32)
+    similarity = np.triu(shapes @ shapes.T, 1)
+    if views and similarity[:-1, -1].max() >= NEW_SHAPE:
         return
-    views.append(looks)
-    if len(views) > VIEWS:
-        del views[int(np.unravel_index(alike.argmax(), alike.shape)[0])]
+    views.append(view)
+    if len(views) > MAX_VIEWS:
+        del views[int(np.unravel_index(similarity.argmax(), similarity.shape)[0])]
 
 
-def _unit(values):
+def _unit(values: np.ndarray) -> np.ndarray:
     values = values.astype(np.float32).ravel()
     values = values - values.mean()
     return values / max(float(np.sqrt((values * values).sum())), 1e-9)

@@ -169,7 +169,7 @@ def _pool_voice(arrays, model, low, high, hop_seconds, features, probabilities):
     with torch.inference_mode():
         sizes = model.voice.parts  # the first of them alone is attended to
         hops = torch.from_numpy(arrays["voice_embedding"][:, : sizes[0]].astype(np.float32)).to(device)
-        weight = model.voice.weigh(hops, torch.from_numpy(np.maximum(speech, SILENT)).to(device)).cpu().numpy()
+        weight = model.voice.hop_weights(hops, torch.from_numpy(np.maximum(speech, SILENT)).to(device)).cpu().numpy()
         hears = np.flatnonzero(coverage >= fusions.MIN_COVERAGE)
         for begin in range(0, len(hears), WINDOWS_AT_ONCE):
             chosen = hears[begin : begin + WINDOWS_AT_ONCE]

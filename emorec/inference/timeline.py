@@ -1,36 +1,51 @@
-"""Stage 2: Features in, a Timeline out. Windows slide over what was observed and are fused; nothing is decoded."""
+"""Stage 2: Features in, a timeline out. Windows slide over the features and are fused; nothing is decoded."""
 
+from __future__ import annotations
+
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from numbers import Real
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from emorec.emotions import EMOTIONS
 from emorec.errors import EmorecError
+from emorec.extraction.features import Features
 from emorec.inference import fusion as fusions
 from emorec.inference import pooling
 from emorec.inference import prior as priors
 from emorec.inference.predict import fuse, smoothed
+from emorec.models.checkpoint import Checkpoint
 
 DEFAULT_STEP = 1.0  # seconds
-DEFAULT_WINDOW = 3.0  # seconds; what training used
-GRID_STEP = 1.0  # seconds; the step that highlights are found at, whatever step is shown
-STEP_RANGE = (0.1, 10.0)
-WINDOW_RANGE = (0.2, 60.0)
-LAST_STEP = 0.1  # share of a step below which what is left at the end joins the last row
+DEFAULT_WINDOW = 3.0  # seconds; the length that training used
+GRID_STEP = 1.0  # seconds; the step at which highlights are found, whatever step is shown
+STEP_RANGE = (0.1, 10.0)  # seconds
+WINDOW_RANGE = (0.2, 60.0)  # seconds
+LAST_STEP = 0.1  # share of a step; a shorter rest at the end joins the last row
 UNSURE_BELOW = 0.4  # confidence below which a row counts as unsure
+
+PriorLike = str | Path | Mapping[str, float] | priors.Prior
+
+OTHER_MODEL = "Another model extracted these features; analyze the recording again with this one."
+NO_PERSON = "There is no person {person} in this recording; it has {count}."
+NO_NUMBER = "The {name} must be a number, not {value!r}."
 
 
 @dataclass(frozen=True)
 class Timeline:
-    """Emotions over time; every array has one row a step.
+    """Emotions over time; every array has one row per step.
 
-    ``start`` and ``end`` (s) are the stretch that a row speaks for; its evidence is taken from a window of
-    ``window`` seconds centred on that stretch. ``probabilities`` (N, 7) are NaN where there is no evidence; they
-    hold under ``prior``. ``face`` and ``voice`` (N, 7) are what each modality alone says under the same prior, NaN
-    where it says nothing. ``face_coverage`` and ``speech_coverage`` are shares of the window, ``row_face`` and
-    ``row_speech`` shares of the row itself. ``evidence`` (N,) goes from 0 (none) to 1 (full).
-    ``person`` is whose face the row is about, -1 for none. ``choices`` holds everything that made the timeline.
-    ``grid`` is the same timeline at GRID_STEP, which highlights are found on; None if this one is it.
+    ``start`` and ``end`` (s) are the time that a row describes; its evidence comes from a window of ``window`` seconds
+    centred on it. ``probabilities`` (N, 7) hold under ``prior`` and are NaN in rows without evidence. ``face`` and
+    ``voice`` (N, 7) are the probabilities from each modality alone under the same prior, NaN if it has no evidence.
+    ``face_coverage`` and ``speech_coverage`` (N,) are shares of the window, ``row_face`` and ``row_speech`` (N,) shares
+    of the row itself. ``evidence`` (N,) goes from 0 (none) to 1 (full). ``disagreement`` (N,) between face and voice is
+    a Jensen-Shannon divergence (bits). ``person`` (N,) is the person whose face the row describes, -1 for none.
+    ``choices`` are all settings that made the timeline. ``grid`` is the same timeline at GRID_STEP, on which highlights
+    are found; None if this is it.
     """
 
     start: np.ndarray
@@ -51,50 +66,50 @@ class Timeline:
     prior: priors.Prior
     duration: float
     complete: bool
-    media: dict
-    notes: tuple
+    media: dict[str, Any]
+    notes: tuple[str, ...]
     unsure_below: float = UNSURE_BELOW
-    choices: dict = field(default_factory=dict)
-    grid: "Timeline | None" = None
+    choices: dict[str, Any] = field(default_factory=dict[str, Any])
+    grid: Timeline | None = None
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.start)
 
     @property
-    def known(self):
-        """Rows that have evidence: (N,) bool."""
+    def known(self) -> np.ndarray:
+        """Whether a row has evidence, (N,) bool."""
         return ~np.isnan(self.probabilities[:, 0])
 
     @property
-    def witnessed(self):
-        """Rows with evidence of their own, not only of their window's: (N,) bool."""
+    def witnessed(self) -> np.ndarray:
+        """Whether a row itself has evidence, not only the rest of its window, (N,) bool."""
         face, speech = (share >= fusions.MIN_COVERAGE for share in (self.row_face, self.row_speech))
         return self.known & {"face": face, "voice": speech}.get(self.fusion, face | speech)
 
     @property
-    def sure(self):
-        """Rows with evidence of their own whose confidence reaches ``unsure_below``: (N,) bool."""
+    def sure(self) -> np.ndarray:
+        """Whether a row itself has evidence and its confidence reaches ``unsure_below``, (N,) bool."""
         return self.witnessed & (np.nan_to_num(self.confidence) >= self.unsure_below)
 
     @property
-    def dominant(self):
-        """The likeliest emotion of each row, "" where there is no evidence."""
+    def dominant(self) -> list[str]:
+        """The most likely emotion of each row, "" in rows without evidence."""
         best = np.nan_to_num(self.probabilities).argmax(axis=1)
         return [EMOTIONS[index] if known else "" for index, known in zip(best, self.known, strict=True)]
 
     @property
-    def confidence(self):
+    def confidence(self) -> np.ndarray:
         """Probability of the dominant emotion, lowered towards 1/7 by missing evidence: (N,), NaN without any."""
         if not len(self):
             return np.zeros(0)
         chance = 1 / len(EMOTIONS)
         return chance + self.evidence * (self.probabilities.max(axis=1) - chance)
 
-    def shares(self):
-        """Shares of the time with evidence of its own: a dict by emotion, likeliest first, and how much time that is.
+    def shares(self) -> tuple[dict[str, float], float]:
+        """Each emotion's share of the time that itself has evidence, largest first, and the share of that time.
 
         Only sure rows count for an emotion, so the shares sum to 1 less the share that is unsure. The second value is
-        the share of the whole time.
+        a share of the whole time.
         """
         lengths = self.end - self.start
         known = float(lengths[self.witnessed].sum())
@@ -105,84 +120,133 @@ class Timeline:
 
 
 def infer(
-    observations,
-    model,
-    fusion="late",
-    step=DEFAULT_STEP,
-    window=DEFAULT_WINDOW,
-    person=None,
-    smooth=0.0,
-    prior=priors.DEFAULT,
-    unsure_below=UNSURE_BELOW,
-):
-    """Slide windows over observations and fuse each into probabilities over the seven emotions.
+    features: Features,
+    model: Checkpoint,
+    fusion: str = "late",
+    step: float = DEFAULT_STEP,
+    window: float = DEFAULT_WINDOW,
+    person: int | None = None,
+    smooth: float = 0.0,
+    prior: PriorLike = priors.DEFAULT,
+    unsure_below: float = UNSURE_BELOW,
+) -> Timeline:
+    """Slide windows over features and fuse each into probabilities of the seven emotions.
 
-    ``person`` None takes, in every row, the face that is seen there, and of several that are seen for nearly as long
-    the one seen in most of the recording's frames;
-    ``smooth`` (s) is the deviation of a Gaussian over time that rows with evidence are averaged with; ``prior`` is
-    what ``emorec.inference.prior.of`` takes; rows with a confidence under ``unsure_below`` count as unsure.
-    Raises EmorecError for observations of another model, a step or window out of range, an unknown fusion, person or
-    prior.
+    ``step`` and ``window`` are in seconds. ``person`` is a number of ``features.persons``; None takes, in every row,
+    the face that is visible there, and of several that are visible for about as long the one in most of the
+    recording's frames. ``smooth`` (s) is the standard deviation of a Gaussian over time by which rows with evidence are
+    averaged. ``prior`` is what ``emorec.inference.prior.of`` takes. Rows with a confidence below ``unsure_below`` count
+    as unsure. Raises EmorecError for features of another model, a step or window out of range, and an unknown fusion,
+    person or prior.
     """
     check(fusion, step, window, smooth, prior, unsure_below)
-    if observations.fingerprint and observations.fingerprint != model.fingerprint:
-        raise EmorecError("Another model observed this recording; analyze it again with this one.")
-    if person is not None and person not in observations.persons:
-        raise EmorecError(f"There is no person {person} in this recording; it has {len(observations.persons)}.")
+    if features.fingerprint and features.fingerprint != model.fingerprint:
+        raise EmorecError(OTHER_MODEL)
+    if person is not None and person not in features.persons:
+        raise EmorecError(NO_PERSON.format(person=person, count=len(features.persons)))
+    request = _Request(features, model, fusion, window, person, smooth, unsure_below)
     expected = priors.of(prior)
     if expected.adaptive:
-        expected = _adapted(observations, model, fusion, window, person, expected)
-    made = {
-        "fusion": fusion,
-        "step": step,
-        "window": window,
-        "smooth": smooth,
-        "person": person,
-        "prior": expected.name,
-        "prior_shares": {emotion: round(share, 4) for emotion, share in zip(EMOTIONS, expected.shares, strict=True)},
-        "unsure_below": unsure_below,
-        **observations.settings,
-        "model": model.folder.name if model.folder else None,
-        "fingerprint": model.fingerprint,
-    }
-    timeline = _timeline(observations, model, fusion, step, window, person, smooth, expected, unsure_below, made)
+        expected = _adapted(request, expected)
+    timeline = _timeline(request, step, expected)
     if step == GRID_STEP:
         return timeline
-    grid = _timeline(observations, model, fusion, GRID_STEP, window, person, smooth, expected, unsure_below, made)
-    return replace(timeline, grid=grid)
+    return replace(timeline, grid=_timeline(request, GRID_STEP, expected))
 
 
-def _adapted(observations, model, fusion, window, person, expected):
+def check(
+    fusion: str = "late",
+    step: float = DEFAULT_STEP,
+    window: float = DEFAULT_WINDOW,
+    smooth: float = 0.0,
+    prior: PriorLike = priors.DEFAULT,
+    unsure_below: float = UNSURE_BELOW,
+) -> None:
+    """Raise EmorecError, in one sentence, for settings that cannot be used."""
+    fusions.check(fusion)
+    numbers: dict[str, object] = {"step": step, "window": window, "smoothing": smooth, "confidence": unsure_below}
+    for name, value in numbers.items():
+        if not isinstance(value, Real) or isinstance(value, bool):
+            raise EmorecError(NO_NUMBER.format(name=name, value=value))
+    for name, value, (low, high) in (("step", step, STEP_RANGE), ("window", window, WINDOW_RANGE)):
+        if not low <= value <= high:
+            raise EmorecError(f"The {name} of {value:g} s is out of range; choose {low:g} to {high:g} s.")
+    if not 0 <= smooth <= WINDOW_RANGE[1]:
+        raise EmorecError(f"The smoothing of {smooth:g} s is out of range; choose 0 to {WINDOW_RANGE[1]:g} s.")
+    if not 0 <= unsure_below <= 1:
+        raise EmorecError(f"The confidence of {unsure_below:g} is out of range; choose 0 to 1.")
+    priors.of(prior)
+
+
+def rows(until: float, step: float, begin: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
+    """Starts and ends (s), (N,) each, of the rows from ``begin`` to ``until`` (s): whole steps, the last one longer or
+    shorter."""
+    count = max(1, int(np.ceil((until - begin) / step - LAST_STEP))) if until > begin else 0
+    # Rounded to the microsecond, so that steps of 0.1 s print as people write them.
+    start = np.round(begin + np.arange(count) * step, 6)
+    end = np.append(start[1:], until) if count else start
+    return start, end
+
+
+@dataclass(frozen=True)
+class _Request:
+    """What is inferred, apart from the step and the prior."""
+
+    features: Features
+    model: Checkpoint
+    fusion: str
+    window: float
+    person: int | None
+    smooth: float
+    unsure_below: float
+
+    def pooled(self, start: np.ndarray, end: np.ndarray) -> pooling.Pooled:
+        """The windows of rows from ``start`` to ``end`` (s), (N,) each."""
+        middle = (start + end) / 2
+        low = np.maximum(middle - self.window / 2, self.features.start)
+        high = np.minimum(middle + self.window / 2, max(self.features.until, 1e-9))
+        with_features = self.fusion == "intermediate"
+        return pooling.pool(self.features, self.model, low, high, self.person, with_features, rows=(start, end))
+
+    def choices(self, step: float, prior: priors.Prior) -> dict[str, Any]:
+        """All settings that make the timeline, by name."""
+        shares = zip(EMOTIONS, prior.shares, strict=True)
+        return {
+            "fusion": self.fusion,
+            "step": step,
+            "window": self.window,
+            "smooth": self.smooth,
+            "person": self.person,
+            "prior": prior.name,
+            "prior_shares": {emotion: round(share, 4) for emotion, share in shares},
+            "unsure_below": self.unsure_below,
+            **self.features.settings,
+            "model": self.model.folder.name if self.model.folder else None,
+            "fingerprint": self.model.fingerprint,
+        }
+
+
+def _adapted(request: _Request, prior: priors.Prior) -> priors.Prior:
     """The prior that fits the recording, estimated on windows side by side, each of which counts once."""
-    start, end = rows(observations.until, window, observations.start)
-    pooled = _pooled(observations, model, start, end, window, person, fusion)
-    likelihoods, evidence = fuse(pooled, model, fusion)[2:]
+    start, end = rows(request.features.until, request.window, request.features.start)
+    likelihoods, evidence = fuse(request.pooled(start, end), request.model, request.fusion)[2:]
     known = evidence > 0
-    return priors.adapted(likelihoods[known], evidence[known], expected)
+    return priors.adapted(likelihoods[known], evidence[known], prior)
 
 
-def _pooled(observations, model, start, end, window, person, fusion):
-    middle = (start + end) / 2
-    low = np.maximum(middle - window / 2, observations.start)
-    high = np.minimum(middle + window / 2, max(observations.until, 1e-9))
-    return pooling.pool(
-        observations, model, low, high, person, with_features=fusion == "intermediate", rows=(start, end)
-    )
-
-
-def _timeline(observations, model, fusion, step, window, person, smooth, expected, unsure_below, made):
-    start, end = rows(observations.until, step, observations.start)
-    pooled = _pooled(observations, model, start, end, window, person, fusion)
-    *likelihoods, evidence = fuse(pooled, model, fusion)
-    face, voice, probabilities = (priors.posterior(one, expected.log) for one in likelihoods)
-    if smooth:
-        probabilities = smoothed(probabilities, (start + end) / 2, smooth)
-    who = np.where(fusion == "voice", -1, pooled.person)
-    row_face, row_speech = pooling.coverage(observations, start, end, pooled.person)
+def _timeline(request: _Request, step: float, prior: priors.Prior) -> Timeline:
+    features, fusion = request.features, request.fusion
+    start, end = rows(features.until, step, features.start)
+    pooled = request.pooled(start, end)
+    *likelihoods, evidence = fuse(pooled, request.model, fusion)
+    face, voice, probabilities = (priors.posterior(one, prior.log) for one in likelihoods)
+    if request.smooth:
+        probabilities = smoothed(probabilities, (start + end) / 2, request.smooth)
+    row_face, row_speech = pooling.coverage(features, start, end, pooled.person)
     return Timeline(
         start=start,
         end=end,
-        person=who,
+        person=np.where(fusion == "voice", -1, pooled.person),
         probabilities=probabilities,
         face=face,
         voice=voice,
@@ -194,36 +258,12 @@ def _timeline(observations, model, fusion, step, window, person, smooth, expecte
         disagreement=fusions.disagreement(face, voice),
         fusion=fusion,
         step=step,
-        window=window,
-        prior=expected,
-        duration=observations.duration,
-        complete=observations.complete,
-        media=observations.media,
-        notes=observations.notes,
-        unsure_below=unsure_below,
-        choices=made | {"step": step},
+        window=request.window,
+        prior=prior,
+        duration=features.duration,
+        complete=features.complete,
+        media=features.media,
+        notes=features.notes,
+        unsure_below=request.unsure_below,
+        choices=request.choices(step, prior),
     )
-
-
-def check(
-    fusion="late", step=DEFAULT_STEP, window=DEFAULT_WINDOW, smooth=0.0, prior=priors.DEFAULT, unsure_below=UNSURE_BELOW
-):
-    """Raise EmorecError, in one sentence, for choices that cannot be used."""
-    fusions.check(fusion)
-    for name, value, (low, high) in (("step", step, STEP_RANGE), ("window", window, WINDOW_RANGE)):
-        if not low <= value <= high:
-            raise EmorecError(f"The {name} of {value:g} s is out of range; choose {low:g} to {high:g} s.")
-    if not 0 <= smooth <= WINDOW_RANGE[1]:
-        raise EmorecError(f"The smoothing of {smooth:g} s is out of range; choose 0 to {WINDOW_RANGE[1]:g} s.")
-    if not 0 <= unsure_below <= 1:
-        raise EmorecError(f"The confidence of {unsure_below:g} is out of range; choose 0 to 1.")
-    priors.of(prior)
-
-
-def rows(until, step, begin=0.0):
-    """Starts and ends (s) of the rows from ``begin`` on: whole steps, the last one taking what is left."""
-    count = max(1, int(np.ceil((until - begin) / step - LAST_STEP))) if until > begin else 0
-    # Rounded to the microsecond, so that 0.1 s steps print as people write them.
-    start = np.round(begin + np.arange(count) * step, 6)
-    end = np.append(start[1:], until) if count else start
-    return start, end

@@ -1,13 +1,15 @@
-"""Calibration: the numbers that turn what networks say into likelihoods under an even prior."""
+"""Calibration: the numbers that turn the networks' probabilities into likelihoods under an even prior."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
+from typing import Any
 
 import numpy as np
 
 from emorec.emotions import EMOTIONS, EVEN
 
 ZEROS = (0.0,) * len(EMOTIONS)
-FLOOR = 1e-6  # least probability in arithmetic; emotions that a network cannot name stay near it
+FLOOR = 1e-6  # least probability; that of emotions that a network has no label for
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,8 +17,8 @@ class HeadCalibration:
     """Calibration of one network's probabilities over the seven emotions.
 
     The log likelihood is ``scale * (log p - strength * log shares) + bias``. ``shares`` are the shares of the emotions
-    in what the network was trained on; ``strength`` says how far they are in its probabilities (0: not at all, 1: in
-    full) and is divided out, so that an even prior is left.
+    in the network's training data; ``strength`` is how far they affect its probabilities (0: not at all, 1: fully).
+    They are divided out to that power, so that the result holds under an even prior.
     """
 
     scale: float = 1.0
@@ -41,11 +43,11 @@ class HeadCalibration:
 
 @dataclass(frozen=True, kw_only=True)
 class Calibration:
-    """Calibration of every head, and the weights of late fusion; all of it is fitted on people never seen in training.
+    """Calibration of every head, and the weights of late fusion, all fitted on people held out of training.
 
-    ``face`` is for faces in recordings, ``still`` for faces in pictures, which were taken because of what they show,
+    ``face`` is for faces in recordings, ``still`` for faces in still pictures, which often show strong expressions,
     ``fusion`` for intermediate fusion. ``face_weight`` and ``voice_weight`` multiply the log likelihoods of the two
-    modalities if both have full evidence; a modality that is alone has the weight 1.
+    modalities if both have full evidence; a single modality has the weight 1.
     """
 
     face: HeadCalibration = field(default_factory=HeadCalibration)
@@ -67,8 +69,8 @@ HEADS = ("face", "still", "voice", "fusion")
 FLAT_KEYS = {f"{head}_{part}" for head in HEADS for part in ("scale", "bias")} | {"face_trust", "agreement"}
 
 
-def read(values: dict) -> Calibration:
-    """A Calibration from what ``config.json`` holds. Raises ValueError that names a missing or an unknown key."""
+def read(values: Any) -> Calibration:
+    """A Calibration from its object in ``config.json``. Raises ValueError that names a missing or an unknown key."""
     if isinstance(values, dict) and set(values) == FLAT_KEYS:
         return _read_flat(values)
     found = dict(_same_keys(values, Calibration, "calibration"))
@@ -78,8 +80,8 @@ def read(values: dict) -> Calibration:
     return Calibration(**found)
 
 
-def _read_flat(values: dict) -> Calibration:
-    """The calibration of a checkpoint of format 2 or 3, which held the same numbers in one level."""
+def _read_flat(values: dict[str, Any]) -> Calibration:
+    """The calibration of a checkpoint of format 2 or 3, which held the same numbers without nesting."""
     heads = {
         head: HeadCalibration(scale=values[f"{head}_scale"], bias=_frozen(values[f"{head}_bias"])) for head in HEADS
     }
@@ -90,23 +92,23 @@ def _read_flat(values: dict) -> Calibration:
     return Calibration(**heads, face_weight=sharpening * face, voice_weight=sharpening * (1 - face))
 
 
-def _same_keys(values: dict, config: type, place: str) -> dict:
+def _same_keys(values: Any, config: type, place: str) -> dict[str, Any]:
     expected = {part.name for part in fields(config)}
     if not isinstance(values, dict):
-        raise ValueError(f"{place} is no object")
+        raise ValueError(f"{place} is not an object")
     for key in sorted(set(values) ^ expected):
         raise ValueError(f"{place}.{key} is {'unknown' if key in values else 'missing'}")
     return values
 
 
-def _frozen(value: object) -> object:
+def _frozen(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
 
-def _check(name: str, value: object, shape: tuple) -> None:
+def _check(name: str, value: Any, shape: Sequence[int]) -> None:
     try:
         numbers = np.asarray(value, np.float64)
     except (TypeError, ValueError):
         raise ValueError(f"{name} is {value!r}") from None
-    if numbers.shape != shape or not np.isfinite(numbers).all():
+    if numbers.shape != tuple(shape) or not np.isfinite(numbers).all():
         raise ValueError(f"{name} is {value!r}")

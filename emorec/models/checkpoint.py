@@ -1,10 +1,13 @@
-"""A checkpoint folder (config.json, model.safetensors, README.md) to networks and back, strictly."""
+"""Read and write checkpoint folders: config.json, model.safetensors and README.md. Loading is strict."""
+
+from __future__ import annotations
 
 import hashlib
 import json
 from dataclasses import asdict, dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
+from typing import Any, TypeVar
 
 import safetensors.torch
 import torch
@@ -15,21 +18,28 @@ from emorec.errors import EmorecError
 from emorec.models import calibration as calibrations
 from emorec.models import provenance
 from emorec.models.calibration import Calibration
-from emorec.models.networks import FaceConfig, FaceNet, FusionConfig, FusionNet, VoiceConfig, VoiceNet
+from emorec.models.config import FaceConfig, FusionConfig, VoiceConfig
+from emorec.models.networks import FaceNet, FusionNet, VoiceNet
 from emorec.voice.features import VoiceFrontEnd
 
 FORMAT_VERSION = 4
-OLDEST_VERSION = 2  # whose voice networks have no listener; before 4 calibration was one level deep
+OLDEST_VERSION = 2  # voice networks have no distilled trunk; before version 4 calibration was not nested
 CONFIG_FILE = "config.json"
 WEIGHTS_FILE = "model.safetensors"
 CARD_FILE = "README.md"
 
-NETWORKS = {"face": (FaceConfig, FaceNet), "voice": (VoiceConfig, VoiceNet), "fusion": (FusionConfig, FusionNet)}
+Config = TypeVar("Config")
+
+NETWORKS: dict[str, tuple[Any, Any]] = {
+    "face": (FaceConfig, FaceNet),
+    "voice": (VoiceConfig, VoiceNet),
+    "fusion": (FusionConfig, FusionNet),
+}
 
 
 @dataclass
 class Checkpoint:
-    """Everything that analysis needs. ``training`` and ``evaluation`` are plain facts, as config.json holds them."""
+    """Everything that analysis needs. ``training`` and ``evaluation`` are metadata, as config.json holds them."""
 
     face: FaceNet
     voice: VoiceNet
@@ -41,8 +51,8 @@ class Checkpoint:
     folder: Path | None = None
 
     @cached_property
-    def fingerprint(self):
-        """SHA-256 of what observing depends on: both encoders' weights and the voice front end."""
+    def fingerprint(self) -> str:
+        """SHA-256 of what extracted features depend on: both encoders and the voice front end."""
         digest = hashlib.sha256(json.dumps(asdict(self.front_end), sort_keys=True).encode())
         for network in (self.face, self.voice):
             digest.update(repr(network.config).encode())
@@ -50,30 +60,30 @@ class Checkpoint:
                 digest.update(name.encode() + tensor.cpu().numpy().tobytes())
         return digest.hexdigest()
 
-    def to(self, device):
-        """Move the networks to a device ("cpu" or "cuda"), return self."""
+    def to(self, device: str | torch.device) -> Checkpoint:
+        """Move the networks to a device, as torch names it; returns self."""
         for name in NETWORKS:
             getattr(self, name).to(device)
         return self
 
 
-def load(folder, device="cpu"):
+def load(folder: str | Path, device: str | torch.device = "cpu") -> Checkpoint:
     """Read a checkpoint folder. Raises EmorecError that names the missing or unknown key, tensor or wrong shape."""
     folder = Path(folder)
     config = _read_config(folder / CONFIG_FILE)
     tensors = _read_tensors(folder / WEIGHTS_FILE)
-    parts = {}
+    parts: dict[str, Any] = {}
     for name, (config_class, network_class) in NETWORKS.items():
         built = _build(config_class, config["networks"][name], f"networks.{name}", folder)
         own = {key.removeprefix(name + "."): tensor for key, tensor in tensors.items() if key.startswith(name + ".")}
-        with torch.device("meta"):  # without memory: a configuration may ask for any size, the file's tensors decide
+        with torch.device("meta"):  # takes no memory: a wrong configuration may ask for any size
             _check(_construct(network_class, built).state_dict(), own, name, folder)
         network = _construct(network_class, built)
         network.load_state_dict(own)
         parts[name] = network.eval().requires_grad_(False).to(memory_format=torch.channels_last)
-    strangers = sorted(key for key in tensors if "." not in key or key.split(".")[0] not in NETWORKS)
-    if strangers:
-        raise EmorecError(f"The checkpoint {folder} holds a tensor that emorec does not know: {strangers[0]}.")
+    unknown = sorted(key for key in tensors if "." not in key or key.split(".")[0] not in NETWORKS)
+    if unknown:
+        raise EmorecError(f"The checkpoint {folder} holds a tensor that emorec does not know: {unknown[0]}.")
     return Checkpoint(
         **parts,
         front_end=_build(VoiceFrontEnd, config["front_end"], "front_end", folder),
@@ -84,8 +94,8 @@ def load(folder, device="cpu"):
     ).to(device)
 
 
-def save(checkpoint, folder):
-    """Write config.json and model.safetensors, each whole or not at all; the card is written by evaluation."""
+def save(checkpoint: Checkpoint, folder: str | Path) -> None:
+    """Write config.json and model.safetensors, each atomically; evaluation writes the card. Raises OSError."""
     folder = Path(folder)
     tensors = {
         f"{name}.{key}": tensor.contiguous().cpu()
@@ -96,8 +106,8 @@ def save(checkpoint, folder):
     save_config(checkpoint, folder)
 
 
-def save_config(checkpoint, folder):
-    """Write config.json alone, as evaluation does after measuring."""
+def save_config(checkpoint: Checkpoint, folder: str | Path) -> None:
+    """Write config.json alone, as evaluation does with its results. Raises OSError."""
     config = {
         "format_version": FORMAT_VERSION,
         "library": "emorec",
@@ -113,7 +123,7 @@ def save_config(checkpoint, folder):
 CONFIG_KEYS = {"format_version", "library", "networks", "front_end", "calibration", "training", "evaluation"}
 
 
-def _read_config(file):
+def _read_config(file: Path) -> dict[str, Any]:
     if not file.is_file():
         raise EmorecError(f"The checkpoint {file.parent} has no {file.name}.")
     try:
@@ -135,16 +145,16 @@ def _read_config(file):
     return config
 
 
-def _read_tensors(file):
+def _read_tensors(file: Path) -> dict[str, torch.Tensor]:
     if not file.is_file():
         raise EmorecError(f"The checkpoint {file.parent} has no {file.name}.")
     try:
         return safetensors.torch.load_file(file)
     except (OSError, SafetensorError) as error:
-        raise EmorecError(f"The checkpoint's {file} is not a whole safetensors file ({error}).") from None
+        raise EmorecError(f"The checkpoint's {file} is not a complete safetensors file ({error}).") from None
 
 
-def _build(config_class, values, place, folder):
+def _build(config_class: type[Config], values: Any, place: str, folder: Path) -> Config:
     _same_keys(values, {field.name for field in fields(config_class)}, place, folder)
     try:
         return config_class(**{key: _frozen(value) for key, value in values.items()})
@@ -152,14 +162,14 @@ def _build(config_class, values, place, folder):
         raise EmorecError(f"The checkpoint {folder} has an unusable {place} ({error}).") from None
 
 
-def _calibration(values, folder):
+def _calibration(values: Any, folder: Path) -> Calibration:
     try:
         return calibrations.read(values)
     except (TypeError, ValueError) as error:
         raise EmorecError(f"The checkpoint {folder} has an unusable calibration ({error}).") from None
 
 
-def _construct(network_class, config):
+def _construct(network_class: Any, config: Any) -> Any:
     try:
         return network_class(config)
     except (TypeError, ValueError, RuntimeError, KeyError, AttributeError, EmorecError) as error:
@@ -168,7 +178,7 @@ def _construct(network_class, config):
         ) from None
 
 
-def _same_keys(values, expected, place, folder):
+def _same_keys(values: Any, expected: set[str], place: str, folder: Path) -> None:
     if not isinstance(values, dict):
         raise EmorecError(f"The checkpoint {folder} has no {place} in its {CONFIG_FILE}.")
     unknown, missing = sorted(set(values) - expected), sorted(expected - set(values))
@@ -178,8 +188,8 @@ def _same_keys(values, expected, place, folder):
         raise EmorecError(f"The checkpoint {folder} lacks a key in its {CONFIG_FILE}: {place}.{missing[0]}.")
 
 
-def _frozen(value):
-    """JSON lists back to the tuples that frozen configs hold."""
+def _frozen(value: Any) -> Any:
+    """JSON lists as tuples, which frozen configs hold."""
     if isinstance(value, list):
         return tuple(_frozen(item) for item in value)
     if isinstance(value, dict):
@@ -187,8 +197,8 @@ def _frozen(value):
     return value
 
 
-def _check(expected, tensors, name, folder):
-    """Raises EmorecError unless the tensors are those of the expected state dict, finite and of its shapes."""
+def _check(expected: dict[str, torch.Tensor], tensors: dict[str, torch.Tensor], name: str, folder: Path) -> None:
+    """Raise EmorecError unless the tensors have the names and shapes of the expected state dict and are finite."""
     missing, unknown = sorted(set(expected) - set(tensors)), sorted(set(tensors) - set(expected))
     if missing:
         raise EmorecError(f"The checkpoint {folder} lacks the tensor {name}.{missing[0]}.")

@@ -1,7 +1,10 @@
-"""Networks as analysis runs them: the same answers up to rounding, sooner."""
+"""Optimised copies of the networks for inference: the same outputs up to rounding, faster."""
+
+from __future__ import annotations
 
 import copy
 from functools import cache
+from typing import Any, TypeVar
 
 import torch
 from torch import nn
@@ -9,13 +12,15 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from emorec.models.networks import Residual
 
+Net = TypeVar("Net", bound=nn.Module)
 
-def for_inference(network):
-    """``fused``, with convolutions in bfloat16 where the CPU multiplies such numbers itself: twice as quick.
 
-    What comes out is float32 as ever. docs/PERFORMANCE.md says what the rounding costs in accuracy.
+def for_inference(network: Net) -> Net:
+    """A copy by ``fuse``; on a CPU with bfloat16 instructions, with convolutions in bfloat16: twice as fast.
+
+    Outputs stay float32. docs/PERFORMANCE.md states what the rounding costs in accuracy.
     """
-    network = fused(network)
+    network = fuse(network)
     if next(network.parameters()).device.type == "cpu" and multiplies_bfloat16():
         for name in ("trunk", "collapse", "listener"):
             if hasattr(network, name):
@@ -23,84 +28,90 @@ def for_inference(network):
     return network
 
 
-def multiplies_bfloat16():
-    """Whether the CPU has instructions that multiply bfloat16; without them it is slower than float32."""
-    # The only way to ask, and private: a version of torch that lacks it keeps float32.
+def multiplies_bfloat16() -> bool:
+    """Whether the CPU has bfloat16 instructions; without them bfloat16 is slower than float32."""
+    # A private function, as torch has no public one. If a version of torch lacks it, float32 is used.
     return getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)()
 
 
-def fused(network):
-    """A copy for inference that says the same up to rounding: each batch norm folded into the convolution before it,
-    on a CPU what follows a convolution done in the same pass over memory, weights in channels-last order."""
+def fuse(network: Net) -> Net:
+    """A copy for inference with the same outputs up to rounding, with weights in channels-last order.
+
+    Each batch norm is folded into the convolution before it. On a CPU the sum and ReLU after a convolution are done in
+    the same pass over memory.
+    """
     network = copy.deepcopy(network).eval().requires_grad_(False)
     for module in [*network.modules()]:
         if isinstance(module, nn.Sequential):
             for index in range(len(module) - 1):
-                if isinstance(module[index], nn.Conv2d) and isinstance(module[index + 1], nn.BatchNorm2d):
-                    module[index] = fuse_conv_bn_eval(module[index], module[index + 1])
+                convolution, norm = module[index], module[index + 1]
+                if isinstance(convolution, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
+                    module[index] = fuse_conv_bn_eval(convolution, norm)
                     module[index + 1] = nn.Identity()
-    if next(network.parameters()).device.type == "cpu" and adds_in_passing():
-        _add_in_passing(network)
+    if next(network.parameters()).device.type == "cpu" and has_fused_convolutions():
+        _fuse_convolutions(network)
     return network.to(memory_format=torch.channels_last)
 
 
 @cache
-def adds_in_passing():
-    """Whether torch has oneDNN's convolutions that also add and rectify. They are private to it: where they are
-    missing, or fail on this CPU, the plain ones are taken, which need a third more time."""
+def has_fused_convolutions() -> bool:
+    """Whether oneDNN's convolutions that also add and apply a ReLU work here.
+
+    They are private to torch. If they are missing or fail on this CPU, plain ones are used, which take a third longer.
+    """
     try:
         with torch.no_grad():
-            _PassingResidual(Residual(1))(torch.zeros(1, 1, 3, 3))
+            _FusedResidual(Residual(1))(torch.zeros(1, 1, 3, 3))
     except (AttributeError, RuntimeError):
         return False
     return True
 
 
-def _add_in_passing(module):
-    """Replace what lies below a module: convolutions that are followed by a ReLU, and residual blocks."""
+def _fuse_convolutions(module: nn.Module) -> None:
+    """Replace the convolutions with a ReLU and the residual blocks in a module, in place."""
     for name, child in module.named_children():
         if isinstance(child, Residual):
-            setattr(module, name, _PassingResidual(child))
-        elif _rectifies(child):
-            setattr(module, name, _Passing(child[0]))
+            setattr(module, name, _FusedResidual(child))
+        elif isinstance(child, nn.Sequential) and _is_convolution_relu(child):
+            setattr(module, name, _FusedConvolution(child[0]))
         else:
-            _add_in_passing(child)
+            _fuse_convolutions(child)
 
 
-def _rectifies(module):
-    """Whether a module is a convolution and a ReLU, with nothing between them but a batch norm that was folded."""
-    if not isinstance(module, nn.Sequential) or len(module) < 2:
+def _is_convolution_relu(module: nn.Sequential) -> bool:
+    """Whether a module is a convolution and a ReLU, with nothing between them but a folded batch norm."""
+    if len(module) < 2:
         return False
     convolution, *between, last = module
     folded = all(isinstance(layer, nn.Identity) for layer in between)
     return isinstance(convolution, nn.Conv2d) and folded and isinstance(last, nn.ReLU)
 
 
-class _Passing(nn.Module):
-    """A convolution and the ReLU behind it."""
+class _FusedConvolution(nn.Module):
+    """A convolution with a ReLU."""
 
-    def __init__(self, convolution):
+    def __init__(self, convolution: Any):
         super().__init__()
         self.convolution = convolution
 
-    def forward(self, x):
-        return torch.ops.mkldnn._convolution_pointwise(x, *_of(self.convolution), "relu", [], "")
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.ops.mkldnn._convolution_pointwise(x, *_arguments(self.convolution), "relu", [], "")
 
 
-class _PassingResidual(nn.Module):
-    """``networks.Residual``, its sum and ReLU done by its second convolution."""
+class _FusedResidual(nn.Module):
+    """``networks.Residual``, with its sum and ReLU done by its second convolution."""
 
-    def __init__(self, residual):
+    def __init__(self, residual: Residual):
         super().__init__()
-        self.first, self.second = _Passing(residual.first[0]), residual.second[0]
+        self.first, self.second = _FusedConvolution(residual.first[0]), residual.second[0]
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         return torch.ops.mkldnn._convolution_pointwise.binary(
-            self.first(x), x, *_of(self.second), "add", 1.0, "relu", [], ""
+            self.first(x), x, *_arguments(self.second), "add", 1.0, "relu", [], ""
         )
 
 
-def _of(convolution):
-    """What oneDNN is told of a convolution: weight, bias, padding, stride, dilation, groups."""
+def _arguments(convolution: Any) -> tuple:
+    """oneDNN's arguments for a convolution: weight, bias, padding, stride, dilation, groups."""
     sizes = (convolution.padding, convolution.stride, convolution.dilation)
     return convolution.weight, convolution.bias, *sizes, convolution.groups

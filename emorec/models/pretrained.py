@@ -1,8 +1,9 @@
-"""From what a user names to a local folder or file of weights. The only room of emorec that asks the Hub for anything.
+"""Resolve the name of a model to a local folder of weights: a folder, a repository on the Hub, or the bundled weights.
 
-The bundled checkpoint lies in ``weights/default`` beside this file; a folder without ``__init__.py`` does not hide
-the module of the same name.
+No other module of emorec asks the Hub for anything. The bundled checkpoint is the folder ``emorec/weights/default``.
 """
+
+from __future__ import annotations
 
 import functools
 import threading
@@ -29,12 +30,12 @@ REDUCED_NOTICE = (
     f"connect to the internet once, or set EMOREC_FACE_MODEL to a copy of {FACE_MODEL_NAME}."
 )
 
-_one_pull = threading.Lock()
+_pull_lock = threading.Lock()
 
 
 @dataclass(frozen=True)
 class Origin:
-    """Where a checkpoint's folder is and where it came from; ``repo`` to ``commit`` are None for a folder of the user.
+    """A checkpoint's folder and where it comes from; ``repo``, ``revision`` and ``commit`` are None for a local folder.
 
     ``notices`` are sentences that a user must see before trusting any result.
     """
@@ -45,21 +46,21 @@ class Origin:
     commit: str | None = None
     notices: tuple[str, ...] = ()
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"{self.repo}@{self.revision}" if self.repo else str(self.folder)
 
     @functools.cached_property
-    def sha256(self):
+    def sha256(self) -> str:
         """SHA-256 of the weights file, in hexadecimal."""
         return hub.sha256_of(self.folder / WEIGHTS_FILE)
 
 
-def resolve(model=None):
-    """The ``Origin`` of a checkpoint: of ``model``, else of what EMOREC_MODEL names, else of the bundled one.
+def resolve(model: str | Path | None = None) -> Origin:
+    """The ``Origin`` of the checkpoint ``model``, by default of EMOREC_MODEL, or else of the bundled one.
 
-    A model is a folder, ``org/name`` or ``org/name@revision`` on the Hub; a folder that exists comes first. Where the
-    Hub cannot be reached and has not been for this model before, that is an error, unless EMOREC_MODEL_FALLBACK is
-    "bundled": then the bundled checkpoint is taken and a notice says so. Raises EmorecError.
+    A model is a folder, or ``org/name`` or ``org/name@revision`` on the Hub; an existing folder has precedence. If the
+    Hub cannot be reached and the model is not in the cache, that is an error, unless EMOREC_MODEL_FALLBACK is
+    "bundled": then the bundled checkpoint is used, with a notice. Raises EmorecError.
     """
     model = str(model or settings.model() or BUNDLED)
     folder = Path(model).expanduser()
@@ -68,7 +69,7 @@ def resolve(model=None):
     return pulled(model, or_bundled=settings.bundled_is_wanted())
 
 
-def _local(folder, model):
+def _local(folder: Path, model: str) -> Origin:
     missing = [name for name in CHECKPOINT_FILES if not (folder / name).is_file()]
     if missing:
         lacks = " and no ".join(missing)
@@ -76,8 +77,11 @@ def _local(folder, model):
     return Origin(folder)
 
 
-def pulled(model, or_bundled=False):
-    """The ``Origin`` of ``org/name`` or ``org/name@revision``, pulled. Raises EmorecError."""
+def pulled(model: str, or_bundled: bool = False) -> Origin:
+    """The ``Origin`` of ``org/name`` or ``org/name@revision`` on the Hub, downloaded if it is not in the cache.
+
+    With ``or_bundled`` the bundled checkpoint is used, with a notice, if the Hub cannot be reached. Raises EmorecError.
+    """
     named = ON_THE_HUB.fullmatch(model)
     if not named:
         raise EmorecError(
@@ -105,25 +109,25 @@ def pulled(model, or_bundled=False):
     return Origin(found.folder, found.repo, found.revision, found.commit, notices)
 
 
-def _sentence(error):
+def _sentence(error: Exception) -> str:
     return str(error).rstrip(".")
 
 
-def face_detector_file():
-    """YuNet's model file, or None where it cannot be had and REDUCED_NOTICE applies.
+def face_detector_file() -> Path | None:
+    """YuNet's model file; None if it is not available, and then REDUCED_NOTICE applies.
 
-    EMOREC_FACE_MODEL comes first (any file: the user chose it), then the Hub cache, then the Hub, which is asked at
-    most once in the life of a process and costs at most hub_pull.TIMEOUT seconds. Raises EmorecError when
-    EMOREC_FACE_MODEL names no readable file.
+    It is the file that EMOREC_FACE_MODEL names, else the one in the Hub cache, else the one on the Hub, which is asked
+    at most once per process and within the timeouts of ``hub``. Raises EmorecError if EMOREC_FACE_MODEL names no
+    readable file.
     """
     if chosen := settings.face_model():
         return chosen
-    with _one_pull:
+    with _pull_lock:
         return _pulled_face_detector()
 
 
 @functools.cache
-def _pulled_face_detector():
+def _pulled_face_detector() -> Path | None:
     try:
         return hub.pull_file(FACE_MODEL_REPO, FACE_MODEL_NAME, sha256=FACE_MODEL_SHA256, size=FACE_MODEL_SIZE)
     except hub.HubError:

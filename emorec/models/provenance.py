@@ -1,7 +1,7 @@
-"""What a checkpoint says of itself, how it was measured and on whom it was trained: checked once, read in one place.
+"""Metadata of a checkpoint: its evaluation results, training data, limits and licence, validated and read in one place.
 
-A checkpoint may come from anybody, and may leave out most of this. ``check`` refuses what is of another kind than its
-readers expect; the other functions give what is there, and are what everything that shows it to people is made from.
+A checkpoint may come from anybody, and most entries are optional. ``check`` refuses values of a wrong type; the other
+functions return what is there, for the model card, the report, the command line and the page.
 """
 
 from __future__ import annotations
@@ -9,29 +9,30 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any, TypeGuard
 
 from emorec.errors import EmorecError
 
-PROTOCOL_NAME = re.compile(r"\w[\w .,+-]{0,99}")  # it becomes part of a file name
-MOST = 1e18  # what a count or a measure may be, so that it can be shown as a decimal number
+PROTOCOL_NAME = re.compile(r"\w[\w .,+-]{0,99}")  # the name becomes part of a file name
+MAX_NUMBER = 1e18  # limit of counts and measures, so that they can be shown as decimal numbers
 
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """One measured number: of what (a modality or a way to fuse), its value and, if known, its spread (both shares)."""
+    """One measured number: the ``way`` (a modality or a fusion), the value and, if known, its spread; both shares."""
 
     way: str
     value: float
     spread: float | None = None
 
     def text(self, digits: int = 1, width: int = 0) -> str:
-        """As a percentage with so many digits behind the point, at least ``width`` characters; then the spread."""
+        """A percentage with ``digits`` decimals, at least ``width`` characters wide, then the spread."""
         return f"{self.value:{width or ''}.{digits}%}" + ("" if self.spread is None else f" ± {self.spread:.1%}")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Protocol:
-    """One measurement: its name, what it was measured on, the measure, on how many items, and its results."""
+    """One evaluation protocol: its name, what was measured on, the metric, the number of items, and the results."""
 
     name: str
     what: str
@@ -42,7 +43,7 @@ class Protocol:
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """Data used in training: their name, for which network, what of them, and their licence."""
+    """Training data: the name, the network they were used for, which items, and the licence."""
 
     name: str
     use: str
@@ -51,7 +52,7 @@ class Source:
 
 
 def protocols(evaluation: dict) -> tuple[Protocol, ...]:
-    """Everything that was measured, in the order in which the checkpoint holds it."""
+    """All protocols, in the order of the checkpoint."""
     return tuple(
         Protocol(
             name=name,
@@ -68,33 +69,31 @@ def protocols(evaluation: dict) -> tuple[Protocol, ...]:
 
 
 def sources(training: dict) -> tuple[Source, ...]:
-    """The data of training."""
+    """The training data."""
     return tuple(Source(**{key: source[key] for key in SOURCE}) for source in training.get("sources", ()))
 
 
 def limits(training: dict) -> tuple[str, ...]:
-    """Sentences about what the weights cannot do."""
+    """Known limits of the weights, as sentences."""
     return tuple(training.get("limits", ()))
 
 
 def licence(training: dict) -> str | None:
-    """The licence of the weights as the checkpoint names it, or None if it names none."""
+    """The licence of the weights; None if the checkpoint names none."""
     return training.get("licence") or None
 
 
-def check(training: object, evaluation: object, where: object) -> None:
-    """Raise EmorecError, with the name of the key, if a checkpoint says something of another kind than expected.
+def check(training: Any, evaluation: Any, folder: object) -> None:
+    """Raise EmorecError, with the name of the key, if a value in a checkpoint's metadata has a wrong type.
 
-    ``where`` is the checkpoint's folder. Keys that are not known are left alone.
+    ``folder`` is the checkpoint's. Unknown keys are ignored.
     """
-    wrong = _wrong(training, {}, TRAINING, "training")
-    if not wrong and not isinstance(evaluation, dict):
-        wrong = "evaluation"
+    wrong = _wrong(training, {}, TRAINING, "training") or (None if isinstance(evaluation, dict) else "evaluation")
     for name, found in evaluation.items() if not wrong else ():
         wrong = wrong or (None if PROTOCOL_NAME.fullmatch(name) else f"name in evaluation ({name[:40]!r})")
-        wrong = wrong or _wrong(found, MEASURED, MEASURED_TOO, f"evaluation.{name}") or _wrong_confusion(name, found)
+        wrong = wrong or _wrong(found, REQUIRED, OPTIONAL, f"evaluation.{name}") or _wrong_confusion(name, found)
     if wrong:
-        raise EmorecError(f"The checkpoint {where} has an unusable {wrong} in its config.json.")
+        raise EmorecError(f"The checkpoint {folder} has an unusable {wrong} in its config.json.")
 
 
 Check = Callable[[object], bool]
@@ -104,9 +103,10 @@ def _is_text(value: object) -> bool:
     return isinstance(value, str)
 
 
-def _is_number(value: object) -> bool:
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return is_number and (value != value or abs(value) <= MOST)  # what cannot be measured is not a number (NaN)
+def _is_number(value: object) -> TypeGuard[int | float]:
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return False
+    return value != value or abs(value) <= MAX_NUMBER  # NaN: could not be measured
 
 
 def _is_count(value: object) -> bool:
@@ -130,7 +130,7 @@ def _or_none(is_one: Check) -> Check:
 
 
 def _wrong(value: object, required: dict[str, Check], optional: dict[str, Check], place: str) -> str | None:
-    """The place of the first thing that is missing or of another kind, or None."""
+    """The path of the first key that is missing or whose value has a wrong type, or None."""
     if not isinstance(value, dict):
         return place
     missing = [key for key in required if key not in value]
@@ -147,10 +147,10 @@ def _wrong_confusion(name: str, found: dict) -> str | None:
     return None if whole else f"evaluation.{name}.confusion"
 
 
-MEASURED = {"what": _is_text, "metric": _is_text, "items": _is_count, "results": _dict_of(_is_number)}
+REQUIRED = {"what": _is_text, "metric": _is_text, "items": _is_count, "results": _dict_of(_is_number)}
 COST = _dict_with({"parameters": _is_count, "multiply_adds": _is_number, "ms": _is_number})
 CALM = _dict_with({"neutral": _is_number, "surely_negative": _is_number, "confidence": _is_number})
-MEASURED_TOO = {
+OPTIONAL = {
     "spread": _dict_of(_is_number),
     "these_weights": _is_number,
     "labels": _list_of(_is_text),

@@ -21,9 +21,12 @@ STYLES = ("stacked", "lines")
 
 HEIGHT = 300  # px
 FILE_WIDTH = 1000  # px, all of the picture
+NOTEBOOK_WIDTH = 800  # px, the plot alone
 FILE_HEIGHT = 360  # px, all of the picture
 PNG_SCALE = 2
 CONFIDENT = UNSURE_BELOW  # the default that a legend speaks of; a timeline has its own
+
+VEGA_LITE = f"application/vnd.vegalite.v{alt.SCHEMA_VERSION.lstrip('v').partition('.')[0]}+json"  # MIME type
 
 GREY = "#808080"  # readable on white and on black, for a page may be either
 EVIDENCE = "#6C7BA8"  # as readable, and no emotion's colour
@@ -70,6 +73,14 @@ def timeline_chart(timeline, title=None, subtitle=None, ink=GREY, legend=True, s
     for layer, values in zip(chart.layer, data, strict=True):
         layer.data = {"values": values}
     return chart
+
+
+def notebook_chart(timeline: Timeline, style: str = "stacked") -> alt.LayerChart:
+    """The chart as a notebook shows it, with a title and a fixed width. Raises EmorecError for an unknown style."""
+    if style not in STYLES:
+        raise EmorecError(f"The style {style!r} does not exist; choose from {', '.join(STYLES)}.")
+    chart = timeline_chart(timeline, *_titles(timeline), style=style)
+    return chart.properties(width=NOTEBOOK_WIDTH)
 
 
 def check_suffix(file):

@@ -1,13 +1,18 @@
 """A Timeline in a few numbers."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
+from emorec import files
 from emorec.inference.timeline import Timeline
 
 LEAST_SECONDS = 5.0  # time with evidence below which nothing can be said of a recording
 LEAST_SHARE = 0.05  # of the recording; the longer of the two counts
+
+TOP_EMOTIONS = 3  # that the sentence names
+MIN_SHARE = 0.005  # of the time; smaller shares are 0% in words
 
 TOO_LITTLE = "Too little to tell: evidence for only {known:.1f} s of {seconds:.1f} s; {least:.1f} s are needed."
 
@@ -72,6 +77,18 @@ def how(timeline: Timeline) -> str:
         f"smoothed over {smooth:g} s" if smooth else "",
     ]
     return ", ".join(part for part in parts if part)
+
+
+def sentence(timeline: Timeline) -> str:
+    """A timeline in one line: name, length, how it was made, and the most common emotions."""
+    name = Path(str(timeline.media.get("name", ""))).name
+    facts = f"{timeline.duration:.1f} s, {len(timeline)} rows, {how(timeline)}"
+    figures = summary(timeline)
+    shares = [f"{emotion} {share:.0%}" for emotion, share in figures.shares.items() if share >= MIN_SHARE]
+    if figures.unsure >= MIN_SHARE:
+        shares = [*shares[:TOP_EMOTIONS], f"unsure {figures.unsure:.0%}"]
+    found = ", ".join(shares[: TOP_EMOTIONS + 1]) or "no evidence"
+    return files.shown(f"Timeline of {name}: {facts}; {found}" if name else f"Timeline: {facts}; {found}")
 
 
 def _least(seconds: float) -> float:

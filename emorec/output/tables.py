@@ -6,6 +6,7 @@ import itertools
 import json
 import math
 from dataclasses import asdict
+from pathlib import Path
 
 from emorec import files
 from emorec._version import __version__
@@ -97,14 +98,19 @@ def json_text(timeline):
     return json.dumps(as_dict(timeline), indent=1, allow_nan=False) + "\n"
 
 
-def write_csv(timeline, path):
-    """Write the table to a file, whole or not at all. Raises EmorecError where that cannot be done."""
-    files.write_result(path, csv_text(timeline).encode())
+def write_csv(timeline: Timeline, path: Path) -> None:
+    """Write the rows as CSV to a file, completely or not at all. Raises EmorecError if it cannot be written."""
+    write_text(csv_text(timeline), path)
 
 
-def write_json(timeline, path):
-    """Write the timeline to a file, whole or not at all. Raises EmorecError where that cannot be done."""
-    files.write_result(path, json_text(timeline).encode())
+def write_json(timeline: Timeline, path: Path) -> None:
+    """Write the timeline as JSON to a file, completely or not at all. Raises EmorecError if it cannot be written."""
+    write_text(json_text(timeline), path)
+
+
+def write_text(text: str, path: Path) -> None:
+    """Write text to a file in UTF-8, completely or not at all. Raises EmorecError if it cannot be written."""
+    files.write_result(path, text.encode())
 
 
 def file_name(stem: str, timeline: Timeline, suffix: str) -> str:

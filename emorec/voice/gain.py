@@ -1,30 +1,30 @@
-"""The level of sound, evened out: quiet speech is speech, and the loudest passage nearby says how quiet it is."""
+"""Automatic gain: quiet passages are amplified, by the level of the loudest hop nearby."""
 
 import numpy as np
 
-REACH_HOPS = 12  # hops (3.1 s) on each side among which the loudest one decides
-# dB of full scale (root mean square) that speech detection hears quiet passages at. It judges seven corpora at this
-# level as at their own; louder sound stays as it is, so that a bang does not make the voice beside it quieter.
+REACH_HOPS = 12  # hops (3.1 s) on each side among which the loudest one counts
+# dB of full scale (root mean square) to which quiet passages are amplified for speech detection. On seven corpora its
+# results at this level are those at the original one. Louder sound is not attenuated, so that a bang does not make the
+# voice beside it quieter.
 TARGET = -26.0
-SILENCE = -80.0  # dB below which there is nothing to make louder: the noise of 16-bit sound lies lower still
-# dB that the quietest recordings of the training data reach (RAVDESS); what is quieter is lifted to it.
-QUIETEST = -50.0
+SILENCE = -80.0  # dB below which nothing is amplified; the noise of 16-bit sound lies lower still
+MIN_TRAINING_LEVEL = -50.0  # dB; level of the quietest recordings in the training data (RAVDESS)
 
 
-def levelled(samples: np.ndarray, hop: int) -> np.ndarray:
-    """Samples (S,), made louder where the loudest hop nearby is quieter than TARGET; S is a multiple of ``hop``."""
+def to_target(samples: np.ndarray, hop: int) -> np.ndarray:
+    """Samples (S,), amplified to TARGET if the loudest hop nearby is quieter; S is a multiple of ``hop``."""
     loudest = _loudest(samples, hop)
-    return _scaled(samples, np.maximum(TARGET - np.maximum(loudest, SILENCE), 0.0), hop)
+    return _amplify(samples, np.maximum(TARGET - np.maximum(loudest, SILENCE), 0.0), hop)
 
 
-def lifted(samples: np.ndarray, hop: int) -> np.ndarray:
-    """Samples (S,), made louder where the loudest hop nearby is quieter than QUIETEST; others are left as they are."""
+def to_training_level(samples: np.ndarray, hop: int) -> np.ndarray:
+    """Samples (S,), amplified to MIN_TRAINING_LEVEL if the loudest hop nearby is quieter; others are unchanged."""
     samples = np.asarray(samples, np.float32)
     loudest = _loudest(samples, hop)
-    gain = np.maximum(QUIETEST - np.maximum(loudest, SILENCE), 0.0)
-    # Digital silence has nothing to lift, and noise below it should stay below the floor.
+    gain = np.maximum(MIN_TRAINING_LEVEL - np.maximum(loudest, SILENCE), 0.0)
+    # Digital silence has nothing to amplify, and noise below it should stay below the floor.
     gain[loudest < SILENCE] = 0.0
-    return _scaled(samples, gain, hop) if gain.any() else samples
+    return _amplify(samples, gain, hop) if gain.any() else samples
 
 
 def _loudest(samples: np.ndarray, hop: int) -> np.ndarray:
@@ -35,10 +35,10 @@ def _loudest(samples: np.ndarray, hop: int) -> np.ndarray:
     return np.lib.stride_tricks.sliding_window_view(padded, 2 * REACH_HOPS + 1).max(axis=1)
 
 
-def _scaled(samples: np.ndarray, gain: np.ndarray, hop: int) -> np.ndarray:
-    """Samples (S,) times a gain (dB) per hop, which changes evenly from the middle of one hop to that of the next."""
+def _amplify(samples: np.ndarray, gain: np.ndarray, hop: int) -> np.ndarray:
+    """Samples (S,) times a gain (dB) per hop (S // hop,), interpolated between the centres of the hops."""
     if not len(gain):
         return samples
-    places = (np.arange(len(gain)) + 0.5) * hop
-    factors = np.interp(np.arange(len(samples)), places, 10 ** (gain / 20))
+    centres = (np.arange(len(gain)) + 0.5) * hop
+    factors = np.interp(np.arange(len(samples)), centres, 10 ** (gain / 20))
     return (samples * factors).astype(np.float32)

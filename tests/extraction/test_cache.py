@@ -135,7 +135,7 @@ def test_observations_know_what_they_are_of_and_another_model_refuses_them(sound
     again = last(analyzer.extract(sound, cache=tmp_path))
     assert first.fingerprint == again.fingerprint == model.fingerprint and first.key == again.key != ""
     assert len(analyzer.infer(again)) > 40
-    with pytest.raises(EmorecError, match=r"^Another model observed this recording; [^.]*\.$"):
+    with pytest.raises(EmorecError, match=r"^Another model extracted these features; [^.]*\.$"):
         Analyzer(factories.checkpoint(seed=9), None).infer(again)
     calibrated = replace(model, calibration=replace(model.calibration, face_weight=0.25))
     assert len(Analyzer(calibrated, None).infer(again)) > 40, "the same networks, so the same observations"

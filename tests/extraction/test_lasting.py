@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from emorec.extraction import pipeline
-from emorec.face import detection
+from emorec.face.alignment import FRAMING
 from emorec.face.detection import Face
 from emorec.inference.timeline import infer
 from support import factories, make_media
@@ -24,7 +24,7 @@ class OneFace:
     def detect(self, image, side=None):
         height, width = image.shape[:2]
         box = np.array([width / 4, height / 4, width / 2, height / 2], np.float32)
-        return [Face(box, box[:2] + detection.FRAMING * box[2:], 0.95)]
+        return [Face(box, box[:2] + FRAMING * box[2:], 0.95)]
 
 
 @pytest.fixture(scope="module")

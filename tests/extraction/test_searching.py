@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from emorec.extraction.keyframes import COARSE_SIDE, LARGE, STILL, searched
-from emorec.face import detection
+from emorec.face.alignment import FRAMING
 from emorec.face.detection import Face
 from emorec.media import streams
 
@@ -61,7 +61,7 @@ class Watcher:
 
 def face_at(left, score=0.9, size=SIDE):
     box = np.array([left, 40.0, size, size], np.float32)
-    return Face(box, box[:2] + detection.FRAMING * size, score)
+    return Face(box, box[:2] + FRAMING * size, score)
 
 
 def pictures(*images, first=0, missing=()):

@@ -8,19 +8,8 @@ from hypothesis import strategies as st
 
 from emorec.errors import EmorecError
 from emorec.face import yunet as network
-from emorec.face.detection import (
-    DETECTION_SIDE,
-    FRAMING,
-    FULL_SIZE,
-    HAAR_FRAMING,
-    Face,
-    Haar,
-    YuNet,
-    align,
-    detector,
-    quality,
-    similarity,
-)
+from emorec.face.alignment import FRAMING, FULL_SIZE, align, quality, similarity
+from emorec.face.detection import DETECTION_SIDE, HAAR_FRAMING, Face, Haar, YuNet, detector
 from support import factories
 from support.paths import FACE_MODEL
 
@@ -307,14 +296,14 @@ def test_of_faces_that_overlap_the_best_is_kept():
     rows = np.zeros((4, 15), np.float32)
     rows[:, :4] = [(10, 10, 20, 20), (12, 10, 20, 20), (26, 10, 20, 20), (10, 10.4, 20.9, 20)]
     rows[:, 14] = [0.9, 0.8, 0.7, 0.65]
-    assert network._best(rows, 0.3)[:, 14] == pytest.approx([0.9, 0.7])
-    assert len(network._best(rows[:0], 0.3)) == 0
+    assert network._suppress_overlaps(rows, 0.3)[:, 14] == pytest.approx([0.9, 0.7])
+    assert len(network._suppress_overlaps(rows[:0], 0.3)) == 0
 
 
 def test_what_is_no_detector_is_one_sentence(tmp_path):
-    for content in (b"", b"no network", network.FIXED):
+    for content in (b"", b"no network", network.FIXED_SIZE):
         (tmp_path / "file.onnx").write_bytes(content)
-        with pytest.raises(EmorecError, match="is no face detector"):
+        with pytest.raises(EmorecError, match="is not a face detector"):
             YuNet(tmp_path / "file.onnx")
-    with pytest.raises(EmorecError, match="is no face detector"):
+    with pytest.raises(EmorecError, match="is not a face detector"):
         YuNet(tmp_path / "missing.onnx")

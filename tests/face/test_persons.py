@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emorec.face.gallery import MOST_PERSONS, VIEWS
-from emorec.face.tracking import HOPE_SECONDS, LOST_SECONDS, MIN_OVERLAP, Tracker, is_cut, overlap
+from emorec.face.gallery import MAX_PERSONS, MAX_VIEWS
+from emorec.face.tracking import LOST_SECONDS, MIN_OVERLAP, TENTATIVE_SECONDS, Tracker, is_cut, overlap
 from support import factories
 
 WIDTH, HEIGHT = 320, 180
@@ -48,7 +48,7 @@ def follow(tracker, frames, start=0.0):
     given = []
     for index, places in enumerate(frames):
         image, boxes = scene(places or {})
-        numbers = tracker.follow(start + index * STEP, image, boxes, crops(places or {}))
+        numbers = tracker.update(start + index * STEP, image, boxes, crops(places or {}))
         given.append(dict(zip(places or {}, numbers, strict=True)))
     return given
 
@@ -82,8 +82,8 @@ def test_a_face_is_known_by_its_latest_looks():
     for part in range(0, SIDE + 1, 4):
         image, boxes = scene({1: (40, 60)})
         image[60 : 60 + part, 40 : 40 + SIDE] = face(2)[:part]
-        assert tracker.follow(part / 100, image, boxes) == [0]
-    assert tracker.follow(0.6, *scene({2: (76, 60)})) == [0]
+        assert tracker.update(part / 100, image, boxes) == [0]
+    assert tracker.update(0.6, *scene({2: (76, 60)})) == [0]
 
 
 def test_another_face_in_the_place_beside_is_another_person():
@@ -103,8 +103,8 @@ def test_the_same_face_far_away_is_the_same_person():
 
 def test_a_face_too_poor_to_be_recognised_is_somebody_new():
     tracker = Tracker()
-    assert tracker.follow(0.0, *scene({1: (20, 60)}), crops({1: None})) == [0]
-    assert tracker.follow(0.2, *scene({1: (240, 60)}), [None]) == [1]
+    assert tracker.update(0.0, *scene({1: (20, 60)}), crops({1: None})) == [0]
+    assert tracker.update(0.2, *scene({1: (240, 60)}), [None]) == [1]
 
 
 def test_the_same_face_twice_in_one_picture_is_two_persons():
@@ -113,7 +113,7 @@ def test_the_same_face_twice_in_one_picture_is_two_persons():
     image[60 : 60 + SIDE, 240 : 240 + SIDE] = face(1)
     both = np.concatenate([boxes, boxes + np.array([220 / WIDTH, 0, 0, 0], np.float32)])
     for index in range(20):
-        assert tracker.follow(index * STEP, image, both, crops({1: None}) * 2) == [0, 1]
+        assert tracker.update(index * STEP, image, both, crops({1: None}) * 2) == [0, 1]
         assert tracker.take_renamed() == {}
 
 
@@ -159,14 +159,14 @@ def cuts_between(persons, frames=15):
 
 def test_cuts_between_two_persons_give_two_persons():
     tracker, shots = Tracker(), [1, 2, 1, 2, 1, 3, 2]
-    given = [tracker.follow(index * STEP, *seen)[0] for index, seen in enumerate(cuts_between(shots))]
+    given = [tracker.update(index * STEP, *seen)[0] for index, seen in enumerate(cuts_between(shots))]
     assert given == np.repeat([0, 1, 0, 1, 0, 2, 1], 15).tolist()
 
 
 def test_a_loop_of_one_person_is_one_person():
     """Every shot begins with the same picture and ends in another one, with a cut between."""
     tracker = Tracker()
-    given = [tracker.follow(index * STEP, *seen)[0] for index, seen in enumerate(cuts_between([1, 0] * 20, 5))]
+    given = [tracker.update(index * STEP, *seen)[0] for index, seen in enumerate(cuts_between([1, 0] * 20, 5))]
     assert set(given) == {0, 1}
 
 
@@ -182,55 +182,55 @@ def test_a_face_that_becomes_recognisable_after_a_moment_is_renamed():
     """After the cut the face is poor at first. It is told once, and later numbers are those of the known person."""
     tracker = Tracker()
     for index in range(10):
-        assert tracker.follow(index * STEP, *on_a_screen(100), crops({1: None})) == [0]
-    assert tracker.follow(2.0, *on_a_screen(101), [None]) == [1]
+        assert tracker.update(index * STEP, *on_a_screen(100), crops({1: None})) == [0]
+    assert tracker.update(2.0, *on_a_screen(101), [None]) == [1]
     assert tracker.take_renamed() == {}
-    assert tracker.follow(2.2, *on_a_screen(101), crops({1: None})) == [0]
+    assert tracker.update(2.2, *on_a_screen(101), crops({1: None})) == [0]
     assert tracker.take_renamed() == {1: 0} and tracker.take_renamed() == {}
-    assert tracker.follow(2.4, *on_a_screen(101), crops({1: None})) == [0]
+    assert tracker.update(2.4, *on_a_screen(101), crops({1: None})) == [0]
 
 
 def test_an_interruption_forgets_neither_the_known_nor_who_may_be_one_of_them():
     tracker, resumed = Tracker(), Tracker()
     for index in range(10):
-        tracker.follow(index * STEP, *on_a_screen(100), crops({1: None}))
-    assert tracker.follow(2.0, *on_a_screen(101), [None]) == [1]
+        tracker.update(index * STEP, *on_a_screen(100), crops({1: None}))
+    assert tracker.update(2.0, *on_a_screen(101), [None]) == [1]
     resumed.restore(tracker.state())
-    assert resumed.follow(2.2, *on_a_screen(101), crops({1: None})) == [0]
+    assert resumed.update(2.2, *on_a_screen(101), crops({1: None})) == [0]
     assert resumed.take_renamed() == {1: 0}
 
 
 def test_a_face_that_stays_poor_for_long_keeps_its_own_number():
     tracker = Tracker()
-    tracker.follow(0.0, *on_a_screen(100), crops({1: None}))
-    for time in np.arange(1.0, 1.2 + HOPE_SECONDS, STEP):
-        assert tracker.follow(time, *on_a_screen(101), [None]) == [1]
-    assert tracker.follow(time + STEP, *on_a_screen(101), crops({1: None})) == [1]
+    tracker.update(0.0, *on_a_screen(100), crops({1: None}))
+    for time in np.arange(1.0, 1.2 + TENTATIVE_SECONDS, STEP):
+        assert tracker.update(time, *on_a_screen(101), [None]) == [1]
+    assert tracker.update(time + STEP, *on_a_screen(101), crops({1: None})) == [1]
 
 
 def test_pictures_that_are_far_apart_lose_nobody():
     """Slides: a picture in ten seconds, too poor to be recognised, with the face in its place."""
     tracker = Tracker()
     for time in range(0, 100, 10):
-        assert tracker.follow(float(time), *scene({1: (60 + time // 10, 60)}), [None]) == [0]
+        assert tracker.update(float(time), *scene({1: (60 + time // 10, 60)}), [None]) == [0]
 
 
 def test_what_is_remembered_is_bounded():
     tracker = Tracker()
-    for person in range(3 * MOST_PERSONS):
-        for index in range(4 * VIEWS):
+    for person in range(3 * MAX_PERSONS):
+        for index in range(4 * MAX_VIEWS):
             image, boxes = scene({person: (60, 60)}, room=person)
-            tracker.follow(person * 100 + index, image, boxes, [np.roll(crops({person: None})[0], 5 * index, axis=1)])
+            tracker.update(person * 100 + index, image, boxes, [np.roll(crops({person: None})[0], 5 * index, axis=1)])
     state = tracker.state()
-    assert len(state["known"]) == MOST_PERSONS
-    assert np.bincount(state["view_person"]).max() == VIEWS
+    assert len(state["known"]) == MAX_PERSONS
+    assert np.bincount(state["view_person"]).max() == MAX_VIEWS
 
 
 def test_a_change_of_light_is_no_cut():
     tracker = Tracker()
     image, boxes = scene({1: (60, 60)}, room=100)
-    assert tracker.follow(0.0, image, boxes) == [0]
-    assert tracker.follow(0.2, image // 3, boxes) == [0]
+    assert tracker.update(0.0, image, boxes) == [0]
+    assert tracker.update(0.2, image // 3, boxes) == [0]
 
 
 def test_cuts_are_told_from_brightness_and_noise():
@@ -242,14 +242,14 @@ def test_cuts_are_told_from_brightness_and_noise():
 
 
 def test_a_frame_without_faces_gives_no_numbers():
-    assert Tracker().follow(0.0, *scene({})) == []
+    assert Tracker().update(0.0, *scene({})) == []
 
 
 def test_faces_at_and_beyond_the_border_are_followed():
     image, _ = scene({})
     outside = np.array([[-0.2, -0.2, 0.1, 0.1], [0.95, 0.9, 0.2, 0.3], [1.2, 0.5, 0.1, 0.1]], np.float32)
     tracker = Tracker()
-    assert tracker.follow(0.0, image, outside) == tracker.follow(0.2, image, outside) == [0, 1, 2]
+    assert tracker.update(0.0, image, outside) == tracker.update(0.2, image, outside) == [0, 1, 2]
 
 
 def test_overlap_of_boxes():
@@ -283,28 +283,28 @@ def test_a_restored_tracker_goes_on_as_if_never_interrupted(story):
     for index, (time, (room, places)) in enumerate(zip(times, frames, strict=True)):
         image, boxes = scene(places, room)
         clear = [crop if (index + person) % 3 else None for crop, person in zip(crops(places), places, strict=True)]
-        expected.append((unbroken.follow(time, image, boxes, clear), unbroken.take_renamed()))
+        expected.append((unbroken.update(time, image, boxes, clear), unbroken.take_renamed()))
         if index == cut:
             after.restore(before.state())
         tracker = before if index < cut else after
-        given.append((tracker.follow(time, image, boxes, clear), tracker.take_renamed()))
+        given.append((tracker.update(time, image, boxes, clear), tracker.take_renamed()))
     assert given == expected
     assert unbroken.state().keys() == after.state().keys() or cut == len(frames)
 
 
 def test_a_cut_right_behind_the_interruption_is_seen():
     before, after = Tracker(), Tracker()
-    assert before.follow(0.0, *scene({1: (60, 60)}, room=100)) == [0]
+    assert before.update(0.0, *scene({1: (60, 60)}, room=100)) == [0]
     after.restore(before.state())
-    assert after.follow(0.2, *scene({1: (60, 60)}, room=101)) == [1]
+    assert after.update(0.2, *scene({1: (60, 60)}, room=101)) == [1]
 
 
 def test_a_state_is_not_changed_by_going_on():
     tracker = Tracker()
-    tracker.follow(0.0, *scene({1: (60, 60)}))
+    tracker.update(0.0, *scene({1: (60, 60)}))
     state = tracker.state()
     kept = {name: array.copy() for name, array in state.items()}
-    tracker.follow(0.2, *scene({1: (70, 60), 2: (200, 60)}))
+    tracker.update(0.2, *scene({1: (70, 60), 2: (200, 60)}))
     for name in kept:
         np.testing.assert_array_equal(state[name], kept[name], name)
 
@@ -312,7 +312,7 @@ def test_a_state_is_not_changed_by_going_on():
 def test_the_state_of_a_fresh_tracker_is_a_fresh_tracker():
     tracker = Tracker()
     tracker.restore(Tracker().state())
-    assert tracker.follow(0.0, *scene({1: (60, 60)})) == [0]
+    assert tracker.update(0.0, *scene({1: (60, 60)})) == [0]
 
 
 def test_a_picture_with_the_noise_of_a_codec_stands_still_and_one_with_a_moving_face_does_not():
@@ -320,12 +320,12 @@ def test_a_picture_with_the_noise_of_a_codec_stands_still_and_one_with_a_moving_
     still, moving = Tracker(), Tracker()
     for index in range(20):
         noisy = np.clip(image + random.normal(0, 4, image.shape), 0, 255).astype(np.uint8)
-        still.follow(index * STEP, noisy, boxes, [None])
-        moving.follow(index * STEP, *scene({1: (60 + index // 19, 60)}, room=100), [None])
+        still.update(index * STEP, noisy, boxes, [None])
+        moving.update(index * STEP, *scene({1: (60 + index // 19, 60)}, room=100), [None])
         assert still.still and moving.still == (index < 19)
     again = Tracker()
     again.restore(still.state())
     assert again.still and again.began == 0.0
     again.restore(moving.state())
-    again.follow(index * STEP, *scene({1: (60, 60)}, room=100), [None])
+    again.update(index * STEP, *scene({1: (60, 60)}, room=100), [None])
     assert not again.still

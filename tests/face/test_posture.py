@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from emorec.face.detection import FRAMING, Face, YuNet
-from emorec.face.orientation import FEWEST, KEPT, LOOK_EVERY, Posture
+from emorec.face.alignment import FRAMING
+from emorec.face.detection import Face, YuNet
+from emorec.face.orientation import MAX_SAMPLES, MIN_SAMPLES, SAMPLE_INTERVAL, OrientationCheck
 from support.paths import FACE_MODEL, ROOT
 
 PORTRAIT = ROOT / "emorec" / "ui" / "assets" / "portrait.jpg"
@@ -41,20 +42,20 @@ def picture(turned):
 
 
 def told(detector, images, turned=0):
-    posture = Posture(detector, turned)
-    said = [posture.see(image, detector.detect(image)) for image in images]
-    return [sentence for sentence in [*said, posture.decide()] if sentence]
+    posture = OrientationCheck(detector, turned)
+    said = [posture.add(image, detector.detect(image)) for image in images]
+    return [sentence for sentence in [*said, posture.finish()] if sentence]
 
 
 @pytest.mark.parametrize(
     ("turned", "sentence"),
     [
         (90, "Most faces lie on their side: choose --rotate 270."),
-        (180, "Most faces stand on their heads: choose --rotate 180."),
+        (180, "Most faces are upside down: choose --rotate 180."),
         (270, "Most faces lie on their side: choose --rotate 90."),
     ],
 )
-@pytest.mark.parametrize("pictures", [LOOK_EVERY * FEWEST, 200])
+@pytest.mark.parametrize("pictures", [SAMPLE_INTERVAL * MIN_SAMPLES, 200])
 def test_what_turns_the_faces_upright_is_said_once(turned, sentence, pictures):
     assert told(Marked(), [picture(turned)] * pictures) == [sentence]
 
@@ -86,7 +87,7 @@ def test_where_two_turns_show_a_face_as_well_nothing_is_said():
 def test_of_no_faces_nothing_is_said_after_a_few_looks():
     detector = Marked()
     assert told(detector, [np.zeros((40, 40, 3), np.uint8)] * 300) == []
-    assert detector.asked == 300 + 3 * KEPT
+    assert detector.asked == 300 + 3 * MAX_SAMPLES
 
 
 def test_of_a_single_picture_nothing_is_said():

@@ -126,7 +126,7 @@ def test_only_an_evaluated_whole_checkpoint_goes(logged_in, folder):
         push.push(folder, REPO)
     saved(folder)
     (folder / WEIGHTS).write_bytes((folder / WEIGHTS).read_bytes()[:-1])
-    with pytest.raises(EmorecError, match="not a whole safetensors file"):
+    with pytest.raises(EmorecError, match="not a complete safetensors file"):
         push.push(folder, REPO)
     assert logged_in.requests == []
 

@@ -154,7 +154,7 @@ def test_another_format_version_is_named(folder, edit, version):
 
 def test_half_a_listener_is_refused(folder, edit):
     edit("networks.voice.listener_embedding", 2)
-    refused(folder, "VoiceNet", "a listener needs both")
+    refused(folder, "VoiceNet", "a distilled trunk needs both")
 
 
 def test_a_checkpoint_of_before_there_were_listeners_is_read(folder, edit):
@@ -277,7 +277,7 @@ def test_truncated_weights_are_named(folder, keep):
     file = folder / WEIGHTS_FILE
     content = file.read_bytes()
     file.write_bytes(content[: int(len(content) * keep) if isinstance(keep, float) else keep])
-    refused(folder, WEIGHTS_FILE, "not a whole safetensors file")
+    refused(folder, WEIGHTS_FILE, "not a complete safetensors file")
 
 
 class Bomb:
@@ -295,7 +295,7 @@ def test_a_pickle_is_refused_and_never_unpickled(folder, tmp_path, write):
     trace = tmp_path / "exploded"
     with (folder / WEIGHTS_FILE).open("wb") as file:
         write({"face.head.weight": Bomb(trace)}, file)
-    refused(folder, WEIGHTS_FILE, "not a whole safetensors file")
+    refused(folder, WEIGHTS_FILE, "not a complete safetensors file")
     assert not trace.exists()
 
 

@@ -9,8 +9,9 @@ import torch
 from torch import nn
 
 from emorec.models import optimize
-from emorec.models.networks import FaceConfig, FaceNet, FusionConfig, VoiceConfig, VoiceNet, deviation
-from emorec.models.optimize import for_inference, fused
+from emorec.models.config import FaceConfig, FusionConfig, VoiceConfig
+from emorec.models.networks import FaceNet, VoiceNet, deviation
+from emorec.models.optimize import for_inference, fuse
 from support import factories
 
 
@@ -120,12 +121,12 @@ def test_a_deviation_keeps_a_floor_and_its_gradient():
     assert torch.isfinite(mean.grad).all()
 
 
-def fuse(net, face, voice, has_face, has_voice):
+def logits_of(net, face, voice, has_face, has_voice):
     return net(face, voice, torch.full((len(face),), has_face), torch.full((len(face),), has_voice))
 
 
 def test_fusion_gives_a_logit_a_label():
-    assert fuse(factories.fusion_net(), random(4, 6), random(4, 10), 1.0, 1.0).shape == (4, 7)
+    assert logits_of(factories.fusion_net(), random(4, 6), random(4, 10), 1.0, 1.0).shape == (4, 7)
 
 
 @pytest.mark.parametrize(("has_face", "has_voice"), [(0.0, 1.0), (1.0, 0.0), (0.0, 0.0)])
@@ -134,22 +135,22 @@ def test_a_missing_modality_is_ignored_completely(has_face, has_voice):
     other_face = face if has_face else 100 * random(4, 6, seed=2)
     other_voice = voice if has_voice else 100 * random(4, 10, seed=3)
     assert torch.equal(
-        fuse(net, face, voice, has_face, has_voice), fuse(net, other_face, other_voice, has_face, has_voice)
+        logits_of(net, face, voice, has_face, has_voice), logits_of(net, other_face, other_voice, has_face, has_voice)
     )
 
 
 def test_a_modality_that_is_there_counts():
     net, face, voice = factories.fusion_net(), random(4, 6), random(4, 10, seed=1)
-    both = fuse(net, face, voice, 1.0, 1.0)
-    assert (both - fuse(net, random(4, 6, seed=2), voice, 1.0, 1.0)).abs().min() > 1e-4
-    assert (both - fuse(net, face, random(4, 10, seed=3), 1.0, 1.0)).abs().min() > 1e-4
+    both = logits_of(net, face, voice, 1.0, 1.0)
+    assert (both - logits_of(net, random(4, 6, seed=2), voice, 1.0, 1.0)).abs().min() > 1e-4
+    assert (both - logits_of(net, face, random(4, 10, seed=3), 1.0, 1.0)).abs().min() > 1e-4
 
 
 def test_absence_is_told_from_features_of_zero():
     """By the flag that the hidden layer sees, even where no bias gives it away."""
     net, face, voice = factories.fusion_net(), random(4, 6), torch.zeros(4, 10)
     net.voice_alone.bias.zero_()
-    assert not torch.allclose(fuse(net, face, voice, 1.0, 1.0), fuse(net, face, voice, 1.0, 0.0))
+    assert not torch.allclose(logits_of(net, face, voice, 1.0, 1.0), logits_of(net, face, voice, 1.0, 0.0))
 
 
 def test_rows_are_fused_one_by_one():
@@ -201,23 +202,25 @@ def test_a_fused_network_says_the_same_without_its_batch_norms():
     crops, log_mel = torch.rand(5, 1, 16, 16), random(1, 64, 64)
     names = [*face.state_dict()]
     for net, say in ((face, lambda net: net(crops)), (voice, lambda net: net.embed(log_mel))):
-        quick = fused(net)
+        quick = fuse(net)
         assert torch.allclose(say(quick), say(net), atol=1e-4)
         assert not any(isinstance(module, nn.BatchNorm2d) for module in quick.modules())
     assert [*face.state_dict()] == names  # the network itself is left as it was
 
 
 def test_what_follows_a_convolution_is_done_in_passing_and_says_the_same(monkeypatch):
-    assert optimize.adds_in_passing() or not torch.backends.mkldnn.is_available()
+    assert optimize.has_fused_convolutions() or not torch.backends.mkldnn.is_available()
     face, voice = factories.face_net(), factories.voice_net()
     crops, log_mel = torch.rand(5, 1, 16, 16), random(1, 64, 64)
     for net, say in ((face, lambda net: net(crops)), (voice, lambda net: net.embed(log_mel))):
-        monkeypatch.setattr(optimize, "adds_in_passing", lambda: False)
-        apart = fused(net)
+        monkeypatch.setattr(optimize, "has_fused_convolutions", lambda: False)
+        apart = fuse(net)
         monkeypatch.undo()
-        quick = fused(net)
+        quick = fuse(net)
         assert sum(isinstance(module, nn.ReLU) for module in apart.modules()) > 0
-        assert not optimize.adds_in_passing() or not any(isinstance(module, nn.ReLU) for module in quick.modules())
+        assert not optimize.has_fused_convolutions() or not any(
+            isinstance(module, nn.ReLU) for module in quick.modules()
+        )
         assert torch.allclose(say(quick), say(apart), atol=1e-5)
 
 
@@ -225,20 +228,20 @@ def test_where_such_convolutions_fail_plain_ones_are_taken(monkeypatch):
     def failing(*_):
         raise RuntimeError("not on this processor")
 
-    monkeypatch.setattr(optimize._Passing, "forward", failing)
-    optimize.adds_in_passing.cache_clear()
+    monkeypatch.setattr(optimize._FusedConvolution, "forward", failing)
+    optimize.has_fused_convolutions.cache_clear()
     try:
-        assert not optimize.adds_in_passing()
+        assert not optimize.has_fused_convolutions()
         net, crops = factories.face_net(), torch.rand(5, 1, 16, 16)
-        assert torch.allclose(fused(net)(crops), net(crops), atol=1e-4)
+        assert torch.allclose(fuse(net)(crops), net(crops), atol=1e-4)
     finally:
-        optimize.adds_in_passing.cache_clear()
+        optimize.has_fused_convolutions.cache_clear()
 
 
 @pytest.mark.parametrize("quick", [True, False])
 def test_bfloat16_is_used_where_the_cpu_multiplies_it_and_changes_little(monkeypatch, quick):
     if not optimize.multiplies_bfloat16():  # plain convolutions imitate it, those that add in passing do not
-        monkeypatch.setattr(optimize, "adds_in_passing", lambda: False)
+        monkeypatch.setattr(optimize, "has_fused_convolutions", lambda: False)
     monkeypatch.setattr(optimize, "multiplies_bfloat16", lambda: quick)
     face, voice = factories.face_net(), factories.voice_net()
     crops, log_mel = torch.rand(5, 1, 16, 16), random(1, 64, 64)

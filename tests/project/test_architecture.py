@@ -24,7 +24,8 @@ LIBRARY_HOMES = {
     "PIL": ["emorec.media.image", "emorec.media.webp", "emorec.image", "emorec.ui.example"],
     "cv2": ["emorec.face.*", "train.*"],
     "yt_dlp": ["emorec.download.*"],
-    "altair": ["emorec.output.charts"],
+    "altair": ["emorec.output.charts", "emorec.timeline"],
+    "pandas": ["emorec.output.dataframe", "emorec.timeline"],
     "gradio": ["emorec.ui.*"],
     "tensorboardX": ["train.run_dir"],
     "vl_convert": ["hub.confusion", "train.curves"],
@@ -44,6 +45,7 @@ LAYERS = [
     ["emorec.extraction"],
     ["emorec.inference"],
     ["emorec.image", "emorec.output"],
+    ["emorec.timeline"],
     ["emorec.analyzer"],
     ["emorec"],
     # The page.

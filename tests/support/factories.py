@@ -10,7 +10,8 @@ from emorec.extraction.features import Features
 from emorec.inference import prior as priors
 from emorec.inference.timeline import Timeline
 from emorec.models.checkpoint import Checkpoint
-from emorec.models.networks import FaceConfig, FaceNet, FusionConfig, FusionNet, VoiceConfig, VoiceNet
+from emorec.models.config import FaceConfig, FusionConfig, VoiceConfig
+from emorec.models.networks import FaceNet, FusionNet, VoiceNet
 
 # Both hold a label that has no column of its own among the seven.
 FACE_LABELS = ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt")

@@ -8,7 +8,7 @@ import av
 import cv2
 import numpy as np
 
-from emorec.face import detection
+from emorec.face.alignment import FRAMING
 from emorec.face.detection import Face
 
 LABELS = ("happy", "sad")
@@ -30,7 +30,7 @@ class MiddleFace:
         if image.mean() < 40:
             return []
         box = np.array([width / 4, height / 4, width / 2, height / 2], np.float32)
-        return [Face(box, box[:2] + detection.FRAMING * box[2:], 0.9)]
+        return [Face(box, box[:2] + FRAMING * box[2:], 0.9)]
 
 
 def face(label, person, take=0, side=48):

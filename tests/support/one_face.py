@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from emorec.face import detection
+from emorec.face.alignment import FRAMING
 from emorec.face.detection import Face
 
 
@@ -19,7 +19,7 @@ class OneFace:
         if image.mean() < self.threshold:
             return []
         box = np.array([width / 4, height / 4, width / 2, height / 2], np.float32)
-        return [Face(box, box[:2] + detection.FRAMING * box[2:], 0.9)]
+        return [Face(box, box[:2] + FRAMING * box[2:], 0.9)]
 
 
 def last(growing):

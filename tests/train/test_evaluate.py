@@ -187,11 +187,11 @@ def test_noise_lies_as_far_below_as_was_asked():
 
 def test_spoilt_pictures_are_what_inference_then_sees(tmp_path):
     path = make_corpus.video(tmp_path / "clip.mp4", "sad", "bert", seconds=3.0)
-    clean = [frame.image for frame in corruptions.media.frames(path, 5.0)]
+    clean = [frame.image for frame in corruptions.streams.frames(path, 5.0)]
     seen = {}
     for name, spoil in corruptions.LOOKS.items():
         corruptions.write_spoilt(path, tmp_path / "spoilt.avi", spoil, np.random.default_rng(0))
-        seen[name] = [frame.image for frame in corruptions.media.frames(tmp_path / "spoilt.avi", 5.0)]
+        seen[name] = [frame.image for frame in corruptions.streams.frames(tmp_path / "spoilt.avi", 5.0)]
         assert len(seen[name]) == len(clean)
     blurred, jpeg, dark = seen.values()
     edges = [np.abs(np.diff(np.asarray(image, float), axis=0)).mean() for image in (clean[0], blurred[0])]

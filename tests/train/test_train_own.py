@@ -15,7 +15,6 @@ import safetensors.torch
 import torch
 
 import emorec
-import train.recipes.voice
 from emorec import files
 from emorec.extraction import faces as seeing
 from emorec.extraction import pipeline
@@ -25,9 +24,10 @@ from emorec.models import pretrained
 from emorec.voice import features as voices
 from support import make_corpus
 from support.paths import ROOT
-from train import run
+from train import loop, run
 from train.data import datasets, ingest
-from train.finetune import face
+from train.finetune import face, initial
+from train.recipes import voice as voice_recipe
 from train.run_dir import read_log
 
 
@@ -45,7 +45,7 @@ def corpus(tmp_path_factory):
 def small(monkeypatch):
     """Tiny networks; drawn faces and voices count as such, which real detectors need not find."""
     monkeypatch.setattr(face, "NET", replace(face.NET, widths=(8, 16, 24)))
-    monkeypatch.setattr(train.voice, "NET", replace(train.voice.NET, widths=(8, 12, 16, 24), embedding=16))
+    monkeypatch.setattr(voice_recipe, "NET", replace(voice_recipe.NET, widths=(8, 12, 16, 24), embedding=16))
     monkeypatch.setattr(detection, "detector", lambda file: make_corpus.MiddleFace())
     monkeypatch.setattr(voices, "speech", loud)
     monkeypatch.setattr(signal, "signal", lambda *_: None)
@@ -121,7 +121,7 @@ def test_every_part_from_videos_and_analysis_with_it(corpus, tmp_path):
 def test_a_killed_run_goes_on_to_the_same_numbers(corpus, tmp_path, monkeypatch):
     more = ("--epochs", 5, "--batch_size", 4, "--save_every", 2)
     unbroken = trained(tmp_path / "unbroken", "voice", corpus / "recordings", *more)
-    draw = train.voice.Batches.__call__
+    draw = voice_recipe.Batches.__call__
 
     def killed(self, epoch, generator):
         if epoch == 3:
@@ -129,9 +129,9 @@ def test_a_killed_run_goes_on_to_the_same_numbers(corpus, tmp_path, monkeypatch)
         return draw(self, epoch, generator)
 
     with monkeypatch.context() as patch:
-        patch.setattr(train.voice.Batches, "__call__", killed)
+        patch.setattr(voice_recipe.Batches, "__call__", killed)
         # A kill leaves no time to save what Ctrl-C would.
-        patch.setattr("train.loop._state", lambda parts, epoch, best: only_second(parts, epoch, best))
+        patch.setattr(loop, "_state", lambda parts, epoch, best: only_second(parts, epoch, best))
         with pytest.raises(RuntimeError):
             trained(tmp_path / "broken", "voice", corpus / "recordings", *more)
     assert len(read_log(tmp_path / "broken" / "voice")) == 3
@@ -145,21 +145,21 @@ def test_a_killed_run_goes_on_to_the_same_numbers(corpus, tmp_path, monkeypatch)
     assert unbroken.calibration == resumed.calibration
 
 
-def only_second(parts, epoch, best, real=train.loop._state):
+def only_second(parts, epoch, best, real=loop._state):
     return real(parts, epoch, best) if epoch % 2 == 0 else None
 
 
 def test_ctrl_c_saves_the_last_whole_epoch(corpus, tmp_path, monkeypatch, capsys):
-    def interrupted(self, epoch, generator, draw=train.voice.Batches.__call__):
+    def interrupted(self, epoch, generator, draw=voice_recipe.Batches.__call__):
         if epoch == 3:
             raise KeyboardInterrupt
         return draw(self, epoch, generator)
 
-    monkeypatch.setattr(train.voice.Batches, "__call__", interrupted)
+    monkeypatch.setattr(voice_recipe.Batches, "__call__", interrupted)
     with pytest.raises(SystemExit) as ended:
         trained(tmp_path, "voice", corpus / "recordings", "--epochs", 5, "--batch_size", 4, "--save_every", 5)
     assert ended.value.code == 130 and "--resume goes on" in capsys.readouterr().err
-    assert train.loop.finished(tmp_path / "voice") == 3
+    assert loop.finished(tmp_path / "voice") == 3
     assert checkpoints.load(tmp_path / "voice" / "last").voice.config.heads["emotions"] == ("happy", "sad")
     assert (tmp_path / "voice" / "curves.png").exists()
 
@@ -187,7 +187,7 @@ def test_a_full_disk_is_one_sentence_and_keeps_what_was_saved(corpus, tmp_path, 
     with monkeypatch.context() as patch:
         patch.setattr(files, "write", full)
         assert "No space left on device" in failure(capsys, *given)
-    assert train.loop.finished(tmp_path / "voice") == 1
+    assert loop.finished(tmp_path / "voice") == 1
     run.main([str(part) for part in (*given, "--resume")])
     assert len(read_log(tmp_path / "voice")) == 3
 
@@ -280,9 +280,9 @@ def test_face_weights_to_start_from_and_a_push_in_the_end(corpus, tmp_path, caps
     torch.save(wide.state_dict(), tmp_path / "wide.pt")
     torch.save(net, tmp_path / "pickled.pt")
     fresh = face.FaceNet(replace(face.NET, labels=("happy", "sad")))
-    train.initial.start_face(fresh, tmp_path / "plain.pt")
+    initial.start_face(fresh, tmp_path / "plain.pt")
     assert all(torch.equal(a, b) for a, b in zip(net.state_dict().values(), fresh.state_dict().values(), strict=True))
-    assert "with a new head" in train.initial.start_face(fresh, tmp_path / "trunk.safetensors")
+    assert "with a new head" in initial.start_face(fresh, tmp_path / "trunk.safetensors")
     given = ("--task", "face", "--dataset", "folder", "--train_dir", corpus / "pictures", "--out", tmp_path / "out")
     said = failure(capsys, *given, "--efficientface_path", tmp_path / "wide.pt")
     assert "trunk.4.0.weight has the shape (32, 16, 3, 3) where (24, 16, 3, 3) is needed" in said
@@ -321,13 +321,14 @@ def test_training_sees_the_very_crops_that_inference_encodes(tmp_path, monkeypat
 PARALLEL = """
 import sys
 sys.path[:0] = [{root!r}, {tests!r}]
-import make_corpus
 from dataclasses import replace
-from emorec import faces
-from train import loop, own_face, run
+from emorec.face import detection
+from support import make_corpus
+from train import loop, run
+from train.finetune import face
 loop.quick_bfloat16 = lambda device: False  # in which sums depend on how they are shared out
-faces.detector = lambda file: make_corpus.MiddleFace()
-own_face.NET = replace(own_face.NET, widths=(8, 16, 24), dropout=0.0)
+detection.detector = lambda file: make_corpus.MiddleFace()
+face.NET = replace(face.NET, widths=(8, 16, 24), dropout=0.0)
 run.main({arguments!r})
 """
 

@@ -230,12 +230,12 @@ def test_quiet_speech_is_speech_as_much_as_loud(talking, decibels):
 
 
 def test_quiet_speech_is_encoded_as_loud_speech_is(talking):
-    """Sound under the level of all training data is lifted to it, so what is left of it does not drown in the floor."""
+    """Sound under the level of all training data is amplified to it, so that it does not disappear in the floor."""
     quiet = talking * np.float32(10 ** (-60 / 20))
     loud, heard = (voice.log_mel(part, FRONT_END).numpy() for part in (talking, quiet))
-    unlifted = voice.log_mel(talking * np.float32(10 ** (-35 / 20)), FRONT_END).numpy()
-    assert np.abs(loud - heard).mean() < 1.5 * np.abs(loud - unlifted).mean()
-    assert (voice.gain.lifted(talking, HOP) == talking).all()
+    unamplified = voice.log_mel(talking * np.float32(10 ** (-35 / 20)), FRONT_END).numpy()
+    assert np.abs(loud - heard).mean() < 1.5 * np.abs(loud - unamplified).mean()
+    assert (voice.gain.to_training_level(talking, HOP) == talking).all()
 
 
 @pytest.mark.parametrize("level", [0.0001, 0.001, 0.02, 0.3])
@@ -303,7 +303,7 @@ def test_a_bang_does_not_hide_the_quiet_voice_beside_it(talking):
     quiet = talking * np.float32(10 ** (-30 / 20))
     banged = quiet.copy()
     banged[6 * RATE : 6 * RATE + 800] += 0.9
-    raw = voice.gain.levelled(banged, HOP)[5 * RATE : 7 * RATE]
+    raw = voice.gain.to_target(banged, HOP)[5 * RATE : 7 * RATE]
     assert (raw == banged[5 * RATE : 7 * RATE]).all()
     alone, beside = voice.speech(quiet) >= 0.5, voice.speech(banged) >= 0.5
     assert beside[alone].mean() > 0.7
@@ -333,11 +333,11 @@ def test_each_row_begins_where_the_one_before_ends(monkeypatch):
         def encode(self, chunks):
             return chunks[:, silero.CONTEXT :].abs().mean(dim=1, keepdim=True)
 
-        def judge(self, features):
+        def predict(self, features):
             return features.squeeze(2)
 
     monkeypatch.setattr(silero, "load", Meter)
-    monkeypatch.setattr(voice.gain, "levelled", lambda samples, hop: samples)
+    monkeypatch.setattr(voice.gain, "to_target", lambda samples, hop: samples)
     samples = noise(15.0) * np.linspace(0, 1, len(noise(15.0)), dtype=np.float32)
     assert voice.speech(samples) == pytest.approx(np.abs(samples).reshape(-1, HOP).mean(axis=1), rel=1e-4)
 
@@ -353,7 +353,7 @@ def test_silero_judges_as_the_published_file_does(talking):
         published.append(probability[0, 0])
     network = silero.load()
     with torch.inference_mode():
-        ours = network.judge(network.encode(torch.from_numpy(chunks)).unsqueeze(0))[0].numpy()
+        ours = network.predict(network.encode(torch.from_numpy(chunks)).unsqueeze(0))[0].numpy()
     assert np.std(published) > 0.2
     assert ours == pytest.approx(np.array(published), abs=1e-4)
 
@@ -386,7 +386,9 @@ def test_a_voice_does_not_depend_on_where_segments_begin(talking, monkeypatch, s
     long = np.tile(talking, 3)
     blocks = [recordings.AudioBlock(k / RATE, long[k : k + 16 * HOP]) for k in range(0, len(long), 16 * HOP)]
     monkeypatch.setattr(voices.segments, "FIRST_STARTS", starts)
-    monkeypatch.setattr(voices.sandbox, "audio", lambda *_, start, **__: (b for b in blocks if b.time >= start - 1e-6))
+    monkeypatch.setattr(
+        voices.sources.sandbox, "audio", lambda *_, start, **__: (b for b in blocks if b.time >= start - 1e-6)
+    )
     net = factories.voice_net()
     model = Namespace(front_end=FRONT_END, voice=net)
     monkeypatch.setattr(voices, "for_inference", lambda net: net)
@@ -410,12 +412,14 @@ def test_hours_of_silence_before_a_sound_take_neither_memory_nor_time(monkeypatc
     begin = 3_000 * RATE // HOP * HOP
     sound = noise(32 * HOP / RATE)
     blocks = [recordings.AudioBlock((begin + k) / RATE, sound[k : k + 16 * HOP]) for k in range(0, 32 * HOP, 16 * HOP)]
-    monkeypatch.setattr(voices.sandbox, "audio", lambda *_, start, **__: (b for b in blocks if b.time >= start - 1e-6))
+    monkeypatch.setattr(
+        voices.sources.sandbox, "audio", lambda *_, start, **__: (b for b in blocks if b.time >= start - 1e-6)
+    )
     net = factories.voice_net()
     monkeypatch.setattr(voices, "for_inference", lambda net: net)
     # Whether it is speech is not the question here, and takes the most time to judge.
     judged = np.full(200, 0.5, np.float32)
-    monkeypatch.setattr(voices.voice, "speech", lambda samples, *_: judged[: len(samples) // HOP])
+    monkeypatch.setattr(voices.features, "speech", lambda samples, *_: judged[: len(samples) // HOP])
     encoded, encode = [], voices._encode
     monkeypatch.setattr(voices, "_encode", lambda *given: encoded.append(given[2]) or encode(*given))
     tracemalloc.start()

@@ -15,11 +15,11 @@ from tqdm import tqdm
 from emorec import image as pictures
 from emorec.errors import EmorecError
 from emorec.extraction import pipeline
-from emorec.face import detection
+from emorec.face import alignment, detection
 from emorec.face.tracking import Tracker
 from emorec.media import image as media_still
 from emorec.models import pretrained
-from emorec.models.networks import FaceConfig
+from emorec.models.config import FaceConfig
 from emorec.voice import features
 from train.data.layouts import PICTURES
 from train.data.pack import cached, enlarge, load_audio, whole_hops
@@ -30,7 +30,7 @@ SMALL = 128  # pixels; in a picture smaller than that no face need be found: it 
 def seen_faces(items, size, cache):
     """Every picture or video as (crops (F, size, size) uint8, quality (F,)), of the person seen most; None where there
     is nothing to learn from, and what was wrong with those: a list of (item, sentence)."""
-    settings = {"size": size, "framing": detection.FRAMING.tolist(), "rate": pipeline.Settings().face_rate}
+    settings = {"size": size, "framing": alignment.FRAMING.tolist(), "rate": pipeline.Settings().face_rate}
 
     def all_faces():
         detector = detection.detector(pretrained.face_detector_file())
@@ -98,8 +98,8 @@ def picture_face(image, detector, size, name="the picture"):
     larger = enlarge(image) if small else image
     found = detector.detect(larger)
     if found:
-        crop = detection.align(larger, found[0].landmarks, size)
-        return crop[None], np.array([detection.quality(found[0], crop)], np.float32)
+        crop = alignment.align(larger, found[0].landmarks, size)
+        return crop[None], np.array([alignment.quality(found[0], crop)], np.float32)
     if not small:
         raise EmorecError(f"No face was found in {name}.")
     whole = cv2.resize(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), (size, size), interpolation=cv2.INTER_AREA)

@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from emorec.errors import EmorecError
 from emorec.extraction.voices import BLOCK_HOPS
-from emorec.face import detection
+from emorec.face import alignment, detection
 from emorec.media import streams
 from emorec.media.passes import without_damage
 from emorec.models import pretrained
@@ -36,10 +36,10 @@ def face_crops(items, size, cache):
             picture = enlarged(item.path)
             found = detector.detect(picture)
             whole = cv2.cvtColor(cv2.resize(picture, (size, size), interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2GRAY)
-            out[row] = detection.align(picture, found[0].landmarks, size) if found else whole
+            out[row] = alignment.align(picture, found[0].landmarks, size) if found else whole
         return {"crops": out}
 
-    return cached(cache, "faces", items, {"size": size, "framing": detection.FRAMING.tolist()}, crops)["crops"]
+    return cached(cache, "faces", items, {"size": size, "framing": alignment.FRAMING.tolist()}, crops)["crops"]
 
 
 def web_crops(items, size, cache):
@@ -56,10 +56,10 @@ def web_crops(items, size, cache):
             if found := detector.detect(picture):
                 largest = max(found, key=lambda face: face.box[2] * face.box[3])
                 rows.append(row)
-                out.append(detection.align(picture, largest.landmarks, size))
+                out.append(alignment.align(picture, largest.landmarks, size))
         return {"crops": np.array(out, np.uint8).reshape(-1, size, size), "rows": np.array(rows, int)}
 
-    found = cached(cache, "webfaces", items, {"size": size, "framing": detection.FRAMING.tolist()}, crops)
+    found = cached(cache, "webfaces", items, {"size": size, "framing": alignment.FRAMING.tolist()}, crops)
     return found["crops"], found["rows"]
 
 

@@ -12,7 +12,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 import cv2
 import numpy as np
 
-from emorec.face import detection
+from emorec.face import alignment, detection
 from emorec.models import pretrained
 from train.data import datasets, pack
 
@@ -33,7 +33,7 @@ def main(arguments=None):
             continue
         landmarks.append(found[0].landmarks / len(picture))
         # Where a Haar box lies in the aligned crop, in fractions of its side.
-        to_crop = detection.similarity(found[0].landmarks, detection.FRAMING)
+        to_crop = alignment.similarity(found[0].landmarks, alignment.FRAMING)
         # The cascade needs some room around a face that fills the picture.
         border = len(picture) // 4
         roomy = cv2.copyMakeBorder(picture, border, border, border, border, cv2.BORDER_REPLICATE)

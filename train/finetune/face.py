@@ -7,7 +7,8 @@ import torch
 from torch.nn import functional as F
 
 from emorec.inference.pooling import QUALITY_FLOOR
-from emorec.models.networks import FaceConfig, FaceNet
+from emorec.models.config import FaceConfig
+from emorec.models.networks import FaceNet
 from train import loop, run_dir
 from train.data import augment, ingest
 from train.finetune import common, initial

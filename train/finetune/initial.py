@@ -66,7 +66,7 @@ def read(file):
             return safetensors.torch.load_file(file)
         loaded = torch.load(file, weights_only=True, map_location="cpu")
     except SafetensorError as error:
-        raise EmorecError(f"{file} is not a whole safetensors file ({error}).") from None
+        raise EmorecError(f"{file} is not a complete safetensors file ({error}).") from None
     except Exception:  # what torch raises depends on what lies in the file
         raise EmorecError(
             f"{file} is not a plain PyTorch state dict, and nothing else is unpickled; save it as safetensors."

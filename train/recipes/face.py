@@ -4,7 +4,8 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from emorec.models.networks import FaceConfig, FaceNet
+from emorec.models.config import FaceConfig
+from emorec.models.networks import FaceNet
 from train import loop
 from train.data import augment, datasets, pack
 

@@ -12,7 +12,8 @@ from emorec.emotions import EMOTIONS, folding_matrix
 from emorec.inference import fusion
 from emorec.inference import prior as priors
 from emorec.models.checkpoint import Checkpoint
-from emorec.models.networks import FusionConfig, FusionNet
+from emorec.models.config import FusionConfig
+from emorec.models.networks import FusionNet
 from train import calibration as calibrate
 from train.recipes.samples import out_of_fold, pairs, real_clips
 

@@ -31,7 +31,7 @@ def keep(runs, folder=FOLDER):
         kept = Path(folder) / name
         halves = voice.trained(Path(runs), fold).half()  # numbers that count, such as a batch norm's steps, stay whole
         shutil.rmtree(kept, ignore_errors=True)
-        run_dir.keep_run(kept, halves, run_dir.settings_of(Path(runs) / name))
+        run_dir.save_run(kept, halves, run_dir.settings_of(Path(runs) / name))
         if voice_head.head_file(runs, fold).exists():
             shutil.copy(voice_head.head_file(runs, fold), voice_head.head_file(folder, fold))
         print(f"kept {kept}")

@@ -1,7 +1,11 @@
-"""The voice CNN's recipe: four corpora and two heads, people held out by fold."""
+"""Recipe of the voice CNN's emotion trunk: four corpora and two heads, people held out by fold."""
+
+from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -9,29 +13,30 @@ from torch.nn import functional as F
 
 from emorec.emotions import EMOTIONS, emotion_of
 from emorec.inference.pooling import SILENT
-from emorec.models.networks import VoiceConfig, VoiceNet
+from emorec.models.config import VoiceConfig
+from emorec.models.networks import VoiceNet
 from emorec.voice.features import VoiceFrontEnd
 from train import loop
 from train.data import augment, datasets, pack
 
 FIRST_SCHEDULE = loop.Schedule(epochs=8, lr=2.5e-3, batch_size=32, weight_decay=0.05, ema_epochs=0.5)
 SCHEDULE = loop.Schedule(epochs=5, lr=2e-3, batch_size=32, weight_decay=0.05, ema_epochs=0.75)
-# Two more trainings from a fold's network on, each with windows of another length; then all three are averaged.
+# Two further trainings of a fold's network, with other window lengths; then the weights of all three are averaged.
 REFINE_SCHEDULE = loop.Schedule(epochs=3, lr=2e-3, batch_size=32, weight_decay=0.05, ema_epochs=0.45)
 REFINE_HOPS = (8, 10)
-# Shares of what is drawn: half is the one English corpus, which is also the one with all seven emotions.
+# Shares of the samples: half are from the one English corpus, which is also the one with all seven emotions.
 SHARES = {"ravdess": 0.5, "javanese": 0.2, "nemo": 0.18, "ased": 0.12}
 SMOOTHING = 0.1
-CROP_HOPS = 8  # 2.05 s of voice under a training window: half of the clips hold less speech
+CROP_HOPS = 8  # 2.05 s; length of a training window. Half of the clips hold less speech
 HEAD_FLOOR = 0.3  # least weight of a head's loss in a batch; it grows to 1 with the share of items it has labels for
 HEADS = {"emotions": EMOTIONS, "ravdess": datasets.RAVDESS_LABELS}
 NET = VoiceConfig(heads=HEADS)
-LISTENER = {"listener_widths": (32, 64, 112, 160), "listener_embedding": 256}
+DISTILLED = {"listener_widths": (32, 64, 112, 160), "listener_embedding": 256}
 ABSENT = -1  # target of a head that an item has no label for
 
 
-def targets_of(items):
-    """For every item its label's index in each head: (N, 2) int64, ABSENT where the head does not apply."""
+def targets_of(items: Sequence[datasets.Item]) -> np.ndarray:
+    """The index of every item's label in each head: (N, 2) int64, ABSENT if the head does not have the label."""
     return np.array(
         [
             [
@@ -43,8 +48,8 @@ def targets_of(items):
     )
 
 
-def sampling_weights(items):
-    """Weight of each item: corpora are drawn by ``SHARES``, a corpus's labels by the square root of how many it has."""
+def sampling_weights(items: Sequence[datasets.Item]) -> np.ndarray:
+    """Sampling weight (N,) of each item: corpora by ``SHARES``, labels of a corpus by the square root of their count."""
     groups = [(item.corpus, item.label) for item in items]
     frequency = Counter(groups)
     weights = np.array([frequency[group] ** -0.5 for group in groups])
@@ -56,17 +61,19 @@ def sampling_weights(items):
 
 
 class Batches:
-    """Random windows of clips around their speech, drawn with the sampling weights."""
+    """Random windows of clips around their speech, sampled with the given weights."""
 
-    def __init__(self, clips, targets, weights, batch_size, hops=CROP_HOPS):
+    def __init__(
+        self, clips: Sequence, targets: np.ndarray, weights: np.ndarray, batch_size: int, hops: int = CROP_HOPS
+    ):
         self.clips, self.targets, self.batch_size = clips, torch.from_numpy(targets), batch_size
         self.hops = hops
         self.weights = weights / weights.sum()
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.clips) // self.batch_size
 
-    def __call__(self, epoch, generator):
+    def __call__(self, epoch: int, generator: np.random.Generator) -> Iterator[tuple[torch.Tensor, ...]]:
         rows = generator.choice(len(self.clips), size=len(self) * self.batch_size, p=self.weights)
         for part in rows.reshape(-1, self.batch_size):
             windows = [window(*self.clips[row], generator, self.hops) for row in part]
@@ -76,10 +83,17 @@ class Batches:
             yield log_mel, speech.clamp_min(SILENT), self.targets[torch.from_numpy(part)]
 
 
-def window(log_mel, speech, generator, hops=CROP_HOPS, words=None):
-    """So many hops of a clip that overlap its speech, at random; short clips are padded with their floor.
+def window(
+    log_mel: np.ndarray,
+    speech: np.ndarray,
+    generator: np.random.Generator,
+    hops: int = CROP_HOPS,
+    targets: np.ndarray | None = None,
+) -> tuple[np.ndarray, ...]:
+    """A random window of ``hops`` hops that overlaps the speech of a clip; short clips are padded with their minimum.
 
-    ``words`` (T / 16, D), where given, are cut alike."""
+    ``log_mel`` (n_mels, T), ``speech`` (T / 16,) and, if given, ``targets`` (T / 16, D) are cut alike.
+    """
     per_hop = VoiceNet.FRAMES_PER_HOP
     spoken = np.flatnonzero(speech > 0.3)
     first, last = (spoken[0], spoken[-1] + 1) if len(spoken) else (0, len(speech))
@@ -88,26 +102,26 @@ def window(log_mel, speech, generator, hops=CROP_HOPS, words=None):
     start = int(np.clip(start, 0, max(len(speech) - hops, 0)))
     log_mel = log_mel[:, start * per_hop : (start + hops) * per_hop]
     speech = speech[start : start + hops]
-    words = None if words is None else words[start : start + hops]
+    targets = None if targets is None else targets[start : start + hops]
     missing = hops - len(speech)
     if missing:
         before = int(generator.integers(missing + 1))
         pad = (before * per_hop, (missing - before) * per_hop)
         log_mel = np.pad(log_mel, ((0, 0), pad), constant_values=log_mel.min())
         speech = np.pad(speech, (before, missing - before))
-        words = None if words is None else np.pad(words, ((before, missing - before), (0, 0)))
-    return (log_mel, speech) if words is None else (log_mel, speech, words)
+        targets = None if targets is None else np.pad(targets, ((before, missing - before), (0, 0)))
+    return (log_mel, speech) if targets is None else (log_mel, speech, targets)
 
 
 def train_first(data, runs, cache, schedule=FIRST_SCHEDULE, device="cpu", resume=False):
-    """Train on the people who are held out in no fold (nEMO, ASED): where every fold's network starts from."""
+    """Train on the people who are held out in no fold (nEMO, ASED); the networks of all folds start from this one."""
     items = datasets.voices(data)
     known = datasets.fold_of(items) == datasets.NEVER
     return _train(items, known, ~known, VoiceNet(NET), runs / "voice-first", cache, schedule, device, resume)
 
 
 def train(data, runs, cache, fold, schedule=SCHEDULE, device="cpu", resume=False):
-    """Train on everybody outside ``fold`` from the first network on; logs recall on those inside after each epoch."""
+    """Train the first network further on everybody outside ``fold``; logs recall on those inside after each epoch."""
     items = datasets.voices(data)
     held_out = datasets.fold_of(items) == fold
     net = loop.averaged(runs / "voice-first", VoiceNet(NET))
@@ -115,7 +129,7 @@ def train(data, runs, cache, fold, schedule=SCHEDULE, device="cpu", resume=False
 
 
 def refine(data, runs, cache, fold, number, schedule=REFINE_SCHEDULE, device="cpu", resume=False):
-    """Train the finished network of ``fold`` on, in a folder of its own: the ``number``-th of REFINE_HOPS."""
+    """Train the finished network of ``fold`` further, with windows of ``REFINE_HOPS[number]``, in a separate folder."""
     items = datasets.voices(data)
     held_out = datasets.fold_of(items) == fold
     net = loop.averaged(runs / f"voice-{fold}", VoiceNet(NET))
@@ -124,13 +138,13 @@ def refine(data, runs, cache, fold, number, schedule=REFINE_SCHEDULE, device="cp
     return _train(items, ~held_out, held_out, net, folder, cache, schedule, device, resume, hops)
 
 
-def refinement(fold, number):
-    """The name of the folder that ``refine`` trains in."""
+def refinement(fold: int, number: int) -> str:
+    """The name of the folder of ``refine``."""
     return f"voice-{fold}-{number + 1}"
 
 
 def train_without(data, runs, cache, corpus, schedule=SCHEDULE, device="cpu", resume=False):
-    """Train on all corpora but one, whose recall is logged: how a voice network does on a language it never heard."""
+    """Train on all corpora but one, and log the recall on that one, whose language is not in the training data."""
     items = datasets.voices(data)
     left_out = np.array([item.corpus == corpus for item in items])
     return _train(items, ~left_out, left_out, VoiceNet(NET), runs / f"cross-{corpus}", cache, schedule, device, resume)
@@ -163,7 +177,7 @@ def _train(items, inside, outside, net, folder, cache, schedule, device, resume,
         for corpus in ("ravdess", "nemo", "ased", "javanese"):
             chosen = np.array([items[index].corpus == corpus for index in outside])
             if chosen.any():
-                # Its own head is untrained where the whole corpus is left out.
+                # The corpus's own head is untrained if the whole corpus is left out.
                 own = corpus == "ravdess" and (targets[inside, 1] != ABSENT).any()
                 head, truth = ("ravdess" if own else "emotions"), targets[outside][chosen, int(own)]
                 row[corpus] = round(recall(logits_of(net, pooled[chosen], head).argmax(1), truth), 4)
@@ -178,33 +192,33 @@ def _train(items, inside, outside, net, folder, cache, schedule, device, resume,
     return loop.fit(net, batches, loss_of, schedule, folder, evaluate, device, resume, folder.name, settings)
 
 
-def trained(runs, fold):
-    """The finished network that never heard the people of ``fold``: with its listener, where it has one."""
-    if finished(runs, fold) == joined(fold):
-        return loop.averaged(runs / joined(fold), VoiceNet(with_listener()))
+def trained(runs: Path, fold: int) -> VoiceNet:
+    """The finished network trained without the people of ``fold``; with the distilled trunk, if it was merged in."""
+    if finished(runs, fold) == merged_run(fold):
+        return loop.averaged(runs / merged_run(fold), VoiceNet(merged_config()))
     return averaged(runs, fold)
 
 
-def finished(runs, fold):
+def finished(runs: Path, fold: int) -> str:
     """The name of the folder that holds the finished network of ``fold``, or the first of its trainings."""
-    return joined(fold) if (runs / joined(fold)).exists() else f"voice-{fold}"
+    return merged_run(fold) if (runs / merged_run(fold)).exists() else f"voice-{fold}"
 
 
-def with_listener():
-    """The configuration of a network with a listener beside its trunk, see train/recipes/distillation.py."""
-    return replace(NET, embedding=NET.embedding + LISTENER["listener_embedding"], **LISTENER)
+def merged_config() -> VoiceConfig:
+    """The configuration of a network with both trunks, see train/recipes/merging.py."""
+    return replace(NET, embedding=NET.embedding + DISTILLED["listener_embedding"], **DISTILLED)
 
 
-def joined(fold):
-    """The name of the folder of a fold's network with a listener."""
+def merged_run(fold: int) -> str:
+    """The name of the folder of a fold's network with both trunks."""
     return f"voice-{fold}-joined"
 
 
-def averaged(runs, fold):
-    """The network of ``fold`` that learnt emotions alone.
+def averaged(runs: Path, fold: int) -> VoiceNet:
+    """The network of ``fold`` without a distilled trunk.
 
-    Where it was refined, the mean of its weights and its refinements', a model soup (Wortsman et al., 2022): the
-    accuracy of several networks for the cost of one.
+    Its weights are the mean over it and its finished refinements, a model soup (Wortsman et al., 2022): the accuracy of
+    several networks for the cost of one.
     """
     folders = [runs / f"voice-{fold}", *(runs / refinement(fold, number) for number in range(len(REFINE_HOPS)))]
     folders = folders[:1] + [folder for folder in folders[1:] if loop.finished(folder) == REFINE_SCHEDULE.epochs]
@@ -217,13 +231,13 @@ def averaged(runs, fold):
     return nets[0]
 
 
-def recall(predicted, truth):
-    """Unweighted average recall: the mean over labels of the share of each that was found."""
+def recall(predicted: np.ndarray, truth: np.ndarray) -> float:
+    """Unweighted average recall: the mean of the recall over the labels."""
     return float(np.mean([np.mean(predicted[truth == label] == label) for label in np.unique(truth)]))
 
 
 @torch.inference_mode()
-def features(net, clips):
+def features(net: VoiceNet, clips: Sequence) -> np.ndarray:
     """Pooled voice features (N, 2 D) of whole clips, each encoded at its own length."""
     net.eval()
     device = next(net.parameters()).device
@@ -235,7 +249,7 @@ def features(net, clips):
 
 
 @torch.inference_mode()
-def logits_of(net, pooled, head="emotions"):
+def logits_of(net: VoiceNet, pooled: np.ndarray, head: str = "emotions") -> np.ndarray:
     """Logits (N, labels of the head) of pooled features (N, 2 D)."""
     device = next(net.parameters()).device
     return net.classify(torch.from_numpy(pooled).to(device), head).cpu().numpy()

@@ -53,6 +53,8 @@ def answers(do: str, path: Path, make: Callable[[dict, list[np.ndarray]], Made],
             if "end" in header:
                 return
             yield make(header, arrays)
+    except EmorecError:  # a ValueError too, but already the sentence for the user
+        raise
     except messages.ERRORS as error:
         raise EmorecError(
             f"{path.name} cannot be decoded: reading it takes too much time or memory, or makes the decoder fail; "

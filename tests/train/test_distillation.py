@@ -1,4 +1,4 @@
-"""The voice network's second trunk: taught by published encoders, then left as it is."""
+"""Distillation: the voice network's second trunk is trained from published encoders, then frozen."""
 
 import importlib.util
 from dataclasses import replace
@@ -18,10 +18,10 @@ from train.data import augment, datasets, pack
 from train.evaluation import corruptions
 from train.recipes import distillation, merging, regression, teachers, voice
 
-LISTENING = replace(factories.VOICE_CONFIG, embedding=9, listener_widths=(4, 4, 4, 6), listener_embedding=4)
+CONFIG = replace(factories.VOICE_CONFIG, embedding=9, listener_widths=(4, 4, 4, 6), listener_embedding=4)
 HOP = VoiceFrontEnd().hop
 FOLD = 0  # which holds out the drawn RAVDESS actor
-TOLD = 5  # words of a made teacher
+TARGETS = 5  # features per hop of a synthetic teacher
 
 
 def random(*shape):
@@ -32,29 +32,29 @@ def random(*shape):
 def tiny(monkeypatch, tmp_path):
     """Tiny networks and drawn corpora: data, runs and cache."""
     monkeypatch.setattr(voice, "NET", replace(voice.NET, widths=(4, 4, 6, 8), embedding=8))
-    monkeypatch.setattr(voice, "LISTENER", {"listener_widths": (4, 4, 4, 6), "listener_embedding": 4})
+    monkeypatch.setattr(voice, "DISTILLED", {"listener_widths": (4, 4, 4, 6), "listener_embedding": 4})
     monkeypatch.setattr(distillation, "ITEMS", 8)
-    for name in ("SCHEDULE", "JUDGING_SCHEDULE"):
+    for name in ("SCHEDULE", "CLASSIFIER_SCHEDULE"):
         monkeypatch.setattr(distillation, name, replace(getattr(distillation, name), epochs=2, batch_size=4))
-    monkeypatch.setattr(teachers, "features", told)
-    monkeypatch.setattr(teachers, "WORDS", TOLD)
+    monkeypatch.setattr(teachers, "features", loudness_of_fifths)
+    monkeypatch.setattr(teachers, "FEATURES", TARGETS)
     monkeypatch.setattr(teachers, "check", lambda: None)
     return drawn_voices(tmp_path / "data"), tmp_path / "runs", tmp_path / "cache"
 
 
-def told(samples, hop):
-    """What a made teacher says of each hop: how loud its fifths are."""
+def loudness_of_fifths(samples, hop):
+    """The features of a synthetic teacher: the mean amplitude of each fifth of a hop."""
     return (
         np.abs(samples[: len(samples) // hop * hop])
         .reshape(-1, hop)[:, : hop // 5 * 5]
-        .reshape(-1, TOLD, hop // 5)
+        .reshape(-1, TARGETS, hop // 5)
         .mean(2)
         .astype(np.float16)
     )
 
 
-def test_a_hop_ends_with_what_the_listener_hears():
-    net, log_mel = factories.voice_net(LISTENING), random(2, 64, 80)
+def test_a_hop_embedding_ends_with_the_distilled_features():
+    net, log_mel = factories.voice_net(CONFIG), random(2, 64, 80)
     embeddings = net.embed(log_mel)
     assert embeddings.shape == (2, 5, 9)
     heard = net.listener(log_mel.unsqueeze(1)).squeeze(2).transpose(1, 2)
@@ -66,8 +66,8 @@ def test_a_hop_ends_with_what_the_listener_hears():
     assert torch.equal(changed[..., :5], embeddings[..., :5]) and not torch.equal(changed[..., 5:], heard)
 
 
-def test_what_is_listened_to_is_pooled_by_speech_alone():
-    net, speech = factories.voice_net(LISTENING), torch.rand(3, 7, generator=torch.Generator().manual_seed(1))
+def test_distilled_features_are_pooled_by_speech_alone():
+    net, speech = factories.voice_net(CONFIG), torch.rand(3, 7, generator=torch.Generator().manual_seed(1))
     embeddings = random(3, 7, 9)
     pooled = net.pool(embeddings, speech)
     by_speech = distillation.pool(embeddings, speech.clamp_min(voice.SILENT))
@@ -78,26 +78,26 @@ def test_what_is_listened_to_is_pooled_by_speech_alone():
     assert torch.allclose(pooled[:, :5], mean[:, :5], atol=1e-5)
 
 
-def test_analysis_hears_the_same_through_both_trunks():
-    net, log_mel = factories.voice_net(LISTENING), random(1, 64, 320)
+def test_inference_computes_the_same_with_both_trunks():
+    net, log_mel = factories.voice_net(CONFIG), random(1, 64, 320)
     said, quick = net(log_mel, torch.ones(1, 20)), for_inference(net)(log_mel, torch.ones(1, 20))
     assert (said - quick).abs().max() < 0.05 * said.abs().max()
 
 
-def test_a_listener_stays_as_it_is_while_the_rest_learns():
-    net = VoiceNet(LISTENING)
+def test_the_distilled_trunk_is_frozen_while_the_rest_is_trained():
+    net = VoiceNet(CONFIG)
     before = {name: tensor.clone() for name, tensor in net.state_dict().items()}
     optimizer = torch.optim.SGD([p for p in net.parameters() if p.requires_grad], lr=0.1)
     net.train()
     net(random(4, 64, 64), torch.ones(4, 4)).square().sum().backward()
     optimizer.step()
     same = {name for name, tensor in net.state_dict().items() if torch.equal(tensor, before[name])}
-    listening = {name for name in before if name.startswith("listener.")}
-    assert listening and listening <= same
+    distilled = {name for name in before if name.startswith("listener.")}
+    assert distilled and distilled <= same
     assert not any(name.startswith(("trunk.", "collapse.")) for name in same)
 
 
-def test_a_window_cuts_words_where_it_cuts_sound():
+def test_a_window_cuts_targets_where_it_cuts_sound():
     hops = 20
     log_mel = np.repeat(np.arange(hops, dtype=np.float32), VoiceNet.FRAMES_PER_HOP)[None].repeat(3, 0)
     words, speech = np.arange(hops, dtype=np.float32)[:, None], np.ones(hops, np.float32)
@@ -165,7 +165,7 @@ def test_labels_weigh_the_same_however_often_they_come():
     assert layer.bias[0] == pytest.approx(float(layer.bias[1]), abs=1e-4)
 
 
-def test_a_joined_network_says_what_both_its_trunks_say(tiny):
+def test_a_merged_network_is_the_sum_of_both_trunks(tiny):
     data, runs, cache = tiny
     once = replace(voice.SCHEDULE, epochs=1, batch_size=4)
     voice.train_first(*tiny, once)
@@ -173,12 +173,12 @@ def test_a_joined_network_says_what_both_its_trunks_say(tiny):
     emotional = voice.trained(runs, FOLD)
     assert emotional.config == voice.NET
     run.main(["--task", "listener", "--train_dir", str(data), "--out", str(runs), "--folds", str(FOLD)])
-    for name in (distillation.run_of(FOLD), distillation.judging_of(FOLD)):
+    for name in (distillation.run_of(FOLD), distillation.refined_run_of(FOLD)):
         rows = run_dir.read_log(runs / name)
         assert len(rows) == 2 and all(np.isfinite(row["explained"]) for row in rows)
 
     net = voice.trained(runs, FOLD)
-    assert net.config == voice.with_listener()
+    assert net.config == voice.merged_config()
     items = datasets.voices(data)
     clips = pack.voice_clips(items, VoiceFrontEnd(), runs / "cache")
     pooled, alone = voice.features(net, clips), voice.features(emotional, clips)
@@ -199,13 +199,13 @@ def test_a_joined_network_says_what_both_its_trunks_say(tiny):
         )[:, listened]
         weights = voice.sampling_weights([item for item, kept in zip(items, inside, strict=True) if kept])
         layer = regression.fit(heard, np.tile(targets[rows], 3), np.tile(weights, 3), len(voice.HEADS[head]))
-        expected = merging.TRUST * layer(torch.from_numpy(pooled[:, listened])).numpy()
+        expected = merging.LAYER_WEIGHT * layer(torch.from_numpy(pooled[:, listened])).numpy()
         assert np.allclose(beyond, expected, rtol=0.01, atol=0.01)
-    people = run_dir.settings_of(runs / voice.joined(FOLD))["persons"]
+    people = run_dir.settings_of(runs / voice.merged_run(FOLD))["persons"]
     assert people and "ravdess-02" not in people
 
 
-def test_listening_is_learnt(tiny, monkeypatch):
+def test_distillation_learns(tiny, monkeypatch):
     monkeypatch.setattr(distillation, "ITEMS", 160)
     distillation.train(*tiny, FOLD, replace(distillation.SCHEDULE, epochs=8))
     rows = run_dir.read_log(tiny[1] / distillation.run_of(FOLD))
@@ -214,26 +214,26 @@ def test_listening_is_learnt(tiny, monkeypatch):
     assert heard and "ravdess-02" not in heard
 
 
-def test_judging_is_learnt_from_the_teachers_words_and_nobody_of_the_fold(tiny, monkeypatch):
-    """The made teacher says how loud, so what is judged by its words alone is judged alike at any label."""
+def test_the_classifier_is_distilled_from_people_outside_the_fold(tiny, monkeypatch):
+    """The features of the synthetic teacher are amplitudes, so its classifier depends on them alone."""
     monkeypatch.setattr(distillation, "ITEMS", 64)
     monkeypatch.setattr(datasets, "fold_of", lambda items: np.array([int(i.corpus == "ased") - 1 for i in items]))
     distillation.train(*tiny, FOLD)
-    before = loop.averaged(tiny[1] / distillation.run_of(FOLD), distillation.Pupil(TOLD)).state_dict()
-    distillation.refine(*tiny, FOLD, replace(distillation.JUDGING_SCHEDULE, epochs=3))
-    rows = run_dir.read_log(tiny[1] / distillation.judging_of(FOLD))
+    before = loop.averaged(tiny[1] / distillation.run_of(FOLD), distillation.Student(TARGETS)).state_dict()
+    distillation.refine(*tiny, FOLD, replace(distillation.CLASSIFIER_SCHEDULE, epochs=3))
+    rows = run_dir.read_log(tiny[1] / distillation.refined_run_of(FOLD))
     assert rows[-1]["loss"] < rows[0]["loss"]
-    after = loop.averaged(tiny[1] / distillation.judging_of(FOLD), distillation.Pupil(TOLD)).state_dict()
-    assert all(not torch.equal(after[name], before[name]) for name in ("judge.weight", "say.weight"))
-    heard = set(run_dir.settings_of(tiny[1] / distillation.judging_of(FOLD))["persons"])
+    after = loop.averaged(tiny[1] / distillation.refined_run_of(FOLD), distillation.Student(TARGETS)).state_dict()
+    assert all(not torch.equal(after[name], before[name]) for name in ("classifier.weight", "regressor.weight"))
+    heard = set(run_dir.settings_of(tiny[1] / distillation.refined_run_of(FOLD))["persons"])
     assert "ravdess-02" in heard and not any(person.startswith("ased") for person in heard)
-    judge = distillation.School.open(*tiny[::2], FOLD).judge()
-    assert judge.weight.shape == (8, 2 * TOLD)
-    told_of = {datasets.RAVDESS_LABELS[row] for row in range(8) if judge.weight[row].abs().sum() > 1e-4}
-    assert {"happy", "sad"} <= told_of
+    classifier = distillation.DistillationData.load(*tiny[::2], FOLD).fit_teacher_classifier()
+    assert classifier.weight.shape == (8, 2 * TARGETS)
+    predicted = {datasets.RAVDESS_LABELS[row] for row in range(8) if classifier.weight[row].abs().sum() > 1e-4}
+    assert {"happy", "sad"} <= predicted
 
 
-def test_missing_teachers_are_said_before_anything_is_trained(tmp_path, monkeypatch, capsys):
+def test_missing_teachers_are_reported_before_anything_is_trained(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(SystemExit) as ended:
         run.main(["--task", "voice", "--train_dir", str(tmp_path), "--out", str(tmp_path / "runs")])
@@ -243,7 +243,7 @@ def test_missing_teachers_are_said_before_anything_is_trained(tmp_path, monkeypa
     assert not (tmp_path / "runs").exists()
 
 
-def test_the_real_teachers_hear_when_somebody_speaks():
+def test_the_real_teachers_tell_speech_from_silence():
     """Their networks, out of the packages that ``make test`` installs; nothing of the packages is imported."""
     try:
         teachers.check()
@@ -255,7 +255,7 @@ def test_the_real_teachers_hear_when_somebody_speaks():
     samples = (0.05 * voiced + 0.0001 * generator.normal(size=len(time))).astype(np.float32)
     samples[4 * HOP :] *= 0.001
     words = teachers.features(samples, HOP)
-    assert words.shape == (8, teachers.WORDS) and words.dtype == np.float16 and np.isfinite(words).all()
+    assert words.shape == (8, teachers.FEATURES) and words.dtype == np.float16 and np.isfinite(words).all()
     for part in (words[:, :256], words[:, 256:]):
         part = part.astype(np.float32)
         within = np.abs(part[1:4] - part[1:4].mean(0)).mean()
@@ -264,20 +264,20 @@ def test_the_real_teachers_hear_when_somebody_speaks():
     assert np.allclose(louder[:, :256], words[:, :256], atol=0.02)  # the level is taken away
 
 
-def test_teachers_words_are_kept(tiny):
+def test_the_teachers_features_are_cached(tiny):
     data, _, cache = tiny
     items = datasets.ravdess(data / "RAVDESS")
-    words = distillation.words_of(items, cache)
+    targets = distillation.targets_of(items, cache)
     clips = pack.voice_clips(items, VoiceFrontEnd(), cache)
-    assert [len(one) for one in words] == [len(speech) for _, speech in clips]
-    scaled = np.concatenate(distillation.scaled([words])[0]).astype(np.float32)
+    assert [len(one) for one in targets] == [len(speech) for _, speech in clips]
+    scaled = np.concatenate(distillation.standardised([targets])[0]).astype(np.float32)
     assert np.allclose(scaled.mean(0), 0, atol=0.01)
 
 
-def test_a_finished_fold_is_found_with_and_without_a_listener(tmp_path):
+def test_a_finished_fold_is_found_with_and_without_a_distilled_trunk(tmp_path):
     assert voice.finished(tmp_path, 3) == "voice-3"
-    (tmp_path / voice.joined(3)).mkdir()
-    assert voice.finished(tmp_path, 3) == voice.joined(3)
+    (tmp_path / voice.merged_run(3)).mkdir()
+    assert voice.finished(tmp_path, 3) == voice.merged_run(3)
     with pytest.raises(EmorecError, match="no trained network"):
         voice.trained(tmp_path, 3)
-    assert loop.finished(tmp_path / voice.joined(3)) == 0
+    assert loop.finished(tmp_path / voice.merged_run(3)) == 0

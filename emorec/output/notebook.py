@@ -1,0 +1,41 @@
+"""A timeline in a notebook: a sentence, the chart, and the highlights, without a network and without scripts.
+
+Notebooks that draw Vega-Lite themselves get the chart as such, with tooltips.
+"""
+
+from __future__ import annotations
+
+import html
+from typing import Any
+
+from emorec import files
+from emorec.inference.timeline import Timeline
+from emorec.output import charts
+from emorec.output.chart_data import clock
+from emorec.output.highlights import find_highlights
+from emorec.output.summary import sentence, summary
+
+
+def html_text(timeline: Timeline) -> str:
+    """A timeline as HTML: the sentence, notes, the chart as SVG, and the highlights."""
+    warning = summary(timeline).warning
+    highlights = "".join(
+        f"<li>{clock(found.start)} {html.escape(found.text)}</li>" for found in find_highlights(timeline)
+    )
+    parts = [
+        f"<p>{html.escape(sentence(timeline))}</p>",
+        f"<p><strong>{html.escape(warning)}</strong></p>" if warning else "",
+        *(f"<p>{html.escape(note)}</p>" for note in timeline.notes),
+        charts.svg_text(timeline),
+        f"<ul>{highlights}</ul>" if highlights else "",
+    ]
+    return files.shown(f'<div style="max-width:{charts.FILE_WIDTH}px">{"".join(parts)}</div>')
+
+
+def mimebundle(timeline: Timeline) -> dict[str, Any]:
+    """What Jupyter can show of a timeline, by MIME type: plain text, HTML, and the chart as Vega-Lite."""
+    return {
+        "text/plain": sentence(timeline),
+        "text/html": html_text(timeline),
+        charts.VEGA_LITE: charts.notebook_chart(timeline).to_dict(),
+    }
