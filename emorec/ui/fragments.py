@@ -7,7 +7,7 @@ from pathlib import Path
 
 from emorec.analyzer import Analyzer
 from emorec.emotions import COLOURS, EMOJI, EMOTIONS
-from emorec.image import Reading
+from emorec.image import FaceResult
 from emorec.inference.timeline import Timeline
 from emorec.models import pretrained
 from emorec.output import charts
@@ -80,14 +80,14 @@ def result(timeline: Timeline) -> str:
     return f'{warning}<div class="summary" {attributes}>{body}</div>'
 
 
-def face_card(number: int, face: Reading) -> str:
+def face_card(number: int, face: FaceResult) -> str:
     """A face of a picture: its number, and a bar for each emotion, the most probable first."""
     ranked = sorted(zip(EMOTIONS, face.probabilities, strict=True), key=lambda pair: -pair[1])
     rows = "".join(_bar(emotion, share) for emotion, share in ranked)
     return f'<section class="face"><table><caption>Face {number}</caption>{rows}</table></section>'
 
 
-def picture(file: Path | str, faces: list[Reading]) -> str:
+def picture(file: Path | str, faces: list[FaceResult]) -> str:
     """A picture with a numbered box around each face, and a card for each face beside it."""
     if not faces:
         warning = callout("No face was found in this picture; try one where a face is larger or looks at the camera.")

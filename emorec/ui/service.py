@@ -103,7 +103,7 @@ class Service:
                 return analyzer
         raise EmorecError(CHANGED)
 
-    def recognise_faces(self, file: str) -> tuple[np.ndarray, list[pictures.Reading]]:
+    def recognise_faces(self, file: str) -> tuple[np.ndarray, list[pictures.FaceResult]]:
         """The picture in a file as RGB (H, W, 3) uint8, upright, and the emotions of every face in it.
 
         Raises EmorecError.
