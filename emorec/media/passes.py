@@ -1,4 +1,4 @@
-"""One pass over one stream of a recording: from a place on, up to an end, and what was wrong with it."""
+"""One pass over one stream of a recording, from a start to an end, and its damage."""
 
 from __future__ import annotations
 
@@ -82,8 +82,9 @@ def decoded(
     """Yield ``(reader, time, frame)`` from ``needed`` (s) or a little before on and before ``end`` (s); ``wanted``
     makes a fresh predicate.
 
-    ``part_from`` (s) is where a part of the recording that is asked for begins: of codecs that only decode to the same
-    from the same place on, decoding begins there and not at the recording's beginning, however late ``needed`` is.
+    ``part_from`` (s) is where the selected part of the recording begins: if the
+    codec's output depends on where decoding began, decoding starts there and not at the recording's beginning, however
+    late ``needed`` is.
     The caller ends ``report`` once it has used all frames.
     """
     exact = [(needed, needed - margin, True) for margin in SEEK_MARGINS if needed > margin]

@@ -11,12 +11,11 @@ from PIL import Image
 
 from emorec.errors import EmorecError
 
-TICKS = 1000
-"""Of the clock in a second: WebP counts milliseconds."""
+TICKS = 1000  # a second; WebP counts milliseconds
 
 
 class RawVideo:
-    """The pictures of an animation as a Matroska stream, made while it is read; ``size`` is the canvas in pixels.
+    """The pictures of an animation as a Matroska stream that is generated while it is read.
 
     Raises ``EmorecError`` if the file cannot be decoded or has more than ``max_pixels``.
     """
@@ -71,7 +70,7 @@ class RawVideo:
 
 
 class _Written(io.RawIOBase):
-    """A file that can only be written to and keeps what was written until it is taken."""
+    """A file in memory that keeps what is written until it is taken."""
 
     def __init__(self):
         self._parts: list[bytes] = []
