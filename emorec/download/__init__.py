@@ -13,7 +13,7 @@ import re
 import shutil
 import tempfile
 import urllib.parse
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -75,7 +75,7 @@ def fetching(
     max_height: int = MAX_HEIGHT,
     sound_only: bool = False,
     limits: Limits | None = None,
-) -> Iterator[Progress | Fetched]:
+) -> Generator[Progress | Fetched]:
     """Download what ``url`` leads to, below ``folder``: yield ``Progress`` about four times a second and, last,
     ``Fetched``.
 

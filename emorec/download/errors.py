@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import socket
 import ssl
+from typing import Any
 
 from emorec.download.network_guard import Guard, Refused
 
@@ -23,7 +24,7 @@ def sentence(error: BaseException, guard: Guard) -> str:
     causes = list(_causes(error))
     text = " ".join(str(cause) for cause in causes)
 
-    def first(*kinds):
+    def first(*kinds: type[BaseException]) -> Any:
         return next((cause for cause in causes if isinstance(cause, kinds)), None)
 
     if guard.refused:

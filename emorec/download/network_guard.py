@@ -10,6 +10,7 @@ from __future__ import annotations
 import socket
 import sys
 from collections.abc import Iterable
+from typing import Any
 
 from emorec.download.addresses import is_public
 
@@ -41,7 +42,7 @@ class Guard:
 
     def _getaddrinfo(self, host, port, *arguments, **options):
         """As ``socket.getaddrinfo``, but every address must be public unless the host is allowed by its name."""
-        found = self._resolve(host, port, *arguments, **options)
+        found: Any = self._resolve(host, port, *arguments, **options)
         name = host.decode("ascii", "replace") if isinstance(host, bytes) else str(host)
         pairs = {(entry[4][0], entry[4][1]) for entry in found}
         if self._named(name.lower().rstrip("."), port):

@@ -36,7 +36,8 @@ def programs() -> tuple[str, str]:
 def download(task: dict, tell: Callable[..., None], guard: Guard) -> dict:
     """Download as ``task`` says; gives the key, file, title, id and duration. ``guard`` is installed. Raises
     Problem."""
-    import yt_dlp
+    from yt_dlp.networking.exceptions import RequestError
+    from yt_dlp.utils import YoutubeDLError
 
     watch = _Watch(task, tell)
     options = _options(task, watch, *programs())
@@ -49,11 +50,11 @@ def download(task: dict, tell: Callable[..., None], guard: Guard) -> dict:
             if known is not None:
                 return known
             watch.report("downloading")
-            downloader.process_info(info)
+            downloader.process_info(info)  # type: ignore[arg-type]
         return _result(task, info)
     except Problem:
         raise
-    except (yt_dlp.utils.YoutubeDLError, yt_dlp.networking.exceptions.RequestError, OSError, ValueError) as error:
+    except (YoutubeDLError, RequestError, OSError, ValueError) as error:
         raise Problem(watch.problem or sentence(error, guard)) from error
 
 
@@ -100,7 +101,7 @@ def _Downloader(options, **settings):
 
     class Downloader(yt_dlp.YoutubeDL):
         def build_request_director(self, handlers, preferences=None):
-            return super().build_request_director([RequestsRH], preferences)
+            return super().build_request_director([RequestsRH], preferences)  # type: ignore[list-item]
 
     return Downloader(options, **settings)
 

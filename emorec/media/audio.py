@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -94,7 +95,9 @@ def _joined(
     mixer = mixdown.Mixer(selection.channel)
     options = {"selection": selection, "end": end + LEAD, "part_from": part_from - WARM_UP}
     pieces: list[np.ndarray] = []
-    form, begin, expected, source = None, 0.0, 0.0, None
+    form: Any = None
+    source: Any = None
+    begin = expected = 0.0
     for reader, time, frame in decoded(path, "audio", start - WARM_UP, report, **options):
         samples = mixer.samples(frame)
         if samples is None:

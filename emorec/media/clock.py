@@ -23,8 +23,8 @@ DISCONTINUOUS = {"mpegts", "mpeg", "ogg"}
 
 FORWARD = 10.0  # seconds by which all streams must jump forwards for that; FFmpeg's ``dts_delta_threshold``
 
+# Packets, and bytes of them, that are read ahead to tell a new clock from a single invalid time.
 LOOK_AHEAD = 256
-# Packets, and bytes of them, that are read ahead to tell a new clock from a single broken time.
 LOOK_AHEAD_BYTES = 32 << 20
 
 # So few packets are no part of their own: FFmpeg derives the next times from a first one that may be invalid.

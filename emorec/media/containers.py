@@ -76,8 +76,8 @@ ISO_BOXES = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip")
 RIFF_KINDS = (b"AVI ", b"WAVE", b"WEBP")
 RIFF_UNKNOWN = 0x7FFFF000  # larger sizes are written if the size was unknown
 
-PLACEHOLDER_FROM = 500_000_000
 # Programs that write a wav file to a pipe state a round number of bytes from here on (arecord: 2000000000).
+PLACEHOLDER_FROM = 500_000_000
 PLACEHOLDER_UNITS = (1_000_000, 1 << 20)
 
 # The object of an asf file that states the file's size, 40 bytes after its start.

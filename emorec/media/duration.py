@@ -14,8 +14,8 @@ from emorec.media.reader import DEFAULT_RATE, Reader
 def stated(reader: Reader) -> float | None:
     """The duration that the container states (s), None if it states none or is not reliable."""
     duration = reader.container.duration
-    trusted = duration and reader.format not in containers.WITHOUT_DURATION and reader.broken_from == math.inf
-    return duration / av.time_base if trusted else None
+    trusted = reader.format not in containers.WITHOUT_DURATION and reader.broken_from == math.inf
+    return duration / av.time_base if duration and trusted else None
 
 
 def counted(path: Path) -> float | None:

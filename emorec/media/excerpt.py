@@ -9,6 +9,7 @@ import contextlib
 import itertools
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -69,7 +70,7 @@ def pictures(path: str | Path, selection: Selection, places: Sequence[float], ma
                     yield turned(picture(frame, reformatter, pixel_aspect(stream), max_side), selection.rotate)
 
 
-def _some(reader: Reader, kind: str) -> Iterator[tuple[float, av.frame.Frame]]:
+def _some(reader: Reader, kind: str) -> Iterator[tuple[float, Any]]:
     """Frames from the current position, which may be after the wanted place if the file does not allow seeking."""
     return itertools.islice(reader.decode(kind, None), MAX_FRAMES[kind])
 

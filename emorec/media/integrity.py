@@ -1,13 +1,14 @@
 """Damage of a recording: errors are noted while it is read, and reported in one sentence."""
 
+import math
 from pathlib import Path
 
-import av
+from av.error import FFmpegError
 
 from emorec.media import containers
 
 # What PyAV raises for broken media; its own checks raise Python's errors.
-AV_ERRORS = (av.FFmpegError, ValueError, RuntimeError, MemoryError)
+AV_ERRORS = (FFmpegError, ValueError, RuntimeError, MemoryError)
 
 # Broken packets of sound that are not reported: tags at the end of an mp3 are such, and so is its first frame.
 FEW_ERRORS = 2
@@ -21,9 +22,9 @@ JUMP = 1.0  # seconds by which a time must lie ahead of the next one to be taken
 
 MAX_IDLE_PACKETS = 20_000  # packets in a row that may come without a later time than those before
 
+# All packets together may have PACKET_SHARE times the size of the file, and PACKET_SLACK bytes more: a file of a few
+# bytes can name the same ones a million times.
 PACKET_SHARE = 2.0
-# What all packets together may hold: so often the file, and so many bytes. A file of a few bytes can name the same ones
-# a million times.
 PACKET_SLACK = 16 << 20
 
 
@@ -90,7 +91,8 @@ class Integrity:
 
     def certain(self, kind: str, position: float) -> bool:
         """Whether ``sentence`` is final: reading has continued after the damage."""
-        return self._encrypted_at is not None or (self._errors > _few(kind) and position > self._first_error + JUMP)
+        first = math.inf if self._first_error is None else self._first_error
+        return self._encrypted_at is not None or (self._errors > _few(kind) and position > first + JUMP)
 
     def sentence(self, kind: str, position: float) -> str | None:
         """The damage of a stream that was decoded up to ``position`` (s), None if there is none. Errors may still be
@@ -101,7 +103,7 @@ class Integrity:
             return f"The {kind} is encrypted{where}; what is encrypted could not be read."
         if not self._cut and self._errors <= few:
             return None
-        at = position if self._errors <= few else self._first_error
+        at = position if self._errors <= few or self._first_error is None else self._first_error
         if position == 0.0:
             return f"The {kind} is damaged or cut off at its beginning; nothing of it could be read."
         where = "is damaged at" if position > at + JUMP else "is damaged or cut off after"

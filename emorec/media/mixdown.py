@@ -9,6 +9,7 @@ if two blocks differ, one fades into the other.
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import av
 import numpy as np
@@ -64,7 +65,8 @@ class Mixer:
 
     def __init__(self, channel: str = "mix"):
         self._channel = channel
-        self._resampler, self._form = None, None
+        self._resampler: Any = None
+        self._form: tuple | None = None
 
     def samples(self, frame: av.AudioFrame) -> np.ndarray | None:
         """Samples ``(1, N)``, for "mix" of more than one channel ``(2, N)``; None if it cannot be decoded.

@@ -7,11 +7,9 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
-import av
-
-from emorec.media.reader import SEEK_MARGINS, Reader
+from emorec.media.reader import SEEK_MARGINS, Reader, Sampler
 from emorec.media.selection import EVERYTHING, Selection
 
 Item = TypeVar("Item")
@@ -74,11 +72,11 @@ def decoded(
     kind: str,
     needed: float,
     report: DamageReport,
-    wanted: Callable[[], Callable[[float], bool] | None] = lambda: None,
+    wanted: Callable[[], Sampler | None] = lambda: None,
     selection: Selection = EVERYTHING,
     end: float = math.inf,
     part_from: float = 0.0,
-) -> Iterator[tuple[Reader, float, av.frame.Frame]]:
+) -> Iterator[tuple[Reader, float, Any]]:
     """Yield ``(reader, time, frame)`` from ``needed`` (s) or a little before on and before ``end`` (s); ``wanted``
     makes a fresh predicate.
 

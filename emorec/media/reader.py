@@ -5,8 +5,9 @@ from __future__ import annotations
 import itertools
 import math
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, Protocol
 
 import av
 
@@ -70,6 +71,18 @@ def frame_rate(stream) -> float | None:
     return float(rate) if rate else None
 
 
+class Sampler(Protocol):
+    """Whether frames are wanted, asked for their packets in decoding order."""
+
+    def __call__(self, time: float) -> bool:
+        """Whether the frame of a packet at ``time`` (s) is wanted."""
+        ...
+
+    def can_skip(self, time: float) -> bool:
+        """Whether it is a B-frame that is not needed."""
+        ...
+
+
 class Reader:
     """An open file: its streams, the zero of its clock, and the errors found while it is read."""
 
@@ -79,7 +92,7 @@ class Reader:
         try:
             # "file:" keeps a colon in the name from being read as a protocol.
             source = self._source or f"file:{path}"
-            self.container = av.open(source, options=containers.OPEN_OPTIONS, metadata_errors="replace")
+            self.container: Any = av.open(source, options=containers.OPEN_OPTIONS, metadata_errors="replace")
         except AV_ERRORS as error:
             raise containers.unreadable(path) from error
         containers.check_streams(self.container.streams, path)
@@ -89,7 +102,7 @@ class Reader:
         sound = pick(self.container, "audio", path, selection, related=default)
         video = default if selection.pictures else None
         self.has = {"video": default is not None, "audio": sound is not None}
-        self.streams = {"video": video, "audio": sound if selection.sound else None}
+        self.streams: dict[str, Any] = {"video": video, "audio": sound if selection.sound else None}
         for stream in filter(None, self.streams.values()):
             stream.codec_context.thread_type = "AUTO"
             stream.codec_context.thread_count = _threads(stream)
@@ -138,8 +151,8 @@ class Reader:
         ours = {stream.index for stream in self.streams.values() if stream is not None}
         # What an edit list leaves out only serves to begin decoding at a keyframe.
         shown = (packet for packet in self._peeked if packet.stream_index in ours and not packet.is_discard)
-        stamps = (packet for packet in shown if packet.pts is not None)
-        earliest = min((float(packet.pts * packet.time_base) for packet in stamps), default=0.0)
+        times = (float(packet.pts * packet.time_base) for packet in shown if packet.pts is not None)
+        earliest = min(times, default=0.0)
         if self.container.start_time is None:
             return earliest, math.inf
         start = self.container.start_time / av.time_base
@@ -176,12 +189,12 @@ class Reader:
                     break
             return whole._clock.parts > 1
 
-    def decode(self, kind: str, wanted: Callable[[float], bool] | None) -> Iterator[tuple[float, av.frame.Frame]]:
+    def decode(self, kind: str, wanted: Sampler | None) -> Iterator[tuple[float, Any]]:
         """Yield every frame of a stream with its time (s); frames that no other references are skipped unless
         wanted."""
         return self._timed(self._raw(self.streams[kind], wanted), self.streams[kind])
 
-    def first_frames(self) -> dict[str, av.frame.Frame]:
+    def first_frames(self) -> dict[str, Any]:
         """The first frame of each kind that can be decoded."""
         missing = {stream.index: kind for kind, stream in self.streams.items() if stream is not None}
         firsts = {}
@@ -259,10 +272,10 @@ class Reader:
                 failures += 1
                 self.note_error()
 
-    def _raw(self, stream, wanted) -> Iterator[av.frame.Frame]:
+    def _raw(self, stream: Any, wanted: Sampler | None) -> Iterator[Any]:
         codec = stream.codec_context.codec
-        skippable = wanted is not None and codec.canonical_name in SKIPPABLE
-        alone = wanted is not None and codec.intra_only  # no frame references another
+        skippable = codec.canonical_name in SKIPPABLE
+        alone = codec.intra_only  # no frame references another
         for packet in self.packets():
             time = self.packet_time(packet)
             if time is not None:
@@ -270,20 +283,21 @@ class Reader:
                 self._damage.reach(packet.stream_index, end)
             if packet.stream_index != stream.index:
                 continue
-            if alone and packet.pts is not None and (packet.is_discard or not wanted(time)):
+            shown = None if packet.pts is None else time
+            if wanted and alone and shown is not None and (packet.is_discard or not wanted(shown)):
                 continue
-            if skippable:
+            if wanted and skippable:
                 if packet.is_discard:
                     skipped = "NONREF"  # never shown, so it must not count as the first of a bin
-                elif self._single_reference and packet.pts is not None and wanted.can_skip(time):
+                elif self._single_reference and shown is not None and wanted.can_skip(shown):
                     skipped = "BIDIR"
                 else:
-                    skipped = "DEFAULT" if packet.pts is None or wanted(time) else "NONREF"
+                    skipped = "DEFAULT" if shown is None or wanted(shown) else "NONREF"
                 stream.codec_context.skip_frame = skipped
             yield from self._decode(stream, packet)
         yield from self._decode(stream, None)
 
-    def _decode(self, stream, packet: av.Packet | None) -> list[av.frame.Frame]:
+    def _decode(self, stream, packet: av.Packet | None) -> list[Any]:
         if packet is not None and self._is_encrypted(packet):
             self._damage.encrypted(self.packet_time(packet) or 0.0)
             return []
@@ -293,12 +307,13 @@ class Reader:
             self.note_error()
             return []
 
-    def _timed(self, frames: Iterator[av.frame.Frame], stream) -> Iterator[tuple[float, av.frame.Frame]]:
+    def _timed(self, frames: Iterator[Any], stream) -> Iterator[tuple[float, Any]]:
         """Pair frames with their times. A time that is missing or invalid (far after the next or the previous one) is
         computed from the one before."""
         rate = 0.0 if stream.type == "audio" else float(stream.guessed_rate or stream.average_rate or DEFAULT_RATE)
         base, tick = stream.time_base.as_integer_ratio() if stream.time_base else (0, 1)
-        expected, held = None, None
+        expected: float | None = None
+        held: Any = None
         for frame in itertools.chain(frames, [None]):
             time = None if frame is None or frame.pts is None else frame.pts * base / tick - self.zero
             if held is not None:
@@ -310,7 +325,7 @@ class Reader:
                 if at is None or ahead:
                     at = expected if expected is not None else max(0.0, (time or 0.0) - step)
                 expected = at + step
-                self._position = max(self._position, expected)
+                self._position = max(self._position, at + step)
                 if last.is_corrupt:
                     self.note_error(at)
                 yield at, last

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import av
 import numpy as np
 from av.sidedata.sidedata import Type
@@ -22,7 +24,7 @@ def luma(frame: av.VideoFrame, aspect: float) -> tuple[np.ndarray, bool]:
     it goes from 16 to 235 (see ``full_range``)."""
     width, plane = max(1, round(frame.width * aspect)), frame.planes[0]
     if width == frame.width and frame.format.name in LUMA_FIRST and plane.line_size > 0:
-        rows = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)
+        rows = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)
         full = frame.format.name.startswith("yuvj") or frame.color_range == ColorRange.JPEG
         return upright(rows[: frame.height, : frame.width], frame), not full
     grey = VideoReformatter().reformat(frame, width, frame.height, "gray", dst_color_range=ColorRange.JPEG)
@@ -48,7 +50,8 @@ def orientation(frame) -> tuple[bool, bool, bool]:
 
     Read from the display matrix, rounded to quarter turns (ISO/IEC 14496-12, 6.2.2; libavutil's display.h).
     """
-    matrix = frame.side_data.get(Type.DISPLAYMATRIX) if isinstance(frame, av.VideoFrame) else None
+    side_data: Any = frame.side_data if isinstance(frame, av.VideoFrame) else {}
+    matrix = side_data.get(Type.DISPLAYMATRIX)
     if matrix is None:
         return False, False, False
     # x' = a x + c y and y' = b x + d y

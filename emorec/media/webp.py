@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 
 import av
@@ -46,7 +46,7 @@ class RawVideo:
         self._pieces.close()
         self._picture.close()
 
-    def _matroska(self) -> Iterator[bytes]:
+    def _matroska(self) -> Generator[bytes]:
         out = _Written()
         options = {"live": "1", "allow_raw_vfw": "1", "flush_packets": "1"}
         with av.open(out, "w", format="matroska", options=options) as container:

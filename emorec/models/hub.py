@@ -180,7 +180,7 @@ def _cached(repo: str, revision: str, required: Sequence[str]) -> Path | None:
     try:
         folder = Path(
             huggingface_hub.snapshot_download(
-                repo, revision=revision, allow_patterns=PATTERNS, ignore_patterns=["*/*"], local_files_only=True
+                repo, revision=revision, allow_patterns=[*PATTERNS], ignore_patterns=["*/*"], local_files_only=True
             )
         )
         complete = all((folder / name).is_file() for name in required)

@@ -16,7 +16,7 @@ import math
 import threading
 import time
 from collections.abc import Callable, Iterator
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import httpx2
 import huggingface_hub
@@ -67,13 +67,14 @@ def call(
 
 
 class _Call:
-    def __init__(self, work: Callable[[int], object], attempts: int, request_seconds: float):
+    def __init__(self, work: Callable[[int], Any], attempts: int, request_seconds: float):
         self._work, self._attempts, self.request_seconds = work, attempts, request_seconds
-        self._result, self._error = None, None
+        self._result: Any = None
+        self._error: HubError | None = None
         self._done, self.given_up = threading.Event(), threading.Event()
         self._last_sign = time.monotonic()
 
-    def result(self, patience: float, timeout: float):
+    def result(self, patience: float, timeout: float) -> Any:
         deadline = time.monotonic() + timeout - GRACE
         threading.Thread(target=self._run, daemon=True).start()
         while not self._done.wait(max(0.0, min(deadline, self._last_sign + patience) - time.monotonic())):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -91,11 +91,11 @@ def picture(path: str | Path, max_pixels: int, max_side: int) -> np.ndarray:
     path = Path(path)
     containers.check_there(path)
     choices = {"max_pixels": max_pixels, "max_side": max_side}
-    answered = answers("picture", path, lambda _, arrays: replies.picture(*arrays, max_side), **choices)
+    answered = answers("picture", path, lambda _, arrays: replies.picture(replies.only(arrays), max_side), **choices)
     return _only(path, answered)
 
 
-def _only(path: Path, answered: Iterator[Made]) -> Made:
+def _only(path: Path, answered: Generator[Made]) -> Made:
     """The only answer; the process is ended after it."""
     with contextlib.closing(answered):
         for answer in answered:

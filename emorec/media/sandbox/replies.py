@@ -11,6 +11,7 @@ import math
 import types
 import typing
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -91,7 +92,7 @@ class Blocks:
             return self._damage(header)
         time = number(header["time"])
         check_length(self._path, time, self._max_seconds)
-        (samples,) = arrays
+        samples = only(arrays)
         first = round(time * self._rate)
         if samples.ndim != 1 or samples.dtype != np.float32 or len(samples) > self._max_samples or first < 0:
             raise ValueError("invalid block of sound")
@@ -109,7 +110,7 @@ class Sounds:
 
     def __call__(self, header: dict, arrays: Arrays) -> np.ndarray:
         self._left = _one_less(self._left)
-        (samples,) = arrays
+        samples = only(arrays)
         if samples.ndim != 1 or samples.dtype != np.float32 or len(samples) > self._max_samples:
             raise ValueError("invalid sound")
         return _finite(samples)
@@ -123,8 +124,7 @@ class Stills:
 
     def __call__(self, header: dict, arrays: Arrays) -> np.ndarray:
         self._left = _one_less(self._left)
-        (image,) = arrays
-        return picture(image, self._max_side)
+        return picture(only(arrays), self._max_side)
 
 
 def _one_less(left: int) -> int:
@@ -148,6 +148,12 @@ def check_length(path: str | Path, time: float, max_seconds: float) -> None:
         )
 
 
+def only(arrays: Arrays) -> np.ndarray:
+    """The only array of an answer."""
+    (array,) = arrays
+    return array
+
+
 def picture(image: np.ndarray, max_side: int) -> np.ndarray:
     """An RGB picture, uint8 ``(H, W, 3)``, with no side longer than ``max_side`` (px)."""
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not 1 <= max(image.shape[:2]) <= max_side:
@@ -157,7 +163,7 @@ def picture(image: np.ndarray, max_side: int) -> np.ndarray:
     return image
 
 
-def number(value: object) -> float:
+def number(value: Any) -> float:
     """A finite number."""
     if type(value) not in (int, float) or not math.isfinite(value):
         raise ValueError("not a finite number")

@@ -353,7 +353,7 @@ def test_what_is_as_it_should_be_is_let_through(recording, monkeypatch):
         assert [image.shape for image in sandbox.stills(recording, EVERYTHING, [0.0, 1.0], 32)] == [(2, 2, 3)]
 
 
-@pytest.mark.parametrize("min_duration", [None, "1", float("nan"), [1]])
+@pytest.mark.parametrize("reached", [None, "1", float("nan"), [1]])
 def test_a_length_that_is_no_number_is_not_trusted(reached, recording, monkeypatch):
     with says(monkeypatch, message({"min_duration": reached})), pytest.raises(EmorecError, match=NOT_DECODED):
         sandbox.min_duration(recording, 10.0)
