@@ -16,7 +16,7 @@ import socket
 import sys
 import threading
 from collections.abc import Callable
-from typing import BinaryIO, NoReturn
+from typing import IO, NoReturn
 
 from emorec.childprocess import messages
 from emorec.childprocess.forkserver import FORK, READY
@@ -64,7 +64,7 @@ def alone(work: Work, orphaned: Callable[[dict], None] | None = None, ready: boo
     os._exit(0)  # threads of libraries must not delay the end
 
 
-def _work(work: Work, task: dict, stdout: BinaryIO) -> None:
+def _work(work: Work, task: dict, stdout: IO[bytes]) -> None:
     work(task, lambda header, *arrays: messages.send(stdout, header, *arrays))
 
 

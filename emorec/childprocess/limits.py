@@ -7,7 +7,9 @@ import functools
 import logging
 import math
 import time
+from typing import Any
 
+resource: Any
 try:
     import resource
 except ImportError:  # Windows

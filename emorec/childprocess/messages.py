@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import struct
-from typing import TYPE_CHECKING, BinaryIO
+from typing import IO, TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,7 +24,7 @@ TYPES = ("uint8", "float32")
 ERRORS = (OSError, EOFError, ValueError, KeyError, TypeError, OverflowError, RecursionError)
 
 
-def send(stream: BinaryIO, header: dict, *arrays: np.ndarray) -> None:
+def send(stream: IO[bytes], header: dict, *arrays: np.ndarray) -> None:
     """Write one message; all ``arrays`` have the same type. Raises OSError if the other side has gone."""
     if arrays:
         header = header | {"shapes": [array.shape for array in arrays], "type": str(arrays[0].dtype)}
@@ -32,11 +32,11 @@ def send(stream: BinaryIO, header: dict, *arrays: np.ndarray) -> None:
     stream.write(LENGTH.pack(len(text)) + text)
     for array in arrays:
         if array.size:
-            stream.write(memoryview(array).cast("B"))
+            stream.write(memoryview(array).cast("B"))  # type: ignore[arg-type]
     stream.flush()
 
 
-def receive(stream: BinaryIO) -> tuple[dict, list[np.ndarray]]:
+def receive(stream: IO[bytes]) -> tuple[dict, list[np.ndarray]]:
     """Read one message, as (header, arrays). Raises one of ERRORS, EOFError at the end of the stream."""
     (size,) = LENGTH.unpack(_read(stream, LENGTH.size))
     if size > MAX_HEADER:
@@ -47,7 +47,7 @@ def receive(stream: BinaryIO) -> tuple[dict, list[np.ndarray]]:
     return header, _arrays(stream, header.get("shapes", []), header.get("type"))
 
 
-def _arrays(stream: BinaryIO, shapes: object, kind: object) -> list[np.ndarray]:
+def _arrays(stream: IO[bytes], shapes: object, kind: object) -> list[np.ndarray]:
     if not isinstance(shapes, list) or len(shapes) > MAX_ARRAYS:
         raise ValueError("shapes is not a short list")
     if not shapes:
@@ -61,7 +61,8 @@ def _arrays(stream: BinaryIO, shapes: object, kind: object) -> list[np.ndarray]:
         raise ValueError("the arrays are too large")
     arrays = [np.empty(shape, array_type) for shape in shapes]
     for array in arrays:
-        if array.size and stream.readinto(memoryview(array).cast("B")) < array.nbytes:  # type: ignore[attr-defined]
+        view: Any = memoryview(array).cast("B") if array.size else b""  # type: ignore[arg-type]
+        if array.size and stream.readinto(view) < array.nbytes:  # type: ignore[attr-defined]
             raise EOFError
     return arrays
 
@@ -78,7 +79,7 @@ def _count(shape: object) -> int:
     return count
 
 
-def _read(stream: BinaryIO, size: int) -> bytes:
+def _read(stream: IO[bytes], size: int) -> bytes:
     content = stream.read(size)
     if len(content) < size:
         raise EOFError

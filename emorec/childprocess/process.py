@@ -15,7 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import IO, TYPE_CHECKING
 
 from emorec.childprocess import limits, messages
 
@@ -63,7 +63,7 @@ class Child:
     ``kill`` ends the child, whatever state it is in; it may be called more than once.
     """
 
-    def __init__(self, task: dict, stdin: BinaryIO, stdout: BinaryIO, kill: Callable[[], None]):
+    def __init__(self, task: dict, stdin: IO[bytes], stdout: IO[bytes], kill: Callable[[], None]):
         self._kill, self._ended = kill, False
         self._answers: queue.Queue = queue.Queue(maxsize=1)
         # A thread, because not every system can wait for a pipe with a deadline.
@@ -87,7 +87,7 @@ class Child:
         with contextlib.suppress(queue.Empty):  # the thread may wait for a place
             self._answers.get_nowait()
 
-    def _talk(self, task: dict, stdin: BinaryIO, stdout: BinaryIO) -> None:
+    def _talk(self, task: dict, stdin: IO[bytes], stdout: IO[bytes]) -> None:
         with contextlib.suppress(OSError), stdin, stdout:
             try:
                 messages.send(stdin, task)

@@ -1,7 +1,7 @@
-"""From a link to a local file: a page with a video, or a media file itself, fetched within limits.
+"""Downloads a link, to a page with a video or to a media file, into a local file, within limits.
 
-The work is done by ``source_child`` in a process of its own, which is killed with all that it started when time or
-space runs out, or when nobody waits any more. Nothing of an unfinished download stays behind.
+The download runs in a child process (``child``), which is killed with everything that it started if it takes too much
+time or space, or if the caller stops waiting. An unfinished download leaves no files.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import re
 import shutil
 import tempfile
 import urllib.parse
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,13 +27,11 @@ from emorec.settings import Limits
 __all__ = ["Fetched", "Limits", "check_link", "enabled", "fetch", "fetching", "is_link"]
 
 MAX_HEIGHT = 720
-MEMORY = 2 << 30
-"""Bytes of data that the downloading process may hold."""
+MEMORY = 2 << 30  # bytes of data that the downloading process may hold
 
 MAX_LINK = 2048
 MAX_TITLE = 80
-KEY = re.compile("[0-9a-f]{24}")
-"""Names of folders in which downloads are kept."""
+KEY = re.compile("[0-9a-f]{24}")  # names of folders in which downloads are kept
 
 PARTIAL = ".partial-"
 FACTS_FILE = "source.json"
@@ -42,7 +40,7 @@ UNCLEAR = "The download broke off (what it brought is not clear); try again, or 
 
 @dataclass(frozen=True)
 class Fetched:
-    """A downloaded recording: the file, its title, the link that led to it, and the video's id where it is from."""
+    """A downloaded recording: the file, its title, the link, and the id of the video on its site."""
 
     path: Path
     title: str
@@ -51,12 +49,12 @@ class Fetched:
 
     @property
     def facts(self) -> dict:
-        """What results say of where they are from."""
+        """The source as results state it."""
         return {"title": self.title, "source": self.source}
 
 
 def enabled() -> bool:
-    """Whether links may be given at all: unless EMOREC_LINKS is off."""
+    """Whether links are allowed: unless EMOREC_LINKS is off."""
     return settings.links()
 
 
@@ -77,13 +75,13 @@ def fetching(
     max_height: int = MAX_HEIGHT,
     sound_only: bool = False,
     limits: Limits | None = None,
-) -> Iterator[Progress | Fetched]:
+) -> Generator[Progress | Fetched]:
     """Download what ``url`` leads to, below ``folder``: yield ``Progress`` about four times a second and, last,
     ``Fetched``.
 
-    ``folder`` is the caller's: what was fetched stays there, and is found again for the same video, until the caller
-    removes it. Closing the generator stops the download and removes what there is of it. The picture has at most
-    ``max_height`` lines; ``sound_only`` asks for no picture. ``limits`` are by default those of the environment.
+    ``folder`` belongs to the caller: downloads stay there, and are used again for the same video, until the caller
+    removes them. Closing the generator stops the download and removes what has arrived. The picture has at most
+    ``max_height`` lines, and none with ``sound_only``. ``limits`` are by default those of the environment.
 
     Raises ``EmorecError`` for a link that cannot or must not be followed, or that exceeds the limits.
     """
@@ -113,8 +111,8 @@ def fetching(
 
 
 def check_link(url: str) -> str:
-    """The link without what stands around it, with https:// if it names no scheme. Raises EmorecError unless it is a
-    plain http or https one that may be followed here."""
+    """The link without surrounding punctuation, with https:// if it names no scheme. Raises EmorecError unless it is a
+    plain http or https link that may be followed here."""
     if not enabled():
         raise EmorecError("Links are turned off here; give a file instead.")
     url = with_scheme(bare(url))
@@ -126,17 +124,15 @@ def check_link(url: str) -> str:
         parts = urllib.parse.urlsplit(url)
         host, port = parts.hostname or "", parts.port
     except ValueError:
-        raise EmorecError("This is no link that can be understood; copy it again from the browser.") from None
+        raise EmorecError("This link is not valid; copy it again from the browser.") from None
     if parts.scheme.lower() not in ("http", "https"):
-        raise EmorecError(
-            f"A link must begin with http:// or https://, not with {parts.scheme[:20]}:; give such a one."
-        )
+        raise EmorecError(f"A link must begin with http:// or https://, not with {parts.scheme[:20]}:.")
     if "@" in parts.netloc:
-        raise EmorecError("This link holds a user name before its host; give it without one.")
+        raise EmorecError("This link contains a user name before its host; give it without one.")
     if not host:
         raise EmorecError("This link names no host; copy it again from the browser.")
     if "__youtubedl_smuggle" in urllib.parse.unquote(url):
-        raise EmorecError("This link holds orders for the downloader; give the one of the page itself.")
+        raise EmorecError("This link contains instructions for the downloader; give the link of the page itself.")
     if re.fullmatch(r"[0-9a-f:.%]+", host, re.IGNORECASE) and (":" in host or re.fullmatch(r"[0-9.]+", host)):
         allowed = settings.allowed_hosts()
         port = port or (443 if parts.scheme.lower() == "https" else 80)
@@ -163,9 +159,10 @@ def _task(url, folder, working, max_height, sound_only, limits) -> dict:
 
 
 def _keep(found: dict, url: str, folder: Path, working: Path) -> Fetched:
-    """Move what was downloaded to where it stays, under its title. ``found`` is what the child says, so it is checked.
+    """Move the downloaded file to its final folder, named by its title. ``found`` comes from the child, so it is
+    checked.
 
-    Raises EmorecError if it names no file that is there, or if the file cannot be kept.
+    Raises EmorecError if it does not name a downloaded file, or if the file cannot be kept.
     """
     key, name, number = found.get("key"), found.get("file"), found.get("id")
     if not isinstance(key, str) or not KEY.fullmatch(key) or not isinstance(number, str | None):
@@ -194,7 +191,7 @@ def _keep(found: dict, url: str, folder: Path, working: Path) -> Fetched:
 
 
 def _kept_in(folder: Path) -> dict | None:
-    """What is known of the download that a folder keeps: ``file``, ``title`` and ``id``. None if it is not whole."""
+    """The ``file``, ``title`` and ``id`` of the download in a folder, None if it is not complete."""
     try:
         facts = json.loads((folder / FACTS_FILE).read_text(encoding="utf-8"))
         file, title, number = facts["file"], facts["title"], facts["id"]
@@ -209,13 +206,13 @@ def _is_plain_file(path: Path) -> bool:
 
 
 def _title(title, url: str) -> str:
-    """A title for people: of one line, never empty."""
+    """The title in one line, never empty."""
     text = " ".join("".join(letter if letter.isprintable() else " " for letter in str(title or "")).split())
     return text[: 2 * MAX_TITLE] or urllib.parse.urlsplit(url).hostname or "recording"
 
 
 def _file_name(title: str) -> str:
-    """The title as a file may be named anywhere."""
+    """The title as a file name that is valid everywhere."""
     name = "".join(letter if letter.isalnum() or letter in " ._-()" else "_" for letter in title)
     while len(name.encode()) > MAX_TITLE:
         name = name[:-1]

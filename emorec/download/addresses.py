@@ -1,7 +1,7 @@
-"""Which IP addresses belong to the public internet, by a table of this project's own.
+"""Which IP addresses belong to the public internet, by a table of this project.
 
-The interpreter's ``ipaddress.is_global`` follows the registries only as far as its patch level does, and it knows
-nothing of the addresses on which clouds answer their machines.
+The interpreter's ``ipaddress.is_global`` depends on its patch level, and does not know the addresses at which clouds
+serve metadata to their machines.
 """
 
 from __future__ import annotations

@@ -1,10 +1,11 @@
-"""What goes wrong in a download, said to the user in one sentence. Used in the downloading process only."""
+"""Errors of a download as one sentence for the user. Used in the downloading process only."""
 
 from __future__ import annotations
 
 import errno
 import socket
 import ssl
+from typing import Any
 
 from emorec.download.network_guard import Guard, Refused
 
@@ -12,18 +13,18 @@ REASON_LENGTH = 160
 
 
 class Problem(Exception):
-    """A download that will not be; its text is one sentence for the user."""
+    """A download fails; the text is one sentence for the user."""
 
 
 def sentence(error: BaseException, guard: Guard) -> str:
-    """What went wrong, for the user."""
+    """The sentence about an error."""
     from yt_dlp.networking.exceptions import HTTPError
     from yt_dlp.utils import ExtractorError, GeoRestrictedError, UnsupportedError
 
     causes = list(_causes(error))
     text = " ".join(str(cause) for cause in causes)
 
-    def first(*kinds):
+    def first(*kinds: type[BaseException]) -> Any:
         return next((cause for cause in causes if isinstance(cause, kinds)), None)
 
     if guard.refused:
@@ -67,7 +68,7 @@ def _http_sentence(status: int) -> str:
 
 
 def _causes(error: BaseException | None):
-    """An error and all that it came from; yt-dlp keeps some of that in attributes of its own."""
+    """An error and all its causes; yt-dlp keeps some in attributes of its own."""
     waiting, seen = [error], set()
     while waiting:
         error = waiting.pop(0)
@@ -80,7 +81,7 @@ def _causes(error: BaseException | None):
 
 
 def _plain(text: str) -> str:
-    """The first sentence of what yt-dlp says, without advice on its own options."""
+    """The first sentence of yt-dlp's message, without advice on its own options."""
     line = text.strip().splitlines()[0] if text.strip() else "no reason was given"
     line = line.split(" (caused by")[0].split("; please report")[0].split(". Use --")[0].split(". See ")[0]
     return "".join(letter for letter in line if letter.isprintable())[:REASON_LENGTH].rstrip(". ")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 
 def too_long(seconds: float) -> str:
-    """The sentence about what is longer than so many seconds."""
+    """The sentence about a recording longer than ``seconds``."""
     return f"What this link leads to is longer than {seconds / 60:g} minutes, the limit here; give a shorter one."
 
 
 def too_large(size: float) -> str:
-    """The sentence about what is larger than so many bytes."""
+    """The sentence about a recording larger than ``size`` bytes."""
     return f"What this link leads to is larger than {size / 1e6:g} MB, the limit here; give a smaller one."

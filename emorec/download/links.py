@@ -1,4 +1,4 @@
-"""Which text means a link, and the link in it: as people copy it from a sentence, a mail or a chat."""
+"""Recognises a link in a text, as people copy it from a sentence, a mail or a chat."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ SCHEME = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 NEVER_FOLLOWED = re.compile(r"data:|javascript:", re.IGNORECASE)
 HOST = re.compile(r"(?P<host>[^\W_][\w-]*(\.[\w-]+)+)(:\d{1,5})?(?P<rest>[/?#].*)?")
 
-# Suffixes of hosts beside those of countries, which have two letters: the ones under which videos are found.
+# Top-level domains under which videos are found, besides those of countries, which have two letters.
 SUFFIXES = {
     "com",
     "org",
@@ -74,10 +74,10 @@ INVISIBLE = "\u200b\u200c\u200d\u200e\u200f\u2060\ufeff"  # which chats and mail
 
 
 def is_link(text: object) -> bool:
-    """Whether a user who gave ``text`` means a link rather than a file.
+    """Whether ``text`` is a link rather than the name of a file.
 
-    What names a scheme (``https://``) is a link. A host and a path alone (``youtu.be/...``) are one unless there is a
-    file of that name.
+    A text with a scheme (``https://``) is a link. A host and a path alone (``youtu.be/...``) are one unless a file of
+    that name exists.
     """
     text = str(text)
     link = bare(text)
@@ -87,7 +87,7 @@ def is_link(text: object) -> bool:
 
 
 def bare(text: object) -> str:
-    """The link in a text without the blanks, quotes, brackets and punctuation around it."""
+    """The link in a text without surrounding blanks, quotes, brackets and punctuation."""
     link = str(text)
     for _ in range(LAYERS):
         before = link

@@ -18,7 +18,7 @@ from emorec.errors import EmorecError
 from emorec.settings import Limits
 
 TICK = 0.25  # seconds between two looks at the child, so that a cancelled download ends soon
-LOOK_AFTER = 1.0  # seconds at least between two looks at how long the recording is already
+CHECK_AFTER = 1.0  # seconds at least between two looks at how long the recording is already
 GROWTH = 1.5  # how much larger a file is at the next such look: all of them together cost three readings of its packets
 MIN_BYTES = 1 << 16  # of a file that is worth a look
 ENDS_WITHIN = 10.0  # seconds that the child may take to end after its last message
@@ -37,8 +37,8 @@ HOMES = ("HOME", "USERPROFILE", "TMPDIR", "TEMP", "TMP", "XDG_CACHE_HOME", "XDG_
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a download is. ``stage`` is "looking", "downloading" or "merging"; ``done`` and ``total`` are bytes,
-    ``total`` None while nobody knows."""
+    """The progress of a download. ``stage`` is "looking", "downloading" or "merging"; ``done`` and ``total`` are bytes,
+    ``total`` None if unknown."""
 
     stage: str
     done: int = 0
@@ -51,7 +51,7 @@ class Downloading:
 
     def __init__(self, task: dict, working: Path, limits: Limits):
         self._working, self._limits = working, limits
-        self._lengths = Lengths(working / "media", limits.seconds)
+        self._durations = DurationCheck(working / "media", limits.seconds)
         self._last: dict = {}
         home = str(working / "home")
         variables = childprocess.environment(KEPT_VARIABLES, **dict.fromkeys(HOMES, home), **SET_VARIABLES)
@@ -81,7 +81,7 @@ class Downloading:
                 )
             if _size(self._working) > 2 * self._limits.bytes + SIZE_SLACK:  # parts, and them merged
                 raise EmorecError(too_large(self._limits.bytes))
-            self._lengths.look()
+            self._durations.look()
 
     def found(self) -> dict:
         """What the child said last. Raises EmorecError if that is not a file, or one that is too long."""
@@ -91,7 +91,7 @@ class Downloading:
                 raise EmorecError(childprocess.sentence(" ".join(problem.split())[:MAX_SENTENCE]))
             if isinstance(done := self._last.get("done"), dict):
                 if done.get("file") is not None:
-                    self._lengths.check(self._working / "media" / Path(str(done["file"])).name)
+                    self._durations.check(self._working / "media" / Path(str(done["file"])).name)
                 return done
         raise EmorecError(f"The download broke off ({ended or 'it did not end'}); try again, or give another link.")
 
@@ -100,43 +100,42 @@ class Downloading:
         self._child.end()
 
 
-class Lengths:
-    """How long what arrives in a folder is already, whatever was said of it before.
+class DurationCheck:
+    """Checks the duration of the files that arrive in a folder, whatever was stated before.
 
-    Files are read by ``worker``, for nobody knows yet what they are, in a thread: meanwhile the download can be ended.
+    They are decoded in the sandbox, in a thread, so that the download can be stopped meanwhile.
     """
 
-    def __init__(self, folder: Path, most: float):
-        self._folder, self._most = folder, most
-        self._looked: dict[str, int] = {}
-        """Bytes that there were of each file when it was last looked at."""
-        self._longest = 0.0
+    def __init__(self, folder: Path, max_seconds: float):
+        self._folder, self._max_seconds = folder, max_seconds
+        self._checked_sizes: dict[str, int] = {}  # bytes of each file at the last check
+        self._duration = 0.0
         self._thread: threading.Thread | None = None
-        self._again_at = 0.0
+        self._next_check = 0.0
 
     def look(self) -> None:
-        """Look at what has grown, in the background. Raises EmorecError once something was found too long."""
-        if self._longest > self._most:
-            raise EmorecError(too_long(self._most))
-        if (self._thread is None or not self._thread.is_alive()) and time.monotonic() >= self._again_at:
-            self._again_at = time.monotonic() + LOOK_AFTER
+        """Check the files that have grown, in the background. Raises EmorecError once one was found too long."""
+        if self._duration > self._max_seconds:
+            raise EmorecError(too_long(self._max_seconds))
+        if (self._thread is None or not self._thread.is_alive()) and time.monotonic() >= self._next_check:
+            self._next_check = time.monotonic() + CHECK_AFTER
             if grown := self._grown():
                 self._thread = threading.Thread(target=self._measure, args=(grown,), daemon=True)
                 self._thread.start()
 
     def check(self, file: Path) -> None:
-        """Look at a file that has arrived. Raises EmorecError if it is too long."""
+        """Check a complete file. Raises EmorecError if it is too long."""
         self._measure([file])
-        if self._longest > self._most:
-            raise EmorecError(too_long(self._most))
+        if self._duration > self._max_seconds:
+            raise EmorecError(too_long(self._max_seconds))
 
     def _grown(self) -> list[Path]:
         grown = []
-        for path in self._folder.glob("*"):  # nothing where the folder has gone
+        for path in self._folder.glob("*"):  # nothing if the folder was removed
             with contextlib.suppress(OSError):
                 size = path.lstat().st_size
-                if size >= max(MIN_BYTES, GROWTH * self._looked.get(path.name, 0)):
-                    self._looked[path.name] = size
+                if size >= max(MIN_BYTES, GROWTH * self._checked_sizes.get(path.name, 0)):
+                    self._checked_sizes[path.name] = size
                     grown.append(path)
         return grown
 
@@ -144,14 +143,14 @@ class Lengths:
         from emorec.media import sandbox  # imported late: the command line imports this file to answer --help
 
         for file in files:
-            with contextlib.suppress(EmorecError):  # what cannot be told yet; an analysis says whether it ever can
-                self._longest = max(self._longest, sandbox.reached(file, self._most))
+            with contextlib.suppress(EmorecError):  # unknown so far; an analysis reports files that cannot be read
+                self._duration = max(self._duration, sandbox.min_duration(file, self._max_seconds))
 
 
 def _progress(stage=None, done=0, total=None, title=None) -> Progress:
-    """What the child says of its progress. Raises TypeError or ValueError if that is of another kind."""
+    """The progress that the child reports. Raises TypeError or ValueError if it is malformed."""
     if not isinstance(stage, str) or not (title is None or isinstance(title, str)):
-        raise TypeError("stage and title are words")
+        raise TypeError("stage and title are texts")
     done, total = int(done), None if total is None else int(total)
     if done < 0 or (total is not None and total < 0):
         raise ValueError("bytes are counted from 0")

@@ -1,4 +1,4 @@
-"""One link downloaded by yt-dlp, within limits. Used in the downloading process only; see ``source_child``."""
+"""One link downloaded by yt-dlp, within limits. Used in the downloading process only; see ``child``."""
 
 from __future__ import annotations
 
@@ -13,21 +13,20 @@ from emorec.download.errors import Problem, sentence
 from emorec.download.limits import too_large, too_long
 from emorec.download.network_guard import Guard
 
-REPORT_EVERY = 0.25
-"""Seconds between two reports of progress."""
+REPORT_EVERY = 0.25  # seconds between two reports of progress
 
-ANSWER_WITHIN = 20.0
-"""Seconds that a server may be silent."""
+ANSWER_WITHIN = 20.0  # seconds that a server may be silent
 
 FRAGMENTS_RETRIED = RETRIES = 2
 PROTOCOLS = {"http", "https", "m3u8", "m3u8_native", "http_dash_segments"}
 
+# What ffmpeg may open when it merges: local files in the expected formats.
 FFMPEG_IN = ["-protocol_whitelist", "file", "-format_whitelist", "mov,matroska,webm,mpegts,aac,mp3,ogg,flac"]
-"""What ffmpeg may open when it merges: the files that were downloaded, if they are what they should be."""
 
 
 def programs() -> tuple[str, str]:
-    """What may be started: the JavaScript runtime that YouTube needs, and the ffmpeg that merges picture and sound."""
+    """The programs that may be started: the JavaScript runtime for YouTube, and the ffmpeg that merges picture and
+    sound."""
     import deno
     import imageio_ffmpeg
 
@@ -35,8 +34,10 @@ def programs() -> tuple[str, str]:
 
 
 def download(task: dict, tell: Callable[..., None], guard: Guard) -> dict:
-    """Fetch what ``task`` asks for and say which file it is; ``guard`` is installed already. Raises Problem."""
-    import yt_dlp
+    """Download as ``task`` says; gives the key, file, title, id and duration. ``guard`` is installed. Raises
+    Problem."""
+    from yt_dlp.networking.exceptions import RequestError
+    from yt_dlp.utils import YoutubeDLError
 
     watch = _Watch(task, tell)
     options = _options(task, watch, *programs())
@@ -44,16 +45,16 @@ def download(task: dict, tell: Callable[..., None], guard: Guard) -> dict:
         with _Downloader(options, auto_init="no_verbose_header") as downloader:
             info = _single(downloader, task["url"])
             _check(info, task)
-            watch.title = _told_title(info)
+            watch.title = _title_of(info)
             known = _kept(task, info)
             if known is not None:
                 return known
             watch.report("downloading")
-            downloader.process_info(info)
+            downloader.process_info(info)  # type: ignore[arg-type]
         return _result(task, info)
     except Problem:
         raise
-    except (yt_dlp.utils.YoutubeDLError, yt_dlp.networking.exceptions.RequestError, OSError, ValueError) as error:
+    except (YoutubeDLError, RequestError, OSError, ValueError) as error:
         raise Problem(watch.problem or sentence(error, guard)) from error
 
 
@@ -94,19 +95,19 @@ def _options(task: dict, watch: _Watch, javascript: str, ffmpeg: str) -> dict:
 
 
 def _Downloader(options, **settings):
-    """A ``YoutubeDL`` that speaks http and https only, by the one library whose connections the guard sees."""
+    """A ``YoutubeDL`` for http and https only, through the library whose connections the guard sees."""
     import yt_dlp
     from yt_dlp.networking._requests import RequestsRH
 
     class Downloader(yt_dlp.YoutubeDL):
         def build_request_director(self, handlers, preferences=None):
-            return super().build_request_director([RequestsRH], preferences)
+            return super().build_request_director([RequestsRH], preferences)  # type: ignore[list-item]
 
     return Downloader(options, **settings)
 
 
 def _single(downloader, url: str) -> dict:
-    """What is known of the one video at ``url``."""
+    """The metadata of the only video at ``url``. Raises Problem if there are several."""
     info = downloader.extract_info(url, download=False, process=False)
     for _ in range(5):
         kind = info.get("_type", "video")
@@ -120,12 +121,12 @@ def _single(downloader, url: str) -> dict:
             info = entries[0]
         else:
             break
-    # Choosing among the formats is left to yt-dlp; nothing is downloaded yet.
+    # yt-dlp chooses the format; nothing is downloaded yet.
     return downloader.process_ie_result(dict(info), download=False)
 
 
 def _check(info: dict, task: dict) -> None:
-    """Raise Problem for what can be refused before it is downloaded."""
+    """Raise Problem if the video is too long, too large or a live stream, as far as its site says so."""
     if info.get("is_live") or info.get("live_status") in ("is_live", "is_upcoming"):
         raise Problem("This link is a live stream; give the link of a recording.")
     if (info.get("duration") or 0) > task["max_seconds"]:
@@ -141,8 +142,7 @@ def _check(info: dict, task: dict) -> None:
 
 
 def _key(task: dict, info: dict) -> str:
-    """The name of what is kept for a video. Only an extractor's own ids say which video it is; those that are made
-    up from an address do not."""
+    """The name of a video's folder. Only a site's own ids identify a video; those of the generic extractor do not."""
     generic = (info.get("extractor_key") or "Generic").lower() == "generic"
     what = task["url"] if generic else info["id"]
     facts = [info.get("extractor_key"), what, task["max_height"], task["sound_only"]]
@@ -152,26 +152,26 @@ def _key(task: dict, info: dict) -> str:
 def _facts(task: dict, info: dict) -> dict:
     return {
         "key": _key(task, info),
-        "title": _told_title(info),
+        "title": _title_of(info),
         "id": info.get("id"),
         "duration": info.get("duration"),
     }
 
 
-def _told_title(info: dict) -> str | None:
-    """The title; where a page is no known site's, yt-dlp numbers the videos on it, and this is the only one."""
+def _title_of(info: dict) -> str | None:
+    """The title, without the number that yt-dlp adds to the only video on a page of an unknown site."""
     title = info.get("title")
     return title.removesuffix(" (1)") if title and str(info.get("id")).endswith("-1") else title
 
 
 def _kept(task: dict, info: dict) -> dict | None:
-    """What was downloaded before and is still there."""
+    """The result if the video was downloaded before and is still there."""
     facts = _facts(task, info)
     return facts | {"file": None} if facts["key"] in task["kept"] else None
 
 
 def _result(task: dict, info: dict) -> dict:
-    """The one file that there is now."""
+    """The result: the only file in the folder."""
     files = [path for path in Path(task["folder"]).glob("media*") if path.is_file() and path.stat().st_size]
     if len(files) != 1:
         raise Problem("Nothing could be downloaded from this link; try again later, or give another one.")
@@ -179,7 +179,7 @@ def _result(task: dict, info: dict) -> dict:
 
 
 class _Watch:
-    """Follows the download: tells how far it is, and stops it at the limits, whatever the server's headers say."""
+    """Follows the download: reports its progress, and stops it at the limits, whatever the server's headers say."""
 
     def __init__(self, task: dict, tell):
         self._task, self._tell = task, tell
@@ -213,7 +213,7 @@ class _Watch:
 
 
 class _Silence:
-    """A logger for yt-dlp: what matters arrives as an exception, and a link is nobody else's business."""
+    """A logger for yt-dlp that discards everything: errors arrive as exceptions, and links are private."""
 
     def debug(self, message):
         pass

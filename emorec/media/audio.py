@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -15,17 +16,15 @@ from emorec.media.passes import DamageReport, decoded
 from emorec.media.reader import BIN_EPSILON, Reader
 from emorec.media.selection import EVERYTHING, Selection
 
+# Seconds of sound to decode before the first that is used, so that no codec depends on where decoding began.
 WARM_UP = 1.0
-"""Seconds of sound to decode before the first that is used: by then no codec remembers where decoding began."""
 
-LEAD = 0.05
-"""Seconds of sound around a block that the resampler sees; its filter is 2 ms long."""
+LEAD = 0.05  # seconds of sound around a block that the resampler sees; its filter is 2 ms long
 
-GAP = 0.05
-"""Seconds by which sound may be off its timestamps before these are followed."""
+GAP = 0.05  # seconds by which sound may differ from its timestamps before these are followed
 
+# Seconds between two frames up to which they are joined; many containers round times.
 SLACK = 0.005
-"""Seconds by which a frame may be off where the one before it ended to be joined to it; many containers round times."""
 
 
 def blocks(
@@ -38,8 +37,8 @@ def blocks(
     end: float = math.inf,
     part_from: float = 0.0,
 ) -> Iterator[Block]:
-    """Yield the blocks that hold sound, in order, the first of them cut to where the sound begins, the last to ``end``
-    (s). ``part_from`` is as in ``decoded``."""
+    """Yield the blocks that contain sound, in order; the first begins where the sound does, the last ends at ``end``
+    (s). ``part_from`` is as in ``passes.decoded``."""
     first = oldest = math.floor(start / block_seconds + BIN_EPSILON)
     unfinished: dict[int, Block] = {}
     begun = False
@@ -71,7 +70,7 @@ def blocks(
             block_at(first)
         yield from finished(time)
         if first < oldest and until < oldest * block_seconds - JUMP:
-            reader.fault(oldest * block_seconds)
+            reader.note_error(oldest * block_seconds)
         begin_in = max(math.floor((time - LEAD) / block_seconds), oldest)
         end_in = math.ceil((min(until, end) + LEAD) / block_seconds)
         for number in range(begin_in, end_in):
@@ -96,11 +95,13 @@ def _joined(
     mixer = mixdown.Mixer(selection.channel)
     options = {"selection": selection, "end": end + LEAD, "part_from": part_from - WARM_UP}
     pieces: list[np.ndarray] = []
-    form, begin, expected, source = None, 0.0, 0.0, None
+    form: Any = None
+    source: Any = None
+    begin = expected = 0.0
     for reader, time, frame in decoded(path, "audio", start - WARM_UP, report, **options):
         samples = mixer.samples(frame)
         if samples is None:
-            reader.fault()
+            reader.note_error()
             continue
         until = time + samples.shape[1] / frame.sample_rate
         touched = math.floor((time - LEAD) / block_seconds), math.ceil((until + LEAD) / block_seconds)
@@ -122,7 +123,7 @@ def edges(number: int, rate: int, start: float, block_seconds: float, end: float
 
 
 class Block:
-    """The samples ``[first, last)`` of the output, resampled on their own from the sound that touches them."""
+    """The samples ``[first, last)`` of the output, resampled independently from the sound that overlaps them."""
 
     def __init__(self, number: int, first: int, last: int, rate: int):
         self.number, self.first, self.last, self._rate = number, first, last, rate
@@ -132,13 +133,13 @@ class Block:
         self._pieces: list[tuple[float, int, np.ndarray]] = []
 
     def add(self, time: float, source_rate: int, samples: np.ndarray) -> None:
-        """Put in sound (float32, one or two channels) that begins at ``time`` (s); what lies outside is dropped."""
+        """Add sound (float32, one or two channels) that begins at ``time`` (s); what lies outside is dropped."""
         self._pieces.append((time, source_rate, samples))
 
     def finish(self, before: float | None) -> float:
-        """Make the samples of all that was added; ``before`` is the sign that the block before gave (None: unknown).
+        """Resample what was added; ``before`` is what the previous block returned (None: unknown).
 
-        Returns the sign that the right side was taken with: -1 where the two sides are out of phase.
+        Returns the sign of the right channel in the mix: -1 if the two channels are out of phase.
         """
         begin = self.first / self._rate
         sign = -1.0 if mixdown.out_of_phase(self._pieces, begin, self.last / self._rate) else 1.0
@@ -152,7 +153,8 @@ class Block:
     def _resample(self, time: float, source_rate: int, samples: np.ndarray) -> None:
         if self._resampler is None or source_rate != self._source_rate or abs(time - self._expected) > GAP:
             self.end_run()
-            # The resampler's phase hangs on its first sample: begin where both rates meet, and it is always the same.
+            # The resampler's phase depends on its first sample: it begins where both rates meet, so it is always the
+            # same.
             step = source_rate // math.gcd(source_rate, self._rate)
             begin = round(time * source_rate)
             padding = begin % step
@@ -168,12 +170,12 @@ class Block:
         self._write(self._resampler.resample(frame))
 
     def cut_head(self) -> None:
-        """Drop what lies before the first sound."""
+        """Drop the samples before the first sound."""
         self.samples = self.samples[self.sound_from - self.first :]
         self.first = self.sound_from
 
     def end_run(self) -> None:
-        """Put in what the resampler still holds; sound added later begins a new run."""
+        """Add what the resampler still holds; sound added later begins a new run."""
         if self._resampler is not None:
             self._write(self._resampler.resample(None))
             self._resampler = None

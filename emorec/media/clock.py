@@ -1,8 +1,8 @@
-"""One continuous clock for recordings whose own clock is reset on the way.
+"""A continuous clock for recordings whose own clock is reset in the middle.
 
-Parts that were joined byte by byte (MPEG-TS, chained Ogg, camcorder chapters) and recorders that restart their clock
-give packets whose times jump. Here every part begins where the one before it ended, for all its streams alike. All
-streams of a file are looked at, whichever is decoded, so picture and sound get the same times in separate processes.
+The times of packets jump if parts were joined byte by byte (MPEG-TS, chained Ogg, camcorder chapters) or a recorder
+restarted its clock. Here every part begins where the previous one ended, for all streams alike. All streams of a file
+are followed, whichever is decoded, so picture and sound get the same times in separate processes.
 """
 
 from __future__ import annotations
@@ -17,25 +17,22 @@ import av
 
 from emorec.media.integrity import JUMP
 
+# Containers in which a jump forwards is a new clock as well, not a gap: FFmpeg's flag AVFMT_TS_DISCONT. A clock of 33
+# bits that is reset looks like a jump forwards by up to a day.
 DISCONTINUOUS = {"mpegts", "mpeg", "ogg"}
-"""Containers in which a jump forwards is a new clock as well, not a gap: FFmpeg's flag AVFMT_TS_DISCONT. A clock of
-33 bits that is reset looks like a jump forwards by up to a day."""
 
-FORWARD = 10.0
-"""Seconds by which all streams must jump forwards for that; FFmpeg's ``dts_delta_threshold``."""
+FORWARD = 10.0  # seconds by which all streams must jump forwards for that; FFmpeg's ``dts_delta_threshold``
 
+# Packets, and bytes of them, that are read ahead to tell a new clock from a single invalid time.
 LOOK_AHEAD = 256
 LOOK_AHEAD_BYTES = 32 << 20
-"""Packets, and bytes of them, that are read ahead to tell a new clock from a single broken time."""
 
+# So few packets are no part of their own: FFmpeg derives the next times from a first one that may be invalid.
 FEW_PACKETS = 4
-"""Packets that are too few for a part: a first time that is broken spoils those that FFmpeg derives from it."""
 
-LAG = 3.0
-"""Seconds of a new part after which no stream can still be in the part before."""
+LAG = 3.0  # seconds of a new part after which no stream can still be in the part before
 
-LONGEST_PACKET = 10.0
-"""Seconds; a packet that claims to last longer is broken."""
+LONGEST_PACKET = 10.0  # seconds; a packet that claims to last longer is invalid
 
 
 @dataclass
@@ -62,7 +59,7 @@ class Clock:
 
     @property
     def parts(self) -> int:
-        """How many clocks the file has had so far."""
+        """The number of parts so far."""
         return len(self._offsets)
 
     def continuous(self, packets: Iterable[av.Packet]) -> Iterator[av.Packet]:
@@ -76,7 +73,7 @@ class Clock:
             yield packet
 
     def _follow(self, packet: av.Packet, time: float, source: Iterator[av.Packet], ahead: deque[av.Packet]) -> None:
-        """Take note of the next packet, which may begin a new part."""
+        """Follow the next packet, which may begin a new part."""
         stream = self._streams.get(packet.stream_index)
         newest = len(self._offsets) - 1
         if stream is None:

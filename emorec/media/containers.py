@@ -1,4 +1,4 @@
-"""Which files are recordings: the containers that may be opened, and a plain sentence about every file that may not."""
+"""Which files are recordings: the containers that may be opened, and one sentence about every other file."""
 
 import os
 import stat
@@ -6,35 +6,35 @@ from pathlib import Path
 
 from emorec.errors import EmorecError
 
+# FFmpeg's names of the containers that are opened. None of them can point to another file or address, as a playlist
+# (hls, concat, sdp) does.
 CONTAINERS = (
     *("mov", "mp4", "m4a", "3gp", "3g2", "mj2", "matroska", "webm", "avi", "flv", "asf", "mpegts", "mpeg"),
     *("h264", "hevc", "ivf", "obu", "dv", "mxf", "gif"),
     *("mp3", "wav", "w64", "ogg", "flac", "aac", "ac3", "eac3", "aiff", "amr", "amrnb", "amrwb", "caf"),
     *("au", "wv", "tta"),
 )
-"""FFmpeg's names of the containers that are opened. None of them can point to another file or address, as a playlist
-(hls, concat, sdp) does."""
 
+# Restricts FFmpeg to those containers and to the one local file.
 OPEN_OPTIONS = {"format_whitelist": ",".join(CONTAINERS), "protocol_whitelist": "file"}
-"""What holds FFmpeg to those containers and to the one local file."""
 
 MAX_STREAMS = 64
 MAX_CHANNELS = 64
 MAX_SAMPLE_RATE = 768_000
 
+# Containers whose timestamps are the same after seeking; in the others they are guessed, so these are read from the
+# beginning.
 SEEKABLE = {"mov", "matroska", "avi", "flv", "asf", "wav", "w64", "flac", "aiff", "caf", "au"}
-"""Containers whose timestamps are the same after a jump; in the others they are guessed, so these are read from the
-beginning."""
 
+# Those of them whose packets have times of their own, which may be reset in the middle; see ``clock``.
 RESETTABLE = {"matroska", "flv", "asf", "flac"}
-"""Those of them whose packets carry times of their own, which may be reset on the way; see ``media_clock``."""
 
-PROMISING = {"mov", "matroska", "flv", "flac", "aiff"}
-"""Containers whose header states how long the recording is, so that a missing rest shows; see also ``stated_size``."""
+# Containers whose header states the duration, so that a missing end is noticed; see also ``stated_size``.
+WITH_DURATION = {"mov", "matroska", "flv", "flac", "aiff"}
 
-GUESSING = {"aac", "ac3", "eac3", "h264", "hevc", "obu", "ogg", "mpegts", "mpeg"}
-"""Containers without any duration: FFmpeg guesses one from the bit rate or takes the last time of what may be the last
-of several parts, so the packets are counted instead."""
+# Containers without any duration: FFmpeg guesses one from the bit rate or takes the last time of what may be the last
+# of several parts, so the packets are counted instead.
+WITHOUT_DURATION = {"aac", "ac3", "eac3", "h264", "hevc", "obu", "ogg", "mpegts", "mpeg"}
 
 PICTURES = {
     b"\x89PNG": "PNG",
@@ -46,8 +46,8 @@ PICTURES = {
     b"8BPS": "Photoshop",
     b"\0\0\0\x0cJXL ": "JPEG XL",
 }
+# Brands of ISO files that hold pictures (ISO/IEC 23008-12), though FFmpeg opens them as movies.
 PICTURE_BRANDS = {b"avif": "AVIF", b"heic": "HEIC", b"heix": "HEIC", b"mif1": "HEIF", b"msf1": "HEIF", b"avis": "AVIF"}
-"""Brands of ISO files that hold pictures (ISO/IEC 23008-12), though FFmpeg opens them as movies."""
 
 OTHERS = {
     b"PK\x03\x04": "a zip archive or an office document",
@@ -65,33 +65,29 @@ SCRIPTS = {
     b"ffconcat": "a list of files",
     b"v=0": "a stream description",
 }
+# First bytes of CONTAINERS; ISO and RIFF files are recognised by their fifth byte and the following.
 RECORDINGS = (
     *(b"\x1aE\xdf\xa3", b"OggS", b"fLaC", b"FLV", b"ID3", b"FORM", b"caff", b"DKIF", b"#!AMR"),
     *(b"\x30\x26\xb2\x75", b"riff\x2e\x91\xcf\x11", b".snd", b"wvpk", b"TTA1", b"\x1f\x07\x00"),
     b"\x06\x0e\x2b\x34",
 )
-"""First bytes of containers that are in ``CONTAINERS``; ISO and RIFF files are told by their fifth byte and on."""
 
 ISO_BOXES = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip")
 RIFF_KINDS = (b"AVI ", b"WAVE", b"WEBP")
-RIFF_UNKNOWN = 0x7FFFF000
-"""Sizes from here on are written where the size was not known."""
+RIFF_UNKNOWN = 0x7FFFF000  # larger sizes are written if the size was unknown
 
+# Programs that write a wav file to a pipe state a round number of bytes from here on (arecord: 2000000000).
 PLACEHOLDER_FROM = 500_000_000
 PLACEHOLDER_UNITS = (1_000_000, 1 << 20)
-"""Programs that write a wav file to a pipe state a round number of bytes from here on (arecord: 2000000000)."""
 
+# The object of an asf file that states the file's size, 40 bytes after its start.
 ASF_PROPERTIES = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")
-"""The object of an asf file that states its size, 40 bytes in."""
 
-ENCRYPTED_TAGS = ("encv", "enca", "drmi", "drms")
-"""Codecs of ISO files that hide another one behind a key."""
+ENCRYPTED_TAGS = ("encv", "enca", "drmi", "drms")  # codecs of ISO files that hide another one behind a key
 
-XING_WITHIN = 64
-"""Bytes of the first frame of an mp3 within which its Xing header begins."""
+XING_WITHIN = 64  # bytes of the first frame of an mp3 within which its Xing header begins
 
-HEAD = 4096
-"""Bytes that are looked at to tell what a file is."""
+HEAD = 4096  # bytes that are read to recognise a file
 
 KINDS = "a video (mp4, mov, mkv, webm, avi, ...) or sound (mp3, wav, m4a, ogg, flac, ...)"
 

@@ -1,4 +1,4 @@
-"""How long a recording is, from its packets: of a whole one that does not say, and of one that is still arriving."""
+"""The duration of a recording from its packets: if the container does not state it, or while it is downloaded."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from emorec.media.reader import DEFAULT_RATE, Reader
 
 
 def stated(reader: Reader) -> float | None:
-    """What the container says (s), None where it says nothing that can be relied on."""
+    """The duration that the container states (s), None if it states none or is not reliable."""
     duration = reader.container.duration
-    trusted = duration and reader.format not in containers.GUESSING and reader.broken_from == math.inf
-    return duration / av.time_base if trusted else None
+    trusted = reader.format not in containers.WITHOUT_DURATION and reader.broken_from == math.inf
+    return duration / av.time_base if duration and trusted else None
 
 
 def counted(path: Path) -> float | None:
-    """How long a recording without a stated duration is (s), from its packets alone."""
+    """The duration (s) according to the packets alone, None if unknown."""
     with Reader(path) as reader:
         stream = reader.streams["video"] or reader.streams["audio"]
         end, count = 0.0, 0
@@ -33,11 +33,11 @@ def counted(path: Path) -> float | None:
         return end or None
 
 
-def reached(path: str | Path, enough: float) -> float:
-    """How long a recording is at least (s), of which only the beginning may be there: what its header states or how
-    far its packets go, whichever is more. Looks no further than ``enough`` (s).
+def min_duration(path: str | Path, enough: float) -> float:
+    """The duration (s) that an incomplete recording has at least: what its header states or how far its packets go,
+    whichever is more. Reading stops at ``enough`` (s).
 
-    Raises ``EmorecError`` where there is too little to tell, or no recording.
+    Raises ``EmorecError`` if there is too little to know, or no recording.
     """
     with Reader(Path(path)) as reader:
         longest, before = stated(reader) or 0.0, {}
@@ -46,7 +46,7 @@ def reached(path: str | Path, enough: float) -> float:
                 break
             time = reader.packet_time(packet)
             if time is not None:
-                # A single time far ahead of its neighbours is broken, and says nothing of the length.
+                # A single time far after its neighbours is invalid.
                 longest = max(longest, min(time, before.get(packet.stream_index, 0.0)))
                 before[packet.stream_index] = time
         return longest

@@ -1,6 +1,6 @@
-"""A short look at one track: a few seconds of its sound and a few of its pictures, from places that are asked for.
+"""Excerpts of one track: a few seconds of its sound and a few of its pictures, from given places.
 
-What is found serves to tell tracks apart and is not stored, so decoding begins at any keyframe near a place.
+They serve to choose among tracks and are not stored, so decoding may start at any keyframe near a place.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ import contextlib
 import itertools
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -20,14 +21,13 @@ from emorec.media.reader import Reader
 from emorec.media.selection import Selection
 from emorec.media.video import picture, pixel_aspect, turned
 
-MOST_FRAMES = {"audio": 2000, "video": 150}
-"""Frames that are decoded at one place at most: a look is to be short whatever keyframes and times a file has."""
+# Frames that are decoded at one place at most, whatever keyframes and times a file has.
+MAX_FRAMES = {"audio": 2000, "video": 150}
 
-MOST_SKIPPED = 1000
-"""Frames of sound in front of a place that are passed over: a jump leads to the keyframe of a picture before it."""
+# Frames of sound before a place that are skipped: seeking leads to the keyframe of a picture before it.
+MAX_SKIPPED = 1000
 
-NEAR = 5.0
-"""Seconds up to which decoding goes on to the next place instead of jumping there."""
+NEAR = 5.0  # seconds up to which decoding continues to the next place instead of seeking
 
 
 def sounds(
@@ -41,7 +41,7 @@ def sounds(
             pieces, length = [], 0.0
             reader.seek("audio", place, repeatable=False)
             for count, (time, frame) in enumerate(_some(reader, "audio")):
-                if time < place and count < MOST_SKIPPED:
+                if time < place and count < MAX_SKIPPED:
                     continue
                 if (samples := mixer.samples(frame)) is not None:
                     pieces.append((length, frame.sample_rate, samples))
@@ -62,7 +62,7 @@ def pictures(path: str | Path, selection: Selection, places: Sequence[float], ma
             if place - reached >= NEAR:
                 reader.seek("video", place)
             frame = None
-            for reached, frame in _some(reader, "video"):  # noqa: B007 (the last one is what is wanted)
+            for reached, frame in _some(reader, "video"):  # noqa: B007 (the last one is used)
                 if reached >= place:
                     break
             if frame is not None:
@@ -70,9 +70,9 @@ def pictures(path: str | Path, selection: Selection, places: Sequence[float], ma
                     yield turned(picture(frame, reformatter, pixel_aspect(stream), max_side), selection.rotate)
 
 
-def _some(reader: Reader, kind: str) -> Iterator[tuple[float, av.frame.Frame]]:
-    """Frames from where reading stands; that is further on than was asked for if the file allows no jump."""
-    return itertools.islice(reader.decode(kind, None), MOST_FRAMES[kind])
+def _some(reader: Reader, kind: str) -> Iterator[tuple[float, Any]]:
+    """Frames from the current position, which may be after the wanted place if the file does not allow seeking."""
+    return itertools.islice(reader.decode(kind, None), MAX_FRAMES[kind])
 
 
 def _mono(pieces: list[tuple[float, int, np.ndarray]], length: float, rate: int) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Still pictures, decoded by Pillow, for the process that reads files; see ``worker_child``."""
+"""Still pictures, decoded by Pillow. Called in the decoding process; see ``sandbox``."""
 
 import warnings
 from pathlib import Path
@@ -11,33 +11,32 @@ from emorec.media import containers
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "AVIF")
 
+# Percent of the pixels at either end of the range of a picture with more than 8 bits that may become black or white.
 OUTLIERS = 0.1
-"""Percent of the pixels at either end of the range of a picture of numbers that may come out black or white."""
 
-RANGE_SIDE = 2048
-"""Pixels of a row or column, at most, that the range is read from."""
+RANGE_SIDE = 2048  # pixels of a row or column, at most, from which the range is computed
 
 
-def read(path, most_pixels, longest_side):
-    """The picture in a file as uint8 RGB (H, W, 3), upright, its longer side at most ``longest_side`` (px).
+def read(path, max_pixels, max_side):
+    """The picture in a file as uint8 RGB (H, W, 3), upright, its longer side at most ``max_side`` (px).
 
-    Raises EmorecError where it is none that can be read, or has more than ``most_pixels``.
+    Raises EmorecError if it cannot be read, or has more than ``max_pixels``.
     """
     name = Path(path).name
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Pillow warns of large pictures; most_pixels is the limit here
+            warnings.simplefilter("ignore")  # Pillow warns of large pictures; max_pixels is the limit here
             with Image.open(path, formats=FORMATS) as picture:
                 width, height = picture.size
-                if width * height > most_pixels:
+                if width * height > max_pixels:
                     raise EmorecError(
                         f"{name} has {width * height / 1e6:.0f} million pixels; "
-                        f"give a picture of at most {most_pixels / 1e6:.0f} million."
+                        f"give a picture of at most {max_pixels / 1e6:.0f} million."
                     )
-                if max(width, height) > longest_side:
-                    picture.draft(None, (longest_side, longest_side))  # a JPEG can be decoded at half its size at once
+                if max(width, height) > max_side:
+                    picture.draft(None, (max_side, max_side))  # a JPEG can be decoded at half its size at once
                 upright = _eight_bits(ImageOps.exif_transpose(picture)).convert("RGB")
-                upright.thumbnail((longest_side, longest_side))
+                upright.thumbnail((max_side, max_side))
                 return np.asarray(upright)
     except EmorecError:  # a ValueError, but already the sentence for the user
         raise
@@ -52,8 +51,8 @@ def read(path, most_pixels, longest_side):
 
 
 def _eight_bits(picture):
-    """A picture of larger numbers (16 bits, floating point), whose white is not known, scaled by its own range; any
-    other as it is."""
+    """A picture with more than 8 bits (16 bits, floating point), whose white is unknown, scaled by its own range;
+    others are returned unchanged."""
     if picture.mode != "F" and not picture.mode.startswith("I"):
         return picture
     values = np.asarray(picture).astype(np.float32)

@@ -1,51 +1,48 @@
-"""What is broken or missing in a recording, noted while it is read, and the sentence about it."""
+"""Damage of a recording: errors are noted while it is read, and reported in one sentence."""
 
+import math
 from pathlib import Path
 
-import av
+from av.error import FFmpegError
 
 from emorec.media import containers
 
-AV_ERRORS = (av.FFmpegError, ValueError, RuntimeError, MemoryError)
-"""What PyAV raises for broken media; its own checks raise Python's errors."""
+# What PyAV raises for broken media; its own checks raise Python's errors.
+AV_ERRORS = (FFmpegError, ValueError, RuntimeError, MemoryError)
 
-FEW_FAULTS = 2
-"""Packets of sound that may be broken without a word: tags at the end of an mp3 are such, and so is its first frame."""
+# Broken packets of sound that are not reported: tags at the end of an mp3 are such, and so is its first frame.
+FEW_ERRORS = 2
 
-CUT_TOLERANCE = 1.0
-"""Seconds that may be missing of what the container promises."""
+CUT_TOLERANCE = 1.0  # seconds that may be missing of the duration that the container states
 
-CUT_SHARE = 0.1
-"""What may be missing of the size that a header states, as a share of what is there."""
+CUT_SHARE = 0.1  # of the size that a header states, which may be missing
 
-JUMP = 1.0
-"""Seconds by which a time must lie ahead of the next one to be taken for broken, or behind to be a jump back."""
+JUMP = 1.0  # seconds by which a time must lie ahead of the next one to be taken for broken, or behind to be a jump back
 
 
-MAX_IDLE_PACKETS = 20_000
-"""Packets in a row that may come without a later time than those before."""
+MAX_IDLE_PACKETS = 20_000  # packets in a row that may come without a later time than those before
 
+# All packets together may have PACKET_SHARE times the size of the file, and PACKET_SLACK bytes more: a file of a few
+# bytes can name the same ones a million times.
 PACKET_SHARE = 2.0
 PACKET_SLACK = 16 << 20
-"""What all packets together may hold: so often the file, and so many bytes. A file of a few bytes can name the same
-ones a million times."""
 
 
 def on_progress() -> None:
-    """Called whenever reading got further; a process that counts its seconds puts a function of its own here."""
+    """Called whenever reading makes progress; a process with a time limit replaces this function."""
 
 
-class Pace:
-    """Whether reading a file still gets further, packet by packet; all of them may hold ``share`` times the file."""
+class ProgressCheck:
+    """Whether reading a file makes progress; all packets together may have ``share`` times its size."""
 
     def __init__(self, path: Path, share: float = PACKET_SHARE):
         self._left = share * path.stat().st_size + PACKET_SLACK
         self._latest = float("-inf")
         self._idle = 0
 
-    def goes_on(self, size: int, time: float | None) -> bool:
-        """Take note of one more packet of ``size`` (bytes), to be decoded at ``time`` (s, None if it does not say);
-        False once there were too many for what they brought."""
+    def advances(self, size: int, time: float | None) -> bool:
+        """Count one more packet of ``size`` (bytes), to be decoded at ``time`` (s, None if unknown); False once there
+        were too many without progress."""
         self._left -= size
         if time is None or time > self._latest:
             self._latest = self._latest if time is None else time
@@ -56,56 +53,57 @@ class Pace:
         return self._left >= 0 and self._idle <= MAX_IDLE_PACKETS
 
 
-class Damage:
-    """What of one file could not be used, and how far each of its streams reached."""
+class Integrity:
+    """The errors in one file, and how far each of its streams goes."""
 
     def __init__(self, path: Path):
-        # At once, for the file may be gone by the time that anybody asks.
+        # Read now: the file may have been removed later.
         self._size = path.stat().st_size
         self._stated_size = containers.stated_size(path) or self._size
-        self._faults = 0
-        self._fault_at: float | None = None
+        self._errors = 0
+        self._first_error: float | None = None
         self._encrypted_at: float | None = None
         self._cut = False
         self._reached: dict[int, float] = {}
 
-    def fault(self, time: float) -> None:
-        """Note that something could not be used at ``time`` (s)."""
-        self._faults += 1
-        if self._fault_at is None:
-            self._fault_at = time
+    def note_error(self, time: float) -> None:
+        """Note an error at ``time`` (s)."""
+        self._errors += 1
+        if self._first_error is None:
+            self._first_error = time
 
     def reach(self, index: int, time: float) -> None:
         """Note that the stream of that ``index`` goes on until ``time`` (s) at least."""
         self._reached[index] = max(self._reached.get(index, 0.0), time)
 
     def encrypted(self, time: float) -> None:
-        """Note that from ``time`` (s) on there is something encrypted."""
+        """Note that something is encrypted from ``time`` (s) on."""
         if self._encrypted_at is None:
             self._encrypted_at = time
 
     def finish(self, stream, position: float, zero: float, promised: float | None, whole: bool = True) -> None:
-        """Note that a stream was decoded to its end, or to the end of what is wanted, up to ``position`` (s).
+        """Note that a stream was decoded to its end, or to the end of the selected part, up to ``position`` (s).
 
-        ``zero`` (s) is that of the clock; ``promised`` (s) is how long the container says that it is, if it does.
-        Whether the file is cut off is looked at only if the ``whole`` stream was asked for.
+        ``zero`` (s) is that of the clock; ``promised`` (s) is the duration that the container states, if it does.
+        Whether the file is cut off is only checked if the ``whole`` stream was decoded.
         """
         self._cut = whole and self._cut_short(stream, position, zero, promised)
 
     def certain(self, kind: str, position: float) -> bool:
-        """Whether ``sentence`` says already what it will say at the end: reading has gone on past what is broken."""
-        return self._encrypted_at is not None or (self._faults > _few(kind) and position > self._fault_at + JUMP)
+        """Whether ``sentence`` is final: reading has continued after the damage."""
+        first = math.inf if self._first_error is None else self._first_error
+        return self._encrypted_at is not None or (self._errors > _few(kind) and position > first + JUMP)
 
     def sentence(self, kind: str, position: float) -> str | None:
-        """What is broken or missing in a stream that was decoded up to ``position`` (s), None if nothing is. Faults may
-        still be noted after ``finish``."""
+        """The damage of a stream that was decoded up to ``position`` (s), None if there is none. Errors may still be
+        noted after ``finish``."""
         few = _few(kind)
         if self._encrypted_at is not None:
             where = f" after {self._encrypted_at:.1f} s" if self._encrypted_at > JUMP else ""
             return f"The {kind} is encrypted{where}; what is encrypted could not be read."
-        if not self._cut and self._faults <= few:
+        if not self._cut and self._errors <= few:
             return None
-        at = position if self._faults <= few else self._fault_at
+        at = position if self._errors <= few or self._first_error is None else self._first_error
         if position == 0.0:
             return f"The {kind} is damaged or cut off at its beginning; nothing of it could be read."
         where = "is damaged at" if position > at + JUMP else "is damaged or cut off after"
@@ -125,5 +123,5 @@ class Damage:
 
 
 def _few(kind: str) -> int:
-    """How many faults are not worth a word."""
-    return 0 if kind == "video" else FEW_FAULTS
+    """How many errors are not reported."""
+    return 0 if kind == "video" else FEW_ERRORS

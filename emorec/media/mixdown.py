@@ -1,38 +1,39 @@
-"""From the channels of decoded sound to one.
+"""Mixes the channels of decoded sound into one.
 
-``mix`` is the mean of the channels. Where the two sides of stereo are out of phase (a balanced microphone on a stereo
-input, a wrongly wired cable) the mean cancels the voice, and half their difference is the voice. Which of the two is
-taken is decided for each block of sound by the samples of that block alone, so it does not depend on where decoding
-began; where two blocks differ, one fades into the other.
+``mix`` is the mean of the channels. If the two channels of stereo are out of phase (a balanced microphone on a
+stereo input, a wrongly wired cable), the mean cancels the voice, and half their difference is the voice. Which of the
+two is used is decided for each block by the samples of that block alone, so it does not depend on where decoding began;
+if two blocks differ, one fades into the other.
 """
 
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import av
 import numpy as np
 
 from emorec.media.integrity import AV_ERRORS
 
+# How many times the energy of the difference must be that of the mean (6 dB) for the sides to be out of phase: a
+# correlation under -0.6. Uncorrelated channels have the same energy in both.
 OUT_OF_PHASE = 4.0
-"""How many times the energy of the difference must be that of the mean (6 dB) for the sides to be out of phase: a
-correlation under -0.6. Sides that have nothing to do with each other have the same energy in both."""
 
+# Hz; energies are those of the difference between samples a period of this apart, so that a constant offset and hum do
+# not count, and a voice (0.3 to 3.5 kHz) does.
 LAG = 4000.0
-"""Hz; energies are those of the difference between samples a period of this apart, so that a constant offset and hum
-do not count, and a voice (0.3 to 3.5 kHz) does."""
 
+# Seconds in which the mean fades into the difference, or the difference into the mean, at the start of a block.
 FADE = 0.02
-"""Seconds in which the mean fades into the difference, or the difference into the mean, where a block begins."""
 
 NAMES = {"left": "FL", "right": "FR"}
 
 
 def out_of_phase(pieces: list[tuple[float, int, np.ndarray]], begin: float, end: float) -> bool:
-    """Whether the sides of the sound between two times (s) cancel each other in their mean.
+    """Whether the two channels of the sound between two times (s) cancel each other in their mean.
 
-    Each piece is ``(time, rate, samples)`` with float32 samples ``(channels, N)``; those of one channel do not count.
+    Each piece is ``(time, rate, samples)`` with float32 samples ``(channels, N)``; those with one channel are ignored.
     """
     middle = side = 0.0
     for time, rate, samples in pieces:
@@ -64,10 +65,11 @@ class Mixer:
 
     def __init__(self, channel: str = "mix"):
         self._channel = channel
-        self._resampler, self._form = None, None
+        self._resampler: Any = None
+        self._form: tuple | None = None
 
     def samples(self, frame: av.AudioFrame) -> np.ndarray | None:
-        """Samples ``(1, N)``, for "mix" of more than one channel ``(2, N)``; None if there are none to be had.
+        """Samples ``(1, N)``, for "mix" of more than one channel ``(2, N)``; None if it cannot be decoded.
 
         "left" and "right" of sound with one channel are that channel.
         """
@@ -87,7 +89,7 @@ class Mixer:
     def _converted(self, frame: av.AudioFrame, layout: str) -> np.ndarray | None:
         """Samples ``(channels, N)`` in another layout."""
         if frame.format.name == "fltp" and frame.layout.name == layout:
-            return frame.to_ndarray()  # what most decoders give; the resampler would say the same, and takes its time
+            return frame.to_ndarray()  # what most decoders give; the resampler would only copy it
         form = (frame.format.name, frame.layout.name, frame.sample_rate)
         frame.pts = None
         try:

@@ -1,4 +1,4 @@
-"""One pass over one stream of a recording: from a place on, up to an end, and what was wrong with it."""
+"""One pass over one stream of a recording, from a start to an end, and its damage."""
 
 from __future__ import annotations
 
@@ -7,11 +7,9 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
-import av
-
-from emorec.media.reader import SEEK_MARGINS, Reader
+from emorec.media.reader import SEEK_MARGINS, Reader, Sampler
 from emorec.media.selection import EVERYTHING, Selection
 
 Item = TypeVar("Item")
@@ -74,16 +72,17 @@ def decoded(
     kind: str,
     needed: float,
     report: DamageReport,
-    wanted: Callable[[], Callable[[float], bool] | None] = lambda: None,
+    wanted: Callable[[], Sampler | None] = lambda: None,
     selection: Selection = EVERYTHING,
     end: float = math.inf,
     part_from: float = 0.0,
-) -> Iterator[tuple[Reader, float, av.frame.Frame]]:
+) -> Iterator[tuple[Reader, float, Any]]:
     """Yield ``(reader, time, frame)`` from ``needed`` (s) or a little before on and before ``end`` (s); ``wanted``
     makes a fresh predicate.
 
-    ``part_from`` (s) is where a part of the recording that is asked for begins: of codecs that only decode to the same
-    from the same place on, decoding begins there and not at the recording's beginning, however late ``needed`` is.
+    ``part_from`` (s) is where the selected part of the recording begins: if the
+    codec's output depends on where decoding began, decoding starts there and not at the recording's beginning, however
+    late ``needed`` is.
     The caller ends ``report`` once it has used all frames.
     """
     exact = [(needed, needed - margin, True) for margin in SEEK_MARGINS if needed > margin]

@@ -1,4 +1,4 @@
-"""Which parts of a recording are read: its tracks, its channels, and how its picture is turned."""
+"""Which tracks and channels of a recording are read, and how its picture is turned."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ KIND_NAMES = {"audio": "sound", "video": "video"}
 
 @dataclass(frozen=True, kw_only=True)
 class Selection:
-    """What of a recording is read.
+    """Which tracks and channels of a recording are read.
 
     ``audio_track`` and ``video_track`` count from 1 among the streams of that kind (None: the file's default).
-    ``channel`` is "left", "right" or "mix" (see ``media_mix``). ``rotate`` (degrees, a multiple of 90) is how far
+    ``channel`` is "left", "right" or "mix" (see ``mixdown``). ``rotate`` (degrees, a multiple of 90) is how far
     pictures are turned clockwise. Without ``pictures`` or ``sound`` no packet of that kind is decoded.
     """
 
@@ -42,14 +42,14 @@ EVERYTHING = Selection()
 
 
 def tracks(container, kind: str) -> list:
-    """The streams of a kind that play, in the order of the file: no cover art, no still pictures."""
+    """The streams of a kind in the order of the file, without cover art and still pictures."""
     return [stream for stream in container.streams if stream.type == kind and not stream.disposition & NOT_MOVING]
 
 
 def pick(container, kind: str, path: Path, selection: Selection = EVERYTHING, related=None):
     """The chosen stream of a kind, else the file's default; None if there is none that can be decoded.
 
-    Raises ``EmorecError`` if the chosen track is not there or is in a format that cannot be decoded.
+    Raises ``EmorecError`` if the chosen track does not exist or is in a format that cannot be decoded.
     """
     there, number = tracks(container, kind), selection.track(kind)
     if number is not None:

@@ -1,8 +1,8 @@
-"""From a recording to pictures and sound on one clock.
+"""The pictures and sound of a recording, on one clock.
 
-Time is seconds on the media's own clock: its zero is the container's start, as in a browser's player, and every time
-comes from presentation timestamps. Sampling keeps no state: which pictures are taken and where a block of sound ends
-depends on their times alone, so a run that starts in the middle gets what an unbroken one gets.
+Time is in seconds on the media's own clock: its zero is the start of the container, as in a browser's player, and every
+time comes from presentation timestamps. Which pictures are sampled and where a block of sound ends depends on their
+times alone, so a run that starts in the middle yields the same as an uninterrupted one.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from av.video.reformatter import VideoReformatter
 
 from emorec.errors import EmorecError
 from emorec.media import containers
-from emorec.media import duration as media_length
+from emorec.media import duration as media_duration
 from emorec.media.audio import blocks, edges
 from emorec.media.integrity import AV_ERRORS, JUMP
 from emorec.media.passes import Damage, DamageReport, decoded
@@ -26,19 +26,17 @@ from emorec.media.selection import EVERYTHING, Selection, tracks
 from emorec.media.video import full_range, luma, picture, pixel_aspect, turned, upright_size
 from emorec.prefetch import Prefetcher
 
-PICTURES_AHEAD = 3
-"""Sampled pictures that may be decoded before the first of them is converted, in a thread of its own."""
+PICTURES_AHEAD = 3  # sampled pictures that may be decoded before the first of them is converted, in a thread of its own
 
-REORDER_BINS = 64
-"""Bins that are remembered, for pictures that come out of order."""
+REORDER_BINS = 64  # bins that are remembered, for pictures that come out of order
 
 
 @dataclass(frozen=True)
 class MediaInfo:
-    """What a file holds. ``duration`` (s) is the best estimate, None if unknown; ``width`` and ``height`` (px) are
-    upright and with square pixels; ``frame_rate`` (Hz) is the average; ``size`` is in bytes. ``video_tracks`` and
-    ``audio_tracks`` count what there is to choose from, what cannot be decoded included; ``video_track`` and
-    ``audio_track`` are the numbers, from 1, of those that this tells of."""
+    """The metadata of a file. ``duration`` (s) is the best estimate, None if unknown; ``width`` and ``height`` (px) are
+    those of the upright picture with square pixels; ``frame_rate`` (Hz) is the average; ``size`` is in bytes.
+    ``video_tracks`` and ``audio_tracks`` count all tracks, even those that cannot be decoded; ``video_track`` and
+    ``audio_track`` are the numbers, from 1, of the selected ones."""
 
     path: Path
     container: str
@@ -59,8 +57,8 @@ class MediaInfo:
 
 @dataclass(frozen=True)
 class Frame:
-    """A picture at ``time`` (s), upright: ``image`` is uint8 RGB ``(H, W, 3)``, scaled down as was asked for; ``luma``
-    is its brightness at full size, uint8 ``(H, W)``, from 16 to 235 if ``limited``, else from 0 to 255."""
+    """An upright picture at ``time`` (s): ``image`` is uint8 RGB ``(H, W, 3)``, scaled down to the requested size;
+    ``luma`` is its brightness at full size, uint8 ``(H, W)``, from 16 to 235 if ``limited``, else from 0 to 255."""
 
     time: float
     image: np.ndarray
@@ -75,18 +73,18 @@ class Frame:
 
 @dataclass(frozen=True)
 class AudioBlock:
-    """Sound from ``time`` (s) on: ``samples`` is float32 mono ``(N,)``."""
+    """Sound that begins at ``time`` (s): ``samples`` is float32 mono ``(N,)``."""
 
     time: float
     samples: np.ndarray
 
 
 def probe(path: str | Path, selection: Selection = EVERYTHING) -> MediaInfo:
-    """Say what a recording holds, after trying to decode a first picture and a first sound of what is selected.
+    """The metadata of a recording, after a first picture and a first sound of the selected tracks were decoded.
 
-    Of a kind that is not selected nothing is decoded, and ``width`` and ``height`` are unknown without pictures.
+    Nothing is decoded of a kind that is not selected, and ``width`` and ``height`` are None without pictures.
     Raises ``EmorecError`` if there is no such file, or it is a directory, empty, a picture, no recording at all, too
-    damaged to open, or has neither video nor audio that can be decoded, or not the track that is selected.
+    damaged to open, or has neither video nor audio that can be decoded, or lacks the selected track.
     """
     path = Path(path)
     with Reader(path, selection) as reader:
@@ -108,7 +106,7 @@ def probe(path: str | Path, selection: Selection = EVERYTHING) -> MediaInfo:
         return MediaInfo(
             path=path,
             container=containers.short_name(reader.names, path),
-            duration=media_length.stated(reader) or media_length.counted(path),
+            duration=media_duration.stated(reader) or media_duration.counted(path),
             has_video=reader.has["video"],
             has_audio=reader.has["audio"],
             width=width,
@@ -134,10 +132,10 @@ def frames(
 ) -> Iterator[Frame | Damage]:
     """Yield at most ``rate`` pictures a second in the order of time, none if there is no video.
 
-    Time is cut into bins ``[k / rate, (k + 1) / rate)`` and the first picture of each is taken, from the first bin
-    that begins at ``start`` (s) or later; where decoding can pass over pictures shown between two others, the first of
-    those others. A start in the middle yields the very pictures of an unbroken pass. None comes from ``end`` (s)
-    on. The longer side is scaled down to ``max_side`` (px).
+    Time is divided into bins ``[k / rate, (k + 1) / rate)``, and the first picture of each is yielded, from the first
+    bin that begins at ``start`` (s) or later; if decoding can skip B-frames, the first that is none. A start in the
+    middle yields the same pictures as an uninterrupted pass. Pictures from ``end`` (s) on are left out. The longer side
+    is scaled down to ``max_side`` (px).
 
     If the video is broken or cut off, one ``Damage`` is among them or comes last. Raises ``EmorecError`` as ``probe``
     does.
@@ -145,7 +143,7 @@ def frames(
     first_bin = math.ceil(start * rate - BIN_EPSILON)
     reformatter = VideoReformatter()
     report = DamageReport()
-    pictures = decoded(Path(path), "video", start, report, lambda: _Wanted(rate, first_bin), selection, end)
+    pictures = decoded(Path(path), "video", start, report, lambda: _Sampler(rate, first_bin), selection, end)
     with Prefetcher(_sampled(pictures, rate, first_bin, start), PICTURES_AHEAD) as sampled:
         for reader, time, frame in sampled:
             yield from report.found()
@@ -153,7 +151,7 @@ def frames(
                 aspect = pixel_aspect(reader.streams["video"])
                 image = picture(frame, reformatter, aspect, max_side)
             except AV_ERRORS:
-                reader.fault(time)
+                reader.note_error(time)
                 continue
             plane, limited = luma(frame, aspect)
             yield Frame(time, turned(image, selection.rotate), turned(plane, selection.rotate), limited)
@@ -161,12 +159,12 @@ def frames(
 
 
 def _sampled(pictures, rate, first_bin, start):
-    """Of decoded pictures the first in each bin."""
+    """The first decoded picture in each bin."""
     last_bin, latest = first_bin - 1, start
     for reader, time, frame in pictures:
         number = bin_of(time, rate)
         if time < latest - JUMP and last_bin >= first_bin:
-            reader.fault(latest)
+            reader.note_error(latest)
         if number > last_bin:
             last_bin, latest = number, time
             yield reader, time, frame
@@ -184,11 +182,11 @@ def audio(
     """Yield the sound in blocks, nothing if there is no audio.
 
     Blocks end at the multiples of ``block_seconds`` on the media's clock, or where the sound ends; the first begins
-    where the sound does. Missing sound inside is silence, so the samples keep the media's clock. Every block is
-    resampled on its own: a ``start`` (s) at a multiple of ``block_seconds`` gives the very blocks of an unbroken pass
-    (samples at most 1e-4 apart). Where codec or container allow no jump (aac, mp3 files, ...) decoding begins at the
-    beginning all the same, which costs about ten seconds for an hour; for aac it begins at ``part_from`` (s), where a
-    part that is asked for begins. Sound from ``end`` (s) on is left out.
+    where the sound does. Gaps are filled with silence, so the samples keep the media's clock. Every block is resampled
+    independently: a ``start`` (s) at a multiple of ``block_seconds`` gives the blocks of an uninterrupted pass (samples
+    at most 1e-4 apart). If codec or container do not allow seeking (aac, mp3 files, ...), decoding starts at the
+    beginning, which costs about ten seconds for an hour; for aac at ``part_from`` (s), where the selected part begins.
+    Sound from ``end`` (s) on is left out.
 
     If the audio is broken or cut off, one ``Damage`` is among them or comes last. Raises ``EmorecError`` as ``probe``
     does.
@@ -208,23 +206,24 @@ def audio(
 
 
 def bin_of(time: float, rate: float) -> int:
-    """The number k of the bin ``[k / rate, (k + 1) / rate)`` that ``time`` (s) lies in, forgiving float noise."""
+    """The number k of the bin ``[k / rate, (k + 1) / rate)`` that contains ``time`` (s), with a tolerance for
+    rounding."""
     return math.floor(time * rate + BIN_EPSILON)
 
 
-class _Wanted:
-    """Tells of each packet, in decoding order, whether its picture can be the first of a bin; keeps little."""
+class _Sampler:
+    """Whether the picture of a packet, in decoding order, can be the first of a bin; remembers few bins."""
 
     def __init__(self, rate: float, first_bin: int):
         self._rate, self._first_bin = rate, first_bin
         self._earliest: dict[int, float] = {}
         self._last, self._dense = -math.inf, True
 
-    def passes_over(self, time: float) -> bool:
-        """Whether a packet, told of in decoding order, is shown between two others so near that no bin needs it."""
+    def can_skip(self, time: float) -> bool:
+        """Whether the packet, in decoding order, is a B-frame that no bin needs."""
         if time <= self._last:
             return self._dense
-        # Where others are no further apart than a bin is long, one of them lies in every bin.
+        # If the other frames are no further apart than a bin is long, one of them lies in every bin.
         self._dense = self._last == -math.inf or time - self._last <= 1 / self._rate
         self._last = time
         return False
@@ -240,7 +239,7 @@ class _Wanted:
 
 
 def _number(container, stream) -> int | None:
-    """Which track of its kind a stream is, from 1."""
+    """The number of a track among those of its kind, from 1."""
     return None if stream is None else tracks(container, stream.type).index(stream) + 1
 
 

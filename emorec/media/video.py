@@ -1,6 +1,8 @@
-"""Decoded pictures made upright, with square pixels, in the size and colours that are asked for."""
+"""Decoded pictures, converted to upright ones with square pixels in the requested size and colours."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import av
 import numpy as np
@@ -10,7 +12,7 @@ from av.video.reformatter import ColorRange, VideoReformatter
 MAX_ASPECT = 4.0
 
 # Formats whose first plane is the brightness, a byte a pixel.
-BRIGHTNESS_FIRST = {
+LUMA_FIRST = {
     *("yuv420p", "yuv422p", "yuv444p", "yuv440p", "yuv411p", "yuv410p", "yuva420p", "nv12", "nv21"),
     *("yuvj420p", "yuvj422p", "yuvj444p", "yuvj440p"),
 }
@@ -21,8 +23,8 @@ def luma(frame: av.VideoFrame, aspect: float) -> tuple[np.ndarray, bool]:
     """The brightness of a decoded picture at its full size, upright, with square pixels: uint8 ``(H, W)``, and whether
     it goes from 16 to 235 (see ``full_range``)."""
     width, plane = max(1, round(frame.width * aspect)), frame.planes[0]
-    if width == frame.width and frame.format.name in BRIGHTNESS_FIRST and plane.line_size > 0:
-        rows = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)
+    if width == frame.width and frame.format.name in LUMA_FIRST and plane.line_size > 0:
+        rows = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)
         full = frame.format.name.startswith("yuvj") or frame.color_range == ColorRange.JPEG
         return upright(rows[: frame.height, : frame.width], frame), not full
     grey = VideoReformatter().reformat(frame, width, frame.height, "gray", dst_color_range=ColorRange.JPEG)
@@ -43,12 +45,13 @@ def picture(frame: av.VideoFrame, reformatter: VideoReformatter, aspect: float, 
 
 
 def orientation(frame) -> tuple[bool, bool, bool]:
-    """What turns a picture as it is stored into what a player shows: whether rows and columns change places, and
-    whether it is then mirrored from left to right, and from top to bottom.
+    """How a stored picture is turned for display: whether it is transposed, and whether it is then mirrored from left
+    to right, and from top to bottom.
 
     Read from the display matrix, rounded to quarter turns (ISO/IEC 14496-12, 6.2.2; libavutil's display.h).
     """
-    matrix = frame.side_data.get(Type.DISPLAYMATRIX) if isinstance(frame, av.VideoFrame) else None
+    side_data: Any = frame.side_data if isinstance(frame, av.VideoFrame) else {}
+    matrix = side_data.get(Type.DISPLAYMATRIX)
     if matrix is None:
         return False, False, False
     # x' = a x + c y and y' = b x + d y
@@ -72,7 +75,7 @@ def upright_size(frame, aspect: float) -> tuple[int, int]:
 
 
 def pixel_aspect(stream) -> float:
-    """Width over height of a pixel; 1 where what the file says is senseless."""
+    """Width over height of a pixel; 1 if the file states an impossible value."""
     aspect = float(stream.sample_aspect_ratio or 1)
     return aspect if 1 / MAX_ASPECT <= aspect <= MAX_ASPECT else 1.0
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 
 import av
@@ -11,12 +11,11 @@ from PIL import Image
 
 from emorec.errors import EmorecError
 
-TICKS = 1000
-"""Of the clock in a second: WebP counts milliseconds."""
+TICKS = 1000  # a second; WebP counts milliseconds
 
 
 class RawVideo:
-    """The pictures of an animation as a Matroska stream, made while it is read; ``size`` is the canvas in pixels.
+    """The pictures of an animation as a Matroska stream that is generated while it is read.
 
     Raises ``EmorecError`` if the file cannot be decoded or has more than ``max_pixels``.
     """
@@ -47,7 +46,7 @@ class RawVideo:
         self._pieces.close()
         self._picture.close()
 
-    def _matroska(self) -> Iterator[bytes]:
+    def _matroska(self) -> Generator[bytes]:
         out = _Written()
         options = {"live": "1", "allow_raw_vfw": "1", "flush_packets": "1"}
         with av.open(out, "w", format="matroska", options=options) as container:
@@ -71,7 +70,7 @@ class RawVideo:
 
 
 class _Written(io.RawIOBase):
-    """A file that can only be written to and keeps what was written until it is taken."""
+    """A file in memory that keeps what is written until it is taken."""
 
     def __init__(self):
         self._parts: list[bytes] = []

@@ -106,7 +106,7 @@ def test_how_long_a_recording_is_shows_while_it_arrives(recordings, tmp_path, mo
         content = recordings[f"minute.{suffix}"]
         path = tmp_path / f"media.{suffix}.part"
         path.write_bytes(content[: int(share * len(content))])
-        return sandbox.reached(path, enough)
+        return sandbox.min_duration(path, enough)
 
     assert 25.0 < reached("ts", 0.5) < 35.0 and 55.0 < reached("ts", 1.0) < 61.0, "by its packets"
     assert 55.0 < reached("mkv", 0.3) < 61.0, "by its header"
@@ -118,7 +118,7 @@ def test_how_long_a_recording_is_shows_while_it_arrives(recordings, tmp_path, mo
     monkeypatch.setattr(duration, "stated", lambda reader: None)
     jump = Video(times=[*(k / 5 for k in range(50)), 60.0], size=(64, 48))
     path = record(tmp_path / "jump.ts", jump, format="mpegts")
-    assert 9.0 < duration.reached(path, 1000.0) < 11.0
+    assert 9.0 < duration.min_duration(path, 1000.0) < 11.0
 
 
 def test_limits_come_from_the_environment(monkeypatch):

@@ -42,7 +42,7 @@ def decoded(monkeypatch):
 
 def without_passing_over(path, monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setattr(reader, "NEAREST_ONLY", re.compile(b"nothing says this"))
+        patch.setattr(reader, "SINGLE_REFERENCE", re.compile(b"nothing says this"))
         return pictures(path)
 
 

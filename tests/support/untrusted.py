@@ -18,7 +18,7 @@ from emorec.media import image
 from emorec.media.sandbox import server
 from emorec.errors import EmorecError
 whole = image.read
-def read(path, most_pixels, longest_side):
+def read(path, max_pixels, max_side):
     {harm}
 server.PICTURE_SECONDS = 1
 image.read = read

@@ -1,15 +1,15 @@
-"""``media`` out of harm's way: the same functions, with every byte of the file read in another process.
+"""Sandboxed versions of the functions of ``media``: files are decoded in a child process.
 
-A decoder that crashes, runs without end or takes all memory ends that process, and here that is one sentence. The
-processes are copies of one that is started at first use and waits with everything loaded, so a recording costs
-milliseconds more; docs/RELIABILITY.md says how many.
+A decoder that crashes, never ends or takes all memory ends that process, and the caller raises one sentence. The
+children are forks of a process that has everything imported, so a recording costs milliseconds more;
+docs/RELIABILITY.md says how many.
 """
 
 from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -24,15 +24,14 @@ from emorec.media.sandbox.requests import Made, answers
 from emorec.media.selection import EVERYTHING, Selection
 from emorec.media.streams import AudioBlock, Frame, MediaInfo
 
-LONGEST = 24 * 3600.0
-"""Seconds; a file of a few bytes can claim to last for years, and silence takes time as well."""
+MAX_SECONDS = 24 * 3600.0  # of a recording; a file of a few bytes can claim to last for years
 
 
 def probe(path: str | Path, selection: Selection = EVERYTHING) -> MediaInfo:
-    """As ``media.probe``."""
+    """As ``streams.probe``."""
     path = Path(path)
     containers.check_file(path)
-    make = replies.Info(path, _longest())
+    make = replies.Info(path, _max_seconds())
     return _only(path, answers("probe", path, make, selection=asdict(selection)))
 
 
@@ -44,9 +43,9 @@ def frames(
     selection: Selection = EVERYTHING,
     end: float = math.inf,
 ) -> Iterator[Frame | Damage]:
-    """As ``media.frames``."""
+    """As ``streams.frames``."""
     choices = {"rate": rate, "start": start, "max_side": max_side, "selection": asdict(selection), "end": end}
-    make = replies.Frames(Path(path), rate, max_side, _longest())
+    make = replies.Frames(Path(path), rate, max_side, _max_seconds())
     yield from answers("frames", Path(path), make, **choices)
 
 
@@ -59,50 +58,51 @@ def audio(
     end: float = math.inf,
     part_from: float = 0.0,
 ) -> Iterator[AudioBlock | Damage]:
-    """As ``media.audio``."""
+    """As ``streams.audio``."""
     choices = {"rate": rate, "start": start, "block_seconds": block_seconds, "part_from": part_from}
     choices |= {"selection": asdict(selection), "end": end}
-    make = replies.Blocks(Path(path), rate, block_seconds, _longest())
+    make = replies.Blocks(Path(path), rate, block_seconds, _max_seconds())
     yield from answers("audio", Path(path), make, **choices)
 
 
 def sounds(
     path: str | Path, selection: Selection, places: Sequence[float], seconds: float, rate: int
 ) -> Iterator[np.ndarray]:
-    """As ``media_look.sounds``."""
+    """As ``excerpt.sounds``."""
     choices = {"selection": asdict(selection), "places": list(places), "seconds": seconds, "rate": rate}
     yield from answers("sounds", Path(path), replies.Sounds(len(places), seconds, rate), **choices)
 
 
 def stills(path: str | Path, selection: Selection, places: Sequence[float], max_side: int) -> Iterator[np.ndarray]:
-    """As ``media_look.pictures``."""
+    """As ``excerpt.pictures``."""
     choices = {"selection": asdict(selection), "places": list(places), "max_side": max_side}
     yield from answers("stills", Path(path), replies.Stills(len(places), max_side), **choices)
 
 
-def reached(path: str | Path, enough: float) -> float:
-    """As ``media_length.reached``."""
-    answered = answers("reached", Path(path), lambda header, _: replies.number(header["reached"]), enough=enough)
-    return _only(Path(path), answered)
-
-
-def picture(path: str | Path, most_pixels: int, longest_side: int) -> np.ndarray:
-    """As ``media_still.read``."""
+def min_duration(path: str | Path, enough: float) -> float:
+    """As ``duration.min_duration``."""
     path = Path(path)
-    containers.check_there(path)
-    choices = {"most_pixels": most_pixels, "longest_side": longest_side}
-    answered = answers("picture", path, lambda _, arrays: replies.picture(*arrays, longest_side), **choices)
+    answered = answers("min_duration", path, lambda header, _: replies.number(header["min_duration"]), enough=enough)
     return _only(path, answered)
 
 
-def _only(path: Path, answered: Iterator[Made]) -> Made:
-    """The one answer, after which the process is ended."""
+def picture(path: str | Path, max_pixels: int, max_side: int) -> np.ndarray:
+    """As ``image.read``."""
+    path = Path(path)
+    containers.check_there(path)
+    choices = {"max_pixels": max_pixels, "max_side": max_side}
+    answered = answers("picture", path, lambda _, arrays: replies.picture(replies.only(arrays), max_side), **choices)
+    return _only(path, answered)
+
+
+def _only(path: Path, answered: Generator[Made]) -> Made:
+    """The only answer; the process is ended after it."""
     with contextlib.closing(answered):
         for answer in answered:
             return answer
     raise EmorecError(f"{path.name} cannot be decoded: the decoder gave no answer; give another file.")
 
 
-def _longest() -> float:
+def _max_seconds() -> float:
     """Seconds that a recording may last: EMOREC_MAX_MINUTES, or a day."""
-    return settings.longest_file() or LONGEST
+    return settings.longest_file() or MAX_SECONDS

@@ -1,7 +1,7 @@
-"""What a process that decodes may answer: every field is checked before anything is made of it.
+"""The answers of a decoding process, each field checked before it is used.
 
-Each of these raises ValueError, KeyError or TypeError for an answer that no decoder gives, and EmorecError for a
-recording that is too long.
+The classes raise ValueError, KeyError or TypeError for an answer that no decoder gives, and EmorecError for a recording
+that is too long.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import math
 import types
 import typing
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -23,24 +24,24 @@ from emorec.media.streams import AudioBlock, Frame, MediaInfo
 MAX_TEXT = 300  # characters of a codec's name and the like
 MAX_ENTRIES = 1000  # of a list, and tracks; files with more streams are refused before
 MAX_DAMAGES = 32  # sentences about damage in one pass over one file
-LONGEST_FRAME = 60.0  # seconds of sound that one frame of a codec may hold, and an excerpt may be longer by
-LOUDEST = 1e6  # largest sample; full scale is 1. What lies beyond would make every later number meaningless
+MAX_FRAME_SECONDS = 60.0  # seconds of sound that one frame of a codec may hold, and an excerpt may be longer by
+MAX_SAMPLE = 1e6  # largest sample; full scale is 1. What lies beyond would make every later number meaningless
 
 Arrays = list[np.ndarray]
 
 
 class Info:
-    """Makes the ``MediaInfo`` of a recording that may last ``longest`` (s)."""
+    """Makes the ``MediaInfo`` of a recording that may last ``max_seconds`` (s)."""
 
-    def __init__(self, path: Path, longest: float):
-        self._path, self._longest = path, longest
+    def __init__(self, path: Path, max_seconds: float):
+        self._path, self._max_seconds = path, max_seconds
 
     def __call__(self, header: dict, arrays: Arrays) -> MediaInfo:
         info = checked(MediaInfo, header["info"], path=self._path)
-        check_length(self._path, info.duration or 0.0, self._longest)
+        check_length(self._path, info.duration or 0.0, self._max_seconds)
         for count, chosen in ((info.video_tracks, info.video_track), (info.audio_tracks, info.audio_track)):
             if not 0 <= count <= MAX_ENTRIES or not (chosen is None or 1 <= chosen <= count):
-                raise ValueError("these are no tracks")
+                raise ValueError("invalid tracks")
         return info
 
 
@@ -58,8 +59,8 @@ class Damages:
 class Frames:
     """Makes ``Damage``, and ``Frame``: at most ``rate`` a second in the order of time, so that they come to an end."""
 
-    def __init__(self, path: Path, rate: float, max_side: int, longest: float):
-        self._path, self._rate, self._max_side, self._longest = path, rate, max_side, longest
+    def __init__(self, path: Path, rate: float, max_side: int, max_seconds: float):
+        self._path, self._rate, self._max_side, self._max_seconds = path, rate, max_side, max_seconds
         self._last_bin = -1
         self._damage = Damages()
 
@@ -67,22 +68,22 @@ class Frames:
         if "damage" in header:
             return self._damage(header)
         time = number(header["time"])
-        check_length(self._path, time, self._longest)
+        check_length(self._path, time, self._max_seconds)
         if (at := streams.bin_of(time, self._rate)) <= self._last_bin:
-            raise ValueError("a picture comes after the ones before")
+            raise ValueError("pictures are not in the order of time")
         self._last_bin = at
         image, luma = arrays
         if luma.ndim != 2 or not luma.size or type(header["limited"]) is not bool:
-            raise ValueError("this is no brightness of a picture")
+            raise ValueError("invalid luma")
         return Frame(time, picture(image, self._max_side), luma, header["limited"])
 
 
 class Blocks:
     """Makes ``Damage``, and ``AudioBlock``: each after the one before and none longer than ``block_seconds``."""
 
-    def __init__(self, path: Path, rate: int, block_seconds: float, longest: float):
-        self._path, self._rate, self._longest = path, rate, longest
-        self._most = math.ceil(rate * block_seconds) + 1
+    def __init__(self, path: Path, rate: int, block_seconds: float, max_seconds: float):
+        self._path, self._rate, self._max_seconds = path, rate, max_seconds
+        self._max_samples = math.ceil(rate * block_seconds) + 1
         self._end: int | None = None
         self._damage = Damages()
 
@@ -90,84 +91,90 @@ class Blocks:
         if "damage" in header:
             return self._damage(header)
         time = number(header["time"])
-        check_length(self._path, time, self._longest)
-        (samples,) = arrays
+        check_length(self._path, time, self._max_seconds)
+        samples = only(arrays)
         first = round(time * self._rate)
-        if samples.ndim != 1 or samples.dtype != np.float32 or len(samples) > self._most or first < 0:
-            raise ValueError("this is no block of sound")
+        if samples.ndim != 1 or samples.dtype != np.float32 or len(samples) > self._max_samples or first < 0:
+            raise ValueError("invalid block of sound")
         if self._end is not None and (first < self._end or not len(samples)):
-            raise ValueError("a block comes after the ones before")
+            raise ValueError("blocks are not in the order of time")
         self._end = first + len(samples)
         return AudioBlock(time, _finite(samples))
 
 
 class Sounds:
-    """Makes samples of a short look, float32 ``(N,)``: of at most so many ``places``, none much over ``seconds``."""
+    """Makes the samples of an excerpt, float32 ``(N,)``: of at most ``places`` places, none much over ``seconds``."""
 
     def __init__(self, places: int, seconds: float, rate: int):
-        self._left, self._most = places, math.ceil((seconds + LONGEST_FRAME) * rate)
+        self._left, self._max_samples = places, math.ceil((seconds + MAX_FRAME_SECONDS) * rate)
 
     def __call__(self, header: dict, arrays: Arrays) -> np.ndarray:
         self._left = _one_less(self._left)
-        (samples,) = arrays
-        if samples.ndim != 1 or samples.dtype != np.float32 or len(samples) > self._most:
-            raise ValueError("this is no sound")
+        samples = only(arrays)
+        if samples.ndim != 1 or samples.dtype != np.float32 or len(samples) > self._max_samples:
+            raise ValueError("invalid sound")
         return _finite(samples)
 
 
 class Stills:
-    """Makes pictures of a short look, uint8 ``(H, W, 3)``, of at most so many ``places``."""
+    """Makes the pictures of an excerpt, uint8 ``(H, W, 3)``, of at most ``places`` places."""
 
     def __init__(self, places: int, max_side: int):
         self._left, self._max_side = places, max_side
 
     def __call__(self, header: dict, arrays: Arrays) -> np.ndarray:
         self._left = _one_less(self._left)
-        (image,) = arrays
-        return picture(image, self._max_side)
+        return picture(only(arrays), self._max_side)
 
 
 def _one_less(left: int) -> int:
     if left < 1:
-        raise ValueError("there are more answers than places")
+        raise ValueError("too many answers")
     return left - 1
 
 
 def _finite(samples: np.ndarray) -> np.ndarray:
-    """Samples without what no sound has; a file may hold such numbers, and no-numbers too."""
-    if (np.abs(samples) <= LOUDEST).all():
+    """Samples within MAX_SAMPLE; files may contain larger ones, infinities and NaN."""
+    if (np.abs(samples) <= MAX_SAMPLE).all():
         return samples
-    return np.nan_to_num(samples, nan=0.0, posinf=LOUDEST, neginf=-LOUDEST).clip(-LOUDEST, LOUDEST)
+    return np.nan_to_num(samples, nan=0.0, posinf=MAX_SAMPLE, neginf=-MAX_SAMPLE).clip(-MAX_SAMPLE, MAX_SAMPLE)
 
 
-def check_length(path: str | Path, time: float, longest: float) -> None:
-    """Raise EmorecError if a recording that reaches ``time`` (s) is longer than ``longest`` (s)."""
-    if time > longest:
+def check_length(path: str | Path, time: float, max_seconds: float) -> None:
+    """Raise EmorecError if a recording that reaches ``time`` (s) is longer than ``max_seconds`` (s)."""
+    if time > max_seconds:
         raise EmorecError(
-            f"{Path(path).name} is longer than {longest / 60:g} minutes, the limit here; give a shorter recording."
+            f"{Path(path).name} is longer than {max_seconds / 60:g} minutes, the limit here; give a shorter recording."
         )
+
+
+def only(arrays: Arrays) -> np.ndarray:
+    """The only array of an answer."""
+    (array,) = arrays
+    return array
 
 
 def picture(image: np.ndarray, max_side: int) -> np.ndarray:
     """An RGB picture, uint8 ``(H, W, 3)``, with no side longer than ``max_side`` (px)."""
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not 1 <= max(image.shape[:2]) <= max_side:
-        raise ValueError("this is no picture")
+        raise ValueError("invalid picture")
     if not image.size:
-        raise ValueError("a picture has pixels")
+        raise ValueError("a picture without pixels")
     return image
 
 
-def number(value: object) -> float:
+def number(value: Any) -> float:
     """A finite number."""
     if type(value) not in (int, float) or not math.isfinite(value):
-        raise ValueError("this is no number")
+        raise ValueError("not a finite number")
     return float(value)
 
 
 def checked(kind, values: object, **given):
-    """A dataclass made of ``values``, a dict, whose types are those of its fields; ``given`` fields come from here."""
+    """A dataclass from ``values``, a dict, if they have the types of its fields; ``given`` fields are not among
+    them."""
     if not isinstance(values, dict):
-        raise TypeError("facts are a dict")
+        raise TypeError("not an object")
     hints = typing.get_type_hints(kind)
     names = [field.name for field in dataclasses.fields(kind) if field.name not in given]
     return kind(**{name: _value(hints[name], values[name]) for name in names}, **given)
@@ -181,16 +188,16 @@ def _value(kind, value):
         return _value(next(part for part in inner if part is not type(None)), value)
     if origin in (tuple, list):
         if not isinstance(value, list) or len(value) > MAX_ENTRIES:
-            raise TypeError("this is no list")
+            raise TypeError("not a short list")
         return origin(_value(inner[0], entry) for entry in value)
     if dataclasses.is_dataclass(kind):
         return checked(kind, value)
     if kind is float:
         return number(value)
     if type(value) is not kind or kind not in (bool, int, str):
-        raise TypeError(f"this is no {kind}")
+        raise TypeError(f"not of type {kind}")
     if kind is int:
         number(value)
     if kind is str and (len(value) > MAX_TEXT or not value.isprintable()):
-        raise ValueError("this is no name")
+        raise ValueError("not a short printable text")
     return value

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import TypeVar
 
@@ -29,7 +29,7 @@ DECODERS = ForkServer(
 Made = TypeVar("Made")
 
 
-def answers(do: str, path: Path, make: Callable[[dict, list[np.ndarray]], Made], **choices) -> Iterator[Made]:
+def answers(do: str, path: Path, make: Callable[[dict, list[np.ndarray]], Made], **choices) -> Generator[Made]:
     """Yield what a fresh process answers, each message turned into a result by ``make``.
 
     ``make`` may raise ValueError, KeyError or TypeError for an answer that no decoder gives. Raises EmorecError.

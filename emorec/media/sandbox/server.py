@@ -80,8 +80,8 @@ def _audio(path: str, choices: dict) -> Answers:
             yield {"time": block.time}, np.ascontiguousarray(block.samples, np.float32)
 
 
-def _reached(path: str, choices: dict) -> Answers:
-    yield ({"reached": duration.reached(path, **choices)},)
+def _min_duration(path: str, choices: dict) -> Answers:
+    yield ({"min_duration": duration.min_duration(path, **choices)},)
 
 
 def _picture(path: str, choices: dict) -> Answers:
@@ -103,7 +103,7 @@ TASKS = {
     "probe": _probe,
     "frames": _frames,
     "audio": _audio,
-    "reached": _reached,
+    "min_duration": _min_duration,
     "picture": _picture,
     "sounds": _sounds,
     "stills": _stills,

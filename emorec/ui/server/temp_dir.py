@@ -7,7 +7,6 @@ This module does not import Gradio, which reads the name of its folder at import
 """
 
 import contextlib
-import fcntl
 import math
 import os
 import shutil
@@ -17,6 +16,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from emorec import files
 from emorec.errors import EmorecError
 from emorec.settings import cache_folder
 
@@ -24,6 +24,7 @@ VARIABLE = "GRADIO_TEMP_DIR"  # Gradio reads it too
 PREFIX = "emorec-page-"
 UNREADY = ".emorec-page-"  # prefix of a folder that is not locked yet
 LOCK = ".in-use"
+RENAMES_IN_USE = os.name != "nt"  # whether a folder can be renamed while a file in it is open
 TEMPORARY = "tmp"  # subfolder for all other temporary files
 UNFINISHED = "tmp*"  # names of unfinished uploads: Python's temporary files
 STALE = 300.0  # seconds since its last byte before an unfinished upload is removed while others are in progress
@@ -48,13 +49,16 @@ class ServerTempDir:
         try:
             common.mkdir(parents=True, exist_ok=True)
             remove_leftovers(common)
-            # Renamed when it is locked: a server that starts now would remove an unlocked folder.
             unready = Path(tempfile.mkdtemp(prefix=UNREADY, dir=common))
-            self._lock = os.open(unready / LOCK, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             self.path = unready.with_name(PREFIX + unready.name.removeprefix(UNREADY))
+            if not RENAMES_IN_USE:
+                unready = unready.rename(self.path)
+            self._lock = os.open(unready / LOCK, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+            files.lock(self._lock)
             (unready / TEMPORARY).mkdir()
-            unready.rename(self.path)
+            if RENAMES_IN_USE:
+                # Only when it is locked: a server that starts now would remove an unlocked folder.
+                unready.rename(self.path)
             self.temporary = self.path / TEMPORARY
         except OSError as error:
             reason = error.strerror or error
@@ -101,18 +105,22 @@ class ServerTempDir:
         """Remove the folder with everything in it."""
         _empty(self.path)
         os.close(self._lock)
+        shutil.rmtree(self.path, ignore_errors=True)  # on Windows, an open file cannot be removed
 
 
 def remove_leftovers(common: Path) -> None:
     """Remove the folders of dead servers."""
     for folder in Path(common).glob(PREFIX + "*"):
         with contextlib.suppress(OSError):  # of another user, or locked by a server that starts at the same time
-            lock = os.open(folder / LOCK, os.O_RDWR | os.O_NOFOLLOW)
+            lock = os.open(folder / LOCK, os.O_RDWR | getattr(os, "O_NOFOLLOW", 0))
             try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                _empty(folder)
+                left = files.lock(lock)
+                if left:
+                    _empty(folder)
             finally:
                 os.close(lock)
+            if left:
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def _empty(folder: Path) -> None:

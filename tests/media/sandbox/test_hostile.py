@@ -155,10 +155,10 @@ def test_a_recording_over_the_limit_is_refused(recording, monkeypatch):
 
 def test_packets_without_progress_are_counted(recording, monkeypatch):
     monkeypatch.setattr(integrity, "MAX_IDLE_PACKETS", 10)
-    pace = integrity.Pace(recording)
-    assert [pace.goes_on(1, 5.0) for _ in range(13)] == [True] * 11 + [False] * 2
-    large = integrity.Pace(recording)
-    assert not all(large.goes_on(1 << 22, None) for _ in range(64))
+    pace = integrity.ProgressCheck(recording)
+    assert [pace.advances(1, 5.0) for _ in range(13)] == [True] * 11 + [False] * 2
+    large = integrity.ProgressCheck(recording)
+    assert not all(large.advances(1 << 22, None) for _ in range(64))
 
 
 def test_the_engine_reads_in_the_process(recording, analyzer, monkeypatch, tmp_path):

@@ -16,7 +16,7 @@ from emorec.media import image
 from emorec.media.sandbox.requests import DECODERS
 from support.decoding import in_a_process
 
-CHOICES = {"most_pixels": 10**8, "longest_side": 4096}
+CHOICES = {"max_pixels": 10**8, "max_side": 4096}
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ def test_a_picture_that_breaks_the_decoder_is_one_sentence(harm, portrait, broke
 
 
 def test_after_a_broken_decoder_the_next_picture_is_read(portrait, broken):
-    broken("if 'hostile' in path: os.abort()\n    return whole(path, most_pixels, longest_side)")
+    broken("if 'hostile' in path: os.abort()\n    return whole(path, max_pixels, max_side)")
     hostile = portrait.rename(portrait.with_name("hostile.png"))
     with pytest.raises(EmorecError, match="cannot be decoded"):
         pictures.read(hostile)
@@ -56,7 +56,7 @@ def test_after_a_broken_decoder_the_next_picture_is_read(portrait, broken):
 def test_a_decoder_without_end_is_ended_by_the_kernel(portrait):
     code = """
 server.PICTURE_SECONDS = 1
-def read(path, most_pixels, longest_side):
+def read(path, max_pixels, max_side):
     while True:
         pass
 image.read = read

@@ -211,7 +211,7 @@ def refused():
     raise OSError(errno.EAGAIN, "no more processes")
 os.fork = refused
 """
-    broken("return whole(path, most_pixels, longest_side)", fails_once + BROKEN)
+    broken("return whole(path, max_pixels, max_side)", fails_once + BROKEN)
     with pytest.raises(EmorecError, match=r"^No process can be started to decode in \(no more processes\)"):
         pictures.read(portrait)
     assert pictures.read(portrait).shape == (60, 80, 3)
@@ -355,8 +355,8 @@ def test_what_is_as_it_should_be_is_let_through(recording, monkeypatch):
 
 @pytest.mark.parametrize("reached", [None, "1", float("nan"), [1]])
 def test_a_length_that_is_no_number_is_not_trusted(reached, recording, monkeypatch):
-    with says(monkeypatch, message({"reached": reached})), pytest.raises(EmorecError, match=NOT_DECODED):
-        sandbox.reached(recording, 10.0)
+    with says(monkeypatch, message({"min_duration": reached})), pytest.raises(EmorecError, match=NOT_DECODED):
+        sandbox.min_duration(recording, 10.0)
 
 
 @pytest.mark.parametrize("shape", [[60, 80], [60, 80, 4], [5000, 1, 3], [0, 80, 3], [-1, 80, 3], ["x"], [1.5], 3])
