@@ -182,7 +182,7 @@ class ArraySource:
         selection: Selection,
         end: float,
     ) -> Iterator[Frame | Damage]:
-        images = (as_picture(image) for image in self.images or ())
+        images = (as_picture(image) for image in (() if self.images is None else self.images))
         return arrays.frames(
             images, self.frame_rate, rate=rate, start=start, end=end, max_side=max_side, rotate=selection.rotate
         )
