@@ -236,7 +236,7 @@ class Analyzer:
 def load(
     model_path: str | PathLike[str] | None = None,
     device: str = "auto",
-    resolve: Callable[[str | PathLike[str] | None], pretrained.Origin] = pretrained.resolve,
+    resolve: Callable[[Any], pretrained.Origin] = pretrained.resolve,
 ) -> Analyzer:
     """An Analyzer with the named checkpoint; see ``Analyzer.from_pretrained``. Raises EmorecError.
 

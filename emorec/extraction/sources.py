@@ -7,6 +7,7 @@ import itertools
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from numbers import Real
 from pathlib import Path
 from typing import Protocol
 
@@ -316,12 +317,12 @@ def _sound(samples: object) -> np.ndarray:
 
 
 def _rate(name: str, value: object, whole: bool = False) -> float:
-    """A rate (Hz) above 0. Raises EmorecError."""
-    more = f" and at most {MAX_SAMPLE_RATE}, without a fraction" if whole else ""
-    number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
-    if not number or not 0 < float(value) < math.inf or (whole and (float(value) % 1 or value > MAX_SAMPLE_RATE)):
+    """A rate (Hz) above 0, without a fraction if ``whole``. Raises EmorecError."""
+    number = float(value) if isinstance(value, Real) and not isinstance(value, bool) else math.nan
+    if not 0 < number < math.inf or (whole and (number % 1 or number > MAX_SAMPLE_RATE)):
+        more = f" and at most {MAX_SAMPLE_RATE}, without a fraction" if whole else ""
         raise EmorecError(NO_RATE.format(name=name, value=value, more=more))
-    return float(value)
+    return number
 
 
 def _kind(array: np.ndarray) -> str:

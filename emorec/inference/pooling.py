@@ -58,8 +58,8 @@ def pool(
     """Pool the features in windows [low, high) (s), (N,) each.
 
     Without ``person`` each window describes a person who is visible in it for long; if ``rows`` gives the starts and
-    ends (s) of the windows' rows, visible in the row. Only intermediate fusion needs the pooled features, which take the
-    most time: without ``with_features`` they are all 0.
+    ends (s) of the windows' rows, visible in the row. Only intermediate fusion needs the pooled features, which take
+    the most time: without ``with_features`` they are all 0.
     """
     arrays, until = features.arrays, features.until
     labels, width = len(model.face.config.labels), model.face.config.widths[-1]
