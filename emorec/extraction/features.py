@@ -74,13 +74,13 @@ class Features:
     """The features of a recording from ``start`` to ``until`` (s), on the recording's clock.
 
     ``arrays``, sorted by time (s): for every sampled frame ``frame_time`` and ``frame_until`` (the time of the next
-    one, infinite for the only one); for every face ``face_time``, ``face_person``, ``face_box`` (N, 4) (left, top, width,
-    height as fractions of the frame), ``face_score``, ``face_quality``, ``face_embedding`` (N, Df) float16 and
+    one, infinite for the only one); for every face ``face_time``, ``face_person``, ``face_box`` (N, 4) (left, top,
+    width, height as fractions of the frame), ``face_score``, ``face_quality``, ``face_embedding`` (N, Df) float16 and
     ``face_logits`` (N, labels); for every voice hop ``voice_time`` (its middle), ``voice_speech`` (probability),
     ``voice_loudness`` (dB of full scale) and ``voice_embedding`` (H, Dv) float16.
 
     ``segments`` and ``empty`` (arrays without rows) are what ``arrays`` are made of. ``duration`` (s) is that of the
-    recording as far as it is known. ``complete`` tells whether this is all of it. ``media`` is metadata of the file,
+    recording, as far as known. ``complete`` tells whether this is all of it. ``media`` is metadata of the file,
     and ``notes`` are sentences for the user. ``settings`` are those of stage 1, by name. ``fingerprint`` is that of the
     model whose networks made the embeddings, "" if it is unknown. ``key`` is the name under which they are stored, ""
     if they are not (see ``cache.forget``).

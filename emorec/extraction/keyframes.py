@@ -25,16 +25,14 @@ SAME = 0.5  # smallest intersection over union of two boxes of the same face
 WHOLE_EVERY = 4  # sampled pictures; in every fourth one faces are detected at full size, whatever is known
 COARSE_SIDE = detection.DETECTION_SIDE // 2  # pixels; the longer side of a picture in which only large faces are known
 # Share of a picture's longer side; for larger faces half the size is enough. Landmarks then err by 2.2 % of a face
-# instead of 1.7 %, and from 0.3 on not more at all (258 pictures of real recordings, compared with detection at 640 px).
+# instead of 1.7 %, and from 0.3 on not more (258 pictures of real recordings, compared with detection at 640 px).
 LARGE = 0.2
-# Smaller known faces are detected in the region around them: up to this multiple of a face's longer side on each side of
-# it, if that is no more than this share of the picture. Landmarks err as in the whole picture, by 1.7 % of a face (137
-# pictures of a real recording), and by 2.3 % instead of 2.2 % in recordings at half the size (323 pictures).
-NEAR = 0.75
-MOST_AROUND = 0.6
-GRID = (
-    32  # pixels; in a region that begins at a multiple, the detector looks at the same places as in the whole picture
-)
+# Smaller known faces are detected in the region around them, unless it is nearly the whole picture. Landmarks err as in
+# the whole picture, by 1.7 % of a face (137 pictures of a real recording), and by 2.3 % instead of 2.2 % in recordings
+# at half the size (323 pictures).
+NEAR = 0.75  # how far the region goes beyond a face on each side, as a multiple of the face's longer side
+MOST_AROUND = 0.6  # largest share of the picture that the region may have
+GRID = 32  # pixels; in a region that begins at a multiple, the detector works as in the whole picture
 
 Keyframe = tuple[int, Frame, list[Face]]  # bin, frame and its faces
 
@@ -79,7 +77,8 @@ def _faces_between(before: Keyframe, between: tuple[int, Frame], after: Keyframe
 def _detect_known(image: np.ndarray, detector: Detector, known: Sequence[Face]) -> list[Face]:
     """Faces in an image in which faces are ``known`` from a neighbour.
 
-    If the quicker detection, at half the size or around the known faces, does not find as many, the whole image is used.
+    If the quicker detection, at half the size or around the known faces, finds another number of faces, the whole image
+    is used.
     """
     if known:
         if min(max(face.box[2:]) for face in known) >= LARGE * max(image.shape[:2]):

@@ -1,7 +1,7 @@
 """Choose a track of a recording with several: the sound with speech, the video with a face.
 
-The file's default is kept unless another track clearly has more speech or more faces: the microphone on the second track
-of a screen recording is chosen, but a commentary beside the sound of a film is not.
+The file's default is kept unless another track clearly has more speech or more faces: the microphone on the second
+track of a screen recording is chosen, but a commentary beside the sound of a film is not.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ Share = Callable[[int], tuple[bool, float]]
 def choose(
     path: Path, info: MediaInfo, settings: Settings, detector: Detector, front_end: VoiceFrontEnd
 ) -> tuple[dict[str, int], list[str]]:
-    """The numbers of the tracks to use, ``{"audio_track": 2, ...}``, and sentences about those that are not the default.
+    """The numbers of the tracks to use, ``{"audio_track": 2, ...}``, and sentences about those that are no defaults.
 
     Both are empty if there is nothing to choose. Raises EmorecError if the recording cannot be read.
     """
@@ -60,7 +60,7 @@ def choose(
 
 
 def _choose(kind: str, default: int, count: int, numbers: dict[str, int], notes: list[str], share: Share) -> None:
-    """Choose a track of a kind: add its number to ``numbers`` and, if it is not the default, the reason to ``notes``."""
+    """Add the number of the chosen track of a kind to ``numbers``, and the reason to ``notes`` if it is no default."""
     shares = {number: share(number) for number in _candidates(default, count)}
     best = max(shares, key=lambda number: (shares[number], number == default, -number))
     what, found = WORDS[kind]

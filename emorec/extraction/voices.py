@@ -147,7 +147,7 @@ def _voice_arrays(
 
 @torch.inference_mode()
 def _encode(front_end: VoiceFrontEnd, net: VoiceNet, samples: np.ndarray, early: int) -> Arrays:
-    """The features of samples (N,) between their margins; a row of speech detection began ``early`` hops before them."""
+    """The features of samples (N,) between their margins; a row of speech detection began ``early`` hops earlier."""
     margin, context, hop = _margin_hops(front_end), VoiceNet.CONTEXT_HOPS, front_end.hop
     log_mel = features.log_mel(samples, front_end)
     near = slice((margin - context) * VoiceNet.FRAMES_PER_HOP, -(margin - context) * VoiceNet.FRAMES_PER_HOP)
