@@ -85,19 +85,19 @@ def columns(timeline: Timeline, max_columns: int = MAX_COLUMNS) -> Columns:
     )
 
 
-def area_points(drawn: Columns) -> list[dict[str, Any]]:
+def area_points(data: Columns) -> list[dict[str, Any]]:
     """Corners of the stacked areas, which are interrupted where evidence or confidence is.
 
     There is one area for each emotion and opacity, however often it is interrupted, because a browser draws few large
     shapes much faster than many small ones. An interruption is a point without a height, in the middle of the column
     that follows.
     """
-    high = np.cumsum(drawn.probabilities, axis=1)
-    low = high - drawn.probabilities
+    high = np.cumsum(data.probabilities, axis=1)
+    low = high - data.probabilities
     points = []
-    for run, opacity, after in _confidence_runs(drawn):
+    for run, opacity, after in _confidence_runs(data):
         # The last column comes twice, so that its step reaches its end.
-        for time, column in zip([*drawn.start[run], drawn.end[run[-1]]], [*run, run[-1]], strict=True):
+        for time, column in zip([*data.start[run], data.end[run[-1]]], [*run, run[-1]], strict=True):
             for index, emotion in enumerate(EMOTIONS):
                 place = {"low": rounded(low[column, index]), "high": rounded(high[column, index])}
                 points.append({"time": rounded(time), "emotion": emotion, "opacity": opacity} | place)
@@ -105,48 +105,48 @@ def area_points(drawn: Columns) -> list[dict[str, Any]]:
     return points
 
 
-def line_points(drawn: Columns) -> list[dict[str, Any]]:
+def line_points(data: Columns) -> list[dict[str, Any]]:
     """Points of one line per emotion: the middle of every column, and both ends of every run of columns."""
     points = []
-    for run, opacity, after in _confidence_runs(drawn):
-        middles = (drawn.start[run] + drawn.end[run]) / 2
-        times = [drawn.start[run[0]], *middles, drawn.end[run[-1]]]
+    for run, opacity, after in _confidence_runs(data):
+        middles = (data.start[run] + data.end[run]) / 2
+        times = [data.start[run[0]], *middles, data.end[run[-1]]]
         for time, column in zip(times, [run[0], *run, run[-1]], strict=True):
             for index, emotion in enumerate(EMOTIONS):
-                value = rounded(drawn.probabilities[column, index])
+                value = rounded(data.probabilities[column, index])
                 points.append({"time": rounded(time), "emotion": emotion, "opacity": opacity, "probability": value})
         points += [after | {"emotion": emotion, "probability": None} for emotion in EMOTIONS]
     return points
 
 
-def evidence_boxes(drawn: Columns) -> list[dict[str, Any]]:
+def evidence_boxes(data: Columns) -> list[dict[str, Any]]:
     """Rectangles of the coverage by a face and by speech; neighbours of equal coverage are one, so no seams show."""
     boxes = []
     for name, (low, high) in STRIPS.items():
-        coverage = np.round(getattr(drawn, name), 1)
+        coverage = np.round(getattr(data, name), 1)
         for run in _runs(coverage):
             if coverage[run[0]] > 0:
-                place = box(drawn.start[run[0]], drawn.end[run[-1]], low, high)
+                place = box(data.start[run[0]], data.end[run[-1]], low, high)
                 boxes.append(place | {"coverage": rounded(coverage[run[0]])})
     return boxes
 
 
-def column_boxes(drawn: Columns) -> list[dict[str, Any]]:
+def column_boxes(data: Columns) -> list[dict[str, Any]]:
     """A rectangle over the whole height of every column, with its TOOLTIP."""
     boxes = []
-    for column, known in enumerate(drawn.known > 0):
-        probabilities = drawn.probabilities[column] / drawn.known[column] if known else np.full(len(EMOTIONS), np.nan)
-        emotion = EMOTIONS[drawn.probabilities[column].argmax()]
+    for column, known in enumerate(data.known > 0):
+        probabilities = data.probabilities[column] / data.known[column] if known else np.full(len(EMOTIONS), np.nan)
+        emotion = EMOTIONS[data.probabilities[column].argmax()]
         tooltip = (
-            f"{clock(drawn.start[column])} – {clock(drawn.end[column])}",
-            _emotion_in_words(emotion, drawn.confidence[column], drawn.sure[column]) if known else "no evidence",
+            f"{clock(data.start[column])} – {clock(data.end[column])}",
+            _emotion_in_words(emotion, data.confidence[column], data.sure[column]) if known else "no evidence",
             in_words(probabilities),
-            in_words(drawn.face_says[column]),
-            in_words(drawn.voice_says[column]),
-            f"{drawn.face[column]:.0%}",
-            f"{drawn.speech[column]:.0%}",
+            in_words(data.face_says[column]),
+            in_words(data.voice_says[column]),
+            f"{data.face[column]:.0%}",
+            f"{data.speech[column]:.0%}",
         )
-        place = box(drawn.start[column], drawn.end[column], BOTTOM, 1)
+        place = box(data.start[column], data.end[column], BOTTOM, 1)
         boxes.append(place | dict(zip(TOOLTIP, tooltip, strict=True)))
     return boxes
 
@@ -185,12 +185,12 @@ def rounded(value: Number) -> float:
     return round(float(value), 4)
 
 
-def _confidence_runs(drawn: Columns) -> Iterator[tuple[np.ndarray, float, dict[str, Any]]]:
+def _confidence_runs(data: Columns) -> Iterator[tuple[np.ndarray, float, dict[str, Any]]]:
     """Runs of neighbouring columns with evidence, all sure or all unsure: (indices, opacity, interruption after)."""
-    ends = np.append(drawn.end, drawn.end[-1:])
-    for run in _runs(np.where(drawn.known > 0, 1 + drawn.sure, 0)):
-        if drawn.known[run[0]] > 0:
-            opacity = 1.0 if drawn.sure[run[0]] else PALE
+    ends = np.append(data.end, data.end[-1:])
+    for run in _runs(np.where(data.known > 0, 1 + data.sure, 0)):
+        if data.known[run[0]] > 0:
+            opacity = 1.0 if data.sure[run[0]] else PALE
             yield run, opacity, {"time": rounded(ends[run[-1] : run[-1] + 2].mean()), "opacity": opacity}
 
 

@@ -59,7 +59,7 @@ def timeline_chart(
     ``subtitle`` is a line or a list of lines. ``ink`` is the colour of text. ``style`` is "stacked", with the
     probabilities of each time on top of each other, or "lines", with one line per emotion.
     """
-    drawn = chart_data.columns(timeline)
+    columns = chart_data.columns(timeline)
     until = float(timeline.end[-1]) if len(timeline) else 0.0
     begin = float(timeline.start[0]) if len(timeline) else 0.0
     span = begin, max(timeline.duration, until, begin + TICKS[0])
@@ -80,8 +80,8 @@ def timeline_chart(
     )
     # The data come last, as plain values: Altair would copy and check all of them at every step above.
     tracked = [chart_data.box(begin, until, low, high) for low, high in STRIPS.values()]
-    points = chart_data.line_points(drawn) if style == "lines" else chart_data.area_points(drawn)
-    data = (tracked, points, chart_data.evidence_boxes(drawn), chart_data.column_boxes(drawn))
+    points = chart_data.line_points(columns) if style == "lines" else chart_data.area_points(columns)
+    data = (tracked, points, chart_data.evidence_boxes(columns), chart_data.column_boxes(columns))
     for layer, values in zip(chart.layer, data, strict=True):
         layer.data = {"values": values}
     return chart
