@@ -1,4 +1,6 @@
-"""Writing files whole or not at all."""
+"""Files: written completely or not at all, locked while a process runs, and named in valid text."""
+
+from __future__ import annotations
 
 import contextlib
 import os
@@ -8,8 +10,8 @@ from pathlib import Path
 from emorec.errors import EmorecError
 
 
-def write(path, content):
-    """Write bytes by way of a neighbour that is then renamed, so that no half file is ever left. Raises OSError."""
+def write(path: str | Path, content: bytes) -> None:
+    """Write bytes to a temporary file beside it and rename that, so that no partial file remains. Raises OSError."""
     path = Path(path)
     partial = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.partial")
     try:
@@ -22,20 +24,39 @@ def write(path, content):
         raise
 
 
-def shown(text: str) -> str:
-    """Text that can be encoded as UTF-8.
-
-    A file's name may hold bytes that are not UTF-8, which Python keeps as lone surrogates; each becomes U+FFFD.
-    """
-    try:
-        return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-    except UnicodeEncodeError:  # surrogates that stand for no byte
-        return text.encode("utf-8", "replace").decode("utf-8")
-
-
-def write_result(path, content):
-    """The same for a file that a user named: raises EmorecError, with one sentence."""
+def write_result(path: str | Path, content: bytes) -> None:
+    """As ``write``, for a file that the user named: raises EmorecError with one sentence."""
     try:
         write(path, content)
     except OSError as error:
         raise EmorecError(f"{path} cannot be written ({error.strerror or error}); choose another place.") from None
+
+
+def lock(descriptor: int) -> bool:
+    """Lock an open file until it is closed or the process ends; False if the system has no such locks.
+
+    Raises OSError if another process holds the lock.
+    """
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        try:
+            import msvcrt
+        except ImportError:
+            return False
+        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]
+        return True
+    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    return True
+
+
+def shown(text: str) -> str:
+    """Text that can be encoded as UTF-8.
+
+    The name of a file may contain bytes that are not UTF-8, which Python represents as lone surrogates; each becomes
+    U+FFFD.
+    """
+    try:
+        return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    except UnicodeEncodeError:  # surrogates that represent no byte
+        return text.encode("utf-8", "replace").decode("utf-8")

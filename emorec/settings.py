@@ -1,8 +1,8 @@
-"""The settings that the environment holds (EMOREC_* and GRADIO_SERVER_PORT): each is read and checked here alone.
+"""The settings in environment variables (EMOREC_* and some of Gradio's); only this module reads and checks them.
 
-``check`` reads all of them at the start of the command line and of the page, so that a wrong one is told before any
-work is done. An empty value is as good as none. Every function takes the environment, by default this process's, and
-raises EmorecError with one sentence that names the variable, its value, and what is allowed.
+``check`` reads all of them when the command line or the page starts, so that a wrong one is reported before any work is
+done. An empty value counts as not set. Each function takes the environment (by default that of this process) and raises
+EmorecError with one sentence that names the variable, its value, and what is allowed.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from emorec.errors import EmorecError
 
 Environment = Mapping[str, str]
 
+# The name of a checkpoint on the Hub: org/name or org/name@revision.
 ON_THE_HUB = re.compile(r"(?P<repo>[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*)(@(?P<revision>[\w][\w./+-]*))?", re.ASCII)
-"""The name of a checkpoint on the Hub, org/name or org/name@revision."""
 
+# A name or an address in a ``Host`` header, in lower case.
 HOST = re.compile(r"(?:\[[0-9a-f:.]+\]|[a-z0-9_](?:[a-z0-9_.-]{0,252}))(?::[0-9]{1,5})?")
-"""A name or an address as a ``Host`` header has it, in lower case."""
 
 ANY_HOST = "*"
 HUB = "https://huggingface.co"
@@ -44,7 +44,7 @@ DEFAULT_PORT = 7860
 
 @dataclass(frozen=True)
 class Limits:
-    """What a link may cost: minutes and megabytes of media, and minutes until it must be here."""
+    """Limits of a download: minutes and megabytes of media, and minutes that the download may take."""
 
     minutes: float = 240.0
     megabytes: float = 2048.0
@@ -52,30 +52,31 @@ class Limits:
 
     @classmethod
     def from_environment(cls, environment: Environment = os.environ) -> Limits:
-        """EMOREC_MAX_MINUTES, EMOREC_MAX_MB, EMOREC_LINK_MINUTES. Raises EmorecError if one is no positive number."""
+        """From EMOREC_MAX_MINUTES, EMOREC_MAX_MB and EMOREC_LINK_MINUTES. Raises EmorecError if one is not a positive
+        number."""
         names = {"minutes": "EMOREC_MAX_MINUTES", "megabytes": "EMOREC_MAX_MB", "time_minutes": "EMOREC_LINK_MINUTES"}
         given = {field: _positive(environment, name) for field, name in names.items()}
         return cls(**{field: value for field, value in given.items() if value is not None})
 
     @property
     def seconds(self) -> float:
-        """Of media."""
+        """The limit of the duration in seconds."""
         return self.minutes * 60
 
     @property
     def bytes(self) -> int:
-        """Of media."""
+        """The limit of the file size in bytes."""
         return int(self.megabytes * 1e6)
 
 
 def longest_file(environment: Environment = os.environ) -> float | None:
-    """Seconds that a recording given as a file may last, from EMOREC_MAX_MINUTES; None if that is not set."""
+    """The longest duration (s) of a recording that is a file, from EMOREC_MAX_MINUTES; None if that is not set."""
     minutes = _positive(environment, "EMOREC_MAX_MINUTES")
     return None if minutes is None else minutes * 60
 
 
 def cache_folder(environment: Environment = os.environ) -> Path:
-    """Where observations are kept: EMOREC_CACHE, or a folder below the user's cache directory."""
+    """The folder for stored features: EMOREC_CACHE, or a subfolder of the user's cache directory."""
     chosen = environment.get("EMOREC_CACHE")
     if not chosen:
         return Path(platformdirs.user_cache_dir("emorec", appauthor=False))
@@ -85,7 +86,7 @@ def cache_folder(environment: Environment = os.environ) -> Path:
 
 
 def cache_limit(environment: Environment = os.environ) -> float:
-    """Megabytes that observations may take, from EMOREC_CACHE_MB; 0 keeps the recording at hand alone."""
+    """The size limit (MB) of all stored features, from EMOREC_CACHE_MB; 0: only those of the latest recording stay."""
     given = environment.get("EMOREC_CACHE_MB")
     if not given:
         return DEFAULT_CACHE_MB
@@ -96,12 +97,12 @@ def cache_limit(environment: Environment = os.environ) -> float:
 
 
 def model(environment: Environment = os.environ) -> str | None:
-    """The checkpoint that EMOREC_MODEL names, a folder or one on the Hub; loading it tells whether it is there."""
+    """The checkpoint that EMOREC_MODEL names, a folder or a name on the Hub; whether it exists is not checked here."""
     return environment.get("EMOREC_MODEL") or None
 
 
 def bundled_is_wanted(environment: Environment = os.environ) -> bool:
-    """Whether EMOREC_MODEL_FALLBACK asks for the bundled weights where the Hub cannot be reached."""
+    """Whether EMOREC_MODEL_FALLBACK allows the bundled weights if the Hub cannot be reached."""
     given = environment.get("EMOREC_MODEL_FALLBACK")
     if given and given != BUNDLED_INSTEAD:
         raise EmorecError(f"EMOREC_MODEL_FALLBACK is {given!r}, which is not {BUNDLED_INSTEAD!r}; correct or unset it.")
@@ -109,7 +110,7 @@ def bundled_is_wanted(environment: Environment = os.environ) -> bool:
 
 
 def face_model(environment: Environment = os.environ) -> Path | None:
-    """The local copy of the face detector that EMOREC_FACE_MODEL names."""
+    """The file of the face detector that EMOREC_FACE_MODEL names; None if it is not set."""
     given = environment.get("EMOREC_FACE_MODEL")
     if not given:
         return None
@@ -120,7 +121,7 @@ def face_model(environment: Environment = os.environ) -> Path | None:
 
 
 def links(environment: Environment = os.environ) -> bool:
-    """Whether links may be given, from EMOREC_LINKS."""
+    """Whether recordings may be downloaded from links, from EMOREC_LINKS."""
     given = environment.get("EMOREC_LINKS", "").strip().lower()
     if given and given not in (*ON, *OFF):
         raise EmorecError(f"EMOREC_LINKS is {environment['EMOREC_LINKS']!r}; set it to on or off.")
@@ -128,7 +129,7 @@ def links(environment: Environment = os.environ) -> bool:
 
 
 def allowed_hosts(environment: Environment = os.environ) -> frozenset[tuple[str, int | None]]:
-    """Hosts within the network that links may lead to, from EMOREC_ALLOW_HOSTS, as pairs (name, port or None)."""
+    """Hosts of the local network that links may lead to, from EMOREC_ALLOW_HOSTS, as pairs (name, port or None)."""
     pairs = set()
     for entry in _names(environment, "EMOREC_ALLOW_HOSTS"):
         name, colon, port = entry.rpartition(":")
@@ -140,7 +141,7 @@ def allowed_hosts(environment: Environment = os.environ) -> frozenset[tuple[str,
         if not re.fullmatch(r"[\w.-]+|[0-9a-f:.%]+", name) or (port is not None and not 0 < port < 65536):
             raise EmorecError(
                 f"EMOREC_ALLOW_HOSTS names {name if port is None else f'{name}:{port}'!r}, which is no host; "
-                "set it to names or addresses with commas between them, each with :port behind it if need be."
+                "set it to names or addresses with commas between them, each with or without :port after it."
             )
     return frozenset(pairs)
 
@@ -154,7 +155,7 @@ def port(environment: Environment = os.environ) -> int:
 
 
 def server_name(environment: Environment = os.environ) -> str | None:
-    """The name or address that the page is served at, from GRADIO_SERVER_NAME; Gradio reads it by itself."""
+    """The name or address that the page is served at, from GRADIO_SERVER_NAME, which Gradio reads too."""
     given = environment.get("GRADIO_SERVER_NAME")
     if given and not re.fullmatch(r"[\w.-]+|\[?[0-9A-Fa-f:.%]+\]?", given):
         raise EmorecError(
@@ -164,19 +165,19 @@ def server_name(environment: Environment = os.environ) -> str | None:
 
 
 def upload_limit(environment: Environment = os.environ) -> int:
-    """The bytes that an upload may have, from EMOREC_MAX_UPLOAD_MB."""
+    """The size limit of one upload in bytes, from EMOREC_MAX_UPLOAD_MB."""
     return _bytes(environment, "EMOREC_MAX_UPLOAD_MB", DEFAULT_UPLOAD_MB, "an upload may have")
 
 
 def upload_quota(environment: Environment = os.environ) -> int:
-    """The bytes that all visitors' files may have together, from EMOREC_UPLOAD_QUOTA_MB."""
+    """The size limit of the files of all visitors together in bytes, from EMOREC_UPLOAD_QUOTA_MB."""
     return _bytes(environment, "EMOREC_UPLOAD_QUOTA_MB", DEFAULT_QUOTA_MB, "all uploads together may have")
 
 
 def answered_hosts(environment: Environment = os.environ) -> tuple[str, ...]:
-    """The names that the page answers to besides loopback ones, lower case, perhaps with a port; ANY_HOST for any.
+    """The host names that the page answers to besides loopback names: lower case, with or without a port.
 
-    From EMOREC_HOSTS, GRADIO_SERVER_NAME, and SPACE_HOST, which a Hugging Face Space sets.
+    They come from EMOREC_HOSTS, GRADIO_SERVER_NAME, and SPACE_HOST, which a Hugging Face Space sets. ANY_HOST: all.
     """
     given = _names(environment, "EMOREC_HOSTS")
     for name in given:
@@ -191,7 +192,7 @@ def answered_hosts(environment: Environment = os.environ) -> tuple[str, ...]:
 
 
 def frame_ancestors(environment: Environment = os.environ) -> tuple[str, ...]:
-    """The sites that may show the page in a frame, from EMOREC_FRAME_ANCESTORS; a Space may be shown by the Hub."""
+    """The sites that may show the page in a frame, from EMOREC_FRAME_ANCESTORS; by default the Hub may show a Space."""
     given = environment.get("EMOREC_FRAME_ANCESTORS", "").replace(",", " ").split()
     for name in given:
         if not FRAME_SOURCE.fullmatch(name):
@@ -205,10 +206,10 @@ def frame_ancestors(environment: Environment = os.environ) -> tuple[str, ...]:
 
 
 def shared_store(environment: Environment = os.environ, public: bool = False) -> bool:
-    """Whether all visitors share what is stored of recordings, from EMOREC_SHARED_STORE.
+    """Whether all visitors share the stored features, from EMOREC_SHARED_STORE.
 
-    Unless that is set, only a page that this machine alone can reach does so: it is served on a loopback address,
-    without a proxy (GRADIO_ROOT_PATH) or a ``public`` link.
+    If that is not set, they share them if only this machine can reach the page: it is served on a loopback address,
+    without a proxy (GRADIO_ROOT_PATH) and without a ``public`` link.
     """
     given = environment.get("EMOREC_SHARED_STORE", "").strip().lower()
     if given:
@@ -223,7 +224,7 @@ def shared_store(environment: Environment = os.environ, public: bool = False) ->
 
 
 def auth(environment: Environment = os.environ) -> tuple[str, str] | None:
-    """User and password that the page asks for, from EMOREC_AUTH; the sentence about a wrong one does not repeat it."""
+    """The user and the password of the page, from EMOREC_AUTH; None if it has none. An error does not repeat them."""
     given = environment.get("EMOREC_AUTH")
     if not given:
         return None
@@ -234,7 +235,7 @@ def auth(environment: Environment = os.environ) -> tuple[str, str] | None:
 
 
 def allowed_models(environment: Environment = os.environ) -> tuple[str, ...] | None:
-    """Checkpoints that visitors of the page may choose, from EMOREC_MODELS: () for none, None for any on the Hub."""
+    """The checkpoints that visitors may choose, from EMOREC_MODELS: () for none, None for all on the Hub."""
     given = environment.get("EMOREC_MODELS", "").strip()
     if given.lower() == "off":
         return ()
@@ -271,7 +272,7 @@ PAGE = (
 
 
 def check(environment: Environment = os.environ, page: bool = False) -> None:
-    """Read every setting of the library, and of the page if asked to. Raises EmorecError about the first wrong one."""
+    """Read all settings of the library and, if ``page``, of the page. Raises EmorecError for the first wrong one."""
     for read in (*LIBRARY, *(PAGE if page else ())):
         read(environment)
 
@@ -286,16 +287,16 @@ def _positive(environment: Environment, name: str) -> float | None:
     raise EmorecError(f"{name} is {text!r}, which is no positive number; set it to one, or to nothing.")
 
 
-def _bytes(environment: Environment, name: str, default: float, whose: str) -> int:
+def _bytes(environment: Environment, name: str, default: float, what: str) -> int:
     given = environment.get(name) or str(default)
     with contextlib.suppress(ValueError):
         if 0 < (megabytes := float(given)) < math.inf:
             return math.ceil(megabytes * 1e6)
-    raise EmorecError(f"{name} is {given!r}; set it to the megabytes that {whose}.")
+    raise EmorecError(f"{name} is {given!r}; set it to the megabytes that {what}.")
 
 
 def _names(environment: Environment, variable: str) -> list[str]:
-    """Names with commas between them, in lower case."""
+    """The names in a comma-separated list, in lower case."""
     return [name.strip().lower() for name in environment.get(variable, "").split(",") if name.strip()]
 
 

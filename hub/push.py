@@ -1,6 +1,6 @@
 """A checkpoint folder to a model repo on the Hugging Face Hub: checked, with its card, in one commit, tagged.
 
-The token comes from where the Hub's library keeps it (``hf auth login``, HF_TOKEN); only the child process reads it.
+The token comes from where the Hub's library keeps it (``hf auth login``, HF_TOKEN); only that library reads it.
 """
 
 import re
@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from emorec.errors import EmorecError
-from emorec.models import checkpoint, hub_child
-from emorec.models.hub import sha256_of
+from emorec.models import checkpoint
+from emorec.models.hub import HubError, sha256_of
 from hub import card
 
 PATIENCE = 90.0  # seconds without a sign of life from the Hub, which may think over a commit for a while
@@ -67,14 +67,39 @@ def push(folder, repo, *, private=False, tag=None, message=None, parent=None, dr
         planned = {"repo": repo, "private": private, "tag": tag, "message": message, "files": files}
         if dry_run:
             return Pushed(**planned)
-        asked = {"repo": repo, "folder": str(staged), "private": private, "tag": tag, "message": message}
+        from emorec.models.hub_call import call  # here, for it loads the Hub's library
+
+        subject = f"The checkpoint cannot be pushed to {repo}"
         try:
-            done = hub_child.ask(
-                "upload", f"The checkpoint cannot be pushed to {repo}", patience=patience, parent=parent, **asked
-            )
-        except hub_child.HubError as error:
+            done = call(lambda attempt: _upload(planned, staged, parent, attempt), subject, patience=patience)
+        except HubError as error:
             raise EmorecError(str(error)) from None
     return Pushed(**planned, commit=done["commit"], url=done["url"], changed=done["commit"] != done["before"])
+
+
+def _upload(planned, folder, parent, attempt):
+    """Commit every file of ``folder`` to a model repo, which is made if there is none, and tag the commit.
+
+    Gives the commit's id and address, and the id of the one before. Raises HubError if the tag exists, or if ``parent``
+    is given and no longer the newest commit.
+    """
+    from huggingface_hub import CommitOperationAdd, HfApi
+
+    api, repo, tag, private = HfApi(), planned["repo"], planned["tag"], planned["private"]
+    api.create_repo(repo, private=True if private else None, exist_ok=True)
+    info = api.model_info(repo)
+    if private and not info.private:
+        raise HubError("it is public already, and a push does not make it private")
+    # In a later attempt the tag may be there because only the answer to the first one was lost.
+    if tag and attempt == 0 and any(found.name == tag for found in api.list_repo_refs(repo).tags):
+        raise HubError(f"it has a tag {tag} already, and tags are never moved: choose another")
+    additions = [CommitOperationAdd(path.name, path) for path in sorted(folder.iterdir()) if path.is_file()]
+    for addition in additions:  # one after the other in this thread, in which they can be stopped
+        api.preupload_lfs_files(repo, [addition])
+    done = api.create_commit(repo, additions, commit_message=planned["message"], parent_commit=parent or info.sha)
+    if tag:
+        api.create_tag(repo, tag=tag, revision=done.oid, exist_ok=True)
+    return {"commit": done.oid, "url": str(done.commit_url), "before": info.sha}
 
 
 def _check_names(repo, tag, parent):

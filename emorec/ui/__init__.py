@@ -1,4 +1,16 @@
-"""The page. Importing it raises EmorecError if the packages of the extra ``app`` are not installed."""
+"""The page, its API for programs, and the server under both.
+
+- ``app``: reads the settings and starts the server (``python app.py``).
+- ``page/``: the components (``controls``), which event calls which handler (``layout``), and the handlers
+  (``handlers``, ``result_handlers``); ``fragments`` makes their HTML.
+- ``api``: the endpoints for programs.
+- ``service``: what both share; it starts jobs and ends sessions.
+- ``jobs/``: the queue, the thread of a job (``job``), and the loaded checkpoints.
+- ``sessions/``: each session's files (``files``), jobs (``history``) and results.
+- ``server/``: middleware, headers, login, uploads and the temporary folder.
+
+Importing it raises EmorecError if the packages of the extra ``app`` are not installed.
+"""
 
 from emorec.errors import require
 

@@ -1,14 +1,19 @@
-"""The endpoints that programs call, through ``gradio_client`` or plain HTTP: files and choices in, plain rows out.
+"""The API for programs, through ``gradio_client`` or plain HTTP.
 
-``/analyze`` observes a recording and decides, ``/redraw`` decides again on what it observed, ``/image`` reads a still
-picture, ``/info`` tells of the weights. Every mistake comes back as one sentence.
+``/analyze`` extracts features of a recording and infers its timeline, ``/redraw`` infers again from these features,
+``/image`` reads a still picture, and ``/info`` describes the weights. Each error is reported as one sentence.
 """
 
+import contextlib
 import html
+import math
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any, cast
 
 import gradio as gr
+from gradio.events import api
 
 import emorec
 from emorec.emotions import EMOTIONS
@@ -21,30 +26,32 @@ from emorec.output.highlights import find_highlights
 from emorec.output.summary import summary
 from emorec.ui import fragments
 from emorec.ui.jobs import validation
-from emorec.ui.sessions.session import LOOK
+from emorec.ui.service import Service
+from emorec.ui.sessions.results import Result
 
+POLL = 0.5  # seconds between two checks of a job
 DIGITS = 6
 SOUND_ONLY = "Only the sound of this recording was analysed; call /analyze again with this fusion."
 STOPPED = "The analysis was stopped before it came to its end."
 
 
-def add(service):
-    """Add the endpoints to the page that is being built, over its ``emorec.ui.service.Service``."""
+def add_endpoints(service: Service) -> None:
+    """Add the endpoints to the ``gr.Blocks`` that is being built."""
 
-    def decided(recording, kept, *, fusion, prior, **choices):
-        analyzer, observations, seen = kept
-        if not seen and fusion != "voice":
+    def response(name: str, result: Result, *, fusion: str, prior: str | dict, **choices: Any) -> dict:
+        if not result.has_faces and fusion != "voice":
             raise EmorecError(SOUND_ONLY)
-        timeline = analyzer.infer(observations, fusion=fusion, prior=validation.prior(prior), **choices)
+        features = result.features
+        timeline = result.analyzer.infer(features, fusion=fusion, prior=validation.prior(prior), **choices)
         return {
-            "recording": recording,
+            "recording": name,
             "duration": timeline.duration,
             "complete": timeline.complete,
-            "persons": observations.persons,
+            "persons": features.persons,
             "notes": list(timeline.notes),
             "prior": {"name": timeline.prior.name, "shares": dict(zip(EMOTIONS, timeline.prior.shares, strict=True))},
             "summary": asdict(summary(timeline)),
-            "moments": [asdict(moment) for moment in find_highlights(timeline)],
+            "moments": [asdict(highlight) for highlight in find_highlights(timeline)],
             "rows": tables.table(timeline),
         }
 
@@ -67,11 +74,11 @@ def add(service):
     ) -> dict:
         """Analyse an uploaded video or audio file.
 
-        Returns its rows, a summary, its moments, and the name "recording" by which /redraw knows it. The fusion "voice"
-        looks at no picture. ``audio_track`` to ``rotate`` say what of the recording is observed.
+        Returns its rows, a summary, its moments, and the name "recording" for /redraw. With the fusion "voice" no
+        picture is decoded. ``audio_track`` to ``rotate`` choose the part of the recording that is analysed.
         """
-        with one_sentence():
-            check(fusion, step, window, smooth, validation.prior(prior))
+        with user_errors():
+            check(fusion, step, window, smooth, cast(Any, validation.prior(prior)))
             settings = validation.settings(
                 fusion,
                 audio_track=audio_track,
@@ -81,21 +88,20 @@ def add(service):
                 end=end,
                 rotate=rotate,
             )
-            path = service.uploaded(file["path"], request)
+            path = service.check_upload(_path(file), request)
             analyzer = service.analyzers.get(checkpoint)
-            run = service.start(analyzer, path, request, settings=settings)
-            # Not one long wait: the run itself looks whether its client is still there.
-            while run.running:
-                run.wait(LOOK)
-            if run.problem:
-                raise EmorecError(run.problem)
-            if not (run.observations and run.observations.complete):
+            job = service.start_job(analyzer, path, request, extraction_settings=settings)
+            while job.running:
+                job.wait(POLL)
+            if job.problem:
+                raise EmorecError(job.problem)
+            if not (job.features and job.features.complete):
                 raise EmorecError(STOPPED)
-            kept = analyzer, run.observations, settings.faces
-            recording = service.kept.add(request.session_hash, kept)
+            result = Result(analyzer=analyzer, features=job.features, has_faces=settings.faces)
+            name = service.results.add(request.session_hash, result)
             person = person if settings.faces else None
-            return decided(
-                recording, kept, fusion=fusion, step=step, window=window, smooth=smooth, person=person, prior=prior
+            return response(
+                name, result, fusion=fusion, step=step, window=window, smooth=smooth, person=person, prior=prior
             )
 
     def redraw(
@@ -108,20 +114,20 @@ def add(service):
         person: int | None = None,
         prior: str | dict = priors.DEFAULT,
     ) -> dict:
-        """Decide again, by other choices, on what /analyze observed; nothing is decoded."""
-        with one_sentence():
-            kept = service.kept.get(request.session_hash, recording)
-            return decided(
-                recording, kept, fusion=fusion, step=step, window=window, smooth=smooth, person=person, prior=prior
+        """Infer again, with other choices, from the features that /analyze extracted; nothing is decoded."""
+        with user_errors():
+            result = service.results.get(request.session_hash, recording)
+            return response(
+                recording, result, fusion=fusion, step=step, window=window, smooth=smooth, person=person, prior=prior
             )
 
     def image(file: gr.FileData, request: gr.Request) -> list[dict]:
         """Find every face in an uploaded picture, from left to right.
 
-        Each has its box (left, top, width, height as fractions of the picture) and a probability an emotion.
+        Each has its box (left, top, width, height as fractions of the picture) and a probability for each emotion.
         """
-        with one_sentence():
-            _, faces = service.faces_of(service.uploaded(file["path"], request))
+        with user_errors():
+            _, faces = service.recognise_faces(service.check_upload(_path(file), request))
         return [
             dict(zip(("left", "top", "width", "height"), face.box, strict=True))
             | {"score": round(face.score, DIGITS), "quality": round(face.quality, DIGITS)}
@@ -131,7 +137,7 @@ def add(service):
         ]
 
     def info() -> dict:
-        """Tell the version, the emotions and fusions there are, and the weights: accuracy, limits, licence."""
+        """Describe the version, the emotions and fusions, and the weights: accuracy, limits, licence."""
         analyzer = service.analyzers.default
         training = analyzer.model.training
         return {
@@ -150,26 +156,39 @@ def add(service):
         }
 
     for endpoint in (analyze, redraw, image, info):
-        gr.api(endpoint, api_name=endpoint.__name__, concurrency_limit=None)
+        api(endpoint, api_name=endpoint.__name__, concurrency_limit=None)
+
+
+def _path(file: gr.FileData) -> str:
+    # Gradio passes the file as a dict to functions that it calls through ``api``.
+    return cast(dict, file)["path"]
 
 
 class Page(gr.Blocks):
-    """A page whose endpoints take the defaults of what a plain request leaves out at its end, as ``gradio_client``
-    does by itself; so requests stay right when an endpoint is given one more choice."""
+    """A ``gr.Blocks`` that corrects the inputs of events.
 
-    def validate_inputs(self, block_fn, inputs):
-        """Fill in the defaults, and check that nothing is missing then."""
-        left_out = block_fn.inputs[len(inputs) :] if block_fn.api_visibility == "public" else []
-        inputs.extend(component.value for component in left_out)
+    A plain HTTP request may leave out the last inputs of an endpoint; they get their defaults, as in ``gradio_client``.
+    So requests stay valid when an endpoint gets a new parameter. A number outside the range of a slider becomes the
+    nearest one in the range, as in the browser; Gradio would report an error.
+    """
+
+    service: Service
+
+    def validate_inputs(self, block_fn: Any, inputs: list) -> None:
+        """Correct ``inputs`` in place, then check that none is missing."""
+        missing = block_fn.inputs[len(inputs) :] if block_fn.api_visibility == "public" else []
+        inputs.extend(component.value for component in missing)
+        for index, (component, value) in enumerate(zip(block_fn.inputs, inputs, strict=False)):
+            if isinstance(component, gr.Slider):
+                is_number = isinstance(value, int | float) and math.isfinite(value)
+                inputs[index] = min(max(value, component.minimum), component.maximum) if is_number else component.value
         super().validate_inputs(block_fn, inputs)
 
 
-class one_sentence:
-    """Turns an EmorecError into what a client is told."""
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, kind, error, trace):
-        if isinstance(error, EmorecError):
-            raise gr.Error(html.escape(str(error), quote=False), print_exception=False) from None
+@contextlib.contextmanager
+def user_errors() -> Iterator[None]:
+    """Report an EmorecError to the client as its sentence, without a traceback in the log."""
+    try:
+        yield
+    except EmorecError as error:
+        raise gr.Error(html.escape(str(error), quote=False), print_exception=False) from None

@@ -1,11 +1,13 @@
-"""The server of the page: ``python app.py``; with ``--share`` also under a public address, through Gradio's servers.
+"""The server of the page: ``python app.py``; with ``--share`` also under a public link, through Gradio's servers.
 
-Its settings are variables: GRADIO_SERVER_NAME, GRADIO_SERVER_PORT, EMOREC_AUTH (user:password), GRADIO_TEMP_DIR
-(a folder; every server keeps its visitors' files in a folder of its own below it), EMOREC_MAX_UPLOAD_MB (largest
-upload), EMOREC_UPLOAD_QUOTA_MB (all uploads together), EMOREC_HOSTS (names that the server answers to),
+Its settings are environment variables: GRADIO_SERVER_NAME, GRADIO_SERVER_PORT, EMOREC_AUTH (user:password),
+GRADIO_TEMP_DIR (each server keeps its visitors' files in its own subfolder), EMOREC_MAX_UPLOAD_MB (one upload),
+EMOREC_UPLOAD_QUOTA_MB (all uploads together), EMOREC_HOSTS (names that the server answers to),
 EMOREC_FRAME_ANCESTORS (sites that may show the page in a frame), and EMOREC_MODELS (see ``emorec.ui.jobs.analyzers``).
-All of them, and those of the library, are checked before anything is loaded.
+They are checked, together with those of the library, before anything is loaded.
 """
+
+from __future__ import annotations
 
 import argparse
 import asyncio
@@ -13,30 +15,38 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import urlsplit
 
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
+from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 import emorec
-from emorec import settings as shared
+from emorec import settings
 from emorec.errors import EmorecError
 from emorec.ui.jobs.job_queue import BUSY
 from emorec.ui.server import headers, hosts, log, login, uploads
-from emorec.ui.server.activity import Noticing
-from emorec.ui.server.middleware import Doors, Rules
-from emorec.ui.server.temp_dir import SETTING, Room
+from emorec.ui.server.activity import StreamMiddleware, UploadMiddleware
+from emorec.ui.server.middleware import GuardOptions, RequestGuard
+from emorec.ui.server.temp_dir import VARIABLE, ServerTempDir
+
+if TYPE_CHECKING:
+    from emorec.analyzer import Analyzer
+    from emorec.ui.service import Service
 
 USER_ERROR = 2  # exit code
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings:
-    """What the environment says of the server: sizes in bytes, ``auth`` as user and password or None."""
+class ServerSettings:
+    """The settings of the server: sizes in bytes, ``auth`` as user and password or None."""
 
     port: int
     auth: tuple[str, str] | None
@@ -47,128 +57,130 @@ class Settings:
     on_a_space: bool
 
     @classmethod
-    def of(cls, environment: Mapping[str, str]) -> "Settings":
-        """Raises EmorecError about the first wrong one, those of the library included."""
-        shared.check(environment, page=True)
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> ServerSettings:
+        """Raises EmorecError for the first wrong setting, including those of the library."""
+        settings.check(environment, page=True)
         return cls(
-            port=shared.port(environment),
-            auth=shared.auth(environment),
-            upload_limit=shared.upload_limit(environment),
-            upload_quota=shared.upload_quota(environment),
-            hosts=shared.answered_hosts(environment),
-            frame_ancestors=shared.frame_ancestors(environment),
+            port=settings.port(environment),
+            auth=settings.auth(environment),
+            upload_limit=settings.upload_limit(environment),
+            upload_quota=settings.upload_quota(environment),
+            hosts=settings.answered_hosts(environment),
+            frame_ancestors=settings.frame_ancestors(environment),
             on_a_space=bool(environment.get("SPACE_HOST")),
         )
 
 
-def main(arguments=None):
-    """Load the weights, serve the page until it is stopped, return the exit code."""
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Load the weights and serve the page until it is stopped; returns the exit code."""
     parser = argparse.ArgumentParser(prog="app.py", description="Serve emorec's page.")
     parser.add_argument("--share", action="store_true", help="also give a public link, through Gradio's servers")
     options = parser.parse_args(arguments)
     try:
-        settings = Settings.of(os.environ)
+        server_settings = ServerSettings.from_environment()
         analyzer = emorec.load()
-        from emorec.ui.jobs.analyzers import (
-            guard_token,  # imported late: it takes torch, and the settings are told of at once
-        )
+        # Imported late: it imports torch, and wrong settings are reported before that.
+        from emorec.ui.jobs.analyzers import protect_token
 
-        guard_token()
-        room = Room()
+        protect_token()
+        temp_dir = ServerTempDir()
     except EmorecError as error:
         print(f"emorec: {error}", file=sys.stderr)
         return USER_ERROR
-    with contextlib.closing(room), room.holding_temporary_files():
-        os.environ[SETTING] = str(room.path)  # before Gradio is imported, which reads it then
+    with contextlib.closing(temp_dir), temp_dir.used_for_temporary_files():
+        os.environ[VARIABLE] = str(temp_dir.path)  # before Gradio is imported, which reads it at import
         signal.signal(signal.SIGTERM, stop)
-        return serve(analyzer, room, settings, options.share)
+        return serve(analyzer, temp_dir, server_settings, options.share)
 
 
-def stop(*_):
-    """End as after Ctrl-C: the visitors' files go, too."""
+def stop(*_: object) -> NoReturn:
+    """End the program like Ctrl-C does, so that the visitors' files are removed."""
     raise SystemExit(0)
 
 
-def serve(analyzer, room, settings, share):
-    """Serve the page until it is stopped, return the exit code."""
-    from emorec.ui import example  # imported late: mistakes in the settings are told at once
-    from emorec.ui.page import style  # imported late: mistakes in the settings are told at once
-    from emorec.ui.page.layout import THREADS, build
+def serve(analyzer: Analyzer, temp_dir: ServerTempDir, server_settings: ServerSettings, share: bool) -> int:
+    """Serve the page until it is stopped; returns the exit code."""
+    # Imported late: wrong settings are reported before Gradio is imported.
+    from emorec.ui import example
+    from emorec.ui.page import layout
 
-    rules = rules_of(room, settings)
-    rules.policies.shared = share
+    guard = guard_options(temp_dir, server_settings)
+    guard.security_headers.public_link = share
     try:
-        page = build(analyzer, example.clip(), public=share)
+        page = layout.build(analyzer, example.clip(), public=share)
         _, address, public = page.launch(
-            server_port=settings.port,
-            auth=login.checker(*settings.auth) if settings.auth else None,
-            theme=style.THEME,
-            css=style.CSS,
-            js=style.JS,
-            max_file_size=settings.upload_limit,
+            server_port=server_settings.port,
+            auth=login.password_checker(*server_settings.auth) if server_settings.auth else None,
+            theme=layout.THEME,
+            css=layout.CSS,
+            js=layout.JS,
+            max_file_size=server_settings.upload_limit,
             share=share,
             quiet=True,
             ssr_mode=False,
             run_history=False,
             footer_links=[],
             prevent_thread_lock=True,
-            max_threads=THREADS,
-            app_kwargs=around(page, rules),
+            max_threads=layout.THREADS,
+            app_kwargs=app_options(page.service, guard),
         )
     except OSError:
-        print(f"emorec: The port {settings.port} is taken; set GRADIO_SERVER_PORT to another one.", file=sys.stderr)
+        port = server_settings.port
+        print(f"emorec: The port {port} is taken; set GRADIO_SERVER_PORT to another one.", file=sys.stderr)
         return USER_ERROR
     if public:
-        rules.hosts.add(urlsplit(public).netloc)
-    print(f"emorec {emorec.__version__} with the weights in {Path(analyzer.model.folder)}")
+        guard.hosts.add(urlsplit(public).netloc)
+    print(f"emorec {emorec.__version__} with the weights in {Path(analyzer.model.folder or '')}")
     print(f"Open {public or address} in a browser; Ctrl-C stops.", flush=True)
-    with log.alone():
+    with log.filtered():
         page.block_thread()
     return 0
 
 
-def rules_of(room, settings):
-    """What the server's doors go by, from its room and settings."""
-    names = hosts.Hosts(settings.hosts)
-    return Rules(
-        folder=room.path.resolve(),
-        hosts=names,
-        proxied=names.any or settings.on_a_space,
-        uploads=uploads.Uploads(room, most=settings.upload_limit, quota=settings.upload_quota),
-        policies=headers.Policies(settings.frame_ancestors),
+def guard_options(temp_dir: ServerTempDir, server_settings: ServerSettings) -> GuardOptions:
+    """The options of the server's RequestGuard."""
+    allowed = hosts.AllowedHosts(server_settings.hosts)
+    return GuardOptions(
+        folder=temp_dir.path.resolve(),
+        hosts=allowed,
+        behind_proxy=allowed.allows_any or server_settings.on_a_space,
+        uploads=uploads.Uploads(temp_dir, max_bytes=server_settings.upload_limit, quota=server_settings.upload_quota),
+        security_headers=headers.SecurityHeaders(server_settings.frame_ancestors),
     )
 
 
-def around(page, rules):
-    """What the server does beside serving the page."""
+def app_options(service: Service, guard: GuardOptions) -> dict[str, Any]:
+    """Arguments for Gradio's Starlette application: routes, middleware, and the removal of unfinished uploads."""
 
     @contextlib.asynccontextmanager
-    async def behind_doors(server):
-        # Not as one of the middlewares below: Gradio puts its own around those, which would let other origins read.
-        server.middleware_stack = Doors(server.middleware_stack, rules)
-        sweeping = asyncio.create_task(rules.uploads.keep_sweeping())
+    async def lifespan(server: Starlette) -> AsyncIterator[None]:
+        # Not one of the ``middleware`` below: Gradio puts its own around those, and that would allow other origins.
+        assert server.middleware_stack is not None
+        server.middleware_stack = RequestGuard(server.middleware_stack, guard)
+        sweeping = asyncio.create_task(guard.uploads.keep_sweeping())
         yield
         sweeping.cancel()
 
     return {
         "routes": [Route("/health", health)],
         "middleware": [
-            Middleware(headers.PagePolicy, policies=rules.policies),
-            Middleware(Noticing, brought=page.brought, presence=page.presence),
+            Middleware(headers.PagePolicyMiddleware, security_headers=guard.security_headers),
+            Middleware(UploadMiddleware, register=service.files.register_upload),
+            Middleware(StreamMiddleware, presence=service.presence),
         ],
-        "exception_handlers": {503: unavailable},
-        "lifespan": behind_doors,
+        "exception_handlers": {503: queue_full},
+        "lifespan": lifespan,
     }
 
 
-async def unavailable(request, error):
-    """Say that the queue is full in a sentence that tells what to do; Gradio's own counts events."""
-    words = BUSY if "queue is full" in str(error.detail).lower() else error.detail
-    return JSONResponse({"detail": words}, status_code=503)
+async def queue_full(request: Request, error: HTTPException) -> JSONResponse:
+    """Report a full queue in the same sentence as the page; Gradio's own sentence does not say what to do."""
+    sentence = BUSY if "queue is full" in str(error.detail).lower() else error.detail
+    return JSONResponse({"detail": sentence}, status_code=503)
 
 
-def health(request):
-    """Tell whoever watches over the program that it answers; asks for no password, tells nothing of anybody."""
+def health(request: Request) -> JSONResponse:
+    """Health check; needs no login, and returns nothing about visitors."""
     return JSONResponse({"status": "ok", "version": emorec.__version__})
 
 

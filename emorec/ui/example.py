@@ -1,12 +1,13 @@
-"""A clip to try the page with: a portrait, gently moved, and a voice that is calculated.
+"""The example clip of the page: a portrait under a slowly moving camera, and a synthesised voice.
 
 The portrait is NASA's official one of astronaut Eileen Collins, 1992, which is in the public domain
-(https://commons.wikimedia.org/wiki/File:Eileen_Collins_1992.jpg), cut and shrunk. The voice is made of pulses through
-resonances, as Klatt's synthesiser of 1980 makes vowels; it says nothing.
+(https://commons.wikimedia.org/wiki/File:Eileen_Collins_1992.jpg), cropped and resized. The voice consists of pulses
+filtered by resonances, as in the vowels of Klatt's synthesiser (1980); it speaks no words.
 """
 
 import os
 import tempfile
+from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 
@@ -20,36 +21,36 @@ from emorec.ui.server import log
 NAME = "example.mp4"
 PORTRAIT = Path(__file__).parent / "assets" / "portrait.jpg"
 SECONDS = 12
-FACE_GONE = 10.0  # seconds; from here on the picture is empty and nothing is heard: no evidence
+FACE_GONE = 10.0  # seconds; after this there is neither a face nor a voice: no evidence
 SIZE = (480, 360)  # pixels
 FRAME_RATE = 12
 SAMPLE_RATE = 16_000
-# Formants (Hz) of five vowels, a syllable each; means of Peterson and Barney, 1952.
+# Formants (Hz) of five vowels: means of Peterson and Barney, 1952.
 VOWELS = ((730, 1090, 2440), (530, 1840, 2480), (270, 2290, 3010), (570, 840, 2410), (300, 870, 2240))
 BANDWIDTHS = (80, 90, 120)  # Hz
 SYLLABLE = 0.22  # seconds
 SPOKEN = ((0.5, 4.0), (5.5, 9.0))  # seconds
 
 
-def clip():
-    """The clip's path, made when it is first asked for; None where nothing can be written."""
+def clip() -> Path | None:
+    """The path of the clip, which is made at the first call; None if it cannot be written."""
     file = cache_folder() / "example" / NAME
     if file.exists():
         return file
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=file.parent) as folder:
-            made = Path(folder) / NAME
-            record(made)
-            os.replace(made, file)
+            unfinished = Path(folder) / NAME
+            record(unfinished)
+            os.replace(unfinished, file)
     except OSError as error:
-        log.failed("The example clip could not be made", error)
+        log.error("The example clip could not be made", error)
         return None
     return file
 
 
-def record(path):
-    """Write the clip."""
+def record(path: Path) -> None:
+    """Write the clip to a file."""
     with av.open(str(path), "w") as container:
         video = container.add_stream("libx264", rate=FRAME_RATE, options={"preset": "veryfast", "crf": "26"})
         video.width, video.height, video.pix_fmt = *SIZE, "yuv420p"
@@ -67,8 +68,8 @@ def record(path):
         container.mux(audio.encode(None))
 
 
-def pictures():
-    """Every frame: the portrait under a camera that sways and draws nearer, then an empty ground."""
+def pictures() -> Iterator[Image.Image]:
+    """All frames: the portrait under a camera that pans and zooms, then an empty background."""
     portrait = Image.open(PORTRAIT).convert("RGB")
     width, height = portrait.size
     for number in range(SECONDS * FRAME_RATE):
@@ -83,8 +84,8 @@ def pictures():
         yield portrait.resize(SIZE, Image.Resampling.BICUBIC, box=(left, top, left + wide, top + high))
 
 
-def voice():
-    """The sound: syllables of a falling and rising pitch, float32 at SAMPLE_RATE."""
+def voice() -> np.ndarray:
+    """The sound, float32 (SECONDS * SAMPLE_RATE,): syllables whose pitch falls and rises."""
     samples = np.zeros(SECONDS * SAMPLE_RATE, np.float32)
     for begin, end in SPOKEN:
         for count in range(int((end - begin) / SYLLABLE)):
@@ -94,17 +95,17 @@ def voice():
     return samples
 
 
-def syllable(formants, pitch):
-    """One vowel of SYLLABLE seconds at a pitch (Hz) that falls a little."""
+def syllable(formants: tuple[int, ...], pitch: float) -> np.ndarray:
+    """One vowel of SYLLABLE seconds, float32 at SAMPLE_RATE; its pitch (Hz) falls a little."""
     count = int(SYLLABLE * SAMPLE_RATE)
     time = np.arange(count) / SAMPLE_RATE
     glide = pitch * (1.06 - 0.12 * time / SYLLABLE)
     phase = np.cumsum(glide) / SAMPLE_RATE
-    spectrum = np.fft.rfft(np.diff(np.floor(phase), prepend=0.0))  # one pulse a period
+    spectrum = np.fft.rfft(np.diff(np.floor(phase), prepend=0.0))  # one pulse for each period
     frequency = np.fft.rfftfreq(count, 1 / SAMPLE_RATE)
     for formant, bandwidth in zip(formants, BANDWIDTHS, strict=True):
         spectrum = spectrum * formant**2 / (formant**2 - frequency**2 + 1j * bandwidth * frequency)
-    spectrum = spectrum / (1 + frequency / 500)  # a voice's source falls off towards high tones
+    spectrum = spectrum / (1 + frequency / 500)  # the source of a voice has less energy at high frequencies
     sound = np.fft.irfft(spectrum, count)
     envelope = np.minimum(1, np.minimum(time / 0.03, (SYLLABLE - time) / 0.05))
     return (0.25 * envelope * sound / np.abs(sound).max()).astype(np.float32)

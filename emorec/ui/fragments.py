@@ -1,11 +1,14 @@
-"""What the page says, as HTML: words, bars, tables. It knows no Gradio."""
+"""The HTML of the page: text, bars, tables, the player. It does not import Gradio."""
 
 import html
 import mimetypes
 import urllib.parse
 from pathlib import Path
 
+from emorec.analyzer import Analyzer
 from emorec.emotions import COLOURS, EMOJI, EMOTIONS
+from emorec.image import FaceResult
+from emorec.inference.timeline import Timeline
 from emorec.models import pretrained
 from emorec.output import charts
 from emorec.output.highlights import find_highlights
@@ -13,82 +16,82 @@ from emorec.output.report import trust
 from emorec.output.summary import summary
 
 
-def progress(words, share=None):
+def progress(words: str, share: float | None = None) -> str:
     """A progress bar with words above it; ``share`` is the part done (0 to 1), None if that is not known yet."""
     if share is None:
-        return f'<div class="told" role="status">{words}</div><div class="bar waiting"><i></i></div>'
+        return f'<div class="words" role="status">{words}</div><div class="bar waiting"><i></i></div>'
     percent = f"{share:.0%}"
     return (
-        f'<div class="told">{percent} · {words}</div><div class="bar" role="progressbar" '
+        f'<div class="words">{percent} · {words}</div><div class="bar" role="progressbar" '
         f'aria-label="Analysis" aria-valuemin="0" aria-valuemax="100" aria-valuenow="{share * 100:.0f}">'
         f'<i style="width:{percent}"></i></div>'
     )
 
 
-def clock(seconds):
-    """Whole seconds as m:ss."""
+def clock(seconds: float) -> str:
+    """A time, rounded to seconds, as m:ss."""
     return charts.clock(round(seconds))
 
 
-def callout(sentence):
-    """A sentence that must be seen."""
+def callout(sentence: str) -> str:
+    """A highlighted sentence."""
     return f'<div class="callout" role="alert">{html.escape(sentence)}</div>'
 
 
-def address_of(file):
-    """Where the browser finds a file that the page may serve."""
+def file_url(file: Path | str) -> str:
+    """The relative URL of a file that the server may serve."""
     return html.escape("gradio_api/file=" + urllib.parse.quote(str(file)))
 
 
-def player_of(file):
-    """The recording as the browser plays it, or says that it cannot."""
+def player(file: Path | str | None) -> str:
+    """The player of a recording, with a text in case the browser cannot play it; without a file, a placeholder."""
     if not file:
         return '<div class="empty">Your recording appears here.</div>'
     name = Path(file).name
     tag = "audio" if (mimetypes.guess_type(name)[0] or "").startswith("audio/") else "video"
     return (
-        f'<{tag} controls playsinline preload="metadata" src="{address_of(file)}" aria-label="{html.escape(name)}" '
+        f'<{tag} controls playsinline preload="metadata" src="{file_url(file)}" aria-label="{html.escape(name)}" '
         'onerror="this.hidden = true; this.nextElementSibling.hidden = false"></' + tag + ">"
         '<div class="empty" hidden>This browser cannot play the file; Analyze may read it all the same.</div>'
     )
 
 
-def result(timeline):
-    """Share of time of every emotion, how much all of it rests on, and the moments worth looking at."""
+def result(timeline: Timeline) -> str:
+    """The share of time of each emotion, how much evidence there is, and the highlights."""
     figures = summary(timeline)
-    facts = f'data-duration="{timeline.duration:.3f}" data-step="{timeline.step:g}"'
-    facts += " data-complete" if timeline.complete else ""
+    attributes = f'data-duration="{timeline.duration:.3f}" data-step="{timeline.step:g}"'
+    attributes += " data-complete" if timeline.complete else ""
     if not figures.shares:
-        lacking = LACKING.get(timeline.fusion, "Neither was a face seen nor speech heard")
-        return f"<div {facts}>{callout(f'{lacking}, so there is nothing to read an emotion from.')}</div>"
+        missing = NO_EVIDENCE.get(timeline.fusion, "Neither was a face seen nor speech heard")
+        return f"<div {attributes}>{callout(f'{missing}, so there is nothing to read an emotion from.')}</div>"
     tiles = {
         "Time with evidence": figures.known,
         "Face seen": figures.face,
         "Speech heard": figures.speech,
         "Average confidence": figures.confidence,
     }
-    told = "".join(f"<div><dt>{name}</dt><dd>{value:.0%}</dd></div>" for name, value in tiles.items())
+    numbers = "".join(f"<div><dt>{name}</dt><dd>{value:.0%}</dd></div>" for name, value in tiles.items())
     shares = "".join(_bar(emotion, share) for emotion, share in figures.shares.items())
     shares += _unsure_bar(figures.unsure, timeline.unsure_below)
     prior = html.escape(timeline.prior.name)
     table = f"<table><caption>Share of the time with evidence ({prior} prior)</caption>{shares}</table>"
-    body = f"{provenance(timeline.media)}{table}<dl>{told}</dl>{_moments(timeline)}"
-    warned = callout(figures.warning) if figures.too_little else ""
-    return f'{warned}<div class="summary" {facts}>{body}</div>'
+    body = f"{provenance(timeline.media)}{table}<dl>{numbers}</dl>{_highlights(timeline)}"
+    warning = callout(figures.warning) if figures.too_little else ""
+    return f'{warning}<div class="summary" {attributes}>{body}</div>'
 
 
-def reading(number, face):
-    """A face of a picture: its number, and a bar an emotion, the likeliest first."""
+def face_card(number: int, face: FaceResult) -> str:
+    """A face of a picture: its number, and a bar for each emotion, the most probable first."""
     ranked = sorted(zip(EMOTIONS, face.probabilities, strict=True), key=lambda pair: -pair[1])
     rows = "".join(_bar(emotion, share) for emotion, share in ranked)
     return f'<section class="face"><table><caption>Face {number}</caption>{rows}</table></section>'
 
 
-def picture(file, faces):
-    """A picture with a numbered box around every face, and beside it what each shows."""
+def picture(file: Path | str, faces: list[FaceResult]) -> str:
+    """A picture with a numbered box around each face, and a card for each face beside it."""
     if not faces:
-        found = callout("No face was found in this picture; try one where a face is larger or looks at the camera.")
-        return f'<figure class="picture"><img src="{address_of(file)}" alt="Your picture"></figure>{found}'
+        warning = callout("No face was found in this picture; try one where a face is larger or looks at the camera.")
+        return f'<figure class="picture"><img src="{file_url(file)}" alt="Your picture"></figure>{warning}'
     boxes = "".join(
         f'<span class="box" style="left:{left:.2%};top:{top:.2%};width:{width:.2%};height:{height:.2%};'
         f'border-color:{COLOURS[face.dominant]}"><b>{number} {EMOJI[face.dominant]}</b></span>'
@@ -96,20 +99,20 @@ def picture(file, faces):
         for left, top, width, height in [face.box]
     )
     words = "one face" if len(faces) == 1 else f"{len(faces)} faces"
-    cards = "".join(reading(number, face) for number, face in enumerate(faces, 1))
-    image = f'<img src="{address_of(file)}" alt="Your picture, with {words} marked">'
+    cards = "".join(face_card(number, face) for number, face in enumerate(faces, 1))
+    image = f'<img src="{file_url(file)}" alt="Your picture, with {words} marked">'
     return f'<div class="seen"><figure class="picture">{image}{boxes}</figure><div class="faces">{cards}</div></div>'
 
 
-def about(analyzer):
-    """The panel that says which weights are loaded, and what they were measured to be worth."""
-    which, model = html.escape(origin(analyzer)), analyzer.model
+def about(analyzer: Analyzer) -> str:
+    """The panel about the loaded weights: their origin, evaluation and limits."""
+    weights, model = html.escape(origin(analyzer)), analyzer.model
     panel = trust(model.evaluation, model.training)
-    return f'<div class="about"><p>{html.escape(WORTH)}</p><p class="origin">{which}</p>{panel}</div>'
+    return f'<div class="about"><p>{html.escape(LIMITS)}</p><p class="origin">{weights}</p>{panel}</div>'
 
 
-def origin(analyzer):
-    """Where the weights of an engine are from, in a sentence; of a folder only its name, for the rest is private."""
+def origin(analyzer: Analyzer) -> str:
+    """Where the weights of an analyzer come from, as a sentence; of a folder only its name, as its path is private."""
     found = analyzer.origin
     if found is None or found.folder == pretrained.BUNDLED:
         return "These are the weights that come with emorec."
@@ -118,8 +121,8 @@ def origin(analyzer):
     return f"These are the weights of {found.repo}@{found.revision} on the Hugging Face Hub, commit {found.commit}."
 
 
-def provenance(media):
-    """Title and link of a recording that a link led to; nothing for a file."""
+def provenance(media: dict) -> str:
+    """Title and link of a recording that came from a link; nothing for a file."""
     link = media.get("source", "")
     if not link.startswith(("http://", "https://")):
         return ""
@@ -127,42 +130,42 @@ def provenance(media):
     return f'<p class="caption provenance">{html.escape(media.get("title", ""))} · {shown}</p>'
 
 
-def _bar(emotion, share):
+def _bar(emotion: str, share: float) -> str:
     return (
         f'<tr><th scope="row"><span class="emoji" aria-hidden="true">{EMOJI[emotion]}</span> {emotion}</th>'
         f'<td><i style="width:{share:.1%};background:{COLOURS[emotion]}"></i></td><td>{share:.0%}</td></tr>'
     )
 
 
-def _unsure_bar(share, below):
-    """The row below the seven; it is not one of them."""
+def _unsure_bar(share: float, below: float) -> str:
+    """The row below those of the seven emotions; ``below`` is the confidence under which a row counts as unsure."""
     return (
         f'<tr class="unsure" title="No emotion has {below:.0%} or more"><th scope="row">unsure</th>'
         f'<td><i style="width:{share:.1%}"></i></td><td>{share:.0%}</td></tr>'
     )
 
 
-def _moments(timeline):
+def _highlights(timeline: Timeline) -> str:
     items = "".join(
-        f'<li><button type="button" data-seek="{moment.start:.3f}"><time>{charts.clock(moment.start)}</time>'
-        f'<i style="background:{COLOURS[moment.emotion]}"></i><span>{html.escape(MOMENT_WORDS[moment.kind])}'
-        f"{html.escape(moment.text)}</span></button></li>"
-        for moment in find_highlights(timeline)
+        f'<li><button type="button" data-seek="{highlight.start:.3f}"><time>{charts.clock(highlight.start)}</time>'
+        f'<i style="background:{COLOURS[highlight.emotion]}"></i><span>{html.escape(HIGHLIGHT_WORDS[highlight.kind])}'
+        f"{html.escape(highlight.text)}</span></button></li>"
+        for highlight in find_highlights(timeline)
     )
     listed = f"<ol>{items}</ol>" if items else '<p class="caption">No moment stands out.</p>'
     return f'<section class="moments"><h2>Moments</h2>{listed}</section>'
 
 
-MOMENT_WORDS = {"peak": "Peak: ", "shift": "Change ", "disagreement": "Face and voice differ: "}
-LACKING = {"face": "No face was seen", "voice": "No speech was heard"}
-WORTH = (
+HIGHLIGHT_WORDS = {"peak": "Peak: ", "shift": "Change ", "disagreement": "Face and voice differ: "}
+NO_EVIDENCE = {"face": "No face was seen", "voice": "No speech was heard"}
+LIMITS = (
     "emorec names displayed expression as actors and strangers' votes named it. It cannot tell what anyone feels, and "
     "where it neither saw a face nor heard speech it says nothing at all."
 )
 HEADER = """<header><h1>emorec</h1>
 <p>A recording in, a timeline of emotions out, read from the faces it sees and the voices it hears.
 The results are estimates of displayed expression, not of what anyone feels.</p></header>"""
-AWAITED = '<div class="empty">The timeline grows here.</div>'
+PLACEHOLDER = '<div class="empty">The timeline grows here.</div>'
 LEGEND = (
     '<ul class="legend">'
     + "".join(f'<li><i style="background:{colour}"></i>{emotion}</li>' for emotion, colour in COLOURS.items())

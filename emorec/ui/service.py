@@ -1,124 +1,157 @@
-"""What the handlers of the page and of the programs' endpoints share: engines, the lines, and what is whose."""
+"""What the page and the API share while they run: analyzers, queues, and the data of all sessions.
+
+``start_job`` starts an analysis, ``check_upload`` decides whether a session may use a file, and ``end_session`` and
+``delete_session_data`` remove what a session has.
+"""
 
 import functools
 import os
 import threading
 import time
 import weakref
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 from gradio.context import LocalContext
 
 from emorec import image as pictures
 from emorec import settings
+from emorec.analyzer import Analyzer
 from emorec.errors import EmorecError
-from emorec.ui.jobs.analyzers import Analyzers, allowed
-from emorec.ui.jobs.job_queue import Turns
+from emorec.extraction.features import Features
+from emorec.extraction.options import Settings
+from emorec.ui.jobs.analyzers import AnalyzerCache
+from emorec.ui.jobs.job import Fetch, Job, JobOptions
+from emorec.ui.jobs.job_queue import JobQueue
 from emorec.ui.jobs.presence import Presence
-from emorec.ui.jobs.runner import Order, Run
 from emorec.ui.server.limits import LINKS, Visitor
-from emorec.ui.sessions.files import Belongings
-from emorec.ui.sessions.history import Histories
-from emorec.ui.sessions.results import Kept
-from emorec.ui.sessions.session import upload_folder
+from emorec.ui.sessions.files import SessionFiles, upload_folder
+from emorec.ui.sessions.history import JobHistory
+from emorec.ui.sessions.results import ResultCache
 
-SWEEP = 300.0  # seconds between two looks for sessions that left without a word
+SWEEP = 300.0  # seconds between two checks for idle sessions
 NOT_UPLOADED = "That is no uploaded file of this session; upload it, with handle_file() where gradio_client is used."
-CHANGED = "The checkpoint that observed this recording has changed since; press Analyze to observe it again."
+CHANGED = "The checkpoint that read this recording has changed since; press Analyze to read it again."
 
 
 class Service:
-    """One running page; ``public`` tells that a link from outside leads to it."""
+    """The shared state of one running page.
 
-    def __init__(self, analyzer, example=None, public=False):
-        self.analyzers = Analyzers(analyzer, names=allowed())
-        self.turns, self.links = Turns(), Turns(LINKS)
-        self.belongings = Belongings(upload_folder(), [example] if example else [])
-        self.histories = Histories()
-        self.kept = Kept()
+    ``example`` is a clip that all visitors may use; ``public`` says that there is a public link to the page; ``clock``
+    (s) measures how long sessions are idle.
+    """
+
+    def __init__(
+        self,
+        analyzer: Analyzer,
+        example: Path | None = None,
+        public: bool = False,
+        clock: Callable[[], float] = time.monotonic,
+    ):
+        self.analyzers = AnalyzerCache(analyzer, names=settings.allowed_models())
+        self.queue, self.link_queue = JobQueue(), JobQueue(LINKS)
+        self.files = SessionFiles(upload_folder(), [example] if example else [], clock=clock)
+        self.history = JobHistory()
+        self.results = ResultCache()
         self.presence = Presence()
-        self.shares_store = settings.shared_store(public=public)
+        self.shared_cache = settings.shared_store(public=public)
         _keep_sweeping(self)
 
-    def uploaded(self, path, request):
-        """A file that a client names, made sure to be its session's own upload. Raises EmorecError."""
-        path = os.path.realpath(str(path or ""))
-        within = Path(path).is_file() and upload_folder().resolve() in Path(path).parents
-        if not within or not self.belongings.claim(request.session_hash, path):
+    def check_upload(self, path: object, request: Any) -> str:
+        """The real path of a file that a client names, if it is an upload of the client's own session.
+
+        ``request`` is a ``gr.Request``. Raises EmorecError.
+        """
+        real = os.path.realpath(str(path or ""))
+        is_upload = Path(real).is_file() and upload_folder().resolve() in Path(real).parents
+        if not is_upload or not self.files.claim(request.session_hash, real):
             raise EmorecError(NOT_UPLOADED)
-        return path
+        return real
 
-    def start(self, analyzer, path, request, fetch=None, **choices):
-        """A run for the visitor who sent the request, noted in the session's history.
+    def start_job(
+        self,
+        analyzer: Analyzer,
+        path: str,
+        request: Any,
+        fetch: Fetch | None = None,
+        extraction_settings: Settings | None = None,
+    ) -> Job:
+        """Start a job for the visitor who sent ``request``, and add it to the session's history.
 
-        ``choices`` go to ``Analyzer.extract``; a run over a link has no path yet, but ``fetch``.
+        The job of a link has no ``path`` yet but a ``fetch``.
         """
         session, event = request.session_hash, LocalContext.event_id.get(None)
         names = tuple(name for name in (session, event) if name)
-        order = Order(
-            links=self.links,
+        options = JobOptions(
+            link_queue=self.link_queue,
             visitor=Visitor.of(request),
-            choices=choices,
-            store=None if self.shares_store else self.belongings.store(session),
-            gone=functools.partial(self.presence.gone, names, time.monotonic()),
+            cache=None if self.shared_cache else self.files.cache(session),
+            extraction={"settings": extraction_settings},
+            client_gone=functools.partial(self.presence.gone, names, time.monotonic()),
         )
-        run = Run(analyzer, path, self.turns, fetch, order)
-        self.histories.of(session).add(run, spared=bool(path) and self.belongings.is_everybodys(path))
-        return run
+        job = Job(analyzer, path, self.queue, fetch, options)
+        self.history.add(session, job, shared=bool(path) and self.files.is_shared_example(path))
+        return job
 
-    def engine_for(self, analysis, active):
-        """The engine to decide with: the active one, unless it observes with other networks. Raises EmorecError."""
-        for name in (active, analysis.checkpoint):
+    def analyzer_for(self, features: Features, *checkpoints: str) -> Analyzer:
+        """The first of some checkpoints whose networks extracted the features. Raises EmorecError if none did."""
+        for name in checkpoints:
             analyzer = self.analyzers.get(name)
-            if serves(analyzer, analysis.observations):
+            if is_compatible(analyzer, features):
                 return analyzer
         raise EmorecError(CHANGED)
 
-    def faces_of(self, file):
-        """A picture file as an upright RGB image, and a ``pictures.Reading`` of every face in it."""
+    def recognise_faces(self, file: str) -> tuple[np.ndarray, list[pictures.FaceResult]]:
+        """The picture in a file as RGB (H, W, 3) uint8, upright, and the emotions of every face in it.
+
+        Raises EmorecError.
+        """
         analyzer = self.analyzers.default
         image = pictures.read(file)
         return image, pictures.recognise(image, analyzer.model, pictures.detector(analyzer.detector_file))
 
-    def leave(self, session):
-        """A visitor has gone: runs end, and all files and names of the session go."""
-        runs = self.histories.end(session)
-        self.kept.end(session)
-        # A run may still store what it just observed; its files go after that.
-        ending = functools.partial(self.belongings.end, session, lambda: [run.join() for run in runs])
-        if any(run.running for run in runs):
-            threading.Thread(target=ending, daemon=True).start()
+    def end_session(self, session: str) -> None:
+        """The visitor has left: stop the session's jobs, and remove its files and results."""
+        jobs = self.history.end(session)
+        self.results.remove(session)
+        # A job may be storing its last features, so the files are removed when it has ended.
+        remove = functools.partial(self.files.remove, session, lambda: [job.join() for job in jobs])
+        if any(job.running for job in jobs):
+            threading.Thread(target=remove, daemon=True).start()
         else:
-            ending()
+            remove()
 
-    def erase(self, session):
-        """Remove all that a visitor brought, was given, and had analysed; sentences about what could not be."""
-        problems = self.histories.forget(session, self.analyzers.default.forget_key)
-        self.kept.end(session)
-        self.belongings.end(session)
+    def delete_session_data(self, session: str) -> list[str]:
+        """Delete the session's files, results and stored features; returns a sentence for each failure."""
+        problems = self.history.delete(session, self.analyzers.default.forget_key)
+        self.results.remove(session)
+        self.files.remove(session)
         return problems
 
-    def sweep(self):
-        """End the sessions that used nothing for long and have no run; a client need not say that it goes."""
-        for session in self.belongings.sweep():
-            if not self.histories.running(session):
-                self.leave(session)
+    def end_idle_sessions(self) -> None:
+        """End the sessions that have no running job and have used no file for long; a client may leave silently."""
+        self.files.remove_unclaimed()
+        for session in self.files.idle_sessions():
+            if not self.history.running(session):
+                self.end_session(session)
 
 
-def serves(analyzer, observations):
-    """Whether an engine's model can decide on observations: its networks made them."""
-    return observations.fingerprint in ("", analyzer.model.fingerprint)
+def is_compatible(analyzer: Analyzer, features: Features) -> bool:
+    """Whether an analyzer can infer emotions from these features: its own networks extracted them."""
+    return features.fingerprint in ("", analyzer.model.fingerprint)
 
 
-def _keep_sweeping(service):
-    """Sweep again and again, in a thread that ends once nobody holds the service any more."""
-    held, ended = weakref.ref(service), threading.Event()
+def _keep_sweeping(service: Service) -> None:
+    """End idle sessions at regular intervals, in a thread that ends when the service is garbage collected."""
+    reference, ended = weakref.ref(service), threading.Event()
     weakref.finalize(service, ended.set)
 
-    def work():
+    def work() -> None:
         while not ended.wait(SWEEP):
-            if (found := held()) is not None:
-                found.sweep()
+            if (found := reference()) is not None:
+                found.end_idle_sessions()
             del found
 
     threading.Thread(target=work, daemon=True).start()

@@ -8,12 +8,12 @@ import pytest
 
 from emorec import analyzer, cli
 from emorec.errors import EmorecError
-from emorec.models import checkpoint, hub_child, pretrained
+from emorec.models import checkpoint, hub_call, pretrained
 from emorec.output import tables
 from hub import __main__ as by_hand
 from hub import push
 from support import factories
-from support.loopback_hub import LoopbackHub, be_client_of
+from support.loopback_hub import LoopbackHub, ask_at, be_client_of
 from support.loopback_routes import TOKEN
 from support.make_media import Audio, Video, record
 from support.paths import SHARED
@@ -156,7 +156,7 @@ def test_a_broken_upload_is_taken_up_again(logged_in, folder):
     assert head(logged_in)[WEIGHTS] == (folder / WEIGHTS).read_bytes()
     # A push that breaks before its commit leaves the repo as it was; the next sends only what had not arrived.
     saved(folder, seed=1)
-    logged_in.fault("POST /api/models/org/name/commit", 500, times=hub_child.ATTEMPTS)
+    logged_in.fault("POST /api/models/org/name/commit", 500, times=hub_call.ATTEMPTS)
     before, sent = head(logged_in), logged_in.count("PUT")
     with pytest.raises(EmorecError, match="it answers 500"):
         push.push(folder, REPO)
@@ -181,7 +181,7 @@ def test_a_hub_that_does_not_answer_is_given_up(logged_in, folder, monkeypatch):
     logged_in.fault("POST", "silent")
     with pytest.raises(EmorecError, match=r"cannot be pushed to org/name: .*in time"):
         push.push(folder, REPO, patience=SHORT)
-    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    ask_at("http://127.0.0.1:9", monkeypatch)
     with pytest.raises(EmorecError, match="no connection"):
         push.push(folder, REPO)
 
@@ -203,7 +203,7 @@ def test_private_is_private_and_never_public_by_mistake(logged_in, folder, monke
 
 
 def test_by_hand_a_token_is_seen_by_the_hub_and_by_nobody_else(logged_in, folder, tmp_path, monkeypatch, capfd):
-    """Nobody: neither standard output and error, those of the child process included, nor any file."""
+    """Nobody: neither standard output and error, those of the Hub's library included, nor any file."""
     monkeypatch.setenv("HF_DEBUG", "1")
     assert by_hand.main(["push", str(folder), REPO, "--tag", "v1"]) == 0
     told = capfd.readouterr()

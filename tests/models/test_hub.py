@@ -1,16 +1,16 @@
-"""hub_pull.py, whole models: the real client, in its child processes, against a Hub on the loopback interface."""
+"""models/hub.py, whole models: the real client against a Hub on the loopback interface."""
 
 import hashlib
+import logging.handlers
 import os
 import subprocess
 import sys
-import threading
 
 import pytest
 
-from emorec.models import hub_child
+from emorec.models import hub_call
 from emorec.models.hub import HubError, Unreachable, pull
-from support.loopback_hub import go_offline
+from support.loopback_hub import LoopbackHub, ask_at, environment_of, go_offline
 from support.loopback_routes import TOKEN
 from support.paths import ROOT
 
@@ -75,7 +75,7 @@ def test_nothing_but_what_a_checkpoint_needs_is_asked_for(model):
 
 def test_an_unreachable_hub_leaves_the_cache_and_says_so(model, monkeypatch):
     commit = get("v1").commit
-    monkeypatch.setenv("HF_ENDPOINT", NOBODY)
+    ask_at(NOBODY, monkeypatch)
     again = get("v1")
     assert (again.commit, held_by(again)) == (commit, files_of(1))
     assert "no connection" in again.unreachable
@@ -90,14 +90,14 @@ def test_a_file_damaged_in_the_cache_is_pulled_again(model, monkeypatch):
     assert held_by(get("v1")) == files_of(1)
     (get("v1").folder / "config.json").write_bytes(b"{}")
     go_offline(monkeypatch)
-    with pytest.raises(Unreachable, match="no whole"):
+    with pytest.raises(Unreachable, match="no complete"):
         get("v1")
 
 
 @pytest.mark.parametrize("name", REQUIRED)
 def test_a_file_damaged_on_the_way_is_refused(model, home, name):
     model.fault(f"GET /{MODEL}/resolve/{model.repos[MODEL].tags['v1']}/{name}", "damaged")
-    with pytest.raises(HubError, match=rf"not used: {name} is not the file that its checksum says"):
+    with pytest.raises(HubError, match=rf"not used: the checksum of {name} is wrong"):
         get("v1")
     # Not even an unreachable Hub makes anyone take it.
     model.fault("GET /api", 500)
@@ -142,7 +142,7 @@ def test_a_lasting_fault_is_tried_again_then_said(model, fault, told):
     model.fault("GET /api", fault)
     with pytest.raises(Unreachable, match=told):
         get("v1", patience=SHORT if fault == "silent" else 60.0)
-    assert len(model.requests) >= (2 if fault == "silent" else hub_child.ATTEMPTS)
+    assert len(model.requests) >= (2 if fault == "silent" else hub_call.ATTEMPTS)
 
 
 def test_a_model_that_trickles_is_given_up(model):
@@ -175,62 +175,56 @@ def made(folder):
     return folder
 
 
-def test_a_child_that_dies_is_said(hub, tmp_path, monkeypatch):
-    (tmp_path / "sitecustomize.py").write_text("import os; os._exit(3)")
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    with pytest.raises(HubError, match="exit code 3"):
-        get()
+def test_calls_do_not_change_the_library_for_the_rest_of_the_program(model, monkeypatch):
+    """Neither its settings, nor its warnings, nor its client in other threads."""
+    from huggingface_hub import constants, get_session
+    from huggingface_hub.utils import are_progress_bars_disabled
+
+    said = logging.handlers.BufferingHandler(100)
+    monkeypatch.setattr(logging.getLogger("huggingface_hub"), "handlers", [said])
+    before = [*(getattr(constants, name) for name in hub_call.SETTINGS), are_progress_bars_disabled()]
+    model.fault(f"GET /{MODEL}/resolve", "cut", times=1)
+    get("v1")
+    assert [*(getattr(constants, name) for name in hub_call.SETTINGS), are_progress_bars_disabled()] == before
+    assert said.buffer == []
+    model.fault("GET /api/models/org/name/refs", 503)
+    assert get_session().get(f"{model.url}/api/models/org/name/refs").status_code == 503
+    logging.getLogger("huggingface_hub").warning("of the program itself")
+    assert [record.getMessage() for record in said.buffer] == ["of the program itself"]
 
 
-TALKATIVE = """
-import json
-def loud(*values, real=json.dumps, **options):
-    print("a library says hello", end="", flush=True)
-    return real(*values, **options)
-json.dumps = loud
+def test_a_token_goes_to_no_other_host(model, monkeypatch):
+    """The Hub sends large files from other hosts, which it redirects to."""
+    monkeypatch.setenv("HF_TOKEN", TOKEN)
+    with LoopbackHub() as other:
+        other.commit(MODEL, files_of(1))
+        path = f"/{MODEL}/resolve/{other.repos[MODEL].branches['main']}/model.safetensors"
+        commit = model.repos[MODEL].tags["v1"]
+        elsewhere = other.url.replace("127.0.0.1", "localhost") + path
+        model.fault(f"GET /{MODEL}/resolve/{commit}/model.safetensors", elsewhere)
+        assert held_by(get("v1")) == files_of(1)
+        assert other.count("GET") == 1 and other.seen == [None]
+    assert f"Bearer {TOKEN}" in model.seen
+
+
+HANGING_RESOLVER = """
+import os, socket, sys, threading
+socket.getaddrinfo = lambda *_, **__: threading.Event().wait()
+from emorec.models import hub
+try:
+    hub.pull("org/name", patience=1.0)
+except hub.Unreachable as error:
+    print(error)
 """
 
 
-def test_what_a_library_prints_is_not_taken_for_the_answer(model, tmp_path, monkeypatch):
-    (tmp_path / "sitecustomize.py").write_text(TALKATIVE)
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    assert held_by(get("v1")) == files_of(1)
-
-
-@pytest.mark.parametrize("line", ["hello", "[" * 10_000, "7", "{}", '{"problem": "refused"}'])
-def test_a_line_that_is_no_answer_is_passed_over(line, monkeypatch):
-    program = f"print({line!r}, flush=True); print('{{\"result\": 3}}')"
-    monkeypatch.setattr(hub_child, "started", lambda asked: running(program))
-    assert hub_child.ask("file", "This") == 3
-
-
-def test_a_child_that_ends_its_output_but_not_itself_is_given_up(monkeypatch):
-    monkeypatch.setattr(hub_child, "ENDING", 0.2)
-    monkeypatch.setattr(hub_child, "PATIENCE", 0.2)
-    monkeypatch.setattr(hub_child, "started", lambda asked: running("import os, time; os.close(1); time.sleep(60)"))
-    with pytest.raises(Unreachable, match="^This: it did not get done in time"):
-        hub_child.ask("file", "This")
-
-
-def running(program):
-    return subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
-
-
-def test_signs_of_life_from_many_threads_are_whole_lines(capfd):
-    """What stands on one line with another sign would be taken for the answer."""
-    from emorec.models import hub_tasks
-
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-    try:
-        threads = [threading.Thread(target=lambda: [hub_tasks.beat() for _ in range(300)]) for _ in range(8)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-    finally:
-        sys.setswitchinterval(before)
-    assert capfd.readouterr().out == 2400 * f"{hub_child.BEAT}\n"
+def test_a_name_resolution_that_hangs_delays_neither_the_answer_nor_the_end_of_the_program(hub, home):
+    environment = environment_of(hub, home) | {"HF_ENDPOINT": "http://hub.invalid"}
+    done = subprocess.run(
+        [sys.executable, "-c", HANGING_RESOLVER], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "The model org/name@main is not available from the Hub: it was not done in time.\n"
 
 
 def test_importing_it_imports_no_client():

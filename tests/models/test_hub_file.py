@@ -1,25 +1,18 @@
-"""hub_pull.py, single files: the real client, in its child processes, against a Hub on the loopback interface."""
+"""models/hub.py, single files: the real client against a Hub on the loopback interface."""
 
 import hashlib
+import socket
+import threading
 
 import pytest
 
 from emorec.models.hub import HubError, Unreachable, pull_file
-from support.loopback_hub import go_offline
+from support.loopback_hub import ask_at, go_offline
 
 REPO, FILENAME = "someone/something", "folder/weights.onnx"
 AT = f"/{REPO}/resolve/main/{FILENAME}"
 CONTENT = bytes(range(256)) * 40
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
-
-# Stands for a resolver that hangs in C, where no Python signal handler runs.
-HANGING_RESOLVER = """
-import signal, socket, time
-def getaddrinfo(*_, **__):
-    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
-    time.sleep(600)
-socket.getaddrinfo = getaddrinfo
-"""
 
 
 @pytest.fixture
@@ -85,12 +78,15 @@ def test_a_file_that_does_not_arrive_is_given_up(single, home, how):
     assert not left_overs(home)
 
 
-def test_a_name_resolution_that_hangs_is_given_up(hub, tmp_path, monkeypatch):
-    (tmp_path / "sitecustomize.py").write_text(HANGING_RESOLVER)
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    monkeypatch.setenv("HF_ENDPOINT", "http://hub.invalid")
-    with pytest.raises(Unreachable, match="in time"):
-        file(timeout=2.0)
+def test_a_name_resolution_that_hangs_is_given_up(hub, monkeypatch):
+    over = threading.Event()
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: over.wait())
+    ask_at("http://hub.invalid", monkeypatch)
+    try:
+        with pytest.raises(Unreachable, match="in time"):
+            file(timeout=2.0)
+    finally:
+        over.set()
 
 
 @pytest.mark.parametrize(("status", "kind"), [(404, HubError), (500, Unreachable)])

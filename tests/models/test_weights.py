@@ -9,7 +9,7 @@ import pytest
 
 from emorec.errors import EmorecError
 from emorec.models import pretrained
-from support.loopback_hub import LoopbackHub, be_client_of, environment_of
+from support.loopback_hub import LoopbackHub, ask_at, be_client_of, environment_of
 from support.paths import FACE_MODEL, ROOT
 
 NOBODY = "http://127.0.0.1:9"
@@ -118,15 +118,15 @@ def test_a_name_on_the_hub_is_pulled(hub, monkeypatch, by):
     assert str(origin) == "org/name@v1"
     assert all((origin.folder / name).read_bytes() == b"something" for name in pretrained.CHECKPOINT_FILES)
     # The Hub goes; what was pulled stays usable, and says that it may be old.
-    monkeypatch.setenv("HF_ENDPOINT", NOBODY)
+    ask_at(NOBODY, monkeypatch)
     again = pretrained.resolve("org/name@v1")
     assert again.folder == origin.folder
     assert len(again.notices) == 1 and commit[:12] in again.notices[0] and "pulled before" in again.notices[0]
 
 
 def test_other_weights_are_used_only_when_asked_for_and_never_silently(hub, monkeypatch):
-    monkeypatch.setenv("HF_ENDPOINT", NOBODY)
-    with pytest.raises(EmorecError, match=r"org/name@main cannot be had .* set EMOREC_MODEL_FALLBACK=bundled"):
+    ask_at(NOBODY, monkeypatch)
+    with pytest.raises(EmorecError, match=r"org/name@main is not available .* set EMOREC_MODEL_FALLBACK=bundled"):
         pretrained.resolve("org/name")
     monkeypatch.setenv("EMOREC_MODEL_FALLBACK", "bundled")
     origin = pretrained.resolve("org/name")

@@ -1,4 +1,4 @@
-"""Settings of the environment: each wrong one is one sentence at the start, an empty one is as good as none."""
+"""Settings in environment variables: a wrong one is one sentence at the start, an empty one counts as not set."""
 
 import os
 from pathlib import Path
@@ -38,7 +38,7 @@ NAMES = ["EMOREC_MODEL", *(name for name, *_ in WRONG)]
 
 @pytest.fixture
 def nothing_loaded(monkeypatch):
-    """Fails where anything is loaded before the settings are checked."""
+    """Fails if anything is loaded before the settings are checked."""
 
     def loads(*_, **__):
         raise AssertionError("loaded before the settings were checked")

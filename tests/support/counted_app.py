@@ -1,6 +1,6 @@
-"""The page with a count: every time that pictures or sound are decoded adds a byte to the file that OPENED names.
+"""The page, with a byte added to the file OPENED whenever pictures or sound are decoded.
 
-The Hub is the folder ``hub`` beside that file.
+The folder ``hub`` beside that file replaces the Hub.
 """
 
 import functools
@@ -11,7 +11,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-ROOMS = ("emorec.media.streams", "emorec.media.sandbox")  # what stage 1 may ask for pictures and sound
+MODULES = ("emorec.media.streams", "emorec.media.sandbox")  # which decode pictures and sound
 
 
 def counted(decode):
@@ -33,8 +33,8 @@ def from_folder(pulled, origin):
 
 
 if __name__ == "__main__":
-    for room in map(importlib.import_module, ROOMS):
-        room.frames, room.audio = counted(room.frames), counted(room.audio)
+    for module in map(importlib.import_module, MODULES):
+        module.frames, module.audio = counted(module.frames), counted(module.audio)
     weights = importlib.import_module("emorec.models.pretrained")
     weights.pulled = from_folder(weights.pulled, weights.Origin)
     from emorec.ui import app

@@ -53,9 +53,7 @@ from emorec.media.sandbox import server
 {code}
 child.alone(server.work)
 """
-    process = subprocess.Popen(
-        [sys.executable, "-c", program], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    )
+    process = subprocess.Popen([sys.executable, "-c", program], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     headers = []
     with process:
         messages.send(process.stdin, {"do": do, "path": str(path), "choices": choices})

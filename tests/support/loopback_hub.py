@@ -7,8 +7,6 @@ import threading
 from dataclasses import dataclass
 from http.server import ThreadingHTTPServer
 
-from emorec.models import hub_child
-from support import loopback_children
 from support.loopback_repos import Repo, Stale, is_large, listed, oid, sibling
 from support.loopback_routes import Refusal, handler_of
 
@@ -18,7 +16,8 @@ class Fault:
     """How requests that begin with ``request`` ("GET /path") are treated, and how many of them still.
 
     ``how``: a status to answer with; "silent", accepting and never answering; "trickling", a byte every 50 ms;
-    "cut", broken off in the middle of what is sent in either direction; "damaged", with the first byte changed.
+    "cut", broken off in the middle of what is sent in either direction; "damaged", with the first byte changed; an
+    address to redirect to.
     """
 
     request: str
@@ -163,7 +162,8 @@ def environment_of(hub, home):
 
 
 def be_client_of(hub, home, monkeypatch):
-    """Make this process, which has loaded the client for no Hub at all, one whose children ask ``hub``."""
+    """Make this process one that asks ``hub``; the client may have been loaded for another one, or for none at all."""
+    import huggingface_hub
     from huggingface_hub import constants
 
     for name in os.environ:
@@ -171,9 +171,21 @@ def be_client_of(hub, home, monkeypatch):
             monkeypatch.delenv(name)
     for name in ("HF_ENDPOINT", "HF_HOME", "HF_HUB_OFFLINE"):
         monkeypatch.setenv(name, environment_of(hub, home)[name])
-    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(home / "hub"))
+    for name, place in {"HF_HOME": ".", "HF_HUB_CACHE": "hub", "HF_TOKEN_PATH": "token"}.items():
+        monkeypatch.setattr(constants, name, str(home / place))
+    monkeypatch.setattr(constants, "HF_STORED_TOKENS_PATH", str(home / "stored_tokens"))
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
-    monkeypatch.setattr(hub_child, "started", loopback_children.started)
+    ask_at(hub.url, monkeypatch)
+    huggingface_hub.close_session()
+
+
+def ask_at(url, monkeypatch):
+    """From here on the Hub is at another address."""
+    from huggingface_hub import constants
+
+    monkeypatch.setenv("HF_ENDPOINT", url)
+    monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", url + "/{repo_id}/resolve/{revision}/{filename}")
+    monkeypatch.setattr(constants, "ENDPOINT", url)
 
 
 def go_offline(monkeypatch):

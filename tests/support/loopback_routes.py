@@ -60,6 +60,9 @@ def handler_of(hub):
             try:
                 if isinstance(fault, int):
                     raise Refusal(fault)
+                if str(fault).startswith("http"):
+                    self._send(302, b"", {"Location": fault})
+                    return
                 self._route(path, body, fault)
             except Refusal as refusal:
                 code = {"X-Error-Code": refusal.code} if refusal.code else {}

@@ -1,4 +1,4 @@
-"""A small page behind the doors of the real one, served in this process: for tests of the doors themselves."""
+"""A small page behind the middleware of the real one, served in this process: for tests of the middleware."""
 
 import contextlib
 import os
@@ -18,22 +18,23 @@ API = "/gradio_api"
 
 @contextlib.contextmanager
 def serving(common, **environment):
-    """Serve a small page with settings as in an environment; gives ``address``, ``room``, ``rules`` and what ``left``.
+    """Serve a small page with these settings; yields its ``address``, ``port``, ``temp_dir``, ``guard`` and ``left``.
 
-    Its endpoints: /where gives the path of a file, /name too, through Gradio's own component, and /fail raises what it
-    is given. ``left`` has the name of every session that was ended.
+    Its endpoints: /where returns the path of a file, /name too, through Gradio's own component, and /fail raises an
+    error with a text. ``left`` has the name of every session that was ended.
     """
     port = free_port()
-    settings = app.Settings.of({"GRADIO_SERVER_PORT": str(port)} | environment)
+    settings = app.ServerSettings.from_environment({"GRADIO_SERVER_PORT": str(port)} | environment)
     left = []
     with (
-        contextlib.closing(temp_dir.Room(common)) as own,
-        mock.patch.dict(os.environ, {temp_dir.SETTING: str(own.path)}),
+        contextlib.closing(temp_dir.ServerTempDir(common)) as own,
+        mock.patch.dict(os.environ, {temp_dir.VARIABLE: str(own.path)}),
     ):
-        rules = app.rules_of(own, settings)
+        guard = app.guard_options(own, settings)
         page = small(left)
-        auth = app.login.checker(*settings.auth) if settings.auth else None
-        with own.holding_temporary_files():
+        service = SimpleNamespace(files=SimpleNamespace(register_upload=lambda path: path), presence=Presence())
+        auth = app.login.password_checker(*settings.auth) if settings.auth else None
+        with own.used_for_temporary_files():
             page.launch(
                 server_port=port,
                 auth=auth,
@@ -42,11 +43,12 @@ def serving(common, **environment):
                 run_history=False,
                 prevent_thread_lock=True,
                 max_file_size=settings.upload_limit,
-                app_kwargs=app.around(page, rules),
+                app_kwargs=app.app_options(service, guard),
                 inbrowser=False,
             )
             try:
-                yield SimpleNamespace(address=f"http://127.0.0.1:{port}", port=port, room=own, rules=rules, left=left)
+                address = f"http://127.0.0.1:{port}"
+                yield SimpleNamespace(address=address, port=port, temp_dir=own, guard=guard, left=left)
             finally:
                 page.close(verbose=False)
 
@@ -62,7 +64,6 @@ def small(left):
             left.append(request.session_hash)
 
         page.unload(leave)
-    page.brought, page.presence = lambda path: path, Presence()
     return page.queue()
 
 
@@ -81,7 +82,7 @@ def free_port():
 
 
 def wait_for(true, seconds=20.0):
-    """Wait until something is true; tell whether it became so."""
+    """Wait until ``true()`` is true; returns whether it became true."""
     deadline = time.monotonic() + seconds
     while not true() and time.monotonic() < deadline:
         time.sleep(0.02)

@@ -1,11 +1,11 @@
-"""The engines that a page has loaded, by the name of their checkpoint.
+"""The analyzers that the page has loaded, by the name of their checkpoint.
 
-Visitors name checkpoints on the Hub only: a folder that a stranger names is never looked at, not even to tell whether
-it exists. EMOREC_MODELS, which the deployer sets, says which:
+Visitors may only name checkpoints on the Hub. A folder that a visitor names is never opened, not even to find out
+whether it exists. The deployer sets EMOREC_MODELS:
 
-- not set: any on the Hub that everybody may read. The deployer's token is not shown for a visitor's choice.
-- names, with commas between them: these and no others, as they are written; the deployer's token is shown for them.
-- ``off``: none but the one that the page started with.
+- not set: all public checkpoints on the Hub. The deployer's token is not sent for a visitor's choice.
+- names, separated by commas: only these, exactly as they are written; the deployer's token is sent for them.
+- ``off``: only the checkpoint that the page started with.
 """
 
 import contextlib
@@ -14,15 +14,17 @@ import os
 import threading
 import weakref
 from collections import OrderedDict
+from collections.abc import Callable, Iterator, MutableMapping
 
 from emorec import analyzer
+from emorec.analyzer import Analyzer
 from emorec.errors import EmorecError
 from emorec.models import pretrained
-from emorec.settings import allowed_models as allowed
+from emorec.settings import allowed_models
 
-MOST = 8  # checkpoints kept in memory beside the one that the page started with, and those that runs still use
-LOADS = 2  # checkpoints that are downloaded or loaded at a time; those that are loaded already need not wait
-NO_TOKEN = "HF_HUB_DISABLE_IMPLICIT_TOKEN"  # the Hub's library shows no token then that it was not given for the call
+MAX_LOADED = 8  # checkpoints in memory, besides the page's own and those that jobs still use
+MAX_PARALLEL_LOADS = 2  # checkpoints that are downloaded or loaded at the same time
+NO_TOKEN = "HF_HUB_DISABLE_IMPLICIT_TOKEN"  # makes huggingface_hub send a token only if a call passes one
 NOT_ON_THE_HUB = "A checkpoint is chosen by its name on the Hub, org/name or org/name@revision; give such a one."
 TURNED_OFF = "Other checkpoints are turned off here; leave the field empty."
 NOT_ALLOWED = "This checkpoint is not among those to choose from here; choose from {names}."
@@ -30,66 +32,72 @@ NOT_ALLOWED = "This checkpoint is not among those to choose from here; choose fr
 from_the_hub = functools.partial(analyzer.load, resolve=pretrained.pulled)
 
 
-class Analyzers:
-    """Loads a checkpoint when it is first asked for; the empty name is the one that the page started with.
+class AnalyzerCache:
+    """Loads a checkpoint when it is first requested; the empty name is the one that the page started with.
 
-    ``names`` are as ``allowed`` gives them.
+    ``load`` loads a checkpoint by name; ``names`` are those that may be chosen, as ``settings.allowed_models`` gives
+    them.
     """
 
-    def __init__(self, default, load=from_the_hub, names=None):
+    def __init__(
+        self,
+        default: Analyzer,
+        load: Callable[[str], Analyzer] = from_the_hub,
+        names: tuple[str, ...] | None = None,
+    ):
         self.default, self.names = default, names
         self._load = load
-        self._loaded = OrderedDict()
-        self._in_use = weakref.WeakValueDictionary()
-        self._loading: dict[str, list] = {}  # a lock for each name that is being loaded, and who waits for it
-        self._loads = threading.BoundedSemaphore(LOADS)
-        self._lock = threading.Lock()  # held for moments only
+        self._loaded: OrderedDict[str, Analyzer] = OrderedDict()
+        self._in_use: weakref.WeakValueDictionary[str, Analyzer] = weakref.WeakValueDictionary()
+        self._loading: dict[str, _Loading] = {}
+        self._load_slots = threading.BoundedSemaphore(MAX_PARALLEL_LOADS)
+        self._lock = threading.Lock()  # never held while a checkpoint is loaded
 
-    def get(self, name=""):
-        """The engine of a checkpoint on the Hub. Raises EmorecError where there is none, or none to choose."""
+    def get(self, name: str | None = "") -> Analyzer:
+        """The analyzer of a checkpoint on the Hub. Raises EmorecError if it does not exist or may not be chosen."""
         name = (name or "").strip()
         if not name:
             return self.default
         self._check(name)
-        if (found := self._known(name)) is not None:
+        if (found := self._cached(name)) is not None:
             return found
-        with self._one_for(name):
-            if (found := self._known(name)) is None:
-                with self._loads:
+        with self._loading_of(name):
+            if (found := self._cached(name)) is None:
+                with self._load_slots:
                     found = self._load(name)
                 self._keep(name, found)
             return found
 
-    def _known(self, name):
+    def _cached(self, name: str) -> Analyzer | None:
         with self._lock:
             found = self._loaded.get(name) or self._in_use.get(name)
         if found is not None:
             self._keep(name, found)
         return found
 
-    def _keep(self, name, found):
+    def _keep(self, name: str, found: Analyzer) -> None:
         with self._lock:
             self._loaded[name] = self._in_use[name] = found
             self._loaded.move_to_end(name)
-            if len(self._loaded) > MOST:
+            if len(self._loaded) > MAX_LOADED:
                 self._loaded.popitem(last=False)
 
     @contextlib.contextmanager
-    def _one_for(self, name):
-        """Meanwhile nobody else loads the same checkpoint; other checkpoints are not affected."""
+    def _loading_of(self, name: str) -> Iterator[None]:
+        """Within this context, no other thread loads the same checkpoint; other checkpoints are not affected."""
         with self._lock:
-            entry = self._loading.setdefault(name, [threading.Lock(), 0])
-            entry[1] += 1
+            loading = self._loading.setdefault(name, _Loading())
+            loading.threads += 1
         try:
-            with entry[0]:
+            with loading.lock:
                 yield
         finally:
             with self._lock:
-                entry[1] -= 1
-                if not entry[1]:
+                loading.threads -= 1
+                if not loading.threads:
                     del self._loading[name]
 
-    def _check(self, name):
+    def _check(self, name: str) -> None:
         if self.names == ():
             raise EmorecError(TURNED_OFF)
         if not pretrained.ON_THE_HUB.fullmatch(name):
@@ -98,10 +106,17 @@ class Analyzers:
             raise EmorecError(NOT_ALLOWED.format(names=", ".join(self.names)))
 
 
-def guard_token(environment=os.environ):
-    """Keep the deployer's token from what visitors choose, unless the deployer says what that may be.
+class _Loading:
+    """A checkpoint that is being loaded: its lock, and the number of threads that load it or wait for it."""
 
-    To be called once the deployer's own checkpoint is loaded, which may need it. Raises EmorecError.
+    def __init__(self):
+        self.lock, self.threads = threading.Lock(), 0
+
+
+def protect_token(environment: MutableMapping[str, str] = os.environ) -> None:
+    """Do not send the deployer's token for what visitors choose, unless the deployer lists what may be chosen.
+
+    To be called when the deployer's own checkpoint, which may need the token, is loaded. Raises EmorecError.
     """
-    if allowed(environment) is None:
+    if allowed_models(environment) is None:
         environment[NO_TOKEN] = "1"

@@ -1,134 +1,136 @@
-"""One analysis at a time, in fair turns: who has had the least of the machine, and needs the least, comes first.
+"""A queue in which one job runs at a time; first comes the one with the least computing time, used and expected.
 
-A long recording gives its turn away after a while if somebody waits who has had less, and takes another turn later. So
-a short recording does not wait until a long one is through. Whoever waits can ask how many are before them.
+A job of a long recording pauses if somebody waits who has used less time, and continues later. So a short recording
+does not have to wait until a long one is finished.
 """
 
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from emorec.errors import EmorecError
-from emorec.ui.server.limits import ANALYSES, Limits, Visitor
+from emorec.ui.server.limits import ANALYSES, QueueLimits, Visitor
 
-MOST = ANALYSES.places
 BUSY = "Too many analyses are waiting here already; try again in a few minutes."
 TOO_MANY = "You have as many analyses waiting here as one visitor may have; wait until one of them is done."
 TOO_MANY_FROM_THERE = "As many analyses are waiting from your address as are allowed; try again in a few minutes."
 
-SHORTEST_TURN = 0.5  # seconds of work after which a turn may go to a visitor who has had none
-LONGEST_TURN = 60.0  # seconds of work after which a turn goes to whoever waits
-WAITING_COUNTS = 0.1  # seconds of work that are forgiven for a second of waiting, so that nobody waits for ever
+SHORTEST_TURN = 0.5  # seconds of work before a job may pause for a visitor who has used no time
+LONGEST_TURN = 60.0  # seconds of work before a job pauses for any other visitor
+WAITING_CREDIT = 0.1  # seconds of work that a second of waiting makes up for, so that nobody waits for ever
 
 
 class Ticket:
-    """A place in the line; ``visitor`` None is somebody unknown, who has no other place.
+    """A place in the queue. ``visitor`` None is an unknown visitor with an account for this ticket alone.
 
-    ``expected`` is the work (s) that the recording may take, so that two seconds of sound come before an hour of video.
+    ``expected`` is the work (s) that the job may take, so that two seconds of sound come before an hour of video.
     """
 
     def __init__(self, number: int, visitor: Visitor | None, expected: float = 0.0):
         self.number, self.visitor, self.expected = number, visitor, min(expected, LONGEST_TURN)
-        self.payer = visitor.payer if visitor else f"ticket {number}"
+        self.account = visitor.account if visitor else f"ticket {number}"
 
 
 @dataclass
-class Account:
-    """Of a payer who is in the line: seconds of work had, and since when (s) they wait, or work."""
+class Usage:
+    """What an account in the queue has used: seconds of ``work``; it works or waits ``since`` a time (s)."""
 
     since: float
     work: float = 0.0
 
 
-class Turns:
-    """A line of tickets, one of which has its turn."""
+class JobQueue:
+    """Tickets, of which one is active."""
 
-    def __init__(self, limits: Limits = ANALYSES, clock=time.monotonic):
+    def __init__(self, limits: QueueLimits = ANALYSES, clock: Callable[[], float] = time.monotonic):
         self._limits, self._clock = limits, clock
-        self._line: list[Ticket] = []
-        self._turn: Ticket | None = None
-        self._accounts: dict[str, Account] = {}  # of every payer who is in the line
+        self._tickets: list[Ticket] = []
+        self._active: Ticket | None = None
+        self._usage: dict[str, Usage] = {}  # of every account with a ticket
         self._count = 0
         self._lock = threading.RLock()
 
-    def check(self, visitor: Visitor | None = None) -> None:
-        """Raise EmorecError if there is no place for a visitor."""
+    def check_capacity(self, visitor: Visitor | None = None) -> None:
+        """Raise EmorecError if there is no place for a job of this visitor."""
         with self._lock:
-            if len(self._line) >= self._limits.places:
+            if len(self._tickets) >= self._limits.total:
                 raise EmorecError(BUSY)
             if visitor is None:
                 return
-            others = [ticket.visitor for ticket in self._line if ticket.visitor]
-            if sum(other.session == visitor.session for other in others) >= self._limits.of_session:
+            others = [ticket.visitor for ticket in self._tickets if ticket.visitor]
+            if sum(other.session == visitor.session for other in others) >= self._limits.per_session:
                 raise EmorecError(TOO_MANY)
-            shared = visitor.shared_address
-            most = self._limits.of_shared_address if shared else self._limits.of_address
-            if sum(other.address == visitor.address for other in others) >= most:
+            limit = self._limits.per_shared_address if visitor.shared_address else self._limits.per_address
+            if sum(other.address == visitor.address for other in others) >= limit:
                 raise EmorecError(TOO_MANY_FROM_THERE)
 
     def join(self, visitor: Visitor | None = None, admitted: bool = False, expected: float = 0.0) -> Ticket:
-        """A place in the line for a run that takes about ``expected`` seconds; ``admitted`` visitors, who waited
-        elsewhere, always get one. Raises EmorecError."""
+        """Take a place in the queue for a job of about ``expected`` seconds of work.
+
+        ``admitted`` jobs, which waited in another queue, always get one. Raises EmorecError.
+        """
         with self._lock:
             if not admitted:
-                self.check(visitor)
+                self.check_capacity(visitor)
             self._count += 1
             ticket = Ticket(self._count, visitor, expected)
-            self._line.append(ticket)
-            self._accounts.setdefault(ticket.payer, Account(self._clock()))
-            self._call_next()
+            self._tickets.append(ticket)
+            self._usage.setdefault(ticket.account, Usage(self._clock()))
+            self._activate_next()
             return ticket
 
-    def ahead(self, ticket: Ticket) -> int:
-        """How many come before this ticket: 0 when it has its turn."""
+    def jobs_ahead(self, ticket: Ticket) -> int:
+        """How many jobs come before this ticket; 0 if it is active."""
         with self._lock:
-            if ticket is self._turn:
+            if ticket is self._active:
                 return 0
-            waiting = sorted((other for other in self._line if other is not self._turn), key=self._claim)
-            return waiting.index(ticket) + (self._turn is not None)
+            waiting = sorted((other for other in self._tickets if other is not self._active), key=self._priority)
+            return waiting.index(ticket) + (self._active is not None)
 
     def pause(self, ticket: Ticket) -> bool:
-        """Give the turn away if somebody waits who has had enough less of it; tell whether that was so."""
+        """Let another job become active if its visitor has used enough less time; returns whether that is so."""
         with self._lock:
-            self._account(ticket)
-            others = [other for other in self._line if other.payer != ticket.payer]
+            self._charge(ticket)
+            others = [other for other in self._tickets if other.account != ticket.account]
             if not others:
                 return False
-            first = min(others, key=self._claim)
-            had = self._claim(first)[0] - first.expected
-            lead = self._accounts[ticket.payer].work + ticket.expected - self._claim(first)[0]
-            if lead < min(max(had, SHORTEST_TURN), LONGEST_TURN):
+            first = min(others, key=self._priority)
+            claim = self._priority(first)[0]
+            lead = self._usage[ticket.account].work + ticket.expected - claim
+            if lead < min(max(claim - first.expected, SHORTEST_TURN), LONGEST_TURN):
                 return False
-            self._turn = None
-            self._call_next()
+            self._active = None
+            self._activate_next()
             return True
 
     def leave(self, ticket: Ticket) -> None:
-        """Give the turn, or the place, back."""
+        """Give the place up, active or not."""
         with self._lock:
-            if ticket is self._turn:
-                self._account(ticket)
-                self._turn = None
-            self._line.remove(ticket)
-            if all(other.payer != ticket.payer for other in self._line):
-                del self._accounts[ticket.payer]
-            self._call_next()
+            if ticket is self._active:
+                self._charge(ticket)
+                self._active = None
+            self._tickets.remove(ticket)
+            if all(other.account != ticket.account for other in self._tickets):
+                del self._usage[ticket.account]
+            self._activate_next()
 
-    def _call_next(self) -> None:
-        if self._turn is None and self._line:
-            self._turn = min(self._line, key=self._claim)
-            self._accounts[self._turn.payer].since = self._clock()
+    def _activate_next(self) -> None:
+        if self._active is None and self._tickets:
+            self._active = min(self._tickets, key=self._priority)
+            self._usage[self._active.account].since = self._clock()
 
-    def _claim(self, ticket: Ticket) -> tuple[float, int]:
-        """Smaller for whoever comes earlier."""
-        account = self._accounts[ticket.payer]
-        waited = self._clock() - account.since
-        return account.work + ticket.expected - WAITING_COUNTS * waited, ticket.number
+    def _priority(self, ticket: Ticket) -> tuple[float, int]:
+        """The smallest value comes first."""
+        usage = self._usage[ticket.account]
+        waited = self._clock() - usage.since
+        return usage.work + ticket.expected - WAITING_CREDIT * waited, ticket.number
 
-    def _account(self, ticket: Ticket) -> None:
-        account, now = self._accounts[ticket.payer], self._clock()
-        account.work += now - account.since
-        account.since = now
+    def _charge(self, ticket: Ticket) -> None:
+        """Add the time since the account's last change to its work."""
+        usage, now = self._usage[ticket.account], self._clock()
+        usage.work += now - usage.since
+        usage.since = now
 
-    def __len__(self):
-        return len(self._line)
+    def __len__(self) -> int:
+        return len(self._tickets)

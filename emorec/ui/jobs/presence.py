@@ -1,32 +1,32 @@
-"""Whether anybody still waits for an answer: a run whose client has gone ends.
+"""Whether a client still waits for its answer: the job of a client that has gone is stopped.
 
-Gradio sends answers over a stream that the client opens, one for a session or one for an event. While such a stream is
-open somebody waits.
+Gradio sends answers over a stream that the client opens, one for each session or one for each event. A client with an
+open stream is present.
 """
 
 import contextlib
 import threading
 import time
 from collections import Counter, OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
-GONE_AFTER = 5.0  # seconds without a stream after there was one
-NEVER_CAME_AFTER = 60.0  # seconds in which a client has to open its stream
-REMEMBERED = 10_000  # streams that were closed
+GONE_AFTER = 5.0  # seconds without a stream after one was closed
+NEVER_CAME_AFTER = 60.0  # seconds in which a client has to open its first stream
+MAX_REMEMBERED = 10_000  # closed streams
 
 
 class Presence:
-    """Counts the open streams by the session or the event that they are for."""
+    """Counts the open streams of each session or event."""
 
-    def __init__(self, clock=time.monotonic):
+    def __init__(self, clock: Callable[[], float] = time.monotonic):
         self._clock = clock
         self._open: Counter[str] = Counter()
         self._closed: OrderedDict[str, float] = OrderedDict()
         self._lock = threading.Lock()
 
     @contextlib.contextmanager
-    def watching(self, name: str) -> Iterator[None]:
-        """Meanwhile a stream for the session or event ``name`` is open."""
+    def connected(self, name: str) -> Iterator[None]:
+        """Within this context, a stream of the session or event ``name`` is open."""
         with self._lock:
             self._open[name] += 1
         try:
@@ -38,11 +38,19 @@ class Presence:
                     del self._open[name]
                 self._closed[name] = self._clock()
                 self._closed.move_to_end(name)
-                if len(self._closed) > REMEMBERED:
+                if len(self._closed) > MAX_REMEMBERED:
                     self._closed.popitem(last=False)
 
+    def open_streams(self) -> list[str]:
+        """The sessions and events with an open stream."""
+        with self._lock:
+            return list(self._open)
+
     def gone(self, names: tuple[str, ...], since: float) -> bool:
-        """Whether nobody waits any more for what was begun at ``since`` (s, of the clock) under one of ``names``."""
+        """Whether no client waits for a job any more that began at ``since`` (s, on the clock) under one of ``names``.
+
+        ``names`` are the job's session and event.
+        """
         with self._lock:
             if any(name in self._open for name in names):
                 return False

@@ -1,7 +1,8 @@
-"""What visitors ask for, checked before any work is done: the prior, and what of a recording is observed."""
+"""Checks of what visitors ask for, before any work is done: the prior, and which part of a recording is analysed."""
 
 import math
 from collections.abc import Mapping
+from typing import Any
 
 from emorec.errors import EmorecError
 from emorec.extraction import options
@@ -11,31 +12,44 @@ from emorec.inference import prior as priors
 NO_PRIOR = "The prior {given!r} does not exist; choose from {names}, or give a share for each of the seven emotions."
 NO_NUMBER = "The {name} {given!r} is not a whole number; give one."
 NO_TIME = "The {name} {given!r} is not a time; give seconds, m:ss or h:mm:ss, as in 75, 1:15 or 0:01:15."
-SHOWN = 40  # characters of what was given that an error repeats
+MAX_SHOWN = 40  # characters of a wrong value that the error repeats
 
 
 def prior(given: object) -> str | priors.Prior:
-    """A prior by its name, or a mapping of emotions to shares; never a file's path, which the library would take.
+    """A prior from its name, or from a mapping of emotions to shares. Raises EmorecError.
 
-    Raises EmorecError.
+    A path is refused: the library would open the file.
     """
     if isinstance(given, Mapping):
         return priors.of(given)
-    if given not in priors.NAMES:
+    if not isinstance(given, str) or given not in priors.NAMES:
         raise EmorecError(NO_PRIOR.format(given=_short(given), names=", ".join(priors.NAMES)))
     return given
 
 
-def settings(fusion: str, *, start: object = None, end: object = None, channel: object = "mix", **numbers) -> Settings:
-    """Settings of stage 1; ``start`` and ``end`` in seconds or as a clock shows them, "" and None for the whole.
+def settings(
+    fusion: str,
+    *,
+    start: object = None,
+    end: object = None,
+    channel: object = "mix",
+    audio_track: object = None,
+    video_track: object = None,
+    rotate: object = None,
+) -> Settings:
+    """The settings of the extraction.
 
-    ``numbers`` are ``audio_track``, ``video_track`` (None, 0: chosen automatically) and ``rotate``. Fusion "voice"
-    asks for no picture. Raises EmorecError.
+    ``start`` and ``end`` are seconds, or text such as "1:15"; "" and None mean the whole recording. A track of None or
+    0 is chosen automatically. With fusion "voice" no picture is decoded. Raises EmorecError.
     """
-    given = {name: _number(name, value) for name, value in numbers.items()}
-    given = {name: value for name, value in given.items() if value}
+    numbers = {"audio_track": audio_track, "video_track": video_track, "rotate": rotate}
+    given: dict[str, Any] = {name: number for name, value in numbers.items() if (number := _number(name, value))}
     found = Settings(
-        faces=fusion != "voice", channel=channel, start=_time("start", start) or 0.0, end=_time("end", end), **given
+        faces=fusion != "voice",
+        channel=channel,  # type: ignore[arg-type]  # checked below
+        start=_time("start", start) or 0.0,
+        end=_time("end", end),
+        **given,
     )
     options.check(found)
     return found
@@ -52,7 +66,7 @@ def _number(name: str, given: object) -> int | None:
 def _time(name: str, given: object) -> float | None:
     if given is None or given == "":
         return None
-    if isinstance(given, str) and len(given) <= SHOWN:
+    if isinstance(given, str) and len(given) <= MAX_SHOWN:
         return options.seconds(given)
     if isinstance(given, bool) or not isinstance(given, int | float) or not math.isfinite(given):
         raise EmorecError(NO_TIME.format(name=name, given=_short(given)))
@@ -60,4 +74,4 @@ def _time(name: str, given: object) -> float | None:
 
 
 def _short(given: object) -> str:
-    return str(given)[:SHOWN]
+    return str(given)[:MAX_SHOWN]

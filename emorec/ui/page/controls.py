@@ -1,8 +1,11 @@
-"""The components of the page, by purpose. ``emorec.ui.page.layout`` connects them to events."""
+"""The components of the page, in groups. ``layout`` connects them to events."""
 
+from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import gradio as gr
+from gradio.components import Component
 
 from emorec import download
 from emorec.inference import prior as priors
@@ -10,11 +13,10 @@ from emorec.inference.timeline import DEFAULT_STEP, DEFAULT_WINDOW, STEP_RANGE
 from emorec.output import tables
 from emorec.output.charts import STYLES
 from emorec.ui import fragments
-from emorec.ui.page import downloads
-from emorec.ui.sessions.session import ANYONE
+from emorec.ui.page.analysis import ANYONE, DOWNLOADS
 
-LONGEST_WINDOW = 10.0  # seconds; longer ones make sense on a command line only
-LONGEST_SMOOTHING = 10.0
+MAX_WINDOW = 10.0  # seconds; longer windows are only offered on the command line
+MAX_SMOOTHING = 10.0  # seconds
 
 EXAMPLE = "A portrait and a synthetic voice, 0:12"
 FUSIONS = (("Late", "late"), ("Intermediate", "intermediate"), ("Face only", "face"), ("Voice only", "voice"))
@@ -22,13 +24,13 @@ PRIORS = (("Everyday", "everyday"), ("Even", "even"), ("Adaptive", "adaptive"))
 CHANNELS = (("Mix", "mix"), ("Left", "left"), ("Right", "right"))
 
 
-def markup(value=None, **settings):
-    """A ``gr.HTML`` that only this page's own style applies to."""
+def markup(value: str | None = None, **settings: Any) -> gr.HTML:
+    """A ``gr.HTML`` without Gradio's own style."""
     return gr.HTML(value, apply_default_css=False, **settings)
 
 
-def inputs(example):
-    """The tabs that something to analyse comes in through."""
+def inputs(example: Path | None) -> SimpleNamespace:
+    """The tabs with the inputs: file, link, picture."""
     with gr.Tabs(elem_id="inputs"):
         with gr.Tab("Video or audio", id="file") as files:
             file = gr.File(label="Video or audio file", height=150, elem_id="file")
@@ -37,7 +39,7 @@ def inputs(example):
                     [[str(example)]], [file], label="Or try an example", example_labels=[EXAMPLE], elem_id="example"
                 )
             with gr.Accordion("Or record one", open=False, elem_id="record"), gr.Row():
-                # Mirrored recordings would have to be converted first.
+                # Not mirrored: Gradio would have to convert the recording.
                 webcam = gr.Video(
                     label="Webcam",
                     sources=["webcam"],
@@ -71,15 +73,18 @@ def inputs(example):
     )
 
 
-def choices(checkpoints):
-    """What can be changed without observing again; ``checkpoints`` may be chosen, None for any on the Hub."""
+def choices(checkpoints: tuple[str, ...] | None) -> SimpleNamespace:
+    """The choices; ``checkpoints`` are those that visitors may name, None for all on the Hub.
+
+    Except those of ``part_choices``, they redraw the timeline without another extraction.
+    """
     fusion = gr.Radio(FUSIONS, value="late", label="Fusion", info="How face and voice are combined", elem_id="fusion")
     step = gr.Slider(*STEP_RANGE, value=DEFAULT_STEP, step=0.1, label="Step", info="Seconds per row", elem_id="step")
     with gr.Accordion("More choices", open=False, elem_id="more"):
         with gr.Row():
             window = gr.Slider(
                 0.2,
-                LONGEST_WINDOW,
+                MAX_WINDOW,
                 value=DEFAULT_WINDOW,
                 step=0.1,
                 label="Window",
@@ -89,7 +94,7 @@ def choices(checkpoints):
             )
             smooth = gr.Slider(
                 0.0,
-                LONGEST_SMOOTHING,
+                MAX_SMOOTHING,
                 value=0.0,
                 step=0.1,
                 label="Smoothing",
@@ -106,10 +111,10 @@ def choices(checkpoints):
                 min_width=200,
                 elem_id="person",
             )
-            wanted = "a Hugging Face repository" if checkpoints is None else f"one of {', '.join(checkpoints)}"
+            allowed = "a Hugging Face repository" if checkpoints is None else f"one of {', '.join(checkpoints)}"
             checkpoint = gr.Textbox(
                 label="Checkpoint",
-                info=f"This page's own weights if empty, else {wanted}",
+                info=f"This page's own weights if empty, else {allowed}",
                 placeholder="org/name@revision",
                 max_lines=1,
                 min_width=200,
@@ -124,7 +129,7 @@ def choices(checkpoints):
             elem_id="prior",
         )
         note = markup(elem_id="note")
-        observed = part()
+        part = part_choices()
     return SimpleNamespace(
         fusion=fusion,
         step=step,
@@ -134,12 +139,12 @@ def choices(checkpoints):
         checkpoint=checkpoint,
         note=note,
         prior=prior,
-        **observed,
+        **part,
     )
 
 
-def part():
-    """What of a recording is observed, by name; counts when Analyze is pressed."""
+def part_choices() -> dict[str, Component]:
+    """The choices of the part of a recording to analyse, by name."""
     markup("<p class='caption'>These count when you press Analyze:</p>")
     with gr.Row():
         channel = gr.Radio(
@@ -188,8 +193,8 @@ def part():
     return {"channel": channel, "track": track, "video_track": video_track, "start": start, "end": end}
 
 
-def deletion():
-    """A button that asks back, and the two answers."""
+def deletion() -> SimpleNamespace:
+    """The button for deletion, and the two buttons of its confirmation."""
     with gr.Row(elem_id="erasing"):
         ask = gr.Button("Delete my recordings", size="sm", min_width=90, elem_id="erase")
         sure = gr.Button(
@@ -201,17 +206,17 @@ def deletion():
             elem_id="erase-sure",
         )
         keep = gr.Button("Keep them", size="sm", min_width=90, visible=False, elem_id="erase-keep")
-    return SimpleNamespace(ask=ask, sure=sure, keep=keep)
+    return SimpleNamespace(ask=ask, confirm=sure, keep=keep)
 
 
-def outcome():
-    """The player beside the timeline, and below them what the timeline comes to."""
+def results() -> SimpleNamespace:
+    """The player, the timeline, and below them the summary, the table and the downloads."""
     with gr.Row(elem_id="stage"):
         with gr.Column(scale=2, min_width=300):
-            player = markup(fragments.player_of(None), elem_id="player")
+            player = markup(fragments.player(None), elem_id="player")
         with gr.Column(scale=3, min_width=300):
-            # The style sheet shows one of the two: as a block's property, each change would cost the browser dearly.
-            markup(fragments.AWAITED, elem_id="awaited")
+            # The style sheet shows one of the two; changing ``visible`` instead would make Gradio rebuild the chart.
+            markup(fragments.PLACEHOLDER, elem_id="awaited")
             with gr.Column(elem_id="results"):
                 chart = gr.Plot(show_label=False, container=False, elem_id="timeline")
                 markup(fragments.LEGEND)
@@ -223,24 +228,23 @@ def outcome():
                     label="Chart",
                     elem_id="style",
                 )
-    figures = markup(elem_id="summary")
+    summary = markup(elem_id="summary")
     with gr.Accordion("Every row", open=False, elem_id="every") as accordion:
         table = gr.Dataframe(
             headers=list(tables.COLUMNS), interactive=False, show_label=False, max_height=420, elem_id="rows"
         )
     with gr.Row(elem_id="downloads"):
         buttons = {
-            kind: gr.Button(words, size="sm", min_width=90, elem_id=kind)
-            for kind, (_, words) in downloads.KINDS.items()
+            kind: gr.Button(words, size="sm", min_width=90, elem_id=kind) for kind, (_, words) in DOWNLOADS.items()
         }
-    carrier = gr.File(label="Download", elem_id="carrier")
+    download = gr.File(label="Download", elem_id="carrier")
     return SimpleNamespace(
         player=player,
         chart=chart,
         style=style,
-        figures=figures,
+        summary=summary,
         accordion=accordion,
         table=table,
         buttons=buttons,
-        carrier=carrier,
+        download=download,
     )

@@ -1,7 +1,7 @@
-"""The bodies of requests: how large they may be, how long they may take, and that they name no file but an upload.
+"""Request bodies: their size, how long they may take, and a check that they name no file except uploads.
 
-Gradio fetches whatever address stands where the path of an uploaded file is expected, and opens paths. So every JSON
-body is read here first, and handed on as it was understood here.
+Gradio downloads any URL that is given in place of an uploaded file's path, and opens paths. Therefore every JSON body
+is parsed here first, and Gradio receives the body that was checked.
 """
 
 import asyncio
@@ -12,56 +12,59 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-MOST = 64_000  # bytes that a body may have which is no upload
-STALLED = 30.0  # seconds that such a body may take
+from starlette.requests import ClientDisconnect
+from starlette.types import Message, Receive
+
+MAX_BODY = 64_000  # bytes of a body that is not an upload
+READ_TIMEOUT = 30.0  # seconds to receive such a body
 FILE_ROUTE = "/gradio_api/file="
 TOO_LARGE = "The request is larger than the 64 kB that are read here; only uploads may be larger."
 TOO_SLOW = "The request took too long to arrive; send it again."
-NOT_JSON = "The request is no JSON object; send one, with the content type application/json."
+NOT_JSON = "The request is not a JSON object; send one, with the content type application/json."
 NOT_UPLOADED = "Only a file that was uploaded here may be named; upload it first, or paste an address as a link."
 
 
 class Refused(Exception):
-    """A request that is not answered: an HTTP ``status`` and a ``sentence`` for the client."""
+    """A request that is refused: an HTTP ``status`` and a ``sentence`` for the client."""
 
     def __init__(self, status: int, sentence: str, headers: tuple[tuple[str, str], ...] = ()):
         super().__init__(sentence)
         self.status, self.sentence, self.headers = status, sentence, headers
 
 
-class Gone(Exception):
-    """The client went before all of its request had arrived."""
+async def read(receive: Receive, max_bytes: int = MAX_BODY, timeout: float = READ_TIMEOUT) -> bytes:
+    """The whole body of a request.
 
-
-async def read(receive, most: int = MOST, within: float = STALLED) -> bytes:
-    """All of a request's body. Raises Refused where it is larger than ``most`` bytes or takes too long, or Gone."""
+    Raises Refused if it is larger than ``max_bytes`` or takes longer than ``timeout`` seconds, and ClientDisconnect if
+    the client closes the connection first.
+    """
     try:
-        async with asyncio.timeout(within):
-            arrived, more = bytearray(), True
+        async with asyncio.timeout(timeout):
+            body, more = bytearray(), True
             while more:
                 message = await receive()
                 if message["type"] == "http.disconnect":
-                    raise Gone
-                arrived += message.get("body", b"")
+                    raise ClientDisconnect
+                body += message.get("body", b"")
                 more = message.get("more_body", False)
-                if len(arrived) > most:
+                if len(body) > max_bytes:
                     raise Refused(413, TOO_LARGE)
-            return bytes(arrived)
+            return bytes(body)
     except TimeoutError:
         raise Refused(408, TOO_SLOW) from None
 
 
-def replay(body: bytes, receive):
-    """A ``receive`` that gives a body which was read already, then whatever comes after it."""
-    left = [{"type": "http.request", "body": body, "more_body": False}]
+def replay(body: bytes, receive: Receive) -> Receive:
+    """A ``receive`` that returns a body which was already read, and then the messages after it."""
+    messages: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
-    async def again():
-        return left.pop() if left else await receive()
+    async def receive_again() -> Message:
+        return messages.pop() if messages else await receive()
 
-    return again
+    return receive_again
 
 
-def parsed(body: bytes, content_type: str) -> dict[str, Any]:
+def parse_json(body: bytes, content_type: str) -> dict[str, Any]:
     """The JSON object in a body. Raises Refused."""
     if content_type.partition(";")[0].strip().lower() != "application/json":
         raise Refused(415, NOT_JSON)
@@ -74,30 +77,30 @@ def parsed(body: bytes, content_type: str) -> dict[str, Any]:
     return given
 
 
-def dumped(given: dict[str, Any]) -> bytes:
-    """A body that says what was understood, so that whoever reads it next understands no other."""
+def dump_json(given: dict[str, Any]) -> bytes:
+    """A parsed object as a new body, so that the next parser cannot understand it differently."""
     return json.dumps(given).encode("ascii")
 
 
 def check_files(given: Any, folder: Path, hosts: Iterable[str]) -> None:
-    """Make sure that every file named anywhere in a JSON value is an upload below ``folder``.
+    """Check that every file named anywhere in a JSON value is an upload below ``folder``.
 
-    A file is an object with a "path" or a "url"; the second may be relative or lead to one of ``hosts``, this server's
-    own names. Raises Refused.
+    A file is an object with a "path" or a "url". The URL may be relative, or name one of ``hosts``, the names of this
+    server. Raises Refused.
     """
-    hosts, left = set(hosts), [given]
-    while left:
-        value = left.pop()
+    hosts, todo = set(hosts), [given]
+    while todo:
+        value = todo.pop()
         if isinstance(value, list):
-            left += value
+            todo += value
         elif isinstance(value, dict):
-            left += value.values()
+            todo += value.values()
             if not (_is_upload(value.get("path"), folder) and _is_own_url(value.get("url"), folder, hosts)):
                 raise Refused(403, NOT_UPLOADED)
 
 
-def within(path: str, folder: Path) -> bool:
-    """Whether a path is that of a file in a folder below ``folder``, wherever links in it lead."""
+def is_below(path: str, folder: Path) -> bool:
+    """Whether a path, with all symbolic links resolved, is a file in a subfolder of ``folder``."""
     if not path.startswith("/") or "\0" in path:
         return False
     try:
@@ -107,7 +110,7 @@ def within(path: str, folder: Path) -> bool:
 
 
 def _is_upload(path: Any, folder: Path) -> bool:
-    return path is None or path == "" or (isinstance(path, str) and within(path, folder))
+    return path is None or path == "" or (isinstance(path, str) and is_below(path, folder))
 
 
 def _is_own_url(url: Any, folder: Path, hosts: set[str]) -> bool:
@@ -122,4 +125,4 @@ def _is_own_url(url: Any, folder: Path, hosts: set[str]) -> bool:
     if parts.scheme not in ("", "http", "https") or (parts.scheme or parts.netloc) and parts.netloc not in hosts:
         return False
     _, route, path = ("/" + parts.path.lstrip("/")).rpartition(FILE_ROUTE)
-    return bool(route) and within(unquote(path), folder)
+    return bool(route) and is_below(unquote(path), folder)

@@ -1,4 +1,4 @@
-"""What the answers' headers may say, and what they tell browsers to refuse: a content security policy and its like."""
+"""The headers of responses: which of Gradio's pass, and the security headers that are added to every response."""
 
 import base64
 import hashlib
@@ -6,68 +6,72 @@ import html
 import re
 from collections.abc import Iterable
 
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
 from emorec.settings import HUB
 
 SELF = "'self'"
-SHARED_PAGE = "https://gradio.s3-us-west-2.amazonaws.com"  # where a public link's page has its script from
+SHARED_PAGE = "https://gradio.s3-us-west-2.amazonaws.com"  # the page of a public link loads its scripts from here
 
-# Anything else is dropped; Gradio repeats a request's headers in answers to ranges of a file.
-KEPT = frozenset(
+# All other headers are dropped: for range requests, Gradio repeats the request's headers in its response.
+ALLOWED = frozenset(
     b"accept-ranges allow cache-control content-disposition content-encoding content-length content-range content-type"
     b" etag last-modified location retry-after set-cookie transfer-encoding vary x-accel-buffering".split()
 )
-OF_A_FILE = KEPT - {b"location", b"set-cookie"}
+ALLOWED_FOR_FILES = ALLOWED - {b"location", b"set-cookie"}
 INLINE_SCRIPT = re.compile(rb"<script(?![^>]*\ssrc=)[^>]*>(.*?)</script>", re.DOTALL)
 ON_ERROR = re.compile(r'onerror="([^"]*)"')
 
 
-def handlers() -> list[str]:
-    """Scripts that stand in attributes of the page's own HTML."""
-    from emorec.ui import (
-        fragments,  # imported late: it takes the charts' library, and mistakes in the settings are told at once
-    )
+def attribute_scripts() -> list[str]:
+    """The scripts in attributes of the page's own HTML."""
+    # Imported late: it imports the chart library, and wrong settings are reported before that.
+    from emorec.ui import fragments
 
-    return [html.unescape(script) for script in ON_ERROR.findall(fragments.player_of("x.mp4"))]
+    return [html.unescape(script) for script in ON_ERROR.findall(fragments.player("x.mp4"))]
 
 
 def hash_source(script: bytes) -> str:
-    """How a policy names a script by its content."""
+    """A script's hash in the form that a content security policy uses."""
     return f"'sha256-{base64.b64encode(hashlib.sha256(script).digest()).decode()}'"
 
 
-class Policies:
-    """The headers that every answer carries, by what it is."""
+class SecurityHeaders:
+    """The security headers for each kind of response; ``ancestors`` are the sites that may show the page in a frame.
+
+    Set ``public_link`` if Gradio serves a public link: that page loads its scripts from Gradio's own servers.
+    """
 
     def __init__(self, ancestors: Iterable[str] = (SELF,)):
         self.ancestors = tuple(ancestors)
-        self.shared = False  # a public link's page is another one, which has its script from Gradio's own servers
-        self._handlers = " ".join(hash_source(script.encode()) for script in handlers())
+        self.public_link = False
+        self._attribute_hashes = " ".join(hash_source(script.encode()) for script in attribute_scripts())
 
     @property
     def framed(self) -> bool:
-        """Whether pages of other sites may show this one."""
+        """Whether pages of other sites may show this page in a frame."""
         return any(name not in (SELF, "'none'") for name in self.ancestors)
 
-    def page(self, body: bytes) -> str:
-        """The policy of the page with this HTML: its own inline scripts, and no other, run.
+    def page_policy(self, body: bytes) -> str:
+        """The content security policy for the HTML of the page: only its own inline scripts may run.
 
-        Gradio runs the page's script, and Vega the chart, through ``new Function``; recordings are cut by ffmpeg in
-        WebAssembly, from blobs.
+        Gradio runs the page's script, and Vega the chart, through ``new Function``. FFmpeg in WebAssembly, loaded from
+        blobs, cuts recordings in the browser.
         """
-        also = f" {SHARED_PAGE}" if self.shared else ""
-        asked = also + (f" {HUB}" if HUB in self.ancestors else "")
+        public = f" {SHARED_PAGE}" if self.public_link else ""
+        images = public + (f" {HUB}" if HUB in self.ancestors else "")
         scripts = " ".join(dict.fromkeys(hash_source(script) for script in INLINE_SCRIPT.findall(body)))
         return "; ".join(
             [
                 "default-src 'self'",
-                f"script-src 'self' blob: 'unsafe-eval' 'wasm-unsafe-eval' {scripts}{also}",
-                f"script-src-attr 'unsafe-hashes' {self._handlers}",
-                f"style-src 'self' 'unsafe-inline'{also}",
-                f"img-src 'self' data: blob:{asked}",
-                f"font-src 'self' data:{also}",
+                f"script-src 'self' blob: 'unsafe-eval' 'wasm-unsafe-eval' {scripts}{public}",
+                f"script-src-attr 'unsafe-hashes' {self._attribute_hashes}",
+                f"style-src 'self' 'unsafe-inline'{public}",
+                f"img-src 'self' data: blob:{images}",
+                f"font-src 'self' data:{public}",
                 "media-src 'self' data: blob:",
-                f"connect-src 'self' data: blob:{asked}",
-                f"worker-src 'self' blob:{also}",
+                f"connect-src 'self' data: blob:{images}",
+                f"worker-src 'self' blob:{public}",
                 "frame-src 'none'",
                 "object-src 'none'",
                 "base-uri 'self'",
@@ -77,7 +81,7 @@ class Policies:
         )
 
     def of(self, kind: str) -> list[tuple[bytes, bytes]]:
-        """The headers of answers of a kind of route; a page brings its own policy instead."""
+        """The headers for one kind of route (see ``routes``); PagePolicyMiddleware adds the policy of the page."""
         common = [
             (b"x-content-type-options", b"nosniff"),
             (b"referrer-policy", b"same-origin"),
@@ -95,32 +99,34 @@ class Policies:
 
 
 def cookie(value: str, *, framed: bool, secure: bool) -> str:
-    """A ``Set-Cookie`` value that scripts cannot read and other sites' requests do not carry.
+    """A ``Set-Cookie`` value that scripts cannot read and that requests from other sites do not carry.
 
-    Where other sites may show the page, browsers keep the page's cookies only as below, in a jar of that site's own.
+    If other sites may show the page in a frame, browsers only keep its cookies if they are partitioned: each of those
+    sites has cookies of its own.
     """
     first, *attributes = [part.strip() for part in value.split(";")]
-    kept = [part for part in attributes if part.partition("=")[0].lower() not in ("samesite", "httponly", "secure")]
+    others = [part for part in attributes if part.partition("=")[0].lower() not in ("samesite", "httponly", "secure")]
     if framed and secure:
         policy = ["SameSite=none", "Secure", "Partitioned"]
     else:
         policy = ["SameSite=lax", *(["Secure"] if secure or "secure" in map(str.lower, attributes) else [])]
-    return "; ".join([first, *kept, "HttpOnly", *policy])
+    return "; ".join([first, *others, "HttpOnly", *policy])
 
 
-class PagePolicy:
-    """An ASGI application around another: HTML gets the content security policy that its inline scripts need."""
+class PagePolicyMiddleware:
+    """Add the content security policy to the HTML of the page; the policy contains hashes of its inline scripts."""
 
-    def __init__(self, app, policies: Policies):
-        self.app, self._policies = app, policies
+    def __init__(self, app: ASGIApp, security_headers: SecurityHeaders):
+        self.app, self._security_headers = app, security_headers
 
-    async def __call__(self, scope, receive, send):
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["path"] != "/":
             await self.app(scope, receive, send)
             return
-        start, body = None, bytearray()
+        start: Message = {}
+        body = bytearray()
 
-        async def with_policy(message):
+        async def send_with_policy(message: Message) -> None:
             nonlocal start
             if message["type"] == "http.response.start":
                 start = message
@@ -128,9 +134,9 @@ class PagePolicy:
             body.extend(message.get("body", b""))
             if message.get("more_body"):
                 return
-            policy = self._policies.page(bytes(body)).encode()
+            policy = self._security_headers.page_policy(bytes(body)).encode()
             headers = [*start["headers"], (b"content-security-policy", policy), (b"cache-control", b"no-store")]
-            await send(start | {"headers": headers})
+            await send({**start, "headers": headers})
             await send({"type": "http.response.body", "body": bytes(body), "more_body": False})
 
-        await self.app(scope, receive, with_policy)
+        await self.app(scope, receive, send_with_policy)

@@ -1,8 +1,8 @@
-"""Which names this server answers to, and which web pages may talk to it.
+"""Which host names this server answers to, and which web pages may send requests to it.
 
-A stranger's page reaches a server on a visitor's own machine in two ways: it asks across origins, or it lets its own
-name point to the server's address (DNS rebinding). The first shows in the ``Origin`` and ``Sec-Fetch-Site`` headers,
-the second in ``Host``.
+Another web page can reach a server on a visitor's own machine in two ways: with a cross-origin request, which the
+``Origin`` and ``Sec-Fetch-Site`` headers show, or by resolving its own name to the server's address (DNS rebinding),
+which the ``Host`` header shows.
 """
 
 import ipaddress
@@ -16,42 +16,46 @@ OTHER_HOST = "This server does not answer to this name; whoever runs it can add 
 OTHER_ORIGIN = "Requests from the web pages of other servers are not answered here."
 
 
-class Hosts:
-    """Judges the ``Host``, ``X-Forwarded-Host``, ``Origin`` and ``Sec-Fetch-Site`` headers of requests."""
+class AllowedHosts:
+    """Checks the ``Host``, ``X-Forwarded-Host``, ``Origin`` and ``Sec-Fetch-Site`` headers of requests.
+
+    ``names`` are host names in lower case, each with or without a port; ANY_HOST allows all.
+    """
 
     def __init__(self, names: Iterable[str] = ()):
         self._names = set(names)
 
     @property
-    def any(self) -> bool:
-        """Whether every name is answered, because a trusted proxy stands before the server."""
+    def allows_any(self) -> bool:
+        """Whether every host name is allowed, because a trusted proxy is in front of the server."""
         return ANY_HOST in self._names
 
     def add(self, name: str) -> None:
-        """Answer to one more name, such as that of a public link."""
+        """Allow one more name, for example that of a public link."""
         self._names.add(name.lower())
 
-    def answers(self, host: str, dialled: str = "") -> bool:
-        """Whether a ``Host`` header is one of the server's names; ``dialled`` is the address that was connected to."""
+    def allows(self, host: str, server_address: str = "") -> bool:
+        """Whether a ``Host`` header names this server; ``server_address`` is the address that the client connected
+        to."""
         name, port = _split(host)
         if not name:
             return False
-        if self.any or _is_loopback(name) or self._knows(name, port):
+        if self.allows_any or _is_loopback(name) or self._knows(name, port):
             return True
-        return bool(dialled) and _address(name) is not None and _address(name) == _address(dialled)
+        return bool(server_address) and _address(name) is not None and _address(name) == _address(server_address)
 
-    def believes(self, forwarded: str) -> bool:
-        """Whether an ``X-Forwarded-Host`` header may name the server; a loopback name may not: no proxy is known so."""
+    def allows_forwarded(self, forwarded: str) -> bool:
+        """Whether an ``X-Forwarded-Host`` header names this server. A loopback name does not: no proxy has it."""
         name, port = _split(forwarded)
-        return bool(name) and (self.any or self._knows(name, port))
+        return bool(name) and (self.allows_any or self._knows(name, port))
 
-    def refuses_origin(self, headers: Mapping[str, str], host: str) -> bool:
-        """Whether a request comes from a web page of another origin than ``host``, the name the server was called."""
+    def is_cross_origin(self, headers: Mapping[str, str], host: str) -> bool:
+        """Whether a request comes from a web page of another origin than ``host``, the name in the request."""
         origin = headers.get("origin")
         if origin is not None:
             return not self._is_own_origin(origin, host)
-        elsewhere = headers.get("sec-fetch-site", "same-origin") in ("cross-site", "same-site")
-        return elsewhere and headers.get("sec-fetch-mode") != "navigate"
+        from_other_site = headers.get("sec-fetch-site", "same-origin") in ("cross-site", "same-site")
+        return from_other_site and headers.get("sec-fetch-mode") != "navigate"
 
     def _is_own_origin(self, origin: str, host: str) -> bool:
         parts = urlsplit(origin)
@@ -59,10 +63,10 @@ class Hosts:
             return False
         default = DEFAULT_PORTS[parts.scheme]
         name, port = _split(parts.netloc)
-        own, own_port = _split(host)
-        if name == own and (port or default) == (own_port or default):
+        own_name, own_port = _split(host)
+        if name == own_name and (port or default) == (own_port or default):
             return True
-        # A proxy may pass another Host on than the visitor's browser asked for.
+        # A proxy may send another Host header than the visitor's browser did.
         return self._knows(name, port) and (port in (None, default) or f"{name}:{port}" in self._names)
 
     def _knows(self, name: str, port: int | None) -> bool:
@@ -70,7 +74,7 @@ class Hosts:
 
 
 def _split(netloc: str) -> tuple[str, int | None]:
-    """Name (lower case) and port of a ``Host`` header; an empty name where it is malformed."""
+    """Name (lower case) and port of a ``Host`` header; an empty name if the header is malformed."""
     netloc = netloc.strip().lower()
     if not HOST.fullmatch(netloc):
         return "", None

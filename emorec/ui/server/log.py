@@ -1,8 +1,8 @@
-"""The log, which tells what went wrong and where in the program, and nothing of whom it befell.
+"""The log of the page: which error occurred, and where in the program; nothing about visitors.
 
-The words of an error may hold a visitor's link or the name of a recording, so only its kind and the lines of the
-program that it came through are written down. The libraries around us print whole errors, and what clients sent with
-them; so while the page is served, all that they print or log goes through here, too.
+An error message may contain a visitor's link or the name of a recording. Therefore only the type of an error and its
+lines of code are logged. Libraries print whole messages and what clients sent, so ``filtered`` also filters everything
+that they print or log.
 """
 
 import contextlib
@@ -15,62 +15,63 @@ import traceback
 from collections.abc import Iterator
 from pathlib import Path
 
-MOST = 200  # characters of a line from a library's log
-SHOWN = 80  # characters of what a client sent
-AGAIN = 60.0  # seconds in which the same failure is written down once, so that nobody fills the disk with it
-REMEMBERED = 1000  # failures
-ONE_ERROR = 1.0  # seconds in which the same error is told once, though it is printed in many pieces
+MAX_LINE = 200  # characters of a line from a library's log
+MAX_CLIENT_TEXT = 80  # characters of a text that a client sent
+REPEAT_AFTER = 60.0  # seconds before the same error is logged again, so that nobody can fill the disk with it
+MAX_REMEMBERED = 1000  # errors
+SAME_ERROR_WITHIN = 1.0  # seconds; a library may print one error in many pieces
 PRINTED = "A library reported an error"
 
 _log = logging.getLogger("emorec")
-_lately: dict[str, float] = {}  # when lines of ``failed`` were written
+_last_logged: dict[str, float] = {}  # time (s) of each line of ``error``
 
 
-def failed(what: str, error: BaseException | None) -> None:
-    """Write down that something failed that should not have; not again within a minute."""
+def error(what: str, cause: BaseException | None) -> None:
+    """Log an unexpected error: what failed, its type, and its lines of code. The same line only once a minute."""
     lines = []
-    while error is not None:
-        lines.append(f"{what}: {type(error).__name__} at {places(error)}")
-        what, error = "  that came of", error.__cause__
+    while cause is not None:
+        lines.append(f"{what}: {type(cause).__name__} at {code_lines(cause)}")
+        what, cause = "  caused by", cause.__cause__
     text, now = "\n".join(lines), time.monotonic()
-    if now - _lately.get(text, -AGAIN) < AGAIN:
+    if now - _last_logged.get(text, -REPEAT_AFTER) < REPEAT_AFTER:
         return
-    if len(_lately) >= REMEMBERED:
-        _lately.clear()
-    _lately[text] = now
+    if len(_last_logged) >= MAX_REMEMBERED:
+        _last_logged.clear()
+    _last_logged[text] = now
     _log.error("%s", text)
 
 
-def noted(what: str) -> None:
-    """Write down something that a deployer may want to know; what clients sent in it must be ``shown``."""
-    _log.warning("%s", what)
+def forget_errors() -> None:
+    """Log every error again, even if it was logged within the last minute."""
+    _last_logged.clear()
 
 
-def places(error: BaseException) -> str:
-    """The lines of the program that an error came through."""
+def code_lines(error: BaseException) -> str:
+    """The lines of code that an error passed through."""
     lines = [f"{Path(frame.filename).name}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)]
     return " > ".join(lines) or "an unknown place"
 
 
-def shown(text: str, most: int = SHOWN) -> str:
-    """What a client sent, cut and with everything escaped that could end a line or command a terminal."""
-    return text[:most].encode("unicode_escape").decode("ascii") + ("..." if len(text) > most else "")
+def escaped(text: str, max_length: int = MAX_CLIENT_TEXT) -> str:
+    """A text that a client sent, cut, with every character escaped that could end a line or control a terminal."""
+    cut = text[:max_length].encode("unicode_escape").decode("ascii")
+    return cut + ("..." if len(text) > max_length else "")
 
 
-class Lines(logging.Formatter):
-    """One line a record: of a library's only the template, without what was put into it, and the kind of an error."""
+class LineFormatter(logging.Formatter):
+    """One line for each record: from libraries only the message template without its arguments, and an error's type."""
 
     def format(self, record: logging.LogRecord) -> str:
         if record.name == _log.name:
             return record.getMessage()
         first = str(record.msg).splitlines()[:1]
-        line = f"{record.levelname} {record.name}: {shown(first[0] if first else '', MOST)}"
-        error = record.exc_info[1] if record.exc_info else None
-        return line if error is None else f"{line}: {type(error).__name__} at {places(error)}"
+        line = f"{record.levelname} {record.name}: {escaped(first[0] if first else '', MAX_LINE)}"
+        cause = record.exc_info[1] if record.exc_info else None
+        return line if cause is None else f"{line}: {type(cause).__name__} at {code_lines(cause)}"
 
 
-class Muffled(io.TextIOBase):
-    """Stands in for standard output and error: of what is printed, only that an error was, and which kind, is told."""
+class FilteredOutput(io.TextIOBase):
+    """Replaces standard output and error: drops the text; if an error is being printed, logs its type."""
 
     def __init__(self):
         self._last = threading.local()
@@ -78,22 +79,22 @@ class Muffled(io.TextIOBase):
     def writable(self) -> bool:
         return True
 
-    def write(self, text: str) -> int:
-        error, now = sys.exc_info()[1], time.monotonic()
-        if error is not None:
-            last, when = getattr(self._last, "told", (None, 0.0))
-            if last != id(error) or now - when > ONE_ERROR:
-                self._last.told = (id(error), now)
-                failed(PRINTED, error)
+    def write(self, text: str, /) -> int:
+        cause, now = sys.exc_info()[1], time.monotonic()
+        if cause is not None:
+            last, when = getattr(self._last, "error", (None, 0.0))
+            if last != id(cause) or now - when > SAME_ERROR_WITHIN:
+                self._last.error = (id(cause), now)
+                error(PRINTED, cause)
         return len(text)
 
 
 @contextlib.contextmanager
-def alone() -> Iterator[None]:
-    """Meanwhile nothing is written to standard output and error but what this module lets through."""
-    root, output, error = logging.getLogger(), sys.stdout, sys.stderr
-    handler = logging.StreamHandler(error)
-    handler.setFormatter(Lines())
+def filtered() -> Iterator[None]:
+    """Within this context, only this module writes to standard output and error."""
+    root, output, error_output = logging.getLogger(), sys.stdout, sys.stderr
+    handler = logging.StreamHandler(error_output)
+    handler.setFormatter(LineFormatter())
     loggers = [
         root,
         *(logger for logger in logging.root.manager.loggerDict.values() if isinstance(logger, logging.Logger)),
@@ -102,10 +103,10 @@ def alone() -> Iterator[None]:
     for logger in loggers:
         logger.handlers, logger.propagate = [], True
     root.handlers = [handler]
-    sys.stdout = sys.stderr = Muffled()
+    sys.stdout = sys.stderr = FilteredOutput()
     try:
         yield
     finally:
-        sys.stdout, sys.stderr = output, error
+        sys.stdout, sys.stderr = output, error_output
         for logger, handlers, propagate in before:
             logger.handlers, logger.propagate = handlers, propagate

@@ -1,25 +1,26 @@
-"""ASGI middleware around all of Gradio, which lets through only what the page and its clients ask.
+"""ASGI middleware around all of Gradio, which passes on only the requests that the page and its clients need.
 
-Every request is judged here before Gradio sees it: its host, route, origin, login, size, the files and the session that
-it names. Every answer passes here last, so Gradio's headers for other origins do not leave the server.
+It checks each request before Gradio sees it: host, route, origin, login, size, and the files and the session that the
+request names. It filters the headers of each response, so that Gradio's headers for other origins are not sent.
 """
 
 import contextlib
-import ipaddress
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.cookies import CookieError, SimpleCookie
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qs
 
 from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, PlainTextResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from emorec.ui.server import bodies, headers, log, login, routes, uploads, visitors
-from emorec.ui.server.bodies import Gone, Refused
-from emorec.ui.server.hosts import OTHER_HOST, OTHER_ORIGIN, Hosts
+from emorec.ui.server.bodies import Refused
+from emorec.ui.server.hosts import OTHER_HOST, OTHER_ORIGIN, AllowedHosts
 
 NOT_FOUND = "There is nothing here."
 LOG_IN = "Log in first."
@@ -27,214 +28,203 @@ OTHER_SESSION = "This session belongs to another visitor; open the page again."
 WRONG_SESSION = "The name of a session has at most 64 letters, digits, hyphens and underscores."
 FAILED = "Something went wrong that should not have; the log of the program says what."
 RANGE = re.compile(r"bytes=([0-9]{1,18})-([0-9]{0,18})")
-# Of what a request for a file says, Gradio needs to know no more.
-ASKED_OF_A_FILE = {b"host", b"cookie", b"range", b"if-range", b"if-none-match", b"if-modified-since"}
-NEVER_BELIEVED = {b"x-gradio-server"}  # would become the address of the server in its own answers
+# The headers of a request for a file that Gradio needs.
+FILE_REQUEST_HEADERS = {b"host", b"cookie", b"range", b"if-range", b"if-none-match", b"if-modified-since"}
+UNTRUSTED_HEADERS = {b"x-gradio-server"}  # Gradio would use its value as the server's address in its responses
 
 
-def logged_in(app, cookies: dict[str, str]) -> bool:
-    """Whether one of Gradio's tokens is among the cookies, or no password is asked for."""
+def logged_in(app: Any, cookies: dict[str, str]) -> bool:
+    """Whether no password is required, or the cookies contain a valid token of Gradio's."""
     names = (f"access-token-{app.cookie_id}", f"access-token-unsecure-{app.cookie_id}")
     return app.auth is None or any(app.tokens.get(cookies.get(name)) is not None for name in names)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Rules:
-    """What a server's doors go by; ``proxied`` tells that a trusted proxy says where requests come from."""
+class GuardOptions:
+    """What ``RequestGuard`` checks with.
+
+    ``folder`` is that of the uploads; ``behind_proxy`` says that a trusted proxy reports the address of each client.
+    """
 
     folder: Path
-    hosts: Hosts
+    hosts: AllowedHosts
     uploads: uploads.Uploads
-    policies: headers.Policies
-    proxied: bool = False
+    security_headers: headers.SecurityHeaders
+    behind_proxy: bool = False
     logged_in: Callable[..., bool] = logged_in
-    owners: visitors.Owners = field(default_factory=visitors.Owners)
-    attempts: login.Attempts = field(default_factory=login.Attempts)
+    owners: visitors.SessionOwners = field(default_factory=visitors.SessionOwners)
+    attempts: login.LoginAttempts = field(default_factory=login.LoginAttempts)
 
 
-class Doors:
-    """An ASGI application around another, by ``Rules``."""
+class RequestGuard:
+    """Check each request and filter each response."""
 
-    def __init__(self, app, rules: Rules):
-        self.app, self._rules = app, rules
+    def __init__(self, app: ASGIApp, options: GuardOptions):
+        self.app, self._options = app, options
 
-    async def __call__(self, scope, receive, send):
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1008})
         elif scope["type"] != "http":
             await self.app(scope, receive, send)
         else:
-            await Exchange(self.app, self._rules, scope, receive, send).run()
+            await Exchange(self.app, self._options, scope, receive, send).run()
 
 
 class Exchange:
-    """One request and its answer."""
+    """One request and its response."""
 
-    def __init__(self, app, rules: Rules, scope, receive, send):
-        self._app, self._rules = app, rules
+    def __init__(self, app: ASGIApp, options: GuardOptions, scope: Scope, receive: Receive, send: Send):
+        self._app, self._options = app, options
         self._scope, self._receive, self._send = dict(scope), receive, send
         self._headers = Headers(scope=scope)
         self._cookies = _cookies(self._headers.get("cookie", ""))
-        self._kind, self._what = "plain", "an unknown route"
-        self._started, self._open_end, self._status = False, False, 0
+        self._kind, self._description = "plain", "an unknown route"
+        self._started, self._unfinished, self._status = False, False, 0
         self._upload: uploads.Upload | None = None
-        self._address = address_of(scope, self._headers, rules.proxied)
+        self._address = visitors.client_address(scope, self._headers, options.behind_proxy)
         self._scope["client"] = (self._address, (scope.get("client") or ("", 0))[1])
 
     async def run(self) -> None:
-        """Answer; raises nothing that a client can cause."""
+        """Respond; raises nothing that a client can cause."""
         try:
-            await self._judged()
+            await self._check_and_pass_on()
         except Refused as refused:
             await self._refuse(refused)
-        except (Gone, ClientDisconnect):
+        except ClientDisconnect:
             pass
         except Exception as error:
-            log.failed(f"A request failed, {self._what}", error)
+            log.error(f"A request failed, {self._description}", error)
             if not self._started:
-                await PlainTextResponse(FAILED, 500)(self._scope, self._receive, self._answer)
-            elif self._open_end:
+                await PlainTextResponse(FAILED, 500)(self._scope, self._receive, self._respond)
+            elif self._unfinished:
                 await self._send({"type": "http.response.body", "body": b"", "more_body": False})
         if self._upload and self._upload.refused:
             await self._refuse(self._upload.refused)
 
-    async def _judged(self) -> None:
-        scope, rules = self._scope, self._rules
+    async def _check_and_pass_on(self) -> None:
+        scope, options = self._scope, self._options
         found = routes.find(scope["method"], scope["path"])
         self._kind = found[0].kind if found else "plain"
-        dialled = (scope.get("server") or ("",))[0]
+        server_address = (scope.get("server") or ("",))[0]
         host = self._headers.get("host", "")
-        if self._kind != "health" and not rules.hosts.answers(host, dialled):
+        if self._kind != "health" and not options.hosts.allows(host, server_address):
             raise Refused(421, OTHER_HOST)
         forwarded = self._headers.get("x-forwarded-host", "").partition(",")[0].strip()
-        if not rules.hosts.believes(forwarded):
+        if not options.hosts.allows_forwarded(forwarded):
             forwarded = ""
-        self._tidy_headers(forwarded)
+        self._drop_headers(forwarded)
         if found is None:
             raise Refused(404, NOT_FOUND)
-        route, named = found
-        self._what = f"{scope['method']} {route.pattern.pattern}"  # and not the path, which the client gave
-        if rules.hosts.refuses_origin(self._headers, forwarded or host):
+        route, parts = found
+        self._description = f"{scope['method']} {route.pattern.pattern}"  # not the path, which the client chose
+        if options.hosts.is_cross_origin(self._headers, forwarded or host):
             raise Refused(403, OTHER_ORIGIN)
-        if not route.open and not rules.logged_in(scope["app"], self._cookies):
+        if not route.open and not options.logged_in(scope["app"], self._cookies):
             raise Refused(401, LOG_IN)
-        if (file := named.get("file")) and not bodies.within(file, rules.folder):
+        if (file := parts.get("file")) and not bodies.is_below(file, options.folder):
             raise Refused(404, NOT_FOUND)
-        asked = parse_qs(scope["query_string"].decode("latin-1"))
-        for session in [named.get("session"), *asked.get("session_hash", [])]:
-            self._claim(session)
-        await self._pass_on(route.kind, named, {host, forwarded, *_netloc(self._headers.get("origin", ""))})
+        query = parse_qs(scope["query_string"].decode("latin-1"))
+        for session in [parts.get("session"), *query.get("session_hash", [])]:
+            self._check_session(session)
+        await self._pass_on(route.kind, parts, {host, forwarded, *_netloc(self._headers.get("origin", ""))})
 
-    async def _pass_on(self, kind: str, named: dict[str, str], own_names: set[str]) -> None:
-        rules, receive = self._rules, self._receive
+    async def _pass_on(self, kind: str, parts: dict[str, str], own_names: set[str]) -> None:
+        options, receive = self._options, self._receive
         if kind == "upload":
             length = self._headers.get("content-length", "")
-            async with rules.uploads.taking(int(length) if length.isdecimal() else None) as self._upload:
+            async with options.uploads.track(int(length) if length.isdecimal() else None) as self._upload:
                 with contextlib.suppress(ClientDisconnect):
-                    await self._app(self._scope, self._upload.counted(receive), self._answer)
+                    await self._app(self._scope, self._upload.counting(receive), self._respond)
         elif kind == "json":
-            given = bodies.parsed(await bodies.read(receive), self._headers.get("content-type", ""))
-            bodies.check_files(given, rules.folder, own_names)
-            self._claim(given.get("session_hash"))
-            await self._app_with(bodies.dumped(given))
+            given = bodies.parse_json(await bodies.read(receive), self._headers.get("content-type", ""))
+            bodies.check_files(given, options.folder, own_names)
+            self._check_session(given.get("session_hash"))
+            await self._pass_on_with(bodies.dump_json(given))
         elif kind == "form":
-            if wait := rules.attempts.wait(self._address):
+            if wait := options.attempts.begin(self._address):
                 raise Refused(429, login.WAIT, (("retry-after", str(wait)),))
-            await self._app_with(await bodies.read(receive))
+            await self._pass_on_with(await bodies.read(receive))
             if self._status == 200:
-                rules.attempts.succeeded(self._address)
-        elif kind == "alive":
-            rules.owners.opened(named["session"])
+                options.attempts.succeeded(self._address)
+        elif kind == "heartbeat":
+            options.owners.heartbeat_opened(parts["session"])
             try:
-                await self._app(self._scope, receive, self._answer)
+                await self._app(self._scope, receive, self._respond)
             finally:
-                rules.owners.closed(named["session"])
+                options.owners.heartbeat_closed(parts["session"])
         else:
-            await self._app(self._scope, receive, self._answer)
+            await self._app(self._scope, receive, self._respond)
 
-    async def _app_with(self, body: bytes) -> None:
-        kept = [
-            (name, value)
-            for name, value in self._scope["headers"]
-            if name not in (b"content-length", b"transfer-encoding")
-        ]
-        self._scope["headers"] = [*kept, (b"content-length", str(len(body)).encode())]
-        await self._app(self._scope, bodies.replay(body, self._receive), self._answer)
+    async def _pass_on_with(self, body: bytes) -> None:
+        replaced = (b"content-length", b"transfer-encoding")
+        others = [(name, value) for name, value in self._scope["headers"] if name not in replaced]
+        self._scope["headers"] = [*others, (b"content-length", str(len(body)).encode())]
+        await self._app(self._scope, bodies.replay(body, self._receive), self._respond)
 
-    def _claim(self, session) -> None:
+    def _check_session(self, session: Any) -> None:
         if session is None:
             return
         if not isinstance(session, str) or not visitors.SESSION.fullmatch(session):
             raise Refused(400, WRONG_SESSION)
-        if not self._rules.owners.claim(session, visitors.visitor_of(self._cookies, self._address)):
+        if not self._options.owners.claim(session, visitors.visitor_id(self._cookies, self._address)):
             raise Refused(403, OTHER_SESSION)
 
-    def _tidy_headers(self, forwarded: str) -> None:
-        """Leave out what would be believed or repeated without reason."""
-        dropped = NEVER_BELIEVED | (set() if forwarded else {b"x-forwarded-host"})
-        kept = [(name, value) for name, value in self._scope["headers"] if name not in dropped]
+    def _drop_headers(self, forwarded: str) -> None:
+        """Drop the request headers that Gradio would trust or repeat without reason."""
+        dropped = UNTRUSTED_HEADERS | (set() if forwarded else {b"x-forwarded-host"})
+        passed = [(name, value) for name, value in self._scope["headers"] if name not in dropped]
         if self._kind == "file":
-            kept = [(name, value) for name, value in kept if name in ASKED_OF_A_FILE]
+            passed = [(name, value) for name, value in passed if name in FILE_REQUEST_HEADERS]
             if not _is_range(self._headers.get("range", "")):
-                kept = [(name, value) for name, value in kept if name not in (b"range", b"if-range")]
-        self._scope["headers"] = kept
+                passed = [(name, value) for name, value in passed if name not in (b"range", b"if-range")]
+        self._scope["headers"] = passed
 
     async def _refuse(self, refused: Refused) -> None:
         if self._started:
             return
         self._upload, is_upload = None, self._kind == "upload"
-        answer = PlainTextResponse if is_upload else JSONResponse  # the page shows an upload's answer as it is
+        response = PlainTextResponse if is_upload else JSONResponse  # the page shows the response to an upload as it is
         content = refused.sentence if is_upload else {"detail": refused.sentence}
         self._kind = "plain"
-        await answer(content, refused.status, dict(refused.headers))(self._scope, self._receive, self._answer)
+        await response(content, refused.status, dict(refused.headers))(self._scope, self._receive, self._respond)
         if is_upload:
             await uploads.discard(self._receive)
 
-    async def _answer(self, message) -> None:
+    async def _respond(self, message: Message) -> None:
         if self._upload and self._upload.refused:
-            return  # the reason is told once Gradio has ended
+            return  # ``run`` sends the reason when Gradio has ended
         if message["type"] == "http.response.body":
-            self._open_end = self._open_end and message.get("more_body", False)
+            self._unfinished = self._unfinished and message.get("more_body", False)
         elif message["type"] == "http.response.start":
             if self._upload and message["status"] == 413:
-                self._upload.refused = self._rules.uploads.too_large()
+                self._upload.refused = self._options.uploads.too_large()
                 return
             if self._upload and message["status"] >= 500:
                 self._upload.refused = Refused(message["status"], uploads.NOT_TAKEN)
                 return
             self._started, self._status = True, message["status"]
-            self._open_end = not any(name.lower() == b"content-length" for name, _ in message["headers"])
-            message = message | {"headers": self._answer_headers(message["headers"])}
+            self._unfinished = not any(name.lower() == b"content-length" for name, _ in message["headers"])
+            message = {**message, "headers": self._response_headers(message["headers"])}
         await self._send(message)
 
-    def _answer_headers(self, given) -> list[tuple[bytes, bytes]]:
-        policies, kind = self._rules.policies, self._kind
+    def _response_headers(self, given: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+        security, kind = self._options.security_headers, self._kind
         secure = "https" in (self._scope.get("scheme"), self._headers.get("x-forwarded-proto", "").lower())
-        allowed = headers.OF_A_FILE if kind == "file" else headers.KEPT
-        kept = []
+        allowed = headers.ALLOWED_FOR_FILES if kind == "file" else headers.ALLOWED
+        sent = []
         for name, value in given:
             if name.lower() == b"set-cookie":
-                value = headers.cookie(value.decode("latin-1"), framed=policies.framed, secure=secure).encode("latin-1")
-            own_policy = kind == "page" and name == b"content-security-policy"
-            if name.lower() in allowed or own_policy:
-                kept.append((name, value))
+                value = headers.cookie(value.decode("latin-1"), framed=security.framed, secure=secure).encode("latin-1")
+            page_policy = kind == "page" and name == b"content-security-policy"
+            if name.lower() in allowed or page_policy:
+                sent.append((name, value))
         unknown = not visitors.SECRET.fullmatch(self._cookies.get(visitors.COOKIE, ""))
         if unknown and self._scope["path"] in ("/", "/config", "/config/"):
             value = f"{visitors.COOKIE}={visitors.new_secret()}; Path=/"
-            value = headers.cookie(value, framed=policies.framed, secure=secure)
-            kept.append((b"set-cookie", value.encode("ascii")))
-        return kept + policies.of(kind)
-
-
-def address_of(scope, given: Headers, proxied: bool) -> str:
-    """Where a request comes from: behind a trusted proxy, the last public address that was added on its way."""
-    address = (scope.get("client") or ("",))[0]
-    if proxied:
-        for name in reversed(given.get("x-forwarded-for", "").split(",")):
-            with contextlib.suppress(ValueError):
-                if (parsed := ipaddress.ip_address(name.strip())).is_global:
-                    return str(parsed)
-    return address
+            value = headers.cookie(value, framed=security.framed, secure=secure)
+            sent.append((b"set-cookie", value.encode("ascii")))
+        return sent + security.of(kind)
 
 
 def _cookies(header: str) -> dict[str, str]:

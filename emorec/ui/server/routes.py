@@ -1,6 +1,6 @@
-"""The routes that are answered, and how; every other path, of Gradio's many, is not found.
+"""The routes that this server answers. Gradio has many more; all others are "not found".
 
-Found by driving the page in a browser and the endpoints with ``gradio_client``.
+The list was found by using the page in a browser and the endpoints through ``gradio_client``.
 """
 
 import re
@@ -12,7 +12,7 @@ NAME = r"[A-Za-z0-9_-]{1,64}"
 
 @dataclass(frozen=True, kw_only=True)
 class Route:
-    """Methods and pattern of a path, its ``kind``, and whether it is answered without a login."""
+    """HTTP methods, pattern of the path, ``kind`` (see ROUTES), and whether it is ``open``: needs no login."""
 
     methods: frozenset[str]
     pattern: re.Pattern[str]
@@ -24,8 +24,9 @@ def _route(methods: str, pattern: str, kind: str, *, open: bool = False) -> Rout
     return Route(methods=frozenset(methods.split()), pattern=re.compile(pattern), kind=kind, open=open)
 
 
-# Kinds: "page" and "asset" differ in their content security policy, a "form" is a login, "json" bodies are read first,
-# an "alive" connection is a session's heartbeat. "health" is answered under any host name.
+# Kinds: "page", "asset" and "file" have different content security policies; a "form" is a login; the body of a "json"
+# request is parsed and checked; a "heartbeat" connection stays open as long as its session; "health" is answered for
+# every host name.
 ROUTES = (
     _route("GET HEAD", "/", "page", open=True),
     _route("GET HEAD", "/health", "health", open=True),
@@ -33,11 +34,11 @@ ROUTES = (
     _route("GET HEAD", r"/(theme\.css|favicon\.ico|manifest\.json|robots\.txt)", "asset", open=True),
     _route("POST", "/login/?", "form", open=True),
     _route("GET", "/logout", "plain", open=True),
-    _route("GET", f"{API}/startup-events", "plain", open=True),  # asked by the server itself when it starts
+    _route("GET", f"{API}/startup-events", "plain", open=True),  # requested by the server itself when it starts
     _route("GET", "/config/?", "plain"),
     _route("GET", f"{API}/(info|app_id)/?", "plain"),
     _route("GET HEAD", f"{API}/file=(?P<file>/.+)", "file"),
-    _route("GET", f"{API}/heartbeat/(?P<session>{NAME})", "alive"),
+    _route("GET", f"{API}/heartbeat/(?P<session>{NAME})", "heartbeat"),
     _route("GET", f"{API}/queue/data", "stream"),
     _route("GET", f"{API}/upload_progress", "plain"),
     _route("POST", f"{API}/upload", "upload"),
@@ -50,7 +51,7 @@ ROUTES = (
 
 
 def find(method: str, path: str) -> tuple[Route, dict[str, str]] | None:
-    """The route that answers a request, and what stands in its path; None if there is none."""
+    """The route of a request and the named parts of its path; None if there is none."""
     for route in ROUTES:
         if method in route.methods and (match := route.pattern.fullmatch(path)):
             return route, match.groupdict()

@@ -1,13 +1,12 @@
-"""The folder that a running server keeps its visitors' files in, and what servers that were killed left of theirs.
+"""The folder in which a running server keeps its visitors' files, and the removal of what killed servers left.
 
-Each server has a folder of its own below a common one, and holds a lock in it for as long as it lives. The kernel lets
-go of a lock whatever a process dies of, so a folder whose lock can be had is nobody's any more.
+Each server has its own folder below a common one, and holds a lock in it as long as it runs. The operating system
+releases the lock when the process ends, for any reason. A folder whose lock is free was left by a dead server.
 
-It knows no Gradio, which reads the name of its folder when it is imported.
+This module does not import Gradio, which reads the name of its folder at import.
 """
 
 import contextlib
-import fcntl
 import math
 import os
 import shutil
@@ -17,58 +16,63 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from emorec import files
 from emorec.errors import EmorecError
 from emorec.settings import cache_folder
 
-SETTING = "GRADIO_TEMP_DIR"  # read by Gradio too
+VARIABLE = "GRADIO_TEMP_DIR"  # Gradio reads it too
 PREFIX = "emorec-page-"
-UNREADY = ".emorec-page-"
+UNREADY = ".emorec-page-"  # prefix of a folder that is not locked yet
 LOCK = ".in-use"
-TEMPORARY = "tmp"  # the folder for temporary files of every other kind
-UNFINISHED = "tmp*"  # how Python names the temporary files, in which uploads arrive
-STALE = 300.0  # seconds after its last byte that an unfinished upload is nobody's, while others are under way
-OLD = 3600.0  # seconds that other temporary files are kept at most
-DIGEST = "[0-9a-f]" * 64  # how Gradio names the folder of an uploaded file
+RENAMES_IN_USE = os.name != "nt"  # whether a folder can be renamed while a file in it is open
+TEMPORARY = "tmp"  # subfolder for all other temporary files
+UNFINISHED = "tmp*"  # names of unfinished uploads: Python's temporary files
+STALE = 300.0  # seconds since its last byte before an unfinished upload is removed while others are in progress
+OLD = 3600.0  # seconds since the last write before other temporary files are removed
+DIGEST = "[0-9a-f]" * 64  # pattern of the folder that Gradio makes for an uploaded file
 UNUSABLE = "Uploads cannot be kept in {folder} ({reason}); free some space, or name another folder in {setting}."
 
 
-def common_folder():
-    """Where servers have their folders: what the deployer names in GRADIO_TEMP_DIR, else a folder of the cache."""
-    return Path(os.environ.get(SETTING) or cache_folder() / "page").expanduser().absolute()
+def common_folder() -> Path:
+    """The folder below which servers have their folders: GRADIO_TEMP_DIR, else a subfolder of the cache."""
+    return Path(os.environ.get(VARIABLE) or cache_folder() / "page").expanduser().absolute()
 
 
-class Room:
-    """A server's own folder: empty, private, with the leftovers of dead servers beside it removed; ``close`` ends it.
+class ServerTempDir:
+    """A server's own folder: new, private, locked. Folders of dead servers are removed; ``close`` removes this one.
 
-    Raises EmorecError where there can be none.
+    ``path`` is the folder, ``temporary`` its subfolder for temporary files. Raises EmorecError if it cannot be made.
     """
 
-    def __init__(self, common=None):
+    def __init__(self, common: Path | str | None = None):
         common = Path(common or common_folder())
         try:
             common.mkdir(parents=True, exist_ok=True)
             remove_leftovers(common)
-            # Under its real name only once it is locked, lest a server that starts now takes it for a leftover.
             unready = Path(tempfile.mkdtemp(prefix=UNREADY, dir=common))
-            self._lock = os.open(unready / LOCK, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             self.path = unready.with_name(PREFIX + unready.name.removeprefix(UNREADY))
+            if not RENAMES_IN_USE:
+                unready = unready.rename(self.path)
+            self._lock = os.open(unready / LOCK, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+            files.lock(self._lock)
             (unready / TEMPORARY).mkdir()
-            unready.rename(self.path)
+            if RENAMES_IN_USE:
+                # Only when it is locked: a server that starts now would remove an unlocked folder.
+                unready.rename(self.path)
             self.temporary = self.path / TEMPORARY
         except OSError as error:
             reason = error.strerror or error
-            raise EmorecError(UNUSABLE.format(folder=common, reason=reason, setting=SETTING)) from None
+            raise EmorecError(UNUSABLE.format(folder=common, reason=reason, setting=VARIABLE)) from None
 
     def used(self) -> int:
-        """The bytes of all files that are in the folder, unfinished uploads left out."""
+        """Bytes of all files in the folder, without unfinished uploads."""
         unfinished = set(self.path.glob(UNFINISHED))
         return sum(size for path, size, _ in _files(self.path) if path not in unfinished)
 
     def sweep(self, idle: bool = False, now: float | None = None) -> None:
-        """Remove what uploads that broke off left, all of it where ``idle`` tells that none is under way.
+        """Remove unfinished uploads: all of them if no upload is in progress (``idle``), else only stale ones.
 
-        Other temporary files that nobody has written to for long go too, and empty folders of removed uploads.
+        Old temporary files and empty upload folders are removed too. ``now`` is a time (s) as ``time.time()`` gives it.
         """
         now = time.time() if now is None else now
         kept_since = math.inf if idle else now - STALE
@@ -85,8 +89,8 @@ class Room:
                     path.rmdir()  # only an empty one
 
     @contextlib.contextmanager
-    def holding_temporary_files(self) -> Iterator[None]:
-        """Meanwhile the temporary files of this process, and of what it starts, are made in the folder."""
+    def used_for_temporary_files(self) -> Iterator[None]:
+        """Within this context, this process and its children make their temporary files in ``temporary``."""
         before = tempfile.tempdir, os.environ.get("TMPDIR")
         tempfile.tempdir = os.environ["TMPDIR"] = str(self.temporary)
         try:
@@ -97,26 +101,30 @@ class Room:
             if before[1] is not None:
                 os.environ["TMPDIR"] = before[1]
 
-    def close(self):
-        """Remove the folder with all that is in it."""
+    def close(self) -> None:
+        """Remove the folder with everything in it."""
         _empty(self.path)
         os.close(self._lock)
+        shutil.rmtree(self.path, ignore_errors=True)  # on Windows, an open file cannot be removed
 
 
-def remove_leftovers(common):
-    """Remove the folders of servers that are dead."""
+def remove_leftovers(common: Path) -> None:
+    """Remove the folders of dead servers."""
     for folder in Path(common).glob(PREFIX + "*"):
-        with contextlib.suppress(OSError):  # another user's, or taken by a server that starts at the same time
-            lock = os.open(folder / LOCK, os.O_RDWR | os.O_NOFOLLOW)
+        with contextlib.suppress(OSError):  # of another user, or locked by a server that starts at the same time
+            lock = os.open(folder / LOCK, os.O_RDWR | getattr(os, "O_NOFOLLOW", 0))
             try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                _empty(folder)
+                left = files.lock(lock)
+                if left:
+                    _empty(folder)
             finally:
                 os.close(lock)
+            if left:
+                shutil.rmtree(folder, ignore_errors=True)
 
 
-def _empty(folder):
-    """Remove a folder; its lock goes last, so that whatever stays after an interruption is found again."""
+def _empty(folder: Path) -> None:
+    """Remove a folder; its lock file last, so that an interrupted removal is completed later."""
     for path in folder.iterdir():
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path, ignore_errors=True)
@@ -126,18 +134,18 @@ def _empty(folder):
 
 
 def _files(folder: Path) -> Iterator[tuple[Path, int, float]]:
-    """Path, bytes, and time of the last change (s) of every file below a folder; files may vanish meanwhile."""
+    """Path, size (bytes) and time of the last change (s) of every file below a folder."""
     for parent, _, names in os.walk(folder):
         for name in names:
             path = Path(parent, name)
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(OSError):  # removed in the meantime
                 found = path.lstat()
                 if stat.S_ISREG(found.st_mode):
                     yield path, found.st_size, found.st_mtime
 
 
 def _changed(path: Path) -> float:
-    """When a path was last changed (s); now, where it has gone."""
+    """Time of the last change of a path (s); infinite if it does not exist."""
     try:
         return path.lstat().st_mtime
     except OSError:

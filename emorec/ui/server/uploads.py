@@ -1,18 +1,20 @@
-"""Uploads: how much may arrive, that what stops arriving is given up, and that nothing of it stays on the disk."""
+"""Uploads: their size limits, a timeout for uploads that stall, and the removal of unfinished files."""
 
 import asyncio
 import contextlib
+from collections.abc import AsyncIterator
 
 import anyio
+from starlette.types import Message, Receive
 
 from emorec.ui.server.bodies import Refused
-from emorec.ui.server.temp_dir import Room
+from emorec.ui.server.temp_dir import ServerTempDir
 
-STALLED = 60.0  # seconds without a byte after which an upload is given up
-OVERHEAD = 1 << 20  # bytes that an upload may have beside its file
-DISCARDED = 16 << 20  # bytes that are still taken of a refused upload, so that the client reads why
-DISCARDED_WITHIN = 5.0  # seconds
-SWEEP = 60.0  # seconds between two sweeps
+STALL_TIMEOUT = 60.0  # seconds without a byte before an upload is aborted
+OVERHEAD = 1 << 20  # bytes of a request in addition to its file
+MAX_DISCARDED = 16 << 20  # bytes of a refused upload that are still received, so that the client reads the reason
+DISCARD_TIMEOUT = 5.0  # seconds
+SWEEP = 60.0  # seconds between two removals of unfinished files
 TOO_LARGE = "The file is larger than the {most:.0f} MB that may be uploaded here."
 FULL = "There is no room for more uploads on this server now; try again later, or with a smaller file."
 NOT_TAKEN = "The upload could not be taken; send one file with a name, as browsers do, or try again later."
@@ -20,91 +22,104 @@ STOPPED = "The upload stopped arriving; send it again."
 
 
 class Uploads:
-    """Takes uploads into a ``Room``: files of at most ``most`` bytes, at most ``quota`` bytes of all files together."""
+    """Limits uploads into a ``ServerTempDir``: ``max_bytes`` for one file, ``quota`` bytes for all files together.
 
-    def __init__(self, room: Room, *, most: int, quota: int, stalled: float = STALLED):
-        self._room, self._most, self._quota, self._stalled = room, most, quota, stalled
-        self._under_way: dict[object, int] = {}  # the bytes that each upload has, or will have
+    An upload from which nothing arrives for ``stall_timeout`` seconds is aborted.
+    """
+
+    def __init__(self, temp_dir: ServerTempDir, *, max_bytes: int, quota: int, stall_timeout: float = STALL_TIMEOUT):
+        self.stall_timeout = stall_timeout
+        self._temp_dir, self._max_bytes, self._quota = temp_dir, max_bytes, quota
+        self._active: dict[Upload, int] = {}  # bytes that each upload has, or has announced
+
+    @property
+    def active(self) -> int:
+        """Number of uploads in progress."""
+        return len(self._active)
 
     @contextlib.asynccontextmanager
-    async def taking(self, length: int | None):
-        """Count one upload, of ``length`` bytes where that is known, while it arrives; gives its ``Upload``.
+    async def track(self, length: int | None) -> AsyncIterator["Upload"]:
+        """Track one upload of ``length`` bytes (None if unknown) while it arrives.
 
-        Afterwards nothing unfinished of it is left. Raises Refused.
+        Afterwards its unfinished files are removed. Raises Refused.
         """
-        if length is not None and length > self._most + OVERHEAD:
+        if length is not None and length > self._max_bytes + OVERHEAD:
             raise self.too_large()
         upload = Upload(self, length)
-        self._under_way[upload] = length or 0
+        self._active[upload] = length or 0
         try:
-            upload.stored = await anyio.to_thread.run_sync(self._room.used)
+            upload.stored = await anyio.to_thread.run_sync(self._temp_dir.used)
             self.check(upload)
             yield upload
         finally:
-            del self._under_way[upload]
+            del self._active[upload]
             with anyio.CancelScope(shield=True):
                 await self.sweep()
 
     def check(self, upload: "Upload") -> None:
-        """Raises Refused where an upload has grown too large, or all of them have."""
-        self._under_way[upload] = max(self._under_way[upload], upload.arrived)
-        if upload.arrived > self._most + OVERHEAD:
+        """Raise Refused if an upload is too large, or if all uploads together are."""
+        self._active[upload] = max(self._active[upload], upload.received)
+        if upload.received > self._max_bytes + OVERHEAD:
             raise self.too_large()
-        if upload.stored + sum(self._under_way.values()) > self._quota:
+        if upload.stored + sum(self._active.values()) > self._quota:
             raise Refused(507, FULL)
 
     def too_large(self) -> Refused:
-        return Refused(413, TOO_LARGE.format(most=self._most / 1e6))
+        """The refusal of a file above the limit."""
+        return Refused(413, TOO_LARGE.format(most=self._max_bytes / 1e6))
 
     async def sweep(self) -> None:
-        """Remove what broken uploads left: all of it while none is under way."""
-        await anyio.to_thread.run_sync(self._room.sweep, not self._under_way)
+        """Remove unfinished files: all of them if no upload is in progress, else only old ones."""
+        await anyio.to_thread.run_sync(self._temp_dir.sweep, not self._active)
 
     async def keep_sweeping(self) -> None:
-        """Sweep now and then, until cancelled."""
+        """Sweep at regular intervals until cancelled."""
         while True:
             await asyncio.sleep(SWEEP)
             await self.sweep()
 
 
 class Upload:
-    """One upload that arrives: ``arrived`` bytes so far, ``stored`` bytes of other files when it began.
+    """One upload in progress: ``received`` bytes so far, ``stored`` bytes of other files when it began.
 
-    ``refused`` is set once it is given up; what comes after that is not passed on.
+    ``refused`` is set when it is aborted; messages after that are not passed on.
     """
 
     def __init__(self, uploads: Uploads, length: int | None):
-        self.length, self.arrived, self.stored = length, 0, 0
+        self.length, self.received, self.stored = length, 0, 0
         self.refused: Refused | None = None
         self._uploads = uploads
 
-    def counted(self, receive):
-        """A ``receive`` that counts, and stops with a disconnect where too much or nothing more arrives."""
+    def counting(self, receive: Receive) -> Receive:
+        """A ``receive`` that counts bytes, and reports a disconnect if the upload is too large or stalls."""
 
-        async def counting():
+        async def receive_counted() -> Message:
+            disconnect: Message = {"type": "http.disconnect"}
             if self.refused:
-                return {"type": "http.disconnect"}
+                return disconnect
             try:
-                async with asyncio.timeout(self._uploads._stalled):
+                async with asyncio.timeout(self._uploads.stall_timeout):
                     message = await receive()
-                self.arrived += len(message.get("body", b""))
+                self.received += len(message.get("body", b""))
                 self._uploads.check(self)
             except TimeoutError:
                 self.refused = Refused(408, STOPPED)
+                return disconnect
             except Refused as refused:
                 self.refused = refused
-            return {"type": "http.disconnect"} if self.refused else message
+                return disconnect
+            return message
 
-        return counting
+        return receive_counted
 
 
-async def discard(receive) -> None:
-    """Take some more of a refused upload: most clients read no answer before they have sent everything."""
-    taken = 0
+async def discard(receive: Receive) -> None:
+    """Receive some more of a refused upload: most clients read no response before they have sent everything."""
+    discarded = 0
     with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(DISCARDED_WITHIN):
-            while taken < DISCARDED:
+        async with asyncio.timeout(DISCARD_TIMEOUT):
+            while discarded < MAX_DISCARDED:
                 message = await receive()
                 if message["type"] == "http.disconnect" or not message.get("more_body"):
                     return
-                taken += len(message.get("body", b""))
+                discarded += len(message.get("body", b""))

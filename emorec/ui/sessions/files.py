@@ -1,7 +1,7 @@
-"""Which files belong to which session: no other may name them, and they go when it does.
+"""The files of each session: no other session may use them, and they are removed when the session ends.
 
-Each upload is moved into a folder with a name that cannot be guessed, before its path is told to anybody. So who has
-the same content, and thus knows where Gradio puts it, can neither read nor name another's upload.
+Gradio stores an upload under a hash of its content, so anybody who has the same content knows its path. Therefore each
+upload is moved into a folder with a random name before its path is told to anybody.
 """
 
 import contextlib
@@ -11,146 +11,162 @@ import secrets
 import shutil
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from emorec.errors import EmorecError
-from emorec.ui.server.limits import BYTES_OF_SESSION
+from gradio.utils import get_upload_folder
 
-KEPT = 3600.0  # seconds that files stay which their session does not use, or that nobody has named
+from emorec.errors import EmorecError
+from emorec.ui.server.limits import MAX_SESSION_BYTES
+
+KEEP = 3600.0  # seconds that the files of an idle session, and uploads that no session has claimed, are kept
 PREFIX = "emorec-"
-OBSERVATIONS = "observations"
+CACHE = "features"
 TOO_MUCH = "Your recordings here take more than {gigabytes:g} GB together; delete them, or open the page again."
 
 
+def upload_folder() -> Path:
+    """The folder in which Gradio stores uploads, and from which it may serve files."""
+    return Path(get_upload_folder())
+
+
 class _Session:
-    """The files of one session, its own folder if it has one, and when it was last used (s)."""
+    """The files of one session, its own folder if it has one, and the time (s) when it was last used."""
 
     def __init__(self):
         self.files: set[Path] = set()
         self.folder: Path | None = None
-        self.used = 0.0
+        self.last_used = 0.0
 
 
-class Belongings:
-    """Files below one folder, each in a secret folder of its own, that sessions brought or were given.
+class SessionFiles:
+    """Files below the folder ``root``, each in a folder with a random name, that sessions uploaded or were given.
 
-    Copies of ``everybodys`` files, the page's own examples, stay and may be used by all. ``most`` is how many bytes
-    one session may keep.
+    Copies of ``shared_examples`` may be used by every session and are never removed. A session may have ``max_bytes``.
     """
 
-    def __init__(self, root, everybodys=(), most: int = BYTES_OF_SESSION, clock=time.monotonic):
+    def __init__(
+        self,
+        root: Path | str,
+        shared_examples: Iterable[Path | str] = (),
+        max_bytes: int = MAX_SESSION_BYTES,
+        clock: Callable[[], float] = time.monotonic,
+    ):
         self._root = Path(root).resolve()
-        self._most, self._clock = most, clock
-        self._of: dict[str, _Session] = {}
-        self._unclaimed: dict[Path, float] = {}
+        self._max_bytes, self._clock = max_bytes, clock
+        self._sessions: dict[str, _Session] = {}
+        self._unclaimed: dict[Path, float] = {}  # uploads, and the times (s) when they arrived
         self._lock = threading.RLock()
-        self._everybodys = [Path(file) for file in everybodys]
+        self._shared_examples = [Path(file) for file in shared_examples]
 
     def new_folder(self) -> Path:
-        """A new folder whose name cannot be guessed."""
+        """A new folder with a random name."""
         folder = self._root / f"{PREFIX}{secrets.token_hex(16)}"
         folder.mkdir(mode=0o700, parents=True)
         return folder
 
-    def brought(self, file) -> Path:
-        """Somebody has uploaded this file: move it to a secret place. One session may claim it there."""
+    def register_upload(self, file: Path | str) -> Path:
+        """Move a new upload into a folder with a random name, where one session may claim it; returns its new path."""
         path = Path(file).resolve()
-        kept = self.new_folder() / path.name
+        moved = self.new_folder() / path.name
         try:
-            os.rename(path, kept)
-        except FileNotFoundError:  # the same content came twice at once; the other upload has it
-            kept.parent.rmdir()
+            os.rename(path, moved)
+        except FileNotFoundError:  # the same content was uploaded twice at once, and the other upload has moved it
+            moved.parent.rmdir()
             return path
         with contextlib.suppress(OSError):
             path.parent.rmdir()
         with self._lock:
-            self._unclaimed[kept] = self._clock()
-        return kept
+            self._unclaimed[moved] = self._clock()
+        return moved
 
-    def add(self, session: str, file) -> None:
-        """A file that was made for a session, in a folder of its own."""
+    def add(self, session: str, file: Path | str) -> None:
+        """Give a file, which is in a folder of its own, to a session."""
         path = Path(file).resolve()
-        if self._root in path.parent.parents and path.exists() and not self.is_everybodys(path):
+        if self._root in path.parent.parents and path.exists() and not self.is_shared_example(path):
             with self._lock:
                 self._session(session).files.add(path)
 
-    def claim(self, session: str, file) -> bool:
-        """Tell whether a session may use a file: an example, one that it has, or an upload that nobody claimed yet.
+    def claim(self, session: str, file: Path | str) -> bool:
+        """Whether a session may use a file: an example, its own file, or an upload that no session has claimed yet.
 
-        Raises EmorecError for an upload with which the session has too much; it is removed.
+        Raises EmorecError, and removes the upload, if the session has too many bytes with it.
         """
         path = Path(file).resolve()
         with self._lock:
-            mine = self._session(session)
-            if path in mine.files or self.is_everybodys(path):
+            own = self._session(session)
+            if path in own.files or self.is_shared_example(path):
                 return True
             if self._unclaimed.pop(path, None) is None:
                 return False
-            mine.files.add(path)
+            own.files.add(path)
             try:
                 self.check_space(session)
             except EmorecError:
-                mine.files.discard(path)
+                own.files.discard(path)
                 shutil.rmtree(path.parent, ignore_errors=True)
                 raise
         return True
 
     def check_space(self, session: str) -> None:
-        """Raise EmorecError if a session has more than it may keep."""
+        """Raise EmorecError if a session has more bytes than it may have."""
         with self._lock:
-            if self._bytes(self._session(session)) > self._most:
-                raise EmorecError(TOO_MUCH.format(gigabytes=self._most / 1e9))
+            if self._bytes(self._session(session)) > self._max_bytes:
+                raise EmorecError(TOO_MUCH.format(gigabytes=self._max_bytes / 1e9))
 
     def folder(self, session: str) -> Path:
-        """A session's own folder, which goes when it does."""
+        """A session's own folder, which is removed when the session ends."""
         with self._lock:
-            mine = self._session(session)
-            if mine.folder is None:
-                mine.folder = self.new_folder()
-            return mine.folder
+            own = self._session(session)
+            if own.folder is None:
+                own.folder = self.new_folder()
+            return own.folder
 
-    def store(self, session: str) -> Path:
-        """Where only this session's observations are stored."""
-        return self.folder(session) / OBSERVATIONS
+    def cache(self, session: str) -> Path:
+        """The folder for features that only this session may use."""
+        return self.folder(session) / CACHE
 
-    def is_everybodys(self, file) -> bool:
-        """Whether a file is a copy of one that belongs to all."""
+    def is_shared_example(self, file: Path | str) -> bool:
+        """Whether a file is a copy of an example."""
         path = Path(file)
         with contextlib.suppress(OSError):
-            return any(path.name == own.name and filecmp.cmp(path, own, shallow=False) for own in self._everybodys)
+            return any(path.name == own.name and filecmp.cmp(path, own, shallow=False) for own in self._shared_examples)
         return False
 
-    def end(self, session: str, after: Callable[[], None] = lambda: None) -> None:
-        """Remove all that a session has, once ``after`` has returned; from now on it has nothing."""
+    def remove(self, session: str, wait: Callable[[], object] = lambda: None) -> None:
+        """Remove all files of a session, after ``wait`` has returned; the session loses them at once."""
         with self._lock:
-            mine = self._of.pop(session, None)
-        after()
-        if mine:
-            for folder in {file.parent for file in mine.files} | ({mine.folder} if mine.folder else set()):
+            own = self._sessions.pop(session, None)
+        wait()
+        if own:
+            for folder in {file.parent for file in own.files} | ({own.folder} if own.folder else set()):
                 if self._root in folder.parents:
                     shutil.rmtree(folder, ignore_errors=True)
 
-    def sweep(self) -> list[str]:
-        """Remove uploads that nobody named within KEPT seconds; the sessions that used nothing for as long."""
+    def remove_unclaimed(self) -> None:
+        """Remove uploads that no session has claimed within KEEP seconds."""
         with self._lock:
-            old = self._clock() - KEPT
-            left = [path for path, when in self._unclaimed.items() if when < old]
-            for path in left:
+            oldest = self._clock() - KEEP
+            unclaimed = [path for path, when in self._unclaimed.items() if when < oldest]
+            for path in unclaimed:
                 del self._unclaimed[path]
-            idle = [session for session, mine in self._of.items() if mine.used < old]
-        for path in left:
+        for path in unclaimed:
             shutil.rmtree(path.parent, ignore_errors=True)
-        return idle
+
+    def idle_sessions(self) -> list[str]:
+        """The sessions that have used no file within KEEP seconds."""
+        with self._lock:
+            oldest = self._clock() - KEEP
+            return [session for session, own in self._sessions.items() if own.last_used < oldest]
 
     def _session(self, session: str) -> _Session:
-        mine = self._of.setdefault(session, _Session())
-        mine.used = self._clock()
-        return mine
+        own = self._sessions.setdefault(session, _Session())
+        own.last_used = self._clock()
+        return own
 
-    def _bytes(self, mine: _Session) -> int:
+    def _bytes(self, own: _Session) -> int:
         total = 0
-        for file in mine.files | set(mine.folder.rglob("*") if mine.folder else ()):
+        for file in own.files | set(own.folder.rglob("*") if own.folder else ()):
             with contextlib.suppress(OSError):
                 if file.is_file():
                     total += file.stat().st_size

@@ -1,4 +1,4 @@
-"""What each session had analysed, so that it can have that forgotten."""
+"""The jobs of each session, so that they can be stopped and their stored features deleted."""
 
 import threading
 from collections import defaultdict
@@ -6,103 +6,104 @@ from collections.abc import Callable
 from pathlib import Path
 
 from emorec.errors import EmorecError
-from emorec.ui.jobs.runner import Run
+from emorec.ui.jobs.job import Job
 
 STILL_STORED = "What is stored of {name} could not be deleted: {why} Try it once more."
 
+# Deletes the features that are stored under a key, in a folder or (None) in the library's cache. Raises EmorecError.
+DeleteFeatures = Callable[[str, Path | None], bool]
 
-class History:
-    """The runs of a session that go on, and the names under which those that are over stored what they observed.
 
-    Neither engines nor what ended runs observed are held on to: a session may last for days. Nor are the recordings
-    needed, which may have been removed meanwhile.
+class _SessionJobs:
+    """The running jobs of one session, and the keys under which the finished ones stored their features.
+
+    It keeps neither the features nor the analyzers of finished jobs in memory, because a session may last for days.
+    Deletion works by key, because the recordings may be removed earlier.
     """
 
     def __init__(self):
-        self._going: list[tuple[Run, bool]] = []
-        self._done: dict[tuple[str, Path | None], str] = {}  # key and store, and the recording's name
+        self._running: list[tuple[Job, bool]] = []  # with whether its features are kept for all
+        self._stored: dict[tuple[str, Path | None], str] = {}  # (key, cache folder): name of the recording
         self._lock = threading.Lock()
 
-    def add(self, run: Run, spared: bool = False) -> None:
-        """Take note of a run that was started; what is stored of a ``spared`` recording is not the session's."""
+    def add(self, job: Job, shared: bool) -> None:
         with self._lock:
-            self._tidy()
-            self._going.append((run, spared))
+            self._move_finished()
+            self._running.append((job, shared))
 
-    @property
     def running(self) -> bool:
-        """Whether a run goes on."""
         with self._lock:
-            self._tidy()
-            return bool(self._going)
+            self._move_finished()
+            return bool(self._running)
 
-    def stop(self) -> list[Run]:
-        """Ask every run to end; the runs."""
+    def stop(self) -> list[Job]:
         with self._lock:
-            runs = [run for run, _ in self._going]
-        for run in runs:
-            run.stop()
-        return runs
+            jobs = [job for job, _ in self._running]
+        for job in jobs:
+            job.stop()
+        return jobs
 
-    def forget(self, forget_key: Callable[[str, Path | None], bool]) -> list[str]:
-        """End every run, and remove what is stored by ``forget_key(key, store)``; sentences about what could not be,
-        which stays noted for the next time."""
-        for run in self.stop():
-            run.join()  # it may be storing what it just observed
+    def delete(self, delete_features: DeleteFeatures) -> list[str]:
+        for job in self.stop():
+            job.join()  # it may be storing its last features
         problems = []
         with self._lock:
-            self._tidy()
-            for (key, store), name in list(self._done.items()):
+            self._move_finished()
+            for (key, cache), name in list(self._stored.items()):
                 try:
-                    forget_key(key, store)
-                    del self._done[key, store]
+                    delete_features(key, cache)
+                    del self._stored[key, cache]
                 except EmorecError as error:
                     problems.append(STILL_STORED.format(name=name, why=error))
         return problems
 
-    def _tidy(self):
-        going = []
-        for run, spared in self._going:
-            if run.running:
-                going.append((run, spared))
-            elif run.key and not spared:
-                self._done[run.key, run.order.store] = Path(run.path).name
-        self._going = going
+    def _move_finished(self) -> None:
+        running = []
+        for job, shared in self._running:
+            if job.running:
+                running.append((job, shared))
+            elif job.key and not shared:
+                self._stored[job.key, job.options.cache] = Path(job.path).name
+        self._running = running
 
 
-class Histories:
-    """The history of every session."""
+class JobHistory:
+    """The jobs of all sessions."""
 
     def __init__(self):
-        self._of = defaultdict(History)
+        self._sessions: defaultdict[str, _SessionJobs] = defaultdict(_SessionJobs)
         self._lock = threading.Lock()
 
-    def of(self, session: str) -> History:
-        """A session's history."""
+    def add(self, session: str, job: Job, shared: bool = False) -> None:
+        """Add a job of a session; the features of a ``shared`` recording, an example, are not deleted with it."""
         with self._lock:
-            return self._of[session]
+            jobs = self._sessions[session]
+        jobs.add(job, shared)
 
     def running(self, session: str) -> bool:
-        """Whether a run of a session goes on."""
+        """Whether a job of a session is running."""
         with self._lock:
-            history = self._of.get(session)
-        return history is not None and history.running
+            jobs = self._sessions.get(session)
+        return jobs is not None and jobs.running()
 
-    def forget(self, session: str, forget_key: Callable[[str, Path | None], bool]) -> list[str]:
-        """See ``History.forget``; the history is gone then, unless something could not be removed."""
+    def delete(self, session: str, delete_features: DeleteFeatures) -> list[str]:
+        """Stop the jobs of a session and delete their stored features; returns a sentence for each failure.
+
+        What could not be deleted stays in the history, for the next attempt.
+        """
         with self._lock:
-            history = self._of.get(session)
-        if history is None:
+            jobs = self._sessions.get(session)
+        if jobs is None:
             return []
-        problems = history.forget(forget_key)
+        problems = jobs.delete(delete_features)
         if not problems:
             with self._lock:
-                if self._of.get(session) is history:
-                    del self._of[session]
+                if self._sessions.get(session) is jobs:
+                    del self._sessions[session]
         return problems
 
-    def end(self, session: str) -> list[Run]:
-        """A session has gone: its runs, which are asked to end; what is stored stays."""
+    def end(self, session: str) -> list[Job]:
+        """The session has ended: ask its jobs to stop and return them; their stored features are kept."""
         with self._lock:
-            history = self._of.pop(session, None)
-        return history.stop() if history else []
+            jobs = self._sessions.pop(session, None)
+        return jobs.stop() if jobs else []

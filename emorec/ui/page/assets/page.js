@@ -1,41 +1,42 @@
-// The timeline and the player as one: a click on the timeline seeks, the playhead follows, the arrow keys step.
+// Connects the timeline and the player: a click on the timeline seeks, a playhead shows the time, arrow keys step.
+// A click on Analyze also closes the messages of earlier clicks.
 () => {
   const find = (selector) => document.querySelector(selector);
   const player = () => find("#player :is(video, audio)");
-  const facts = () => find("#summary [data-duration]")?.dataset;
-  const length = () => Number(facts()?.duration) || player()?.duration || 0;
-  // Vega's frame: as wide as the time from 0 to the end.
-  const ground = () => find("#timeline svg.marks .role-frame.root path.background")?.getBoundingClientRect();
+  const summary = () => find("#summary [data-duration]")?.dataset;
+  const duration = () => Number(summary()?.duration) || player()?.duration || 0;
+  // Vega's frame: its width is the time from 0 to the end.
+  const frameOf = () => find("#timeline svg.marks .role-frame.root path.background")?.getBoundingClientRect();
   const clock = (seconds) => `${Math.floor(seconds / 60)}:${String(Math.floor(seconds % 60)).padStart(2, "0")}`;
 
-  const head = document.createElement("div");
-  head.id = "playhead";
-  head.tabIndex = 0;
-  head.setAttribute("role", "slider");
-  head.setAttribute("aria-label", "Place in the recording");
-  head.setAttribute("aria-valuemin", "0");
+  const playhead = document.createElement("div");
+  playhead.id = "playhead";
+  playhead.tabIndex = 0;
+  playhead.setAttribute("role", "slider");
+  playhead.setAttribute("aria-label", "Place in the recording");
+  playhead.setAttribute("aria-valuemin", "0");
 
   const place = () => {
-    const host = find("#timeline"), frame = ground(), media = player(), end = length();
+    const host = find("#timeline"), frame = frameOf(), media = player(), end = duration();
     if (!host || !frame || !frame.width || !media || !end) {
-      head.hidden = true;
+      playhead.hidden = true;
       return;
     }
-    if (head.parentElement !== host) host.append(head);
+    if (playhead.parentElement !== host) host.append(playhead);
     const at = Math.min(media.currentTime, end), around = host.getBoundingClientRect();
-    head.hidden = false;
-    head.style.left = `${frame.left - around.left + (at / end) * frame.width}px`;
-    head.style.top = `${frame.top - around.top}px`;
-    head.style.height = `${frame.height}px`;
-    head.setAttribute("aria-valuemax", end.toFixed(1));
-    head.setAttribute("aria-valuenow", at.toFixed(1));
-    head.setAttribute("aria-valuetext", `${clock(at)} of ${clock(end)}`);
+    playhead.hidden = false;
+    playhead.style.left = `${frame.left - around.left + (at / end) * frame.width}px`;
+    playhead.style.top = `${frame.top - around.top}px`;
+    playhead.style.height = `${frame.height}px`;
+    playhead.setAttribute("aria-valuemax", end.toFixed(1));
+    playhead.setAttribute("aria-valuenow", at.toFixed(1));
+    playhead.setAttribute("aria-valuetext", `${clock(at)} of ${clock(end)}`);
   };
 
   const seek = (time) => {
     const media = player();
     if (!media) return;
-    media.currentTime = Math.max(0, Math.min(time, length()));
+    media.currentTime = Math.max(0, Math.min(time, duration()));
     place();
   };
 
@@ -44,19 +45,22 @@
     if (player() && !player().paused) requestAnimationFrame(follow);
   };
 
+  const closeMessages = () => document.querySelectorAll("[data-testid=toast-close]").forEach((button) => button.click());
+
   document.addEventListener("click", (event) => {
+    if (event.target.closest("#analyze")) closeMessages();
     const button = event.target.closest("[data-seek]");
     if (button) {
       seek(Number(button.dataset.seek));
       find("#player").scrollIntoView({ block: "nearest", behavior: "smooth" });
     } else if (event.target.closest("#timeline svg.marks")) {
-      const frame = ground(), share = (event.clientX - frame.left) / frame.width;
-      if (share >= 0 && share <= 1) seek(share * length());
+      const frame = frameOf(), share = (event.clientX - frame.left) / frame.width;
+      if (share >= 0 && share <= 1) seek(share * duration());
     }
   });
 
-  head.addEventListener("keydown", (event) => {
-    const media = player(), step = Number(facts()?.step) || 1;
+  playhead.addEventListener("keydown", (event) => {
+    const media = player(), step = Number(summary()?.step) || 1;
     const moves = { ArrowLeft: -step, ArrowDown: -step, ArrowRight: step, ArrowUp: step,
                     PageDown: -10 * step, PageUp: 10 * step, Home: -Infinity, End: Infinity };
     if (event.key in moves) seek(media.currentTime + moves[event.key]);
@@ -65,7 +69,7 @@
     event.preventDefault();
   });
 
-  // Media events do not bubble, but they can be caught on their way down.
+  // Media events do not bubble; listeners that capture get them.
   for (const name of ["timeupdate", "seeking", "seeked", "loadedmetadata", "pause"]) {
     document.addEventListener(name, place, true);
   }

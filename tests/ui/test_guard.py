@@ -1,4 +1,4 @@
-"""What the server answers at all: routes, files and addresses, sessions, bodies."""
+"""Which requests are answered: routes, files and addresses, sessions, bodies."""
 
 import json
 import threading
@@ -9,14 +9,14 @@ import httpx
 import pytest
 from gradio import processing_utils, route_utils
 
-from emorec.ui.server.middleware import Doors
-from emorec.ui.server.visitors import Owners
+from emorec.ui.server.middleware import RequestGuard
+from emorec.ui.server.visitors import SessionOwners
 from support.small_page import API, file_of, serving, upload, wait_for
 
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory):
-    with serving(tmp_path_factory.mktemp("room")) as running:
+    with serving(tmp_path_factory.mktemp("temp-dir")) as running:
         yield running
 
 
@@ -104,10 +104,10 @@ def test_an_upload_is_named_as_browsers_and_programs_do(client, served):
 
 def test_only_uploads_are_files(client, served, tmp_path):
     (tmp_path / "outside.txt").write_text("x")
-    link = served.room.path / "folder" / "link.txt"
+    link = served.temp_dir.path / "folder" / "link.txt"
     link.parent.mkdir(exist_ok=True)
     link.symlink_to(tmp_path / "outside.txt")
-    for path in ("/etc/passwd", served.room.path / ".in-use", tmp_path / "outside.txt", link, __file__, "x"):
+    for path in ("/etc/passwd", served.temp_dir.path / ".in-use", tmp_path / "outside.txt", link, __file__, "x"):
         assert client.get(f"{API}/file={path}").status_code == 404
         assert "upload it first" in ask(client, "where", file_of(str(path)))
 
@@ -191,19 +191,19 @@ def test_sessions_have_plain_names(client):
 
 def test_owners_are_remembered_while_there_is_room_and_while_they_are_there():
     now = [0.0]
-    owners = Owners(most=4, most_each=2, clock=lambda: now[0])
+    owners = SessionOwners(max_sessions=4, max_per_visitor=2, clock=lambda: now[0])
     assert owners.claim("a", "one") and not owners.claim("a", "two")
-    owners.opened("a")
+    owners.heartbeat_opened("a")
     assert all(owners.claim(name, "one") for name in "bc")  # b is idle and makes room for c
     assert owners.claim("b", "two") and not owners.claim("a", "two") and not owners.claim("c", "two")
     now[0] = 1e6
     assert not owners.claim("a", "two")  # its heartbeat goes on
-    owners.closed("a")
+    owners.heartbeat_closed("a")
     now[0] = 2e6
     assert owners.claim("a", "two")
     for session in "ab":
         assert owners.claim(session, "two")
-        owners.opened(session)
+        owners.heartbeat_opened(session)
     assert not owners.claim("d", "two")
 
 
@@ -225,5 +225,5 @@ def test_web_sockets_are_closed():
         sent.append(message)
 
     with pytest.raises(StopIteration):  # not through asyncio.run: a browser's loop may run in this thread
-        Doors(None, None)({"type": "websocket", "path": "/"}, None, send).send(None)
+        RequestGuard(None, None)({"type": "websocket", "path": "/"}, None, send).send(None)
     assert sent == [{"type": "websocket.close", "code": 1008}]

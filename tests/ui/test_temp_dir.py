@@ -1,4 +1,4 @@
-"""Where a server keeps its visitors' files: a folder of its own, and nothing stays of servers that were killed."""
+"""The folder of a server's files: it is its own, and those of killed servers are removed."""
 
 import contextlib
 import os
@@ -14,14 +14,14 @@ import pytest
 
 from emorec.errors import EmorecError
 from emorec.ui.server import temp_dir
-from emorec.ui.server.temp_dir import Room
+from emorec.ui.server.temp_dir import ServerTempDir
 from support.page_process import PAGE_STARTS_WITHIN
 from support.paths import ROOT
 
 HOLD = """
 import sys, time
-from emorec.ui.server.temp_dir import Room
-kept = Room(sys.argv[1])
+from emorec.ui.server.temp_dir import ServerTempDir
+kept = ServerTempDir(sys.argv[1])
 (kept.path / "hash").mkdir()
 (kept.path / "hash" / "visitor.mp4").write_text("x")
 print(kept.path, flush=True)
@@ -31,7 +31,7 @@ time.sleep(600)
 
 @contextlib.contextmanager
 def another_server(common):
-    """A process that has a room with a visitor's file in it."""
+    """A process with a ServerTempDir and a visitor's file in it."""
     command = [sys.executable, "-c", HOLD, str(common)]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
     try:
@@ -45,11 +45,11 @@ def another_server(common):
 def test_what_a_killed_server_left_goes_and_what_a_living_one_has_stays(tmp_path):
     (tmp_path / "deployers-own").mkdir()
     with another_server(tmp_path) as (killed, left), another_server(tmp_path) as (_, living):
-        with contextlib.closing(Room(tmp_path)) as mine:
+        with contextlib.closing(ServerTempDir(tmp_path)) as mine:
             assert (left / "hash" / "visitor.mp4").exists()
         killed.kill()
         killed.wait()
-        with contextlib.closing(Room(tmp_path)) as mine:
+        with contextlib.closing(ServerTempDir(tmp_path)) as mine:
             assert mine.path not in (left, living)
             assert not left.exists()
             assert (living / "hash" / "visitor.mp4").exists()
@@ -86,14 +86,14 @@ def test_links_and_folders_without_a_lock_are_left_alone(tmp_path):
 def test_a_folder_that_cannot_be_used_is_one_sentence(tmp_path):
     (tmp_path / "file").write_text("x")
     with pytest.raises(EmorecError, match=r"^Uploads cannot be kept in .*GRADIO_TEMP_DIR\.$"):
-        Room(tmp_path / "file")
+        ServerTempDir(tmp_path / "file")
 
 
 def test_the_folder_is_the_deployers_or_the_caches(tmp_path, monkeypatch):
-    monkeypatch.delenv(temp_dir.SETTING, raising=False)
+    monkeypatch.delenv(temp_dir.VARIABLE, raising=False)
     monkeypatch.setenv("EMOREC_CACHE", str(tmp_path / "cache"))
     assert temp_dir.common_folder() == tmp_path / "cache" / "page"
-    monkeypatch.setenv(temp_dir.SETTING, str(tmp_path / "chosen"))
+    monkeypatch.setenv(temp_dir.VARIABLE, str(tmp_path / "chosen"))
     assert temp_dir.common_folder() == tmp_path / "chosen"
 
 
@@ -106,7 +106,7 @@ def test_the_page_starts_without_leftovers_and_ends_without_any(tmp_path):
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     environment = os.environ | {
-        temp_dir.SETTING: str(tmp_path),
+        temp_dir.VARIABLE: str(tmp_path),
         "GRADIO_SERVER_PORT": str(port),
         "EMOREC_MAX_UPLOAD_MB": "0.001",
     }

@@ -20,13 +20,13 @@ BOUNDARY = "frontier"
 @pytest.fixture(scope="module")
 def served(tmp_path_factory):
     limits = {"EMOREC_MAX_UPLOAD_MB": "2", "EMOREC_UPLOAD_QUOTA_MB": "5"}
-    with serving(tmp_path_factory.mktemp("room"), **limits) as running:
+    with serving(tmp_path_factory.mktemp("temp-dir"), **limits) as running:
         yield running
 
 
 @pytest.fixture
 def client(served):
-    for path in served.room.path.glob("?" * 64 + "/*"):
+    for path in served.temp_dir.path.glob("?" * 64 + "/*"):
         path.unlink()
     with httpx.Client(base_url=served.address, timeout=60) as visitor:
         yield visitor
@@ -34,7 +34,7 @@ def client(served):
 
 def files(served):
     """Every file in the server's folder but its lock."""
-    return [path for path in served.room.path.rglob("*") if path.is_file() and path.name != temp_dir.LOCK]
+    return [path for path in served.temp_dir.path.rglob("*") if path.is_file() and path.name != temp_dir.LOCK]
 
 
 def begun(served, content=b"x" * 100_000, field="files", length=1_000_000):
@@ -85,7 +85,7 @@ def test_while_another_upload_goes_on_only_what_is_stale_goes(served, client):
     with begun(served) as going:
         assert wait_for(lambda: len(files(served)) == 1)
         (mine,) = files(served)
-        stale = served.room.path / "tmpstale"
+        stale = served.temp_dir.path / "tmpstale"
         stale.write_text("x")
         os.utime(stale, (time.time() - 2 * temp_dir.STALE,) * 2)
         upload(client)
@@ -95,7 +95,7 @@ def test_while_another_upload_goes_on_only_what_is_stale_goes(served, client):
 
 
 def test_what_stops_arriving_is_given_up(served, client, monkeypatch):
-    monkeypatch.setattr(served.rules.uploads, "_stalled", 0.5)
+    monkeypatch.setattr(served.guard.uploads, "stall_timeout", 0.5)
     with begun(served) as connection:
         answer = b"".join(iter(lambda: connection.recv(4000), b""))
         assert answer.startswith(b"HTTP/1.1 408") and b"stopped arriving" in answer
@@ -125,32 +125,33 @@ def test_all_uploads_together_have_a_quota(served, client):
     assert sent.status_code == 507 and sent.text.startswith("There is no room") and sent.text.endswith(".")
     assert upload(client, b"small")
     with begun(served, length=500_000), begun(served, length=500_000):
-        assert wait_for(lambda: len(served.rules.uploads._under_way) == 2)
+        assert wait_for(lambda: served.guard.uploads.active == 2)
         sent = client.post(f"{API}/upload", files={"files": ("a.mp4", b"z" * 900_000)})
         assert sent.status_code == 507  # what the others announced counts
-    assert wait_for(lambda: not served.rules.uploads._under_way)
+    assert wait_for(lambda: not served.guard.uploads.active)
 
 
 def test_temporary_files_lie_in_the_servers_folder_and_go(served, tmp_path):
     with tempfile.NamedTemporaryFile(delete=False) as made:
-        assert Path(made.name).parent == served.room.temporary and os.environ["TMPDIR"] == str(served.room.temporary)
+        assert Path(made.name).parent == served.temp_dir.temporary
+        assert os.environ["TMPDIR"] == str(served.temp_dir.temporary)
     folder = Path(tempfile.mkdtemp())
     (folder / "inside").write_text("x")
-    empty = served.room.path / ("0" * 64)
+    empty = served.temp_dir.path / ("0" * 64)
     empty.mkdir()
-    served.room.sweep()
+    served.temp_dir.sweep()
     assert Path(made.name).exists() and folder.exists() and empty.exists()
-    served.room.sweep(now=time.time() + 2 * temp_dir.STALE)
+    served.temp_dir.sweep(now=time.time() + 2 * temp_dir.STALE)
     assert Path(made.name).exists() and folder.exists() and not empty.exists()
-    served.room.sweep(now=time.time() + 2 * temp_dir.OLD)
-    assert list(served.room.temporary.iterdir()) == []
+    served.temp_dir.sweep(now=time.time() + 2 * temp_dir.OLD)
+    assert list(served.temp_dir.temporary.iterdir()) == []
 
 
 def test_temporary_files_go_elsewhere_again_afterwards(tmp_path, monkeypatch):
     monkeypatch.delenv("TMPDIR", raising=False)
     before = tempfile.gettempdir()
-    own = temp_dir.Room(tmp_path)
-    with own.holding_temporary_files():
+    own = temp_dir.ServerTempDir(tmp_path)
+    with own.used_for_temporary_files():
         assert tempfile.gettempdir() == str(own.temporary)
     own.close()
     assert tempfile.gettempdir() == before and "TMPDIR" not in os.environ

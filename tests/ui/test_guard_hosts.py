@@ -12,7 +12,7 @@ from support.small_page import API, serving, upload
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory):
-    with serving(tmp_path_factory.mktemp("room"), EMOREC_HOSTS="emorec.example,other.example:8443") as running:
+    with serving(tmp_path_factory.mktemp("temp-dir"), EMOREC_HOSTS="emorec.example,other.example:8443") as running:
         yield running
 
 
@@ -116,19 +116,20 @@ def test_the_names_of_a_deployment():
     on_a_space = {"SPACE_HOST": "a.hf.space, b.example", "GRADIO_SERVER_NAME": "0.0.0.0"}
     assert settings.answered_hosts(on_a_space) == ("a.hf.space", "b.example")
     assert settings.answered_hosts({"GRADIO_SERVER_NAME": "fd00::1"}) == ("[fd00::1]",)
-    everything = hosts.Hosts(settings.answered_hosts({"EMOREC_HOSTS": "*"}))
-    assert everything.answers("evil.example") and everything.believes("evil.example")
-    assert everything.refuses_origin({"origin": "http://evil.example"}, "emorec.example")
-    dialled = hosts.Hosts(())
-    assert dialled.answers("10.0.0.7:7860", dialled="10.0.0.7") and not dialled.answers("10.0.0.8", dialled="10.0.0.7")
+    everything = hosts.AllowedHosts(settings.answered_hosts({"EMOREC_HOSTS": "*"}))
+    assert everything.allows("evil.example") and everything.allows_forwarded("evil.example")
+    assert everything.is_cross_origin({"origin": "http://evil.example"}, "emorec.example")
+    by_address = hosts.AllowedHosts(())
+    assert by_address.allows("10.0.0.7:7860", server_address="10.0.0.7")
+    assert not by_address.allows("10.0.0.8", server_address="10.0.0.7")
 
 
 def test_who_may_show_the_page_in_a_frame():
     assert settings.frame_ancestors({}) == ("'self'",)
     assert settings.frame_ancestors({"SPACE_HOST": "a.hf.space"}) == ("'self'", "https://huggingface.co")
     given = settings.frame_ancestors({"EMOREC_FRAME_ANCESTORS": "https://lab.example, https://*.example"})
-    policy = headers.Policies(given)
-    assert policy.page(b"").endswith("frame-ancestors https://lab.example https://*.example")
+    policy = headers.SecurityHeaders(given)
+    assert policy.page_policy(b"").endswith("frame-ancestors https://lab.example https://*.example")
     assert b"x-frame-options" not in dict(policy.of("page"))
     kept = headers.cookie("a=b; SameSite=none; Secure; Path=/", framed=policy.framed, secure=True)
     assert kept == "a=b; Path=/; HttpOnly; SameSite=none; Secure; Partitioned"

@@ -1,4 +1,4 @@
-"""What the middleware notices: uploads, which are moved to a secret place, and streams while somebody reads them."""
+"""The middleware for uploads and streams, and the presence of clients."""
 
 import json
 
@@ -9,7 +9,7 @@ from starlette.routing import Route
 from starlette.testclient import TestClient
 
 from emorec.ui.jobs.presence import GONE_AFTER, NEVER_CAME_AFTER, Presence
-from emorec.ui.server.activity import Noticing, paths_in
+from emorec.ui.server.activity import StreamMiddleware, UploadMiddleware, paths_in
 
 
 class Clock:
@@ -20,10 +20,10 @@ class Clock:
         return self.now
 
 
-def test_somebody_is_there_while_a_stream_is_open_and_for_moments_after_it():
+def test_a_client_is_present_while_a_stream_is_open_and_for_some_seconds_after_it():
     clock = Clock()
     presence, began = Presence(clock), clock.now
-    with presence.watching("a"), presence.watching("a"):
+    with presence.connected("a"), presence.connected("a"):
         clock.now += 10 * NEVER_CAME_AFTER
         assert not presence.gone(("a", "event"), began) and presence.gone(("b",), began)
     assert not presence.gone(("a",), began)
@@ -36,12 +36,12 @@ def test_somebody_is_there_while_a_stream_is_open_and_for_moments_after_it():
 
 @pytest.fixture
 def served():
-    """An application that says, while it answers, which streams are open."""
+    """An application that answers with the streams that are open."""
     presence, moved = Presence(), []
 
     async def stream(request):
         async def parts():
-            yield json.dumps(list(presence._open))
+            yield json.dumps(presence.open_streams())
 
         return StreamingResponse(parts())
 
@@ -49,7 +49,7 @@ def served():
         given = (await request.body()).decode()
         return JSONResponse(json.loads(given)) if given else PlainTextResponse("no", 400)
 
-    def brought(path):
+    def register(path):
         moved.append(path)
         return f"/secret{path}"
 
@@ -59,19 +59,19 @@ def served():
         Route("/gradio_api/upload", upload, methods=["POST"]),
         Route("/elsewhere", stream),
     ]
-    client = TestClient(Noticing(Starlette(routes=routes), brought, presence))
-    return client, presence, moved
+    application = StreamMiddleware(UploadMiddleware(Starlette(routes=routes), register), presence)
+    return TestClient(application), presence, moved
 
 
-def test_the_streams_of_a_session_and_of_an_event_are_noticed(served):
+def test_the_streams_of_a_session_and_of_an_event_are_counted(served):
     client, presence, _ = served
     assert client.get("/gradio_api/queue/data?session_hash=a").json() == ["a"]
     assert client.get("/gradio_api/call/analyze/e1").json() == ["e1"]
     assert client.get("/elsewhere?session_hash=a").json() == []
-    assert not presence._open
+    assert not presence.open_streams()
 
 
-def test_the_answer_to_an_upload_names_the_place_that_the_file_was_moved_to(served):
+def test_the_answer_to_an_upload_has_the_new_path(served):
     client, _, moved = served
     answer = client.post("/gradio_api/upload", content=b'["/1/a", "/1/b", "/1/a"]')
     assert answer.json() == ["/secret/1/a", "/secret/1/b", "/secret/1/a"] and sorted(moved) == ["/1/a", "/1/b"]

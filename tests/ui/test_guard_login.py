@@ -12,8 +12,8 @@ from gradio_client import Client, handle_file
 from starlette.datastructures import Headers
 
 from emorec.ui.server import log
-from emorec.ui.server.login import MOST_WRONG, PAUSE, Attempts, checker
-from emorec.ui.server.middleware import address_of
+from emorec.ui.server.login import MAX_WRONG, PAUSE, LoginAttempts, password_checker
+from emorec.ui.server.visitors import client_address
 from support.small_page import API, serving
 
 SECRET = "anna-karenina-interview"
@@ -22,13 +22,13 @@ RIGHT = {"username": "user", "password": "pass:word"}
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory):
-    with serving(tmp_path_factory.mktemp("room"), EMOREC_AUTH="user:pass:word") as running:
+    with serving(tmp_path_factory.mktemp("temp-dir"), EMOREC_AUTH="user:pass:word") as running:
         yield running
 
 
 @pytest.fixture
 def client(served):
-    served.rules.attempts._of.clear()
+    served.guard.attempts.succeeded("127.0.0.1")  # forgets the failed attempts of other tests
     with httpx.Client(base_url=served.address, timeout=60) as visitor:
         yield visitor
 
@@ -74,7 +74,7 @@ def test_passwords_are_not_guessed_by_trying(client):
 
     with ThreadPoolExecutor(8) as guessing:
         answers = list(guessing.map(guess, range(30)))
-    assert sorted(answer.status_code for answer in answers) == [400] * MOST_WRONG + [429] * (30 - MOST_WRONG)
+    assert sorted(answer.status_code for answer in answers) == [400] * MAX_WRONG + [429] * (30 - MAX_WRONG)
     told = next(answer for answer in answers if answer.status_code == 429)
     assert 0 < int(told.headers["retry-after"]) <= PAUSE and told.json()["detail"].endswith("in a minute.")
     assert client.post("/login", data=RIGHT).status_code == 429
@@ -83,21 +83,21 @@ def test_passwords_are_not_guessed_by_trying(client):
 
 def test_the_pause_is_the_addresss_own_and_ends():
     now = [0.0]
-    attempts = Attempts(clock=lambda: now[0])
-    assert [attempts.wait("192.0.2.1") for _ in range(MOST_WRONG)] == [0] * MOST_WRONG
-    assert attempts.wait("192.0.2.1") == PAUSE and attempts.wait("::ffff:192.0.2.1") == PAUSE
-    assert attempts.wait("192.0.2.2") == 0
-    for last in range(MOST_WRONG):
-        assert attempts.wait(f"2001:db8::{last}") == 0
-    assert attempts.wait("2001:db8::ffff") == PAUSE and attempts.wait("2001:db8:1::1") == 0
+    attempts = LoginAttempts(clock=lambda: now[0])
+    assert [attempts.begin("192.0.2.1") for _ in range(MAX_WRONG)] == [0] * MAX_WRONG
+    assert attempts.begin("192.0.2.1") == PAUSE and attempts.begin("::ffff:192.0.2.1") == PAUSE
+    assert attempts.begin("192.0.2.2") == 0
+    for last in range(MAX_WRONG):
+        assert attempts.begin(f"2001:db8::{last}") == 0
+    assert attempts.begin("2001:db8::ffff") == PAUSE and attempts.begin("2001:db8:1::1") == 0
     now[0] = PAUSE
-    assert attempts.wait("192.0.2.1") == 0
+    assert attempts.begin("192.0.2.1") == 0
     attempts.succeeded("192.0.2.1")
-    assert [attempts.wait("192.0.2.1") for _ in range(MOST_WRONG)] == [0] * MOST_WRONG
+    assert [attempts.begin("192.0.2.1") for _ in range(MAX_WRONG)] == [0] * MAX_WRONG
 
 
 def test_a_user_and_a_password_are_compared_whole():
-    right = checker("us\u00e9r", "pass")
+    right = password_checker("us\u00e9r", "pass")
     assert right("us\u00e9r", "pass")
     for user in ("us\u00e9r", "user", "", "\udc00"):
         for password in ("pas", "pass\0", "", "Pass"):
@@ -106,7 +106,7 @@ def test_a_user_and_a_password_are_compared_whole():
 
 
 def test_the_log_has_nothing_of_what_clients_send(client, capfd):
-    with log.alone():
+    with log.filtered():
         send_secrets(client)
         fail_in_libraries()
     told = "".join(capfd.readouterr())
@@ -147,18 +147,18 @@ def fail_in_libraries():
         print(SECRET, file=sys.stderr)
         logging.getLogger("gradio").exception("failed")
         for _ in range(100):
-            log.failed("It failed", error)
+            log.error("It failed", error)
     print(SECRET)
 
 
 def test_what_a_client_sent_is_cut_and_escaped_where_it_is_shown():
-    assert log.shown("a\r\n\x1b[2J\u202eb") == r"a\r\n\x1b[2J\u202eb"
-    assert log.shown("x" * 1000) == "x" * log.SHOWN + "..."
+    assert log.escaped("a\r\n\x1b[2J\u202eb") == r"a\r\n\x1b[2J\u202eb"
+    assert log.escaped("x" * 1000) == "x" * log.MAX_CLIENT_TEXT + "..."
 
 
 def test_behind_a_trusted_proxy_the_last_public_address_counts():
     scope = {"client": ("10.0.0.1", 5)}
     given = Headers({"x-forwarded-for": "192.0.2.9, 8.8.8.8, 9.9.9.9, 10.0.0.2, x"})
-    assert address_of(scope, given, proxied=True) == "9.9.9.9"
-    assert address_of(scope, given, proxied=False) == "10.0.0.1"
-    assert address_of(scope, Headers({}), proxied=True) == "10.0.0.1"
+    assert client_address(scope, given, behind_proxy=True) == "9.9.9.9"
+    assert client_address(scope, given, behind_proxy=False) == "10.0.0.1"
+    assert client_address(scope, Headers({}), behind_proxy=True) == "10.0.0.1"

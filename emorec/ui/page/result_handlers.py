@@ -1,0 +1,138 @@
+"""What happens when a choice changes, a checkpoint is named, a download is clicked, or a picture is chosen.
+
+Each handler takes the values of components and returns new ones; ``layout`` names these components.
+"""
+
+import html
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from emorec import files
+from emorec import image as pictures
+from emorec.errors import EmorecError
+from emorec.inference.timeline import Timeline
+from emorec.output import tables
+from emorec.ui import fragments
+from emorec.ui.api import user_errors
+from emorec.ui.jobs import validation
+from emorec.ui.jobs.job import UNEXPECTED
+from emorec.ui.page.analysis import ANYONE, Analysis, draw, persons, write_download
+from emorec.ui.server import log
+from emorec.ui.service import Service, is_compatible
+
+MAX_TABLE_ROWS = 2000  # more make a browser slow; the downloads contain all rows
+TABLE_DIGITS = 2
+LOADING = "Loading the checkpoint failed; the log of the program says why."
+OTHER_NETWORKS = "This checkpoint sees and hears with other networks; press Analyze to use it on this recording."
+NOTHING_YET = "There is nothing to download yet; analyse a recording first."
+
+
+class ResultHandlers:
+    """The handlers of what shows results, over the Service that all sessions share."""
+
+    def __init__(self, service: Service):
+        self.service = service
+
+    def draw(
+        self,
+        analysis: Analysis,
+        active: str,
+        fusion: str,
+        step: float,
+        window: float,
+        smooth: float,
+        person: int | None,
+        prior: str,
+        style: str,
+        rows_shown: bool,
+    ) -> tuple:
+        """Infer the timeline with the current choices, and show it; nothing if there are no features."""
+        features = analysis.features
+        if features is None:
+            return None, None, "", gr.skip(), []
+        choices = persons(features)
+        if person not in [number for _, number in choices]:
+            person = ANYONE[1]
+        with user_errors():
+            timeline, chart = draw(
+                self.service.analyzer_for(features, active, analysis.checkpoint),
+                features,
+                style,
+                analysis.facts,
+                fusion=fusion,
+                step=step,
+                window=window,
+                smooth=smooth,
+                person=None if person == ANYONE[1] else person,
+                prior=validation.prior(prior),
+            )
+        offered = gr.update(choices=choices, value=person)
+        return timeline, chart, fragments.result(timeline), offered, self.table(timeline, rows_shown)
+
+    def table(self, timeline: Timeline | None, shown: bool) -> Any:
+        """The rows of the table, if it is shown."""
+        if timeline is None or not shown:
+            return gr.skip()
+        return [
+            [round(value, TABLE_DIGITS) if isinstance(value, float) else value for value in row.values()]
+            for row in tables.table(timeline, MAX_TABLE_ROWS)
+        ]
+
+    def downloader(self, kind: str) -> Callable[..., str]:
+        """The handler of a download button."""
+
+        def download(analysis: Analysis, active: str, timeline: Timeline | None, request: gr.Request) -> str:
+            if timeline is None or analysis.features is None:
+                raise gr.Error(NOTHING_YET, print_exception=False)
+            session, own = request.session_hash or "", self.service.files
+            with user_errors():
+                own.check_space(session)
+                model = self.service.analyzer_for(analysis.features, active, analysis.checkpoint).model
+                file = write_download(kind, timeline, analysis.name, model, own.new_folder())
+            own.add(session, file)
+            return str(file)
+
+        return download
+
+    def choose_checkpoint(self, name: str | None, active: str, analysis: Analysis) -> tuple:
+        """Another checkpoint was named: show its evaluation, and say whether it can be used for the features."""
+        name = (name or "").strip()
+        if name == active:
+            return gr.skip(), gr.skip(), ""
+        try:
+            analyzer = self.service.analyzers.get(name)
+            about = fragments.about(analyzer)
+        except EmorecError as error:
+            gr.Warning(html.escape(str(error)))
+            return gr.skip(), gr.skip(), fragments.callout(str(error))
+        except Exception as error:
+            log.error("A checkpoint could not be loaded", error)
+            gr.Warning(LOADING)
+            return gr.skip(), gr.skip(), fragments.callout(LOADING)
+        note = ""
+        if analysis.features is not None and not is_compatible(analyzer, analysis.features):
+            note = fragments.callout(OTHER_NETWORKS)
+        return name, about, note
+
+    def recognise_picture(self, picture: Any, request: gr.Request) -> str:
+        """A picture was chosen: show it with the emotions of its faces."""
+        if not picture:
+            return ""
+        try:
+            path = picture["path"] if isinstance(picture, dict) else picture.path
+            file = self.service.check_upload(path, request)
+            image, faces = self.service.recognise_faces(file)
+            shown = self.service.files.new_folder() / f"{Path(file).stem}.jpg"
+            files.write(shown, pictures.jpeg(image))
+        except EmorecError as error:
+            gr.Warning(html.escape(str(error)))
+            return fragments.callout(str(error))
+        except Exception as error:
+            log.error("A picture could not be recognised", error)
+            gr.Warning(UNEXPECTED)
+            return fragments.callout(UNEXPECTED)
+        self.service.files.add(request.session_hash or "", shown)
+        return fragments.picture(shown, faces)

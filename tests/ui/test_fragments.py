@@ -1,0 +1,40 @@
+"""The HTML of the page."""
+
+from emorec.analyzer import Analyzer
+from emorec.models import checkpoint, pretrained
+from emorec.ui import fragments
+from support import factories
+
+
+def test_the_panel_says_where_the_weights_come_from_and_no_path(tmp_path):
+    model = checkpoint.load(pretrained.BUNDLED)
+    folder = tmp_path / "my-weights"
+    folder.mkdir()
+    hub = pretrained.Origin(folder, "org/name", "v1", "a" * 40)
+    for origin, says in (
+        (pretrained.Origin(pretrained.BUNDLED), "come with emorec"),
+        (pretrained.Origin(folder), "the folder my-weights of"),
+        (hub, f"org/name@v1 on the Hugging Face Hub, commit {'a' * 40}"),
+    ):
+        panel = fragments.about(Analyzer(model, None, origin))
+        assert says in panel and str(tmp_path) not in panel
+
+
+def test_markup_in_names_is_escaped():
+    name = 'a"><img src=x onerror=alert(1)>.mp4'
+    for fragment in (fragments.player(f"/tmp/{name}"), fragments.callout(name)):
+        assert "<img" not in fragment
+
+
+def test_the_source_of_a_recording_is_a_link_only_if_it_is_one_of_the_web():
+    shown = fragments.provenance({"title": "A <talk>", "source": "https://example.org/?a=1&b=2"})
+    assert "A &lt;talk&gt;" in shown and 'href="https://example.org/?a=1&amp;b=2"' in shown
+    assert fragments.provenance({"name": "a.mp4"}) == fragments.provenance({"source": "javascript:alert(1)"}) == ""
+
+
+def test_unsure_time_is_a_row_of_its_own():
+    timeline = factories.timeline([[0.9, *[0.1 / 6] * 6], [1 / 7] * 7, [1 / 7] * 7, [0.9, *[0.1 / 6] * 6]])
+    shown = fragments.result(timeline)
+    assert '<tr class="unsure"' in shown and shown.count(">50%<") == 2
+    assert "Too little to tell" in shown
+    assert "Too little" not in fragments.result(factories.timeline([[0.9, *[0.1 / 6] * 6]] * 20))

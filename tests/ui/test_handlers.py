@@ -1,0 +1,178 @@
+"""The handlers of the page, without a browser: inputs, links, persons, checkpoints."""
+
+import functools
+import json
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import gradio as gr
+import numpy as np
+import pytest
+from gradio.routes import App as Server
+from starlette.testclient import TestClient
+
+from emorec import download
+from emorec.analyzer import Analyzer
+from emorec.download import Fetched
+from emorec.extraction.options import WHOLE, Settings
+from emorec.models import checkpoint, pretrained
+from emorec.output import tables
+from emorec.ui import app, fragments
+from emorec.ui.jobs.analyzers import AnalyzerCache
+from emorec.ui.jobs.job import Job, link_fetcher
+from emorec.ui.jobs.job_queue import BUSY, JobQueue
+from emorec.ui.page.analysis import Analysis, draw, persons
+from emorec.ui.page.handlers import JobHandlers
+from emorec.ui.page.layout import build
+from emorec.ui.page.result_handlers import LOADING, ResultHandlers
+from emorec.ui.server.limits import ANALYSES
+from emorec.ui.service import Service
+from support import factories
+
+ONE = SimpleNamespace(session_hash="a", client=SimpleNamespace(host="127.0.0.1"))
+LINK = "https://example.org/talk"
+
+
+@pytest.fixture
+def handlers(tmp_path, monkeypatch):
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
+    return JobHandlers(Service(Analyzer(factories.checkpoint(), None)))
+
+
+def start(handlers, analysis, link="", tab="file", fusion="late", **choices):
+    """The Analysis after a click on Analyze."""
+    chosen = {"checkpoint": "", "active": "", "track": None, "channel": "mix", "start": "", "end": "", "video_track": 0}
+    return handlers.start(analysis, link, tab, fusion, **chosen | choices, request=ONE)[0]
+
+
+def test_the_page_takes_uploads_of_its_own_session_only(handlers, tmp_path):
+    mine, other = SimpleNamespace(session_hash="a"), SimpleNamespace(session_hash="b")
+    file = tmp_path / "hash" / "mine.mp4"
+    file.parent.mkdir()
+    file.write_text("x")
+    file = handlers.service.files.register_upload(file)
+    assert handlers.choose_file({"path": str(file)}, mine)[0].path == str(file)
+    with pytest.raises(gr.Error, match="no uploaded file of this session"):
+        handlers.choose_file({"path": str(file)}, other)
+    picture = ResultHandlers(handlers.service).recognise_picture({"path": str(file)}, other)
+    assert "no uploaded file of this session" in picture
+    with pytest.raises(gr.Error, match="no uploaded file of this session"):
+        handlers.choose_file({"path": str(Path(__file__))}, mine)
+    assert handlers.choose_file(None, other)[0].path == ""
+
+
+def test_each_change_of_the_recording_has_a_new_revision(handlers):
+    revisions = [
+        handlers.choose_file(None, ONE)[1],
+        handlers.start(Analysis(path="x"), "", "file", "late", "", "", 0, "mix", "", "", 0, ONE)[1],
+        handlers.delete(ONE)[1],
+    ]
+    assert len({0, *revisions}) == 4  # the page begins with 0
+
+
+def test_what_was_chosen_before_analyze_is_extracted_and_wrong_choices_are_refused(handlers):
+    analysis = start(
+        handlers, Analysis(path="x.mp4"), fusion="voice", track=2, channel="right", start="0:10", end="1:00"
+    )
+    assert analysis.settings == Settings(faces=False, audio_track=2, channel="right", start=10.0, end=60.0)
+    assert analysis.pictures_ignored and not replace(analysis, path="x.wav").pictures_ignored
+    again = start(handlers, analysis)
+    assert again.settings == WHOLE and not again.pictures_ignored
+    assert start(handlers, analysis, video_track=2).settings == replace(WHOLE, video_track=2)
+    with pytest.raises(gr.Error, match="no time"):
+        start(handlers, Analysis(path="x.mp4"), start="soon")
+
+
+def test_analyze_removes_the_note_about_a_checkpoint_unless_its_name_is_wrong(handlers):
+    arguments = (Analysis(path="x"), "", "file", "late")
+    assert handlers.start(*arguments, " org/name ", "org/name", 0, "mix", "", "", 0, ONE)[2] == ""
+    assert handlers.start(*arguments, "wrong", "org/name", 0, "mix", "", "", 0, ONE)[2] == gr.skip()
+
+
+def test_voice_only_downloads_the_sound_and_another_choice_downloads_again(handlers):
+    analysis = start(handlers, Analysis(), LINK, "link", "voice")
+    assert analysis.sound_only
+    fetched = replace(analysis, path="talk.m4a", facts={"title": "Talk"})
+    again = start(handlers, fetched, LINK, "link", "voice")
+    assert again.path == "talk.m4a" and again.facts == {"title": "Talk"}
+    other = start(handlers, fetched, LINK, "link", "late")
+    assert other.path == "" and not other.sound_only
+
+
+def test_a_full_queue_is_reported_at_once(handlers):
+    queue = handlers.service.queue
+    for _ in range(ANALYSES.total - 1):
+        queue.join()
+    assert start(handlers, Analysis(path="x"))
+    ticket = queue.join()
+    with pytest.raises(gr.Error, match="Too many analyses are waiting here already; try again in a few minutes."):
+        start(handlers, Analysis(path="x"))
+    queue.leave(ticket)
+    assert start(handlers, Analysis(path="x"))
+
+
+class Immediate:
+    """An analyzer that extracts one second at once."""
+
+    def extract(self, path, **_):
+        yield factories.observations(1.0)
+
+
+def test_a_link_is_downloaded_into_a_folder_and_its_title_and_source_are_in_the_results(tmp_path, monkeypatch):
+    asked = []
+
+    def fetch(url, folder, progress, sound_only):
+        asked.append((url, folder, sound_only))
+        return Fetched(folder / "A talk.mp4", "A <talk>", url)
+
+    monkeypatch.setattr(download, "fetch", fetch)
+    job = Job(Immediate(), "", JobQueue(), link_fetcher(LINK, tmp_path, sound_only=True))
+    job.join()
+    assert asked == [(LINK, tmp_path, True)] and job.path == str(tmp_path / "A talk.mp4")
+    analyzer = Analyzer(checkpoint.load(pretrained.BUNDLED), None)
+    timeline, _ = draw(analyzer, factories.observations(3.0), facts=job.facts)
+    assert json.loads(tables.json_text(timeline))["media"].items() >= job.facts.items()
+
+
+def test_the_persons_seen_most_come_first():
+    times = factories.frame_times(10.0)
+    features = factories.observations(10.0, factories.seen(times[:30], np.array([4] * 20 + [2] * 10)))
+    assert persons(features)[1:] == [("person 4, in 40%", 4), ("person 2, in 20%", 2)]
+
+
+def test_a_person_of_another_recording_is_nobody(handlers):
+    results = ResultHandlers(handlers.service)
+    analysis = Analysis(features=factories.observations(3.0))
+    timeline, *_, person, _ = results.draw(analysis, "", "late", 1.0, 3.0, 0.0, 7, "even", "stacked", False)
+    assert len(timeline) == 3 and person["value"] == -1
+
+
+def test_a_checkpoint_whose_panel_cannot_be_shown_changes_nothing(handlers, monkeypatch):
+    handlers.service.analyzers = AnalyzerCache("default", lambda name: Analyzer(factories.checkpoint(), None))
+    monkeypatch.setattr(fragments, "trust", lambda *_: {}["spread"])
+    name, about, note = ResultHandlers(handlers.service).choose_checkpoint("org/name", "", Analysis())
+    assert note == fragments.callout(LOADING) and name == about == gr.skip()
+
+
+@pytest.fixture
+def page(tmp_path, monkeypatch):
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
+    return functools.partial(
+        build, Analyzer(checkpoint.load(pretrained.BUNDLED), None, pretrained.Origin(pretrained.BUNDLED))
+    )
+
+
+def test_a_full_queue_of_gradio_is_reported_in_the_same_sentence(page):
+    built = page()
+    built.queue(max_size=0)
+    served = TestClient(Server.create_app(built, app_kwargs={"exception_handlers": {503: app.queue_full}}))
+    answer = served.post("/gradio_api/queue/join", json={"data": [], "fn_index": 0, "session_hash": "a"})
+    assert (answer.status_code, answer.json()["detail"]) == (503, BUSY)
+
+
+@pytest.mark.parametrize(("setting", "shown"), [("off", False), ("on", True)])
+def test_the_tab_for_links_is_shown_only_if_links_are_on(page, monkeypatch, setting, shown):
+    monkeypatch.setenv("EMOREC_LINKS", setting)
+    (tab,) = [block for block in page().blocks.values() if isinstance(block, gr.Tab) and block.id == "link"]
+    assert tab.visible is shown

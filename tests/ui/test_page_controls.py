@@ -1,0 +1,147 @@
+"""The controls of the page in a real browser: values out of range, another recording, old messages, and colours."""
+
+import io
+
+import pytest
+from PIL import Image
+
+from support import make_media
+from support.pages import analyze, dismiss, finished, set_number, table, toast, upload, visiting
+from support.paths import FACE_MODEL
+
+READABLE = 4.5  # contrast that WCAG 2.2 (1.4.3, level AA) requires of text
+DARK = 0.2  # relative luminance; that of white is 1
+MESSAGES = "[data-testid=toast-text]"
+
+# Relative luminance of a CSS colour, and the first background behind an element that is not transparent.
+COLOURS = """
+const luminance = (colour) => {
+  const [r, g, b] = colour.match(/[\\d.]+/g).slice(0, 3).map(Number)
+    .map((value) => (value /= 255) <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4);
+  return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+};
+const background = (element) => {
+  for (; element; element = element.parentElement) {
+    const colour = getComputedStyle(element).backgroundColor;
+    if ((colour.match(/[\\d.]+/g)[3] ?? 1) > 0.5) return colour;
+  }
+  return "rgb(255, 255, 255)";
+};
+"""
+CONTRAST = f"""(element) => {{
+  {COLOURS}
+  const pair = [getComputedStyle(element).color, background(element)].map(luminance).sort((a, b) => b - a);
+  return (pair[0] + 0.05) / (pair[1] + 0.05);
+}}"""
+
+
+@pytest.fixture(scope="module")
+def sound(tmp_path_factory):
+    audio = make_media.Audio(codec="pcm_s16le", rate=16_000, duration=4, tones=((0, 4),))
+    return make_media.record(tmp_path_factory.mktemp("sound") / "tone.wav", audio=audio)
+
+
+@pytest.fixture
+def page(chromium, page_server):
+    with visiting(chromium, page_server) as opened:
+        yield opened
+
+
+def analyze_example(page):
+    page.click("#example button")
+    page.wait_for_selector("#player video", state="attached")
+    page.click("#analyze")
+    finished(page)
+
+
+def drawn(page):
+    """Mark the chart; returns a selector of the next one."""
+    page.evaluate("document.querySelector('#timeline svg.marks').classList.add('before')")
+    return "#timeline svg.marks:not(.before)"
+
+
+@pytest.mark.skipif(not FACE_MODEL.exists(), reason="needs the face detector's file, which is not here")
+def test_removing_the_file_after_choosing_a_person_empties_the_page(page, sound):
+    analyze_example(page)
+    page.click("text=More choices")
+    after = drawn(page)
+    page.get_by_label("Person").click()
+    page.get_by_role("option", name="person 0").click()
+    page.wait_for_selector(after)
+    assert {row["person"] for row in table(page)} <= {"0", ""}
+
+    page.get_by_label("Clear", exact=True).click()
+
+    page.wait_for_selector("#player .empty >> text=Your recording appears here")
+    page.wait_for_selector("#summary [data-duration]", state="detached")
+    assert page.locator("#results").is_hidden()
+    assert page.get_by_label("Person").input_value() == "the person seen most"
+    assert not page.locator(MESSAGES).count()
+    analyze(page, sound)
+    assert not page.locator(MESSAGES).count()
+
+
+def test_a_number_outside_the_range_of_a_slider_counts_as_the_nearest_one(page, sound):
+    analyze(page, sound)
+    page.click("text=More choices")
+    field = page.get_by_label("number input for Smoothing")
+    for given, limit in (("30", "10"), ("-5", "0")):
+        after = drawn(page)
+        field.fill(given)
+        page.wait_for_selector(after)
+        field.press("Tab")
+        page.wait_for_function("([field, limit]) => field.value === limit", arg=[field.element_handle(), limit])
+    assert not page.locator(MESSAGES).count()
+    set_number(page, "Step", 2)
+    page.wait_for_function("document.querySelector('#summary [data-step]').dataset.step === '2'")
+
+
+def test_analyze_closes_the_messages_of_earlier_clicks(page, sound):
+    page.click("#analyze")
+    assert toast(page) == "Choose a video or audio file first."
+    upload(page, sound)
+    page.click("#analyze")
+    page.wait_for_selector(MESSAGES, state="detached", timeout=5000)
+    finished(page)
+
+
+def test_a_note_about_a_checkpoint_stays_until_its_name_is_corrected(page, sound):
+    page.click("text=More choices")
+    field = page.get_by_label("Checkpoint")
+    field.fill("no name")
+    field.press("Enter")
+    page.wait_for_selector("#note .callout")
+    dismiss(page)
+    analyze(page, sound)
+    assert page.locator("#note .callout").is_visible()
+    field.fill("")
+    field.press("Enter")
+    page.wait_for_selector("#note .callout", state="detached")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("name", ["#analyze", "[role=tab][aria-selected=true]", "[role=tab][aria-selected=false]"])
+def test_buttons_and_tabs_are_readable(chromium, page_server, scheme, name):
+    with visiting(chromium, page_server, color_scheme=scheme) as page:
+        element = page.locator(name).first
+        assert element.evaluate(CONTRAST) >= READABLE
+        element.hover()
+        page.wait_for_timeout(300)  # the colour changes slowly
+        assert element.evaluate(CONTRAST) >= READABLE
+
+
+def test_in_the_dark_neither_the_audio_player_nor_the_sliders_are_white(chromium, page_server, sound):
+    with visiting(chromium, page_server, color_scheme="dark") as page:
+        upload(page, sound)
+        assert brightness(page, "#player audio", x=0.95, y=0.2) < DARK  # beside the buttons
+        assert brightness(page, "#step input[type=range]", x=0.9, y=0.5) < DARK  # the track, right of the thumb
+
+
+def brightness(page, name, x, y):
+    """The relative luminance of an element's pixel at these fractions of its width and height."""
+    element = page.locator(name)
+    element.scroll_into_view_if_needed()
+    page.mouse.move(0, 0)
+    image = Image.open(io.BytesIO(element.screenshot())).convert("RGB")
+    colour = image.getpixel((int(x * image.width), int(y * image.height)))
+    return page.evaluate(f"(colour) => {{ {COLOURS} return luminance(colour); }}", f"rgb{colour}")

@@ -1,0 +1,133 @@
+"""The files of sessions: in folders with random names, for one session only, and removed when it ends."""
+
+import threading
+
+import pytest
+
+from emorec.errors import EmorecError
+from emorec.ui.sessions.files import KEEP, SessionFiles
+
+
+class Clock:
+    def __init__(self):
+        self.now = 0.0
+
+    def __call__(self):
+        return self.now
+
+
+def uploaded(root, name="mine.mp4", content="x"):
+    """A file in the folder that Gradio makes for it, whose name depends on the content."""
+    file = root / "digest" / name
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(content)
+    return file
+
+
+def test_an_upload_is_moved_to_a_random_name_and_equal_contents_are_two_files(tmp_path):
+    own = SessionFiles(tmp_path)
+    first, second = (own.register_upload(uploaded(tmp_path)) for _ in range(2))
+    assert first != second and first.name == second.name == "mine.mp4"
+    assert len(first.parent.name) >= 32 and not (tmp_path / "digest").exists()
+    assert own.claim("a", first) and own.claim("b", second)
+    own.remove("a")
+    assert not first.parent.exists() and second.read_text() == "x"
+
+
+def test_an_upload_belongs_to_one_session(tmp_path):
+    own = SessionFiles(tmp_path)
+    assert not own.claim("a", uploaded(tmp_path))
+    file = own.register_upload(uploaded(tmp_path))
+    assert own.claim("a", file) and own.claim("a", file)
+    assert not own.claim("b", file)
+    own.remove("a")
+    assert not own.claim("a", file) and not file.exists()
+
+
+def test_the_same_content_may_be_uploaded_twice_at_once(tmp_path):
+    own, file = SessionFiles(tmp_path), uploaded(tmp_path)
+    mine = own.register_upload(file)
+    assert own.register_upload(file) == file and not own.claim("b", file)
+    assert own.claim("a", mine) and len(list(tmp_path.iterdir())) == 1
+
+
+def test_files_of_a_session_are_removed_and_files_elsewhere_are_not(tmp_path):
+    own = SessionFiles(tmp_path / "up")
+    made, elsewhere = own.new_folder() / "a.csv", tmp_path / "elsewhere"
+    for file in (made, elsewhere):
+        file.write_text("x")
+        own.add("a", file)
+    own.remove("a")
+    own.remove("a")
+    assert not made.parent.exists() and elsewhere.exists()
+
+
+def test_an_example_may_be_used_by_all_and_stays(tmp_path):
+    example, root = tmp_path / "example.mp4", tmp_path / "up"
+    example.write_text("x")
+    own = SessionFiles(root, [example])
+    copy, other = uploaded(root, "example.mp4"), root / "other" / "example.mp4"
+    other.parent.mkdir()
+    other.write_text("y")
+    assert own.claim("a", copy) and own.claim("b", copy) and not own.claim("a", other)
+    for file in (copy, other):
+        own.add("a", file)
+    own.remove("a")
+    assert copy.exists() and not other.exists()
+
+
+def test_a_session_has_one_folder_which_is_removed_with_it(tmp_path):
+    own = SessionFiles(tmp_path / "up")
+    mine = own.folder("a")
+    assert own.folder("a") == mine != own.folder("b")
+    assert own.cache("a").parent == mine
+    (mine / "video").mkdir()
+    (mine / "video" / "title.mp4").write_text("x")
+    own.remove("a")
+    assert not mine.exists() and own.folder("b").exists()
+
+
+def test_files_are_removed_after_what_still_writes_to_them_has_ended(tmp_path):
+    own, seen, goes_on = SessionFiles(tmp_path), [], threading.Event()
+    mine = own.folder("a")
+
+    def after():
+        goes_on.wait(30)
+        (mine / "late").write_text("x")
+        seen.append(mine.exists())
+
+    ending = threading.Thread(target=own.remove, args=("a", after))
+    ending.start()
+    assert mine.exists()
+    goes_on.set()
+    ending.join(30)
+    assert seen == [True] and not mine.exists()
+
+
+def test_a_session_has_a_limit_of_bytes(tmp_path):
+    own = SessionFiles(tmp_path, max_bytes=10)
+    assert own.claim("a", own.register_upload(uploaded(tmp_path, content="x" * 8)))
+    too_much = own.register_upload(uploaded(tmp_path, content="y" * 8))
+    with pytest.raises(EmorecError, match="Your recordings here take more than"):
+        own.claim("a", too_much)
+    assert not too_much.exists() and not own.claim("a", too_much)
+    assert own.claim("b", own.register_upload(uploaded(tmp_path, content="y" * 8)))
+    own.check_space("b")
+    (own.folder("b") / "downloaded").write_text("z" * 8)
+    with pytest.raises(EmorecError):
+        own.check_space("b")
+
+
+def test_unclaimed_uploads_are_removed_and_idle_sessions_are_found(tmp_path):
+    clock = Clock()
+    own = SessionFiles(tmp_path, clock=clock)
+    nobodys, idle, busy = (own.register_upload(uploaded(tmp_path, name)) for name in ("1", "2", "3"))
+    own.claim("idle", idle)
+    clock.now = KEEP - 1
+    own.claim("busy", busy)
+    own.remove_unclaimed()
+    assert own.idle_sessions() == [] and nobodys.exists()
+    clock.now = KEEP + 1
+    own.remove_unclaimed()
+    assert own.idle_sessions() == ["idle"]
+    assert not nobodys.exists() and not own.claim("c", nobodys) and idle.exists() and busy.exists()
