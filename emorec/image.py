@@ -12,8 +12,8 @@ import numpy as np
 from PIL import Image
 
 from emorec.emotions import EMOTIONS, fold
+from emorec.extraction.arrays import as_picture
 from emorec.extraction.faces import encode_faces
-from emorec.extraction.sources import as_picture
 from emorec.face import alignment, detection
 from emorec.face.detection import Detector
 from emorec.inference import fusion as fusions

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from emorec.errors import EmorecError
-from emorec.extraction import pipeline, sources
+from emorec.extraction import arrays, pipeline, sources
 from emorec.extraction.options import Settings
 from support import factories
 from support.make_media import Audio, Video, draw, record
@@ -94,7 +94,7 @@ def test_integers_have_the_full_scale_of_their_type(dtype):
     values = np.array([-1.0, -0.5, 0.0, 0.5, 1.0])
     half = (int(np.iinfo(dtype).max) - int(np.iinfo(dtype).min) + 1) / 2
     whole = np.minimum(values * half + (half if np.iinfo(dtype).min == 0 else 0), np.iinfo(dtype).max)
-    assert sources.as_float(whole.astype(dtype)) == pytest.approx(values, abs=2 / half)
+    assert arrays.as_float(whole.astype(dtype)) == pytest.approx(values, abs=2 / half)
 
 
 @pytest.mark.parametrize(("channel", "loud"), [("left", True), ("right", False), ("mix", True)])
