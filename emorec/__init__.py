@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from emorec.analyzer import Analyzer, MediaLike
+    from emorec.analyzer import Analyzer
     from emorec.extraction.features import Features
+    from emorec.extraction.sources import MediaLike
     from emorec.image import FaceResult
     from emorec.inference.timeline import PriorLike
     from emorec.timeline import Timeline

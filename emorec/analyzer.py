@@ -18,6 +18,7 @@ from emorec.errors import EmorecError
 from emorec.extraction import pipeline, sources
 from emorec.extraction.features import Features
 from emorec.extraction.options import Settings
+from emorec.extraction.sources import MediaLike
 from emorec.face import detection
 from emorec.image import FaceResult
 from emorec.inference import prior as priors
@@ -29,8 +30,6 @@ from emorec.timeline import Timeline
 if TYPE_CHECKING:
     import numpy as np
 
-    MediaLike = str | PathLike[str] | np.ndarray | Iterable[np.ndarray]
-
 DEVICES = ("auto", "cpu", "cuda", "mps")
 MODALITIES = ("face", "voice")
 
@@ -38,10 +37,6 @@ NO_MODALITY = "The modality {name!r} does not exist; choose from face and voice.
 NO_MODALITIES = "There is no modality to use; choose face, voice or both."
 MODALITY_MISSING = "The fusion {name!r} needs the modality {name}; add it, or choose another fusion."
 NO_PERSON = "There is no person {person}; persons are counted from 0."
-NO_MEDIA = "A recording is a path, or an array with its sample_rate (sound) or frame_rate (pictures); this is {kind}."
-RATE_FOR_FILE = "A file has its own rates; give frame_rate, samples and sample_rate with arrays only."
-NO_RATE = "Pictures need their frame_rate and sound its sample_rate; give one of them with this array."
-TWO_SOUNDS = "Pictures need their frame_rate to be analyzed with samples; give it, or give the samples alone."
 
 
 @dataclass(frozen=True)
@@ -160,7 +155,7 @@ class Analyzer:
         ``media``, ``frame_rate``, ``samples`` and ``sample_rate`` are as in ``analyze``; ``cache`` is the folder to
         store in. See ``emorec.extraction.pipeline.extract``. Raises EmorecError.
         """
-        source = _source(media, frame_rate, samples, sample_rate)
+        source = sources.from_media(media, frame_rate, samples, sample_rate)
         return pipeline.extract(source, self.model, detection.detector(self.detector_file), settings, cache)
 
     def infer(
@@ -236,7 +231,7 @@ class Analyzer:
 def load(
     model_path: str | PathLike[str] | None = None,
     device: str = "auto",
-    resolve: Callable[[str | PathLike[str] | None], pretrained.Origin] = pretrained.resolve,
+    resolve: Callable[[Any], pretrained.Origin] = pretrained.resolve,
 ) -> Analyzer:
     """An Analyzer with the named checkpoint; see ``Analyzer.from_pretrained``. Raises EmorecError.
 
@@ -270,22 +265,3 @@ def _checked_modalities(modalities: Iterable[str], fusion: str) -> tuple[str, ..
     if fusion in MODALITIES and fusion not in given:
         raise EmorecError(MODALITY_MISSING.format(name=fusion))
     return ("voice",) if fusion == "voice" else given
-
-
-def _source(
-    media: MediaLike, frame_rate: float | None, samples: np.ndarray | None, sample_rate: float | None
-) -> sources.Source:
-    """What ``analyze`` is to read. Raises EmorecError for anything but a path or arrays with their rates."""
-    if isinstance(media, str | PathLike):
-        if frame_rate is not None or samples is not None or sample_rate is not None:
-            raise EmorecError(RATE_FOR_FILE)
-        return sources.of(Path(media))
-    if not hasattr(media, "__array__") and not hasattr(media, "__iter__") or isinstance(media, bytes):
-        raise EmorecError(NO_MEDIA.format(kind=f"a {type(media).__name__}"))
-    if frame_rate is not None:
-        return sources.from_arrays(media, frame_rate, samples, sample_rate)
-    if samples is not None:
-        raise EmorecError(TWO_SOUNDS)
-    if sample_rate is None:
-        raise EmorecError(NO_RATE)
-    return sources.from_arrays(samples=media, sample_rate=sample_rate)

@@ -7,15 +7,15 @@ import threading
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 from PIL import Image
 
 from emorec.emotions import EMOTIONS, fold
+from emorec.extraction.arrays import as_picture
 from emorec.extraction.faces import encode_faces
-from emorec.extraction.sources import as_picture
 from emorec.face import alignment, detection
+from emorec.face.detection import Detector
 from emorec.inference import fusion as fusions
 from emorec.inference import prior as priors
 from emorec.inference.timeline import PriorLike
@@ -30,14 +30,6 @@ SHOWN_SIDE = 1600  # pixels; the longer side of a picture for a browser
 SHOWN_QUALITY = 88  # of JPEG's 100
 
 _reading = threading.BoundedSemaphore(READ_AT_ONCE)
-
-
-class Detector(Protocol):
-    """A face detector, see ``emorec.face.detection``."""
-
-    def detect(self, image: np.ndarray, side: int | None = None) -> list[detection.Face]:
-        """Faces in an RGB image (H, W, 3) uint8; ``side`` (px) is the longer one that it is scaled down to."""
-        ...
 
 
 @dataclass(frozen=True)

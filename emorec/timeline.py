@@ -15,7 +15,7 @@ from emorec.output.summary import sentence
 
 if TYPE_CHECKING:
     import altair as alt
-    import pandas as pd
+    import pandas as pd  # pyright: ignore[reportMissingTypeStubs]
 
 
 @dataclass(frozen=True, repr=False)

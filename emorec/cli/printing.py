@@ -1,27 +1,39 @@
-"""What the command line prints: progress, the summary of a result, and what ``emorec info`` tells."""
+"""What the command line prints: progress, the summary of a result, and the output of ``emorec info``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
 
 from emorec import __version__
 from emorec.emotions import EMOJI, EMOTIONS
 
-NAME_WIDTH = 9
+if TYPE_CHECKING:
+    from emorec.analyzer import Analyzer
+    from emorec.download import Progress
+    from emorec.extraction.features import Features
+    from emorec.inference.timeline import Timeline
+
+NAME_WIDTH = 9  # characters of the longest emotion, and one more
 NOT_FOUND = {"face": "no face was found", "voice": "no speech was found"}
 
 
 class ProgressBar:
-    """Share done, speed and time left on a terminal; nothing in a pipe."""
+    """A progress bar with speed and time left on a terminal; nothing in a pipe."""
 
-    def __init__(self):
-        self._bar = None
+    def __init__(self) -> None:
+        self._bar: Any = None
 
-    def __enter__(self):
+    def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         if self._bar is not None:
             self._bar.close()
 
-    def show_download(self, progress):
-        """Show how far a download is."""
+    def show_download(self, progress: Progress) -> None:
+        """Show the progress of a download."""
         from tqdm import tqdm
 
         if self._bar is None:
@@ -29,26 +41,26 @@ class ProgressBar:
         self._bar.total = progress.total
         self._bar.update(progress.done - self._bar.n)
 
-    def show(self, observations):
-        """Show how far the analysis is."""
+    def show(self, features: Features) -> None:
+        """Show the progress of an analysis."""
         from tqdm import tqdm
 
         if self._bar is None:
             self._bar = tqdm(
-                total=observations.duration - observations.start,
-                # What an earlier run observed does not count for the speed.
-                initial=observations.until - observations.start,
+                total=features.duration - features.start,
+                # What an earlier run extracted does not count for the speed.
+                initial=features.until - features.start,
                 unit="s",
                 disable=None,
                 bar_format="{percentage:3.0f}% |{bar}| {n:.0f} of {total:.0f} s  {rate_noinv_fmt} left {remaining}",
             )
             return
-        self._bar.total = observations.duration - observations.start
-        self._bar.update(observations.until - observations.start - self._bar.n)
+        self._bar.total = features.duration - features.start
+        self._bar.update(features.until - features.start - self._bar.n)
 
 
-def print_summary(result, written, name=None):
-    """Print the shares of a Timeline and the files that were written, under the recording's name if it is given."""
+def print_summary(result: Timeline, written: Sequence[Path], name: str | None = None) -> None:
+    """Print the shares of a timeline and the written files, below the name of the recording if it is given."""
     from emorec.output.summary import summary
 
     figures = summary(result)
@@ -65,18 +77,19 @@ def print_summary(result, written, name=None):
             print(f"  {EMOJI[emotion]} {emotion:<{NAME_WIDTH}} {share:6.1%}")
     if figures.unsure > 0:
         print(f"  ❔ {'unsure':<{NAME_WIDTH}} {figures.unsure:6.1%}")
-    lacking = NOT_FOUND.get(result.fusion, "neither a face nor speech was found")
-    print(f"  evidence for {figures.known:.0%} of the time" if figures.known else f"  {lacking}")
+    not_found = NOT_FOUND.get(result.fusion, "neither a face nor speech was found")
+    print(f"  evidence for {figures.known:.0%} of the time" if figures.known else f"  {not_found}")
     for path in written:
         print(f"wrote {path}")
 
 
-def print_info(loaded):
-    """Print what an Analyzer runs with, the priors there are, and how accurate its weights were measured."""
+def print_info(loaded: Analyzer) -> None:
+    """Print the weights of an Analyzer, the priors, and the measured accuracy and limits of the weights."""
     from emorec.models import provenance
     from emorec.settings import cache_folder
 
     model, origin = loaded.model, loaded.origin
+    assert origin is not None  # of a loaded checkpoint it is known
     print(f"emorec {__version__}")
     print(f"weights        {origin}")
     if origin.repo:
@@ -104,7 +117,7 @@ def print_info(loaded):
         print(f"\n{notice}")
 
 
-def _print_priors():
+def _print_priors() -> None:
     from emorec.inference import prior
 
     shares = sorted(zip(prior.EVERYDAY, EMOTIONS, strict=True), reverse=True)

@@ -1,52 +1,76 @@
-"""Stage 1, the pictures: the faces of a recording, found, followed, cut out and encoded, in segments.
+"""Stage 1, faces: detect, track, align and encode the faces of a recording, segment by segment.
 
-Decoding, finding and encoding run in a thread each.
+Decoding, detection and encoding each run in a thread of their own.
 """
 
+from __future__ import annotations
+
 import threading
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 import torch
 
-from emorec.extraction import segments, sources
-from emorec.extraction.keyframes import searched
+from emorec.extraction import keyframes, segments, sources
+from emorec.extraction.options import Settings
 from emorec.face import alignment, detection
-from emorec.face.detection import Face
+from emorec.face.detection import Detector, Face
 from emorec.face.orientation import OrientationCheck
+from emorec.face.tracking import Tracker
 from emorec.media import streams
 from emorec.media.passes import Damage
+from emorec.media.streams import Frame
+from emorec.models.checkpoint import Checkpoint
+from emorec.models.networks import FaceConfig, FaceNet
 from emorec.models.optimize import for_inference
 from emorec.prefetch import Prefetcher, processors
 
-FACE_BATCH = 32
+FACE_BATCH = 32  # crops that are encoded at a time
 PICTURES_AHEAD = 8  # decoded pictures that may wait; each holds up to 12 MB for a recording in 4K
-TRACKER = "tracker."
+TRACKER = "tracker."  # prefix of the tracker's state among the arrays of a segment
 STILL = "The picture never moves."
-STILL_SECONDS = 3.0  # a video this long whose pictures are all the same is said to be one picture
-CLEAR = 0.2  # quality from which on a face is clear enough to tell whether it was seen before
+STILL_SECONDS = 3.0  # a video at least this long whose pictures are all the same gets the note STILL
+CLEAR = 0.2  # quality at which a face is clear enough to be compared with the faces seen before
 
-# Of how many recordings a picture is looked at in the same moment. Of two at once on two cores, whose other threads and
-# processes have them busy already, each would only slow the other down.
-TURNS = threading.BoundedSemaphore(max(1, processors() // 2))
+# In how many recordings faces are detected at the same time. On two cores, which other threads and processes keep busy
+# already, two would only slow each other down.
+DETECTION_SLOTS = threading.BoundedSemaphore(max(1, processors() // 2))
+
+Arrays = dict[str, np.ndarray]
+Row = tuple[float, int, np.ndarray, float, float]  # time (s), person, box, score and quality of a face
 
 
-def face_segments(media, model, detector, tracker, settings, first, span, notes):
-    """One dict of face arrays per segment, from segment ``first`` on; ``span`` (s) is the length of a usual one."""
+def face_segments(
+    media: str | Path | sources.Source,
+    model: Checkpoint,
+    detector: Detector,
+    tracker: Tracker,
+    settings: Settings,
+    first: int,
+    span: float,
+    notes: list[str],
+) -> Generator[Arrays]:
+    """Yield the face arrays of each segment, from segment ``first`` on.
+
+    ``span`` (s) is the length of a usual segment. Sentences for the user are added to ``notes``. Raises EmorecError if
+    the recording cannot be decoded.
+    """
     net, encoded = for_inference(model.face), []
-    sightings = _sightings(media, model.face.config.size, detector, tracker, settings, first, span, notes)
-    with Prefetcher(sightings) as sightings:
-        for crops, seen in sightings:
+    detected = _detected(media, model.face.config.size, detector, tracker, settings, first, span, notes)
+    with Prefetcher(detected) as batches:
+        for crops, segment in batches:
             if crops:
                 encoded.append(encode_faces(net, np.stack(crops)))
-            if seen is not None:
-                yield _face_arrays(net.config, seen, encoded)
+            if segment is not None:
+                yield _face_arrays(net.config, segment, encoded)
                 encoded = []
 
 
 @torch.inference_mode()
-def encode_faces(net, crops):
+def encode_faces(net: FaceNet, crops: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Grey crops uint8 (N, S, S) -> embeddings (N, D) and logits (N, labels), float32."""
     device = next(net.parameters()).device
     embeddings = torch.cat(
@@ -55,7 +79,7 @@ def encode_faces(net, crops):
     return embeddings.cpu().numpy(), net.classify(embeddings).cpu().numpy()
 
 
-def no_faces(config):
+def no_faces(config: FaceConfig) -> Arrays:
     """The face arrays of a segment, without rows."""
     return {
         "face_time": np.zeros(0),
@@ -69,41 +93,50 @@ def no_faces(config):
 
 
 @dataclass
-class _Sightings:
-    """What was seen in one segment; ``crops`` are those that the network still has to look at."""
+class _Segment:
+    """The faces of one segment; ``crops`` are those that are not encoded yet."""
 
-    rows: list = field(default_factory=list)
-    crops: list = field(default_factory=list)
-    times: list = field(default_factory=list)
-    untils: list = field(default_factory=list)  # when each picture is replaced by the next one (s)
-    state: dict = field(default_factory=dict)
-    end: float = 0.0
+    rows: list[Row] = field(default_factory=list)
+    crops: list[np.ndarray] = field(default_factory=list)
+    times: list[float] = field(default_factory=list)  # of the pictures (s)
+    untils: list[float] = field(default_factory=list)  # when each picture is replaced by the next one (s)
+    state: Arrays = field(default_factory=dict)  # of the tracker
+    end: float = 0.0  # seconds
 
-    def batch(self):
-        """The first crops, as many as the network takes at once, which are no longer kept here."""
+    def take_batch(self) -> list[np.ndarray]:
+        """Remove and return the first crops, as many as the network encodes at a time."""
         crops, self.crops = self.crops[:FACE_BATCH], self.crops[FACE_BATCH:]
         return crops
 
-    def finished(self, tracker, end, until):
-        """The last crops, and this with the tracker's state and the time (s) that the segment ends at.
+    def finish(self, tracker: Tracker, end: float, until: float) -> tuple[list[np.ndarray], _Segment]:
+        """End the segment at ``end`` (s); return the last crops, and the segment with the tracker's state.
 
-        The last picture is shown until ``until`` (s), which may lie in a later segment.
+        The last picture is shown until ``until`` (s), which may be in a later segment.
         """
         renamed = tracker.take_renamed()
-        self.rows = [(time, renamed.get(person, person), *rest) for time, person, *rest in self.rows]
+        self.rows = [(row[0], renamed.get(row[1], row[1]), *row[2:]) for row in self.rows]
         self.untils = [*self.times[1:], until] if self.times else []
         self.state, self.end = tracker.state(), end
         return self.crops, self
 
 
-def _sightings(media, size, detector, tracker, settings, first, span, notes):
-    """Yield crops as they come, in batches, each with the _Sightings of the segment that it is the last of, or None."""
+def _detected(
+    media: str | Path | sources.Source,
+    size: int,
+    detector: Detector,
+    tracker: Tracker,
+    settings: Settings,
+    first: int,
+    span: float,
+    notes: list[str],
+) -> Generator[tuple[list[np.ndarray], _Segment | None]]:
+    """Yield batches of crops, each with the segment if it is the last batch of that, else with None."""
     frame_seconds = 1 / settings.face_rate
-    number, seen, start = first, _Sightings(), max(_start(first, span), settings.start)
-    apart = np.inf  # seconds between the last two pictures
-    posture = OrientationCheck(detector, settings.rotate)
-    # Sampling bins need not line up with segments, and how a picture is searched hangs on the three before it: reading
-    # starts four bins early and ends two bins late, and pictures outside are passed over.
+    number, segment, start = first, _Segment(), max(_start(first, span), settings.start)
+    interval = np.inf  # seconds between the last two pictures
+    orientation = OrientationCheck(detector, settings.rotate)
+    # Sampling bins do not line up with segments, and detection in a picture depends on up to three earlier ones. So
+    # reading starts four bins early and ends two bins late, and the faces of pictures outside are dropped.
     frames = sources.of(media).frames(
         settings.face_rate,
         start=max(0.0, start - 4 * frame_seconds),
@@ -111,54 +144,54 @@ def _sightings(media, size, detector, tracker, settings, first, span, notes):
         selection=settings.selection,
         end=settings.until + 2 * frame_seconds,
     )
-    with Prefetcher(frames, PICTURES_AHEAD) as frames, ExitStack() as turn:
-        for frame, found in searched(_in_turn(frames, turn, notes), detector, settings.face_rate):
+    with Prefetcher(frames, PICTURES_AHEAD) as ahead, ExitStack() as slot:
+        for frame, found in keyframes.detect(_with_slot(ahead, slot, notes), detector, settings.face_rate):
             if not start <= frame.time < settings.until:
                 continue
             while frame.time >= _start(number + 1, span):
-                turn.close()
-                yield seen.finished(tracker, _start(number + 1, span), frame.time)
-                number, seen = number + 1, _Sightings()
-            apart = frame.time - tracker.time
-            _add(seen, frame, found, tracker, size)
-            notes += filter(None, [posture.add(frame.image, found)])
-            while len(seen.crops) > FACE_BATCH:
-                turn.close()  # whoever takes the crops may take their time
-                yield seen.batch(), None
-        notes += filter(None, [posture.finish()])
-    if seen.times:
-        # Nothing follows the last picture: it counts for as long as the one before it, and at least to the end of its
-        # bin. A picture that is the only one stands for the whole recording.
-        end = (streams.bin_of(seen.times[-1], settings.face_rate) + 1) * frame_seconds
-        lasting = min(max(end, seen.times[-1] + apart), settings.until)
-        if tracker.still and lasting - tracker.began >= STILL_SECONDS:
+                slot.close()
+                yield segment.finish(tracker, _start(number + 1, span), frame.time)
+                number, segment = number + 1, _Segment()
+            interval = frame.time - tracker.time
+            _add(segment, frame, found, tracker, size)
+            notes += filter(None, [orientation.add(frame.image, found)])
+            while len(segment.crops) > FACE_BATCH:
+                slot.close()  # the consumer of the crops may take a while
+                yield segment.take_batch(), None
+        notes += filter(None, [orientation.finish()])
+    if segment.times:
+        # The last picture counts for as long as the one before it, and at least to the end of its bin. If it is the
+        # only one, it is shown for the whole recording.
+        end = (streams.bin_of(segment.times[-1], settings.face_rate) + 1) * frame_seconds
+        until = min(max(end, segment.times[-1] + interval), settings.until)
+        if tracker.still and until - tracker.began >= STILL_SECONDS:
             notes.append(STILL)
-        yield seen.finished(tracker, min(end, settings.until), lasting)
+        yield segment.finish(tracker, min(end, settings.until), until)
 
 
-def _in_turn(frames, turn, notes):
-    """The frames, each with one of ``TURNS`` in the ExitStack ``turn``, which is not kept while the next is awaited.
+def _with_slot(frames: Iterable[Frame | Damage], slot: ExitStack, notes: list[str]) -> Iterator[Frame]:
+    """Yield the frames, holding one of ``DETECTION_SLOTS`` in ``slot`` except while waiting for the next frame.
 
-    What is damaged goes to ``notes``.
+    Sentences about damage are added to ``notes``.
     """
     for frame in frames:
         if isinstance(frame, Damage):
             notes.append(frame.sentence)
             continue
-        turn.enter_context(TURNS)
+        slot.enter_context(DETECTION_SLOTS)
         yield frame
-        turn.close()
-    turn.enter_context(TURNS)  # the last picture may still be to be searched
+        slot.close()
+    slot.enter_context(DETECTION_SLOTS)  # the last picture may still need detection
 
 
-def _start(number, span):
-    """When a segment starts (s), for usual segments of ``span`` (s)."""
+def _start(number: int, span: float) -> float:
+    """When a segment starts (s); usual segments are ``span`` seconds long."""
     return span * segments.start(number) / segments.SEGMENT_HOPS if number else 0.0
 
 
-def _add(seen, frame, found, tracker, size):
-    """Put the faces of one frame to what was seen."""
-    seen.times.append(frame.time)
+def _add(segment: _Segment, frame: Frame, found: list[Face], tracker: Tracker, size: int) -> None:
+    """Track and align the faces of one frame, and add them to the segment."""
+    segment.times.append(frame.time)
     small = np.array(frame.image.shape[1::-1], np.float32)
     full = np.array(frame.luma.shape[1::-1], np.float32) / small
     boxes = np.array([face.box for face in found], np.float32).reshape(-1, 4) / np.tile(small, 2)
@@ -168,18 +201,19 @@ def _add(seen, frame, found, tracker, size):
     clear = [crop if quality >= CLEAR else None for crop, quality in zip(crops, qualities, strict=True)]
     persons = tracker.update(frame.time, frame.image, boxes, clear)
     for face, box, person, quality in zip(found, boxes, persons, qualities, strict=True):
-        seen.rows.append((frame.time, person, box, face.score, quality))
-    seen.crops += crops
+        segment.rows.append((frame.time, person, box, face.score, quality))
+    segment.crops += crops
 
 
-def _face_arrays(config, seen, encoded):
+def _face_arrays(config: FaceConfig, segment: _Segment, encoded: list[tuple[np.ndarray, np.ndarray]]) -> Arrays:
+    """The arrays of a segment from its faces and their embeddings and logits."""
     arrays = no_faces(config)
-    if seen.rows:
-        columns = zip(*seen.rows, strict=True)
+    if segment.rows:
+        columns = zip(*segment.rows, strict=True)
         for name, column in zip(("time", "person", "box", "score", "quality"), columns, strict=True):
             arrays[f"face_{name}"] = np.array(column).astype(arrays[f"face_{name}"].dtype)
         embeddings, logits = (np.concatenate(parts) for parts in zip(*encoded, strict=True))
         arrays["face_embedding"], arrays["face_logits"] = embeddings.astype(np.float16), logits
-    state = {TRACKER + name: value for name, value in seen.state.items()}
-    frames = {"frame_time": np.array(seen.times), "frame_until": np.array(seen.untils)}
-    return arrays | state | frames | {"end": np.array([seen.end])}
+    state = {TRACKER + name: value for name, value in segment.state.items()}
+    frames = {"frame_time": np.array(segment.times), "frame_until": np.array(segment.untils)}
+    return arrays | state | frames | {"end": np.array([segment.end])}

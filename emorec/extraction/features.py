@@ -1,4 +1,4 @@
-"""Features: what stage 1 saw and heard, in memory and on disk."""
+"""Features: what stage 1 extracts from a recording, in memory and on disk."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ import hashlib
 import json
 import os
 import threading
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import safetensors.numpy
@@ -21,118 +23,127 @@ FORMAT_VERSION = 2
 HEAD_FILE = "head.json"
 CHECKSUM_BYTES = hashlib.sha256().digest_size
 
+Arrays = dict[str, np.ndarray]
 
-class Joined:
-    """The arrays of a growing list of segments, joined: every segment is copied once, however often it is asked for.
 
-    Each array is the beginning of a larger one, which is replaced by one of twice its size when it is full. What was
-    given out before keeps its values: rows are only ever added behind it. Threads may share it.
+class JoinedArrays:
+    """The concatenated arrays of a growing list of segments; every segment is copied only once.
+
+    Each array is the beginning of a larger buffer, which is replaced by one of twice its size when it is full. Arrays
+    that were returned before keep their values, because rows are only added after them. Threads may share it. ``empty``
+    are the arrays without rows.
     """
 
-    def __init__(self, empty):
-        self._buffers = {name: np.empty((0, *nothing.shape[1:]), nothing.dtype) for name, nothing in empty.items()}
-        self._ends = {name: [0] for name in empty}  # rows up to each segment
-        self._segments = []
+    def __init__(self, empty: Arrays):
+        self._buffers = {name: np.empty((0, *array.shape[1:]), array.dtype) for name, array in empty.items()}
+        self._ends = {name: [0] for name in empty}  # rows up to the end of each segment
+        self._segments: list[Arrays] = []
         self._lock = threading.Lock()
 
-    def first(self, segments):
-        """The arrays of ``segments``. Those that do not go on from the segments of earlier calls are joined apart."""
+    def of(self, segments: Sequence[Arrays]) -> Arrays:
+        """The arrays of ``segments``; if they do not continue those of earlier calls, they are concatenated apart."""
         with self._lock:
-            if any(held is not given for held, given in zip(self._segments, segments, strict=False)):
-                return Joined({name: held[:0] for name, held in self._buffers.items()}).first(segments)
+            if any(known is not given for known, given in zip(self._segments, segments, strict=False)):
+                return JoinedArrays(self._empty()).of(segments)
             for segment in segments[len(self._segments) :]:
                 self._add(segment)
             return {name: self._buffers[name][: ends[len(segments)]] for name, ends in self._ends.items()}
 
-    def __reduce__(self):
-        # A copy in another process joins again: a lock cannot be sent, nor need the arrays be sent twice.
-        return Joined, ({name: held[:0] for name, held in self._buffers.items()},)
+    def __reduce__(self) -> tuple[type[JoinedArrays], tuple[Arrays]]:
+        # A copy in another process concatenates again: a lock cannot be sent, and the arrays need not be sent twice.
+        return JoinedArrays, (self._empty(),)
 
-    def _add(self, segment):
+    def _empty(self) -> Arrays:
+        return {name: buffer[:0] for name, buffer in self._buffers.items()}
+
+    def _add(self, segment: Arrays) -> None:
         for name, ends in self._ends.items():
             rows, begin = segment[name], ends[-1]
-            end, held = begin + len(rows), self._buffers[name]
-            if end > len(held):
-                larger = np.empty((max(end, 2 * begin), *held.shape[1:]), np.result_type(held, rows))
-                larger[:begin] = held[:begin]
-                self._buffers[name] = held = larger
-            held[begin:end] = rows
+            end, buffer = begin + len(rows), self._buffers[name]
+            if end > len(buffer):
+                larger = np.empty((max(end, 2 * begin), *buffer.shape[1:]), np.result_type(buffer, rows))
+                larger[:begin] = buffer[:begin]
+                self._buffers[name] = buffer = larger
+            buffer[begin:end] = rows
             ends.append(end)
         self._segments.append(segment)
 
 
 @dataclass(frozen=True)
 class Features:
-    """Everything seen and heard from ``start`` (s) to ``until`` (s), on the recording's clock.
+    """The features of a recording from ``start`` to ``until`` (s), on the recording's clock.
 
-    ``arrays``, in order of time (s): for every sampled frame ``frame_time`` and ``frame_until`` (the next one's time,
-    infinite for the only one); for every face ``face_time``, ``face_person``, ``face_box`` (left, top, width, height
-    as fractions of the frame), ``face_score``, ``face_quality``, ``face_embedding`` (N, Df) float16, ``face_logits``
-    (N, native); for every voice hop ``voice_time`` (its middle), ``voice_speech``, ``voice_loudness`` (dB of full
-    scale), ``voice_embedding`` (H, Dv) float16.
+    ``arrays``, sorted by time (s): for every sampled frame ``frame_time`` and ``frame_until`` (the time of the next
+    one, infinite for the only one); for every face ``face_time``, ``face_person``, ``face_box`` (N, 4) (left, top,
+    width, height as fractions of the frame), ``face_score``, ``face_quality``, ``face_embedding`` (N, Df) float16 and
+    ``face_logits`` (N, labels); for every voice hop ``voice_time`` (its middle), ``voice_speech`` (probability),
+    ``voice_loudness`` (dB of full scale) and ``voice_embedding`` (H, Dv) float16.
 
-    ``settings`` are those of stage 1, by name; ``fingerprint`` is that of the model whose networks made the embeddings,
-    "" if that is not known; ``key`` is the name that they are stored under, "" if they are not stored (see
-    ``cache.forget``).
+    ``segments`` and ``empty`` (arrays without rows) are what ``arrays`` are made of. ``duration`` (s) is that of the
+    recording, as far as known. ``complete`` tells whether this is all of it. ``media`` is metadata of the file,
+    and ``notes`` are sentences for the user. ``settings`` are those of stage 1, by name. ``fingerprint`` is that of the
+    model whose networks made the embeddings, "" if it is unknown. ``key`` is the name under which they are stored, ""
+    if they are not (see ``cache.forget``).
     """
 
     duration: float
     until: float
     complete: bool
-    segments: tuple
-    empty: dict
-    media: dict = field(default_factory=dict)
-    notes: tuple = ()
+    segments: tuple[Arrays, ...]
+    empty: Arrays
+    media: dict[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
     hop_seconds: float = 0.256
     start: float = 0.0
-    settings: dict = field(default_factory=dict)
+    settings: dict[str, Any] = field(default_factory=dict)
     fingerprint: str = ""
     key: str = ""
-    joined: Joined | None = field(default=None, repr=False, compare=False)
+    joined: JoinedArrays | None = field(default=None, repr=False, compare=False)
 
     @cached_property
-    def arrays(self):
-        """All arrays over all segments, joined when first asked for; not to be written to."""
-        return (self.joined or Joined(self.empty)).first(self.segments)
+    def arrays(self) -> Arrays:
+        """All arrays over all segments, which are concatenated at first use; they must not be changed."""
+        return (self.joined or JoinedArrays(self.empty)).of(self.segments)
 
     @cached_property
-    def persons(self):
-        """Person numbers, the one seen in most frames first."""
+    def persons(self) -> list[int]:
+        """Numbers of the persons, the one in most frames first."""
         numbers, counts = np.unique(self.arrays["face_person"], return_counts=True)
         return [int(number) for number in numbers[np.argsort(-counts, kind="stable")]]
 
 
 @dataclass
 class Head:
-    """The JSON head of stored observations.
+    """The JSON head of stored features.
 
-    ``chosen`` holds the tracks that were chosen automatically, {"tracks": {...}, "notes": [...]}.
+    ``media`` is metadata of the recording, ``settings`` are those of stage 1, ``duration`` is in seconds, ``segments``
+    is their number. ``chosen`` are the automatically chosen tracks, {"tracks": {...}, "notes": [...]}.
     """
 
-    media: dict
-    settings: dict
+    media: dict[str, Any]
+    settings: dict[str, Any]
     duration: float
     segments: int = 0
     complete: bool = False
-    chosen: dict = field(default_factory=dict)
-    notes: list = field(default_factory=list)
+    chosen: dict[str, Any] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
     format_version: int = FORMAT_VERSION
 
 
 class Folder:
-    """One recording's stored observations: whole segments and a head, each written completely or not at all.
+    """The stored features of one recording: segments and a head, each written completely or not at all.
 
-    A segment's file ends with the SHA-256 of its number and of what comes before; the head holds that of its other
-    fields. What does not agree with it is as good as missing.
+    The file of a segment ends with the SHA-256 of its number and its content; the head holds that of its other fields.
+    Whatever does not match its checksum counts as missing.
     """
 
-    def __init__(self, path):
+    def __init__(self, path: str | Path):
         self.path = Path(path)
 
-    def read(self):
-        """The head and the list of segments (dicts of arrays), or None where nothing usable is stored.
+    def read(self) -> tuple[Head, list[Arrays]] | None:
+        """The head and the segments, or None if nothing usable is stored.
 
-        Segments after a missing or damaged one are forgotten, and observed again.
+        Segments after a missing or damaged one are left out, so that they are extracted again.
         """
         try:
             facts = json.loads((self.path / HEAD_FILE).read_text(encoding="utf-8"))
@@ -142,44 +153,47 @@ class Folder:
                 return None
         except (OSError, ValueError, TypeError, AttributeError):
             return None
-        segments = []
+        segments: list[Arrays] = []
         for number in range(head.segments):
             try:
                 segments.append(_unsealed(number, self._segment(number).read_bytes()))
             except (OSError, SafetensorError):
                 return replace(head, segments=number, complete=False), segments
-        with contextlib.suppress(OSError):  # a cache that may only be read is as good
+        with contextlib.suppress(OSError):  # the cache may be read-only
             os.utime(self.path / HEAD_FILE)
         return head, segments
 
-    def append(self, head, segment):
-        """Store one more segment and the head that counts it; the bytes that the segment takes."""
+    def append(self, head: Head, segment: Arrays) -> int:
+        """Store one more segment, and the head that counts it; return the size of the segment in bytes.
+
+        Raises OSError if they cannot be written.
+        """
         content = safetensors.numpy.save({key: np.ascontiguousarray(value) for key, value in segment.items()})
         content += _seal(head.segments - 1, content)
         files.write(self._segment(head.segments - 1), content)
         self.write_head(head)
         return len(content)
 
-    def write_head(self, head):
-        """Store the head alone."""
+    def write_head(self, head: Head) -> None:
+        """Store the head alone. Raises OSError if it cannot be written."""
         facts = asdict(head)
         files.write(self.path / HEAD_FILE, json.dumps(facts | {"checksum": _checksum(facts)}).encode())
 
-    def _segment(self, number):
+    def _segment(self, number: int) -> Path:
         return self.path / f"segment-{number:05d}.safetensors"
 
 
-def _seal(number, content):
+def _seal(number: int, content: bytes) -> bytes:
     return hashlib.sha256(number.to_bytes(8) + content).digest()
 
 
-def _unsealed(number, content):
-    """The arrays in a segment's file. Raises SafetensorError unless its checksum agrees."""
+def _unsealed(number: int, content: bytes) -> Arrays:
+    """The arrays in the file of a segment. Raises SafetensorError if its checksum does not match."""
     content, checksum = content[:-CHECKSUM_BYTES], content[-CHECKSUM_BYTES:]
     if _seal(number, content) != checksum:
-        raise SafetensorError("the checksum does not agree")
+        raise SafetensorError("the checksum does not match")
     return safetensors.numpy.load(content)
 
 
-def _checksum(facts):
+def _checksum(facts: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()

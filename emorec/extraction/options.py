@@ -1,16 +1,19 @@
-"""What of a recording is observed: the settings of stage 1, and which of them cannot be used."""
+"""The settings of stage 1: what part of a recording is used, and which settings cannot be used."""
+
+from __future__ import annotations
 
 import math
 import re
 from dataclasses import dataclass
 
+import numpy as np
+
 from emorec.errors import EmorecError
 from emorec.media.selection import Selection
 
 CHANNELS = ("left", "right", "mix")
-TURNS = (0, 90, 180, 270)
-INSTANT = 1e-6
-"""Seconds; less than the time between two samples of sound."""
+ROTATIONS = (0, 90, 180, 270)  # degrees
+INSTANT = 1e-6  # seconds; less than the time between two samples of sound
 
 CLOCK = re.compile(r"(?:(?:(\d+):)?([0-5]?\d):)?(\d+(?:[.,]\d*)?|[.,]\d+)")
 
@@ -19,10 +22,10 @@ CLOCK = re.compile(r"(?:(?:(\d+):)?([0-5]?\d):)?(\d+(?:[.,]\d*)?|[.,]\d+)")
 class Settings:
     """What stage 1 extracts.
 
-    ``face_rate``: sampled pictures a second. ``faces``, ``voices``: without one of them, that stream is not decoded.
-    ``audio_track``, ``video_track``: counted from 1 among the streams of that kind; None lets ``tracks.chosen``
-    choose. ``channel``: "left", "right" or "mix". ``start``, ``end`` (s, on the recording's clock; None: to its end):
-    only this part is decoded. ``rotate`` (0, 90, 180 or 270 degrees): pictures are turned clockwise.
+    ``face_rate``: sampled pictures per second. ``faces``, ``voices``: whether that stream is decoded. ``audio_track``,
+    ``video_track``: numbers from 1 among the streams of that kind; None lets ``tracks.choose`` choose. ``channel``:
+    "left", "right" or "mix". ``start``, ``end`` (s, on the recording's clock; None is its end): only this part is
+    decoded. ``rotate`` (0, 90, 180 or 270 degrees): pictures are turned clockwise.
     """
 
     face_rate: float = 5.0
@@ -37,7 +40,7 @@ class Settings:
 
     @property
     def selection(self) -> Selection:
-        """What the decoder is told."""
+        """These settings as the decoder takes them."""
         return Selection(
             audio_track=self.audio_track,
             video_track=self.video_track,
@@ -52,8 +55,8 @@ class Settings:
         """The end (s), infinite if none is set."""
         return math.inf if self.end is None else self.end
 
-    def overlap(self, low, high):
-        """Whether stretches of time from ``low`` to ``high`` (s, arrays) have more than an instant in the part."""
+    def overlap(self, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+        """Whether intervals from ``low`` to ``high`` (s), (N,), overlap the part by more than an instant: (N,) bool."""
         return (high > self.start + INSTANT) & (low < self.until - INSTANT)
 
 
@@ -61,14 +64,14 @@ WHOLE = Settings()
 
 
 def check(settings: Settings) -> None:
-    """Raise EmorecError, in one sentence, for settings that no recording can be observed with."""
+    """Raise EmorecError, in one sentence, for settings that cannot be used with any recording."""
     for name in ("audio_track", "video_track"):
         number = getattr(settings, name)
         if number is not None and (not isinstance(number, int) or number < 1):
             raise EmorecError(f"There is no {name.replace('_', ' ')} {number}; tracks are counted from 1.")
     if settings.channel not in CHANNELS:
         raise EmorecError(f"The channel {settings.channel!r} does not exist; choose from {', '.join(CHANNELS)}.")
-    if settings.rotate not in TURNS:
+    if settings.rotate not in ROTATIONS:
         raise EmorecError(f"The rotation {settings.rotate!r} is not possible; choose from 0, 90, 180, 270 degrees.")
     for name in ("start", "end"):
         time = getattr(settings, name)
@@ -76,24 +79,24 @@ def check(settings: Settings) -> None:
             raise EmorecError(f"The {name} of {time:g} s is not possible; choose a time of 0 s or more.")
     if settings.end is not None and settings.end <= settings.start:
         raise EmorecError(
-            f"The end at {settings.end:g} s is not behind the start at {settings.start:g} s; choose a later end."
+            f"The end at {settings.end:g} s is not after the start at {settings.start:g} s; choose a later end."
         )
 
 
-def told(settings: Settings) -> dict:
-    """What results say of the settings beside the tracks: those that are not the usual ones."""
+def changed(settings: Settings) -> dict[str, object]:
+    """The settings, apart from the tracks, that are not the default, by name."""
     names = ("channel", "start", "end", "rotate")
     return {name: getattr(settings, name) for name in names if getattr(settings, name) != getattr(WHOLE, name)}
 
 
 def check_within(settings: Settings, name: str, duration: float | None) -> None:
-    """Raise EmorecError if the part begins behind the end of the recording of that name and duration (s)."""
+    """Raise EmorecError if the part begins after the end of the recording of that name and duration (s)."""
     if settings.start and duration is not None and settings.start >= duration:
         raise starts_after_end(settings, name, duration)
 
 
 def starts_after_end(settings: Settings, name: str, duration: float | None = None) -> EmorecError:
-    """The error for a part that begins where the recording has ended."""
+    """The error for a part that begins after the end of the recording."""
     long = f"it is {duration:.1f} s long" if duration else "it ends before that"
     return EmorecError(f"{name} has nothing from {settings.start:g} s on, {long}; choose an earlier start.")
 
@@ -102,9 +105,9 @@ def seconds(text: str) -> float:
     """Seconds from ``75``, ``75.5``, ``1:15`` or ``0:01:15``. Raises EmorecError."""
     found = CLOCK.fullmatch(text.strip())
     if found is None:
-        raise EmorecError(f"{text!r} is no time; give seconds, m:ss or h:mm:ss, as in 75, 1:15 or 0:01:15.")
+        raise EmorecError(f"{text!r} is not a time; give seconds, m:ss or h:mm:ss, as in 75, 1:15 or 0:01:15.")
     hours, minutes, rest = found.groups()
     value = float(rest.replace(",", "."))
     if minutes is not None and value >= 60:
-        raise EmorecError(f"{text!r} is no time; after a colon there are less than 60 seconds.")
+        raise EmorecError(f"{text!r} is not a time; after a colon there are less than 60 seconds.")
     return 3600 * int(hours or 0) + 60 * int(minutes or 0) + value

@@ -25,11 +25,12 @@ from emorec.extraction import segments as cuts
 from emorec.extraction.cache import CacheLimit
 from emorec.extraction.cache import forget as forget_key
 from emorec.extraction.faces import STILL, STILL_SECONDS, TRACKER, encode_faces, face_segments, no_faces
-from emorec.extraction.features import Features, Folder, Head, Joined
+from emorec.extraction.features import Features, Folder, Head, JoinedArrays
 from emorec.extraction.options import Settings
 from emorec.extraction.sources import Source
 from emorec.extraction.voices import voice_segments
 from emorec.face import detection
+from emorec.face.detection import Detector
 from emorec.face.tracking import Tracker
 from emorec.media.streams import MediaInfo
 from emorec.models.checkpoint import Checkpoint
@@ -46,7 +47,7 @@ Segment = dict[str, np.ndarray]
 def extract(
     media: str | Path | Source,
     model: Checkpoint,
-    detector,
+    detector: Detector,
     settings: Settings | None = None,
     cache: Path | None = None,
 ) -> Generator[Features]:
@@ -64,7 +65,7 @@ def extract(
     options.check_within(settings, source.name, info.duration)
     key = _key(source, model, detector, settings)
     store = _Store(cache_folder() if cache is None else Path(cache), key) if key else None
-    joined = Joined(_empty_segment(model))
+    joined = JoinedArrays(_empty_segment(model))
     head, segments = (store and store.folder.read()) or (_new_head(source, info, settings, detector, model), [])
 
     def grown() -> Features:
@@ -108,7 +109,7 @@ def extract(
 def forget(
     media: str | Path | Source,
     model: Checkpoint,
-    detector,
+    detector: Detector,
     settings: Settings | None = None,
     cache: Path | None = None,
 ) -> bool:
@@ -148,10 +149,10 @@ class _Store:
             ) from None
 
 
-def _new_head(source: Source, info: MediaInfo, settings: Settings, detector, model: Checkpoint) -> Head:
+def _new_head(source: Source, info: MediaInfo, settings: Settings, detector: Detector, model: Checkpoint) -> Head:
     """The head of a recording of which nothing is stored, with the tracks that are chosen for it."""
     with _one_thread_each():
-        numbers, notes = tracks.chosen(info.path, info, settings, detector, model.front_end)
+        numbers, notes = tracks.choose(info.path, info, settings, detector, model.front_end)
     if numbers:
         info = source.probe(replace(settings, **numbers).selection)
     if not settings.faces and not info.has_audio:
@@ -193,7 +194,7 @@ def _streams(
     source: Source,
     info: MediaInfo,
     model: Checkpoint,
-    detector,
+    detector: Detector,
     settings: Settings,
     segments: list[Segment],
     notes: list[str],
@@ -238,7 +239,7 @@ def _metadata(info: MediaInfo) -> dict:
     return {name: value for name, value in asdict(info).items() if name != "path"}
 
 
-def _key(media: str | Path | Source, model: Checkpoint, detector, settings: Settings) -> str:
+def _key(media: str | Path | Source, model: Checkpoint, detector: Detector, settings: Settings) -> str:
     """The key of a recording's features, from its content, the networks, the detector and the settings.
 
     It is "" for a source whose features are not stored.
@@ -258,7 +259,7 @@ def _features(
     info: MediaInfo,
     settings: Settings,
     key: str,
-    joined: Joined,
+    joined: JoinedArrays,
 ) -> Features:
     hop = model.front_end.hop_seconds
     extracted = cuts.holding(settings.start / hop) + len(segments)
@@ -270,7 +271,7 @@ def _features(
         complete=head.complete,
         segments=tuple(segments),
         empty=_empty_segment(model),
-        media={"name": info.path.name} | head.media | options.told(settings),
+        media={"name": info.path.name} | head.media | options.changed(settings),
         notes=(*head.chosen.get("notes", ()), *head.notes),
         hop_seconds=hop,
         start=settings.start,

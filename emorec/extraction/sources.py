@@ -3,37 +3,30 @@
 from __future__ import annotations
 
 import hashlib
-import itertools
-import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from os import PathLike
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 
 from emorec.errors import EmorecError
-from emorec.media import arrays, sandbox
+from emorec.extraction import arrays
+from emorec.media import arrays as memory
+from emorec.media import sandbox
 from emorec.media.passes import Damage
 from emorec.media.selection import Selection
 from emorec.media.streams import AudioBlock, Frame, MediaInfo
 
-MAX_CHANNELS = 64
-MAX_SAMPLE_RATE = 768_000  # Hz
-MAX_FLOAT = 16.0  # times full scale; larger floats are integers that nobody scaled
-CHECKED_SAMPLES = 1 << 20  # samples that are checked in one go
 ARRAYS_NAME = "recording"  # what results call pictures and sound that have no file name
 
-NO_PICTURE = "A picture must be a uint8 array of shape (height, width, 3), RGB, or (height, width); this one is {kind}."
-NO_PICTURES = (
-    "Pictures must be an array of shape (frames, height, width, 3) or an iterable of arrays (height, width, 3); "
-    "this is {kind}."
-)
-NO_SOUND = "Sound must be an array of shape (samples,), (samples, channels) or (channels, samples); this is {kind}."
-NO_SOUND_TYPE = "Sound must be floats from -1 to 1 or integers; this is {kind}."
-TOO_LOUD = "Sound as floats goes from -1 to 1, and this reaches {peak:g}; divide it by its full scale first."
-NOT_FINITE = "The sound holds values that are infinite or not a number; replace them first."
-NO_RATE = "The {name} of {value!r} is not possible; give a number above 0{more}."
+MediaLike = str | PathLike[str] | np.ndarray | Iterable[np.ndarray]
+
+NO_MEDIA = "A recording is a path, or an array with its sample_rate (sound) or frame_rate (pictures); this is {kind}."
+RATE_FOR_FILE = "A file has its own rates; give frame_rate, samples and sample_rate with arrays only."
+NO_RATE = "Pictures need their frame_rate and sound its sample_rate; give one of them with this array."
+TWO_SOUNDS = "Pictures need their frame_rate to be analyzed with samples; give it, or give the samples alone."
 
 
 class Source(Protocol):
@@ -182,8 +175,8 @@ class ArraySource:
         selection: Selection,
         end: float,
     ) -> Iterator[Frame | Damage]:
-        images = (as_picture(image) for image in self.images or ())
-        return arrays.frames(
+        images = (arrays.as_picture(image) for image in (() if self.images is None else self.images))
+        return memory.frames(
             images, self.frame_rate, rate=rate, start=start, end=end, max_side=max_side, rotate=selection.rotate
         )
 
@@ -200,13 +193,13 @@ class ArraySource:
         assert sound is not None
 
         def samples(first: int, last: int) -> np.ndarray:
-            part = as_float(sound[:, first:last])
+            part = arrays.as_float(sound[:, first:last])
             if selection.channel == "mix" or len(part) == 1:
                 return part if len(part) <= 2 else part.mean(axis=0, keepdims=True)
             index = int(selection.channel == "right")
             return part[index : index + 1]
 
-        return arrays.audio(
+        return memory.audio(
             samples,
             sound.shape[1],
             self.sample_rate,
@@ -220,6 +213,28 @@ class ArraySource:
 def of(media: str | Path | Source) -> Source:
     """The source that a path names; a source stays what it is."""
     return FileSource(Path(media)) if isinstance(media, str | Path) else media
+
+
+def from_media(
+    media: MediaLike, frame_rate: float | None, samples: np.ndarray | None, sample_rate: float | None
+) -> Source:
+    """The source that ``Analyzer.analyze`` is called with.
+
+    Raises EmorecError for anything but a path, or arrays with their rates.
+    """
+    if isinstance(media, str | PathLike):
+        if frame_rate is not None or samples is not None or sample_rate is not None:
+            raise EmorecError(RATE_FOR_FILE)
+        return of(Path(media))
+    if not hasattr(media, "__array__") and not hasattr(media, "__iter__") or isinstance(media, bytes):
+        raise EmorecError(NO_MEDIA.format(kind=f"a {type(media).__name__}"))
+    if frame_rate is not None:
+        return from_arrays(media, frame_rate, samples, sample_rate)
+    if samples is not None:
+        raise EmorecError(TWO_SOUNDS)
+    if sample_rate is None:
+        raise EmorecError(NO_RATE)
+    return from_arrays(samples=media, sample_rate=sample_rate)
 
 
 def from_arrays(
@@ -239,91 +254,13 @@ def from_arrays(
     pictures: Iterable[np.ndarray] | None = None
     count = size = None
     if images is not None:
-        pictures, count, size = _pictures(images)
+        pictures, count, size = arrays.pictures(images)
     return ArraySource(
         name=name,
         images=pictures,
-        frame_rate=0.0 if images is None else _rate("frame_rate", frame_rate),
+        frame_rate=0.0 if images is None else arrays.rate("frame_rate", frame_rate),
         frame_count=count,
         size=size,
-        samples=None if samples is None else _sound(samples),
-        sample_rate=0 if samples is None else int(_rate("sample_rate", sample_rate, whole=True)),
+        samples=None if samples is None else arrays.sound(samples),
+        sample_rate=0 if samples is None else int(arrays.rate("sample_rate", sample_rate, whole=True)),
     )
-
-
-def as_picture(image: object) -> np.ndarray:
-    """A picture, uint8 RGB (H, W, 3) or grey (H, W), as RGB (H, W, 3). Raises EmorecError for anything else."""
-    array = as_array(image)
-    if array.dtype != np.uint8 or array.ndim not in (2, 3) or not array.size or array.shape[2:] not in ((), (3,)):
-        raise EmorecError(NO_PICTURE.format(kind=_kind(array)))
-    return array if array.ndim == 3 else np.repeat(array[..., None], 3, axis=2)
-
-
-def as_array(given: object) -> np.ndarray:
-    """A numpy array of what numpy can make one of, a tensor on the CPU included. Raises EmorecError."""
-    try:
-        return np.asarray(given)
-    except (TypeError, ValueError, RuntimeError) as error:
-        raise EmorecError(f"This cannot be read as a numpy array ({error}).") from None
-
-
-def as_float(samples: np.ndarray) -> np.ndarray:
-    """Samples of any type as float32 with a full scale of 1; unsigned integers are centred on half their range."""
-    if samples.dtype.kind == "f":
-        return samples.astype(np.float32)
-    limits = np.iinfo(samples.dtype)
-    half = (int(limits.max) - int(limits.min) + 1) / 2
-    centre = half if samples.dtype.kind == "u" else 0.0
-    return ((samples.astype(np.float64) - centre) / half).astype(np.float32)
-
-
-def _pictures(images: object) -> tuple[Iterable[np.ndarray], int | None, tuple[int, int]]:
-    """The pictures, how many there are (None if not known), and height and width of the first."""
-    if hasattr(images, "__array__"):
-        array = as_array(images)
-        if array.ndim not in (3, 4) or not len(array):
-            raise EmorecError(NO_PICTURES.format(kind=_kind(array)))
-        first = as_picture(array[0])
-        return array, len(array), (first.shape[0], first.shape[1])
-    if isinstance(images, str | bytes | Path) or not isinstance(images, Iterable):
-        raise EmorecError(NO_PICTURES.format(kind=f"a {type(images).__name__}"))
-    iterator = iter(images)
-    for image in iterator:
-        first = as_picture(image)
-        count = len(images) if isinstance(images, list | tuple) else None
-        again = images if isinstance(images, list | tuple) else itertools.chain([first], iterator)
-        return again, count, (first.shape[0], first.shape[1])
-    raise EmorecError("There are no pictures; give at least one.")
-
-
-def _sound(samples: object) -> np.ndarray:
-    """Samples as (channels, N), in their own type."""
-    array = as_array(samples)
-    if array.dtype.kind not in "fiu":
-        raise EmorecError(NO_SOUND_TYPE.format(kind=_kind(array)))
-    array = array[None] if array.ndim == 1 else array
-    if array.ndim != 2 or not array.size or min(array.shape) > MAX_CHANNELS:
-        raise EmorecError(NO_SOUND.format(kind=_kind(array)))
-    array = array if array.shape[0] <= array.shape[1] else array.T
-    if array.dtype.kind == "f":
-        for begin in range(0, array.shape[1], CHECKED_SAMPLES):
-            peak = float(np.abs(array[:, begin : begin + CHECKED_SAMPLES]).max())
-            if not math.isfinite(peak):
-                raise EmorecError(NOT_FINITE)
-            if peak > MAX_FLOAT:
-                raise EmorecError(TOO_LOUD.format(peak=peak))
-    return array
-
-
-def _rate(name: str, value: object, whole: bool = False) -> float:
-    """A rate (Hz) above 0. Raises EmorecError."""
-    more = f" and at most {MAX_SAMPLE_RATE}, without a fraction" if whole else ""
-    number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
-    if not number or not 0 < float(value) < math.inf or (whole and (float(value) % 1 or value > MAX_SAMPLE_RATE)):
-        raise EmorecError(NO_RATE.format(name=name, value=value, more=more))
-    return float(value)
-
-
-def _kind(array: np.ndarray) -> str:
-    """An array in a message: ``float64 of shape (3, 4)``."""
-    return f"{array.dtype} of shape {array.shape}"

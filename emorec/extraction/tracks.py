@@ -1,61 +1,73 @@
-"""Which track of a recording with several is observed: the one with speech, the one with a face.
+"""Choose a track of a recording with several: the sound with speech, the video with a face.
 
-The file's default is kept unless another track clearly holds more of what is looked for: a microphone on the second
-track of a screen recording is found, and a commentary beside a film's own sound is left alone.
+The file's default is kept unless another track clearly has more speech or more faces: the microphone on the second
+track of a screen recording is chosen, but a commentary beside the sound of a film is not.
 """
 
+from __future__ import annotations
+
 import contextlib
+from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
 from emorec.errors import EmorecError
 from emorec.extraction.options import Settings
-from emorec.face.detection import DETECTION_SIDE
+from emorec.face.detection import DETECTION_SIDE, Detector
 from emorec.media import sandbox
 from emorec.media.streams import MediaInfo
 from emorec.voice import features
+from emorec.voice.features import VoiceFrontEnd
 
-SOUND_SECONDS = 48.0  # of each track; the whole of a short recording
-SOUND_PLACES = 8
+SOUND_SECONDS = 48.0  # of each track that are examined; of a short recording everything
+SOUND_PLACES = 8  # excerpts of each track
 PICTURES = 8  # of each track
-MOST_TRACKS = 8  # that are looked at; a file can say that it has 64
-SPEECH = 0.5  # probability from which on a hop counts as speech
+MAX_TRACKS = 8  # that are examined; a file can claim to have 64
+SPEECH = 0.5  # probability of speech at which a hop counts as speech
 ENOUGH = {"audio": 0.03, "video": 0.2}  # share of the hops with speech, or of the pictures with a face
-CLEARLY = 4.0  # times as much as in the default track
+FACTOR = 4.0  # how many times the share of the default track another one must have
 SILENT = 1e-4  # of full scale; -80 dB
-LOUD = 0.5  # of full scale; what the loudest sample of a look is brought to, so that quiet speech is found too
+LOUD = 0.5  # of full scale; the peak of an excerpt after scaling, so that quiet speech is detected too
 ORDINALS = ("", "first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth")
 CARDINALS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight")
 WORDS = {"audio": ("sound", "speech"), "video": ("video", "a face")}
 
+# Whether a track has any sound or picture, and the share of it with speech or with a face.
+Share = Callable[[int], tuple[bool, float]]
 
-def chosen(path, info: MediaInfo, settings: Settings, detector, front_end) -> tuple[dict, list[str]]:
-    """The numbers of the tracks to observe, ``{"audio_track": 2, ...}``, and sentences about those that are not the
-    file's default. Empty where nothing is to be chosen. Raises EmorecError where the recording cannot be read."""
-    numbers: dict = {}
+
+def choose(
+    path: Path, info: MediaInfo, settings: Settings, detector: Detector, front_end: VoiceFrontEnd
+) -> tuple[dict[str, int], list[str]]:
+    """The numbers of the tracks to use, ``{"audio_track": 2, ...}``, and sentences about those that are no defaults.
+
+    Both are empty if there is nothing to choose. Raises EmorecError if the recording cannot be read.
+    """
+    numbers: dict[str, int] = {}
     notes: list[str] = []
     if settings.faces and settings.video_track is None and info.video_tracks > 1 and info.video_track:
         share = _face_share(path, info, settings, detector)
         _choose("video", info.video_track, info.video_tracks, numbers, notes, share)
     if settings.voices and settings.audio_track is None and info.audio_tracks > 1 and info.audio_track:
         default = info.audio_track
-        if numbers:  # the sound that goes with a chosen picture may be another
+        if numbers:  # another sound may belong to the chosen video
             default = sandbox.probe(path, replace(settings, **numbers).selection).audio_track or default
         share = _speech_share(path, info, settings, front_end)
         _choose("audio", default, info.audio_tracks, numbers, notes, share)
     return numbers, notes
 
 
-def _choose(kind, default, count, numbers, notes, share):
-    """Look at the tracks of a kind, and put down the number to take and, if it is not the default, why."""
+def _choose(kind: str, default: int, count: int, numbers: dict[str, int], notes: list[str], share: Share) -> None:
+    """Add the number of the chosen track of a kind to ``numbers``, and the reason to ``notes`` if it is no default."""
     shares = {number: share(number) for number in _candidates(default, count)}
     best = max(shares, key=lambda number: (shares[number], number == default, -number))
     what, found = WORDS[kind]
-    sounding, speaking = shares[best]
-    if speaking >= ENOUGH[kind] and speaking > CLEARLY * shares[default][1]:
+    has_any, with_found = shares[best]
+    if with_found >= ENOUGH[kind] and with_found > FACTOR * shares[default][1]:
         why = f"because {found} was found there"
-    elif sounding and not shares[default][0]:
+    elif has_any and not shares[default][0]:
         why = "because the default track is silent" if kind == "audio" else "because the default track shows nothing"
     else:
         best = default
@@ -64,19 +76,19 @@ def _choose(kind, default, count, numbers, notes, share):
         notes.append(f"{_which(best, count)} {what} tracks is used, {why}; --{kind}_track chooses another.")
 
 
-def _candidates(default, count):
-    """The numbers of the tracks to look at, the default among them."""
+def _candidates(default: int, count: int) -> list[int]:
+    """The numbers of the tracks to examine, which include the default."""
     others = [number for number in range(1, count + 1) if number != default]
-    return sorted([default, *others[: MOST_TRACKS - 1]])
+    return sorted([default, *others[: MAX_TRACKS - 1]])
 
 
-def _speech_share(path, info, settings, front_end):
-    def share(number):
-        """Whether a track sounds, and the share of its hops with speech."""
+def _speech_share(path: Path, info: MediaInfo, settings: Settings, front_end: VoiceFrontEnd) -> Share:
+    def share(number: int) -> tuple[bool, float]:
+        """Whether a track is not silent, and the share of its hops with speech."""
         selection = replace(settings, audio_track=number, faces=False).selection
         places, length = _places(info, settings, SOUND_PLACES, SOUND_SECONDS)
         spoken, peak = [], 0.0
-        with contextlib.suppress(EmorecError):  # a track that cannot be decoded has nothing to offer
+        with contextlib.suppress(EmorecError):  # a track that cannot be decoded counts as empty
             for samples in sandbox.sounds(path, selection, places, length, front_end.rate):
                 loudest = float(np.abs(samples).max(initial=0.0))
                 peak = max(peak, loudest)
@@ -90,8 +102,8 @@ def _speech_share(path, info, settings, front_end):
     return share
 
 
-def _face_share(path, info, settings, detector):
-    def share(number):
+def _face_share(path: Path, info: MediaInfo, settings: Settings, detector: Detector) -> Share:
+    def share(number: int) -> tuple[bool, float]:
         """Whether a track has pictures, and the share of them with a face."""
         selection = replace(settings, video_track=number, voices=False).selection
         places, _ = _places(info, settings, PICTURES, 0.0)
@@ -104,8 +116,8 @@ def _face_share(path, info, settings, detector):
     return share
 
 
-def _places(info, settings, count, seconds):
-    """Times (s) evenly over the part that is observed, and how long (s) is looked at from each of them on."""
+def _places(info: MediaInfo, settings: Settings, count: int, seconds: float) -> tuple[list[float], float]:
+    """Start times (s) of excerpts spread evenly over the part that is used, and the length (s) of each."""
     end = min(settings.until, info.duration or settings.start + seconds)
     span = max(end - settings.start, 0.0)
     if seconds and span <= seconds:
@@ -113,5 +125,5 @@ def _places(info, settings, count, seconds):
     return [settings.start + span * (number + 0.5) / count for number in range(count)], seconds / count
 
 
-def _which(number, count):
+def _which(number: int, count: int) -> str:
     return f"The {ORDINALS[number]} of {CARDINALS[count]}" if count < len(CARDINALS) else f"Track {number} of {count}"

@@ -1,47 +1,62 @@
-"""Stage 1, the sound: a recording's voice, hop by hop, in segments."""
+"""Stage 1, voices: detect speech and encode the sound of a recording, hop by hop, segment by segment."""
+
+from __future__ import annotations
 
 import math
+from collections.abc import Generator, Iterable, Iterator
+from pathlib import Path
 
 import numpy as np
 import torch
 
 from emorec.extraction import segments, sources
-from emorec.extraction.options import WHOLE
+from emorec.extraction.options import WHOLE, Settings
 from emorec.media.passes import Damage
+from emorec.media.streams import AudioBlock
+from emorec.models.checkpoint import Checkpoint
 from emorec.models.networks import VoiceNet
 from emorec.models.optimize import for_inference
 from emorec.prefetch import Prefetcher
 from emorec.voice import features
+from emorec.voice.features import VoiceFrontEnd
 
-BLOCK_HOPS = 16  # sound is read in blocks of so many hops; every segment but the second starts with one
+BLOCK_HOPS = 16  # hops in a block of sound that is read; every segment but the second starts with a block
+
+Arrays = dict[str, np.ndarray]
 
 
-def voice_segments(media, model, first, notes, settings=WHOLE):
-    """One dict of voice arrays per segment, from segment ``first`` on.
+def voice_segments(
+    media: str | Path | sources.Source, model: Checkpoint, first: int, notes: list[str], settings: Settings = WHOLE
+) -> Generator[Arrays]:
+    """Yield the voice arrays of each segment, from segment ``first`` on.
 
-    Each segment is encoded with a margin on both sides, wide enough that its hops do not depend on the cut. Of a part
-    of a recording, too, sound is read so far beyond its ends, and the hops are those that overlap it.
+    Each segment is encoded with a margin on both sides, wide enough that its hops do not depend on where it is cut. If
+    only a part of a recording is used, the same margin is read beyond its ends, and the hops are those that overlap the
+    part. Sentences for the user are added to ``notes``. Raises EmorecError if the recording cannot be decoded.
     """
     for arrays in _whole_segments(media, model, first, notes, settings):
-        yield _within(arrays, settings, model.front_end.hop_seconds)
+        yield _cut(arrays, settings, model.front_end.hop_seconds)
 
 
-def _within(arrays, settings, hop_seconds):
-    """Only the hops in the part that is observed."""
+def _cut(arrays: Arrays, settings: Settings, hop_seconds: float) -> Arrays:
+    """Only the hops in the part that is used."""
     middle = arrays["voice_time"]
     inside = settings.overlap(middle - hop_seconds / 2, middle + hop_seconds / 2)
     hops = {name: values[inside] for name, values in arrays.items() if name != "end"}
     return hops | {"end": np.minimum(arrays["end"], settings.until)}
 
 
-def _whole_segments(media, model, first, notes, settings):
+def _whole_segments(
+    media: str | Path | sources.Source, model: Checkpoint, first: int, notes: list[str], settings: Settings
+) -> Iterator[Arrays]:
+    """Yield the voice arrays of each segment with all its hops."""
     front_end, net = model.front_end, for_inference(model.voice)
     margin = _margin_hops(front_end) * front_end.hop
     number, end = first, 0
-    origin = _start(number, front_end) - margin  # sample that ``kept`` starts at
-    kept, encoded = np.zeros(0, np.float32), {}
+    origin = _start(number, front_end) - margin  # the first sample in ``buffer``
+    buffer, encoded = np.zeros(0, np.float32), {}
     block_seconds, margin_seconds = BLOCK_HOPS * front_end.hop_seconds, margin / front_end.rate
-    last = math.inf  # sample that the part ends at
+    last, stop = math.inf, math.inf  # end of the part, as a sample, and end of reading (s)
     if settings.end is not None:
         last = round(settings.end * front_end.rate)
         stop = math.ceil((settings.end + margin_seconds) / block_seconds) * block_seconds
@@ -50,31 +65,31 @@ def _whole_segments(media, model, first, notes, settings):
         start=max(origin, 0) / front_end.rate,
         block_seconds=block_seconds,
         selection=settings.selection,
-        end=math.inf if settings.end is None else stop,
+        end=stop,
         part_from=max(0.0, settings.start - margin_seconds),
     )
     with Prefetcher(blocks) as blocks:
         for begin, samples in _pieces(blocks, origin, front_end, notes):
-            kept = np.concatenate([kept[: begin - origin], samples])
+            buffer = np.concatenate([buffer[: begin - origin], samples])
             end = begin + len(samples)
-            while last > _start(number, front_end) and len(kept) >= (span := _span(number, front_end)) + 2 * margin:
-                window = kept[: span + 2 * margin]
+            while last > _start(number, front_end) and len(buffer) >= (span := _span(number, front_end)) + 2 * margin:
+                window = buffer[: span + 2 * margin]
                 yield _voice_arrays(front_end, net, window, number, _start(number + 1, front_end), encoded)
-                kept, origin, number = kept[span:], origin + span, number + 1
+                buffer, origin, number = buffer[span:], origin + span, number + 1
     while min(end, last) > _start(number, front_end):
         span = _span(number, front_end)
-        window = np.pad(kept[: span + 2 * margin], (0, max(0, span + 2 * margin - len(kept))))
+        window = np.pad(buffer[: span + 2 * margin], (0, max(0, span + 2 * margin - len(buffer))))
         yield _voice_arrays(front_end, net, window, number, min(end, _start(number + 1, front_end)), encoded)
-        kept, number = kept[span:], number + 1
+        buffer, number = buffer[span:], number + 1
 
 
-def _pieces(blocks, origin, front_end, notes):
+def _pieces(
+    blocks: Iterable[AudioBlock | Damage], origin: int, front_end: VoiceFrontEnd, notes: list[str]
+) -> Iterator[tuple[int, np.ndarray]]:
     """Yield the sound from the sample ``origin`` on as (first sample, samples), without a gap.
 
-    What is damaged goes to ``notes``.
-
-    Silence stands where the media has no sound yet: before its first sample, or before the audio starts. That may be
-    hours, so it comes in pieces no longer than a segment.
+    Before the first sample of the media, or before its audio starts, there is silence. That may be hours, so it comes
+    in pieces no longer than a segment. Sentences about damage are added to ``notes``.
     """
     longest = segments.SEGMENT_HOPS * front_end.hop
     for block in blocks:
@@ -88,27 +103,34 @@ def _pieces(blocks, origin, front_end, notes):
         origin = begin + len(block.samples)
 
 
-def _start(number, front_end):
-    """The sample that a segment starts at."""
+def _start(number: int, front_end: VoiceFrontEnd) -> int:
+    """The sample at which a segment starts."""
     return segments.start(number) * front_end.hop
 
 
-def _span(number, front_end):
-    """Samples of a segment."""
+def _span(number: int, front_end: VoiceFrontEnd) -> int:
+    """The number of samples in a segment."""
     return _start(number + 1, front_end) - _start(number, front_end)
 
 
-def _margin_hops(front_end):
-    """Hops read on each side of a segment: what the front end asks for, in whole blocks."""
+def _margin_hops(front_end: VoiceFrontEnd) -> int:
+    """Hops that are read on each side of a segment: the margin of the front end, in whole blocks."""
     return -(-front_end.margin_hops // BLOCK_HOPS) * BLOCK_HOPS
 
 
-def _voice_arrays(front_end, net, samples, number, end, encoded):
-    """Arrays of one segment from its samples with margins; ``end`` is the sample that its sound ends at.
+def _voice_arrays(
+    front_end: VoiceFrontEnd,
+    net: VoiceNet,
+    samples: np.ndarray,
+    number: int,
+    end: int,
+    encoded: dict[tuple[int, int], Arrays],
+) -> Arrays:
+    """The arrays of one segment from its samples with margins; its sound ends at the sample ``end``.
 
-    Silence is the same wherever it stands: ``encoded`` keeps what was made of it, so hours of it cost next to nothing.
+    Silence has the same features everywhere: they are cached in ``encoded``, so hours of it take almost no time.
     """
-    # Speech is judged in rows that begin at their multiples on the clock, wherever segments begin.
+    # Speech is detected in rows that begin at their multiples on the clock, wherever segments begin.
     early = segments.start(number) % front_end.speech_row_hops
     if samples.any():
         arrays = _encode(front_end, net, samples, early)
@@ -117,15 +139,15 @@ def _voice_arrays(front_end, net, samples, number, end, encoded):
         if key not in encoded:
             encoded[key] = _encode(front_end, net, samples, early)
         arrays = encoded[key]
-    sounding = -(-(end - _start(number, front_end)) // front_end.hop)
-    time = (segments.start(number) + np.arange(sounding) + 0.5) * front_end.hop_seconds
-    sound = {name: array[:sounding] for name, array in arrays.items()}
-    return {"voice_time": time} | sound | {"end": np.array([end / front_end.rate])}
+    hops = -(-(end - _start(number, front_end)) // front_end.hop)
+    time = (segments.start(number) + np.arange(hops) + 0.5) * front_end.hop_seconds
+    features_of_hops = {name: array[:hops] for name, array in arrays.items()}
+    return {"voice_time": time} | features_of_hops | {"end": np.array([end / front_end.rate])}
 
 
 @torch.inference_mode()
-def _encode(front_end, net, samples, early):
-    """What is heard in samples between their margins; a row of judging speech began ``early`` hops before them."""
+def _encode(front_end: VoiceFrontEnd, net: VoiceNet, samples: np.ndarray, early: int) -> Arrays:
+    """The features of samples (N,) between their margins; a row of speech detection began ``early`` hops earlier."""
     margin, context, hop = _margin_hops(front_end), VoiceNet.CONTEXT_HOPS, front_end.hop
     log_mel = features.log_mel(samples, front_end)
     near = slice((margin - context) * VoiceNet.FRAMES_PER_HOP, -(margin - context) * VoiceNet.FRAMES_PER_HOP)

@@ -1,15 +1,15 @@
-"""How long pictures are shown, and for how much of each of many ranges of time.
+"""How much of many ranges of time is covered by intervals, such as the times for which pictures are shown.
 
 A picture is shown until the next one, however far apart they are; the last one until the video ends.
 """
 
 import numpy as np
 
-WIDE = 64  # columns from which on numpy sums faster row by row than down each column
+WIDE = 64  # columns; from here on numpy sums faster row by row than along each column
 
 
 def shown_until(arrays: dict, until: float) -> np.ndarray:
-    """When the picture of every face is replaced (s), (N,); none is shown after ``until`` (s)."""
+    """When the picture of every face is replaced by the next (s), (N,), at most ``until`` (s)."""
     if not len(arrays["face_time"]):
         return np.zeros(0)
     frame = np.searchsorted(arrays["frame_time"], arrays["face_time"], side="right") - 1
@@ -17,45 +17,45 @@ def shown_until(arrays: dict, until: float) -> np.ndarray:
 
 
 def within(begin: np.ndarray, end: np.ndarray, low: np.ndarray, high: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Index ranges of the spans [begin, end) (M,) that share some time with the ranges [low, high) (N,), all in s.
+    """First and last (exclusive) indices (N,) of the intervals [begin, end) (M,) that overlap ranges [low, high) (N,).
 
-    Spans are in order, and so are their ends.
+    All times are in seconds. The intervals are sorted by their begin and by their end.
     """
     first = np.searchsorted(end, low, side="right")
     return first, np.maximum(np.searchsorted(begin, high, side="left"), first)
 
 
 def integrals(values: np.ndarray, begin: np.ndarray, end: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
-    """Sums over spans [begin, end) of values (M, C) times the seconds that each shares with ranges [low, high): (N, C).
+    """Integrals of values (M, C), each constant in its interval [begin, end) (s), over ranges [low, high) (s): (N, C).
 
-    Spans are in order and do not overlap.
+    The intervals are sorted and do not overlap.
     """
     out = np.zeros((len(low), values.shape[1]))
     first, last = within(begin, end, low, high)
-    some = np.flatnonzero(last > first)
-    if not len(some):
+    overlapping = np.flatnonzero(last > first)
+    if not len(overlapping):
         return out
-    first, last, low, high = first[some], last[some] - 1, low[some], high[some]
-    # Only the first and the last span may lie partly outside; those between count in full.
+    first, last, low, high = first[overlapping], last[overlapping] - 1, low[overlapping], high[overlapping]
+    # Only the first and the last interval may lie partly outside; those between them count in full.
     total = sums(values * (end - begin)[:, None], np.minimum(first + 1, last), last)
     total += values[first] * (np.minimum(end[first], high) - np.maximum(begin[first], low))[:, None]
     total += values[last] * np.where(last > first, np.minimum(end[last], high) - begin[last], 0.0)[:, None]
-    out[some] = total
+    out[overlapping] = total
     return out
 
 
 def seconds(begin: np.ndarray, end: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
-    """Seconds of each of the ranges [low, high) (N,) that spans [begin, end) (M,) cover: (N,)."""
+    """Seconds of each range [low, high) (N,) that is covered by intervals [begin, end) (M,): (N,)."""
     return integrals(np.ones((len(begin), 1)), begin, end, low, high)[:, 0]
 
 
 def lengths(low: np.ndarray, high: np.ndarray, until: float) -> np.ndarray:
-    """Seconds of the ranges [low, high) (N,) that lie in a recording of ``until`` seconds, a trifle at the least."""
+    """Seconds of the ranges [low, high) (N,) within a recording of ``until`` seconds; never 0, so they can divide."""
     return np.maximum(np.minimum(high, until) - np.maximum(low, 0.0), 1e-9)
 
 
 def sums(values: np.ndarray, first: np.ndarray, last: np.ndarray) -> np.ndarray:
-    """Sums of rows first:last of values (M, C), for many ranges at once: (N, C)."""
+    """Sums of the rows first:last of values (M, C), for N ranges at once: (N, C)."""
     running = np.zeros((len(values) + 1, values.shape[1]))
     if values.shape[1] < WIDE:
         np.cumsum(values, axis=0, out=running[1:])

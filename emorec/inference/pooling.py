@@ -1,29 +1,39 @@
-"""What lies in each of many windows of Features: pooled features, raw probabilities, and how much evidence."""
+"""Pool features over windows: mean embeddings, probabilities before calibration, and coverage."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 
 from emorec.emotions import EMOTIONS, fold
+from emorec.extraction.features import Features
 from emorec.inference import fusion as fusions
 from emorec.inference.coverage import integrals, lengths, seconds, shown_until, sums, within
+from emorec.models.checkpoint import Checkpoint
 from emorec.models.networks import deviation
 
-SPEECH = 0.5  # probability from which on a hop counts as speech
-SILENT = 0.02  # least weight of a hop, so that a clip whose speech goes unnoticed still has a pooled value
-QUALITY_FLOOR = 0.05  # weight of the poorest face, so that a window of poor faces still has an opinion
-ALIKE = 0.5  # share of the longest time in a window that a person needs to be preferred for being seen most of all
-ROUNDING = 1e-6  # seconds, or a share, within which a coverage counts as reached
-TRIFLE = 1e-6  # weight of time around a row against time in it
-WINDOWS_AT_ONCE = 512  # windows pooled in one go; bounds memory on long recordings
+SPEECH = 0.5  # probability of speech at which a hop counts as speech
+SILENT = 0.02  # smallest weight of a hop, so that a clip without detected speech still has a pooled value
+QUALITY_FLOOR = 0.05  # added to the quality of a face, so that a window of poor faces still has probabilities
+MIN_SHARE = 0.5  # of the longest visible time in a window; persons with less are not chosen for it
+ROUNDING = 1e-6  # seconds, or a share; a coverage that lacks no more than this counts as reached
+OUTSIDE = 1e-6  # weight of time outside a row against time in it
+BATCH = 512  # windows pooled at a time, which bounds the memory for long recordings
+
+
+Arrays = dict[str, np.ndarray]
 
 
 @dataclass(frozen=True)
 class Pooled:
-    """What the windows hold: pooled features, raw probabilities and coverages, NaN or 0 where there is nothing.
+    """The pooled features of N windows.
 
-    ``seconds`` is how long each window is.
+    ``face_features`` (N, Df) and ``voice_features`` (N, 2 Dv) are 0 without evidence, ``face_probabilities`` and
+    ``voice_probabilities`` (N, 7), before calibration, NaN. ``face_coverage`` and ``voice_coverage`` (N,) are shares of
+    the window, ``person`` (N,) is -1 without a face, ``seconds`` (N,) are the lengths of the windows.
     """
 
     face_features: np.ndarray
@@ -36,55 +46,66 @@ class Pooled:
     seconds: np.ndarray
 
 
-def pool(observations, model, low, high, person=None, with_features=True, rows=None):
-    """What windows [low, high) (s, arrays) of the observations hold, as Pooled.
+def pool(
+    features: Features,
+    model: Checkpoint,
+    low: np.ndarray,
+    high: np.ndarray,
+    person: int | None = None,
+    with_features: bool = True,
+    rows: tuple[np.ndarray, np.ndarray] | None = None,
+) -> Pooled:
+    """Pool the features in windows [low, high) (s), (N,) each.
 
-    Without ``person`` a window is about a person who is seen in it for long: in its row if ``rows`` gives their starts
-    and ends (s). Only intermediate fusion needs the pooled features, which cost the most: without ``with_features``
-    they are all 0.
+    Without ``person`` each window describes a person who is visible in it for long; if ``rows`` gives the starts and
+    ends (s) of the windows' rows, visible in the row. Only intermediate fusion needs the pooled features, which take
+    the most time: without ``with_features`` they are all 0.
     """
-    arrays, until = observations.arrays, observations.until
+    arrays, until = features.arrays, features.until
     labels, width = len(model.face.config.labels), model.face.config.widths[-1]
-    features, logs = np.zeros((len(low), width), np.float32), np.zeros((len(low), labels))
-    who, seen = np.full(len(low), -1 if person is None else person), np.zeros(len(low))
+    face_features, logs = np.zeros((len(low), width), np.float32), np.zeros((len(low), labels))
+    persons, seen = np.full(len(low), -1 if person is None else person), np.zeros(len(low))
     face_until = shown_until(arrays, until)
-    for begin in range(0, len(low), WINDOWS_AT_ONCE):
-        block = slice(begin, begin + WINDOWS_AT_ONCE)
+    for begin in range(0, len(low), BATCH):
+        block = slice(begin, begin + BATCH)
         faces = _Faces(arrays, face_until, low[block], high[block])
         if person is None:
-            shares = tuple(ends[block] for ends in rows) if rows else (low[block], high[block])
-            who[block] = faces.persons_of_windows(observations.persons, *shares)
-        faces.pool(who[block], features[block] if with_features else None, logs[block], seen[block])
+            ranges = (rows[0][block], rows[1][block]) if rows else (low[block], high[block])
+            persons[block] = faces.persons_of_windows(features.persons, *ranges)
+        faces.pool(persons[block], face_features[block] if with_features else None, logs[block], seen[block])
     share = np.minimum(seen / lengths(low, high, until), 1.0)
     has_face = share >= fusions.MIN_COVERAGE - ROUNDING
-    features[~has_face] = 0
+    face_features[~has_face] = 0
     face = fold(np.exp(logs), model.face.config.labels)
     face[~has_face] = np.nan
 
     voice_features = np.zeros((len(low), 2 * model.voice.config.embedding), np.float32)
     voice = np.full((len(low), len(EMOTIONS)), np.nan)
-    into = (voice_features if with_features else None, voice)
-    speech_coverage = _pool_voice(arrays, model, low, high, observations.hop_seconds, *into)
+    speech_coverage = _pool_voice(
+        arrays, model, low, high, features.hop_seconds, voice_features if with_features else None, voice
+    )
     return Pooled(
-        face_features=features,
+        face_features=face_features,
         face_probabilities=face,
         face_coverage=share,
         voice_features=voice_features,
         voice_probabilities=voice,
         voice_coverage=speech_coverage,
-        person=np.where(has_face, who, -1),
+        person=np.where(has_face, persons, -1),
         seconds=high - low,
     )
 
 
-def coverage(observations, low, high, who):
-    """Shares of the ranges [low, high) (s, arrays) with a face of the person ``who`` (N,) in them, and with speech."""
-    arrays, until = observations.arrays, observations.until
+def coverage(
+    features: Features, low: np.ndarray, high: np.ndarray, persons: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Shares (N,) of the ranges [low, high) (s) in which their person (-1: nobody) is visible, and with speech."""
+    arrays, until = features.arrays, features.until
     face_until, seen = shown_until(arrays, until), np.zeros(len(low))
-    for person in np.unique(who[who >= 0]):
-        mine, asked = arrays["face_person"] == person, who == person
-        seen[asked] = seconds(arrays["face_time"][mine], face_until[mine], low[asked], high[asked])
-    half = observations.hop_seconds / 2
+    for person in np.unique(persons[persons >= 0]):
+        faces, windows = arrays["face_person"] == person, persons == person
+        seen[windows] = seconds(arrays["face_time"][faces], face_until[faces], low[windows], high[windows])
+    half = features.hop_seconds / 2
     hops = between(arrays["voice_time"], low - half + 1e-9, high + half - 1e-9)
     spoken = sums((arrays["voice_speech"] >= SPEECH).astype(float)[:, None], *hops)[:, 0]
     face = np.minimum(seen / lengths(low, high, until), 1.0)
@@ -92,71 +113,85 @@ def coverage(observations, low, high, who):
 
 
 class _Faces:
-    """The faces in a block of windows [low, high) (s, arrays), weighted by quality and by how long they are shown."""
+    """The faces in windows [low, high) (s), (N,) each, weighted by quality and by how long they are shown.
 
-    def __init__(self, arrays, face_until, low, high):
+    ``face_until`` (s) is when the picture of each face is replaced.
+    """
+
+    def __init__(self, arrays: Arrays, face_until: np.ndarray, low: np.ndarray, high: np.ndarray):
         first, last = within(arrays["face_time"], face_until, low, high)
         part = slice(first.min(), last.max())
         self._low, self._high = low, high
         self._arrays = {name: arrays[name][part] for name in ("face_logits", "face_embedding")}
         self._begin, self._end = arrays["face_time"][part], face_until[part]
         self._quality = arrays["face_quality"][part].astype(np.float64) + QUALITY_FLOOR
-        numbers = arrays["face_person"][part]
-        self._of = {int(person): np.flatnonzero(numbers == person) for person in np.unique(numbers)}
+        persons = arrays["face_person"][part]
+        self._faces_of = {int(person): np.flatnonzero(persons == person) for person in np.unique(persons)}
 
-    def _sums(self, person, values, low, high):
-        """Sums over a person's faces of values (M, C) times the seconds that they are shown in each range: (N, C)."""
-        mine = self._of[person]
-        return integrals(values, self._begin[mine], self._end[mine], low, high)
+    def _integrals(self, person: int, values: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+        """Sums (N, C) over a person's M faces of values (M, C) times the seconds that each is shown in [low, high)."""
+        faces = self._faces_of[person]
+        return integrals(values, self._begin[faces], self._end[faces], low, high)
 
-    def persons_of_windows(self, ranked, low, high):
-        """Whose face each window is about, -1 for nobody's: (N,).
+    def persons_of_windows(self, ranked: list[int], low: np.ndarray, high: np.ndarray) -> np.ndarray:
+        """The person that each window describes, -1 for nobody: (N,).
 
-        Of the persons with enough time in the window for an opinion, if there are any, those count who are seen for
-        long, weighted by quality, in the range [low, high) (s) of the window, or in all of it if none is seen there. Of
-        these it is the first in ``ranked``: windows with the same two persons side by side are all about the same one.
+        It is chosen from the persons who are visible in the window for long enough to count as evidence, if there are
+        any. Of these only the ones count who are visible for at least MIN_SHARE of the longest time, weighted by
+        quality, in the range [low, high) (s) of the window, or in the whole window if nobody is visible in the range.
+        Of these it is the first in ``ranked``, so that all windows with the same two persons describe the same one.
         """
-        persons = [person for person in ranked if person in self._of]
+        persons = [person for person in ranked if person in self._faces_of]
         enough = fusions.MIN_COVERAGE * (self._high - self._low) - ROUNDING
         times, best = np.zeros((len(low), len(persons))), np.full(len(low), -1)
         if not persons:
             return best
         for column, person in enumerate(persons):
-            mine = self._of[person]
-            values = np.column_stack([np.ones(len(mine)), self._quality[mine]])
-            seen, weighted = self._sums(person, values, self._low, self._high).T
-            inside = self._sums(person, values[:, 1:], low, high)[:, 0]
-            # What is seen in the range itself comes before anything seen only around it, and that before too little.
-            around = weighted * TRIFLE
-            times[:, column] = np.where(seen >= enough, inside + around, around * TRIFLE)
-        most = times.max(axis=1)
-        chosen = (times >= ALIKE * most[:, None]).argmax(axis=1)
-        return np.where(most > 0, np.array(persons)[chosen], -1)
+            faces = self._faces_of[person]
+            values = np.column_stack([np.ones(len(faces)), self._quality[faces]])
+            seen, weighted = self._integrals(person, values, self._low, self._high).T
+            inside = self._integrals(person, values[:, 1:], low, high)[:, 0]
+            # Time in the range itself comes first, then time in the rest of the window, then too little time.
+            outside = weighted * OUTSIDE
+            times[:, column] = np.where(seen >= enough, inside + outside, outside * OUTSIDE)
+        longest = times.max(axis=1)
+        chosen = (times >= MIN_SHARE * longest[:, None]).argmax(axis=1)
+        return np.where(longest > 0, np.array(persons)[chosen], -1)
 
-    def pool(self, who, features, logs, seen):
-        """Write mean embeddings (N, D), unless None, mean log-probabilities (N, native) and seconds with a face (N,).
+    def pool(self, persons: np.ndarray, features: np.ndarray | None, logs: np.ndarray, seen: np.ndarray) -> None:
+        """Write the mean embeddings (N, D) into ``features`` unless it is None, the mean log probabilities of the
+        network's labels (N, labels) into ``logs``, and the seconds with a face (N,) into ``seen``.
 
-        ``who`` (N,) says whose face each window is about; rows without it are left as they are.
+        ``persons`` (N,) are those that the windows describe; rows of windows without them stay as they are.
         """
-        for person in self._of.keys() & set(who.tolist()):
-            mine, asked = self._of[person], np.flatnonzero(who == person)
-            weight = self._quality[mine, None]
-            told = np.log(fusions.softmax(self._arrays["face_logits"][mine].astype(np.float64)) + 1e-9)
+        for person in self._faces_of.keys() & set(persons.tolist()):
+            faces, windows = self._faces_of[person], np.flatnonzero(persons == person)
+            weight = self._quality[faces, None]
+            columns = np.log(fusions.softmax(self._arrays["face_logits"][faces].astype(np.float64)) + 1e-9)
             if features is not None:
-                told = np.concatenate([told, self._arrays["face_embedding"][mine]], axis=1)
-            values = np.concatenate([np.ones_like(weight), weight, weight * told], axis=1)
-            total = self._sums(person, values, self._low[asked], self._high[asked])
-            asked, total = asked[total[:, 0] > 0], total[total[:, 0] > 0]
+                columns = np.concatenate([columns, self._arrays["face_embedding"][faces]], axis=1)
+            values = np.concatenate([np.ones_like(weight), weight, weight * columns], axis=1)
+            total = self._integrals(person, values, self._low[windows], self._high[windows])
+            windows, total = windows[total[:, 0] > 0], total[total[:, 0] > 0]
             means = total[:, 2:] / total[:, 1:2]
-            seen[asked], logs[asked] = total[:, 0], means[:, : logs.shape[1]]
+            seen[windows], logs[windows] = total[:, 0], means[:, : logs.shape[1]]
             if features is not None:
-                features[asked] = means[:, logs.shape[1] :]
+                features[windows] = means[:, logs.shape[1] :]
 
 
-def _pool_voice(arrays, model, low, high, hop_seconds, features, probabilities):
-    """Write attentive mean and deviation of hops (N, 2 D), unless None, and probabilities (N, 7) where speech is heard.
+def _pool_voice(
+    arrays: Arrays,
+    model: Checkpoint,
+    low: np.ndarray,
+    high: np.ndarray,
+    hop_seconds: float,
+    features: np.ndarray | None,
+    probabilities: np.ndarray,
+) -> np.ndarray:
+    """Write the attention-weighted mean and standard deviation of the hops (N, 2 D) into ``features``, unless it is
+    None, and ``probabilities`` (N, 7), both for windows with speech only.
 
-    Returns the share of each window with speech (N,).
+    Returns the share (N,) of each window with speech.
     """
     half = hop_seconds / 2
     first, last = between(arrays["voice_time"], low - half + 1e-9, high + half - 1e-9)
@@ -167,12 +202,12 @@ def _pool_voice(arrays, model, low, high, hop_seconds, features, probabilities):
     coverage = np.minimum(spoken * hop_seconds / np.maximum(high - low, hop_seconds), 1.0)
     device, labels = next(model.voice.parameters()).device, model.voice.config.heads["emotions"]
     with torch.inference_mode():
-        sizes = model.voice.parts  # the first of them alone is attended to
+        sizes = model.voice.parts  # attention applies to the first of them only
         hops = torch.from_numpy(arrays["voice_embedding"][:, : sizes[0]].astype(np.float32)).to(device)
-        weight = model.voice.hop_weights(hops, torch.from_numpy(np.maximum(speech, SILENT)).to(device)).cpu().numpy()
-        hears = np.flatnonzero(coverage >= fusions.MIN_COVERAGE)
-        for begin in range(0, len(hears), WINDOWS_AT_ONCE):
-            chosen = hears[begin : begin + WINDOWS_AT_ONCE]
+        weight = model.voice.hop_weights(hops, _tensor(np.maximum(speech, SILENT), device)).cpu().numpy()
+        with_speech = np.flatnonzero(coverage >= fusions.MIN_COVERAGE)
+        for begin in range(0, len(with_speech), BATCH):
+            chosen = with_speech[begin : begin + BATCH]
             part = slice(first[chosen].min(), last[chosen].max())
             ranges = first[chosen] - part.start, last[chosen] - part.start
             mean, square = _moments(weight[part], arrays["voice_embedding"][part], sizes, *ranges)
@@ -185,10 +220,17 @@ def _pool_voice(arrays, model, low, high, hop_seconds, features, probabilities):
     return coverage
 
 
-def _moments(weights, embeddings, sizes, first, last):
-    """Means of embeddings (M, D) and of their squares over many ranges of rows, (N, D) each.
+def _tensor(values: np.ndarray, device: torch.device) -> torch.Tensor:
+    """Values as a tensor on a device, in their own precision if the device has it."""
+    return torch.from_numpy(values.astype(np.float32) if device.type == "mps" else values).to(device)
 
-    Each part of an embedding, as wide as ``sizes`` say, has a column of the weights (M, parts).
+
+def _moments(
+    weights: np.ndarray, embeddings: np.ndarray, sizes: Sequence[int], first: np.ndarray, last: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Weighted means of embeddings (M, D) and of their squares over ranges of rows first:last, (N, D) each.
+
+    An embedding consists of parts of the given ``sizes``, each with its own column of the weights (M, parts).
     """
     means, squares = [], []
     for weight, values in zip(weights.T, np.split(embeddings, np.cumsum(sizes)[:-1], axis=1), strict=True):
@@ -200,6 +242,6 @@ def _moments(weights, embeddings, sizes, first, last):
     return np.concatenate(means, axis=1), np.concatenate(squares, axis=1)
 
 
-def between(times, low, high):
-    """Index ranges of sorted times that lie in [low, high)."""
+def between(times: np.ndarray, low: np.ndarray, high: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """First and last (exclusive) indices (N,) of sorted times (M,) in [low, high) (N,)."""
     return np.searchsorted(times, low, side="left"), np.searchsorted(times, high, side="left")

@@ -1,4 +1,6 @@
-"""What a model says of pooled windows: log likelihoods of the seven emotions by any of the fusions, and smoothing."""
+"""Log likelihoods of the seven emotions for pooled windows, by any of the fusions, and smoothing over time."""
+
+from __future__ import annotations
 
 import numpy as np
 import torch
@@ -6,19 +8,21 @@ import torch
 from emorec.emotions import fold
 from emorec.inference import fusion as fusions
 from emorec.inference.fusion import softmax
+from emorec.inference.pooling import Pooled
+from emorec.models.checkpoint import Checkpoint
 
-ROWS_AT_ONCE = 1024  # rows fused in one go, so that what lies between stays in a processor's cache
+BATCH = 1024  # rows fused at a time, so that intermediate results stay in the processor's cache
 
 
-def fuse(pooled, model, fusion):
-    """Log likelihoods (N, 7) of face, of voice and of both fused, and the evidence (N,) behind the last."""
+def fuse(pooled: Pooled, model: Checkpoint, fusion: str) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Log likelihoods (N, 7) from the face, from the voice and from their fusion, and the evidence (N,) of the last."""
     calibration = model.calibration
     face = calibration.face.log_likelihood(pooled.face_probabilities)
     voice = calibration.voice.log_likelihood(pooled.voice_probabilities)
     face_evidence = fusions.evidence(face, pooled.face_coverage, pooled.seconds)
     voice_evidence = fusions.evidence(voice, pooled.voice_coverage, pooled.seconds)
     either = np.maximum(face_evidence, voice_evidence)
-    alone = fusions.weighed(face, face_evidence), fusions.weighed(voice, voice_evidence)
+    alone = fusions.weighted(face, face_evidence), fusions.weighted(voice, voice_evidence)
     if fusion == "face":
         return *alone, alone[0], face_evidence
     if fusion == "voice":
@@ -26,16 +30,17 @@ def fuse(pooled, model, fusion):
     if fusion == "late":
         return *alone, fusions.late(face, voice, face_evidence, voice_evidence, calibration), either
     joint = _intermediate(pooled, model, face_evidence > 0, voice_evidence > 0)
-    return *alone, fusions.weighed(joint, either), either
+    return *alone, fusions.weighted(joint, either), either
 
 
 @torch.inference_mode()
-def _intermediate(pooled, model, has_face, has_voice):
+def _intermediate(pooled: Pooled, model: Checkpoint, has_face: np.ndarray, has_voice: np.ndarray) -> np.ndarray:
+    """Log likelihoods (N, 7) from the fusion network, NaN in rows with neither face nor voice."""
     device = next(model.fusion.parameters()).device
     inputs = (pooled.face_features, pooled.voice_features, has_face, has_voice)
     logits = np.zeros((len(has_face), len(model.fusion.config.labels)))
-    for begin in range(0, len(has_face), ROWS_AT_ONCE):
-        block = slice(begin, begin + ROWS_AT_ONCE)
+    for begin in range(0, len(has_face), BATCH):
+        block = slice(begin, begin + BATCH)
         parts = (torch.from_numpy(np.asarray(part[block], np.float32)).to(device) for part in inputs)
         logits[block] = model.fusion(*parts).cpu().numpy()
     probabilities = fold(softmax(logits), model.fusion.config.labels)
@@ -44,15 +49,16 @@ def _intermediate(pooled, model, has_face, has_voice):
     return joint
 
 
-def smoothed(probabilities, middle, seconds):
-    """Rows with evidence averaged over time with a Gaussian of that deviation; rows without stay NaN.
+def smooth(probabilities: np.ndarray, middle: np.ndarray, seconds: float) -> np.ndarray:
+    """Probabilities (N, 7) averaged over time by a Gaussian with a standard deviation of ``seconds``.
 
-    ``middle`` (s) is that of every row; all but the last are evenly apart.
+    ``middle`` (s) (N,) are the middles of the rows; all but the last are equally spaced. Rows without evidence are NaN,
+    stay NaN, and do not count for others.
     """
     known = ~np.isnan(probabilities[:, 0])
-    # Beside the probabilities their weight: each row counts once where it is known.
+    # The last column is the weight of a row: 1 with evidence, 0 without.
     columns = np.column_stack([np.nan_to_num(probabilities), known])
-    reach = 4 * seconds + 1e-9  # never so little that a row leaves itself out
+    reach = 4 * seconds + 1e-9  # never 0, so that a row always includes itself
     even, last = columns[:-1], columns[-1:]
     total = np.zeros_like(columns)
     if len(even):

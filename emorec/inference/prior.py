@@ -1,14 +1,17 @@
 """Priors: how common each emotion is expected to be in a kind of recording.
 
-A network says how likely what it saw or heard is under each emotion. A prior says how common each emotion is. It is
-stated, chosen by the user, and applied once, after fusion.
+A network estimates how likely a face or a voice is under each emotion. A prior states how common each emotion is. The
+user chooses it, and it is applied once, after fusion.
 """
+
+from __future__ import annotations
 
 import json
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -16,8 +19,8 @@ from emorec.emotions import EMOTIONS, EVEN
 from emorec.errors import EmorecError
 
 # Utterances with each emotion, in the order of EMOTIONS, in two published corpora of conversation: MELD (Poria et al.,
-# 2019; all three splits of a television series, which is livelier than life) and DailyDialog (Li et al., 2017; written
-# everyday conversations, which are calmer). Real recordings lie between the two, so the everyday prior is their mean.
+# 2019; all three splits; a television series, which is more emotional than everyday life) and DailyDialog (Li et al.,
+# 2017; written everyday conversations, which are less emotional). The everyday prior is the mean of both.
 MELD = (1607, 361, 358, 2308, 6436, 1002, 1636)
 DAILY_DIALOG = (1022, 353, 174, 12885, 85572, 1150, 1823)
 
@@ -25,13 +28,13 @@ EVERYDAY = tuple(float(share) for share in np.mean([np.divide(c, sum(c)) for c i
 
 NAMES = ("everyday", "even", "adaptive")
 DEFAULT = "everyday"  # for recordings
-STILL = "even"  # for still pictures, which are taken because of what they show
+STILL = "even"  # for still pictures, which are often taken because of an emotion
 
-# Independent windows (a minute of them) that the everyday prior counts for at least in the adaptive one. It never
-# counts for less than the recording itself: likelihoods are not perfect, and what they get wrong would teach itself.
+# Independent windows (a minute of them) that the everyday prior is worth in the adaptive one, at least. It is never
+# worth less than the recording itself: likelihoods have errors, which the estimation would otherwise reinforce.
 PSEUDO_ROWS = 20.0
-ROUNDS = 50  # of expectation maximisation; it settles within about ten
-FLOOR = 1e-4  # least share in arithmetic, so that strong evidence can still speak for an emotion that is not expected
+ROUNDS = 50  # of expectation maximisation, which converges within about ten
+FLOOR = 1e-4  # smallest share in calculations, so that strong evidence can outweigh a share of 0
 
 MISSING = "The prior lacks the emotion {emotion}; give a share for each of {emotions}."
 UNKNOWN = "The prior names {name!r}, which is not one of {emotions}."
@@ -43,9 +46,9 @@ WRONG_KIND = "The prior {name} must hold an object with a share for each of {emo
 
 @dataclass(frozen=True, kw_only=True)
 class Prior:
-    """A named expectation: ``shares`` of the seven emotions, which sum to 1.
+    """A named prior: ``shares`` (7) of the emotions, which sum to 1.
 
-    With ``adaptive`` the shares are only where estimation starts, see ``adapted``.
+    If ``adaptive``, they are the start of an estimation, see ``adapted``.
     """
 
     name: str
@@ -54,15 +57,15 @@ class Prior:
 
     @property
     def log(self) -> np.ndarray:
-        """Logarithm of the shares, (7,)."""
+        """Natural logarithm of the shares, (7,)."""
         return np.log(np.maximum(self.shares, FLOOR))
 
 
-def of(given: "str | Path | Mapping | Prior") -> Prior:
-    """The Prior for one of NAMES, for a JSON file of seven shares, or for a mapping of emotions to shares.
+def of(given: str | Path | Mapping[str, float] | Prior) -> Prior:
+    """The prior that a user names: one of NAMES, a JSON file of seven shares, or a mapping of emotions to shares.
 
-    Shares need not sum to 1. Raises EmorecError if an emotion is missing, unknown or has a negative share, and if the
-    file cannot be read.
+    The shares need not sum to 1. Raises EmorecError if an emotion is missing, unknown or has a negative share, or if
+    the file cannot be read.
     """
     if isinstance(given, Prior):
         return given
@@ -86,10 +89,11 @@ def of(given: "str | Path | Mapping | Prior") -> Prior:
 
 
 def adapted(log_likelihoods: np.ndarray, weights: np.ndarray, prior: Prior) -> Prior:
-    """The prior that fits one recording: expectation maximisation (Saerens et al., 2002) with pseudo-counts.
+    """The prior that fits one recording, by expectation maximisation (Saerens et al., 2002) with pseudo-counts.
 
-    ``log_likelihoods`` (N, 7) of rows with evidence, ``weights`` (N,) say for how many independent windows each row
-    counts. ``prior`` counts for as many more, and for PSEUDO_ROWS at least, so a short recording stays near it.
+    ``log_likelihoods`` (N, 7) are those of rows with evidence, and ``weights`` (N,) the number of independent windows
+    that each row is worth. ``prior`` is worth as many windows as all rows together, and at least PSEUDO_ROWS, so a
+    short recording stays close to it.
     """
     shares = start = np.maximum(prior.shares, FLOOR)
     pseudo = max(PSEUDO_ROWS, float(weights.sum()))
@@ -101,13 +105,13 @@ def adapted(log_likelihoods: np.ndarray, weights: np.ndarray, prior: Prior) -> P
 
 
 def posterior(log_likelihoods: np.ndarray, log_prior: np.ndarray) -> np.ndarray:
-    """Probabilities (N, 7) of log likelihoods (N, 7) under a prior, given as logarithms (7,)."""
+    """Probabilities (N, 7) from log likelihoods (N, 7) and the logarithm of a prior (7,)."""
     logs = log_likelihoods + log_prior
     shifted = np.exp(logs - logs.max(axis=-1, keepdims=True))
     return shifted / shifted.sum(axis=-1, keepdims=True)
 
 
-def _shares(given: Mapping) -> tuple[float, ...]:
+def _shares(given: Mapping[Any, Any]) -> tuple[float, ...]:
     emotions = ", ".join(EMOTIONS)
     for name in given:
         if name not in EMOTIONS:

@@ -16,7 +16,7 @@ from emorec.extraction.features import Features
 from emorec.inference import fusion as fusions
 from emorec.inference import pooling
 from emorec.inference import prior as priors
-from emorec.inference.predict import fuse, smoothed
+from emorec.inference.predict import fuse, smooth
 from emorec.models.checkpoint import Checkpoint
 
 DEFAULT_STEP = 1.0  # seconds
@@ -166,7 +166,7 @@ def check(
     fusions.check(fusion)
     numbers: dict[str, object] = {"step": step, "window": window, "smoothing": smooth, "confidence": unsure_below}
     for name, value in numbers.items():
-        if not isinstance(value, Real) or isinstance(value, bool):
+        if isinstance(value, bool) or not isinstance(value, Real):
             raise EmorecError(NO_NUMBER.format(name=name, value=value))
     for name, value, (low, high) in (("step", step, STEP_RANGE), ("window", window, WINDOW_RANGE)):
         if not low <= value <= high:
@@ -241,7 +241,7 @@ def _timeline(request: _Request, step: float, prior: priors.Prior) -> Timeline:
     *likelihoods, evidence = fuse(pooled, request.model, fusion)
     face, voice, probabilities = (priors.posterior(one, prior.log) for one in likelihoods)
     if request.smooth:
-        probabilities = smoothed(probabilities, (start + end) / 2, request.smooth)
+        probabilities = smooth(probabilities, (start + end) / 2, request.smooth)
     row_face, row_speech = pooling.coverage(features, start, end, pooled.person)
     return Timeline(
         start=start,

@@ -1,0 +1,1 @@
+"""What is made of a timeline: charts, tables, subtitles, reports and highlights."""

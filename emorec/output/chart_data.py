@@ -1,33 +1,41 @@
-"""What a chart of a timeline shows, as plain rows: probabilities, evidence, and what is told of every place."""
+"""The data of a chart as plain values: probabilities, evidence, and the tooltip of every column."""
 
+from __future__ import annotations
+
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from emorec.emotions import EMOJI, EMOTIONS
+from emorec.inference.timeline import Timeline
 
-MAX_COLUMNS = 400  # more would be hardly wider than a pixel, and slow in a browser
+Number = float | np.floating | np.ndarray  # an array without dimensions counts as a number
+
+MAX_COLUMNS = 400  # more would be narrower than two pixels, and slow in a browser
 PALE = 0.4  # opacity of columns that are unsure
 
-# The strips of evidence hang below zero on the scale of probabilities: charts that are joined cannot take their
-# width from a page, so all is one chart. Bottom and top of each:
+# Bottom and top of the strips of evidence, below zero on the scale of probabilities. They are part of the same chart,
+# because charts that are joined cannot take their width from a page.
 STRIPS = {"face": (-0.13, -0.05), "speech": (-0.24, -0.16)}
 BOTTOM = -0.26
 
-# Told of a column that the pointer rests on.
-TOLD = ("Time", "Emotion", "Probabilities", "Face says", "Voice says", "Face seen", "Speech heard")
-TOLD_EMOTIONS = 3  # of the seven, the likeliest; the rest is little and would hide them
-LEAST_TOLD = 0.005  # probability that is not just 0% in words
+# Rows of the tooltip of a column.
+TOOLTIP = ("Time", "Emotion", "Probabilities", "Face says", "Voice says", "Face seen", "Speech heard")
+TOP_EMOTIONS = 3  # named in a tooltip; the rest is small
+MIN_PROBABILITY = 0.005  # smaller ones are 0% in words
 
 
 @dataclass(frozen=True)
 class Columns:
-    """What is drawn: rows of a timeline, joined where there are too many.
+    """The columns of a chart: rows of a timeline, of which neighbours are averaged if there are too many.
 
-    ``probabilities`` (C, 7) add up to ``known``, the share of the column's time that has evidence, so gaps between
-    joined rows lower a column instead of vanishing. ``confidence`` (C,) is the mean where there is evidence, 0 if there
-    is none; ``sure`` (C,) tells that at least half of the time with evidence is. ``face_says`` and ``voice_says``
-    (C, 7) are the mean opinions of each modality where it has one, NaN where it has none.
+    ``start`` and ``end`` (C,) are in seconds. ``probabilities`` (C, 7) sum to ``known`` (C,), the share of the column's
+    time that has evidence, so that a gap between averaged rows lowers the column instead of vanishing. ``confidence``
+    (C,) is the mean over the time with evidence, 0 without any. ``sure`` (C,) is true if at least half of the time with
+    evidence is sure. ``face`` and ``speech`` (C,) are coverages. ``face_says`` and ``voice_says`` (C, 7) are the mean
+    probabilities from each modality alone, NaN if it has no evidence.
     """
 
     start: np.ndarray
@@ -42,20 +50,21 @@ class Columns:
     voice_says: np.ndarray
 
 
-def columns(timeline, most=MAX_COLUMNS):
-    """The rows of a timeline as at most ``most`` Columns, means of as many rows each, weighted by their length."""
+def columns(timeline: Timeline, max_columns: int = MAX_COLUMNS) -> Columns:
+    """The rows of a timeline as at most ``max_columns`` columns, each the mean of the same number of rows, weighted by
+    their length."""
     rows = len(timeline)
-    first = np.arange(0, rows, max(1, -(-rows // most)))
+    first = np.arange(0, rows, max(1, -(-rows // max_columns)))
     last = np.append(first[1:], rows)[: len(first)] - 1
     lengths = timeline.end - timeline.start
 
-    def mean(values):
+    def mean(values: np.ndarray) -> np.ndarray:
         if not rows:
             return values
         weights = lengths.reshape(-1, *[1] * (values.ndim - 1))
         return np.add.reduceat(values * weights, first) / np.add.reduceat(weights, first)
 
-    def opinion(values):
+    def mean_known(values: np.ndarray) -> np.ndarray:
         has = mean((~np.isnan(values[:, :1])).astype(float))
         nothing = np.full((len(has), values.shape[1]), np.nan)
         return np.divide(mean(np.nan_to_num(values)), has, out=nothing, where=has > 0)
@@ -71,23 +80,24 @@ def columns(timeline, most=MAX_COLUMNS):
         sure=(known > 0) & (mean(timeline.sure.astype(float)) >= known / 2 - 1e-9),
         face=mean(timeline.face_coverage),
         speech=mean(timeline.speech_coverage),
-        face_says=opinion(timeline.face),
-        voice_says=opinion(timeline.voice),
+        face_says=mean_known(timeline.face),
+        voice_says=mean_known(timeline.voice),
     )
 
 
-def area_points(drawn):
-    """Corners of the stacked emotions, in areas that break off wherever evidence or confidence does.
+def area_points(data: Columns) -> list[dict[str, Any]]:
+    """Corners of the stacked areas, which are interrupted where evidence or confidence is.
 
-    There is one area for each emotion and opacity, however often it breaks off: a browser draws few large shapes much
-    faster than many small ones. A point without a height, in the middle of the column that follows, is the break.
+    There is one area for each emotion and opacity, however often it is interrupted, because a browser draws few large
+    shapes much faster than many small ones. An interruption is a point without a height, in the middle of the column
+    that follows.
     """
-    high = np.cumsum(drawn.probabilities, axis=1)
-    low = high - drawn.probabilities
+    high = np.cumsum(data.probabilities, axis=1)
+    low = high - data.probabilities
     points = []
-    for run, opacity, after in _confidence_runs(drawn):
-        # The last column is told twice, so that its step reaches its end.
-        for time, column in zip([*drawn.start[run], drawn.end[run[-1]]], [*run, run[-1]], strict=True):
+    for run, opacity, after in _confidence_runs(data):
+        # The last column comes twice, so that its step reaches its end.
+        for time, column in zip([*data.start[run], data.end[run[-1]]], [*run, run[-1]], strict=True):
             for index, emotion in enumerate(EMOTIONS):
                 place = {"low": rounded(low[column, index]), "high": rounded(high[column, index])}
                 points.append({"time": rounded(time), "emotion": emotion, "opacity": opacity} | place)
@@ -95,93 +105,95 @@ def area_points(drawn):
     return points
 
 
-def line_points(drawn):
-    """Points of one line an emotion: the middle of every column, and both ends of every run of columns."""
+def line_points(data: Columns) -> list[dict[str, Any]]:
+    """Points of one line per emotion: the middle of every column, and both ends of every run of columns."""
     points = []
-    for run, opacity, after in _confidence_runs(drawn):
-        middles = (drawn.start[run] + drawn.end[run]) / 2
-        times = [drawn.start[run[0]], *middles, drawn.end[run[-1]]]
+    for run, opacity, after in _confidence_runs(data):
+        middles = (data.start[run] + data.end[run]) / 2
+        times = [data.start[run[0]], *middles, data.end[run[-1]]]
         for time, column in zip(times, [run[0], *run, run[-1]], strict=True):
             for index, emotion in enumerate(EMOTIONS):
-                value = rounded(drawn.probabilities[column, index])
+                value = rounded(data.probabilities[column, index])
                 points.append({"time": rounded(time), "emotion": emotion, "opacity": opacity, "probability": value})
         points += [after | {"emotion": emotion, "probability": None} for emotion in EMOTIONS]
     return points
 
 
-def evidence_boxes(drawn):
-    """Face seen and speech heard, stronger where there was more. Like neighbours are one box, so no seams show."""
+def evidence_boxes(data: Columns) -> list[dict[str, Any]]:
+    """Rectangles of the coverage by a face and by speech; neighbours of equal coverage are one, so no seams show."""
     boxes = []
     for name, (low, high) in STRIPS.items():
-        coverage = np.round(getattr(drawn, name), 1)
+        coverage = np.round(getattr(data, name), 1)
         for run in _runs(coverage):
             if coverage[run[0]] > 0:
-                place = box(drawn.start[run[0]], drawn.end[run[-1]], low, high)
+                place = box(data.start[run[0]], data.end[run[-1]], low, high)
                 boxes.append(place | {"coverage": rounded(coverage[run[0]])})
     return boxes
 
 
-def column_boxes(drawn):
-    """The whole height of every column, with what is TOLD of it."""
+def column_boxes(data: Columns) -> list[dict[str, Any]]:
+    """A rectangle over the whole height of every column, with its TOOLTIP."""
     boxes = []
-    for column, known in enumerate(drawn.known > 0):
-        probabilities = drawn.probabilities[column] / drawn.known[column] if known else np.full(len(EMOTIONS), np.nan)
-        emotion = EMOTIONS[drawn.probabilities[column].argmax()]
-        told = (
-            f"{clock(drawn.start[column])} – {clock(drawn.end[column])}",
-            _answer(emotion, drawn.confidence[column], drawn.sure[column]) if known else "no evidence",
+    for column, known in enumerate(data.known > 0):
+        probabilities = data.probabilities[column] / data.known[column] if known else np.full(len(EMOTIONS), np.nan)
+        emotion = EMOTIONS[data.probabilities[column].argmax()]
+        tooltip = (
+            f"{clock(data.start[column])} – {clock(data.end[column])}",
+            _emotion_in_words(emotion, data.confidence[column], data.sure[column]) if known else "no evidence",
             in_words(probabilities),
-            in_words(drawn.face_says[column]),
-            in_words(drawn.voice_says[column]),
-            f"{drawn.face[column]:.0%}",
-            f"{drawn.speech[column]:.0%}",
+            in_words(data.face_says[column]),
+            in_words(data.voice_says[column]),
+            f"{data.face[column]:.0%}",
+            f"{data.speech[column]:.0%}",
         )
-        place = box(drawn.start[column], drawn.end[column], BOTTOM, 1)
-        boxes.append(place | dict(zip(TOLD, told, strict=True)))
+        place = box(data.start[column], data.end[column], BOTTOM, 1)
+        boxes.append(place | dict(zip(TOOLTIP, tooltip, strict=True)))
     return boxes
 
 
-def _answer(emotion, confidence, sure):
-    likeliest = f"{EMOJI[emotion]} {emotion} {confidence:.0%}"
-    return likeliest if sure else f"unsure ({likeliest})"
+def _emotion_in_words(emotion: str, confidence: float, sure: bool) -> str:
+    text = f"{EMOJI[emotion]} {emotion} {confidence:.0%}"
+    return text if sure else f"unsure ({text})"
 
 
-def in_words(probabilities, most=TOLD_EMOTIONS):
-    """The likeliest emotions of probabilities (7,), "happy 83%, neutral 12%"; a dash where they are NaN."""
+def in_words(probabilities: np.ndarray, max_emotions: int = TOP_EMOTIONS) -> str:
+    """The most likely emotions of probabilities (7,): "happy 83%, neutral 12%"; a dash if they are NaN."""
     if np.isnan(probabilities[0]):
         return "–"
-    likeliest = np.argsort(-probabilities, kind="stable")[:most]
+    likeliest = np.argsort(-probabilities, kind="stable")[:max_emotions]
     return ", ".join(
-        f"{EMOTIONS[index]} {probabilities[index]:.0%}" for index in likeliest if probabilities[index] >= LEAST_TOLD
+        f"{EMOTIONS[index]} {probabilities[index]:.0%}"
+        for index in likeliest
+        if probabilities[index] >= MIN_PROBABILITY
     )
 
 
-def box(start, end, low, high):
+def box(start: Number, end: Number, low: float, high: float) -> dict[str, Any]:
     """A rectangle from ``start`` to ``end`` (s), on the scale of probabilities from ``low`` to ``high``."""
     return {"start": rounded(start), "end": rounded(end), "low": low, "high": high}
 
 
-def clock(seconds):
-    """A time as m:ss, from an hour on as h:mm:ss; with tenths unless it is whole."""
+def clock(seconds: float) -> str:
+    """A time (s) as m:ss, from an hour on as h:mm:ss; with tenths unless it is whole."""
     minutes, tenths = divmod(round(seconds * 10), 600)
     text = f"{tenths // 10:02d}" + (f".{tenths % 10}" if tenths % 10 else "")
     return f"{minutes // 60}:{minutes % 60:02d}:{text}" if minutes >= 60 else f"{minutes}:{text}"
 
 
-def rounded(value):
-    """A number short enough for a chart's data."""
+def rounded(value: Number) -> float:
+    """A number with four decimals, which keeps the data of a chart small."""
     return round(float(value), 4)
 
 
-def _confidence_runs(drawn):
-    """Runs of neighbouring columns with evidence, all sure or all unsure: (indices, opacity, break after)."""
-    ends = np.append(drawn.end, drawn.end[-1:])
-    for run in _runs(np.where(drawn.known > 0, 1 + drawn.sure, 0)):
-        if drawn.known[run[0]] > 0:
-            opacity = 1.0 if drawn.sure[run[0]] else PALE
+def _confidence_runs(data: Columns) -> Iterator[tuple[np.ndarray, float, dict[str, Any]]]:
+    """Runs of neighbouring columns with evidence, all sure or all unsure: (indices, opacity, interruption after)."""
+    ends = np.append(data.end, data.end[-1:])
+    for run in _runs(np.where(data.known > 0, 1 + data.sure, 0)):
+        if data.known[run[0]] > 0:
+            opacity = 1.0 if data.sure[run[0]] else PALE
             yield run, opacity, {"time": rounded(ends[run[-1] : run[-1] + 2].mean()), "opacity": opacity}
 
 
-def _runs(values):
-    """Indices of values (N,), split wherever a value differs from the one before; no empty ones."""
+def _runs(values: np.ndarray) -> list[np.ndarray]:
+    """Indices of values (N,), split where a value differs from the one before; none is empty."""
     return np.split(np.arange(len(values)), np.flatnonzero(np.diff(values)) + 1) if len(values) else []

@@ -1,7 +1,9 @@
-"""Names of result files in a folder, so that one recording's results never overwrite another's.
+"""Names of result files in a folder, so that the results of one recording never overwrite those of another.
 
-The folder keeps a record of whose results a name holds: ``.emorec/NAME`` contains the recording's path or link.
+The folder records which recording a name belongs to: ``.emorec/NAME`` contains the path or link of the recording.
 """
+
+from __future__ import annotations
 
 import itertools
 import os
@@ -14,12 +16,12 @@ RECORDS = ".emorec"
 
 
 def claim(folder: Path, media: Path, source: str, label: Callable[[str], str], suffixes: Iterable[str]) -> str:
-    """The name, without suffix, for the results of one recording in a folder; it is recorded as this recording's.
+    """The name, without suffix, for the results of one recording in a folder; it is then recorded as taken.
 
-    ``label`` makes a name of a stem. The stem is the recording's (``clip``), or if that name is taken the whole name
-    (``clip.mp4``), then with a number (``clip.mp4-2``). A name is taken if the record says that it is another
-    recording's, or if there is no record but a file with one of the ``suffixes``. ``source`` tells recordings apart.
-    Raises EmorecError if the folder cannot be written.
+    ``label`` makes a name from a stem. The stem is that of the recording (``clip``); if that name is taken, it is the
+    whole name (``clip.mp4``), then one with a number (``clip.mp4-2``). A name is taken if it is recorded for another
+    recording, or if it is not recorded but a file with one of the ``suffixes`` exists. ``source`` identifies the
+    recording. Raises EmorecError if the folder cannot be written.
     """
     owner, suffixes = os.fsencode(source), list(suffixes)
     numbered = (f"{media.name}-{number}" for number in itertools.count(2))
@@ -30,14 +32,15 @@ def claim(folder: Path, media: Path, source: str, label: Callable[[str], str], s
             continue
         if _owner(record, owner) == owner:
             return name
+    raise AssertionError("the numbers have no end")
 
 
 def _owner(record: Path, owner: bytes) -> bytes:
-    """Who is recorded as the owner of a name; ``owner``, who asks, if it was nobody's."""
+    """The recorded owner of a name; if there was none, ``owner`` is recorded and returned."""
     try:
         record.parent.mkdir(parents=True, exist_ok=True)
         try:
-            with record.open("xb") as file:  # fails if another command was quicker
+            with record.open("xb") as file:  # fails if another command has just created it
                 file.write(owner)
             return owner
         except FileExistsError:

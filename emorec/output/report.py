@@ -1,18 +1,22 @@
-"""A Timeline as one page to keep or to print: HTML that needs nothing else, no script, no network."""
+"""A timeline as one HTML page to keep or to print, without scripts and without a network."""
+
+from __future__ import annotations
 
 import html
 from pathlib import Path
+from typing import Any
 
 from emorec import files
 from emorec._version import __version__
 from emorec.emotions import COLOURS, EMOJI
+from emorec.inference.timeline import Timeline
 from emorec.models import provenance
 from emorec.output import charts, tables
 from emorec.output.chart_data import clock
 from emorec.output.highlights import find_highlights
 from emorec.output.summary import how, summary
 
-UNSURE = "#BBBBBB"  # of the bar of unsure time; paler than neutral's
+UNSURE = "#BBBBBB"  # colour of the bar of unsure time, paler than that of neutral
 STYLE = """
 body { font: 15px/1.5 system-ui, 'Segoe UI', Roboto, sans-serif; color: #222; max-width: 1000px; margin: 2rem auto; }
 body { padding: 0 1rem; } h1 { font-size: 1.6rem; margin: 0; } h2 { font-size: 1.1rem; margin: 1.8rem 0 0.4rem; }
@@ -23,8 +27,10 @@ th { white-space: nowrap; } .bar { width: 220px; } .bar i { display: block; heig
 """
 
 
-def html_text(timeline, evaluation=None, training=None):
-    """The page's text. ``evaluation`` and ``training`` are a checkpoint's facts, from which it says what to trust."""
+def html_text(
+    timeline: Timeline, evaluation: dict[str, Any] | None = None, training: dict[str, Any] | None = None
+) -> str:
+    """The text of the page; ``evaluation`` and ``training`` are those of the checkpoint."""
     name = Path(str(timeline.media.get("name", ""))).name or "A recording"
     warning = summary(timeline).warning
     parts = [
@@ -34,23 +40,28 @@ def html_text(timeline, evaluation=None, training=None):
         f"for each. Made by emorec {__version__}.</p>",
         *(f"<p><strong>{html.escape(note)}</strong></p>" for note in timeline.notes),
         _section("Over time", charts.svg_text(timeline)),
-        _section("In short", _figures(timeline)),
-        _section("Moments", _moments(timeline)),
+        _section("Summary", _figures(timeline)),
+        _section("Moments", _highlights(timeline)),
         _section("What this can and cannot tell", trust(evaluation or {}, training or {})),
-        _section("Choices that made this", _choices(timeline)),
+        _section("Settings", _settings(timeline)),
     ]
     head = f'<meta charset="utf-8"><title>{html.escape(name)}: emotions over time</title><style>{STYLE}</style>'
     page = f'<!doctype html>\n<html lang="en"><head>{head}</head><body>{"".join(parts)}</body></html>\n'
     return files.shown(page)
 
 
-def write(timeline, path, evaluation=None, training=None):
-    """Write the page to a file, whole or not at all. Raises EmorecError where that cannot be done."""
+def write(
+    timeline: Timeline,
+    path: Path,
+    evaluation: dict[str, Any] | None = None,
+    training: dict[str, Any] | None = None,
+) -> None:
+    """Write the page to a file, completely or not at all. Raises EmorecError if it cannot be written."""
     files.write_result(path, html_text(timeline, evaluation, training).encode())
 
 
-def trust(evaluation, training):
-    """What a checkpoint's measured accuracy, training people, limits and licence say, as HTML."""
+def trust(evaluation: dict[str, Any], training: dict[str, Any]) -> str:
+    """The measured accuracy, training data, limits and licence of a checkpoint, as HTML."""
     rows = "".join(
         f"<tr><td>{html.escape(found.what)}</td><td>{html.escape(found.metric)}</td><td>"
         + "<br>".join(f"{html.escape(result.way)} {result.text()}" for result in found.results)
@@ -78,11 +89,11 @@ def trust(evaluation, training):
     return "".join(parts)
 
 
-def _section(title, body):
+def _section(title: str, body: str) -> str:
     return f"<section><h2>{title}</h2>{body}</section>"
 
 
-def _figures(timeline):
+def _figures(timeline: Timeline) -> str:
     figures = summary(timeline)
     if figures.confidence is None:
         return "<p>Neither a face was seen nor speech heard, so there is nothing to read an emotion from.</p>"
@@ -104,7 +115,7 @@ def _figures(timeline):
     )
 
 
-def _choices(timeline):
+def _settings(timeline: Timeline) -> str:
     rows = "".join(
         f'<tr><th scope="row">{html.escape(name.replace("_", " "))}</th><td>{html.escape(_in_words(value))}</td></tr>'
         for name, value in tables.choices(timeline).items()
@@ -112,7 +123,7 @@ def _choices(timeline):
     return f'<table class="small">{rows}</table>'
 
 
-def _in_words(value):
+def _in_words(value: object) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{name} {_in_words(each)}" for name, each in value.items())
     if isinstance(value, float):
@@ -120,12 +131,12 @@ def _in_words(value):
     return "automatic" if value is None else str(value)
 
 
-def _moments(timeline):
+def _highlights(timeline: Timeline) -> str:
     found = find_highlights(timeline)
     if not found:
         return "<p>No moment stands out.</p>"
     rows = "".join(
-        f'<tr><th scope="row">{clock(moment.start)}</th><td>{moment.kind}</td><td>{html.escape(moment.text)}</td></tr>'
-        for moment in found
+        f'<tr><th scope="row">{clock(each.start)}</th><td>{each.kind}</td><td>{html.escape(each.text)}</td></tr>'
+        for each in found
     )
     return f"<table>{rows}</table>"

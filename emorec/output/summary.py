@@ -1,4 +1,6 @@
-"""A Timeline in a few numbers."""
+"""A timeline in a few numbers, and in one sentence."""
+
+from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,24 +10,24 @@ import numpy as np
 from emorec import files
 from emorec.inference.timeline import Timeline
 
-LEAST_SECONDS = 5.0  # time with evidence below which nothing can be said of a recording
-LEAST_SHARE = 0.05  # of the recording; the longer of the two counts
+MIN_SECONDS = 5.0  # with evidence; less is too little to conclude anything about a recording
+MIN_SHARE = 0.05  # of the recording that needs evidence; the longer of the two counts
 
 TOP_EMOTIONS = 3  # that the sentence names
-MIN_SHARE = 0.005  # of the time; smaller shares are 0% in words
+MIN_NAMED = 0.005  # share of the time; smaller ones are 0% in words
 
 TOO_LITTLE = "Too little to tell: evidence for only {known:.1f} s of {seconds:.1f} s; {least:.1f} s are needed."
 
 
 @dataclass(frozen=True)
 class Summary:
-    """Shares of time and probabilities from 0 to 1.
+    """Shares of time and probabilities, from 0 to 1.
 
-    ``shares``: share of each emotion, largest first, in the time with evidence of its own; only sure rows count for an
-    emotion. ``unsure``: what is left of that time. Both are empty or 0 if there is no evidence. ``known`` and
-    ``known_seconds``: how much of the ``seconds`` that the timeline covers has evidence of its own. ``too_little``:
-    that is too little to say anything. ``face`` and ``speech``: share of the time with a face seen and with speech
-    heard. ``confidence``: mean over the time with evidence of its own, None without any.
+    ``shares``: each emotion's share of the time that itself has evidence, largest first; only sure rows count for an
+    emotion. ``unsure``: the rest of that time. Both are empty or 0 without evidence. ``known`` and ``known_seconds``:
+    how much of the ``seconds`` of the timeline itself has evidence. ``too_little``: whether that is too little to
+    conclude anything. ``face`` and ``speech``: shares of the time with a visible face and with speech. ``confidence``:
+    mean over the time that itself has evidence, None without any.
     """
 
     shares: dict[str, float]
@@ -43,11 +45,11 @@ class Summary:
         """The sentence to show first if there is too little to tell, else ""."""
         if not self.too_little:
             return ""
-        return TOO_LITTLE.format(known=self.known_seconds, seconds=self.seconds, least=_least(self.seconds))
+        return TOO_LITTLE.format(known=self.known_seconds, seconds=self.seconds, least=_min_seconds(self.seconds))
 
 
 def summary(timeline: Timeline) -> Summary:
-    """The Summary of a Timeline; rows count by their length."""
+    """The Summary of a timeline; rows count by their length."""
     shares, known = timeline.shares()
     lengths = timeline.end - timeline.start
     seconds = float(lengths.sum())
@@ -59,7 +61,7 @@ def summary(timeline: Timeline) -> Summary:
         known=known,
         known_seconds=known_seconds,
         seconds=seconds,
-        too_little=known_seconds < _least(seconds) - 1e-6,
+        too_little=known_seconds < _min_seconds(seconds) - 1e-6,
         face=_mean(timeline.row_face, lengths) or 0.0,
         speech=_mean(timeline.row_speech, lengths) or 0.0,
         confidence=_mean(timeline.confidence[timeline.witnessed], lengths[timeline.witnessed]),
@@ -67,7 +69,7 @@ def summary(timeline: Timeline) -> Summary:
 
 
 def how(timeline: Timeline) -> str:
-    """What decides a timeline, in a few words: "late fusion, everyday prior, 1 s steps"."""
+    """How a timeline was made, in a few words: "late fusion, everyday prior, 1 s steps"."""
     person, smooth = timeline.choices.get("person"), timeline.choices.get("smooth")
     parts = [
         f"{timeline.fusion} fusion",
@@ -84,15 +86,16 @@ def sentence(timeline: Timeline) -> str:
     name = Path(str(timeline.media.get("name", ""))).name
     facts = f"{timeline.duration:.1f} s, {len(timeline)} rows, {how(timeline)}"
     figures = summary(timeline)
-    shares = [f"{emotion} {share:.0%}" for emotion, share in figures.shares.items() if share >= MIN_SHARE]
-    if figures.unsure >= MIN_SHARE:
+    shares = [f"{emotion} {share:.0%}" for emotion, share in figures.shares.items() if share >= MIN_NAMED]
+    if figures.unsure >= MIN_NAMED:
         shares = [*shares[:TOP_EMOTIONS], f"unsure {figures.unsure:.0%}"]
     found = ", ".join(shares[: TOP_EMOTIONS + 1]) or "no evidence"
     return files.shown(f"Timeline of {name}: {facts}; {found}" if name else f"Timeline: {facts}; {found}")
 
 
-def _least(seconds: float) -> float:
-    return max(LEAST_SECONDS, LEAST_SHARE * seconds)
+def _min_seconds(seconds: float) -> float:
+    """Seconds with evidence that a timeline of ``seconds`` needs."""
+    return max(MIN_SECONDS, MIN_SHARE * seconds)
 
 
 def _mean(values: np.ndarray, lengths: np.ndarray) -> float | None:

@@ -1,4 +1,6 @@
-"""A Timeline as CSV and as JSON, and the names of files; docs/SCHEMA.md explains every column and key."""
+"""A timeline as CSV and JSON, and the names of files; docs/SCHEMA.md explains every column and key."""
+
+from __future__ import annotations
 
 import csv
 import io
@@ -7,6 +9,9 @@ import json
 import math
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from emorec import files
 from emorec._version import __version__
@@ -16,8 +21,8 @@ from emorec.output import subtitles
 from emorec.output.highlights import find_highlights
 from emorec.output.summary import summary
 
-# New columns come last, so that programs which read by position keep working.
-COLUMNS = (
+# New columns come last, so that programs that read by position keep working.
+COLUMNS: tuple[str, ...] = (
     "start",
     "end",
     "person",
@@ -33,23 +38,24 @@ COLUMNS = (
 )
 AFTER_EMOTIONS = COLUMNS[COLUMNS.index("dominant") :]
 DIGITS = 6
-DEFAULT_FUSION = "late"  # not named in file names
+DEFAULT_FUSION = "late"  # not part of file names
 
 
-def table(timeline, most=None):
-    """One dict a row with the keys of COLUMNS; what is not known is None. ``most`` is how many of the first rows."""
+def table(timeline: Timeline, max_rows: int | None = None) -> list[dict[str, Any]]:
+    """One dict per row with the keys of COLUMNS; None is unknown. ``max_rows`` limits it to the first rows."""
     return [
         {"start": row["start"], "end": row["end"], "person": row["person"]}
         | (row["probabilities"] or dict.fromkeys(EMOTIONS))
         | {name: row[name] for name in AFTER_EMOTIONS}
-        for row in _rows(timeline, most)
+        for row in _rows(timeline, max_rows)
     ]
 
 
-def as_dict(timeline):
+def as_dict(timeline: Timeline) -> dict[str, Any]:
     """The whole timeline as plain JSON values.
 
-    Facts, all choices that made it, summary, highlights, and a row a step with what each modality alone says.
+    Metadata of the recording, all settings, summary, highlights, and one row per step with the probabilities from each
+    modality alone.
     """
     figures = summary(timeline)
     return {
@@ -79,13 +85,13 @@ def as_dict(timeline):
     }
 
 
-def choices(timeline: Timeline) -> dict:
-    """Everything that made a timeline, by name: choices, settings, prior, model and version."""
+def choices(timeline: Timeline) -> dict[str, Any]:
+    """All settings that made a timeline, by name, with the prior, the model and the version of emorec."""
     return timeline.choices | {"emorec": __version__}
 
 
-def csv_text(timeline):
-    """The table as CSV text, a header and one line a row; truth is written as true and false."""
+def csv_text(timeline: Timeline) -> str:
+    """The rows as CSV text, a header and one line per row; booleans are written as true and false."""
     out = io.StringIO()
     writer = csv.DictWriter(out, fieldnames=COLUMNS, lineterminator="\n")
     writer.writeheader()
@@ -93,8 +99,8 @@ def csv_text(timeline):
     return out.getvalue()
 
 
-def json_text(timeline):
-    """The timeline as JSON text; what is not known is null."""
+def json_text(timeline: Timeline) -> str:
+    """The timeline as JSON text; null is unknown."""
     return json.dumps(as_dict(timeline), indent=1, allow_nan=False) + "\n"
 
 
@@ -114,7 +120,7 @@ def write_text(text: str, path: Path) -> None:
 
 
 def file_name(stem: str, timeline: Timeline, suffix: str) -> str:
-    """A name for a result: ``interview.csv``, or ``interview.face.person-2.csv`` if these are not the default."""
+    """The name of a result file: ``interview.csv``, or ``interview.face.person-2.csv`` for a fusion and a person."""
     person = timeline.choices.get("person")
     marks = [
         f".{timeline.fusion}" if timeline.fusion != DEFAULT_FUSION else "",
@@ -126,7 +132,7 @@ def file_name(stem: str, timeline: Timeline, suffix: str) -> str:
 WRITERS = {"csv": write_csv, "json": write_json, "srt": subtitles.write_srt, "vtt": subtitles.write_vtt}
 
 
-def _rows(timeline, most=None):
+def _rows(timeline: Timeline, max_rows: int | None = None) -> list[dict[str, Any]]:
     columns = zip(
         timeline.start,
         timeline.end,
@@ -179,19 +185,19 @@ def _rows(timeline, most=None):
             evidence,
             row_face,
             row_speech,
-        ) in itertools.islice(columns, most)  # fmt: skip
+        ) in itertools.islice(columns, max_rows)  # fmt: skip
     ]
 
 
-def _rounded(values):
+def _rounded(values: dict[str, Any]) -> dict[str, Any]:
     return {name: _number(value) if isinstance(value, float) else value for name, value in values.items()}
 
 
-def _named(probabilities):
+def _named(probabilities: np.ndarray) -> dict[str, float | None] | None:
     if math.isnan(probabilities[0]):
         return None
     return {emotion: _number(value) for emotion, value in zip(EMOTIONS, probabilities, strict=True)}
 
 
-def _number(value):
+def _number(value: float | None) -> float | None:
     return None if value is None or math.isnan(value) else round(float(value), DIGITS)

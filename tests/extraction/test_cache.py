@@ -124,7 +124,7 @@ def test_what_is_stored_is_forgotten_by_its_key_whatever_became_of_the_file(mode
 @pytest.mark.parametrize("key", ["", ".", "..", "../other", "/tmp", "a" * 31, "A" * 32, "a" * 32 + "\n", "a" * 33])
 def test_only_a_key_can_be_forgotten(key, tmp_path):
     (tmp_path / "other").mkdir()
-    with pytest.raises(EmorecError, match="no name of stored observations"):
+    with pytest.raises(EmorecError, match="is not a key of stored features"):
         cache.forget(key, tmp_path / "cache")
     assert (tmp_path / "other").exists()
 

@@ -17,8 +17,8 @@ from emorec.extraction.options import Settings
         ({"start": -1.0}, "The start of -1 s is not possible; choose a time of 0 s or more."),
         ({"start": float("nan")}, "The start of nan s is not possible; choose a time of 0 s or more."),
         ({"end": float("inf")}, "The end of inf s is not possible; choose a time of 0 s or more."),
-        ({"start": 5.0, "end": 5.0}, "The end at 5 s is not behind the start at 5 s; choose a later end."),
-        ({"start": 5.0, "end": 2.0}, "The end at 2 s is not behind the start at 5 s; choose a later end."),
+        ({"start": 5.0, "end": 5.0}, "The end at 5 s is not after the start at 5 s; choose a later end."),
+        ({"start": 5.0, "end": 2.0}, "The end at 2 s is not after the start at 5 s; choose a later end."),
     ],
 )
 def test_settings_that_cannot_be_used_are_one_sentence(settings, sentence):
@@ -49,5 +49,5 @@ def test_times_are_read_as_people_write_them(text, seconds):
 
 @pytest.mark.parametrize("text", ["", "-5", "1:60", "1:75", "61:99", "x", "1:2:3:4", "nan", "inf", "1e3", "75:00:00:"])
 def test_what_is_no_time_is_one_sentence(text):
-    with pytest.raises(EmorecError, match="is no time"):
+    with pytest.raises(EmorecError, match="is not a time"):
         options.seconds(text)

@@ -10,7 +10,7 @@ import pytest
 from safetensors import SafetensorError
 
 from emorec.extraction.cache import drop_oldest
-from emorec.extraction.features import FORMAT_VERSION, HEAD_FILE, Features, Folder, Head, Joined
+from emorec.extraction.features import FORMAT_VERSION, HEAD_FILE, Features, Folder, Head, JoinedArrays
 from support import factories
 
 HEAD = Head(media={"path": "made.mp4", "size": 5}, settings={"face_rate": 5.0}, duration=0.0)
@@ -60,9 +60,9 @@ def test_no_segments_are_empty_arrays():
 
 def test_segments_of_a_growing_recording_are_copied_once(monkeypatch):
     segments, copied = [*map(segment, range(20))], []
-    add = Joined._add
-    monkeypatch.setattr(Joined, "_add", lambda self, segment: (copied.append(1), add(self, segment)))
-    joined, grown = Joined(factories.no_observations()), []
+    add = JoinedArrays._add
+    monkeypatch.setattr(JoinedArrays, "_add", lambda self, segment: (copied.append(1), add(self, segment)))
+    joined, grown = JoinedArrays(factories.no_observations()), []
     for count in range(1, 21):
         observations = Features(
             400.0, 20.0 * count, False, tuple(segments[:count]), factories.no_observations(), joined=joined
@@ -73,7 +73,7 @@ def test_segments_of_a_growing_recording_are_copied_once(monkeypatch):
         alone = Features(400.0, 20.0, False, tuple(segments[:count]), factories.no_observations()).arrays
         assert_same({name: array for name, (array, _) in arrays.items()}, alone)
         assert_same({name: before for name, (_, before) in arrays.items()}, alone)
-    assert_same(joined.first(tuple(segments[:7])), {name: array for name, (array, _) in grown[6].items()})
+    assert_same(joined.of(tuple(segments[:7])), {name: array for name, (array, _) in grown[6].items()})
 
 
 def test_observations_can_be_sent_to_another_process():
@@ -83,7 +83,7 @@ def test_observations_can_be_sent_to_another_process():
         True,
         tuple(map(segment, range(3))),
         factories.no_observations(),
-        joined=Joined(factories.no_observations()),
+        joined=JoinedArrays(factories.no_observations()),
     )
     assert_same(copy.deepcopy(observations).arrays, observations.arrays)
 
@@ -288,7 +288,7 @@ def test_other_segments_have_their_own_arrays_although_the_first_ones_are_joined
     """As training does, which puts another network's voices beside the same faces."""
     empty = {"time": np.zeros(0)}
     first = ({"time": np.array([1.0])}, {"time": np.array([2.0])})
-    seen = Features(duration=2.0, until=2.0, complete=True, segments=first, empty=empty, joined=Joined(empty))
+    seen = Features(duration=2.0, until=2.0, complete=True, segments=first, empty=empty, joined=JoinedArrays(empty))
     assert seen.arrays["time"].tolist() == [1.0, 2.0]
     other = replace(seen, segments=({"time": np.array([1.0])}, {"time": np.array([5.0])}))
     assert other.arrays["time"].tolist() == [1.0, 5.0] and seen.arrays["time"].tolist() == [1.0, 2.0]

@@ -98,7 +98,7 @@ def test_faces_are_encoded_in_batches_while_more_are_found_and_in_their_order(re
 def test_of_two_recordings_as_many_as_have_a_turn_are_looked_at_together(
     recording, model, tmp_path, monkeypatch, turns
 ):
-    monkeypatch.setattr(seeing, "TURNS", threading.BoundedSemaphore(turns))
+    monkeypatch.setattr(seeing, "DETECTION_SLOTS", threading.BoundedSemaphore(turns))
     looking, most = set(), []
 
     class Noting(OneFace):
@@ -121,7 +121,7 @@ def test_of_two_recordings_as_many_as_have_a_turn_are_looked_at_together(
 
 
 def test_a_run_that_nobody_takes_from_keeps_no_other_waiting(recording, model, tmp_path, monkeypatch):
-    monkeypatch.setattr(seeing, "TURNS", threading.BoundedSemaphore(1))
+    monkeypatch.setattr(seeing, "DETECTION_SLOTS", threading.BoundedSemaphore(1))
     left_alone = pipeline.extract(recording, model, OneFace(), cache=tmp_path / "one")
     next(left_alone)
     sleep(0.5)  # until all its queues are full
@@ -132,11 +132,11 @@ def test_a_run_that_nobody_takes_from_keeps_no_other_waiting(recording, model, t
     other.join(60)
     assert not other.is_alive()
     left_alone.close()
-    assert seeing.TURNS.acquire(blocking=False)
+    assert seeing.DETECTION_SLOTS.acquire(blocking=False)
 
 
 def test_a_run_that_fails_gives_its_turn_back(recording, model, tmp_path, monkeypatch):
-    monkeypatch.setattr(seeing, "TURNS", threading.BoundedSemaphore(1))
+    monkeypatch.setattr(seeing, "DETECTION_SLOTS", threading.BoundedSemaphore(1))
 
     class Failing(OneFace):
         def detect(self, image, side=None):
@@ -144,7 +144,7 @@ def test_a_run_that_fails_gives_its_turn_back(recording, model, tmp_path, monkey
 
     with pytest.raises(EmorecError, match="no more"):
         last(pipeline.extract(recording, model, Failing(), cache=tmp_path))
-    assert seeing.TURNS.acquire(blocking=False)
+    assert seeing.DETECTION_SLOTS.acquire(blocking=False)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="is about glibc's heap")

@@ -125,7 +125,7 @@ def test_a_look_is_short_and_spread_over_the_part(monkeypatch):
 
     monkeypatch.setattr(sandbox, "sounds", sounds)
     settings = Settings(start=600.0, end=1400.0)
-    assert tracks.chosen("a.mkv", info, settings, None, factories.checkpoint().front_end) == ({"audio_track": 1}, [])
+    assert tracks.choose("a.mkv", info, settings, None, factories.checkpoint().front_end) == ({"audio_track": 1}, [])
     assert [track for track, *_ in asked] == [1, 2]
     for _, places, seconds in asked:
         assert places == [650.0 + 100 * number for number in range(8)] and seconds * len(places) == 48.0
@@ -284,9 +284,9 @@ def test_a_turned_picture_is_searched(model, tmp_path):
         (["--video_track", "2"], "long.mkv has 1 video track; there is no track 2."),
         (["--audio-track", "0"], "There is no audio track 0; tracks are counted from 1."),
         (["--channel", "up"], "The channel 'up' does not exist; choose from left, right, mix."),
-        (["--start", "0:40", "--end", "30"], "The end at 30 s is not behind the start at 40 s; choose a later end."),
+        (["--start", "0:40", "--end", "30"], "The end at 30 s is not after the start at 40 s; choose a later end."),
         (["--start", "1:40"], "long.mkv has nothing from 100 s on, it is 50.0 s long; choose an earlier start."),
-        (["--start", "soon"], "'soon' is no time; give seconds, m:ss or h:mm:ss, as in 75, 1:15 or 0:01:15."),
+        (["--start", "soon"], "'soon' is not a time; give seconds, m:ss or h:mm:ss, as in 75, 1:15 or 0:01:15."),
         (["--rotate", "30"], "The rotation 30 is not possible; choose from 0, 90, 180, 270 degrees."),
         (["--person", "-1"], "There is no person -1; persons are counted from 0."),
     ],

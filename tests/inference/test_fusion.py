@@ -106,8 +106,8 @@ def test_evidence_grows_with_coverage_up_to_full_and_is_none_without_an_opinion(
 
 def test_little_evidence_leaves_an_opinion_flat():
     logs = leaning("sad", 0.9, 3)
-    flat = entropy(fusion.weighed(logs, np.array([0.1, 0.5, 1.0])))
-    assert flat[0] > flat[1] > flat[2] and fusion.weighed(logs, np.ones(3)) == pytest.approx(logs)
+    flat = entropy(fusion.weighted(logs, np.array([0.1, 0.5, 1.0])))
+    assert flat[0] > flat[1] > flat[2] and fusion.weighted(logs, np.ones(3)) == pytest.approx(logs)
 
 
 def test_mean_takes_what_there_is():

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from emorec.emotions import EMOTIONS
 from emorec.errors import EmorecError
 from emorec.inference import fusion as fusions
-from emorec.inference.timeline import STEP_RANGE, WINDOW_RANGE, check, infer, rows, smoothed
+from emorec.inference.predict import smooth
+from emorec.inference.timeline import STEP_RANGE, WINDOW_RANGE, check, infer, rows
 from emorec.models.calibration import Calibration, HeadCalibration
 from support import factories
 
@@ -186,29 +187,29 @@ def test_an_unknown_fusion_is_named():
 
 
 def test_smoothing_leaves_gaps_and_sums_to_one():
-    plain, smooth = infer(TALE, MODEL), infer(TALE, MODEL, smooth=2.0)
-    assert not np.allclose(smooth.probabilities, plain.probabilities, equal_nan=True, atol=0.01)
-    assert (smooth.known == plain.known).all()
-    assert smooth.probabilities[smooth.known].sum(axis=1) == pytest.approx(np.ones(smooth.known.sum()))
+    plain, calm = infer(TALE, MODEL), infer(TALE, MODEL, smooth=2.0)
+    assert not np.allclose(calm.probabilities, plain.probabilities, equal_nan=True, atol=0.01)
+    assert (calm.known == plain.known).all()
+    assert calm.probabilities[calm.known].sum(axis=1) == pytest.approx(np.ones(calm.known.sum()))
 
 
 def test_smoothing_calms():
     noisy = factories.with_gaps(factories.probabilities(60), 10, 11, 40)
-    calm = smoothed(noisy, np.arange(60.0), 3.0)
+    calm = smooth(noisy, np.arange(60.0), 3.0)
     assert np.nanstd(calm, axis=0).max() < 0.5 * np.nanstd(noisy, axis=0).min()
 
 
 def test_smoothing_weighs_with_a_gaussian_over_time():
     step = np.zeros((41, 7))
     step[20, 0] = 1.0
-    calm = smoothed(step, np.arange(41) * 0.5, 1.0)
+    calm = smooth(step, np.arange(41) * 0.5, 1.0)
     assert calm[21, 0] / calm[20, 0] == pytest.approx(np.exp(-0.125))
     assert calm[22, 0] / calm[20, 0] == pytest.approx(np.exp(-0.5))
 
 
 def test_a_gap_gives_nothing_to_its_neighbours():
     values = factories.with_gaps(factories.probabilities(3), 1)
-    assert smoothed(values, np.arange(3.0), 0.2) == pytest.approx(values, abs=1e-4, nan_ok=True)
+    assert smooth(values, np.arange(3.0), 0.2) == pytest.approx(values, abs=1e-4, nan_ok=True)
 
 
 def test_shares_count_time_with_evidence():

@@ -27,7 +27,7 @@ def one_window(observations, model, low, high, person=None):
         enough = MIN_COVERAGE * (high - low) - 1e-6
         long = [one for one in there if shared[numbers == one].sum() >= enough] or there
         most = max((weights[numbers == one].sum() for one in long), default=0.0)
-        person = next((one for one in long if weights[numbers == one].sum() >= pooling.ALIKE * most), -1)
+        person = next((one for one in long if weights[numbers == one].sum() >= pooling.MIN_SHARE * most), -1)
     mine = (numbers == person) & (shared > 0)
     coverage = min(shared[mine].sum() / length, 1.0)
     face = face_features = None

@@ -97,7 +97,7 @@ def test_a_row_that_leans_on_its_neighbours_is_fainter():
 
 def test_joined_rows_are_faint_if_more_than_half_of_them_are_unsure():
     timeline = factories.timeline([sure("fear"), unsure(), gap(), unsure(), unsure(), sure("fear")])
-    assert list(chart_data.columns(timeline, most=2).sure) == [True, False]
+    assert list(chart_data.columns(timeline, max_columns=2).sure) == [True, False]
 
 
 def test_the_pointer_is_told_what_is_unsure():
@@ -150,7 +150,7 @@ def test_the_axis_of_a_part_begins_where_the_part_does():
 
 def test_the_pointer_is_told_time_emotion_both_opinions_and_coverage():
     columns = spec(factories.timeline([sure("sad"), gap()], step=90.0))[1]["columns"]
-    told = [[box[name] for name in chart_data.TOLD] for box in columns]
+    told = [[box[name] for name in chart_data.TOOLTIP] for box in columns]
     assert told == [
         ["0:00 – 1:30", "😢 sad 94%", *["sad 94%, angry 1%, disgust 1%"] * 2, "–", "100%", "0%"],
         ["1:30 – 3:00", "no evidence", "–", "–", "–", "100%", "0%"],

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from emorec.emotions import COLOURS, EMOTIONS
 from emorec.inference.timeline import Timeline, infer
 from emorec.output import charts, report, subtitles
-from emorec.output.highlights import KINDS, MOST, find_highlights
+from emorec.output.highlights import KINDS, MAX_OF_KIND, find_highlights
 from emorec.output.summary import how, summary
 from support import factories
 
@@ -72,7 +72,7 @@ def test_moments_are_few_in_order_and_apart(rows, seed):
     assert [moment.start for moment in found] == sorted(moment.start for moment in found)
     for kind in KINDS:
         starts = [moment.start for moment in found if moment.kind == kind]
-        assert len(starts) <= MOST
+        assert len(starts) <= MAX_OF_KIND
         assert all(later - earlier >= timeline.window for earlier, later in zip(starts, starts[1:], strict=False))
 
 

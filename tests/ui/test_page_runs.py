@@ -119,7 +119,7 @@ def test_only_the_chosen_part_is_analysed(page, tmp_path):
     page.click("text=More choices")
     page.locator("#start input, #start textarea").fill("soon")
     page.click("#analyze")
-    assert "'soon' is no time" in toast(page)
+    assert "'soon' is not a time" in toast(page)
     dismiss(page)
     page.locator("#start input, #start textarea").fill("0:02")
     page.locator("#end input, #end textarea").fill("6")

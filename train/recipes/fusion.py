@@ -117,10 +117,10 @@ def ways(samples, fused, calibration, log_prior=calibrate.EVEN):
         fusion.evidence(heard, samples.voice_coverage, samples.seconds),
     )
     face, voice = (
-        priors.posterior(fusion.weighed(one, weight), log_prior)
+        priors.posterior(fusion.weighted(one, weight), log_prior)
         for one, weight in zip((seen, heard), evidence, strict=True)
     )
-    joint = fusion.weighed(calibration.fusion.log_likelihood(fused), np.maximum(*evidence))
+    joint = fusion.weighted(calibration.fusion.log_likelihood(fused), np.maximum(*evidence))
     joint[np.maximum(*evidence) <= 0] = np.nan
     return {
         "face": face,

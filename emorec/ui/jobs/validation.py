@@ -11,7 +11,7 @@ from emorec.inference import prior as priors
 
 NO_PRIOR = "The prior {given!r} does not exist; choose from {names}, or give a share for each of the seven emotions."
 NO_NUMBER = "The {name} {given!r} is not a whole number; give one."
-NO_TIME = "The {name} {given!r} is no time; give seconds, m:ss or h:mm:ss, as in 75, 1:15 or 0:01:15."
+NO_TIME = "The {name} {given!r} is not a time; give seconds, m:ss or h:mm:ss, as in 75, 1:15 or 0:01:15."
 MAX_SHOWN = 40  # characters of a wrong value that the error repeats
 
 

@@ -1,0 +1,110 @@
+"""Check pictures and sound that are given as arrays, and bring them into one shape.
+
+Every function raises EmorecError, in one sentence, for what cannot be used.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterable
+from numbers import Real
+from pathlib import Path
+
+import numpy as np
+
+from emorec.errors import EmorecError
+
+MAX_CHANNELS = 64
+MAX_SAMPLE_RATE = 768_000  # Hz
+MAX_FLOAT = 16.0  # times full scale; larger floats are integers that nobody scaled
+CHECKED_SAMPLES = 1 << 20  # samples that are checked in one go
+
+NO_PICTURE = "A picture must be a uint8 array of shape (height, width, 3), RGB, or (height, width); this one is {kind}."
+NO_PICTURES = (
+    "Pictures must be an array of shape (frames, height, width, 3) or an iterable of arrays (height, width, 3); "
+    "this is {kind}."
+)
+NO_SOUND = "Sound must be an array of shape (samples,), (samples, channels) or (channels, samples); this is {kind}."
+NO_SOUND_TYPE = "Sound must be floats from -1 to 1 or integers; this is {kind}."
+TOO_LOUD = "Sound as floats goes from -1 to 1, and this reaches {peak:g}; divide it by its full scale first."
+NOT_FINITE = "The sound holds values that are infinite or not a number; replace them first."
+NO_RATE = "The {name} of {value!r} is not possible; give a number above 0{more}."
+
+
+def as_picture(image: object) -> np.ndarray:
+    """A picture, uint8 RGB (H, W, 3) or grey (H, W), as RGB (H, W, 3). Raises EmorecError for anything else."""
+    array = as_array(image)
+    if array.dtype != np.uint8 or array.ndim not in (2, 3) or not array.size or array.shape[2:] not in ((), (3,)):
+        raise EmorecError(NO_PICTURE.format(kind=_kind(array)))
+    return array if array.ndim == 3 else np.repeat(array[..., None], 3, axis=2)
+
+
+def as_array(given: object) -> np.ndarray:
+    """A numpy array of what numpy can make one of, a tensor on the CPU included. Raises EmorecError."""
+    try:
+        return np.asarray(given)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise EmorecError(f"This cannot be read as a numpy array ({error}).") from None
+
+
+def as_float(samples: np.ndarray) -> np.ndarray:
+    """Samples of any type as float32 with a full scale of 1; unsigned integers are centred on half their range."""
+    if samples.dtype.kind == "f":
+        return samples.astype(np.float32)
+    limits = np.iinfo(samples.dtype)
+    half = (int(limits.max) - int(limits.min) + 1) / 2
+    centre = half if samples.dtype.kind == "u" else 0.0
+    return ((samples.astype(np.float64) - centre) / half).astype(np.float32)
+
+
+def pictures(images: object) -> tuple[Iterable[np.ndarray], int | None, tuple[int, int]]:
+    """The pictures, how many there are (None if not known), and height and width of the first."""
+    if hasattr(images, "__array__"):
+        array = as_array(images)
+        if array.ndim not in (3, 4) or not len(array):
+            raise EmorecError(NO_PICTURES.format(kind=_kind(array)))
+        first = as_picture(array[0])
+        return array, len(array), (first.shape[0], first.shape[1])
+    if isinstance(images, str | bytes | Path) or not isinstance(images, Iterable):
+        raise EmorecError(NO_PICTURES.format(kind=f"a {type(images).__name__}"))
+    iterator = iter(images)
+    for image in iterator:
+        first = as_picture(image)
+        count = len(images) if isinstance(images, list | tuple) else None
+        again = images if isinstance(images, list | tuple) else itertools.chain([first], iterator)
+        return again, count, (first.shape[0], first.shape[1])
+    raise EmorecError("There are no pictures; give at least one.")
+
+
+def sound(samples: object) -> np.ndarray:
+    """Samples as (channels, N), in their own type."""
+    array = as_array(samples)
+    if array.dtype.kind not in "fiu":
+        raise EmorecError(NO_SOUND_TYPE.format(kind=_kind(array)))
+    array = array[None] if array.ndim == 1 else array
+    if array.ndim != 2 or not array.size or min(array.shape) > MAX_CHANNELS:
+        raise EmorecError(NO_SOUND.format(kind=_kind(array)))
+    array = array if array.shape[0] <= array.shape[1] else array.T
+    if array.dtype.kind == "f":
+        for begin in range(0, array.shape[1], CHECKED_SAMPLES):
+            peak = float(np.abs(array[:, begin : begin + CHECKED_SAMPLES]).max())
+            if not math.isfinite(peak):
+                raise EmorecError(NOT_FINITE)
+            if peak > MAX_FLOAT:
+                raise EmorecError(TOO_LOUD.format(peak=peak))
+    return array
+
+
+def rate(name: str, value: object, whole: bool = False) -> float:
+    """A rate (Hz) above 0, without a fraction if ``whole``. Raises EmorecError."""
+    number = float(value) if isinstance(value, Real) and not isinstance(value, bool) else math.nan
+    if not 0 < number < math.inf or (whole and (number % 1 or number > MAX_SAMPLE_RATE)):
+        more = f" and at most {MAX_SAMPLE_RATE}, without a fraction" if whole else ""
+        raise EmorecError(NO_RATE.format(name=name, value=value, more=more))
+    return number
+
+
+def _kind(array: np.ndarray) -> str:
+    """An array in a message: ``float64 of shape (3, 4)``."""
+    return f"{array.dtype} of shape {array.shape}"
