@@ -126,9 +126,7 @@ class RunDir:
 def check_free(folder: str | Path, resume: bool) -> None:
     """Raise EmorecError if the folder holds a run that is not to be resumed: nothing is overwritten."""
     if not resume and (Path(folder) / STATE_FILE).exists():
-        raise EmorecError(
-            f"{folder} already holds a run; resume it by --resume, or choose another folder by --out."
-        )
+        raise EmorecError(f"{folder} already holds a run; resume it by --resume, or choose another folder by --out.")
 
 
 def save_weights(net: torch.nn.Module, folder: str | Path) -> None:

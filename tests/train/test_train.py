@@ -319,11 +319,11 @@ def test_a_clip_that_lasts_for_hours_is_refused_before_it_is_in_memory(monkeypat
     def blocks(begin):
         return lambda *_, **__: iter([streams.AudioBlock(begin, np.ones(1600, np.float32))])
 
-    monkeypatch.setattr(pack.media, "audio", blocks(2.0))
+    monkeypatch.setattr(pack.streams, "audio", blocks(2.0))
     samples = pack.load_audio("a.mkv", 16_000)
     assert len(samples) == 33_600 and not samples[:32_000].any() and samples[32_000:].all()
-    monkeypatch.setattr(pack.media, "audio", blocks(80_000.0))
+    monkeypatch.setattr(pack.streams, "audio", blocks(80_000.0))
     with pytest.raises(EmorecError, match=r"^a.mkv lasts more than 2 hours; cut it into clips"):
         pack.load_audio("folder/a.mkv", 16_000)
-    monkeypatch.setattr(pack.media, "audio", lambda *_, **__: iter([]))
+    monkeypatch.setattr(pack.streams, "audio", lambda *_, **__: iter([]))
     assert pack.load_audio("silent.mp4", 16_000).shape == (0,)

@@ -72,7 +72,7 @@ def train(real, paired, face_net, voice_net, seed=0):
             paired.only(generator.integers(len(paired), size=BATCH - few)),
         )
         inputs = [np.concatenate([column(part) for part in parts]) for column in COLUMNS]
-        logits = net(*dropped(inputs, generator))
+        logits = net(*drop_modalities(inputs, generator))
         truth = torch.from_numpy(np.concatenate([part.truth for part in parts]))
         loss = F.cross_entropy(logits, truth, label_smoothing=SMOOTHING)
         optimizer.zero_grad()
@@ -90,7 +90,7 @@ COLUMNS = (
 )
 
 
-def dropped(inputs, generator, share=DROP_MODALITY):
+def drop_modalities(inputs, generator, share=DROP_MODALITY):
     """Tensors for FusionNet in which a share of rows misses its face, as many their voice, none both by dropping."""
     face_features, voice_features, has_face, has_voice = inputs
     lot = generator.random(len(has_face))

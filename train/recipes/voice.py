@@ -49,7 +49,7 @@ def targets_of(items: Sequence[datasets.Item]) -> np.ndarray:
 
 
 def sampling_weights(items: Sequence[datasets.Item]) -> np.ndarray:
-    """Sampling weight (N,) of each item: corpora by ``SHARES``, labels of a corpus by the square root of their count."""
+    """Sampling weights (N,) of items: corpora by ``SHARES``, a corpus's labels by the square root of their count."""
     groups = [(item.corpus, item.label) for item in items]
     frequency = Counter(groups)
     weights = np.array([frequency[group] ** -0.5 for group in groups])
