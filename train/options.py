@@ -105,7 +105,7 @@ def parser() -> argparse.ArgumentParser:
         "--fusion",
         choices=FUSIONS,
         default="intermediate",
-        help="late: only fit calibration and the weights of face and voice; intermediate (default): also train a network",
+        help="late: only fit calibration and the weights of face and voice; intermediate (default): train a network",
     )
     _add(
         group,

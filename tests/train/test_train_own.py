@@ -287,7 +287,7 @@ def test_face_weights_to_start_from_and_a_push_in_the_end(corpus, tmp_path, caps
     assert "with a new head" in initial.init_face(fresh, tmp_path / "trunk.safetensors")
     given = ("--task", "face", "--dataset", "folder", "--train_dir", corpus / "pictures", "--out", tmp_path / "out")
     said = failure(capsys, *given, "--efficientface_path", tmp_path / "wide.pt")
-    assert "trunk.4.0.weight has the shape (32, 16, 3, 3) but (24, 16, 3, 3) is needed" in said
+    assert "trunk.4.0.weight has the shape (32, 16, 3, 3), but (24, 16, 3, 3) is needed" in said
     assert "not a plain PyTorch state dict" in failure(capsys, *given, "--face-path", tmp_path / "pickled.pt")
     monkeypatch.setattr("hub.push.push", lambda folder, repo: f"pushed {checkpoints.load(folder).folder} to {repo}")
     more = ("--face_path", tmp_path / "plain.pt", "--epochs", 1, "--batch_size", 8, "--push-to-hub", "me/mine")
@@ -323,13 +323,14 @@ def test_training_sees_the_very_crops_that_inference_encodes(tmp_path, monkeypat
 PARALLEL = """
 import sys
 sys.path[:0] = [{root!r}, {tests!r}]
-import make_corpus
 from dataclasses import replace
-from emorec import faces
-from train import loop, own_face, run
-loop.has_fast_bfloat16 = lambda device: False  # in which sums depend on how they are shared out
-faces.detector = lambda file: make_corpus.MiddleFace()
-own_face.NET = replace(own_face.NET, widths=(8, 16, 24), dropout=0.0)
+from emorec.face import detection
+from support import make_corpus
+from train import loop, run
+from train.finetune import face
+loop.has_fast_bfloat16 = lambda device: False  # in bfloat16 sums depend on how they are divided
+detection.detector = lambda file: make_corpus.MiddleFace()
+face.NET = replace(face.NET, widths=(8, 16, 24), dropout=0.0)
 run.main({arguments!r})
 """
 
