@@ -73,7 +73,8 @@ def fit(
     described |= {"parameters": sum(p.numel() for p in net.parameters())} | (settings or {})
     run = RunDir(folder, described, resume, distributed.rank() == 0, device)
     torch.manual_seed(schedule.seed)
-    net.to(device, memory_format=torch.channels_last)
+    moved: Any = net  # torch's types lack memory_format
+    moved.to(device, memory_format=torch.channels_last)
     average = copy.deepcopy(net)
     distributed.share_statistics(net)
     steps = len(batches)

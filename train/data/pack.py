@@ -187,7 +187,7 @@ def cached(
             arrays, partial = make(), file.with_suffix(".partial.npz")
             try:
                 file.parent.mkdir(parents=True, exist_ok=True)
-                np.savez(partial, **arrays)
+                np.savez(partial, allow_pickle=False, **arrays)
                 partial.replace(file)
             except OSError as error:
                 partial.unlink(missing_ok=True)

@@ -75,7 +75,8 @@ def train(corpus: Corpus, schedule: loop.Schedule, config: common.FinetuneConfig
     valid = [item for item in corpus.valid if item.label]
     valid, held_out = common.drop_unreadable(valid, *ingest.extract_faces(valid, size, cache), folder, "validation")
     targets, labelled = targets_of(items, corpus.labels)
-    items, clips = ([values[row] for row in np.flatnonzero(labelled)] for values in (items, clips))
+    rows = np.flatnonzero(labelled)
+    items, clips = [items[row] for row in rows], [clips[row] for row in rows]
     common.check_labels(items, corpus.labels)
     batches = Batches(clips, targets[labelled], common.batch_size(schedule, clips), config.video_len)
     truth = np.array([corpus.labels.index(item.label) for item in valid])

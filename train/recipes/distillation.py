@@ -7,7 +7,7 @@ of them. A linear layer on its own features is enough for emotions (train/recipe
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -66,7 +66,7 @@ def _rename_old(module: nn.Module, state: dict[str, torch.Tensor], prefix: str, 
 class DistillationBatches:
     """Random windows of clips around their speech, with the teachers' features of each hop as targets."""
 
-    def __init__(self, clips: list, targets: list[np.ndarray], weights: np.ndarray, batch_size: int):
+    def __init__(self, clips: Sequence[voice.Clip], targets: list[np.ndarray], weights: np.ndarray, batch_size: int):
         self.clips, self.targets, self.batch_size = clips, targets, batch_size
         self.weights = weights / weights.sum()
 

@@ -1,12 +1,13 @@
-"""The voice network's last layer, fitted once more, with ordinary speech among what it hears.
+"""The voice network's last layer, fitted again with ordinary speech in the data.
 
-Both trunks learned from actors alone, so the layer on top called calm speakers angry or afraid. A linear layer over
-the frozen, pooled features needs a minute to learn from acted and ordinary speech together what calm speech is. Every
-emotion weighs alike in it, so that what it says is a likelihood under an even prior.
+Both trunks were trained on actors alone, so the layer on top called calm speakers angry or afraid. A linear layer on
+the frozen, pooled features is fitted in a minute to acted and ordinary speech together. All emotions weigh alike in it,
+so that its output is a likelihood under an even prior.
 """
 
 import hashlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import safetensors.torch
@@ -22,8 +23,9 @@ from train.recipes import regression, voice
 
 HEAD = "emotions"  # the head that analysis uses; the one of RAVDESS's eight labels stays as it is
 DECAY = 0.05  # of the weights, see regression.fit
-# How much the emotional trunk's features are shrunk, and so held back, beside the listener's: the trunk met the people
-# that the layer is fitted on and is too sure of them. Chosen on corpora of ordinary speech that were left out.
+# Scale of the emotion trunk's features: below 1 they are penalised more than the distilled trunk's. The emotion trunk
+# was trained on the people that the layer is fitted on, and is too confident about them. Chosen on left-out corpora of
+# ordinary speech.
 OWN_SCALE = 0.3
 WINDOW_HOPS = 12  # 3.07 s, what analysis looks at unless told otherwise
 
@@ -91,7 +93,7 @@ def _settings(net):
 def _clips(items, cache):
     """Each item's log-mel and speech. Acted and ordinary recordings are packed apart, so that a change of one leaves
     the other's file in use."""
-    clips = [None] * len(items)
+    clips: list = [None] * len(items)
     for kind in (False, True):
         rows = [row for row, item in enumerate(items) if (item.corpus in datasets.ORDINARY) is kind]
         packed = pack.voice_clips([items[row] for row in rows], VoiceFrontEnd(), cache) if rows else []
@@ -102,9 +104,10 @@ def _clips(items, cache):
 
 def place(net, layer):
     """Put a layer in the place of the head "emotions"."""
+    head: Any = net.heads[HEAD]
     with torch.no_grad():
-        net.heads[HEAD].weight.copy_(layer.weight)
-        net.heads[HEAD].bias.copy_(layer.bias)
+        head.weight.copy_(layer.weight)
+        head.bias.copy_(layer.bias)
     return net
 
 
