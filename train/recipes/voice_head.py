@@ -27,7 +27,7 @@ DECAY = 0.05  # of the weights, see regression.fit
 # was trained on the people that the layer is fitted on, and is too confident about them. Chosen on left-out corpora of
 # ordinary speech.
 OWN_SCALE = 0.3
-WINDOW_HOPS = 12  # 3.07 s, what analysis looks at unless told otherwise
+WINDOW_HOPS = 12  # 3.07 s, the default window of analysis
 
 
 def refit(net, items, features, without=()):
@@ -61,9 +61,9 @@ def pooled(net, items, cache):
 
 
 def pooled_windows(net, items, cache):
-    """Pooled features (M, 2 D) of windows as analysis looks at, and the row of each one's item (M,).
+    """Pooled features (M, 2 D) of windows as in analysis, and the row of each one's item (M,).
 
-    Recordings are cut into windows of WINDOW_HOPS; shorter rests, and windows with hardly any speech, are left out.
+    Recordings are cut into windows of WINDOW_HOPS; shorter remainders, and windows with hardly any speech, are left out.
     """
 
     def features():
@@ -82,7 +82,7 @@ def pooled_windows(net, items, cache):
 
 
 def _settings(net):
-    """What pooled features depend on beside the recordings: the front end, and the network without its heads."""
+    """The settings that pooled features depend on: the front end, and the network without its heads."""
     digest = hashlib.sha256(repr(net.config).encode())
     for name, tensor in sorted(net.state_dict().items()):
         if not name.startswith("heads"):
@@ -91,8 +91,8 @@ def _settings(net):
 
 
 def _clips(items, cache):
-    """Each item's log-mel and speech. Acted and ordinary recordings are packed apart, so that a change of one leaves
-    the other's file in use."""
+    """Each item's log-mel and speech. Acted and ordinary recordings are cached separately, so that a change of one does
+    not invalidate the other."""
     clips: list = [None] * len(items)
     for kind in (False, True):
         rows = [row for row, item in enumerate(items) if (item.corpus in datasets.ORDINARY) is kind]
@@ -103,7 +103,7 @@ def _clips(items, cache):
 
 
 def place(net, layer):
-    """Put a layer in the place of the head "emotions"."""
+    """Set the head "emotions" to a layer."""
     head: Any = net.heads[HEAD]
     with torch.no_grad():
         head.weight.copy_(layer.weight)
@@ -112,7 +112,7 @@ def place(net, layer):
 
 
 def train(net, data, runs, cache, fold):
-    """Fit the last layer of a fold's network on everybody outside the fold, and keep it in the fold's ``head_file``."""
+    """Fit the last layer of a fold's network on everybody outside the fold, and store it in the fold's ``head_file``."""
     items = everybody(data)
     inside, features = np.flatnonzero(datasets.fold_of(items) != fold), pooled(net, items, cache)
     layer = refit(net, [items[row] for row in inside], features[inside])
@@ -131,7 +131,7 @@ def head_file(runs, fold):
 
 
 def fitted(runs, fold):
-    """The network of ``fold`` as it is used: with the last layer fitted here, where there is one."""
+    """The network of ``fold`` with the last layer fitted here, if there is one."""
     net, file = voice.trained(runs, fold), head_file(runs, fold)
     if not file.exists():
         return net
