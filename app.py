@@ -2,7 +2,11 @@
 
 import sys
 
-from emorec.ui.app import main
+from emorec.errors import EmorecError
 
 if __name__ == "__main__":
+    try:
+        from emorec.ui.app import main
+    except EmorecError as error:
+        sys.exit(f"emorec: {error}")
     sys.exit(main())

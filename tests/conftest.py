@@ -13,6 +13,24 @@ from support.untrusted import broken  # noqa: F401 (a fixture)
 
 # Before anything imports huggingface_hub, which reads it once.
 os.environ["HF_HUB_OFFLINE"] = "1"
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # Before anything imports torch: test processes side by side, each with a thread per core, wait for one another.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+def pytest_configure(config):
+    """Keep encoded recordings from one run of the tests to the next."""
+    if cache := getattr(config, "cache", None):
+        make_media.cache = cache.mkdir("made-media")
+        if "PYTEST_XDIST_WORKER" not in os.environ:
+            make_media.drop_old(make_media.cache)
+
+
+@pytest.hookimpl(optionalhook=True)  # without pytest-xdist there is no such hook
+def pytest_xdist_make_scheduler(config, log):
+    from support.scheduling import ByFile
+
+    return ByFile(config, log)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -21,7 +21,7 @@ from emorec import settings
 from emorec.download.addresses import is_public
 from emorec.download.links import bare, is_link, with_scheme
 from emorec.download.process import Downloading, Progress
-from emorec.errors import EmorecError
+from emorec.errors import EmorecError, require
 from emorec.settings import Limits
 
 __all__ = ["Fetched", "Limits", "check_link", "enabled", "fetch", "fetching", "is_link"]
@@ -88,6 +88,7 @@ def fetching(
     Raises ``EmorecError`` for a link that cannot or must not be followed, or that exceeds the limits.
     """
     url = check_link(url)
+    require("links", "yt_dlp", "deno", "imageio_ffmpeg")
     if max_height < 1:
         raise EmorecError(f"A picture of {max_height} lines shows nothing; give a larger --max_height.")
     limits = limits or Limits.from_environment()

@@ -18,7 +18,7 @@ TOLERANCE = 0.05  # share of the limit that a run may add before the folder is l
 KEY = re.compile(r"[0-9a-f]{32}")
 
 
-class Room:
+class CacheLimit:
     """Keeps the folder within EMOREC_CACHE_MB while one recording is stored in it, without a look at all of it for
     every segment; in between a run may exceed the limit by TOLERANCE. Raises EmorecError for a wrong limit."""
 
@@ -30,9 +30,9 @@ class Room:
         """Take note of so many more bytes."""
         self._added += size
         if self._added > TOLERANCE * self._limit_mb * 1e6:
-            self.tidy()
+            self.enforce()
 
-    def tidy(self) -> None:
+    def enforce(self) -> None:
         """Remove what is too much now."""
         self._added = 0
         drop_oldest(self._folder, self._keep, self._limit_mb)

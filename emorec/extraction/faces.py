@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 
-from emorec.extraction import segments
+from emorec.extraction import segments, sources
 from emorec.extraction.keyframes import searched
 from emorec.face import alignment, detection
 from emorec.face.detection import Face
 from emorec.face.orientation import OrientationCheck
-from emorec.media import sandbox, streams
+from emorec.media import streams
 from emorec.models.optimize import for_inference
 from emorec.prefetch import Prefetcher, processors
 
@@ -31,10 +31,10 @@ CLEAR = 0.2  # quality from which on a face is clear enough to tell whether it w
 TURNS = threading.BoundedSemaphore(max(1, processors() // 2))
 
 
-def face_segments(path, model, detector, tracker, settings, first, span, notes):
+def face_segments(media, model, detector, tracker, settings, first, span, notes):
     """One dict of face arrays per segment, from segment ``first`` on; ``span`` (s) is the length of a usual one."""
     net, encoded = for_inference(model.face), []
-    sightings = _sightings(path, model.face.config.size, detector, tracker, settings, first, span, notes)
+    sightings = _sightings(media, model.face.config.size, detector, tracker, settings, first, span, notes)
     with Prefetcher(sightings) as sightings:
         for crops, seen in sightings:
             if crops:
@@ -95,7 +95,7 @@ class _Sightings:
         return self.crops, self
 
 
-def _sightings(path, size, detector, tracker, settings, first, span, notes):
+def _sightings(media, size, detector, tracker, settings, first, span, notes):
     """Yield crops as they come, in batches, each with the _Sightings of the segment that it is the last of, or None."""
     frame_seconds = 1 / settings.face_rate
     number, seen, start = first, _Sightings(), max(_start(first, span), settings.start)
@@ -103,8 +103,7 @@ def _sightings(path, size, detector, tracker, settings, first, span, notes):
     posture = OrientationCheck(detector, settings.rotate)
     # Sampling bins need not line up with segments, and how a picture is searched hangs on the three before it: reading
     # starts four bins early and ends two bins late, and pictures outside are passed over.
-    frames = sandbox.frames(
-        path,
+    frames = sources.of(media).frames(
         settings.face_rate,
         start=max(0.0, start - 4 * frame_seconds),
         max_side=detection.DETECTION_SIDE,

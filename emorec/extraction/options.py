@@ -89,10 +89,10 @@ def told(settings: Settings) -> dict:
 def check_within(settings: Settings, name: str, duration: float | None) -> None:
     """Raise EmorecError if the part begins behind the end of the recording of that name and duration (s)."""
     if settings.start and duration is not None and settings.start >= duration:
-        raise behind(settings, name, duration)
+        raise starts_after_end(settings, name, duration)
 
 
-def behind(settings: Settings, name: str, duration: float | None = None) -> EmorecError:
+def starts_after_end(settings: Settings, name: str, duration: float | None = None) -> EmorecError:
     """The error for a part that begins where the recording has ended."""
     long = f"it is {duration:.1f} s long" if duration else "it ends before that"
     return EmorecError(f"{name} has nothing from {settings.start:g} s on, {long}; choose an earlier start.")

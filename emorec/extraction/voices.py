@@ -5,9 +5,8 @@ import math
 import numpy as np
 import torch
 
-from emorec.extraction import segments
+from emorec.extraction import segments, sources
 from emorec.extraction.options import WHOLE
-from emorec.media import sandbox
 from emorec.models.networks import VoiceNet
 from emorec.models.optimize import for_inference
 from emorec.prefetch import Prefetcher
@@ -16,13 +15,13 @@ from emorec.voice import features
 BLOCK_HOPS = 16  # sound is read in blocks of so many hops; every segment but the second starts with one
 
 
-def voice_segments(path, model, first, notes, settings=WHOLE):
+def voice_segments(media, model, first, notes, settings=WHOLE):
     """One dict of voice arrays per segment, from segment ``first`` on.
 
     Each segment is encoded with a margin on both sides, wide enough that its hops do not depend on the cut. Of a part
     of a recording, too, sound is read so far beyond its ends, and the hops are those that overlap it.
     """
-    for arrays in _whole_segments(path, model, first, notes, settings):
+    for arrays in _whole_segments(media, model, first, notes, settings):
         yield _within(arrays, settings, model.front_end.hop_seconds)
 
 
@@ -34,7 +33,7 @@ def _within(arrays, settings, hop_seconds):
     return hops | {"end": np.minimum(arrays["end"], settings.until)}
 
 
-def _whole_segments(path, model, first, notes, settings):
+def _whole_segments(media, model, first, notes, settings):
     front_end, net = model.front_end, for_inference(model.voice)
     margin = _margin_hops(front_end) * front_end.hop
     number, end = first, 0
@@ -45,8 +44,7 @@ def _whole_segments(path, model, first, notes, settings):
     if settings.end is not None:
         last = round(settings.end * front_end.rate)
         stop = math.ceil((settings.end + margin_seconds) / block_seconds) * block_seconds
-    blocks = sandbox.audio(
-        path,
+    blocks = sources.of(media).audio(
         front_end.rate,
         start=max(origin, 0) / front_end.rate,
         block_seconds=block_seconds,

@@ -39,6 +39,8 @@ def read(path, most_pixels, longest_side):
                 upright = _eight_bits(ImageOps.exif_transpose(picture)).convert("RGB")
                 upright.thumbnail((longest_side, longest_side))
                 return np.asarray(upright)
+    except EmorecError:  # a ValueError, but already the sentence for the user
+        raise
     except (OSError, ValueError, SyntaxError, MemoryError, Image.DecompressionBombError):
         if containers.picture_kind(path) in ("HEIC", "HEIF"):
             raise EmorecError(

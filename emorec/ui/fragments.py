@@ -13,13 +13,13 @@ from emorec.output.report import trust
 from emorec.output.summary import summary
 
 
-def progress(words, share=None, count=0):
-    """A bar, moving to and fro while the share done is not known; ``count`` tells one report from the next."""
+def progress(words, share=None):
+    """A progress bar with words above it; ``share`` is the part done (0 to 1), None if that is not known yet."""
     if share is None:
         return f'<div class="told" role="status">{words}</div><div class="bar waiting"><i></i></div>'
     percent = f"{share:.0%}"
     return (
-        f'<div class="told" data-report="{count}">{percent} · {words}</div><div class="bar" role="progressbar" '
+        f'<div class="told">{percent} · {words}</div><div class="bar" role="progressbar" '
         f'aria-label="Analysis" aria-valuemin="0" aria-valuemax="100" aria-valuenow="{share * 100:.0f}">'
         f'<i style="width:{percent}"></i></div>'
     )

@@ -1,4 +1,4 @@
-"""The command line, as a process of its own: what it writes, prints and returns."""
+"""The command line with the bundled networks: what it writes, prints and returns."""
 
 import csv
 import io
@@ -14,25 +14,9 @@ from emorec.emotions import EMOTIONS
 from emorec.models import pretrained
 from emorec.output import tables
 from emorec.output.names import RECORDS
+from support.command import emorec
 from support.make_media import Audio, Video, record
 from support.paths import ROOT
-
-
-def emorec(*arguments, cwd=ROOT, **environment):
-    """Run ``python -m emorec``; gives return code, standard output and standard error.
-
-    Where the face detector's file is not at hand, the notice that says so, once and first, is taken off.
-    """
-    done = subprocess.run(
-        [sys.executable, "-m", "emorec", *map(str, arguments)],
-        cwd=cwd,
-        env=os.environ | {"PYTHONPATH": str(ROOT)} | environment,
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    notice = "" if "EMOREC_FACE_MODEL" in os.environ else f"emorec: note: {pretrained.REDUCED_NOTICE}\n"
-    return done.returncode, done.stdout, done.stderr.removeprefix(notice)
 
 
 def rows_of(file):

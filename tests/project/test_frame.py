@@ -153,7 +153,7 @@ def test_make_installs_again_when_the_requirements_or_the_environment_change(mak
 @pytest.mark.parametrize("jobs", ["-j1", "-j8"])
 def test_make_test_checks_style_browser_and_tests_in_this_order(make, jobs):
     assert make(jobs, "test").returncode == 0
-    steps = ["-m ruff check .", "tests/support/browser.py", "-m pytest"]
+    steps = ["-m ruff check .", "tests/support/browser.py", "-m pytest --numprocesses 2 --dist loadscope"]
     installed = ["install requirements.txt", "install tests/requirements.txt", f"install {TEACHERS}"]
     assert make.log() == [*installed, *steps]
 

@@ -5,6 +5,10 @@ first, so that ``read_time`` gets it back from pixels after any codec and any sc
 picture lies on its side.
 """
 
+import hashlib
+import os
+import shutil
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -15,8 +19,10 @@ import numpy as np
 
 BITS = (2, 8)
 CLOCK = Fraction(1, 90_000)
-CHUNK = 1024
-"""Samples in an audio packet where the codec does not mind."""
+CHUNK = 1024  # samples in an audio packet if the codec takes any number
+# What decides the bytes of a recording besides its specification: this code and the encoders.
+ENCODER = hashlib.sha256(Path(__file__).read_bytes() + av.__version__.encode()).hexdigest()[:16]
+cache: Path | None = None  # folder of encoded recordings, by specification; conftest.py names one
 
 
 @dataclass(frozen=True)
@@ -53,8 +59,7 @@ class Audio:
     duration: float = 4.0
     start: float = 0.0
     tones: tuple[tuple[float, float], ...] = ((1.0, 1.5),)
-    gaps: tuple[tuple[float, float], ...] = ()
-    """Stretches (s, s) for which no packets are written."""
+    gaps: tuple[tuple[float, float], ...] = ()  # stretches (s, s) for which no packets are written
     bit_rate: int | None = None
 
     def samples(self) -> np.ndarray:
@@ -67,7 +72,36 @@ class Audio:
 
 
 def record(path: Path, video: Video | None = None, audio: Audio | None = None, cover: bool = False, **how) -> Path:
-    """Write the recording to ``path``; ``how`` goes to ``av.open`` (``format=``, ``options=``)."""
+    """Write the recording to ``path``; ``how`` goes to ``av.open`` (``format=``, ``options=``).
+
+    If ``cache`` is set, a recording of the same specification is encoded once and copied from then on.
+    """
+    path = Path(path)
+    if cache is None:
+        return _encode(path, video, audio, cover, **how)
+    specification = repr((path.suffix, video, audio, cover, sorted(how.items())))
+    stored = cache / ENCODER / hashlib.sha256(specification.encode()).hexdigest()
+    if stored.exists():
+        shutil.copyfile(stored, path)
+        return path
+    _encode(path, video, audio, cover, **how)
+    stored.parent.mkdir(parents=True, exist_ok=True)
+    # Another test process may write the same recording: each writes a file of its own and renames it.
+    handle, partial = tempfile.mkstemp(dir=stored.parent)
+    os.close(handle)
+    shutil.copyfile(path, partial)
+    os.replace(partial, stored)
+    return path
+
+
+def drop_old(folder: Path) -> None:
+    """Remove what other versions of this file or of the encoders left in a cache folder."""
+    for other in folder.iterdir():
+        if other.name != ENCODER:
+            shutil.rmtree(other, ignore_errors=True)
+
+
+def _encode(path: Path, video: Video | None, audio: Audio | None, cover: bool, **how) -> Path:
     with av.open(str(path), "w", **how) as container:
         picture = _video_stream(container, video) if video else None
         sound = _audio_stream(container, audio) if audio else None

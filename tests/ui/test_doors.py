@@ -2,6 +2,7 @@
 
 import json
 import threading
+from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import httpx
@@ -109,6 +110,30 @@ def test_only_uploads_are_files(client, served, tmp_path):
     for path in ("/etc/passwd", served.room.path / ".in-use", tmp_path / "outside.txt", link, __file__, "x"):
         assert client.get(f"{API}/file={path}").status_code == 404
         assert "upload it first" in ask(client, "where", file_of(str(path)))
+
+
+@pytest.mark.parametrize(
+    "detour",
+    [
+        "{own}/../../.in-use",
+        "{own}%00.png",
+        "%2e%2e/%2e%2e/etc/passwd",
+        "..%2f..%2fetc%2fpasswd",
+        "%252e%252e/etc/passwd",
+        "..\\..\\etc\\passwd",
+        "file:///etc/passwd",
+        "//etc/passwd",
+        "/proc/self/environ",
+    ],
+)
+def test_no_spelling_of_a_path_leads_out(client, served, detour):
+    """Sent as they are written: clients tidy paths up."""
+    own = upload(client)
+    for asked, status in ((own, 200), (detour.format(own=own), 404)):
+        connection = HTTPConnection("127.0.0.1", served.port)
+        connection.request("GET", f"{API}/file={asked}")
+        assert connection.getresponse().status == status, asked
+        connection.close()
 
 
 @pytest.mark.parametrize(

@@ -69,6 +69,24 @@ def test_two_long_runs_take_turns_that_grow(turns, clock):
     assert max(lengths) <= 2 * LONGEST_TURN and min(lengths[-4:]) > 20 * SHORTEST_TURN
 
 
+def test_a_short_recording_comes_before_the_long_ones_of_others_that_were_there_first(turns, clock):
+    long = [turns.join(Visitor(f"long {number}", f"10.0.0.{number}"), expected=5.0) for number in range(3)]
+    short = turns.join(OTHER, expected=0.04)
+    assert [turns.ahead(ticket) for ticket in (long[0], short, long[1])] == [0, 1, 2]
+    clock.now += 0.1
+    assert turns.pause(long[0]) and turns.ahead(short) == 0
+    turns.leave(short)
+    assert turns.ahead(long[1]) == 0
+
+
+def test_two_long_recordings_begin_in_turns_as_short_ones_do(turns, clock):
+    first, second = turns.join(ONE, expected=500.0), turns.join(OTHER, expected=400.0)
+    clock.now += SHORTEST_TURN - 0.1
+    assert not turns.pause(first)
+    clock.now += 0.2
+    assert turns.pause(first) and turns.ahead(second) == 0
+
+
 def test_the_many_recordings_of_one_visitor_do_not_stand_before_the_one_of_another(turns, clock):
     mine = [turns.join(ONE), turns.join(ONE)]
     clock.now = 1.0

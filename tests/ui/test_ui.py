@@ -135,7 +135,7 @@ def test_the_log_says_what_failed_and_nothing_of_the_visitor(inner, caplog, monk
     run = Run(slow, "/uploads/anna-at-home.mp4", turns)
     run.join()
     assert run.problem == UNEXPECTED
-    assert "The analysis failed: ValueError at running.py:" in caplog.text
+    assert "The analysis failed: ValueError at runner.py:" in caplog.text
     assert inner is None or "FileNotFoundError" in caplog.text
     assert not any(word in caplog.text for word in ("anna", "uploads", "example.org"))
 

@@ -386,7 +386,7 @@ def test_a_voice_does_not_depend_on_where_segments_begin(talking, monkeypatch, s
     long = np.tile(talking, 3)
     blocks = [recordings.AudioBlock(k / RATE, long[k : k + 16 * HOP]) for k in range(0, len(long), 16 * HOP)]
     monkeypatch.setattr(voices.segments, "FIRST_STARTS", starts)
-    monkeypatch.setattr(voices.sandbox, "audio", lambda *_, start, **__: (b for b in blocks if b.time >= start - 1e-6))
+    monkeypatch.setattr(voices.sources.sandbox, "audio", lambda *_, start, **__: (b for b in blocks if b.time >= start - 1e-6))
     net = factories.voice_net()
     model = Namespace(front_end=FRONT_END, voice=net)
     monkeypatch.setattr(voices, "for_inference", lambda net: net)
@@ -410,7 +410,7 @@ def test_hours_of_silence_before_a_sound_take_neither_memory_nor_time(monkeypatc
     begin = 3_000 * RATE // HOP * HOP
     sound = noise(32 * HOP / RATE)
     blocks = [recordings.AudioBlock((begin + k) / RATE, sound[k : k + 16 * HOP]) for k in range(0, 32 * HOP, 16 * HOP)]
-    monkeypatch.setattr(voices.sandbox, "audio", lambda *_, start, **__: (b for b in blocks if b.time >= start - 1e-6))
+    monkeypatch.setattr(voices.sources.sandbox, "audio", lambda *_, start, **__: (b for b in blocks if b.time >= start - 1e-6))
     net = factories.voice_net()
     monkeypatch.setattr(voices, "for_inference", lambda net: net)
     # Whether it is speech is not the question here, and takes the most time to judge.

@@ -18,9 +18,9 @@ CROSS_EPOCHS = 8
 
 
 def cross_voice(model, setting):
-    """Each voice corpus by a network trained on the three others for ``setting.epochs``, which takes hours.
+    """Each voice corpus by a network trained on the three others for ``setting.epochs``; takes hours.
 
-    The networks have no distilled trunk. An item is classified among the emotions of its corpus. Trainings are stored in
+    The networks have no distilled trunk. An item is classified among the emotions of its corpus. Trainings are kept in
     ``runs`` and resumed.
     """
     found = predictions.of("cross-voice", setting, lambda: _collect(setting))

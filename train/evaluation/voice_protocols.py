@@ -136,7 +136,7 @@ def _ravdess_late(model, setting):
 
 
 def everyday(model, setting):
-    """Ordinary speech, each corpus by a last layer fitted without it: the shares of neutral and of surely negative windows.
+    """Ordinary speech, each corpus by a last layer fitted without it: shares of neutral and of surely negative windows.
 
     The calibration is fitted without the corpus, too. Accuracy is the share of calm windows predicted as neutral.
     ``zero_shot`` is the recall of acted emotions in a corpus that took no part in any training.

@@ -63,7 +63,7 @@ def pooled(net, items, cache):
 def pooled_windows(net, items, cache):
     """Pooled features (M, 2 D) of windows as in analysis, and the row of each one's item (M,).
 
-    Recordings are cut into windows of WINDOW_HOPS; shorter remainders, and windows with hardly any speech, are left out.
+    Recordings are cut into windows of WINDOW_HOPS; shorter rests and windows with hardly any speech are left out.
     """
 
     def features():
@@ -112,7 +112,7 @@ def place(net, layer):
 
 
 def train(net, data, runs, cache, fold):
-    """Fit the last layer of a fold's network on everybody outside the fold, and store it in the fold's ``head_file``."""
+    """Fit the last layer of a fold's network on everybody outside the fold, and store it in ``head_file``."""
     items = everybody(data)
     inside, features = np.flatnonzero(datasets.fold_of(items) != fold), pooled(net, items, cache)
     layer = refit(net, [items[row] for row in inside], features[inside])

@@ -101,6 +101,8 @@ def answers(
                 return
             else:
                 yield made(header, arrays)
+    except EmorecError:  # a ValueError, but already the sentence for the user
+        raise
     except (OSError, EOFError, ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise EmorecError(
             f"{path.name} cannot be decoded: reading it takes too much time or memory, or makes the decoder fail; "

@@ -1,4 +1,4 @@
-"""One analysis at a time, in fair turns: who has had the least of the machine comes first.
+"""One analysis at a time, in fair turns: who has had the least of the machine, and needs the least, comes first.
 
 A long recording gives its turn away after a while if somebody waits who has had less, and takes another turn later. So
 a short recording does not wait until a long one is through. Whoever waits can ask how many are before them.
@@ -22,10 +22,13 @@ WAITING_COUNTS = 0.1  # seconds of work that are forgiven for a second of waitin
 
 
 class Ticket:
-    """A place in the line; ``visitor`` None is somebody unknown, who has no other place."""
+    """A place in the line; ``visitor`` None is somebody unknown, who has no other place.
 
-    def __init__(self, number: int, visitor: Visitor | None):
-        self.number, self.visitor = number, visitor
+    ``expected`` is the work (s) that the recording may take, so that two seconds of sound come before an hour of video.
+    """
+
+    def __init__(self, number: int, visitor: Visitor | None, expected: float = 0.0):
+        self.number, self.visitor, self.expected = number, visitor, min(expected, LONGEST_TURN)
         self.payer = visitor.payer if visitor else f"ticket {number}"
 
 
@@ -63,13 +66,14 @@ class Turns:
             if sum(other.address == visitor.address for other in others) >= most:
                 raise EmorecError(TOO_MANY_FROM_THERE)
 
-    def join(self, visitor: Visitor | None = None, admitted: bool = False) -> Ticket:
-        """A place in the line; ``admitted`` visitors, who waited elsewhere, always get one. Raises EmorecError."""
+    def join(self, visitor: Visitor | None = None, admitted: bool = False, expected: float = 0.0) -> Ticket:
+        """A place in the line for a run that takes about ``expected`` seconds; ``admitted`` visitors, who waited
+        elsewhere, always get one. Raises EmorecError."""
         with self._lock:
             if not admitted:
                 self.check(visitor)
             self._count += 1
-            ticket = Ticket(self._count, visitor)
+            ticket = Ticket(self._count, visitor, expected)
             self._line.append(ticket)
             self._accounts.setdefault(ticket.payer, Account(self._clock()))
             self._call_next()
@@ -87,9 +91,13 @@ class Turns:
         """Give the turn away if somebody waits who has had enough less of it; tell whether that was so."""
         with self._lock:
             self._account(ticket)
-            mine = self._accounts[ticket.payer].work
-            others = [self._claim(other)[0] for other in self._line if other.payer != ticket.payer]
-            if not others or mine - min(others) < min(max(min(others), SHORTEST_TURN), LONGEST_TURN):
+            others = [other for other in self._line if other.payer != ticket.payer]
+            if not others:
+                return False
+            first = min(others, key=self._claim)
+            had = self._claim(first)[0] - first.expected
+            lead = self._accounts[ticket.payer].work + ticket.expected - self._claim(first)[0]
+            if lead < min(max(had, SHORTEST_TURN), LONGEST_TURN):
                 return False
             self._turn = None
             self._call_next()
@@ -115,7 +123,7 @@ class Turns:
         """Smaller for whoever comes earlier."""
         account = self._accounts[ticket.payer]
         waited = self._clock() - account.since
-        return account.work - WAITING_COUNTS * waited, ticket.number
+        return account.work + ticket.expected - WAITING_COUNTS * waited, ticket.number
 
     def _account(self, ticket: Ticket) -> None:
         account, now = self._accounts[ticket.payer], self._clock()

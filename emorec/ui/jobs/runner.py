@@ -7,16 +7,33 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from emorec.errors import EmorecError
+from emorec.media import sandbox
 from emorec.ui.jobs.job_queue import Turns
 from emorec.ui.server import log
 from emorec.ui.server.limits import LINKS, Visitor
 
 UNEXPECTED = "Something went wrong that should not have; the log of the program says what. Try another file."
 POLL = 0.1  # seconds between two looks at the line
+# Seconds of work that a second of media takes, about: only their order matters.
+VIDEO_WORK = 0.1
+SOUND_WORK = 0.02
+UNKNOWN_LENGTH = 3600.0  # seconds
+PROBES = threading.Semaphore(2)  # recordings whose length is looked up at the same time
 
 
 class _Stopped(Exception):
     """The watcher has gone."""
+
+
+def expected_work(path: str | Path) -> float:
+    """About how long (s) stage 1 takes for a recording; 0 for one that cannot be read, which fails at once."""
+    try:
+        with PROBES:
+            info = sandbox.probe(path)
+    except EmorecError:
+        return 0.0
+    seconds = UNKNOWN_LENGTH if info.duration is None else info.duration
+    return seconds * (VIDEO_WORK if info.has_video else SOUND_WORK)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,7 +96,10 @@ class Run:
                 with self._turn(self.order.links, "link_ahead"):
                     self.path, self.facts = self._fetch(self._arrived)
                 self._news.set()
-            with self._turn(self._turns, "ahead", admitted=bool(self._fetch)) as ticket:
+            if not self._fetch:
+                self._turns.check(self.order.visitor)
+            expected = expected_work(self.path)
+            with self._turn(self._turns, "ahead", admitted=bool(self._fetch), expected=expected) as ticket:
                 self._observe(ticket)
         except EmorecError as error:
             self.problem = str(error)

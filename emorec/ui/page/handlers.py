@@ -2,6 +2,7 @@
 
 import contextlib
 import html
+import itertools
 from dataclasses import replace
 from pathlib import Path
 
@@ -33,6 +34,11 @@ class Events:
 
     def __init__(self, service):
         self.service = service
+        self._revisions = itertools.count(1)
+
+    def revision(self):
+        """A number that no other call gives: as the page's ``revision`` it makes the page draw its results again."""
+        return next(self._revisions)
 
     def choose(self, file, request: gr.Request):
         """Another file, or none: the player shows it, and what was known of the last one is forgotten."""
@@ -42,9 +48,9 @@ class Events:
             raise gr.Error(html.escape(str(error)), print_exception=False) from None
         return (
             Analysis(path=file or ""),
+            self.revision(),
             fragments.player_of(file),
             "",
-            gr.update(choices=[ANYONE], value=ANYONE[1]),
         )
 
     def begin(
@@ -83,7 +89,7 @@ class Events:
         except EmorecError as error:
             raise gr.Error(html.escape(str(error)), print_exception=False) from None
         analysis = replace(analysis, running=True, problem="", observations=None, stored=False, settings=settings)
-        return analysis, fragments.progress("Waiting for a turn …"), *switched(running=True)
+        return analysis, self.revision(), fragments.progress("Waiting for a turn …"), *switched(running=True)
 
     def extract(self, analysis, active, request: gr.Request):
         """Stage 1, told as it goes on."""
@@ -98,9 +104,11 @@ class Events:
             path = analysis.path
             for news in watching:
                 if news is None:
-                    yield (gr.skip(),) * 3
+                    yield (gr.skip(),) * 4
                     continue
+                drawn = analysis.observations
                 analysis, words = news
+                revision = gr.skip() if analysis.observations is drawn else self.revision()
                 player = gr.skip()
                 if analysis.path != path:
                     path = analysis.path
@@ -108,7 +116,7 @@ class Events:
                     player = fragments.player_of(path)
                 if analysis.problem:
                     gr.Warning(html.escape(analysis.problem))
-                yield analysis, words, player
+                yield analysis, revision, words, player
 
     def stopping(self):
         """The page between a click on Cancel and the end of the run."""
@@ -142,7 +150,7 @@ class Events:
         """The timeline by the choices, and everything that shows it; its ``rows`` too, if they are wanted."""
         seen = analysis.observations
         if seen is None:
-            return None, None, "", gr.skip(), gr.skip()
+            return None, None, "", gr.update(choices=[ANYONE], value=ANYONE[1]), []
         choices = persons(seen)
         if person not in [number for _, number in choices]:
             person = ANYONE[1]
@@ -225,7 +233,7 @@ class Events:
         _, *buttons = switched(running=False)
         return (
             Analysis(),
-            None,
+            self.revision(),
             None,
             None,
             None,
@@ -233,11 +241,7 @@ class Events:
             gr.update(value=None, interactive=True),
             *buttons,
             fragments.player_of(None),
-            None,
             "",
-            gr.update(choices=[ANYONE], value=ANYONE[1]),
-            "",
-            None,
             "",
             None,
         )

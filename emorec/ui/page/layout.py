@@ -41,6 +41,7 @@ def build(analyzer, example=None, public=False):
     with api.Page(title="emorec", analytics_enabled=False, delete_cache=(SWEEP, KEEP_FILES)) as page:
         session = SimpleNamespace(
             analysis=gr.State(Analysis()),
+            revision=gr.State(0),  # changes whenever there is something else to draw
             shown=gr.State(),
             active=gr.State(""),
             tab=gr.State("file"),
@@ -80,7 +81,7 @@ def build(analyzer, example=None, public=False):
             source.change(
                 events.choose,
                 source,
-                [session.analysis, shown.player, status, chosen.person],
+                [session.analysis, session.revision, shown.player, status],
                 preprocess=False,
                 **QUIET,
             )
@@ -101,14 +102,14 @@ def build(analyzer, example=None, public=False):
                 chosen.end,
                 chosen.video_track,
             ],
-            [session.analysis, *switched],
+            [session.analysis, session.revision, *switched],
             concurrency_limit=None,
             **QUIET,
         )
         run = ready.success(
             events.extract,
             [session.analysis, session.active],
-            [session.analysis, status, shown.player],
+            [session.analysis, session.revision, status, shown.player],
             concurrency_limit=MAX_WATCHED,
             **QUIET,
         )
@@ -127,7 +128,7 @@ def build(analyzer, example=None, public=False):
         changing = [chosen.fusion, chosen.step, chosen.window, chosen.smooth, chosen.person, chosen.prior, shown.style]
         gr.on(
             [
-                status.change,
+                session.revision.change,
                 session.active.change,
                 chosen.person.input,
                 *(control.change for control in changing if control is not chosen.person),
@@ -163,17 +164,13 @@ def build(analyzer, example=None, public=False):
             None,
             [
                 session.analysis,
-                session.shown,
+                session.revision,
                 given.webcam,
                 given.microphone,
                 given.picture,
                 *switched,
                 shown.player,
-                shown.chart,
-                shown.figures,
-                chosen.person,
                 given.link,
-                shown.table,
                 faces,
                 shown.carrier,
             ],

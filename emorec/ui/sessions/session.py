@@ -66,7 +66,7 @@ def watch(run, analysis):
     Closing it ends the run soon and keeps what was observed.
     """
     began = reported = time.monotonic()
-    first, told, ahead = None, 0, 0
+    first, ahead = None, 0
     try:
         while True:
             going = run.running
@@ -77,20 +77,19 @@ def watch(run, analysis):
             if seen is None:
                 yield analysis, waiting(run)
             elif run.ahead != ahead:  # others have their turn in between
-                ahead, told = run.ahead, told + 1
+                ahead = run.ahead
                 words, share = pace(seen, first or (now, seen.until), now)
-                yield analysis, fragments.progress(words + (PAUSED if ahead else ""), share, told)
+                yield analysis, fragments.progress(words + (PAUSED if ahead else ""), share)
             elif seen is not analysis.observations and (first is None or now - reported >= REFRESH or seen.complete):
                 first, reported = first or (now, seen.until), now
                 analysis = replace(analysis, observations=seen, seconds=now - began, stored=run.stored)
-                told += 1
-                yield analysis, fragments.progress(*pace(seen, first, now), told)
+                yield analysis, fragments.progress(*pace(seen, first, now))
             else:
                 yield None
             if not going:
                 break
         analysis = replace(analysis, observations=run.observations, seconds=time.monotonic() - began)
-        yield replace(analysis, problem=run.problem), fragments.progress("Done …", 1.0, told + 1)
+        yield replace(analysis, problem=run.problem), fragments.progress("Done …", 1.0)
     finally:
         run.stop()
 
