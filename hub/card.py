@@ -217,9 +217,9 @@ def _training(training: dict[str, Any]) -> str:
 
 def _time(training: dict[str, Any]) -> str:
     """From ``training["compute"]``: a list of {"part"} and, as far as known, "hours", "device" and "kwh"."""
-    compute = training.get("compute")
+    compute = training.get("compute") or []
     finished = f" Finished on {training['finished']}." if training.get("finished") else ""
-    if not any("hours" in entry for entry in compute or ()):
+    if not any("hours" in entry for entry in compute):
         return f"How long training took, and what it drew, was not recorded.{finished}"
     parts = "; ".join(f"{entry['part']}: {_spent(entry)}" for entry in compute)
     energy = sum(entry.get("kwh", 0.0) for entry in compute)

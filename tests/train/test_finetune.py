@@ -18,7 +18,7 @@ from emorec.voice import features as voices
 from support import factories, make_corpus
 from train import loop, run
 from train.data.datasets import Item
-from train.finetune import common, face, initial
+from train.finetune import balance, common, face, initial
 from train.run_dir import read_log
 
 EPOCHS = 4
@@ -137,14 +137,14 @@ def test_rare_labels_count_as_much_as_frequent_ones():
     """Two labels that cannot be told apart, one of them nine times as often: the network prefers neither."""
     truth = torch.tensor([0] * 9 + [1])
     net = torch.nn.Linear(1, 2)
-    shares = common.log_shares(np.bincount(truth))
+    shares = balance.log_shares(np.bincount(truth))
     plain, balanced = [], []
     for log_shares, found in ((torch.zeros(2), plain), (shares, balanced)):
         with torch.no_grad():
             net.weight.zero_(), net.bias.zero_()
         optimizer = torch.optim.SGD(net.parameters(), lr=0.5)
         for _ in range(100):
-            loss = torch.nn.functional.cross_entropy(common.adjusted(net(torch.zeros(10, 1)), log_shares), truth)
+            loss = torch.nn.functional.cross_entropy(balance.adjusted(net(torch.zeros(10, 1)), log_shares), truth)
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
@@ -153,10 +153,10 @@ def test_rare_labels_count_as_much_as_frequent_ones():
 
 
 def test_a_label_that_no_item_shows_has_a_share_too():
-    shares = common.log_shares(np.array([30, 0, 10])).exp().tolist()
+    shares = balance.log_shares(np.array([30, 0, 10])).exp().tolist()
     assert shares == pytest.approx([0.5, 1 / 3, 1 / 6])
-    assert common.label_shares(("calm", "neutral", "sad"))[EMOTIONS.index("neutral")] == pytest.approx(
-        2 * common.label_shares(("calm", "neutral", "sad"))[EMOTIONS.index("sad")]
+    assert balance.label_shares(("calm", "neutral", "sad"))[EMOTIONS.index("neutral")] == pytest.approx(
+        2 * balance.label_shares(("calm", "neutral", "sad"))[EMOTIONS.index("sad")]
     )
 
 

@@ -65,7 +65,7 @@ def robust(model: Checkpoint, setting: predictions.Setting) -> dict[str, Any]:
 
 def _collect(model: Checkpoint, setting: predictions.Setting) -> dict[str, np.ndarray]:
     """Arrays (conditions, clips, ...) of raw probabilities and coverages, and the clips' labels."""
-    items = datasets.javanese(setting.data / "JavaneseAV")
+    items = datasets.javanese(setting.data_folder / "JavaneseAV")
     met = set(model.training.get("persons", ()))
     items = [item for item in items if item.person not in met]
     if not items:
@@ -141,7 +141,7 @@ def write_corrupted(
 
 
 def _jpeg(image: np.ndarray, _: np.random.Generator) -> np.ndarray:
-    _, content = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+    content = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])[1]
     return np.asarray(cv2.imdecode(content, cv2.IMREAD_COLOR))
 
 

@@ -6,7 +6,7 @@ Each function returns one set of arrays by name; probabilities are stored in hal
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,8 +44,15 @@ class Setting:
     epochs: int | None = None
     predictions: Path | None = None
 
+    @property
+    def data_folder(self) -> Path:
+        """The ``data`` folder. Raises EmorecError if there is none."""
+        if self.data is None:
+            raise EmorecError("Give the folder of the data by --data.")
+        return self.data
 
-def of(name: str, setting: Setting, collect: Callable[[], Arrays]) -> Arrays:
+
+def of(name: str, setting: Setting, collect: Callable[[], Mapping[str, np.ndarray]]) -> Arrays:
     """The arrays called ``name``: computed if there are data, else read from the folder of predictions.
 
     ``collect()`` returns a dict of arrays. Raises EmorecError if there are neither data nor stored predictions.
@@ -78,7 +85,7 @@ def ferplus(setting: Setting, face_net: FaceNet, split: str) -> Arrays:
     """FER+ pictures of a split with a majority: eight-way probabilities, labels, and whether the voters agree."""
 
     def collect():
-        items = datasets.ferplus(setting.data / "FERPlus", split)
+        items = datasets.ferplus(setting.data_folder / "FERPlus", split)
         crops, labels = face.labelled(items, face_net.config, setting.cache)
         votes = np.array([item.votes for item in items if item.label])[:, : len(datasets.FERPLUS_LABELS)]
         return {"eight": face.predict(face_net, crops), "label": labels, "agree": votes.max(axis=1) >= AGREE}
@@ -90,7 +97,7 @@ def webfaces(setting: Setting, face_net: FaceNet, split: str) -> Arrays:
     """Faces of WebFaces' people of a split: probabilities over the network's labels, labels among the seven."""
 
     def collect():
-        items = datasets.webfaces(setting.data, split)
+        items = datasets.webfaces(setting.data_folder, split)
         crops, rows = pack.web_crops(items, face_net.config.size, setting.cache)
         labels = np.array([EMOTIONS.index(emotion_of(items[row].label)) for row in rows])
         return {"eight": face.predict(face_net, crops), "label": labels}
@@ -110,7 +117,7 @@ def voices(setting: Setting, voice_nets: Callable[[], dict[int, VoiceNet]]) -> A
 
 
 def _voices(setting: Setting, voice_nets: dict[int, VoiceNet]) -> Arrays:
-    items = voice_head.everybody(setting.data)
+    items = voice_head.everybody(setting.data_folder)
     folds, corpora = datasets.fold_of(items), np.array([item.corpus for item in items])
     truth = np.array([EMOTIONS.index(emotion_of(item.label)) for item in items])
     parts = []

@@ -137,7 +137,7 @@ def collected(
     """
 
     def fitted(folds: Iterable[int]) -> tuple:
-        return fusion.cross_fit(setting.data, face_net, nets_of(folds), setting.cache)[1:]
+        return fusion.cross_fit(setting.data_folder, face_net, nets_of(folds), setting.cache)[1:]
 
     clips = predictions.clips(setting, lambda: (cross_fit or fitted)(audio_visual_folds()))
     voices = predictions.voices(setting, lambda: nets_of(range(datasets.FOLDS)))

@@ -2,10 +2,6 @@
 
 A run's ``last/`` and ``best/`` are whole checkpoints: the parts that the run does not train come from the base model.
 ``best`` has the highest unweighted average recall on the validation people, on whom its calibration is also fitted.
-
-Class imbalance is handled by logit adjustment (Menon et al., 2021; "balanced softmax", Ren et al., 2020): the loss adds
-the log share of each label in the training data to its logit, so that the network itself learns likelihoods under an
-even prior and rare labels are not neglected.
 """
 
 from __future__ import annotations
@@ -24,14 +20,13 @@ from torch import nn
 from emorec import files
 from emorec.emotions import EMOTIONS, emotion_of, fold
 from emorec.errors import EmorecError
-from emorec.inference import prior as priors
 from emorec.models import checkpoint as checkpoints
 from emorec.models.calibration import HeadCalibration
 from train import calibration as calibrate
 from train import distributed, loop, metrics, run_dir
 from train.data.corpora import Corpus
 from train.data.datasets import Item
-from train.finetune import assembly, provenance
+from train.finetune import assembly, balance, provenance
 
 SKIPPED_FILE = "skipped.csv"
 MIN_FOR_BIAS = 50  # validation items; with fewer the calibration has no bias, which would fit noise
@@ -143,7 +138,9 @@ def calibrate_and_measure(
     seven, emotions = to_seven(probabilities, truth, labels)
     head = HeadCalibration()
     if len(seven):
-        head = calibrate.fit_head(seven, emotions, shares=label_shares(labels), biased=len(seven) >= MIN_FOR_BIAS)
+        head = calibrate.fit_head(
+            seven, emotions, shares=balance.label_shares(labels), biased=len(seven) >= MIN_FOR_BIAS
+        )
     model.calibration = replace(model.calibration, **dict.fromkeys(heads_of(part), head))
     predicted = probabilities.argmax(1)
     model.evaluation = {
@@ -172,30 +169,6 @@ def to_seven(probabilities: np.ndarray, truth: np.ndarray, labels: Sequence[str]
     rows = np.array([native[label] is not None for label in truth], bool)
     emotions = np.array([EMOTIONS.index(native[label] or "") for label in truth[rows]], int)
     return fold(probabilities[rows].astype(np.float64), labels), emotions
-
-
-def label_shares(labels: Sequence[str]) -> tuple[float, ...]:
-    """Shares (7,) of the emotions if every label is equally common: two labels may count as one emotion."""
-    emotions = [emotion_of(label) for label in labels]
-    return tuple(_shares(np.array([emotions.count(emotion) for emotion in EMOTIONS], float)))
-
-
-def log_shares(weights: np.ndarray) -> torch.Tensor:
-    """Logarithm of the share of each label (C,), from its total weight in training; for ``adjusted``."""
-    return torch.from_numpy(np.log(_shares(weights.astype(float)))).float()
-
-
-def adjusted(logits: torch.Tensor, shares: torch.Tensor) -> torch.Tensor:
-    """Logits (N, C) for the loss, with the log shares (C,) of the labels added (logit adjustment)."""
-    return logits + shares.to(logits.device)
-
-
-def _shares(totals: np.ndarray) -> np.ndarray:
-    """Shares that sum to 1; a total of 0 counts as the mean of the others, for a share must not be 0."""
-    if not totals.any():
-        return np.array(priors.EVEN) if len(totals) == len(EMOTIONS) else np.full(len(totals), 1 / len(totals))
-    totals = np.where(totals > 0, totals, totals[totals > 0].mean())
-    return totals / totals.sum()
 
 
 def check_people(corpus: Corpus, config: FinetuneConfig, used: Sequence[str]) -> None:

@@ -17,7 +17,7 @@ from train import loop, run_dir
 from train.data import augment, ingest
 from train.data.corpora import Corpus
 from train.data.datasets import Item
-from train.finetune import common, initial
+from train.finetune import balance, common, initial
 from train.recipes.face import SMOOTHING, soft_labels
 
 SCHEDULE = loop.Schedule(epochs=12, lr=1e-3, batch_size=32)  # from the weights of another network
@@ -42,7 +42,7 @@ class Batches:
         order = generator.permutation(len(self.clips))
         order = np.concatenate([order, generator.choice(order, len(self) * self.size - len(order))])
         for rows in order.reshape(-1, self.size):
-            windows = [self._window(*self.clips[row], generator) for row in rows]
+            windows = [self._window(*self.clips[int(row)], generator) for row in rows]
             crops = torch.from_numpy(np.stack([crops for crops, _ in windows]))
             quality = torch.from_numpy(np.stack([quality for _, quality in windows]))
             moved = augment.faces(crops.flatten(0, 1).unsqueeze(1).float() / 255).view(crops.shape)
@@ -80,7 +80,7 @@ def train(corpus: Corpus, schedule: loop.Schedule, config: common.FinetuneConfig
     common.check_labels(items, corpus.labels)
     batches = Batches(clips, targets[labelled], common.batch_size(schedule, clips), config.video_len)
     truth = np.array([corpus.labels.index(item.label) for item in valid])
-    loss_of = balanced_loss(common.log_shares(targets[labelled].sum(0)))
+    loss_of = balanced_loss(balance.log_shares(targets[labelled].sum(0)))
     return common.train(
         "face",
         {"face": net},
@@ -106,7 +106,7 @@ def balanced_loss(log_shares: torch.Tensor) -> Callable[[FaceNet, tuple[torch.Te
         logits = net(crops.flatten(0, 1).unsqueeze(1)).float().view(*quality.shape, -1)
         share = quality / quality.sum(dim=1, keepdim=True)
         pooled = (F.log_softmax(logits, dim=-1) * share.unsqueeze(-1)).sum(dim=1)
-        return F.cross_entropy(common.adjusted(pooled, log_shares), targets, label_smoothing=SMOOTHING)
+        return F.cross_entropy(balance.adjusted(pooled, log_shares), targets, label_smoothing=SMOOTHING)
 
     return loss_of
 

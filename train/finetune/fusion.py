@@ -23,7 +23,7 @@ from train import calibration, distributed, loop, metrics, run_dir
 from train.data import ingest
 from train.data.corpora import Corpus
 from train.data.datasets import Item
-from train.finetune import common
+from train.finetune import balance, common
 from train.recipes import fusion as recipe
 from train.recipes.samples import WINDOW_COLUMNS, Samples
 
@@ -72,7 +72,7 @@ def train(corpus: Corpus, schedule: loop.Schedule, config: common.FinetuneConfig
             "fusion",
             nets,
             Batches(train_samples, common.batch_size(schedule, items), config.modality_dropout),
-            balanced_loss(common.log_shares(totals)),
+            balanced_loss(balance.log_shares(totals)),
             lambda net: recipe.predict(net, held_out),
             held_out.truth,
             corpus,
@@ -110,7 +110,7 @@ def balanced_loss(log_shares: torch.Tensor) -> Callable[[nn.Module, tuple[torch.
 
     def loss_of(net: nn.Module, batch: tuple[torch.Tensor, ...]) -> torch.Tensor:
         *inputs, truth = batch
-        return F.cross_entropy(common.adjusted(net(*inputs), log_shares), truth, label_smoothing=recipe.SMOOTHING)
+        return F.cross_entropy(balance.adjusted(net(*inputs), log_shares), truth, label_smoothing=recipe.SMOOTHING)
 
     return loss_of
 

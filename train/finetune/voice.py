@@ -15,7 +15,7 @@ from emorec.models.networks import VoiceNet
 from train import loop, run_dir
 from train.data import ingest
 from train.data.corpora import Corpus
-from train.finetune import common, initial
+from train.finetune import balance, common, initial
 from train.recipes import voice
 
 SCHEDULE = loop.Schedule(epochs=15, lr=1e-3, batch_size=32)  # from the weights of another network
@@ -51,7 +51,7 @@ def train(corpus: Corpus, schedule: loop.Schedule, config: common.FinetuneConfig
         "voice",
         {"voice": net},
         batches,
-        balanced_loss(common.log_shares(totals)),
+        balanced_loss(balance.log_shares(totals)),
         lambda net: predict(net, held_out),
         truth,
         corpus,
@@ -66,7 +66,7 @@ def balanced_loss(log_shares: torch.Tensor) -> Callable[[VoiceNet, tuple[torch.T
 
     def loss_of(net: VoiceNet, batch: tuple[torch.Tensor, ...]) -> torch.Tensor:
         log_mel, speech, targets = batch
-        logits = common.adjusted(net(log_mel, speech).float(), log_shares)
+        logits = balance.adjusted(net(log_mel, speech).float(), log_shares)
         return F.cross_entropy(logits, targets, label_smoothing=voice.SMOOTHING)
 
     return loss_of

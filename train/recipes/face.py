@@ -65,12 +65,27 @@ def soft_labels(items: Sequence[datasets.Item]) -> tuple[np.ndarray, np.ndarray]
     return votes[:, :emotions] / np.maximum(total, 1), usable
 
 
-def train(data, folder, cache, schedule=SCHEDULE, device="cpu", resume=False):
+def train(
+    data: Path,
+    folder: Path,
+    cache: Path,
+    schedule: loop.Schedule = SCHEDULE,
+    device: str = "cpu",
+    resume: bool = False,
+) -> FaceNet:
     """Train on FER+ Train, log accuracy on Valid after each epoch, return the FaceNet."""
     return _train(data, FaceNet(CONFIG), folder, cache, schedule, device, resume, {}, MIXUP, cut=False)
 
 
-def refine(data, runs, cache, number, schedule=None, device="cpu", resume=False):
+def refine(
+    data: Path,
+    runs: Path,
+    cache: Path,
+    number: int,
+    schedule: loop.Schedule | None = None,
+    device: str = "cpu",
+    resume: bool = False,
+) -> FaceNet:
     """Train the network of ``RUNS[number]`` further in the next folder, also with CutMix; return the FaceNet."""
     net = loop.averaged(runs / RUNS[number], FaceNet(CONFIG))
     settings = {"mixup": REFINE_MIXUP, "cutmix": True}

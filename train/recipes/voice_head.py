@@ -136,7 +136,8 @@ def fitted(runs, fold):
     if not file.exists():
         return net
     found = safetensors.torch.load_file(file)
+    head: Any = net.heads[HEAD]
     with torch.no_grad():
-        net.heads[HEAD].weight.copy_(found["weight"])
-        net.heads[HEAD].bias.copy_(found["bias"])
+        head.weight.copy_(found["weight"])
+        head.bias.copy_(found["bias"])
     return net
