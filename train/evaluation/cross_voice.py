@@ -46,15 +46,15 @@ def cross_voice(model, setting):
     }
 
 
-def _collect(setting):
+def _collect(setting: predictions.Setting) -> predictions.Arrays:
     if setting.runs is None:
         raise EmorecError("cross-voice trains networks of its own; name a folder for them by --runs.")
-    items = datasets.voices(setting.data)
+    items = datasets.voices(setting.data_folder)
     clips = pack.voice_clips(items, VoiceFrontEnd(), setting.cache)
     schedule = replace(voice.SCHEDULE, epochs=setting.epochs or CROSS_EPOCHS)
     parts = []
     for number, corpus in enumerate(CORPORA):
-        net = voice.train_without(setting.data, setting.runs, setting.cache, corpus, schedule, resume=True)
+        net = voice.train_without(setting.data_folder, setting.runs, setting.cache, corpus, schedule, resume=True)
         rows = [row for row, item in enumerate(items) if item.corpus == corpus]
         logits = voice.logits_of(net, voice.features(net, [clips[row] for row in rows])).astype(np.float64)
         truth = np.array([EMOTIONS.index(emotion_of(items[row].label)) for row in rows])

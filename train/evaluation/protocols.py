@@ -24,7 +24,7 @@ from train.data import datasets
 from train.evaluation import predictions, unseen
 from train.recipes import fusion, voice, voice_head
 
-JAVANESE_EMOTIONS = tuple(sorted({emotion_of(label) for label in datasets.JAVANESE_LABELS}))
+JAVANESE_EMOTIONS = tuple(sorted({emotion_of(label) or "" for label in datasets.JAVANESE_LABELS}))
 
 
 def ferplus(model: Checkpoint, setting: predictions.Setting) -> dict[str, Any]:

@@ -24,7 +24,8 @@ def fit(
     ``scales`` (a number or (D,)): a smaller one means a stronger penalty. Without items the layer is zero.
     """
     layer = nn.Linear(features.shape[1], labels).double().requires_grad_(False)
-    nn.init.zeros_(layer.weight), nn.init.zeros_(layer.bias)
+    nn.init.zeros_(layer.weight)
+    nn.init.zeros_(layer.bias)
     if not len(features):
         return layer.float()
     mean, spread = features.mean(0), (features.std(0) + 1e-3) / scales
