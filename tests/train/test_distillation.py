@@ -16,7 +16,7 @@ from support.drawn_voices import drawn_voices
 from train import loop, run, run_dir
 from train.data import augment, datasets, pack
 from train.evaluation import corruptions
-from train.recipes import distillation, merging, regression, teachers, voice
+from train.recipes import distillation, merging, regression, teachers, voice, voice_batches
 
 CONFIG = replace(factories.VOICE_CONFIG, embedding=9, listener_widths=(4, 4, 4, 6), listener_embedding=4)
 HOP = VoiceFrontEnd().hop
@@ -102,9 +102,9 @@ def test_a_window_cuts_targets_where_it_cuts_sound():
     log_mel = np.repeat(np.arange(hops, dtype=np.float32), VoiceNet.FRAMES_PER_HOP)[None].repeat(3, 0)
     words, speech = np.arange(hops, dtype=np.float32)[:, None], np.ones(hops, np.float32)
     for seed in range(5):
-        cut = voice.window(log_mel, speech, np.random.default_rng(seed), 6, words)
+        cut = voice_batches.window(log_mel, speech, np.random.default_rng(seed), 6, words)
         assert (cut[2][:, 0] == cut[0][0].reshape(6, -1).T).all() and (np.diff(cut[2][:, 0]) == 1).all()
-    padded = voice.window(log_mel[:, :64], speech[:4], np.random.default_rng(1), 6, words[:4] + 7)
+    padded = voice_batches.window(log_mel[:, :64], speech[:4], np.random.default_rng(1), 6, words[:4] + 7)
     assert (padded[2][:, 0] > 0).tolist() == (padded[1] > 0).tolist() and (padded[1] > 0).sum() == 4
 
 

@@ -17,7 +17,7 @@ from train import calibration, loop, metrics
 from train.data import augment, datasets, pack
 from train.data.datasets import Item
 from train.recipes import face as face_recipe
-from train.recipes import voice
+from train.recipes import voice, voice_batches
 from train.recipes.samples import Samples
 
 
@@ -176,11 +176,11 @@ def test_windows_overlap_speech_and_short_clips_are_padded():
     speech = np.zeros(hops, np.float32)
     speech[20:24] = 1
     for _ in range(50):
-        cut, heard = voice.window(log_mel, speech, generator)
+        cut, heard = voice_batches.window(log_mel, speech, generator)
         assert cut.shape == (64, voice.CROP_HOPS * per_hop) and heard.sum() == 4
         assert np.array_equal(cut[0, ::per_hop], np.arange(cut[0, 0], cut[0, 0] + voice.CROP_HOPS))
         assert np.array_equal(heard, speech[int(cut[0, 0]) : int(cut[0, 0]) + voice.CROP_HOPS])
-    cut, heard = voice.window(log_mel[:, : 5 * per_hop], speech[20:25], generator)
+    cut, heard = voice_batches.window(log_mel[:, : 5 * per_hop], speech[20:25], generator)
     assert cut.shape == (64, voice.CROP_HOPS * per_hop) and heard.sum() == 4
 
 

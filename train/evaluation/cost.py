@@ -1,20 +1,25 @@
-"""What a checkpoint's networks cost: parameters, multiply-adds and time an item on this machine's CPU."""
+"""Measure the cost of a checkpoint's networks: parameters, multiply-adds and time per item on this CPU."""
+
+from __future__ import annotations
 
 import time
+from typing import Any
 
 import torch
+from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from emorec.models.checkpoint import Checkpoint
 from emorec.models.networks import FaceNet, VoiceNet
 from emorec.models.optimize import for_inference
 
 BATCH = 32
 ROUNDS = 20
-PASSES = 2  # over all networks; in the first the heap still grows to what they need
+PASSES = 2  # over all networks; in the first one memory is still being allocated
 VOICE_HOPS = 12  # 3.07 s, one window
 
 
-def of(model):
+def of(model: Checkpoint) -> dict[str, dict[str, Any]]:
     """{network: {"parameters", "multiply_adds", "ms"}} of a Checkpoint; an item is a face, a voice window of 3.07 s, or
     one window's fusion. Times are the best of 20 rounds of 32 items on one thread, once all have run before."""
     frames = VOICE_HOPS * model.voice.FRAMES_PER_HOP
@@ -35,7 +40,7 @@ def of(model):
 
 
 @torch.no_grad()
-def _cost(net, inputs):
+def _cost(net: nn.Module, inputs: tuple[torch.Tensor, ...]) -> dict[str, Any]:
     parameters = sum(p.numel() for p in net.parameters())
     with FlopCounterMode(display=False) as counter:
         net.eval()(*(tensor[:1] for tensor in inputs))

@@ -1,4 +1,4 @@
-"""A protocol of languages never heard: each voice corpus by a network trained on the others."""
+"""The protocol for unknown languages: each voice corpus by a network trained on the others."""
 
 from dataclasses import replace
 
@@ -18,10 +18,10 @@ CROSS_EPOCHS = 8
 
 
 def cross_voice(model, setting):
-    """Each voice corpus by a network trained on the three others, for ``setting.epochs``; which takes hours in full.
+    """Each voice corpus by a network trained on the three others for ``setting.epochs``; takes hours.
 
-    The networks are without listeners. An item is judged among the emotions of its corpus. Trainings are kept in
-    ``runs`` and gone on with.
+    The networks have no distilled trunk. An item is classified among the emotions of its corpus. Trainings are kept in
+    ``runs`` and resumed.
     """
     found = predictions.of("cross-voice", setting, lambda: _collect(setting))
     recalls, predicted, truth = {}, [], []
@@ -46,15 +46,15 @@ def cross_voice(model, setting):
     }
 
 
-def _collect(setting):
+def _collect(setting: predictions.Setting) -> predictions.Arrays:
     if setting.runs is None:
         raise EmorecError("cross-voice trains networks of its own; name a folder for them by --runs.")
-    items = datasets.voices(setting.data)
+    items = datasets.voices(setting.data_folder)
     clips = pack.voice_clips(items, VoiceFrontEnd(), setting.cache)
     schedule = replace(voice.SCHEDULE, epochs=setting.epochs or CROSS_EPOCHS)
     parts = []
     for number, corpus in enumerate(CORPORA):
-        net = voice.train_without(setting.data, setting.runs, setting.cache, corpus, schedule, resume=True)
+        net = voice.train_without(setting.data_folder, setting.runs, setting.cache, corpus, schedule, resume=True)
         rows = [row for row, item in enumerate(items) if item.corpus == corpus]
         logits = voice.logits_of(net, voice.features(net, [clips[row] for row in rows])).astype(np.float64)
         truth = np.array([EMOTIONS.index(emotion_of(items[row].label)) for row in rows])

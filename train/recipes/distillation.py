@@ -1,13 +1,13 @@
 """Distillation of the voice network's second trunk from published speech encoders; no emotion label is used.
 
-The emotion trunk overfits its few speakers. This trunk is trained to predict, for each hop, the features of two encoders
-of thousands of voices (distillation; Hinton et al., 2015), and then also the output of a linear layer on top of them. A
-linear layer on its own features is enough for emotions (train/recipes/merging.py), and such a layer hardly overfits.
+The emotion trunk overfits its few speakers. This trunk is trained to predict, for each hop, the features of two
+encoders of thousands of voices (distillation; Hinton et al., 2015), and then also the output of a linear layer on top
+of them. A linear layer on its own features is enough for emotions (train/recipes/merging.py), and hardly overfits.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from emorec.models.networks import distilled_trunk, pool_parts
 from emorec.voice.features import VoiceFrontEnd
 from train import loop
 from train.data import augment, datasets, pack
-from train.recipes import regression, teachers, voice
+from train.recipes import regression, teachers, voice, voice_batches
 
 SCHEDULE = loop.Schedule(epochs=10, lr=3e-3, batch_size=32, weight_decay=0.02, warm_up=0.1, ema_epochs=2.0)
 CLASSIFIER_SCHEDULE = loop.Schedule(epochs=3, lr=1e-3, batch_size=32, weight_decay=0.02, ema_epochs=2.0, seed=1)
@@ -66,7 +66,9 @@ def _rename_old(module: nn.Module, state: dict[str, torch.Tensor], prefix: str, 
 class DistillationBatches:
     """Random windows of clips around their speech, with the teachers' features of each hop as targets."""
 
-    def __init__(self, clips: list, targets: list[np.ndarray], weights: np.ndarray, batch_size: int):
+    def __init__(
+        self, clips: Sequence[voice_batches.Clip], targets: list[np.ndarray], weights: np.ndarray, batch_size: int
+    ):
         self.clips, self.targets, self.batch_size = clips, targets, batch_size
         self.weights = weights / weights.sum()
 
@@ -76,7 +78,9 @@ class DistillationBatches:
     def __call__(self, epoch: int, generator: np.random.Generator) -> Iterator[tuple[torch.Tensor, ...]]:
         rows = generator.choice(len(self.clips), size=len(self) * self.batch_size, p=self.weights)
         for part in rows.reshape(-1, self.batch_size):
-            windows = [voice.window(*self.clips[row], generator, HOPS, self.targets[row]) for row in part]
+            windows = [
+                voice_batches.window(*self.clips[int(row)], generator, HOPS, self.targets[int(row)]) for row in part
+            ]
             columns = zip(*windows, strict=True)
             log_mel, speech, targets = (torch.from_numpy(np.stack(column)).float() for column in columns)
             yield augment.rooms(log_mel), speech, targets

@@ -24,18 +24,19 @@ def fit(
     ``scales`` (a number or (D,)): a smaller one means a stronger penalty. Without items the layer is zero.
     """
     layer = nn.Linear(features.shape[1], labels).double().requires_grad_(False)
-    nn.init.zeros_(layer.weight), nn.init.zeros_(layer.bias)
+    nn.init.zeros_(layer.weight)
+    nn.init.zeros_(layer.bias)
     if not len(features):
         return layer.float()
     mean, spread = features.mean(0), (features.std(0) + 1e-3) / scales
     x, y = torch.from_numpy((features - mean) / spread).double(), torch.from_numpy(targets)
-    weights = torch.from_numpy(weights / np.bincount(targets, weights)[targets])
+    item_weights = torch.from_numpy(weights / np.bincount(targets, weights)[targets])
     layer.requires_grad_(True)
     optimizer = torch.optim.LBFGS(layer.parameters(), max_iter=200, line_search_fn="strong_wolfe")
 
     def loss() -> torch.Tensor:
         optimizer.zero_grad()
-        error = (F.cross_entropy(layer(x), y, reduction="none") * weights).sum() / weights.sum()
+        error = (F.cross_entropy(layer(x), y, reduction="none") * item_weights).sum() / item_weights.sum()
         value = error + decay / 2 * layer.weight.square().sum()
         value.backward()
         return value

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,7 +18,8 @@ from emorec.models.config import VoiceConfig
 from emorec.models.networks import VoiceNet
 from emorec.voice.features import VoiceFrontEnd
 from train import loop
-from train.data import augment, datasets, pack
+from train.data import datasets, pack
+from train.recipes.voice_batches import CROP_HOPS, Batches, Clip
 
 FIRST_SCHEDULE = loop.Schedule(epochs=8, lr=2.5e-3, batch_size=32, weight_decay=0.05, ema_epochs=0.5)
 SCHEDULE = loop.Schedule(epochs=5, lr=2e-3, batch_size=32, weight_decay=0.05, ema_epochs=0.75)
@@ -27,7 +29,6 @@ REFINE_HOPS = (8, 10)
 # Shares of the samples: half are from the one English corpus, which is also the one with all seven emotions.
 SHARES = {"ravdess": 0.5, "javanese": 0.2, "nemo": 0.18, "ased": 0.12}
 SMOOTHING = 0.1
-CROP_HOPS = 8  # 2.05 s; length of a training window. Half of the clips hold less speech
 HEAD_FLOOR = 0.3  # least weight of a head's loss in a batch; it grows to 1 with the share of items it has labels for
 HEADS = {"emotions": EMOTIONS, "ravdess": datasets.RAVDESS_LABELS}
 NET = VoiceConfig(heads=HEADS)
@@ -49,7 +50,7 @@ def targets_of(items: Sequence[datasets.Item]) -> np.ndarray:
 
 
 def sampling_weights(items: Sequence[datasets.Item]) -> np.ndarray:
-    """Sampling weight (N,) of each item: corpora by ``SHARES``, labels of a corpus by the square root of their count."""
+    """Sampling weights (N,) of items: corpora by ``SHARES``, a corpus's labels by the square root of their count."""
     groups = [(item.corpus, item.label) for item in items]
     frequency = Counter(groups)
     weights = np.array([frequency[group] ** -0.5 for group in groups])
@@ -60,67 +61,29 @@ def sampling_weights(items: Sequence[datasets.Item]) -> np.ndarray:
     return weights / weights.sum()
 
 
-class Batches:
-    """Random windows of clips around their speech, sampled with the given weights."""
-
-    def __init__(
-        self, clips: Sequence, targets: np.ndarray, weights: np.ndarray, batch_size: int, hops: int = CROP_HOPS
-    ):
-        self.clips, self.targets, self.batch_size = clips, torch.from_numpy(targets), batch_size
-        self.hops = hops
-        self.weights = weights / weights.sum()
-
-    def __len__(self) -> int:
-        return len(self.clips) // self.batch_size
-
-    def __call__(self, epoch: int, generator: np.random.Generator) -> Iterator[tuple[torch.Tensor, ...]]:
-        rows = generator.choice(len(self.clips), size=len(self) * self.batch_size, p=self.weights)
-        for part in rows.reshape(-1, self.batch_size):
-            windows = [window(*self.clips[row], generator, self.hops) for row in part]
-            log_mel = torch.from_numpy(np.stack([w[0] for w in windows])).float()
-            speech = torch.from_numpy(np.stack([w[1] for w in windows]))
-            log_mel, speech = augment.voices(log_mel, speech)
-            yield log_mel, speech.clamp_min(SILENT), self.targets[torch.from_numpy(part)]
-
-
-def window(
-    log_mel: np.ndarray,
-    speech: np.ndarray,
-    generator: np.random.Generator,
-    hops: int = CROP_HOPS,
-    targets: np.ndarray | None = None,
-) -> tuple[np.ndarray, ...]:
-    """A random window of ``hops`` hops that overlaps the speech of a clip; short clips are padded with their minimum.
-
-    ``log_mel`` (n_mels, T), ``speech`` (T / 16,) and, if given, ``targets`` (T / 16, D) are cut alike.
-    """
-    per_hop = VoiceNet.FRAMES_PER_HOP
-    spoken = np.flatnonzero(speech > 0.3)
-    first, last = (spoken[0], spoken[-1] + 1) if len(spoken) else (0, len(speech))
-    low, high = min(first, max(last - hops, 0)), max(last - hops, first)
-    start = generator.integers(low, high + 1)
-    start = int(np.clip(start, 0, max(len(speech) - hops, 0)))
-    log_mel = log_mel[:, start * per_hop : (start + hops) * per_hop]
-    speech = speech[start : start + hops]
-    targets = None if targets is None else targets[start : start + hops]
-    missing = hops - len(speech)
-    if missing:
-        before = int(generator.integers(missing + 1))
-        pad = (before * per_hop, (missing - before) * per_hop)
-        log_mel = np.pad(log_mel, ((0, 0), pad), constant_values=log_mel.min())
-        speech = np.pad(speech, (before, missing - before))
-        targets = None if targets is None else np.pad(targets, ((before, missing - before), (0, 0)))
-    return (log_mel, speech) if targets is None else (log_mel, speech, targets)
-
-
-def train_first(data, runs, cache, schedule=FIRST_SCHEDULE, device="cpu", resume=False):
+def train_first(
+    data: Path,
+    runs: Path,
+    cache: Path,
+    schedule: loop.Schedule = FIRST_SCHEDULE,
+    device: str = "cpu",
+    resume: bool = False,
+) -> VoiceNet:
     """Train on the people who are held out in no fold (nEMO, ASED); the networks of all folds start from this one."""
     items = datasets.voices(data)
     known = datasets.fold_of(items) == datasets.NEVER
     return _train(items, known, ~known, VoiceNet(NET), runs / "voice-first", cache, schedule, device, resume)
 
 
-def train(data, runs, cache, fold, schedule=SCHEDULE, device="cpu", resume=False):
+def train(
+    data: Path,
+    runs: Path,
+    cache: Path,
+    fold: int,
+    schedule: loop.Schedule = SCHEDULE,
+    device: str = "cpu",
+    resume: bool = False,
+) -> VoiceNet:
     """Train the first network further on everybody outside ``fold``; logs recall on those inside after each epoch."""
     items = datasets.voices(data)
     held_out = datasets.fold_of(items) == fold
@@ -128,7 +91,16 @@ def train(data, runs, cache, fold, schedule=SCHEDULE, device="cpu", resume=False
     return _train(items, ~held_out, held_out, net, runs / f"voice-{fold}", cache, schedule, device, resume)
 
 
-def refine(data, runs, cache, fold, number, schedule=REFINE_SCHEDULE, device="cpu", resume=False):
+def refine(
+    data: Path,
+    runs: Path,
+    cache: Path,
+    fold: int,
+    number: int,
+    schedule: loop.Schedule = REFINE_SCHEDULE,
+    device: str = "cpu",
+    resume: bool = False,
+) -> VoiceNet:
     """Train the finished network of ``fold`` further, with windows of ``REFINE_HOPS[number]``, in a separate folder."""
     items = datasets.voices(data)
     held_out = datasets.fold_of(items) == fold
@@ -143,7 +115,15 @@ def refinement(fold: int, number: int) -> str:
     return f"voice-{fold}-{number + 1}"
 
 
-def train_without(data, runs, cache, corpus, schedule=SCHEDULE, device="cpu", resume=False):
+def train_without(
+    data: Path,
+    runs: Path,
+    cache: Path,
+    corpus: str,
+    schedule: loop.Schedule = SCHEDULE,
+    device: str = "cpu",
+    resume: bool = False,
+) -> VoiceNet:
     """Train on all corpora but one, and log the recall on that one, whose language is not in the training data."""
     items = datasets.voices(data)
     left_out = np.array([item.corpus == corpus for item in items])
@@ -160,7 +140,7 @@ def _train(items, inside, outside, net, folder, cache, schedule, device, resume,
     def loss_of(net, batch):
         log_mel, speech, targets = batch
         pooled = net.pool(net.embed(log_mel), speech)
-        loss = 0.0
+        loss: Any = 0.0
         for column, head in enumerate(HEADS):
             logits = net.classify(pooled, head).float()
             losses = F.cross_entropy(
@@ -237,7 +217,7 @@ def recall(predicted: np.ndarray, truth: np.ndarray) -> float:
 
 
 @torch.inference_mode()
-def features(net: VoiceNet, clips: Sequence) -> np.ndarray:
+def features(net: VoiceNet, clips: Sequence[Clip]) -> np.ndarray:
     """Pooled voice features (N, 2 D) of whole clips, each encoded at its own length."""
     net.eval()
     device = next(net.parameters()).device
