@@ -158,7 +158,6 @@ def noting(name, function, read):
 def test_only_the_chosen_modalities_are_decoded(analyzer, recording, modalities, fusion, decoded, monkeypatch):
     read = set()
     for name in ("frames", "audio"):
-
         monkeypatch.setattr(sandbox, name, noting(name, getattr(sandbox, name), read))
     timeline = analyzer.analyze(recording, modalities=modalities, fusion=fusion)
     assert read == decoded and len(timeline) == 4
