@@ -25,6 +25,7 @@ DECAY = 0.05  # of the weights, see regression.fit
 # How much the emotional trunk's features are shrunk, and so held back, beside the listener's: the trunk met the people
 # that the layer is fitted on and is too sure of them. Chosen on corpora of ordinary speech that were left out.
 OWN_SCALE = 0.3
+INVARIANCE = 0.0  # the penalty on what tells corpora of the same emotion apart, see regression.fit
 WINDOW_HOPS = 12  # 3.07 s, what analysis looks at unless told otherwise
 
 
@@ -33,12 +34,23 @@ def refit(net, items, features, without=()):
 
     ``features`` (N, 2 D) are the pooled features of the items, see ``pooled``.
     """
+    return fit(items, features, without, _scales(net))
+
+
+def fit(items, features, without=(), scales=1.0):
+    """A layer with seven outputs, fitted on features (N, D) of the items outside the corpora ``without``."""
     kept = np.array([item.corpus not in without for item in items])
     corpora = np.array([item.corpus for item in items])[kept]
     targets = np.array([EMOTIONS.index(emotion_of(item.label)) for item in items])[kept]
     # Corpora weigh by the square root of their size; regression.fit then lets every emotion weigh alike.
     weights = np.array([(corpora == corpus).sum() ** -0.5 for corpus in corpora])
-    return regression.fit(features[kept], targets, weights, len(EMOTIONS), DECAY, _scales(net))
+    return regression.fit(features[kept], targets, weights, len(EMOTIONS), DECAY, scales, corpora, INVARIANCE)
+
+
+def distilled_columns(net: voice.VoiceNet) -> np.ndarray:
+    """The columns of pooled features (N, 2 D) of a VoiceNet that its distilled trunk gives; none if it has no such."""
+    own, both = net.parts[0], net.config.embedding
+    return np.r_[own:both, both + own : 2 * both]
 
 
 def _scales(net):
