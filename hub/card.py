@@ -1,22 +1,26 @@
-"""The model card: a checkpoint's README.md and its pictures, generated from what its config.json holds.
+"""The model card: a checkpoint's README.md and its pictures, generated from its config.json, never edited by hand.
 
-Never edited by hand. Evaluation may leave out any part of a protocol but ``what``, ``metric``, ``items`` and
-``results``; the card then does too.
+Of an evaluation protocol only ``what``, ``metric``, ``items`` and ``results`` are required; other parts are left out of
+the card if they are missing.
 """
 
+from __future__ import annotations
+
 from pathlib import Path
+from typing import Any
 
 from emorec import files
 from emorec.emotions import EMOTIONS, emotion_of
 from emorec.models import provenance
-from emorec.models.checkpoint import CARD_FILE
+from emorec.models.checkpoint import CARD_FILE, Checkpoint
 from hub import card_calibration
 
 TAGS = ("emotion-recognition", "facial-expression-recognition", "speech-emotion-recognition")
 LICENCE_NAMES = {"cc-by-nc-sa-4.0": "CC BY-NC-SA 4.0"}
-METRIC_TYPES = {"unweighted average recall": "recall"}  # what the Hub calls a metric, where that is not its name
-TASKS = {("face",): "image-classification", ("voice",): "audio-classification"}  # by what is judged
-SEVERAL = "video-classification"
+METRIC_TYPES = {"unweighted average recall": "recall"}  # the Hub's names of metrics that differ from ours
+# The Hub's task by the modalities of a protocol.
+TASKS: dict[tuple[str, ...], str] = {("face",): "image-classification", ("voice",): "audio-classification"}
+OTHER_TASK = "video-classification"
 
 DEFAULT_NAME = "emorec default weights"
 MISUSE = (
@@ -29,9 +33,9 @@ MISUSE = (
 )
 
 
-def write(model, folder, name=None):
-    """Write the card of a checkpoint and its pictures into a folder; gives the files. ``name`` is as in ``text``."""
-    from hub import confusion  # late: drawing takes a while to load
+def write(model: Checkpoint, folder: str | Path, name: str | None = None) -> list[Path]:
+    """Write the card of a checkpoint and its pictures into a folder; returns the files. ``name`` is as in ``text``."""
+    from hub import confusion  # imported late, because the drawing library takes long to load
 
     written = [Path(folder, CARD_FILE)]
     files.write(written[0], text(model, name).encode())
@@ -42,8 +46,8 @@ def write(model, folder, name=None):
     return written
 
 
-def text(model, name=None):
-    """The card of a ``Checkpoint`` as Markdown; ``name`` is what it is loaded by, ``org/name`` or ``org/name@tag``."""
+def text(model: Checkpoint, name: str | None = None) -> str:
+    """The card of a ``Checkpoint`` as Markdown; ``name`` is its ``org/name`` or ``org/name@tag`` on the Hub."""
     parts = [
         f"---\n{front_matter(model, name)}\n---",
         _summary(model, name),
@@ -59,18 +63,18 @@ def text(model, name=None):
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def picture_of(protocol):
+def picture_of(protocol: str) -> str:
     """File name of a protocol's confusion matrix."""
     return f"confusion-{protocol}.png"
 
 
-def front_matter(model, name=None):
+def front_matter(model: Checkpoint, name: str | None = None) -> str:
     """The card's metadata as YAML, with every measured number as ``model-index``."""
-    from huggingface_hub import EvalResult, ModelCardData  # late: evaluation need not load it
+    from huggingface_hub import EvalResult, ModelCardData  # imported late, because evaluation does not need it
 
     measured = [
         EvalResult(
-            task_type=TASKS.get(tuple(result.way for result in found.results), SEVERAL),
+            task_type=TASKS.get(tuple(result.way for result in found.results), OTHER_TASK),
             dataset_type=found.name,
             dataset_name=found.what,
             metric_type=METRIC_TYPES.get(found.metric, found.metric),
@@ -91,11 +95,11 @@ def front_matter(model, name=None):
     return data.to_yaml()
 
 
-def _title(name):
+def _title(name: str | None) -> str:
     return name.partition("@")[0] if name else DEFAULT_NAME
 
 
-def _summary(model, name):
+def _summary(model: Checkpoint, name: str | None) -> str:
     sizes = ", ".join(
         f"{part} {sum(p.numel() for p in getattr(model, part).parameters()) / 1e6:.2f} M parameters"
         for part in ("face", "voice", "fusion")
@@ -107,7 +111,7 @@ def _summary(model, name):
     )
 
 
-def _usage(name):
+def _usage(name: str | None) -> str:
     chosen = f", model_path='{name}'" if name else ""
     lines = ["## Use", "", "```python", "import emorec", ""]
     lines += [f"timeline = emorec.analyze('interview.mp4', fusion='late', step=1.0{chosen})", "```"]
@@ -116,7 +120,7 @@ def _usage(name):
     return "\n".join(lines)
 
 
-def _inputs(model):
+def _inputs(model: Checkpoint) -> str:
     front = model.front_end
     lines = [
         "## Inputs and labels",
@@ -135,7 +139,7 @@ def _inputs(model):
     return "\n".join(lines)
 
 
-def _mapped(labels):
+def _mapped(labels: Any) -> str:
     counted = ((label, emotion_of(label)) for label in labels)
     return ", ".join(
         label if label == emotion else f"{label} → {emotion or 'left out, the rest renormalised'}"
@@ -143,7 +147,7 @@ def _mapped(labels):
     )
 
 
-def _results(evaluation):
+def _results(evaluation: dict[str, Any]) -> str:
     if not evaluation:
         return "## Results\n\nNot measured yet."
     before = {name: found["previous"] for name, found in evaluation.items() if "previous" in found}
@@ -163,7 +167,7 @@ def _results(evaluation):
     return "\n".join(lines)
 
 
-def _protocol(protocol, found):
+def _protocol(protocol: str, found: dict[str, Any]) -> str:
     lines = [f"### {protocol}", "", f"{found['what']}: {found['metric']} on {found['items']:,} items.", ""]
     if "these_weights" in found:
         lines += [f"These very weights, on the people of their own held-out fold: {found['these_weights']:.1%}.", ""]
@@ -182,7 +186,7 @@ def _protocol(protocol, found):
     return "\n".join(lines).rstrip()
 
 
-def _cost(evaluation):
+def _cost(evaluation: dict[str, Any]) -> str | None:
     """From the newest protocol's ``cost``: {network: {"parameters", "multiply_adds", "ms"}}."""
     costs = [found["cost"] for found in evaluation.values() if "cost" in found]
     if not costs:
@@ -195,7 +199,7 @@ def _cost(evaluation):
     return "\n".join(lines)
 
 
-def _training(training):
+def _training(training: dict[str, Any]) -> str:
     lines = ["## Training data", ""]
     if sources := provenance.sources(training):
         lines += ["| data | used for | what of it | licence |", "|---|---|---|---|"]
@@ -211,7 +215,7 @@ def _training(training):
     return "\n".join([*lines, "## Training time", "", _time(training)])
 
 
-def _time(training):
+def _time(training: dict[str, Any]) -> str:
     """From ``training["compute"]``: a list of {"part"} and, as far as known, "hours", "device" and "kwh"."""
     compute = training.get("compute")
     finished = f" Finished on {training['finished']}." if training.get("finished") else ""
@@ -223,7 +227,7 @@ def _time(training):
     return f"{parts}{drawn}.{finished}"
 
 
-def _spent(entry):
+def _spent(entry: dict[str, Any]) -> str:
     if "hours" not in entry:
         return "not recorded"
     hours = entry["hours"]
@@ -231,7 +235,7 @@ def _spent(entry):
     return (f"{hours:.1f} h" if hours >= 1 else f"{hours * 60:.0f} min") + device
 
 
-def _limits(training):
+def _limits(training: dict[str, Any]) -> str:
     named = provenance.licence(training) or "not stated"
     licence = LICENCE_NAMES.get(named, named)
     return "\n".join(

@@ -1,6 +1,6 @@
-"""A checkpoint folder to a model repo on the Hugging Face Hub: checked, with its card, in one commit, tagged.
+"""Push a checkpoint folder with its card to a model repository on the Hugging Face Hub, in one commit.
 
-The token comes from where the Hub's library keeps it (``hf auth login``, HF_TOKEN); only the child process reads it.
+The token is the one of the Hub's library (``hf auth login``, HF_TOKEN).
 """
 
 import re
@@ -14,7 +14,7 @@ from emorec.models import checkpoint, hub_child
 from emorec.models.hub import sha256_of
 from hub import card
 
-PATIENCE = 90.0  # seconds without a sign of life from the Hub, which may think over a commit for a while
+PATIENCE = 90.0  # seconds without progress; the Hub may take long to accept a commit
 REPO = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
 TAG = re.compile(r"\w[\w.+-]*", re.ASCII)
 COMMIT = re.compile("[0-9a-f]{40}")
@@ -23,7 +23,7 @@ SIZE_WIDTH = 12
 
 @dataclass(frozen=True)
 class Pushed:
-    """What was pushed, or in a dry run would be: ``files`` are (name, bytes, SHA-256); no ``commit`` in a dry run."""
+    """The result of a push, or of a dry run (without ``commit``): ``files`` are (name, bytes, SHA-256)."""
 
     repo: str
     private: bool
@@ -34,7 +34,7 @@ class Pushed:
     url: str | None = None
     changed: bool = True
 
-    def __str__(self):
+    def __str__(self) -> str:
         tagged = f", tagged {self.tag}" if self.tag else ""
         if self.commit is None:
             kind = "private" if self.private else "public"
@@ -79,8 +79,8 @@ def push(folder, repo, *, private=False, tag=None, message=None, parent=None, dr
 
 def _check_names(repo, tag, parent):
     if not REPO.fullmatch(repo):
-        raise EmorecError(f"{repo!r} is no name of a repo; give it as org/name.")
+        raise EmorecError(f"{repo!r} is not the name of a repository; give it as org/name.")
     if tag and not TAG.fullmatch(tag):
         raise EmorecError(f"{tag!r} cannot be a tag; use letters, digits, dots, hyphens and underscores.")
     if parent and not COMMIT.fullmatch(parent):
-        raise EmorecError(f"{parent!r} is no commit; give its 40 hexadecimal digits.")
+        raise EmorecError(f"{parent!r} is not a commit; give its 40 hexadecimal digits.")

@@ -1,9 +1,13 @@
-"""Calibration: the few numbers that turn networks' probabilities into likelihoods under an even prior.
+"""Fit calibration: the few numbers that turn networks' probabilities into likelihoods under an even prior.
 
-All of it is fitted on people never seen in training, with every emotion equally common, see ``even_weights``.
+They are fitted on held-out people, with every emotion equally common, see ``even_weights``.
 """
 
+from __future__ import annotations
+
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,17 +16,17 @@ from torch.nn import functional as F
 from emorec.emotions import EMOTIONS
 from emorec.inference import fusion
 from emorec.inference import prior as priors
-from emorec.models.calibration import FLOOR, HeadCalibration
+from emorec.models.calibration import FLOOR, Calibration, HeadCalibration
 
 BIAS_PENALTY = 0.05  # keeps biases of rarely seen emotions near zero
-STRENGTH_PENALTY = 0.01  # decides where nothing else does: shares that are even already have no strength
-WEIGHTS = np.linspace(0.1, 1.5, 29)  # of a modality in late fusion, from hardly heard to louder than alone
+STRENGTH_PENALTY = 0.01  # makes the strength of even shares 0, which nothing else determines
+WEIGHTS = np.linspace(0.1, 1.5, 29)  # grid of the weights of a modality in late fusion
 BINS = 15
 EVEN = np.log(priors.EVEN)
 
 
-def even_weights(truth, groups=None):
-    """Weights (N,) that sum to 1, for labels (N,): every emotion weighs alike, and within it every group (N,)."""
+def even_weights(truth: np.ndarray, groups: Sequence | np.ndarray | None = None) -> np.ndarray:
+    """Weights (N,) that sum to 1, for labels (N,): all emotions weigh alike, and all groups (N,) within an emotion."""
     groups = np.zeros(len(truth), int) if groups is None else np.asarray(groups)
     weights = np.zeros(len(truth))
     for label in np.unique(truth):
@@ -33,12 +37,19 @@ def even_weights(truth, groups=None):
     return weights / max(weights.sum(), 1e-12)
 
 
-def fit_head(probabilities, truth, groups=None, shares=priors.EVEN, biased=True, bias_penalty=BIAS_PENALTY):
-    """The HeadCalibration under which labels (N,) int are likeliest for probabilities (N, 7) and an even prior.
+def fit_head(
+    probabilities: np.ndarray,
+    truth: np.ndarray,
+    groups: Sequence | np.ndarray | None = None,
+    shares: Sequence[float] = priors.EVEN,
+    biased: bool = True,
+    bias_penalty: float = BIAS_PENALTY,
+) -> HeadCalibration:
+    """The HeadCalibration with the highest likelihood of labels (N,) int, given probabilities (N, 7) and an even prior.
 
-    ``groups`` (N,) are data sets that count alike, see ``even_weights``; ``shares`` are those of the emotions in what
-    the network was trained on. Without ``biased`` only scale and strength are fitted: few labels would fit noise into
-    a bias, and a large ``bias_penalty`` keeps those of few people small.
+    ``groups`` (N,) are data sets that count alike, see ``even_weights``; ``shares`` are those of the emotions in the
+    network's training data. Without ``biased`` only scale and strength are fitted, because a bias would fit the noise
+    of few labels; a larger ``bias_penalty`` keeps the bias of few people small.
     """
     rows = ~np.isnan(probabilities[:, 0])
     log_p = torch.from_numpy(np.log(np.maximum(probabilities[rows], FLOOR)).astype(np.float64))
@@ -69,13 +80,13 @@ def fit_head(probabilities, truth, groups=None, shares=priors.EVEN, biased=True,
     )
 
 
-def calibrated(head, probabilities, log_prior=EVEN):
-    """Probabilities (N, 7) by a HeadCalibration and a prior, given as logarithms (7,), of raw probabilities (N, 7)."""
+def calibrated(head: HeadCalibration, probabilities: np.ndarray, log_prior: np.ndarray = EVEN) -> np.ndarray:
+    """Calibrated probabilities (N, 7) of raw ones (N, 7), under a prior given as logarithms (7,)."""
     return priors.posterior(head.log_likelihood(probabilities), log_prior)
 
 
-def fit_late(calibration, samples, groups=None):
-    """The calibration with the weights under which late fusion of Samples is likeliest for their labels.
+def fit_late(calibration: Calibration, samples: Any, groups: Sequence | np.ndarray | None = None) -> Calibration:
+    """The calibration with the weights of late fusion that give the labels of Samples the highest likelihood.
 
     ``groups`` (N,) are data sets that count alike, see ``even_weights``.
     """
@@ -85,7 +96,7 @@ def fit_late(calibration, samples, groups=None):
     face_evidence = fusion.evidence(seen, samples.face_coverage, samples.seconds)
     voice_evidence = fusion.evidence(heard, samples.voice_coverage, samples.seconds)
 
-    def loss(face_weight, voice_weight):
+    def loss(face_weight: float, voice_weight: float) -> float:
         tried = replace(calibration, face_weight=float(face_weight), voice_weight=float(voice_weight))
         joint = fusion.late(seen, heard, face_evidence, voice_evidence, tried)
         return nll(priors.posterior(joint, EVEN), samples.truth, even)
@@ -95,8 +106,9 @@ def fit_late(calibration, samples, groups=None):
     return replace(calibration, face_weight=face_weight, voice_weight=voice_weight)
 
 
-def fit_pool(opinions, truth):
-    """Weights (K,) and bias (C,) of the log-linear pool of K opinions (N, C) that is likeliest for labels (N,)."""
+def fit_pool(opinions: Sequence[np.ndarray], truth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Weights (K,) and bias (C,) of the log-linear pool of K predictions (N, C) with the highest likelihood of labels
+    (N,)."""
     logs = [torch.from_numpy(np.log(np.maximum(one, 1e-6))) for one in opinions]
     target = torch.from_numpy(truth)
     weights = torch.full((len(logs),), 0.5, dtype=torch.float64, requires_grad=True)
@@ -114,22 +126,24 @@ def fit_pool(opinions, truth):
     return weights.detach().numpy(), (bias - bias.mean()).detach().numpy()
 
 
-def pool(opinions, weights, bias):
-    """Probabilities (N, C) of the log-linear pool of opinions (N, C)."""
+def pool(opinions: Sequence[np.ndarray], weights: np.ndarray, bias: np.ndarray) -> np.ndarray:
+    """Probabilities (N, C) of the log-linear pool of predictions (N, C)."""
     logs = [np.log(np.maximum(one, 1e-6)) for one in opinions]
     return fusion.softmax(sum(weight * log for weight, log in zip(weights, logs, strict=True)) + bias)
 
 
-def nll(probabilities, truth, weights=None):
+def nll(probabilities: np.ndarray, truth: np.ndarray, weights: np.ndarray | None = None) -> float:
     """Mean negative log-likelihood (nats) of labels (N,) under probabilities (N, C), weighted by weights (N,)."""
     losses = -np.log(np.maximum(probabilities[np.arange(len(truth)), truth], 1e-9))
     return float(np.average(losses, weights=weights))
 
 
-def expected_calibration_error(probabilities, truth, weights=None):
+def expected_calibration_error(
+    probabilities: np.ndarray, truth: np.ndarray, weights: np.ndarray | None = None
+) -> float:
     """Guo et al., 2017: mean gap between confidence and accuracy over 15 equal bins of confidence.
 
-    Rows weigh as ``weights`` (N,) say, so that a skewed set can be judged as if every emotion were equally common.
+    With ``weights`` (N,) an imbalanced set can be measured as if every emotion were equally common.
     """
     confidence, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == truth
     weights = np.ones(len(truth)) if weights is None else weights

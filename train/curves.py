@@ -1,14 +1,18 @@
-"""A run's log drawn: loss and measures over its epochs, as a PNG."""
+"""Plot a run's log as a PNG: loss and metrics over the epochs."""
+
+from __future__ import annotations
+
+from typing import Any
 
 import vl_convert
 
-INSTEAD_OF_CURVES = ("epoch", "seconds")
+NOT_PLOTTED = ("epoch", "seconds")
 PANEL = {"width": 420, "height": 200}  # px
 
 
-def png(rows):
-    """PNG bytes of log rows (dicts of numbers with an "epoch"): losses above, measures (shares) below."""
-    names = [name for name in rows[0] if name not in INSTEAD_OF_CURVES]
+def png(rows: list[dict[str, Any]]) -> bytes:
+    """PNG bytes of log rows (dicts of numbers with an "epoch"): losses above, metrics (shares) below."""
+    names = [name for name in rows[0] if name not in NOT_PLOTTED]
     panels = [[name for name in names if "loss" in name], [name for name in names if "loss" not in name]]
     chart = {
         "$schema": "https://vega.github.io/schema/vega-lite/v6.json",
@@ -19,7 +23,7 @@ def png(rows):
     return vl_convert.vegalite_to_png(chart, scale=2)
 
 
-def _panel(rows, names):
+def _panel(rows: list[dict[str, Any]], names: list[str]) -> dict[str, Any]:
     points = [{"epoch": int(row["epoch"]), "name": name, "value": float(row[name])} for row in rows for name in names]
     return PANEL | {
         "data": {"values": points},

@@ -1,13 +1,17 @@
-"""Data-parallel training under torchrun: every process draws the same batches and learns from its own part of each.
+"""Data-parallel training under torchrun: every process samples the same batches and trains on its own part of each.
 
-All processes are seeded alike, so they draw, augment and order the data identically without a word between them; what
-they exchange is the statistics of batch norm and the gradients. One process at the same batch size computes the same
-numbers, but for which activations dropout hits and the order of sums.
+All processes have the same seed, so they sample, augment and order the data identically without communication; they
+exchange only the statistics of batch norm and the gradients. One process at the same batch size computes the same
+numbers, except for the activations that dropout zeroes and the order of sums.
 """
+
+from __future__ import annotations
 
 import os
 import types
+from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import distributed, nn
@@ -15,8 +19,8 @@ from torch import distributed, nn
 from emorec.errors import EmorecError
 
 
-def start(device="cpu"):
-    """Join the other processes where torchrun started this one; returns the device to train on."""
+def start(device: str = "cpu") -> str:
+    """Join the other processes if torchrun started this one; returns the device to train on."""
     if int(os.environ.get("WORLD_SIZE", 1)) > 1 and not distributed.is_initialized():
         cuda = device == "cuda"
         if cuda:
@@ -25,31 +29,31 @@ def start(device="cpu"):
     return device
 
 
-def stop():
+def stop() -> None:
     """Leave the other processes."""
     if distributed.is_initialized():
         distributed.destroy_process_group()
 
 
-def count():
+def count() -> int:
     """Number of processes that train together."""
     return distributed.get_world_size() if distributed.is_initialized() else 1
 
 
-def rank():
-    """This process's number among them; 0 writes all files and speaks."""
+def rank() -> int:
+    """This process's number; process 0 is the main process, which writes all files and prints."""
     return distributed.get_rank() if distributed.is_initialized() else 0
 
 
-def barrier():
+def barrier() -> None:
     """Wait for all processes."""
     if count() > 1:
         distributed.barrier()
 
 
 @contextmanager
-def first_alone():
-    """Process 0 does the block before all others: it fills the caches that they then read."""
+def first_alone() -> Iterator[None]:
+    """The main process runs the block before all others: it fills the caches that they then read."""
     if rank() > 0:
         barrier()
     yield
@@ -57,7 +61,7 @@ def first_alone():
         barrier()
 
 
-def share(batch):
+def share(batch: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
     """This process's part of a batch: tensors of equal length -> their rows of this process."""
     if count() == 1:
         return batch
@@ -71,8 +75,8 @@ def share(batch):
 
 
 @contextmanager
-def own_randomness(*seed):
-    """Inside, each process draws numbers of its own (for dropout); outside all stay alike. Alone, nothing changes."""
+def own_randomness(*seed: int) -> Iterator[None]:
+    """Within, each process has its own random numbers (for dropout); outside they are the same in all processes."""
     if count() == 1:
         yield
         return
@@ -81,7 +85,7 @@ def own_randomness(*seed):
         yield
 
 
-def average_gradients(net):
+def average_gradients(net: nn.Module) -> None:
     """Make every gradient the mean over all processes, in one exchange."""
     if count() == 1:
         return
@@ -93,7 +97,7 @@ def average_gradients(net):
         gradient.copy_(part.view_as(gradient))
 
 
-def mean(value):
+def mean(value: float) -> float:
     """The mean of a number over all processes."""
     if count() == 1:
         return value
@@ -103,8 +107,8 @@ def mean(value):
     return float(total) / count()
 
 
-def share_statistics(net):
-    """Let the batch norms of ``net`` see the whole batch, in place. torch's own SyncBatchNorm does so on GPUs only."""
+def share_statistics(net: nn.Module) -> None:
+    """Make the batch norms of ``net`` use the whole batch, in place. torch's SyncBatchNorm does so on GPUs only."""
     if count() > 1:
         for module in net.modules():
             if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
@@ -112,7 +116,7 @@ def share_statistics(net):
 
 
 class _Sum(torch.autograd.Function):
-    """A tensor's sum over all processes, whose gradient is summed likewise."""
+    """A tensor's sum over all processes; the gradient is summed too."""
 
     @staticmethod
     def forward(_, x):
@@ -127,21 +131,23 @@ class _Sum(torch.autograd.Function):
         return total
 
 
-def _normalise(self, x):
-    """``forward`` of a batch norm with moments over all processes, each of which has as many rows."""
+def _normalise(self: Any, x: torch.Tensor) -> torch.Tensor:
+    """``forward`` of a batch norm with moments over all processes, which all have the same number of rows."""
     if not self.training:
         return type(self).forward(self, x)
     axes = [axis for axis in range(x.ndim) if axis != 1]
     shape = [1, -1, *[1] * (x.ndim - 2)]
     with torch.autocast(x.device.type, enabled=False):
         wide = x.float()
-        centre = _Sum.apply(wide.mean(axes)) / count()
-        apart = wide - centre.view(shape)
-        variance = _Sum.apply(apart.square().mean(axes)) / count()
+        centre: Any = _Sum.apply(wide.mean(axes))
+        centre = centre / count()
+        centred = wide - centre.view(shape)
+        variance: Any = _Sum.apply(centred.square().mean(axes))
+        variance = variance / count()
         with torch.no_grad():
             items = x.numel() // x.shape[1] * count()
             self.running_mean.lerp_(centre, self.momentum)
             self.running_var.lerp_(variance * (items / max(items - 1, 1)), self.momentum)
             self.num_batches_tracked += 1
-        normal = apart * torch.rsqrt(variance + self.eps).view(shape)
+        normal = centred * torch.rsqrt(variance + self.eps).view(shape)
         return (normal * self.weight.view(shape) + self.bias.view(shape)).to(x.dtype)

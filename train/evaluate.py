@@ -1,4 +1,4 @@
-"""Measure a checkpoint on people and pictures it never met, and write what was found into its config and card.
+"""Measure a checkpoint on held-out people and pictures, and write the results into its config and card.
 
 python train/evaluate.py CHECKPOINT --data DATA --runs RUNS [--protocol ferplus,ravdess-voice,javanese-av]
 python train/evaluate.py CHECKPOINT --data YOURS --dataset folder
@@ -6,7 +6,9 @@ python train/evaluate.py CHECKPOINT --data YOURS --dataset folder
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
@@ -32,15 +34,15 @@ PROTOCOLS = {
     "cross-voice": cross_voice.cross_voice,
     "robust": corruptions.robust,
 }
-ERRORS = {"before": "before calibration", "after": "after it", "perfect": "if it were perfect, on so few items"}
-# Those that train no encoder.
-USUAL = ("everyday", "web-faces", "ferplus", "ravdess-voice", "ravdess-late", "javanese-av", "robust")
+ERRORS = {"before": "before calibration", "after": "after it", "perfect": "if it were perfect, for as many items"}
+# The protocols that train no encoder.
+DEFAULT = ("everyday", "web-faces", "ferplus", "ravdess-voice", "ravdess-late", "javanese-av", "robust")
 
 
-def evaluate(folder, setting, names, write=True):
-    """Run protocols on a checkpoint folder, write their results into its config.json and card, return them.
+def evaluate(folder: Path, setting: Setting, names: Sequence[str], write: bool = True) -> dict[str, Any]:
+    """Run protocols on a checkpoint folder, write the results into its config.json and card, and return them.
 
-    With ``setting.dataset`` the one protocol is that user's data set, under its name.
+    With ``setting.dataset`` the only protocol is the user's data set. Raises EmorecError.
     """
     model = checkpoints.load(folder)
     costs = cost.of(model)
@@ -58,15 +60,15 @@ def evaluate(folder, setting, names, write=True):
     return model.evaluation
 
 
-def _previous(old, found):
-    """The results that the checkpoint had before, or had kept from before, if they were others."""
+def _previous(old: dict[str, Any] | None, found: dict[str, Any]) -> dict[str, float] | None:
+    """The previous results of a protocol, if they differ from the new ones."""
     if not old:
         return None
     return old.get("previous") if old["results"] == found["results"] else old["results"]
 
 
-def table(name, found):
-    """What a protocol found, as text."""
+def table(name: str, found: dict[str, Any]) -> str:
+    """The results of a protocol as text."""
     lines = ["", f"{name}: {found['what']}", f"{found['metric']}, {found['items']:,} items"]
     width = max(len(way) for way in found["results"])
     for way, value in found["results"].items():
@@ -84,9 +86,9 @@ def table(name, found):
                 f"{said['surely_negative']:.1%}, mean confidence {said['confidence']:.2f}"
             )
     for corpus, recall in found.get("zero_shot", {}).items():
-        lines.append(f"  acted emotions of {corpus}, never heard, among its own: {recall:.1%}")
+        lines.append(f"  acted emotions of {corpus}, left out of training, among its own: {recall:.1%}")
     if "these_weights" in found:
-        lines.append(f"  these very weights, on the people they never met: {found['these_weights']:.1%}")
+        lines.append(f"  these weights, on the people held out of their training: {found['these_weights']:.1%}")
     longest = max(len(label) for label in found["labels"])
     lines += ["", f"  {'':<{longest}}  recall  confusion (rows: truth; columns in the same order)"]
     for label, row in zip(found["labels"], found["confusion"], strict=True):
@@ -105,32 +107,30 @@ def table(name, found):
     return "\n".join(lines)
 
 
-def options():
+def options() -> argparse.ArgumentParser:
     """The ArgumentParser."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(description="Measure a checkpoint on held-out people and pictures.")
     parser.add_argument("checkpoint", help="folder of a checkpoint, whose config and card get the results")
     parser.add_argument("--data", type=Path, help="folder that holds FERPlus, RAVDESS, JavaneseAV, ...")
     parser.add_argument(
         "--predictions",
         type=Path,
-        help=(
-            "folder for the networks' predictions about people they never met; without --data they are read from there"
-        ),
+        help=("folder of the networks' predictions for held-out people; without --data they are read from there"),
     )
-    parser.add_argument("--runs", type=Path, help="folder of the training runs, for the folds the checkpoint met")
-    parser.add_argument("--protocol", help=f"comma-separated: {', '.join(PROTOCOLS)} (default {','.join(USUAL)})")
-    parser.add_argument("--dataset", choices=sorted(layouts.READERS), help="layout of --data, where it is your own")
-    parser.add_argument("--labels", type=Path, help="JSON file that maps your labels to ours")
+    parser.add_argument("--runs", type=Path, help="folder of the training runs of the other folds")
+    parser.add_argument("--protocol", help=f"comma-separated: {', '.join(PROTOCOLS)} (default {','.join(DEFAULT)})")
+    parser.add_argument("--dataset", choices=sorted(layouts.READERS), help="layout of --data, if it is your own")
+    parser.add_argument("--labels", type=Path, help="JSON file that maps your labels to emotions")
     parser.add_argument("--epochs", type=int, help="epochs of each training of cross-voice")
     parser.add_argument("--cache", type=Path, help="folder of packed data (default RUNS/cache)")
-    parser.add_argument("--no-write", "--no_write", action="store_true", help="print alone, leave the checkpoint as is")
+    parser.add_argument("--no-write", "--no_write", action="store_true", help="only print the results")
     return parser
 
 
-def main(arguments=None):
+def main(arguments: Sequence[str] | None = None) -> None:
     parser = options()
     given = parser.parse_args(arguments)
-    names = (given.protocol or ",".join(USUAL)).split(",")
+    names = (given.protocol or ",".join(DEFAULT)).split(",")
     if given.dataset:
         if given.protocol:
             parser.error("give --protocol for the public data, or --dataset for your own")

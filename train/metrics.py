@@ -1,4 +1,9 @@
-"""How good opinions are: shares of right ones, by label, and how honest their confidence is; as plain values."""
+"""Metrics of predictions as plain values: accuracy, recall by label, confusion, calibration error."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -6,37 +11,37 @@ from emorec.emotions import EMOTIONS
 from emorec.inference import prior as priors
 from train import calibration
 
-PERFECT_DRAWS = 200  # of labels from the probabilities themselves
+PERFECT_DRAWS = 200  # random draws of labels from the probabilities themselves
 NEUTRAL = EMOTIONS.index("neutral")
 EVERYDAY = priors.of("everyday").log
-NOBODY = -1  # what is decided without any evidence: no label, and never right
+NOBODY = -1  # the prediction without any evidence: no label, and never right
 
 
-def shares(predicted, truth):
+def shares(predicted: np.ndarray, truth: np.ndarray) -> dict[str, float]:
     """Accuracy and unweighted average recall of predicted labels (N,), for a log."""
     return {"accuracy": round(float((predicted == truth).mean()), 4), "recall": round(recall(predicted, truth), 4)}
 
 
-def recall(predicted, truth):
-    """Unweighted average recall: the mean over labels of the share of each that was found."""
+def recall(predicted: np.ndarray, truth: np.ndarray) -> float:
+    """Unweighted average recall: the mean of the recall over the labels."""
     return float(np.mean([np.mean(predicted[truth == label] == label) for label in np.unique(truth)]))
 
 
-def decided(probabilities):
-    """The likeliest column of each row (N, C), NOBODY where there is no evidence (NaN)."""
+def decided(probabilities: np.ndarray) -> np.ndarray:
+    """The index of the highest probability in each row (N, C); NOBODY if there is no evidence (NaN)."""
     return np.where(np.isnan(probabilities[:, 0]), NOBODY, np.nan_to_num(probabilities).argmax(axis=1))
 
 
-def accuracy(predicted, truth):
-    """Accuracy and its standard error of each way's predicted labels, a dict of (N,)."""
+def accuracy(predicted: dict[str, np.ndarray], truth: np.ndarray) -> dict[str, dict[str, float]]:
+    """Accuracy and its standard error, by modality or fusion, of predicted labels (N,)."""
     results = {way: float((labels == truth).mean()) for way, labels in predicted.items()}
     return {"results": results, "spread": {way: standard_error(share, len(truth)) for way, share in results.items()}}
 
 
-def over_folds(folds, items):
-    """Mean and spread (population standard deviation) over folds of each way's measure, a dict of lists.
+def over_folds(folds: dict[str, list[float]], items: int) -> dict[str, Any]:
+    """Mean and spread (population standard deviation) over folds of a metric, by modality or fusion.
 
-    One fold has no such spread; then it is the standard error of so many items.
+    With a single fold the spread is the standard error for ``items`` items.
     """
     return {
         "results": {way: float(np.mean(values)) for way, values in folds.items()},
@@ -48,8 +53,8 @@ def over_folds(folds, items):
     }
 
 
-def confusion(predicted, truth, labels):
-    """Confusion matrix (rows are the truth) and recall of each label; undecided items count in no column."""
+def confusion(predicted: np.ndarray, truth: np.ndarray, labels: Sequence[str]) -> dict[str, Any]:
+    """Confusion matrix (rows are the truth) and recall of each label; items without a prediction are in no column."""
     matrix = np.zeros((len(labels), len(labels)), int)
     some = predicted != NOBODY
     np.add.at(matrix, (truth[some], predicted[some]), 1)
@@ -61,19 +66,19 @@ def confusion(predicted, truth, labels):
     }
 
 
-def ece(probabilities, truth, weights=None):
-    """Expected calibration error of rows that have probabilities."""
+def ece(probabilities: np.ndarray, truth: np.ndarray, weights: np.ndarray | None = None) -> float:
+    """Expected calibration error of the rows that have probabilities."""
     known = ~np.isnan(probabilities[:, 0])
     weights = None if weights is None else weights[known]
     return calibration.expected_calibration_error(probabilities[known], truth[known], weights) if known.any() else 0.0
 
 
-def share(rows):
+def share(rows: np.ndarray) -> float:
     """Share of rows (N,) that are true."""
     return float(np.mean(rows)) if len(rows) else 0.0
 
 
-def recall_error(predicted, truth):
+def recall_error(predicted: np.ndarray, truth: np.ndarray) -> float:
     """Standard error of the unweighted average recall, from the binomial one of each label's recall."""
     errors = [
         standard_error(share(predicted[truth == label] == label), (truth == label).sum()) for label in np.unique(truth)
@@ -81,13 +86,13 @@ def recall_error(predicted, truth):
     return float(np.sqrt(np.square(errors).sum()) / len(errors))
 
 
-def calibration_errors(before, after, truth, weights=None):
+def calibration_errors(
+    before: np.ndarray, after: np.ndarray, truth: np.ndarray, weights: np.ndarray | None = None
+) -> dict[str, float]:
     """Expected calibration error of probabilities (N, C) before and after calibration, for labels (N,).
 
-    ``weights`` (N,) judge a skewed set as if every emotion were equally common.
-
-    ``perfect`` is what as many rows, as sure of themselves as those after calibration and perfectly calibrated, would
-    show: the error of few rows is never zero.
+    With ``weights`` (N,) an imbalanced set is measured as if every emotion were equally common. ``perfect`` is the
+    error of the same number of rows with the same confidence if calibration were perfect; it is never zero.
     """
     there = ~np.isnan(after[:, 0])
     known, weighing = after[there], None if weights is None else weights[there]
@@ -100,18 +105,18 @@ def calibration_errors(before, after, truth, weights=None):
     return {"before": ece(before, truth, weights), "after": ece(after, truth, weights)} | perfect
 
 
-def among(probabilities, emotions):
-    """Probabilities over a data set's own emotions alone, renormalised; without evidence all are alike."""
+def among(probabilities: np.ndarray, emotions: Sequence[str]) -> np.ndarray:
+    """Probabilities over some emotions alone, renormalised; uniform without evidence."""
     chosen = np.nan_to_num(probabilities[:, [EMOTIONS.index(emotion) for emotion in emotions]], nan=1.0)
     return chosen / np.maximum(chosen.sum(axis=1, keepdims=True), 1e-12)
 
 
-def standard_error(share, items):
-    """Binomial standard error of a share of so many items."""
+def standard_error(share: float, items: int) -> float:
+    """Binomial standard error of a share of ``items`` items."""
     return float(np.sqrt(share * (1 - share) / max(items, 1)))
 
 
-def rounded(value):
+def rounded(value: Any) -> Any:
     """Plain values with floats at four digits."""
     if isinstance(value, float):
         return round(value, 4)

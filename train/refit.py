@@ -59,7 +59,7 @@ def refit(folder, setting):
 
 
 def main(arguments=None):
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(description="Fit everything on top of finished encoders.")
     parser.add_argument("checkpoint", type=Path, help="folder of a checkpoint, which is written to")
     parser.add_argument("--data", type=Path, required=True, help="folder that holds FERPlus, RAVDESS, JavaneseAV, ...")
     parser.add_argument("--runs", type=Path, required=True, help="folder of the other folds' voice networks")

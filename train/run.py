@@ -1,7 +1,12 @@
-"""Train the networks on your own data, or by the whole recipe, and put a checkpoint together: see --help."""
+"""Fine-tune the networks on your own data, or train them by the whole recipe, and write a checkpoint: see --help."""
 
+from __future__ import annotations
+
+import argparse
+import shlex
 import signal
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -14,18 +19,18 @@ from emorec.models import pretrained
 from train import bundled, distributed
 from train import options as command_line
 from train.data import corpora
-from train.finetune import common, face, fusion, voice
+from train.finetune import assembly, common, face, fusion, provenance, voice
 
-OWN = {"face": face, "voice": voice, "fusion": fusion}
+RECIPES = {"face": face, "voice": voice, "fusion": fusion}
 
 
-def train_own(options):
-    """Train the asked parts on the user's data set; returns the folder of the whole checkpoint."""
-    if options.task == "listener":
-        raise EmorecError("A listener is trained by the recipe for the public corpora alone: leave --dataset out.")
+def finetune(options: argparse.Namespace) -> Path:
+    """Train the chosen parts on the user's data set; returns the folder of the whole checkpoint."""
+    if options.task == "distill":
+        raise EmorecError("Distillation is a step of the recipe for the public corpora; leave --dataset out.")
     base = checkpoints.load(pretrained.resolve(options.init or pretrained.BUNDLED).folder)
-    for part in OWN if options.task == "all" else (options.task,):
-        # Where all parts are trained, all learn from the same videos and validate on the same people.
+    for part in RECIPES if options.task == "all" else (options.task,):
+        # If all parts are trained, all use the same videos and the same validation people.
         kind = "fusion" if options.task == "all" else part
         corpus = corpora.load(
             options.dataset,
@@ -36,12 +41,16 @@ def train_own(options):
             options.folds[0],
             options.seed or 0,
         )
-        common.say(f"{part}: {corpora.describe(corpus)}")
-        choices = common.Choices(
+        common.report(f"{part}: {corpora.describe(corpus)}")
+        init_from_base, sentence = initial_weights(part, options, base, corpus)
+        recipe = RECIPES[part]
+        schedule = bundled.schedule_of(recipe.SCHEDULE if init_from_base else recipe.SCRATCH_SCHEDULE, options)
+        common.report(f"{part}: {sentence}; {schedule.epochs} epochs, highest learning rate {schedule.lr:g}")
+        config = common.FinetuneConfig(
             out=options.out,
             cache=options.cache,
-            base=common.composed(options.out, base)[0] if part == "fusion" else base,
-            warm=bool(options.init),
+            base=assembly.compose(options.out, base)[0] if part == "fusion" else base,
+            init_from_base=init_from_base,
             face_path=options.face_path,
             video_len=options.video_len,
             audio_win=options.audio_win,
@@ -51,28 +60,57 @@ def train_own(options):
             resume=options.resume,
             dataset=options.dataset,
         )
-        OWN[part].train(corpus, bundled.schedule_of(OWN[part].SCHEDULE, options), choices)
+        recipe.train(corpus, schedule, config)
     if distributed.rank() == 0:
-        common.assemble(options.out, base)
+        assembly.assemble(options.out, base)
     distributed.barrier()
     return options.out / "checkpoint"
 
 
-def train_recipe(options):
-    """Run the steps of the recipe; returns the folder of the whole checkpoint, which may not be there yet."""
+def initial_weights(
+    part: str, options: argparse.Namespace, base: checkpoints.Checkpoint, corpus: corpora.Corpus
+) -> tuple[bool, str]:
+    """Whether a part starts from the base's weights, and the sentence that says so."""
+    if options.from_scratch:
+        return False, "trained from scratch (--from_scratch)"
+    if part == "face" and options.face_path:
+        return False, f"starting from {options.face_path.name}"
+    name = options.init or "the bundled weights"
+    if not options.init and part != "fusion" and (met := provenance.people_met(base.training, (part,), corpus)):
+        # Their validation people would not be new to the network, so the results would be too good.
+        return False, f"trained from scratch, as {name} were trained on {met[0]!r}, who is in the validation data"
+    return True, f"fine-tuned from {name}" + ("" if options.init else "; --from_scratch trains new networks")
+
+
+def next_steps(folder: Path) -> str:
+    """How to use a trained checkpoint, as text."""
+    path = shlex.quote(str(folder))
+    return "\n".join(
+        [
+            f"wrote {folder}; next:",
+            f"  analyse   python -m emorec analyze FILE --model_path {path}",
+            f"  page      EMOREC_MODEL={path} make app",
+            f"  measure   python train/evaluate.py {path} --data OTHER_PEOPLE --dataset folder",
+            f"  push      python -m hub push {path} ORG/NAME",
+        ]
+    )
+
+
+def train_recipe(options: argparse.Namespace) -> Path:
+    """Run the steps of the recipe; returns the folder of the whole checkpoint, which may not exist yet."""
     for step in bundled.TASKS[options.task]:
         step(options)
     return options.out / "checkpoint"
 
 
-def push(folder, repo):
-    """Push the checkpoint to the Hub and say what was done."""
-    from hub.push import push as push_to_hub  # only whoever pushes needs the Hub's library
+def push(folder: Path, repo: str) -> None:
+    """Push the checkpoint to the Hub and print the result."""
+    from hub.push import push as push_to_hub  # here, because only a push needs the Hub's library
 
     print(push_to_hub(folder, repo))
 
 
-def main(arguments=None):
+def main(arguments: Sequence[str] | None = None) -> None:
     parser = command_line.parser()
     options = parser.parse_args(arguments)
     options.out = options.out or Path("runs", *([options.dataset] if options.dataset else []))
@@ -81,21 +119,21 @@ def main(arguments=None):
         options.device = "cuda" if torch.cuda.is_available() else "cpu"
     if options.threads:
         torch.set_num_threads(options.threads)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # what torchrun stops its processes with
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # torchrun stops its processes by SIGTERM
     try:
         if options.device == "cuda" and not torch.cuda.is_available():
             raise EmorecError("There is no usable CUDA device here; choose the device cpu or auto.")
         options.device = distributed.start(options.device)
-        folder = (train_own if options.dataset else train_recipe)(options)
+        folder = (finetune if options.dataset else train_recipe)(options)
         if distributed.rank() == 0:
             if (folder / checkpoints.CONFIG_FILE).exists():
-                common.say(f"wrote {folder}; measure it on other people with train/evaluate.py")
+                common.report(next_steps(folder))
             if options.push_to_hub:
                 push(folder, options.push_to_hub)
     except EmorecError as error:
         parser.exit(2, f"{error}\n")
     except KeyboardInterrupt:
-        parser.exit(130, "stopped; the same command with --resume goes on from the last finished epoch\n")
+        parser.exit(130, "stopped; the same command with --resume continues from the last finished epoch\n")
     finally:
         distributed.stop()
 

@@ -25,6 +25,7 @@ LOG_FILE = "log.csv"
 CURVES_FILE = "curves.png"
 EVENTS = "events"
 STATE_FILE = "last/state.pt"
+RESULT_FILE = "best/config.json"  # of a run that writes whole checkpoints
 WEIGHTS_FILE = "weights.safetensors"
 
 
@@ -125,10 +126,8 @@ class RunDir:
 
 def check_free(folder: str | Path, resume: bool) -> None:
     """Raise EmorecError if the folder holds a run that is not to be resumed: nothing is overwritten."""
-    if not resume and (Path(folder) / STATE_FILE).exists():
-        raise EmorecError(
-            f"{folder} already holds a run; resume it by --resume, or choose another folder by --out."
-        )
+    if not resume and any((Path(folder) / file).exists() for file in (STATE_FILE, RESULT_FILE)):
+        raise EmorecError(f"{folder} already holds a run; resume it by --resume, or choose another folder by --out.")
 
 
 def save_weights(net: torch.nn.Module, folder: str | Path) -> None:

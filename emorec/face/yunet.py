@@ -41,7 +41,8 @@ def detect(session: Session, planes: np.ndarray, min_score: float, max_overlap: 
     ``planes`` (1, 3, H, W) float32 are blue, green and red from 0 to 255; H and W are multiples of SIDE_MULTIPLE. Of
     faces whose boxes overlap by more than ``max_overlap`` (intersection over union) only the best one is returned.
     """
-    outputs: dict[str, np.ndarray] = dict(zip(NAMES, session.run(NAMES, {"input": planes}), strict=True))  # type: ignore[arg-type]
+    arrays = [np.asarray(output) for output in session.run(NAMES, {"input": planes})]
+    outputs = dict(zip(NAMES, arrays, strict=True))
     rows = np.concatenate([_decode(outputs, stride, planes.shape[3] // stride, min_score) for stride in STRIDES])
     return _suppress_overlaps(rows[np.argsort(-rows[:, 14], kind="stable")], max_overlap)
 

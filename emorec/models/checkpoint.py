@@ -7,7 +7,7 @@ import json
 from dataclasses import asdict, dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import safetensors.torch
 import torch
@@ -27,8 +27,6 @@ OLDEST_VERSION = 2  # voice networks have no distilled trunk; before version 4 c
 CONFIG_FILE = "config.json"
 WEIGHTS_FILE = "model.safetensors"
 CARD_FILE = "README.md"
-
-Config = TypeVar("Config")
 
 NETWORKS: dict[str, tuple[Any, Any]] = {
     "face": (FaceConfig, FaceNet),
@@ -154,7 +152,7 @@ def _read_tensors(file: Path) -> dict[str, torch.Tensor]:
         raise EmorecError(f"The checkpoint's {file} is not a complete safetensors file ({error}).") from None
 
 
-def _build(config_class: type[Config], values: Any, place: str, folder: Path) -> Config:
+def _build(config_class: Any, values: Any, place: str, folder: Path) -> Any:
     _same_keys(values, {field.name for field in fields(config_class)}, place, folder)
     try:
         return config_class(**{key: _frozen(value) for key, value in values.items()})

@@ -67,7 +67,7 @@ class FaceNet(nn.Module):
 class VoiceNet(nn.Module):
     """CNN over log-mel, fully convolutional in time: a recording is encoded once, windows are slices of hops.
 
-    ``parts`` are the sizes of the parts of an embedding: the emotion trunk's and, if there is one, the distilled trunk's.
+    ``parts`` are the sizes of an embedding's parts: the emotion trunk's and, if there is one, the distilled trunk's.
     """
 
     FRAMES_PER_HOP = FRAMES_PER_HOP
@@ -166,8 +166,8 @@ def _collapse(inputs: int, outputs: int, rows: int) -> nn.Sequential:
 class FusionNet(nn.Module):
     """Intermediate fusion: the sum of a linear layer per modality and of an MLP over both modalities.
 
-    A missing modality is zeros and a flag. The linear layers start from the encoders' heads, so that the MLP only has to
-    learn what both modalities together add to that.
+    A missing modality is zeros and a flag. The linear layers start from the encoders' heads, so that the MLP only has
+    to learn what both modalities together add to that.
     """
 
     def __init__(self, config: FusionConfig):

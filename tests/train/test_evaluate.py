@@ -185,13 +185,13 @@ def test_noise_lies_as_far_below_as_was_asked():
         assert 10 * np.log10(np.mean(samples**2) / np.mean(noise**2)) == pytest.approx(decibels, abs=0.3)
 
 
-def test_spoilt_pictures_are_what_inference_then_sees(tmp_path):
+def test_corrupted_pictures_are_what_inference_sees(tmp_path):
     path = make_corpus.video(tmp_path / "clip.mp4", "sad", "bert", seconds=3.0)
     clean = [frame.image for frame in corruptions.streams.frames(path, 5.0)]
     seen = {}
-    for name, spoil in corruptions.LOOKS.items():
-        corruptions.write_spoilt(path, tmp_path / "spoilt.avi", spoil, np.random.default_rng(0))
-        seen[name] = [frame.image for frame in corruptions.streams.frames(tmp_path / "spoilt.avi", 5.0)]
+    for name, corrupt in corruptions.PICTURE_CORRUPTIONS.items():
+        corruptions.write_corrupted(path, tmp_path / "corrupted.avi", corrupt, np.random.default_rng(0))
+        seen[name] = [frame.image for frame in corruptions.streams.frames(tmp_path / "corrupted.avi", 5.0)]
         assert len(seen[name]) == len(clean)
     blurred, jpeg, dark = seen.values()
     edges = [np.abs(np.diff(np.asarray(image, float), axis=0)).mean() for image in (clean[0], blurred[0])]

@@ -27,7 +27,7 @@ from support.paths import ROOT
 from train import loop, run
 from train.data import datasets, ingest
 from train.finetune import face, initial
-from train.recipes import voice as voice_recipe
+from train.recipes import voice
 from train.run_dir import read_log
 
 
@@ -45,7 +45,7 @@ def corpus(tmp_path_factory):
 def small(monkeypatch):
     """Tiny networks; drawn faces and voices count as such, which real detectors need not find."""
     monkeypatch.setattr(face, "NET", replace(face.NET, widths=(8, 16, 24)))
-    monkeypatch.setattr(voice_recipe, "NET", replace(voice_recipe.NET, widths=(8, 12, 16, 24), embedding=16))
+    monkeypatch.setattr(voice, "NET", replace(voice.NET, widths=(8, 12, 16, 24), embedding=16))
     monkeypatch.setattr(detection, "detector", lambda file: make_corpus.MiddleFace())
     monkeypatch.setattr(voices, "speech", loud)
     monkeypatch.setattr(signal, "signal", lambda *_: None)
@@ -57,7 +57,7 @@ def loud(samples, front_end=None, before=(), after=()):
 
 def trained(out, task, data, *more):
     """Run ``train/run.py`` on a corpus in folders; the checkpoint it writes, loaded."""
-    given = ["--task", task, "--dataset", "folder", "--train_dir", data, "--out", out, *more]
+    given = ["--task", task, "--dataset", "folder", "--train_dir", data, "--out", out, "--from_scratch", *more]
     run.main([str(part) for part in given])
     return checkpoints.load(out / "checkpoint")
 
@@ -121,7 +121,7 @@ def test_every_part_from_videos_and_analysis_with_it(corpus, tmp_path):
 def test_a_killed_run_goes_on_to_the_same_numbers(corpus, tmp_path, monkeypatch):
     more = ("--epochs", 5, "--batch_size", 4, "--save_every", 2)
     unbroken = trained(tmp_path / "unbroken", "voice", corpus / "recordings", *more)
-    draw = voice_recipe.Batches.__call__
+    draw = voice.Batches.__call__
 
     def killed(self, epoch, generator):
         if epoch == 3:
@@ -129,7 +129,7 @@ def test_a_killed_run_goes_on_to_the_same_numbers(corpus, tmp_path, monkeypatch)
         return draw(self, epoch, generator)
 
     with monkeypatch.context() as patch:
-        patch.setattr(voice_recipe.Batches, "__call__", killed)
+        patch.setattr(voice.Batches, "__call__", killed)
         # A kill leaves no time to save what Ctrl-C would.
         patch.setattr(loop, "_state", lambda parts, epoch, best: only_second(parts, epoch, best))
         with pytest.raises(RuntimeError):
@@ -150,15 +150,15 @@ def only_second(parts, epoch, best, real=loop._state):
 
 
 def test_ctrl_c_saves_the_last_whole_epoch(corpus, tmp_path, monkeypatch, capsys):
-    def interrupted(self, epoch, generator, draw=voice_recipe.Batches.__call__):
+    def interrupted(self, epoch, generator, draw=voice.Batches.__call__):
         if epoch == 3:
             raise KeyboardInterrupt
         return draw(self, epoch, generator)
 
-    monkeypatch.setattr(voice_recipe.Batches, "__call__", interrupted)
+    monkeypatch.setattr(voice.Batches, "__call__", interrupted)
     with pytest.raises(SystemExit) as ended:
         trained(tmp_path, "voice", corpus / "recordings", "--epochs", 5, "--batch_size", 4, "--save_every", 5)
-    assert ended.value.code == 130 and "--resume goes on" in capsys.readouterr().err
+    assert ended.value.code == 130 and "--resume continues" in capsys.readouterr().err
     assert loop.finished(tmp_path / "voice") == 3
     assert checkpoints.load(tmp_path / "voice" / "last").voice.config.heads["emotions"] == ("happy", "sad")
     assert (tmp_path / "voice" / "curves.png").exists()
@@ -166,6 +166,7 @@ def test_ctrl_c_saves_the_last_whole_epoch(corpus, tmp_path, monkeypatch, capsys
 
 def test_another_configuration_is_refused_by_name_and_nothing_is_overwritten(corpus, tmp_path, capsys):
     given = ("--task", "voice", "--dataset", "folder", "--train_dir", corpus / "recordings", "--out", tmp_path)
+    given = (*given, "--from_scratch")
     run.main([str(part) for part in (*given, "--epochs", 1, "--batch_size", 4, "--lr", 0.002)])
     state = (tmp_path / "voice" / "last" / "state.pt").read_bytes()
     assert "already holds a run" in failure(capsys, *given, "--epochs", 1)
@@ -176,6 +177,7 @@ def test_another_configuration_is_refused_by_name_and_nothing_is_overwritten(cor
 
 def test_a_full_disk_is_one_sentence_and_keeps_what_was_saved(corpus, tmp_path, monkeypatch, capsys):
     given = ("--task", "voice", "--dataset", "folder", "--train_dir", corpus / "recordings", "--out", tmp_path)
+    given = (*given, "--from_scratch")
     given = (*given, "--epochs", 3, "--batch_size", 4)
     whole = files.write
 
@@ -280,12 +282,12 @@ def test_face_weights_to_start_from_and_a_push_in_the_end(corpus, tmp_path, caps
     torch.save(wide.state_dict(), tmp_path / "wide.pt")
     torch.save(net, tmp_path / "pickled.pt")
     fresh = face.FaceNet(replace(face.NET, labels=("happy", "sad")))
-    initial.start_face(fresh, tmp_path / "plain.pt")
+    initial.init_face(fresh, tmp_path / "plain.pt")
     assert all(torch.equal(a, b) for a, b in zip(net.state_dict().values(), fresh.state_dict().values(), strict=True))
-    assert "with a new head" in initial.start_face(fresh, tmp_path / "trunk.safetensors")
+    assert "with a new head" in initial.init_face(fresh, tmp_path / "trunk.safetensors")
     given = ("--task", "face", "--dataset", "folder", "--train_dir", corpus / "pictures", "--out", tmp_path / "out")
     said = failure(capsys, *given, "--efficientface_path", tmp_path / "wide.pt")
-    assert "trunk.4.0.weight has the shape (32, 16, 3, 3) where (24, 16, 3, 3) is needed" in said
+    assert "trunk.4.0.weight has the shape (32, 16, 3, 3), but (24, 16, 3, 3) is needed" in said
     assert "not a plain PyTorch state dict" in failure(capsys, *given, "--face-path", tmp_path / "pickled.pt")
     monkeypatch.setattr("hub.push.push", lambda folder, repo: f"pushed {checkpoints.load(folder).folder} to {repo}")
     more = ("--face_path", tmp_path / "plain.pt", "--epochs", 1, "--batch_size", 8, "--push-to-hub", "me/mine")
@@ -304,11 +306,11 @@ def test_training_sees_the_very_crops_that_inference_encodes(tmp_path, monkeypat
         patch.setattr(seeing, "encode_faces", lambda net, crops: encoded.append(crops) or encode(net, crops))
         seen = [*pipeline.extract(path, model, make_corpus.MiddleFace(), cache=tmp_path / "cache")][-1]
     item = datasets.Item(path, "folder", "happy", "anna")
-    (got,), wrong = ingest.seen_faces([item], model.face.config.size, tmp_path / "crops")
+    (got,), wrong = ingest.extract_faces([item], model.face.config.size, tmp_path / "crops")
     assert not wrong and len(got[0]) == len(seen.arrays["face_time"]) > 5
     assert np.array_equal(got[0], np.concatenate(encoded))
     assert got[1] == pytest.approx(seen.arrays["face_quality"])
-    (heard,), _ = ingest.heard_voices([item], model.front_end, tmp_path / "crops")
+    (heard,), _ = ingest.extract_log_mels([item], model.front_end, tmp_path / "crops")
     assert len(heard[1]) == pytest.approx(len(seen.arrays["voice_speech"]), abs=1)
     own = model.voice.embed(torch.from_numpy(heard[0]).float()[None])[0].detach().numpy()
     # Away from the ends, where a network sees what lies around the clip.
@@ -326,7 +328,7 @@ from emorec.face import detection
 from support import make_corpus
 from train import loop, run
 from train.finetune import face
-loop.quick_bfloat16 = lambda device: False  # in which sums depend on how they are shared out
+loop.has_fast_bfloat16 = lambda device: False  # in bfloat16 sums depend on how they are divided
 detection.detector = lambda file: make_corpus.MiddleFace()
 face.NET = replace(face.NET, widths=(8, 16, 24), dropout=0.0)
 run.main({arguments!r})
@@ -338,7 +340,7 @@ def test_two_processes_reach_what_one_does(corpus, tmp_path):
     for processes in (1, 2):
         out = tmp_path / str(processes)
         arguments = ["--task", "face", "--dataset", "folder", "--train_dir", str(corpus / "pictures"), "--epochs", "3"]
-        arguments += ["--batch_size", "8", "--device", "cpu", "--out", str(out)]
+        arguments += ["--batch_size", "8", "--device", "cpu", "--from_scratch", "--out", str(out)]
         script = tmp_path / f"{processes}.py"
         script.write_text(PARALLEL.format(root=str(ROOT), tests=str(ROOT / "tests"), arguments=arguments))
         launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]

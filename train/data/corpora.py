@@ -1,7 +1,10 @@
-"""The data set that a user names: read from its public layout, labels put into our words, people split apart."""
+"""Load the data set that a user names: read its layout, map its labels to emotions, split it by person."""
+
+from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -10,42 +13,52 @@ import numpy as np
 from emorec.emotions import EMOTIONS, emotion_of
 from emorec.errors import EmorecError
 from train.data import datasets, layouts
+from train.data.datasets import Item
 
-# Words of our own that have no column among the seven; every other label is called by its emotion.
-KEPT_WORDS = ("calm", "contempt")
+# Labels that are kept although they are not among the seven emotions; every other label becomes its emotion.
+EXTRA_LABELS = ("calm", "contempt")
 HELD_OUT_SHARE = 0.2
 
 
 @dataclass(frozen=True)
 class Corpus:
-    """Items to train on and to validate on, the labels of both, and whether it is known whom the items show."""
+    """Items of training and of validation, the labels of both, and whether the persons in the items are known."""
 
-    train: list
-    valid: list
-    labels: tuple
+    train: list[Item]
+    valid: list[Item]
+    labels: tuple[str, ...]
     known_people: bool
 
     @property
-    def people(self):
-        """The persons trained on, sorted; none where they are unknown."""
+    def people(self) -> list[str]:
+        """The persons of training, sorted; [] if they are unknown."""
         return sorted({item.person for item in self.train}) if self.known_people else []
 
     @property
-    def held_out(self):
-        """The persons validated on, sorted; none where they are unknown."""
+    def held_out(self) -> list[str]:
+        """The persons of validation, sorted; [] if they are unknown."""
         return sorted({item.person for item in self.valid}) if self.known_people else []
 
 
-def load(dataset, task, train_dir, val_dir=None, labels=None, fold=0, seed=0):
-    """A Corpus of the data set in ``train_dir``, validated on ``val_dir`` or on people kept apart.
+def load(
+    dataset: str,
+    task: str,
+    train_dir: Path,
+    val_dir: Path | None = None,
+    labels: Path | None = None,
+    fold: int = 0,
+    seed: int = 0,
+) -> Corpus:
+    """A Corpus of the data set in ``train_dir``, validated on ``val_dir`` or on held-out people.
 
-    ``labels`` is a JSON file that maps the data set's labels to ours (null: leave those items out). Raises EmorecError
-    for empty or missing folders, labels that nothing is known of, one label only, and people on both sides.
+    ``dataset`` is a key of ``layouts.READERS``, ``task`` "face", "voice" or "fusion". ``labels`` is a JSON file that
+    maps the data set's labels to emotions (null: leave those items out). Raises EmorecError for empty or missing
+    folders, unknown labels, a single label, and people in both training and validation.
     """
     mapping = read_mapping(labels) if labels else None
-    items = labelled(layouts.READERS[dataset](Path(train_dir), task), mapping, train_dir)
+    items = read(dataset, task, train_dir, mapping)
     if val_dir:
-        train, valid = items, labelled(layouts.READERS[dataset](Path(val_dir), task), mapping, val_dir)
+        train, valid = items, read(dataset, task, val_dir, mapping)
         known = known_people(train + valid)
     else:
         known = known_people(items)
@@ -53,23 +66,43 @@ def load(dataset, task, train_dir, val_dir=None, labels=None, fold=0, seed=0):
     both = {item.person for item in train} & {item.person for item in valid}
     if both and (known or val_dir):
         raise EmorecError(
-            f"{_who(sorted(both)[0])} is both in the training and in the validation data; keep people apart."
+            f"{_name_of(sorted(both)[0])} is both in the training and in the validation data; keep people apart."
         )
     found = {item.label for item in train}
     if len(found) < 2:
         raise EmorecError(f"All {len(train)} training items have the label {next(iter(found))!r}; give at least two.")
-    if strange := sorted({item.label for item in valid} - found):
-        raise EmorecError(f"The validation label {strange[0]!r} is on no training item; add some, or map it elsewhere.")
+    if unseen := sorted({item.label for item in valid} - found):
+        raise EmorecError(f"The validation label {unseen[0]!r} is on no training item; add some, or map it elsewhere.")
     ordered = (
         datasets.FERPLUS_LABELS
         if dataset == "ferplus"
-        else tuple(label for label in (*EMOTIONS, *KEPT_WORDS) if label in found)
+        else tuple(label for label in (*EMOTIONS, *EXTRA_LABELS) if label in found)
     )
     return Corpus(train, valid, ordered, known)
 
 
-def read_mapping(file):
-    """The dict of a --labels file: the data set's labels to ours, or None."""
+def read(dataset: str, task: str, folder: Path, mapping: dict[str, str | None] | None) -> list[Item]:
+    """The items of a data set with emotions as labels. Raises EmorecError, also for an empty folder of a label."""
+    items = layouts.READERS[dataset](Path(folder), task)
+    if dataset == "folder":
+        _check_label_folders(Path(folder), items, mapping or {}, task)
+    return labelled(items, mapping, folder)
+
+
+def _check_label_folders(folder: Path, items: Sequence[Item], mapping: dict[str, str | None], task: str) -> None:
+    """Raise EmorecError if the folder of a label that is not mapped to null holds no items."""
+    found = {item.label for item in items}
+    for path in sorted(folder.iterdir()):
+        ignored = path.name.startswith((".", "__")) or mapping.get(path.name, "") is None
+        if path.is_dir() and not ignored and path.name not in found:
+            raise EmorecError(
+                f"The folder {path} holds no {layouts.KINDS[task]}, so {path.name!r} cannot be learned; add some, or "
+                "remove the folder."
+            )
+
+
+def read_mapping(file: Path) -> dict[str, str | None]:
+    """The dict of a --labels file: from the data set's labels to emotions, or None. Raises EmorecError."""
     try:
         mapping = json.loads(Path(file).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -85,8 +118,8 @@ def read_mapping(file):
     return mapping
 
 
-def labelled(items, mapping, folder):
-    """The items under our labels, those mapped to None left out. Raises EmorecError for a label without a place."""
+def labelled(items: Sequence[Item], mapping: dict[str, str | None] | None, folder: Path) -> list[Item]:
+    """The items with emotions as labels, without those mapped to None. Raises EmorecError for an unknown label."""
     out = []
     for item in items:
         if item.votes:  # FER+ has its own eight labels, and pictures without a majority
@@ -107,19 +140,19 @@ def labelled(items, mapping, folder):
                 f"The label {label!r} in {folder} is not known; say what it means in a JSON file by --labels, "
                 f'as {{"{label}": "happy"}} or, to leave it out, {{"{label}": null}}.'
             ) from None
-        out.append(replace(item, label=label.lower() if label.lower() in KEPT_WORDS else emotion))
+        out.append(replace(item, label=label.lower() if label.lower() in EXTRA_LABELS else emotion))
     if not out:
         raise EmorecError(f"{folder} holds no items to learn from; is it the data set's own folder?")
     return out
 
 
-def known_people(items):
-    """Whether items say whom they show: where they do not, each stands under its own path."""
+def known_people(items: Sequence[Item]) -> bool:
+    """Whether the persons in the items are known; if not, the person of each item is its path."""
     return not any(item.person.startswith("/") for item in items)
 
 
-def split(items, known, fold, seed):
-    """Items to train on and to validate on: by the data set's own parts or folds, else a fifth of the people."""
+def split(items: list[Item], known: bool, fold: int, seed: int) -> tuple[list[Item], list[Item]]:
+    """Items of training and of validation: by the data set's own parts or folds, else a fifth of the people."""
     parts = {item.person for item in items}
     if parts == {"ferplus-train", "ferplus-valid"} or parts == {"fer2013-train", "fer2013-valid"}:
         held_out = {part for part in parts if part.endswith("-valid")}
@@ -142,9 +175,9 @@ def split(items, known, fold, seed):
     return [i for i in items if i.person not in held_out], [i for i in items if i.person in held_out]
 
 
-def _split_evenly(items, generator):
-    """A fifth of the items of each label for validation, where nobody knows whom they show."""
-    held_out = set()
+def _split_evenly(items: list[Item], generator: np.random.Generator) -> tuple[list[Item], list[Item]]:
+    """A fifth of the items of each label for validation, if the persons are unknown."""
+    held_out: set[int] = set()
     for label in sorted({item.label for item in items}):
         rows = [row for row, item in enumerate(items) if item.label == label]
         count = round(HELD_OUT_SHARE * len(rows)) or int(len(rows) > 1)
@@ -155,13 +188,13 @@ def _split_evenly(items, generator):
     )
 
 
-def describe(corpus):
-    """One line: how many items of which label, how many people."""
+def describe(corpus: Corpus) -> str:
+    """One line: the numbers of items and people, and the number of items of each label."""
     counts = Counter(item.label or "no majority" for item in corpus.train)
-    said = ", ".join(f"{label} {count}" for label, count in sorted(counts.items()))
+    by_label = ", ".join(f"{label} {count}" for label, count in sorted(counts.items()))
     people = f"{len(corpus.people)} and {len(corpus.held_out)} people" if corpus.known_people else "people unknown"
-    return f"{len(corpus.train)} items to train on, {len(corpus.valid)} to validate on ({people}): {said}"
+    return f"{len(corpus.train)} items to train on, {len(corpus.valid)} to validate on ({people}): {by_label}"
 
 
-def _who(person):
+def _name_of(person: str) -> str:
     return f"The file {person}" if person.startswith("/") else f"The person {person!r}"

@@ -1,6 +1,9 @@
-"""Data sets on disk as lists of labelled items, each with the person it shows, read from their public layouts."""
+"""Public data sets in their published layouts, as lists of labelled items with the person of each."""
+
+from __future__ import annotations
 
 import csv
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,10 +25,10 @@ RAVDESS_FOLDS = (
     (8, 17, 21, 23, 24),
     (1, 4, 9, 22),
 )
-# The seven Javanese actors over the same five folds: two actors out at a time, then the last one alone, then none.
+# The seven Javanese actors in the same five folds: two held out at a time, then the last one alone, then none.
 JAVANESE_FOLDS = (("01", "02"), ("04", "05"), ("06", "08"), ("10",), ())
 FOLDS = len(RAVDESS_FOLDS)
-NEVER = -1  # the fold of people who are held out in none
+NEVER = -1  # the fold of people who are never held out
 ORDINARY = ("barista", "speechocean", "korean")  # corpora of ordinary speech
 
 
@@ -37,10 +40,10 @@ class Item:
     corpus: str
     label: str
     person: str
-    votes: tuple = ()
+    votes: tuple[int, ...] = ()
 
 
-def ferplus(folder, split):
+def ferplus(folder: Path, split: str) -> list[Item]:
     """FER+ (Barsoum et al., 2016): pictures with the votes of ten people; the label is their majority, or ""."""
     folder = existing(folder) / FERPLUS_SPLITS[split]
     with open(existing(folder / "label.csv"), newline="") as file:
@@ -48,10 +51,10 @@ def ferplus(folder, split):
     return [Item(folder / name, "ferplus", majority(votes), f"ferplus-{split}", votes) for name, votes in rows]
 
 
-def majority(votes):
-    """FER+'s majority label, or "" where there is none.
+def majority(votes: Sequence[int]) -> str:
+    """FER+'s majority label, or "" if there is none.
 
-    As the data set's authors count: single votes are noise and dropped; more than half of the rest must agree, on
+    Counted as by the data set's authors: single votes are dropped as noise; more than half of the others must agree on
     one of the eight emotions (the last two columns are "unknown" and "not a face").
     """
     kept = np.where(np.asarray(votes) <= 1, 0, votes)
@@ -61,7 +64,7 @@ def majority(votes):
     return FERPLUS_LABELS[best]
 
 
-def ravdess(folder):
+def ravdess(folder: Path) -> list[Item]:
     """RAVDESS speech (Livingstone and Russo, 2018): Actor_XX/ with modality-channel-emotion-...-actor names."""
     return [
         Item(path, "ravdess", RAVDESS_LABELS[int(path.stem.split("-")[2]) - 1], f"ravdess-{path.stem.split('-')[6]}")
@@ -69,7 +72,7 @@ def ravdess(folder):
     ]
 
 
-def nemo(folder):
+def nemo(folder: Path) -> list[Item]:
     """nEMO (Christop, 2024): data.tsv names file, emotion and speaker; samples/ holds the clips, matched by stem."""
     folder = existing(folder)
     with open(existing(folder / "data.tsv"), newline="", encoding="utf-8") as file:
@@ -81,15 +84,15 @@ def nemo(folder):
     ]
 
 
-def ased(folder):
-    """ASED (Retta et al., 2023): one folder a label, the speaker is the last field of the name."""
+def ased(folder: Path) -> list[Item]:
+    """ASED (Retta et al., 2023): one folder per label; the speaker is the last field of the name."""
     return [
         Item(path, "ased", ASED_FOLDERS[path.parent.name], f"ased-{path.stem.split('-')[-1]}")
         for path in recordings(folder, "0*/*")
     ]
 
 
-def javanese(folder):
+def javanese(folder: Path) -> list[Item]:
     """Acted Javanese speech, voices or videos: actor-sentence-emotion_repetition."""
     return [
         Item(path, "javanese", JAVANESE_LABELS[int(path.stem[6:8]) - 1], f"javanese-{path.stem[:2]}")
@@ -97,17 +100,17 @@ def javanese(folder):
     ]
 
 
-def voices(data):
-    """Every voice clip of the four corpora below ``data`` (RAVDESS, nEMO, ASED, JavaneseAudio)."""
+def voices(data: Path) -> list[Item]:
+    """All voice clips of the four corpora in ``data`` (RAVDESS, nEMO, ASED, JavaneseAudio)."""
     data = existing(data)
     return [*ravdess(data / "RAVDESS"), *nemo(data / "nEMO"), *ased(data / "ASED"), *javanese(data / "JavaneseAudio")]
 
 
-def ordinary(data):
-    """Speech as people ordinarily speak it, below ``data``/OrdinarySpeech, as its ``labels.csv`` lists it.
+def ordinary(data: Path) -> list[Item]:
+    """Ordinary speech in ``data``/OrdinarySpeech, as listed in its ``labels.csv``.
 
-    The corpus of an item is its folder (barista, speechocean, korean). Items without a label are left out; a speaker
-    who is not named counts as a person of their own.
+    The corpus of an item is its folder (barista, speechocean, korean). Items without a label are left out; an item
+    without a named speaker counts as a person of its own.
     """
     folder = existing(Path(data) / "OrdinarySpeech")
     with open(existing(folder / "labels.csv"), newline="", encoding="utf-8") as file:
@@ -118,26 +121,26 @@ def ordinary(data):
     ]
 
 
-def webfaces(data, split):
-    """Press and film pictures below ``data``/WebFaces, of the people of one split ("train" or "valid")."""
+def webfaces(data: Path, split: str) -> list[Item]:
+    """Press and film pictures in ``data``/WebFaces, of the people of one split ("train" or "valid")."""
     folder = existing(Path(data) / "WebFaces")
     with open(existing(folder / "labels.csv"), newline="", encoding="utf-8") as file:
         rows = [row for row in csv.DictReader(file) if row["split"] == split]
     return [Item(folder / "images" / row["image"], "webfaces", row["label"], row["person"]) for row in rows]
 
 
-def fold_of(items):
-    """The fold (0 to 4) in which each item's person is held out, -1 for people who never are.
+def fold_of(items: Sequence[Item]) -> np.ndarray:
+    """The fold (0 to 4) in which each item's person is held out, NEVER for people who never are: (N,) int.
 
-    RAVDESS and Javanese people have their places; those of nEMO and ASED are trained on in every fold.
+    RAVDESS and Javanese people are held out in one fold each; those of nEMO and ASED are trained on in every fold.
     """
-    places = {f"ravdess-{actor:02d}": fold for fold, actors in enumerate(RAVDESS_FOLDS) for actor in actors}
-    places |= {f"javanese-{actor}": fold for fold, actors in enumerate(JAVANESE_FOLDS) for actor in actors}
-    return np.array([places.get(item.person, NEVER) for item in items])
+    folds = {f"ravdess-{actor:02d}": fold for fold, actors in enumerate(RAVDESS_FOLDS) for actor in actors}
+    folds |= {f"javanese-{actor}": fold for fold, actors in enumerate(JAVANESE_FOLDS) for actor in actors}
+    return np.array([folds.get(item.person, NEVER) for item in items])
 
 
-def recordings(folder, pattern):
-    """Media files below a folder, sorted; EmorecError where there are none."""
+def recordings(folder: Path, pattern: str) -> list[Path]:
+    """The media files in a folder, sorted. Raises EmorecError if there are none."""
     found = sorted(path for path in existing(folder).glob(pattern) if path.suffix.lower() in MEDIA_SUFFIXES)
     if not found:
         raise EmorecError(f"{folder} holds no recordings named like {pattern}; is it the data set's own folder?")
@@ -147,8 +150,8 @@ def recordings(folder, pattern):
 MEDIA_SUFFIXES = {".opus", ".wav", ".flac", ".mp3", ".m4a", ".ogg", ".mp4", ".flv", ".avi", ".mkv", ".webm", ".mov"}
 
 
-def existing(path):
-    """The path, or EmorecError where nothing is there."""
+def existing(path: str | Path) -> Path:
+    """The path. Raises EmorecError if it does not exist."""
     path = Path(path)
     if not path.exists():
         raise EmorecError(f"{path} does not exist; give the folder that holds the data sets.")

@@ -1,10 +1,15 @@
-"""A user's pictures, videos and recordings turned into crops and log-mels by the very code that runs at inference.
+"""Extract face crops and log-mels from a user's pictures, videos and recordings with the code of inference.
 
-What cannot be used is left out and said why: one broken file among thousands must not end a run.
+Files that cannot be used are left out, with the reason: one broken file among thousands must not end a run.
 """
 
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from pathlib import Path
 from types import SimpleNamespace
+from typing import Any, TypeVar
 
 import cv2
 import numpy as np
@@ -16,25 +21,34 @@ from emorec import image as pictures
 from emorec.errors import EmorecError
 from emorec.extraction import pipeline
 from emorec.face import alignment, detection
+from emorec.face.detection import Detector
 from emorec.face.tracking import Tracker
 from emorec.media import image as media_still
 from emorec.models import pretrained
 from emorec.models.config import FaceConfig
 from emorec.voice import features
+from emorec.voice.features import VoiceFrontEnd
+from train.data.datasets import Item
 from train.data.layouts import PICTURES
 from train.data.pack import cached, enlarge, load_audio, whole_hops
 
-SMALL = 128  # pixels; in a picture smaller than that no face need be found: it is taken to be one
+SMALL = 128  # pixels; in a smaller picture no face has to be found: the whole picture counts as one
+
+Found = TypeVar("Found")
 
 
-def seen_faces(items, size, cache):
-    """Every picture or video as (crops (F, size, size) uint8, quality (F,)), of the person seen most; None where there
-    is nothing to learn from, and what was wrong with those: a list of (item, sentence)."""
+def extract_faces(
+    items: Sequence[Item], size: int, cache: Path
+) -> tuple[list[tuple[np.ndarray, np.ndarray] | None], list[tuple[Item, str]]]:
+    """Faces of the person seen most in each picture or video: crops uint8 (F, size, size) and quality (F,).
+
+    An item without a usable face is None, and is listed with the reason in the second value.
+    """
     settings = {"size": size, "framing": alignment.FRAMING.tolist(), "rate": pipeline.Settings().face_rate}
 
-    def all_faces():
+    def all_faces() -> dict[str, np.ndarray]:
         detector = detection.detector(pretrained.face_detector_file())
-        found, reasons = each(items, lambda item: _faces_of(item.path, detector, size), "faces")
+        found, reasons = read_each(items, lambda item: _faces_of(item.path, detector, size), "faces")
         nothing = np.zeros((0, size, size), np.uint8), np.zeros(0, np.float32)
         crops, quality = zip(*(one or nothing for one in found), strict=True)
         return {
@@ -50,10 +64,10 @@ def seen_faces(items, size, cache):
         (packed["crops"][end - count : end], packed["quality"][end - count : end]) if count else None
         for end, count in zip(ends, packed["frames"], strict=True)
     ]
-    return out, wrong(items, packed["reasons"])
+    return out, with_reasons(items, packed["reasons"])
 
 
-def _faces_of(path, detector, size):
+def _faces_of(path: Path, detector: Detector, size: int) -> tuple[np.ndarray, np.ndarray]:
     if path.suffix.lower() in PICTURES:
         image = media_still.read(path, pictures.MOST_PIXELS, pictures.LONGEST_SIDE)
         return picture_face(image, detector, size, path.name)
@@ -65,8 +79,8 @@ def _faces_of(path, detector, size):
     return seen["crops"][mine], seen["face_quality"][mine]
 
 
-def clip_faces(path, detector, size):
-    """The face arrays of a whole video as stage 1 of inference makes them, and the ``crops`` that it would encode."""
+def clip_faces(path: Path, detector: Detector, size: int) -> dict[str, np.ndarray]:
+    """The face arrays of a whole video as feature extraction gives them, and the ``crops`` that it would encode."""
     model = SimpleNamespace(face=CropKeeper(size))
     parts = [*pipeline.face_segments(path, model, detector, Tracker(), pipeline.Settings(), 0, np.inf, [])]
     if not parts:
@@ -76,24 +90,29 @@ def clip_faces(path, detector, size):
 
 
 class CropKeeper(nn.Module):
-    """Stands where inference has its face network and keeps what that would see: a crop's embedding is the crop."""
+    """Takes the place of the face network in feature extraction: the embedding of a crop is the crop itself."""
 
-    def __init__(self, size):
+    def __init__(self, size: int):
         super().__init__()
         self.config = FaceConfig(labels=("none",), size=size, widths=(size * size,))
         self.device = nn.Parameter(torch.zeros(0))
 
-    def embed(self, crops):
+    def embed(self, crops: torch.Tensor) -> torch.Tensor:
         """Crops (N, 1, S, S) in [0, 1] -> the same (N, S S)."""
         return crops.flatten(1)
 
-    def classify(self, embeddings):
-        """No opinion: zeros (N, 1)."""
+    def classify(self, embeddings: torch.Tensor) -> torch.Tensor:
+        """Zeros (N, 1)."""
         return torch.zeros(len(embeddings), 1)
 
 
-def picture_face(image, detector, size, name="the picture"):
-    """The best face of a picture as (crops (1, size, size), quality (1,)); a small picture without one is one whole."""
+def picture_face(
+    image: np.ndarray, detector: Detector, size: int, name: str = "the picture"
+) -> tuple[np.ndarray, np.ndarray]:
+    """The most certain face of an RGB picture uint8 (H, W, 3): crops (1, size, size) and quality (1,).
+
+    If none is found, a picture below SMALL pixels counts as a face; a larger one raises EmorecError.
+    """
     small = max(image.shape[:2]) <= SMALL
     larger = enlarge(image) if small else image
     found = detector.detect(larger)
@@ -106,12 +125,17 @@ def picture_face(image, detector, size, name="the picture"):
     return whole[None], np.ones(1, np.float32)
 
 
-def heard_voices(items, front_end, cache):
-    """Every recording as (log-mel, speech) like ``pack.voice_clips``, None where nothing is heard; what was wrong."""
+def extract_log_mels(
+    items: Sequence[Item], front_end: VoiceFrontEnd, cache: Path
+) -> tuple[list[tuple[np.ndarray, np.ndarray] | None], list[tuple[Item, str]]]:
+    """Log-mel and speech of each recording, see ``pack.voice_clips``.
+
+    An item without sound is None, and is listed with the reason in the second value.
+    """
     per_hop = front_end.hop // front_end.frame
 
-    def all_voices():
-        found, reasons = each(items, lambda item: _voice_of(item.path, front_end), "voices")
+    def all_voices() -> dict[str, np.ndarray]:
+        found, reasons = read_each(items, lambda item: _voice_of(item.path, front_end), "voices")
         nothing = np.zeros((front_end.n_mels, 0), np.float16), np.zeros(0, np.float32)
         spectra, activity = zip(*(one or nothing for one in found), strict=True)
         return {
@@ -128,19 +152,21 @@ def heard_voices(items, front_end, cache):
         (log_mel[:, (end - hops) * per_hop : end * per_hop], speech[end - hops : end]) if hops else None
         for end, hops in zip(ends, packed["hops"], strict=True)
     ]
-    return out, wrong(items, packed["reasons"])
+    return out, with_reasons(items, packed["reasons"])
 
 
-def _voice_of(path, front_end):
+def _voice_of(path: Path, front_end: VoiceFrontEnd) -> tuple[np.ndarray, np.ndarray]:
     samples = whole_hops(load_audio(path, front_end.rate), front_end.hop)
     if not np.abs(samples).max(initial=0.0):
         raise EmorecError(f"{path.name} holds no sound.")
     return features.log_mel(samples, front_end).to(torch.float16).numpy(), features.speech(samples, front_end)
 
 
-def each(items, read, what):
-    """What ``read`` makes of each item, None and a sentence where it cannot; no sentence is ""."""
-    found, reasons = [], []
+def read_each(items: Sequence[Item], read: Callable[[Item], Found], what: str) -> tuple[list[Found | None], list[str]]:
+    """The result of ``read`` for each item, and a reason; if read raises EmorecError the result is None, else the
+    reason is empty. ``what`` is the title of the progress bar."""
+    found: list[Found | None] = []
+    reasons: list[str] = []
     for item in tqdm(items, desc=what, disable=None):
         try:
             found.append(read(item))
@@ -151,6 +177,6 @@ def each(items, read, what):
     return found, reasons
 
 
-def wrong(items, reasons):
-    """The items with a reason, and it: a list of (item, sentence)."""
+def with_reasons(items: Sequence[Item], reasons: Any) -> list[tuple[Item, str]]:
+    """The items that have a reason, with it."""
     return [(item, str(reason)) for item, reason in zip(items, reasons, strict=True) if reason]

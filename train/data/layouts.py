@@ -1,7 +1,14 @@
-"""How public corpora and a user's own folders and tables lay their items out: each a reader (folder, task) -> Items."""
+"""Readers of the layouts of public corpora and of a user's folders and tables: (folder, task) -> items.
+
+Each raises EmorecError if the folder holds no items for the task ("face", "voice" or "fusion").
+"""
+
+from __future__ import annotations
 
 import csv
+from collections.abc import Callable, Collection
 from dataclasses import replace
+from pathlib import Path
 
 from emorec.errors import EmorecError
 from train.data import datasets
@@ -10,14 +17,15 @@ from train.data.datasets import MEDIA_SUFFIXES, Item, existing
 PICTURES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"}
 VIDEOS = {".mp4", ".flv", ".avi", ".mkv", ".webm", ".mov"}
 USABLE = {"face": PICTURES | VIDEOS, "voice": MEDIA_SUFFIXES, "fusion": VIDEOS}
+KINDS = {"face": "pictures or videos", "voice": "recordings", "fusion": "videos"}
 
 CREMAD_LABELS = {"ANG": "angry", "DIS": "disgust", "FEA": "fear", "HAP": "happy", "NEU": "neutral", "SAD": "sad"}
 RAVDESS_MODALITIES = {"face": ("01", "02"), "voice": ("03", "01"), "fusion": ("01",)}  # in order of preference
 FER2013_VALID = ("valid", "val", "validation", "PublicTest", "test")
 
 
-def ravdess(folder, task):
-    """RAVDESS speech: of each utterance the recording that suits the task (name: modality-channel-emotion-...)."""
+def ravdess(folder: Path, task: str) -> list[Item]:
+    """RAVDESS speech: for each utterance the best recording for the task (name: modality-channel-emotion-...)."""
     found = {}
     wanted = RAVDESS_MODALITIES[task]
     for item in datasets.ravdess(folder):
@@ -27,11 +35,11 @@ def ravdess(folder, task):
         key = tuple(rest)
         if key not in found or wanted.index(modality) < wanted.index(found[key].path.stem[:2]):
             found[key] = item
-    return _some([found[key] for key in sorted(found)], folder, task)
+    return _usable([found[key] for key in sorted(found)], folder, task)
 
 
-def cremad(folder, task):
-    """CREMA-D (Cao et al., 2014): actor_sentence_emotion_level; AudioWAV for voices where it is there, else videos."""
+def cremad(folder: Path, task: str) -> list[Item]:
+    """CREMA-D (Cao et al., 2014): actor_sentence_emotion_level; for voices AudioWAV if it exists, else videos."""
     found = {}
     for path in _files(folder, USABLE[task] - PICTURES):
         parts = path.stem.split("_")
@@ -39,20 +47,20 @@ def cremad(folder, task):
             item = Item(path, "cremad", CREMAD_LABELS[parts[2]], f"cremad-{parts[0]}")
             if path.stem not in found or path.suffix.lower() not in VIDEOS:
                 found[path.stem] = item
-    return _some([found[stem] for stem in sorted(found)], folder, task)
+    return _usable([found[stem] for stem in sorted(found)], folder, task)
 
 
-def javanese(folder, task):
+def javanese(folder: Path, task: str) -> list[Item]:
     """The Javanese clips, voices or videos."""
-    return _some([i for i in datasets.javanese(folder) if i.path.suffix.lower() in USABLE[task]], folder, task)
+    return _usable([i for i in datasets.javanese(folder) if i.path.suffix.lower() in USABLE[task]], folder, task)
 
 
-def ferplus(folder, task):
+def ferplus(folder: Path, task: str) -> list[Item]:
     """FER+: its Train and Valid parts."""
-    return _some([item for part in ("train", "valid") for item in datasets.ferplus(folder, part)], folder, task)
+    return _usable([item for part in ("train", "valid") for item in datasets.ferplus(folder, part)], folder, task)
 
 
-def fer2013(folder, task):
+def fer2013(folder: Path, task: str) -> list[Item]:
     """FER2013 in folders: train/LABEL/*.png beside test/LABEL/*.png (or valid, PublicTest)."""
     parts = {"train": existing(folder) / "train"}
     valid = next((name for name in FER2013_VALID if (folder / name).is_dir()), None)
@@ -61,7 +69,7 @@ def fer2013(folder, task):
             f"{folder} is not FER2013 in folders; it should hold train and one of {', '.join(FER2013_VALID)}."
         )
     parts["valid"] = folder / valid
-    return _some(
+    return _usable(
         [
             replace(item, corpus="fer2013", person=f"fer2013-{name}")
             for name, part in parts.items()
@@ -72,19 +80,19 @@ def fer2013(folder, task):
     )
 
 
-def by_folder(folder, task):
-    """One folder a label, with the items in it or, where people are known, LABEL/PERSON/item."""
+def by_folder(folder: Path, task: str) -> list[Item]:
+    """One folder per label: LABEL/item or, if the persons are known, LABEL/PERSON/item."""
     items = []
     for path in _files(folder, USABLE[task]):
         label, *between = path.relative_to(folder).parts[:-1] or ("",)
         if not label:
             raise EmorecError(f"{path.name} lies in {folder} itself; put every item into a folder named by its label.")
         items.append(Item(path, "folder", label, between[0] if between else str(path.resolve())))
-    return _some(items, folder, task)
+    return _usable(items, folder, task)
 
 
-def by_csv(file, task):
-    """A CSV file (or the folder of one) with the columns path, label and, where people are known, person."""
+def by_csv(file: Path, task: str) -> list[Item]:
+    """A CSV file (or the folder of one) with the columns path, label and, if the persons are known, person."""
     file = existing(file)
     if file.is_dir():
         tables = sorted(file.glob("*.csv"))
@@ -104,32 +112,33 @@ def by_csv(file, task):
             raise EmorecError(f"Line {number} of {file} lacks its path or its label.")
         path = file.parent / row["path"]
         items.append(Item(path, "csv", row["label"], (row.get("person") or "").strip() or str(path.resolve())))
-    return _some([item for item in items if item.path.suffix.lower() in USABLE[task]], file, task)
+    return _usable([item for item in items if item.path.suffix.lower() in USABLE[task]], file, task)
 
 
-READERS = {
+READERS: dict[str, Callable[[Path, str], list[Item]]] = {
     "ravdess": ravdess,
     "ferplus": ferplus,
     "fer2013": fer2013,
     "javanese": javanese,
-    "nemo": lambda folder, task: _some(datasets.nemo(folder), folder, task),
-    "ased": lambda folder, task: _some(datasets.ased(folder), folder, task),
+    "nemo": lambda folder, task: _usable(datasets.nemo(folder), folder, task),
+    "ased": lambda folder, task: _usable(datasets.ased(folder), folder, task),
     "cremad": cremad,
     "folder": by_folder,
     "csv": by_csv,
 }
 
 
-def _files(folder, suffixes):
+def _files(folder: Path, suffixes: Collection[str]) -> list[Path]:
     folder = existing(folder)
     if not folder.is_dir():
         raise EmorecError(f"{folder} is not a folder.")
     return sorted(p for p in folder.rglob("*") if p.suffix.lower() in suffixes and not p.name.startswith("."))
 
 
-def _some(items, folder, task):
+def _usable(items: list[Item], folder: Path, task: str) -> list[Item]:
     kept = [item for item in items if item.path.suffix.lower() in USABLE[task]]
     if not kept:
-        what = {"face": "pictures or videos", "voice": "recordings", "fusion": "videos"}[task]
-        raise EmorecError(f"{folder} holds no {what} in the data set's layout; is it the right folder for this task?")
+        raise EmorecError(
+            f"{folder} holds no {KINDS[task]} in the data set's layout; is it the right folder for this task?"
+        )
     return kept

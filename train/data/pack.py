@@ -1,9 +1,13 @@
-"""Data sets turned once into arrays, by the same code that runs at inference, and kept in a cache folder."""
+"""Convert data sets to arrays once, with the code of inference, and store them in a cache folder."""
+
+from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -17,19 +21,34 @@ from emorec.face import alignment, detection
 from emorec.media import streams
 from emorec.models import pretrained
 from emorec.voice import features
+from emorec.voice.features import VoiceFrontEnd
 from train import distributed
+from train.data.datasets import Item
 
-ENLARGED = 4  # FER+ pictures are enlarged this often before the detector looks: 48 px faces are small for it
+Speeds = tuple[int, Sequence[float]]  # a seed and the factors to choose from
 
-LONGEST_CLIP = 2 * 3600.0  # seconds of a clip to train on, which is held in memory as a whole
-BLOCK_SECONDS = BLOCK_HOPS * features.VoiceFrontEnd().hop_seconds
+ENLARGEMENT = 4  # factor for FER+ pictures before detection: faces of 48 px are too small for the detector
+
+MAX_CLIP = 2 * 3600.0  # seconds; clips for training are held in memory as a whole
+BLOCK_SECONDS = BLOCK_HOPS * VoiceFrontEnd().hop_seconds
 
 
-def face_crops(items, size, cache):
-    """Aligned grey crops (N, size, size) uint8 of pictures of one face each; where none is found, the whole picture."""
+def yunet() -> detection.YuNet:
+    """The detector that the training images are aligned with. Raises EmorecError if its file is not available."""
+    file = pretrained.face_detector_file()
+    if file is None:
+        raise EmorecError(
+            "The face detector could not be fetched; connect to the internet once, or set EMOREC_FACE_MODEL to a copy "
+            f"of {pretrained.FACE_MODEL_NAME}."
+        )
+    return detection.YuNet(file)
 
-    def crops():
-        detector = detection.YuNet(pretrained.face_detector_file())
+
+def face_crops(items: Sequence[Item], size: int, cache: Path) -> np.ndarray:
+    """Aligned grey crops (N, size, size) uint8 of pictures of one face each; without a face, the whole picture."""
+
+    def crops() -> dict[str, np.ndarray]:
+        detector = yunet()
         out = np.empty((len(items), size, size), np.uint8)
         for row, item in enumerate(tqdm(items, desc="faces", disable=None)):
             picture = enlarged(item.path)
@@ -41,17 +60,17 @@ def face_crops(items, size, cache):
     return cached(cache, "faces", items, {"size": size, "framing": alignment.FRAMING.tolist()}, crops)["crops"]
 
 
-def web_crops(items, size, cache):
-    """Aligned grey crops (M, size, size) uint8 of pictures in which a face is found, and their rows among items (M,).
+def web_crops(items: Sequence[Item], size: int, cache: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Aligned grey crops (M, size, size) uint8 of the largest face in each picture, and the rows of the items (M,).
 
-    The largest face of a picture counts.
+    Pictures without a face are left out.
     """
 
-    def crops():
-        detector = detection.YuNet(pretrained.face_detector_file())
+    def crops() -> dict[str, np.ndarray]:
+        detector = yunet()
         rows, out = [], []
         for row, item in enumerate(tqdm(items, desc="faces", disable=None)):
-            picture = cv2.cvtColor(cv2.imread(str(item.path)), cv2.COLOR_BGR2RGB)
+            picture = cv2.cvtColor(_read(item.path, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
             if found := detector.detect(picture):
                 largest = max(found, key=lambda face: face.box[2] * face.box[3])
                 rows.append(row)
@@ -62,20 +81,29 @@ def web_crops(items, size, cache):
     return found["crops"], found["rows"]
 
 
-def enlarged(path):
-    """A small grey picture as a larger RGB one, as the detector wants it."""
-    return enlarge(cv2.cvtColor(cv2.imread(str(path), cv2.IMREAD_GRAYSCALE), cv2.COLOR_GRAY2RGB))
+def enlarged(path: Path) -> np.ndarray:
+    """A small grey picture, enlarged, as RGB (H, W, 3), for detection."""
+    return enlarge(cv2.cvtColor(_read(path, cv2.IMREAD_GRAYSCALE), cv2.COLOR_GRAY2RGB))
 
 
-def enlarge(image):
-    """An image four times as large on each side."""
-    return cv2.resize(image, None, fx=ENLARGED, fy=ENLARGED, interpolation=cv2.INTER_CUBIC)
+def _read(path: Path, flags: int) -> np.ndarray:
+    image = cv2.imread(str(path), flags)
+    if image is None:
+        raise EmorecError(f"The picture {path} cannot be read.")
+    return image
 
 
-def voice_clips(items, front_end, cache, speeds=None):
+def enlarge(image: np.ndarray) -> np.ndarray:
+    """An image with ENLARGEMENT times as many pixels on each side."""
+    return cv2.resize(image, None, fx=ENLARGEMENT, fy=ENLARGEMENT, interpolation=cv2.INTER_CUBIC)
+
+
+def voice_clips(
+    items: Sequence[Item], front_end: VoiceFrontEnd, cache: Path, speeds: Speeds | None = None
+) -> list[tuple[np.ndarray, np.ndarray]]:
     """Every clip as (log-mel float16 (n_mels, T), speech float32 (T / 16,)), T a multiple of 16; see ``played``."""
 
-    def clips():
+    def clips() -> dict[str, np.ndarray]:
         spectra, activity, lengths = [], [], []
         for samples in played(items, front_end, speeds):
             spectra.append(features.log_mel(samples, front_end).to(torch.float16).numpy())
@@ -97,35 +125,38 @@ def voice_clips(items, front_end, cache, speeds=None):
     ]
 
 
-def settings_of(front_end, speeds=None):
-    """What sets apart in the cache what was made of voices."""
-    facts = asdict(front_end) | {"version": features.VERSION}
-    return facts | ({"speeds": speeds} if speeds else {})
+def settings_of(front_end: VoiceFrontEnd, speeds: Speeds | None = None) -> dict[str, Any]:
+    """The settings that cached features of voices depend on."""
+    settings = asdict(front_end) | {"version": features.VERSION}
+    return settings | ({"speeds": speeds} if speeds else {})
 
 
-def played(items, front_end, speeds=None):
-    """The samples of each recording, padded to whole hops; with ``speeds``, a pair of a seed and factors, each played
-    so many times as fast, by a factor drawn for it. As on a tape, the voice becomes higher and the mouth smaller."""
+def played(items: Sequence[Item], front_end: VoiceFrontEnd, speeds: Speeds | None = None) -> Iterator[np.ndarray]:
+    """The samples of each recording, padded to whole hops.
+
+    With ``speeds``, a seed and factors, each is resampled to another speed by a random factor. As on a tape, pitch and
+    formants change with the speed.
+    """
     factors = np.random.default_rng(speeds[0]).choice(speeds[1], len(items)) if speeds else np.ones(len(items))
     for item, factor in zip(tqdm(items, desc="voices", disable=None), factors, strict=True):
         samples = load_audio(item.path, front_end.rate)
         if factor != 1:
-            # To a hundredth: a resampler between rates without a common divisor is a large one.
+            # Rounded to 1/100: resampling between rates without a common divisor needs a large filter.
             faster = torchaudio.functional.resample(torch.from_numpy(samples), round(100 * factor), 100, 16)
             samples = faster.numpy()
         yield whole_hops(samples, front_end.hop)
 
 
-def load_audio(path, rate):
-    """A whole recording, mono float32, starting at the media's zero; resampled in the very blocks of inference.
+def load_audio(path: Path, rate: int) -> np.ndarray:
+    """A whole recording, mono float32, starting at the media's zero; resampled in the same blocks as in inference.
 
-    Raises EmorecError if it goes on for more than ``LONGEST_CLIP``, silence before its first sound included.
+    Raises EmorecError if it lasts for more than ``MAX_CLIP``, including silence before the first sound.
     """
     pieces = [np.zeros(0, np.float32)]
     for block in streams.audio(path, rate, block_seconds=BLOCK_SECONDS):
-        if block.time > LONGEST_CLIP:
+        if block.time > MAX_CLIP:
             raise EmorecError(
-                f"{Path(path).name} lasts more than {LONGEST_CLIP / 3600:g} hours; cut it into clips to train on."
+                f"{Path(path).name} lasts more than {MAX_CLIP / 3600:g} hours; cut it into clips to train on."
             )
         if len(pieces) == 1:
             pieces.append(np.zeros(max(0, round(block.time * rate)), np.float32))
@@ -133,15 +164,21 @@ def load_audio(path, rate):
     return np.concatenate(pieces)
 
 
-def whole_hops(samples, hop):
+def whole_hops(samples: np.ndarray, hop: int) -> np.ndarray:
     """Samples padded with silence to a whole number of hops."""
     return np.pad(samples, (0, -len(samples) % hop))
 
 
-def cached(cache, kind, items, settings, make):
-    """The arrays that ``make()`` returns, kept in ``cache`` under a hash of the items and the settings.
+def cached(
+    cache: Path,
+    kind: str,
+    items: Sequence[Item],
+    settings: dict[str, Any],
+    make: Callable[[], dict[str, np.ndarray]],
+) -> dict[str, np.ndarray]:
+    """The arrays that ``make()`` returns, stored in ``cache`` under a hash of the items and the settings.
 
-    Of several processes one makes them. Raises EmorecError where they cannot be stored.
+    Of several processes only the main one computes them. Raises EmorecError if they cannot be stored.
     """
     key = hashlib.sha256(json.dumps([kind, [_identity(item) for item in items], settings]).encode()).hexdigest()[:16]
     file = Path(cache) / f"{kind}-{key}.npz"
@@ -150,18 +187,18 @@ def cached(cache, kind, items, settings, make):
             arrays, partial = make(), file.with_suffix(".partial.npz")
             try:
                 file.parent.mkdir(parents=True, exist_ok=True)
-                np.savez(partial, **arrays)
+                np.savez(partial, allow_pickle=False, **arrays)
                 partial.replace(file)
             except OSError as error:
                 partial.unlink(missing_ok=True)
                 reason = error.strerror or error
                 raise EmorecError(
-                    f"The cache {cache} cannot be written ({reason}); make room and start again."
+                    f"The cache {cache} cannot be written ({reason}); free some space and start again."
                 ) from None
     with np.load(file) as arrays:
         return dict(arrays)
 
 
-def _identity(item):
-    """A file's place and size; a missing one has none, and is found wrong when it is read."""
+def _identity(item: Item) -> tuple[str, int | None]:
+    """A file's path and size; a missing file has no size, and reading it reports it."""
     return str(item.path.resolve()), item.path.stat().st_size if item.path.exists() else None

@@ -1,9 +1,13 @@
-"""A protocol of harder conditions: a modality missing, or its pictures or sound spoilt."""
+"""The protocol for robustness: accuracy with a missing modality, and with corrupted pictures or sound."""
+
+from __future__ import annotations
 
 import tempfile
 import wave
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -16,6 +20,7 @@ from emorec.face import detection
 from emorec.face.tracking import Tracker
 from emorec.media import streams
 from emorec.models import pretrained
+from emorec.models.checkpoint import Checkpoint
 from train import metrics
 from train.data import datasets, pack
 from train.evaluation import predictions
@@ -27,9 +32,11 @@ NOISES = (20, 10, 0)  # dB, of the clip's power over the noise's
 BLUR = 2.5  # pixels of the frame, standard deviation
 JPEG_QUALITY = 10
 
+Corruption = Callable[[np.ndarray, np.random.Generator], np.ndarray]
 
-def robust(model, setting):
-    """Javanese clips of actors whom the checkpoint never met, with either modality missing or spoilt; even prior."""
+
+def robust(model: Checkpoint, setting: predictions.Setting) -> dict[str, Any]:
+    """Accuracy on Javanese clips of held-out actors with either modality missing or corrupted; even prior."""
     found = predictions.of("robust", setting, lambda: _collect(model, setting))
     truth = found["truth"]
     labels = np.array([JAVANESE_EMOTIONS.index(EMOTIONS[label]) for label in truth])
@@ -37,15 +44,15 @@ def robust(model, setting):
     for number, condition in enumerate(CONDITIONS):
         arrays = {name: values if name == "truth" else values[number] for name, values in found.items()}
         samples = predictions.as_samples(arrays | {"fold": np.zeros(len(truth), int)})
-        judged = fusion.ways(samples, arrays["fused"], model.calibration)
+        by_way = fusion.ways(samples, arrays["fused"], model.calibration)
         for way in ("face", "voice", "late", "intermediate"):
-            if not np.isnan(judged[way]).all():
-                p = metrics.among(judged[way], JAVANESE_EMOTIONS)
+            if not np.isnan(by_way[way]).all():
+                p = metrics.among(by_way[way], JAVANESE_EMOTIONS)
                 predicted[f"{way}, {condition}"] = np.where(
-                    np.isnan(judged[way][:, 0]), metrics.NOBODY, p.argmax(axis=1)
+                    np.isnan(by_way[way][:, 0]), metrics.NOBODY, p.argmax(axis=1)
                 )
         if condition == "clean":
-            clean = {way: metrics.among(judged[way], JAVANESE_EMOTIONS) for way in ("mean", "late")}
+            clean = {way: metrics.among(by_way[way], JAVANESE_EMOTIONS) for way in ("mean", "late")}
     return {
         "what": "Javanese clips of actors never met, with a modality missing or spoilt, 6 emotions",
         "metric": "accuracy",
@@ -56,15 +63,15 @@ def robust(model, setting):
     }
 
 
-def _collect(model, setting):
+def _collect(model: Checkpoint, setting: predictions.Setting) -> dict[str, np.ndarray]:
     """Arrays (conditions, clips, ...) of raw probabilities and coverages, and the clips' labels."""
     items = datasets.javanese(setting.data / "JavaneseAV")
     met = set(model.training.get("persons", ()))
     items = [item for item in items if item.person not in met]
     if not items:
-        raise EmorecError("The checkpoint was trained on everybody in JavaneseAV, so nobody is left to judge it on.")
+        raise EmorecError("The checkpoint was trained on everybody in JavaneseAV, so nobody is left to measure it on.")
     truth = np.array([EMOTIONS.index(emotion_of(item.label)) for item in items])
-    conditions = spoilt(items, truth, model, setting.cache)
+    conditions = corrupted(items, truth, model, setting.cache)
     found = [conditions[name] for name in CONDITIONS]
     return {
         "face": np.stack([samples.face_probabilities for samples in found]),
@@ -77,17 +84,17 @@ def _collect(model, setting):
     }
 
 
-def spoilt(items, truth, model, cache):
-    """Samples of whole clips under each condition: clean, a modality missing, pictures or sound spoilt."""
+def corrupted(items: Sequence[datasets.Item], truth: np.ndarray, model: Checkpoint, cache: Path) -> dict[str, Samples]:
+    """Samples of whole clips by condition: clean, a modality missing, pictures or sound corrupted."""
     detector = detection.detector(pretrained.face_detector_file())
-    rows = {}
+    rows: dict[str, list] = {}
     with tempfile.TemporaryDirectory() as scratch:
-        for number, item in enumerate(tqdm(items, desc="spoiling", disable=None)):
+        for number, item in enumerate(tqdm(items, desc="corrupting", disable=None)):
             seen = [*pipeline.extract(item.path, model, detector, cache=cache / "observations")][-1]
             rows.setdefault("clean", []).append(whole_recording(seen, model, {}))
-            for name, spoil in LOOKS.items():
-                file = Path(scratch, "spoilt.avi")
-                write_spoilt(item.path, file, spoil, np.random.default_rng([number, 1]))
+            for name, corrupt in PICTURE_CORRUPTIONS.items():
+                file = Path(scratch, "corrupted.avi")
+                write_corrupted(item.path, file, corrupt, np.random.default_rng([number, 1]))
                 parts = pipeline.face_segments(
                     file, model, detector, Tracker(), pipeline.Settings(), 0, _span(model), []
                 )
@@ -114,42 +121,49 @@ def spoilt(items, truth, model, cache):
     return conditions
 
 
-def write_spoilt(path, file, spoil, random):
-    """The pictures that are sampled from a video, each as spoil(image, random) makes it, as a lossless video."""
+def write_corrupted(
+    path: Path,
+    file: Path,
+    corrupt: Callable[[np.ndarray, np.random.Generator], np.ndarray],
+    random: np.random.Generator,
+) -> None:
+    """Write the sampled frames of a video, each changed by corrupt(image, random), as a lossless video."""
     rate = pipeline.Settings().face_rate
     writer = None
     for frame in streams.frames(path, rate):
-        image = spoil(frame.image, random)
+        image = corrupt(frame.image, random)
         if writer is None:
-            writer = cv2.VideoWriter(str(file), cv2.VideoWriter.fourcc(*"FFV1"), rate, image.shape[1::-1])
+            height, width = image.shape[:2]
+            writer = cv2.VideoWriter(str(file), cv2.VideoWriter.fourcc(*"FFV1"), rate, (width, height))
         writer.write(cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
-    writer.release()
+    if writer is not None:
+        writer.release()
 
 
-def _jpeg(image, _):
+def _jpeg(image: np.ndarray, _: np.random.Generator) -> np.ndarray:
     _, content = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
-    return cv2.imdecode(content, cv2.IMREAD_COLOR)
+    return np.asarray(cv2.imdecode(content, cv2.IMREAD_COLOR))
 
 
-LOOKS = {
+PICTURE_CORRUPTIONS: dict[str, Corruption] = {
     "blurred": lambda image, _: cv2.GaussianBlur(image, (0, 0), BLUR),
     f"JPEG {JPEG_QUALITY}": _jpeg,
     "half of the frames dark": lambda image, random: image if random.random() < 0.5 else np.zeros_like(image),
 }
 
 
-CONDITIONS = ("clean", *LOOKS, *(f"noise at {decibels} dB" for decibels in NOISES), "no face", "no voice")
+CONDITIONS = ("clean", *PICTURE_CORRUPTIONS, *(f"noise at {decibels} dB" for decibels in NOISES), "no face", "no voice")
 
 
-def with_noise(samples, decibels, random):
-    """Samples with white noise whose power lies so many dB below theirs."""
+def with_noise(samples: np.ndarray, decibels: float, random: np.random.Generator) -> np.ndarray:
+    """Samples with white noise at a signal-to-noise ratio of ``decibels``."""
     power = float(np.mean(np.square(samples, dtype=np.float64)))
     noise = random.normal(0, np.sqrt(power / 10 ** (decibels / 10)), len(samples))
     return (samples + noise).astype(np.float32)
 
 
-def without(samples, part):
-    """Samples in which nothing is seen ("face") or heard ("voice")."""
+def without(samples: Samples, part: str) -> Samples:
+    """Samples without one modality, "face" or "voice"."""
     return replace(
         samples,
         **{
@@ -160,11 +174,11 @@ def without(samples, part):
     )
 
 
-def _span(model):
+def _span(model: Checkpoint) -> float:
     return segments.SEGMENT_HOPS * model.front_end.hop_seconds
 
 
-def write_wave(file, samples, rate):
+def write_wave(file: Path, samples: np.ndarray, rate: int) -> None:
     """Samples in [-1, 1] as a wave file of 16 bits."""
     with wave.open(str(file), "wb") as out:
         out.setparams((1, 2, rate, 0, "NONE", ""))

@@ -1,4 +1,4 @@
-"""A protocol of languages never heard: each voice corpus by a network trained on the others."""
+"""The protocol for unknown languages: each voice corpus by a network trained on the others."""
 
 from dataclasses import replace
 
@@ -18,10 +18,10 @@ CROSS_EPOCHS = 8
 
 
 def cross_voice(model, setting):
-    """Each voice corpus by a network trained on the three others, for ``setting.epochs``; which takes hours in full.
+    """Each voice corpus by a network trained on the three others for ``setting.epochs``; takes hours.
 
-    The networks are without listeners. An item is judged among the emotions of its corpus. Trainings are kept in
-    ``runs`` and gone on with.
+    The networks have no distilled trunk. An item is classified among the emotions of its corpus. Trainings are kept in
+    ``runs`` and resumed.
     """
     found = predictions.of("cross-voice", setting, lambda: _collect(setting))
     recalls, predicted, truth = {}, [], []

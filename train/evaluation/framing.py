@@ -13,19 +13,18 @@ import cv2
 import numpy as np
 
 from emorec.face import alignment, detection
-from emorec.models import pretrained
 from train.data import datasets, pack
 
 SAMPLE = 1500  # pictures, evenly spread over FER+ Train
 
 
 def main(arguments=None):
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(description="Measure how the training pictures of the face CNN are framed.")
     parser.add_argument("folder", type=Path, help="the FER+ folder")
     items = datasets.ferplus(parser.parse_args(arguments).folder, "train")
     items = items[:: len(items) // SAMPLE]
     pictures = [pack.enlarged(item.path) for item in items]
-    yunet, haar = detection.YuNet(pretrained.face_detector_file()), detection.Haar()
+    yunet, haar = pack.yunet(), detection.Haar()
     landmarks, boxes = [], []
     for picture in pictures:
         found = yunet.detect(picture)

@@ -1,9 +1,12 @@
-"""What networks say of people they never met: plain arrays, from which every calibration and every table is made.
+"""Predictions for held-out people as plain arrays, from which every calibration and every table is computed.
 
-They are small enough to be kept beside the code, so that what is published can be computed again without the data.
-Each collector gives one set of arrays by name; probabilities are kept in half precision.
+They are small enough to be stored with the code, so that published numbers can be computed again without the data.
+Each function returns one set of arrays by name; probabilities are stored in half precision.
 """
 
+from __future__ import annotations
+
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,20 +18,23 @@ from emorec import files
 from emorec.emotions import EMOTIONS, emotion_of
 from emorec.errors import EmorecError
 from emorec.inference import fusion
+from emorec.models.networks import FaceNet, VoiceNet
 from train.data import datasets, pack
 from train.recipes import face, samples, voice, voice_head
 
-AGREE = 8  # of ten votes; pictures whose voters agree
+AGREE = 8  # of ten votes; pictures with at least so many for one label
 STRONG = "02"  # RAVDESS's field of intensity
 VOICE_CORPORA = ("ravdess", "javanese", *datasets.ORDINARY)
 SUFFIX = ".safetensors"
 
+Arrays = dict[str, np.ndarray]
+
 
 @dataclass(frozen=True)
 class Setting:
-    """Where things are: the ``data`` folder, the training ``runs`` (for folds whose people the checkpoint met; None
-    if there are none) and the ``cache``; ``dataset`` and ``labels`` describe a user's data. ``predictions`` is a folder
-    in which the arrays are kept; without ``data`` they are read from there."""
+    """Input of the protocols: the ``data`` folder, the training ``runs`` of the folds (None if there are none) and the
+    ``cache``. ``dataset`` and ``labels`` describe a user's data. ``predictions`` is a folder in which the arrays are
+    stored; without ``data`` they are read from there."""
 
     data: Path | None
     runs: Path | None
@@ -39,10 +45,10 @@ class Setting:
     predictions: Path | None = None
 
 
-def of(name, setting, collect):
-    """The arrays called ``name``: collected where there are data, else read from the folder of predictions.
+def of(name: str, setting: Setting, collect: Callable[[], Arrays]) -> Arrays:
+    """The arrays called ``name``: computed if there are data, else read from the folder of predictions.
 
-    ``collect()`` gives a dict of arrays. Raises EmorecError if there are neither data nor stored predictions.
+    ``collect()`` returns a dict of arrays. Raises EmorecError if there are neither data nor stored predictions.
     """
     file = setting.predictions / f"{name}{SUFFIX}" if setting.predictions else None
     if setting.data is None:
@@ -55,20 +61,20 @@ def of(name, setting, collect):
     arrays = {key: _narrow(array) for key, array in collect().items()}
     if file:
         files.write(file, safetensors.numpy.save(arrays))
-    # Results are those of the numbers that are kept.
+    # Results are computed from the stored precision.
     return {key: _wide(array) for key, array in arrays.items()}
 
 
-def _narrow(array):
+def _narrow(array: np.ndarray) -> np.ndarray:
     array = np.ascontiguousarray(array)
     return array.astype(np.float16) if array.dtype.kind == "f" else array.astype(np.int16)
 
 
-def _wide(array):
+def _wide(array: np.ndarray) -> np.ndarray:
     return array.astype(np.float64 if array.dtype.kind == "f" else np.int64)
 
 
-def ferplus(setting, face_net, split):
+def ferplus(setting: Setting, face_net: FaceNet, split: str) -> Arrays:
     """FER+ pictures of a split with a majority: eight-way probabilities, labels, and whether the voters agree."""
 
     def collect():
@@ -80,7 +86,7 @@ def ferplus(setting, face_net, split):
     return of(f"ferplus-{split}", setting, collect)
 
 
-def webfaces(setting, face_net, split):
+def webfaces(setting: Setting, face_net: FaceNet, split: str) -> Arrays:
     """Faces of WebFaces' people of a split: probabilities over the network's labels, labels among the seven."""
 
     def collect():
@@ -92,18 +98,18 @@ def webfaces(setting, face_net, split):
     return of(f"webfaces-{split}", setting, collect)
 
 
-def voices(setting, voice_nets):
-    """Voices by networks that never heard them: acted ones by fold, windows of ordinary speech by left-out corpus.
+def voices(setting: Setting, voice_nets: Callable[[], dict[int, VoiceNet]]) -> Arrays:
+    """Held-out voices: acted ones by fold, windows of ordinary speech by left-out corpus.
 
-    ``voice_nets()`` gives the networks by fold; the first one's last layer is fitted again for ordinary speech.
+    ``voice_nets()`` returns the networks by fold; the first one's last layer is fitted again for ordinary speech.
 
-    Gives seven-way probabilities ``seven``, RAVDESS's eight-way ones ``eight`` (0 elsewhere), the labels of both,
+    Returns seven-way probabilities ``seven``, RAVDESS's eight-way ones ``eight`` (0 elsewhere), the labels of both,
     ``fold`` (NEVER for ordinary speech), ``corpus`` (index in VOICE_CORPORA) and ``strong`` (RAVDESS's intensity).
     """
     return of("voices", setting, lambda: _voices(setting, voice_nets()))
 
 
-def _voices(setting, voice_nets):
+def _voices(setting: Setting, voice_nets: dict[int, VoiceNet]) -> Arrays:
     items = voice_head.everybody(setting.data)
     folds, corpora = datasets.fold_of(items), np.array([item.corpus for item in items])
     truth = np.array([EMOTIONS.index(emotion_of(item.label)) for item in items])
@@ -138,14 +144,14 @@ def _voices(setting, voice_nets):
     }
 
 
-def _softmax(net, pooled, head="emotions"):
+def _softmax(net: VoiceNet, pooled: np.ndarray, head: str = "emotions") -> np.ndarray:
     return fusion.softmax(voice.logits_of(net, pooled, head).astype(np.float64))
 
 
-def clips(setting, cross_fit):
-    """Javanese audio-visual clips out of fold; ``cross_fit()`` gives them as Samples, and their fused probabilities.
+def clips(setting: Setting, cross_fit: Callable[[], tuple[samples.Samples, np.ndarray]]) -> Arrays:
+    """Javanese audio-visual clips out of fold; ``cross_fit()`` returns them as Samples, and their fused probabilities.
 
-    Gives ``face``, ``voice`` and ``fused`` probabilities (N, 7), both coverages, ``seconds``, ``truth`` and ``fold``.
+    Returns ``face``, ``voice`` and ``fused`` probabilities (N, 7), both coverages, ``seconds``, ``truth`` and ``fold``.
     """
 
     def collect():
@@ -164,7 +170,7 @@ def clips(setting, cross_fit):
     return of("clips", setting, collect)
 
 
-def as_samples(arrays):
+def as_samples(arrays: Arrays) -> samples.Samples:
     """The arrays of ``clips`` as Samples without features."""
     nothing = np.zeros((len(arrays["truth"]), 0))
     return samples.Samples(

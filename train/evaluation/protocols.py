@@ -1,15 +1,23 @@
-"""The named protocols on public data, people apart by construction: each a function that measures a checkpoint.
+"""The protocols on public data, with training and test people separated: functions that measure a checkpoint.
 
-Each takes the Checkpoint and a Setting and gives plain facts: what was measured, on how many items, results and spread
-of each way of judging, recall by label, confusion matrix, calibration error before and after calibration. All are made
-under an even prior, from the arrays of ``train.evaluation.predictions``.
+Each takes the Checkpoint and a Setting and returns plain values: what was measured, the number of items, results and
+spread by modality and fusion, recall by label, confusion matrix, calibration error before and after calibration. All
+are computed under an even prior from the arrays of ``train.evaluation.predictions``.
 """
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from emorec.emotions import EMOTIONS, emotion_of, fold
 from emorec.errors import EmorecError
 from emorec.inference import fusion as fusions
+from emorec.models.checkpoint import Checkpoint
+from emorec.models.networks import VoiceNet
 from train import calibration as calibrate
 from train import metrics, run_dir
 from train.data import datasets
@@ -19,7 +27,7 @@ from train.recipes import fusion, voice, voice_head
 JAVANESE_EMOTIONS = tuple(sorted({emotion_of(label) for label in datasets.JAVANESE_LABELS}))
 
 
-def ferplus(model, setting):
+def ferplus(model: Checkpoint, setting: predictions.Setting) -> dict[str, Any]:
     """FER+ Test: accuracy over the eight emotions, recall over the seven under an even prior, and calibration."""
     refuse_met(model, {"ferplus-test"}, "face")
     _ferplus_labels(model)
@@ -45,7 +53,7 @@ def ferplus(model, setting):
     }
 
 
-def web_faces(model, setting):
+def web_faces(model: Checkpoint, setting: predictions.Setting) -> dict[str, Any]:
     """WebFaces' valid people: recall over six emotions (no disgust) under an even prior, and calibration."""
     _ferplus_labels(model)
     found = predictions.webfaces(setting, model.face, "valid")
@@ -69,19 +77,21 @@ def web_faces(model, setting):
     }
 
 
-def javanese_av(model, setting):
+def javanese_av(model: Checkpoint, setting: predictions.Setting) -> dict[str, Any]:
     """Javanese audio-visual clips, six emotions, actors left out two at a time (the seventh alone)."""
     everybody = everybody_unseen(model, setting)
     clips, fused = everybody.clips, everybody.fused
-    ways, raw, truth = {}, {}, []
+    ways: dict[str, list] = {}
+    raw: dict[str, list] = {}
+    truth = []
     for number in np.unique(clips.fold):
         rows = clips.fold == number
         calibration = unseen.fit_calibration(everybody.without(fold=number))
         held = clips.only(rows)
-        judged = fusion.ways(held, fused[rows], calibration)
+        by_way = fusion.ways(held, fused[rows], calibration)
         plain = fusions.mean(held.face_probabilities, held.voice_probabilities)
         before = (held.face_probabilities, held.voice_probabilities, plain, plain, fused[rows])
-        for (name, after), first in zip(judged.items(), before, strict=True):
+        for (name, after), first in zip(by_way.items(), before, strict=True):
             ways.setdefault(name, []).append(metrics.among(after, JAVANESE_EMOTIONS))
             raw.setdefault(name, []).append(metrics.among(first, JAVANESE_EMOTIONS))
         truth.append(np.array([JAVANESE_EMOTIONS.index(EMOTIONS[label]) for label in held.truth]))
@@ -104,40 +114,42 @@ def javanese_av(model, setting):
     }
 
 
-def everybody_unseen(model, setting):
-    """What a calibration of the checkpoint is fitted on, as ``unseen.Unseen``."""
+def everybody_unseen(model: Checkpoint, setting: predictions.Setting) -> unseen.Unseen:
+    """The held-out data on which a calibration of the checkpoint is fitted."""
     if setting.data is not None and setting.runs is None:
         raise EmorecError("This needs the voice networks of all folds; name their folder by --runs.")
     return unseen.collected(setting, model.face, lambda folds: {k: fold_voice(model, setting.runs, k) for k in folds})
 
 
-def _ferplus_labels(model):
+def _ferplus_labels(model: Checkpoint) -> None:
     if model.face.config.labels != datasets.FERPLUS_LABELS:
         raise EmorecError("The face network has other labels than FER+'s eight; measure it on data of its own labels.")
 
 
-def fold_voice(model, runs, fold):
-    """The voice network of a fold: the checkpoint's own where that is the fold it never heard, else the run's.
+def fold_voice(model: Checkpoint, runs: Path | None, fold: int) -> VoiceNet:
+    """The voice network of a fold: the checkpoint's own if it was trained without that fold, else the run's.
 
-    Raises EmorecError where the run says that it heard the fold's people.
+    Raises EmorecError if the run was trained on the fold's people, or without ``runs``.
     """
     if fold == model.training.get("held_out_fold") and "ravdess" in model.voice.config.heads:
         return model.voice
+    if runs is None:
+        raise EmorecError("This needs the voice networks of all folds; name their folder by --runs.")
     name = voice.finished(runs, fold)
     settings = run_dir.settings_of(runs / name)
     people = {f"ravdess-{actor:02d}" for actor in datasets.RAVDESS_FOLDS[fold]}
     people |= {f"javanese-{actor}" for actor in datasets.JAVANESE_FOLDS[fold]}
     if met := sorted(people & set(settings.get("persons", ()))):
-        raise EmorecError(f"The run {runs / name} was trained on {met[0]}, whom its fold is to judge.")
+        raise EmorecError(f"The run {runs / name} was trained on {met[0]}, who belongs to its own test fold.")
     return voice_head.fitted(runs, fold)
 
 
-def refuse_met(model, people, part=None):
-    """Raise EmorecError where the checkpoint (or one part of it) was trained on somebody whom it is to be judged on."""
+def refuse_met(model: Checkpoint, people: Collection[str], part: str | None = None) -> None:
+    """Raise EmorecError if the checkpoint (or one part of it) was trained on one of the people of a test."""
     training = model.training
     known = training.get("parts", {}).get(part, training.get("persons", ())) if part else training.get("persons", ())
     if met := sorted(set(known) & set(people)):
         others = f" and {len(met) - 1} more" if len(met) > 1 else ""
         raise EmorecError(
-            f"The checkpoint was trained on {met[0]!r}{others}, so it cannot be judged on them; take other people."
+            f"The checkpoint was trained on {met[0]!r}{others}, so it cannot be measured on them; use other people."
         )

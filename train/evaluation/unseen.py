@@ -1,5 +1,8 @@
-"""People never seen in training: what networks say of them, and the calibration that is fitted on it."""
+"""Calibration on held-out people: their predictions, and the fit of every head and of late fusion."""
 
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -7,6 +10,7 @@ import numpy as np
 from emorec.emotions import EMOTIONS, emotion_of, fold
 from emorec.inference.timeline import DEFAULT_WINDOW
 from emorec.models.calibration import Calibration
+from emorec.models.networks import FaceNet, VoiceNet
 from train import calibration
 from train.data import datasets
 from train.evaluation import predictions
@@ -17,19 +21,19 @@ from train.recipes.samples import Samples
 # (train/recipes/face.py: single votes dropped, contempt left out and the rest made to sum to 1).
 FACE_SHARES = (0.088, 0.0101, 0.0313, 0.2677, 0.3364, 0.1434, 0.1231)
 
-# Of the bias of faces in recordings. From 0.05 to 0.8 it trades 37 for 32 % of the Javanese clips, actors left out, for
-# a recall of 66 to 70 % on faces of the press; their loss is least at 0.1 to 0.4.
+# Penalty of the bias of faces in recordings. From 0.05 to 0.8 accuracy on the Javanese clips, actors left out, falls
+# from 37 to 32 %, and recall on faces of the press rises from 66 to 70 %; the loss is least at 0.1 to 0.4.
 FACE_PENALTY = 0.1
 PAIRS = 100  # of each emotion, of a clear face and a voice
 
 
 @dataclass(frozen=True, kw_only=True)
 class Unseen:
-    """What a calibration is fitted on: raw probabilities (N, 7) and labels (N,) of people never seen in training.
+    """Data for fitting a calibration: raw probabilities (N, 7) and labels (N,) of held-out people.
 
-    ``clips`` are real audio-visual ones with raw ``fused`` probabilities; ``voices``, ``faces`` (people in pictures of
-    the press and of films) and ``stills`` (pictures chosen for their expression) are (probabilities, labels), voices
-    with their fold and the name of their corpus too. ``face_shares`` (7,) are the emotions' shares in the face
+    ``clips`` are audio-visual ones with raw ``fused`` probabilities; ``voices``, ``faces`` (people in pictures of the
+    press and of films) and ``stills`` (pictures chosen for their expression) are (probabilities, labels), voices also
+    with their fold and their corpus. ``face_shares`` (7,) are the emotions' shares in the face
     network's training.
     """
 
@@ -40,9 +44,9 @@ class Unseen:
     stills: tuple
     face_shares: tuple
 
-    def without(self, fold=None, corpus=None):
-        """This without the people of a fold and without a corpus of voices."""
-        probabilities, truth, folds, corpora = self.voices
+    def without(self, fold: int | None = None, corpus: int | None = None) -> Unseen:
+        """The same data without the people of a fold and without a corpus of voices."""
+        _, _, folds, corpora = self.voices
         voices = (folds != fold) & (corpora != corpus) if fold is not None else corpora != corpus
         clips = self.clips.fold != fold
         return replace(
@@ -53,24 +57,24 @@ class Unseen:
         )
 
 
-def fit_calibration(unseen):
-    """The Calibration of every head, and the weights of late fusion, from Unseen people.
+def fit_calibration(unseen: Unseen) -> Calibration:
+    """The Calibration of every head, and the weights of late fusion, fitted on Unseen people.
 
-    Data sets count alike within an emotion. The bias of faces in recordings is kept small: seven actors decide it.
+    Data sets count alike within an emotion. The bias of faces in recordings has a larger penalty: it depends on seven
+    actors.
     """
     clips = unseen.clips
     probabilities, truth, _, corpora = unseen.voices
     groups = np.concatenate([np.full(len(clips), "clips"), np.full(len(unseen.faces[1]), "faces")])
+    probabilities_of_faces, truth_of_faces = _both((clips.face_probabilities, clips.truth), unseen.faces)
     face = calibration.fit_head(
-        *_both((clips.face_probabilities, clips.truth), unseen.faces),
-        groups,
-        unseen.face_shares,
-        bias_penalty=FACE_PENALTY,
+        probabilities_of_faces, truth_of_faces, groups, unseen.face_shares, bias_penalty=FACE_PENALTY
     )
     groups = np.concatenate([np.full(len(unseen.stills[1]), "stills"), np.full(len(unseen.faces[1]), "faces")])
+    probabilities_of_stills, truth_of_stills = _both(unseen.stills, unseen.faces)
     found = Calibration(
         face=face,
-        still=calibration.fit_head(*_both(unseen.stills, unseen.faces), groups, unseen.face_shares),
+        still=calibration.fit_head(probabilities_of_stills, truth_of_stills, groups, unseen.face_shares),
         voice=calibration.fit_head(probabilities, truth, corpora),
         # The fusion network was trained on such clips already; their few labels would only fit noise into a bias.
         fusion=calibration.fit_head(unseen.fused, clips.truth, biased=False),
@@ -80,10 +84,10 @@ def fit_calibration(unseen):
     return calibration.fit_late(found, joined(clips, paired), kinds)
 
 
-def pairs(unseen):
-    """Clear faces beside acted voices of the same emotion, as Samples: they say what a face is worth that is seen well.
+def pairs(unseen: Unseen) -> Samples:
+    """Pairs of a clear face and an acted voice of the same emotion, with full evidence, for the weights of late fusion.
 
-    The faces of the audio-visual clips are small and dim. Both are of people never seen, and full evidence.
+    The faces of the audio-visual clips alone are small and dim. All are of held-out people.
     """
     random, (faces, shown) = np.random.default_rng(0), unseen.stills
     voices, heard, _, corpora = unseen.voices
@@ -108,25 +112,31 @@ def pairs(unseen):
     )
 
 
-def joined(*samples):
-    """Several Samples as one, without their features."""
+def joined(*samples: Samples) -> Samples:
+    """Several Samples concatenated, without their features."""
     names = [name for name in vars(samples[0]) if not name.endswith("_features")]
     columns = {name: np.concatenate([getattr(one, name) for one in samples]) for name in names}
     nothing = np.zeros((len(columns["truth"]), 0))
     return Samples(**columns, face_features=nothing, voice_features=nothing)
 
 
-def _both(*sets):
-    return (np.concatenate(column) for column in zip(*sets, strict=True))
+def _both(*sets: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    probabilities, truth = (np.concatenate(column) for column in zip(*sets, strict=True))
+    return probabilities, truth
 
 
-def collected(setting, face_net, nets_of, cross_fit=None):
-    """An Unseen of the data, by networks that never met them; ``nets_of(folds)`` gives those of voices.
+def collected(
+    setting: predictions.Setting,
+    face_net: FaceNet,
+    nets_of: Callable[[Iterable[int]], dict[int, VoiceNet]],
+    cross_fit: Callable[[Iterable[int]], tuple] | None = None,
+) -> Unseen:
+    """The Unseen of the data, predicted out of fold; ``nets_of(folds)`` returns the voice networks.
 
-    ``cross_fit(folds)`` gives the audio-visual clips and their fused probabilities, if they are at hand already.
+    ``cross_fit(folds)`` returns the audio-visual clips and their fused probabilities, if they were computed already.
     """
 
-    def fitted(folds):
+    def fitted(folds: Iterable[int]) -> tuple:
         return fusion.cross_fit(setting.data, face_net, nets_of(folds), setting.cache)[1:]
 
     clips = predictions.clips(setting, lambda: (cross_fit or fitted)(audio_visual_folds()))
@@ -143,7 +153,7 @@ def collected(setting, face_net, nets_of, cross_fit=None):
     )
 
 
-def of_seven(pictures):
+def of_seven(pictures: predictions.Arrays) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """FER+ arrays as probabilities over the seven (N, 7), labels (N,) and agreement (N,), without contempt."""
     native = [emotion_of(label) for label in datasets.FERPLUS_LABELS]
     kept = np.array([native[label] is not None for label in pictures["label"]])
@@ -151,6 +161,6 @@ def of_seven(pictures):
     return fold(pictures["eight"][kept], datasets.FERPLUS_LABELS), labels, pictures["agree"][kept] > 0
 
 
-def audio_visual_folds():
-    """Folds that hold out somebody who is seen and heard."""
+def audio_visual_folds() -> list[int]:
+    """Folds that hold out people of audio-visual clips."""
     return [fold for fold, actors in enumerate(datasets.JAVANESE_FOLDS) if actors]

@@ -1,4 +1,4 @@
-"""The protocols for voices: RAVDESS alone and with published faces, and ordinary speech that was left out."""
+"""The protocols for voices: RAVDESS alone and with published faces, and left-out corpora of ordinary speech."""
 
 import csv
 
@@ -15,13 +15,13 @@ from train.recipes import voice, voice_head
 
 FACE_LOGITS = "ravdess_face_logits.csv"
 NEGATIVE = ("angry", "disgust", "fear", "sad")
-SURE = 0.6  # probability from which on a wrong negative word counts as said surely
+SURE = 0.6  # probability above which a wrong negative emotion counts as a confident one
 
 
 def ravdess_voice(model, setting):
-    """RAVDESS, voice only, eight emotions: each of the five folds by the network that never heard its actors.
+    """RAVDESS, voice only, eight emotions: each of the five folds by the network trained without its actors.
 
-    Without ``runs`` the checkpoint alone is measured, on the actors that it never heard.
+    Without ``runs`` the checkpoint alone is measured, on its held-out actors.
     """
     heard = heard_ravdess(model, setting)
     folds = [int(number) for number in np.unique(heard["fold"])]
@@ -93,7 +93,7 @@ def heard_ravdess(model, setting):
 def ravdess_late(model, setting):
     """RAVDESS, eight emotions: our out-of-fold voice with published out-of-fold face logits of the same clips.
 
-    The pool of both is fitted on the clips of the other folds alone, so that late fusion is what is on trial.
+    The pool of both is fitted on the clips of the other folds alone, so that late fusion itself is tested.
     """
     found = predictions.of("ravdess-late", setting, lambda: _ravdess_late(model, setting))
     ways, truth = {}, found["truth"]
@@ -136,10 +136,10 @@ def _ravdess_late(model, setting):
 
 
 def everyday(model, setting):
-    """Ordinary speech, each corpus by a last layer that never heard it: how much is neutral, how much surely negative.
+    """Ordinary speech, each corpus by a last layer fitted without it: shares of neutral and of surely negative windows.
 
-    The calibration is fitted without the corpus, too. Accuracy is that of calm windows called neutral. ``zero_shot`` is
-    the recall of acted emotions in a corpus that neither the encoders nor the last layer ever heard.
+    The calibration is fitted without the corpus, too. Accuracy is the share of calm windows predicted as neutral.
+    ``zero_shot`` is the recall of acted emotions in a corpus that took no part in any training.
     """
     everybody = everybody_unseen(model, setting)
     probabilities, truth, _, corpora = everybody.voices

@@ -1,15 +1,25 @@
-"""Training on a user's own data: what its three recipes (own_face, own_voice, own_fusion) share.
+"""Fine-tuning on a user's own data: what the recipes for faces, voices and fusion share.
 
-A run's ``last/`` and ``best/`` are whole checkpoints: what the run does not train comes from the model that it starts
-from. ``best`` is what did best on the validation people, who are also what its calibration is fitted on.
+A run's ``last/`` and ``best/`` are whole checkpoints: the parts that the run does not train come from the base model.
+``best`` has the highest unweighted average recall on the validation people, on whom its calibration is also fitted.
+
+Class imbalance is handled by logit adjustment (Menon et al., 2021; "balanced softmax", Ren et al., 2020): the loss adds
+the log share of each label in the training data to its logit, so that the network itself learns likelihoods under an
+even prior and rare labels are not neglected.
 """
+
+from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import torch
+from torch import nn
 
 from emorec import files
 from emorec.emotions import EMOTIONS, emotion_of, fold
@@ -17,28 +27,30 @@ from emorec.errors import EmorecError
 from emorec.inference import prior as priors
 from emorec.models import checkpoint as checkpoints
 from emorec.models.calibration import HeadCalibration
-from hub import card
 from train import calibration as calibrate
 from train import distributed, loop, metrics, run_dir
-from train.finetune import provenance
-from train.recipes import fusion as fusion_recipe
+from train.data.corpora import Corpus
+from train.data.datasets import Item
+from train.finetune import assembly, provenance
 
 SKIPPED_FILE = "skipped.csv"
-FEW = 50  # validation items below which calibration has no bias: it would fit noise
+MIN_FOR_BIAS = 50  # validation items; with fewer the calibration has no bias, which would fit noise
+IMBALANCE = 3.0  # ratio of the counts of two labels from which on it is reported
 
 
-@dataclass(frozen=True)
-class Choices:
+@dataclass(frozen=True, kw_only=True)
+class FinetuneConfig:
     """How to train, beside the schedule.
 
-    ``video_len``: frames of a video that one training window holds; ``audio_win``: log-mel frames of one; ``base``:
-    the Checkpoint that gives what is not trained, and with ``warm`` also what the trained network starts from.
+    ``base`` is the Checkpoint that provides the parts that are not trained and, with ``init_from_base``, the initial
+    weights of the trained part. ``video_len`` is the number of frames of a video in a training window, ``audio_win``
+    the number of log-mel frames.
     """
 
     out: Path
     cache: Path
     base: checkpoints.Checkpoint
-    warm: bool = False
+    init_from_base: bool = True
     face_path: Path | None = None
     video_len: int = 15
     audio_win: int = 192
@@ -49,158 +61,159 @@ class Choices:
     dataset: str = "folder"
 
 
-def train(part, nets, batches, loss_of, opinions, truth, corpus, schedule, choices, items):
-    """Train ``nets[part]`` and give the folder of the best checkpoint, calibrated and measured on validation items.
+def train(
+    part: str,
+    nets: dict[str, Any],
+    batches: loop.Batches,
+    loss_of: Callable[..., torch.Tensor],
+    predict: Callable[[Any], np.ndarray],
+    truth: np.ndarray,
+    corpus: Corpus,
+    schedule: loop.Schedule,
+    config: FinetuneConfig,
+    items: Sequence[Item],
+) -> Path:
+    """Train ``nets[part]``; returns the folder of the best checkpoint, calibrated and measured on validation items.
 
-    ``nets`` are the networks of the checkpoint by name, without those that come from the base; opinions(net) are
-    probabilities (N, labels) of the validation items, ``truth`` their labels' indices, ``items`` those trained on.
+    ``nets`` are the networks of the checkpoint by name, without those that come from the base. predict(net) gives the
+    probabilities (N, labels) of the validation items, ``truth`` (N,) are the indices of their labels, ``items`` those
+    of training.
     """
-    folder = choices.out / part
+    folder = config.out / part
     labels = EMOTIONS if part == "fusion" else corpus.labels
 
-    def evaluate(net):
-        return metrics.shares(opinions(net).argmax(1), truth)
+    def evaluate(net: nn.Module) -> dict[str, float]:
+        found = metrics.shares(predict(net).argmax(1), truth)
+        return {"recall": found["recall"], "accuracy": found["accuracy"]}  # the first one selects the best epoch
 
-    def keep(net, where):
-        checkpoints.save(_model(nets | {part: net}, part, corpus, choices, len(items)), where)
+    def save(net: nn.Module, where: Path) -> None:
+        checkpoints.save(build(nets | {part: net}, part, corpus, config, len(items)), where)
 
-    settings = {
-        "task": part,
-        "dataset": choices.dataset,
-        "labels": list(corpus.labels),
-        "items": len(items),
-        "validation_items": len(truth),
-        "persons": corpus.people,
-        "held_out": corpus.held_out,
-        "starts_from": choices.base.fingerprint[:16] if choices.warm or part == "fusion" else None,
-        "face_path": choices.face_path.name if choices.face_path and part == "face" else None,
-        "video_len": choices.video_len,
-        "audio_win": choices.audio_win,
-        "modality_dropout": choices.modality_dropout if part == "fusion" else None,
-    }
-    net = nets[part]
-    device, resume = choices.device, choices.resume
-    loop.fit(net, batches, loss_of, schedule, folder, evaluate, device, resume, part, settings, keep)
+    settings = settings_of(part, corpus, config, len(items), len(truth))
+    device, resume = config.device, config.resume
+    loop.fit(nets[part], batches, loss_of, schedule, folder, evaluate, device, resume, part, settings, save)
     if distributed.rank() == 0:
         best = checkpoints.load(folder / "best")
-        finish(best, folder / "best", part, opinions(getattr(best, part)), truth, labels, shares_of(items))
+        calibrate_and_measure(best, folder / "best", part, predict(getattr(best, part)), truth, labels)
     distributed.barrier()
     return folder / "best"
 
 
-def finish(model, folder, part, probabilities, truth, labels, shares=priors.EVEN):
-    """Calibrate one part of a checkpoint on validation items and write that and what it reaches there.
+def settings_of(part: str, corpus: Corpus, config: FinetuneConfig, items: int, validation_items: int) -> dict[str, Any]:
+    """The settings that describe a run beside its schedule; a resumed run must have the same."""
+    return {
+        "task": part,
+        "dataset": config.dataset,
+        "labels": list(corpus.labels),
+        "items": items,
+        "validation_items": validation_items,
+        "persons": corpus.people,
+        "held_out": corpus.held_out,
+        "starts_from": config.base.fingerprint[:16] if config.init_from_base or part == "fusion" else None,
+        "face_path": config.face_path.name if config.face_path and part == "face" else None,
+        "video_len": config.video_len,
+        "audio_win": config.audio_win,
+        "modality_dropout": config.modality_dropout if part == "fusion" else None,
+    }
 
-    ``shares`` (7,) are those of the emotions in what it was trained on.
-    """
-    seven, emotions, rows = folded(probabilities, truth, labels)
+
+def build(
+    nets: dict[str, Any], part: str, corpus: Corpus, config: FinetuneConfig, items: int
+) -> checkpoints.Checkpoint:
+    """The checkpoint that a run saves: its networks, not calibrated yet, with the metadata of their training."""
+    base, calibration = config.base, config.base.calibration
+    if part != "fusion":
+        heads = dict.fromkeys(heads_of(part), HeadCalibration())
+        calibration = replace(calibration, fusion=HeadCalibration(), **heads)
+    training = provenance.of_run(part, corpus, config.dataset, items, base.training, config.init_from_base)
+    return checkpoints.Checkpoint(
+        **assembly.networks(nets, base), front_end=base.front_end, calibration=calibration, training=training
+    )
+
+
+def calibrate_and_measure(
+    model: checkpoints.Checkpoint,
+    folder: Path,
+    part: str,
+    probabilities: np.ndarray,
+    truth: np.ndarray,
+    labels: Sequence[str],
+) -> None:
+    """Calibrate one part of a checkpoint on validation items, measure it there, and write both to its config.json."""
+    seven, emotions = to_seven(probabilities, truth, labels)
     head = HeadCalibration()
     if len(seven):
-        head = calibrate.fit_head(seven, emotions, shares=shares, biased=len(seven) >= FEW)
-    model.calibration = replace(model.calibration, **heads_of(part, head))
-    after = calibrate.calibrated(head, seven)
+        head = calibrate.fit_head(seven, emotions, shares=label_shares(labels), biased=len(seven) >= MIN_FOR_BIAS)
+    model.calibration = replace(model.calibration, **dict.fromkeys(heads_of(part), head))
+    predicted = probabilities.argmax(1)
     model.evaluation = {
         f"validation-{part}": metrics.rounded(
             {
                 "what": f"The validation items of the {part} network's training, which chose its weights",
                 "metric": "accuracy",
                 "items": len(truth),
-                **metrics.accuracy({part: probabilities.argmax(1)}, truth),
-                **metrics.confusion(probabilities.argmax(1), truth, labels),
-                "calibration_error": metrics.calibration_errors(seven, after, emotions),
+                **metrics.accuracy({part: predicted}, truth),
+                **metrics.confusion(predicted, truth, labels),
+                "calibration_error": metrics.calibration_errors(seven, calibrate.calibrated(head, seven), emotions),
             }
         )
     }
     checkpoints.save_config(model, folder)
 
 
-def heads_of(part, head):
-    """The calibrations of a Calibration that belong to one network; a face network has that of still pictures too."""
-    return dict.fromkeys(("face", "still") if part == "face" else (part,), head)
+def heads_of(part: str) -> tuple[str, ...]:
+    """The fields of a Calibration that belong to one network; a face network also has that of still pictures."""
+    return assembly.CALIBRATIONS.get(part, (part,))
 
 
-def shares_of(items):
-    """Shares (7,) of the emotions among items; one that none shows counts as much as the others do on average."""
-    emotions = [emotion_of(item.label) for item in items]
-    counts = np.array([emotions.count(emotion) for emotion in EMOTIONS], float)
-    counts[counts == 0] = counts[counts > 0].mean() if counts.any() else 1.0
-    return tuple(counts / counts.sum())
-
-
-def folded(probabilities, truth, labels):
-    """Native probabilities and labels as seven-emotion ones, and the rows kept: those whose label has a place."""
+def to_seven(probabilities: np.ndarray, truth: np.ndarray, labels: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Probabilities (N, 7) and indices (M,) of emotions, for the items whose label is one of the seven emotions."""
     native = [emotion_of(label) for label in labels]
     rows = np.array([native[label] is not None for label in truth], bool)
-    emotions = np.array([EMOTIONS.index(native[label]) for label in truth[rows]], int)
-    return fold(probabilities[rows].astype(np.float64), labels), emotions, rows
+    emotions = np.array([EMOTIONS.index(native[label] or "") for label in truth[rows]], int)
+    return fold(probabilities[rows].astype(np.float64), labels), emotions
 
 
-def assemble(out, base):
-    """The checkpoint of everything trained below ``out``, the rest from ``base``; written to ``out/checkpoint``."""
-    model, trained = composed(out, base)
-    if "fusion" in trained and trained["fusion"].fingerprint == model.fingerprint:
-        model = trained["fusion"]
-    spent = run_dir.compute({part: Path(out) / part for part in trained})
-    model.training = model.training | ({"compute": spent} if spent else {})
-    model.evaluation = {name: found for one in trained.values() for name, found in one.evaluation.items()}
-    folder = Path(out) / "checkpoint"
-    with run_dir.writing(folder):
-        checkpoints.save(model, folder)
-        card.write(model, folder)
-    return folder
+def label_shares(labels: Sequence[str]) -> tuple[float, ...]:
+    """Shares (7,) of the emotions if every label is equally common: two labels may count as one emotion."""
+    emotions = [emotion_of(label) for label in labels]
+    return tuple(_shares(np.array([emotions.count(emotion) for emotion in EMOTIONS], float)))
 
 
-def composed(out, base):
-    """The Checkpoint of the encoders trained below ``out``, the others from ``base``, and the trained ones by part."""
-    trained = {part: checkpoints.load(Path(out) / part / "best") for part in provenance.PARTS if _exists(out, part)}
-    nets = {part: getattr(trained[part], part) for part in ("face", "voice") if part in trained}
-    if not nets:
-        return replace(base, folder=None), trained
-    calibration = replace(base.calibration, fusion=HeadCalibration())
-    for part in nets:
-        own = {name: getattr(trained[part].calibration, name) for name in heads_of(part, None)}
-        calibration = replace(calibration, **own)
-    training = provenance.joined({part: trained[part].training for part in nets}, base.training)
-    both = _networks(nets, base)
-    return checkpoints.Checkpoint(**both, front_end=base.front_end, calibration=calibration, training=training), trained
+def log_shares(weights: np.ndarray) -> torch.Tensor:
+    """Logarithm of the share of each label (C,), from its total weight in training; for ``adjusted``."""
+    return torch.from_numpy(np.log(_shares(weights.astype(float)))).float()
 
 
-def _exists(out, part):
-    return (Path(out) / part / "best" / checkpoints.CONFIG_FILE).exists()
+def adjusted(logits: torch.Tensor, shares: torch.Tensor) -> torch.Tensor:
+    """Logits (N, C) for the loss, with the log shares (C,) of the labels added (logit adjustment)."""
+    return logits + shares.to(logits.device)
 
 
-def _networks(nets, base):
-    """The three networks: those given, else the base's; beside a new encoder, a fusion that adds up both heads."""
-    both = {part: nets.get(part) or getattr(base, part) for part in ("face", "voice")}
-    fused = nets.get("fusion") or (fusion_recipe.new_net(both["face"], both["voice"]) if nets else base.fusion)
-    return both | {"fusion": fused}
+def _shares(totals: np.ndarray) -> np.ndarray:
+    """Shares that sum to 1; a total of 0 counts as the mean of the others, for a share must not be 0."""
+    if not totals.any():
+        return np.array(priors.EVEN) if len(totals) == len(EMOTIONS) else np.full(len(totals), 1 / len(totals))
+    totals = np.where(totals > 0, totals, totals[totals > 0].mean())
+    return totals / totals.sum()
 
 
-def _model(nets, part, corpus, choices, items):
-    """The checkpoint that a run keeps: its networks, and the facts of their training."""
-    base, calibration = choices.base, choices.base.calibration
-    if part != "fusion":
-        calibration = replace(calibration, fusion=HeadCalibration(), **heads_of(part, HeadCalibration()))
-    training = provenance.of_run(part, corpus, choices.dataset, items, base.training, choices.warm)
-    return checkpoints.Checkpoint(
-        **_networks(nets, base), front_end=base.front_end, calibration=calibration, training=training
-    )
-
-
-def check_people(corpus, choices, used):
-    """Raise EmorecError where one of the base's parts that the run builds on was trained on a validation person."""
-    met = {person for part in used for person in provenance.people_of(choices.base.training, part)} & set(
-        corpus.held_out
-    )
-    if met:
+def check_people(corpus: Corpus, config: FinetuneConfig, used: Sequence[str]) -> None:
+    """Raise EmorecError if one of the base's parts that the run builds on was trained on a validation person."""
+    if met := provenance.people_met(config.base.training, used, corpus):
         raise EmorecError(
-            f"The person {sorted(met)[0]!r} is in the validation data and was trained on by the model that this run "
-            "starts from; validate on other people, or start from another model by --init."
+            f"The person {met[0]!r} is in the validation data and was trained on by the model that this run starts "
+            "from; validate on other people, or start from another model by --init."
         )
 
 
-def usable(items, read, wrong, folder, what):
-    """The items that could be read and what was read of them; the others are listed in the run's folder."""
+def drop_unreadable(
+    items: Sequence[Item], read: Sequence[Any], wrong: Sequence[tuple[Item, str]], folder: Path, what: str
+) -> tuple[list[Item], list[Any]]:
+    """The items that could be read, and what was read of them; the others are listed in a file in the run's folder.
+
+    Raises EmorecError if none is left.
+    """
     kept = [row for row, value in enumerate(read) if value is not None]
     if wrong:
         first, reason = wrong[0]
@@ -208,25 +221,37 @@ def usable(items, read, wrong, folder, what):
             raise EmorecError(f"None of the {len(items)} {what} items can be used; the first: {reason}")
         if distributed.rank() == 0:
             text = io.StringIO(newline="")
-            csv.writer(text).writerows([("path", "reason"), *((item.path, said) for item, said in wrong)])
+            csv.writer(text).writerows([("path", "reason"), *((item.path, sentence) for item, sentence in wrong)])
             name = f"{what}-{SKIPPED_FILE}"
             with run_dir.writing(folder):
                 files.write(folder / name, text.getvalue().encode())
-            say(
+            report(
                 f"{len(wrong)} of {len(items)} {what} items cannot be used and are left out "
                 f"({first.path.name}: {reason}); {folder / name} lists them"
             )
     return [items[row] for row in kept], [read[row] for row in kept]
 
 
-def check_labels(items):
-    """Raise EmorecError where the items that could be read show one label only."""
-    if len(found := {item.label for item in items}) < 2:
-        raise EmorecError(f"All usable training items have the label {next(iter(found))!r}; give at least two labels.")
+def check_labels(items: Sequence[Item], labels: Sequence[str]) -> None:
+    """Raise EmorecError if no item of some label, or of all but one, could be read; report a strong imbalance."""
+    counts = {label: sum(item.label == label for item in items) for label in labels}
+    if missing := [label for label, count in counts.items() if not count and not items[0].votes]:
+        raise EmorecError(f"None of the training items with the label {missing[0]!r} can be used; add some that can.")
+    present = {label: count for label, count in counts.items() if count}
+    if len(present) < 2:
+        raise EmorecError(
+            f"All usable training items have the label {next(iter(present))!r}; give at least two labels."
+        )
+    most, least = max(present, key=lambda label: present[label]), min(present, key=lambda label: present[label])
+    if present[most] >= IMBALANCE * present[least]:
+        report(
+            f"{most} has {present[most] / present[least]:.0f} times as many items as {least}; the loss compensates for "
+            "that, so that every label counts alike"
+        )
 
 
-def batch_size(schedule, items):
-    """The schedule's batch size, or as many items as there are; always a whole number for each process."""
+def batch_size(schedule: loop.Schedule, items: Sequence) -> int:
+    """The schedule's batch size, or the number of items if that is smaller; a multiple of the number of processes."""
     size = min(schedule.batch_size, len(items) // distributed.count() * distributed.count())
     if schedule.batch_size % distributed.count() or not size:
         raise EmorecError(
@@ -236,7 +261,7 @@ def batch_size(schedule, items):
     return size
 
 
-def say(sentence):
-    """Print from one process."""
+def report(sentence: str) -> None:
+    """Print from the main process."""
     if distributed.rank() == 0:
         print(sentence, flush=True)

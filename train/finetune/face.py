@@ -1,6 +1,10 @@
-"""A face network trained on a user's pictures and videos: windows of one person's aligned faces."""
+"""Fine-tune the face network on a user's pictures and videos: windows of one person's aligned faces."""
 
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -11,25 +15,30 @@ from emorec.models.config import FaceConfig
 from emorec.models.networks import FaceNet
 from train import loop, run_dir
 from train.data import augment, ingest
+from train.data.corpora import Corpus
+from train.data.datasets import Item
 from train.finetune import common, initial
 from train.recipes.face import SMOOTHING, soft_labels
 
-SCHEDULE = loop.Schedule(epochs=30, lr=2e-3, batch_size=64)
+SCHEDULE = loop.Schedule(epochs=12, lr=1e-3, batch_size=32)  # from the weights of another network
+SCRATCH_SCHEDULE = loop.Schedule(epochs=30, lr=2e-3, batch_size=64)
 NET = FaceConfig(labels=())
 FACES_AT_ONCE = 64
 
+Clip = tuple[np.ndarray, np.ndarray]  # crops uint8 (F, S, S) and their quality (F,)
+
 
 class Batches:
-    """Every item once an epoch, in whole batches: some of a video's faces in a row, or a picture's one."""
+    """Every item once per epoch, in full batches: consecutive faces of a video, or the one of a picture."""
 
-    def __init__(self, clips, targets, size, video_len):
+    def __init__(self, clips: Sequence[Clip], targets: np.ndarray, size: int, video_len: int):
         self.clips, self.targets, self.size = clips, torch.from_numpy(targets), size
         self.frames = min(video_len, max(len(crops) for crops, _ in clips))
 
-    def __len__(self):
+    def __len__(self) -> int:
         return -(-len(self.clips) // self.size)
 
-    def __call__(self, epoch, generator):
+    def __call__(self, epoch: int, generator: np.random.Generator) -> Iterator[tuple[torch.Tensor, ...]]:
         order = generator.permutation(len(self.clips))
         order = np.concatenate([order, generator.choice(order, len(self) * self.size - len(order))])
         for rows in order.reshape(-1, self.size):
@@ -39,8 +48,8 @@ class Batches:
             moved = augment.faces(crops.flatten(0, 1).unsqueeze(1).float() / 255).view(crops.shape)
             yield moved, quality, self.targets[torch.from_numpy(rows)]
 
-    def _window(self, crops, quality, generator):
-        """So many faces in a row; a shorter clip is filled up with its first face, which then weighs nothing."""
+    def _window(self, crops: np.ndarray, quality: np.ndarray, generator: np.random.Generator) -> Clip:
+        """``frames`` consecutive faces; a shorter clip is padded with its first face at weight 0."""
         start = generator.integers(max(1, len(crops) - self.frames + 1))
         crops, quality = crops[start : start + self.frames], quality[start : start + self.frames] + QUALITY_FLOOR
         missing = self.frames - len(crops)
@@ -48,51 +57,62 @@ class Batches:
         return crops, np.pad(quality, (0, missing)).astype(np.float32)
 
 
-def train(corpus, schedule, choices):
+def train(corpus: Corpus, schedule: loop.Schedule, config: common.FinetuneConfig) -> Path:
     """Train on a Corpus; returns the folder of the best checkpoint. Raises EmorecError."""
-    folder = choices.out / "face"
-    run_dir.check_free(folder, choices.resume)
-    common.check_people(corpus, choices, ("face",) if choices.warm else ())
+    folder = config.out / "face"
+    run_dir.check_free(folder, config.resume)
+    common.check_people(corpus, config, ("face",) if config.init_from_base else ())
     torch.manual_seed(schedule.seed)
-    net = FaceNet(replace(NET, labels=corpus.labels))
-    if choices.warm:
-        initial.start_from(net, choices.base.face)
-    if choices.face_path:
-        common.say(initial.start_face(net, choices.face_path))
-    size, cache = net.config.size, choices.cache
-    items, clips = common.usable(corpus.train, *ingest.seen_faces(corpus.train, size, cache), folder, "training")
-    judged = [item for item in corpus.valid if item.label]
-    judged, held = common.usable(judged, *ingest.seen_faces(judged, size, cache), folder, "validation")
-    targets, learnable = targets_of(items, corpus.labels)
-    items, clips = ([values[row] for row in np.flatnonzero(learnable)] for values in (items, clips))
-    common.check_labels(items)
-    batches = Batches(clips, targets[learnable], common.batch_size(schedule, clips), choices.video_len)
-    truth = np.array([corpus.labels.index(item.label) for item in judged])
+    net = FaceNet(replace(config.base.face.config if config.init_from_base else NET, labels=corpus.labels))
+    if config.init_from_base:
+        initial.init_from(net, config.base.face)
+    if config.face_path:
+        common.report(initial.init_face(net, config.face_path))
+    size, cache = net.config.size, config.cache
+    items, clips = common.drop_unreadable(
+        corpus.train, *ingest.extract_faces(corpus.train, size, cache), folder, "training"
+    )
+    valid = [item for item in corpus.valid if item.label]
+    valid, held_out = common.drop_unreadable(valid, *ingest.extract_faces(valid, size, cache), folder, "validation")
+    targets, labelled = targets_of(items, corpus.labels)
+    rows = np.flatnonzero(labelled)
+    items, clips = [items[row] for row in rows], [clips[row] for row in rows]
+    common.check_labels(items, corpus.labels)
+    batches = Batches(clips, targets[labelled], common.batch_size(schedule, clips), config.video_len)
+    truth = np.array([corpus.labels.index(item.label) for item in valid])
+    loss_of = balanced_loss(common.log_shares(targets[labelled].sum(0)))
     return common.train(
         "face",
         {"face": net},
         batches,
         loss_of,
-        lambda net: opinions(net, held),
+        lambda net: predict(net, held_out),
         truth,
         corpus,
         schedule,
-        choices,
+        config,
         items,
     )
 
 
-def loss_of(net, batch):
-    """Cross-entropy of a window's pooled opinion, as inference pools it: log-probabilities weighted by quality."""
-    crops, quality, targets = batch
-    logits = net(crops.flatten(0, 1).unsqueeze(1)).float().view(*quality.shape, -1)
-    share = quality / quality.sum(dim=1, keepdim=True)
-    pooled = (F.log_softmax(logits, dim=-1) * share.unsqueeze(-1)).sum(dim=1)
-    return F.cross_entropy(pooled, targets, label_smoothing=SMOOTHING)
+def balanced_loss(log_shares: torch.Tensor) -> Callable[[FaceNet, tuple[torch.Tensor, ...]], torch.Tensor]:
+    """The loss for training labels with the given log shares (C,).
+
+    Cross-entropy of the pooled logits of a window. As in inference, log-probabilities are weighted by quality.
+    """
+
+    def loss_of(net: FaceNet, batch: tuple[torch.Tensor, ...]) -> torch.Tensor:
+        crops, quality, targets = batch
+        logits = net(crops.flatten(0, 1).unsqueeze(1)).float().view(*quality.shape, -1)
+        share = quality / quality.sum(dim=1, keepdim=True)
+        pooled = (F.log_softmax(logits, dim=-1) * share.unsqueeze(-1)).sum(dim=1)
+        return F.cross_entropy(common.adjusted(pooled, log_shares), targets, label_smoothing=SMOOTHING)
+
+    return loss_of
 
 
-def targets_of(items, labels):
-    """Soft labels (N, C) from votes where there are some, else the one label; and which items have any."""
+def targets_of(items: Sequence[Item], labels: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Soft labels (N, C) from votes if there are any, else one-hot labels; and which items have one (N,)."""
     if items and items[0].votes:
         return soft_labels(items)
     targets = np.zeros((len(items), len(labels)), np.float32)
@@ -101,8 +121,8 @@ def targets_of(items, labels):
 
 
 @torch.inference_mode()
-def opinions(net, clips):
-    """Probabilities (N, labels) of whole clips (crops, quality), pooled as inference pools a window."""
+def predict(net: FaceNet, clips: Sequence[Clip]) -> np.ndarray:
+    """Probabilities (N, labels) of whole clips, pooled as inference pools a window."""
     net.eval()
     device = next(net.parameters()).device
     crops = torch.from_numpy(np.concatenate([crops for crops, _ in clips])).split(FACES_AT_ONCE)

@@ -1,9 +1,15 @@
-"""Fusion trained on a user's videos: windows in which somebody is both seen and heard, over finished encoders."""
+"""Train fusion on a user's videos, on top of finished encoders: windows with a face, a voice, or both."""
 
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import torch
+from torch import nn
 from torch.nn import functional as F
 
 from emorec.emotions import EMOTIONS, emotion_of
@@ -15,110 +21,140 @@ from emorec.models import checkpoint as checkpoints
 from emorec.models import pretrained
 from train import calibration, distributed, loop, metrics, run_dir
 from train.data import ingest
+from train.data.corpora import Corpus
+from train.data.datasets import Item
 from train.finetune import common
 from train.recipes import fusion as recipe
 from train.recipes.samples import WINDOW_COLUMNS, Samples
 
-SCHEDULE = loop.Schedule(epochs=30, lr=1e-3, batch_size=64)
+SCHEDULE = SCRATCH_SCHEDULE = loop.Schedule(epochs=30, lr=1e-3, batch_size=64)
 
 
 class Batches:
-    """Every window once an epoch, some without their face or their voice."""
+    """Every window once per epoch, some of them without their face or their voice (modality dropout)."""
 
-    def __init__(self, samples, size, dropout):
+    def __init__(self, samples: Samples, size: int, dropout: float):
         self.samples, self.size, self.dropout = samples, size, dropout
 
-    def __len__(self):
+    def __len__(self) -> int:
         return -(-len(self.samples) // self.size)
 
-    def __call__(self, epoch, generator):
+    def __call__(self, epoch: int, generator: np.random.Generator) -> Iterator[tuple[torch.Tensor, ...]]:
         order = generator.permutation(len(self.samples))
         order = np.concatenate([order, generator.choice(order, len(self) * self.size - len(order))])
         for rows in order.reshape(-1, self.size):
             part = self.samples.only(rows)
-            inputs = recipe.dropped([column(part) for column in recipe.COLUMNS], generator, self.dropout)
+            inputs = recipe.drop_modalities([column(part) for column in recipe.COLUMNS], generator, self.dropout)
             yield (*inputs, torch.from_numpy(part.truth))
 
 
-def train(corpus, schedule, choices):
+def train(corpus: Corpus, schedule: loop.Schedule, config: common.FinetuneConfig) -> Path:
     """Train on a Corpus of videos; returns the folder of the best checkpoint. Raises EmorecError.
 
-    The encoders are the base's. With the fusion "late" only the calibration and the trust in each modality are fitted.
+    The encoders are the base's. With the fusion "late" no network is trained: only the calibration and the weights of
+    both modalities are fitted.
     """
-    folder = choices.out / "fusion"
-    run_dir.check_free(folder, choices.resume)
-    common.check_people(corpus, choices, ("face", "voice"))
-    items, train_samples = _samples(corpus.train, choices, folder, "training")
-    _, held = _samples(corpus.valid, choices, folder, "validation")
-    common.check_labels(items)
-    net = recipe.new_net(choices.base.face, choices.base.voice)
-    nets = {"face": choices.base.face, "voice": choices.base.voice, "fusion": net}
-    if choices.fusion == "late":
-        schedule = replace(schedule, lr=0.0, epochs=1)
-    size = common.batch_size(schedule, items)
-    batches = Batches(train_samples, size, choices.modality_dropout)
-    best = common.train(
-        "fusion",
-        nets,
-        batches,
-        loss_of,
-        lambda net: recipe.predict(net, held),
-        held.truth,
-        corpus,
-        schedule,
-        choices,
-        items,
-    )
+    folder = config.out / "fusion"
+    run_dir.check_free(folder, config.resume)
+    common.check_people(corpus, config, ("face", "voice"))
+    items, train_samples = _samples(corpus.train, config, folder, "training")
+    _, held_out = _samples(corpus.valid, config, folder, "validation")
+    common.check_labels(items, corpus.labels)
+    torch.manual_seed(schedule.seed)
+    base = config.base
+    net = copy.deepcopy(base.fusion) if config.init_from_base else recipe.new_net(base.face, base.voice)
+    nets = {"face": base.face, "voice": base.voice, "fusion": net.requires_grad_(True)}
+    if config.fusion == "late":
+        best = _without_training(nets, corpus, config, len(items), held_out)
+    else:
+        totals = np.bincount(train_samples.truth, minlength=len(EMOTIONS))
+        best = common.train(
+            "fusion",
+            nets,
+            Batches(train_samples, common.batch_size(schedule, items), config.modality_dropout),
+            balanced_loss(common.log_shares(totals)),
+            lambda net: recipe.predict(net, held_out),
+            held_out.truth,
+            corpus,
+            schedule,
+            config,
+            items,
+        )
     if distributed.rank() == 0:
-        _calibrate(checkpoints.load(best), best, held)
+        _calibrate(checkpoints.load(best), best, held_out)
     distributed.barrier()
     return best
 
 
-def loss_of(net, batch):
-    """Cross-entropy of windows over the seven emotions."""
-    *inputs, truth = batch
-    return F.cross_entropy(net(*inputs), truth, label_smoothing=recipe.SMOOTHING)
+def _without_training(
+    nets: dict[str, nn.Module], corpus: Corpus, config: common.FinetuneConfig, items: int, held_out: Samples
+) -> Path:
+    """Write the run's checkpoint with the fusion network as it is; returns its folder."""
+    folder = config.out / "fusion"
+    settings = common.settings_of("fusion", corpus, config, items, len(held_out)) | {"fusion": "late"}
+    run = run_dir.RunDir(folder, settings, config.resume, distributed.rank() == 0)
+    run.open(0)
+    if run.is_main:
+        model = common.build(nets, "fusion", corpus, config, items)
+        with run_dir.writing(folder):
+            checkpoints.save(model, folder / "best")
+        probabilities = recipe.predict(model.fusion, held_out)
+        common.calibrate_and_measure(model, folder / "best", "fusion", probabilities, held_out.truth, EMOTIONS)
+    run.close()
+    distributed.barrier()
+    return folder / "best"
 
 
-def _calibrate(model, folder, held):
-    """Fit both modalities' calibration and the trust between them on validation windows, and measure all five ways."""
+def balanced_loss(log_shares: torch.Tensor) -> Callable[[nn.Module, tuple[torch.Tensor, ...]], torch.Tensor]:
+    """The loss for windows with the given log shares (7,) of the emotions: cross-entropy over the seven."""
+
+    def loss_of(net: nn.Module, batch: tuple[torch.Tensor, ...]) -> torch.Tensor:
+        *inputs, truth = batch
+        return F.cross_entropy(common.adjusted(net(*inputs), log_shares), truth, label_smoothing=recipe.SMOOTHING)
+
+    return loss_of
+
+
+def _calibrate(model: checkpoints.Checkpoint, folder: Path, held_out: Samples) -> None:
+    """Fit both modalities' calibration and late fusion's weights on validation windows, and measure all five ways."""
     found = model.calibration
-    for part, raw in (("face", held.face_probabilities), ("voice", held.voice_probabilities)):
+    for part, raw in (("face", held_out.face_probabilities), ("voice", held_out.voice_probabilities)):
         known = int((~np.isnan(raw[:, 0])).sum())
         if known:
             shares = getattr(found, part).shares
-            head = calibration.fit_head(raw, held.truth, shares=shares, biased=known >= common.FEW)
+            biased = known >= common.MIN_FOR_BIAS
+            head = calibration.fit_head(raw, held_out.truth, shares=shares, biased=biased)
             found = replace(found, **{part: head})
-    found = calibration.fit_late(found, held)
-    model.calibration = found
-    judged = recipe.ways(held, recipe.predict(model.fusion, held), found)
+    model.calibration = calibration.fit_late(found, held_out)
+    by_way = recipe.ways(held_out, recipe.predict(model.fusion, held_out), model.calibration)
     model.evaluation["validation-fusion"] |= metrics.rounded(
-        metrics.accuracy({name: metrics.decided(p) for name, p in judged.items()}, held.truth)
+        metrics.accuracy({name: metrics.decided(p) for name, p in by_way.items()}, held_out.truth)
     )
     checkpoints.save_config(model, folder)
 
 
-def _samples(items, choices, folder, what):
+def _samples(
+    items: Sequence[Item], config: common.FinetuneConfig, folder: Path, what: str
+) -> tuple[list[Item], Samples]:
     """The items that can be used and their windows as Samples."""
     items = [item for item in items if emotion_of(item.label)]
-    model = choices.base
+    model = config.base
     detector = detection.detector(pretrained.face_detector_file())
-    seconds = choices.video_len / pipeline.Settings().face_rate
+    seconds = config.video_len / pipeline.Settings().face_rate
 
-    def read(item):
-        seen = [*pipeline.extract(item.path, model, detector, cache=choices.cache / "observations")][-1]
+    def read(item: Item) -> dict[str, np.ndarray]:
+        seen = [*pipeline.extract(item.path, model, detector, cache=config.cache / "observations")][-1]
         start = np.arange(max(1, int(seen.duration / seconds))) * seconds
         end = np.append(start[1:], max(seen.duration, seconds))
         pooled = pooling.pool(seen, model, start, end)
         known = ~(np.isnan(pooled.face_probabilities[:, 0]) & np.isnan(pooled.voice_probabilities[:, 0]))
         if not known.any():
-            raise EmorecError(f"Nobody is seen or heard in {item.path.name}.")
+            raise EmorecError(f"No face and no voice was found in {item.path.name}.")
         return {name: getattr(pooled, name)[known] for name in WINDOW_COLUMNS}
 
     with distributed.first_alone():
-        found, reasons = ingest.each(items, read, f"{what} videos")
-    items, rows = common.usable(items, found, ingest.wrong(items, reasons), folder, what)
+        found, reasons = ingest.read_each(items, read, f"{what} videos")
+    items, rows = common.drop_unreadable(items, found, ingest.with_reasons(items, reasons), folder, what)
     lengths = [len(row["face_coverage"]) for row in rows]
     truth = np.repeat([EMOTIONS.index(emotion_of(item.label)) for item in items], lengths)
     columns = {name: np.concatenate([row[name] for row in rows]) for name in WINDOW_COLUMNS}

@@ -1,28 +1,37 @@
-"""What a checkpoint tells of its training: on whom and on what each of its parts learned, and what that limits."""
+"""Training metadata of a fine-tuned checkpoint: persons, data, licences and limits of each of its parts."""
+
+from __future__ import annotations
 
 import time
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 from emorec.emotions import EMOTIONS, emotion_of
+from train.data.corpora import Corpus
 
 PARTS = ("face", "voice", "fusion")
 LIMITS = {
     "one": "The {part} network was trained on one data set ({dataset}, {items} items): how it does on other people and "
     "recordings is unknown.",
+    "tuned": "The {part} network was fine-tuned on one data set ({dataset}, {items} items): how it does on other "
+    "people and recordings is unknown.",
     "missing": "Emotions that its training data lack ({missing}) are hardly ever recognised by the {part} network.",
-    "unknown": "Whom its {part} data show is not known, so validation may have met the people of training.",
-    "untrained": "Intermediate fusion was not trained: it adds up what face and voice say.",
+    "unknown": "The persons in its {part} data are not known, so the same person may be in training and validation.",
+    "untrained": "Intermediate fusion was not trained: it adds up the logits of face and voice.",
 }
 
 
-def of_run(part, corpus, dataset, items, base, warm):
-    """The facts of a checkpoint whose ``part`` a run trained on a Corpus; ``base`` are those of the model under it."""
+def of_run(
+    part: str, corpus: Corpus, dataset: str, items: int, base: dict[str, Any], init_from_base: bool
+) -> dict[str, Any]:
+    """The metadata of a checkpoint whose ``part`` was trained on a Corpus; ``base`` is the base model's."""
     parts = {name: people_of(base, name) for name in PARTS}
-    parts[part] = unique([*corpus.people, *(parts[part] if warm else ())])
-    kept = {name for name in PARTS if name != part} | ({part} if warm else set())
+    parts[part] = unique([*corpus.people, *(parts[part] if init_from_base else ())])
+    kept = {name for name in PARTS if name != part} | ({part} if init_from_base else set())
     if part != "fusion":
         parts["fusion"] = []
         kept.discard("fusion")
-    limits = [LIMITS["one"].format(part=part, dataset=dataset, items=items)]
+    limits = [LIMITS["tuned" if init_from_base else "one"].format(part=part, dataset=dataset, items=items)]
     if missing := sorted(set(EMOTIONS) - {emotion_of(label) for label in corpus.labels}):
         limits.append(LIMITS["missing"].format(part=part, missing=", ".join(missing)))
     if not corpus.known_people:
@@ -42,8 +51,8 @@ def of_run(part, corpus, dataset, items, base, warm):
     }
 
 
-def joined(runs, base):
-    """The facts of a checkpoint made of encoders that separate runs trained, by part, the rest from ``base``."""
+def joined(runs: dict[str, dict[str, Any]], base: dict[str, Any]) -> dict[str, Any]:
+    """The metadata of a checkpoint of encoders that separate runs trained, by part, with the rest from ``base``."""
     parts = {name: people_of(base, name) for name in PARTS} | {"fusion": []}
     parts |= {name: people_of(run, name) for name, run in runs.items()}
     persons = {person for people in parts.values() for person in people}
@@ -60,19 +69,24 @@ def joined(runs, base):
     }
 
 
-def people_of(training, part):
-    """The persons that one part of a checkpoint learned from; where that is not told, everybody it names."""
+def people_of(training: dict[str, Any], part: str) -> list[str]:
+    """The persons that one part of a checkpoint was trained on; if that is not known, all persons of its training."""
     return training.get("parts", {}).get(part, training.get("persons", []))
 
 
-def _sources(training, kept):
+def people_met(training: dict[str, Any], parts: Sequence[str], corpus: Corpus) -> list[str]:
+    """The validation persons of a Corpus that one of the parts of a checkpoint was trained on, sorted."""
+    return sorted({person for part in parts for person in people_of(training, part)} & set(corpus.held_out))
+
+
+def _sources(training: dict[str, Any], kept: set[str]) -> list[dict[str, str]]:
     """The sources of the parts that are kept."""
     return [source for source in training.get("sources", ()) if any(part in source["use"] for part in kept)]
 
 
-def unique(values):
+def unique(values: Iterable[Any]) -> list[Any]:
     """Values in order, each once."""
-    out = []
+    out: list[Any] = []
     for value in values:
         if value not in out:
             out.append(value)

@@ -1,6 +1,10 @@
-"""A voice network trained on a user's recordings, or on the sound of their videos."""
+"""Fine-tune the voice network on a user's recordings, or on the sound of their videos."""
 
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -10,53 +14,64 @@ from emorec.inference import fusion
 from emorec.models.networks import VoiceNet
 from train import loop, run_dir
 from train.data import ingest
+from train.data.corpora import Corpus
 from train.finetune import common, initial
 from train.recipes import voice
 
-SCHEDULE = loop.Schedule(epochs=40, lr=2e-3, batch_size=32)
+SCHEDULE = loop.Schedule(epochs=15, lr=1e-3, batch_size=32)  # from the weights of another network
+SCRATCH_SCHEDULE = loop.Schedule(epochs=40, lr=2e-3, batch_size=32)
 
 
-def train(corpus, schedule, choices):
+def train(corpus: Corpus, schedule: loop.Schedule, config: common.FinetuneConfig) -> Path:
     """Train on a Corpus; returns the folder of the best checkpoint. Raises EmorecError."""
-    folder = choices.out / "voice"
-    run_dir.check_free(folder, choices.resume)
-    common.check_people(corpus, choices, ("voice",) if choices.warm else ())
+    folder = config.out / "voice"
+    run_dir.check_free(folder, config.resume)
+    common.check_people(corpus, config, ("voice",) if config.init_from_base else ())
     torch.manual_seed(schedule.seed)
-    config = choices.base.voice.config if choices.warm else voice.NET
-    net = VoiceNet(replace(config, heads={"emotions": corpus.labels}))
-    if choices.warm:
-        initial.start_from(net, choices.base.voice)
-    front_end, cache = choices.base.front_end, choices.cache
-    items, clips = common.usable(corpus.train, *ingest.heard_voices(corpus.train, front_end, cache), folder, "training")
-    judged, held = common.usable(
-        corpus.valid, *ingest.heard_voices(corpus.valid, front_end, cache), folder, "validation"
+    net_config = config.base.voice.config if config.init_from_base else voice.NET
+    net = VoiceNet(replace(net_config, heads={"emotions": corpus.labels}))
+    if config.init_from_base:
+        initial.init_from(net, config.base.voice)
+    front_end, cache = config.base.front_end, config.cache
+    items, clips = common.drop_unreadable(
+        corpus.train, *ingest.extract_log_mels(corpus.train, front_end, cache), folder, "training"
     )
-    common.check_labels(items)
+    valid, held_out = common.drop_unreadable(
+        corpus.valid, *ingest.extract_log_mels(corpus.valid, front_end, cache), folder, "validation"
+    )
+    common.check_labels(items, corpus.labels)
     targets = np.array([corpus.labels.index(item.label) for item in items])
-    hops = -(-choices.audio_win // VoiceNet.FRAMES_PER_HOP)
-    size = common.batch_size(schedule, clips)
-    batches = voice.Batches(clips, targets, voice.sampling_weights(items), size, hops)
-    truth = np.array([corpus.labels.index(item.label) for item in judged])
+    weights = voice.sampling_weights(items)
+    hops = -(-config.audio_win // VoiceNet.FRAMES_PER_HOP)
+    batches = voice.Batches(clips, targets, weights, common.batch_size(schedule, clips), hops)
+    truth = np.array([corpus.labels.index(item.label) for item in valid])
+    # Rare labels are sampled more often than they occur; the loss compensates for the rest.
+    totals = np.bincount(targets, weights, minlength=len(corpus.labels))
     return common.train(
         "voice",
         {"voice": net},
         batches,
-        loss_of,
-        lambda net: opinions(net, held),
+        balanced_loss(common.log_shares(totals)),
+        lambda net: predict(net, held_out),
         truth,
         corpus,
         schedule,
-        choices,
+        config,
         items,
     )
 
 
-def loss_of(net, batch):
-    """Cross-entropy of a window's pooled voice."""
-    log_mel, speech, targets = batch
-    return F.cross_entropy(net(log_mel, speech).float(), targets, label_smoothing=voice.SMOOTHING)
+def balanced_loss(log_shares: torch.Tensor) -> Callable[[VoiceNet, tuple[torch.Tensor, ...]], torch.Tensor]:
+    """The loss for labels sampled with the given log shares (C,): cross-entropy of a window's pooled voice."""
+
+    def loss_of(net: VoiceNet, batch: tuple[torch.Tensor, ...]) -> torch.Tensor:
+        log_mel, speech, targets = batch
+        logits = common.adjusted(net(log_mel, speech).float(), log_shares)
+        return F.cross_entropy(logits, targets, label_smoothing=voice.SMOOTHING)
+
+    return loss_of
 
 
-def opinions(net, clips):
+def predict(net: VoiceNet, clips: Sequence[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
     """Probabilities (N, labels) of whole clips (log-mel, speech)."""
     return fusion.softmax(voice.logits_of(net, voice.features(net, clips)).astype(np.float64))

@@ -1,9 +1,12 @@
-"""What the bundled checkpoint says of itself: on whom it learned, from what, and what it cannot do."""
+"""Metadata of the bundled checkpoint: persons and data of training, and known limits."""
+
+from pathlib import Path
+from typing import Any
 
 from train.data import datasets
 from train.recipes import voice_head
 
-FOLD = 0  # the bundled weights never met the people of this fold, so that they can be tried on them
+FOLD = 0  # the people of this fold are held out of the training of the bundled weights
 
 LIMITS = (
     "It names expressions as actors and strangers' votes named them, not what a person feels.",
@@ -74,11 +77,13 @@ SOURCES = (
 )
 
 
-def facts_of(data):
-    """What the bundled checkpoint says of whom and what it learned from."""
+def metadata_of(data: Path) -> dict[str, Any]:
+    """The training metadata of the bundled checkpoint."""
     voices = voice_head.everybody(data)
     persons = {item.person: fold for item, fold in zip(voices, datasets.fold_of(voices), strict=True)}
-    named = {person: fold for person, fold in persons.items() if "/" not in person}  # others are files of nobody named
+    named = {
+        person: fold for person, fold in persons.items() if "/" not in person
+    }  # the others are files without a named speaker
     return {
         "held_out_fold": FOLD,
         "persons": sorted(person for person, fold in named.items() if fold != FOLD),

@@ -1,13 +1,13 @@
 """Distillation of the voice network's second trunk from published speech encoders; no emotion label is used.
 
-The emotion trunk overfits its few speakers. This trunk is trained to predict, for each hop, the features of two encoders
-of thousands of voices (distillation; Hinton et al., 2015), and then also the output of a linear layer on top of them. A
-linear layer on its own features is enough for emotions (train/recipes/merging.py), and such a layer hardly overfits.
+The emotion trunk overfits its few speakers. This trunk is trained to predict, for each hop, the features of two
+encoders of thousands of voices (distillation; Hinton et al., 2015), and then also the output of a linear layer on top
+of them. A linear layer on its own features is enough for emotions (train/recipes/merging.py), and hardly overfits.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -66,7 +66,7 @@ def _rename_old(module: nn.Module, state: dict[str, torch.Tensor], prefix: str, 
 class DistillationBatches:
     """Random windows of clips around their speech, with the teachers' features of each hop as targets."""
 
-    def __init__(self, clips: list, targets: list[np.ndarray], weights: np.ndarray, batch_size: int):
+    def __init__(self, clips: Sequence[voice.Clip], targets: list[np.ndarray], weights: np.ndarray, batch_size: int):
         self.clips, self.targets, self.batch_size = clips, targets, batch_size
         self.weights = weights / weights.sum()
 

@@ -1,4 +1,9 @@
-"""The face CNN's recipe: FER+ with the spread of its votes as soft labels."""
+"""Recipe of the face CNN: FER+ with its votes as soft labels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -10,32 +15,34 @@ from train import loop
 from train.data import augment, datasets, pack
 
 SCHEDULE = loop.Schedule(epochs=22, lr=4e-3, batch_size=128, weight_decay=0.05)
-# Further trainings, each from the network of the one before on, with faces mixed harder.
+# Further trainings, each starting from the network of the one before, with stronger mixing of faces.
 REFINE_SCHEDULES = (
     loop.Schedule(epochs=22, lr=3e-3, batch_size=128, weight_decay=0.05, ema_epochs=1.0, seed=1),
     loop.Schedule(epochs=12, lr=2e-3, batch_size=128, weight_decay=0.05, ema_epochs=1.0, seed=2),
 )
 SMOOTHING = 0.03
-MIXUP = 0.2  # how far two faces are blended: the parameter of the Beta distribution that the share is drawn from
+MIXUP = 0.2  # parameter of the Beta distribution of the share by which two faces are blended
 REFINE_MIXUP = 0.4
 RUNS = ("face", "face-refined", "face-refined-2")  # the folders of the trainings
 CONFIG = FaceConfig(labels=datasets.FERPLUS_LABELS)
 
 
 class Batches:
-    """FER+ pictures with soft labels, shuffled anew each epoch.
+    """FER+ pictures with soft labels, shuffled in each epoch.
 
-    Each batch is blended by mixup, or, where ``cut`` says so, half of the batches by CutMix.
+    Batches are blended by mixup; with ``cut`` half of them by CutMix.
     """
 
-    def __init__(self, crops, targets, batch_size, mixup=MIXUP, cut=False):
+    def __init__(
+        self, crops: np.ndarray, targets: np.ndarray, batch_size: int, mixup: float = MIXUP, cut: bool = False
+    ):
         self.crops, self.targets, self.batch_size = torch.from_numpy(crops), torch.from_numpy(targets), batch_size
         self.mixup, self.cut = mixup, cut
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.crops) // self.batch_size
 
-    def __call__(self, epoch, generator):
+    def __call__(self, epoch: int, generator: np.random.Generator) -> Iterator[tuple[torch.Tensor, ...]]:
         order = torch.from_numpy(generator.permutation(len(self.crops)))
         for rows in order[: len(self) * self.batch_size].split(self.batch_size):
             crops = augment.faces(self.crops[rows].unsqueeze(1).float() / 255)
@@ -45,10 +52,10 @@ class Batches:
                 yield augment.mixup(crops, self.targets[rows], self.mixup)
 
 
-def soft_labels(items):
-    """Votes as distributions over the eight emotions, (N, 8), and which items have any: (N,) bool.
+def soft_labels(items: Sequence[datasets.Item]) -> tuple[np.ndarray, np.ndarray]:
+    """Votes as distributions over the eight emotions (N, 8), and which items are usable (N,) bool.
 
-    Single votes are noise and dropped, as are pictures that most saw as "unknown" or "not a face".
+    Single votes are dropped as noise; pictures with most votes for "unknown" or "not a face" are not usable.
     """
     votes = np.array([item.votes for item in items], np.float32)
     votes[votes <= 1] = 0
@@ -64,7 +71,7 @@ def train(data, folder, cache, schedule=SCHEDULE, device="cpu", resume=False):
 
 
 def refine(data, runs, cache, number, schedule=None, device="cpu", resume=False):
-    """Train the network of ``RUNS[number]`` on, in the folder behind it, with CutMix too; return the FaceNet."""
+    """Train the network of ``RUNS[number]`` further in the next folder, also with CutMix; return the FaceNet."""
     net = loop.averaged(runs / RUNS[number], FaceNet(CONFIG))
     settings = {"mixup": REFINE_MIXUP, "cutmix": True}
     schedule, folder = schedule or REFINE_SCHEDULES[number], runs / RUNS[number + 1]
@@ -89,8 +96,8 @@ def _train(data, net, folder, cache, schedule, device, resume, settings, mixup, 
     return loop.fit(net, batches, loss_of, schedule, folder, evaluate, device, resume, folder.name, settings)
 
 
-def trained(runs):
-    """The finished face network of a folder of runs: that of the last training, as far as they are finished."""
+def trained(runs: Path) -> FaceNet:
+    """The face network of the last finished training in a folder of runs."""
     last, *refined = RUNS
     for run, schedule in zip(refined, REFINE_SCHEDULES, strict=True):
         if loop.finished(runs / run) != schedule.epochs:
@@ -99,20 +106,25 @@ def trained(runs):
     return loop.averaged(runs / last, FaceNet(CONFIG))
 
 
-def labelled(items, config, cache):
+def labelled(items: Sequence[datasets.Item], config: FaceConfig, cache: Path) -> tuple[np.ndarray, np.ndarray]:
     """Crops and majority labels of the items that have a majority: (N, S, S) uint8, (N,) int."""
     crops = pack.face_crops(items, config.size, cache)
     kept = np.array([bool(item.label) for item in items])
     return crops[kept], np.array([config.labels.index(item.label) for item in items if item.label])
 
 
+def predict(net: FaceNet, crops: np.ndarray) -> np.ndarray:
+    """Probabilities (N, labels) of uint8 crops (N, S, S)."""
+    return torch.from_numpy(encode(net, crops)[1]).softmax(1).numpy()
+
+
 @torch.inference_mode()
-def predict(net, crops, embed=False):
-    """Probabilities (N, labels) of uint8 crops (N, S, S), or (embeddings, logits) with ``embed``."""
+def encode(net: FaceNet, crops: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Embeddings (N, D) and logits (N, labels) of uint8 crops (N, S, S)."""
     net.eval()
     device = next(net.parameters()).device
     embeddings = torch.cat(
         [net.embed(part.to(device).unsqueeze(1).float() / 255) for part in torch.from_numpy(crops).split(64)]
     )
     logits = net.classify(embeddings).cpu()
-    return (embeddings.cpu().numpy(), logits.numpy()) if embed else logits.softmax(1).numpy()
+    return embeddings.cpu().numpy(), logits.numpy()

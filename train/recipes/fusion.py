@@ -1,35 +1,42 @@
-"""The fusion's recipe: real audio-visual clips, and pairs of a face and a voice that share a label.
+"""Recipe of the fusion network: audio-visual clips, and pairs of a face and a voice that share a label.
 
-People are held out by fold throughout. What is fitted for fold k uses, for every clip, features of the voice network
-that never heard its speaker, and no clip of the people of fold k.
+People are held out by fold. For fold k every clip has features by the voice network that was not trained on its
+speaker, and no clip shows people of fold k.
 """
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import torch
+from torch import nn
 from torch.nn import functional as F
 
 from emorec.emotions import EMOTIONS, folding_matrix
 from emorec.inference import fusion
 from emorec.inference import prior as priors
+from emorec.models.calibration import Calibration
 from emorec.models.checkpoint import Checkpoint
 from emorec.models.config import FusionConfig
-from emorec.models.networks import FusionNet
+from emorec.models.networks import FaceNet, FusionNet, VoiceNet
 from train import calibration as calibrate
-from train.recipes.samples import out_of_fold, pairs, real_clips
+from train.recipes.samples import Samples, out_of_fold, pairs, real_clips
 
 STEPS = 300
 BATCH = 64
 LR = 1e-3
 WEIGHT_DECAY = 0.05
 SMOOTHING = 0.1
-DROP_MODALITY = 0.15  # share of training rows that lose their face, and as many that lose their voice
-FACE_START = 0.3  # how much of the face head's logits is believed at first: on video they are too sure by far
-UNKNOWN_LOGIT = -2.0  # of an emotion that a head does not know: unlikely, yet open to what the other modality says
-REAL_SHARE = 0.7  # share of a batch that is real clips; the rest are pairs
+DROP_MODALITY = 0.15  # share of training rows without their face, and as many without their voice
+FACE_START = 0.3  # initial scale of the face head's logits: on video they are far too confident
+UNKNOWN_LOGIT = -2.0  # of an emotion without a label: unlikely, but the other modality can outweigh it
+REAL_SHARE = 0.7  # share of real clips in a batch; the rest are pairs
 
 
-def new_net(face_net, voice_net):
-    """A FusionNet whose single-modality part is the encoders' own heads."""
+def new_net(face_net: FaceNet, voice_net: VoiceNet) -> FusionNet:
+    """A FusionNet whose linear layers are the encoders' own heads."""
     config = FusionConfig(
         labels=EMOTIONS,
         face_features=face_net.config.widths[-1],
@@ -37,25 +44,26 @@ def new_net(face_net, voice_net):
     )
     net = FusionNet(config)
     with torch.no_grad():
-        _start(net.face_alone, face_net.head, face_net.config.labels, FACE_START)
-        _start(net.voice_alone, voice_net.heads["emotions"], voice_net.config.heads["emotions"], 1.0)
+        _init_from_head(net.face_alone, face_net.head, face_net.config.labels, FACE_START)
+        _init_from_head(net.voice_alone, voice_net.heads["emotions"], voice_net.config.heads["emotions"], 1.0)
         net.head.weight.mul_(0.1)
     return net
 
 
-def _start(alone, head, labels, believed):
-    """Make a layer over the seven emotions say what a head over native labels says, only ``believed`` times as loud.
+def _init_from_head(layer: nn.Linear, head: nn.Module, labels: Sequence[str], scale: float) -> None:
+    """Set a layer over the seven emotions to a head over native labels, with its logits multiplied by ``scale``.
 
-    The logits of labels that share an emotion are averaged; an emotion that the head does not know is held unlikely.
+    The logits of labels of the same emotion are averaged; an emotion without a label gets UNKNOWN_LOGIT.
     """
+    assert isinstance(head, nn.Linear)
     matrix = torch.from_numpy(folding_matrix(labels)).T
     known = matrix.sum(dim=1) > 0
     matrix = matrix / matrix.sum(dim=1, keepdim=True).clamp_min(1)
-    alone.weight.copy_(matrix @ head.weight * believed)
-    alone.bias.copy_(torch.where(known, matrix @ head.bias * believed, UNKNOWN_LOGIT))
+    layer.weight.copy_(matrix @ head.weight * scale)
+    layer.bias.copy_(torch.where(known, matrix @ head.bias * scale, UNKNOWN_LOGIT))
 
 
-def train(real, paired, face_net, voice_net, seed=0):
+def train(real: Samples, paired: Samples, face_net: FaceNet, voice_net: VoiceNet, seed: int = 0) -> FusionNet:
     """Train a FusionNet on real clips (Samples) and pairs (Samples); returns it in evaluation mode."""
     torch.manual_seed(seed)
     generator = np.random.default_rng(seed)
@@ -65,14 +73,14 @@ def train(real, paired, face_net, voice_net, seed=0):
     groups = [{"params": alone, "lr": LR / 10, "weight_decay": 0.0}, {"params": rest, "lr": LR}]
     optimizer = torch.optim.AdamW(groups, weight_decay=WEIGHT_DECAY)
     cycle = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=[LR / 10, LR], total_steps=STEPS)
-    few = int(BATCH * REAL_SHARE)
+    real_count = int(BATCH * REAL_SHARE)
     for _ in range(STEPS):
         parts = (
-            real.only(generator.integers(len(real), size=few)),
-            paired.only(generator.integers(len(paired), size=BATCH - few)),
+            real.only(generator.integers(len(real), size=real_count)),
+            paired.only(generator.integers(len(paired), size=BATCH - real_count)),
         )
         inputs = [np.concatenate([column(part) for part in parts]) for column in COLUMNS]
-        logits = net(*dropped(inputs, generator))
+        logits = net(*drop_modalities(inputs, generator))
         truth = torch.from_numpy(np.concatenate([part.truth for part in parts]))
         loss = F.cross_entropy(logits, truth, label_smoothing=SMOOTHING)
         optimizer.zero_grad()
@@ -90,17 +98,20 @@ COLUMNS = (
 )
 
 
-def dropped(inputs, generator, share=DROP_MODALITY):
-    """Tensors for FusionNet in which a share of rows misses its face, as many their voice, none both by dropping."""
+def drop_modalities(
+    inputs: Sequence[np.ndarray], generator: np.random.Generator, share: float = DROP_MODALITY
+) -> list[torch.Tensor]:
+    """Inputs of FusionNet with modality dropout: a share of rows without a face, as many without a voice, none without
+    both."""
     face_features, voice_features, has_face, has_voice = inputs
-    lot = generator.random(len(has_face))
-    has_face = has_face & ~((lot < share) & has_voice)
-    has_voice = has_voice & ~((lot > 1 - share) & has_face)
+    draw = generator.random(len(has_face))
+    has_face = has_face & ~((draw < share) & has_voice)
+    has_voice = has_voice & ~((draw > 1 - share) & has_face)
     return [torch.from_numpy(np.asarray(x, np.float32)) for x in (face_features, voice_features, has_face, has_voice)]
 
 
 @torch.inference_mode()
-def predict(net, samples):
+def predict(net: FusionNet, samples: Samples) -> np.ndarray:
     """Raw probabilities (N, 7) of intermediate fusion."""
     net.eval()
     device = next(net.parameters()).device
@@ -108,8 +119,10 @@ def predict(net, samples):
     return fusion.softmax(net(*inputs).cpu().numpy().astype(np.float64))
 
 
-def ways(samples, fused, calibration, log_prior=calibrate.EVEN):
-    """Probabilities (N, 7) of samples in five ways, under a prior; ``fused`` are raw ones of intermediate fusion."""
+def ways(
+    samples: Samples, fused: np.ndarray, calibration: Calibration, log_prior: np.ndarray = calibrate.EVEN
+) -> dict[str, np.ndarray]:
+    """Probabilities (N, 7) by modality and fusion, under a prior; ``fused`` are the raw ones of intermediate fusion."""
     seen = calibration.face.log_likelihood(samples.face_probabilities)
     heard = calibration.voice.log_likelihood(samples.voice_probabilities)
     evidence = (
@@ -131,11 +144,12 @@ def ways(samples, fused, calibration, log_prior=calibrate.EVEN):
     }
 
 
-def cross_fit(data, face_net, voice_nets, cache):
+def cross_fit(
+    data: Path, face_net: FaceNet, voice_nets: dict[int, VoiceNet], cache: Path
+) -> tuple[dict[int, FusionNet], Samples, np.ndarray]:
     """Fusion networks and out-of-fold predictions for every fold with audio-visual clips.
 
-    Returns the networks (a dict by fold), the clips as each fold's networks hear them out of fold (Samples), and their
-    raw fused probabilities (N, 7), row by row.
+    Returns the networks by fold, the out-of-fold clips as Samples, and their raw fused probabilities (N, 7).
     """
     models = {
         fold: Checkpoint(face=face_net, voice=net, fusion=new_net(face_net, net)) for fold, net in voice_nets.items()

@@ -1,4 +1,4 @@
-"""Keep the voice networks of the other folds beside the code, so that every published table can be measured again.
+"""Store the voice networks of the other folds in train/folds, so that every published table can be measured again.
 
     python train/recipes/keep_folds.py RUNS
 
@@ -38,7 +38,7 @@ def keep(runs, folder=FOLDER):
 
 
 def main(arguments=None):
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(description="Store the voice networks of the other folds in train/folds.")
     parser.add_argument("runs", type=Path, help="folder of the training runs")
     given = parser.parse_args(arguments)
     try:

@@ -35,17 +35,17 @@ def fit(
         return layer.float()
     mean, spread = features.mean(0), (features.std(0) + 1e-3) / scales
     x, y = torch.from_numpy((features - mean) / spread).double(), torch.from_numpy(targets)
-    weights = weights / np.bincount(targets, weights)[targets]
+    balanced = weights / np.bincount(targets, weights)[targets]
     differences = torch.zeros((0, features.shape[1]), dtype=torch.float64)
     if groups is not None and invariance:
-        differences = torch.from_numpy(group_differences(x.numpy(), targets, weights, groups))
-    weights = torch.from_numpy(weights)
+        differences = torch.from_numpy(group_differences(x.numpy(), targets, balanced, groups))
+    item_weights = torch.from_numpy(balanced)
     layer.requires_grad_(True)
     optimizer = torch.optim.LBFGS(layer.parameters(), max_iter=200, line_search_fn="strong_wolfe")
 
     def loss() -> torch.Tensor:
         optimizer.zero_grad()
-        error = (F.cross_entropy(layer(x), y, reduction="none") * weights).sum() / weights.sum()
+        error = (F.cross_entropy(layer(x), y, reduction="none") * item_weights).sum() / item_weights.sum()
         scatter = (differences @ layer.weight.T).square().sum()
         value = error + decay / 2 * layer.weight.square().sum() + invariance / 2 * scatter
         value.backward()

@@ -1,25 +1,28 @@
-"""Windows with known emotions that the fusion learns from and is judged on: clips, pairs, single voices and faces."""
+"""Windows with known emotions, for training and evaluating fusion: audio-visual clips, and pairs of face and voice."""
+
+from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from itertools import zip_longest
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from emorec.emotions import EMOTIONS, emotion_of
 from emorec.emotions import fold as folded
 from emorec.extraction import pipeline
-from emorec.face.detection import YuNet
 from emorec.inference import fusion, pooling
 from emorec.inference.timeline import DEFAULT_WINDOW
-from emorec.models.pretrained import face_detector_file
-from train.data import datasets
+from emorec.models.checkpoint import Checkpoint
+from emorec.models.networks import FaceNet, VoiceNet
+from train.data import datasets, pack
 from train.recipes import face, voice, voice_head
 
 
 @dataclass(frozen=True)
 class Samples:
-    """Windows with known emotions: features, raw probabilities over the seven, coverages, lengths (s), labels and
-    persons."""
+    """Windows with known emotions: features, raw probabilities (N, 7), coverages, lengths (s), labels and folds."""
 
     face_features: np.ndarray
     face_probabilities: np.ndarray
@@ -31,10 +34,10 @@ class Samples:
     truth: np.ndarray
     fold: np.ndarray
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.truth)
 
-    def only(self, rows):
+    def only(self, rows: Any) -> Samples:
         """The chosen rows."""
         return Samples(**{name: values[rows] for name, values in vars(self).items()})
 
@@ -42,10 +45,10 @@ class Samples:
 WINDOW_COLUMNS = tuple(name for name in Samples.__dataclass_fields__ if name not in ("truth", "fold"))
 
 
-def real_clips(data, models, cache):
-    """The Javanese audio-visual clips, one window a clip: a Samples per checkpoint, by fold like ``models``."""
+def real_clips(data: Path, models: dict[int, Checkpoint], cache: Path) -> dict[int, Samples]:
+    """The Javanese audio-visual clips, one window per clip: the Samples of each checkpoint, by fold like ``models``."""
     items = datasets.javanese(data / "JavaneseAV")
-    detector = YuNet(face_detector_file())
+    detector = pack.yunet()
     first = next(iter(models.values()))
     pooled = {fold: [] for fold in models}
     for item in items:
@@ -53,7 +56,7 @@ def real_clips(data, models, cache):
         ends = np.array([0.0]), np.array([seen.duration])
         for fold, model in models.items():
             heard = [*pipeline.voice_segments(item.path, model, 0, [])]
-            # Where pictures go on behind the sound, there are segments without any.
+            # If the pictures are longer than the sound, there are segments without sound.
             segments = zip_longest(seen.segments, heard, fillvalue={})
             both = replace(seen, segments=tuple({**a, **b} for a, b in segments))
             pooled[fold].append(pooling.pool(both, model, *ends))
@@ -69,21 +72,29 @@ def real_clips(data, models, cache):
     }
 
 
-def out_of_fold(per_fold):
-    """Every clip as the network hears it that never heard its speaker; clips held out in no fold are left out."""
+def out_of_fold(per_fold: dict[int, Samples]) -> Samples:
+    """Every clip by the network that was not trained on its speaker; clips that are never held out are left out."""
     parts = [samples.only(samples.fold == fold) for fold, samples in per_fold.items() if (samples.fold == fold).any()]
     return Samples(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in vars(parts[0])})
 
 
-def pairs(data, face_net, voice_net, fold, cache, generator, most=4000):
-    """Faces of FER+ Valid beside voices that are like them: acted ones by label, and calm faces beside ordinary speech.
+def pairs(
+    data: Path,
+    face_net: FaceNet,
+    voice_net: VoiceNet,
+    fold: int,
+    cache: Path,
+    generator: np.random.Generator,
+    max_pairs: int = 4000,
+) -> Samples:
+    """Pairs of a FER+ Valid face and a voice: acted voices with the same label, and neutral faces with ordinary speech.
 
-    Acted voices are those of the RAVDESS actors whom ``voice_net`` never heard; labels that both sides have are drawn
-    equally often, and as many pairs as a label has are calm ones.
+    Acted voices are those of the RAVDESS actors of ``fold``, on whom ``voice_net`` was not trained. Labels that both
+    sides have are equally common, and there are as many pairs with ordinary speech as of one label.
     """
     pictures = datasets.ferplus(data / "FERPlus", "valid")
     crops, labels = face.labelled(pictures, face_net.config, cache)
-    embeddings, logits = face.predict(face_net, crops, embed=True)
+    embeddings, logits = face.encode(face_net, crops)
     native = [emotion_of(label) for label in face_net.config.labels]
     shown = np.array([EMOTIONS.index(native[label]) if native[label] else -1 for label in labels])
 
@@ -97,7 +108,7 @@ def pairs(data, face_net, voice_net, fold, cache, generator, most=4000):
     seen = folded(fusion.softmax(logits.astype(np.float64)), face_net.config.labels)
 
     shared = sorted(set(shown[shown >= 0]) & set(spoken[unheard]))
-    count, faces, voices = most // (len(shared) + 1), [], []
+    count, faces, voices = max_pairs // (len(shared) + 1), [], []
     kinds = [*((emotion, unheard & (spoken == emotion)) for emotion in shared), (EMOTIONS.index("neutral"), calm)]
     for emotion, rows in kinds:
         faces.append(generator.choice(np.flatnonzero(shown == emotion), count))
@@ -117,7 +128,7 @@ def pairs(data, face_net, voice_net, fold, cache, generator, most=4000):
     )
 
 
-def whole_recording(seen, model, parts):
-    """The whole recording as one window, with some segments' arrays replaced by ``parts`` (by segment number)."""
+def whole_recording(seen: Any, model: Checkpoint, parts: dict[int, dict[str, np.ndarray]]) -> pooling.Pooled:
+    """A whole recording as one window, with some segments' arrays replaced by ``parts`` (by segment number)."""
     changed = tuple({**segment, **parts.get(number, {})} for number, segment in enumerate(seen.segments))
     return pooling.pool(replace(seen, segments=changed), model, np.array([0.0]), np.array([seen.duration]))

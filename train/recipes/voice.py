@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -34,6 +35,8 @@ NET = VoiceConfig(heads=HEADS)
 DISTILLED = {"listener_widths": (32, 64, 112, 160), "listener_embedding": 256}
 ABSENT = -1  # target of a head that an item has no label for
 
+Clip = tuple[np.ndarray, np.ndarray]  # log-mel (n_mels, T) and speech (T / 16,)
+
 
 def targets_of(items: Sequence[datasets.Item]) -> np.ndarray:
     """The index of every item's label in each head: (N, 2) int64, ABSENT if the head does not have the label."""
@@ -49,7 +52,7 @@ def targets_of(items: Sequence[datasets.Item]) -> np.ndarray:
 
 
 def sampling_weights(items: Sequence[datasets.Item]) -> np.ndarray:
-    """Sampling weight (N,) of each item: corpora by ``SHARES``, labels of a corpus by the square root of their count."""
+    """Sampling weights (N,) of items: corpora by ``SHARES``, a corpus's labels by the square root of their count."""
     groups = [(item.corpus, item.label) for item in items]
     frequency = Counter(groups)
     weights = np.array([frequency[group] ** -0.5 for group in groups])
@@ -64,7 +67,7 @@ class Batches:
     """Random windows of clips around their speech, sampled with the given weights."""
 
     def __init__(
-        self, clips: Sequence, targets: np.ndarray, weights: np.ndarray, batch_size: int, hops: int = CROP_HOPS
+        self, clips: Sequence[Clip], targets: np.ndarray, weights: np.ndarray, batch_size: int, hops: int = CROP_HOPS
     ):
         self.clips, self.targets, self.batch_size = clips, torch.from_numpy(targets), batch_size
         self.hops = hops
@@ -160,7 +163,7 @@ def _train(items, inside, outside, net, folder, cache, schedule, device, resume,
     def loss_of(net, batch):
         log_mel, speech, targets = batch
         pooled = net.pool(net.embed(log_mel), speech)
-        loss = 0.0
+        loss: Any = 0.0
         for column, head in enumerate(HEADS):
             logits = net.classify(pooled, head).float()
             losses = F.cross_entropy(
@@ -237,7 +240,7 @@ def recall(predicted: np.ndarray, truth: np.ndarray) -> float:
 
 
 @torch.inference_mode()
-def features(net: VoiceNet, clips: Sequence) -> np.ndarray:
+def features(net: VoiceNet, clips: Sequence[Clip]) -> np.ndarray:
     """Pooled voice features (N, 2 D) of whole clips, each encoded at its own length."""
     net.eval()
     device = next(net.parameters()).device

@@ -1,12 +1,13 @@
-"""The voice network's last layer, fitted once more, with ordinary speech among what it hears.
+"""The voice network's last layer, fitted again with ordinary speech in the data.
 
-Both trunks learned from actors alone, so the layer on top called calm speakers angry or afraid. A linear layer over
-the frozen, pooled features needs a minute to learn from acted and ordinary speech together what calm speech is. Every
-emotion weighs alike in it, so that what it says is a likelihood under an even prior.
+Both trunks were trained on actors alone, so the layer on top called calm speakers angry or afraid. A linear layer on
+the frozen, pooled features is fitted in a minute to acted and ordinary speech together. All emotions weigh alike in it,
+so that its output is a likelihood under an even prior.
 """
 
 import hashlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import safetensors.torch
@@ -22,11 +23,12 @@ from train.recipes import regression, voice
 
 HEAD = "emotions"  # the head that analysis uses; the one of RAVDESS's eight labels stays as it is
 DECAY = 0.05  # of the weights, see regression.fit
-# How much the emotional trunk's features are shrunk, and so held back, beside the listener's: the trunk met the people
-# that the layer is fitted on and is too sure of them. Chosen on corpora of ordinary speech that were left out.
+# Scale of the emotion trunk's features: below 1 they are penalised more than the distilled trunk's. The emotion trunk
+# was trained on the people that the layer is fitted on, and is too confident about them. Chosen on left-out corpora of
+# ordinary speech.
 OWN_SCALE = 0.3
-INVARIANCE = 0.0  # the penalty on what tells corpora of the same emotion apart, see regression.fit
-WINDOW_HOPS = 12  # 3.07 s, what analysis looks at unless told otherwise
+INVARIANCE = 0.0  # penalty of what differs between corpora within an emotion, see regression.fit
+WINDOW_HOPS = 12  # 3.07 s, the default window of analysis
 
 
 def refit(net, items, features, without=()):
@@ -71,9 +73,9 @@ def pooled(net, items, cache):
 
 
 def pooled_windows(net, items, cache):
-    """Pooled features (M, 2 D) of windows as analysis looks at, and the row of each one's item (M,).
+    """Pooled features (M, 2 D) of windows as in analysis, and the row of each one's item (M,).
 
-    Recordings are cut into windows of WINDOW_HOPS; shorter rests, and windows with hardly any speech, are left out.
+    Recordings are cut into windows of WINDOW_HOPS; shorter rests and windows with hardly any speech are left out.
     """
 
     def features():
@@ -92,7 +94,7 @@ def pooled_windows(net, items, cache):
 
 
 def _settings(net):
-    """What pooled features depend on beside the recordings: the front end, and the network without its heads."""
+    """The settings that pooled features depend on: the front end, and the network without its heads."""
     digest = hashlib.sha256(repr(net.config).encode())
     for name, tensor in sorted(net.state_dict().items()):
         if not name.startswith("heads"):
@@ -101,9 +103,9 @@ def _settings(net):
 
 
 def _clips(items, cache):
-    """Each item's log-mel and speech. Acted and ordinary recordings are packed apart, so that a change of one leaves
-    the other's file in use."""
-    clips = [None] * len(items)
+    """Each item's log-mel and speech. Acted and ordinary recordings are cached separately, so that a change of one does
+    not invalidate the other."""
+    clips: list = [None] * len(items)
     for kind in (False, True):
         rows = [row for row, item in enumerate(items) if (item.corpus in datasets.ORDINARY) is kind]
         packed = pack.voice_clips([items[row] for row in rows], VoiceFrontEnd(), cache) if rows else []
@@ -113,15 +115,16 @@ def _clips(items, cache):
 
 
 def place(net, layer):
-    """Put a layer in the place of the head "emotions"."""
+    """Set the head "emotions" to a layer."""
+    head: Any = net.heads[HEAD]
     with torch.no_grad():
-        net.heads[HEAD].weight.copy_(layer.weight)
-        net.heads[HEAD].bias.copy_(layer.bias)
+        head.weight.copy_(layer.weight)
+        head.bias.copy_(layer.bias)
     return net
 
 
 def train(net, data, runs, cache, fold):
-    """Fit the last layer of a fold's network on everybody outside the fold, and keep it in the fold's ``head_file``."""
+    """Fit the last layer of a fold's network on everybody outside the fold, and store it in ``head_file``."""
     items = everybody(data)
     inside, features = np.flatnonzero(datasets.fold_of(items) != fold), pooled(net, items, cache)
     layer = refit(net, [items[row] for row in inside], features[inside])
@@ -140,7 +143,7 @@ def head_file(runs, fold):
 
 
 def fitted(runs, fold):
-    """The network of ``fold`` as it is used: with the last layer fitted here, where there is one."""
+    """The network of ``fold`` with the last layer fitted here, if there is one."""
     net, file = voice.trained(runs, fold), head_file(runs, fold)
     if not file.exists():
         return net

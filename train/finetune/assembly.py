@@ -1,0 +1,61 @@
+"""Assemble a checkpoint from separately trained parts; what was not trained comes from a base model."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from emorec.models import checkpoint as checkpoints
+from emorec.models.calibration import HeadCalibration
+from hub import card
+from train import run_dir
+from train.finetune import provenance
+from train.recipes import fusion as fusion_recipe
+
+CALIBRATIONS = {"face": ("face", "still"), "voice": ("voice",)}  # the fields of a Calibration of each encoder
+
+
+def assemble(out: Path, base: checkpoints.Checkpoint) -> Path:
+    """Write ``out/checkpoint``: everything trained in ``out``, the rest from ``base``. Returns its folder."""
+    model, trained = compose(out, base)
+    if "fusion" in trained and trained["fusion"].fingerprint == model.fingerprint:
+        model = trained["fusion"]
+    spent = run_dir.compute({part: Path(out) / part for part in trained})
+    model.training = model.training | ({"compute": spent} if spent else {})
+    model.evaluation = {name: found for one in trained.values() for name, found in one.evaluation.items()}
+    folder = Path(out) / "checkpoint"
+    with run_dir.writing(folder):
+        checkpoints.save(model, folder)
+        card.write(model, folder)
+    return folder
+
+
+def compose(
+    out: Path, base: checkpoints.Checkpoint
+) -> tuple[checkpoints.Checkpoint, dict[str, checkpoints.Checkpoint]]:
+    """The Checkpoint of the encoders trained in ``out``, the others from ``base``; and all trained parts by name."""
+    trained = {part: checkpoints.load(Path(out) / part / "best") for part in provenance.PARTS if _exists(out, part)}
+    nets = {part: getattr(trained[part], part) for part in CALIBRATIONS if part in trained}
+    if not nets:
+        return replace(base, folder=None), trained
+    calibration = replace(base.calibration, fusion=HeadCalibration())
+    for part in nets:
+        own = {name: getattr(trained[part].calibration, name) for name in CALIBRATIONS[part]}
+        calibration = replace(calibration, **own)
+    training = provenance.joined({part: trained[part].training for part in nets}, base.training)
+    composed = checkpoints.Checkpoint(
+        **networks(nets, base), front_end=base.front_end, calibration=calibration, training=training
+    )
+    return composed, trained
+
+
+def networks(nets: dict[str, Any], base: checkpoints.Checkpoint) -> dict[str, Any]:
+    """The three networks: those given, else the base's. A new encoder needs a new fusion, which adds up both heads."""
+    both = {part: nets.get(part) or getattr(base, part) for part in ("face", "voice")}
+    fused = nets.get("fusion") or (fusion_recipe.new_net(both["face"], both["voice"]) if nets else base.fusion)
+    return both | {"fusion": fused}
+
+
+def _exists(out: Path, part: str) -> bool:
+    return (Path(out) / part / "best" / checkpoints.CONFIG_FILE).exists()
