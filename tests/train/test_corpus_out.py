@@ -108,7 +108,7 @@ def test_differences_between_groups_are_held_back():
             told = layer(torch.from_numpy(features[~inside]).float()).argmax(1).numpy()
         return (told == truth[~inside]).mean()
 
-    assert recall(0.0) < 0.5 and recall(10.0) > 0.85
+    assert recall(0.0) < 0.75 and recall(10.0) > 0.85
     offsets = regression.group_differences(features, truth, np.ones(600), groups)
     assert offsets.shape == (6, 3) and np.abs(offsets[:, 1]).max() > 5 * np.abs(offsets[:, [0, 2]]).max()
     alone = regression.group_differences(features[:200], truth[:200], np.ones(200), groups[:200])
