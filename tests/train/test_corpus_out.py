@@ -9,6 +9,7 @@ import torch
 
 from emorec.emotions import EMOTIONS, emotion_of
 from emorec.errors import EmorecError
+from emorec.inference.fusion import softmax
 from support import factories
 from train import evaluate, metrics
 from train.data.datasets import Item
@@ -59,7 +60,7 @@ def test_what_all_corpora_share_is_found_in_one_that_was_left_out(model, monkeyp
     assert found["items"] == len(items)
     assert all(value > 0.95 for name, value in found["results"].items() if "everyday" not in name), found["results"]
     assert found["priors"]["even"]["barista (corpus-out)"]["surely_negative"] == 0
-    assert set(found["intervals"]) == set(found["results"]) - {"voice"}
+    assert set(found["intervals"]) == set(found["results"]) - {"voice", "voice, own baseline"}
     text = evaluate.table("corpus-out", found | {"cost": {}})
     low, high = found["intervals"]["nemo"]
     assert f"(95 %: {low:.1%} to {high:.1%})" in text and "barista (corpus-out), even prior: neutral" in text
@@ -70,6 +71,26 @@ def test_what_only_one_corpus_shows_is_not_found_in_it(model, monkeypatch):
     found = corpus_out.corpus_out(model, SETTING)
     # Four emotions: a layer that met the corpus, or the features of the emotion trunk, would find nearly all.
     assert found["results"]["voice"] < 0.6, found["results"]
+
+
+def test_what_is_usual_for_a_speaker_is_taken_away():
+    random = np.random.default_rng(0)
+    truth = np.tile(np.repeat([metrics.NEUTRAL, EMOTIONS.index("happy")], [12, 4]), 6)
+    person = np.repeat(np.arange(6), 16)
+    logs = random.normal(0, 0.3, (len(truth), 7)) + 2 * np.eye(7)[truth]
+    logs[:, EMOTIONS.index("sad")] += 3.5 * (person == 5)  # a sad voice whatever is said
+    arrays = {"seven": softmax(logs), "truth": truth, "person": person, "corpus": person}
+
+    def recall(seven, who):
+        return metrics.recall(seven.argmax(1)[person == who], truth[person == who])
+
+    after = corpus_out.without_baselines(arrays)
+    assert recall(arrays["seven"], 5) < 0.1 and recall(after, 5) > 0.9
+    assert all(recall(after, who) > 0.9 for who in range(5))
+    # Who is hardly heard keeps the probabilities.
+    few = {name: values[:-13] for name, values in arrays.items()}
+    after = corpus_out.without_baselines(few)
+    assert np.allclose(after[person[:-13] == 5], few["seven"][person[:-13] == 5], atol=1e-6)
 
 
 def test_without_a_distilled_trunk_nothing_is_measured():

@@ -5,6 +5,7 @@ import numpy as np
 from emorec.emotions import EMOTIONS, emotion_of
 from emorec.errors import EmorecError
 from emorec.inference import fusion
+from emorec.models.calibration import FLOOR
 from emorec.models.checkpoint import Checkpoint
 from train import calibration, metrics
 from train.data import datasets
@@ -14,6 +15,7 @@ from train.recipes import voice_head
 ACTED = ("ravdess", "nemo", "ased", "javanese")
 CORPORA = (*ACTED, *datasets.ORDINARY)
 NEGATIVE = tuple(EMOTIONS.index(emotion) for emotion in ("angry", "disgust", "fear", "sad"))
+BASELINE_ROWS = 4  # rows of a speaker from which on there is a baseline
 SURE = 0.6  # probability from which on a wrong negative emotion counts as surely said
 
 
@@ -24,9 +26,52 @@ def corpus_out(model: Checkpoint, setting: predictions.Setting) -> dict:
     emotion trunk was trained on their labels, so its features are left out. The calibration for a corpus is fitted on
     the layers' predictions of the other corpora, so that it fits corpora never heard. Recall is among a corpus's own
     emotions; ``intervals`` (95 %) and ``spread`` come from resampling people. Acted corpora are judged by recordings,
-    ordinary speech by windows of 3 s. Raises EmorecError if the voice network has no distilled trunk.
+    ordinary speech by windows of 3 s. Everything is measured a second time with each speaker's baseline removed, see
+    ``without_baselines``. Raises EmorecError if the voice network has no distilled trunk.
     """
     found = predictions.of("corpus-out", setting, lambda: _collect(model, setting))
+    plain = _measured(found, "")
+    own = _measured(found | {"seven": without_baselines(found)}, ", own baseline")
+    return {
+        "what": "Voices of each corpus by a layer fitted on the other corpora, over features never trained on emotions "
+        "(voice: mean of the four acted corpora)",
+        "metric": "unweighted average recall",
+        "items": len(found["truth"]),
+        **{name: plain[name] | own[name] for name in ("results", "spread", "intervals")},
+        **plain["details"],
+        "priors": {prior: corpora | own["priors"][prior] for prior, corpora in plain["priors"].items()},
+    }
+
+
+def without_baselines(found: dict[str, np.ndarray]) -> np.ndarray:
+    """Probabilities (N, 7) less what is usual for each speaker, in log likelihood; ``found`` as ``_collect`` gives it.
+
+    A speaker's baseline is the mean over the speaker's rows, weighted as if the emotions had the shares of the prior
+    "everyday", as in a long recording. It is replaced by the mean of calm speech in the other corpora. Speakers without
+    a neutral row, or with fewer than ``BASELINE_ROWS`` rows, keep what they have.
+    """
+    logs = np.log(np.maximum(found["seven"], FLOOR))
+    logs = logs - logs.mean(axis=1, keepdims=True)
+    truth, corpora = found["truth"], found["corpus"]
+    calm = {
+        number: logs[(corpora == number) & (truth == metrics.NEUTRAL)].mean(axis=0)
+        for number in np.unique(corpora[truth == metrics.NEUTRAL])
+    }
+    shares, out = np.exp(metrics.EVERYDAY), logs.copy()
+    for person in np.unique(found["person"]):
+        rows = found["person"] == person
+        labels = np.unique(truth[rows])
+        if rows.sum() < BASELINE_ROWS or metrics.NEUTRAL not in labels:
+            continue
+        means = np.stack([logs[rows & (truth == label)].mean(axis=0) for label in labels])
+        usual = np.average(means, axis=0, weights=shares[labels])
+        own = corpora[rows][0]
+        out[rows] += np.mean([mean for number, mean in calm.items() if number != own], axis=0) - usual
+    return fusion.softmax(out)
+
+
+def _measured(found, way):
+    """Results of every corpus for probabilities ``seven``; the names of results end with ``way``."""
     results, spread, intervals, tables, told, calibrated = {}, {}, {}, {}, [], []
     for number, corpus in enumerate(CORPORA):
         rows = found["corpus"] == number
@@ -37,14 +82,15 @@ def corpus_out(model: Checkpoint, setting: predictions.Setting) -> dict:
         best = _among_own(even, truth)
         told.append(best)
         if len(np.unique(truth)) > 1:
-            _add(corpus, best == truth, truth, people, results, spread, intervals)
+            _add(corpus + way, best == truth, truth, people, results, spread, intervals)
         if corpus in datasets.ORDINARY:
             calm = truth == metrics.NEUTRAL
             for name, prior in (("even", calibration.EVEN), ("everyday", metrics.EVERYDAY)):
                 p = calibration.calibrated(head, found["seven"][rows][calm], prior)
                 right = p.argmax(1) == metrics.NEUTRAL
-                _add(f"{corpus} calm, {name} prior", right, truth[calm], people[calm], results, spread, intervals)
-                tables.setdefault(name, {})[f"{corpus} (corpus-out)"] = {
+                title = f"{corpus} calm, {name} prior{way}"
+                _add(title, right, truth[calm], people[calm], results, spread, intervals)
+                tables.setdefault(name, {})[f"{corpus} (corpus-out{way})"] = {
                     "neutral": metrics.share(right),
                     "surely_negative": metrics.share(p[:, NEGATIVE].max(axis=1) > SURE),
                     "confidence": float(p.max(axis=1).mean()),
@@ -52,21 +98,17 @@ def corpus_out(model: Checkpoint, setting: predictions.Setting) -> dict:
     order = np.argsort(found["corpus"], kind="stable")
     truth, raw = found["truth"][order], found["seven"][order]
     told, calibrated = np.concatenate(told), np.concatenate(calibrated)
-    acted = [results[corpus] for corpus in ACTED]
-    mean = {"voice": float(np.mean(acted))}
+    weights = calibration.even_weights(truth, found["corpus"][order])
+    acted = [corpus + way for corpus in ACTED]
     return {
-        "what": "Voices of each corpus by a layer fitted on the other corpora, over features never trained on emotions "
-        "(voice: mean of the four acted corpora)",
-        "metric": "unweighted average recall",
-        "items": len(truth),
-        "results": mean | results,
-        "spread": {"voice": float(np.sqrt(np.square([spread[c] for c in ACTED]).sum()) / len(ACTED))} | spread,
+        "results": {f"voice{way}": float(np.mean([results[name] for name in acted]))} | results,
+        "spread": {f"voice{way}": float(np.linalg.norm([spread[name] for name in acted]) / len(acted))} | spread,
         "intervals": intervals,
-        **metrics.confusion(told, truth, EMOTIONS),
-        "calibration_error": metrics.calibration_errors(
-            raw, calibrated, truth, calibration.even_weights(truth, found["corpus"][order])
-        ),
         "priors": tables,
+        "details": {
+            **metrics.confusion(told, truth, EMOTIONS),
+            "calibration_error": metrics.calibration_errors(raw, calibrated, truth, weights),
+        },
     }
 
 
