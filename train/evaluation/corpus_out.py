@@ -16,6 +16,7 @@ ACTED = ("ravdess", "nemo", "ased", "javanese")
 CORPORA = (*ACTED, *datasets.ORDINARY)
 NEGATIVE = tuple(EMOTIONS.index(emotion) for emotion in ("angry", "disgust", "fear", "sad"))
 BASELINE_ROWS = 4  # rows of a speaker from which on there is a baseline
+BASELINE_STRENGTH = 0.5  # of its removal; all of it makes nearly everything neutral
 SURE = 0.6  # probability from which on a wrong negative emotion counts as surely said
 
 
@@ -47,8 +48,8 @@ def without_baselines(found: dict[str, np.ndarray]) -> np.ndarray:
     """Probabilities (N, 7) less what is usual for each speaker, in log likelihood; ``found`` as ``_collect`` gives it.
 
     A speaker's baseline is the mean over the speaker's rows, weighted as if the emotions had the shares of the prior
-    "everyday", as in a long recording. It is replaced by the mean of calm speech in the other corpora. Speakers without
-    a neutral row, or with fewer than ``BASELINE_ROWS`` rows, keep what they have.
+    "everyday", as in a long recording. Half of its difference from calm speech in the other corpora is removed. The
+    probabilities of speakers without a neutral row, or with fewer than ``BASELINE_ROWS`` rows, stay as they are.
     """
     logs = np.log(np.maximum(found["seven"], FLOOR))
     logs = logs - logs.mean(axis=1, keepdims=True)
@@ -66,7 +67,8 @@ def without_baselines(found: dict[str, np.ndarray]) -> np.ndarray:
         means = np.stack([logs[rows & (truth == label)].mean(axis=0) for label in labels])
         usual = np.average(means, axis=0, weights=shares[labels])
         own = corpora[rows][0]
-        out[rows] += np.mean([mean for number, mean in calm.items() if number != own], axis=0) - usual
+        calm_elsewhere = np.mean([mean for number, mean in calm.items() if number != own], axis=0)
+        out[rows] += BASELINE_STRENGTH * (calm_elsewhere - usual)
     return fusion.softmax(out)
 
 
@@ -125,13 +127,14 @@ def _among_own(probabilities, truth):
 
 
 def _calibration(found, rows):
-    """The HeadCalibration that is fitted on the predictions of ``rows``.
+    """The HeadCalibration that is fitted on the predictions of ``rows``; its scale alone, because biases of one corpus
+    do not fit the next.
 
     RAVDESS's disgust is left out: no other corpus has it, so no layer that was fitted without RAVDESS can name it.
     """
     disgust = found["truth"] == EMOTIONS.index("disgust")
     rows = rows & ~(disgust & (found["corpus"] == CORPORA.index("ravdess")))
-    return calibration.fit_head(found["seven"][rows], found["truth"][rows], found["corpus"][rows])
+    return calibration.fit_head(found["seven"][rows], found["truth"][rows], found["corpus"][rows], biased=False)
 
 
 def _collect(model, setting):
