@@ -5,16 +5,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import safetensors.torch
 import torch
 
 from emorec.emotions import EMOTIONS, emotion_of
 from emorec.errors import EmorecError
-from emorec.inference.fusion import softmax
 from support import factories
 from train import evaluate, metrics
+from train.data import datasets
 from train.data.datasets import Item
 from train.evaluation import corpus_out, predictions
-from train.recipes import regression, voice_head
+from train.recipes import voice_baseline, voice_head
 
 LABELS = {"barista": ("neutral",), "speechocean": ("neutral",), "korean": ("neutral", "happy")}
 SETTING = predictions.Setting(Path("data"), None, Path("cache"))
@@ -75,22 +76,23 @@ def test_what_only_one_corpus_shows_is_not_found_in_it(model, monkeypatch):
 
 def test_what_is_usual_for_a_speaker_is_taken_away():
     random = np.random.default_rng(0)
-    truth = np.tile(np.repeat([metrics.NEUTRAL, EMOTIONS.index("happy")], [12, 4]), 6)
-    person = np.repeat(np.arange(6), 16)
-    logs = random.normal(0, 0.3, (len(truth), 7)) + 2 * np.eye(7)[truth]
-    logs[:, EMOTIONS.index("sad")] += 3 * (person == 5)  # a sad voice whatever is said
-    arrays = {"seven": softmax(logs), "truth": truth, "person": person, "corpus": person}
+    happy = EMOTIONS.index("happy")
+    truth = np.tile(np.repeat([metrics.NEUTRAL, happy], [12, 4]), 3)
+    people = np.repeat(["low", "middle", "high"], 16)
+    features = random.normal(0, 0.01, (48, 2))
+    features[:, 0] += truth == happy
+    features += np.repeat([-10.0, 0.0, 10.0], 16)[:, None]
+    out, known = voice_baseline.relative(features, truth, people)
+    shares = np.exp(metrics.EVERYDAY)
+    share = shares[happy] / (shares[happy] + shares[metrics.NEUTRAL])  # not the 4 in 16 of these rows
+    assert known.all() and np.allclose(out[truth == happy].mean(axis=0), [1 - share, 0], atol=0.02)
+    assert np.allclose(out[truth != happy].mean(axis=0), [-share, 0], atol=0.02)
+    assert features[0, 0] < -9  # the argument is not changed
 
-    def recall(seven, who):
-        return metrics.recall(seven.argmax(1)[person == who], truth[person == who])
-
-    after = corpus_out.without_baselines(arrays)
-    assert recall(arrays["seven"], 5) < 0.1 and recall(after, 5) > 0.8
-    assert all(recall(after, who) > 0.9 for who in range(5))
-    # Who is hardly heard keeps the probabilities.
-    few = {name: values[:-13] for name, values in arrays.items()}
-    after = corpus_out.without_baselines(few)
-    assert np.allclose(after[person[:-13] == 5], few["seven"][person[:-13] == 5], atol=1e-6)
+    # Nobody has a baseline who is hardly heard, or never calm.
+    out, known = voice_baseline.relative(features[:19], truth[:19], people[:19])
+    assert known.sum() == 16 and np.array_equal(out[16:], features[16:19])
+    assert not voice_baseline.relative(features, np.full(48, happy), people)[1].any()
 
 
 def test_without_a_distilled_trunk_nothing_is_measured():
@@ -112,25 +114,16 @@ def test_people_are_resampled_rather_than_rows():
     assert low == high == 0.5
 
 
-def test_differences_between_groups_are_held_back():
-    random = np.random.default_rng(0)
-    truth, groups = np.tile([0, 1], 300), np.repeat([0, 1, 2], 200)
-    features = random.normal(0, 1, (600, 3))
-    features[:, 0] += np.where(truth == 1, 1.5, -1.5)  # means the same in every group
-    # The first group's microphone and its label go together, the second's do not; in the third they are reversed.
-    features[:, 1] += 3 * np.select([groups == 0, groups == 1], [2 * truth - 1, 0], 1 - 2 * truth)
-
-    def recall(invariance):
-        inside = groups < 2
-        layer = regression.fit(
-            features[inside], truth[inside], np.ones(400), 2, 0.01, groups=groups[inside], invariance=invariance
-        )
-        with torch.no_grad():
-            told = layer(torch.from_numpy(features[~inside]).float()).argmax(1).numpy()
-        return (told == truth[~inside]).mean()
-
-    assert recall(0.0) < 0.75 and recall(10.0) > 0.85
-    offsets = regression.group_differences(features, truth, np.ones(600), groups)
-    assert offsets.shape == (6, 3) and np.abs(offsets[:, 1]).max() > 5 * np.abs(offsets[:, [0, 2]]).max()
-    alone = regression.group_differences(features[:200], truth[:200], np.ones(200), groups[:200])
-    assert alone.shape == (0, 3)
+def test_a_folds_layer_is_fitted_to_people_outside_it(model, monkeypatch, tmp_path):
+    items = drawn(model, monkeypatch, shared=True)
+    # Everybody of the fold has a wrong label; whoever fits to them learns it.
+    inside = np.arange(len(items)) % 2 == 0
+    monkeypatch.setattr(datasets, "fold_of", lambda given: np.where(inside, 0, 1))
+    wrong = [replace(item, label="fear") if odd and item.label != "neutral" else item
+             for item, odd in zip(items, inside, strict=True)]  # fmt: skip
+    monkeypatch.setattr(voice_head, "everybody", lambda data: wrong)
+    layer = voice_baseline.train(model.voice, "data", tmp_path, "cache", fold=0)
+    stored = safetensors.torch.load_file(voice_baseline.layer_file(tmp_path, 0))
+    assert torch.equal(stored["weight"], layer.weight) and torch.equal(stored["bias"], layer.bias)
+    fear = EMOTIONS.index("fear")
+    assert layer.weight[fear].abs().max() < 0.01 < layer.weight[EMOTIONS.index("happy")].abs().max()

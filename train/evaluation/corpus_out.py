@@ -5,18 +5,15 @@ import numpy as np
 from emorec.emotions import EMOTIONS, emotion_of
 from emorec.errors import EmorecError
 from emorec.inference import fusion
-from emorec.models.calibration import FLOOR
 from emorec.models.checkpoint import Checkpoint
 from train import calibration, metrics
 from train.data import datasets
 from train.evaluation import predictions
-from train.recipes import voice_head
+from train.recipes import voice_baseline, voice_head
 
 ACTED = ("ravdess", "nemo", "ased", "javanese")
 CORPORA = (*ACTED, *datasets.ORDINARY)
 NEGATIVE = tuple(EMOTIONS.index(emotion) for emotion in ("angry", "disgust", "fear", "sad"))
-BASELINE_ROWS = 4  # rows of a speaker from which on there is a baseline
-BASELINE_STRENGTH = 0.5  # of its removal; all of it makes nearly everything neutral
 SURE = 0.6  # probability from which on a wrong negative emotion counts as surely said
 
 
@@ -27,12 +24,15 @@ def corpus_out(model: Checkpoint, setting: predictions.Setting) -> dict:
     emotion trunk was trained on their labels, so its features are left out. The calibration for a corpus is fitted on
     the layers' predictions of the other corpora, so that it fits corpora never heard. Recall is among a corpus's own
     emotions; ``intervals`` (95 %) and ``spread`` come from resampling people. Acted corpora are judged by recordings,
-    ordinary speech by windows of 3 s. Everything is measured a second time with each speaker's baseline removed, see
-    ``without_baselines``. Raises EmorecError if the voice network has no distilled trunk.
+    ordinary speech by windows of 3 s. Everything is measured a second time by layers over features relative to each
+    speaker's baseline, see train/recipes/voice_baseline.py, for speakers who have one. Raises EmorecError if the voice
+    network has no distilled trunk.
     """
     found = predictions.of("corpus-out", setting, lambda: _collect(model, setting))
     plain = _measured(found, "")
-    own = _measured(found | {"seven": without_baselines(found)}, ", own baseline")
+    known = found["known"] > 0
+    own = _measured({name: values[known] for name, values in found.items()} | {"seven": found["relative"][known]},
+                    ", own baseline")  # fmt: skip
     return {
         "what": "Voices of each corpus by a layer fitted on the other corpora, over features never trained on emotions "
         "(voice: mean of the four acted corpora)",
@@ -44,39 +44,13 @@ def corpus_out(model: Checkpoint, setting: predictions.Setting) -> dict:
     }
 
 
-def without_baselines(found: dict[str, np.ndarray]) -> np.ndarray:
-    """Probabilities (N, 7) less what is usual for each speaker, in log likelihood; ``found`` as ``_collect`` gives it.
-
-    A speaker's baseline is the mean over the speaker's rows, weighted as if the emotions had the shares of the prior
-    "everyday", as in a long recording. Half of its difference from calm speech in the other corpora is removed. The
-    probabilities of speakers without a neutral row, or with fewer than ``BASELINE_ROWS`` rows, stay as they are.
-    """
-    logs = np.log(np.maximum(found["seven"], FLOOR))
-    logs = logs - logs.mean(axis=1, keepdims=True)
-    truth, corpora = found["truth"], found["corpus"]
-    calm = {
-        number: logs[(corpora == number) & (truth == metrics.NEUTRAL)].mean(axis=0)
-        for number in np.unique(corpora[truth == metrics.NEUTRAL])
-    }
-    shares, out = np.exp(metrics.EVERYDAY), logs.copy()
-    for person in np.unique(found["person"]):
-        rows = found["person"] == person
-        labels = np.unique(truth[rows])
-        if rows.sum() < BASELINE_ROWS or metrics.NEUTRAL not in labels:
-            continue
-        means = np.stack([logs[rows & (truth == label)].mean(axis=0) for label in labels])
-        usual = np.average(means, axis=0, weights=shares[labels])
-        own = corpora[rows][0]
-        calm_elsewhere = np.mean([mean for number, mean in calm.items() if number != own], axis=0)
-        out[rows] += BASELINE_STRENGTH * (calm_elsewhere - usual)
-    return fusion.softmax(out)
-
-
 def _measured(found, way):
     """Results of every corpus for probabilities ``seven``; the names of results end with ``way``."""
     results, spread, intervals, tables, told, calibrated = {}, {}, {}, {}, [], []
     for number, corpus in enumerate(CORPORA):
         rows = found["corpus"] == number
+        if not rows.any():
+            continue
         head = _calibration(found, ~rows)
         even = calibration.calibrated(head, found["seven"][rows])
         truth, people = found["truth"][rows], found["person"][rows]
@@ -138,8 +112,8 @@ def _calibration(found, rows):
 
 
 def _collect(model, setting):
-    """Predictions for all corpora, each left out in turn: probabilities ``seven`` (N, 7), labels ``truth`` (N,), the
-    ``corpus`` (index in CORPORA) and a number for each ``person``."""
+    """Predictions for all corpora, each left out in turn: probabilities ``seven`` (N, 7), those ``relative`` to the
+    speaker (N, 7) of rows ``known`` (N,), labels ``truth`` (N,), ``corpus`` (index in CORPORA) and ``person`` (N,)."""
     columns = voice_head.distilled_columns(model.voice)
     if not len(columns):
         raise EmorecError("corpus-out needs a voice network with a distilled trunk; this one has none.")
@@ -151,16 +125,27 @@ def _collect(model, setting):
     everyone = {person: number for number, person in enumerate(sorted({item.person for item in items}))}
     truth = np.array([EMOTIONS.index(emotion_of(item.label)) for item in items])
     people = np.array([everyone[item.person] for item in items])
+    offset, known = voice_baseline.relative(heard, truth, people)
+    offset_windows, known_windows = voice_baseline.relative(
+        windows[:, columns], truth[calm[place]], people[calm[place]]
+    )
     parts = []
     for number, corpus in enumerate(CORPORA):
         if corpus in ACTED:
             rows = np.flatnonzero(corpora == corpus)
-            features = heard[rows]
+            features, relative, there = heard[rows], offset[rows], known[rows]
         else:
-            there = corpora[calm[place]] == corpus
-            rows, features = calm[place[there]], windows[there][:, columns]
-        layer = voice_head.fit(items, heard, without=(corpus,))
-        logits = features.astype(np.float64) @ layer.weight.numpy().T.astype(np.float64) + layer.bias.numpy()
-        parts.append((fusion.softmax(logits), truth[rows], np.full(len(rows), number), people[rows]))
-    columns = (np.concatenate(column) for column in zip(*parts, strict=True))
-    return dict(zip(("seven", "truth", "corpus", "person"), columns, strict=True))
+            inside = corpora[calm[place]] == corpus
+            rows, features = calm[place[inside]], windows[inside][:, columns]
+            relative, there = offset_windows[inside], known_windows[inside]
+        plain = voice_head.fit(items, heard, (corpus,))
+        own = voice_baseline.fit(items, offset, known, (corpus,))
+        said = (_probabilities(plain, features), _probabilities(own, relative), there)
+        parts.append((*said, truth[rows], np.full(len(rows), number), people[rows]))
+    names = ("seven", "relative", "known", "truth", "corpus", "person")
+    return dict(zip(names, (np.concatenate(column) for column in zip(*parts, strict=True)), strict=True))
+
+
+def _probabilities(layer, features):
+    weight, bias = (part.numpy().astype(np.float64) for part in (layer.weight, layer.bias))
+    return fusion.softmax(features.astype(np.float64) @ weight.T + bias)

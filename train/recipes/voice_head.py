@@ -27,7 +27,6 @@ DECAY = 0.05  # of the weights, see regression.fit
 # was trained on the people that the layer is fitted on, and is too confident about them. Chosen on left-out corpora of
 # ordinary speech.
 OWN_SCALE = 0.3
-INVARIANCE = 0.0  # penalty of what differs between corpora within an emotion, see regression.fit
 WINDOW_HOPS = 12  # 3.07 s, the default window of analysis
 
 
@@ -36,7 +35,7 @@ def refit(net, items, features, without=()):
 
     ``features`` (N, 2 D) are the pooled features of the items, see ``pooled``.
     """
-    return fit(items, features, without, _scales(net))
+    return fit(items, features, without, scales_of(net))
 
 
 def fit(items, features, without=(), scales=1.0):
@@ -46,7 +45,7 @@ def fit(items, features, without=(), scales=1.0):
     targets = np.array([EMOTIONS.index(emotion_of(item.label)) for item in items])[kept]
     # Corpora weigh by the square root of their size; regression.fit then lets every emotion weigh alike.
     weights = np.array([(corpora == corpus).sum() ** -0.5 for corpus in corpora])
-    return regression.fit(features[kept], targets, weights, len(EMOTIONS), DECAY, scales, corpora, INVARIANCE)
+    return regression.fit(features[kept], targets, weights, len(EMOTIONS), DECAY, scales)
 
 
 def distilled_columns(net: voice.VoiceNet) -> np.ndarray:
@@ -55,7 +54,8 @@ def distilled_columns(net: voice.VoiceNet) -> np.ndarray:
     return np.r_[own:both, both + own : 2 * both]
 
 
-def _scales(net):
+def scales_of(net):
+    """The scales (2 D,) of a VoiceNet's pooled features for the penalty, see regression.fit."""
     own, both = net.parts[0], net.config.embedding
     scales = np.ones(2 * both)
     if len(net.parts) > 1:
