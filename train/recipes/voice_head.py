@@ -38,14 +38,14 @@ def refit(net, items, features, without=()):
     return fit(items, features, without, scales_of(net))
 
 
-def fit(items, features, without=(), scales=1.0):
+def fit(items, features, without=(), scales=1.0, decay=DECAY):
     """A layer with seven outputs, fitted on features (N, D) of the items outside the corpora ``without``."""
     kept = np.array([item.corpus not in without for item in items])
     corpora = np.array([item.corpus for item in items])[kept]
     targets = np.array([EMOTIONS.index(emotion_of(item.label)) for item in items])[kept]
     # Corpora weigh by the square root of their size; regression.fit then lets every emotion weigh alike.
     weights = np.array([(corpora == corpus).sum() ** -0.5 for corpus in corpora])
-    return regression.fit(features[kept], targets, weights, len(EMOTIONS), DECAY, scales)
+    return regression.fit(features[kept], targets, weights, len(EMOTIONS), decay, scales)
 
 
 def distilled_columns(net: voice.VoiceNet) -> np.ndarray:
