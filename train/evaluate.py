@@ -20,7 +20,7 @@ from emorec.models import pretrained
 from hub import card
 from train import metrics, run_dir
 from train.data import layouts
-from train.evaluation import corruptions, cost, cross_voice, own_data, protocols, voice_protocols
+from train.evaluation import corpus_out, corruptions, cost, cross_voice, own_data, protocols, voice_protocols
 from train.evaluation.predictions import Setting
 
 PROTOCOLS = {
@@ -30,6 +30,7 @@ PROTOCOLS = {
     "ravdess-voice": voice_protocols.ravdess_voice,
     "ravdess-late": voice_protocols.ravdess_late,
     "javanese-av": protocols.javanese_av,
+    "corpus-out": corpus_out.corpus_out,
     "cross-voice": cross_voice.cross_voice,
     "robust": corruptions.robust,
 }
@@ -71,7 +72,9 @@ def table(name: str, found: dict[str, Any]) -> str:
     lines = ["", f"{name}: {found['what']}", f"{found['metric']}, {found['items']:,} items"]
     width = max(len(way) for way in found["results"])
     for way, value in found["results"].items():
-        lines.append(f"  {way:<{width}}  {value:6.1%} ± {found['spread'][way]:.1%}")
+        between = found.get("intervals", {}).get(way)
+        interval = f"  (95 %: {between[0]:.1%} to {between[1]:.1%})" if between else ""
+        lines.append(f"  {way:<{width}}  {value:6.1%} ± {found['spread'][way]:.1%}{interval}")
     for name, called in found.get("called_neutral", {}).items():
         lines.append(f"  clear expressions called neutral, {name} prior: {called:.1%}")
     if "recall_even_prior" in found:

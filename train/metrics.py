@@ -123,3 +123,25 @@ def rounded(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: rounded(item) for key, item in value.items()}
     return [rounded(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def recall_by_people(
+    right: np.ndarray, truth: np.ndarray, people: np.ndarray, draws: int = 1000
+) -> tuple[float, float, float]:
+    """The 95 % interval (low, high) and the standard deviation of the unweighted average recall, by resampling people.
+
+    ``right`` (N,) says which rows were found, ``truth`` (N,) are labels, ``people`` (N,) the speakers. People are
+    drawn, not rows, because recordings of one person are not independent (Efron and Tibshirani, 1993, chapter 8).
+    """
+    labels, kinds = np.unique(truth, return_inverse=True)
+    names, who = np.unique(people, return_inverse=True)
+    found, there = np.zeros((len(names), len(labels))), np.zeros((len(names), len(labels)))
+    np.add.at(there, (who, kinds), 1)
+    np.add.at(found, (who, kinds), np.asarray(right, float))
+    random = np.random.default_rng(0)
+    drawn = random.multinomial(len(names), np.full(len(names), 1 / len(names)), draws)
+    # A draw may miss a label altogether; then the others count.
+    with np.errstate(invalid="ignore"):
+        recalls = np.nanmean((drawn @ found) / (drawn @ there), axis=1)
+    low, high = np.percentile(recalls, (2.5, 97.5))
+    return float(low), float(high), float(recalls.std())

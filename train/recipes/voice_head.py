@@ -35,15 +35,27 @@ def refit(net, items, features, without=()):
 
     ``features`` (N, 2 D) are the pooled features of the items, see ``pooled``.
     """
+    return fit(items, features, without, scales_of(net))
+
+
+def fit(items, features, without=(), scales=1.0, decay=DECAY):
+    """A layer with seven outputs, fitted on features (N, D) of the items outside the corpora ``without``."""
     kept = np.array([item.corpus not in without for item in items])
     corpora = np.array([item.corpus for item in items])[kept]
     targets = np.array([EMOTIONS.index(emotion_of(item.label)) for item in items])[kept]
     # Corpora weigh by the square root of their size; regression.fit then lets every emotion weigh alike.
     weights = np.array([(corpora == corpus).sum() ** -0.5 for corpus in corpora])
-    return regression.fit(features[kept], targets, weights, len(EMOTIONS), DECAY, _scales(net))
+    return regression.fit(features[kept], targets, weights, len(EMOTIONS), decay, scales)
 
 
-def _scales(net):
+def distilled_columns(net: voice.VoiceNet) -> np.ndarray:
+    """The columns of pooled features (N, 2 D) of a VoiceNet that its distilled trunk gives; none if it has no such."""
+    own, both = net.parts[0], net.config.embedding
+    return np.r_[own:both, both + own : 2 * both]
+
+
+def scales_of(net):
+    """The scales (2 D,) of a VoiceNet's pooled features for the penalty, see regression.fit."""
     own, both = net.parts[0], net.config.embedding
     scales = np.ones(2 * both)
     if len(net.parts) > 1:
