@@ -25,7 +25,7 @@ from train.recipes.detection_loss import detection_loss
 
 SCHEDULE = loop.Schedule(epochs=20, lr=4e-3, batch_size=16, weight_decay=0.02, warm_up=0.08, ema_epochs=0.7)
 ITEMS = 4000  # training pictures drawn in what is called an epoch here
-LOOKED_AT = 150  # pictures of each kind that are searched after an epoch
+LOOKED_AT = 40  # pictures of each kind that are searched after an epoch
 
 
 class Validation:
