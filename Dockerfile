@@ -1,11 +1,16 @@
-# The page on port 7860. The libraries bring what they need in their wheels, so no Debian package is added.
+# The page on port 7860. Every dependency is a wheel, so no Debian package is installed.
 FROM python:3.11-slim
 
 RUN useradd --create-home --uid 1000 emorec
 WORKDIR /home/emorec/app
 
-# Before the code, so that a changed line of code does not install anything anew.
+# Before the code, so that a changed line of code does not install anything again.
 COPY requirements.txt .
+# `--build-arg TORCH_INDEX=URL` takes torch from that package index: CPU builds, without 4 GB of CUDA libraries.
+ARG TORCH_INDEX=""
+RUN if [ -n "$TORCH_INDEX" ]; then \
+        pip install --no-cache-dir --no-deps --index-url "$TORCH_INDEX" $(grep '^torch' requirements.txt); \
+    fi
 RUN pip install --no-cache-dir --requirement requirements.txt
 
 USER 1000
@@ -16,7 +21,7 @@ ENV GRADIO_SERVER_NAME=0.0.0.0 \
     EMOREC_CACHE=/home/emorec/.cache/emorec \
     HF_HOME=/home/emorec/.cache/huggingface \
     PYTHONUNBUFFERED=1
-# Made by their user, so that a volume mounted here can be written to.
+# Made by the user of the image, so that a volume mounted here can be written to.
 RUN mkdir -p "$EMOREC_CACHE" "$HF_HOME"
 
 EXPOSE 7860

@@ -8,53 +8,68 @@ venv := .venv
 python := $(venv)/bin/python
 installed := $(venv)/.installed
 test_installed := $(venv)/.test-installed
+pip_install := $(python) -m pip install --disable-pip-version-check
+
+# Processes that run tests side by side.
+JOBS ?= 2
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: app test lint screenshots bench clean help
+.PHONY: app test lint format screenshots bench clean help
 
-app: $(installed)  ## start the page on http://127.0.0.1:7860 (GRADIO_SERVER_PORT and the like are passed on)
+app: $(installed)  ## start the page on http://127.0.0.1:7860 (TORCH_INDEX=URL: install torch from that package index)
 	@exec $(python) app.py
 
-test: lint  ## check the style and run every test
-	@$(python) tests/browser.py
-	$(python) -m pytest
+test: lint  ## check the style and run every test (JOBS=N: in N processes)
+	@$(python) tests/support/browser.py
+	$(python) -m pytest --numprocesses $(JOBS) --dist loadscope
 
-lint: $(test_installed)  ## check the style
+lint: $(test_installed)  ## check style, format and types
 	$(python) -m ruff check .
+	$(python) -m ruff format --check .
+	$(python) -m pyright --warnings
+
+format: $(test_installed)  ## format every file
+	$(python) -m ruff check --fix .
+	$(python) -m ruff format .
 
 bench: $(installed)  ## measure speed and memory (QUICK=1: two minutes; DOCS=1: write docs/PERFORMANCE.md from it)
 	@$(python) -m benchmarks $(if $(QUICK),--plan quick) $(if $(DOCS),--docs) $(if $(MEDIA),--media "$(MEDIA)")
 
-screenshots: $(test_installed)  ## make the README's pictures of the page anew
-	@$(python) tests/browser.py
-	$(python) tests/screenshots.py
+screenshots: $(test_installed)  ## make the README's pictures of the page again
+	@$(python) tests/support/browser.py
+	$(python) tests/support/screenshots.py
 
 clean:  ## remove .venv and everything else that can be made again
 	rm -rf $(venv) build dist *.egg-info .pytest_cache .ruff_cache .hypothesis .gradio
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-help:  ## say what there is to make
+help:  ## list the targets
 	@awk -F ':.*  ## ' '/^[a-z]+:.*  ## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
 
-# A stamp is made after a whole installation only, so an interrupted one is taken up again.
+# The stamp is made after a whole installation only, so an interrupted one is continued. With TORCH_INDEX, torch and
+# its companions come from that index alone, in the versions of requirements.txt; a build with a local label, such as
+# 2.14.1+cpu, then satisfies requirements.txt.
 $(installed): requirements.txt | $(python)
-	@echo "Installing what emorec needs into $(venv): about 6 GB, a few minutes."
-	$(python) -m pip install --disable-pip-version-check --requirement requirements.txt
+	@echo "Installing what emorec needs into $(venv), a few minutes: about $(if $(TORCH_INDEX),2,6) GB."
+ifdef TORCH_INDEX
+	$(pip_install) --no-deps --index-url "$(TORCH_INDEX)" $$(grep '^torch' requirements.txt)
+endif
+	$(pip_install) --requirement requirements.txt
 	@touch $@
 
 $(test_installed): tests/requirements.txt train/requirements.txt $(installed)
-	$(python) -m pip install --disable-pip-version-check --requirement tests/requirements.txt
-	$(python) -m pip install --disable-pip-version-check --no-deps --requirement train/requirements.txt
+	$(pip_install) --requirement tests/requirements.txt
+	$(pip_install) --no-deps --requirement train/requirements.txt
 	@touch $@
 
-# An environment that was left half made, or whose Python has gone or is too old, is made anew.
+# An environment that is incomplete, or whose Python is missing or too old, is made again.
 new_enough := import sys; sys.exit(sys.version_info < (3, 11))
 ifneq ($(shell $(python) -c 'import pip; $(new_enough)' >/dev/null 2>&1 && echo works),works)
 .PHONY: $(python) $(installed)
 endif
 
-# Debian keeps what makes environments in a package of its own.
+# Debian ships the venv module as a separate package.
 as_root := $(if $(filter 0,$(shell id -u)),,sudo) env DEBIAN_FRONTEND=noninteractive
 
 $(python):

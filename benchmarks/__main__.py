@@ -117,9 +117,14 @@ def _run(job, arguments, folder, limit, running):
     # A group of its own, so that it can be ended with everything that it starts.
     process = subprocess.Popen(
         [sys.executable, "-m", "benchmarks.jobs", job, json.dumps(arguments)],
-        cwd=ROOT, env=os.environ | {"TMPDIR": str(folder)}, stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
-    )  # fmt: skip
+        cwd=ROOT,
+        env=os.environ | {"TMPDIR": str(folder)},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
     running.append(process)
     try:
         output, errors = process.communicate(timeout=limit)

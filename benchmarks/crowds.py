@@ -1,4 +1,7 @@
-"""The crowds of ``benchmarks/load.py``: what each member does until told to stop, and how one visitor is served."""
+"""The crowds of ``benchmarks/load.py``: what each member does until told to stop, and how one visitor is served.
+
+Members count themselves as at work once the server has taken what they bring, and as turned away once it refuses that.
+"""
 
 from __future__ import annotations
 
@@ -7,68 +10,17 @@ import json
 import socket
 import threading
 import time
-import wave
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-import av
 import httpx
-import numpy as np
+
+from benchmarks.crowd_scene import Refused, Scene
 
 API = "/gradio_api"
 CHECKS = 50  # health checks of one member
-DAY = 24 * 3600 - 60  # seconds, a little less than the longest recording that is taken
 MEMBER = b'--member\r\nContent-Disposition: form-data; name="files"; filename="slow.mp4"\r\n\r\n'
-
-
-class Media:
-    """The recordings that crowds bring, each made when it is first asked for."""
-
-    def __init__(self, folder: Path):
-        self._folder, self._lock = folder, threading.Lock()
-
-    @property
-    def short(self) -> Path:
-        """Two seconds of noise."""
-        return self._wave("short.wav", 2.0, rate=16_000)
-
-    @property
-    def large(self) -> Path:
-        """5 MB: 52 seconds of noise."""
-        return self._wave("large.wav", 52.0, rate=48_000)
-
-    @property
-    def long(self) -> Path:
-        """Almost 24 hours of silence in a few megabytes."""
-        path = self._folder / "long.flac"
-        with self._lock:
-            if path.exists():
-                return path
-            with av.open(str(path), "w") as container:
-                stream = container.add_stream("flac", rate=8000)
-                stream.layout = "mono"
-                block = 4608
-                frame = av.AudioFrame.from_ndarray(np.zeros((1, block), np.int16), format="s16", layout="mono")
-                frame.sample_rate = 8000
-                for number in range(DAY * 8000 // block):
-                    frame.pts = number * block
-                    container.mux(stream.encode(frame))
-                container.mux(stream.encode(None))
-        return path
-
-    def _wave(self, name: str, seconds: float, rate: int) -> Path:
-        path = self._folder / name
-        with self._lock:
-            if not path.exists():
-                noise = np.random.default_rng(1).normal(0, 3000, int(seconds * rate)).astype("<i2")
-                with wave.open(str(path), "wb") as file:
-                    file.setnchannels(1)
-                    file.setsampwidth(2)
-                    file.setframerate(rate)
-                    file.writeframes(noise.tobytes())
-        return path
 
 
 def visit(address: str, file: Path, within: float) -> tuple[float | None, str]:
@@ -89,7 +41,10 @@ def visit(address: str, file: Path, within: float) -> tuple[float | None, str]:
 
 
 def analysing(visitor: httpx.Client, file: Path) -> Iterator[tuple[str, str]]:
-    """The events of one analysis, as (kind, data), of a visitor with a heartbeat until the last of them."""
+    """The events of one analysis, as (kind, data), of a visitor with a heartbeat until the last of them.
+
+    The first is ("begun", ""): the server has taken the recording and keeps the connection open for what comes of it.
+    """
     visitor.get("/config")  # brings the cookie that makes it a visitor of its own
     session = f"load-{time.monotonic_ns()}-{threading.get_ident()}"
     (path,) = visitor.post(f"{API}/upload", files={"files": (file.name, file.read_bytes())}).raise_for_status().json()
@@ -100,6 +55,8 @@ def analysing(visitor: httpx.Client, file: Path) -> Iterator[tuple[str, str]]:
         sent = visitor.post(f"{API}/call/analyze", json={"data": data, "session_hash": session}).raise_for_status()
         kind = ""
         with visitor.stream("GET", f"{API}/call/analyze/{sent.json()['event_id']}") as answers:
+            answers.raise_for_status()
+            yield "begun", ""
             for line in answers.iter_lines():
                 name, _, value = line.partition(": ")
                 if name == "event":
@@ -108,115 +65,118 @@ def analysing(visitor: httpx.Client, file: Path) -> Iterator[tuple[str, str]]:
                     yield kind, value
 
 
-def analyses(which: str) -> Callable:
+def analyses(which: str) -> Callable[[Scene], None]:
     """A member that brings a recording and waits for it until it leaves."""
 
-    def member(address: str, media: Media, site: str, stop: threading.Event) -> None:
+    def member(scene: Scene) -> None:
         # A heartbeat comes every 15 s; so long it may take to notice that everybody leaves.
-        with contextlib.suppress(httpx.HTTPError, ValueError), httpx.Client(base_url=address, timeout=20) as visitor:
-            for _ in analysing(visitor, getattr(media, which)):
-                if stop.is_set():
-                    return
+        with _leaving(scene), httpx.Client(base_url=scene.address, timeout=120) as visitor:
+            events = analysing(visitor, getattr(scene.media, which))
+            next(events)  # the server has begun to answer
+            with scene.tally.working():
+                for kind, data in events:
+                    if kind == "error" and not scene.stop.is_set():
+                        raise Refused(data)
+                    if scene.stop.is_set():
+                        return
 
     return member
 
 
-def idle(address: str, media: Media, site: str, stop: threading.Event) -> None:
+def idle(scene: Scene) -> None:
     """A connection on which nothing is asked."""
-    with contextlib.suppress(OSError), _connected(address):
-        stop.wait()
+    with _leaving(scene), _connected(scene.address), scene.tally.working():
+        scene.stop.wait()
 
 
-def slow_upload(address: str, media: Media, site: str, stop: threading.Event) -> None:
+def slow_upload(scene: Scene) -> None:
     """An upload of a kilobyte a second."""
     head = (
         f"POST {API}/upload HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 5000000\r\n"
         "Content-Type: multipart/form-data; boundary=member\r\n\r\n"
     )
-    with contextlib.suppress(OSError), _connected(address) as connection:
+    with _leaving(scene), _connected(scene.address) as connection:
         connection.sendall(head.encode() + MEMBER)
-        while not stop.wait(1.0):
-            connection.sendall(b"x" * 1000)
+        connection.setblocking(False)
+        with scene.tally.working():
+            while not scene.stop.wait(1.0):
+                with contextlib.suppress(BlockingIOError):
+                    raise Refused(connection.recv(1000))  # an answer, or the end, before all is sent
+                connection.sendall(b"x" * 1000)
 
 
-def health_checks(address: str, media: Media, site: str, stop: threading.Event) -> None:
-    """CHECKS health checks, one after the other."""
-    with contextlib.suppress(httpx.HTTPError), httpx.Client(base_url=address, timeout=30) as checker:
-        for _ in range(CHECKS):
-            if stop.is_set():
-                return
-            checker.get("/health")
+def health_checks(scene: Scene) -> None:
+    """CHECKS health checks, one after the other, and more of them until it is to leave."""
+    with _leaving(scene), httpx.Client(base_url=scene.address, timeout=30) as checker, scene.tally.working():
+        done = 0
+        while done < CHECKS or not scene.stop.is_set():
+            checker.get("/health").raise_for_status()
+            scene.tally.count(answers=1)
+            done += 1
 
 
-def slow_link(address: str, media: Media, site: str, stop: threading.Event) -> None:
+def slow_link(scene: Scene) -> None:
     """A link on the page to a recording that drips."""
-    with contextlib.suppress(httpx.HTTPError, ValueError), httpx.Client(base_url=address, timeout=20) as visitor:
+    with _leaving(scene), httpx.Client(base_url=scene.address, timeout=60) as visitor:
         config = visitor.get("/config").json()
         tab, link = _tab(config), _textbox(config)
         session = f"load-{threading.get_ident()}-{time.monotonic_ns()}"
         steps = config["dependencies"]
         select = next(step for step in steps if [tab, "select"] in step["targets"])
         begin = next(step for step in steps if [link, "submit"] in step["targets"])
-        observe = next(step for step in steps if step.get("trigger_after") == begin["id"])
+        extract = next(step for step in steps if step.get("trigger_after") == begin["id"])
         chosen = {"data": [], "fn_index": select["id"], "session_hash": session}
         visitor.post(f"{API}/run/predict", json=chosen).raise_for_status()
-        values = [f"{site}/slow.mp4" if part == link else "late" for part in begin["inputs"]]
-        for step, data in ((begin, values), (observe, [None] * len(observe["inputs"]))):
-            given = {"data": data, "fn_index": step["id"], "session_hash": session}
-            visitor.post(f"{API}/queue/join", json=given).raise_for_status()
-            with visitor.stream("GET", f"{API}/queue/data", params={"session_hash": session}) as answers:
-                for line in answers.iter_lines():
-                    told = json.loads(line[6:]) if line.startswith("data: ") else {}
-                    if stop.is_set() or told.get("msg") in ("process_completed", "close_stream"):
-                        break
+        usual = {part["id"]: part["props"].get("value") for part in config["components"]} | {
+            link: f"{scene.site.address}/slow.mp4"
+        }
+        for told in _told(visitor, session, begin["id"], [usual.get(part) for part in begin["inputs"]]):
+            if told.get("success") is False or told.get("msg") == "log":
+                raise Refused(str(told))
+        told = _told(visitor, session, extract["id"], [None] * len(extract["inputs"]))
+        with scene.tally.working():
+            for _ in told:
+                if scene.stop.is_set():
+                    return
+            raise Refused("the link was given up")
 
 
-def _tab(config) -> int:
-    return next(part["id"] for part in config["components"]
-                if part["type"] == "tabitem" and part["props"].get("id") == "link")  # fmt: skip
-
-
-def _textbox(config) -> int:
-    return next(part["id"] for part in config["components"]
-                if part["type"] == "textbox" and part["props"].get("elem_id") == "link")  # fmt: skip
+def _told(visitor: httpx.Client, session: str, step: int, data: list) -> Iterator[dict]:
+    """The messages about one step of the page, until it is completed."""
+    given = {"data": data, "fn_index": step, "session_hash": session}
+    visitor.post(f"{API}/queue/join", json=given).raise_for_status()
+    with visitor.stream("GET", f"{API}/queue/data", params={"session_hash": session}) as answers:
+        for line in answers.iter_lines():
+            told = json.loads(line[6:]) if line.startswith("data: ") else {}
+            yield told
+            if told.get("msg") in ("process_completed", "close_stream"):
+                return
 
 
 @contextlib.contextmanager
-def slow_site() -> Iterator[str]:
-    """A site on the loopback whose recordings drip; its address."""
-
-    class Dripping(BaseHTTPRequestHandler):
-        def do_HEAD(self):
-            self.send_response(200)
-            self.send_header("Content-Type", "video/mp4")
-            self.send_header("Content-Length", "5000000")
-            self.end_headers()
-
-        def do_GET(self):
-            self.do_HEAD()
-            with contextlib.suppress(OSError):
-                for _ in range(5000):
-                    self.wfile.write(b"\0" * 1000)
-                    time.sleep(1.0)
-
-        def log_message(self, *_):
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Dripping)
-    server.daemon_threads = True
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+def _leaving(scene: Scene) -> Iterator[None]:
+    """Whatever goes wrong before a member is at work, the server has turned it away."""
     try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
+        yield
+    except Refused:
+        pass
+    except (OSError, httpx.HTTPError, ValueError, KeyError):
+        if not scene.stop.is_set():
+            scene.tally.count(turned_away=1)
 
 
-def free_port() -> int:
-    """A port of the loopback that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+def _tab(config) -> int:
+    return next(
+        part["id"] for part in config["components"] if part["type"] == "tabitem" and part["props"].get("id") == "link"
+    )
+
+
+def _textbox(config) -> int:
+    return next(
+        part["id"]
+        for part in config["components"]
+        if part["type"] == "textbox" and part["props"].get("elem_id") == "link"
+    )
 
 
 def _connected(address: str) -> socket.socket:
@@ -229,7 +189,7 @@ class Crowd:
     """How many there are, what a member does, how many of them it stands for, and what the table calls them."""
 
     number: int
-    member: Callable[[str, Media, str, threading.Event], None]
+    member: Callable[[Scene], None]
     words: str
     each: int = 1
 
@@ -238,7 +198,9 @@ CROWDS = {
     "visitors": Crowd(number=30, member=analyses("large"), words="{number} visitors with 5 MB each"),
     "idle": Crowd(number=200, member=idle, words="{number} idle connections"),
     "uploads": Crowd(number=20, member=slow_upload, words="{number} slow uploads"),
-    "health": Crowd(number=1000, member=health_checks, words="{number} health checks", each=CHECKS),
+    "health": Crowd(
+        number=1000, member=health_checks, words="{number} health checks and more, by 20 at once", each=CHECKS
+    ),
     "long": Crowd(number=20, member=analyses("long"), words="{number} recordings of 24 hours"),
     "links": Crowd(number=20, member=slow_link, words="{number} links that drip"),
 }

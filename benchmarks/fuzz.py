@@ -64,7 +64,7 @@ def seeds(folder):
     sys.path.insert(0, str(ROOT / "tests"))
     from PIL import Image
 
-    from make_media import Audio, Video, draw, record
+    from support.make_media import Audio, Video, draw, record
 
     size = {"size": (96, 64), "rate": 10, "duration": 1.5, "keyframe_every": 5}
     voice = {"duration": 1.5, "rate": 48_000, "tones": ((0.3, 1.2),)}
@@ -196,27 +196,27 @@ def analyse(folder):
     sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
     import shutil
 
-    import made
-    from emorec import pictures
-    from emorec.engine import Engine
+    from emorec import image
+    from emorec.analyzer import Analyzer
     from emorec.errors import EmorecError
+    from support import factories as made
 
     resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, MEMORY))
     out = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     detector = os.environ.get("EMOREC_FACE_MODEL")
-    engine = Engine(made.checkpoint(), Path(detector) if detector else None)
-    still = pictures.detector(engine.detector_file)
+    analyzer = Analyzer(made.checkpoint(), Path(detector) if detector else None)
+    still = image.detector(analyzer.detector_file)
     out.write("ready\n")
     out.flush()
     for line in sys.stdin:
         path = Path(line.strip())
         try:
             if path.suffix[1:] in PICTURES:
-                found = pictures.recognise(pictures.read(path), engine.model, still)
+                found = image.recognise(image.read(path), analyzer.model, still)
                 said = f"{len(found)} faces"
             else:
-                result = engine.analyze(path)
+                result = analyzer.analyze(path)
                 said = f"{len(result)} rows; {' '.join(result.notes)}"
             outcome = "analysed"
         except EmorecError as error:

@@ -44,28 +44,28 @@ def decode(path):
 
 def analyse(path, device="cpu", looks=False):
     """The whole analysis, with nothing in the cache; with ``looks`` also other decisions over what was observed."""
-    engine = _engine(path, device)
+    analyzer = _engine(path, device)
     with tempfile.TemporaryDirectory() as cache, _memory() as memory:
         with timed() as took:
             first = None
             begin = time.perf_counter()
-            for observations in engine.observe(path, Path(cache)):
+            for observations in analyzer.extract(path, Path(cache)):
                 if first is None:
-                    timeline = engine.decide(observations)
+                    timeline = analyzer.infer(observations)
                     first = time.perf_counter() - begin
-            timeline = engine.decide(observations)
+            timeline = analyzer.infer(observations)
         took |= {
             "media": observations.duration,
             "first": first,
             "rows": len(timeline),
-            "detector": "YuNet" if engine.detector_file else "the fallback, a Haar cascade (set EMOREC_FACE_MODEL)",
+            "detector": "YuNet" if analyzer.detector_file else "the fallback, a Haar cascade (set EMOREC_FACE_MODEL)",
             "faces": len(observations.arrays["face_time"]),
             "speech": float((observations.arrays["voice_speech"] >= 0.5).mean()),
         }
         own = _peak()
         took |= {"memory": [*memory], "peak": own, "peak together": max([own, *(size for _, size in memory)])}
         if looks:
-            took |= {"looks": _looks(engine, path, Path(cache), observations), "peak with looks": _peak()}
+            took |= {"looks": _looks(analyzer, path, Path(cache), observations), "peak with looks": _peak()}
     return took
 
 
@@ -74,7 +74,7 @@ def _peak():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
-def _looks(engine, path, cache, observations):
+def _looks(analyzer, path, cache, observations):
     """Lists of seconds that other decisions take over observations in memory, and one over those on disk."""
     person = observations.persons[0] if observations.persons else None
     choices = {
@@ -88,20 +88,20 @@ def _looks(engine, path, cache, observations):
         for name, seconds in took.items():
             with timed() as look:
                 if name in choices:
-                    engine.decide(observations, **choices[name])
+                    analyzer.infer(observations, **choices[name])
                 else:
-                    engine.decide([*engine.observe(path, cache)][-1])
+                    analyzer.infer([*analyzer.extract(path, cache)][-1])
             seconds.append(look["wall"])
     return took
 
 
 def first_window(path):
     """How soon something can be shown; the rest is not waited for."""
-    engine = _engine(path)
+    analyzer = _engine(path)
     with tempfile.TemporaryDirectory() as cache:
         with timed() as took:
-            growing = engine.observe(path, Path(cache))
-            rows = len(engine.decide(next(growing)))
+            growing = analyzer.extract(path, Path(cache))
+            rows = len(analyzer.infer(next(growing)))
         with timed() as closing:
             growing.close()
     return took | {"closing": closing["wall"], "rows": rows}
@@ -109,18 +109,18 @@ def first_window(path):
 
 def together(paths):
     """Several recordings one after the other, then all at once in one process, as the page has it."""
-    engine = _engine(paths[0])
+    analyzer = _engine(paths[0])
 
-    def observe(path):
+    def extract(path):
         with tempfile.TemporaryDirectory() as cache:
-            for _ in engine.observe(path, Path(cache)):
+            for _ in analyzer.extract(path, Path(cache)):
                 pass
 
-    observe(paths[0])  # warm
+    extract(paths[0])  # warm
     with timed() as one:
         for path in paths:
-            observe(path)
-    threads = [threading.Thread(target=observe, args=(path,)) for path in paths]
+            extract(path)
+    threads = [threading.Thread(target=extract, args=(path,)) for path in paths]
     with timed() as both:
         for thread in threads:
             thread.start()
@@ -132,13 +132,13 @@ def together(paths):
 def naive(path, windows, step):
     """For each of some windows: reopen, seek, decode, detect and encode; with the same networks."""
     from benchmarks.naive import one_window
-    from emorec import worker
+    from emorec.media import sandbox
 
-    engine = _engine(path)
-    length = worker.probe(path).duration or 0.0
+    analyzer = _engine(path)
+    length = sandbox.probe(path).duration or 0.0
     windows = [middle for middle in windows if middle < length] or [length / 2]
     with timed() as took:
-        seen = [one_window(engine, path, middle) for middle in windows]
+        seen = [one_window(analyzer, path, middle) for middle in windows]
     return took | {"windows": len(windows), "step": step, "faces": sum(seen)}
 
 
@@ -146,11 +146,11 @@ def stages(path):
     """Where the processor's time goes, stage by stage."""
     from benchmarks.stages import watched
 
-    engine = _engine(path)
+    analyzer = _engine(path)
     with tempfile.TemporaryDirectory() as cache, timed() as took, watched() as spent:
-        *_, observations = engine.observe(path, Path(cache))
+        *_, observations = analyzer.extract(path, Path(cache))
         with spent.stage("fuse"):
-            engine.decide(observations)
+            analyzer.infer(observations)
     return took | {"media": observations.duration, "stages": spent.seconds(took["cpu"])}
 
 
@@ -160,11 +160,11 @@ def fer(path, seconds):
         return {"missing": True}
     from fer.fer import FER
 
-    from emorec import media
+    from emorec.media import streams
 
     detector = FER()
     with timed() as took:
-        for frame in media.frames(path, FER_FRAMES_PER_SECOND):
+        for frame in streams.frames(path, FER_FRAMES_PER_SECOND):
             if frame.time > seconds:
                 break
             detector.detect_emotions(frame.image[..., ::-1])
@@ -174,13 +174,14 @@ def fer(path, seconds):
 def _engine(path, device="cpu"):
     """The engine with everything loaded that a first analysis would load."""
     import emorec
-    from emorec import voice, worker
+    from emorec.media import sandbox
+    from emorec.voice import features
 
-    engine = emorec.load(device=device)
-    worker.probe(path)  # starts the process that decoding ones are copied from
-    voice.speech(np.zeros(voice.VoiceFrontEnd().hop, np.float32))
-    assert engine.model.fingerprint
-    return engine
+    analyzer = emorec.load(device=device)
+    sandbox.probe(path)  # starts the process that decoding ones are copied from
+    features.speech(np.zeros(features.VoiceFrontEnd().hop, np.float32))
+    assert analyzer.model.fingerprint
+    return analyzer
 
 
 @contextlib.contextmanager

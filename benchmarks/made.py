@@ -7,7 +7,7 @@ import av
 import numpy as np
 from PIL import Image
 
-from ui.example import PORTRAIT, SYLLABLE, VOWELS, syllable
+from emorec.ui.example import PORTRAIT, SYLLABLE, VOWELS, syllable
 
 SAMPLE_RATE = 16_000  # Hz; of the voice as it is calculated
 SOUND_RATE = 48_000  # Hz; as it is encoded, like most recordings

@@ -4,32 +4,34 @@ import av
 import numpy as np
 import torch
 
-from emorec import faces, media, voice
-from emorec.timeline import DEFAULT_WINDOW
+from emorec.face import alignment, detection
+from emorec.inference.timeline import DEFAULT_WINDOW
+from emorec.media import streams
+from emorec.voice import features
 
 RATE = 5.0  # pictures a second that are looked at, as many as the engine takes
 
 
-def one_window(engine, path, middle):
+def one_window(analyzer, path, middle):
     """Reopen, seek, decode, detect and encode the window around ``middle`` (s); gives the number of faces."""
     low, high = max(0.0, middle - DEFAULT_WINDOW / 2), middle + DEFAULT_WINDOW / 2
-    model = engine.model
-    detector = faces.detector(engine.detector_file)
+    model = analyzer.model
+    detector = detection.detector(analyzer.detector_file)
     crops, next_bin = [], 0
     with torch.inference_mode():
         for time, frame in _frames(path, "video", low, high):
-            if media.bin_of(time, RATE) < next_bin:
+            if streams.bin_of(time, RATE) < next_bin:
                 continue
-            next_bin = media.bin_of(time, RATE) + 1
+            next_bin = streams.bin_of(time, RATE) + 1
             image = frame.to_ndarray(format="rgb24")
-            crops += [faces.align(image, face.landmarks, model.face.config.size) for face in detector.detect(image)]
+            crops += [alignment.align(image, face.landmarks, model.face.config.size) for face in detector.detect(image)]
         for crop in crops:
             model.face(torch.from_numpy(crop)[None, None].float() / 255)
         samples = _sound(path, low, high, model.front_end)
         hops = len(samples) // model.front_end.hop
         if hops:
-            speech = voice.speech(samples, model.front_end)
-            log_mel = voice.log_mel(samples[: hops * model.front_end.hop], model.front_end)
+            speech = features.speech(samples, model.front_end)
+            log_mel = features.log_mel(samples[: hops * model.front_end.hop], model.front_end)
             embeddings = model.voice.embed(log_mel[None])
             model.voice.classify(model.voice.pool(embeddings, torch.from_numpy(speech)[None]))
     return len(crops)

@@ -14,19 +14,22 @@ from unittest import mock
 import numpy as np
 
 import emorec
-from emorec import hearing, inference, media, media_reader, searching, seeing, segments, timeline, windows, worker
 from emorec.emotions import EMOTIONS
+from emorec.extraction import faces, keyframes, segments, voices
+from emorec.inference import pooling, timeline
+from emorec.media import reader, sandbox, streams
+from emorec.models import optimize
 
 ACTED = {"01": "neutral", "02": "sad", "03": "happy", "04": "surprise", "05": "fear", "06": "angry"}
 FUSIONS = ("face", "voice", "late", "intermediate")
 FILE = Path(__file__).parent / "shortcuts.md"
 
 # What is left out, and the constants that leave it out.
-LOOP_FILTER = ((media_reader, "SKIPPED_FILTERING", "default"),)
-EVERY_PICTURE = ((searching, "STILL", -1.0),)
-WHOLE_PICTURES = ((searching, "LARGE", np.inf), (searching, "MOST_AROUND", 0.0))
-EVERY_FRAME = ((media_reader, "SKIPPABLE", set()),)
-FULL_PRECISION = ((seeing, "for_inference", inference.fused), (hearing, "for_inference", inference.fused))
+LOOP_FILTER = ((reader, "SKIPPED_FILTERING", "default"),)
+EVERY_PICTURE = ((keyframes, "STILL", -1.0),)
+WHOLE_PICTURES = ((keyframes, "LARGE", np.inf), (keyframes, "MOST_AROUND", 0.0))
+EVERY_FRAME = ((reader, "SKIPPABLE", set()),)
+FULL_PRECISION = ((faces, "for_inference", optimize.fuse), (voices, "for_inference", optimize.fuse))
 LONG_SEGMENTS = ((segments, "FIRST_STARTS", tuple(range(0, 3 * segments.SEGMENT_HOPS, segments.SEGMENT_HOPS))),)
 SHORTCUTS = {
     "as shipped": (),
@@ -51,9 +54,9 @@ def main(arguments=None):
         print(f"There are no clips in {options.data}.", file=sys.stderr)
         return 2
     lines = ["| | " + " | ".join(FUSIONS) + " |", "|---|" + "---|" * len(FUSIONS)]
-    engine, shipped = emorec.load(device="cpu"), None
+    analyzer, shipped = emorec.load(device="cpu"), None
     for name, patches in SHORTCUTS.items():
-        judged = judge(engine, clips, patches)
+        judged = judge(analyzer, clips, patches)
         shipped = shipped or judged
         lines.append(f"| {name} | " + " | ".join(_cell(judged[fusion], shipped[fusion]) for fusion in FUSIONS) + " |")
         print(lines[-1], flush=True)
@@ -64,17 +67,17 @@ than as shipped. One clip is {100 / len(clips):.1f} points. The CPU multiplies b
     return 0
 
 
-def judge(engine, clips, patches):
+def judge(analyzer, clips, patches):
     """What each fusion says of the clips with constants replaced: {fusion: [(right, probability, told), ...]}."""
     acted = np.isin(EMOTIONS, list(ACTED.values()))
     judged = {fusion: [] for fusion in FUSIONS}
     for clip in clips:
         truth = ACTED[clip.stem.split("-")[2][:2]]
         with tempfile.TemporaryDirectory() as cache, _replaced(patches):
-            *_, observations = engine.observe(clip, Path(cache))
-        pooled = windows.pool(observations, engine.model, np.zeros(1), np.array([observations.duration]))
+            *_, observations = analyzer.extract(clip, Path(cache))
+        pooled = pooling.pool(observations, analyzer.model, np.zeros(1), np.array([observations.duration]))
         for fusion in FUSIONS:
-            probabilities = np.where(acted, np.nan_to_num(timeline.fuse(pooled, engine.model, fusion)[2][0]), 0.0)
+            probabilities = np.where(acted, np.nan_to_num(timeline.fuse(pooled, analyzer.model, fusion)[2][0]), 0.0)
             told = EMOTIONS[probabilities.argmax()]
             share = probabilities[EMOTIONS.index(truth)] / max(probabilities.sum(), 1e-9)
             judged[fusion].append((told == truth, float(share), told))
@@ -88,14 +91,14 @@ def _cell(judged, shipped):
 
 
 def _yes_or_no():
-    return "yes" if inference.multiplies_bfloat16() else "no"
+    return "yes" if optimize.multiplies_bfloat16() else "no"
 
 
 @contextlib.contextmanager
 def _replaced(patches):
     """Constants replaced, and decoding in this process, where that counts."""
     with contextlib.ExitStack() as stack:
-        for place, name, value in (*patches, (worker, "frames", media.frames), (worker, "audio", media.audio)):
+        for place, name, value in (*patches, (sandbox, "frames", streams.frames), (sandbox, "audio", streams.audio)):
             stack.enter_context(mock.patch.object(place, name, value))
         yield
 

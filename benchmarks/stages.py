@@ -5,22 +5,26 @@ import functools
 import threading
 import time
 
-from emorec import faces, media, observations, persons, seeing, voice, worker
-from emorec.networks import VoiceNet
+from emorec.extraction import faces as seeing
+from emorec.extraction import features
+from emorec.face import alignment, detection, tracking
+from emorec.media import sandbox, streams
+from emorec.models.networks import VoiceNet
+from emorec.voice import features as voice
 
 # What is watched: the stage's name, and where its function stands.
 WATCHED = (
-    ("convert pictures", media, "picture"),
-    ("detect faces", faces.YuNet, "detect"),
-    ("detect faces", faces.Haar, "detect"),
-    ("follow persons", persons.Tracker, "follow"),
-    ("cut faces out", faces, "align"),
-    ("judge faces", faces, "quality"),
+    ("convert pictures", streams, "picture"),
+    ("detect faces", detection.YuNet, "detect"),
+    ("detect faces", detection.Haar, "detect"),
+    ("follow persons", tracking.Tracker, "update"),
+    ("cut faces out", alignment, "align"),
+    ("judge faces", alignment, "quality"),
     ("encode faces", seeing, "encode_faces"),
     ("log-mel", voice, "log_mel"),
     ("speech activity", voice, "speech"),
     ("encode voice", VoiceNet, "embed"),
-    ("store", observations.Folder, "append"),
+    ("store", features.Folder, "append"),
 )
 SOUND, READING, REST = "decode sound", "decode pictures", "other, a codec's further threads among it"
 
@@ -61,9 +65,9 @@ def watched():
         for name, place, function in WATCHED:
             _put(stack, place, function, _in_stage(spent, name, getattr(place, function)))
         # Decoded in this process, where it can be watched, and not in one of its own.
-        _put(stack, worker, "frames", media.frames)
-        _put(stack, media, "_sampled", _each_in_stage(spent, READING, media._sampled))
-        _put(stack, worker, "audio", _each_in_stage(spent, SOUND, media.audio))
+        _put(stack, sandbox, "frames", streams.frames)
+        _put(stack, streams, "_sampled", _each_in_stage(spent, READING, streams._sampled))
+        _put(stack, sandbox, "audio", _each_in_stage(spent, SOUND, streams.audio))
         yield spent
 
 

@@ -15,38 +15,79 @@ def rows(results):
     speed, decoding = {"720p": 20, "360p": 45}, {"720p": 1.0, "360p": 3.5}
     found = []
     for name in names:
-        found.append((f"{name}, end to end, times real time", _least(speed.get(name)),
-                      [job["media"] / job["wall"] for job in _jobs(results, f"analyse {name}")]))  # fmt: skip
-    found.append(("sound only, times real time", _least(150),
-                  [job["media"] / job["wall"] for job in _jobs(results, "analyse sound")]))  # fmt: skip
+        found.append(
+            (
+                f"{name}, end to end, times real time",
+                _least(speed.get(name)),
+                [job["media"] / job["wall"] for job in _jobs(results, f"analyse {name}")],
+            )
+        )
+    found.append(
+        (
+            "sound only, times real time",
+            _least(150),
+            [job["media"] / job["wall"] for job in _jobs(results, "analyse sound")],
+        )
+    )
     for name in names:
         pairs = _pairs(results, f"analyse {name}", f"decode {name}")
-        found.append((f"{name}, wall time over a plain full decode of it", _most(decoding.get(name)),
-                      [whole["wall"] / decode["wall"] for whole, decode in pairs]))  # fmt: skip
+        found.append(
+            (
+                f"{name}, wall time over a plain full decode of it",
+                _most(decoding.get(name)),
+                [whole["wall"] / decode["wall"] for whole, decode in pairs],
+            )
+        )
     for name in names:
         pairs = _pairs(results, f"analyse {name}", f"naive {name}")
-        found.append((f"{name}, times the naive loop at a step of 0.5 s", _least(20),
-                      [_naive_rate(naive) / (whole["wall"] / whole["media"]) for whole, naive in pairs]))  # fmt: skip
+        found.append(
+            (
+                f"{name}, times the naive loop at a step of 0.5 s",
+                _least(20),
+                [_naive_rate(naive) / (whole["wall"] / whole["media"]) for whole, naive in pairs],
+            )
+        )
     long = memory(results)
     if len(long) > 1:
         shortest, longest = min(long), max(long)
         pairs = _pairs(results, f"memory {longest:g} minutes", f"memory {shortest:g} minutes")
-        found.append((f"peak memory for {longest:g} minutes over that for {shortest:g}", _most(1.10),
-                      [most["peak"] / least["peak"] for most, least in pairs]))  # fmt: skip
-        found.append((f"peak memory for {longest:g} minutes, MB", _most(1000),
-                      [job["peak"] / MEGA for job in long[longest]]))  # fmt: skip
+        found.append(
+            (
+                f"peak memory for {longest:g} minutes over that for {shortest:g}",
+                _most(1.10),
+                [most["peak"] / least["peak"] for most, least in pairs],
+            )
+        )
+        found.append(
+            (f"peak memory for {longest:g} minutes, MB", _most(1000), [job["peak"] / MEGA for job in long[longest]])
+        )
         for name in long[longest][0]["looks"]:
             seconds = [second for job in long[longest] for second in job["looks"][name]]
             found.append((f"second look at {longest:g} minutes: {name}, s", _most(0.5), seconds))
     minutes = PLANS[results["facts"]["plan"]].longest / MINUTE
-    found.append((f"first window of {minutes:g} minutes of 720p, s", _most(3.0),
-                  [job["wall"] for job in _jobs(results, "first window")]))  # fmt: skip
-    found.append(("two at once, throughput over one after the other", _least(1.0),
-                  [job["one after the other"] / job["at once"] for job in _jobs(results, "together")]))  # fmt: skip
+    found.append(
+        (
+            f"first window of {minutes:g} minutes of 720p, s",
+            _most(3.0),
+            [job["wall"] for job in _jobs(results, "first window")],
+        )
+    )
+    found.append(
+        (
+            "two at once, throughput over one after the other",
+            _least(1.0),
+            [job["one after the other"] / job["at once"] for job in _jobs(results, "together")],
+        )
+    )
     peer = _jobs(results, "fer 360p")
     if peer and not peer[0].get("missing"):
-        found.append(("for comparison, the fer library: faces only, times real time", None,
-                      [job["media"] / job["wall"] for job in peer]))  # fmt: skip
+        found.append(
+            (
+                "for comparison, the fer library: faces only, times real time",
+                None,
+                [job["media"] / job["wall"] for job in peer],
+            )
+        )
     for name in names:
         if jobs := _jobs(results, f"cuda {name}"):
             rates = [job["media"] / job["wall"] for job in jobs]

@@ -1,20 +1,20 @@
 """emorec: a video or audio file in, a timeline of emotions out."""
 
+from emorec._version import __version__
 from emorec.errors import EmorecError
 
-__version__ = "0.2.0"
-__all__ = ["EmorecError", "analyze", "load"]
+__all__ = ["EmorecError", "__version__", "analyze", "load"]
 
 
 def load(model_path=None, device="auto"):
-    """An ``emorec.engine.Engine``: the checkpoint and the face detector, loaded once for many recordings."""
-    from emorec import engine  # imported late: torch takes a second that `import emorec` should not cost
+    """An ``emorec.analyzer.Analyzer``: the checkpoint and the face detector, loaded once for many recordings."""
+    from emorec import analyzer  # imported late: torch takes a second that `import emorec` should not cost
 
-    return engine.load(model_path, device)
+    return analyzer.load(model_path, device)
 
 
 def analyze(path, model_path=None, device="auto", progress=None, **choices):
-    """Turn a video or audio file into an ``emorec.timeline.Timeline``.
+    """Turn a video or audio file into an ``emorec.inference.timeline.Timeline``.
 
     ``choices``: audio_track and video_track (numbers from 1, None for the one with speech or with a face), channel
     ("left", "right" or "mix"), start and end (s; only this part is decoded), rotate (0, 90, 180 or 270 degrees

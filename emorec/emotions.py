@@ -1,14 +1,22 @@
-"""The seven emotions: their order, looks, and how other label sets fold into them."""
+"""The seven emotions: their order, colours and emoji, and how the labels of data sets map to them."""
 
-import numpy as np
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from emorec.errors import EmorecError
 
+if TYPE_CHECKING:  # the command line prints these names before it needs numpy, which takes 0.1 s to import
+    import numpy as np
+    from numpy.typing import ArrayLike, NDArray
+
 # Alphabetical and fixed: every array of probabilities in emorec has its columns in this order.
 EMOTIONS = ("angry", "disgust", "fear", "happy", "neutral", "sad", "surprise")
+EVEN = (1 / len(EMOTIONS),) * len(EMOTIONS)  # the prior under which all emotions are equally common
 
-# Okabe and Ito's palette (https://jfly.uni-koeln.de/color/), made to stay distinct for colour-blind eyes;
-# its yellow is left out (unreadable on white) and a grey stands for neutral, dark enough to differ from fear's pink.
+# Okabe and Ito's palette (https://jfly.uni-koeln.de/color/), which stays distinct for colour-blind people. Its yellow
+# is left out because it is unreadable on white. Neutral is grey, dark enough to differ from the pink of fear.
 COLOURS = {
     "angry": "#D55E00",
     "disgust": "#009E73",
@@ -29,9 +37,10 @@ EMOJI = {
     "surprise": "😮",
 }
 
-# What data sets call their labels, and the emotion each counts as. None: no place among the seven, so it is
-# dropped and the rest renormalised. RAVDESS's calm is a low-arousal neutral; FER+'s contempt has no counterpart.
-FOLDING = {
+# Labels of data sets, and the emotion that each maps to. None means that the label has no counterpart among the seven:
+# its probability is dropped and the rest is renormalised. RAVDESS's "calm" is a low-arousal neutral; "contempt" of FER+
+# has no counterpart.
+FOLDING: dict[str, str | None] = {
     "angry": "angry",
     "anger": "angry",
     "disgust": "disgust",
@@ -50,10 +59,10 @@ FOLDING = {
 }
 
 
-def emotion_of(label):
-    """The emotion that a data set's label counts as, or None where it has no place among the seven.
+def emotion_of(label: str) -> str | None:
+    """The emotion that a label of a data set maps to, or None if it has no counterpart among the seven.
 
-    Raises EmorecError for a label that nothing is known of.
+    Raises EmorecError for an unknown label.
     """
     try:
         return FOLDING[label.lower()]
@@ -61,8 +70,13 @@ def emotion_of(label):
         raise EmorecError(f"The label {label!r} is not known; known labels are {', '.join(sorted(FOLDING))}.") from None
 
 
-def folding_matrix(labels):
-    """Matrix (len(labels), 7) of 0 and 1: native probabilities times it are emotion probabilities, not normalised."""
+def folding_matrix(labels: Sequence[str]) -> NDArray[np.float32]:
+    """The matrix (len(labels), 7) of 0 and 1 that sums probabilities over labels into emotions, without normalising.
+
+    Raises EmorecError for an unknown label.
+    """
+    import numpy as np
+
     matrix = np.zeros((len(labels), len(EMOTIONS)), dtype=np.float32)
     for row, label in enumerate(labels):
         emotion = emotion_of(label)
@@ -71,11 +85,13 @@ def folding_matrix(labels):
     return matrix
 
 
-def fold(probabilities, labels):
-    """Turn native probabilities (..., len(labels)) into probabilities over the seven emotions (..., 7).
+def fold(probabilities: ArrayLike, labels: Sequence[str]) -> NDArray[Any]:
+    """Probabilities over labels (..., len(labels)) as probabilities over the seven emotions (..., 7).
 
-    An emotion that the native labels lack gets 0. Rows that sum to 0 after folding stay 0.
+    An emotion without a label gets 0. Rows that sum to 0 after folding stay 0. Raises EmorecError for an unknown label.
     """
+    import numpy as np
+
     folded = np.asarray(probabilities) @ folding_matrix(labels)
     total = folded.sum(axis=-1, keepdims=True)
     return folded / np.where(total > 0, total, 1.0)

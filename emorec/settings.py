@@ -8,6 +8,7 @@ raises EmorecError with one sentence that names the variable, its value, and wha
 from __future__ import annotations
 
 import contextlib
+import ipaddress
 import math
 import os
 import re
@@ -17,7 +18,6 @@ from pathlib import Path
 
 import platformdirs
 
-from emorec import source_guard
 from emorec.errors import EmorecError
 
 Environment = Mapping[str, str]
@@ -25,12 +25,20 @@ Environment = Mapping[str, str]
 ON_THE_HUB = re.compile(r"(?P<repo>[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*)(@(?P<revision>[\w][\w./+-]*))?", re.ASCII)
 """The name of a checkpoint on the Hub, org/name or org/name@revision."""
 
+HOST = re.compile(r"(?:\[[0-9a-f:.]+\]|[a-z0-9_](?:[a-z0-9_.-]{0,252}))(?::[0-9]{1,5})?")
+"""A name or an address as a ``Host`` header has it, in lower case."""
+
+ANY_HOST = "*"
+HUB = "https://huggingface.co"
+FRAME_SOURCE = re.compile(r"'self'|'none'|\*|(?:https?://)?(?:\*\.)?[A-Za-z0-9_.-]+(?::(?:[0-9]{1,5}|\*))?")
+
 BUNDLED_INSTEAD = "bundled"
 OFF = ("off", "0", "no", "false")
 ON = ("on", "1", "yes", "true")
 
 DEFAULT_CACHE_MB = 4096.0
 DEFAULT_UPLOAD_MB = 8000.0
+DEFAULT_QUOTA_MB = 20_000.0
 DEFAULT_PORT = 7860
 
 
@@ -121,19 +129,20 @@ def links(environment: Environment = os.environ) -> bool:
 
 def allowed_hosts(environment: Environment = os.environ) -> frozenset[tuple[str, int | None]]:
     """Hosts within the network that links may lead to, from EMOREC_ALLOW_HOSTS, as pairs (name, port or None)."""
-    pairs = source_guard.allowed_hosts(hosts_text(environment))
+    pairs = set()
+    for entry in _names(environment, "EMOREC_ALLOW_HOSTS"):
+        name, colon, port = entry.rpartition(":")
+        if colon and port.isdigit() and (":" not in name or name.endswith("]")):
+            pairs.add((name.strip("[]"), int(port)))
+        else:
+            pairs.add((entry.strip("[]"), None))
     for name, port in pairs:
         if not re.fullmatch(r"[\w.-]+|[0-9a-f:.%]+", name) or (port is not None and not 0 < port < 65536):
             raise EmorecError(
                 f"EMOREC_ALLOW_HOSTS names {name if port is None else f'{name}:{port}'!r}, which is no host; "
                 "set it to names or addresses with commas between them, each with :port behind it if need be."
             )
-    return pairs
-
-
-def hosts_text(environment: Environment = os.environ) -> str:
-    """EMOREC_ALLOW_HOSTS as it is written."""
-    return environment.get("EMOREC_ALLOW_HOSTS", "")
+    return frozenset(pairs)
 
 
 def port(environment: Environment = os.environ) -> int:
@@ -156,11 +165,61 @@ def server_name(environment: Environment = os.environ) -> str | None:
 
 def upload_limit(environment: Environment = os.environ) -> int:
     """The bytes that an upload may have, from EMOREC_MAX_UPLOAD_MB."""
-    given = environment.get("EMOREC_MAX_UPLOAD_MB") or str(DEFAULT_UPLOAD_MB)
-    with contextlib.suppress(ValueError):
-        if 0 < (megabytes := float(given)) < math.inf:
-            return math.ceil(megabytes * 1e6)
-    raise EmorecError(f"EMOREC_MAX_UPLOAD_MB is {given!r}; set it to the megabytes that an upload may have.")
+    return _bytes(environment, "EMOREC_MAX_UPLOAD_MB", DEFAULT_UPLOAD_MB, "an upload may have")
+
+
+def upload_quota(environment: Environment = os.environ) -> int:
+    """The bytes that all visitors' files may have together, from EMOREC_UPLOAD_QUOTA_MB."""
+    return _bytes(environment, "EMOREC_UPLOAD_QUOTA_MB", DEFAULT_QUOTA_MB, "all uploads together may have")
+
+
+def answered_hosts(environment: Environment = os.environ) -> tuple[str, ...]:
+    """The names that the page answers to besides loopback ones, lower case, perhaps with a port; ANY_HOST for any.
+
+    From EMOREC_HOSTS, GRADIO_SERVER_NAME, and SPACE_HOST, which a Hugging Face Space sets.
+    """
+    given = _names(environment, "EMOREC_HOSTS")
+    for name in given:
+        if name != ANY_HOST and not HOST.fullmatch(name):
+            raise EmorecError(f"EMOREC_HOSTS names {name!r}, which is no host name; give names with commas, or *.")
+    own = environment.get("GRADIO_SERVER_NAME", "").strip().lower()
+    if ":" in own and not own.startswith("["):
+        own = f"[{own}]"
+    address = _address(own)
+    named = [own] if own and not (address and address.is_unspecified) else []
+    return (*given, *_names(environment, "SPACE_HOST"), *named)
+
+
+def frame_ancestors(environment: Environment = os.environ) -> tuple[str, ...]:
+    """The sites that may show the page in a frame, from EMOREC_FRAME_ANCESTORS; a Space may be shown by the Hub."""
+    given = environment.get("EMOREC_FRAME_ANCESTORS", "").replace(",", " ").split()
+    for name in given:
+        if not FRAME_SOURCE.fullmatch(name):
+            raise EmorecError(
+                f"EMOREC_FRAME_ANCESTORS names {name!r}, which is no address of a site, 'self' or 'none'; "
+                "correct or unset it."
+            )
+    if given:
+        return tuple(given)
+    return ("'self'", HUB) if environment.get("SPACE_HOST") else ("'self'",)
+
+
+def shared_store(environment: Environment = os.environ, public: bool = False) -> bool:
+    """Whether all visitors share what is stored of recordings, from EMOREC_SHARED_STORE.
+
+    Unless that is set, only a page that this machine alone can reach does so: it is served on a loopback address,
+    without a proxy (GRADIO_ROOT_PATH) or a ``public`` link.
+    """
+    given = environment.get("EMOREC_SHARED_STORE", "").strip().lower()
+    if given:
+        if given not in (*ON, *OFF):
+            raise EmorecError(f"EMOREC_SHARED_STORE is {environment['EMOREC_SHARED_STORE']!r}; set it to on or off.")
+        return given in ON
+    if public or environment.get("GRADIO_ROOT_PATH"):
+        return False
+    name = (environment.get("GRADIO_SERVER_NAME") or "localhost").lower()
+    address = _address(name)
+    return name == "localhost" or bool(address and address.is_loopback)
 
 
 def auth(environment: Environment = os.environ) -> tuple[str, str] | None:
@@ -189,9 +248,26 @@ def allowed_models(environment: Environment = os.environ) -> tuple[str, ...] | N
 
 
 LIBRARY = (
-    cache_folder, cache_limit, model, bundled_is_wanted, face_model, links, allowed_hosts, Limits.from_environment,
-)  # fmt: skip
-PAGE = (port, server_name, upload_limit, auth, allowed_models)
+    cache_folder,
+    cache_limit,
+    model,
+    bundled_is_wanted,
+    face_model,
+    links,
+    allowed_hosts,
+    Limits.from_environment,
+)
+PAGE = (
+    port,
+    server_name,
+    upload_limit,
+    upload_quota,
+    auth,
+    allowed_models,
+    answered_hosts,
+    frame_ancestors,
+    shared_store,
+)
 
 
 def check(environment: Environment = os.environ, page: bool = False) -> None:
@@ -208,3 +284,22 @@ def _positive(environment: Environment, name: str) -> float | None:
         if 0 < (value := float(text)) < math.inf:
             return value
     raise EmorecError(f"{name} is {text!r}, which is no positive number; set it to one, or to nothing.")
+
+
+def _bytes(environment: Environment, name: str, default: float, whose: str) -> int:
+    given = environment.get(name) or str(default)
+    with contextlib.suppress(ValueError):
+        if 0 < (megabytes := float(given)) < math.inf:
+            return math.ceil(megabytes * 1e6)
+    raise EmorecError(f"{name} is {given!r}; set it to the megabytes that {whose}.")
+
+
+def _names(environment: Environment, variable: str) -> list[str]:
+    """Names with commas between them, in lower case."""
+    return [name.strip().lower() for name in environment.get(variable, "").split(",") if name.strip()]
+
+
+def _address(name: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    with contextlib.suppress(ValueError):
+        return ipaddress.ip_address(name.strip("[]"))
+    return None

@@ -58,11 +58,11 @@ def _push(options):
 
 
 def _pull(options):
-    from emorec import checkpoint, weights
+    from emorec.models import checkpoint, pretrained
 
-    if not weights.ON_THE_HUB.fullmatch(options.model):
+    if not pretrained.ON_THE_HUB.fullmatch(options.model):
         raise EmorecError(f"{options.model!r} is no model on the Hub; give it as org/name or org/name@revision.")
-    origin = weights.pulled(options.model)
+    origin = pretrained.pulled(options.model)
     checkpoint.load(origin.folder)
     for notice in origin.notices:
         print(f"hub: note: {notice}", file=sys.stderr)
@@ -73,7 +73,7 @@ def _pull(options):
 
 
 def _card(options):
-    from emorec import checkpoint
+    from emorec.models import checkpoint
     from hub import card
 
     for file in card.write(checkpoint.load(options.folder), options.folder):

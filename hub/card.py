@@ -6,9 +6,10 @@ Never edited by hand. Evaluation may leave out any part of a protocol but ``what
 
 from pathlib import Path
 
-from emorec import files, provenance
-from emorec.checkpoint import CARD_FILE
+from emorec import files
 from emorec.emotions import EMOTIONS, emotion_of
+from emorec.models import provenance
+from emorec.models.checkpoint import CARD_FILE
 from hub import card_calibration
 
 TAGS = ("emotion-recognition", "facial-expression-recognition", "speech-emotion-recognition")
@@ -146,8 +147,12 @@ def _results(evaluation):
     if not evaluation:
         return "## Results\n\nNot measured yet."
     before = {name: found["previous"] for name, found in evaluation.items() if "previous" in found}
-    lines = ["## Results", "", "| protocol | measured | | items |" + (" before |" if before else ""),
-             "|---|---|---|---|" + ("---|" if before else "")]  # fmt: skip
+    lines = [
+        "## Results",
+        "",
+        "| protocol | measured | | items |" + (" before |" if before else ""),
+        "|---|---|---|---|" + ("---|" if before else ""),
+    ]
     for found in provenance.protocols(evaluation):
         for result in found.results:
             old = before.get(found.name, {}).get(result.way)
@@ -229,10 +234,12 @@ def _spent(entry):
 def _limits(training):
     named = provenance.licence(training) or "not stated"
     licence = LICENCE_NAMES.get(named, named)
-    return "\n".join([
-        "## Limits and misuse",
-        "",
-        *(f"- {limit}" for limit in (*provenance.limits(training), *MISUSE)),
-        "",
-        f"Licence of these weights: {licence}, as their training data demand. The code of emorec is MIT.",
-    ])  # fmt: skip
+    return "\n".join(
+        [
+            "## Limits and misuse",
+            "",
+            *(f"- {limit}" for limit in (*provenance.limits(training), *MISUSE)),
+            "",
+            f"Licence of these weights: {licence}, as their training data demand. The code of emorec is MIT.",
+        ]
+    )

@@ -1,7 +1,7 @@
 """The part of a model card that says how far probabilities can be believed, and under which prior."""
 
-from emorec import prior as priors
 from emorec.emotions import EMOTIONS
+from emorec.inference import prior as priors
 
 
 def text(model):
@@ -39,15 +39,27 @@ def _errors(model):
 def _priors(evaluation):
     """How calm speech and clear expressions fare under each prior."""
     shares = ", ".join(f"{e} {s:.1%}" for e, s in zip(EMOTIONS, priors.of("everyday").shares, strict=True))
-    lines = ["## Priors", "", f"Recordings are judged under the prior `everyday` ({shares}) unless another is chosen; "
-             "every number above holds under an even one.", ""]  # fmt: skip
-    calm = [(name, prior, corpus, said) for name, found in evaluation.items()
-            for prior, corpora in found.get("priors", {}).items() for corpus, said in corpora.items()]  # fmt: skip
+    lines = [
+        "## Priors",
+        "",
+        f"Recordings are judged under the prior `everyday` ({shares}) unless another is chosen; "
+        "every number above holds under an even one.",
+        "",
+    ]
+    calm = [
+        (name, prior, corpus, said)
+        for name, found in evaluation.items()
+        for prior, corpora in found.get("priors", {}).items()
+        for corpus, said in corpora.items()
+    ]
     if calm:
-        lines += ["Calm recordings of corpora never heard: how many are called neutral, and how many angry, disgusted, "
-                  "fearful or sad with a probability over 60 %.", "",
-                  "| corpus | prior | neutral | surely negative | mean confidence |",
-                  "|---|---|---|---|---|"]  # fmt: skip
+        lines += [
+            "Calm recordings of corpora never heard: how many are called neutral, and how many angry, disgusted, "
+            "fearful or sad with a probability over 60 %.",
+            "",
+            "| corpus | prior | neutral | surely negative | mean confidence |",
+            "|---|---|---|---|---|",
+        ]
         lines += [
             f"| {corpus} | {prior} | {said['neutral']:.1%} | {said['surely_negative']:.1%} | {said['confidence']:.0%} |"
             for _, prior, corpus, said in calm
@@ -55,11 +67,18 @@ def _priors(evaluation):
         lines += [""]
     for found in evaluation.values():
         for corpus, recall in found.get("zero_shot", {}).items():
-            lines += [f"Acted emotions of a corpus never heard ({corpus}, unweighted average recall among its own "
-                      f"emotions, even prior): {recall:.1%}.", ""]  # fmt: skip
+            lines += [
+                f"Acted emotions of a corpus never heard ({corpus}, unweighted average recall among its own "
+                f"emotions, even prior): {recall:.1%}.",
+                "",
+            ]
     clear = [(name, found["called_neutral"]) for name, found in evaluation.items() if "called_neutral" in found]
     if clear:
-        lines += ["Clear expressions of other emotions (strong intensity; eight of ten votes) that are called neutral:",
-                  "", "| protocol | even | everyday |", "|---|---|---|"]  # fmt: skip
+        lines += [
+            "Clear expressions of other emotions (strong intensity; eight of ten votes) that are called neutral:",
+            "",
+            "| protocol | even | everyday |",
+            "|---|---|---|",
+        ]
         lines += [f"| {name} | {said['even']:.1%} | {said['everyday']:.1%} |" for name, said in clear]
     return "\n".join(lines).rstrip() if calm or clear else None

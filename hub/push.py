@@ -9,9 +9,9 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from emorec import checkpoint, hub_child
 from emorec.errors import EmorecError
-from emorec.hub_pull import sha256_of
+from emorec.models import checkpoint, hub_child
+from emorec.models.hub import sha256_of
 from hub import card
 
 PATIENCE = 90.0  # seconds without a sign of life from the Hub, which may think over a commit for a while

@@ -1,33 +1,36 @@
 """What every test stands on: no network, no cache but its own, the development data, a browser, the running page."""
 
-import contextlib
 import os
-import socket
 import subprocess
 import sys
-import time
-import urllib.error
-import urllib.request
-from pathlib import Path
 
 import pytest
 
-import browser
-import make_media
-from untrusted import broken  # noqa: F401 (a fixture)
-
-ROOT = Path(__file__).parent.parent
-SHARED = ROOT.parent / "shared"
-FACE_MODEL = SHARED / "models" / "face_detection_yunet_2023mar.onnx"
-
-TALKING_HEAD = SHARED / "media" / "talking_head_12s.mp4"
-CLIP_SECONDS = 12  # that the clip lasts
-
-PAGE_STARTS_WITHIN = 180  # seconds; importing torch and Gradio on a busy machine takes a while
-PAGE_ENDS_WITHIN = 15  # seconds
+from support import browser, make_media
+from support.page_process import PAGE_ENDS_WITHIN, free_port, wait_for
+from support.paths import CLIP_SECONDS, FACE_MODEL, ROOT, SHARED, TALKING_HEAD
+from support.untrusted import broken  # noqa: F401 (a fixture)
 
 # Before anything imports huggingface_hub, which reads it once.
 os.environ["HF_HUB_OFFLINE"] = "1"
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # Before anything imports torch: test processes side by side, each with a thread per core, wait for one another.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+def pytest_configure(config):
+    """Keep encoded recordings from one run of the tests to the next."""
+    if cache := getattr(config, "cache", None):
+        make_media.cache = cache.mkdir("made-media")
+        if "PYTEST_XDIST_WORKER" not in os.environ:
+            make_media.drop_old(make_media.cache)
+
+
+@pytest.hookimpl(optionalhook=True)  # without pytest-xdist there is no such hook
+def pytest_xdist_make_scheduler(config, log):
+    from support.scheduling import ByFile
+
+    return ByFile(config, log)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -92,13 +95,13 @@ def page_folder(tmp_path_factory):
 @pytest.fixture(scope="session")
 def page_server(session_environment, page_folder):
     """The address of the page, served by ``app.py`` in a process of its own, which counts what it decodes."""
-    port = _free_port()
+    port = free_port()
     address = f"http://127.0.0.1:{port}"
     log = page_folder / "log.txt"
     kept = {"OPENED": str(page_folder / "opened"), "GRADIO_TEMP_DIR": str(page_folder / "uploads")}
     with log.open("w") as output:
         process = subprocess.Popen(
-            [sys.executable, "tests/counted_app.py"],
+            [sys.executable, "tests/support/counted_app.py"],
             cwd=ROOT,
             env=os.environ | kept | {"GRADIO_SERVER_PORT": str(port)},
             stdin=subprocess.DEVNULL,
@@ -106,7 +109,7 @@ def page_server(session_environment, page_folder):
             stderr=subprocess.STDOUT,
         )
     try:
-        _wait_for(address, process, log)
+        wait_for(address, process, log)
         yield address
     finally:
         process.terminate()
@@ -115,23 +118,6 @@ def page_server(session_environment, page_folder):
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-
-
-def _free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def _wait_for(address, process, log):
-    deadline = time.monotonic() + PAGE_STARTS_WITHIN
-    while time.monotonic() < deadline:
-        if process.poll() is not None:
-            pytest.fail(f"app.py ended with exit code {process.returncode} before it answered:\n{log.read_text()}")
-        with contextlib.suppress(urllib.error.URLError, OSError), urllib.request.urlopen(address, timeout=5):
-            return
-        time.sleep(0.2)
-    pytest.fail(f"app.py did not answer within {PAGE_STARTS_WITHIN} s:\n{log.read_text()}")
 
 
 @pytest.fixture
@@ -143,7 +129,7 @@ def home(tmp_path):
 @pytest.fixture
 def hub(home, monkeypatch):
     """An empty Hub on the loopback interface that everything here takes for the real one."""
-    from loopback_hub import LoopbackHub, be_client_of
+    from support.loopback_hub import LoopbackHub, be_client_of
 
     with LoopbackHub() as running:
         be_client_of(running, home, monkeypatch)
@@ -153,16 +139,16 @@ def hub(home, monkeypatch):
 @pytest.fixture(scope="module")
 def recording(tmp_path_factory):
     """A made recording of 12 s that decodes quickly, with picture and sound."""
-    from make_media import Audio, Video, record
+    from support.make_media import Audio, Video, record
 
     path = tmp_path_factory.mktemp("media") / "clip.mkv"
     return record(path, Video(duration=12.0, rate=10), Audio(duration=12.0, codec="pcm_s16le", rate=16_000))
 
 
 @pytest.fixture(scope="module")
-def engine():
+def analyzer():
     """An engine over tiny untrained networks, without a detector: for what does not depend on what they say."""
-    import made
-    from emorec.engine import Engine
+    from emorec.analyzer import Analyzer
+    from support import factories
 
-    return Engine(made.checkpoint(), None)
+    return Analyzer(factories.checkpoint(), None)

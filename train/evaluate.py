@@ -12,12 +12,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import torch
 
-from emorec import checkpoint as checkpoints
-from emorec import weights
 from emorec.errors import EmorecError
+from emorec.models import checkpoint as checkpoints
+from emorec.models import pretrained
 from hub import card
-from train import cost, cross_voice, layouts, measures, own_data, protocols, record, spoilt, voice_protocols
-from train.predictions import Setting
+from train import metrics, run_dir
+from train.data import layouts
+from train.evaluation import corruptions, cost, cross_voice, own_data, protocols, voice_protocols
+from train.evaluation.predictions import Setting
 
 PROTOCOLS = {
     "ferplus": protocols.ferplus,
@@ -27,7 +29,7 @@ PROTOCOLS = {
     "ravdess-late": voice_protocols.ravdess_late,
     "javanese-av": protocols.javanese_av,
     "cross-voice": cross_voice.cross_voice,
-    "robust": spoilt.robust,
+    "robust": corruptions.robust,
 }
 ERRORS = {"before": "before calibration", "after": "after it", "perfect": "if it were perfect, on so few items"}
 # Those that train no encoder.
@@ -43,13 +45,13 @@ def evaluate(folder, setting, names, write=True):
     costs = cost.of(model)
     for name in names:
         protocol = own_data.own_data if setting.dataset else PROTOCOLS[name]
-        found = measures.rounded(protocol(model, setting)) | {"cost": costs}
+        found = metrics.rounded(protocol(model, setting)) | {"cost": costs}
         if before := _previous(model.evaluation.get(name), found):
             found["previous"] = before
         model.evaluation = model.evaluation | {name: found}
         print(table(name, found), flush=True)
         if write:
-            with record.writing(folder):
+            with run_dir.writing(folder):
                 checkpoints.save_config(model, folder)
                 card.write(model, folder)
     return model.evaluation
@@ -74,8 +76,10 @@ def table(name, found):
         lines.append(f"  unweighted average recall over seven, even prior: {found['recall_even_prior']:.1%}")
     for prior, corpora in found.get("priors", {}).items():
         for corpus, said in corpora.items():
-            lines.append(f"  {corpus}, {prior} prior: neutral {said['neutral']:.1%}, surely negative "
-                         f"{said['surely_negative']:.1%}, mean confidence {said['confidence']:.2f}")  # fmt: skip
+            lines.append(
+                f"  {corpus}, {prior} prior: neutral {said['neutral']:.1%}, surely negative "
+                f"{said['surely_negative']:.1%}, mean confidence {said['confidence']:.2f}"
+            )
     for corpus, recall in found.get("zero_shot", {}).items():
         lines.append(f"  acted emotions of {corpus}, never heard, among its own: {recall:.1%}")
     if "these_weights" in found:
@@ -103,9 +107,13 @@ def options():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("checkpoint", help="folder of a checkpoint, whose config and card get the results")
     parser.add_argument("--data", type=Path, help="folder that holds FERPlus, RAVDESS, JavaneseAV, ...")
-    parser.add_argument("--predictions", type=Path, help=(
-        "folder in which what the networks say of people they never met is kept; without --data it is read from there"
-    ))  # fmt: skip
+    parser.add_argument(
+        "--predictions",
+        type=Path,
+        help=(
+            "folder for the networks' predictions about people they never met; without --data they are read from there"
+        ),
+    )
     parser.add_argument("--runs", type=Path, help="folder of the training runs, for the folds the checkpoint met")
     parser.add_argument("--protocol", help=f"comma-separated: {', '.join(PROTOCOLS)} (default {','.join(USUAL)})")
     parser.add_argument("--dataset", choices=sorted(layouts.READERS), help="layout of --data, where it is your own")
@@ -131,7 +139,7 @@ def main(arguments=None):
     cache = given.cache or (given.runs or Path("runs")) / "cache"
     torch.manual_seed(0)
     try:
-        folder = weights.resolve(given.checkpoint).folder
+        folder = pretrained.resolve(given.checkpoint).folder
         setting = Setting(given.data, given.runs, cache, given.dataset, given.labels, given.epochs, given.predictions)
         evaluate(folder, setting, names, not given.no_write)
     except EmorecError as error:

@@ -12,8 +12,8 @@ import torch
 from tqdm import tqdm
 
 from emorec.errors import EmorecError
-from train import parallel, record
-from train.record import Record
+from train import distributed, run_dir
+from train.run_dir import Record
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +41,7 @@ def fit(
     resume=False,
     title="",
     settings=None,
-    keep=record.keep_weights,
+    keep=run_dir.keep_weights,
 ):
     """Train ``net`` in place and return the averaged copy of it, in evaluation mode.
 
@@ -56,11 +56,11 @@ def fit(
     """
     facts = {name: value for name, value in asdict(schedule).items() if name != "save_every"}
     facts |= {"parameters": sum(p.numel() for p in net.parameters())} | (settings or {})
-    notes = Record(folder, facts, resume, parallel.rank() == 0, device)
+    notes = Record(folder, facts, resume, distributed.rank() == 0, device)
     torch.manual_seed(schedule.seed)
     net.to(device, memory_format=torch.channels_last)
     average = copy.deepcopy(net)
-    parallel.share_statistics(net)
+    distributed.share_statistics(net)
     steps = len(batches)
     optimizer = torch.optim.AdamW(_groups(net, schedule.weight_decay), lr=schedule.lr)
     cycle = torch.optim.lr_scheduler.OneCycleLR(
@@ -68,7 +68,7 @@ def fit(
     )
     parts = {"net": net, "average": average, "optimizer": optimizer, "cycle": cycle}
     first, best = _restore(notes, parts) if resume else (0, None)
-    parallel.barrier()
+    distributed.barrier()
     notes.begin(first)
     state = None  # of the last whole epoch, where it is not on disk
     try:
@@ -87,7 +87,7 @@ def fit(
                 if (epoch + 1) % schedule.save_every == 0 or epoch + 1 == schedule.epochs:
                     _save(notes, state, keep, average)
                     state = None
-            parallel.barrier()
+            distributed.barrier()
     finally:
         # Also on Ctrl-C: an epoch under way is given up, the one before it is kept.
         if state is not None and notes.speaks:
@@ -106,24 +106,24 @@ def _epoch(parts, batches, loss_of, schedule, epoch, device, title):
     torch.manual_seed(schedule.seed * 1000 + epoch)
     started, losses = time.monotonic(), []
     net.train()
-    quiet = True if parallel.rank() else None
+    quiet = True if distributed.rank() else None
     bar = tqdm(batches(epoch, generator), total=steps, desc=f"{title} {epoch + 1}/{schedule.epochs}", disable=quiet)
     for batch in bar:
         step = epoch * steps + len(losses)
-        batch = tuple(part.to(device, non_blocking=True) for part in parallel.share(batch))
-        with parallel.own_randomness(schedule.seed, step):
+        batch = tuple(part.to(device, non_blocking=True) for part in distributed.share(batch))
+        with distributed.own_randomness(schedule.seed, step):
             with torch.autocast(device, dtype=torch.bfloat16, enabled=quick_bfloat16(device)):
                 loss = loss_of(net, batch)
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
-        parallel.average_gradients(net)
+        distributed.average_gradients(net)
         torch.nn.utils.clip_grad_norm_(net.parameters(), 5.0)
         optimizer.step()
         cycle.step()
         _follow(average, net, min(decay, (1 + step) / (10 + step)))
         losses.append(float(loss.detach()))
         bar.set_postfix(loss=f"{losses[-1]:.3f}", refresh=False)
-    return parallel.mean(float(np.mean(losses))), round(time.monotonic() - started, 1)
+    return distributed.mean(float(np.mean(losses))), round(time.monotonic() - started, 1)
 
 
 def quick_bfloat16(device):
@@ -139,9 +139,9 @@ def averaged(folder, net):
 
     Of a run that is only kept for its weights, ``last/weights.safetensors`` is enough; half precision will do.
     """
-    file, kept = Path(folder) / record.STATE_FILE, Path(folder) / "last" / record.WEIGHTS_FILE
+    file, kept = Path(folder) / run_dir.STATE_FILE, Path(folder) / "last" / run_dir.WEIGHTS_FILE
     if file.exists():
-        weights = record.read_state(file)["average"]
+        weights = run_dir.read_state(file)["average"]
     elif kept.exists():
         weights = safetensors.torch.load_file(kept)
     else:
@@ -152,8 +152,8 @@ def averaged(folder, net):
 
 def finished(folder):
     """How many epochs the run in ``folder`` has behind it."""
-    file = Path(folder) / record.STATE_FILE
-    return record.read_state(file)["epoch"] if file.exists() else 0
+    file = Path(folder) / run_dir.STATE_FILE
+    return run_dir.read_state(file)["epoch"] if file.exists() else 0
 
 
 def _groups(net, weight_decay):
@@ -186,7 +186,7 @@ def _save(notes, state, keep, average):
 
 
 def _keep(keep, average, folder):
-    with record.writing(folder):
+    with run_dir.writing(folder):
         keep(average, folder)
 
 

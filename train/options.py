@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from train import datasets, layouts
+from train.data import datasets, layouts
 
 DESCRIPTION = """Train the networks and put a checkpoint together.
 
@@ -21,19 +21,34 @@ def parser():
     """The ArgumentParser."""
     made = argparse.ArgumentParser(description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter)
     group = made.add_argument_group("what to train, and on what")
-    _add(group, "--task", choices=TASKS, default="all", help=(
-        "part to train (default all: face, voice, then fusion; listener, the voice network's second trunk, is part of "
-        "voice in the recipe for the public corpora)"
-    ))  # fmt: skip
-    _add(group, "--dataset", choices=sorted(layouts.READERS), help=(
-        "layout of the data: a public corpus, folder (LABEL/item or LABEL/PERSON/item) or csv (path,label,person)"
-    ))  # fmt: skip
+    _add(
+        group,
+        "--task",
+        choices=TASKS,
+        default="all",
+        help=(
+            "part to train (default all: face, voice, then fusion; listener, a trunk of the voice network, belongs to "
+            "voice in the recipe for the public corpora)"
+        ),
+    )
+    _add(
+        group,
+        "--dataset",
+        choices=sorted(layouts.READERS),
+        help=(
+            "layout of the data: a public corpus, folder (LABEL/item or LABEL/PERSON/item) or csv (path,label,person)"
+        ),
+    )
     _add(group, "--train_dir", type=Path, required=True, help="folder (or CSV file) to learn from")
     _add(group, "--val_dir", type=Path, help="folder to validate on (default: a fifth of the people, kept apart)")
     _add(group, "--labels", type=Path, help='JSON file that maps your labels to ours, {"joy": "happy", "bored": null}')
-    _add(group, "--folds", type=_folds, default=tuple(range(datasets.FOLDS)), help=(
-        "folds of people to hold out, as 0,1,2; with --dataset the first of them"
-    ))  # fmt: skip
+    _add(
+        group,
+        "--folds",
+        type=_folds,
+        default=tuple(range(datasets.FOLDS)),
+        help=("folds of people to hold out, as 0,1,2; with --dataset the first of them"),
+    )
 
     group = made.add_argument_group("where to start from")
     _add(
@@ -41,9 +56,13 @@ def parser():
         "--init",
         help=("checkpoint folder to fine-tune (default: new networks; for fusion the bundled encoders)"),
     )
-    _add(group, "--face_path", "--efficientface_path", type=Path, help=(
-        "weights to start the face network from: safetensors, or a plain PyTorch state dict"
-    ))  # fmt: skip
+    _add(
+        group,
+        "--face_path",
+        "--efficientface_path",
+        type=Path,
+        help=("weights to start the face network from: safetensors, or a plain PyTorch state dict"),
+    )
 
     group = made.add_argument_group("how to learn")
     _add(group, "--epochs", type=_whole(1), help="passes over the data")
@@ -52,15 +71,27 @@ def parser():
     _add(group, "--weight_decay", type=_real(0, 10))
     _add(group, "--seed", type=_whole(0), help="of every random choice (default 0)")
     _add(group, "--video_len", type=_whole(1), default=15, help="frames of a video in one training window (default 15)")
-    _add(group, "--audio_win", type=_whole(16), default=192, help=(
-        "spectrogram bins of 16 ms in one training window, in whole steps of 16 (default 192, 3.07 s)"
-    ))  # fmt: skip
-    _add(group, "--fusion", choices=FUSIONS, default="intermediate", help=(
-        "late fits only calibration and trust; intermediate (default) trains the fusion network too"
-    ))  # fmt: skip
-    _add(group, "--modality_dropout", type=_real(0, 0.5), default=0.15, help=(
-        "share of fusion windows that lose their face, and as many their voice (default 0.15)"
-    ))  # fmt: skip
+    _add(
+        group,
+        "--audio_win",
+        type=_whole(16),
+        default=192,
+        help=("spectrogram bins of 16 ms in one training window, in whole steps of 16 (default 192, 3.07 s)"),
+    )
+    _add(
+        group,
+        "--fusion",
+        choices=FUSIONS,
+        default="intermediate",
+        help=("late fits only calibration and trust; intermediate (default) trains the fusion network too"),
+    )
+    _add(
+        group,
+        "--modality_dropout",
+        type=_real(0, 0.5),
+        default=0.15,
+        help=("share of fusion windows that lose their face, and as many their voice (default 0.15)"),
+    )
 
     group = made.add_argument_group("running")
     _add(group, "--device", choices=DEVICES, default="auto")

@@ -8,20 +8,22 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import torch
 
-from emorec import checkpoint as checkpoints
-from emorec import weights
 from emorec.errors import EmorecError
-from train import corpora, own, own_face, own_fusion, own_voice, parallel, recipe
+from emorec.models import checkpoint as checkpoints
+from emorec.models import pretrained
+from train import bundled, distributed
 from train import options as command_line
+from train.data import corpora
+from train.finetune import common, face, fusion, voice
 
-OWN = {"face": own_face, "voice": own_voice, "fusion": own_fusion}
+OWN = {"face": face, "voice": voice, "fusion": fusion}
 
 
 def train_own(options):
     """Train the asked parts on the user's data set; returns the folder of the whole checkpoint."""
     if options.task == "listener":
         raise EmorecError("A listener is trained by the recipe for the public corpora alone: leave --dataset out.")
-    base = checkpoints.load(weights.resolve(options.init or weights.BUNDLED).folder)
+    base = checkpoints.load(pretrained.resolve(options.init or pretrained.BUNDLED).folder)
     for part in OWN if options.task == "all" else (options.task,):
         # Where all parts are trained, all learn from the same videos and validate on the same people.
         kind = "fusion" if options.task == "all" else part
@@ -34,11 +36,11 @@ def train_own(options):
             options.folds[0],
             options.seed or 0,
         )
-        own.say(f"{part}: {corpora.describe(corpus)}")
-        choices = own.Choices(
+        common.say(f"{part}: {corpora.describe(corpus)}")
+        choices = common.Choices(
             out=options.out,
             cache=options.cache,
-            base=own.composed(options.out, base)[0] if part == "fusion" else base,
+            base=common.composed(options.out, base)[0] if part == "fusion" else base,
             warm=bool(options.init),
             face_path=options.face_path,
             video_len=options.video_len,
@@ -49,16 +51,16 @@ def train_own(options):
             resume=options.resume,
             dataset=options.dataset,
         )
-        OWN[part].train(corpus, recipe.schedule_of(OWN[part].SCHEDULE, options), choices)
-    if parallel.rank() == 0:
-        own.assemble(options.out, base)
-    parallel.barrier()
+        OWN[part].train(corpus, bundled.schedule_of(OWN[part].SCHEDULE, options), choices)
+    if distributed.rank() == 0:
+        common.assemble(options.out, base)
+    distributed.barrier()
     return options.out / "checkpoint"
 
 
 def train_recipe(options):
     """Run the steps of the recipe; returns the folder of the whole checkpoint, which may not be there yet."""
-    for step in recipe.TASKS[options.task]:
+    for step in bundled.TASKS[options.task]:
         step(options)
     return options.out / "checkpoint"
 
@@ -83,11 +85,11 @@ def main(arguments=None):
     try:
         if options.device == "cuda" and not torch.cuda.is_available():
             raise EmorecError("There is no usable CUDA device here; choose the device cpu or auto.")
-        options.device = parallel.start(options.device)
+        options.device = distributed.start(options.device)
         folder = (train_own if options.dataset else train_recipe)(options)
-        if parallel.rank() == 0:
+        if distributed.rank() == 0:
             if (folder / checkpoints.CONFIG_FILE).exists():
-                own.say(f"wrote {folder}; measure it on other people with train/evaluate.py")
+                common.say(f"wrote {folder}; measure it on other people with train/evaluate.py")
             if options.push_to_hub:
                 push(folder, options.push_to_hub)
     except EmorecError as error:
@@ -95,7 +97,7 @@ def main(arguments=None):
     except KeyboardInterrupt:
         parser.exit(130, "stopped; the same command with --resume goes on from the last finished epoch\n")
     finally:
-        parallel.stop()
+        distributed.stop()
 
 
 if __name__ == "__main__":

@@ -1,0 +1,114 @@
+"""What the command line prints: progress, the summary of a result, and what ``emorec info`` tells."""
+
+from emorec import __version__
+from emorec.emotions import EMOJI, EMOTIONS
+
+NAME_WIDTH = 9
+NOT_FOUND = {"face": "no face was found", "voice": "no speech was found"}
+
+
+class ProgressBar:
+    """Share done, speed and time left on a terminal; nothing in a pipe."""
+
+    def __init__(self):
+        self._bar = None
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self._bar is not None:
+            self._bar.close()
+
+    def fetched(self, progress):
+        """Show how far a download is."""
+        from tqdm import tqdm
+
+        if self._bar is None:
+            self._bar = tqdm(unit="B", unit_scale=True, disable=None, desc="downloading", leave=False)
+        self._bar.total = progress.total
+        self._bar.update(progress.done - self._bar.n)
+
+    def show(self, observations):
+        """Show how far the analysis is."""
+        from tqdm import tqdm
+
+        if self._bar is None:
+            self._bar = tqdm(
+                total=observations.duration - observations.start,
+                # What an earlier run observed does not count for the speed.
+                initial=observations.until - observations.start,
+                unit="s",
+                disable=None,
+                bar_format="{percentage:3.0f}% |{bar}| {n:.0f} of {total:.0f} s  {rate_noinv_fmt} left {remaining}",
+            )
+            return
+        self._bar.total = observations.duration - observations.start
+        self._bar.update(observations.until - observations.start - self._bar.n)
+
+
+def print_summary(result, written, name=None):
+    """Print the shares of a Timeline and the files that were written, under the recording's name if it is given."""
+    from emorec.output.summary import summary
+
+    figures = summary(result)
+    if name:
+        print(f"{name}:")
+    if figures.warning:
+        print(figures.warning)
+    print(
+        f"{figures.seconds:.1f} s, {len(result)} rows of {result.step:g} s, fusion {result.fusion}, "
+        f"prior {result.prior.name}"
+    )
+    for emotion, share in figures.shares.items():
+        if share > 0:
+            print(f"  {EMOJI[emotion]} {emotion:<{NAME_WIDTH}} {share:6.1%}")
+    if figures.unsure > 0:
+        print(f"  ❔ {'unsure':<{NAME_WIDTH}} {figures.unsure:6.1%}")
+    lacking = NOT_FOUND.get(result.fusion, "neither a face nor speech was found")
+    print(f"  evidence for {figures.known:.0%} of the time" if figures.known else f"  {lacking}")
+    for path in written:
+        print(f"wrote {path}")
+
+
+def print_info(loaded):
+    """Print what an Analyzer runs with, the priors there are, and how accurate its weights were measured."""
+    from emorec.models import provenance
+    from emorec.settings import cache_folder
+
+    model, origin = loaded.model, loaded.origin
+    print(f"emorec {__version__}")
+    print(f"weights        {origin}")
+    if origin.repo:
+        print(f"commit         {origin.commit}")
+        print(f"folder         {origin.folder}")
+    print(f"sha256         {origin.sha256}")
+    print(f"fingerprint    {model.fingerprint[:16]}")
+    print(f"detector       {'YuNet' if loaded.detector_file else 'Haar cascades (fallback)'}")
+    print(f"cache          {cache_folder()}")
+    for name in ("face", "voice", "fusion"):
+        print(f"{name + ' network':<15}{sum(p.numel() for p in getattr(model, name).parameters()):,} parameters")
+    _print_priors()
+    print("\nmeasured on people never seen in training:")
+    for found in provenance.protocols(model.evaluation):
+        print(f"  {found.name}: {found.what} ({found.metric}, {found.items:,} items)")
+        width = max([NAME_WIDTH + 4, *(len(result.way) + 1 for result in found.results)])
+        for result in found.results:
+            print(f"    {result.way:<{width}}{result.text(width=6)}")
+    if not model.evaluation:
+        print("  nothing yet; run python train/evaluate.py")
+    print("\nlimits:")
+    for limit in provenance.limits(model.training):
+        print(f"  - {limit}")
+    for notice in loaded.notices:
+        print(f"\n{notice}")
+
+
+def _print_priors():
+    from emorec.inference import prior
+
+    shares = sorted(zip(prior.EVERYDAY, EMOTIONS, strict=True), reverse=True)
+    print("\npriors, how common each emotion is expected to be (--prior):")
+    print(f"  everyday  {', '.join(f'{emotion} {share:.0%}' for share, emotion in shares)} (default)")
+    print(f"  even      each emotion {1 / len(EMOTIONS):.0%}")
+    print("  adaptive  estimated from the recording itself, starting from everyday")

@@ -1,0 +1,222 @@
+"""From a link to a local file: a page with a video, or a media file itself, fetched within limits.
+
+The work is done by ``source_child`` in a process of its own, which is killed with all that it started when time or
+space runs out, or when nobody waits any more. Nothing of an unfinished download stays behind.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import re
+import shutil
+import tempfile
+import urllib.parse
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from emorec import settings
+from emorec.download.addresses import is_public
+from emorec.download.links import bare, is_link, with_scheme
+from emorec.download.process import Downloading, Progress
+from emorec.errors import EmorecError, require
+from emorec.settings import Limits
+
+__all__ = ["Fetched", "Limits", "check_link", "enabled", "fetch", "fetching", "is_link"]
+
+MAX_HEIGHT = 720
+MEMORY = 2 << 30
+"""Bytes of data that the downloading process may hold."""
+
+MAX_LINK = 2048
+MAX_TITLE = 80
+KEY = re.compile("[0-9a-f]{24}")
+"""Names of folders in which downloads are kept."""
+
+PARTIAL = ".partial-"
+FACTS_FILE = "source.json"
+UNCLEAR = "The download broke off (what it brought is not clear); try again, or give another link."
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """A downloaded recording: the file, its title, the link that led to it, and the video's id where it is from."""
+
+    path: Path
+    title: str
+    source: str
+    id: str | None = None
+
+    @property
+    def facts(self) -> dict:
+        """What results say of where they are from."""
+        return {"title": self.title, "source": self.source}
+
+
+def enabled() -> bool:
+    """Whether links may be given at all: unless EMOREC_LINKS is off."""
+    return settings.links()
+
+
+def fetch(url: str, folder: str | Path, progress: Callable[[Progress], None] | None = None, **choices) -> Fetched:
+    """As ``fetching``, in one call; ``progress`` is called about four times a second."""
+    with contextlib.closing(fetching(url, folder, **choices)) as steps:
+        for step in steps:
+            if isinstance(step, Fetched):
+                return step
+            if progress is not None:
+                progress(step)
+    raise AssertionError("fetching ends with what it fetched")
+
+
+def fetching(
+    url: str,
+    folder: str | Path,
+    max_height: int = MAX_HEIGHT,
+    sound_only: bool = False,
+    limits: Limits | None = None,
+) -> Iterator[Progress | Fetched]:
+    """Download what ``url`` leads to, below ``folder``: yield ``Progress`` about four times a second and, last,
+    ``Fetched``.
+
+    ``folder`` is the caller's: what was fetched stays there, and is found again for the same video, until the caller
+    removes it. Closing the generator stops the download and removes what there is of it. The picture has at most
+    ``max_height`` lines; ``sound_only`` asks for no picture. ``limits`` are by default those of the environment.
+
+    Raises ``EmorecError`` for a link that cannot or must not be followed, or that exceeds the limits.
+    """
+    url = check_link(url)
+    require("links", "yt_dlp", "deno", "imageio_ffmpeg")
+    if max_height < 1:
+        raise EmorecError(f"A picture of {max_height} lines shows nothing; give a larger --max_height.")
+    limits = limits or Limits.from_environment()
+    folder = Path(folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        working = Path(tempfile.mkdtemp(prefix=PARTIAL, dir=folder))
+    except OSError as error:
+        raise EmorecError(f"Nothing can be downloaded to {folder} ({error.strerror}); free some space there.") from None
+    try:
+        for name in ("media", "home"):
+            (working / name).mkdir()
+        child = Downloading(_task(url, folder, working, max_height, sound_only, limits), working, limits)
+        try:
+            yield from child.reports()
+            found = child.found()
+        finally:
+            child.end()
+        yield _keep(found, url, folder, working)
+    finally:
+        shutil.rmtree(working, ignore_errors=True)
+
+
+def check_link(url: str) -> str:
+    """The link without what stands around it, with https:// if it names no scheme. Raises EmorecError unless it is a
+    plain http or https one that may be followed here."""
+    if not enabled():
+        raise EmorecError("Links are turned off here; give a file instead.")
+    url = with_scheme(bare(url))
+    if len(url) > MAX_LINK:
+        raise EmorecError(f"This link is longer than {MAX_LINK} characters; give the short form of it.")
+    if not url.isprintable() or any(letter in url for letter in " \\<>\"'`{}|^"):
+        raise EmorecError("This link has characters that no link has; copy it again from the browser.")
+    try:
+        parts = urllib.parse.urlsplit(url)
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        raise EmorecError("This is no link that can be understood; copy it again from the browser.") from None
+    if parts.scheme.lower() not in ("http", "https"):
+        raise EmorecError(
+            f"A link must begin with http:// or https://, not with {parts.scheme[:20]}:; give such a one."
+        )
+    if "@" in parts.netloc:
+        raise EmorecError("This link holds a user name before its host; give it without one.")
+    if not host:
+        raise EmorecError("This link names no host; copy it again from the browser.")
+    if "__youtubedl_smuggle" in urllib.parse.unquote(url):
+        raise EmorecError("This link holds orders for the downloader; give the one of the page itself.")
+    if re.fullmatch(r"[0-9a-f:.%]+", host, re.IGNORECASE) and (":" in host or re.fullmatch(r"[0-9.]+", host)):
+        allowed = settings.allowed_hosts()
+        port = port or (443 if parts.scheme.lower() == "https" else 80)
+        if not is_public(host) and not {(host.lower(), None), (host.lower(), port)} & allowed:
+            raise EmorecError(
+                f"This link leads to an address that is not public ({host[:60]}); give a link to a public one."
+            )
+    return url
+
+
+def _task(url, folder, working, max_height, sound_only, limits) -> dict:
+    return {
+        "url": url,
+        "folder": str(working / "media"),
+        "max_height": int(max_height),
+        "sound_only": bool(sound_only),
+        "max_bytes": limits.bytes,
+        "max_seconds": limits.seconds,
+        "time": math.ceil(limits.time_minutes * 60),
+        "memory": MEMORY,
+        "hosts": sorted(settings.allowed_hosts(), key=str),
+        "kept": [path.name for path in folder.iterdir() if KEY.fullmatch(path.name) and _kept_in(path)],
+    }
+
+
+def _keep(found: dict, url: str, folder: Path, working: Path) -> Fetched:
+    """Move what was downloaded to where it stays, under its title. ``found`` is what the child says, so it is checked.
+
+    Raises EmorecError if it names no file that is there, or if the file cannot be kept.
+    """
+    key, name, number = found.get("key"), found.get("file"), found.get("id")
+    if not isinstance(key, str) or not KEY.fullmatch(key) or not isinstance(number, str | None):
+        raise EmorecError(UNCLEAR)
+    kept = folder / key
+    if name is None:
+        facts = _kept_in(kept)
+        if facts is None:
+            raise EmorecError(UNCLEAR)
+        return Fetched(kept / facts["file"], facts["title"], url, facts["id"])
+    file = working / "media" / Path(str(name)).name
+    if not _is_plain_file(file):
+        raise EmorecError(UNCLEAR)
+    title = _title(found.get("title"), url)
+    facts = {"file": f"{_file_name(title)}{file.suffix}", "title": title, "id": number}
+    try:
+        file.rename(working / "media" / facts["file"])
+        (working / "media" / FACTS_FILE).write_text(json.dumps(facts), encoding="utf-8")
+        shutil.rmtree(kept, ignore_errors=True)
+        (working / "media").rename(kept)
+    except OSError as error:
+        raise EmorecError(
+            f"The download could not be kept ({error.strerror}); free some space and try again."
+        ) from None
+    return Fetched(kept / facts["file"], title, url, facts["id"])
+
+
+def _kept_in(folder: Path) -> dict | None:
+    """What is known of the download that a folder keeps: ``file``, ``title`` and ``id``. None if it is not whole."""
+    try:
+        facts = json.loads((folder / FACTS_FILE).read_text(encoding="utf-8"))
+        file, title, number = facts["file"], facts["title"], facts["id"]
+    except (OSError, ValueError, TypeError, KeyError, RecursionError):
+        return None
+    words = isinstance(file, str) and isinstance(title, str) and isinstance(number, str | None)
+    return facts if words and Path(file).name == file and _is_plain_file(folder / file) else None
+
+
+def _is_plain_file(path: Path) -> bool:
+    return path.is_file() and not path.is_symlink()
+
+
+def _title(title, url: str) -> str:
+    """A title for people: of one line, never empty."""
+    text = " ".join("".join(letter if letter.isprintable() else " " for letter in str(title or "")).split())
+    return text[: 2 * MAX_TITLE] or urllib.parse.urlsplit(url).hostname or "recording"
+
+
+def _file_name(title: str) -> str:
+    """The title as a file may be named anywhere."""
+    name = "".join(letter if letter.isalnum() or letter in " ._-()" else "_" for letter in title)
+    while len(name.encode()) > MAX_TITLE:
+        name = name[:-1]
+    return name.strip(" .-") or "recording"

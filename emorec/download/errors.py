@@ -1,0 +1,86 @@
+"""What goes wrong in a download, said to the user in one sentence. Used in the downloading process only."""
+
+from __future__ import annotations
+
+import errno
+import socket
+import ssl
+
+from emorec.download.network_guard import Guard, Refused
+
+REASON_LENGTH = 160
+
+
+class Problem(Exception):
+    """A download that will not be; its text is one sentence for the user."""
+
+
+def sentence(error: BaseException, guard: Guard) -> str:
+    """What went wrong, for the user."""
+    from yt_dlp.networking.exceptions import HTTPError
+    from yt_dlp.utils import ExtractorError, GeoRestrictedError, UnsupportedError
+
+    causes = list(_causes(error))
+    text = " ".join(str(cause) for cause in causes)
+
+    def first(*kinds):
+        return next((cause for cause in causes if isinstance(cause, kinds)), None)
+
+    if guard.refused:
+        return f"This link leads to an address that is not public ({guard.refused[0]}); give a link to a public one."
+    if first(Refused):
+        return "What this link leads to is sent in a way that cannot be downloaded safely; give another link."
+    if http := first(HTTPError):
+        return _http_sentence(http.status)
+    if first(UnsupportedError):
+        return "No video or sound was found at this link; give the page of one video, or a media file itself."
+    if first(GeoRestrictedError):
+        return "This video is not offered where this machine is; give another link."
+    if first(MemoryError):
+        return "What this link leads to takes too much memory to read; give another link."
+    if "Requested format is not available" in text:
+        return "This link offers nothing within the limits of height and kind; raise --max_height or give another link."
+    if f"[Errno {errno.ENOSPC}]" in text:
+        return "There is no space left for the download; free some and try again."
+    if f"[Errno {errno.EFBIG}]" in text:
+        return "What this link leads to is larger than the limit here; give a smaller one."
+    if first(socket.gaierror) or "Failed to resolve" in text or "getaddrinfo" in text:
+        return "The server of this link was not found; check the address, and that this machine is online."
+    if first(ssl.SSLError) or "CERTIFICATE" in text.upper():
+        return "The server of this link could not prove who it is (its certificate is not valid); give another link."
+    if first(TimeoutError) or "timed out" in text:
+        return "The server of this link does not answer; try again later."
+    if first(ConnectionError) or "Connection" in text or "refused" in text:
+        return "The connection to the server of this link failed; try again later."
+    said = next((cause for cause in causes if isinstance(cause, ExtractorError) and cause.expected), None)
+    if said is not None:
+        return f"This link cannot be downloaded: {_plain(said.orig_msg or str(said))}."
+    return "Nothing could be downloaded from this link; try again later, or give another one."
+
+
+def _http_sentence(status: int) -> str:
+    if status in (404, 410):
+        return f"There is nothing at this link (the server answered {status}); check it."
+    if status in (401, 403, 407, 451):
+        return f"The server does not give out what is at this link (it answered {status}); give another one."
+    return f"The server of this link answered {status} instead of the recording; try again later."
+
+
+def _causes(error: BaseException | None):
+    """An error and all that it came from; yt-dlp keeps some of that in attributes of its own."""
+    waiting, seen = [error], set()
+    while waiting:
+        error = waiting.pop(0)
+        if error is None or id(error) in seen or not isinstance(error, BaseException):
+            continue
+        seen.add(id(error))
+        yield error
+        information = getattr(error, "exc_info", None) or (None, None)
+        waiting += [error.__cause__, error.__context__, getattr(error, "cause", None), information[1]]
+
+
+def _plain(text: str) -> str:
+    """The first sentence of what yt-dlp says, without advice on its own options."""
+    line = text.strip().splitlines()[0] if text.strip() else "no reason was given"
+    line = line.split(" (caused by")[0].split("; please report")[0].split(". Use --")[0].split(". See ")[0]
+    return "".join(letter for letter in line if letter.isprintable())[:REASON_LENGTH].rstrip(". ")

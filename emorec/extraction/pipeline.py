@@ -1,0 +1,293 @@
+"""Stage 1: a recording and a checkpoint in, Features out, written to disk segment by segment.
+
+The recording is cut into *segments* of 80 voice hops (20.48 s); the first ones are shorter. Faces and voices are
+extracted side by side, each in its own thread. A segment is stored once both are done with it, and a later run continues
+after the last stored one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import hashlib
+import json
+from collections.abc import Generator, Iterator
+from contextlib import ExitStack
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from emorec.errors import EmorecError
+from emorec.extraction import features, options, sources, tracks
+from emorec.extraction import segments as cuts
+from emorec.extraction.cache import CacheLimit
+from emorec.extraction.cache import forget as forget_key
+from emorec.extraction.faces import STILL, STILL_SECONDS, TRACKER, encode_faces, face_segments, no_faces
+from emorec.extraction.features import Features, Folder, Head, Joined
+from emorec.extraction.options import Settings
+from emorec.extraction.sources import Source
+from emorec.extraction.voices import voice_segments
+from emorec.face import detection
+from emorec.face.tracking import Tracker
+from emorec.media.streams import MediaInfo
+from emorec.models.checkpoint import Checkpoint
+from emorec.prefetch import OneThread, Prefetcher
+from emorec.settings import cache_folder
+
+__all__ = ["Settings", "encode_faces", "extract", "face_segments", "forget", "forget_key", "voice_segments"]
+
+EXTRACTION = 9  # increases with every change of what is extracted from the same recording by the same networks
+
+Segment = dict[str, np.ndarray]
+
+
+def extract(
+    media: str | Path | Source,
+    model: Checkpoint,
+    detector,
+    settings: Settings | None = None,
+    cache: Path | None = None,
+) -> Generator[Features]:
+    """Yield growing Features of a recording; the last ones are complete.
+
+    What is already stored is not extracted again: a known recording yields once, without any decoding. Closing the
+    generator stops the work and keeps every whole segment. Pictures and sound in memory (``sources.ArraySource``) are
+    not stored. ``cache`` is the folder to store in, by default ``settings.cache_folder()``. Raises EmorecError if the
+    recording cannot be used.
+    """
+    settings = settings or Settings()
+    options.check(settings)
+    source = sources.of(media)
+    info = source.probe(settings.selection)
+    options.check_within(settings, source.name, info.duration)
+    key = _key(source, model, detector, settings)
+    store = _Store(cache_folder() if cache is None else Path(cache), key) if key else None
+    joined = Joined(_empty_segment(model))
+    head, segments = (store and store.folder.read()) or (_new_head(source, info, settings, detector, model), [])
+
+    def grown() -> Features:
+        return _features(head, segments, model, info, settings, key, joined)
+
+    if segments or head.complete:
+        yield grown()
+    if head.complete:
+        return
+
+    notes: list[str] = []
+    chosen = replace(settings, **head.chosen.get("tracks", {}))
+    streams = _streams(source, info, model, detector, chosen, segments, notes)
+    with _one_thread_each(), ExitStack() as stack:
+        if store:
+            stack.callback(store.limit.enforce)
+        running = [stack.enter_context(Prefetcher(stream)) for stream in streams]
+        while parts := [part for part in (next(stream, None) for stream in running) if part is not None]:
+            segment: Segment = _empty_segment(model) | {"end": np.zeros(1)}
+            for part in parts:
+                segment["end"] = np.maximum(segment["end"], part.pop("end"))
+                segment |= part
+            head.segments += 1
+            head.duration = max(head.duration, float(segment["end"][0]))
+            head.notes = _merged(head.notes, notes)
+            if store:
+                store.append(head, segment)
+            segments.append(segment)
+            _return_memory()
+            yield grown()
+    if streams and not segments:
+        if settings.start:
+            raise options.starts_after_end(settings, source.name)
+        raise EmorecError(f"Nothing in {source.name} could be decoded; the file seems to be damaged.")
+    _complete(head, segments, info, settings, bool(streams), notes)
+    if store:
+        store.write_head(head)
+    yield grown()
+
+
+def forget(
+    media: str | Path | Source,
+    model: Checkpoint,
+    detector,
+    settings: Settings | None = None,
+    cache: Path | None = None,
+) -> bool:
+    """Remove the stored features of a recording, whose file must still exist; return whether there were any.
+
+    A run over the same recording that is still going on continues, and stores what it extracts from then on. Raises
+    EmorecError if the recording cannot be read.
+    """
+    key = _key(sources.of(media), model, detector, settings or Settings())
+    return bool(key) and forget_key(key, cache)
+
+
+class _Store:
+    """The folder that a recording's features are stored in, below the cache folder. Raises EmorecError."""
+
+    def __init__(self, cache: Path, key: str):
+        self._cache = cache
+        self.folder = Folder(cache / key)
+        self.limit = CacheLimit(cache, self.folder.path)
+
+    def append(self, head: Head, segment: Segment) -> None:
+        with self._errors():
+            self.limit.added(self.folder.append(head, segment))
+
+    def write_head(self, head: Head) -> None:
+        with self._errors():
+            self.folder.write_head(head)
+
+    @contextlib.contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise EmorecError(
+                f"Features cannot be stored in {self._cache} ({error.strerror or error}); "
+                "free some space or name another folder in EMOREC_CACHE."
+            ) from None
+
+
+def _new_head(source: Source, info: MediaInfo, settings: Settings, detector, model: Checkpoint) -> Head:
+    """The head of a recording of which nothing is stored, with the tracks that are chosen for it."""
+    with _one_thread_each():
+        numbers, notes = tracks.chosen(info.path, info, settings, detector, model.front_end)
+    if numbers:
+        info = source.probe(replace(settings, **numbers).selection)
+    if not settings.faces and not info.has_audio:
+        notes.append("The recording has no sound, and its picture was not to be used: there is no evidence.")
+    if not settings.voices and not info.has_video:
+        notes.append("The recording has no picture, and its sound was not to be used: there is no evidence.")
+    return Head(_metadata(info), asdict(settings), 0.0, chosen={"tracks": numbers, "notes": notes})
+
+
+def _complete(
+    head: Head, segments: list[Segment], info: MediaInfo, settings: Settings, decoded: bool, notes: list[str]
+) -> None:
+    """Set the final duration and notes of a head whose segments are all there."""
+    if not decoded:
+        head.duration = min(settings.until, info.duration or 0.0)
+    shown_until = min(_last_picture_until(segments), info.duration or 0.0, settings.until)
+    head.duration = max(head.duration, shown_until)
+    # The last picture counts to the end of its bin, which may lie after the end of the recording.
+    if info.duration and 0 < head.duration - info.duration < 1 / settings.face_rate:
+        head.duration = info.duration
+    head.notes = _merged(head.notes, notes)
+    if head.duration - settings.start < STILL_SECONDS:
+        # The only picture of a recording lasts as long as the recording, whose length is known only now.
+        head.notes = [note for note in head.notes if note != STILL]
+    head.complete = True
+
+
+def _last_picture_until(segments: list[Segment]) -> float:
+    """When the last picture ends (s), 0 if there is none."""
+    return next((float(part["frame_until"][-1]) for part in reversed(segments) if len(part["frame_until"])), 0.0)
+
+
+def _merged(notes: list[str], found: list[str]) -> list[str]:
+    """Sentences about damage, each once: a run that continues another may find the same damage again."""
+    return [*dict.fromkeys([*notes, *found])]
+
+
+def _streams(
+    source: Source,
+    info: MediaInfo,
+    model: Checkpoint,
+    detector,
+    settings: Settings,
+    segments: list[Segment],
+    notes: list[str],
+) -> list[Iterator[Segment]]:
+    """Generators of the face arrays and of the voice arrays of each segment after the stored ones."""
+    streams = []
+    hop = model.front_end.hop_seconds
+    first, span = cuts.holding(settings.start / hop) + len(segments), cuts.SEGMENT_HOPS * hop
+    if info.has_video and settings.faces:
+        tracker = Tracker()
+        # Segments after the last picture, where only the sound continues, hold no state.
+        stored = segments[-1] if segments else {}
+        state = {key.removeprefix(TRACKER): value for key, value in stored.items() if TRACKER in key}
+        if state:
+            tracker.restore(state)
+        streams.append(face_segments(source, model, detector, tracker, settings, first, span, notes))
+    if info.has_audio and settings.voices:
+        streams.append(voice_segments(source, model, first, notes, settings))
+    return streams
+
+
+_TORCH_THREADS = OneThread(torch.get_num_threads, torch.set_num_threads)
+
+
+@contextlib.contextmanager
+def _one_thread_each() -> Iterator[None]:
+    """A context in which torch and OpenCV use one thread for each caller: the stages' own threads keep the cores busy,
+    and further threads that wait for work would slow them down."""
+    with _TORCH_THREADS.held(), detection.CV_THREADS.held():
+        yield
+
+
+def _return_memory() -> None:
+    """Return free memory to the system: otherwise glibc's heap grows by a tenth over an hour."""
+    # Other C libraries have no such function, and Windows no such library.
+    with contextlib.suppress(AttributeError, OSError, TypeError):
+        ctypes.CDLL(None).malloc_trim(0)
+
+
+def _metadata(info: MediaInfo) -> dict:
+    """What is stored about a recording; not its path, which may be different next time."""
+    return {name: value for name, value in asdict(info).items() if name != "path"}
+
+
+def _key(media: str | Path | Source, model: Checkpoint, detector, settings: Settings) -> str:
+    """The key of a recording's features, from its content, the networks, the detector and the settings.
+
+    It is "" for a source whose features are not stored.
+    """
+    content = sources.of(media).digest()
+    if content is None:
+        return ""
+    scheme = [EXTRACTION, cuts.FIRST_STARTS, cuts.SEGMENT_HOPS]
+    facts = [features.FORMAT_VERSION, scheme, content, model.fingerprint, detector.name, asdict(settings)]
+    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:32]
+
+
+def _features(
+    head: Head,
+    segments: list[Segment],
+    model: Checkpoint,
+    info: MediaInfo,
+    settings: Settings,
+    key: str,
+    joined: Joined,
+) -> Features:
+    hop = model.front_end.hop_seconds
+    extracted = cuts.holding(settings.start / hop) + len(segments)
+    until = head.duration if head.complete else min(cuts.start(extracted) * hop, head.duration)
+    duration = max(head.duration, min(info.duration or 0.0, settings.until))
+    return Features(
+        duration=head.duration if head.complete else duration,
+        until=until,
+        complete=head.complete,
+        segments=tuple(segments),
+        empty=_empty_segment(model),
+        media={"name": info.path.name} | head.media | options.told(settings),
+        notes=(*head.chosen.get("notes", ()), *head.notes),
+        hop_seconds=hop,
+        start=settings.start,
+        settings=head.settings | head.chosen.get("tracks", {}),
+        fingerprint=model.fingerprint,
+        key=key,
+        joined=joined,
+    )
+
+
+def _empty_segment(model: Checkpoint) -> Segment:
+    """Every array of a segment, without rows: what a recording without that stream has."""
+    return no_faces(model.face.config) | {
+        "frame_time": np.zeros(0),
+        "frame_until": np.zeros(0),
+        "voice_time": np.zeros(0),
+        "voice_speech": np.zeros(0, np.float32),
+        "voice_loudness": np.zeros(0, np.float32),
+        "voice_embedding": np.zeros((0, model.voice.config.embedding), np.float16),
+    }

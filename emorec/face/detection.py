@@ -1,0 +1,134 @@
+"""Face detectors: each turns an image into faces with boxes, landmarks and scores."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import cv2
+import cv2.data
+import numpy as np
+
+from emorec.errors import EmorecError
+from emorec.face import yunet
+from emorec.face.alignment import FRAMING
+from emorec.prefetch import OneThread
+
+# Feature extraction has threads of its own, and OpenCV's pool beside them slows both down. The number of threads is
+# that of the whole process, so it is set to one only during extraction: a program that imports emorec may need its own.
+CV_THREADS = OneThread(cv2.getNumThreads, cv2.setNumThreads)
+
+DETECTION_SIDE = 320  # pixels; the longer side of the image that the detector sees
+MIN_SIDE = 64  # pixels; smaller images are padded to it
+SCORE_THRESHOLD = 0.6
+NMS_THRESHOLD = 0.3  # intersection over union above which two boxes count as one face
+
+# The Haar cascade finds no landmarks. Its box around a face that is framed as FRAMING describes has this left, top,
+# width and height, as fractions of the side; medians over the same FER+ images.
+HAAR_FRAMING = np.array([0.033, 0.024, 0.931, 0.931], dtype=np.float32)
+HAAR_FILE = "haarcascade_frontalface_alt2.xml"
+HAAR_SCORE = 0.6  # the cascade gives no score; its boxes count as barely accepted
+
+
+@dataclass(frozen=True)
+class Face:
+    """One face in one image. ``box`` is (left, top, width, height) and ``landmarks`` (5, 2), both in pixels."""
+
+    box: np.ndarray
+    landmarks: np.ndarray
+    score: float
+
+
+class Detector(Protocol):
+    """A face detector. ``name`` is what people and caches know it by."""
+
+    name: str
+
+    def detect(self, image: np.ndarray, side: int | None = None) -> list[Face]:
+        """Faces in an RGB image uint8 (H, W, 3), most certain first.
+
+        The image is shrunk to a longer side of ``side`` pixels before detection (None: the detector's default).
+        """
+        ...
+
+
+class YuNet:
+    """YuNet (Wu, Peng and Yu, 2023; 75 k parameters), run by onnxruntime, or by OpenCV if onnxruntime cannot."""
+
+    name = "YuNet"
+
+    def __init__(self, file: Path, side: int = DETECTION_SIDE):
+        """Raises EmorecError if ``file`` is not a face detector that OpenCV can load."""
+        try:
+            self._network = yunet.load(file)
+            if self._network is None:
+                self._detector = cv2.FaceDetectorYN.create(str(file), "", (side, side), SCORE_THRESHOLD, NMS_THRESHOLD)
+        except (OSError, cv2.error):
+            raise EmorecError(
+                f"{file} is not a face detector that OpenCV can load; is it YuNet's .onnx file?"
+            ) from None
+        self._side = side
+
+    def detect(self, image: np.ndarray, side: int | None = None) -> list[Face]:
+        """See ``Detector.detect``."""
+        small, scale = _shrink(image, side or self._side)
+        rows = self._run_opencv(small) if self._network is None else self._run_onnxruntime(self._network, small)
+        faces = [Face(row[:4] / scale, row[4:14].reshape(5, 2) / scale, float(row[14])) for row in rows]
+        return sorted(faces, key=lambda face: -face.score)
+
+    @staticmethod
+    def _run_onnxruntime(network: yunet.Session, image: np.ndarray) -> np.ndarray:
+        height, width = image.shape[:2]
+        multiple = yunet.SIDE_MULTIPLE
+        planes = np.zeros((1, 3, height + -height % multiple, width + -width % multiple), np.float32)
+        for plane, colour in zip(planes[0, ::-1], cv2.split(image), strict=True):
+            plane[:height, :width] = colour
+        return yunet.detect(network, planes, SCORE_THRESHOLD, NMS_THRESHOLD)
+
+    def _run_opencv(self, image: np.ndarray) -> np.ndarray:
+        # On images of a few rows or columns OpenCV reads memory outside the image.
+        height, width = image.shape[:2]
+        right, bottom = max(0, MIN_SIDE - width), max(0, MIN_SIDE - height)
+        image = cv2.copyMakeBorder(image, 0, bottom, 0, right, cv2.BORDER_CONSTANT)
+        self._detector.setInputSize((image.shape[1], image.shape[0]))
+        _, rows = self._detector.detect(cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
+        return np.zeros((0, 15), np.float32) if rows is None else rows
+
+
+class Haar:
+    """OpenCV's bundled cascade (Viola and Jones, 2001), used if YuNet's file is not available. Frontal faces only."""
+
+    name = "Haar cascade"
+
+    def __init__(self, side: int = DETECTION_SIDE):
+        self._cascade = cv2.CascadeClassifier(cv2.data.haarcascades + HAAR_FILE)
+        self._side = side
+
+    def detect(self, image: np.ndarray, side: int | None = None) -> list[Face]:
+        """See ``Detector.detect``; largest first, with the landmarks where FRAMING places them in the box."""
+        small, scale = _shrink(image, side or self._side)
+        boxes = self._cascade.detectMultiScale(
+            cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), scaleFactor=1.1, minNeighbors=5, minSize=(20, 20)
+        )
+        faces = []
+        for box in sorted(boxes, key=lambda box: -box[2]):
+            box = np.asarray(box, np.float32) / scale
+            size = box[2:] / HAAR_FRAMING[2:]
+            landmarks = box[:2] - HAAR_FRAMING[:2] * size + FRAMING * size
+            faces.append(Face(box, landmarks, HAAR_SCORE))
+        return faces
+
+
+def detector(file: Path | None) -> Detector:
+    """YuNet if its file is given, else the Haar cascade. Raises EmorecError if the file cannot be used."""
+    return YuNet(file) if file else Haar()
+
+
+def _shrink(image: np.ndarray, side: int) -> tuple[np.ndarray, float]:
+    """The image with its longer side at most ``side`` pixels, and the factor by which it was shrunk."""
+    scale = side / max(image.shape[:2])
+    if scale >= 1.0:
+        return image, 1.0
+    size = (max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale)))
+    return cv2.resize(image, size, interpolation=cv2.INTER_AREA), scale

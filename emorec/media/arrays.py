@@ -1,0 +1,76 @@
+"""Pictures and sound that are already in memory, as the frames and audio blocks that decoding a file gives.
+
+Sampling and resampling are those of files: the same pictures and samples give the same features either way.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator
+
+import av
+import numpy as np
+from av.video.reformatter import ColorRange, VideoReformatter
+
+from emorec.media.audio import LEAD, Block, edges
+from emorec.media.reader import BIN_EPSILON
+from emorec.media.streams import AudioBlock, Frame, bin_of
+from emorec.media.video import picture, turned
+
+
+def frames(
+    images: Iterable[np.ndarray],
+    frame_rate: float,
+    *,
+    rate: float,
+    start: float,
+    end: float,
+    max_side: int,
+    rotate: int,
+) -> Iterator[Frame]:
+    """Yield at most ``rate`` frames a second: the first image in each bin ``[k / rate, (k + 1) / rate)``.
+
+    ``images`` are uint8 RGB (H, W, 3), ``frame_rate`` a second, the first at 0 s. Frames before ``start`` (s) are
+    dropped, and reading stops at ``end`` (s). The longer side is scaled down to ``max_side`` (px); images are first
+    turned clockwise by ``rotate`` degrees.
+    """
+    reformatter, grey_reformatter = VideoReformatter(), VideoReformatter()
+    last_bin = math.ceil(start * rate - BIN_EPSILON) - 1
+    for number, image in enumerate(images):
+        time = number / frame_rate
+        if time >= end:
+            return
+        if (current := bin_of(time, rate)) <= last_bin:
+            continue
+        last_bin = current
+        frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(turned(image, rotate)), format="rgb24")
+        grey = grey_reformatter.reformat(frame, format="gray", dst_color_range=ColorRange.JPEG).to_ndarray()
+        yield Frame(time, picture(frame, reformatter, 1.0, max_side), grey)
+
+
+def audio(
+    samples: Callable[[int, int], np.ndarray],
+    count: int,
+    sample_rate: int,
+    *,
+    rate: int,
+    start: float,
+    end: float,
+    block_seconds: float,
+) -> Iterator[AudioBlock]:
+    """Yield sound as mono blocks at ``rate`` (Hz), which end at multiples of ``block_seconds``.
+
+    ``samples(first, last)`` gives float32 (1 or 2 channels, last - first) of the ``count`` samples at ``sample_rate``
+    (Hz), the first at 0 s. Two channels are mixed as those of a file are. Sound before ``start`` and from ``end`` (s)
+    on is left out.
+    """
+    duration = min(count / sample_rate, end)
+    sign: float | None = None
+    for number in range(math.floor(start / block_seconds + BIN_EPSILON), math.ceil(duration / block_seconds)):
+        block = Block(number, *edges(number, rate, start, block_seconds, end), rate)
+        first = max(0, math.floor((number * block_seconds - LEAD) * sample_rate))
+        last = min(count, math.ceil(((number + 1) * block_seconds + LEAD) * sample_rate))
+        block.add(first / sample_rate, sample_rate, samples(first, last))
+        sign = block.finish(sign)
+        if block.sound_to > block.first:
+            yield AudioBlock(block.first / rate, block.samples[: block.sound_to - block.first])

@@ -1,0 +1,89 @@
+"""A short look at one track: a few seconds of its sound and a few of its pictures, from places that are asked for.
+
+What is found serves to tell tracks apart and is not stored, so decoding begins at any keyframe near a place.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import av
+import numpy as np
+from av.video.reformatter import VideoReformatter
+
+from emorec.media import mixdown
+from emorec.media.integrity import AV_ERRORS
+from emorec.media.reader import Reader
+from emorec.media.selection import Selection
+from emorec.media.video import picture, pixel_aspect, turned
+
+MOST_FRAMES = {"audio": 2000, "video": 150}
+"""Frames that are decoded at one place at most: a look is to be short whatever keyframes and times a file has."""
+
+MOST_SKIPPED = 1000
+"""Frames of sound in front of a place that are passed over: a jump leads to the keyframe of a picture before it."""
+
+NEAR = 5.0
+"""Seconds up to which decoding goes on to the next place instead of jumping there."""
+
+
+def sounds(
+    path: str | Path, selection: Selection, places: Sequence[float], seconds: float, rate: int
+) -> Iterator[np.ndarray]:
+    """Yield float32 mono ``(N,)`` at ``rate`` (Hz), about ``seconds`` (s) from each of the ``places`` (s) that has
+    sound. Raises ``EmorecError`` as ``media.probe`` does."""
+    with Reader(Path(path), selection) as reader:
+        mixer = mixdown.Mixer(selection.channel)
+        for place in places if reader.streams["audio"] is not None else ():
+            pieces, length = [], 0.0
+            reader.seek("audio", place, repeatable=False)
+            for count, (time, frame) in enumerate(_some(reader, "audio")):
+                if time < place and count < MOST_SKIPPED:
+                    continue
+                if (samples := mixer.samples(frame)) is not None:
+                    pieces.append((length, frame.sample_rate, samples))
+                    length += samples.shape[1] / frame.sample_rate
+                if length >= seconds:
+                    break
+            if pieces:
+                yield _mono(pieces, length, rate)
+
+
+def pictures(path: str | Path, selection: Selection, places: Sequence[float], max_side: int) -> Iterator[np.ndarray]:
+    """Yield one picture, uint8 RGB ``(H, W, 3)``, from near each of the ``places`` (s), its longer side at most
+    ``max_side`` (px). Raises ``EmorecError`` as ``media.probe`` does."""
+    reformatter = VideoReformatter()
+    with Reader(Path(path), selection) as reader:
+        stream, reached = reader.streams["video"], -NEAR
+        for place in places if stream is not None else ():
+            if place - reached >= NEAR:
+                reader.seek("video", place)
+            frame = None
+            for reached, frame in _some(reader, "video"):  # noqa: B007 (the last one is what is wanted)
+                if reached >= place:
+                    break
+            if frame is not None:
+                with contextlib.suppress(*AV_ERRORS):
+                    yield turned(picture(frame, reformatter, pixel_aspect(stream), max_side), selection.rotate)
+
+
+def _some(reader: Reader, kind: str) -> Iterator[tuple[float, av.frame.Frame]]:
+    """Frames from where reading stands; that is further on than was asked for if the file allows no jump."""
+    return itertools.islice(reader.decode(kind, None), MOST_FRAMES[kind])
+
+
+def _mono(pieces: list[tuple[float, int, np.ndarray]], length: float, rate: int) -> np.ndarray:
+    sign = -1.0 if mixdown.out_of_phase(pieces, 0.0, length) else 1.0
+    resampler, source, out = None, 0, []
+    for piece in pieces:
+        if resampler is None or piece[1] != source:
+            resampler, source = av.AudioResampler("fltp", "mono", rate), piece[1]
+        frame = av.AudioFrame.from_ndarray(
+            np.ascontiguousarray(mixdown.mono(piece, sign, None, 0.0)[None]), format="fltp", layout="mono"
+        )
+        frame.sample_rate = source
+        out += [part.to_ndarray()[0] for part in resampler.resample(frame)]
+    return np.concatenate([*out, np.zeros(0, np.float32)])

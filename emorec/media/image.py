@@ -1,0 +1,69 @@
+"""Still pictures, decoded by Pillow, for the process that reads files; see ``worker_child``."""
+
+import warnings
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from emorec.errors import EmorecError
+from emorec.media import containers
+
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "AVIF")
+
+OUTLIERS = 0.1
+"""Percent of the pixels at either end of the range of a picture of numbers that may come out black or white."""
+
+RANGE_SIDE = 2048
+"""Pixels of a row or column, at most, that the range is read from."""
+
+
+def read(path, most_pixels, longest_side):
+    """The picture in a file as uint8 RGB (H, W, 3), upright, its longer side at most ``longest_side`` (px).
+
+    Raises EmorecError where it is none that can be read, or has more than ``most_pixels``.
+    """
+    name = Path(path).name
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow warns of large pictures; most_pixels is the limit here
+            with Image.open(path, formats=FORMATS) as picture:
+                width, height = picture.size
+                if width * height > most_pixels:
+                    raise EmorecError(
+                        f"{name} has {width * height / 1e6:.0f} million pixels; "
+                        f"give a picture of at most {most_pixels / 1e6:.0f} million."
+                    )
+                if max(width, height) > longest_side:
+                    picture.draft(None, (longest_side, longest_side))  # a JPEG can be decoded at half its size at once
+                upright = _eight_bits(ImageOps.exif_transpose(picture)).convert("RGB")
+                upright.thumbnail((longest_side, longest_side))
+                return np.asarray(upright)
+    except EmorecError:  # a ValueError, but already the sentence for the user
+        raise
+    except (OSError, ValueError, SyntaxError, MemoryError, Image.DecompressionBombError):
+        if containers.picture_kind(path) in ("HEIC", "HEIF"):
+            raise EmorecError(
+                f"{name} is a HEIC picture, which cannot be read here; save it as JPEG or PNG and give that."
+            ) from None
+        raise EmorecError(
+            f"{name} is not a picture that can be read; give a whole JPEG, PNG, WebP, AVIF, BMP, GIF or TIFF file."
+        ) from None
+
+
+def _eight_bits(picture):
+    """A picture of larger numbers (16 bits, floating point), whose white is not known, scaled by its own range; any
+    other as it is."""
+    if picture.mode != "F" and not picture.mode.startswith("I"):
+        return picture
+    values = np.asarray(picture).astype(np.float32)
+    step = 1 + max(values.shape) // RANGE_SIDE
+    known = values[::step, ::step]
+    known = known[np.isfinite(known)]
+    low, high = np.percentile(known, (OUTLIERS, 100 - OUTLIERS)) if known.size else (0.0, 0.0)
+    if not high > low:
+        low, high = low - 1, low + 1  # all the same: grey
+    values -= low
+    values *= 255 / (high - low)
+    np.nan_to_num(values, copy=False, nan=0.0, posinf=255.0, neginf=0.0)
+    return Image.fromarray(values.clip(0, 255, out=values).round(out=values).astype(np.uint8))

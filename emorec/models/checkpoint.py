@@ -1,0 +1,212 @@
+"""Read and write checkpoint folders: config.json, model.safetensors and README.md. Loading is strict."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field, fields
+from functools import cached_property
+from pathlib import Path
+from typing import Any, TypeVar
+
+import safetensors.torch
+import torch
+from safetensors import SafetensorError
+
+from emorec import files
+from emorec.errors import EmorecError
+from emorec.models import calibration as calibrations
+from emorec.models import provenance
+from emorec.models.calibration import Calibration
+from emorec.models.config import FaceConfig, FusionConfig, VoiceConfig
+from emorec.models.networks import FaceNet, FusionNet, VoiceNet
+from emorec.voice.features import VoiceFrontEnd
+
+FORMAT_VERSION = 4
+OLDEST_VERSION = 2  # voice networks have no distilled trunk; before version 4 calibration was not nested
+CONFIG_FILE = "config.json"
+WEIGHTS_FILE = "model.safetensors"
+CARD_FILE = "README.md"
+
+Config = TypeVar("Config")
+
+NETWORKS: dict[str, tuple[Any, Any]] = {
+    "face": (FaceConfig, FaceNet),
+    "voice": (VoiceConfig, VoiceNet),
+    "fusion": (FusionConfig, FusionNet),
+}
+
+
+@dataclass
+class Checkpoint:
+    """Everything that analysis needs. ``training`` and ``evaluation`` are metadata, as config.json holds them."""
+
+    face: FaceNet
+    voice: VoiceNet
+    fusion: FusionNet
+    front_end: VoiceFrontEnd = field(default_factory=VoiceFrontEnd)
+    calibration: Calibration = field(default_factory=Calibration)
+    training: dict = field(default_factory=dict)
+    evaluation: dict = field(default_factory=dict)
+    folder: Path | None = None
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 of what extracted features depend on: both encoders and the voice front end."""
+        digest = hashlib.sha256(json.dumps(asdict(self.front_end), sort_keys=True).encode())
+        for network in (self.face, self.voice):
+            digest.update(repr(network.config).encode())
+            for name, tensor in sorted(network.state_dict().items()):
+                digest.update(name.encode() + tensor.cpu().numpy().tobytes())
+        return digest.hexdigest()
+
+    def to(self, device: str | torch.device) -> Checkpoint:
+        """Move the networks to a device, as torch names it; returns self."""
+        for name in NETWORKS:
+            getattr(self, name).to(device)
+        return self
+
+
+def load(folder: str | Path, device: str | torch.device = "cpu") -> Checkpoint:
+    """Read a checkpoint folder. Raises EmorecError that names the missing or unknown key, tensor or wrong shape."""
+    folder = Path(folder)
+    config = _read_config(folder / CONFIG_FILE)
+    tensors = _read_tensors(folder / WEIGHTS_FILE)
+    parts: dict[str, Any] = {}
+    for name, (config_class, network_class) in NETWORKS.items():
+        built = _build(config_class, config["networks"][name], f"networks.{name}", folder)
+        own = {key.removeprefix(name + "."): tensor for key, tensor in tensors.items() if key.startswith(name + ".")}
+        with torch.device("meta"):  # takes no memory: a wrong configuration may ask for any size
+            _check(_construct(network_class, built).state_dict(), own, name, folder)
+        network = _construct(network_class, built)
+        network.load_state_dict(own)
+        parts[name] = network.eval().requires_grad_(False).to(memory_format=torch.channels_last)
+    unknown = sorted(key for key in tensors if "." not in key or key.split(".")[0] not in NETWORKS)
+    if unknown:
+        raise EmorecError(f"The checkpoint {folder} holds a tensor that emorec does not know: {unknown[0]}.")
+    return Checkpoint(
+        **parts,
+        front_end=_build(VoiceFrontEnd, config["front_end"], "front_end", folder),
+        calibration=_calibration(config["calibration"], folder),
+        training=config["training"],
+        evaluation=config["evaluation"],
+        folder=folder,
+    ).to(device)
+
+
+def save(checkpoint: Checkpoint, folder: str | Path) -> None:
+    """Write config.json and model.safetensors, each atomically; evaluation writes the card. Raises OSError."""
+    folder = Path(folder)
+    tensors = {
+        f"{name}.{key}": tensor.contiguous().cpu()
+        for name in NETWORKS
+        for key, tensor in getattr(checkpoint, name).state_dict().items()
+    }
+    files.write(folder / WEIGHTS_FILE, safetensors.torch.save(tensors, metadata={"format": "pt"}))
+    save_config(checkpoint, folder)
+
+
+def save_config(checkpoint: Checkpoint, folder: str | Path) -> None:
+    """Write config.json alone, as evaluation does with its results. Raises OSError."""
+    config = {
+        "format_version": FORMAT_VERSION,
+        "library": "emorec",
+        "networks": {name: asdict(getattr(checkpoint, name).config) for name in NETWORKS},
+        "front_end": asdict(checkpoint.front_end),
+        "calibration": asdict(checkpoint.calibration),
+        "training": checkpoint.training,
+        "evaluation": checkpoint.evaluation,
+    }
+    files.write(Path(folder) / CONFIG_FILE, (json.dumps(config, indent=2, ensure_ascii=False) + "\n").encode())
+
+
+CONFIG_KEYS = {"format_version", "library", "networks", "front_end", "calibration", "training", "evaluation"}
+
+
+def _read_config(file: Path) -> dict[str, Any]:
+    if not file.is_file():
+        raise EmorecError(f"The checkpoint {file.parent} has no {file.name}.")
+    try:
+        config = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise EmorecError(f"The checkpoint's {file} cannot be read as JSON ({error}).") from None
+    if not isinstance(config, dict) or config.get("library") != "emorec":
+        raise EmorecError(f"{file} is not an emorec checkpoint's configuration.")
+    version = config.get("format_version")
+    if version not in range(OLDEST_VERSION, FORMAT_VERSION + 1):
+        raise EmorecError(
+            f"{file} has format version {version}; this emorec reads versions {OLDEST_VERSION} to {FORMAT_VERSION}."
+        )
+    _same_keys(config, CONFIG_KEYS, "config", file.parent)
+    provenance.check(config["training"], config["evaluation"], file.parent)
+    _same_keys(config["networks"], set(NETWORKS), "networks", file.parent)
+    if version == OLDEST_VERSION and isinstance(config["networks"]["voice"], dict):
+        config["networks"]["voice"] |= {"listener_widths": [], "listener_embedding": 0}
+    return config
+
+
+def _read_tensors(file: Path) -> dict[str, torch.Tensor]:
+    if not file.is_file():
+        raise EmorecError(f"The checkpoint {file.parent} has no {file.name}.")
+    try:
+        return safetensors.torch.load_file(file)
+    except (OSError, SafetensorError) as error:
+        raise EmorecError(f"The checkpoint's {file} is not a complete safetensors file ({error}).") from None
+
+
+def _build(config_class: type[Config], values: Any, place: str, folder: Path) -> Config:
+    _same_keys(values, {field.name for field in fields(config_class)}, place, folder)
+    try:
+        return config_class(**{key: _frozen(value) for key, value in values.items()})
+    except (TypeError, ValueError) as error:
+        raise EmorecError(f"The checkpoint {folder} has an unusable {place} ({error}).") from None
+
+
+def _calibration(values: Any, folder: Path) -> Calibration:
+    try:
+        return calibrations.read(values)
+    except (TypeError, ValueError) as error:
+        raise EmorecError(f"The checkpoint {folder} has an unusable calibration ({error}).") from None
+
+
+def _construct(network_class: Any, config: Any) -> Any:
+    try:
+        return network_class(config)
+    except (TypeError, ValueError, RuntimeError, KeyError, AttributeError, EmorecError) as error:
+        raise EmorecError(
+            f"No {network_class.__name__} can be built from the checkpoint's configuration ({error})."
+        ) from None
+
+
+def _same_keys(values: Any, expected: set[str], place: str, folder: Path) -> None:
+    if not isinstance(values, dict):
+        raise EmorecError(f"The checkpoint {folder} has no {place} in its {CONFIG_FILE}.")
+    unknown, missing = sorted(set(values) - expected), sorted(expected - set(values))
+    if unknown:
+        raise EmorecError(f"The checkpoint {folder} has an unknown key in its {CONFIG_FILE}: {place}.{unknown[0]}.")
+    if missing:
+        raise EmorecError(f"The checkpoint {folder} lacks a key in its {CONFIG_FILE}: {place}.{missing[0]}.")
+
+
+def _frozen(value: Any) -> Any:
+    """JSON lists as tuples, which frozen configs hold."""
+    if isinstance(value, list):
+        return tuple(_frozen(item) for item in value)
+    if isinstance(value, dict):
+        return {key: _frozen(item) for key, item in value.items()}
+    return value
+
+
+def _check(expected: dict[str, torch.Tensor], tensors: dict[str, torch.Tensor], name: str, folder: Path) -> None:
+    """Raise EmorecError unless the tensors have the names and shapes of the expected state dict and are finite."""
+    missing, unknown = sorted(set(expected) - set(tensors)), sorted(set(tensors) - set(expected))
+    if missing:
+        raise EmorecError(f"The checkpoint {folder} lacks the tensor {name}.{missing[0]}.")
+    if unknown:
+        raise EmorecError(f"The checkpoint {folder} holds a tensor that emorec does not know: {name}.{unknown[0]}.")
+    for key, tensor in expected.items():
+        if tensors[key].shape != tensor.shape:
+            shapes = f"{tuple(tensors[key].shape)} instead of {tuple(tensor.shape)}"
+            raise EmorecError(f"The checkpoint {folder} has the tensor {name}.{key} in the wrong shape, {shapes}.")
+        if tensors[key].is_floating_point() and not torch.isfinite(tensors[key]).all():
+            raise EmorecError(f"The checkpoint {folder} has numbers in {name}.{key} that are not finite.")

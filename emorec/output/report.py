@@ -1,0 +1,131 @@
+"""A Timeline as one page to keep or to print: HTML that needs nothing else, no script, no network."""
+
+import html
+from pathlib import Path
+
+from emorec import files
+from emorec._version import __version__
+from emorec.emotions import COLOURS, EMOJI
+from emorec.models import provenance
+from emorec.output import charts, tables
+from emorec.output.chart_data import clock
+from emorec.output.highlights import find_highlights
+from emorec.output.summary import how, summary
+
+UNSURE = "#BBBBBB"  # of the bar of unsure time; paler than neutral's
+STYLE = """
+body { font: 15px/1.5 system-ui, 'Segoe UI', Roboto, sans-serif; color: #222; max-width: 1000px; margin: 2rem auto; }
+body { padding: 0 1rem; } h1 { font-size: 1.6rem; margin: 0; } h2 { font-size: 1.1rem; margin: 1.8rem 0 0.4rem; }
+svg { max-width: 100%; height: auto; } table { border-collapse: collapse; } caption { text-align: left; color: #555; }
+:is(td, th) { padding: 0.2rem 1rem 0.2rem 0; text-align: left; font-weight: 400; vertical-align: top; }
+th { white-space: nowrap; } .bar { width: 220px; } .bar i { display: block; height: 10px; border-radius: 5px; }
+.small { color: #555; font-size: 0.9rem; } @media print { body { margin: 0; } section { break-inside: avoid; } }
+"""
+
+
+def html_text(timeline, evaluation=None, training=None):
+    """The page's text. ``evaluation`` and ``training`` are a checkpoint's facts, from which it says what to trust."""
+    name = Path(str(timeline.media.get("name", ""))).name or "A recording"
+    warning = summary(timeline).warning
+    parts = [
+        f"<h1>{html.escape(name)}</h1>",
+        f"<p><strong>{warning}</strong></p>" if warning else "",
+        f'<p class="small">{clock(timeline.duration)}, {html.escape(how(timeline))}, {timeline.window:g} s of evidence '
+        f"for each. Made by emorec {__version__}.</p>",
+        *(f"<p><strong>{html.escape(note)}</strong></p>" for note in timeline.notes),
+        _section("Over time", charts.svg_text(timeline)),
+        _section("In short", _figures(timeline)),
+        _section("Moments", _moments(timeline)),
+        _section("What this can and cannot tell", trust(evaluation or {}, training or {})),
+        _section("Choices that made this", _choices(timeline)),
+    ]
+    head = f'<meta charset="utf-8"><title>{html.escape(name)}: emotions over time</title><style>{STYLE}</style>'
+    page = f'<!doctype html>\n<html lang="en"><head>{head}</head><body>{"".join(parts)}</body></html>\n'
+    return files.shown(page)
+
+
+def write(timeline, path, evaluation=None, training=None):
+    """Write the page to a file, whole or not at all. Raises EmorecError where that cannot be done."""
+    files.write_result(path, html_text(timeline, evaluation, training).encode())
+
+
+def trust(evaluation, training):
+    """What a checkpoint's measured accuracy, training people, limits and licence say, as HTML."""
+    rows = "".join(
+        f"<tr><td>{html.escape(found.what)}</td><td>{html.escape(found.metric)}</td><td>"
+        + "<br>".join(f"{html.escape(result.way)} {result.text()}" for result in found.results)
+        + f"</td><td>{found.items:,}</td></tr>"
+        for found in provenance.protocols(evaluation)
+    )
+    table = (
+        "<table><caption>Measured on people never seen in training</caption>"
+        '<tr><th scope="col">on</th><th scope="col">measure</th><th scope="col">result</th>'
+        f'<th scope="col">items</th></tr>{rows}</table>'
+    )
+    sources = "".join(
+        f"<li>{html.escape(source.name)} ({html.escape(source.use)}): {html.escape(source.items)}; "
+        f"licence: {html.escape(source.licence)}</li>"
+        for source in provenance.sources(training)
+    )
+    limits = "".join(f"<li>{html.escape(limit)}</li>" for limit in provenance.limits(training))
+    licence = html.escape(provenance.licence(training) or "").upper().replace("CC-BY-NC-SA-", "CC BY-NC-SA ")
+    parts = [
+        table if rows else "<p>The accuracy of these weights has not been measured.</p>",
+        f"<h3>Limits</h3><ul>{limits}</ul>" if limits else "",
+        f"<h3>People and languages in training</h3><ul>{sources}</ul>" if sources else "",
+        f"<p>Licence of the weights: {licence}</p>" if licence else "<p>The weights state no licence.</p>",
+    ]
+    return "".join(parts)
+
+
+def _section(title, body):
+    return f"<section><h2>{title}</h2>{body}</section>"
+
+
+def _figures(timeline):
+    figures = summary(timeline)
+    if figures.confidence is None:
+        return "<p>Neither a face was seen nor speech heard, so there is nothing to read an emotion from.</p>"
+    rows = "".join(
+        f'<tr><th scope="row">{EMOJI[emotion]} {emotion}</th><td class="bar">'
+        f'<i style="width:{share:.1%};background:{COLOURS[emotion]}"></i></td><td>{share:.0%}</td></tr>'
+        for emotion, share in figures.shares.items()
+    )
+    rows += (
+        f'<tr><th scope="row">unsure</th><td class="bar"><i style="width:{figures.unsure:.1%};background:{UNSURE}"></i>'
+        f"</td><td>{figures.unsure:.0%}</td></tr>"
+    )
+    return (
+        f"<table><caption>Share of the time with evidence</caption>{rows}</table>"
+        f"<p>Evidence for {figures.known:.0%} of the time: a face in {figures.face:.0%}, speech in "
+        f"{figures.speech:.0%}. Average confidence {figures.confidence:.0%}. Time counts as unsure if the confidence "
+        f"is below {timeline.unsure_below:.0%}; the chart is faint there and at times "
+        f"whose evidence is all from just before or after, and blank without any.</p>"
+    )
+
+
+def _choices(timeline):
+    rows = "".join(
+        f'<tr><th scope="row">{html.escape(name.replace("_", " "))}</th><td>{html.escape(_in_words(value))}</td></tr>'
+        for name, value in tables.choices(timeline).items()
+    )
+    return f'<table class="small">{rows}</table>'
+
+
+def _in_words(value):
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_in_words(each)}" for name, each in value.items())
+    if isinstance(value, float):
+        return f"{value:g}"
+    return "automatic" if value is None else str(value)
+
+
+def _moments(timeline):
+    found = find_highlights(timeline)
+    if not found:
+        return "<p>No moment stands out.</p>"
+    rows = "".join(
+        f'<tr><th scope="row">{clock(moment.start)}</th><td>{moment.kind}</td><td>{html.escape(moment.text)}</td></tr>'
+        for moment in found
+    )
+    return f"<table>{rows}</table>"

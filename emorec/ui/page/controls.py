@@ -1,0 +1,246 @@
+"""The components of the page, by purpose. ``emorec.ui.page.layout`` connects them to events."""
+
+from types import SimpleNamespace
+
+import gradio as gr
+
+from emorec import download
+from emorec.inference import prior as priors
+from emorec.inference.timeline import DEFAULT_STEP, DEFAULT_WINDOW, STEP_RANGE
+from emorec.output import tables
+from emorec.output.charts import STYLES
+from emorec.ui import fragments
+from emorec.ui.page import downloads
+from emorec.ui.sessions.session import ANYONE
+
+LONGEST_WINDOW = 10.0  # seconds; longer ones make sense on a command line only
+LONGEST_SMOOTHING = 10.0
+
+EXAMPLE = "A portrait and a synthetic voice, 0:12"
+FUSIONS = (("Late", "late"), ("Intermediate", "intermediate"), ("Face only", "face"), ("Voice only", "voice"))
+PRIORS = (("Everyday", "everyday"), ("Even", "even"), ("Adaptive", "adaptive"))
+CHANNELS = (("Mix", "mix"), ("Left", "left"), ("Right", "right"))
+
+
+def markup(value=None, **settings):
+    """A ``gr.HTML`` that only this page's own style applies to."""
+    return gr.HTML(value, apply_default_css=False, **settings)
+
+
+def inputs(example):
+    """The tabs that something to analyse comes in through."""
+    with gr.Tabs(elem_id="inputs"):
+        with gr.Tab("Video or audio", id="file") as files:
+            file = gr.File(label="Video or audio file", height=150, elem_id="file")
+            if example:
+                gr.Examples(
+                    [[str(example)]], [file], label="Or try an example", example_labels=[EXAMPLE], elem_id="example"
+                )
+            with gr.Accordion("Or record one", open=False, elem_id="record"), gr.Row():
+                # Mirrored recordings would have to be converted first.
+                webcam = gr.Video(
+                    label="Webcam",
+                    sources=["webcam"],
+                    webcam_options=gr.WebcamOptions(mirror=False),
+                    height=240,
+                    min_width=140,
+                    elem_id="webcam",
+                )
+                microphone = gr.Audio(
+                    label="Microphone", sources=["microphone"], type="filepath", min_width=140, elem_id="microphone"
+                )
+        with gr.Tab("Link", id="link", visible=download.enabled()) as links:
+            link = gr.Textbox(
+                label="Link",
+                info="A page with a video, or a media file, on the internet; Analyze fetches it",
+                placeholder="https://",
+                max_lines=1,
+                elem_id="link",
+            )
+        with gr.Tab("Picture", id="picture") as pictures:
+            picture = gr.Image(
+                label="Picture", sources=["upload", "webcam"], type="filepath", height=260, elem_id="picture"
+            )
+    return SimpleNamespace(
+        tabs={"file": files, "link": links, "picture": pictures},
+        file=file,
+        webcam=webcam,
+        microphone=microphone,
+        link=link,
+        picture=picture,
+    )
+
+
+def choices(checkpoints):
+    """What can be changed without observing again; ``checkpoints`` may be chosen, None for any on the Hub."""
+    fusion = gr.Radio(FUSIONS, value="late", label="Fusion", info="How face and voice are combined", elem_id="fusion")
+    step = gr.Slider(*STEP_RANGE, value=DEFAULT_STEP, step=0.1, label="Step", info="Seconds per row", elem_id="step")
+    with gr.Accordion("More choices", open=False, elem_id="more"):
+        with gr.Row():
+            window = gr.Slider(
+                0.2,
+                LONGEST_WINDOW,
+                value=DEFAULT_WINDOW,
+                step=0.1,
+                label="Window",
+                info="Seconds of evidence per row",
+                min_width=200,
+                elem_id="window",
+            )
+            smooth = gr.Slider(
+                0.0,
+                LONGEST_SMOOTHING,
+                value=0.0,
+                step=0.1,
+                label="Smoothing",
+                info="Seconds to average over",
+                min_width=200,
+                elem_id="smooth",
+            )
+        with gr.Row():
+            person = gr.Dropdown(
+                [ANYONE],
+                value=ANYONE[1],
+                label="Person",
+                info="Whose face counts; known once faces were seen",
+                min_width=200,
+                elem_id="person",
+            )
+            wanted = "a Hugging Face repository" if checkpoints is None else f"one of {', '.join(checkpoints)}"
+            checkpoint = gr.Textbox(
+                label="Checkpoint",
+                info=f"This page's own weights if empty, else {wanted}",
+                placeholder="org/name@revision",
+                max_lines=1,
+                min_width=200,
+                elem_id="checkpoint",
+                visible=checkpoints != (),
+            )
+        prior = gr.Radio(
+            PRIORS,
+            value=priors.DEFAULT,
+            label="Prior",
+            info="How common each emotion is expected to be",
+            elem_id="prior",
+        )
+        note = markup(elem_id="note")
+        observed = part()
+    return SimpleNamespace(
+        fusion=fusion,
+        step=step,
+        window=window,
+        smooth=smooth,
+        person=person,
+        checkpoint=checkpoint,
+        note=note,
+        prior=prior,
+        **observed,
+    )
+
+
+def part():
+    """What of a recording is observed, by name; counts when Analyze is pressed."""
+    markup("<p class='caption'>These count when you press Analyze:</p>")
+    with gr.Row():
+        channel = gr.Radio(
+            CHANNELS,
+            value="mix",
+            label="Channel",
+            info="Of the sound, if each has its own speaker",
+            min_width=200,
+            elem_id="channel",
+        )
+        track = gr.Number(
+            0,
+            label="Audio track",
+            info="From 1; 0 takes one with speech",
+            precision=0,
+            minimum=0,
+            min_width=200,
+            elem_id="track",
+        )
+        video_track = gr.Number(
+            0,
+            label="Video track",
+            info="From 1; 0 takes one with a face",
+            precision=0,
+            minimum=0,
+            min_width=200,
+            elem_id="video-track",
+        )
+    with gr.Row():
+        start = gr.Textbox(
+            label="Start",
+            info="Where to begin, as in 75 or 1:15",
+            placeholder="0:00",
+            max_lines=1,
+            min_width=200,
+            elem_id="start",
+        )
+        end = gr.Textbox(
+            label="End",
+            info="Where to end",
+            placeholder="end of the recording",
+            max_lines=1,
+            min_width=200,
+            elem_id="end",
+        )
+    return {"channel": channel, "track": track, "video_track": video_track, "start": start, "end": end}
+
+
+def deletion():
+    """A button that asks back, and the two answers."""
+    with gr.Row(elem_id="erasing"):
+        ask = gr.Button("Delete my recordings", size="sm", min_width=90, elem_id="erase")
+        sure = gr.Button(
+            "Delete recordings and results for good",
+            variant="stop",
+            size="sm",
+            min_width=90,
+            visible=False,
+            elem_id="erase-sure",
+        )
+        keep = gr.Button("Keep them", size="sm", min_width=90, visible=False, elem_id="erase-keep")
+    return SimpleNamespace(ask=ask, sure=sure, keep=keep)
+
+
+def outcome():
+    """The player beside the timeline, and below them what the timeline comes to."""
+    with gr.Row(elem_id="stage"):
+        with gr.Column(scale=2, min_width=300):
+            player = markup(fragments.player_of(None), elem_id="player")
+        with gr.Column(scale=3, min_width=300):
+            # The style sheet shows one of the two: as a block's property, each change would cost the browser dearly.
+            markup(fragments.AWAITED, elem_id="awaited")
+            with gr.Column(elem_id="results"):
+                chart = gr.Plot(show_label=False, container=False, elem_id="timeline")
+                markup(fragments.LEGEND)
+                style = gr.Radio(
+                    [(name.capitalize(), name) for name in STYLES],
+                    value=STYLES[0],
+                    show_label=False,
+                    container=False,
+                    label="Chart",
+                    elem_id="style",
+                )
+    figures = markup(elem_id="summary")
+    with gr.Accordion("Every row", open=False, elem_id="every") as accordion:
+        table = gr.Dataframe(
+            headers=list(tables.COLUMNS), interactive=False, show_label=False, max_height=420, elem_id="rows"
+        )
+    with gr.Row(elem_id="downloads"):
+        buttons = {
+            kind: gr.Button(words, size="sm", min_width=90, elem_id=kind)
+            for kind, (_, words) in downloads.KINDS.items()
+        }
+    carrier = gr.File(label="Download", elem_id="carrier")
+    return SimpleNamespace(
+        player=player,
+        chart=chart,
+        style=style,
+        figures=figures,
+        accordion=accordion,
+        table=table,
+        buttons=buttons,
+        carrier=carrier,
+    )

@@ -1,0 +1,265 @@
+"""The command line within this process, over untrained networks: several recordings, names of results, bad input."""
+
+import dataclasses
+import io
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from emorec import analyzer, cli
+from emorec.emotions import EMOJI, EMOTIONS
+from emorec.output.names import RECORDS
+from support import factories
+from support.make_media import Audio, Video, record
+from support.paths import ROOT
+
+
+@pytest.fixture(scope="module")
+def media(tmp_path_factory):
+    """``same/clip.mkv`` of 2 s, ``same/clip.wav`` of 3 s, ``other/clip.wav`` of 4 s, ``third/clip.wav`` of 1 s."""
+    folder = tmp_path_factory.mktemp("media")
+    for name in ("same", "other", "third"):
+        (folder / name).mkdir()
+    record(folder / "same" / "clip.mkv", Video(duration=2.0, rate=5), Audio(duration=2.0, codec="pcm_s16le"))
+    for name, seconds in (("same", 3.0), ("other", 4.0), ("third", 1.0)):
+        record(folder / name / "clip.wav", audio=Audio(duration=seconds, codec="pcm_s16le"))
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def untrained(monkeypatch, tmp_path):
+    """Untrained networks in place of the ones that a command would load; commands run in an empty folder."""
+    tiny = analyzer.Analyzer(factories.checkpoint(), None)
+    monkeypatch.setattr(analyzer, "load", lambda *_: tiny)
+    monkeypatch.chdir(tmp_path)
+
+
+def analyze(*arguments):
+    return cli.main(["analyze", "--no_plot", *map(str, arguments)])
+
+
+def lengths(folder):
+    """{name of a CSV file: number of its rows}, which is the length of its recording in seconds."""
+    return {file.name: len(file.read_text().splitlines()) - 1 for file in sorted(folder.glob("*.csv"))}
+
+
+def test_recordings_of_one_stem_are_both_kept(media, tmp_path):
+    assert analyze(media / "same" / "clip.mkv", media / "same" / "clip.wav", "--out", "out") == 0
+    assert lengths(tmp_path / "out") == {"clip.csv": 2, "clip.wav.csv": 3}
+
+
+def test_a_later_command_replaces_only_results_of_the_same_recording(media, tmp_path):
+    for name in ("same", "other", "third", "other", "same", "third"):
+        assert analyze(media / name / "clip.wav", "--out", "out", "--format", "csv,json") == 0
+        assert lengths(tmp_path / "out")["clip.csv"] == 3
+    assert lengths(tmp_path / "out") == {"clip.csv": 3, "clip.wav.csv": 4, "clip.wav-2.csv": 1}
+    assert analyze(media / "other" / "clip.wav", "--out", "out", "--step_sec", "2") == 0
+    assert lengths(tmp_path / "out") == {"clip.csv": 3, "clip.wav.csv": 2, "clip.wav-2.csv": 1}
+
+
+def test_the_same_recording_by_another_path_is_the_same(media, tmp_path):
+    (tmp_path / "link").symlink_to(media / "same")
+    assert analyze(media / "same" / "clip.wav", "--out", "out") == analyze("link/clip.wav", "--out", "out") == 0
+    assert lengths(tmp_path / "out") == {"clip.csv": 3}
+
+
+def test_a_file_that_emorec_did_not_write_is_left_alone(media, tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "clip.csv").write_text("my own")
+    assert analyze(media / "same" / "clip.wav", "--out", "out") == 0
+    assert (tmp_path / "out" / "clip.csv").read_text() == "my own"
+    assert lengths(tmp_path / "out")["clip.wav.csv"] == 3
+
+
+def test_a_name_with_a_fusion_is_not_taken_for_another_recording(media, tmp_path):
+    face = record(tmp_path / "clip.face.wav", audio=Audio(duration=1.0, codec="pcm_s16le"))
+    assert analyze(media / "same" / "clip.wav", "--out", "out", "--fusion", "face") == 0
+    assert analyze(face, "--out", "out") == 0
+    assert lengths(tmp_path / "out") == {"clip.face.csv": 3, "clip.face.wav.csv": 1}
+
+
+def test_a_chart_is_named_like_the_other_results(media, tmp_path):
+    for name in ("same", "other"):
+        arguments = ["analyze", str(media / name / "clip.wav"), "--out", "out", "--fusion", "voice"]
+        assert cli.main(arguments) == 0
+    written = {file.name for file in (tmp_path / "out").iterdir()} - {RECORDS}
+    assert written == {"clip.voice.csv", "clip.voice.png", "clip.wav.voice.csv", "clip.wav.voice.png"}
+
+
+def test_one_bad_recording_does_not_stop_the_others(media, tmp_path, capsys):
+    (tmp_path / "empty.mp4").write_bytes(b"")
+    clips = [media / "same" / "clip.wav", media / "other" / "clip.wav"]
+    code = analyze("missing.mp4", clips[0], "empty.mp4", "file:///etc/passwd", clips[1], "--out", "out")
+    out, err = capsys.readouterr()
+    assert code == 2
+    assert lengths(tmp_path / "out") == {"clip.csv": 3, "clip.wav.csv": 4}
+    sentences = [line for line in err.splitlines() if "note:" not in line]
+    assert len(sentences) == 3 and all(line.startswith("emorec: ") for line in sentences)
+    assert [name in line for name, line in zip(("missing.mp4", "empty.mp4", "passwd"), sentences, strict=True)]
+    assert [line for line in out.splitlines() if line.endswith(":")] == [f"{clip}:" for clip in clips]
+
+
+def test_a_system_error_at_one_recording_does_not_stop_the_others(media, tmp_path, capsys, monkeypatch):
+    tiny, whole = analyzer.load(), analyzer.Analyzer.analyze
+
+    def fails_once(self, path, *given, **choices):
+        if path.suffix == ".mkv":
+            raise PermissionError(13, "Permission denied", str(path))
+        return whole(self, path, *given, **choices)
+
+    monkeypatch.setattr(type(tiny), "analyze", fails_once)
+    assert analyze(media / "same" / "clip.mkv", media / "same" / "clip.wav", "--out", "out") == 2
+    assert "clip.mkv cannot be used (Permission denied)" in capsys.readouterr().err
+    assert lengths(tmp_path / "out") == {"clip.csv": 3}
+
+
+def test_json_of_several_is_one_line_each(media, capsys):
+    assert analyze(media / "same" / "clip.wav", media / "other" / "clip.wav", "--json") == 0
+    assert [len(json.loads(line)["rows"]) for line in capsys.readouterr().out.splitlines()] == [3, 4]
+
+
+def test_recordings_may_stand_between_options_and_count_once(media, tmp_path):
+    first, second = media / "same" / "clip.wav", media / "other" / "clip.wav"
+    assert analyze(first, "--out", "out", second, first, "--media_path", first) == 0
+    assert lengths(tmp_path / "out") == {"clip.csv": 3, "clip.wav.csv": 4}
+
+
+def test_behind_two_hyphens_everything_is_a_recording(media, tmp_path):
+    (tmp_path / "-x.wav").write_bytes((media / "same" / "clip.wav").read_bytes())
+    assert analyze(media / "other" / "clip.wav", "--out", "out", "--", "-x.wav") == 0
+    assert lengths(tmp_path / "out") == {"-x.csv": 3, "clip.csv": 4}
+
+
+@pytest.mark.parametrize("arguments", [["--no_such"], ["--no_such", "3"], ["clip.wav", "--step_sec", "1", "--no_such"]])
+def test_an_unknown_option_is_named(arguments, capsys):
+    with pytest.raises(SystemExit) as ended:
+        analyze(*arguments)
+    assert ended.value.code == 2 and "unrecognized arguments: --no_such" in capsys.readouterr().err
+
+
+def test_one_chart_for_several_recordings_is_refused(media, tmp_path, capsys):
+    clips = [str(media / name / "clip.wav") for name in ("same", "other")]
+    assert cli.main(["analyze", *clips, "--save_plot", "plot.svg"]) == 2
+    assert "--save_plot names one file" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_numbers_with_a_comma_and_formats_in_capitals_are_understood(media, tmp_path):
+    assert analyze(media / "same" / "clip.wav", "--out", "out", "--step_sec", "0,5", "--format", "CSV, Json") == 0
+    assert lengths(tmp_path / "out") == {"clip.csv": 6}
+    assert (tmp_path / "out" / "clip.json").exists()
+
+
+@pytest.mark.parametrize("option", ["--step_sec", "--window-sec", "--smooth_sec", "--unsure_below"])
+@pytest.mark.parametrize("given", ["0.5s", "", "1.000,5", "nan"])
+def test_what_is_no_number_is_a_sentence_with_the_option(option, given, capsys):
+    with pytest.raises(SystemExit) as ended:
+        analyze("clip.wav", option, given)
+    *_, last = capsys.readouterr().err.splitlines()
+    assert ended.value.code == 2 and option in last and "is not a number; write it like 0.5" in last
+
+
+@pytest.mark.parametrize(
+    ("content", "word"),
+    [
+        (None, "No such file"),
+        ("{", "JSON"),
+        ("[1, 1, 1, 1, 1, 1, 1]", "must hold an object"),
+        (dict.fromkeys(EMOTIONS[1:], 1), "lacks the emotion angry"),
+        (dict.fromkeys(EMOTIONS, 1) | {"sad": -0.1}, "share of sad is -0.1"),
+        (dict.fromkeys(EMOTIONS, 1) | {"sad": "1"}, "share of sad is '1'"),
+        (dict.fromkeys(EMOTIONS, 1) | {"calm": 1}, "'calm'"),
+        (dict.fromkeys(EMOTIONS, 0), "all 0"),
+        (dict.fromkeys(EMOTIONS, 10**400), "share of angry"),
+        ("[" * 100_000, "JSON"),
+    ],
+)
+def test_a_prior_that_cannot_be_used_is_one_sentence_before_anything_is_read(
+    content, word, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setattr(analyzer, "load", lambda *_: pytest.fail("the weights were loaded"))
+    if content is not None:
+        (tmp_path / "own.json").write_text(content if isinstance(content, str) else json.dumps(content))
+    assert analyze("clip.wav", "--prior", "own.json") == 2
+    out, err = capsys.readouterr()
+    assert out == "" and err.startswith("emorec: ") and err.count("\n") == 1
+    assert word in err
+
+
+@pytest.mark.parametrize("prior", ["everyday", "even", "adaptive", "mine.json"])
+def test_the_prior_is_named_in_every_result(prior, media, tmp_path, capsys):
+    (tmp_path / "mine.json").write_text(json.dumps(dict.fromkeys(EMOTIONS, 1) | {"sad": 3}))
+    clip = media / "same" / "clip.wav"
+    assert analyze(clip, "--prior", prior, "--unsure_below", "0,25", "--out", "out", "--format", "json") == 0
+    choices = json.loads((tmp_path / "out" / "clip.json").read_text())["choices"]
+    assert f"fusion late, prior {prior}\n" in capsys.readouterr().out
+    assert (choices["prior"], choices["unsure_below"]) == (prior, 0.25)
+    if prior == "mine.json":
+        assert choices["prior_shares"]["sad"] == pytest.approx(1 / 3, abs=1e-3)
+
+
+def test_a_confidence_out_of_range_is_refused(capsys):
+    assert analyze("clip.wav", "--unsure_below", "40") == 2
+    assert "40 is out of range" in capsys.readouterr().err
+
+
+def test_too_little_to_tell_is_the_first_line(media, capsys):
+    assert analyze(media / "same" / "clip.wav", "--out", "out") == 0
+    first, *_ = capsys.readouterr().out.splitlines()
+    assert first == "Too little to tell: evidence for only 0.0 s of 3.0 s; 5.0 s are needed."
+
+
+def test_unsure_time_is_printed_apart(capsys):
+    from emorec.cli import printing
+
+    printing.print_summary(ANSWER, [])
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "8.0 s, 8 rows of 1 s, fusion late, prior even"
+    assert [line.split()[1:] for line in lines[1:3]] == [["angry", "75.0%"], ["unsure", "25.0%"]]
+
+
+ANSWER = factories.timeline([[0.94, *[0.01] * 6]] * 6 + [[1 / 7] * 7] * 2)
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "ascii", "utf-8"])
+def test_a_terminal_without_emoji_or_a_name_that_is_no_text_costs_no_result(encoding, tmp_path, monkeypatch):
+    """The name is how Python holds the bytes of a Latin-1 name."""
+    name, printed = "caf\udce9.wav", io.BytesIO()
+    answer = dataclasses.replace(ANSWER, media={"name": name})
+    monkeypatch.setattr(analyzer.Analyzer, "analyze", lambda *_, **__: answer)
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(printed, encoding=encoding))
+    assert cli.main(["analyze", name, "--out", "out", "--format", "csv,json,srt"]) == 0
+    assert {file.name for file in (tmp_path / "out").glob("[!.]*")} == {
+        f"caf\udce9.{form}" for form in ("csv", "json", "srt", "png")
+    }
+    text = printed.getvalue().decode(encoding)
+    assert os.path.join("out", "caf?.png") in text
+    assert f"  {EMOJI['angry'] if encoding == 'utf-8' else '?'} angry      75.0%" in text
+
+
+PROGRAM = """
+import sys
+import test_cli_results as here
+from emorec import analyzer, cli
+analyzer.load = lambda *_: analyzer.Analyzer(here.factories.checkpoint(), "none")
+analyzer.Analyzer.analyze = lambda *_, **__: here.ANSWER
+sys.exit(cli.main())
+"""
+
+
+def test_without_any_language_of_the_system_results_are_written(tmp_path):
+    environment = {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0", "PYTHONIOENCODING": ""}
+    environment["PYTHONPATH"] = os.pathsep.join([str(ROOT), str(ROOT / "tests"), str(ROOT / "tests" / "cli")])
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, "analyze", os.fsencode("clip.wav"), "--no_plot"],
+        cwd=tmp_path,
+        env=os.environ | environment,
+        capture_output=True,
+        timeout=300,
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert b"  ? angry      75.0%" in done.stdout
+    assert (tmp_path / "emorec-out" / "clip.csv").exists()

@@ -1,0 +1,53 @@
+"""Settings of stage 1: which can be used, and how times are written."""
+
+import pytest
+
+from emorec.errors import EmorecError
+from emorec.extraction import options
+from emorec.extraction.options import Settings
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"audio_track": 0}, "There is no audio track 0; tracks are counted from 1."),
+        ({"video_track": -1}, "There is no video track -1; tracks are counted from 1."),
+        ({"channel": "middle"}, "The channel 'middle' does not exist; choose from left, right, mix."),
+        ({"rotate": 45}, "The rotation 45 is not possible; choose from 0, 90, 180, 270 degrees."),
+        ({"start": -1.0}, "The start of -1 s is not possible; choose a time of 0 s or more."),
+        ({"start": float("nan")}, "The start of nan s is not possible; choose a time of 0 s or more."),
+        ({"end": float("inf")}, "The end of inf s is not possible; choose a time of 0 s or more."),
+        ({"start": 5.0, "end": 5.0}, "The end at 5 s is not behind the start at 5 s; choose a later end."),
+        ({"start": 5.0, "end": 2.0}, "The end at 2 s is not behind the start at 5 s; choose a later end."),
+    ],
+)
+def test_settings_that_cannot_be_used_are_one_sentence(settings, sentence):
+    with pytest.raises(EmorecError) as caught:
+        options.check(Settings(**settings))
+    assert str(caught.value) == sentence
+
+
+def test_settings_that_can_be_used_are_let_in():
+    options.check(Settings())
+    options.check(Settings(audio_track=3, video_track=1, channel="left", start=1.5, end=2, rotate=270, faces=False))
+
+
+def test_a_part_that_begins_behind_the_recording_is_refused():
+    options.check_within(Settings(start=11.9, end=99.0), "a.mp4", 12.0)
+    options.check_within(Settings(start=500.0), "a.mp4", None)
+    with pytest.raises(EmorecError, match="a.mp4 has nothing from 12 s on, it is 12.0 s long"):
+        options.check_within(Settings(start=12.0), "a.mp4", 12.0)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("75", 75), ("75.5", 75.5), ("0,5", 0.5), (".5", 0.5), ("1:15", 75), ("0:01:15", 75), ("2:00:00.25", 7200.25)],
+)
+def test_times_are_read_as_people_write_them(text, seconds):
+    assert options.seconds(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "-5", "1:60", "1:75", "61:99", "x", "1:2:3:4", "nan", "inf", "1e3", "75:00:00:"])
+def test_what_is_no_time_is_one_sentence(text):
+    with pytest.raises(EmorecError, match="is no time"):
+        options.seconds(text)

@@ -1,0 +1,172 @@
+"""Runs that are killed at any moment, and runs side by side: the next one goes on, and nothing is mixed up."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+from emorec.analyzer import Analyzer
+from support import factories
+from support.make_media import Audio, Video, record
+from support.paths import FACE_MODEL, ROOT
+
+KILLS = int(os.environ.get("EMOREC_TEST_KILLS", 3))  # 20 for the numbers in docs/RELIABILITY.md
+DURATION = 62.0  # seconds of media; three segments and more
+
+# Observes one recording after the other, each in a copy of itself, which is what is killed; loading torch for every one
+# would take longer than all the rest.
+OBSERVER = """
+import os, sys
+sys.path.insert(0, "tests")
+from pathlib import Path
+from support import factories
+from emorec.analyzer import Analyzer
+detector = Path(sys.argv[1]) if sys.argv[1] else None
+analyzer = Analyzer(factories.checkpoint(), detector)
+for line in sys.stdin:
+    media, cache = line.rstrip().split("|")
+    copy = os.fork()
+    if copy == 0:
+        for seen in analyzer.extract(media, cache=Path(cache)):
+            print(len(seen.segments), seen.until, seen.complete, flush=True)
+        os._exit(0)
+    print("copy", copy, flush=True)
+    print("ended", os.waitpid(copy, 0)[1], flush=True)
+"""
+
+
+class Observer:
+    """A process that observes what it is asked to."""
+
+    def __enter__(self):
+        detector = str(FACE_MODEL) if FACE_MODEL.exists() else ""
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", OBSERVER, detector],
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=os.environ | {"OMP_NUM_THREADS": "1"},
+        )
+        return self
+
+    def __exit__(self, *_):
+        self._process.kill()
+        self._process.wait()
+
+    def extract(self, media, cache, kill_after=None, chance=None):
+        """What was told, a list of words a line, and how it ended; killed within a second of so many lines."""
+        self._process.stdin.write(f"{media}|{cache}\n")
+        self._process.stdin.flush()
+        told, copy, timer = [], None, None
+        while True:
+            words = self._process.stdout.readline().split()
+            if words[0] == "ended":
+                if timer:
+                    timer.cancel()
+                return told, int(words[1])
+            if words[0] == "copy":
+                copy = int(words[1])
+            else:
+                told.append(words)
+            if kill_after is not None and copy and timer is None and len(told) >= kill_after:
+                timer = threading.Timer(chance.uniform(0, 0.7), os.kill, (copy, signal.SIGKILL))
+                timer.start()
+
+
+def analyzer():
+    return Analyzer(factories.checkpoint(), FACE_MODEL if FACE_MODEL.exists() else None)
+
+
+def recording(path, duration=DURATION, start_tone=3.0):
+    video = Video(duration=duration, rate=10, size=(96, 64), keyframe_every=20)
+    tones = tuple((at, at + 1.0) for at in np.arange(start_tone, duration - 2, 7.0))
+    return record(path, video, Audio(duration=duration, tones=tones, codec="pcm_s16le", rate=16_000))
+
+
+def stored(cache):
+    """Every file of a cache with its content; the head without what a restart may tell otherwise."""
+    return {path.name: path.read_bytes() for path in cache.glob("*/*") if not path.name.startswith(".")}
+
+
+def test_a_killed_run_loses_at_most_a_segment_and_ends_the_same(tmp_path):
+    media = recording(tmp_path / "long.mkv")
+    chance, kills = random.Random(6), 0
+    with Observer() as observer:
+        lines, status = observer.extract(media, tmp_path / "unbroken")
+        assert status == 0 and lines[-1][2] == "True"
+        expected = stored(tmp_path / "unbroken")
+        for number in range(10 * KILLS):
+            cache = tmp_path / f"broken-{number}"
+            told, status = observer.extract(media, cache, chance.randrange(len(lines) - 1), chance)
+            if status != signal.SIGKILL:
+                continue  # it was faster
+            kills += 1
+            resumed, status = observer.extract(media, cache)
+            assert status == 0 and resumed[-1][2] == "True"
+            if told:
+                # It goes on from what was last told, so no more than the segment under way was lost.
+                assert int(resumed[0][0]) >= int(told[-1][0])
+            assert stored(cache) == expected  # bit for bit
+            if kills == KILLS:
+                break
+    assert kills == KILLS
+    whole, again = (
+        analyzer().infer(last(analyzer().extract(media, cache=tmp_path / name))) for name in ("unbroken", cache)
+    )
+    np.testing.assert_allclose(again.probabilities, whole.probabilities, atol=1e-5)
+
+
+def test_what_is_lost_is_never_more_than_thirty_seconds_of_media(tmp_path):
+    media = recording(tmp_path / "long.mkv")
+    seen = [observations.until for observations in analyzer().extract(media, cache=tmp_path / "cache")]
+    assert max(np.diff([0.0, *seen])) <= 30.0
+
+
+def test_eight_at_once_all_finish_and_none_mixes_with_another(tmp_path):
+    files = [recording(tmp_path / f"{number}.mkv", 12.0 + number, 1.0 + 0.5 * number) for number in range(8)]
+    shared = analyzer()
+    alone = [last(shared.extract(file, cache=tmp_path / "alone")).arrays for file in files]
+    with ThreadPoolExecutor(8) as pool:
+        together = list(pool.map(lambda file: last(shared.extract(file, cache=tmp_path / "together")), files))
+    for file, expected, found in zip(files, alone, together, strict=True):
+        assert found.complete and found.media["name"] == file.name
+        for name, values in expected.items():
+            np.testing.assert_array_equal(found.arrays[name], values, err_msg=f"{file.name}: {name}")
+    lengths = [found.duration for found in together]
+    assert len(set(np.round(lengths))) == 8
+
+
+def test_the_same_recording_twice_at_once_is_stored_once_and_whole(tmp_path):
+    media = recording(tmp_path / "a.mkv", 30.0)
+    shared = analyzer()
+    expected = last(shared.extract(media, cache=tmp_path / "alone"))
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda _: last(shared.extract(media, cache=tmp_path / "together")), range(4)))
+    assert stored(tmp_path / "together") == stored(tmp_path / "alone")
+    assert last(shared.extract(media, cache=tmp_path / "together")).duration == expected.duration
+
+
+@pytest.mark.parametrize("file", ["segment-00001.safetensors", "head.json"])
+def test_a_cache_damaged_on_disk_is_observed_again(file, tmp_path):
+    media = recording(tmp_path / "a.mkv", 45.0)
+    before = last(analyzer().extract(media, cache=tmp_path / "cache")).arrays
+    whole = stored(tmp_path / "cache")
+    path = next((tmp_path / "cache").glob(f"*/{file}"))
+    damaged = bytearray(path.read_bytes())
+    damaged[len(damaged) // 2] ^= 1
+    path.write_bytes(damaged)
+    after = last(analyzer().extract(media, cache=tmp_path / "cache")).arrays
+    for name, values in before.items():
+        np.testing.assert_array_equal(after[name], values, err_msg=name)
+    assert stored(tmp_path / "cache") == whole
+
+
+def last(growing):
+    return [*growing][-1]

@@ -1,0 +1,204 @@
+"""What the decoder is told to read: a track, a channel, a part, a turned picture; and stereo that is out of phase."""
+
+import numpy as np
+import pytest
+
+from emorec.errors import EmorecError
+from emorec.media import excerpt, mixdown, streams
+from emorec.media.selection import Selection
+from support.make_media import Audio, Video, read_time, record
+from support.make_tracks import RATE, record_tracks, speech, tone
+
+BLOCK = 4.096  # seconds; what stage 1 reads
+
+
+def sound(path, **how):
+    return np.concatenate([block.samples for block in streams.audio(path, block_seconds=BLOCK, **how)])
+
+
+def same(one, other):
+    """Correlation of two sounds of which one may be longer; 0 where one is silent."""
+    count = min(len(one), len(other))
+    one, other = one[:count], other[:count]
+    return float(one @ other / max(np.linalg.norm(one) * np.linalg.norm(other), 1e-9))
+
+
+def grey(value, count=40, size=(48, 64)):
+    return np.full((count, *size), value, np.uint8)
+
+
+@pytest.fixture(scope="module")
+def two(tmp_path_factory):
+    """Two tracks of sound (a tone, a voice) and two of picture (dark, bright)."""
+    path = tmp_path_factory.mktemp("tracks") / "two.mkv"
+    return record_tracks(path, [tone(4.0), speech(4.0)], [grey(40), grey(200)])
+
+
+def test_a_track_is_chosen_by_its_number(two):
+    assert same(sound(two), tone(4.0)) > 0.99
+    assert same(sound(two, selection=Selection(audio_track=1)), tone(4.0)) > 0.99
+    assert same(sound(two, selection=Selection(audio_track=2)), speech(4.0)) > 0.99
+    for number, value in ((1, 40), (2, 200)):
+        frames = list(streams.frames(two, selection=Selection(video_track=number)))
+        assert len(frames) == 20 and all(abs(frame.image.mean() - value) < 5 for frame in frames)
+
+
+def test_a_probe_counts_the_tracks_and_says_which_it_tells_of(two):
+    info = streams.probe(two, Selection(audio_track=2))
+    assert (info.video_tracks, info.audio_tracks) == (2, 2)
+    assert (info.video_track, info.audio_track) == (1, 2)
+
+
+def test_a_cover_is_no_track(tmp_path):
+    path = record(tmp_path / "cover.mp4", audio=Audio(), cover=True)
+    assert (streams.probe(path).video_tracks, streams.probe(path).audio_tracks) == (0, 1)
+    with pytest.raises(EmorecError, match="^cover.mp4 has no video tracks; there is no track 1.$"):
+        streams.probe(path, Selection(video_track=1))
+
+
+@pytest.mark.parametrize("number", [3, 99])
+def test_a_track_that_is_not_there_is_one_sentence(two, number):
+    for read in (
+        lambda selection: streams.probe(two, selection),
+        lambda selection: list(streams.audio(two, selection=selection)),
+        lambda selection: list(streams.frames(two, selection=selection)),
+    ):
+        with pytest.raises(EmorecError, match=f"^two.mkv has 2 sound tracks; there is no track {number}.$"):
+            read(Selection(audio_track=number))
+
+
+CODECS = {"wav": "pcm_s16le", "mp4": "aac", "mp3": "libmp3lame", "flac": "flac", "mka": "pcm_f32le"}
+
+
+@pytest.mark.parametrize("suffix", CODECS)
+def test_sound_out_of_phase_is_as_in_mono(tmp_path, suffix):
+    voice = speech(12.0)
+    mono = sound(record_tracks(tmp_path / f"mono.{suffix}", [voice], codec=CODECS[suffix]))
+    noise = np.random.default_rng(0).normal(0, 0.003, len(voice)).astype(np.float32)
+    for name, right, least in (
+        ("opposite", -voice, 0.99),
+        ("nearly", noise - 0.8 * voice, 0.99),
+        ("alike", voice, 0.99),
+    ):
+        path = record_tracks(tmp_path / f"{name}.{suffix}", [[voice, right]], codec=CODECS[suffix])
+        mixed = sound(path)
+        assert abs(same(mixed, mono)) > least, name
+        assert 0.8 < np.abs(mixed).max() / np.abs(mono).max() < 1.2, name
+
+
+def test_a_difference_is_not_taken_for_sides_that_have_nothing_to_do_with_each_other():
+    """Two people, one on each side, are both heard; and hum or an offset with opposite signs changes nothing."""
+    random, time = np.random.default_rng(1), np.arange(8 * RATE) / RATE
+    left, right = random.normal(0, 0.1, (2, 8 * RATE)).astype(np.float32)
+    hum = (0.3 + 0.3 * np.sin(2 * np.pi * 50 * time)).astype(np.float32)
+    silent = np.zeros_like(left)
+    for sides in ((left, right), (left, silent), (silent, silent), (left + hum, left - hum)):
+        assert not mixdown.out_of_phase([(0.0, RATE, np.stack(sides))], 0.0, 8.0)
+    assert mixdown.out_of_phase([(0.0, RATE, np.stack([left, -left]))], 0.0, 8.0)
+    assert mixdown.out_of_phase([(0.0, RATE, np.stack([left + hum, hum - left]))], 0.0, 8.0)
+
+
+def test_phase_that_changes_on_the_way_is_followed_without_a_step(tmp_path):
+    time = np.arange(round(3 * BLOCK * RATE)) / RATE
+    wave = (0.3 * np.cos(2 * np.pi * 1000 * time)).astype(np.float32)
+    # Out of phase from shortly before the second block until shortly before the third.
+    gain = np.interp(time / BLOCK, [0.9, 0.95, 1.9, 1.95], [1, -1, -1, 1])
+    turned = (gain * wave).astype(np.float32)
+    mixed = sound(record_tracks(tmp_path / "turns.wav", [[wave, turned]]))
+    for second in range(12):
+        assert np.abs(mixed[second * RATE : (second + 1) * RATE]).max() > 0.29
+    steepest = 0.3 * 2 * np.pi * 1000 / RATE
+    assert np.abs(np.diff(mixed)).max() < 1.2 * steepest
+
+
+@pytest.mark.parametrize(("suffix", "part_from"), [("flac", 0.0), ("mp4", 0.0), ("mp4", BLOCK)])
+def test_what_is_mixed_does_not_depend_on_where_decoding_began(tmp_path, suffix, part_from):
+    voice = speech(16.0)
+    right = np.where(np.arange(len(voice)) < 9 * RATE, -voice, voice)  # changes inside the third block
+    path = record_tracks(tmp_path / f"changes.{suffix}", [[voice, right]], codec=CODECS[suffix])
+    whole, first = sound(path), round(2 * BLOCK * RATE)
+    assert np.abs(sound(path, start=2 * BLOCK, part_from=part_from) - whole[first:]).max() < 1e-4
+
+
+def test_a_channel_is_chosen(tmp_path):
+    path = record_tracks(tmp_path / "call.wav", [[tone(4.0), speech(4.0)]])
+    assert same(sound(path, selection=Selection(channel="left")), tone(4.0)) > 0.99
+    assert same(sound(path, selection=Selection(channel="right")), speech(4.0)) > 0.99
+    mixed = sound(path)
+    assert same(mixed, tone(4.0)) > 0.3 and same(mixed, speech(4.0)) > 0.1
+
+
+def test_left_and_right_of_surround_sound_are_its_front_sides_and_of_mono_its_only_one(tmp_path):
+    voice, silent = speech(4.0), np.zeros(4 * RATE, np.float32)
+    surround = [tone(4.0), voice, silent, silent, silent, silent]
+    path = record_tracks(tmp_path / "surround.wav", [surround])
+    assert same(sound(path, selection=Selection(channel="left")), tone(4.0)) > 0.99
+    assert same(sound(path, selection=Selection(channel="right")), voice) > 0.99
+    path = record_tracks(tmp_path / "mono.wav", [voice])
+    assert np.array_equal(sound(path, selection=Selection(channel="right")), sound(path))
+
+
+def test_a_centre_is_mixed_in(tmp_path):
+    voice, silent = speech(4.0), np.zeros(4 * RATE, np.float32)
+    path = record_tracks(tmp_path / "centre.wav", [[silent, silent, voice, silent, silent, silent]])
+    assert same(sound(path), voice) > 0.99
+
+
+@pytest.mark.parametrize("suffix", ["wav", "mka", "mp4"])
+def test_sound_from_the_end_on_is_left_out(tmp_path, suffix):
+    path = record_tracks(tmp_path / f"long.{suffix}", [speech(20.0)], codec=CODECS[suffix])
+    whole = sound(path)
+    for start, end in ((0.0, 10.0), (2 * BLOCK, 3 * BLOCK), (2 * BLOCK, 10.0)):
+        part = sound(path, start=start, end=end)
+        assert np.abs(part - whole[round(start * RATE) : round(end * RATE)]).max() < 1e-4
+    assert len(sound(path, end=100.0)) == len(whole)
+
+
+def test_pictures_end_where_they_are_told_to_and_the_part_is_not_called_cut_off(tmp_path):
+    path = record(tmp_path / "long.mp4", Video(duration=12.0), Audio(duration=12.0))
+    whole, told = list(streams.frames(path)), []
+    part = list(streams.frames(path, start=4.0, end=8.0, on_damage=told.append))
+    assert [frame.time for frame in part] == [frame.time for frame in whole if 4 <= frame.time < 8]
+    assert all(np.array_equal(one.image, other.image) for one, other in zip(part, whole[20:40], strict=True))
+    list(streams.audio(path, end=5.0, on_damage=told.append))
+    assert told == []
+
+
+@pytest.mark.parametrize("degrees", [0, 90, 180, 270])
+def test_pictures_are_turned_clockwise(tmp_path, degrees):
+    """A recording that lies on its side is upright again, its size included."""
+    upright = record(tmp_path / "upright.mp4", Video(duration=1.0))
+    selection = Selection(rotate=degrees)
+    for plain, frame in zip(streams.frames(upright), streams.frames(upright, selection=selection), strict=True):
+        assert np.array_equal(np.rot90(plain.image, -degrees // 90), frame.image)
+        assert np.array_equal(np.rot90(plain.grey[:, :], -degrees // 90), frame.grey[:, :])
+        height, width = frame.image.shape[:2]
+        assert frame.grey.shape == (height, width)
+        corner = np.rot90(plain.grey[:, :], -degrees // 90)[3:20, 5:30]
+        assert np.array_equal(frame.grey[3:20, 5:30], corner)
+    info = streams.probe(upright, selection)
+    assert (info.width, info.height) == (width, height)
+    assert (width, height) == ((128, 192) if degrees % 180 else (192, 128))
+
+
+def test_a_kind_that_is_not_selected_is_neither_decoded_nor_denied(tmp_path):
+    path = record(tmp_path / "both.mp4", Video(duration=1.0), Audio(duration=1.0))
+    assert list(streams.frames(path, selection=Selection(pictures=False))) == []
+    assert list(streams.audio(path, selection=Selection(sound=False))) == []
+    info = streams.probe(path, Selection(pictures=False))
+    assert info.has_video and info.has_audio and info.width is None
+    picture = record(tmp_path / "picture.mp4", Video(duration=1.0))
+    info = streams.probe(picture, Selection(pictures=False))
+    assert info.has_video and not info.has_audio
+
+
+def test_a_look_gives_what_is_at_the_places(tmp_path):
+    silent = np.zeros(10 * RATE, np.float32)
+    path = record_tracks(tmp_path / "late.mka", [tone(4.0), np.concatenate([silent, speech(4.0)])])
+    selection = Selection(audio_track=2)
+    early, late = excerpt.sounds(path, selection, [1.0, 11.0], 2.0, RATE)
+    assert np.abs(early).max() == 0 and np.abs(late).max() > 0.1
+    assert len(early) == pytest.approx(2 * RATE, abs=2048)
+    path = record(tmp_path / "long.mp4", Video(duration=30.0, keyframe_every=50))
+    times = [read_time(image) for image in excerpt.pictures(path, Selection(), [1.0, 9.0, 22.0], 320)]
+    assert times == pytest.approx([1.0, 9.0, 22.0], abs=0.1)

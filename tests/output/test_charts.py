@@ -1,0 +1,296 @@
+"""A timeline drawn: what the chart's data say, and what the saved files show."""
+
+import io
+import itertools
+import json
+import re
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from emorec.emotions import COLOURS, EMOTIONS
+from emorec.errors import EmorecError
+from emorec.output import chart_data, charts
+from support import factories
+
+LAYERS = ("tracks", "areas", "evidence", "columns")
+
+
+def sure(emotion):
+    """Probabilities (7,) of a window that is nearly certain."""
+    return np.where(np.array(EMOTIONS) == emotion, 0.94, 0.01)
+
+
+def unsure():
+    return np.full(len(EMOTIONS), 1 / len(EMOTIONS))
+
+
+def gap():
+    return np.full(len(EMOTIONS), np.nan)
+
+
+def spec(timeline, **how):
+    """The chart as Vega-Lite, and the data of every layer by its name."""
+    told = charts.timeline_chart(timeline, **how).to_dict()
+    data = [told["datasets"][layer["data"]["name"]] for layer in told["layer"]]
+    return told, dict(zip(LAYERS, data, strict=True))
+
+
+def areas(timeline):
+    """Share of time (s) that the areas cover, by emotion: {emotion: [(start, end, low, high, opacity), ...]}."""
+    points = spec(timeline)[1]["areas"]
+    found = {emotion: [] for emotion in EMOTIONS}
+    for emotion, opacity in itertools.product(EMOTIONS, (1.0, chart_data.PALE)):
+        mine = [point for point in points if (point["emotion"], point["opacity"]) == (emotion, opacity)]
+        for here, after in itertools.pairwise(mine):
+            if None not in (here["low"], after["low"]):
+                found[emotion].append((here["time"], after["time"], here["low"], here["high"], opacity))
+    for shares in found.values():
+        shares.sort()
+    return found
+
+
+def test_every_row_is_drawn_from_its_start_to_its_end_stacked_in_the_fixed_order():
+    timeline = factories.timeline([sure("happy"), sure("sad"), sure("angry")], step=0.5)
+    drawn = areas(timeline)
+    for row in range(3):
+        low = 0.0
+        for column, emotion in enumerate(EMOTIONS):
+            start, end, bottom, top, _ = drawn[emotion][row]
+            assert (start, end) == (timeline.start[row], timeline.end[row])
+            assert bottom == pytest.approx(low, abs=1e-4)
+            assert top - bottom == pytest.approx(timeline.probabilities[row, column], abs=2e-4)
+            low = top
+        assert low == pytest.approx(1.0, abs=1e-4)
+
+
+def test_a_row_without_evidence_is_a_gap():
+    drawn = areas(factories.timeline([sure("happy"), gap(), gap(), sure("happy"), gap()]))
+    assert {area[:2] for areas_ in drawn.values() for area in areas_} == {(0, 1), (3, 4)}
+
+
+def test_a_timeline_without_any_evidence_or_any_row_still_draws():
+    for timeline in (factories.timeline([gap(), gap()]), factories.timeline(np.zeros((0, 7)))):
+        assert not any(areas(timeline).values())
+
+
+def test_unsure_rows_are_fainter():
+    drawn = areas(factories.timeline([sure("fear"), unsure(), sure("fear")]))
+    for emotion in EMOTIONS:
+        assert [area[-1] for area in drawn[emotion]] == [1.0, chart_data.PALE, 1.0]
+
+
+def test_a_timeline_says_from_which_confidence_on_it_is_sure():
+    values = [sure("fear"), np.where(np.array(EMOTIONS) == "sad", 0.5, 0.5 / 6)]
+    for unsure_below, opacity in ((0.45, 1.0), (0.55, chart_data.PALE)):
+        drawn = areas(factories.timeline(values, unsure_below=unsure_below))
+        assert [area[-1] for area in drawn["sad"]] == [1.0, opacity]
+
+
+def test_a_row_that_leans_on_its_neighbours_is_fainter():
+    drawn = areas(factories.timeline([sure("fear")] * 2, row_face=np.array([1.0, 0.0])))
+    assert [area[-1] for area in drawn["fear"]] == [1.0, chart_data.PALE]
+
+
+def test_joined_rows_are_faint_if_more_than_half_of_them_are_unsure():
+    timeline = factories.timeline([sure("fear"), unsure(), gap(), unsure(), unsure(), sure("fear")])
+    assert list(chart_data.columns(timeline, most=2).sure) == [True, False]
+
+
+def test_the_pointer_is_told_what_is_unsure():
+    (box,) = spec(factories.timeline([np.where(np.array(EMOTIONS) == "sad", 0.34, 0.11)]))[1]["columns"]
+    assert box["Emotion"] == "unsure (😢 sad 34%)"
+
+
+@pytest.mark.parametrize("style", charts.STYLES)
+def test_however_often_confidence_changes_the_shapes_are_few(style, tmp_path):
+    """Two for every emotion, strong and pale; a browser takes seconds for thousands."""
+    timeline = factories.timeline([sure("happy"), unsure(), gap(), sure("sad"), unsure()] * 70)
+    chart = charts.timeline_chart(timeline, legend=False, style=style)
+    charts.save(chart, tmp_path / "chart.svg")
+    text = (tmp_path / "chart.svg").read_text(encoding="utf-8")
+    shapes = re.findall(r'class="mark-(?:area|line)[^>]*>\s*<path', text)
+    assert 0 < len(shapes) <= 2 * len(EMOTIONS)
+
+
+def test_colours_and_their_order_are_those_of_the_emotions():
+    told, _ = spec(factories.timeline([sure("happy")]))
+    scale = told["layer"][LAYERS.index("areas")]["encoding"]["color"]["scale"]
+    assert scale["domain"] == list(EMOTIONS)
+    assert scale["range"] == [COLOURS[emotion] for emotion in EMOTIONS]
+
+
+def test_the_strips_tell_coverage_and_only_where_something_was_looked_at():
+    coverage = {"face_coverage": np.array([1.0, 1.0, 0.0]), "speech_coverage": np.array([0.0, 0.5, 0.5])}
+    data = spec(factories.timeline([sure("happy")] * 3, duration=9.0, **coverage))[1]
+    boxes = {(box["low"], box["start"], box["end"], box["coverage"]) for box in data["evidence"]}
+    face, speech = (chart_data.STRIPS[name][0] for name in ("face", "speech"))
+    assert boxes == {(face, 0, 2, 1.0), (speech, 1, 3, 0.5)}
+    assert {(box["start"], box["end"]) for box in data["tracks"]} == {(0, 3)}
+
+
+def test_what_is_still_to_come_has_its_place():
+    told, _ = spec(factories.timeline([sure("happy")] * 3, duration=9.0))
+    assert told["layer"][LAYERS.index("areas")]["encoding"]["x"]["scale"]["domain"] == [0, 9.0]
+
+
+def test_the_axis_of_a_part_begins_where_the_part_does():
+    timeline = factories.timeline(
+        factories.probabilities(5), start=3602.0 + np.arange(5), end=3603.0 + np.arange(5), duration=3607.0
+    )
+    told = charts.timeline_chart(timeline).to_dict()
+    across = told["layer"][LAYERS.index("areas")]["encoding"]["x"]
+    assert across["scale"]["domain"] == [3602.0, 3607.0]
+    assert across["axis"]["values"] == [3602.0 + 0.5 * count for count in range(11)]
+    assert "3600" in across["axis"]["labelExpr"]
+
+
+def test_the_pointer_is_told_time_emotion_both_opinions_and_coverage():
+    columns = spec(factories.timeline([sure("sad"), gap()], step=90.0))[1]["columns"]
+    told = [[box[name] for name in chart_data.TOLD] for box in columns]
+    assert told == [
+        ["0:00 – 1:30", "😢 sad 94%", *["sad 94%, angry 1%, disgust 1%"] * 2, "–", "100%", "0%"],
+        ["1:30 – 3:00", "no evidence", "–", "–", "–", "100%", "0%"],
+    ]
+
+
+@factories.quick
+@given(rows=st.integers(1, 5000), most=st.integers(1, 700), seed=st.integers(0, 9))
+def test_many_rows_are_joined_into_few_columns_and_nothing_is_lost(rows, most, seed):
+    gaps = np.flatnonzero(np.random.default_rng(seed).random(rows) < 0.3)
+    timeline = factories.timeline(factories.with_gaps(factories.probabilities(rows, seed), *gaps), step=0.1)
+    drawn = chart_data.columns(timeline, most)
+    lengths = drawn.end - drawn.start
+    assert len(lengths) <= most
+    assert drawn.start[0] == timeline.start[0]
+    assert drawn.end[-1] == timeline.end[-1]
+    assert drawn.start[1:] == pytest.approx(drawn.end[:-1])
+    # Time that an emotion gets, and time without evidence, is the same however much is joined.
+    assert lengths @ drawn.probabilities == pytest.approx(0.1 * np.nansum(timeline.probabilities, axis=0))
+    assert lengths @ drawn.known == pytest.approx(0.1 * timeline.known.sum())
+    assert drawn.probabilities.sum(axis=1) == pytest.approx(drawn.known)
+
+
+def test_ten_hours_stay_a_few_hundred_columns():
+    timeline = factories.timeline(np.tile([sure("happy"), sure("sad"), gap()], (120_000, 1)), step=0.1)
+    told, data = spec(timeline)
+    assert len(data["columns"]) <= chart_data.MAX_COLUMNS
+    assert len(json.dumps(told)) < 1_000_000
+    drawn = areas(timeline)
+    # Two rows in three have evidence: columns are that high, half of it for each of the two emotions.
+    assert {round(top, 2) for *_, top, _ in drawn["surprise"]} == {0.67}
+    assert {round(top - low, 2) for _, _, low, top, _ in drawn["happy"]} == {0.32}
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (0, "0:00"),
+        (59.96, "1:00"),
+        (61, "1:01"),
+        (12.5, "0:12.5"),
+        (3599, "59:59"),
+        (3600, "1:00:00"),
+        (36061.2, "10:01:01.2"),
+    ],
+)
+def test_times_read_as_people_write_them(seconds, words):
+    assert charts.clock(seconds) == words
+
+
+@pytest.mark.parametrize(
+    ("duration", "first"),
+    [
+        (0.4, ["0:00", "0:00.1", "0:00.2"]),
+        (12, ["0:00", "0:02", "0:04"]),
+        (600, ["0:00", "1:00", "2:00"]),
+        (7200, ["0:00:00", "0:15:00", "0:30:00"]),
+        (36_000, ["0:00:00", "1:00:00", "2:00:00"]),
+    ],
+)
+def test_the_axis_tells_time_in_round_steps(duration, first, tmp_path):
+    charts.save(factories.timeline([sure("happy")], step=duration), tmp_path / "chart.svg")
+    labels = re.findall(r">(\d+(?::\d\d)+(?:\.\d)?)</text>", (tmp_path / "chart.svg").read_text(encoding="utf-8"))
+    assert labels[: len(first)] == first
+
+
+def test_a_saved_png_has_its_size_and_its_colours_in_their_places(tmp_path):
+    timeline = factories.timeline([sure("happy"), gap(), sure("sad")])
+    charts.save(timeline, tmp_path / "new" / "folder" / "chart.png")
+    image = cv2.imread(str(tmp_path / "new" / "folder" / "chart.png"), cv2.IMREAD_UNCHANGED)
+    assert image.shape[:2] == (charts.FILE_HEIGHT * charts.PNG_SCALE, charts.FILE_WIDTH * charts.PNG_SCALE)
+    pixels = image[..., 2::-1].astype(int)
+    assert (pixels[:20] == 255).all()
+
+    def across(emotion):
+        """Fractions of the picture's width where a colour fills much of the height."""
+        colour = np.array([int(COLOURS[emotion][at : at + 2], 16) for at in (1, 3, 5)])
+        filled = (np.abs(pixels - colour).max(axis=-1) <= 2).mean(axis=0) > 0.3
+        return np.flatnonzero(filled) / pixels.shape[1]
+
+    happy, sad = across("happy"), across("sad")
+    assert happy.size > 0.25 * pixels.shape[1]
+    assert sad.size > 0.25 * pixels.shape[1]
+    # A third of the chart, that without evidence, lies between them.
+    assert sad.min() - happy.max() > 0.25
+    middle = pixels[200:400, int((happy.max() + 0.02) * pixels.shape[1]) : int((sad.min() - 0.02) * pixels.shape[1])]
+    assert (middle == 255).all()
+
+
+def test_a_saved_svg_holds_every_colour_and_the_title(tmp_path):
+    charts.save(factories.timeline([unsure()]), tmp_path / "chart.svg")
+    text = (tmp_path / "chart.svg").read_text(encoding="utf-8")
+    for colour in COLOURS.values():
+        assert colour.lower() in text.lower()
+    assert "made.mp4" in text
+    assert "late fusion, even prior, 1 s steps; faint: unsure (confidence below 40%, or no evidence of its own)" in text
+
+
+@pytest.mark.parametrize("suffix", charts.SUFFIXES)
+@pytest.mark.parametrize("name", ["caf\udce9.mp4", "caf\ud800.mp4"])
+def test_a_name_that_is_no_text_can_be_a_title(suffix, name, tmp_path):
+    """The first is how Python holds the bytes of a Latin-1 name."""
+    timeline = factories.timeline([sure("happy")], media={"name": name})
+    charts.save(timeline, tmp_path / f"chart{suffix}")
+    if suffix == ".svg":
+        assert re.search("caf[\ufffd?].mp4", (tmp_path / "chart.svg").read_text(encoding="utf-8"))
+
+
+def test_a_saved_html_needs_no_network(tmp_path):
+    charts.save(factories.timeline([unsure()]), tmp_path / "chart.HTML")
+    text = (tmp_path / "chart.HTML").read_text(encoding="utf-8")
+    assert not re.findall(r"<(?:script|link)[^>]+(?:src|href)\s*=", text)
+    assert '"emotion": "surprise"' in text
+    assert "vegaEmbed" in text
+
+
+def test_a_saved_html_draws_itself_offline(tmp_path, chromium):
+    charts.save(factories.timeline([sure("happy"), gap(), sure("sad")]), tmp_path / "chart.html")
+    page = chromium.new_page()
+    asked = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto((tmp_path / "chart.html").as_uri())
+    page.wait_for_selector("svg.marks, canvas.marks")
+    page.close()
+    assert [url for url in asked if not url.startswith(("file:", "data:", "blob:"))] == []
+
+
+def test_a_chart_of_ones_own_can_be_saved(tmp_path):
+    charts.save(charts.timeline_chart(factories.timeline([unsure()]), title="Mine"), tmp_path / "chart.svg")
+    assert "Mine" in (tmp_path / "chart.svg").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", ["chart.gif", "chart", "chart.png.zip"])
+def test_another_suffix_is_refused_in_one_sentence(name, tmp_path):
+    with pytest.raises(EmorecError, match=re.escape(f"saved as {name}; end the name in .png, .svg or .html.")):
+        charts.save(factories.timeline([unsure()]), tmp_path / name)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_place_that_cannot_be_written_is_named_in_one_sentence(tmp_path):
+    (tmp_path / "file").write_bytes(io.BytesIO().getvalue())
+    with pytest.raises(EmorecError, match=r"chart\.svg cannot be written \(.+\); choose another place\.$"):
+        charts.save(factories.timeline([unsure()]), tmp_path / "file" / "chart.svg")

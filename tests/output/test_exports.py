@@ -1,0 +1,269 @@
+"""A timeline written down, and read back by others."""
+
+import csv
+import dataclasses
+import errno
+import io
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from emorec import __version__
+from emorec.emotions import EMOTIONS
+from emorec.errors import EmorecError
+from emorec.inference.timeline import infer
+from emorec.output import tables
+from emorec.output.highlights import find_highlights
+from emorec.output.subtitles import srt_text, vtt_text
+from support import factories
+from support.paths import ROOT
+
+HEADER = (
+    "start,end,person,angry,disgust,fear,happy,neutral,sad,surprise,dominant,confidence,face_coverage,speech_coverage,"
+    "sure,evidence,row_face,row_speech"
+)
+GAP = 2
+TIMELINE = factories.timeline(
+    factories.with_gaps(factories.probabilities(5), GAP),
+    step=0.5,
+    person=np.array([0, 0, -1, 1, 1]),
+    disagreement=np.array([0.25, np.nan, np.nan, np.nan, np.nan]),
+    unsure_below=0.35,
+    notes=("The sound is cut off after 2 s.",),
+)
+
+
+def strict(text):
+    """JSON read as the standard says: NaN and Infinity are no values."""
+    return json.loads(text, parse_constant=lambda word: pytest.fail(f"{word} is no JSON"))
+
+
+def read_csv(timeline):
+    return list(csv.DictReader(io.StringIO(tables.csv_text(timeline))))
+
+
+def test_the_header_is_what_was_promised():
+    assert tables.csv_text(TIMELINE).splitlines()[0] == HEADER
+
+
+def test_an_empty_timeline_is_a_header():
+    timeline = infer(factories.observations(0.0), factories.checkpoint())
+    assert tables.csv_text(timeline) == HEADER + "\n"
+    assert strict(tables.json_text(timeline))["rows"] == []
+
+
+def test_a_line_a_row_with_its_values():
+    lines = read_csv(TIMELINE)
+    assert [(line["start"], line["end"]) for line in lines[:2]] == [("0.0", "0.5"), ("0.5", "1.0")]
+    for line, dominant, values in zip(lines, TIMELINE.dominant, TIMELINE.probabilities, strict=True):
+        if dominant:
+            assert [float(line[emotion]) for emotion in EMOTIONS] == pytest.approx(values, abs=1e-6)
+            assert line["dominant"] == dominant and line[dominant] == line["confidence"]
+
+
+def test_what_is_not_known_is_an_empty_cell():
+    gap = read_csv(TIMELINE)[GAP]
+    unknown = {"person", *EMOTIONS, "dominant", "confidence"}
+    assert {name for name, cell in gap.items() if cell == ""} == unknown
+    assert not {"nan", "None"} & {cell for line in read_csv(TIMELINE) for cell in line.values()}
+
+
+def test_columns_of_the_csv_are_told_apart():
+    timeline = factories.timeline(
+        factories.probabilities(1),
+        person=np.array([7]),
+        face_coverage=np.array([0.25]),
+        speech_coverage=np.array([0.75]),
+    )
+    line = read_csv(timeline)[0]
+    assert (line["person"], line["face_coverage"], line["speech_coverage"]) == ("7", "0.25", "0.75")
+
+
+def test_sure_rows_are_marked_as_every_reader_of_csv_understands():
+    values = factories.with_gaps(np.array([np.eye(7)[3], np.full(7, 1 / 7), np.eye(7)[3], np.eye(7)[3]]), 3)
+    coverage = {"row_face": np.array([0.5, 0.5, 0.0, 0.0]), "row_speech": np.array([0.0, 0.25, 0.0, 0.0])}
+    timeline = factories.timeline(values, **coverage)
+    lines = read_csv(timeline)
+    assert [line["sure"] for line in lines] == ["true", "false", "false", "false"]
+    assert [line["row_face"] for line in lines] == ["0.5", "0.5", "0.0", "0.0"]
+    assert [line["row_speech"] for line in lines] == ["0.0", "0.25", "0.0", "0.0"]
+    assert [line["evidence"] for line in lines] == ["1.0", "1.0", "1.0", "0.0"]
+    assert [row["sure"] for row in strict(tables.json_text(timeline))["rows"]] == [True, False, False, False]
+
+
+def test_json_holds_everything_that_made_it_and_the_highlights():
+    model = factories.checkpoint()
+    own = dict.fromkeys(EMOTIONS, 1) | {"neutral": 4}
+    observations = dataclasses.replace(factories.alternating(30.0), settings={"face_rate": 5.0, "channel": "left"})
+    timeline = infer(
+        observations, model, "face", step=0.5, window=2.0, person=0, smooth=0.5, prior=own, unsure_below=0.3
+    )
+    read = strict(tables.json_text(timeline))
+    assert read["choices"] == {
+        "fusion": "face",
+        "step": 0.5,
+        "window": 2.0,
+        "smooth": 0.5,
+        "person": 0,
+        "prior": "own",
+        "prior_shares": dict.fromkeys(EMOTIONS, 0.1) | {"neutral": 0.4},
+        "unsure_below": 0.3,
+        "face_rate": 5.0,
+        "channel": "left",
+        "model": None,
+        "fingerprint": model.fingerprint,
+        "emorec": __version__,
+    }
+    assert [moment["start"] for moment in read["highlights"]] == [moment.start for moment in find_highlights(timeline)]
+    assert {"start", "end", "kind", "emotion", "strength", "text"} == read["highlights"][0].keys()
+
+
+@pytest.mark.parametrize(
+    ("fusion", "person", "name"),
+    [
+        ("late", None, "interview.csv"),
+        ("face", None, "interview.face.csv"),
+        ("late", 0, "interview.person-0.csv"),
+        ("intermediate", 2, "interview.intermediate.person-2.csv"),
+    ],
+)
+def test_a_file_is_named_after_what_is_not_the_default(fusion, person, name):
+    timeline = factories.timeline(factories.probabilities(1), fusion=fusion)
+    timeline.choices["person"] = person
+    assert tables.file_name("interview", timeline, ".csv") == name
+
+
+def test_every_column_and_key_is_explained():
+    text = (ROOT / "docs" / "SCHEMA.md").read_text(encoding="utf-8")
+    observed = dataclasses.replace(factories.alternating(30.0), settings={"face_rate": 5.0})
+    read = strict(tables.json_text(infer(observed, factories.checkpoint())))
+    parts = [read, read["choices"], read["summary"], read["rows"][0], read["highlights"][0]]
+    names = {*tables.COLUMNS, *(name for part in parts for name in part)} - set(EMOTIONS)
+    assert {name for name in names if f"`{name}`" not in text} == set()
+
+
+@factories.quick
+@given(st.integers(1, 20), st.integers(0, 1000), st.floats(0.1, 10))
+def test_rows_sum_to_one(count, seed, step):
+    for line in read_csv(factories.timeline(factories.probabilities(count, seed), step)):
+        assert sum(float(line[emotion]) for emotion in EMOTIONS) == pytest.approx(1, abs=1e-5)
+
+
+def test_json_holds_null_where_nothing_is_known():
+    rows = strict(tables.json_text(TIMELINE))["rows"]
+    gap = rows[GAP]
+    assert {name for name, value in gap.items() if value is None} == {
+        "person",
+        "probabilities",
+        "dominant",
+        "confidence",
+        "face",
+        "voice",
+        "disagreement",
+    }
+    assert rows[0]["disagreement"] == 0.25 and rows[1]["disagreement"] is None
+
+
+def test_json_holds_each_modalitys_opinion():
+    timeline = factories.timeline(
+        factories.probabilities(2, 1), face=factories.probabilities(2, 2), voice=factories.probabilities(2, 3)
+    )
+    for number, row in enumerate(strict(tables.json_text(timeline))["rows"]):
+        for name in ("probabilities", "face", "voice"):
+            assert list(row[name]) == list(EMOTIONS)
+            assert list(row[name].values()) == pytest.approx(getattr(timeline, name)[number], abs=1e-6)
+
+
+def test_json_holds_the_facts_and_a_summary():
+    read = strict(tables.json_text(TIMELINE))
+    assert read["emorec"] == __version__
+    assert (read["fusion"], read["step"], read["window"], read["duration"]) == ("late", 0.5, 3.0, 2.5)
+    assert read["complete"] is True and read["notes"] == list(TIMELINE.notes)
+    assert read["summary"]["known_share"] == pytest.approx(0.8)
+    shares = sum(read["summary"]["dominant_shares"].values())
+    assert 0 < shares < 1 and shares + read["summary"]["unsure_share"] == pytest.approx(1)
+    assert read["summary"]["too_little"] is True and read["summary"]["known_seconds"] == 2.0
+
+
+def test_json_of_nothing_known_parses():
+    read = strict(tables.json_text(factories.timeline(np.full((3, 7), np.nan))))
+    assert read["summary"] == {
+        "known_share": 0,
+        "dominant_shares": {},
+        "unsure_share": 0,
+        "too_little": True,
+        "known_seconds": 0,
+        "seconds": 3,
+        "face_share": 1,
+        "speech_share": 0,
+        "confidence": None,
+    }
+    assert read["highlights"] == []
+
+
+@pytest.mark.parametrize("form", tables.WRITERS)
+def test_a_file_holds_what_the_text_says(form, tmp_path):
+    path = tmp_path / "new" / f"timeline.{form}"
+    tables.WRITERS[form](TIMELINE, path)
+    texts = {"csv": tables.csv_text, "json": tables.json_text, "srt": srt_text, "vtt": vtt_text}
+    text = texts[form](TIMELINE)
+    assert path.read_bytes() == text.encode()
+    assert list(path.parent.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("name", ["Zoë – 映画 🎬.mp4", "caf\udce9.mp4"])
+def test_any_name_of_a_file_can_be_written(name, tmp_path):
+    """The second is how Python holds a Latin-1 name that a disk of another time may carry."""
+    path = tmp_path / "timeline.json"
+    tables.write_json(factories.timeline(factories.probabilities(1), media={"name": name}), path)
+    assert strict(path.read_text(encoding="utf-8"))["media"]["name"] == name
+
+
+def test_an_older_file_is_replaced(tmp_path):
+    path = tmp_path / "timeline.csv"
+    path.write_text("old")
+    tables.write_csv(TIMELINE, path)
+    assert path.read_text().startswith(HEADER)
+
+
+def test_a_file_that_fails_half_way_leaves_the_older_one(tmp_path, monkeypatch):
+    path = tmp_path / "timeline.csv"
+    path.write_text("old")
+    whole = Path.write_bytes
+
+    def half(self, content):
+        whole(self, content[: len(content) // 2])
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", half)
+    with pytest.raises(EmorecError, match=r"timeline\.csv cannot be written \(No space left on device\)"):
+        tables.write_csv(TIMELINE, path)
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("form", tables.WRITERS)
+def test_what_is_no_folder_is_named_and_left_alone(form, tmp_path):
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(EmorecError, match=f"out.{form} cannot be written"):
+        tables.WRITERS[form](TIMELINE, tmp_path / "file" / f"out.{form}")
+    assert [path.name for path in tmp_path.rglob("*")] == ["file"]
+
+
+def test_a_folder_where_the_file_should_be_is_left_alone(tmp_path):
+    (tmp_path / "timeline.csv").mkdir()
+    with pytest.raises(EmorecError, match="cannot be written"):
+        tables.write_csv(TIMELINE, tmp_path / "timeline.csv")
+    assert [path.name for path in tmp_path.rglob("*")] == ["timeline.csv"]
+
+
+def test_a_table_is_ready_for_a_page():
+    table = tables.table(TIMELINE)
+    assert all(tuple(row) == tables.COLUMNS for row in table)
+    assert table[GAP]["happy"] is None and table[GAP]["dominant"] is None and table[GAP]["person"] is None
+    assert not any(isinstance(cell, float) and math.isnan(cell) for row in table for cell in row.values())

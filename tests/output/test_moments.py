@@ -1,0 +1,263 @@
+"""Moments, summary, subtitles and the report of timelines made by hand."""
+
+import re
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from emorec.emotions import COLOURS, EMOTIONS
+from emorec.inference.timeline import Timeline, infer
+from emorec.output import charts, report, subtitles
+from emorec.output.highlights import KINDS, MOST, find_highlights
+from emorec.output.summary import how, summary
+from support import factories
+
+
+def sure(emotion, probability=0.94):
+    rest = (1 - probability) / (len(EMOTIONS) - 1)
+    return np.where(np.array(EMOTIONS) == emotion, probability, rest)
+
+
+def tale():
+    """10 s neutral, 10 s happy with a peak at 14 s, 10 s without evidence, 10 s sad."""
+    rows = [sure("neutral")] * 10 + [sure("happy", 0.8)] * 10 + [sure("fear")] * 10 + [sure("sad", 0.7)] * 10
+    rows[14] = sure("happy", 0.97)
+    return factories.timeline(factories.with_gaps(np.array(rows), *range(20, 30)))
+
+
+def of_kind(kind, timeline):
+    return [moment for moment in find_highlights(timeline) if moment.kind == kind]
+
+
+def test_peaks_are_where_an_emotion_is_surest_and_never_neutral():
+    assert [(moment.start, moment.emotion) for moment in of_kind("peak", tale())] == [(14.0, "happy"), (30.0, "sad")]
+    assert of_kind("peak", tale())[0].text == "happy at 97%"
+
+
+def test_a_shift_is_where_one_emotion_gives_way_to_another_and_not_where_evidence_ends():
+    (shift,) = of_kind("shift", tale())
+    assert shift.start == pytest.approx(10, abs=1.5)
+    assert (shift.text, shift.emotion) == ("from neutral to happy", "happy")
+
+
+@pytest.mark.parametrize("step", [0.1, 1.0, 5.0])
+def test_a_shift_is_found_at_any_step(step):
+    rows = int(30 / step)
+    probabilities = np.array([sure("neutral")] * rows + [sure("angry")] * rows)
+    (shift,) = of_kind("shift", factories.timeline(probabilities, step=step))
+    assert shift.start == pytest.approx(30, abs=max(step, 1.6))
+
+
+def test_face_and_voice_disagree_where_they_name_different_emotions():
+    disagreement = np.full(40, np.nan)
+    disagreement[[5, 20]] = 0.8, 0.2
+    face, voice = np.array([sure("happy")] * 40), np.array([sure("angry")] * 40)
+    timeline = factories.timeline(np.array([sure("happy")] * 40), face=face, voice=voice, disagreement=disagreement)
+    (moment,) = of_kind("disagreement", timeline)
+    assert (moment.start, moment.text) == (5.0, "face happy, voice angry")
+
+
+@factories.quick
+@given(st.integers(0, 300), st.integers(0, 99))
+def test_moments_are_few_in_order_and_apart(rows, seed):
+    timeline = factories.timeline(
+        factories.with_gaps(factories.probabilities(rows, seed), *range(0, rows, 7)),
+        step=0.5,
+        disagreement=np.random.default_rng(seed).random(rows),
+        voice=factories.probabilities(rows, seed + 1),
+    )
+    found = find_highlights(timeline)
+    assert [moment.start for moment in found] == sorted(moment.start for moment in found)
+    for kind in KINDS:
+        starts = [moment.start for moment in found if moment.kind == kind]
+        assert len(starts) <= MOST
+        assert all(later - earlier >= timeline.window for earlier, later in zip(starts, starts[1:], strict=False))
+
+
+def test_an_hour_is_looked_at_as_a_whole_and_not_once_for_every_change(monkeypatch):
+    """Whatever asks every row of the timeline again for every stretch of it takes a minute where rows are many."""
+    timeline, looks = factories.timeline(factories.probabilities(36_000), step=0.1), []
+    confidence = Timeline.confidence.fget
+    monkeypatch.setattr(Timeline, "confidence", property(lambda self: looks.append(1) or confidence(self)))
+    find_highlights(timeline)
+    assert len(subtitles.cues(timeline)) > 10_000
+    assert len(looks) <= 6
+
+
+def test_a_summary_counts_time_and_not_rows():
+    timeline = factories.timeline(np.array([sure("happy"), sure("sad", 0.5), np.full(7, np.nan)]))
+    timeline.end[2] = 4.0
+    figures = summary(timeline)
+    assert figures.shares["happy"] == figures.shares["sad"] == 0.5
+    assert (figures.known, figures.known_seconds, figures.seconds) == (0.5, 2.0, 4.0)
+    assert figures.confidence == pytest.approx(0.72)
+    assert (figures.face, figures.speech) == (1.0, 0.0)
+
+
+def test_unsure_time_counts_for_no_emotion():
+    rows = np.array([sure("happy")] * 5 + [sure("sad", 0.3)] * 3 + [np.full(7, np.nan)] * 2)
+    figures = summary(factories.timeline(rows))
+    assert figures.shares["happy"] == 5 / 8 and figures.shares["sad"] == 0
+    assert figures.unsure == pytest.approx(3 / 8)
+    assert (figures.known, figures.too_little) == (0.8, False)
+    lower = summary(factories.timeline(rows, unsure_below=0.25))
+    assert (lower.shares["sad"], lower.unsure) == (3 / 8, 0)
+
+
+def test_rows_that_lean_on_their_neighbours_are_no_evidence():
+    """The window of every row sees a face, the last six rows themselves see none."""
+    row_face = np.array([1.0] * 6 + [0.05] * 6)
+    figures = summary(factories.timeline(np.array([sure("happy")] * 6 + [sure("sad")] * 6), row_face=row_face))
+    assert (figures.known, figures.shares["happy"], figures.shares["sad"]) == (0.5, 1.0, 0.0)
+    assert figures.face == pytest.approx(0.525)
+
+
+@pytest.mark.parametrize(
+    ("known", "seconds", "too_little"),
+    [(5, 60, False), (4, 60, True), (5, 100, False), (5, 120, True), (0, 30, True), (3, 3, True), (6, 6, False)],
+)
+def test_too_little_evidence_is_said(known, seconds, too_little):
+    """At least 5 s, and at least 5 % of the recording."""
+    rows = np.array([sure("happy")] * known + [np.full(7, np.nan)] * (seconds - known))
+    figures = summary(factories.timeline(rows))
+    assert figures.too_little == too_little
+    said = f"Too little to tell: evidence for only {known}.0 s of {seconds}.0 s; "
+    assert figures.warning == (f"{said}{max(5, seconds / 20):.1f} s are needed." if too_little else "")
+
+
+def test_a_summary_in_words_names_what_is_not_the_default():
+    timeline = factories.timeline(factories.probabilities(3))
+    assert how(timeline) == "late fusion, even prior, 1 s steps"
+    timeline.choices.update(person=2, smooth=1.5)
+    assert how(timeline) == "late fusion, even prior, 1 s steps, person 2, smoothed over 1.5 s"
+
+
+@pytest.mark.parametrize("step", [0.1, 0.5, 5.0])
+@pytest.mark.parametrize("smooth", [0.0, 1.0])
+def test_moments_are_the_same_at_every_step(step, smooth):
+    observations, model = factories.alternating(60.0), factories.checkpoint()
+    expected = find_highlights(infer(observations, model, "late", step=1.0, smooth=smooth))
+    assert {moment.kind for moment in expected} >= {"peak", "shift"}
+    assert find_highlights(infer(observations, model, "late", step=step, smooth=smooth)) == expected
+
+
+def test_moments_come_from_sure_rows():
+    rows = np.array([sure("happy", 0.9)] * 10 + [sure("angry", 0.8)] * 10)
+    both = {
+        "face": np.array([sure("happy")] * 20),
+        "voice": np.array([sure("angry")] * 20),
+        "disagreement": np.full(20, 0.9),
+    }
+    assert {moment.kind for moment in find_highlights(factories.timeline(rows, **both))} == set(KINDS)
+    assert find_highlights(factories.timeline(rows, **both, unsure_below=0.95)) == []
+    assert find_highlights(factories.timeline(rows, **both, row_face=np.zeros(20))) == []
+
+
+def test_a_peak_is_the_highest_sure_row_of_its_stretch():
+    rows = np.array([sure("happy", 0.9), sure("happy", 0.97), sure("happy", 0.8)])
+    (peak,) = of_kind("peak", factories.timeline(rows, row_face=np.array([1.0, 0.0, 1.0])))
+    assert (peak.start, peak.text) == (0.0, "happy at 90%")
+
+
+def test_a_summary_of_nothing():
+    for timeline in (factories.timeline(np.zeros((0, 7))), factories.timeline(np.full((3, 7), np.nan))):
+        assert (summary(timeline).shares, summary(timeline).confidence) == ({}, None)
+        assert find_highlights(timeline) == []
+
+
+def test_neighbours_of_one_emotion_are_one_cue_and_gaps_have_none():
+    cues = subtitles.cues(tale())
+    assert [(cue.start, cue.end, cue.emotion) for cue in cues] == [
+        (0, 10, "neutral"),
+        (10, 20, "happy"),
+        (30, 40, "sad"),
+    ]
+
+
+def test_srt_and_vtt_are_as_players_read_them():
+    srt = subtitles.srt_text(tale()).split("\n\n")
+    assert srt[1].splitlines() == ["2", "00:00:10,000 --> 00:00:20,000", "😊 happy 82%"]
+    vtt = subtitles.vtt_text(tale()).split("\n\n")
+    assert vtt[0] == "WEBVTT"
+    assert vtt[3].splitlines() == ["00:00:30.000 --> 00:00:40.000", "😢 sad 70%"]
+
+
+def test_hours_and_doubt_are_written_out():
+    timeline = factories.timeline(np.array([np.full(7, np.nan)] * 400 + [sure("fear", 0.3)]), step=10.0)
+    assert "01:06:40,000 --> 01:06:50,000\n😨 fear? 30%" in subtitles.srt_text(timeline)
+
+
+def test_a_report_is_one_page_that_needs_nothing_else():
+    evaluation = {
+        "set": {
+            "what": "A <set>",
+            "metric": "accuracy",
+            "items": 1234,
+            "results": {"late": 0.625},
+            "spread": {"late": 0.01},
+        }
+    }
+    training = {
+        "limits": ["Not for <anything>."],
+        "licence": "cc-by-nc-sa-4.0",
+        "sources": [{"name": "Them", "use": "face", "items": "all", "licence": "MIT"}],
+    }
+    timeline = tale()
+    timeline.media["name"] = "a <b>.mp4"
+    text = report.html_text(timeline, evaluation, training)
+    assert not re.search(r"<script|<link|src=|@import|url\((?!#)", text)
+    for words in (
+        "a &lt;b&gt;.mp4",
+        "A &lt;set&gt;",
+        "62.5% ± 1.0%",
+        "1,234",
+        "Not for &lt;anything&gt;.",
+        "Them",
+        "CC BY-NC-SA 4.0",
+        "happy at 97%",
+        "from neutral to happy",
+        "0:14",
+        "<svg",
+    ):
+        assert words in text
+    assert "<b>.mp4" not in text and all(colour in text for colour in COLOURS.values())
+
+
+def test_a_report_of_nothing_says_so(tmp_path):
+    report.write(factories.timeline(np.full((3, 7), np.nan)), tmp_path / "new" / "report.html")
+    text = (tmp_path / "new" / "report.html").read_text(encoding="utf-8")
+    assert "Neither a face was seen nor speech heard" in text and "No moment stands out." in text
+    assert "has not been measured" in text
+
+
+def test_a_report_tells_unsure_time_the_prior_and_all_choices():
+    timeline = factories.timeline(np.array([sure("happy")] * 6 + [sure("sad", 0.3)] * 2))
+    timeline.choices.update(person=2, prior="even", prior_shares={"sad": 0.25}, end=None)
+    text = report.html_text(timeline)
+    for words in (
+        "late fusion, even prior, 1 s steps, person 2",
+        ">unsure</th>",
+        "<td>25%</td>",
+        "below 40%",
+        "prior shares</th><td>sad 0.25",
+        ">end</th><td>automatic",
+    ):
+        assert words in text
+    assert "Too little to tell" not in text
+
+
+def test_too_little_to_tell_is_the_first_line_of_report_and_chart():
+    timeline = factories.timeline(np.array([sure("happy")] * 3))
+    body = report.html_text(timeline).partition("<body>")[2]
+    first = re.findall("<p[^>]*>(.*?)</p>", body)[0]
+    assert "Too little to tell: evidence for only 3.0 s of 3.0 s" in first
+    assert "Too little to tell" in charts.svg_text(timeline)
+
+
+def test_a_name_that_is_no_text_is_shown_with_a_mark(tmp_path):
+    """How Python holds the bytes of a Latin-1 name."""
+    timeline = factories.timeline(np.array([sure("happy")]), media={"name": "caf\udce9 <b>.mp4"})
+    report.write(timeline, tmp_path / "report.html")
+    assert "caf\ufffd &lt;b&gt;.mp4" in (tmp_path / "report.html").read_text(encoding="utf-8")

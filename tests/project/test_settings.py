@@ -1,0 +1,148 @@
+"""Settings of the environment: each wrong one is one sentence at the start, an empty one is as good as none."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from emorec import analyzer as engine
+from emorec import cli, settings
+from emorec.errors import EmorecError
+from emorec.settings import Limits
+from emorec.ui import app
+
+# Names, wrong values, and whether only the page reads it.
+WRONG = [
+    ("EMOREC_CACHE", [__file__], False),
+    ("EMOREC_CACHE_MB", ["4GB", "4 096", "-1", "nan", "much"], False),
+    ("EMOREC_MODEL_FALLBACK", ["yes"], False),
+    ("EMOREC_FACE_MODEL", ["/nowhere/yunet.onnx"], False),
+    ("EMOREC_LINKS", ["offf", "disabled"], False),
+    ("EMOREC_ALLOW_HOSTS", ["http://media.intranet", "a b", "localhost:80800", "*.intranet", "media/path"], False),
+    ("EMOREC_MAX_MINUTES", ["0", "-1", "many", "nan", "inf", "5 min"], False),
+    ("EMOREC_MAX_MB", ["0", "2GB"], False),
+    ("EMOREC_LINK_MINUTES", ["0", "soon"], False),
+    ("GRADIO_SERVER_PORT", ["0", "65536", "-1", "7860 ", "\N{SUPERSCRIPT TWO}", "http"], True),
+    ("GRADIO_SERVER_NAME", ["http://0.0.0.0", "0.0.0.0 ", "localhost/page"], True),
+    ("EMOREC_AUTH", ["user", ":password", "user:"], True),
+    ("EMOREC_MODELS", ["org/name,/tmp", "any"], True),
+    ("EMOREC_UPLOAD_QUOTA_MB", ["0", "many"], True),
+    ("EMOREC_HOSTS", ["http://a", "a/b"], True),
+    ("EMOREC_FRAME_ANCESTORS", ["a;script-src"], True),
+    ("EMOREC_SHARED_STORE", ["perhaps"], True),
+    ("EMOREC_MAX_UPLOAD_MB", ["0", "-1", "many", "inf", "nan", "8GB"], True),
+]
+EVERY = [(name, value, of_page) for name, values, of_page in WRONG for value in values]
+NAMES = ["EMOREC_MODEL", *(name for name, *_ in WRONG)]
+
+
+@pytest.fixture
+def nothing_loaded(monkeypatch):
+    """Fails where anything is loaded before the settings are checked."""
+
+    def loads(*_, **__):
+        raise AssertionError("loaded before the settings were checked")
+
+    for name in NAMES:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(engine, "load", loads)
+    monkeypatch.setattr("emorec.load", loads)
+
+
+@pytest.mark.parametrize(("name", "value", "of_page"), EVERY)
+def test_a_wrong_setting_is_one_sentence_at_the_start(name, value, of_page, nothing_loaded, monkeypatch, capsys):
+    monkeypatch.setenv(name, value)
+    starts = [lambda: app.main([])] if of_page else [lambda: app.main([]), lambda: cli.main(["info"])]
+    for start in starts:
+        assert start() == 2
+        told = capsys.readouterr().err
+        assert told.startswith("emorec: ") and told.count("\n") == 1 and told.endswith(".\n")
+        assert name in told
+        if name == "EMOREC_AUTH":
+            assert "password" not in told.replace("user:password", ""), "a password is not repeated"
+        elif name != "EMOREC_ALLOW_HOSTS":
+            assert repr(value)[1:-1].split(",")[-1] in told
+
+
+@pytest.mark.parametrize(("name", "value", "of_page"), [entry for entry in EVERY if entry[2]])
+def test_what_only_the_page_reads_does_not_stop_the_command_line(name, value, of_page, monkeypatch):
+    monkeypatch.setenv(name, value)
+    settings.check()
+
+
+def test_an_empty_setting_is_as_good_as_none():
+    empty = dict.fromkeys(NAMES, "")
+    settings.check(empty, page=True)
+    for read in (*settings.LIBRARY, *settings.PAGE):
+        assert read(empty) == read({}), read
+
+
+def test_everything_that_is_read_is_checked_and_known(monkeypatch):
+    """No module but this one reads a setting of its own; GRADIO_TEMP_DIR is Gradio's, and the page makes the folder."""
+    for path in Path(settings.__file__).parent.rglob("*.py"):
+        if path != Path(settings.__file__):
+            for line in path.read_text().splitlines():
+                assert not ("environ" in line and "EMOREC_" in line), f"{path.name}: {line}"
+    text = Path(settings.__file__).read_text()
+    assert all(f'"{name}"' in text for name in NAMES)
+
+
+@pytest.mark.parametrize(
+    ("given", "megabytes"), [({}, 4096), ({"EMOREC_CACHE_MB": "0"}, 0), ({"EMOREC_CACHE_MB": "0.5"}, 0.5)]
+)
+def test_the_cache_has_a_limit(given, megabytes):
+    assert settings.cache_limit(given) == megabytes
+
+
+@pytest.mark.parametrize(("given", "limit"), [({}, 8_000_000_000), ({"EMOREC_MAX_UPLOAD_MB": "0.5"}, 500_000)])
+def test_the_deployer_limits_uploads(given, limit):
+    assert settings.upload_limit(given) == limit
+
+
+@pytest.mark.parametrize(
+    ("given", "auth"), [({}, None), ({"EMOREC_AUTH": ""}, None), ({"EMOREC_AUTH": "a:b:c"}, ("a", "b:c"))]
+)
+def test_a_password_is_what_follows_the_first_colon(given, auth):
+    assert settings.auth(given) == auth
+
+
+@pytest.mark.parametrize(("given", "on"), [("", True), ("on", True), ("YES", True), (" off ", False), ("0", False)])
+def test_links_are_on_unless_they_are_turned_off(given, on):
+    assert settings.links({"EMOREC_LINKS": given}) is on
+
+
+def test_hosts_are_names_or_addresses_with_or_without_a_port():
+    given = {"EMOREC_ALLOW_HOSTS": "Media.intranet, localhost:8080,[::1]:80, 10.0.0.7, nas_2"}
+    assert settings.allowed_hosts(given) == {
+        ("media.intranet", None),
+        ("localhost", 8080),
+        ("::1", 80),
+        ("10.0.0.7", None),
+        ("nas_2", None),
+    }
+
+
+def test_models_of_visitors_are_names_on_the_hub():
+    assert settings.allowed_models({"EMOREC_MODELS": "Off"}) == ()
+    assert settings.allowed_models({"EMOREC_MODELS": " a/b, c/d@v1,"}) == ("a/b", "c/d@v1")
+
+
+def test_the_longest_file_is_a_day_unless_it_is_set():
+    assert settings.longest_file({}) is None
+    assert settings.longest_file({"EMOREC_MAX_MINUTES": "0.5"}) == 30.0
+    assert Limits.from_environment({"EMOREC_MAX_MINUTES": "0.5"}) == Limits(minutes=0.5)
+
+
+def test_the_environment_names_the_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("EMOREC_CACHE", str(tmp_path))
+    assert settings.cache_folder() == tmp_path
+    assert settings.cache_folder({"EMOREC_CACHE": str(tmp_path / "later")}) == tmp_path / "later"
+    monkeypatch.delenv("EMOREC_CACHE")
+    assert settings.cache_folder().name == "emorec" and settings.cache_folder().is_absolute()
+
+
+def test_the_library_refuses_a_wrong_limit_before_any_work(recording, analyzer, monkeypatch, tmp_path):
+    monkeypatch.setenv("EMOREC_CACHE_MB", "4GB")
+    with pytest.raises(EmorecError, match="^EMOREC_CACHE_MB is '4GB'; set it to a number of megabytes"):
+        next(analyzer.extract(recording, cache=tmp_path))
+    assert os.listdir(tmp_path) == []

@@ -1,0 +1,50 @@
+"""What the project's files import, read from their syntax trees: at the top, inside functions, through importlib."""
+
+import ast
+from pathlib import Path
+
+PLACES = ("app.py", "emorec", "hub", "train")
+
+
+def project_files(root):
+    """{module name: path} of all files of the project under ``root``; a package goes by its own name."""
+    files = {}
+    for place in PLACES:
+        found = (root / place).rglob("*.py") if (root / place).is_dir() else [root / place]
+        files |= {module_name(path.relative_to(root)): path for path in found if path.exists()}
+    return files
+
+
+def module_name(path):
+    """``emorec/media/streams.py`` -> ``emorec.media.streams``, ``emorec/__init__.py`` -> ``emorec``."""
+    parts = path.with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def imported_by(module, path, modules):
+    """Dotted names of what a file imports.
+
+    ``from a import b`` is ``a.b`` where that is one of ``modules``, and ``a`` otherwise: a name taken out of ``a``.
+    """
+    package = module if path.name == "__init__.py" else module.rpartition(".")[0]
+    names = set()
+    for node in ast.walk(ast.parse(Path(path).read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            base = _absolute(node, package)
+            names |= {f"{base}.{alias.name}" if f"{base}.{alias.name}" in modules else base for alias in node.names}
+        elif isinstance(node, ast.Call) and _called(node) in {"import_module", "__import__"}:
+            names |= {argument.value for argument in node.args[:1] if isinstance(argument, ast.Constant)}
+    return names
+
+
+def _absolute(node, package):
+    if not node.level:
+        return node.module
+    base = package.split(".")[: len(package.split(".")) - node.level + 1]
+    return ".".join([*base, *([node.module] if node.module else [])])
+
+
+def _called(node):
+    return getattr(node.func, "attr", getattr(node.func, "id", None))

@@ -1,0 +1,183 @@
+"""A Hub on the loopback interface that answers what the real client asks of it, well or badly."""
+
+import base64
+import hashlib
+import os
+import threading
+from dataclasses import dataclass
+from http.server import ThreadingHTTPServer
+
+from emorec.models import hub_child
+from support import loopback_children
+from support.loopback_repos import Repo, Stale, is_large, listed, oid, sibling
+from support.loopback_routes import Refusal, handler_of
+
+
+@dataclass
+class Fault:
+    """How requests that begin with ``request`` ("GET /path") are treated, and how many of them still.
+
+    ``how``: a status to answer with; "silent", accepting and never answering; "trickling", a byte every 50 ms;
+    "cut", broken off in the middle of what is sent in either direction; "damaged", with the first byte changed.
+    """
+
+    request: str
+    how: int | str
+    times: float = float("inf")
+
+
+class LoopbackHub:
+    """Serves ``repos`` at ``url``; ``faults`` may be changed while it runs; ``requests`` is what was asked for.
+
+    Whoever shows TOKEN may read and write everything, others may read what is not private.
+    """
+
+    def __init__(self):
+        self.repos, self.objects, self.faults, self.requests, self.seen = {}, {}, [], [], []
+        self.closing = threading.Event()
+        self.lock = threading.Lock()
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler_of(self))
+        self._server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+
+    def __enter__(self):
+        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+        return self
+
+    def __exit__(self, *_):
+        self.closing.set()
+        self._server.shutdown()
+        self._server.server_close()
+
+    def commit(self, repo, files, tag=None, private=False):
+        """Add a commit to a repo, which is made where there is none; gives the commit's id."""
+        return self.repos.setdefault(repo, Repo(repo, private)).commit(files, tag=tag)
+
+    def fault(self, request, how, times=float("inf")):
+        self.faults.append(Fault(request, how, times))
+
+    def count(self, request):
+        """How many requests began like this."""
+        return sum(made.startswith(request) for made in self.requests)
+
+    def fault_of(self, request):
+        with self.lock:
+            self.requests.append(request)
+            for fault in self.faults:
+                if request.startswith(fault.request) and fault.times > 0:
+                    fault.times -= 1
+                    return fault.how
+        return None
+
+    # What the routes do: each gives an answer's JSON, or raises.
+
+    def create(self, asked, **_):
+        repo = f"{asked['organization'] or 'me'}/{asked['name']}"
+        if repo in self.repos:
+            raise Refusal(409, body={"error": "You already created this model repo", "url": f"{self.url}/{repo}"})
+        self.repos[repo] = Repo(repo, asked.get("visibility") == "private" or asked.get("private", False))
+        self.repos[repo].commit({".gitattributes": b"*.safetensors filter=lfs\n"})
+        return {"url": f"{self.url}/{repo}", "name": repo}
+
+    def validate(self, asked):
+        import yaml
+
+        try:
+            yaml.safe_load(asked["content"].split("---")[1])
+        except (IndexError, yaml.YAMLError) as error:
+            raise Refusal(400, body={"errors": [{"message": str(error)}], "warnings": []}) from None
+        return {"errors": [], "warnings": []}
+
+    def info(self, asked, repo, revision):
+        commit = repo.resolve(revision or "main")
+        files = [sibling(path, content) for path, content in repo.commits[commit].items()]
+        told = {"_id": "1", "id": repo.name, "modelId": repo.name, "sha": commit, "private": repo.private, "tags": []}
+        return told | {"siblings": files, "downloads": 0, "likes": 0}
+
+    def tree(self, asked, repo, revision):
+        return [listed(path, content) for path, content in repo.commits[repo.resolve(revision)].items()]
+
+    def refs(self, asked, repo):
+        def told(kind, known):
+            return [{"name": name, "ref": f"refs/{kind}/{name}", "targetCommit": at} for name, at in known.items()]
+
+        return {"branches": told("heads", repo.branches), "converts": [], "tags": told("tags", repo.tags)}
+
+    def preupload(self, asked, repo, revision):
+        there = repo.commits[repo.resolve(revision)]
+        files = []
+        for file in asked["files"]:
+            path = file["path"]
+            mode = {"path": path, "uploadMode": "lfs" if is_large(path) else "regular", "shouldIgnore": False}
+            files.append(mode | ({"oid": oid(path, there[path])} if path in there else {}))
+        return {"files": files}
+
+    def batch(self, asked, repo):
+        def told(entry):
+            if entry["oid"] in self.objects:
+                return entry
+            upload, verify = {"href": f"{self.url}/lfs/{entry['oid']}"}, {"href": f"{self.url}/lfs/verify"}
+            return entry | {"actions": {"upload": upload, "verify": verify}}
+
+        return {"transfer": "basic", "objects": [told(entry) for entry in asked["objects"]]}
+
+    def put(self, content, object):
+        if hashlib.sha256(content).hexdigest() != object:
+            raise Refusal(400)
+        self.objects[object] = content
+        return {}
+
+    def verify(self, asked):
+        if len(self.objects.get(asked["oid"], b"")) != asked["size"]:
+            raise Refusal(422)
+        return {}
+
+    def commit_of(self, lines, repo, revision):
+        files, parent = {}, None
+        for line in lines:
+            value = line["value"]
+            if line["key"] == "header":
+                parent = value.get("parentCommit")
+            elif line["key"] == "file":
+                files[value["path"]] = base64.b64decode(value["content"])
+            else:
+                files[value["path"]] = self.objects[value["oid"]]
+        try:
+            commit = repo.commit(files, parent)
+        except Stale:
+            raise Refusal(412) from None
+        return {"success": True, "commitOid": commit, "commitUrl": f"{self.url}/{repo.name}/commit/{commit}"}
+
+    def tag(self, asked, repo, revision):
+        if asked["tag"] in repo.tags:
+            raise Refusal(409)
+        repo.tags[asked["tag"]] = repo.resolve(revision)
+        return {}
+
+
+def environment_of(hub, home):
+    """Of a process whose only Hub is ``hub``, whose Hub cache lies under ``home``, and that has no token."""
+    kept = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
+    kept.pop("HF_TOKEN", None)
+    return kept | {"HF_ENDPOINT": hub.url, "HF_HOME": str(home), "HF_HUB_OFFLINE": "0"}
+
+
+def be_client_of(hub, home, monkeypatch):
+    """Make this process, which has loaded the client for no Hub at all, one whose children ask ``hub``."""
+    from huggingface_hub import constants
+
+    for name in os.environ:
+        if name.lower().endswith("_proxy") or name == "HF_TOKEN":
+            monkeypatch.delenv(name)
+    for name in ("HF_ENDPOINT", "HF_HOME", "HF_HUB_OFFLINE"):
+        monkeypatch.setenv(name, environment_of(hub, home)[name])
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(home / "hub"))
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(hub_child, "started", loopback_children.started)
+
+
+def go_offline(monkeypatch):
+    from huggingface_hub import constants
+
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)

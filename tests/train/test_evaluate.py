@@ -1,0 +1,227 @@
+"""Evaluation: on nobody whom the checkpoint was trained on, with everything that a table has to tell."""
+
+import json
+import shutil
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from emorec.errors import EmorecError
+from emorec.face import detection
+from emorec.inference.fusion import softmax
+from emorec.models import checkpoint as checkpoints
+from emorec.models import pretrained
+from emorec.models.networks import VoiceNet
+from hub import card
+from support import make_corpus
+from support.drawn_voices import drawn_voices
+from train import calibration, evaluate, loop, metrics, run_dir
+from train.data import datasets
+from train.evaluation import corruptions, cost, cross_voice, own_data, protocols, voice_protocols
+from train.evaluation.predictions import Setting
+from train.recipes import voice
+
+
+@pytest.fixture(scope="module")
+def bundled():
+    return checkpoints.load(pretrained.BUNDLED)
+
+
+@pytest.fixture
+def copy(tmp_path):
+    """A copy of the bundled checkpoint, to be written into."""
+    return shutil.copytree(pretrained.BUNDLED, tmp_path / "checkpoint")
+
+
+def run(capsys, *given):
+    evaluate.main([str(part) for part in given])
+    return capsys.readouterr().out
+
+
+def refused(capsys, *given):
+    with pytest.raises(SystemExit) as ended:
+        evaluate.main([str(part) for part in given])
+    assert ended.value.code == 2
+    said = capsys.readouterr().err.strip().splitlines()
+    assert len(said) == 1
+    return said[0]
+
+
+def test_a_users_own_pictures(copy, tmp_path, capsys):
+    make_corpus.pictures(tmp_path / "data", takes=2)
+    (tmp_path / "data" / "sad" / "anna" / "broken.png").write_bytes(b"no picture")
+    given = (copy, "--data", tmp_path / "data", "--dataset", "folder", "--cache", tmp_path / "cache")
+    said = run(capsys, *given)
+    assert "own-folder: folder: 12 items of 3 people" in said and "1 of 13 items cannot be used" in said
+    found = json.loads((copy / "config.json").read_text())["evaluation"]["own-folder"]
+    assert list(found["results"]) == ["face"] and np.sum(found["confusion"]) == 12
+    assert found["calibration_error"].keys() == {"before", "after", "perfect"} and len(found["recall"]) == 7
+    assert found["cost"]["face"]["multiply_adds"] > 1e8 and found["cost"]["face"]["ms"] > 0
+    assert "own-folder" in (copy / "README.md").read_text()
+    assert "multiply-adds" in said and "recall" in said
+
+
+def test_a_users_own_videos_are_judged_all_five_ways(bundled, tmp_path, monkeypatch):
+    monkeypatch.setattr(detection, "detector", lambda file: make_corpus.MiddleFace())
+    make_corpus.videos(tmp_path / "data", takes=1)
+    found = own_data.own_data(bundled, Setting(tmp_path / "data", None, tmp_path / "cache", "folder"))
+    assert {"face", "late", "intermediate"} <= set(found["results"]) or set(found["results"]) == {"face"}
+    assert found["items"] == 6
+
+
+def test_nobody_of_the_training_is_judged(copy, bundled, tmp_path, capsys):
+    make_corpus.pictures(tmp_path / "data", takes=1)
+    met = bundled.training["persons"][0]
+    (tmp_path / "data" / "happy" / "anna").rename(tmp_path / "data" / "happy" / met)
+    given = (copy, "--data", tmp_path / "data", "--dataset", "folder", "--cache", tmp_path / "cache")
+    before = (copy / "config.json").read_bytes()
+    assert f"was trained on {met!r}" in refused(capsys, *given)
+    assert (copy / "config.json").read_bytes() == before
+    with pytest.raises(EmorecError, match="was trained on 'ferplus-test'"):
+        model = replace(bundled, training={"persons": ["ferplus-test"]})
+        protocols.ferplus(model, Setting(tmp_path, None, tmp_path))
+
+
+def test_a_fold_that_heard_its_people_is_refused(bundled, tmp_path):
+    folder = tmp_path / "voice-1"
+    folder.mkdir()
+    (folder / "config.json").write_text(json.dumps({"settings": {"persons": ["ravdess-03", "nemo-a"]}}))
+    with pytest.raises(EmorecError, match="trained on ravdess-03"):
+        protocols.fold_voice(bundled, tmp_path, 1)
+
+
+def test_unknown_protocols_and_missing_data_are_one_sentence(copy, tmp_path, capsys):
+    assert "does not exist" in refused(capsys, copy, "--data", tmp_path / "nowhere", "--protocol", "ferplus")
+    assert "--runs" in refused(capsys, copy, "--data", tmp_path, "--protocol", "javanese-av")
+    with pytest.raises(SystemExit):
+        evaluate.main([str(copy), "--data", str(tmp_path), "--protocol", "fer"])
+    assert "unknown protocol fer" in capsys.readouterr().err
+
+
+def test_a_corpus_is_judged_by_a_network_of_the_three_others(bundled, tmp_path, monkeypatch):
+    monkeypatch.setattr(voice, "NET", replace(voice.NET, widths=(4, 4, 6, 8), embedding=8))
+    monkeypatch.setattr(voice, "SCHEDULE", replace(voice.SCHEDULE, batch_size=4))
+    heads, logits_of = set(), voice.logits_of
+
+    def noting(net, pooled, head="emotions"):
+        heads.add(head)
+        return logits_of(net, pooled, head)
+
+    monkeypatch.setattr(voice, "logits_of", noting)
+    data, runs = drawn_voices(tmp_path / "data"), tmp_path / "runs"
+    found = cross_voice.cross_voice(bundled, Setting(data, runs, tmp_path / "cache", epochs=1))
+    assert set(found["results"]) == {"voice", *cross_voice.CORPORA} and found["items"] == 16
+    people = {corpus: run_dir.settings_of(runs / f"cross-{corpus}")["persons"] for corpus in cross_voice.CORPORA}
+    assert heads == {"emotions"}  # RAVDESS has one of its own, which is untrained where RAVDESS is left out
+    for corpus, heard in people.items():
+        assert len(heard) == 3 and not any(person.startswith(corpus) for person in heard)
+
+
+def test_a_refined_network_is_the_mean_of_its_trainings_and_met_nobody_of_its_fold(tmp_path, monkeypatch):
+    monkeypatch.setattr(voice, "NET", replace(voice.NET, widths=(4, 4, 6, 8), embedding=8))
+    once = replace(voice.SCHEDULE, epochs=1, batch_size=4)
+    monkeypatch.setattr(voice, "REFINE_SCHEDULE", once)
+    where = (drawn_voices(tmp_path / "data"), tmp_path / "runs", tmp_path / "cache")
+    fold = 0  # which holds out the drawn RAVDESS actor
+    voice.train_first(*where, once)
+    voice.train(*where, fold, once)
+    alone = voice.trained(tmp_path / "runs", fold).state_dict()
+    for number in range(len(voice.REFINE_HOPS)):
+        voice.refine(*where, fold, number, once)
+    folders = [f"voice-{fold}", *(voice.refinement(fold, number) for number in range(len(voice.REFINE_HOPS)))]
+    nets = [loop.averaged(tmp_path / "runs" / name, VoiceNet(voice.NET)).state_dict() for name in folders]
+    refined = voice.trained(tmp_path / "runs", fold).state_dict()
+    for name, tensor in refined.items():
+        assert torch.allclose(tensor.double(), sum(net[name].double() for net in nets) / len(nets), atol=1e-6), name
+    assert not all(torch.equal(tensor, alone[name]) for name, tensor in refined.items())
+    hops = [run_dir.settings_of(tmp_path / "runs" / name)["hops"] for name in folders]
+    assert hops == [voice.CROP_HOPS, *voice.REFINE_HOPS]
+    heard = [set(run_dir.settings_of(tmp_path / "runs" / name)["persons"]) for name in folders]
+    assert heard[0] == heard[1] == heard[2] and heard[0] and "ravdess-02" not in heard[0]
+
+
+def test_late_fusion_is_fitted_on_the_other_folds_only(tmp_path, monkeypatch, bundled):
+    """Faces that know the truth in one fold only: fitting on that fold would trust them there."""
+    random, parts = np.random.default_rng(0), []
+    lines = ["clip,fold," + ",".join(datasets.RAVDESS_LABELS)]
+    actors = [actors[0] for actors in datasets.RAVDESS_FOLDS]
+    for fold, actor in enumerate(actors):
+        (tmp_path / "RAVDESS" / f"Actor_{actor:02d}").mkdir(parents=True)
+        truth = np.repeat(np.arange(8), 10)
+        voices = softmax(np.eye(8)[truth] * 2 + random.normal(0, 1, (80, 8)))
+        known = np.eye(8)[truth] * 6 if fold == 2 else random.normal(0, 3, (80, 8))
+        stems = [f"03-01-0{label + 1}-01-01-{take:02d}-{actor:02d}" for label in range(8) for take in range(10)]
+        for stem, row in zip(stems, known, strict=True):
+            (tmp_path / "RAVDESS" / f"Actor_{actor:02d}" / f"{stem}.wav").touch()
+            lines.append(f"{stem},{fold}," + ",".join(f"{value:.3f}" for value in row))
+        parts.append({"eight": voices, "native": truth, "fold": np.full(80, fold)})
+    heard = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    (tmp_path / "RAVDESS" / voice_protocols.FACE_LOGITS).write_text("\n".join(lines) + "\n")
+    monkeypatch.setattr(voice_protocols, "heard_ravdess", lambda model, setting: heard)
+    found = voice_protocols.ravdess_late(bundled, Setting(tmp_path, tmp_path, tmp_path))
+    face, late, voice = (found["folds"][way] for way in ("face", "late", "voice"))
+    assert face[2] == 1.0 and late[2] < 0.95  # elsewhere faces told nothing, so they are hardly believed here either
+    assert late[0] < voice[0] + 0.05 and found["items"] == 400
+
+
+def test_a_pool_learns_weights_and_bias():
+    random = np.random.default_rng(0)
+    truth = random.integers(0, 4, 2000)
+    knows = calibration.fusion.softmax(np.eye(4)[truth] * 2 + random.normal(0, 1, (2000, 4)))
+    guesses = calibration.fusion.softmax(random.normal(0, 2, (2000, 4)))
+    weights_, bias = calibration.fit_pool([knows, guesses], truth)
+    assert weights_[0] > 0.5 and abs(weights_[1]) < 0.1 and abs(bias).max() < 0.2
+    pooled = calibration.pool([knows, guesses], weights_, bias)
+    assert calibration.nll(pooled, truth) < calibration.nll(knows, truth)
+
+
+def test_noise_lies_as_far_below_as_was_asked():
+    random = np.random.default_rng(0)
+    samples = np.sin(np.arange(16_000) / 20).astype(np.float32)
+    for decibels in corruptions.NOISES:
+        noise = corruptions.with_noise(samples, decibels, random) - samples
+        assert 10 * np.log10(np.mean(samples**2) / np.mean(noise**2)) == pytest.approx(decibels, abs=0.3)
+
+
+def test_spoilt_pictures_are_what_inference_then_sees(tmp_path):
+    path = make_corpus.video(tmp_path / "clip.mp4", "sad", "bert", seconds=3.0)
+    clean = [frame.image for frame in corruptions.streams.frames(path, 5.0)]
+    seen = {}
+    for name, spoil in corruptions.LOOKS.items():
+        corruptions.write_spoilt(path, tmp_path / "spoilt.avi", spoil, np.random.default_rng(0))
+        seen[name] = [frame.image for frame in corruptions.streams.frames(tmp_path / "spoilt.avi", 5.0)]
+        assert len(seen[name]) == len(clean)
+    blurred, jpeg, dark = seen.values()
+    edges = [np.abs(np.diff(np.asarray(image, float), axis=0)).mean() for image in (clean[0], blurred[0])]
+    assert edges[1] < 0.7 * edges[0]
+    assert 0 < np.abs(jpeg[0].astype(int) - clean[0]).mean() < 30
+    assert 0.1 < np.mean([image.mean() < 5 for image in dark]) < 0.9
+
+
+def test_undecided_items_are_never_right():
+    probabilities = np.array([[0.9, 0.1], [np.nan, np.nan]])
+    decided = metrics.decided(probabilities)
+    assert decided.tolist() == [0, metrics.NOBODY]
+    assert metrics.accuracy({"x": decided}, np.array([0, 0]))["results"]["x"] == 0.5
+    told = metrics.confusion(decided, np.array([0, 0]), ("a", "b"))
+    assert told["confusion"] == [[1, 0], [0, 0]] and told["recall"]["a"] == 0.5
+
+
+def test_costs_count_what_a_convolution_does(bundled):
+    spent = cost.of(bundled)
+    assert spent["face"]["parameters"] == sum(p.numel() for p in bundled.face.parameters())
+    first = 48 * 48 * 9 * bundled.face.config.widths[0]
+    assert spent["face"]["multiply_adds"] > 10 * first and spent["fusion"]["multiply_adds"] < 1e6
+
+
+def test_what_results_were_before_is_kept_and_stands_on_the_card(bundled):
+    first, second = {"results": {"face": 0.5}}, {"results": {"face": 0.6}}
+    assert evaluate._previous(None, first) is None and evaluate._previous(first, first) is None
+    assert evaluate._previous(first, second) == {"face": 0.5}
+    # Measured again without a change, it still says what was there before.
+    assert evaluate._previous(second | {"previous": {"face": 0.5}}, second) == {"face": 0.5}
+    found = {"what": "a set", "metric": "accuracy", "items": 9, "previous": {"face": 0.5}} | second
+    text = card.text(replace(bundled, evaluation={"set": found}))
+    assert "| set | accuracy, face | 60.0% | 9 | 50.0% |" in text and "weights that these replace" in text

@@ -1,0 +1,84 @@
+"""Which calibration a checkpoint gets whose networks come from different trainings, field by field."""
+
+from dataclasses import asdict
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from emorec.models import checkpoint as checkpoints
+from emorec.models.calibration import HEADS, Calibration, HeadCalibration
+from support import factories
+from train.finetune import common
+
+FACTS = {"sources": [], "licence": "other", "held_out": [], "limits": [], "persons": []}
+FIELDS = {"face": ("face", "still"), "voice": ("voice",), "fusion": ("fusion",)}
+
+
+def distinct(first):
+    """A Calibration in which no two heads are equal, nor equal to those that begin with another number."""
+    heads = {
+        name: HeadCalibration(
+            scale=first + place,
+            bias=tuple(first + place + index / 8 for index in range(7)),
+            strength=first + place + 0.5,
+            shares=tuple(first + place + index / 9 for index in range(7)),
+        )
+        for place, name in enumerate(HEADS)
+    }
+    return Calibration(**heads)
+
+
+def folder_of(out, part, calibration, seed):
+    model = factories.checkpoint(seed=seed, calibration=calibration, training=FACTS)
+    checkpoints.save(model, out / part / "best")
+
+
+def expected(base, **changed):
+    """The fields of ``base``, but for each named network those of another calibration (None: plain ones)."""
+    fields = asdict(base)
+    for part, other in changed.items():
+        found = HeadCalibration() if other is None else None
+        fields |= {name: asdict(found or getattr(other, name)) for name in FIELDS[part]}
+    return fields
+
+
+@pytest.mark.parametrize("parts", [("face",), ("voice",), ("face", "voice")])
+def test_every_network_brings_its_own_calibration(parts, tmp_path):
+    base = factories.checkpoint(calibration=distinct(10.0), training=FACTS)
+    runs = {part: distinct(100.0 * (number + 1)) for number, part in enumerate(parts)}
+    for number, (part, calibration) in enumerate(runs.items()):
+        folder_of(tmp_path, part, calibration, seed=10 + number)
+    model, trained = common.composed(tmp_path, base)
+    assert set(trained) == set(parts)
+    # The base's fusion network has never heard these encoders, so it is replaced, and its calibration with it.
+    assert asdict(model.calibration) == expected(base.calibration, **runs, fusion=None)
+
+
+def test_without_own_encoders_the_calibration_is_the_bases(tmp_path):
+    base = factories.checkpoint(calibration=distinct(10.0), training=FACTS)
+    folder_of(tmp_path, "fusion", distinct(100.0), seed=5)
+    assert common.composed(tmp_path, base)[0].calibration == base.calibration
+
+
+@pytest.mark.parametrize("part", ["face", "voice", "fusion"])
+def test_a_network_in_training_starts_without_the_calibration_of_another(part):
+    base = factories.checkpoint(calibration=distinct(10.0), training=FACTS)
+    corpus = SimpleNamespace(people=["a"], held_out=["b"], labels=("happy", "sad"), known_people=True)
+    choices = SimpleNamespace(base=base, dataset="folder", warm=False)
+    model = common._model({part: getattr(base, part)}, part, corpus, choices, items=3)
+    reset = {} if part == "fusion" else {part: None, "fusion": None}
+    assert asdict(model.calibration) == expected(base.calibration, **reset)
+
+
+@pytest.mark.parametrize("part", ["face", "voice", "fusion"])
+def test_what_is_fitted_goes_into_the_fields_of_its_network(part, tmp_path):
+    model = factories.checkpoint(calibration=distinct(10.0), training=FACTS)
+    labels = ("happy", "sad", "neutral")
+    truth = np.arange(90) % 3
+    probabilities = np.full((90, 3), 0.1) + 0.7 * np.eye(3)[np.where(np.arange(90) % 5 == 0, (truth + 1) % 3, truth)]
+    common.finish(model, tmp_path, part, probabilities, truth, labels)
+    fitted = [getattr(model.calibration, name) for name in FIELDS[part]]
+    assert fitted[0] == fitted[-1] and fitted[0] != HeadCalibration() and fitted[0].scale < 5
+    others = [name for name in HEADS if name not in FIELDS[part]]
+    assert all(getattr(model.calibration, name) == getattr(distinct(10.0), name) for name in others)

@@ -1,0 +1,229 @@
+"""What the server answers at all: routes, files and addresses, sessions, bodies."""
+
+import json
+import threading
+from http.client import HTTPConnection
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import httpx
+import pytest
+from gradio import processing_utils, route_utils
+
+from emorec.ui.server.middleware import Doors
+from emorec.ui.server.visitors import Owners
+from support.small_page import API, file_of, serving, upload, wait_for
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory):
+    with serving(tmp_path_factory.mktemp("room")) as running:
+        yield running
+
+
+@pytest.fixture
+def client(served):
+    with httpx.Client(base_url=served.address, timeout=60) as visitor:
+        visitor.get("/")
+        yield visitor
+
+
+@pytest.fixture
+def stranger(monkeypatch):
+    """A web server that Gradio takes for a public one; gives its address and what it was asked for."""
+    asked = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            asked.append(self.path)
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html")
+            self.end_headers()
+            self.wfile.write(b"<script>alert(1)</script>")
+
+        def log_message(self, *_):
+            pass
+
+    async def public(host):
+        return "127.0.0.1"
+
+    monkeypatch.setattr(route_utils.safehttpx, "async_validate_url", public)
+    monkeypatch.setattr(processing_utils.sh, "async_validate_url", public)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/x.mp4", asked
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def ask(client, endpoint, *data, session="asked"):
+    answer = client.post(f"{API}/call/{endpoint}", json={"data": list(data), "session_hash": session})
+    if answer.status_code != 200:
+        return answer.json()["detail"]
+    return client.get(f"{API}/call/{endpoint}/{answer.json()['event_id']}").text
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_no_address_is_fetched_through_the_route_of_files(client, stranger, method):
+    address, asked = stranger
+    for path in (f"{API}/file={address}", f"{API}/file/{address}", f"{API}/proxy={address}"):
+        assert client.request(method, path).status_code == 404
+    assert asked == []
+
+
+@pytest.mark.parametrize("route", ["call/name", "call/v2/name", "call/where", "queue/join", "run/predict"])
+def test_no_address_is_fetched_as_an_uploaded_file(client, stranger, route):
+    address, asked = stranger
+    uploaded = upload(client)
+    for file in (
+        file_of(address),
+        {"path": address},
+        file_of(uploaded, url=address),
+        file_of("/etc/passwd"),
+        {"url": address},
+        file_of(uploaded, url=f"http://evil.example{API}/file={uploaded}"),
+        file_of(f"file://{uploaded}"),
+        file_of("//evil.example/x"),
+        file_of(uploaded + "/../../../.in-use"),
+        file_of("relative.txt"),
+    ):
+        for given in (file, [file], {"deep": [{"er": file}]}):
+            told = client.post(f"{API}/{route}", json={"data": [given], "fn_index": 0, "session_hash": "s"})
+            assert told.status_code == 403 and "upload it first" in told.json()["detail"], given
+    assert asked == []
+
+
+def test_an_upload_is_named_as_browsers_and_programs_do(client, served):
+    path = upload(client)
+    assert path in ask(client, "where", file_of(path))
+    assert path in ask(client, "name", file_of(path, url=f"{served.address}{API}/file={path}"))
+    assert path in ask(client, "name", file_of(path, url=f"{API}/file={path}"))
+    assert client.get(f"{API}/file={path}").content == b"words"
+
+
+def test_only_uploads_are_files(client, served, tmp_path):
+    (tmp_path / "outside.txt").write_text("x")
+    link = served.room.path / "folder" / "link.txt"
+    link.parent.mkdir(exist_ok=True)
+    link.symlink_to(tmp_path / "outside.txt")
+    for path in ("/etc/passwd", served.room.path / ".in-use", tmp_path / "outside.txt", link, __file__, "x"):
+        assert client.get(f"{API}/file={path}").status_code == 404
+        assert "upload it first" in ask(client, "where", file_of(str(path)))
+
+
+@pytest.mark.parametrize(
+    "detour",
+    [
+        "{own}/../../.in-use",
+        "{own}%00.png",
+        "%2e%2e/%2e%2e/etc/passwd",
+        "..%2f..%2fetc%2fpasswd",
+        "%252e%252e/etc/passwd",
+        "..\\..\\etc\\passwd",
+        "file:///etc/passwd",
+        "//etc/passwd",
+        "/proc/self/environ",
+    ],
+)
+def test_no_spelling_of_a_path_leads_out(client, served, detour):
+    """Sent as they are written: clients tidy paths up."""
+    own = upload(client)
+    for asked, status in ((own, 200), (detour.format(own=own), 404)):
+        connection = HTTPConnection("127.0.0.1", served.port)
+        connection.request("GET", f"{API}/file={asked}")
+        assert connection.getresponse().status == status, asked
+        connection.close()
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        f"{API}/token",
+        f"{API}/token/",
+        f"{API}/openapi.json",
+        "/openapi.json",
+        "/monitoring",
+        "/monitoring/summary",
+        f"{API}/user",
+        f"{API}/login_check",
+        f"{API}/dev/reload",
+        f"{API}/deep_link",
+        f"{API}/queue/status",
+        f"{API}/file/x",
+        f"{API}/vibe-code",
+        f"{API}/theme.css",
+    ],
+)
+def test_routes_that_the_page_does_not_need_are_closed(client, path):
+    assert client.get(path).status_code == 404
+
+
+@pytest.mark.parametrize("path", ["process_recording", "component_server", "vibe-edit", "stream/x", "run/where"])
+def test_posts_that_the_page_does_not_need_are_closed(client, path):
+    sent = client.post(f"{API}/{path}", files={"video": ("x.mp4", b"x")})
+    assert sent.status_code == 404
+
+
+def test_a_session_is_ended_by_its_own_visitor_only(served, client):
+    heartbeat = f"{API}/heartbeat/mine-alone"
+    assert "complete" in ask(client, "where", file_of(upload(client)), session="mine-alone")
+    with httpx.Client(base_url=served.address) as other:
+        other.get("/")
+        for visitor in (other, httpx.Client(base_url=served.address)):
+            with visitor.stream("GET", heartbeat) as answer:
+                assert answer.status_code == 403
+            assert visitor.get(f"{API}/queue/data?session_hash=mine-alone").status_code == 403
+            for route in ("queue/join", "call/where", "cancel"):
+                given = {"data": [], "fn_index": 0, "event_id": "x", "session_hash": "mine-alone"}
+                assert visitor.post(f"{API}/{route}", json=given).status_code == 403
+    assert "mine-alone" not in served.left
+    with client.stream("GET", heartbeat) as answer:
+        assert answer.status_code == 200 and next(answer.iter_lines()) == "data: ALIVE"
+    assert wait_for(lambda: "mine-alone" in served.left)
+
+
+def test_sessions_have_plain_names(client):
+    for name in ("a/b", "a" * 65, ["x"], 7, {"a": 1}, "é", "a\n"):
+        sent = client.post(f"{API}/queue/join", json={"data": [], "fn_index": 0, "session_hash": name})
+        assert sent.status_code == 400
+
+
+def test_owners_are_remembered_while_there_is_room_and_while_they_are_there():
+    now = [0.0]
+    owners = Owners(most=4, most_each=2, clock=lambda: now[0])
+    assert owners.claim("a", "one") and not owners.claim("a", "two")
+    owners.opened("a")
+    assert all(owners.claim(name, "one") for name in "bc")  # b is idle and makes room for c
+    assert owners.claim("b", "two") and not owners.claim("a", "two") and not owners.claim("c", "two")
+    now[0] = 1e6
+    assert not owners.claim("a", "two")  # its heartbeat goes on
+    owners.closed("a")
+    now[0] = 2e6
+    assert owners.claim("a", "two")
+    for session in "ab":
+        assert owners.claim(session, "two")
+        owners.opened(session)
+    assert not owners.claim("d", "two")
+
+
+def test_large_and_odd_bodies_are_refused(client):
+    large = {"data": ["x" * 64_000], "fn_index": 0, "session_hash": "s"}
+    as_json = {"Content-Type": "application/json"}
+    for route in ("queue/join", "run/predict", "call/fail", "cancel", "reset"):
+        assert client.post(f"{API}/{route}", json=large).status_code == 413
+        for odd in (b"[1]", b"", b"{", b"[" * 30_000):
+            assert client.post(f"{API}/{route}", content=odd, headers=as_json).status_code == 400
+        assert client.post(f"{API}/{route}", content=json.dumps({"data": []})).status_code == 415
+    assert client.post("/login", data={"username": "x" * 70_000}).status_code == 413
+
+
+def test_web_sockets_are_closed():
+    sent = []
+
+    async def send(message):
+        sent.append(message)
+
+    with pytest.raises(StopIteration):  # not through asyncio.run: a browser's loop may run in this thread
+        Doors(None, None)({"type": "websocket", "path": "/"}, None, send).send(None)
+    assert sent == [{"type": "websocket.close", "code": 1008}]

@@ -1,0 +1,145 @@
+"""Which hosts and origins are answered, and what the answers' headers tell browsers."""
+
+import httpx
+import pytest
+
+from emorec import settings
+from emorec.errors import EmorecError
+from emorec.ui import app
+from emorec.ui.server import headers, hosts
+from support.small_page import API, serving, upload
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory):
+    with serving(tmp_path_factory.mktemp("room"), EMOREC_HOSTS="emorec.example,other.example:8443") as running:
+        yield running
+
+
+@pytest.fixture
+def client(served):
+    with httpx.Client(base_url=served.address, timeout=60) as visitor:
+        yield visitor
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("evil.example", 421),
+        ("emorec.example", 200),
+        ("emorec.example:81", 200),
+        ("other.example:8443", 200),
+        ("other.example", 421),
+        ("localhost", 200),
+        ("127.1.2.3", 200),
+        ("[::1]:7860", 200),
+        ("127.0.0.1.evil.example", 421),
+        ("localhost.evil.example", 421),
+        ("10.0.0.1", 421),
+        ("", 421),
+        ("evil.example/127.0.0.1", 421),
+    ],
+)
+def test_only_the_servers_own_names_are_answered(client, host, status):
+    for path in ("/", "/config", f"{API}/info"):
+        assert client.get(path, headers={"Host": host}).status_code == status
+
+
+def test_only_a_known_forwarded_host_is_believed(client, served):
+    def root(**given):
+        return client.get("/config", headers=given).json()["root"]
+
+    assert root(**{"X-Forwarded-Host": "evil.example"}) == served.address
+    assert root(**{"X-Gradio-Server": "http://evil.example"}) == served.address
+    assert root(**{"X-Forwarded-Host": "emorec.example", "X-Forwarded-Proto": "https"}) == "https://emorec.example"
+    assert "evil.example" not in client.get("/logout", headers={"X-Forwarded-Host": "evil.example"}).headers["location"]
+
+
+@pytest.mark.parametrize(
+    ("given", "refused"),
+    [
+        ({"Origin": "http://evil.example"}, True),
+        ({"Origin": "null"}, True),
+        ({"Origin": "http://127.0.0.1:1"}, True),
+        ({"Origin": "http://localhost:3000"}, True),
+        ({"Origin": "http://other.example"}, True),
+        ({"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors"}, True),
+        ({"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"}, False),
+        ({}, False),
+        ({"Origin": "https://emorec.example"}, False),
+        ({"Origin": "https://other.example:8443"}, False),
+    ],
+)
+def test_pages_of_other_origins_neither_read_nor_post(client, given, refused):
+    expected = 403 if refused else 200
+    assert client.get("/config", headers=given).status_code == expected
+    sent = client.post(f"{API}/upload", files={"files": ("x", b"x")}, headers=given)
+    assert sent.status_code == expected
+    assert not [name for name in sent.headers if name.startswith("access-control")]
+    asked = client.options("/config", headers=given | {"Access-Control-Request-Method": "GET"})
+    assert asked.status_code == 404 and "access-control-allow-origin" not in asked.headers
+
+
+def test_the_page_itself_is_no_other_origin(client, served):
+    assert client.get("/config", headers={"Origin": served.address}).status_code == 200
+
+
+def test_a_range_of_a_file_repeats_nothing_of_the_request(client):
+    path = upload(client)
+    for asked, given in (("bytes=1-2", b"or"), ("bytes=0-", b"words")):
+        answer = client.get(f"{API}/file={path}", headers={"Range": asked, "X-Secret": "mine", "Cookie": "a=secret"})
+        assert (answer.status_code, answer.content) == (206, given)
+        assert not {"x-secret", "cookie", "host", "user-agent"} & set(answer.headers)
+    for asked in ("bytes=1-2-3", "bytes=3-1", "bytes=a-b", "bytes=" + "9" * 30 + "-"):
+        assert client.get(f"{API}/file={path}", headers={"Range": asked}).content == b"words"
+
+
+def test_every_answer_tells_browsers_what_to_refuse(client):
+    path = upload(client)
+    for asked in ("/", "/config", f"{API}/file={path}", "/nothing", "/theme.css", f"{API}/call/where"):
+        told = client.get(asked).headers
+        assert told["x-content-type-options"] == "nosniff" and told["referrer-policy"] == "same-origin"
+        assert "frame-ancestors" in told["content-security-policy"]
+    policy = client.get("/").headers["content-security-policy"]
+    assert "frame-ancestors 'self'" in policy and "object-src 'none'" in policy
+    scripts = policy.partition("script-src ")[2].partition(";")[0]
+    assert "'unsafe-inline'" not in scripts and "http" not in scripts
+
+
+@pytest.mark.parametrize("name", ["a b", "http://a", "a/b", "[::1", "-a", "a:b"])
+def test_a_host_that_is_none_is_one_sentence(name):
+    with pytest.raises(EmorecError, match=r"^EMOREC_HOSTS names .*\.$"):
+        settings.answered_hosts({"EMOREC_HOSTS": f"ok.example,{name}"})
+
+
+def test_the_names_of_a_deployment():
+    on_a_space = {"SPACE_HOST": "a.hf.space, b.example", "GRADIO_SERVER_NAME": "0.0.0.0"}
+    assert settings.answered_hosts(on_a_space) == ("a.hf.space", "b.example")
+    assert settings.answered_hosts({"GRADIO_SERVER_NAME": "fd00::1"}) == ("[fd00::1]",)
+    everything = hosts.Hosts(settings.answered_hosts({"EMOREC_HOSTS": "*"}))
+    assert everything.answers("evil.example") and everything.believes("evil.example")
+    assert everything.refuses_origin({"origin": "http://evil.example"}, "emorec.example")
+    dialled = hosts.Hosts(())
+    assert dialled.answers("10.0.0.7:7860", dialled="10.0.0.7") and not dialled.answers("10.0.0.8", dialled="10.0.0.7")
+
+
+def test_who_may_show_the_page_in_a_frame():
+    assert settings.frame_ancestors({}) == ("'self'",)
+    assert settings.frame_ancestors({"SPACE_HOST": "a.hf.space"}) == ("'self'", "https://huggingface.co")
+    given = settings.frame_ancestors({"EMOREC_FRAME_ANCESTORS": "https://lab.example, https://*.example"})
+    policy = headers.Policies(given)
+    assert policy.page(b"").endswith("frame-ancestors https://lab.example https://*.example")
+    assert b"x-frame-options" not in dict(policy.of("page"))
+    kept = headers.cookie("a=b; SameSite=none; Secure; Path=/", framed=policy.framed, secure=True)
+    assert kept == "a=b; Path=/; HttpOnly; SameSite=none; Secure; Partitioned"
+    for wrong in ("a;script-src", "java script:", "'unsafe-inline'"):
+        with pytest.raises(EmorecError, match=r"^EMOREC_FRAME_ANCESTORS"):
+            settings.frame_ancestors({"EMOREC_FRAME_ANCESTORS": wrong})
+
+
+@pytest.mark.parametrize("name", ["EMOREC_HOSTS", "EMOREC_FRAME_ANCESTORS", "EMOREC_UPLOAD_QUOTA_MB"])
+def test_a_wrong_setting_ends_the_start_with_one_sentence(name, monkeypatch, capsys):
+    monkeypatch.setenv(name, "a/b;")
+    assert app.main([]) == app.USER_ERROR
+    told = capsys.readouterr().err
+    assert told.startswith(f"emorec: {name} ") and told.count("\n") == 1

@@ -1,0 +1,68 @@
+"""What a browser refuses on the page: strangers' scripts, strangers' frames."""
+
+import contextlib
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from support.pages import POLICY
+
+
+@pytest.fixture
+def opened(chromium):
+    with contextlib.closing(chromium.new_context()) as context:
+        page = context.new_page()
+        page.told = []
+        page.on("console", lambda message: page.told.append(message.text))
+        yield page
+
+
+def test_no_script_runs_that_the_page_did_not_bring(opened, page_server):
+    opened.goto(page_server)
+    opened.wait_for_selector("#analyze")
+    assert not any(POLICY in text for text in opened.told)
+    opened.evaluate(
+        """() => {
+          document.body.insertAdjacentHTML("beforeend", '<img src="data:," onerror="window.ran = 1">');
+          const script = document.createElement("script");
+          script.textContent = "window.ran = 2";
+          document.body.append(script);
+          const far = document.createElement("script");
+          far.src = "http://127.0.0.1:1/x.js";
+          document.body.append(far);
+        }"""
+    )
+    opened.wait_for_function("() => true")
+    opened.wait_for_timeout(200)
+    assert opened.evaluate("window.ran") is None
+    assert sum(POLICY in text for text in opened.told) >= 3
+    assert not opened.evaluate("document.cookie")  # no cookie is for scripts
+
+
+def test_a_stranger_neither_frames_nor_reads_the_page(opened, page_server):
+    address = page_server.replace("127.0.0.1", "localhost")
+
+    class Stranger(BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html")
+            self.end_headers()
+            self.wfile.write(f'<iframe src="{address}"></iframe>'.encode())
+
+        def log_message(self, *_):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Stranger)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        opened.goto(f"http://127.0.0.1:{server.server_port}/")
+        opened.wait_for_timeout(500)
+        assert any("frame-ancestors" in text or "X-Frame-Options" in text for text in opened.told)
+        for path in ("/config", "/gradio_api/info", "/"):
+            for how in ("cors", "no-cors"):
+                read = "([url, mode]) => fetch(url, {mode, credentials: 'include'}).then(a => a.text()).catch(() => '')"
+                assert opened.evaluate(read, [address + path, how]) == ""
+    finally:
+        server.shutdown()
+        server.server_close()

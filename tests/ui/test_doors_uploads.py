@@ -1,0 +1,165 @@
+"""What uploads may take of the disk, and that nothing of them stays when they break off."""
+
+import os
+import socket
+import tempfile
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+
+from emorec import settings
+from emorec.errors import EmorecError
+from emorec.ui.server import temp_dir, uploads
+from support.small_page import API, serving, upload, wait_for
+
+BOUNDARY = "frontier"
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory):
+    limits = {"EMOREC_MAX_UPLOAD_MB": "2", "EMOREC_UPLOAD_QUOTA_MB": "5"}
+    with serving(tmp_path_factory.mktemp("room"), **limits) as running:
+        yield running
+
+
+@pytest.fixture
+def client(served):
+    for path in served.room.path.glob("?" * 64 + "/*"):
+        path.unlink()
+    with httpx.Client(base_url=served.address, timeout=60) as visitor:
+        yield visitor
+
+
+def files(served):
+    """Every file in the server's folder but its lock."""
+    return [path for path in served.room.path.rglob("*") if path.is_file() and path.name != temp_dir.LOCK]
+
+
+def begun(served, content=b"x" * 100_000, field="files", length=1_000_000):
+    """A connection on which an upload has begun."""
+    connection = socket.create_connection(("127.0.0.1", served.port), timeout=20)
+    part = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="{field}"; filename="a.mp4"\r\n\r\n'
+    head = (
+        f"POST {API}/upload HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {length}\r\n"
+        f"Content-Type: multipart/form-data; boundary={BOUNDARY}\r\n\r\n"
+    )
+    connection.sendall(head.encode() + part.encode() + content)
+    return connection
+
+
+def test_an_upload_that_breaks_off_leaves_nothing(served, client):
+    connections = [begun(served) for _ in range(3)]
+    assert wait_for(lambda: len(files(served)) == 3)
+    for connection in connections:
+        connection.close()
+    assert wait_for(lambda: files(served) == [])
+
+
+@pytest.mark.parametrize("field", ["other", "files"])
+def test_a_malformed_upload_leaves_nothing(served, client, field):
+    sent = [
+        client.post(f"{API}/upload", files={"other": ("x.mp4", b"x" * 100_000)}),
+        client.post(f"{API}/upload", data={"files": "no file"}, files={"other": ("x.mp4", b"x" * 100_000)}),
+    ]
+    body = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="{field}"; filename="a"\r\n\r\nabc--oops'.encode()
+    kind = {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}"}
+    sent.append(client.post(f"{API}/upload", content=body * 3, headers=kind))
+    sent.append(client.post(f"{API}/upload", content=body, headers={"Content-Type": "multipart/form-data"}))
+    assert {answer.status_code for answer in sent} <= {200, 400, 500}
+    assert wait_for(lambda: files(served) == [])
+
+
+def test_an_upload_without_a_file_is_one_sentence(served, client):
+    for asked in (
+        {"data": {"files": "no file"}, "files": {"other": ("x.mp4", b"x")}},
+        {"files": {"files": ("", b"x")}},
+    ):
+        answer = client.post(f"{API}/upload", **asked)
+        assert answer.status_code >= 400 and answer.text == uploads.NOT_TAKEN
+    assert wait_for(lambda: files(served) == [])
+
+
+def test_while_another_upload_goes_on_only_what_is_stale_goes(served, client):
+    with begun(served) as going:
+        assert wait_for(lambda: len(files(served)) == 1)
+        (mine,) = files(served)
+        stale = served.room.path / "tmpstale"
+        stale.write_text("x")
+        os.utime(stale, (time.time() - 2 * temp_dir.STALE,) * 2)
+        upload(client)
+        assert wait_for(lambda: not stale.exists()) and mine.exists()
+        going.close()
+    assert wait_for(lambda: not mine.exists())
+
+
+def test_what_stops_arriving_is_given_up(served, client, monkeypatch):
+    monkeypatch.setattr(served.rules.uploads, "_stalled", 0.5)
+    with begun(served) as connection:
+        answer = b"".join(iter(lambda: connection.recv(4000), b""))
+        assert answer.startswith(b"HTTP/1.1 408") and b"stopped arriving" in answer
+    assert wait_for(lambda: files(served) == [])
+
+
+def test_a_file_that_is_too_large_is_refused_in_one_sentence(served, client):
+    def chunks():
+        yield f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="files"; filename="a"\r\n\r\n'.encode()
+        for _ in range(40):
+            yield b"x" * 100_000
+
+    kind = {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}"}
+    for sent in (
+        client.post(f"{API}/upload", files={"files": ("a.mp4", b"x" * 4_000_000)}),
+        client.post(f"{API}/upload", content=chunks(), headers=kind),
+    ):
+        assert sent.status_code == 413
+        assert sent.text == "The file is larger than the 2 MB that may be uploaded here."
+    assert wait_for(lambda: files(served) == [])
+
+
+def test_all_uploads_together_have_a_quota(served, client):
+    for number in range(2):
+        assert upload(client, bytes([number]) * 1_900_000)
+    sent = client.post(f"{API}/upload", files={"files": ("a.mp4", b"y" * 1_900_000)})
+    assert sent.status_code == 507 and sent.text.startswith("There is no room") and sent.text.endswith(".")
+    assert upload(client, b"small")
+    with begun(served, length=500_000), begun(served, length=500_000):
+        assert wait_for(lambda: len(served.rules.uploads._under_way) == 2)
+        sent = client.post(f"{API}/upload", files={"files": ("a.mp4", b"z" * 900_000)})
+        assert sent.status_code == 507  # what the others announced counts
+    assert wait_for(lambda: not served.rules.uploads._under_way)
+
+
+def test_temporary_files_lie_in_the_servers_folder_and_go(served, tmp_path):
+    with tempfile.NamedTemporaryFile(delete=False) as made:
+        assert Path(made.name).parent == served.room.temporary and os.environ["TMPDIR"] == str(served.room.temporary)
+    folder = Path(tempfile.mkdtemp())
+    (folder / "inside").write_text("x")
+    empty = served.room.path / ("0" * 64)
+    empty.mkdir()
+    served.room.sweep()
+    assert Path(made.name).exists() and folder.exists() and empty.exists()
+    served.room.sweep(now=time.time() + 2 * temp_dir.STALE)
+    assert Path(made.name).exists() and folder.exists() and not empty.exists()
+    served.room.sweep(now=time.time() + 2 * temp_dir.OLD)
+    assert list(served.room.temporary.iterdir()) == []
+
+
+def test_temporary_files_go_elsewhere_again_afterwards(tmp_path, monkeypatch):
+    monkeypatch.delenv("TMPDIR", raising=False)
+    before = tempfile.gettempdir()
+    own = temp_dir.Room(tmp_path)
+    with own.holding_temporary_files():
+        assert tempfile.gettempdir() == str(own.temporary)
+    own.close()
+    assert tempfile.gettempdir() == before and "TMPDIR" not in os.environ
+
+
+@pytest.mark.parametrize("size", ["", "many", "0", "-1", "inf", "nan"])
+def test_a_quota_that_is_none_is_one_sentence(size):
+    if not size:
+        assert settings.upload_quota({"EMOREC_UPLOAD_QUOTA_MB": size}) == settings.DEFAULT_QUOTA_MB * 10**6
+        return
+    with pytest.raises(EmorecError, match=r"^EMOREC_UPLOAD_QUOTA_MB is .*\.$"):
+        settings.upload_quota({"EMOREC_UPLOAD_QUOTA_MB": size})

@@ -1,0 +1,233 @@
+"""The result on the page in a real browser: the timeline and the player, choices, files, the table, what to trust."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from emorec.emotions import EMOTIONS
+from support.pages import PATIENCE, analyze, change, click_at, download, ground, now, set_number, table, visiting
+from support.paths import CLIP_SECONDS, ROOT, TALKING_HEAD
+
+HEADER = (
+    "start,end,person,angry,disgust,fear,happy,neutral,sad,surprise,dominant,confidence,face_coverage,speech_coverage,"
+    "sure,evidence,row_face,row_speech"
+)
+
+
+@pytest.fixture(scope="module")
+def seen(chromium, page_server, clip):
+    """The page with an analysed clip, shared by the tests that only look at it and change what is decided."""
+    with visiting(chromium, page_server) as opened:
+        analyze(opened, clip)
+        yield opened
+
+
+@pytest.fixture
+def real(clip):
+    """Skips where only a drawn clip is there, which shows no face and says nothing."""
+    if clip != TALKING_HEAD:
+        pytest.skip("needs ../shared/media (a real recording), which is not here")
+
+
+def test_a_recording_becomes_a_timeline_a_summary_and_files(seen, clip):
+    page = seen
+    assert page.title() == "emorec"
+    assert page.locator("#player video").evaluate("player => player.duration") == pytest.approx(CLIP_SECONDS, abs=0.5)
+    assert page.locator("#player .empty").is_hidden()
+    name, text = download(page, "csv")
+    assert name == f"{clip.stem}.csv"
+    assert text.decode().splitlines()[0] == HEADER
+    rows = table(page)
+    assert len(rows) == CLIP_SECONDS
+    for row in rows:
+        if row["dominant"]:
+            assert sum(float(row[emotion]) for emotion in EMOTIONS) == pytest.approx(1, abs=1e-4)
+    assert len(json.loads(download(page, "json")[1])["rows"]) == CLIP_SECONDS
+
+
+def test_the_csv_is_the_one_of_the_command_line(seen, clip, tmp_path):
+    run = [sys.executable, "-m", "emorec", "analyze", str(clip), "--out", str(tmp_path), "--no_plot"]
+    subprocess.run(run, cwd=ROOT, check=True, capture_output=True, timeout=PATIENCE / 1000)
+    lines = (tmp_path / f"{clip.stem}.csv").read_text(encoding="utf-8").splitlines()
+    theirs = [line.split(",") for line in lines]
+    ours = [line.split(",") for line in download(seen, "csv")[1].decode().splitlines()]
+    assert [row[:3] + row[10:11] for row in ours] == [row[:3] + row[10:11] for row in theirs]
+    for mine, other in zip(ours[1:], theirs[1:], strict=True):
+        numbers = [(float(a), float(b)) for a, b in zip(mine[3:10], other[3:10], strict=True) if a or b]
+        assert [a for a, _ in numbers] == pytest.approx([b for _, b in numbers], abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("kind", "ending", "begins"),
+    [
+        ("srt", ".srt", b"1\n"),
+        ("vtt", ".vtt", b"WEBVTT"),
+        ("png", ".png", b"\x89PNG"),
+        ("svg", ".svg", b"<svg"),
+        ("html", ".chart.html", b"<"),
+        ("report", ".report.html", b"<!doctype html>"),
+    ],
+)
+def test_everything_else_that_can_be_taken_away(seen, clip, real, kind, ending, begins):
+    name, content = download(seen, kind)
+    assert name == clip.stem + ending
+    assert content.lstrip().startswith(begins)
+
+
+@pytest.mark.parametrize("share", [0.25, 0.7])
+def test_a_click_on_the_timeline_seeks_and_the_playhead_goes_there(seen, share):
+    click_at(seen, share)
+    assert now(seen) == pytest.approx(share * CLIP_SECONDS, abs=0.2)
+    place, head = ground(seen), seen.locator("#playhead").bounding_box()
+    assert head["x"] + head["width"] / 2 == pytest.approx(place["x"] + share * place["width"], abs=3)
+    assert (head["y"], head["height"]) == pytest.approx((place["y"], place["height"]), abs=2)
+
+
+def test_the_playhead_moves_as_the_recording_plays_and_survives_another_timeline(seen):
+    click_at(seen, 0.1)
+    before = seen.locator("#playhead").bounding_box()["x"]
+    seen.evaluate("document.querySelector('#player video').muted = true")
+    seen.evaluate("document.querySelector('#player video').play()")
+    seen.wait_for_function(
+        "before => document.querySelector('#playhead').getBoundingClientRect().x > before + 10", arg=before
+    )
+    seen.evaluate("document.querySelector('#player video').pause()")
+    change(seen, lambda: seen.get_by_label("Lines").check())
+    change(seen, lambda: seen.get_by_label("Stacked").check())
+    assert seen.locator("#playhead").is_visible()
+    assert seen.locator("#playhead").bounding_box()["x"] > before + 10
+
+
+def test_the_keyboard_steps_through_the_timeline(seen):
+    head = seen.get_by_role("slider", name="Place in the recording")
+    head.focus()
+    for key, place in (("Home", 0), ("ArrowRight", 1), ("ArrowRight", 2), ("ArrowLeft", 1), ("PageUp", 11)):
+        seen.keyboard.press(key)
+        assert now(seen) == pytest.approx(place, abs=0.01)
+    assert head.get_attribute("aria-valuetext") == "0:11 of 0:12"
+
+
+def test_the_pointer_is_told_both_opinions(seen, real):
+    place = ground(seen)
+    seen.mouse.move(place["x"] + 0.3 * place["width"], place["y"] + place["height"] / 2)
+    told = seen.wait_for_selector("#vg-tooltip-element.visible").inner_text()
+    for words in ("Time", "Probabilities", "Face says", "Voice says", "Face seen", "Speech heard"):
+        assert words in told
+    seen.mouse.move(0, 0)
+
+
+def test_a_moment_seeks_when_clicked(chromium, page_server, media):
+    with visiting(chromium, page_server) as page:
+        analyze(page, media / "expressions_silent_20s.mp4")
+        moments = page.locator("[data-seek]")
+        assert moments.count() >= 2
+        moment = moments.nth(moments.count() - 1)
+        moment.click()
+        assert now(page) == pytest.approx(float(moment.get_attribute("data-seek")), abs=0.05)
+
+
+def test_every_choice_draws_anew_and_nothing_is_decoded(seen, real, page_folder):
+    said, opened = seen.inner_text("#status"), (page_folder / "opened").stat().st_size
+    assert opened
+    late = table(seen)
+    change(seen, lambda: set_number(seen, "Step", 0.5))
+    assert len(table(seen)) == 2 * CLIP_SECONDS
+    change(seen, lambda: set_number(seen, "Step", 1))
+    for label in ("Face only", "Intermediate", "Voice only"):
+        change(seen, lambda label=label: seen.get_by_label(label).check())
+    voice = table(seen)
+    assert [row["start"] for row in voice] == [row["start"] for row in late]
+    assert [row["happy"] for row in voice] != [row["happy"] for row in late]
+    assert {row["person"] for row in voice} == {""}
+    change(seen, lambda: seen.get_by_label("Late").check())
+
+    seen.click("text=More choices")
+    for label, value, usual in (("Window", 1, 3), ("Smoothing", 2, 0)):
+        change(seen, lambda label=label, value=value: set_number(seen, label, value))
+        assert [row["happy"] for row in table(seen)] != [row["happy"] for row in late]
+        change(seen, lambda label=label, usual=usual: set_number(seen, label, usual))
+    for label in ("Even", "Adaptive"):
+        change(seen, lambda label=label: seen.get_by_label(label, exact=True).check())
+        assert [row["happy"] for row in table(seen)] != [row["happy"] for row in late]
+    change(seen, lambda: seen.get_by_label("Everyday").check())
+    assert table(seen) == late
+    seen.get_by_label("Person").click()
+    seen.get_by_role("option", name="person 0").click()
+    change(seen, lambda: set_number(seen, "Step", 2))
+    assert {row["person"] for row in table(seen)} <= {"0", ""}
+    change(seen, lambda: set_number(seen, "Step", 1))
+    seen.click("text=More choices")
+
+    assert (page_folder / "opened").stat().st_size == opened
+    assert seen.inner_text("#status") == said
+
+
+def test_a_checkpoint_that_is_none_is_said_and_one_with_the_same_networks_serves_at_once(
+    seen, real, tmp_path, page_folder
+):
+    from emorec.models import checkpoint, pretrained
+    from emorec.models.calibration import Calibration
+
+    rows = table(seen)
+    seen.click("text=More choices")
+    field = seen.get_by_label("Checkpoint")
+    field.fill(str(tmp_path))
+    field.press("Enter")
+    assert seen.wait_for_selector("#note .callout").inner_text()
+    assert table(seen) == rows
+
+    other = checkpoint.load(pretrained.BUNDLED)
+    other.calibration, other.training = Calibration(), {"limits": ["Only a test's."]}
+    checkpoint.save(other, page_folder / "hub" / "org" / "other")
+    field.fill("org/other")
+    change(seen, lambda: field.press("Enter"))
+    assert [row["happy"] for row in table(seen)] != [row["happy"] for row in rows]
+    seen.click("text=What this can and cannot tell")
+    seen.wait_for_selector("#trust >> text=Only a test's.")
+    seen.click("text=What this can and cannot tell")
+    field.fill("")
+    change(seen, lambda: field.press("Enter"))
+    assert table(seen) == rows
+    seen.click("text=More choices")
+
+
+def test_the_table_shows_and_sorts_every_row(seen, real):
+    seen.click("text=Every row")
+    assert seen.wait_for_selector("#rows [data-testid=cell-0-1]").inner_text().strip() == "1"
+    header = seen.locator("#rows th", has_text="happy").first
+    header.hover()
+    header.get_by_label("Open cell menu").click()
+    seen.get_by_role("menuitem", name="Sort ascending").click()
+    seen.wait_for_function(
+        "() => { const cells = [...document.querySelectorAll('#rows [data-testid^=cell-][data-testid$=\"-6\"]')]"
+        ".map(cell => Number(cell.innerText));"
+        " return cells.length > 2 && cells.every((value, row) => !row || cells[row - 1] <= value) }"
+    )
+    seen.click("text=Every row")
+
+
+def test_what_to_trust_is_said_from_the_weights_themselves(seen):
+    config = json.loads((ROOT / "emorec" / "weights" / "default" / "config.json").read_text(encoding="utf-8"))
+    seen.click("text=What this can and cannot tell")
+    seen.locator("#trust").get_by_text("CC BY-NC-SA 4.0").first.wait_for()  # what is folded is drawn when it is opened
+    told = seen.locator("#trust").inner_text()
+    for measured in config["evaluation"].values():
+        assert measured["what"] in told
+        for value in measured["results"].values():
+            assert f"{value:.1%}" in told
+    for source in config["training"]["sources"]:
+        assert source["name"] in told
+    for limit in config["training"]["limits"]:
+        assert limit in told
+    assert "CC BY-NC-SA 4.0" in told
+
+
+def test_the_same_file_in_another_visit_is_found_in_store(seen, chromium, page_server, page_folder, clip):
+    opened = (page_folder / "opened").stat().st_size
+    with visiting(chromium, page_server) as again:
+        analyze(again, clip)
+        assert "found in store" in again.inner_text("#status")
+        assert len(table(again)) == CLIP_SECONDS
+    assert (page_folder / "opened").stat().st_size == opened

@@ -1,0 +1,147 @@
+"""Where a server keeps its visitors' files: a folder of its own, and nothing stays of servers that were killed."""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+
+import httpx
+import pytest
+
+from emorec.errors import EmorecError
+from emorec.ui.server import temp_dir
+from emorec.ui.server.temp_dir import Room
+from support.page_process import PAGE_STARTS_WITHIN
+from support.paths import ROOT
+
+HOLD = """
+import sys, time
+from emorec.ui.server.temp_dir import Room
+kept = Room(sys.argv[1])
+(kept.path / "hash").mkdir()
+(kept.path / "hash" / "visitor.mp4").write_text("x")
+print(kept.path, flush=True)
+time.sleep(600)
+"""
+
+
+@contextlib.contextmanager
+def another_server(common):
+    """A process that has a room with a visitor's file in it."""
+    command = [sys.executable, "-c", HOLD, str(common)]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    try:
+        yield process, type(common)(process.stdout.readline().strip())
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+
+
+def test_what_a_killed_server_left_goes_and_what_a_living_one_has_stays(tmp_path):
+    (tmp_path / "deployers-own").mkdir()
+    with another_server(tmp_path) as (killed, left), another_server(tmp_path) as (_, living):
+        with contextlib.closing(Room(tmp_path)) as mine:
+            assert (left / "hash" / "visitor.mp4").exists()
+        killed.kill()
+        killed.wait()
+        with contextlib.closing(Room(tmp_path)) as mine:
+            assert mine.path not in (left, living)
+            assert not left.exists()
+            assert (living / "hash" / "visitor.mp4").exists()
+            assert (tmp_path / "deployers-own").exists()
+        assert not mine.path.exists()
+
+
+def test_an_interrupted_removal_is_taken_up_again(tmp_path, monkeypatch):
+    left = tmp_path / f"{temp_dir.PREFIX}dead"
+    (left / "a").mkdir(parents=True)
+    (left / temp_dir.LOCK).touch()
+    monkeypatch.setattr(temp_dir.shutil, "rmtree", lambda *_, **__: None)
+    temp_dir.remove_leftovers(tmp_path)
+    assert (left / temp_dir.LOCK).exists()
+    monkeypatch.undo()
+    temp_dir.remove_leftovers(tmp_path)
+    assert not left.exists()
+
+
+def test_links_and_folders_without_a_lock_are_left_alone(tmp_path):
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "file").write_text("x")
+    common = tmp_path / "common"
+    (common / f"{temp_dir.PREFIX}not-ours").mkdir(parents=True)
+    dead = common / f"{temp_dir.PREFIX}dead"
+    dead.mkdir()
+    (dead / temp_dir.LOCK).touch()
+    (dead / "link").symlink_to(elsewhere)
+    temp_dir.remove_leftovers(common)
+    assert not dead.exists() and (elsewhere / "file").exists() and (common / f"{temp_dir.PREFIX}not-ours").exists()
+
+
+def test_a_folder_that_cannot_be_used_is_one_sentence(tmp_path):
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(EmorecError, match=r"^Uploads cannot be kept in .*GRADIO_TEMP_DIR\.$"):
+        Room(tmp_path / "file")
+
+
+def test_the_folder_is_the_deployers_or_the_caches(tmp_path, monkeypatch):
+    monkeypatch.delenv(temp_dir.SETTING, raising=False)
+    monkeypatch.setenv("EMOREC_CACHE", str(tmp_path / "cache"))
+    assert temp_dir.common_folder() == tmp_path / "cache" / "page"
+    monkeypatch.setenv(temp_dir.SETTING, str(tmp_path / "chosen"))
+    assert temp_dir.common_folder() == tmp_path / "chosen"
+
+
+def test_the_page_starts_without_leftovers_and_ends_without_any(tmp_path):
+    left = tmp_path / f"{temp_dir.PREFIX}dead"
+    (left / "hash").mkdir(parents=True)
+    (left / temp_dir.LOCK).touch()
+    (left / "hash" / "visitor.mp4").write_text("x")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    environment = os.environ | {
+        temp_dir.SETTING: str(tmp_path),
+        "GRADIO_SERVER_PORT": str(port),
+        "EMOREC_MAX_UPLOAD_MB": "0.001",
+    }
+    with subprocess.Popen(
+        [sys.executable, "app.py"],
+        cwd=ROOT,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as process:
+        try:
+            address = f"http://127.0.0.1:{port}"
+            wait_for(address + "/health", process)
+            (mine,) = tmp_path.iterdir()
+            assert mine != left
+            (uploaded,) = upload(address, b"words").json()
+            assert upload(address, b"words" * 1000).status_code == 413
+            assert uploaded.startswith(str(mine) + os.sep)
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(60) == 0, process.stdout.read()
+        finally:
+            process.kill()
+    assert list(tmp_path.iterdir()) == []
+
+
+def wait_for(address, process):
+    deadline = time.monotonic() + PAGE_STARTS_WITHIN
+    while time.monotonic() < deadline and process.poll() is None:
+        with contextlib.suppress(OSError), urllib.request.urlopen(address, timeout=5):
+            return
+        time.sleep(0.2)
+    pytest.fail("the page did not answer")
+
+
+def upload(address, content):
+    return httpx.post(f"{address}/gradio_api/upload", files={"files": ("mine.txt", content)}, timeout=60)

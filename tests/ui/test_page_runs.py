@@ -1,0 +1,251 @@
+"""Runs on the page in a real browser: watched, cancelled, waiting for others, going wrong; visitors come and leave."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from urllib.parse import urlparse
+from urllib.request import urlopen
+
+import pytest
+
+from emorec.emotions import EMOTIONS
+from support import make_media
+from support.pages import PATIENCE, analyze, dismiss, download, finished, table, toast, upload, visiting
+from support.paths import CLIP_SECONDS, FACE_MODEL, ROOT
+
+LONG = 1500  # seconds of a recording that is still being analysed when it is cancelled
+NARROW = {"width": 380, "height": 800}
+
+
+@pytest.fixture
+def page(chromium, page_server):
+    with visiting(chromium, page_server) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def long(tmp_path_factory):
+    sound = make_media.Audio(codec="flac", rate=16_000, duration=LONG, tones=((0.0, LONG),))
+    return make_media.record(tmp_path_factory.mktemp("long") / "long.flac", audio=sound)
+
+
+def test_the_timeline_grows_and_cancel_keeps_what_there_is(page, long):
+    upload(page, long)
+    page.click("#analyze")
+    page.wait_for_selector("#timeline svg.marks")
+    page.wait_for_selector("#status [role=progressbar]:not([aria-valuenow='0'], [aria-valuenow='100'])")
+    assert page.wait_for_selector("#status >> text=/\\d+% · .+ of 25:00 · [\\d.]+× real time · .+ left/")
+
+    page.click("#cancel")
+    page.wait_for_selector("#status >> text=Stopped at")
+
+    assert page.get_by_text("of 25:00. What was analysed until then is kept").is_visible()
+    page.wait_for_selector("#timeline svg.marks")
+    assert 0 < len(table(page)) < LONG
+    assert page.locator("#analyze").is_enabled()
+    assert page.locator("#cancel").is_disabled()
+
+
+def test_a_short_recording_is_done_beside_a_long_one(page, long, chromium, page_server):
+    upload(page, long)
+    page.click("#analyze")
+    page.wait_for_selector("#status [role=progressbar]")
+    with visiting(chromium, page_server) as other:
+        sound = long.with_name("short.wav")
+        make_media.record(sound, audio=make_media.Audio(codec="pcm_s16le", rate=16_000, duration=5, tones=((0, 5),)))
+        upload(other, sound)
+        other.click("#analyze")
+        finished(other)
+        assert len(table(other)) == 5
+    finished(page)
+    assert "Analysed 25:00" in page.inner_text("#status")
+
+
+def test_two_visitors_at_once_both_finish(page, chromium, page_server, tmp_path):
+    clips = []
+    for seconds in (6, 7):
+        sound = make_media.Audio(codec="pcm_s16le", rate=16_000, duration=seconds, tones=((0, seconds),))
+        clips.append(make_media.record(tmp_path / f"{seconds}.wav", audio=sound))
+    with visiting(chromium, page_server) as other:
+        for visitor, clip in zip((page, other), clips, strict=True):
+            upload(visitor, clip)
+        page.click("#analyze")
+        other.click("#analyze")
+        for visitor, seconds in ((page, 6), (other, 7)):
+            finished(visitor)
+            assert len(table(visitor)) == seconds
+
+
+def test_what_is_no_recording_is_said_in_one_sentence_and_the_page_goes_on(page, clip, tmp_path):
+    page.click("#analyze")
+    assert toast(page) == "Choose a video or audio file first."
+    dismiss(page)
+
+    notes = tmp_path / "notes.txt"
+    notes.write_text("These are words, and no recording.\n" * 20, encoding="utf-8")
+    upload(page, notes)
+    page.click("#analyze")
+    said = toast(page)
+    assert said.startswith("notes.txt is text, not a recording; ")
+    page.wait_for_selector("#status .callout")
+    assert page.inner_text("#status .callout") == said
+    assert page.locator("#results").is_hidden()
+
+    page.get_by_label("Clear", exact=True).click()
+    analyze(page, clip)
+    assert len(table(page)) == CLIP_SECONDS
+    assert not page.locator("#status .callout").count()
+
+
+def test_a_link_that_leads_nowhere_is_said_in_one_sentence_and_the_page_goes_on(page, clip):
+    page.get_by_role("tab", name="Link").click()
+    page.click("#analyze")
+    assert "link" in toast(page)
+    dismiss(page)
+    page.get_by_label("Link").last.fill("http://127.0.0.1:9/clip.mp4")
+    page.click("#analyze")
+    said = page.wait_for_selector("#status .callout").inner_text()
+    assert said.endswith(".") and "Traceback" not in said and "127.0.0.1" in said
+    page.get_by_role("tab", name="Video or audio").click()
+    analyze(page, clip)
+    assert len(table(page)) == CLIP_SECONDS
+
+
+def test_only_the_part_that_was_chosen_is_observed(page, tmp_path):
+    sound = make_media.Audio(codec="pcm_s16le", rate=16_000, duration=9, tones=((0, 9),))
+    upload(page, make_media.record(tmp_path / "part.wav", audio=sound))
+    page.click("text=More choices")
+    page.locator("#start input, #start textarea").fill("soon")
+    page.click("#analyze")
+    assert "'soon' is no time" in toast(page)
+    dismiss(page)
+    page.locator("#start input, #start textarea").fill("0:02")
+    page.locator("#end input, #end textarea").fill("6")
+    page.click("#analyze")
+    finished(page)
+    rows = table(page)
+    assert (float(rows[0]["start"]), float(rows[-1]["end"]), len(rows)) == (2.0, 6.0, 4)
+
+
+def test_where_nothing_is_seen_or_heard_nothing_is_guessed(page, tmp_path):
+    drawn = tmp_path / "drawn.mp4"
+    make_media.record(drawn, make_media.Video(duration=4), make_media.Audio(duration=4, tones=()))
+    analyze(page, drawn)
+    assert page.wait_for_selector("#summary .callout").inner_text().startswith("Neither was a face seen nor speech")
+    assert {row["dominant"] for row in table(page)} == {""}
+
+
+def test_a_recording_that_is_cut_off_is_analysed_and_the_damage_said(page, tmp_path):
+    whole = make_media.record(
+        tmp_path / "whole.mkv", make_media.Video(duration=CLIP_SECONDS), make_media.Audio(duration=CLIP_SECONDS)
+    )
+    cut = tmp_path / "cut.mkv"
+    cut.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
+    analyze(page, cut)
+    assert 0 < len(table(page)) < CLIP_SECONDS
+    assert page.locator("#status .callout").count() >= 1
+
+
+def test_what_a_visitor_brought_goes_with_the_visitor(chromium, page_server, page_folder, tmp_path):
+    sound = make_media.Audio(codec="pcm_s16le", rate=16_000, duration=3, tones=((0, 1),))
+    mine = make_media.record(tmp_path / "mine-alone.wav", audio=sound)
+    with visiting(chromium, page_server) as visitor:
+        analyze(visitor, mine)
+        download(visitor, "csv")
+        assert len(list((page_folder / "uploads").rglob("mine-alone.*"))) == 2
+    wait_until_gone(page_folder, "mine-alone.*")
+
+
+def test_the_example_is_there_for_one_visitor_after_another(chromium, page_server, page_folder):
+    for _ in range(2):
+        with visiting(chromium, page_server) as visitor:
+            visitor.click("#example button")
+            visitor.wait_for_selector("#player video", state="attached")
+            visitor.click("#analyze")
+            finished(visitor)
+            download(visitor, "csv")
+        wait_until_gone(page_folder, "example.csv")
+    assert list((page_folder / "uploads").rglob("example.mp4"))
+
+
+def test_deletion_removes_the_files_what_is_stored_and_what_is_shown(page, page_folder, tmp_path):
+    sound = make_media.Audio(codec="pcm_s16le", rate=16_000, duration=4, tones=((0, 1),))
+    mine = make_media.record(tmp_path / "to-be-deleted.wav", audio=sound)
+    analyze(page, mine)
+    download(page, "csv")
+    assert list((page_folder / "uploads").rglob("to-be-deleted.*"))
+    opened = (page_folder / "opened").stat().st_size
+
+    page.click("#erase")
+    page.click("#erase-keep")
+    page.click("#erase")
+    page.click("#erase-sure")
+    assert toast(page).startswith("Your recordings, their results and what was stored of them are deleted")
+    dismiss(page)
+    assert not list((page_folder / "uploads").rglob("to-be-deleted.*"))
+    page.wait_for_selector("#player .empty >> text=Your recording appears here")
+    page.wait_for_selector("#summary [data-duration]", state="detached")
+    assert page.locator("#results").is_hidden() and page.locator("#erase").is_visible()
+    page.click("#analyze")
+    assert toast(page) == "Choose a video or audio file first."
+    dismiss(page)
+
+    analyze(page, mine)  # from the start: nothing of it was in store
+    assert (page_folder / "opened").stat().st_size > opened
+    assert "found in store" not in page.inner_text("#status")
+
+
+def wait_until_gone(page_folder, name):
+    """Wait until what a visitor brought or was given is removed."""
+    deadline = time.monotonic() + PATIENCE / 1000
+    while list((page_folder / "uploads").rglob(name)):
+        assert time.monotonic() < deadline, f"{name} is still there"
+        time.sleep(0.2)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_nothing_is_wider_than_a_narrow_screen(chromium, page_server, clip, scheme):
+    with visiting(chromium, page_server, viewport=NARROW, color_scheme=scheme) as page:
+        analyze(page, clip)
+        assert page.evaluate("document.documentElement.scrollWidth") <= NARROW["width"]
+        assert page.locator("#timeline svg.marks").bounding_box()["width"] <= NARROW["width"]
+
+
+def test_health_is_told_to_whoever_asks(page_server):
+    with urlopen(page_server + "/health", timeout=PATIENCE / 1000) as answer:
+        assert json.load(answer)["status"] == "ok"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("GRADIO_SERVER_PORT", None, "The port {} is taken; set GRADIO_SERVER_PORT to another one."),
+        ("GRADIO_SERVER_PORT", "many", "GRADIO_SERVER_PORT is 'many'; set it to a number from 1 to 65535."),
+        ("EMOREC_AUTH", "nobody", "EMOREC_AUTH must be user:password, both of them not empty."),
+    ],
+)
+def test_settings_that_cannot_be_used_are_said_in_one_sentence(page_server, name, value, says):
+    port = str(urlparse(page_server).port)
+    ended = subprocess.run(
+        [sys.executable, "app.py"],
+        cwd=ROOT,
+        env=os.environ | {name: value or port},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE / 1000,
+    )
+    assert ended.returncode == 2
+    assert ended.stderr.splitlines()[-1] == "emorec: " + says.format(port)
+
+
+@pytest.mark.skipif(not FACE_MODEL.exists(), reason="needs the face detector's file, which is not here")
+def test_every_face_of_a_picture_is_boxed(page, media):
+    page.get_by_role("tab", name="Picture").click()
+    page.wait_for_selector("#recording", state="hidden")
+    page.set_input_files("#picture input[type=file]", media / "five_faces.jpg")
+    page.wait_for_selector("#faces .face")
+    assert page.locator("#faces .box").count() == page.locator("#faces .face").count() == 5
+    assert page.locator("#faces .face").first.locator("tr").count() == len(EMOTIONS)

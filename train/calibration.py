@@ -1,0 +1,138 @@
+"""Calibration: the few numbers that turn networks' probabilities into likelihoods under an even prior.
+
+All of it is fitted on people never seen in training, with every emotion equally common, see ``even_weights``.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+import torch
+from torch.nn import functional as F
+
+from emorec.emotions import EMOTIONS
+from emorec.inference import fusion
+from emorec.inference import prior as priors
+from emorec.models.calibration import FLOOR, HeadCalibration
+
+BIAS_PENALTY = 0.05  # keeps biases of rarely seen emotions near zero
+STRENGTH_PENALTY = 0.01  # decides where nothing else does: shares that are even already have no strength
+WEIGHTS = np.linspace(0.1, 1.5, 29)  # of a modality in late fusion, from hardly heard to louder than alone
+BINS = 15
+EVEN = np.log(priors.EVEN)
+
+
+def even_weights(truth, groups=None):
+    """Weights (N,) that sum to 1, for labels (N,): every emotion weighs alike, and within it every group (N,)."""
+    groups = np.zeros(len(truth), int) if groups is None else np.asarray(groups)
+    weights = np.zeros(len(truth))
+    for label in np.unique(truth):
+        there = np.unique(groups[truth == label])
+        for group in there:
+            rows = (truth == label) & (groups == group)
+            weights[rows] = 1 / (len(there) * rows.sum())
+    return weights / max(weights.sum(), 1e-12)
+
+
+def fit_head(probabilities, truth, groups=None, shares=priors.EVEN, biased=True, bias_penalty=BIAS_PENALTY):
+    """The HeadCalibration under which labels (N,) int are likeliest for probabilities (N, 7) and an even prior.
+
+    ``groups`` (N,) are data sets that count alike, see ``even_weights``; ``shares`` are those of the emotions in what
+    the network was trained on. Without ``biased`` only scale and strength are fitted: few labels would fit noise into
+    a bias, and a large ``bias_penalty`` keeps those of few people small.
+    """
+    rows = ~np.isnan(probabilities[:, 0])
+    log_p = torch.from_numpy(np.log(np.maximum(probabilities[rows], FLOOR)).astype(np.float64))
+    target = torch.from_numpy(truth[rows])
+    weight = torch.from_numpy(even_weights(truth[rows], None if groups is None else np.asarray(groups)[rows]))
+    log_shares = torch.from_numpy(np.log(shares))
+    log_scale, strength = (torch.zeros((), dtype=torch.float64, requires_grad=True) for _ in range(2))
+    bias = torch.zeros(len(EMOTIONS), dtype=torch.float64, requires_grad=True)
+    fitted = [log_scale, strength, bias] if biased else [log_scale, strength]
+    optimizer = torch.optim.LBFGS(fitted, max_iter=200, line_search_fn="strong_wolfe")
+
+    def closure():
+        optimizer.zero_grad()
+        logits = log_scale.exp() * (log_p - strength * log_shares) + bias
+        losses = F.cross_entropy(logits, target, reduction="none")
+        penalty = bias_penalty * bias.square().mean() + STRENGTH_PENALTY * strength.square()
+        loss = (losses * weight).sum() + penalty
+        loss.backward()
+        return loss
+
+    optimizer.step(closure)
+    centred = (bias - bias.mean()).detach().numpy()
+    return HeadCalibration(
+        scale=round(float(log_scale.exp().detach()), 4),
+        bias=tuple(round(float(value), 4) for value in centred),
+        strength=round(float(strength.detach()), 4),
+        shares=tuple(round(float(share), 6) for share in shares),
+    )
+
+
+def calibrated(head, probabilities, log_prior=EVEN):
+    """Probabilities (N, 7) by a HeadCalibration and a prior, given as logarithms (7,), of raw probabilities (N, 7)."""
+    return priors.posterior(head.log_likelihood(probabilities), log_prior)
+
+
+def fit_late(calibration, samples, groups=None):
+    """The calibration with the weights under which late fusion of Samples is likeliest for their labels.
+
+    ``groups`` (N,) are data sets that count alike, see ``even_weights``.
+    """
+    even = even_weights(samples.truth, groups)
+    seen = calibration.face.log_likelihood(samples.face_probabilities)
+    heard = calibration.voice.log_likelihood(samples.voice_probabilities)
+    face_evidence = fusion.evidence(seen, samples.face_coverage, samples.seconds)
+    voice_evidence = fusion.evidence(heard, samples.voice_coverage, samples.seconds)
+
+    def loss(face_weight, voice_weight):
+        tried = replace(calibration, face_weight=float(face_weight), voice_weight=float(voice_weight))
+        joint = fusion.late(seen, heard, face_evidence, voice_evidence, tried)
+        return nll(priors.posterior(joint, EVEN), samples.truth, even)
+
+    found = min(((f, v) for f in WEIGHTS for v in WEIGHTS), key=lambda pair: loss(*pair))
+    face_weight, voice_weight = (round(float(weight), 4) for weight in found)
+    return replace(calibration, face_weight=face_weight, voice_weight=voice_weight)
+
+
+def fit_pool(opinions, truth):
+    """Weights (K,) and bias (C,) of the log-linear pool of K opinions (N, C) that is likeliest for labels (N,)."""
+    logs = [torch.from_numpy(np.log(np.maximum(one, 1e-6))) for one in opinions]
+    target = torch.from_numpy(truth)
+    weights = torch.full((len(logs),), 0.5, dtype=torch.float64, requires_grad=True)
+    bias = torch.zeros(logs[0].shape[1], dtype=torch.float64, requires_grad=True)
+    optimizer = torch.optim.LBFGS([weights, bias], max_iter=200, line_search_fn="strong_wolfe")
+
+    def closure():
+        optimizer.zero_grad()
+        pooled = sum(weight * log for weight, log in zip(weights, logs, strict=True)) + bias
+        loss = F.cross_entropy(pooled, target) + BIAS_PENALTY * bias.square().mean()
+        loss.backward()
+        return loss
+
+    optimizer.step(closure)
+    return weights.detach().numpy(), (bias - bias.mean()).detach().numpy()
+
+
+def pool(opinions, weights, bias):
+    """Probabilities (N, C) of the log-linear pool of opinions (N, C)."""
+    logs = [np.log(np.maximum(one, 1e-6)) for one in opinions]
+    return fusion.softmax(sum(weight * log for weight, log in zip(weights, logs, strict=True)) + bias)
+
+
+def nll(probabilities, truth, weights=None):
+    """Mean negative log-likelihood (nats) of labels (N,) under probabilities (N, C), weighted by weights (N,)."""
+    losses = -np.log(np.maximum(probabilities[np.arange(len(truth)), truth], 1e-9))
+    return float(np.average(losses, weights=weights))
+
+
+def expected_calibration_error(probabilities, truth, weights=None):
+    """Guo et al., 2017: mean gap between confidence and accuracy over 15 equal bins of confidence.
+
+    Rows weigh as ``weights`` (N,) say, so that a skewed set can be judged as if every emotion were equally common.
+    """
+    confidence, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == truth
+    weights = np.ones(len(truth)) if weights is None else weights
+    which = np.minimum((confidence * BINS).astype(int), BINS - 1)
+    gaps = [abs((weights * (confidence - right))[which == index].sum()) for index in np.unique(which)]
+    return float(np.sum(gaps) / weights.sum())

@@ -1,0 +1,155 @@
+"""Data sets on disk as lists of labelled items, each with the person it shows, read from their public layouts."""
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from emorec.errors import EmorecError
+
+FERPLUS_LABELS = ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt")
+FERPLUS_SPLITS = {"train": "FER2013Train", "valid": "FER2013Valid", "test": "FER2013Test"}
+RAVDESS_LABELS = ("neutral", "calm", "happy", "sad", "angry", "fearful", "disgust", "surprised")
+JAVANESE_LABELS = ("neutral", "sad", "happy", "surprise", "fear", "angry")
+ASED_FOLDERS = {"01Neutral": "neutral", "02Fearful": "fearful", "03Happy": "happy", "04Sad": "sad", "05Angry": "angry"}
+
+# The five person-disjoint folds of RAVDESS that published papers use (Luna-Jiménez et al., 2021).
+RAVDESS_FOLDS = (
+    (2, 5, 14, 15, 16),
+    (3, 6, 7, 13, 18),
+    (10, 11, 12, 19, 20),
+    (8, 17, 21, 23, 24),
+    (1, 4, 9, 22),
+)
+# The seven Javanese actors over the same five folds: two actors out at a time, then the last one alone, then none.
+JAVANESE_FOLDS = (("01", "02"), ("04", "05"), ("06", "08"), ("10",), ())
+FOLDS = len(RAVDESS_FOLDS)
+NEVER = -1  # the fold of people who are held out in none
+ORDINARY = ("barista", "speechocean", "korean")  # corpora of ordinary speech
+
+
+@dataclass(frozen=True)
+class Item:
+    """One labelled recording or picture. ``votes`` are a picture's counts over FER+'s ten columns, else ()."""
+
+    path: Path
+    corpus: str
+    label: str
+    person: str
+    votes: tuple = ()
+
+
+def ferplus(folder, split):
+    """FER+ (Barsoum et al., 2016): pictures with the votes of ten people; the label is their majority, or ""."""
+    folder = existing(folder) / FERPLUS_SPLITS[split]
+    with open(existing(folder / "label.csv"), newline="") as file:
+        rows = [(row[0], tuple(int(vote) for vote in row[2:12])) for row in csv.reader(file)]
+    return [Item(folder / name, "ferplus", majority(votes), f"ferplus-{split}", votes) for name, votes in rows]
+
+
+def majority(votes):
+    """FER+'s majority label, or "" where there is none.
+
+    As the data set's authors count: single votes are noise and dropped; more than half of the rest must agree, on
+    one of the eight emotions (the last two columns are "unknown" and "not a face").
+    """
+    kept = np.where(np.asarray(votes) <= 1, 0, votes)
+    best = int(kept.argmax())
+    if best >= len(FERPLUS_LABELS) or kept[best] * 2 <= kept.sum():
+        return ""
+    return FERPLUS_LABELS[best]
+
+
+def ravdess(folder):
+    """RAVDESS speech (Livingstone and Russo, 2018): Actor_XX/ with modality-channel-emotion-...-actor names."""
+    return [
+        Item(path, "ravdess", RAVDESS_LABELS[int(path.stem.split("-")[2]) - 1], f"ravdess-{path.stem.split('-')[6]}")
+        for path in recordings(folder, "Actor_*/*")
+    ]
+
+
+def nemo(folder):
+    """nEMO (Christop, 2024): data.tsv names file, emotion and speaker; samples/ holds the clips, matched by stem."""
+    folder = existing(folder)
+    with open(existing(folder / "data.tsv"), newline="", encoding="utf-8") as file:
+        rows = {Path(row["file_id"]).stem: row for row in csv.DictReader(file, delimiter="\t")}
+    return [
+        Item(path, "nemo", rows[path.stem]["emotion"], f"nemo-{rows[path.stem]['speaker_id'].strip()}")
+        for path in recordings(folder, "samples/*")
+        if path.stem in rows
+    ]
+
+
+def ased(folder):
+    """ASED (Retta et al., 2023): one folder a label, the speaker is the last field of the name."""
+    return [
+        Item(path, "ased", ASED_FOLDERS[path.parent.name], f"ased-{path.stem.split('-')[-1]}")
+        for path in recordings(folder, "0*/*")
+    ]
+
+
+def javanese(folder):
+    """Acted Javanese speech, voices or videos: actor-sentence-emotion_repetition."""
+    return [
+        Item(path, "javanese", JAVANESE_LABELS[int(path.stem[6:8]) - 1], f"javanese-{path.stem[:2]}")
+        for path in recordings(folder, "*-*-*_*")
+    ]
+
+
+def voices(data):
+    """Every voice clip of the four corpora below ``data`` (RAVDESS, nEMO, ASED, JavaneseAudio)."""
+    data = existing(data)
+    return [*ravdess(data / "RAVDESS"), *nemo(data / "nEMO"), *ased(data / "ASED"), *javanese(data / "JavaneseAudio")]
+
+
+def ordinary(data):
+    """Speech as people ordinarily speak it, below ``data``/OrdinarySpeech, as its ``labels.csv`` lists it.
+
+    The corpus of an item is its folder (barista, speechocean, korean). Items without a label are left out; a speaker
+    who is not named counts as a person of their own.
+    """
+    folder = existing(Path(data) / "OrdinarySpeech")
+    with open(existing(folder / "labels.csv"), newline="", encoding="utf-8") as file:
+        rows = [row for row in csv.DictReader(file) if row["label"]]
+    return [
+        Item(folder / row["file"], row["file"].split("/")[0], row["label"], row["speaker"] or row["file"])
+        for row in rows
+    ]
+
+
+def webfaces(data, split):
+    """Press and film pictures below ``data``/WebFaces, of the people of one split ("train" or "valid")."""
+    folder = existing(Path(data) / "WebFaces")
+    with open(existing(folder / "labels.csv"), newline="", encoding="utf-8") as file:
+        rows = [row for row in csv.DictReader(file) if row["split"] == split]
+    return [Item(folder / "images" / row["image"], "webfaces", row["label"], row["person"]) for row in rows]
+
+
+def fold_of(items):
+    """The fold (0 to 4) in which each item's person is held out, -1 for people who never are.
+
+    RAVDESS and Javanese people have their places; those of nEMO and ASED are trained on in every fold.
+    """
+    places = {f"ravdess-{actor:02d}": fold for fold, actors in enumerate(RAVDESS_FOLDS) for actor in actors}
+    places |= {f"javanese-{actor}": fold for fold, actors in enumerate(JAVANESE_FOLDS) for actor in actors}
+    return np.array([places.get(item.person, NEVER) for item in items])
+
+
+def recordings(folder, pattern):
+    """Media files below a folder, sorted; EmorecError where there are none."""
+    found = sorted(path for path in existing(folder).glob(pattern) if path.suffix.lower() in MEDIA_SUFFIXES)
+    if not found:
+        raise EmorecError(f"{folder} holds no recordings named like {pattern}; is it the data set's own folder?")
+    return found
+
+
+MEDIA_SUFFIXES = {".opus", ".wav", ".flac", ".mp3", ".m4a", ".ogg", ".mp4", ".flv", ".avi", ".mkv", ".webm", ".mov"}
+
+
+def existing(path):
+    """The path, or EmorecError where nothing is there."""
+    path = Path(path)
+    if not path.exists():
+        raise EmorecError(f"{path} does not exist; give the folder that holds the data sets.")
+    return path

@@ -1,0 +1,62 @@
+"""A protocol of languages never heard: each voice corpus by a network trained on the others."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from emorec.emotions import EMOTIONS, emotion_of
+from emorec.errors import EmorecError
+from emorec.inference import fusion
+from emorec.voice.features import VoiceFrontEnd
+from train import metrics
+from train.data import datasets, pack
+from train.evaluation import predictions
+from train.recipes import voice
+
+CORPORA = ("ravdess", "nemo", "ased", "javanese")
+CROSS_EPOCHS = 8
+
+
+def cross_voice(model, setting):
+    """Each voice corpus by a network trained on the three others, for ``setting.epochs``; which takes hours in full.
+
+    The networks are without listeners. An item is judged among the emotions of its corpus. Trainings are kept in
+    ``runs`` and gone on with.
+    """
+    found = predictions.of("cross-voice", setting, lambda: _collect(setting))
+    recalls, predicted, truth = {}, [], []
+    for number, corpus in enumerate(CORPORA):
+        rows = found["corpus"] == number
+        labels = found["truth"][rows]
+        possible = [EMOTIONS[label] for label in np.unique(labels)]
+        best = metrics.among(found["seven"][rows], possible).argmax(1)
+        decided = np.array([EMOTIONS.index(emotion) for emotion in possible])[best]
+        recalls[corpus] = metrics.recall(decided, labels)
+        predicted.append(decided)
+        truth.append(labels)
+    truth, spread = np.concatenate(truth), float(np.std(list(recalls.values())))
+    return {
+        "what": "Voices of a corpus and language never heard, by networks trained on the three others",
+        "metric": "unweighted average recall",
+        "items": len(truth),
+        "results": {"voice": float(np.mean(list(recalls.values()))), **recalls},
+        "spread": {"voice": spread, **dict.fromkeys(recalls, spread)},
+        **metrics.confusion(np.concatenate(predicted), truth, EMOTIONS),
+        "calibration_error": {"before": metrics.ece(found["seven"], found["truth"])},
+    }
+
+
+def _collect(setting):
+    if setting.runs is None:
+        raise EmorecError("cross-voice trains networks of its own; name a folder for them by --runs.")
+    items = datasets.voices(setting.data)
+    clips = pack.voice_clips(items, VoiceFrontEnd(), setting.cache)
+    schedule = replace(voice.SCHEDULE, epochs=setting.epochs or CROSS_EPOCHS)
+    parts = []
+    for number, corpus in enumerate(CORPORA):
+        net = voice.train_without(setting.data, setting.runs, setting.cache, corpus, schedule, resume=True)
+        rows = [row for row, item in enumerate(items) if item.corpus == corpus]
+        logits = voice.logits_of(net, voice.features(net, [clips[row] for row in rows])).astype(np.float64)
+        truth = np.array([EMOTIONS.index(emotion_of(items[row].label)) for row in rows])
+        parts.append((fusion.softmax(logits), truth, np.full(len(rows), number)))
+    return dict(zip(("seven", "truth", "corpus"), map(np.concatenate, zip(*parts, strict=True)), strict=True))

@@ -1,0 +1,106 @@
+"""A protocol for a user's own data set: every item is judged by whatever it shows."""
+
+from pathlib import Path
+
+import numpy as np
+
+from emorec.emotions import EMOTIONS, emotion_of, fold
+from emorec.errors import EmorecError
+from emorec.extraction import pipeline
+from emorec.face import detection
+from emorec.inference import fusion as fusions
+from emorec.inference import pooling
+from emorec.inference.timeline import DEFAULT_WINDOW
+from emorec.models import pretrained
+from train import metrics
+from train.data import corpora, ingest, layouts
+from train.evaluation.protocols import refuse_met
+from train.finetune import face, voice
+from train.recipes import fusion
+from train.recipes.samples import WINDOW_COLUMNS, Samples, whole_recording
+
+
+def own_data(model, setting):
+    """A user's data set: every item by whatever it shows; spread over its people."""
+    items, samples = judged_items(model, setting)
+    judged = fusion.ways(samples, fusion.predict(model.fusion, samples), model.calibration)
+    has = {"face": ~np.isnan(judged["face"]).all(), "voice": ~np.isnan(judged["voice"]).all()}
+    wanted = [way for way in judged if has.get(way, all(has.values()))]
+    people = [item.person for item in items] if corpora.known_people(items) else ["everybody"] * len(items)
+    groups = [np.array([person == one for person in people]) for one in sorted(set(people))]
+    predicted = {way: metrics.decided(judged[way]) for way in wanted}
+    accuracies = {way: [float((p[g] == samples.truth[g]).mean()) for g in groups] for way, p in predicted.items()}
+    main = "late" if "late" in wanted else wanted[0]
+    raw = {"face": samples.face_probabilities, "voice": samples.voice_probabilities}
+    raw["late"] = fusions.mean(raw["face"], raw["voice"])
+    return {
+        "what": f"{setting.dataset}: {len(items)} items of {len(groups)} people, 7 emotions, spread over people",
+        "metric": "accuracy",
+        "items": len(items),
+        "results": metrics.accuracy(predicted, samples.truth)["results"],
+        "spread": {way: float(np.std(values)) for way, values in accuracies.items()},
+        "unweighted_average_recall": {way: metrics.recall(p, samples.truth) for way, p in predicted.items()},
+        **metrics.confusion(predicted[main], samples.truth, EMOTIONS),
+        "calibration_error": metrics.calibration_errors(raw[main], judged[main], samples.truth),
+    }
+
+
+def judged_items(model, setting):
+    """A user's items that can be judged, and one window of each as Samples. Refuses people of the training."""
+    path, kind = setting.data, None
+    for kind in ("fusion", "voice", "face"):  # the first kind of media that is there
+        try:
+            items = layouts.READERS[setting.dataset](Path(path), kind)
+            break
+        except EmorecError:
+            if kind == "face":
+                raise
+    mapping = corpora.read_mapping(setting.labels) if setting.labels else None
+    items = [item for item in corpora.labelled(items, mapping, path) if item.label and emotion_of(item.label)]
+    refuse_met(model, {item.person for item in items})
+    if kind == "fusion":
+        detector = detection.detector(pretrained.face_detector_file())
+        found, reasons = ingest.each(items, lambda item: _whole_clip(item, model, detector, setting.cache), "videos")
+        wrong = ingest.wrong(items, reasons)
+    else:
+        found, wrong = _one_modality(items, model, kind, setting.cache)
+    kept = [row for row, one in enumerate(found) if one is not None]
+    if wrong:
+        print(f"{len(wrong)} of {len(items)} items cannot be used; the first: {wrong[0][1]}")
+    if not kept:
+        raise EmorecError(f"None of the {len(items)} items in {path} can be judged.")
+    truth = np.array([EMOTIONS.index(emotion_of(items[row].label)) for row in kept])
+    columns = {name: np.concatenate([getattr(found[row], name) for row in kept]) for name in WINDOW_COLUMNS}
+    return [items[row] for row in kept], Samples(**columns, truth=truth, fold=np.zeros(len(kept), int))
+
+
+def _whole_clip(item, model, detector, cache):
+    seen = [*pipeline.extract(item.path, model, detector, cache=cache / "observations")][-1]
+    pooled = whole_recording(seen, model, {})
+    if np.isnan(pooled.face_probabilities).any() and np.isnan(pooled.voice_probabilities).any():
+        raise EmorecError(f"Nobody is seen or heard in {item.path.name}.")
+    return pooled
+
+
+def _one_modality(items, model, kind, cache):
+    """One Pooled for each item of which only faces, or only voices, are judged."""
+    if kind == "face":
+        clips, wrong = ingest.seen_faces(items, model.face.config.size, cache)
+        judge, labels = face.opinions, model.face.config.labels
+    else:
+        clips, wrong = ingest.heard_voices(items, model.front_end, cache)
+        judge, labels = voice.opinions, model.voice.config.heads["emotions"]
+    rows = [row for row, clip in enumerate(clips) if clip is not None]
+    found = [None] * len(items)
+    if rows:
+        seven = fold(judge(getattr(model, kind), [clips[row] for row in rows]).astype(np.float64), labels)
+        config = model.fusion.config
+        for row, probabilities in zip(rows, seven, strict=True):
+            columns = {"person": np.zeros(1, int), "seconds": np.full(1, DEFAULT_WINDOW)}
+            for part, width in (("face", config.face_features), ("voice", config.voice_features)):
+                known = part == kind
+                columns[f"{part}_features"] = np.zeros((1, width), np.float32)
+                columns[f"{part}_probabilities"] = probabilities[None] if known else np.full((1, len(EMOTIONS)), np.nan)
+                columns[f"{part}_coverage"] = np.array([float(known)])
+            found[row] = pooling.Pooled(**columns)
+    return found, wrong

@@ -1,0 +1,180 @@
+"""What networks say of people they never met: plain arrays, from which every calibration and every table is made.
+
+They are small enough to be kept beside the code, so that what is published can be computed again without the data.
+Each collector gives one set of arrays by name; probabilities are kept in half precision.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import safetensors.numpy
+from safetensors import SafetensorError
+
+from emorec import files
+from emorec.emotions import EMOTIONS, emotion_of
+from emorec.errors import EmorecError
+from emorec.inference import fusion
+from train.data import datasets, pack
+from train.recipes import face, samples, voice, voice_head
+
+AGREE = 8  # of ten votes; pictures whose voters agree
+STRONG = "02"  # RAVDESS's field of intensity
+VOICE_CORPORA = ("ravdess", "javanese", *datasets.ORDINARY)
+SUFFIX = ".safetensors"
+
+
+@dataclass(frozen=True)
+class Setting:
+    """Where things are: the ``data`` folder, the training ``runs`` (for folds whose people the checkpoint met; None
+    if there are none) and the ``cache``; ``dataset`` and ``labels`` describe a user's data. ``predictions`` is a folder
+    in which the arrays are kept; without ``data`` they are read from there."""
+
+    data: Path | None
+    runs: Path | None
+    cache: Path
+    dataset: str | None = None
+    labels: Path | None = None
+    epochs: int | None = None
+    predictions: Path | None = None
+
+
+def of(name, setting, collect):
+    """The arrays called ``name``: collected where there are data, else read from the folder of predictions.
+
+    ``collect()`` gives a dict of arrays. Raises EmorecError if there are neither data nor stored predictions.
+    """
+    file = setting.predictions / f"{name}{SUFFIX}" if setting.predictions else None
+    if setting.data is None:
+        if file is None:
+            raise EmorecError("Give the folder of the data by --data, or one of stored predictions by --predictions.")
+        try:
+            return {key: _wide(array) for key, array in safetensors.numpy.load_file(file).items()}
+        except (OSError, SafetensorError) as error:
+            raise EmorecError(f"The predictions {file} cannot be read ({error}).") from None
+    arrays = {key: _narrow(array) for key, array in collect().items()}
+    if file:
+        files.write(file, safetensors.numpy.save(arrays))
+    # Results are those of the numbers that are kept.
+    return {key: _wide(array) for key, array in arrays.items()}
+
+
+def _narrow(array):
+    array = np.ascontiguousarray(array)
+    return array.astype(np.float16) if array.dtype.kind == "f" else array.astype(np.int16)
+
+
+def _wide(array):
+    return array.astype(np.float64 if array.dtype.kind == "f" else np.int64)
+
+
+def ferplus(setting, face_net, split):
+    """FER+ pictures of a split with a majority: eight-way probabilities, labels, and whether the voters agree."""
+
+    def collect():
+        items = datasets.ferplus(setting.data / "FERPlus", split)
+        crops, labels = face.labelled(items, face_net.config, setting.cache)
+        votes = np.array([item.votes for item in items if item.label])[:, : len(datasets.FERPLUS_LABELS)]
+        return {"eight": face.predict(face_net, crops), "label": labels, "agree": votes.max(axis=1) >= AGREE}
+
+    return of(f"ferplus-{split}", setting, collect)
+
+
+def webfaces(setting, face_net, split):
+    """Faces of WebFaces' people of a split: probabilities over the network's labels, labels among the seven."""
+
+    def collect():
+        items = datasets.webfaces(setting.data, split)
+        crops, rows = pack.web_crops(items, face_net.config.size, setting.cache)
+        labels = np.array([EMOTIONS.index(emotion_of(items[row].label)) for row in rows])
+        return {"eight": face.predict(face_net, crops), "label": labels}
+
+    return of(f"webfaces-{split}", setting, collect)
+
+
+def voices(setting, voice_nets):
+    """Voices by networks that never heard them: acted ones by fold, windows of ordinary speech by left-out corpus.
+
+    ``voice_nets()`` gives the networks by fold; the first one's last layer is fitted again for ordinary speech.
+
+    Gives seven-way probabilities ``seven``, RAVDESS's eight-way ones ``eight`` (0 elsewhere), the labels of both,
+    ``fold`` (NEVER for ordinary speech), ``corpus`` (index in VOICE_CORPORA) and ``strong`` (RAVDESS's intensity).
+    """
+    return of("voices", setting, lambda: _voices(setting, voice_nets()))
+
+
+def _voices(setting, voice_nets):
+    items = voice_head.everybody(setting.data)
+    folds, corpora = datasets.fold_of(items), np.array([item.corpus for item in items])
+    truth = np.array([EMOTIONS.index(emotion_of(item.label)) for item in items])
+    parts = []
+    for fold, net in voice_nets.items():
+        rows = np.flatnonzero(folds == fold)
+        pooled = voice_head.pooled(net, items, setting.cache)
+        parts.append((rows, _softmax(net, pooled[rows]), _softmax(net, pooled[rows], "ravdess")))
+    first, net = next(iter(voice_nets.items()))
+    inside = np.flatnonzero(folds != first)
+    pooled = voice_head.pooled(net, items, setting.cache)
+    calm = np.flatnonzero(np.isin(corpora, datasets.ORDINARY))
+    features, rows = voice_head.pooled_windows(net, [items[row] for row in calm], setting.cache)
+    for corpus in datasets.ORDINARY:
+        layer = voice_head.refit(net, [items[row] for row in inside], pooled[inside], without=(corpus,))
+        there = corpora[calm[rows]] == corpus
+        logits = features[there].astype(np.float64) @ layer.weight.numpy().T.astype(np.float64) + layer.bias.numpy()
+        nothing = np.zeros((there.sum(), len(datasets.RAVDESS_LABELS)))
+        parts.append((calm[rows[there]], fusion.softmax(logits), nothing))
+    rows, seven, eight = (np.concatenate(column) for column in zip(*parts, strict=True))
+    chosen = [items[row] for row in rows]
+    return {
+        "seven": seven,
+        "eight": eight,
+        "truth": truth[rows],
+        "native": np.array(
+            [datasets.RAVDESS_LABELS.index(item.label) if item.corpus == "ravdess" else voice.ABSENT for item in chosen]
+        ),
+        "fold": folds[rows],
+        "corpus": np.array([VOICE_CORPORA.index(item.corpus) for item in chosen]),
+        "strong": np.array([item.corpus == "ravdess" and item.path.stem.split("-")[3] == STRONG for item in chosen]),
+    }
+
+
+def _softmax(net, pooled, head="emotions"):
+    return fusion.softmax(voice.logits_of(net, pooled, head).astype(np.float64))
+
+
+def clips(setting, cross_fit):
+    """Javanese audio-visual clips out of fold; ``cross_fit()`` gives them as Samples, and their fused probabilities.
+
+    Gives ``face``, ``voice`` and ``fused`` probabilities (N, 7), both coverages, ``seconds``, ``truth`` and ``fold``.
+    """
+
+    def collect():
+        real, fused = cross_fit()
+        return {
+            "face": real.face_probabilities,
+            "voice": real.voice_probabilities,
+            "fused": fused,
+            "face_coverage": real.face_coverage,
+            "voice_coverage": real.voice_coverage,
+            "seconds": real.seconds,
+            "truth": real.truth,
+            "fold": real.fold,
+        }
+
+    return of("clips", setting, collect)
+
+
+def as_samples(arrays):
+    """The arrays of ``clips`` as Samples without features."""
+    nothing = np.zeros((len(arrays["truth"]), 0))
+    return samples.Samples(
+        face_features=nothing,
+        face_probabilities=arrays["face"],
+        face_coverage=arrays["face_coverage"],
+        voice_features=nothing,
+        voice_probabilities=arrays["voice"],
+        voice_coverage=arrays["voice_coverage"],
+        seconds=arrays["seconds"],
+        truth=arrays["truth"],
+        fold=arrays["fold"],
+    )

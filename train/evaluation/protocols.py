@@ -1,0 +1,143 @@
+"""The named protocols on public data, people apart by construction: each a function that measures a checkpoint.
+
+Each takes the Checkpoint and a Setting and gives plain facts: what was measured, on how many items, results and spread
+of each way of judging, recall by label, confusion matrix, calibration error before and after calibration. All are made
+under an even prior, from the arrays of ``train.evaluation.predictions``.
+"""
+
+import numpy as np
+
+from emorec.emotions import EMOTIONS, emotion_of, fold
+from emorec.errors import EmorecError
+from emorec.inference import fusion as fusions
+from train import calibration as calibrate
+from train import metrics, run_dir
+from train.data import datasets
+from train.evaluation import predictions, unseen
+from train.recipes import fusion, voice, voice_head
+
+JAVANESE_EMOTIONS = tuple(sorted({emotion_of(label) for label in datasets.JAVANESE_LABELS}))
+
+
+def ferplus(model, setting):
+    """FER+ Test: accuracy over the eight emotions, recall over the seven under an even prior, and calibration."""
+    refuse_met(model, {"ferplus-test"}, "face")
+    _ferplus_labels(model)
+    found = predictions.ferplus(setting, model.face, "test")
+    seven, labels, agree = unseen.of_seven(found)
+    weights = calibrate.even_weights(labels)
+    even = calibrate.calibrated(model.calibration.still, seven)
+    everyday = calibrate.calibrated(model.calibration.still, seven, metrics.EVERYDAY)
+    predicted = found["eight"].argmax(1)
+    clear = agree & (labels != metrics.NEUTRAL)
+    return {
+        "what": "FER+ Test, single face pictures, 8 emotions, pictures with a majority label",
+        "metric": "accuracy",
+        "items": len(labels) + int((found["label"] == datasets.FERPLUS_LABELS.index("contempt")).sum()),
+        **metrics.accuracy({"face": predicted}, found["label"]),
+        **metrics.confusion(predicted, found["label"], datasets.FERPLUS_LABELS),
+        "calibration_error": metrics.calibration_errors(seven, even, labels, weights),
+        "recall_even_prior": metrics.recall(even.argmax(1), labels),
+        "called_neutral": {
+            "even": metrics.share(even[clear].argmax(1) == metrics.NEUTRAL),
+            "everyday": metrics.share(everyday[clear].argmax(1) == metrics.NEUTRAL),
+        },
+    }
+
+
+def web_faces(model, setting):
+    """WebFaces' valid people: recall over six emotions (no disgust) under an even prior, and calibration."""
+    _ferplus_labels(model)
+    found = predictions.webfaces(setting, model.face, "valid")
+    seven = fold(found["eight"], datasets.FERPLUS_LABELS)
+    kept = found["label"] != EMOTIONS.index("disgust")
+    seven, labels = seven[kept], found["label"][kept]
+    after = calibrate.calibrated(model.calibration.still, seven)
+    emotions = tuple(emotion for emotion in EMOTIONS if emotion != "disgust")
+    chosen = metrics.among(after, emotions)
+    truth = np.array([emotions.index(EMOTIONS[label]) for label in labels])
+    weights = calibrate.even_weights(labels)
+    recall = metrics.recall(chosen.argmax(1), truth)
+    return {
+        "what": "Faces of the press and of films, people never seen, 6 emotions as students named them",
+        "metric": "unweighted average recall",
+        "items": len(truth),
+        "results": {"face": recall},
+        "spread": {"face": metrics.recall_error(chosen.argmax(1), truth)},
+        **metrics.confusion(chosen.argmax(1), truth, emotions),
+        "calibration_error": metrics.calibration_errors(seven, after, labels, weights),
+    }
+
+
+def javanese_av(model, setting):
+    """Javanese audio-visual clips, six emotions, actors left out two at a time (the seventh alone)."""
+    everybody = everybody_unseen(model, setting)
+    clips, fused = everybody.clips, everybody.fused
+    ways, raw, truth = {}, {}, []
+    for number in np.unique(clips.fold):
+        rows = clips.fold == number
+        calibration = unseen.fit_calibration(everybody.without(fold=number))
+        held = clips.only(rows)
+        judged = fusion.ways(held, fused[rows], calibration)
+        plain = fusions.mean(held.face_probabilities, held.voice_probabilities)
+        before = (held.face_probabilities, held.voice_probabilities, plain, plain, fused[rows])
+        for (name, after), first in zip(judged.items(), before, strict=True):
+            ways.setdefault(name, []).append(metrics.among(after, JAVANESE_EMOTIONS))
+            raw.setdefault(name, []).append(metrics.among(first, JAVANESE_EMOTIONS))
+        truth.append(np.array([JAVANESE_EMOTIONS.index(EMOTIONS[label]) for label in held.truth]))
+    everything = np.concatenate(truth)
+    joined = {name: np.concatenate(parts) for name, parts in ways.items()}
+    heads = {name: metrics.calibration_errors(np.concatenate(raw[name]), p, everything) for name, p in joined.items()}
+    return {
+        "what": "Javanese acted clips with picture and sound, 6 emotions, actors left out",
+        "metric": "accuracy",
+        "items": len(everything),
+        **metrics.accuracy({name: p.argmax(1) for name, p in joined.items()}, everything),
+        "folds": {
+            name: [float((p.argmax(1) == t).mean()) for p, t in zip(parts, truth, strict=True)]
+            for name, parts in ways.items()
+        },
+        **metrics.confusion(joined["late"].argmax(1), everything, JAVANESE_EMOTIONS),
+        "calibration_error": heads["late"],
+        "calibration_errors": heads,
+        "loss": {name: calibrate.nll(p, everything) for name, p in joined.items()},
+    }
+
+
+def everybody_unseen(model, setting):
+    """What a calibration of the checkpoint is fitted on, as ``unseen.Unseen``."""
+    if setting.data is not None and setting.runs is None:
+        raise EmorecError("This needs the voice networks of all folds; name their folder by --runs.")
+    return unseen.collected(setting, model.face, lambda folds: {k: fold_voice(model, setting.runs, k) for k in folds})
+
+
+def _ferplus_labels(model):
+    if model.face.config.labels != datasets.FERPLUS_LABELS:
+        raise EmorecError("The face network has other labels than FER+'s eight; measure it on data of its own labels.")
+
+
+def fold_voice(model, runs, fold):
+    """The voice network of a fold: the checkpoint's own where that is the fold it never heard, else the run's.
+
+    Raises EmorecError where the run says that it heard the fold's people.
+    """
+    if fold == model.training.get("held_out_fold") and "ravdess" in model.voice.config.heads:
+        return model.voice
+    name = voice.finished(runs, fold)
+    settings = run_dir.settings_of(runs / name)
+    people = {f"ravdess-{actor:02d}" for actor in datasets.RAVDESS_FOLDS[fold]}
+    people |= {f"javanese-{actor}" for actor in datasets.JAVANESE_FOLDS[fold]}
+    if met := sorted(people & set(settings.get("persons", ()))):
+        raise EmorecError(f"The run {runs / name} was trained on {met[0]}, whom its fold is to judge.")
+    return voice_head.fitted(runs, fold)
+
+
+def refuse_met(model, people, part=None):
+    """Raise EmorecError where the checkpoint (or one part of it) was trained on somebody whom it is to be judged on."""
+    training = model.training
+    known = training.get("parts", {}).get(part, training.get("persons", ())) if part else training.get("persons", ())
+    if met := sorted(set(known) & set(people)):
+        others = f" and {len(met) - 1} more" if len(met) > 1 else ""
+        raise EmorecError(
+            f"The checkpoint was trained on {met[0]!r}{others}, so it cannot be judged on them; take other people."
+        )

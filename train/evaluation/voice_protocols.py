@@ -1,0 +1,189 @@
+"""The protocols for voices: RAVDESS alone and with published faces, and ordinary speech that was left out."""
+
+import csv
+
+import numpy as np
+
+from emorec.emotions import EMOTIONS
+from emorec.errors import EmorecError
+from emorec.inference import fusion as fusions
+from train import calibration, metrics
+from train.data import datasets
+from train.evaluation import predictions, unseen
+from train.evaluation.protocols import everybody_unseen, fold_voice
+from train.recipes import voice, voice_head
+
+FACE_LOGITS = "ravdess_face_logits.csv"
+NEGATIVE = ("angry", "disgust", "fear", "sad")
+SURE = 0.6  # probability from which on a wrong negative word counts as said surely
+
+
+def ravdess_voice(model, setting):
+    """RAVDESS, voice only, eight emotions: each of the five folds by the network that never heard its actors.
+
+    Without ``runs`` the checkpoint alone is measured, on the actors that it never heard.
+    """
+    heard = heard_ravdess(model, setting)
+    folds = [int(number) for number in np.unique(heard["fold"])]
+    own = model.training.get("held_out_fold")
+    predicted = heard["eight"].argmax(1)
+    recalls = {k: metrics.recall(predicted[heard["fold"] == k], heard["native"][heard["fold"] == k]) for k in folds}
+    found = {
+        "what": "RAVDESS speech, voice only, 8 emotions, "
+        + ("five actor-disjoint folds" if len(folds) > 1 else "the actors that these weights never heard"),
+        "metric": "unweighted average recall",
+        "items": len(predicted),
+        **metrics.over_folds({"voice": list(recalls.values())}, len(predicted)),
+        **metrics.confusion(predicted, heard["native"], datasets.RAVDESS_LABELS),
+        "folds": list(recalls.values()),
+    }
+    if own in recalls:
+        found["these_weights"] = recalls[own]
+    if len(folds) > 1:
+        everybody = everybody_unseen(model, setting)
+        heads = {k: unseen.fit_calibration(everybody.without(fold=k)).voice for k in folds}
+    elif own in recalls:
+        heads = {own: model.calibration.voice}
+    else:
+        return found
+    even, everyday = (
+        np.concatenate([calibration.calibrated(heads[k], heard["seven"][heard["fold"] == k], prior) for k in folds])
+        for prior in (calibration.EVEN, metrics.EVERYDAY)
+    )
+    order = np.concatenate([np.flatnonzero(heard["fold"] == k) for k in folds])
+    truth, raw = heard["truth"][order], heard["seven"][order]
+    strong = (heard["strong"][order] > 0) & (truth != metrics.NEUTRAL)
+    return found | {
+        "calibration_error": metrics.calibration_errors(raw, even, truth),
+        "recall_even_prior": metrics.recall(even.argmax(1), truth),
+        "called_neutral": {
+            "even": metrics.share(even[strong].argmax(1) == metrics.NEUTRAL),
+            "everyday": metrics.share(everyday[strong].argmax(1) == metrics.NEUTRAL),
+        },
+    }
+
+
+def heard_ravdess(model, setting):
+    """The arrays of RAVDESS among ``predictions.voices``; without ``runs`` those by the checkpoint alone."""
+    if setting.data is None or setting.runs:
+        found = predictions.voices(
+            setting, lambda: {k: fold_voice(model, setting.runs, k) for k in range(datasets.FOLDS)}
+        )
+        rows = found["corpus"] == predictions.VOICE_CORPORA.index("ravdess")
+        return {name: values[rows] for name, values in found.items()}
+    items = datasets.ravdess(setting.data / "RAVDESS")
+    met = set(model.training.get("persons", ()))
+    if "ravdess" not in model.voice.config.heads:
+        raise EmorecError("The voice network has no head for RAVDESS's eight labels; measure it with --dataset.")
+    items = [item for item in items if item.person not in met]
+    if not items:
+        raise EmorecError("The checkpoint was trained on every actor of RAVDESS; name its training by --runs.")
+    pooled = voice_head.pooled(model.voice, items, setting.cache)
+    own = model.training.get("held_out_fold")
+    return {
+        "seven": fusions.softmax(voice.logits_of(model.voice, pooled).astype(np.float64)),
+        "eight": fusions.softmax(voice.logits_of(model.voice, pooled, "ravdess").astype(np.float64)),
+        "truth": voice.targets_of(items)[:, 0],
+        "native": voice.targets_of(items)[:, 1],
+        "fold": np.full(len(items), datasets.NEVER if own is None else own),
+        "strong": np.array([item.path.stem.split("-")[3] == predictions.STRONG for item in items]),
+    }
+
+
+def ravdess_late(model, setting):
+    """RAVDESS, eight emotions: our out-of-fold voice with published out-of-fold face logits of the same clips.
+
+    The pool of both is fitted on the clips of the other folds alone, so that late fusion is what is on trial.
+    """
+    found = predictions.of("ravdess-late", setting, lambda: _ravdess_late(model, setting))
+    ways, truth = {}, found["truth"]
+    for name in ("face", "voice", "mean", "late"):
+        ways[name] = [
+            metrics.recall(found[name][found["fold"] == k].argmax(1), truth[found["fold"] == k])
+            for k in np.unique(found["fold"])
+        ]
+    return {
+        "what": "RAVDESS speech, our voice with published face logits of the same clips, 8 emotions, five folds",
+        "metric": "unweighted average recall",
+        "items": len(truth),
+        **metrics.over_folds(ways, len(truth)),
+        **metrics.confusion(found["late"].argmax(1), truth, datasets.RAVDESS_LABELS),
+        "calibration_error": metrics.calibration_errors(found["mean"], found["late"], truth),
+        "loss": {name: calibration.nll(found[name], truth) for name in ways},
+    }
+
+
+def _ravdess_late(model, setting):
+    if setting.runs is None:
+        raise EmorecError("ravdess-late needs the voice networks of several folds; name their folder by --runs.")
+    table = datasets.existing(setting.data / "RAVDESS" / FACE_LOGITS)
+    with open(table, newline="") as file:
+        published = {row[0]: [float(value) for value in row[2:]] for row in list(csv.reader(file))[1:]}
+    # In the order of ``predictions.voices``: fold by fold, and in a fold as the files are named.
+    items = datasets.ravdess(setting.data / "RAVDESS")
+    folds = datasets.fold_of(items)
+    stems = [items[row].path.stem for k in range(datasets.FOLDS) for row in np.flatnonzero(folds == k)]
+    heard = heard_ravdess(model, setting)
+    known = np.array([stem in published for stem in stems])
+    seen = fusions.softmax(np.array([published[stem] for stem in stems if stem in published]))
+    said, truth, fold = heard["eight"][known], heard["native"][known], heard["fold"][known]
+    late = np.zeros_like(said)
+    for k in np.unique(fold):
+        others = fold != k
+        fitted = calibration.fit_pool([seen[others], said[others]], truth[others])
+        late[~others] = calibration.pool([seen[~others], said[~others]], *fitted)
+    return {"face": seen, "voice": said, "mean": (seen + said) / 2, "late": late, "truth": truth, "fold": fold}
+
+
+def everyday(model, setting):
+    """Ordinary speech, each corpus by a last layer that never heard it: how much is neutral, how much surely negative.
+
+    The calibration is fitted without the corpus, too. Accuracy is that of calm windows called neutral. ``zero_shot`` is
+    the recall of acted emotions in a corpus that neither the encoders nor the last layer ever heard.
+    """
+    everybody = everybody_unseen(model, setting)
+    probabilities, truth, _, corpora = everybody.voices
+    results, spread, tables = {}, {}, {}
+    negative = [EMOTIONS.index(emotion) for emotion in NEGATIVE]
+    calm, chosen, labels, before, own, among = [], [], [], [], [], []
+    for corpus in datasets.ORDINARY:
+        number = predictions.VOICE_CORPORA.index(corpus)
+        rows = corpora == number
+        head = unseen.fit_calibration(everybody.without(corpus=number)).voice
+        for name, prior in (("even", calibration.EVEN), ("everyday", metrics.EVERYDAY)):
+            p = calibration.calibrated(head, probabilities[rows], prior)[truth[rows] == metrics.NEUTRAL]
+            neutral = p.argmax(1) == metrics.NEUTRAL
+            results[f"{corpus}, {name} prior"] = metrics.share(neutral)
+            spread[f"{corpus}, {name} prior"] = metrics.standard_error(metrics.share(neutral), len(p))
+            tables.setdefault(name, {})[corpus] = {
+                "neutral": metrics.share(neutral),
+                "surely_negative": metrics.share(p[:, negative].max(axis=1) > SURE),
+                "confidence": float(p.max(axis=1).mean()),
+                "shares": {emotion: metrics.share(p.argmax(1) == row) for row, emotion in enumerate(EMOTIONS)},
+            }
+        even = calibration.calibrated(head, probabilities[rows])
+        calm.append(even)
+        chosen.append(even.argmax(1))
+        labels.append(truth[rows])
+        before.append(probabilities[rows])
+        own.append(truth[rows])
+        present = [EMOTIONS[label] for label in np.unique(truth[rows])]
+        best = metrics.among(even, present).argmax(1)
+        among.append(np.array([EMOTIONS.index(emotion) for emotion in present])[best])
+    labels = np.concatenate(labels)
+    acted = {
+        corpus: metrics.recall(told, truth)
+        for corpus, told, truth in zip(datasets.ORDINARY, among, own, strict=True)
+        if len(np.unique(truth)) > 1
+    }
+    return {
+        "what": "Ordinary speech of corpora never heard, in windows of 3 s: calm ones that are called neutral",
+        "metric": "accuracy",
+        "items": int((labels == metrics.NEUTRAL).sum()),
+        "results": results,
+        "spread": spread,
+        **metrics.confusion(np.concatenate(chosen), labels, EMOTIONS),
+        "calibration_error": metrics.calibration_errors(np.concatenate(before), np.concatenate(calm), labels),
+        "priors": tables,
+        "zero_shot": acted,
+    }

@@ -1,0 +1,89 @@
+"""What the bundled checkpoint says of itself: on whom it learned, from what, and what it cannot do."""
+
+from train.data import datasets
+from train.recipes import voice_head
+
+FOLD = 0  # the bundled weights never met the people of this fold, so that they can be tried on them
+
+LIMITS = (
+    "It names expressions as actors and strangers' votes named them, not what a person feels.",
+    "Voices: acted English, Polish, Amharic, Javanese and Korean speech, and calm English and Korean; emotions in "
+    "spontaneous speech and in other languages are untested.",
+    "Voices of a language that no training corpus speaks are recognised far less well: acted Korean emotions, whose "
+    "corpus was left out, hardly better than by chance (28 % of four); elsewhere 36 % on average, by networks of this "
+    "recipe without its second trunk.",
+    "Faces: mostly frontal pictures from the web; disgust, fear and contempt are rare there and recognised least.",
+    "Probabilities hold under the prior that a result names; another prior gives other probabilities.",
+    "Not for decisions about people: hiring, grading, policing, diagnosis.",
+)
+LICENCE = "cc-by-nc-sa-4.0"
+SOURCES = (
+    {"name": "FER+", "use": "face", "items": "28,385 of 28,558 Train pictures", "licence": "research use"},
+    {"name": "RAVDESS", "use": "voice", "items": "actors outside the held-out fold", "licence": "CC BY-NC-SA 4.0"},
+    {"name": "nEMO", "use": "voice", "items": "all 9 speakers", "licence": "CC BY-NC-SA 4.0"},
+    {"name": "ASED", "use": "voice", "items": "all 65 speakers", "licence": "none stated"},
+    {"name": "Javanese voices", "use": "voice", "items": "actors outside the held-out fold", "licence": "MIT"},
+    {
+        "name": "Picovoice barista",
+        "use": "voice, last layer",
+        "items": "420 calm recordings",
+        "licence": "Apache 2.0",
+    },
+    {
+        "name": "speechocean762",
+        "use": "voice, last layer",
+        "items": "768 calm recordings of 128 speakers",
+        "licence": "free for any use",
+    },
+    {
+        "name": "emotiontts_open_db",
+        "use": "voice, last layer",
+        "items": "470 calm and acted Korean recordings",
+        "licence": "CC BY-NC-SA 4.0",
+    },
+    {
+        "name": "WebFaces (muxspace/facial_expressions)",
+        "use": "calibration of faces",
+        "items": "people of its train split",
+        "licence": "Apache 2.0",
+    },
+    {
+        "name": "Resemblyzer 0.1.4",
+        "use": "taught the voice network's second trunk",
+        "items": "what its speaker encoder hears in the four voice corpora, people outside the held-out fold",
+        "licence": "Apache 2.0",
+    },
+    {
+        "name": "Moonshine tiny, English",
+        "use": "taught the voice network's second trunk",
+        "items": "what its encoder hears in the same recordings",
+        "licence": "MIT",
+    },
+    {
+        "name": "Javanese audio-visual clips",
+        "use": "fusion, calibration",
+        "items": "actors outside the held-out fold",
+        "licence": "MIT",
+    },
+    {
+        "name": "pairs of a FER+ Valid face and a voice of the held-out RAVDESS actors that share a label",
+        "use": "fusion",
+        "items": "about 4,000 pairs of different people; no real recording shows them together",
+        "licence": "as their parts",
+    },
+)
+
+
+def facts_of(data):
+    """What the bundled checkpoint says of whom and what it learned from."""
+    voices = voice_head.everybody(data)
+    persons = {item.person: fold for item, fold in zip(voices, datasets.fold_of(voices), strict=True)}
+    named = {person: fold for person, fold in persons.items() if "/" not in person}  # others are files of nobody named
+    return {
+        "held_out_fold": FOLD,
+        "persons": sorted(person for person, fold in named.items() if fold != FOLD),
+        "held_out": sorted(person for person, fold in named.items() if fold == FOLD),
+        "sources": list(SOURCES),
+        "limits": list(LIMITS),
+        "licence": LICENCE,
+    }

@@ -1,0 +1,255 @@
+"""Recipe of the voice CNN's emotion trunk: four corpora and two heads, people held out by fold."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch.nn import functional as F
+
+from emorec.emotions import EMOTIONS, emotion_of
+from emorec.inference.pooling import SILENT
+from emorec.models.config import VoiceConfig
+from emorec.models.networks import VoiceNet
+from emorec.voice.features import VoiceFrontEnd
+from train import loop
+from train.data import augment, datasets, pack
+
+FIRST_SCHEDULE = loop.Schedule(epochs=8, lr=2.5e-3, batch_size=32, weight_decay=0.05, ema_epochs=0.5)
+SCHEDULE = loop.Schedule(epochs=5, lr=2e-3, batch_size=32, weight_decay=0.05, ema_epochs=0.75)
+# Two further trainings of a fold's network, with other window lengths; then the weights of all three are averaged.
+REFINE_SCHEDULE = loop.Schedule(epochs=3, lr=2e-3, batch_size=32, weight_decay=0.05, ema_epochs=0.45)
+REFINE_HOPS = (8, 10)
+# Shares of the samples: half are from the one English corpus, which is also the one with all seven emotions.
+SHARES = {"ravdess": 0.5, "javanese": 0.2, "nemo": 0.18, "ased": 0.12}
+SMOOTHING = 0.1
+CROP_HOPS = 8  # 2.05 s; length of a training window. Half of the clips hold less speech
+HEAD_FLOOR = 0.3  # least weight of a head's loss in a batch; it grows to 1 with the share of items it has labels for
+HEADS = {"emotions": EMOTIONS, "ravdess": datasets.RAVDESS_LABELS}
+NET = VoiceConfig(heads=HEADS)
+DISTILLED = {"listener_widths": (32, 64, 112, 160), "listener_embedding": 256}
+ABSENT = -1  # target of a head that an item has no label for
+
+
+def targets_of(items: Sequence[datasets.Item]) -> np.ndarray:
+    """The index of every item's label in each head: (N, 2) int64, ABSENT if the head does not have the label."""
+    return np.array(
+        [
+            [
+                EMOTIONS.index(emotion_of(item.label)),
+                datasets.RAVDESS_LABELS.index(item.label) if item.corpus == "ravdess" else ABSENT,
+            ]
+            for item in items
+        ]
+    )
+
+
+def sampling_weights(items: Sequence[datasets.Item]) -> np.ndarray:
+    """Sampling weight (N,) of each item: corpora by ``SHARES``, labels of a corpus by the square root of their count."""
+    groups = [(item.corpus, item.label) for item in items]
+    frequency = Counter(groups)
+    weights = np.array([frequency[group] ** -0.5 for group in groups])
+    corpora = np.array([item.corpus for item in items])
+    for corpus in set(corpora):
+        rows = corpora == corpus
+        weights[rows] *= SHARES.get(corpus, 1.0) / weights[rows].sum()
+    return weights / weights.sum()
+
+
+class Batches:
+    """Random windows of clips around their speech, sampled with the given weights."""
+
+    def __init__(
+        self, clips: Sequence, targets: np.ndarray, weights: np.ndarray, batch_size: int, hops: int = CROP_HOPS
+    ):
+        self.clips, self.targets, self.batch_size = clips, torch.from_numpy(targets), batch_size
+        self.hops = hops
+        self.weights = weights / weights.sum()
+
+    def __len__(self) -> int:
+        return len(self.clips) // self.batch_size
+
+    def __call__(self, epoch: int, generator: np.random.Generator) -> Iterator[tuple[torch.Tensor, ...]]:
+        rows = generator.choice(len(self.clips), size=len(self) * self.batch_size, p=self.weights)
+        for part in rows.reshape(-1, self.batch_size):
+            windows = [window(*self.clips[row], generator, self.hops) for row in part]
+            log_mel = torch.from_numpy(np.stack([w[0] for w in windows])).float()
+            speech = torch.from_numpy(np.stack([w[1] for w in windows]))
+            log_mel, speech = augment.voices(log_mel, speech)
+            yield log_mel, speech.clamp_min(SILENT), self.targets[torch.from_numpy(part)]
+
+
+def window(
+    log_mel: np.ndarray,
+    speech: np.ndarray,
+    generator: np.random.Generator,
+    hops: int = CROP_HOPS,
+    targets: np.ndarray | None = None,
+) -> tuple[np.ndarray, ...]:
+    """A random window of ``hops`` hops that overlaps the speech of a clip; short clips are padded with their minimum.
+
+    ``log_mel`` (n_mels, T), ``speech`` (T / 16,) and, if given, ``targets`` (T / 16, D) are cut alike.
+    """
+    per_hop = VoiceNet.FRAMES_PER_HOP
+    spoken = np.flatnonzero(speech > 0.3)
+    first, last = (spoken[0], spoken[-1] + 1) if len(spoken) else (0, len(speech))
+    low, high = min(first, max(last - hops, 0)), max(last - hops, first)
+    start = generator.integers(low, high + 1)
+    start = int(np.clip(start, 0, max(len(speech) - hops, 0)))
+    log_mel = log_mel[:, start * per_hop : (start + hops) * per_hop]
+    speech = speech[start : start + hops]
+    targets = None if targets is None else targets[start : start + hops]
+    missing = hops - len(speech)
+    if missing:
+        before = int(generator.integers(missing + 1))
+        pad = (before * per_hop, (missing - before) * per_hop)
+        log_mel = np.pad(log_mel, ((0, 0), pad), constant_values=log_mel.min())
+        speech = np.pad(speech, (before, missing - before))
+        targets = None if targets is None else np.pad(targets, ((before, missing - before), (0, 0)))
+    return (log_mel, speech) if targets is None else (log_mel, speech, targets)
+
+
+def train_first(data, runs, cache, schedule=FIRST_SCHEDULE, device="cpu", resume=False):
+    """Train on the people who are held out in no fold (nEMO, ASED); the networks of all folds start from this one."""
+    items = datasets.voices(data)
+    known = datasets.fold_of(items) == datasets.NEVER
+    return _train(items, known, ~known, VoiceNet(NET), runs / "voice-first", cache, schedule, device, resume)
+
+
+def train(data, runs, cache, fold, schedule=SCHEDULE, device="cpu", resume=False):
+    """Train the first network further on everybody outside ``fold``; logs recall on those inside after each epoch."""
+    items = datasets.voices(data)
+    held_out = datasets.fold_of(items) == fold
+    net = loop.averaged(runs / "voice-first", VoiceNet(NET))
+    return _train(items, ~held_out, held_out, net, runs / f"voice-{fold}", cache, schedule, device, resume)
+
+
+def refine(data, runs, cache, fold, number, schedule=REFINE_SCHEDULE, device="cpu", resume=False):
+    """Train the finished network of ``fold`` further, with windows of ``REFINE_HOPS[number]``, in a separate folder."""
+    items = datasets.voices(data)
+    held_out = datasets.fold_of(items) == fold
+    net = loop.averaged(runs / f"voice-{fold}", VoiceNet(NET))
+    schedule, hops = replace(schedule, seed=schedule.seed + 1 + number), REFINE_HOPS[number]
+    folder = runs / refinement(fold, number)
+    return _train(items, ~held_out, held_out, net, folder, cache, schedule, device, resume, hops)
+
+
+def refinement(fold: int, number: int) -> str:
+    """The name of the folder of ``refine``."""
+    return f"voice-{fold}-{number + 1}"
+
+
+def train_without(data, runs, cache, corpus, schedule=SCHEDULE, device="cpu", resume=False):
+    """Train on all corpora but one, and log the recall on that one, whose language is not in the training data."""
+    items = datasets.voices(data)
+    left_out = np.array([item.corpus == corpus for item in items])
+    return _train(items, ~left_out, left_out, VoiceNet(NET), runs / f"cross-{corpus}", cache, schedule, device, resume)
+
+
+def _train(items, inside, outside, net, folder, cache, schedule, device, resume, hops=CROP_HOPS):
+    clips = pack.voice_clips(items, VoiceFrontEnd(), cache)
+    targets = targets_of(items)
+    inside, outside = np.flatnonzero(inside), np.flatnonzero(outside)
+    weights = sampling_weights([items[row] for row in inside])
+    batches = Batches([clips[row] for row in inside], targets[inside], weights, schedule.batch_size, hops)
+
+    def loss_of(net, batch):
+        log_mel, speech, targets = batch
+        pooled = net.pool(net.embed(log_mel), speech)
+        loss = 0.0
+        for column, head in enumerate(HEADS):
+            logits = net.classify(pooled, head).float()
+            losses = F.cross_entropy(
+                logits, targets[:, column], label_smoothing=SMOOTHING, ignore_index=ABSENT, reduction="none"
+            )
+            present = targets[:, column] != ABSENT
+            weight = HEAD_FLOOR + (1 - HEAD_FLOOR) * present.float().mean()
+            loss = loss + weight * losses.sum() / present.sum().clamp_min(1)
+        return loss
+
+    def evaluate(net):
+        pooled = features(net, [clips[row] for row in outside])
+        row = {}
+        for corpus in ("ravdess", "nemo", "ased", "javanese"):
+            chosen = np.array([items[index].corpus == corpus for index in outside])
+            if chosen.any():
+                # The corpus's own head is untrained if the whole corpus is left out.
+                own = corpus == "ravdess" and (targets[inside, 1] != ABSENT).any()
+                head, truth = ("ravdess" if own else "emotions"), targets[outside][chosen, int(own)]
+                row[corpus] = round(recall(logits_of(net, pooled[chosen], head).argmax(1), truth), 4)
+        return row
+
+    settings = {
+        "task": "voice",
+        "hops": hops,
+        "items": len(inside),
+        "persons": sorted({items[row].person for row in inside}),
+    }
+    return loop.fit(net, batches, loss_of, schedule, folder, evaluate, device, resume, folder.name, settings)
+
+
+def trained(runs: Path, fold: int) -> VoiceNet:
+    """The finished network trained without the people of ``fold``; with the distilled trunk, if it was merged in."""
+    if finished(runs, fold) == merged_run(fold):
+        return loop.averaged(runs / merged_run(fold), VoiceNet(merged_config()))
+    return averaged(runs, fold)
+
+
+def finished(runs: Path, fold: int) -> str:
+    """The name of the folder that holds the finished network of ``fold``, or the first of its trainings."""
+    return merged_run(fold) if (runs / merged_run(fold)).exists() else f"voice-{fold}"
+
+
+def merged_config() -> VoiceConfig:
+    """The configuration of a network with both trunks, see train/recipes/merging.py."""
+    return replace(NET, embedding=NET.embedding + DISTILLED["listener_embedding"], **DISTILLED)
+
+
+def merged_run(fold: int) -> str:
+    """The name of the folder of a fold's network with both trunks."""
+    return f"voice-{fold}-joined"
+
+
+def averaged(runs: Path, fold: int) -> VoiceNet:
+    """The network of ``fold`` without a distilled trunk.
+
+    Its weights are the mean over it and its finished refinements, a model soup (Wortsman et al., 2022): the accuracy of
+    several networks for the cost of one.
+    """
+    folders = [runs / f"voice-{fold}", *(runs / refinement(fold, number) for number in range(len(REFINE_HOPS)))]
+    folders = folders[:1] + [folder for folder in folders[1:] if loop.finished(folder) == REFINE_SCHEDULE.epochs]
+    nets = [loop.averaged(folder, VoiceNet(NET)) for folder in folders]
+    mean = {
+        name: torch.stack([net.state_dict()[name].double() for net in nets]).mean(0).to(tensor.dtype)
+        for name, tensor in nets[0].state_dict().items()
+    }
+    nets[0].load_state_dict(mean)
+    return nets[0]
+
+
+def recall(predicted: np.ndarray, truth: np.ndarray) -> float:
+    """Unweighted average recall: the mean of the recall over the labels."""
+    return float(np.mean([np.mean(predicted[truth == label] == label) for label in np.unique(truth)]))
+
+
+@torch.inference_mode()
+def features(net: VoiceNet, clips: Sequence) -> np.ndarray:
+    """Pooled voice features (N, 2 D) of whole clips, each encoded at its own length."""
+    net.eval()
+    device = next(net.parameters()).device
+    out = []
+    for log_mel, speech in clips:
+        embeddings = net.embed(torch.from_numpy(log_mel).to(device).float().unsqueeze(0))
+        out.append(net.pool(embeddings, torch.from_numpy(speech).to(device).clamp_min(SILENT).unsqueeze(0))[0])
+    return torch.stack(out).cpu().numpy()
+
+
+@torch.inference_mode()
+def logits_of(net: VoiceNet, pooled: np.ndarray, head: str = "emotions") -> np.ndarray:
+    """Logits (N, labels of the head) of pooled features (N, 2 D)."""
+    device = next(net.parameters()).device
+    return net.classify(torch.from_numpy(pooled).to(device), head).cpu().numpy()
