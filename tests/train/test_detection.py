@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 import torch
 
+from emorec.face.detection import Face
 from emorec.face.detector_net import STRIDES, DetectorNet, decode
-from emorec.faces import Face
 from train.data import detection_data, detection_mosaic
 from train.data.detection_data import MIRRORED, Packed, Picture, labels
 from train.evaluation import detection

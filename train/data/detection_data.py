@@ -15,7 +15,7 @@ import av
 import cv2
 import numpy as np
 
-from emorec.faces import YuNet
+from emorec.face.detection import YuNet
 
 SPLITS = ("train", "valid", "test")
 LONGEST_SIDE = 640  # pixels; larger pictures are shrunk to it

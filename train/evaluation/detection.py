@@ -13,10 +13,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from emorec import yunet
-from emorec.face import detector
+from emorec.face import detector, yunet
+from emorec.face.detection import DETECTION_SIDE, NMS_THRESHOLD, SCORE_THRESHOLD
 from emorec.face.detector_net import MULTIPLE
-from emorec.faces import DETECTION_SIDE, NMS_THRESHOLD, SCORE_THRESHOLD
 from train.data.detection_data import Packed, overlap, packed
 from train.data.detection_mosaic import Mosaics, moved, paste, spoil
 

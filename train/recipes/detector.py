@@ -15,8 +15,8 @@ import torch
 
 from emorec import files
 from emorec.face import detector
+from emorec.face.detection import SCORE_THRESHOLD
 from emorec.face.detector_net import DetectorNet
-from emorec.faces import SCORE_THRESHOLD
 from train import loop
 from train.data.detection_data import packed
 from train.data.detection_mosaic import Mosaics
