@@ -1,0 +1,229 @@
+"""Training pictures for the face detector: packed pictures in new sizes, places and lights, alone or as mosaics."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import torch
+
+from train.data.detection_data import MIRRORED, Packed
+
+SHARES = {"web": 0.3, "crops": 0.15, "colour": 0.27, "javanese": 0.12, "media": 0.04, "without": 0.12}
+GRIDS = (2, 2, 3, 3, 4, 5, 6)  # pictures along each side of a mosaic
+MOSAIC_SHARE = 0.4  # of the training pictures that are mosaics
+SIDES = (192, 256, 256, 320)  # pixels; a batch has pictures of one of these sides
+LEAST_ALONE, MOST_ALONE = 10.0, 1.1  # pixels and shares of the side; between which a face alone is drawn, log-uniformly
+LEAST_FACE = 9.0  # pixels; smaller faces are left out of the loss
+VISIBLE = 0.6  # share of a face's box inside the picture from which on it has to be found ...
+HINTED = 0.15  # ... and from which on it may be
+MOST_TURN = 25.0  # degrees
+MOST_FACES = 40  # of one training picture
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A batch: pictures uint8 (N, 3, S, S); faces (N, F, 14) as left, top, right, bottom, landmarks in pixels.
+
+    ``kind`` (N, F) int64 says which rows are filled: 0 none, 1 a face, 2 one to be left out.
+    """
+
+    pictures: torch.Tensor
+    faces: torch.Tensor
+    kind: torch.Tensor
+
+
+class Mosaics:
+    """Batches of training pictures, endlessly new ones, for ``train.loop.fit``."""
+
+    def __init__(
+        self, packed: Packed, batch_size: int, items: int, sides: tuple[int, ...] = SIDES, split: str = "train"
+    ):
+        self._packed, self._batch_size, self._items, self._sides = packed, batch_size, items, sides
+        self._numbers = {source: packed.of(split, (source,)) for source in SHARES}
+        self._numbers = {source: numbers for source, numbers in self._numbers.items() if len(numbers)}
+        shares = np.array([SHARES[source] for source in self._numbers])
+        self._shares = shares / shares.sum()
+        empty = packed.of(split)
+        self._empty = empty[[not len(packed.faces(number)[0]) for number in empty]]
+
+    def __len__(self) -> int:
+        return self._items // self._batch_size
+
+    def __call__(self, epoch: int, generator: np.random.Generator) -> Iterator[tuple[torch.Tensor, ...]]:
+        for _ in range(len(self)):
+            drawn = self.batch(generator)
+            yield drawn.pictures, drawn.faces, drawn.kind
+
+    def batch(self, random: np.random.Generator) -> Drawn:
+        """One batch, drawn by a random generator."""
+        side = int(random.choice(self._sides))
+        pictures, faces, kinds = [], [], []
+        for _ in range(self._batch_size):
+            picture, rows, left_out = self.draw(side, random)
+            corners = np.concatenate([rows[:, :2], rows[:, :2] + rows[:, 2:4], rows[:, 4:14]], axis=1)[:MOST_FACES]
+            padding = MOST_FACES - len(corners)
+            faces.append(np.pad(corners, ((0, padding), (0, 0))))
+            kinds.append(np.pad(1 + left_out[:MOST_FACES].astype(np.int64), (0, padding)))
+            pictures.append(np.ascontiguousarray(picture.transpose(2, 0, 1)))
+        most = max(1, int((np.array(kinds) > 0).sum(axis=1).max()))
+        return Drawn(
+            torch.from_numpy(np.stack(pictures)),
+            torch.from_numpy(np.stack(faces)[:, :most].astype(np.float32)),
+            torch.from_numpy(np.stack(kinds)[:, :most]),
+        )
+
+    def draw(self, side: int, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """One picture uint8 (S, S, 3), its faces (N, 15) in pixels, and which of them are left out."""
+        if random.random() < MOSAIC_SHARE:
+            canvas, rows, left_out = self.mosaic(side, random)
+        else:
+            canvas, rows, left_out = self._alone(side, random)
+        return spoil(canvas, random, rows), rows, left_out
+
+    def _pick(self, random):
+        source = random.choice(list(self._numbers), p=self._shares)
+        return int(random.choice(self._numbers[source]))
+
+    def _background(self, side, random):
+        if random.random() < 0.4 or not len(self._empty):
+            colour = random.integers(0, 256, 3) if random.random() < 0.6 else np.zeros(3)
+            return np.ascontiguousarray(np.broadcast_to(colour.astype(np.uint8), (side, side, 3)))
+        image = self._packed.image(int(random.choice(self._empty)))
+        scale = side / min(image.shape[:2]) * random.uniform(1.0, 1.5)
+        shift = [random.uniform(min(0.0, side - length * scale), 0.0) for length in image.shape[1::-1]]
+        canvas = np.zeros((side, side, 3), np.uint8)
+        paste(canvas, image, np.array([[scale, 0, shift[0]], [0, scale, shift[1]]]))
+        return canvas
+
+    def _alone(self, side, random):
+        canvas = self._background(side, random)
+        number = self._pick(random)
+        image = self._packed.image(number)
+        rows, left_out = self._packed.faces(number)
+        height, width = image.shape[:2]
+        sure = rows[~left_out]
+        if len(sure):
+            face = sure[random.integers(len(sure))]
+            scale = np.exp(random.uniform(np.log(LEAST_ALONE), np.log(MOST_ALONE * side))) / np.sqrt(face[2] * face[3])
+            pivot = face[:2] + face[2:4] / 2
+        else:
+            scale = side / max(height, width) * np.exp(random.uniform(np.log(0.5), np.log(2.0)))
+            pivot = np.array([width / 2, height / 2])
+        middle = random.uniform(0.1, 0.9, 2) * side
+        if random.random() < 0.3:  # as far as that goes, the picture covers all of the canvas
+            low = side - (np.array([width, height]) - pivot) * scale
+            high = pivot * scale
+            middle = np.where(low < high, np.clip(middle, low, high), middle)
+        return canvas, *self._placed(canvas, image, rows, left_out, scale, pivot, middle, random)
+
+    def mosaic(self, side: int, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Many pictures in one, uint8 (S, S, 3), its faces (N, 15) in pixels, and which of them are left out."""
+        canvas = self._background(side, random)
+        count = random.choice(GRIDS)
+        wide = count if random.random() < 0.7 else max(1, count - 1)
+        gap = random.integers(0, 6) if random.random() < 0.5 else 0
+        width, height = side // wide, side // count
+        found = []
+        for row in range(count):
+            for column in range(wide):
+                left, top = column * width, row * height
+                part = canvas[top : top + height - gap, left : left + width - gap]
+                number = self._pick(random)
+                image = self._packed.image(number)
+                rows, left_out = self._packed.faces(number)
+                scale = max(part.shape[1] / image.shape[1], part.shape[0] / image.shape[0])
+                scale *= np.exp(random.uniform(np.log(0.7), np.log(1.3)))
+                pivot = np.array(image.shape[1::-1]) / 2
+                if len(rows) and random.random() < 0.8:
+                    face = rows[random.integers(len(rows))]
+                    pivot = face[:2] + face[2:4] / 2
+                middle = np.array(part.shape[1::-1]) * random.uniform(0.35, 0.65, 2)
+                rows, left_out = self._placed(part, image, rows, left_out, scale, pivot, middle, random)
+                rows = rows.copy()
+                rows[:, :14] += np.tile([left, top], 7) * np.array([1, 1, 0, 0] + [1] * 10)
+                found.append((rows, left_out))
+        return canvas, *(np.concatenate(parts) for parts in zip(*found, strict=True))
+
+    def _placed(self, canvas, image, rows, left_out, scale, pivot, middle, random):
+        """Paste a picture, perhaps turned and mirrored, so that its point ``pivot`` lies at ``middle``."""
+        turn = np.deg2rad(np.clip(random.normal(0, MOST_TURN / 2.5), -MOST_TURN, MOST_TURN))
+        stretch = np.exp(random.normal(0, 0.04))
+        mirrored = random.random() < 0.5
+        matrix = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]]) * scale
+        factors = np.array([stretch * (-1 if mirrored else 1), 1 / stretch])
+        matrix = matrix * factors
+        matrix = np.column_stack([matrix, middle - matrix @ pivot])
+        paste(canvas, image, matrix)
+        return moved(rows, left_out, matrix, np.abs(factors) * scale, mirrored, canvas.shape)
+
+
+def paste(canvas: np.ndarray, image: np.ndarray, matrix: np.ndarray) -> None:
+    """Draw a picture into a canvas, both uint8 (H, W, 3), through a 2x3 matrix; what lies outside it stays."""
+    scale = float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
+    if scale < 0.75:  # shrinking by sampling alone would alias
+        size = [max(1, round(length * scale)) for length in image.shape[1::-1]]
+        factors = np.array(image.shape[1::-1]) / size
+        image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+        matrix = np.column_stack([matrix[:, :2] * factors, matrix[:, 2]])
+    # Coordinates are of edges here, of pixels' centres in warpAffine.
+    matrix = np.column_stack([matrix[:, :2], matrix[:, 2] + matrix[:, :2] @ [0.5, 0.5] - 0.5])
+    size = canvas.shape[1::-1]
+    cv2.warpAffine(image, matrix, size, dst=canvas, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_TRANSPARENT)
+
+
+def moved(rows, left_out, matrix, scales, mirrored, shape):
+    """Faces (N, 15) and which are left out, as they lie in a canvas of a shape after a picture was pasted into it."""
+    rows = rows.copy()
+    middle = (rows[:, :2] + rows[:, 2:4] / 2) @ matrix[:, :2].T + matrix[:, 2]
+    rows[:, 2:4] *= scales
+    rows[:, :2] = middle - rows[:, 2:4] / 2
+    points = rows[:, 4:14].reshape(-1, 5, 2) @ matrix[:, :2].T + matrix[:, 2]
+    rows[:, 4:14] = (points[:, MIRRORED] if mirrored else points).reshape(-1, 10)
+    low, high = np.maximum(rows[:, :2], 0), np.minimum(rows[:, :2] + rows[:, 2:4], shape[1::-1])
+    visible = np.clip(high - low, 0, None).prod(axis=1) / rows[:, 2:4].prod(axis=1)
+    small = np.sqrt(rows[:, 2:4].prod(axis=1)) < LEAST_FACE
+    kept = visible >= HINTED
+    return rows[kept], (left_out | (visible < VISIBLE) | small)[kept]
+
+
+def spoil(picture, random, rows):
+    """A picture in other light and colours, covered in places, blurred, noisy or compressed, as recordings are."""
+    if random.random() < 0.2:
+        _cover(picture, random, rows)
+    values = picture.astype(np.float32)
+    if random.random() < 0.35:
+        values[:] = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)[..., None]
+    elif random.random() < 0.5:
+        values *= np.exp(random.normal(0, 0.12, 3)).astype(np.float32)
+    if random.random() < 0.5:
+        values = 255 * np.clip(values / 255, 0, 1) ** np.float32(np.exp(random.normal(0, 0.45)))
+    if random.random() < 0.6:
+        values = (values - 128) * np.float32(np.exp(random.normal(0, 0.25))) + np.float32(128 + random.normal(0, 25))
+    choice = random.random()
+    if choice < 0.12:
+        values = cv2.GaussianBlur(values, (0, 0), random.uniform(0.4, 1.6))
+    elif choice < 0.18:
+        length = random.integers(2, 7)
+        kernel = np.full((1, length) if random.random() < 0.5 else (length, 1), 1 / length, np.float32)
+        values = cv2.filter2D(values, -1, kernel)
+    elif choice < 0.28:
+        small = cv2.resize(values, None, fx=(factor := random.uniform(0.4, 0.9)), fy=factor)
+        values = cv2.resize(small, picture.shape[1::-1])
+    if random.random() < 0.2:
+        noise = random.standard_normal(values.shape[:2] + (1 if random.random() < 0.5 else 3,), np.float32)
+        values = values + noise * np.float32(random.uniform(2, 14))
+    picture = np.clip(values, 0, 255).astype(np.uint8)
+    if random.random() < 0.35:
+        _, coded = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, int(random.integers(15, 90))])
+        picture = cv2.imdecode(coded, cv2.IMREAD_COLOR)
+    return picture
+
+
+def _cover(picture, random, rows):
+    """Hide a part of one face behind a plain patch, less than a third of it."""
+    for left, top, width, height in rows[: random.integers(0, 4), :4]:
+        size = np.array([width, height]) * random.uniform(0.15, 0.5, 2)
+        low = np.array([left, top]) + random.uniform(0, 1, 2) * (np.array([width, height]) - size)
+        low, high = np.clip(np.array([low, low + size]), 0, picture.shape[1::-1]).astype(int)
+        picture[low[1] : high[1], low[0] : high[0]] = random.integers(0, 256, 3)
