@@ -10,6 +10,7 @@ import contextlib
 import errno
 import fnmatch
 import hashlib
+import os
 import re
 import shutil
 from collections.abc import Sequence
@@ -121,7 +122,7 @@ def _download(repo: str, revision: str, required: Sequence[str]) -> Path:
     """
     from huggingface_hub import HfApi, constants, hf_hub_download, try_to_load_from_cache
 
-    info = HfApi().model_info(repo, revision=revision, files_metadata=True)
+    info = HfApi(token=_token()).model_info(repo, revision=revision, files_metadata=True)
     sizes = {entry.rfilename: entry.size or 0 for entry in info.siblings or () if _fits(entry.rfilename)}
     missing = [name for name in required if name not in sizes]
     if missing or not sizes:
@@ -136,10 +137,10 @@ def _download(repo: str, revision: str, required: Sequence[str]) -> Path:
         if not known and shutil.disk_usage(cache).free < size + SPARE_BYTES:
             raise OSError(errno.ENOSPC, "disk full", str(cache))
         # One after the other in this thread, in which they can be stopped.
-        file = hf_hub_download(repo, name, revision=info.sha)
+        file = hf_hub_download(repo, name, revision=info.sha, token=_token())
     if revision != info.sha:
         # Downloads nothing more; notes what the revision means, for when the Hub cannot be reached.
-        hf_hub_download(repo, name, revision=revision)
+        hf_hub_download(repo, name, revision=revision, token=_token())
     return Path(file).parent
 
 
@@ -149,11 +150,22 @@ def _download_file(repo: str, filename: str, revision: str | None, size: int) ->
 
     url = huggingface_hub.hf_hub_url(repo, filename, revision=revision)
     # Asked first because this does not try again: hf_hub_download repeats after a 500 until the deadline.
-    offered = huggingface_hub.get_hf_file_metadata(url).size
+    offered = huggingface_hub.get_hf_file_metadata(url, token=_token()).size
     if offered is not None and offered != size:
         raise HubError(f"it has {offered} bytes there instead of {size}")
     # Forced, because a file that the cache has by now is one that was found to be wrong.
-    return Path(huggingface_hub.hf_hub_download(repo, filename, revision=revision, force_download=True))
+    return Path(
+        huggingface_hub.hf_hub_download(repo, filename, revision=revision, force_download=True, token=_token())
+    )
+
+
+def _token() -> bool | None:
+    """What to pass as the token of a call: False if the environment forbids to send one unasked, else the default.
+
+    The Hub's library reads HF_HUB_DISABLE_IMPLICIT_TOKEN once, when it is imported; a server sets it later.
+    """
+    forbidden = os.environ.get("HF_HUB_DISABLE_IMPLICIT_TOKEN", "").upper() in ("1", "ON", "YES", "TRUE")
+    return False if forbidden else None
 
 
 def _fits(name: str) -> bool:

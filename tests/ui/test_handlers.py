@@ -80,7 +80,7 @@ def test_what_was_chosen_before_analyze_is_extracted_and_wrong_choices_are_refus
     again = start(handlers, analysis)
     assert again.settings == WHOLE and not again.pictures_ignored
     assert start(handlers, analysis, video_track=2).settings == replace(WHOLE, video_track=2)
-    with pytest.raises(gr.Error, match="no time"):
+    with pytest.raises(gr.Error, match="is not a time"):
         start(handlers, Analysis(path="x.mp4"), start="soon")
 
 

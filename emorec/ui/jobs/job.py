@@ -154,7 +154,9 @@ class Job:
 
         Between two calls nothing of the recording stays open.
         """
-        arguments = self.options.extraction | ({} if self.options.cache is None else {"cache": self.options.cache})
+        arguments: dict[str, Any] = dict(self.options.extraction)
+        if self.options.cache is not None:
+            arguments["cache"] = self.options.cache
         before = self.features.until if self.features else -1.0
         with contextlib.closing(self._analyzer.extract(self.path, **arguments)) as growing:
             for features in growing:

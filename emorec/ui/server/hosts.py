@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from emorec.settings import ANY_HOST, HOST
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
-OTHER_HOST = "This server does not answer to this name; whoever runs it can add the name to EMOREC_HOSTS."
+OTHER_HOST = "This server does not answer to this name; its owner can add the name to EMOREC_HOSTS."
 OTHER_ORIGIN = "Requests from the web pages of other servers are not answered here."
 
 
