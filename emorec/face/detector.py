@@ -55,7 +55,7 @@ def detect(session: onnxruntime.InferenceSession, planes: np.ndarray, least_scor
     that overlap by more than ``most_overlap`` (intersection over union) only the best.
     """
     least = np.log(least_score / (1 - least_score))
-    outputs = session.run(None, {"picture": planes})
+    outputs = [np.asarray(output) for output in session.run(None, {"picture": planes})]
     rows = np.concatenate([_rows(values[0], stride, least) for stride, values in zip(STRIDES, outputs, strict=True)])
     return best(rows[np.argsort(-rows[:, 14], kind="stable")], most_overlap)
 

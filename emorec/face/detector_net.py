@@ -119,7 +119,8 @@ class DetectorNet(nn.Module):
         self.layers = layers(self.config)
         self.convolutions = nn.ModuleDict({_key(name): _module(layer, name) for name, layer in self.layers.items()})
         for stride in STRIDES:
-            bias = self.convolutions[_key(f"read.{stride}")][0].bias
+            read: Any = self.convolutions[_key(f"read.{stride}")]
+            bias = read[0].bias
             nn.init.constant_(bias, 0.0)
             bias.data[0] = -5.0  # at first hardly a cell holds a face, or the loss of all the others drowns the rest
 
@@ -141,6 +142,7 @@ class DetectorNet(nn.Module):
     def folded(self) -> dict[str, torch.Tensor]:
         """Weights and biases for running: batch normalisation and the scale of the input are part of them."""
         found = {}
+        module: Any
         for name, module in self.convolutions.items():
             convolution = module[0]
             weight, bias = convolution.weight, convolution.bias
@@ -167,7 +169,8 @@ def decode(outputs: Iterable[torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor,
     """
     logits, boxes, points, places = [], [], [], []
     for stride, values in zip(STRIDES, outputs, strict=True):
-        centre = cells(*values.shape[2:], stride)
+        height, width = values.shape[2:]
+        centre = cells(height, width, stride)
         values = values.flatten(2).transpose(1, 2)
         middle = centre + values[..., 1:3] * stride
         half = torch.exp(values[..., 3:5].clamp(max=MOST_LOG_SIZE)) * stride / 2

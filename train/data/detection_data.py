@@ -186,7 +186,9 @@ def _pack(data, negatives, teacher, cache):
         first=np.concatenate([[0], np.cumsum([len(rows) for rows in columns["rows"]])]),
         rows=np.concatenate(columns["rows"]),
         left_out=np.concatenate(columns["left_out"]),
-        **{name: np.array(columns[name]) for name in ("source", "split", "name")},
+        source=np.array(columns["source"]),
+        split=np.array(columns["split"]),
+        name=np.array(columns["name"]),
     )
     os.replace(partial, cache / "index.npz")
 
@@ -233,7 +235,9 @@ def _table(file):
 
 
 def _read(file):
-    return _at_most(cv2.cvtColor(cv2.imread(str(file), cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB))
+    image = cv2.imread(str(file), cv2.IMREAD_COLOR)
+    assert image is not None, f"{file} cannot be read"
+    return _at_most(cv2.cvtColor(image, cv2.COLOR_BGR2RGB))
 
 
 def _at_most(image, side=LONGEST_SIDE):

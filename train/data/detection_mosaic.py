@@ -143,7 +143,8 @@ class Mosaics:
                 rows = rows.copy()
                 rows[:, :14] += np.tile([left, top], 7) * np.array([1, 1, 0, 0] + [1] * 10)
                 found.append((rows, left_out))
-        return canvas, *(np.concatenate(parts) for parts in zip(*found, strict=True))
+        rows, left_out = (np.concatenate(parts) for parts in zip(*found, strict=True))
+        return canvas, rows, left_out
 
     def _placed(self, canvas, image, rows, left_out, scale, pivot, middle, random):
         """Paste a picture, perhaps turned and mirrored, so that its point ``pivot`` lies at ``middle``."""
@@ -217,6 +218,7 @@ def spoil(picture, random, rows):
     if random.random() < 0.35:
         _, coded = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, int(random.integers(15, 90))])
         picture = cv2.imdecode(coded, cv2.IMREAD_COLOR)
+        assert picture is not None
     return picture
 
 

@@ -81,7 +81,7 @@ def _faces_of(path: Path, detector: Detector, size: int) -> tuple[np.ndarray, np
 
 def clip_faces(path: Path, detector: Detector, size: int) -> dict[str, np.ndarray]:
     """The face arrays of a whole video as feature extraction gives them, and the ``crops`` that it would encode."""
-    model = SimpleNamespace(face=CropKeeper(size))
+    model: Any = SimpleNamespace(face=CropKeeper(size))  # all that is asked of a Checkpoint here
     parts = [*pipeline.face_segments(path, model, detector, Tracker(), pipeline.Settings(), 0, np.inf, [])]
     if not parts:
         raise EmorecError(f"{path.name} holds no pictures.")

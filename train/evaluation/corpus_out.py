@@ -111,7 +111,7 @@ def _calibration(found, rows):
     return calibration.fit_head(found["seven"][rows], found["truth"][rows], found["corpus"][rows], biased=False)
 
 
-def _collect(model, setting):
+def _collect(model: Checkpoint, setting: predictions.Setting) -> dict[str, np.ndarray]:
     """Predictions for all corpora, each left out in turn: probabilities ``seven`` (N, 7), those ``relative`` to the
     speaker (N, 7) of rows ``known`` (N,), labels ``truth`` (N,), ``corpus`` (index in CORPORA) and ``person`` (N,)."""
     columns = voice_head.distilled_columns(model.voice)

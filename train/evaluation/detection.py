@@ -152,6 +152,7 @@ def compare(teacher: Finder, own: Finder, searched: dict[str, list[Case]], thres
 def teacher_finder(file: Path) -> Finder:
     """YuNet as it runs in the project."""
     session = yunet.load(file)
+    assert session is not None, f"{file} is not the published YuNet"
     return lambda image, least: yunet.detect(session, planes(image)[:, ::-1], max(least, 0.3), NMS_THRESHOLD)
 
 
@@ -209,7 +210,7 @@ def _covered(row, unsure):
 
 
 def main(arguments=None):
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--data", type=Path, required=True, help="the folder of the corpora")
     parser.add_argument("--negatives", type=Path, help="a folder of pictures without faces")
     parser.add_argument("--teacher", type=Path, required=True, help="YuNet's file")
@@ -221,7 +222,7 @@ def main(arguments=None):
     pictures = packed(asked.data, asked.negatives, asked.teacher, asked.cache)
     finders = {"YuNet": teacher_finder(asked.teacher), "ours": own_finder(detector.load(asked.weights))}
     searched = cases(pictures, asked.split)
-    result = compare(*finders.values(), searched, SCORE_THRESHOLD)
+    result = compare(finders["YuNet"], finders["ours"], searched, SCORE_THRESHOLD)
     frame = np.random.default_rng(0).integers(0, 256, (180, 320, 3), dtype=np.uint8)
     paste(frame, searched["frames"][0].image, np.array([[0.6, 0, 60.0], [0, 0.6, 10.0]]))
     print(json.dumps(result | {"ms at 320x180": milliseconds(finders, frame)}, indent=1))

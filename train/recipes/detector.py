@@ -6,6 +6,7 @@ python -m train.recipes.detector --data DATA --negatives PICTURES --teacher YUNE
 import argparse
 import os
 from pathlib import Path
+from typing import cast
 
 import cv2
 import numpy as np
@@ -71,12 +72,13 @@ def shifted(weights: dict[str, torch.Tensor], threshold: float) -> dict[str, tor
 def loss_of(net: DetectorNet, batch: tuple[torch.Tensor, ...]) -> torch.Tensor:
     """The loss of a batch of ``Mosaics``."""
     pictures, faces, kind = batch
-    return detection_loss(net(pictures.float().contiguous(memory_format=torch.channels_last)), faces, kind)
+    outputs = net(pictures.float().contiguous(memory_format=torch.channels_last))
+    return cast(torch.Tensor, detection_loss(outputs, faces, kind))  # a scalar, as its parts are not asked for
 
 
 def main(arguments=None):
     """Train, find the threshold on the held-out people for choosing, and write the weights."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--data", type=Path, required=True, help="the folder of the corpora")
     parser.add_argument("--negatives", type=Path, help="a folder of pictures without faces")
     parser.add_argument("--teacher", type=Path, required=True, help="YuNet's file")

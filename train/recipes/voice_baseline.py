@@ -57,7 +57,7 @@ def fit(
     """The layer with seven outputs for features (N, D) as ``relative`` gives them, fitted to the rows ``known`` (N,)
     that have a baseline, outside the corpora ``without``; ``scales`` as for regression.fit."""
     rows = np.flatnonzero(known)
-    return voice_head.fit([items[row] for row in rows], features[rows], without, scales, DECAY)
+    return voice_head.fit([items[int(row)] for row in rows], features[rows], without, scales, DECAY)
 
 
 def train(net: VoiceNet, data: Path, runs: Path, cache: Path, fold: int) -> nn.Linear:

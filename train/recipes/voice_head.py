@@ -6,12 +6,14 @@ so that its output is a likelihood under an even prior.
 """
 
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import safetensors.torch
 import torch
+from torch import nn
 
 from emorec import files
 from emorec.emotions import EMOTIONS, emotion_of
@@ -38,7 +40,13 @@ def refit(net, items, features, without=()):
     return fit(items, features, without, scales_of(net))
 
 
-def fit(items, features, without=(), scales=1.0, decay=DECAY):
+def fit(
+    items: Sequence[datasets.Item],
+    features: np.ndarray,
+    without: Sequence[str] = (),
+    scales: float | np.ndarray = 1.0,
+    decay: float = DECAY,
+) -> nn.Linear:
     """A layer with seven outputs, fitted on features (N, D) of the items outside the corpora ``without``."""
     kept = np.array([item.corpus not in without for item in items])
     corpora = np.array([item.corpus for item in items])[kept]
