@@ -154,9 +154,7 @@ def _download_file(repo: str, filename: str, revision: str | None, size: int) ->
     if offered is not None and offered != size:
         raise HubError(f"it has {offered} bytes there instead of {size}")
     # Forced, because a file that the cache has by now is one that was found to be wrong.
-    return Path(
-        huggingface_hub.hf_hub_download(repo, filename, revision=revision, force_download=True, token=_token())
-    )
+    return Path(huggingface_hub.hf_hub_download(repo, filename, revision=revision, force_download=True, token=_token()))
 
 
 def _token() -> bool | None:
