@@ -9,7 +9,7 @@ from emorec.face.detection import Face
 from emorec.face.detector_net import STRIDES, DetectorNet, decode
 from train.data import detection_data, detection_mosaic
 from train.data.detection_data import MIRRORED, Packed, Picture, labels
-from train.evaluation import detection
+from train.recipes import detector_evaluation as detection
 from train.recipes.detection_loss import assign, complete_overlap, detection_loss, overlap
 from train.recipes.detector import shifted
 

@@ -21,7 +21,7 @@ from emorec.face.detector_net import DetectorNet
 from train import loop
 from train.data.detection_data import packed
 from train.data.detection_mosaic import Mosaics
-from train.evaluation import detection
+from train.recipes import detector_evaluation as detection
 from train.recipes.detection_loss import detection_loss
 
 SCHEDULE = loop.Schedule(epochs=20, lr=4e-3, batch_size=16, weight_decay=0.02, warm_up=0.08, ema_epochs=0.7)

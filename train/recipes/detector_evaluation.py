@@ -1,6 +1,6 @@
 """Compare the bundled face detector with YuNet on people and files that it never saw.
 
-python -m train.evaluation.detection --data DATA --teacher YUNET.onnx --weights FILE --cache DIR [--split test]
+python -m train.recipes.detector_evaluation --data DATA --teacher YUNET.onnx --weights FILE --cache DIR [--split test]
 """
 
 import argparse
