@@ -90,7 +90,9 @@ class Child:
     def _talk(self, task: dict, stdin: IO[bytes], stdout: IO[bytes]) -> None:
         with contextlib.suppress(OSError), stdin, stdout:
             try:
-                messages.send(stdin, task)
+                # A child that refuses may have answered and gone before it has the task; its answer says why.
+                with contextlib.suppress(OSError):
+                    messages.send(stdin, task)
                 while not self._ended:
                     self._answers.put(messages.receive(stdout))
             except messages.ERRORS as error:
