@@ -11,7 +11,6 @@ import pytest
 from PIL import Image
 
 import emorec
-from emorec import analyzer as analyzers
 from emorec.analyzer import Analyzer
 from emorec.emotions import EMOTIONS
 from emorec.errors import EmorecError
