@@ -105,6 +105,13 @@ def calibration_errors(
     return {"before": ece(before, truth, weights), "after": ece(after, truth, weights)} | perfect
 
 
+def area_under_curve(same: np.ndarray, other: np.ndarray) -> float:
+    """The chance that a value of ``same`` (N,) is above one of ``other`` (M,), ties counted half; ROC's area."""
+    ordered = np.sort(other)
+    below, not_above = np.searchsorted(ordered, same, "left"), np.searchsorted(ordered, same, "right")
+    return float((below + not_above).mean() / 2 / len(other))
+
+
 def among(probabilities: np.ndarray, emotions: Sequence[str]) -> np.ndarray:
     """Probabilities over some emotions alone, renormalised; uniform without evidence."""
     chosen = np.nan_to_num(probabilities[:, [EMOTIONS.index(emotion) for emotion in emotions]], nan=1.0)

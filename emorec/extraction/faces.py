@@ -9,12 +9,14 @@ import threading
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
 
 from emorec.extraction import keyframes, segments, sources
+from emorec.extraction.best_crops import BestCrops, no_identities
 from emorec.extraction.options import Settings
 from emorec.face import alignment, detection
 from emorec.face.detection import Detector, Face
@@ -23,6 +25,7 @@ from emorec.face.tracking import Tracker
 from emorec.media import streams
 from emorec.media.passes import Damage
 from emorec.media.streams import Frame
+from emorec.models import identity
 from emorec.models.checkpoint import Checkpoint
 from emorec.models.networks import FaceConfig, FaceNet
 from emorec.models.optimize import for_inference
@@ -40,7 +43,7 @@ CLEAR = 0.2  # quality at which a face is clear enough to be compared with the f
 DETECTION_SLOTS = threading.BoundedSemaphore(max(1, processors() // 2))
 
 Arrays = dict[str, np.ndarray]
-Row = tuple[float, int, np.ndarray, float, float]  # time (s), person, box, score and quality of a face
+Row = tuple[float, int, np.ndarray, float, float, int]  # time (s), person, box, score, quality, track of a face
 
 
 def face_segments(
@@ -59,13 +62,14 @@ def face_segments(
     the recording cannot be decoded.
     """
     net, encoded = for_inference(model.face), []
+    identity_net = identity.load()
     detected = _detected(media, model.face.config.size, detector, tracker, settings, first, span, notes)
     with Prefetcher(detected) as batches:
         for crops, segment in batches:
             if crops:
                 encoded.append(encode_faces(net, np.stack(crops)))
             if segment is not None:
-                yield _face_arrays(net.config, segment, encoded)
+                yield _face_arrays(net.config, segment, encoded) | segment.best.arrays(identity_net)
                 encoded = []
 
 
@@ -89,7 +93,8 @@ def no_faces(config: FaceConfig) -> Arrays:
         "face_quality": np.zeros(0, np.float32),
         "face_embedding": np.zeros((0, config.widths[-1]), np.float16),
         "face_logits": np.zeros((0, len(config.labels)), np.float32),
-    }
+        "face_track": np.zeros(0, np.int64),
+    } | no_identities()
 
 
 @dataclass
@@ -98,6 +103,7 @@ class _Segment:
 
     rows: list[Row] = field(default_factory=list)
     crops: list[np.ndarray] = field(default_factory=list)
+    best: BestCrops = field(default_factory=BestCrops)
     times: list[float] = field(default_factory=list)  # of the pictures (s)
     untils: list[float] = field(default_factory=list)  # when each picture is replaced by the next one (s)
     state: Arrays = field(default_factory=dict)  # of the tracker
@@ -200,8 +206,10 @@ def _add(segment: _Segment, frame: Frame, found: list[Face], tracker: Tracker, s
     qualities = [alignment.quality(face, crop) for face, crop in zip(found, crops, strict=True)]
     clear = [crop if quality >= CLEAR else None for crop, quality in zip(crops, qualities, strict=True)]
     persons = tracker.update(frame.time, frame.image, boxes, clear)
-    for face, box, person, quality in zip(found, boxes, persons, qualities, strict=True):
-        segment.rows.append((frame.time, person, box, face.score, quality))
+    for face, box, person, quality, track in zip(found, boxes, persons, qualities, tracker.tracks, strict=True):
+        segment.rows.append((frame.time, person, box, face.score, quality, track))
+        cut_out = partial(alignment.align, frame.luma, face.landmarks, identity.SIZE, frame.limited)
+        segment.best.offer(track, frame.time, quality, cut_out)
     segment.crops += crops
 
 
@@ -210,7 +218,7 @@ def _face_arrays(config: FaceConfig, segment: _Segment, encoded: list[tuple[np.n
     arrays = no_faces(config)
     if segment.rows:
         columns = zip(*segment.rows, strict=True)
-        for name, column in zip(("time", "person", "box", "score", "quality"), columns, strict=True):
+        for name, column in zip(("time", "person", "box", "score", "quality", "track"), columns, strict=True):
             arrays[f"face_{name}"] = np.array(column).astype(arrays[f"face_{name}"].dtype)
         embeddings, logits = (np.concatenate(parts) for parts in zip(*encoded, strict=True))
         arrays["face_embedding"], arrays["face_logits"] = embeddings.astype(np.float16), logits

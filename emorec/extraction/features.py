@@ -18,6 +18,7 @@ import safetensors.numpy
 from safetensors import SafetensorError
 
 from emorec import files
+from emorec.extraction import persons
 
 FORMAT_VERSION = 2
 HEAD_FILE = "head.json"
@@ -103,13 +104,14 @@ class Features:
     @cached_property
     def arrays(self) -> Arrays:
         """All arrays over all segments, which are concatenated at first use; they must not be changed."""
-        return (self.joined or JoinedArrays(self.empty)).of(self.segments)
+        arrays = (self.joined or JoinedArrays(self.empty)).of(self.segments)
+        # Segments hold the tracker's numbers; who is who is decided again whenever more of the recording is known.
+        return arrays | {"face_person": persons.joined(arrays, self.until)} if "face_track" in arrays else arrays
 
     @cached_property
     def persons(self) -> list[int]:
-        """Numbers of the persons, the one in most frames first."""
-        numbers, counts = np.unique(self.arrays["face_person"], return_counts=True)
-        return [int(number) for number in numbers[np.argsort(-counts, kind="stable")]]
+        """Numbers of the persons who are visible for a second or longer (of all, if nobody is), the longest first."""
+        return persons.ranked(self.arrays["face_person"], persons.seconds_shown(self.arrays, self.until))
 
 
 @dataclass

@@ -13,7 +13,7 @@ import numpy as np
 
 from emorec.face import detection
 from emorec.face.detection import Detector, Face
-from emorec.face.tracking import overlap
+from emorec.face.matching import overlap
 from emorec.media import streams
 from emorec.media.streams import Frame
 

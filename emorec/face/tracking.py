@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-import cv2
 import numpy as np
 
 from emorec.face.gallery import Gallery, View, view_of
+from emorec.face.matching import (
+    FACE_SIDE,
+    THUMBNAIL,
+    correlation,
+    is_cut,
+    shrunk,
+    similarity,
+    small_face,
+    thumbnail_of,
+)
 
 MATCH_BY_POSITION_SECONDS = 2.0  # how long a person out of sight can be matched by position; later by appearance
 TENTATIVE_SECONDS = 2.0  # how long a new track may still turn out to show a known person
-MIN_OVERLAP = 0.3  # intersection over union that suffices to be the same person from frame to frame
-NEAR = 1.0  # centre distance, in box sides, within which appearance may decide if the overlap is too small
-MIN_CORRELATION = 0.6  # of two thumbnails, for the same appearance
-THUMBNAIL = 16  # pixels; side of the thumbnail by which a person is matched
-SURROUNDINGS = 0.25  # share of the box added on every side: hair and collar help to tell people apart
+# Least sum of the correlations of two thumbnails and of two aligned faces in a track. Of cuts between people who sit in
+# the same place of one studio it misses none of 164; in one of 20 pairs of frames 0.2 s apart it doubts without need.
+UNBROKEN = 1.75
 OVERVIEW = (32, 18)  # pixels; the whole frame, shrunk to detect cuts
 STILL_DIFFERENCE = 3 / 255  # a video whose overview (values 0 to 1) changes by less than this everywhere is a still
-CUT_DIFFERENCE = 0.16  # smallest mean absolute change of the overview (values 0 to 1) at a cut
-CUT_CORRELATION = 0.5  # the correlation of the two overviews at a cut is below this
 
 
 @dataclass
@@ -28,7 +33,8 @@ class Track:
     """A person while in sight: number, last box (left, top, width, height as fractions), time (s), thumbnail.
 
     A track is tentative as long as it may turn out to show a known person; ``since`` (s) is when a
-    tentative track began, and minus infinity for other tracks.
+    tentative track began, and minus infinity for other tracks. ``number`` changes with every doubt that the face is the
+    same: a cut that looks like none, or a time out of sight.
     """
 
     person: int
@@ -36,6 +42,8 @@ class Track:
     time: float
     thumbnail: np.ndarray
     since: float = -np.inf
+    number: int = 0
+    face: np.ndarray = field(default_factory=lambda: np.zeros((FACE_SIDE, FACE_SIDE), np.uint8))
 
 
 class Tracker:
@@ -53,6 +61,8 @@ class Tracker:
         self._first: np.ndarray | None = None
         self._began, self._still = -np.inf, True
         self._next = 0
+        self._next_track = 0
+        self._numbers: list[int] = []
         self._renamed: dict[int, int] = {}
 
     @property
@@ -64,6 +74,11 @@ class Tracker:
     def began(self) -> float:
         """Time of the first frame (s), minus infinity before it."""
         return self._began
+
+    @property
+    def tracks(self) -> list[int]:
+        """Track numbers of the faces of the latest frame: a track is one person, a person may have many tracks."""
+        return self._numbers
 
     @property
     def still(self) -> bool:
@@ -78,7 +93,7 @@ class Tracker:
         ``boxes`` (N, 4) are fractions of the RGB ``image`` (H, W, 3), seen at ``time`` (s). ``crops`` are the aligned
         grey faces uint8 (S, S), with None for a face too poor to be recognised.
         """
-        overview = _shrink(image, OVERVIEW)
+        overview = shrunk(image, OVERVIEW)
         if self._overview is not None and is_cut(self._overview, overview):
             self._tracks = []
         self._overview = overview
@@ -88,27 +103,38 @@ class Tracker:
         # Frames may be far apart (slides, time lapse): a person seen in one frame counts as present until the next.
         self._tracks = [t for t in self._tracks if time - t.time <= MATCH_BY_POSITION_SECONDS or t.time == self._time]
         self._time = time
-        thumbnails = [_thumbnail(image, box) for box in boxes]
+        thumbnails = [thumbnail_of(image, box) for box in boxes]
+        crops = crops or [None] * len(thumbnails)
+        faces = [small_face(crop) for crop in crops]
         pairs = sorted(
             (
-                (_similarity(track, box, thumbnail), row, index)
+                (similarity(track, box, thumbnail), row, index)
                 for row, (box, thumbnail) in enumerate(zip(boxes, thumbnails, strict=True))
                 for index, track in enumerate(self._tracks)
             ),
             reverse=True,
         )
         matched: dict[int, int] = {}
-        for similarity, row, index in pairs:
-            if similarity > 0 and row not in matched and index not in matched.values():
+        for alike, row, index in pairs:
+            if alike > 0 and row not in matched and index not in matched.values():
                 matched[row] = index
         current = {row: self._tracks[index] for row, index in matched.items()}
         for row, track in current.items():
+            same_face = correlation(track.face, faces[row]) if track.face.any() and faces[row].any() else 1.0
+            if same_face + correlation(track.thumbnail, thumbnails[row]) < UNBROKEN:
+                track.number = self._new_track()
             track.box, track.time, track.thumbnail = boxes[row], time, thumbnails[row]
-        views = self._views(current, time, thumbnails, crops or [None] * len(thumbnails))
+        views = self._views(current, time, thumbnails, crops)
         self._reidentify(current, time, boxes, thumbnails, views)
         for row, track in sorted(current.items()):
+            track.face = faces[row]
             self._gallery.add(track.person, time, views[row])
+        self._numbers = [current[row].number for row in range(len(boxes))]
         return [current[row].person for row in range(len(boxes))]
+
+    def _new_track(self) -> int:
+        self._next_track += 1
+        return self._next_track - 1
 
     def take_renamed(self) -> dict[int, int]:
         """Corrections since the last call: {number given by mistake: number of the known person}."""
@@ -151,9 +177,9 @@ class Tracker:
             if view is not None:
                 present = {track.person for track in current.values()}
                 before = current[row].since if row in current else np.inf
-                person, similarity = self._gallery.find(view, present, before)
+                person, alike = self._gallery.find(view, present, before)
                 if person is not None:
-                    found.append((similarity, row, person))
+                    found.append((alike, row, person))
         known: dict[int, int] = {}
         for _, row, person in sorted(found, reverse=True):
             if row not in known and person not in known.values():
@@ -163,7 +189,8 @@ class Tracker:
                 is_known = row in known
                 person = known[row] if is_known else self._next
                 self._next += not is_known
-                current[row] = Track(person, boxes[row], time, thumbnails[row], -np.inf if is_known else time)
+                since = -np.inf if is_known else time
+                current[row] = Track(person, boxes[row], time, thumbnails[row], since, self._new_track())
                 self._tracks = [track for track in self._tracks if track.person != person] + [current[row]]
             elif row in known:
                 track, person = current[row], known[row]
@@ -177,12 +204,15 @@ class Tracker:
         shape = (0, THUMBNAIL, THUMBNAIL, 3)
         return {
             "next": np.array([self._next]),
+            "next_track": np.array([self._next_track]),
             "time": np.array([self._time]),
             "began": np.array([self._began]),
             "still": np.array([self._still]),
             "first": self._first if self._first is not None else np.zeros((0,), np.float32),
             "persons": np.array([track.person for track in self._tracks], np.int64),
             "boxes": np.array([track.box for track in self._tracks], np.float32).reshape(-1, 4),
+            "faces": np.array([track.face for track in self._tracks], np.uint8).reshape(-1, FACE_SIDE, FACE_SIDE),
+            "numbers": np.array([track.number for track in self._tracks], np.int64),
             "times": np.array([track.time for track in self._tracks], np.float64),
             "since": np.array([track.since for track in self._tracks], np.float64),
             "thumbnails": np.stack([track.thumbnail for track in self._tracks])
@@ -194,54 +224,13 @@ class Tracker:
     def restore(self, state: dict[str, np.ndarray]) -> None:
         """Continue from a state that ``state()`` returned."""
         self._next, self._time = int(state["next"][0]), float(state["time"][0])
-        columns = (state["persons"], state["boxes"], state["times"], state["thumbnails"], state["since"])
+        self._next_track = int(state["next_track"][0])
+        names = ("persons", "boxes", "times", "thumbnails", "since", "numbers", "faces")
         self._tracks = [
-            Track(int(person), box, float(time), thumbnail, float(since))
-            for person, box, time, thumbnail, since in zip(*columns, strict=True)
+            Track(int(person), box, float(time), thumbnail, float(since), int(number), face)
+            for person, box, time, thumbnail, since, number, face in zip(*(state[name] for name in names), strict=True)
         ]
         self._overview = state["overview"] if state["overview"].size else None
         self._first = state["first"] if state["first"].size else None
         self._began, self._still = float(state["began"][0]), bool(state["still"][0])
         self._gallery.restore(state)
-
-
-def is_cut(before: np.ndarray, after: np.ndarray) -> bool:
-    """Whether two overviews show different shots: much changed, and not the brightness alone."""
-    changed = float(np.abs(after - before).mean())
-    return changed > CUT_DIFFERENCE and _correlation(before, after) < CUT_CORRELATION
-
-
-def overlap(a: np.ndarray, b: np.ndarray) -> float:
-    """Intersection over union of two boxes (left, top, width, height)."""
-    low = np.maximum(a[:2], b[:2])
-    high = np.minimum(a[:2] + a[2:], b[:2] + b[2:])
-    shared = float(np.prod(np.clip(high - low, 0, None)))
-    return shared / max(float(np.prod(a[2:]) + np.prod(b[2:])) - shared, 1e-12)
-
-
-def _similarity(track: Track, box: np.ndarray, thumbnail: np.ndarray) -> float:
-    """How well a box matches a track, from 0 (no match) to 2."""
-    shared = overlap(track.box, box)
-    appearance = _correlation(track.thumbnail, thumbnail)
-    distance = np.abs((track.box[:2] + track.box[2:] / 2) - (box[:2] + box[2:] / 2)) / np.maximum(track.box[2:], 1e-6)
-    near = distance.max() <= NEAR and appearance >= MIN_CORRELATION
-    return shared + max(appearance, 0.0) if shared >= MIN_OVERLAP or near else 0.0
-
-
-def _thumbnail(image: np.ndarray, box: np.ndarray) -> np.ndarray:
-    height, width = image.shape[:2]
-    left, top, wide, high = box * [width, height, width, height]
-    left, right = left - SURROUNDINGS * wide, left + (1 + SURROUNDINGS) * wide
-    top, bottom = top - SURROUNDINGS * high, top + (1 + SURROUNDINGS) * high
-    left, top = int(np.clip(left, 0, width - 1)), int(np.clip(top, 0, height - 1))
-    region = image[top : max(int(bottom), top + 1), left : max(int(right), left + 1)]
-    return _shrink(region, (THUMBNAIL, THUMBNAIL))
-
-
-def _shrink(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    return cv2.resize(image, size, interpolation=cv2.INTER_AREA).astype(np.float32) / 255
-
-
-def _correlation(a: np.ndarray, b: np.ndarray) -> float:
-    a, b = a - a.mean(), b - b.mean()
-    return float((a * b).sum() / max(np.sqrt((a * a).sum() * (b * b).sum()), 1e-9))

@@ -8,14 +8,6 @@ import numpy as np
 WIDE = 64  # columns; from here on numpy sums faster row by row than along each column
 
 
-def shown_until(arrays: dict, until: float) -> np.ndarray:
-    """When the picture of every face is replaced by the next (s), (N,), at most ``until`` (s)."""
-    if not len(arrays["face_time"]):
-        return np.zeros(0)
-    frame = np.searchsorted(arrays["frame_time"], arrays["face_time"], side="right") - 1
-    return np.minimum(arrays["frame_until"][frame], until)
-
-
 def within(begin: np.ndarray, end: np.ndarray, low: np.ndarray, high: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """First and last (exclusive) indices (N,) of the intervals [begin, end) (M,) that overlap ranges [low, high) (N,).
 

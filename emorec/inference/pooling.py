@@ -10,8 +10,9 @@ import torch
 
 from emorec.emotions import EMOTIONS, fold
 from emorec.extraction.features import Features
+from emorec.extraction.persons import shown_until
 from emorec.inference import fusion as fusions
-from emorec.inference.coverage import integrals, lengths, seconds, shown_until, sums, within
+from emorec.inference.coverage import integrals, lengths, seconds, sums, within
 from emorec.models.checkpoint import Checkpoint
 from emorec.models.networks import deviation
 

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from emorec.face.gallery import MAX_PERSONS, MAX_VIEWS
-from emorec.face.tracking import MATCH_BY_POSITION_SECONDS, MIN_OVERLAP, TENTATIVE_SECONDS, Tracker, is_cut, overlap
+from emorec.face.matching import MIN_OVERLAP, is_cut, overlap
+from emorec.face.tracking import MATCH_BY_POSITION_SECONDS, TENTATIVE_SECONDS, Tracker
 from support import factories
 
 WIDTH, HEIGHT = 320, 180

@@ -20,7 +20,7 @@ from support.paths import ROOT
 
 # A library, and the modules that may import it.
 LIBRARY_HOMES = {
-    "av": ["emorec.media.*", "emorec.ui.example", "train.data.detection_sources"],
+    "av": ["emorec.media.*", "emorec.ui.example", "train.data.detection_sources", "train.evaluation.identity"],
     "PIL": ["emorec.media.image", "emorec.media.webp", "emorec.image", "emorec.ui.example"],
     "cv2": ["emorec.face.*", "train.*"],
     "yt_dlp": ["emorec.download.*"],

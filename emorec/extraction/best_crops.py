@@ -1,0 +1,58 @@
+"""The few best faces of each track in a segment, by which tracks are joined to persons."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from emorec.models import identity
+
+BEST_CROPS = 3  # of a track in a segment
+APART = 0.4  # seconds between two of them, as faces right after each other show the same
+
+Arrays = dict[str, np.ndarray]
+
+
+@dataclass
+class BestCrops:
+    """The best crops of each track: lists of (quality, time in s, grey uint8 (identity.SIZE, identity.SIZE))."""
+
+    tracks: dict[int, list[tuple[float, float, np.ndarray]]] = field(default_factory=dict)
+
+    def offer(self, track: int, time: float, quality: float, cut_out: Callable[[], np.ndarray]) -> None:
+        """Keep a face if it is among the best of its track; only then ``cut_out`` is called for its crop."""
+        kept = self.tracks.setdefault(track, [])
+        near = [index for index, (_, other, _) in enumerate(kept) if abs(other - time) < APART - 1e-6]
+        if not near and len(kept) >= BEST_CROPS:
+            near = [min(range(len(kept)), key=lambda index: kept[index][0])]
+        if any(kept[index][0] >= quality for index in near):
+            return
+        self.tracks[track] = [one for index, one in enumerate(kept) if index not in near]
+        self.tracks[track].append((quality, time, cut_out()))
+
+    def arrays(self, network: identity.IdentityNet) -> Arrays:
+        """The embeddings of all crops, with their tracks and qualities, in the order of tracks and times."""
+        rows = [
+            (track, quality, crop)
+            for track, kept in sorted(self.tracks.items())
+            for quality, _, crop in sorted(kept, key=lambda one: one[1])
+        ]
+        if not rows:
+            return no_identities()
+        tracks, qualities, crops = zip(*rows, strict=True)
+        return {
+            "identity_track": np.array(tracks, np.int64),
+            "identity_quality": np.array(qualities, np.float32),
+            "identity_embedding": identity.embed(network, np.stack(crops)).astype(np.float16),
+        }
+
+
+def no_identities() -> Arrays:
+    """The arrays of a segment without crops."""
+    return {
+        "identity_track": np.zeros(0, np.int64),
+        "identity_quality": np.zeros(0, np.float32),
+        "identity_embedding": np.zeros((0, identity.DIMENSIONS), np.float16),
+    }

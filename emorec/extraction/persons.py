@@ -1,0 +1,151 @@
+"""Join tracks to persons: the same face after a cut, or after some time out of sight, keeps its number."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from emorec.face.clustering import average_linkage
+
+THRESHOLD = 0.45  # least mean cosine of two groups of tracks that are one person
+CLEAR = 0.2  # quality of a track's best face from which on its embedding can be trusted
+MAX_TRACKS = 800  # that are compared with each other, the longest ones; others are compared with the persons found
+OTHERS_SECONDS = 1.0  # a person who is visible for less in all is one of the others
+
+Arrays = dict[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class _Tracks:
+    """All tracks (T,) in the order of their numbers.
+
+    ``of_face`` (N,) is the index of each face's track, ``embedding`` (T, D) is of unit length (0 without a crop),
+    ``quality`` that of the best crop, ``seconds`` the time on screen, and ``given`` the tracker's number. ``together``
+    are for each track the tracks that are seen in a frame with it, and so show other people.
+    """
+
+    of_face: np.ndarray
+    embedding: np.ndarray
+    quality: np.ndarray
+    seconds: np.ndarray
+    given: np.ndarray
+    together: list[set[int]]
+
+
+def joined(arrays: Arrays, until: float) -> np.ndarray:
+    """The person of every face (N,), numbered from 0 by time on screen.
+
+    ``arrays`` are those of Features, extracted until ``until`` (s). The result depends on these alone, so a run that
+    was interrupted gives the same numbers.
+    """
+    if not len(arrays["face_track"]):
+        return arrays["face_person"]
+    shown = seconds_shown(arrays, until)
+    tracks = _tracks(arrays, shown)
+    return _numbered(_labels(tracks)[tracks.of_face], arrays["face_time"], shown)
+
+
+def shown_until(arrays: Arrays, until: float) -> np.ndarray:
+    """When the picture of every face is replaced by the next (s), (N,), at most ``until`` (s)."""
+    if not len(arrays["face_time"]):
+        return np.zeros(0)
+    frame = np.searchsorted(arrays["frame_time"], arrays["face_time"], side="right") - 1
+    return np.minimum(arrays["frame_until"][frame], until)
+
+
+def seconds_shown(arrays: Arrays, until: float) -> np.ndarray:
+    """For how long every face is shown (s), (N,)."""
+    return np.maximum(shown_until(arrays, until) - arrays["face_time"], 0)
+
+
+def _tracks(arrays: Arrays, shown: np.ndarray) -> _Tracks:
+    numbers, first, of_face = np.unique(arrays["face_track"], return_index=True, return_inverse=True)
+    rows = np.searchsorted(numbers, arrays["identity_track"])
+    qualities = arrays["identity_quality"].astype(np.float64)
+    sums = np.zeros((len(numbers), arrays["identity_embedding"].shape[1]))
+    np.add.at(sums, rows, (qualities[:, None] + 1e-3) * arrays["identity_embedding"])
+    best = np.zeros(len(numbers))
+    np.maximum.at(best, rows, qualities)
+    embedding = sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-9)
+    seconds = np.bincount(of_face, shown, len(numbers))
+    together = _together(arrays["face_time"], of_face, len(numbers))
+    return _Tracks(of_face, embedding, best, seconds, arrays["face_person"][first], together)
+
+
+def _together(times: np.ndarray, of_face: np.ndarray, count: int) -> list[set[int]]:
+    _, starts = np.unique(times, return_index=True)  # the faces of a frame follow each other
+    frames = {tuple(frame.tolist()) for frame in np.split(of_face, starts[1:]) if len(frame) > 1}
+    together: list[set[int]] = [set() for _ in range(count)]
+    for frame in frames:
+        for track in frame:
+            together[track].update(frame)
+    for track, others in enumerate(together):
+        others.discard(track)
+    return together
+
+
+def _labels(tracks: _Tracks) -> np.ndarray:
+    """The group (T,) of each track, as the index of one of its tracks."""
+    labels = np.full(len(tracks.seconds), -1)
+    clear = np.flatnonzero(tracks.quality >= CLEAR)
+    clear = clear[np.argsort(-np.round(tracks.seconds[clear], 3), kind="stable")]
+    while len(clear):
+        block = np.sort(clear[:MAX_TRACKS])
+        apart = np.array([np.isin(block, [*tracks.together[track]]) for track in block])
+        cosines = tracks.embedding[block] @ tracks.embedding[block].T
+        labels[block] = block[average_linkage(cosines, apart, THRESHOLD)]
+        _join_by_looks(tracks, labels, clear[MAX_TRACKS:])
+        clear = clear[labels[clear] < 0]
+    _join_by_looks(tracks, labels, np.flatnonzero(labels < 0))
+    _join_by_number(tracks, labels)
+    return labels
+
+
+def _join_by_looks(tracks: _Tracks, labels: np.ndarray, chosen: np.ndarray) -> None:
+    """Give the chosen tracks the label of the group that they look like, if there is one; the most alike first."""
+    known = np.flatnonzero(labels >= 0)
+    if not len(known) or not len(chosen):
+        return
+    groups, where = np.unique(labels[known], return_inverse=True)
+    means = np.zeros((len(groups), tracks.embedding.shape[1]))
+    np.add.at(means, where, tracks.embedding[known])
+    cosines = tracks.embedding[chosen] @ (means / np.bincount(where)[:, None]).T
+    for row in np.argsort(-cosines.max(axis=1), kind="stable"):
+        forbidden = {int(labels[other]) for other in tracks.together[chosen[row]]}
+        allowed = ~np.isin(groups, [*forbidden])
+        best = np.where(allowed, cosines[row], -np.inf).argmax()
+        if allowed[best] and cosines[row, best] >= THRESHOLD:
+            labels[chosen[row]] = groups[best]
+
+
+def _join_by_number(tracks: _Tracks, labels: np.ndarray) -> None:
+    """Give every track without a label that of the track before it with the same number of the tracker."""
+    last: dict[int, int] = {}
+    for track, number in enumerate(tracks.given.tolist()):
+        if labels[track] < 0:
+            forbidden = {int(labels[other]) for other in tracks.together[track]}
+            label = last.get(number, track)
+            labels[track] = track if label in forbidden else label
+        last[number] = int(labels[track])
+
+
+def _numbered(labels: np.ndarray, times: np.ndarray, shown: np.ndarray) -> np.ndarray:
+    """Labels (N,) as numbers from 0, the longest time on screen first, and the first seen of equals."""
+    groups, where = np.unique(labels, return_inverse=True)
+    first = np.full(len(groups), np.inf)
+    np.minimum.at(first, where, times)
+    # Sums of the same times in another order differ in the last digits.
+    order = np.lexsort((groups, first, -np.round(np.bincount(where, shown), 3)))
+    numbers = np.empty(len(groups), np.int64)
+    numbers[order] = np.arange(len(groups))
+    return numbers[where]
+
+
+def ranked(persons: np.ndarray, shown: np.ndarray) -> list[int]:
+    """Numbers of the persons seen for OTHERS_SECONDS or longer, the longest first; all if nobody is."""
+    numbers, where = np.unique(persons, return_inverse=True)
+    seconds = np.bincount(where, shown, len(numbers)) if len(numbers) else np.zeros(0)
+    order = np.argsort(-np.round(seconds, 3), kind="stable")
+    long = [index for index in order if seconds[index] >= OTHERS_SECONDS - 1e-6]
+    return [int(numbers[index]) for index in (long or order)]
