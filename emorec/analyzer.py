@@ -21,6 +21,7 @@ from emorec.extraction.options import Settings
 from emorec.extraction.sources import MediaLike
 from emorec.face import detection
 from emorec.image import FaceResult
+from emorec.inference import baseline as baselines
 from emorec.inference import prior as priors
 from emorec.inference import timeline as inference
 from emorec.inference.timeline import DEFAULT_STEP, DEFAULT_WINDOW, UNSURE_BELOW, PriorLike
@@ -74,6 +75,7 @@ class Analyzer:
         smooth: float = 0.0,
         prior: PriorLike = priors.DEFAULT,
         unsure_below: float = UNSURE_BELOW,
+        baseline: str = baselines.DEFAULT,
         modalities: Iterable[str] = MODALITIES,
         start: float = 0.0,
         end: float | None = None,
@@ -96,7 +98,8 @@ class Analyzer:
         evidence in a window around it. ``person``: a person's number; None takes the one who is visible. ``smooth``
         (s): standard deviation of a Gaussian over time, 0 for none. ``prior``: "everyday", "even", "adaptive", a
         mapping of the seven emotions to shares, or a JSON file of one. ``unsure_below``: rows with a lower confidence
-        count as unsure.
+        count as unsure. ``baseline``: "speaker" reads voices relative to the mean voice of a recording that has enough
+        speech, "none" every window for itself.
 
         ``modalities``: of "face" and "voice" those that are decoded and used; fusion "voice" decodes no picture either.
         ``start`` and ``end`` (s): only this part is decoded. ``audio_track`` and ``video_track``: numbers from 1; None
@@ -106,7 +109,7 @@ class Analyzer:
         ``progress(features)`` is called as the features grow. Raises EmorecError, with one sentence, for whatever
         cannot be used.
         """
-        inference.check(fusion, step, window, smooth, prior, unsure_below)
+        inference.check(fusion, step, window, smooth, prior, unsure_below, baseline)
         if person is not None and person < 0:
             raise EmorecError(NO_PERSON.format(person=person))
         used = _checked_modalities(modalities, fusion)
@@ -138,6 +141,7 @@ class Analyzer:
             smooth=smooth,
             prior=prior,
             unsure_below=unsure_below,
+            baseline=baseline,
         )
 
     def extract(
@@ -169,12 +173,15 @@ class Analyzer:
         smooth: float = 0.0,
         prior: PriorLike = priors.DEFAULT,
         unsure_below: float = UNSURE_BELOW,
+        baseline: str = baselines.DEFAULT,
     ) -> Timeline:
         """Stage 2: a Timeline of features, which this model must have extracted.
 
         The keywords are those of ``analyze``. Raises EmorecError.
         """
-        made = inference.infer(features, self.model, fusion, step, window, person, smooth, prior, unsure_below)
+        made = inference.infer(
+            features, self.model, fusion, step, window, person, smooth, prior, unsure_below, baseline
+        )
         if self.origin and self.origin.repo:  # the name that people know, not that of the folder in the Hub's cache
             made = dataclasses.replace(made, choices=made.choices | {"model": str(self.origin)})
         return Timeline.of(made)

@@ -20,7 +20,7 @@ from emorec.models import pretrained
 from hub import card
 from train import metrics, run_dir
 from train.data import layouts
-from train.evaluation import corpus_out, corruptions, cost, cross_voice, own_data, protocols, voice_protocols
+from train.evaluation import corpus_out, corruptions, cost, cross_voice, own_data, protocols, speakers, voice_protocols
 from train.evaluation.predictions import Setting
 
 PROTOCOLS = {
@@ -30,13 +30,14 @@ PROTOCOLS = {
     "ravdess-voice": voice_protocols.ravdess_voice,
     "ravdess-late": voice_protocols.ravdess_late,
     "javanese-av": protocols.javanese_av,
+    "speakers": speakers.speakers,
     "corpus-out": corpus_out.corpus_out,
     "cross-voice": cross_voice.cross_voice,
     "robust": corruptions.robust,
 }
 ERRORS = {"before": "before calibration", "after": "after it", "perfect": "if it were perfect, for as many items"}
 # The protocols that train no encoder.
-DEFAULT = ("everyday", "web-faces", "ferplus", "ravdess-voice", "ravdess-late", "javanese-av", "robust")
+DEFAULT = ("everyday", "web-faces", "ferplus", "ravdess-voice", "ravdess-late", "javanese-av", "speakers", "robust")
 
 
 def evaluate(folder: Path, setting: Setting, names: Sequence[str], write: bool = True) -> dict[str, Any]:

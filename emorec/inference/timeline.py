@@ -13,10 +13,12 @@ import numpy as np
 from emorec.emotions import EMOTIONS
 from emorec.errors import EmorecError
 from emorec.extraction.features import Features
+from emorec.inference import baseline as baselines
 from emorec.inference import fusion as fusions
 from emorec.inference import pooling
 from emorec.inference import prior as priors
-from emorec.inference.predict import fuse, smooth
+from emorec.inference.predict import smooth
+from emorec.inference.request import Request, rows
 from emorec.models.checkpoint import Checkpoint
 
 DEFAULT_STEP = 1.0  # seconds
@@ -24,7 +26,6 @@ DEFAULT_WINDOW = 3.0  # seconds; the length that training used
 GRID_STEP = 1.0  # seconds; the step at which highlights are found, whatever step is shown
 STEP_RANGE = (0.1, 10.0)  # seconds
 WINDOW_RANGE = (0.2, 60.0)  # seconds
-LAST_STEP = 0.1  # share of a step; a shorter rest at the end joins the last row
 UNSURE_BELOW = 0.4  # confidence below which a row counts as unsure
 
 PriorLike = str | Path | Mapping[str, float] | priors.Prior
@@ -129,6 +130,7 @@ def infer(
     smooth: float = 0.0,
     prior: PriorLike = priors.DEFAULT,
     unsure_below: float = UNSURE_BELOW,
+    baseline: str = baselines.DEFAULT,
 ) -> Timeline:
     """Slide windows over features and fuse each into probabilities of the seven emotions.
 
@@ -136,15 +138,17 @@ def infer(
     the face that is visible there, and of several that are visible for about as long the one in most of the
     recording's frames. ``smooth`` (s) is the standard deviation of a Gaussian over time by which rows with evidence are
     averaged. ``prior`` is what ``emorec.inference.prior.of`` takes. Rows with a confidence below ``unsure_below`` count
-    as unsure. Raises EmorecError for features of another model, a step or window out of range, and an unknown fusion,
-    person or prior.
+    as unsure. ``baseline`` is one of ``emorec.inference.baseline.CHOICES``: with "speaker" voices are read relative to
+    the mean voice of the recording, if it has enough speech, the model has a head for that, and the fusion is "late" or
+    "voice". Raises EmorecError for features of another model, a step or window out of range, and an unknown fusion,
+    person, prior or baseline.
     """
-    check(fusion, step, window, smooth, prior, unsure_below)
+    check(fusion, step, window, smooth, prior, unsure_below, baseline)
     if features.fingerprint and features.fingerprint != model.fingerprint:
         raise EmorecError(OTHER_MODEL)
     if person is not None and person not in features.persons:
         raise EmorecError(NO_PERSON.format(person=person, count=len(features.persons)))
-    request = _Request(features, model, fusion, window, person, smooth, unsure_below)
+    request = Request(features, model, fusion, window, person, smooth, unsure_below, baseline).with_baseline()
     expected = priors.of(prior)
     if expected.adaptive:
         expected = _adapted(request, expected)
@@ -161,9 +165,11 @@ def check(
     smooth: float = 0.0,
     prior: PriorLike = priors.DEFAULT,
     unsure_below: float = UNSURE_BELOW,
+    baseline: str = baselines.DEFAULT,
 ) -> None:
     """Raise EmorecError, in one sentence, for settings that cannot be used."""
     fusions.check(fusion)
+    baselines.check(baseline)
     numbers: dict[str, object] = {"step": step, "window": window, "smoothing": smooth, "confidence": unsure_below}
     for name, value in numbers.items():
         if isinstance(value, bool) or not isinstance(value, Real):
@@ -178,67 +184,19 @@ def check(
     priors.of(prior)
 
 
-def rows(until: float, step: float, begin: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
-    """Starts and ends (s), (N,) each, of the rows from ``begin`` to ``until`` (s): whole steps, the last one longer or
-    shorter."""
-    count = max(1, int(np.ceil((until - begin) / step - LAST_STEP))) if until > begin else 0
-    # Rounded to the microsecond, so that steps of 0.1 s print as people write them.
-    start = np.round(begin + np.arange(count) * step, 6)
-    end = np.append(start[1:], until) if count else start
-    return start, end
-
-
-@dataclass(frozen=True)
-class _Request:
-    """What is inferred, apart from the step and the prior."""
-
-    features: Features
-    model: Checkpoint
-    fusion: str
-    window: float
-    person: int | None
-    smooth: float
-    unsure_below: float
-
-    def pooled(self, start: np.ndarray, end: np.ndarray) -> pooling.Pooled:
-        """The windows of rows from ``start`` to ``end`` (s), (N,) each."""
-        middle = (start + end) / 2
-        low = np.maximum(middle - self.window / 2, self.features.start)
-        high = np.minimum(middle + self.window / 2, max(self.features.until, 1e-9))
-        with_features = self.fusion == "intermediate"
-        return pooling.pool(self.features, self.model, low, high, self.person, with_features, rows=(start, end))
-
-    def choices(self, step: float, prior: priors.Prior) -> dict[str, Any]:
-        """All settings that make the timeline, by name."""
-        shares = zip(EMOTIONS, prior.shares, strict=True)
-        return {
-            "fusion": self.fusion,
-            "step": step,
-            "window": self.window,
-            "smooth": self.smooth,
-            "person": self.person,
-            "prior": prior.name,
-            "prior_shares": {emotion: round(share, 4) for emotion, share in shares},
-            "unsure_below": self.unsure_below,
-            **self.features.settings,
-            "model": self.model.folder.name if self.model.folder else None,
-            "fingerprint": self.model.fingerprint,
-        }
-
-
-def _adapted(request: _Request, prior: priors.Prior) -> priors.Prior:
+def _adapted(request: Request, prior: priors.Prior) -> priors.Prior:
     """The prior that fits the recording, estimated on windows side by side, each of which counts once."""
     start, end = rows(request.features.until, request.window, request.features.start)
-    likelihoods, evidence = fuse(request.pooled(start, end), request.model, request.fusion)[2:]
+    likelihoods, evidence = request.fuse(request.pooled(start, end))[2:]
     known = evidence > 0
     return priors.adapted(likelihoods[known], evidence[known], prior)
 
 
-def _timeline(request: _Request, step: float, prior: priors.Prior) -> Timeline:
+def _timeline(request: Request, step: float, prior: priors.Prior) -> Timeline:
     features, fusion = request.features, request.fusion
     start, end = rows(features.until, step, features.start)
     pooled = request.pooled(start, end)
-    *likelihoods, evidence = fuse(pooled, request.model, fusion)
+    *likelihoods, evidence = request.fuse(pooled)
     face, voice, probabilities = (priors.posterior(one, prior.log) for one in likelihoods)
     if request.smooth:
         probabilities = smooth(probabilities, (start + end) / 2, request.smooth)
@@ -263,7 +221,7 @@ def _timeline(request: _Request, step: float, prior: priors.Prior) -> Timeline:
         duration=features.duration,
         complete=features.complete,
         media=features.media,
-        notes=features.notes,
+        notes=(*features.notes, baselines.NOTE) if request.own else features.notes,
         unsure_below=request.unsure_below,
         choices=request.choices(step, prior),
     )

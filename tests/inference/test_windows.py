@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from emorec.emotions import fold
-from emorec.inference import pooling
+from emorec.inference import pooling, voice_pooling
 from emorec.inference.fusion import MIN_COVERAGE, softmax
 from support import factories
 
@@ -39,12 +39,12 @@ def one_window(observations, model, low, high, person=None):
     hop = observations.hop_seconds
     begins, ends = arrays["voice_time"] - hop / 2, arrays["voice_time"] + hop / 2
     inside = (ends > low + 1e-6) & (begins < high - 1e-6)
-    spoken = (arrays["voice_speech"][inside] >= pooling.SPEECH).sum()
+    spoken = (arrays["voice_speech"][inside] >= voice_pooling.SPEECH).sum()
     speech_coverage = min(spoken * hop / max(high - low, hop), 1.0)
     voice = voice_features = None
     if speech_coverage >= MIN_COVERAGE:
         embeddings = torch.from_numpy(arrays["voice_embedding"][inside].astype(np.float32))[None]
-        speech = np.maximum(arrays["voice_speech"][inside], np.float32(pooling.SILENT))
+        speech = np.maximum(arrays["voice_speech"][inside], np.float32(voice_pooling.SILENT))
         pooled = model.voice.pool(embeddings, torch.from_numpy(speech)[None])
         voice_features = pooled[0].numpy()
         voice = fold(softmax(model.voice.classify(pooled).numpy()[0]), model.voice.config.heads["emotions"])

@@ -7,22 +7,24 @@ are computed under an even prior from the arrays of ``train.evaluation.predictio
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from torch import nn
 
 from emorec.emotions import EMOTIONS, emotion_of, fold
 from emorec.errors import EmorecError
 from emorec.inference import fusion as fusions
+from emorec.inference.voice_pooling import RELATIVE
 from emorec.models.checkpoint import Checkpoint
 from emorec.models.networks import VoiceNet
 from train import calibration as calibrate
 from train import metrics, run_dir
 from train.data import datasets
 from train.evaluation import predictions, unseen
-from train.recipes import fusion, voice, voice_head
+from train.recipes import fusion, voice, voice_baseline, voice_head
 
 JAVANESE_EMOTIONS = tuple(sorted({emotion_of(label) or "" for label in datasets.JAVANESE_LABELS}))
 
@@ -118,7 +120,17 @@ def everybody_unseen(model: Checkpoint, setting: predictions.Setting) -> unseen.
     """The held-out data on which a calibration of the checkpoint is fitted."""
     if setting.data is not None and setting.runs is None:
         raise EmorecError("This needs the voice networks of all folds; name their folder by --runs.")
-    return unseen.collected(setting, model.face, lambda folds: {k: fold_voice(model, setting.runs, k) for k in folds})
+    return unseen.collected(
+        setting,
+        model.face,
+        lambda folds: {k: fold_voice(model, setting.runs, k) for k in folds},
+        layer_of=relative_layer(setting) if RELATIVE in model.voice.config.heads else None,
+    )
+
+
+def relative_layer(setting: predictions.Setting) -> Callable[[VoiceNet, int], nn.Linear]:
+    """A function that returns the layer relative to the speaker of a voice network and its fold."""
+    return lambda net, fold: voice_baseline.fitted(net, setting.runs, fold)
 
 
 def _ferplus_labels(model: Checkpoint) -> None:

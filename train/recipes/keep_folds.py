@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from emorec.errors import EmorecError
 from train import run_dir
 from train.data import datasets
-from train.recipes import voice, voice_head
+from train.recipes import voice, voice_baseline, voice_head
 from train.recipes.bundled_provenance import FOLD
 
 FOLDER = Path(__file__).parents[1] / "folds"
@@ -34,6 +34,8 @@ def keep(runs, folder=FOLDER):
         run_dir.save_run(kept, halves, run_dir.settings_of(Path(runs) / name))
         if voice_head.head_file(runs, fold).exists():
             shutil.copy(voice_head.head_file(runs, fold), voice_head.head_file(folder, fold))
+        if voice_baseline.layer_file(runs, fold).exists():
+            shutil.copy(voice_baseline.layer_file(runs, fold), voice_baseline.layer_file(folder, fold))
         print(f"kept {kept}")
 
 

@@ -13,7 +13,7 @@ import torch
 from torch.nn import functional as F
 
 from emorec.emotions import EMOTIONS, emotion_of
-from emorec.inference.pooling import SILENT
+from emorec.inference.voice_pooling import SILENT
 from emorec.models.config import VoiceConfig
 from emorec.models.networks import VoiceNet
 from emorec.voice.features import VoiceFrontEnd

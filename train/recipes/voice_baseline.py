@@ -10,7 +10,9 @@ speaker's windows is subtracted, then the layer's bias is added.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import safetensors.torch
@@ -18,6 +20,8 @@ from torch import nn
 
 from emorec import files
 from emorec.emotions import EMOTIONS, emotion_of
+from emorec.errors import EmorecError
+from emorec.inference.voice_pooling import RELATIVE
 from emorec.models.networks import VoiceNet
 from train import metrics
 from train.data import datasets
@@ -68,6 +72,27 @@ def train(net: VoiceNet, data: Path, runs: Path, cache: Path, fold: int) -> nn.L
     features, known = relative(voice_head.pooled(net, items, cache), truth, people)
     layer = fit(items, features, known & (datasets.fold_of(items) != fold), scales=voice_head.scales_of(net))
     files.write(layer_file(runs, fold), safetensors.torch.save({"weight": layer.weight, "bias": layer.bias}))
+    return layer
+
+
+def place(net: VoiceNet, layer: nn.Linear) -> VoiceNet:
+    """A copy of a network with the layer as its head "relative", which analysis uses."""
+    heads = net.config.heads | {RELATIVE: EMOTIONS}
+    copy = VoiceNet(replace(net.config, heads=heads))
+    tensors = net.state_dict() | {f"heads.{RELATIVE}.{name}": tensor for name, tensor in layer.state_dict().items()}
+    copy.load_state_dict(tensors)
+    return copy.eval().requires_grad_(False)
+
+
+def fitted(net: VoiceNet, runs: Path | None, fold: int) -> nn.Linear:
+    """The layer of a fold's network: its own head "relative", else the one in ``layer_file``. Raises EmorecError."""
+    head: Any = net.heads[RELATIVE] if RELATIVE in net.config.heads else None
+    if head is not None:
+        return head
+    if runs is None or not layer_file(runs, fold).exists():
+        raise EmorecError(f"There is no layer relative to the speaker for fold {fold}; fit it with train/refit.py.")
+    layer = nn.Linear(2 * net.config.embedding, len(EMOTIONS)).requires_grad_(False)
+    layer.load_state_dict(safetensors.torch.load_file(layer_file(runs, fold)))
     return layer
 
 

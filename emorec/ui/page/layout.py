@@ -223,7 +223,8 @@ def _connect_results(parts: SimpleNamespace, session: SimpleNamespace, handlers:
         concurrency_limit=None,
         **QUIET,
     )
-    changed = [choices.fusion, choices.step, choices.window, choices.smooth, choices.prior, results.style]
+    changed = [choices.fusion, choices.step, choices.window, choices.smooth, choices.prior, choices.baseline]
+    changed += [results.style]
     gr.on(
         [
             session.revision.change,
@@ -241,6 +242,7 @@ def _connect_results(parts: SimpleNamespace, session: SimpleNamespace, handlers:
             choices.smooth,
             choices.person,
             choices.prior,
+            choices.baseline,
             results.style,
             session.rows_shown,
         ],
