@@ -8,21 +8,25 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import safetensors.torch
+import torch
 
 from emorec.emotions import EMOTIONS
+from emorec.inference import baseline as baselines
+from emorec.inference.voice_pooling import RELATIVE
 from emorec.models import checkpoint as checkpoints
 from emorec.models import pretrained
 from support.paths import ROOT
 from train import calibration as calibrate
 from train import evaluate, metrics
 from train.data import datasets
-from train.evaluation import predictions, protocols, unseen
-from train.recipes import bundled_provenance, fusion
+from train.evaluation import predictions, protocols, speakers, unseen
+from train.recipes import bundled_provenance, fusion, voice_baseline
 
 PREDICTIONS = ROOT / "train" / "folds" / "predictions"
-PUBLISHED = ("everyday", "web-faces", "ferplus", "ravdess-voice", "ravdess-late", "javanese-av", "robust")
+PUBLISHED = ("everyday", "web-faces", "ferplus", "ravdess-voice", "ravdess-late", "javanese-av", "speakers", "robust")
 SETTING = predictions.Setting(None, None, Path("unused"), predictions=PREDICTIONS)
-HEADS = ("face", "still", "voice", "fusion")
+HEADS = ("face", "still", "voice", "fusion", "relative")
 MOST_NEUTRAL = 0.25  # share of clear expressions that may be called neutral: calm is not bought with deafness
 
 
@@ -136,3 +140,35 @@ def test_without_the_voices_calibration_late_fusion_is_worse(model, everybody):
         for calibration in (model.calibration, lost)
     ]
     assert losses[0] < losses[1]
+
+
+def test_a_voice_is_better_understood_relative_to_its_speaker(model):
+    found = model.evaluation["speakers"]["results"]
+    for corpus, gain in (("ravdess", 0.05), ("javanese", 0.1), ("korean", 0.05)):
+        assert found[f"{corpus}, mixed, relative"] > found[f"{corpus}, mixed"] + gain
+    # What it costs where one emotion lasts throughout.
+    assert found["ravdess, one emotion, relative"] > found["ravdess, one emotion"] - 0.05
+    assert found["javanese, one emotion, relative"] > found["javanese, one emotion"] - 0.2
+
+
+def test_calm_speech_is_no_more_often_surely_negative_relative_to_its_speaker(model):
+    for corpora in model.evaluation["speakers"]["priors"].values():
+        for corpus in ("korean", "speechocean"):
+            alone, relative = (corpora[f"{corpus} (whole recordings{way})"] for way in ("", ", relative"))
+            assert relative["surely_negative"] <= alone["surely_negative"]
+            assert relative["neutral"] > alone["neutral"] - 0.01
+
+
+def test_without_doubt_a_speaker_of_one_emotion_would_be_called_neutral(model, monkeypatch):
+    """The guard is what keeps an angry speaker angry."""
+    monkeypatch.setattr(baselines, "DOUBT", (100.0, 101.0))
+    found = speakers.speakers(model, SETTING)["results"]
+    kept = model.evaluation["speakers"]["results"]
+    assert found["ravdess, one emotion, relative"] < kept["ravdess, one emotion, relative"] - 0.1
+    assert found["ravdess, mixed, relative"] == pytest.approx(kept["ravdess, mixed, relative"], abs=0.01)
+
+
+def test_the_head_relative_is_the_one_fitted_without_the_folds_people(model):
+    stored = safetensors.torch.load_file(voice_baseline.layer_file(PREDICTIONS.parent, bundled_provenance.FOLD))
+    for name, tensor in stored.items():
+        assert torch.equal(tensor, model.voice.state_dict()[f"heads.{RELATIVE}.{name}"])

@@ -62,10 +62,12 @@ def speakers(model: Checkpoint, setting: predictions.Setting) -> dict[str, Any]:
             intervals[name] = [low, high]
     mixed = [one for one in read if one.kind == "mixed"]
     truth = np.concatenate([one.truth for one in mixed])
+    corpora = np.concatenate([np.full(len(one.truth), one.corpus) for one in mixed])
+    weights = calibration.even_weights(truth, corpora)
     after = {way: np.concatenate([one.posterior(way, calibration.EVEN) for one in mixed]) for way in WAYS}
     return {
-        "what": f"Recordings of one person by {WINDOWS} voice windows, in everyday shares (mixed) or of one emotion, "
-        "people left out, with and without the baseline of the speaker",
+        "what": f"Voices of people left out, in recordings put together from {WINDOWS} of their clips: of everyday shares, "
+        "or of one emotion; every window for itself, or relative to the speaker",
         "metric": "unweighted average recall",
         "items": len(read),
         "results": results,
@@ -73,7 +75,7 @@ def speakers(model: Checkpoint, setting: predictions.Setting) -> dict[str, Any]:
         "intervals": intervals,
         **metrics.confusion(after[", relative"].argmax(1), truth, EMOTIONS),
         "calibration_errors": {
-            f"voice{way}": metrics.calibration_errors(np.concatenate([one.raw for one in mixed]), p, truth)
+            f"voice{way}": metrics.calibration_errors(np.concatenate([one.raw for one in mixed]), p, truth, weights)
             for way, p in after.items()
         },
         "priors": tables,
@@ -89,7 +91,7 @@ class _Recording:
         voice, relative = heads
         alone = voice.log_likelihood(self.raw)
         evidence = np.clip(found["spoken"][rows] / fusions.FULL_SECONDS, 1e-3, 1.0)
-        self._said: dict[str, np.ndarray] = dict.fromkeys(WAYS, alone)
+        self._said = {way: alone for way in WAYS}
         own = baselines.of(found["unbiased"][rows], alone, evidence)
         if own:
             offset = softmax(found["unbiased"][rows] - own.logits + found["bias"][rows])
