@@ -66,8 +66,8 @@ def speakers(model: Checkpoint, setting: predictions.Setting) -> dict[str, Any]:
     weights = calibration.even_weights(truth, corpora)
     after = {way: np.concatenate([one.posterior(way, calibration.EVEN) for one in mixed]) for way in WAYS}
     return {
-        "what": f"Voices of people left out, in recordings put together from {WINDOWS} of their clips: of everyday shares, "
-        "or of one emotion; every window for itself, or relative to the speaker",
+        "what": f"Voices of people left out, in recordings put together from {WINDOWS} of their clips: of everyday "
+        "shares, or of one emotion; every window for itself, or relative to the speaker",
         "metric": "unweighted average recall",
         "items": len(read),
         "results": results,
@@ -91,7 +91,7 @@ class _Recording:
         voice, relative = heads
         alone = voice.log_likelihood(self.raw)
         evidence = np.clip(found["spoken"][rows] / fusions.FULL_SECONDS, 1e-3, 1.0)
-        self._said = {way: alone for way in WAYS}
+        self._said = {"": alone, ", relative": alone}
         own = baselines.of(found["unbiased"][rows], alone, evidence)
         if own:
             offset = softmax(found["unbiased"][rows] - own.logits + found["bias"][rows])
