@@ -16,7 +16,7 @@ import numpy as np
 import emorec
 from emorec.emotions import EMOTIONS
 from emorec.extraction import faces, keyframes, segments, voices
-from emorec.inference import pooling, timeline
+from emorec.inference import pooling, predict
 from emorec.media import reader, sandbox, streams
 from emorec.models import optimize
 
@@ -77,7 +77,7 @@ def judge(analyzer, clips, patches):
             *_, observations = analyzer.extract(clip, Path(cache))
         pooled = pooling.pool(observations, analyzer.model, np.zeros(1), np.array([observations.duration]))
         for fusion in FUSIONS:
-            probabilities = np.where(acted, np.nan_to_num(timeline.fuse(pooled, analyzer.model, fusion)[2][0]), 0.0)
+            probabilities = np.where(acted, np.nan_to_num(predict.fuse(pooled, analyzer.model, fusion)[2][0]), 0.0)
             told = EMOTIONS[probabilities.argmax()]
             share = probabilities[EMOTIONS.index(truth)] / max(probabilities.sum(), 1e-9)
             judged[fusion].append((told == truth, float(share), told))

@@ -113,6 +113,8 @@ def test_json_holds_everything_that_made_it_and_the_highlights():
         "prior": "own",
         "prior_shares": dict.fromkeys(EMOTIONS, 0.1) | {"neutral": 0.4},
         "unsure_below": 0.3,
+        "baseline": "speaker",
+        "baseline_weight": 0.0,
         "face_rate": 5.0,
         "channel": "left",
         "model": None,
