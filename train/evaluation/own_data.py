@@ -116,6 +116,7 @@ def _one_modality(
         config = model.fusion.config
         for row, probabilities in zip(rows, seven, strict=True):
             columns: dict[str, Any] = {"person": np.zeros(1, int), "seconds": np.full(1, DEFAULT_WINDOW)}
+            columns["voice_relative"] = np.zeros((1, 0))  # a single clip has no baseline
             for part, width in (("face", config.face_features), ("voice", config.voice_features)):
                 known = part == kind
                 columns[f"{part}_features"] = np.zeros((1, width), np.float32)
