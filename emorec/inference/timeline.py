@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from emorec.affect import valence_arousal
 from emorec.emotions import EMOTIONS
 from emorec.errors import EmorecError
 from emorec.extraction.features import Features
@@ -104,6 +105,16 @@ class Timeline:
             return np.zeros(0)
         chance = 1 / len(EMOTIONS)
         return chance + self.evidence * (self.probabilities.max(axis=1) - chance)
+
+    @property
+    def valence(self) -> np.ndarray:
+        """From -1 (unpleasant) to 1 (pleasant), derived from ``probabilities``: (N,), NaN in rows without evidence."""
+        return valence_arousal(self.probabilities)[:, 0]
+
+    @property
+    def arousal(self) -> np.ndarray:
+        """From -1 (calm) to 1 (excited), derived from ``probabilities``: (N,), NaN in rows without evidence."""
+        return valence_arousal(self.probabilities)[:, 1]
 
     def shares(self) -> tuple[dict[str, float], float]:
         """Each emotion's share of the time that itself has evidence, largest first, and the share of that time.

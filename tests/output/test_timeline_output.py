@@ -12,6 +12,7 @@ from emorec.emotions import EMOTIONS
 from emorec.errors import EmorecError
 from emorec.inference.timeline import infer
 from emorec.output import tables
+from emorec.output.summary import affect_in_words, summary
 from emorec.timeline import Timeline
 from support import factories
 
@@ -34,11 +35,12 @@ def test_it_is_the_same_timeline_with_methods(timeline):
 def test_a_data_frame_has_the_columns_of_the_csv_and_then_each_modality(timeline):
     frame = timeline.to_dataframe()
     more = ["disagreement", *(f"{kind}_{emotion}" for kind in ("face", "voice") for emotion in EMOTIONS)]
+    more += [f"{kind}_{name}" for kind in ("face", "voice") for name in ("valence", "arousal")]
     assert list(frame.columns) == [*tables.COLUMNS, *more]
     assert len(frame) == len(timeline) and not frame.duplicated(["start", "person"]).any()
     rows = csv.DictReader(io.StringIO(timeline.to_csv()))
     for (_, row), text in zip(frame.iterrows(), rows, strict=True):
-        for name in ("start", "end", "person", "happy", "confidence", "row_face", "evidence"):
+        for name in ("start", "end", "person", "happy", "confidence", "row_face", "evidence", "valence", "arousal"):
             assert (
                 (row[name] == pytest.approx(float(text[name]), abs=1e-6))
                 if text[name]
@@ -46,6 +48,8 @@ def test_a_data_frame_has_the_columns_of_the_csv_and_then_each_modality(timeline
             )
         assert (text["dominant"] or None) == (row["dominant"] if isinstance(row["dominant"], str) else None)
         assert text["sure"] == str(row["sure"]).lower()
+    assert frame["face_valence"].to_numpy() == pytest.approx(frame["valence"].to_numpy(), nan_ok=True)
+    assert frame["voice_arousal"].isna().all()
     assert frame["voice_sad"].isna().all() and frame["face_sad"].isna().sum() == len(GAPS)
 
 
@@ -113,6 +117,7 @@ def test_it_says_in_one_line_what_it_is(timeline):
 def test_a_notebook_shows_a_picture_that_needs_no_script_and_no_network(timeline):
     page = timeline._repr_html_()
     assert "<svg" in page and "A &lt;note&gt;." in page and "Timeline of made.mp4" in page
+    assert f"<p>{affect_in_words(summary(timeline))}</p>" in page and ", derived from the emotions (" in page
     assert "<script" not in page and "https://" not in page.replace("http://www.w3.org", "")
 
 

@@ -24,7 +24,7 @@ LIBRARY_HOMES = {
     "PIL": ["emorec.media.image", "emorec.media.webp", "emorec.image", "emorec.ui.example"],
     "cv2": ["emorec.face.*", "train.*"],
     "yt_dlp": ["emorec.download.*"],
-    "altair": ["emorec.output.charts", "emorec.timeline"],
+    "altair": ["emorec.output.charts", "emorec.output.chart_axes", "emorec.timeline"],
     "pandas": ["emorec.output.dataframe", "emorec.timeline"],
     "gradio": ["emorec.ui.*"],
     "tensorboardX": ["train.run_dir"],
@@ -38,7 +38,7 @@ LIBRARY_HOMES = {
 LAYERS = [
     ["emorec.errors", "emorec._version"],
     ["emorec.emotions", "emorec.files", "emorec.prefetch"],
-    ["emorec.settings", "emorec.childprocess"],
+    ["emorec.affect", "emorec.settings", "emorec.childprocess"],
     ["emorec.media"],
     ["emorec.download", "emorec.face", "emorec.voice"],
     ["emorec.models"],

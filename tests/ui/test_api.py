@@ -15,6 +15,7 @@ from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 
 import emorec
+from emorec.affect import valence_arousal
 from emorec.emotions import EMOTIONS
 from emorec.models import pretrained
 from emorec.ui.example import PORTRAIT
@@ -134,6 +135,8 @@ def test_image_returns_a_row_for_each_face(client):
     (face,) = client.predict(handle_file(str(PORTRAIT)), api_name="/image")
     assert sum(face[emotion] for emotion in EMOTIONS) == pytest.approx(1, abs=1e-4)
     assert face["confidence"] == face[face["dominant"]] == max(face[emotion] for emotion in EMOTIONS)
+    derived = valence_arousal([face[emotion] for emotion in EMOTIONS])
+    assert [face["valence"], face["arousal"]] == pytest.approx(derived, abs=1e-4)
     assert 0 < face["left"] < face["left"] + face["width"] < 1
 
 

@@ -12,7 +12,7 @@ from support.paths import CLIP_SECONDS, ROOT, TALKING_HEAD
 
 HEADER = (
     "start,end,person,angry,disgust,fear,happy,neutral,sad,surprise,dominant,confidence,face_coverage,speech_coverage,"
-    "sure,evidence,row_face,row_speech"
+    "sure,evidence,row_face,row_speech,valence,arousal"
 )
 
 

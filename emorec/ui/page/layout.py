@@ -247,6 +247,7 @@ def _connect_results(parts: SimpleNamespace, session: SimpleNamespace, handlers:
         [session.timeline, results.chart, results.summary, choices.person, results.table],
         **AT_ONCE,
     )
+    results.style.change(fragments.legend, results.style, results.legend, queue=False, **QUIET)
     results.accordion.expand(lambda: True, None, session.rows_shown, queue=False, **QUIET).then(
         handlers.table, [session.timeline, session.rows_shown], results.table, **AT_ONCE
     )
