@@ -45,6 +45,8 @@ FONT = "system-ui, 'Segoe UI', Roboto, 'Helvetica Neue', 'DejaVu Sans', sans-ser
 
 BREAK = "break-paths-show-path-domains"  # a point without a height interrupts its area or line
 
+EMBEDDING = {"embedOptions": {"actions": False, "renderer": "svg"}}  # how a page draws a chart
+
 Drawable = Timeline | alt.LayerChart
 
 
@@ -66,15 +68,14 @@ def timeline_chart(
     until = float(timeline.end[-1]) if len(timeline) else 0.0
     begin = float(timeline.start[0]) if len(timeline) else 0.0
     span = begin, max(timeline.duration, until, begin + chart_axes.TICKS[0])
-    tracks = _boxes(EVIDENCE, opacity=0.14)  # the whole time, whatever the coverage
+    tracks = _boxes(EVIDENCE, opacity=0.14)
     strips = _boxes(EVIDENCE).encode(opacity=alt.Opacity("coverage:Q", scale=None, legend=None))
     shapes = {"stacked": _areas, "lines": _lines, AFFECT: _affect_lines}[style](span, legend)
     chart: Any = alt.layer(tracks, shapes, strips, _hover())  # typed as any kind of chart by Altair
     if title:
         chart = chart.properties(title=alt.TitleParams(files.shown(title), subtitle=subtitle or alt.Undefined))
-    embedding = {"embedOptions": {"actions": False, "renderer": "svg"}}
     chart = (
-        chart.properties(width="container", height=HEIGHT, background="transparent", padding=4, usermeta=embedding)
+        chart.properties(width="container", height=HEIGHT, background="transparent", padding=4, usermeta=EMBEDDING)
         .configure(font=FONT)
         .configure_view(stroke=None)
         .configure_axis(labelColor=ink, tickColor=ink, domainColor=ink, labelFontSize=12, grid=False)
@@ -83,6 +84,9 @@ def timeline_chart(
     )
     # The data come last, as plain values: Altair would copy and check all of them at every step above.
     tracked = [chart_data.box(begin, until, low, high) for low, high in STRIPS.values()]
+    if not timeline.complete and until < span[1]:
+        # Blank means no evidence, so what is not analysed yet, at first nearly all of a long recording, is shaded.
+        tracked.append(chart_data.box(until, span[1], 0, 1))
     make_points = {"stacked": chart_data.area_points, "lines": chart_data.line_points, AFFECT: chart_data.affect_points}
     strips_data, hover_data = chart_data.evidence_boxes(columns), chart_data.column_boxes(columns)
     if style == AFFECT:
@@ -91,6 +95,11 @@ def timeline_chart(
     for layer, values in zip(chart.layer, data, strict=True):
         layer.data = {"values": values}
     return chart
+
+
+def empty_chart() -> alt.LayerChart:
+    """A chart without anything, for a page that prepares to draw one."""
+    return alt.layer(alt.Chart(alt.Data(values=[])).mark_rect()).properties(usermeta=EMBEDDING)
 
 
 def notebook_chart(timeline: Timeline, style: str = "stacked") -> alt.LayerChart:

@@ -189,11 +189,12 @@ The results are estimates of displayed expression, not of what anyone feels.</p>
 PLACEHOLDER = '<div class="empty">The timeline grows here.</div>'
 HOW_TO_READ = (
     f"Click to go there. Fainter where the likeliest emotion has less than {charts.CONFIDENT:.0%}, blank where there "
-    "is no evidence: faint is unsure. The strips show how much of the time a face was seen and speech heard."
+    "is no evidence, shaded where nothing is analysed yet. Faint is unsure. The strips show how much of the time a "
+    "face was seen and speech heard."
 )
 DERIVED = (
-    f"Valence and arousal are derived: the mean of published ratings of the seven emotions' names ({SOURCE}), weighted "
-    "by the probabilities. Valence goes from −1 (unpleasant) to +1 (pleasant), arousal from −1 (calm) to +1 (excited)."
+    "Valence and arousal are derived from the probabilities, by published ratings of a word for each emotion "
+    f"({SOURCE}). Valence: −1 unpleasant, +1 pleasant. Arousal: −1 calm, +1 excited."
 )
 FOOTER = (
     '<p class="caption">Nothing leaves the machine that emorec runs on. What you upload is removed when you close '

@@ -137,6 +137,19 @@ def test_what_is_still_to_come_has_its_place():
     assert told["layer"][LAYERS.index("areas")]["encoding"]["x"]["scale"]["domain"] == [0, 9.0]
 
 
+def test_what_is_not_analysed_yet_is_shaded_and_only_then():
+    happy = [sure("happy")] * 3
+    for style, (low, high) in (("stacked", (0, 1)), ("valence_arousal", (-1, 1))):
+        running = spec(factories.timeline(happy, duration=9.0, complete=False), style=style)[1]["tracks"]
+        assert running[-1] == {"start": 3, "end": 9, "low": low, "high": high}
+        assert len(running) == 1 + len(chart_data.STRIPS)
+    for timeline in (
+        factories.timeline(happy, duration=9.0),
+        factories.timeline(happy, duration=3.0, complete=False),
+    ):
+        assert len(spec(timeline)[1]["tracks"]) == len(chart_data.STRIPS)
+
+
 def test_the_axis_of_a_part_begins_where_the_part_does():
     timeline = factories.timeline(
         factories.probabilities(5), start=3602.0 + np.arange(5), end=3603.0 + np.arange(5), duration=3607.0

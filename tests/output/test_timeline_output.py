@@ -1,6 +1,7 @@
 """A timeline as a library gives it: data frame, files, chart, and what a notebook shows."""
 
 import csv
+import html
 import importlib.util
 import io
 import json
@@ -101,10 +102,14 @@ def test_it_is_plotted_and_saved(timeline, tmp_path):
     spec = timeline.plot().to_dict()
     assert spec["width"] == 800 and spec["title"]["text"] == "made.mp4" and len(spec["layer"]) == 4
     assert timeline.plot("lines").to_dict()["layer"][1]["mark"]["type"] == "line"
-    with pytest.raises(EmorecError, match=r"^The style 'pie' does not exist; choose from stacked, lines\.$"):
+    with pytest.raises(
+        EmorecError, match=r"^The style 'pie' does not exist; choose from stacked, lines, valence_arousal\.$"
+    ):
         timeline.plot("pie")
     timeline.save_plot(str(tmp_path / "a.svg"))
     assert (tmp_path / "a.svg").read_text().startswith("<svg")
+    timeline.save_plot(tmp_path / "b.svg", "valence_arousal")
+    assert "derived" in (tmp_path / "b.svg").read_text(encoding="utf-8")
 
 
 def test_it_says_in_one_line_what_it_is(timeline):
@@ -117,7 +122,9 @@ def test_it_says_in_one_line_what_it_is(timeline):
 def test_a_notebook_shows_a_picture_that_needs_no_script_and_no_network(timeline):
     page = timeline._repr_html_()
     assert "<svg" in page and "A &lt;note&gt;." in page and "Timeline of made.mp4" in page
-    assert f"<p>{affect_in_words(summary(timeline))}</p>" in page and ", derived from the emotions (" in page
+    assert (
+        f"<p>{html.escape(affect_in_words(summary(timeline)))}</p>" in page and ", derived from the emotions (" in page
+    )
     assert "<script" not in page and "https://" not in page.replace("http://www.w3.org", "")
 
 
