@@ -99,7 +99,8 @@ def timeline_chart(
 
 def empty_chart() -> alt.LayerChart:
     """A chart without anything, for a page that prepares to draw one."""
-    return alt.layer(alt.Chart(alt.Data(values=[])).mark_rect()).properties(usermeta=EMBEDDING)
+    chart: Any = alt.layer(alt.Chart(alt.Data(values=[])).mark_rect())  # typed as any kind of chart by Altair
+    return chart.properties(usermeta=EMBEDDING)
 
 
 def notebook_chart(timeline: Timeline, style: str = "stacked") -> alt.LayerChart:
