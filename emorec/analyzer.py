@@ -11,12 +11,11 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import torch
-
 from emorec import image as pictures
 from emorec.errors import EmorecError
 from emorec.extraction import pipeline, sources
 from emorec.extraction.features import Features
+from emorec.extraction.modalities import MODALITIES, checked_modalities
 from emorec.extraction.options import Settings
 from emorec.extraction.sources import MediaLike
 from emorec.face import detection
@@ -25,17 +24,13 @@ from emorec.inference import prior as priors
 from emorec.inference import timeline as inference
 from emorec.inference.timeline import DEFAULT_STEP, DEFAULT_WINDOW, UNSURE_BELOW, PriorLike
 from emorec.models import checkpoint, pretrained
+from emorec.models.device import device_of
 from emorec.timeline import Timeline
 
 if TYPE_CHECKING:
     import numpy as np
 
-DEVICES = ("auto", "cpu", "cuda", "mps")
-MODALITIES = ("face", "voice")
 
-NO_MODALITY = "The modality {name!r} does not exist; choose from face and voice."
-NO_MODALITIES = "There is no modality to use; choose face, voice or both."
-MODALITY_MISSING = "The fusion {name!r} needs the modality {name}; add it, or choose another fusion."
 NO_PERSON = "There is no person {person}; persons are counted from 0."
 
 
@@ -109,7 +104,7 @@ class Analyzer:
         inference.check(fusion, step, window, smooth, prior, unsure_below)
         if person is not None and person < 0:
             raise EmorecError(NO_PERSON.format(person=person))
-        used = _checked_modalities(modalities, fusion)
+        used = checked_modalities(modalities, fusion)
         settings = Settings(
             faces="face" in used,
             voices="voice" in used,
@@ -237,31 +232,6 @@ def load(
 
     ``resolve`` finds the checkpoint's folder from its name; ``pretrained.pulled`` takes names on the Hub only.
     """
-    chosen = _device(device)
+    chosen = device_of(device)
     origin = resolve(model_path)
     return Analyzer(checkpoint.load(origin.folder, chosen), pretrained.face_detector_file(), origin)
-
-
-def _device(name: str) -> str:
-    """The device of that name, for "auto" CUDA or the CPU. Raises EmorecError if it cannot be used."""
-    if name not in DEVICES:
-        raise EmorecError(f"The device {name!r} does not exist; choose one of {', '.join(DEVICES)}.")
-    if name == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    usable = {"cuda": torch.cuda.is_available, "mps": torch.backends.mps.is_available}.get(name)
-    if usable and not usable():
-        raise EmorecError(f"There is no usable {name.upper()} device here; choose the device cpu or auto.")
-    return name
-
-
-def _checked_modalities(modalities: Iterable[str], fusion: str) -> tuple[str, ...]:
-    """The modalities to decode. Raises EmorecError for unknown ones and for a fusion that needs another."""
-    given = (modalities,) if isinstance(modalities, str) else tuple(modalities)
-    for name in given:
-        if name not in MODALITIES:
-            raise EmorecError(NO_MODALITY.format(name=name))
-    if not given:
-        raise EmorecError(NO_MODALITIES)
-    if fusion in MODALITIES and fusion not in given:
-        raise EmorecError(MODALITY_MISSING.format(name=fusion))
-    return ("voice",) if fusion == "voice" else given

@@ -17,11 +17,11 @@ import numpy as np
 from gradio.context import LocalContext
 
 from emorec import image as pictures
-from emorec import settings
 from emorec.analyzer import Analyzer
 from emorec.errors import EmorecError
 from emorec.extraction.features import Features
 from emorec.extraction.options import Settings
+from emorec.ui import settings
 from emorec.ui.jobs.analyzers import AnalyzerCache
 from emorec.ui.jobs.job import Fetch, Job, JobOptions
 from emorec.ui.jobs.job_queue import JobQueue

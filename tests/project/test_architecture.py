@@ -20,7 +20,7 @@ from support.paths import ROOT
 
 # A library, and the modules that may import it.
 LIBRARY_HOMES = {
-    "av": ["emorec.media.*", "emorec.ui.example", "train.data.detection_data"],
+    "av": ["emorec.media.*", "emorec.ui.example", "train.data.detection_sources"],
     "PIL": ["emorec.media.image", "emorec.media.webp", "emorec.image", "emorec.ui.example"],
     "cv2": ["emorec.face.*", "train.*"],
     "yt_dlp": ["emorec.download.*"],
@@ -49,7 +49,7 @@ LAYERS = [
     ["emorec.analyzer"],
     ["emorec"],
     # The page.
-    ["emorec.ui.fragments"],
+    ["emorec.ui.fragments", "emorec.ui.settings"],
     ["emorec.ui.server"],
     ["emorec.ui.example"],
     ["emorec.ui.jobs"],
