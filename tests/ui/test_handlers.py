@@ -148,6 +148,15 @@ def test_a_person_of_another_recording_is_nobody(handlers):
     assert len(timeline) == 3 and person["value"] == -1
 
 
+@pytest.mark.parametrize(
+    ("analysis", "prepares"), [(Analysis(), False), (Analysis(path="a.wav"), True), (Analysis(running=True), True)]
+)
+def test_a_recording_without_features_prepares_the_browser_to_draw(handlers, analysis, prepares):
+    shown = ResultHandlers(handlers.service).draw(analysis, "", "late", 1.0, 3.0, 0.0, -1, "even", "stacked", False)
+    timeline, chart, summary, *_ = shown
+    assert timeline is None and summary == "" and (chart is not None) == prepares
+
+
 def test_a_checkpoint_whose_panel_cannot_be_shown_changes_nothing(handlers, monkeypatch):
     handlers.service.analyzers = AnalyzerCache("default", lambda name: Analyzer(factories.checkpoint(), None))
     monkeypatch.setattr(fragments, "trust", lambda *_: {}["spread"])
