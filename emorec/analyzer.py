@@ -36,7 +36,10 @@ NO_PERSON = "There is no person {person}; persons are counted from 0."
 
 @dataclass(frozen=True)
 class Analyzer:
-    """A checkpoint, the file of the face detector (None: the fallback detector), and where the weights are from."""
+    """The networks, and what they need: one engine for library, command line and page.
+
+    ``detector_file`` is YuNet's file, or None for the fallback detector; ``origin`` says where the weights are from.
+    """
 
     model: checkpoint.Checkpoint
     detector_file: Path | None
@@ -85,15 +88,16 @@ class Analyzer:
         ``media`` is the path of a video or audio file; or pictures with their ``frame_rate`` (Hz): an array (frames,
         height, width, 3) of uint8 RGB, or an iterable of (height, width, 3); or sound with its ``sample_rate`` (Hz): an
         array (N,), (N, channels) or (channels, N), floats from -1 to 1 or integers. ``samples`` with ``sample_rate``
-        are the sound that belongs to pictures. Features of a file are stored and found again; those of arrays are not.
+        are the sound that belongs to pictures. Features of a file are stored, so a second call is quick;
+        features of arrays are not stored.
 
         ``fusion``: "late", "intermediate", "face" or "voice". ``step`` and ``window`` (s): one row per step, from the
         evidence in a window around it. ``person``: a person's number; None takes the one who is visible. ``smooth``
         (s): standard deviation of a Gaussian over time, 0 for none. ``prior``: "everyday", "even", "adaptive", a
-        mapping of the seven emotions to shares, or a JSON file of one. ``unsure_below``: rows with a lower confidence
-        count as unsure.
+        mapping of the seven emotions to shares, or a JSON file with such a mapping. ``unsure_below``: rows with a
+        lower confidence count as unsure.
 
-        ``modalities``: of "face" and "voice" those that are decoded and used; fusion "voice" decodes no picture either.
+        ``modalities``: which of "face" and "voice" are decoded and used; fusion "voice" decodes no picture either.
         ``start`` and ``end`` (s): only this part is decoded. ``audio_track`` and ``video_track``: numbers from 1; None
         takes the one with speech and the one with a face. ``channel``: "left", "right" or "mix". ``rotate``: degrees
         clockwise, 0, 90, 180 or 270.
@@ -129,7 +133,7 @@ class Analyzer:
             fusion=fusion,
             step=step,
             window=window,
-            person=person if settings.faces else None,  # without pictures there is nobody to choose
+            person=person if settings.faces else None,  # without pictures there is no person to choose
             smooth=smooth,
             prior=prior,
             unsure_below=unsure_below,

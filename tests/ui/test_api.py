@@ -99,8 +99,8 @@ def test_one_session_can_use_nothing_of_another(client, page_server, analysed, s
     assert "event: complete" in found
     assert "event: complete" in ask("one", "analyze", named, *choices, "")
     for session in ("two", None):
-        assert "no uploaded file of this session" in ask(session, "analyze", named, *choices, "")
-        assert "no uploaded file of this session" in ask(session, "image", named)
+        assert "not uploaded in this session" in ask(session, "analyze", named, *choices, "")
+        assert "not uploaded in this session" in ask(session, "image", named)
     assert "event: complete" in ask("one", "redraw", json.loads(found.split("data: ")[1])[0]["recording"], *choices)
     assert "call /analyze again" in ask("two", "redraw", analysed["recording"], *choices)
 

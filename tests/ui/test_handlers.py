@@ -53,11 +53,11 @@ def test_the_page_takes_uploads_of_its_own_session_only(handlers, tmp_path):
     file.write_text("x")
     file = handlers.service.files.register_upload(file)
     assert handlers.choose_file({"path": str(file)}, mine)[0].path == str(file)
-    with pytest.raises(gr.Error, match="no uploaded file of this session"):
+    with pytest.raises(gr.Error, match="not uploaded in this session"):
         handlers.choose_file({"path": str(file)}, other)
     picture = ResultHandlers(handlers.service).recognise_picture({"path": str(file)}, other)
-    assert "no uploaded file of this session" in picture
-    with pytest.raises(gr.Error, match="no uploaded file of this session"):
+    assert "not uploaded in this session" in picture
+    with pytest.raises(gr.Error, match="not uploaded in this session"):
         handlers.choose_file({"path": str(Path(__file__))}, mine)
     assert handlers.choose_file(None, other)[0].path == ""
 
