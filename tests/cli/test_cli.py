@@ -181,6 +181,7 @@ def test_a_directory_and_a_picture_are_refused(tmp_path):
         (["--window_sec", "0"], "window"),
         (["--fusion", "both"], "fusion"),
         (["--prior", "nowhere.json"], "prior"),
+        (["--baseline", "room"], "baseline"),
         (["--format", "xlsx"], "format"),
         (["--save_plot", "plot.gif"], "gif"),
         (["--device", "tpu"], "device"),
