@@ -46,12 +46,14 @@ def build(
         return fused["rest"]
 
     cross_fit(unseen.audio_visual_folds())
-    everybody = unseen.collected(setting, face_net, lambda folds: {fold: voice_nets[fold] for fold in folds}, cross_fit)
+    unseen_people = unseen.collected(
+        setting, face_net, lambda folds: {fold: voice_nets[fold] for fold in folds}, cross_fit
+    )
     return checkpoints.Checkpoint(
         face=face_net,
         voice=voice_nets[own_fold],
         fusion=fused["nets"][own_fold],
-        calibration=unseen.fit_calibration(everybody.without(fold=own_fold)),
+        calibration=unseen.fit_calibration(unseen_people.without(fold=own_fold)),
     )
 
 
