@@ -50,7 +50,7 @@ def build(
 
     cross_fit(unseen.audio_visual_folds())
     voice_nets = {fold: voice_baseline.place(net, relative[fold]) for fold, net in voice_nets.items()}
-    everybody = unseen.collected(
+    unseen_people = unseen.collected(
         setting,
         face_net,
         lambda folds: {fold: voice_nets[fold] for fold in folds},
@@ -61,7 +61,7 @@ def build(
         face=face_net,
         voice=voice_nets[own_fold],
         fusion=fused["nets"][own_fold],
-        calibration=unseen.fit_calibration(everybody.without(fold=own_fold)),
+        calibration=unseen.fit_calibration(unseen_people.without(fold=own_fold)),
     )
 
 

@@ -96,7 +96,7 @@ def pool(
 def coverage(
     features: Features, low: np.ndarray, high: np.ndarray, persons: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Shares (N,) of the ranges [low, high) (s) in which their person (-1: nobody) is visible, and with speech."""
+    """Shares (N,) of the ranges [low, high) (s) in which their person (-1: none) is visible, and with speech."""
     arrays, until = features.arrays, features.until
     face_until, seen = shown_until(arrays, until), np.zeros(len(low))
     for person in np.unique(persons[persons >= 0]):
@@ -131,7 +131,7 @@ class _Faces:
         return integrals(values, self._begin[faces], self._end[faces], low, high)
 
     def persons_of_windows(self, ranked: list[int], low: np.ndarray, high: np.ndarray) -> np.ndarray:
-        """The person that each window describes, -1 for nobody: (N,).
+        """The person that each window describes, -1 for none: (N,).
 
         It is chosen from the persons who are visible in the window for long enough to count as evidence, if there are
         any. Of these only the ones count who are visible for at least MIN_SHARE of the longest time, weighted by

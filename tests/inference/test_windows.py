@@ -184,7 +184,7 @@ def test_time_without_pictures_is_not_covered():
 
 
 def test_a_picture_lasts_until_the_next_one():
-    """One picture in 5 s: a face in the first, nobody in the second, a face in the last, which is shown to the end."""
+    """One picture in 5 s: a face in the first, none in the second, and one in the last, which lasts to the end."""
     observations = faces_at(15.0, ([0.0, 5.0, 10.0], [5.0, 10.0, np.inf]), (0, [0.0, 10.0], 1.0))
     low = np.arange(15.0)
     expected = np.where((low < 5) | (low >= 10), 1.0, 0.0)

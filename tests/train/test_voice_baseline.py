@@ -83,7 +83,7 @@ def corpora(monkeypatch):
     def at(given):
         return [next(place for place, item in enumerate(items) if item is one) for one in given]
 
-    monkeypatch.setattr(voice_head, "everybody", lambda data: items)
+    monkeypatch.setattr(voice_head, "all_items", lambda data: items)
     monkeypatch.setattr(voice_head, "pooled", lambda net, given, cache: rows[at(given)])
     monkeypatch.setattr(
         voice_head, "pooled_windows", lambda net, given, cache: (rows[at(given)], np.arange(len(given)))
@@ -150,7 +150,7 @@ def test_whole_recordings_are_better_understood_relative_to_their_speaker(corpor
     everybody = unseen.Unseen(
         clips=factories_clips(), fused=nothing, voices=columns, faces=(), stills=(), face_shares=(), relative=relative
     )
-    monkeypatch.setattr(speakers, "everybody_unseen", lambda model, setting: everybody)
+    monkeypatch.setattr(speakers, "unseen_predictions", lambda model, setting: everybody)
     monkeypatch.setattr(speakers, "fold_voice", lambda model, runs, fold: nets[fold])
     model = replace(factories.checkpoint(), voice=nets[0])
     found = speakers.speakers(model, SETTING)

@@ -262,8 +262,8 @@ def test_programs_choose_the_prior_and_the_part_that_is_analysed(served, tmp_pat
     assert own == even != rows_of(client, name)
     assert rows_of(client, name, baseline="none")
     wrongs = ({"prior": "/etc/hostname"}, "The prior"), ({"start": "soon"}, "is not a time"), ({"baseline": "x"}, "'x'")
-    for wrong, says in wrongs:
-        with pytest.raises(AppError, match=says):
+    for wrong, expected in wrongs:
+        with pytest.raises(AppError, match=expected):
             client.predict(handle_file(str(recording)), api_name="/analyze", **wrong)
     assert len(extracted) == 1
 

@@ -46,7 +46,7 @@ def told(features: np.ndarray, corpora: np.ndarray, people: np.ndarray) -> float
 
 def measure(net: VoiceNet, data: Path, cache: Path) -> dict[str, float]:
     """``told`` of the calm recordings of speakers with a baseline, by the features that are used."""
-    items = voice_head.everybody(data)
+    items = voice_head.all_items(data)
     truth = np.array([EMOTIONS.index(emotion_of(item.label) or "") for item in items])
     people, corpora = np.array([item.person for item in items]), np.array([item.corpus for item in items])
     features = voice_head.pooled(net, items, cache)

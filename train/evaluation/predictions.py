@@ -118,7 +118,7 @@ def voices(setting: Setting, voice_nets: Callable[[], dict[int, VoiceNet]]) -> A
 
 
 def _voices(setting: Setting, voice_nets: dict[int, VoiceNet]) -> Arrays:
-    items = voice_head.everybody(setting.data_folder)
+    items = voice_head.all_items(setting.data_folder)
     folds, corpora = datasets.fold_of(items), np.array([item.corpus for item in items])
     truth = np.array([EMOTIONS.index(emotion_of(item.label)) for item in items])
     parts = []
@@ -167,7 +167,7 @@ def speakers(
 def _speakers(
     setting: Setting, voice_nets: dict[int, VoiceNet], layer_of: Callable[[VoiceNet, int], nn.Linear]
 ) -> Arrays:
-    items = voice_head.everybody(setting.data_folder)
+    items = voice_head.all_items(setting.data_folder)
     folds, corpora = datasets.fold_of(items), np.array([item.corpus for item in items])
     truth = np.array([EMOTIONS.index(emotion_of(item.label)) for item in items])
     people = np.array([item.person for item in items])

@@ -19,7 +19,7 @@ from emorec.models.checkpoint import Checkpoint
 from train import calibration, metrics
 from train.data import datasets
 from train.evaluation import predictions, unseen
-from train.evaluation.protocols import everybody_unseen, fold_voice, relative_layer
+from train.evaluation.protocols import fold_voice, relative_layer, unseen_predictions
 from train.evaluation.voice_protocols import NEGATIVE, SURE
 
 WINDOWS = 20  # of a mixed recording: about a minute of speech
@@ -106,7 +106,7 @@ def _read(model: Checkpoint, setting: predictions.Setting) -> list[_Recording]:
     def nets():
         return {fold: fold_voice(model, setting.runs, fold) for fold in range(datasets.FOLDS)}
 
-    everybody = everybody_unseen(model, setting)
+    everybody = unseen_predictions(model, setting)
     found = predictions.voices(setting, nets) | predictions.speakers(setting, nets, relative_layer(setting))
     fitted: dict[Any, tuple[HeadCalibration, HeadCalibration]] = {}
     read = []

@@ -105,22 +105,24 @@ def pairs(unseen: Unseen) -> Samples:
 
     The faces of the audio-visual clips alone are small and dim. All are of held-out people.
     """
-    random, (faces, shown) = np.random.default_rng(0), unseen.stills
-    voices, heard, _, corpora = unseen.voices
+    random, (faces, face_truth) = np.random.default_rng(0), unseen.stills
+    voices, voice_truth, _, corpora = unseen.voices
     acted = corpora == predictions.VOICE_CORPORA.index("ravdess")
-    seen, said, truth = [], [], []
-    for emotion in np.intersect1d(shown, heard[acted]):
-        seen.append(random.choice(np.flatnonzero(shown == emotion), PAIRS))
-        said.append(random.choice(np.flatnonzero(acted & (heard == emotion)), PAIRS))
+    face_rows, voice_rows, truth = [], [], []
+    for emotion in np.intersect1d(face_truth, voice_truth[acted]):
+        face_rows.append(random.choice(np.flatnonzero(face_truth == emotion), PAIRS))
+        voice_rows.append(random.choice(np.flatnonzero(acted & (voice_truth == emotion)), PAIRS))
         truth.append(np.full(PAIRS, emotion))
-    seen, said, truth = (np.concatenate([*column, np.zeros(0, int)]) for column in (seen, said, truth))
+    face_rows, voice_rows, truth = (
+        np.concatenate([*column, np.zeros(0, int)]) for column in (face_rows, voice_rows, truth)
+    )
     nothing, full = np.zeros((len(truth), 0)), np.ones(len(truth))
     return Samples(
         face_features=nothing,
-        face_probabilities=faces[seen],
+        face_probabilities=faces[face_rows],
         face_coverage=full,
         voice_features=nothing,
-        voice_probabilities=voices[said],
+        voice_probabilities=voices[voice_rows],
         voice_coverage=full,
         seconds=DEFAULT_WINDOW * full,
         truth=truth,
@@ -189,9 +191,9 @@ def _relative(
 def of_seven(pictures: predictions.Arrays) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """FER+ arrays as probabilities over the seven (N, 7), labels (N,) and agreement (N,), without contempt."""
     native = [emotion_of(label) for label in datasets.FERPLUS_LABELS]
-    kept = np.array([native[label] is not None for label in pictures["label"]])
-    labels = np.array([EMOTIONS.index(native[label]) for label in pictures["label"][kept]])
-    return fold(pictures["eight"][kept], datasets.FERPLUS_LABELS), labels, pictures["agree"][kept] > 0
+    selected = np.array([native[label] is not None for label in pictures["label"]])
+    labels = np.array([EMOTIONS.index(native[label]) for label in pictures["label"][selected]])
+    return fold(pictures["eight"][selected], datasets.FERPLUS_LABELS), labels, pictures["agree"][selected] > 0
 
 
 def audio_visual_folds() -> list[int]:

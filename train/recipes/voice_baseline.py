@@ -2,8 +2,8 @@
 
 Voices of one corpus differ from those of another by a nearly constant offset in the pooled features, and so do those
 of two speakers. If a speaker is heard for long enough, and mostly calm, the speaker's mean features are a baseline that
-can be subtracted. A layer that is fitted to such relative features transfers to corpora and languages never heard,
-where the layer for single recordings (train/recipes/voice_head.py) does not; see train/RECIPES.md.
+can be subtracted. A layer that is fitted to such relative features transfers to unknown corpora and languages;
+the layer for single recordings (train/recipes/voice_head.py) does not. See train/RECIPES.md.
 
 The layer is linear, so at inference nothing but its output is needed: of every window's logits the mean over the
 speaker's windows is subtracted, then the layer's bias is added.
@@ -28,7 +28,7 @@ from train.data import datasets
 from train.recipes import voice_head
 
 DECAY = 0.5  # of the weights, see regression.fit; chosen on corpora left out
-LEAST = 4  # rows of a speaker from which on there is a baseline
+MIN_ROWS = 4  # rows that a speaker must have for a baseline
 
 
 def relative(features: np.ndarray, truth: np.ndarray, people: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -36,14 +36,14 @@ def relative(features: np.ndarray, truth: np.ndarray, people: np.ndarray) -> tup
 
     ``people`` (N,) are the speakers. A baseline is the mean of a speaker's features, weighted as if the emotions had
     the shares of the prior "everyday", as in a long recording. Speakers without a neutral row, or with fewer than
-    ``LEAST`` rows, have none, and their features stay as they are.
+    ``MIN_ROWS`` rows, have none, and their features stay as they are.
     """
     out, known = np.array(features, np.float64), np.zeros(len(truth), bool)
     shares = np.exp(metrics.EVERYDAY)
     for person in np.unique(people):
         rows = people == person
         labels = np.unique(truth[rows])
-        if rows.sum() < LEAST or metrics.NEUTRAL not in labels:
+        if rows.sum() < MIN_ROWS or metrics.NEUTRAL not in labels:
             continue
         means = np.stack([out[rows & (truth == label)].mean(axis=0) for label in labels])
         out[rows] -= np.average(means, axis=0, weights=shares[labels])
@@ -65,8 +65,8 @@ def fit(
 
 
 def train(net: VoiceNet, data: Path, runs: Path, cache: Path, fold: int) -> nn.Linear:
-    """Fit the layer for a fold's network to everybody outside the fold, and store it in ``layer_file``."""
-    items = voice_head.everybody(data)
+    """Fit the layer for a fold's network to all people outside the fold, and store it in ``layer_file``."""
+    items = voice_head.all_items(data)
     truth = np.array([EMOTIONS.index(emotion_of(item.label)) for item in items])
     people = np.array([item.person for item in items])
     features, known = relative(voice_head.pooled(net, items, cache), truth, people)

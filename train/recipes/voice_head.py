@@ -49,12 +49,12 @@ def fit(
     decay: float = DECAY,
 ) -> nn.Linear:
     """A layer with seven outputs, fitted on features (N, D) of the items outside the corpora ``without``."""
-    kept = np.array([item.corpus not in without for item in items])
-    corpora = np.array([item.corpus for item in items])[kept]
-    targets = np.array([EMOTIONS.index(emotion_of(item.label)) for item in items])[kept]
+    selected = np.array([item.corpus not in without for item in items])
+    corpora = np.array([item.corpus for item in items])[selected]
+    targets = np.array([EMOTIONS.index(emotion_of(item.label)) for item in items])[selected]
     # Corpora weigh by the square root of their size; regression.fit then lets every emotion weigh alike.
     weights = np.array([(corpora == corpus).sum() ** -0.5 for corpus in corpora])
-    return regression.fit(features[kept], targets, weights, len(EMOTIONS), decay, scales)
+    return regression.fit(features[selected], targets, weights, len(EMOTIONS), decay, scales)
 
 
 def distilled_columns(net: voice.VoiceNet) -> np.ndarray:
@@ -73,7 +73,7 @@ def scales_of(net):
 
 
 def pooled(net, items, cache):
-    """Pooled features (N, 2 D) of the recordings of items by a VoiceNet, kept in the cache under its weights."""
+    """Pooled features (N, 2 D) of the recordings of items by a VoiceNet, cached by its weights."""
 
     def features():
         return {"features": voice.features(net, _clips(items, cache))}
@@ -151,15 +151,15 @@ def place(net, layer):
 
 
 def train(net, data, runs, cache, fold):
-    """Fit the last layer of a fold's network on everybody outside the fold, and store it in ``head_file``."""
-    items = everybody(data)
+    """Fit the last layer of a fold's network on all people outside the fold, and store it in ``head_file``."""
+    items = all_items(data)
     inside, features = np.flatnonzero(datasets.fold_of(items) != fold), pooled(net, items, cache)
     layer = refit(net, [items[row] for row in inside], features[inside])
     files.write(head_file(runs, fold), safetensors.torch.save({"weight": layer.weight, "bias": layer.bias}))
     return place(net, layer)
 
 
-def everybody(data):
+def all_items(data):
     """The items of every corpus of acted and of ordinary speech."""
     return [*datasets.voices(data), *datasets.ordinary(data)]
 
