@@ -44,7 +44,7 @@ def drawn(model, monkeypatch, shared):
                 items.append(Item(None, corpus, label, f"{corpus}-{row % 4}"))
                 rows.append(features)
     rows = np.array(rows)
-    monkeypatch.setattr(voice_head, "everybody", lambda data: items)
+    monkeypatch.setattr(voice_head, "all_items", lambda data: items)
     monkeypatch.setattr(voice_head, "pooled", lambda net, given, cache: rows)
 
     def windows(net, given, cache):
@@ -121,7 +121,7 @@ def test_a_folds_layer_is_fitted_to_people_outside_it(model, monkeypatch, tmp_pa
     monkeypatch.setattr(datasets, "fold_of", lambda given: np.where(inside, 0, 1))
     wrong = [replace(item, label="fear") if odd and item.label != "neutral" else item
              for item, odd in zip(items, inside, strict=True)]  # fmt: skip
-    monkeypatch.setattr(voice_head, "everybody", lambda data: wrong)
+    monkeypatch.setattr(voice_head, "all_items", lambda data: wrong)
     layer = voice_baseline.train(model.voice, "data", tmp_path, "cache", fold=0)
     stored = safetensors.torch.load_file(voice_baseline.layer_file(tmp_path, 0))
     assert torch.equal(stored["weight"], layer.weight) and torch.equal(stored["bias"], layer.bias)
