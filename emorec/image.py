@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from emorec.affect import valence_arousal
 from emorec.emotions import EMOTIONS, fold
 from emorec.extraction.arrays import as_picture
 from emorec.extraction.faces import encode_faces
@@ -22,7 +23,7 @@ from emorec.inference.timeline import PriorLike
 from emorec.media import sandbox
 from emorec.models.checkpoint import Checkpoint
 
-MOST_PIXELS = 100_000_000  # of a picture that is read at all
+MAX_PIXELS = 100_000_000  # of a picture that is read at all
 LONGEST_SIDE = 4096  # pixels; larger pictures are scaled down when they are read
 READ_AT_ONCE = 2  # pictures; each may take a gigabyte of memory
 DETECTION_SIDE = 1280  # pixels; larger than in a video, because one picture leaves time to find small faces
@@ -52,6 +53,16 @@ class FaceResult:
         """Its probability."""
         return float(self.probabilities.max())
 
+    @property
+    def valence(self) -> float:
+        """From -1 (unpleasant) to 1 (pleasant), derived from ``probabilities``."""
+        return float(valence_arousal(self.probabilities)[0])
+
+    @property
+    def arousal(self) -> float:
+        """From -1 (calm) to 1 (excited), derived from ``probabilities``."""
+        return float(valence_arousal(self.probabilities)[1])
+
 
 def analyze(
     image: str | PathLike[str] | np.ndarray, model: Checkpoint, detector: Detector, prior: PriorLike = priors.STILL
@@ -71,7 +82,7 @@ def read(file: str | PathLike[str]) -> np.ndarray:
     read as a picture.
     """
     with _reading:
-        return sandbox.picture(Path(file), MOST_PIXELS, LONGEST_SIDE)
+        return sandbox.picture(Path(file), MAX_PIXELS, LONGEST_SIDE)
 
 
 def recognise(

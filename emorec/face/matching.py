@@ -7,12 +7,12 @@ from typing import Protocol
 import cv2
 import numpy as np
 
-MIN_OVERLAP = 0.3  # intersection over union that suffices to be the same person from frame to frame
+MIN_OVERLAP = 0.3  # intersection over union from which a face is the same person in the next frame
 NEAR = 1.0  # centre distance, in box sides, within which appearance may decide if the overlap is too small
 MIN_CORRELATION = 0.6  # of two thumbnails, for the same appearance
 FACE_SIDE = 24  # pixels; side of the aligned face in that comparison
 THUMBNAIL = 16  # pixels; side of the thumbnail by which a person is matched
-SURROUNDINGS = 0.25  # share of the box added on every side: hair and collar help to tell people apart
+SURROUNDINGS = 0.25  # share of the box added on every side: hair and collar help to distinguish people
 CUT_DIFFERENCE = 0.16  # smallest mean absolute change of the overview (values 0 to 1) at a cut
 CUT_CORRELATION = 0.5  # the correlation of the two overviews at a cut is below this
 

@@ -82,7 +82,7 @@ class Tracker:
 
     @property
     def still(self) -> bool:
-        """Whether all frames so far are the same, as far as their overviews tell."""
+        """Whether all frames so far are the same, according to their overviews."""
         return self._still
 
     def update(

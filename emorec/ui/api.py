@@ -16,8 +16,10 @@ import gradio as gr
 from gradio.events import api
 
 import emorec
+from emorec.affect import DIMENSIONS
 from emorec.emotions import EMOTIONS
 from emorec.errors import EmorecError
+from emorec.inference import baseline as baselines
 from emorec.inference import prior as priors
 from emorec.inference.fusion import FUSIONS
 from emorec.inference.timeline import DEFAULT_STEP, DEFAULT_WINDOW, check
@@ -71,6 +73,7 @@ def add_endpoints(service: Service) -> None:
         start: float | str = 0.0,
         end: float | str | None = None,
         rotate: int = 0,
+        baseline: str = baselines.DEFAULT,
     ) -> dict:
         """Analyse an uploaded video or audio file.
 
@@ -78,7 +81,7 @@ def add_endpoints(service: Service) -> None:
         picture is decoded. ``audio_track`` to ``rotate`` choose the part of the recording that is analysed.
         """
         with user_errors():
-            check(fusion, step, window, smooth, cast(Any, validation.prior(prior)))
+            check(fusion, step, window, smooth, cast(Any, validation.prior(prior)), baseline=baseline)
             settings = validation.settings(
                 fusion,
                 audio_track=audio_track,
@@ -101,7 +104,15 @@ def add_endpoints(service: Service) -> None:
             name = service.results.add(request.session_hash, result)
             person = person if settings.faces else None
             return response(
-                name, result, fusion=fusion, step=step, window=window, smooth=smooth, person=person, prior=prior
+                name,
+                result,
+                fusion=fusion,
+                step=step,
+                window=window,
+                smooth=smooth,
+                person=person,
+                prior=prior,
+                baseline=baseline,
             )
 
     def redraw(
@@ -113,18 +124,28 @@ def add_endpoints(service: Service) -> None:
         smooth: float = 0.0,
         person: int | None = None,
         prior: str | dict = priors.DEFAULT,
+        baseline: str = baselines.DEFAULT,
     ) -> dict:
         """Infer again, with other choices, from the features that /analyze extracted; nothing is decoded."""
         with user_errors():
             result = service.results.get(request.session_hash, recording)
             return response(
-                recording, result, fusion=fusion, step=step, window=window, smooth=smooth, person=person, prior=prior
+                recording,
+                result,
+                fusion=fusion,
+                step=step,
+                window=window,
+                smooth=smooth,
+                person=person,
+                prior=prior,
+                baseline=baseline,
             )
 
     def image(file: gr.FileData, request: gr.Request) -> list[dict]:
         """Find every face in an uploaded picture, from left to right.
 
-        Each has its box (left, top, width, height as fractions of the picture) and a probability for each emotion.
+        Each has its box (left, top, width, height as fractions of the picture) and a probability for each emotion,
+        and valence and arousal (-1 to 1), which are derived from these.
         """
         with user_errors():
             _, faces = service.recognise_faces(service.check_upload(_path(file), request))
@@ -133,6 +154,7 @@ def add_endpoints(service: Service) -> None:
             | {"score": round(face.score, DIGITS), "quality": round(face.quality, DIGITS)}
             | {"dominant": face.dominant, "confidence": round(face.confidence, DIGITS)}
             | {name: round(float(value), DIGITS) for name, value in zip(EMOTIONS, face.probabilities, strict=True)}
+            | {name: round(getattr(face, name), DIGITS) for name in DIMENSIONS}
             for face in faces
         ]
 

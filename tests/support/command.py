@@ -27,6 +27,6 @@ def emorec(*arguments: object, cwd: Path = ROOT, **environment: str) -> tuple[in
             code = cli.main([str(argument) for argument in arguments])
         except SystemExit as ended:  # argparse refuses unknown options this way
             code = ended.code
-    printed, told = (stream.buffer.getvalue().decode() for stream in (out, err))
+    printed, errors = (stream.buffer.getvalue().decode() for stream in (out, err))
     notice = "" if "EMOREC_FACE_MODEL" in os.environ else f"emorec: note: {pretrained.REDUCED_NOTICE}\n"
-    return code, printed, told.removeprefix(notice)
+    return code, printed, errors.removeprefix(notice)

@@ -15,6 +15,7 @@ from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 
 import emorec
+from emorec.affect import valence_arousal
 from emorec.emotions import EMOTIONS
 from emorec.models import pretrained
 from emorec.ui.example import PORTRAIT
@@ -122,11 +123,11 @@ def test_eight_uploads_at_once_are_all_analysed_and_none_for_another(page_server
 
 
 def test_a_folder_that_a_client_names_is_not_opened(client, sound, tmp_path):
-    told = {
+    errors = {
         refused(client, handle_file(str(sound)), checkpoint=str(folder), api_name="/analyze")
         for folder in (tmp_path, tmp_path / "missing", pretrained.BUNDLED)
     }
-    assert told == {NOT_ON_THE_HUB}
+    assert errors == {NOT_ON_THE_HUB}
 
 
 @pytest.mark.skipif(not FACE_MODEL.exists(), reason="needs the face detector's file, which is not here")
@@ -134,15 +135,17 @@ def test_image_returns_a_row_for_each_face(client):
     (face,) = client.predict(handle_file(str(PORTRAIT)), api_name="/image")
     assert sum(face[emotion] for emotion in EMOTIONS) == pytest.approx(1, abs=1e-4)
     assert face["confidence"] == face[face["dominant"]] == max(face[emotion] for emotion in EMOTIONS)
+    derived = valence_arousal([face[emotion] for emotion in EMOTIONS])
+    assert [face["valence"], face["arousal"]] == pytest.approx(derived, abs=1e-4)
     assert 0 < face["left"] < face["left"] + face["width"] < 1
 
 
 def test_info_describes_the_weights(client):
     config = json.loads((ROOT / "emorec" / "weights" / "default" / "config.json").read_text(encoding="utf-8"))
-    told = client.predict(api_name="/info")
-    assert told["version"] == emorec.__version__ and told["emotions"] == list(EMOTIONS)
-    assert told["evaluation"] == config["evaluation"]
-    assert told["licence"] == config["training"]["licence"]
+    info = client.predict(api_name="/info")
+    assert info["version"] == emorec.__version__ and info["emotions"] == list(EMOTIONS)
+    assert info["evaluation"] == config["evaluation"]
+    assert info["licence"] == config["training"]["licence"]
 
 
 def test_the_example_of_the_guide_runs(page_server, tmp_path, sound):

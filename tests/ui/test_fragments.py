@@ -11,13 +11,13 @@ def test_the_panel_says_where_the_weights_come_from_and_no_path(tmp_path):
     folder = tmp_path / "my-weights"
     folder.mkdir()
     hub = pretrained.Origin(folder, "org/name", "v1", "a" * 40)
-    for origin, says in (
+    for origin, expected in (
         (pretrained.Origin(pretrained.BUNDLED), "come with emorec"),
         (pretrained.Origin(folder), "the folder my-weights of"),
         (hub, f"org/name@v1 on the Hugging Face Hub, commit {'a' * 40}"),
     ):
         panel = fragments.about(Analyzer(model, None, origin))
-        assert says in panel and str(tmp_path) not in panel
+        assert expected in panel and str(tmp_path) not in panel
 
 
 def test_markup_in_names_is_escaped():
@@ -30,6 +30,15 @@ def test_the_source_of_a_recording_is_a_link_only_if_it_is_one_of_the_web():
     shown = fragments.provenance({"title": "A <talk>", "source": "https://example.org/?a=1&b=2"})
     assert "A &lt;talk&gt;" in shown and 'href="https://example.org/?a=1&amp;b=2"' in shown
     assert fragments.provenance({"name": "a.mp4"}) == fragments.provenance({"source": "javascript:alert(1)"}) == ""
+
+
+def test_valence_and_arousal_are_said_to_be_derived_and_their_source_is_named():
+    shown = fragments.result(factories.timeline(factories.probabilities(9)))
+    assert "Average valence, derived" in shown and "Average arousal, derived" in shown
+    legend = fragments.legend("valence_arousal")
+    assert "are derived" in legend and "Warriner, Kuperman &amp; Brysbaert, 2013" in legend
+    assert [f"</i>{name}</li>" in legend for name in ("valence", "arousal", "happy")] == [True, True, False]
+    assert "</i>happy</li>" in fragments.legend("lines") and "derived" not in fragments.legend("lines")
 
 
 def test_unsure_time_is_a_row_of_its_own():

@@ -120,16 +120,16 @@ class Immediate:
 
 
 def test_a_link_is_downloaded_into_a_folder_and_its_title_and_source_are_in_the_results(tmp_path, monkeypatch):
-    asked = []
+    calls = []
 
     def fetch(url, folder, progress, sound_only):
-        asked.append((url, folder, sound_only))
+        calls.append((url, folder, sound_only))
         return Fetched(folder / "A talk.mp4", "A <talk>", url)
 
     monkeypatch.setattr(download, "fetch", fetch)
     job = Job(Immediate(), "", JobQueue(), link_fetcher(LINK, tmp_path, sound_only=True))
     job.join()
-    assert asked == [(LINK, tmp_path, True)] and job.path == str(tmp_path / "A talk.mp4")
+    assert calls == [(LINK, tmp_path, True)] and job.path == str(tmp_path / "A talk.mp4")
     analyzer = Analyzer(checkpoint.load(pretrained.BUNDLED), None)
     timeline, _ = draw(analyzer, factories.observations(3.0), facts=job.facts)
     assert json.loads(tables.json_text(timeline))["media"].items() >= job.facts.items()
@@ -146,6 +146,15 @@ def test_a_person_of_another_recording_is_nobody(handlers):
     analysis = Analysis(features=factories.observations(3.0))
     timeline, *_, person, _ = results.draw(analysis, "", "late", 1.0, 3.0, 0.0, 7, "even", "stacked", False)
     assert len(timeline) == 3 and person["value"] == -1
+
+
+@pytest.mark.parametrize(
+    ("analysis", "prepares"), [(Analysis(), False), (Analysis(path="a.wav"), True), (Analysis(running=True), True)]
+)
+def test_a_recording_without_features_prepares_the_browser_to_draw(handlers, analysis, prepares):
+    shown = ResultHandlers(handlers.service).draw(analysis, "", "late", 1.0, 3.0, 0.0, -1, "even", "stacked", False)
+    timeline, chart, summary, *_ = shown
+    assert timeline is None and summary == "" and (chart is not None) == prepares
 
 
 def test_a_checkpoint_whose_panel_cannot_be_shown_changes_nothing(handlers, monkeypatch):

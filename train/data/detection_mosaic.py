@@ -13,12 +13,15 @@ SHARES = {"web": 0.3, "crops": 0.15, "colour": 0.27, "javanese": 0.12, "media": 
 GRIDS = (2, 2, 3, 3, 4, 5, 6)  # pictures along each side of a mosaic
 MOSAIC_SHARE = 0.4  # of the training pictures that are mosaics
 SIDES = (192, 256, 256, 320)  # pixels; a batch has pictures of one of these sides
-LEAST_ALONE, MOST_ALONE = 10.0, 1.1  # pixels and shares of the side; between which a face alone is drawn, log-uniformly
-LEAST_FACE = 9.0  # pixels; smaller faces are left out of the loss
+MIN_SINGLE_FACE, MAX_SINGLE_FACE = (
+    10.0,
+    1.1,
+)  # pixels and shares of the side; between which a face alone is drawn, log-uniformly
+MIN_FACE = 9.0  # pixels; smaller faces are left out of the loss
 VISIBLE = 0.6  # share of a face's box inside the picture from which on it has to be found ...
 HINTED = 0.15  # ... and from which on it may be
-MOST_TURN = 25.0  # degrees
-MOST_FACES = 40  # of one training picture
+MAX_ROTATION = 25.0  # degrees
+MAX_FACES = 40  # of one training picture
 
 
 @dataclass(frozen=True)
@@ -61,10 +64,10 @@ class Mosaics:
         pictures, faces, kinds = [], [], []
         for _ in range(self._batch_size):
             picture, rows, left_out = self.draw(side, random)
-            corners = np.concatenate([rows[:, :2], rows[:, :2] + rows[:, 2:4], rows[:, 4:14]], axis=1)[:MOST_FACES]
-            padding = MOST_FACES - len(corners)
+            corners = np.concatenate([rows[:, :2], rows[:, :2] + rows[:, 2:4], rows[:, 4:14]], axis=1)[:MAX_FACES]
+            padding = MAX_FACES - len(corners)
             faces.append(np.pad(corners, ((0, padding), (0, 0))))
-            kinds.append(np.pad(1 + left_out[:MOST_FACES].astype(np.int64), (0, padding)))
+            kinds.append(np.pad(1 + left_out[:MAX_FACES].astype(np.int64), (0, padding)))
             pictures.append(np.ascontiguousarray(picture.transpose(2, 0, 1)))
         most = max(1, int((np.array(kinds) > 0).sum(axis=1).max()))
         return Drawn(
@@ -79,7 +82,7 @@ class Mosaics:
             canvas, rows, left_out = self.mosaic(side, random)
         else:
             canvas, rows, left_out = self._alone(side, random)
-        return spoil(canvas, random, rows), rows, left_out
+        return corrupt(canvas, random, rows), rows, left_out
 
     def _pick(self, random):
         source = random.choice(list(self._numbers), p=self._shares)
@@ -105,7 +108,9 @@ class Mosaics:
         sure = rows[~left_out]
         if len(sure):
             face = sure[random.integers(len(sure))]
-            scale = np.exp(random.uniform(np.log(LEAST_ALONE), np.log(MOST_ALONE * side))) / np.sqrt(face[2] * face[3])
+            scale = np.exp(random.uniform(np.log(MIN_SINGLE_FACE), np.log(MAX_SINGLE_FACE * side))) / np.sqrt(
+                face[2] * face[3]
+            )
             pivot = face[:2] + face[2:4] / 2
         else:
             scale = side / max(height, width) * np.exp(random.uniform(np.log(0.5), np.log(2.0)))
@@ -148,7 +153,7 @@ class Mosaics:
 
     def _placed(self, canvas, image, rows, left_out, scale, pivot, middle, random):
         """Paste a picture, perhaps turned and mirrored, so that its point ``pivot`` lies at ``middle``."""
-        turn = np.deg2rad(np.clip(random.normal(0, MOST_TURN / 2.5), -MOST_TURN, MOST_TURN))
+        turn = np.deg2rad(np.clip(random.normal(0, MAX_ROTATION / 2.5), -MAX_ROTATION, MAX_ROTATION))
         stretch = np.exp(random.normal(0, 0.04))
         mirrored = random.random() < 0.5
         matrix = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]]) * scale
@@ -183,12 +188,12 @@ def moved(rows, left_out, matrix, scales, mirrored, shape):
     rows[:, 4:14] = (points[:, MIRRORED] if mirrored else points).reshape(-1, 10)
     low, high = np.maximum(rows[:, :2], 0), np.minimum(rows[:, :2] + rows[:, 2:4], shape[1::-1])
     visible = np.clip(high - low, 0, None).prod(axis=1) / rows[:, 2:4].prod(axis=1)
-    small = np.sqrt(rows[:, 2:4].prod(axis=1)) < LEAST_FACE
-    kept = visible >= HINTED
-    return rows[kept], (left_out | (visible < VISIBLE) | small)[kept]
+    small = np.sqrt(rows[:, 2:4].prod(axis=1)) < MIN_FACE
+    labelled = visible >= HINTED
+    return rows[labelled], (left_out | (visible < VISIBLE) | small)[labelled]
 
 
-def spoil(picture, random, rows):
+def corrupt(picture, random, rows):
     """A picture in other light and colours, covered in places, blurred, noisy or compressed, as recordings are."""
     if random.random() < 0.2:
         _cover(picture, random, rows)
@@ -223,7 +228,7 @@ def spoil(picture, random, rows):
 
 
 def _cover(picture, random, rows):
-    """Hide a part of one face behind a plain patch, less than a third of it."""
+    """Cover a part of one face, less than a third of it, with a plain patch."""
     for left, top, width, height in rows[: random.integers(0, 4), :4]:
         size = np.array([width, height]) * random.uniform(0.15, 0.5, 2)
         low = np.array([left, top]) + random.uniform(0, 1, 2) * (np.array([width, height]) - size)

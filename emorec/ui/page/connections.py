@@ -5,6 +5,7 @@ from typing import Any
 
 import gradio as gr
 
+from emorec.ui import fragments
 from emorec.ui.page.handlers import JobHandlers
 from emorec.ui.page.result_handlers import ResultHandlers
 from emorec.ui.server.limits import ANALYSES
@@ -125,7 +126,8 @@ def connect_results(parts: SimpleNamespace, session: SimpleNamespace, handlers: 
         concurrency_limit=None,
         **QUIET,
     )
-    changed = [choices.fusion, choices.step, choices.window, choices.smooth, choices.prior, results.style]
+    changed = [choices.fusion, choices.step, choices.window, choices.smooth, choices.prior, choices.baseline]
+    changed += [results.style]
     gr.on(
         [
             session.revision.change,
@@ -143,12 +145,14 @@ def connect_results(parts: SimpleNamespace, session: SimpleNamespace, handlers: 
             choices.smooth,
             choices.person,
             choices.prior,
+            choices.baseline,
             results.style,
             session.rows_shown,
         ],
         [session.timeline, results.chart, results.summary, choices.person, results.table],
         **AT_ONCE,
     )
+    results.style.change(fragments.legend, results.style, results.legend, queue=False, **QUIET)
     results.accordion.expand(lambda: True, None, session.rows_shown, queue=False, **QUIET).then(
         handlers.table, [session.timeline, session.rows_shown], results.table, **AT_ONCE
     )
