@@ -95,10 +95,10 @@ def clips(data: Path) -> dict[str, list[list[np.ndarray]]]:
     files: dict[str, list[Path]] = {}
     for file in sorted((data / "JavaneseAV").rglob("*.mp4")):
         files.setdefault(file.stem.split("-")[0], []).append(file)
-    return {actor: [_pictures(file) for file in some[:: max(1, len(some) // 5)]] for actor, some in files.items()}
+    return {actor: [pictures(file) for file in some[:: max(1, len(some) // 5)]] for actor, some in files.items()}
 
 
-def _pictures(file: Path) -> list[np.ndarray]:
+def pictures(file: Path) -> list[np.ndarray]:
     with av.open(str(file)) as container:
         stream = container.streams.video[0]
         apart = max(1, round(float(stream.average_rate or 25) / FRAME_RATE))
@@ -142,7 +142,7 @@ def compositions(actors: dict[str, list[list[np.ndarray]]], seed: int = 0) -> It
 
 def follow(recording: Recording, model: Checkpoint, detector: Detector) -> dict[str, float]:
     """BCubed F of the face frames, and how many people there are and are found."""
-    source = sources.from_arrays(recording.images, FRAME_RATE, None, None)
+    source = sources.from_arrays(recording.images, FRAME_RATE)
     *_, features = pipeline.extract(source, model, detector)
     arrays = features.arrays
     truth, kept = [], []

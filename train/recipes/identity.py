@@ -90,7 +90,8 @@ def spoiled(crop: np.ndarray, generator: np.random.Generator) -> np.ndarray:
     face = (lit.clip(0, 1) * 255).astype(np.uint8)
     if generator.random() < COMPRESSED:
         quality = int(generator.integers(15, 70))
-        face = cv2.imdecode(cv2.imencode(".jpg", face, [cv2.IMWRITE_JPEG_QUALITY, quality])[1], cv2.IMREAD_GRAYSCALE)
+        packed_face = cv2.imencode(".jpg", face, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
+        face = np.asarray(cv2.imdecode(packed_face, cv2.IMREAD_GRAYSCALE))
     return face
 
 
