@@ -6,7 +6,6 @@ python -m train.recipes.detector --data DATA --negatives PICTURES --teacher YUNE
 import argparse
 import os
 from pathlib import Path
-from typing import cast
 
 import cv2
 import numpy as np
@@ -73,7 +72,7 @@ def loss_of(net: DetectorNet, batch: tuple[torch.Tensor, ...]) -> torch.Tensor:
     """The loss of a batch of ``Mosaics``."""
     pictures, faces, kind = batch
     outputs = net(pictures.float().contiguous(memory_format=torch.channels_last))
-    return cast(torch.Tensor, detection_loss(outputs, faces, kind))  # a scalar, as its parts are not asked for
+    return detection_loss(outputs, faces, kind)
 
 
 def main(arguments=None):
@@ -90,6 +89,7 @@ def main(arguments=None):
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--run", default="run", help="name of the run's folder in the cache")
     parser.add_argument("--init", type=Path, help="a run's folder whose averaged weights to start from")
+    parser.add_argument("--frozen", nargs="*", default=[], help="layers that keep the weights they start with")
     parser.add_argument("--resume", action="store_true", help="go on with the run in the cache")
     asked = parser.parse_args(arguments)
     cv2.setNumThreads(1)
@@ -103,6 +103,8 @@ def main(arguments=None):
     net = DetectorNet()
     if asked.init:
         loop.averaged(asked.init, net)
+    for name in asked.frozen:
+        net.convolutions[name].requires_grad_(False)
     schedule = loop.Schedule(
         epochs=asked.epochs,
         lr=asked.lr,

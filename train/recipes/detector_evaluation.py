@@ -17,7 +17,8 @@ from emorec.face import detector, yunet
 from emorec.face.detection import DETECTION_SIDE, NMS_THRESHOLD, SCORE_THRESHOLD
 from emorec.face.detector_net import MULTIPLE
 from train.data.detection_data import Packed, overlap, packed
-from train.data.detection_mosaic import Mosaics, moved, paste, spoil
+from train.data.detection_mosaic import Mosaics, moved, paste
+from train.data.detection_spoil import spoil
 
 Finder = Callable[[np.ndarray, float], np.ndarray]  # RGB uint8 (H, W, 3), least score -> rows (N, 15), best first
 
