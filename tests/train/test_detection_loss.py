@@ -50,7 +50,7 @@ def test_the_cells_that_must_find_a_face_are_near_its_middle():
         assert len(chosen) >= 1 and (apart < 1.5).all()
 
 
-@pytest.mark.parametrize("side", [10, 20, 36, 44, 60, 80, 100, 128, 160, 200, 300])
+@pytest.mark.parametrize("side", [10, 20, 36, 44, 50, 60, 70, 80, 100, 128, 160, 200, 300])
 def test_a_face_of_every_size_has_a_cell_that_must_be_sure(side):
     places = cells_of(320)
     for left, top in ((3, 7), (8, 5), (12, 11)):
