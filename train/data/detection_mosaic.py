@@ -10,20 +10,21 @@ import torch
 from train.data.detection_data import MIRRORED, Packed
 from train.data.detection_spoil import spoil
 
-SHARES = {"web": 0.3, "crops": 0.15, "colour": 0.27, "javanese": 0.12, "media": 0.04, "without": 0.12}
-GRIDS = (2, 2, 3, 3, 4, 5, 6)  # pictures along each side of a mosaic
+SHARES = {"web": 0.3, "crops": 0.15, "colour": 0.27, "javanese": 0.12, "media": 0.04, "without": 0.2}
+GRIDS = (2, 2, 3, 3, 4, 5, 6, 8)  # pictures along each side of a mosaic
 MOSAIC_SHARE = 0.4  # of the training pictures that are mosaics
 SIDES = (192, 256, 256, 320)  # pixels; a batch has pictures of one of these sides
-LEAST_ALONE, MOST_ALONE = 10.0, 1.1  # pixels and shares of the side; between which a face alone is drawn, log-uniformly
 LEAST_FACE = 9.0  # pixels; smaller faces are left out of the loss
-LARGE_SHARE, LARGE = 0.3, (0.35, 1.1)  # of the faces alone, with a side drawn evenly between these shares of the side
+LEAST_ALONE, MOST_ALONE = 10.0, 1.1  # pixels and shares of the side; between which a face alone is drawn, log-uniformly
+LARGE_SHARE, LARGE = 0.25, (0.35, 1.1)  # of the faces alone, with a side drawn evenly between these shares of the side
+SMALL_SHARE, SMALL = 0.2, (LEAST_FACE, 22.0)  # of the others, with a side drawn evenly between these (pixels)
 CORNER_SHARE = 0.2  # of the pictures that are not mosaics: whole in a corner on black, as they are when run
 USES = 3  # of each training picture, mirrored or not: drawing one takes as long as learning from it
 POOL = 320  # pictures of each size that are kept for that
 VISIBLE = 0.6  # share of a face's box inside the picture from which on it has to be found ...
 HINTED = 0.15  # ... and from which on it may be
 MOST_TURN = 25.0  # degrees
-MOST_FACES = 40  # of one training picture
+MOST_FACES = 80  # of one training picture
 
 
 @dataclass(frozen=True)
@@ -120,6 +121,8 @@ class Mosaics:
             face = sure[random.integers(len(sure))]
             if random.random() < LARGE_SHARE:
                 wanted = random.uniform(*LARGE) * side
+            elif random.random() < SMALL_SHARE:
+                wanted = random.uniform(*SMALL)
             else:
                 wanted = np.exp(random.uniform(np.log(LEAST_ALONE), np.log(MOST_ALONE * side)))
             scale = wanted / np.sqrt(face[2] * face[3])
