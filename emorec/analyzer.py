@@ -11,12 +11,11 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import torch
-
 from emorec import image as pictures
 from emorec.errors import EmorecError
 from emorec.extraction import pipeline, sources
 from emorec.extraction.features import Features
+from emorec.extraction.modalities import MODALITIES, checked_modalities
 from emorec.extraction.options import Settings
 from emorec.extraction.sources import MediaLike
 from emorec.face import detection
@@ -25,23 +24,22 @@ from emorec.inference import prior as priors
 from emorec.inference import timeline as inference
 from emorec.inference.timeline import DEFAULT_STEP, DEFAULT_WINDOW, UNSURE_BELOW, PriorLike
 from emorec.models import checkpoint, pretrained
+from emorec.models.device import device_of
 from emorec.timeline import Timeline
 
 if TYPE_CHECKING:
     import numpy as np
 
-DEVICES = ("auto", "cpu", "cuda", "mps")
-MODALITIES = ("face", "voice")
 
-NO_MODALITY = "The modality {name!r} does not exist; choose from face and voice."
-NO_MODALITIES = "There is no modality to use; choose face, voice or both."
-MODALITY_MISSING = "The fusion {name!r} needs the modality {name}; add it, or choose another fusion."
 NO_PERSON = "There is no person {person}; persons are counted from 0."
 
 
 @dataclass(frozen=True)
 class Analyzer:
-    """A checkpoint, the file of the face detector (None: the fallback detector), and where the weights are from."""
+    """The networks, and what they need: one engine for library, command line and page.
+
+    ``detector_file`` is YuNet's file, or None for the fallback detector; ``origin`` says where the weights are from.
+    """
 
     model: checkpoint.Checkpoint
     detector_file: Path | None
@@ -90,15 +88,16 @@ class Analyzer:
         ``media`` is the path of a video or audio file; or pictures with their ``frame_rate`` (Hz): an array (frames,
         height, width, 3) of uint8 RGB, or an iterable of (height, width, 3); or sound with its ``sample_rate`` (Hz): an
         array (N,), (N, channels) or (channels, N), floats from -1 to 1 or integers. ``samples`` with ``sample_rate``
-        are the sound that belongs to pictures. Features of a file are stored and found again; those of arrays are not.
+        are the sound that belongs to pictures. Features of a file are stored, so a second call is quick;
+        features of arrays are not stored.
 
         ``fusion``: "late", "intermediate", "face" or "voice". ``step`` and ``window`` (s): one row per step, from the
         evidence in a window around it. ``person``: a person's number; None takes the one who is visible. ``smooth``
         (s): standard deviation of a Gaussian over time, 0 for none. ``prior``: "everyday", "even", "adaptive", a
-        mapping of the seven emotions to shares, or a JSON file of one. ``unsure_below``: rows with a lower confidence
-        count as unsure.
+        mapping of the seven emotions to shares, or a JSON file with such a mapping. ``unsure_below``: rows with a
+        lower confidence count as unsure.
 
-        ``modalities``: of "face" and "voice" those that are decoded and used; fusion "voice" decodes no picture either.
+        ``modalities``: which of "face" and "voice" are decoded and used; fusion "voice" decodes no picture either.
         ``start`` and ``end`` (s): only this part is decoded. ``audio_track`` and ``video_track``: numbers from 1; None
         takes the one with speech and the one with a face. ``channel``: "left", "right" or "mix". ``rotate``: degrees
         clockwise, 0, 90, 180 or 270.
@@ -109,7 +108,7 @@ class Analyzer:
         inference.check(fusion, step, window, smooth, prior, unsure_below)
         if person is not None and person < 0:
             raise EmorecError(NO_PERSON.format(person=person))
-        used = _checked_modalities(modalities, fusion)
+        used = checked_modalities(modalities, fusion)
         settings = Settings(
             faces="face" in used,
             voices="voice" in used,
@@ -134,7 +133,7 @@ class Analyzer:
             fusion=fusion,
             step=step,
             window=window,
-            person=person if settings.faces else None,  # without pictures there is nobody to choose
+            person=person if settings.faces else None,  # without pictures there is no person to choose
             smooth=smooth,
             prior=prior,
             unsure_below=unsure_below,
@@ -237,31 +236,6 @@ def load(
 
     ``resolve`` finds the checkpoint's folder from its name; ``pretrained.pulled`` takes names on the Hub only.
     """
-    chosen = _device(device)
+    chosen = device_of(device)
     origin = resolve(model_path)
     return Analyzer(checkpoint.load(origin.folder, chosen), pretrained.face_detector_file(), origin)
-
-
-def _device(name: str) -> str:
-    """The device of that name, for "auto" CUDA or the CPU. Raises EmorecError if it cannot be used."""
-    if name not in DEVICES:
-        raise EmorecError(f"The device {name!r} does not exist; choose one of {', '.join(DEVICES)}.")
-    if name == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    usable = {"cuda": torch.cuda.is_available, "mps": torch.backends.mps.is_available}.get(name)
-    if usable and not usable():
-        raise EmorecError(f"There is no usable {name.upper()} device here; choose the device cpu or auto.")
-    return name
-
-
-def _checked_modalities(modalities: Iterable[str], fusion: str) -> tuple[str, ...]:
-    """The modalities to decode. Raises EmorecError for unknown ones and for a fusion that needs another."""
-    given = (modalities,) if isinstance(modalities, str) else tuple(modalities)
-    for name in given:
-        if name not in MODALITIES:
-            raise EmorecError(NO_MODALITY.format(name=name))
-    if not given:
-        raise EmorecError(NO_MODALITIES)
-    if fusion in MODALITIES and fusion not in given:
-        raise EmorecError(MODALITY_MISSING.format(name=fusion))
-    return ("voice",) if fusion == "voice" else given

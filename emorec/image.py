@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from emorec.affect import valence_arousal
 from emorec.emotions import EMOTIONS, fold
 from emorec.extraction.arrays import as_picture
 from emorec.extraction.faces import encode_faces
@@ -51,6 +52,16 @@ class FaceResult:
     def confidence(self) -> float:
         """Its probability."""
         return float(self.probabilities.max())
+
+    @property
+    def valence(self) -> float:
+        """From -1 (unpleasant) to 1 (pleasant), derived from ``probabilities``."""
+        return float(valence_arousal(self.probabilities)[0])
+
+    @property
+    def arousal(self) -> float:
+        """From -1 (calm) to 1 (excited), derived from ``probabilities``."""
+        return float(valence_arousal(self.probabilities)[1])
 
 
 def analyze(

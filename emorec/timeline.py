@@ -56,7 +56,9 @@ class Timeline(inference.Timeline):
         return self._text(subtitles.vtt_text(self), path)
 
     def plot(self, style: str = "stacked") -> alt.LayerChart:
-        """An Altair chart of the probabilities, with the evidence below; ``style`` is "stacked" or "lines".
+        """An Altair chart over time, with the evidence below.
+
+        ``style`` is "stacked" or "lines" for the probabilities, or "valence_arousal" for what is derived from them.
 
         Raises EmorecError for another style.
         """
@@ -64,11 +66,14 @@ class Timeline(inference.Timeline):
 
         return charts.notebook_chart(self, style)
 
-    def save_plot(self, path: str | PathLike[str]) -> None:
-        """Save the chart as .png, .svg or .html (by the suffix of ``path``); the HTML needs no network."""
+    def save_plot(self, path: str | PathLike[str], style: str = "stacked") -> None:
+        """Save the chart as .png, .svg or .html (by the suffix of ``path``); the HTML needs no network.
+
+        ``style`` is that of ``plot``.
+        """
         from emorec.output import charts
 
-        charts.save(self, Path(path))
+        charts.save(self, Path(path), style)
 
     def highlights(self) -> list[Highlight]:
         """The strongest peaks, changes, and disagreements of face and voice, in order of time."""

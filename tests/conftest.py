@@ -33,6 +33,13 @@ def pytest_xdist_make_scheduler(config, log):
     return ByFile(config, log)
 
 
+def pytest_collection_modifyitems(items):
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        from support.scheduling import longest_first
+
+        longest_first(items)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def session_environment(tmp_path_factory):
     """For fixtures that outlive a test, the page's process among them, and for tests through ``environment``."""

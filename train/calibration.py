@@ -1,4 +1,4 @@
-"""Fit calibration: the few numbers that turn networks' probabilities into likelihoods under an even prior.
+"""Fit calibration: the few numbers that turn the networks' probabilities into likelihoods under an even prior.
 
 They are fitted on held-out people, with every emotion equally common, see ``even_weights``.
 """
@@ -18,22 +18,23 @@ from emorec.inference import fusion
 from emorec.inference import prior as priors
 from emorec.models.calibration import FLOOR, Calibration, HeadCalibration
 
-BIAS_PENALTY = 0.05  # keeps biases of rarely seen emotions near zero
-STRENGTH_PENALTY = 0.01  # makes the strength of even shares 0, which nothing else determines
+BIAS_PENALTY = 0.05  # keeps biases of rarely face_logs emotions near zero
+STRENGTH_PENALTY = 0.01  # with even shares the data do not determine the strength; this makes it 0
 WEIGHTS = np.linspace(0.1, 1.5, 29)  # grid of the weights of a modality in late fusion
 BINS = 15
 EVEN = np.log(priors.EVEN)
 
 
 def even_weights(truth: np.ndarray, groups: Sequence | np.ndarray | None = None) -> np.ndarray:
-    """Weights (N,) that sum to 1, for labels (N,): all emotions weigh alike, and all groups (N,) within an emotion."""
+    """Weights (N,) that sum to 1, for labels (N,): every emotion has the same total weight, and so has
+    every group (N,) within an emotion."""
     groups = np.zeros(len(truth), int) if groups is None else np.asarray(groups)
     weights = np.zeros(len(truth))
     for label in np.unique(truth):
-        there = np.unique(groups[truth == label])
-        for group in there:
+        present = np.unique(groups[truth == label])
+        for group in present:
             rows = (truth == label) & (groups == group)
-            weights[rows] = 1 / (len(there) * rows.sum())
+            weights[rows] = 1 / (len(present) * rows.sum())
     return weights / max(weights.sum(), 1e-12)
 
 
@@ -47,9 +48,9 @@ def fit_head(
 ) -> HeadCalibration:
     """The HeadCalibration with the highest likelihood of labels (N,) int, given probabilities (N, 7) and an even prior.
 
-    ``groups`` (N,) are data sets that count alike, see ``even_weights``; ``shares`` are those of the emotions in the
+    ``groups`` (N,) are data sets that count equally, see ``even_weights``; ``shares`` are those of the emotions in the
     network's training data. Without ``biased`` only scale and strength are fitted, because a bias would fit the noise
-    of few labels; a larger ``bias_penalty`` keeps the bias of few people small.
+    of few labels; a larger ``bias_penalty`` keeps the bias small if there are few people.
     """
     rows = ~np.isnan(probabilities[:, 0])
     log_p = torch.from_numpy(np.log(np.maximum(probabilities[rows], FLOOR)).astype(np.float64))
@@ -88,18 +89,18 @@ def calibrated(head: HeadCalibration, probabilities: np.ndarray, log_prior: np.n
 def fit_late(calibration: Calibration, samples: Any, groups: Sequence | np.ndarray | None = None) -> Calibration:
     """The calibration with the weights of late fusion that give the labels of Samples the highest likelihood.
 
-    ``groups`` (N,) are data sets that count alike, see ``even_weights``.
+    ``groups`` (N,) are data sets that count equally, see ``even_weights``.
     """
-    even = even_weights(samples.truth, groups)
-    seen = calibration.face.log_likelihood(samples.face_probabilities)
-    heard = calibration.voice.log_likelihood(samples.voice_probabilities)
-    face_evidence = fusion.evidence(seen, samples.face_coverage, samples.seconds)
-    voice_evidence = fusion.evidence(heard, samples.voice_coverage, samples.seconds)
+    weights = even_weights(samples.truth, groups)
+    face_logs = calibration.face.log_likelihood(samples.face_probabilities)
+    voice_logs = calibration.voice.log_likelihood(samples.voice_probabilities)
+    face_evidence = fusion.evidence(face_logs, samples.face_coverage, samples.seconds)
+    voice_evidence = fusion.evidence(voice_logs, samples.voice_coverage, samples.seconds)
 
     def loss(face_weight: float, voice_weight: float) -> float:
         tried = replace(calibration, face_weight=float(face_weight), voice_weight=float(voice_weight))
-        joint = fusion.late(seen, heard, face_evidence, voice_evidence, tried)
-        return nll(priors.posterior(joint, EVEN), samples.truth, even)
+        joint = fusion.late(face_logs, voice_logs, face_evidence, voice_evidence, tried)
+        return nll(priors.posterior(joint, EVEN), samples.truth, weights)
 
     found = min(((f, v) for f in WEIGHTS for v in WEIGHTS), key=lambda pair: loss(*pair))
     face_weight, voice_weight = (round(float(weight), 4) for weight in found)

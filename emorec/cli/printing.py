@@ -61,7 +61,7 @@ class ProgressBar:
 
 def print_summary(result: Timeline, written: Sequence[Path], name: str | None = None) -> None:
     """Print the shares of a timeline and the written files, below the name of the recording if it is given."""
-    from emorec.output.summary import summary
+    from emorec.output.summary import affect_in_words, summary
 
     figures = summary(result)
     if name:
@@ -77,6 +77,8 @@ def print_summary(result: Timeline, written: Sequence[Path], name: str | None = 
             print(f"  {EMOJI[emotion]} {emotion:<{NAME_WIDTH}} {share:6.1%}")
     if figures.unsure > 0:
         print(f"  ❔ {'unsure':<{NAME_WIDTH}} {figures.unsure:6.1%}")
+    if affect := affect_in_words(figures):
+        print(f"  {affect}")
     not_found = NOT_FOUND.get(result.fusion, "neither a face nor speech was found")
     print(f"  evidence for {figures.known:.0%} of the time" if figures.known else f"  {not_found}")
     for path in written:

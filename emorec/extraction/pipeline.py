@@ -22,9 +22,10 @@ import torch
 from emorec.errors import EmorecError
 from emorec.extraction import features, options, sources, tracks
 from emorec.extraction import segments as cuts
+from emorec.extraction.assembly import Segment, complete, empty_segment, features_of, merged_notes, metadata
 from emorec.extraction.cache import CacheLimit
 from emorec.extraction.cache import forget as forget_key
-from emorec.extraction.faces import STILL, STILL_SECONDS, TRACKER, encode_faces, face_segments, no_faces
+from emorec.extraction.faces import TRACKER, encode_faces, face_segments
 from emorec.extraction.features import Features, Folder, Head, JoinedArrays
 from emorec.extraction.options import Settings
 from emorec.extraction.sources import Source
@@ -40,8 +41,6 @@ from emorec.settings import cache_folder
 __all__ = ["Settings", "encode_faces", "extract", "face_segments", "forget", "forget_key", "voice_segments"]
 
 EXTRACTION = 9  # increases with every change of what is extracted from the same recording by the same networks
-
-Segment = dict[str, np.ndarray]
 
 
 def extract(
@@ -65,11 +64,11 @@ def extract(
     options.check_within(settings, source.name, info.duration)
     key = _key(source, model, detector, settings)
     store = _Store(cache_folder() if cache is None else Path(cache), key) if key else None
-    joined = JoinedArrays(_empty_segment(model))
+    joined = JoinedArrays(empty_segment(model))
     head, segments = (store and store.folder.read()) or (_new_head(source, info, settings, detector, model), [])
 
     def grown() -> Features:
-        return _features(head, segments, model, info, settings, key, joined)
+        return features_of(head, segments, model, info, settings, key, joined)
 
     if segments or head.complete:
         yield grown()
@@ -84,13 +83,13 @@ def extract(
             stack.callback(store.limit.enforce)
         running = [stack.enter_context(Prefetcher(stream)) for stream in streams]
         while parts := [part for part in (next(stream, None) for stream in running) if part is not None]:
-            segment: Segment = _empty_segment(model) | {"end": np.zeros(1)}
+            segment: Segment = empty_segment(model) | {"end": np.zeros(1)}
             for part in parts:
                 segment["end"] = np.maximum(segment["end"], part.pop("end"))
                 segment |= part
             head.segments += 1
             head.duration = max(head.duration, float(segment["end"][0]))
-            head.notes = _merged(head.notes, notes)
+            head.notes = merged_notes(head.notes, notes)
             if store:
                 store.append(head, segment)
             segments.append(segment)
@@ -100,7 +99,7 @@ def extract(
         if settings.start:
             raise options.starts_after_end(settings, source.name)
         raise EmorecError(f"Nothing in {source.name} could be decoded; the file seems to be damaged.")
-    _complete(head, segments, info, settings, bool(streams), notes)
+    complete(head, segments, info, settings, bool(streams), notes)
     if store:
         store.write_head(head)
     yield grown()
@@ -159,35 +158,7 @@ def _new_head(source: Source, info: MediaInfo, settings: Settings, detector: Det
         notes.append("The recording has no sound, and its picture was not to be used: there is no evidence.")
     if not settings.voices and not info.has_video:
         notes.append("The recording has no picture, and its sound was not to be used: there is no evidence.")
-    return Head(_metadata(info), asdict(settings), 0.0, chosen={"tracks": numbers, "notes": notes})
-
-
-def _complete(
-    head: Head, segments: list[Segment], info: MediaInfo, settings: Settings, decoded: bool, notes: list[str]
-) -> None:
-    """Set the final duration and notes of a head whose segments are all there."""
-    if not decoded:
-        head.duration = min(settings.until, info.duration or 0.0)
-    shown_until = min(_last_picture_until(segments), info.duration or 0.0, settings.until)
-    head.duration = max(head.duration, shown_until)
-    # The last picture counts to the end of its bin, which may lie after the end of the recording.
-    if info.duration and 0 < head.duration - info.duration < 1 / settings.face_rate:
-        head.duration = info.duration
-    head.notes = _merged(head.notes, notes)
-    if head.duration - settings.start < STILL_SECONDS:
-        # The only picture of a recording lasts as long as the recording, whose length is known only now.
-        head.notes = [note for note in head.notes if note != STILL]
-    head.complete = True
-
-
-def _last_picture_until(segments: list[Segment]) -> float:
-    """When the last picture ends (s), 0 if there is none."""
-    return next((float(part["frame_until"][-1]) for part in reversed(segments) if len(part["frame_until"])), 0.0)
-
-
-def _merged(notes: list[str], found: list[str]) -> list[str]:
-    """Sentences about damage, each once: a run that continues another may find the same damage again."""
-    return [*dict.fromkeys([*notes, *found])]
+    return Head(metadata(info), asdict(settings), 0.0, chosen={"tracks": numbers, "notes": notes})
 
 
 def _streams(
@@ -234,11 +205,6 @@ def _return_memory() -> None:
         ctypes.CDLL(None).malloc_trim(0)
 
 
-def _metadata(info: MediaInfo) -> dict:
-    """What is stored about a recording; not its path, which may be different next time."""
-    return {name: value for name, value in asdict(info).items() if name != "path"}
-
-
 def _key(media: str | Path | Source, model: Checkpoint, detector: Detector, settings: Settings) -> str:
     """The key of a recording's features, from its content, the networks, the detector and the settings.
 
@@ -250,45 +216,3 @@ def _key(media: str | Path | Source, model: Checkpoint, detector: Detector, sett
     scheme = [EXTRACTION, cuts.FIRST_STARTS, cuts.SEGMENT_HOPS]
     facts = [features.FORMAT_VERSION, scheme, content, model.fingerprint, detector.name, asdict(settings)]
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:32]
-
-
-def _features(
-    head: Head,
-    segments: list[Segment],
-    model: Checkpoint,
-    info: MediaInfo,
-    settings: Settings,
-    key: str,
-    joined: JoinedArrays,
-) -> Features:
-    hop = model.front_end.hop_seconds
-    extracted = cuts.holding(settings.start / hop) + len(segments)
-    until = head.duration if head.complete else min(cuts.start(extracted) * hop, head.duration)
-    duration = max(head.duration, min(info.duration or 0.0, settings.until))
-    return Features(
-        duration=head.duration if head.complete else duration,
-        until=until,
-        complete=head.complete,
-        segments=tuple(segments),
-        empty=_empty_segment(model),
-        media={"name": info.path.name} | head.media | options.changed(settings),
-        notes=(*head.chosen.get("notes", ()), *head.notes),
-        hop_seconds=hop,
-        start=settings.start,
-        settings=head.settings | head.chosen.get("tracks", {}),
-        fingerprint=model.fingerprint,
-        key=key,
-        joined=joined,
-    )
-
-
-def _empty_segment(model: Checkpoint) -> Segment:
-    """Every array of a segment, without rows: what a recording without that stream has."""
-    return no_faces(model.face.config) | {
-        "frame_time": np.zeros(0),
-        "frame_until": np.zeros(0),
-        "voice_time": np.zeros(0),
-        "voice_speech": np.zeros(0, np.float32),
-        "voice_loudness": np.zeros(0, np.float32),
-        "voice_embedding": np.zeros((0, model.voice.config.embedding), np.float16),
-    }

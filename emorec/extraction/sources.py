@@ -1,10 +1,10 @@
-"""What stage 1 reads: a media file, decoded in the sandbox, or pictures and sound that are already in memory."""
+"""What stage 1 reads: a media file, decoded in the sandbox, or ``array_source``'s pictures and sound in memory."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 from typing import Protocol
@@ -12,16 +12,15 @@ from typing import Protocol
 import numpy as np
 
 from emorec.errors import EmorecError
-from emorec.extraction import arrays
-from emorec.media import arrays as memory
+from emorec.extraction.array_source import ArraySource, from_arrays
 from emorec.media import sandbox
 from emorec.media.passes import Damage
 from emorec.media.selection import Selection
 from emorec.media.streams import AudioBlock, Frame, MediaInfo
 
-ARRAYS_NAME = "recording"  # what results call pictures and sound that have no file name
-
 MediaLike = str | PathLike[str] | np.ndarray | Iterable[np.ndarray]
+
+__all__ = ["ArraySource", "FileSource", "MediaLike", "Source", "from_arrays", "from_media", "of"]
 
 NO_MEDIA = "A recording is a path, or an array with its sample_rate (sound) or frame_rate (pictures); this is {kind}."
 RATE_FOR_FILE = "A file has its own rates; give frame_rate, samples and sample_rate with arrays only."
@@ -121,95 +120,6 @@ class FileSource:
         )
 
 
-@dataclass(frozen=True, kw_only=True)
-class ArraySource:
-    """Pictures, sound, or both, in memory; ``from_arrays`` makes one and checks them. Its features are not stored.
-
-    ``images``: uint8 RGB (H, W, 3), ``frame_rate`` a second; ``frame_count`` is None if it is not known.
-    ``samples``: (channels, N) at ``sample_rate`` (Hz). Both begin at 0 s.
-    """
-
-    name: str = ARRAYS_NAME
-    images: Iterable[np.ndarray] | None = field(default=None, repr=False)
-    frame_rate: float = 0.0
-    frame_count: int | None = None
-    size: tuple[int, int] | None = None  # height and width (px) of the first picture
-    samples: np.ndarray | None = field(default=None, repr=False)
-    sample_rate: int = 0
-
-    def probe(self, selection: Selection) -> MediaInfo:
-        lengths = []
-        if self.samples is not None:
-            lengths.append(self.samples.shape[1] / self.sample_rate)
-        if self.frame_count is not None:
-            lengths.append(self.frame_count / self.frame_rate)
-        height, width = self.size or (None, None)
-        if selection.rotate % 180:
-            height, width = width, height
-        return MediaInfo(
-            path=Path(self.name),
-            container="array",
-            duration=max(lengths, default=None),
-            has_video=self.images is not None,
-            has_audio=self.samples is not None,
-            width=width,
-            height=height,
-            frame_rate=self.frame_rate or None,
-            video_codec=None,
-            audio_codec=None,
-            size=0,
-            video_tracks=int(self.images is not None),
-            audio_tracks=int(self.samples is not None),
-            video_track=1 if self.images is not None else None,
-            audio_track=1 if self.samples is not None else None,
-        )
-
-    def digest(self) -> None:
-        return None
-
-    def frames(
-        self,
-        rate: float,
-        start: float,
-        max_side: int,
-        selection: Selection,
-        end: float,
-    ) -> Iterator[Frame | Damage]:
-        images = (arrays.as_picture(image) for image in (() if self.images is None else self.images))
-        return memory.frames(
-            images, self.frame_rate, rate=rate, start=start, end=end, max_side=max_side, rotate=selection.rotate
-        )
-
-    def audio(
-        self,
-        rate: int,
-        start: float,
-        block_seconds: float,
-        selection: Selection,
-        end: float,
-        part_from: float,
-    ) -> Iterator[AudioBlock | Damage]:
-        sound = self.samples
-        assert sound is not None
-
-        def samples(first: int, last: int) -> np.ndarray:
-            part = arrays.as_float(sound[:, first:last])
-            if selection.channel == "mix" or len(part) == 1:
-                return part if len(part) <= 2 else part.mean(axis=0, keepdims=True)
-            index = int(selection.channel == "right")
-            return part[index : index + 1]
-
-        return memory.audio(
-            samples,
-            sound.shape[1],
-            self.sample_rate,
-            rate=rate,
-            start=start,
-            end=end,
-            block_seconds=block_seconds,
-        )
-
-
 def of(media: str | Path | Source) -> Source:
     """The source that a path names; a source stays what it is."""
     return FileSource(Path(media)) if isinstance(media, str | Path) else media
@@ -235,32 +145,3 @@ def from_media(
     if sample_rate is None:
         raise EmorecError(NO_RATE)
     return from_arrays(samples=media, sample_rate=sample_rate)
-
-
-def from_arrays(
-    images: object = None,
-    frame_rate: float | None = None,
-    samples: object = None,
-    sample_rate: float | None = None,
-    name: str = ARRAYS_NAME,
-) -> ArraySource:
-    """An ArraySource of pictures and sound in memory, checked.
-
-    ``images``: an array (frames, height, width, 3) of uint8 RGB, or (frames, height, width) of grey, or an iterable of
-    such pictures, which is read once. ``samples``: an array (N,), (N, channels) or (channels, N), where the shorter
-    axis is that of the channels; floats have a full scale of 1, integers that of their type.
-    Raises EmorecError, in one sentence, for anything else.
-    """
-    pictures: Iterable[np.ndarray] | None = None
-    count = size = None
-    if images is not None:
-        pictures, count, size = arrays.pictures(images)
-    return ArraySource(
-        name=name,
-        images=pictures,
-        frame_rate=0.0 if images is None else arrays.rate("frame_rate", frame_rate),
-        frame_count=count,
-        size=size,
-        samples=None if samples is None else arrays.sound(samples),
-        sample_rate=0 if samples is None else int(arrays.rate("sample_rate", sample_rate, whole=True)),
-    )

@@ -20,7 +20,7 @@ from emorec.prefetch import Prefetcher
 from emorec.voice import features
 from emorec.voice.features import VoiceFrontEnd
 
-BLOCK_HOPS = 16  # hops in a block of sound that is read; every segment but the second starts with a block
+BLOCK_HOPS = 16  # hops in a block of sound that is read; every segment but the second starts at a multiple of it
 
 Arrays = dict[str, np.ndarray]
 
@@ -31,8 +31,9 @@ def voice_segments(
     """Yield the voice arrays of each segment, from segment ``first`` on.
 
     Each segment is encoded with a margin on both sides, wide enough that its hops do not depend on where it is cut. If
-    only a part of a recording is used, the same margin is read beyond its ends, and the hops are those that overlap the
-    part. Sentences for the user are added to ``notes``. Raises EmorecError if the recording cannot be decoded.
+    only a part of a recording is used, the margin is also read beyond both ends of the part, and only hops that overlap
+    the part are yielded. Sentences for the user are added to ``notes``. Raises EmorecError if the recording cannot be
+    decoded.
     """
     for arrays in _whole_segments(media, model, first, notes, settings):
         yield _cut(arrays, settings, model.front_end.hop_seconds)
@@ -56,27 +57,30 @@ def _whole_segments(
     origin = _start(number, front_end) - margin  # the first sample in ``buffer``
     buffer, encoded = np.zeros(0, np.float32), {}
     block_seconds, margin_seconds = BLOCK_HOPS * front_end.hop_seconds, margin / front_end.rate
-    last, stop = math.inf, math.inf  # end of the part, as a sample, and end of reading (s)
+    end_sample, read_until = math.inf, math.inf  # end of the part, as a sample, and end of reading (s)
     if settings.end is not None:
-        last = round(settings.end * front_end.rate)
-        stop = math.ceil((settings.end + margin_seconds) / block_seconds) * block_seconds
+        end_sample = round(settings.end * front_end.rate)
+        read_until = math.ceil((settings.end + margin_seconds) / block_seconds) * block_seconds
     blocks = sources.of(media).audio(
         front_end.rate,
         start=max(origin, 0) / front_end.rate,
         block_seconds=block_seconds,
         selection=settings.selection,
-        end=stop,
+        end=read_until,
         part_from=max(0.0, settings.start - margin_seconds),
     )
     with Prefetcher(blocks) as blocks:
         for begin, samples in _pieces(blocks, origin, front_end, notes):
             buffer = np.concatenate([buffer[: begin - origin], samples])
             end = begin + len(samples)
-            while last > _start(number, front_end) and len(buffer) >= (span := _span(number, front_end)) + 2 * margin:
+            while (
+                end_sample > _start(number, front_end)
+                and len(buffer) >= (span := _span(number, front_end)) + 2 * margin
+            ):
                 window = buffer[: span + 2 * margin]
                 yield _voice_arrays(front_end, net, window, number, _start(number + 1, front_end), encoded)
                 buffer, origin, number = buffer[span:], origin + span, number + 1
-    while min(end, last) > _start(number, front_end):
+    while min(end, end_sample) > _start(number, front_end):
         span = _span(number, front_end)
         window = np.pad(buffer[: span + 2 * margin], (0, max(0, span + 2 * margin - len(buffer))))
         yield _voice_arrays(front_end, net, window, number, min(end, _start(number + 1, front_end)), encoded)
@@ -88,8 +92,8 @@ def _pieces(
 ) -> Iterator[tuple[int, np.ndarray]]:
     """Yield the sound from the sample ``origin`` on as (first sample, samples), without a gap.
 
-    Before the first sample of the media, or before its audio starts, there is silence. That may be hours, so it comes
-    in pieces no longer than a segment. Sentences about damage are added to ``notes``.
+    Before the first sample of the media, or before its audio starts, there is silence. The silence may last hours, so
+    it comes in pieces that are no longer than a segment. Sentences about damage are added to ``notes``.
     """
     longest = segments.SEGMENT_HOPS * front_end.hop
     for block in blocks:
@@ -130,14 +134,15 @@ def _voice_arrays(
 
     Silence has the same features everywhere: they are cached in ``encoded``, so hours of it take almost no time.
     """
-    # Speech is detected in rows that begin at their multiples on the clock, wherever segments begin.
-    early = segments.start(number) % front_end.speech_row_hops
+    # Speech is detected in rows of a fixed length. They begin at multiples of that length from the start of the
+    # recording, which need not be where a segment begins.
+    hops_into_row = segments.start(number) % front_end.speech_row_hops
     if samples.any():
-        arrays = _encode(front_end, net, samples, early)
+        arrays = _encode(front_end, net, samples, hops_into_row)
     else:
-        key = len(samples), early
+        key = len(samples), hops_into_row
         if key not in encoded:
-            encoded[key] = _encode(front_end, net, samples, early)
+            encoded[key] = _encode(front_end, net, samples, hops_into_row)
         arrays = encoded[key]
     hops = -(-(end - _start(number, front_end)) // front_end.hop)
     time = (segments.start(number) + np.arange(hops) + 0.5) * front_end.hop_seconds
@@ -146,15 +151,16 @@ def _voice_arrays(
 
 
 @torch.inference_mode()
-def _encode(front_end: VoiceFrontEnd, net: VoiceNet, samples: np.ndarray, early: int) -> Arrays:
-    """The features of samples (N,) between their margins; a row of speech detection began ``early`` hops earlier."""
+def _encode(front_end: VoiceFrontEnd, net: VoiceNet, samples: np.ndarray, hops_into_row: int) -> Arrays:
+    """The features of samples (N,) between their margins; ``hops_into_row``: hops between the start of the current
+    row of speech detection and the first of them."""
     margin, context, hop = _margin_hops(front_end), VoiceNet.CONTEXT_HOPS, front_end.hop
     log_mel = features.log_mel(samples, front_end)
-    near = slice((margin - context) * VoiceNet.FRAMES_PER_HOP, -(margin - context) * VoiceNet.FRAMES_PER_HOP)
-    row, last = (margin - early) * hop, len(samples) - margin * hop
-    embeddings = net.embed(log_mel[:, near].unsqueeze(0).to(next(net.parameters()).device))[0]
+    with_context = slice((margin - context) * VoiceNet.FRAMES_PER_HOP, -(margin - context) * VoiceNet.FRAMES_PER_HOP)
+    row, last = (margin - hops_into_row) * hop, len(samples) - margin * hop
+    embeddings = net.embed(log_mel[:, with_context].unsqueeze(0).to(next(net.parameters()).device))[0]
     return {
-        "voice_speech": features.speech(samples[row:last], front_end, samples[:row], samples[last:])[early:],
+        "voice_speech": features.speech(samples[row:last], front_end, samples[:row], samples[last:])[hops_into_row:],
         "voice_loudness": features.loudness(samples[margin * hop : last], front_end),
         "voice_embedding": embeddings[context:].cpu().numpy().astype(np.float16),
     }

@@ -10,7 +10,7 @@ import numpy as np
 
 from emorec.face.gallery import Gallery, View, view_of
 
-LOST_SECONDS = 2.0  # how long a person out of sight can be matched by position; after that only by appearance
+MATCH_BY_POSITION_SECONDS = 2.0  # how long a person out of sight can be matched by position; later by appearance
 TENTATIVE_SECONDS = 2.0  # how long a new track may still turn out to show a known person
 MIN_OVERLAP = 0.3  # intersection over union that suffices to be the same person from frame to frame
 NEAR = 1.0  # centre distance, in box sides, within which appearance may decide if the overlap is too small
@@ -18,17 +18,17 @@ MIN_CORRELATION = 0.6  # of two thumbnails, for the same appearance
 THUMBNAIL = 16  # pixels; side of the thumbnail by which a person is matched
 SURROUNDINGS = 0.25  # share of the box added on every side: hair and collar help to tell people apart
 OVERVIEW = (32, 18)  # pixels; the whole frame, shrunk to detect cuts
-STILL_DIFFERENCE = 3 / 255  # change of the overview (of 1) that a moving video has somewhere
-CUT_DIFFERENCE = 0.16  # least mean absolute change of the overview (of 1) at a cut
-CUT_CORRELATION = 0.5  # correlation of two overviews that a cut stays below
+STILL_DIFFERENCE = 3 / 255  # a video whose overview (values 0 to 1) changes by less than this everywhere is a still
+CUT_DIFFERENCE = 0.16  # smallest mean absolute change of the overview (values 0 to 1) at a cut
+CUT_CORRELATION = 0.5  # the correlation of the two overviews at a cut is below this
 
 
 @dataclass
 class Track:
     """A person while in sight: number, last box (left, top, width, height as fractions), time (s), thumbnail.
 
-    A track is tentative as long as it may turn out to show a known person; ``since`` (s) is then when it began, else
-    minus infinity.
+    A track is tentative as long as it may turn out to show a known person; ``since`` (s) is when a
+    tentative track began, and minus infinity for other tracks.
     """
 
     person: int
@@ -85,8 +85,8 @@ class Tracker:
         if self._first is None:
             self._first, self._began = overview, time
         self._still = self._still and bool(np.abs(overview - self._first).max() < STILL_DIFFERENCE)
-        # Frames may be far apart (slides, time lapse): a person in one of them is there until the next one.
-        self._tracks = [t for t in self._tracks if time - t.time <= LOST_SECONDS or t.time == self._time]
+        # Frames may be far apart (slides, time lapse): a person seen in one frame counts as present until the next.
+        self._tracks = [t for t in self._tracks if time - t.time <= MATCH_BY_POSITION_SECONDS or t.time == self._time]
         self._time = time
         thumbnails = [_thumbnail(image, box) for box in boxes]
         pairs = sorted(
@@ -111,7 +111,7 @@ class Tracker:
         return [current[row].person for row in range(len(boxes))]
 
     def take_renamed(self) -> dict[int, int]:
-        """Numbers, given since the last call, that turned out to belong to a known person: new number to known one."""
+        """Corrections since the last call: {number given by mistake: number of the known person}."""
         renamed, self._renamed = self._renamed, {}
         return renamed
 
@@ -140,7 +140,7 @@ class Tracker:
         thumbnails: list[np.ndarray],
         views: list[View | None],
     ) -> None:
-        """Give every new face a track, of a known person if possible, and compare tentative tracks once more."""
+        """Give every new face a track, with the number of a known person if possible; compare tentative ones again."""
         for track in current.values():
             if time - track.since > TENTATIVE_SECONDS:
                 track.since = -np.inf

@@ -1,4 +1,4 @@
-"""Evidence and late fusion: log likelihoods of face and voice to those of both.
+"""Evidence and late fusion: the log likelihoods of face and voice are combined into one.
 
 All functions work on arrays with one row per window and one column per emotion; a row without evidence is NaN. A prior
 turns log likelihoods into probabilities, see ``emorec.inference.prior``.
@@ -14,8 +14,8 @@ FUSIONS = ("late", "intermediate", "face", "voice")
 # Share of a window with a face (or with speech); a smaller share counts as no evidence.
 MIN_COVERAGE = 0.1
 # Seconds of a face, or of speech, that are full evidence of a modality. For RAVDESS clips cut to 1, 2, 3, 4 and 6 hops
-# (0.256 s each) of speech, the best scale of the log likelihoods on unseen people is 0.23, 0.42, 0.70, 0.85 and 0.97 of
-# that for whole clips: about proportional to the length, up to 1.2 s.
+# (0.256 s each) of speech, the best scale of the log likelihoods on unseen people, relative to whole clips, is 0.23,
+# 0.42, 0.70, 0.85 and 0.97. So evidence grows with the length, and is full at about 1.2 s.
 FULL_SECONDS = 1.2
 
 
@@ -36,7 +36,7 @@ def evidence(log_likelihoods: np.ndarray, coverage: np.ndarray, seconds: np.ndar
 
 
 def weighted(log_likelihoods: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Log likelihoods (N, 7) times weights (N,), so that little evidence makes them nearly equal. NaN stays NaN."""
+    """Log likelihoods (N, 7) times weights (N,): a small weight makes all emotions nearly equally likely. NaN stays."""
     return weights[:, None] * log_likelihoods
 
 
@@ -48,6 +48,7 @@ def late(
     The weights of the calibration apply if both have full evidence; a single modality has the weight 1. A row without
     any evidence stays NaN.
     """
+    # 1 without the other modality, the calibration's weight if the other has full evidence.
     face_weight = face_evidence * (1 - (1 - calibration.face_weight) * voice_evidence)
     voice_weight = voice_evidence * (1 - (1 - calibration.voice_weight) * face_evidence)
     joint = np.nan_to_num(weighted(face, face_weight)) + np.nan_to_num(weighted(voice, voice_weight))

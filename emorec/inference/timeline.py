@@ -2,36 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from numbers import Real
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from emorec.affect import valence_arousal
 from emorec.emotions import EMOTIONS
 from emorec.errors import EmorecError
 from emorec.extraction.features import Features
 from emorec.inference import fusion as fusions
 from emorec.inference import pooling
 from emorec.inference import prior as priors
+from emorec.inference.options import (
+    DEFAULT_STEP,
+    DEFAULT_WINDOW,
+    STEP_RANGE,
+    UNSURE_BELOW,
+    WINDOW_RANGE,
+    PriorLike,
+    check,
+)
 from emorec.inference.predict import fuse, smooth
 from emorec.models.checkpoint import Checkpoint
 
-DEFAULT_STEP = 1.0  # seconds
-DEFAULT_WINDOW = 3.0  # seconds; the length that training used
-GRID_STEP = 1.0  # seconds; the step at which highlights are found, whatever step is shown
-STEP_RANGE = (0.1, 10.0)  # seconds
-WINDOW_RANGE = (0.2, 60.0)  # seconds
-LAST_STEP = 0.1  # share of a step; a shorter rest at the end joins the last row
-UNSURE_BELOW = 0.4  # confidence below which a row counts as unsure
+__all__ = [
+    "DEFAULT_STEP",
+    "DEFAULT_WINDOW",
+    "GRID_STEP",
+    "STEP_RANGE",
+    "UNSURE_BELOW",
+    "WINDOW_RANGE",
+    "PriorLike",
+    "Timeline",
+    "check",
+    "fuse",
+    "infer",
+    "rows",
+]
 
-PriorLike = str | Path | Mapping[str, float] | priors.Prior
+
+GRID_STEP = 1.0  # seconds; the step at which highlights are found, whatever step is shown
+LAST_STEP = 0.1  # share of a step; a shorter rest at the end joins the last row
+
 
 OTHER_MODEL = "Another model extracted these features; analyze the recording again with this one."
 NO_PERSON = "There is no person {person} in this recording; it has {count}."
-NO_NUMBER = "The {name} must be a number, not {value!r}."
 
 
 @dataclass(frozen=True)
@@ -105,6 +121,16 @@ class Timeline:
         chance = 1 / len(EMOTIONS)
         return chance + self.evidence * (self.probabilities.max(axis=1) - chance)
 
+    @property
+    def valence(self) -> np.ndarray:
+        """From -1 (unpleasant) to 1 (pleasant), derived from ``probabilities``: (N,), NaN in rows without evidence."""
+        return valence_arousal(self.probabilities)[:, 0]
+
+    @property
+    def arousal(self) -> np.ndarray:
+        """From -1 (calm) to 1 (excited), derived from ``probabilities``: (N,), NaN in rows without evidence."""
+        return valence_arousal(self.probabilities)[:, 1]
+
     def shares(self) -> tuple[dict[str, float], float]:
         """Each emotion's share of the time that itself has evidence, largest first, and the share of that time.
 
@@ -152,30 +178,6 @@ def infer(
     if step == GRID_STEP:
         return timeline
     return replace(timeline, grid=_timeline(request, GRID_STEP, expected))
-
-
-def check(
-    fusion: str = "late",
-    step: float = DEFAULT_STEP,
-    window: float = DEFAULT_WINDOW,
-    smooth: float = 0.0,
-    prior: PriorLike = priors.DEFAULT,
-    unsure_below: float = UNSURE_BELOW,
-) -> None:
-    """Raise EmorecError, in one sentence, for settings that cannot be used."""
-    fusions.check(fusion)
-    numbers: dict[str, object] = {"step": step, "window": window, "smoothing": smooth, "confidence": unsure_below}
-    for name, value in numbers.items():
-        if isinstance(value, bool) or not isinstance(value, Real):
-            raise EmorecError(NO_NUMBER.format(name=name, value=value))
-    for name, value, (low, high) in (("step", step, STEP_RANGE), ("window", window, WINDOW_RANGE)):
-        if not low <= value <= high:
-            raise EmorecError(f"The {name} of {value:g} s is out of range; choose {low:g} to {high:g} s.")
-    if not 0 <= smooth <= WINDOW_RANGE[1]:
-        raise EmorecError(f"The smoothing of {smooth:g} s is out of range; choose 0 to {WINDOW_RANGE[1]:g} s.")
-    if not 0 <= unsure_below <= 1:
-        raise EmorecError(f"The confidence of {unsure_below:g} is out of range; choose 0 to 1.")
-    priors.of(prior)
 
 
 def rows(until: float, step: float, begin: float = 0.0) -> tuple[np.ndarray, np.ndarray]:

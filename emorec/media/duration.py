@@ -8,10 +8,10 @@ from pathlib import Path
 import av
 
 from emorec.media import containers
-from emorec.media.reader import DEFAULT_RATE, Reader
+from emorec.media.packets import DEFAULT_RATE, Packets
 
 
-def stated(reader: Reader) -> float | None:
+def stated(reader: Packets) -> float | None:
     """The duration that the container states (s), None if it states none or is not reliable."""
     duration = reader.container.duration
     trusted = reader.format not in containers.WITHOUT_DURATION and reader.broken_from == math.inf
@@ -20,7 +20,7 @@ def stated(reader: Reader) -> float | None:
 
 def counted(path: Path) -> float | None:
     """The duration (s) according to the packets alone, None if unknown."""
-    with Reader(path) as reader:
+    with Packets(path) as reader:
         stream = reader.streams["video"] or reader.streams["audio"]
         end, count = 0.0, 0
         for packet in reader.packets():
@@ -39,7 +39,7 @@ def min_duration(path: str | Path, enough: float) -> float:
 
     Raises ``EmorecError`` if there is too little to know, or no recording.
     """
-    with Reader(Path(path)) as reader:
+    with Packets(Path(path)) as reader:
         longest, before = stated(reader) or 0.0, {}
         for packet in reader.packets():
             if longest > enough:

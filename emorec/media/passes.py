@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from emorec.media.reader import SEEK_MARGINS, Reader, Sampler
+from emorec.media.packets import SEEK_MARGINS
+from emorec.media.reader import Reader, Sampler
 from emorec.media.selection import EVERYTHING, Selection
 
 Item = TypeVar("Item")

@@ -1,9 +1,8 @@
-"""An open recording: its streams, its packets, and their frames with times on the media's clock."""
+"""The decoded frames of an open recording, with times on the media's clock."""
 
 from __future__ import annotations
 
 import itertools
-import math
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,27 +10,13 @@ from typing import Any, Protocol
 
 import av
 
-from emorec.media import containers
-from emorec.media.clock import Clock
-from emorec.media.integrity import AV_ERRORS, JUMP, PACKET_SHARE, Integrity, ProgressCheck
-from emorec.media.selection import EVERYTHING, Selection, pick
-from emorec.media.webp import RawVideo
-from emorec.prefetch import processors
-
-MAX_PIXELS = 8192 * 4320  # larger pictures are refused: a file of a few bytes can require gigabytes
-
-MAX_FAILURES = 100  # reads in a row that may fail before reading ends
+from emorec.media.integrity import AV_ERRORS, JUMP
+from emorec.media.packets import DEFAULT_RATE, Packets
+from emorec.media.selection import EVERYTHING, Selection
 
 MAX_GAP = 24 * 3600.0  # seconds; a time that is later than the previous one by more than this is invalid
 
-DEFAULT_RATE = 25.0  # frames a second if the file does not state it, as FFmpeg assumes
-
-MAX_FRAME_RATE = 1000  # frames a second; a higher average is not believed
-
-PEEK_PACKETS = 64
 PROBE_PACKETS = 5000  # packets that are searched for a first picture and a first sound
-
-SEEK_MARGINS = (0.0, 4.0, 16.0, 64.0)  # seconds to go back by, in turn, until decoding starts early enough
 
 # Codecs whose decoder can skip frames that no other frame references.
 SKIPPABLE = {"h264", "hevc"}
@@ -40,35 +25,7 @@ SKIPPABLE = {"h264", "hevc"}
 # presets superfast and veryfast): B-frames can be skipped even if others reference them.
 SINGLE_REFERENCE = re.compile(rb"x264 - core \d+ .{0,200}? ref=1 ", re.DOTALL)
 
-# Frames without the deblocking filter. That leaves traces until the next keyframe, and saves a fifth of decoding;
-# docs/PERFORMANCE.md says what it costs in accuracy.
-SKIPPED_FILTERING = "all"
-
-# Codecs of sound, besides PCM, whose output does not depend on where decoding began. Others (aac, ac3) add noise from a
-# generator that runs from the beginning, so decoding must begin there too.
-REPEATABLE = {"flac", "alac", "opus", "vorbis", "mp3", "mp2"}
-
-# Pixels a second up to which one core decodes H.264 as fast as another one does the rest of an analysis. Several
-# threads take a fifth more processor time for the same pictures.
-LIGHT = 1280 * 720 * 30 * 1.1
-
 BIN_EPSILON = 1e-4  # share of a bin by which a time may lie before it and still belong to it
-
-
-def _threads(stream) -> int:
-    """How many threads decode a stream; 0 for as many as there are cores."""
-    if stream.type == "audio":
-        return 1
-    heavy = stream.width * stream.height * (frame_rate(stream) or DEFAULT_RATE) > LIGHT
-    return 0 if heavy or processors() > 2 else 1
-
-
-def frame_rate(stream) -> float | None:
-    """Average frames a second of a video stream, None if unknown."""
-    average = stream.average_rate
-    # Where FFmpeg counts ticks of the clock, as in dv, its guess is better.
-    rate = average if average and average < MAX_FRAME_RATE else stream.guessed_rate
-    return float(rate) if rate else None
 
 
 class Sampler(Protocol):
@@ -83,111 +40,17 @@ class Sampler(Protocol):
         ...
 
 
-class Reader:
-    """An open file: its streams, the zero of its clock, and the errors found while it is read."""
+class Reader(Packets):
+    """An open file whose packets are decoded; packets that cannot be decoded count as errors."""
 
     def __init__(self, path: Path, selection: Selection = EVERYTHING):
-        containers.check_file(path)
-        self._source = RawVideo(path, MAX_PIXELS) if containers.is_animated_webp(path) else None
-        try:
-            # "file:" keeps a colon in the name from being read as a protocol.
-            source = self._source or f"file:{path}"
-            self.container: Any = av.open(source, options=containers.OPEN_OPTIONS, metadata_errors="replace")
-        except AV_ERRORS as error:
-            raise containers.unreadable(path) from error
-        containers.check_streams(self.container.streams, path)
-        self.names = "webp" if self._source else self.container.format.name
-        self.format = self.container.format.name.split(",")[0]
-        default = pick(self.container, "video", path, selection)
-        sound = pick(self.container, "audio", path, selection, related=default)
-        video = default if selection.pictures else None
-        self.has = {"video": default is not None, "audio": sound is not None}
-        self.streams: dict[str, Any] = {"video": video, "audio": sound if selection.sound else None}
-        for stream in filter(None, self.streams.values()):
-            stream.codec_context.thread_type = "AUTO"
-            stream.codec_context.thread_count = _threads(stream)
-            options = {"max_pixels": str(MAX_PIXELS)}
-            if stream.type == "video":
-                options["skip_loop_filter"] = SKIPPED_FILTERING
-            stream.codec_context.options = options
-        self._path = path
-        self._encrypted = {stream.index for stream in self.container.streams if containers.is_encrypted(stream)}
-        self._damage, self._progress = Integrity(path), ProgressCheck(path, math.inf if self._source else PACKET_SHARE)
-        self._time_bases: dict[int, tuple[int, int]] = {}
-        self._position = 0.0
-        self._clock = Clock(self.format, self._seconds)
-        self._flow = self._paced()
-        self._peeked = list(itertools.islice(self._flow, PEEK_PACKETS))
-        if self.format == "gif" and len(self._peeked) < 2:
-            self.container.close()
-            raise containers.is_picture(path, "GIF")
-        if self._all_encrypted():
-            self.container.close()
-            raise containers.encrypted(path)
-        self.zero, self.broken_from = self._find_zero()
+        super().__init__(path, selection)
+        video = self.streams["video"]
         self._single_reference = video is not None and self._has_single_reference(video)
-
-    def __enter__(self) -> Reader:
-        return self
-
-    def __exit__(self, *_) -> None:
-        self._peeked.clear()
-        self.container.close()
-        if self._source is not None:
-            self._source.close()
-
-    def _all_encrypted(self) -> bool:
-        """Whether everything at the beginning is encrypted."""
-        ours = {stream.index for stream in self.streams.values() if stream is not None}
-        packets = [packet for packet in self._peeked if packet.stream_index in ours]
-        return bool(packets) and all(self._is_encrypted(packet) for packet in packets)
-
-    def _is_encrypted(self, packet: av.Packet) -> bool:
-        return packet.stream_index in self._encrypted or packet.has_sidedata("encryption_info")
-
-    def _find_zero(self) -> tuple[float, float]:
-        """The container's start (s), or the earliest time if the stated start is invalid and lies far after it; and the
-        time after it (s) from which times are as invalid."""
-        ours = {stream.index for stream in self.streams.values() if stream is not None}
-        # What an edit list leaves out only serves to begin decoding at a keyframe.
-        shown = (packet for packet in self._peeked if packet.stream_index in ours and not packet.is_discard)
-        times = (float(packet.pts * packet.time_base) for packet in shown if packet.pts is not None)
-        earliest = min(times, default=0.0)
-        if self.container.start_time is None:
-            return earliest, math.inf
-        start = self.container.start_time / av.time_base
-        return (earliest, start - earliest - JUMP) if start > earliest + JUMP else (start, math.inf)
 
     def _has_single_reference(self, video) -> bool:
         first = next((packet for packet in self._peeked if packet.stream_index == video.index), None)
         return first is not None and SINGLE_REFERENCE.search(bytes(first)) is not None
-
-    def seek(self, kind: str, time: float, repeatable: bool = True) -> bool:
-        """Go to the last keyframe at or before ``time`` (s); False if times would be unreliable from there on or, if it
-        must be ``repeatable``, decoding from there would not give the same frames."""
-        codec = self.streams[kind].codec_context.codec.canonical_name
-        same = kind == "video" or codec in REPEATABLE or codec.startswith("pcm_")
-        if self.format not in containers.SEEKABLE or (repeatable and not same) or self._resets_before(time):
-            return False
-        try:
-            self.container.seek(math.floor((time + self.zero) * av.time_base))
-        except AV_ERRORS:
-            return False
-        self._peeked.clear()
-        self._clock = Clock(self.format, self._seconds)
-        self._flow = self._paced()
-        return True
-
-    def _resets_before(self, time: float) -> bool:
-        """Whether the file's clock is reset before ``time`` (s), so that seeking would lead to the wrong part."""
-        if self.format not in containers.RESETTABLE:
-            return False
-        with Reader(self._path) as whole:
-            for packet in whole.packets():
-                at = whole.packet_time(packet)
-                if whole._clock.parts > 1 or (at is not None and at > time + SEEK_MARGINS[1]):
-                    break
-            return whole._clock.parts > 1
 
     def decode(self, kind: str, wanted: Sampler | None) -> Iterator[tuple[float, Any]]:
         """Yield every frame of a stream with its time (s); frames that no other references are skipped unless
@@ -209,68 +72,6 @@ class Reader:
             if got := self._decode(self.streams[kind], None):
                 firsts[kind] = got[0]
         return firsts
-
-    def packets(self) -> Iterator[av.Packet]:
-        """Yield the file's packets; unreadable ones are skipped."""
-        while self._peeked:
-            yield self._peeked.pop(0)
-        yield from self._flow
-
-    def packet_time(self, packet: av.Packet) -> float | None:
-        """The presentation time of a packet (s), None if it has none."""
-        stamp = packet.pts if packet.pts is not None else packet.dts
-        return None if stamp is None else self._seconds(packet, stamp) - self.zero
-
-    def _seconds(self, packet: av.Packet, ticks: int) -> float:
-        """Seconds of a number of ticks of the packet's stream."""
-        # Integers, because a Fraction for every packet costs as much as decoding a packet of sound.
-        base = self._time_bases.get(packet.stream_index)
-        if base is None:
-            base = self._time_bases[packet.stream_index] = packet.time_base.as_integer_ratio()
-        return ticks * base[0] / base[1]
-
-    def note_error(self, time: float | None = None) -> None:
-        """Note an error at ``time`` (s), by default at the current position."""
-        self._damage.note_error(self._position if time is None else time)
-
-    def is_surely_damaged(self, kind: str) -> bool:
-        """Whether ``damage`` is final."""
-        return self._damage.certain(kind, self._position)
-
-    def damage(self, kind: str) -> str | None:
-        """The damage of a stream up to the current position, None if there is none."""
-        return self._damage.sentence(kind, self._position)
-
-    def finish(self, kind: str, whole: bool = True) -> None:
-        """Note that a stream was read to its end or, if not the ``whole`` of it, to the end of the selected part."""
-        promises = self.format in containers.WITH_DURATION and self.container.duration and self.broken_from == math.inf
-        promised = self.container.duration / av.time_base if promises else None
-        self._damage.finish(self.streams[kind], self._position, self.zero, promised, whole)
-
-    def _paced(self) -> Iterator[av.Packet]:
-        """Packets on a continuous clock, as long as reading makes progress."""
-        for packet in self._clock.continuous(self._demux()):
-            stamp = packet.dts if packet.dts is not None else packet.pts
-            time = None if stamp is None else self._seconds(packet, stamp)
-            if not self._progress.advances(packet.size, time):
-                return self.note_error()
-            yield packet
-
-    def _demux(self) -> Iterator[av.Packet]:
-        failures = 0
-        while failures < MAX_FAILURES:
-            try:
-                for packet in self.container.demux():
-                    failures = 0
-                    # To a decoder, an empty packet means the end; avi files contain many.
-                    if packet.size:
-                        yield packet
-                return
-            except IndexError:
-                return  # PyAV raises it at the end if a stream appeared in the middle
-            except AV_ERRORS:
-                failures += 1
-                self.note_error()
 
     def _raw(self, stream: Any, wanted: Sampler | None) -> Iterator[Any]:
         codec = stream.codec_context.codec

@@ -20,8 +20,9 @@ from emorec.media import containers
 from emorec.media import duration as media_duration
 from emorec.media.audio import blocks, edges
 from emorec.media.integrity import AV_ERRORS, JUMP
+from emorec.media.packets import frame_rate
 from emorec.media.passes import Damage, DamageReport, decoded
-from emorec.media.reader import BIN_EPSILON, Reader, frame_rate
+from emorec.media.reader import BIN_EPSILON, Reader
 from emorec.media.selection import EVERYTHING, Selection, tracks
 from emorec.media.video import full_range, luma, picture, pixel_aspect, turned, upright_size
 from emorec.prefetch import Prefetcher

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from emorec.affect import DIMENSIONS, valence_arousal
 from emorec.emotions import EMOJI, EMOTIONS
 from emorec.inference.timeline import Timeline
 
@@ -22,7 +23,16 @@ STRIPS = {"face": (-0.13, -0.05), "speech": (-0.24, -0.16)}
 BOTTOM = -0.26
 
 # Rows of the tooltip of a column.
-TOOLTIP = ("Time", "Emotion", "Probabilities", "Face says", "Voice says", "Face seen", "Speech heard")
+TOOLTIP = (
+    "Time",
+    "Emotion",
+    "Probabilities",
+    "Face says",
+    "Voice says",
+    "Face seen",
+    "Speech heard",
+    "Valence and arousal",
+)
 TOP_EMOTIONS = 3  # named in a tooltip; the rest is small
 MIN_PROBABILITY = 0.005  # smaller ones are 0% in words
 
@@ -34,8 +44,9 @@ class Columns:
     ``start`` and ``end`` (C,) are in seconds. ``probabilities`` (C, 7) sum to ``known`` (C,), the share of the column's
     time that has evidence, so that a gap between averaged rows lowers the column instead of vanishing. ``confidence``
     (C,) is the mean over the time with evidence, 0 without any. ``sure`` (C,) is true if at least half of the time with
-    evidence is sure. ``face`` and ``speech`` (C,) are coverages. ``face_says`` and ``voice_says`` (C, 7) are the mean
-    probabilities from each modality alone, NaN if it has no evidence.
+    evidence is sure. ``affect`` (C, 2) are the mean valence and arousal, NaN without evidence. ``face`` and ``speech``
+    (C,) are coverages. ``face_says`` and ``voice_says`` (C, 7) are the mean probabilities from each modality alone, NaN
+    if it has no evidence.
     """
 
     start: np.ndarray
@@ -44,6 +55,7 @@ class Columns:
     known: np.ndarray
     confidence: np.ndarray
     sure: np.ndarray
+    affect: np.ndarray
     face: np.ndarray
     speech: np.ndarray
     face_says: np.ndarray
@@ -78,6 +90,7 @@ def columns(timeline: Timeline, max_columns: int = MAX_COLUMNS) -> Columns:
         known=known,
         confidence=np.divide(confidence, known, out=np.zeros_like(known), where=known > 0),
         sure=(known > 0) & (mean(timeline.sure.astype(float)) >= known / 2 - 1e-9),
+        affect=valence_arousal(mean_known(timeline.probabilities)),
         face=mean(timeline.face_coverage),
         speech=mean(timeline.speech_coverage),
         face_says=mean_known(timeline.face),
@@ -107,16 +120,12 @@ def area_points(data: Columns) -> list[dict[str, Any]]:
 
 def line_points(data: Columns) -> list[dict[str, Any]]:
     """Points of one line per emotion: the middle of every column, and both ends of every run of columns."""
-    points = []
-    for run, opacity, after in _confidence_runs(data):
-        middles = (data.start[run] + data.end[run]) / 2
-        times = [data.start[run[0]], *middles, data.end[run[-1]]]
-        for time, column in zip(times, [run[0], *run, run[-1]], strict=True):
-            for index, emotion in enumerate(EMOTIONS):
-                value = rounded(data.probabilities[column, index])
-                points.append({"time": rounded(time), "emotion": emotion, "opacity": opacity, "probability": value})
-        points += [after | {"emotion": emotion, "probability": None} for emotion in EMOTIONS]
-    return points
+    return _line_points(data, EMOTIONS, data.probabilities, "emotion", "probability")
+
+
+def affect_points(data: Columns) -> list[dict[str, Any]]:
+    """Points of the lines of valence and of arousal, at the same times as those of ``line_points``."""
+    return _line_points(data, DIMENSIONS, data.affect, "dimension", "value")
 
 
 def evidence_boxes(data: Columns) -> list[dict[str, Any]]:
@@ -145,6 +154,7 @@ def column_boxes(data: Columns) -> list[dict[str, Any]]:
             in_words(data.voice_says[column]),
             f"{data.face[column]:.0%}",
             f"{data.speech[column]:.0%}",
+            ", ".join(map(signed, data.affect[column])) if known else "–",
         )
         place = box(data.start[column], data.end[column], BOTTOM, 1)
         boxes.append(place | dict(zip(TOOLTIP, tooltip, strict=True)))
@@ -173,6 +183,21 @@ def box(start: Number, end: Number, low: float, high: float) -> dict[str, Any]:
     return {"start": rounded(start), "end": rounded(end), "low": low, "high": high}
 
 
+def signed(value: Number) -> str:
+    """A value from -1 to 1 with its sign and two decimals: "+0.20", "−0.31"."""
+    return f"{round(float(value), 2) + 0.0:+.2f}".replace("-", "−")
+
+
+def stretched(boxes: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Rectangles on the scale of valence and arousal: 0 to 1 becomes -1 to 1."""
+    return [each | {end: rounded(on_affect_scale(each[end])) for end in ("low", "high")} for each in boxes]
+
+
+def on_affect_scale(value: float) -> float:
+    """A place on the scale of probabilities as the same place on the scale of valence and arousal."""
+    return 2 * value - 1
+
+
 def clock(seconds: float) -> str:
     """A time (s) as m:ss, from an hour on as h:mm:ss; with tenths unless it is whole."""
     minutes, tenths = divmod(round(seconds * 10), 600)
@@ -192,6 +217,19 @@ def _confidence_runs(data: Columns) -> Iterator[tuple[np.ndarray, float, dict[st
         if data.known[run[0]] > 0:
             opacity = 1.0 if data.sure[run[0]] else PALE
             yield run, opacity, {"time": rounded(ends[run[-1] : run[-1] + 2].mean()), "opacity": opacity}
+
+
+def _line_points(data: Columns, names: Sequence[str], values: np.ndarray, key: str, field: str) -> list[dict[str, Any]]:
+    """Points of a line for each of ``names``, whose values (C, len(names)) get the name ``field``."""
+    points = []
+    for run, opacity, after in _confidence_runs(data):
+        middles = (data.start[run] + data.end[run]) / 2
+        times = [data.start[run[0]], *middles, data.end[run[-1]]]
+        for time, column in zip(times, [run[0], *run, run[-1]], strict=True):
+            for name, value in zip(names, values[column], strict=True):
+                points.append({"time": rounded(time), key: name, "opacity": opacity, field: rounded(value)})
+        points += [after | {key: name, field: None} for name in names]
+    return points
 
 
 def _runs(values: np.ndarray) -> list[np.ndarray]:

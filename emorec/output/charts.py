@@ -1,26 +1,31 @@
-"""A timeline as a chart: probabilities over time, stacked or as lines, and below them how much evidence there is."""
+"""A timeline as a chart over time, with how much evidence there is below it.
+
+It shows the probabilities, stacked or as lines, or the valence and arousal that are derived from them.
+"""
 
 from __future__ import annotations
 
 import io
-import math
 from pathlib import Path
 from typing import Any
 
 import altair as alt
 
 from emorec import files
+from emorec.affect import DIMENSIONS, SOURCE
 from emorec.emotions import COLOURS, EMOTIONS
 from emorec.errors import EmorecError
 from emorec.inference.timeline import UNSURE_BELOW, Timeline
-from emorec.output import chart_data
+from emorec.output import chart_axes, chart_data
+from emorec.output.chart_axes import GREY
 from emorec.output.chart_data import BOTTOM, STRIPS, TOOLTIP, clock, rounded
 from emorec.output.summary import how, summary
 
 __all__ = ["CONFIDENT", "STYLES", "SUFFIXES", "check_suffix", "clock", "save", "svg_text", "timeline_chart"]
 
 SUFFIXES = (".png", ".svg", ".html")
-STYLES = ("stacked", "lines")
+AFFECT = "valence_arousal"
+STYLES = ("stacked", "lines", AFFECT)
 
 HEIGHT = 300  # px
 FILE_WIDTH = 1000  # px, all of the picture
@@ -31,17 +36,16 @@ CONFIDENT = UNSURE_BELOW  # the default that a legend names; a timeline has its 
 
 VEGA_LITE = f"application/vnd.vegalite.v{alt.SCHEMA_VERSION.lstrip('v').partition('.')[0]}+json"  # MIME type
 
-GREY = "#808080"  # readable on white and on black, because a page may be either
 EVIDENCE = "#6C7BA8"  # as readable, and not the colour of an emotion
 INK = "#333333"
+# Of valence and arousal: readable on white and on black, and not close to each other for colour-blind eyes either.
+AFFECT_COLOURS = {"valence": "#8A63D2", "arousal": "#B36B00"}
+AFFECT_DASHES = {"valence": [1, 0], "arousal": [6, 3]}  # px of line and of gap
 FONT = "system-ui, 'Segoe UI', Roboto, 'Helvetica Neue', 'DejaVu Sans', sans-serif"
 
 BREAK = "break-paths-show-path-domains"  # a point without a height interrupts its area or line
 
-# Seconds between two labels of time; above the last, whole multiples of it.
-TICKS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600)
-MAX_TICKS = 10
-HOUR = 3600
+EMBEDDING = {"embedOptions": {"actions": False, "renderer": "svg"}}  # how a page draws a chart
 
 Drawable = Timeline | alt.LayerChart
 
@@ -57,21 +61,21 @@ def timeline_chart(
     """A chart of a timeline on a transparent background, as wide as its place in the page.
 
     ``subtitle`` is a line or a list of lines. ``ink`` is the colour of text. ``style`` is "stacked", with the
-    probabilities of each time on top of each other, or "lines", with one line per emotion.
+    probabilities of each time on top of each other, "lines", with one line per emotion, or "valence_arousal", with two
+    lines from -1 to 1.
     """
     columns = chart_data.columns(timeline)
     until = float(timeline.end[-1]) if len(timeline) else 0.0
     begin = float(timeline.start[0]) if len(timeline) else 0.0
-    span = begin, max(timeline.duration, until, begin + TICKS[0])
-    tracks = _boxes(EVIDENCE, opacity=0.14)  # the whole time, whatever the coverage
+    span = begin, max(timeline.duration, until, begin + chart_axes.TICKS[0])
+    tracks = _boxes(EVIDENCE, opacity=0.14)
     strips = _boxes(EVIDENCE).encode(opacity=alt.Opacity("coverage:Q", scale=None, legend=None))
-    shapes = _lines(span, legend) if style == "lines" else _areas(span, legend)
+    shapes = {"stacked": _areas, "lines": _lines, AFFECT: _affect_lines}[style](span, legend)
     chart: Any = alt.layer(tracks, shapes, strips, _hover())  # typed as any kind of chart by Altair
     if title:
         chart = chart.properties(title=alt.TitleParams(files.shown(title), subtitle=subtitle or alt.Undefined))
-    embedding = {"embedOptions": {"actions": False, "renderer": "svg"}}
     chart = (
-        chart.properties(width="container", height=HEIGHT, background="transparent", padding=4, usermeta=embedding)
+        chart.properties(width="container", height=HEIGHT, background="transparent", padding=4, usermeta=EMBEDDING)
         .configure(font=FONT)
         .configure_view(stroke=None)
         .configure_axis(labelColor=ink, tickColor=ink, domainColor=ink, labelFontSize=12, grid=False)
@@ -80,19 +84,36 @@ def timeline_chart(
     )
     # The data come last, as plain values: Altair would copy and check all of them at every step above.
     tracked = [chart_data.box(begin, until, low, high) for low, high in STRIPS.values()]
-    points = chart_data.line_points(columns) if style == "lines" else chart_data.area_points(columns)
-    data = (tracked, points, chart_data.evidence_boxes(columns), chart_data.column_boxes(columns))
+    if not timeline.complete and until < span[1]:
+        # Blank means no evidence, so what is not analysed yet, at first nearly all of a long recording, is shaded.
+        tracked.append(chart_data.box(until, span[1], 0, 1))
+    make_points = {"stacked": chart_data.area_points, "lines": chart_data.line_points, AFFECT: chart_data.affect_points}
+    strips_data, hover_data = chart_data.evidence_boxes(columns), chart_data.column_boxes(columns)
+    if style == AFFECT:
+        tracked, strips_data, hover_data = map(chart_data.stretched, (tracked, strips_data, hover_data))
+    data = (tracked, make_points[style](columns), strips_data, hover_data)
     for layer, values in zip(chart.layer, data, strict=True):
         layer.data = {"values": values}
     return chart
 
 
+def empty_chart() -> alt.LayerChart:
+    """A chart without anything, for a page that prepares to draw one."""
+    chart: Any = alt.layer(alt.Chart(alt.Data(values=[])).mark_rect())  # typed as any kind of chart by Altair
+    return chart.properties(usermeta=EMBEDDING)
+
+
 def notebook_chart(timeline: Timeline, style: str = "stacked") -> alt.LayerChart:
     """The chart as a notebook shows it, with a title and a fixed width. Raises EmorecError for an unknown style."""
+    check_style(style)
+    chart = timeline_chart(timeline, *_titles(timeline, style), style=style)
+    return chart.properties(width=NOTEBOOK_WIDTH)
+
+
+def check_style(style: str) -> None:
+    """Raise EmorecError unless there is such a style."""
     if style not in STYLES:
         raise EmorecError(f"The style {style!r} does not exist; choose from {', '.join(STYLES)}.")
-    chart = timeline_chart(timeline, *_titles(timeline), style=style)
-    return chart.properties(width=NOTEBOOK_WIDTH)
 
 
 def check_suffix(file: str | Path) -> None:
@@ -101,25 +122,27 @@ def check_suffix(file: str | Path) -> None:
         raise EmorecError(f"A chart cannot be saved as {Path(file).name}; end the name in .png, .svg or .html.")
 
 
-def save(chart: Drawable, file: str | Path) -> None:
+def save(chart: Drawable, file: str | Path, style: str = STYLES[0]) -> None:
     """Save a chart, or the chart of a timeline, as PNG, SVG or HTML that works offline, by the suffix of the name.
 
-    Missing folders are made. Raises EmorecError for another suffix, or if the file cannot be written.
+    ``style`` is that of a timeline's chart. Missing folders are made. Raises EmorecError for another suffix or style,
+    or if the file cannot be written.
     """
     check_suffix(file)
+    check_style(style)
     file = Path(file)
-    files.write_result(file, _content(chart, file.suffix.lower()[1:]))
+    files.write_result(file, _content(chart, file.suffix.lower()[1:], style))
 
 
-def svg_text(chart: Drawable) -> str:
-    """A chart, or the chart of a timeline, as the text of an SVG picture on white."""
-    return _content(chart, "svg").decode()
+def svg_text(chart: Drawable, style: str = STYLES[0]) -> str:
+    """A chart, or the chart of a timeline in one of STYLES, as the text of an SVG picture on white."""
+    return _content(chart, "svg", style).decode()
 
 
-def _content(chart: Drawable, kind: str) -> bytes:
+def _content(chart: Drawable, kind: str, style: str) -> bytes:
     """The content of a chart's file, "png", "svg" or "html"."""
     if isinstance(chart, Timeline):
-        chart = timeline_chart(chart, *_titles(chart), ink=INK)
+        chart = timeline_chart(chart, *_titles(chart, style), ink=INK, style=style)
     fit = alt.AutoSizeParams(type="fit", contains="padding")
     chart = chart.properties(width=FILE_WIDTH, height=FILE_HEIGHT, background="white", padding=16, autosize=fit)
     if kind == "png":
@@ -134,9 +157,14 @@ def _content(chart: Drawable, kind: str) -> bytes:
     return text.getvalue().encode()
 
 
-def _titles(timeline: Timeline) -> tuple[str, list[str]]:
+def _titles(timeline: Timeline, style: str) -> tuple[str, list[str]]:
     key = f"faint: unsure (confidence below {timeline.unsure_below:.0%}, or no evidence of its own), blank: no evidence"
-    lines = [summary(timeline).warning, files.shown(f"{how(timeline)}; {key}")]
+    derived = f"Valence and arousal are derived from the probabilities of the emotions ({SOURCE})."
+    lines = [
+        summary(timeline).warning,
+        derived if style == AFFECT else "",
+        files.shown(f"{how(timeline)}; {key}"),
+    ]
     return Path(str(timeline.media.get("name", ""))).name or "Emotions over time", [line for line in lines if line]
 
 
@@ -156,23 +184,43 @@ def _lines(span: tuple[float, float], legend: bool) -> alt.Chart:
     )
 
 
+def _affect_lines(span: tuple[float, float], legend: bool) -> alt.Chart:
+    scale = alt.Scale(domain=[chart_data.on_affect_scale(BOTTOM), 1], nice=False)
+    key = alt.Legend(title=None, orient="bottom", symbolType="stroke", symbolOpacity=1) if legend else None
+    colours = alt.Scale(domain=list(DIMENSIONS), range=[AFFECT_COLOURS[name] for name in DIMENSIONS])
+    dashes = alt.Scale(domain=list(DIMENSIONS), range=[AFFECT_DASHES[name] for name in DIMENSIONS])
+    return (
+        alt.Chart()
+        .mark_line(strokeWidth=2, invalid=BREAK)
+        .encode(
+            x=_time(span),
+            y=alt.Y("value:Q", title=None, scale=scale, axis=chart_axes.affect_axis()),
+            color=alt.Color("dimension:N", scale=colours, legend=key),
+            strokeDash=alt.StrokeDash("dimension:N", scale=dashes, legend=key),
+            **_opacity(),
+        )
+    )
+
+
 def _time(span: tuple[float, float]) -> alt.X:
     domain = [rounded(time) for time in span]
-    return alt.X("time:Q", title=None, scale=alt.Scale(domain=domain, nice=False), axis=_time_axis(*span))
+    return alt.X("time:Q", title=None, scale=alt.Scale(domain=domain, nice=False), axis=chart_axes.time_axis(*span))
 
 
 def _probability(field: str, **how: Any) -> alt.Y:
-    return alt.Y(field, title=None, scale=alt.Scale(domain=[BOTTOM, 1], nice=False), axis=_value_axis(), **how)
+    return alt.Y(
+        field, title=None, scale=alt.Scale(domain=[BOTTOM, 1], nice=False), axis=chart_axes.value_axis(), **how
+    )
 
 
 def _colours(legend: bool) -> dict[str, Any]:
     colours = alt.Scale(domain=list(EMOTIONS), range=[COLOURS[emotion] for emotion in EMOTIONS])
     key = alt.Legend(title=None, orient="bottom", columns=len(EMOTIONS), symbolType="square", symbolOpacity=1)
-    return {
-        "detail": "opacity:N",
-        "color": alt.Color("emotion:N", scale=colours, legend=key if legend else None),
-        "opacity": alt.Opacity("opacity:Q", scale=None, legend=None),
-    }
+    return {"color": alt.Color("emotion:N", scale=colours, legend=key if legend else None), **_opacity()}
+
+
+def _opacity() -> dict[str, Any]:
+    return {"detail": "opacity:N", "opacity": alt.Opacity("opacity:Q", scale=None, legend=None)}
 
 
 def _hover() -> alt.Chart:
@@ -186,22 +234,3 @@ def _hover() -> alt.Chart:
 
 def _boxes(colour: str, **looks: Any) -> alt.Chart:
     return alt.Chart().mark_rect(color=colour, **looks).encode(x="start:Q", x2="end:Q", y="low:Q", y2="high:Q")
-
-
-def _time_axis(begin: float, end: float) -> alt.Axis:
-    total = end - begin
-    step = next((tick for tick in TICKS if total / tick <= MAX_TICKS), None) or HOUR * -(-total // (HOUR * MAX_TICKS))
-    values = [rounded(count * step) for count in range(math.ceil(begin / step - 1e-6), int(end / step + 1e-6) + 1)]
-    seconds = "pad(format(datum.value % 60, '.1~f'), datum.value % 1 ? 4 : 2, '0', 'left')"
-    minutes = "floor(datum.value / 60)"
-    if end >= HOUR:
-        minutes = f"floor(datum.value / {HOUR}) + ':' + pad(floor(datum.value / 60) % 60, 2, '0', 'left')"
-    label = f"{minutes} + ':' + {seconds}"
-    return alt.Axis(values=values, labelExpr=label, labelOverlap="greedy", labelSeparation=10, labelFlush=True)
-
-
-def _value_axis() -> alt.Axis:
-    middles = {name: sum(ends) / 2 for name, ends in STRIPS.items()}
-    names = " : ".join(f"abs(datum.value - {middle}) < 0.01 ? '{name}'" for name, middle in middles.items())
-    label = f"{names} : format(datum.value, '.0%')"
-    return alt.Axis(values=[*middles.values(), 0, 0.5, 1], labelExpr=label, domain=False, ticks=False, labelPadding=6)

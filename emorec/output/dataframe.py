@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from emorec.affect import DIMENSIONS, valence_arousal
 from emorec.emotions import EMOTIONS
 from emorec.errors import require
 from emorec.inference.timeline import Timeline
@@ -39,12 +40,21 @@ def dataframe(timeline: Timeline) -> pd.DataFrame:
         "evidence": timeline.evidence,
         "row_face": timeline.row_face,
         "row_speech": timeline.row_speech,
+        **_affect("", timeline.probabilities),
         "disagreement": timeline.disagreement,
         **_columns("face_", timeline.face),
         **_columns("voice_", timeline.voice),
+        **_affect("face_", timeline.face),
+        **_affect("voice_", timeline.voice),
     }
     return pd.DataFrame(columns)
 
 
 def _columns(prefix: str, probabilities: np.ndarray) -> dict[str, np.ndarray]:
     return {f"{prefix}{emotion}": probabilities[:, index] for index, emotion in enumerate(EMOTIONS)}
+
+
+def _affect(prefix: str, probabilities: np.ndarray) -> dict[str, np.ndarray]:
+    return {
+        f"{prefix}{name}": values for name, values in zip(DIMENSIONS, valence_arousal(probabilities).T, strict=True)
+    }

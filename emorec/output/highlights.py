@@ -20,7 +20,7 @@ MIN_DISAGREEMENT = 0.3  # bits of Jensen-Shannon divergence between face and voi
 NO_PEAK = "neutral"  # an emotion whose peaks are of no interest
 
 # Rows (N,), their strengths (N,), and a function from a row to emotion and text.
-Found = tuple[np.ndarray, np.ndarray, Callable[[int], tuple[str, str]]]
+Candidates = tuple[np.ndarray, np.ndarray, Callable[[int], tuple[str, str]]]
 
 
 @dataclass(frozen=True)
@@ -48,9 +48,9 @@ def find_highlights(timeline: Timeline, max_of_kind: int = MAX_OF_KIND) -> list[
     return sorted(found, key=lambda highlight: (highlight.start, KINDS.index(highlight.kind)))
 
 
-def _strongest(found: Found, timeline: Timeline, max_rows: int) -> Iterator[tuple[int, float, str, str]]:
+def _strongest(candidates: Candidates, timeline: Timeline, max_rows: int) -> Iterator[tuple[int, float, str, str]]:
     """The strongest rows, at least a window apart, earlier ones first among equals: (row, strength, emotion, text)."""
-    rows, strengths, describe = found
+    rows, strengths, describe = candidates
     apart = max(timeline.window, timeline.step)
     order = np.lexsort((rows, -np.round(strengths, 6)))
     while len(order) and max_rows:
@@ -60,11 +60,11 @@ def _strongest(found: Found, timeline: Timeline, max_rows: int) -> Iterator[tupl
         max_rows -= 1
 
 
-def _peaks(timeline: Timeline) -> Found:
+def _peaks(timeline: Timeline) -> Candidates:
     best, sure = _likeliest(timeline.probabilities), timeline.sure
     confidence = np.where(sure, timeline.confidence, 0.0)
     dominant = np.where(timeline.known, best, -1)
-    first = np.flatnonzero(np.diff(dominant, prepend=-2))  # of every run of one emotion
+    first = np.flatnonzero(np.diff(dominant, prepend=-2))  # the first row of each run of the same emotion
     highest = np.repeat(np.maximum.reduceat(confidence, first), np.diff(first, append=len(dominant)))
     counts = (confidence == highest) & sure & ~np.isin(dominant, [-1, EMOTIONS.index(NO_PEAK)])
     rows = np.flatnonzero(counts)
@@ -74,8 +74,8 @@ def _peaks(timeline: Timeline) -> Found:
     return rows, confidence[rows], lambda row: (EMOTIONS[best[row]], f"{EMOTIONS[best[row]]} at {confidence[row]:.0%}")
 
 
-def _shifts(timeline: Timeline) -> Found:
-    reach = max(1, round(timeline.window / 2 / timeline.step))  # rows; closer ones share evidence
+def _shifts(timeline: Timeline) -> Candidates:
+    reach = max(1, round(timeline.window / 2 / timeline.step))  # in rows; windows nearer than this overlap
     count = len(timeline) if len(timeline) > reach else 0
     rows = np.arange(count)
     before, after = np.maximum(rows - reach, 0), np.minimum(rows + reach - 1, count - 1)
@@ -91,7 +91,7 @@ def _shifts(timeline: Timeline) -> Found:
     )
 
 
-def _disagreements(timeline: Timeline) -> Found:
+def _disagreements(timeline: Timeline) -> Candidates:
     face, voice = _likeliest(timeline.face), _likeliest(timeline.voice)
     rows = np.flatnonzero((timeline.disagreement >= MIN_DISAGREEMENT) & timeline.sure & (face != voice))
     return (

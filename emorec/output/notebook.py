@@ -13,12 +13,13 @@ from emorec.inference.timeline import Timeline
 from emorec.output import charts
 from emorec.output.chart_data import clock
 from emorec.output.highlights import find_highlights
-from emorec.output.summary import sentence, summary
+from emorec.output.summary import affect_in_words, sentence, summary
 
 
 def html_text(timeline: Timeline) -> str:
     """A timeline as HTML: the sentence, notes, the chart as SVG, and the highlights."""
-    warning = summary(timeline).warning
+    figures = summary(timeline)
+    warning, affect = figures.warning, affect_in_words(figures)
     highlights = "".join(
         f"<li>{clock(found.start)} {html.escape(found.text)}</li>" for found in find_highlights(timeline)
     )
@@ -27,6 +28,7 @@ def html_text(timeline: Timeline) -> str:
         f"<p><strong>{html.escape(warning)}</strong></p>" if warning else "",
         *(f"<p>{html.escape(note)}</p>" for note in timeline.notes),
         charts.svg_text(timeline),
+        f"<p>{html.escape(affect)}</p>" if affect else "",
         f"<ul>{highlights}</ul>" if highlights else "",
     ]
     return files.shown(f'<div style="max-width:{charts.FILE_WIDTH}px">{"".join(parts)}</div>')

@@ -14,7 +14,7 @@ from emorec.models import provenance
 from emorec.output import charts, tables
 from emorec.output.chart_data import clock
 from emorec.output.highlights import find_highlights
-from emorec.output.summary import how, summary
+from emorec.output.summary import affect_in_words, how, summary
 
 UNSURE = "#BBBBBB"  # colour of the bar of unsure time, paler than that of neutral
 STYLE = """
@@ -40,6 +40,7 @@ def html_text(
         f"for each. Made by emorec {__version__}.</p>",
         *(f"<p><strong>{html.escape(note)}</strong></p>" for note in timeline.notes),
         _section("Over time", charts.svg_text(timeline)),
+        _section("Valence and arousal", charts.svg_text(timeline, "valence_arousal")),
         _section("Summary", _figures(timeline)),
         _section("Moments", _highlights(timeline)),
         _section("What this can and cannot tell", trust(evaluation or {}, training or {})),
@@ -109,7 +110,8 @@ def _figures(timeline: Timeline) -> str:
     return (
         f"<table><caption>Share of the time with evidence</caption>{rows}</table>"
         f"<p>Evidence for {figures.known:.0%} of the time: a face in {figures.face:.0%}, speech in "
-        f"{figures.speech:.0%}. Average confidence {figures.confidence:.0%}. Time counts as unsure if the confidence "
+        f"{figures.speech:.0%}. Average confidence {figures.confidence:.0%}. "
+        f"{html.escape(affect_in_words(figures))} Time counts as unsure if the confidence "
         f"is below {timeline.unsure_below:.0%}; the chart is faint there and at times "
         f"whose evidence is all from just before or after, and blank without any.</p>"
     )

@@ -8,7 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from emorec import files
+from emorec.affect import SOURCE
 from emorec.inference.timeline import Timeline
+from emorec.output.chart_data import signed
 
 MIN_SECONDS = 5.0  # with evidence; less is too little to conclude anything about a recording
 MIN_SHARE = 0.05  # of the recording that needs evidence; the longer of the two counts
@@ -16,6 +18,7 @@ MIN_SHARE = 0.05  # of the recording that needs evidence; the longer of the two 
 TOP_EMOTIONS = 3  # that the sentence names
 MIN_NAMED = 0.005  # share of the time; smaller ones are 0% in words
 
+AFFECT = "Valence {valence} and arousal {arousal} on average (−1 to 1), derived from the emotions ({source})."
 TOO_LITTLE = "Too little to tell: evidence for only {known:.1f} s of {seconds:.1f} s; {least:.1f} s are needed."
 
 
@@ -27,7 +30,8 @@ class Summary:
     emotion. ``unsure``: the rest of that time. Both are empty or 0 without evidence. ``known`` and ``known_seconds``:
     how much of the ``seconds`` of the timeline itself has evidence. ``too_little``: whether that is too little to
     conclude anything. ``face`` and ``speech``: shares of the time with a visible face and with speech. ``confidence``:
-    mean over the time that itself has evidence, None without any.
+    mean over the time that itself has evidence, None without any. ``valence`` and ``arousal``: means over the same
+    time, from -1 to 1, derived from the probabilities.
     """
 
     shares: dict[str, float]
@@ -39,6 +43,8 @@ class Summary:
     face: float
     speech: float
     confidence: float | None
+    valence: float | None
+    arousal: float | None
 
     @property
     def warning(self) -> str:
@@ -53,8 +59,9 @@ def summary(timeline: Timeline) -> Summary:
     shares, known = timeline.shares()
     lengths = timeline.end - timeline.start
     seconds = float(lengths.sum())
-    known_seconds = float(lengths[timeline.witnessed].sum())
-    unsure_seconds = float(lengths[timeline.witnessed & ~timeline.sure].sum())
+    own = timeline.witnessed
+    known_seconds = float(lengths[own].sum())
+    unsure_seconds = float(lengths[own & ~timeline.sure].sum())
     return Summary(
         shares=shares,
         unsure=unsure_seconds / known_seconds if known_seconds else 0.0,
@@ -64,8 +71,17 @@ def summary(timeline: Timeline) -> Summary:
         too_little=known_seconds < _min_seconds(seconds) - 1e-6,
         face=_mean(timeline.row_face, lengths) or 0.0,
         speech=_mean(timeline.row_speech, lengths) or 0.0,
-        confidence=_mean(timeline.confidence[timeline.witnessed], lengths[timeline.witnessed]),
+        confidence=_mean(timeline.confidence[own], lengths[own]),
+        valence=_mean(timeline.valence[own], lengths[own]),
+        arousal=_mean(timeline.arousal[own], lengths[own]),
     )
+
+
+def affect_in_words(figures: Summary) -> str:
+    """Mean valence and arousal of a recording, in a sentence that says where they come from; "" if unknown."""
+    if figures.valence is None or figures.arousal is None:
+        return ""
+    return AFFECT.format(valence=signed(figures.valence), arousal=signed(figures.arousal), source=SOURCE)
 
 
 def how(timeline: Timeline) -> str:

@@ -15,6 +15,7 @@ import numpy as np
 
 from emorec import files
 from emorec._version import __version__
+from emorec.affect import DIMENSIONS, valence_arousal
 from emorec.emotions import EMOTIONS
 from emorec.inference.timeline import Timeline
 from emorec.output import subtitles
@@ -35,6 +36,7 @@ COLUMNS: tuple[str, ...] = (
     "evidence",
     "row_face",
     "row_speech",
+    *DIMENSIONS,
 )
 AFTER_EMOTIONS = COLUMNS[COLUMNS.index("dominant") :]
 DIGITS = 6
@@ -79,6 +81,8 @@ def as_dict(timeline: Timeline) -> dict[str, Any]:
             "face_share": _number(figures.face),
             "speech_share": _number(figures.speech),
             "confidence": _number(figures.confidence),
+            "valence": _number(figures.valence),
+            "arousal": _number(figures.arousal),
         },
         "highlights": [_rounded(asdict(moment)) for moment in find_highlights(timeline)],
         "rows": _rows(timeline),
@@ -149,6 +153,9 @@ def _rows(timeline: Timeline, max_rows: int | None = None) -> list[dict[str, Any
         timeline.evidence,
         timeline.row_face,
         timeline.row_speech,
+        valence_arousal(timeline.probabilities),
+        valence_arousal(timeline.face),
+        valence_arousal(timeline.voice),
         strict=True,
     )
     return [
@@ -168,6 +175,9 @@ def _rows(timeline: Timeline, max_rows: int | None = None) -> list[dict[str, Any
             "evidence": _number(evidence),
             "row_face": _number(row_face),
             "row_speech": _number(row_speech),
+            **_affect("", affect),
+            **_affect("face_", face_affect),
+            **_affect("voice_", voice_affect),
         }
         for (
             start,
@@ -185,6 +195,9 @@ def _rows(timeline: Timeline, max_rows: int | None = None) -> list[dict[str, Any
             evidence,
             row_face,
             row_speech,
+            affect,
+            face_affect,
+            voice_affect,
         ) in itertools.islice(columns, max_rows)  # fmt: skip
     ]
 
@@ -197,6 +210,10 @@ def _named(probabilities: np.ndarray) -> dict[str, float | None] | None:
     if math.isnan(probabilities[0]):
         return None
     return {emotion: _number(value) for emotion, value in zip(EMOTIONS, probabilities, strict=True)}
+
+
+def _affect(prefix: str, values: np.ndarray) -> dict[str, float | None]:
+    return {f"{prefix}{name}": _number(value) for name, value in zip(DIMENSIONS, values, strict=True)}
 
 
 def _number(value: float | None) -> float | None:

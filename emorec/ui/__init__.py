@@ -1,8 +1,8 @@
 """The page, its API for programs, and the server under both.
 
 - ``app``: reads the settings and starts the server (``python app.py``).
-- ``page/``: the components (``controls``), which event calls which handler (``layout``), and the handlers
-  (``handlers``, ``result_handlers``); ``fragments`` makes their HTML.
+- ``page/``: the components (``controls``), where they are (``layout``), which event calls which handler
+  (``connections``), and the handlers (``handlers``, ``result_handlers``); ``fragments`` makes their HTML.
 - ``api``: the endpoints for programs.
 - ``service``: what both share; it starts jobs and ends sessions.
 - ``jobs/``: the queue, the thread of a job (``job``), and the loaded checkpoints.

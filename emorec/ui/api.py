@@ -16,6 +16,7 @@ import gradio as gr
 from gradio.events import api
 
 import emorec
+from emorec.affect import DIMENSIONS
 from emorec.emotions import EMOTIONS
 from emorec.errors import EmorecError
 from emorec.inference import prior as priors
@@ -124,7 +125,8 @@ def add_endpoints(service: Service) -> None:
     def image(file: gr.FileData, request: gr.Request) -> list[dict]:
         """Find every face in an uploaded picture, from left to right.
 
-        Each has its box (left, top, width, height as fractions of the picture) and a probability for each emotion.
+        Each has its box (left, top, width, height as fractions of the picture) and a probability for each emotion,
+        and valence and arousal (-1 to 1), which are derived from these.
         """
         with user_errors():
             _, faces = service.recognise_faces(service.check_upload(_path(file), request))
@@ -133,6 +135,7 @@ def add_endpoints(service: Service) -> None:
             | {"score": round(face.score, DIGITS), "quality": round(face.quality, DIGITS)}
             | {"dominant": face.dominant, "confidence": round(face.confidence, DIGITS)}
             | {name: round(float(value), DIGITS) for name, value in zip(EMOTIONS, face.probabilities, strict=True)}
+            | {name: round(getattr(face, name), DIGITS) for name in DIMENSIONS}
             for face in faces
         ]
 

@@ -29,8 +29,8 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 import emorec
-from emorec import settings
 from emorec.errors import EmorecError
+from emorec.ui import settings
 from emorec.ui.jobs.job_queue import BUSY
 from emorec.ui.server import headers, hosts, log, login, uploads
 from emorec.ui.server.activity import StreamMiddleware, UploadMiddleware
@@ -59,7 +59,7 @@ class ServerSettings:
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> ServerSettings:
         """Raises EmorecError for the first wrong setting, including those of the library."""
-        settings.check(environment, page=True)
+        settings.check(environment)
         return cls(
             port=settings.port(environment),
             auth=settings.auth(environment),

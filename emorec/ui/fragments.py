@@ -5,12 +5,14 @@ import mimetypes
 import urllib.parse
 from pathlib import Path
 
+from emorec.affect import SOURCE
 from emorec.analyzer import Analyzer
 from emorec.emotions import COLOURS, EMOJI, EMOTIONS
 from emorec.image import FaceResult
 from emorec.inference.timeline import Timeline
 from emorec.models import pretrained
 from emorec.output import charts
+from emorec.output.chart_data import signed
 from emorec.output.highlights import find_highlights
 from emorec.output.report import trust
 from emorec.output.summary import summary
@@ -71,6 +73,12 @@ def result(timeline: Timeline) -> str:
         "Average confidence": figures.confidence,
     }
     numbers = "".join(f"<div><dt>{name}</dt><dd>{value:.0%}</dd></div>" for name, value in tiles.items())
+    affect = {"Average valence": figures.valence, "Average arousal": figures.arousal}
+    numbers += "".join(
+        f'<div title="{html.escape(DERIVED)}"><dt>{name}, derived</dt><dd>{signed(value)}</dd></div>'
+        for name, value in affect.items()
+        if value is not None
+    )
     shares = "".join(_bar(emotion, share) for emotion, share in figures.shares.items())
     shares += _unsure_bar(figures.unsure, timeline.unsure_below)
     prior = html.escape(timeline.prior.name)
@@ -80,11 +88,24 @@ def result(timeline: Timeline) -> str:
     return f'{warning}<div class="summary" {attributes}>{body}</div>'
 
 
+def legend(style: str) -> str:
+    """What the colours of a chart of this style stand for, and how to read it."""
+    is_affect = style == charts.AFFECT
+    colours = charts.AFFECT_COLOURS if is_affect else COLOURS
+    keys = "".join(
+        f'<li class="{name}"><i style="background:{colour}"></i>{name}</li>' for name, colour in colours.items()
+    )
+    words = f"{DERIVED} {HOW_TO_READ}" if is_affect else HOW_TO_READ
+    return f'<ul class="legend">{keys}</ul><p class="caption">{html.escape(words)}</p>'
+
+
 def face_card(number: int, face: FaceResult) -> str:
     """A face of a picture: its number, and a bar for each emotion, the most probable first."""
     ranked = sorted(zip(EMOTIONS, face.probabilities, strict=True), key=lambda pair: -pair[1])
     rows = "".join(_bar(emotion, share) for emotion, share in ranked)
-    return f'<section class="face"><table><caption>Face {number}</caption>{rows}</table></section>'
+    affect = f"Derived: valence {signed(face.valence)}, arousal {signed(face.arousal)}"
+    note = f'<p class="caption" title="{html.escape(DERIVED)}">{affect}</p>'
+    return f'<section class="face"><table><caption>Face {number}</caption>{rows}</table>{note}</section>'
 
 
 def picture(file: Path | str, faces: list[FaceResult]) -> str:
@@ -166,12 +187,14 @@ HEADER = """<header><h1>emorec</h1>
 <p>A recording in, a timeline of emotions out, read from the faces it sees and the voices it hears.
 The results are estimates of displayed expression, not of what anyone feels.</p></header>"""
 PLACEHOLDER = '<div class="empty">The timeline grows here.</div>'
-LEGEND = (
-    '<ul class="legend">'
-    + "".join(f'<li><i style="background:{colour}"></i>{emotion}</li>' for emotion, colour in COLOURS.items())
-    + '</ul><p class="caption">Click to go there. Fainter where the likeliest emotion has less than '
-    f"{charts.CONFIDENT:.0%}, blank where there is no evidence: faint is unsure. The strips show "
-    "how much of the time a face was seen and speech heard.</p>"
+HOW_TO_READ = (
+    f"Click to go there. Fainter where the likeliest emotion has less than {charts.CONFIDENT:.0%}, blank where there "
+    "is no evidence, shaded where nothing is analysed yet. Faint is unsure. The strips show how much of the time a "
+    "face was seen and speech heard."
+)
+DERIVED = (
+    "Valence and arousal are derived from the probabilities, by published ratings of a word for each emotion "
+    f"({SOURCE}). Valence: −1 unpleasant, +1 pleasant. Arousal: −1 calm, +1 excited."
 )
 FOOTER = (
     '<p class="caption">Nothing leaves the machine that emorec runs on. What you upload is removed when you close '

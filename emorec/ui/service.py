@@ -17,11 +17,11 @@ import numpy as np
 from gradio.context import LocalContext
 
 from emorec import image as pictures
-from emorec import settings
 from emorec.analyzer import Analyzer
 from emorec.errors import EmorecError
 from emorec.extraction.features import Features
 from emorec.extraction.options import Settings
+from emorec.ui import settings
 from emorec.ui.jobs.analyzers import AnalyzerCache
 from emorec.ui.jobs.job import Fetch, Job, JobOptions
 from emorec.ui.jobs.job_queue import JobQueue
@@ -32,7 +32,7 @@ from emorec.ui.sessions.history import JobHistory
 from emorec.ui.sessions.results import ResultCache
 
 SWEEP = 300.0  # seconds between two checks for idle sessions
-NOT_UPLOADED = "That is no uploaded file of this session; upload it; with gradio_client, use handle_file()."
+NOT_UPLOADED = "This file was not uploaded in this session; upload it (in gradio_client with handle_file())."
 CHANGED = "The checkpoint that read this recording has changed since; press Analyze to read it again."
 
 
@@ -80,16 +80,16 @@ class Service:
     ) -> Job:
         """Start a job for the visitor who sent ``request``, and add it to the session's history.
 
-        The job of a link has no ``path`` yet but a ``fetch``.
+        A job for a link has ``fetch`` instead of ``path``.
         """
         session, event = request.session_hash, LocalContext.event_id.get(None)
-        names = tuple(name for name in (session, event) if name)
+        session_and_event = tuple(name for name in (session, event) if name)
         options = JobOptions(
             link_queue=self.link_queue,
             visitor=Visitor.of(request),
             cache=None if self.shared_cache else self.files.cache(session),
             extraction={"settings": extraction_settings},
-            client_gone=functools.partial(self.presence.gone, names, time.monotonic()),
+            client_gone=functools.partial(self.presence.gone, session_and_event, time.monotonic()),
         )
         job = Job(analyzer, path, self.queue, fetch, options)
         self.history.add(session, job, shared=bool(path) and self.files.is_shared_example(path))
@@ -131,7 +131,10 @@ class Service:
         return problems
 
     def end_idle_sessions(self) -> None:
-        """End the sessions that have no running job and have used no file for long; a client may leave silently."""
+        """End the sessions that have no running job and have used no file for long.
+
+        A client may leave without telling the server.
+        """
         self.files.remove_unclaimed()
         for session in self.files.idle_sessions():
             if not self.history.running(session):

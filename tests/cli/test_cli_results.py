@@ -219,6 +219,9 @@ def test_unsure_time_is_printed_apart(capsys):
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "8.0 s, 8 rows of 1 s, fusion late, prior even"
     assert [line.split()[1:] for line in lines[1:3]] == [["angry", "75.0%"], ["unsure", "25.0%"]]
+    assert (
+        lines[3].startswith("  Valence −0.48 and arousal +0.21 on average") and "derived from the emotions" in lines[3]
+    )
 
 
 ANSWER = factories.timeline([[0.94, *[0.01] * 6]] * 6 + [[1 / 7] * 7] * 2)

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from emorec.face.gallery import MAX_PERSONS, MAX_VIEWS
-from emorec.face.tracking import LOST_SECONDS, MIN_OVERLAP, TENTATIVE_SECONDS, Tracker, is_cut, overlap
+from emorec.face.tracking import MATCH_BY_POSITION_SECONDS, MIN_OVERLAP, TENTATIVE_SECONDS, Tracker, is_cut, overlap
 from support import factories
 
 WIDTH, HEIGHT = 320, 180
@@ -139,7 +139,7 @@ def test_a_face_that_flickers_keeps_its_number():
     assert [numbers.get(1) for numbers in given] == [0, None, 0, None, None, 0]
 
 
-@pytest.mark.parametrize("gap", [int(LOST_SECONDS / STEP) + 1, 500])
+@pytest.mark.parametrize("gap", [int(MATCH_BY_POSITION_SECONDS / STEP) + 1, 500])
 def test_who_was_out_of_sight_comes_back_under_the_same_number(gap):
     given = follow(Tracker(), [{1: (60, 60), 2: (200, 60)}, *[None] * gap, {2: (70, 60)}, {2: (70, 60), 1: (200, 20)}])
     assert given[-2:] == [{2: 1}, {2: 1, 1: 0}]

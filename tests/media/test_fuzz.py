@@ -7,7 +7,7 @@ import pytest
 from support.paths import ROOT
 
 sys.path.insert(0, str(ROOT))
-from benchmarks import fuzz
+from benchmarks import fuzz, mutants
 
 MUTANTS = 96  # each format once in every kind of damage
 
@@ -25,8 +25,8 @@ def test_every_mutant_is_analysed_or_refused_in_one_sentence(results):
 def test_both_happen_and_every_format_is_tried(results):
     outcomes = [result["outcome"] for result in results]
     assert outcomes.count("analysed") > 20 and outcomes.count("refused") > 20
-    assert {result["suffix"] for result in results} == set(fuzz.CONTAINERS + fuzz.PICTURES)
-    assert {result["kind"] for result in results} == set(fuzz.KINDS)
+    assert {result["suffix"] for result in results} == set(mutants.CONTAINERS + mutants.PICTURES)
+    assert {result["kind"] for result in results} == set(mutants.KINDS)
 
 
 def test_a_process_that_dies_or_stands_still_is_noticed(tmp_path, monkeypatch):
@@ -44,8 +44,8 @@ def test_a_process_that_dies_or_stands_still_is_noticed(tmp_path, monkeypatch):
 
 
 def test_a_mutant_is_made_again_by_its_number(tmp_path):
-    sound = fuzz.seeds(tmp_path)
-    first = [fuzz.mutant(sound, number, 7) for number in range(96)]
-    assert first == [fuzz.mutant(sound, number, 7) for number in range(96)]
+    sound = mutants.seeds(tmp_path)
+    first = [mutants.mutant(sound, number, 7) for number in range(96)]
+    assert first == [mutants.mutant(sound, number, 7) for number in range(96)]
     changed = sum(content != sound[suffix] for suffix, _, content in first)
     assert changed > 90

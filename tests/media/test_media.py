@@ -19,7 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from emorec.errors import EmorecError
-from emorec.media import containers
+from emorec.media import containers, packets
 from emorec.media import reader as media_reader
 from emorec.media import streams as media
 from support.decoding import undamaged
@@ -488,7 +488,7 @@ def test_frames_that_nobody_wants_are_not_decoded(talking, tmp_path, monkeypatch
 @pytest.mark.parametrize(("cores", "light", "threads"), [(1, 1e9, 1), (2, 1e9, 1), (2, 0, 0), (8, 1e9, 0)])
 def test_one_thread_decodes_where_a_second_core_has_the_rest_to_do(cores, light, threads, talking, monkeypatch):
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(cores)), raising=False)
-    monkeypatch.setattr(media_reader, "LIGHT", light)
+    monkeypatch.setattr(packets, "LIGHT", light)
     with media_reader.Reader(talking) as reader:
         assert reader.streams["video"].codec_context.thread_count == threads
         assert reader.streams["audio"].codec_context.thread_count == 1
@@ -668,7 +668,7 @@ def test_only_known_containers_are_opened_even_by_name(tmp_path, monkeypatch):
 
 
 def test_a_giant_picture_is_not_decoded(talking, monkeypatch):
-    monkeypatch.setattr(media_reader, "MAX_PIXELS", 192 * 128 - 1)
+    monkeypatch.setattr(packets, "MAX_PIXELS", 192 * 128 - 1)
     complaints = []
     assert pictures(talking, damages=complaints) == []
     assert complaints == ["The video is damaged or cut off at its beginning; nothing of it could be read."]

@@ -70,7 +70,7 @@ def test_a_broken_animation_is_one_sentence(tmp_path):
 
 
 def test_an_animation_of_too_many_pixels_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr("emorec.media.reader.MAX_PIXELS", 192 * 128 - 1)
+    monkeypatch.setattr("emorec.media.packets.MAX_PIXELS", 192 * 128 - 1)
     path = animation(tmp_path / "a.webp", [0.0, 0.5], 1.0)
     with pytest.raises(EmorecError, match="a.webp has too many pixels"):
         streams.probe(path)

@@ -137,6 +137,19 @@ def test_what_is_still_to_come_has_its_place():
     assert told["layer"][LAYERS.index("areas")]["encoding"]["x"]["scale"]["domain"] == [0, 9.0]
 
 
+def test_what_is_not_analysed_yet_is_shaded_and_only_then():
+    happy = [sure("happy")] * 3
+    for style, (low, high) in (("stacked", (0, 1)), ("valence_arousal", (-1, 1))):
+        running = spec(factories.timeline(happy, duration=9.0, complete=False), style=style)[1]["tracks"]
+        assert running[-1] == {"start": 3, "end": 9, "low": low, "high": high}
+        assert len(running) == 1 + len(chart_data.STRIPS)
+    for timeline in (
+        factories.timeline(happy, duration=9.0),
+        factories.timeline(happy, duration=3.0, complete=False),
+    ):
+        assert len(spec(timeline)[1]["tracks"]) == len(chart_data.STRIPS)
+
+
 def test_the_axis_of_a_part_begins_where_the_part_does():
     timeline = factories.timeline(
         factories.probabilities(5), start=3602.0 + np.arange(5), end=3603.0 + np.arange(5), duration=3607.0
@@ -152,9 +165,44 @@ def test_the_pointer_is_told_time_emotion_both_opinions_and_coverage():
     columns = spec(factories.timeline([sure("sad"), gap()], step=90.0))[1]["columns"]
     told = [[box[name] for name in chart_data.TOOLTIP] for box in columns]
     assert told == [
-        ["0:00 – 1:30", "😢 sad 94%", *["sad 94%, angry 1%, disgust 1%"] * 2, "–", "100%", "0%"],
-        ["1:30 – 3:00", "no evidence", "–", "–", "–", "100%", "0%"],
+        ["0:00 – 1:30", "😢 sad 94%", *["sad 94%, angry 1%, disgust 1%"] * 2, "–", "100%", "0%", "−0.69, −0.35"],
+        ["1:30 – 3:00", "no evidence", "–", "–", "–", "100%", "0%", "–"],
     ]
+
+
+def test_valence_and_arousal_are_two_lines_from_minus_one_to_one_with_gaps():
+    certain = np.eye(len(EMOTIONS))
+    happy, sad = certain[EMOTIONS.index("happy")], certain[EMOTIONS.index("sad")]
+    told, data = spec(factories.timeline([happy, gap(), sad]), style="valence_arousal")
+    y = told["layer"][LAYERS.index("areas")]["encoding"]["y"]
+    top, bottom = y["scale"]["domain"][1], y["scale"]["domain"][0]
+    assert top == 1 and bottom < -1 and {-1, 0, 1} <= set(y["axis"]["values"])
+    lines = {
+        name: [(point["time"], point["value"]) for point in data["areas"] if point["dimension"] == name]
+        for name in ("valence", "arousal")
+    }
+    v, a = (0.8675, -0.725), (0.2625, -0.3775)
+    for name, (first, last) in (("valence", v), ("arousal", a)):
+        before, after = lines[name][:3], lines[name][4:7]
+        assert before == [(0, first), (0.5, first), (1, first)] and after == [(2, last), (2.5, last), (3, last)]
+        assert lines[name][3] == (1.5, None)  # the line is interrupted in the row without evidence
+    # Rectangles that react to the pointer cover the whole height, and the strips lie below -1.
+    assert {(box["low"], box["high"]) for box in data["columns"]} == {(bottom, 1)}
+    assert all(bottom < box["low"] < box["high"] < -1 for box in [*data["tracks"], *data["evidence"]])
+
+
+def test_averaged_columns_keep_valence_where_part_of_them_has_no_evidence():
+    happy = np.eye(len(EMOTIONS))[EMOTIONS.index("happy")]
+    drawn = chart_data.columns(factories.timeline([happy, gap(), gap(), gap()]), max_columns=2)
+    assert drawn.affect[0] == pytest.approx([0.8675, 0.2625])
+    assert np.isnan(drawn.affect[1]).all()
+
+
+def test_a_saved_chart_of_valence_and_arousal_says_that_they_are_derived():
+    text = charts.svg_text(factories.timeline([sure("sad")] * 3), "valence_arousal")
+    assert "derived from the probabilities of the emotions (Warriner, Kuperman &amp; Brysbaert, 2013)" in text
+    with pytest.raises(EmorecError, match="choose from stacked, lines, valence_arousal"):
+        charts.save(factories.timeline([sure("sad")]), "chart.svg", "pie")
 
 
 @factories.quick

@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from emorec import __version__
+from emorec.affect import valence_arousal
 from emorec.emotions import EMOTIONS
 from emorec.errors import EmorecError
 from emorec.inference.timeline import infer
@@ -25,7 +26,7 @@ from support.paths import ROOT
 
 HEADER = (
     "start,end,person,angry,disgust,fear,happy,neutral,sad,surprise,dominant,confidence,face_coverage,speech_coverage,"
-    "sure,evidence,row_face,row_speech"
+    "sure,evidence,row_face,row_speech,valence,arousal"
 )
 GAP = 2
 TIMELINE = factories.timeline(
@@ -68,7 +69,7 @@ def test_a_line_a_row_with_its_values():
 
 def test_what_is_not_known_is_an_empty_cell():
     gap = read_csv(TIMELINE)[GAP]
-    unknown = {"person", *EMOTIONS, "dominant", "confidence"}
+    unknown = {"person", *EMOTIONS, "dominant", "confidence", "valence", "arousal"}
     assert {name for name, cell in gap.items() if cell == ""} == unknown
     assert not {"nan", "None"} & {cell for line in read_csv(TIMELINE) for cell in line.values()}
 
@@ -165,6 +166,7 @@ def test_json_holds_null_where_nothing_is_known():
         "face",
         "voice",
         "disagreement",
+        *(f"{kind}{name}" for kind in ("", "face_", "voice_") for name in ("valence", "arousal")),
     }
     assert rows[0]["disagreement"] == 0.25 and rows[1]["disagreement"] is None
 
@@ -177,6 +179,21 @@ def test_json_holds_each_modalitys_opinion():
         for name in ("probabilities", "face", "voice"):
             assert list(row[name]) == list(EMOTIONS)
             assert list(row[name].values()) == pytest.approx(getattr(timeline, name)[number], abs=1e-6)
+
+
+def test_valence_and_arousal_come_from_the_probabilities_beside_them():
+    faces, voices = factories.probabilities(3, 2), factories.with_gaps(factories.probabilities(3, 3), 1)
+    timeline = factories.timeline(factories.probabilities(3, 1), face=faces, voice=voices)
+    rows = strict(tables.json_text(timeline))["rows"]
+    for row, line in zip(rows, read_csv(timeline), strict=True):
+        for kind, column in (("probabilities", ""), ("face", "face_"), ("voice", "voice_")):
+            told = [row[f"{column}valence"], row[f"{column}arousal"]]
+            if row[kind] is None:
+                assert told == [None, None]
+            else:
+                assert told == pytest.approx(valence_arousal(list(row[kind].values())), abs=1e-5)
+        assert [float(line["valence"]), float(line["arousal"])] == [row["valence"], row["arousal"]]
+    assert [row["voice_valence"] is None for row in rows] == [False, True, False]
 
 
 def test_json_holds_the_facts_and_a_summary():
@@ -202,6 +219,8 @@ def test_json_of_nothing_known_parses():
         "face_share": 1,
         "speech_share": 0,
         "confidence": None,
+        "valence": None,
+        "arousal": None,
     }
     assert read["highlights"] == []
 

@@ -11,7 +11,7 @@ from emorec.emotions import COLOURS, EMOTIONS
 from emorec.inference.timeline import Timeline, infer
 from emorec.output import charts, report, subtitles
 from emorec.output.highlights import KINDS, MAX_OF_KIND, find_highlights
-from emorec.output.summary import how, summary
+from emorec.output.summary import affect_in_words, how, summary
 from support import factories
 
 
@@ -94,6 +94,19 @@ def test_a_summary_counts_time_and_not_rows():
     assert (figures.known, figures.known_seconds, figures.seconds) == (0.5, 2.0, 4.0)
     assert figures.confidence == pytest.approx(0.72)
     assert (figures.face, figures.speech) == (1.0, 0.0)
+
+
+def test_a_summary_averages_valence_and_arousal_over_the_time_with_evidence_and_says_they_are_derived():
+    certain = np.eye(7)
+    timeline = factories.timeline(np.array([certain[3], certain[5], np.full(7, np.nan)]))
+    timeline.end[1] = timeline.start[2] = 4.0
+    timeline.end[2] = 5.0
+    figures = summary(timeline)
+    assert figures.valence == pytest.approx((0.8675 + 3 * -0.725) / 4)
+    assert figures.arousal == pytest.approx((0.2625 + 3 * -0.3775) / 4)
+    said = "Valence −0.33 and arousal −0.22 on average (−1 to 1), derived from the emotions (Warriner, "
+    assert affect_in_words(figures).startswith(said)
+    assert affect_in_words(summary(factories.timeline(np.full((2, 7), np.nan)))) == ""
 
 
 def test_unsure_time_counts_for_no_emotion():
@@ -243,6 +256,8 @@ def test_a_report_tells_unsure_time_the_prior_and_all_choices():
         "below 40%",
         "prior shares</th><td>sad 0.25",
         ">end</th><td>automatic",
+        "<h2>Valence and arousal</h2>",
+        ", derived from the emotions (Warriner, Kuperman &amp; Brysbaert, 2013).",
     ):
         assert words in text
     assert "Too little to tell" not in text

@@ -1,6 +1,7 @@
 """A timeline as a library gives it: data frame, files, chart, and what a notebook shows."""
 
 import csv
+import html
 import importlib.util
 import io
 import json
@@ -12,6 +13,7 @@ from emorec.emotions import EMOTIONS
 from emorec.errors import EmorecError
 from emorec.inference.timeline import infer
 from emorec.output import tables
+from emorec.output.summary import affect_in_words, summary
 from emorec.timeline import Timeline
 from support import factories
 
@@ -34,11 +36,12 @@ def test_it_is_the_same_timeline_with_methods(timeline):
 def test_a_data_frame_has_the_columns_of_the_csv_and_then_each_modality(timeline):
     frame = timeline.to_dataframe()
     more = ["disagreement", *(f"{kind}_{emotion}" for kind in ("face", "voice") for emotion in EMOTIONS)]
+    more += [f"{kind}_{name}" for kind in ("face", "voice") for name in ("valence", "arousal")]
     assert list(frame.columns) == [*tables.COLUMNS, *more]
     assert len(frame) == len(timeline) and not frame.duplicated(["start", "person"]).any()
     rows = csv.DictReader(io.StringIO(timeline.to_csv()))
     for (_, row), text in zip(frame.iterrows(), rows, strict=True):
-        for name in ("start", "end", "person", "happy", "confidence", "row_face", "evidence"):
+        for name in ("start", "end", "person", "happy", "confidence", "row_face", "evidence", "valence", "arousal"):
             assert (
                 (row[name] == pytest.approx(float(text[name]), abs=1e-6))
                 if text[name]
@@ -46,6 +49,8 @@ def test_a_data_frame_has_the_columns_of_the_csv_and_then_each_modality(timeline
             )
         assert (text["dominant"] or None) == (row["dominant"] if isinstance(row["dominant"], str) else None)
         assert text["sure"] == str(row["sure"]).lower()
+    assert frame["face_valence"].to_numpy() == pytest.approx(frame["valence"].to_numpy(), nan_ok=True)
+    assert frame["voice_arousal"].isna().all()
     assert frame["voice_sad"].isna().all() and frame["face_sad"].isna().sum() == len(GAPS)
 
 
@@ -97,10 +102,14 @@ def test_it_is_plotted_and_saved(timeline, tmp_path):
     spec = timeline.plot().to_dict()
     assert spec["width"] == 800 and spec["title"]["text"] == "made.mp4" and len(spec["layer"]) == 4
     assert timeline.plot("lines").to_dict()["layer"][1]["mark"]["type"] == "line"
-    with pytest.raises(EmorecError, match=r"^The style 'pie' does not exist; choose from stacked, lines\.$"):
+    with pytest.raises(
+        EmorecError, match=r"^The style 'pie' does not exist; choose from stacked, lines, valence_arousal\.$"
+    ):
         timeline.plot("pie")
     timeline.save_plot(str(tmp_path / "a.svg"))
     assert (tmp_path / "a.svg").read_text().startswith("<svg")
+    timeline.save_plot(tmp_path / "b.svg", "valence_arousal")
+    assert "derived" in (tmp_path / "b.svg").read_text(encoding="utf-8")
 
 
 def test_it_says_in_one_line_what_it_is(timeline):
@@ -113,6 +122,9 @@ def test_it_says_in_one_line_what_it_is(timeline):
 def test_a_notebook_shows_a_picture_that_needs_no_script_and_no_network(timeline):
     page = timeline._repr_html_()
     assert "<svg" in page and "A &lt;note&gt;." in page and "Timeline of made.mp4" in page
+    assert (
+        f"<p>{html.escape(affect_in_words(summary(timeline)))}</p>" in page and ", derived from the emotions (" in page
+    )
     assert "<script" not in page and "https://" not in page.replace("http://www.w3.org", "")
 
 

@@ -11,7 +11,6 @@ import pytest
 from PIL import Image
 
 import emorec
-from emorec import analyzer as analyzers
 from emorec.analyzer import Analyzer
 from emorec.emotions import EMOTIONS
 from emorec.errors import EmorecError
@@ -109,8 +108,8 @@ def test_without_a_name_the_bundled_checkpoint_is_loaded(monkeypatch):
 
 @pytest.mark.parametrize("device", ["cuda", "mps", "abacus"])
 def test_a_device_that_is_not_there_is_one_sentence(device, monkeypatch):
-    monkeypatch.setattr(analyzers.torch.cuda, "is_available", lambda: False)
-    monkeypatch.setattr(analyzers.torch.backends.mps, "is_available", lambda: False)
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    monkeypatch.setattr("torch.backends.mps.is_available", lambda: False)
     with pytest.raises(
         EmorecError, match=rf"^(There is no usable {device.upper()} device|The device '{device}') .*\.$"
     ):

@@ -20,11 +20,11 @@ from support.paths import ROOT
 
 # A library, and the modules that may import it.
 LIBRARY_HOMES = {
-    "av": ["emorec.media.*", "emorec.ui.example", "train.data.detection_data"],
+    "av": ["emorec.media.*", "emorec.ui.example", "train.data.detection_sources"],
     "PIL": ["emorec.media.image", "emorec.media.webp", "emorec.image", "emorec.ui.example"],
     "cv2": ["emorec.face.*", "train.*"],
     "yt_dlp": ["emorec.download.*"],
-    "altair": ["emorec.output.charts", "emorec.timeline"],
+    "altair": ["emorec.output.charts", "emorec.output.chart_axes", "emorec.timeline"],
     "pandas": ["emorec.output.dataframe", "emorec.timeline"],
     "gradio": ["emorec.ui.*"],
     "tensorboardX": ["train.run_dir"],
@@ -38,7 +38,7 @@ LIBRARY_HOMES = {
 LAYERS = [
     ["emorec.errors", "emorec._version"],
     ["emorec.emotions", "emorec.files", "emorec.prefetch"],
-    ["emorec.settings", "emorec.childprocess"],
+    ["emorec.affect", "emorec.settings", "emorec.childprocess"],
     ["emorec.media"],
     ["emorec.download", "emorec.face", "emorec.voice"],
     ["emorec.models"],
@@ -49,7 +49,7 @@ LAYERS = [
     ["emorec.analyzer"],
     ["emorec"],
     # The page.
-    ["emorec.ui.fragments"],
+    ["emorec.ui.fragments", "emorec.ui.settings"],
     ["emorec.ui.server"],
     ["emorec.ui.example"],
     ["emorec.ui.jobs"],

@@ -105,7 +105,8 @@ def test_every_option_is_in_the_guide(name):
 
 
 def test_every_setting_is_in_the_guide():
-    read = set(re.findall(r'"(EMOREC_[A-Z_]+)"', (ROOT / "emorec" / "settings.py").read_text(encoding="utf-8")))
+    texts = [text_of(f"emorec/{folder}settings.py") for folder in ("", "ui/")]
+    read = set(re.findall(r'"(EMOREC_[A-Z_]+)"', "".join(texts)))
     assert len(read) > 10
     assert {name for name in read if f"`{name}`" not in section(text_of("docs/GUIDE.md"), "Settings")} == set()
 

@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from emorec import image as pictures
+from emorec.affect import valence_arousal
 from emorec.emotions import EMOTIONS
 from emorec.errors import EmorecError
 from emorec.face.detection import Face
@@ -41,6 +42,7 @@ def test_every_face_has_its_box_and_calibrated_probabilities_from_left_to_right(
         assert face.probabilities.sum() == pytest.approx(1)
         assert face.dominant == EMOTIONS[face.probabilities.argmax()]
         assert face.confidence == face.probabilities.max()
+        assert (face.valence, face.arousal) == tuple(valence_arousal(face.probabilities))
     assert not np.allclose(found[0].probabilities, found[1].probabilities)
 
 

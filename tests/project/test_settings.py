@@ -10,6 +10,7 @@ from emorec import cli, settings
 from emorec.errors import EmorecError
 from emorec.settings import Limits
 from emorec.ui import app
+from emorec.ui import settings as page_settings
 
 # Names, wrong values, and whether only the page reads it.
 WRONG = [
@@ -72,18 +73,19 @@ def test_what_only_the_page_reads_does_not_stop_the_command_line(name, value, of
 
 def test_an_empty_setting_is_as_good_as_none():
     empty = dict.fromkeys(NAMES, "")
-    settings.check(empty, page=True)
-    for read in (*settings.LIBRARY, *settings.PAGE):
+    page_settings.check(empty)
+    for read in (*settings.LIBRARY, *page_settings.PAGE):
         assert read(empty) == read({}), read
 
 
 def test_everything_that_is_read_is_checked_and_known(monkeypatch):
-    """No module but this one reads a setting of its own; GRADIO_TEMP_DIR is Gradio's, and the page makes the folder."""
-    for path in Path(settings.__file__).parent.rglob("*.py"):
-        if path != Path(settings.__file__):
+    """No other module reads a setting of its own; GRADIO_TEMP_DIR is Gradio's, and the page makes the folder."""
+    files = [Path(module.__file__) for module in (settings, page_settings)]
+    for path in files[0].parent.rglob("*.py"):
+        if path not in files:
             for line in path.read_text().splitlines():
                 assert not ("environ" in line and "EMOREC_" in line), f"{path.name}: {line}"
-    text = Path(settings.__file__).read_text()
+    text = "".join(path.read_text() for path in files)
     assert all(f'"{name}"' in text for name in NAMES)
 
 
@@ -96,14 +98,14 @@ def test_the_cache_has_a_limit(given, megabytes):
 
 @pytest.mark.parametrize(("given", "limit"), [({}, 8_000_000_000), ({"EMOREC_MAX_UPLOAD_MB": "0.5"}, 500_000)])
 def test_the_deployer_limits_uploads(given, limit):
-    assert settings.upload_limit(given) == limit
+    assert page_settings.upload_limit(given) == limit
 
 
 @pytest.mark.parametrize(
     ("given", "auth"), [({}, None), ({"EMOREC_AUTH": ""}, None), ({"EMOREC_AUTH": "a:b:c"}, ("a", "b:c"))]
 )
 def test_a_password_is_what_follows_the_first_colon(given, auth):
-    assert settings.auth(given) == auth
+    assert page_settings.auth(given) == auth
 
 
 @pytest.mark.parametrize(("given", "on"), [("", True), ("on", True), ("YES", True), (" off ", False), ("0", False)])
@@ -123,8 +125,8 @@ def test_hosts_are_names_or_addresses_with_or_without_a_port():
 
 
 def test_models_of_visitors_are_names_on_the_hub():
-    assert settings.allowed_models({"EMOREC_MODELS": "Off"}) == ()
-    assert settings.allowed_models({"EMOREC_MODELS": " a/b, c/d@v1,"}) == ("a/b", "c/d@v1")
+    assert page_settings.allowed_models({"EMOREC_MODELS": "Off"}) == ()
+    assert page_settings.allowed_models({"EMOREC_MODELS": " a/b, c/d@v1,"}) == ("a/b", "c/d@v1")
 
 
 def test_the_longest_file_is_a_day_unless_it_is_set():

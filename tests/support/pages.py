@@ -5,18 +5,20 @@ import csv
 from pathlib import Path
 from urllib.parse import urlparse
 
+from playwright.sync_api import Browser, BrowserContext, Error
+
 PATIENCE = 120_000  # milliseconds; timeout of a step on a busy machine
 GROUND = "#timeline svg.marks .role-frame.root path.background"
 POLICY = "Content Security Policy"  # is in each of the browser's messages about what it refuses
 MEDIA = "document.querySelector('#player :is(video, audio)')"
+_shared: dict[Browser, BrowserContext] = {}
+_in_use: set[Browser] = set()
 
 
 @contextlib.contextmanager
 def visiting(chromium, address, **settings):
-    """The page in a new browser context. Fails at the end if the page sent a request to another machine."""
-    context = chromium.new_context(accept_downloads=True, **settings)
-    context.set_default_timeout(PATIENCE)
-    with contextlib.closing(context):  # also after a failure: its job would run beside the next tests
+    """The page as a new visitor sees it. Fails at the end if the page sent a request to another machine."""
+    with browsing(chromium, **settings) as context:
         opened, requested, errors = context.new_page(), set(), []
         opened.on("request", lambda request: requested.add(urlparse(request.url)))
         opened.on("pageerror", lambda error: errors.append(str(error)))
@@ -26,6 +28,33 @@ def visiting(chromium, address, **settings):
         yield opened
     assert {url.hostname for url in requested if url.scheme not in ("data", "blob")} == {"127.0.0.1"}
     assert errors == []
+
+
+@contextlib.contextmanager
+def browsing(chromium, **settings):
+    """A browser context without cookies and without stored data, closed at the end with its pages.
+
+    Visits without settings share one context if no other visit uses it: with the page's scripts in its cache, Chromium
+    opens the page in half the time.
+    """
+    if settings or chromium in _in_use:
+        with contextlib.closing(chromium.new_context(accept_downloads=True, **settings)) as context:
+            context.set_default_timeout(PATIENCE)
+            yield context
+        return
+    _in_use.add(chromium)
+    try:
+        if chromium not in _shared:
+            _shared[chromium] = chromium.new_context(accept_downloads=True)
+            _shared[chromium].set_default_timeout(PATIENCE)
+        yield _shared[chromium]
+    finally:
+        for page in _shared[chromium].pages:  # also after a failure: its job would run beside the next tests
+            with contextlib.suppress(Error):
+                page.evaluate("localStorage.clear(), sessionStorage.clear()")
+            page.close()
+        _shared[chromium].clear_cookies()
+        _in_use.discard(chromium)
 
 
 def upload(page, path):

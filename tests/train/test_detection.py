@@ -8,7 +8,8 @@ from emorec.face.detection import Face
 from emorec.face.detector_net import STRIDES
 from support.dotted_faces import COLOURS, POINTS, drawn, face
 from train.data import detection_data, detection_mosaic
-from train.data.detection_data import MIRRORED, Packed, Picture, labels
+from train.data.detection_data import MIRRORED, Packed, labels
+from train.data.detection_sources import Picture
 from train.recipes import detector_evaluation as detection
 from train.recipes.detector import shifted
 

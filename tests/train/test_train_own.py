@@ -167,6 +167,8 @@ def test_ctrl_c_saves_the_last_whole_epoch(corpus, tmp_path, monkeypatch, capsys
 def test_another_configuration_is_refused_by_name_and_nothing_is_overwritten(corpus, tmp_path, capsys):
     given = ("--task", "voice", "--dataset", "folder", "--train_dir", corpus / "recordings", "--out", tmp_path)
     given = (*given, "--from_scratch")
+    given = (*given, "--from_scratch")
+    given = (*given, "--from_scratch")
     run.main([str(part) for part in (*given, "--epochs", 1, "--batch_size", 4, "--lr", 0.002)])
     state = (tmp_path / "voice" / "last" / "state.pt").read_bytes()
     assert "already holds a run" in failure(capsys, *given, "--epochs", 1)
@@ -177,6 +179,8 @@ def test_another_configuration_is_refused_by_name_and_nothing_is_overwritten(cor
 
 def test_a_full_disk_is_one_sentence_and_keeps_what_was_saved(corpus, tmp_path, monkeypatch, capsys):
     given = ("--task", "voice", "--dataset", "folder", "--train_dir", corpus / "recordings", "--out", tmp_path)
+    given = (*given, "--from_scratch")
+    given = (*given, "--from_scratch")
     given = (*given, "--from_scratch")
     given = (*given, "--epochs", 3, "--batch_size", 4)
     whole = files.write
@@ -327,7 +331,8 @@ from dataclasses import replace
 from emorec.face import detection
 from support import make_corpus
 from train import loop, run
-from train.finetune import face
+from train.finetune import face, initial
+from train.recipes import voice
 loop.has_fast_bfloat16 = lambda device: False  # in bfloat16 sums depend on how they are divided
 detection.detector = lambda file: make_corpus.MiddleFace()
 face.NET = replace(face.NET, widths=(8, 16, 24), dropout=0.0)

@@ -8,8 +8,8 @@ import pytest
 
 from emorec.errors import EmorecError
 from emorec.models import pretrained
-from emorec.settings import allowed_models
 from emorec.ui.jobs.analyzers import MAX_LOADED, NO_TOKEN, NOT_ON_THE_HUB, AnalyzerCache, protect_token
+from emorec.ui.settings import allowed_models
 from support.loopback_hub import LoopbackHub, be_client_of
 from support.loopback_routes import TOKEN
 

@@ -15,6 +15,7 @@ from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 
 import emorec
+from emorec.affect import valence_arousal
 from emorec.emotions import EMOTIONS
 from emorec.models import pretrained
 from emorec.ui.example import PORTRAIT
@@ -98,8 +99,8 @@ def test_one_session_can_use_nothing_of_another(client, page_server, analysed, s
     assert "event: complete" in found
     assert "event: complete" in ask("one", "analyze", named, *choices, "")
     for session in ("two", None):
-        assert "no uploaded file of this session" in ask(session, "analyze", named, *choices, "")
-        assert "no uploaded file of this session" in ask(session, "image", named)
+        assert "not uploaded in this session" in ask(session, "analyze", named, *choices, "")
+        assert "not uploaded in this session" in ask(session, "image", named)
     assert "event: complete" in ask("one", "redraw", json.loads(found.split("data: ")[1])[0]["recording"], *choices)
     assert "call /analyze again" in ask("two", "redraw", analysed["recording"], *choices)
 
@@ -134,6 +135,8 @@ def test_image_returns_a_row_for_each_face(client):
     (face,) = client.predict(handle_file(str(PORTRAIT)), api_name="/image")
     assert sum(face[emotion] for emotion in EMOTIONS) == pytest.approx(1, abs=1e-4)
     assert face["confidence"] == face[face["dominant"]] == max(face[emotion] for emotion in EMOTIONS)
+    derived = valence_arousal([face[emotion] for emotion in EMOTIONS])
+    assert [face["valence"], face["arousal"]] == pytest.approx(derived, abs=1e-4)
     assert 0 < face["left"] < face["left"] + face["width"] < 1
 
 

@@ -32,6 +32,15 @@ def test_the_source_of_a_recording_is_a_link_only_if_it_is_one_of_the_web():
     assert fragments.provenance({"name": "a.mp4"}) == fragments.provenance({"source": "javascript:alert(1)"}) == ""
 
 
+def test_valence_and_arousal_are_said_to_be_derived_and_their_source_is_named():
+    shown = fragments.result(factories.timeline(factories.probabilities(9)))
+    assert "Average valence, derived" in shown and "Average arousal, derived" in shown
+    legend = fragments.legend("valence_arousal")
+    assert "are derived" in legend and "Warriner, Kuperman &amp; Brysbaert, 2013" in legend
+    assert [f"</i>{name}</li>" in legend for name in ("valence", "arousal", "happy")] == [True, True, False]
+    assert "</i>happy</li>" in fragments.legend("lines") and "derived" not in fragments.legend("lines")
+
+
 def test_unsure_time_is_a_row_of_its_own():
     timeline = factories.timeline([[0.9, *[0.1 / 6] * 6], [1 / 7] * 7, [1 / 7] * 7, [0.9, *[0.1 / 6] * 6]])
     shown = fragments.result(timeline)

@@ -3,9 +3,8 @@
 import httpx
 import pytest
 
-from emorec import settings
 from emorec.errors import EmorecError
-from emorec.ui import app
+from emorec.ui import app, settings
 from emorec.ui.server import headers, hosts
 from support.small_page import API, serving, upload
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from emorec import settings
 from emorec.errors import EmorecError
+from emorec.ui import settings
 from emorec.ui.server import temp_dir, uploads
 from support.small_page import API, serving, upload, wait_for
 

@@ -53,11 +53,11 @@ def test_the_page_takes_uploads_of_its_own_session_only(handlers, tmp_path):
     file.write_text("x")
     file = handlers.service.files.register_upload(file)
     assert handlers.choose_file({"path": str(file)}, mine)[0].path == str(file)
-    with pytest.raises(gr.Error, match="no uploaded file of this session"):
+    with pytest.raises(gr.Error, match="not uploaded in this session"):
         handlers.choose_file({"path": str(file)}, other)
     picture = ResultHandlers(handlers.service).recognise_picture({"path": str(file)}, other)
-    assert "no uploaded file of this session" in picture
-    with pytest.raises(gr.Error, match="no uploaded file of this session"):
+    assert "not uploaded in this session" in picture
+    with pytest.raises(gr.Error, match="not uploaded in this session"):
         handlers.choose_file({"path": str(Path(__file__))}, mine)
     assert handlers.choose_file(None, other)[0].path == ""
 
@@ -146,6 +146,15 @@ def test_a_person_of_another_recording_is_nobody(handlers):
     analysis = Analysis(features=factories.observations(3.0))
     timeline, *_, person, _ = results.draw(analysis, "", "late", 1.0, 3.0, 0.0, 7, "even", "stacked", False)
     assert len(timeline) == 3 and person["value"] == -1
+
+
+@pytest.mark.parametrize(
+    ("analysis", "prepares"), [(Analysis(), False), (Analysis(path="a.wav"), True), (Analysis(running=True), True)]
+)
+def test_a_recording_without_features_prepares_the_browser_to_draw(handlers, analysis, prepares):
+    shown = ResultHandlers(handlers.service).draw(analysis, "", "late", 1.0, 3.0, 0.0, -1, "even", "stacked", False)
+    timeline, chart, summary, *_ = shown
+    assert timeline is None and summary == "" and (chart is not None) == prepares
 
 
 def test_a_checkpoint_whose_panel_cannot_be_shown_changes_nothing(handlers, monkeypatch):

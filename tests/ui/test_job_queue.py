@@ -2,9 +2,8 @@
 
 import pytest
 
-from emorec import settings
 from emorec.errors import EmorecError
-from emorec.ui import app
+from emorec.ui import app, settings
 from emorec.ui.jobs.job_queue import BUSY, LONGEST_TURN, SHORTEST_TURN, TOO_MANY, TOO_MANY_FROM_THERE, JobQueue
 from emorec.ui.server import limits
 from emorec.ui.server.limits import Visitor

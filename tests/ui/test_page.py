@@ -7,12 +7,26 @@ import sys
 import pytest
 
 from emorec.emotions import EMOTIONS
-from support.pages import PATIENCE, analyze, change, click_at, download, ground, now, set_number, table, visiting
+from emorec.output import charts
+from support.pages import (
+    PATIENCE,
+    analyze,
+    change,
+    click_at,
+    download,
+    finished,
+    ground,
+    now,
+    set_number,
+    table,
+    upload,
+    visiting,
+)
 from support.paths import CLIP_SECONDS, ROOT, TALKING_HEAD
 
 HEADER = (
     "start,end,person,angry,disgust,fear,happy,neutral,sad,surprise,dominant,confidence,face_coverage,speech_coverage,"
-    "sure,evidence,row_face,row_speech"
+    "sure,evidence,row_face,row_speech,valence,arousal"
 )
 
 
@@ -113,9 +127,53 @@ def test_the_tooltip_shows_face_and_voice(seen, real):
     place = ground(seen)
     seen.mouse.move(place["x"] + 0.3 * place["width"], place["y"] + place["height"] / 2)
     told = seen.wait_for_selector("#vg-tooltip-element.visible").inner_text()
-    for words in ("Time", "Probabilities", "Face says", "Voice says", "Face seen", "Speech heard"):
+    for words in (
+        "Time",
+        "Probabilities",
+        "Face says",
+        "Voice says",
+        "Face seen",
+        "Speech heard",
+        "Valence and arousal",
+    ):
         assert words in told
     seen.mouse.move(0, 0)
+
+
+def test_valence_and_arousal_are_a_view_that_seeks_and_says_that_it_is_derived(seen, clip):
+    change(seen, lambda: seen.get_by_role("radio", name="Valence and arousal").check())
+    legend = seen.locator("#legend")
+    seen.wait_for_function("document.querySelector('#legend').innerText.includes('arousal')")
+    assert legend.locator("li").all_inner_texts() == ["valence", "arousal"]
+    assert "derived from the probabilities" in legend.inner_text() and "2013" in legend.inner_text()
+    axis = seen.locator("#timeline .role-axis-label text").all_text_contents()
+    assert {"+1", "0", "−1", "face", "speech"} <= set(axis)
+    if clip == TALKING_HEAD:
+        lines = seen.locator("#timeline .mark-line path")
+        colours = lines.evaluate_all("lines => lines.map((line) => line.getAttribute('stroke'))")
+        assert set(colours) == set(charts.AFFECT_COLOURS.values())
+    click_at(seen, 0.6)
+    assert now(seen) == pytest.approx(0.6 * CLIP_SECONDS, abs=0.2)
+    place, head = ground(seen), seen.locator("#playhead").bounding_box()
+    assert head["x"] + head["width"] / 2 == pytest.approx(place["x"] + 0.6 * place["width"], abs=3)
+    assert (head["y"], head["height"]) == pytest.approx((place["y"], place["height"]), abs=2)
+    change(seen, lambda: seen.get_by_label("Stacked").check())
+    seen.wait_for_function("document.querySelectorAll('#legend li').length === 7")
+
+
+def test_the_browser_can_draw_before_there_is_anything_to_draw(chromium, page_server, clip):
+    """Gradio loads Vega with the first chart, which takes a second or more; the first features must not wait for it."""
+    with visiting(chromium, page_server) as page:
+        upload(page, clip)
+        page.wait_for_selector("#timeline svg.marks", state="attached")
+        page.wait_for_selector("body.draws", state="attached")
+        assert page.locator("#awaited").is_visible() and not page.locator("#results").is_visible()
+        page.click("#analyze")
+        finished(page)
+        assert not page.locator("#awaited").is_visible() and page.locator("#results").is_visible()
+        # A browser that cannot draw yet shows the words instead of an empty place.
+        page.evaluate("document.body.classList.remove('draws')")
+        assert page.locator("#awaited").is_visible() and not page.locator("#legend").is_visible()
 
 
 def test_a_moment_seeks_when_clicked(chromium, page_server, media):

@@ -16,11 +16,11 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from emorec.models.networks import distilled_trunk, pool_parts
 from emorec.voice.features import VoiceFrontEnd
 from train import loop
 from train.data import augment, datasets, pack
 from train.recipes import regression, teachers, voice, voice_batches
+from train.recipes.student import Student, loss_of, masked_error, pool, squared_errors
 
 SCHEDULE = loop.Schedule(epochs=10, lr=3e-3, batch_size=32, weight_decay=0.02, warm_up=0.1, ema_epochs=2.0)
 CLASSIFIER_SCHEDULE = loop.Schedule(epochs=3, lr=1e-3, batch_size=32, weight_decay=0.02, ema_epochs=2.0, seed=1)
@@ -30,37 +30,8 @@ SPEEDS = (None, (93, (0.8, 0.84, 0.88, 0.92)), (126, (1.08, 1.12, 1.16, 1.2, 1.2
 SHARES = {"ravdess": 0.4, "ased": 0.28, "nemo": 0.2, "javanese": 0.12}  # of the samples; ASED has most speakers
 CLASSIFIER_SHARES = {"ravdess": 0.5, "ased": 0.225, "nemo": 0.175, "javanese": 0.1}
 ITEMS = 15_000  # samples per epoch
-MIN_SPEECH = 0.3  # probability of speech above which a hop counts for the loss
 CLASSIFIER_DECAY = 0.15  # weight decay of the linear layer on the teachers' features, see regression.fit
 DROPOUT = 0.2  # of the classifier's input
-
-# Modules of a Student in the run states of earlier versions, and their names here.
-OLD_NAMES = {"listener.": "trunk.", "say.": "regressor.", "judge.": "classifier."}
-
-
-class Student(nn.Module):
-    """The distilled trunk, a layer that predicts the teachers' features, and one that predicts their classifier."""
-
-    def __init__(self, targets: int):
-        """``targets`` is the number of the teachers' features per hop."""
-        super().__init__()
-        size = voice.DISTILLED["listener_embedding"]
-        self.trunk = distilled_trunk(voice.merged_config())
-        self.regressor = nn.Linear(size, targets)
-        self.classifier = nn.Linear(2 * size, len(datasets.RAVDESS_LABELS))
-        self.register_load_state_dict_pre_hook(_rename_old)
-
-    def forward(self, log_mel: torch.Tensor) -> torch.Tensor:
-        """Log-mel (N, n_mels, T) -> features of each hop (N, T / 16, D)."""
-        log_mel = log_mel.unsqueeze(1).contiguous(memory_format=torch.channels_last)
-        return self.trunk(log_mel).float().squeeze(2).transpose(1, 2)
-
-
-def _rename_old(module: nn.Module, state: dict[str, torch.Tensor], prefix: str, *_: object) -> None:
-    for name in list(state):
-        for old, new in OLD_NAMES.items():
-            if name.startswith(prefix + old):
-                state[prefix + new + name.removeprefix(prefix + old)] = state.pop(name)
 
 
 class DistillationBatches:
@@ -210,32 +181,6 @@ def run_of(fold: int) -> str:
 def refined_run_of(fold: int) -> str:
     """The name of the folder of ``refine``."""
     return f"listener-{fold}-judging"
-
-
-def loss_of(net: Student, batch: tuple[torch.Tensor, ...]) -> torch.Tensor:
-    """The loss of ``train``."""
-    log_mel, speech, targets = batch
-    return masked_error(net.regressor(net(log_mel)), targets, speech)
-
-
-def masked_error(predicted: torch.Tensor, targets: torch.Tensor, speech: torch.Tensor) -> torch.Tensor:
-    """Mean squared error of predictions (N, H, targets) over the hops with speech (N, H)."""
-    spoken = (speech > MIN_SPEECH).unsqueeze(2)
-    return ((predicted.float() - targets).square() * spoken).sum() / (spoken.sum() * targets.shape[2]).clamp_min(1)
-
-
-def pool(values: torch.Tensor, speech: torch.Tensor) -> torch.Tensor:
-    """Mean and deviation of values (N, H, D) over hops weighted by speech (N, H), as VoiceNet pools this trunk's."""
-    return pool_parts([(values, speech.clamp_min(voice.SILENT))])
-
-
-@torch.inference_mode()
-def squared_errors(net: Student, clip: tuple[np.ndarray, np.ndarray], targets: np.ndarray) -> np.ndarray:
-    """Mean squared error of each hop of a clip that holds speech."""
-    log_mel, speech = (torch.from_numpy(part).float().to(next(net.parameters()).device) for part in clip)
-    predicted = net.regressor(net(log_mel.unsqueeze(0)))[0].cpu()
-    errors = (predicted - torch.from_numpy(targets).float()).square().mean(1)
-    return errors[speech.cpu() > MIN_SPEECH].numpy()
 
 
 def targets_of(items: list, cache: Path, speeds: tuple | None = None) -> list[np.ndarray]:

@@ -1,7 +1,7 @@
 """Sandboxed versions of the functions of ``media``: files are decoded in a child process.
 
 A decoder that crashes, never ends or takes all memory ends that process, and the caller raises one sentence. The
-children are forks of a process that has everything imported, so a recording costs milliseconds more;
+children are forks of a process that has everything imported, so decoding in a child costs only milliseconds more;
 docs/RELIABILITY.md says how many.
 """
 
@@ -28,7 +28,7 @@ MAX_SECONDS = 24 * 3600.0  # of a recording; a file of a few bytes can claim to 
 
 
 def probe(path: str | Path, selection: Selection = EVERYTHING) -> MediaInfo:
-    """As ``streams.probe``."""
+    """``streams.probe``, in a child process."""
     path = Path(path)
     containers.check_file(path)
     make = replies.Info(path, _max_seconds())
@@ -43,7 +43,7 @@ def frames(
     selection: Selection = EVERYTHING,
     end: float = math.inf,
 ) -> Iterator[Frame | Damage]:
-    """As ``streams.frames``."""
+    """``streams.frames``, in a child process."""
     choices = {"rate": rate, "start": start, "max_side": max_side, "selection": asdict(selection), "end": end}
     make = replies.Frames(Path(path), rate, max_side, _max_seconds())
     yield from answers("frames", Path(path), make, **choices)
@@ -58,7 +58,7 @@ def audio(
     end: float = math.inf,
     part_from: float = 0.0,
 ) -> Iterator[AudioBlock | Damage]:
-    """As ``streams.audio``."""
+    """``streams.audio``, in a child process."""
     choices = {"rate": rate, "start": start, "block_seconds": block_seconds, "part_from": part_from}
     choices |= {"selection": asdict(selection), "end": end}
     make = replies.Blocks(Path(path), rate, block_seconds, _max_seconds())
@@ -68,26 +68,26 @@ def audio(
 def sounds(
     path: str | Path, selection: Selection, places: Sequence[float], seconds: float, rate: int
 ) -> Iterator[np.ndarray]:
-    """As ``excerpt.sounds``."""
+    """``excerpt.sounds``, in a child process."""
     choices = {"selection": asdict(selection), "places": list(places), "seconds": seconds, "rate": rate}
     yield from answers("sounds", Path(path), replies.Sounds(len(places), seconds, rate), **choices)
 
 
 def stills(path: str | Path, selection: Selection, places: Sequence[float], max_side: int) -> Iterator[np.ndarray]:
-    """As ``excerpt.pictures``."""
+    """``excerpt.pictures``, in a child process."""
     choices = {"selection": asdict(selection), "places": list(places), "max_side": max_side}
     yield from answers("stills", Path(path), replies.Stills(len(places), max_side), **choices)
 
 
 def min_duration(path: str | Path, enough: float) -> float:
-    """As ``duration.min_duration``."""
+    """``duration.min_duration``, in a child process."""
     path = Path(path)
     answered = answers("min_duration", path, lambda header, _: replies.number(header["min_duration"]), enough=enough)
     return _only(path, answered)
 
 
 def picture(path: str | Path, max_pixels: int, max_side: int) -> np.ndarray:
-    """As ``image.read``."""
+    """``image.read``, in a child process."""
     path = Path(path)
     containers.check_there(path)
     choices = {"max_pixels": max_pixels, "max_side": max_side}

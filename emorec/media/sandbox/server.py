@@ -21,7 +21,7 @@ from emorec.media import duration, excerpt, image, integrity, streams
 from emorec.media.passes import Damage
 from emorec.media.selection import Selection
 
-MEMORY = 3 << 30  # bytes; the largest pictures that are accepted (``reader.MAX_PIXELS``) take a third of it
+MEMORY = 3 << 30  # bytes; the largest pictures that are accepted (``packets.MAX_PIXELS``) take a third of it
 SECONDS_WITHOUT_PROGRESS = 60  # of processor time
 PICTURE_SECONDS = 20  # of processor time for a still picture, which shows no progress
 EXTEND_AFTER = 0.5  # seconds of processor time between two extensions of the limit

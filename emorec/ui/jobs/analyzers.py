@@ -20,7 +20,7 @@ from emorec import analyzer
 from emorec.analyzer import Analyzer
 from emorec.errors import EmorecError
 from emorec.models import pretrained
-from emorec.settings import allowed_models
+from emorec.ui.settings import allowed_models
 
 MAX_LOADED = 8  # checkpoints in memory, besides the page's own and those that jobs still use
 MAX_PARALLEL_LOADS = 2  # checkpoints that are downloaded or loaded at the same time

@@ -219,9 +219,9 @@ def results() -> SimpleNamespace:
             markup(fragments.PLACEHOLDER, elem_id="awaited")
             with gr.Column(elem_id="results"):
                 chart = gr.Plot(show_label=False, container=False, elem_id="timeline")
-                markup(fragments.LEGEND)
+                legend = markup(fragments.legend(STYLES[0]), elem_id="legend")
                 style = gr.Radio(
-                    [(name.capitalize(), name) for name in STYLES],
+                    [(name.replace("_", " and ").capitalize(), name) for name in STYLES],
                     value=STYLES[0],
                     show_label=False,
                     container=False,
@@ -241,6 +241,7 @@ def results() -> SimpleNamespace:
     return SimpleNamespace(
         player=player,
         chart=chart,
+        legend=legend,
         style=style,
         summary=summary,
         accordion=accordion,

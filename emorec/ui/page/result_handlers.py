@@ -14,7 +14,7 @@ from emorec import files
 from emorec import image as pictures
 from emorec.errors import EmorecError
 from emorec.inference.timeline import Timeline
-from emorec.output import tables
+from emorec.output import charts, tables
 from emorec.ui import fragments
 from emorec.ui.api import user_errors
 from emorec.ui.jobs import validation
@@ -49,10 +49,15 @@ class ResultHandlers:
         style: str,
         rows_shown: bool,
     ) -> tuple:
-        """Infer the timeline with the current choices, and show it; nothing if there are no features."""
+        """Infer the timeline with the current choices, and show it; nothing if there are no features.
+
+        If features are to be expected, the hidden chart is empty instead of none: with its first chart the browser
+        loads the code that draws, which takes a second or more, and then the first features need not wait for it.
+        """
         features = analysis.features
         if features is None:
-            return None, None, "", gr.skip(), []
+            expected = analysis.path or analysis.running
+            return None, charts.empty_chart() if expected else None, "", gr.skip(), []
         choices = persons(features)
         if person not in [number for _, number in choices]:
             person = ANYONE[1]

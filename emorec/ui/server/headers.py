@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from emorec.settings import HUB
+from emorec.ui.settings import HUB
 
 SELF = "'self'"
 SHARED_PAGE = "https://gradio.s3-us-west-2.amazonaws.com"  # the page of a public link loads its scripts from here

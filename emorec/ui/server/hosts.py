@@ -9,7 +9,7 @@ import ipaddress
 from collections.abc import Iterable, Mapping
 from urllib.parse import urlsplit
 
-from emorec.settings import ANY_HOST, HOST
+from emorec.ui.settings import ANY_HOST, HOST
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
 OTHER_HOST = "This server does not answer to this name; its owner can add the name to EMOREC_HOSTS."

@@ -18,6 +18,8 @@
 
   const place = () => {
     const host = find("#timeline"), frame = frameOf(), media = player(), end = duration();
+    // From the first chart on, even an empty one, the browser has the code that draws, and draws at once.
+    if (frame) document.body.classList.add("draws");
     if (!host || !frame || !frame.width || !media || !end) {
       playhead.hidden = true;
       return;

@@ -1,0 +1,165 @@
+"""Which event of the page calls which handler."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import gradio as gr
+
+from emorec.ui import fragments
+from emorec.ui.page.handlers import JobHandlers
+from emorec.ui.page.result_handlers import ResultHandlers
+from emorec.ui.server.limits import ANALYSES
+
+MAX_WATCHED = ANALYSES.total  # jobs that are watched at the same time; each takes one of Gradio's threads
+QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+AT_ONCE: dict[str, Any] = {"concurrency_limit": None, "trigger_mode": "always_last"} | QUIET
+# Makes the browser save a download, by a click on a link.
+SAVE = """(file) => {
+  if (!file) return;
+  const link = document.createElement("a");
+  link.href = file.url; link.download = file.orig_name || ""; document.body.append(link); link.click(); link.remove();
+}"""
+
+
+def connect_inputs(
+    parts: SimpleNamespace, session: SimpleNamespace, jobs: JobHandlers, results: ResultHandlers
+) -> None:
+    """Connect the inputs, Analyze, Cancel and the deletion."""
+    inputs, choices, deletion = parts.inputs, parts.choices, parts.deletion
+    for name, tab in inputs.tabs.items():
+        is_picture = name == "picture"
+        updates = [name, gr.update(visible=is_picture), *[gr.update(visible=not is_picture)] * 3]
+        tab.select(
+            lambda updates=updates: updates,
+            None,
+            [session.tab, parts.faces, *parts.for_recordings],
+            queue=False,
+            **QUIET,
+        )
+    for source in (inputs.file, inputs.webcam, inputs.microphone):
+        # Not preprocessed: Gradio would open the file before the handler has checked whose it is.
+        source.change(
+            jobs.choose_file,
+            source,
+            [session.analysis, session.revision, parts.results.player, parts.status, choices.person],
+            preprocess=False,
+            **QUIET,
+        )
+    inputs.picture.change(
+        results.recognise_picture, inputs.picture, parts.faces, preprocess=False, concurrency_limit=None, **QUIET
+    )
+
+    buttons = [inputs.file, parts.analyze, parts.cancel]
+    started = gr.on(
+        [parts.analyze.click, inputs.link.submit],
+        jobs.start,
+        [
+            session.analysis,
+            inputs.link,
+            session.tab,
+            choices.fusion,
+            choices.checkpoint,
+            session.active,
+            choices.track,
+            choices.channel,
+            choices.start,
+            choices.end,
+            choices.video_track,
+        ],
+        [session.analysis, session.revision, choices.note, parts.status, *buttons],
+        concurrency_limit=None,
+        **QUIET,
+    )
+    job = started.success(
+        jobs.run,
+        [session.analysis, session.active],
+        [session.analysis, session.revision, parts.status, parts.results.player],
+        concurrency_limit=MAX_WATCHED,
+        **QUIET,
+    )
+    # ``then`` is called when the job ended in any way, also when it was cancelled.
+    job.then(jobs.finish, session.analysis, [session.analysis, parts.status, *buttons], concurrency_limit=None, **QUIET)
+    parts.cancel.click(jobs.cancel, None, [parts.status, parts.cancel], cancels=job, concurrency_limit=None, **QUIET)
+
+    confirmation = [deletion.ask, deletion.confirm, deletion.keep]
+    deletion.ask.click(
+        lambda: [gr.update(visible=shown) for shown in (False, True, True)], None, confirmation, **AT_ONCE
+    )
+    gr.on(
+        [deletion.confirm.click, deletion.keep.click],
+        lambda: [gr.update(visible=shown) for shown in (True, False, False)],
+        None,
+        confirmation,
+        **AT_ONCE,
+    )
+    deletion.confirm.click(
+        jobs.delete,
+        None,
+        [
+            session.analysis,
+            session.revision,
+            inputs.webcam,
+            inputs.microphone,
+            inputs.picture,
+            parts.status,
+            *buttons,
+            parts.results.player,
+            choices.person,
+            inputs.link,
+            parts.faces,
+            parts.results.download,
+        ],
+        cancels=job,
+        concurrency_limit=None,
+        **QUIET,
+    )
+
+
+def connect_results(parts: SimpleNamespace, session: SimpleNamespace, handlers: ResultHandlers) -> None:
+    """Connect the choices, the table and the downloads."""
+    choices, results = parts.choices, parts.results
+    gr.on(
+        [choices.checkpoint.submit, choices.checkpoint.blur],
+        handlers.choose_checkpoint,
+        [choices.checkpoint, session.active, session.analysis],
+        [session.active, parts.about, choices.note],
+        concurrency_limit=None,
+        **QUIET,
+    )
+    changed = [choices.fusion, choices.step, choices.window, choices.smooth, choices.prior, results.style]
+    gr.on(
+        [
+            session.revision.change,
+            session.active.change,
+            choices.person.input,  # not ``change``: ``draw`` itself changes the choice
+            *(control.change for control in changed),
+        ],
+        handlers.draw,
+        [
+            session.analysis,
+            session.active,
+            choices.fusion,
+            choices.step,
+            choices.window,
+            choices.smooth,
+            choices.person,
+            choices.prior,
+            results.style,
+            session.rows_shown,
+        ],
+        [session.timeline, results.chart, results.summary, choices.person, results.table],
+        **AT_ONCE,
+    )
+    results.style.change(fragments.legend, results.style, results.legend, queue=False, **QUIET)
+    results.accordion.expand(lambda: True, None, session.rows_shown, queue=False, **QUIET).then(
+        handlers.table, [session.timeline, session.rows_shown], results.table, **AT_ONCE
+    )
+    results.accordion.collapse(lambda: False, None, session.rows_shown, queue=False, **QUIET)
+    for kind, button in results.buttons.items():
+        button.click(
+            handlers.downloader(kind),
+            [session.analysis, session.active, session.timeline],
+            results.download,
+            concurrency_limit=None,
+            **QUIET,
+        ).success(None, results.download, None, js=SAVE, **QUIET)
