@@ -126,7 +126,7 @@ def _inputs(model: Checkpoint) -> str:
         "## Inputs and labels",
         "",
         f"- Faces: grey crops of {model.face.config.size} by {model.face.config.size} pixels, aligned by eyes, nose "
-        "and mouth as YuNet finds them.",
+        "and mouth.",
         f"- Voices: {front.n_mels} log-mel bands of mono sound at {front.rate / 1000:g} kHz, a vector every "
         f"{model.voice.FRAMES_PER_HOP * front.frame / front.rate:.3g} s.",
         "",

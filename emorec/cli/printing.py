@@ -99,7 +99,7 @@ def print_info(loaded: Analyzer) -> None:
         print(f"folder         {origin.folder}")
     print(f"sha256         {origin.sha256}")
     print(f"fingerprint    {model.fingerprint[:16]}")
-    print(f"detector       {'YuNet' if loaded.detector_file else 'Haar cascades (fallback)'}")
+    print(f"detector       {loaded.detector_file or 'bundled'}")
     print(f"cache          {cache_folder()}")
     for name in ("face", "voice", "fusion"):
         print(f"{name + ' network':<15}{sum(p.numel() for p in getattr(model, name).parameters()):,} parameters")
