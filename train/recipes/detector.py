@@ -26,6 +26,9 @@ from train.recipes.detection_loss import detection_loss
 SCHEDULE = loop.Schedule(epochs=20, lr=4e-3, batch_size=16, weight_decay=0.02, warm_up=0.08, ema_epochs=0.7)
 ITEMS = 4000  # training pictures drawn in what is called an epoch here
 LOOKED_AT = 40  # pictures of each kind that are searched after an epoch
+# Of YuNet's false positives, how many the bundled detector may have: nearly all of YuNet's lie in mosaics, where faces are
+# smaller and stranger than in recordings.
+ALLOWED_SHARE = 0.5
 
 
 class Validation:
@@ -47,15 +50,15 @@ class Validation:
             "landmarks": row["landmarks, median"],
         } | {f"recall {name}": value for name, value in row["recall"].items()}
 
-    def equal(self, weights: dict[str, torch.Tensor]) -> tuple[float, dict[str, detection.Found]]:
-        """The score at which weights err as often as YuNet, and what they find."""
+    def equal(self, weights: dict[str, torch.Tensor], share: float = 1.0) -> tuple[float, dict[str, detection.Found]]:
+        """The score at which weights have a share of YuNet's false positives, and what they find."""
         graph = detector.graph({name: value.numpy() for name, value in weights.items()})
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
         session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
         finder = detection.own_finder(session)
         found = {name: detection.search(finder, cases) for name, cases in self._searched.items()}
-        return detection.equal_threshold(found, self.allowed), found
+        return detection.equal_threshold(found, int(share * self.allowed)), found
 
 
 def shifted(weights: dict[str, torch.Tensor], threshold: float) -> dict[str, torch.Tensor]:
@@ -118,7 +121,7 @@ def main(arguments=None):
     folder = asked.cache / asked.run
     net = loop.fit(net, batches, loss_of, schedule, folder, validation, resume=asked.resume, title="detector")
     weights = net.folded()
-    threshold, _ = Validation(teacher, searched).equal(weights)
+    threshold, _ = Validation(teacher, searched).equal(weights, ALLOWED_SHARE)
     asked.output.parent.mkdir(parents=True, exist_ok=True)
     files.write(asked.output, safetensors.torch.save(shifted(weights, threshold)))
     print(
