@@ -1,1 +1,1 @@
-"""How fast it is, where the time goes and what memory it takes: ``make bench``."""
+"""Measurements of speed, processor time by stage, and memory: ``make bench``."""

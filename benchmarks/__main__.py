@@ -1,7 +1,7 @@
 """``python -m benchmarks``: measure, and write a table, JSON and a picture.
 
-What was measured is kept after every job, so that an interrupted bench goes on where it stopped; whatever is running
-is ended and every recording that was made is removed, however the bench ends.
+Results are stored after every job, so that an interrupted bench continues where it stopped. At the end, also after an
+error, the running job is ended and the generated recordings are removed.
 """
 
 import argparse
@@ -25,7 +25,7 @@ DEFAULT_OUT = ROOT / "out" / "bench"
 
 
 def main(arguments=None):
-    """Run what the arguments ask for; gives the exit code."""
+    """Run the benchmark that the arguments describe; returns the exit code."""
     options = _options(arguments)
     signal.signal(signal.SIGTERM, _interrupt)
     chosen = plan.PLANS[options.plan]
@@ -81,11 +81,11 @@ def _begun(file, chosen, given, fresh):
     }
     if not fresh and file.exists():
         try:
-            kept = json.loads(file.read_text())
+            stored = json.loads(file.read_text())
         except ValueError:
-            kept = {}
-        if kept.get("facts") == facts:
-            return kept
+            stored = {}
+        if stored.get("facts") == facts:
+            return stored
     return {"facts": facts, "jobs": {}}
 
 
@@ -147,7 +147,7 @@ def _end(process):
 
 
 def _fingerprint():
-    """What the results hang on: the sources and the weights."""
+    """What the results depend on: the sources and the weights."""
     digest = hashlib.sha256()
     ours = (ROOT / "benchmarks" / name for name in ("made.py", "jobs.py", "naive.py", "plan.py", "stages.py"))
     for path in sorted([*(ROOT / "emorec").rglob("*"), *ours]):

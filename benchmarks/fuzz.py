@@ -1,10 +1,10 @@
-"""Damaged and hostile files, made from sound ones by chance, through the whole of ``analyze``.
+"""Fuzz test: randomly damaged and hostile files are analysed, from the file to the result.
 
     python benchmarks/fuzz.py --mutants 2000 --seed 1 --table docs/fuzz.md
 
-Every mutant is written by its number alone, so a finding is made again by ``--only NUMBER``. A process analyses many of
-them, as a server would; that it dies, or stands still for longer than the limit, is what must not happen. The networks
-are tiny and random: what is tried is all that a file can reach.
+The content of a mutant depends only on its number and the seed, so ``--only NUMBER`` reproduces a finding. A process
+analyses many of them, as a server does; it must neither crash nor exceed the time limit. The networks are tiny and
+random, because the test is of the code that reads files, not of the results.
 """
 
 from __future__ import annotations
@@ -26,22 +26,22 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks.mutants import CONTAINERS, PICTURES, ROOT, mutant, seeds
 
-SECONDS = 60.0  # that one mutant may take, on a machine with other things to do
-MEMORY = 2 << 30  # bytes that the analysing process may hold; the decoding ones have a limit of their own
+SECONDS = 60.0  # limit for one mutant, on a machine that is busy with other work
+MEMORY = 2 << 30  # bytes that the analysing process may use; the decoding processes have their own limit
 OUTCOMES = ("analysed", "refused", "crashed", "hung")
 
 
 def main(arguments=None):
-    """Try the mutants and print the table; the exit code is 1 if any crashed or hung."""
+    """Analyse the mutants and print the table; the exit code is 1 if any crashed or hung."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--mutants", type=int, default=2000)
-    parser.add_argument("--first", type=int, default=0, help="number of the first mutant, to share a run")
+    parser.add_argument("--first", type=int, default=0, help="number of the first mutant, to split a run")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--only", type=int, help="this one mutant, told in full")
-    parser.add_argument("--seconds", type=float, default=SECONDS, help="that one mutant may take")
-    parser.add_argument("--results", type=Path, help="file that a line of JSON is added to for every mutant")
+    parser.add_argument("--only", type=int, help="analyse only this mutant, and print its result")
+    parser.add_argument("--seconds", type=float, default=SECONDS, help="limit for one mutant")
+    parser.add_argument("--results", type=Path, help="file to which a line of JSON is appended for every mutant")
     parser.add_argument("--table", type=Path, help="file for the table")
-    parser.add_argument("--analyse", type=Path, help=argparse.SUPPRESS)  # what the analysing process is called with
+    parser.add_argument("--analyse", type=Path, help=argparse.SUPPRESS)  # how the analysing process is started
     options = parser.parse_args(arguments)
     if options.analyse:
         return analyse(options.analyse)
@@ -109,7 +109,7 @@ class _Analysing:
         self._process.wait()
 
     def ask(self, path, seconds):
-        """The outcome of one file, and what was said."""
+        """The outcome of one file, and the message."""
         self._process.stdin.write(f"{path}\n".encode())
         self._process.stdin.flush()
         line = self._line(seconds)
@@ -122,14 +122,14 @@ class _Analysing:
         return {"outcome": "crashed", "said": f"the process ended with {self._process.wait()}"}
 
     def _line(self, seconds):
-        """A line, empty where the process has ended; None where none came in time."""
+        """A line of output; empty if the process has ended, None if none came in time."""
         with selectors.DefaultSelector() as selector:
             selector.register(self._process.stdout, selectors.EVENT_READ)
             return self._process.stdout.readline() if selector.select(seconds) else None
 
 
 def analyse(folder):
-    """The analysing process: paths in, one line of JSON out for each."""
+    """The analysing process: reads paths, and prints one line of JSON for each."""
     sys.path.insert(0, str(ROOT / "tests"))
     import shutil
 
@@ -150,27 +150,27 @@ def analyse(folder):
         path = Path(line.strip())
         try:
             if path.suffix[1:] in PICTURES:
-                found = image.recognise(image.read(path), analyzer.model, still)
-                said = f"{len(found)} faces"
+                faces = image.recognise(image.read(path), analyzer.model, still)
+                message = f"{len(faces)} faces"
             else:
                 result = analyzer.analyze(path)
-                said = f"{len(result)} rows; {' '.join(result.notes)}"
+                message = f"{len(result)} rows; {' '.join(result.notes)}"
             outcome = "analysed"
         except EmorecError as error:
-            outcome, said = "refused", str(error)
-            if "\n" in said or not said.endswith((".", "?")) or len(said) > 300:
-                outcome, said = "crashed", f"no sentence: {said}"
+            outcome, message = "refused", str(error)
+            if "\n" in message or not message.endswith((".", "?")) or len(message) > 300:
+                outcome, message = "crashed", f"no sentence: {message}"
         except Exception as error:
-            outcome, said = "crashed", f"{type(error).__name__}: {error}"
+            outcome, message = "crashed", f"{type(error).__name__}: {error}"
         shutil.rmtree(folder / "cache", ignore_errors=True)
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-        out.write(json.dumps({"outcome": outcome, "said": said, "peak_mb": peak}) + "\n")
+        out.write(json.dumps({"outcome": outcome, "said": message, "peak_mb": peak}) + "\n")
         out.flush()
     return 0
 
 
 def as_table(results, seed):
-    """Markdown: a row a format, a column an outcome."""
+    """A Markdown table: a row per format, a column per outcome."""
     counted = collections.Counter((result["suffix"], result["outcome"]) for result in results)
     rows = ["| format | tried | " + " | ".join(OUTCOMES) + " |", "|---|" + "---:|" * (1 + len(OUTCOMES))]
     for suffix in [suffix for suffix in CONTAINERS + PICTURES if any(counted[suffix, each] for each in OUTCOMES)]:

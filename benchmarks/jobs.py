@@ -1,7 +1,7 @@
-"""What is measured, each job in a process of its own: ``python -m benchmarks.jobs NAME ARGUMENTS_AS_JSON``.
+"""The jobs that are measured, each in a separate process: ``python -m benchmarks.jobs NAME ARGUMENTS_AS_JSON``.
 
-A job prints one line of JSON. Times are seconds: ``wall``, and ``cpu`` over all threads of the process alone, without
-those that it starts to decode in.
+A job prints one line of JSON. Times are seconds: ``wall``, and ``cpu`` over all threads of this process, without
+the processes that decode.
 """
 
 import contextlib
@@ -17,14 +17,14 @@ from pathlib import Path
 
 import numpy as np
 
-MEMORY_EVERY = 0.5  # seconds from one look at the memory to the next
+MEMORY_EVERY = 0.5  # seconds between two measurements of the memory
 FER_FRAMES_PER_SECOND = 5
-LOOKS = 5  # times that each other decision is taken; the first also fills the processor's caches
+REPEATS = 5  # repeats of each inference; the first one also fills the processor's caches
 
 
 @contextlib.contextmanager
 def timed():
-    """A dict that holds ``wall`` and ``cpu`` once the block has ended."""
+    """A dict that gets ``wall`` and ``cpu`` when the block ends."""
     took = {}
     wall, cpu = time.perf_counter(), time.process_time()
     yield took
@@ -32,7 +32,7 @@ def timed():
 
 
 def decode(path):
-    """Every picture of the recording decoded with all cores, and nothing else done."""
+    """Decode every picture of the recording with all cores, and do nothing else."""
     import av
 
     with timed() as took, av.open(path) as container:
@@ -43,7 +43,7 @@ def decode(path):
 
 
 def analyse(path, device="cpu", looks=False):
-    """The whole analysis, with nothing in the cache; with ``looks`` also other decisions over what was observed."""
+    """The whole analysis, with an empty cache; with ``looks`` also inference with other settings."""
     analyzer = _engine(path, device)
     with tempfile.TemporaryDirectory() as cache, _memory() as memory:
         with timed() as took:
@@ -70,12 +70,12 @@ def analyse(path, device="cpu", looks=False):
 
 
 def _peak():
-    """The most bytes that this process has held so far."""
+    """The peak memory (bytes) of this process so far."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 def _looks(analyzer, path, cache, observations):
-    """Lists of seconds that other decisions take over observations in memory, and one over those on disk."""
+    """Seconds of inference with other settings: from features in memory, and once from features on disk."""
     person = observations.persons[0] if observations.persons else None
     choices = {
         "another fusion": {"fusion": "intermediate"},
@@ -84,7 +84,7 @@ def _looks(analyzer, path, cache, observations):
         "one person": {"person": person},
     }
     took = {name: [] for name in (*choices, "from disk, with finding the file again")}
-    for _ in range(LOOKS):
+    for _ in range(REPEATS):
         for name, seconds in took.items():
             with timed() as look:
                 if name in choices:
@@ -96,7 +96,7 @@ def _looks(analyzer, path, cache, observations):
 
 
 def first_window(path):
-    """How soon something can be shown; the rest is not waited for."""
+    """The time until the first result; the rest is not awaited."""
     analyzer = _engine(path)
     with tempfile.TemporaryDirectory() as cache:
         with timed() as took:
@@ -108,7 +108,7 @@ def first_window(path):
 
 
 def together(paths):
-    """Several recordings one after the other, then all at once in one process, as the page has it."""
+    """Several recordings one after the other, then all at once in one process, as on the page."""
     analyzer = _engine(paths[0])
 
     def extract(path):
@@ -143,7 +143,7 @@ def naive(path, windows, step):
 
 
 def stages(path):
-    """Where the processor's time goes, stage by stage."""
+    """The processor time of each stage."""
     from benchmarks.stages import watched
 
     analyzer = _engine(path)
@@ -155,7 +155,7 @@ def stages(path):
 
 
 def fer(path, seconds):
-    """The fer library, faces only, on the sampled pictures of the first seconds; None where it is not installed."""
+    """The fer library, faces only, on the sampled pictures of the first seconds; None if it is not installed."""
     if importlib.util.find_spec("fer") is None:
         return {"missing": True}
     from fer.fer import FER
@@ -173,13 +173,13 @@ def fer(path, seconds):
 
 
 def _engine(path, device="cpu"):
-    """The engine with everything loaded that a first analysis would load."""
+    """An Analyzer that has loaded everything that a first analysis loads."""
     import emorec
     from emorec.media import sandbox
     from emorec.voice import features
 
     analyzer = emorec.load(device=device)
-    sandbox.probe(path)  # starts the process that decoding ones are copied from
+    sandbox.probe(path)  # starts the process that is forked for decoding
     features.speech(np.zeros(features.VoiceFrontEnd().hop, np.float32))
     assert analyzer.model.fingerprint
     return analyzer
@@ -205,7 +205,7 @@ def _memory():
 
 
 def _resident():
-    """Bytes that this process and all that it started hold; what they share is counted for each."""
+    """Memory (bytes) of this process and its descendants; shared memory is counted for each."""
     parents, held = {}, {}
     for stat in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):  # it may have ended
@@ -213,7 +213,7 @@ def _resident():
             number = int(stat.parent.name)
             parents[number], held[number] = int(values[1]), int(values[21])
     ours = {os.getpid()}
-    for _ in range(3):  # the one that waits, and its copies
+    for _ in range(3):  # the forking process, and its forks
         ours |= {number for number, parent in parents.items() if parent in ours}
     return sum(held.get(number, 0) for number in ours) * os.sysconf("SC_PAGE_SIZE")
 

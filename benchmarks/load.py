@@ -61,7 +61,7 @@ class Measured:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the crowds and print the table; the exit code is 1 if one of them was not held."""
+    """Run the crowds and print the table; the exit code is 1 if a visitor was not served in time or files stayed."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--only", default=",".join(crowds.CROWDS), help="crowds to run, separated by commas")
     parser.add_argument("--scale", type=float, default=1.0, help="share of each crowd that comes (1.0)")

@@ -1,4 +1,4 @@
-"""Recordings to measure on: a moving portrait with a calculated voice, encoded here; long ones repeat its packets."""
+"""Recordings for the measurements: a moving portrait with a synthesised voice; long ones repeat its packets."""
 
 from fractions import Fraction
 from pathlib import Path
@@ -9,8 +9,8 @@ from PIL import Image
 
 from emorec.ui.example import PORTRAIT, SYLLABLE, VOWELS, syllable
 
-SAMPLE_RATE = 16_000  # Hz; of the voice as it is calculated
-SOUND_RATE = 48_000  # Hz; as it is encoded, like most recordings
+SAMPLE_RATE = 16_000  # Hz, of the synthesised voice
+SOUND_RATE = 48_000  # Hz, of the encoded sound, as in most recordings
 FRAME_RATE = 30
 SPOKEN_SHARE = 0.8  # of the time; the rest are pauses
 NOISE = 1.5  # deviation of the pictures' noise, of 255
@@ -21,7 +21,7 @@ SENTENCE = 4.0  # seconds from the start of one sentence to the next
 def record(path, size, seconds):
     """Write an mp4 (H.264, AAC) of ``size`` (width, height; pixels) at 30 pictures a second."""
     with av.open(str(path), "w") as container:
-        # x264's own default: its quicker presets refer to one picture only, which lets decoding pass over every other.
+        # x264's own default: its faster presets use one reference picture, so decoding could skip every second picture.
         video = container.add_stream("libx264", rate=FRAME_RATE, options={"preset": "medium", "crf": "23"})
         video.width, video.height, video.pix_fmt = *size, "yuv420p"
         audio = container.add_stream("aac", rate=SOUND_RATE, layout="stereo")
@@ -40,7 +40,7 @@ def record(path, size, seconds):
 
 
 def repeat(source, path, seconds, kinds=("video", "audio")):
-    """Write the packets of a recording again and again, without encoding, until there are ``seconds`` of it."""
+    """Repeat the packets of a recording, without encoding them again, until it is ``seconds`` long."""
     with av.open(str(path), "w") as out:
         with av.open(str(source)) as container:
             streams = {s.index: out.add_stream_from_template(s) for s in container.streams if s.type in kinds}
@@ -63,7 +63,7 @@ def repeat(source, path, seconds, kinds=("video", "audio")):
 
 
 def _pictures(size, seconds):
-    """A portrait that sways, nears and turns a little before a room with some noise, as cameras have it."""
+    """A portrait that moves and turns a little in front of a room, with the noise of a camera."""
     width, height = size
     random = np.random.default_rng(0)
     side = round(0.95 * height)
@@ -99,7 +99,7 @@ def _voice(seconds):
 
 
 def media(folder, wanted):
-    """Make what is wanted, {name: (size, seconds, kinds)}, below ``folder``: {name: path}. One is encoded per size."""
+    """Make recordings {name: (size, seconds, kinds)} in ``folder``; returns {name: path}. One is encoded per size."""
     encoded, paths = {}, {}
     for name, (size, seconds, kinds) in wanted.items():
         if size not in encoded:

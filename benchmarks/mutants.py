@@ -1,4 +1,4 @@
-"""Damaged and hostile files, made from sound ones by chance; each is the same again for the same number and seed."""
+"""Randomly damaged and hostile files, made from valid ones; the same number and seed give the same file."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ CONTAINERS = ("mp4", "mov", "mkv", "webm", "avi", "flv", "ts", "wav", "mp3", "og
 PICTURES = ("jpg", "png", "gif", "bmp", "webp")
 KINDS = ("cut", "flipped", "lied", "spliced", "zeroed", "repeated")
 EXTREMES = (0, 1, 0x7F, 0xFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF)
-HEAD = 600  # bytes within which a header most often lies
+HEAD = 600  # bytes at the beginning that usually hold the header
 
 
 def seeds(folder):
-    """One small sound file of every format: dict of suffix to bytes."""
+    """One small valid file of every format: dict of suffix to bytes."""
     sys.path.insert(0, str(ROOT / "tests"))
     from PIL import Image
 
@@ -42,7 +42,7 @@ def seeds(folder):
 
 
 def mutant(sound, number, seed):
-    """``(suffix, kind, bytes)`` of one mutant; the same for the same number and seed."""
+    """``(suffix, kind, bytes)`` of one mutant; determined by the number and the seed."""
     chance = random.Random(f"{seed}:{number}")
     suffixes = CONTAINERS + PICTURES
     suffix, kind = suffixes[number % len(suffixes)], KINDS[number // len(suffixes) % len(KINDS)]
@@ -55,7 +55,7 @@ def mutant(sound, number, seed):
             content[chance.randrange(within)] ^= 1 << chance.randrange(8)
     elif kind == "lied":
         for _ in range(chance.choice((1, 2, 8))):
-            # The tables of mp4 files lie at their end.
+            # The tables of mp4 files are at their end.
             last = min(HEAD, len(content) - 4) if chance.random() < 0.7 else len(content) - 4
             at, size = chance.randrange(last), chance.choice((1, 2, 4))
             value = chance.choice(EXTREMES) & ((1 << 8 * size) - 1)

@@ -1,4 +1,4 @@
-"""What a program does that looks at every window for itself: the baseline."""
+"""The baseline: a program that analyses every window separately."""
 
 import av
 import numpy as np
@@ -9,11 +9,11 @@ from emorec.inference.timeline import DEFAULT_WINDOW
 from emorec.media import streams
 from emorec.voice import features
 
-RATE = 5.0  # pictures a second that are looked at, as many as the engine takes
+RATE = 5.0  # pictures per second that are analysed, as many as emorec samples
 
 
 def one_window(analyzer, path, middle):
-    """Reopen, seek, decode, detect and encode the window around ``middle`` (s); gives the number of faces."""
+    """Reopen, seek, decode, detect and encode the window around ``middle`` (s); returns the number of faces."""
     low, high = max(0.0, middle - DEFAULT_WINDOW / 2), middle + DEFAULT_WINDOW / 2
     model = analyzer.model
     detector = detection.detector(analyzer.detector_file)
@@ -38,7 +38,7 @@ def one_window(analyzer, path, middle):
 
 
 def _frames(path, kind, low, high):
-    """Frames of a freshly opened file with times in [low, high), from the keyframe before on."""
+    """Frames with times in [low, high) of a newly opened file, decoded from the keyframe before them."""
     with av.open(str(path)) as container:
         stream = getattr(container.streams, kind)[0]
         stream.thread_type = "AUTO"

@@ -12,7 +12,7 @@ MINUTE = 60.0
 
 @dataclass(frozen=True)
 class Plan:
-    """Lengths in seconds, ``repeats`` of every timed job and of those that watch the memory, and ``limit`` (s) for one
+    """Lengths in seconds, ``repeats`` of every timed job and of those that measure memory, and ``limit`` (s) for one
     job."""
 
     name: str
@@ -33,7 +33,7 @@ PLANS = {plan.name: plan for plan in (FULL, QUICK, TINY)}
 
 
 def recordings(plan, given=None):
-    """What must be made: {name: ((width, height), seconds, kinds)}."""
+    """The recordings that are needed: {name: ((width, height), seconds, kinds)}."""
     wanted = {} if given else {"720p": (HD, plan.speed, BOTH), "360p": (SMALL, plan.speed, BOTH)}
     wanted |= {"360p, again": (SMALL, plan.speed + 1, BOTH), "sound": (SMALL, plan.sound, SOUND)}
     wanted |= {f"{seconds / MINUTE:g} minutes": (SMALL, seconds, BOTH) for seconds in plan.memory}
@@ -48,7 +48,7 @@ def jobs(plan, paths, given=None, cuda=False):
     found = []
     for repeat in range(plan.repeats):
         for name, path in speed.items():
-            # One behind the other, so that both see the machine in the same mood.
+            # One after the other, so that both run under the same load.
             found.append((f"decode {name}", "decode", {"path": path}, repeat))
             found.append((f"analyse {name}", "analyse", {"path": path}, repeat))
         found.append(("analyse sound", "analyse", {"path": str(paths["sound"])}, repeat))

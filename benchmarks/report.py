@@ -78,7 +78,7 @@ be watched. What no stage claims is the codec's own threads and a little Python;
 ## Commands
 
 ```
-make bench           # everything, into out/bench; goes on where an interrupted one stopped
+make bench           # everything, into out/bench; continues an interrupted one
 make bench QUICK=1   # about two minutes
 make bench DOCS=1    # everything, and this file and the README's section from it
 make bench DOCS=1 MEDIA=FILE          # the same on a recording of your own
@@ -91,7 +91,7 @@ py-spy record --rate 25 --output profile.svg -- python -m emorec analyze FILE
 
 
 def _beside(name):
-    """What another measurement wrote into a file beside this one."""
+    """The text that another measurement wrote into a file in this folder."""
     file = Path(__file__).parent / name
     return file.read_text().strip() if file.exists() else "Not measured."
 
@@ -111,7 +111,7 @@ def section(results):
 
 
 def with_section(readme, text):
-    """The README with what stands between the marks replaced."""
+    """The README with the text between the marks replaced."""
     begin, end = (re.escape(mark) for mark in MARKS)
     return re.sub(f"{begin}.*?{end}", lambda _: f"{MARKS[0]}\n{text}\n{MARKS[1]}", readme, flags=re.DOTALL)
 

@@ -1,7 +1,7 @@
 """``python -m benchmarks.shortcuts DATA``: what each shortcut costs in accuracy, on the JavaneseAV clips in DATA.
 
-Every clip is analysed as it is shipped and with one shortcut after the other left out; one window a clip, the six
-emotions that were acted. Writes shortcuts.md beside this file, which the report takes up.
+Every clip is analysed with all shortcuts, and then without each of them in turn; one window per clip, and the six
+acted emotions. Writes shortcuts.md into this folder, which the report includes.
 """
 
 import argparse
@@ -16,7 +16,7 @@ import numpy as np
 import emorec
 from emorec.emotions import EMOTIONS
 from emorec.extraction import faces, keyframes, segments, voices
-from emorec.inference import pooling, timeline
+from emorec.inference import pooling, predict
 from emorec.media import reader, sandbox, streams
 from emorec.models import optimize
 
@@ -24,10 +24,10 @@ ACTED = {"01": "neutral", "02": "sad", "03": "happy", "04": "surprise", "05": "f
 FUSIONS = ("face", "voice", "late", "intermediate")
 FILE = Path(__file__).parent / "shortcuts.md"
 
-# What is left out, and the constants that leave it out.
+# Each shortcut, and the constants that turn it off.
 LOOP_FILTER = ((reader, "SKIPPED_FILTERING", "default"),)
 EVERY_PICTURE = ((keyframes, "STILL", -1.0),)
-WHOLE_PICTURES = ((keyframes, "LARGE", np.inf), (keyframes, "MOST_AROUND", 0.0))
+WHOLE_PICTURES = ((keyframes, "LARGE", np.inf), (keyframes, "MAX_REGION_SHARE", 0.0))
 EVERY_FRAME = ((reader, "SKIPPABLE", set()),)
 FULL_PRECISION = ((faces, "for_inference", optimize.fuse), (voices, "for_inference", optimize.fuse))
 LONG_SEGMENTS = ((segments, "FIRST_STARTS", tuple(range(0, 3 * segments.SEGMENT_HOPS, segments.SEGMENT_HOPS))),)
@@ -44,7 +44,7 @@ SHORTCUTS["none of these shortcuts"] = sum(SHORTCUTS.values(), ())
 
 
 def main(arguments=None):
-    """Measure and write; gives the exit code."""
+    """Measure and write the table; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.shortcuts", description=__doc__.splitlines()[0])
     parser.add_argument("data", type=Path, help="folder of actor-sentence-emotion_repetition.mp4 clips")
     parser.add_argument("--every", type=int, default=1, help="take every N-th clip only")
@@ -56,9 +56,9 @@ def main(arguments=None):
     lines = ["| | " + " | ".join(FUSIONS) + " |", "|---|" + "---|" * len(FUSIONS)]
     analyzer, shipped = emorec.load(device="cpu"), None
     for name, patches in SHORTCUTS.items():
-        judged = judge(analyzer, clips, patches)
-        shipped = shipped or judged
-        lines.append(f"| {name} | " + " | ".join(_cell(judged[fusion], shipped[fusion]) for fusion in FUSIONS) + " |")
+        outcomes = evaluate(analyzer, clips, patches)
+        shipped = shipped or outcomes
+        lines.append(f"| {name} | " + " | ".join(_cell(outcomes[fusion], shipped[fusion]) for fusion in FUSIONS) + " |")
         print(lines[-1], flush=True)
     text = f"""Over {len(clips)} Javanese clips, seen in training or not, so that only differences between rows count:
 accuracy, the mean probability given to the emotion that was acted, and how many clips are told otherwise
@@ -67,27 +67,27 @@ than as shipped. One clip is {100 / len(clips):.1f} points. The CPU multiplies b
     return 0
 
 
-def judge(analyzer, clips, patches):
-    """What each fusion says of the clips with constants replaced: {fusion: [(right, probability, told), ...]}."""
+def evaluate(analyzer, clips, patches):
+    """The results of each fusion with constants replaced: {fusion: [(right, probability, emotion), ...]}."""
     acted = np.isin(EMOTIONS, list(ACTED.values()))
-    judged = {fusion: [] for fusion in FUSIONS}
+    outcomes = {fusion: [] for fusion in FUSIONS}
     for clip in clips:
         truth = ACTED[clip.stem.split("-")[2][:2]]
         with tempfile.TemporaryDirectory() as cache, _replaced(patches):
             *_, observations = analyzer.extract(clip, Path(cache))
         pooled = pooling.pool(observations, analyzer.model, np.zeros(1), np.array([observations.duration]))
         for fusion in FUSIONS:
-            probabilities = np.where(acted, np.nan_to_num(timeline.fuse(pooled, analyzer.model, fusion)[2][0]), 0.0)
-            told = EMOTIONS[probabilities.argmax()]
+            probabilities = np.where(acted, np.nan_to_num(predict.fuse(pooled, analyzer.model, fusion)[2][0]), 0.0)
+            predicted = EMOTIONS[probabilities.argmax()]
             share = probabilities[EMOTIONS.index(truth)] / max(probabilities.sum(), 1e-9)
-            judged[fusion].append((told == truth, float(share), told))
-    return judged
+            outcomes[fusion].append((predicted == truth, float(share), predicted))
+    return outcomes
 
 
-def _cell(judged, shipped):
-    right, share = (100 * np.mean(column) for column in [*zip(*judged, strict=True)][:2])
-    moved = sum(one[2] != other[2] for one, other in zip(judged, shipped, strict=True))
-    return f"{right:.1f} %, {share:.2f} %" + (f", {moved} otherwise" if judged is not shipped else "")
+def _cell(outcomes, shipped):
+    right, share = (100 * np.mean(column) for column in [*zip(*outcomes, strict=True)][:2])
+    moved = sum(one[2] != other[2] for one, other in zip(outcomes, shipped, strict=True))
+    return f"{right:.1f} %, {share:.2f} %" + (f", {moved} otherwise" if outcomes is not shipped else "")
 
 
 def _yes_or_no():
@@ -96,7 +96,7 @@ def _yes_or_no():
 
 @contextlib.contextmanager
 def _replaced(patches):
-    """Constants replaced, and decoding in this process, where that counts."""
+    """Within this context, constants are replaced, and decoding runs in this process, where they take effect."""
     with contextlib.ExitStack() as stack:
         for place, name, value in (*patches, (sandbox, "frames", streams.frames), (sandbox, "audio", streams.audio)):
             stack.enter_context(mock.patch.object(place, name, value))

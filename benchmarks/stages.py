@@ -1,4 +1,4 @@
-"""The processor's time of one analysis, told apart by stage: each is watched in the thread that it runs in."""
+"""The processor time of one analysis by stage: each stage is timed in the thread that it runs in."""
 
 import contextlib
 import functools
@@ -12,7 +12,7 @@ from emorec.media import sandbox, streams
 from emorec.models.networks import VoiceNet
 from emorec.voice import features as voice
 
-# What is watched: the stage's name, and where its function stands.
+# The stages that are timed: their names, and the functions.
 WATCHED = (
     ("convert pictures", streams, "picture"),
     ("detect faces", detection.YuNet, "detect"),
@@ -30,7 +30,7 @@ SOUND, READING, REST = "decode sound", "decode pictures", "other, a codec's furt
 
 
 class Spent:
-    """Seconds of processor time by stage; what is spent in a stage within another counts for the inner one."""
+    """Seconds of processor time by stage; time in a stage within another one counts for the inner one."""
 
     def __init__(self):
         self._seconds = {}
@@ -39,7 +39,7 @@ class Spent:
 
     @contextlib.contextmanager
     def stage(self, name):
-        """Whatever this thread does within belongs to that stage."""
+        """Within this context, the time of this thread counts for that stage."""
         outer = getattr(self._inner, "seconds", 0.0)
         self._inner.seconds = 0.0
         begin = time.thread_time()
@@ -52,19 +52,19 @@ class Spent:
             self._inner.seconds = outer + spent
 
     def seconds(self, total):
-        """{stage: seconds}, the dearest first, summing up to ``total``."""
+        """{stage: seconds}, the longest first; they sum to ``total``."""
         rest = total - sum(self._seconds.values())
         return dict(sorted((self._seconds | {REST: max(rest, 0.0)}).items(), key=lambda item: -item[1]))
 
 
 @contextlib.contextmanager
 def watched():
-    """A Spent that fills while the block runs."""
+    """A Spent that collects times while the block runs."""
     spent = Spent()
     with contextlib.ExitStack() as stack:
         for name, place, function in WATCHED:
             _put(stack, place, function, _in_stage(spent, name, getattr(place, function)))
-        # Decoded in this process, where it can be watched, and not in one of its own.
+        # Decoding runs in this process, where it can be timed, instead of in the sandbox.
         _put(stack, sandbox, "frames", streams.frames)
         _put(stack, streams, "_sampled", _each_in_stage(spent, READING, streams._sampled))
         _put(stack, sandbox, "audio", _each_in_stage(spent, SOUND, streams.audio))

@@ -1,4 +1,4 @@
-"""The results as tables: every target with what was measured, the stages, and the memory."""
+"""The results as tables: targets and measurements, stages, and memory."""
 
 import statistics
 
@@ -6,11 +6,11 @@ from benchmarks.plan import MINUTE, PLANS
 
 MEGA = 1e6
 PEAKS = ("peak", "peak together", "peak with looks")
-PICTURES = 5  # that are sampled from a second of media
+PICTURES = 5  # sampled per second of media
 
 
 def rows(results):
-    """The table: (what, target, values), values being the repeats or [] where nothing was measured."""
+    """The table: (what, target, values), ``values`` are those of the repeats, [] if nothing was measured."""
     names = ["given"] if results["facts"]["given"] else ["720p", "360p"]
     speed, decoding = {"720p": 20, "360p": 45}, {"720p": 1.0, "360p": 3.5}
     found = []
@@ -18,14 +18,14 @@ def rows(results):
         found.append(
             (
                 f"{name}, end to end, times real time",
-                _least(speed.get(name)),
+                _at_least(speed.get(name)),
                 [job["media"] / job["wall"] for job in _jobs(results, f"analyse {name}")],
             )
         )
     found.append(
         (
             "sound only, times real time",
-            _least(150),
+            _at_least(150),
             [job["media"] / job["wall"] for job in _jobs(results, "analyse sound")],
         )
     )
@@ -34,7 +34,7 @@ def rows(results):
         found.append(
             (
                 f"{name}, wall time over a plain full decode of it",
-                _most(decoding.get(name)),
+                _at_most(decoding.get(name)),
                 [whole["wall"] / decode["wall"] for whole, decode in pairs],
             )
         )
@@ -43,7 +43,7 @@ def rows(results):
         found.append(
             (
                 f"{name}, times the naive loop at a step of 0.5 s",
-                _least(20),
+                _at_least(20),
                 [_naive_rate(naive) / (whole["wall"] / whole["media"]) for whole, naive in pairs],
             )
         )
@@ -54,28 +54,28 @@ def rows(results):
         found.append(
             (
                 f"peak memory for {longest:g} minutes over that for {shortest:g}",
-                _most(1.10),
+                _at_most(1.10),
                 [most["peak"] / least["peak"] for most, least in pairs],
             )
         )
         found.append(
-            (f"peak memory for {longest:g} minutes, MB", _most(1000), [job["peak"] / MEGA for job in long[longest]])
+            (f"peak memory for {longest:g} minutes, MB", _at_most(1000), [job["peak"] / MEGA for job in long[longest]])
         )
         for name in long[longest][0]["looks"]:
             seconds = [second for job in long[longest] for second in job["looks"][name]]
-            found.append((f"second look at {longest:g} minutes: {name}, s", _most(0.5), seconds))
+            found.append((f"second look at {longest:g} minutes: {name}, s", _at_most(0.5), seconds))
     minutes = PLANS[results["facts"]["plan"]].longest / MINUTE
     found.append(
         (
             f"first window of {minutes:g} minutes of 720p, s",
-            _most(3.0),
+            _at_most(3.0),
             [job["wall"] for job in _jobs(results, "first window")],
         )
     )
     found.append(
         (
             "two at once, throughput over one after the other",
-            _least(1.0),
+            _at_least(1.0),
             [job["one after the other"] / job["at once"] for job in _jobs(results, "together")],
         )
     )
@@ -100,19 +100,19 @@ def table(results):
     """The rows as a Markdown table."""
     lines = ["| what | target | measured | spread | |", "|---|---|---|---|---|"]
     for what, target, values in rows(results):
-        said = f"{'at least' if target and target[0] else 'at most'} {target[1]:g}" if target else ""
+        target_text = f"{'at least' if target and target[0] else 'at most'} {target[1]:g}" if target else ""
         if not values:
-            lines.append(f"| {what} | {said} | not measured | | |")
+            lines.append(f"| {what} | {target_text} | not measured | | |")
             continue
         middle = statistics.median(values)
         spread = f"{number(min(values))} to {number(max(values))}" if len(values) > 1 else ""
-        met = "" if target is None else "met" if _meets(target, middle) else "**not met**"
-        lines.append(f"| {what} | {said} | {number(middle)} | {spread} | {met} |")
+        verdict = "" if target is None else "met" if _is_met(target, middle) else "**not met**"
+        lines.append(f"| {what} | {target_text} | {number(middle)} | {spread} | {verdict} |")
     return "\n".join(lines)
 
 
 def stage_table(results):
-    """Where the processor's time goes: ms per second of media, and the share of all."""
+    """The processor time of each stage: ms per second of media, and its share."""
     lines = []
     for key, job in results["jobs"].items():
         if not key.startswith("stages ") or "stages" not in job:
@@ -127,18 +127,18 @@ def stage_table(results):
 
 
 def _jobs(results, name):
-    """The repeats of a job that worked."""
+    """The successful repeats of a job."""
     return [*_numbered(results, name).values()]
 
 
 def _pairs(results, name, other):
-    """The repeats of which both jobs worked, for they ran one behind the other."""
+    """The repeats in which both jobs succeeded; they ran one after the other."""
     these, those = _numbered(results, name), _numbered(results, other)
     return [(job, those[repeat]) for repeat, job in these.items() if repeat in those]
 
 
 def _numbered(results, name):
-    """{repeat: job} of a job's repeats that worked."""
+    """{repeat: job} of a job's successful repeats."""
     found = {key.rpartition(" #")[2]: job for key, job in results["jobs"].items() if key.rpartition(" #")[0] == name}
     return {repeat: job for repeat, job in found.items() if "failed" not in job}
 
@@ -148,7 +148,7 @@ def detector(results):
 
 
 def memory(results):
-    """{minutes: its repeats that worked}."""
+    """{minutes: its successful repeats}."""
     found = {}
     for key, job in results["jobs"].items():
         if key.startswith("memory ") and "failed" not in job:
@@ -177,15 +177,15 @@ def _naive_rate(job):
     return job["wall"] / job["windows"] / job["step"]
 
 
-def _least(value):
+def _at_least(value):
     return value and (True, value)
 
 
-def _most(value):
+def _at_most(value):
     return value and (False, value)
 
 
-def _meets(target, value):
+def _is_met(target, value):
     at_least, bound = target
     return value >= bound if at_least else value <= bound
 

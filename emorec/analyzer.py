@@ -20,6 +20,7 @@ from emorec.extraction.options import Settings
 from emorec.extraction.sources import MediaLike
 from emorec.face import detection
 from emorec.image import FaceResult
+from emorec.inference import baseline as baselines
 from emorec.inference import prior as priors
 from emorec.inference import timeline as inference
 from emorec.inference.timeline import DEFAULT_STEP, DEFAULT_WINDOW, UNSURE_BELOW, PriorLike
@@ -72,6 +73,7 @@ class Analyzer:
         smooth: float = 0.0,
         prior: PriorLike = priors.DEFAULT,
         unsure_below: float = UNSURE_BELOW,
+        baseline: str = baselines.DEFAULT,
         modalities: Iterable[str] = MODALITIES,
         start: float = 0.0,
         end: float | None = None,
@@ -95,7 +97,8 @@ class Analyzer:
         evidence in a window around it. ``person``: a person's number; None takes the one who is visible. ``smooth``
         (s): standard deviation of a Gaussian over time, 0 for none. ``prior``: "everyday", "even", "adaptive", a
         mapping of the seven emotions to shares, or a JSON file with such a mapping. ``unsure_below``: rows with a
-        lower confidence count as unsure.
+        lower confidence count as unsure. ``baseline``: "speaker" reads voices relative to the mean voice of a recording
+        that has enough speech, "none" reads every window by itself.
 
         ``modalities``: which of "face" and "voice" are decoded and used; fusion "voice" decodes no picture either.
         ``start`` and ``end`` (s): only this part is decoded. ``audio_track`` and ``video_track``: numbers from 1; None
@@ -105,7 +108,7 @@ class Analyzer:
         ``progress(features)`` is called as the features grow. Raises EmorecError, with one sentence, for whatever
         cannot be used.
         """
-        inference.check(fusion, step, window, smooth, prior, unsure_below)
+        inference.check(fusion, step, window, smooth, prior, unsure_below, baseline)
         if person is not None and person < 0:
             raise EmorecError(NO_PERSON.format(person=person))
         used = checked_modalities(modalities, fusion)
@@ -137,6 +140,7 @@ class Analyzer:
             smooth=smooth,
             prior=prior,
             unsure_below=unsure_below,
+            baseline=baseline,
         )
 
     def extract(
@@ -168,12 +172,15 @@ class Analyzer:
         smooth: float = 0.0,
         prior: PriorLike = priors.DEFAULT,
         unsure_below: float = UNSURE_BELOW,
+        baseline: str = baselines.DEFAULT,
     ) -> Timeline:
         """Stage 2: a Timeline of features, which this model must have extracted.
 
         The keywords are those of ``analyze``. Raises EmorecError.
         """
-        made = inference.infer(features, self.model, fusion, step, window, person, smooth, prior, unsure_below)
+        made = inference.infer(
+            features, self.model, fusion, step, window, person, smooth, prior, unsure_below, baseline
+        )
         if self.origin and self.origin.repo:  # the name that people know, not that of the folder in the Hub's cache
             made = dataclasses.replace(made, choices=made.choices | {"model": str(self.origin)})
         return Timeline.of(made)

@@ -23,7 +23,7 @@ from emorec.inference.timeline import PriorLike
 from emorec.media import sandbox
 from emorec.models.checkpoint import Checkpoint
 
-MOST_PIXELS = 100_000_000  # of a picture that is read at all
+MAX_PIXELS = 100_000_000  # of a picture that is read at all
 LONGEST_SIDE = 4096  # pixels; larger pictures are scaled down when they are read
 READ_AT_ONCE = 2  # pictures; each may take a gigabyte of memory
 DETECTION_SIDE = 1280  # pixels; larger than in a video, because one picture leaves time to find small faces
@@ -82,7 +82,7 @@ def read(file: str | PathLike[str]) -> np.ndarray:
     read as a picture.
     """
     with _reading:
-        return sandbox.picture(Path(file), MOST_PIXELS, LONGEST_SIDE)
+        return sandbox.picture(Path(file), MAX_PIXELS, LONGEST_SIDE)
 
 
 def recognise(

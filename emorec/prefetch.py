@@ -11,7 +11,7 @@ from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Generic, TypeVar
 
-CHECK_SECONDS = 0.2  # between two looks at whether the consumer of a full queue has gone
+CHECK_SECONDS = 0.2  # between two checks whether the consumer of a full queue has stopped
 
 Item = TypeVar("Item")
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from emorec.errors import EmorecError
 
-USER_ERROR = 2  # exit code for anything that the user can put right
+USER_ERROR = 2  # exit code for errors that the user can correct
 INTERRUPTED = 130
 
 
@@ -38,7 +38,9 @@ def _parser():
     push.add_argument("--tag", help="name of the commit, such as v1; a tag is never moved")
     push.add_argument("--message", help="what the commit says")
     push.add_argument("--parent", metavar="COMMIT", help="push only if this is still the newest commit there")
-    push.add_argument("--dry-run", "--dry_run", action="store_true", help="show what would go, ask nobody")
+    push.add_argument(
+        "--dry-run", "--dry_run", action="store_true", help="show what would be pushed, without asking for confirmation"
+    )
 
     pull = commands.add_parser("pull", help="fetch weights, check that they load, say where they lie")
     pull.set_defaults(run=_pull)

@@ -47,10 +47,10 @@ def _priors(evaluation):
         "",
     ]
     calm = [
-        (name, prior, corpus, said)
+        (name, prior, corpus, rates)
         for name, found in evaluation.items()
         for prior, corpora in found.get("priors", {}).items()
-        for corpus, said in corpora.items()
+        for corpus, rates in corpora.items()
     ]
     if calm:
         lines += [
@@ -61,8 +61,9 @@ def _priors(evaluation):
             "|---|---|---|---|---|",
         ]
         lines += [
-            f"| {corpus} | {prior} | {said['neutral']:.1%} | {said['surely_negative']:.1%} | {said['confidence']:.0%} |"
-            for _, prior, corpus, said in calm
+            f"| {corpus} | {prior} | {rates['neutral']:.1%} | {rates['surely_negative']:.1%} "
+            f"| {rates['confidence']:.0%} |"
+            for _, prior, corpus, rates in calm
         ]
         lines += [""]
     for found in evaluation.values():
@@ -80,5 +81,5 @@ def _priors(evaluation):
             "| protocol | even | everyday |",
             "|---|---|---|",
         ]
-        lines += [f"| {name} | {said['even']:.1%} | {said['everyday']:.1%} |" for name, said in clear]
+        lines += [f"| {name} | {rates['even']:.1%} | {rates['everyday']:.1%} |" for name, rates in clear]
     return "\n".join(lines).rstrip() if calm or clear else None

@@ -46,12 +46,12 @@ class Pushed:
 
 
 def push(folder, repo, *, private=False, tag=None, message=None, parent=None, dry_run=False, patience=PATIENCE):
-    """A checkpoint folder to the model repo ``repo`` ("org/name"); gives ``Pushed``, which says what was done.
+    """Push a checkpoint folder to the model repo ``repo`` ("org/name"); returns ``Pushed``, which describes the result.
 
-    The repo is made where there is none, ``private`` or not. The card is written anew, for this repo. ``parent`` is the
-    commit that must still be the newest one there. A dry run asks nobody. Raises EmorecError when the folder does not
-    load, was not evaluated, or the Hub does not take it; no commit is made then, and pushing again sends only what
-    had not arrived.
+    If the repo does not exist, it is created, ``private`` or not. The card is written again, for this repo. ``parent``
+    is the commit that must still be the newest one there. A dry run does not use the network. Raises EmorecError if the
+    folder cannot be loaded, was not evaluated, or is refused by the Hub; then no commit is made, and another push sends
+    only what is missing there.
     """
     _check_names(repo, tag, parent)
     model = checkpoint.load(folder)

@@ -52,7 +52,7 @@ def session_environment(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def environment(session_environment, monkeypatch, tmp_path_factory):
-    """A cache of its own for every test."""
+    """A separate cache for every test."""
     monkeypatch.setenv("EMOREC_CACHE", str(tmp_path_factory.mktemp("cache")))
 
 
@@ -99,16 +99,16 @@ def page_folder(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def page_server(session_environment, page_folder):
-    """The address of the page, served by ``app.py`` in a process of its own, which counts what it decodes."""
+    """The address of the page, served by ``app.py`` in a separate process, which counts what it decodes."""
     port = free_port()
     address = f"http://127.0.0.1:{port}"
     log = page_folder / "log.txt"
-    kept = {"OPENED": str(page_folder / "opened"), "GRADIO_TEMP_DIR": str(page_folder / "uploads")}
+    variables = {"OPENED": str(page_folder / "opened"), "GRADIO_TEMP_DIR": str(page_folder / "uploads")}
     with log.open("w") as output:
         process = subprocess.Popen(
             [sys.executable, "tests/support/counted_app.py"],
             cwd=ROOT,
-            env=os.environ | kept | {"GRADIO_SERVER_PORT": str(port)},
+            env=os.environ | variables | {"GRADIO_SERVER_PORT": str(port)},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,

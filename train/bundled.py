@@ -12,6 +12,7 @@ from train import distributed, loop, refit, run_dir
 from train.data import datasets
 from train.evaluation import predictions
 from train.recipes import bundled_provenance, distillation, face, merging, teachers, voice
+from train.recipes.workspace import Workspace
 
 # The runs that the bundled weights come from; the other folds are only used to measure them.
 SHIPPED_RUNS = {
@@ -47,19 +48,18 @@ def train_face(options: argparse.Namespace) -> None:
 def train_voice(options: argparse.Namespace) -> None:
     """Train the emotion trunk of the voice CNN: on people who are never held out, in RUNS/voice-first; from there for
     each fold, in RUNS/voice-FOLD; from there twice more."""
-    folders = (options.train_dir, options.out, options.cache)
     first = schedule_of(voice.FIRST_SCHEDULE, options)
     # If it is finished, every fold starts from it, whether or not other folds were trained before.
     done = loop.finished(options.out / "voice-first") == first.epochs
-    voice.train_first(*folders, first, options.device, options.resume or done)
+    voice.train_first(_workspace(options, done), first)
     for fold in options.folds:
         # As above: if the run is finished, only its refinements are trained.
         schedule = schedule_of(voice.SCHEDULE, options)
         done = loop.finished(options.out / f"voice-{fold}") == schedule.epochs
-        voice.train(*folders, fold, schedule, options.device, options.resume or done)
+        voice.train(_workspace(options, done), fold, schedule)
         for number in range(len(voice.REFINE_HOPS)):
             schedule = schedule_of(voice.REFINE_SCHEDULE, options)
-            voice.refine(*folders, fold, number, schedule, options.device, options.resume)
+            voice.refine(_workspace(options), fold, number, schedule)
 
 
 def train_distilled(options: argparse.Namespace) -> None:
@@ -69,10 +69,10 @@ def train_distilled(options: argparse.Namespace) -> None:
     for fold in options.folds:
         schedule = schedule_of(distillation.SCHEDULE, options)
         done = loop.finished(options.out / distillation.run_of(fold)) == schedule.epochs
-        distillation.train(*folders, fold, schedule, options.device, options.resume or done)
+        distillation.train(_workspace(options, done), fold, schedule)
         schedule = schedule_of(distillation.CLASSIFIER_SCHEDULE, options)
         done = loop.finished(options.out / distillation.refined_run_of(fold)) == schedule.epochs
-        distillation.refine(*folders, fold, schedule, options.device, options.resume or done)
+        distillation.refine(_workspace(options, done), fold, schedule)
         if distributed.rank() == 0:
             merging.merge(*folders, fold)
         distributed.barrier()
@@ -112,3 +112,9 @@ def schedule_of(schedule: loop.Schedule, options: argparse.Namespace) -> loop.Sc
     names = ("epochs", "lr", "batch_size", "weight_decay", "seed", "save_every")
     chosen = {name: getattr(options, name) for name in names}
     return replace(schedule, **{name: value for name, value in chosen.items() if value is not None})
+
+
+def _workspace(options: argparse.Namespace, finished: bool = False) -> Workspace:
+    """Where a run trains; one that is ``finished`` is only loaded, also if no run is to be resumed."""
+    resume = options.resume or finished
+    return Workspace(options.train_dir, options.out, options.cache, options.device, resume)

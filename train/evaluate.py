@@ -20,7 +20,7 @@ from emorec.models import pretrained
 from hub import card
 from train import metrics, run_dir
 from train.data import layouts
-from train.evaluation import corpus_out, corruptions, cost, cross_voice, own_data, protocols, voice_protocols
+from train.evaluation import corpus_out, corruptions, cost, cross_voice, own_data, protocols, speakers, voice_protocols
 from train.evaluation.predictions import Setting
 
 PROTOCOLS = {
@@ -30,13 +30,14 @@ PROTOCOLS = {
     "ravdess-voice": voice_protocols.ravdess_voice,
     "ravdess-late": voice_protocols.ravdess_late,
     "javanese-av": protocols.javanese_av,
+    "speakers": speakers.speakers,
     "corpus-out": corpus_out.corpus_out,
     "cross-voice": cross_voice.cross_voice,
     "robust": corruptions.robust,
 }
 ERRORS = {"before": "before calibration", "after": "after it", "perfect": "if it were perfect, for as many items"}
 # The protocols that train no encoder.
-DEFAULT = ("everyday", "web-faces", "ferplus", "ravdess-voice", "ravdess-late", "javanese-av", "robust")
+DEFAULT = ("everyday", "web-faces", "ferplus", "ravdess-voice", "ravdess-late", "javanese-av", "speakers", "robust")
 
 
 def evaluate(folder: Path, setting: Setting, names: Sequence[str], write: bool = True) -> dict[str, Any]:
@@ -80,10 +81,10 @@ def table(name: str, found: dict[str, Any]) -> str:
     if "recall_even_prior" in found:
         lines.append(f"  unweighted average recall over seven, even prior: {found['recall_even_prior']:.1%}")
     for prior, corpora in found.get("priors", {}).items():
-        for corpus, said in corpora.items():
+        for corpus, values in corpora.items():
             lines.append(
-                f"  {corpus}, {prior} prior: neutral {said['neutral']:.1%}, surely negative "
-                f"{said['surely_negative']:.1%}, mean confidence {said['confidence']:.2f}"
+                f"  {corpus}, {prior} prior: neutral {values['neutral']:.1%}, surely negative "
+                f"{values['surely_negative']:.1%}, mean confidence {values['confidence']:.2f}"
             )
     for corpus, recall in found.get("zero_shot", {}).items():
         lines.append(f"  acted emotions of {corpus}, left out of training, among its own: {recall:.1%}")
@@ -97,8 +98,8 @@ def table(name: str, found: dict[str, Any]) -> str:
     whole = {"": found["calibration_error"]} if "calibration_error" in found else {}
     errors = found.get("calibration_errors", whole)
     for head, error in errors.items():
-        said = ", ".join(f"{value:.3f} {ERRORS[when]}" for when, value in error.items())
-        lines.append(f"  expected calibration error{' of ' + head if head else ''}: {said}")
+        errors = ", ".join(f"{value:.3f} {ERRORS[when]}" for when, value in error.items())
+        lines.append(f"  expected calibration error{' of ' + head if head else ''}: {errors}")
     for network, spent in found["cost"].items():
         lines.append(
             f"  {network}: {spent['parameters']:,} parameters, {spent['multiply_adds'] / 1e6:,.1f} M multiply-adds, "

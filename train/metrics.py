@@ -14,7 +14,7 @@ from train import calibration
 PERFECT_DRAWS = 200  # random draws of labels from the probabilities themselves
 NEUTRAL = EMOTIONS.index("neutral")
 EVERYDAY = priors.of("everyday").log
-NOBODY = -1  # the prediction without any evidence: no label, and never right
+NO_PREDICTION = -1  # the prediction without any evidence: no label, and never right
 
 
 def shares(predicted: np.ndarray, truth: np.ndarray) -> dict[str, float]:
@@ -28,8 +28,8 @@ def recall(predicted: np.ndarray, truth: np.ndarray) -> float:
 
 
 def decided(probabilities: np.ndarray) -> np.ndarray:
-    """The index of the highest probability in each row (N, C); NOBODY if there is no evidence (NaN)."""
-    return np.where(np.isnan(probabilities[:, 0]), NOBODY, np.nan_to_num(probabilities).argmax(axis=1))
+    """The index of the highest probability in each row (N, C); NO_PREDICTION if there is no evidence (NaN)."""
+    return np.where(np.isnan(probabilities[:, 0]), NO_PREDICTION, np.nan_to_num(probabilities).argmax(axis=1))
 
 
 def accuracy(predicted: dict[str, np.ndarray], truth: np.ndarray) -> dict[str, dict[str, float]]:
@@ -56,7 +56,7 @@ def over_folds(folds: dict[str, list[float]], items: int) -> dict[str, Any]:
 def confusion(predicted: np.ndarray, truth: np.ndarray, labels: Sequence[str]) -> dict[str, Any]:
     """Confusion matrix (rows are the truth) and recall of each label; items without a prediction are in no column."""
     matrix = np.zeros((len(labels), len(labels)), int)
-    some = predicted != NOBODY
+    some = predicted != NO_PREDICTION
     np.add.at(matrix, (truth[some], predicted[some]), 1)
     found = matrix.diagonal() / np.maximum(np.bincount(truth, minlength=len(labels)), 1)
     return {

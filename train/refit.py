@@ -22,7 +22,7 @@ from emorec.models.networks import FaceNet, VoiceNet
 from train import run_dir
 from train.data import datasets
 from train.evaluation import predictions, protocols, unseen
-from train.recipes import bundled_provenance, fusion, voice_head
+from train.recipes import bundled_provenance, fusion, voice_baseline, voice_head
 
 
 def build(
@@ -31,11 +31,14 @@ def build(
     """A Checkpoint of a face network and of the voice network of the fold ``own_fold``, with everything on top.
 
     ``voice_nets`` are those of all folds, each trained without the fold's people; their last layers are written to
-    ``setting.runs``.
+    ``setting.runs``. Raises EmorecError without that folder.
     """
-    data = setting.data_folder
+    if setting.runs is None:
+        raise EmorecError("Name the folder of the voice networks by --runs.")
+    data, runs, relative = setting.data_folder, setting.runs, {}
     for fold, net in voice_nets.items():
-        voice_head.train(net, data, setting.runs, setting.cache, fold)
+        voice_head.train(net, data, runs, setting.cache, fold)
+        relative[fold] = voice_baseline.train(net, data, runs, setting.cache, fold)
     fused: dict[str, Any] = {}
 
     def cross_fit(folds: Iterable[int]) -> tuple:
@@ -46,12 +49,19 @@ def build(
         return fused["rest"]
 
     cross_fit(unseen.audio_visual_folds())
-    everybody = unseen.collected(setting, face_net, lambda folds: {fold: voice_nets[fold] for fold in folds}, cross_fit)
+    voice_nets = {fold: voice_baseline.place(net, relative[fold]) for fold, net in voice_nets.items()}
+    unseen_people = unseen.collected(
+        setting,
+        face_net,
+        lambda folds: {fold: voice_nets[fold] for fold in folds},
+        cross_fit,
+        lambda net, fold: voice_baseline.fitted(net, runs, fold),
+    )
     return checkpoints.Checkpoint(
         face=face_net,
         voice=voice_nets[own_fold],
         fusion=fused["nets"][own_fold],
-        calibration=unseen.fit_calibration(everybody.without(fold=own_fold)),
+        calibration=unseen.fit_calibration(unseen_people.without(fold=own_fold)),
     )
 
 

@@ -76,9 +76,16 @@ def initial_weights(
     if part == "face" and options.face_path:
         return False, f"starting from {options.face_path.name}"
     name = options.init or "the bundled weights"
-    if not options.init and part != "fusion" and (met := provenance.people_met(base.training, (part,), corpus)):
+    if (
+        not options.init
+        and part != "fusion"
+        and (trained_on := provenance.people_trained_on(base.training, (part,), corpus))
+    ):
         # Their validation people would not be new to the network, so the results would be too good.
-        return False, f"trained from scratch, as {name} were trained on {met[0]!r}, who is in the validation data"
+        return (
+            False,
+            f"trained from scratch, as {name} were trained on {trained_on[0]!r}, who is in the validation data",
+        )
     return True, f"fine-tuned from {name}" + ("" if options.init else "; --from_scratch trains new networks")
 
 

@@ -69,7 +69,7 @@ def _work(work: Work, task: dict, stdout: IO[bytes]) -> None:
 
 
 def wait(work: Work) -> None:
-    """Fork this process for every pair of sockets that arrives, until the parent has gone."""
+    """Fork this process for every pair of sockets that arrives, until the parent has ended."""
     control = socket.socket(fileno=os.dup(0))
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # ignored, the kernel would give away the numbers of ended forks
     # The forks inherit standard input and error: neither may lead to the parent.
@@ -102,7 +102,7 @@ class _Forks:
 
     def _fork(self) -> None:
         received, numbers, _, _ = socket.recv_fds(self._control, 1, 2)
-        if not received:  # the parent has gone
+        if not received:  # the parent has ended
             for pid in self._running.values():
                 os.kill(pid, signal.SIGKILL)
             os.killpg(0, signal.SIGKILL)
@@ -125,7 +125,7 @@ class _Forks:
         try:
             for other in (self._control, life, *self._running):
                 other.close()
-            with contextlib.suppress(OSError):  # the parent has gone
+            with contextlib.suppress(OSError):  # the parent has ended
                 with connection.makefile("rb") as stdin:
                     task, _ = messages.receive(stdin)
                 with connection.makefile("wb") as stdout:

@@ -1,7 +1,7 @@
-"""A process that has everything imported and is forked for every task, as its parent sees it.
+"""The parent's side of a process that has imported everything and is forked for every task.
 
-Starting Python and importing the decoders takes half a second, a fork a few milliseconds. Where the system has no
-fork, every task starts a program of its own. The other side is in ``child``.
+Starting Python and importing the decoders takes half a second, a fork a few milliseconds. If the system has no
+fork, every task starts a new program. The other side is in ``child``.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from emorec.childprocess.process import Child
 
 READY = b"r"  # sent by the waiting process once it has imported everything
 FORK = "fork"  # the argument that makes a program wait to be forked
-START_SECONDS = 120.0  # in which a program must have imported everything
-WAITED_FOR_END = 1.0  # seconds in which a program that does not start must end by itself
+START_SECONDS = 120.0  # limit for a program to import everything
+WAITED_FOR_END = 1.0  # seconds after which a program that does not start is killed
 MAX_ERROR = 1 << 16  # bytes that are read of the standard error of a program that does not start
 
 
@@ -29,7 +29,7 @@ class CannotStart(Exception):
 
 
 class ForkServer:
-    """Gives a fresh child for every task; ``command`` is the program, which calls ``child.main``.
+    """Starts a new child for every task; ``command`` is the program, which calls ``child.main``.
 
     The waiting process is started at first use, and again if it has died.
     """
@@ -43,15 +43,15 @@ class ForkServer:
 
     @property
     def pid(self) -> int | None:
-        """The number of the waiting process, None if there is none."""
+        """The process id of the waiting process, None if there is none."""
         return None if self._process is None else self._process.pid
 
     def environment(self) -> dict[str, str]:
-        """What the children have of this process's environment."""
+        """The part of this process's environment that children get."""
         return process.environment(self._keep, **self._variables)
 
     def ask(self, task: dict) -> Child:
-        """A fresh child that works on ``task``. Raises CannotStart, or OSError if no more processes are allowed."""
+        """A new child that works on ``task``. Raises CannotStart, or OSError if no more processes are allowed."""
         if not (hasattr(os, "fork") and hasattr(socket, "send_fds")):
             return self._ask_program(task)
         with contextlib.ExitStack() as failed, contextlib.ExitStack() as sent:
@@ -130,7 +130,7 @@ class ForkServer:
 
 
 def _reason(started: subprocess.Popen) -> str:
-    """Why a program did not start, in its own last words if it had any; it is killed if it still runs."""
+    """Why a program did not start, from its error output if there is any; it is killed if it still runs."""
     how = process.ending(started, WAITED_FOR_END)
     process.kill(started)
     with started.stderr as errors:  # type: ignore[union-attr]

@@ -25,7 +25,7 @@ ERRORS = (OSError, EOFError, ValueError, KeyError, TypeError, OverflowError, Rec
 
 
 def send(stream: IO[bytes], header: dict, *arrays: np.ndarray) -> None:
-    """Write one message; all ``arrays`` have the same type. Raises OSError if the other side has gone."""
+    """Write one message; all ``arrays`` have the same type. Raises OSError if the other side has ended."""
     if arrays:
         header = header | {"shapes": [array.shape for array in arrays], "type": str(arrays[0].dtype)}
     text = json.dumps(header).encode()

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 # What every child gets of the environment, beside PYTHONPATH and LC_*: what Python needs to find modules and libraries
 # and to read file names. Passwords, tokens, proxies and configurations stay here.
-KEPT_VARIABLES = frozenset(
+ALLOWED_VARIABLES = frozenset(
     {
         *("PATH", "TZ", "SYSTEMROOT", "LD_LIBRARY_PATH", "LD_PRELOAD", "DYLD_LIBRARY_PATH", "GLIBC_TUNABLES"),
         *("LANG", "LANGUAGE", "LOCPATH", "PYTHONHOME", "PYTHONUSERBASE", "PYTHONNOUSERSITE", "PYTHONPLATLIBDIR"),
@@ -38,7 +38,7 @@ ENDING_TICK = 0.02  # seconds between two looks at whether a process has ended
 
 def environment(keep: Iterable[str] = (), **values: str) -> dict[str, str]:
     """The environment of a child: KEPT_VARIABLES and ``keep`` of this process's own, with ``values`` added."""
-    names = KEPT_VARIABLES | {*keep}
+    names = ALLOWED_VARIABLES | {*keep}
     kept = {name: value for name, value in os.environ.items() if name in names or name.startswith("LC_")}
     paths = [str(PACKAGE_PARENT), *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
     return kept | values | {"PYTHONPATH": os.pathsep.join(paths)}

@@ -73,6 +73,7 @@ def _analyze(options: argparse.Namespace) -> int:
         "window": options.window_sec,
         "smooth": options.smooth_sec,
         "unsure_below": options.unsure_below,
+        "baseline": options.baseline,
     }
     timeline.check(**choices)
     _extraction_settings(options)

@@ -17,6 +17,9 @@ PRIOR_HELP = (
     "common), adaptive (estimated from the recording), or a JSON file with a share for each of the seven emotions "
     "(default everyday)"
 )
+BASELINE_HELP = (
+    "speaker (voices are read relative to the usual voice in a recording with enough speech) or none (default speaker)"
+)
 UNSURE_HELP = "rows with a lower confidence count as unsure, 0 to 1 (default 0.4)"
 FORMAT_HELP = "csv, json, srt, vtt, or several with commas between them (default csv)"
 OUT_HELP = (
@@ -79,6 +82,7 @@ def _add_inference(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("how emotions are inferred (changes here decode nothing again)")
     _option(group, "--fusion", default="late", metavar="HOW", help="late, intermediate, face or voice (default late)")
     _option(group, "--prior", default="everyday", metavar="P", help=PRIOR_HELP)
+    _option(group, "--baseline", default="speaker", metavar="B", help=BASELINE_HELP)
     _option(group, "--step_sec", type=number, default=1.0, metavar="S", help="seconds per row, 0.1 to 10 (default 1)")
     _option(group, "--window_sec", type=number, default=3.0, metavar="S", help="seconds of evidence (default 3)")
     _option(group, "--smooth_sec", type=number, default=0.0, metavar="S", help="average over time (default 0, off)")

@@ -167,12 +167,12 @@ def _keep(found: dict, url: str, folder: Path, working: Path) -> Fetched:
     key, name, number = found.get("key"), found.get("file"), found.get("id")
     if not isinstance(key, str) or not KEY.fullmatch(key) or not isinstance(number, str | None):
         raise EmorecError(UNCLEAR)
-    kept = folder / key
+    stored = folder / key
     if name is None:
-        facts = _kept_in(kept)
+        facts = _kept_in(stored)
         if facts is None:
             raise EmorecError(UNCLEAR)
-        return Fetched(kept / facts["file"], facts["title"], url, facts["id"])
+        return Fetched(stored / facts["file"], facts["title"], url, facts["id"])
     file = working / "media" / Path(str(name)).name
     if not _is_plain_file(file):
         raise EmorecError(UNCLEAR)
@@ -181,13 +181,13 @@ def _keep(found: dict, url: str, folder: Path, working: Path) -> Fetched:
     try:
         file.rename(working / "media" / facts["file"])
         (working / "media" / FACTS_FILE).write_text(json.dumps(facts), encoding="utf-8")
-        shutil.rmtree(kept, ignore_errors=True)
-        (working / "media").rename(kept)
+        shutil.rmtree(stored, ignore_errors=True)
+        (working / "media").rename(stored)
     except OSError as error:
         raise EmorecError(
             f"The download could not be kept ({error.strerror}); free some space and try again."
         ) from None
-    return Fetched(kept / facts["file"], title, url, facts["id"])
+    return Fetched(stored / facts["file"], title, url, facts["id"])
 
 
 def _kept_in(folder: Path) -> dict | None:

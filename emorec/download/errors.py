@@ -53,9 +53,9 @@ def sentence(error: BaseException, guard: Guard) -> str:
         return "The server of this link does not answer; try again later."
     if first(ConnectionError) or "Connection" in text or "refused" in text:
         return "The connection to the server of this link failed; try again later."
-    said = next((cause for cause in causes if isinstance(cause, ExtractorError) and cause.expected), None)
-    if said is not None:
-        return f"This link cannot be downloaded: {_plain(said.orig_msg or str(said))}."
+    stated = next((cause for cause in causes if isinstance(cause, ExtractorError) and cause.expected), None)
+    if stated is not None:
+        return f"This link cannot be downloaded: {_plain(stated.orig_msg or str(stated))}."
     return "Nothing could be downloaded from this link; try again later, or give another one."
 
 
@@ -68,7 +68,7 @@ def _http_sentence(status: int) -> str:
 
 
 def _causes(error: BaseException | None):
-    """An error and all its causes; yt-dlp keeps some in attributes of its own."""
+    """An error and all its causes; yt-dlp stores some in its own attributes."""
     waiting, seen = [error], set()
     while waiting:
         error = waiting.pop(0)

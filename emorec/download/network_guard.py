@@ -2,7 +2,7 @@
 
 The hook checks the address of every connection, not a name, which may resolve to another address a moment later:
 redirects, playlists, unusual spellings and changing names all end in a connection. A hook cannot be removed, so this is
-for a process of its own.
+for a separate process.
 """
 
 from __future__ import annotations

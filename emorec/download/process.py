@@ -158,7 +158,7 @@ def _progress(stage=None, done=0, total=None, title=None) -> Progress:
 
 
 def _size(folder: Path) -> int:
-    """Bytes of all files below a folder, which may change meanwhile."""
+    """Bytes of all files below a folder, which may change at the same time."""
     total = 0
     for path in folder.rglob("*"):
         with contextlib.suppress(OSError):

@@ -15,7 +15,7 @@ from emorec.download.network_guard import Guard
 
 REPORT_EVERY = 0.25  # seconds between two reports of progress
 
-ANSWER_WITHIN = 20.0  # seconds that a server may be silent
+RESPONSE_TIMEOUT = 20.0  # seconds without data from a server
 
 FRAGMENTS_RETRIED = RETRIES = 2
 PROTOCOLS = {"http", "https", "m3u8", "m3u8_native", "http_dash_segments"}
@@ -34,7 +34,7 @@ def programs() -> tuple[str, str]:
 
 
 def download(task: dict, tell: Callable[..., None], guard: Guard) -> dict:
-    """Download as ``task`` says; gives the key, file, title, id and duration. ``guard`` is installed. Raises
+    """Download as ``task`` says; returns the key, file, title, id and duration. ``guard`` is installed. Raises
     Problem."""
     from yt_dlp.networking.exceptions import RequestError
     from yt_dlp.utils import YoutubeDLError
@@ -62,7 +62,7 @@ def _options(task: dict, watch: _Watch, javascript: str, ffmpeg: str) -> dict:
     height = f"[height<=?{task['max_height']}]"
     return {
         "format": "ba/b" + height if task["sound_only"] else f"bv*{height}+ba/b{height}",
-        # The codecs that are decoded fastest, among what is as large.
+        # Among formats of the same size, the codecs that are decoded fastest.
         "format_sort": ["res", "vcodec:avc1", "acodec:m4a"],
         "outtmpl": {"default": os.path.join(task["folder"], "media.%(ext)s")},
         "merge_output_format": "mkv",
@@ -71,7 +71,7 @@ def _options(task: dict, watch: _Watch, javascript: str, ffmpeg: str) -> dict:
         "default_search": "error",
         "hls_prefer_native": True,
         "skip_unavailable_fragments": False,
-        "socket_timeout": ANSWER_WITHIN,
+        "socket_timeout": RESPONSE_TIMEOUT,
         "retries": RETRIES,
         "fragment_retries": FRAGMENTS_RETRIED,
         "extractor_retries": 1,
@@ -95,7 +95,7 @@ def _options(task: dict, watch: _Watch, javascript: str, ffmpeg: str) -> dict:
 
 
 def _Downloader(options, **settings):
-    """A ``YoutubeDL`` for http and https only, through the library whose connections the guard sees."""
+    """A ``YoutubeDL`` for http and https only, through the library whose connections the guard checks."""
     import yt_dlp
     from yt_dlp.networking._requests import RequestsRH
 
@@ -126,7 +126,7 @@ def _single(downloader, url: str) -> dict:
 
 
 def _check(info: dict, task: dict) -> None:
-    """Raise Problem if the video is too long, too large or a live stream, as far as its site says so."""
+    """Raise Problem if the video is too long, too large or a live stream, if its site states that."""
     if info.get("is_live") or info.get("live_status") in ("is_live", "is_upcoming"):
         raise Problem("This link is a live stream; give the link of a recording.")
     if (info.get("duration") or 0) > task["max_seconds"]:

@@ -17,7 +17,7 @@ from emorec.errors import EmorecError
 
 MAX_CHANNELS = 64
 MAX_SAMPLE_RATE = 768_000  # Hz
-MAX_FLOAT = 16.0  # times full scale; larger floats are integers that nobody scaled
+MAX_FLOAT = 16.0  # times full scale; larger floats are unscaled integers
 CHECKED_SAMPLES = 1 << 20  # samples that are checked in one go
 
 NO_PICTURE = "A picture must be a uint8 array of shape (height, width, 3), RGB, or (height, width); this one is {kind}."

@@ -31,7 +31,7 @@ LARGE = 0.2
 # the whole picture, by 1.7 % of a face (137 pictures of a real recording), and by 2.3 % instead of 2.2 % in recordings
 # at half the size (323 pictures).
 NEAR = 0.75  # how far the region goes beyond a face on each side, as a multiple of the face's longer side
-MOST_AROUND = 0.6  # largest share of the picture that the region may have
+MAX_REGION_SHARE = 0.6  # largest share of the picture that the region may have
 GRID = 32  # pixels; in a region that begins at a multiple, the detector works as in the whole picture
 
 Keyframe = tuple[int, Frame, list[Face]]  # bin, frame and its faces
@@ -97,7 +97,7 @@ def _detect_around(image: np.ndarray, detector: Detector, known: Sequence[Face])
     low = np.floor((boxes[:, :2] - NEAR * sides).min(axis=0) / GRID).clip(0).astype(int) * GRID
     high = np.ceil((boxes[:, :2] + boxes[:, 2:] + NEAR * sides).max(axis=0) / GRID).astype(int) * GRID
     region = image[low[1] : high[1], low[0] : high[0]]
-    if np.prod(region.shape[:2]) > MOST_AROUND * np.prod(image.shape[:2]):
+    if np.prod(region.shape[:2]) > MAX_REGION_SHARE * np.prod(image.shape[:2]):
         return []
     corner = low.astype(np.float32)
     return [

@@ -21,10 +21,10 @@ from emorec.media.streams import MediaInfo
 from emorec.voice import features
 from emorec.voice.features import VoiceFrontEnd
 
-SOUND_SECONDS = 48.0  # of each track that are examined; of a short recording everything
+SOUND_SECONDS = 48.0  # that are examined of each track; a short recording is examined completely
 SOUND_PLACES = 8  # excerpts of each track
 PICTURES = 8  # of each track
-MAX_TRACKS = 8  # that are examined; a file can claim to have 64
+MAX_TRACKS = 8  # that are examined; a file may have 64
 SPEECH = 0.5  # probability of speech at which a hop counts as speech
 ENOUGH = {"audio": 0.03, "video": 0.2}  # share of the hops with speech, or of the pictures with a face
 FACTOR = 4.0  # how many times the share of the default track another one must have
@@ -41,7 +41,7 @@ Share = Callable[[int], tuple[bool, float]]
 def choose(
     path: Path, info: MediaInfo, settings: Settings, detector: Detector, front_end: VoiceFrontEnd
 ) -> tuple[dict[str, int], list[str]]:
-    """The numbers of the tracks to use, ``{"audio_track": 2, ...}``, and sentences about those that are no defaults.
+    """The numbers of the tracks to use, ``{"audio_track": 2, ...}``, and sentences about those that are no default.
 
     Both are empty if there is nothing to choose. Raises EmorecError if the recording cannot be read.
     """

@@ -65,7 +65,7 @@ def similarity(source: np.ndarray, target: np.ndarray) -> np.ndarray:
 
 
 def quality(face: DetectedFace, crop: np.ndarray) -> float:
-    """How much a face can tell, from 0 to 1: the product of its size, its sharpness and how frontal it is.
+    """How informative a face is, from 0 to 1: the product of its size, its sharpness and how frontal it is.
 
     ``crop`` is the aligned grey face uint8 (S, S).
     """

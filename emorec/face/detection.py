@@ -16,7 +16,7 @@ from emorec.face import yunet
 from emorec.face.detector_net import MULTIPLE
 from emorec.prefetch import OneThread
 
-# Feature extraction has threads of its own, and OpenCV's pool beside them slows both down. The number of threads is
+# Feature extraction has its own threads, and OpenCV's thread pool would slow them down. The number of threads is
 # that of the whole process, so it is set to one only during extraction: a program that imports emorec may need its own.
 CV_THREADS = OneThread(cv2.getNumThreads, cv2.setNumThreads)
 

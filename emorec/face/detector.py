@@ -8,7 +8,7 @@ import onnxruntime
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
-from emorec.face.detector_net import CHANNELS, MOST_LOG_SIZE, STRIDES, DetectorConfig, layers, maps, shapes
+from emorec.face.detector_net import CHANNELS, MAX_LOG_SIZE, STRIDES, DetectorConfig, layers, maps, shapes
 
 SCORE_THRESHOLD = 0.6  # training shifts the logits so that a face counts from here on
 
@@ -48,40 +48,42 @@ def graph(weights: dict[str, np.ndarray], config: DetectorConfig | None = None) 
     return helper.make_model(described, opset_imports=opset, ir_version=8).SerializeToString()
 
 
-def detect(session: onnxruntime.InferenceSession, planes: np.ndarray, least_score: float, most_overlap: float):
+def detect(session: onnxruntime.InferenceSession, planes: np.ndarray, min_score: float, max_overlap: float):
     """Faces in a picture as rows (N, 15) float32: left, top, width, height, five landmarks (x, y), score; in pixels.
 
     planes float32 (1, 3, H, W), red, green and blue from 0 to 255; H and W multiples of MULTIPLE. Best first; of faces
-    that overlap by more than ``most_overlap`` (intersection over union) only the best.
+    that overlap by more than ``max_overlap`` (intersection over union) only the best.
     """
-    least = np.log(least_score / (1 - least_score))
+    min_logit = np.log(min_score / (1 - min_score))
     outputs = [np.asarray(output) for output in session.run(None, {"picture": planes})]
-    rows = np.concatenate([_rows(values[0], stride, least) for stride, values in zip(STRIDES, outputs, strict=True)])
-    return best(rows[np.argsort(-rows[:, 14], kind="stable")], most_overlap)
+    rows = np.concatenate(
+        [_rows(values[0], stride, min_logit) for stride, values in zip(STRIDES, outputs, strict=True)]
+    )
+    return best(rows[np.argsort(-rows[:, 14], kind="stable")], max_overlap)
 
 
-def best(rows: np.ndarray, most_overlap: float) -> np.ndarray:
-    """Rows (N, 15), best first, without those that overlap a better one by more than ``most_overlap``."""
+def best(rows: np.ndarray, max_overlap: float) -> np.ndarray:
+    """Rows (N, 15), best first, without those that overlap a better one by more than ``max_overlap``."""
     low, high = rows[:, :2], rows[:, :2] + rows[:, 2:4]
     area = rows[:, 2] * rows[:, 3]
-    left, kept = np.arange(len(rows)), []
+    left, selected = np.arange(len(rows)), []
     while len(left):
         first, left = left[0], left[1:]
-        kept.append(first)
+        selected.append(first)
         sides = np.minimum(high[first], high[left]) - np.maximum(low[first], low[left])
         shared = np.clip(sides, 0, None).prod(axis=1)
-        left = left[shared <= most_overlap * (area[first] + area[left] - shared)]
-    return rows[kept]
+        left = left[shared <= max_overlap * (area[first] + area[left] - shared)]
+    return rows[selected]
 
 
-def _rows(values, stride, least):
+def _rows(values, stride, min_logit):
     """The rows of one map (CHANNELS, h, w): a face for every cell whose logit is at least ``least``."""
     columns = values.shape[2]
     values = values.reshape(CHANNELS, -1)
-    chosen = np.flatnonzero(values[0] >= least)
+    chosen = np.flatnonzero(values[0] >= min_logit)
     values = values[:, chosen].T
     centre = np.stack([chosen % columns, chosen // columns], axis=1).astype(np.float32) + 0.5
-    size = np.exp(np.minimum(values[:, 3:5], MOST_LOG_SIZE))
+    size = np.exp(np.minimum(values[:, 3:5], MAX_LOG_SIZE))
     corner = centre + values[:, 1:3] - size / 2
     points = np.tile(centre, 5) + values[:, 5:]
     score = 1 / (1 + np.exp(-values[:, :1]))

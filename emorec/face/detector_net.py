@@ -16,7 +16,7 @@ STRIDES = (8, 16, 32)  # pixels between the cells of the three output maps
 MULTIPLE = STRIDES[-1]  # the height and width of an input picture are multiples of this (pixels)
 LANDMARKS = 5
 CHANNELS = 1 + 4 + 2 * LANDMARKS  # of each output map: logit, box, landmarks
-MOST_LOG_SIZE = 5.0  # natural logarithm of a box's side in strides, at most; keeps an untrained network finite
+MAX_LOG_SIZE = 5.0  # natural logarithm of a box's side in strides, at most; keeps an untrained network finite
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -175,7 +175,7 @@ def decode(outputs: Iterable[torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor,
         centre = cells(height, width, stride)
         values = values.flatten(2).transpose(1, 2)
         middle = centre + values[..., 1:3] * stride
-        half = torch.exp(values[..., 3:5].clamp(max=MOST_LOG_SIZE)) * stride / 2
+        half = torch.exp(values[..., 3:5].clamp(max=MAX_LOG_SIZE)) * stride / 2
         logits.append(values[..., 0])
         boxes.append(torch.cat([middle - half, middle + half], dim=-1))
         points.append(centre[:, None] + values[..., 5:].unflatten(-1, (LANDMARKS, 2)) * stride)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import cv2
 import numpy as np
 
-# Least correlation, for the same person, of two histograms of oriented gradients (Dalal and Triggs, 2005) of aligned
+# Minimum correlation, for the same person, of two histograms of oriented gradients (Dalal and Triggs, 2005) of aligned
 # faces, and of two thumbnails. Of pairs of views of different people these limits accept none of 42,068 from one studio
 # and 5 of 3,008,535 web images; of the same people in other clips from that studio they recognise one third.
 MIN_SHAPE = 0.80

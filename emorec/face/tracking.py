@@ -12,11 +12,11 @@ from emorec.face.gallery import Gallery, View, view_of
 
 MATCH_BY_POSITION_SECONDS = 2.0  # how long a person out of sight can be matched by position; later by appearance
 TENTATIVE_SECONDS = 2.0  # how long a new track may still turn out to show a known person
-MIN_OVERLAP = 0.3  # intersection over union that suffices to be the same person from frame to frame
+MIN_OVERLAP = 0.3  # intersection over union from which a face is the same person in the next frame
 NEAR = 1.0  # centre distance, in box sides, within which appearance may decide if the overlap is too small
 MIN_CORRELATION = 0.6  # of two thumbnails, for the same appearance
 THUMBNAIL = 16  # pixels; side of the thumbnail by which a person is matched
-SURROUNDINGS = 0.25  # share of the box added on every side: hair and collar help to tell people apart
+SURROUNDINGS = 0.25  # share of the box added on every side: hair and collar help to distinguish people
 OVERVIEW = (32, 18)  # pixels; the whole frame, shrunk to detect cuts
 STILL_DIFFERENCE = 3 / 255  # a video whose overview (values 0 to 1) changes by less than this everywhere is a still
 CUT_DIFFERENCE = 0.16  # smallest mean absolute change of the overview (values 0 to 1) at a cut
@@ -67,7 +67,7 @@ class Tracker:
 
     @property
     def still(self) -> bool:
-        """Whether all frames so far are the same, as far as their overviews tell."""
+        """Whether all frames so far are the same, according to their overviews."""
         return self._still
 
     def update(

@@ -26,7 +26,7 @@ def load(file: Path) -> Session | None:
     if content.count(FIXED_SIZE) != 1:
         return None
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1  # feature extraction has threads of its own
+    options.intra_op_num_threads = options.inter_op_num_threads = 1  # feature extraction has its own threads
     options.log_severity_level = 3  # hide warnings about the size of the outputs, which the file fixes as well
     try:
         return Session(content.replace(FIXED_SIZE, FREE_SIZE), options, providers=["CPUExecutionProvider"])
@@ -62,10 +62,10 @@ def _suppress_overlaps(rows: np.ndarray, max_overlap: float) -> np.ndarray:
     """Non-maximum suppression of rows sorted by score, best first."""
     boxes = rows[:, :4].astype(np.int32)  # whole pixels, as in OpenCV
     low, high, area = boxes[:, :2], boxes[:, :2] + boxes[:, 2:], boxes[:, 2] * boxes[:, 3]
-    left, kept = np.arange(len(rows)), []
+    left, selected = np.arange(len(rows)), []
     while len(left):
         best, left = left[0], left[1:]
-        kept.append(best)
+        selected.append(best)
         shared = np.clip(np.minimum(high[best], high[left]) - np.maximum(low[best], low[left]), 0, None).prod(axis=1)
         left = left[shared <= max_overlap * (area[best] + area[left] - shared)]
-    return rows[kept]
+    return rows[selected]

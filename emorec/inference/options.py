@@ -7,6 +7,7 @@ from numbers import Real
 from pathlib import Path
 
 from emorec.errors import EmorecError
+from emorec.inference import baseline as baselines
 from emorec.inference import fusion as fusions
 from emorec.inference import prior as priors
 
@@ -27,9 +28,11 @@ def check(
     smooth: float = 0.0,
     prior: PriorLike = priors.DEFAULT,
     unsure_below: float = UNSURE_BELOW,
+    baseline: str = baselines.DEFAULT,
 ) -> None:
     """Raise EmorecError, in one sentence, for settings that cannot be used."""
     fusions.check(fusion)
+    baselines.check(baseline)
     numbers: dict[str, object] = {"step": step, "window": window, "smoothing": smooth, "confidence": unsure_below}
     for name, value in numbers.items():
         if isinstance(value, bool) or not isinstance(value, Real):

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 
-from emorec.emotions import EMOTIONS, fold
+from emorec.emotions import fold
 from emorec.extraction.features import Features
 from emorec.inference import fusion as fusions
 from emorec.inference.coverage import integrals, lengths, seconds, shown_until, sums, within
+from emorec.inference.voice_pooling import SPEECH, between, pool_voice
 from emorec.models.checkpoint import Checkpoint
-from emorec.models.networks import deviation
 
-SPEECH = 0.5  # probability of speech at which a hop counts as speech
-SILENT = 0.02  # smallest weight of a hop, so that a clip without detected speech still has a pooled value
 QUALITY_FLOOR = 0.05  # added to the quality of a face, so that a window of poor faces still has probabilities
 MIN_SHARE = 0.5  # of the longest visible time in a window; persons with less are not chosen for it
 ROUNDING = 1e-6  # seconds, or a share; a coverage that lacks no more than this counts as reached
@@ -32,8 +28,10 @@ class Pooled:
     """The pooled features of N windows.
 
     ``face_features`` (N, Df) and ``voice_features`` (N, 2 Dv) are 0 without evidence, ``face_probabilities`` and
-    ``voice_probabilities`` (N, 7), before calibration, NaN. ``face_coverage`` and ``voice_coverage`` (N,) are shares of
-    the window, ``person`` (N,) is -1 without a face, ``seconds`` (N,) are the lengths of the windows.
+    ``voice_probabilities`` (N, 7), before calibration, NaN, and so are the logits of the head "relative" in
+    ``voice_relative`` (N, labels), which has no columns if the network has no such head. ``face_coverage`` and
+    ``voice_coverage`` (N,) are shares of the window, ``person`` (N,) is -1 without a face, ``seconds`` (N,) are the
+    lengths of the windows.
     """
 
     face_features: np.ndarray
@@ -41,6 +39,7 @@ class Pooled:
     face_coverage: np.ndarray
     voice_features: np.ndarray
     voice_probabilities: np.ndarray
+    voice_relative: np.ndarray
     voice_coverage: np.ndarray
     person: np.ndarray
     seconds: np.ndarray
@@ -80,16 +79,14 @@ def pool(
     face[~has_face] = np.nan
 
     voice_features = np.zeros((len(low), 2 * model.voice.config.embedding), np.float32)
-    voice = np.full((len(low), len(EMOTIONS)), np.nan)
-    speech_coverage = _pool_voice(
-        arrays, model, low, high, features.hop_seconds, voice_features if with_features else None, voice
-    )
+    voice, relative, speech_coverage = pool_voice(features, model, low, high, voice_features if with_features else None)
     return Pooled(
         face_features=face_features,
         face_probabilities=face,
         face_coverage=share,
         voice_features=voice_features,
         voice_probabilities=voice,
+        voice_relative=relative,
         voice_coverage=speech_coverage,
         person=np.where(has_face, persons, -1),
         seconds=high - low,
@@ -99,7 +96,7 @@ def pool(
 def coverage(
     features: Features, low: np.ndarray, high: np.ndarray, persons: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Shares (N,) of the ranges [low, high) (s) in which their person (-1: nobody) is visible, and with speech."""
+    """Shares (N,) of the ranges [low, high) (s) in which their person (-1: none) is visible, and with speech."""
     arrays, until = features.arrays, features.until
     face_until, seen = shown_until(arrays, until), np.zeros(len(low))
     for person in np.unique(persons[persons >= 0]):
@@ -134,7 +131,7 @@ class _Faces:
         return integrals(values, self._begin[faces], self._end[faces], low, high)
 
     def persons_of_windows(self, ranked: list[int], low: np.ndarray, high: np.ndarray) -> np.ndarray:
-        """The person that each window describes, -1 for nobody: (N,).
+        """The person that each window describes, -1 for none: (N,).
 
         It is chosen from the persons who are visible in the window for long enough to count as evidence, if there are
         any. Of these only the ones count who are visible for at least MIN_SHARE of the longest time, weighted by
@@ -177,71 +174,3 @@ class _Faces:
             seen[windows], logs[windows] = total[:, 0], means[:, : logs.shape[1]]
             if features is not None:
                 features[windows] = means[:, logs.shape[1] :]
-
-
-def _pool_voice(
-    arrays: Arrays,
-    model: Checkpoint,
-    low: np.ndarray,
-    high: np.ndarray,
-    hop_seconds: float,
-    features: np.ndarray | None,
-    probabilities: np.ndarray,
-) -> np.ndarray:
-    """Write the attention-weighted mean and standard deviation of the hops (N, 2 D) into ``features``, unless it is
-    None, and ``probabilities`` (N, 7), both for windows with speech only.
-
-    Returns the share (N,) of each window with speech.
-    """
-    half = hop_seconds / 2
-    first, last = between(arrays["voice_time"], low - half + 1e-9, high + half - 1e-9)
-    speech = arrays["voice_speech"].astype(np.float64)
-    if not len(speech):
-        return np.zeros(len(low))
-    spoken = sums((speech >= SPEECH).astype(float)[:, None], first, last)[:, 0]
-    coverage = np.minimum(spoken * hop_seconds / np.maximum(high - low, hop_seconds), 1.0)
-    device, labels = next(model.voice.parameters()).device, model.voice.config.heads["emotions"]
-    with torch.inference_mode():
-        sizes = model.voice.parts  # attention applies to the first of them only
-        hops = torch.from_numpy(arrays["voice_embedding"][:, : sizes[0]].astype(np.float32)).to(device)
-        weight = model.voice.hop_weights(hops, _tensor(np.maximum(speech, SILENT), device)).cpu().numpy()
-        with_speech = np.flatnonzero(coverage >= fusions.MIN_COVERAGE)
-        for begin in range(0, len(with_speech), BATCH):
-            chosen = with_speech[begin : begin + BATCH]
-            part = slice(first[chosen].min(), last[chosen].max())
-            ranges = first[chosen] - part.start, last[chosen] - part.start
-            mean, square = _moments(weight[part], arrays["voice_embedding"][part], sizes, *ranges)
-            spread = deviation(torch.from_numpy(mean), torch.from_numpy(square)).numpy()
-            pooled = np.concatenate([mean, spread], axis=1, dtype=np.float32)
-            logits = model.voice.classify(torch.from_numpy(pooled).to(device)).cpu().numpy()
-            probabilities[chosen] = fold(fusions.softmax(logits.astype(np.float64)), labels)
-            if features is not None:
-                features[chosen] = pooled
-    return coverage
-
-
-def _tensor(values: np.ndarray, device: torch.device) -> torch.Tensor:
-    """Values as a tensor on a device, in their own precision if the device has it."""
-    return torch.from_numpy(values.astype(np.float32) if device.type == "mps" else values).to(device)
-
-
-def _moments(
-    weights: np.ndarray, embeddings: np.ndarray, sizes: Sequence[int], first: np.ndarray, last: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Weighted means of embeddings (M, D) and of their squares over ranges of rows first:last, (N, D) each.
-
-    An embedding consists of parts of the given ``sizes``, each with its own column of the weights (M, parts).
-    """
-    means, squares = [], []
-    for weight, values in zip(weights.T, np.split(embeddings, np.cumsum(sizes)[:-1], axis=1), strict=True):
-        whole = np.maximum(sums(weight[:, None], first, last), 1e-8)
-        weighted = weight[:, None] * values
-        means.append(sums(weighted, first, last) / whole)
-        weighted *= values
-        squares.append(sums(weighted, first, last) / whole)
-    return np.concatenate(means, axis=1), np.concatenate(squares, axis=1)
-
-
-def between(times: np.ndarray, low: np.ndarray, high: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """First and last (exclusive) indices (N,) of sorted times (M,) in [low, high) (N,)."""
-    return np.searchsorted(times, low, side="left"), np.searchsorted(times, high, side="left")

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 
 from emorec.emotions import fold
+from emorec.inference import baseline as baselines
 from emorec.inference import fusion as fusions
 from emorec.inference.fusion import softmax
 from emorec.inference.pooling import Pooled
@@ -14,13 +15,21 @@ from emorec.models.checkpoint import Checkpoint
 BATCH = 1024  # rows fused at a time, so that intermediate results stay in the processor's cache
 
 
-def fuse(pooled: Pooled, model: Checkpoint, fusion: str) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Log likelihoods (N, 7) from the face, from the voice and from their fusion, and the evidence (N,) of the last."""
+def fuse(
+    pooled: Pooled, model: Checkpoint, fusion: str, baseline: baselines.Baseline | None = None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Log likelihoods (N, 7) from the face, from the voice and from their fusion, and the evidence (N,) of the last.
+
+    With a ``baseline`` the voice is read relative to it; intermediate fusion does not use it.
+    """
     calibration = model.calibration
     face = calibration.face.log_likelihood(pooled.face_probabilities)
     voice = calibration.voice.log_likelihood(pooled.voice_probabilities)
     face_evidence = fusions.evidence(face, pooled.face_coverage, pooled.seconds)
     voice_evidence = fusions.evidence(voice, pooled.voice_coverage, pooled.seconds)
+    if baseline:
+        relative = baselines.of_windows(pooled.voice_relative, baseline, model)
+        voice = baselines.log_likelihood(voice, relative, baseline)
     either = np.maximum(face_evidence, voice_evidence)
     alone = fusions.weighted(face, face_evidence), fusions.weighted(voice, voice_evidence)
     if fusion == "face":

@@ -23,14 +23,14 @@ DISCONTINUOUS = {"mpegts", "mpeg", "ogg"}
 
 FORWARD = 10.0  # seconds by which all streams must jump forwards for that; FFmpeg's ``dts_delta_threshold``
 
-# Packets, and bytes of them, that are read ahead to tell a new clock from a single invalid time.
+# How many packets, and bytes, are read ahead to distinguish a new clock from a single invalid time.
 LOOK_AHEAD = 256
 LOOK_AHEAD_BYTES = 32 << 20
 
-# So few packets are no part of their own: FFmpeg derives the next times from a first one that may be invalid.
+# Up to so many packets do not count as a part: FFmpeg derives the next times from a first one that may be invalid.
 FEW_PACKETS = 4
 
-LAG = 3.0  # seconds of a new part after which no stream can still be in the part before
+LAG = 3.0  # seconds of a new part after which no stream can still be in the previous part
 
 LONGEST_PACKET = 10.0  # seconds; a packet that claims to last longer is invalid
 
@@ -39,7 +39,7 @@ LONGEST_PACKET = 10.0  # seconds; a packet that claims to last longer is invalid
 class _Stream:
     part: int
     last: float  # s, on the file's own clock: the latest packet that was not broken
-    step: float = 0.0  # s, from the packet before to that one
+    step: float = 0.0  # s, from the previous packet to that one
     end: float = -math.inf  # s, on the continuous clock
     packets: int = 0  # in this part
 
@@ -81,18 +81,18 @@ class Clock:
         if stream.part < newest or (stream.packets == 0 and newest):
             now = self._now(newest)
             if now - self._begin > LAG:
-                # It had no share in this part so far, so it has to go on from where the others are.
+                # It had no packet in this part so far, so it continues where the others are.
                 stream.part, stream.last, stream.packets = newest, now, FEW_PACKETS
             elif abs(time - now) < abs(time - stream.last):
                 stream.part, stream.last, stream.packets = newest, time, 0
         if stream.part == newest and self._jumps(stream, time):
             _read_ahead(source, ahead)
-            if not self._goes_on_from(packet.stream_index, stream, time, ahead):
+            if not self._continues(packet.stream_index, stream, time, ahead):
                 if time < stream.last:
-                    packet.pts = packet.dts = None  # a single broken time, so its frame is counted on
+                    packet.pts = packet.dts = None  # a single invalid time: the decoder continues from the previous one
                 return
             if stream.packets < FEW_PACKETS:
-                stream.last, stream.end = time, -math.inf  # they were what was broken
+                stream.last, stream.end = time, -math.inf  # the earlier times were the invalid ones
             elif time < stream.last or self._discontinuous:
                 self._begin_part(packet, time, ahead)
                 stream.part, stream.last, stream.packets = newest + 1, time, 0
@@ -103,7 +103,7 @@ class Clock:
         stream.end = max(stream.end, self._offsets[stream.part] + self._end_of(packet, time, stream.step))
 
     def _jumps(self, stream: _Stream, time: float) -> bool:
-        """Whether ``time`` is too far from the packet before, or too far ahead of every stream."""
+        """Whether ``time`` is too far from that of the previous packet, or too far ahead of every stream."""
         if stream.last - JUMP <= time <= stream.last + FORWARD:
             return False
         return time < stream.last or time > self._now(stream.part) + FORWARD
@@ -112,8 +112,8 @@ class Clock:
         """The latest time in a part (s), on the file's own clock."""
         return max((stream.last for stream in self._streams.values() if stream.part == part), default=-math.inf)
 
-    def _goes_on_from(self, index: int, stream: _Stream, time: float, ahead: Iterable[av.Packet]) -> bool:
-        """Whether the next packet of the stream goes on from ``time``, not from the packet before."""
+    def _continues(self, index: int, stream: _Stream, time: float, ahead: Iterable[av.Packet]) -> bool:
+        """Whether the next packet of the stream continues from ``time``, not from the previous packet."""
         times = (self._time(packet) for packet in ahead if packet.stream_index == index)
         following = next((later for later in times if later is not None), None)
         if following is None or not -JUMP <= following - time <= FORWARD:
@@ -121,8 +121,8 @@ class Clock:
         return abs(following - time) < abs(following - stream.last)
 
     def _begin_part(self, first: av.Packet, time: float, ahead: Iterable[av.Packet]) -> None:
-        """Let a part begin with the packet ``first``: where all streams have ended of which the last packets may still
-        follow in ``ahead``."""
+        """Begin a part with the packet ``first``, when all streams have ended; their last packets may still follow in
+        ``ahead``."""
         begin = self._shown(first, time)
         last = {index: stream.last for index, stream in self._streams.items()}
         begun = {first.stream_index}
@@ -151,7 +151,7 @@ class Clock:
                 packet.dts = packet.dts + ticks if packet.pts is None else min(packet.dts + ticks, packet.pts)
 
     def _time(self, packet: av.Packet) -> float | None:
-        """When a packet of sound or video is to be decoded (s); None if it does not say or is not shown."""
+        """When a packet of sound or video is to be decoded (s); None if unknown or if it is not shown."""
         pts, dts = packet.pts, packet.dts
         # Nothing is shown before it is decoded: FFmpeg derived such a time from packets before the clock was reset.
         stamp = dts if pts is None or (dts is not None and dts <= pts) else pts

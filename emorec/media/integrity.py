@@ -73,7 +73,7 @@ class Integrity:
             self._first_error = time
 
     def reach(self, index: int, time: float) -> None:
-        """Note that the stream of that ``index`` goes on until ``time`` (s) at least."""
+        """Note that the stream of that ``index`` lasts at least until ``time`` (s)."""
         self._reached[index] = max(self._reached.get(index, 0.0), time)
 
     def encrypted(self, time: float) -> None:

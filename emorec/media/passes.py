@@ -31,9 +31,9 @@ def without_damage(items: Iterable[Item | Damage]) -> Iterator[Item]:
 
 
 class DamageReport:
-    """Collects what is wrong with a stream while it is decoded, perhaps in another thread; each sentence once.
+    """Collects sentences about damage of a stream while it is decoded, possibly in another thread; each sentence once.
 
-    A sentence is there as soon as it is certain, so that an interrupted run has it too, else after ``end``.
+    A sentence is yielded as soon as it is certain, so that an interrupted run has it too; the others after ``end``.
     """
 
     def __init__(self) -> None:
@@ -47,7 +47,7 @@ class DamageReport:
             yield Damage(self._sentences.popleft())
 
     def look(self, reader: Reader, kind: str) -> None:
-        """Note what is certain by now."""
+        """Note the damage that is certain so far."""
         if self._latest is None and reader.is_surely_damaged(kind):
             self._note(reader.damage(kind))
 
@@ -56,7 +56,7 @@ class DamageReport:
         self._finished = reader, kind
 
     def end(self) -> Iterator[Damage]:
-        """Yield what is left, once all frames were used."""
+        """Yield the remaining sentences, after all frames were used."""
         if self._finished is not None:
             reader, kind = self._finished
             self._note(reader.damage(kind))
@@ -79,7 +79,7 @@ def decoded(
     part_from: float = 0.0,
 ) -> Iterator[tuple[Reader, float, Any]]:
     """Yield ``(reader, time, frame)`` from ``needed`` (s) or a little before on and before ``end`` (s); ``wanted``
-    makes a fresh predicate.
+    makes a new predicate.
 
     ``part_from`` (s) is where the selected part of the recording begins: if the
     codec's output depends on where decoding began, decoding starts there and not at the recording's beginning, however

@@ -27,7 +27,7 @@ from emorec.media.selection import EVERYTHING, Selection, tracks
 from emorec.media.video import full_range, luma, picture, pixel_aspect, turned, upright_size
 from emorec.prefetch import Prefetcher
 
-PICTURES_AHEAD = 3  # sampled pictures that may be decoded before the first of them is converted, in a thread of its own
+PICTURES_AHEAD = 3  # sampled pictures that may be decoded before the first of them is converted, in a separate thread
 
 REORDER_BINS = 64  # bins that are remembered, for pictures that come out of order
 

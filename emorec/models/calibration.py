@@ -46,14 +46,16 @@ class Calibration:
     """Calibration of every head, and the weights of late fusion, all fitted on people held out of training.
 
     ``face`` is for faces in recordings, ``still`` for faces in still pictures, which often show strong expressions,
-    ``fusion`` for intermediate fusion. ``face_weight`` and ``voice_weight`` multiply the log likelihoods of the two
-    modalities if both have full evidence; a single modality has the weight 1.
+    ``fusion`` for intermediate fusion, ``relative`` for voices relative to their speaker's baseline. ``face_weight``
+    and ``voice_weight`` multiply the log likelihoods of the two modalities if both have full evidence; a single
+    modality has the weight 1.
     """
 
     face: HeadCalibration = field(default_factory=HeadCalibration)
     still: HeadCalibration = field(default_factory=HeadCalibration)
     voice: HeadCalibration = field(default_factory=HeadCalibration)
     fusion: HeadCalibration = field(default_factory=HeadCalibration)
+    relative: HeadCalibration = field(default_factory=HeadCalibration)
     face_weight: float = 0.5
     voice_weight: float = 0.5
 
@@ -65,8 +67,9 @@ class Calibration:
                 raise ValueError(f"{name} is {getattr(self, name)!r}")
 
 
-HEADS = ("face", "still", "voice", "fusion")
-FLAT_KEYS = {f"{head}_{part}" for head in HEADS for part in ("scale", "bias")} | {"face_trust", "agreement"}
+OLD_HEADS = ("face", "still", "voice", "fusion")  # before checkpoints of format 5
+HEADS = (*OLD_HEADS, "relative")
+FLAT_KEYS = {f"{head}_{part}" for head in OLD_HEADS for part in ("scale", "bias")} | {"face_trust", "agreement"}
 
 
 def read(values: Any) -> Calibration:
@@ -83,7 +86,7 @@ def read(values: Any) -> Calibration:
 def _read_flat(values: dict[str, Any]) -> Calibration:
     """The calibration of a checkpoint of format 2 or 3, which held the same numbers without nesting."""
     heads = {
-        head: HeadCalibration(scale=values[f"{head}_scale"], bias=_frozen(values[f"{head}_bias"])) for head in HEADS
+        head: HeadCalibration(scale=values[f"{head}_scale"], bias=_frozen(values[f"{head}_bias"])) for head in OLD_HEADS
     }
     face, agreement = values["face_trust"], values["agreement"]
     _check("face_trust", face, ())

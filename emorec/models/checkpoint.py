@@ -17,13 +17,14 @@ from emorec import files
 from emorec.errors import EmorecError
 from emorec.models import calibration as calibrations
 from emorec.models import provenance
-from emorec.models.calibration import Calibration
+from emorec.models.calibration import Calibration, HeadCalibration
 from emorec.models.config import FaceConfig, FusionConfig, VoiceConfig
 from emorec.models.networks import FaceNet, FusionNet, VoiceNet
 from emorec.voice.features import VoiceFrontEnd
 
-FORMAT_VERSION = 4
-OLDEST_VERSION = 2  # voice networks have no distilled trunk; before version 4 calibration was not nested
+FORMAT_VERSION = 5
+OLDEST_VERSION = 2  # voice networks have no distilled trunk
+NO_RELATIVE_VERSION = 4  # calibration has no head "relative"; in older versions it is not nested either
 CONFIG_FILE = "config.json"
 WEIGHTS_FILE = "model.safetensors"
 CARD_FILE = "README.md"
@@ -140,6 +141,8 @@ def _read_config(file: Path) -> dict[str, Any]:
     _same_keys(config["networks"], set(NETWORKS), "networks", file.parent)
     if version == OLDEST_VERSION and isinstance(config["networks"]["voice"], dict):
         config["networks"]["voice"] |= {"listener_widths": [], "listener_embedding": 0}
+    if version == NO_RELATIVE_VERSION and isinstance(config["calibration"], dict):
+        config["calibration"].setdefault("relative", asdict(HeadCalibration()))
     return config
 
 

@@ -19,9 +19,10 @@ class FaceConfig:
 class VoiceConfig:
     """Voice CNN: normalised log-mel (N, n_mels, T) -> one embedding per hop of 16 frames, logits per window.
 
-    ``heads`` maps a head's name to its labels; analysis uses the head named "emotions". Of the ``embedding`` numbers of
-    a hop the last ``listener_embedding`` come from a second trunk of ``listener_widths``, which is distilled from
-    published speech encoders ("listener" is its name in checkpoints). Both are empty in a network without one.
+    ``heads`` maps a head's name to its labels; analysis uses the head named "emotions", and if there is one, the head
+    named "relative" for features relative to a speaker's baseline (emorec/inference/baseline.py). Of the ``embedding``
+    numbers of a hop the last ``listener_embedding`` come from a second trunk of ``listener_widths``, which is distilled
+    from published speech encoders ("listener" is its name in checkpoints). Both are empty in a network without one.
     """
 
     heads: dict[str, tuple[str, ...]]

@@ -32,7 +32,7 @@ WAITS = (0.5, 2.0, 4.0)  # seconds before the second attempt, the third, ...
 SIGN_BYTES = 65_536  # so much data counts as a sign of life; a Hub that trickles sends less
 GRACE = 0.25  # seconds in which a call that was given up may remove what it had downloaded so far
 
-# Settings of the library during a call. Xet transfers in threads of its own that cannot be stopped; telemetry asks the
+# Settings of the library during a call. Xet transfers in its own threads, which cannot be stopped; telemetry asks the
 # Hub for one file more.
 SETTINGS = ("HF_HUB_DISABLE_XET", "HF_HUB_DISABLE_TELEMETRY")
 

@@ -19,6 +19,7 @@ import emorec
 from emorec.affect import DIMENSIONS
 from emorec.emotions import EMOTIONS
 from emorec.errors import EmorecError
+from emorec.inference import baseline as baselines
 from emorec.inference import prior as priors
 from emorec.inference.fusion import FUSIONS
 from emorec.inference.timeline import DEFAULT_STEP, DEFAULT_WINDOW, check
@@ -72,6 +73,7 @@ def add_endpoints(service: Service) -> None:
         start: float | str = 0.0,
         end: float | str | None = None,
         rotate: int = 0,
+        baseline: str = baselines.DEFAULT,
     ) -> dict:
         """Analyse an uploaded video or audio file.
 
@@ -79,7 +81,7 @@ def add_endpoints(service: Service) -> None:
         picture is decoded. ``audio_track`` to ``rotate`` choose the part of the recording that is analysed.
         """
         with user_errors():
-            check(fusion, step, window, smooth, cast(Any, validation.prior(prior)))
+            check(fusion, step, window, smooth, cast(Any, validation.prior(prior)), baseline=baseline)
             settings = validation.settings(
                 fusion,
                 audio_track=audio_track,
@@ -102,7 +104,15 @@ def add_endpoints(service: Service) -> None:
             name = service.results.add(request.session_hash, result)
             person = person if settings.faces else None
             return response(
-                name, result, fusion=fusion, step=step, window=window, smooth=smooth, person=person, prior=prior
+                name,
+                result,
+                fusion=fusion,
+                step=step,
+                window=window,
+                smooth=smooth,
+                person=person,
+                prior=prior,
+                baseline=baseline,
             )
 
     def redraw(
@@ -114,12 +124,21 @@ def add_endpoints(service: Service) -> None:
         smooth: float = 0.0,
         person: int | None = None,
         prior: str | dict = priors.DEFAULT,
+        baseline: str = baselines.DEFAULT,
     ) -> dict:
         """Infer again, with other choices, from the features that /analyze extracted; nothing is decoded."""
         with user_errors():
             result = service.results.get(request.session_hash, recording)
             return response(
-                recording, result, fusion=fusion, step=step, window=window, smooth=smooth, person=person, prior=prior
+                recording,
+                result,
+                fusion=fusion,
+                step=step,
+                window=window,
+                smooth=smooth,
+                person=person,
+                prior=prior,
+                baseline=baseline,
             )
 
     def image(file: gr.FileData, request: gr.Request) -> list[dict]:

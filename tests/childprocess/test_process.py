@@ -1,4 +1,4 @@
-"""The parent's side of a child: what it hears when the child ends early."""
+"""The parent's side of a child: the error when the child ends early."""
 
 import socket
 

@@ -139,7 +139,7 @@ def test_progress_shows_speed_and_time_left_on_a_terminal(recording, tmp_path):
 def _read(handle):
     try:
         return os.read(handle, 4096)
-    except OSError:  # how Linux tells that the other end is closed
+    except OSError:  # how Linux reports that the other end is closed
         return b""
 
 
@@ -181,6 +181,7 @@ def test_a_directory_and_a_picture_are_refused(tmp_path):
         (["--window_sec", "0"], "window"),
         (["--fusion", "both"], "fusion"),
         (["--prior", "nowhere.json"], "prior"),
+        (["--baseline", "room"], "baseline"),
         (["--format", "xlsx"], "format"),
         (["--save_plot", "plot.gif"], "gif"),
         (["--device", "tpu"], "device"),

@@ -45,9 +45,9 @@ def pages(recordings):
     whole = recordings["whole.mp4"]
 
     def cut(handler):
-        asked = handler.headers.get("Range")
-        if asked:
-            first = int(asked.removeprefix("bytes=").partition("-")[0])
+        byte_range = handler.headers.get("Range")
+        if byte_range:
+            first = int(byte_range.removeprefix("bytes=").partition("-")[0])
             where = f"bytes {first}-{len(whole) - 1}/{len(whole)}"
             handler.answer(206, MP4, whole[first:], **{"Content-Range": where, "Accept-Ranges": "bytes"})
         else:
@@ -113,7 +113,9 @@ def test_what_a_link_leads_to_arrives_whole(path, server, recordings, tmp_path):
     assert fetched.title == fetched.path.stem and (path != "/talk" or fetched.title == "A talk")
     assert {"looking", "downloading"} <= {step.stage for step in seen}
     if path == "/cut.mp4":
-        assert any(asked for _, _, asked in server.log if asked and not asked.startswith("bytes=0-"))
+        assert any(
+            byte_range for _, _, byte_range in server.log if byte_range and not byte_range.startswith("bytes=0-")
+        )
     if path == "/slow.mp4":
         assert 0 < max(step.done for step in seen) <= len(recordings["whole.mp4"])
         assert {step.total for step in seen if step.done} == {len(recordings["whole.mp4"])}

@@ -1,4 +1,4 @@
-"""The downloading process is not trusted: whatever it says, the caller goes on, and no other file is touched."""
+"""The downloading process is not trusted: after any answer the caller continues, and no other file is changed."""
 
 import json
 import sys
@@ -22,8 +22,8 @@ def working(tmp_path):
     return folder
 
 
-def keep(working, **said):
-    found = {"key": KEY, "file": "media.mp4", "title": "A talk", "id": "7"} | said
+def keep(working, **changes):
+    found = {"key": KEY, "file": "media.mp4", "title": "A talk", "id": "7"} | changes
     return download._keep(found, LINK, working.parent, working)
 
 
@@ -57,10 +57,10 @@ def test_only_a_file_that_was_downloaded_is_kept(file, working, tmp_path):
     assert not (working.parent / KEY).exists()
 
 
-@pytest.mark.parametrize("said", [{"id": {}}, {"file": None}, {"file": None, "key": "e" * 24}])
-def test_what_makes_no_sense_is_one_sentence(said, working):
+@pytest.mark.parametrize("changes", [{"id": {}}, {"file": None}, {"file": None, "key": "e" * 24}])
+def test_what_makes_no_sense_is_one_sentence(changes, working):
     with pytest.raises(EmorecError, match="^The download broke off"):
-        keep(working, **said)
+        keep(working, **changes)
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_what_is_kept_but_not_whole_counts_as_not_there(facts, working):
 
 
 # A downloading process that sends one message and ends.
-SAYS = """
+ONE_LINE_CHILD = """
 import struct, sys
 sys.stdin.buffer.read(4)
 text = {!r}.encode()
@@ -108,7 +108,7 @@ def test_a_child_that_ends_its_output_but_not_itself_is_given_up(monkeypatch, tm
 )
 def test_a_line_of_another_kind_is_passed_over(line, monkeypatch, tmp_path):
     seen = []
-    monkeypatch.setattr(process, "COMMAND", (sys.executable, "-c", SAYS.format(line)))
+    monkeypatch.setattr(process, "COMMAND", (sys.executable, "-c", ONE_LINE_CHILD.format(line)))
     with pytest.raises(EmorecError, match="broke off .code 0."):
         download.fetch(LINK, tmp_path, progress=seen.append)
     assert {(step.stage, step.done, step.total, step.title) for step in seen} <= {("looking", 0, None, None)}
@@ -116,5 +116,5 @@ def test_a_line_of_another_kind_is_passed_over(line, monkeypatch, tmp_path):
 
 def test_what_the_child_calls_the_problem_is_one_short_line(monkeypatch, tmp_path):
     with pytest.raises(EmorecError) as refused:
-        child_that(monkeypatch, tmp_path, SAYS.format(json.dumps({"problem": "so\n" + 60_000 * "x"})))
+        child_that(monkeypatch, tmp_path, ONE_LINE_CHILD.format(json.dumps({"problem": "so\n" + 60_000 * "x"})))
     assert str(refused.value).startswith("so xxx") and len(str(refused.value)) <= 500

@@ -35,7 +35,7 @@ def test_a_link_is_analysed_and_the_result_says_where_it_is_from(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "environment", "said"),
+    ("arguments", "environment", "expected"),
     [
         (["http://127.0.0.1:9/a.mp4"], {}, "not public"),
         (["file:///etc/passwd"], {}, "must begin with http"),
@@ -44,9 +44,9 @@ def test_a_link_is_analysed_and_the_result_says_where_it_is_from(tmp_path):
         (["https://example.com/a.mp4"], {"EMOREC_MAX_MB": "few"}, "EMOREC_MAX_MB"),
     ],
 )
-def test_a_link_that_cannot_be_used_is_one_sentence(arguments, environment, said, monkeypatch, capsys):
+def test_a_link_that_cannot_be_used_is_one_sentence(arguments, environment, expected, monkeypatch, capsys):
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     assert cli.main(["analyze", *arguments]) == 2
     *_, last = capsys.readouterr().err.strip().splitlines()
-    assert said in last and "Traceback" not in last
+    assert expected in last and "Traceback" not in last

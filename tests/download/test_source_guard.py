@@ -65,11 +65,11 @@ def spellings(port):
 
 def attack(links, hosts="", guarded=True):
     """What the downloader says of each link, and what it dialled."""
-    asked = json.dumps({"links": links, "hosts": hosts, "names": STAND_INS, "guarded": guarded})
+    requested = json.dumps({"links": links, "hosts": hosts, "names": STAND_INS, "guarded": guarded})
     command = [sys.executable, str(ROOT / "tests" / "support" / "attacks.py")]
     done = subprocess.run(
         command,
-        input=asked,
+        input=requested,
         cwd=ROOT,
         env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin", "YTDLP_NO_PLUGINS": "1"},
         capture_output=True,
@@ -91,21 +91,23 @@ def test_no_spelling_reaches_the_loopback(target):
     """The process that downloads refuses on its own, whatever the check before it let pass."""
     again = f"http://rebound.test:{target.port}/again.mp4"  # when the name means another address
     links = [*spellings(target.port), *(f"http://{name}:{target.port}/a.mp4" for name in STAND_INS), again]
-    said, dialled = attack(links)
-    assert len(said) == len(links) >= 40
-    assert [link for link, sentence in said.items() if sentence.startswith("FETCHED")] == []
+    results, dialled = attack(links)
+    assert len(results) == len(links) >= 40
+    assert [link for link, sentence in results.items() if sentence.startswith("FETCHED")] == []
     assert target.log == []
     assert set(dialled) <= {"93.184.216.34"}  # where the names with two meanings led at first
-    assert "connection" in said.pop(f"http://rebound.test:{target.port}/a.mp4")
-    for link, sentence in said.items():
+    assert "connection" in results.pop(f"http://rebound.test:{target.port}/a.mp4")
+    for link, sentence in results.items():
         if ".test:" in link:
             assert "not public" in sentence, (link, sentence)
 
 
 def test_the_target_would_have_noticed(target):
     """Without the guard the same links arrive, so an empty log means something."""
-    said, dialled = attack([f"http://127.0.0.1:{target.port}/a.mp4", f"http://0x7f.1:{target.port}/b"], guarded=False)
-    assert len(target.log) >= 2 and "127.0.0.1" in dialled, said
+    results, dialled = attack(
+        [f"http://127.0.0.1:{target.port}/a.mp4", f"http://0x7f.1:{target.port}/b"], guarded=False
+    )
+    assert len(target.log) >= 2 and "127.0.0.1" in dialled, results
 
 
 def test_no_detour_reaches_the_loopback(target):
@@ -147,18 +149,18 @@ def test_no_detour_reaches_the_loopback(target):
     }
     with serving(pages) as server:
         links = [server.address + path for path in pages]
-        said, dialled = attack(links, hosts=f"localhost:{server.port}")
-        asked = {path for _, path, _ in server.log}
-    assert [link for link, sentence in said.items() if sentence.startswith("FETCHED")] == []
+        results, dialled = attack(links, hosts=f"localhost:{server.port}")
+        requested = {path for _, path, _ in server.log}
+    assert [link for link, sentence in results.items() if sentence.startswith("FETCHED")] == []
     assert target.log == []
-    assert asked == set(pages)  # every detour was really begun
+    assert requested == set(pages)  # every detour was really begun
     for path in ("/redirect", "/redirect6", "/redirect-hex", "/redirect-name", "/segment.m3u8", "/player"):
-        assert "not public" in said[server.address + path], said[server.address + path]
+        assert "not public" in results[server.address + path], results[server.address + path]
 
 
 @pytest.mark.parametrize("link", spellings(9))
 def test_what_is_no_plain_link_is_refused_before_anything_starts(link, monkeypatch, tmp_path):
-    """Those that the check cannot tell (names, hex) are the guard's, above."""
+    """Links that the check cannot recognise (names, hex) are refused by the guard, see above."""
     monkeypatch.setattr(process, "COMMAND", ("false",))
     with pytest.raises(EmorecError) as refused:
         download.fetch(link, tmp_path)

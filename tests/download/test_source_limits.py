@@ -72,16 +72,16 @@ def trickled(handler, content):
 
 @pytest.mark.parametrize("path", ["/unstated.ts", "/stated.mkv", "/late-index.mp4", "/liar.m3u8"])
 def test_what_is_too_long_is_stopped_whatever_the_headers_say(path, server, recordings, tmp_path):
-    """No page, header or playlist told how long it is: what has arrived tells."""
+    """No page, header or playlist states the duration: it is measured on the part that has arrived."""
     limits = Limits(minutes=0.5, megabytes=20, time_minutes=3)
-    steps, told = fetching(server.address + path, tmp_path, limits=limits), []
+    steps, sizes = fetching(server.address + path, tmp_path, limits=limits), []
     with pytest.raises(EmorecError, match=r"longer than 0\.5 minutes, the limit here; give a shorter one\.$"):
         for step in steps:
-            told.append(step.done)
+            sizes.append(step.done)
     assert left_in(tmp_path) == []
     whole = {"/unstated.ts": "minute.ts", "/stated.mkv": "minute.mkv"}.get(path)
     if whole:  # before all of it was there
-        assert 0 < max(told) <= 0.75 * len(recordings[whole])
+        assert 0 < max(sizes) <= 0.75 * len(recordings[whole])
 
 
 @pytest.mark.parametrize("path", ["/silent.mp4", "/endless-page"])

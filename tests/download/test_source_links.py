@@ -1,4 +1,4 @@
-"""Links as people give them: out of a sentence, without https://, and told from files of a similar name."""
+"""Links as people type them: copied from a sentence, without https://, and not confused with files."""
 
 import pytest
 

@@ -55,11 +55,11 @@ def last(growing):
 
 
 def test_damage_is_told_while_a_recording_is_read(damaged):
-    told, when = [], []
-    for frame in undamaged(sandbox.frames(damaged, 5.0), told):
-        when.append((frame.time, len(told)))
-    assert len(told) == 1 and DAMAGED.match(told[0])
-    assert min(time for time, count in when if count) < 10.0 < LONG - 10.0
+    damage_notes, note_counts = [], []
+    for frame in undamaged(sandbox.frames(damaged, 5.0), damage_notes):
+        note_counts.append((frame.time, len(damage_notes)))
+    assert len(damage_notes) == 1 and DAMAGED.match(damage_notes[0])
+    assert min(time for time, count in note_counts if count) < 10.0 < LONG - 10.0
 
 
 @pytest.mark.parametrize("segments", [2, 3, 4])

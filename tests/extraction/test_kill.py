@@ -1,4 +1,4 @@
-"""Runs that are killed at any moment, and runs side by side: the next one goes on, and nothing is mixed up."""
+"""Runs that are killed at any moment, and simultaneous runs: the next run continues, and nothing is mixed up."""
 
 import os
 import random
@@ -59,21 +59,21 @@ class Observer:
         self._process.wait()
 
     def extract(self, media, cache, kill_after=None, chance=None):
-        """What was told, a list of words a line, and how it ended; killed within a second of so many lines."""
+        """The printed lines as lists of words, and the exit status; it is killed within a second of so many lines."""
         self._process.stdin.write(f"{media}|{cache}\n")
         self._process.stdin.flush()
-        told, copy, timer = [], None, None
+        lines_printed, copy, timer = [], None, None
         while True:
             words = self._process.stdout.readline().split()
             if words[0] == "ended":
                 if timer:
                     timer.cancel()
-                return told, int(words[1])
+                return lines_printed, int(words[1])
             if words[0] == "copy":
                 copy = int(words[1])
             else:
-                told.append(words)
-            if kill_after is not None and copy and timer is None and len(told) >= kill_after:
+                lines_printed.append(words)
+            if kill_after is not None and copy and timer is None and len(lines_printed) >= kill_after:
                 timer = threading.Timer(chance.uniform(0, 0.7), os.kill, (copy, signal.SIGKILL))
                 timer.start()
 
@@ -89,7 +89,7 @@ def recording(path, duration=DURATION, start_tone=3.0):
 
 
 def stored(cache):
-    """Every file of a cache with its content; the head without what a restart may tell otherwise."""
+    """Every file of a cache with its content; the head without what may differ after a restart."""
     return {path.name: path.read_bytes() for path in cache.glob("*/*") if not path.name.startswith(".")}
 
 
@@ -102,15 +102,15 @@ def test_a_killed_run_loses_at_most_a_segment_and_ends_the_same(tmp_path):
         expected = stored(tmp_path / "unbroken")
         for number in range(10 * KILLS):
             cache = tmp_path / f"broken-{number}"
-            told, status = observer.extract(media, cache, chance.randrange(len(lines) - 1), chance)
+            lines_printed, status = observer.extract(media, cache, chance.randrange(len(lines) - 1), chance)
             if status != signal.SIGKILL:
                 continue  # it was faster
             kills += 1
             resumed, status = observer.extract(media, cache)
             assert status == 0 and resumed[-1][2] == "True"
-            if told:
-                # It goes on from what was last told, so no more than the segment under way was lost.
-                assert int(resumed[0][0]) >= int(told[-1][0])
+            if lines_printed:
+                # It continues after the last printed line, so at most the unfinished segment was lost.
+                assert int(resumed[0][0]) >= int(lines_printed[-1][0])
             assert stored(cache) == expected  # bit for bit
             if kills == KILLS:
                 break

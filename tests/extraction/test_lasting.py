@@ -91,7 +91,7 @@ def test_a_video_that_moves_is_not_said_to_be_still(model, tmp_path):
 
 @pytest.mark.parametrize("segments", [1, 2, 3, 4])
 def test_an_interrupted_run_over_slides_stores_what_an_unbroken_one_stores(model, tmp_path, segments):
-    """Pictures last over several segments, and the last one is told by the one before it, segments ago."""
+    """Pictures last for several segments; the end of the last one depends on a picture several segments earlier."""
     path = recorded(tmp_path, Video(times=(0.0, 1.0, 3.0, 24.0, 47.0), size=SIZE), 75.0)
     unbroken = observed(path, model, tmp_path / "unbroken")
     assert unbroken.arrays["frame_until"] == pytest.approx([1.0, 3.0, 24.0, 47.0, 70.0], abs=0.01)

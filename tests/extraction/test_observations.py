@@ -133,7 +133,7 @@ def test_a_damaged_segment_and_what_follows_is_forgotten(damage, damaged, tmp_pa
         file.unlink()
     else:
         flipped = bytearray(content)
-        flipped[-100] ^= 4  # within the numbers, so nothing but the checksum can tell
+        flipped[-100] ^= 4  # within the numbers, so only the checksum can detect it
         another = files(folder)[(damaged + 1) % 4].read_bytes()
         cut, garbage = content[: len(content) // 2], b"\xff" * len(content)
         choices = {"empty": b"", "cut": cut, "garbage": garbage, "one bit": flipped, "another's": another}

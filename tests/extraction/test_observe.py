@@ -1,4 +1,4 @@
-"""Stage 1 on recordings: what is stored is found again, what was interrupted goes on, what is missing is said."""
+"""Stage 1 on recordings: stored features are found again, interrupted runs continue, missing parts are reported."""
 
 import sys
 import threading

@@ -1,4 +1,4 @@
-"""What the decoder is told to read: a track, a channel, a part, a turned picture; and stereo that is out of phase."""
+"""The selection that is decoded: a track, a channel, a part, a turned picture; and stereo that is out of phase."""
 
 import numpy as np
 import pytest
@@ -88,7 +88,7 @@ def test_sound_out_of_phase_is_as_in_mono(tmp_path, suffix):
 
 
 def test_a_difference_is_not_taken_for_sides_that_have_nothing_to_do_with_each_other():
-    """Two people, one on each side, are both heard; and hum or an offset with opposite signs changes nothing."""
+    """Of two people, one per channel, both are detected; hum or an offset with opposite signs changes nothing."""
     random, time = np.random.default_rng(1), np.arange(8 * RATE) / RATE
     left, right = random.normal(0, 0.1, (2, 8 * RATE)).astype(np.float32)
     hum = (0.3 + 0.3 * np.sin(2 * np.pi * 50 * time)).astype(np.float32)
@@ -157,12 +157,12 @@ def test_sound_from_the_end_on_is_left_out(tmp_path, suffix):
 
 def test_pictures_end_where_they_are_told_to_and_the_part_is_not_called_cut_off(tmp_path):
     path = record(tmp_path / "long.mp4", Video(duration=12.0), Audio(duration=12.0))
-    whole, told = list(streams.frames(path)), []
-    part = list(undamaged(streams.frames(path, start=4.0, end=8.0), told))
+    whole, notes = list(streams.frames(path)), []
+    part = list(undamaged(streams.frames(path, start=4.0, end=8.0), notes))
     assert [frame.time for frame in part] == [frame.time for frame in whole if 4 <= frame.time < 8]
     assert all(np.array_equal(one.image, other.image) for one, other in zip(part, whole[20:40], strict=True))
-    list(undamaged(streams.audio(path, end=5.0), told))
-    assert told == []
+    list(undamaged(streams.audio(path, end=5.0), notes))
+    assert notes == []
 
 
 @pytest.mark.parametrize("degrees", [0, 90, 180, 270])

@@ -117,17 +117,17 @@ def test_of_one_track_nothing_is_looked_at(long, model, tmp_path, monkeypatch):
 
 def test_a_look_is_short_and_spread_over_the_part(monkeypatch):
     info = streams.MediaInfo(None, "mkv", 3600.0, True, True, 1, 1, 1.0, "a", "b", 1, 1, 2, 1, 1)
-    asked = []
+    calls = []
 
     def sounds(path, selection, places, seconds, rate):
-        asked.append((selection.audio_track, places, seconds))
+        calls.append((selection.audio_track, places, seconds))
         return iter([np.zeros(rate, np.float32)])
 
     monkeypatch.setattr(sandbox, "sounds", sounds)
     settings = Settings(start=600.0, end=1400.0)
     assert tracks.choose("a.mkv", info, settings, None, factories.checkpoint().front_end) == ({"audio_track": 1}, [])
-    assert [track for track, *_ in asked] == [1, 2]
-    for _, places, seconds in asked:
+    assert [track for track, *_ in calls] == [1, 2]
+    for _, places, seconds in calls:
         assert places == [650.0 + 100 * number for number in range(8)] and seconds * len(places) == 48.0
 
 
@@ -296,8 +296,8 @@ def test_what_cannot_be_chosen_is_one_sentence_before_anything_is_decoded(long, 
         monkeypatch.setattr(sandbox, name, None)
     assert cli.main(["analyze", str(long), "--no_plot", "--json", *options]) == 2
     out, err = capsys.readouterr()
-    said = [line for line in err.splitlines() if not line.startswith("emorec: note: ")]  # as of a missing detector
-    assert out == "" and said == [f"emorec: {sentence}"]
+    messages = [line for line in err.splitlines() if not line.startswith("emorec: note: ")]  # as of a missing detector
+    assert out == "" and messages == [f"emorec: {sentence}"]
 
 
 def test_a_part_is_written_with_the_times_of_the_recording(long, tmp_path, capsys):

@@ -43,7 +43,7 @@ def test_onnxruntime_computes_what_was_trained(net, file, size):
 
 def test_rows_are_the_boxes_and_landmarks_that_training_decodes(net, file):
     planes = np.random.default_rng(1).uniform(0, 255, (1, 3, 64, 96)).astype(np.float32)
-    rows = detector.detect(detector.load(file), planes, least_score=0.001, most_overlap=1.0)
+    rows = detector.detect(detector.load(file), planes, min_score=0.001, max_overlap=1.0)
     with torch.inference_mode():
         logits, boxes, points, places = decode(net(torch.from_numpy(planes)))
     order = torch.argsort(-logits[0], stable=True)

@@ -23,7 +23,7 @@ def scenery(room):
 
 
 def face(person):
-    """A face of its own: skin, hair and shirt of random colours in four by four patches."""
+    """A distinct face: skin, hair and shirt of random colours in four by four patches."""
     patches = np.random.default_rng(person).integers(0, 255, (4, 4, 3), np.uint8)
     return patches.repeat(SIDE // 4, axis=0).repeat(SIDE // 4, axis=1)
 
@@ -179,7 +179,7 @@ def on_a_screen(room):
 
 
 def test_a_face_that_becomes_recognisable_after_a_moment_is_renamed():
-    """After the cut the face is poor at first. It is told once, and later numbers are those of the known person."""
+    """After the cut the face is poor at first. It is reported once; later numbers are those of the known person."""
     tracker = Tracker()
     for index in range(10):
         assert tracker.update(index * STEP, *on_a_screen(100), crops({1: None})) == [0]
@@ -303,10 +303,10 @@ def test_a_state_is_not_changed_by_going_on():
     tracker = Tracker()
     tracker.update(0.0, *scene({1: (60, 60)}))
     state = tracker.state()
-    kept = {name: array.copy() for name, array in state.items()}
+    state_before = {name: array.copy() for name, array in state.items()}
     tracker.update(0.2, *scene({1: (70, 60), 2: (200, 60)}))
-    for name in kept:
-        np.testing.assert_array_equal(state[name], kept[name], name)
+    for name in state_before:
+        np.testing.assert_array_equal(state[name], state_before[name], name)
 
 
 def test_the_state_of_a_fresh_tracker_is_a_fresh_tracker():

@@ -41,10 +41,10 @@ def picture(turned):
     return np.rot90(image, -turned // 90)
 
 
-def told(detector, images, turned=0):
+def notes_of(detector, images, turned=0):
     posture = OrientationCheck(detector, turned)
-    said = [posture.add(image, detector.detect(image)) for image in images]
-    return [sentence for sentence in [*said, posture.finish()] if sentence]
+    notes = [posture.add(image, detector.detect(image)) for image in images]
+    return [sentence for sentence in [*notes, posture.finish()] if sentence]
 
 
 @pytest.mark.parametrize(
@@ -57,46 +57,46 @@ def told(detector, images, turned=0):
 )
 @pytest.mark.parametrize("pictures", [SAMPLE_INTERVAL * MIN_SAMPLES, 200])
 def test_what_turns_the_faces_upright_is_said_once(turned, sentence, pictures):
-    assert told(Marked(), [picture(turned)] * pictures) == [sentence]
+    assert notes_of(Marked(), [picture(turned)] * pictures) == [sentence]
 
 
 def test_a_picture_that_is_turned_already_needs_less():
-    said = told(Marked(), [picture(90)] * 50, turned=180)
-    assert said == ["Most faces lie on their side: choose --rotate 90."]
+    notes = notes_of(Marked(), [picture(90)] * 50, turned=180)
+    assert notes == ["Most faces lie on their side: choose --rotate 90."]
 
 
 def test_of_upright_faces_nothing_is_said_and_nothing_is_turned():
     detector = Marked()
-    assert told(detector, [picture(0)] * 200) == []
+    assert notes_of(detector, [picture(0)] * 200) == []
     assert detector.asked == 200
 
 
 @pytest.mark.parametrize("score", [0.6, 0.8])
 def test_of_poor_upright_faces_nothing_is_said(score):
-    assert told(Marked(upright=score, head_down=score - 0.1), [picture(0)] * 100) == []
+    assert notes_of(Marked(upright=score, head_down=score - 0.1), [picture(0)] * 100) == []
 
 
 def test_of_poor_faces_that_may_stand_on_their_heads_nothing_is_said():
-    assert told(Marked(upright=0.8, head_down=0.7), [picture(180)] * 100) == []
+    assert notes_of(Marked(upright=0.8, head_down=0.7), [picture(180)] * 100) == []
 
 
 def test_where_two_turns_show_a_face_as_well_nothing_is_said():
-    assert told(Marked(upright=0.95, head_down=0.93), [picture(90)] * 100) == []
+    assert notes_of(Marked(upright=0.95, head_down=0.93), [picture(90)] * 100) == []
 
 
 def test_of_no_faces_nothing_is_said_after_a_few_looks():
     detector = Marked()
-    assert told(detector, [np.zeros((40, 40, 3), np.uint8)] * 300) == []
+    assert notes_of(detector, [np.zeros((40, 40, 3), np.uint8)] * 300) == []
     assert detector.asked == 300 + 3 * MAX_SAMPLES
 
 
 def test_of_a_single_picture_nothing_is_said():
-    assert told(Marked(), [picture(90)]) == []
+    assert notes_of(Marked(), [picture(90)]) == []
 
 
 def test_some_turned_pictures_among_others_are_not_told():
     """A recording that begins with a picture on its side, and upright faces in one of five pictures."""
-    assert told(Marked(), [picture(0 if index % 5 == 4 else 90) for index in range(100)]) == []
+    assert notes_of(Marked(), [picture(0 if index % 5 == 4 else 90) for index in range(100)]) == []
 
 
 def test_a_face_whose_eyes_are_above_each_other_is_not_upright():
@@ -107,12 +107,12 @@ def test_a_face_whose_eyes_are_above_each_other_is_not_upright():
                 for found in super().detect(image)
             ]
 
-    assert told(Rolled(side=0.9), [picture(90)] * 30) == ["Most faces lie on their side: choose --rotate 270."]
+    assert notes_of(Rolled(side=0.9), [picture(90)] * 30) == ["Most faces lie on their side: choose --rotate 270."]
 
 
 @pytest.mark.parametrize(("turned", "number"), [(0, None), (90, 270), (180, 180), (270, 90)])
 def test_a_portrait_is_told_right(turned, number):
     with Image.open(PORTRAIT) as opened:
         image = np.ascontiguousarray(np.rot90(np.asarray(opened.convert("RGB")), -turned // 90))
-    said = told(BundledDetector(), [image] * 15)
-    assert [sentence.rsplit(" ", 1)[1] for sentence in said] == ([] if number is None else [f"{number}."])
+    notes = notes_of(BundledDetector(), [image] * 15)
+    assert [sentence.rsplit(" ", 1)[1] for sentence in notes] == ([] if number is None else [f"{number}."])

@@ -1,4 +1,4 @@
-"""hub/card.py: everything that a checkpoint's configuration tells, where people and the Hub look for it."""
+"""hub/card.py: everything in a checkpoint's configuration is where people and the Hub look for it."""
 
 import io
 
@@ -42,7 +42,7 @@ def test_the_hub_reads_its_metadata(text):
 
 
 @pytest.mark.parametrize(
-    "told",
+    "expected",
     [
         "model_path='org/name@v1'",
         "EMOREC_MODEL=org/name@v1 make app",
@@ -68,8 +68,8 @@ def test_the_hub_reads_its_metadata(text):
         "Licence of these weights: CC BY-NC-SA 4.0",
     ],
 )
-def test_it_tells(text, told):
-    assert told in text
+def test_it_tells(text, expected):
+    assert expected in text
 
 
 def test_a_checkpoint_that_tells_little_has_a_card_too():

@@ -116,8 +116,8 @@ def test_a_dry_run_asks_nobody_and_shows_what_would_go(logged_in, folder):
     assert logged_in.requests == []
     assert {name for name, _, _ in planned.files} == PUSHED
     assert {name: size for name, size, _ in planned.files}[WEIGHTS] == (folder / WEIGHTS).stat().st_size
-    told = str(planned)
-    assert all(name in told for name in PUSHED) and "tagged v1" in told and "private" in told
+    printed_text = str(planned)
+    assert all(name in printed_text for name in PUSHED) and "tagged v1" in printed_text and "private" in printed_text
 
 
 def test_only_an_evaluated_whole_checkpoint_goes(logged_in, folder):
@@ -206,17 +206,17 @@ def test_by_hand_a_token_is_seen_by_the_hub_and_by_nobody_else(logged_in, folder
     """Nobody: neither standard output and error, those of the Hub's library included, nor any file."""
     monkeypatch.setenv("HF_DEBUG", "1")
     assert by_hand.main(["push", str(folder), REPO, "--tag", "v1"]) == 0
-    told = capfd.readouterr()
-    assert logged_in.repos[REPO].tags["v1"] in told.out and f"Bearer {TOKEN}" in logged_in.seen
+    printed_text = capfd.readouterr()
+    assert logged_in.repos[REPO].tags["v1"] in printed_text.out and f"Bearer {TOKEN}" in logged_in.seen
     assert not [path for path in tmp_path.rglob("*") if path.is_file() and TOKEN.encode() in path.read_bytes()]
-    assert TOKEN not in told.out + told.err
+    assert TOKEN not in printed_text.out + printed_text.err
 
 
 def test_by_hand_pull_and_card(hub, folder, capsys):
     commit = publish(hub, folder, tag="v1")
     assert by_hand.main(["pull", f"{REPO}@v1"]) == 0
-    told = capsys.readouterr().out
-    assert all(part in told for part in (f"{REPO}@v1", commit, sha256_of(folder)))
+    printed_text = capsys.readouterr().out
+    assert all(part in printed_text for part in (f"{REPO}@v1", commit, sha256_of(folder)))
     assert by_hand.main(["card", str(folder)]) == 0
     assert (folder / "README.md").is_file() and (folder / "confusion-toy.png").is_file()
 
@@ -226,23 +226,26 @@ def test_by_hand_pull_and_card(hub, folder, capsys):
 )
 def test_by_hand_what_is_wrong_is_one_sentence(hub, capsys, arguments):
     assert by_hand.main(arguments) == 2
-    told = capsys.readouterr()
-    assert told.out == "" and told.err.startswith("hub: ") and told.err.count("\n") == 1
+    printed_text = capsys.readouterr()
+    assert printed_text.out == "" and printed_text.err.startswith("hub: ") and printed_text.err.count("\n") == 1
 
 
 def test_info_prints_repo_commit_sha256_and_accuracy(hub, folder, capsys):
     commit = publish(hub, folder, tag="v1")
     assert cli.main(["info", "--model_path", f"{REPO}@v1"]) == 0
     printed = capsys.readouterr().out
-    for told in (f"{REPO}@v1", commit, sha256_of(folder), "50.0% ± 10.0%", "25.0% ± 10.0%"):
-        assert told in printed, told
+    for expected in (f"{REPO}@v1", commit, sha256_of(folder), "50.0% ± 10.0%", "25.0% ± 10.0%"):
+        assert expected in printed, expected
 
 
 def test_a_model_of_another_format_is_refused_before_use(logged_in, folder, monkeypatch):
     config = json.loads((folder / "config.json").read_text())
-    for key, value, told in (("format_version", 99, "format version 99"), ("library", "other", "not an emorec")):
+    for key, value, expected in (
+        ("format_version", 99, "format version 99"),
+        ("library", "other", "not an emorec"),
+    ):
         text = json.dumps(config | {key: value}).encode()
         logged_in.commit(REPO, {"config.json": text, WEIGHTS: (folder / WEIGHTS).read_bytes()})
-        with pytest.raises(EmorecError, match=told):
+        with pytest.raises(EmorecError, match=expected):
             analyzer.load(REPO)
     assert os.environ.get("EMOREC_MODEL") is None and pretrained.resolve().folder == pretrained.BUNDLED

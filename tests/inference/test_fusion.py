@@ -55,11 +55,13 @@ def test_late_without_both_is_nothing():
 
 @quick
 @given(opinions, opinions, missing, missing, evidence, evidence, calibrations)
-def test_late_knows_something_where_anything_is_known(face, voice, no_face, no_voice, seen, heard, calibration):
+def test_late_knows_something_where_anything_is_known(
+    face, voice, no_face, no_voice, face_evidence, voice_evidence, calibration
+):
     face, voice = np.log(face), np.log(voice)
     face[no_face], voice[no_voice] = np.nan, np.nan
-    seen, heard = np.where(no_face, 0.0, seen), np.where(no_voice, 0.0, heard)
-    fused = fusion.late(face, voice, seen, heard, calibration)
+    face_evidence, voice_evidence = np.where(no_face, 0.0, face_evidence), np.where(no_voice, 0.0, voice_evidence)
+    fused = fusion.late(face, voice, face_evidence, voice_evidence, calibration)
     unknown = no_face & no_voice
     assert np.isnan(fused[unknown]).all() and np.isfinite(fused[~unknown]).all()
 

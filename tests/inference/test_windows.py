@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from emorec.emotions import fold
-from emorec.inference import pooling
+from emorec.inference import pooling, voice_pooling
 from emorec.inference.fusion import MIN_COVERAGE, softmax
 from support import factories
 
@@ -39,12 +39,12 @@ def one_window(observations, model, low, high, person=None):
     hop = observations.hop_seconds
     begins, ends = arrays["voice_time"] - hop / 2, arrays["voice_time"] + hop / 2
     inside = (ends > low + 1e-6) & (begins < high - 1e-6)
-    spoken = (arrays["voice_speech"][inside] >= pooling.SPEECH).sum()
+    spoken = (arrays["voice_speech"][inside] >= voice_pooling.SPEECH).sum()
     speech_coverage = min(spoken * hop / max(high - low, hop), 1.0)
     voice = voice_features = None
     if speech_coverage >= MIN_COVERAGE:
         embeddings = torch.from_numpy(arrays["voice_embedding"][inside].astype(np.float32))[None]
-        speech = np.maximum(arrays["voice_speech"][inside], np.float32(pooling.SILENT))
+        speech = np.maximum(arrays["voice_speech"][inside], np.float32(voice_pooling.SILENT))
         pooled = model.voice.pool(embeddings, torch.from_numpy(speech)[None])
         voice_features = pooled[0].numpy()
         voice = fold(softmax(model.voice.classify(pooled).numpy()[0]), model.voice.config.heads["emotions"])
@@ -184,7 +184,7 @@ def test_time_without_pictures_is_not_covered():
 
 
 def test_a_picture_lasts_until_the_next_one():
-    """One picture in 5 s: a face in the first, nobody in the second, a face in the last, which is shown to the end."""
+    """One picture in 5 s: a face in the first, none in the second, and one in the last, which lasts to the end."""
     observations = faces_at(15.0, ([0.0, 5.0, 10.0], [5.0, 10.0, np.inf]), (0, [0.0, 10.0], 1.0))
     low = np.arange(15.0)
     expected = np.where((low < 5) | (low >= 10), 1.0, 0.0)

@@ -747,10 +747,10 @@ def test_a_bin_begins_at_its_own_time(number, rate, scale):
 @given(st.lists(st.floats(0, 5), min_size=1, max_size=60), st.sampled_from([1.0, 5.0, 7.3]), st.integers(0, 20))
 def test_a_picture_that_comes_first_in_its_bin_is_always_wanted(times, rate, first_bin):
     wanted = media._Sampler(rate, first_bin)
-    kept = [time for time in times if wanted(time)]
+    selected = [time for time in times if wanted(time)]
     for number in {media.bin_of(time, rate) for time in times}:
         inside = [time for time in times if media.bin_of(time, rate) == number]
-        assert (min(inside) in kept) == (number >= first_bin)
+        assert (min(inside) in selected) == (number >= first_bin)
 
 
 def shared(name):

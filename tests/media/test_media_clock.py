@@ -62,11 +62,11 @@ def check_parts(path, lengths, tones, said=None):
     """Each part begins where the one before ended, its pictures show their own times, and its tone is at its place."""
     complaints = []
     frames = list(undamaged(media.frames(path), complaints))
-    heard, end = onsets(path, complaints)
+    onset_times, end = onsets(path, complaints)
     begins = np.concatenate([[0.0], np.cumsum(lengths)])
     assert complaints == (said or [])
     assert end == pytest.approx(begins[-1], abs=0.15)
-    assert heard == pytest.approx([begin + tone for begin, tone in zip(begins, tones, strict=False)], abs=0.1)
+    assert onset_times == pytest.approx([begin + tone for begin, tone in zip(begins, tones, strict=False)], abs=0.1)
     for frame in frames:
         shown = read_time(frame.image)
         assert np.abs(frame.time - begins - shown).min() < 0.12
@@ -132,8 +132,8 @@ def test_chained_sound_is_heard_in_full(suffix, tmp_path):
     ]
     path = joined(tmp_path, suffix, *parts)
     complaints = []
-    heard, end = onsets(path, complaints)
-    assert heard == pytest.approx([1.0, 7.0], abs=0.1) and end == pytest.approx(10.0, abs=0.1)
+    onset_times, end = onsets(path, complaints)
+    assert onset_times == pytest.approx([1.0, 7.0], abs=0.1) and end == pytest.approx(10.0, abs=0.1)
     assert complaints == []
     if suffix != "flac":
         assert media.probe(path).duration == pytest.approx(10.0, abs=0.1)
@@ -146,8 +146,8 @@ def test_a_gap_is_not_a_new_clock(tmp_path):
         None,
         Audio("pcm_s16le", duration=30.0, gaps=((2.0, 22.0),), tones=((1.0, 1.5), (25.0, 26.0))),
     )
-    heard, end = onsets(path)
-    assert heard == pytest.approx([1.0, 25.0], abs=0.05) and end == pytest.approx(30.0, abs=0.05)
+    onset_times, end = onsets(path)
+    assert onset_times == pytest.approx([1.0, 25.0], abs=0.05) and end == pytest.approx(30.0, abs=0.05)
 
 
 def test_rare_pictures_beside_steady_sound_are_no_new_clock(tmp_path):

@@ -1,4 +1,4 @@
-"""Edit lists: what a container tells a player to leave out."""
+"""Edit lists: the parts that a container marks as not to be shown."""
 
 import av
 import numpy as np

@@ -1,4 +1,4 @@
-"""Containers and headers with habits of their own: moving pictures, sizes that nobody knew, recordings under a key."""
+"""Unusual containers and headers: animated pictures, unknown sizes, encrypted recordings."""
 
 import struct
 

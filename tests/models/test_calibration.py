@@ -11,7 +11,7 @@ from emorec.emotions import EMOTIONS
 from emorec.inference import prior as priors
 from emorec.inference.fusion import softmax
 from emorec.models import calibration as calibrations
-from emorec.models.calibration import HEADS, Calibration, HeadCalibration
+from emorec.models.calibration import HEADS, OLD_HEADS, Calibration, HeadCalibration
 from support.factories import probabilities, quick
 
 ROWS = 4
@@ -85,10 +85,10 @@ def test_every_number_comes_back_in_its_field():
 
 
 def test_the_one_level_of_older_checkpoints_is_read():
-    old = {f"{head}_scale": 1.0 + row for row, head in enumerate(HEADS)}
-    old |= {f"{head}_bias": [float(row)] * 7 for row, head in enumerate(HEADS)}
+    old = {f"{head}_scale": 1.0 + row for row, head in enumerate(OLD_HEADS)}
+    old |= {f"{head}_bias": [float(row)] * 7 for row, head in enumerate(OLD_HEADS)}
     found = calibrations.read(old | {"face_trust": 0.5, "agreement": 1.0})
-    for row, head in enumerate(HEADS):
+    for row, head in enumerate(OLD_HEADS):
         assert getattr(found, head) == HeadCalibration(scale=1.0 + row, bias=(float(row),) * 7)
     # Two opinions that were multiplied, and one that was believed for 45 % and sharpened in part.
     assert (found.face_weight, found.voice_weight) == (1.0, 1.0)

@@ -11,7 +11,7 @@ import torch
 from emorec.emotions import EMOTIONS
 from emorec.errors import EmorecError
 from emorec.models import checkpoint
-from emorec.models.calibration import HEADS, Calibration, HeadCalibration
+from emorec.models.calibration import OLD_HEADS, Calibration, HeadCalibration
 from emorec.models.checkpoint import CONFIG_FILE, FORMAT_VERSION, OLDEST_VERSION, WEIGHTS_FILE, load, save
 from emorec.voice.features import VoiceFrontEnd
 from support import factories
@@ -182,7 +182,7 @@ def test_a_calibration_that_is_no_object_is_refused(folder, edit, value):
 
 
 def test_a_calibration_of_an_older_version_is_read(folder, edit):
-    plain = {f"{head}_{part}": value for head in HEADS for part, value in (("scale", 2.0), ("bias", [0.5] * 7))}
+    plain = {f"{head}_{part}": value for head in OLD_HEADS for part, value in (("scale", 2.0), ("bias", [0.5] * 7))}
     edit("calibration", plain | {"face_trust": 0.5, "agreement": 0.0})
     edit("format_version", 3)
     found = load(folder).calibration

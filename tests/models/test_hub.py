@@ -18,7 +18,7 @@ MODEL = "org/name"
 REQUIRED = ("config.json", "model.safetensors")
 PICKLE = "pytorch_model.bin"
 SHORT = 4.0  # seconds without a sign of life, for a Hub that shall not answer
-NOBODY = "http://127.0.0.1:9"
+CLOSED_PORT = "http://127.0.0.1:9"
 
 
 @pytest.fixture
@@ -59,9 +59,9 @@ def test_a_tag_a_commit_and_the_newest(model, monkeypatch):
     third = model.commit(MODEL, files_of(3))
     assert get().commit == third, "an update is not seen"
     assert get("v1").commit == first
-    asked = len(model.requests)
+    requests_before = len(model.requests)
     assert held_by(get(second)) == files_of(2)
-    assert len(model.requests) == asked, "a commit never changes, so the cache is enough"
+    assert len(model.requests) == requests_before, "a commit never changes, so the cache is enough"
     go_offline(monkeypatch)
     assert [get(revision).commit for revision in ("v1", None, second)] == [first, third, second]
 
@@ -75,7 +75,7 @@ def test_nothing_but_what_a_checkpoint_needs_is_asked_for(model):
 
 def test_an_unreachable_hub_leaves_the_cache_and_says_so(model, monkeypatch):
     commit = get("v1").commit
-    ask_at(NOBODY, monkeypatch)
+    ask_at(CLOSED_PORT, monkeypatch)
     again = get("v1")
     assert (again.commit, held_by(again)) == (commit, files_of(1))
     assert "no connection" in again.unreachable
@@ -108,14 +108,14 @@ def test_a_file_damaged_on_the_way_is_refused(model, home, name):
 def test_what_cannot_be_pulled_is_said_in_one_sentence(model):
     model.commit("org/secret", files_of(1), private=True)
     model.commit("org/other", {"config.json": b"{}", PICKLE: b"\x80\x04"})
-    for repo, revision, told in (
+    for repo, revision, expected in (
         ("org/nothing", None, "none of that name, or it is private: check the name, or log in"),
         ("org/secret", None, "none of that name, or it is private: check the name, or log in"),
         (MODEL, "v9", "no such revision"),
         ("org/other", None, "it has no model.safetensors"),
         ("org/na--me..", None, "no name that the Hub could have"),
     ):
-        with pytest.raises(HubError, match=told) as raised:
+        with pytest.raises(HubError, match=expected) as raised:
             get(revision, repo=repo)
         assert not isinstance(raised.value, Unreachable)
         assert f"{repo}@{revision or 'main'}" in str(raised.value) and "\n" not in str(raised.value)
@@ -137,10 +137,10 @@ def test_a_passing_fault_is_lived_through(model):
     assert model.count("GET /api/models/org/name/revision") >= 2
 
 
-@pytest.mark.parametrize(("fault", "told"), [(502, "502"), ("silent", "in time")])
-def test_a_lasting_fault_is_tried_again_then_said(model, fault, told):
+@pytest.mark.parametrize(("fault", "expected"), [(502, "502"), ("silent", "in time")])
+def test_a_lasting_fault_is_tried_again_then_said(model, fault, expected):
     model.fault("GET /api", fault)
-    with pytest.raises(Unreachable, match=told):
+    with pytest.raises(Unreachable, match=expected):
         get("v1", patience=SHORT if fault == "silent" else 60.0)
     assert len(model.requests) >= (2 if fault == "silent" else hub_call.ATTEMPTS)
 
@@ -180,17 +180,17 @@ def test_calls_do_not_change_the_library_for_the_rest_of_the_program(model, monk
     from huggingface_hub import constants, get_session
     from huggingface_hub.utils import are_progress_bars_disabled
 
-    said = logging.handlers.BufferingHandler(100)
-    monkeypatch.setattr(logging.getLogger("huggingface_hub"), "handlers", [said])
+    log = logging.handlers.BufferingHandler(100)
+    monkeypatch.setattr(logging.getLogger("huggingface_hub"), "handlers", [log])
     before = [*(getattr(constants, name) for name in hub_call.SETTINGS), are_progress_bars_disabled()]
     model.fault(f"GET /{MODEL}/resolve", "cut", times=1)
     get("v1")
     assert [*(getattr(constants, name) for name in hub_call.SETTINGS), are_progress_bars_disabled()] == before
-    assert said.buffer == []
+    assert log.buffer == []
     model.fault("GET /api/models/org/name/refs", 503)
     assert get_session().get(f"{model.url}/api/models/org/name/refs").status_code == 503
     logging.getLogger("huggingface_hub").warning("of the program itself")
-    assert [record.getMessage() for record in said.buffer] == ["of the program itself"]
+    assert [record.getMessage() for record in log.buffer] == ["of the program itself"]
 
 
 def test_a_token_goes_to_no_other_host(model, monkeypatch):

@@ -34,11 +34,11 @@ def test_a_file_is_downloaded_then_served_from_the_cache_without_asking(single, 
     path = file()
     assert path.read_bytes() == CONTENT
     assert {request.split()[1] for request in single.requests} == {AT}
-    asked = len(single.requests)
+    before = len(single.requests)
     assert file() == path
     go_offline(monkeypatch)
     assert file() == path
-    assert len(single.requests) == asked
+    assert len(single.requests) == before
 
 
 def test_a_files_revision_is_asked_for(single):

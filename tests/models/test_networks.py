@@ -201,9 +201,9 @@ def test_a_fused_network_says_the_same_without_its_batch_norms():
     face, voice = factories.face_net(), factories.voice_net()
     crops, log_mel = torch.rand(5, 1, 16, 16), random(1, 64, 64)
     names = [*face.state_dict()]
-    for net, say in ((face, lambda net: net(crops)), (voice, lambda net: net.embed(log_mel))):
+    for net, forward in ((face, lambda net: net(crops)), (voice, lambda net: net.embed(log_mel))):
         quick = fuse(net)
-        assert torch.allclose(say(quick), say(net), atol=1e-4)
+        assert torch.allclose(forward(quick), forward(net), atol=1e-4)
         assert not any(isinstance(module, nn.BatchNorm2d) for module in quick.modules())
     assert [*face.state_dict()] == names  # the network itself is left as it was
 
@@ -212,7 +212,7 @@ def test_what_follows_a_convolution_is_done_in_passing_and_says_the_same(monkeyp
     assert optimize.has_fused_convolutions() or not torch.backends.mkldnn.is_available()
     face, voice = factories.face_net(), factories.voice_net()
     crops, log_mel = torch.rand(5, 1, 16, 16), random(1, 64, 64)
-    for net, say in ((face, lambda net: net(crops)), (voice, lambda net: net.embed(log_mel))):
+    for net, forward in ((face, lambda net: net(crops)), (voice, lambda net: net.embed(log_mel))):
         monkeypatch.setattr(optimize, "has_fused_convolutions", lambda: False)
         apart = fuse(net)
         monkeypatch.undo()
@@ -221,7 +221,7 @@ def test_what_follows_a_convolution_is_done_in_passing_and_says_the_same(monkeyp
         assert not optimize.has_fused_convolutions() or not any(
             isinstance(module, nn.ReLU) for module in quick.modules()
         )
-        assert torch.allclose(say(quick), say(apart), atol=1e-5)
+        assert torch.allclose(forward(quick), forward(apart), atol=1e-5)
 
 
 def test_where_such_convolutions_fail_plain_ones_are_taken(monkeypatch):
@@ -245,13 +245,13 @@ def test_bfloat16_is_used_where_the_cpu_multiplies_it_and_changes_little(monkeyp
     monkeypatch.setattr(optimize, "multiplies_bfloat16", lambda: quick)
     face, voice = factories.face_net(), factories.voice_net()
     crops, log_mel = torch.rand(5, 1, 16, 16), random(1, 64, 64)
-    for net, say in ((face, lambda net: net(crops)), (voice, lambda net: net.embed(log_mel))):
-        shortened, said = for_inference(net), say(net)
+    for net, forward in ((face, lambda net: net(crops)), (voice, lambda net: net.embed(log_mel))):
+        shortened, reference = for_inference(net), forward(net)
         assert {p.dtype for p in shortened.trunk.parameters()} == {torch.bfloat16 if quick else torch.float32}
-        assert say(shortened).dtype == torch.float32
-        off = (say(shortened) - said).abs().max() / said.abs().max()
+        assert forward(shortened).dtype == torch.float32
+        off = (forward(shortened) - reference).abs().max() / reference.abs().max()
         assert off < (0.03 if quick else 1e-5) and (off > 1e-5) == quick
-        assert torch.equal(say(shortened), say(shortened))
+        assert torch.equal(forward(shortened), forward(shortened))
     assert face.trunk[0][0].weight.dtype == torch.float32  # the network itself is left as it was
 
 

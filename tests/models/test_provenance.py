@@ -28,7 +28,7 @@ def saved(folder, training=None, evaluation=None):
     return folder
 
 
-def told_by_everything(folder, capsys):
+def texts_of_all(folder, capsys):
     """What the command line, the report, the page and the card say of a checkpoint, in plain text."""
     model = checkpoint.load(folder)
     assert cli.main(["info", "--model_path", str(folder), "--device", "cpu"]) == 0
@@ -43,16 +43,18 @@ def told_by_everything(folder, capsys):
 
 @pytest.mark.parametrize("evaluation", [SPARSE, HALF, NOTHING, {}])
 def test_a_checkpoint_that_leaves_out_what_may_be_left_out_is_shown(evaluation, tmp_path, capsys):
-    for where, told in told_by_everything(saved(tmp_path / "m", evaluation=evaluation), capsys).items():
-        assert ("Bare <clips>" in told and "1,234" in told) == bool(evaluation), where
+    for where, shown_text in texts_of_all(saved(tmp_path / "m", evaluation=evaluation), capsys).items():
+        assert ("Bare <clips>" in shown_text and "1,234" in shown_text) == bool(evaluation), where
         if evaluation in (SPARSE, HALF):
-            assert "25.0%" in told or "25%" in told, where
-            assert ("± 1.1%" in told) == (evaluation is HALF), where
+            assert "25.0%" in shown_text or "25%" in shown_text, where
+            assert ("± 1.1%" in shown_text) == (evaluation is HALF), where
 
 
 def test_a_checkpoint_that_tells_everything_is_shown(tmp_path, capsys):
-    for where, told in told_by_everything(saved(tmp_path / "m", TRAINING, EVALUATION), capsys).items():
-        assert "Pictures of faces" in told and "± 0.6%" in told and "It names expressions." in told, where
+    for where, shown_text in texts_of_all(saved(tmp_path / "m", TRAINING, EVALUATION), capsys).items():
+        assert "Pictures of faces" in shown_text and "± 0.6%" in shown_text and "It names expressions." in shown_text, (
+            where
+        )
 
 
 def test_what_is_shown_of_the_bundled_weights_is_what_their_configuration_holds():

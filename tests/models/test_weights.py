@@ -12,7 +12,7 @@ from emorec.models import pretrained
 from support.loopback_hub import LoopbackHub, ask_at, be_client_of, environment_of
 from support.paths import FACE_MODEL, ROOT
 
-NOBODY = "http://127.0.0.1:9"
+CLOSED_PORT = "http://127.0.0.1:9"
 
 ASK_OFTEN = """
 import json, threading
@@ -124,14 +124,14 @@ def test_a_name_on_the_hub_is_pulled(hub, monkeypatch, by):
     assert str(origin) == "org/name@v1"
     assert all((origin.folder / name).read_bytes() == b"something" for name in pretrained.CHECKPOINT_FILES)
     # The Hub goes; what was pulled stays usable, and says that it may be old.
-    ask_at(NOBODY, monkeypatch)
+    ask_at(CLOSED_PORT, monkeypatch)
     again = pretrained.resolve("org/name@v1")
     assert again.folder == origin.folder
     assert len(again.notices) == 1 and commit[:12] in again.notices[0] and "pulled before" in again.notices[0]
 
 
 def test_other_weights_are_used_only_when_asked_for_and_never_silently(hub, monkeypatch):
-    ask_at(NOBODY, monkeypatch)
+    ask_at(CLOSED_PORT, monkeypatch)
     with pytest.raises(EmorecError, match=r"org/name@main is not available .* set EMOREC_MODEL_FALLBACK=bundled"):
         pretrained.resolve("org/name")
     monkeypatch.setenv("EMOREC_MODEL_FALLBACK", "bundled")
@@ -145,11 +145,11 @@ def test_other_weights_are_used_only_when_asked_for_and_never_silently(hub, monk
 
 def test_a_wrong_name_is_never_replaced_by_other_weights(hub, monkeypatch):
     monkeypatch.setenv("EMOREC_MODEL_FALLBACK", "bundled")
-    for model, told in (
+    for model, expected in (
         ("org/nothing", "a folder org/nothing is not here either"),
         ("org/name@v9", "no such revision"),
     ):
-        with pytest.raises(EmorecError, match=told) as raised:
+        with pytest.raises(EmorecError, match=expected) as raised:
             pretrained.resolve(model)
         assert "\n" not in str(raised.value) and str(raised.value).endswith(".")
 

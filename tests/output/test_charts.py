@@ -34,9 +34,9 @@ def gap():
 
 def spec(timeline, **how):
     """The chart as Vega-Lite, and the data of every layer by its name."""
-    told = charts.timeline_chart(timeline, **how).to_dict()
-    data = [told["datasets"][layer["data"]["name"]] for layer in told["layer"]]
-    return told, dict(zip(LAYERS, data, strict=True))
+    drawn_chart = charts.timeline_chart(timeline, **how).to_dict()
+    data = [drawn_chart["datasets"][layer["data"]["name"]] for layer in drawn_chart["layer"]]
+    return drawn_chart, dict(zip(LAYERS, data, strict=True))
 
 
 def areas(timeline):
@@ -117,8 +117,8 @@ def test_however_often_confidence_changes_the_shapes_are_few(style, tmp_path):
 
 
 def test_colours_and_their_order_are_those_of_the_emotions():
-    told, _ = spec(factories.timeline([sure("happy")]))
-    scale = told["layer"][LAYERS.index("areas")]["encoding"]["color"]["scale"]
+    drawn_chart, _ = spec(factories.timeline([sure("happy")]))
+    scale = drawn_chart["layer"][LAYERS.index("areas")]["encoding"]["color"]["scale"]
     assert scale["domain"] == list(EMOTIONS)
     assert scale["range"] == [COLOURS[emotion] for emotion in EMOTIONS]
 
@@ -133,8 +133,8 @@ def test_the_strips_tell_coverage_and_only_where_something_was_looked_at():
 
 
 def test_what_is_still_to_come_has_its_place():
-    told, _ = spec(factories.timeline([sure("happy")] * 3, duration=9.0))
-    assert told["layer"][LAYERS.index("areas")]["encoding"]["x"]["scale"]["domain"] == [0, 9.0]
+    drawn_chart, _ = spec(factories.timeline([sure("happy")] * 3, duration=9.0))
+    assert drawn_chart["layer"][LAYERS.index("areas")]["encoding"]["x"]["scale"]["domain"] == [0, 9.0]
 
 
 def test_what_is_not_analysed_yet_is_shaded_and_only_then():
@@ -154,8 +154,8 @@ def test_the_axis_of_a_part_begins_where_the_part_does():
     timeline = factories.timeline(
         factories.probabilities(5), start=3602.0 + np.arange(5), end=3603.0 + np.arange(5), duration=3607.0
     )
-    told = charts.timeline_chart(timeline).to_dict()
-    across = told["layer"][LAYERS.index("areas")]["encoding"]["x"]
+    drawn_chart = charts.timeline_chart(timeline).to_dict()
+    across = drawn_chart["layer"][LAYERS.index("areas")]["encoding"]["x"]
     assert across["scale"]["domain"] == [3602.0, 3607.0]
     assert across["axis"]["values"] == [3602.0 + 0.5 * count for count in range(11)]
     assert "3600" in across["axis"]["labelExpr"]
@@ -163,8 +163,8 @@ def test_the_axis_of_a_part_begins_where_the_part_does():
 
 def test_the_pointer_is_told_time_emotion_both_opinions_and_coverage():
     columns = spec(factories.timeline([sure("sad"), gap()], step=90.0))[1]["columns"]
-    told = [[box[name] for name in chart_data.TOOLTIP] for box in columns]
-    assert told == [
+    tooltips = [[box[name] for name in chart_data.TOOLTIP] for box in columns]
+    assert tooltips == [
         ["0:00 – 1:30", "😢 sad 94%", *["sad 94%, angry 1%, disgust 1%"] * 2, "–", "100%", "0%", "−0.69, −0.35"],
         ["1:30 – 3:00", "no evidence", "–", "–", "–", "100%", "0%", "–"],
     ]
@@ -173,8 +173,8 @@ def test_the_pointer_is_told_time_emotion_both_opinions_and_coverage():
 def test_valence_and_arousal_are_two_lines_from_minus_one_to_one_with_gaps():
     certain = np.eye(len(EMOTIONS))
     happy, sad = certain[EMOTIONS.index("happy")], certain[EMOTIONS.index("sad")]
-    told, data = spec(factories.timeline([happy, gap(), sad]), style="valence_arousal")
-    y = told["layer"][LAYERS.index("areas")]["encoding"]["y"]
+    drawn_chart, data = spec(factories.timeline([happy, gap(), sad]), style="valence_arousal")
+    y = drawn_chart["layer"][LAYERS.index("areas")]["encoding"]["y"]
     top, bottom = y["scale"]["domain"][1], y["scale"]["domain"][0]
     assert top == 1 and bottom < -1 and {-1, 0, 1} <= set(y["axis"]["values"])
     lines = {
@@ -224,9 +224,9 @@ def test_many_rows_are_joined_into_few_columns_and_nothing_is_lost(rows, most, s
 
 def test_ten_hours_stay_a_few_hundred_columns():
     timeline = factories.timeline(np.tile([sure("happy"), sure("sad"), gap()], (120_000, 1)), step=0.1)
-    told, data = spec(timeline)
+    drawn_chart, data = spec(timeline)
     assert len(data["columns"]) <= chart_data.MAX_COLUMNS
-    assert len(json.dumps(told)) < 1_000_000
+    assert len(json.dumps(drawn_chart)) < 1_000_000
     drawn = areas(timeline)
     # Two rows in three have evidence: columns are that high, half of it for each of the two emotions.
     assert {round(top, 2) for *_, top, _ in drawn["surprise"]} == {0.67}
@@ -318,12 +318,12 @@ def test_a_saved_html_needs_no_network(tmp_path):
 def test_a_saved_html_draws_itself_offline(tmp_path, chromium):
     charts.save(factories.timeline([sure("happy"), gap(), sure("sad")]), tmp_path / "chart.html")
     page = chromium.new_page()
-    asked = []
-    page.on("request", lambda request: asked.append(request.url))
+    requests = []
+    page.on("request", lambda request: requests.append(request.url))
     page.goto((tmp_path / "chart.html").as_uri())
     page.wait_for_selector("svg.marks, canvas.marks")
     page.close()
-    assert [url for url in asked if not url.startswith(("file:", "data:", "blob:"))] == []
+    assert [url for url in requests if not url.startswith(("file:", "data:", "blob:"))] == []
 
 
 def test_a_chart_of_ones_own_can_be_saved(tmp_path):

@@ -114,6 +114,8 @@ def test_json_holds_everything_that_made_it_and_the_highlights():
         "prior": "own",
         "prior_shares": dict.fromkeys(EMOTIONS, 0.1) | {"neutral": 0.4},
         "unsure_below": 0.3,
+        "baseline": "speaker",
+        "baseline_weight": 0.0,
         "face_rate": 5.0,
         "channel": "left",
         "model": None,
@@ -187,11 +189,11 @@ def test_valence_and_arousal_come_from_the_probabilities_beside_them():
     rows = strict(tables.json_text(timeline))["rows"]
     for row, line in zip(rows, read_csv(timeline), strict=True):
         for kind, column in (("probabilities", ""), ("face", "face_"), ("voice", "voice_")):
-            told = [row[f"{column}valence"], row[f"{column}arousal"]]
+            pair = [row[f"{column}valence"], row[f"{column}arousal"]]
             if row[kind] is None:
-                assert told == [None, None]
+                assert pair == [None, None]
             else:
-                assert told == pytest.approx(valence_arousal(list(row[kind].values())), abs=1e-5)
+                assert pair == pytest.approx(valence_arousal(list(row[kind].values())), abs=1e-5)
         assert [float(line["valence"]), float(line["arousal"])] == [row["valence"], row["arousal"]]
     assert [row["voice_valence"] is None for row in rows] == [False, True, False]
 

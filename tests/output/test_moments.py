@@ -136,8 +136,8 @@ def test_too_little_evidence_is_said(known, seconds, too_little):
     rows = np.array([sure("happy")] * known + [np.full(7, np.nan)] * (seconds - known))
     figures = summary(factories.timeline(rows))
     assert figures.too_little == too_little
-    said = f"Too little to tell: evidence for only {known}.0 s of {seconds}.0 s; "
-    assert figures.warning == (f"{said}{max(5, seconds / 20):.1f} s are needed." if too_little else "")
+    sentence = f"Too little to tell: evidence for only {known}.0 s of {seconds}.0 s; "
+    assert figures.warning == (f"{sentence}{max(5, seconds / 20):.1f} s are needed." if too_little else "")
 
 
 def test_a_summary_in_words_names_what_is_not_the_default():

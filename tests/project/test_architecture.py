@@ -79,7 +79,7 @@ NEVER = {"train*": ["emorec.cli*", "emorec.ui*"], "app": ["hub*"], "hub*": ["emo
 
 UNPICKLERS = {"pickle", "cPickle", "_pickle", "dill", "cloudpickle", "joblib", "marshal", "shelve"}
 
-# Imports everything while every way out notes who took it; a note counts even where its error is swallowed.
+# Imports everything while every use of the network is recorded, also if the error is caught.
 IMPORT_WITHOUT_NETWORK = """
 import importlib, json, socket, sys, traceback
 taken = []
@@ -190,12 +190,12 @@ def test_importing_everything_reaches_for_no_network():
     assert process.returncode == 0, process.stderr
 
 
-@pytest.mark.parametrize("asked", [["--version"], ["info"]])
-def test_files_of_the_folder_where_it_is_started_are_not_taken_for_its_own(asked, tmp_path):
+@pytest.mark.parametrize("arguments", [["--version"], ["info"]])
+def test_files_of_the_folder_where_it_is_started_are_not_taken_for_its_own(arguments, tmp_path):
     """A user's own hub.py, train.py or ui.py comes before what is installed when Python runs a module."""
     for name in ("hub", "train", "ui", "app"):
         (tmp_path / f"{name}.py").write_text("raise SystemExit('the wrong file was imported')")
-    command = [sys.executable, "-m", "emorec", *asked]
+    command = [sys.executable, "-m", "emorec", *arguments]
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     process = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300)
     assert process.returncode == 0, process.stderr
@@ -203,7 +203,7 @@ def test_files_of_the_folder_where_it_is_started_are_not_taken_for_its_own(asked
 
 
 def test_only_the_library_is_installed():
-    """``hub``, ``train`` and ``ui`` are names that somebody else's packages have too."""
+    """``hub``, ``train`` and ``ui`` are names that other packages have too."""
     with open(ROOT / "pyproject.toml", "rb") as file:
         found = tomllib.load(file)["tool"]["setuptools"]["packages"]["find"]
     assert found["include"] == ["emorec*"]
@@ -242,8 +242,13 @@ def plant(root, planted):
     ],
 )
 def test_a_planted_import_is_found(tmp_path, file, text):
-    kept = ["emorec/__init__.py", "emorec/output/charts.py", "emorec/face/detection.py", "emorec/voice/features.py"]
-    kept += [
+    existing = [
+        "emorec/__init__.py",
+        "emorec/output/charts.py",
+        "emorec/face/detection.py",
+        "emorec/voice/features.py",
+    ]
+    existing += [
         "emorec/cli/__init__.py",
         "hub/push.py",
         "hub/card.py",
@@ -251,8 +256,8 @@ def test_a_planted_import_is_found(tmp_path, file, text):
         "emorec/ui/page/layout.py",
         "app.py",
     ]
-    kept += ["train/loop.py", "train/run.py", "emorec/inference/timeline.py"]
-    plant(tmp_path, dict.fromkeys(kept, ""))
+    existing += ["train/loop.py", "train/run.py", "emorec/inference/timeline.py"]
+    plant(tmp_path, dict.fromkeys(existing, ""))
     assert import_violations(tmp_path) == []
     plant(tmp_path, {file: text})
     assert len(import_violations(tmp_path)) >= 1

@@ -19,7 +19,7 @@ from benchmarks.stages import READING, REST, SOUND, Spent
 from emorec.media import streams
 from support.paths import ROOT
 
-WITHIN = 120  # seconds in which a process has started, or has gone
+WITHIN = 120  # seconds in which a process must have started, or ended
 OPTIONS = ("--plan", "tiny", "--out")
 SIZE = (96, 64)
 SECONDS = 3.0
@@ -41,7 +41,7 @@ def bench(tmp_path, monkeypatch, capsys):
 
 @pytest.fixture
 def started(tmp_path):
-    """``started(arguments)`` starts one in a process of its own, that can be interrupted."""
+    """``started(arguments)`` starts one in a separate process, that can be interrupted."""
     processes = []
 
     def start(*arguments):
@@ -77,11 +77,11 @@ def recording(tmp_path_factory):
 
 
 def test_a_bench_goes_on_where_it_stopped(bench, tmp_path):
-    code, said, _ = bench("--only", "decode 360p #0")
-    assert code == 0 and "[1/1] decode 360p #0" in said
+    code, printed, _ = bench("--only", "decode 360p #0")
+    assert code == 0 and "[1/1] decode 360p #0" in printed
     # Of the two that are asked for, one is done.
-    code, said, _ = bench("--only", "[df]e* 360p #0")
-    assert code == 0 and "[1/1] fer 360p #0" in said
+    code, printed, _ = bench("--only", "[df]e* 360p #0")
+    assert code == 0 and "[1/1] fer 360p #0" in printed
     found = json.loads((tmp_path / "out" / "results.json").read_text())["jobs"]
     assert found["decode 360p #0"]["pictures"] == plan.TINY.speed * made.FRAME_RATE
     document = (tmp_path / "out" / "PERFORMANCE.md").read_text()
@@ -93,8 +93,8 @@ def test_a_bench_goes_on_where_it_stopped(bench, tmp_path):
 def test_a_job_that_failed_is_said_and_tried_again(bench, tmp_path):
     (tmp_path / "not.mp4").write_text("no recording")
     for _ in range(2):
-        code, said, errors = bench("--only", "decode given #0", "--media", str(tmp_path / "not.mp4"))
-        assert code == 1 and "[1/1] decode given #0" in said
+        code, printed, errors = bench("--only", "decode given #0", "--media", str(tmp_path / "not.mp4"))
+        assert code == 1 and "[1/1] decode given #0" in printed
         assert "decode given #0 failed: " in errors and "Traceback" not in errors
 
 
@@ -137,7 +137,7 @@ def ours(folder):
         try:
             if f"TMPDIR={temporary(folder)}".encode() in (process / "environ").read_bytes():
                 found.append((process / "cmdline").read_text().replace("\0", " "))
-        except OSError:  # it has gone, or is not ours
+        except OSError:  # it has ended, or is not ours
             continue
     return [line for line in found if line]  # a process that has ended but was not waited for has none
 
@@ -157,7 +157,7 @@ def test_every_job_measures_what_it_says(recording):
     assert analysed["media"] == pytest.approx(SECONDS, abs=0.1) and analysed["rows"] == SECONDS
     assert 0 < analysed["first"] <= analysed["wall"] and 0 < analysed["peak"] <= analysed["peak together"]
     assert analysed["peak"] <= analysed["peak with looks"]
-    assert {len(seconds) for seconds in analysed["looks"].values()} == {jobs.LOOKS}
+    assert {len(seconds) for seconds in analysed["looks"].values()} == {jobs.REPEATS}
     window = jobs.first_window(recording)
     assert window["wall"] > 0 and window["rows"] >= 1
     both = jobs.together([recording, recording])
@@ -257,6 +257,11 @@ def test_the_readme_gets_its_section_and_keeps_the_rest():
     text = f"before\n{report.MARKS[0]}\nold\n{report.MARKS[1]}\nafter\n"
     made_section = report.section(results(**{"analyse 720p #0": {"media": 60.0, "wall": 2.0}}))
     assert "| 720p, end to end | 30.0 |" in made_section
-    said = report.with_section(text, made_section)
-    assert said.startswith("before\n") and said.endswith("after\n") and "old" not in said and made_section in said
+    changed = report.with_section(text, made_section)
+    assert (
+        changed.startswith("before\n")
+        and changed.endswith("after\n")
+        and "old" not in changed
+        and made_section in changed
+    )
     assert report.MARKS[0] in (ROOT / "README.md").read_text()

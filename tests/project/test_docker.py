@@ -85,11 +85,11 @@ def test_the_image_serves_and_checks_one_port():
 
 
 def test_what_the_image_installs_is_what_is_tested_here():
-    """Its own command, told to install nothing and to ask nobody: everything it would install is here already."""
+    """Its own command as a dry run without the network: everything it would install is already installed."""
     command = next(step for step in said("RUN") if step.startswith("pip install")).split()
     assert command[-2:] == ["--requirement", "requirements.txt"]
-    asked = [sys.executable, "-m", *command, "--dry-run", "--no-index", "--disable-pip-version-check"]
-    done = subprocess.run(asked, cwd=ROOT, capture_output=True, text=True, timeout=300)
+    command_line = [sys.executable, "-m", *command, "--dry-run", "--no-index", "--disable-pip-version-check"]
+    done = subprocess.run(command_line, cwd=ROOT, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     assert "Would install" not in done.stdout
     named = {
@@ -115,8 +115,8 @@ def image():
     assert said("WORKDIR") == [f"{HOME}/app"]
     for name in let_in():
         copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
-        kept = {"ignore": shutil.ignore_patterns("__pycache__")} if (ROOT / name).is_dir() else {}
-        copy(ROOT / name, app / name, **kept)
+        options = {"ignore": shutil.ignore_patterns("__pycache__")} if (ROOT / name).is_dir() else {}
+        copy(ROOT / name, app / name, **options)
     if os.geteuid() == 0:
         os.chown(home, USER, USER)
     image = Image(home, app, as_in_image(environment_of_image(), home))
@@ -150,10 +150,10 @@ def make_python(image, place):
     version = f"python{sys.version_info.major}.{sys.version_info.minor}"
     candidates = [os.path.realpath(sys.executable), f"/usr/local/bin/{version}", f"/usr/bin/{version}"]
     # One whose own library that user may not read starts with another's, and finds nothing.
-    told = [image.run([python, "-c", "import sys; print(sys.base_prefix)"]).stdout.strip() for python in candidates]
+    prefixes = [image.run([python, "-c", "import sys; print(sys.base_prefix)"]).stdout.strip() for python in candidates]
     usable = [
         python
-        for python, prefix in zip(candidates, told, strict=True)
+        for python, prefix in zip(candidates, prefixes, strict=True)
         if prefix and Path(python).is_relative_to(prefix)
     ]
     if not usable:

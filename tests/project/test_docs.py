@@ -62,13 +62,13 @@ def test_what_the_guide_says_is_somewhere_is_there():
     assert len(rows) > 10
     for _, answer in rows:
         folder, last = None, None
-        for told in re.findall(r"`([^`]+)`", answer):
-            if "/" in told or told.endswith(".py"):
-                last = ROOT / told if (ROOT / told).exists() else folder / told
-                assert last.exists(), told
+        for mentioned in re.findall(r"`([^`]+)`", answer):
+            if "/" in mentioned or mentioned.endswith(".py"):
+                last = ROOT / mentioned if (ROOT / mentioned).exists() else folder / mentioned
+                assert last.exists(), mentioned
                 folder = last.parent if last.suffix else last
             else:
-                assert told in defined(last), told
+                assert mentioned in defined(last), mentioned
 
 
 def defined(file):
@@ -127,8 +127,8 @@ def test_the_columns_of_a_data_frame_are_explained():
     table = dataframe.dataframe(factories.timeline(factories.probabilities(3)))
     more = list(table.columns[len(tables.COLUMNS) :])
     assert tuple(table.columns[: len(tables.COLUMNS)]) == tables.COLUMNS
-    told = re.findall(r"`(\w+)`", section(text_of("docs/SCHEMA.md"), "Data frame"))
-    assert {more[0], more[1], more[7], more[8], more[-1]} <= set(told)
+    columns = re.findall(r"`(\w+)`", section(text_of("docs/SCHEMA.md"), "Data frame"))
+    assert {more[0], more[1], more[7], more[8], more[-1]} <= set(columns)
 
 
 @pytest.mark.parametrize("document", ["README.md", "docs/GUIDE.md"])
@@ -183,4 +183,4 @@ def test_hooks_before_a_commit_run_the_tools_of_make_lint():
     (local,) = yaml.safe_load(text_of(".pre-commit-config.yaml"))["repos"]
     checked = {hook["entry"].split(" --")[0].removeprefix(".venv/bin/python ") for hook in local["hooks"]}
     assert checked == {"-m ruff check", "-m ruff format"}
-    assert all(f"$(python) {told}" in Path(ROOT / "Makefile").read_text(encoding="utf-8") for told in checked)
+    assert all(f"$(python) {script}" in Path(ROOT / "Makefile").read_text(encoding="utf-8") for script in checked)

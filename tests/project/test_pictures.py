@@ -131,7 +131,7 @@ def test_what_is_no_picture_is_said_in_one_sentence(tmp_path):
 
 
 def test_a_picture_of_too_many_pixels_is_refused_before_it_is_decoded(tmp_path, monkeypatch):
-    monkeypatch.setattr(pictures, "MOST_PIXELS", 1000)
+    monkeypatch.setattr(pictures, "MAX_PIXELS", 1000)
     Image.fromarray(picture()).save(tmp_path / "large.png")
     with pytest.raises(EmorecError, match=r"^large.png has 0 million pixels; give a picture of at most"):
         pictures.read(tmp_path / "large.png")

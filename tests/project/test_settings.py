@@ -56,13 +56,13 @@ def test_a_wrong_setting_is_one_sentence_at_the_start(name, value, of_page, noth
     starts = [lambda: app.main([])] if of_page else [lambda: app.main([]), lambda: cli.main(["info"])]
     for start in starts:
         assert start() == 2
-        told = capsys.readouterr().err
-        assert told.startswith("emorec: ") and told.count("\n") == 1 and told.endswith(".\n")
-        assert name in told
+        error = capsys.readouterr().err
+        assert error.startswith("emorec: ") and error.count("\n") == 1 and error.endswith(".\n")
+        assert name in error
         if name == "EMOREC_AUTH":
-            assert "password" not in told.replace("user:password", ""), "a password is not repeated"
+            assert "password" not in error.replace("user:password", ""), "a password is not repeated"
         elif name != "EMOREC_ALLOW_HOSTS":
-            assert repr(value)[1:-1].split(",")[-1] in told
+            assert repr(value)[1:-1].split(",")[-1] in error
 
 
 @pytest.mark.parametrize(("name", "value", "of_page"), [entry for entry in EVERY if entry[2]])
@@ -71,7 +71,7 @@ def test_what_only_the_page_reads_does_not_stop_the_command_line(name, value, of
     settings.check()
 
 
-def test_an_empty_setting_is_as_good_as_none():
+def test_an_empty_setting_counts_as_not_set():
     empty = dict.fromkeys(NAMES, "")
     page_settings.check(empty)
     for read in (*settings.LIBRARY, *page_settings.PAGE):

@@ -1,4 +1,4 @@
-"""The wheel, installed beside another NumPy in an environment of its own: the command line and the page."""
+"""The wheel, installed beside another NumPy in a separate environment: the command line and the page."""
 
 import csv
 import importlib.metadata
@@ -78,7 +78,7 @@ def test_an_installed_emorec_serves_the_page(installed, tmp_path):
     assert "Traceback" not in log.read_text()
 
 
-# Runs the command line while the packages of the extras, and those that only training or nobody needs, cannot be found.
+# Runs the command line without the packages of the extras, those for training, and unused ones.
 WITHOUT = """
 import sys
 class Blocker:

@@ -1,4 +1,4 @@
-"""Run by the tests in a process of its own: tries links against the guard of the downloader, past every other check.
+"""Run by the tests in a separate process: sends links to the guard of the downloader, without any other check.
 
 In, as JSON on standard input: ``links``, ``hosts`` (as EMOREC_ALLOW_HOSTS) and ``names``, a stand-in for the resolver:
 for each name the addresses that it means, one look-up after the other. Out: for each link what was said of it, and
@@ -21,8 +21,8 @@ LOOPBACK = ("127.", "::1")
 
 
 def main():
-    asked = json.loads(sys.stdin.read())
-    resolve, names, lock = socket.getaddrinfo, asked["names"], threading.Lock()
+    given = json.loads(sys.stdin.read())
+    resolve, names, lock = socket.getaddrinfo, given["names"], threading.Lock()
 
     def stand_in(host, port, *arguments, **options):
         name = host.decode() if isinstance(host, bytes) else host
@@ -46,23 +46,23 @@ def main():
                 raise ConnectionRefusedError("outside")
 
     socket.getaddrinfo = stand_in
-    guard = Guard(settings.allowed_hosts({"EMOREC_ALLOW_HOSTS": asked["hosts"]}), programs=ytdlp.programs())
-    if asked.get("guarded", True):
+    guard = Guard(settings.allowed_hosts({"EMOREC_ALLOW_HOSTS": given["hosts"]}), programs=ytdlp.programs())
+    if given.get("guarded", True):
         guard.install()
     sys.addaudithook(watch)  # after the guard's, so it sees what the guard lets pass
 
-    said = {}
-    for link in asked["links"]:
+    results = {}
+    for link in given["links"]:
         guard.refused.clear()
         with tempfile.TemporaryDirectory() as folder:
             task = {"url": link, "folder": folder, "max_height": 720, "sound_only": False, "max_bytes": 10**6}
             task |= {"max_seconds": 600, "kept": []}
             try:
                 ytdlp.download(task, lambda **_: None, guard)
-                said[link] = "FETCHED " + Path(folder).name
+                results[link] = "FETCHED " + Path(folder).name
             except Problem as problem:
-                said[link] = str(problem)
-    print(json.dumps({"said": said, "dialled": dialled}))
+                results[link] = str(problem)
+    print(json.dumps({"said": results, "dialled": dialled}))
 
 
 if __name__ == "__main__":

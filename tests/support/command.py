@@ -23,5 +23,5 @@ def emorec(*arguments: object, cwd: Path = ROOT, **environment: str) -> tuple[in
             code = cli.main([str(argument) for argument in arguments])
         except SystemExit as ended:  # argparse refuses unknown options this way
             code = ended.code
-    printed, told = (stream.buffer.getvalue().decode() for stream in (out, err))
-    return code, printed, told
+    printed, errors = (stream.buffer.getvalue().decode() for stream in (out, err))
+    return code, printed, errors

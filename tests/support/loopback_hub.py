@@ -49,7 +49,7 @@ class LoopbackHub:
         self._server.server_close()
 
     def commit(self, repo, files, tag=None, private=False):
-        """Add a commit to a repo, which is made where there is none; gives the commit's id."""
+        """Add a commit to a repo, which is created if it does not exist; returns the commit's id."""
         return self.repos.setdefault(repo, Repo(repo, private)).commit(files, tag=tag)
 
     def fault(self, request, how, times=float("inf")):
@@ -70,55 +70,55 @@ class LoopbackHub:
 
     # What the routes do: each gives an answer's JSON, or raises.
 
-    def create(self, asked, **_):
-        repo = f"{asked['organization'] or 'me'}/{asked['name']}"
+    def create(self, payload, **_):
+        repo = f"{payload['organization'] or 'me'}/{payload['name']}"
         if repo in self.repos:
             raise Refusal(409, body={"error": "You already created this model repo", "url": f"{self.url}/{repo}"})
-        self.repos[repo] = Repo(repo, asked.get("visibility") == "private" or asked.get("private", False))
+        self.repos[repo] = Repo(repo, payload.get("visibility") == "private" or payload.get("private", False))
         self.repos[repo].commit({".gitattributes": b"*.safetensors filter=lfs\n"})
         return {"url": f"{self.url}/{repo}", "name": repo}
 
-    def validate(self, asked):
+    def validate(self, payload):
         import yaml
 
         try:
-            yaml.safe_load(asked["content"].split("---")[1])
+            yaml.safe_load(payload["content"].split("---")[1])
         except (IndexError, yaml.YAMLError) as error:
             raise Refusal(400, body={"errors": [{"message": str(error)}], "warnings": []}) from None
         return {"errors": [], "warnings": []}
 
-    def info(self, asked, repo, revision):
+    def info(self, payload, repo, revision):
         commit = repo.resolve(revision or "main")
         files = [sibling(path, content) for path, content in repo.commits[commit].items()]
-        told = {"_id": "1", "id": repo.name, "modelId": repo.name, "sha": commit, "private": repo.private, "tags": []}
-        return told | {"siblings": files, "downloads": 0, "likes": 0}
+        answer = {"_id": "1", "id": repo.name, "modelId": repo.name, "sha": commit, "private": repo.private, "tags": []}
+        return answer | {"siblings": files, "downloads": 0, "likes": 0}
 
-    def tree(self, asked, repo, revision):
+    def tree(self, payload, repo, revision):
         return [listed(path, content) for path, content in repo.commits[repo.resolve(revision)].items()]
 
-    def refs(self, asked, repo):
-        def told(kind, known):
+    def refs(self, payload, repo):
+        def answer(kind, known):
             return [{"name": name, "ref": f"refs/{kind}/{name}", "targetCommit": at} for name, at in known.items()]
 
-        return {"branches": told("heads", repo.branches), "converts": [], "tags": told("tags", repo.tags)}
+        return {"branches": answer("heads", repo.branches), "converts": [], "tags": answer("tags", repo.tags)}
 
-    def preupload(self, asked, repo, revision):
+    def preupload(self, payload, repo, revision):
         there = repo.commits[repo.resolve(revision)]
         files = []
-        for file in asked["files"]:
+        for file in payload["files"]:
             path = file["path"]
             mode = {"path": path, "uploadMode": "lfs" if is_large(path) else "regular", "shouldIgnore": False}
             files.append(mode | ({"oid": oid(path, there[path])} if path in there else {}))
         return {"files": files}
 
-    def batch(self, asked, repo):
-        def told(entry):
+    def batch(self, payload, repo):
+        def answer(entry):
             if entry["oid"] in self.objects:
                 return entry
             upload, verify = {"href": f"{self.url}/lfs/{entry['oid']}"}, {"href": f"{self.url}/lfs/verify"}
             return entry | {"actions": {"upload": upload, "verify": verify}}
 
-        return {"transfer": "basic", "objects": [told(entry) for entry in asked["objects"]]}
+        return {"transfer": "basic", "objects": [answer(entry) for entry in payload["objects"]]}
 
     def put(self, content, object):
         if hashlib.sha256(content).hexdigest() != object:
@@ -126,8 +126,8 @@ class LoopbackHub:
         self.objects[object] = content
         return {}
 
-    def verify(self, asked):
-        if len(self.objects.get(asked["oid"], b"")) != asked["size"]:
+    def verify(self, payload):
+        if len(self.objects.get(payload["oid"], b"")) != payload["size"]:
             raise Refusal(422)
         return {}
 
@@ -147,18 +147,18 @@ class LoopbackHub:
             raise Refusal(412) from None
         return {"success": True, "commitOid": commit, "commitUrl": f"{self.url}/{repo.name}/commit/{commit}"}
 
-    def tag(self, asked, repo, revision):
-        if asked["tag"] in repo.tags:
+    def tag(self, payload, repo, revision):
+        if payload["tag"] in repo.tags:
             raise Refusal(409)
-        repo.tags[asked["tag"]] = repo.resolve(revision)
+        repo.tags[payload["tag"]] = repo.resolve(revision)
         return {}
 
 
 def environment_of(hub, home):
     """Of a process whose only Hub is ``hub``, whose Hub cache lies under ``home``, and that has no token."""
-    kept = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
-    kept.pop("HF_TOKEN", None)
-    return kept | {"HF_ENDPOINT": hub.url, "HF_HOME": str(home), "HF_HUB_OFFLINE": "0"}
+    environment = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
+    environment.pop("HF_TOKEN", None)
+    return environment | {"HF_ENDPOINT": hub.url, "HF_HOME": str(home), "HF_HUB_OFFLINE": "0"}
 
 
 def be_client_of(hub, home, monkeypatch):

@@ -1,4 +1,4 @@
-"""Servers on the loopback that behave as the tests ask, and sockets that note whoever knocks."""
+"""Servers on the loopback interface with the behaviour that tests need, and sockets that record connections."""
 
 import contextlib
 import http.server

@@ -34,8 +34,8 @@ class Repo:
         if parent and parent != head:
             raise Stale
         whole = {**self.commits.get(head, {}), **files}
-        told = repr((self.name, len(self.commits), head, sorted(whole)))
-        commit = hashlib.sha1(told.encode() + b"".join(whole[path] for path in sorted(whole))).hexdigest()
+        identity = repr((self.name, len(self.commits), head, sorted(whole)))
+        commit = hashlib.sha1(identity.encode() + b"".join(whole[path] for path in sorted(whole))).hexdigest()
         self.commits[commit] = whole
         self.branches["main"] = commit
         if tag:
@@ -63,7 +63,7 @@ def is_large(path):
 
 
 def oid(path, content):
-    """What the Hub tells a file's content apart by: SHA-256 of large files, git's SHA-1 of others."""
+    """How the Hub identifies a file's content: SHA-256 of large files, git's SHA-1 of others."""
     return hashlib.sha256(content).hexdigest() if is_large(path) else git_sha1(content)
 
 
@@ -80,8 +80,8 @@ def listed(path, content):
 def sibling(path, content):
     """A file as a model's page lists it."""
     entry = {"rfilename": path, "size": len(content), "blobId": git_sha1(content)}
-    told = large(content)
-    return entry | ({"lfs": told | {"sha256": told["oid"]}} if is_large(path) else {})
+    pointer = large(content)
+    return entry | ({"lfs": pointer | {"sha256": pointer["oid"]}} if is_large(path) else {})
 
 
 def large(content):

@@ -100,18 +100,18 @@ def handler_of(hub):
             if "repo" in given:
                 repo = hub.repos.get(given["repo"])
                 if repo is None or (repo.private and not trusted):
-                    raise Refusal(404 if trusted else 401, "RepoNotFound")  # as the Hub does, which tells nobody more
+                    raise Refusal(404 if trusted else 401, "RepoNotFound")  # as the Hub does, which reveals no more
                 given["repo"] = repo
             if name == "resolve":
                 self._resolve(fault, **given)
                 return
             if name == "put":
-                told = hub.put(body, **given)
+                answer = hub.put(body, **given)
             elif name == "commit":
-                told = hub.commit_of([json.loads(line) for line in body.splitlines()], **given)
+                answer = hub.commit_of([json.loads(line) for line in body.splitlines()], **given)
             else:
-                told = getattr(hub, name)(json.loads(body) if body else None, **given)
-            self._send(200, json.dumps(told).encode(), {"Content-Type": "application/json"})
+                answer = getattr(hub, name)(json.loads(body) if body else None, **given)
+            self._send(200, json.dumps(answer).encode(), {"Content-Type": "application/json"})
 
         def _resolve(self, fault, repo, revision, path):
             content = repo.file(revision, path)
@@ -148,7 +148,7 @@ def handler_of(hub):
                     self.close_connection = True
                 else:
                     self.wfile.write(content)
-            except OSError:  # the client has gone, as some tests want
+            except OSError:  # the client has left, as some tests intend
                 self.close_connection = True
 
         def log_message(self, *_):

@@ -1,4 +1,4 @@
-"""A tiny corpus drawn for the tests of training: happy and sad people whose faces and voices can be told apart."""
+"""A tiny corpus drawn for the tests of training: happy and sad people whose faces and voices can be distinguished."""
 
 import wave
 from fractions import Fraction

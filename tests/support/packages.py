@@ -1,4 +1,4 @@
-"""The wheel of this project, and an environment of its own to install it into."""
+"""The wheel of this project, and a separate environment to install it into."""
 
 import os
 import shutil
@@ -73,12 +73,12 @@ def pip(*arguments: object) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def other_numpy(version: str, kept: Path) -> Path:
+def other_numpy(version: str, target: Path) -> Path:
     """A wheel of another version of NumPy, downloaded into ``kept`` by the first test that needs it."""
-    if not (found := [*kept.glob(f"numpy-{version}-*.whl")]):
+    if not (found := [*target.glob(f"numpy-{version}-*.whl")]):
         try:
-            pip("download", "--no-deps", "--only-binary", ":all:", "--dest", kept, f"numpy=={version}")
+            pip("download", "--no-deps", "--only-binary", ":all:", "--dest", target, f"numpy=={version}")
         except AssertionError as error:
             pytest.skip(f"needs a package index with numpy {version}: {error}")
-        found = [*kept.glob(f"numpy-{version}-*.whl")]
+        found = [*target.glob(f"numpy-{version}-*.whl")]
     return found[0]

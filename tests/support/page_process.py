@@ -1,4 +1,4 @@
-"""The page as a process of its own: a free port for it, and the wait until it answers."""
+"""The page as a separate process: a free port for it, and the wait until it answers."""
 
 import contextlib
 import socket

@@ -55,8 +55,8 @@ def serving(common, **environment):
 
 def small(left):
     with gr.Blocks(analytics_enabled=False) as page:
-        file, told = gr.File(), gr.Textbox()
-        file.change(lambda given: given and given.name, file, told, api_name="name")
+        file, name_box = gr.File(), gr.Textbox()
+        file.change(lambda given: given and given.name, file, name_box, api_name="name")
         gr.api(where, api_name="where")
         gr.api(fail, api_name="fail")
 

@@ -44,7 +44,7 @@ def drawn(model, monkeypatch, shared):
                 items.append(Item(None, corpus, label, f"{corpus}-{row % 4}"))
                 rows.append(features)
     rows = np.array(rows)
-    monkeypatch.setattr(voice_head, "everybody", lambda data: items)
+    monkeypatch.setattr(voice_head, "all_items", lambda data: items)
     monkeypatch.setattr(voice_head, "pooled", lambda net, given, cache: rows)
 
     def windows(net, given, cache):
@@ -89,7 +89,7 @@ def test_what_is_usual_for_a_speaker_is_taken_away():
     assert np.allclose(out[truth != happy].mean(axis=0), [-share, 0], atol=0.02)
     assert features[0, 0] < -9  # the argument is not changed
 
-    # Nobody has a baseline who is hardly heard, or never calm.
+    # A speaker with few items, or without a neutral one, has no baseline.
     out, known = voice_baseline.relative(features[:19], truth[:19], people[:19])
     assert known.sum() == 16 and np.array_equal(out[16:], features[16:19])
     assert not voice_baseline.relative(features, np.full(48, happy), people)[1].any()
@@ -116,12 +116,12 @@ def test_people_are_resampled_rather_than_rows():
 
 def test_a_folds_layer_is_fitted_to_people_outside_it(model, monkeypatch, tmp_path):
     items = drawn(model, monkeypatch, shared=True)
-    # Everybody of the fold has a wrong label; whoever fits to them learns it.
+    # All people of the fold have a wrong label; a layer that is fitted to them learns it.
     inside = np.arange(len(items)) % 2 == 0
     monkeypatch.setattr(datasets, "fold_of", lambda given: np.where(inside, 0, 1))
     wrong = [replace(item, label="fear") if odd and item.label != "neutral" else item
              for item, odd in zip(items, inside, strict=True)]  # fmt: skip
-    monkeypatch.setattr(voice_head, "everybody", lambda data: wrong)
+    monkeypatch.setattr(voice_head, "all_items", lambda data: wrong)
     layer = voice_baseline.train(model.voice, "data", tmp_path, "cache", fold=0)
     stored = safetensors.torch.load_file(voice_baseline.layer_file(tmp_path, 0))
     assert torch.equal(stored["weight"], layer.weight) and torch.equal(stored["bias"], layer.bias)

@@ -15,13 +15,13 @@ from train.recipes.detector import shifted
 
 
 class Teacher:
-    """Finds the dots of one face; in looks of fewer pixels than ``least`` it finds nothing."""
+    """Finds the dots of one face; in a picture whose side is less than ``min_side`` it finds nothing."""
 
-    def __init__(self, least=0, score=0.8):
-        self.least, self.score = least, score
+    def __init__(self, min_side=0, score=0.8):
+        self.min_side, self.score = min_side, score
 
     def detect(self, image, side=None):
-        if side < self.least:
+        if side < self.min_side:
             return []
         points = []
         for colour in COLOURS:
@@ -37,7 +37,7 @@ class Teacher:
         return [Face(np.array([*corner, side, side]), points, self.score)]
 
 
-def test_labels_are_the_mean_of_all_looks_in_the_pictures_own_pixels():
+def test_labels_are_the_mean_over_all_sizes_in_pixels_of_the_picture():
     row = face(40, 20, 80)
     rows, left_out = labels(Teacher(), drawn([row]))
     assert left_out.tolist() == [False]
@@ -45,11 +45,11 @@ def test_labels_are_the_mean_of_all_looks_in_the_pictures_own_pixels():
     assert rows[0, 14] == pytest.approx(0.8)
 
 
-def test_a_face_that_few_looks_find_is_left_out_unless_it_is_sure():
+def test_a_face_found_in_few_sizes_is_left_out_unless_it_is_certain():
     picture = drawn([face(40, 20, 80)])
-    least = max(detection_data.LOOKS)
-    assert labels(Teacher(least), picture)[1].tolist() == [True]
-    assert labels(Teacher(least, score=0.95), picture)[1].tolist() == [False]
+    min_side = max(detection_data.SIDES)
+    assert labels(Teacher(min_side), picture)[1].tolist() == [True]
+    assert labels(Teacher(min_side, score=0.95), picture)[1].tolist() == [False]
     assert len(labels(Teacher(10_000), picture)[0]) == 0
 
 
@@ -85,7 +85,7 @@ def test_packed_pictures_are_what_was_packed(cache):
 
 def test_landmarks_stay_on_what_they_mark_in_new_places(cache, monkeypatch):
     """Turned, mirrored, shrunk and pasted into mosaics: each landmark's colour is found where the label says."""
-    monkeypatch.setattr(detection_mosaic, "spoil", lambda picture, random, rows: picture)
+    monkeypatch.setattr(detection_mosaic, "corrupt", lambda picture, random, rows: picture)
     mosaics = detection_mosaic.Mosaics(Packed(cache), 1, 1)
     random = np.random.default_rng(5)
     seen = mirrored = 0
@@ -149,12 +149,12 @@ def test_faces_found_missed_and_invented_are_counted():
         case(face(100, 10, 40), left_out=[True]),  # neither right nor wrong
         case(face(20, 20, 50)),  # missed
     ]
-    found = detection.search(lambda image, least: next(answers), cases)
+    found = detection.search(lambda image, min_side: next(answers), cases)
     assert (found.faces, found.pictures) == (2, 3)
     assert found.recall(0.5) == 0.5 and found.recall(0.91) == 0.0
     assert found.false_positives(0.5) == 2 and found.false_positives(0.75) == 1 and found.false_positives(0.85) == 0
     assert found.errors[0] == pytest.approx(np.tile([1 / 40, 0], (5, 1)), abs=1e-6)
-    assert detection.equal_threshold({"all": found}, 2) == detection.LEAST_SCORE
+    assert detection.equal_threshold({"all": found}, 2) == detection.MIN_SCORE
     assert 0.7 < detection.equal_threshold({"all": found}, 1) < 0.8
     assert 0.8 < detection.equal_threshold({"all": found}, 0) < 0.9
     summary = detection.summary({"all": found}, 0.5)

@@ -17,6 +17,7 @@ from train import loop, run, run_dir
 from train.data import augment, datasets, pack
 from train.evaluation import corruptions
 from train.recipes import distillation, merging, regression, teachers, voice, voice_batches
+from train.recipes.workspace import Workspace
 
 CONFIG = replace(factories.VOICE_CONFIG, embedding=9, listener_widths=(4, 4, 4, 6), listener_embedding=4)
 HOP = VoiceFrontEnd().hop
@@ -57,13 +58,13 @@ def test_a_hop_embedding_ends_with_the_distilled_features():
     net, log_mel = factories.voice_net(CONFIG), random(2, 64, 80)
     embeddings = net.embed(log_mel)
     assert embeddings.shape == (2, 5, 9)
-    heard = net.listener(log_mel.unsqueeze(1)).squeeze(2).transpose(1, 2)
-    assert torch.equal(embeddings[..., 5:], heard) and heard.std() > 0.1
+    distilled_part = net.listener(log_mel.unsqueeze(1)).squeeze(2).transpose(1, 2)
+    assert torch.equal(embeddings[..., 5:], distilled_part) and distilled_part.std() > 0.1
     assert torch.equal(net.score(embeddings), net.score(embeddings * torch.tensor([1.0] * 5 + [9.0] * 4)))
     with torch.no_grad():
         net.listener[1][1].bias += 1
     changed = net.embed(log_mel)
-    assert torch.equal(changed[..., :5], embeddings[..., :5]) and not torch.equal(changed[..., 5:], heard)
+    assert torch.equal(changed[..., :5], embeddings[..., :5]) and not torch.equal(changed[..., 5:], distilled_part)
 
 
 def test_distilled_features_are_pooled_by_speech_alone():
@@ -71,8 +72,8 @@ def test_distilled_features_are_pooled_by_speech_alone():
     embeddings = random(3, 7, 9)
     pooled = net.pool(embeddings, speech)
     by_speech = distillation.pool(embeddings, speech.clamp_min(voice.SILENT))
-    heard = torch.tensor([5, 6, 7, 8, 14, 15, 16, 17])
-    assert torch.allclose(pooled[:, heard], by_speech[:, heard], atol=0.02)
+    columns = torch.tensor([5, 6, 7, 8, 14, 15, 16, 17])
+    assert torch.allclose(pooled[:, columns], by_speech[:, columns], atol=0.02)
     weights = torch.exp(net.score(embeddings)) * speech
     mean = (weights.unsqueeze(2) * embeddings).sum(1) / weights.sum(1, keepdim=True)
     assert torch.allclose(pooled[:, :5], mean[:, :5], atol=1e-5)
@@ -80,8 +81,8 @@ def test_distilled_features_are_pooled_by_speech_alone():
 
 def test_inference_computes_the_same_with_both_trunks():
     net, log_mel = factories.voice_net(CONFIG), random(1, 64, 320)
-    said, quick = net(log_mel, torch.ones(1, 20)), for_inference(net)(log_mel, torch.ones(1, 20))
-    assert (said - quick).abs().max() < 0.05 * said.abs().max()
+    outputs, quick = net(log_mel, torch.ones(1, 20)), for_inference(net)(log_mel, torch.ones(1, 20))
+    assert (outputs - quick).abs().max() < 0.05 * outputs.abs().max()
 
 
 def test_the_distilled_trunk_is_frozen_while_the_rest_is_trained():
@@ -113,11 +114,11 @@ def test_other_rooms_move_nothing():
     torch.manual_seed(0)
     log_mel = torch.full((16, 64, 160), -3.0)
     log_mel[:, 20, 77] = 6.0
-    heard = augment.rooms(log_mel.clone())
-    found = [divmod(int(place), 160) for place in heard.flatten(1).argmax(1)]
-    assert not torch.equal(heard, log_mel)
+    filtered = augment.rooms(log_mel.clone())
+    found = [divmod(int(place), 160) for place in filtered.flatten(1).argmax(1)]
+    assert not torch.equal(filtered, log_mel)
     assert sum(place == (20, 77) for place in found) >= 12  # a mask hides the band of a few
-    assert all(place == (20, 77) for place, one in zip(found, heard, strict=True) if one[20, 77] > 3)
+    assert all(place == (20, 77) for place, one in zip(found, filtered, strict=True) if one[20, 77] > 3)
 
 
 def test_a_recording_played_faster_is_shorter_and_higher(tmp_path):
@@ -127,7 +128,7 @@ def test_a_recording_played_faster_is_shorter_and_higher(tmp_path):
         corruptions.write_wave(tmp_path / f"{number}.wav", tone.astype(np.float32), front_end.rate)
     items = [datasets.Item(file, "made", "happy", "a") for file in sorted(tmp_path.glob("*.wav"))]
 
-    def heard(speeds):
+    def played(speeds):
         """How long each recording lasts (s) and how high it is (Hz)."""
         lengths, pitches = [], []
         for samples in pack.played(items, front_end, speeds):
@@ -137,12 +138,12 @@ def test_a_recording_played_faster_is_shorter_and_higher(tmp_path):
             pitches.append(spectrum.argmax() / 2.5)
         return lengths, pitches
 
-    lengths, pitches = heard(None)
+    lengths, pitches = played(None)
     assert lengths == [pytest.approx(seconds, abs=0.26)] * 4 and pitches == [pytest.approx(400, abs=1)] * 4
-    lengths, pitches = heard((1, (1.25,)))
+    lengths, pitches = played((1, (1.25,)))
     assert lengths == [pytest.approx(seconds / 1.25, abs=0.26)] * 4 and pitches == [pytest.approx(500, abs=1)] * 4
-    _, pitches = heard((1, (0.8, 1.25)))
-    assert {round(pitch, -1) for pitch in pitches} == {320, 500} and heard((1, (0.8, 1.25)))[1] == pitches
+    _, pitches = played((1, (0.8, 1.25)))
+    assert {round(pitch, -1) for pitch in pitches} == {320, 500} and played((1, (0.8, 1.25)))[1] == pitches
 
 
 def test_a_regression_finds_what_tells_labels_apart_and_no_more_than_it_may():
@@ -151,8 +152,8 @@ def test_a_regression_finds_what_tells_labels_apart_and_no_more_than_it_may():
     features = generator.normal(5, 2, (600, 4)).astype(np.float32)
     features[:, 1] += 6 * truth
     layer = regression.fit(features, truth, np.ones(600), 3, decay=0.01)
-    said = layer(torch.from_numpy(features)).argmax(1).numpy()
-    assert (said == truth).mean() > 0.9
+    predicted = layer(torch.from_numpy(features)).argmax(1).numpy()
+    assert (predicted == truth).mean() > 0.9
     size = [float(regression.fit(features, truth, np.ones(600), 3, decay).weight.norm()) for decay in (0.01, 0.2, 5.0)]
     assert size[0] > 1.5 * size[1] > 2 * size[2]
 
@@ -168,8 +169,8 @@ def test_labels_weigh_the_same_however_often_they_come():
 def test_a_merged_network_is_the_sum_of_both_trunks(tiny):
     data, runs, cache = tiny
     once = replace(voice.SCHEDULE, epochs=1, batch_size=4)
-    voice.train_first(*tiny, once)
-    voice.train(*tiny, FOLD, once)
+    voice.train_first(Workspace(*tiny), once)
+    voice.train(Workspace(*tiny), FOLD, once)
     emotional = voice.trained(runs, FOLD)
     assert emotional.config == voice.NET
     run.main(["--task", "listener", "--train_dir", str(data), "--out", str(runs), "--folds", str(FOLD)])
@@ -194,11 +195,11 @@ def test_a_merged_network_is_the_sum_of_both_trunks(tiny):
         if not rows.any():  # the only actor of RAVDESS is held out
             assert np.allclose(beyond, 0, atol=1e-5)
             continue
-        heard = np.concatenate(
+        features = np.concatenate(
             [voice.features(net, [c for c, kept in zip(one, rows, strict=True) if kept]) for one in copies]
         )[:, listened]
         weights = voice.sampling_weights([item for item, kept in zip(items, inside, strict=True) if kept])
-        layer = regression.fit(heard, np.tile(targets[rows], 3), np.tile(weights, 3), len(voice.HEADS[head]))
+        layer = regression.fit(features, np.tile(targets[rows], 3), np.tile(weights, 3), len(voice.HEADS[head]))
         expected = merging.LAYER_WEIGHT * layer(torch.from_numpy(pooled[:, listened])).numpy()
         assert np.allclose(beyond, expected, rtol=0.01, atol=0.01)
     people = run_dir.settings_of(runs / voice.merged_run(FOLD))["persons"]
@@ -207,26 +208,26 @@ def test_a_merged_network_is_the_sum_of_both_trunks(tiny):
 
 def test_distillation_learns(tiny, monkeypatch):
     monkeypatch.setattr(distillation, "ITEMS", 160)
-    distillation.train(*tiny, FOLD, replace(distillation.SCHEDULE, epochs=8))
+    distillation.train(Workspace(*tiny), FOLD, replace(distillation.SCHEDULE, epochs=8))
     rows = run_dir.read_log(tiny[1] / distillation.run_of(FOLD))
     assert rows[-1]["loss"] < 0.8 * rows[0]["loss"]
-    heard = set(run_dir.settings_of(tiny[1] / distillation.run_of(FOLD))["persons"])
-    assert heard and "ravdess-02" not in heard
+    persons = set(run_dir.settings_of(tiny[1] / distillation.run_of(FOLD))["persons"])
+    assert persons and "ravdess-02" not in persons
 
 
 def test_the_classifier_is_distilled_from_people_outside_the_fold(tiny, monkeypatch):
     """The features of the synthetic teacher are amplitudes, so its classifier depends on them alone."""
     monkeypatch.setattr(distillation, "ITEMS", 64)
     monkeypatch.setattr(datasets, "fold_of", lambda items: np.array([int(i.corpus == "ased") - 1 for i in items]))
-    distillation.train(*tiny, FOLD)
+    distillation.train(Workspace(*tiny), FOLD)
     before = loop.averaged(tiny[1] / distillation.run_of(FOLD), distillation.Student(TARGETS)).state_dict()
-    distillation.refine(*tiny, FOLD, replace(distillation.CLASSIFIER_SCHEDULE, epochs=3))
+    distillation.refine(Workspace(*tiny), FOLD, replace(distillation.CLASSIFIER_SCHEDULE, epochs=3))
     rows = run_dir.read_log(tiny[1] / distillation.refined_run_of(FOLD))
     assert rows[-1]["loss"] < rows[0]["loss"]
     after = loop.averaged(tiny[1] / distillation.refined_run_of(FOLD), distillation.Student(TARGETS)).state_dict()
     assert all(not torch.equal(after[name], before[name]) for name in ("classifier.weight", "regressor.weight"))
-    heard = set(run_dir.settings_of(tiny[1] / distillation.refined_run_of(FOLD))["persons"])
-    assert "ravdess-02" in heard and not any(person.startswith("ased") for person in heard)
+    persons = set(run_dir.settings_of(tiny[1] / distillation.refined_run_of(FOLD))["persons"])
+    assert "ravdess-02" in persons and not any(person.startswith("ased") for person in persons)
     classifier = distillation.DistillationData.load(*tiny[::2], FOLD).fit_teacher_classifier()
     assert classifier.weight.shape == (8, 2 * TARGETS)
     predicted = {datasets.RAVDESS_LABELS[row] for row in range(8) if classifier.weight[row].abs().sum() > 1e-4}
@@ -238,8 +239,8 @@ def test_missing_teachers_are_reported_before_anything_is_trained(tmp_path, monk
     with pytest.raises(SystemExit) as ended:
         run.main(["--task", "voice", "--train_dir", str(tmp_path), "--out", str(tmp_path / "runs")])
     assert ended.value.code == 2
-    said = capsys.readouterr().err.strip()
-    assert "resemblyzer" in said and "train/requirements.txt" in said and len(said.splitlines()) == 1
+    error_text = capsys.readouterr().err.strip()
+    assert "resemblyzer" in error_text and "train/requirements.txt" in error_text and len(error_text.splitlines()) == 1
     assert not (tmp_path / "runs").exists()
 
 

@@ -1,4 +1,4 @@
-"""Evaluation: on nobody whom the checkpoint was trained on, with everything that a table has to tell."""
+"""Evaluation: only on people outside the training data, with everything that a table must show."""
 
 import json
 import shutil
@@ -22,6 +22,7 @@ from train.data import datasets
 from train.evaluation import corruptions, cost, cross_voice, own_data, protocols, voice_protocols
 from train.evaluation.predictions import Setting
 from train.recipes import voice
+from train.recipes.workspace import Workspace
 
 
 @pytest.fixture(scope="module")
@@ -44,23 +45,23 @@ def refused(capsys, *given):
     with pytest.raises(SystemExit) as ended:
         evaluate.main([str(part) for part in given])
     assert ended.value.code == 2
-    said = capsys.readouterr().err.strip().splitlines()
-    assert len(said) == 1
-    return said[0]
+    error_text = capsys.readouterr().err.strip().splitlines()
+    assert len(error_text) == 1
+    return error_text[0]
 
 
 def test_a_users_own_pictures(copy, tmp_path, capsys):
     make_corpus.pictures(tmp_path / "data", takes=2)
     (tmp_path / "data" / "sad" / "anna" / "broken.png").write_bytes(b"no picture")
     given = (copy, "--data", tmp_path / "data", "--dataset", "folder", "--cache", tmp_path / "cache")
-    said = run(capsys, *given)
-    assert "own-folder: folder: 12 items of 3 people" in said and "1 of 13 items cannot be used" in said
+    output = run(capsys, *given)
+    assert "own-folder: folder: 12 items of 3 people" in output and "1 of 13 items cannot be used" in output
     found = json.loads((copy / "config.json").read_text())["evaluation"]["own-folder"]
     assert list(found["results"]) == ["face"] and np.sum(found["confusion"]) == 12
     assert found["calibration_error"].keys() == {"before", "after", "perfect"} and len(found["recall"]) == 7
     assert found["cost"]["face"]["multiply_adds"] > 1e8 and found["cost"]["face"]["ms"] > 0
     assert "own-folder" in (copy / "README.md").read_text()
-    assert "multiply-adds" in said and "recall" in said
+    assert "multiply-adds" in output and "recall" in output
 
 
 def test_a_users_own_videos_are_judged_all_five_ways(bundled, tmp_path, monkeypatch):
@@ -73,11 +74,11 @@ def test_a_users_own_videos_are_judged_all_five_ways(bundled, tmp_path, monkeypa
 
 def test_nobody_of_the_training_is_judged(copy, bundled, tmp_path, capsys):
     make_corpus.pictures(tmp_path / "data", takes=1)
-    met = bundled.training["persons"][0]
-    (tmp_path / "data" / "happy" / "anna").rename(tmp_path / "data" / "happy" / met)
+    trained_on = bundled.training["persons"][0]
+    (tmp_path / "data" / "happy" / "anna").rename(tmp_path / "data" / "happy" / trained_on)
     given = (copy, "--data", tmp_path / "data", "--dataset", "folder", "--cache", tmp_path / "cache")
     before = (copy / "config.json").read_bytes()
-    assert f"was trained on {met!r}" in refused(capsys, *given)
+    assert f"was trained on {trained_on!r}" in refused(capsys, *given)
     assert (copy / "config.json").read_bytes() == before
     with pytest.raises(EmorecError, match="was trained on 'ferplus-test'"):
         model = replace(bundled, training={"persons": ["ferplus-test"]})
@@ -114,22 +115,22 @@ def test_a_corpus_is_judged_by_a_network_of_the_three_others(bundled, tmp_path, 
     found = cross_voice.cross_voice(bundled, Setting(data, runs, tmp_path / "cache", epochs=1))
     assert set(found["results"]) == {"voice", *cross_voice.CORPORA} and found["items"] == 16
     people = {corpus: run_dir.settings_of(runs / f"cross-{corpus}")["persons"] for corpus in cross_voice.CORPORA}
-    assert heads == {"emotions"}  # RAVDESS has one of its own, which is untrained where RAVDESS is left out
-    for corpus, heard in people.items():
-        assert len(heard) == 3 and not any(person.startswith(corpus) for person in heard)
+    assert heads == {"emotions"}  # RAVDESS has its own head, which is untrained if RAVDESS is left out
+    for corpus, persons in people.items():
+        assert len(persons) == 3 and not any(person.startswith(corpus) for person in persons)
 
 
-def test_a_refined_network_is_the_mean_of_its_trainings_and_met_nobody_of_its_fold(tmp_path, monkeypatch):
+def test_a_refined_network_is_the_mean_of_its_trainings_and_saw_no_person_of_its_fold(tmp_path, monkeypatch):
     monkeypatch.setattr(voice, "NET", replace(voice.NET, widths=(4, 4, 6, 8), embedding=8))
     once = replace(voice.SCHEDULE, epochs=1, batch_size=4)
     monkeypatch.setattr(voice, "REFINE_SCHEDULE", once)
-    where = (drawn_voices(tmp_path / "data"), tmp_path / "runs", tmp_path / "cache")
+    workspace = Workspace(drawn_voices(tmp_path / "data"), tmp_path / "runs", tmp_path / "cache")
     fold = 0  # which holds out the drawn RAVDESS actor
-    voice.train_first(*where, once)
-    voice.train(*where, fold, once)
+    voice.train_first(workspace, once)
+    voice.train(workspace, fold, once)
     alone = voice.trained(tmp_path / "runs", fold).state_dict()
     for number in range(len(voice.REFINE_HOPS)):
-        voice.refine(*where, fold, number, once)
+        voice.refine(workspace, fold, number, once)
     folders = [f"voice-{fold}", *(voice.refinement(fold, number) for number in range(len(voice.REFINE_HOPS)))]
     nets = [loop.averaged(tmp_path / "runs" / name, VoiceNet(voice.NET)).state_dict() for name in folders]
     refined = voice.trained(tmp_path / "runs", fold).state_dict()
@@ -138,8 +139,8 @@ def test_a_refined_network_is_the_mean_of_its_trainings_and_met_nobody_of_its_fo
     assert not all(torch.equal(tensor, alone[name]) for name, tensor in refined.items())
     hops = [run_dir.settings_of(tmp_path / "runs" / name)["hops"] for name in folders]
     assert hops == [voice.CROP_HOPS, *voice.REFINE_HOPS]
-    heard = [set(run_dir.settings_of(tmp_path / "runs" / name)["persons"]) for name in folders]
-    assert heard[0] == heard[1] == heard[2] and heard[0] and "ravdess-02" not in heard[0]
+    persons = [set(run_dir.settings_of(tmp_path / "runs" / name)["persons"]) for name in folders]
+    assert persons[0] == persons[1] == persons[2] and persons[0] and "ravdess-02" not in persons[0]
 
 
 def test_late_fusion_is_fitted_on_the_other_folds_only(tmp_path, monkeypatch, bundled):
@@ -157,12 +158,12 @@ def test_late_fusion_is_fitted_on_the_other_folds_only(tmp_path, monkeypatch, bu
             (tmp_path / "RAVDESS" / f"Actor_{actor:02d}" / f"{stem}.wav").touch()
             lines.append(f"{stem},{fold}," + ",".join(f"{value:.3f}" for value in row))
         parts.append({"eight": voices, "native": truth, "fold": np.full(80, fold)})
-    heard = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    stored = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     (tmp_path / "RAVDESS" / voice_protocols.FACE_LOGITS).write_text("\n".join(lines) + "\n")
-    monkeypatch.setattr(voice_protocols, "heard_ravdess", lambda model, setting: heard)
+    monkeypatch.setattr(voice_protocols, "ravdess_predictions", lambda model, setting: stored)
     found = voice_protocols.ravdess_late(bundled, Setting(tmp_path, tmp_path, tmp_path))
     face, late, voice = (found["folds"][way] for way in ("face", "late", "voice"))
-    assert face[2] == 1.0 and late[2] < 0.95  # elsewhere faces told nothing, so they are hardly believed here either
+    assert face[2] == 1.0 and late[2] < 0.95  # in the other folds faces are random, so they have hardly any weight here
     assert late[0] < voice[0] + 0.05 and found["items"] == 400
 
 
@@ -203,10 +204,10 @@ def test_corrupted_pictures_are_what_inference_sees(tmp_path):
 def test_undecided_items_are_never_right():
     probabilities = np.array([[0.9, 0.1], [np.nan, np.nan]])
     decided = metrics.decided(probabilities)
-    assert decided.tolist() == [0, metrics.NOBODY]
+    assert decided.tolist() == [0, metrics.NO_PREDICTION]
     assert metrics.accuracy({"x": decided}, np.array([0, 0]))["results"]["x"] == 0.5
-    told = metrics.confusion(decided, np.array([0, 0]), ("a", "b"))
-    assert told["confusion"] == [[1, 0], [0, 0]] and told["recall"]["a"] == 0.5
+    result = metrics.confusion(decided, np.array([0, 0]), ("a", "b"))
+    assert result["confusion"] == [[1, 0], [0, 0]] and result["recall"]["a"] == 0.5
 
 
 def test_costs_count_what_a_convolution_does(bundled):

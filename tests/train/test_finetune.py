@@ -53,23 +53,23 @@ def test_fine_tuning_learns_in_few_epochs_what_new_networks_do_not(tmp_path, cap
     data = make_corpus.pictures(tmp_path / "data", takes=6)
     more = ("--epochs", EPOCHS, "--batch_size", 8)
     model = trained(tmp_path / "tuned", "face", data, *more)
-    said = capsys.readouterr().out
-    assert "face: fine-tuned from the bundled weights; --from_scratch trains new networks" in said
+    output = capsys.readouterr().out
+    assert "face: fine-tuned from the bundled weights; --from_scratch trains new networks" in output
     trained(tmp_path / "new", "face", data, *more, "--from_scratch")
     assert "face: trained from scratch (--from_scratch)" in capsys.readouterr().out
     best = {name: max(row["recall"] for row in read_log(tmp_path / name / "face")) for name in ("tuned", "new")}
     assert best["tuned"] >= 0.9 and best["new"] <= 0.6  # chance is 0.5
     assert model.face.config.labels == make_corpus.LABELS
-    met = set(checkpoints.load(pretrained.BUNDLED).training["persons"])
-    assert met < set(model.training["parts"]["face"])  # it was trained on those of the bundled weights too
+    trained_on = set(checkpoints.load(pretrained.BUNDLED).training["persons"])
+    assert trained_on < set(model.training["parts"]["face"])  # it was trained on those of the bundled weights too
     assert any("fine-tuned on one data set (folder, 24 items)" in limit for limit in model.training["limits"])
 
 
 def test_the_run_ends_with_commands_that_work(tmp_path, capsys):
     data = make_corpus.pictures(tmp_path / "my data", takes=2)
     trained(tmp_path / "my runs", "face", data, "--epochs", 1, "--batch_size", 8)
-    said = capsys.readouterr().out
-    command = next(line for line in said.splitlines() if line.lstrip().startswith("analyse"))
+    output = capsys.readouterr().out
+    command = next(line for line in output.splitlines() if line.lstrip().startswith("analyse"))
     words = shlex.split(command)[1:]
     assert words[:4] == ["python", "-m", "emorec", "analyze"] and words[-1] == str(tmp_path / "my runs" / "checkpoint")
     clip = make_corpus.video(tmp_path / "clip.mp4", "happy", "anna")
@@ -103,12 +103,12 @@ def test_a_head_takes_rows_by_emotion_and_other_labels_start_at_random():
 def test_validation_people_of_the_bundled_weights_make_a_new_network(tmp_path):
     """Otherwise the results on them would be those of training."""
     base = checkpoints.load(pretrained.BUNDLED)
-    met = base.training["persons"][0]
+    trained_on = base.training["persons"][0]
     options = run.command_line.parser().parse_args(["--train_dir", str(tmp_path)])
-    items = [Item(tmp_path, "folder", "happy", person) for person in ("anna", met)]
+    items = [Item(tmp_path, "folder", "happy", person) for person in ("anna", trained_on)]
     corpus = run.corpora.Corpus(items[:1], items[1:], ("happy", "sad"), True)
     init_from_base, sentence = run.initial_weights("voice", options, base, corpus)
-    assert not init_from_base and met in sentence
+    assert not init_from_base and trained_on in sentence
     corpus = run.corpora.Corpus(items[1:], items[:1], ("happy", "sad"), True)
     assert run.initial_weights("voice", options, base, corpus)[0]
 
@@ -134,7 +134,7 @@ def test_a_label_without_a_readable_item_is_named(tmp_path, capsys):
 
 
 def test_rare_labels_count_as_much_as_frequent_ones():
-    """Two labels that cannot be told apart, one of them nine times as often: the network prefers neither."""
+    """Two labels that cannot be distinguished, one of them nine times as frequent: the network prefers neither."""
     truth = torch.tensor([0] * 9 + [1])
     net = torch.nn.Linear(1, 2)
     shares = balance.log_shares(np.bincount(truth))
@@ -190,7 +190,7 @@ def test_people_unknown_to_the_run_raise_no_error():
     corpus = run.corpora.Corpus([], [], ("happy", "sad"), False)
     config = common.FinetuneConfig(out=None, cache=None, base=factories.checkpoint())
     common.check_people(corpus, config, ("face",))
-    met = run.corpora.Corpus([], [Item(None, "folder", "happy", "a")], ("happy",), True)
+    validation = run.corpora.Corpus([], [Item(None, "folder", "happy", "a")], ("happy",), True)
     config.base.training = {"persons": ["a"]}
     with pytest.raises(EmorecError, match="'a' is in the validation data"):
-        common.check_people(met, config, ("face",))
+        common.check_people(validation, config, ("face",))

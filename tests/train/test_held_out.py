@@ -8,7 +8,7 @@ import pytest
 import emorec
 from emorec.emotions import EMOTIONS, emotion_of
 from emorec.inference import pooling
-from emorec.inference.timeline import fuse
+from emorec.inference.predict import fuse
 from emorec.models import pretrained
 from train.data import datasets
 from train.evaluation.protocols import JAVANESE_EMOTIONS

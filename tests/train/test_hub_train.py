@@ -59,7 +59,7 @@ def test_what_was_trained_and_pushed_analyses_the_same_once_pulled(hub, tmp_path
     files = hub.repos[REPO].commits[pushed]
     for name in (checkpoint.CONFIG_FILE, checkpoint.WEIGHTS_FILE):
         assert files[name] == (local / name).read_bytes()
-    assert "validation-voice" in files["README.md"].decode(), "its card tells what was measured"
+    assert "validation-voice" in files["README.md"].decode(), "its card states what was measured"
 
     clip = tmp_path / "clip.mp4"
     example.record(clip)
@@ -69,7 +69,7 @@ def test_what_was_trained_and_pushed_analyses_the_same_once_pulled(hub, tmp_path
     other, _ = analysed(pretrained.BUNDLED, clip)
     assert all(expected[name] != other[name] for name in expected), "any weights would do"
 
-    # Another machine: nothing is there of the Hub, nothing of what was observed, and the folder has gone.
+    # Another machine: no cache of the Hub, no stored features, and the folder no longer exists.
     be_client_of(hub, tmp_path / "clean home", monkeypatch)
     monkeypatch.setenv("EMOREC_CACHE", str(tmp_path / "clean cache"))
     local.rename(tmp_path / "gone")

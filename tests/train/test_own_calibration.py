@@ -51,7 +51,7 @@ def test_every_network_brings_its_own_calibration(parts, tmp_path):
         folder_of(tmp_path, part, calibration, seed=10 + number)
     model, trained = assembly.compose(tmp_path, base)
     assert set(trained) == set(parts)
-    # The base's fusion network has never heard these encoders, so it is replaced, and its calibration with it.
+    # The base's fusion network was not trained on these encoders, so it is replaced, and its calibration too.
     assert asdict(model.calibration) == expected(base.calibration, **runs, fusion=None)
 
 

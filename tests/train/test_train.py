@@ -176,12 +176,12 @@ def test_windows_overlap_speech_and_short_clips_are_padded():
     speech = np.zeros(hops, np.float32)
     speech[20:24] = 1
     for _ in range(50):
-        cut, heard = voice_batches.window(log_mel, speech, generator)
-        assert cut.shape == (64, voice.CROP_HOPS * per_hop) and heard.sum() == 4
+        cut, speech_part = voice_batches.window(log_mel, speech, generator)
+        assert cut.shape == (64, voice.CROP_HOPS * per_hop) and speech_part.sum() == 4
         assert np.array_equal(cut[0, ::per_hop], np.arange(cut[0, 0], cut[0, 0] + voice.CROP_HOPS))
-        assert np.array_equal(heard, speech[int(cut[0, 0]) : int(cut[0, 0]) + voice.CROP_HOPS])
-    cut, heard = voice_batches.window(log_mel[:, : 5 * per_hop], speech[20:25], generator)
-    assert cut.shape == (64, voice.CROP_HOPS * per_hop) and heard.sum() == 4
+        assert np.array_equal(speech_part, speech[int(cut[0, 0]) : int(cut[0, 0]) + voice.CROP_HOPS])
+    cut, speech_part = voice_batches.window(log_mel[:, : 5 * per_hop], speech[20:25], generator)
+    assert cut.shape == (64, voice.CROP_HOPS * per_hop) and speech_part.sum() == 4
 
 
 def test_augmentation_keeps_shapes_and_ranges():
@@ -235,9 +235,9 @@ def test_tempo_moves_sound_and_speech_alike():
     log_mel, speech = torch.zeros(64, 64, 192), torch.zeros(64, 12)
     log_mel[:, :, 96:112] = 5.0
     speech[:, 6] = 1.0
-    moved, heard = augment.voices(log_mel, speech)
+    moved, moved_speech = augment.voices(log_mel, speech)
     loud = moved.mean(1).reshape(64, 12, 16).mean(2).argmax(1)
-    assert (loud == heard.argmax(1)).float().mean() > 0.7
+    assert (loud == moved_speech.argmax(1)).float().mean() > 0.7
 
 
 def test_calibration_finds_what_was_done_to_probabilities():

@@ -1,4 +1,4 @@
-"""Training on one's own data, end to end on a tiny drawn corpus: what it writes, refuses, and goes on with."""
+"""Training on one's own data, end to end on a tiny drawn corpus: what it writes and refuses, and how it resumes."""
 
 import csv
 import errno
@@ -67,9 +67,9 @@ def failure(capsys, *given):
     with pytest.raises(SystemExit) as ended:
         run.main([str(part) for part in given])
     assert ended.value.code == 2
-    said = capsys.readouterr().err.strip()
-    assert len(said.splitlines()) == 1 and said[-1] in ".?"
-    return said
+    output = capsys.readouterr().err.strip()
+    assert len(output.splitlines()) == 1 and output[-1] in ".?"
+    return output
 
 
 def config_of(folder):
@@ -85,8 +85,8 @@ def test_a_face_run_learns_and_leaves_its_record(corpus, tmp_path):
     assert [row["epoch"] for row in rows] == list(range(1, 13)) and rows[-1]["loss"] < rows[0]["loss"]
     assert (folder / "curves.png").read_bytes().startswith(b"\x89PNG")
     assert b"accuracy" in b"".join(file.read_bytes() for file in (folder / "events").iterdir())
-    for kept in (folder / "last", folder / "best", tmp_path / "checkpoint"):
-        assert checkpoints.load(kept).face.config.labels == ("happy", "sad")
+    for saved in (folder / "last", folder / "best", tmp_path / "checkpoint"):
+        assert checkpoints.load(saved).face.config.labels == ("happy", "sad")
     assert model.evaluation["validation-face"]["results"]["face"] > 0.9
     # What was not trained is the bundled model's.
     bundled = checkpoints.load(pretrained.BUNDLED)
@@ -172,8 +172,8 @@ def test_another_configuration_is_refused_by_name_and_nothing_is_overwritten(cor
     run.main([str(part) for part in (*given, "--epochs", 1, "--batch_size", 4, "--lr", 0.002)])
     state = (tmp_path / "voice" / "last" / "state.pt").read_bytes()
     assert "already holds a run" in failure(capsys, *given, "--epochs", 1)
-    said = failure(capsys, *given, "--epochs", 1, "--batch_size", 4, "--lr", 0.004, "--resume")
-    assert "lr 0.002, not 0.004" in said
+    output = failure(capsys, *given, "--epochs", 1, "--batch_size", 4, "--lr", 0.004, "--resume")
+    assert "lr 0.002, not 0.004" in output
     assert (tmp_path / "voice" / "last" / "state.pt").read_bytes() == state
 
 
@@ -203,12 +203,12 @@ def test_unreadable_items_are_left_out_counted_and_listed(tmp_path, capsys):
     (tmp_path / "data" / "happy" / "anna" / "broken.png").write_bytes(b"no picture")
     make_corpus.cv2.imwrite(str(tmp_path / "data" / "sad" / "anna" / "black.png"), np.zeros((200, 200), np.uint8))
     trained(tmp_path / "out", "face", tmp_path / "data", "--epochs", 1, "--batch_size", 4, "--seed", 0)
-    said = capsys.readouterr().out
+    output = capsys.readouterr().out
     with_anna = "training" if "anna" in config_of(tmp_path / "out" / "face")["settings"]["persons"] else "validation"
     with open(tmp_path / "out" / "face" / f"{with_anna}-skipped.csv", newline="") as table:
         rows = {row["path"].rsplit("/")[-1]: row["reason"] for row in csv.DictReader(table)}
     assert set(rows) == {"broken.png", "black.png"} and "No face" in rows["black.png"]
-    assert f"2 of {10 if with_anna == 'training' else 6} {with_anna} items cannot be used" in said
+    assert f"2 of {10 if with_anna == 'training' else 6} {with_anna} items cannot be used" in output
 
 
 def lone(folder, *paths):
@@ -221,11 +221,11 @@ def lone(folder, *paths):
 def test_bad_data_is_one_sentence_each(tmp_path, capsys):
     def refused(*more, data=None, dataset="folder", task="face"):
         where = tmp_path / "data" if data is None else data
-        said = failure(
+        output = failure(
             capsys, "--task", task, "--dataset", dataset, "--train_dir", where, "--out", tmp_path / "out", *more
         )
         assert not list((tmp_path / "out").rglob("state.pt"))
-        return said
+        return output
 
     assert "does not exist" in refused(data=tmp_path / "nowhere")
     (tmp_path / "empty").mkdir()
@@ -264,16 +264,16 @@ def _written(path, text):
 
 def test_fusion_refuses_people_whom_its_encoders_met(corpus, tmp_path, capsys):
     clips = sorted((corpus / "videos").rglob("*.mp4"))
-    met = checkpoints.load(pretrained.BUNDLED).training["persons"][0]
-    rows = [(path, path.parts[-3], met if "carl" in path.parts else path.parts[-2]) for path in clips]
+    trained_on = checkpoints.load(pretrained.BUNDLED).training["persons"][0]
+    rows = [(path, path.parts[-3], trained_on if "carl" in path.parts else path.parts[-2]) for path in clips]
 
     def table(name, held_out):
-        lines = [f"{path},{label},{who}\n" for path, label, who in rows if (who == met) == held_out]
+        lines = [f"{path},{label},{who}\n" for path, label, who in rows if (who == trained_on) == held_out]
         return _written(tmp_path / name, "".join(["path,label,person\n", *lines]))
 
     data = ("--train_dir", table("train.csv", False), "--val_dir", table("val.csv", True))
     given = ("--task", "fusion", "--dataset", "csv", *data, "--out", tmp_path / "out")
-    assert f"'{met}' is in the validation data and was trained on" in failure(capsys, *given)
+    assert f"'{trained_on}' is in the validation data and was trained on" in failure(capsys, *given)
 
 
 def test_face_weights_to_start_from_and_a_push_in_the_end(corpus, tmp_path, capsys, monkeypatch):
@@ -290,14 +290,14 @@ def test_face_weights_to_start_from_and_a_push_in_the_end(corpus, tmp_path, caps
     assert all(torch.equal(a, b) for a, b in zip(net.state_dict().values(), fresh.state_dict().values(), strict=True))
     assert "with a new head" in initial.init_face(fresh, tmp_path / "trunk.safetensors")
     given = ("--task", "face", "--dataset", "folder", "--train_dir", corpus / "pictures", "--out", tmp_path / "out")
-    said = failure(capsys, *given, "--efficientface_path", tmp_path / "wide.pt")
-    assert "trunk.4.0.weight has the shape (32, 16, 3, 3), but (24, 16, 3, 3) is needed" in said
+    output = failure(capsys, *given, "--efficientface_path", tmp_path / "wide.pt")
+    assert "trunk.4.0.weight has the shape (32, 16, 3, 3), but (24, 16, 3, 3) is needed" in output
     assert "not a plain PyTorch state dict" in failure(capsys, *given, "--face-path", tmp_path / "pickled.pt")
     monkeypatch.setattr("hub.push.push", lambda folder, repo: f"pushed {checkpoints.load(folder).folder} to {repo}")
     more = ("--face_path", tmp_path / "plain.pt", "--epochs", 1, "--batch_size", 8, "--push-to-hub", "me/mine")
     run.main([str(part) for part in (*given, *more)])
-    said = capsys.readouterr().out
-    assert "starts from plain.pt" in said and f"pushed {tmp_path / 'out' / 'checkpoint'} to me/mine" in said
+    output = capsys.readouterr().out
+    assert "starts from plain.pt" in output and f"pushed {tmp_path / 'out' / 'checkpoint'} to me/mine" in output
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".flv"])
@@ -314,13 +314,13 @@ def test_training_sees_the_very_crops_that_inference_encodes(tmp_path, monkeypat
     assert not wrong and len(got[0]) == len(seen.arrays["face_time"]) > 5
     assert np.array_equal(got[0], np.concatenate(encoded))
     assert got[1] == pytest.approx(seen.arrays["face_quality"])
-    (heard,), _ = ingest.extract_log_mels([item], model.front_end, tmp_path / "crops")
-    assert len(heard[1]) == pytest.approx(len(seen.arrays["voice_speech"]), abs=1)
-    own = model.voice.embed(torch.from_numpy(heard[0]).float()[None])[0].detach().numpy()
+    (clip,), _ = ingest.extract_log_mels([item], model.front_end, tmp_path / "crops")
+    assert len(clip[1]) == pytest.approx(len(seen.arrays["voice_speech"]), abs=1)
+    own = model.voice.embed(torch.from_numpy(clip[0]).float()[None])[0].detach().numpy()
     # Away from the ends, where a network sees what lies around the clip.
     around = model.voice.CONTEXT_HOPS + 1
     middle = slice(around, len(seen.arrays["voice_time"]) - around)
-    # To what bfloat16 tells apart, which inference multiplies in where the processor does.
+    # Within the precision of bfloat16, in which inference multiplies if the processor supports it.
     assert own[middle] == pytest.approx(seen.arrays["voice_embedding"][middle].astype(np.float32), abs=0.05, rel=0.01)
 
 

@@ -25,7 +25,7 @@ SHARES = (0.1, 0.05, 0.05, 0.3, 0.3, 0.1, 0.1)
 EVEN = np.full(7, 1 / 7)
 
 
-def judged(rows, scale, bias=0.0, shares=EVEN, strength=0.0):
+def simulated(rows, scale, bias=0.0, shares=EVEN, strength=0.0):
     """Raw probabilities (N, 7) whose right calibration is known, and the labels (N,) that they are likeliest for."""
     logs = RANDOM.normal(0, 1.5, (rows, 7))
     truth = np.array([RANDOM.choice(7, p=row) for row in softmax(logs)])
@@ -48,28 +48,28 @@ def samples(rows, face, voice, folds=4):
 
 
 @pytest.fixture(scope="module")
-def everybody():
+def unseen_people():
     """Unseen people of whom every head needs another scale."""
     rows = 6000
     bias = np.array([0.8, -0.2, -0.2, 0.1, -0.5, 0.1, -0.1])
-    face, truth = judged(rows, 0.5, shares=SHARES, strength=0.8)
+    face, truth = simulated(rows, 0.5, shares=SHARES, strength=0.8)
     clips = replace(samples(rows, face, face), truth=truth)
-    voice, heard = judged(rows, 2.0, bias)
+    voice, voice_truth = simulated(rows, 2.0, bias)
     fused_logs = np.log(np.eye(7)[truth] * 0.5 + 0.5 / 7)  # always right, so it may be surer
-    still, shown = judged(rows, 1.5, shares=SHARES, strength=0.8)
-    press = judged(rows, 0.5, shares=SHARES, strength=0.8)
+    still, still_truth = simulated(rows, 1.5, shares=SHARES, strength=0.8)
+    press = simulated(rows, 0.5, shares=SHARES, strength=0.8)
     return Unseen(
         clips=clips,
         fused=softmax(3.0 * fused_logs),
-        voices=(voice, heard, np.arange(rows) % 5, np.arange(rows) % 2),
+        voices=(voice, voice_truth, np.arange(rows) % 5, np.arange(rows) % 2),
         faces=press,
-        stills=(still, shown),
+        stills=(still, still_truth),
         face_shares=SHARES,
     )
 
 
-def test_every_number_of_a_calibration_comes_from_its_own_people(everybody):
-    found = unseen.fit_calibration(everybody)
+def test_every_number_of_a_calibration_comes_from_its_own_people(unseen_people):
+    found = unseen.fit_calibration(unseen_people)
     assert found.face.scale == pytest.approx(0.5, rel=0.1) and found.face.strength > 0.25
     assert found.face.shares == pytest.approx(SHARES) and np.abs(found.face.bias).max() < 0.3
     assert found.still.strength > 0.2 and found.still.shares == pytest.approx(SHARES)  # its bias does the rest
@@ -78,54 +78,54 @@ def test_every_number_of_a_calibration_comes_from_its_own_people(everybody):
     assert found.voice.bias[0] > 0.4 > found.voice.bias[3] > found.voice.bias[4]
     assert found.fusion.scale > 2 and found.fusion.bias == (0.0,) * 7
     # What is fitted for one head moves no other.
-    other = unseen.fit_calibration(replace(everybody, fused=everybody.fused**2))
+    other = unseen.fit_calibration(replace(unseen_people, fused=unseen_people.fused**2))
     assert [head for head in HEADS if getattr(found, head) != getattr(other, head)] == ["fusion"]
-    other = unseen.fit_calibration(replace(everybody, stills=everybody.faces))
+    other = unseen.fit_calibration(replace(unseen_people, stills=unseen_people.faces))
     assert [head for head in HEADS if getattr(found, head) != getattr(other, head)] == ["still"]
 
 
-def test_late_weighs_two_copies_of_one_witness_as_one(everybody):
+def test_late_weighs_two_copies_of_one_witness_as_one(unseen_people):
     """Both sides of these clips say the same, so together they may say no more than one alone."""
-    clips = everybody.clips
+    clips = unseen_people.clips
     # Of corpora that clear faces are not paired with.
-    copied = replace(everybody, voices=(clips.face_probabilities, clips.truth, clips.fold, 1 + clips.fold % 2))
+    copied = replace(unseen_people, voices=(clips.face_probabilities, clips.truth, clips.fold, 1 + clips.fold % 2))
     found = unseen.fit_calibration(copied)
     assert found.face_weight + found.voice_weight == pytest.approx(1, abs=0.25)
 
 
-def test_without_leaves_a_fold_and_a_corpus_out_everywhere(everybody):
-    rest = everybody.without(fold=1)
+def test_without_leaves_a_fold_and_a_corpus_out_everywhere(unseen_people):
+    rest = unseen_people.without(fold=1)
     assert 1 not in rest.clips.fold and 1 not in rest.voices[2] and len(rest.fused) == len(rest.clips)
     assert {0, 2, 3} <= set(rest.clips.fold) and {0, 1} == set(rest.voices[3])
-    assert rest.faces is everybody.faces and rest.stills is everybody.stills
-    rest = everybody.without(corpus=0)
-    assert set(rest.voices[3]) == {1} and len(rest.clips) == len(everybody.clips)
+    assert rest.faces is unseen_people.faces and rest.stills is unseen_people.stills
+    rest = unseen_people.without(corpus=0)
+    assert set(rest.voices[3]) == {1} and len(rest.clips) == len(unseen_people.clips)
     assert all(len(column) == len(rest.voices[0]) for column in rest.voices)
 
 
 def test_each_folds_fusion_meets_nobody_of_its_fold(monkeypatch):
     rows = 40
     clips = samples(rows, factories.probabilities(rows, 1), factories.probabilities(rows, 2), folds=2)
-    heard = {0: clips, 1: clips}
-    met = {}
+    clips_of = {0: clips, 1: clips}
+    folds_by_sample = {}
 
     def train(real, paired, face_net, voice_net):
-        met[voice_net] = set(real.fold)
+        folds_by_sample[voice_net] = set(real.fold)
         return voice_net
 
-    monkeypatch.setattr(fusion, "real_clips", lambda data, models, cache: heard)
+    monkeypatch.setattr(fusion, "real_clips", lambda data, models, cache: clips_of)
     monkeypatch.setattr(fusion, "pairs", lambda *given: None)
     monkeypatch.setattr(fusion, "new_net", lambda face, voice: factories.fusion_net())
     monkeypatch.setattr(fusion, "train", train)
     monkeypatch.setattr(fusion, "predict", lambda net, part: np.full((len(part), 7), net, float))
     nets, out, fused = fusion.cross_fit("data", "face", {0: 100, 1: 101}, "cache")
-    assert met == {100: {1}, 101: {0}} and nets == {0: 100, 1: 101}
+    assert folds_by_sample == {100: {1}, 101: {0}} and nets == {0: 100, 1: 101}
     # Row by row: a clip of a fold beside what that fold's network says.
     assert (fused[:, 0] == 100 + out.fold).all() and len(out) == rows
 
 
 def drawn_items():
-    """Acted items of all seven and calm ones, with features that tell emotions and corpora apart."""
+    """Acted items of all seven and calm ones, with features that separate emotions and corpora."""
     random = np.random.default_rng(1)
     net = factories.voice_net()
     items, features = [], []
@@ -149,11 +149,11 @@ def test_the_last_layer_learns_from_ordinary_speech_what_calm_is():
     def called_neutral(without):
         layer = voice_head.refit(net, items, features, without=without)
         with torch.no_grad():
-            said = layer(torch.from_numpy(features).float()).argmax(1).numpy()
+            predicted = layer(torch.from_numpy(features).float()).argmax(1).numpy()
         acted = np.array([item.corpus == "ravdess" for item in items])
         truth = np.array([EMOTIONS.index(item.label) for item in items])
-        assert (said[acted] == truth[acted]).mean() > 0.9
-        return (said[calm] == neutral).mean()
+        assert (predicted[acted] == truth[acted]).mean() > 0.9
+        return (predicted[calm] == neutral).mean()
 
     assert called_neutral(without=datasets.ORDINARY) < 0.2
     assert called_neutral(without=("barista",)) > 0.9  # learned from the other ordinary corpus

@@ -123,11 +123,11 @@ def test_eight_uploads_at_once_are_all_analysed_and_none_for_another(page_server
 
 
 def test_a_folder_that_a_client_names_is_not_opened(client, sound, tmp_path):
-    told = {
+    errors = {
         refused(client, handle_file(str(sound)), checkpoint=str(folder), api_name="/analyze")
         for folder in (tmp_path, tmp_path / "missing", pretrained.BUNDLED)
     }
-    assert told == {NOT_ON_THE_HUB}
+    assert errors == {NOT_ON_THE_HUB}
 
 
 def test_image_returns_a_row_for_each_face(client):
@@ -141,10 +141,10 @@ def test_image_returns_a_row_for_each_face(client):
 
 def test_info_describes_the_weights(client):
     config = json.loads((ROOT / "emorec" / "weights" / "default" / "config.json").read_text(encoding="utf-8"))
-    told = client.predict(api_name="/info")
-    assert told["version"] == emorec.__version__ and told["emotions"] == list(EMOTIONS)
-    assert told["evaluation"] == config["evaluation"]
-    assert told["licence"] == config["training"]["licence"]
+    info = client.predict(api_name="/info")
+    assert info["version"] == emorec.__version__ and info["emotions"] == list(EMOTIONS)
+    assert info["evaluation"] == config["evaluation"]
+    assert info["licence"] == config["training"]["licence"]
 
 
 def test_the_example_of_the_guide_runs(page_server, tmp_path, sound):

@@ -11,13 +11,13 @@ def test_the_panel_says_where_the_weights_come_from_and_no_path(tmp_path):
     folder = tmp_path / "my-weights"
     folder.mkdir()
     hub = pretrained.Origin(folder, "org/name", "v1", "a" * 40)
-    for origin, says in (
+    for origin, expected in (
         (pretrained.Origin(pretrained.BUNDLED), "come with emorec"),
         (pretrained.Origin(folder), "the folder my-weights of"),
         (hub, f"org/name@v1 on the Hugging Face Hub, commit {'a' * 40}"),
     ):
         panel = fragments.about(Analyzer(model, None, origin))
-        assert says in panel and str(tmp_path) not in panel
+        assert expected in panel and str(tmp_path) not in panel
 
 
 def test_markup_in_names_is_escaped():

@@ -30,11 +30,11 @@ def client(served):
 @pytest.fixture
 def stranger(monkeypatch):
     """A web server that Gradio takes for a public one; gives its address and what it was asked for."""
-    asked = []
+    requests = []
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self):
-            asked.append(self.path)
+            requests.append(self.path)
             self.send_response(200)
             self.send_header("Content-Type", "text/html")
             self.end_headers()
@@ -51,7 +51,7 @@ def stranger(monkeypatch):
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
-        yield f"http://127.0.0.1:{server.server_port}/x.mp4", asked
+        yield f"http://127.0.0.1:{server.server_port}/x.mp4", requests
     finally:
         server.shutdown()
         server.server_close()
@@ -66,15 +66,15 @@ def ask(client, endpoint, *data, session="asked"):
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 def test_no_address_is_fetched_through_the_route_of_files(client, stranger, method):
-    address, asked = stranger
+    address, requests = stranger
     for path in (f"{API}/file={address}", f"{API}/file/{address}", f"{API}/proxy={address}"):
         assert client.request(method, path).status_code == 404
-    assert asked == []
+    assert requests == []
 
 
 @pytest.mark.parametrize("route", ["call/name", "call/v2/name", "call/where", "queue/join", "run/predict"])
 def test_no_address_is_fetched_as_an_uploaded_file(client, stranger, route):
-    address, asked = stranger
+    address, requests = stranger
     uploaded = upload(client)
     for file in (
         file_of(address),
@@ -89,9 +89,9 @@ def test_no_address_is_fetched_as_an_uploaded_file(client, stranger, route):
         file_of("relative.txt"),
     ):
         for given in (file, [file], {"deep": [{"er": file}]}):
-            told = client.post(f"{API}/{route}", json={"data": [given], "fn_index": 0, "session_hash": "s"})
-            assert told.status_code == 403 and "upload it first" in told.json()["detail"], given
-    assert asked == []
+            response = client.post(f"{API}/{route}", json={"data": [given], "fn_index": 0, "session_hash": "s"})
+            assert response.status_code == 403 and "upload it first" in response.json()["detail"], given
+    assert requests == []
 
 
 def test_an_upload_is_named_as_browsers_and_programs_do(client, served):
@@ -129,10 +129,10 @@ def test_only_uploads_are_files(client, served, tmp_path):
 def test_no_spelling_of_a_path_leads_out(client, served, detour):
     """Sent as they are written: clients tidy paths up."""
     own = upload(client)
-    for asked, status in ((own, 200), (detour.format(own=own), 404)):
+    for path, status in ((own, 200), (detour.format(own=own), 404)):
         connection = HTTPConnection("127.0.0.1", served.port)
-        connection.request("GET", f"{API}/file={asked}")
-        assert connection.getresponse().status == status, asked
+        connection.request("GET", f"{API}/file={path}")
+        assert connection.getresponse().status == status, path
         connection.close()
 
 

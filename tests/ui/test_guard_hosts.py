@@ -75,8 +75,8 @@ def test_pages_of_other_origins_neither_read_nor_post(client, given, refused):
     sent = client.post(f"{API}/upload", files={"files": ("x", b"x")}, headers=given)
     assert sent.status_code == expected
     assert not [name for name in sent.headers if name.startswith("access-control")]
-    asked = client.options("/config", headers=given | {"Access-Control-Request-Method": "GET"})
-    assert asked.status_code == 404 and "access-control-allow-origin" not in asked.headers
+    response = client.options("/config", headers=given | {"Access-Control-Request-Method": "GET"})
+    assert response.status_code == 404 and "access-control-allow-origin" not in response.headers
 
 
 def test_the_page_itself_is_no_other_origin(client, served):
@@ -85,20 +85,22 @@ def test_the_page_itself_is_no_other_origin(client, served):
 
 def test_a_range_of_a_file_repeats_nothing_of_the_request(client):
     path = upload(client)
-    for asked, given in (("bytes=1-2", b"or"), ("bytes=0-", b"words")):
-        answer = client.get(f"{API}/file={path}", headers={"Range": asked, "X-Secret": "mine", "Cookie": "a=secret"})
+    for byte_range, given in (("bytes=1-2", b"or"), ("bytes=0-", b"words")):
+        answer = client.get(
+            f"{API}/file={path}", headers={"Range": byte_range, "X-Secret": "mine", "Cookie": "a=secret"}
+        )
         assert (answer.status_code, answer.content) == (206, given)
         assert not {"x-secret", "cookie", "host", "user-agent"} & set(answer.headers)
-    for asked in ("bytes=1-2-3", "bytes=3-1", "bytes=a-b", "bytes=" + "9" * 30 + "-"):
-        assert client.get(f"{API}/file={path}", headers={"Range": asked}).content == b"words"
+    for byte_range in ("bytes=1-2-3", "bytes=3-1", "bytes=a-b", "bytes=" + "9" * 30 + "-"):
+        assert client.get(f"{API}/file={path}", headers={"Range": byte_range}).content == b"words"
 
 
 def test_every_response_has_security_headers(client):
     path = upload(client)
-    for asked in ("/", "/config", f"{API}/file={path}", "/nothing", "/theme.css", f"{API}/call/where"):
-        told = client.get(asked).headers
-        assert told["x-content-type-options"] == "nosniff" and told["referrer-policy"] == "same-origin"
-        assert "frame-ancestors" in told["content-security-policy"]
+    for path_asked in ("/", "/config", f"{API}/file={path}", "/nothing", "/theme.css", f"{API}/call/where"):
+        answered = client.get(path_asked).headers
+        assert answered["x-content-type-options"] == "nosniff" and answered["referrer-policy"] == "same-origin"
+        assert "frame-ancestors" in answered["content-security-policy"]
     policy = client.get("/").headers["content-security-policy"]
     assert "frame-ancestors 'self'" in policy and "object-src 'none'" in policy
     scripts = policy.partition("script-src ")[2].partition(";")[0]
@@ -130,8 +132,8 @@ def test_who_may_show_the_page_in_a_frame():
     policy = headers.SecurityHeaders(given)
     assert policy.page_policy(b"").endswith("frame-ancestors https://lab.example https://*.example")
     assert b"x-frame-options" not in dict(policy.of("page"))
-    kept = headers.cookie("a=b; SameSite=none; Secure; Path=/", framed=policy.framed, secure=True)
-    assert kept == "a=b; Path=/; HttpOnly; SameSite=none; Secure; Partitioned"
+    cookie_text = headers.cookie("a=b; SameSite=none; Secure; Path=/", framed=policy.framed, secure=True)
+    assert cookie_text == "a=b; Path=/; HttpOnly; SameSite=none; Secure; Partitioned"
     for wrong in ("a;script-src", "java script:", "'unsafe-inline'"):
         with pytest.raises(EmorecError, match=r"^EMOREC_FRAME_ANCESTORS"):
             settings.frame_ancestors({"EMOREC_FRAME_ANCESTORS": wrong})
@@ -141,5 +143,5 @@ def test_who_may_show_the_page_in_a_frame():
 def test_a_wrong_setting_ends_the_start_with_one_sentence(name, monkeypatch, capsys):
     monkeypatch.setenv(name, "a/b;")
     assert app.main([]) == app.USER_ERROR
-    told = capsys.readouterr().err
-    assert told.startswith(f"emorec: {name} ") and told.count("\n") == 1
+    error_text = capsys.readouterr().err
+    assert error_text.startswith(f"emorec: {name} ") and error_text.count("\n") == 1

@@ -75,8 +75,8 @@ def test_passwords_are_not_guessed_by_trying(client):
     with ThreadPoolExecutor(8) as guessing:
         answers = list(guessing.map(guess, range(30)))
     assert sorted(answer.status_code for answer in answers) == [400] * MAX_WRONG + [429] * (30 - MAX_WRONG)
-    told = next(answer for answer in answers if answer.status_code == 429)
-    assert 0 < int(told.headers["retry-after"]) <= PAUSE and told.json()["detail"].endswith("in a minute.")
+    refusal = next(answer for answer in answers if answer.status_code == 429)
+    assert 0 < int(refusal.headers["retry-after"]) <= PAUSE and refusal.json()["detail"].endswith("in a minute.")
     assert client.post("/login", data=RIGHT).status_code == 429
     assert client.get("/health").status_code == 200
 
@@ -109,12 +109,12 @@ def test_the_log_contains_nothing_that_clients_send(client, capfd):
     with log.filtered():
         send_secrets(client)
         fail_in_libraries()
-    told = "".join(capfd.readouterr())
-    assert SECRET not in told and "\x1b" not in told
-    assert "ValueError at" in told and "KeyError at" in told and "small_page.py" in told
-    assert "Refused %s" in told and "never retrieved" in told
-    assert told.count("It failed") == 1
-    assert max(map(len, told.splitlines())) < 2000
+    log_text = "".join(capfd.readouterr())
+    assert SECRET not in log_text and "\x1b" not in log_text
+    assert "ValueError at" in log_text and "KeyError at" in log_text and "small_page.py" in log_text
+    assert "Refused %s" in log_text and "never retrieved" in log_text
+    assert log_text.count("It failed") == 1
+    assert max(map(len, log_text.splitlines())) < 2000
 
 
 def send_secrets(client):

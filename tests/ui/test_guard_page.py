@@ -13,15 +13,15 @@ from support.pages import POLICY
 def opened(chromium):
     with contextlib.closing(chromium.new_context()) as context:
         page = context.new_page()
-        page.told = []
-        page.on("console", lambda message: page.told.append(message.text))
+        page.console_texts = []
+        page.on("console", lambda message: page.console_texts.append(message.text))
         yield page
 
 
 def test_no_script_runs_that_is_not_part_of_the_page(opened, page_server):
     opened.goto(page_server)
     opened.wait_for_selector("#analyze")
-    assert not any(POLICY in text for text in opened.told)
+    assert not any(POLICY in text for text in opened.console_texts)
     opened.evaluate(
         """() => {
           document.body.insertAdjacentHTML("beforeend", '<img src="data:," onerror="window.ran = 1">');
@@ -36,7 +36,7 @@ def test_no_script_runs_that_is_not_part_of_the_page(opened, page_server):
     opened.wait_for_function("() => true")
     opened.wait_for_timeout(200)
     assert opened.evaluate("window.ran") is None
-    assert sum(POLICY in text for text in opened.told) >= 3
+    assert sum(POLICY in text for text in opened.console_texts) >= 3
     assert not opened.evaluate("document.cookie")  # no cookie is for scripts
 
 
@@ -58,7 +58,7 @@ def test_another_site_can_neither_frame_nor_read_the_page(opened, page_server):
     try:
         opened.goto(f"http://127.0.0.1:{server.server_port}/")
         opened.wait_for_timeout(500)
-        assert any("frame-ancestors" in text or "X-Frame-Options" in text for text in opened.told)
+        assert any("frame-ancestors" in text or "X-Frame-Options" in text for text in opened.console_texts)
         for path in ("/config", "/gradio_api/info", "/"):
             for how in ("cors", "no-cors"):
                 read = "([url, mode]) => fetch(url, {mode, credentials: 'include'}).then(a => a.text()).catch(() => '')"

@@ -72,11 +72,11 @@ def test_a_malformed_upload_leaves_nothing(served, client, field):
 
 
 def test_an_upload_without_a_file_is_one_sentence(served, client):
-    for asked in (
+    for requested in (
         {"data": {"files": "no file"}, "files": {"other": ("x.mp4", b"x")}},
         {"files": {"files": ("", b"x")}},
     ):
-        answer = client.post(f"{API}/upload", **asked)
+        answer = client.post(f"{API}/upload", **requested)
         assert answer.status_code >= 400 and answer.text == uploads.NOT_TAKEN
     assert wait_for(lambda: files(served) == [])
 

@@ -120,16 +120,16 @@ class Immediate:
 
 
 def test_a_link_is_downloaded_into_a_folder_and_its_title_and_source_are_in_the_results(tmp_path, monkeypatch):
-    asked = []
+    calls = []
 
     def fetch(url, folder, progress, sound_only):
-        asked.append((url, folder, sound_only))
+        calls.append((url, folder, sound_only))
         return Fetched(folder / "A talk.mp4", "A <talk>", url)
 
     monkeypatch.setattr(download, "fetch", fetch)
     job = Job(Immediate(), "", JobQueue(), link_fetcher(LINK, tmp_path, sound_only=True))
     job.join()
-    assert asked == [(LINK, tmp_path, True)] and job.path == str(tmp_path / "A talk.mp4")
+    assert calls == [(LINK, tmp_path, True)] and job.path == str(tmp_path / "A talk.mp4")
     analyzer = Analyzer(checkpoint.load(pretrained.BUNDLED), None)
     timeline, _ = draw(analyzer, factories.observations(3.0), facts=job.facts)
     assert json.loads(tables.json_text(timeline))["media"].items() >= job.facts.items()

@@ -1,4 +1,4 @@
-"""The history of jobs: their stored features are deleted by key, even if the recordings are gone."""
+"""The history of jobs: their stored features are deleted by key, even if the recordings no longer exist."""
 
 import gc
 import threading

@@ -224,11 +224,11 @@ def test_the_log_names_the_error_and_nothing_about_the_visitor(inner, caplog):
 
 
 def test_a_link_is_downloaded_before_the_job_joins_the_queue_and_can_be_stopped():
-    queue, slow, asked = JobQueue(), Slow(1), threading.Event()
+    queue, slow, was_asked = JobQueue(), Slow(1), threading.Event()
 
     def fetch(arrived):
         arrived(0.25)
-        asked.wait(PATIENCE)
+        was_asked.wait(PATIENCE)
         arrived(0.5)
         return "fetched"
 
@@ -236,6 +236,6 @@ def test_a_link_is_downloaded_before_the_job_joins_the_queue_and_can_be_stopped(
     until(lambda: job.fetched == 0.25)
     assert not len(queue)
     job.stop()
-    asked.set()
+    was_asked.set()
     job.join()
     assert job.path == "" and not job.problem and job.features is None

@@ -126,7 +126,7 @@ def test_the_keyboard_steps_through_the_timeline(seen):
 def test_the_tooltip_shows_face_and_voice(seen, real):
     place = ground(seen)
     seen.mouse.move(place["x"] + 0.3 * place["width"], place["y"] + place["height"] / 2)
-    told = seen.wait_for_selector("#vg-tooltip-element.visible").inner_text()
+    shown_text = seen.wait_for_selector("#vg-tooltip-element.visible").inner_text()
     for words in (
         "Time",
         "Probabilities",
@@ -136,7 +136,7 @@ def test_the_tooltip_shows_face_and_voice(seen, real):
         "Speech heard",
         "Valence and arousal",
     ):
-        assert words in told
+        assert words in shown_text
     seen.mouse.move(0, 0)
 
 
@@ -187,7 +187,7 @@ def test_a_moment_seeks_when_clicked(chromium, page_server, media):
 
 
 def test_each_choice_redraws_and_nothing_is_decoded(seen, real, page_folder):
-    said, opened = seen.inner_text("#status"), (page_folder / "opened").stat().st_size
+    status, opened = seen.inner_text("#status"), (page_folder / "opened").stat().st_size
     assert opened
     late = table(seen)
     change(seen, lambda: set_number(seen, "Step", 0.5))
@@ -219,7 +219,7 @@ def test_each_choice_redraws_and_nothing_is_decoded(seen, real, page_folder):
     seen.click("text=More choices")
 
     assert (page_folder / "opened").stat().st_size == opened
-    assert seen.inner_text("#status") == said
+    assert seen.inner_text("#status") == status
 
 
 def test_a_wrong_checkpoint_is_reported_and_one_with_the_same_networks_is_used_at_once(
@@ -270,16 +270,16 @@ def test_the_panel_shows_the_evaluation_of_the_weights(seen):
     config = json.loads((ROOT / "emorec" / "weights" / "default" / "config.json").read_text(encoding="utf-8"))
     seen.click("text=What this can and cannot tell")
     seen.locator("#trust").get_by_text("CC BY-NC-SA 4.0").first.wait_for()  # what is folded is drawn when it is opened
-    told = seen.locator("#trust").inner_text()
+    shown_text = seen.locator("#trust").inner_text()
     for measured in config["evaluation"].values():
-        assert measured["what"] in told
+        assert measured["what"] in shown_text
         for value in measured["results"].values():
-            assert f"{value:.1%}" in told
+            assert f"{value:.1%}" in shown_text
     for source in config["training"]["sources"]:
-        assert source["name"] in told
+        assert source["name"] in shown_text
     for limit in config["training"]["limits"]:
-        assert limit in told
-    assert "CC BY-NC-SA 4.0" in told
+        assert limit in shown_text
+    assert "CC BY-NC-SA 4.0" in shown_text
 
 
 def test_the_features_of_the_same_file_are_found_in_another_visit(seen, chromium, page_server, page_folder, clip):

@@ -87,10 +87,10 @@ def test_a_file_that_is_not_a_recording_is_reported_and_the_page_goes_on(page, c
     notes.write_text("These are words, and no recording.\n" * 20, encoding="utf-8")
     upload(page, notes)
     page.click("#analyze")
-    said = toast(page)
-    assert said.startswith("notes.txt is text, not a recording; ")
+    shown_text = toast(page)
+    assert shown_text.startswith("notes.txt is text, not a recording; ")
     page.wait_for_selector("#status .callout")
-    assert page.inner_text("#status .callout") == said
+    assert page.inner_text("#status .callout") == shown_text
     assert page.locator("#results").is_hidden()
 
     page.get_by_label("Clear", exact=True).click()
@@ -106,8 +106,8 @@ def test_a_broken_link_is_reported_and_the_page_goes_on(page, clip):
     dismiss(page)
     page.get_by_label("Link").last.fill("http://127.0.0.1:9/clip.mp4")
     page.click("#analyze")
-    said = page.wait_for_selector("#status .callout").inner_text()
-    assert said.endswith(".") and "Traceback" not in said and "127.0.0.1" in said
+    callout = page.wait_for_selector("#status .callout").inner_text()
+    assert callout.endswith(".") and "Traceback" not in callout and "127.0.0.1" in callout
     page.get_by_role("tab", name="Video or audio").click()
     analyze(page, clip)
     assert len(table(page)) == CLIP_SECONDS

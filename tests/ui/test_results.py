@@ -10,9 +10,9 @@ def test_a_result_is_given_only_to_its_own_session():
     results = ResultCache()
     name = results.add("a", "features")
     assert results.get("a", name) == "features"
-    for session, asked in (("b", name), ("a", "nothing"), (None, name), (None, "nothing")):
+    for session, requested in (("b", name), ("a", "nothing"), (None, name), (None, "nothing")):
         with pytest.raises(EmorecError) as caught:
-            results.get(session, asked)
+            results.get(session, requested)
         assert str(caught.value) == FORGOTTEN
 
 

@@ -260,8 +260,10 @@ def test_programs_choose_the_prior_and_the_part_that_is_analysed(served, tmp_pat
     assert even == [[row[emotion] for emotion in EMOTIONS] for row in found["rows"]]
     own = rows_of(client, name, prior=dict.fromkeys(EMOTIONS, 1))
     assert own == even != rows_of(client, name)
-    for wrong, says in (({"prior": "/etc/hostname"}, "The prior"), ({"start": "soon"}, "is not a time")):
-        with pytest.raises(AppError, match=says):
+    assert rows_of(client, name, baseline="none")
+    wrongs = ({"prior": "/etc/hostname"}, "The prior"), ({"start": "soon"}, "is not a time"), ({"baseline": "x"}, "'x'")
+    for wrong, expected in wrongs:
+        with pytest.raises(AppError, match=expected):
             client.predict(handle_file(str(recording)), api_name="/analyze", **wrong)
     assert len(extracted) == 1
 

@@ -232,9 +232,9 @@ def test_quiet_speech_is_speech_as_much_as_loud(talking, decibels):
 def test_quiet_speech_is_encoded_as_loud_speech_is(talking):
     """Sound under the level of all training data is amplified to it, so that it does not disappear in the floor."""
     quiet = talking * np.float32(10 ** (-60 / 20))
-    loud, heard = (voice.log_mel(part, FRONT_END).numpy() for part in (talking, quiet))
+    loud, amplified = (voice.log_mel(part, FRONT_END).numpy() for part in (talking, quiet))
     unamplified = voice.log_mel(talking * np.float32(10 ** (-35 / 20)), FRONT_END).numpy()
-    assert np.abs(loud - heard).mean() < 1.5 * np.abs(loud - unamplified).mean()
+    assert np.abs(loud - amplified).mean() < 1.5 * np.abs(loud - unamplified).mean()
     assert (voice.gain.to_training_level(talking, HOP) == talking).all()
 
 
@@ -418,21 +418,21 @@ def test_hours_of_silence_before_a_sound_take_neither_memory_nor_time(monkeypatc
     net = factories.voice_net()
     monkeypatch.setattr(voices, "for_inference", lambda net: net)
     # Whether it is speech is not the question here, and takes the most time to judge.
-    judged = np.full(200, 0.5, np.float32)
-    monkeypatch.setattr(voices.features, "speech", lambda samples, *_: judged[: len(samples) // HOP])
+    speech_of_hops = np.full(200, 0.5, np.float32)
+    monkeypatch.setattr(voices.features, "speech", lambda samples, *_: speech_of_hops[: len(samples) // HOP])
     encoded, encode = [], voices._encode
     monkeypatch.setattr(voices, "_encode", lambda *given: encoded.append(given[2]) or encode(*given))
     tracemalloc.start()
-    heard = [*voices.voice_segments("a recording", Namespace(front_end=FRONT_END, voice=net), 0, [])]
+    segments = [*voices.voice_segments("a recording", Namespace(front_end=FRONT_END, voice=net), 0, [])]
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < begin * 4 / 5  # bytes; all of the silence would be begin * 4
     assert len(encoded) < 12 and max(map(len, encoded)) < 200 * HOP
-    time = np.concatenate([segment["voice_time"] for segment in heard])
+    time = np.concatenate([segment["voice_time"] for segment in segments])
     assert time == pytest.approx((np.arange(begin // HOP + 32) + 0.5) * FRONT_END.hop_seconds)
-    late = [segment for segment in heard if segment["voice_time"][0] > 2_900]
+    late = [segment for segment in segments if segment["voice_time"][0] > 2_900]
     again = [
-        *voices.voice_segments("a recording", Namespace(front_end=FRONT_END, voice=net), len(heard) - len(late), [])
+        *voices.voice_segments("a recording", Namespace(front_end=FRONT_END, voice=net), len(segments) - len(late), [])
     ]
     for segment, expected in zip(again, late, strict=True):
         for name, values in expected.items():

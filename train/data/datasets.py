@@ -57,9 +57,9 @@ def majority(votes: Sequence[int]) -> str:
     Counted as by the data set's authors: single votes are dropped as noise; more than half of the others must agree on
     one of the eight emotions (the last two columns are "unknown" and "not a face").
     """
-    kept = np.where(np.asarray(votes) <= 1, 0, votes)
-    best = int(kept.argmax())
-    if best >= len(FERPLUS_LABELS) or kept[best] * 2 <= kept.sum():
+    counted = np.where(np.asarray(votes) <= 1, 0, votes)
+    best = int(counted.argmax())
+    if best >= len(FERPLUS_LABELS) or counted[best] * 2 <= counted.sum():
         return ""
     return FERPLUS_LABELS[best]
 

@@ -1,7 +1,7 @@
 """The pictures of ``detection_sources``, with the faces that the teacher (YuNet) finds in them, packed into arrays.
 
-The teacher looks at each picture in several sizes and mirrored. What most of these looks agree on is a face; what only
-some see is left out of the loss and of every count.
+The teacher searches each picture in several sizes, also mirrored. What most of these searches find is a face; what
+only some find is left out of the loss and of every count.
 """
 
 import os
@@ -14,11 +14,11 @@ from emorec.face.detection import YuNet
 from train.data.detection_sources import pictures
 
 SPLITS = ("train", "valid", "test")
-LOOKS = (160, 224, 320)  # pixels; longer side of the picture in each look of the teacher, which also mirrors it
-EMPTY_LOOKS = (320, 480)  # of pictures that show no face as far as their source says
-FACE_SUPPORT = 0.5  # share of the looks that find a face which is taken for one ...
+SIDES = (160, 224, 320)  # pixels; longer side of the picture in each search of the teacher, which also mirrors it
+EMPTY_SIDES = (320, 480)  # of pictures that show no face according to their source
+FACE_SUPPORT = 0.5  # share of the searches that must find a face ...
 SURE_SCORE = 0.85  # ... unless one of them scores as much as this
-SAME_FACE = 0.4  # intersection over union of two looks' boxes of one face
+SAME_FACE = 0.4  # intersection over union of two boxes of one face
 MIRRORED = [1, 0, 2, 4, 3]  # order of the landmarks of a mirrored face
 
 
@@ -55,7 +55,7 @@ class Packed:
 
 
 def packed(data: Path, negatives: Path | None, teacher_file: Path, cache: Path) -> Packed:
-    """The packed pictures in a cache folder; they are packed first when it has none.
+    """The packed pictures in a cache folder; they are packed first if it has none.
 
     data: the folder with WebFaces, ColourFaces and JavaneseAV, with ``media`` beside it if there is one; negatives: a
     folder of pictures without faces.
@@ -65,11 +65,11 @@ def packed(data: Path, negatives: Path | None, teacher_file: Path, cache: Path) 
     return Packed(cache)
 
 
-def labels(teacher: YuNet, image: np.ndarray, looks: tuple[int, ...] = LOOKS) -> tuple[np.ndarray, np.ndarray]:
-    """Faces in a picture as rows (N, 15) in pixels, means over the looks that find them; and which are left out."""
+def labels(teacher: YuNet, image: np.ndarray, sides: tuple[int, ...] = SIDES) -> tuple[np.ndarray, np.ndarray]:
+    """Faces in a picture as rows (N, 15) in pixels, means over the searches that find them; and which are left out."""
     found = []
     width = image.shape[1]
-    for side in looks:
+    for side in sides:
         scale = side / max(image.shape[:2])
         size = (max(1, round(width * scale)), max(1, round(image.shape[0] * scale)))
         small = cv2.resize(image, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
@@ -80,7 +80,7 @@ def labels(teacher: YuNet, image: np.ndarray, looks: tuple[int, ...] = LOOKS) ->
                     box = np.array([width - box[0] - box[2], box[1], box[2], box[3]])
                     points = (points * [-1, 1] + [width, 0])[MIRRORED]
                 found.append(np.concatenate([box, points.ravel(), [face.score]]))
-    return _agreed(np.array(found, np.float32).reshape(-1, 15), 2 * len(looks))
+    return _agreed(np.array(found, np.float32).reshape(-1, 15), 2 * len(sides))
 
 
 def overlap(box: np.ndarray, boxes: np.ndarray) -> np.ndarray:
@@ -91,7 +91,7 @@ def overlap(box: np.ndarray, boxes: np.ndarray) -> np.ndarray:
     return shared / (box[2] * box[3] + boxes[:, 2] * boxes[:, 3] - shared)
 
 
-def _agreed(found, looks):
+def _agreed(found, sides):
     rows, left_out = [], []
     found = found[np.argsort(-found[:, 14], kind="stable")]
     while len(found):
@@ -99,9 +99,9 @@ def _agreed(found, looks):
         same[0] = True
         group, found = found[same], found[~same]
         row = np.average(group, axis=0, weights=group[:, 14])
-        row[14] = group[:, 14].sum() / looks
+        row[14] = group[:, 14].sum() / sides
         rows.append(row)
-        left_out.append(len(group) < FACE_SUPPORT * looks and group[:, 14].max() < SURE_SCORE)
+        left_out.append(len(group) < FACE_SUPPORT * sides and group[:, 14].max() < SURE_SCORE)
     return np.array(rows, np.float32).reshape(-1, 15), np.array(left_out, bool)
 
 
@@ -111,8 +111,8 @@ def _pack(data, negatives, teacher, cache):
     with open(cache / "pixels.bin", "wb") as pixels:
         for picture in pictures(data, negatives):
             empty = picture.source == "without"
-            rows, left_out = labels(teacher, picture.image, EMPTY_LOOKS if empty else LOOKS)
-            if empty:  # what few looks find is no face; the rest may be one that is drawn, carved or of an animal
+            rows, left_out = labels(teacher, picture.image, EMPTY_SIDES if empty else SIDES)
+            if empty:  # what few searches find is no face; the rest may be a drawn, carved or animal face
                 rows, left_out = rows[~left_out], np.ones((~left_out).sum(), bool)
             pixels.write(picture.image.tobytes())
             values = (picture.image.shape[:2], picture.source, picture.split, picture.name, rows, left_out)

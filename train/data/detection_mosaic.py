@@ -7,24 +7,27 @@ import cv2
 import numpy as np
 import torch
 
+from train.data.detection_corruption import corrupt
 from train.data.detection_data import MIRRORED, Packed
-from train.data.detection_spoil import spoil
 
 SHARES = {"web": 0.3, "crops": 0.15, "colour": 0.27, "javanese": 0.12, "media": 0.04, "without": 0.2}
 GRIDS = (2, 2, 3, 3, 4, 5, 6, 8)  # pictures along each side of a mosaic
 MOSAIC_SHARE = 0.4  # of the training pictures that are mosaics
 SIDES = (192, 256, 256, 320)  # pixels; a batch has pictures of one of these sides
-LEAST_FACE = 9.0  # pixels; smaller faces are left out of the loss
-LEAST_ALONE, MOST_ALONE = 10.0, 1.1  # pixels and shares of the side; between which a face alone is drawn, log-uniformly
+MIN_FACE = 9.0  # pixels; smaller faces are left out of the loss
+MIN_SINGLE_FACE, MAX_SINGLE_FACE = (
+    10.0,
+    1.1,
+)  # pixels and shares of the side; between which a face alone is drawn, log-uniformly
 LARGE_SHARE, LARGE = 0.25, (0.35, 1.1)  # of the faces alone, with a side drawn evenly between these shares of the side
-SMALL_SHARE, SMALL = 0.2, (LEAST_FACE, 22.0)  # of the others, with a side drawn evenly between these (pixels)
+SMALL_SHARE, SMALL = 0.2, (MIN_FACE, 22.0)  # of the others, with a side drawn evenly between these (pixels)
 CORNER_SHARE = 0.2  # of the pictures that are not mosaics: whole in a corner on black, as they are when run
 USES = 3  # of each training picture, mirrored or not: drawing one takes as long as learning from it
 POOL = 320  # pictures of each size that are kept for that
 VISIBLE = 0.6  # share of a face's box inside the picture from which on it has to be found ...
 HINTED = 0.15  # ... and from which on it may be
-MOST_TURN = 25.0  # degrees
-MOST_FACES = 80  # of one training picture
+MAX_ROTATION = 25.0  # degrees
+MAX_FACES = 80  # of one training picture
 
 
 @dataclass(frozen=True)
@@ -83,7 +86,7 @@ class Mosaics:
             canvas, rows, left_out = self._in_corner(side, random)
         else:
             canvas, rows, left_out = self._alone(side, random)
-        return spoil(canvas, random, rows), rows, left_out
+        return corrupt(canvas, random, rows), rows, left_out
 
     def _pick(self, random):
         source = random.choice(list(self._numbers), p=self._shares)
@@ -124,7 +127,7 @@ class Mosaics:
             elif random.random() < SMALL_SHARE:
                 wanted = random.uniform(*SMALL)
             else:
-                wanted = np.exp(random.uniform(np.log(LEAST_ALONE), np.log(MOST_ALONE * side)))
+                wanted = np.exp(random.uniform(np.log(MIN_SINGLE_FACE), np.log(MAX_SINGLE_FACE * side)))
             scale = wanted / np.sqrt(face[2] * face[3])
             pivot = face[:2] + face[2:4] / 2
         else:
@@ -168,7 +171,7 @@ class Mosaics:
 
     def _placed(self, canvas, image, rows, left_out, scale, pivot, middle, random):
         """Paste a picture, perhaps turned and mirrored, so that its point ``pivot`` lies at ``middle``."""
-        turn = np.deg2rad(np.clip(random.normal(0, MOST_TURN / 2.5), -MOST_TURN, MOST_TURN))
+        turn = np.deg2rad(np.clip(random.normal(0, MAX_ROTATION / 2.5), -MAX_ROTATION, MAX_ROTATION))
         stretch = np.exp(random.normal(0, 0.04))
         mirrored = random.random() < 0.5
         matrix = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]]) * scale
@@ -194,10 +197,10 @@ def _stacked(items):
     """A batch of pictures (S, S, 3), faces (N, 15) in them and which of those are left out."""
     pictures, faces, kinds = [], [], []
     for picture, rows, left_out in items:
-        corners = np.concatenate([rows[:, :2], rows[:, :2] + rows[:, 2:4], rows[:, 4:14]], axis=1)[:MOST_FACES]
-        padding = MOST_FACES - len(corners)
+        corners = np.concatenate([rows[:, :2], rows[:, :2] + rows[:, 2:4], rows[:, 4:14]], axis=1)[:MAX_FACES]
+        padding = MAX_FACES - len(corners)
         faces.append(np.pad(corners, ((0, padding), (0, 0))))
-        kinds.append(np.pad(1 + left_out[:MOST_FACES].astype(np.int64), (0, padding)))
+        kinds.append(np.pad(1 + left_out[:MAX_FACES].astype(np.int64), (0, padding)))
         pictures.append(picture.transpose(2, 0, 1))
     most = max(1, int((np.array(kinds) > 0).sum(axis=1).max()))
     return Drawn(
@@ -231,6 +234,6 @@ def moved(rows, left_out, matrix, scales, mirrored, shape):
     rows[:, 4:14] = (points[:, MIRRORED] if mirrored else points).reshape(-1, 10)
     low, high = np.maximum(rows[:, :2], 0), np.minimum(rows[:, :2] + rows[:, 2:4], shape[1::-1])
     visible = np.clip(high - low, 0, None).prod(axis=1) / rows[:, 2:4].prod(axis=1)
-    small = np.sqrt(rows[:, 2:4].prod(axis=1)) < LEAST_FACE
+    small = np.sqrt(rows[:, 2:4].prod(axis=1)) < MIN_FACE
     kept = visible >= HINTED
     return rows[kept], (left_out | (visible < VISIBLE) | small)[kept]

@@ -13,7 +13,7 @@ import numpy as np
 LONGEST_SIDE = 640  # pixels; larger pictures are shrunk to it
 
 VALID_ACTORS, TEST_ACTORS = ("06",), ("08", "10")  # of the Javanese videos
-CROPS_APART = 4  # of the cut-out faces, which show little around them
+CROPS_APART = 4  # every fourth of the cropped faces, which show little around them
 FRAMES_APART = 20  # of the Javanese videos; of 30 a second
 MEDIA_APART = 12
 MEDIA = {
@@ -28,8 +28,8 @@ MEDIA = {
 NO_PICTURES = ("_nm", "_norm", "_n", "_sm", "_gm", "_spec", "_gloss")  # maps of surfaces in games
 PICTURE_NAMES = (".jpg", ".jpeg", ".png", ".webp")
 TILED_SIDE = 1600  # pixels; a larger picture without faces is shrunk to this and cut into pieces of LONGEST_SIDE
-MIN_SIDE = 96  # pixels; smaller pictures without faces are icons
-MAX_PER_FOLDER = 200  # pictures without faces from one folder, or games' textures would outnumber photographs
+MIN_SIDE = 96  # pixels; smaller pictures without faces count as icons
+MAX_PER_FOLDER = 200  # pictures without faces from one folder; otherwise games' textures would outnumber photographs
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ def _without_faces(folder):
 
 
 def _pieces(image):
-    """The picture, and of a large one its parts, too."""
+    """The picture, and if it is large also its parts."""
     yield _at_most(image)
     if max(image.shape[:2]) >= TILED_SIDE:
         image = _at_most(image, TILED_SIDE)

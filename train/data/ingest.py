@@ -69,7 +69,7 @@ def extract_faces(
 
 def _faces_of(path: Path, detector: Detector, size: int) -> tuple[np.ndarray, np.ndarray]:
     if path.suffix.lower() in PICTURES:
-        image = media_still.read(path, pictures.MOST_PIXELS, pictures.LONGEST_SIDE)
+        image = media_still.read(path, pictures.MAX_PIXELS, pictures.LONGEST_SIDE)
         return picture_face(image, detector, size, path.name)
     seen = clip_faces(path, detector, size)
     persons, counts = np.unique(seen["face_person"], return_counts=True)

@@ -136,9 +136,9 @@ def _files(folder: Path, suffixes: Collection[str]) -> list[Path]:
 
 
 def _usable(items: list[Item], folder: Path, task: str) -> list[Item]:
-    kept = [item for item in items if item.path.suffix.lower() in USABLE[task]]
-    if not kept:
+    selected = [item for item in items if item.path.suffix.lower() in USABLE[task]]
+    if not selected:
         raise EmorecError(
             f"{folder} holds no {KINDS[task]} in the data set's layout; is it the right folder for this task?"
         )
-    return kept
+    return selected

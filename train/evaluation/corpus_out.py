@@ -1,4 +1,4 @@
-"""A protocol of corpora left out: how well each one is judged by a layer that was fitted without it."""
+"""The protocol for left-out corpora: the accuracy on each one of a layer that was fitted without it."""
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from train.recipes import voice_baseline, voice_head
 ACTED = ("ravdess", "nemo", "ased", "javanese")
 CORPORA = (*ACTED, *datasets.ORDINARY)
 NEGATIVE = tuple(EMOTIONS.index(emotion) for emotion in ("angry", "disgust", "fear", "sad"))
-SURE = 0.6  # probability from which on a wrong negative emotion counts as surely said
+SURE = 0.6  # probability from which a wrong negative emotion counts as a confident one
 
 
 def corpus_out(model: Checkpoint, setting: predictions.Setting) -> dict:
@@ -22,9 +22,9 @@ def corpus_out(model: Checkpoint, setting: predictions.Setting) -> dict:
 
     The distilled trunk was never trained on emotions, but on the sound of the acted corpora without their labels. The
     emotion trunk was trained on their labels, so its features are left out. The calibration for a corpus is fitted on
-    the layers' predictions of the other corpora, so that it fits corpora never heard. Recall is among a corpus's own
-    emotions; ``intervals`` (95 %) and ``spread`` come from resampling people. Acted corpora are judged by recordings,
-    ordinary speech by windows of 3 s. Everything is measured a second time by layers over features relative to each
+    the layers' predictions of the other corpora, so it fits unknown corpora. Recall is over the emotions of
+    a corpus; ``intervals`` (95 %) and ``spread`` come from resampling people. An item is a recording of acted speech or
+    a window (3 s) of ordinary speech. Everything is measured a second time by layers over features relative to each
     speaker's baseline, see train/recipes/voice_baseline.py, for speakers who have one. Raises EmorecError if the voice
     network has no distilled trunk.
     """
@@ -46,7 +46,7 @@ def corpus_out(model: Checkpoint, setting: predictions.Setting) -> dict:
 
 def _measured(found, way):
     """Results of every corpus for probabilities ``seven``; the names of results end with ``way``."""
-    results, spread, intervals, tables, told, calibrated = {}, {}, {}, {}, [], []
+    results, spread, intervals, tables, best_labels, calibrated = {}, {}, {}, {}, [], []
     for number, corpus in enumerate(CORPORA):
         rows = found["corpus"] == number
         if not rows.any():
@@ -56,7 +56,7 @@ def _measured(found, way):
         truth, people = found["truth"][rows], found["person"][rows]
         calibrated.append(even)
         best = _among_own(even, truth)
-        told.append(best)
+        best_labels.append(best)
         if len(np.unique(truth)) > 1:
             _add(corpus + way, best == truth, truth, people, results, spread, intervals)
         if corpus in datasets.ORDINARY:
@@ -73,7 +73,7 @@ def _measured(found, way):
                 }
     order = np.argsort(found["corpus"], kind="stable")
     truth, raw = found["truth"][order], found["seven"][order]
-    told, calibrated = np.concatenate(told), np.concatenate(calibrated)
+    best_labels, calibrated = np.concatenate(best_labels), np.concatenate(calibrated)
     weights = calibration.even_weights(truth, found["corpus"][order])
     acted = [corpus + way for corpus in ACTED]
     return {
@@ -82,7 +82,7 @@ def _measured(found, way):
         "intervals": intervals,
         "priors": tables,
         "details": {
-            **metrics.confusion(told, truth, EMOTIONS),
+            **metrics.confusion(best_labels, truth, EMOTIONS),
             "calibration_error": metrics.calibration_errors(raw, calibrated, truth, weights),
         },
     }
@@ -95,7 +95,7 @@ def _add(name, right, truth, people, results, spread, intervals):
 
 
 def _among_own(probabilities, truth):
-    """The likeliest of the labels that a corpus has, for each row."""
+    """The most likely of the labels that a corpus has, for each row."""
     own = np.unique(truth)
     return own[probabilities[:, own].argmax(axis=1)]
 
@@ -117,15 +117,15 @@ def _collect(model: Checkpoint, setting: predictions.Setting) -> dict[str, np.nd
     columns = voice_head.distilled_columns(model.voice)
     if not len(columns):
         raise EmorecError("corpus-out needs a voice network with a distilled trunk; this one has none.")
-    items = voice_head.everybody(setting.data)
+    items = voice_head.all_items(setting.data)
     corpora = np.array([item.corpus for item in items])
-    heard = voice_head.pooled(model.voice, items, setting.cache)[:, columns]
+    pooled_features = voice_head.pooled(model.voice, items, setting.cache)[:, columns]
     calm = np.flatnonzero(np.isin(corpora, datasets.ORDINARY))
     windows, place = voice_head.pooled_windows(model.voice, [items[row] for row in calm], setting.cache)
     everyone = {person: number for number, person in enumerate(sorted({item.person for item in items}))}
     truth = np.array([EMOTIONS.index(emotion_of(item.label)) for item in items])
     people = np.array([everyone[item.person] for item in items])
-    offset, known = voice_baseline.relative(heard, truth, people)
+    offset, known = voice_baseline.relative(pooled_features, truth, people)
     offset_windows, known_windows = voice_baseline.relative(
         windows[:, columns], truth[calm[place]], people[calm[place]]
     )
@@ -133,15 +133,15 @@ def _collect(model: Checkpoint, setting: predictions.Setting) -> dict[str, np.nd
     for number, corpus in enumerate(CORPORA):
         if corpus in ACTED:
             rows = np.flatnonzero(corpora == corpus)
-            features, relative, there = heard[rows], offset[rows], known[rows]
+            features, relative, there = pooled_features[rows], offset[rows], known[rows]
         else:
             inside = corpora[calm[place]] == corpus
             rows, features = calm[place[inside]], windows[inside][:, columns]
             relative, there = offset_windows[inside], known_windows[inside]
-        plain = voice_head.fit(items, heard, (corpus,))
+        plain = voice_head.fit(items, pooled_features, (corpus,))
         own = voice_baseline.fit(items, offset, known, (corpus,))
-        said = (_probabilities(plain, features), _probabilities(own, relative), there)
-        parts.append((*said, truth[rows], np.full(len(rows), number), people[rows]))
+        predicted = (_probabilities(plain, features), _probabilities(own, relative), there)
+        parts.append((*predicted, truth[rows], np.full(len(rows), number), people[rows]))
     names = ("seven", "relative", "known", "truth", "corpus", "person")
     return dict(zip(names, (np.concatenate(column) for column in zip(*parts, strict=True)), strict=True))
 

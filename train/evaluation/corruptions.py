@@ -50,7 +50,7 @@ def robust(model: Checkpoint, setting: predictions.Setting) -> dict[str, Any]:
             if not np.isnan(by_way[way]).all():
                 p = metrics.among(by_way[way], JAVANESE_EMOTIONS)
                 predicted[f"{way}, {condition}"] = np.where(
-                    np.isnan(by_way[way][:, 0]), metrics.NOBODY, p.argmax(axis=1)
+                    np.isnan(by_way[way][:, 0]), metrics.NO_PREDICTION, p.argmax(axis=1)
                 )
         if condition == "clean":
             clean = {way: metrics.among(by_way[way], JAVANESE_EMOTIONS) for way in ("mean", "late")}
@@ -67,8 +67,8 @@ def robust(model: Checkpoint, setting: predictions.Setting) -> dict[str, Any]:
 def _collect(model: Checkpoint, setting: predictions.Setting) -> dict[str, np.ndarray]:
     """Arrays (conditions, clips, ...) of raw probabilities and coverages, and the clips' labels."""
     items = datasets.javanese(setting.data_folder / "JavaneseAV")
-    met = set(model.training.get("persons", ()))
-    items = [item for item in items if item.person not in met]
+    training_people = set(model.training.get("persons", ()))
+    items = [item for item in items if item.person not in training_people]
     if not items:
         raise EmorecError("The checkpoint was trained on everybody in JavaneseAV, so nobody is left to measure it on.")
     truth = np.array([EMOTIONS.index(emotion_of(item.label)) for item in items])
@@ -110,10 +110,10 @@ def corrupted(items: Sequence[datasets.Item], truth: np.ndarray, model: Checkpoi
                 rows.setdefault(f"noise at {decibels} dB", []).append(
                     whole_recording(seen, model, dict(enumerate(parts)))
                 )
-    nobody = np.zeros(len(items), int)
+    no_person = np.zeros(len(items), int)
     conditions = {
         name: Samples(
-            **{n: np.concatenate([getattr(p, n) for p in pooled]) for n in WINDOW_COLUMNS}, truth=truth, fold=nobody
+            **{n: np.concatenate([getattr(p, n) for p in pooled]) for n in WINDOW_COLUMNS}, truth=truth, fold=no_person
         )
         for name, pooled in rows.items()
     }

@@ -12,6 +12,7 @@ from train import metrics
 from train.data import datasets, pack
 from train.evaluation import predictions
 from train.recipes import voice
+from train.recipes.workspace import Workspace
 
 CORPORA = ("ravdess", "nemo", "ased", "javanese")
 CROSS_EPOCHS = 8
@@ -20,8 +21,8 @@ CROSS_EPOCHS = 8
 def cross_voice(model, setting):
     """Each voice corpus by a network trained on the three others for ``setting.epochs``; takes hours.
 
-    The networks have no distilled trunk. An item is classified among the emotions of its corpus. Trainings are kept in
-    ``runs`` and resumed.
+    The networks have no distilled trunk. An item is classified among the emotions of its corpus. Trainings are
+    stored in ``runs`` and resumed.
     """
     found = predictions.of("cross-voice", setting, lambda: _collect(setting))
     recalls, predicted, truth = {}, [], []
@@ -52,9 +53,9 @@ def _collect(setting: predictions.Setting) -> predictions.Arrays:
     items = datasets.voices(setting.data_folder)
     clips = pack.voice_clips(items, VoiceFrontEnd(), setting.cache)
     schedule = replace(voice.SCHEDULE, epochs=setting.epochs or CROSS_EPOCHS)
-    parts = []
+    workspace, parts = Workspace(setting.data_folder, setting.runs, setting.cache, resume=True), []
     for number, corpus in enumerate(CORPORA):
-        net = voice.train_without(setting.data_folder, setting.runs, setting.cache, corpus, schedule, resume=True)
+        net = voice.train_without(workspace, corpus, schedule)
         rows = [row for row, item in enumerate(items) if item.corpus == corpus]
         logits = voice.logits_of(net, voice.features(net, [clips[row] for row in rows])).astype(np.float64)
         truth = np.array([EMOTIONS.index(emotion_of(items[row].label)) for row in rows])

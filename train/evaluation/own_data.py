@@ -22,7 +22,7 @@ from train import metrics
 from train.data import corpora, ingest, layouts
 from train.data.datasets import Item
 from train.evaluation.predictions import Setting
-from train.evaluation.protocols import refuse_met
+from train.evaluation.protocols import refuse_trained_on
 from train.finetune import face, voice
 from train.recipes import fusion
 from train.recipes.samples import WINDOW_COLUMNS, Samples, whole_recording
@@ -61,7 +61,7 @@ def labelled_samples(model: Checkpoint, setting: Setting) -> tuple[list[Item], S
     kind, items = _read(setting.dataset, path)
     mapping = corpora.read_mapping(setting.labels) if setting.labels else None
     items = [item for item in corpora.labelled(items, mapping, path) if item.label and emotion_of(item.label)]
-    refuse_met(model, {item.person for item in items})
+    refuse_trained_on(model, {item.person for item in items})
     if kind == "fusion":
         detector = detection.detector(pretrained.face_detector_file())
         found, reasons = ingest.read_each(
@@ -70,14 +70,14 @@ def labelled_samples(model: Checkpoint, setting: Setting) -> tuple[list[Item], S
         wrong = ingest.with_reasons(items, reasons)
     else:
         found, wrong = _one_modality(items, model, kind, setting.cache)
-    kept = [row for row, one in enumerate(found) if one is not None]
+    selected = [row for row, one in enumerate(found) if one is not None]
     if wrong:
         print(f"{len(wrong)} of {len(items)} items cannot be used; the first: {wrong[0][1]}")
-    if not kept:
+    if not selected:
         raise EmorecError(f"None of the {len(items)} items in {path} can be used.")
-    truth = np.array([EMOTIONS.index(emotion_of(items[row].label)) for row in kept])
-    columns = {name: np.concatenate([getattr(found[row], name) for row in kept]) for name in WINDOW_COLUMNS}
-    return [items[row] for row in kept], Samples(**columns, truth=truth, fold=np.zeros(len(kept), int))
+    truth = np.array([EMOTIONS.index(emotion_of(items[row].label)) for row in selected])
+    columns = {name: np.concatenate([getattr(found[row], name) for row in selected]) for name in WINDOW_COLUMNS}
+    return [items[row] for row in selected], Samples(**columns, truth=truth, fold=np.zeros(len(selected), int))
 
 
 def _read(dataset: str, path: Path) -> tuple[str, list[Item]]:
@@ -116,6 +116,7 @@ def _one_modality(
         config = model.fusion.config
         for row, probabilities in zip(rows, seven, strict=True):
             columns: dict[str, Any] = {"person": np.zeros(1, int), "seconds": np.full(1, DEFAULT_WINDOW)}
+            columns["voice_relative"] = np.zeros((1, 0))  # a single clip has no baseline
             for part, width in (("face", config.face_features), ("voice", config.voice_features)):
                 known = part == kind
                 columns[f"{part}_features"] = np.zeros((1, width), np.float32)

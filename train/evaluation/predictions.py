@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import safetensors.numpy
 from safetensors import SafetensorError
+from torch import nn
 
 from emorec import files
 from emorec.emotions import EMOTIONS, emotion_of
@@ -20,7 +21,7 @@ from emorec.errors import EmorecError
 from emorec.inference import fusion
 from emorec.models.networks import FaceNet, VoiceNet
 from train.data import datasets, pack
-from train.recipes import face, samples, voice, voice_head
+from train.recipes import face, samples, voice, voice_baseline, voice_head
 
 AGREE = 8  # of ten votes; pictures with at least so many for one label
 STRONG = "02"  # RAVDESS's field of intensity
@@ -117,7 +118,7 @@ def voices(setting: Setting, voice_nets: Callable[[], dict[int, VoiceNet]]) -> A
 
 
 def _voices(setting: Setting, voice_nets: dict[int, VoiceNet]) -> Arrays:
-    items = voice_head.everybody(setting.data_folder)
+    items = voice_head.all_items(setting.data_folder)
     folds, corpora = datasets.fold_of(items), np.array([item.corpus for item in items])
     truth = np.array([EMOTIONS.index(emotion_of(item.label)) for item in items])
     parts = []
@@ -149,6 +150,52 @@ def _voices(setting: Setting, voice_nets: dict[int, VoiceNet]) -> Arrays:
         "corpus": np.array([VOICE_CORPORA.index(item.corpus) for item in chosen]),
         "strong": np.array([item.corpus == "ravdess" and item.path.stem.split("-")[3] == STRONG for item in chosen]),
     }
+
+
+def speakers(
+    setting: Setting, voice_nets: Callable[[], dict[int, VoiceNet]], layer_of: Callable[[VoiceNet, int], nn.Linear]
+) -> Arrays:
+    """What the layers relative to the speaker say of the rows of ``voices``, in their order.
+
+    ``voice_nets()`` is as in ``voices``; ``layer_of(net, fold)`` returns the layer of a fold's network. For ordinary
+    speech it is fitted again without the corpus. Returns its logits without the bias, ``unbiased`` (N, 7), its ``bias``
+    (N, 7), the ``person`` (N,), the seconds of speech ``spoken`` (N,) and the ``truth`` (N,).
+    """
+    return of("speakers", setting, lambda: _speakers(setting, voice_nets(), layer_of))
+
+
+def _speakers(
+    setting: Setting, voice_nets: dict[int, VoiceNet], layer_of: Callable[[VoiceNet, int], nn.Linear]
+) -> Arrays:
+    items = voice_head.all_items(setting.data_folder)
+    folds, corpora = datasets.fold_of(items), np.array([item.corpus for item in items])
+    truth = np.array([EMOTIONS.index(emotion_of(item.label)) for item in items])
+    people = np.array([item.person for item in items])
+    numbers = np.unique(people, return_inverse=True)[1]
+    spoken = voice_head.spoken(items, setting.cache)
+    parts = []
+    for fold, net in voice_nets.items():
+        rows, layer = np.flatnonzero(folds == fold), layer_of(net, fold)
+        parts.append((rows, *_unbiased(layer, voice_head.pooled(net, items, setting.cache)[rows]), spoken[rows]))
+    first, net = next(iter(voice_nets.items()))
+    offset, known = voice_baseline.relative(voice_head.pooled(net, items, setting.cache), truth, people)
+    known &= folds != first
+    calm = np.flatnonzero(np.isin(corpora, datasets.ORDINARY))
+    calm_items = [items[row] for row in calm]
+    features, rows = voice_head.pooled_windows(net, calm_items, setting.cache)
+    seconds = voice_head.spoken_windows(calm_items, setting.cache)
+    for corpus in datasets.ORDINARY:
+        layer = voice_baseline.fit(items, offset, known, (corpus,), voice_head.scales_of(net))
+        there = corpora[calm[rows]] == corpus
+        parts.append((calm[rows[there]], *_unbiased(layer, features[there]), seconds[there]))
+    rows, unbiased, bias, spoken = (np.concatenate(column) for column in zip(*parts, strict=True))
+    return {"unbiased": unbiased, "bias": bias, "person": numbers[rows], "spoken": spoken, "truth": truth[rows]}
+
+
+def _unbiased(layer: nn.Linear, features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Logits of features (N, D) without the layer's bias, and the bias in every row, (N, 7) each."""
+    weight, bias = (part.detach().numpy().astype(np.float64) for part in (layer.weight, layer.bias))
+    return features.astype(np.float64) @ weight.T, np.tile(bias, (len(features), 1))
 
 
 def _softmax(net: VoiceNet, pooled: np.ndarray, head: str = "emotions") -> np.ndarray:

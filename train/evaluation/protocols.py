@@ -7,29 +7,31 @@ are computed under an even prior from the arrays of ``train.evaluation.predictio
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from torch import nn
 
 from emorec.emotions import EMOTIONS, emotion_of, fold
 from emorec.errors import EmorecError
 from emorec.inference import fusion as fusions
+from emorec.inference.voice_pooling import RELATIVE
 from emorec.models.checkpoint import Checkpoint
 from emorec.models.networks import VoiceNet
 from train import calibration as calibrate
 from train import metrics, run_dir
 from train.data import datasets
 from train.evaluation import predictions, unseen
-from train.recipes import fusion, voice, voice_head
+from train.recipes import fusion, voice, voice_baseline, voice_head
 
 JAVANESE_EMOTIONS = tuple(sorted({emotion_of(label) or "" for label in datasets.JAVANESE_LABELS}))
 
 
 def ferplus(model: Checkpoint, setting: predictions.Setting) -> dict[str, Any]:
     """FER+ Test: accuracy over the eight emotions, recall over the seven under an even prior, and calibration."""
-    refuse_met(model, {"ferplus-test"}, "face")
+    refuse_trained_on(model, {"ferplus-test"}, "face")
     _ferplus_labels(model)
     found = predictions.ferplus(setting, model.face, "test")
     seven, labels, agree = unseen.of_seven(found)
@@ -58,8 +60,8 @@ def web_faces(model: Checkpoint, setting: predictions.Setting) -> dict[str, Any]
     _ferplus_labels(model)
     found = predictions.webfaces(setting, model.face, "valid")
     seven = fold(found["eight"], datasets.FERPLUS_LABELS)
-    kept = found["label"] != EMOTIONS.index("disgust")
-    seven, labels = seven[kept], found["label"][kept]
+    selected = found["label"] != EMOTIONS.index("disgust")
+    seven, labels = seven[selected], found["label"][selected]
     after = calibrate.calibrated(model.calibration.still, seven)
     emotions = tuple(emotion for emotion in EMOTIONS if emotion != "disgust")
     chosen = metrics.among(after, emotions)
@@ -79,14 +81,14 @@ def web_faces(model: Checkpoint, setting: predictions.Setting) -> dict[str, Any]
 
 def javanese_av(model: Checkpoint, setting: predictions.Setting) -> dict[str, Any]:
     """Javanese audio-visual clips, six emotions, actors left out two at a time (the seventh alone)."""
-    everybody = everybody_unseen(model, setting)
-    clips, fused = everybody.clips, everybody.fused
+    unseen_people = unseen_predictions(model, setting)
+    clips, fused = unseen_people.clips, unseen_people.fused
     ways: dict[str, list] = {}
     raw: dict[str, list] = {}
     truth = []
     for number in np.unique(clips.fold):
         rows = clips.fold == number
-        calibration = unseen.fit_calibration(everybody.without(fold=number))
+        calibration = unseen.fit_calibration(unseen_people.without(fold=number))
         held = clips.only(rows)
         by_way = fusion.ways(held, fused[rows], calibration)
         plain = fusions.mean(held.face_probabilities, held.voice_probabilities)
@@ -114,11 +116,21 @@ def javanese_av(model: Checkpoint, setting: predictions.Setting) -> dict[str, An
     }
 
 
-def everybody_unseen(model: Checkpoint, setting: predictions.Setting) -> unseen.Unseen:
+def unseen_predictions(model: Checkpoint, setting: predictions.Setting) -> unseen.Unseen:
     """The held-out data on which a calibration of the checkpoint is fitted."""
     if setting.data is not None and setting.runs is None:
         raise EmorecError("This needs the voice networks of all folds; name their folder by --runs.")
-    return unseen.collected(setting, model.face, lambda folds: {k: fold_voice(model, setting.runs, k) for k in folds})
+    return unseen.collected(
+        setting,
+        model.face,
+        lambda folds: {k: fold_voice(model, setting.runs, k) for k in folds},
+        layer_of=relative_layer(setting) if RELATIVE in model.voice.config.heads else None,
+    )
+
+
+def relative_layer(setting: predictions.Setting) -> Callable[[VoiceNet, int], nn.Linear]:
+    """A function that returns the layer relative to the speaker of a voice network and its fold."""
+    return lambda net, fold: voice_baseline.fitted(net, setting.runs, fold)
 
 
 def _ferplus_labels(model: Checkpoint) -> None:
@@ -139,17 +151,17 @@ def fold_voice(model: Checkpoint, runs: Path | None, fold: int) -> VoiceNet:
     settings = run_dir.settings_of(runs / name)
     people = {f"ravdess-{actor:02d}" for actor in datasets.RAVDESS_FOLDS[fold]}
     people |= {f"javanese-{actor}" for actor in datasets.JAVANESE_FOLDS[fold]}
-    if met := sorted(people & set(settings.get("persons", ()))):
-        raise EmorecError(f"The run {runs / name} was trained on {met[0]}, who belongs to its own test fold.")
+    if seen := sorted(people & set(settings.get("persons", ()))):
+        raise EmorecError(f"The run {runs / name} was trained on {seen[0]}, who belongs to its own test fold.")
     return voice_head.fitted(runs, fold)
 
 
-def refuse_met(model: Checkpoint, people: Collection[str], part: str | None = None) -> None:
+def refuse_trained_on(model: Checkpoint, people: Collection[str], part: str | None = None) -> None:
     """Raise EmorecError if the checkpoint (or one part of it) was trained on one of the people of a test."""
     training = model.training
     known = training.get("parts", {}).get(part, training.get("persons", ())) if part else training.get("persons", ())
-    if met := sorted(set(known) & set(people)):
-        others = f" and {len(met) - 1} more" if len(met) > 1 else ""
+    if seen := sorted(set(known) & set(people)):
+        others = f" and {len(seen) - 1} more" if len(seen) > 1 else ""
         raise EmorecError(
-            f"The checkpoint was trained on {met[0]!r}{others}, so it cannot be measured on them; use other people."
+            f"The checkpoint was trained on {seen[0]!r}{others}, so it cannot be measured on them; use other people."
         )

@@ -6,15 +6,17 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from torch import nn
 
 from emorec.emotions import EMOTIONS, emotion_of, fold
+from emorec.inference.fusion import softmax
 from emorec.inference.timeline import DEFAULT_WINDOW
-from emorec.models.calibration import Calibration
+from emorec.models.calibration import Calibration, HeadCalibration
 from emorec.models.networks import FaceNet, VoiceNet
 from train import calibration
 from train.data import datasets
 from train.evaluation import predictions
-from train.recipes import fusion
+from train.recipes import fusion, voice_baseline
 from train.recipes.samples import Samples
 
 # Shares of the emotions among the votes on FER+ Train, in the order of EMOTIONS, as the face network learned them
@@ -33,8 +35,9 @@ class Unseen:
 
     ``clips`` are audio-visual ones with raw ``fused`` probabilities; ``voices``, ``faces`` (people in pictures of the
     press and of films) and ``stills`` (pictures chosen for their expression) are (probabilities, labels), voices also
-    with their fold and their corpus. ``face_shares`` (7,) are the emotions' shares in the face
-    network's training.
+    with their fold and their corpus. ``relative`` has the same columns as ``voices``, for voices
+    relative to their speaker's baseline (NaN without one); it is None for a network without that head. ``face_shares``
+    (7,) are the emotions' shares in the face network's training.
     """
 
     clips: Samples
@@ -43,6 +46,7 @@ class Unseen:
     faces: tuple
     stills: tuple
     face_shares: tuple
+    relative: tuple | None = None
 
     def without(self, fold: int | None = None, corpus: int | None = None) -> Unseen:
         """The same data without the people of a fold and without a corpus of voices."""
@@ -54,6 +58,7 @@ class Unseen:
             clips=self.clips.only(clips),
             fused=self.fused[clips],
             voices=tuple(column[voices] for column in self.voices),
+            relative=self.relative and tuple(column[voices] for column in self.relative),
         )
 
 
@@ -64,7 +69,7 @@ def fit_calibration(unseen: Unseen) -> Calibration:
     actors.
     """
     clips = unseen.clips
-    probabilities, truth, _, corpora = unseen.voices
+    voice, relative = fit_voice(unseen)
     groups = np.concatenate([np.full(len(clips), "clips"), np.full(len(unseen.faces[1]), "faces")])
     probabilities_of_faces, truth_of_faces = _both((clips.face_probabilities, clips.truth), unseen.faces)
     face = calibration.fit_head(
@@ -75,7 +80,8 @@ def fit_calibration(unseen: Unseen) -> Calibration:
     found = Calibration(
         face=face,
         still=calibration.fit_head(probabilities_of_stills, truth_of_stills, groups, unseen.face_shares),
-        voice=calibration.fit_head(probabilities, truth, corpora),
+        voice=voice,
+        relative=relative,
         # The fusion network was trained on such clips already; their few labels would only fit noise into a bias.
         fusion=calibration.fit_head(unseen.fused, clips.truth, biased=False),
     )
@@ -84,27 +90,39 @@ def fit_calibration(unseen: Unseen) -> Calibration:
     return calibration.fit_late(found, joined(clips, paired), kinds)
 
 
+def fit_voice(unseen: Unseen) -> tuple[HeadCalibration, HeadCalibration]:
+    """The calibrations of the heads for single windows and relative to the speaker, fitted on Unseen people."""
+    probabilities, truth, _, corpora = unseen.voices
+    voice = calibration.fit_head(probabilities, truth, corpora)
+    if unseen.relative is None:
+        return voice, HeadCalibration()
+    probabilities, truth, _, corpora = unseen.relative
+    return voice, calibration.fit_head(probabilities, truth, corpora)
+
+
 def pairs(unseen: Unseen) -> Samples:
     """Pairs of a clear face and an acted voice of the same emotion, with full evidence, for the weights of late fusion.
 
     The faces of the audio-visual clips alone are small and dim. All are of held-out people.
     """
-    random, (faces, shown) = np.random.default_rng(0), unseen.stills
-    voices, heard, _, corpora = unseen.voices
+    random, (faces, face_truth) = np.random.default_rng(0), unseen.stills
+    voices, voice_truth, _, corpora = unseen.voices
     acted = corpora == predictions.VOICE_CORPORA.index("ravdess")
-    seen, said, truth = [], [], []
-    for emotion in np.intersect1d(shown, heard[acted]):
-        seen.append(random.choice(np.flatnonzero(shown == emotion), PAIRS))
-        said.append(random.choice(np.flatnonzero(acted & (heard == emotion)), PAIRS))
+    face_rows, voice_rows, truth = [], [], []
+    for emotion in np.intersect1d(face_truth, voice_truth[acted]):
+        face_rows.append(random.choice(np.flatnonzero(face_truth == emotion), PAIRS))
+        voice_rows.append(random.choice(np.flatnonzero(acted & (voice_truth == emotion)), PAIRS))
         truth.append(np.full(PAIRS, emotion))
-    seen, said, truth = (np.concatenate([*column, np.zeros(0, int)]) for column in (seen, said, truth))
+    face_rows, voice_rows, truth = (
+        np.concatenate([*column, np.zeros(0, int)]) for column in (face_rows, voice_rows, truth)
+    )
     nothing, full = np.zeros((len(truth), 0)), np.ones(len(truth))
     return Samples(
         face_features=nothing,
-        face_probabilities=faces[seen],
+        face_probabilities=faces[face_rows],
         face_coverage=full,
         voice_features=nothing,
-        voice_probabilities=voices[said],
+        voice_probabilities=voices[voice_rows],
         voice_coverage=full,
         seconds=DEFAULT_WINDOW * full,
         truth=truth,
@@ -130,10 +148,12 @@ def collected(
     face_net: FaceNet,
     nets_of: Callable[[Iterable[int]], dict[int, VoiceNet]],
     cross_fit: Callable[[Iterable[int]], tuple] | None = None,
+    layer_of: Callable[[VoiceNet, int], nn.Linear] | None = None,
 ) -> Unseen:
     """The Unseen of the data, predicted out of fold; ``nets_of(folds)`` returns the voice networks.
 
     ``cross_fit(folds)`` returns the audio-visual clips and their fused probabilities, if they were computed already.
+    ``layer_of(net, fold)`` returns the layer relative to the speaker of a voice network; None if it has none.
     """
 
     def fitted(folds: Iterable[int]) -> tuple:
@@ -150,15 +170,30 @@ def collected(
         faces=(fold(faces["eight"], datasets.FERPLUS_LABELS), faces["label"]),
         stills=stills[:2],
         face_shares=FACE_SHARES,
+        relative=_relative(setting, voices, lambda: nets_of(range(datasets.FOLDS)), layer_of) if layer_of else None,
     )
+
+
+def _relative(
+    setting: predictions.Setting,
+    voices: predictions.Arrays,
+    nets: Callable[[], dict[int, VoiceNet]],
+    layer_of: Callable[[VoiceNet, int], nn.Linear],
+) -> tuple:
+    """The columns of ``Unseen.relative``; each speaker's baseline is the mean of all that was heard of the speaker."""
+    said = predictions.speakers(setting, nets, layer_of)
+    offset, known = voice_baseline.relative(said["unbiased"], said["truth"], said["person"])
+    probabilities = softmax(offset + said["bias"])
+    probabilities[~known] = np.nan
+    return (probabilities, voices["truth"], voices["fold"], voices["corpus"])
 
 
 def of_seven(pictures: predictions.Arrays) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """FER+ arrays as probabilities over the seven (N, 7), labels (N,) and agreement (N,), without contempt."""
     native = [emotion_of(label) for label in datasets.FERPLUS_LABELS]
-    kept = np.array([native[label] is not None for label in pictures["label"]])
-    labels = np.array([EMOTIONS.index(native[label]) for label in pictures["label"][kept]])
-    return fold(pictures["eight"][kept], datasets.FERPLUS_LABELS), labels, pictures["agree"][kept] > 0
+    selected = np.array([native[label] is not None for label in pictures["label"]])
+    labels = np.array([EMOTIONS.index(native[label]) for label in pictures["label"][selected]])
+    return fold(pictures["eight"][selected], datasets.FERPLUS_LABELS), labels, pictures["agree"][selected] > 0
 
 
 def audio_visual_folds() -> list[int]:

@@ -10,7 +10,7 @@ from emorec.inference import fusion as fusions
 from train import calibration, metrics
 from train.data import datasets
 from train.evaluation import predictions, unseen
-from train.evaluation.protocols import everybody_unseen, fold_voice
+from train.evaluation.protocols import fold_voice, unseen_predictions
 from train.recipes import voice, voice_head
 
 FACE_LOGITS = "ravdess_face_logits.csv"
@@ -23,36 +23,36 @@ def ravdess_voice(model, setting):
 
     Without ``runs`` the checkpoint alone is measured, on its held-out actors.
     """
-    heard = heard_ravdess(model, setting)
-    folds = [int(number) for number in np.unique(heard["fold"])]
+    arrays = ravdess_predictions(model, setting)
+    folds = [int(number) for number in np.unique(arrays["fold"])]
     own = model.training.get("held_out_fold")
-    predicted = heard["eight"].argmax(1)
-    recalls = {k: metrics.recall(predicted[heard["fold"] == k], heard["native"][heard["fold"] == k]) for k in folds}
+    predicted = arrays["eight"].argmax(1)
+    recalls = {k: metrics.recall(predicted[arrays["fold"] == k], arrays["native"][arrays["fold"] == k]) for k in folds}
     found = {
         "what": "RAVDESS speech, voice only, 8 emotions, "
         + ("five actor-disjoint folds" if len(folds) > 1 else "the actors that these weights never heard"),
         "metric": "unweighted average recall",
         "items": len(predicted),
         **metrics.over_folds({"voice": list(recalls.values())}, len(predicted)),
-        **metrics.confusion(predicted, heard["native"], datasets.RAVDESS_LABELS),
+        **metrics.confusion(predicted, arrays["native"], datasets.RAVDESS_LABELS),
         "folds": list(recalls.values()),
     }
     if own in recalls:
         found["these_weights"] = recalls[own]
     if len(folds) > 1:
-        everybody = everybody_unseen(model, setting)
-        heads = {k: unseen.fit_calibration(everybody.without(fold=k)).voice for k in folds}
+        unseen_people = unseen_predictions(model, setting)
+        heads = {k: unseen.fit_calibration(unseen_people.without(fold=k)).voice for k in folds}
     elif own in recalls:
         heads = {own: model.calibration.voice}
     else:
         return found
     even, everyday = (
-        np.concatenate([calibration.calibrated(heads[k], heard["seven"][heard["fold"] == k], prior) for k in folds])
+        np.concatenate([calibration.calibrated(heads[k], arrays["seven"][arrays["fold"] == k], prior) for k in folds])
         for prior in (calibration.EVEN, metrics.EVERYDAY)
     )
-    order = np.concatenate([np.flatnonzero(heard["fold"] == k) for k in folds])
-    truth, raw = heard["truth"][order], heard["seven"][order]
-    strong = (heard["strong"][order] > 0) & (truth != metrics.NEUTRAL)
+    order = np.concatenate([np.flatnonzero(arrays["fold"] == k) for k in folds])
+    truth, raw = arrays["truth"][order], arrays["seven"][order]
+    strong = (arrays["strong"][order] > 0) & (truth != metrics.NEUTRAL)
     return found | {
         "calibration_error": metrics.calibration_errors(raw, even, truth),
         "recall_even_prior": metrics.recall(even.argmax(1), truth),
@@ -63,7 +63,7 @@ def ravdess_voice(model, setting):
     }
 
 
-def heard_ravdess(model, setting):
+def ravdess_predictions(model, setting):
     """The arrays of RAVDESS among ``predictions.voices``; without ``runs`` those by the checkpoint alone."""
     if setting.data is None or setting.runs:
         found = predictions.voices(
@@ -72,10 +72,10 @@ def heard_ravdess(model, setting):
         rows = found["corpus"] == predictions.VOICE_CORPORA.index("ravdess")
         return {name: values[rows] for name, values in found.items()}
     items = datasets.ravdess(setting.data / "RAVDESS")
-    met = set(model.training.get("persons", ()))
+    training_people = set(model.training.get("persons", ()))
     if "ravdess" not in model.voice.config.heads:
         raise EmorecError("The voice network has no head for RAVDESS's eight labels; measure it with --dataset.")
-    items = [item for item in items if item.person not in met]
+    items = [item for item in items if item.person not in training_people]
     if not items:
         raise EmorecError("The checkpoint was trained on every actor of RAVDESS; name its training by --runs.")
     pooled = voice_head.pooled(model.voice, items, setting.cache)
@@ -123,16 +123,23 @@ def _ravdess_late(model, setting):
     items = datasets.ravdess(setting.data / "RAVDESS")
     folds = datasets.fold_of(items)
     stems = [items[row].path.stem for k in range(datasets.FOLDS) for row in np.flatnonzero(folds == k)]
-    heard = heard_ravdess(model, setting)
+    arrays = ravdess_predictions(model, setting)
     known = np.array([stem in published for stem in stems])
-    seen = fusions.softmax(np.array([published[stem] for stem in stems if stem in published]))
-    said, truth, fold = heard["eight"][known], heard["native"][known], heard["fold"][known]
-    late = np.zeros_like(said)
+    face_probabilities = fusions.softmax(np.array([published[stem] for stem in stems if stem in published]))
+    voice_probabilities, truth, fold = arrays["eight"][known], arrays["native"][known], arrays["fold"][known]
+    late = np.zeros_like(voice_probabilities)
     for k in np.unique(fold):
         others = fold != k
-        fitted = calibration.fit_pool([seen[others], said[others]], truth[others])
-        late[~others] = calibration.pool([seen[~others], said[~others]], *fitted)
-    return {"face": seen, "voice": said, "mean": (seen + said) / 2, "late": late, "truth": truth, "fold": fold}
+        fitted = calibration.fit_pool([face_probabilities[others], voice_probabilities[others]], truth[others])
+        late[~others] = calibration.pool([face_probabilities[~others], voice_probabilities[~others]], *fitted)
+    return {
+        "face": face_probabilities,
+        "voice": voice_probabilities,
+        "mean": (face_probabilities + voice_probabilities) / 2,
+        "late": late,
+        "truth": truth,
+        "fold": fold,
+    }
 
 
 def everyday(model, setting):
@@ -141,15 +148,15 @@ def everyday(model, setting):
     The calibration is fitted without the corpus, too. Accuracy is the share of calm windows predicted as neutral.
     ``zero_shot`` is the recall of acted emotions in a corpus that took no part in any training.
     """
-    everybody = everybody_unseen(model, setting)
-    probabilities, truth, _, corpora = everybody.voices
+    unseen_people = unseen_predictions(model, setting)
+    probabilities, truth, _, corpora = unseen_people.voices
     results, spread, tables = {}, {}, {}
     negative = [EMOTIONS.index(emotion) for emotion in NEGATIVE]
     calm, chosen, labels, before, own, among = [], [], [], [], [], []
     for corpus in datasets.ORDINARY:
         number = predictions.VOICE_CORPORA.index(corpus)
         rows = corpora == number
-        head = unseen.fit_calibration(everybody.without(corpus=number)).voice
+        head = unseen.fit_calibration(unseen_people.without(corpus=number)).voice
         for name, prior in (("even", calibration.EVEN), ("everyday", metrics.EVERYDAY)):
             p = calibration.calibrated(head, probabilities[rows], prior)[truth[rows] == metrics.NEUTRAL]
             neutral = p.argmax(1) == metrics.NEUTRAL
@@ -172,8 +179,8 @@ def everyday(model, setting):
         among.append(np.array([EMOTIONS.index(emotion) for emotion in present])[best])
     labels = np.concatenate(labels)
     acted = {
-        corpus: metrics.recall(told, truth)
-        for corpus, told, truth in zip(datasets.ORDINARY, among, own, strict=True)
+        corpus: metrics.recall(predicted_labels, truth)
+        for corpus, predicted_labels, truth in zip(datasets.ORDINARY, among, own, strict=True)
         if len(np.unique(truth)) > 1
     }
     return {

@@ -13,7 +13,8 @@ from train import run_dir
 from train.finetune import provenance
 from train.recipes import fusion as fusion_recipe
 
-CALIBRATIONS = {"face": ("face", "still"), "voice": ("voice",)}  # the fields of a Calibration of each encoder
+# The fields of a Calibration of each encoder.
+CALIBRATIONS = {"face": ("face", "still"), "voice": ("voice", "relative")}
 
 
 def assemble(out: Path, base: checkpoints.Checkpoint) -> Path:

@@ -173,9 +173,9 @@ def to_seven(probabilities: np.ndarray, truth: np.ndarray, labels: Sequence[str]
 
 def check_people(corpus: Corpus, config: FinetuneConfig, used: Sequence[str]) -> None:
     """Raise EmorecError if one of the base's parts that the run builds on was trained on a validation person."""
-    if met := provenance.people_met(config.base.training, used, corpus):
+    if known := provenance.people_trained_on(config.base.training, used, corpus):
         raise EmorecError(
-            f"The person {met[0]!r} is in the validation data and was trained on by the model that this run starts "
+            f"The person {known[0]!r} is in the validation data and was trained on by the model that this run starts "
             "from; validate on other people, or start from another model by --init."
         )
 
@@ -187,10 +187,10 @@ def drop_unreadable(
 
     Raises EmorecError if none is left.
     """
-    kept = [row for row, value in enumerate(read) if value is not None]
+    readable = [row for row, value in enumerate(read) if value is not None]
     if wrong:
         first, reason = wrong[0]
-        if not kept:
+        if not readable:
             raise EmorecError(f"None of the {len(items)} {what} items can be used; the first: {reason}")
         if distributed.rank() == 0:
             text = io.StringIO(newline="")
@@ -202,7 +202,7 @@ def drop_unreadable(
                 f"{len(wrong)} of {len(items)} {what} items cannot be used and are left out "
                 f"({first.path.name}: {reason}); {folder / name} lists them"
             )
-    return [items[row] for row in kept], [read[row] for row in kept]
+    return [items[row] for row in readable], [read[row] for row in readable]
 
 
 def check_labels(items: Sequence[Item], labels: Sequence[str]) -> None:

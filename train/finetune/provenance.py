@@ -27,10 +27,10 @@ def of_run(
     """The metadata of a checkpoint whose ``part`` was trained on a Corpus; ``base`` is the base model's."""
     parts = {name: people_of(base, name) for name in PARTS}
     parts[part] = unique([*corpus.people, *(parts[part] if init_from_base else ())])
-    kept = {name for name in PARTS if name != part} | ({part} if init_from_base else set())
+    inherited = {name for name in PARTS if name != part} | ({part} if init_from_base else set())
     if part != "fusion":
         parts["fusion"] = []
-        kept.discard("fusion")
+        inherited.discard("fusion")
     limits = [LIMITS["tuned" if init_from_base else "one"].format(part=part, dataset=dataset, items=items)]
     if missing := sorted(set(EMOTIONS) - {emotion_of(label) for label in corpus.labels}):
         limits.append(LIMITS["missing"].format(part=part, missing=", ".join(missing)))
@@ -44,9 +44,9 @@ def of_run(
         "parts": parts,
         "persons": sorted({person for people in parts.values() for person in people}),
         "held_out": sorted(set(corpus.held_out) - {person for people in parts.values() for person in people}),
-        "sources": [source, *_sources(base, kept)],
+        "sources": [source, *_sources(base, inherited)],
         "limits": unique([*limits, *base.get("limits", ())]),
-        "licence": base.get("licence", "other") if _sources(base, kept) else "other",
+        "licence": base.get("licence", "other") if _sources(base, inherited) else "other",
         "finished": time.strftime("%Y-%m-%d"),
     }
 
@@ -56,16 +56,16 @@ def joined(runs: dict[str, dict[str, Any]], base: dict[str, Any]) -> dict[str, A
     parts = {name: people_of(base, name) for name in PARTS} | {"fusion": []}
     parts |= {name: people_of(run, name) for name, run in runs.items()}
     persons = {person for people in parts.values() for person in people}
-    kept = _sources(base, {name for name in ("face", "voice") if name not in runs})
+    inherited = _sources(base, {name for name in ("face", "voice") if name not in runs})
     own = [source for name, run in runs.items() for source in run["sources"] if source["use"] == name]
     licences = {run["licence"] for run in runs.values()}
     return next(iter(runs.values())) | {
         "parts": parts,
         "persons": sorted(persons),
         "held_out": sorted({person for run in runs.values() for person in run["held_out"]} - persons),
-        "sources": unique([*own, *kept]),
+        "sources": unique([*own, *inherited]),
         "limits": unique(limit for run in runs.values() for limit in run["limits"]),
-        "licence": base.get("licence", "other") if kept else min(licences) if len(runs) == 1 else "other",
+        "licence": base.get("licence", "other") if inherited else min(licences) if len(runs) == 1 else "other",
     }
 
 
@@ -74,14 +74,14 @@ def people_of(training: dict[str, Any], part: str) -> list[str]:
     return training.get("parts", {}).get(part, training.get("persons", []))
 
 
-def people_met(training: dict[str, Any], parts: Sequence[str], corpus: Corpus) -> list[str]:
+def people_trained_on(training: dict[str, Any], parts: Sequence[str], corpus: Corpus) -> list[str]:
     """The validation persons of a Corpus that one of the parts of a checkpoint was trained on, sorted."""
     return sorted({person for part in parts for person in people_of(training, part)} & set(corpus.held_out))
 
 
-def _sources(training: dict[str, Any], kept: set[str]) -> list[dict[str, str]]:
+def _sources(training: dict[str, Any], inherited: set[str]) -> list[dict[str, str]]:
     """The sources of the parts that are kept."""
-    return [source for source in training.get("sources", ()) if any(part in source["use"] for part in kept)]
+    return [source for source in training.get("sources", ()) if any(part in source["use"] for part in inherited)]
 
 
 def unique(values: Iterable[Any]) -> list[Any]:

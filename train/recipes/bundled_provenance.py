@@ -79,7 +79,7 @@ SOURCES = (
 
 def metadata_of(data: Path) -> dict[str, Any]:
     """The training metadata of the bundled checkpoint."""
-    voices = voice_head.everybody(data)
+    voices = voice_head.all_items(data)
     persons = {item.person: fold for item, fold in zip(voices, datasets.fold_of(voices), strict=True)}
     named = {
         person: fold for person, fold in persons.items() if "/" not in person

@@ -94,38 +94,38 @@ def main(arguments=None):
     parser.add_argument("--init", type=Path, help="a run's folder whose averaged weights to start from")
     parser.add_argument("--frozen", nargs="*", default=[], help="layers that keep the weights they start with")
     parser.add_argument("--resume", action="store_true", help="go on with the run in the cache")
-    asked = parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
     cv2.setNumThreads(1)
-    pictures = packed(asked.data, asked.negatives, asked.teacher, asked.cache)
+    pictures = packed(options.data, options.negatives, options.teacher, options.cache)
     searched = detection.cases(pictures, "valid")
     few = {name: cases[:: max(1, len(cases) // LOOKED_AT)] for name, cases in searched.items()}
-    teacher = detection.teacher_finder(asked.teacher)
+    teacher = detection.teacher_finder(options.teacher)
     validation = Validation(teacher, few)
     print("YuNet", validation.theirs, flush=True)
-    torch.manual_seed(asked.seed)
+    torch.manual_seed(options.seed)
     net = DetectorNet()
-    if asked.init:
-        loop.averaged(asked.init, net)
-    for name in asked.frozen:
+    if options.init:
+        loop.averaged(options.init, net)
+    for name in options.frozen:
         net.convolutions[name].requires_grad_(False)
     schedule = loop.Schedule(
-        epochs=asked.epochs,
-        lr=asked.lr,
+        epochs=options.epochs,
+        lr=options.lr,
         batch_size=SCHEDULE.batch_size,
         weight_decay=SCHEDULE.weight_decay,
         warm_up=SCHEDULE.warm_up,
         ema_epochs=SCHEDULE.ema_epochs,
-        seed=asked.seed,
+        seed=options.seed,
     )
-    batches = Mosaics(pictures, schedule.batch_size, asked.items)
-    folder = asked.cache / asked.run
-    net = loop.fit(net, batches, loss_of, schedule, folder, validation, resume=asked.resume, title="detector")
+    batches = Mosaics(pictures, schedule.batch_size, options.items)
+    folder = options.cache / options.run
+    net = loop.fit(net, batches, loss_of, schedule, folder, validation, resume=options.resume, title="detector")
     weights = net.folded()
     threshold, _ = Validation(teacher, searched).equal(weights, ALLOWED_SHARE)
-    asked.output.parent.mkdir(parents=True, exist_ok=True)
-    files.write(asked.output, safetensors.torch.save(shifted(weights, threshold)))
+    options.output.parent.mkdir(parents=True, exist_ok=True)
+    files.write(options.output, safetensors.torch.save(shifted(weights, threshold)))
     print(
-        f"{asked.output}: {os.path.getsize(asked.output):,} bytes, threshold {threshold:.3f} became {SCORE_THRESHOLD}"
+        f"{options.output}: {os.path.getsize(options.output):,} bytes, threshold {threshold:.3f} became {SCORE_THRESHOLD}"
     )
 
 

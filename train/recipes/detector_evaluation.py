@@ -16,15 +16,15 @@ import numpy as np
 from emorec.face import detector, yunet
 from emorec.face.detection import DETECTION_SIDE, NMS_THRESHOLD, SCORE_THRESHOLD
 from emorec.face.detector_net import MULTIPLE
+from train.data.detection_corruption import corrupt
 from train.data.detection_data import Packed, overlap, packed
 from train.data.detection_mosaic import Mosaics, moved, paste
-from train.data.detection_spoil import spoil
 
 Finder = Callable[[np.ndarray, float], np.ndarray]  # RGB uint8 (H, W, 3), least score -> rows (N, 15), best first
 
-LEAST_SCORE = 0.02  # of what is looked at, to find the score at which both detectors err as often
-SAME = 0.5  # intersection over union from which on a box is that face's
-UNSURE = 0.3  # overlap with a face that is left out, from which on a box is neither right nor wrong
+MIN_SCORE = 0.02  # of the boxes that are counted, to find the score at which both detectors make as many errors
+SAME = 0.5  # intersection over union from which a box is that face's
+UNSURE = 0.3  # overlap with a face that is left out, from which a box is neither right nor wrong
 SMALL_SIDES = (64, 96, 160)  # pixels; longer side of whole pictures that are searched in a canvas of DETECTION_SIDE
 MOSAICS = 150
 TIMED = 300  # pictures
@@ -64,7 +64,7 @@ class Found:
 
 
 def cases(pictures: Packed, split: str) -> dict[str, list[Case]]:
-    """Everything that is searched, by kind: as stored, shrunk, as mosaics, spoilt, and without faces."""
+    """Everything that is searched, by kind: as stored, shrunk, as mosaics, corrupted, and without faces."""
     found = {
         "pictures": [_stored(pictures, number) for number in pictures.of(split, ("web", "colour"))],
         "frames": [_stored(pictures, number) for number in pictures.of(split, ("javanese", "media"))],
@@ -75,8 +75,10 @@ def cases(pictures: Packed, split: str) -> dict[str, list[Case]]:
     random = np.random.default_rng(0)
     drawn = Mosaics(pictures, 1, 1, (DETECTION_SIDE,), split)
     found["mosaics"] = [Case(*drawn.mosaic(DETECTION_SIDE, random)) for _ in range(MOSAICS)]
-    spoilt = [_stored(pictures, number) for number in small[:: max(1, len(small) // 400)]]
-    found["spoilt"] = [Case(spoil(case.image.copy(), random, case.rows), case.rows, case.left_out) for case in spoilt]
+    corrupted = [_stored(pictures, number) for number in small[:: max(1, len(small) // 400)]]
+    found["spoilt"] = [
+        Case(corrupt(case.image.copy(), random, case.rows), case.rows, case.left_out) for case in corrupted
+    ]
     empty = [number for number in pictures.of(split, ("without",)) if not len(pictures.faces(number)[0])]
     found["without faces"] = [_stored(pictures, number) for number in empty]
     return found
@@ -86,7 +88,7 @@ def search(finder: Finder, searched: list[Case]) -> Found:
     """What a detector finds in pictures, compared with the faces that are there."""
     scores, right, errors, right_scores, faces = [], [], [], [], 0
     for case in searched:
-        rows = finder(case.image, LEAST_SCORE)
+        rows = finder(case.image, MIN_SCORE)
         wanted, unsure = case.rows[~case.left_out], case.rows[case.left_out]
         faces += len(wanted)
         free = np.ones(len(wanted), bool)
@@ -111,7 +113,7 @@ def search(finder: Finder, searched: list[Case]) -> Found:
 def equal_threshold(found: dict[str, Found], allowed: int) -> float:
     """The lowest score at which a detector has at most so many false positives in pictures of all kinds together."""
     wrong = np.sort(np.concatenate([kind.scores[~kind.right] for kind in found.values()]))[::-1]
-    return float(wrong[allowed]) + 1e-6 if len(wrong) > allowed else LEAST_SCORE
+    return float(wrong[allowed]) + 1e-6 if len(wrong) > allowed else MIN_SCORE
 
 
 def summary(found: dict[str, Found], threshold: float) -> dict:
@@ -154,16 +156,16 @@ def teacher_finder(file: Path) -> Finder:
     """YuNet as it runs in the project."""
     session = yunet.load(file)
     assert session is not None, f"{file} is not the published YuNet"
-    return lambda image, least: yunet.detect(session, planes(image)[:, ::-1], max(least, 0.3), NMS_THRESHOLD)
+    return lambda image, lowest: yunet.detect(session, planes(image)[:, ::-1], max(lowest, 0.3), NMS_THRESHOLD)
 
 
 def own_finder(session) -> Finder:
     """The bundled detector as it runs in the project."""
-    return lambda image, least: detector.detect(session, planes(image), least, NMS_THRESHOLD)
+    return lambda image, lowest: detector.detect(session, planes(image), lowest, NMS_THRESHOLD)
 
 
 def planes(image: np.ndarray) -> np.ndarray:
-    """An RGB picture uint8 (H, W, 3) as float32 (1, 3, H', W'), filled up with black to multiples of MULTIPLE."""
+    """An RGB picture uint8 (H, W, 3) as float32 (1, 3, H', W'), padded with black to multiples of MULTIPLE."""
     height, width = image.shape[:2]
     filled = np.zeros((1, 3, height + -height % MULTIPLE, width + -width % MULTIPLE), np.float32)
     for plane, colour in zip(filled[0], cv2.split(image), strict=True):
@@ -172,7 +174,7 @@ def planes(image: np.ndarray) -> np.ndarray:
 
 
 def milliseconds(finders: dict[str, Finder], image: np.ndarray) -> dict[str, float]:
-    """Median time (ms) a picture of each detector, asked in turns."""
+    """Median time (ms) per picture of each detector; they run in turns."""
     times = {name: [] for name in finders}
     for _ in range(TIMED):
         for name, finder in finders.items():
@@ -218,11 +220,11 @@ def main(arguments=None):
     parser.add_argument("--weights", type=Path, required=True, help="the detector's safetensors file")
     parser.add_argument("--cache", type=Path, required=True, help="a folder for the packed pictures")
     parser.add_argument("--split", choices=("valid", "test"), default="valid")
-    asked = parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
     cv2.setNumThreads(1)
-    pictures = packed(asked.data, asked.negatives, asked.teacher, asked.cache)
-    finders = {"YuNet": teacher_finder(asked.teacher), "ours": own_finder(detector.load(asked.weights))}
-    searched = cases(pictures, asked.split)
+    pictures = packed(options.data, options.negatives, options.teacher, options.cache)
+    finders = {"YuNet": teacher_finder(options.teacher), "ours": own_finder(detector.load(options.weights))}
+    searched = cases(pictures, options.split)
     result = compare(finders["YuNet"], finders["ours"], searched, SCORE_THRESHOLD)
     frame = np.random.default_rng(0).integers(0, 256, (180, 320, 3), dtype=np.uint8)
     paste(frame, searched["frames"][0].image, np.array([[0.6, 0, 60.0], [0, 0.6, 10.0]]))

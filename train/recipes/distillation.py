@@ -21,6 +21,7 @@ from train import loop
 from train.data import augment, datasets, pack
 from train.recipes import regression, teachers, voice, voice_batches
 from train.recipes.student import Student, loss_of, masked_error, pool, squared_errors
+from train.recipes.workspace import Workspace
 
 SCHEDULE = loop.Schedule(epochs=10, lr=3e-3, batch_size=32, weight_decay=0.02, warm_up=0.1, ema_epochs=2.0)
 CLASSIFIER_SCHEDULE = loop.Schedule(epochs=3, lr=1e-3, batch_size=32, weight_decay=0.02, ema_epochs=2.0, seed=1)
@@ -116,43 +117,33 @@ class DistillationData:
 
 
 def train(
-    data: Path,
-    runs: Path,
-    cache: Path,
+    workspace: Workspace,
     fold: int,
     schedule: loop.Schedule = SCHEDULE,
-    device: str = "cpu",
-    resume: bool = False,
 ) -> Student:
-    """Train a student on everybody outside ``fold``, in RUNS/listener-FOLD.
+    """Train a student on all people outside ``fold``, in RUNS/listener-FOLD.
 
     Logs the explained variance for the fold's people in RAVDESS. Raises EmorecError if the teachers' packages are
     missing.
     """
-    found = DistillationData.load(data, cache, fold)
-    student, folder = Student(teachers.FEATURES), runs / run_of(fold)
+    found = DistillationData.load(workspace.data, workspace.cache, fold)
+    student = Student(teachers.FEATURES)
     batches, evaluate = found.batches(SHARES, schedule.batch_size), found.explained_variance
-    return loop.fit(
-        student, batches, loss_of, schedule, folder, evaluate, device, resume, folder.name, found.settings()
-    )
+    return workspace.fit(student, batches, loss_of, schedule, run_of(fold), evaluate, found.settings())
 
 
 def refine(
-    data: Path,
-    runs: Path,
-    cache: Path,
+    workspace: Workspace,
     fold: int,
     schedule: loop.Schedule = CLASSIFIER_SCHEDULE,
-    device: str = "cpu",
-    resume: bool = False,
 ) -> Student:
     """Train the finished student of ``fold`` further, in RUNS/listener-FOLD-judging, with a second target.
 
     From its features of a window it now also predicts what a linear layer on the teachers' features predicts.
     """
-    found = DistillationData.load(data, cache, fold)
-    student = loop.averaged(runs / run_of(fold), Student(teachers.FEATURES))
-    teacher = found.fit_teacher_classifier().to(device)
+    found = DistillationData.load(workspace.data, workspace.cache, fold)
+    student = loop.averaged(workspace.runs / run_of(fold), Student(teachers.FEATURES))
+    teacher = found.fit_teacher_classifier().to(workspace.device)
 
     def refine_loss(net: Student, batch: tuple[torch.Tensor, ...]) -> torch.Tensor:
         log_mel, speech, targets = batch
@@ -161,11 +152,8 @@ def refine(
         logits = net.classifier(F.dropout(pool(features, speech), DROPOUT, net.training))
         return masked_error(net.regressor(features), targets, speech) + F.cross_entropy(logits.float(), soft_labels)
 
-    batches, folder = found.batches(CLASSIFIER_SHARES, schedule.batch_size), runs / refined_run_of(fold)
-    evaluate = found.explained_variance
-    return loop.fit(
-        student, batches, refine_loss, schedule, folder, evaluate, device, resume, folder.name, found.settings()
-    )
+    batches, evaluate = found.batches(CLASSIFIER_SHARES, schedule.batch_size), found.explained_variance
+    return workspace.fit(student, batches, refine_loss, schedule, refined_run_of(fold), evaluate, found.settings())
 
 
 def trained(runs: Path, fold: int) -> nn.Module:

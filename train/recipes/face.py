@@ -124,8 +124,8 @@ def trained(runs: Path) -> FaceNet:
 def labelled(items: Sequence[datasets.Item], config: FaceConfig, cache: Path) -> tuple[np.ndarray, np.ndarray]:
     """Crops and majority labels of the items that have a majority: (N, S, S) uint8, (N,) int."""
     crops = pack.face_crops(items, config.size, cache)
-    kept = np.array([bool(item.label) for item in items])
-    return crops[kept], np.array([config.labels.index(item.label) for item in items if item.label])
+    labelled_rows = np.array([bool(item.label) for item in items])
+    return crops[labelled_rows], np.array([config.labels.index(item.label) for item in items if item.label])
 
 
 def predict(net: FaceNet, crops: np.ndarray) -> np.ndarray:

@@ -123,15 +123,15 @@ def ways(
     samples: Samples, fused: np.ndarray, calibration: Calibration, log_prior: np.ndarray = calibrate.EVEN
 ) -> dict[str, np.ndarray]:
     """Probabilities (N, 7) by modality and fusion, under a prior; ``fused`` are the raw ones of intermediate fusion."""
-    seen = calibration.face.log_likelihood(samples.face_probabilities)
-    heard = calibration.voice.log_likelihood(samples.voice_probabilities)
+    face_likelihood = calibration.face.log_likelihood(samples.face_probabilities)
+    voice_likelihood = calibration.voice.log_likelihood(samples.voice_probabilities)
     evidence = (
-        fusion.evidence(seen, samples.face_coverage, samples.seconds),
-        fusion.evidence(heard, samples.voice_coverage, samples.seconds),
+        fusion.evidence(face_likelihood, samples.face_coverage, samples.seconds),
+        fusion.evidence(voice_likelihood, samples.voice_coverage, samples.seconds),
     )
     face, voice = (
         priors.posterior(fusion.weighted(one, weight), log_prior)
-        for one, weight in zip((seen, heard), evidence, strict=True)
+        for one, weight in zip((face_likelihood, voice_likelihood), evidence, strict=True)
     )
     joint = fusion.weighted(calibration.fusion.log_likelihood(fused), np.maximum(*evidence))
     joint[np.maximum(*evidence) <= 0] = np.nan
@@ -139,7 +139,7 @@ def ways(
         "face": face,
         "voice": voice,
         "mean": fusion.mean(face, voice),
-        "late": priors.posterior(fusion.late(seen, heard, *evidence, calibration), log_prior),
+        "late": priors.posterior(fusion.late(face_likelihood, voice_likelihood, *evidence, calibration), log_prior),
         "intermediate": priors.posterior(joint, log_prior),
     }
 

@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from emorec.errors import EmorecError
 from train import run_dir
 from train.data import datasets
-from train.recipes import voice, voice_head
+from train.recipes import voice, voice_baseline, voice_head
 from train.recipes.bundled_provenance import FOLD
 
 FOLDER = Path(__file__).parents[1] / "folds"
@@ -28,13 +28,15 @@ def keep(runs, folder=FOLDER):
         if fold == FOLD:
             continue  # that one is in the bundled checkpoint
         name = voice.finished(Path(runs), fold)
-        kept = Path(folder) / name
+        target = Path(folder) / name
         halves = voice.trained(Path(runs), fold).half()  # numbers that count, such as a batch norm's steps, stay whole
-        shutil.rmtree(kept, ignore_errors=True)
-        run_dir.save_run(kept, halves, run_dir.settings_of(Path(runs) / name))
+        shutil.rmtree(target, ignore_errors=True)
+        run_dir.save_run(target, halves, run_dir.settings_of(Path(runs) / name))
         if voice_head.head_file(runs, fold).exists():
             shutil.copy(voice_head.head_file(runs, fold), voice_head.head_file(folder, fold))
-        print(f"kept {kept}")
+        if voice_baseline.layer_file(runs, fold).exists():
+            shutil.copy(voice_baseline.layer_file(runs, fold), voice_baseline.layer_file(folder, fold))
+        print(f"kept {target}")
 
 
 def main(arguments=None):

@@ -52,13 +52,13 @@ def real_clips(data: Path, models: dict[int, Checkpoint], cache: Path) -> dict[i
     first = next(iter(models.values()))
     pooled = {fold: [] for fold in models}
     for item in items:
-        seen = [*pipeline.extract(item.path, first, detector, cache=cache / "observations")][-1]
-        ends = np.array([0.0]), np.array([seen.duration])
+        of_faces = [*pipeline.extract(item.path, first, detector, cache=cache / "observations")][-1]
+        ends = np.array([0.0]), np.array([of_faces.duration])
         for fold, model in models.items():
-            heard = [*pipeline.voice_segments(item.path, model, 0, [])]
+            voice_parts = [*pipeline.voice_segments(item.path, model, 0, [])]
             # If the pictures are longer than the sound, there are segments without sound.
-            segments = zip_longest(seen.segments, heard, fillvalue={})
-            both = replace(seen, segments=tuple({**a, **b} for a, b in segments))
+            segments = zip_longest(of_faces.segments, voice_parts, fillvalue={})
+            both = replace(of_faces, segments=tuple({**a, **b} for a, b in segments))
             pooled[fold].append(pooling.pool(both, model, *ends))
     truth = np.array([EMOTIONS.index(emotion_of(item.label)) for item in items])
     folds = datasets.fold_of(items)
@@ -98,14 +98,14 @@ def pairs(
     native = [emotion_of(label) for label in face_net.config.labels]
     shown = np.array([EMOTIONS.index(native[label]) if native[label] else -1 for label in labels])
 
-    items = voice_head.everybody(data)
+    items = voice_head.all_items(data)
     features = voice_head.pooled(voice_net, items, cache)
     spoken = np.array([EMOTIONS.index(emotion_of(item.label)) for item in items])
     ravdess = np.array([item.corpus == "ravdess" for item in items])
     calm = np.array([item.corpus in datasets.ORDINARY for item in items]) & (spoken == EMOTIONS.index("neutral"))
     unheard = (datasets.fold_of(items) == fold) & ravdess
-    said = fusion.softmax(voice.logits_of(voice_net, features).astype(np.float64))
-    seen = folded(fusion.softmax(logits.astype(np.float64)), face_net.config.labels)
+    voice_probabilities = fusion.softmax(voice.logits_of(voice_net, features).astype(np.float64))
+    face_probabilities = folded(fusion.softmax(logits.astype(np.float64)), face_net.config.labels)
 
     shared = sorted(set(shown[shown >= 0]) & set(spoken[unheard]))
     count, faces, voices = max_pairs // (len(shared) + 1), [], []
@@ -117,10 +117,10 @@ def pairs(
     full = np.ones(len(faces))
     return Samples(
         face_features=embeddings[faces],
-        face_probabilities=seen[faces],
+        face_probabilities=face_probabilities[faces],
         face_coverage=full,
         voice_features=features[voices],
-        voice_probabilities=said[voices],
+        voice_probabilities=voice_probabilities[voices],
         voice_coverage=full,
         seconds=np.full(len(faces), DEFAULT_WINDOW),
         truth=shown[faces],
@@ -128,7 +128,7 @@ def pairs(
     )
 
 
-def whole_recording(seen: Any, model: Checkpoint, parts: dict[int, dict[str, np.ndarray]]) -> pooling.Pooled:
+def whole_recording(features: Any, model: Checkpoint, parts: dict[int, dict[str, np.ndarray]]) -> pooling.Pooled:
     """A whole recording as one window, with some segments' arrays replaced by ``parts`` (by segment number)."""
-    changed = tuple({**segment, **parts.get(number, {})} for number, segment in enumerate(seen.segments))
-    return pooling.pool(replace(seen, segments=changed), model, np.array([0.0]), np.array([seen.duration]))
+    changed = tuple({**segment, **parts.get(number, {})} for number, segment in enumerate(features.segments))
+    return pooling.pool(replace(features, segments=changed), model, np.array([0.0]), np.array([features.duration]))

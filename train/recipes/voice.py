@@ -13,13 +13,14 @@ import torch
 from torch.nn import functional as F
 
 from emorec.emotions import EMOTIONS, emotion_of
-from emorec.inference.pooling import SILENT
+from emorec.inference.voice_pooling import SILENT
 from emorec.models.config import VoiceConfig
 from emorec.models.networks import VoiceNet
 from emorec.voice.features import VoiceFrontEnd
 from train import loop
 from train.data import datasets, pack
 from train.recipes.voice_batches import CROP_HOPS, Batches, Clip
+from train.recipes.workspace import Workspace
 
 FIRST_SCHEDULE = loop.Schedule(epochs=8, lr=2.5e-3, batch_size=32, weight_decay=0.05, ema_epochs=0.5)
 SCHEDULE = loop.Schedule(epochs=5, lr=2e-3, batch_size=32, weight_decay=0.05, ema_epochs=0.75)
@@ -62,52 +63,39 @@ def sampling_weights(items: Sequence[datasets.Item]) -> np.ndarray:
 
 
 def train_first(
-    data: Path,
-    runs: Path,
-    cache: Path,
+    workspace: Workspace,
     schedule: loop.Schedule = FIRST_SCHEDULE,
-    device: str = "cpu",
-    resume: bool = False,
 ) -> VoiceNet:
     """Train on the people who are held out in no fold (nEMO, ASED); the networks of all folds start from this one."""
-    items = datasets.voices(data)
+    items = datasets.voices(workspace.data)
     known = datasets.fold_of(items) == datasets.NEVER
-    return _train(items, known, ~known, VoiceNet(NET), runs / "voice-first", cache, schedule, device, resume)
+    return _train(items, known, ~known, VoiceNet(NET), "voice-first", workspace, schedule)
 
 
 def train(
-    data: Path,
-    runs: Path,
-    cache: Path,
+    workspace: Workspace,
     fold: int,
     schedule: loop.Schedule = SCHEDULE,
-    device: str = "cpu",
-    resume: bool = False,
 ) -> VoiceNet:
-    """Train the first network further on everybody outside ``fold``; logs recall on those inside after each epoch."""
-    items = datasets.voices(data)
+    """Train the first network further on all people outside ``fold``; logs recall on those inside after each epoch."""
+    items = datasets.voices(workspace.data)
     held_out = datasets.fold_of(items) == fold
-    net = loop.averaged(runs / "voice-first", VoiceNet(NET))
-    return _train(items, ~held_out, held_out, net, runs / f"voice-{fold}", cache, schedule, device, resume)
+    net = loop.averaged(workspace.runs / "voice-first", VoiceNet(NET))
+    return _train(items, ~held_out, held_out, net, f"voice-{fold}", workspace, schedule)
 
 
 def refine(
-    data: Path,
-    runs: Path,
-    cache: Path,
+    workspace: Workspace,
     fold: int,
     number: int,
     schedule: loop.Schedule = REFINE_SCHEDULE,
-    device: str = "cpu",
-    resume: bool = False,
 ) -> VoiceNet:
     """Train the finished network of ``fold`` further, with windows of ``REFINE_HOPS[number]``, in a separate folder."""
-    items = datasets.voices(data)
+    items = datasets.voices(workspace.data)
     held_out = datasets.fold_of(items) == fold
-    net = loop.averaged(runs / f"voice-{fold}", VoiceNet(NET))
+    net = loop.averaged(workspace.runs / f"voice-{fold}", VoiceNet(NET))
     schedule, hops = replace(schedule, seed=schedule.seed + 1 + number), REFINE_HOPS[number]
-    folder = runs / refinement(fold, number)
-    return _train(items, ~held_out, held_out, net, folder, cache, schedule, device, resume, hops)
+    return _train(items, ~held_out, held_out, net, refinement(fold, number), workspace, schedule, hops)
 
 
 def refinement(fold: int, number: int) -> str:
@@ -116,22 +104,18 @@ def refinement(fold: int, number: int) -> str:
 
 
 def train_without(
-    data: Path,
-    runs: Path,
-    cache: Path,
+    workspace: Workspace,
     corpus: str,
     schedule: loop.Schedule = SCHEDULE,
-    device: str = "cpu",
-    resume: bool = False,
 ) -> VoiceNet:
     """Train on all corpora but one, and log the recall on that one, whose language is not in the training data."""
-    items = datasets.voices(data)
+    items = datasets.voices(workspace.data)
     left_out = np.array([item.corpus == corpus for item in items])
-    return _train(items, ~left_out, left_out, VoiceNet(NET), runs / f"cross-{corpus}", cache, schedule, device, resume)
+    return _train(items, ~left_out, left_out, VoiceNet(NET), f"cross-{corpus}", workspace, schedule)
 
 
-def _train(items, inside, outside, net, folder, cache, schedule, device, resume, hops=CROP_HOPS):
-    clips = pack.voice_clips(items, VoiceFrontEnd(), cache)
+def _train(items, inside, outside, net, run, workspace, schedule, hops=CROP_HOPS):
+    clips = pack.voice_clips(items, VoiceFrontEnd(), workspace.cache)
     targets = targets_of(items)
     inside, outside = np.flatnonzero(inside), np.flatnonzero(outside)
     weights = sampling_weights([items[row] for row in inside])
@@ -169,7 +153,7 @@ def _train(items, inside, outside, net, folder, cache, schedule, device, resume,
         "items": len(inside),
         "persons": sorted({items[row].person for row in inside}),
     }
-    return loop.fit(net, batches, loss_of, schedule, folder, evaluate, device, resume, folder.name, settings)
+    return workspace.fit(net, batches, loss_of, schedule, run, evaluate, settings)
 
 
 def trained(runs: Path, fold: int) -> VoiceNet:

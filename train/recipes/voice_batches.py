@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import torch
 
-from emorec.inference.pooling import SILENT
+from emorec.inference.voice_pooling import SILENT
 from emorec.models.networks import VoiceNet
 from train.data import augment
 

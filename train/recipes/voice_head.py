@@ -7,6 +7,7 @@ so that its output is a likelihood under an even prior.
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from torch import nn
 from emorec import files
 from emorec.emotions import EMOTIONS, emotion_of
 from emorec.inference.fusion import MIN_COVERAGE
-from emorec.inference.pooling import SPEECH
+from emorec.inference.voice_pooling import SPEECH
 from emorec.voice.features import VoiceFrontEnd
 from train.data import datasets, pack
 from train.recipes import regression, voice
@@ -48,12 +49,12 @@ def fit(
     decay: float = DECAY,
 ) -> nn.Linear:
     """A layer with seven outputs, fitted on features (N, D) of the items outside the corpora ``without``."""
-    kept = np.array([item.corpus not in without for item in items])
-    corpora = np.array([item.corpus for item in items])[kept]
-    targets = np.array([EMOTIONS.index(emotion_of(item.label)) for item in items])[kept]
+    selected = np.array([item.corpus not in without for item in items])
+    corpora = np.array([item.corpus for item in items])[selected]
+    targets = np.array([EMOTIONS.index(emotion_of(item.label)) for item in items])[selected]
     # Corpora weigh by the square root of their size; regression.fit then lets every emotion weigh alike.
     weights = np.array([(corpora == corpus).sum() ** -0.5 for corpus in corpora])
-    return regression.fit(features[kept], targets, weights, len(EMOTIONS), decay, scales)
+    return regression.fit(features[selected], targets, weights, len(EMOTIONS), decay, scales)
 
 
 def distilled_columns(net: voice.VoiceNet) -> np.ndarray:
@@ -72,7 +73,7 @@ def scales_of(net):
 
 
 def pooled(net, items, cache):
-    """Pooled features (N, 2 D) of the recordings of items by a VoiceNet, kept in the cache under its weights."""
+    """Pooled features (N, 2 D) of the recordings of items by a VoiceNet, cached by its weights."""
 
     def features():
         return {"features": voice.features(net, _clips(items, cache))}
@@ -88,22 +89,40 @@ def pooled_windows(net, items, cache):
 
     def features():
         parts, rows = [], []
-        for row, (log_mel, speech) in enumerate(_clips(items, cache)):
-            for start in range(0, max(len(speech) - WINDOW_HOPS // 2, 1), WINDOW_HOPS):
-                heard = speech[start : start + WINDOW_HOPS]
-                if (heard >= SPEECH).mean() >= MIN_COVERAGE:
-                    frames = slice(start * voice.VoiceNet.FRAMES_PER_HOP, None)
-                    parts.append((log_mel[:, frames][:, : len(heard) * voice.VoiceNet.FRAMES_PER_HOP], heard))
-                    rows.append(row)
+        for row, log_mel, start, heard in _windows(_clips(items, cache)):
+            frames = slice(start * voice.VoiceNet.FRAMES_PER_HOP, None)
+            parts.append((log_mel[:, frames][:, : len(heard) * voice.VoiceNet.FRAMES_PER_HOP], heard))
+            rows.append(row)
         return {"features": voice.features(net, parts), "rows": np.array(rows)}
 
     found = pack.cached(cache, "pooled-windows", items, _settings(net) | {"hops": WINDOW_HOPS}, features)
     return found["features"], found["rows"]
 
 
+def _windows(clips):
+    """The windows of clips that have enough speech: the row and the log-mel of the clip, the hop at which the
+    window starts, and the probability of speech in its hops."""
+    for row, (log_mel, speech) in enumerate(clips):
+        for start in range(0, max(len(speech) - WINDOW_HOPS // 2, 1), WINDOW_HOPS):
+            heard = speech[start : start + WINDOW_HOPS]
+            if (heard >= SPEECH).mean() >= MIN_COVERAGE:
+                yield row, log_mel, start, heard
+
+
+def spoken(items, cache):
+    """Seconds of speech in each recording (N,)."""
+    return np.array([(speech >= SPEECH).sum() for _, speech in _clips(items, cache)]) * VoiceFrontEnd().hop_seconds
+
+
+def spoken_windows(items, cache):
+    """Seconds of speech in each window of ``pooled_windows`` (M,)."""
+    hops = [(heard >= SPEECH).sum() for _, _, _, heard in _windows(_clips(items, cache))]
+    return np.array(hops) * VoiceFrontEnd().hop_seconds
+
+
 def _settings(net):
     """The settings that pooled features depend on: the front end, and the network without its heads."""
-    digest = hashlib.sha256(repr(net.config).encode())
+    digest = hashlib.sha256(repr(replace(net.config, heads={})).encode())
     for name, tensor in sorted(net.state_dict().items()):
         if not name.startswith("heads"):
             digest.update(name.encode() + tensor.float().cpu().numpy().tobytes())
@@ -132,15 +151,15 @@ def place(net, layer):
 
 
 def train(net, data, runs, cache, fold):
-    """Fit the last layer of a fold's network on everybody outside the fold, and store it in ``head_file``."""
-    items = everybody(data)
+    """Fit the last layer of a fold's network on all people outside the fold, and store it in ``head_file``."""
+    items = all_items(data)
     inside, features = np.flatnonzero(datasets.fold_of(items) != fold), pooled(net, items, cache)
     layer = refit(net, [items[row] for row in inside], features[inside])
     files.write(head_file(runs, fold), safetensors.torch.save({"weight": layer.weight, "bias": layer.bias}))
     return place(net, layer)
 
 
-def everybody(data):
+def all_items(data):
     """The items of every corpus of acted and of ordinary speech."""
     return [*datasets.voices(data), *datasets.ordinary(data)]
 

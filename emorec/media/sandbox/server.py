@@ -30,7 +30,7 @@ Answers = Iterator[tuple]  # of (header, *arrays)
 
 
 def work(task: dict, send: child.Send) -> None:
-    """Answer one task. Raises OSError if the parent has gone."""
+    """Answer one task. Raises OSError if the parent has ended."""
     limits.restrict(CORE=0, FSIZE=0, DATA=MEMORY)
     integrity.on_progress = _Processor.extend
     _Processor.extend()

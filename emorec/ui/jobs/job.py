@@ -21,7 +21,7 @@ POLL = 0.1  # seconds between two checks of the queue
 # Seconds of work for a second of media, roughly: only their order matters.
 VIDEO_WORK = 0.1
 SOUND_WORK = 0.02
-UNKNOWN_DURATION = 3600.0  # seconds that are assumed
+UNKNOWN_DURATION = 3600.0  # seconds that are assumed if the duration is unknown
 PROBES = threading.BoundedSemaphore(2)  # recordings whose duration is read at the same time
 
 Progress = Callable[[float | None], None]  # is called with the part of a link that has arrived (0 to 1, None: unknown)
@@ -86,7 +86,7 @@ class Job:
         return self._thread.is_alive()
 
     def wait(self, seconds: float) -> bool:
-        """Return when something has changed, or after so many seconds; returns whether something has changed."""
+        """Wait until something changes, at most so many seconds; returns whether something has changed."""
         changed = self._changed.wait(seconds)
         self._changed.clear()
         return changed

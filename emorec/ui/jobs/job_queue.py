@@ -18,7 +18,7 @@ TOO_MANY_FROM_THERE = "As many analyses are waiting from your address as are all
 
 SHORTEST_TURN = 0.5  # seconds of work before a job may pause for a visitor who has used no time
 LONGEST_TURN = 60.0  # seconds of work before a job pauses for any other visitor
-WAITING_CREDIT = 0.1  # seconds of work that a second of waiting makes up for, so that nobody waits for ever
+WAITING_CREDIT = 0.1  # seconds of work that a second of waiting makes up for, so that no job waits for ever
 
 
 class Ticket:

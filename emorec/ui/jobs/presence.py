@@ -1,4 +1,4 @@
-"""Whether a client still waits for its answer: the job of a client that has gone is stopped.
+"""Whether a client still waits for its answer: the job of a client that has left is stopped.
 
 Gradio sends answers over a stream that the client opens, one for each session or one for each event. A client with an
 open stream is present.

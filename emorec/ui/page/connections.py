@@ -126,7 +126,8 @@ def connect_results(parts: SimpleNamespace, session: SimpleNamespace, handlers: 
         concurrency_limit=None,
         **QUIET,
     )
-    changed = [choices.fusion, choices.step, choices.window, choices.smooth, choices.prior, results.style]
+    changed = [choices.fusion, choices.step, choices.window, choices.smooth, choices.prior, choices.baseline]
+    changed += [results.style]
     gr.on(
         [
             session.revision.change,
@@ -144,6 +145,7 @@ def connect_results(parts: SimpleNamespace, session: SimpleNamespace, handlers: 
             choices.smooth,
             choices.person,
             choices.prior,
+            choices.baseline,
             results.style,
             session.rows_shown,
         ],

@@ -8,6 +8,7 @@ import gradio as gr
 from gradio.components import Component
 
 from emorec import download
+from emorec.inference import baseline as baselines
 from emorec.inference import prior as priors
 from emorec.inference.timeline import DEFAULT_STEP, DEFAULT_WINDOW, STEP_RANGE
 from emorec.output import tables
@@ -21,6 +22,7 @@ MAX_SMOOTHING = 10.0  # seconds
 EXAMPLE = "A portrait and a synthetic voice, 0:12"
 FUSIONS = (("Late", "late"), ("Intermediate", "intermediate"), ("Face only", "face"), ("Voice only", "voice"))
 PRIORS = (("Everyday", "everyday"), ("Even", "even"), ("Adaptive", "adaptive"))
+BASELINES = (("Relative", "speaker"), ("As it is", "none"))
 CHANNELS = (("Mix", "mix"), ("Left", "left"), ("Right", "right"))
 
 
@@ -128,6 +130,13 @@ def choices(checkpoints: tuple[str, ...] | None) -> SimpleNamespace:
             info="How common each emotion is expected to be",
             elem_id="prior",
         )
+        baseline = gr.Radio(
+            BASELINES,
+            value=baselines.DEFAULT,
+            label="Voice",
+            info="Relative to the speaker's usual voice in this recording, or as it is",
+            elem_id="baseline",
+        )
         note = markup(elem_id="note")
         part = part_choices()
     return SimpleNamespace(
@@ -139,6 +148,7 @@ def choices(checkpoints: tuple[str, ...] | None) -> SimpleNamespace:
         checkpoint=checkpoint,
         note=note,
         prior=prior,
+        baseline=baseline,
         **part,
     )
 

@@ -46,6 +46,7 @@ class ResultHandlers:
         smooth: float,
         person: int | None,
         prior: str,
+        baseline: str,
         style: str,
         rows_shown: bool,
     ) -> tuple:
@@ -73,6 +74,7 @@ class ResultHandlers:
                 smooth=smooth,
                 person=None if person == ANYONE[1] else person,
                 prior=validation.prior(prior),
+                baseline=baseline,
             )
         offered = gr.update(choices=choices, value=person)
         return timeline, chart, fragments.result(timeline), offered, self.table(timeline, rows_shown)

@@ -17,7 +17,7 @@ MAX_ANSWER = 1 << 20  # bytes; the answer to an upload is a list of paths
 
 
 class ConnectionCounter(Protocol):
-    """What ``StreamMiddleware`` tells about open streams; see ``emorec.ui.jobs.presence.Presence``."""
+    """What ``StreamMiddleware`` reports about open streams; see ``emorec.ui.jobs.presence.Presence``."""
 
     def connected(self, name: str) -> contextlib.AbstractContextManager[None]: ...
 

@@ -1,4 +1,4 @@
-"""The folder in which a running server keeps its visitors' files, and the removal of what killed servers left.
+"""The folder in which a running server keeps its visitors' files, and the removal of the folders of killed servers.
 
 Each server has its own folder below a common one, and holds a lock in it as long as it runs. The operating system
 releases the lock when the process ends, for any reason. A folder whose lock is free was left by a dead server.
@@ -111,7 +111,9 @@ class ServerTempDir:
 def remove_leftovers(common: Path) -> None:
     """Remove the folders of dead servers."""
     for folder in Path(common).glob(PREFIX + "*"):
-        with contextlib.suppress(OSError):  # of another user, or locked by a server that starts at the same time
+        with contextlib.suppress(
+            OSError
+        ):  # it belongs to another user, or a server that starts at the same time has locked it
             lock = os.open(folder / LOCK, os.O_RDWR | getattr(os, "O_NOFOLLOW", 0))
             try:
                 left = files.lock(lock)

@@ -81,7 +81,7 @@ class SessionFiles:
         return moved
 
     def add(self, session: str, file: Path | str) -> None:
-        """Give a file, which is in a folder of its own, to a session."""
+        """Give a file, which is in a separate folder, to a session."""
         path = Path(file).resolve()
         if self._root in path.parent.parents and path.exists() and not self.is_shared_example(path):
             with self._lock:

@@ -72,8 +72,8 @@ def probe(path):
         pass
 streams.probe = probe
 """
-    told, code = in_a_process(code, recording)
-    assert told == []
+    received, code = in_a_process(code, recording)
+    assert received == []
     assert code < 0
 
 
@@ -86,8 +86,8 @@ def probe(path):
         held.append(bytearray(1 << 24))
 streams.probe = probe
 """
-    told, _ = in_a_process(code, recording)
-    assert told[-1] == {"failed": "MemoryError"}
+    received, _ = in_a_process(code, recording)
+    assert received[-1] == {"failed": "MemoryError"}
 
 
 def test_the_process_that_decodes_writes_no_file(recording, tmp_path):
@@ -96,8 +96,8 @@ def probe(path):
     os.write(os.open({str(tmp_path / "written")!r}, os.O_CREAT | os.O_WRONLY), b"x")
 streams.probe = probe
 """
-    told, _ = in_a_process(code, recording)
-    assert told[-1] == {"failed": "OSError"}
+    received, _ = in_a_process(code, recording)
+    assert received[-1] == {"failed": "OSError"}
     assert not (tmp_path / "written").exists() or (tmp_path / "written").read_text() == ""
 
 
@@ -175,9 +175,9 @@ def test_the_log_tells_what_failed_but_not_whose_file_it_was(tmp_path, caplog, m
     path = tmp_path / "a-person.mkv"
     path.write_bytes(b"x")
     code = "def probe(path):\n    raise RuntimeError(f'cannot decode {path}')\nstreams.probe = probe"
-    told, _ = in_a_process(code, path)
-    assert told[-1] == {"failed": "RuntimeError"}
-    with says(monkeypatch, message(told[-1])), pytest.raises(EmorecError, match="cannot be decoded"):
+    received, _ = in_a_process(code, path)
+    assert received[-1] == {"failed": "RuntimeError"}
+    with says(monkeypatch, message(received[-1])), pytest.raises(EmorecError, match="cannot be decoded"):
         sandbox.probe(path)
     assert caplog.messages == ["A decoder failed: 'RuntimeError'"]
 

@@ -61,8 +61,8 @@ def read(path, max_pixels, max_side):
         pass
 image.read = read
 """
-    told, ended = in_a_process(code, portrait, "picture", **CHOICES)
-    assert told == []
+    sent, ended = in_a_process(code, portrait, "picture", **CHOICES)
+    assert sent == []
     assert ended == -24  # SIGXCPU
 
 
@@ -128,10 +128,10 @@ def test_a_large_picture_arrives_smaller_and_with_its_shape(tmp_path):
 
 def test_what_is_no_ordinary_file_is_one_sentence(tmp_path):
     os.mkfifo(tmp_path / "pipe.png")
-    for path, said in (
+    for path, expected in (
         (tmp_path / "gone.png", "There is no file"),
         (tmp_path, "directory"),
         (tmp_path / "pipe.png", "not an ordinary file"),
     ):
-        with pytest.raises(EmorecError, match=said):
+        with pytest.raises(EmorecError, match=expected):
             pictures.read(path)

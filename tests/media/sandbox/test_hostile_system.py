@@ -1,4 +1,4 @@
-"""A system that fails, files that go, and what is stored and removed meanwhile: a clear sentence, nothing corrupt."""
+"""Failures of the system, files that disappear, simultaneous changes of the cache: a clear sentence, no corruption."""
 
 import errno
 import os
@@ -62,10 +62,10 @@ def test_what_is_stored_of_a_recording_can_be_forgotten(recording, analyzer, tmp
     other = record(tmp_path / "other.wav", audio=Audio(duration=2.0, codec="pcm_s16le", rate=16_000))
     for path in (recording, other):
         list(pipeline.extract(path, model, detector, cache=tmp_path / "cache"))
-    kept = {path.name for path in (tmp_path / "cache").iterdir()}
+    stored = {path.name for path in (tmp_path / "cache").iterdir()}
     assert pipeline.forget(recording, model, detector, cache=tmp_path / "cache")
     left = {path.name for path in (tmp_path / "cache").iterdir()}
-    assert len(kept) == 2 and len(left) == 1 and left < kept
+    assert len(stored) == 2 and len(left) == 1 and left < stored
     assert not pipeline.forget(recording, model, detector, cache=tmp_path / "cache")
     again = list(pipeline.extract(recording, model, detector, cache=tmp_path / "cache"))
     assert len(again) > 1 and again[-1].complete, "observed again, from the beginning"
@@ -134,7 +134,7 @@ def test_a_disk_that_is_really_full_is_one_sentence(recording, analyzer, tmp_pat
 
 @pytest.fixture
 def read_only(tmp_path):
-    """A folder that nobody may write to."""
+    """A read-only folder."""
     folder = tmp_path / "read-only"
     folder.mkdir()
     if os.geteuid() != 0:

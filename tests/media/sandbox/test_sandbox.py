@@ -1,4 +1,4 @@
-"""The process that decodes has nothing to steal, nobody to harm, and nothing that it says is believed unchecked."""
+"""The decoding process has no secrets, can harm no other process, and all its messages are checked."""
 
 import contextlib
 import os
@@ -124,9 +124,9 @@ def test_the_process_that_decodes_gets_no_secret_and_what_python_needs(portrait,
         monkeypatch.setenv(name, "secret")
     monkeypatch.setenv("LC_ALL", "C.UTF-8")
     broken("raise EmorecError(' '.join(sorted(os.environ)))")
-    with pytest.raises(EmorecError) as told:
+    with pytest.raises(EmorecError) as raised:
         pictures.read(portrait)
-    names = str(told.value).split()
+    names = str(raised.value).split()
     assert {"PATH", "LC_ALL", "PYTHONPATH"} <= {*names} and not {*names} & {*secrets}
     assert "secret" not in DECODERS.environment().values()
 
@@ -151,7 +151,7 @@ def test_pythonpath_is_extended_and_never_means_the_working_directory(given, mon
 
 @pytest.fixture
 def not_started(monkeypatch):
-    """Gives a function that tells what is said to a user whose process that decodes is started with other code."""
+    """A function that starts the decoding process with other code, and returns the sentence that the user sees."""
 
     def sentence(read, code=None):
         DECODERS.end()
@@ -176,15 +176,15 @@ def not_started(monkeypatch):
     ],
 )
 def test_a_decoder_that_cannot_start_is_told_as_that(code, reason, recording, not_started):
-    told = not_started(lambda: sandbox.probe(recording), code)
-    assert told == f"The process that decodes cannot be started ({reason}); install emorec again."
+    sentence = not_started(lambda: sandbox.probe(recording), code)
+    assert sentence == f"The process that decodes cannot be started ({reason}); install emorec again."
 
 
 def test_a_library_that_is_broken_is_no_damaged_file(recording, not_started, monkeypatch, tmp_path):
     (tmp_path / "av.py").write_text("raise ImportError('libavcodec.so.62: cannot open shared object file')")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    told = not_started(lambda: sandbox.probe(recording))
-    assert "cannot be started (ImportError: libavcodec.so.62: cannot open" in told and "clip.mkv" not in told
+    sentence = not_started(lambda: sandbox.probe(recording))
+    assert "cannot be started (ImportError: libavcodec.so.62: cannot open" in sentence and "clip.mkv" not in sentence
 
 
 def test_a_module_that_is_missing_later_is_no_damaged_picture(portrait, broken):
@@ -195,8 +195,8 @@ def test_a_module_that_is_missing_later_is_no_damaged_picture(portrait, broken):
 
 def test_a_decoder_that_does_not_get_ready_is_given_up(recording, not_started, monkeypatch):
     monkeypatch.setattr(forkserver, "START_SECONDS", 0.2)
-    told = not_started(lambda: sandbox.probe(recording), "input()")
-    assert "was not ready within" in told
+    sentence = not_started(lambda: sandbox.probe(recording), "input()")
+    assert "was not ready within" in sentence
     assert DECODERS.pid is None
 
 
@@ -372,9 +372,9 @@ def test_an_end_without_an_answer_is_one_sentence(recording, monkeypatch):
 
 
 def test_what_a_terminal_would_obey_is_not_passed_on(recording, monkeypatch):
-    with says(monkeypatch, message({"problem": "a\x1b[2J\nb" + "x" * 10_000})), pytest.raises(EmorecError) as told:
+    with says(monkeypatch, message({"problem": "a\x1b[2J\nb" + "x" * 10_000})), pytest.raises(EmorecError) as raised:
         sandbox.probe(recording)
-    assert str(told.value).isprintable() and len(str(told.value)) == process.MAX_SENTENCE
+    assert str(raised.value).isprintable() and len(str(raised.value)) == process.MAX_SENTENCE
 
 
 def test_a_message_that_drips_is_given_up(recording, monkeypatch):

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 
 
-def spoil(picture, random, rows):
+def corrupt(picture, random, rows):
     """A picture in other light and colours, covered in places, blurred, noisy or compressed, as recordings are."""
     if random.random() < 0.2:
         _cover(picture, random, rows)

@@ -1,0 +1,111 @@
+"""The result of stage 2: emotions over time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from emorec.affect import valence_arousal
+from emorec.emotions import EMOTIONS
+from emorec.inference import fusion as fusions
+from emorec.inference import prior as priors
+from emorec.inference.options import (
+    UNSURE_BELOW,
+)
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """Emotions over time; every array has one row per step.
+
+    ``start`` and ``end`` (s) are the time that a row describes; its evidence comes from a window of ``window`` seconds
+    centred on it. ``probabilities`` (N, 7) hold under ``prior`` and are NaN in rows without evidence. ``face`` and
+    ``voice`` (N, 7) are the probabilities from each modality alone under the same prior, NaN if it has no evidence.
+    ``face_coverage`` and ``speech_coverage`` (N,) are shares of the window, ``row_face`` and ``row_speech`` (N,) shares
+    of the row itself. ``evidence`` (N,) goes from 0 (none) to 1 (full). ``disagreement`` (N,) between face and voice is
+    a Jensen-Shannon divergence (bits). ``person`` (N,) is the person whose face the row describes, -1 for none.
+    ``choices`` are all settings that made the timeline. ``grid`` is the same timeline at GRID_STEP, on which highlights
+    are found; None if this is it.
+    """
+
+    start: np.ndarray
+    end: np.ndarray
+    person: np.ndarray
+    probabilities: np.ndarray
+    face: np.ndarray
+    voice: np.ndarray
+    face_coverage: np.ndarray
+    speech_coverage: np.ndarray
+    row_face: np.ndarray
+    row_speech: np.ndarray
+    evidence: np.ndarray
+    disagreement: np.ndarray
+    fusion: str
+    step: float
+    window: float
+    prior: priors.Prior
+    duration: float
+    complete: bool
+    media: dict[str, Any]
+    notes: tuple[str, ...]
+    unsure_below: float = UNSURE_BELOW
+    choices: dict[str, Any] = field(default_factory=dict[str, Any])
+    grid: Timeline | None = None
+
+    def __len__(self) -> int:
+        return len(self.start)
+
+    @property
+    def known(self) -> np.ndarray:
+        """Whether a row has evidence, (N,) bool."""
+        return ~np.isnan(self.probabilities[:, 0])
+
+    @property
+    def witnessed(self) -> np.ndarray:
+        """Whether a row itself has evidence, not only the rest of its window, (N,) bool."""
+        face, speech = (share >= fusions.MIN_COVERAGE for share in (self.row_face, self.row_speech))
+        return self.known & {"face": face, "voice": speech}.get(self.fusion, face | speech)
+
+    @property
+    def sure(self) -> np.ndarray:
+        """Whether a row itself has evidence and its confidence reaches ``unsure_below``, (N,) bool."""
+        return self.witnessed & (np.nan_to_num(self.confidence) >= self.unsure_below)
+
+    @property
+    def dominant(self) -> list[str]:
+        """The most likely emotion of each row, "" in rows without evidence."""
+        best = np.nan_to_num(self.probabilities).argmax(axis=1)
+        return [EMOTIONS[index] if known else "" for index, known in zip(best, self.known, strict=True)]
+
+    @property
+    def confidence(self) -> np.ndarray:
+        """Probability of the dominant emotion, lowered towards 1/7 by missing evidence: (N,), NaN without any."""
+        if not len(self):
+            return np.zeros(0)
+        chance = 1 / len(EMOTIONS)
+        return chance + self.evidence * (self.probabilities.max(axis=1) - chance)
+
+    @property
+    def valence(self) -> np.ndarray:
+        """From -1 (unpleasant) to 1 (pleasant), derived from ``probabilities``: (N,), NaN in rows without evidence."""
+        return valence_arousal(self.probabilities)[:, 0]
+
+    @property
+    def arousal(self) -> np.ndarray:
+        """From -1 (calm) to 1 (excited), derived from ``probabilities``: (N,), NaN in rows without evidence."""
+        return valence_arousal(self.probabilities)[:, 1]
+
+    def shares(self) -> tuple[dict[str, float], float]:
+        """Each emotion's share of the time that itself has evidence, largest first, and the share of that time.
+
+        Only sure rows count for an emotion, so the shares sum to 1 less the share that is unsure. The second value is
+        a share of the whole time.
+        """
+        lengths = self.end - self.start
+        known = float(lengths[self.witnessed].sum())
+        dominant = np.where(self.sure, self.dominant, "") if len(self) else np.zeros(0, str)
+        shares = {emotion: float(lengths[dominant == emotion].sum()) / known for emotion in EMOTIONS if known}
+        total = float(lengths.sum())
+        return dict(sorted(shares.items(), key=lambda item: -item[1])), known / total if total else 0.0

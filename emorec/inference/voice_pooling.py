@@ -1,0 +1,93 @@
+"""Pool the voice's features over windows, and judge each window by the heads of the voice network."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+
+from emorec.emotions import EMOTIONS, fold
+from emorec.extraction.features import Features
+from emorec.inference import fusion as fusions
+from emorec.inference.coverage import sums
+from emorec.models.checkpoint import Checkpoint
+from emorec.models.networks import deviation
+
+RELATIVE = "relative"  # the voice network's head for features relative to a baseline, see baseline.py
+SPEECH = 0.5  # probability of speech at which a hop counts as speech
+SILENT = 0.02  # smallest weight of a hop, so that a clip without detected speech still has a pooled value
+BATCH = 512  # windows pooled at a time, which bounds the memory for long recordings
+
+
+def pool_voice(
+    features: Features,
+    model: Checkpoint,
+    low: np.ndarray,
+    high: np.ndarray,
+    pooled_features: np.ndarray | None = None,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Probabilities (N, 7) of the voice in windows [low, high) (s), the logits (N, labels) of the head "relative" (no
+    columns without one), and the share (N,) of each window with speech; the first two are NaN without speech.
+
+    The attention-weighted mean and standard deviation of the hops (N, 2 D) are written into ``pooled_features``, unless
+    it is None, for windows with speech only.
+    """
+    arrays, hop_seconds = features.arrays, features.hop_seconds
+    probabilities = np.full((len(low), len(EMOTIONS)), np.nan)
+    relative = np.full((len(low), len(model.voice.config.heads.get(RELATIVE, ()))), np.nan)
+    half = hop_seconds / 2
+    first, last = between(arrays["voice_time"], low - half + 1e-9, high + half - 1e-9)
+    speech = arrays["voice_speech"].astype(np.float64)
+    if not len(speech):
+        return probabilities, relative, np.zeros(len(low))
+    spoken = sums((speech >= SPEECH).astype(float)[:, None], first, last)[:, 0]
+    coverage = np.minimum(spoken * hop_seconds / np.maximum(high - low, hop_seconds), 1.0)
+    device, labels = next(model.voice.parameters()).device, model.voice.config.heads["emotions"]
+    with torch.inference_mode():
+        sizes = model.voice.parts  # attention applies to the first of them only
+        hops = torch.from_numpy(arrays["voice_embedding"][:, : sizes[0]].astype(np.float32)).to(device)
+        weight = model.voice.hop_weights(hops, _tensor(np.maximum(speech, SILENT), device)).cpu().numpy()
+        with_speech = np.flatnonzero(coverage >= fusions.MIN_COVERAGE)
+        for begin in range(0, len(with_speech), BATCH):
+            chosen = with_speech[begin : begin + BATCH]
+            part = slice(first[chosen].min(), last[chosen].max())
+            ranges = first[chosen] - part.start, last[chosen] - part.start
+            mean, square = _moments(weight[part], arrays["voice_embedding"][part], sizes, *ranges)
+            spread = deviation(torch.from_numpy(mean), torch.from_numpy(square)).numpy()
+            pooled = np.concatenate([mean, spread], axis=1, dtype=np.float32)
+            inputs = torch.from_numpy(pooled).to(device)
+            logits = model.voice.classify(inputs).cpu().numpy()
+            probabilities[chosen] = fold(fusions.softmax(logits.astype(np.float64)), labels)
+            if relative.shape[1]:
+                relative[chosen] = model.voice.classify(inputs, RELATIVE).cpu().numpy()
+            if pooled_features is not None:
+                pooled_features[chosen] = pooled
+    return probabilities, relative, coverage
+
+
+def _tensor(values: np.ndarray, device: torch.device) -> torch.Tensor:
+    """Values as a tensor on a device, in their own precision if the device has it."""
+    return torch.from_numpy(values.astype(np.float32) if device.type == "mps" else values).to(device)
+
+
+def _moments(
+    weights: np.ndarray, embeddings: np.ndarray, sizes: Sequence[int], first: np.ndarray, last: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Weighted means of embeddings (M, D) and of their squares over ranges of rows first:last, (N, D) each.
+
+    An embedding consists of parts of the given ``sizes``, each with its own column of the weights (M, parts).
+    """
+    means, squares = [], []
+    for weight, values in zip(weights.T, np.split(embeddings, np.cumsum(sizes)[:-1], axis=1), strict=True):
+        whole = np.maximum(sums(weight[:, None], first, last), 1e-8)
+        weighted = weight[:, None] * values
+        means.append(sums(weighted, first, last) / whole)
+        weighted *= values
+        squares.append(sums(weighted, first, last) / whole)
+    return np.concatenate(means, axis=1), np.concatenate(squares, axis=1)
+
+
+def between(times: np.ndarray, low: np.ndarray, high: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """First and last (exclusive) indices (N,) of sorted times (M,) in [low, high) (N,)."""
+    return np.searchsorted(times, low, side="left"), np.searchsorted(times, high, side="left")
