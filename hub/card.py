@@ -44,7 +44,11 @@ def write(model: Checkpoint, folder: str | Path, name: str | None = None) -> lis
             files.write(written[-1], confusion.png(list(found["labels"]), found["confusion"], protocol))
         if found.get("reliability"):
             written.append(Path(folder, diagram_of(protocol)))
-            files.write(written[-1], reliability.png(found["reliability"], protocol))
+            # Out of domain first; the sort keeps the order otherwise.
+            heads = sorted(
+                found["reliability"].items(), key=lambda head: provenance.in_domain(found, head[0]) is not False
+            )
+            files.write(written[-1], reliability.png(dict(heads), protocol))
     return written
 
 

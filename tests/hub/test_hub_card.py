@@ -159,6 +159,14 @@ def test_a_diagram_shows_how_often_each_confidence_was_right():
     assert reliability.BINS == calibration.BINS
 
 
+def test_the_diagram_of_a_head_out_of_domain_comes_first(tmp_path, monkeypatch):
+    drawn, bins = [], EVALUATION["pictures"]["reliability"]["face"]
+    monkeypatch.setattr(reliability, "png", lambda heads, title: drawn.append(list(heads)) or b"")
+    found = EVALUATION["clips"] | {"reliability": {"mean": bins, "late": bins, "voice": bins, "face": bins}}
+    card.write(factories.checkpoint(evaluation={"clips": found}), tmp_path)
+    assert drawn == [["late", "face", "mean", "voice"]]
+
+
 def test_the_error_of_a_diagram_is_its_mean_gap():
     bins = EVALUATION["pictures"]["reliability"]["face"]
     assert reliability.error(bins) == pytest.approx(EVALUATION["pictures"]["calibration_error"]["after"])
