@@ -1,4 +1,4 @@
-"""Fuzz test: randomly damaged and hostile files are analysed, from the upload to the result.
+"""Fuzz test: randomly damaged and hostile files are analysed, from the file to the result.
 
     python benchmarks/fuzz.py --mutants 2000 --seed 1 --table docs/fuzz.md
 

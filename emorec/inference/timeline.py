@@ -41,10 +41,7 @@ __all__ = [
     "rows",
 ]
 
-
 GRID_STEP = 1.0  # seconds; the step at which highlights are found, whatever step is shown
-
-
 OTHER_MODEL = "Another model extracted these features; analyze the recording again with this one."
 NO_PERSON = "There is no person {person} in this recording; it has {count}."
 
