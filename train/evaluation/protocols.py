@@ -136,8 +136,8 @@ def javanese_av(model: Checkpoint, setting: predictions.Setting) -> dict[str, An
         **metrics.accuracy({name: p.argmax(1) for name, p in joined.items()}, everything),
         **metrics.intervals({name: p.argmax(1) == everything for name, p in joined.items()}, people=people),
         "out_of_domain": ["face", WITHOUT_CORPUS],
-        "domain": f"{JAVANESE_DOMAIN} The calibration error of faces was measured a second time with a calibration that "
-        "was fitted to WebFaces alone.",
+        "domain": f"{JAVANESE_DOMAIN} The calibration error of faces was measured a second time with a calibration "
+        "that was fitted to WebFaces alone.",
         "folds": {
             name: [float((p.argmax(1) == t).mean()) for p, t in zip(parts, truth, strict=True)]
             for name, parts in ways.items()
