@@ -15,10 +15,8 @@ GRIDS = (2, 2, 3, 3, 4, 5, 6, 8)  # pictures along each side of a mosaic
 MOSAIC_SHARE = 0.4  # of the training pictures that are mosaics
 SIDES = (192, 256, 256, 320)  # pixels; a batch has pictures of one of these sides
 MIN_FACE = 9.0  # pixels; smaller faces are left out of the loss
-MIN_SINGLE_FACE, MAX_SINGLE_FACE = (
-    10.0,
-    1.1,
-)  # pixels and shares of the side; between which a face alone is drawn, log-uniformly
+# A single face is drawn, log-uniformly, between this size (pixels) and this share of the side.
+MIN_SINGLE_FACE, MAX_SINGLE_FACE = 10.0, 1.1
 LARGE_SHARE, LARGE = 0.25, (0.35, 1.1)  # of the faces alone, with a side drawn evenly between these shares of the side
 SMALL_SHARE, SMALL = 0.2, (MIN_FACE, 22.0)  # of the others, with a side drawn evenly between these (pixels)
 CORNER_SHARE = 0.2  # of the pictures that are not mosaics: whole in a corner on black, as they are when run
