@@ -125,7 +125,8 @@ def main(arguments=None):
     options.output.parent.mkdir(parents=True, exist_ok=True)
     files.write(options.output, safetensors.torch.save(shifted(weights, threshold)))
     print(
-        f"{options.output}: {os.path.getsize(options.output):,} bytes, threshold {threshold:.3f} became {SCORE_THRESHOLD}"
+        f"{options.output}: {os.path.getsize(options.output):,} bytes, "
+        f"threshold {threshold:.3f} became {SCORE_THRESHOLD}"
     )
 
 
