@@ -58,7 +58,7 @@ def analyse(path, device="cpu", looks=False):
             "media": observations.duration,
             "first": first,
             "rows": len(timeline),
-            "detector": "YuNet" if analyzer.detector_file else "the fallback, a Haar cascade (set EMOREC_FACE_MODEL)",
+            "detector": "YuNet" if analyzer.detector_file else "the bundled detector",
             "faces": len(observations.arrays["face_time"]),
             "speech": float((observations.arrays["voice_speech"] >= 0.5).mean()),
         }

@@ -16,7 +16,7 @@ from emorec.voice import features as voice
 WATCHED = (
     ("convert pictures", streams, "picture"),
     ("detect faces", detection.YuNet, "detect"),
-    ("detect faces", detection.Haar, "detect"),
+    ("detect faces", detection.BundledDetector, "detect"),
     ("follow persons", tracking.Tracker, "update"),
     ("cut faces out", alignment, "align"),
     ("judge faces", alignment, "quality"),

@@ -39,7 +39,8 @@ NO_PERSON = "There is no person {person}; persons are counted from 0."
 class Analyzer:
     """The networks, and what they need: one engine for library, command line and page.
 
-    ``detector_file`` is YuNet's file, or None for the fallback detector; ``origin`` says where the weights are from.
+    ``detector_file`` is the face detector's file, or None for the bundled one; ``origin`` says where the weights come
+    from.
     """
 
     model: checkpoint.Checkpoint
@@ -58,8 +59,7 @@ class Analyzer:
     @property
     def notices(self) -> tuple[str, ...]:
         """Sentences that a user must see before trusting any result."""
-        of_weights = self.origin.notices if self.origin else ()
-        return of_weights if self.detector_file else (*of_weights, pretrained.REDUCED_NOTICE)
+        return self.origin.notices if self.origin else ()
 
     def analyze(
         self,

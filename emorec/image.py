@@ -111,8 +111,8 @@ def recognise(
 
 
 def detector(file: Path | None) -> Detector:
-    """A face detector for still pictures: YuNet if its file is given, else the Haar cascade."""
-    return detection.YuNet(file, DETECTION_SIDE) if file else detection.Haar(DETECTION_SIDE)
+    """A face detector for still pictures, of a file or the bundled one."""
+    return detection.detector(file, DETECTION_SIDE)
 
 
 def jpeg(image: np.ndarray) -> bytes:

@@ -27,6 +27,7 @@ ON_THE_HUB = re.compile(r"(?P<repo>[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*)(@(?P<r
 
 
 BUNDLED_INSTEAD = "bundled"
+YUNET = Path("yunet")  # the word for the face detector on the Hub
 OFF = ("off", "0", "no", "false")
 ON = ("on", "1", "yes", "true")
 
@@ -101,13 +102,17 @@ def bundled_is_wanted(environment: Environment = os.environ) -> bool:
 
 
 def face_model(environment: Environment = os.environ) -> Path | None:
-    """The file of the face detector that EMOREC_FACE_MODEL names; None if it is not set."""
+    """The file of the face detector that EMOREC_FACE_MODEL names, or YUNET; None for the bundled detector."""
     given = environment.get("EMOREC_FACE_MODEL")
     if not given:
         return None
+    if given.strip().lower() == str(YUNET):
+        return YUNET
     file = Path(given).expanduser()
     if not (file.is_file() and os.access(file, os.R_OK)):
-        raise EmorecError(f"EMOREC_FACE_MODEL is {given}, which is not a readable file; correct or unset it.")
+        raise EmorecError(
+            f"EMOREC_FACE_MODEL is {given}, which is neither a readable file nor {str(YUNET)!r}; correct or unset it."
+        )
     return file
 
 

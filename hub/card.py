@@ -1,7 +1,6 @@
 """The model card: a checkpoint's README.md and its pictures, generated from its config.json, never edited by hand.
 
-Of an evaluation protocol only ``what``, ``metric``, ``items`` and ``results`` are required; other parts are left out of
-the card if they are missing.
+A protocol must have `what`, `metric`, `items` and `results`; missing optional parts are left out of the card.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from emorec import files
 from emorec.emotions import EMOTIONS, emotion_of
 from emorec.models import provenance
 from emorec.models.checkpoint import CARD_FILE, Checkpoint
-from hub import card_calibration
+from hub import card_calibration, card_results
 
 TAGS = ("emotion-recognition", "facial-expression-recognition", "speech-emotion-recognition")
 LICENCE_NAMES = {"cc-by-nc-sa-4.0": "CC BY-NC-SA 4.0"}
@@ -35,7 +34,7 @@ MISUSE = (
 
 def write(model: Checkpoint, folder: str | Path, name: str | None = None) -> list[Path]:
     """Write the card of a checkpoint and its pictures into a folder; returns the files. ``name`` is as in ``text``."""
-    from hub import confusion  # imported late, because the drawing library takes long to load
+    from hub import confusion, reliability  # imported late, because the drawing library takes long to load
 
     written = [Path(folder, CARD_FILE)]
     files.write(written[0], text(model, name).encode())
@@ -43,6 +42,13 @@ def write(model: Checkpoint, folder: str | Path, name: str | None = None) -> lis
         if "confusion" in found:
             written.append(Path(folder, picture_of(protocol)))
             files.write(written[-1], confusion.png(list(found["labels"]), found["confusion"], protocol))
+        if found.get("reliability"):
+            written.append(Path(folder, diagram_of(protocol)))
+            # Out of domain first; the sort keeps the order otherwise.
+            heads = sorted(
+                found["reliability"].items(), key=lambda head: provenance.in_domain(found, head[0]) is not False
+            )
+            files.write(written[-1], reliability.png(dict(heads), protocol))
     return written
 
 
@@ -53,8 +59,9 @@ def text(model: Checkpoint, name: str | None = None) -> str:
         _summary(model, name),
         _usage(name),
         _inputs(model),
-        _results(model.evaluation),
-        *(_protocol(protocol, found) for protocol, found in model.evaluation.items()),
+        card_results.text(model.evaluation),
+        "## Each protocol" if model.evaluation else None,
+        *(_protocol(protocol, found) for protocol, found in card_results.ordered(model.evaluation).items()),
         card_calibration.text(model),
         _cost(model.evaluation),
         _training(model.training),
@@ -66,6 +73,11 @@ def text(model: Checkpoint, name: str | None = None) -> str:
 def picture_of(protocol: str) -> str:
     """File name of a protocol's confusion matrix."""
     return f"confusion-{protocol}.png"
+
+
+def diagram_of(protocol: str) -> str:
+    """File name of a protocol's reliability diagrams."""
+    return f"reliability-{protocol}.png"
 
 
 def front_matter(model: Checkpoint, name: str | None = None) -> str:
@@ -107,7 +119,8 @@ def _summary(model: Checkpoint, name: str | None) -> str:
     return (
         f"# {_title(name)}\n\n"
         f"Small convolutional networks ({sizes}) that read {', '.join(EMOTIONS[:-1])} and {EMOTIONS[-1]} "
-        "from faces and voices in video and audio. What follows was measured by `train/evaluate.py` and written by it."
+        "from faces and voices in video and audio. `train/evaluate.py` measured the results below; this card is "
+        "written from the checkpoint's configuration."
     )
 
 
@@ -126,7 +139,7 @@ def _inputs(model: Checkpoint) -> str:
         "## Inputs and labels",
         "",
         f"- Faces: grey crops of {model.face.config.size} by {model.face.config.size} pixels, aligned by eyes, nose "
-        "and mouth as YuNet finds them.",
+        "and mouth.",
         f"- Voices: {front.n_mels} log-mel bands of mono sound at {front.rate / 1000:g} kHz, a vector every "
         f"{model.voice.FRAMES_PER_HOP * front.frame / front.rate:.3g} s.",
         "",
@@ -147,30 +160,12 @@ def _mapped(labels: Any) -> str:
     )
 
 
-def _results(evaluation: dict[str, Any]) -> str:
-    if not evaluation:
-        return "## Results\n\nNot measured yet."
-    before = {name: found["previous"] for name, found in evaluation.items() if "previous" in found}
-    lines = [
-        "## Results",
-        "",
-        "| protocol | measured | | items |" + (" before |" if before else ""),
-        "|---|---|---|---|" + ("---|" if before else ""),
-    ]
-    for found in provenance.protocols(evaluation):
-        for result in found.results:
-            old = before.get(found.name, {}).get(result.way)
-            last = f" {'' if old is None else f'{old:.1%}'} |" if before else ""
-            lines.append(f"| {found.name} | {found.metric}, {result.way} | {result.text()} | {found.items:,} |{last}")
-    if before:
-        lines += ["", "*Before* are the results of the weights that these replace."]
-    return "\n".join(lines)
-
-
 def _protocol(protocol: str, found: dict[str, Any]) -> str:
     lines = [f"### {protocol}", "", f"{found['what']}: {found['metric']} on {found['items']:,} items.", ""]
+    if "domain" in found:
+        lines += [found["domain"], ""]
     if "these_weights" in found:
-        lines += [f"These very weights, on the people of their own held-out fold: {found['these_weights']:.1%}.", ""]
+        lines += [f"The shipped weights alone, on people they were not trained on: {found['these_weights']:.1%}.", ""]
     if "recall" in found:
         recalls = ", ".join(f"{label} {value:.0%}" for label, value in found["recall"].items())
         lines += [f"Recall by label: {recalls}.", ""]
@@ -183,6 +178,8 @@ def _protocol(protocol: str, found: dict[str, Any]) -> str:
             for label, row in zip(found["labels"], found["confusion"], strict=True)
         ]
         lines += ["", "</details>"]
+    if found.get("reliability"):
+        lines += ["", f"![Reliability diagrams of {protocol}]({diagram_of(protocol)})"]
     return "\n".join(lines).rstrip()
 
 
@@ -208,8 +205,8 @@ def _training(training: dict[str, Any]) -> str:
     if training.get("held_out"):
         lines += [
             f"The face and voice networks never met {', '.join(training['held_out'])}, so the weights can be tried on "
-            "them. The RAVDESS voices among these made the fusion's pairs; the Javanese actors among them were used "
-            "nowhere.",
+            "them. The RAVDESS voices among these were used to build the face-voice pairs of the fusion; the Javanese "
+            "actors among them were used nowhere.",
             "",
         ]
     return "\n".join([*lines, "## Training time", "", _time(training)])
@@ -220,10 +217,10 @@ def _time(training: dict[str, Any]) -> str:
     compute = training.get("compute") or []
     finished = f" Finished on {training['finished']}." if training.get("finished") else ""
     if not any("hours" in entry for entry in compute):
-        return f"How long training took, and what it drew, was not recorded.{finished}"
+        return f"How long training took, and how much energy it used, was not recorded.{finished}"
     parts = "; ".join(f"{entry['part']}: {_spent(entry)}" for entry in compute)
     energy = sum(entry.get("kwh", 0.0) for entry in compute)
-    drawn = f", about {energy:.1f} kWh" if energy else "; what it drew was not measured"
+    drawn = f", about {energy:.1f} kWh" if energy else "; how much energy it used was not measured"
     return f"{parts}{drawn}.{finished}"
 
 

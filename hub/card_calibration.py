@@ -2,6 +2,7 @@
 
 from emorec.emotions import EMOTIONS
 from emorec.inference import prior as priors
+from hub import card_results
 
 
 def text(model):
@@ -13,8 +14,7 @@ def text(model):
 def _errors(model):
     errors = {}
     for name, found in model.evaluation.items():
-        whole = {"": found["calibration_error"]} if found.get("calibration_error") else {}
-        for head, error in found.get("calibration_errors", whole).items():
+        for head, error in card_results.heads(found).items():
             errors[f"{name}, {head}" if head else name] = error
     if not errors:
         return None
@@ -25,7 +25,10 @@ def _errors(model):
         "What each network says is made a likelihood under an even prior: the shares of the emotions in its training "
         "data are divided out, and it is scaled and shifted, fitted on people held out of training. Late fusion adds "
         f"the log likelihoods, the face's times {face:.2f} and the voice's times {voice:.2f} if both are there. "
-        "Expected calibration error under an even prior, smaller is better; for pictures every emotion weighs alike:",
+        "Expected calibration error (ECE) under an even prior, smaller is better; for pictures every emotion weighs "
+        "alike. The reliability diagrams above show it after calibration: the bars are the share of decisions that is "
+        "right among those of similar confidence, the number in a bar counts them, the point lies at their mean "
+        "confidence, and with perfect calibration all points lie on the dashed line.",
         "",
         "| protocol | before | after | perfectly calibrated, on so few items |",
         "|---|---|---|---|",

@@ -8,7 +8,7 @@ import pytest
 
 from support import browser, make_media
 from support.page_process import PAGE_ENDS_WITHIN, free_port, wait_for
-from support.paths import CLIP_SECONDS, FACE_MODEL, ROOT, SHARED, TALKING_HEAD
+from support.paths import CLIP_SECONDS, ROOT, SHARED, TALKING_HEAD
 from support.untrusted import broken  # noqa: F401 (a fixture)
 
 # Before anything imports huggingface_hub, which reads it once.
@@ -47,8 +47,6 @@ def session_environment(tmp_path_factory):
         for name in ("EMOREC_MODEL", "EMOREC_FACE_MODEL"):
             patch.delenv(name, raising=False)
         patch.setenv("EMOREC_CACHE", str(tmp_path_factory.mktemp("session-cache")))
-        if FACE_MODEL.exists():
-            patch.setenv("EMOREC_FACE_MODEL", str(FACE_MODEL))
         yield
 
 

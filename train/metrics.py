@@ -14,6 +14,7 @@ from train import calibration
 PERFECT_DRAWS = 200  # random draws of labels from the probabilities themselves
 NEUTRAL = EMOTIONS.index("neutral")
 EVERYDAY = priors.of("everyday").log
+MIN_PEOPLE = 5  # with fewer people, resampling them gives no interval
 NO_PREDICTION = -1  # the prediction without any evidence: no label, and never right
 
 
@@ -112,6 +113,36 @@ def area_under_curve(same: np.ndarray, other: np.ndarray) -> float:
     return float((below + not_above).mean() / 2 / len(other))
 
 
+def reliability(
+    probabilities: np.ndarray, truth: np.ndarray, weights: np.ndarray | None = None
+) -> list[dict[str, float]]:
+    """The bins of the expected calibration error of probabilities (N, C) for labels (N,), as a reliability diagram.
+
+    Each bin that is not empty has its number ``bin`` of ``calibration.BINS`` equal ones, its ``items``, their ``share``
+    of all weights (N,), and their mean ``confidence`` and the share that is ``right``. The error is the sum of
+    ``share`` times the difference of the last two. Rows without probabilities (NaN) are left out.
+    """
+    known = ~np.isnan(probabilities[:, 0])
+    probabilities, truth = probabilities[known], truth[known]
+    weights = np.ones(len(truth)) if weights is None else weights[known]
+    confidence, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == truth
+    which = np.minimum((confidence * calibration.BINS).astype(int), calibration.BINS - 1)
+    found = []
+    for number in np.unique(which):
+        rows = which == number
+        if total := float(weights[rows].sum()):
+            found.append(
+                {
+                    "bin": int(number),
+                    "items": int(rows.sum()),
+                    "share": total / float(weights.sum()),
+                    "confidence": float(np.average(confidence[rows], weights=weights[rows])),
+                    "right": float(np.average(right[rows], weights=weights[rows])),
+                }
+            )
+    return found
+
+
 def among(probabilities: np.ndarray, emotions: Sequence[str]) -> np.ndarray:
     """Probabilities over some emotions alone, renormalised; uniform without evidence."""
     chosen = np.nan_to_num(probabilities[:, [EMOTIONS.index(emotion) for emotion in emotions]], nan=1.0)
@@ -132,10 +163,10 @@ def rounded(value: Any) -> Any:
     return [rounded(item) for item in value] if isinstance(value, list | tuple) else value
 
 
-def recall_by_people(
-    right: np.ndarray, truth: np.ndarray, people: np.ndarray, draws: int = 1000
-) -> tuple[float, float, float]:
-    """The 95 % interval (low, high) and the standard deviation of the unweighted average recall, by resampling people.
+def resampled_recall(
+    right: np.ndarray, truth: np.ndarray, people: np.ndarray, draws: int = 1000, seed: int = 0
+) -> np.ndarray:
+    """The unweighted average recall in bootstrap samples of people: (draws,).
 
     ``right`` (N,) says which rows were found, ``truth`` (N,) are labels, ``people`` (N,) the speakers. People are
     drawn, not rows, because recordings of one person are not independent (Efron and Tibshirani, 1993, chapter 8).
@@ -145,10 +176,40 @@ def recall_by_people(
     found, there = np.zeros((len(names), len(labels))), np.zeros((len(names), len(labels)))
     np.add.at(there, (who, kinds), 1)
     np.add.at(found, (who, kinds), np.asarray(right, float))
-    random = np.random.default_rng(0)
+    random = np.random.default_rng(seed)
     drawn = random.multinomial(len(names), np.full(len(names), 1 / len(names)), draws)
     # A draw may miss a label altogether; then the others count.
     with np.errstate(invalid="ignore"):
-        recalls = np.nanmean((drawn @ found) / (drawn @ there), axis=1)
-    low, high = np.percentile(recalls, (2.5, 97.5))
-    return float(low), float(high), float(recalls.std())
+        return np.nanmean((drawn @ found) / (drawn @ there), axis=1)
+
+
+def interval(drawn: np.ndarray) -> list[float]:
+    """The 95 % interval [low, high] of bootstrap samples (draws,): their 2.5th and 97.5th percentile."""
+    return [float(bound) for bound in np.percentile(drawn, (2.5, 97.5))]
+
+
+def recall_by_people(
+    right: np.ndarray, truth: np.ndarray, people: np.ndarray, draws: int = 1000
+) -> tuple[float, float, float]:
+    """The 95 % interval (low, high) and the standard deviation of ``resampled_recall``."""
+    recalls = resampled_recall(right, truth, people, draws)
+    low, high = interval(recalls)
+    return low, high, float(recalls.std())
+
+
+def intervals(
+    right: dict[str, np.ndarray], truth: np.ndarray | None = None, people: np.ndarray | None = None
+) -> dict[str, Any]:
+    """``intervals`` of 95 % by modality or fusion, and what was ``resampled`` for them, "people" or "items".
+
+    ``right`` has which rows (N,) were found. The intervals are of the unweighted average recall over labels ``truth``
+    (N,), or without them of the accuracy. Items are drawn if ``people`` (N,) are unknown or fewer than MIN_PEOPLE.
+    """
+    rows = len(next(iter(right.values())))
+    known = people is not None and len(np.unique(people)) >= MIN_PEOPLE
+    who = people if people is not None and known else np.arange(rows)
+    labels = np.zeros(rows, int) if truth is None else truth
+    return {
+        "intervals": {way: interval(resampled_recall(found, labels, who)) for way, found in right.items()},
+        "resampled": "people" if known else "items",
+    }

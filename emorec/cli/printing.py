@@ -99,12 +99,12 @@ def print_info(loaded: Analyzer) -> None:
         print(f"folder         {origin.folder}")
     print(f"sha256         {origin.sha256}")
     print(f"fingerprint    {model.fingerprint[:16]}")
-    print(f"detector       {'YuNet' if loaded.detector_file else 'Haar cascades (fallback)'}")
+    print(f"detector       {loaded.detector_file or 'bundled'}")
     print(f"cache          {cache_folder()}")
     for name in ("face", "voice", "fusion"):
         print(f"{name + ' network':<15}{sum(p.numel() for p in getattr(model, name).parameters()):,} parameters")
     _print_priors()
-    print("\nmeasured on people never seen in training:")
+    print("\nmeasured on people never seen in training (in brackets: 95 % interval):")
     for found in provenance.protocols(model.evaluation):
         print(f"  {found.name}: {found.what} ({found.metric}, {found.items:,} items)")
         width = max([NAME_WIDTH + 4, *(len(result.way) + 1 for result in found.results)])

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 import cv2
-import cv2.data
 import numpy as np
 
 from emorec.errors import EmorecError
+from emorec.face import detector as detector_runtime
 from emorec.face import yunet
-from emorec.face.alignment import FRAMING
+from emorec.face.detector_net import MULTIPLE
 from emorec.prefetch import OneThread
 
 # Feature extraction has its own threads, and OpenCV's thread pool would slow them down. The number of threads is
@@ -24,11 +25,7 @@ MIN_SIDE = 64  # pixels; smaller images are padded to it
 SCORE_THRESHOLD = 0.6
 NMS_THRESHOLD = 0.3  # intersection over union above which two boxes count as one face
 
-# The Haar cascade finds no landmarks. Its box around a face that is framed as FRAMING describes has this left, top,
-# width and height, as fractions of the side; medians over the same FER+ images.
-HAAR_FRAMING = np.array([0.033, 0.024, 0.931, 0.931], dtype=np.float32)
-HAAR_FILE = "haarcascade_frontalface_alt2.xml"
-HAAR_SCORE = 0.6  # the cascade gives no score; its boxes count as barely accepted
+BUNDLED = Path(__file__).parents[1] / "weights" / "face_detector.safetensors"
 
 
 @dataclass(frozen=True)
@@ -79,11 +76,7 @@ class YuNet:
 
     @staticmethod
     def _run_onnxruntime(network: yunet.Session, image: np.ndarray) -> np.ndarray:
-        height, width = image.shape[:2]
-        multiple = yunet.SIDE_MULTIPLE
-        planes = np.zeros((1, 3, height + -height % multiple, width + -width % multiple), np.float32)
-        for plane, colour in zip(planes[0, ::-1], cv2.split(image), strict=True):
-            plane[:height, :width] = colour
+        planes = np.ascontiguousarray(_planes(image)[:, ::-1])  # YuNet takes blue first
         return yunet.detect(network, planes, SCORE_THRESHOLD, NMS_THRESHOLD)
 
     def _run_opencv(self, image: np.ndarray) -> np.ndarray:
@@ -96,33 +89,43 @@ class YuNet:
         return np.zeros((0, 15), np.float32) if rows is None else rows
 
 
-class Haar:
-    """OpenCV's bundled cascade (Viola and Jones, 2001), used if YuNet's file is not available. Frontal faces only."""
+class BundledDetector:
+    """The detector that comes with emorec (148 k parameters, trained on YuNet's answers), run by onnxruntime."""
 
-    name = "Haar cascade"
-
-    def __init__(self, side: int = DETECTION_SIDE):
-        self._cascade = cv2.CascadeClassifier(cv2.data.haarcascades + HAAR_FILE)
+    def __init__(self, file: Path = BUNDLED, side: int = DETECTION_SIDE):
+        """Raises EmorecError if ``file`` does not hold the weights of this detector."""
+        try:
+            self._network = detector_runtime.load(file)
+            digest = hashlib.sha256(file.read_bytes()).hexdigest()
+        except (OSError, ValueError):
+            raise EmorecError(f"{file} does not hold the weights of emorec's face detector.") from None
+        self.name = f"emorec {digest[:8]}"  # other weights find other faces, which the cache must not mix up
         self._side = side
 
     def detect(self, image: np.ndarray, side: int | None = None) -> list[Face]:
-        """See ``Detector.detect``; largest first, with the landmarks where FRAMING places them in the box."""
+        """See ``Detector.detect``."""
         small, scale = _shrink(image, side or self._side)
-        boxes = self._cascade.detectMultiScale(
-            cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), scaleFactor=1.1, minNeighbors=5, minSize=(20, 20)
-        )
-        faces = []
-        for box in sorted(boxes, key=lambda box: -box[2]):
-            box = np.asarray(box, np.float32) / scale
-            size = box[2:] / HAAR_FRAMING[2:]
-            landmarks = box[:2] - HAAR_FRAMING[:2] * size + FRAMING * size
-            faces.append(Face(box, landmarks, HAAR_SCORE))
-        return faces
+        rows = detector_runtime.detect(self._network, _planes(small), SCORE_THRESHOLD, NMS_THRESHOLD)
+        return [Face(row[:4] / scale, row[4:14].reshape(5, 2) / scale, float(row[14])) for row in rows]
 
 
-def detector(file: Path | None) -> Detector:
-    """YuNet if its file is given, else the Haar cascade. Raises EmorecError if the file cannot be used."""
-    return YuNet(file) if file else Haar()
+def detector(file: Path | None, side: int = DETECTION_SIDE) -> Detector:
+    """The detector in a file: emorec's own (.safetensors) or YuNet (.onnx); without a file the bundled one.
+
+    Raises EmorecError if the file cannot be used.
+    """
+    if file is None:
+        return BundledDetector(side=side)
+    return BundledDetector(file, side) if file.suffix == ".safetensors" else YuNet(file, side)
+
+
+def _planes(image: np.ndarray) -> np.ndarray:
+    """Red, green and blue of an image uint8 (H, W, 3) as float32 (1, 3, H', W'), black up to multiples of MULTIPLE."""
+    height, width = image.shape[:2]
+    planes = np.zeros((1, 3, height + -height % MULTIPLE, width + -width % MULTIPLE), np.float32)
+    for plane, colour in zip(planes[0], cv2.split(image), strict=True):
+        plane[:height, :width] = colour
+    return planes
 
 
 def _shrink(image: np.ndarray, side: int) -> tuple[np.ndarray, float]:

@@ -71,12 +71,14 @@ def layers(config: DetectorConfig) -> dict[str, Layer]:
         "sixteenth.first": Layer(sixteenth, sixteenth, depthwise=True, relu=False),
         "sixteenth.second": Layer(sixteenth, sixteenth, kernel=1, relu=False),
         "last": Layer(sixteenth, last, stride=2),
-        "last.first": Layer(last, last, depthwise=True, relu=False),
+        "last.first": Layer(last, last, kernel=5, depthwise=True, relu=False),
         "last.second": Layer(last, last, kernel=1, relu=False),
     }
     for stride, width in zip(STRIDES, (eighth, sixteenth, last), strict=True):
         found[f"pyramid.{stride}"] = Layer(width, wide, kernel=1, relu=False)
-        found[f"join.{stride}"] = Layer(wide, wide, depthwise=True, relu=False)
+        # Faces that fill the picture reach far beyond their middle, where the last map finds them.
+        kernel = 5 if stride == STRIDES[-1] else 3
+        found[f"join.{stride}"] = Layer(wide, wide, kernel=kernel, depthwise=True, relu=False)
         found[f"join.{stride}.mix"] = Layer(wide, wide, kernel=1)
         found[f"read.{stride}"] = Layer(wide, CHANNELS, relu=False)
     return found

@@ -10,7 +10,6 @@ import onnxruntime
 Session = onnxruntime.InferenceSession
 
 STRIDES = (8, 16, 32)  # pixels between neighbouring positions of the three output maps
-SIDE_MULTIPLE = 32  # pixels; width and height of the input are multiples of this
 
 OUTPUTS = ("cls", "obj", "bbox", "kps")  # class score, objectness, box, landmarks (keypoints)
 NAMES = [f"{name}_{stride}" for name in OUTPUTS for stride in STRIDES]
@@ -38,7 +37,7 @@ def load(file: Path) -> Session | None:
 def detect(session: Session, planes: np.ndarray, min_score: float, max_overlap: float) -> np.ndarray:
     """Faces as rows (N, 15), best first: left, top, width, height, five landmarks (x, y), score; in pixels.
 
-    ``planes`` (1, 3, H, W) float32 are blue, green and red from 0 to 255; H and W are multiples of SIDE_MULTIPLE. Of
+    ``planes`` (1, 3, H, W) float32 are blue, green and red from 0 to 255; H and W are multiples of 32. Of
     faces whose boxes overlap by more than ``max_overlap`` (intersection over union) only the best one is returned.
     """
     arrays = [np.asarray(output) for output in session.run(NAMES, {"input": planes})]

@@ -25,11 +25,6 @@ FACE_MODEL_NAME = "face_detection_yunet_2023mar.onnx"
 FACE_MODEL_SIZE = 232_589  # bytes
 FACE_MODEL_SHA256 = "8f2383e4dd3cfbb4553ea8718107fc0423210dc964f9f4280604804ed2552fa4"
 
-REDUCED_NOTICE = (
-    "The face detector could not be fetched, so faces are found by a simpler one and results are less accurate: "
-    f"connect to the internet once, or set EMOREC_FACE_MODEL to a copy of {FACE_MODEL_NAME}."
-)
-
 _pull_lock = threading.Lock()
 
 
@@ -114,21 +109,27 @@ def _sentence(error: Exception) -> str:
 
 
 def face_detector_file() -> Path | None:
-    """YuNet's model file; None if it is not available, and then REDUCED_NOTICE applies.
+    """The file of the face detector that EMOREC_FACE_MODEL chooses; None for the bundled detector.
 
-    It is the file that EMOREC_FACE_MODEL names, else the one in the Hub cache, else the one on the Hub, which is asked
-    at most once per process and within the timeouts of ``hub``. Raises EmorecError if EMOREC_FACE_MODEL names no
-    readable file.
+    For the word "yunet" this is YuNet's file in the Hub cache, else the one on the Hub, which is asked at most once per
+    process and within the timeouts of ``hub``. Raises EmorecError if there is no such file.
     """
-    if chosen := settings.face_model():
+    chosen = settings.face_model()
+    if chosen != settings.YUNET:
         return chosen
     with _pull_lock:
-        return _pulled_face_detector()
+        found = _pulled_face_detector()
+    if isinstance(found, hub.HubError):
+        raise EmorecError(
+            f"{_sentence(found)}; connect to the internet once, set EMOREC_FACE_MODEL to a copy of {FACE_MODEL_NAME}, "
+            "or unset it to use the bundled face detector."
+        )
+    return found
 
 
 @functools.cache
-def _pulled_face_detector() -> Path | None:
+def _pulled_face_detector() -> Path | hub.HubError:
     try:
         return hub.pull_file(FACE_MODEL_REPO, FACE_MODEL_NAME, sha256=FACE_MODEL_SHA256, size=FACE_MODEL_SIZE)
-    except hub.HubError:
-        return None
+    except hub.HubError as error:
+        return error

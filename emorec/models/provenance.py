@@ -19,15 +19,24 @@ MAX_NUMBER = 1e18  # limit of counts and measures, so that they can be shown as 
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """One measured number: the ``way`` (a modality or a fusion), the value and, if known, its spread; both shares."""
+    """One measured number: the ``way`` (a modality or a fusion), the value, and its 95 % interval and spread if known.
+
+    All are shares. ``in_domain`` tells whether other data of the same corpus trained the networks; None if not stated.
+    """
 
     way: str
     value: float
     spread: float | None = None
+    interval: tuple[float, float] | None = None
+    in_domain: bool | None = None
 
     def text(self, digits: int = 1, width: int = 0) -> str:
-        """A percentage with ``digits`` decimals, at least ``width`` characters wide, then the spread."""
-        return f"{self.value:{width or ''}.{digits}%}" + ("" if self.spread is None else f" ± {self.spread:.1%}")
+        """A percentage with ``digits`` decimals, at least ``width`` characters wide, then the interval or spread."""
+        share = f"{self.value:{width or ''}.{digits}%}"
+        if self.interval is not None:
+            low, high = self.interval
+            return f"{share} ({low * 100:.{digits}f} to {high * 100:.{digits}f})"
+        return share + ("" if self.spread is None else f" ± {self.spread:.1%}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,12 +69,27 @@ def protocols(evaluation: dict) -> tuple[Protocol, ...]:
             metric=found["metric"],
             items=found["items"],
             results=tuple(
-                Result(way=way, value=value, spread=found.get("spread", {}).get(way))
+                Result(
+                    way=way,
+                    value=value,
+                    spread=found.get("spread", {}).get(way),
+                    interval=_pair(found.get("intervals", {}).get(way)),
+                    in_domain=in_domain(found, way),
+                )
                 for way, value in found["results"].items()
             ),
         )
         for name, found in evaluation.items()
     )
+
+
+def in_domain(found: dict, name: str) -> bool | None:
+    """Whether a result or a head of a protocol is in domain; None if the protocol does not state it."""
+    return None if "out_of_domain" not in found else name not in found["out_of_domain"]
+
+
+def _pair(bounds: list[float] | None) -> tuple[float, float] | None:
+    return None if bounds is None else (bounds[0], bounds[1])
 
 
 def sources(training: dict) -> tuple[Source, ...]:
@@ -125,6 +149,10 @@ def _dict_with(required: dict[str, Check], optional: dict[str, Check] | None = N
     return lambda value: _wrong(value, required, optional or {}, "") is None
 
 
+def _is_interval(value: object) -> bool:
+    return isinstance(value, list) and len(value) == 2 and all(map(_is_number, value))
+
+
 def _or_none(is_one: Check) -> Check:
     return lambda value: value is None or is_one(value)
 
@@ -148,10 +176,18 @@ def _wrong_confusion(name: str, found: dict) -> str | None:
 
 
 REQUIRED = {"what": _is_text, "metric": _is_text, "items": _is_count, "results": _dict_of(_is_number)}
+BIN = _dict_with(
+    {"bin": _is_count, "items": _is_count, "share": _is_number, "confidence": _is_number, "right": _is_number}
+)
 COST = _dict_with({"parameters": _is_count, "multiply_adds": _is_number, "ms": _is_number})
 CALM = _dict_with({"neutral": _is_number, "surely_negative": _is_number, "confidence": _is_number})
 OPTIONAL = {
     "spread": _dict_of(_is_number),
+    "intervals": _dict_of(_is_interval),
+    "resampled": _is_text,
+    "out_of_domain": _list_of(_is_text),
+    "domain": _is_text,
+    "reliability": _dict_of(_list_of(BIN)),
     "these_weights": _is_number,
     "labels": _list_of(_is_text),
     "recall": _dict_of(_is_number),

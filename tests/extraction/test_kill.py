@@ -14,7 +14,7 @@ import pytest
 from emorec.analyzer import Analyzer
 from support import factories
 from support.make_media import Audio, Video, record
-from support.paths import FACE_MODEL, ROOT
+from support.paths import ROOT
 
 KILLS = int(os.environ.get("EMOREC_TEST_KILLS", 3))  # 20 for the numbers in docs/RELIABILITY.md
 DURATION = 62.0  # seconds of media; three segments and more
@@ -27,8 +27,7 @@ sys.path.insert(0, "tests")
 from pathlib import Path
 from support import factories
 from emorec.analyzer import Analyzer
-detector = Path(sys.argv[1]) if sys.argv[1] else None
-analyzer = Analyzer(factories.checkpoint(), detector)
+analyzer = Analyzer(factories.checkpoint(), None)
 for line in sys.stdin:
     media, cache = line.rstrip().split("|")
     copy = os.fork()
@@ -45,9 +44,8 @@ class Observer:
     """A process that observes what it is asked to."""
 
     def __enter__(self):
-        detector = str(FACE_MODEL) if FACE_MODEL.exists() else ""
         self._process = subprocess.Popen(
-            [sys.executable, "-c", OBSERVER, detector],
+            [sys.executable, "-c", OBSERVER],
             cwd=ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -81,7 +79,7 @@ class Observer:
 
 
 def analyzer():
-    return Analyzer(factories.checkpoint(), FACE_MODEL if FACE_MODEL.exists() else None)
+    return Analyzer(factories.checkpoint(), None)
 
 
 def recording(path, duration=DURATION, start_tone=3.0):

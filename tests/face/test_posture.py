@@ -5,9 +5,9 @@ import pytest
 from PIL import Image
 
 from emorec.face.alignment import FRAMING
-from emorec.face.detection import Face, YuNet
+from emorec.face.detection import BundledDetector, Face
 from emorec.face.orientation import MAX_SAMPLES, MIN_SAMPLES, SAMPLE_INTERVAL, OrientationCheck
-from support.paths import FACE_MODEL, ROOT
+from support.paths import ROOT
 
 PORTRAIT = ROOT / "emorec" / "ui" / "assets" / "portrait.jpg"
 
@@ -110,10 +110,9 @@ def test_a_face_whose_eyes_are_above_each_other_is_not_upright():
     assert notes_of(Rolled(side=0.9), [picture(90)] * 30) == ["Most faces lie on their side: choose --rotate 270."]
 
 
-@pytest.mark.skipif(not FACE_MODEL.exists(), reason="needs YuNet's file")
 @pytest.mark.parametrize(("turned", "number"), [(0, None), (90, 270), (180, 180), (270, 90)])
 def test_a_portrait_is_told_right(turned, number):
     with Image.open(PORTRAIT) as opened:
         image = np.ascontiguousarray(np.rot90(np.asarray(opened.convert("RGB")), -turned // 90))
-    notes = notes_of(YuNet(FACE_MODEL), [image] * 15)
+    notes = notes_of(BundledDetector(), [image] * 15)
     assert [sentence.rsplit(" ", 1)[1] for sentence in notes] == ([] if number is None else [f"{number}."])

@@ -8,9 +8,10 @@ from huggingface_hub import ModelCard
 from PIL import Image
 
 from emorec.models import checkpoint, pretrained
-from hub import card, confusion
+from hub import card, confusion, reliability
 from support import factories
 from support.card_facts import EVALUATION, TRAINING
+from train import calibration
 
 
 @pytest.fixture(scope="module")
@@ -46,12 +47,18 @@ def test_the_hub_reads_its_metadata(text):
     [
         "model_path='org/name@v1'",
         "EMOREC_MODEL=org/name@v1 make app",
-        "| pictures | accuracy, face | 85.2% ± 0.6% | 1,234 |",
+        "| pictures | accuracy, face | 85.2% (83.0 to 87.1) | 1,234 |",
         "| clips | accuracy, late | 75.0% | 10 |",
+        "with 1,000 draws of items in `pictures`.",
+        "![Reliability diagrams of pictures](reliability-pictures.png)",
+        "Other pictures of it trained the network.",
+        "1 of 2 reach it; the largest error is 11.0% (clips, late).",
+        "| clips | late | 11.0% | no |  |",
+        "| clips | face | 8.0% | yes | 5.0% |",
         "Recall by label: sad 75%, happy 50%.",
         "![Confusion matrix of pictures](confusion-pictures.png)",
         "| sad | 3 | 1 |",
-        "| pictures | 12.0% | 7.0% |",
+        "| pictures, face | 12.0% | 7.0% |",
         "| clips, late |  | 11.0% |",
         "| face | 1,234 | 5.6 M | 0.25 |",
         "happiness → happy",
@@ -80,8 +87,37 @@ def test_a_checkpoint_that_tells_little_has_a_card_too():
 
 def test_its_pictures_are_written_beside_it(model, tmp_path):
     written = card.write(model, tmp_path)
-    assert {path.name for path in written} == {"README.md", "confusion-pictures.png"} == set(names(tmp_path))
+    pictures = {"confusion-pictures.png", "reliability-pictures.png"}
+    assert {path.name for path in written} == {"README.md"} | pictures == set(names(tmp_path))
     assert (tmp_path / "README.md").read_text() == card.text(model)
+
+
+def test_what_is_out_of_domain_comes_first(model, text):
+    """In the tables of results and among the sections, though the configuration has it last."""
+    assert list(model.evaluation) == ["pictures", "voices", "clips"]
+    headings = ["## Results", "### Out of domain", "### In domain", "### Not stated", "## Each protocol"]
+    places = [text.index(f"\n{heading}") for heading in headings]
+    assert places == sorted(places)
+    out, inside, unstated = (text[first:last] for first, last in zip(places[1:4], places[2:], strict=True))
+    assert "| clips | accuracy, face |" in out and "| clips | accuracy, late |" in out
+    assert "| pictures | accuracy" in inside and "| voices |" in unstated
+    assert "| pictures |" not in out and "| clips |" not in inside + unstated
+    assert text.index("### clips") < text.index("### pictures") < text.index("### voices")
+    assert "trained on any recording or picture of the same corpus" in text[: places[1]]
+
+
+def test_the_bundled_card_has_out_of_domain_first():
+    text = card.text(checkpoint.load(pretrained.BUNDLED))
+    assert text.index("### Out of domain") < text.index("| everyday |") < text.index("### In domain")
+    assert text.index("### In domain") < text.index("| ferplus |") < text.index("### everyday")
+    assert text.index("### everyday") < text.index("### web-faces") < text.index("### ferplus")
+    assert "Expected calibration error out of domain, even prior. The target is 8.0% or less" in text
+
+
+def test_a_protocol_that_states_no_domain_is_in_one_table():
+    bare = {"set": {"what": "A set", "metric": "accuracy", "items": 9, "results": {"face": 0.5}}}
+    text = card.text(factories.checkpoint(evaluation=bare))
+    assert "| set | accuracy, face | 50.0% | 9 |" in text and "omain" not in text and "bootstrap" not in text
 
 
 def names(folder):
@@ -103,8 +139,42 @@ def test_the_picture_shows_what_was_counted():
     assert 1.5 * cell < dark_cells <= 2 * cell
 
 
+def test_a_diagram_shows_how_often_each_confidence_was_right():
+    """The bars are as high as the share that is right; more heads make a larger picture."""
+
+    def bars(*shares):
+        one = [
+            {"bin": bin, "items": 9, "share": 0.5, "confidence": (bin + 0.5) / reliability.BINS, "right": right}
+            for bin, right in zip((7, 14), shares, strict=True)
+        ]
+        pictures = [Image.open(io.BytesIO(reliability.png(heads, ""))) for heads in ({"a": one}, {"a": one, "b": one})]
+        colours = np.asarray(pictures[0].convert("RGB")).astype(int)
+        return np.sum(colours[..., 2] > colours[..., 0] + 40), [picture.size for picture in pictures]
+
+    full, (alone, both) = bars(1.0, 1.0)
+    half, _ = bars(0.5, 0.5)
+    assert both[0] > 1.8 * alone[0] and both[1] == alone[1]
+    one_bar = (reliability.SIDE * reliability.SCALE) ** 2 / reliability.BINS
+    assert 1.5 * one_bar < full < 2.1 * one_bar and 0.4 < half / full < 0.6
+    assert reliability.BINS == calibration.BINS
+
+
+def test_the_diagram_of_a_head_out_of_domain_comes_first(tmp_path, monkeypatch):
+    drawn, bins = [], EVALUATION["pictures"]["reliability"]["face"]
+    monkeypatch.setattr(reliability, "png", lambda heads, title: drawn.append(list(heads)) or b"")
+    found = EVALUATION["clips"] | {"reliability": {"mean": bins, "late": bins, "voice": bins, "face": bins}}
+    card.write(factories.checkpoint(evaluation={"clips": found}), tmp_path)
+    assert drawn == [["late", "face", "mean", "voice"]]
+
+
+def test_the_error_of_a_diagram_is_its_mean_gap():
+    bins = EVALUATION["pictures"]["reliability"]["face"]
+    assert reliability.error(bins) == pytest.approx(EVALUATION["pictures"]["calibration_error"]["after"])
+
+
 def test_the_bundled_card_is_what_is_generated():
     model = checkpoint.load(pretrained.BUNDLED)
     assert (pretrained.BUNDLED / "README.md").read_text() == card.text(model)
     pictured = {card.picture_of(name) for name, found in model.evaluation.items() if "confusion" in found}
+    pictured |= {card.diagram_of(name) for name, found in model.evaluation.items() if "reliability" in found}
     assert {name for name in names(pretrained.BUNDLED) if name.endswith(".png")} == pictured

@@ -52,9 +52,11 @@ def test_a_checkpoint_that_leaves_out_what_may_be_left_out_is_shown(evaluation, 
 
 def test_a_checkpoint_that_tells_everything_is_shown(tmp_path, capsys):
     for where, shown_text in texts_of_all(saved(tmp_path / "m", TRAINING, EVALUATION), capsys).items():
-        assert "Pictures of faces" in shown_text and "± 0.6%" in shown_text and "It names expressions." in shown_text, (
-            where
-        )
+        assert (
+            "Pictures of faces" in shown_text
+            and "85.2% (83.0 to 87.1)" in shown_text
+            and "It names expressions." in shown_text
+        ), where
 
 
 def test_what_is_shown_of_the_bundled_weights_is_what_their_configuration_holds():
@@ -68,6 +70,7 @@ def test_what_is_shown_of_the_bundled_weights_is_what_their_configuration_holds(
         )
         assert {result.way: result.value for result in protocol.results} == measured["results"]
         assert {result.way: result.spread for result in protocol.results} == measured["spread"]
+        assert {result.way: list(result.interval) for result in protocol.results} == measured["intervals"]
     assert [vars(source) for source in provenance.sources(config["training"])] == config["training"]["sources"]
     assert provenance.limits(config["training"]) == tuple(config["training"]["limits"])
     assert provenance.licence(config["training"]) == config["training"]["licence"]
@@ -76,6 +79,8 @@ def test_what_is_shown_of_the_bundled_weights_is_what_their_configuration_holds(
 def test_a_result_is_a_percentage():
     assert provenance.Result(way="face", value=0.056, spread=0.01).text() == "5.6% ± 1.0%"
     assert provenance.Result(way="face", value=0.056).text(digits=0, width=6) == "    6%"
+    between = provenance.Result(way="face", value=0.056, spread=0.01, interval=(0.0312, 0.08))
+    assert between.text() == "5.6% (3.1 to 8.0)" and between.text(digits=0) == "6% (3 to 8)"
 
 
 MANGLED = [
@@ -86,6 +91,11 @@ MANGLED = [
     *(("evaluation.pictures.items", value) for value in (None, "7", 7.5, -1, True, 10**400, "missing")),
     *(("evaluation.pictures.results", value) for value in (None, [], {"face": "x"}, {"face": 10**400}, "missing")),
     *(("evaluation.pictures.spread", value) for value in (None, [0.1], {"face": None})),
+    *(("evaluation.pictures.intervals", value) for value in (None, {"face": 0.8}, {"face": [0.8]}, {"face": [0, "x"]})),
+    *(("evaluation.pictures.resampled", value) for value in (None, 7)),
+    *(("evaluation.pictures.out_of_domain", value) for value in (None, "face", [7])),
+    *(("evaluation.pictures.domain", value) for value in (None, 7)),
+    *(("evaluation.pictures.reliability", value) for value in (7, {"face": 7}, {"face": [{"bin": -1}]})),
     *(("evaluation.pictures.labels", value) for value in (None, "sad", [7])),
     *(("evaluation.pictures.recall", value) for value in (None, [1], {"sad": "x"})),
     *(("evaluation.pictures.confusion", value) for value in ([], [[1]], [[3, 1], [2]], [[3, 1], [2, 2.5]], 7)),

@@ -16,6 +16,7 @@ from emorec.inference import baseline as baselines
 from emorec.inference.voice_pooling import RELATIVE
 from emorec.models import checkpoint as checkpoints
 from emorec.models import pretrained
+from hub import card_results, reliability
 from support.paths import ROOT
 from train import calibration as calibrate
 from train import evaluate, metrics
@@ -49,6 +50,34 @@ def test_every_protocol_on_the_card_has_its_predictions(model):
 def test_every_number_on_the_card_is_what_the_stored_predictions_give(model, name):
     published = {key: value for key, value in model.evaluation[name].items() if key not in ("cost", "previous")}
     assert metrics.rounded(evaluate.PROTOCOLS[name](model, SETTING)) == published
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_every_published_result_has_an_interval_that_contains_it(model, name):
+    found = model.evaluation[name]
+    assert found["results"] and found["intervals"].keys() == found["results"].keys()
+    for way, (low, high) in found["intervals"].items():
+        assert low <= found["results"][way] <= high and 0 < high - low < 0.4, way
+    assert found["resampled"] == ("items" if name in ("ferplus", "robust") else "people")
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_the_bins_of_every_diagram_give_the_published_error(model, name):
+    found = model.evaluation[name]
+    assert found["reliability"] and found["reliability"].keys() == card_results.heads(found).keys()
+    for head, error in card_results.heads(found).items():
+        bins = found["reliability"][head]
+        assert reliability.error(bins) == pytest.approx(error["after"], abs=2e-4), head
+        assert sum(one["share"] for one in bins) == pytest.approx(1, abs=1e-3) and len(bins) > 5
+
+
+def test_what_is_out_of_domain_is_named_as_results_or_heads(model):
+    for found in model.evaluation.values():
+        assert set(found["out_of_domain"]) <= found["results"].keys() | found["reliability"].keys() and found["domain"]
+    every = {name: set(found["results"]) & set(found["out_of_domain"]) for name, found in model.evaluation.items()}
+    assert every["everyday"] == set(model.evaluation["everyday"]["results"]) and every["web-faces"] == {"face"}
+    assert every["ferplus"] == every["ravdess-voice"] == every["ravdess-late"] == set()
+    assert every["javanese-av"] == {"face"} and len(every["speakers"]) == 4
 
 
 def test_the_calibration_is_the_one_fitted_on_people_never_seen(model, unseen_people):

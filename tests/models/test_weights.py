@@ -16,13 +16,19 @@ CLOSED_PORT = "http://127.0.0.1:9"
 
 ASK_OFTEN = """
 import json, threading
+from emorec.errors import EmorecError
 from emorec.models import pretrained
 found = []
-threads = [threading.Thread(target=lambda: found.append(pretrained.face_detector_file())) for _ in range(3)]
+def ask():
+    try:
+        found.append(str(pretrained.face_detector_file()))
+    except EmorecError as error:
+        found.append(f"error: {error}")
+threads = [threading.Thread(target=ask) for _ in range(3)]
 for thread in threads: thread.start()
 for thread in threads: thread.join()
-found.append(pretrained.face_detector_file())
-print(json.dumps([file and str(file) for file in found]))
+ask()
+print(json.dumps(found))
 """
 
 
@@ -46,7 +52,7 @@ def hub(tmp_path, monkeypatch):
 
 def ask_often(hub, home):
     environment = environment_of(hub, home)
-    environment.pop("EMOREC_FACE_MODEL", None)
+    environment["EMOREC_FACE_MODEL"] = "YuNet"
     command = [sys.executable, "-c", ASK_OFTEN]
     process = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120)
     assert process.returncode == 0, process.stderr
@@ -157,6 +163,12 @@ def test_the_environment_names_the_face_detector(tmp_path, monkeypatch):
     assert pretrained.face_detector_file() == chosen
 
 
+def test_without_a_choice_nothing_is_fetched(hub, monkeypatch):
+    monkeypatch.delenv("EMOREC_FACE_MODEL", raising=False)
+    assert pretrained.face_detector_file() is None
+    assert hub.requests == []
+
+
 def test_the_face_detector_is_downloaded_once(shared, hub, tmp_path):
     publish_detector(hub, FACE_MODEL.read_bytes())
     found = ask_often(hub, tmp_path)
@@ -167,10 +179,12 @@ def test_the_face_detector_is_downloaded_once(shared, hub, tmp_path):
 
 def test_an_impostor_of_the_face_detector_is_not_used(hub, tmp_path):
     publish_detector(hub, bytes(pretrained.FACE_MODEL_SIZE))
-    assert ask_often(hub, tmp_path) == [None] * 4
+    told = ask_often(hub, tmp_path)
+    assert len(told) == 4 and all("or unset it to use the bundled face detector." in line for line in told)
 
 
 def test_a_hub_that_never_answers_is_asked_once(hub, tmp_path):
     hub.fault("", "silent")
-    assert ask_often(hub, tmp_path) == [None] * 4
+    (told,) = set(ask_often(hub, tmp_path))
+    assert told.startswith("error: ") and "connect to the internet once" in told
     assert len(hub.requests) == 1

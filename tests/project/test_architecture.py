@@ -21,14 +21,14 @@ from support.paths import ROOT
 # A library, and the modules that may import it.
 LIBRARY_HOMES = {
     "av": ["emorec.media.*", "emorec.ui.example", "train.data.detection_sources", "train.evaluation.identity"],
-    "PIL": ["emorec.media.image", "emorec.media.webp", "emorec.image", "emorec.ui.example"],
+    "PIL": ["emorec.media.image", "emorec.media.webp", "emorec.image", "emorec.ui.example", "hub.reliability"],
     "cv2": ["emorec.face.*", "train.*"],
     "yt_dlp": ["emorec.download.*"],
     "altair": ["emorec.output.charts", "emorec.output.chart_axes", "emorec.timeline"],
     "pandas": ["emorec.output.dataframe", "emorec.timeline"],
     "gradio": ["emorec.ui.*"],
     "tensorboardX": ["train.run_dir"],
-    "vl_convert": ["hub.confusion", "train.curves"],
+    "vl_convert": ["hub.confusion", "hub.reliability", "train.curves"],
     "huggingface_hub": ["emorec.models.hub*", "hub.*"],
     "httpx2": ["emorec.models.hub*"],
 }
@@ -76,6 +76,7 @@ LAYERS = [
 
 # What a package must not know, although it lies below.
 NEVER = {"train*": ["emorec.cli*", "emorec.ui*"], "app": ["hub*"], "hub*": ["emorec.ui*"], "hub.confusion": ["emorec*"]}
+NEVER["hub.reliability"] = NEVER["hub.confusion"]
 
 UNPICKLERS = {"pickle", "cPickle", "_pickle", "dill", "cloudpickle", "joblib", "marshal", "shelve"}
 

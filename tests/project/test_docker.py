@@ -18,7 +18,7 @@ import pytest
 import yaml
 
 from support.make_media import Audio, Video, record
-from support.paths import FACE_MODEL, ROOT
+from support.paths import ROOT
 
 USER = 1000
 HOME = "/home/emorec"  # of that user in the image
@@ -60,11 +60,8 @@ def test_the_space_runs_what_is_tested_here(space):
     assert space["license"] == project["license"].lower()
 
 
-def test_the_space_names_the_models_that_it_uses(space):
-    from emorec.models import pretrained
-
-    assert space["models"] == [pretrained.FACE_MODEL_REPO]
-    assert space["preload_from_hub"] == [f"{pretrained.FACE_MODEL_REPO} {pretrained.FACE_MODEL_NAME}"]
+def test_the_space_needs_no_model_of_others(space):
+    assert "models" not in space and "preload_from_hub" not in space
     assert len(space["short_description"]) <= 60, "the Hub takes no longer one"
 
 
@@ -222,8 +219,6 @@ def test_the_image_starts_and_tells_that_it_is_well(image, tmp_path):
     """The start command and the health check, word for word but for the port, which may be taken here."""
     port = free_port()
     image.environment |= {"GRADIO_SERVER_PORT": port, "HF_HUB_OFFLINE": "1"}
-    if FACE_MODEL.exists():
-        image.environment["EMOREC_FACE_MODEL"] = str(FACE_MODEL)
     start = json.loads(said("CMD")[0])
     check = json.loads(said("HEALTHCHECK")[0].partition("CMD")[2].replace(f":{PORT}/", f":{port}/"))
     before = held(image.app)

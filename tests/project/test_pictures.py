@@ -14,7 +14,6 @@ from emorec.face.detection import Face
 from emorec.models.calibration import HeadCalibration
 from emorec.ui.example import PORTRAIT
 from support import factories
-from support.paths import FACE_MODEL
 
 LANDMARKS = np.array([[0.31, 0.374], [0.674, 0.375], [0.488, 0.585], [0.352, 0.751], [0.64, 0.751]])
 
@@ -143,14 +142,12 @@ def test_a_picture_that_is_shown_again_is_a_small_jpeg(tmp_path):
     assert pictures.read(tmp_path / "shown.jpg").shape == (800, 1600, 3)
 
 
-@pytest.mark.skipif(not FACE_MODEL.exists(), reason="needs the face detector's file, which is not here")
 def test_the_face_of_the_example_is_found_where_it_is():
-    (face,) = pictures.recognise(pictures.read(PORTRAIT), factories.checkpoint(), pictures.detector(FACE_MODEL))
+    (face,) = pictures.recognise(pictures.read(PORTRAIT), factories.checkpoint(), pictures.detector(None))
     left, top, width, height = face.box
     assert 0.3 < left + width / 2 < 0.6 and 0.2 < top + height / 2 < 0.5
 
 
-@pytest.mark.skipif(not FACE_MODEL.exists(), reason="needs the face detector's file, which is not here")
 def test_five_faces_are_five(media):
     image = pictures.read(media / "five_faces.jpg")
-    assert len(pictures.recognise(image, factories.checkpoint(), pictures.detector(FACE_MODEL))) == 5
+    assert len(pictures.recognise(image, factories.checkpoint(), pictures.detector(None))) == 5

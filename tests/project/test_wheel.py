@@ -37,7 +37,11 @@ def test_the_wheel_holds_the_library_its_weights_and_the_page_and_nothing_else(w
     if tracked.returncode == 0:
         assert held >= set(tracked.stdout.split("\n")) - {""}
     assert {name.partition("/")[0] for name in held} == {"emorec"}
-    assert {"emorec/weights/default/model.safetensors", "emorec/ui/page/assets/page.css"} <= held
+    assert {
+        "emorec/weights/default/model.safetensors",
+        "emorec/weights/face_detector.safetensors",
+        "emorec/ui/page/assets/page.css",
+    } <= held
 
 
 def test_the_wheel_names_its_extras(wheel):

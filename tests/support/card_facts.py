@@ -21,6 +21,16 @@ EVALUATION = {
         "items": 1234,
         "results": {"face": 0.852},
         "spread": {"face": 0.006},
+        "intervals": {"face": [0.83, 0.871]},
+        "resampled": "items",
+        "out_of_domain": [],
+        "domain": "Other pictures of it trained the network.",
+        "reliability": {
+            "face": [
+                {"bin": 6, "items": 234, "share": 0.2, "confidence": 0.45, "right": 0.3},
+                {"bin": 13, "items": 1000, "share": 0.8, "confidence": 0.9, "right": 0.85},
+            ]
+        },
         "labels": ["sad", "happy"],
         "recall": {"sad": 0.75, "happy": 0.5},
         "confusion": [[3, 1], [2, 2]],
@@ -33,6 +43,7 @@ EVALUATION = {
         "metric": "accuracy",
         "items": 10,
         "results": {"face": 0.25, "late": 0.75},
-        "calibration_errors": {"late": {"after": 0.11}},
+        "out_of_domain": ["late", "face"],
+        "calibration_errors": {"late": {"after": 0.11}, "face": {"after": 0.08, "perfect": 0.05}},
     },
 }

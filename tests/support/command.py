@@ -7,15 +7,11 @@ from pathlib import Path
 from unittest import mock
 
 from emorec import cli
-from emorec.models import pretrained
 from support.paths import ROOT
 
 
 def emorec(*arguments: object, cwd: Path = ROOT, **environment: str) -> tuple[int, str, str]:
-    """Run ``emorec ARGUMENTS`` in ``cwd``; gives the exit code, standard output and standard error.
-
-    If the face detector's file is missing, the notice that says so is taken off the start of standard error.
-    """
+    """Run ``emorec ARGUMENTS`` in ``cwd``; gives the exit code, standard output and standard error."""
     out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8", write_through=True) for _ in range(2))
     with (
         contextlib.chdir(cwd),
@@ -28,5 +24,4 @@ def emorec(*arguments: object, cwd: Path = ROOT, **environment: str) -> tuple[in
         except SystemExit as ended:  # argparse refuses unknown options this way
             code = ended.code
     printed, errors = (stream.buffer.getvalue().decode() for stream in (out, err))
-    notice = "" if "EMOREC_FACE_MODEL" in os.environ else f"emorec: note: {pretrained.REDUCED_NOTICE}\n"
-    return code, printed, errors.removeprefix(notice)
+    return code, printed, errors

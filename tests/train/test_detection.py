@@ -1,37 +1,17 @@
 """What the face detector learns from: the teacher's answers, pictures in new places, and the loss on them."""
 
-import cv2
 import numpy as np
 import pytest
 import torch
 
 from emorec.face.detection import Face
-from emorec.face.detector_net import STRIDES, DetectorNet, decode
+from emorec.face.detector_net import STRIDES
+from support.dotted_faces import COLOURS, POINTS, drawn, face
 from train.data import detection_data, detection_mosaic
 from train.data.detection_data import MIRRORED, Packed, labels
 from train.data.detection_sources import Picture
 from train.recipes import detector_evaluation as detection
-from train.recipes.detection_loss import assign, complete_overlap, detection_loss, overlap
 from train.recipes.detector import shifted
-
-POINTS = np.array([[0.3, 0.4], [0.7, 0.4], [0.5, 0.6], [0.35, 0.8], [0.65, 0.8]], np.float32)
-COLOURS = [(255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 0), (0, 255, 255)]  # of the landmarks that are drawn
-
-
-def face(left, top, side, score=0.9):
-    """A row (15,)."""
-    return np.concatenate([[left, top, side, side], ((POINTS * side) + [left, top]).ravel(), [score]]).astype(
-        np.float32
-    )
-
-
-def drawn(rows, width=160, height=120):
-    """A grey picture with a dot of its own colour at each landmark."""
-    picture = np.full((height, width, 3), 60, np.uint8)
-    for row in rows:
-        for (x, y), colour in zip(row[4:14].reshape(5, 2), COLOURS, strict=True):
-            cv2.circle(picture, (round(float(x) - 0.5), round(float(y) - 0.5)), max(2, int(row[2] / 20)), colour, -1)
-    return picture
 
 
 class Teacher:
@@ -124,7 +104,7 @@ def test_landmarks_stay_on_what_they_mark_in_new_places(cache, monkeypatch):
 
 
 def test_a_batch_holds_every_face_once(cache):
-    drawn_batch = detection_mosaic.Mosaics(Packed(cache), 6, 60, sides=(128,)).batch(np.random.default_rng(0))
+    drawn_batch = detection_mosaic.Mosaics(Packed(cache), 6, 60, sides=(128,)).batch(128, np.random.default_rng(0))
     assert drawn_batch.pictures.shape == (6, 3, 128, 128) and drawn_batch.pictures.dtype == torch.uint8
     assert drawn_batch.faces.shape[:2] == drawn_batch.kind.shape
     assert set(drawn_batch.kind.unique().tolist()) <= {0, 1, 2} and (drawn_batch.kind == 1).any()
@@ -133,97 +113,24 @@ def test_a_batch_holds_every_face_once(cache):
     assert (sides[drawn_batch.kind > 0] > 0).all()
 
 
-def perfect(rows, kind, size=128):
-    """Output maps that say of every cell what the faces (1, F, 14) want of it."""
-    maps = [torch.zeros(1, 15, size // stride, size // stride) for stride in STRIDES]
-    logits, boxes, _, places = decode(maps)
-    outputs = torch.zeros(1, len(places), 15)
-    outputs[..., 0] = -9.0
-    for row in rows[0][kind[0] == 1]:
-        low, high = row[:2], row[2:4]
-        inside = ((places[:, :2] > low) & (places[:, :2] < high)).all(dim=1)
-        stride = places[inside, 2:]
-        outputs[0, inside, 0] = 9.0
-        outputs[0, inside, 1:3] = ((low + high) / 2 - places[inside, :2]) / stride
-        outputs[0, inside, 3:5] = torch.log((high - low) / stride)
-        outputs[0, inside, 5:] = (row[4:] - places[inside, :2].repeat(1, 5)) / stride
-    counts = [(size // stride) ** 2 for stride in STRIDES]
-    return [
-        part.transpose(1, 2).reshape(1, 15, size // stride, size // stride)
-        for part, stride in zip(outputs.split(counts, dim=1), STRIDES, strict=True)
-    ]
+def test_a_picture_comes_again_mirrored_with_its_faces(cache):
+    mosaics = detection_mosaic.Mosaics(Packed(cache), 4, 400, sides=(96,))
+    random, pool = np.random.default_rng(1), []
+    seen = [mosaics.batch(96, random, pool) for _ in range(20)]
+    assert 8 <= len(pool) < 20 * 4 * 0.7
+    kept = {item[0].tobytes() for item in pool} | {np.ascontiguousarray(item[0][:, ::-1]).tobytes() for item in pool}
+    for batch in seen:
+        for picture in batch.pictures.numpy():
+            assert np.ascontiguousarray(picture.transpose(1, 2, 0)).tobytes() in kept
 
 
-def batch_of(*faces, kinds=None):
-    rows = np.stack([np.concatenate([row[:2], row[:2] + row[2:4], row[4:14]]) for row in faces])
-    return torch.from_numpy(rows)[None], torch.tensor([kinds or [1] * len(faces)])
-
-
-def test_cells_that_answer_lie_on_the_face_and_the_right_box_is_wanted():
-    faces, kind = batch_of(face(20, 30, 50), face(90, 80, 24))
-    logits, boxes, _, places = decode(perfect(faces, kind))
-    target, which = assign(logits, boxes, places, faces, kind)
-    for number, row in enumerate(faces[0]):
-        cells = places[(target[0] > 0) & (which[0] == number), :2]
-        assert 1 <= len(cells) <= 7
-        assert ((cells > row[:2] - 32) & (cells < row[2:4] + 32)).all()
-    assert target.max() == pytest.approx(1.0, abs=1e-3)
-
-
-def test_the_loss_is_small_only_for_the_right_answer():
-    faces, kind = batch_of(face(20, 30, 50), face(90, 80, 24))
-    right = perfect(faces, kind)
-    scores, boxes, landmarks = detection_loss(right, faces, kind, parts=True)
-    assert float(boxes) == pytest.approx(0, abs=1e-4) and float(landmarks) == pytest.approx(0, abs=1e-4)
-    moved = [values.clone() for values in right]
-    for values in moved:
-        values[:, 5:] += 0.5
-    assert float(detection_loss(moved, faces, kind, parts=True)[2]) > 0.1
-    shifted_boxes = [values.clone() for values in right]
-    for values in shifted_boxes:
-        values[:, 1:3] += 0.5
-    assert float(detection_loss(shifted_boxes, faces, kind, parts=True)[1]) > 0.1
-
-
-def test_cells_on_a_face_that_is_left_out_cost_nothing():
-    faces, kind = batch_of(face(20, 30, 50), kinds=[1])
-    outputs = perfect(faces, kind)
-    left_out = torch.full_like(kind, 2)
-    nothing = torch.zeros_like(kind)
-    unsure = detection_loss(outputs, faces, left_out, parts=True)[0]
-    wrong = detection_loss(outputs, faces, nothing, parts=True)[0]
-    assert float(unsure) < 0.01 < 1.0 < float(wrong)
-
-
-def test_overlaps():
-    first = torch.tensor([[0.0, 0.0, 10.0, 10.0]])
-    assert float(overlap(first, torch.tensor([[5.0, 0.0, 15.0, 10.0]]))) == pytest.approx(1 / 3)
-    assert float(complete_overlap(first, first)) == pytest.approx(1.0)
-    near, far = torch.tensor([[20.0, 0.0, 30.0, 10.0]]), torch.tensor([[60.0, 0.0, 70.0, 10.0]])
-    assert float(complete_overlap(first, far)) < float(complete_overlap(first, near)) < 0
-
-
-def test_a_network_learns_one_face():
-    """A hundred steps of the real loss: the best cell of an untrained network comes to lie on the face."""
-    torch.manual_seed(0)
-    net = DetectorNet()
-    row = face(30, 30, 60)
-    picture = torch.from_numpy(drawn([row], 128, 128).transpose(2, 0, 1).copy())[None].float()
-    faces, kind = batch_of(row)
-    optimizer = torch.optim.AdamW(net.parameters(), lr=3e-3)
-    losses = []
-    for _ in range(100):
-        parts = detection_loss(net(picture), faces, kind, parts=True)
-        optimizer.zero_grad()
-        sum(parts).backward()
-        optimizer.step()
-        losses.append([float(part.detach()) for part in parts])
-    assert losses[-1][1] < losses[0][1] / 2 and losses[-1][2] < losses[0][2] / 8  # boxes, landmarks
-    with torch.no_grad():
-        logits, boxes, points, _ = decode(net(picture))
-    best = int(logits[0].argmax())
-    assert float(overlap(boxes[0, best], faces[0, 0, :4])) > 0.7
-    assert np.abs(points[0, best].numpy() - row[4:14].reshape(5, 2)).max() < 8
+def test_mirrored_faces_have_their_landmarks_in_order():
+    row = face(20, 30, 50)
+    picture, rows, _ = detection_mosaic.mirrored(drawn([row], 128, 128), row[None], np.array([False]))
+    for (x, y), colour in zip(rows[0, 4:14].reshape(5, 2)[MIRRORED], COLOURS, strict=True):
+        assert np.abs(picture[int(y), int(x)].astype(int) - colour).max() < 20
+    again = detection_mosaic.mirrored(picture, rows, np.array([False]))
+    assert again[1] == pytest.approx(row[None]) and (again[0] == drawn([row], 128, 128)).all()
 
 
 def case(*rows, left_out=None):

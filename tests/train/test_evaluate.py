@@ -3,6 +3,7 @@
 import json
 import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,12 +15,12 @@ from emorec.inference.fusion import softmax
 from emorec.models import checkpoint as checkpoints
 from emorec.models import pretrained
 from emorec.models.networks import VoiceNet
-from hub import card
+from hub import card, reliability
 from support import make_corpus
 from support.drawn_voices import drawn_voices
 from train import calibration, evaluate, loop, metrics, run_dir
 from train.data import datasets
-from train.evaluation import corruptions, cost, cross_voice, own_data, protocols, voice_protocols
+from train.evaluation import corruptions, cost, cross_voice, own_data, predictions, protocols, voice_protocols
 from train.evaluation.predictions import Setting
 from train.recipes import voice
 from train.recipes.workspace import Workspace
@@ -57,6 +58,9 @@ def test_a_users_own_pictures(copy, tmp_path, capsys):
     output = run(capsys, *given)
     assert "own-folder: folder: 12 items of 3 people" in output and "1 of 13 items cannot be used" in output
     found = json.loads((copy / "config.json").read_text())["evaluation"]["own-folder"]
+    low, high = found["intervals"]["face"]
+    assert low <= found["results"]["face"] <= high and found["resampled"] == "items"  # three people are too few
+    assert sum(one["items"] for one in found["reliability"]["face"]) == 12
     assert list(found["results"]) == ["face"] and np.sum(found["confusion"]) == 12
     assert found["calibration_error"].keys() == {"before", "after", "perfect"} and len(found["recall"]) == 7
     assert found["cost"]["face"]["multiply_adds"] > 1e8 and found["cost"]["face"]["ms"] > 0
@@ -208,6 +212,46 @@ def test_undecided_items_are_never_right():
     assert metrics.accuracy({"x": decided}, np.array([0, 0]))["results"]["x"] == 0.5
     result = metrics.confusion(decided, np.array([0, 0]), ("a", "b"))
     assert result["confusion"] == [[1, 0], [0, 0]] and result["recall"]["a"] == 0.5
+
+
+def test_the_bins_of_a_diagram_give_the_calibration_error():
+    random = np.random.default_rng(0)
+    probabilities, truth = softmax(random.normal(0, 2, (500, 7))), random.integers(0, 7, 500)
+    probabilities[:3] = np.nan
+    for weights in (None, random.random(500)):
+        bins = metrics.reliability(probabilities, truth, weights)
+        assert reliability.error(bins) == pytest.approx(metrics.ece(probabilities, truth, weights))
+        assert sum(one["items"] for one in bins) == 497 and sum(one["share"] for one in bins) == pytest.approx(1)
+    assert metrics.reliability(np.full((2, 7), np.nan), truth[:2]) == []
+
+
+def test_an_interval_draws_people_if_there_are_enough_of_them():
+    """Each person is always or never right: items say little about other people."""
+    people = np.repeat(np.arange(20), 50)
+    right = people < 10
+    by_people = metrics.intervals({"face": right}, people=people)
+    by_items = metrics.intervals({"face": right})
+    few = metrics.intervals({"face": right}, people=people // 10)
+    assert (by_people["resampled"], by_items["resampled"], few["resampled"]) == ("people", "items", "items")
+    widths = [np.diff(found["intervals"]["face"])[0] for found in (by_people, by_items, few)]
+    # The standard error of a share of a half is sqrt(1 / 4 N).
+    assert widths[0] == pytest.approx(2 * 1.96 * 0.5 / 20**0.5, rel=0.15)
+    assert widths[1] == widths[2] == pytest.approx(2 * 1.96 * 0.5 / 1000**0.5, rel=0.15)
+    # Of the unweighted average recall, a rare label counts as much as a common one.
+    rare = np.where(np.arange(1000) < 990, 0, 1)
+    low, high = metrics.intervals({"face": rare == 0}, rare)["intervals"]["face"]
+    assert low <= 0.5 <= high < 0.6
+
+
+def test_clips_have_the_people_of_their_fold():
+    items = [datasets.Item(Path("x"), "javanese", "happy", f"javanese-{one}") for one in ("01", "04", "02", "05", "01")]
+    people = predictions.clip_people(items, np.array([1, 1, 0, 0, 0]))
+    assert people.tolist() == [2, 3, 0, 1, 0]
+
+
+def test_protocols_are_kept_in_the_order_of_the_card():
+    kept = evaluate.in_order({"own-folder": {}, "robust": {}, "ferplus": {}, "everyday": {}})
+    assert list(kept) == ["everyday", "ferplus", "robust", "own-folder"]
 
 
 def test_costs_count_what_a_convolution_does(bundled):

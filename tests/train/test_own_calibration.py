@@ -12,7 +12,7 @@ from support import factories
 from train.finetune import assembly, common
 
 FACTS = {"sources": [], "licence": "other", "held_out": [], "limits": [], "persons": []}
-FIELDS = {"face": ("face", "still"), "voice": ("voice",), "fusion": ("fusion",)}
+FIELDS = {"face": ("face", "still"), "voice": ("voice", "relative"), "fusion": ("fusion",)}
 
 
 def distinct(first):

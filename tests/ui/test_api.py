@@ -21,7 +21,7 @@ from emorec.models import pretrained
 from emorec.ui.example import PORTRAIT
 from emorec.ui.jobs.analyzers import NOT_ON_THE_HUB
 from support import make_media
-from support.paths import FACE_MODEL, ROOT
+from support.paths import ROOT
 
 SECONDS = 5
 
@@ -130,7 +130,6 @@ def test_a_folder_that_a_client_names_is_not_opened(client, sound, tmp_path):
     assert errors == {NOT_ON_THE_HUB}
 
 
-@pytest.mark.skipif(not FACE_MODEL.exists(), reason="needs the face detector's file, which is not here")
 def test_image_returns_a_row_for_each_face(client):
     (face,) = client.predict(handle_file(str(PORTRAIT)), api_name="/image")
     assert sum(face[emotion] for emotion in EMOTIONS) == pytest.approx(1, abs=1e-4)
@@ -149,8 +148,6 @@ def test_info_describes_the_weights(client):
 
 
 def test_the_example_of_the_guide_runs(page_server, tmp_path, sound):
-    if not FACE_MODEL.exists():
-        pytest.skip("needs the face detector's file, which is not here")
     text = (ROOT / "docs" / "GUIDE.md").read_text(encoding="utf-8")
     (example,) = re.findall(r"```python\n(from gradio_client.*?)```", text, re.DOTALL)
     shutil.copy(sound, tmp_path / "interview.mp4")

@@ -21,6 +21,5 @@ def test_the_example_has_a_face_and_a_voice_and_ends_without_evidence(tmp_path, 
     *_, seen = analyzer.extract(file)
     timeline = analyzer.infer(seen)
     assert not timeline.known[-1]
-    if analyzer.detector_file:
-        assert timeline.face_coverage[: int(example.FACE_GONE) - 1].min() > 0.9
+    assert timeline.face_coverage[: int(example.FACE_GONE) - 1].min() > 0.9
     assert timeline.speech_coverage[:9].mean() > 0.3

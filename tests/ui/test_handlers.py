@@ -144,7 +144,7 @@ def test_the_persons_seen_most_come_first():
 def test_a_person_of_another_recording_is_nobody(handlers):
     results = ResultHandlers(handlers.service)
     analysis = Analysis(features=factories.observations(3.0))
-    timeline, *_, person, _ = results.draw(analysis, "", "late", 1.0, 3.0, 0.0, 7, "even", "stacked", False)
+    timeline, *_, person, _ = results.draw(analysis, "", "late", 1.0, 3.0, 0.0, 7, "even", "speaker", "stacked", False)
     assert len(timeline) == 3 and person["value"] == -1
 
 
@@ -152,7 +152,9 @@ def test_a_person_of_another_recording_is_nobody(handlers):
     ("analysis", "prepares"), [(Analysis(), False), (Analysis(path="a.wav"), True), (Analysis(running=True), True)]
 )
 def test_a_recording_without_features_prepares_the_browser_to_draw(handlers, analysis, prepares):
-    shown = ResultHandlers(handlers.service).draw(analysis, "", "late", 1.0, 3.0, 0.0, -1, "even", "stacked", False)
+    shown = ResultHandlers(handlers.service).draw(
+        analysis, "", "late", 1.0, 3.0, 0.0, -1, "even", "speaker", "stacked", False
+    )
     timeline, chart, summary, *_ = shown
     assert timeline is None and summary == "" and (chart is not None) == prepares
 

@@ -7,7 +7,6 @@ from PIL import Image
 
 from support import make_media
 from support.pages import analyze, dismiss, finished, set_number, table, toast, upload, visiting
-from support.paths import FACE_MODEL
 
 READABLE = 4.5  # contrast that WCAG 2.2 (1.4.3, level AA) requires of text
 DARK = 0.2  # relative luminance; that of white is 1
@@ -60,7 +59,6 @@ def set_step(page, step):
     page.wait_for_selector(f"#summary [data-step='{step:g}']", state="attached")
 
 
-@pytest.mark.skipif(not FACE_MODEL.exists(), reason="needs the face detector's file, which is not here")
 def test_removing_the_file_after_choosing_a_person_empties_the_page(page, sound):
     analyze_example(page)
     page.click("text=More choices")

@@ -13,7 +13,7 @@ import pytest
 from emorec.emotions import EMOTIONS
 from support import make_media
 from support.pages import PATIENCE, analyze, dismiss, download, finished, table, toast, upload, visiting
-from support.paths import CLIP_SECONDS, FACE_MODEL, ROOT
+from support.paths import CLIP_SECONDS, ROOT
 
 LONG = 1500  # seconds of a recording that is still being analysed when it is cancelled
 NARROW = {"width": 380, "height": 800}
@@ -234,7 +234,6 @@ def test_a_port_that_is_taken_is_one_sentence(page_server):
     assert ended.stderr.splitlines()[-1] == sentence
 
 
-@pytest.mark.skipif(not FACE_MODEL.exists(), reason="needs the face detector's file, which is not here")
 def test_every_face_of_a_picture_is_boxed(page, media):
     page.get_by_role("tab", name="Picture").click()
     page.wait_for_selector("#recording", state="hidden")

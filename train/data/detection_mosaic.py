@@ -7,21 +7,25 @@ import cv2
 import numpy as np
 import torch
 
+from train.data.detection_corruption import corrupt
 from train.data.detection_data import MIRRORED, Packed
 
-SHARES = {"web": 0.3, "crops": 0.15, "colour": 0.27, "javanese": 0.12, "media": 0.04, "without": 0.12}
-GRIDS = (2, 2, 3, 3, 4, 5, 6)  # pictures along each side of a mosaic
+SHARES = {"web": 0.3, "crops": 0.15, "colour": 0.27, "javanese": 0.12, "media": 0.04, "without": 0.2}
+GRIDS = (2, 2, 3, 3, 4, 5, 6, 8)  # pictures along each side of a mosaic
 MOSAIC_SHARE = 0.4  # of the training pictures that are mosaics
 SIDES = (192, 256, 256, 320)  # pixels; a batch has pictures of one of these sides
-MIN_SINGLE_FACE, MAX_SINGLE_FACE = (
-    10.0,
-    1.1,
-)  # pixels and shares of the side; between which a face alone is drawn, log-uniformly
 MIN_FACE = 9.0  # pixels; smaller faces are left out of the loss
+# A single face is drawn, log-uniformly, between this size (pixels) and this share of the side.
+MIN_SINGLE_FACE, MAX_SINGLE_FACE = 10.0, 1.1
+LARGE_SHARE, LARGE = 0.25, (0.35, 1.1)  # of the faces alone, with a side drawn evenly between these shares of the side
+SMALL_SHARE, SMALL = 0.2, (MIN_FACE, 22.0)  # of the others, with a side drawn evenly between these (pixels)
+CORNER_SHARE = 0.2  # of the pictures that are not mosaics: whole in a corner on black, as they are when run
+USES = 3  # of each training picture, mirrored or not: drawing one takes as long as learning from it
+POOL = 320  # pictures of each size that are kept for that
 VISIBLE = 0.6  # share of a face's box inside the picture from which on it has to be found ...
 HINTED = 0.15  # ... and from which on it may be
 MAX_ROTATION = 25.0  # degrees
-MAX_FACES = 40  # of one training picture
+MAX_FACES = 80  # of one training picture
 
 
 @dataclass(frozen=True)
@@ -54,32 +58,30 @@ class Mosaics:
         return self._items // self._batch_size
 
     def __call__(self, epoch: int, generator: np.random.Generator) -> Iterator[tuple[torch.Tensor, ...]]:
+        pools = {side: [] for side in self._sides}
         for _ in range(len(self)):
-            drawn = self.batch(generator)
+            side = int(generator.choice(self._sides))
+            drawn = self.batch(side, generator, pools[side])
             yield drawn.pictures, drawn.faces, drawn.kind
 
-    def batch(self, random: np.random.Generator) -> Drawn:
-        """One batch, drawn by a random generator."""
-        side = int(random.choice(self._sides))
-        pictures, faces, kinds = [], [], []
-        for _ in range(self._batch_size):
-            picture, rows, left_out = self.draw(side, random)
-            corners = np.concatenate([rows[:, :2], rows[:, :2] + rows[:, 2:4], rows[:, 4:14]], axis=1)[:MAX_FACES]
-            padding = MAX_FACES - len(corners)
-            faces.append(np.pad(corners, ((0, padding), (0, 0))))
-            kinds.append(np.pad(1 + left_out[:MAX_FACES].astype(np.int64), (0, padding)))
-            pictures.append(np.ascontiguousarray(picture.transpose(2, 0, 1)))
-        most = max(1, int((np.array(kinds) > 0).sum(axis=1).max()))
-        return Drawn(
-            torch.from_numpy(np.stack(pictures)),
-            torch.from_numpy(np.stack(faces)[:, :most].astype(np.float32)),
-            torch.from_numpy(np.stack(kinds)[:, :most]),
-        )
+    def batch(self, side: int, random: np.random.Generator, pool: list | None = None) -> Drawn:
+        """One batch of pictures with a side (pixels), new ones or some from ``pool``, which keeps the new ones."""
+        pool = [] if pool is None else pool
+        if len(pool) < 2 * self._batch_size or random.random() < 1 / USES:
+            items = [self.draw(side, random) for _ in range(self._batch_size)]
+            pool.extend(items)
+            while len(pool) > POOL:
+                pool.pop(int(random.integers(len(pool) - len(items))))
+        else:
+            items = [pool[number] for number in random.choice(len(pool), self._batch_size, replace=False)]
+        return _stacked([mirrored(*item) if random.random() < 0.5 else item for item in items])
 
     def draw(self, side: int, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """One picture uint8 (S, S, 3), its faces (N, 15) in pixels, and which of them are left out."""
         if random.random() < MOSAIC_SHARE:
             canvas, rows, left_out = self.mosaic(side, random)
+        elif random.random() < CORNER_SHARE:
+            canvas, rows, left_out = self._in_corner(side, random)
         else:
             canvas, rows, left_out = self._alone(side, random)
         return corrupt(canvas, random, rows), rows, left_out
@@ -99,6 +101,16 @@ class Mosaics:
         paste(canvas, image, np.array([[scale, 0, shift[0]], [0, scale, shift[1]]]))
         return canvas
 
+    def _in_corner(self, side, random):
+        canvas = np.zeros((side, side, 3), np.uint8)
+        number = self._pick(random)
+        image = self._packed.image(number)
+        height, width = image.shape[:2]
+        scale = side / max(height, width) * (1.0 if random.random() < 0.3 else random.uniform(0.5, 1.0))
+        matrix = np.array([[scale, 0, 0], [0, scale, 0]])
+        paste(canvas, image, matrix)
+        return canvas, *moved(*self._packed.faces(number), matrix, np.array([scale, scale]), False, canvas.shape)
+
     def _alone(self, side, random):
         canvas = self._background(side, random)
         number = self._pick(random)
@@ -108,9 +120,13 @@ class Mosaics:
         sure = rows[~left_out]
         if len(sure):
             face = sure[random.integers(len(sure))]
-            scale = np.exp(random.uniform(np.log(MIN_SINGLE_FACE), np.log(MAX_SINGLE_FACE * side))) / np.sqrt(
-                face[2] * face[3]
-            )
+            if random.random() < LARGE_SHARE:
+                wanted = random.uniform(*LARGE) * side
+            elif random.random() < SMALL_SHARE:
+                wanted = random.uniform(*SMALL)
+            else:
+                wanted = np.exp(random.uniform(np.log(MIN_SINGLE_FACE), np.log(MAX_SINGLE_FACE * side)))
+            scale = wanted / np.sqrt(face[2] * face[3])
             pivot = face[:2] + face[2:4] / 2
         else:
             scale = side / max(height, width) * np.exp(random.uniform(np.log(0.5), np.log(2.0)))
@@ -164,6 +180,34 @@ class Mosaics:
         return moved(rows, left_out, matrix, np.abs(factors) * scale, mirrored, canvas.shape)
 
 
+def mirrored(picture: np.ndarray, rows: np.ndarray, left_out: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """A picture (S, S, 3) and its faces (N, 15), left and right exchanged."""
+    width = picture.shape[1]
+    rows = rows.copy()
+    rows[:, 0] = width - rows[:, 0] - rows[:, 2]
+    points = rows[:, 4:14].reshape(-1, 5, 2)[:, MIRRORED]
+    points[..., 0] = width - points[..., 0]
+    rows[:, 4:14] = points.reshape(-1, 10)
+    return picture[:, ::-1], rows, left_out
+
+
+def _stacked(items):
+    """A batch of pictures (S, S, 3), faces (N, 15) in them and which of those are left out."""
+    pictures, faces, kinds = [], [], []
+    for picture, rows, left_out in items:
+        corners = np.concatenate([rows[:, :2], rows[:, :2] + rows[:, 2:4], rows[:, 4:14]], axis=1)[:MAX_FACES]
+        padding = MAX_FACES - len(corners)
+        faces.append(np.pad(corners, ((0, padding), (0, 0))))
+        kinds.append(np.pad(1 + left_out[:MAX_FACES].astype(np.int64), (0, padding)))
+        pictures.append(picture.transpose(2, 0, 1))
+    most = max(1, int((np.array(kinds) > 0).sum(axis=1).max()))
+    return Drawn(
+        torch.from_numpy(np.stack(pictures)),
+        torch.from_numpy(np.stack(faces)[:, :most].astype(np.float32)),
+        torch.from_numpy(np.stack(kinds)[:, :most]),
+    )
+
+
 def paste(canvas: np.ndarray, image: np.ndarray, matrix: np.ndarray) -> None:
     """Draw a picture into a canvas, both uint8 (H, W, 3), through a 2x3 matrix; what lies outside it stays."""
     scale = float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
@@ -189,48 +233,5 @@ def moved(rows, left_out, matrix, scales, mirrored, shape):
     low, high = np.maximum(rows[:, :2], 0), np.minimum(rows[:, :2] + rows[:, 2:4], shape[1::-1])
     visible = np.clip(high - low, 0, None).prod(axis=1) / rows[:, 2:4].prod(axis=1)
     small = np.sqrt(rows[:, 2:4].prod(axis=1)) < MIN_FACE
-    labelled = visible >= HINTED
-    return rows[labelled], (left_out | (visible < VISIBLE) | small)[labelled]
-
-
-def corrupt(picture, random, rows):
-    """A picture in other light and colours, covered in places, blurred, noisy or compressed, as recordings are."""
-    if random.random() < 0.2:
-        _cover(picture, random, rows)
-    values = picture.astype(np.float32)
-    if random.random() < 0.35:
-        values[:] = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)[..., None]
-    elif random.random() < 0.5:
-        values *= np.exp(random.normal(0, 0.12, 3)).astype(np.float32)
-    if random.random() < 0.5:
-        values = 255 * np.clip(values / 255, 0, 1) ** np.float32(np.exp(random.normal(0, 0.45)))
-    if random.random() < 0.6:
-        values = (values - 128) * np.float32(np.exp(random.normal(0, 0.25))) + np.float32(128 + random.normal(0, 25))
-    choice = random.random()
-    if choice < 0.12:
-        values = cv2.GaussianBlur(values, (0, 0), random.uniform(0.4, 1.6))
-    elif choice < 0.18:
-        length = random.integers(2, 7)
-        kernel = np.full((1, length) if random.random() < 0.5 else (length, 1), 1 / length, np.float32)
-        values = cv2.filter2D(values, -1, kernel)
-    elif choice < 0.28:
-        small = cv2.resize(values, None, fx=(factor := random.uniform(0.4, 0.9)), fy=factor)
-        values = cv2.resize(small, picture.shape[1::-1])
-    if random.random() < 0.2:
-        noise = random.standard_normal(values.shape[:2] + (1 if random.random() < 0.5 else 3,), np.float32)
-        values = values + noise * np.float32(random.uniform(2, 14))
-    picture = np.clip(values, 0, 255).astype(np.uint8)
-    if random.random() < 0.35:
-        _, coded = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, int(random.integers(15, 90))])
-        picture = cv2.imdecode(coded, cv2.IMREAD_COLOR)
-        assert picture is not None
-    return picture
-
-
-def _cover(picture, random, rows):
-    """Cover a part of one face, less than a third of it, with a plain patch."""
-    for left, top, width, height in rows[: random.integers(0, 4), :4]:
-        size = np.array([width, height]) * random.uniform(0.15, 0.5, 2)
-        low = np.array([left, top]) + random.uniform(0, 1, 2) * (np.array([width, height]) - size)
-        low, high = np.clip(np.array([low, low + size]), 0, picture.shape[1::-1]).astype(int)
-        picture[low[1] : high[1], low[0] : high[0]] = random.integers(0, 256, 3)
+    kept = visible >= HINTED
+    return rows[kept], (left_out | (visible < VISIBLE) | small)[kept]

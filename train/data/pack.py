@@ -34,22 +34,23 @@ MAX_CLIP = 2 * 3600.0  # seconds; clips for training are held in memory as a who
 BLOCK_SECONDS = BLOCK_HOPS * VoiceFrontEnd().hop_seconds
 
 
-def yunet() -> detection.YuNet:
-    """The detector that the training images are aligned with. Raises EmorecError if its file is not available."""
-    file = pretrained.face_detector_file()
-    if file is None:
-        raise EmorecError(
-            "The face detector could not be fetched; connect to the internet once, or set EMOREC_FACE_MODEL to a copy "
-            f"of {pretrained.FACE_MODEL_NAME}."
-        )
-    return detection.YuNet(file)
+def face_detector() -> detection.Detector:
+    """The detector that the training images are aligned with: the one that analyses use."""
+    return detection.detector(pretrained.face_detector_file())
+
+
+def _alignment(size: int, detector: detection.Detector) -> dict[str, Any]:
+    """What crops depend on besides the pictures. YuNet, which aligned the first ones, is not named."""
+    named = {} if detector.name == detection.YuNet.name else {"detector": detector.name}
+    return {"size": size, "framing": alignment.FRAMING.tolist()} | named
 
 
 def face_crops(items: Sequence[Item], size: int, cache: Path) -> np.ndarray:
     """Aligned grey crops (N, size, size) uint8 of pictures of one face each; without a face, the whole picture."""
 
+    detector = face_detector()
+
     def crops() -> dict[str, np.ndarray]:
-        detector = yunet()
         out = np.empty((len(items), size, size), np.uint8)
         for row, item in enumerate(tqdm(items, desc="faces", disable=None)):
             picture = enlarged(item.path)
@@ -58,7 +59,7 @@ def face_crops(items: Sequence[Item], size: int, cache: Path) -> np.ndarray:
             out[row] = alignment.align(picture, found[0].landmarks, size) if found else whole
         return {"crops": out}
 
-    return cached(cache, "faces", items, {"size": size, "framing": alignment.FRAMING.tolist()}, crops)["crops"]
+    return cached(cache, "faces", items, _alignment(size, detector), crops)["crops"]
 
 
 def web_crops(items: Sequence[Item], size: int, cache: Path) -> tuple[np.ndarray, np.ndarray]:
@@ -67,8 +68,9 @@ def web_crops(items: Sequence[Item], size: int, cache: Path) -> tuple[np.ndarray
     Pictures without a face are left out.
     """
 
+    detector = face_detector()
+
     def crops() -> dict[str, np.ndarray]:
-        detector = yunet()
         rows, out = [], []
         for row, item in enumerate(tqdm(items, desc="faces", disable=None)):
             picture = cv2.cvtColor(_read(item.path, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
@@ -78,7 +80,7 @@ def web_crops(items: Sequence[Item], size: int, cache: Path) -> tuple[np.ndarray
                 out.append(alignment.align(picture, largest.landmarks, size))
         return {"crops": np.array(out, np.uint8).reshape(-1, size, size), "rows": np.array(rows, int)}
 
-    found = cached(cache, "webfaces", items, {"size": size, "framing": alignment.FRAMING.tolist()}, crops)
+    found = cached(cache, "webfaces", items, _alignment(size, detector), crops)
     return found["crops"], found["rows"]
 
 

@@ -39,6 +39,9 @@ def corpus_out(model: Checkpoint, setting: predictions.Setting) -> dict:
         "metric": "unweighted average recall",
         "items": len(found["truth"]),
         **{name: plain[name] | own[name] for name in ("results", "spread", "intervals")},
+        "resampled": "people",
+        "out_of_domain": ["voice", *plain["results"], *own["results"]],
+        "domain": "Each corpus is judged by a layer and a calibration that were fitted without it.",
         **plain["details"],
         "priors": {prior: corpora | own["priors"][prior] for prior, corpora in plain["priors"].items()},
     }
@@ -46,7 +49,7 @@ def corpus_out(model: Checkpoint, setting: predictions.Setting) -> dict:
 
 def _measured(found, way):
     """Results of every corpus for probabilities ``seven``; the names of results end with ``way``."""
-    results, spread, intervals, tables, best_labels, calibrated = {}, {}, {}, {}, [], []
+    results, spread, intervals, tables, best_labels, calibrated, drawn = {}, {}, {}, {}, [], [], {}
     for number, corpus in enumerate(CORPORA):
         rows = found["corpus"] == number
         if not rows.any():
@@ -59,6 +62,7 @@ def _measured(found, way):
         best_labels.append(best)
         if len(np.unique(truth)) > 1:
             _add(corpus + way, best == truth, truth, people, results, spread, intervals)
+            drawn[corpus + way] = metrics.resampled_recall(best == truth, truth, people, seed=number)
         if corpus in datasets.ORDINARY:
             calm = truth == metrics.NEUTRAL
             for name, prior in (("even", calibration.EVEN), ("everyday", metrics.EVERYDAY)):
@@ -79,11 +83,13 @@ def _measured(found, way):
     return {
         "results": {f"voice{way}": float(np.mean([results[name] for name in acted]))} | results,
         "spread": {f"voice{way}": float(np.linalg.norm([spread[name] for name in acted]) / len(acted))} | spread,
-        "intervals": intervals,
+        # The corpora share no people, so each has bootstrap samples of its own.
+        "intervals": {f"voice{way}": metrics.interval(np.mean([drawn[name] for name in acted], axis=0))} | intervals,
         "priors": tables,
         "details": {
             **metrics.confusion(best_labels, truth, EMOTIONS),
             "calibration_error": metrics.calibration_errors(raw, calibrated, truth, weights),
+            "reliability": {"voice": metrics.reliability(calibrated, truth, weights)},
         },
     }
 

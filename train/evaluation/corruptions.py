@@ -25,7 +25,7 @@ from emorec.models.checkpoint import Checkpoint
 from train import metrics
 from train.data import datasets, pack
 from train.evaluation import predictions
-from train.evaluation.protocols import JAVANESE_EMOTIONS
+from train.evaluation.protocols import JAVANESE_DOMAIN, JAVANESE_EMOTIONS
 from train.recipes import fusion
 from train.recipes.samples import WINDOW_COLUMNS, Samples, whole_recording
 
@@ -43,7 +43,7 @@ def robust(model: Checkpoint, setting: predictions.Setting) -> dict[str, Any]:
     labels = np.array([JAVANESE_EMOTIONS.index(EMOTIONS[label]) for label in truth])
     predicted, clean = {}, {}
     for number, condition in enumerate(CONDITIONS):
-        arrays = {name: values if name == "truth" else values[number] for name, values in found.items()}
+        arrays = {name: values if name in ("truth", "person") else values[number] for name, values in found.items()}
         samples = predictions.as_samples(arrays | {"fold": np.zeros(len(truth), int)})
         by_way = fusion.ways(samples, arrays["fused"], model.calibration)
         for way in ("face", "voice", "late", "intermediate"):
@@ -59,8 +59,12 @@ def robust(model: Checkpoint, setting: predictions.Setting) -> dict[str, Any]:
         "metric": "accuracy",
         "items": len(truth),
         **metrics.accuracy(predicted, labels),
+        **metrics.intervals({way: p == labels for way, p in predicted.items()}, people=found.get("person")),
+        "out_of_domain": [way for way in predicted if way.startswith("face, ") or way == "late, no voice"],
+        "domain": JAVANESE_DOMAIN,
         **metrics.confusion(clean["late"].argmax(1), labels, JAVANESE_EMOTIONS),
         "calibration_error": metrics.calibration_errors(clean["mean"], clean["late"], labels),
+        "reliability": {"late": metrics.reliability(clean["late"], labels)},
     }
 
 
@@ -82,6 +86,7 @@ def _collect(model: Checkpoint, setting: predictions.Setting) -> dict[str, np.nd
         "voice_coverage": np.stack([samples.voice_coverage for samples in found]),
         "seconds": np.stack([samples.seconds for samples in found]),
         "truth": truth,
+        "person": np.unique([item.person for item in items], return_inverse=True)[1],
     }
 
 

@@ -25,7 +25,7 @@ def cross_voice(model, setting):
     stored in ``runs`` and resumed.
     """
     found = predictions.of("cross-voice", setting, lambda: _collect(setting))
-    recalls, predicted, truth = {}, [], []
+    recalls, predicted, truth, drawn = {}, [], [], {}
     for number, corpus in enumerate(CORPORA):
         rows = found["corpus"] == number
         labels = found["truth"][rows]
@@ -33,6 +33,8 @@ def cross_voice(model, setting):
         best = metrics.among(found["seven"][rows], possible).argmax(1)
         decided = np.array([EMOTIONS.index(emotion) for emotion in possible])[best]
         recalls[corpus] = metrics.recall(decided, labels)
+        people = found["person"][rows] if "person" in found else np.arange(len(labels))
+        drawn[corpus] = metrics.resampled_recall(decided == labels, labels, people, seed=number)
         predicted.append(decided)
         truth.append(labels)
     truth, spread = np.concatenate(truth), float(np.std(list(recalls.values())))
@@ -42,6 +44,13 @@ def cross_voice(model, setting):
         "items": len(truth),
         "results": {"voice": float(np.mean(list(recalls.values()))), **recalls},
         "spread": {"voice": spread, **dict.fromkeys(recalls, spread)},
+        "intervals": {
+            "voice": metrics.interval(np.mean(list(drawn.values()), axis=0)),
+            **{corpus: metrics.interval(samples) for corpus, samples in drawn.items()},
+        },
+        "resampled": "people" if "person" in found else "items",
+        "out_of_domain": ["voice", *recalls],
+        "domain": "Each corpus is judged by a network that was trained on the other corpora.",
         **metrics.confusion(np.concatenate(predicted), truth, EMOTIONS),
         "calibration_error": {"before": metrics.ece(found["seven"], found["truth"])},
     }
@@ -51,6 +60,7 @@ def _collect(setting: predictions.Setting) -> predictions.Arrays:
     if setting.runs is None:
         raise EmorecError("cross-voice trains networks of its own; name a folder for them by --runs.")
     items = datasets.voices(setting.data_folder)
+    names = np.unique([item.person for item in items], return_inverse=True)[1]
     clips = pack.voice_clips(items, VoiceFrontEnd(), setting.cache)
     schedule = replace(voice.SCHEDULE, epochs=setting.epochs or CROSS_EPOCHS)
     workspace, parts = Workspace(setting.data_folder, setting.runs, setting.cache, resume=True), []
@@ -59,5 +69,5 @@ def _collect(setting: predictions.Setting) -> predictions.Arrays:
         rows = [row for row, item in enumerate(items) if item.corpus == corpus]
         logits = voice.logits_of(net, voice.features(net, [clips[row] for row in rows])).astype(np.float64)
         truth = np.array([EMOTIONS.index(emotion_of(items[row].label)) for row in rows])
-        parts.append((fusion.softmax(logits), truth, np.full(len(rows), number)))
-    return dict(zip(("seven", "truth", "corpus"), map(np.concatenate, zip(*parts, strict=True)), strict=True))
+        parts.append((fusion.softmax(logits), truth, np.full(len(rows), number), names[rows]))
+    return dict(zip(("seven", "truth", "corpus", "person"), map(np.concatenate, zip(*parts, strict=True)), strict=True))

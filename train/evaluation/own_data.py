@@ -38,6 +38,7 @@ def own_data(model: Checkpoint, setting: Setting) -> dict[str, Any]:
     groups = [np.array([person == one for person in people]) for one in sorted(set(people))]
     predicted = {way: metrics.decided(by_way[way]) for way in wanted}
     accuracies = {way: [float((p[g] == samples.truth[g]).mean()) for g in groups] for way, p in predicted.items()}
+    numbers = np.unique(people, return_inverse=True)[1] if corpora.known_people(items) else None
     main = "late" if "late" in wanted else wanted[0]
     raw = {"face": samples.face_probabilities, "voice": samples.voice_probabilities}
     raw["late"] = fusions.mean(raw["face"], raw["voice"])
@@ -47,9 +48,11 @@ def own_data(model: Checkpoint, setting: Setting) -> dict[str, Any]:
         "items": len(items),
         "results": metrics.accuracy(predicted, samples.truth)["results"],
         "spread": {way: float(np.std(values)) for way, values in accuracies.items()},
+        **metrics.intervals({way: p == samples.truth for way, p in predicted.items()}, people=numbers),
         "unweighted_average_recall": {way: metrics.recall(p, samples.truth) for way, p in predicted.items()},
         **metrics.confusion(predicted[main], samples.truth, EMOTIONS),
         "calibration_error": metrics.calibration_errors(raw[main], by_way[main], samples.truth),
+        "reliability": {main: metrics.reliability(by_way[main], samples.truth)},
     }
 
 

@@ -6,7 +6,7 @@ Each function returns one set of arrays by name; probabilities are stored in hal
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -95,13 +95,14 @@ def ferplus(setting: Setting, face_net: FaceNet, split: str) -> Arrays:
 
 
 def webfaces(setting: Setting, face_net: FaceNet, split: str) -> Arrays:
-    """Faces of WebFaces' people of a split: probabilities over the network's labels, labels among the seven."""
+    """Faces of WebFaces' people of a split: probabilities over the network's labels, labels among the seven, people."""
 
     def collect():
         items = datasets.webfaces(setting.data_folder, split)
         crops, rows = pack.web_crops(items, face_net.config.size, setting.cache)
         labels = np.array([EMOTIONS.index(emotion_of(items[row].label)) for row in rows])
-        return {"eight": face.predict(face_net, crops), "label": labels}
+        people = np.unique([items[row].person for row in rows], return_inverse=True)[1]
+        return {"eight": face.predict(face_net, crops), "label": labels, "person": people}
 
     return of(f"webfaces-{split}", setting, collect)
 
@@ -112,7 +113,8 @@ def voices(setting: Setting, voice_nets: Callable[[], dict[int, VoiceNet]]) -> A
     ``voice_nets()`` returns the networks by fold; the first one's last layer is fitted again for ordinary speech.
 
     Returns seven-way probabilities ``seven``, RAVDESS's eight-way ones ``eight`` (0 elsewhere), the labels of both,
-    ``fold`` (NEVER for ordinary speech), ``corpus`` (index in VOICE_CORPORA) and ``strong`` (RAVDESS's intensity).
+    ``fold`` (NEVER for ordinary speech), ``corpus`` (index in VOICE_CORPORA), ``strong`` (RAVDESS's intensity) and
+    ``person``, a number for each speaker.
     """
     return of("voices", setting, lambda: _voices(setting, voice_nets()))
 
@@ -138,7 +140,7 @@ def _voices(setting: Setting, voice_nets: dict[int, VoiceNet]) -> Arrays:
         nothing = np.zeros((there.sum(), len(datasets.RAVDESS_LABELS)))
         parts.append((calm[rows[there]], fusion.softmax(logits), nothing))
     rows, seven, eight = (np.concatenate(column) for column in zip(*parts, strict=True))
-    chosen = [items[row] for row in rows]
+    chosen, people = [items[row] for row in rows], np.unique([item.person for item in items], return_inverse=True)[1]
     return {
         "seven": seven,
         "eight": eight,
@@ -149,6 +151,7 @@ def _voices(setting: Setting, voice_nets: dict[int, VoiceNet]) -> Arrays:
         "fold": folds[rows],
         "corpus": np.array([VOICE_CORPORA.index(item.corpus) for item in chosen]),
         "strong": np.array([item.corpus == "ravdess" and item.path.stem.split("-")[3] == STRONG for item in chosen]),
+        "person": people[rows],
     }
 
 
@@ -205,7 +208,8 @@ def _softmax(net: VoiceNet, pooled: np.ndarray, head: str = "emotions") -> np.nd
 def clips(setting: Setting, cross_fit: Callable[[], tuple[samples.Samples, np.ndarray]]) -> Arrays:
     """Javanese audio-visual clips out of fold; ``cross_fit()`` returns them as Samples, and their fused probabilities.
 
-    Returns ``face``, ``voice`` and ``fused`` probabilities (N, 7), both coverages, ``seconds``, ``truth`` and ``fold``.
+    Returns ``face``, ``voice`` and ``fused`` probabilities (N, 7), both coverages, ``seconds``, ``truth``, ``fold`` and
+    ``person``.
     """
 
     def collect():
@@ -219,9 +223,16 @@ def clips(setting: Setting, cross_fit: Callable[[], tuple[samples.Samples, np.nd
             "seconds": real.seconds,
             "truth": real.truth,
             "fold": real.fold,
+            "person": clip_people(datasets.javanese(setting.data_folder / "JavaneseAV"), real.fold),
         }
 
     return of("clips", setting, collect)
+
+
+def clip_people(items: Sequence[datasets.Item], folds: np.ndarray) -> np.ndarray:
+    """A number for the person of each out-of-fold clip (N,), which lie fold by fold, and in a fold as in ``items``."""
+    held_out, people = datasets.fold_of(items), np.unique([item.person for item in items], return_inverse=True)[1]
+    return np.concatenate([people[held_out == fold] for fold in dict.fromkeys(folds.tolist())])
 
 
 def as_samples(arrays: Arrays) -> samples.Samples:

@@ -24,6 +24,7 @@ from train.evaluation.voice_protocols import NEGATIVE, SURE
 
 WINDOWS = 20  # of a mixed recording: about a minute of speech
 RECORDINGS = 10  # mixed recordings of each person
+OUT_OF_DOMAIN = "korean"  # the corpus whose mixed recordings are measured by layers that were fitted without it
 WAYS = {"": False, ", relative": True}  # what the names of results end with, and whether the baseline is used
 NEGATIVES = [EMOTIONS.index(emotion) for emotion in NEGATIVE]
 
@@ -65,6 +66,12 @@ def speakers(model: Checkpoint, setting: predictions.Setting) -> dict[str, Any]:
     corpora = np.concatenate([np.full(len(one.truth), one.corpus) for one in mixed])
     weights = calibration.even_weights(truth, corpora)
     after = {way: np.concatenate([one.posterior(way, calibration.EVEN) for one in mixed]) for way in WAYS}
+    raw, foreign = np.concatenate([one.raw for one in mixed]), corpora == OUT_OF_DOMAIN
+    heads = {f"voice{way}": (raw, p, truth, weights) for way, p in after.items()}
+    if foreign.any():
+        even = calibration.even_weights(truth[foreign])
+        for way, p in after.items():
+            heads[f"voice{way}, {OUT_OF_DOMAIN}"] = (raw[foreign], p[foreign], truth[foreign], even)
     return {
         "what": f"Voices of people left out, in recordings put together from {WINDOWS} of their clips: of everyday "
         "shares, or of one emotion; every window for itself, or relative to the speaker",
@@ -73,11 +80,13 @@ def speakers(model: Checkpoint, setting: predictions.Setting) -> dict[str, Any]:
         "results": results,
         "spread": spread,
         "intervals": intervals,
+        "resampled": "people",
+        "out_of_domain": [name for name in (*results, *heads) if OUT_OF_DOMAIN in name],
+        "domain": f"Other people of the corpora ravdess and javanese trained the voice networks. The corpus "
+        f"{OUT_OF_DOMAIN} is judged by last layers and a calibration that were fitted without it.",
         **metrics.confusion(after[", relative"].argmax(1), truth, EMOTIONS),
-        "calibration_errors": {
-            f"voice{way}": metrics.calibration_errors(np.concatenate([one.raw for one in mixed]), p, truth, weights)
-            for way, p in after.items()
-        },
+        "calibration_errors": {head: metrics.calibration_errors(*given) for head, given in heads.items()},
+        "reliability": {head: metrics.reliability(*given[1:]) for head, given in heads.items()},
         "priors": tables,
     }
 

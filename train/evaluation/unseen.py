@@ -37,7 +37,8 @@ class Unseen:
     press and of films) and ``stills`` (pictures chosen for their expression) are (probabilities, labels), voices also
     with their fold and their corpus. ``relative`` has the same columns as ``voices``, for voices
     relative to their speaker's baseline (NaN without one); it is None for a network without that head. ``face_shares``
-    (7,) are the emotions' shares in the face network's training.
+    (7,) are the emotions' shares in the face network's training. ``clip_people`` and ``voice_people`` number the person
+    of every clip and voice of the whole data; None if they are unknown.
     """
 
     clips: Samples
@@ -47,6 +48,8 @@ class Unseen:
     stills: tuple
     face_shares: tuple
     relative: tuple | None = None
+    clip_people: np.ndarray | None = None
+    voice_people: np.ndarray | None = None
 
     def without(self, fold: int | None = None, corpus: int | None = None) -> Unseen:
         """The same data without the people of a fold and without a corpus of voices."""
@@ -59,6 +62,8 @@ class Unseen:
             fused=self.fused[clips],
             voices=tuple(column[voices] for column in self.voices),
             relative=self.relative and tuple(column[voices] for column in self.relative),
+            clip_people=None,  # nothing is fitted to them
+            voice_people=None,
         )
 
 
@@ -171,6 +176,8 @@ def collected(
         stills=stills[:2],
         face_shares=FACE_SHARES,
         relative=_relative(setting, voices, lambda: nets_of(range(datasets.FOLDS)), layer_of) if layer_of else None,
+        clip_people=clips.get("person"),
+        voice_people=voices.get("person"),
     )
 
 

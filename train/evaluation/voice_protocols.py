@@ -15,6 +15,7 @@ from train.recipes import voice, voice_head
 
 FACE_LOGITS = "ravdess_face_logits.csv"
 NEGATIVE = ("angry", "disgust", "fear", "sad")
+RAVDESS_DOMAIN = "Other actors of the same corpus trained the voice networks."
 SURE = 0.6  # probability above which a wrong negative emotion counts as a confident one
 
 
@@ -34,6 +35,9 @@ def ravdess_voice(model, setting):
         "metric": "unweighted average recall",
         "items": len(predicted),
         **metrics.over_folds({"voice": list(recalls.values())}, len(predicted)),
+        **metrics.intervals({"voice": predicted == arrays["native"]}, arrays["native"], arrays.get("person")),
+        "out_of_domain": [],
+        "domain": RAVDESS_DOMAIN,
         **metrics.confusion(predicted, arrays["native"], datasets.RAVDESS_LABELS),
         "folds": list(recalls.values()),
     }
@@ -55,6 +59,7 @@ def ravdess_voice(model, setting):
     strong = (arrays["strong"][order] > 0) & (truth != metrics.NEUTRAL)
     return found | {
         "calibration_error": metrics.calibration_errors(raw, even, truth),
+        "reliability": {"voice": metrics.reliability(even, truth)},
         "recall_even_prior": metrics.recall(even.argmax(1), truth),
         "called_neutral": {
             "even": metrics.share(even[strong].argmax(1) == metrics.NEUTRAL),
@@ -87,6 +92,7 @@ def ravdess_predictions(model, setting):
         "native": voice.targets_of(items)[:, 1],
         "fold": np.full(len(items), datasets.NEVER if own is None else own),
         "strong": np.array([item.path.stem.split("-")[3] == predictions.STRONG for item in items]),
+        "person": np.unique([item.person for item in items], return_inverse=True)[1],
     }
 
 
@@ -96,8 +102,8 @@ def ravdess_late(model, setting):
     The pool of both is fitted on the clips of the other folds alone, so that late fusion itself is tested.
     """
     found = predictions.of("ravdess-late", setting, lambda: _ravdess_late(model, setting))
-    ways, truth = {}, found["truth"]
-    for name in ("face", "voice", "mean", "late"):
+    ways, truth, names = {}, found["truth"], ("face", "voice", "mean", "late")
+    for name in names:
         ways[name] = [
             metrics.recall(found[name][found["fold"] == k].argmax(1), truth[found["fold"] == k])
             for k in np.unique(found["fold"])
@@ -107,8 +113,12 @@ def ravdess_late(model, setting):
         "metric": "unweighted average recall",
         "items": len(truth),
         **metrics.over_folds(ways, len(truth)),
+        **metrics.intervals({name: found[name].argmax(1) == truth for name in names}, truth, found.get("person")),
+        "out_of_domain": [],
+        "domain": f"{RAVDESS_DOMAIN} The published faces come from networks of others, trained on other actors of it.",
         **metrics.confusion(found["late"].argmax(1), truth, datasets.RAVDESS_LABELS),
         "calibration_error": metrics.calibration_errors(found["mean"], found["late"], truth),
+        "reliability": {"late": metrics.reliability(found["late"], truth)},
         "loss": {name: calibration.nll(found[name], truth) for name in ways},
     }
 
@@ -132,7 +142,8 @@ def _ravdess_late(model, setting):
         others = fold != k
         fitted = calibration.fit_pool([face_probabilities[others], voice_probabilities[others]], truth[others])
         late[~others] = calibration.pool([face_probabilities[~others], voice_probabilities[~others]], *fitted)
-    return {
+    people = {"person": arrays["person"][known]} if "person" in arrays else {}
+    return people | {
         "face": face_probabilities,
         "voice": voice_probabilities,
         "mean": (face_probabilities + voice_probabilities) / 2,
@@ -150,7 +161,8 @@ def everyday(model, setting):
     """
     unseen_people = unseen_predictions(model, setting)
     probabilities, truth, _, corpora = unseen_people.voices
-    results, spread, tables = {}, {}, {}
+    results, spread, tables, drawn = {}, {}, {}, {}
+    people = unseen_people.voice_people
     negative = [EMOTIONS.index(emotion) for emotion in NEGATIVE]
     calm, chosen, labels, before, own, among = [], [], [], [], [], []
     for corpus in datasets.ORDINARY:
@@ -162,6 +174,8 @@ def everyday(model, setting):
             neutral = p.argmax(1) == metrics.NEUTRAL
             results[f"{corpus}, {name} prior"] = metrics.share(neutral)
             spread[f"{corpus}, {name} prior"] = metrics.standard_error(metrics.share(neutral), len(p))
+            speakers = None if people is None else people[rows][truth[rows] == metrics.NEUTRAL]
+            drawn[f"{corpus}, {name} prior"] = metrics.intervals({"": neutral}, people=speakers)
             tables.setdefault(name, {})[corpus] = {
                 "neutral": metrics.share(neutral),
                 "surely_negative": metrics.share(p[:, negative].max(axis=1) > SURE),
@@ -189,8 +203,14 @@ def everyday(model, setting):
         "items": int((labels == metrics.NEUTRAL).sum()),
         "results": results,
         "spread": spread,
+        "intervals": {name: found["intervals"][""] for name, found in drawn.items()},
+        "resampled": "people" if all(found["resampled"] == "people" for found in drawn.values()) else "items",
+        "out_of_domain": ["voice", *results],
+        "domain": "Each corpus is judged by a last layer and a calibration that were fitted without it; the layers "
+        "below were trained on acted speech alone.",
         **metrics.confusion(np.concatenate(chosen), labels, EMOTIONS),
         "calibration_error": metrics.calibration_errors(np.concatenate(before), np.concatenate(calm), labels),
+        "reliability": {"voice": metrics.reliability(np.concatenate(calm), labels)},
         "priors": tables,
         "zero_shot": acted,
     }

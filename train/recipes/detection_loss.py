@@ -1,77 +1,84 @@
-"""The loss of the face detector: which cells answer for which face, and how far off their answers are.
+"""The loss of the face detector: which cells must find which face, and how wrong their scores, boxes and landmarks are.
 
-Cells are assigned by how well they already find a face (task alignment: Feng et al., 2021), and their score is taught
-to be the overlap of their box with the face's, so that the best box has the best score (Zhang et al., 2021).
+A face belongs to the map whose stride suits its size and to the cells near its middle, whatever the network answers
+(centre sampling: Tian et al., 2019). The sizes of neighbouring maps overlap, so that every face has cells whose target
+is a score of 1. Targets that follow the network's own boxes (task alignment) taught it scores between 0.5 and 0.6 for
+faces that two maps competed for.
 """
+
+from collections.abc import Sequence
 
 import torch
 from torch.nn import functional as F
 
-from emorec.face.detector_net import decode
+from emorec.face.detector_net import STRIDES, decode
 
-SCORE_POWER, OVERLAP_POWER = 0.5, 4.0  # of what aligns a cell with a face
-CELLS = 7  # at most, that answer for one face
-NEAR = 1.0  # strides from a face's middle at which a cell may answer though it lies outside the box
+SIZES = dict(zip(STRIDES, ((0.0, 44.0), (34.0, 100.0), (76.0, float("inf"))), strict=True))
+"""Sides of faces (pixels) from which and up to which a map is fully responsible."""
+
+SIZE_MARGIN = 1.4  # factor outside these sizes at which a map's responsibility has fallen to none
+FULL, NONE = 0.75, 1.5  # strides from a face's middle up to which the target is 1, and from which on it is 0
 BOX_WEIGHT, LANDMARK_WEIGHT = 2.0, 6.0
+BACKGROUND_WEIGHT = 0.75
 
 
-def detection_loss(outputs, faces: torch.Tensor, kind: torch.Tensor, parts: bool = False):
-    """Loss of output maps on faces (N, F, 14) as left, top, right, bottom, landmarks; ``kind`` (N, F), see ``Drawn``.
+def detection_loss(outputs: Sequence[torch.Tensor], faces: torch.Tensor, kind: torch.Tensor) -> torch.Tensor:
+    """The sum of ``losses``."""
+    return torch.stack(losses(outputs, faces, kind)).sum()
 
-    A scalar, or with ``parts`` the three losses (scores, boxes, landmarks) that it sums.
+
+def losses(outputs: Sequence[torch.Tensor], faces: torch.Tensor, kind: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    """The losses of scores, boxes and landmarks of output maps on faces.
+
+    faces (N, F, 14): left, top, right, bottom, landmarks, in pixels; ``kind`` (N, F), see ``Drawn``.
     """
     logits, boxes, points, places = decode([values.float() for values in outputs])
     with torch.no_grad():
-        target, which = assign(logits, boxes, places, faces, kind)
-        skipped = _inside(places, faces, kind == 2).any(dim=1) & (target == 0)
+        target, picture, cell, wanted = assign(places, faces, kind)
+        skipped = _in_skipped(places, faces, kind) & (target == 0)
     weight = target.sum().clamp(min=1.0)
-    focus = torch.where(target > 0, target, torch.sigmoid(logits.detach()).square() * 0.75)
+    focus = torch.where(target > 0, target, torch.sigmoid(logits.detach()).square() * BACKGROUND_WEIGHT)
     scores = F.binary_cross_entropy_with_logits(logits, target, reduction="none") * focus
     scores = scores.masked_fill(skipped, 0.0).sum() / weight
-    found = target > 0
-    wanted = torch.gather(faces, 1, which[..., None].expand(-1, -1, faces.shape[2]))[found]
-    near = (1 - complete_overlap(boxes[found], wanted[:, :4])) * target[found]
+    share = target[picture, cell]
+    near = 1 - complete_overlap(boxes[picture, cell], wanted[:, :4])
     side = (wanted[:, 2:4] - wanted[:, :2]).prod(dim=1).sqrt()
-    apart = (points[found].flatten(1) - wanted[:, 4:]) / side[:, None]
+    apart = (points[picture, cell].flatten(1) - wanted[:, 4:]) / side[:, None]
     apart = F.smooth_l1_loss(apart, torch.zeros_like(apart), beta=0.03, reduction="none").mean(dim=1)
-    losses = scores, BOX_WEIGHT * near.sum() / weight, LANDMARK_WEIGHT * (apart * target[found]).sum() / weight
-    return losses if parts else sum(losses)
+    return scores, BOX_WEIGHT * (near * share).sum() / weight, LANDMARK_WEIGHT * (apart * share).sum() / weight
 
 
-def assign(logits, boxes, places, faces, kind):
-    """For every cell the score that it should have (N, A), 0 for none, and which face it answers for (N, A)."""
-    count = faces.shape[1]
-    real = kind == 1
-    overlaps = overlap(boxes[:, None], faces[:, :, None, :4])  # (N, F, A)
-    allowed = _inside(places, faces, real)
-    middle = (faces[:, :, :2] + faces[:, :, 2:4]) / 2
-    apart = (places[None, None, :, :2] - middle[:, :, None]).abs().amax(dim=-1)
-    allowed |= (apart < NEAR * places[:, 2]) & real[..., None]
-    # A stride that is out of proportion to a face does not answer for it: its cells see too much or too little.
-    side = (faces[:, :, 2:4] - faces[:, :, :2]).clamp(min=1e-3).prod(dim=-1).sqrt()[..., None]
-    allowed &= (side < 10 * places[:, 2]) & ((side > 0.8 * places[:, 2]) | (places[:, 2] == places[:, 2].min()))
-    aligned = torch.sigmoid(logits)[:, None] ** SCORE_POWER * overlaps**OVERLAP_POWER
-    # Before the boxes fit at all, the nearest cells answer.
-    aligned = (aligned + 1e-9 / (1 + apart / side.clamp(min=1.0))) * allowed
-    best = aligned.topk(min(CELLS, aligned.shape[2]), dim=2)
-    chosen = torch.zeros_like(aligned).scatter(2, best.indices, best.values)
-    value, which = chosen.max(dim=1)  # a cell answers for one face
-    held = F.one_hot(which, count).transpose(1, 2) * chosen
-    most = held.amax(dim=2, keepdim=True).clamp(min=1e-30)
-    reached = (overlaps * (held > 0)).amax(dim=2, keepdim=True).clamp(min=0.1)
-    target = (held / most * reached).amax(dim=1)
-    return torch.where(value > 0, target, torch.zeros_like(target)), which
+def assign(places: torch.Tensor, faces: torch.Tensor, kind: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    """The score that every cell must have (N, A), and the C cells that must find a face.
 
-
-def overlap(first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
-    """Intersection over union of boxes (..., 4) as left, top, right, bottom."""
-    sides = torch.minimum(first[..., 2:], second[..., 2:]) - torch.maximum(first[..., :2], second[..., :2])
-    shared = sides.clamp(min=0).prod(dim=-1)
-    return shared / (_area(first) + _area(second) - shared).clamp(min=1e-6)
+    These are given by picture (C), cell (C) and the face's row (C, 14). places (A, 3): centre and stride of each cell.
+    """
+    number, face = (kind == 1).nonzero(as_tuple=True)
+    rows = faces[number, face]
+    side = (rows[:, 2:4] - rows[:, :2]).clamp(min=1e-3).prod(dim=1).sqrt()[:, None]
+    middle = (rows[:, :2] + rows[:, 2:4]) / 2
+    apart = (places[None, :, :2] - middle[:, None]).abs().amax(dim=-1) / places[:, 2]
+    responsible = torch.empty_like(apart)
+    for stride, (low, high) in SIZES.items():
+        outside = torch.maximum(low / side, side / high)
+        falling = 1 - torch.log(outside.clamp(min=1.0)) / torch.log(torch.tensor(SIZE_MARGIN))
+        responsible[:, places[:, 2] == stride] = falling.clamp(min=0.0)
+    targets = responsible * ((NONE - apart) / (NONE - FULL)).clamp(0.0, 1.0)
+    # A cell finds one face: the one that it is most responsible for, of equals the nearest, of these the first.
+    preferred = targets - 0.01 * apart - 1e-5 * face[:, None]
+    best = preferred.new_full((len(faces), len(places)), -torch.inf)
+    best.scatter_reduce_(0, number[:, None].expand_as(preferred), preferred, "amax")
+    which, cell = ((preferred == best[number]) & (targets > 0)).nonzero(as_tuple=True)
+    target = targets.new_zeros(best.shape)
+    target[number[which], cell] = targets[which, cell]
+    return target, number[which], cell, rows[which]
 
 
 def complete_overlap(first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
-    """Overlap less the distance of the middles and the difference of the shapes (Zheng et al., 2020)."""
+    """Intersection over union of boxes (..., 4) less the distance of the middles and the difference of the shapes.
+
+    Boxes are left, top, right, bottom. The measure is that of Zheng et al. (2020).
+    """
     around = torch.maximum(first[..., 2:], second[..., 2:]) - torch.minimum(first[..., :2], second[..., :2])
     apart = ((first[..., :2] + first[..., 2:] - second[..., :2] - second[..., 2:]) / 2).square().sum(dim=-1)
     value = overlap(first, second)
@@ -83,12 +90,22 @@ def complete_overlap(first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
     return value - apart / around.square().sum(dim=-1).clamp(min=1e-6) - weight * differ
 
 
+def overlap(first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
+    """Intersection over union of boxes (..., 4) as left, top, right, bottom."""
+    sides = torch.minimum(first[..., 2:], second[..., 2:]) - torch.maximum(first[..., :2], second[..., :2])
+    shared = sides.clamp(min=0).prod(dim=-1)
+    return shared / (_area(first) + _area(second) - shared).clamp(min=1e-6)
+
+
 def _area(box):
     return (box[..., 2:] - box[..., :2]).clamp(min=0).prod(dim=-1)
 
 
-def _inside(places, faces, which):
-    """Whether a cell's centre (A) lies in a face's box, (N, F, A), for the faces ``which`` (N, F)."""
+def _in_skipped(places, faces, kind):
+    """Whether a cell's centre lies in the box of a face that is left out, (N, A)."""
+    number, face = (kind == 2).nonzero(as_tuple=True)
+    left, top, right, bottom = (faces[number, face, side, None] for side in range(4))
     x, y = places[:, 0], places[:, 1]
-    left, top, right, bottom = (faces[:, :, side, None] for side in range(4))
-    return (x > left) & (x < right) & (y > top) & (y < bottom) & which[..., None]
+    inside = (x > left) & (x < right) & (y > top) & (y < bottom)
+    found = torch.zeros(len(faces), len(places), dtype=torch.int32)
+    return found.index_add_(0, number, inside.int()) > 0

@@ -6,7 +6,6 @@ python -m train.recipes.detector --data DATA --negatives PICTURES --teacher YUNE
 import argparse
 import os
 from pathlib import Path
-from typing import cast
 
 import cv2
 import numpy as np
@@ -27,6 +26,9 @@ from train.recipes.detection_loss import detection_loss
 SCHEDULE = loop.Schedule(epochs=20, lr=4e-3, batch_size=16, weight_decay=0.02, warm_up=0.08, ema_epochs=0.7)
 ITEMS = 4000  # training pictures drawn in what is called an epoch here
 LOOKED_AT = 40  # pictures of each kind that are searched after an epoch
+# Share of YuNet's number of false positives that the bundled detector may have. Nearly all of YuNet's lie in mosaics,
+# those of the bundled detector also in frames and in pictures without a face, where they would become a person.
+ALLOWED_SHARE = 0.125
 
 
 class Validation:
@@ -48,15 +50,15 @@ class Validation:
             "landmarks": row["landmarks, median"],
         } | {f"recall {name}": value for name, value in row["recall"].items()}
 
-    def equal(self, weights: dict[str, torch.Tensor]) -> tuple[float, dict[str, detection.Found]]:
-        """The score at which weights err as often as YuNet, and what they find."""
+    def equal(self, weights: dict[str, torch.Tensor], share: float = 1.0) -> tuple[float, dict[str, detection.Found]]:
+        """The score at which weights have a share of YuNet's false positives, and what they find."""
         graph = detector.graph({name: value.numpy() for name, value in weights.items()})
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
         session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
         finder = detection.own_finder(session)
         found = {name: detection.search(finder, cases) for name, cases in self._searched.items()}
-        return detection.equal_threshold(found, self.allowed), found
+        return detection.equal_threshold(found, int(share * self.allowed)), found
 
 
 def shifted(weights: dict[str, torch.Tensor], threshold: float) -> dict[str, torch.Tensor]:
@@ -73,7 +75,7 @@ def loss_of(net: DetectorNet, batch: tuple[torch.Tensor, ...]) -> torch.Tensor:
     """The loss of a batch of ``Mosaics``."""
     pictures, faces, kind = batch
     outputs = net(pictures.float().contiguous(memory_format=torch.channels_last))
-    return cast(torch.Tensor, detection_loss(outputs, faces, kind))  # a scalar, as its parts are not asked for
+    return detection_loss(outputs, faces, kind)
 
 
 def main(arguments=None):
@@ -90,37 +92,41 @@ def main(arguments=None):
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--run", default="run", help="name of the run's folder in the cache")
     parser.add_argument("--init", type=Path, help="a run's folder whose averaged weights to start from")
+    parser.add_argument("--frozen", nargs="*", default=[], help="layers that keep the weights they start with")
     parser.add_argument("--resume", action="store_true", help="go on with the run in the cache")
-    asked = parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
     cv2.setNumThreads(1)
-    pictures = packed(asked.data, asked.negatives, asked.teacher, asked.cache)
+    pictures = packed(options.data, options.negatives, options.teacher, options.cache)
     searched = detection.cases(pictures, "valid")
     few = {name: cases[:: max(1, len(cases) // LOOKED_AT)] for name, cases in searched.items()}
-    teacher = detection.teacher_finder(asked.teacher)
+    teacher = detection.teacher_finder(options.teacher)
     validation = Validation(teacher, few)
     print("YuNet", validation.theirs, flush=True)
-    torch.manual_seed(asked.seed)
+    torch.manual_seed(options.seed)
     net = DetectorNet()
-    if asked.init:
-        loop.averaged(asked.init, net)
+    if options.init:
+        loop.averaged(options.init, net)
+    for name in options.frozen:
+        net.convolutions[name].requires_grad_(False)
     schedule = loop.Schedule(
-        epochs=asked.epochs,
-        lr=asked.lr,
+        epochs=options.epochs,
+        lr=options.lr,
         batch_size=SCHEDULE.batch_size,
         weight_decay=SCHEDULE.weight_decay,
         warm_up=SCHEDULE.warm_up,
         ema_epochs=SCHEDULE.ema_epochs,
-        seed=asked.seed,
+        seed=options.seed,
     )
-    batches = Mosaics(pictures, schedule.batch_size, asked.items)
-    folder = asked.cache / asked.run
-    net = loop.fit(net, batches, loss_of, schedule, folder, validation, resume=asked.resume, title="detector")
+    batches = Mosaics(pictures, schedule.batch_size, options.items)
+    folder = options.cache / options.run
+    net = loop.fit(net, batches, loss_of, schedule, folder, validation, resume=options.resume, title="detector")
     weights = net.folded()
-    threshold, _ = Validation(teacher, searched).equal(weights)
-    asked.output.parent.mkdir(parents=True, exist_ok=True)
-    files.write(asked.output, safetensors.torch.save(shifted(weights, threshold)))
+    threshold, _ = Validation(teacher, searched).equal(weights, ALLOWED_SHARE)
+    options.output.parent.mkdir(parents=True, exist_ok=True)
+    files.write(options.output, safetensors.torch.save(shifted(weights, threshold)))
     print(
-        f"{asked.output}: {os.path.getsize(asked.output):,} bytes, threshold {threshold:.3f} became {SCORE_THRESHOLD}"
+        f"{options.output}: {os.path.getsize(options.output):,} bytes, "
+        f"threshold {threshold:.3f} became {SCORE_THRESHOLD}"
     )
 
 

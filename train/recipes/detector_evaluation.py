@@ -16,8 +16,9 @@ import numpy as np
 from emorec.face import detector, yunet
 from emorec.face.detection import DETECTION_SIDE, NMS_THRESHOLD, SCORE_THRESHOLD
 from emorec.face.detector_net import MULTIPLE
+from train.data.detection_corruption import corrupt
 from train.data.detection_data import Packed, overlap, packed
-from train.data.detection_mosaic import Mosaics, corrupt, moved, paste
+from train.data.detection_mosaic import Mosaics, moved, paste
 
 Finder = Callable[[np.ndarray, float], np.ndarray]  # RGB uint8 (H, W, 3), least score -> rows (N, 15), best first
 
@@ -219,11 +220,11 @@ def main(arguments=None):
     parser.add_argument("--weights", type=Path, required=True, help="the detector's safetensors file")
     parser.add_argument("--cache", type=Path, required=True, help="a folder for the packed pictures")
     parser.add_argument("--split", choices=("valid", "test"), default="valid")
-    asked = parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
     cv2.setNumThreads(1)
-    pictures = packed(asked.data, asked.negatives, asked.teacher, asked.cache)
-    finders = {"YuNet": teacher_finder(asked.teacher), "ours": own_finder(detector.load(asked.weights))}
-    searched = cases(pictures, asked.split)
+    pictures = packed(options.data, options.negatives, options.teacher, options.cache)
+    finders = {"YuNet": teacher_finder(options.teacher), "ours": own_finder(detector.load(options.weights))}
+    searched = cases(pictures, options.split)
     result = compare(finders["YuNet"], finders["ours"], searched, SCORE_THRESHOLD)
     frame = np.random.default_rng(0).integers(0, 256, (180, 320, 3), dtype=np.uint8)
     paste(frame, searched["frames"][0].image, np.array([[0.6, 0, 60.0], [0, 0.6, 10.0]]))

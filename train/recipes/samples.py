@@ -48,7 +48,7 @@ WINDOW_COLUMNS = tuple(name for name in Samples.__dataclass_fields__ if name not
 def real_clips(data: Path, models: dict[int, Checkpoint], cache: Path) -> dict[int, Samples]:
     """The Javanese audio-visual clips, one window per clip: the Samples of each checkpoint, by fold like ``models``."""
     items = datasets.javanese(data / "JavaneseAV")
-    detector = pack.yunet()
+    detector = pack.face_detector()
     first = next(iter(models.values()))
     pooled = {fold: [] for fold in models}
     for item in items:
