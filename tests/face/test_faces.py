@@ -11,7 +11,7 @@ from emorec.errors import EmorecError
 from emorec.face import yunet as network
 from emorec.face.alignment import FRAMING, FULL_SIZE, align, quality, similarity
 from emorec.face.detection import BUNDLED, DETECTION_SIDE, BundledDetector, Face, YuNet, detector
-from emorec.face.tracking import overlap
+from emorec.face.matching import overlap
 from emorec.image import DETECTION_SIDE as STILL_SIDE
 from emorec.ui.example import PORTRAIT
 from support import factories

@@ -23,7 +23,7 @@ from emorec.models import checkpoint as checkpoints
 from emorec.models import identity, pretrained
 from emorec.models.checkpoint import Checkpoint
 from train.data.identity_faces import Packed, packed
-from train.data.pack import yunet
+from train.data.pack import face_detector
 from train.metrics import area_under_curve
 from train.recipes.identity import pair_cosines, plain
 
@@ -174,7 +174,7 @@ def main(arguments: list[str] | None = None) -> None:
     asked = parser.parse_args(arguments)
     cv2.setNumThreads(1)
     network = identity.load(asked.weights)
-    faces = packed(asked.data, yunet(), asked.teacher, asked.cache)
+    faces = packed(asked.data, face_detector(), asked.teacher, asked.cache)
     for split in ("valid", "test"):
         some = faces.of(split)
         embeddings = identity.embed(network, plain(some.crops))
@@ -183,7 +183,7 @@ def main(arguments: list[str] | None = None) -> None:
             print(f"  threshold {threshold}: F {score}, counted right {counted}", flush=True)
     if asked.recordings:
         model = checkpoints.load(pretrained.BUNDLED)
-        right = _measure(asked.data, model, yunet(), asked.only)
+        right = _measure(asked.data, model, face_detector(), asked.only)
         print(f"people counted right in {np.mean(right):.0%} of {len(right)} recordings")
 
 

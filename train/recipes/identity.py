@@ -19,7 +19,7 @@ from emorec.models.identity import DIMENSIONS, SIZE, IdentityNet
 from train import loop
 from train.data import augment
 from train.data.identity_faces import SHARE, SIDE, Packed, packed
-from train.data.pack import yunet
+from train.data.pack import face_detector
 from train.metrics import area_under_curve
 
 SCHEDULE = loop.Schedule(epochs=18, lr=3e-3, batch_size=64, weight_decay=0.05, warm_up=0.1, ema_epochs=0.5)
@@ -154,7 +154,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--resume", action="store_true", help="go on with the run in the cache")
     asked = parser.parse_args(arguments)
     cv2.setNumThreads(1)
-    faces = packed(asked.data, yunet(), asked.teacher, asked.cache)
+    faces = packed(asked.data, face_detector(), asked.teacher, asked.cache)
     train = faces.of("train")
     targets = Targets(train)
     torch.manual_seed(asked.seed)
