@@ -8,9 +8,9 @@ import numpy as np
 
 from emorec.face.clustering import average_linkage
 
-# Least mean cosine of two groups of tracks that are one person. Of pairs of pictures of different people 0.7 % reach
+# Least mean cosine of two groups of tracks that are one person. Of pairs of pictures of different people 0.3 % reach
 # it; tracks of a person in one recording are more alike than pictures taken years apart (train/RECIPES.md).
-THRESHOLD = 0.5
+THRESHOLD = 0.55
 CLEAR = 0.2  # quality of a track's best face from which on its embedding can be trusted
 MAX_TRACKS = 800  # that are compared with each other, the longest ones; others are compared with the persons found
 OTHERS_SECONDS = 1.0  # a person who is visible for less in all is one of the others

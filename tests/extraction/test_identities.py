@@ -120,4 +120,4 @@ def test_real_people_in_one_studio_are_told_apart():
     shots = [(a[:8], ["a"]), (b[:8], ["b"]), (a[8:], ["a"]), (b[8:], ["b"])]
     recording = measured.Recording.of("two", *shots)
     found = measured.follow(recording, factories.checkpoint(), YuNet(FACE_MODEL))
-    assert found["found"] == 2 and found["F"] >= 0.95
+    assert found["found"] == 2 and found["F"] >= 0.9
