@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import torch
 
-from emorec.analyzer import Analyzer
 from emorec.errors import EmorecError
 from emorec.extraction import faces as seeing
 from emorec.extraction import pipeline
@@ -284,11 +283,6 @@ def test_a_cache_that_cannot_be_written_is_one_sentence(recording, model, tmp_pa
     blocked.write_text("in the way")
     with pytest.raises(EmorecError, match="EMOREC_CACHE"):
         last(pipeline.extract(recording, model, OneFace(), cache=blocked / "cache"))
-
-
-def test_the_engine_says_when_the_fallback_detector_is_in_use(model):
-    assert Analyzer(model, None).notices
-    assert not Analyzer(model, "file").notices
 
 
 def assert_same(expected, found):
