@@ -38,7 +38,7 @@ bench: $(installed)  ## measure speed and memory (QUICK=1: two minutes; DOCS=1: 
 
 screenshots: $(test_installed)  ## make the README's pictures of the page again
 	@$(python) tests/support/browser.py
-	$(python) tests/support/screenshots.py
+	PYTHONPATH=tests $(python) -m support.screenshots
 
 clean:  ## remove .venv and everything else that can be made again
 	rm -rf $(venv) build dist *.egg-info .pytest_cache .ruff_cache .hypothesis .gradio
