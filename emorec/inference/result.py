@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, Self
 
 import numpy as np
 
@@ -96,6 +96,16 @@ class Timeline:
     def arousal(self) -> np.ndarray:
         """From -1 (calm) to 1 (excited), derived from ``probabilities``: (N,), NaN in rows without evidence."""
         return valence_arousal(self.probabilities)[:, 1]
+
+    def between(self, start: float, end: float) -> Self:
+        """The same timeline with only the rows that overlap the part from ``start`` to ``end`` (s).
+
+        Rows stay whole. ``choices["part"]`` are the two times. Without such rows the timeline is empty.
+        """
+        keep = (self.end > start) & (self.start < end)
+        arrays = {one.name: getattr(self, one.name)[keep] for one in fields(self) if one.type == "np.ndarray"}
+        grid = None if self.grid is None else self.grid.between(start, end)
+        return replace(self, **arrays, grid=grid, choices=self.choices | {"part": [start, end]})
 
     def shares(self) -> tuple[dict[str, float], float]:
         """Each emotion's share of the time that itself has evidence, largest first, and the share of that time.

@@ -62,9 +62,12 @@ class Columns:
     voice_says: np.ndarray
 
 
-def columns(timeline: Timeline, max_columns: int = MAX_COLUMNS) -> Columns:
+def columns(timeline: Timeline, max_columns: int = MAX_COLUMNS, part: tuple[float, float] | None = None) -> Columns:
     """The rows of a timeline as at most ``max_columns`` columns, each the mean of the same number of rows, weighted by
-    their length."""
+    their length.
+
+    Columns that reach beyond the ``part`` (s) that is shown end with it.
+    """
     rows = len(timeline)
     first = np.arange(0, rows, max(1, -(-rows // max_columns)))
     last = np.append(first[1:], rows)[: len(first)] - 1
@@ -83,9 +86,10 @@ def columns(timeline: Timeline, max_columns: int = MAX_COLUMNS) -> Columns:
 
     known = mean(timeline.known.astype(float))
     confidence = mean(np.nan_to_num(timeline.confidence))
+    low, high = part or (-np.inf, np.inf)
     return Columns(
-        start=timeline.start[first],
-        end=timeline.end[last],
+        start=np.maximum(timeline.start[first], low),
+        end=np.minimum(timeline.end[last], high),
         probabilities=mean(np.nan_to_num(timeline.probabilities)),
         known=known,
         confidence=np.divide(confidence, known, out=np.zeros_like(known), where=known > 0),

@@ -57,17 +57,20 @@ def timeline_chart(
     ink: str = GREY,
     legend: bool = True,
     style: str = "stacked",
+    part: tuple[float, float] | None = None,
 ) -> alt.LayerChart:
     """A chart of a timeline on a transparent background, as wide as its place in the page.
 
     ``subtitle`` is a line or a list of lines. ``ink`` is the colour of text. ``style`` is "stacked", with the
     probabilities of each time on top of each other, "lines", with one line per emotion, or "valence_arousal", with two
-    lines from -1 to 1.
+    lines from -1 to 1. ``part`` is the time (s) that is shown, in as much detail as fits; None shows all of it.
     """
-    columns = chart_data.columns(timeline)
-    until = float(timeline.end[-1]) if len(timeline) else 0.0
-    begin = float(timeline.start[0]) if len(timeline) else 0.0
-    span = begin, max(timeline.duration, until, begin + chart_axes.TICKS[0])
+    if part:
+        timeline = timeline.between(*part)
+    columns = chart_data.columns(timeline, part=part)
+    until = float(columns.end[-1]) if len(timeline) else 0.0
+    begin = float(columns.start[0]) if len(timeline) else 0.0
+    span = part or (begin, max(timeline.duration, until, begin + chart_axes.TICKS[0]))
     tracks = _boxes(EVIDENCE, opacity=0.14)
     strips = _boxes(EVIDENCE).encode(opacity=alt.Opacity("coverage:Q", scale=None, legend=None))
     shapes = {"stacked": _areas, "lines": _lines, AFFECT: _affect_lines}[style](span, legend)
@@ -84,7 +87,7 @@ def timeline_chart(
     )
     # The data come last, as plain values: Altair would copy and check all of them at every step above.
     tracked = [chart_data.box(begin, until, low, high) for low, high in STRIPS.values()]
-    if not timeline.complete and until < span[1]:
+    if not timeline.complete and until < span[1] - 1e-6:
         # Blank means no evidence, so what is not analysed yet, at first nearly all of a long recording, is shaded.
         tracked.append(chart_data.box(until, span[1], 0, 1))
     make_points = {"stacked": chart_data.area_points, "lines": chart_data.line_points, AFFECT: chart_data.affect_points}

@@ -49,7 +49,7 @@ LAYERS = [
     ["emorec.analyzer"],
     ["emorec"],
     # The page.
-    ["emorec.ui.fragments", "emorec.ui.settings"],
+    ["emorec.ui.fragments", "emorec.ui.overview", "emorec.ui.minutes", "emorec.ui.settings"],
     ["emorec.ui.server"],
     ["emorec.ui.example"],
     ["emorec.ui.jobs"],

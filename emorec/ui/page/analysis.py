@@ -11,6 +11,7 @@ from emorec.extraction.options import WHOLE, Settings
 from emorec.inference.timeline import Timeline
 from emorec.models.checkpoint import Checkpoint
 from emorec.output import charts, report, tables
+from emorec.ui.overview import part_of
 
 MAX_PERSONS = 12  # in the list of persons; those seen most
 ANYONE = ("the person seen most", -1)  # text and value of the choice of no person
@@ -71,16 +72,19 @@ def persons(features: Features) -> list[tuple[str, int]]:
     return [ANYONE, *((f"person {number}, in {share:.0%}", number) for number, share in shares.items())]
 
 
-def draw(
-    analyzer: Analyzer, features: Features, style: str = "stacked", facts: dict | None = None, **choices: Any
-) -> tuple[Timeline, Any]:
-    """The timeline of features, and its Altair chart for the page; ``facts`` is the source of the recording.
+def infer(analyzer: Analyzer, features: Features, facts: dict | None = None, **choices: Any) -> Timeline:
+    """The timeline of features; ``facts`` is the source of the recording.
 
     ``choices`` are those of ``Analyzer.infer``. Raises EmorecError.
     """
     timeline = analyzer.infer(features, **choices)
-    timeline = replace(timeline, media=timeline.media | (facts or {}))
-    return timeline, charts.timeline_chart(timeline, legend=False, style=style)
+    return replace(timeline, media=timeline.media | (facts or {}))
+
+
+def chosen(timeline: Timeline, part: str, only: bool) -> Timeline:
+    """What summary, table and downloads are about: the ``part`` that is shown if there is ``only`` that, else all."""
+    found = part_of(part, timeline) if only else None
+    return timeline.between(*found) if found else timeline
 
 
 def write_download(kind: str, timeline: Timeline, name: str, model: Checkpoint, folder: Path) -> Path:

@@ -228,6 +228,9 @@ def results() -> SimpleNamespace:
             # The style sheet shows one of the two; changing ``visible`` instead would make Gradio rebuild the chart.
             markup(fragments.PLACEHOLDER, elem_id="awaited")
             with gr.Column(elem_id="results"):
+                overview = markup(elem_id="overview")
+                # The scripts write into it; a hidden component would not be in the page.
+                part = gr.Textbox(show_label=False, container=False, max_lines=1, elem_id="range")
                 chart = gr.Plot(show_label=False, container=False, elem_id="timeline")
                 legend = markup(fragments.legend(STYLES[0]), elem_id="legend")
                 style = gr.Radio(
@@ -238,7 +241,12 @@ def results() -> SimpleNamespace:
                     label="Chart",
                     elem_id="style",
                 )
+                only = gr.Checkbox(
+                    False, label="Summary and downloads of the shown part only", container=False, elem_id="only"
+                )
     summary = markup(elem_id="summary")
+    with gr.Accordion("Every minute", open=False, elem_id="every-minute"):
+        minutes = markup(elem_id="minutes")
     with gr.Accordion("Every row", open=False, elem_id="every") as accordion:
         table = gr.Dataframe(
             headers=list(tables.COLUMNS), interactive=False, show_label=False, max_height=420, elem_id="rows"
@@ -253,7 +261,11 @@ def results() -> SimpleNamespace:
         chart=chart,
         legend=legend,
         style=style,
+        overview=overview,
+        part=part,
+        only=only,
         summary=summary,
+        minutes=minutes,
         accordion=accordion,
         table=table,
         buttons=buttons,

@@ -44,8 +44,9 @@ THEME = Base(
     button_primary_background_fill_hover_dark="*primary_700",
 )
 ASSETS = Path(__file__).parent / "assets"
-CSS = (ASSETS / "page.css").read_text(encoding="utf-8")
-JS = (ASSETS / "page.js").read_text(encoding="utf-8")
+CSS = "".join((ASSETS / name).read_text(encoding="utf-8") for name in ("page.css", "overview.css"))
+SCRIPTS = "".join(f"({(ASSETS / name).read_text(encoding='utf-8')})();" for name in ("page.js", "overview.js"))
+JS = f"() => {{{SCRIPTS}}}"
 
 
 def build(analyzer: Analyzer, example: Path | None = None, public: bool = False) -> api.Page:

@@ -19,7 +19,9 @@ from emorec.ui import fragments
 from emorec.ui.api import user_errors
 from emorec.ui.jobs import validation
 from emorec.ui.jobs.job import UNEXPECTED
-from emorec.ui.page.analysis import ANYONE, Analysis, draw, persons, write_download
+from emorec.ui.minutes import minutes
+from emorec.ui.overview import overview, part_of
+from emorec.ui.page.analysis import ANYONE, Analysis, chosen, infer, persons, write_download
 from emorec.ui.server import log
 from emorec.ui.service import Service, is_compatible
 
@@ -48,9 +50,13 @@ class ResultHandlers:
         prior: str,
         baseline: str,
         style: str,
+        part: str,
+        only: bool,
         rows_shown: bool,
     ) -> tuple:
         """Infer the timeline with the current choices, and show it; nothing if there are no features.
+
+        ``part`` is what the chart shows, and with ``only`` also the summary and the table, as ``part_of`` reads it.
 
         If features are to be expected, the hidden chart is empty instead of none: with its first chart the browser
         loads the code that draws, which takes a second or more, and then the first features need not wait for it.
@@ -58,15 +64,14 @@ class ResultHandlers:
         features = analysis.features
         if features is None:
             expected = analysis.path or analysis.running
-            return None, charts.empty_chart() if expected else None, "", gr.skip(), []
+            return None, charts.empty_chart() if expected else None, "", gr.skip(), [], "", ""
         choices = persons(features)
         if person not in [number for _, number in choices]:
             person = ANYONE[1]
         with user_errors():
-            timeline, chart = draw(
+            timeline = infer(
                 self.service.analyzer_for(features, active, analysis.checkpoint),
                 features,
-                style,
                 analysis.facts,
                 fusion=fusion,
                 step=step,
@@ -77,7 +82,22 @@ class ResultHandlers:
                 baseline=baseline,
             )
         offered = gr.update(choices=choices, value=person)
-        return timeline, chart, fragments.result(timeline), offered, self.table(timeline, rows_shown)
+        chart, summary, table = self.show_part(timeline, style, part, only, rows_shown)
+        shown = overview(timeline, part_of(part, timeline))
+        return timeline, chart, summary, offered, table, shown, minutes(timeline)
+
+    def show_part(self, timeline: Timeline | None, style: str, part: str, only: bool, rows_shown: bool) -> tuple:
+        """The chart of a part of a timeline that is there already; with ``only`` also its summary and its table."""
+        if timeline is None:
+            return (gr.skip(),) * 3
+        found = part_of(part, timeline)
+        chart = charts.timeline_chart(timeline, legend=False, style=style, part=found)
+        cut = chosen(timeline, part, only)
+        return chart, fragments.result(cut), self.table(cut, rows_shown)
+
+    def shown_table(self, timeline: Timeline | None, part: str, only: bool, shown: bool) -> Any:
+        """The table of all rows, or with ``only`` of the part."""
+        return self.table(None if timeline is None else chosen(timeline, part, only), shown)
 
     def table(self, timeline: Timeline | None, shown: bool) -> Any:
         """The rows of the table, if it is shown."""
@@ -91,9 +111,12 @@ class ResultHandlers:
     def downloader(self, kind: str) -> Callable[..., str]:
         """The handler of a download button."""
 
-        def download(analysis: Analysis, active: str, timeline: Timeline | None, request: gr.Request) -> str:
+        def download(
+            analysis: Analysis, active: str, timeline: Timeline | None, part: str, only: bool, request: gr.Request
+        ) -> str:
             if timeline is None or analysis.features is None:
                 raise gr.Error(NOTHING_YET, print_exception=False)
+            timeline = chosen(timeline, part, only)
             session, own = request.session_hash or "", self.service.files
             with user_errors():
                 own.check_space(session)

@@ -7,6 +7,8 @@
   const duration = () => Number(summary()?.duration) || player()?.duration || 0;
   // Vega's frame: its width is the time from 0 to the end.
   const frameOf = () => find("#timeline svg.marks .role-frame.root path.background")?.getBoundingClientRect();
+  // The part (s) of the recording that the chart shows.
+  const shown = () => window.emorecView?.drawn ?? [Number(find("#overview .overview")?.dataset.first) || 0, duration()];
   const clock = (seconds) => `${Math.floor(seconds / 60)}:${String(Math.floor(seconds % 60)).padStart(2, "0")}`;
 
   const playhead = document.createElement("div");
@@ -25,9 +27,11 @@
       return;
     }
     if (playhead.parentElement !== host) host.append(playhead);
-    const at = Math.min(media.currentTime, end), around = host.getBoundingClientRect();
+    const at = Math.min(media.currentTime, end), around = host.getBoundingClientRect(), [first, last] = shown();
+    const share = (at - first) / (last - first);
     playhead.hidden = false;
-    playhead.style.left = `${frame.left - around.left + (at / end) * frame.width}px`;
+    playhead.classList.toggle("outside", share < 0 || share > 1);
+    playhead.style.left = `${frame.left - around.left + Math.max(0, Math.min(share, 1)) * frame.width}px`;
     playhead.style.top = `${frame.top - around.top}px`;
     playhead.style.height = `${frame.height}px`;
     playhead.setAttribute("aria-valuemax", end.toFixed(1));
@@ -41,6 +45,9 @@
     media.currentTime = Math.max(0, Math.min(time, duration()));
     place();
   };
+
+  Object.assign(window, { emorecSeek: seek, emorecClock: clock,
+                          emorecFrame: () => find("#timeline svg.marks .role-frame.root path.background") });
 
   const follow = () => {
     place();
@@ -57,7 +64,7 @@
       find("#player").scrollIntoView({ block: "nearest", behavior: "smooth" });
     } else if (event.target.closest("#timeline svg.marks")) {
       const frame = frameOf(), share = (event.clientX - frame.left) / frame.width;
-      if (share >= 0 && share <= 1) seek(share * duration());
+      if (share >= 0 && share <= 1) seek(shown()[0] + share * (shown()[1] - shown()[0]));
     }
   });
 
