@@ -207,7 +207,9 @@ def _affect_lines(span: tuple[float, float], legend: bool) -> alt.Chart:
 
 def _time(span: tuple[float, float]) -> alt.X:
     domain = [rounded(time) for time in span]
-    return alt.X("time:Q", title=None, scale=alt.Scale(domain=domain, nice=False), axis=chart_axes.time_axis(*span))
+    return alt.X(
+        "time:Q", title=None, scale=alt.Scale(domain=domain, nice=False, zero=False), axis=chart_axes.time_axis(*span)
+    )
 
 
 def _probability(field: str, **how: Any) -> alt.Y:

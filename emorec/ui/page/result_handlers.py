@@ -21,7 +21,7 @@ from emorec.ui.jobs import validation
 from emorec.ui.jobs.job import UNEXPECTED
 from emorec.ui.minutes import minutes
 from emorec.ui.overview import overview, part_of
-from emorec.ui.page.analysis import ANYONE, Analysis, chosen, infer, persons, write_download
+from emorec.ui.page.analysis import ANYONE, Analysis, chosen, infer, persons, plot, write_download
 from emorec.ui.server import log
 from emorec.ui.service import Service, is_compatible
 
@@ -64,7 +64,7 @@ class ResultHandlers:
         features = analysis.features
         if features is None:
             expected = analysis.path or analysis.running
-            return None, charts.empty_chart() if expected else None, "", gr.skip(), [], "", ""
+            return None, plot(charts.empty_chart()) if expected else None, "", gr.skip(), [], "", ""
         choices = persons(features)
         if person not in [number for _, number in choices]:
             person = ANYONE[1]
@@ -91,7 +91,7 @@ class ResultHandlers:
         if timeline is None:
             return (gr.skip(),) * 3
         found = part_of(part, timeline)
-        chart = charts.timeline_chart(timeline, legend=False, style=style, part=found)
+        chart = plot(charts.timeline_chart(timeline, legend=False, style=style, part=found))
         cut = chosen(timeline, part, only)
         return chart, fragments.result(cut), self.table(cut, rows_shown)
 
