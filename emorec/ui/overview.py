@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import html
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
 from emorec.emotions import COLOURS, EMOTIONS
 from emorec.inference.timeline import Timeline
+from emorec.output import trust
 from emorec.output.chart_axes import ticks
 from emorec.output.chart_data import Columns, clock, columns
 from emorec.output.highlights import Highlight, find_highlights
 
+READ_OUT = 3600  # columns that the read-out knows; an hour at a step of 1 s
 MAX_COLUMNS = 600  # of the ribbon; more would be narrower than two pixels on most screens
 VALENCE_STEPS = 20  # of the heat line; finer differences of colour cannot be seen
 UNPLEASANT, PLEASANT = "213 94 0", "0 114 178"  # red, green, blue; orange and blue differ for colour-blind eyes too
@@ -38,12 +41,17 @@ def overview(timeline: Timeline, part: Part | None = None) -> str:
     whole = "" if part else " data-whole"
     return (
         f'<div class="overview" data-first="{begin:.3f}" data-last="{end:.3f}" data-begin="{low:.3f}" '
-        f'data-end="{high:.3f}"{whole}>'
+        f'data-end="{high:.3f}" data-emotions="{",".join(EMOTIONS)}" data-rows="{_rows(timeline)}"{whole}>'
         f'<div class="ribbon" role="img" aria-label="{html.escape(_in_words(timeline))}">{ribbon}{heat}</div>'
         f'<div class="marks" aria-hidden="true">{marks}</div>'
         f'<div class="brush" style="{place.box(low, high)}">{_handle("Begin", low)}{_handle("End", high)}</div>'
         f'<div class="times" aria-hidden="true">{times}</div></div>'
     )
+
+
+def trusted(timeline: Timeline, evaluation: dict[str, Any]) -> str:
+    """How far to trust the timeline, in a line above it."""
+    return f'<p class="caption trusted">{html.escape(trust.sentence(timeline, evaluation))}</p>'
 
 
 def part_of(text: str, timeline: Timeline | None) -> Part | None:
@@ -95,6 +103,35 @@ def _heat(data: Columns, place: _Place) -> str:
         shade = f"rgb({colour} / {abs(level[here]) / VALENCE_STEPS:.2f})"
         stops.append(f"{shade} {place.at(data.start[here]):.2f}% {place.at(data.end[after - 1]):.2f}%")
     return f"linear-gradient(90deg,{','.join([*stops, 'transparent 0'])})" if stops else "none"
+
+
+def _rows(timeline: Timeline) -> str:
+    """What the read-out says of each column, as "end,emotion,percent,sure,face,percent,voice,percent;"; -1 is unknown.
+
+    Emotions are numbers; the first column begins with the recording.
+    """
+    data = columns(timeline, READ_OUT)
+    known = data.known > 0
+    says = [
+        (
+            np.where(np.isnan(each[:, 0]), -1, np.nan_to_num(each).argmax(axis=1)),
+            np.nan_to_num(each).max(axis=1, initial=0),
+        )
+        for each in (data.probabilities, data.face_says, data.voice_says)
+    ]
+    (best, _), (face, face_share), (voice, voice_share) = says
+    rows = zip(
+        np.round(data.end, 2),
+        np.where(known, best, -1),
+        np.round(100 * data.confidence).astype(int),
+        data.sure.astype(int),
+        face,
+        np.round(100 * face_share).astype(int),
+        voice,
+        np.round(100 * voice_share).astype(int),
+        strict=True,
+    )
+    return ";".join(",".join(f"{value:g}" for value in row) for row in rows)
 
 
 def _mark(highlight: Highlight, place: _Place) -> str:

@@ -199,7 +199,7 @@ def test_each_choice_redraws_and_nothing_is_decoded(seen, real, page_folder):
     assert [row["start"] for row in voice] == [row["start"] for row in late]
     assert [row["happy"] for row in voice] != [row["happy"] for row in late]
     assert {row["person"] for row in voice} == {""}
-    change(seen, lambda: seen.get_by_label("Late").check())
+    change(seen, lambda: seen.get_by_label("Late (recommended)").check())
 
     seen.click("text=More choices")
     for label, value, usual in (("Window", 1, 3), ("Smoothing", 2, 0)):

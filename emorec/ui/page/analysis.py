@@ -17,6 +17,9 @@ from emorec.output import charts, report, tables
 from emorec.ui.overview import part_of
 
 MAX_PERSONS = 12  # in the list of persons; those seen most
+PAGE_ROWS = 500  # of the table of all rows; thousands make a browser slow
+TABLE_DIGITS = 2
+HOUR = 3600
 VEGA_LITE = "https://vega.github.io/schema/vega-lite/v5.json"
 ANYONE = ("the person seen most", -1)  # text and value of the choice of no person
 
@@ -83,6 +86,34 @@ def infer(analyzer: Analyzer, features: Features, facts: dict | None = None, **c
     """
     timeline = analyzer.infer(features, **choices)
     return replace(timeline, media=timeline.media | (facts or {}))
+
+
+def rows_of_page(timeline: Timeline, page: int) -> tuple[list[list[Any]], int]:
+    """The rows of a page of the table of all rows, counted from 1, and the number of pages.
+
+    Times are text of equal length, so that sorting by them is right: "00:13", from an hour on "1:00:13".
+    """
+    pages = max(1, -(-len(timeline) // PAGE_ROWS))
+    first = PAGE_ROWS * (min(max(int(page), 1), pages) - 1)
+    last = min(first + PAGE_ROWS, len(timeline)) - 1
+    if last < first:
+        return [], pages
+    cut = timeline.between(float(timeline.start[first]), float(timeline.end[last]))
+    until = float(timeline.end[-1])
+    return [_shown(row, until) for row in tables.table(cut)], pages
+
+
+def _shown(row: dict[str, Any], until: float) -> list[Any]:
+    values = [round(value, TABLE_DIGITS) if isinstance(value, float) else value for value in row.values()]
+    return [_padded(row["start"], until), _padded(row["end"], until), *values[2:]]
+
+
+def _padded(seconds: float, until: float) -> str:
+    minutes, rest = divmod(round(seconds, 1), 60)
+    words = f"{rest:04.1f}"
+    if until < HOUR:
+        return f"{minutes:02.0f}:{words}"
+    return f"{minutes // 60:.0f}:{minutes % 60:02.0f}:{words}"
 
 
 def plot(chart: Any) -> PlotData:

@@ -159,6 +159,7 @@ def connect_results(parts: SimpleNamespace, session: SimpleNamespace, handlers: 
             results.summary,
             choices.person,
             results.table,
+            results.page,
             results.overview,
             results.minutes,
         ],
@@ -168,14 +169,20 @@ def connect_results(parts: SimpleNamespace, session: SimpleNamespace, handlers: 
         [results.part.input, results.only.input],  # not ``change``: another recording empties the part
         handlers.show_part,
         [session.timeline, results.style, results.part, results.only, session.rows_shown],
-        [results.chart, results.summary, results.table],
+        [results.chart, results.summary, results.table, results.page],
         **AT_ONCE,
     )
     results.style.change(fragments.legend, results.style, results.legend, queue=False, **QUIET)
     results.accordion.expand(lambda: True, None, session.rows_shown, queue=False, **QUIET).then(
         handlers.shown_table,
         [session.timeline, results.part, results.only, session.rows_shown],
-        results.table,
+        [results.table, results.page],
+        **AT_ONCE,
+    )
+    results.page.input(
+        handlers.shown_table,
+        [session.timeline, results.part, results.only, session.rows_shown, results.page],
+        [results.table, results.page],
         **AT_ONCE,
     )
     results.accordion.collapse(lambda: False, None, session.rows_shown, queue=False, **QUIET)

@@ -14,13 +14,20 @@ from emorec.inference.timeline import DEFAULT_STEP, DEFAULT_WINDOW, STEP_RANGE
 from emorec.output import tables
 from emorec.output.charts import STYLES
 from emorec.ui import fragments
-from emorec.ui.page.analysis import ANYONE, DOWNLOADS
+from emorec.ui.page.analysis import ANYONE, DOWNLOADS, PAGE_ROWS
 
 MAX_WINDOW = 10.0  # seconds; longer windows are only offered on the command line
 MAX_SMOOTHING = 10.0  # seconds
 
 EXAMPLE = "A portrait and a synthetic voice, 0:12"
-FUSIONS = (("Late", "late"), ("Intermediate", "intermediate"), ("Face only", "face"), ("Voice only", "voice"))
+FUSIONS = (
+    ("Late (recommended)", "late"),
+    ("Intermediate", "intermediate"),
+    ("Face only", "face"),
+    ("Voice only", "voice"),
+)
+PAGE = f"Page, of {PAGE_ROWS} rows each; a click on a row goes there"
+FUSION_ADVICE = "Late weighs face and voice by their evidence; Intermediate lets one network judge both together"
 PRIORS = (("Everyday", "everyday"), ("Even", "even"), ("Adaptive", "adaptive"))
 BASELINES = (("Relative", "speaker"), ("As it is", "none"))
 CHANNELS = (("Mix", "mix"), ("Left", "left"), ("Right", "right"))
@@ -80,7 +87,7 @@ def choices(checkpoints: tuple[str, ...] | None) -> SimpleNamespace:
 
     Except those of ``part_choices``, they redraw the timeline without another extraction.
     """
-    fusion = gr.Radio(FUSIONS, value="late", label="Fusion", info="How face and voice are combined", elem_id="fusion")
+    fusion = gr.Radio(FUSIONS, value="late", label="Fusion", info=FUSION_ADVICE, elem_id="fusion")
     step = gr.Slider(*STEP_RANGE, value=DEFAULT_STEP, step=0.1, label="Step", info="Seconds per row", elem_id="step")
     with gr.Accordion("More choices", open=False, elem_id="more"):
         with gr.Row():
@@ -232,6 +239,7 @@ def results() -> SimpleNamespace:
                 # The scripts write into it; a hidden component would not be in the page.
                 part = gr.Textbox(show_label=False, container=False, max_lines=1, elem_id="range")
                 chart = gr.Plot(show_label=False, container=False, elem_id="timeline")
+                markup('<p role="status"></p>', elem_id="readout")
                 legend = markup(fragments.legend(STYLES[0]), elem_id="legend")
                 style = gr.Radio(
                     [(name.replace("_", " and ").capitalize(), name) for name in STYLES],
@@ -248,6 +256,7 @@ def results() -> SimpleNamespace:
     with gr.Accordion("Every minute", open=False, elem_id="every-minute"):
         minutes = markup(elem_id="minutes")
     with gr.Accordion("Every row", open=False, elem_id="every") as accordion:
+        page = gr.Slider(1, 1, value=1, step=1, label=PAGE, visible=False, elem_id="rows-page")
         table = gr.Dataframe(
             headers=list(tables.COLUMNS), interactive=False, show_label=False, max_height=420, elem_id="rows"
         )
@@ -267,6 +276,7 @@ def results() -> SimpleNamespace:
         summary=summary,
         minutes=minutes,
         accordion=accordion,
+        page=page,
         table=table,
         buttons=buttons,
         download=download,

@@ -153,6 +153,34 @@
     event.preventDefault();
   });
 
+  // The read-out: what the timeline says at the playhead, for eyes and for screen readers.
+  const said = (emotions, index, percent) => (index < 0 ? "" : `${emotions[index]} ${percent} %`);
+  const readOut = (time, quiet) => {
+    const host = overview(), line = find("#readout p");
+    if (!host || !line) return;
+    if (host !== view.host) {
+      view.host = host;
+      view.rows = host.dataset.rows ? host.dataset.rows.split(";").map((row) => row.split(",").map(Number)) : [];
+    }
+    let low = 0, high = view.rows.length; // the first column that ends after the time
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (view.rows[middle][0] > time) high = middle; else low = middle + 1;
+    }
+    const row = view.rows[low], emotions = host.dataset.emotions.split(",");
+    const parts = [window.emorecClock(time)];
+    if (!row || row[1] < 0) parts.push(row ? "no evidence" : "not analysed");
+    else {
+      parts.push(said(emotions, row[1], row[2]) + (row[3] ? "" : ", unsure"));
+      if (row[4] >= 0) parts.push(`face ${said(emotions, row[4], row[5])}`);
+      if (row[6] >= 0) parts.push(`voice ${said(emotions, row[6], row[7])}`);
+    }
+    line.setAttribute("aria-live", quiet ? "off" : "polite"); // a playing recording must not be talked over
+    const text = parts.join(" · ");
+    if (line.textContent !== text) line.textContent = text;
+  };
+  view.readOut = readOut;
+
   // Minutes: a click on one shows it, a click on a heading sorts, the largest first, or the smallest of valence.
   const sort = (table, key, ascending) => {
     const body = table.tBodies[0], value = (row) => Number(row.dataset[key] ?? (ascending ? Infinity : -Infinity));

@@ -34,6 +34,7 @@
     playhead.style.left = `${frame.left - around.left + Math.max(0, Math.min(share, 1)) * frame.width}px`;
     playhead.style.top = `${frame.top - around.top}px`;
     playhead.style.height = `${frame.height}px`;
+    window.emorecView?.readOut?.(at, !media.paused);
     playhead.setAttribute("aria-valuemax", end.toFixed(1));
     playhead.setAttribute("aria-valuenow", at.toFixed(1));
     playhead.setAttribute("aria-valuetext", `${clock(at)} of ${clock(end)}`);
@@ -57,7 +58,16 @@
   const closeMessages = () => document.querySelectorAll("[data-testid=toast-close]").forEach((button) => button.click());
 
   document.addEventListener("click", (event) => {
-    if (event.target.closest("#analyze")) closeMessages();
+    if (event.target.closest("#analyze")) {
+      closeMessages();
+      // On a phone the progress is below the screen.
+      setTimeout(() => find("#status")?.scrollIntoView({ block: "nearest", behavior: "smooth" }), 600);
+    }
+    const row = event.target.closest("#rows tbody tr");
+    if (row) {
+      const parts = row.querySelector("td")?.textContent.trim().split(":").map(Number) ?? [];
+      if (parts.length > 1 && parts.every((part) => !isNaN(part))) seek(parts.reduce((sum, part) => 60 * sum + part, 0));
+    }
     const button = event.target.closest("[data-seek]");
     if (button) {
       seek(Number(button.dataset.seek));
