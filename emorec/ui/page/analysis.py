@@ -98,7 +98,8 @@ def rows_of_page(timeline: Timeline, page: int) -> tuple[list[list[Any]], int]:
     last = min(first + PAGE_ROWS, len(timeline)) - 1
     if last < first:
         return [], pages
-    cut = timeline.between(float(timeline.start[first]), float(timeline.end[last]))
+    middle = (timeline.start + timeline.end) / 2
+    cut = timeline.between(float(middle[first]), float(middle[last]))
     until = float(timeline.end[-1])
     return [_shown(row, until) for row in tables.table(cut)], pages
 
