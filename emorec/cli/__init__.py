@@ -10,6 +10,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,8 @@ from emorec.output import names
 
 if TYPE_CHECKING:
     from emorec.analyzer import Analyzer
+    from emorec.extraction.features import Features
+    from emorec.extraction.people import People
     from emorec.timeline import Timeline
 
 USER_ERROR = 2  # exit code for everything that the user can correct
@@ -64,9 +67,10 @@ def _sentence(error: EmorecError | OSError) -> str:
 def _analyze(options: argparse.Namespace) -> int:
     given, writers = _media_of(options), _writers_of(options.format)
     from emorec import analyzer
+    from emorec.extraction import people_file
     from emorec.inference import prior, timeline
 
-    choices = {
+    choices: dict[str, Any] = {
         "fusion": options.fusion,
         "prior": prior.of(options.prior),
         "step": options.step_sec,
@@ -76,6 +80,7 @@ def _analyze(options: argparse.Namespace) -> int:
         "baseline": options.baseline,
     }
     timeline.check(**choices)
+    choices["people"] = people_file.of(options.people)
     _extraction_settings(options)
     if options.save_plot and not options.no_plot:
         from emorec.output import charts
@@ -121,11 +126,19 @@ def _analyze_one(
 ) -> None:
     """Analyze one recording, then write and print its result, below a heading if there are several."""
     with _recording(given, options) as (media, link_facts), printing.ProgressBar() as bar:
-        result = loaded.analyze(media, bar.show, person=options.person, **_extraction_settings(options), **choices)
+        seen: list[Features] = []
+
+        def progress(features: Features) -> None:
+            seen[:] = [features]
+            bar.show(features)
+
+        result = loaded.analyze(media, progress, person=options.person, **_extraction_settings(options), **choices)
     result = replace(result, media=result.media | link_facts)
     which = f"{heading}: " if heading else ""
     for note in result.notes:
         print(f"emorec: note: {which}{note}", file=sys.stderr)
+    if choices["people"] or len(seen[-1].persons) > 1:
+        writers = writers | {"people.json": partial(_write_people, loaded, seen[-1], choices["people"])}
     written = _write_files(given, media, result, writers, options)
     if not options.json:
         printing.print_summary(result, written, heading)
@@ -135,6 +148,11 @@ def _analyze_one(
         text = f"{json.dumps(tables.as_dict(result), allow_nan=False)}\n" if heading else tables.json_text(result)
         sys.stdout.write(text)
     sys.stdout.flush()
+
+
+def _write_people(loaded: Analyzer, features: Features, people: People, _: Timeline, path: Path) -> None:
+    """Write the names file beside the results."""
+    loaded.save_people(features, path, people=people)
 
 
 def _write_files(

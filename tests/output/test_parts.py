@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from emorec.output import chart_data
+from emorec.output import charts
 from emorec.output.highlights import find_highlights
 from emorec.output.summary import summary
 from support import factories
@@ -39,9 +39,16 @@ def test_a_part_beyond_the_end_is_empty(timeline):
     assert len(timeline.between(500.0, 600.0)) == 0 and summary(timeline.between(500.0, 600.0)).known == 0
 
 
-def test_columns_of_a_part_end_with_it_and_show_it_in_more_detail(timeline):
-    part = (10.25, 30.75)
-    columns = chart_data.columns(timeline.between(*part), max_columns=10, part=part)
-    assert columns.start[0] == 10.25 and columns.end[-1] == 30.75
-    whole = chart_data.columns(timeline, max_columns=10)
-    assert np.median(columns.end - columns.start) < np.median(whole.end - whole.start)
+def test_a_chart_of_a_part_ends_with_it_and_shows_it_in_more_detail(timeline):
+    def steps(part):
+        points = charts.timeline_chart(timeline, part=part).layer[1].data["values"]
+        return sorted({point["time"] for point in points if point["low"] is not None})
+
+    shown = steps((10.25, 30.75))
+    assert shown[0] == 10.25 and shown[-1] == 30.75
+    assert len(steps((10.0, 20.0))) == 11
+
+
+def test_a_part_of_everybody_is_cut_for_everybody(timeline):
+    group = replace(timeline, people=(timeline, timeline)).between(20.0, 30.0)
+    assert [len(person) for person in group.people] == [10, 10]

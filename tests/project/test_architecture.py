@@ -24,7 +24,7 @@ LIBRARY_HOMES = {
     "PIL": ["emorec.media.image", "emorec.media.webp", "emorec.image", "emorec.ui.example", "hub.reliability"],
     "cv2": ["emorec.face.*", "train.*"],
     "yt_dlp": ["emorec.download.*"],
-    "altair": ["emorec.output.charts", "emorec.output.chart_axes", "emorec.timeline"],
+    "altair": ["emorec.output.chart*", "emorec.output.lane_chart", "emorec.timeline"],
     "pandas": ["emorec.output.dataframe", "emorec.timeline"],
     "gradio": ["emorec.ui.*"],
     "tensorboardX": ["train.run_dir"],

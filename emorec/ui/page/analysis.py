@@ -11,6 +11,7 @@ from gradio.components.plot import PlotData
 from emorec.analyzer import Analyzer
 from emorec.extraction.features import Features
 from emorec.extraction.options import WHOLE, Settings
+from emorec.inference.people import ALL, SPEAKER, VOICE_PERSON
 from emorec.inference.timeline import Timeline
 from emorec.models.checkpoint import Checkpoint
 from emorec.output import charts, report, tables
@@ -22,6 +23,8 @@ TABLE_DIGITS = 2
 HOUR = 3600
 VEGA_LITE = "https://vega.github.io/schema/vega-lite/v5.json"
 ANYONE = ("the person seen most", -1)  # text and value of the choice of no person
+EVERYBODY = ("all persons", ALL)
+WHO_SPEAKS = ("the person who speaks", SPEAKER)
 
 # For each kind of download: what follows the recording's name, and the text of the button.
 DOWNLOADS = {
@@ -70,13 +73,17 @@ class Analysis:
         return Path(self.path).stem or "emorec"
 
 
-def persons(features: Features) -> list[tuple[str, int]]:
-    """The choices of a person, as (text, number): ANYONE, then the persons seen most."""
+def persons(features: Features) -> list[tuple[str, int | str]]:
+    """The choices of a person, as (text, value): ANYONE, all if there are several, the one who speaks if that is
+    known, then the persons seen most."""
     arrays = features.arrays
     frames = max(len(arrays["frame_time"]), 1)
     found = features.persons[:MAX_PERSONS]
     shares = {number: (arrays["face_person"] == number).sum() / frames for number in found}
-    return [ANYONE, *((f"person {number}, in {share:.0%}", number) for number, share in shares.items())]
+    more = [EVERYBODY] if len(found) > 1 else []
+    more += [WHO_SPEAKS] if found and VOICE_PERSON in arrays else []
+    names = features.names
+    return [ANYONE, *more, *((f"{names[number]}, in {share:.0%}", number) for number, share in shares.items())]
 
 
 def infer(analyzer: Analyzer, features: Features, facts: dict | None = None, **choices: Any) -> Timeline:
@@ -93,9 +100,10 @@ def rows_of_page(timeline: Timeline, page: int) -> tuple[list[list[Any]], int]:
 
     Times are text of equal length, so that sorting by them is right: "00:13", from an hour on "1:00:13".
     """
-    pages = max(1, -(-len(timeline) // PAGE_ROWS))
-    first = PAGE_ROWS * (min(max(int(page), 1), pages) - 1)
-    last = min(first + PAGE_ROWS, len(timeline)) - 1
+    steps = max(1, PAGE_ROWS // len(timeline.each))
+    pages = max(1, -(-len(timeline) // steps))
+    first = steps * (min(max(int(page), 1), pages) - 1)
+    last = min(first + steps, len(timeline)) - 1
     if last < first:
         return [], pages
     middle = (timeline.start + timeline.end) / 2

@@ -14,6 +14,7 @@ from emorec.inference.timeline import DEFAULT_STEP, DEFAULT_WINDOW, STEP_RANGE
 from emorec.output import tables
 from emorec.output.charts import STYLES
 from emorec.ui import fragments
+from emorec.ui.page import people_panel
 from emorec.ui.page.analysis import ANYONE, DOWNLOADS, PAGE_ROWS
 
 MAX_WINDOW = 10.0  # seconds; longer windows are only offered on the command line
@@ -252,6 +253,7 @@ def results() -> SimpleNamespace:
                 only = gr.Checkbox(
                     False, label="Summary and downloads of the shown part only", container=False, elem_id="only"
                 )
+    panel = people_panel.people()
     summary = markup(elem_id="summary")
     with gr.Accordion("Every minute", open=False, elem_id="every-minute"):
         minutes = markup(elem_id="minutes")
@@ -273,6 +275,7 @@ def results() -> SimpleNamespace:
         overview=overview,
         part=part,
         only=only,
+        people=panel,
         summary=summary,
         minutes=minutes,
         accordion=accordion,
