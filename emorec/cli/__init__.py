@@ -137,7 +137,7 @@ def _analyze_one(
     which = f"{heading}: " if heading else ""
     for note in result.notes:
         print(f"emorec: note: {which}{note}", file=sys.stderr)
-    if choices["people"] or len(seen[-1].persons) > 1:
+    if seen and (options.people or len(seen[-1].persons) > 1):
         writers = writers | {"people.json": partial(_write_people, loaded, seen[-1], choices["people"])}
     written = _write_files(given, media, result, writers, options)
     if not options.json:

@@ -47,12 +47,12 @@ def _table(timeline: Timeline, pd: Any) -> pd.DataFrame:
         "row_face": timeline.row_face,
         "row_speech": timeline.row_speech,
         **_affect("", timeline.probabilities),
+        "name": pd.Series([name or None for name in timeline.row_names], dtype="string"),
         "disagreement": timeline.disagreement,
         **_columns("face_", timeline.face),
         **_columns("voice_", timeline.voice),
         **_affect("face_", timeline.face),
         **_affect("voice_", timeline.voice),
-        "name": pd.Series([name or None for name in timeline.row_names], dtype="string"),
     }
     return pd.DataFrame(columns)
 
