@@ -1,4 +1,4 @@
-"""The command line: ``emorec analyze MEDIA ...``, ``emorec info`` and ``emorec serve``."""
+"""The command line: ``emorec analyze MEDIA ...``, ``compare``, ``info`` and ``serve``."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 # Only what --help and mistakes in the options need; torch, numpy and Altair are imported inside the functions.
 from emorec import download, settings
+from emorec.cli import comparing, printing
 from emorec.cli import options as cli_options
-from emorec.cli import printing
 from emorec.errors import EmorecError, require
 from emorec.output import names
 
@@ -39,7 +39,9 @@ def main(arguments: list[str] | None = None) -> int:
     with contextlib.suppress(AttributeError):  # a program that calls this may have replaced stdout
         # A terminal without emoji, or a file name that is not text, must not cost a finished result.
         sys.stdout.reconfigure(errors="replace")  # pyright: ignore[reportAttributeAccessIssue]
-    options = cli_options.parse(arguments, {"analyze": _analyze, "info": _info, "serve": _serve})
+    options = cli_options.parse(
+        arguments, {"analyze": _analyze, "compare": comparing.run, "info": _info, "serve": _serve}
+    )
     try:
         settings.check()
         return options.run(options)
