@@ -7,11 +7,11 @@ from os import PathLike
 from pathlib import Path
 
 from emorec.annotation import elan, praat, subtitles, tables
-from emorec.annotation.record import Annotation
+from emorec.annotation.record import Annotation, Marker
 from emorec.annotation.times import NotThatFormat
 from emorec.errors import EmorecError
 
-__all__ = ["READERS", "Annotation", "read"]
+__all__ = ["READERS", "Annotation", "Marker", "markers", "read"]
 
 READERS: dict[str, Callable[[bytes], list[Annotation]]] = {
     ".csv": tables.read,
@@ -28,6 +28,7 @@ UNKNOWN = "{name} is in no format that annotations are read from; choose CSV, TS
 UNREADABLE = "{name} cannot be read ({reason}); choose another file."
 TOO_LARGE = "{name} is larger than {limit} MB, so it is no file of annotations; choose another file."
 WRONG = "{name} is no {kind} file that can be read: {reason}."
+NO_TEXT = "marker"  # the label of a marker without text
 NOTHING = "{name} contains no annotations."
 
 
@@ -54,3 +55,11 @@ def read(path: str | PathLike[str]) -> list[Annotation]:
     if not found:
         raise EmorecError(NOTHING.format(name=path.name))
     return sorted(found, key=lambda each: (each.start, each.end))
+
+
+def markers(path: str | PathLike[str]) -> tuple[Marker, ...]:
+    """The markers of a file: the begin and the text of each annotation of ``read``; without text "marker".
+
+    Raises EmorecError.
+    """
+    return tuple(Marker(each.start, each.text or NO_TEXT) for each in read(path))

@@ -1,4 +1,4 @@
-"""One annotation."""
+"""One annotation, and one marker."""
 
 from dataclasses import dataclass
 
@@ -15,3 +15,11 @@ class Annotation:
     text: str
     tier: str = ""
     person: str = ""
+
+
+@dataclass(frozen=True)
+class Marker:
+    """A point in ``time`` (s) that a user marked, such as the begin of a stimulus, with its ``label``."""
+
+    time: float
+    label: str

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 # Only what --help and mistakes in the options need; torch, numpy and Altair are imported inside the functions.
 from emorec import download, settings
-from emorec.cli import comparing, printing
+from emorec.cli import comparing, marking, printing
 from emorec.cli import options as cli_options
 from emorec.errors import EmorecError, require
 from emorec.output import names
@@ -79,6 +79,7 @@ def _analyze(options: argparse.Namespace) -> int:
     }
     timeline.check(**choices)
     _extraction_settings(options)
+    marked = marking.of(options)
     if options.save_plot and not options.no_plot:
         from emorec.output import charts
 
@@ -97,7 +98,7 @@ def _analyze(options: argparse.Namespace) -> int:
             for notice in loaded.notices:
                 print(f"emorec: note: {notice}", file=sys.stderr)
         try:
-            _analyze_one(media, loaded, choices, writers, options, name if len(given) > 1 else None)
+            _analyze_one(media, loaded, choices, writers, options, name if len(given) > 1 else None, marked)
         except BrokenPipeError:
             raise
         except (EmorecError, OSError) as error:
@@ -120,15 +121,18 @@ def _analyze_one(
     writers: Writers,
     options: argparse.Namespace,
     heading: str | None,
+    marked: marking.Marked | None = None,
 ) -> None:
     """Analyze one recording, then write and print its result, below a heading if there are several."""
     with _recording(given, options) as (media, link_facts), printing.ProgressBar() as bar:
         result = loaded.analyze(media, bar.show, person=options.person, **_extraction_settings(options), **choices)
     result = replace(result, media=result.media | link_facts)
+    if marked:
+        result = result.with_markers(marked.markers)
     which = f"{heading}: " if heading else ""
     for note in result.notes:
         print(f"emorec: note: {which}{note}", file=sys.stderr)
-    written = _write_files(given, media, result, writers, options)
+    written = _write_files(given, media, result, writers, options, marked)
     if not options.json:
         printing.print_summary(result, written, heading)
     else:
@@ -140,7 +144,12 @@ def _analyze_one(
 
 
 def _write_files(
-    given: str | Path, media: Path, result: Timeline, writers: Writers, options: argparse.Namespace
+    given: str | Path,
+    media: Path,
+    result: Timeline,
+    writers: Writers,
+    options: argparse.Namespace,
+    marked: marking.Marked | None = None,
 ) -> list[Path]:
     """Write the result in every format and the chart, as the options say; return the paths of the files."""
     from emorec.output import tables
@@ -157,6 +166,8 @@ def _write_files(
             written.append(folder / f"{name}.{form}")
             write(result, written[-1])
         plot = folder / f"{name}.png" if with_chart else plot
+        if marked:
+            written += marking.write(result, marked, folder, name, with_chart=not options.no_plot)
     if plot:
         from emorec.output import charts
 

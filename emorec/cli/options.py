@@ -30,6 +30,10 @@ JSON_HELP = (
     "print the result as JSON, one line for each of several recordings; files are written only with --out or "
     "--save_plot"
 )
+MARKERS_HELP = (
+    "points in time with a label (a table with the columns time and label, labels of Audacity, SRT, ELAN or Praat), "
+    "shown in the chart, with the mean timeline around them as NAME.markers.csv and .png"
+)
 LABELS_HELP = "labels of the same recording: a table (start, end, label, person), ELAN (.eaf) or Praat (.TextGrid)"
 MAP_HELP = "what labels mean: pairs such as happy=Freude,sad=Trauer, or a JSON or CSV file (English words are known)"
 
@@ -113,6 +117,8 @@ def _add_results(parser: argparse.ArgumentParser) -> None:
     _option(group, "--save_plot", type=Path, metavar="FILE", help="chart as .png, .svg or .html (default DIR/NAME.png)")
     _option(group, "--no_plot", action="store_true", help="write no chart")
     _option(group, "--json", action="store_true", help=JSON_HELP)
+    _option(group, "--markers", type=Path, metavar="FILE", help=MARKERS_HELP)
+    _option(group, "--marker_window", default="5,10", metavar="B,A", help="seconds before and after (default 5,10)")
 
 
 def _add_compare(parser: argparse.ArgumentParser) -> None:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from emorec.extraction.features import Features
     from emorec.inference.timeline import Timeline
 
+KIND_WIDTH = 12  # characters of the longest kind of highlight
+MINUTES = 2  # of a recording, from which on its most negative minutes are worth a line
 NAME_WIDTH = 9  # characters of the longest emotion, and one more
 NOT_FOUND = {"face": "no face was found", "voice": "no speech was found"}
 
@@ -81,8 +83,25 @@ def print_summary(result: Timeline, written: Sequence[Path], name: str | None = 
         print(f"  {affect}")
     not_found = NOT_FOUND.get(result.fusion, "neither a face nor speech was found")
     print(f"  evidence for {figures.known:.0%} of the time" if figures.known else f"  {not_found}")
+    _print_highlights(result)
     for path in written:
         print(f"wrote {path}")
+
+
+def _print_highlights(result: Timeline) -> None:
+    """The highlights in order of time, then the most negative minutes of a recording that has several."""
+    from emorec.output.chart_data import clock
+    from emorec.output.highlights import find_highlights
+    from emorec.output.negative import SECONDS, most_negative
+
+    if found := find_highlights(result):
+        print("  highlights:")
+    for each in found:
+        print(f"    {clock(each.start):>8}  {each.kind:<{KIND_WIDTH}} {each.text} ({each.reason})")
+    if result.duration >= MINUTES * SECONDS and (lowest := most_negative(result)):
+        print("  most negative minutes:")
+        for each in lowest:
+            print(f"    {clock(each.start):>8}  {each.text} ({each.reason})")
 
 
 def print_info(loaded: Analyzer) -> None:

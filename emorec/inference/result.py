@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from emorec.affect import valence_arousal
+from emorec.annotation import Marker
 from emorec.emotions import EMOTIONS
 from emorec.inference import fusion as fusions
 from emorec.inference import prior as priors
@@ -27,7 +28,7 @@ class Timeline:
     of the row itself. ``evidence`` (N,) goes from 0 (none) to 1 (full). ``disagreement`` (N,) between face and voice is
     a Jensen-Shannon divergence (bits). ``person`` (N,) is the person whose face the row describes, -1 for none.
     ``choices`` are all settings that made the timeline. ``grid`` is the same timeline at GRID_STEP, on which highlights
-    are found; None if this is it.
+    are found; None if this is it. ``markers`` are points in time that the user marked.
     """
 
     start: np.ndarray
@@ -53,6 +54,7 @@ class Timeline:
     unsure_below: float = UNSURE_BELOW
     choices: dict[str, Any] = field(default_factory=dict[str, Any])
     grid: Timeline | None = None
+    markers: tuple[Marker, ...] = ()
 
     def __len__(self) -> int:
         return len(self.start)

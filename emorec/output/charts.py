@@ -15,7 +15,7 @@ from emorec.affect import DIMENSIONS, SOURCE
 from emorec.emotions import COLOURS, EMOTIONS
 from emorec.errors import EmorecError
 from emorec.inference.timeline import UNSURE_BELOW, Timeline
-from emorec.output import chart_axes, chart_data, chart_files
+from emorec.output import chart_axes, chart_data, chart_files, marker_charts
 from emorec.output.chart_axes import GREY
 from emorec.output.chart_data import BOTTOM, STRIPS, TOOLTIP, clock, rounded
 from emorec.output.chart_files import PNG_SCALE, SUFFIXES, check_suffix
@@ -102,6 +102,8 @@ def timeline_chart(
     data = (tracked, make_points[style](columns), strips_data, hover_data)
     for layer, values in zip(chart.layer, data, strict=True):
         layer.data = {"values": values}
+    if timeline.markers:
+        chart.layer = [*chart.layer, *marker_charts.rules(timeline.markers, top=1.0)]
     return chart
 
 
