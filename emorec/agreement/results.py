@@ -128,7 +128,9 @@ def _of_json(path: Path) -> Iterable[Mapping[str, Any]]:
     content = json.loads(path.read_text(encoding="utf-8"))
     if not isinstance(content, dict) or not isinstance(content.get("rows"), list):
         raise EmorecError(NOT_OURS.format(name=path.name, reason="it lacks 'rows'"))
-    return content["rows"]
+    # A result of all persons has their rows, as well as those of their mean.
+    people = [one for one in content.get("people") or [] if isinstance(one, dict) and one.get("rows")]
+    return [row for one in people for row in one["rows"]] or content["rows"]
 
 
 def _of_parquet(path: Path) -> Iterable[Mapping[str, Any]]:

@@ -205,7 +205,8 @@ def _persons(timeline: Timeline) -> Candidates:
 
 def _name(timeline: Timeline, row: int) -> str:
     """The name of the person in a row."""
-    return f"person {int(timeline.person[row])}"
+    number = int(timeline.person[row])
+    return getattr(timeline, "names", {}).get(number, f"person {number}")
 
 
 def _runs(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

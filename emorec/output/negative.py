@@ -44,7 +44,8 @@ def most_negative(timeline: Timeline, count: int | None = COUNT, seconds: float 
     order = np.lexsort((first, np.round(means, 6)))
     while len(order) and (count is None or len(found) < count):
         best = order[0]
-        found.append(_stretch(timeline, first[best], last[best], float(means[best]), float(evidence[best])))
+        rows = int(first[best]), int(last[best])
+        found.append(_stretch(timeline, *rows, float(means[best]), float(evidence[best])))
         order = order[(first[order] >= last[best]) | (last[order] <= first[best])]
     return found
 
