@@ -34,7 +34,8 @@ LEFT_OUT = "Labels without a counterpart among the seven emotions are left out: 
 NO_INTERVAL = "The labels are too short for intervals; at least {blocks} blocks of {seconds:.0f} s are needed."
 AT_THE_EDGE = "The shift that fits best is the largest that was tried; the labels may belong to another recording."
 SHORT_LABELS = "Most labels are shorter than the rows of the result; a smaller step (--step_sec) compares more of them."
-LEAST_BLOCKS = 2
+LEAST_BLOCKS = 5  # for an interval
+LEAST_BLOCKS_OF_LABEL = 2  # that have a label, for the interval of its recall
 
 
 def compare(
@@ -153,7 +154,7 @@ def _agreement(rows: Rows, labelled: np.ndarray) -> Agreement:
     if drawn is not None:
         # The recall of an emotion that was labelled in one block only has no interval.
         blocks_of = (each.reshape(number, classes, classes).sum(axis=2) > 0).sum(axis=0)
-        drawn_recalls = np.where(blocks_of >= LEAST_BLOCKS, statistics.recalls(drawn), np.nan)
+        drawn_recalls = np.where(blocks_of >= LEAST_BLOCKS_OF_LABEL, statistics.recalls(drawn), np.nan)
     bins, error = statistics.reliability(rows.confidence, labelled == rows.dominant)
     return Agreement(
         rows=len(rows),
@@ -215,6 +216,10 @@ def _notes(read: Labels, rows: Rows, labelled: np.ndarray, every: Agreement, shi
         *([LEFT_OUT.format(labels=listed(read.left_out))] if read.left_out else []),
         *([FEW_LABELLED.format(count=named)] if named < len(EMOTIONS) else []),
         *([SHORT_LABELS] if np.median(read.end - read.start) < step else []),
-        *([NO_INTERVAL.format(blocks=LEAST_BLOCKS, seconds=statistics.SHORTEST_BLOCK)] if every.blocks < 2 else []),
+        *(
+            [NO_INTERVAL.format(blocks=LEAST_BLOCKS, seconds=statistics.SHORTEST_BLOCK)]
+            if every.blocks < LEAST_BLOCKS
+            else []
+        ),
         *([AT_THE_EDGE] if abs(shift.seconds) >= MAX_SHIFT - 1e-6 else []),
     ]

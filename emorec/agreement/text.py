@@ -22,7 +22,7 @@ def of(comparison: Compared) -> str:
     lines = [
         f"{comparison.result} beside the labels of {comparison.labels}{tier}",
         f"{comparison.labelled_seconds:.1f} s of {comparison.seconds:.1f} s are labelled; "
-        f"{comparison.compared_seconds:.1f} s of it ({comparison.compared_share:.0%}) are known and compared.",
+        f"{comparison.compared_seconds:.1f} s of these ({comparison.compared_share:.0%}) have evidence.",
         "",
         _row("", f"all rows ({every.rows})", f"sure rows ({sure.rows})"),
         *(_row(name, str(getattr(every, field)), str(getattr(sure, field))) for name, field in MEASURES),
@@ -34,7 +34,7 @@ def of(comparison: Compared) -> str:
         "",
         *_confusion(every),
         "",
-        f"In brackets: 95 % of resamples of {every.blocks} blocks of time.",
+        *([f"In brackets: 95 % of resamples of {every.blocks} blocks of time."] if every.alpha.low is not None else []),
         *comparison.notes,
     ]
     return files.shown("\n".join(line.rstrip() for line in lines))

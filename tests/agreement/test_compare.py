@@ -102,6 +102,13 @@ def test_the_shift_that_fits_best_is_found(tmp_path, shift):
     assert words in str(found)
 
 
+def test_a_short_comparison_has_no_intervals_and_says_so(tmp_path):
+    result, truth, _ = known(count=20)
+    found = emorec.compare(result, written(tmp_path, labels_of(truth)))
+    assert found.every.alpha.value is not None and found.every.alpha.low is None
+    assert "In brackets" not in str(found) and "too short for intervals; at least 5 blocks of 5 s" in str(found)
+
+
 def test_chance_is_no_agreement(tmp_path):
     result, truth, _ = known(right=0.0, count=1000)
     found = emorec.compare(result, written(tmp_path, labels_of(truth)))
