@@ -6,11 +6,14 @@ from collections.abc import Collection
 from dataclasses import dataclass, fields
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from emorec.inference import timeline as inference
 from emorec.output import dataframe, subtitles, tables
-from emorec.output.highlights import Highlight, find_highlights
+from emorec.output import markers as marker_output
+from emorec.output.highlights import MAX_OF_KIND, Highlight, find_highlights
+from emorec.output.markers import Around, MarkersLike
+from emorec.output.negative import COUNT, SECONDS, most_negative
 from emorec.output.summary import sentence
 
 if TYPE_CHECKING:
@@ -77,9 +80,38 @@ class Timeline(inference.Timeline):
 
         charts.save(self, Path(path), style)
 
-    def highlights(self) -> list[Highlight]:
-        """The strongest peaks, changes, and disagreements of face and voice, in order of time."""
-        return find_highlights(self)
+    def highlights(self, max_of_kind: int | None = MAX_OF_KIND) -> list[Highlight]:
+        """What stands out, in order of time: peaks, lasting changes, disagreement of face and voice, low confidence,
+        and changes of person. ``max_of_kind`` limits the number of each; None gives all.
+        """
+        return find_highlights(self, max_of_kind)
+
+    def most_negative(self, count: int | None = COUNT, seconds: float = SECONDS) -> list[Highlight]:
+        """The ``count`` stretches of ``seconds`` with the lowest mean valence, lowest first; None gives all.
+
+        They do not overlap; a recording that is shorter is one stretch.
+        """
+        return most_negative(self, count, seconds)
+
+    def with_markers(self, markers: MarkersLike) -> Self:
+        """The same timeline with markers of your own, which the chart shows and ``around`` averages over.
+
+        ``markers`` is a file (a table with the columns time and label, labels of Audacity, SRT, ELAN or Praat), or
+        pairs of a time (s) and a label. Raises EmorecError if it cannot be read, or for a marker outside the recording.
+        """
+        return marker_output.with_markers(self, markers)
+
+    def around(
+        self,
+        markers: MarkersLike | None = None,
+        before: float = marker_output.BEFORE,
+        after: float = marker_output.AFTER,
+    ) -> list[Around]:
+        """The mean timeline from ``before`` to ``after`` (s) around the markers of each label, with 95 % intervals.
+
+        ``markers`` is as in ``with_markers``; None takes those of the timeline. Raises EmorecError.
+        """
+        return marker_output.around(self if markers is None else self.with_markers(markers), before, after)
 
     def __repr__(self) -> str:
         return f"<{sentence(self)}>"

@@ -1,4 +1,4 @@
-"""The command line: ``emorec analyze MEDIA ...``, ``emorec info`` and ``emorec serve``."""
+"""The command line: ``emorec analyze MEDIA ...``, ``compare``, ``info`` and ``serve``."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 # Only what --help and mistakes in the options need; torch, numpy and Altair are imported inside the functions.
 from emorec import download, settings
+from emorec.cli import comparing, marking, printing
 from emorec.cli import options as cli_options
-from emorec.cli import printing
 from emorec.errors import EmorecError, require
 from emorec.output import names
 
@@ -42,7 +42,9 @@ def main(arguments: list[str] | None = None) -> int:
     with contextlib.suppress(AttributeError):  # a program that calls this may have replaced stdout
         # A terminal without emoji, or a file name that is not text, must not cost a finished result.
         sys.stdout.reconfigure(errors="replace")  # pyright: ignore[reportAttributeAccessIssue]
-    options = cli_options.parse(arguments, {"analyze": _analyze, "info": _info, "serve": _serve})
+    options = cli_options.parse(
+        arguments, {"analyze": _analyze, "compare": comparing.run, "info": _info, "serve": _serve}
+    )
     try:
         settings.check()
         return options.run(options)
@@ -82,6 +84,7 @@ def _analyze(options: argparse.Namespace) -> int:
     timeline.check(**choices)
     choices["people"] = people_file.of(options.people)
     _extraction_settings(options)
+    marked = marking.of(options)
     if options.save_plot and not options.no_plot:
         from emorec.output import charts
 
@@ -100,7 +103,7 @@ def _analyze(options: argparse.Namespace) -> int:
             for notice in loaded.notices:
                 print(f"emorec: note: {notice}", file=sys.stderr)
         try:
-            _analyze_one(media, loaded, choices, writers, options, name if len(given) > 1 else None)
+            _analyze_one(media, loaded, choices, writers, options, name if len(given) > 1 else None, marked)
         except BrokenPipeError:
             raise
         except (EmorecError, OSError) as error:
@@ -123,6 +126,7 @@ def _analyze_one(
     writers: Writers,
     options: argparse.Namespace,
     heading: str | None,
+    marked: marking.Marked | None = None,
 ) -> None:
     """Analyze one recording, then write and print its result, below a heading if there are several."""
     with _recording(given, options) as (media, link_facts), printing.ProgressBar() as bar:
@@ -134,12 +138,14 @@ def _analyze_one(
 
         result = loaded.analyze(media, progress, person=options.person, **_extraction_settings(options), **choices)
     result = replace(result, media=result.media | link_facts)
+    if marked:
+        result = result.with_markers(marked.markers)
     which = f"{heading}: " if heading else ""
     for note in result.notes:
         print(f"emorec: note: {which}{note}", file=sys.stderr)
     if seen and (options.people or len(seen[-1].persons) > 1):
         writers = writers | {"people.json": partial(_write_people, loaded, seen[-1], choices["people"])}
-    written = _write_files(given, media, result, writers, options)
+    written = _write_files(given, media, result, writers, options, marked)
     if not options.json:
         printing.print_summary(result, written, heading)
     else:
@@ -156,7 +162,12 @@ def _write_people(loaded: Analyzer, features: Features, people: People, _: Timel
 
 
 def _write_files(
-    given: str | Path, media: Path, result: Timeline, writers: Writers, options: argparse.Namespace
+    given: str | Path,
+    media: Path,
+    result: Timeline,
+    writers: Writers,
+    options: argparse.Namespace,
+    marked: marking.Marked | None = None,
 ) -> list[Path]:
     """Write the result in every format and the chart, as the options say; return the paths of the files."""
     from emorec.output import tables
@@ -173,6 +184,8 @@ def _write_files(
             written.append(folder / f"{name}.{form}")
             write(result, written[-1])
         plot = folder / f"{name}.png" if with_chart else plot
+        if marked:
+            written += marking.write(result, marked, folder, name, with_chart=not options.no_plot)
     if plot:
         from emorec.output import charts
 

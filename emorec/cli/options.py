@@ -35,6 +35,12 @@ JSON_HELP = (
     "print the result as JSON, one line for each of several recordings; files are written only with --out or "
     "--save_plot"
 )
+MARKERS_HELP = (
+    "points in time with a label (a table with the columns time and label, labels of Audacity, SRT, ELAN or Praat), "
+    "shown in the chart, with the mean timeline around them as NAME.markers.csv and .png"
+)
+LABELS_HELP = "labels of the same recording: a table (start, end, label, person), ELAN (.eaf) or Praat (.TextGrid)"
+MAP_HELP = "what labels mean: pairs such as happy=Freude,sad=Trauer, or a JSON or CSV file (English words are known)"
 
 Commands = dict[str, Callable[[argparse.Namespace], int]]
 
@@ -64,6 +70,10 @@ def _parser(commands: Commands) -> argparse.ArgumentParser:
     _add_extraction(analyze)
     _add_results(analyze)
     _add_model(analyze)
+
+    compare = subparsers.add_parser("compare", help="set a result beside labels that people gave to the recording")
+    compare.set_defaults(run=commands["compare"])
+    _add_compare(compare)
 
     info = subparsers.add_parser("info", help="show the weights in use, their measured accuracy and their limits")
     info.set_defaults(run=commands["info"])
@@ -113,6 +123,19 @@ def _add_results(parser: argparse.ArgumentParser) -> None:
     _option(group, "--save_plot", type=Path, metavar="FILE", help="chart as .png, .svg or .html (default DIR/NAME.png)")
     _option(group, "--no_plot", action="store_true", help="write no chart")
     _option(group, "--json", action="store_true", help=JSON_HELP)
+    _option(group, "--markers", type=Path, metavar="FILE", help=MARKERS_HELP)
+    _option(group, "--marker_window", default="5,10", metavar="B,A", help="seconds before and after (default 5,10)")
+
+
+def _add_compare(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("result", type=Path, metavar="RESULT", help="CSV, JSON, TSV or Parquet file of a recording")
+    parser.add_argument("labels", type=Path, metavar="LABELS", help=LABELS_HELP)
+    _option(parser, "--map", metavar="M", help=MAP_HELP)
+    _option(parser, "--tier", metavar="NAME", help="tier of an ELAN or Praat file (default: the one with emotions)")
+    _option(parser, "--person", metavar="P", help="number or name of the person who was labelled")
+    _option(parser, "--out", type=Path, metavar="DIR", help="folder for the numbers (JSON), the rows (CSV) and a chart")
+    _option(parser, "--save_plot", type=Path, metavar="FILE", help="chart as .png, .svg or .html")
+    _option(parser, "--json", action="store_true", help="print the numbers as JSON instead of a table")
 
 
 def _add_model(parser: argparse.ArgumentParser) -> None:

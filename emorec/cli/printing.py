@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from emorec.extraction.features import Features
     from emorec.inference.timeline import Timeline
 
+KIND_WIDTH = 12  # characters of the longest kind of highlight
+MINUTES = 2  # of a recording, from which on its most negative minutes are worth a line
 NAME_WIDTH = 9  # characters of the longest emotion, and one more
 NOT_FOUND = {"face": "no face was found", "voice": "no speech was found"}
 
@@ -84,6 +86,7 @@ def print_summary(result: Timeline, written: Sequence[Path], name: str | None = 
         print(f"  {shown(person.name)}: {_person_in_words(person)}")
     not_found = NOT_FOUND.get(result.fusion, "neither a face nor speech was found")
     print(f"  evidence for {figures.known:.0%} of the time" if figures.known else f"  {not_found}")
+    _print_highlights(result)
     for path in written:
         print(f"wrote {path}")
 
@@ -96,6 +99,22 @@ def _person_in_words(person: Timeline) -> str:
     shares = [f"{emotion} {share:.0%}" for emotion, share in figures.shares.items() if share > 0][:TOP_EMOTIONS]
     shares += [f"unsure {figures.unsure:.0%}"] if figures.unsure > 0 else []
     return f"{', '.join(shares) or 'no evidence'}, face seen {figures.face:.0%} of the time"
+
+
+def _print_highlights(result: Timeline) -> None:
+    """The highlights in order of time, then the most negative minutes of a recording that has several."""
+    from emorec.output.chart_data import clock
+    from emorec.output.highlights import find_highlights
+    from emorec.output.negative import SECONDS, most_negative
+
+    if found := find_highlights(result):
+        print("  highlights:")
+    for each in found:
+        print(f"    {clock(each.start):>8}  {each.kind:<{KIND_WIDTH}} {each.text} ({each.reason})")
+    if result.duration >= MINUTES * SECONDS and (lowest := most_negative(result)):
+        print("  most negative minutes:")
+        for each in lowest:
+            print(f"    {clock(each.start):>8}  {each.text} ({each.reason})")
 
 
 def print_info(loaded: Analyzer) -> None:

@@ -8,6 +8,7 @@ from typing import Any, Self
 import numpy as np
 
 from emorec.affect import valence_arousal
+from emorec.annotation import Marker
 from emorec.emotions import EMOTIONS
 from emorec.extraction.people import default_name
 from emorec.inference import fusion as fusions
@@ -28,7 +29,7 @@ class Timeline:
     of the row itself. ``evidence`` (N,) goes from 0 (none) to 1 (full). ``disagreement`` (N,) between face and voice is
     a Jensen-Shannon divergence (bits). ``person`` (N,) is the person whose face the row describes, -1 for none.
     ``choices`` are all settings that made the timeline. ``grid`` is the same timeline at GRID_STEP, on which highlights
-    are found; None if this is it.
+    are found; None if this is it. ``markers`` are points in time that the user marked.
 
     ``people`` has one timeline for each person if all were asked for; this one is then their mean. ``name`` is that of
     the person whom the timeline is about, "" if that is nobody or changes. ``names`` are those of all persons.
@@ -60,6 +61,7 @@ class Timeline:
     people: tuple[Timeline, ...] = ()
     name: str = ""
     names: dict[int, str] = field(default_factory=dict[int, str])
+    markers: tuple[Marker, ...] = ()
 
     def __len__(self) -> int:
         return len(self.start)
@@ -125,7 +127,10 @@ class Timeline:
         arrays = {one.name: getattr(self, one.name)[keep] for one in fields(self) if one.type == "np.ndarray"}
         grid = None if self.grid is None else self.grid.between(start, end)
         people = tuple(person.between(start, end) for person in self.people)
-        return replace(self, **arrays, grid=grid, people=people, choices=self.choices | {"part": [start, end]})
+        markers = tuple(marker for marker in self.markers if start <= marker.time <= end)
+        return replace(
+            self, **arrays, grid=grid, people=people, markers=markers, choices=self.choices | {"part": [start, end]}
+        )
 
     def shares(self) -> tuple[dict[str, float], float]:
         """Each emotion's share of the time that itself has evidence, largest first, and the share of that time.

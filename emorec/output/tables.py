@@ -21,6 +21,7 @@ from emorec.emotions import EMOTIONS
 from emorec.inference.timeline import Timeline
 from emorec.output import subtitles
 from emorec.output.highlights import find_highlights
+from emorec.output.negative import most_negative
 from emorec.output.summary import summary
 
 # New columns come last, so that programs that read by position keep working.
@@ -84,6 +85,8 @@ def as_dict(timeline: Timeline) -> dict[str, Any]:
         "summary": _figures(timeline),
         "highlights": [_rounded(asdict(moment)) for moment in find_highlights(timeline)],
         "rows": _rows_of_all(timeline),
+        "markers": [{"time": _number(each.time), "label": each.label} for each in timeline.markers],
+        "most_negative": [_rounded(asdict(stretch)) for stretch in most_negative(timeline)],
     } | everybody
 
 

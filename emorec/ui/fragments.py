@@ -202,7 +202,13 @@ def _highlights(timeline: Timeline) -> str:
     return f'<section class="moments"><h2>Highlights</h2>{listed}</section>'
 
 
-HIGHLIGHT_WORDS = {"peak": "Peak: ", "shift": "Change ", "disagreement": "Face and voice differ: "}
+HIGHLIGHT_WORDS = {
+    "peak": "Peak: ",
+    "shift": "Change ",
+    "disagreement": "Face and voice differ: ",
+    "unsure": "Low confidence: ",
+    "person": "Other person: ",
+}
 NO_EVIDENCE = {"face": "No face was seen", "voice": "No speech was heard"}
 LIMITS = (
     "emorec names displayed expression as actors and strangers' votes named it. It cannot tell what anyone feels, and "

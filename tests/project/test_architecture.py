@@ -24,8 +24,8 @@ LIBRARY_HOMES = {
     "PIL": ["emorec.media.image", "emorec.media.webp", "emorec.image", "emorec.ui.example", "hub.reliability"],
     "cv2": ["emorec.face.*", "train.*"],
     "yt_dlp": ["emorec.download.*"],
-    "altair": ["emorec.output.chart*", "emorec.output.lane_chart", "emorec.timeline"],
-    "pandas": ["emorec.output.dataframe", "emorec.timeline"],
+    "altair": ["emorec.output.*", "emorec.agreement.*", "emorec.timeline"],
+    "pandas": ["emorec.agreement.results", "emorec.output.dataframe", "emorec.timeline"],
     "gradio": ["emorec.ui.*"],
     "tensorboardX": ["train.run_dir"],
     "vl_convert": ["hub.confusion", "hub.reliability", "train.curves"],
@@ -38,7 +38,7 @@ LIBRARY_HOMES = {
 LAYERS = [
     ["emorec.errors", "emorec._version"],
     ["emorec.emotions", "emorec.files", "emorec.prefetch"],
-    ["emorec.affect", "emorec.settings", "emorec.childprocess"],
+    ["emorec.affect", "emorec.annotation", "emorec.settings", "emorec.childprocess"],
     ["emorec.media"],
     ["emorec.download", "emorec.face", "emorec.voice"],
     ["emorec.models"],
@@ -46,7 +46,7 @@ LAYERS = [
     ["emorec.inference"],
     ["emorec.image", "emorec.output"],
     ["emorec.timeline"],
-    ["emorec.analyzer"],
+    ["emorec.agreement", "emorec.analyzer"],
     ["emorec"],
     # The page.
     ["emorec.ui.fragments", "emorec.ui.overview", "emorec.ui.minutes", "emorec.ui.settings"],
