@@ -22,12 +22,15 @@ from emorec.output import names
 
 if TYPE_CHECKING:
     from emorec.analyzer import Analyzer
+    from emorec.extraction.features import Features
     from emorec.timeline import Timeline
 
 USER_ERROR = 2  # exit code for everything that the user can correct
 INTERRUPTED = 130  # exit code that shells expect after Ctrl-C
 NO_RECORDING = "Give at least one recording, as MEDIA or with --media_path."
 ONE_PLOT = "--save_plot names one file, which cannot hold the charts of several recordings; leave it out, or use --out."
+ONE_VIDEO = "--save_video names one file, which cannot hold several recordings; give one recording, or leave it out."
+BLUR_ALONE = "--blur hides faces in the video of --save_video; give both, or leave it out."
 OS_PROBLEM = "{what} cannot be used ({reason}); nothing was lost, try again."
 STOPPED = "stopped; what was extracted is kept, and the same command continues from there."
 
@@ -83,6 +86,7 @@ def _analyze(options: argparse.Namespace) -> int:
         charts.check_suffix(options.save_plot)
         if len(given) > 1:
             raise EmorecError(ONE_PLOT)
+    _check_video(options, given)
     loaded, failed = None, False
     for name in given:
         try:
@@ -103,6 +107,18 @@ def _analyze(options: argparse.Namespace) -> int:
     return USER_ERROR if failed else 0
 
 
+def _check_video(options: argparse.Namespace, given: list[str]) -> None:
+    """Raise EmorecError if --save_video or --blur cannot be used."""
+    if options.save_video:
+        from emorec.output import video
+
+        video.check_name(options.save_video, None if download.is_link(given[0]) else given[0])
+        if len(given) > 1:
+            raise EmorecError(ONE_VIDEO)
+    elif options.blur:
+        raise EmorecError(BLUR_ALONE)
+
+
 def _report_failure(error: EmorecError | OSError, name: str, given: list[str]) -> bool:
     """Print why one of several recordings failed, with its name if the sentence lacks it; return True."""
     sentence = _sentence(error)
@@ -120,9 +136,40 @@ def _analyze_one(
     heading: str | None,
 ) -> None:
     """Analyze one recording, then write and print its result, below a heading if there are several."""
-    with _recording(given, options) as (media, link_facts), printing.ProgressBar() as bar:
-        result = loaded.analyze(media, bar.show, person=options.person, **_extraction_settings(options), **choices)
-    result = replace(result, media=result.media | link_facts)
+    with _recording(given, options) as (media, link_facts):
+        grown = []
+
+        def keep(features: Features) -> None:
+            bar.show(features)
+            grown[:] = [features]
+
+        with printing.ProgressBar() as bar:
+            result = loaded.analyze(media, keep, person=options.person, **_extraction_settings(options), **choices)
+        _put_out(given, media, replace(result, media=result.media | link_facts), writers, options, heading)
+        if options.save_video:
+            _save_video(media, loaded, grown[0], result, options)
+
+
+def _save_video(
+    media: Path, loaded: Analyzer, features: Features, result: Timeline, options: argparse.Namespace
+) -> None:
+    with printing.ProgressBar() as bar:
+        loaded.save_video(
+            media, features, result, options.save_video, blur=options.blur, progress=bar.show_video(features)
+        )
+    if not options.json:
+        print(f"wrote {options.save_video}", flush=True)
+
+
+def _put_out(
+    given: str | Path,
+    media: Path,
+    result: Timeline,
+    writers: Writers,
+    options: argparse.Namespace,
+    heading: str | None,
+) -> None:
+    """Write and print the result of one recording."""
     which = f"{heading}: " if heading else ""
     for note in result.notes:
         print(f"emorec: note: {which}{note}", file=sys.stderr)
