@@ -103,8 +103,7 @@ class _Maker:
         except AV_ERRORS:
             return []
         shown = [turned(upright(plane, frame), self._rotate) for plane in planes]
-        width = shown[0].shape[1]
-        joined = np.concatenate([plane.reshape(-1, width) for plane in map(np.ascontiguousarray, shown)])
+        joined = np.concatenate([plane.ravel() for plane in shown]).reshape(-1, shown[0].shape[1])
         return [Picture(time, joined, colours)]
 
     def _planes(self, frame: av.VideoFrame, width: int, height: int) -> tuple[list[np.ndarray], Colours]:

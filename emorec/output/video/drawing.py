@@ -19,6 +19,7 @@ from emorec.output.video.strip import Strip, colour_of, text_size
 OVERVIEW = (32, 18)  # px; the picture as it is compared to find cuts
 LINE = 1 / 150  # width of a box's line as a share of the picture's height
 PLAIN = (40, 40, 40)  # ground of a name without a sure emotion
+EDGE = (0, 0, 0)  # line around the box, so that it is seen on any picture
 OUTLINE = (230, 230, 230)  # box without a sure emotion
 
 
@@ -78,6 +79,8 @@ class Drawing:
             return
         colour = colour_of(label.emotion) if label.sure else OUTLINE
         line = self._palette.colour(colour)
+        around = left - 2, top - 2, right - left + 4, bottom - top + 4
+        self.canvas.frame(*around, 2, self._palette.colour(EDGE), self._height)
         self.canvas.frame(left, top, right - left, bottom - top, self._line, line, self._height)
         chip = self._chip(label.name, words_of(label), colour_of(label.emotion) if label.sure else PLAIN)
         high, wide = chip.y.shape
