@@ -29,7 +29,7 @@ LIBRARY_HOMES = {
     "pandas": ["emorec.output.dataframe", "emorec.timeline"],
     "gradio": ["emorec.ui.*"],
     "tensorboardX": ["train.run_dir"],
-    "vl_convert": ["hub.confusion", "hub.reliability", "train.curves"],
+    "vl_convert": ["emorec.output.video.text", "hub.confusion", "hub.reliability", "train.curves"],
     "huggingface_hub": ["emorec.models.hub*", "hub.*"],
     "httpx2": ["emorec.models.hub*"],
 }

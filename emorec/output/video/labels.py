@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from emorec.inference.result import Timeline
-from emorec.output.video import text
 
 
 @dataclass(frozen=True)
@@ -51,7 +50,7 @@ class Labels:
     """The labels of all persons: from ``timeline.people`` if there are any, else from the timeline itself.
 
     A timeline without ``people`` is about one person in each row, and the others have their name only. ``names`` are
-    those of the persons by number; without one, or with one that cannot be drawn, a person is called by the number.
+    those of the persons by number; without one a person is called by the number.
     """
 
     def __init__(self, timeline: Timeline, names: Mapping[int, str] | None = None):
@@ -64,8 +63,7 @@ class Labels:
 
     def name(self, person: int) -> str:
         """What a person is called."""
-        name = self._names.get(person, "")
-        return name if name and text.can_draw(name) else f"person {person}"
+        return self._names.get(person, f"person {person}")
 
     def at(self, time: float, person: int) -> Label:
         """The label of a person at ``time`` (s)."""

@@ -120,9 +120,8 @@ class Strip:
         widest = min(max(text.width(name, size) for name in names), most)
         for number, name in enumerate(names):
             top = self._top + number * (self._lane + self._gap)
-            cell = Image.new("RGB", (widest, self._lane), GROUND)
-            ImageDraw.Draw(cell).text((0, self._lane / 2), name, INK, text.font(size), anchor="lm")
-            image.paste(cell, (self._left, top))
+            drawn = text.mask(name, size).crop((0, 0, widest, text.mask(name, size).height))
+            image.paste(INK, (self._left, top + (self._lane - drawn.height) // 2), drawn)
         self._left += 2 * ((widest + self._gap) // 2 + 1)
 
     def _draw_legend(self, image: Image.Image, lanes: list[Timeline]) -> None:
@@ -138,7 +137,7 @@ class Strip:
         for word in reversed(words):
             at -= text.width(word, size)
             middle = self._gap + self._text_height / 2
-            draw.text((at, middle), word, INK, text.font(size), anchor="lm")
+            image.paste(INK, (at, self._gap), text.mask(word, size))
             at -= size
             draw.rectangle((at, middle - 0.35 * size, at + 0.7 * size, middle + 0.35 * size), colour_of(word))
             at -= size
