@@ -25,7 +25,7 @@ SLACK = 0.01  # seconds by which sound may differ from its timestamps before the
 SILENCE = 1.0  # seconds; the longest piece of silence that is yielded at a time
 
 # Code points of ITU-T H.273.
-UNSPECIFIED = 2
+UNKNOWN = (2, 2, 2)
 BT709 = (1, 1, 1)
 MATRICES = (1, 4, 5, 6, 7, 9, 10)  # of brightness and two colour differences; other encodings are not tagged
 
@@ -112,8 +112,7 @@ class _Maker:
             target["dst_colorspace"], colours = Colorspace.ITU709, BT709
         else:
             matrix = int(frame.colorspace)
-            known = matrix in MATRICES
-            colours = (int(frame.color_primaries), int(frame.color_trc), matrix) if known else (UNSPECIFIED,) * 3
+            colours = UNKNOWN if matrix not in MATRICES else (int(frame.color_primaries), int(frame.color_trc), matrix)
         whole = self._reformatter.reformat(frame, width, height, "yuv420p", **target).to_ndarray()
         half = (height // 2, width // 2)
         blue, red = np.split(whole[height:].reshape(-1), 2)

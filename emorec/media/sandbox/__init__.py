@@ -86,7 +86,7 @@ def pictures(
     max_side: int = 1280,
     selection: Selection = EVERYTHING,
     end: float = math.inf,
-) -> Iterator[Picture | Damage]:
+) -> Generator[Picture | Damage]:
     """``playback.pictures``, in a child process."""
     choices = {"start": start, "max_side": max_side, "selection": asdict(selection), "end": end}
     yield from answers("pictures", Path(path), replies.Pictures(Path(path), max_side, _max_seconds()), **choices)
@@ -98,7 +98,7 @@ def stereo(
     start: float = 0.0,
     selection: Selection = EVERYTHING,
     end: float = math.inf,
-) -> Iterator[np.ndarray]:
+) -> Generator[np.ndarray]:
     """``playback.stereo``, in a child process."""
     choices = {"rate": rate, "start": start, "selection": asdict(selection), "end": end}
     yield from answers("stereo", Path(path), replies.Stereo(Path(path), rate, start, _max_seconds()), **choices)

@@ -80,9 +80,10 @@ def save(
     # The last picture of a whole recording may begin after its end by a rounding.
     limit = math.inf if features.complete and features.settings.get("end") is None else end
     selection = replace(Settings(**features.settings).selection, pictures=True, sound=True, filtered=True)
-    pictures = without_damage(sandbox.pictures(media, start, MAX_SIDE, replace(selection, sound=False), limit))
+    decoded = sandbox.pictures(media, start, MAX_SIDE, replace(selection, sound=False), limit)
     sound = sandbox.stereo(media, SOUND_RATE, start, replace(selection, pictures=False), limit)
-    with contextlib.closing(pictures), contextlib.closing(sound):
+    with contextlib.closing(decoded), contextlib.closing(sound):
+        pictures = without_damage(decoded)
         first = next(pictures, None)
         if first is None:
             raise EmorecError(NO_PICTURE.format(name=media.name))

@@ -81,24 +81,24 @@ class Boxes:
     def _drawn(self, rows: np.ndarray) -> Iterator[_Span]:
         """The spans in which the box of a track is drawn."""
         for row, following in _pairs(rows):
-            time, sample = self._times[row], self._sample(row)
+            time, sample = float(self._times[row]), self._sample(row)
             before = self._sampled_at(sample - 1)
             if row == rows[0] or sample - self._sample(self._previous(rows, row)) > MAX_MISSED + 1:
                 yield _Span(before, time, row, row, before, early=True)
             if following is not None and self._sample(following) - sample <= MAX_MISSED + 1:
-                yield _Span(time, self._times[following], row, following, time)
+                yield _Span(time, float(self._times[following]), row, following, time)
             else:
                 yield _Span(time, self._sampled_at(sample + 1), row, row, time)
 
     def _covered(self, rows: np.ndarray) -> Iterator[_Span]:
         """The spans in which the face of a track is hidden."""
-        time, before = self._times[rows[0]], self._sampled_at(self._sample(rows[0]) - 1)
-        yield _Span(min(before + LATER, time - EXTRA), time, rows[0], rows[0], time)
+        time, before = float(self._times[rows[0]]), self._sampled_at(self._sample(rows[0]) - 1)
+        yield _Span(min(before + LATER, time - EXTRA), time, int(rows[0]), int(rows[0]), time)
         for row, following in _pairs(rows):
-            time, sample = self._times[row], self._sample(row)
+            time, sample = float(self._times[row]), self._sample(row)
             if following is not None:
                 missed = self._sample(following) - sample > 1
-                yield _Span(time, self._times[following], row, following, time, missed)
+                yield _Span(time, float(self._times[following]), row, following, time, missed)
             else:
                 after = self._sampled_at(sample + 1)
                 yield _Span(time, max(after - LATER, time + EXTRA), row, row, time)

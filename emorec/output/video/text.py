@@ -68,5 +68,10 @@ def ink(ground: Colour) -> Colour:
 @lru_cache(maxsize=256)
 def _has(words: str) -> bool:
     """Whether Pillow's font has every letter."""
-    missing = bytes(font(16).getmask(MISSING))
-    return all(letter.isspace() or bytes(font(16).getmask(letter)) != missing for letter in words)
+    return all(letter.isspace() or _glyph(letter) != _glyph(MISSING) for letter in words)
+
+
+def _glyph(letter: str) -> bytes:
+    image = Image.new("L", (32, 32))
+    ImageDraw.Draw(image).text((8, 8), letter, 255, font(16))
+    return image.tobytes()
