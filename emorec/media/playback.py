@@ -22,6 +22,7 @@ from emorec.media.video import pixel_aspect, turned, upright
 
 MAX_RATE = 1000.0  # pictures a second; more than one in a millisecond are left out
 SLACK = 0.01  # seconds by which sound may differ from its timestamps before these are followed
+PIECE = 0.25  # seconds of sound that are yielded at a time, because every transfer costs
 SILENCE = 1.0  # seconds; the longest piece of silence that is yielded at a time
 
 # Code points of ITU-T H.273.
@@ -135,14 +136,20 @@ def stereo(
     mixer = mixdown.Mixer()
     track = _Track(rate, end - start)
     needed = start - WARM_UP
+    ready: list[np.ndarray] = []
     frames = decoded(Path(path), "audio", needed, report, selection=selection, end=end, part_from=needed)
     for reader, time, frame in frames:
         samples = mixer.samples(frame)
         if samples is None:
             reader.note_error()
             continue
-        yield from track.add(time - start, frame.sample_rate, samples)
-    yield from track.rest()
+        for piece in track.add(time - start, frame.sample_rate, samples):
+            ready.append(piece)
+            if sum(map(len, ready)) >= PIECE * rate:
+                yield np.concatenate(ready)
+                ready = []
+    if ready := [*ready, *track.rest()]:
+        yield np.concatenate(ready)
 
 
 class _Track:

@@ -22,7 +22,7 @@ SOUND_RATE = 48_000  # Hz
 SOUND_BITS = 160_000  # bits a second
 KEYFRAME_EVERY = 60  # pictures; a player can seek to each of them
 # Without B-frames every picture is written at once with its own time, so no player has to shift the clock.
-OPTIONS = {"preset": "veryfast", "crf": "22", "bf": "0"}
+OPTIONS = {"preset": "superfast", "crf": "22", "bf": "0"}
 
 
 class MovieWriter:
@@ -52,6 +52,7 @@ class MovieWriter:
         self._sound = self._container.add_stream("aac", rate=SOUND_RATE, layout="stereo") if sound else None
         if self._sound:
             self._sound.bit_rate = SOUND_BITS
+            self._sound.options = {"aac_coder": "fast"}
         self._samples = 0
 
     def picture(self, time: float, planes: np.ndarray) -> None:
