@@ -31,6 +31,8 @@ USER_ERROR = 2  # exit code for everything that the user can correct
 INTERRUPTED = 130  # exit code that shells expect after Ctrl-C
 NO_RECORDING = "Give at least one recording, as MEDIA or with --media_path."
 ONE_PLOT = "--save_plot names one file, which cannot hold the charts of several recordings; leave it out, or use --out."
+ONE_VIDEO = "--save_video names one file, which cannot hold several recordings; give one recording, or leave it out."
+BLUR_ALONE = "--blur hides faces in the video of --save_video; give both, or leave it out."
 OS_PROBLEM = "{what} cannot be used ({reason}); nothing was lost, try again."
 STOPPED = "stopped; what was extracted is kept, and the same command continues from there."
 
@@ -91,6 +93,7 @@ def _analyze(options: argparse.Namespace) -> int:
         charts.check_suffix(options.save_plot)
         if len(given) > 1:
             raise EmorecError(ONE_PLOT)
+    _check_video(options, given)
     loaded, failed = None, False
     for name in given:
         try:
@@ -111,6 +114,18 @@ def _analyze(options: argparse.Namespace) -> int:
     return USER_ERROR if failed else 0
 
 
+def _check_video(options: argparse.Namespace, given: list[str]) -> None:
+    """Raise EmorecError if --save_video or --blur cannot be used."""
+    if options.save_video:
+        from emorec.output import video
+
+        video.check_name(options.save_video, None if download.is_link(given[0]) else given[0])
+        if len(given) > 1:
+            raise EmorecError(ONE_VIDEO)
+    elif options.blur:
+        raise EmorecError(BLUR_ALONE)
+
+
 def _report_failure(error: EmorecError | OSError, name: str, given: list[str]) -> bool:
     """Print why one of several recordings failed, with its name if the sentence lacks it; return True."""
     sentence = _sentence(error)
@@ -129,22 +144,49 @@ def _analyze_one(
     marked: marking.Marked | None = None,
 ) -> None:
     """Analyze one recording, then write and print its result, below a heading if there are several."""
-    with _recording(given, options) as (media, link_facts), printing.ProgressBar() as bar:
-        seen: list[Features] = []
+    with _recording(given, options) as (media, link_facts):
+        grown: list[Features] = []
 
-        def progress(features: Features) -> None:
-            seen[:] = [features]
+        def keep(features: Features) -> None:
             bar.show(features)
+            grown[:] = [features]
 
-        result = loaded.analyze(media, progress, person=options.person, **_extraction_settings(options), **choices)
-    result = replace(result, media=result.media | link_facts)
-    if marked:
-        result = result.with_markers(marked.markers)
+        with printing.ProgressBar() as bar:
+            result = loaded.analyze(media, keep, person=options.person, **_extraction_settings(options), **choices)
+        result = replace(result, media=result.media | link_facts)
+        if marked:
+            result = result.with_markers(marked.markers)
+        if grown and (options.people or len(grown[-1].persons) > 1):
+            writers = writers | {"people.json": partial(_write_people, loaded, grown[-1], choices["people"])}
+        _put_out(given, media, result, writers, options, heading, marked)
+        if options.save_video:
+            _save_video(media, loaded, grown[0], result, options)
+
+
+def _save_video(
+    media: Path, loaded: Analyzer, features: Features, result: Timeline, options: argparse.Namespace
+) -> None:
+    with printing.ProgressBar() as bar:
+        loaded.save_video(
+            media, features, result, options.save_video, blur=options.blur, progress=bar.show_video(features)
+        )
+    if not options.json:
+        print(f"wrote {options.save_video}", flush=True)
+
+
+def _put_out(
+    given: str | Path,
+    media: Path,
+    result: Timeline,
+    writers: Writers,
+    options: argparse.Namespace,
+    heading: str | None,
+    marked: marking.Marked | None = None,
+) -> None:
+    """Write and print the result of one recording."""
     which = f"{heading}: " if heading else ""
     for note in result.notes:
         print(f"emorec: note: {which}{note}", file=sys.stderr)
-    if seen and (options.people or len(seen[-1].persons) > 1):
-        writers = writers | {"people.json": partial(_write_people, loaded, seen[-1], choices["people"])}
     written = _write_files(given, media, result, writers, options, marked)
     if not options.json:
         printing.print_summary(result, written, heading)

@@ -31,9 +31,10 @@ OUT_HELP = (
     f"folder for the results (default {DEFAULT_OUT}); they are named after the recording, and only a newer result of "
     "the same recording replaces them"
 )
+VIDEO_HELP = "the recording as .mp4 with the emotion at every face, and the timeline below (not written by default)"
 JSON_HELP = (
-    "print the result as JSON, one line for each of several recordings; files are written only with --out or "
-    "--save_plot"
+    "print the result as JSON, one line for each of several recordings; files are written only with --out, "
+    "--save_plot or --save_video"
 )
 MARKERS_HELP = (
     "points in time with a label (a table with the columns time and label, labels of Audacity, SRT, ELAN or Praat), "
@@ -122,6 +123,8 @@ def _add_results(parser: argparse.ArgumentParser) -> None:
     _option(group, "--format", default="csv", metavar="F", help=FORMAT_HELP)
     _option(group, "--save_plot", type=Path, metavar="FILE", help="chart as .png, .svg or .html (default DIR/NAME.png)")
     _option(group, "--no_plot", action="store_true", help="write no chart")
+    _option(group, "--save_video", type=Path, metavar="FILE", help=VIDEO_HELP)
+    _option(group, "--blur", action="store_true", help="hide every face in the video of --save_video behind a mosaic")
     _option(group, "--json", action="store_true", help=JSON_HELP)
     _option(group, "--markers", type=Path, metavar="FILE", help=MARKERS_HELP)
     _option(group, "--marker_window", default="5,10", metavar="B,A", help="seconds before and after (default 5,10)")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 KIND_WIDTH = 12  # characters of the longest kind of highlight
 MINUTES = 2  # of a recording, from which on its most negative minutes are worth a line
 NAME_WIDTH = 9  # characters of the longest emotion, and one more
+BAR = "{percentage:3.0f}% |{bar}| {n:.0f} of {total:.0f} s  {rate_noinv_fmt} left {remaining}"
 NOT_FOUND = {"face": "no face was found", "voice": "no speech was found"}
 
 
@@ -55,11 +56,23 @@ class ProgressBar:
                 initial=features.until - features.start,
                 unit="s",
                 disable=None,
-                bar_format="{percentage:3.0f}% |{bar}| {n:.0f} of {total:.0f} s  {rate_noinv_fmt} left {remaining}",
+                bar_format=BAR,
             )
             return
         self._bar.total = features.duration - features.start
         self._bar.update(features.until - features.start - self._bar.n)
+
+    def show_video(self, features: Features) -> Callable[[float], None]:
+        """A function that shows how far the annotated video of a recording is written, called with a time (s)."""
+        from tqdm import tqdm
+
+        begin = features.start
+        self._bar = tqdm(total=features.until - begin, disable=None, bar_format=BAR, desc="video", leave=False)
+
+        def show(time: float) -> None:
+            self._bar.update(time - begin - self._bar.n)
+
+        return show
 
 
 def print_summary(result: Timeline, written: Sequence[Path], name: str | None = None) -> None:

@@ -21,14 +21,15 @@ from support.paths import ROOT
 # A library, and the modules that may import it.
 LIBRARY_HOMES = {
     "av": ["emorec.media.*", "emorec.ui.example", "train.data.detection_sources", "train.evaluation.identity"],
-    "PIL": ["emorec.media.image", "emorec.media.webp", "emorec.image", "emorec.ui.example", "hub.reliability"],
+    "PIL": ["emorec.media.image", "emorec.media.webp", "emorec.image", "emorec.output.video.*"]
+    + ["emorec.ui.example", "hub.reliability"],
     "cv2": ["emorec.face.*", "train.*"],
     "yt_dlp": ["emorec.download.*"],
     "altair": ["emorec.output.*", "emorec.agreement.*", "emorec.timeline"],
     "pandas": ["emorec.agreement.results", "emorec.output.dataframe", "emorec.timeline"],
     "gradio": ["emorec.ui.*"],
     "tensorboardX": ["train.run_dir"],
-    "vl_convert": ["hub.confusion", "hub.reliability", "train.curves"],
+    "vl_convert": ["emorec.output.video.text", "hub.confusion", "hub.reliability", "train.curves"],
     "huggingface_hub": ["emorec.models.hub*", "hub.*"],
     "httpx2": ["emorec.models.hub*"],
 }
