@@ -160,7 +160,7 @@ def _analyze_one(
             writers = writers | {"people.json": partial(_write_people, loaded, grown[-1], choices["people"])}
         _put_out(given, media, result, writers, options, heading, marked)
         if options.save_video:
-            _save_video(media, loaded, grown[0], result, options)
+            _save_video(media, loaded, grown[0].with_people(choices["people"]), result, options)
 
 
 def _save_video(
