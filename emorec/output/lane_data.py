@@ -106,7 +106,7 @@ def _strips(start: np.ndarray, end: np.ndarray, coverage: np.ndarray, lane: int,
     """Rectangles of a coverage (C,) in columns from ``start`` to ``end`` (s); equal neighbours are one."""
     coverage = np.round(coverage, 1)
     return [
-        _rectangle(start[run[0]], end[run[-1]], lane, ends) | {"coverage": rounded(coverage[run[0]])}
+        _rectangle(float(start[run[0]]), float(end[run[-1]]), lane, ends) | {"coverage": rounded(coverage[run[0]])}
         for run in chart_data.runs(coverage)
         if coverage[run[0]] > 0
     ]

@@ -83,6 +83,15 @@ def test_errors_are_one_sentence(client, sound, tmp_path):
     assert "call /analyze again" in refused(client, "nothing", api_name="/redraw")
 
 
+def test_persons_are_chosen_by_name_and_names_are_given_as_an_object_never_as_a_path(client, analysed, tmp_path):
+    (tmp_path / "names.json").write_text('{"persons": []}')
+    again = client.predict(analysed["recording"], person="all", people={"persons": []}, api_name="/redraw")
+    assert again["rows"] == analysed["rows"] and again["names"] == {}
+    assert "no person called 'Bob'" in refused(client, analysed["recording"], person="Bob", api_name="/redraw")
+    for wrong in (str(tmp_path / "names.json"), {"persons": 3}):
+        assert "shape of a names file" in refused(client, analysed["recording"], people=wrong, api_name="/redraw")
+
+
 def test_one_session_can_use_nothing_of_another(client, page_server, analysed, sound):
     """Neither the path of an upload nor the name of a recording can be used by another session."""
     sent = {"files": ("only-mine.wav", sound.read_bytes())}

@@ -138,7 +138,7 @@ def test_a_link_is_downloaded_into_a_folder_and_its_title_and_source_are_in_the_
 def test_the_persons_seen_most_come_first():
     times = factories.frame_times(10.0)
     features = factories.observations(10.0, factories.seen(times[:30], np.array([4] * 20 + [2] * 10)))
-    assert persons(features)[1:] == [("person 4, in 40%", 4), ("person 2, in 20%", 2)]
+    assert persons(features)[1:] == [("all persons", "all"), ("person 4, in 40%", 4), ("person 2, in 20%", 2)]
 
 
 def test_a_person_of_another_recording_is_nobody(handlers):
