@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import functools
 import json
 import os
 import sys
@@ -31,7 +32,7 @@ ONE_PLOT = "--save_plot names one file, which cannot hold the charts of several 
 OS_PROBLEM = "{what} cannot be used ({reason}); nothing was lost, try again."
 STOPPED = "stopped; what was extracted is kept, and the same command continues from there."
 
-Writers = dict[str, Callable[[Any, Path], None]]
+Writers = dict[str, Callable[[Any, Path], None]]  # by the suffix of their files
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -62,7 +63,7 @@ def _sentence(error: EmorecError | OSError) -> str:
 
 
 def _analyze(options: argparse.Namespace) -> int:
-    given, writers = _media_of(options), _writers_of(options.format)
+    given, writers = _media_of(options), _writers_of(options)
     from emorec import analyzer
     from emorec.inference import prior, timeline
 
@@ -148,11 +149,11 @@ def _write_files(
     if options.out or not options.json:
         folder = options.out or Path(cli_options.DEFAULT_OUT)
         with_chart = not options.no_plot and not options.save_plot
-        suffixes = [f".{form}" for form in writers] + ([".png"] if with_chart else [])
+        suffixes = [*writers] + ([".png"] if with_chart else [])
         owner = given if isinstance(given, str) else str(given.resolve())
         name = names.claim(folder, media, owner, lambda stem: tables.file_name(stem, result, ""), suffixes)
-        for form, write in writers.items():
-            written.append(folder / f"{name}.{form}")
+        for suffix, write in writers.items():
+            written.append(folder / f"{name}{suffix}")
             write(result, written[-1])
         plot = folder / f"{name}.png" if with_chart else plot
     if plot:
@@ -200,15 +201,16 @@ def _recording(given: str | Path, options: argparse.Namespace) -> Iterator[tuple
         yield fetched.path, fetched.facts
 
 
-def _writers_of(formats: str) -> Writers:
-    """The functions that write the named formats. Raises EmorecError for an unknown format."""
-    from emorec.output.tables import WRITERS
+def _writers_of(options: argparse.Namespace) -> Writers:
+    """The functions that write the chosen formats, by suffix; prints what "all" leaves out. Raises EmorecError."""
+    from emorec.output import formats, tables
 
-    chosen = [name.strip().lower() for name in formats.split(",") if name.strip()]
-    unknown = [name for name in chosen if name not in WRITERS]
-    if unknown or not chosen:
-        raise EmorecError(f"The format {(unknown or [formats])[0]!r} does not exist; choose from {', '.join(WRITERS)}.")
-    return {name: WRITERS[name] for name in chosen}
+    tables.check_locale(options.locale)
+    names, notice = formats.chosen(options.format)
+    if notice:
+        print(f"emorec: note: {notice}", file=sys.stderr)
+    found = [formats.FORMATS[name] for name in names]
+    return {form.suffix: functools.partial(form.write, locale=options.locale) for form in found}
 
 
 def _info(options: argparse.Namespace) -> int:

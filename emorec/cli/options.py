@@ -21,7 +21,11 @@ BASELINE_HELP = (
     "speaker (voices are read relative to the usual voice in a recording with enough speech) or none (default speaker)"
 )
 UNSURE_HELP = "rows with a lower confidence count as unsure, 0 to 1 (default 0.4)"
-FORMAT_HELP = "csv, json, srt, vtt, or several with commas between them (default csv)"
+FORMAT_HELP = (
+    "csv, tsv, json, parquet, xlsx, srt, vtt, eaf (ELAN), textgrid (Praat), audacity, rttm, emotionml, several with "
+    "commas between them, or all (default csv)"
+)
+LOCALE_HELP = "numbers in CSV and TSV: en, or de for semicolons and decimal commas (default en)"
 OUT_HELP = (
     f"folder for the results (default {DEFAULT_OUT}); they are named after the recording, and only a newer result of "
     "the same recording replaces them"
@@ -104,6 +108,7 @@ def _add_results(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("what is written")
     _option(group, "--out", type=Path, metavar="DIR", help=OUT_HELP)
     _option(group, "--format", default="csv", metavar="F", help=FORMAT_HELP)
+    _option(group, "--locale", default="en", metavar="L", help=LOCALE_HELP)
     _option(group, "--save_plot", type=Path, metavar="FILE", help="chart as .png, .svg or .html (default DIR/NAME.png)")
     _option(group, "--no_plot", action="store_true", help="write no chart")
     _option(group, "--json", action="store_true", help=JSON_HELP)

@@ -14,6 +14,7 @@ from emorec.inference import prior as priors
 from emorec.inference.options import (
     UNSURE_BELOW,
 )
+from emorec.inference.turns import Turn
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,9 @@ class Timeline:
     a Jensen-Shannon divergence (bits). ``person`` (N,) is the person whose face the row describes, -1 for none.
     ``choices`` are all settings that made the timeline. ``grid`` is the same timeline at GRID_STEP, on which highlights
     are found; None if this is it.
+
+    ``people`` has one timeline for each person if all were asked for; this one is then their mean. ``name`` is that of
+    the person whom the timeline is about. ``turns`` tell who speaks when.
     """
 
     start: np.ndarray
@@ -53,6 +57,9 @@ class Timeline:
     unsure_below: float = UNSURE_BELOW
     choices: dict[str, Any] = field(default_factory=dict[str, Any])
     grid: Timeline | None = None
+    people: tuple[Timeline, ...] = ()
+    name: str = ""
+    turns: tuple[Turn, ...] = ()
 
     def __len__(self) -> int:
         return len(self.start)

@@ -25,6 +25,8 @@ LIBRARY_HOMES = {
     "cv2": ["emorec.face.*", "train.*"],
     "yt_dlp": ["emorec.download.*"],
     "altair": ["emorec.output.charts", "emorec.output.chart_axes", "emorec.timeline"],
+    "openpyxl": ["emorec.output.workbook"],
+    "pyarrow": ["emorec.output.parquet"],
     "pandas": ["emorec.output.dataframe", "emorec.timeline"],
     "gradio": ["emorec.ui.*"],
     "tensorboardX": ["train.run_dir"],

@@ -26,7 +26,7 @@ from support.paths import CLIP_SECONDS, ROOT, TALKING_HEAD
 
 HEADER = (
     "start,end,person,angry,disgust,fear,happy,neutral,sad,surprise,dominant,confidence,face_coverage,speech_coverage,"
-    "sure,evidence,row_face,row_speech,valence,arousal"
+    "sure,evidence,row_face,row_speech,valence,arousal,name"
 )
 
 

@@ -10,7 +10,7 @@ from emorec.extraction.features import Features
 from emorec.extraction.options import WHOLE, Settings
 from emorec.inference.timeline import Timeline
 from emorec.models.checkpoint import Checkpoint
-from emorec.output import charts, report, tables
+from emorec.output import charts, formats, report, tables
 
 MAX_PERSONS = 12  # in the list of persons; those seen most
 ANYONE = ("the person seen most", -1)  # text and value of the choice of no person
@@ -86,8 +86,8 @@ def draw(
 def write_download(kind: str, timeline: Timeline, name: str, model: Checkpoint, folder: Path) -> Path:
     """Write a timeline as one of DOWNLOADS into a folder; returns the file's path. Raises EmorecError."""
     file = folder / tables.file_name(name, timeline, DOWNLOADS[kind][0])
-    if kind in tables.WRITERS:
-        tables.WRITERS[kind](timeline, file)
+    if kind in formats.FORMATS:
+        formats.FORMATS[kind].write(timeline, file)
     elif kind == "report":
         report.write(timeline, file, model.evaluation, model.training)
     else:
