@@ -1,4 +1,4 @@
-"""The command line: ``emorec analyze MEDIA ...``, ``emorec info`` and ``emorec serve``."""
+"""The command line: ``emorec analyze MEDIA ...``, ``emorec image PICTURE ...``, ``info`` and ``serve``."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 # Only what --help and mistakes in the options need; torch, numpy and Altair are imported inside the functions.
 from emorec import download, settings
+from emorec.cli import failures, printing
 from emorec.cli import options as cli_options
-from emorec.cli import printing
 from emorec.errors import EmorecError, require
 from emorec.output import names
 
@@ -25,11 +25,9 @@ if TYPE_CHECKING:
     from emorec.analyzer import Analyzer
     from emorec.timeline import Timeline
 
-USER_ERROR = 2  # exit code for everything that the user can correct
 INTERRUPTED = 130  # exit code that shells expect after Ctrl-C
 NO_RECORDING = "Give at least one recording, as MEDIA or with --media_path."
 ONE_PLOT = "--save_plot names one file, which cannot hold the charts of several recordings; leave it out, or use --out."
-OS_PROBLEM = "{what} cannot be used ({reason}); nothing was lost, try again."
 STOPPED = "stopped; what was extracted is kept, and the same command continues from there."
 
 Writers = dict[str, Callable[[Any, Path], None]]  # by the suffix of their files
@@ -40,7 +38,7 @@ def main(arguments: list[str] | None = None) -> int:
     with contextlib.suppress(AttributeError):  # a program that calls this may have replaced stdout
         # A terminal without emoji, or a file name that is not text, must not cost a finished result.
         sys.stdout.reconfigure(errors="replace")  # pyright: ignore[reportAttributeAccessIssue]
-    options = cli_options.parse(arguments, {"analyze": _analyze, "info": _info, "serve": _serve})
+    options = cli_options.parse(arguments, {"analyze": _analyze, "image": _image, "info": _info, "serve": _serve})
     try:
         settings.check()
         return options.run(options)
@@ -52,14 +50,8 @@ def main(arguments: list[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except (EmorecError, OSError) as error:
-        print(f"emorec: {_sentence(error)}", file=sys.stderr)
-        return USER_ERROR
-
-
-def _sentence(error: EmorecError | OSError) -> str:
-    if isinstance(error, OSError):
-        return OS_PROBLEM.format(what=error.filename or "The system", reason=error.strerror or error)
-    return str(error)
+        print(f"emorec: {failures.sentence(error)}", file=sys.stderr)
+        return failures.USER_ERROR
 
 
 def _analyze(options: argparse.Namespace) -> int:
@@ -89,7 +81,7 @@ def _analyze(options: argparse.Namespace) -> int:
         try:
             media = download.check_link(name) if download.is_link(name) else Path(name)
         except EmorecError as error:
-            failed = _report_failure(error, name, given)
+            failed = failures.report(error, name, given)
             continue
         if loaded is None:
             loaded = analyzer.load(options.model_path, options.device)
@@ -100,16 +92,8 @@ def _analyze(options: argparse.Namespace) -> int:
         except BrokenPipeError:
             raise
         except (EmorecError, OSError) as error:
-            failed = _report_failure(error, name, given)
-    return USER_ERROR if failed else 0
-
-
-def _report_failure(error: EmorecError | OSError, name: str, given: list[str]) -> bool:
-    """Print why one of several recordings failed, with its name if the sentence lacks it; return True."""
-    sentence = _sentence(error)
-    which = f"{name}: " if len(given) > 1 and Path(name).name not in sentence else ""
-    print(f"emorec: {which}{sentence}", file=sys.stderr, flush=True)
-    return True
+            failed = failures.report(error, name, given)
+    return failures.USER_ERROR if failed else 0
 
 
 def _analyze_one(
@@ -211,6 +195,12 @@ def _writers_of(options: argparse.Namespace) -> Writers:
         print(f"emorec: note: {notice}", file=sys.stderr)
     found = [formats.FORMATS[name] for name in names]
     return {form.suffix: functools.partial(form.write, locale=options.locale) for form in found}
+
+
+def _image(options: argparse.Namespace) -> int:
+    from emorec.cli import image
+
+    return image.run(options)
 
 
 def _info(options: argparse.Namespace) -> int:

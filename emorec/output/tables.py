@@ -6,6 +6,7 @@ import csv
 import io
 import itertools
 import json
+from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -119,6 +120,15 @@ def check_locale(locale: str) -> None:
         raise EmorecError(f"The locale {locale!r} does not exist; choose from {', '.join(LOCALES)}.")
 
 
+def delimited(columns: Iterable[str], rows: Iterable[Iterable[Any]], delimiter: str = ",", mark: str = ".") -> str:
+    """A header and rows as text, with a delimiter and a decimal mark; booleans are written as true and false."""
+    out = io.StringIO()
+    writer = csv.writer(out, delimiter=delimiter, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows([_cell(value, mark) for value in row] for row in rows)
+    return out.getvalue()
+
+
 def csv_text(timeline: Timeline, locale: str = "en") -> str:
     """The rows as CSV text, a header and one line per row; booleans are written as true and false.
 
@@ -126,14 +136,14 @@ def csv_text(timeline: Timeline, locale: str = "en") -> str:
     """
     check_locale(locale)
     mark, delimiter, begin = LOCALES[locale]
-    return begin + _delimited(timeline, delimiter, mark)
+    return begin + delimited(COLUMNS, (row.values() for row in table(timeline)), delimiter, mark)
 
 
 def tsv_text(timeline: Timeline, locale: str = "en") -> str:
     """The rows as ``csv_text`` with tabs between the cells. Raises EmorecError for an unknown locale."""
     check_locale(locale)
     mark, _, begin = LOCALES[locale]
-    return begin + _delimited(timeline, "\t", mark)
+    return begin + delimited(COLUMNS, (row.values() for row in table(timeline)), "\t", mark)
 
 
 def json_text(timeline: Timeline) -> str:
@@ -162,14 +172,6 @@ def _found(timeline: Timeline) -> dict[str, Any]:
         "highlights": highlight_values(timeline),
         "rows": rows(timeline),
     }
-
-
-def _delimited(timeline: Timeline, delimiter: str, mark: str) -> str:
-    out = io.StringIO()
-    writer = csv.writer(out, delimiter=delimiter, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    writer.writerows([_cell(value, mark) for value in row.values()] for row in table(timeline))
-    return out.getvalue()
 
 
 def _cell(value: Any, mark: str) -> Any:

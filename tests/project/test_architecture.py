@@ -21,7 +21,14 @@ from support.paths import ROOT
 # A library, and the modules that may import it.
 LIBRARY_HOMES = {
     "av": ["emorec.media.*", "emorec.ui.example", "train.data.detection_sources", "train.evaluation.identity"],
-    "PIL": ["emorec.media.image", "emorec.media.webp", "emorec.image", "emorec.ui.example", "hub.reliability"],
+    "PIL": [
+        "emorec.media.image",
+        "emorec.media.webp",
+        "emorec.image",
+        "emorec.annotate",
+        "emorec.ui.example",
+        "hub.reliability",
+    ],
     "cv2": ["emorec.face.*", "train.*"],
     "yt_dlp": ["emorec.download.*"],
     "altair": ["emorec.output.charts", "emorec.output.chart_axes", "emorec.timeline"],
@@ -47,7 +54,7 @@ LAYERS = [
     ["emorec.extraction"],
     ["emorec.inference"],
     ["emorec.image", "emorec.output"],
-    ["emorec.timeline"],
+    ["emorec.timeline", "emorec.annotate"],
     ["emorec.analyzer"],
     ["emorec"],
     # The page.

@@ -26,6 +26,16 @@ DOWNLOADS = {
     "html": (".chart.html", "Chart (HTML)"),
     "report": (".report.html", "Report"),
 }
+COMMAS = "csv-de"  # CSV with semicolons and decimal commas
+# The same for those that are offered in a list.
+MORE = {
+    COMMAS: (".csv", "CSV with decimal commas"),
+    **{
+        name: (form.suffix, form.words)
+        for name, form in formats.FORMATS.items()
+        if name not in DOWNLOADS and form.available
+    },
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,10 +94,12 @@ def draw(
 
 
 def write_download(kind: str, timeline: Timeline, name: str, model: Checkpoint, folder: Path) -> Path:
-    """Write a timeline as one of DOWNLOADS into a folder; returns the file's path. Raises EmorecError."""
-    file = folder / tables.file_name(name, timeline, DOWNLOADS[kind][0])
+    """Write a timeline as one of DOWNLOADS or MORE into a folder; returns the file's path. Raises EmorecError."""
+    file = folder / tables.file_name(name, timeline, (DOWNLOADS | MORE)[kind][0])
     if kind in formats.FORMATS:
         formats.FORMATS[kind].write(timeline, file)
+    elif kind == COMMAS:
+        formats.FORMATS["csv"].write(timeline, file, "de")
     elif kind == "report":
         report.write(timeline, file, model.evaluation, model.training)
     else:

@@ -165,3 +165,10 @@ def connect_results(parts: SimpleNamespace, session: SimpleNamespace, handlers: 
             concurrency_limit=None,
             **QUIET,
         ).success(None, results.download, None, js=SAVE, **QUIET)
+    results.save_more.click(
+        handlers.download,
+        [results.more, session.analysis, session.active, session.timeline],
+        results.download,
+        concurrency_limit=None,
+        **QUIET,
+    ).success(None, results.download, None, js=SAVE, **QUIET)
