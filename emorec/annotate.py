@@ -12,7 +12,7 @@ from emorec.emotions import COLOURS
 from emorec.image import FaceResult
 
 LINE = 300  # the longer side of the picture in widths of a line
-TEXT = 45  # the longer side of the picture in heights of a text
+TEXT = 50  # the longer side of the picture in heights of a text
 SMALLEST_TEXT = 11  # pixels
 BLOCKS = 7  # of a mosaic, along the longer side of a face
 MARGIN = 0.15  # of a face, by which the mosaic is larger on each side: hair and chin tell who it is
@@ -69,7 +69,7 @@ def _mark(picture: Image.Image, area: Area, text: str, colour: str) -> None:
     font = ImageFont.load_default(max(SMALLEST_TEXT, longer / TEXT))
     draw.rectangle(area, outline=colour, width=line)
     _, _, width, height = (round(edge) for edge in draw.textbbox((0, 0), text, font))
-    pad = line * 2
+    pad = line
     left = max(0, min(area[0], picture.width - width - 2 * pad))
     top = area[1] - height - 2 * pad
     top = area[1] if top < 0 else top

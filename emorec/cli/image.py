@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -23,9 +23,13 @@ from emorec.inference import prior as priors
 from emorec.output import names, tables
 from emorec.output.rows import DIGITS
 
+if TYPE_CHECKING:
+    from emorec.analyzer import Analyzer
+
 NO_PICTURE = "Give at least one picture, as PICTURE."
 TABLE = "faces"  # name of the tables
 PICTURE, PICTURE_SUFFIX = "picture", ".faces.jpg"
+FORMATS = ("csv", "json", PICTURE)
 COLUMNS = ("file", "face", "left", "top", "width", "height", *EMOTIONS, "dominant", "confidence", "valence", "arousal")
 SCHEMA = 1  # version of the JSON; it increases if a key changes its meaning
 
@@ -68,18 +72,14 @@ def run(options: argparse.Namespace) -> int:
             raise
         except (EmorecError, OSError) as error:
             failed = failures.report(error, file, given)
-    made = {
-        "emorec": __version__,
-        "prior": prior.name,
-        "model": str(loaded.origin),
-        "fingerprint": loaded.model.fingerprint,
-    }
-    if found and folder:
-        written += _write_tables(folder, found, made, formats)
+    made = _made(loaded, prior)
     if options.json:
         print(json.dumps(_as_dict(found, made)))
-    for path in written:
-        print(f"wrote {path}", file=sys.stderr if options.json else sys.stdout)
+    if found and folder:
+        written += _write_tables(folder, found, made, formats)
+    if not options.json:
+        for path in written:
+            print(f"wrote {path}")
     return failures.USER_ERROR if failed else 0
 
 
@@ -101,16 +101,23 @@ def _values(face: FaceResult) -> dict[str, Any]:
     return box | probabilities | {"dominant": face.dominant, "confidence": round(face.confidence, DIGITS)} | affect
 
 
+def _made(loaded: Analyzer, prior: priors.Prior) -> dict[str, Any]:
+    """What made the result: the version, the prior and the model."""
+    model, origin = loaded.model, loaded.origin
+    name = str(origin) if origin and origin.repo else model.folder.name if model.folder else None
+    shares = {emotion: round(share, 4) for emotion, share in zip(EMOTIONS, prior.shares, strict=True)}
+    facts = {"emorec": __version__, "prior": prior.name, "prior_shares": shares}
+    return facts | {"model": name, "fingerprint": model.fingerprint}
+
+
 def _formats(given: str) -> set[str]:
     """The named formats. Raises EmorecError for an unknown one."""
-    names = {name.strip().lower() for name in given.split(",") if name.strip()}
-    known = ("csv", "json", PICTURE)
-    unknown = sorted(names - {*known, "all"})
-    if unknown or not names:
-        raise EmorecError(
-            f"The format {(unknown or [given])[0]!r} does not exist; choose from {', '.join(known)}, all."
-        )
-    return {*known} if "all" in names else names
+    named = {name.strip().lower() for name in given.split(",") if name.strip()}
+    unknown = sorted(named - {*FORMATS, "all"})
+    if unknown or not named:
+        wrong = (unknown or [given])[0]
+        raise EmorecError(f"The format {wrong!r} does not exist; choose from {', '.join(FORMATS)}, all.")
+    return {*FORMATS} if "all" in named else named
 
 
 def _print(picture: Recognised) -> None:

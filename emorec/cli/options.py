@@ -26,6 +26,10 @@ FORMAT_HELP = (
     "commas between them, or all (default csv)"
 )
 LOCALE_HELP = "numbers in CSV and TSV: en, or de for semicolons and decimal commas (default en)"
+PICTURES_PRIOR_HELP = (
+    "how common each emotion is expected to be: even (all equally common), everyday (mostly neutral), or a JSON file with "
+    "a share for each of the seven emotions (default even)"
+)
 PICTURES_FORMAT_HELP = "csv, json, picture (annotated), several with commas between them, or all (default csv,picture)"
 PICTURES_OUT_HELP = (
     f"folder for the results (default {DEFAULT_OUT}); only a newer result of the same pictures replaces them"
@@ -71,7 +75,7 @@ def _parser(commands: Commands) -> argparse.ArgumentParser:
     image = subparsers.add_parser("image", help="recognise the emotions of the faces in still pictures")
     image.set_defaults(run=commands["image"])
     image.add_argument("media", nargs="*", metavar="PICTURE", help="JPEG, PNG, WebP, AVIF, BMP, GIF or TIFF files")
-    _option(image, "--prior", default="even", metavar="P", help=PRIOR_HELP.replace("default everyday", "default even"))
+    _option(image, "--prior", default="even", metavar="P", help=PICTURES_PRIOR_HELP)
     _option(image, "--out", type=Path, metavar="DIR", help=PICTURES_OUT_HELP)
     _option(image, "--format", default="csv,picture", metavar="F", help=PICTURES_FORMAT_HELP)
     _option(image, "--blur", action="store_true", help="hide the faces in annotated pictures behind a mosaic")
