@@ -27,8 +27,8 @@ FORMAT_HELP = (
 )
 LOCALE_HELP = "numbers in CSV and TSV: en, or de for semicolons and decimal commas (default en)"
 PICTURES_PRIOR_HELP = (
-    "how common each emotion is expected to be: even (all equally common), everyday (mostly neutral), or a JSON file with "
-    "a share for each of the seven emotions (default even)"
+    "how common each emotion is expected to be: even (all equally common), everyday (mostly neutral), or a JSON file "
+    "with a share for each of the seven emotions (default even)"
 )
 PICTURES_FORMAT_HELP = "csv, json, picture (annotated), several with commas between them, or all (default csv,picture)"
 PICTURES_OUT_HELP = (
