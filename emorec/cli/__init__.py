@@ -23,6 +23,8 @@ from emorec.output import names
 
 if TYPE_CHECKING:
     from emorec.analyzer import Analyzer
+    from emorec.extraction.features import Features
+    from emorec.extraction.people import People
     from emorec.timeline import Timeline
 
 INTERRUPTED = 130  # exit code that shells expect after Ctrl-C
@@ -57,9 +59,10 @@ def main(arguments: list[str] | None = None) -> int:
 def _analyze(options: argparse.Namespace) -> int:
     given, writers = _media_of(options), _writers_of(options)
     from emorec import analyzer
+    from emorec.extraction import people_file
     from emorec.inference import prior, timeline
 
-    choices = {
+    choices: dict[str, Any] = {
         "fusion": options.fusion,
         "prior": prior.of(options.prior),
         "step": options.step_sec,
@@ -69,6 +72,7 @@ def _analyze(options: argparse.Namespace) -> int:
         "baseline": options.baseline,
     }
     timeline.check(**choices)
+    choices["people"] = people_file.of(options.people)
     _extraction_settings(options)
     if options.save_plot and not options.no_plot:
         from emorec.output import charts
@@ -106,11 +110,19 @@ def _analyze_one(
 ) -> None:
     """Analyze one recording, then write and print its result, below a heading if there are several."""
     with _recording(given, options) as (media, link_facts), printing.ProgressBar() as bar:
-        result = loaded.analyze(media, bar.show, person=options.person, **_extraction_settings(options), **choices)
+        seen: list[Features] = []
+
+        def progress(features: Features) -> None:
+            seen[:] = [features]
+            bar.show(features)
+
+        result = loaded.analyze(media, progress, person=options.person, **_extraction_settings(options), **choices)
     result = replace(result, media=result.media | link_facts)
     which = f"{heading}: " if heading else ""
     for note in result.notes:
         print(f"emorec: note: {which}{note}", file=sys.stderr)
+    if seen and (options.people or len(seen[-1].persons) > 1):
+        writers = writers | {".people.json": functools.partial(_write_people, loaded, seen[-1], choices["people"])}
     written = _write_files(given, media, result, writers, options)
     if not options.json:
         printing.print_summary(result, written, heading)
@@ -120,6 +132,11 @@ def _analyze_one(
         text = f"{json.dumps(tables.as_dict(result), allow_nan=False)}\n" if heading else tables.json_text(result)
         sys.stdout.write(text)
     sys.stdout.flush()
+
+
+def _write_people(loaded: Analyzer, features: Features, people: People, _: Timeline, path: Path) -> None:
+    """Write the names file beside the results."""
+    loaded.save_people(features, path, people=people)
 
 
 def _write_files(

@@ -20,6 +20,11 @@ PRIOR_HELP = (
 BASELINE_HELP = (
     "speaker (voices are read relative to the usual voice in a recording with enough speech) or none (default speaker)"
 )
+PERSON_HELP = (
+    "a person's number or name, main (longest on screen), speaker (who speaks), or all (one row per step and person, "
+    "one lane per person in the chart; default: whoever is visible)"
+)
+PEOPLE_HELP = "names file NAME.people.json: names of persons, and which faces are whose (default: as they are found)"
 UNSURE_HELP = "rows with a lower confidence count as unsure, 0 to 1 (default 0.4)"
 FORMAT_HELP = (
     "csv, tsv, json, parquet, xlsx, srt, vtt, eaf (ELAN), textgrid (Praat), audacity, rttm, emotionml, several with "
@@ -108,7 +113,8 @@ def _add_inference(parser: argparse.ArgumentParser) -> None:
     _option(group, "--step_sec", type=number, default=1.0, metavar="S", help="seconds per row, 0.1 to 10 (default 1)")
     _option(group, "--window_sec", type=number, default=3.0, metavar="S", help="seconds of evidence (default 3)")
     _option(group, "--smooth_sec", type=number, default=0.0, metavar="S", help="average over time (default 0, off)")
-    _option(group, "--person", type=int, metavar="N", help="only this person's face (default: the most visible person)")
+    _option(group, "--person", type=person, metavar="P", help=PERSON_HELP)
+    _option(group, "--people", type=Path, metavar="FILE", help=PEOPLE_HELP)
     _option(group, "--unsure_below", type=number, default=0.4, metavar="P", help=UNSURE_HELP)
 
 
@@ -147,6 +153,11 @@ def number(text: str) -> float:
     if math.isnan(value):
         raise argparse.ArgumentTypeError(f"{text!r} is not a number; write it like 0.5")
     return value
+
+
+def person(text: str) -> int | str:
+    """A person as the library takes it: a number, or a name or word as it is."""
+    return int(text) if text.strip().removeprefix("-").isdecimal() else text
 
 
 def _option(parser: argparse._ActionsContainer, name: str, **settings: Any) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from emorec import __version__
 from emorec.emotions import EMOJI, EMOTIONS
+from emorec.files import shown
 
 if TYPE_CHECKING:
     from emorec.analyzer import Analyzer
@@ -79,10 +80,22 @@ def print_summary(result: Timeline, written: Sequence[Path], name: str | None = 
         print(f"  ❔ {'unsure':<{NAME_WIDTH}} {figures.unsure:6.1%}")
     if affect := affect_in_words(figures):
         print(f"  {affect}")
+    for person in result.people:
+        print(f"  {shown(person.name)}: {_person_in_words(person)}")
     not_found = NOT_FOUND.get(result.fusion, "neither a face nor speech was found")
     print(f"  evidence for {figures.known:.0%} of the time" if figures.known else f"  {not_found}")
     for path in written:
         print(f"wrote {path}")
+
+
+def _person_in_words(person: Timeline) -> str:
+    """The most common emotions of one person, and how long the face is seen."""
+    from emorec.output.summary import TOP_EMOTIONS, summary
+
+    figures = summary(person)
+    shares = [f"{emotion} {share:.0%}" for emotion, share in figures.shares.items() if share > 0][:TOP_EMOTIONS]
+    shares += [f"unsure {figures.unsure:.0%}"] if figures.unsure > 0 else []
+    return f"{', '.join(shares) or 'no evidence'}, face seen {figures.face:.0%} of the time"
 
 
 def print_info(loaded: Analyzer) -> None:

@@ -18,6 +18,7 @@ QUALITY_FLOOR = 0.05  # added to the quality of a face, so that a window of poor
 MIN_SHARE = 0.5  # of the longest visible time in a window; persons with less are not chosen for it
 ROUNDING = 1e-6  # seconds, or a share; a coverage that lacks no more than this counts as reached
 OUTSIDE = 1e-6  # weight of time outside a row against time in it
+MAX_KEPT = 16  # voices in windows that are kept with features; of an hour each takes about 1 MB
 BATCH = 512  # windows pooled at a time, which bounds the memory for long recordings
 
 
@@ -46,20 +47,52 @@ class Pooled:
     seconds: np.ndarray
 
 
+@dataclass(frozen=True)
+class Voice:
+    """The voice's part of Pooled, which persons may share."""
+
+    features: np.ndarray
+    probabilities: np.ndarray
+    relative: np.ndarray
+    coverage: np.ndarray
+
+
+def pooled_voice(
+    features: Features, model: Checkpoint, low: np.ndarray, high: np.ndarray, with_features: bool = True
+) -> Voice:
+    """The voice in windows [low, high) (s), (N,) each; without ``with_features`` its pooled features are 0.
+
+    Without them it is kept for the next call, because another choice of persons leaves the voice as it is.
+    """
+    width = 2 * model.voice.config.embedding
+    if with_features:
+        pooled = np.zeros((len(low), width), np.float32)
+        return Voice(pooled, *pool_voice(features, model, low, high, pooled))
+    key = (model.fingerprint, low.tobytes(), high.tobytes())
+    if key not in features.kept:
+        nothing = np.broadcast_to(np.zeros((), np.float32), (len(low), width))
+        if len(features.kept) >= MAX_KEPT:
+            features.kept.clear()
+        features.kept[key] = Voice(nothing, *pool_voice(features, model, low, high))
+    return features.kept[key]
+
+
 def pool(
     features: Features,
     model: Checkpoint,
     low: np.ndarray,
     high: np.ndarray,
-    person: int | None = None,
+    person: int | np.ndarray | None = None,
     with_features: bool = True,
     rows: tuple[np.ndarray, np.ndarray] | None = None,
+    voice: Voice | None = None,
 ) -> Pooled:
     """Pool the features in windows [low, high) (s), (N,) each.
 
-    Without ``person`` each window describes a person who is visible in it for long; if ``rows`` gives the starts and
-    ends (s) of the windows' rows, visible in the row. Only intermediate fusion needs the pooled features, which take
-    the most time: without ``with_features`` they are all 0.
+    ``person`` is one for all windows, or (N,) one for each, -1 for none. Without it each window describes a person who
+    is visible in it for long; if ``rows`` gives the starts and ends (s) of the windows' rows, visible in the row. Only
+    intermediate fusion needs the pooled features, which take the most time: without ``with_features`` they are all 0.
+    ``voice`` is what ``pooled_voice`` gives for these windows, if it is known already.
     """
     arrays, until = features.arrays, features.until
     labels, width = len(model.face.config.labels), model.face.config.widths[-1]
@@ -79,16 +112,15 @@ def pool(
     face = fold(np.exp(logs), model.face.config.labels)
     face[~has_face] = np.nan
 
-    voice_features = np.zeros((len(low), 2 * model.voice.config.embedding), np.float32)
-    voice, relative, speech_coverage = pool_voice(features, model, low, high, voice_features if with_features else None)
+    voice = voice or pooled_voice(features, model, low, high, with_features)
     return Pooled(
         face_features=face_features,
         face_probabilities=face,
         face_coverage=share,
-        voice_features=voice_features,
-        voice_probabilities=voice,
-        voice_relative=relative,
-        voice_coverage=speech_coverage,
+        voice_features=voice.features,
+        voice_probabilities=voice.probabilities,
+        voice_relative=voice.relative,
+        voice_coverage=voice.coverage,
         person=np.where(has_face, persons, -1),
         seconds=high - low,
     )

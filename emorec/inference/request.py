@@ -11,10 +11,10 @@ from emorec.emotions import EMOTIONS
 from emorec.extraction.features import Features
 from emorec.inference import baseline as baselines
 from emorec.inference import fusion as fusions
-from emorec.inference import pooling
+from emorec.inference import people, pooling
 from emorec.inference import prior as priors
+from emorec.inference.people import PersonLike
 from emorec.inference.predict import fuse
-from emorec.inference.voice_pooling import pool_voice
 from emorec.models.checkpoint import Checkpoint
 
 LAST_STEP = 0.1  # share of a step; a shorter rest at the end joins the last row
@@ -32,7 +32,10 @@ def rows(until: float, step: float, begin: float = 0.0) -> tuple[np.ndarray, np.
 
 @dataclass(frozen=True)
 class Request:
-    """What is inferred, apart from the step and the prior; ``own`` is the baseline of the recording, if it has one."""
+    """What is inferred, apart from the step and the prior; ``own`` is the baseline of the recording, if it has one.
+
+    ``person`` is a number or None, ``asked`` what the caller gave for it.
+    """
 
     features: Features
     model: Checkpoint
@@ -43,12 +46,25 @@ class Request:
     unsure_below: float
     baseline: str
     own: baselines.Baseline | None = None
+    asked: PersonLike = None
 
-    def pooled(self, start: np.ndarray, end: np.ndarray) -> pooling.Pooled:
-        """The windows of rows from ``start`` to ``end`` (s), (N,) each."""
+    def pooled(self, start: np.ndarray, end: np.ndarray, voice: pooling.Voice | None = None) -> pooling.Pooled:
+        """The windows of rows from ``start`` to ``end`` (s), (N,) each, with the ``voice`` if it is known already."""
         low, high = self.windows(start, end)
-        with_features = self.fusion == "intermediate"
-        return pooling.pool(self.features, self.model, low, high, self.person, with_features, rows=(start, end))
+        person = people.speakers(self.features, start, end) if self.asked == people.SPEAKER else self.person
+        return pooling.pool(
+            self.features, self.model, low, high, person, self.fusion == "intermediate", (start, end), voice
+        )
+
+    def shared_voice(self, start: np.ndarray, end: np.ndarray) -> pooling.Voice | None:
+        """The voice in the windows of rows from ``start`` to ``end`` (s), which all persons share.
+
+        None if it is known who speaks, as each person then has a voice of their own.
+        """
+        if people.VOICE_PERSON in self.features.arrays:
+            return None
+        low, high = self.windows(start, end)
+        return pooling.pooled_voice(self.features, self.model, low, high, self.fusion == "intermediate")
 
     def windows(self, start: np.ndarray, end: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Starts and ends (s) of the windows of rows from ``start`` to ``end`` (s), (N,) each."""
@@ -68,7 +84,7 @@ class Request:
             "step": step,
             "window": self.window,
             "smooth": self.smooth,
-            "person": self.person,
+            "person": self.asked,
             "prior": prior.name,
             "prior_shares": {emotion: round(share, 4) for emotion, share in shares},
             "unsure_below": self.unsure_below,
@@ -87,6 +103,8 @@ class Request:
         if self.baseline == "none" or self.fusion not in baselines.FUSIONS or not baselines.available(self.model):
             return self
         low, high = self.windows(*rows(self.features.until, self.window, self.features.start))
-        probabilities, logits, coverage = pool_voice(self.features, self.model, low, high)
-        voice = self.model.calibration.voice.log_likelihood(probabilities)
-        return replace(self, own=baselines.of(logits, voice, fusions.evidence(voice, coverage, high - low)))
+        heard = pooling.pooled_voice(self.features, self.model, low, high, with_features=False)
+        voice = self.model.calibration.voice.log_likelihood(heard.probabilities)
+        return replace(
+            self, own=baselines.of(heard.relative, voice, fusions.evidence(voice, heard.coverage, high - low))
+        )

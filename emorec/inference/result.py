@@ -9,6 +9,7 @@ import numpy as np
 
 from emorec.affect import valence_arousal
 from emorec.emotions import EMOTIONS
+from emorec.extraction.people import default_name
 from emorec.inference import fusion as fusions
 from emorec.inference import prior as priors
 from emorec.inference.options import (
@@ -31,7 +32,8 @@ class Timeline:
     are found; None if this is it.
 
     ``people`` has one timeline for each person if all were asked for; this one is then their mean. ``name`` is that of
-    the person whom the timeline is about. ``turns`` tell who speaks when.
+    the person whom the timeline is about, "" if that is nobody or changes. ``names`` are those of all persons.
+    ``turns`` tell who speaks when.
     """
 
     start: np.ndarray
@@ -59,10 +61,23 @@ class Timeline:
     grid: Timeline | None = None
     people: tuple[Timeline, ...] = ()
     name: str = ""
+    names: dict[int, str] = field(default_factory=dict[int, str])
     turns: tuple[Turn, ...] = ()
 
     def __len__(self) -> int:
         return len(self.start)
+
+    @property
+    def each(self) -> tuple[Timeline, ...]:
+        """The timelines whose rows a table holds: those of all persons, or only this one."""
+        return self.people or (self,)
+
+    @property
+    def row_names(self) -> list[str]:
+        """The name of the person in each row, "" if the row shows nobody and the timeline is about nobody."""
+        return [
+            self.names.get(int(person), default_name(person)) if person >= 0 else self.name for person in self.person
+        ]
 
     @property
     def known(self) -> np.ndarray:

@@ -7,16 +7,18 @@ import numpy as np
 from emorec.affect import DIMENSIONS, valence_arousal
 from emorec.emotions import EMOTIONS
 from emorec.inference.timeline import Timeline
-from emorec.output.text import each, plain, row_names
+from emorec.output.text import plain
 
 
 def columns(timeline: Timeline) -> dict[str, np.ndarray]:
-    """Every column by name, with one row per step, and per person if there are several.
+    """Every column by name, with one row per step, and per person if there are several, in order of time.
 
     Unknown numbers are NaN, an unknown ``person`` is -1, an unknown ``dominant`` or ``name`` is None.
     """
-    parts = [_columns_of(one) for one in each(timeline)]
-    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    parts = [_columns_of(one) for one in timeline.each]
+    whole = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    order = np.argsort(whole["start"], kind="stable")
+    return {name: values[order] for name, values in whole.items()}
 
 
 def _columns_of(timeline: Timeline) -> dict[str, np.ndarray]:
@@ -34,12 +36,12 @@ def _columns_of(timeline: Timeline) -> dict[str, np.ndarray]:
         "row_face": timeline.row_face,
         "row_speech": timeline.row_speech,
         **_affect("", timeline.probabilities),
-        "name": np.array([plain(name) or None for name in row_names(timeline)], object),
         "disagreement": timeline.disagreement,
         **_probabilities("face_", timeline.face),
         **_probabilities("voice_", timeline.voice),
         **_affect("face_", timeline.face),
         **_affect("voice_", timeline.voice),
+        "name": np.array([plain(name) or None for name in timeline.row_names], object),
     }
 
 

@@ -18,8 +18,8 @@ EXTRA = "dataframe"  # the extra that installs pandas
 def dataframe(timeline: Timeline) -> pd.DataFrame:
     """One row per step, about the person in the column ``person`` (nullable integer); docs/SCHEMA.md has the columns.
 
-    With several persons there is one row per step and person. Times are in seconds. Probabilities, confidence and
-    ``dominant`` are missing in rows without evidence. Raises EmorecError if pandas is not installed.
+    A timeline of all persons has a row for each step and person, in order of time. Times are in seconds. Probabilities,
+    confidence and ``dominant`` are missing in rows without evidence. Raises EmorecError if pandas is not installed.
     """
     require(EXTRA, "pandas")
     import pandas as pd
@@ -31,6 +31,6 @@ def dataframe(timeline: Timeline) -> pd.DataFrame:
         | {
             "person": pd.Series(persons, dtype="Int64").mask(persons < 0),
             "dominant": pd.Categorical(found["dominant"], categories=list(EMOTIONS)),
-            "name": pd.Series(found["name"], dtype="str"),
+            "name": pd.Series(found["name"], dtype="string"),
         }
     )

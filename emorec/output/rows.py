@@ -11,7 +11,7 @@ import numpy as np
 from emorec.affect import DIMENSIONS, valence_arousal
 from emorec.emotions import EMOTIONS
 from emorec.inference.timeline import Timeline
-from emorec.output.text import plain, row_names
+from emorec.output.text import plain
 
 DIGITS = 6
 
@@ -48,7 +48,7 @@ def rows(timeline: Timeline, max_rows: int | None = None) -> list[dict[str, Any]
         valence_arousal(timeline.probabilities),
         valence_arousal(timeline.face),
         valence_arousal(timeline.voice),
-        row_names(timeline),
+        timeline.row_names,
         strict=True,
     )
     return [
@@ -95,6 +95,12 @@ def rows(timeline: Timeline, max_rows: int | None = None) -> list[dict[str, Any]
             name,
         ) in itertools.islice(columns, max_rows)  # fmt: skip
     ]
+
+
+def rows_of_all(timeline: Timeline, max_rows: int | None = None) -> list[dict[str, Any]]:
+    """The rows of every person, those of one step after each other; at most ``max_rows``."""
+    each = [rows(one, max_rows) for one in timeline.each]
+    return [row for step in zip(*each, strict=True) for row in step][:max_rows]
 
 
 def _named(probabilities: np.ndarray) -> dict[str, float | None] | None:

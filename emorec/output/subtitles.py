@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from emorec.emotions import EMOJI
 from emorec.inference.timeline import Timeline
 from emorec.output import tiers
-from emorec.output.text import each, plain
+from emorec.output.text import plain
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ def cues(timeline: Timeline) -> list[Cue]:
     """One cue for every run of rows with the same dominant emotion, of every person, in order of time."""
     found = [
         Cue(run.start, run.end, run.emotion, run.confidence, run.confidence < one.unsure_below, plain(one.name))
-        for one in each(timeline)
+        for one in timeline.each
         for run in tiers.runs(one)
     ]
     return sorted(found, key=lambda cue: cue.start)

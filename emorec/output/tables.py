@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
-import itertools
 import json
+import re
 from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
@@ -18,9 +18,8 @@ from emorec.emotions import EMOTIONS
 from emorec.errors import EmorecError
 from emorec.inference.timeline import Timeline
 from emorec.output.highlights import find_highlights
-from emorec.output.rows import number, person_of, rows
+from emorec.output.rows import number, person_of, rows, rows_of_all
 from emorec.output.summary import summary
-from emorec.output.text import each
 
 # New columns come last, so that programs that read by position keep working.
 COLUMNS: tuple[str, ...] = (
@@ -41,6 +40,7 @@ COLUMNS: tuple[str, ...] = (
 )
 AFTER_EMOTIONS = COLUMNS[COLUMNS.index("dominant") :]
 DEFAULT_FUSION = "late"  # not part of file names
+UNFIT = re.compile(r"[^\w.-]+")  # what is replaced in a person's name
 JSON_SCHEMA = 1  # version of docs/timeline.schema.json; it increases if a key changes its meaning
 
 # The decimal mark, the delimiter of CSV, and what begins the file: without a byte order mark, spreadsheets of these
@@ -50,16 +50,15 @@ FORMULA = ("=", "+", "-", "@")  # what makes a spreadsheet take a name in a CSV 
 
 
 def table(timeline: Timeline, max_rows: int | None = None) -> list[dict[str, Any]]:
-    """One dict per row, and per person if there are several, with the keys of COLUMNS; None is unknown.
+    """One dict per row with the keys of COLUMNS; None is unknown. ``max_rows`` limits it to the first rows.
 
-    ``max_rows`` limits it to the first rows.
+    A timeline of all persons has a row for each step and person, in order of time.
     """
-    found = itertools.chain.from_iterable(rows(one, max_rows) for one in each(timeline))
     return [
         {"start": row["start"], "end": row["end"], "person": row["person"]}
         | (row["probabilities"] or dict.fromkeys(EMOTIONS))
         | {name: row[name] for name in AFTER_EMOTIONS}
-        for row in itertools.islice(found, max_rows)
+        for row in rows_of_all(timeline, max_rows)
     ]
 
 
@@ -67,8 +66,13 @@ def as_dict(timeline: Timeline) -> dict[str, Any]:
     """The whole timeline as plain JSON values.
 
     Metadata of the recording, all settings, summary, highlights, and one row per step with the probabilities from each
-    modality alone.
+    modality alone. Of all persons there is a row for each step and person; then ``people`` has the summary of each
+    person, and ``mean_rows`` are the rows of their mean, which ``summary`` and ``highlights`` describe.
     """
+    everybody: dict[str, Any] = {}
+    if timeline.people:
+        everybody["people"] = [_person(person) for person in timeline.people]
+        everybody["mean_rows"] = rows(timeline)
     return {
         "emorec": __version__,
         "media": timeline.media,
@@ -80,8 +84,10 @@ def as_dict(timeline: Timeline) -> dict[str, Any]:
         "notes": list(timeline.notes),
         "emotions": list(EMOTIONS),
         "choices": choices(timeline),
-        **_found(timeline),
-        "people": [{"person": person_of(one), "name": one.name, **_found(one)} for one in timeline.people],
+        "summary": summary_values(timeline),
+        "highlights": highlight_values(timeline),
+        "rows": rows_of_all(timeline),
+        **everybody,
         "schema": JSON_SCHEMA,
     }
 
@@ -157,21 +163,21 @@ def write_text(text: str, path: Path) -> None:
 
 
 def file_name(stem: str, timeline: Timeline, suffix: str) -> str:
-    """The name of a result file: ``interview.csv``, or ``interview.face.person-2.csv`` for a fusion and a person."""
+    """The name of a result file: ``interview.csv``, or ``interview.face.person-2.csv`` for a fusion and a person.
+
+    A person's name, and "all", "main" and "speaker", stand there as they are, with - for what no file name may have.
+    """
     person = timeline.choices.get("person")
+    named = f"person-{person}" if isinstance(person, int) else UNFIT.sub("-", person or "").strip("-. ") or "person"
     marks = [
         f".{timeline.fusion}" if timeline.fusion != DEFAULT_FUSION else "",
-        f".person-{person}" if person is not None else "",
+        f".{named}" if person is not None else "",
     ]
     return "".join([stem, *marks, suffix])
 
 
-def _found(timeline: Timeline) -> dict[str, Any]:
-    return {
-        "summary": summary_values(timeline),
-        "highlights": highlight_values(timeline),
-        "rows": rows(timeline),
-    }
+def _person(timeline: Timeline) -> dict[str, Any]:
+    return {"number": person_of(timeline), "name": timeline.name, "summary": summary_values(timeline)}
 
 
 def _cell(value: Any, mark: str) -> Any:

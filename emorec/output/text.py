@@ -27,28 +27,3 @@ def token(text: str) -> str:
 def media_name(timeline: Timeline) -> str:
     """The file name of the recording, "" if it is not known."""
     return plain(PurePath(str(timeline.media.get("name") or "")).name)
-
-
-def each(timeline: Timeline) -> tuple[Timeline, ...]:
-    """The timelines whose rows a file holds: those of all persons, or only this one."""
-    return timeline.people or (timeline,)
-
-
-def person_name(number: int) -> str:
-    """The name of a person whom nobody has named."""
-    return f"person {number}"
-
-
-def row_names(timeline: Timeline) -> list[str]:
-    """The name of the person in each row, "" if there is none."""
-    return [timeline.name or (person_name(person) if person >= 0 else "") for person in timeline.person]
-
-
-def person_names(timeline: Timeline) -> dict[int, str]:
-    """The name of every person by number, as far as the timeline knows them."""
-    known = {}
-    for one in each(timeline):
-        shown = one.person[one.person >= 0]
-        if one.name and len(shown):
-            known[int(shown[0])] = one.name
-    return known

@@ -10,7 +10,7 @@ import numpy as np
 from emorec.affect import valence_arousal
 from emorec.emotions import EMOTIONS
 from emorec.inference.timeline import Timeline
-from emorec.output.text import each, plain
+from emorec.output.text import plain
 
 FUSED = "emotion"
 MODALITIES = (FUSED, "face", "voice")
@@ -96,7 +96,7 @@ def tiers(timeline: Timeline) -> list[Tier]:
     """A tier for each person and modality; without persons, one for each modality."""
     taken: set[str] = set()
     found = []
-    for one in each(timeline):
+    for one in timeline.each:
         person = plain(one.name)
         for modality in MODALITIES:
             plainest = f"{person} {modality}".strip()

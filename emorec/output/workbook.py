@@ -14,7 +14,7 @@ from emorec.inference.timeline import Timeline
 from emorec.output.columns import columns
 from emorec.output.rows import DIGITS, person_of
 from emorec.output.tables import choices, highlight_values, summary_values
-from emorec.output.text import each, plain
+from emorec.output.text import plain
 
 if TYPE_CHECKING:
     from openpyxl import Workbook
@@ -36,7 +36,7 @@ def xlsx_bytes(timeline: Timeline) -> bytes:
     require(EXTRA, "openpyxl")
     from openpyxl import Workbook
 
-    rows = sum(len(one) for one in each(timeline))
+    rows = sum(len(one) for one in timeline.each)
     if rows > MAX_ROWS:
         raise EmorecError(TOO_LONG.format(most=MAX_ROWS, rows=rows))
     book = Workbook(write_only=True)
@@ -76,7 +76,7 @@ def _windows(timeline: Timeline) -> Iterator[Row]:
 
 
 def _people(timeline: Timeline) -> Iterator[Row]:
-    everybody = [(one, one.name) for one in each(timeline)]
+    everybody = [(one, one.name) for one in timeline.each]
     if timeline.people:
         everybody.append((timeline, GROUP))
     named = ["person", "name", *EMOTIONS]
@@ -91,7 +91,7 @@ def _people(timeline: Timeline) -> Iterator[Row]:
 
 def _highlights(timeline: Timeline) -> Iterator[Row]:
     yield ["person", "name", "start", "end", "kind", "emotion", "strength", "text"]
-    for one in each(timeline):
+    for one in timeline.each:
         for values in highlight_values(one):
             yield [person_of(one), one.name or None, *values.values()]
 

@@ -3,8 +3,11 @@
 import html
 import mimetypes
 import urllib.parse
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
+from emorec import files
 from emorec.affect import SOURCE
 from emorec.analyzer import Analyzer
 from emorec.emotions import COLOURS, EMOJI, EMOTIONS
@@ -81,11 +84,34 @@ def result(timeline: Timeline) -> str:
     )
     shares = "".join(_bar(emotion, share) for emotion, share in figures.shares.items())
     shares += _unsure_bar(figures.unsure, timeline.unsure_below)
-    prior = html.escape(timeline.prior.name)
-    table = f"<table><caption>Share of the time with evidence ({prior} prior)</caption>{shares}</table>"
+    prior, who = html.escape(timeline.prior.name), ", mean of all persons" if timeline.people else ""
+    table = f"<table><caption>Share of the time with evidence ({prior} prior{who})</caption>{shares}</table>"
     body = f"{provenance(timeline.media)}{table}<dl>{numbers}</dl>{_highlights(timeline)}"
     warning = callout(figures.warning) if figures.too_little else ""
     return f'{warning}<div class="summary" {attributes}>{body}</div>'
+
+
+@dataclass(frozen=True)
+class Card:
+    """A person: the name, the time on screen (s), and the URL of a small picture, "" without one."""
+
+    name: str
+    seconds: float
+    picture: str
+
+
+def people(cards: Sequence[Card]) -> str:
+    """A card for each person, the one longest on screen first."""
+    items = "".join(
+        f"<li>{_portrait(card)}<b>{html.escape(files.shown(card.name))}</b>"
+        f'<span class="caption">{clock(card.seconds)} on screen</span></li>'
+        for card in cards
+    )
+    return f'<ul class="cards">{items}</ul>'
+
+
+def _portrait(card: Card) -> str:
+    return f'<img src="{card.picture}" alt="" width="64" height="64">' if card.picture else '<i aria-hidden="true"></i>'
 
 
 def legend(style: str) -> str:

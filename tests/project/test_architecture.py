@@ -31,7 +31,7 @@ LIBRARY_HOMES = {
     ],
     "cv2": ["emorec.face.*", "train.*"],
     "yt_dlp": ["emorec.download.*"],
-    "altair": ["emorec.output.charts", "emorec.output.chart_axes", "emorec.timeline"],
+    "altair": ["emorec.output.chart*", "emorec.output.lane_chart", "emorec.timeline"],
     "openpyxl": ["emorec.output.workbook"],
     "pyarrow": ["emorec.output.parquet"],
     "pandas": ["emorec.output.dataframe", "emorec.timeline"],

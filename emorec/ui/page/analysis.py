@@ -8,12 +8,15 @@ from typing import Any
 from emorec.analyzer import Analyzer
 from emorec.extraction.features import Features
 from emorec.extraction.options import WHOLE, Settings
+from emorec.inference.people import ALL, SPEAKER, VOICE_PERSON
 from emorec.inference.timeline import Timeline
 from emorec.models.checkpoint import Checkpoint
 from emorec.output import charts, formats, report, tables
 
 MAX_PERSONS = 12  # in the list of persons; those seen most
 ANYONE = ("the person seen most", -1)  # text and value of the choice of no person
+EVERYBODY = ("all persons", ALL)
+WHO_SPEAKS = ("the person who speaks", SPEAKER)
 
 # For each kind of download: what follows the recording's name, and the text of the button.
 DOWNLOADS = {
@@ -72,13 +75,17 @@ class Analysis:
         return Path(self.path).stem or "emorec"
 
 
-def persons(features: Features) -> list[tuple[str, int]]:
-    """The choices of a person, as (text, number): ANYONE, then the persons seen most."""
+def persons(features: Features) -> list[tuple[str, int | str]]:
+    """The choices of a person, as (text, value): ANYONE, all if there are several, the one who speaks if that is
+    known, then the persons seen most."""
     arrays = features.arrays
     frames = max(len(arrays["frame_time"]), 1)
     found = features.persons[:MAX_PERSONS]
     shares = {number: (arrays["face_person"] == number).sum() / frames for number in found}
-    return [ANYONE, *((f"person {number}, in {share:.0%}", number) for number, share in shares.items())]
+    more = [EVERYBODY] if len(found) > 1 else []
+    more += [WHO_SPEAKS] if found and VOICE_PERSON in arrays else []
+    names = features.names
+    return [ANYONE, *more, *((f"{names[number]}, in {share:.0%}", number) for number, share in shares.items())]
 
 
 def draw(

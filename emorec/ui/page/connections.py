@@ -7,6 +7,7 @@ import gradio as gr
 
 from emorec.ui import fragments
 from emorec.ui.page.handlers import JobHandlers
+from emorec.ui.page.people_handlers import PeopleHandlers
 from emorec.ui.page.result_handlers import ResultHandlers
 from emorec.ui.server.limits import ANALYSES
 
@@ -115,8 +116,10 @@ def connect_inputs(
     )
 
 
-def connect_results(parts: SimpleNamespace, session: SimpleNamespace, handlers: ResultHandlers) -> None:
-    """Connect the choices, the table and the downloads."""
+def connect_results(
+    parts: SimpleNamespace, session: SimpleNamespace, handlers: ResultHandlers, people: PeopleHandlers
+) -> None:
+    """Connect the choices, the table, the downloads and the panel of people."""
     choices, results = parts.choices, parts.results
     gr.on(
         [choices.checkpoint.submit, choices.checkpoint.blur],
@@ -128,10 +131,11 @@ def connect_results(parts: SimpleNamespace, session: SimpleNamespace, handlers: 
     )
     changed = [choices.fusion, choices.step, choices.window, choices.smooth, choices.prior, choices.baseline]
     changed += [results.style]
-    gr.on(
+    drawn = gr.on(
         [
             session.revision.change,
             session.active.change,
+            session.edited.change,
             choices.person.input,  # not ``change``: ``draw`` itself changes the choice
             *(control.change for control in changed),
         ],
@@ -148,10 +152,12 @@ def connect_results(parts: SimpleNamespace, session: SimpleNamespace, handlers: 
             choices.baseline,
             results.style,
             session.rows_shown,
+            session.edited,
         ],
         [session.timeline, results.chart, results.summary, choices.person, results.table],
         **AT_ONCE,
     )
+    connect_people(parts, session, people, drawn)
     results.style.change(fragments.legend, results.style, results.legend, queue=False, **QUIET)
     results.accordion.expand(lambda: True, None, session.rows_shown, queue=False, **QUIET).then(
         handlers.table, [session.timeline, session.rows_shown], results.table, **AT_ONCE
@@ -172,3 +178,25 @@ def connect_results(parts: SimpleNamespace, session: SimpleNamespace, handlers: 
         concurrency_limit=None,
         **QUIET,
     ).success(None, results.download, None, js=SAVE, **QUIET)
+
+
+def connect_people(parts: SimpleNamespace, session: SimpleNamespace, handlers: PeopleHandlers, drawn: Any) -> None:
+    """Connect the panel of people; ``drawn`` is the event after which it is shown anew."""
+    panel = parts.results.people
+    known, chosen = [session.analysis, session.edited], [session.analysis, session.edited, panel.who]
+    details = [panel.other, panel.stretches]
+    drawn.then(handlers.show, chosen, [panel.panel, panel.cards, panel.who, *details], **AT_ONCE)
+    panel.who.change(handlers.choose, chosen, [panel.name, *details], **AT_ONCE)
+    panel.name.submit(handlers.rename, [*chosen, panel.name], session.edited, **AT_ONCE)
+    panel.join.click(handlers.join, [*chosen, panel.other], session.edited, **AT_ONCE).success(
+        handlers.choose, chosen, [panel.name, *details], **AT_ONCE
+    )
+    panel.divide.click(handlers.divide, [*chosen, panel.stretches], session.edited, **AT_ONCE)
+    panel.reset.click(handlers.reset, session.analysis, [session.edited, panel.name], **AT_ONCE)
+    # Not preprocessed: the handler first checks whose the file is.
+    panel.load.upload(
+        handlers.load, [panel.load, *known], session.edited, preprocess=False, concurrency_limit=None, **QUIET
+    ).success(handlers.choose, chosen, [panel.name, *details], **AT_ONCE)
+    panel.save.click(handlers.save, known, parts.results.download, concurrency_limit=None, **QUIET).success(
+        None, parts.results.download, None, js=SAVE, **QUIET
+    )

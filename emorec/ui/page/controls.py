@@ -14,6 +14,7 @@ from emorec.inference.timeline import DEFAULT_STEP, DEFAULT_WINDOW, STEP_RANGE
 from emorec.output import tables
 from emorec.output.charts import STYLES
 from emorec.ui import fragments
+from emorec.ui.page import people_panel
 from emorec.ui.page.analysis import ANYONE, DOWNLOADS, MORE
 
 MAX_WINDOW = 10.0  # seconds; longer windows are only offered on the command line
@@ -238,6 +239,7 @@ def results() -> SimpleNamespace:
                     label="Chart",
                     elem_id="style",
                 )
+    panel = people_panel.people()
     summary = markup(elem_id="summary")
     with gr.Accordion("Every row", open=False, elem_id="every") as accordion:
         table = gr.Dataframe(
@@ -264,6 +266,7 @@ def results() -> SimpleNamespace:
         chart=chart,
         legend=legend,
         style=style,
+        people=panel,
         summary=summary,
         accordion=accordion,
         table=table,

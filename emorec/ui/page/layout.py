@@ -17,6 +17,7 @@ from emorec.ui.page import controls
 from emorec.ui.page.analysis import Analysis
 from emorec.ui.page.connections import connect_inputs, connect_results
 from emorec.ui.page.handlers import JobHandlers
+from emorec.ui.page.people_handlers import Edited, PeopleHandlers
 from emorec.ui.page.result_handlers import ResultHandlers
 from emorec.ui.server.limits import ANALYSES
 from emorec.ui.service import Service
@@ -63,11 +64,12 @@ def build(analyzer: Analyzer, example: Path | None = None, public: bool = False)
             active=gr.State(""),  # name of the checkpoint in use
             tab=gr.State("file"),
             rows_shown=gr.State(False),
+            edited=gr.State(Edited()),  # what the visitor says about the persons
         )
         parts = _components(analyzer, service, example)
         jobs, results = JobHandlers(service), ResultHandlers(service)
         connect_inputs(parts, session, jobs, results)
-        connect_results(parts, session, results)
+        connect_results(parts, session, results, PeopleHandlers(service))
         page.unload(jobs.leave)
         api.add_endpoints(service)
     page.service = service

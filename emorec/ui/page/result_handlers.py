@@ -20,6 +20,7 @@ from emorec.ui.api import user_errors
 from emorec.ui.jobs import validation
 from emorec.ui.jobs.job import UNEXPECTED
 from emorec.ui.page.analysis import ANYONE, Analysis, draw, persons, write_download
+from emorec.ui.page.people_handlers import Edited
 from emorec.ui.server import log
 from emorec.ui.service import Service, is_compatible
 
@@ -44,18 +45,19 @@ class ResultHandlers:
         step: float,
         window: float,
         smooth: float,
-        person: int | None,
+        person: int | str | None,
         prior: str,
         baseline: str,
         style: str,
         rows_shown: bool,
+        edited: Edited = Edited(),  # noqa: B008 (it cannot be changed)
     ) -> tuple:
         """Infer the timeline with the current choices, and show it; nothing if there are no features.
 
         If features are to be expected, the hidden chart is empty instead of none: with its first chart the browser
         loads the code that draws, which takes a second or more, and then the first features need not wait for it.
         """
-        features = analysis.features
+        features = edited.features(analysis)
         if features is None:
             expected = analysis.path or analysis.running
             return None, charts.empty_chart() if expected else None, "", gr.skip(), []
