@@ -26,7 +26,19 @@ PERSON_HELP = (
 )
 PEOPLE_HELP = "names file NAME.people.json: names of persons, and which faces are whose (default: as they are found)"
 UNSURE_HELP = "rows with a lower confidence count as unsure, 0 to 1 (default 0.4)"
-FORMAT_HELP = "csv, json, srt, vtt, or several with commas between them (default csv)"
+FORMAT_HELP = (
+    "csv, tsv, json, parquet, xlsx, srt, vtt, eaf (ELAN), textgrid (Praat), audacity, rttm, emotionml, several with "
+    "commas between them, or all (default csv)"
+)
+LOCALE_HELP = "numbers in CSV and TSV: en, or de for semicolons and decimal commas (default en)"
+PICTURES_PRIOR_HELP = (
+    "how common each emotion is expected to be: even (all equally common), everyday (mostly neutral), or a JSON file "
+    "with a share for each of the seven emotions (default even)"
+)
+PICTURES_FORMAT_HELP = "csv, json, picture (annotated), several with commas between them, or all (default csv,picture)"
+PICTURES_OUT_HELP = (
+    f"folder for the results (default {DEFAULT_OUT}); only a newer result of the same pictures replaces them"
+)
 OUT_HELP = (
     f"folder for the results (default {DEFAULT_OUT}); they are named after the recording, and only a newer result of "
     "the same recording replaces them"
@@ -75,6 +87,15 @@ def _parser(commands: Commands) -> argparse.ArgumentParser:
     compare = subparsers.add_parser("compare", help="set a result beside labels that people gave to the recording")
     compare.set_defaults(run=commands["compare"])
     _add_compare(compare)
+    image = subparsers.add_parser("image", help="recognise the emotions of the faces in still pictures")
+    image.set_defaults(run=commands["image"])
+    image.add_argument("media", nargs="*", metavar="PICTURE", help="JPEG, PNG, WebP, AVIF, BMP, GIF or TIFF files")
+    _option(image, "--prior", default="even", metavar="P", help=PICTURES_PRIOR_HELP)
+    _option(image, "--out", type=Path, metavar="DIR", help=PICTURES_OUT_HELP)
+    _option(image, "--format", default="csv,picture", metavar="F", help=PICTURES_FORMAT_HELP)
+    _option(image, "--blur", action="store_true", help="hide the faces in annotated pictures behind a mosaic")
+    _option(image, "--json", action="store_true", help="print the result as JSON; files are written only with --out")
+    _add_model(image)
 
     info = subparsers.add_parser("info", help="show the weights in use, their measured accuracy and their limits")
     info.set_defaults(run=commands["info"])
@@ -121,6 +142,7 @@ def _add_results(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("what is written")
     _option(group, "--out", type=Path, metavar="DIR", help=OUT_HELP)
     _option(group, "--format", default="csv", metavar="F", help=FORMAT_HELP)
+    _option(group, "--locale", default="en", metavar="L", help=LOCALE_HELP)
     _option(group, "--save_plot", type=Path, metavar="FILE", help="chart as .png, .svg or .html (default DIR/NAME.png)")
     _option(group, "--no_plot", action="store_true", help="write no chart")
     _option(group, "--save_video", type=Path, metavar="FILE", help=VIDEO_HELP)

@@ -16,6 +16,7 @@ from emorec.inference import prior as priors
 from emorec.inference.options import (
     UNSURE_BELOW,
 )
+from emorec.inference.turns import Turn
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,7 @@ class Timeline:
 
     ``people`` has one timeline for each person if all were asked for; this one is then their mean. ``name`` is that of
     the person whom the timeline is about, "" if that is nobody or changes. ``names`` are those of all persons.
+    ``turns`` tell who speaks when.
     """
 
     start: np.ndarray
@@ -62,6 +64,7 @@ class Timeline:
     name: str = ""
     names: dict[int, str] = field(default_factory=dict[int, str])
     markers: tuple[Marker, ...] = ()
+    turns: tuple[Turn, ...] = ()
 
     def __len__(self) -> int:
         return len(self.start)

@@ -21,11 +21,20 @@ from support.paths import ROOT
 # A library, and the modules that may import it.
 LIBRARY_HOMES = {
     "av": ["emorec.media.*", "emorec.ui.example", "train.data.detection_sources", "train.evaluation.identity"],
-    "PIL": ["emorec.media.image", "emorec.media.webp", "emorec.image", "emorec.output.video.*"]
-    + ["emorec.ui.example", "hub.reliability"],
+    "PIL": [
+        "emorec.media.image",
+        "emorec.media.webp",
+        "emorec.image",
+        "emorec.annotate",
+        "emorec.output.video.*",
+        "emorec.ui.example",
+        "hub.reliability",
+    ],
     "cv2": ["emorec.face.*", "train.*"],
     "yt_dlp": ["emorec.download.*"],
     "altair": ["emorec.output.*", "emorec.agreement.*", "emorec.timeline"],
+    "openpyxl": ["emorec.output.workbook"],
+    "pyarrow": ["emorec.output.parquet"],
     "pandas": ["emorec.agreement.results", "emorec.output.dataframe", "emorec.timeline"],
     "gradio": ["emorec.ui.*"],
     "tensorboardX": ["train.run_dir"],
@@ -46,7 +55,7 @@ LAYERS = [
     ["emorec.extraction"],
     ["emorec.inference"],
     ["emorec.image", "emorec.output"],
-    ["emorec.timeline"],
+    ["emorec.timeline", "emorec.annotate"],
     ["emorec.agreement", "emorec.analyzer"],
     ["emorec"],
     # The page.

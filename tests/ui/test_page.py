@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -26,7 +27,7 @@ from support.paths import CLIP_SECONDS, ROOT, TALKING_HEAD
 
 HEADER = (
     "start,end,person,angry,disgust,fear,happy,neutral,sad,surprise,dominant,confidence,face_coverage,speech_coverage,"
-    "sure,evidence,row_face,row_speech,valence,arousal"
+    "sure,evidence,row_face,row_speech,valence,arousal,name"
 )
 
 
@@ -88,6 +89,24 @@ def test_the_other_downloads(seen, clip, real, kind, ending, begins):
     name, content = download(seen, kind)
     assert name == clip.stem + ending
     assert content.lstrip().startswith(begins)
+
+
+@pytest.mark.parametrize(
+    ("words", "ending", "begins"),
+    [
+        ("CSV with decimal commas", ".csv", "\ufeffstart;end;person".encode()),
+        ("Excel", ".xlsx", b"PK"),
+        ("ELAN", ".eaf", b"<?xml"),
+        ("Praat TextGrid", ".TextGrid", b"File type"),
+    ],
+)
+def test_more_formats_are_in_a_list(seen, clip, words, ending, begins):
+    seen.click("#more-format input")
+    seen.get_by_role("option", name=words, exact=True).click()
+    with seen.expect_download() as caught:
+        seen.click("#more-save")
+    assert caught.value.suggested_filename == clip.stem + ending
+    assert Path(caught.value.path()).read_bytes().startswith(begins)
 
 
 @pytest.mark.parametrize("share", [0.25, 0.7])

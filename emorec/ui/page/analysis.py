@@ -14,7 +14,7 @@ from emorec.extraction.options import WHOLE, Settings
 from emorec.inference.people import ALL, SPEAKER, VOICE_PERSON
 from emorec.inference.timeline import Timeline
 from emorec.models.checkpoint import Checkpoint
-from emorec.output import charts, report, tables
+from emorec.output import charts, formats, report, tables
 from emorec.ui.overview import part_of
 
 MAX_PERSONS = 12  # in the list of persons; those seen most
@@ -36,6 +36,16 @@ DOWNLOADS = {
     "svg": (".svg", "Chart (SVG)"),
     "html": (".chart.html", "Chart (HTML)"),
     "report": (".report.html", "Report"),
+}
+COMMAS = "csv-de"  # CSV with semicolons and decimal commas
+# The same for those that are offered in a list.
+MORE = {
+    COMMAS: (".csv", "CSV with decimal commas"),
+    **{
+        name: (form.suffix, form.words)
+        for name, form in formats.FORMATS.items()
+        if name not in DOWNLOADS and form.available
+    },
 }
 
 
@@ -141,10 +151,12 @@ def chosen(timeline: Timeline, part: str, only: bool) -> Timeline:
 
 
 def write_download(kind: str, timeline: Timeline, name: str, model: Checkpoint, folder: Path) -> Path:
-    """Write a timeline as one of DOWNLOADS into a folder; returns the file's path. Raises EmorecError."""
-    file = folder / tables.file_name(name, timeline, DOWNLOADS[kind][0])
-    if kind in tables.WRITERS:
-        tables.WRITERS[kind](timeline, file)
+    """Write a timeline as one of DOWNLOADS or MORE into a folder; returns the file's path. Raises EmorecError."""
+    file = folder / tables.file_name(name, timeline, (DOWNLOADS | MORE)[kind][0])
+    if kind in formats.FORMATS:
+        formats.FORMATS[kind].write(timeline, file)
+    elif kind == COMMAS:
+        formats.FORMATS["csv"].write(timeline, file, "de")
     elif kind == "report":
         report.write(timeline, file, model.evaluation, model.training)
     else:

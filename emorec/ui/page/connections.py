@@ -200,6 +200,13 @@ def connect_results(
             concurrency_limit=None,
             **QUIET,
         ).success(None, results.download, None, js=SAVE, **QUIET)
+    results.save_more.click(
+        handlers.download,
+        [results.more, session.analysis, session.active, session.timeline, results.part, results.only],
+        results.download,
+        concurrency_limit=None,
+        **QUIET,
+    ).success(None, results.download, None, js=SAVE, **QUIET)
 
 
 def connect_people(parts: SimpleNamespace, session: SimpleNamespace, handlers: PeopleHandlers, drawn: Any) -> None:

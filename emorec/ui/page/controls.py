@@ -15,7 +15,7 @@ from emorec.output import tables
 from emorec.output.charts import STYLES
 from emorec.ui import fragments
 from emorec.ui.page import people_panel
-from emorec.ui.page.analysis import ANYONE, DOWNLOADS, PAGE_ROWS
+from emorec.ui.page.analysis import ANYONE, DOWNLOADS, MORE, PAGE_ROWS
 
 MAX_WINDOW = 10.0  # seconds; longer windows are only offered on the command line
 MAX_SMOOTHING = 10.0  # seconds
@@ -266,6 +266,17 @@ def results() -> SimpleNamespace:
         buttons = {
             kind: gr.Button(words, size="sm", min_width=90, elem_id=kind) for kind, (_, words) in DOWNLOADS.items()
         }
+        with gr.Row(elem_id="more"):
+            more = gr.Dropdown(
+                [(words, kind) for kind, (_, words) in MORE.items()],
+                value=next(iter(MORE)),
+                show_label=False,
+                container=False,
+                label="Another format",
+                min_width=200,
+                elem_id="more-format",
+            )
+            save_more = gr.Button("Download", size="sm", min_width=90, elem_id="more-save")
     download = gr.File(label="Download", elem_id="carrier")
     return SimpleNamespace(
         player=player,
@@ -282,5 +293,7 @@ def results() -> SimpleNamespace:
         page=page,
         table=table,
         buttons=buttons,
+        more=more,
+        save_more=save_more,
         download=download,
     )

@@ -108,23 +108,36 @@ class ResultHandlers:
         return rows, gr.update(maximum=max(pages, 2), value=min(page, pages), visible=pages > 1)
 
     def downloader(self, kind: str) -> Callable[..., str]:
-        """The handler of a download button."""
+        """The handler of the button of one kind; a closure, because Gradio gives ``request`` to functions only."""
 
         def download(
             analysis: Analysis, active: str, timeline: Timeline | None, part: str, only: bool, request: gr.Request
         ) -> str:
-            if timeline is None or analysis.features is None:
-                raise gr.Error(NOTHING_YET, print_exception=False)
-            timeline = chosen(timeline, part, only)
-            session, own = request.session_hash or "", self.service.files
-            with user_errors():
-                own.check_space(session)
-                model = self.service.analyzer_for(analysis.features, active, analysis.checkpoint).model
-                file = write_download(kind, timeline, analysis.name, model, own.new_folder())
-            own.add(session, file)
-            return str(file)
+            return self.download(kind, analysis, active, timeline, part, only, request)
 
         return download
+
+    def download(
+        self,
+        kind: str,
+        analysis: Analysis,
+        active: str,
+        timeline: Timeline | None,
+        part: str,
+        only: bool,
+        request: gr.Request,
+    ) -> str:
+        """A download was clicked: write the file of that kind, and return its path."""
+        if timeline is None or analysis.features is None:
+            raise gr.Error(NOTHING_YET, print_exception=False)
+        timeline = chosen(timeline, part, only)
+        session, own = request.session_hash or "", self.service.files
+        with user_errors():
+            own.check_space(session)
+            model = self.service.analyzer_for(analysis.features, active, analysis.checkpoint).model
+            file = write_download(kind, timeline, analysis.name, model, own.new_folder())
+        own.add(session, file)
+        return str(file)
 
     def choose_checkpoint(self, name: str | None, active: str, analysis: Analysis) -> tuple:
         """Another checkpoint was named: show its evaluation, and say whether it can be used for the features."""
