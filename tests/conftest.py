@@ -13,6 +13,9 @@ from support.untrusted import broken  # noqa: F401 (a fixture)
 
 # Before anything imports huggingface_hub, which reads it once.
 os.environ["HF_HUB_OFFLINE"] = "1"
+# Keep what is compiled, whatever the environment says: the tests start many processes that import the project.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 if "PYTEST_XDIST_WORKER" in os.environ:
     # Before anything imports torch: test processes side by side, each with a thread per core, wait for one another.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -24,6 +27,14 @@ def pytest_configure(config):
         make_media.cache = cache.mkdir("made-media")
         if "PYTEST_XDIST_WORKER" not in os.environ:
             make_media.drop_old(make_media.cache)
+
+
+def pytest_collection():
+    """Import Gradio for the files that need it: in this way it takes half the time."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        from emorec.ui.server.gradio_import import import_gradio
+
+        import_gradio()
 
 
 @pytest.hookimpl(optionalhook=True)  # without pytest-xdist there is no such hook
