@@ -1,5 +1,6 @@
 """What every test stands on: no network, no cache but its own, the development data, a browser, the running page."""
 
+import itertools
 import os
 import subprocess
 import sys
@@ -61,10 +62,19 @@ def session_environment(tmp_path_factory):
         yield
 
 
+@pytest.fixture(scope="session")
+def caches(tmp_path_factory):
+    """Paths of folders that do not exist yet. ``mktemp`` would look through all earlier ones for each."""
+    folder = tmp_path_factory.mktemp("caches")
+    return (folder / str(number) for number in itertools.count())
+
+
 @pytest.fixture(autouse=True)
-def environment(session_environment, monkeypatch, tmp_path_factory):
+def environment(session_environment, monkeypatch, caches):
     """A separate cache for every test."""
-    monkeypatch.setenv("EMOREC_CACHE", str(tmp_path_factory.mktemp("cache")))
+    cache = next(caches)
+    cache.mkdir()
+    monkeypatch.setenv("EMOREC_CACHE", str(cache))
 
 
 @pytest.fixture(scope="session")
