@@ -1,15 +1,24 @@
 """The import of Gradio without the stub files that it writes each time, which take half of the import."""
 
+import contextlib
 import inspect
+from collections.abc import Iterator
 from typing import Any
 from unittest import mock
 
 
 def import_gradio() -> None:
-    """Import Gradio; other modules may import it afterwards as usual.
+    """Import Gradio; other modules may import it afterwards as usual."""
+    with without_stub_files():
+        import gradio  # noqa: F401
 
-    Whenever Gradio defines a component, it parses the component's source and writes a ``.pyi`` file beside it, for
-    editors. It leaves this out for a class whose source file is unknown.
+
+@contextlib.contextmanager
+def without_stub_files() -> Iterator[None]:
+    """Within this context, Gradio's components are defined without ``.pyi`` files.
+
+    For each component, Gradio parses the source and writes such a file beside it, for editors. It does not do so for a
+    class whose source file is unknown.
     """
     source_file = inspect.getfile
 
@@ -19,4 +28,4 @@ def import_gradio() -> None:
         return source_file(of)
 
     with mock.patch.object(inspect, "getfile", unknown_for_components):
-        import gradio  # noqa: F401
+        yield
