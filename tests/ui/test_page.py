@@ -1,16 +1,13 @@
 """The result on the page in a real browser: the timeline and the player, choices, files, the table, what to trust."""
 
 import json
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
 from emorec.emotions import EMOTIONS
 from emorec.output import charts
+from support.command import emorec
 from support.pages import (
-    PATIENCE,
     analyze,
     change,
     click_at,
@@ -63,8 +60,8 @@ def test_a_recording_becomes_a_timeline_a_summary_and_files(seen, clip):
 
 
 def test_the_csv_is_the_one_of_the_command_line(seen, clip, tmp_path):
-    run = [sys.executable, "-m", "emorec", "analyze", str(clip), "--out", str(tmp_path), "--no_plot"]
-    subprocess.run(run, cwd=ROOT, check=True, capture_output=True, timeout=PATIENCE / 1000)
+    code, _, errors = emorec("analyze", clip, "--out", tmp_path, "--no_plot")
+    assert code == 0, errors
     lines = (tmp_path / f"{clip.stem}.csv").read_text(encoding="utf-8").splitlines()
     theirs = [line.split(",") for line in lines]
     ours = [line.split(",") for line in download(seen, "csv")[1].decode().splitlines()]
