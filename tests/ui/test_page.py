@@ -1,6 +1,7 @@
 """The result on the page in a real browser: the timeline and the player, choices, files, the table, what to trust."""
 
 import json
+from pathlib import Path
 
 import pytest
 
