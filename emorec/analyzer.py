@@ -204,6 +204,28 @@ class Analyzer:
         """
         people_file.write(people_file.used(people, features)[0] if people else features, path)
 
+    def save_video(
+        self,
+        media: str | PathLike[str],
+        features: Features,
+        timeline: Timeline,
+        path: str | PathLike[str],
+        *,
+        blur: bool = False,
+        progress: Callable[[float], object] | None = None,
+    ) -> None:
+        """Write the recording as an mp4 file with a box, a name and the emotion at every face, the timeline below.
+
+        ``media`` is the file that ``features`` were extracted from, and ``timeline`` was inferred from these; what was
+        not analyzed is left out. ``blur`` hides every face behind a mosaic. ``progress(time)`` is called with the time
+        (s) up to which it is written. The file is written completely or not at all. Raises EmorecError if the recording
+        has no picture, if ``blur`` finds no face to hide, or if the file cannot be written.
+        """
+        from emorec.output import video  # fonts and encoders are needed by few
+
+        names = getattr(features, "names", None)
+        video.save(Path(media), features, timeline, Path(path), blur=blur, names=names, progress=progress)
+
     def analyze_image(
         self, image: str | PathLike[str] | np.ndarray, *, prior: PriorLike = priors.STILL
     ) -> list[FaceResult]:

@@ -25,6 +25,7 @@ from emorec.inference.people import PersonLike
 from emorec.inference.predict import fuse, smooth
 from emorec.inference.request import Request, rows
 from emorec.inference.result import Timeline
+from emorec.inference.turns import turns
 from emorec.models.checkpoint import Checkpoint
 
 __all__ = [
@@ -131,6 +132,7 @@ def _timeline(request: Request, step: float, prior: priors.Prior, heard: pooling
         row_speech=row_speech,
         evidence=evidence,
         disagreement=fusions.disagreement(face, voice),
+        turns=turns(features),
         fusion=fusion,
         step=step,
         window=request.window,

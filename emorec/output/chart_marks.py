@@ -24,7 +24,9 @@ AFFECT_DASHES = {"valence": [1, 0], "arousal": [6, 3]}  # px of line and of gap
 def time(span: tuple[float, float]) -> alt.X:
     """The horizontal encoding of ``time``, from the first to the second of ``span`` (s)."""
     domain = [rounded(end) for end in span]
-    return alt.X("time:Q", title=None, scale=alt.Scale(domain=domain, nice=False), axis=chart_axes.time_axis(*span))
+    return alt.X(
+        "time:Q", title=None, scale=alt.Scale(domain=domain, nice=False, zero=False), axis=chart_axes.time_axis(*span)
+    )
 
 
 def colours(legend: bool) -> dict[str, Any]:

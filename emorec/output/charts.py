@@ -5,25 +5,28 @@ It shows the probabilities, stacked or as lines, or the valence and arousal that
 
 from __future__ import annotations
 
-import io
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import altair as alt
+import numpy as np
 
 from emorec import files
 from emorec.affect import SOURCE
 from emorec.errors import EmorecError
 from emorec.inference.timeline import UNSURE_BELOW, Timeline
-from emorec.output import chart_axes, chart_data, chart_marks, lane_chart, lane_data
+from emorec.output import chart_axes, chart_data, chart_files, chart_marks, lane_chart, lane_data, marker_charts
 from emorec.output.chart_axes import GREY
 from emorec.output.chart_data import BOTTOM, STRIPS, TOOLTIP, clock
+from emorec.output.chart_files import PNG_SCALE, SUFFIXES, check_suffix
 from emorec.output.chart_marks import AFFECT_COLOURS, BREAK, EVIDENCE
 from emorec.output.summary import how, summary
 
 __all__ = [
     "AFFECT_COLOURS",
     "CONFIDENT",
+    "PNG_SCALE",
     "STYLES",
     "SUFFIXES",
     "check_suffix",
@@ -33,7 +36,6 @@ __all__ = [
     "timeline_chart",
 ]
 
-SUFFIXES = (".png", ".svg", ".html")
 AFFECT = "valence_arousal"
 STYLES = ("stacked", "lines", AFFECT)
 
@@ -41,7 +43,6 @@ HEIGHT = 300  # px
 FILE_WIDTH = 1000  # px, all of the picture
 NOTEBOOK_WIDTH = 800  # px, the plot alone
 FILE_HEIGHT = 360  # px, all of the picture
-PNG_SCALE = 2
 CONFIDENT = UNSURE_BELOW  # the default that a legend names; a timeline has its own
 
 VEGA_LITE = f"application/vnd.vegalite.v{alt.SCHEMA_VERSION.lstrip('v').partition('.')[0]}+json"  # MIME type
@@ -61,16 +62,19 @@ def timeline_chart(
     ink: str = GREY,
     legend: bool = True,
     style: str = "stacked",
+    part: tuple[float, float] | None = None,
 ) -> alt.LayerChart:
     """A chart of a timeline on a transparent background, as wide as its place in the page.
 
     ``subtitle`` is a line or a list of lines. ``ink`` is the colour of text. ``style`` is "stacked", with the
     probabilities of each time on top of each other, "lines", with one line per emotion, or "valence_arousal", with two
-    lines from -1 to 1.
+    lines from -1 to 1. ``part`` is the time (s) that is shown, in as much detail as fits; None shows all of it.
     """
+    if part:
+        timeline = _clipped(timeline.between(*part), *part)
     until = float(timeline.end[-1]) if len(timeline) else 0.0
     begin = float(timeline.start[0]) if len(timeline) else 0.0
-    span = begin, max(timeline.duration, until, begin + chart_axes.TICKS[0])
+    span = part or (begin, max(timeline.duration, until, begin + chart_axes.TICKS[0]))
     if timeline.people:
         layers, data, height = lane_chart.layers(timeline, span, style, legend, ink)
     else:
@@ -89,7 +93,17 @@ def timeline_chart(
     # The data come last, as plain values: Altair would copy and check all of them at every step above.
     for layer, values in zip(chart.layer, data, strict=True):
         layer.data = {"values": values}
+    if timeline.markers:
+        # Lanes count from the top downwards.
+        chart.layer = [*chart.layer, *marker_charts.rules(timeline.markers, top=0.0 if timeline.people else 1.0)]
     return chart
+
+
+def _clipped(timeline: Timeline, low: float, high: float) -> Timeline:
+    """The timeline without what its first and last rows tell of the time before ``low`` and after ``high`` (s)."""
+    start, end = np.maximum(timeline.start, low), np.minimum(timeline.end, high)
+    people = tuple(_clipped(person, low, high) for person in timeline.people)
+    return replace(timeline, start=start, end=end, people=people)
 
 
 def _layers(
@@ -100,7 +114,7 @@ def _layers(
     until = float(timeline.end[-1]) if len(timeline) else 0.0
     begin = span[0]
     tracked = [chart_data.box(begin, until, low, high) for low, high in STRIPS.values()]
-    if not timeline.complete and until < span[1]:
+    if not timeline.complete and until < span[1] - 1e-6:
         # Blank means no evidence, so what is not analysed yet, at first nearly all of a long recording, is shaded.
         tracked.append(chart_data.box(until, span[1], 0, 1))
     make_points = {"stacked": chart_data.area_points, "lines": chart_data.line_points, AFFECT: chart_data.affect_points}
@@ -132,12 +146,6 @@ def check_style(style: str) -> None:
         raise EmorecError(f"The style {style!r} does not exist; choose from {', '.join(STYLES)}.")
 
 
-def check_suffix(file: str | Path) -> None:
-    """Raise EmorecError unless a chart can be saved under that name."""
-    if Path(file).suffix.lower() not in SUFFIXES:
-        raise EmorecError(f"A chart cannot be saved as {Path(file).name}; end the name in .png, .svg or .html.")
-
-
 def save(chart: Drawable, file: str | Path, style: str = STYLES[0]) -> None:
     """Save a chart, or the chart of a timeline, as PNG, SVG or HTML that works offline, by the suffix of the name.
 
@@ -164,16 +172,7 @@ def _content(chart: Drawable, kind: str, style: str) -> bytes:
         chart = timeline_chart(chart, *_titles(chart, style), ink=INK, style=style)
     fit = alt.AutoSizeParams(type="fit", contains="padding")
     chart = chart.properties(width=FILE_WIDTH, height=height, background="white", padding=16, autosize=fit)
-    if kind == "png":
-        picture = io.BytesIO()
-        chart.save(picture, format="png", scale_factor=PNG_SCALE)
-        return picture.getvalue()
-    text = io.StringIO()
-    if kind == "html":
-        chart.save(text, format="html", inline=True)
-    else:
-        chart.save(text, format="svg")
-    return text.getvalue().encode()
+    return chart_files.content(chart, kind)
 
 
 def _titles(timeline: Timeline, style: str) -> tuple[str, list[str]]:

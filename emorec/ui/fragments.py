@@ -14,10 +14,9 @@ from emorec.emotions import COLOURS, EMOJI, EMOTIONS
 from emorec.image import FaceResult
 from emorec.inference.timeline import Timeline
 from emorec.models import pretrained
-from emorec.output import charts
+from emorec.output import charts, trust
 from emorec.output.chart_data import signed
 from emorec.output.highlights import find_highlights
-from emorec.output.report import trust
 from emorec.output.summary import summary
 
 
@@ -154,7 +153,7 @@ def picture(file: Path | str, faces: list[FaceResult]) -> str:
 def about(analyzer: Analyzer) -> str:
     """The panel about the loaded weights: their origin, evaluation and limits."""
     weights, model = html.escape(origin(analyzer)), analyzer.model
-    panel = trust(model.evaluation, model.training)
+    panel = trust.panel(model.evaluation, model.training)
     return f'<div class="about"><p>{html.escape(LIMITS)}</p><p class="origin">{weights}</p>{panel}</div>'
 
 
@@ -203,7 +202,13 @@ def _highlights(timeline: Timeline) -> str:
     return f'<section class="moments"><h2>Highlights</h2>{listed}</section>'
 
 
-HIGHLIGHT_WORDS = {"peak": "Peak: ", "shift": "Change ", "disagreement": "Face and voice differ: "}
+HIGHLIGHT_WORDS = {
+    "peak": "Peak: ",
+    "shift": "Change ",
+    "disagreement": "Face and voice differ: ",
+    "unsure": "Low confidence: ",
+    "person": "Other person: ",
+}
 NO_EVIDENCE = {"face": "No face was seen", "voice": "No speech was heard"}
 LIMITS = (
     "emorec names displayed expression as actors and strangers' votes named it. It cannot tell what anyone feels, and "

@@ -12,7 +12,7 @@ import pytest
 from emorec.emotions import EMOTIONS
 from emorec.errors import EmorecError
 from emorec.inference.timeline import infer
-from emorec.output import tables
+from emorec.output import formats, tables
 from emorec.output.summary import affect_in_words, summary
 from emorec.timeline import Timeline
 from support import factories
@@ -89,12 +89,12 @@ def test_without_pandas_a_data_frame_is_one_sentence(timeline, monkeypatch):
         timeline.to_dataframe()
 
 
-@pytest.mark.parametrize("form", ["csv", "json", "srt", "vtt"])
+@pytest.mark.parametrize("form", ["csv", "tsv", "json", "srt", "vtt", "textgrid", "audacity", "emotionml"])
 def test_text_is_returned_and_written_as_the_command_line_writes_it(form, timeline, tmp_path):
     text = getattr(timeline, f"to_{form}")()
     assert getattr(timeline, f"to_{form}")(tmp_path / "new" / "a.txt") == text
     assert (tmp_path / "new" / "a.txt").read_text(encoding="utf-8") == text
-    tables.WRITERS[form](timeline, tmp_path / "b.txt")
+    formats.FORMATS[form].write(timeline, tmp_path / "b.txt")
     assert (tmp_path / "b.txt").read_text(encoding="utf-8") == text and len(text) > 100
 
 

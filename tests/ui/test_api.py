@@ -20,7 +20,7 @@ from emorec.emotions import EMOTIONS
 from emorec.models import pretrained
 from emorec.ui.example import PORTRAIT
 from emorec.ui.jobs.analyzers import NOT_ON_THE_HUB
-from support import make_media
+from support import command, make_media
 from support.paths import ROOT
 
 SECONDS = 5
@@ -56,8 +56,8 @@ def test_there_are_four_endpoints_and_nothing_else(client):
 
 def test_analyze_returns_the_rows_of_the_csv(analysed, sound, tmp_path):
     rows = analysed["rows"]
-    run = [sys.executable, "-m", "emorec", "analyze", str(sound), "--out", str(tmp_path), "--no_plot"]
-    subprocess.run(run, cwd=ROOT, check=True, capture_output=True, timeout=300)
+    code, _, errors = command.emorec("analyze", sound, "--out", tmp_path, "--no_plot")
+    assert code == 0, errors
     theirs = list(csv.DictReader(io.StringIO((tmp_path / "tone.csv").read_text(encoding="utf-8"))))
     assert [list(row) for row in rows] == [list(row) for row in theirs]
     assert [str(row["start"]) for row in rows] == [row["start"] for row in theirs]

@@ -37,6 +37,8 @@ def connect_inputs(
             queue=False,
             **QUIET,
         )
+    for source in (inputs.file, inputs.webcam, inputs.microphone, inputs.link):
+        source.change(lambda: "", None, parts.results.part, queue=False, **QUIET)
     for source in (inputs.file, inputs.webcam, inputs.microphone):
         # Not preprocessed: Gradio would open the file before the handler has checked whose it is.
         source.change(
@@ -151,26 +153,60 @@ def connect_results(
             choices.prior,
             choices.baseline,
             results.style,
+            results.part,
+            results.only,
             session.rows_shown,
             session.edited,
         ],
-        [session.timeline, results.chart, results.summary, choices.person, results.table],
+        [
+            session.timeline,
+            results.chart,
+            results.summary,
+            choices.person,
+            results.table,
+            results.page,
+            results.overview,
+            results.minutes,
+        ],
+        **AT_ONCE,
+    )
+    gr.on(
+        [results.part.input, results.only.input],  # not ``change``: another recording empties the part
+        handlers.show_part,
+        [session.timeline, results.style, results.part, results.only, session.rows_shown],
+        [results.chart, results.summary, results.table, results.page],
         **AT_ONCE,
     )
     connect_people(parts, session, people, drawn)
     results.style.change(fragments.legend, results.style, results.legend, queue=False, **QUIET)
     results.accordion.expand(lambda: True, None, session.rows_shown, queue=False, **QUIET).then(
-        handlers.table, [session.timeline, session.rows_shown], results.table, **AT_ONCE
+        handlers.shown_table,
+        [session.timeline, results.part, results.only, session.rows_shown],
+        [results.table, results.page],
+        **AT_ONCE,
+    )
+    results.page.input(
+        handlers.shown_table,
+        [session.timeline, results.part, results.only, session.rows_shown, results.page],
+        [results.table, results.page],
+        **AT_ONCE,
     )
     results.accordion.collapse(lambda: False, None, session.rows_shown, queue=False, **QUIET)
     for kind, button in results.buttons.items():
         button.click(
             handlers.downloader(kind),
-            [session.analysis, session.active, session.timeline],
+            [session.analysis, session.active, session.timeline, results.part, results.only],
             results.download,
             concurrency_limit=None,
             **QUIET,
         ).success(None, results.download, None, js=SAVE, **QUIET)
+    results.save_more.click(
+        handlers.download,
+        [results.more, session.analysis, session.active, session.timeline, results.part, results.only],
+        results.download,
+        concurrency_limit=None,
+        **QUIET,
+    ).success(None, results.download, None, js=SAVE, **QUIET)
 
 
 def connect_people(parts: SimpleNamespace, session: SimpleNamespace, handlers: PeopleHandlers, drawn: Any) -> None:
