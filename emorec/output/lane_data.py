@@ -31,8 +31,8 @@ SPEECH = (0.24, 0.3)
 SPEECH_AT = 0.13
 BELOW = 0.32
 
-MAX_POINTS = 1600  # columns in all lanes together, so that a browser draws them quickly
-MIN_COLUMNS = 130  # of a lane
+MAX_POINTS = 1000  # columns in all lanes together, so that a browser draws them quickly
+MIN_COLUMNS = 100  # of a lane
 
 Points = list[dict[str, Any]]
 FIELDS = {"stacked": ("low", "high"), "lines": ("probability",), "valence_arousal": ("value",)}
