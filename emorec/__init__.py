@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from emorec.analyzer import Analyzer
     from emorec.extraction.features import Features
+    from emorec.extraction.people_file import PeopleLike
     from emorec.extraction.sources import MediaLike
     from emorec.image import FaceResult
     from emorec.inference.timeline import PriorLike
@@ -77,11 +78,12 @@ def analyze(
     fusion: str = "late",
     step: float = 1.0,
     window: float = 3.0,
-    person: int | None = None,
+    person: int | str | None = None,
     smooth: float = 0.0,
     prior: PriorLike = "everyday",
     unsure_below: float = 0.4,
     baseline: str = "speaker",
+    people: PeopleLike | None = None,
     modalities: Iterable[str] = ("face", "voice"),
     start: float = 0.0,
     end: float | None = None,
@@ -110,6 +112,7 @@ def analyze(
         prior=prior,
         unsure_below=unsure_below,
         baseline=baseline,
+        people=people,
         modalities=modalities,
         start=start,
         end=end,

@@ -28,8 +28,10 @@ class Timeline(inference.Timeline):
 
     @classmethod
     def of(cls, timeline: inference.Timeline) -> Timeline:
-        """The same timeline with these methods."""
-        return cls(**{field.name: getattr(timeline, field.name) for field in fields(timeline)})
+        """The same timeline with these methods, also those of each person."""
+        values: dict[str, Any] = {field.name: getattr(timeline, field.name) for field in fields(timeline)}
+        values["people"] = tuple(cls.of(person) for person in timeline.people)
+        return cls(**values)
 
     def to_dataframe(self) -> pd.DataFrame:
         """A tidy pandas data frame with one row per step, about the person in the column ``person``.

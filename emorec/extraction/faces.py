@@ -18,7 +18,7 @@ import torch
 from emorec.extraction import keyframes, segments, sources
 from emorec.extraction.best_crops import BestCrops, no_identities
 from emorec.extraction.options import Settings
-from emorec.face import alignment, detection
+from emorec.face import alignment, detection, thumbnail
 from emorec.face.detection import Detector, Face
 from emorec.face.orientation import OrientationCheck
 from emorec.face.tracking import Tracker
@@ -211,7 +211,7 @@ def _add(segment: _Segment, frame: Frame, found: list[Face], tracker: Tracker, s
     for face, box, person, quality, track in zip(found, boxes, persons, qualities, tracker.tracks, strict=True):
         segment.rows.append((frame.time, person, box, face.score, quality, track))
         cut_out = partial(alignment.align, frame.luma, face.landmarks, identity.SIZE, frame.limited)
-        segment.best.offer(track, frame.time, quality, cut_out)
+        segment.best.offer(track, frame.time, quality, cut_out, partial(thumbnail.cut_out, frame.image, box))
     segment.crops += crops
 
 

@@ -26,7 +26,30 @@ SWITCH = 0.06  # probability that another one speaks in the next chunk
 PAUSE_SWITCH = 0.15  # the same for each hop of a pause between chunks
 MOST_SWITCH = 0.6
 
+WORTH_A_NOTE = 0.1  # share of the speech
+
 Arrays = dict[str, np.ndarray]
+
+
+def note(arrays: Arrays) -> str:
+    """How much of the speech is not given to a person in view, in a sentence; "" if that is little.
+
+    Without a face, and without speech, there is nothing to say.
+    """
+    if "voice_person" not in arrays or not len(arrays["face_time"]):
+        return ""
+    speakers = arrays["voice_person"][arrays["voice_speech"] >= SPEECH]
+    if not len(speakers):
+        return ""
+    off, unsure = float((speakers == OFF_SCREEN).mean()), float((speakers == UNSURE).mean())
+    parts = [
+        f"{off:.0%} of the speech comes from somebody off screen and does not count for the person in view"
+        if off >= WORTH_A_NOTE
+        else "",
+        f"of {unsure:.0%} it is not clear who speaks" if unsure >= WORTH_A_NOTE else "",
+    ]
+    sentence = "; ".join(part for part in parts if part)
+    return f"{sentence[0].upper()}{sentence[1:]}." if sentence else ""
 
 
 def spoken_by(arrays: Arrays, hop_seconds: float) -> tuple[np.ndarray, np.ndarray]:

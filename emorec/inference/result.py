@@ -9,6 +9,7 @@ import numpy as np
 
 from emorec.affect import valence_arousal
 from emorec.emotions import EMOTIONS
+from emorec.extraction.people import default_name
 from emorec.inference import fusion as fusions
 from emorec.inference import prior as priors
 from emorec.inference.options import (
@@ -28,6 +29,9 @@ class Timeline:
     a Jensen-Shannon divergence (bits). ``person`` (N,) is the person whose face the row describes, -1 for none.
     ``choices`` are all settings that made the timeline. ``grid`` is the same timeline at GRID_STEP, on which highlights
     are found; None if this is it.
+
+    ``people`` has one timeline for each person if all were asked for; this one is then their mean. ``name`` is that of
+    the person whom the timeline is about, "" if that is nobody or changes. ``names`` are those of all persons.
     """
 
     start: np.ndarray
@@ -53,9 +57,24 @@ class Timeline:
     unsure_below: float = UNSURE_BELOW
     choices: dict[str, Any] = field(default_factory=dict[str, Any])
     grid: Timeline | None = None
+    people: tuple[Timeline, ...] = ()
+    name: str = ""
+    names: dict[int, str] = field(default_factory=dict[int, str])
 
     def __len__(self) -> int:
         return len(self.start)
+
+    @property
+    def each(self) -> tuple[Timeline, ...]:
+        """The timelines whose rows a table holds: those of all persons, or only this one."""
+        return self.people or (self,)
+
+    @property
+    def row_names(self) -> list[str]:
+        """The name of the person in each row, "" if the row shows nobody and the timeline is about nobody."""
+        return [
+            self.names.get(int(person), default_name(person)) if person >= 0 else self.name for person in self.person
+        ]
 
     @property
     def known(self) -> np.ndarray:

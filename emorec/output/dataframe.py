@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -20,12 +20,18 @@ EXTRA = "dataframe"  # the extra that installs pandas
 def dataframe(timeline: Timeline) -> pd.DataFrame:
     """One row per step, about the person in the column ``person`` (nullable integer); docs/SCHEMA.md has the columns.
 
-    Times are in seconds. Probabilities, confidence and ``dominant`` are missing in rows without evidence. Raises
-    EmorecError if pandas is not installed.
+    A timeline of all persons has a row for each step and person, in order of time. Times are in seconds. Probabilities,
+    confidence and ``dominant`` are missing in rows without evidence. Raises EmorecError if pandas is not installed.
     """
     require(EXTRA, "pandas")
     import pandas as pd
 
+    tables = [_table(one, pd) for one in timeline.each]
+    whole = pd.concat(tables, ignore_index=True) if len(tables) > 1 else tables[0]
+    return whole.sort_values("start", kind="stable", ignore_index=True) if timeline.people else whole
+
+
+def _table(timeline: Timeline, pd: Any) -> pd.DataFrame:
     persons = np.asarray(timeline.person, np.int64)
     columns = {
         "start": timeline.start,
@@ -46,6 +52,7 @@ def dataframe(timeline: Timeline) -> pd.DataFrame:
         **_columns("voice_", timeline.voice),
         **_affect("face_", timeline.face),
         **_affect("voice_", timeline.voice),
+        "name": pd.Series([name or None for name in timeline.row_names], dtype="string"),
     }
     return pd.DataFrame(columns)
 

@@ -7,6 +7,7 @@ import io
 import itertools
 import json
 import math
+import re
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -37,19 +38,24 @@ COLUMNS: tuple[str, ...] = (
     "row_face",
     "row_speech",
     *DIMENSIONS,
+    "name",
 )
 AFTER_EMOTIONS = COLUMNS[COLUMNS.index("dominant") :]
 DIGITS = 6
 DEFAULT_FUSION = "late"  # not part of file names
+UNFIT = re.compile(r"[^\w.-]+")  # what is replaced in a person's name
 
 
 def table(timeline: Timeline, max_rows: int | None = None) -> list[dict[str, Any]]:
-    """One dict per row with the keys of COLUMNS; None is unknown. ``max_rows`` limits it to the first rows."""
+    """One dict per row with the keys of COLUMNS; None is unknown. ``max_rows`` limits it to the first rows.
+
+    A timeline of all persons has a row for each step and person, in order of time.
+    """
     return [
         {"start": row["start"], "end": row["end"], "person": row["person"]}
         | (row["probabilities"] or dict.fromkeys(EMOTIONS))
         | {name: row[name] for name in AFTER_EMOTIONS}
-        for row in _rows(timeline, max_rows)
+        for row in _rows_of_all(timeline, max_rows)
     ]
 
 
@@ -57,9 +63,13 @@ def as_dict(timeline: Timeline) -> dict[str, Any]:
     """The whole timeline as plain JSON values.
 
     Metadata of the recording, all settings, summary, highlights, and one row per step with the probabilities from each
-    modality alone.
+    modality alone. Of all persons there is a row for each step and person; then ``people`` has the summary of each
+    person, and ``mean_rows`` are the rows of their mean, which ``summary`` and ``highlights`` describe.
     """
-    figures = summary(timeline)
+    everybody: dict[str, Any] = {}
+    if timeline.people:
+        everybody["people"] = [_person(person) for person in timeline.people]
+        everybody["mean_rows"] = _rows(timeline)
     return {
         "emorec": __version__,
         "media": timeline.media,
@@ -71,22 +81,10 @@ def as_dict(timeline: Timeline) -> dict[str, Any]:
         "notes": list(timeline.notes),
         "emotions": list(EMOTIONS),
         "choices": choices(timeline),
-        "summary": {
-            "known_share": _number(figures.known),
-            "dominant_shares": {emotion: _number(share) for emotion, share in figures.shares.items()},
-            "unsure_share": _number(figures.unsure),
-            "too_little": figures.too_little,
-            "known_seconds": _number(figures.known_seconds),
-            "seconds": _number(figures.seconds),
-            "face_share": _number(figures.face),
-            "speech_share": _number(figures.speech),
-            "confidence": _number(figures.confidence),
-            "valence": _number(figures.valence),
-            "arousal": _number(figures.arousal),
-        },
+        "summary": _figures(timeline),
         "highlights": [_rounded(asdict(moment)) for moment in find_highlights(timeline)],
-        "rows": _rows(timeline),
-    }
+        "rows": _rows_of_all(timeline),
+    } | everybody
 
 
 def choices(timeline: Timeline) -> dict[str, Any]:
@@ -124,16 +122,47 @@ def write_text(text: str, path: Path) -> None:
 
 
 def file_name(stem: str, timeline: Timeline, suffix: str) -> str:
-    """The name of a result file: ``interview.csv``, or ``interview.face.person-2.csv`` for a fusion and a person."""
+    """The name of a result file: ``interview.csv``, or ``interview.face.person-2.csv`` for a fusion and a person.
+
+    A person's name, and "all", "main" and "speaker", stand there as they are, with - for what no file name may have.
+    """
     person = timeline.choices.get("person")
+    named = f"person-{person}" if isinstance(person, int) else UNFIT.sub("-", person or "").strip("-. ") or "person"
     marks = [
         f".{timeline.fusion}" if timeline.fusion != DEFAULT_FUSION else "",
-        f".person-{person}" if person is not None else "",
+        f".{named}" if person is not None else "",
     ]
     return "".join([stem, *marks, suffix])
 
 
 WRITERS = {"csv": write_csv, "json": write_json, "srt": subtitles.write_srt, "vtt": subtitles.write_vtt}
+
+
+def _figures(timeline: Timeline) -> dict[str, Any]:
+    figures = summary(timeline)
+    return {
+        "known_share": _number(figures.known),
+        "dominant_shares": {emotion: _number(share) for emotion, share in figures.shares.items()},
+        "unsure_share": _number(figures.unsure),
+        "too_little": figures.too_little,
+        "known_seconds": _number(figures.known_seconds),
+        "seconds": _number(figures.seconds),
+        "face_share": _number(figures.face),
+        "speech_share": _number(figures.speech),
+        "confidence": _number(figures.confidence),
+        "valence": _number(figures.valence),
+        "arousal": _number(figures.arousal),
+    }
+
+
+def _person(timeline: Timeline) -> dict[str, Any]:
+    return {"number": timeline.choices.get("person"), "name": timeline.name, "summary": _figures(timeline)}
+
+
+def _rows_of_all(timeline: Timeline, max_rows: int | None = None) -> list[dict[str, Any]]:
+    """The rows of every person, those of one step after each other; at most ``max_rows``."""
+    each = [_rows(one, max_rows) for one in timeline.each]
+    return [row for rows in zip(*each, strict=True) for row in rows][:max_rows]
 
 
 def _rows(timeline: Timeline, max_rows: int | None = None) -> list[dict[str, Any]]:
@@ -156,6 +185,7 @@ def _rows(timeline: Timeline, max_rows: int | None = None) -> list[dict[str, Any
         valence_arousal(timeline.probabilities),
         valence_arousal(timeline.face),
         valence_arousal(timeline.voice),
+        timeline.row_names,
         strict=True,
     )
     return [
@@ -178,6 +208,7 @@ def _rows(timeline: Timeline, max_rows: int | None = None) -> list[dict[str, Any
             **_affect("", affect),
             **_affect("face_", face_affect),
             **_affect("voice_", voice_affect),
+            "name": files.shown(name) or None,
         }
         for (
             start,
@@ -198,6 +229,7 @@ def _rows(timeline: Timeline, max_rows: int | None = None) -> list[dict[str, Any
             affect,
             face_affect,
             voice_affect,
+            name,
         ) in itertools.islice(columns, max_rows)  # fmt: skip
     ]
 

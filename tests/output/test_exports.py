@@ -17,6 +17,7 @@ from emorec import __version__
 from emorec.affect import valence_arousal
 from emorec.emotions import EMOTIONS
 from emorec.errors import EmorecError
+from emorec.extraction.people import People, Person
 from emorec.inference.timeline import infer
 from emorec.output import tables
 from emorec.output.highlights import find_highlights
@@ -26,7 +27,7 @@ from support.paths import ROOT
 
 HEADER = (
     "start,end,person,angry,disgust,fear,happy,neutral,sad,surprise,dominant,confidence,face_coverage,speech_coverage,"
-    "sure,evidence,row_face,row_speech,valence,arousal"
+    "sure,evidence,row_face,row_speech,valence,arousal,name"
 )
 GAP = 2
 TIMELINE = factories.timeline(
@@ -69,7 +70,7 @@ def test_a_line_a_row_with_its_values():
 
 def test_what_is_not_known_is_an_empty_cell():
     gap = read_csv(TIMELINE)[GAP]
-    unknown = {"person", *EMOTIONS, "dominant", "confidence", "valence", "arousal"}
+    unknown = {"person", *EMOTIONS, "dominant", "confidence", "valence", "arousal", "name"}
     assert {name for name, cell in gap.items() if cell == ""} == unknown
     assert not {"nan", "None"} & {cell for line in read_csv(TIMELINE) for cell in line.values()}
 
@@ -133,6 +134,8 @@ def test_json_holds_everything_that_made_it_and_the_highlights():
         ("face", None, "interview.face.csv"),
         ("late", 0, "interview.person-0.csv"),
         ("intermediate", 2, "interview.intermediate.person-2.csv"),
+        ("late", "all", "interview.all.csv"),
+        ("late", "Anna/../B: ü", "interview.Anna-..-B-ü.csv"),
     ],
 )
 def test_a_file_is_named_after_what_is_not_the_default(fusion, person, name):
@@ -145,7 +148,9 @@ def test_every_column_and_key_is_explained():
     text = (ROOT / "docs" / "SCHEMA.md").read_text(encoding="utf-8")
     observed = dataclasses.replace(factories.alternating(30.0), settings={"face_rate": 5.0})
     read = strict(tables.json_text(infer(observed, factories.checkpoint())))
-    parts = [read, read["choices"], read["summary"], read["rows"][0], read["highlights"][0]]
+    everybody = strict(tables.json_text(infer(observed, factories.checkpoint(), person="all")))
+    parts = [everybody, everybody["people"][0]]
+    parts += [read, read["choices"], read["summary"], read["rows"][0], read["highlights"][0]]
     names = {*tables.COLUMNS, *(name for part in parts for name in part)} - set(EMOTIONS)
     assert {name for name in names if f"`{name}`" not in text} == set()
 
@@ -168,6 +173,7 @@ def test_json_holds_null_where_nothing_is_known():
         "face",
         "voice",
         "disagreement",
+        "name",
         *(f"{kind}{name}" for kind in ("", "face_", "voice_") for name in ("valence", "arousal")),
     }
     assert rows[0]["disagreement"] == 0.25 and rows[1]["disagreement"] is None
@@ -288,3 +294,33 @@ def test_a_table_is_ready_for_a_page():
     assert all(tuple(row) == tables.COLUMNS for row in table)
     assert table[GAP]["happy"] is None and table[GAP]["dominant"] is None and table[GAP]["person"] is None
     assert not any(isinstance(cell, float) and math.isnan(cell) for row in table for cell in row.values())
+
+
+def everybody():
+    """Two persons in a recording of 4 s, the second one only in its second half, and their mean."""
+    times = factories.frame_times(4.0)
+    times = np.sort(np.concatenate([times, times[times > 2]]), kind="stable")
+    persons = np.where(np.diff(times, prepend=-1) > 0, 0, 5)
+    features = factories.observations(4.0, factories.seen(times, persons))
+    return infer(
+        features.with_people(People((Person(number=5, name="Änna"),))), factories.checkpoint(), "face", person="all"
+    )
+
+
+def test_all_persons_are_rows_of_one_table_in_order_of_time():
+    lines = read_csv(everybody())
+    assert [(line["start"], line["person"], line["name"]) for line in lines] == [
+        (f"{second}.0", *who) for second in range(4) for who in (("0", "person 0"), ("5", "Änna"))
+    ]
+    assert lines[1]["dominant"] == "" and lines[1]["row_face"] == "0.0" and lines[7]["dominant"]
+    assert len(tables.table(everybody(), max_rows=3)) == 3
+
+
+def test_json_of_all_persons_has_their_summaries_and_the_rows_of_the_mean():
+    read, timeline = strict(tables.json_text(everybody())), everybody()
+    assert [(row["start"], row["person"]) for row in read["rows"][:3]] == [(0.0, 0), (0.0, 5), (1.0, 0)]
+    assert [(person["number"], person["name"]) for person in read["people"]] == [(0, "person 0"), (5, "Änna")]
+    assert read["people"][1]["summary"]["face_share"] == pytest.approx(0.5, abs=0.03)
+    assert [row["person"] for row in read["mean_rows"]] == [None] * 4
+    assert [*read["mean_rows"][3]["probabilities"].values()] == pytest.approx(timeline.probabilities[3], abs=1e-6)
+    assert read["summary"]["face_share"] == pytest.approx(1.0, abs=0.03)
