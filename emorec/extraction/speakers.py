@@ -14,17 +14,18 @@ from emorec.extraction import sync
 OFF_SCREEN = -1
 UNSURE = -2
 SPEECH = 0.5  # probability of speech at which a hop counts as speech
-SURE = 0.75  # probability from which on a speaker is named
+SURE = 0.6  # probability from which on a speaker is named
 
 CHUNK_HOPS = 4  # of speech at most that are decided together
 NEAR = 0.45  # seconds; a person seen within this time of a hop is visible in it
 MAX_PERSONS = 16  # those longest on screen; others never get the voice
 # Log odds against "off screen" before any evidence: of the only visible person, of each of several, and of a person who
 # is not visible.
-ALONE, AMONG, HIDDEN = 2.0, 0.5, -2.0
-SWITCH = 0.06  # probability that another one speaks in the next chunk
-PAUSE_SWITCH = 0.15  # the same for each hop of a pause between chunks
-MOST_SWITCH = 0.6
+ALONE, AMONG, HIDDEN = 1.5, 1.0, -2.0
+SWITCH = 0.03  # probability that another one speaks in the next chunk
+PAUSE_SWITCH = 0.05  # the same for each hop of a pause between chunks
+VIEW_SWITCH = 0.4  # the same if other persons are in view than in the chunk before
+MOST_SWITCH = 0.7
 
 WORTH_A_NOTE = 0.1  # share of the speech
 
@@ -119,7 +120,8 @@ def _posterior(spoken: np.ndarray, chunks: np.ndarray, visible: np.ndarray, evid
     logs = np.column_stack([np.add.reduceat(evidence, first, axis=0), np.zeros(count)])
     likelihood = np.exp(logs - logs.max(axis=1, keepdims=True))
     pause = np.append(0, spoken[first[1:]] - spoken[last[:-1]] - 1)
-    switch = np.minimum(SWITCH + PAUSE_SWITCH * pause, MOST_SWITCH)
+    changed = np.append(False, (seen[1:] != seen[:-1]).any(axis=1))
+    switch = np.minimum(SWITCH + PAUSE_SWITCH * pause + VIEW_SWITCH * changed, MOST_SWITCH)
     forward, backward = np.empty((count, people + 1)), np.empty((count, people + 1))
     state = entry[0]
     for chunk in range(count):

@@ -9,11 +9,16 @@ from emorec.models import speaker
 STEP = 1 / speaker.STEPS  # hops between two vectors of sound
 FIRST_STEP = 1 / 32  # hops from the start of a hop to the middle of its first vector's frame
 
-TRUST = 0.6  # share of a picture's log likelihood ratio that counts: pictures next to each other are alike
+TRUST = 0.8  # share of a picture's log likelihood ratio that counts: pictures next to each other are alike
+# Nats a picture for the person in view: about halfway between mouths that fit (0.3 for actors the network does not know,
+# 0.1 in recordings unlike its own) and those with another voice (-0.4).
+FAVOUR = 0.1
 LAGS = np.arange(-4, 6)  # in steps: how much later than the picture the sound may be
-USUAL_LAG = 3.0  # in steps; a lag that is this unusual must be better by half a nat
+USUAL_LAG = 1.0  # in steps; a lag that is this unusual must be better by half a nat
 REFERENCES = 96  # vectors that a mouth, or a sound, is compared with, evenly spaced over the speech
 SMOOTH_HOPS = 9  # over which the evidence for a lag is summed before the best person is taken
+MARGIN_HOPS = 1  # hops before and after speech whose pictures count too: a mouth rests when the voice pauses
+USUAL_PICTURES = 10  # pictures on each side whose mean look of a mouth is its usual one
 AROUND = 4  # pictures on each side in which a mouth must move
 STILL = 1.3  # deviation of a mouth's vectors below which it is too still to speak
 STILL_WEIGHT, MOST_STILL = 1.0, 1.0  # nats a picture: for each factor of e below STILL, and at most
@@ -26,20 +31,25 @@ def evidence(arrays: Arrays, numbers: np.ndarray, spoken: np.ndarray, hop_second
     somebody off screen; 0 without a picture of the person."""
     begin = float(arrays["voice_time"][0]) - hop_seconds / 2
     hops = np.floor((arrays["face_time"] - begin) / hop_seconds).astype(int)
-    place = np.searchsorted(spoken, hops).clip(max=len(spoken) - 1)
-    heard = (spoken[place] == hops) & (hops >= 0)
+    place, distance = _nearest(spoken, hops)
+    heard = distance <= MARGIN_HOPS
     sound = arrays["voice_sound"].astype(np.float32).reshape(-1, speaker.DIMENSIONS)
-    steps = (spoken[:, None] * speaker.STEPS + np.arange(speaker.STEPS)).ravel()
+    near = np.flatnonzero(_nearest(spoken, np.arange(len(arrays["voice_time"])))[1] <= MARGIN_HOPS)
+    steps = (near[:, None] * speaker.STEPS + np.arange(speaker.STEPS)).ravel()
     others = sound[_spread(steps)]
     out = np.zeros((len(LAGS), len(spoken), len(numbers)))
     still = np.zeros((len(spoken), len(numbers)))
     for column, number in enumerate(numbers):
-        faces = np.flatnonzero((arrays["face_person"] == number) & heard)
+        faces = np.flatnonzero(arrays["face_person"] == number)
+        mouths = arrays["face_mouth"][faces].astype(np.float32)
+        quiet = _stillness(mouths)
+        # The look of a mouth at rest differs between people, poses and lights.
+        mouths = mouths - _around(mouths.astype(np.float64), USUAL_PICTURES).astype(np.float32)
+        inside = heard[faces]
+        faces, mouths = faces[inside], mouths[inside]
         if not len(faces):
             continue
-        mouths = arrays["face_mouth"][faces].astype(np.float32)
-        still[:, column] = np.bincount(place[faces], _stillness(mouths), len(spoken))
-        mouths = mouths - mouths.mean(axis=0)
+        still[:, column] = np.bincount(place[faces], quiet[inside], len(spoken))
         usual = _log_mean_exp(mouths @ others.T)
         # Of every step at once: the steps of different lags are the same ones.
         usual_of_sound = _log_mean_exp(sound @ mouths[_spread(np.arange(len(mouths)))].T)
@@ -48,8 +58,16 @@ def evidence(arrays: Arrays, numbers: np.ndarray, spoken: np.ndarray, hop_second
             sounds = _between(sound, at + lag)
             expected = _between(usual_of_sound[:, None], at + lag)[:, 0]
             fit = (mouths * sounds).sum(axis=1) - (usual + expected) / 2
-            out[row, :, column] = np.bincount(place[faces], fit, len(spoken))
+            out[row, :, column] = np.bincount(place[faces], fit + FAVOUR, len(spoken))
     return TRUST * out[_best_lag(out)] + still
+
+
+def _nearest(spoken: np.ndarray, hops: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """For hops (N,) the index of the nearest spoken one, and how far it is."""
+    after = np.searchsorted(spoken, hops).clip(max=len(spoken) - 1)
+    before = np.maximum(after - 1, 0)
+    nearest = np.where(np.abs(spoken[before] - hops) < np.abs(spoken[after] - hops), before, after)
+    return nearest, np.abs(spoken[nearest] - hops)
 
 
 def _best_lag(fits: np.ndarray) -> int:
@@ -62,12 +80,17 @@ def _best_lag(fits: np.ndarray) -> int:
 
 def _stillness(mouths: np.ndarray) -> np.ndarray:
     """At most 0, (N,): how much the mouths of one person (N, D) around each picture are too still to speak."""
-    sums = np.cumsum(np.concatenate([np.zeros((1, mouths.shape[1] + 1)), _with_squares(mouths)]), axis=0)
-    index = np.arange(len(mouths))
-    low, high = np.maximum(index - AROUND, 0), np.minimum(index + AROUND + 1, len(mouths))
-    means = (sums[high] - sums[low]) / (high - low)[:, None]
+    means = _around(_with_squares(mouths), AROUND)
     deviation = np.sqrt(np.maximum(means[:, -1] - np.square(means[:, :-1]).sum(axis=1), 1e-6))
     return np.clip(STILL_WEIGHT * np.log(deviation / STILL), -MOST_STILL, 0.0)
+
+
+def _around(values: np.ndarray, reach: int) -> np.ndarray:
+    """Means of values (N, D) over ``reach`` rows on both sides of each."""
+    sums = np.concatenate([np.zeros((1, values.shape[1])), values.cumsum(axis=0)])
+    index = np.arange(len(values))
+    low, high = np.maximum(index - reach, 0), np.minimum(index + reach + 1, len(values))
+    return (sums[high] - sums[low]) / (high - low)[:, None]
 
 
 def _with_squares(values: np.ndarray) -> np.ndarray:

@@ -99,7 +99,7 @@ def _voice_of(
         nothing = np.broadcast_to(np.zeros((), np.float32), (len(low), width))
         if len(features.kept) >= MAX_KEPT:
             features.kept.clear()
-        features.kept[key] = Voice(nothing, *pool_voice(features, model, low, high, share=share))
+        features.kept[key] = Voice(nothing, *pool_voice(features, model, low, high, None, share))
     return features.kept[key]
 
 

@@ -54,9 +54,7 @@ class Request:
         low, high = self.windows(start, end)
         person = people.speakers(self.features, start, end) if self.asked == people.SPEAKER else self.person
         with_features, everybody = self.fusion == "intermediate", self.fusion == "voice" and person is None
-        return pooling.pool(
-            self.features, self.model, low, high, person, with_features, (start, end), voice, everybody
-        )
+        return pooling.pool(self.features, self.model, low, high, person, with_features, (start, end), voice, everybody)
 
     def whose(self, start: np.ndarray, end: np.ndarray, pooled: pooling.Pooled) -> np.ndarray:
         """The person (N,) whose voice counts in each row from ``start`` to ``end`` (s); -1 is whoever speaks."""
