@@ -21,8 +21,8 @@ NEAR = 0.45  # seconds; a person seen within this time of a hop is visible in it
 MAX_PERSONS = 16  # those longest on screen; others never get the voice
 # Log odds against "off screen" before any evidence: of the only visible person, of each of several, and of a person who
 # is not visible.
-ALONE, AMONG, HIDDEN = 1.5, 1.0, -2.0
-SWITCH = 0.03  # probability that another one speaks in the next chunk
+ALONE, AMONG, HIDDEN = 1.0, 1.0, -2.0
+SWITCH = 0.02  # probability that another one speaks in the next chunk
 PAUSE_SWITCH = 0.05  # the same for each hop of a pause between chunks
 VIEW_SWITCH = 0.4  # the same if other persons are in view than in the chunk before
 MOST_SWITCH = 0.7

@@ -9,12 +9,12 @@ from emorec.models import speaker
 STEP = 1 / speaker.STEPS  # hops between two vectors of sound
 FIRST_STEP = 1 / 32  # hops from the start of a hop to the middle of its first vector's frame
 
-TRUST = 0.8  # share of a picture's log likelihood ratio that counts: pictures next to each other are alike
+TRUST = 1.0  # share of the log likelihood ratio of a picture that counts
 # Nats a picture for the person in view: about halfway between mouths that fit (0.3 for actors the network does not know,
 # 0.1 in recordings unlike its own) and those with another voice (-0.4).
-FAVOUR = 0.1
+FAVOUR = 0.08
 LAGS = np.arange(-4, 6)  # in steps: how much later than the picture the sound may be
-USUAL_LAG = 1.0  # in steps; a lag that is this unusual must be better by half a nat
+LAG_COST = 3.0  # nats by which a lag must be better for each step
 REFERENCES = 96  # vectors that a mouth, or a sound, is compared with, evenly spaced over the speech
 SMOOTH_HOPS = 9  # over which the evidence for a lag is summed before the best person is taken
 MARGIN_HOPS = 1  # hops before and after speech whose pictures count too: a mouth rests when the voice pauses
@@ -75,7 +75,7 @@ def _best_lag(fits: np.ndarray) -> int:
     totals = np.concatenate([np.zeros((len(fits), 1, fits.shape[2])), fits.cumsum(axis=1)], axis=1)
     ends = np.unique(np.append(np.arange(0, fits.shape[1], SMOOTH_HOPS), fits.shape[1]))
     sums = np.diff(totals[:, ends], axis=1).max(axis=2).sum(axis=1)
-    return int((TRUST * sums - 0.5 * (LAGS / USUAL_LAG) ** 2).argmax())
+    return int((TRUST * sums - LAG_COST * np.abs(LAGS)).argmax())
 
 
 def _stillness(mouths: np.ndarray) -> np.ndarray:
