@@ -10,7 +10,7 @@ STEP = 1 / speaker.STEPS  # hops between two vectors of sound
 FIRST_STEP = 1 / 32  # hops from the start of a hop to the middle of its first vector's frame
 
 TRUST = 1.0  # share of the log likelihood ratio of a picture that counts
-# Nats a picture for the person in view: about halfway between mouths that fit (0.3 for actors the network does not know,
+# Nats a picture for the person in view: about halfway between mouths that fit (0.3 for actors who are not trained on,
 # 0.1 in recordings unlike its own) and those with another voice (-0.4).
 FAVOUR = 0.08
 LAGS = np.arange(-4, 6)  # in steps: how much later than the picture the sound may be
