@@ -19,7 +19,7 @@ from safetensors import SafetensorError
 
 from emorec import files
 from emorec.extraction import people as people_of
-from emorec.extraction import persons
+from emorec.extraction import persons, speakers
 from emorec.extraction.people import NOBODY, People
 
 FORMAT_VERSION = 3
@@ -78,9 +78,11 @@ class Features:
 
     ``arrays``, sorted by time (s): for every sampled frame ``frame_time`` and ``frame_until`` (the time of the next
     one, infinite for the only one); for every face ``face_time``, ``face_person``, ``face_box`` (N, 4) (left, top,
-    width, height as fractions of the frame), ``face_score``, ``face_quality``, ``face_embedding`` (N, Df) float16 and
-    ``face_logits`` (N, labels); for every voice hop ``voice_time`` (its middle), ``voice_speech`` (probability),
-    ``voice_loudness`` (dB of full scale) and ``voice_embedding`` (H, Dv) float16.
+    width, height as fractions of the frame), ``face_score``, ``face_quality``, ``face_embedding`` (N, Df) float16,
+    ``face_logits`` (N, labels) and ``face_mouth`` (see ``models.speaker``); for every voice hop ``voice_time`` (its
+    middle), ``voice_speech`` (probability), ``voice_loudness`` (dB of full scale), ``voice_embedding`` (H, Dv) float16,
+    ``voice_sound`` (see ``models.speaker``), and ``voice_person`` with ``voice_person_probability`` (see
+    ``speakers.spoken_by``).
 
     ``segments`` and ``empty`` (arrays without rows) are what ``arrays`` are made of. ``duration`` (s) is that of the
     recording, as far as known. ``complete`` tells whether this is all of it. ``media`` is metadata of the file,
@@ -109,15 +111,18 @@ class Features:
     @cached_property
     def arrays(self) -> Arrays:
         """All arrays over all segments, which are concatenated at first use; they must not be changed."""
-        if not self.people:
-            return self.found
-        shown = persons.seconds_shown(self.found, self.until)
-        edited = people_of.applied(self.people, self.found, self.found["face_person"], shown)
-        return self.found | {"face_person": edited}
+        arrays = self.found
+        if self.people:
+            shown = persons.seconds_shown(arrays, self.until)
+            arrays = arrays | {"face_person": people_of.applied(self.people, arrays, arrays["face_person"], shown)}
+        if "voice_sound" in arrays and "face_mouth" in arrays:
+            speaker, probability = speakers.spoken_by(arrays, self.hop_seconds)
+            arrays = arrays | {"voice_person": speaker, "voice_person_probability": probability}
+        return arrays
 
     @cached_property
     def found(self) -> Arrays:
-        """``arrays`` with the persons that were found, whatever the user says about them."""
+        """The stored arrays with the persons that were found, whatever the user says about them."""
         arrays = (self.joined or JoinedArrays(self.empty)).of(self.segments)
         # Segments hold the tracker's numbers; who is who is decided again whenever more of the recording is known.
         return arrays | {"face_person": persons.joined(arrays, self.until)} if "face_track" in arrays else arrays

@@ -8,6 +8,7 @@ from typing import Any, Self
 import numpy as np
 
 from emorec.emotions import EMOTIONS
+from emorec.extraction import speakers
 from emorec.extraction.features import Features
 from emorec.inference import baseline as baselines
 from emorec.inference import fusion as fusions
@@ -52,9 +53,16 @@ class Request:
         """The windows of rows from ``start`` to ``end`` (s), (N,) each, with the ``voice`` if it is known already."""
         low, high = self.windows(start, end)
         person = people.speakers(self.features, start, end) if self.asked == people.SPEAKER else self.person
-        return pooling.pool(
-            self.features, self.model, low, high, person, self.fusion == "intermediate", (start, end), voice
-        )
+        with_features, everybody = self.fusion == "intermediate", self.fusion == "voice" and person is None
+        return pooling.pool(self.features, self.model, low, high, person, with_features, (start, end), voice, everybody)
+
+    def whose(self, start: np.ndarray, end: np.ndarray, pooled: pooling.Pooled) -> np.ndarray:
+        """The person (N,) whose voice counts in each row from ``start`` to ``end`` (s); -1 is whoever speaks."""
+        if self.asked == people.SPEAKER:
+            return people.speakers(self.features, start, end)
+        if self.person is not None:
+            return np.full(len(start), self.person)
+        return np.full(len(start), -1) if self.fusion == "voice" else pooled.person
 
     def shared_voice(self, start: np.ndarray, end: np.ndarray) -> pooling.Voice | None:
         """The voice in the windows of rows from ``start`` to ``end`` (s), which all persons share.
@@ -95,6 +103,12 @@ class Request:
             "fingerprint": self.model.fingerprint,
         }
 
+    def notes(self) -> tuple[str, ...]:
+        """Sentences for the user about the recording, about who speaks, and about the baseline."""
+        who = speakers.note(self.features.arrays) if self.fusion != "face" else ""
+        found = [who, baselines.NOTE if self.own else ""]
+        return (*self.features.notes, *(sentence for sentence in found if sentence))
+
     def with_baseline(self) -> Self:
         """The same with the baseline of the recording, from windows side by side, each of which counts once.
 
@@ -103,7 +117,8 @@ class Request:
         if self.baseline == "none" or self.fusion not in baselines.FUSIONS or not baselines.available(self.model):
             return self
         low, high = self.windows(*rows(self.features.until, self.window, self.features.start))
-        heard = pooling.pooled_voice(self.features, self.model, low, high, with_features=False)
+        person = -1 if self.person is None else self.person
+        heard = pooling.pooled_voice(self.features, self.model, low, high, False, person)
         voice = self.model.calibration.voice.log_likelihood(heard.probabilities)
         return replace(
             self, own=baselines.of(heard.relative, voice, fusions.evidence(voice, heard.coverage, high - low))

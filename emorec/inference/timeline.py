@@ -105,7 +105,10 @@ def _of_all(request: Request, step: float, prior: priors.Prior) -> Timeline:
     voice = request.shared_voice(*rows(features.until, step, features.start))
     each: list[Timeline] = []
     for number, name in features.names.items():
-        own = _timeline(replace(request, person=number, asked=number), step, prior, voice)
+        its = replace(request, person=number, asked=number)
+        if voice is None:  # each person has a voice of their own, and so a usual one
+            its = replace(its, own=None).with_baseline()
+        own = _timeline(its, step, prior, voice)
         each.append(people.about(own, number, name))
     return people.mean(each, features)
 
@@ -118,7 +121,8 @@ def _timeline(request: Request, step: float, prior: priors.Prior, heard: pooling
     face, voice, probabilities = (priors.posterior(one, prior.log) for one in likelihoods)
     if request.smooth:
         probabilities = smooth(probabilities, (start + end) / 2, request.smooth)
-    row_face, row_speech = pooling.coverage(features, start, end, pooled.person)
+    whose = request.whose(start, end, pooled)
+    row_face, row_speech = pooling.coverage(features, start, end, pooled.person, whose)
     return Timeline(
         start=start,
         end=end,
@@ -140,7 +144,7 @@ def _timeline(request: Request, step: float, prior: priors.Prior, heard: pooling
         duration=features.duration,
         complete=features.complete,
         media=features.media,
-        notes=(*features.notes, baselines.NOTE) if request.own else features.notes,
+        notes=request.notes(),
         unsure_below=request.unsure_below,
         choices=request.choices(step, prior),
         name="" if request.person is None else features.names[request.person],
