@@ -226,6 +226,27 @@ class Analyzer:
         names = getattr(features, "names", None)
         video.save(Path(media), features, timeline, Path(path), blur=blur, names=names, progress=progress)
 
+    def save_report(
+        self,
+        timeline: Timeline,
+        path: str | PathLike[str],
+        *,
+        features: Features | None = None,
+        people: PeopleLike | None = None,
+        blur: bool = False,
+    ) -> None:
+        """Write a timeline as one HTML page to keep or to print, which needs no network.
+
+        With the ``features`` from which it was inferred there are pictures of the persons and, if several are visible,
+        a lane for each; ``people`` are as in ``analyze``. ``blur`` hides the faces in the pictures behind a mosaic. The
+        file is written completely or not at all. Raises EmorecError if it cannot be written.
+        """
+        from emorec.output import report  # Altair takes half a second to import
+
+        if people and features:
+            features = people_file.used(people, features)[0]
+        report.write(timeline, Path(path), self.model, features, blur)
+
     def analyze_image(
         self, image: str | PathLike[str] | np.ndarray, *, prior: PriorLike = priors.STILL
     ) -> list[FaceResult]:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 NO_RECORDING = "Give at least one recording, as MEDIA or with --media_path."
 ONE_PLOT = "--save_plot names one file, which cannot hold the charts of several recordings; leave it out, or use --out."
 ONE_VIDEO = "--save_video names one file, which cannot hold several recordings; give one recording, or leave it out."
-BLUR_ALONE = "--blur hides faces in the video of --save_video; give both, or leave it out."
+BLUR_ALONE = "--blur hides faces in the video of --save_video and in --report; give one of them, or leave it out."
 
 
 def run(options: argparse.Namespace) -> int:
@@ -84,7 +84,7 @@ def _check_video(options: argparse.Namespace, given: list[str]) -> None:
         video.check_name(options.save_video, None if download.is_link(given[0]) else given[0])
         if len(given) > 1:
             raise EmorecError(ONE_VIDEO)
-    elif options.blur:
+    elif options.blur and not options.report:
         raise EmorecError(BLUR_ALONE)
 
 
@@ -114,6 +114,11 @@ def _analyze_one(
             writers = writers | {
                 ".people.json": functools.partial(result_files.write_people, loaded, grown[-1], choices["people"])
             }
+        if options.report:
+            write = functools.partial(
+                result_files.write_report, loaded, grown[-1] if grown else None, choices["people"], options.blur
+            )
+            writers = writers | {result_files.REPORT: write}
         result_files.put_out(given, media, result, writers, options, heading, marked)
         if options.save_video:
             _save_video(media, loaded, grown[0].with_people(choices["people"]), result, options)

@@ -44,9 +44,13 @@ OUT_HELP = (
     "the same recording replaces them"
 )
 VIDEO_HELP = "the recording as .mp4 with the emotion at every face, and the timeline below (not written by default)"
+REPORT_HELP = (
+    "also write NAME.report.html: summary, charts, highlights with small pictures, settings and limits on one page, "
+    "to keep or to print"
+)
 JSON_HELP = (
     "print the result as JSON, one line for each of several recordings; files are written only with --out, "
-    "--save_plot or --save_video"
+    "--save_plot, --save_video or --report"
 )
 MARKERS_HELP = (
     "points in time with a label (a table with the columns time and label, labels of Audacity, SRT, ELAN or Praat), "
@@ -146,7 +150,8 @@ def _add_results(parser: argparse.ArgumentParser) -> None:
     _option(group, "--save_plot", type=Path, metavar="FILE", help="chart as .png, .svg or .html (default DIR/NAME.png)")
     _option(group, "--no_plot", action="store_true", help="write no chart")
     _option(group, "--save_video", type=Path, metavar="FILE", help=VIDEO_HELP)
-    _option(group, "--blur", action="store_true", help="hide every face in the video of --save_video behind a mosaic")
+    _option(group, "--report", action="store_true", help=REPORT_HELP)
+    _option(group, "--blur", action="store_true", help="hide every face in the video and the report behind a mosaic")
     _option(group, "--json", action="store_true", help=JSON_HELP)
     _option(group, "--markers", type=Path, metavar="FILE", help=MARKERS_HELP)
     _option(group, "--marker_window", default="5,10", metavar="B,A", help="seconds before and after (default 5,10)")

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from emorec.extraction.people import People
     from emorec.timeline import Timeline
 
+REPORT = ".report.html"  # what follows a recording's name
 Writers = dict[str, Callable[[Any, Path], None]]  # by the suffix of their files
 
 
@@ -64,6 +65,13 @@ def write_people(loaded: Analyzer, features: Features, people: People, _: Timeli
     loaded.save_people(features, path, people=people)
 
 
+def write_report(
+    loaded: Analyzer, features: Features | None, people: People, blur: bool, result: Timeline, path: Path
+) -> None:
+    """Write the report beside the results."""
+    loaded.save_report(result, path, features=features, people=people, blur=blur)
+
+
 def _write_files(
     given: str | Path,
     media: Path,
@@ -77,9 +85,12 @@ def _write_files(
 
     written = []
     plot = None if options.no_plot else options.save_plot
-    if options.out or not options.json:
+    beside = bool(options.out) or not options.json
+    if not beside:  # the result is printed, and a report was asked for by itself
+        writers = {suffix: write for suffix, write in writers.items() if suffix == REPORT}
+    if writers:
         folder = options.out or Path(cli_options.DEFAULT_OUT)
-        with_chart = not options.no_plot and not options.save_plot
+        with_chart = beside and not options.no_plot and not options.save_plot
         suffixes = [*writers] + ([".png"] if with_chart else [])
         owner = given if isinstance(given, str) else str(given.resolve())
         name = names.claim(folder, media, owner, lambda stem: tables.file_name(stem, result, ""), suffixes)
@@ -87,7 +98,7 @@ def _write_files(
             written.append(folder / f"{name}{suffix}")
             write(result, written[-1])
         plot = folder / f"{name}.png" if with_chart else plot
-        if marked:
+        if marked and beside:
             written += marking.write(result, marked, folder, name, with_chart=not options.no_plot)
     if plot:
         from emorec.output import charts

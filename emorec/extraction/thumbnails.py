@@ -41,13 +41,31 @@ def arrays_of(pictures: Mapping[int, tuple[float, bytes]]) -> Arrays:
 
 def thumbnail(features: Features, number: int) -> bytes | None:
     """The JPEG of a person's best face, None if none is stored."""
+    row = best(features, number)
+    return None if row is None else content(features, row)
+
+
+def best(features: Features, number: int, during: tuple[float, float] | None = None, reach: float = 0.0) -> int | None:
+    """The index of the thumbnail with a person's best face, None if none is stored.
+
+    With ``during`` (s) only tracks count that show the person then or, if there are none, soonest before or after it,
+    up to ``reach`` (s) away.
+    """
     arrays = features.arrays
     if "face_track" not in arrays or not len(arrays.get("thumbnail_track", ())):
         return None
-    own = np.unique(arrays["face_track"][arrays["face_person"] == number])
-    rows = np.flatnonzero(np.isin(arrays["thumbnail_track"], own))
-    if not len(rows):
-        return None
-    best = rows[arrays["thumbnail_quality"][rows].argmax()]
-    end = int(arrays["thumbnail_bytes"][: best + 1].sum())
-    return arrays["thumbnail_jpeg"][end - int(arrays["thumbnail_bytes"][best]) : end].tobytes()
+    own = arrays["face_person"] == number
+    if during is not None:
+        times = arrays["face_time"]
+        away = np.where(own, np.abs(times - np.clip(times, *during)), np.inf)
+        nearest = float(away.min(initial=np.inf))
+        own &= (away <= nearest) & (away <= reach)
+    rows = np.flatnonzero(np.isin(arrays["thumbnail_track"], np.unique(arrays["face_track"][own])))
+    return int(rows[arrays["thumbnail_quality"][rows].argmax()]) if len(rows) else None
+
+
+def content(features: Features, row: int) -> bytes:
+    """The JPEG of the thumbnail with an index."""
+    arrays = features.arrays
+    end = int(arrays["thumbnail_bytes"][: row + 1].sum())
+    return arrays["thumbnail_jpeg"][end - int(arrays["thumbnail_bytes"][row]) : end].tobytes()

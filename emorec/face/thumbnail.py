@@ -8,6 +8,7 @@ import numpy as np
 SIDE = 64  # pixels
 AROUND = 1.7  # side of the square against the longer side of the face's box
 QUALITY = 80  # of JPEG, 0 to 100
+BLOCKS = 6  # of a mosaic along a side; a face fills about three and a half of them
 
 
 def cut_out(image: np.ndarray, box: np.ndarray) -> np.ndarray:
@@ -29,3 +30,11 @@ def jpeg(picture: np.ndarray) -> bytes:
     done, content = cv2.imencode(".jpg", picture[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
     assert done  # an array in memory can always be encoded
     return content.tobytes()
+
+
+def mosaic(content: bytes) -> bytes:
+    """A JPEG as coarse blocks of its mean colours, in which nobody is recognised."""
+    picture = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
+    assert picture is not None  # what this package wrote can be read
+    blocks = cv2.resize(picture, (BLOCKS, BLOCKS), interpolation=cv2.INTER_AREA)
+    return jpeg(cv2.resize(blocks, (SIDE, SIDE), interpolation=cv2.INTER_NEAREST)[:, :, ::-1])  # it takes RGB

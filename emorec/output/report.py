@@ -3,112 +3,134 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from emorec import files
 from emorec._version import __version__
-from emorec.emotions import COLOURS, EMOJI
+from emorec.extraction.features import Features
+from emorec.inference import timeline as inference
 from emorec.inference.timeline import Timeline
-from emorec.output import charts, tables, trust
+from emorec.models.checkpoint import Checkpoint
+from emorec.output import report_parts as parts
+from emorec.output import trust
 from emorec.output.chart_data import clock
-from emorec.output.highlights import find_highlights
-from emorec.output.summary import affect_in_words, how, summary
+from emorec.output.portraits import Portraits
+from emorec.output.summary import how, summary
 
-UNSURE = "#BBBBBB"  # colour of the bar of unsure time, paler than that of neutral
 STYLE = """
-body { font: 15px/1.5 system-ui, 'Segoe UI', Roboto, sans-serif; color: #222; max-width: 1000px; margin: 2rem auto; }
-body { padding: 0 1rem; } h1 { font-size: 1.6rem; margin: 0; } h2 { font-size: 1.1rem; margin: 1.8rem 0 0.4rem; }
-svg { max-width: 100%; height: auto; } table { border-collapse: collapse; } caption { text-align: left; color: #555; }
+@page { size: A4; margin: 15mm; }
+* { box-sizing: border-box; -webkit-print-color-adjust: exact; print-color-adjust: exact; }
+body { font: 15px/1.5 system-ui, 'Segoe UI', Roboto, 'Helvetica Neue', 'DejaVu Sans', sans-serif; color: #222;
+  max-width: 900px; margin: 2rem auto; padding: 0 1rem; overflow-wrap: break-word; }
+h1 { font-size: 1.6rem; line-height: 1.25; margin: 0 0 0.3rem; overflow-wrap: anywhere; }
+h2 { font-size: 1.1rem; margin: 1.8rem 0 0.4rem; }
+h3 { font-size: 1rem; margin: 1rem 0 0.2rem; } ul { margin: 0; padding-left: 1.2rem; }
+svg { max-width: 100%; height: auto; display: block; } table { border-collapse: collapse; max-width: 100%; }
+caption { text-align: left; color: #555; }
 :is(td, th) { padding: 0.2rem 1rem 0.2rem 0; text-align: left; font-weight: 400; vertical-align: top; }
-th { white-space: nowrap; } .bar { width: 220px; } .bar i { display: block; height: 10px; border-radius: 5px; }
-.small { color: #555; font-size: 0.9rem; } @media print { body { margin: 0; } section { break-inside: avoid; } }
+.limits table { font-size: 0.85rem; line-height: 1.35; } .limits :is(th, td):nth-child(3) { width: 52%; }
+th { white-space: nowrap; } .settings td { overflow-wrap: anywhere; }
+.trust { border-left: 4px solid #e69f00; padding: 0.4rem 0.8rem; background: #f6f6f6; }
+.summary { display: flex; flex-wrap: wrap; gap: 1rem 2.5rem; } .summary > * { flex: 1 1 300px; margin: 0; }
+.bar { width: 160px; } .bar i { display: block; height: 10px; margin-top: 0.45em; border-radius: 5px; }
+.small { color: #555; font-size: 0.9rem; } .lane { margin: 0.6rem 0; }
+.who { display: flex; gap: 0.7rem; align-items: center; } .who b { overflow-wrap: anywhere; }
+.portrait { width: 48px; height: 48px; border-radius: 6px; display: block; flex: none; }
+.moments tr > * { vertical-align: middle; padding-right: 0.7rem; } .moments td:last-child { padding-right: 0; }
+.moments i { display: inline-block; width: 0.7em; height: 0.7em; border-radius: 50%; margin-right: 0.4em; }
+@media print {
+  body { margin: 0; padding: 0; max-width: none; font-size: 10pt; }
+  :is(h1, h2, h3, caption) { break-after: avoid; } :is(tr, li, svg, img, .lane, .whole, .trust) { break-inside: avoid; }
+}
 """
 
 
 def html_text(
-    timeline: Timeline, evaluation: dict[str, Any] | None = None, training: dict[str, Any] | None = None
+    timeline: Timeline,
+    evaluation: dict[str, Any] | None = None,
+    training: dict[str, Any] | None = None,
+    portraits: Portraits | None = None,
+    people: Sequence[Timeline] = (),
 ) -> str:
-    """The text of the page; ``evaluation`` and ``training`` are those of the checkpoint."""
+    """The text of the page; ``evaluation`` and ``training`` are those of the checkpoint.
+
+    ``portraits`` are the pictures of persons, ``people`` the timelines of those who get a lane; without any, those of
+    the timeline itself.
+    """
     name = Path(str(timeline.media.get("name", ""))).name or "A recording"
+    people, alone = people or timeline.people, replace(timeline, people=())
     warning = summary(timeline).warning
-    parts = [
+    body = [
         f"<h1>{html.escape(name)}</h1>",
         f"<p><strong>{warning}</strong></p>" if warning else "",
-        f'<p class="small">{clock(timeline.duration)}, {html.escape(how(timeline))}, {timeline.window:g} s of evidence '
+        f'<p class="trust">{html.escape(trust.sentence(timeline, evaluation or {}))}</p>',
+        f'<p class="small">{_part(timeline)}, {html.escape(how(timeline))}, {timeline.window:g} s of evidence '
         f"for each. Made by emorec {__version__}.</p>",
         *(f"<p><strong>{html.escape(note)}</strong></p>" for note in timeline.notes),
-        _section("Over time", charts.svg_text(timeline)),
-        _section("Valence and arousal", charts.svg_text(timeline, "valence_arousal")),
-        _section("Summary", _figures(timeline)),
-        _section("Highlights", _highlights(timeline)),
-        _section("What this can and cannot tell", trust.panel(evaluation or {}, training or {})),
-        _section("Settings", _settings(timeline)),
+        _section("Summary", parts.figures(timeline), "whole"),
+        _section("Over time", parts.chart(alone), "whole"),
+        _section("Each person", parts.lanes(people, portraits)) if people else "",
+        _section("Valence and arousal", parts.chart(alone, "valence_arousal"), "whole"),
+        _section("Highlights", parts.highlights(timeline, portraits)),
+        _section("The most negative minutes", negative) if (negative := parts.negative(timeline, portraits)) else "",
+        _section("What this can and cannot tell", trust.panel(evaluation or {}, training or {}), "limits"),
+        _section("Settings", parts.settings(timeline)),
     ]
-    head = f'<meta charset="utf-8"><title>{html.escape(name)}: emotions over time</title><style>{STYLE}</style>'
-    page = f'<!doctype html>\n<html lang="en"><head>{head}</head><body>{"".join(parts)}</body></html>\n'
+    head = (
+        '<meta charset="utf-8"><meta name="viewport" content="width=device-width">'
+        f"<title>{html.escape(name)}: emotions over time</title><style>{STYLE}</style>"
+    )
+    page = f'<!doctype html>\n<html lang="en"><head>{head}</head><body>{"".join(body)}</body></html>\n'
     return files.shown(page)
 
 
 def write(
     timeline: Timeline,
     path: Path,
-    evaluation: dict[str, Any] | None = None,
-    training: dict[str, Any] | None = None,
+    model: Checkpoint | None = None,
+    features: Features | None = None,
+    blur: bool = False,
 ) -> None:
-    """Write the page to a file, completely or not at all. Raises EmorecError if it cannot be written."""
-    files.write_result(path, html_text(timeline, evaluation, training).encode())
+    """Write the page to a file, completely or not at all. Raises EmorecError if it cannot be written.
+
+    ``model`` made the timeline from ``features``, which give it pictures of the persons and, if several persons are
+    visible, a lane for each; ``blur`` hides the faces in the pictures.
+    """
+    evaluation, training = (model.evaluation, model.training) if model else ({}, {})
+    portraits = Portraits(features, blur) if features else None
+    people = _everybody(timeline, model, features) if model and features else ()
+    files.write_result(path, html_text(timeline, evaluation, training, portraits, people).encode())
 
 
-def _section(title: str, body: str) -> str:
-    return f"<section><h2>{title}</h2>{body}</section>"
-
-
-def _figures(timeline: Timeline) -> str:
-    figures = summary(timeline)
-    if figures.confidence is None:
-        return "<p>Neither a face was seen nor speech heard, so there is nothing to read an emotion from.</p>"
-    rows = "".join(
-        f'<tr><th scope="row">{EMOJI[emotion]} {emotion}</th><td class="bar">'
-        f'<i style="width:{share:.1%};background:{COLOURS[emotion]}"></i></td><td>{share:.0%}</td></tr>'
-        for emotion, share in figures.shares.items()
+def _everybody(timeline: Timeline, model: Checkpoint, features: Features) -> tuple[Timeline, ...]:
+    """The timelines of all persons, made as this one, if it is about whoever is visible and there are several."""
+    choices = timeline.choices
+    if timeline.people or choices.get("person") is not None or timeline.fusion == "voice" or len(features.persons) < 2:
+        return ()
+    group = inference.infer(
+        features,
+        model,
+        timeline.fusion,
+        timeline.step,
+        timeline.window,
+        "all",
+        choices.get("smooth", 0.0),
+        timeline.prior,
+        timeline.unsure_below,
+        choices.get("baseline", "speaker"),
     )
-    rows += (
-        f'<tr><th scope="row">unsure</th><td class="bar"><i style="width:{figures.unsure:.1%};background:{UNSURE}"></i>'
-        f"</td><td>{figures.unsure:.0%}</td></tr>"
-    )
-    return (
-        f"<table><caption>Share of the time with evidence</caption>{rows}</table>"
-        f"<p>Evidence for {figures.known:.0%} of the time: a face in {figures.face:.0%}, speech in "
-        f"{figures.speech:.0%}. Average confidence {figures.confidence:.0%}. "
-        f"{html.escape(affect_in_words(figures))} Time counts as unsure if the confidence "
-        f"is below {timeline.unsure_below:.0%}; the chart is faint there and at times "
-        f"whose evidence is all from just before or after, and blank without any.</p>"
-    )
+    part = choices.get("part")
+    return (group.between(*part) if part else group).people
 
 
-def _settings(timeline: Timeline) -> str:
-    rows = "".join(
-        f'<tr><th scope="row">{html.escape(name.replace("_", " "))}</th><td>{html.escape(_in_words(value))}</td></tr>'
-        for name, value in tables.choices(timeline).items()
-    )
-    return f'<table class="small">{rows}</table>'
+def _part(timeline: Timeline) -> str:
+    """What of the recording is shown, and how long it is."""
+    part, length = timeline.choices.get("part"), clock(timeline.duration)
+    return f"{clock(part[0])} to {clock(part[1])} of {length}" if part else length
 
 
-def _in_words(value: object) -> str:
-    if isinstance(value, dict):
-        return ", ".join(f"{name} {_in_words(each)}" for name, each in value.items())
-    if isinstance(value, float):
-        return f"{value:g}"
-    return "automatic" if value is None else str(value)
-
-
-def _highlights(timeline: Timeline) -> str:
-    found = find_highlights(timeline)
-    if not found:
-        return "<p>Nothing stands out.</p>"
-    rows = "".join(
-        f'<tr><th scope="row">{clock(each.start)}</th><td>{each.kind}</td><td>{html.escape(each.text)}</td></tr>'
-        for each in found
-    )
-    return f"<table>{rows}</table>"
+def _section(title: str, body: str, kind: str = "") -> str:
+    return f'<section class="{kind}"><h2>{title}</h2>{body}</section>'

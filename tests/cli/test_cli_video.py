@@ -46,7 +46,7 @@ def test_what_cannot_be_is_refused_before_anything_is_analyzed(recording, tmp_pa
         (["--save_video", tmp_path / "video.avi"], "end the name in .mp4."),
         (["--save_video", recording], "is the recording itself"),
         (["--save_video", tmp_path / "video.mp4", recording.parent / "other.mp4"], "cannot hold several recordings"),
-        (["--blur"], "give both"),
+        (["--blur"], "give one of them"),
     ):
         code, out, err = emorec("analyze", recording, *options, "--out", tmp_path / "out")
         assert (code, out) == (2, "") and words in err and err.count("\n") == 1

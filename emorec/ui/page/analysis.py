@@ -150,15 +150,20 @@ def chosen(timeline: Timeline, part: str, only: bool) -> Timeline:
     return timeline.between(*found) if found else timeline
 
 
-def write_download(kind: str, timeline: Timeline, name: str, model: Checkpoint, folder: Path) -> Path:
-    """Write a timeline as one of DOWNLOADS or MORE into a folder; returns the file's path. Raises EmorecError."""
+def write_download(
+    kind: str, timeline: Timeline, name: str, model: Checkpoint, folder: Path, features: Features | None = None
+) -> Path:
+    """Write a timeline as one of DOWNLOADS or MORE into a folder; returns the file's path. Raises EmorecError.
+
+    ``model`` made the timeline from ``features``, from which a report has its pictures.
+    """
     file = folder / tables.file_name(name, timeline, (DOWNLOADS | MORE)[kind][0])
     if kind in formats.FORMATS:
         formats.FORMATS[kind].write(timeline, file)
     elif kind == COMMAS:
         formats.FORMATS["csv"].write(timeline, file, "de")
     elif kind == "report":
-        report.write(timeline, file, model.evaluation, model.training)
+        report.write(timeline, file, model, features)
     else:
         charts.save(timeline, file)
     return file

@@ -195,14 +195,14 @@ def connect_results(
     for kind, button in results.buttons.items():
         button.click(
             handlers.downloader(kind),
-            [session.analysis, session.active, session.timeline, results.part, results.only],
+            [session.analysis, session.active, session.timeline, results.part, results.only, session.edited],
             results.download,
             concurrency_limit=None,
             **QUIET,
         ).success(None, results.download, None, js=SAVE, **QUIET)
     results.save_more.click(
         handlers.download,
-        [results.more, session.analysis, session.active, session.timeline, results.part, results.only],
+        [results.more, session.analysis, session.active, session.timeline, results.part, results.only, session.edited],
         results.download,
         concurrency_limit=None,
         **QUIET,

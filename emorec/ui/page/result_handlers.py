@@ -111,9 +111,15 @@ class ResultHandlers:
         """The handler of the button of one kind; a closure, because Gradio gives ``request`` to functions only."""
 
         def download(
-            analysis: Analysis, active: str, timeline: Timeline | None, part: str, only: bool, request: gr.Request
+            analysis: Analysis,
+            active: str,
+            timeline: Timeline | None,
+            part: str,
+            only: bool,
+            edited: Edited,
+            request: gr.Request,
         ) -> str:
-            return self.download(kind, analysis, active, timeline, part, only, request)
+            return self.download(kind, analysis, active, timeline, part, only, edited, request)
 
         return download
 
@@ -125,6 +131,7 @@ class ResultHandlers:
         timeline: Timeline | None,
         part: str,
         only: bool,
+        edited: Edited,
         request: gr.Request,
     ) -> str:
         """A download was clicked: write the file of that kind, and return its path."""
@@ -135,7 +142,8 @@ class ResultHandlers:
         with user_errors():
             own.check_space(session)
             model = self.service.analyzer_for(analysis.features, active, analysis.checkpoint).model
-            file = write_download(kind, timeline, analysis.name, model, own.new_folder())
+            features = edited.features(analysis)
+            file = write_download(kind, timeline, analysis.name, model, own.new_folder(), features)
         own.add(session, file)
         return str(file)
 

@@ -1,0 +1,63 @@
+"""``emorec analyze --report``: the page beside the other results, alone with ``--json``, with hidden faces."""
+
+import json
+import re
+
+import pytest
+
+from emorec import analyzer, cli
+from support import factories, two_people
+from support.make_media import Audio, record
+
+FACE = re.compile(r'src="(data:image/jpeg[^"]*)"')
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory):
+    return str(tmp_path_factory.mktemp("cache"))
+
+
+@pytest.fixture(scope="module")
+def recording(tmp_path_factory):
+    return two_people.record(tmp_path_factory.mktemp("media") / "two.mkv")
+
+
+@pytest.fixture(autouse=True)
+def untrained(monkeypatch, tmp_path, cache):
+    """Untrained networks for emotions, the bundled ones for faces; the recording is only extracted once."""
+    tiny = analyzer.Analyzer(factories.checkpoint(), None)
+    monkeypatch.setattr(analyzer, "load", lambda *_: tiny)
+    monkeypatch.setenv("EMOREC_CACHE", cache)
+    monkeypatch.chdir(tmp_path)
+
+
+def analyze(*arguments):
+    return cli.main(["analyze", "--no_plot", *map(str, arguments)])
+
+
+def test_the_report_is_beside_the_results_and_knows_the_names(recording, tmp_path, capsys):
+    assert analyze(recording, "--out", "out") == 0
+    named = tmp_path / "out" / "two.people.json"
+    people = json.loads(named.read_text(encoding="utf-8"))
+    people["persons"][0]["name"] = "Anna"
+    (tmp_path / "names.json").write_text(json.dumps(people), encoding="utf-8")
+    assert analyze(recording, "--out", "out", "--report", "--people", "names.json") == 0
+    assert f"wrote {tmp_path / 'out' / 'two.report.html'}".replace(str(tmp_path) + "/", "") in capsys.readouterr().out
+    text = (tmp_path / "out" / "two.report.html").read_text(encoding="utf-8")
+    assert "<b>Anna</b>" in text and "<b>person 1</b>" in text
+    assert {people["persons"][0]["thumbnail"], people["persons"][1]["thumbnail"]} <= set(FACE.findall(text))
+
+
+def test_blur_hides_the_faces_of_a_report_without_a_video(recording, tmp_path):
+    assert analyze(recording, "--out", "out", "--report", "--blur") == 0
+    people = json.loads((tmp_path / "out" / "two.people.json").read_text(encoding="utf-8"))
+    text = (tmp_path / "out" / "two.report.html").read_text(encoding="utf-8")
+    assert len(FACE.findall(text)) >= 2
+    assert not {person["thumbnail"] for person in people["persons"]} & set(FACE.findall(text))
+
+
+def test_a_printed_result_leaves_only_the_report(tmp_path, capsys):
+    sound = record(tmp_path / "clip.wav", audio=Audio(codec="pcm_s16le", rate=16_000))
+    assert analyze(sound, "--json", "--report", "--fusion", "voice") == 0
+    assert json.loads(capsys.readouterr().out)["rows"]
+    assert [file.name for file in (tmp_path / "emorec-out").glob("clip*")] == ["clip.voice.report.html"]
