@@ -16,7 +16,6 @@ from emorec.inference.timeline import Timeline
 from emorec.models import pretrained
 from emorec.output import charts, trust
 from emorec.output.chart_data import signed
-from emorec.output.highlights import find_highlights
 from emorec.output.summary import summary
 
 
@@ -61,7 +60,7 @@ def player(file: Path | str | None) -> str:
 
 
 def result(timeline: Timeline) -> str:
-    """The share of time of each emotion, how much evidence there is, and the highlights."""
+    """The share of time of each emotion, and how much evidence there is."""
     figures = summary(timeline)
     attributes = f'data-duration="{timeline.duration:.3f}" data-step="{timeline.step:g}"'
     attributes += " data-complete" if timeline.complete else ""
@@ -85,7 +84,7 @@ def result(timeline: Timeline) -> str:
     shares += _unsure_bar(figures.unsure, timeline.unsure_below)
     prior, who = html.escape(timeline.prior.name), ", mean of all persons" if timeline.people else ""
     table = f"<table><caption>Share of the time with evidence ({prior} prior{who})</caption>{shares}</table>"
-    body = f"{provenance(timeline.media)}{table}<dl>{numbers}</dl>{_highlights(timeline)}"
+    body = f"{provenance(timeline.media)}{table}<dl>{numbers}</dl>"
     warning = callout(figures.warning) if figures.too_little else ""
     return f'{warning}<div class="summary" {attributes}>{body}</div>'
 
@@ -191,24 +190,6 @@ def _unsure_bar(share: float, below: float) -> str:
     )
 
 
-def _highlights(timeline: Timeline) -> str:
-    items = "".join(
-        f'<li><button type="button" data-seek="{highlight.start:.3f}"><time>{charts.clock(highlight.start)}</time>'
-        f'<i style="background:{COLOURS[highlight.emotion]}"></i><span>{html.escape(HIGHLIGHT_WORDS[highlight.kind])}'
-        f"{html.escape(highlight.text)}</span></button></li>"
-        for highlight in find_highlights(timeline)
-    )
-    listed = f"<ol>{items}</ol>" if items else '<p class="caption">Nothing stands out.</p>'
-    return f'<section class="moments"><h2>Highlights</h2>{listed}</section>'
-
-
-HIGHLIGHT_WORDS = {
-    "peak": "Peak: ",
-    "shift": "Change ",
-    "disagreement": "Face and voice differ: ",
-    "unsure": "Low confidence: ",
-    "person": "Other person: ",
-}
 NO_EVIDENCE = {"face": "No face was seen", "voice": "No speech was heard"}
 LIMITS = (
     "emorec names displayed expression as actors and strangers' votes named it. It cannot tell what anyone feels, and "

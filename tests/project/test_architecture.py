@@ -59,7 +59,13 @@ LAYERS = [
     ["emorec.agreement", "emorec.analyzer"],
     ["emorec"],
     # The page.
-    ["emorec.ui.fragments", "emorec.ui.overview", "emorec.ui.minutes", "emorec.ui.settings"],
+    [
+        "emorec.ui.fragments",
+        "emorec.ui.highlight_list",
+        "emorec.ui.overview",
+        "emorec.ui.minutes",
+        "emorec.ui.settings",
+    ],
     ["emorec.ui.server"],
     ["emorec.ui.example"],
     ["emorec.ui.jobs"],

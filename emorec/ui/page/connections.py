@@ -177,6 +177,7 @@ def connect_results(
         [results.chart, results.summary, results.table, results.page],
         **AT_ONCE,
     )
+    drawn.then(handlers.highlights, [session.timeline, session.analysis, session.edited], results.highlights, **AT_ONCE)
     connect_people(parts, session, people, drawn)
     results.style.change(fragments.legend, results.style, results.legend, queue=False, **QUIET)
     results.accordion.expand(lambda: True, None, session.rows_shown, queue=False, **QUIET).then(

@@ -255,6 +255,7 @@ def results() -> SimpleNamespace:
                 )
     panel = people_panel.people()
     summary = markup(elem_id="summary")
+    highlights = markup(elem_id="highlights")
     with gr.Accordion("Every minute", open=False, elem_id="every-minute"):
         minutes = markup(elem_id="minutes")
     with gr.Accordion("Every row", open=False, elem_id="every") as accordion:
@@ -288,6 +289,7 @@ def results() -> SimpleNamespace:
         only=only,
         people=panel,
         summary=summary,
+        highlights=highlights,
         minutes=minutes,
         accordion=accordion,
         page=page,

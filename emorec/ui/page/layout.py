@@ -46,8 +46,10 @@ THEME = Base(
     button_primary_background_fill_hover_dark="*primary_700",
 )
 ASSETS = Path(__file__).parent / "assets"
-CSS = "".join((ASSETS / name).read_text(encoding="utf-8") for name in ("page.css", "overview.css"))
-SCRIPTS = "".join(f"({(ASSETS / name).read_text(encoding='utf-8')})();" for name in ("page.js", "overview.js"))
+CSS = "".join((ASSETS / name).read_text(encoding="utf-8") for name in ("page.css", "overview.css", "highlights.css"))
+SCRIPTS = "".join(
+    f"({(ASSETS / name).read_text(encoding='utf-8')})();" for name in ("page.js", "overview.js", "highlights.js")
+)
 JS = f"() => {{{SCRIPTS}}}"
 
 

@@ -17,6 +17,7 @@ from emorec.inference.timeline import Timeline
 from emorec.output import charts
 from emorec.ui import fragments
 from emorec.ui.api import user_errors
+from emorec.ui.highlight_list import listed
 from emorec.ui.jobs import validation
 from emorec.ui.jobs.job import UNEXPECTED
 from emorec.ui.minutes import minutes
@@ -86,6 +87,10 @@ class ResultHandlers:
         chart, summary, *table = self.show_part(timeline, style, part, only, rows_shown)
         shown = trusted(timeline, analyzer.model.evaluation) + overview(timeline, part_of(part, timeline))
         return timeline, chart, summary, offered, *table, shown, minutes(timeline)
+
+    def highlights(self, timeline: Timeline | None, analysis: Analysis, edited: Edited) -> str:
+        """The list of highlights of a timeline that was drawn, whichever part is shown."""
+        return "" if timeline is None else listed(timeline, edited.features(analysis))
 
     def show_part(self, timeline: Timeline | None, style: str, part: str, only: bool, rows_shown: bool) -> tuple:
         """The chart of a part of a timeline that is there already; with ``only`` also its summary and its table."""

@@ -1,0 +1,115 @@
+"""The list of highlights on the page: all of them, with a picture where a face is seen, and filters for the browser."""
+
+from __future__ import annotations
+
+import html
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from emorec import files
+from emorec.emotions import COLOURS, EMOTIONS
+from emorec.extraction.features import Features
+from emorec.extraction.people import default_name
+from emorec.inference.timeline import Timeline
+from emorec.output.chart_data import clock
+from emorec.output.highlights import KINDS, Highlight, find_highlights
+from emorec.output.portraits import NOBODY, Portraits, who
+
+MAX_LISTED = 200  # highlights; more make the list slow to send and long to read
+MAX_PICTURES = 40  # different ones, of about 2 kB; beyond them a person has one picture everywhere
+NOTHING = '<p class="caption">Nothing stands out.</p>'
+KEYS = '<span class="caption">Keys: <kbd>n</kbd> next, <kbd>p</kbd> previous</span>'
+LEFT_OUT = "The {listed} strongest of {count} are listed, of each kind about the same number."
+WORDS = {
+    "peak": "Peak: ",
+    "shift": "Change ",
+    "disagreement": "Face and voice differ: ",
+    "unsure": "Low confidence: ",
+    "person": "Other person: ",
+}
+KIND_NAMES = {
+    "peak": "peaks",
+    "shift": "changes",
+    "disagreement": "face and voice differ",
+    "unsure": "low confidence",
+    "person": "other person",
+}
+
+
+def listed(timeline: Timeline, features: Features | None = None) -> str:
+    """The highlights of a timeline in order of time, with their filters; pictures come from its ``features``."""
+    found = find_highlights(timeline, None)
+    shown = strongest(found, MAX_LISTED)
+    if not shown:
+        return f'<section class="moments"><h2>Highlights</h2>{NOTHING}</section>'
+    people = [who(timeline, each) for each in shown]
+    pictures = _pictures(timeline, shown, people, Portraits(features)) if features else [None] * len(shown)
+    used = sorted({picture for picture in pictures if picture is not None})
+    styles = "".join(
+        f".moments .face-{row}{{background-image:url({Portraits(features).url(row)})}}" for row in used if features
+    )
+    items = "".join(_item(each, person, picture) for each, person, picture in zip(shown, people, pictures, strict=True))
+    left_out = LEFT_OUT.format(listed=len(shown), count=len(found))
+    note = f'<p class="caption">{left_out}</p>' if len(shown) < len(found) else ""
+    return (
+        f'<section class="moments"><h2>Highlights</h2><style>{styles}</style>'
+        f'<div class="filters">{_filters(timeline, shown, people)}<span role="status"></span>{KEYS}</div>{note}'
+        f"<ol>{items}</ol></section>"
+    )
+
+
+def strongest(found: Sequence[Highlight], most: int) -> list[Highlight]:
+    """At most so many highlights in order of time: the strongest of each kind, the same number of each if possible."""
+    ranks: Counter[str] = Counter()
+    places = []
+    # Strengths of different kinds cannot be compared, so the kinds take turns.
+    for index in sorted(range(len(found)), key=lambda index: (-found[index].strength, index)):
+        places.append((ranks[found[index].kind], index))
+        ranks[found[index].kind] += 1
+    return [found[index] for index in sorted(index for _, index in sorted(places)[:most])]
+
+
+def _pictures(
+    timeline: Timeline, found: Sequence[Highlight], people: Sequence[int], portraits: Portraits
+) -> list[int | None]:
+    """The index of the picture of each highlight, None without one; at most MAX_PICTURES different ones at first."""
+    used: set[int] = set()
+    rows: list[int | None] = []
+    for each, person in zip(found, people, strict=True):
+        row = portraits.at(timeline, each)
+        if row is not None and row not in used and len(used) >= MAX_PICTURES:
+            row = portraits.of(person)
+        if row is not None:
+            used.add(row)
+        rows.append(row)
+    return rows
+
+
+def _item(each: Highlight, person: int, picture: int | None) -> str:
+    face = "" if picture is None else f'<span class="face face-{picture}"></span>'
+    words = f"{html.escape(WORDS[each.kind])}{html.escape(files.shown(each.text))}"
+    return (
+        f'<li data-kind="{each.kind}" data-emotion="{each.emotion}" data-person="{person}" data-until="{each.end:.3f}">'
+        f'<button type="button" data-seek="{each.start:.3f}"><time>{clock(each.start)}</time>{face}'
+        f'<i style="background:{COLOURS[each.emotion]}"></i><span>{words}'
+        f"<small>{html.escape(files.shown(each.reason))}</small></span></button></li>"
+    )
+
+
+def _filters(timeline: Timeline, found: Sequence[Highlight], people: Sequence[int]) -> str:
+    """The choices of a kind, an emotion and a person, of those that there are."""
+    kinds, emotions = {each.kind for each in found}, {each.emotion for each in found}
+    names = {
+        number: timeline.names.get(number, default_name(number)) for number in sorted({*people}) if number != NOBODY
+    }
+    choices = [
+        _choice("kind", "Kind", ((kind, KIND_NAMES[kind]) for kind in KINDS if kind in kinds)),
+        _choice("emotion", "Emotion", ((emotion, emotion) for emotion in EMOTIONS if emotion in emotions)),
+        _choice("person", "Person", names.items()) if len(names) > 1 else "",
+    ]
+    return "".join(choices)
+
+
+def _choice(name: str, label: str, choices: Iterable[tuple[object, str]]) -> str:
+    options = "".join(f'<option value="{value}">{html.escape(files.shown(words))}</option>' for value, words in choices)
+    return f'<label>{label} <select data-filter="{name}"><option value="">all</option>{options}</select></label>'

@@ -1,0 +1,84 @@
+// The list of highlights: filters, which outlast a redraw, and the keys n and p for the next and the previous one.
+() => {
+  const NEAR = 0.25; // seconds from a highlight within which the player is still at it
+  const TYPED = "textarea, select, [contenteditable=true], input:not([type=radio], [type=checkbox], [type=range], [type=button])";
+  const find = (selector) => document.querySelector(selector);
+  const list = () => find("#highlights .moments");
+  const items = () => [...(list()?.querySelectorAll("li") ?? [])];
+  const shown = () => items().filter((item) => !item.hidden);
+  const startOf = (item) => Number(item.querySelector("[data-seek]").dataset.seek);
+  const chosen = { kind: "", emotion: "", person: "" };
+  let current = null, host = null;
+
+  const mark = (item) => {
+    items().forEach((one) => one.querySelector("button").removeAttribute("aria-current"));
+    current = item;
+    item?.querySelector("button").setAttribute("aria-current", "true");
+  };
+
+  const count = () => {
+    const all = items(), left = shown(), place = left.indexOf(current) + 1;
+    const words = place ? `${place} of ${left.length}` : left.length < all.length ? `${left.length} of ${all.length}`
+                                                                                  : `${all.length} in all`;
+    const line = list()?.querySelector("[role=status]");
+    if (line && line.textContent !== words) line.textContent = words;
+  };
+
+  // With "shown part only" the list is about the part, like the summary.
+  const apply = () => {
+    const part = find("#only input")?.checked ? window.emorecView?.part : null;
+    for (const item of items()) {
+      const outside = part && (Number(item.dataset.until) <= part[0] || startOf(item) >= part[1]);
+      item.hidden = outside || Object.entries(chosen).some(([name, value]) => value !== "" && item.dataset[name] !== value);
+    }
+    if (current?.hidden) mark(null);
+    count();
+  };
+
+  const go = (forwards) => {
+    const left = shown(), now = find("#player :is(video, audio)")?.currentTime ?? 0, at = left.indexOf(current);
+    let next;
+    if (at >= 0 && Math.abs(startOf(current) - now) < NEAR) next = left[at + (forwards ? 1 : -1)];
+    else if (forwards) next = left.find((item) => startOf(item) > now + NEAR);
+    else next = left.findLast((item) => startOf(item) < now - NEAR);
+    if (!next) return;
+    mark(next);
+    const box = next.parentElement; // the list scrolls, the page stays
+    box.scrollTop += next.getBoundingClientRect().top - box.getBoundingClientRect().top - box.clientHeight / 3;
+    window.emorecSeek(startOf(next));
+    count();
+  };
+
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || !list() || event.target.closest?.(TYPED)) return;
+    const key = event.key.toLowerCase();
+    if (key !== "n" && key !== "p") return;
+    go(key === "n");
+    event.preventDefault();
+  });
+  document.addEventListener("click", (event) => {
+    const item = event.target.closest("#highlights li");
+    if (item) { mark(item); count(); }
+  });
+  document.addEventListener("change", (event) => {
+    const name = event.target.dataset?.filter;
+    if (name) chosen[name] = event.target.value;
+    if (name || event.target.closest("#only")) apply();
+  });
+  document.addEventListener("input", (event) => { if (event.target.closest("#range")) apply(); });
+
+  // A redraw replaces the list: what was chosen is chosen again, as far as there is such a thing.
+  const renew = () => {
+    if (list() === host) return;
+    host = list();
+    current = null;
+    for (const select of host?.querySelectorAll("[data-filter]") ?? []) {
+      select.value = chosen[select.dataset.filter];
+      if (select.selectedIndex < 0) select.value = chosen[select.dataset.filter] = "";
+    }
+    if (host && !host.querySelector("[data-filter=person]")) chosen.person = "";
+    apply();
+  };
+  renew();
+  new MutationObserver(renew).observe(document.body, { childList: true, subtree: true });
+}
