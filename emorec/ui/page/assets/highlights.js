@@ -39,7 +39,7 @@
     const left = shown(), now = find("#player :is(video, audio)")?.currentTime ?? 0, at = left.indexOf(current);
     let next;
     if (at >= 0 && Math.abs(startOf(current) - now) < NEAR) next = left[at + (forwards ? 1 : -1)];
-    else if (forwards) next = left.find((item) => startOf(item) > now + NEAR);
+    else if (forwards) next = left.find((item) => startOf(item) > now - NEAR); // also the one at which the player is
     else next = left.findLast((item) => startOf(item) < now - NEAR);
     if (!next) return;
     mark(next);
