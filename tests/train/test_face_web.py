@@ -1,5 +1,6 @@
 """The last training of the face network: spoilt faces, faces of the press, and their own shares of emotions."""
 
+import copy
 import csv
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 import torch
 
 from emorec.models.networks import FaceNet
-from train import loop
+from train import loop, run_dir
 from train.data import datasets, pack, spoil
 from train.recipes import face, face_web
 
@@ -154,13 +155,20 @@ def test_recall_leaves_contempt_out_and_divides_shares_out():
     assert face_web.recall(eight, truth, np.full(8, 0.125)) == 0.5
 
 
-def test_the_network_of_this_training_is_taken_once_it_is_finished(tmp_path, monkeypatch):
-    runs = {face_web.RUN: face_web.SCHEDULE.epochs - 1}
+def test_the_weights_of_the_trainings_that_are_finished_are_averaged(tmp_path, monkeypatch):
+    first, second = face_web.RUNS
+    epochs = face_web.SCHEDULES[0].epochs
+    runs, nets = {first: epochs - 1, second: 0}, {first: net_of(1), second: net_of(2)}
     monkeypatch.setattr(loop, "finished", lambda folder: runs.get(folder.name, 0))
-    monkeypatch.setattr(loop, "averaged", lambda folder, net: folder.name)
-    assert face_web.trained(tmp_path) == face.RUNS[0]
-    runs[face_web.RUN] += 1
-    assert face_web.trained(tmp_path) == face_web.RUN
+    monkeypatch.setattr(loop, "averaged", lambda folder, net: copy.deepcopy(nets[folder.name]))
+    monkeypatch.setattr(face, "trained", lambda runs: "the one before")
+    assert face_web.trained(tmp_path) == "the one before"
+    runs[first] += 1
+    assert torch.equal(face_web.trained(tmp_path).head.weight, nets[first].head.weight)
+    runs[second] = epochs
+    both = (nets[first].head.weight + nets[second].head.weight) / 2
+    assert torch.allclose(face_web.trained(tmp_path).head.weight, both)
+    assert face_web.trained(tmp_path).trunk[0][1].num_batches_tracked.dtype == torch.int64
 
 
 def test_it_trains_from_the_network_before_it(tmp_path, monkeypatch, faces):
@@ -175,7 +183,7 @@ def test_it_trains_from_the_network_before_it(tmp_path, monkeypatch, faces):
         "webfaces",
         lambda data, split: [datasets.Item(tmp_path / "a", "webfaces", "neutral", "p")] * 4,
     )
-    net = face_web.train(tmp_path, tmp_path, tmp_path, loop.Schedule(epochs=1, lr=1e-3, batch_size=4))
+    net = face_web.train(tmp_path, tmp_path, tmp_path, 1, loop.Schedule(epochs=1, lr=1e-3, batch_size=4))
     assert not torch.equal(net.head.weight, before.head.weight)
-    (row,) = face_web.loop.run_dir.read_log(tmp_path / face_web.RUN)
+    (row,) = run_dir.read_log(tmp_path / face_web.RUNS[1])
     assert {"loss", "valid", "valid_recall", "web_recall"} <= row.keys() and np.isfinite(row["loss"])

@@ -8,6 +8,7 @@ logits in the loss (logit adjustment, Menon et al., 2021), so that the network k
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,10 +23,11 @@ from train import loop, metrics
 from train.data import augment, datasets, pack, spoil
 from train.recipes import face
 
-RUN = "face-web"
-PART = "face, with faces of the press"  # of the bundled weights, in their metadata
-SCHEDULE = loop.Schedule(epochs=5, lr=1e-3, batch_size=128, weight_decay=0.05, ema_epochs=1.0, seed=3)
-KEPT_LAYERS = 2  # the first ones, at full resolution: a third of the time of a step, and they only find edges
+RUNS = ("face-web", "face-web-2")  # two trainings from the same network; their weights are averaged
+PARTS = ("face, with faces of the press (1)", "face, with faces of the press (2)")  # of the bundled weights' metadata
+SCHEDULES = tuple(
+    loop.Schedule(epochs=5, lr=1e-3, batch_size=128, weight_decay=0.05, ema_epochs=1.0, seed=seed) for seed in (3, 4)
+)
 MIXING = 0.75  # share of the training in which faces are mixed as in ``face.refine``; later only by mixup, and less
 OWN_SHARE = 0.5  # share of the network's own opinion in the target of a face of the press
 MAX_OFFSET = 3.0  # nats; of the difference between the shares of two sources
@@ -70,21 +72,23 @@ def train(
     data: Path,
     runs: Path,
     cache: Path,
-    schedule: loop.Schedule = SCHEDULE,
+    number: int,
+    schedule: loop.Schedule | None = None,
     device: str = "cpu",
     resume: bool = False,
 ) -> FaceNet:
-    """Train the network of the runs of ``face`` further in RUNS/face-web; return the FaceNet.
+    """Train the network of the runs of ``face`` further in the folder ``RUNS[number]`` of ``runs``; return the FaceNet.
 
     Logs accuracy over the eight on FER+ Valid, and recall over seven there and over six on faces of the press.
     """
-    net = face.trained(runs)
+    net, schedule = face.trained(runs), schedule or SCHEDULES[number]
     faces = training_faces(data, net, cache)
     shares = faces.targets[~faces.offsets.any(axis=1)].mean(axis=0)
     valid = face.labelled(datasets.ferplus(data / "FERPlus", "valid"), net.config, cache)
     pictures = datasets.webfaces(data, "train")
     crops, rows = pack.web_crops(pictures, net.config.size, cache)
-    web = crops, np.array([EMOTIONS.index(emotion_of(pictures[row].label)) for row in rows])
+    named = np.array([EMOTIONS.index(emotion_of(pictures[row].label)) for row in rows])
+    web = crops, np.where(named == EMOTIONS.index("disgust"), -1, named)  # of which there are two
 
     def loss_of(net, batch):
         crops, targets, offsets = batch
@@ -99,15 +103,26 @@ def train(
         }
 
     settings = {"task": "face", "items": len(faces.crops), "persons": ["ferplus-train", "webfaces-crops"]}
-    return loop.fit(
-        net, Batches(faces, schedule), loss_of, schedule, runs / RUN, evaluate, device, resume, RUN, settings
-    )
+    batches, folder = Batches(faces, schedule), runs / RUNS[number]
+    return loop.fit(net, batches, loss_of, schedule, folder, evaluate, device, resume, folder.name, settings)
 
 
 def trained(runs: Path) -> FaceNet:
-    """The face network of this training if it is finished, else of those before it."""
-    net = face.trained(runs)
-    return loop.averaged(runs / RUN, net) if loop.finished(runs / RUN) == SCHEDULE.epochs else net
+    """The mean of the weights of these trainings, of those that are finished; else the network of those before them."""
+    finished = [
+        runs / run
+        for run, schedule in zip(RUNS, SCHEDULES, strict=True)
+        if loop.finished(runs / run) == schedule.epochs
+    ]
+    if not finished:
+        return face.trained(runs)
+    nets = [loop.averaged(folder, FaceNet(face.CONFIG)) for folder in finished]
+    mean = {
+        name: torch.stack([net.state_dict()[name].double() for net in nets]).mean(0).to(tensor.dtype)
+        for name, tensor in nets[0].state_dict().items()
+    }
+    nets[0].load_state_dict(mean)
+    return nets[0]
 
 
 def training_faces(data: Path, net: FaceNet, cache: Path) -> Faces:
@@ -120,7 +135,9 @@ def training_faces(data: Path, net: FaceNet, cache: Path) -> Faces:
     pictures = datasets.webface_crops(data)
     crops, rows = pack.web_crops(pictures, net.config.size, cache)
     named = np.array([datasets.FERPLUS_LABELS.index(pictures[row].label) for row in rows])
-    own = opinion(net, crops)
+    digest = hashlib.sha256(b"".join(tensor.numpy().tobytes() for tensor in net.state_dict().values())).hexdigest()
+    views = {"network": digest, "views": VIEWS, "size": net.config.size, "detector": pack.face_detector().name}
+    own = pack.cached(cache, "opinions", pictures, views, lambda: {"own": opinion(net, crops)})["own"]
     web_targets = OWN_SHARE * own + (1 - OWN_SHARE) * np.eye(own.shape[1])[named]
     shares, web_shares = known.targets.mean(axis=0), web_targets.mean(axis=0)
     offset = np.clip(np.log(web_shares / np.maximum(shares, 1e-6)), -MAX_OFFSET, MAX_OFFSET)
