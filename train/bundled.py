@@ -18,7 +18,7 @@ from train.recipes.workspace import Workspace
 SHIPPED_RUNS = {
     "face": face.RUNS[0],
     **{f"face, refined ({number})": run for number, run in enumerate(face.RUNS) if number},
-    **dict(zip(face_web.PARTS, face_web.RUNS, strict=True)),
+    face_web.PART: face_web.RUN,
     "voice, first languages": "voice-first",
     "voice": f"voice-{bundled_provenance.FOLD}",
 }
@@ -33,8 +33,8 @@ SHIPPED_RUNS |= {
 
 
 def train_face(options: argparse.Namespace) -> None:
-    """Train the face CNN in RUNS/face, then twice more, each from the run before, in RUNS/face-refined(-2); from there
-    twice with faces of the press, in RUNS/face-web(-2)."""
+    """Train the face CNN in RUNS/face, then three times more, each from the run before, in RUNS/face-refined(-2) and
+    RUNS/face-web."""
     folders = (options.train_dir, options.out, options.cache)
     schedule = schedule_of(face.SCHEDULE, options)
     # If the first run is finished, only the next ones are trained.
@@ -45,10 +45,9 @@ def train_face(options: argparse.Namespace) -> None:
         schedule = schedule_of(refining, options)
         done = loop.finished(options.out / face.RUNS[number + 1]) == schedule.epochs
         face.refine(*folders, number, schedule, options.device, options.resume or done)
-    for number, last in enumerate(face_web.SCHEDULES):
-        schedule = schedule_of(last, options)
-        done = loop.finished(options.out / face_web.RUNS[number]) == schedule.epochs
-        face_web.train(*folders, number, schedule, options.device, options.resume or done)
+    schedule = schedule_of(face_web.SCHEDULE, options)
+    done = loop.finished(options.out / face_web.RUN) == schedule.epochs
+    face_web.train(*folders, schedule, options.device, options.resume or done)
 
 
 def train_voice(options: argparse.Namespace) -> None:

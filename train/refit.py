@@ -99,9 +99,8 @@ def replace_face(folder: Path, face_runs: Path, setting: predictions.Setting) ->
         lambda folds: tuple(clips),
         protocols.relative_layer(setting),
     )
-    parts = dict(zip(face_web.PARTS, face_web.RUNS, strict=True))
-    spent = run_dir.compute({part: face_runs / run for part, run in parts.items()})
-    others = [one for one in model.training.get("compute", []) if one["part"] not in parts]
+    spent = run_dir.compute({face_web.PART: face_runs / face_web.RUN})
+    others = [one for one in model.training.get("compute", []) if one["part"] != face_web.PART]
     found = replace(
         model,
         face=face_net,

@@ -155,20 +155,18 @@ def test_recall_leaves_contempt_out_and_divides_shares_out():
     assert face_web.recall(eight, truth, np.full(8, 0.125)) == 0.5
 
 
-def test_the_weights_of_the_trainings_that_are_finished_are_averaged(tmp_path, monkeypatch):
-    first, second = face_web.RUNS
-    epochs = face_web.SCHEDULES[0].epochs
-    runs, nets = {first: epochs - 1, second: 0}, {first: net_of(1), second: net_of(2)}
+def test_the_weights_before_and_after_are_averaged_once_it_is_finished(tmp_path, monkeypatch):
+    runs = {face_web.RUN: face_web.SCHEDULE.epochs - 1}
+    nets = {"face": net_of(1), face_web.RUN: net_of(2)}
     monkeypatch.setattr(loop, "finished", lambda folder: runs.get(folder.name, 0))
     monkeypatch.setattr(loop, "averaged", lambda folder, net: copy.deepcopy(nets[folder.name]))
-    monkeypatch.setattr(face, "trained", lambda runs: "the one before")
-    assert face_web.trained(tmp_path) == "the one before"
-    runs[first] += 1
-    assert torch.equal(face_web.trained(tmp_path).head.weight, nets[first].head.weight)
-    runs[second] = epochs
-    both = (nets[first].head.weight + nets[second].head.weight) / 2
-    assert torch.allclose(face_web.trained(tmp_path).head.weight, both)
-    assert face_web.trained(tmp_path).trunk[0][1].num_batches_tracked.dtype == torch.int64
+    assert torch.equal(face_web.trained(tmp_path).head.weight, nets["face"].head.weight)
+    runs[face_web.RUN] += 1
+    monkeypatch.setattr(face_web, "SHARE", 0.25)
+    found = face_web.trained(tmp_path)
+    expected = 0.75 * nets["face"].head.weight + 0.25 * nets[face_web.RUN].head.weight
+    assert torch.allclose(found.head.weight, expected) and not found.training
+    assert found.trunk[0][1].num_batches_tracked.dtype == torch.int64
 
 
 def test_it_trains_from_the_network_before_it(tmp_path, monkeypatch, faces):
@@ -183,7 +181,7 @@ def test_it_trains_from_the_network_before_it(tmp_path, monkeypatch, faces):
         "webfaces",
         lambda data, split: [datasets.Item(tmp_path / "a", "webfaces", "neutral", "p")] * 4,
     )
-    net = face_web.train(tmp_path, tmp_path, tmp_path, 1, loop.Schedule(epochs=1, lr=1e-3, batch_size=4))
+    net = face_web.train(tmp_path, tmp_path, tmp_path, loop.Schedule(epochs=1, lr=1e-3, batch_size=4))
     assert not torch.equal(net.head.weight, before.head.weight)
-    (row,) = run_dir.read_log(tmp_path / face_web.RUNS[1])
+    (row,) = run_dir.read_log(tmp_path / face_web.RUN)
     assert {"loss", "valid", "valid_recall", "web_recall"} <= row.keys() and np.isfinite(row["loss"])
