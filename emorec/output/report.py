@@ -42,7 +42,7 @@ def html_text(
         _section("Over time", charts.svg_text(timeline)),
         _section("Valence and arousal", charts.svg_text(timeline, "valence_arousal")),
         _section("Summary", _figures(timeline)),
-        _section("Moments", _highlights(timeline)),
+        _section("Highlights", _highlights(timeline)),
         _section("What this can and cannot tell", trust(evaluation or {}, training or {})),
         _section("Settings", _settings(timeline)),
     ]
@@ -136,7 +136,7 @@ def _in_words(value: object) -> str:
 def _highlights(timeline: Timeline) -> str:
     found = find_highlights(timeline)
     if not found:
-        return "<p>No moment stands out.</p>"
+        return "<p>Nothing stands out.</p>"
     rows = "".join(
         f'<tr><th scope="row">{clock(each.start)}</th><td>{each.kind}</td><td>{html.escape(each.text)}</td></tr>'
         for each in found

@@ -173,8 +173,8 @@ def _highlights(timeline: Timeline) -> str:
         f"{html.escape(highlight.text)}</span></button></li>"
         for highlight in find_highlights(timeline)
     )
-    listed = f"<ol>{items}</ol>" if items else '<p class="caption">No moment stands out.</p>'
-    return f'<section class="moments"><h2>Moments</h2>{listed}</section>'
+    listed = f"<ol>{items}</ol>" if items else '<p class="caption">Nothing stands out.</p>'
+    return f'<section class="moments"><h2>Highlights</h2>{listed}</section>'
 
 
 HIGHLIGHT_WORDS = {"peak": "Peak: ", "shift": "Change ", "disagreement": "Face and voice differ: "}
@@ -189,7 +189,7 @@ The results are estimates of displayed expression, not of what anyone feels.</p>
 PLACEHOLDER = '<div class="empty">The timeline grows here.</div>'
 HOW_TO_READ = (
     f"Click to go there. Fainter where the likeliest emotion has less than {charts.CONFIDENT:.0%}, blank where there "
-    "is no evidence, shaded where nothing is analysed yet. Faint is unsure. The strips show how much of the time a "
+    "is no evidence, shaded where nothing is analysed yet. The strips show how much of the time a "
     "face was seen and speech heard."
 )
 DERIVED = (

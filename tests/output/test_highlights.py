@@ -1,4 +1,4 @@
-"""Moments, summary, subtitles and the report of timelines made by hand."""
+"""Highlights, summary, subtitles and the report of timelines made by hand."""
 
 import re
 
@@ -61,7 +61,7 @@ def test_face_and_voice_disagree_where_they_name_different_emotions():
 
 @factories.quick
 @given(st.integers(0, 300), st.integers(0, 99))
-def test_moments_are_few_in_order_and_apart(rows, seed):
+def test_highlights_are_few_in_order_and_apart(rows, seed):
     timeline = factories.timeline(
         factories.with_gaps(factories.probabilities(rows, seed), *range(0, rows, 7)),
         step=0.5,
@@ -149,14 +149,14 @@ def test_a_summary_in_words_names_what_is_not_the_default():
 
 @pytest.mark.parametrize("step", [0.1, 0.5, 5.0])
 @pytest.mark.parametrize("smooth", [0.0, 1.0])
-def test_moments_are_the_same_at_every_step(step, smooth):
+def test_highlights_are_the_same_at_every_step(step, smooth):
     observations, model = factories.alternating(60.0), factories.checkpoint()
     expected = find_highlights(infer(observations, model, "late", step=1.0, smooth=smooth))
     assert {moment.kind for moment in expected} >= {"peak", "shift"}
     assert find_highlights(infer(observations, model, "late", step=step, smooth=smooth)) == expected
 
 
-def test_moments_come_from_sure_rows():
+def test_highlights_come_from_sure_rows():
     rows = np.array([sure("happy", 0.9)] * 10 + [sure("angry", 0.8)] * 10)
     both = {
         "face": np.array([sure("happy")] * 20),
@@ -241,7 +241,7 @@ def test_a_report_is_one_page_that_needs_nothing_else():
 def test_a_report_of_nothing_says_so(tmp_path):
     report.write(factories.timeline(np.full((3, 7), np.nan)), tmp_path / "new" / "report.html")
     text = (tmp_path / "new" / "report.html").read_text(encoding="utf-8")
-    assert "Neither a face was seen nor speech heard" in text and "No moment stands out." in text
+    assert "Neither a face was seen nor speech heard" in text and "Nothing stands out." in text
     assert "has not been measured" in text
 
 
