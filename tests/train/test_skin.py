@@ -43,6 +43,11 @@ def test_the_forehead_is_above_the_eyes():
     assert skin.angle(picture, landmarks) == pytest.approx(before, abs=2)
 
 
+def test_blue_light_has_no_angle():
+    picture, landmarks = drawn((90, 110, 160))
+    assert np.isnan(skin.angle(picture, landmarks))
+
+
 def test_landmarks_outside_the_picture_have_no_angle():
     picture, landmarks = drawn(LIGHT)
     assert np.isnan(skin.angle(picture, landmarks + 900))

@@ -2,7 +2,7 @@
 
 python train/evaluation/skin.py CHECKPOINT PICTURES [YUNET.onnx]
 
-The faces are those that the default detector, or the other one, finds in enlarged colour pictures.
+A picture's face is the largest that the default detector, or the other one, finds in the enlarged picture.
 """
 
 import sys
@@ -30,7 +30,7 @@ def angle(picture: np.ndarray, landmarks: np.ndarray) -> float:
     """The individual typology angle (degrees; Chardon et al., 1991) of the skin of the forehead and between the eyes.
 
     Above 55 it is very light, below -30 dark. ``picture`` is RGB uint8; ``landmarks`` (5, 2) are in pixels. NaN if they
-    lie outside the picture.
+    lie outside the picture, or if the skin is grey or blue, as in coloured light.
     """
     (right, left), middle = landmarks[:2], landmarks[:2].mean(axis=0)
     across = left - right
@@ -42,7 +42,7 @@ def angle(picture: np.ndarray, landmarks: np.ndarray) -> float:
     if not len(skin):
         return float("nan")
     lightness, _, yellow = np.median(cv2.cvtColor(skin[None].astype(np.float32) / 255, cv2.COLOR_RGB2LAB)[0], axis=0)
-    return float(np.degrees(np.arctan2(lightness - 50, yellow)))
+    return float(np.degrees(np.arctan2(lightness - 50, yellow))) if yellow > 0 else float("nan")
 
 
 def same(one: np.ndarray, other: np.ndarray) -> bool:
@@ -55,22 +55,22 @@ def same(one: np.ndarray, other: np.ndarray) -> bool:
 def measure(
     files: Iterable[Path], model: checkpoints.Checkpoint, detectors: Sequence[detection.Detector]
 ) -> np.ndarray:
-    """One row for each face (N, 4): the angle of its skin, whether the first detector finds it, and finds it in the
-    small picture, and the confidence under the even prior (NaN if it is not found)."""
+    """One row for each picture with a face (N, 4): the angle of its skin, whether the first detector finds it, whether
+    also in the small picture, and the confidence under the even prior (NaN if it is not found)."""
     rows = []
     for file in files:
         picture = image.read(file)
         size, scale = np.tile(picture.shape[1::-1], 2), REFERENCE_SIDE / max(picture.shape[:2])
         large = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
-        faces: list[detection.Face] = []
-        for face in (face for detector in detectors for face in detector.detect(large, REFERENCE_SIDE)):
-            faces += [face] if not any(same(face.box, other.box) for other in faces) else []
+        faces = [face for detector in detectors for face in detector.detect(large, REFERENCE_SIDE)]
+        if not faces:
+            continue
+        face = max(faces, key=lambda face: face.box[2] * face.box[3])
         found = image.recognise(picture, model, detectors[0])
         small = detectors[0].detect(picture, SMALL_SIDE)
-        for face in faces:
-            sure = [one.confidence for one in found if same(np.array(one.box) * size, face.box / scale)]
-            seen = any(same(one.box, face.box / scale) for one in small)
-            rows.append((angle(large, face.landmarks), bool(sure), seen, sure[0] if sure else np.nan))
+        sure = [one.confidence for one in found if same(np.array(one.box) * size, face.box / scale)]
+        seen = any(same(one.box, face.box / scale) for one in small)
+        rows.append((angle(large, face.landmarks), bool(sure), seen, sure[0] if sure else np.nan))
     table = np.array(rows, float).reshape(-1, 4)
     return table[~np.isnan(table[:, 0])]
 
