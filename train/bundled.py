@@ -11,14 +11,13 @@ from emorec.models import checkpoint as checkpoints
 from train import distributed, loop, refit, run_dir
 from train.data import datasets
 from train.evaluation import predictions
-from train.recipes import bundled_provenance, distillation, face, face_web, merging, teachers, voice
+from train.recipes import bundled_provenance, distillation, face, merging, teachers, voice
 from train.recipes.workspace import Workspace
 
 # The runs that the bundled weights come from; the other folds are only used to measure them.
 SHIPPED_RUNS = {
     "face": face.RUNS[0],
     **{f"face, refined ({number})": run for number, run in enumerate(face.RUNS) if number},
-    face_web.PART: face_web.RUN,
     "voice, first languages": "voice-first",
     "voice": f"voice-{bundled_provenance.FOLD}",
 }
@@ -33,8 +32,7 @@ SHIPPED_RUNS |= {
 
 
 def train_face(options: argparse.Namespace) -> None:
-    """Train the face CNN in RUNS/face, then three times more, each from the run before, in RUNS/face-refined(-2) and
-    RUNS/face-web."""
+    """Train the face CNN in RUNS/face, then twice more, each from the run before, in RUNS/face-refined(-2)."""
     folders = (options.train_dir, options.out, options.cache)
     schedule = schedule_of(face.SCHEDULE, options)
     # If the first run is finished, only the next ones are trained.
@@ -45,9 +43,6 @@ def train_face(options: argparse.Namespace) -> None:
         schedule = schedule_of(refining, options)
         done = loop.finished(options.out / face.RUNS[number + 1]) == schedule.epochs
         face.refine(*folders, number, schedule, options.device, options.resume or done)
-    schedule = schedule_of(face_web.SCHEDULE, options)
-    done = loop.finished(options.out / face_web.RUN) == schedule.epochs
-    face_web.train(*folders, schedule, options.device, options.resume or done)
 
 
 def train_voice(options: argparse.Namespace) -> None:
@@ -94,7 +89,7 @@ def train_fusion(options: argparse.Namespace) -> None:
         return  # one process is enough: it takes some minutes
     voice_nets = {fold: voice.trained(options.out, fold) for fold in range(datasets.FOLDS)}
     setting = predictions.Setting(options.train_dir, options.out, options.cache)
-    model = refit.build(face_web.trained(options.out), voice_nets, bundled_provenance.FOLD, setting)
+    model = refit.build(face.trained(options.out), voice_nets, bundled_provenance.FOLD, setting)
     model.training = bundled_provenance.metadata_of(options.train_dir) | {
         "finished": time.strftime("%Y-%m-%d"),
         "compute": run_dir.compute({part: options.out / run for part, run in SHIPPED_RUNS.items()}),

@@ -5,10 +5,10 @@
 fits them again for a checkpoint, in some minutes, without training an encoder. RUNS holds the voice networks of the
 other folds (train/folds for the bundled checkpoint); their last layers are written there.
 
-    python train/refit.py CHECKPOINT --data DATA --runs RUNS --predictions PREDICTIONS --face FACE_RUNS
+    python train/refit.py CHECKPOINT --data DATA --runs RUNS --predictions PREDICTIONS --only-face
 
-puts the face network of a training in FACE_RUNS into the checkpoint, and fits only what depends on it: the fusion
-network and the calibration. What the voice networks say is read from PREDICTIONS.
+fits only what depends on the face network and the face detector: the fusion network and the calibration. What the voice
+networks say is read from PREDICTIONS.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from emorec.models.networks import FaceNet, VoiceNet
 from train import run_dir
 from train.data import datasets
 from train.evaluation import predictions, protocols, unseen
-from train.recipes import bundled_provenance, face_web, fusion, voice_baseline, voice_head
+from train.recipes import bundled_provenance, fusion, voice_baseline, voice_head
 
 
 def build(
@@ -83,30 +83,27 @@ def refit(folder: Path, setting: predictions.Setting) -> checkpoints.Checkpoint:
     return found
 
 
-def replace_face(folder: Path, face_runs: Path, setting: predictions.Setting) -> checkpoints.Checkpoint:
-    """Put the last face network of ``face_runs`` into a checkpoint folder, and fit what depends on it.
+def refit_face(folder: Path, setting: predictions.Setting) -> checkpoints.Checkpoint:
+    """Fit what depends on the faces of a checkpoint folder and write it there, without the old results.
 
     The voice network and its layers stay; what they say of held-out people is read from ``setting.predictions``.
     """
-    model, face_net = checkpoints.load(folder), face_web.trained(face_runs)
+    model = checkpoints.load(folder)
     own_fold = model.training["held_out_fold"]
     nets = {fold: protocols.fold_voice(model, setting.runs, fold) for fold in unseen.audio_visual_folds()}
-    fusion_nets, *clips = fusion.cross_fit(setting.data_folder, face_net, nets, setting.cache)
+    fusion_nets, *clips = fusion.cross_fit(setting.data_folder, model.face, nets, setting.cache)
     unseen_people = unseen.collected(
         replace(setting, kept=("voices", "speakers")),
-        face_net,
+        model.face,
         lambda folds: nets,
         lambda folds: tuple(clips),
         protocols.relative_layer(setting),
     )
-    spent = run_dir.compute({face_web.PART: face_runs / face_web.RUN})
-    others = [one for one in model.training.get("compute", []) if one["part"] != face_web.PART]
     found = replace(
         model,
-        face=face_net,
         fusion=fusion_nets[own_fold],
         calibration=unseen.fit_calibration(unseen_people.without(fold=own_fold)),
-        training=model.training | bundled_provenance.metadata_of(setting.data_folder) | {"compute": others + spent},
+        training=model.training | bundled_provenance.metadata_of(setting.data_folder),
         evaluation={},
     )
     with run_dir.writing(folder):
@@ -121,17 +118,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--runs", type=Path, required=True, help="folder of the other folds' voice networks")
     parser.add_argument("--cache", type=Path, help="folder of packed data (default RUNS/cache)")
     parser.add_argument("--predictions", type=Path, help="folder for the predictions of held-out people")
-    parser.add_argument("--face", type=Path, help="folder of runs whose face network takes the checkpoint's place")
+    parser.add_argument(
+        "--only-face", "--only_face", action="store_true", help="fit only what depends on faces; needs --predictions"
+    )
     given = parser.parse_args(arguments)
-    if given.face and not given.predictions:
-        parser.error("with --face, give the folder of what the voice networks say by --predictions")
+    if given.only_face and not given.predictions:
+        parser.error("with --only-face, give the folder of what the voice networks say by --predictions")
     cache = given.cache or given.runs / "cache"
     setting = predictions.Setting(given.data, given.runs, cache, predictions=given.predictions)
     try:
-        if given.face:
-            replace_face(given.checkpoint, given.face, setting)
-        else:
-            refit(given.checkpoint, setting)
+        (refit_face if given.only_face else refit)(given.checkpoint, setting)
     except EmorecError as error:
         parser.exit(2, f"{error}\n")
     print(f"wrote {given.checkpoint}; measure it with train/evaluate.py")

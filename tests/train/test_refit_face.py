@@ -1,35 +1,30 @@
-"""Another face network in a finished checkpoint: what depends on it is fitted, the voice stays as it is."""
+"""A finished checkpoint with other faces: what depends on them is fitted, the voice stays as it is."""
 
 import shutil
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
-import torch
 
 from emorec.models import checkpoint, pretrained
 from support.paths import ROOT
 from train import refit
 from train.evaluation import predictions, unseen
-from train.recipes import bundled_provenance, face, face_web, fusion
+from train.recipes import bundled_provenance, fusion
 
 PREDICTIONS = ROOT / "train" / "folds" / "predictions"
 
 
 def test_only_what_depends_on_the_face_changes(tmp_path, monkeypatch):
-    """Faces that say the opposite of what they show get no weight in late fusion; nothing of the voice is touched."""
+    """Clips whose faces say nothing change the calibration of faces; nothing of the voice is touched."""
     folder, stored = tmp_path / "model", tmp_path / "predictions"
     shutil.copytree(pretrained.BUNDLED, folder)
     shutil.copytree(PREDICTIONS, stored)
     before = checkpoint.load(folder)
-    with torch.no_grad():
-        other = checkpoint.load(folder).face
-        other.head.bias.add_(1)
     setting = predictions.Setting(None, ROOT / "train" / "folds", tmp_path, predictions=stored)
     clips = predictions.clips(setting, None)
     real = predictions.as_samples(clips | {"face": np.full_like(clips["face"], 1 / 7)})
     nets = dict.fromkeys(unseen.audio_visual_folds(), before.fusion)
-    monkeypatch.setattr(face_web, "trained", lambda runs: other)
     monkeypatch.setattr(fusion, "cross_fit", lambda *given: (nets, real, clips["fused"]))
     monkeypatch.setattr(refit.protocols, "fold_voice", lambda model, runs, fold: before.voice)
     monkeypatch.setattr(bundled_provenance, "metadata_of", lambda data: {"limits": ["new"]})
@@ -43,24 +38,16 @@ def test_only_what_depends_on_the_face_changes(tmp_path, monkeypatch):
     monkeypatch.setattr(predictions, "clip_people", lambda items, folds: clips["person"])
     monkeypatch.setattr(predictions.datasets, "javanese", lambda folder: [])
 
-    refit.replace_face(folder, tmp_path / "runs", setting)
+    refit.refit_face(folder, setting)
     after = checkpoint.load(folder)
-    assert torch.allclose(after.face.head.bias, before.face.head.bias + 1)
     assert after.calibration.face != before.calibration.face
     assert after.calibration.voice.scale == pytest.approx(before.calibration.voice.scale, abs=2e-3)
-    for name, tensor in before.voice.state_dict().items():
-        assert torch.equal(tensor, after.voice.state_dict()[name]), name
+    assert after.fingerprint == before.fingerprint
     assert after.training["limits"] == ["new"] and after.evaluation == {}
-    assert [part["part"] for part in after.training["compute"]].count(face_web.PART) == 1
 
 
 def test_without_the_voices_predictions_it_says_so(tmp_path, capsys):
-    given = [str(tmp_path), "--data", str(tmp_path), "--runs", str(tmp_path), "--face", str(tmp_path)]
+    given = [str(tmp_path), "--data", str(tmp_path), "--runs", str(tmp_path), "--only-face"]
     with pytest.raises(SystemExit) as stopped:
         refit.main(given)
     assert stopped.value.code == 2 and "--predictions" in capsys.readouterr().err
-
-
-def test_the_face_of_a_folder_without_this_training_is_the_one_before(tmp_path, monkeypatch):
-    monkeypatch.setattr(face, "trained", lambda runs: runs)
-    assert face_web.trained(tmp_path) == tmp_path

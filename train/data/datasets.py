@@ -129,21 +129,6 @@ def webfaces(data: Path, split: str) -> list[Item]:
     return [Item(folder / "images" / row["image"], "webfaces", row["label"], row["person"]) for row in rows]
 
 
-def webface_crops(data: Path) -> list[Item]:
-    """Faces cut out of press and film pictures in ``data``/WebFaces, of people who are in no split of ``webfaces``."""
-    folder = existing(Path(data) / "WebFaces")
-    tables = []
-    for name in ("labels.csv", "crops.csv"):
-        with open(existing(folder / name), newline="", encoding="utf-8") as file:
-            tables.append(list(csv.DictReader(file)))
-    judged = {row["person"] for row in tables[0]}
-    return [
-        Item(folder / "crops" / row["image"], "webfaces", row["label"], row["person"])
-        for row in tables[1]
-        if row["split"] == "train" and row["person"] not in judged
-    ]
-
-
 def fold_of(items: Sequence[Item]) -> np.ndarray:
     """The fold (0 to 4) in which each item's person is held out, NEVER for people who never are: (N,) int.
 

@@ -89,9 +89,9 @@ def web_faces(model: Checkpoint, setting: predictions.Setting) -> dict[str, Any]
         "results": {"face": recall},
         "spread": {"face": metrics.recall_error(chosen.argmax(1), truth)},
         **metrics.intervals({"face": chosen.argmax(1) == truth}, truth, people),
-        "out_of_domain": [],
-        "domain": "Neutral and happy faces of other people, of the same source, took part in the training of the face "
-        "network; its calibration was fitted on yet others and on FER+ Valid, or without them on FER+ Valid alone.",
+        "out_of_domain": ["face", WITHOUT_CORPUS],
+        "domain": "The face network never trained on these pictures; its calibration was fitted on other people of "
+        "them and on FER+ Valid, or without them on FER+ Valid alone.",
         **metrics.confusion(chosen.argmax(1), truth, emotions),
         "calibration_error": errors["face"],
         "calibration_errors": errors,

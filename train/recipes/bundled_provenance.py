@@ -46,8 +46,8 @@ SOURCES = (
     },
     {
         "name": "WebFaces (muxspace/facial_expressions)",
-        "use": "face; other people of it: calibration of faces",
-        "items": "4,196 cut out faces, nearly all neutral or happy; the train split of the others",
+        "use": "calibration of faces",
+        "items": "people of its train split",
         "licence": "Apache 2.0",
     },
     {
