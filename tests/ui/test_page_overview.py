@@ -53,7 +53,7 @@ def test_a_brush_shows_a_part_whose_address_shows_the_same(page, chromium, page_
     change(page, lambda: brush(page, 0.2, 0.4))
     assert part(page) == pytest.approx([0.2 * SECONDS, 0.4 * SECONDS], abs=1)
     assert "#t=18" in page.url
-    assert "0:30" in page.inner_text("#timeline svg") and "1:00" not in page.inner_text("#timeline svg")
+    assert "0:30" in page.text_content("#timeline svg") and "1:00" not in page.text_content("#timeline svg")
 
     with visiting(chromium, page.url, viewport={"width": 1200, "height": 900}) as other:
         upload(other, sound)
