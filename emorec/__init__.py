@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from emorec.extraction.sources import MediaLike
     from emorec.image import FaceResult
     from emorec.inference.timeline import PriorLike
+    from emorec.live import Live, Reading
     from emorec.timeline import Timeline
 
 __all__ = [
@@ -30,6 +31,8 @@ __all__ = [
     "EmorecError",
     "FaceResult",
     "Features",
+    "Live",
+    "Reading",
     "Timeline",
     "__version__",
     "analyze",
@@ -42,6 +45,8 @@ LAZY = {
     "Analyzer": "emorec.analyzer",
     "FaceResult": "emorec.image",
     "Features": "emorec.extraction.features",
+    "Live": "emorec.live",
+    "Reading": "emorec.live",
     "Timeline": "emorec.timeline",
 }
 
