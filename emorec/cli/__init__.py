@@ -39,7 +39,7 @@ def main(arguments: list[str] | None = None) -> int:
     with contextlib.suppress(AttributeError):  # a program that calls this may have replaced stdout
         # A terminal without emoji, or a file name that is not text, must not cost a finished result.
         sys.stdout.reconfigure(errors="replace")  # pyright: ignore[reportAttributeAccessIssue]
-    options = cli_options.parse(arguments, {"analyze": _analyze, "info": _info, "serve": _serve})
+    options = cli_options.parse(arguments, {"analyze": _analyze, "info": _info, "live": _live, "serve": _serve})
     try:
         settings.check()
         return options.run(options)
@@ -209,6 +209,16 @@ def _writers_of(formats: str) -> Writers:
     if unknown or not chosen:
         raise EmorecError(f"The format {(unknown or [formats])[0]!r} does not exist; choose from {', '.join(WRITERS)}.")
     return {name: WRITERS[name] for name in chosen}
+
+
+def _live(options: argparse.Namespace) -> int:
+    from emorec.cli import live
+
+    writers = _writers_of(options.format)
+    # The suffix is not part of a result's name, see ``names.claim``.
+    return live.run(
+        options, lambda owner, name, result: _write_files(owner, Path(f"{name}.live"), result, writers, options)
+    )
 
 
 def _info(options: argparse.Namespace) -> int:
