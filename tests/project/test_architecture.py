@@ -47,6 +47,7 @@ LAYERS = [
     ["emorec.image", "emorec.output"],
     ["emorec.timeline"],
     ["emorec.analyzer"],
+    ["emorec.live"],
     ["emorec"],
     # The page.
     ["emorec.ui.fragments", "emorec.ui.settings"],
@@ -55,7 +56,7 @@ LAYERS = [
     ["emorec.ui.jobs"],
     ["emorec.ui.sessions"],
     ["emorec.ui.service"],
-    ["emorec.ui.api"],
+    ["emorec.ui.api", "emorec.ui.live_route"],
     ["emorec.ui.page"],
     ["emorec.ui.app", "emorec.ui"],
     ["emorec.cli"],

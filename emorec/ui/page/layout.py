@@ -13,9 +13,9 @@ from gradio.themes.utils import colors, sizes
 
 from emorec.analyzer import Analyzer
 from emorec.ui import api, fragments
-from emorec.ui.page import controls
+from emorec.ui.page import controls, live
 from emorec.ui.page.analysis import Analysis
-from emorec.ui.page.connections import connect_inputs, connect_results
+from emorec.ui.page.connections import QUIET, connect_inputs, connect_results
 from emorec.ui.page.handlers import JobHandlers
 from emorec.ui.page.result_handlers import ResultHandlers
 from emorec.ui.server.limits import ANALYSES
@@ -44,8 +44,9 @@ THEME = Base(
     button_primary_background_fill_hover_dark="*primary_700",
 )
 ASSETS = Path(__file__).parent / "assets"
-CSS = (ASSETS / "page.css").read_text(encoding="utf-8")
-JS = (ASSETS / "page.js").read_text(encoding="utf-8")
+CSS = "".join((ASSETS / name).read_text(encoding="utf-8") for name in ("page.css", "live.css"))
+SCRIPTS = "".join(f"({(ASSETS / name).read_text(encoding='utf-8')})();" for name in ("page.js", "live.js"))
+JS = f"() => {{{SCRIPTS}}}"
 
 
 def build(analyzer: Analyzer, example: Path | None = None, public: bool = False) -> api.Page:
@@ -68,6 +69,7 @@ def build(analyzer: Analyzer, example: Path | None = None, public: bool = False)
         jobs, results = JobHandlers(service), ResultHandlers(service)
         connect_inputs(parts, session, jobs, results)
         connect_results(parts, session, results)
+        live.connect(parts, session, live.LiveHandlers(service), QUIET)
         page.unload(jobs.leave)
         api.add_endpoints(service)
     page.service = service
