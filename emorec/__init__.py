@@ -1,6 +1,7 @@
 """emorec: a video or audio file in, a timeline of emotions out.
 
 ``analyze`` and ``analyze_image`` do everything in one call. ``Analyzer`` loads a checkpoint once for many recordings.
+``compare`` sets a result beside labels that people gave.
 Importing emorec is quick: torch and everything else that is large is imported at first use.
 """
 
@@ -18,8 +19,12 @@ if TYPE_CHECKING:
 
     import numpy as np
 
+    from emorec.agreement.comparison import Comparison
+    from emorec.agreement.emotion_words import Mapped
+    from emorec.agreement.results import ResultLike
     from emorec.analyzer import Analyzer
     from emorec.extraction.features import Features
+    from emorec.extraction.people_file import PeopleLike
     from emorec.extraction.sources import MediaLike
     from emorec.image import FaceResult
     from emorec.inference.timeline import PriorLike
@@ -28,6 +33,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Analyzer",
+    "Comparison",
     "EmorecError",
     "FaceResult",
     "Features",
@@ -37,12 +43,14 @@ __all__ = [
     "__version__",
     "analyze",
     "analyze_image",
+    "compare",
     "load",
 ]
 
 # Names that are imported from their modules when they are first used.
 LAZY = {
     "Analyzer": "emorec.analyzer",
+    "Comparison": "emorec.agreement.comparison",
     "FaceResult": "emorec.image",
     "Features": "emorec.extraction.features",
     "Live": "emorec.live",
@@ -82,11 +90,12 @@ def analyze(
     fusion: str = "late",
     step: float = 1.0,
     window: float = 3.0,
-    person: int | None = None,
+    person: int | str | None = None,
     smooth: float = 0.0,
     prior: PriorLike = "everyday",
     unsure_below: float = 0.4,
     baseline: str = "speaker",
+    people: PeopleLike | None = None,
     modalities: Iterable[str] = ("face", "voice"),
     start: float = 0.0,
     end: float | None = None,
@@ -115,6 +124,7 @@ def analyze(
         prior=prior,
         unsure_below=unsure_below,
         baseline=baseline,
+        people=people,
         modalities=modalities,
         start=start,
         end=end,
@@ -141,3 +151,23 @@ def analyze_image(
     ``device`` are as in ``Analyzer.from_pretrained``. Raises EmorecError if it cannot be used.
     """
     return load(model_path, device).analyze_image(image, prior=prior)
+
+
+def compare(
+    result: ResultLike,
+    labels: str | PathLike[str],
+    map: Mapped | None = None,
+    tier: str | None = None,
+    person: int | str | None = None,
+) -> Comparison:
+    """How far a result agrees with labels that people gave to the same recording, as ``Comparison``.
+
+    ``result`` is a ``Timeline``, or the CSV, TSV, JSON or Parquet file of one. ``labels`` is a CSV file with the
+    columns start, end, label and, if there are several, person; or an ELAN (.eaf) or Praat (.TextGrid) file, of which
+    ``tier`` chooses a tier. ``map`` says what labels mean that are not English words for the seven emotions: a mapping,
+    a JSON or CSV file, or text such as "happy=Freude,sad=Trauer". ``person`` is the number or name of the person who
+    was labelled. Raises EmorecError.
+    """
+    from emorec.agreement import compare as agreement
+
+    return agreement.compare(result, labels, map, tier, person)

@@ -13,17 +13,19 @@ from typing import TYPE_CHECKING, Any
 
 from emorec import image as pictures
 from emorec.errors import EmorecError
-from emorec.extraction import pipeline, sources
+from emorec.extraction import people_file, pipeline, sources
 from emorec.extraction.features import Features
 from emorec.extraction.modalities import MODALITIES, checked_modalities
 from emorec.extraction.options import Settings
+from emorec.extraction.people_file import PeopleLike
 from emorec.extraction.sources import MediaLike
 from emorec.face import detection
 from emorec.image import FaceResult
 from emorec.inference import baseline as baselines
+from emorec.inference import people as persons
 from emorec.inference import prior as priors
 from emorec.inference import timeline as inference
-from emorec.inference.timeline import DEFAULT_STEP, DEFAULT_WINDOW, UNSURE_BELOW, PriorLike
+from emorec.inference.timeline import DEFAULT_STEP, DEFAULT_WINDOW, UNSURE_BELOW, PersonLike, PriorLike
 from emorec.models import checkpoint, pretrained
 from emorec.models.device import device_of
 from emorec.timeline import Timeline
@@ -69,11 +71,12 @@ class Analyzer:
         fusion: str = "late",
         step: float = DEFAULT_STEP,
         window: float = DEFAULT_WINDOW,
-        person: int | None = None,
+        person: PersonLike = None,
         smooth: float = 0.0,
         prior: PriorLike = priors.DEFAULT,
         unsure_below: float = UNSURE_BELOW,
         baseline: str = baselines.DEFAULT,
+        people: PeopleLike | None = None,
         modalities: Iterable[str] = MODALITIES,
         start: float = 0.0,
         end: float | None = None,
@@ -94,11 +97,14 @@ class Analyzer:
         features of arrays are not stored.
 
         ``fusion``: "late", "intermediate", "face" or "voice". ``step`` and ``window`` (s): one row per step, from the
-        evidence in a window around it. ``person``: a person's number; None takes the one who is visible. ``smooth``
+        evidence in a window around it. ``person``: a person's number or name; "main" takes the one who is longest on
+        screen, "speaker" in every row the one who speaks, "all" everybody (``Timeline.people``, and their mean), None
+        in every row the one who is visible. ``smooth``
         (s): standard deviation of a Gaussian over time, 0 for none. ``prior``: "everyday", "even", "adaptive", a
         mapping of the seven emotions to shares, or a JSON file with such a mapping. ``unsure_below``: rows with a
         lower confidence count as unsure. ``baseline``: "speaker" reads voices relative to the mean voice of a recording
-        that has enough speech, "none" reads every window by itself.
+        that has enough speech, "none" reads every window by itself. ``people``: a names file, or what one contains:
+        names of persons, and whose tracks are whose (docs/SCHEMA.md).
 
         ``modalities``: which of "face" and "voice" are decoded and used; fusion "voice" decodes no picture either.
         ``start`` and ``end`` (s): only this part is decoded. ``audio_track`` and ``video_track``: numbers from 1; None
@@ -109,8 +115,10 @@ class Analyzer:
         cannot be used.
         """
         inference.check(fusion, step, window, smooth, prior, unsure_below, baseline)
-        if person is not None and person < 0:
+        persons.check(person)
+        if isinstance(person, int) and person < 0:
             raise EmorecError(NO_PERSON.format(person=person))
+        people = people_file.of(people)  # before hours of work
         used = checked_modalities(modalities, fusion)
         settings = Settings(
             faces="face" in used,
@@ -141,6 +149,7 @@ class Analyzer:
             prior=prior,
             unsure_below=unsure_below,
             baseline=baseline,
+            people=people,
         )
 
     def extract(
@@ -168,22 +177,54 @@ class Analyzer:
         fusion: str = "late",
         step: float = DEFAULT_STEP,
         window: float = DEFAULT_WINDOW,
-        person: int | None = None,
+        person: PersonLike = None,
         smooth: float = 0.0,
         prior: PriorLike = priors.DEFAULT,
         unsure_below: float = UNSURE_BELOW,
         baseline: str = baselines.DEFAULT,
+        people: PeopleLike | None = None,
     ) -> Timeline:
         """Stage 2: a Timeline of features, which this model must have extracted.
 
-        The keywords are those of ``analyze``. Raises EmorecError.
+        The keywords are those of ``analyze``; without ``people``, what the features say of persons counts. Raises
+        EmorecError.
         """
+        features, notes = people_file.used(people, features) if people else (features, ())
         made = inference.infer(
             features, self.model, fusion, step, window, person, smooth, prior, unsure_below, baseline
         )
         if self.origin and self.origin.repo:  # the name that people know, not that of the folder in the Hub's cache
             made = dataclasses.replace(made, choices=made.choices | {"model": str(self.origin)})
-        return Timeline.of(made)
+        return Timeline.of(dataclasses.replace(made, notes=(*made.notes, *notes)))
+
+    def save_people(self, features: Features, path: str | PathLike[str], *, people: PeopleLike | None = None) -> None:
+        """Write the names file of a recording: its persons, their names, tracks and thumbnails.
+
+        ``people`` are as in ``analyze``. Raises EmorecError if they or the file cannot be used.
+        """
+        people_file.write(people_file.used(people, features)[0] if people else features, path)
+
+    def save_video(
+        self,
+        media: str | PathLike[str],
+        features: Features,
+        timeline: Timeline,
+        path: str | PathLike[str],
+        *,
+        blur: bool = False,
+        progress: Callable[[float], object] | None = None,
+    ) -> None:
+        """Write the recording as an mp4 file with a box, a name and the emotion at every face, the timeline below.
+
+        ``media`` is the file that ``features`` were extracted from, and ``timeline`` was inferred from these; what was
+        not analyzed is left out. ``blur`` hides every face behind a mosaic. ``progress(time)`` is called with the time
+        (s) up to which it is written. The file is written completely or not at all. Raises EmorecError if the recording
+        has no picture, if ``blur`` finds no face to hide, or if the file cannot be written.
+        """
+        from emorec.output import video  # fonts and encoders are needed by few
+
+        names = getattr(features, "names", None)
+        video.save(Path(media), features, timeline, Path(path), blur=blur, names=names, progress=progress)
 
     def analyze_image(
         self, image: str | PathLike[str] | np.ndarray, *, prior: PriorLike = priors.STILL

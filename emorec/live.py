@@ -1,7 +1,7 @@
 """Emotions while they are shown: pictures and sound come one after another, and the last minute is known at once.
 
 The features are those of stage 1, extracted as the recording grows, and stage 2 infers from them as it does from those
-of a file. Only features are kept, no picture and no sound.
+of a file. Only features are kept (and the small pictures of persons that are part of them), no film and no sound.
 """
 
 from __future__ import annotations

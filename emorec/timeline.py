@@ -6,11 +6,15 @@ from collections.abc import Collection
 from dataclasses import dataclass, fields
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
+from emorec import files
 from emorec.inference import timeline as inference
-from emorec.output import dataframe, subtitles, tables
-from emorec.output.highlights import Highlight, find_highlights
+from emorec.output import dataframe, formats
+from emorec.output import markers as marker_output
+from emorec.output.highlights import MAX_OF_KIND, Highlight, find_highlights
+from emorec.output.markers import Around, MarkersLike
+from emorec.output.negative import COUNT, SECONDS, most_negative
 from emorec.output.summary import sentence
 
 if TYPE_CHECKING:
@@ -28,8 +32,10 @@ class Timeline(inference.Timeline):
 
     @classmethod
     def of(cls, timeline: inference.Timeline) -> Timeline:
-        """The same timeline with these methods."""
-        return cls(**{field.name: getattr(timeline, field.name) for field in fields(timeline)})
+        """The same timeline with these methods, also those of each person."""
+        values: dict[str, Any] = {field.name: getattr(timeline, field.name) for field in fields(timeline)}
+        values["people"] = tuple(cls.of(person) for person in timeline.people)
+        return cls(**values)
 
     def to_dataframe(self) -> pd.DataFrame:
         """A tidy pandas data frame with one row per step, about the person in the column ``person``.
@@ -39,21 +45,66 @@ class Timeline(inference.Timeline):
         """
         return dataframe.dataframe(self)
 
-    def to_csv(self, path: str | PathLike[str] | None = None) -> str:
-        """The rows as CSV text, also written to ``path`` if one is given; docs/SCHEMA.md describes the columns."""
-        return self._text(tables.csv_text(self), path)
+    def to_csv(self, path: str | PathLike[str] | None = None, locale: str = "en") -> str:
+        """The rows as CSV text, also written to ``path`` if one is given; docs/SCHEMA.md describes the columns.
+
+        ``locale`` is "en", or "de" for semicolons and decimal commas. Raises EmorecError for another one.
+        """
+        return self._text("csv", path, locale)
+
+    def to_tsv(self, path: str | PathLike[str] | None = None, locale: str = "en") -> str:
+        """The rows as text with tabs between the cells, else as ``to_csv``."""
+        return self._text("tsv", path, locale)
 
     def to_json(self, path: str | PathLike[str] | None = None) -> str:
         """Everything as JSON text, also written to ``path`` if one is given; docs/SCHEMA.md describes the keys."""
-        return self._text(tables.json_text(self), path)
+        return self._text("json", path)
 
     def to_srt(self, path: str | PathLike[str] | None = None) -> str:
         """SubRip subtitles as text, also written to ``path`` if one is given: one cue for each run of an emotion."""
-        return self._text(subtitles.srt_text(self), path)
+        return self._text("srt", path)
 
     def to_vtt(self, path: str | PathLike[str] | None = None) -> str:
         """WebVTT subtitles as text, also written to ``path`` if one is given: one cue for each run of an emotion."""
-        return self._text(subtitles.vtt_text(self), path)
+        return self._text("vtt", path)
+
+    def to_eaf(self, path: str | PathLike[str] | None = None) -> str:
+        """An ELAN document as text, also written to ``path`` if one is given: a tier a person and modality."""
+        return self._text("eaf", path)
+
+    def to_textgrid(self, path: str | PathLike[str] | None = None) -> str:
+        """A Praat TextGrid as text, also written to ``path`` if one is given: a tier a person and modality."""
+        return self._text("textgrid", path)
+
+    def to_audacity(self, path: str | PathLike[str] | None = None) -> str:
+        """Audacity labels as text, also written to ``path`` if one is given: one for each run of an emotion."""
+        return self._text("audacity", path)
+
+    def to_rttm(self, path: str | PathLike[str] | None = None) -> str:
+        """Who speaks when as RTTM text, also written to ``path`` if one is given."""
+        return self._text("rttm", path)
+
+    def to_emotionml(self, path: str | PathLike[str] | None = None) -> str:
+        """EmotionML as text, also written to ``path`` if one is given: one ``emotion`` for each run of one."""
+        return self._text("emotionml", path)
+
+    def to_parquet(self, path: str | PathLike[str]) -> None:
+        """Write the columns of ``to_dataframe`` as a Parquet file. Raises EmorecError if pyarrow is not installed."""
+        self.save(path, "parquet")
+
+    def to_xlsx(self, path: str | PathLike[str]) -> None:
+        """Write an Excel workbook with the sheets windows, people, highlights and choices.
+
+        Raises EmorecError if openpyxl is not installed.
+        """
+        self.save(path, "xlsx")
+
+    def save(self, path: str | PathLike[str], format: str | None = None) -> None:
+        """Write the timeline in a format: that of the suffix of ``path``, or the named one ("csv", "eaf", ...).
+
+        docs/SCHEMA.md lists formats and suffixes. Raises EmorecError if there is no such format.
+        """
+        formats.of_file(Path(path), format).write(self, Path(path))
 
     def plot(self, style: str = "stacked") -> alt.LayerChart:
         """An Altair chart over time, with the evidence below.
@@ -75,9 +126,38 @@ class Timeline(inference.Timeline):
 
         charts.save(self, Path(path), style)
 
-    def highlights(self) -> list[Highlight]:
-        """The strongest peaks, changes, and disagreements of face and voice, in order of time."""
-        return find_highlights(self)
+    def highlights(self, max_of_kind: int | None = MAX_OF_KIND) -> list[Highlight]:
+        """What stands out, in order of time: peaks, lasting changes, disagreement of face and voice, low confidence,
+        and changes of person. ``max_of_kind`` limits the number of each; None gives all.
+        """
+        return find_highlights(self, max_of_kind)
+
+    def most_negative(self, count: int | None = COUNT, seconds: float = SECONDS) -> list[Highlight]:
+        """The ``count`` stretches of ``seconds`` with the lowest mean valence, lowest first; None gives all.
+
+        They do not overlap; a recording that is shorter is one stretch.
+        """
+        return most_negative(self, count, seconds)
+
+    def with_markers(self, markers: MarkersLike) -> Self:
+        """The same timeline with markers of your own, which the chart shows and ``around`` averages over.
+
+        ``markers`` is a file (a table with the columns time and label, labels of Audacity, SRT, ELAN or Praat), or
+        pairs of a time (s) and a label. Raises EmorecError if it cannot be read, or for a marker outside the recording.
+        """
+        return marker_output.with_markers(self, markers)
+
+    def around(
+        self,
+        markers: MarkersLike | None = None,
+        before: float = marker_output.BEFORE,
+        after: float = marker_output.AFTER,
+    ) -> list[Around]:
+        """The mean timeline from ``before`` to ``after`` (s) around the markers of each label, with 95 % intervals.
+
+        ``markers`` is as in ``with_markers``; None takes those of the timeline. Raises EmorecError.
+        """
+        return marker_output.around(self if markers is None else self.with_markers(markers), before, after)
 
     def __repr__(self) -> str:
         return f"<{sentence(self)}>"
@@ -96,7 +176,9 @@ class Timeline(inference.Timeline):
         wanted = [name for name in bundle if not include or name in include]
         return {name: bundle[name] for name in wanted if not exclude or name not in exclude}
 
-    def _text(self, text: str, path: str | PathLike[str] | None) -> str:
+    def _text(self, name: str, path: str | PathLike[str] | None, *settings: str) -> str:
+        text = formats.FORMATS[name].content(self, *settings)
+        assert isinstance(text, str)
         if path is not None:
-            tables.write_text(text, Path(path))
+            files.write_result(Path(path), text.encode())
         return text

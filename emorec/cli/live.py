@@ -10,16 +10,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from emorec.cli import printing
+from emorec.cli import failures, printing, result_files
 from emorec.emotions import EMOJI
 from emorec.errors import EmorecError
 
 if TYPE_CHECKING:
     from emorec.live import Live, Reading
-    from emorec.timeline import Timeline
 
 NONE = "none"  # the name of no device
-USER_ERROR = 2  # exit code
 SHOW_EVERY = 0.2  # seconds between two readings on a terminal
 LINE_EVERY = 1.0  # seconds between two lines in a pipe
 SOUND_BLOCK = 0.256  # seconds of sound of a file that stands in for a microphone, at a time
@@ -28,11 +26,13 @@ NOTHING = "There is neither a camera nor a microphone to read; leave out 'none' 
 WRONG_NAME = "{name!r} cannot be the name of a result; give one without slashes, and a folder with --out."
 
 Feed = Callable[["Live"], Iterator[None]]  # gives one picture or block of sound after the other to a session
-Write = Callable[[str, str, "Timeline"], list[Path]]  # (owner, name, result): writes the files of a result
 
 
-def run(options: argparse.Namespace, write: Write) -> int:
-    """Read the devices until Ctrl-C, show what is read, and save it under the name that was asked for."""
+def run(options: argparse.Namespace) -> int:
+    """Read the devices until Ctrl-C, show what is read, and save it under the name that was asked for.
+
+    Returns the exit code. Raises EmorecError.
+    """
     from emorec.inference import prior, timeline
 
     choices = {
@@ -43,6 +43,7 @@ def run(options: argparse.Namespace, write: Write) -> int:
         "baseline": options.baseline,
     }
     timeline.check(**choices)
+    writers = result_files.writers(options)
     if options.save and Path(options.save).name != options.save:
         raise EmorecError(WRONG_NAME.format(name=options.save))
     feeds = _feeds(options)
@@ -56,13 +57,16 @@ def run(options: argparse.Namespace, write: Write) -> int:
         problem = _watch(live, feeds, choices)
         features = live.save()
     result = loaded.infer(features, step=options.step_sec, **choices)
-    for note in result.notes:
-        print(f"emorec: note: {note}", file=sys.stderr)
-    written = write(f"live {time.time()}", options.save, result) if options.save and len(result) else []
-    printing.print_summary(result, written)
+    if options.save and len(result):
+        # Every session has results of its own. The suffix is not part of their name, see ``names.claim``.
+        result_files.put_out(f"live {time.time()}", Path(f"{options.save}.live"), result, writers, options, None)
+    else:
+        for note in result.notes:
+            print(f"emorec: note: {note}", file=sys.stderr)
+        printing.print_summary(result, [])
     if problem:
         print(f"emorec: {problem}", file=sys.stderr)
-    return USER_ERROR if problem else 0
+    return failures.USER_ERROR if problem else 0
 
 
 def _feeds(options: argparse.Namespace) -> list[Feed]:

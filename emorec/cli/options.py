@@ -20,8 +20,25 @@ PRIOR_HELP = (
 BASELINE_HELP = (
     "speaker (voices are read relative to the usual voice in a recording with enough speech) or none (default speaker)"
 )
+PERSON_HELP = (
+    "a person's number or name, main (longest on screen), speaker (who speaks), or all (one row per step and person, "
+    "one lane per person in the chart; default: whoever is visible)"
+)
+PEOPLE_HELP = "names file NAME.people.json: names of persons, and which faces are whose (default: as they are found)"
 UNSURE_HELP = "rows with a lower confidence count as unsure, 0 to 1 (default 0.4)"
-FORMAT_HELP = "csv, json, srt, vtt, or several with commas between them (default csv)"
+FORMAT_HELP = (
+    "csv, tsv, json, parquet, xlsx, srt, vtt, eaf (ELAN), textgrid (Praat), audacity, rttm, emotionml, several with "
+    "commas between them, or all (default csv)"
+)
+LOCALE_HELP = "numbers in CSV and TSV: en, or de for semicolons and decimal commas (default en)"
+PICTURES_PRIOR_HELP = (
+    "how common each emotion is expected to be: even (all equally common), everyday (mostly neutral), or a JSON file "
+    "with a share for each of the seven emotions (default even)"
+)
+PICTURES_FORMAT_HELP = "csv, json, picture (annotated), several with commas between them, or all (default csv,picture)"
+PICTURES_OUT_HELP = (
+    f"folder for the results (default {DEFAULT_OUT}); only a newer result of the same pictures replaces them"
+)
 VIDEO_DEVICE_HELP = (
     "camera, as FFmpeg names it (default: the first one; on Linux /dev/video0), a video file in its place, or none"
 )
@@ -30,10 +47,17 @@ OUT_HELP = (
     f"folder for the results (default {DEFAULT_OUT}); they are named after the recording, and only a newer result of "
     "the same recording replaces them"
 )
+VIDEO_HELP = "the recording as .mp4 with the emotion at every face, and the timeline below (not written by default)"
 JSON_HELP = (
-    "print the result as JSON, one line for each of several recordings; files are written only with --out or "
-    "--save_plot"
+    "print the result as JSON, one line for each of several recordings; files are written only with --out, "
+    "--save_plot or --save_video"
 )
+MARKERS_HELP = (
+    "points in time with a label (a table with the columns time and label, labels of Audacity, SRT, ELAN or Praat), "
+    "shown in the chart, with the mean timeline around them as NAME.markers.csv and .png"
+)
+LABELS_HELP = "labels of the same recording: a table (start, end, label, person), ELAN (.eaf) or Praat (.TextGrid)"
+MAP_HELP = "what labels mean: pairs such as happy=Freude,sad=Trauer, or a JSON or CSV file (English words are known)"
 
 Commands = dict[str, Callable[[argparse.Namespace], int]]
 
@@ -63,6 +87,19 @@ def _parser(commands: Commands) -> argparse.ArgumentParser:
     _add_extraction(analyze)
     _add_results(analyze)
     _add_model(analyze)
+
+    compare = subparsers.add_parser("compare", help="set a result beside labels that people gave to the recording")
+    compare.set_defaults(run=commands["compare"])
+    _add_compare(compare)
+    image = subparsers.add_parser("image", help="recognise the emotions of the faces in still pictures")
+    image.set_defaults(run=commands["image"])
+    image.add_argument("media", nargs="*", metavar="PICTURE", help="JPEG, PNG, WebP, AVIF, BMP, GIF or TIFF files")
+    _option(image, "--prior", default="even", metavar="P", help=PICTURES_PRIOR_HELP)
+    _option(image, "--out", type=Path, metavar="DIR", help=PICTURES_OUT_HELP)
+    _option(image, "--format", default="csv,picture", metavar="F", help=PICTURES_FORMAT_HELP)
+    _option(image, "--blur", action="store_true", help="hide the faces in annotated pictures behind a mosaic")
+    _option(image, "--json", action="store_true", help="print the result as JSON; files are written only with --out")
+    _add_model(image)
 
     live = subparsers.add_parser("live", help="read the webcam and the microphone of this machine until Ctrl-C")
     live.set_defaults(run=commands["live"], json=False, save_plot=None, locale="en")
@@ -116,7 +153,8 @@ def _add_inference(parser: argparse.ArgumentParser) -> None:
     _option(group, "--step_sec", type=number, default=1.0, metavar="S", help="seconds per row, 0.1 to 10 (default 1)")
     _option(group, "--window_sec", type=number, default=3.0, metavar="S", help="seconds of evidence (default 3)")
     _option(group, "--smooth_sec", type=number, default=0.0, metavar="S", help="average over time (default 0, off)")
-    _option(group, "--person", type=int, metavar="N", help="only this person's face (default: the most visible person)")
+    _option(group, "--person", type=person, metavar="P", help=PERSON_HELP)
+    _option(group, "--people", type=Path, metavar="FILE", help=PEOPLE_HELP)
     _option(group, "--unsure_below", type=number, default=0.4, metavar="P", help=UNSURE_HELP)
 
 
@@ -134,9 +172,25 @@ def _add_results(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("what is written")
     _option(group, "--out", type=Path, metavar="DIR", help=OUT_HELP)
     _option(group, "--format", default="csv", metavar="F", help=FORMAT_HELP)
+    _option(group, "--locale", default="en", metavar="L", help=LOCALE_HELP)
     _option(group, "--save_plot", type=Path, metavar="FILE", help="chart as .png, .svg or .html (default DIR/NAME.png)")
     _option(group, "--no_plot", action="store_true", help="write no chart")
+    _option(group, "--save_video", type=Path, metavar="FILE", help=VIDEO_HELP)
+    _option(group, "--blur", action="store_true", help="hide every face in the video of --save_video behind a mosaic")
     _option(group, "--json", action="store_true", help=JSON_HELP)
+    _option(group, "--markers", type=Path, metavar="FILE", help=MARKERS_HELP)
+    _option(group, "--marker_window", default="5,10", metavar="B,A", help="seconds before and after (default 5,10)")
+
+
+def _add_compare(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("result", type=Path, metavar="RESULT", help="CSV, JSON, TSV or Parquet file of a recording")
+    parser.add_argument("labels", type=Path, metavar="LABELS", help=LABELS_HELP)
+    _option(parser, "--map", metavar="M", help=MAP_HELP)
+    _option(parser, "--tier", metavar="NAME", help="tier of an ELAN or Praat file (default: the one with emotions)")
+    _option(parser, "--person", metavar="P", help="number or name of the person who was labelled")
+    _option(parser, "--out", type=Path, metavar="DIR", help="folder for the numbers (JSON), the rows (CSV) and a chart")
+    _option(parser, "--save_plot", type=Path, metavar="FILE", help="chart as .png, .svg or .html")
+    _option(parser, "--json", action="store_true", help="print the numbers as JSON instead of a table")
 
 
 def _add_model(parser: argparse.ArgumentParser) -> None:
@@ -154,6 +208,11 @@ def number(text: str) -> float:
     if math.isnan(value):
         raise argparse.ArgumentTypeError(f"{text!r} is not a number; write it like 0.5")
     return value
+
+
+def person(text: str) -> int | str:
+    """A person as the library takes it: a number, or a name or word as it is."""
+    return int(text) if text.strip().removeprefix("-").isdecimal() else text
 
 
 def _option(parser: argparse._ActionsContainer, name: str, **settings: Any) -> None:

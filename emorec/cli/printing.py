@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from emorec import __version__
 from emorec.emotions import EMOJI, EMOTIONS
+from emorec.files import shown
 
 if TYPE_CHECKING:
     from emorec.analyzer import Analyzer
@@ -15,7 +16,10 @@ if TYPE_CHECKING:
     from emorec.extraction.features import Features
     from emorec.inference.timeline import Timeline
 
+KIND_WIDTH = 12  # characters of the longest kind of highlight
+MINUTES = 2  # of a recording, from which on its most negative minutes are worth a line
 NAME_WIDTH = 9  # characters of the longest emotion, and one more
+BAR = "{percentage:3.0f}% |{bar}| {n:.0f} of {total:.0f} s  {rate_noinv_fmt} left {remaining}"
 NOT_FOUND = {"face": "no face was found", "voice": "no speech was found"}
 
 
@@ -52,11 +56,23 @@ class ProgressBar:
                 initial=features.until - features.start,
                 unit="s",
                 disable=None,
-                bar_format="{percentage:3.0f}% |{bar}| {n:.0f} of {total:.0f} s  {rate_noinv_fmt} left {remaining}",
+                bar_format=BAR,
             )
             return
         self._bar.total = features.duration - features.start
         self._bar.update(features.until - features.start - self._bar.n)
+
+    def show_video(self, features: Features) -> Callable[[float], None]:
+        """A function that shows how far the annotated video of a recording is written, called with a time (s)."""
+        from tqdm import tqdm
+
+        begin = features.start
+        self._bar = tqdm(total=features.until - begin, disable=None, bar_format=BAR, desc="video", leave=False)
+
+        def show(time: float) -> None:
+            self._bar.update(time - begin - self._bar.n)
+
+        return show
 
 
 def print_summary(result: Timeline, written: Sequence[Path], name: str | None = None) -> None:
@@ -79,10 +95,39 @@ def print_summary(result: Timeline, written: Sequence[Path], name: str | None = 
         print(f"  ❔ {'unsure':<{NAME_WIDTH}} {figures.unsure:6.1%}")
     if affect := affect_in_words(figures):
         print(f"  {affect}")
+    for person in result.people:
+        print(f"  {shown(person.name)}: {_person_in_words(person)}")
     not_found = NOT_FOUND.get(result.fusion, "neither a face nor speech was found")
     print(f"  evidence for {figures.known:.0%} of the time" if figures.known else f"  {not_found}")
+    _print_highlights(result)
     for path in written:
         print(f"wrote {path}")
+
+
+def _person_in_words(person: Timeline) -> str:
+    """The most common emotions of one person, and how long the face is seen."""
+    from emorec.output.summary import TOP_EMOTIONS, summary
+
+    figures = summary(person)
+    shares = [f"{emotion} {share:.0%}" for emotion, share in figures.shares.items() if share > 0][:TOP_EMOTIONS]
+    shares += [f"unsure {figures.unsure:.0%}"] if figures.unsure > 0 else []
+    return f"{', '.join(shares) or 'no evidence'}, face seen {figures.face:.0%} of the time"
+
+
+def _print_highlights(result: Timeline) -> None:
+    """The highlights in order of time, then the most negative minutes of a recording that has several."""
+    from emorec.output.chart_data import clock
+    from emorec.output.highlights import find_highlights
+    from emorec.output.negative import SECONDS, most_negative
+
+    if found := find_highlights(result):
+        print("  highlights:")
+    for each in found:
+        print(f"    {clock(each.start):>8}  {each.kind:<{KIND_WIDTH}} {each.text} ({each.reason})")
+    if result.duration >= MINUTES * SECONDS and (lowest := most_negative(result)):
+        print("  most negative minutes:")
+        for each in lowest:
+            print(f"    {clock(each.start):>8}  {each.text} ({each.reason})")
 
 
 def print_info(loaded: Analyzer) -> None:

@@ -12,6 +12,7 @@ from emorec.extraction.faces import STILL, STILL_SECONDS, no_faces
 from emorec.extraction.features import Features, Head, JoinedArrays
 from emorec.extraction.options import Settings
 from emorec.media.streams import MediaInfo
+from emorec.models import speaker
 from emorec.models.checkpoint import Checkpoint
 
 Segment = dict[str, np.ndarray]
@@ -89,4 +90,5 @@ def empty_segment(model: Checkpoint) -> Segment:
         "voice_speech": np.zeros(0, np.float32),
         "voice_loudness": np.zeros(0, np.float32),
         "voice_embedding": np.zeros((0, model.voice.config.embedding), np.float16),
+        "voice_sound": np.zeros((0, speaker.STEPS * speaker.DIMENSIONS), np.float16),
     }

@@ -18,14 +18,14 @@ import torch
 from emorec.extraction import keyframes, segments, sources
 from emorec.extraction.best_crops import BestCrops, no_identities
 from emorec.extraction.options import Settings
-from emorec.face import alignment, detection
+from emorec.face import alignment, detection, thumbnail
 from emorec.face.detection import Detector, Face
 from emorec.face.orientation import OrientationCheck
 from emorec.face.tracking import Tracker
 from emorec.media import streams
 from emorec.media.passes import Damage
 from emorec.media.streams import Frame
-from emorec.models import identity
+from emorec.models import identity, speaker
 from emorec.models.checkpoint import Checkpoint
 from emorec.models.networks import FaceConfig, FaceNet
 from emorec.models.optimize import for_inference
@@ -62,12 +62,13 @@ def face_segments(
     the recording cannot be decoded.
     """
     net, encoded = for_inference(model.face), []
-    identity_net = identity.load()
+    identity_net, speaker_net = identity.load(), speaker.load()
     detected = _detected(media, model.face.config.size, detector, tracker, settings, first, span, notes)
     with Prefetcher(detected) as batches:
         for crops, segment in batches:
             if crops:
-                encoded.append(encode_faces(net, np.stack(crops)))
+                faces = np.stack(crops)
+                encoded.append((*encode_faces(net, faces), speaker.embed_mouths(speaker_net, faces)))
             if segment is not None:
                 yield _face_arrays(net.config, segment, encoded) | segment.best.arrays(identity_net)
                 encoded = []
@@ -94,6 +95,7 @@ def no_faces(config: FaceConfig) -> Arrays:
         "face_embedding": np.zeros((0, config.widths[-1]), np.float16),
         "face_logits": np.zeros((0, len(config.labels)), np.float32),
         "face_track": np.zeros(0, np.int64),
+        "face_mouth": np.zeros((0, speaker.DIMENSIONS), np.float16),
     } | no_identities()
 
 
@@ -209,19 +211,20 @@ def _add(segment: _Segment, frame: Frame, found: list[Face], tracker: Tracker, s
     for face, box, person, quality, track in zip(found, boxes, persons, qualities, tracker.tracks, strict=True):
         segment.rows.append((frame.time, person, box, face.score, quality, track))
         cut_out = partial(alignment.align, frame.luma, face.landmarks, identity.SIZE, frame.limited)
-        segment.best.offer(track, frame.time, quality, cut_out)
+        segment.best.offer(track, frame.time, quality, cut_out, partial(thumbnail.cut_out, frame.image, box))
     segment.crops += crops
 
 
-def _face_arrays(config: FaceConfig, segment: _Segment, encoded: list[tuple[np.ndarray, np.ndarray]]) -> Arrays:
-    """The arrays of a segment from its faces and their embeddings and logits."""
+def _face_arrays(config: FaceConfig, segment: _Segment, encoded: list[tuple[np.ndarray, ...]]) -> Arrays:
+    """The arrays of a segment from its faces and their embeddings, logits and mouths."""
     arrays = no_faces(config)
     if segment.rows:
         columns = zip(*segment.rows, strict=True)
         for name, column in zip(("time", "person", "box", "score", "quality", "track"), columns, strict=True):
             arrays[f"face_{name}"] = np.array(column).astype(arrays[f"face_{name}"].dtype)
-        embeddings, logits = (np.concatenate(parts) for parts in zip(*encoded, strict=True))
+        embeddings, logits, mouths = (np.concatenate(parts) for parts in zip(*encoded, strict=True))
         arrays["face_embedding"], arrays["face_logits"] = embeddings.astype(np.float16), logits
+        arrays["face_mouth"] = mouths.astype(np.float16)
     state = {TRACKER + name: value for name, value in segment.state.items()}
     frames = {"frame_time": np.array(segment.times), "frame_until": np.array(segment.untils)}
     return arrays | state | frames | {"end": np.array([segment.end])}

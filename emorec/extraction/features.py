@@ -18,9 +18,11 @@ import safetensors.numpy
 from safetensors import SafetensorError
 
 from emorec import files
-from emorec.extraction import persons
+from emorec.extraction import people as people_of
+from emorec.extraction import persons, speakers
+from emorec.extraction.people import NOBODY, People
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 HEAD_FILE = "head.json"
 CHECKSUM_BYTES = hashlib.sha256().digest_size
 
@@ -76,15 +78,18 @@ class Features:
 
     ``arrays``, sorted by time (s): for every sampled frame ``frame_time`` and ``frame_until`` (the time of the next
     one, infinite for the only one); for every face ``face_time``, ``face_person``, ``face_box`` (N, 4) (left, top,
-    width, height as fractions of the frame), ``face_score``, ``face_quality``, ``face_embedding`` (N, Df) float16 and
-    ``face_logits`` (N, labels); for every voice hop ``voice_time`` (its middle), ``voice_speech`` (probability),
-    ``voice_loudness`` (dB of full scale) and ``voice_embedding`` (H, Dv) float16.
+    width, height as fractions of the frame), ``face_score``, ``face_quality``, ``face_embedding`` (N, Df) float16,
+    ``face_logits`` (N, labels) and ``face_mouth`` (see ``models.speaker``); for every voice hop ``voice_time`` (its
+    middle), ``voice_speech`` (probability), ``voice_loudness`` (dB of full scale), ``voice_embedding`` (H, Dv) float16,
+    ``voice_sound`` (see ``models.speaker``), and ``voice_person`` with ``voice_person_probability`` (see
+    ``speakers.spoken_by``).
 
     ``segments`` and ``empty`` (arrays without rows) are what ``arrays`` are made of. ``duration`` (s) is that of the
     recording, as far as known. ``complete`` tells whether this is all of it. ``media`` is metadata of the file,
     and ``notes`` are sentences for the user. ``settings`` are those of stage 1, by name. ``fingerprint`` is that of the
     model whose networks made the embeddings, "" if it is unknown. ``key`` is the name under which they are stored, ""
-    if they are not (see ``cache.forget``).
+    if they are not (see ``cache.forget``). ``people`` is what the user says about the persons; ``face_person`` follows
+    it. ``kept`` is what stage 2 keeps for its next call, which does not depend on the persons.
     """
 
     duration: float
@@ -100,18 +105,50 @@ class Features:
     fingerprint: str = ""
     key: str = ""
     joined: JoinedArrays | None = field(default=None, repr=False, compare=False)
+    people: People = NOBODY
+    kept: dict[Any, Any] = field(default_factory=dict[Any, Any], init=False, repr=False, compare=False)
 
     @cached_property
     def arrays(self) -> Arrays:
         """All arrays over all segments, which are concatenated at first use; they must not be changed."""
+        arrays = self.found
+        if self.people:
+            shown = persons.seconds_shown(arrays, self.until)
+            arrays = arrays | {"face_person": people_of.applied(self.people, arrays, arrays["face_person"], shown)}
+        if "voice_sound" in arrays and "face_mouth" in arrays:
+            speaker, probability = speakers.spoken_by(arrays, self.hop_seconds)
+            arrays = arrays | {"voice_person": speaker, "voice_person_probability": probability}
+        return arrays
+
+    @cached_property
+    def found(self) -> Arrays:
+        """The stored arrays with the persons that were found, whatever the user says about them."""
         arrays = (self.joined or JoinedArrays(self.empty)).of(self.segments)
         # Segments hold the tracker's numbers; who is who is decided again whenever more of the recording is known.
         return arrays | {"face_person": persons.joined(arrays, self.until)} if "face_track" in arrays else arrays
 
     @cached_property
     def persons(self) -> list[int]:
-        """Numbers of the persons who are visible for a second or longer (of all, if nobody is), the longest first."""
-        return persons.ranked(self.arrays["face_person"], persons.seconds_shown(self.arrays, self.until))
+        """Numbers of the persons who are visible for a second or longer (of all, if nobody is), the longest first.
+
+        Persons whom the user named or divided from others are always among them.
+        """
+        shown = persons.seconds_shown(self.arrays, self.until)
+        return persons.ranked(self.arrays["face_person"], shown, [person.number for person in self.people])
+
+    @cached_property
+    def names(self) -> dict[int, str]:
+        """The name of each of ``persons``, by number: the user's, or "person 1"."""
+        given = self.people.names()
+        return {number: given.get(number, people_of.default_name(number)) for number in self.persons}
+
+    def with_people(self, people: People) -> Features:
+        """The same features with what the user says about the persons; nothing is compared again."""
+        if people == self.people:
+            return self
+        edited = replace(self, people=people)
+        edited.__dict__.update(found=self.found, kept=self.kept)  # the first is a cached property
+        return edited
 
 
 @dataclass

@@ -20,7 +20,7 @@ from emorec.face.detection import Detector
 from emorec.face.tracking import Tracker
 from emorec.media import streams
 from emorec.media.streams import Frame
-from emorec.models import identity
+from emorec.models import identity, speaker
 from emorec.models.checkpoint import Checkpoint
 from emorec.models.optimize import for_inference
 
@@ -129,12 +129,13 @@ class _Growing:
     """The segments so far, extended by one picture after the other."""
 
     def __init__(self, model: Checkpoint, rate: float):
-        self._net, self._identity = for_inference(model.face), identity.load()
+        self._net = for_inference(model.face)
+        self._identity, self._speaker = identity.load(), speaker.load()
         self._rate, self._hop = rate, model.front_end.hop_seconds
         self._tracker = Tracker()
         self._finished: list[Arrays] = []
         self._number, self._segment = 0, faces._Segment()
-        self._encoded: list[tuple[np.ndarray, np.ndarray]] = []
+        self._encoded: list[tuple[np.ndarray, ...]] = []
         self._identities: Arrays = {}
         self._best: dict[int, list[float]] = {}  # times of the crops of each track that _identities come from
 
@@ -148,7 +149,9 @@ class _Growing:
         interval = min(frame.time - self._tracker.time, MAX_SHOWN) if self._tracker.time > -math.inf else 0.0
         faces._add(self._segment, frame, found, self._tracker, self._net.config.size)
         while self._segment.crops:
-            self._encoded.append(faces.encode_faces(self._net, np.stack(self._segment.take_batch())))
+            crops = np.stack(self._segment.take_batch())
+            encoded = faces.encode_faces(self._net, crops)
+            self._encoded.append((*encoded, speaker.embed_mouths(self._speaker, crops)))
         # The last picture counts for as long as the one before it, and at least to the end of its bin.
         end = (streams.bin_of(frame.time, self._rate) + 1) / self._rate
         until = round(max(end, frame.time + interval), 6)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -144,10 +145,13 @@ def _numbered(labels: np.ndarray, times: np.ndarray, shown: np.ndarray) -> np.nd
     return numbers[where]
 
 
-def ranked(persons: np.ndarray, shown: np.ndarray) -> list[int]:
-    """Numbers of the persons seen for OTHERS_SECONDS or longer, the longest first; all if nobody is."""
+def ranked(persons: np.ndarray, shown: np.ndarray, always: Collection[int] = ()) -> list[int]:
+    """Numbers of the persons seen for OTHERS_SECONDS or longer, the longest first; all if nobody is.
+
+    Those in ``always`` are listed however short they are seen.
+    """
     numbers, where = np.unique(persons, return_inverse=True)
     seconds = np.bincount(where, shown, len(numbers)) if len(numbers) else np.zeros(0)
     order = np.argsort(-np.round(seconds, 3), kind="stable")
-    long = [index for index in order if seconds[index] >= OTHERS_SECONDS - 1e-6]
+    long = [index for index in order if seconds[index] >= OTHERS_SECONDS - 1e-6 or numbers[index] in always]
     return [int(numbers[index]) for index in (long or order)]

@@ -34,14 +34,14 @@ from emorec.face import detection
 from emorec.face.detection import Detector
 from emorec.face.tracking import Tracker
 from emorec.media.streams import MediaInfo
-from emorec.models import identity
+from emorec.models import identity, speaker
 from emorec.models.checkpoint import Checkpoint
 from emorec.prefetch import OneThread, Prefetcher
 from emorec.settings import cache_folder
 
 __all__ = ["Settings", "encode_faces", "extract", "face_segments", "forget", "forget_key", "voice_segments"]
 
-EXTRACTION = 10  # increases with every change of what is extracted from the same recording by the same networks
+EXTRACTION = 11  # increases with every change of what is extracted from the same recording by the same networks
 
 
 def extract(
@@ -216,5 +216,5 @@ def _key(media: str | Path | Source, model: Checkpoint, detector: Detector, sett
         return ""
     scheme = [EXTRACTION, cuts.FIRST_STARTS, cuts.SEGMENT_HOPS]
     facts = [features.FORMAT_VERSION, scheme, content, model.fingerprint, detector.name, asdict(settings)]
-    facts.append(identity.fingerprint())
+    facts += [identity.fingerprint(), speaker.fingerprint()]
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:32]

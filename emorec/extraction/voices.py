@@ -13,6 +13,7 @@ from emorec.extraction import segments, sources
 from emorec.extraction.options import WHOLE, Settings
 from emorec.media.passes import Damage
 from emorec.media.streams import AudioBlock
+from emorec.models import speaker
 from emorec.models.checkpoint import Checkpoint
 from emorec.models.networks import VoiceNet
 from emorec.models.optimize import for_inference
@@ -158,9 +159,11 @@ def _encode(front_end: VoiceFrontEnd, net: VoiceNet, samples: np.ndarray, hops_i
     log_mel = features.log_mel(samples, front_end)
     with_context = slice((margin - context) * VoiceNet.FRAMES_PER_HOP, -(margin - context) * VoiceNet.FRAMES_PER_HOP)
     row, last = (margin - hops_into_row) * hop, len(samples) - margin * hop
-    embeddings = net.embed(log_mel[:, with_context].unsqueeze(0).to(next(net.parameters()).device))[0]
+    inner = log_mel[:, with_context]
+    embeddings = net.embed(inner.unsqueeze(0).to(next(net.parameters()).device))[0]
     return {
         "voice_speech": features.speech(samples[row:last], front_end, samples[:row], samples[last:])[hops_into_row:],
         "voice_loudness": features.loudness(samples[margin * hop : last], front_end),
         "voice_embedding": embeddings[context:].cpu().numpy().astype(np.float16),
+        "voice_sound": speaker.embed_sound(speaker.load(), inner)[context:].astype(np.float16),
     }

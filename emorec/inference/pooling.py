@@ -11,13 +11,14 @@ from emorec.extraction.features import Features
 from emorec.extraction.persons import shown_until
 from emorec.inference import fusion as fusions
 from emorec.inference.coverage import integrals, lengths, seconds, sums, within
-from emorec.inference.voice_pooling import SPEECH, between, pool_voice
+from emorec.inference.voice_pooling import SPEECH, between, pool_voice, share_of
 from emorec.models.checkpoint import Checkpoint
 
 QUALITY_FLOOR = 0.05  # added to the quality of a face, so that a window of poor faces still has probabilities
 MIN_SHARE = 0.5  # of the longest visible time in a window; persons with less are not chosen for it
 ROUNDING = 1e-6  # seconds, or a share; a coverage that lacks no more than this counts as reached
 OUTSIDE = 1e-6  # weight of time outside a row against time in it
+MAX_KEPT = 16  # voices in windows that are kept with features; of an hour each takes about 1 MB
 BATCH = 512  # windows pooled at a time, which bounds the memory for long recordings
 
 
@@ -46,20 +47,80 @@ class Pooled:
     seconds: np.ndarray
 
 
+@dataclass(frozen=True)
+class Voice:
+    """The voice's part of Pooled, which persons may share."""
+
+    features: np.ndarray
+    probabilities: np.ndarray
+    relative: np.ndarray
+    coverage: np.ndarray
+
+
+def pooled_voice(
+    features: Features,
+    model: Checkpoint,
+    low: np.ndarray,
+    high: np.ndarray,
+    with_features: bool = True,
+    person: int | np.ndarray = -1,
+) -> Voice:
+    """The voice in windows [low, high) (s), (N,) each; without ``with_features`` its pooled features are 0.
+
+    ``person`` is one for all windows, or (N,) one for each: only their hops count (see ``share_of``); -1 is whoever
+    speaks.
+    """
+    persons = np.broadcast_to(np.asarray(person), len(low))
+    numbers = np.unique(persons)
+    if len(numbers) == 1:
+        return _voice_of(int(numbers[0]), features, model, low, high, with_features)
+    chosen = [np.flatnonzero(persons == number) for number in numbers]
+    voices = [
+        _voice_of(int(number), features, model, low[rows], high[rows], with_features)
+        for number, rows in zip(numbers, chosen, strict=True)
+    ]
+    order = np.argsort(np.concatenate([*chosen, np.zeros(0, np.int64)]), kind="stable")
+    names = ("features", "probabilities", "relative", "coverage")
+    if not voices:
+        return _voice_of(-1, features, model, low, high, with_features)
+    return Voice(*(np.concatenate([getattr(voice, name) for voice in voices])[order] for name in names))
+
+
+def _voice_of(
+    person: int, features: Features, model: Checkpoint, low: np.ndarray, high: np.ndarray, with_features: bool
+) -> Voice:
+    """The voice of one person, or -1 for whoever speaks; without features it is kept for the next call."""
+    width, share = 2 * model.voice.config.embedding, share_of(features, person)
+    if with_features:
+        pooled = np.zeros((len(low), width), np.float32)
+        return Voice(pooled, *pool_voice(features, model, low, high, pooled, share))
+    key = (model.fingerprint, low.tobytes(), high.tobytes(), b"" if share is None else share.tobytes())
+    if key not in features.kept:
+        nothing = np.broadcast_to(np.zeros((), np.float32), (len(low), width))
+        if len(features.kept) >= MAX_KEPT:
+            features.kept.clear()
+        features.kept[key] = Voice(nothing, *pool_voice(features, model, low, high, None, share))
+    return features.kept[key]
+
+
 def pool(
     features: Features,
     model: Checkpoint,
     low: np.ndarray,
     high: np.ndarray,
-    person: int | None = None,
+    person: int | np.ndarray | None = None,
     with_features: bool = True,
     rows: tuple[np.ndarray, np.ndarray] | None = None,
+    voice: Voice | None = None,
+    everybody: bool = False,
 ) -> Pooled:
     """Pool the features in windows [low, high) (s), (N,) each.
 
-    Without ``person`` each window describes a person who is visible in it for long; if ``rows`` gives the starts and
-    ends (s) of the windows' rows, visible in the row. Only intermediate fusion needs the pooled features, which take
-    the most time: without ``with_features`` they are all 0.
+    ``person`` is one for all windows, or (N,) one for each, -1 for none. Without it each window describes a person who
+    is visible in it for long; if ``rows`` gives the starts and ends (s) of the windows' rows, visible in the row. Only
+    intermediate fusion needs the pooled features, which take the most time: without ``with_features`` they are all 0.
+    ``voice`` is what ``pooled_voice`` gives for these windows, if it is known already. Otherwise the voice is that of
+    the person of each window, of whoever speaks if there is none, or of ``everybody``.
     """
     arrays, until = features.arrays, features.until
     labels, width = len(model.face.config.labels), model.face.config.widths[-1]
@@ -79,25 +140,29 @@ def pool(
     face = fold(np.exp(logs), model.face.config.labels)
     face[~has_face] = np.nan
 
-    voice_features = np.zeros((len(low), 2 * model.voice.config.embedding), np.float32)
-    voice, relative, speech_coverage = pool_voice(features, model, low, high, voice_features if with_features else None)
+    if voice is None:
+        whose = np.where(has_face, persons, -1) if person is None else persons
+        voice = pooled_voice(features, model, low, high, with_features, -1 if everybody else whose)
     return Pooled(
         face_features=face_features,
         face_probabilities=face,
         face_coverage=share,
-        voice_features=voice_features,
-        voice_probabilities=voice,
-        voice_relative=relative,
-        voice_coverage=speech_coverage,
+        voice_features=voice.features,
+        voice_probabilities=voice.probabilities,
+        voice_relative=voice.relative,
+        voice_coverage=voice.coverage,
         person=np.where(has_face, persons, -1),
         seconds=high - low,
     )
 
 
 def coverage(
-    features: Features, low: np.ndarray, high: np.ndarray, persons: np.ndarray
+    features: Features, low: np.ndarray, high: np.ndarray, persons: np.ndarray, whose: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Shares (N,) of the ranges [low, high) (s) in which their person (-1: none) is visible, and with speech."""
+    """Shares (N,) of the ranges [low, high) (s) in which their person (-1: none) is visible, and with speech.
+
+    Only the speech of the persons ``whose`` (N,), by default the same ones, counts; -1 is whoever speaks.
+    """
     arrays, until = features.arrays, features.until
     face_until, seen = shown_until(arrays, until), np.zeros(len(low))
     for person in np.unique(persons[persons >= 0]):
@@ -105,7 +170,12 @@ def coverage(
         seen[windows] = seconds(arrays["face_time"][faces], face_until[faces], low[windows], high[windows])
     half = features.hop_seconds / 2
     hops = between(arrays["voice_time"], low - half + 1e-9, high + half - 1e-9)
-    spoken = sums((arrays["voice_speech"] >= SPEECH).astype(float)[:, None], *hops)[:, 0]
+    whose, speech = persons if whose is None else whose, (arrays["voice_speech"] >= SPEECH).astype(float)
+    spoken = np.zeros(len(low))
+    for person in np.unique(whose):
+        share, rows = share_of(features, int(person)), whose == person
+        counted = speech if share is None else speech * share
+        spoken[rows] = sums(counted[:, None], hops[0][rows], hops[1][rows])[:, 0]
     face = np.minimum(seen / lengths(low, high, until), 1.0)
     return face, spoken / np.maximum(hops[1] - hops[0], 1)
 

@@ -8,13 +8,14 @@ from typing import Any, Self
 import numpy as np
 
 from emorec.emotions import EMOTIONS
+from emorec.extraction import speakers
 from emorec.extraction.features import Features
 from emorec.inference import baseline as baselines
 from emorec.inference import fusion as fusions
-from emorec.inference import pooling
+from emorec.inference import people, pooling
 from emorec.inference import prior as priors
+from emorec.inference.people import PersonLike
 from emorec.inference.predict import fuse
-from emorec.inference.voice_pooling import pool_voice
 from emorec.models.checkpoint import Checkpoint
 
 LAST_STEP = 0.1  # share of a step; a shorter rest at the end joins the last row
@@ -32,7 +33,10 @@ def rows(until: float, step: float, begin: float = 0.0) -> tuple[np.ndarray, np.
 
 @dataclass(frozen=True)
 class Request:
-    """What is inferred, apart from the step and the prior; ``own`` is the baseline of the recording, if it has one."""
+    """What is inferred, apart from the step and the prior; ``own`` is the baseline of the recording, if it has one.
+
+    ``person`` is a number or None, ``asked`` what the caller gave for it.
+    """
 
     features: Features
     model: Checkpoint
@@ -43,12 +47,32 @@ class Request:
     unsure_below: float
     baseline: str
     own: baselines.Baseline | None = None
+    asked: PersonLike = None
 
-    def pooled(self, start: np.ndarray, end: np.ndarray) -> pooling.Pooled:
-        """The windows of rows from ``start`` to ``end`` (s), (N,) each."""
+    def pooled(self, start: np.ndarray, end: np.ndarray, voice: pooling.Voice | None = None) -> pooling.Pooled:
+        """The windows of rows from ``start`` to ``end`` (s), (N,) each, with the ``voice`` if it is known already."""
         low, high = self.windows(start, end)
-        with_features = self.fusion == "intermediate"
-        return pooling.pool(self.features, self.model, low, high, self.person, with_features, rows=(start, end))
+        person = people.speakers(self.features, start, end) if self.asked == people.SPEAKER else self.person
+        with_features, everybody = self.fusion == "intermediate", self.fusion == "voice" and person is None
+        return pooling.pool(self.features, self.model, low, high, person, with_features, (start, end), voice, everybody)
+
+    def whose(self, start: np.ndarray, end: np.ndarray, pooled: pooling.Pooled) -> np.ndarray:
+        """The person (N,) whose voice counts in each row from ``start`` to ``end`` (s); -1 is whoever speaks."""
+        if self.asked == people.SPEAKER:
+            return people.speakers(self.features, start, end)
+        if self.person is not None:
+            return np.full(len(start), self.person)
+        return np.full(len(start), -1) if self.fusion == "voice" else pooled.person
+
+    def shared_voice(self, start: np.ndarray, end: np.ndarray) -> pooling.Voice | None:
+        """The voice in the windows of rows from ``start`` to ``end`` (s), which all persons share.
+
+        None if it is known who speaks, as each person then has a voice of their own.
+        """
+        if people.VOICE_PERSON in self.features.arrays:
+            return None
+        low, high = self.windows(start, end)
+        return pooling.pooled_voice(self.features, self.model, low, high, self.fusion == "intermediate")
 
     def windows(self, start: np.ndarray, end: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Starts and ends (s) of the windows of rows from ``start`` to ``end`` (s), (N,) each."""
@@ -68,7 +92,7 @@ class Request:
             "step": step,
             "window": self.window,
             "smooth": self.smooth,
-            "person": self.person,
+            "person": self.asked,
             "prior": prior.name,
             "prior_shares": {emotion: round(share, 4) for emotion, share in shares},
             "unsure_below": self.unsure_below,
@@ -79,6 +103,12 @@ class Request:
             "fingerprint": self.model.fingerprint,
         }
 
+    def notes(self) -> tuple[str, ...]:
+        """Sentences for the user about the recording, about who speaks, and about the baseline."""
+        who = speakers.note(self.features.arrays) if self.fusion != "face" else ""
+        found = [who, baselines.NOTE if self.own else ""]
+        return (*self.features.notes, *(sentence for sentence in found if sentence))
+
     def with_baseline(self) -> Self:
         """The same with the baseline of the recording, from windows side by side, each of which counts once.
 
@@ -87,6 +117,9 @@ class Request:
         if self.baseline == "none" or self.fusion not in baselines.FUSIONS or not baselines.available(self.model):
             return self
         low, high = self.windows(*rows(self.features.until, self.window, self.features.start))
-        probabilities, logits, coverage = pool_voice(self.features, self.model, low, high)
-        voice = self.model.calibration.voice.log_likelihood(probabilities)
-        return replace(self, own=baselines.of(logits, voice, fusions.evidence(voice, coverage, high - low)))
+        person = -1 if self.person is None else self.person
+        heard = pooling.pooled_voice(self.features, self.model, low, high, False, person)
+        voice = self.model.calibration.voice.log_likelihood(heard.probabilities)
+        return replace(
+            self, own=baselines.of(heard.relative, voice, fusions.evidence(voice, heard.coverage, high - low))
+        )

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, Self
 
 import numpy as np
 
 from emorec.affect import valence_arousal
+from emorec.annotation import Marker
 from emorec.emotions import EMOTIONS
+from emorec.extraction.people import default_name
 from emorec.inference import fusion as fusions
 from emorec.inference import prior as priors
 from emorec.inference.options import (
     UNSURE_BELOW,
 )
+from emorec.inference.turns import Turn
 
 
 @dataclass(frozen=True)
@@ -27,7 +30,11 @@ class Timeline:
     of the row itself. ``evidence`` (N,) goes from 0 (none) to 1 (full). ``disagreement`` (N,) between face and voice is
     a Jensen-Shannon divergence (bits). ``person`` (N,) is the person whose face the row describes, -1 for none.
     ``choices`` are all settings that made the timeline. ``grid`` is the same timeline at GRID_STEP, on which highlights
-    are found; None if this is it.
+    are found; None if this is it. ``markers`` are points in time that the user marked.
+
+    ``people`` has one timeline for each person if all were asked for; this one is then their mean. ``name`` is that of
+    the person whom the timeline is about, "" if that is nobody or changes. ``names`` are those of all persons.
+    ``turns`` tell who speaks when.
     """
 
     start: np.ndarray
@@ -53,9 +60,26 @@ class Timeline:
     unsure_below: float = UNSURE_BELOW
     choices: dict[str, Any] = field(default_factory=dict[str, Any])
     grid: Timeline | None = None
+    people: tuple[Timeline, ...] = ()
+    name: str = ""
+    names: dict[int, str] = field(default_factory=dict[int, str])
+    markers: tuple[Marker, ...] = ()
+    turns: tuple[Turn, ...] = ()
 
     def __len__(self) -> int:
         return len(self.start)
+
+    @property
+    def each(self) -> tuple[Timeline, ...]:
+        """The timelines whose rows a table holds: those of all persons, or only this one."""
+        return self.people or (self,)
+
+    @property
+    def row_names(self) -> list[str]:
+        """The name of the person in each row, "" if the row shows nobody and the timeline is about nobody."""
+        return [
+            self.names.get(int(person), default_name(person)) if person >= 0 else self.name for person in self.person
+        ]
 
     @property
     def known(self) -> np.ndarray:
@@ -96,6 +120,20 @@ class Timeline:
     def arousal(self) -> np.ndarray:
         """From -1 (calm) to 1 (excited), derived from ``probabilities``: (N,), NaN in rows without evidence."""
         return valence_arousal(self.probabilities)[:, 1]
+
+    def between(self, start: float, end: float) -> Self:
+        """The same timeline with only the rows that overlap the part from ``start`` to ``end`` (s).
+
+        Rows stay whole. ``choices["part"]`` are the two times. Without such rows the timeline is empty.
+        """
+        keep = (self.end > start) & (self.start < end)
+        arrays = {one.name: getattr(self, one.name)[keep] for one in fields(self) if one.type == "np.ndarray"}
+        grid = None if self.grid is None else self.grid.between(start, end)
+        people = tuple(person.between(start, end) for person in self.people)
+        markers = tuple(marker for marker in self.markers if start <= marker.time <= end)
+        return replace(
+            self, **arrays, grid=grid, people=people, markers=markers, choices=self.choices | {"part": [start, end]}
+        )
 
     def shares(self) -> tuple[dict[str, float], float]:
         """Each emotion's share of the time that itself has evidence, largest first, and the share of that time.

@@ -10,7 +10,7 @@ from emorec.errors import EmorecError
 from emorec.extraction.features import Features
 from emorec.inference import baseline as baselines
 from emorec.inference import fusion as fusions
-from emorec.inference import pooling
+from emorec.inference import people, pooling
 from emorec.inference import prior as priors
 from emorec.inference.options import (
     DEFAULT_STEP,
@@ -21,9 +21,11 @@ from emorec.inference.options import (
     PriorLike,
     check,
 )
+from emorec.inference.people import PersonLike
 from emorec.inference.predict import fuse, smooth
 from emorec.inference.request import Request, rows
 from emorec.inference.result import Timeline
+from emorec.inference.turns import turns
 from emorec.models.checkpoint import Checkpoint
 
 __all__ = [
@@ -33,6 +35,7 @@ __all__ = [
     "STEP_RANGE",
     "UNSURE_BELOW",
     "WINDOW_RANGE",
+    "PersonLike",
     "PriorLike",
     "Timeline",
     "check",
@@ -43,7 +46,6 @@ __all__ = [
 
 GRID_STEP = 1.0  # seconds; the step at which highlights are found, whatever step is shown
 OTHER_MODEL = "Another model extracted these features; analyze the recording again with this one."
-NO_PERSON = "There is no person {person} in this recording; it has {count}."
 
 
 def infer(
@@ -52,7 +54,7 @@ def infer(
     fusion: str = "late",
     step: float = DEFAULT_STEP,
     window: float = DEFAULT_WINDOW,
-    person: int | None = None,
+    person: PersonLike = None,
     smooth: float = 0.0,
     prior: PriorLike = priors.DEFAULT,
     unsure_below: float = UNSURE_BELOW,
@@ -60,7 +62,9 @@ def infer(
 ) -> Timeline:
     """Slide windows over features and fuse each into probabilities of the seven emotions.
 
-    ``step`` and ``window`` are in seconds. ``person`` is a number of ``features.persons``; None takes, in every row,
+    ``step`` and ``window`` are in seconds. ``person`` is a number of ``features.persons`` or a name; "main" is the
+    person who is longest on screen; "speaker" is, in every row, the one who speaks there; "all" gives a timeline for
+    each person, in ``Timeline.people`` of their mean (see ``people.mean``). None takes, in every row,
     the face that is visible there, and of several that are visible for about as long the one in most of the
     recording's frames. ``smooth`` (s) is the standard deviation of a Gaussian over time by which rows with evidence are
     averaged. ``prior`` is what ``emorec.inference.prior.of`` takes. Rows with a confidence below ``unsure_below`` count
@@ -70,18 +74,21 @@ def infer(
     person, prior or baseline.
     """
     check(fusion, step, window, smooth, prior, unsure_below, baseline)
+    number = people.number_of(features, person)
     if features.fingerprint and features.fingerprint != model.fingerprint:
         raise EmorecError(OTHER_MODEL)
-    if person is not None and person not in features.persons:
-        raise EmorecError(NO_PERSON.format(person=person, count=len(features.persons)))
-    request = Request(features, model, fusion, window, person, smooth, unsure_below, baseline).with_baseline()
+    request = Request(features, model, fusion, window, number, smooth, unsure_below, baseline, asked=person)
+    request = request.with_baseline()
     expected = priors.of(prior)
     if expected.adaptive:
         expected = _adapted(request, expected)
-    timeline = _timeline(request, step, expected)
+    of_rows = _of_all if person == people.ALL and features.persons else _timeline
+    timeline = of_rows(request, step, expected)
     if step == GRID_STEP:
         return timeline
-    return replace(timeline, grid=_timeline(request, GRID_STEP, expected))
+    grid = of_rows(request, GRID_STEP, expected)
+    each = tuple(replace(one, grid=its) for one, its in zip(timeline.people, grid.people, strict=True))
+    return replace(timeline, grid=grid, people=each)
 
 
 def _adapted(request: Request, prior: priors.Prior) -> priors.Prior:
@@ -92,15 +99,30 @@ def _adapted(request: Request, prior: priors.Prior) -> priors.Prior:
     return priors.adapted(likelihoods[known], evidence[known], prior)
 
 
-def _timeline(request: Request, step: float, prior: priors.Prior) -> Timeline:
+def _of_all(request: Request, step: float, prior: priors.Prior) -> Timeline:
+    """The mean of the persons of a recording, with the timeline of each."""
+    features = request.features
+    voice = request.shared_voice(*rows(features.until, step, features.start))
+    each: list[Timeline] = []
+    for number, name in features.names.items():
+        its = replace(request, person=number, asked=number)
+        if voice is None:  # each person has a voice of their own, and so a usual one
+            its = replace(its, own=None).with_baseline()
+        own = _timeline(its, step, prior, voice)
+        each.append(people.about(own, number, name))
+    return people.mean(each, features)
+
+
+def _timeline(request: Request, step: float, prior: priors.Prior, heard: pooling.Voice | None = None) -> Timeline:
     features, fusion = request.features, request.fusion
     start, end = rows(features.until, step, features.start)
-    pooled = request.pooled(start, end)
+    pooled = request.pooled(start, end, heard)
     *likelihoods, evidence = request.fuse(pooled)
     face, voice, probabilities = (priors.posterior(one, prior.log) for one in likelihoods)
     if request.smooth:
         probabilities = smooth(probabilities, (start + end) / 2, request.smooth)
-    row_face, row_speech = pooling.coverage(features, start, end, pooled.person)
+    whose = request.whose(start, end, pooled)
+    row_face, row_speech = pooling.coverage(features, start, end, pooled.person, whose)
     return Timeline(
         start=start,
         end=end,
@@ -114,6 +136,7 @@ def _timeline(request: Request, step: float, prior: priors.Prior) -> Timeline:
         row_speech=row_speech,
         evidence=evidence,
         disagreement=fusions.disagreement(face, voice),
+        turns=turns(features),
         fusion=fusion,
         step=step,
         window=request.window,
@@ -121,7 +144,9 @@ def _timeline(request: Request, step: float, prior: priors.Prior) -> Timeline:
         duration=features.duration,
         complete=features.complete,
         media=features.media,
-        notes=(*features.notes, baselines.NOTE) if request.own else features.notes,
+        notes=request.notes(),
         unsure_below=request.unsure_below,
         choices=request.choices(step, prior),
+        name="" if request.person is None else features.names[request.person],
+        names=features.names,
     )

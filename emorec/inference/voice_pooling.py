@@ -9,6 +9,7 @@ import torch
 
 from emorec.emotions import EMOTIONS, fold
 from emorec.extraction.features import Features
+from emorec.extraction.speakers import UNSURE
 from emorec.inference import fusion as fusions
 from emorec.inference.coverage import sums
 from emorec.models.checkpoint import Checkpoint
@@ -17,7 +18,19 @@ from emorec.models.networks import deviation
 RELATIVE = "relative"  # the voice network's head for features relative to a baseline, see baseline.py
 SPEECH = 0.5  # probability of speech at which a hop counts as speech
 SILENT = 0.02  # smallest weight of a hop, so that a clip without detected speech still has a pooled value
+UNSURE_SHARE = 0.5  # of a hop that may or may not be the chosen person's
 BATCH = 512  # windows pooled at a time, which bounds the memory for long recordings
+
+
+def share_of(features: Features, person: int) -> np.ndarray | None:
+    """How much each voice hop (H,) counts as a person's, from 0 to 1; None if every hop counts.
+
+    Every hop counts if ``person`` is -1, for whoever speaks, and if it is not known who speaks.
+    """
+    speakers = features.arrays.get("voice_person")
+    if speakers is None or person < 0:
+        return None
+    return np.where(speakers == person, 1.0, np.where(speakers == UNSURE, UNSURE_SHARE, 0.0))
 
 
 def pool_voice(
@@ -26,12 +39,13 @@ def pool_voice(
     low: np.ndarray,
     high: np.ndarray,
     pooled_features: np.ndarray | None = None,
+    share: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Probabilities (N, 7) of the voice in windows [low, high) (s), the logits (N, labels) of the head "relative" (no
     columns without one), and the share (N,) of each window with speech; the first two are NaN without speech.
 
     The attention-weighted mean and standard deviation of the hops (N, 2 D) are written into ``pooled_features``, unless
-    it is None, for windows with speech only.
+    it is None, for windows with speech only. ``share`` (H,) is how much each hop counts, see ``share_of``.
     """
     arrays, hop_seconds = features.arrays, features.hop_seconds
     probabilities = np.full((len(low), len(EMOTIONS)), np.nan)
@@ -41,13 +55,14 @@ def pool_voice(
     speech = arrays["voice_speech"].astype(np.float64)
     if not len(speech):
         return probabilities, relative, np.zeros(len(low))
-    spoken = sums((speech >= SPEECH).astype(float)[:, None], first, last)[:, 0]
+    counted = np.ones(len(speech)) if share is None else share
+    spoken = sums(((speech >= SPEECH) * counted)[:, None], first, last)[:, 0]
     coverage = np.minimum(spoken * hop_seconds / np.maximum(high - low, hop_seconds), 1.0)
     device, labels = next(model.voice.parameters()).device, model.voice.config.heads["emotions"]
     with torch.inference_mode():
         sizes = model.voice.parts  # attention applies to the first of them only
         hops = torch.from_numpy(arrays["voice_embedding"][:, : sizes[0]].astype(np.float32)).to(device)
-        weight = model.voice.hop_weights(hops, _tensor(np.maximum(speech, SILENT), device)).cpu().numpy()
+        weight = model.voice.hop_weights(hops, _tensor(np.maximum(speech, SILENT) * counted, device)).cpu().numpy()
         with_speech = np.flatnonzero(coverage >= fusions.MIN_COVERAGE)
         for begin in range(0, len(with_speech), BATCH):
             chosen = with_speech[begin : begin + BATCH]

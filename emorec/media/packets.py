@@ -82,7 +82,7 @@ class Packets:
             stream.codec_context.thread_type = "AUTO"
             stream.codec_context.thread_count = _threads(stream)
             options = {"max_pixels": str(MAX_PIXELS)}
-            if stream.type == "video":
+            if stream.type == "video" and not selection.filtered:
                 options["skip_loop_filter"] = SKIPPED_FILTERING
             stream.codec_context.options = options
         self._path = path

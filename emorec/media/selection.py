@@ -19,7 +19,8 @@ class Selection:
 
     ``audio_track`` and ``video_track`` count from 1 among the streams of that kind (None: the file's default).
     ``channel`` is "left", "right" or "mix" (see ``mixdown``). ``rotate`` (degrees, a multiple of 90) is how far
-    pictures are turned clockwise. Without ``pictures`` or ``sound`` no packet of that kind is decoded.
+    pictures are turned clockwise. Without ``pictures`` or ``sound`` no packet of that kind is decoded. ``filtered``:
+    whether pictures go through the codec's last filter, which only the eye needs.
     """
 
     audio_track: int | None = None
@@ -28,6 +29,7 @@ class Selection:
     rotate: int = 0
     pictures: bool = True
     sound: bool = True
+    filtered: bool = False
 
     def wants(self, kind: str) -> bool:
         """Whether streams of a kind, "video" or "audio", are decoded at all."""

@@ -17,11 +17,16 @@ MAX_TICKS = 10
 HOUR = 3600
 
 
-def time_axis(begin: float, end: float) -> alt.Axis:
-    """The axis of time from ``begin`` to ``end`` (s)."""
+def ticks(begin: float, end: float) -> list[float]:
+    """Round times (s) from ``begin`` to ``end`` (s) that deserve a label, at most about MAX_TICKS."""
     total = end - begin
     step = next((tick for tick in TICKS if total / tick <= MAX_TICKS), None) or HOUR * -(-total // (HOUR * MAX_TICKS))
-    values = [rounded(count * step) for count in range(math.ceil(begin / step - 1e-6), int(end / step + 1e-6) + 1)]
+    return [rounded(count * step) for count in range(math.ceil(begin / step - 1e-6), int(end / step + 1e-6) + 1)]
+
+
+def time_axis(begin: float, end: float) -> alt.Axis:
+    """The axis of time from ``begin`` to ``end`` (s)."""
+    values = ticks(begin, end)
     seconds = "pad(format(datum.value % 60, '.1~f'), datum.value % 1 ? 4 : 2, '0', 'left')"
     minutes = "floor(datum.value / 60)"
     if end >= HOUR:

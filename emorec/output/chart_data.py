@@ -133,7 +133,7 @@ def evidence_boxes(data: Columns) -> list[dict[str, Any]]:
     boxes = []
     for name, (low, high) in STRIPS.items():
         coverage = np.round(getattr(data, name), 1)
-        for run in _runs(coverage):
+        for run in runs(coverage):
             if coverage[run[0]] > 0:
                 place = box(data.start[run[0]], data.end[run[-1]], low, high)
                 boxes.append(place | {"coverage": rounded(coverage[run[0]])})
@@ -213,7 +213,7 @@ def rounded(value: Number) -> float:
 def _confidence_runs(data: Columns) -> Iterator[tuple[np.ndarray, float, dict[str, Any]]]:
     """Runs of neighbouring columns with evidence, all sure or all unsure: (indices, opacity, interruption after)."""
     ends = np.append(data.end, data.end[-1:])
-    for run in _runs(np.where(data.known > 0, 1 + data.sure, 0)):
+    for run in runs(np.where(data.known > 0, 1 + data.sure, 0)):
         if data.known[run[0]] > 0:
             opacity = 1.0 if data.sure[run[0]] else PALE
             yield run, opacity, {"time": rounded(ends[run[-1] : run[-1] + 2].mean()), "opacity": opacity}
@@ -232,6 +232,6 @@ def _line_points(data: Columns, names: Sequence[str], values: np.ndarray, key: s
     return points
 
 
-def _runs(values: np.ndarray) -> list[np.ndarray]:
+def runs(values: np.ndarray) -> list[np.ndarray]:
     """Indices of values (N,), split where a value differs from the one before; none is empty."""
     return np.split(np.arange(len(values)), np.flatnonzero(np.diff(values)) + 1) if len(values) else []

@@ -5,25 +5,37 @@ It shows the probabilities, stacked or as lines, or the valence and arousal that
 
 from __future__ import annotations
 
-import io
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import altair as alt
+import numpy as np
 
 from emorec import files
-from emorec.affect import DIMENSIONS, SOURCE
-from emorec.emotions import COLOURS, EMOTIONS
+from emorec.affect import SOURCE
 from emorec.errors import EmorecError
 from emorec.inference.timeline import UNSURE_BELOW, Timeline
-from emorec.output import chart_axes, chart_data
+from emorec.output import chart_axes, chart_data, chart_files, chart_marks, lane_chart, lane_data, marker_charts
 from emorec.output.chart_axes import GREY
-from emorec.output.chart_data import BOTTOM, STRIPS, TOOLTIP, clock, rounded
+from emorec.output.chart_data import BOTTOM, STRIPS, TOOLTIP, clock
+from emorec.output.chart_files import PNG_SCALE, SUFFIXES, check_suffix
+from emorec.output.chart_marks import AFFECT_COLOURS, BREAK, EVIDENCE
 from emorec.output.summary import how, summary
 
-__all__ = ["CONFIDENT", "STYLES", "SUFFIXES", "check_suffix", "clock", "save", "svg_text", "timeline_chart"]
+__all__ = [
+    "AFFECT_COLOURS",
+    "CONFIDENT",
+    "PNG_SCALE",
+    "STYLES",
+    "SUFFIXES",
+    "check_suffix",
+    "clock",
+    "save",
+    "svg_text",
+    "timeline_chart",
+]
 
-SUFFIXES = (".png", ".svg", ".html")
 AFFECT = "valence_arousal"
 STYLES = ("stacked", "lines", AFFECT)
 
@@ -31,19 +43,12 @@ HEIGHT = 300  # px
 FILE_WIDTH = 1000  # px, all of the picture
 NOTEBOOK_WIDTH = 800  # px, the plot alone
 FILE_HEIGHT = 360  # px, all of the picture
-PNG_SCALE = 2
 CONFIDENT = UNSURE_BELOW  # the default that a legend names; a timeline has its own
 
 VEGA_LITE = f"application/vnd.vegalite.v{alt.SCHEMA_VERSION.lstrip('v').partition('.')[0]}+json"  # MIME type
 
-EVIDENCE = "#6C7BA8"  # as readable, and not the colour of an emotion
 INK = "#333333"
-# Of valence and arousal: readable on white and on black, and not close to each other for colour-blind eyes either.
-AFFECT_COLOURS = {"valence": "#8A63D2", "arousal": "#B36B00"}
-AFFECT_DASHES = {"valence": [1, 0], "arousal": [6, 3]}  # px of line and of gap
 FONT = "system-ui, 'Segoe UI', Roboto, 'Helvetica Neue', 'DejaVu Sans', sans-serif"
-
-BREAK = "break-paths-show-path-domains"  # a point without a height interrupts its area or line
 
 EMBEDDING = {"embedOptions": {"actions": False, "renderer": "svg"}}  # how a page draws a chart
 
@@ -57,25 +62,28 @@ def timeline_chart(
     ink: str = GREY,
     legend: bool = True,
     style: str = "stacked",
+    part: tuple[float, float] | None = None,
 ) -> alt.LayerChart:
     """A chart of a timeline on a transparent background, as wide as its place in the page.
 
     ``subtitle`` is a line or a list of lines. ``ink`` is the colour of text. ``style`` is "stacked", with the
     probabilities of each time on top of each other, "lines", with one line per emotion, or "valence_arousal", with two
-    lines from -1 to 1.
+    lines from -1 to 1. ``part`` is the time (s) that is shown, in as much detail as fits; None shows all of it.
     """
-    columns = chart_data.columns(timeline)
+    if part:
+        timeline = _clipped(timeline.between(*part), *part)
     until = float(timeline.end[-1]) if len(timeline) else 0.0
     begin = float(timeline.start[0]) if len(timeline) else 0.0
-    span = begin, max(timeline.duration, until, begin + chart_axes.TICKS[0])
-    tracks = _boxes(EVIDENCE, opacity=0.14)
-    strips = _boxes(EVIDENCE).encode(opacity=alt.Opacity("coverage:Q", scale=None, legend=None))
-    shapes = {"stacked": _areas, "lines": _lines, AFFECT: _affect_lines}[style](span, legend)
-    chart: Any = alt.layer(tracks, shapes, strips, _hover())  # typed as any kind of chart by Altair
+    span = part or (begin, max(timeline.duration, until, begin + chart_axes.TICKS[0]))
+    if timeline.people:
+        layers, data, height = lane_chart.layers(timeline, span, style, legend, ink)
+    else:
+        layers, data, height = _layers(timeline, span, style, legend)
+    chart: Any = alt.layer(*layers)  # typed as any kind of chart by Altair
     if title:
         chart = chart.properties(title=alt.TitleParams(files.shown(title), subtitle=subtitle or alt.Undefined))
     chart = (
-        chart.properties(width="container", height=HEIGHT, background="transparent", padding=4, usermeta=EMBEDDING)
+        chart.properties(width="container", height=height, background="transparent", padding=4, usermeta=EMBEDDING)
         .configure(font=FONT)
         .configure_view(stroke=None)
         .configure_axis(labelColor=ink, tickColor=ink, domainColor=ink, labelFontSize=12, grid=False)
@@ -83,18 +91,40 @@ def timeline_chart(
         .configure_title(color=ink, subtitleColor=ink, fontSize=17, subtitleFontSize=13, anchor="start", offset=12)
     )
     # The data come last, as plain values: Altair would copy and check all of them at every step above.
+    for layer, values in zip(chart.layer, data, strict=True):
+        layer.data = {"values": values}
+    if timeline.markers:
+        # Lanes count from the top downwards.
+        chart.layer = [*chart.layer, *marker_charts.rules(timeline.markers, top=0.0 if timeline.people else 1.0)]
+    return chart
+
+
+def _clipped(timeline: Timeline, low: float, high: float) -> Timeline:
+    """The timeline without what its first and last rows tell of the time before ``low`` and after ``high`` (s)."""
+    start, end = np.maximum(timeline.start, low), np.minimum(timeline.end, high)
+    people = tuple(_clipped(person, low, high) for person in timeline.people)
+    return replace(timeline, start=start, end=end, people=people)
+
+
+def _layers(
+    timeline: Timeline, span: tuple[float, float], style: str, legend: bool
+) -> tuple[list[alt.Chart], list[list[dict[str, Any]]], int]:
+    """The layers of the chart of one timeline, the data of each, and its height (px)."""
+    columns = chart_data.columns(timeline)
+    until = float(timeline.end[-1]) if len(timeline) else 0.0
+    begin = span[0]
     tracked = [chart_data.box(begin, until, low, high) for low, high in STRIPS.values()]
-    if not timeline.complete and until < span[1]:
+    if not timeline.complete and until < span[1] - 1e-6:
         # Blank means no evidence, so what is not analysed yet, at first nearly all of a long recording, is shaded.
         tracked.append(chart_data.box(until, span[1], 0, 1))
     make_points = {"stacked": chart_data.area_points, "lines": chart_data.line_points, AFFECT: chart_data.affect_points}
     strips_data, hover_data = chart_data.evidence_boxes(columns), chart_data.column_boxes(columns)
     if style == AFFECT:
         tracked, strips_data, hover_data = map(chart_data.stretched, (tracked, strips_data, hover_data))
-    data = (tracked, make_points[style](columns), strips_data, hover_data)
-    for layer, values in zip(chart.layer, data, strict=True):
-        layer.data = {"values": values}
-    return chart
+    tracks = chart_marks.boxes(EVIDENCE, opacity=0.14)
+    shapes = {"stacked": _areas, "lines": _lines, AFFECT: _affect_lines}[style](span, legend)
+    layers = [tracks, shapes, chart_marks.strips(), chart_marks.hover(TOOLTIP)]
+    return layers, [tracked, make_points[style](columns), strips_data, hover_data], HEIGHT
 
 
 def empty_chart() -> alt.LayerChart:
@@ -116,12 +146,6 @@ def check_style(style: str) -> None:
         raise EmorecError(f"The style {style!r} does not exist; choose from {', '.join(STYLES)}.")
 
 
-def check_suffix(file: str | Path) -> None:
-    """Raise EmorecError unless a chart can be saved under that name."""
-    if Path(file).suffix.lower() not in SUFFIXES:
-        raise EmorecError(f"A chart cannot be saved as {Path(file).name}; end the name in .png, .svg or .html.")
-
-
 def save(chart: Drawable, file: str | Path, style: str = STYLES[0]) -> None:
     """Save a chart, or the chart of a timeline, as PNG, SVG or HTML that works offline, by the suffix of the name.
 
@@ -141,29 +165,25 @@ def svg_text(chart: Drawable, style: str = STYLES[0]) -> str:
 
 def _content(chart: Drawable, kind: str, style: str) -> bytes:
     """The content of a chart's file, "png", "svg" or "html"."""
+    height = FILE_HEIGHT
     if isinstance(chart, Timeline):
+        if chart.people:
+            height += lane_chart.height(chart) - HEIGHT
         chart = timeline_chart(chart, *_titles(chart, style), ink=INK, style=style)
     fit = alt.AutoSizeParams(type="fit", contains="padding")
-    chart = chart.properties(width=FILE_WIDTH, height=FILE_HEIGHT, background="white", padding=16, autosize=fit)
-    if kind == "png":
-        picture = io.BytesIO()
-        chart.save(picture, format="png", scale_factor=PNG_SCALE)
-        return picture.getvalue()
-    text = io.StringIO()
-    if kind == "html":
-        chart.save(text, format="html", inline=True)
-    else:
-        chart.save(text, format="svg")
-    return text.getvalue().encode()
+    chart = chart.properties(width=FILE_WIDTH, height=height, background="white", padding=16, autosize=fit)
+    return chart_files.content(chart, kind)
 
 
 def _titles(timeline: Timeline, style: str) -> tuple[str, list[str]]:
+    more = len(timeline.people) - lane_data.MAX_LANES
     key = f"faint: unsure (confidence below {timeline.unsure_below:.0%}, or no evidence of its own), blank: no evidence"
     derived = f"Valence and arousal are derived from the probabilities of the emotions ({SOURCE})."
     lines = [
         summary(timeline).warning,
         derived if style == AFFECT else "",
         files.shown(f"{how(timeline)}; {key}"),
+        lane_data.MORE.format(count=more) if more > 0 else "",
     ]
     return Path(str(timeline.media.get("name", ""))).name or "Emotions over time", [line for line in lines if line]
 
@@ -172,7 +192,9 @@ def _areas(span: tuple[float, float], legend: bool) -> alt.Chart:
     return (
         alt.Chart()
         .mark_area(interpolate="step-after", invalid=BREAK)
-        .encode(x=_time(span), y=_probability("low:Q", stack=None), y2="high:Q", **_colours(legend))
+        .encode(
+            x=chart_marks.time(span), y=_probability("low:Q", stack=None), y2="high:Q", **chart_marks.colours(legend)
+        )
     )
 
 
@@ -180,57 +202,24 @@ def _lines(span: tuple[float, float], legend: bool) -> alt.Chart:
     return (
         alt.Chart()
         .mark_line(strokeWidth=2, invalid=BREAK)
-        .encode(x=_time(span), y=_probability("probability:Q"), **_colours(legend))
+        .encode(x=chart_marks.time(span), y=_probability("probability:Q"), **chart_marks.colours(legend))
     )
 
 
 def _affect_lines(span: tuple[float, float], legend: bool) -> alt.Chart:
     scale = alt.Scale(domain=[chart_data.on_affect_scale(BOTTOM), 1], nice=False)
-    key = alt.Legend(title=None, orient="bottom", symbolType="stroke", symbolOpacity=1) if legend else None
-    colours = alt.Scale(domain=list(DIMENSIONS), range=[AFFECT_COLOURS[name] for name in DIMENSIONS])
-    dashes = alt.Scale(domain=list(DIMENSIONS), range=[AFFECT_DASHES[name] for name in DIMENSIONS])
     return (
         alt.Chart()
         .mark_line(strokeWidth=2, invalid=BREAK)
         .encode(
-            x=_time(span),
+            x=chart_marks.time(span),
             y=alt.Y("value:Q", title=None, scale=scale, axis=chart_axes.affect_axis()),
-            color=alt.Color("dimension:N", scale=colours, legend=key),
-            strokeDash=alt.StrokeDash("dimension:N", scale=dashes, legend=key),
-            **_opacity(),
+            **chart_marks.affect_looks(legend),
         )
     )
-
-
-def _time(span: tuple[float, float]) -> alt.X:
-    domain = [rounded(time) for time in span]
-    return alt.X("time:Q", title=None, scale=alt.Scale(domain=domain, nice=False), axis=chart_axes.time_axis(*span))
 
 
 def _probability(field: str, **how: Any) -> alt.Y:
     return alt.Y(
         field, title=None, scale=alt.Scale(domain=[BOTTOM, 1], nice=False), axis=chart_axes.value_axis(), **how
     )
-
-
-def _colours(legend: bool) -> dict[str, Any]:
-    colours = alt.Scale(domain=list(EMOTIONS), range=[COLOURS[emotion] for emotion in EMOTIONS])
-    key = alt.Legend(title=None, orient="bottom", columns=len(EMOTIONS), symbolType="square", symbolOpacity=1)
-    return {"color": alt.Color("emotion:N", scale=colours, legend=key if legend else None), **_opacity()}
-
-
-def _opacity() -> dict[str, Any]:
-    return {"detail": "opacity:N", "opacity": alt.Opacity("opacity:Q", scale=None, legend=None)}
-
-
-def _hover() -> alt.Chart:
-    """Invisible rectangles that become visible under the pointer and show a tooltip."""
-    pointed = alt.selection_point(name="pointed", on="pointerover", clear="pointerout", empty=False)
-    visible = alt.condition(pointed, alt.value(0.25), alt.value(0))
-    return (
-        _boxes(GREY).encode(opacity=visible, tooltip=[alt.Tooltip(f"{name}:N") for name in TOOLTIP]).add_params(pointed)
-    )
-
-
-def _boxes(colour: str, **looks: Any) -> alt.Chart:
-    return alt.Chart().mark_rect(color=colour, **looks).encode(x="start:Q", x2="end:Q", y="low:Q", y2="high:Q")

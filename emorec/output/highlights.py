@@ -1,6 +1,7 @@
-"""Highlights of a timeline: peaks of an emotion, changes from one to another, disagreements of face and voice.
+"""Highlights of a timeline: peaks, lasting changes, disagreement of face and voice, low confidence, changes of person.
 
-They are found on ``Timeline.grid``, so they do not depend on the step that is shown, and on sure rows only.
+They are found on ``Timeline.grid``, so they do not depend on the step that is shown. All but low confidence and changes
+of person are found on sure rows only.
 """
 
 from __future__ import annotations
@@ -13,19 +14,26 @@ import numpy as np
 from emorec.emotions import EMOTIONS
 from emorec.inference.timeline import Timeline
 
-KINDS = ("peak", "shift", "disagreement")
+KINDS = ("peak", "shift", "disagreement", "unsure", "person")
 MAX_OF_KIND = 3  # highlights of each kind
 MIN_SHIFT = 0.35  # total variation distance between before and after; smaller changes do not count
+LASTING = 5.0  # seconds before and after a change in most of which the emotions must prevail
 MIN_DISAGREEMENT = 0.3  # bits of Jensen-Shannon divergence between face and voice; smaller ones do not count
+MIN_UNSURE = 5.0  # seconds of evidence with low confidence; shorter ones do not count
+MIN_STAY = 5.0  # seconds that another person is shown; shorter ones do not count
 NO_PEAK = "neutral"  # an emotion whose peaks are of no interest
 
-# Rows (N,), their strengths (N,), and a function from a row to emotion and text.
-Candidates = tuple[np.ndarray, np.ndarray, Callable[[int], tuple[str, str]]]
+# Rows (N,), their strengths (N,), and a function from a row to its emotion, text, reason and end (s).
+Candidates = tuple[np.ndarray, np.ndarray, Callable[[int], tuple[str, str, str, float]]]
 
 
 @dataclass(frozen=True)
 class Highlight:
-    """``start`` to ``end`` (s) are those of its row on the grid; ``strength`` is 0 to 1, comparable within a kind."""
+    """Something that stands out from ``start`` to ``end`` (s), which are those of its row on the grid or of a stretch.
+
+    ``kind`` is one of KINDS. ``strength`` is 0 to 1, comparable within a kind. ``text`` says what it is, ``reason`` why
+    it was chosen.
+    """
 
     start: float
     end: float
@@ -33,31 +41,39 @@ class Highlight:
     emotion: str
     strength: float
     text: str
+    reason: str = ""
 
 
-def find_highlights(timeline: Timeline, max_of_kind: int = MAX_OF_KIND) -> list[Highlight]:
-    """The strongest highlights of each kind in order of time, at least a window apart within a kind."""
+def find_highlights(timeline: Timeline, max_of_kind: int | None = MAX_OF_KIND) -> list[Highlight]:
+    """The strongest highlights of each kind in order of time, at least a window apart within a kind.
+
+    ``max_of_kind`` limits their number; None gives all of them.
+    """
     timeline = timeline if timeline.grid is None else timeline.grid
     if not len(timeline):
         return []
+    finders = (_peaks, _shifts, _disagreements, _unsure, _persons)
     found = [
-        Highlight(float(timeline.start[row]), float(timeline.end[row]), kind, emotion, float(strength), text)
-        for kind, find in (("peak", _peaks), ("shift", _shifts), ("disagreement", _disagreements))
-        for row, strength, emotion, text in _strongest(find(timeline), timeline, max_of_kind)
+        Highlight(float(timeline.start[row]), end, kind, emotion, float(strength), text, reason)
+        for kind, find in zip(KINDS, finders, strict=True)
+        for row, strength, emotion, text, reason, end in _strongest(find(timeline), timeline, max_of_kind)
     ]
     return sorted(found, key=lambda highlight: (highlight.start, KINDS.index(highlight.kind)))
 
 
-def _strongest(candidates: Candidates, timeline: Timeline, max_rows: int) -> Iterator[tuple[int, float, str, str]]:
-    """The strongest rows, at least a window apart, earlier ones first among equals: (row, strength, emotion, text)."""
+def _strongest(
+    candidates: Candidates, timeline: Timeline, max_rows: int | None
+) -> Iterator[tuple[int, float, str, str, str, float]]:
+    """The strongest rows, at least a window apart, earlier ones first among equals."""
     rows, strengths, describe = candidates
     apart = max(timeline.window, timeline.step)
     order = np.lexsort((rows, -np.round(strengths, 6)))
-    while len(order) and max_rows:
+    count = 0
+    while len(order) and (max_rows is None or count < max_rows):
         row = rows[order[0]]
         yield int(row), float(strengths[order[0]]), *describe(int(row))
         order = order[np.abs(timeline.start[rows[order]] - timeline.start[row]) >= apart]
-        max_rows -= 1
+        count += 1
 
 
 def _peaks(timeline: Timeline) -> Candidates:
@@ -71,7 +87,15 @@ def _peaks(timeline: Timeline) -> Candidates:
     # If a run reaches its highest confidence twice, the first time counts.
     run = np.searchsorted(first, rows, side="right")
     rows = rows[np.diff(run, prepend=0) > 0]
-    return rows, confidence[rows], lambda row: (EMOTIONS[best[row]], f"{EMOTIONS[best[row]]} at {confidence[row]:.0%}")
+    lengths = np.add.reduceat(timeline.end - timeline.start, first)
+
+    def describe(row: int) -> tuple[str, str, str, float]:
+        name = EMOTIONS[best[row]]
+        run = int(np.searchsorted(first, row, side="right")) - 1
+        reason = f"the highest confidence in {lengths[run]:.0f} s of {name} without a break"
+        return name, f"{name} at {confidence[row]:.0%}", reason, float(timeline.end[row])
+
+    return rows, confidence[rows], describe
 
 
 def _shifts(timeline: Timeline) -> Candidates:
@@ -84,21 +108,111 @@ def _shifts(timeline: Timeline) -> Candidates:
     change = np.abs(later - earlier).sum(axis=1) / 2
     sure = timeline.sure
     rows = np.flatnonzero((change >= MIN_SHIFT) & sure[before] & sure[after] & (was != becomes))
-    return (
-        rows,
-        change[rows],
-        lambda row: (EMOTIONS[becomes[row]], f"from {EMOTIONS[was[row]]} to {EMOTIONS[becomes[row]]}"),
-    )
+    if not len(rows):
+        return rows, change[rows], lambda row: ("", "", "", 0.0)
+    # How much of the seconds before and after, as far as it is sure, has the emotion that was, and that it becomes.
+    lasting = max(1, round(LASTING / timeline.step))
+    share_before = _share(timeline, rows - lasting, rows, was[rows])
+    share_after = _share(timeline, rows, rows + lasting, becomes[rows])
+    holds = (share_before >= 0.5) & (share_after >= 0.5)
+    shares = dict(zip(rows[holds].tolist(), zip(share_before[holds], share_after[holds], strict=True), strict=True))
+    rows = rows[holds]
+
+    def describe(row: int) -> tuple[str, str, str, float]:
+        earlier_name, later_name = EMOTIONS[was[row]], EMOTIONS[becomes[row]]
+        reason = (
+            f"{earlier_name} in {shares[row][0]:.0%} of the {LASTING:g} s before, "
+            f"{later_name} in {shares[row][1]:.0%} of the {LASTING:g} s after"
+        )
+        return later_name, f"from {earlier_name} to {later_name}", reason, float(timeline.end[row])
+
+    return rows, change[rows], describe
+
+
+def _share(timeline: Timeline, first: np.ndarray, last: np.ndarray, emotion: np.ndarray) -> np.ndarray:
+    """Share (N,) of the sure rows in the ranges first:last (N,) whose dominant emotion is ``emotion`` (N,)."""
+    count = len(timeline)
+    first, last = np.clip(first, 0, count), np.clip(last, 0, count)
+    is_emotion = np.eye(len(EMOTIONS))[_likeliest(timeline.probabilities)] * timeline.sure[:, None]
+    sums = np.concatenate([np.zeros((1, len(EMOTIONS))), np.cumsum(is_emotion, axis=0)])
+    inside = sums[last] - sums[first]
+    return inside[np.arange(len(first)), emotion] / np.maximum(inside.sum(axis=1), 1)
 
 
 def _disagreements(timeline: Timeline) -> Candidates:
     face, voice = _likeliest(timeline.face), _likeliest(timeline.voice)
     rows = np.flatnonzero((timeline.disagreement >= MIN_DISAGREEMENT) & timeline.sure & (face != voice))
-    return (
-        rows,
-        timeline.disagreement[rows],
-        lambda row: (EMOTIONS[face[row]], f"face {EMOTIONS[face[row]]}, voice {EMOTIONS[voice[row]]}"),
-    )
+
+    def describe(row: int) -> tuple[str, str, str, float]:
+        one, other = EMOTIONS[face[row]], EMOTIONS[voice[row]]
+        reason = (
+            f"the face says {one} {timeline.face[row, face[row]]:.0%}, "
+            f"the voice {other} {timeline.voice[row, voice[row]]:.0%}"
+        )
+        return one, f"face {one}, voice {other}", reason, float(timeline.end[row])
+
+    return rows, timeline.disagreement[rows], describe
+
+
+def _unsure(timeline: Timeline) -> Candidates:
+    """Stretches with evidence of their own and low confidence; the longer and the lower, the stronger."""
+    confidence, likeliest = timeline.confidence, _likeliest(timeline.probabilities)
+    face, speech = timeline.row_face, timeline.row_speech
+    firsts, lasts = _runs(timeline.witnessed & ~timeline.sure)
+    lengths = timeline.end[lasts - 1] - timeline.start[firsts]
+    enough = lengths >= MIN_UNSURE - 1e-6
+    firsts, lasts, lengths = firsts[enough], lasts[enough], lengths[enough]
+    means = np.array([confidence[first:last].mean() for first, last in zip(firsts, lasts, strict=True)])
+    of_row = {int(first): (int(last), mean) for first, last, mean in zip(firsts, lasts, means, strict=True)}
+
+    def describe(row: int) -> tuple[str, str, str, float]:
+        last, mean = of_row[row]
+        rows, end = slice(row, last), float(timeline.end[last - 1])
+        emotion = EMOTIONS[np.bincount(likeliest[rows], minlength=len(EMOTIONS)).argmax()]
+        reason = (
+            f"confidence {mean:.0%} on average, with a face in {face[rows].mean():.0%} of the time "
+            f"and speech in {speech[rows].mean():.0%}"
+        )
+        return emotion, f"unsure for {end - timeline.start[row]:.0f} s", reason, end
+
+    return firsts, (1 - means) * lengths / (lengths + MIN_UNSURE) if len(firsts) else np.zeros(0), describe
+
+
+def _persons(timeline: Timeline) -> Candidates:
+    """Stretches that show another person than before; the longer, the stronger."""
+    shown = np.flatnonzero(timeline.person >= 0)  # rows without anybody interrupt no stay
+    likeliest = _likeliest(timeline.probabilities)
+    changes = np.flatnonzero(np.diff(timeline.person[shown]) != 0) + 1
+    borders = np.concatenate([[0], changes, [len(shown)]]).astype(int)
+    stays = {
+        int(shown[begin]): (int(shown[end - 1]), int(shown[begin - 1]))
+        for begin, end in zip(borders[1:-1], borders[2:], strict=True)
+        if timeline.end[shown[end - 1]] - timeline.start[shown[begin]] >= MIN_STAY - 1e-6
+    }
+    rows = np.array(list(stays), int)
+    lengths = np.array([timeline.end[last] - timeline.start[row] for row, (last, _) in stays.items()])
+
+    def describe(row: int) -> tuple[str, str, str, float]:
+        last, before = stays[row]
+        end = float(timeline.end[last])
+        known = likeliest[row : last + 1][timeline.known[row : last + 1]]
+        emotion = EMOTIONS[np.bincount(known, minlength=len(EMOTIONS)).argmax()]
+        now, earlier = _name(timeline, row), _name(timeline, before)
+        return emotion, f"{now} after {earlier}", f"{now} is shown for {end - timeline.start[row]:.0f} s", end
+
+    return rows, lengths / (lengths + MIN_STAY) if len(rows) else np.zeros(0), describe
+
+
+def _name(timeline: Timeline, row: int) -> str:
+    """The name of the person in a row."""
+    number = int(timeline.person[row])
+    return getattr(timeline, "names", {}).get(number, f"person {number}")
+
+
+def _runs(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """First and last (exclusive) indices of the runs of True in a mask (N,)."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], mask, [False]]).astype(int)))
+    return edges[::2], edges[1::2]
 
 
 def _likeliest(probabilities: np.ndarray) -> np.ndarray:

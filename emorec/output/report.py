@@ -10,8 +10,7 @@ from emorec import files
 from emorec._version import __version__
 from emorec.emotions import COLOURS, EMOJI
 from emorec.inference.timeline import Timeline
-from emorec.models import provenance
-from emorec.output import charts, tables
+from emorec.output import charts, tables, trust
 from emorec.output.chart_data import clock
 from emorec.output.highlights import find_highlights
 from emorec.output.summary import affect_in_words, how, summary
@@ -43,7 +42,7 @@ def html_text(
         _section("Valence and arousal", charts.svg_text(timeline, "valence_arousal")),
         _section("Summary", _figures(timeline)),
         _section("Highlights", _highlights(timeline)),
-        _section("What this can and cannot tell", trust(evaluation or {}, training or {})),
+        _section("What this can and cannot tell", trust.panel(evaluation or {}, training or {})),
         _section("Settings", _settings(timeline)),
     ]
     head = f'<meta charset="utf-8"><title>{html.escape(name)}: emotions over time</title><style>{STYLE}</style>'
@@ -59,35 +58,6 @@ def write(
 ) -> None:
     """Write the page to a file, completely or not at all. Raises EmorecError if it cannot be written."""
     files.write_result(path, html_text(timeline, evaluation, training).encode())
-
-
-def trust(evaluation: dict[str, Any], training: dict[str, Any]) -> str:
-    """The measured accuracy, training data, limits and licence of a checkpoint, as HTML."""
-    rows = "".join(
-        f"<tr><td>{html.escape(found.what)}</td><td>{html.escape(found.metric)}</td><td>"
-        + "<br>".join(f"{html.escape(result.way)} {result.text()}" for result in found.results)
-        + f"</td><td>{found.items:,}</td></tr>"
-        for found in provenance.protocols(evaluation)
-    )
-    table = (
-        "<table><caption>Measured on people never seen in training; in brackets the 95 % interval</caption>"
-        '<tr><th scope="col">on</th><th scope="col">measure</th><th scope="col">result</th>'
-        f'<th scope="col">items</th></tr>{rows}</table>'
-    )
-    sources = "".join(
-        f"<li>{html.escape(source.name)} ({html.escape(source.use)}): {html.escape(source.items)}; "
-        f"licence: {html.escape(source.licence)}</li>"
-        for source in provenance.sources(training)
-    )
-    limits = "".join(f"<li>{html.escape(limit)}</li>" for limit in provenance.limits(training))
-    licence = html.escape(provenance.licence(training) or "").upper().replace("CC-BY-NC-SA-", "CC BY-NC-SA ")
-    parts = [
-        table if rows else "<p>The accuracy of these weights has not been measured.</p>",
-        f"<h3>Limits</h3><ul>{limits}</ul>" if limits else "",
-        f"<h3>People and languages in training</h3><ul>{sources}</ul>" if sources else "",
-        f"<p>Licence of the weights: {licence}</p>" if licence else "<p>The weights state no licence.</p>",
-    ]
-    return "".join(parts)
 
 
 def _section(title: str, body: str) -> str:

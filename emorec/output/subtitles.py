@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
+import html
 from dataclasses import dataclass
-from pathlib import Path
 
-import numpy as np
-
-from emorec import files
 from emorec.emotions import EMOJI
 from emorec.inference.timeline import Timeline
+from emorec.output import tiers
+from emorec.output.text import plain
 
 
 @dataclass(frozen=True)
 class Cue:
     """One subtitle from ``start`` to ``end`` (s); ``confidence`` is the mean over that time.
 
-    ``unsure`` is true if it is lower than the timeline's ``unsure_below``.
+    ``unsure`` is true if it is lower than the timeline's ``unsure_below``; ``person`` is a name, or "".
     """
 
     start: float
@@ -24,27 +23,24 @@ class Cue:
     emotion: str
     confidence: float
     unsure: bool
+    person: str = ""
 
     @property
     def text(self) -> str:
-        """The emotion and its confidence, with a question mark if the cue is unsure."""
+        """The emotion and its confidence, with a question mark if the cue is unsure, after the person's name."""
         mark = "?" if self.unsure else ""
-        return f"{EMOJI[self.emotion]} {self.emotion}{mark} {self.confidence:.0%}"
+        name = f"{self.person}: " if self.person else ""
+        return f"{name}{EMOJI[self.emotion]} {self.emotion}{mark} {self.confidence:.0%}"
 
 
 def cues(timeline: Timeline) -> list[Cue]:
-    """One cue for every run of rows with the same dominant emotion, in order of time."""
-    dominant, confidence = timeline.dominant, timeline.confidence
-    borders = [row for row in range(1, len(timeline)) if dominant[row] != dominant[row - 1]]
-    runs = np.split(np.arange(len(timeline)), borders)
-    lengths = timeline.end - timeline.start
-    found = []
-    for run in runs:
-        if len(run) and dominant[run[0]]:
-            mean = float(np.average(confidence[run], weights=lengths[run]))
-            start, end = float(timeline.start[run[0]]), float(timeline.end[run[-1]])
-            found.append(Cue(start, end, dominant[run[0]], mean, mean < timeline.unsure_below))
-    return found
+    """One cue for every run of rows with the same dominant emotion, of every person, in order of time."""
+    found = [
+        Cue(run.start, run.end, run.emotion, run.confidence, run.confidence < one.unsure_below, plain(one.name))
+        for one in timeline.each
+        for run in tiers.runs(one)
+    ]
+    return sorted(found, key=lambda cue: cue.start)
 
 
 def srt_text(timeline: Timeline) -> str:
@@ -57,18 +53,12 @@ def srt_text(timeline: Timeline) -> str:
 
 def vtt_text(timeline: Timeline) -> str:
     """WebVTT subtitles (W3C): a header, then cues, times with a point."""
-    body = (f"{_time(cue.start, '.')} --> {_time(cue.end, '.')}\n{cue.text}\n" for cue in cues(timeline))
+    # In WebVTT "&" and "<" begin an entity and a tag, and "-->" must not stand in a text.
+    body = (
+        f"{_time(cue.start, '.')} --> {_time(cue.end, '.')}\n{html.escape(cue.text, quote=False)}\n"
+        for cue in cues(timeline)
+    )
     return "\n".join(["WEBVTT\n", *body])
-
-
-def write_srt(timeline: Timeline, path: Path) -> None:
-    """Write SubRip subtitles to a file, completely or not at all. Raises EmorecError if it cannot be written."""
-    files.write_result(path, srt_text(timeline).encode())
-
-
-def write_vtt(timeline: Timeline, path: Path) -> None:
-    """Write WebVTT subtitles to a file, completely or not at all. Raises EmorecError if it cannot be written."""
-    files.write_result(path, vtt_text(timeline).encode())
 
 
 def _time(seconds: float, mark: str) -> str:

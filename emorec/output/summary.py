@@ -18,6 +18,7 @@ MIN_SHARE = 0.05  # of the recording that needs evidence; the longer of the two 
 TOP_EMOTIONS = 3  # that the sentence names
 MIN_NAMED = 0.005  # share of the time; smaller ones are 0% in words
 
+WHO = {"all": "mean of all persons", "main": "the person seen longest", "speaker": "the person who speaks"}
 AFFECT = "Valence {valence} and arousal {arousal} on average (−1 to 1), derived from the emotions ({source})."
 TOO_LITTLE = "Too little to tell: evidence for only {known:.1f} s of {seconds:.1f} s; {least:.1f} s are needed."
 
@@ -91,7 +92,7 @@ def how(timeline: Timeline) -> str:
         f"{timeline.fusion} fusion",
         f"{timeline.prior.name} prior",
         f"{timeline.step:g} s steps",
-        f"person {person}" if person is not None else "",
+        WHO.get(str(person)) or timeline.name or f"person {person}" if person is not None else "",
         f"smoothed over {smooth:g} s" if smooth else "",
     ]
     return ", ".join(part for part in parts if part)

@@ -19,6 +19,7 @@ import emorec
 from emorec.affect import DIMENSIONS
 from emorec.emotions import EMOTIONS
 from emorec.errors import EmorecError
+from emorec.extraction import people_file
 from emorec.inference import baseline as baselines
 from emorec.inference import prior as priors
 from emorec.inference.fusion import FUSIONS
@@ -40,16 +41,21 @@ STOPPED = "The analysis was stopped before it came to its end."
 def add_endpoints(service: Service) -> None:
     """Add the endpoints to the ``gr.Blocks`` that is being built."""
 
-    def response(name: str, result: Result, *, fusion: str, prior: str | dict, **choices: Any) -> dict:
+    def response(
+        name: str, result: Result, *, fusion: str, prior: str | dict, people: dict | None, **choices: Any
+    ) -> dict:
         if not result.has_faces and fusion != "voice":
             raise EmorecError(SOUND_ONLY)
         features = result.features
+        if people is not None:  # never a path, which the library would open
+            features = people_file.used(people_file.parsed(people, "This"), features)[0]
         timeline = result.analyzer.infer(features, fusion=fusion, prior=validation.prior(prior), **choices)
         return {
             "recording": name,
             "duration": timeline.duration,
             "complete": timeline.complete,
             "persons": features.persons,
+            "names": {str(number): name for number, name in features.names.items()},
             "notes": list(timeline.notes),
             "prior": {"name": timeline.prior.name, "shares": dict(zip(EMOTIONS, timeline.prior.shares, strict=True))},
             "summary": asdict(summary(timeline)),
@@ -64,7 +70,7 @@ def add_endpoints(service: Service) -> None:
         step: float = DEFAULT_STEP,
         window: float = DEFAULT_WINDOW,
         smooth: float = 0.0,
-        person: int | None = None,
+        person: int | str | None = None,
         checkpoint: str = "",
         prior: str | dict = priors.DEFAULT,
         audio_track: int | None = None,
@@ -74,6 +80,7 @@ def add_endpoints(service: Service) -> None:
         end: float | str | None = None,
         rotate: int = 0,
         baseline: str = baselines.DEFAULT,
+        people: dict | None = None,
     ) -> dict:
         """Analyse an uploaded video or audio file.
 
@@ -113,6 +120,7 @@ def add_endpoints(service: Service) -> None:
                 person=person,
                 prior=prior,
                 baseline=baseline,
+                people=people,
             )
 
     def redraw(
@@ -122,9 +130,10 @@ def add_endpoints(service: Service) -> None:
         step: float = DEFAULT_STEP,
         window: float = DEFAULT_WINDOW,
         smooth: float = 0.0,
-        person: int | None = None,
+        person: int | str | None = None,
         prior: str | dict = priors.DEFAULT,
         baseline: str = baselines.DEFAULT,
+        people: dict | None = None,
     ) -> dict:
         """Infer again, with other choices, from the features that /analyze extracted; nothing is decoded."""
         with user_errors():
@@ -139,6 +148,7 @@ def add_endpoints(service: Service) -> None:
                 person=person,
                 prior=prior,
                 baseline=baseline,
+                people=people,
             )
 
     def image(file: gr.FileData, request: gr.Request) -> list[dict]:

@@ -34,6 +34,7 @@ from emorec.ui import live_route, settings
 from emorec.ui.jobs.job_queue import BUSY
 from emorec.ui.server import headers, hosts, log, login, uploads
 from emorec.ui.server.activity import StreamMiddleware, UploadMiddleware
+from emorec.ui.server.gradio_import import import_gradio
 from emorec.ui.server.middleware import GuardOptions, RequestGuard
 from emorec.ui.server.temp_dir import VARIABLE, ServerTempDir
 
@@ -101,6 +102,7 @@ def stop(*_: object) -> NoReturn:
 def serve(analyzer: Analyzer, temp_dir: ServerTempDir, server_settings: ServerSettings, share: bool) -> int:
     """Serve the page until it is stopped; returns the exit code."""
     # Imported late: wrong settings are reported before Gradio is imported.
+    import_gradio()
     from emorec.ui import example
     from emorec.ui.page import layout
 

@@ -3,18 +3,20 @@
 import html
 import mimetypes
 import urllib.parse
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
+from emorec import files
 from emorec.affect import SOURCE
 from emorec.analyzer import Analyzer
 from emorec.emotions import COLOURS, EMOJI, EMOTIONS
 from emorec.image import FaceResult
 from emorec.inference.timeline import Timeline
 from emorec.models import pretrained
-from emorec.output import charts
+from emorec.output import charts, trust
 from emorec.output.chart_data import signed
 from emorec.output.highlights import find_highlights
-from emorec.output.report import trust
 from emorec.output.summary import summary
 
 
@@ -81,11 +83,34 @@ def result(timeline: Timeline) -> str:
     )
     shares = "".join(_bar(emotion, share) for emotion, share in figures.shares.items())
     shares += _unsure_bar(figures.unsure, timeline.unsure_below)
-    prior = html.escape(timeline.prior.name)
-    table = f"<table><caption>Share of the time with evidence ({prior} prior)</caption>{shares}</table>"
+    prior, who = html.escape(timeline.prior.name), ", mean of all persons" if timeline.people else ""
+    table = f"<table><caption>Share of the time with evidence ({prior} prior{who})</caption>{shares}</table>"
     body = f"{provenance(timeline.media)}{table}<dl>{numbers}</dl>{_highlights(timeline)}"
     warning = callout(figures.warning) if figures.too_little else ""
     return f'{warning}<div class="summary" {attributes}>{body}</div>'
+
+
+@dataclass(frozen=True)
+class Card:
+    """A person: the name, the time on screen (s), and the URL of a small picture, "" without one."""
+
+    name: str
+    seconds: float
+    picture: str
+
+
+def people(cards: Sequence[Card]) -> str:
+    """A card for each person, the one longest on screen first."""
+    items = "".join(
+        f"<li>{_portrait(card)}<b>{html.escape(files.shown(card.name))}</b>"
+        f'<span class="caption">{clock(card.seconds)} on screen</span></li>'
+        for card in cards
+    )
+    return f'<ul class="cards">{items}</ul>'
+
+
+def _portrait(card: Card) -> str:
+    return f'<img src="{card.picture}" alt="" width="64" height="64">' if card.picture else '<i aria-hidden="true"></i>'
 
 
 def legend(style: str) -> str:
@@ -128,7 +153,7 @@ def picture(file: Path | str, faces: list[FaceResult]) -> str:
 def about(analyzer: Analyzer) -> str:
     """The panel about the loaded weights: their origin, evaluation and limits."""
     weights, model = html.escape(origin(analyzer)), analyzer.model
-    panel = trust(model.evaluation, model.training)
+    panel = trust.panel(model.evaluation, model.training)
     return f'<div class="about"><p>{html.escape(LIMITS)}</p><p class="origin">{weights}</p>{panel}</div>'
 
 
@@ -177,7 +202,13 @@ def _highlights(timeline: Timeline) -> str:
     return f'<section class="moments"><h2>Highlights</h2>{listed}</section>'
 
 
-HIGHLIGHT_WORDS = {"peak": "Peak: ", "shift": "Change ", "disagreement": "Face and voice differ: "}
+HIGHLIGHT_WORDS = {
+    "peak": "Peak: ",
+    "shift": "Change ",
+    "disagreement": "Face and voice differ: ",
+    "unsure": "Low confidence: ",
+    "person": "Other person: ",
+}
 NO_EVIDENCE = {"face": "No face was seen", "voice": "No speech was heard"}
 LIMITS = (
     "emorec names displayed expression as actors and strangers' votes named it. It cannot tell what anyone feels, and "

@@ -12,7 +12,7 @@ import pytest
 
 from emorec.emotions import EMOTIONS
 from emorec.models import pretrained
-from emorec.output import tables
+from emorec.output import formats, tables
 from emorec.output.names import RECORDS
 from support.command import emorec
 from support.make_media import Audio, Video, record
@@ -182,7 +182,11 @@ def test_a_directory_and_a_picture_are_refused(tmp_path):
         (["--fusion", "both"], "fusion"),
         (["--prior", "nowhere.json"], "prior"),
         (["--baseline", "room"], "baseline"),
-        (["--format", "xlsx"], "format"),
+        (
+            ["--format", "docx"],
+            f"choose from {', '.join(formats.FORMATS)}, all.",
+        ),
+        (["--locale", "fr"], "The locale 'fr' does not exist; choose from en, de."),
         (["--save_plot", "plot.gif"], "gif"),
         (["--device", "tpu"], "device"),
         (["--person", "7"], "person"),

@@ -1,6 +1,7 @@
 """The command line within this process, over untrained networks: several recordings, names of results, bad input."""
 
 import dataclasses
+import importlib.util
 import io
 import json
 import os
@@ -11,6 +12,7 @@ import pytest
 
 from emorec import analyzer, cli
 from emorec.emotions import EMOJI, EMOTIONS
+from emorec.output import formats
 from emorec.output.names import RECORDS
 from support import factories
 from support.make_media import Audio, Video, record
@@ -151,6 +153,37 @@ def test_numbers_with_a_comma_and_formats_in_capitals_are_understood(media, tmp_
     assert analyze(media / "same" / "clip.wav", "--out", "out", "--step_sec", "0,5", "--format", "CSV, Json") == 0
     assert lengths(tmp_path / "out") == {"clip.csv": 6}
     assert (tmp_path / "out" / "clip.json").exists()
+
+
+def test_all_formats_are_written_under_the_same_name(media, tmp_path, capsys):
+    assert analyze(media / "same" / "clip.wav", "--out", "out", "--format", "all", "--locale", "de") == 0
+    written = {file.name for file in (tmp_path / "out").iterdir()} - {RECORDS}
+    assert written == {f"clip{form.suffix}" for form in formats.FORMATS.values()}
+    assert (tmp_path / "out" / "clip.csv").read_text(encoding="utf-8").startswith("\ufeffstart;end;")
+    out, err = capsys.readouterr()
+    assert err == "" and out.count("wrote ") == len(formats.FORMATS)
+    assert analyze(media / "other" / "clip.wav", "--out", "out", "--format", "textgrid,audacity") == 0
+    later = {file.name for file in (tmp_path / "out").iterdir()} - {RECORDS} - written
+    assert later == {"clip.wav.TextGrid", "clip.wav.audacity.txt"}
+
+
+def test_all_formats_without_pyarrow_are_the_others_and_a_note(media, tmp_path, capsys, monkeypatch):
+    find = importlib.util.find_spec
+    for place in ("emorec.errors.find_spec", "emorec.output.formats.find_spec"):
+        monkeypatch.setattr(place, lambda name: None if name == "pyarrow" else find(name))
+    assert analyze(media / "same" / "clip.wav", "--out", "out", "--format", "all") == 0
+    (note,) = capsys.readouterr().err.splitlines()
+    assert note.startswith("emorec: note: parquet was left out") and "emorec[exports]" in note
+    assert not (tmp_path / "out" / "clip.parquet").exists() and (tmp_path / "out" / "clip.xlsx").exists()
+    assert analyze(media / "same" / "clip.wav", "--out", "new", "--format", "csv,parquet") == 2
+    assert capsys.readouterr().err.count("\n") == 1 and not (tmp_path / "new").exists()
+
+
+def test_a_folder_that_cannot_be_written_is_one_sentence(media, tmp_path, capsys):
+    (tmp_path / "file").write_text("mine")
+    assert analyze(media / "same" / "clip.wav", "--out", "file", "--format", "all") == 2
+    err = capsys.readouterr().err
+    assert err.startswith("emorec: file cannot be written") and err.count("\n") == 1
 
 
 @pytest.mark.parametrize("option", ["--step_sec", "--window-sec", "--smooth_sec", "--unsure_below"])

@@ -128,7 +128,7 @@ def test_what_is_lost_is_never_more_than_thirty_seconds_of_media(tmp_path):
 
 
 def test_eight_at_once_all_finish_and_none_mixes_with_another(tmp_path):
-    files = [recording(tmp_path / f"{number}.mkv", 12.0 + number, 1.0 + 0.5 * number) for number in range(8)]
+    files = [recording(tmp_path / f"{number}.mkv", 6.0 + number, 1.0 + 0.5 * number) for number in range(8)]
     shared = analyzer()
     alone = [last(shared.extract(file, cache=tmp_path / "alone")).arrays for file in files]
     with ThreadPoolExecutor(8) as pool:

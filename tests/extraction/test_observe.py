@@ -1,5 +1,6 @@
 """Stage 1 on recordings: stored features are found again, interrupted runs continue, missing parts are reported."""
 
+import shutil
 import sys
 import threading
 from time import sleep
@@ -30,6 +31,19 @@ def recording(tmp_path_factory):
     video = Video(duration=LONG, rate=10, size=(96, 64))
     audio = Audio(duration=LONG, tones=((1.0, 2.0), (22.0, 30.0), (40.0, 49.0)), codec="pcm_s16le", rate=16_000)
     return record(tmp_path_factory.mktemp("media") / "long.mkv", video, audio)
+
+
+@pytest.fixture(scope="module")
+def unbroken(recording, model, tmp_path_factory):
+    """The features of a run from start to end, and the folder in which it stored them, to be copied only."""
+    folder = tmp_path_factory.mktemp("unbroken")
+    return last(pipeline.extract(recording, model, OneFace(), cache=folder)), folder
+
+
+@pytest.fixture
+def filled(unbroken, tmp_path):
+    """A copy of that folder."""
+    return shutil.copytree(unbroken[1], tmp_path / "cache")
 
 
 @pytest.mark.parametrize("seconds", [2.1, 2.3, 3.0])
@@ -167,25 +181,22 @@ def test_torch_gets_its_threads_back(recording, model, tmp_path):
         torch.set_num_threads(before)
 
 
-def test_what_is_stored_is_not_decoded_again(recording, model, tmp_path, monkeypatch):
-    first = last(pipeline.extract(recording, model, OneFace(), cache=tmp_path))
-
+def test_what_is_stored_is_not_decoded_again(recording, model, unbroken, filled, monkeypatch):
     def decoding(*_, **__):
         raise AssertionError("decoded again")
 
     monkeypatch.setattr(sandbox, "frames", decoding)
     monkeypatch.setattr(sandbox, "audio", decoding)
-    again = [*pipeline.extract(recording, model, OneFace(), cache=tmp_path)]
+    again = [*pipeline.extract(recording, model, OneFace(), cache=filled)]
     assert len(again) == 1
-    assert_same(first.arrays, again[0].arrays)
+    assert_same(unbroken[0].arrays, again[0].arrays)
 
 
-def test_a_copy_under_another_name_is_the_same_recording(recording, model, tmp_path, monkeypatch):
-    last(pipeline.extract(recording, model, OneFace(), cache=tmp_path / "cache"))
+def test_a_copy_under_another_name_is_the_same_recording(recording, model, filled, tmp_path, monkeypatch):
     copy = tmp_path / "copy.mkv"
     copy.write_bytes(recording.read_bytes())
     monkeypatch.setattr(sandbox, "frames", None)
-    assert last(pipeline.extract(copy, model, OneFace(), cache=tmp_path / "cache")).complete
+    assert last(pipeline.extract(copy, model, OneFace(), cache=filled)).complete
 
 
 @pytest.mark.parametrize("another", ["weights", "detector", "rate"])
@@ -200,8 +211,7 @@ def test_other_weights_or_settings_observe_anew(recording, model, tmp_path, anot
 
 
 @pytest.mark.parametrize("segments", [1, 2, 3, 4])
-def test_an_interrupted_run_goes_on_to_the_same_observations(recording, model, tmp_path, segments):
-    unbroken = last(pipeline.extract(recording, model, OneFace(), cache=tmp_path / "unbroken"))
+def test_an_interrupted_run_goes_on_to_the_same_observations(recording, model, unbroken, tmp_path, segments):
     growing = pipeline.extract(recording, model, OneFace(), cache=tmp_path / "broken")
     for _ in range(segments):
         partial = next(growing)
@@ -209,7 +219,7 @@ def test_an_interrupted_run_goes_on_to_the_same_observations(recording, model, t
     assert not partial.complete
     resumed = [*pipeline.extract(recording, model, OneFace(), cache=tmp_path / "broken")]
     assert len(resumed[0].segments) == segments
-    assert_same(unbroken.arrays, resumed[-1].arrays)
+    assert_same(unbroken[0].arrays, resumed[-1].arrays)
 
 
 def test_a_run_interrupted_where_only_sound_goes_on_is_finished(model, tmp_path):
@@ -223,11 +233,10 @@ def test_a_run_interrupted_where_only_sound_goes_on_is_finished(model, tmp_path)
     assert_same(unbroken.arrays, resumed.arrays)
 
 
-def test_a_damaged_segment_is_observed_again(recording, model, tmp_path):
-    first = last(pipeline.extract(recording, model, OneFace(), cache=tmp_path))
-    segment = sorted(tmp_path.glob("*/segment-*"))[1]
+def test_a_damaged_segment_is_observed_again(recording, model, unbroken, filled):
+    segment = sorted(filled.glob("*/segment-*"))[1]
     segment.write_bytes(segment.read_bytes()[:100])
-    assert_same(first.arrays, last(pipeline.extract(recording, model, OneFace(), cache=tmp_path)).arrays)
+    assert_same(unbroken[0].arrays, last(pipeline.extract(recording, model, OneFace(), cache=filled)).arrays)
 
 
 def test_closing_stops_the_threads(recording, model, tmp_path):
@@ -235,7 +244,7 @@ def test_closing_stops_the_threads(recording, model, tmp_path):
     growing = pipeline.extract(recording, model, OneFace(), cache=tmp_path)
     next(growing)
     growing.close()
-    assert not set(threading.enumerate()) - before
+    assert [thread for thread in threading.enumerate() if thread not in before] == []
 
 
 def test_an_error_in_a_thread_reaches_the_caller(recording, model, tmp_path):

@@ -10,7 +10,7 @@ import pytest
 from emorec import cli
 from emorec.errors import EmorecError
 from emorec.models import checkpoint, pretrained, provenance
-from emorec.output import report
+from emorec.output import trust
 from emorec.ui import fragments
 from hub import card
 from support import factories
@@ -35,7 +35,7 @@ def texts_of_all(folder, capsys):
     origin = SimpleNamespace(folder=folder, repo=None)
     return {
         "info": capsys.readouterr().out,
-        "report": html.unescape(report.trust(model.evaluation, model.training)),
+        "report": html.unescape(trust.panel(model.evaluation, model.training)),
         "page": html.unescape(fragments.about(SimpleNamespace(model=model, origin=origin))),
         "card": card.text(model),
     }

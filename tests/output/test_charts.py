@@ -342,3 +342,13 @@ def test_a_place_that_cannot_be_written_is_named_in_one_sentence(tmp_path):
     (tmp_path / "file").write_bytes(io.BytesIO().getvalue())
     with pytest.raises(EmorecError, match=r"chart\.svg cannot be written \(.+\); choose another place\.$"):
         charts.save(factories.timeline([unsure()]), tmp_path / "file" / "chart.svg")
+
+
+@pytest.mark.parametrize("style", charts.STYLES)
+def test_a_part_fills_the_width_of_the_chart(style):
+    timeline = factories.timeline(factories.probabilities(900))
+    svg = charts.svg_text(charts.timeline_chart(timeline, style=style, part=(600.0, 700.0)))
+    labels = re.findall(r'translate\(([\d.]+),[\d.]+\)"[^>]*>(\d+:\d\d)<', svg)
+    places = {words: float(x) for x, words in labels}
+    assert places["10:00"] == 0
+    assert places["11:40"] == pytest.approx(10 * places["10:10"], rel=0.01) and places["11:40"] > 800

@@ -17,16 +17,16 @@ from emorec import __version__
 from emorec.affect import valence_arousal
 from emorec.emotions import EMOTIONS
 from emorec.errors import EmorecError
+from emorec.extraction.people import People, Person
 from emorec.inference.timeline import infer
-from emorec.output import tables
+from emorec.output import formats, tables
 from emorec.output.highlights import find_highlights
-from emorec.output.subtitles import srt_text, vtt_text
 from support import factories
 from support.paths import ROOT
 
 HEADER = (
     "start,end,person,angry,disgust,fear,happy,neutral,sad,surprise,dominant,confidence,face_coverage,speech_coverage,"
-    "sure,evidence,row_face,row_speech,valence,arousal"
+    "sure,evidence,row_face,row_speech,valence,arousal,name"
 )
 GAP = 2
 TIMELINE = factories.timeline(
@@ -69,7 +69,7 @@ def test_a_line_a_row_with_its_values():
 
 def test_what_is_not_known_is_an_empty_cell():
     gap = read_csv(TIMELINE)[GAP]
-    unknown = {"person", *EMOTIONS, "dominant", "confidence", "valence", "arousal"}
+    unknown = {"person", *EMOTIONS, "dominant", "confidence", "valence", "arousal", "name"}
     assert {name for name, cell in gap.items() if cell == ""} == unknown
     assert not {"nan", "None"} & {cell for line in read_csv(TIMELINE) for cell in line.values()}
 
@@ -123,7 +123,7 @@ def test_json_holds_everything_that_made_it_and_the_highlights():
         "emorec": __version__,
     }
     assert [moment["start"] for moment in read["highlights"]] == [moment.start for moment in find_highlights(timeline)]
-    assert {"start", "end", "kind", "emotion", "strength", "text"} == read["highlights"][0].keys()
+    assert {"start", "end", "kind", "emotion", "strength", "text", "reason"} == read["highlights"][0].keys()
 
 
 @pytest.mark.parametrize(
@@ -133,6 +133,8 @@ def test_json_holds_everything_that_made_it_and_the_highlights():
         ("face", None, "interview.face.csv"),
         ("late", 0, "interview.person-0.csv"),
         ("intermediate", 2, "interview.intermediate.person-2.csv"),
+        ("late", "all", "interview.all.csv"),
+        ("late", "Anna/../B: ü", "interview.Anna-..-B-ü.csv"),
     ],
 )
 def test_a_file_is_named_after_what_is_not_the_default(fusion, person, name):
@@ -145,7 +147,9 @@ def test_every_column_and_key_is_explained():
     text = (ROOT / "docs" / "SCHEMA.md").read_text(encoding="utf-8")
     observed = dataclasses.replace(factories.alternating(30.0), settings={"face_rate": 5.0})
     read = strict(tables.json_text(infer(observed, factories.checkpoint())))
-    parts = [read, read["choices"], read["summary"], read["rows"][0], read["highlights"][0]]
+    everybody = strict(tables.json_text(infer(observed, factories.checkpoint(), person="all")))
+    parts = [everybody, everybody["people"][0]]
+    parts += [read, read["choices"], read["summary"], read["rows"][0], read["highlights"][0]]
     names = {*tables.COLUMNS, *(name for part in parts for name in part)} - set(EMOTIONS)
     assert {name for name in names if f"`{name}`" not in text} == set()
 
@@ -162,6 +166,7 @@ def test_json_holds_null_where_nothing_is_known():
     gap = rows[GAP]
     assert {name for name, value in gap.items() if value is None} == {
         "person",
+        "name",
         "probabilities",
         "dominant",
         "confidence",
@@ -227,13 +232,14 @@ def test_json_of_nothing_known_parses():
     assert read["highlights"] == []
 
 
-@pytest.mark.parametrize("form", tables.WRITERS)
+@pytest.mark.parametrize("form", formats.FORMATS)
 def test_a_file_holds_what_the_text_says(form, tmp_path):
     path = tmp_path / "new" / f"timeline.{form}"
-    tables.WRITERS[form](TIMELINE, path)
-    texts = {"csv": tables.csv_text, "json": tables.json_text, "srt": srt_text, "vtt": vtt_text}
-    text = texts[form](TIMELINE)
-    assert path.read_bytes() == text.encode()
+    formats.FORMATS[form].write(TIMELINE, path)
+    content = formats.FORMATS[form].content(TIMELINE)
+    if form not in ("eaf", "xlsx"):  # these hold the time at which they were written
+        assert path.read_bytes() == (content if isinstance(content, bytes) else content.encode())
+    assert path.stat().st_size == pytest.approx(len(content), abs=200) if form != "rttm" else content == ""
     assert list(path.parent.iterdir()) == [path]
 
 
@@ -241,14 +247,14 @@ def test_a_file_holds_what_the_text_says(form, tmp_path):
 def test_any_name_of_a_file_can_be_written(name, tmp_path):
     """The second is how Python holds a Latin-1 name that a disk of another time may carry."""
     path = tmp_path / "timeline.json"
-    tables.write_json(factories.timeline(factories.probabilities(1), media={"name": name}), path)
+    formats.FORMATS["json"].write(factories.timeline(factories.probabilities(1), media={"name": name}), path)
     assert strict(path.read_text(encoding="utf-8"))["media"]["name"] == name
 
 
 def test_an_older_file_is_replaced(tmp_path):
     path = tmp_path / "timeline.csv"
     path.write_text("old")
-    tables.write_csv(TIMELINE, path)
+    formats.FORMATS["csv"].write(TIMELINE, path)
     assert path.read_text().startswith(HEADER)
 
 
@@ -263,23 +269,23 @@ def test_a_file_that_fails_half_way_leaves_the_older_one(tmp_path, monkeypatch):
 
     monkeypatch.setattr(Path, "write_bytes", half)
     with pytest.raises(EmorecError, match=r"timeline\.csv cannot be written \(No space left on device\)"):
-        tables.write_csv(TIMELINE, path)
+        formats.FORMATS["csv"].write(TIMELINE, path)
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
 
 
-@pytest.mark.parametrize("form", tables.WRITERS)
+@pytest.mark.parametrize("form", formats.FORMATS)
 def test_what_is_no_folder_is_named_and_left_alone(form, tmp_path):
     (tmp_path / "file").write_text("mine")
     with pytest.raises(EmorecError, match=f"out.{form} cannot be written"):
-        tables.WRITERS[form](TIMELINE, tmp_path / "file" / f"out.{form}")
+        formats.FORMATS[form].write(TIMELINE, tmp_path / "file" / f"out.{form}")
     assert [path.name for path in tmp_path.rglob("*")] == ["file"]
 
 
 def test_a_folder_where_the_file_should_be_is_left_alone(tmp_path):
     (tmp_path / "timeline.csv").mkdir()
     with pytest.raises(EmorecError, match="cannot be written"):
-        tables.write_csv(TIMELINE, tmp_path / "timeline.csv")
+        formats.FORMATS["csv"].write(TIMELINE, tmp_path / "timeline.csv")
     assert [path.name for path in tmp_path.rglob("*")] == ["timeline.csv"]
 
 
@@ -288,3 +294,33 @@ def test_a_table_is_ready_for_a_page():
     assert all(tuple(row) == tables.COLUMNS for row in table)
     assert table[GAP]["happy"] is None and table[GAP]["dominant"] is None and table[GAP]["person"] is None
     assert not any(isinstance(cell, float) and math.isnan(cell) for row in table for cell in row.values())
+
+
+def everybody():
+    """Two persons in a recording of 4 s, the second one only in its second half, and their mean."""
+    times = factories.frame_times(4.0)
+    times = np.sort(np.concatenate([times, times[times > 2]]), kind="stable")
+    persons = np.where(np.diff(times, prepend=-1) > 0, 0, 5)
+    features = factories.observations(4.0, factories.seen(times, persons))
+    return infer(
+        features.with_people(People((Person(number=5, name="Änna"),))), factories.checkpoint(), "face", person="all"
+    )
+
+
+def test_all_persons_are_rows_of_one_table_in_order_of_time():
+    lines = read_csv(everybody())
+    assert [(line["start"], line["person"], line["name"]) for line in lines] == [
+        (f"{second}.0", *who) for second in range(4) for who in (("0", "person 0"), ("5", "Änna"))
+    ]
+    assert lines[1]["dominant"] == "" and lines[1]["row_face"] == "0.0" and lines[7]["dominant"]
+    assert len(tables.table(everybody(), max_rows=3)) == 3
+
+
+def test_json_of_all_persons_has_their_summaries_and_the_rows_of_the_mean():
+    read, timeline = strict(tables.json_text(everybody())), everybody()
+    assert [(row["start"], row["person"]) for row in read["rows"][:3]] == [(0.0, 0), (0.0, 5), (1.0, 0)]
+    assert [(person["number"], person["name"]) for person in read["people"]] == [(0, "person 0"), (5, "Änna")]
+    assert read["people"][1]["summary"]["face_share"] == pytest.approx(0.5, abs=0.03)
+    assert [row["person"] for row in read["mean_rows"]] == [None] * 4
+    assert [*read["mean_rows"][3]["probabilities"].values()] == pytest.approx(timeline.probabilities[3], abs=1e-6)
+    assert read["summary"]["face_share"] == pytest.approx(1.0, abs=0.03)

@@ -11,6 +11,7 @@ from emorec.emotions import COLOURS, EMOTIONS
 from emorec.inference.timeline import Timeline, infer
 from emorec.output import charts, report, subtitles
 from emorec.output.highlights import KINDS, MAX_OF_KIND, find_highlights
+from emorec.output.negative import most_negative
 from emorec.output.summary import affect_in_words, how, summary
 from support import factories
 
@@ -50,6 +51,70 @@ def test_a_shift_is_found_at_any_step(step):
     assert shift.start == pytest.approx(30, abs=max(step, 1.6))
 
 
+def test_a_change_that_does_not_last_is_no_highlight():
+    """2 s of anger within calm; then a change that stays."""
+    rows = [sure("neutral")] * 10 + [sure("angry")] * 2 + [sure("neutral")] * 10 + [sure("sad")] * 10
+    (shift,) = of_kind("shift", factories.timeline(np.array(rows)))
+    assert shift.start == pytest.approx(22, abs=1.5)
+    assert re.fullmatch(r"neutral in \d+% of the 5 s before, sad in \d+% of the 5 s after", shift.reason)
+
+
+def test_low_confidence_is_a_highlight_from_five_seconds_on():
+    rows = [sure("happy")] * 5 + [sure("sad", 0.3)] * 4 + [sure("happy")] * 5 + [sure("sad", 0.3)] * 6
+    (found,) = of_kind("unsure", factories.timeline(np.array(rows)))
+    assert (found.start, found.end, found.emotion) == (14.0, 20.0, "sad")
+
+
+def test_a_person_who_follows_another_is_a_highlight():
+    persons = np.array([0] * 10 + [-1] * 3 + [1] * 8 + [0] * 2 + [1] * 4)
+    rows = np.array([sure("happy")] * 10 + [sure("sad")] * 17)
+    (found,) = of_kind("person", factories.timeline(rows, person=persons))
+    assert (found.start, found.end, found.text, found.emotion) == (13.0, 21.0, "person 1 after person 0", "sad")
+    assert of_kind("person", factories.timeline(rows)) == []
+
+
+def test_all_highlights_are_given_on_request():
+    rows = np.array(([sure("happy")] * 6 + [sure("sad")] * 6) * 5)
+    timeline = factories.timeline(rows)
+    assert sum(each.kind == "peak" for each in find_highlights(timeline)) == MAX_OF_KIND
+    assert sum(each.kind == "peak" for each in find_highlights(timeline, None)) == 10
+    assert sum(each.kind == "shift" for each in find_highlights(timeline, None)) == 9
+
+
+def test_every_highlight_has_a_reason():
+    timeline = factories.timeline(factories.probabilities(300, 3), person=np.repeat([0, 1, 0], 100))
+    found = find_highlights(timeline, None)
+    assert {each.kind for each in found} >= {"peak", "person"} and all(each.reason for each in found)
+
+
+def test_the_most_negative_minutes_are_those_with_the_lowest_valence():
+    """Ten minutes of calm with anger in the third minute, sadness in the eighth, and a bit of fear in the fifth."""
+    rows = np.array([sure("neutral")] * 600)
+    rows[120:180], rows[430:490], rows[250:270] = sure("angry"), sure("sad"), sure("fear")
+    timeline = factories.timeline(rows)
+    found = most_negative(timeline)
+    assert [(each.start, each.end, each.emotion) for each in found[:2]] == [(430, 490, "sad"), (120, 180, "angry")]
+    assert found[2].start <= 250 and found[2].end >= 270
+    assert found[0].text == "valence −0.69 over 60 s" and found[0].reason.startswith("sad 94%, ")
+    assert found[0].strength == pytest.approx((1 - timeline.valence[430:490].mean()) / 2)
+    assert len(most_negative(timeline, None)) >= 8
+    assert [each.start for each in most_negative(timeline, 1, 20.0)] == [430]
+
+
+def test_stretches_without_much_evidence_are_not_the_most_negative():
+    rows = np.array([sure("neutral")] * 180)
+    rows[60:120] = np.nan
+    rows[70:80] = sure("sad")
+    assert all(not (60 < each.start < 80) for each in most_negative(factories.timeline(rows), 1))
+    assert most_negative(factories.timeline(np.full((100, 7), np.nan))) == []
+    assert most_negative(factories.timeline(np.zeros((0, 7)))) == []
+
+
+def test_a_short_recording_is_one_stretch():
+    (found,) = most_negative(factories.timeline(np.array([sure("sad")] * 10)))
+    assert (found.start, found.end) == (0, 10)
+
+
 def test_face_and_voice_disagree_where_they_name_different_emotions():
     disagreement = np.full(40, np.nan)
     disagreement[[5, 20]] = 0.8, 0.2
@@ -83,7 +148,7 @@ def test_an_hour_is_looked_at_as_a_whole_and_not_once_for_every_change(monkeypat
     monkeypatch.setattr(Timeline, "confidence", property(lambda self: looks.append(1) or confidence(self)))
     find_highlights(timeline)
     assert len(subtitles.cues(timeline)) > 10_000
-    assert len(looks) <= 6
+    assert len(looks) <= 10
 
 
 def test_a_summary_counts_time_and_not_rows():
@@ -163,8 +228,10 @@ def test_highlights_come_from_sure_rows():
         "voice": np.array([sure("angry")] * 20),
         "disagreement": np.full(20, 0.9),
     }
-    assert {moment.kind for moment in find_highlights(factories.timeline(rows, **both))} == set(KINDS)
-    assert find_highlights(factories.timeline(rows, **both, unsure_below=0.95)) == []
+    assert {moment.kind for moment in find_highlights(factories.timeline(rows, **both))} == set(KINDS[:3])
+    (unsure,) = find_highlights(factories.timeline(rows, **both, unsure_below=0.95))
+    assert (unsure.kind, unsure.start, unsure.end, unsure.text) == ("unsure", 0.0, 20.0, "unsure for 20 s")
+    assert unsure.reason == "confidence 85% on average, with a face in 100% of the time and speech in 0%"
     assert find_highlights(factories.timeline(rows, **both, row_face=np.zeros(20))) == []
 
 

@@ -12,7 +12,7 @@ import pytest
 from emorec.emotions import EMOTIONS
 from emorec.errors import EmorecError
 from emorec.inference.timeline import infer
-from emorec.output import tables
+from emorec.output import formats, tables
 from emorec.output.summary import affect_in_words, summary
 from emorec.timeline import Timeline
 from support import factories
@@ -38,6 +38,7 @@ def test_a_data_frame_has_the_columns_of_the_csv_and_then_each_modality(timeline
     more = ["disagreement", *(f"{kind}_{emotion}" for kind in ("face", "voice") for emotion in EMOTIONS)]
     more += [f"{kind}_{name}" for kind in ("face", "voice") for name in ("valence", "arousal")]
     assert list(frame.columns) == [*tables.COLUMNS, *more]
+    assert [*frame["name"].fillna("")] == ["person 0"] * 2 + [""] * 2 + ["person 1"] * 4
     assert len(frame) == len(timeline) and not frame.duplicated(["start", "person"]).any()
     rows = csv.DictReader(io.StringIO(timeline.to_csv()))
     for (_, row), text in zip(frame.iterrows(), rows, strict=True):
@@ -74,6 +75,11 @@ def test_timelines_of_several_persons_are_put_together_as_rows():
     features = factories.observations(4.0, {name: values[order] for name, values in both.items()})
     tidy = pd.concat(Timeline.of(infer(features, model, person=person)).to_dataframe() for person in features.persons)
     assert len(tidy) == 8 and not tidy.duplicated(["start", "person"]).any() and set(tidy["person"]) == {0, 1}
+    everybody = Timeline.of(infer(features, model, person="all"))
+    pd.testing.assert_frame_equal(
+        everybody.to_dataframe(), tidy.sort_values("start", kind="stable", ignore_index=True), check_dtype=True
+    )
+    assert isinstance(everybody.people[0], Timeline) and everybody.people[0].to_csv().count("person 0") == 4
 
 
 def test_without_pandas_a_data_frame_is_one_sentence(timeline, monkeypatch):
@@ -83,12 +89,12 @@ def test_without_pandas_a_data_frame_is_one_sentence(timeline, monkeypatch):
         timeline.to_dataframe()
 
 
-@pytest.mark.parametrize("form", ["csv", "json", "srt", "vtt"])
+@pytest.mark.parametrize("form", ["csv", "tsv", "json", "srt", "vtt", "textgrid", "audacity", "emotionml"])
 def test_text_is_returned_and_written_as_the_command_line_writes_it(form, timeline, tmp_path):
     text = getattr(timeline, f"to_{form}")()
     assert getattr(timeline, f"to_{form}")(tmp_path / "new" / "a.txt") == text
     assert (tmp_path / "new" / "a.txt").read_text(encoding="utf-8") == text
-    tables.WRITERS[form](timeline, tmp_path / "b.txt")
+    formats.FORMATS[form].write(timeline, tmp_path / "b.txt")
     assert (tmp_path / "b.txt").read_text(encoding="utf-8") == text and len(text) > 100
 
 

@@ -48,7 +48,7 @@ def test_the_wheel_names_its_extras(wheel):
     with zipfile.ZipFile(wheel) as archive:
         (name,) = (name for name in archive.namelist() if name.endswith("METADATA"))
         facts = importlib.metadata.PathDistribution(zipfile.Path(archive, f"{name.rpartition('/')[0]}/")).metadata
-    assert {"app", "links", "train", "dataframe", "all"} <= set(facts.get_all("Provides-Extra"))
+    assert {"app", "links", "train", "dataframe", "exports", "all"} <= set(facts.get_all("Provides-Extra"))
     required = facts.get_all("Requires-Dist")
     assert not any("gradio" in line or "yt-dlp" in line for line in required if "extra ==" not in line)
 
@@ -89,7 +89,7 @@ sys.meta_path.insert(0, Blocker)
 from emorec import cli
 sys.exit(cli.main())
 """
-EXTRAS = ("gradio", "starlette", "yt_dlp", "deno", "imageio_ffmpeg", "tensorboardX", "pandas")
+EXTRAS = ("gradio", "starlette", "yt_dlp", "deno", "imageio_ffmpeg", "tensorboardX", "pandas", "openpyxl", "pyarrow")
 UNUSED = ("torchvision", "triton")
 
 

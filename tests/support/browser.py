@@ -8,7 +8,8 @@ from pathlib import Path
 
 from playwright.sync_api import sync_playwright
 
-SYSTEM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+SHELL = "chromium-headless-shell"  # without a user interface: it takes half the processor time
+SYSTEM_NAMES = (SHELL, "chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 ARGUMENTS = (
     "--headless=new",
     "--no-sandbox",  # Chromium refuses to run as root without it
@@ -45,8 +46,9 @@ def install():
         as_root = [] if os.geteuid() == 0 else ["sudo"]
         subprocess.run([*as_root, "apt-get", "update"])  # one unreachable source may not matter
         # The font is for screenshots: others lack some of the emoji of the page.
-        wanted = ("chromium", "fonts-noto-color-emoji")
-        subprocess.run([*as_root, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "install", "--yes", *wanted])
+        install = [*as_root, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "install", "--yes"]
+        if subprocess.run([*install, SHELL, "fonts-noto-color-emoji"]).returncode:  # older systems lack it
+            subprocess.run([*install, "chromium", "fonts-noto-color-emoji"])
     if find() is None:
         subprocess.run([sys.executable, "-m", "playwright", "install", "chromium"])
 

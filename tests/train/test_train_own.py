@@ -167,8 +167,6 @@ def test_ctrl_c_saves_the_last_whole_epoch(corpus, tmp_path, monkeypatch, capsys
 def test_another_configuration_is_refused_by_name_and_nothing_is_overwritten(corpus, tmp_path, capsys):
     given = ("--task", "voice", "--dataset", "folder", "--train_dir", corpus / "recordings", "--out", tmp_path)
     given = (*given, "--from_scratch")
-    given = (*given, "--from_scratch")
-    given = (*given, "--from_scratch")
     run.main([str(part) for part in (*given, "--epochs", 1, "--batch_size", 4, "--lr", 0.002)])
     state = (tmp_path / "voice" / "last" / "state.pt").read_bytes()
     assert "already holds a run" in failure(capsys, *given, "--epochs", 1)
@@ -179,8 +177,6 @@ def test_another_configuration_is_refused_by_name_and_nothing_is_overwritten(cor
 
 def test_a_full_disk_is_one_sentence_and_keeps_what_was_saved(corpus, tmp_path, monkeypatch, capsys):
     given = ("--task", "voice", "--dataset", "folder", "--train_dir", corpus / "recordings", "--out", tmp_path)
-    given = (*given, "--from_scratch")
-    given = (*given, "--from_scratch")
     given = (*given, "--from_scratch")
     given = (*given, "--epochs", 3, "--batch_size", 4)
     whole = files.write
@@ -324,38 +320,57 @@ def test_training_sees_the_very_crops_that_inference_encodes(tmp_path, monkeypat
     assert own[middle] == pytest.approx(seen.arrays["voice_embedding"][middle].astype(np.float32), abs=0.05, rel=0.01)
 
 
+# Trains in one process, then in two, which have the variables that torchrun gives to what it starts. All are copies of
+# this process, so that torch is loaded once.
 PARALLEL = """
-import sys
+import os, socket, sys, traceback
 sys.path[:0] = [{root!r}, {tests!r}]
 from dataclasses import replace
 from emorec.face import detection
 from support import make_corpus
 from train import loop, run
-from train.finetune import face, initial
-from train.recipes import voice
+from train.finetune import face
 loop.has_fast_bfloat16 = lambda device: False  # in bfloat16 sums depend on how they are divided
 detection.detector = lambda file: make_corpus.MiddleFace()
 face.NET = replace(face.NET, widths=(8, 16, 24), dropout=0.0)
-run.main({arguments!r})
+def train(arguments):
+    try:
+        run.main(arguments)
+        sys.stdout.flush()
+        os._exit(0)
+    except BaseException:
+        traceback.print_exc()
+        os._exit(1)
+for processes, arguments in {runs!r}:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        os.environ |= dict(MASTER_ADDR="127.0.0.1", MASTER_PORT=str(probe.getsockname()[1]), WORLD_SIZE=str(processes))
+    copies = []
+    for rank in range(processes):
+        os.environ |= dict(RANK=str(rank), LOCAL_RANK=str(rank))
+        copies.append(os.fork())
+        if copies[-1] == 0:
+            train(arguments)
+    if any([os.waitpid(copy, 0)[1] for copy in copies]):
+        sys.exit(1)
+    print("----", flush=True)
 """
 
 
 def test_two_processes_reach_what_one_does(corpus, tmp_path):
-    logs = []
-    for processes in (1, 2):
-        out = tmp_path / str(processes)
-        arguments = ["--task", "face", "--dataset", "folder", "--train_dir", str(corpus / "pictures"), "--epochs", "3"]
-        arguments += ["--batch_size", "8", "--device", "cpu", "--from_scratch", "--out", str(out)]
-        script = tmp_path / f"{processes}.py"
-        script.write_text(PARALLEL.format(root=str(ROOT), tests=str(ROOT / "tests"), arguments=arguments))
-        launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
-        command = [*(launch if processes == 2 else [sys.executable]), str(script)]
-        environment = os.environ | {"OMP_NUM_THREADS": "1"}
-        process = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
-        assert process.returncode == 0, process.stderr[-2000:]
-        assert process.stdout.count("wrote") == 1  # one process speaks, and writes
-        logs.append(read_log(out / "face"))
-    one, two = logs
+    given = ["--task", "face", "--dataset", "folder", "--train_dir", str(corpus / "pictures"), "--epochs", "3"]
+    given += ["--batch_size", "8", "--device", "cpu", "--from_scratch", "--out"]
+    runs = [(processes, [*given, str(tmp_path / str(processes))]) for processes in (1, 2)]
+    script = tmp_path / "parallel.py"
+    script.write_text(PARALLEL.format(root=str(ROOT), tests=str(ROOT / "tests"), runs=runs))
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    process = subprocess.run(
+        [sys.executable, str(script)], env=environment, capture_output=True, text=True, timeout=300
+    )
+    assert process.returncode == 0, process.stderr[-2000:]
+    # Of two processes, one speaks, and writes.
+    assert [printed.count("wrote") for printed in process.stdout.split("----")] == [1, 1, 0]
+    one, two = (read_log(tmp_path / str(processes) / "face") for processes in (1, 2))
     assert [row["loss"] for row in one] == pytest.approx([row["loss"] for row in two], abs=2e-3)
     assert [row["accuracy"] for row in one] == [row["accuracy"] for row in two]
     nets = [checkpoints.load(tmp_path / str(processes) / "checkpoint").face.state_dict() for processes in (1, 2)]

@@ -20,7 +20,7 @@ from emorec.emotions import EMOTIONS
 from emorec.models import pretrained
 from emorec.ui.example import PORTRAIT
 from emorec.ui.jobs.analyzers import NOT_ON_THE_HUB
-from support import make_media
+from support import command, make_media
 from support.paths import ROOT
 
 SECONDS = 5
@@ -56,8 +56,8 @@ def test_there_are_four_endpoints_and_nothing_else(client):
 
 def test_analyze_returns_the_rows_of_the_csv(analysed, sound, tmp_path):
     rows = analysed["rows"]
-    run = [sys.executable, "-m", "emorec", "analyze", str(sound), "--out", str(tmp_path), "--no_plot"]
-    subprocess.run(run, cwd=ROOT, check=True, capture_output=True, timeout=300)
+    code, _, errors = command.emorec("analyze", sound, "--out", tmp_path, "--no_plot")
+    assert code == 0, errors
     theirs = list(csv.DictReader(io.StringIO((tmp_path / "tone.csv").read_text(encoding="utf-8"))))
     assert [list(row) for row in rows] == [list(row) for row in theirs]
     assert [str(row["start"]) for row in rows] == [row["start"] for row in theirs]
@@ -81,6 +81,15 @@ def test_errors_are_one_sentence(client, sound, tmp_path):
     assert "not a picture" in refused(client, handle_file(str(words)), api_name="/image")
     assert "The fusion 'both'" in refused(client, handle_file(str(sound)), fusion="both", api_name="/analyze")
     assert "call /analyze again" in refused(client, "nothing", api_name="/redraw")
+
+
+def test_persons_are_chosen_by_name_and_names_are_given_as_an_object_never_as_a_path(client, analysed, tmp_path):
+    (tmp_path / "names.json").write_text('{"persons": []}')
+    again = client.predict(analysed["recording"], person="all", people={"persons": []}, api_name="/redraw")
+    assert again["rows"] == analysed["rows"] and again["names"] == {}
+    assert "no person called 'Bob'" in refused(client, analysed["recording"], person="Bob", api_name="/redraw")
+    for wrong in (str(tmp_path / "names.json"), {"persons": 3}):
+        assert "shape of a names file" in refused(client, analysed["recording"], people=wrong, api_name="/redraw")
 
 
 def test_one_session_can_use_nothing_of_another(client, page_server, analysed, sound):

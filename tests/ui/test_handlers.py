@@ -22,7 +22,7 @@ from emorec.ui import app, fragments
 from emorec.ui.jobs.analyzers import AnalyzerCache
 from emorec.ui.jobs.job import Job, link_fetcher
 from emorec.ui.jobs.job_queue import BUSY, JobQueue
-from emorec.ui.page.analysis import Analysis, draw, persons
+from emorec.ui.page.analysis import Analysis, infer, persons
 from emorec.ui.page.handlers import JobHandlers
 from emorec.ui.page.layout import build
 from emorec.ui.page.result_handlers import LOADING, ResultHandlers
@@ -131,20 +131,21 @@ def test_a_link_is_downloaded_into_a_folder_and_its_title_and_source_are_in_the_
     job.join()
     assert calls == [(LINK, tmp_path, True)] and job.path == str(tmp_path / "A talk.mp4")
     analyzer = Analyzer(checkpoint.load(pretrained.BUNDLED), None)
-    timeline, _ = draw(analyzer, factories.observations(3.0), facts=job.facts)
+    timeline = infer(analyzer, factories.observations(3.0), facts=job.facts)
     assert json.loads(tables.json_text(timeline))["media"].items() >= job.facts.items()
 
 
 def test_the_persons_seen_most_come_first():
     times = factories.frame_times(10.0)
     features = factories.observations(10.0, factories.seen(times[:30], np.array([4] * 20 + [2] * 10)))
-    assert persons(features)[1:] == [("person 4, in 40%", 4), ("person 2, in 20%", 2)]
+    assert persons(features)[1:] == [("all persons", "all"), ("person 4, in 40%", 4), ("person 2, in 20%", 2)]
 
 
 def test_a_person_of_another_recording_is_nobody(handlers):
     results = ResultHandlers(handlers.service)
     analysis = Analysis(features=factories.observations(3.0))
-    timeline, *_, person, _ = results.draw(analysis, "", "late", 1.0, 3.0, 0.0, 7, "even", "speaker", "stacked", False)
+    drawn = results.draw(analysis, "", "late", 1.0, 3.0, 0.0, 7, "even", "speaker", "stacked", "", False, False)
+    timeline, person = drawn[0], drawn[3]
     assert len(timeline) == 3 and person["value"] == -1
 
 
@@ -153,7 +154,7 @@ def test_a_person_of_another_recording_is_nobody(handlers):
 )
 def test_a_recording_without_features_prepares_the_browser_to_draw(handlers, analysis, prepares):
     shown = ResultHandlers(handlers.service).draw(
-        analysis, "", "late", 1.0, 3.0, 0.0, -1, "even", "speaker", "stacked", False
+        analysis, "", "late", 1.0, 3.0, 0.0, -1, "even", "speaker", "stacked", "", False, False
     )
     timeline, chart, summary, *_ = shown
     assert timeline is None and summary == "" and (chart is not None) == prepares

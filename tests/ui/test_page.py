@@ -1,15 +1,14 @@
 """The result on the page in a real browser: the timeline and the player, choices, files, the table, what to trust."""
 
 import json
-import subprocess
-import sys
+from pathlib import Path
 
 import pytest
 
 from emorec.emotions import EMOTIONS
 from emorec.output import charts
+from support.command import emorec
 from support.pages import (
-    PATIENCE,
     analyze,
     change,
     click_at,
@@ -26,7 +25,7 @@ from support.paths import CLIP_SECONDS, ROOT, TALKING_HEAD
 
 HEADER = (
     "start,end,person,angry,disgust,fear,happy,neutral,sad,surprise,dominant,confidence,face_coverage,speech_coverage,"
-    "sure,evidence,row_face,row_speech,valence,arousal"
+    "sure,evidence,row_face,row_speech,valence,arousal,name"
 )
 
 
@@ -62,8 +61,8 @@ def test_a_recording_becomes_a_timeline_a_summary_and_files(seen, clip):
 
 
 def test_the_csv_is_the_one_of_the_command_line(seen, clip, tmp_path):
-    run = [sys.executable, "-m", "emorec", "analyze", str(clip), "--out", str(tmp_path), "--no_plot"]
-    subprocess.run(run, cwd=ROOT, check=True, capture_output=True, timeout=PATIENCE / 1000)
+    code, _, errors = emorec("analyze", clip, "--out", tmp_path, "--no_plot")
+    assert code == 0, errors
     lines = (tmp_path / f"{clip.stem}.csv").read_text(encoding="utf-8").splitlines()
     theirs = [line.split(",") for line in lines]
     ours = [line.split(",") for line in download(seen, "csv")[1].decode().splitlines()]
@@ -88,6 +87,24 @@ def test_the_other_downloads(seen, clip, real, kind, ending, begins):
     name, content = download(seen, kind)
     assert name == clip.stem + ending
     assert content.lstrip().startswith(begins)
+
+
+@pytest.mark.parametrize(
+    ("words", "ending", "begins"),
+    [
+        ("CSV with decimal commas", ".csv", "\ufeffstart;end;person".encode()),
+        ("Excel", ".xlsx", b"PK"),
+        ("ELAN", ".eaf", b"<?xml"),
+        ("Praat TextGrid", ".TextGrid", b"File type"),
+    ],
+)
+def test_more_formats_are_in_a_list(seen, clip, words, ending, begins):
+    seen.click("#more-format input")
+    seen.get_by_role("option", name=words, exact=True).click()
+    with seen.expect_download() as caught:
+        seen.click("#more-save")
+    assert caught.value.suggested_filename == clip.stem + ending
+    assert Path(caught.value.path()).read_bytes().startswith(begins)
 
 
 @pytest.mark.parametrize("share", [0.25, 0.7])
@@ -199,7 +216,7 @@ def test_each_choice_redraws_and_nothing_is_decoded(seen, real, page_folder):
     assert [row["start"] for row in voice] == [row["start"] for row in late]
     assert [row["happy"] for row in voice] != [row["happy"] for row in late]
     assert {row["person"] for row in voice} == {""}
-    change(seen, lambda: seen.get_by_label("Late").check())
+    change(seen, lambda: seen.get_by_label("Late (recommended)").check())
 
     seen.click("text=More choices")
     for label, value, usual in (("Window", 1, 3), ("Smoothing", 2, 0)):

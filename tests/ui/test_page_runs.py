@@ -1,9 +1,7 @@
 """Jobs on the page in a real browser: progress, cancel, queue, errors; visitors that come and leave."""
 
 import json
-import os
-import subprocess
-import sys
+import signal
 import time
 from urllib.parse import urlparse
 from urllib.request import urlopen
@@ -11,9 +9,12 @@ from urllib.request import urlopen
 import pytest
 
 from emorec.emotions import EMOTIONS
+from emorec.ui import app
+from emorec.ui.jobs.analyzers import NO_TOKEN
+from emorec.ui.server import temp_dir
 from support import make_media
 from support.pages import PATIENCE, analyze, dismiss, download, finished, table, toast, upload, visiting
-from support.paths import CLIP_SECONDS, ROOT
+from support.paths import CLIP_SECONDS
 
 LONG = 1500  # seconds of a recording that is still being analysed when it is cancelled
 NARROW = {"width": 380, "height": 800}
@@ -59,8 +60,9 @@ def test_a_short_recording_does_not_wait_for_a_long_one(page, long, chromium, pa
         other.click("#analyze")
         finished(other)
         assert len(table(other)) == 5
-    finished(page)
-    assert "Analysed 25:00" in page.inner_text("#status")
+    assert page.locator("#status [role=progressbar]").is_visible()
+    page.click("#cancel")
+    page.wait_for_selector("#status >> text=Stopped at")
 
 
 def test_two_visitors_at_once_both_finish(page, chromium, page_server, tmp_path):
@@ -218,20 +220,16 @@ def test_the_health_check_needs_no_session(page_server):
         assert json.load(answer)["status"] == "ok"
 
 
-def test_a_port_that_is_taken_is_one_sentence(page_server):
+def test_a_port_that_is_taken_is_one_sentence(page_server, tmp_path, monkeypatch, capsys):
     port = str(urlparse(page_server).port)
-    ended = subprocess.run(
-        [sys.executable, "app.py"],
-        cwd=ROOT,
-        env=os.environ | {"GRADIO_SERVER_PORT": port},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE / 1000,
-    )
-    assert ended.returncode == 2
+    monkeypatch.setenv("GRADIO_SERVER_PORT", port)
+    monkeypatch.setenv(temp_dir.VARIABLE, str(tmp_path))
+    monkeypatch.setenv(NO_TOKEN, "")  # main sets it
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    assert app.main([]) == 2
     sentence = f"emorec: The port {port} is taken; set GRADIO_SERVER_PORT to another one."
-    assert ended.stderr.splitlines()[-1] == sentence
+    assert capsys.readouterr().err.splitlines()[-1] == sentence
+    assert not list(tmp_path.iterdir())
 
 
 def test_every_face_of_a_picture_is_boxed(page, media):

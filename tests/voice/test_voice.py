@@ -251,12 +251,12 @@ def tone(seconds, *pitches, decay=0.0):
 def plucked(seconds, pitch, seed=0):
     """A plucked string (Karplus and Strong, 1983)."""
     ring = np.random.default_rng(seed).uniform(-0.5, 0.5, round(RATE / pitch))
-    out = np.zeros(round(seconds * RATE))
-    for sample in range(len(out)):
-        place = sample % len(ring)
-        out[sample] = ring[place]
-        ring[place] = 0.498 * (ring[place] + ring[(place + 1) % len(ring)])
-    return out.astype(np.float32)
+    periods = []
+    for _ in range(round(seconds * RATE) // len(ring) + 1):
+        periods.append(ring)
+        ring = 0.498 * (ring + np.roll(ring, -1))
+        ring[-1] = 0.498 * (periods[-1][-1] + ring[0])
+    return np.concatenate(periods)[: round(seconds * RATE)].astype(np.float32)
 
 
 TONES = {

@@ -21,6 +21,7 @@ from emorec import settings
 from emorec.errors import EmorecError
 from emorec.media import containers
 from emorec.media.passes import Damage
+from emorec.media.playback import Picture
 from emorec.media.sandbox import replies
 from emorec.media.sandbox.requests import Made, answers
 from emorec.media.selection import EVERYTHING, Selection
@@ -79,6 +80,30 @@ def stills(path: str | Path, selection: Selection, places: Sequence[float], max_
     """``excerpt.pictures``, in a child process."""
     choices = {"selection": asdict(selection), "places": list(places), "max_side": max_side}
     yield from answers("stills", Path(path), replies.Stills(len(places), max_side), **choices)
+
+
+def pictures(
+    path: str | Path,
+    start: float = 0.0,
+    max_side: int = 1280,
+    selection: Selection = EVERYTHING,
+    end: float = math.inf,
+) -> Generator[Picture | Damage]:
+    """``playback.pictures``, in a child process."""
+    choices = {"start": start, "max_side": max_side, "selection": asdict(selection), "end": end}
+    yield from answers("pictures", Path(path), replies.Pictures(Path(path), max_side, _max_seconds()), **choices)
+
+
+def stereo(
+    path: str | Path,
+    rate: int = 48_000,
+    start: float = 0.0,
+    selection: Selection = EVERYTHING,
+    end: float = math.inf,
+) -> Generator[np.ndarray]:
+    """``playback.stereo``, in a child process."""
+    choices = {"rate": rate, "start": start, "selection": asdict(selection), "end": end}
+    yield from answers("stereo", Path(path), replies.Stereo(Path(path), rate, start, _max_seconds()), **choices)
 
 
 def min_duration(path: str | Path, enough: float) -> float:

@@ -17,14 +17,16 @@ import numpy as np
 
 from emorec.childprocess.process import sentence
 from emorec.errors import EmorecError
-from emorec.media import streams
+from emorec.media import playback, streams
 from emorec.media.passes import Damage
+from emorec.media.playback import Picture
 from emorec.media.streams import AudioBlock, Frame, MediaInfo
 
 MAX_TEXT = 300  # characters of a codec's name and the like
 MAX_ENTRIES = 1000  # of a list, and tracks; files with more streams are refused before
 MAX_DAMAGES = 32  # sentences about damage in one pass over one file
 MAX_FRAME_SECONDS = 60.0  # seconds of sound that one frame of a codec may hold, and an excerpt may be longer by
+MAX_CODE_POINT = 22  # the largest that H.273 defines for a colour
 MAX_SAMPLE = 1e6  # largest sample; full scale is 1. What lies beyond would make every later number meaningless
 
 Arrays = list[np.ndarray]
@@ -125,6 +127,53 @@ class Stills:
     def __call__(self, header: dict, arrays: Arrays) -> np.ndarray:
         self._left = _one_less(self._left)
         return picture(only(arrays), self._max_side)
+
+
+class Pictures:
+    """Makes ``Damage``, and ``Picture``: all of one size, at most ``playback.MAX_RATE`` a second in order of time."""
+
+    def __init__(self, path: Path, max_side: int, max_seconds: float):
+        self._path, self._max_side, self._max_seconds = path, max_side, max_seconds
+        self._last_bin, self._shape = -1, None
+        self._damage = Damages()
+
+    def __call__(self, header: dict, arrays: Arrays) -> Picture | Damage:
+        if "damage" in header:
+            return self._damage(header)
+        time, planes = number(header["time"]), only(arrays)
+        check_length(self._path, time, self._max_seconds)
+        if (at := streams.bin_of(time, playback.MAX_RATE)) <= self._last_bin:
+            raise ValueError("pictures are not in the order of time")
+        if planes.dtype != np.uint8 or planes.shape != (self._shape or planes.shape):
+            raise ValueError("invalid planes")
+        rows, width = planes.shape
+        if rows % 3 or width % 2 or not planes.size or max(rows * 2 // 3, width) > self._max_side:
+            raise ValueError("invalid planes")
+        self._last_bin, self._shape = at, planes.shape
+        primaries, transfer, matrix = (_code_point(value) for value in header["colours"])
+        return Picture(time, planes, (primaries, transfer, matrix))
+
+
+class Stereo:
+    """Makes pieces of sound, float32 ``(N, 2)``, that follow each other from ``start`` (s) on."""
+
+    def __init__(self, path: Path, rate: int, start: float, max_seconds: float):
+        self._path, self._rate, self._max_seconds = path, rate, max_seconds
+        self._written = round(start * rate)
+
+    def __call__(self, header: dict, arrays: Arrays) -> np.ndarray:
+        samples = only(arrays)
+        if samples.dtype != np.float32 or samples.ndim != 2 or samples.shape[1] != 2 or not len(samples):
+            raise ValueError("invalid sound")
+        self._written += len(samples)
+        check_length(self._path, self._written / self._rate, self._max_seconds)
+        return _finite(samples)
+
+
+def _code_point(value: Any) -> int:
+    if type(value) is not int or not 0 <= value <= MAX_CODE_POINT:
+        raise ValueError("not a code point of a colour")
+    return value
 
 
 def _one_less(left: int) -> int:

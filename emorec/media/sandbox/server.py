@@ -18,7 +18,7 @@ import numpy as np
 
 from emorec.childprocess import child, limits
 from emorec.errors import EmorecError
-from emorec.media import duration, excerpt, image, integrity, streams
+from emorec.media import duration, excerpt, image, integrity, playback, streams
 from emorec.media.passes import Damage
 from emorec.media.selection import Selection
 
@@ -106,6 +106,19 @@ def _stills(path: str, choices: dict) -> Answers:
         yield {}, np.ascontiguousarray(picture)
 
 
+def _pictures(path: str, choices: dict) -> Answers:
+    for shown in playback.pictures(path, **choices):
+        if isinstance(shown, Damage):
+            yield ({"damage": shown.sentence},)
+        else:
+            yield {"time": shown.time, "colours": shown.colours}, np.ascontiguousarray(shown.planes)
+
+
+def _stereo(path: str, choices: dict) -> Answers:
+    for samples in playback.stereo(path, **choices):
+        yield {}, np.ascontiguousarray(samples, np.float32)
+
+
 TASKS = {
     "probe": _probe,
     "frames": _frames,
@@ -115,6 +128,8 @@ TASKS = {
     "jpeg": _jpeg,
     "sounds": _sounds,
     "stills": _stills,
+    "pictures": _pictures,
+    "stereo": _stereo,
 }
 
 

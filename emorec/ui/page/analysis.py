@@ -1,19 +1,30 @@
 """The analysis that a session shows: its state, its persons, its timeline, and the files to download."""
 
+import json
 import mimetypes
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from gradio.components.plot import PlotData
+
 from emorec.analyzer import Analyzer
 from emorec.extraction.features import Features
 from emorec.extraction.options import WHOLE, Settings
+from emorec.inference.people import ALL, SPEAKER, VOICE_PERSON
 from emorec.inference.timeline import Timeline
 from emorec.models.checkpoint import Checkpoint
-from emorec.output import charts, report, tables
+from emorec.output import charts, formats, report, tables
+from emorec.ui.overview import part_of
 
 MAX_PERSONS = 12  # in the list of persons; those seen most
+PAGE_ROWS = 500  # of the table of all rows; thousands make a browser slow
+TABLE_DIGITS = 2
+HOUR = 3600
+VEGA_LITE = "https://vega.github.io/schema/vega-lite/v5.json"
 ANYONE = ("the person seen most", -1)  # text and value of the choice of no person
+EVERYBODY = ("all persons", ALL)
+WHO_SPEAKS = ("the person who speaks", SPEAKER)
 
 # For each kind of download: what follows the recording's name, and the text of the button.
 DOWNLOADS = {
@@ -25,6 +36,16 @@ DOWNLOADS = {
     "svg": (".svg", "Chart (SVG)"),
     "html": (".chart.html", "Chart (HTML)"),
     "report": (".report.html", "Report"),
+}
+COMMAS = "csv-de"  # CSV with semicolons and decimal commas
+# The same for those that are offered in a list.
+MORE = {
+    COMMAS: (".csv", "CSV with decimal commas"),
+    **{
+        name: (form.suffix, form.words)
+        for name, form in formats.FORMATS.items()
+        if name not in DOWNLOADS and form.available
+    },
 }
 
 
@@ -63,32 +84,80 @@ class Analysis:
         return Path(self.path).stem or self.title or "emorec"
 
 
-def persons(features: Features) -> list[tuple[str, int]]:
-    """The choices of a person, as (text, number): ANYONE, then the persons seen most."""
+def persons(features: Features) -> list[tuple[str, int | str]]:
+    """The choices of a person, as (text, value): ANYONE, all if there are several, the one who speaks if that is
+    known, then the persons seen most."""
     arrays = features.arrays
     frames = max(len(arrays["frame_time"]), 1)
     found = features.persons[:MAX_PERSONS]
     shares = {number: (arrays["face_person"] == number).sum() / frames for number in found}
-    return [ANYONE, *((f"person {number}, in {share:.0%}", number) for number, share in shares.items())]
+    more = [EVERYBODY] if len(found) > 1 else []
+    more += [WHO_SPEAKS] if found and VOICE_PERSON in arrays else []
+    names = features.names
+    return [ANYONE, *more, *((f"{names[number]}, in {share:.0%}", number) for number, share in shares.items())]
 
 
-def draw(
-    analyzer: Analyzer, features: Features, style: str = "stacked", facts: dict | None = None, **choices: Any
-) -> tuple[Timeline, Any]:
-    """The timeline of features, and its Altair chart for the page; ``facts`` is the source of the recording.
+def infer(analyzer: Analyzer, features: Features, facts: dict | None = None, **choices: Any) -> Timeline:
+    """The timeline of features; ``facts`` is the source of the recording.
 
     ``choices`` are those of ``Analyzer.infer``. Raises EmorecError.
     """
     timeline = analyzer.infer(features, **choices)
-    timeline = replace(timeline, media=timeline.media | (facts or {}))
-    return timeline, charts.timeline_chart(timeline, legend=False, style=style)
+    return replace(timeline, media=timeline.media | (facts or {}))
+
+
+def rows_of_page(timeline: Timeline, page: int) -> tuple[list[list[Any]], int]:
+    """The rows of a page of the table of all rows, counted from 1, and the number of pages.
+
+    Times are text of equal length, so that sorting by them is right: "00:13", from an hour on "1:00:13".
+    """
+    steps = max(1, PAGE_ROWS // len(timeline.each))
+    pages = max(1, -(-len(timeline) // steps))
+    first = steps * (min(max(int(page), 1), pages) - 1)
+    last = min(first + steps, len(timeline)) - 1
+    if last < first:
+        return [], pages
+    middle = (timeline.start + timeline.end) / 2
+    cut = timeline.between(float(middle[first]), float(middle[last]))
+    until = float(timeline.end[-1])
+    return [_shown(row, until) for row in tables.table(cut)], pages
+
+
+def _shown(row: dict[str, Any], until: float) -> list[Any]:
+    values = [round(value, TABLE_DIGITS) if isinstance(value, float) else value for value in row.values()]
+    return [_padded(row["start"], until), _padded(row["end"], until), *values[2:]]
+
+
+def _padded(seconds: float, until: float) -> str:
+    minutes, rest = divmod(round(seconds, 1), 60)
+    words = f"{rest:04.1f}"
+    if until < HOUR:
+        return f"{minutes:02.0f}:{words}"
+    return f"{minutes // 60:.0f}:{minutes % 60:02.0f}:{words}"
+
+
+def plot(chart: Any) -> PlotData:
+    """An Altair chart for ``gr.Plot``, under the version of Vega-Lite that Gradio's own script draws.
+
+    Otherwise the browser's console warns at every drawing. The chart uses nothing that this version lacks.
+    """
+    # Charts are made of the same parts every time, which the tests validate.
+    return PlotData(type="altair", plot=json.dumps(chart.to_dict(validate=False) | {"$schema": VEGA_LITE}))
+
+
+def chosen(timeline: Timeline, part: str, only: bool) -> Timeline:
+    """What summary, table and downloads are about: the ``part`` that is shown if there is ``only`` that, else all."""
+    found = part_of(part, timeline) if only else None
+    return timeline.between(*found) if found else timeline
 
 
 def write_download(kind: str, timeline: Timeline, name: str, model: Checkpoint, folder: Path) -> Path:
-    """Write a timeline as one of DOWNLOADS into a folder; returns the file's path. Raises EmorecError."""
-    file = folder / tables.file_name(name, timeline, DOWNLOADS[kind][0])
-    if kind in tables.WRITERS:
-        tables.WRITERS[kind](timeline, file)
+    """Write a timeline as one of DOWNLOADS or MORE into a folder; returns the file's path. Raises EmorecError."""
+    file = folder / tables.file_name(name, timeline, (DOWNLOADS | MORE)[kind][0])
+    if kind in formats.FORMATS:
+        formats.FORMATS[kind].write(timeline, file)
+    elif kind == COMMAS:
+        formats.FORMATS["csv"].write(timeline, file, "de")
     elif kind == "report":
         report.write(timeline, file, model.evaluation, model.training)
     else:

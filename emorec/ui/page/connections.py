@@ -7,6 +7,7 @@ import gradio as gr
 
 from emorec.ui import fragments
 from emorec.ui.page.handlers import JobHandlers
+from emorec.ui.page.people_handlers import PeopleHandlers
 from emorec.ui.page.result_handlers import ResultHandlers
 from emorec.ui.server.limits import ANALYSES
 
@@ -37,6 +38,8 @@ def connect_inputs(
             queue=False,
             **QUIET,
         )
+    for source in (inputs.file, inputs.webcam, inputs.microphone, inputs.link):
+        source.change(lambda: "", None, parts.results.part, queue=False, **QUIET)
     for source in (inputs.file, inputs.webcam, inputs.microphone):
         # Not preprocessed: Gradio would open the file before the handler has checked whose it is.
         source.change(
@@ -116,8 +119,10 @@ def connect_inputs(
     )
 
 
-def connect_results(parts: SimpleNamespace, session: SimpleNamespace, handlers: ResultHandlers) -> None:
-    """Connect the choices, the table and the downloads."""
+def connect_results(
+    parts: SimpleNamespace, session: SimpleNamespace, handlers: ResultHandlers, people: PeopleHandlers
+) -> None:
+    """Connect the choices, the table, the downloads and the panel of people."""
     choices, results = parts.choices, parts.results
     gr.on(
         [choices.checkpoint.submit, choices.checkpoint.blur],
@@ -129,10 +134,11 @@ def connect_results(parts: SimpleNamespace, session: SimpleNamespace, handlers: 
     )
     changed = [choices.fusion, choices.step, choices.window, choices.smooth, choices.prior, choices.baseline]
     changed += [results.style]
-    gr.on(
+    drawn = gr.on(
         [
             session.revision.change,
             session.active.change,
+            session.edited.change,
             choices.person.input,  # not ``change``: ``draw`` itself changes the choice
             *(control.change for control in changed),
         ],
@@ -148,21 +154,79 @@ def connect_results(parts: SimpleNamespace, session: SimpleNamespace, handlers: 
             choices.prior,
             choices.baseline,
             results.style,
+            results.part,
+            results.only,
             session.rows_shown,
+            session.edited,
         ],
-        [session.timeline, results.chart, results.summary, choices.person, results.table],
+        [
+            session.timeline,
+            results.chart,
+            results.summary,
+            choices.person,
+            results.table,
+            results.page,
+            results.overview,
+            results.minutes,
+        ],
         **AT_ONCE,
     )
+    gr.on(
+        [results.part.input, results.only.input],  # not ``change``: another recording empties the part
+        handlers.show_part,
+        [session.timeline, results.style, results.part, results.only, session.rows_shown],
+        [results.chart, results.summary, results.table, results.page],
+        **AT_ONCE,
+    )
+    connect_people(parts, session, people, drawn)
     results.style.change(fragments.legend, results.style, results.legend, queue=False, **QUIET)
     results.accordion.expand(lambda: True, None, session.rows_shown, queue=False, **QUIET).then(
-        handlers.table, [session.timeline, session.rows_shown], results.table, **AT_ONCE
+        handlers.shown_table,
+        [session.timeline, results.part, results.only, session.rows_shown],
+        [results.table, results.page],
+        **AT_ONCE,
+    )
+    results.page.input(
+        handlers.shown_table,
+        [session.timeline, results.part, results.only, session.rows_shown, results.page],
+        [results.table, results.page],
+        **AT_ONCE,
     )
     results.accordion.collapse(lambda: False, None, session.rows_shown, queue=False, **QUIET)
     for kind, button in results.buttons.items():
         button.click(
             handlers.downloader(kind),
-            [session.analysis, session.active, session.timeline],
+            [session.analysis, session.active, session.timeline, results.part, results.only],
             results.download,
             concurrency_limit=None,
             **QUIET,
         ).success(None, results.download, None, js=SAVE, **QUIET)
+    results.save_more.click(
+        handlers.download,
+        [results.more, session.analysis, session.active, session.timeline, results.part, results.only],
+        results.download,
+        concurrency_limit=None,
+        **QUIET,
+    ).success(None, results.download, None, js=SAVE, **QUIET)
+
+
+def connect_people(parts: SimpleNamespace, session: SimpleNamespace, handlers: PeopleHandlers, drawn: Any) -> None:
+    """Connect the panel of people; ``drawn`` is the event after which it is shown anew."""
+    panel = parts.results.people
+    known, chosen = [session.analysis, session.edited], [session.analysis, session.edited, panel.who]
+    details = [panel.other, panel.stretches]
+    drawn.then(handlers.show, chosen, [panel.panel, panel.cards, panel.who, *details], **AT_ONCE)
+    panel.who.change(handlers.choose, chosen, [panel.name, *details], **AT_ONCE)
+    panel.name.submit(handlers.rename, [*chosen, panel.name], session.edited, **AT_ONCE)
+    panel.join.click(handlers.join, [*chosen, panel.other], session.edited, **AT_ONCE).success(
+        handlers.choose, chosen, [panel.name, *details], **AT_ONCE
+    )
+    panel.divide.click(handlers.divide, [*chosen, panel.stretches], session.edited, **AT_ONCE)
+    panel.reset.click(handlers.reset, session.analysis, [session.edited, panel.name], **AT_ONCE)
+    # Not preprocessed: the handler first checks whose the file is.
+    panel.load.upload(
+        handlers.load, [panel.load, *known], session.edited, preprocess=False, concurrency_limit=None, **QUIET
+    ).success(handlers.choose, chosen, [panel.name, *details], **AT_ONCE)
+    panel.save.click(handlers.save, known, parts.results.download, concurrency_limit=None, **QUIET).success(
+        None, parts.results.download, None, js=SAVE, **QUIET
+    )

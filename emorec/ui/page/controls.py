@@ -14,14 +14,21 @@ from emorec.inference.timeline import DEFAULT_STEP, DEFAULT_WINDOW, STEP_RANGE
 from emorec.output import tables
 from emorec.output.charts import STYLES
 from emorec.ui import fragments
-from emorec.ui.page import live
-from emorec.ui.page.analysis import ANYONE, DOWNLOADS
+from emorec.ui.page import live, people_panel
+from emorec.ui.page.analysis import ANYONE, DOWNLOADS, MORE, PAGE_ROWS
 
 MAX_WINDOW = 10.0  # seconds; longer windows are only offered on the command line
 MAX_SMOOTHING = 10.0  # seconds
 
 EXAMPLE = "A portrait and a synthetic voice, 0:12"
-FUSIONS = (("Late", "late"), ("Intermediate", "intermediate"), ("Face only", "face"), ("Voice only", "voice"))
+FUSIONS = (
+    ("Late (recommended)", "late"),
+    ("Intermediate", "intermediate"),
+    ("Face only", "face"),
+    ("Voice only", "voice"),
+)
+PAGE = f"Page, of {PAGE_ROWS} rows each; a click on a row goes there"
+FUSION_ADVICE = "Late weighs face and voice by their evidence; Intermediate lets one network judge both together"
 PRIORS = (("Everyday", "everyday"), ("Even", "even"), ("Adaptive", "adaptive"))
 BASELINES = (("Relative", "speaker"), ("As it is", "none"))
 CHANNELS = (("Mix", "mix"), ("Left", "left"), ("Right", "right"))
@@ -84,7 +91,7 @@ def choices(checkpoints: tuple[str, ...] | None) -> SimpleNamespace:
 
     Except those of ``part_choices``, they redraw the timeline without another extraction.
     """
-    fusion = gr.Radio(FUSIONS, value="late", label="Fusion", info="How face and voice are combined", elem_id="fusion")
+    fusion = gr.Radio(FUSIONS, value="late", label="Fusion", info=FUSION_ADVICE, elem_id="fusion")
     step = gr.Slider(*STEP_RANGE, value=DEFAULT_STEP, step=0.1, label="Step", info="Seconds per row", elem_id="step")
     with gr.Accordion("More choices", open=False, elem_id="more"):
         with gr.Row():
@@ -232,7 +239,11 @@ def results() -> SimpleNamespace:
             # The style sheet shows one of the two; changing ``visible`` instead would make Gradio rebuild the chart.
             markup(fragments.PLACEHOLDER, elem_id="awaited")
             with gr.Column(elem_id="results"):
+                overview = markup(elem_id="overview")
+                # The scripts write into it; a hidden component would not be in the page.
+                part = gr.Textbox(show_label=False, container=False, max_lines=1, elem_id="range")
                 chart = gr.Plot(show_label=False, container=False, elem_id="timeline")
+                markup('<p role="status"></p>', elem_id="readout")
                 legend = markup(fragments.legend(STYLES[0]), elem_id="legend")
                 style = gr.Radio(
                     [(name.replace("_", " and ").capitalize(), name) for name in STYLES],
@@ -242,8 +253,15 @@ def results() -> SimpleNamespace:
                     label="Chart",
                     elem_id="style",
                 )
+                only = gr.Checkbox(
+                    False, label="Summary and downloads of the shown part only", container=False, elem_id="only"
+                )
+    panel = people_panel.people()
     summary = markup(elem_id="summary")
+    with gr.Accordion("Every minute", open=False, elem_id="every-minute"):
+        minutes = markup(elem_id="minutes")
     with gr.Accordion("Every row", open=False, elem_id="every") as accordion:
+        page = gr.Slider(1, 2, value=1, step=1, label=PAGE, visible=False, elem_id="rows-page")
         table = gr.Dataframe(
             headers=list(tables.COLUMNS), interactive=False, show_label=False, max_height=420, elem_id="rows"
         )
@@ -251,15 +269,34 @@ def results() -> SimpleNamespace:
         buttons = {
             kind: gr.Button(words, size="sm", min_width=90, elem_id=kind) for kind, (_, words) in DOWNLOADS.items()
         }
+        with gr.Row(elem_id="more"):
+            more = gr.Dropdown(
+                [(words, kind) for kind, (_, words) in MORE.items()],
+                value=next(iter(MORE)),
+                show_label=False,
+                container=False,
+                label="Another format",
+                min_width=200,
+                elem_id="more-format",
+            )
+            save_more = gr.Button("Download", size="sm", min_width=90, elem_id="more-save")
     download = gr.File(label="Download", elem_id="carrier")
     return SimpleNamespace(
         player=player,
         chart=chart,
         legend=legend,
         style=style,
+        overview=overview,
+        part=part,
+        only=only,
+        people=panel,
         summary=summary,
+        minutes=minutes,
         accordion=accordion,
+        page=page,
         table=table,
         buttons=buttons,
+        more=more,
+        save_more=save_more,
         download=download,
     )

@@ -17,6 +17,7 @@ from emorec.ui.page import controls, live
 from emorec.ui.page.analysis import Analysis
 from emorec.ui.page.connections import QUIET, connect_inputs, connect_results
 from emorec.ui.page.handlers import JobHandlers
+from emorec.ui.page.people_handlers import Edited, PeopleHandlers
 from emorec.ui.page.result_handlers import ResultHandlers
 from emorec.ui.server.limits import ANALYSES
 from emorec.ui.service import Service
@@ -24,6 +25,7 @@ from emorec.ui.service import Service
 KEEP_FILES = 3600  # seconds before Gradio removes uploads and downloads
 SWEEP = 600  # seconds between two removals
 MAX_EVENTS = 40  # events that wait in Gradio's queue; more are refused
+QUEUE_SLEEP = 0.02  # seconds between two looks into that queue; Gradio's 0.001 takes 8 % of a core while it is empty
 THREADS = 2 * ANALYSES.total  # of Gradio: for these, and for all other events
 
 THEME = Base(
@@ -44,8 +46,10 @@ THEME = Base(
     button_primary_background_fill_hover_dark="*primary_700",
 )
 ASSETS = Path(__file__).parent / "assets"
-CSS = "".join((ASSETS / name).read_text(encoding="utf-8") for name in ("page.css", "live.css"))
-SCRIPTS = "".join(f"({(ASSETS / name).read_text(encoding='utf-8')})();" for name in ("page.js", "live.js"))
+CSS = "".join((ASSETS / name).read_text(encoding="utf-8") for name in ("page.css", "overview.css", "live.css"))
+SCRIPTS = "".join(
+    f"({(ASSETS / name).read_text(encoding='utf-8')})();" for name in ("page.js", "overview.js", "live.js")
+)
 JS = f"() => {{{SCRIPTS}}}"
 
 
@@ -64,16 +68,18 @@ def build(analyzer: Analyzer, example: Path | None = None, public: bool = False)
             active=gr.State(""),  # name of the checkpoint in use
             tab=gr.State("file"),
             rows_shown=gr.State(False),
+            edited=gr.State(Edited()),  # what the visitor says about the persons
         )
         parts = _components(analyzer, service, example)
         jobs, results = JobHandlers(service), ResultHandlers(service)
         connect_inputs(parts, session, jobs, results)
-        connect_results(parts, session, results)
+        connect_results(parts, session, results, PeopleHandlers(service))
         live.connect(parts, session, live.LiveHandlers(service), QUIET)
         page.unload(jobs.leave)
         api.add_endpoints(service)
     page.service = service
     page.queue(max_size=MAX_EVENTS)
+    page._queue.sleep_when_free = QUEUE_SLEEP  # Gradio has no public setting for it
     return page
 
 

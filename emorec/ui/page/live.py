@@ -20,6 +20,7 @@ from emorec.ui import fragments
 from emorec.ui.api import user_errors
 from emorec.ui.jobs import validation
 from emorec.ui.page.analysis import Analysis
+from emorec.ui.page.people_handlers import Edited
 from emorec.ui.server.limits import Visitor
 from emorec.ui.service import Service
 
@@ -30,10 +31,10 @@ VIEW = """<div class="live"><video muted playsinline autoplay aria-label="Your c
 <p class="reading">Press Start to use the camera and the microphone.</p>
 <p class="caption delay"></p></div>"""
 PRIVACY = (
-    "Pictures and sound are judged in memory and then forgotten; only features are kept, and nothing is written to "
-    "disk until you save and download."
+    "Pictures and sound are judged in memory and then forgotten; only features and a small picture of each person are "
+    "kept there, and nothing is written to disk until you save and download."
 )
-NO_PLAYER = '<div class="empty">A live session keeps no pictures and no sound, so there is nothing to play.</div>'
+NO_PLAYER = '<div class="empty">A live session keeps no film and no sound, so there is nothing to play.</div>'
 SAVED = "Saved {time} of the live session; its timeline is below."
 # By the word that the script gives for what went wrong.
 PROBLEMS = {
@@ -116,6 +117,7 @@ class LiveHandlers:
             int(1000 * time.time()),  # a new number for the page's revision; others are counted from 1
             f'<div class="words" role="status">{words}</div>{notes}',
             NO_PLAYER,
+            Edited(),  # what was said about the persons of an earlier session
             _note(PRIVACY),
             *_buttons(running=False),
         )
@@ -140,7 +142,7 @@ def connect(parts: SimpleNamespace, session: SimpleNamespace, handlers: LiveHand
     live.save.click(
         handlers.save,
         None,
-        [session.analysis, session.revision, parts.status, parts.results.player, *state],
+        [session.analysis, session.revision, parts.status, parts.results.player, session.edited, *state],
         js=STOP,
         concurrency_limit=None,
         **quiet,

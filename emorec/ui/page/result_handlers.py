@@ -14,17 +14,18 @@ from emorec import files
 from emorec import image as pictures
 from emorec.errors import EmorecError
 from emorec.inference.timeline import Timeline
-from emorec.output import charts, tables
+from emorec.output import charts
 from emorec.ui import fragments
 from emorec.ui.api import user_errors
 from emorec.ui.jobs import validation
 from emorec.ui.jobs.job import UNEXPECTED
-from emorec.ui.page.analysis import ANYONE, Analysis, draw, persons, write_download
+from emorec.ui.minutes import minutes
+from emorec.ui.overview import overview, part_of, trusted
+from emorec.ui.page.analysis import ANYONE, Analysis, chosen, infer, persons, plot, rows_of_page, write_download
+from emorec.ui.page.people_handlers import Edited
 from emorec.ui.server import log
 from emorec.ui.service import Service, is_compatible
 
-MAX_TABLE_ROWS = 2000  # more make a browser slow; the downloads contain all rows
-TABLE_DIGITS = 2
 LOADING = "Loading the checkpoint failed; the log of the program says why."
 OTHER_NETWORKS = "This checkpoint sees and hears with other networks; press Analyze to use it on this recording."
 NOTHING_YET = "There is nothing to download yet; analyse a recording first."
@@ -44,29 +45,34 @@ class ResultHandlers:
         step: float,
         window: float,
         smooth: float,
-        person: int | None,
+        person: int | str | None,
         prior: str,
         baseline: str,
         style: str,
+        part: str,
+        only: bool,
         rows_shown: bool,
+        edited: Edited = Edited(),  # noqa: B008 (it cannot be changed)
     ) -> tuple:
         """Infer the timeline with the current choices, and show it; nothing if there are no features.
+
+        ``part`` is what the chart shows, and with ``only`` also the summary and the table, as ``part_of`` reads it.
 
         If features are to be expected, the hidden chart is empty instead of none: with its first chart the browser
         loads the code that draws, which takes a second or more, and then the first features need not wait for it.
         """
-        features = analysis.features
+        features = edited.features(analysis)
         if features is None:
             expected = analysis.path or analysis.running
-            return None, charts.empty_chart() if expected else None, "", gr.skip(), []
+            return None, plot(charts.empty_chart()) if expected else None, "", gr.skip(), [], gr.skip(), "", ""
         choices = persons(features)
         if person not in [number for _, number in choices]:
             person = ANYONE[1]
         with user_errors():
-            timeline, chart = draw(
-                self.service.analyzer_for(features, active, analysis.checkpoint),
+            analyzer = self.service.analyzer_for(features, active, analysis.checkpoint)
+            timeline = infer(
+                analyzer,
                 features,
-                style,
                 analysis.facts,
                 fusion=fusion,
                 step=step,
@@ -77,32 +83,61 @@ class ResultHandlers:
                 baseline=baseline,
             )
         offered = gr.update(choices=choices, value=person)
-        return timeline, chart, fragments.result(timeline), offered, self.table(timeline, rows_shown)
+        chart, summary, *table = self.show_part(timeline, style, part, only, rows_shown)
+        shown = trusted(timeline, analyzer.model.evaluation) + overview(timeline, part_of(part, timeline))
+        return timeline, chart, summary, offered, *table, shown, minutes(timeline)
 
-    def table(self, timeline: Timeline | None, shown: bool) -> Any:
-        """The rows of the table, if it is shown."""
+    def show_part(self, timeline: Timeline | None, style: str, part: str, only: bool, rows_shown: bool) -> tuple:
+        """The chart of a part of a timeline that is there already; with ``only`` also its summary and its table."""
+        if timeline is None:
+            return (gr.skip(),) * 4
+        found = part_of(part, timeline)
+        chart = plot(charts.timeline_chart(timeline, legend=False, style=style, part=found))
+        cut = chosen(timeline, part, only)
+        return chart, fragments.result(cut), *self.table(cut, rows_shown)
+
+    def shown_table(self, timeline: Timeline | None, part: str, only: bool, shown: bool, page: int = 1) -> tuple:
+        """A page of the table of all rows, or with ``only`` of the part; and the choice of the page."""
+        return self.table(None if timeline is None else chosen(timeline, part, only), shown, page)
+
+    def table(self, timeline: Timeline | None, shown: bool, page: int = 1) -> tuple:
+        """A page of the table's rows, if it is shown, and the choice of the page."""
         if timeline is None or not shown:
-            return gr.skip()
-        return [
-            [round(value, TABLE_DIGITS) if isinstance(value, float) else value for value in row.values()]
-            for row in tables.table(timeline, MAX_TABLE_ROWS)
-        ]
+            return gr.skip(), gr.skip()
+        rows, pages = rows_of_page(timeline, page)
+        return rows, gr.update(maximum=max(pages, 2), value=min(page, pages), visible=pages > 1)
 
     def downloader(self, kind: str) -> Callable[..., str]:
-        """The handler of a download button."""
+        """The handler of the button of one kind; a closure, because Gradio gives ``request`` to functions only."""
 
-        def download(analysis: Analysis, active: str, timeline: Timeline | None, request: gr.Request) -> str:
-            if timeline is None or analysis.features is None:
-                raise gr.Error(NOTHING_YET, print_exception=False)
-            session, own = request.session_hash or "", self.service.files
-            with user_errors():
-                own.check_space(session)
-                model = self.service.analyzer_for(analysis.features, active, analysis.checkpoint).model
-                file = write_download(kind, timeline, analysis.name, model, own.new_folder())
-            own.add(session, file)
-            return str(file)
+        def download(
+            analysis: Analysis, active: str, timeline: Timeline | None, part: str, only: bool, request: gr.Request
+        ) -> str:
+            return self.download(kind, analysis, active, timeline, part, only, request)
 
         return download
+
+    def download(
+        self,
+        kind: str,
+        analysis: Analysis,
+        active: str,
+        timeline: Timeline | None,
+        part: str,
+        only: bool,
+        request: gr.Request,
+    ) -> str:
+        """A download was clicked: write the file of that kind, and return its path."""
+        if timeline is None or analysis.features is None:
+            raise gr.Error(NOTHING_YET, print_exception=False)
+        timeline = chosen(timeline, part, only)
+        session, own = request.session_hash or "", self.service.files
+        with user_errors():
+            own.check_space(session)
+            model = self.service.analyzer_for(analysis.features, active, analysis.checkpoint).model
+            file = write_download(kind, timeline, analysis.name, model, own.new_folder())
+        own.add(session, file)
+        return str(file)
 
     def choose_checkpoint(self, name: str | None, active: str, analysis: Analysis) -> tuple:
         """Another checkpoint was named: show its evaluation, and say whether it can be used for the features."""

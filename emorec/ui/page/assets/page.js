@@ -7,6 +7,8 @@
   const duration = () => Number(summary()?.duration) || player()?.duration || 0;
   // Vega's frame: its width is the time from 0 to the end.
   const frameOf = () => find("#timeline svg.marks .role-frame.root path.background")?.getBoundingClientRect();
+  // The part (s) of the recording that the chart shows.
+  const shown = () => window.emorecView?.drawn ?? [Number(find("#overview .overview")?.dataset.first) || 0, duration()];
   const clock = (seconds) => `${Math.floor(seconds / 60)}:${String(Math.floor(seconds % 60)).padStart(2, "0")}`;
 
   const playhead = document.createElement("div");
@@ -25,11 +27,14 @@
       return;
     }
     if (playhead.parentElement !== host) host.append(playhead);
-    const at = Math.min(media.currentTime, end), around = host.getBoundingClientRect();
+    const at = Math.min(media.currentTime, end), around = host.getBoundingClientRect(), [first, last] = shown();
+    const share = (at - first) / (last - first);
     playhead.hidden = false;
-    playhead.style.left = `${frame.left - around.left + (at / end) * frame.width}px`;
+    playhead.classList.toggle("outside", share < 0 || share > 1);
+    playhead.style.left = `${frame.left - around.left + Math.max(0, Math.min(share, 1)) * frame.width}px`;
     playhead.style.top = `${frame.top - around.top}px`;
     playhead.style.height = `${frame.height}px`;
+    window.emorecView?.readOut?.(at, !media.paused);
     playhead.setAttribute("aria-valuemax", end.toFixed(1));
     playhead.setAttribute("aria-valuenow", at.toFixed(1));
     playhead.setAttribute("aria-valuetext", `${clock(at)} of ${clock(end)}`);
@@ -42,6 +47,9 @@
     place();
   };
 
+  Object.assign(window, { emorecSeek: seek, emorecClock: clock,
+                          emorecFrame: () => find("#timeline svg.marks .role-frame.root path.background") });
+
   const follow = () => {
     place();
     if (player() && !player().paused) requestAnimationFrame(follow);
@@ -50,14 +58,23 @@
   const closeMessages = () => document.querySelectorAll("[data-testid=toast-close]").forEach((button) => button.click());
 
   document.addEventListener("click", (event) => {
-    if (event.target.closest("#analyze")) closeMessages();
+    if (event.target.closest("#analyze")) {
+      closeMessages();
+      // On a phone the progress is below the screen.
+      setTimeout(() => find("#status")?.scrollIntoView({ block: "nearest", behavior: "smooth" }), 600);
+    }
+    const row = event.target.closest("#rows tbody tr");
+    if (row) {
+      const parts = row.querySelector("td")?.textContent.trim().split(":").map(Number) ?? [];
+      if (parts.length > 1 && parts.every((part) => !isNaN(part))) seek(parts.reduce((sum, part) => 60 * sum + part, 0));
+    }
     const button = event.target.closest("[data-seek]");
     if (button) {
       seek(Number(button.dataset.seek));
       find("#player").scrollIntoView({ block: "nearest", behavior: "smooth" });
     } else if (event.target.closest("#timeline svg.marks")) {
       const frame = frameOf(), share = (event.clientX - frame.left) / frame.width;
-      if (share >= 0 && share <= 1) seek(share * duration());
+      if (share >= 0 && share <= 1) seek(shown()[0] + share * (shown()[1] - shown()[0]));
     }
   });
 

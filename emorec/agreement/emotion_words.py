@@ -1,0 +1,88 @@
+"""The words that annotators use for the seven emotions."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Mapping
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+from emorec.emotions import EMOTIONS, FOLDING
+from emorec.errors import EmorecError
+
+# Beside the labels of data sets. Only words that mean the same: "smile" or "stressed" are for the user to decide.
+SYNONYMS = {
+    "angry": ("ang", "mad", "furious", "rage"),
+    "disgust": ("dis", "disgusting"),
+    "fear": ("fea", "afraid", "scared", "frightened"),
+    "happy": ("hap", "joy", "joyful", "glad"),
+    "neutral": ("neu", "neutrality", "no emotion", "no expression"),
+    "sad": ("sorrow", "unhappy"),
+    "surprise": ("sur", "surprising", "astonished"),
+}
+WORDS: dict[str, str | None] = FOLDING | {word: emotion for emotion, words in SYNONYMS.items() for word in words}
+
+Mapped = Mapping[str, str | None] | str | PathLike[str]
+
+WRONG_PAIR = "The map has {pair!r}, which names none of the seven emotions; write EMOTION=LABEL, as in happy=Freude."
+UNREADABLE = "The map {name} cannot be read ({reason}); give a JSON or CSV file, or pairs such as happy=Freude."
+WRONG_FILE = 'The map {name} must hold an object of labels and emotions, as in {{"Freude": "happy"}}.'
+
+
+def words(given: Mapped | None = None) -> dict[str, str | None]:
+    """The emotion that each label stands for, by the label in lower case; None has no counterpart among the seven.
+
+    ``given`` adds labels: a mapping of labels to emotions (None: leave it out), the path of a JSON file with such an
+    object or of a CSV file with the columns label and emotion, or pairs such as ``happy=Freude,sad=Trauer``. Raises
+    EmorecError.
+    """
+    if given is None:
+        return dict(WORDS)
+    if isinstance(given, Mapping):
+        pairs = list(given.items())
+    elif isinstance(given, str) and "=" in given:
+        pairs = [tuple(part.partition("=")[::2]) for part in given.split(",") if part.strip()]
+    else:
+        pairs = _pairs_of_file(Path(given))
+    return WORDS | dict(_ordered(label, emotion) for label, emotion in pairs)
+
+
+def _ordered(one: Any, other: Any) -> tuple[str, str | None]:
+    """A label in lower case and its emotion, whichever of the two comes first."""
+    one, other = (None if each is None else str(each).strip() for each in (one, other))
+    for label, emotion in ((other, one), (one, other)):
+        if label and emotion and emotion.lower() in EMOTIONS:
+            return label.casefold(), emotion.lower()
+    if one and (other is None or other.lower() in ("", "none", "null", "-")):
+        return one.casefold(), None
+    raise EmorecError(WRONG_PAIR.format(pair=f"{one}={other}"))
+
+
+def _pairs_of_file(path: Path) -> list[tuple[Any, Any]]:
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+        if path.suffix.lower() != ".json":
+            rows = [row for row in csv.reader(text.splitlines(), delimiter=";" if ";" in text else ",") if row]
+            pairs = [(row[0], row[1] if len(row) > 1 else None) for row in rows]
+            return [pair for pair in pairs if pair[0].strip().lower() != "label"]
+        content = json.loads(text)
+    except (OSError, ValueError, RecursionError, csv.Error) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise EmorecError(UNREADABLE.format(name=path.name, reason=reason)) from None
+    if not isinstance(content, dict):
+        raise EmorecError(WRONG_FILE.format(name=path.name))
+    pairs = []
+    for key, value in content.items():
+        pairs += [(key, each) for each in (value if isinstance(value, list) else [value])]
+    return pairs
+
+
+def emotion_of(label: str, known: Mapping[str, str | None]) -> tuple[bool, str | None]:
+    """Whether a label is known, and the emotion that it stands for."""
+    word = label.strip().casefold().replace("_", " ")
+    for each in (label.strip().casefold(), word):
+        if each in known:
+            return True, known[each]
+    return False, None

@@ -1,0 +1,128 @@
+"""Labels that people gave to a recording, as stretches of time with one of the seven emotions."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+
+import numpy as np
+
+from emorec import annotation
+from emorec.agreement.emotion_words import emotion_of
+from emorec.annotation import Annotation
+from emorec.emotions import EMOTIONS
+from emorec.errors import EmorecError
+
+OTHER = len(EMOTIONS)  # the number of a label that is none of the seven
+MAX_NAMED = 8  # labels that a sentence names
+
+NONE_OF_OURS = (
+    "{name} has none of the seven emotions as a label, but {labels}; say which is which with --map, "
+    "as in --map happy=Freude."
+)
+NO_LENGTH = "The labels in {name} have a start but no end; add a column 'end', because stretches of time are compared."
+SEVERAL_TIERS = "{name} has labels of emotions in several tiers ({tiers}); choose one of them with --tier."
+NO_TIER = "{name} has no tier {tier!r}; it has {tiers}."
+
+
+@dataclass(frozen=True)
+class Labels:
+    """The labels of a file, in order of time.
+
+    ``start`` and ``end`` (M,) are in seconds; ``emotion`` (M,) are numbers of EMOTIONS, OTHER for a label without a
+    counterpart; ``persons`` (M,) are texts, "" if a label names nobody. ``tier`` is the tier that was used, "" if there
+    are none. ``unknown`` are the labels that no word stands for, and ``left_out`` those without a counterpart, with
+    their seconds.
+    """
+
+    name: str
+    start: np.ndarray
+    end: np.ndarray
+    emotion: np.ndarray
+    persons: np.ndarray
+    tier: str
+    unknown: dict[str, float]
+    left_out: dict[str, float]
+
+    def chosen(self, which: np.ndarray) -> Labels:
+        """Some of the labels, by a mask (M,)."""
+        parts = (self.start[which], self.end[which], self.emotion[which], self.persons[which])
+        return Labels(self.name, *parts, self.tier, self.unknown, self.left_out)
+
+
+def read(path: str | PathLike[str], known: Mapping[str, str | None], tier: str | None = None) -> Labels:
+    """The labels of a file. ``known`` are the words of ``emotion_words.words``.
+
+    ``tier`` is the tier to read; None takes the one that has labels of emotions. Raises EmorecError if the file cannot
+    be read, has no such tier, or has none of the seven emotions.
+    """
+    name = Path(path).name
+    found = _of_tier(name, annotation.read(path), known, tier)
+    long = [each for each in found if each.end > each.start]
+    if not long:
+        raise EmorecError(NO_LENGTH.format(name=name))
+    emotions = [emotion_of(each.text, known) for each in long]
+    if not any(emotion for _, emotion in emotions):
+        texts = list(dict.fromkeys(each.text for each in long))
+        more = f" and {len(texts) - MAX_NAMED} more" if len(texts) > MAX_NAMED else ""
+        raise EmorecError(NONE_OF_OURS.format(name=name, labels=", ".join(map(repr, texts[:MAX_NAMED])) + more))
+    unknown, left_out = defaultdict[str, float](float), defaultdict[str, float](float)
+    for each, (is_known, emotion) in zip(long, emotions, strict=True):
+        if emotion is None and each.text:
+            (left_out if is_known else unknown)[each.text] += each.end - each.start
+    return Labels(
+        name,
+        np.array([each.start for each in long]),
+        np.array([each.end for each in long]),
+        np.array([OTHER if emotion is None else EMOTIONS.index(emotion) for _, emotion in emotions]),
+        np.array([each.person for each in long], str),
+        long[0].tier,
+        _longest_first(unknown),
+        _longest_first(left_out),
+    )
+
+
+def _longest_first(seconds: Mapping[str, float]) -> dict[str, float]:
+    return dict(sorted(seconds.items(), key=lambda item: -item[1]))
+
+
+def _of_tier(name: str, found: list[Annotation], known: Mapping[str, str | None], tier: str | None) -> list[Annotation]:
+    """The annotations of the tier that was asked for, or of the only one with labels of emotions."""
+    tiers = list(dict.fromkeys(each.tier for each in found))
+    if tier is not None:
+        if tier not in tiers:
+            raise EmorecError(NO_TIER.format(name=name, tier=tier, tiers=", ".join(filter(None, tiers)) or "none"))
+        return [each for each in found if each.tier == tier]
+    ours = [each for each in tiers if any(emotion_of(one.text, known)[1] for one in found if one.tier == each)]
+    if len(ours) > 1:
+        raise EmorecError(SEVERAL_TIERS.format(name=name, tiers=", ".join(map(repr, ours))))
+    return [each for each in found if each.tier == ours[0]] if ours else found
+
+
+def on_rows(labels: Labels, start: np.ndarray, end: np.ndarray, shift: float = 0.0) -> np.ndarray:
+    """The emotion (N,) that was labelled for most of each row, from ``start`` to ``end`` (s); -1 for none.
+
+    A label counts if it fills at least half of the row. All labels are moved by ``shift`` (s) first.
+    """
+    covered = np.stack([_covered(labels, number, start - shift, end - shift) for number in range(OTHER + 1)], axis=1)
+    best = covered.argmax(axis=1)
+    enough = covered.max(axis=1) >= (end - start) / 2 - 1e-6
+    return np.where(enough, best, -1)
+
+
+def _covered(labels: Labels, number: int, start: np.ndarray, end: np.ndarray) -> np.ndarray:
+    """Seconds (N,) of each range that labels of one emotion cover, overlapping ones once."""
+    chosen = labels.emotion == number
+    if not chosen.any():
+        return np.zeros(len(start))
+    begins, ends = labels.start[chosen], labels.end[chosen]
+    order = np.argsort(begins)
+    begins, ends = begins[order], np.maximum.accumulate(ends[order])
+    first = np.append(True, begins[1:] > ends[:-1])  # the first of each run of labels that touch
+    begins, ends = begins[first], ends[np.append(first[1:], True)]
+    times = np.column_stack([begins, ends]).ravel()
+    sums = np.column_stack([np.append(0, np.cumsum(ends - begins)[:-1]), np.cumsum(ends - begins)]).ravel()
+    return np.interp(end, times, sums) - np.interp(start, times, sums)

@@ -1,0 +1,155 @@
+"""The rows of a result, from a timeline or from a file that emorec wrote."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from emorec.emotions import EMOTIONS
+from emorec.errors import EmorecError, require
+from emorec.inference.timeline import Timeline
+
+UNKNOWN = "{name} is no result that can be compared; give the CSV, JSON, TSV or Parquet file of a recording."
+UNREADABLE = "{name} cannot be read ({reason}); give the CSV, JSON, TSV or Parquet file of a recording."
+NOT_OURS = "{name} is no result of emorec: {reason}; give the CSV, JSON, TSV or Parquet file of a recording."
+NO_PARQUET = "{name} needs pyarrow, which is not installed: run pip install pyarrow, or give the CSV or JSON file."
+EMPTY = "{name} has no rows, so there is nothing to compare."
+
+ResultLike = Timeline | str | PathLike[str]
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The rows of a result called ``name``.
+
+    ``start`` and ``end`` (N,) are in seconds. ``dominant`` (N,) are numbers of EMOTIONS, -1 without evidence;
+    ``confidence`` (N,) is NaN there. ``sure`` (N,) is as in a timeline. ``persons`` (N,) are texts, "" for nobody, and
+    ``names`` (N,) those persons' names.
+    """
+
+    name: str
+    start: np.ndarray
+    end: np.ndarray
+    dominant: np.ndarray
+    confidence: np.ndarray
+    sure: np.ndarray
+    persons: np.ndarray
+    names: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.start)
+
+    def chosen(self, rows: np.ndarray) -> Rows:
+        """Some of the rows, by a mask (N,)."""
+        parts = (self.start, self.end, self.dominant, self.confidence, self.sure, self.persons, self.names)
+        return Rows(self.name, *(part[rows] for part in parts))
+
+
+def rows_of(result: ResultLike) -> Rows:
+    """The rows of a timeline, with one for every person if it has several, or of a result file. Raises EmorecError."""
+    if isinstance(result, Timeline):
+        return _of_timeline(result)
+    path = Path(result)
+    readers = {".csv": _of_csv, ".tsv": _of_csv, ".json": _of_json, ".parquet": _of_parquet}
+    if path.suffix.lower() not in readers:
+        raise EmorecError(UNKNOWN.format(name=path.name))
+    try:
+        records = list(readers[path.suffix.lower()](path))
+    except EmorecError:
+        raise
+    except (OSError, ValueError, RecursionError, csv.Error) as error:
+        reason = getattr(error, "strerror", None) or str(error).partition("\n")[0]
+        raise EmorecError(UNREADABLE.format(name=path.name, reason=reason)) from None
+    if not records:
+        raise EmorecError(EMPTY.format(name=path.name))
+    try:
+        return _of_records(path.name, records)
+    except KeyError as error:
+        raise EmorecError(NOT_OURS.format(name=path.name, reason=f"it lacks {error.args[0]!r}")) from None
+    except (TypeError, ValueError, AttributeError) as error:
+        raise EmorecError(NOT_OURS.format(name=path.name, reason=error)) from None
+
+
+def _of_timeline(timeline: Timeline) -> Rows:
+    name = Path(str(timeline.media.get("name", ""))).name or "the timeline"
+    people: tuple[Timeline, ...] = getattr(timeline, "people", ()) or (timeline,)
+    best = [np.where(each.known, np.nan_to_num(each.probabilities).argmax(axis=1), -1) for each in people]
+    persons = [np.array([str(number) if number >= 0 else "" for number in each.person], str) for each in people]
+    names = [np.full(len(each), getattr(each, "name", ""), object) for each in people]
+    return Rows(
+        name,
+        np.concatenate([each.start for each in people]),
+        np.concatenate([each.end for each in people]),
+        np.concatenate(best),
+        np.concatenate([each.confidence for each in people]),
+        np.concatenate([each.sure for each in people]),
+        np.concatenate(persons),
+        np.concatenate(names).astype(str),
+    )
+
+
+def _of_records(name: str, records: list[Mapping[str, Any]]) -> Rows:
+    dominant = [str(record["dominant"] or "") for record in records]
+    unknown = next((word for word in dominant if word and word not in EMOTIONS), None)
+    if unknown:
+        raise ValueError(f"{unknown!r} is none of the seven emotions")
+    start, end, confidence = (
+        np.array([_number(record[column]) for record in records]) for column in ("start", "end", "confidence")
+    )
+    if np.isnan(start).any() or np.isnan(end).any():
+        raise ValueError("a row has no time")
+    return Rows(
+        name,
+        start,
+        end,
+        np.array([EMOTIONS.index(word) if word else -1 for word in dominant]),
+        confidence,
+        np.array([str(record["sure"]).strip().lower() == "true" for record in records]),
+        np.array([_person(record["person"]) for record in records], str),
+        np.array([str(record.get("name") or "") for record in records], str),
+    )
+
+
+def _of_csv(path: Path) -> Iterable[Mapping[str, Any]]:
+    text = path.read_text(encoding="utf-8-sig")
+    header = text.partition("\n")[0]
+    delimiter = max("\t;,", key=header.count)
+    return list(csv.DictReader(text.splitlines(), delimiter=delimiter))
+
+
+def _of_json(path: Path) -> Iterable[Mapping[str, Any]]:
+    content = json.loads(path.read_text(encoding="utf-8"))
+    if not isinstance(content, dict) or not isinstance(content.get("rows"), list):
+        raise EmorecError(NOT_OURS.format(name=path.name, reason="it lacks 'rows'"))
+    # A result of all persons has their rows, as well as those of their mean.
+    people = [one for one in content.get("people") or [] if isinstance(one, dict) and one.get("rows")]
+    return [row for one in people for row in one["rows"]] or content["rows"]
+
+
+def _of_parquet(path: Path) -> Iterable[Mapping[str, Any]]:
+    require("dataframe", "pandas")
+    import pandas as pd
+
+    try:
+        table = pd.read_parquet(path)
+    except ImportError:
+        raise EmorecError(NO_PARQUET.format(name=path.name)) from None
+    return table.astype(object).where(table.notna(), None).to_dict("records")
+
+
+def _number(value: object) -> float:
+    if value is None or value == "":
+        return np.nan
+    return float(str(value).replace(",", "."))
+
+
+def _person(value: object) -> str:
+    number = _number(value)
+    return "" if np.isnan(number) or number < 0 else str(int(number))

@@ -1,0 +1,65 @@
+"""Annotations that people made with other programs: labels of stretches of time, and markers of points in time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from os import PathLike
+from pathlib import Path
+
+from emorec.annotation import elan, praat, subtitles, tables
+from emorec.annotation.record import Annotation, Marker
+from emorec.annotation.times import NotThatFormat
+from emorec.errors import EmorecError
+
+__all__ = ["READERS", "Annotation", "Marker", "markers", "read"]
+
+READERS: dict[str, Callable[[bytes], list[Annotation]]] = {
+    ".csv": tables.read,
+    ".tsv": tables.read,
+    ".txt": tables.read,
+    ".eaf": elan.read,
+    ".textgrid": praat.read,
+    ".srt": subtitles.read,
+    ".vtt": subtitles.read,
+}
+MAX_BYTES = 50_000_000  # no annotations of a day are larger; a recording given by mistake is
+
+UNKNOWN = "{name} is in no format that annotations are read from; choose CSV, TSV, ELAN (.eaf), TextGrid, SRT or VTT."
+UNREADABLE = "{name} cannot be read ({reason}); choose another file."
+TOO_LARGE = "{name} is larger than {limit} MB, so it is no file of annotations; choose another file."
+WRONG = "{name} is no {kind} file that can be read: {reason}."
+NO_TEXT = "marker"  # the label of a marker without text
+NOTHING = "{name} contains no annotations."
+
+
+def read(path: str | PathLike[str]) -> list[Annotation]:
+    """The annotations of a file, in order of time.
+
+    The suffix names the format: ``.csv``, ``.tsv`` and ``.txt`` (with a header, or Audacity's labels), ``.eaf`` (ELAN),
+    ``.TextGrid`` (Praat), ``.srt`` and ``.vtt``. Raises EmorecError if the file cannot be read or is empty.
+    """
+    path = Path(path)
+    reader = READERS.get(path.suffix.lower())
+    if reader is None:
+        raise EmorecError(UNKNOWN.format(name=path.name))
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise EmorecError(TOO_LARGE.format(name=path.name, limit=MAX_BYTES // 1_000_000))
+        content = path.read_bytes()
+    except OSError as error:
+        raise EmorecError(UNREADABLE.format(name=path.name, reason=error.strerror or error)) from None
+    try:
+        found = reader(content)
+    except NotThatFormat as error:
+        raise EmorecError(WRONG.format(name=path.name, kind=path.suffix[1:], reason=error)) from None
+    if not found:
+        raise EmorecError(NOTHING.format(name=path.name))
+    return sorted(found, key=lambda each: (each.start, each.end))
+
+
+def markers(path: str | PathLike[str]) -> tuple[Marker, ...]:
+    """The markers of a file: the begin and the text of each annotation of ``read``; without text "marker".
+
+    Raises EmorecError.
+    """
+    return tuple(Marker(each.start, each.text or NO_TEXT) for each in read(path))

@@ -1,0 +1,79 @@
+"""Annotations in a table: CSV or TSV with a header, and the label files of Audacity, which have none."""
+
+from __future__ import annotations
+
+import csv
+
+from emorec.annotation.record import Annotation
+from emorec.annotation.times import NotThatFormat, seconds, text_of
+
+DELIMITERS = "\t;,"
+
+# Columns that tables of annotations have, in lower case; "onset", "duration" and "trial_type" are those of BIDS.
+START = ("start", "time", "onset", "begin", "start_time", "begin_time", "starttime", "tmin")
+END = ("end", "offset", "stop", "end_time", "endtime", "tmax")
+DURATION = ("duration", "length")
+TEXT = ("label", "emotion", "marker", "name", "text", "annotation", "event", "trial_type", "value", "condition")
+PERSON = ("person", "speaker", "participant", "subject", "face")
+TIER = ("tier",)
+
+AUDACITY_RANGES = "\\"  # the first character of lines with the frequencies of the label above
+
+
+def read(content: bytes) -> list[Annotation]:
+    """The annotations of a table. Raises NotThatFormat."""
+    lines = [line for line in text_of(content).splitlines() if line.strip() and not line.startswith(AUDACITY_RANGES)]
+    if not lines:
+        return []
+    delimiter = max(DELIMITERS, key=lines[0].count)  # of equally frequent ones the first
+    try:
+        rows = [[cell.strip() for cell in row] for row in csv.reader(lines, delimiter=delimiter)]
+    except csv.Error as error:
+        raise NotThatFormat(str(error)) from None
+    if seconds(rows[0][0]) is not None:
+        return [_without_header(row, number) for number, row in enumerate(rows, 1)]
+    return _with_header(rows)
+
+
+def _without_header(row: list[str], number: int) -> Annotation:
+    """A row of start, end and text, or of a time and text."""
+    start, end = seconds(row[0]), seconds(row[1]) if len(row) > 2 else None
+    if start is None:
+        raise NotThatFormat(f"line {number} does not begin with a time")
+    if len(row) < 2:
+        raise NotThatFormat(f"line {number} has no label")
+    return _annotation(start, start if end is None else end, row[-1] if end is None else row[2], number)
+
+
+def _with_header(rows: list[list[str]]) -> list[Annotation]:
+    header = [name.lower() for name in rows[0]]
+    start, end, duration, text, person, tier = (
+        next((header.index(name) for name in names if name in header), None)
+        for names in (START, END, DURATION, TEXT, PERSON, TIER)
+    )
+    if start is None or text is None:
+        lacking = "start" if start is None else "label"
+        raise NotThatFormat(
+            f"it has no column {lacking!r} (columns start, end, label, and person if there are several)"
+        )
+    found = []
+    for number, row in enumerate(rows[1:], 2):
+        cells = dict(enumerate(row))
+        begins = seconds(cells.get(start, ""))
+        if begins is None:
+            raise NotThatFormat(f"line {number} has no time in the column {rows[0][start]!r}")
+        if end is not None:
+            ends = seconds(cells.get(end, ""))
+        else:
+            length = seconds(cells.get(duration, "")) if duration is not None else None
+            ends = None if length is None else begins + length
+        words = cells.get(text, "")
+        whom, where = (cells.get(column, "") if column is not None else "" for column in (person, tier))
+        found.append(_annotation(begins, begins if ends is None else ends, words, number, where, whom))
+    return found
+
+
+def _annotation(start: float, end: float, text: str, line: int, tier: str = "", person: str = "") -> Annotation:
+    if end < start:
+        raise NotThatFormat(f"line {line} ends before it begins")
+    return Annotation(start, end, text, tier, person)

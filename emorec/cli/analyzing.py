@@ -1,0 +1,167 @@
+"""``emorec analyze``: recordings in, results out."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import functools
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+# Only what --help and mistakes in the options need; torch, numpy and Altair are imported inside the functions.
+from emorec import download
+from emorec.cli import failures, marking, printing, result_files
+from emorec.cli.result_files import Writers
+from emorec.errors import EmorecError
+
+if TYPE_CHECKING:
+    from emorec.analyzer import Analyzer
+    from emorec.extraction.features import Features
+    from emorec.timeline import Timeline
+
+NO_RECORDING = "Give at least one recording, as MEDIA or with --media_path."
+ONE_PLOT = "--save_plot names one file, which cannot hold the charts of several recordings; leave it out, or use --out."
+ONE_VIDEO = "--save_video names one file, which cannot hold several recordings; give one recording, or leave it out."
+BLUR_ALONE = "--blur hides faces in the video of --save_video; give both, or leave it out."
+
+
+def run(options: argparse.Namespace) -> int:
+    """Analyze every recording that the options name; return the exit code. Raises EmorecError."""
+    given, writers = _media_of(options), result_files.writers(options)
+    from emorec import analyzer
+    from emorec.extraction import people_file
+    from emorec.inference import prior, timeline
+
+    choices: dict[str, Any] = {
+        "fusion": options.fusion,
+        "prior": prior.of(options.prior),
+        "step": options.step_sec,
+        "window": options.window_sec,
+        "smooth": options.smooth_sec,
+        "unsure_below": options.unsure_below,
+        "baseline": options.baseline,
+    }
+    timeline.check(**choices)
+    choices["people"] = people_file.of(options.people)
+    _extraction_settings(options)
+    marked = marking.of(options)
+    if options.save_plot and not options.no_plot:
+        from emorec.output import charts
+
+        charts.check_suffix(options.save_plot)
+        if len(given) > 1:
+            raise EmorecError(ONE_PLOT)
+    _check_video(options, given)
+    loaded, failed = None, False
+    for name in given:
+        try:
+            media = download.check_link(name) if download.is_link(name) else Path(name)
+        except EmorecError as error:
+            failed = failures.report(error, name, given)
+            continue
+        if loaded is None:
+            loaded = analyzer.load(options.model_path, options.device)
+            for notice in loaded.notices:
+                print(f"emorec: note: {notice}", file=sys.stderr)
+        try:
+            _analyze_one(media, loaded, choices, writers, options, name if len(given) > 1 else None, marked)
+        except BrokenPipeError:
+            raise
+        except (EmorecError, OSError) as error:
+            failed = failures.report(error, name, given)
+    return failures.USER_ERROR if failed else 0
+
+
+def _check_video(options: argparse.Namespace, given: list[str]) -> None:
+    """Raise EmorecError if --save_video or --blur cannot be used."""
+    if options.save_video:
+        from emorec.output import video
+
+        video.check_name(options.save_video, None if download.is_link(given[0]) else given[0])
+        if len(given) > 1:
+            raise EmorecError(ONE_VIDEO)
+    elif options.blur:
+        raise EmorecError(BLUR_ALONE)
+
+
+def _analyze_one(
+    given: str | Path,
+    loaded: Analyzer,
+    choices: dict[str, Any],
+    writers: Writers,
+    options: argparse.Namespace,
+    heading: str | None,
+    marked: marking.Marked | None = None,
+) -> None:
+    """Analyze one recording, then write and print its result, below a heading if there are several."""
+    with _recording(given, options) as (media, link_facts):
+        grown: list[Features] = []
+
+        def keep(features: Features) -> None:
+            bar.show(features)
+            grown[:] = [features]
+
+        with printing.ProgressBar() as bar:
+            result = loaded.analyze(media, keep, person=options.person, **_extraction_settings(options), **choices)
+        result = replace(result, media=result.media | link_facts)
+        if marked:
+            result = result.with_markers(marked.markers)
+        if grown and (options.people or len(grown[-1].persons) > 1):
+            writers = writers | {
+                ".people.json": functools.partial(result_files.write_people, loaded, grown[-1], choices["people"])
+            }
+        result_files.put_out(given, media, result, writers, options, heading, marked)
+        if options.save_video:
+            _save_video(media, loaded, grown[0].with_people(choices["people"]), result, options)
+
+
+def _save_video(
+    media: Path, loaded: Analyzer, features: Features, result: Timeline, options: argparse.Namespace
+) -> None:
+    with printing.ProgressBar() as bar:
+        loaded.save_video(
+            media, features, result, options.save_video, blur=options.blur, progress=bar.show_video(features)
+        )
+    if not options.json:
+        print(f"wrote {options.save_video}", flush=True)
+
+
+def _extraction_settings(options: argparse.Namespace) -> dict[str, Any]:
+    """The settings of stage 1, as ``Analyzer.analyze`` takes them. Raises EmorecError."""
+    from emorec.extraction import options as extraction
+
+    chosen = {name: getattr(options, name) for name in ("audio_track", "video_track", "channel", "rotate")}
+    chosen["start"] = extraction.seconds(options.start) if options.start else 0.0
+    chosen["end"] = extraction.seconds(options.end) if options.end else None
+    extraction.check(extraction.Settings(**chosen))
+    return chosen
+
+
+def _media_of(options: argparse.Namespace) -> list[str]:
+    """Every recording that was given, each once, in order. Raises EmorecError if there is none."""
+    given = list(dict.fromkeys([*options.media, *options.media_path]))
+    if not given:
+        raise EmorecError(NO_RECORDING)
+    return given
+
+
+@contextlib.contextmanager
+def _recording(given: str | Path, options: argparse.Namespace) -> Iterator[tuple[Path, dict[str, Any]]]:
+    """The file to analyze, and what results say about the link that it is from.
+
+    The file of a link is removed at the end of the context. Raises EmorecError.
+    """
+    if isinstance(given, Path):
+        yield given, {}
+        return
+    with tempfile.TemporaryDirectory(prefix="emorec-", ignore_cleanup_errors=True) as folder:
+        sound_only = options.fusion == "voice"
+        with printing.ProgressBar() as bar:
+            fetched = download.fetch(
+                given, folder, progress=bar.show_download, max_height=options.max_height, sound_only=sound_only
+            )
+        yield fetched.path, fetched.facts

@@ -1,0 +1,27 @@
+"""Errors as the command line prints them: one sentence each."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from emorec.errors import EmorecError
+
+USER_ERROR = 2  # exit code for everything that the user can correct
+OS_PROBLEM = "{what} cannot be used ({reason}); nothing was lost, try again."
+
+
+def sentence(error: EmorecError | OSError) -> str:
+    """What went wrong, as one sentence."""
+    if isinstance(error, OSError):
+        return OS_PROBLEM.format(what=error.filename or "The system", reason=error.strerror or error)
+    return str(error)
+
+
+def report(error: EmorecError | OSError, name: str, given: Sequence[str]) -> bool:
+    """Print why one of several files failed, with its name if the sentence lacks it; return True."""
+    text = sentence(error)
+    which = f"{name}: " if len(given) > 1 and Path(name).name not in text else ""
+    print(f"emorec: {which}{text}", file=sys.stderr, flush=True)
+    return True

@@ -1,0 +1,57 @@
+"""The options ``--markers`` and ``--marker_window``."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from emorec.errors import EmorecError
+
+if TYPE_CHECKING:
+    from emorec.annotation import Marker
+    from emorec.timeline import Timeline
+
+WRONG_WINDOW = "The marker window {given!r} is no pair of seconds; write the time before and after, as in 5,10."
+
+
+@dataclass(frozen=True)
+class Marked:
+    """The markers that were given, and the time (s) before and after them that is averaged."""
+
+    markers: tuple[Marker, ...]
+    before: float
+    after: float
+
+
+def of(options: argparse.Namespace) -> Marked | None:
+    """The markers that the options name, None without any. Raises EmorecError."""
+    if options.markers is None:
+        return None
+    from emorec.output import markers
+
+    try:
+        before, after = (abs(float(part)) for part in options.marker_window.split(","))
+    except ValueError:
+        raise EmorecError(WRONG_WINDOW.format(given=options.marker_window)) from None
+    markers.check_window(before, after)
+    return Marked(markers.of(options.markers), before, after)
+
+
+def write(result: Timeline, marked: Marked, folder: Path, name: str, with_chart: bool) -> list[Path]:
+    """Write the mean timeline around the markers as ``NAME.markers.csv``, and its chart; return the paths."""
+    from emorec import files
+    from emorec.output import markers
+
+    averages = markers.around(result, marked.before, marked.after)
+    written = [folder / f"{name}.markers.csv"]
+    files.write_result(written[0], markers.csv_text(averages).encode())
+    if with_chart:
+        from emorec.output import chart_files, charts, marker_charts
+
+        title = Path(str(result.media.get("name", name))).name
+        chart = marker_charts.around_chart(averages, title, charts.INK, charts.FONT)
+        written.append(folder / f"{name}.markers.png")
+        files.write_result(written[1], chart_files.content(chart, "png"))
+    return written

@@ -1,0 +1,190 @@
+"""What a user says about the persons of a recording: their names, and which tracks are whose."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from emorec.errors import EmorecError
+
+Arrays = dict[str, np.ndarray]
+Box = tuple[float, float, float, float]
+
+WORDS = ("all", "main", "speaker")  # choices of a person that are no names
+MAX_NAME = 60  # characters
+MAX_PERSONS = 1000  # that may be described, so that a file cannot make the program slow
+NEAR = 0.15  # seconds between the face of a track and the place that stands for it; pictures are 0.2 s apart
+SAME_PLACE = 0.3  # intersection over union of the two boxes from which on they are the same face
+
+BAD_NAME = (
+    "{name!r} cannot be a person's name; give 1 to {most} characters that are not a number, all, main or speaker."
+)
+
+
+@dataclass(frozen=True)
+class Track:
+    """Stands for a track of faces within a shot: the ``time`` (s) and the ``box`` of its first face.
+
+    The box is (left, top, width, height) as fractions of the picture. Time and place are found again in another run,
+    also if another part of the recording is analysed; the tracker's own numbers are not.
+    """
+
+    time: float
+    box: Box
+
+
+@dataclass(frozen=True, kw_only=True)
+class Person:
+    """A person as the user sees it: ``name`` is "" if there is none.
+
+    ``tracks`` are all of the person's tracks; None means those that were found for this number.
+    """
+
+    number: int
+    name: str = ""
+    tracks: tuple[Track, ...] | None = None
+
+
+@dataclass(frozen=True)
+class People:
+    """The persons that a user has named, joined or divided; all others stay as they were found."""
+
+    persons: tuple[Person, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.persons)
+
+    def __iter__(self) -> Iterator[Person]:
+        return iter(self.persons)
+
+    def names(self) -> dict[int, str]:
+        """The names that the user gave, by number."""
+        return {person.number: person.name for person in self.persons if person.name}
+
+
+NOBODY = People()
+
+
+def default_name(number: int) -> str:
+    """The name of a person who has none."""
+    return f"person {number}"
+
+
+def checked_name(name: object) -> str:
+    """A name without blanks around it. Raises EmorecError if a person cannot be called that."""
+    text = " ".join(name.split()) if isinstance(name, str) else ""
+    number = text.removeprefix("-").isdigit()
+    if not 0 < len(text) <= MAX_NAME or number or text.casefold() in WORDS or not text.isprintable():
+        raise EmorecError(BAD_NAME.format(name=str(name)[: MAX_NAME + 1], most=MAX_NAME))
+    return text
+
+
+@dataclass(frozen=True)
+class Tracks:
+    """The tracks (T,) in the faces (N,) of a recording: the track ``of_face`` (N,), and each track's ``first`` face."""
+
+    of_face: np.ndarray
+    first: np.ndarray
+
+    @classmethod
+    def of(cls, arrays: Arrays) -> Tracks:
+        """The tracks of Features' arrays; without tracks the faces of a person are one."""
+        _, first, of_face = np.unique(
+            arrays.get("face_track", arrays["face_person"]), return_index=True, return_inverse=True
+        )
+        return cls(of_face, first)
+
+    def described(self, arrays: Arrays, track: int) -> Track:
+        """What stands for a track."""
+        face = int(self.first[track])
+        left, top, width, height = (round(float(value), 4) for value in arrays["face_box"][face])
+        return Track(round(float(arrays["face_time"][face]), 3), (left, top, width, height))
+
+    def find(self, arrays: Arrays, wanted: Track) -> int | None:
+        """The track that ``wanted`` stands for, or None if this part of the recording does not show it."""
+        times = arrays["face_time"]
+        low, high = np.searchsorted(times, [wanted.time - NEAR, wanted.time + NEAR])
+        overlaps = overlap(arrays["face_box"][low:high].astype(np.float64), wanted.box)
+        # The nearest in time first: right after a cut another person may be in the same place.
+        distances = np.round(np.abs(times[low:high] - wanted.time), 2)
+        for face in np.lexsort((-overlaps, distances)):
+            if overlaps[face] >= SAME_PLACE:
+                return int(self.of_face[low + face])
+        return None
+
+
+def overlap(boxes: np.ndarray, box: Box) -> np.ndarray:
+    """Intersection over union of boxes (N, 4) with one box."""
+    low = np.maximum(boxes[:, :2], box[:2])
+    high = np.minimum(boxes[:, :2] + boxes[:, 2:], np.add(box[:2], box[2:]))
+    common = np.maximum(high - low, 0).prod(axis=1)
+    return common / np.maximum(boxes[:, 2:].prod(axis=1) + box[2] * box[3] - common, 1e-12)
+
+
+def applied(people: People, arrays: Arrays, found: np.ndarray, shown: np.ndarray) -> np.ndarray:
+    """The person of every face (N,), as the user wants it.
+
+    ``found`` (N,) are the persons that were found, ``shown`` (N,) for how long each face is shown (s). A track that
+    the user did not describe goes with the others that were found for its person, unless it shares a picture with a
+    face of the person whose these are now. Persons who are not described keep their numbers if these are free.
+    """
+    tracks = Tracks.of(arrays)
+    if not len(tracks.first):
+        return found
+    groups = found[tracks.first]
+    owner = owners(people, arrays, tracks, groups)
+    taken = {person.number for person in people}
+    numbers = np.full(len(groups), -1)
+    for index, person in enumerate(people):
+        numbers[owner == index] = person.number
+    seconds = np.bincount(tracks.of_face, shown, len(groups))
+    waiting: list[np.ndarray] = []  # tracks whose number is another person's
+    for group in np.unique(groups[owner < 0]):
+        left = np.flatnonzero((groups == group) & (owner < 0))
+        described = np.flatnonzero((groups == group) & (owner >= 0))
+        if len(described):
+            most = int(np.bincount(owner[described], seconds[described]).argmax())
+            left = _joined(left, people.persons[most].number, numbers, arrays["face_time"], tracks)
+        if len(left) and int(group) in taken:
+            waiting.append(left)
+        elif len(left):
+            numbers[left] = group
+            taken.add(int(group))
+    for left in waiting:
+        number = next(number for number in range(len(taken) + 1) if number not in taken)
+        numbers[left] = number
+        taken.add(number)
+    return numbers[tracks.of_face]
+
+
+def _joined(chosen: np.ndarray, number: int, numbers: np.ndarray, times: np.ndarray, tracks: Tracks) -> np.ndarray:
+    """Give the chosen tracks the number of a person; return those that share a picture with that person's faces.
+
+    ``numbers`` (T,) are changed in place; ``times`` (N,) are those of the faces (s).
+    """
+    theirs = times[np.isin(tracks.of_face, np.flatnonzero(numbers == number))]
+    for track in chosen:
+        own = times[tracks.of_face == track]
+        if not np.isin(own, theirs).any():
+            numbers[track] = number
+            theirs = np.concatenate([theirs, own])
+    return chosen[numbers[chosen] < 0]
+
+
+def owners(people: People, arrays: Arrays, tracks: Tracks, groups: np.ndarray) -> np.ndarray:
+    """For each track (T,) the index of the person who is described with it, -1 for none.
+
+    ``groups`` (T,) are the persons that were found for the tracks.
+    """
+    owner = np.full(len(groups), -1)
+    for index, person in enumerate(people):
+        if person.tracks is None:
+            owner[(groups == person.number) & (owner < 0)] = index
+    for index, person in enumerate(people):
+        for wanted in person.tracks or ():
+            track = tracks.find(arrays, wanted)
+            if track is not None:
+                owner[track] = index
+    return owner

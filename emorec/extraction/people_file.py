@@ -1,0 +1,219 @@
+"""The names file of a recording, ``NAME.people.json``: persons, their names, tracks and thumbnails.
+
+docs/SCHEMA.md describes the keys.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import math
+from collections.abc import Mapping
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from emorec import files
+from emorec._version import __version__
+from emorec.errors import EmorecError
+from emorec.extraction.features import Features
+from emorec.extraction.people import (
+    MAX_PERSONS,
+    NOBODY,
+    People,
+    Person,
+    Track,
+    Tracks,
+    checked_name,
+    default_name,
+    owners,
+)
+from emorec.extraction.people_edits import clock, stretches
+from emorec.extraction.persons import seconds_shown
+from emorec.extraction.thumbnails import thumbnail
+
+SUFFIX = ".people.json"
+FORMAT = 1  # increases with every change that an older version cannot read
+MAX_BYTES = 50_000_000
+
+PeopleLike = str | PathLike[str] | Mapping[str, Any] | People
+
+SHAPE = 'has not the shape of a names file, {"persons": [{"number": 0, "name": "Anna"}, ...]}: '
+UNREADABLE = "{name} cannot be read as a names file ({reason}); give one that emorec wrote."
+TWICE = "{name} cannot be one person: at {time} two faces in one picture are listed as this person."
+MISSING = "Of the persons in the names file, this recording, or this part of it, does not show {names}."
+MAX_LISTED = 12  # names in that sentence
+NUMBER_TWICE = "Person {number} is listed twice in the names file; list each person once."
+
+
+def of(given: PeopleLike | None) -> People:
+    """What a user says about persons: a file, the content of one as a mapping, People as they are, or nothing.
+
+    Persons with the same name become one. Raises EmorecError, with one sentence, for a file that cannot be read or has
+    another shape.
+    """
+    if given is None:
+        return NOBODY
+    if isinstance(given, People):
+        return given
+    return parsed(given) if isinstance(given, Mapping) else read(given)
+
+
+def used(given: PeopleLike, features: Features) -> tuple[Features, tuple[str, ...]]:
+    """Features with these People, and a sentence about those who are not in this recording, if there are any.
+
+    Raises EmorecError as ``of`` does, and if a person has two faces in one picture.
+    """
+    people = of(given)
+    _check_together(people, features)
+    edited = features.with_people(people)
+    there = {int(number) for number in np.unique(edited.arrays["face_person"])}
+    missing = [person.name or default_name(person.number) for person in people if person.number not in there]
+    return edited, (MISSING.format(names=", ".join(missing[:MAX_LISTED])),) if missing else ()
+
+
+def read(path: str | PathLike[str]) -> People:
+    """The People in a file. Raises EmorecError if it cannot be read or has another shape."""
+    name = Path(path).name
+    try:
+        with open(path, "rb") as file:
+            content = file.read(MAX_BYTES + 1)
+        if len(content) > MAX_BYTES:
+            raise EmorecError(UNREADABLE.format(name=name, reason="it is too large"))
+        facts = json.loads(content)
+    except OSError as error:
+        raise EmorecError(UNREADABLE.format(name=name, reason=error.strerror or error)) from None
+    except (ValueError, RecursionError) as error:
+        if isinstance(error, EmorecError):
+            raise
+        raise EmorecError(UNREADABLE.format(name=name, reason="it is not JSON")) from None
+    return parsed(facts, name)
+
+
+def parsed(facts: object, name: str = "The mapping") -> People:
+    """The People in the content of a names file. Raises EmorecError if it has another shape."""
+
+    def wrong(what: str) -> EmorecError:
+        return EmorecError(f"{name} {SHAPE}{what}.")
+
+    persons = facts.get("persons") if isinstance(facts, Mapping) else None
+    if not isinstance(persons, list) or len(persons) > MAX_PERSONS:
+        raise wrong(f'"persons" must be a list of at most {MAX_PERSONS}')
+    found: dict[int, Person] = {}
+    for entry in persons:
+        if not isinstance(entry, Mapping):
+            raise wrong("each person must be an object")
+        number = entry.get("number")
+        if isinstance(number, bool) or not isinstance(number, int) or not 0 <= number < 10**6:
+            raise wrong('"number" must be a whole number from 0 on')
+        if number in found:
+            raise EmorecError(NUMBER_TWICE.format(number=number))
+        given = entry.get("name")
+        if given is not None and not isinstance(given, str):
+            raise wrong('"name" must be text')
+        tracks = entry.get("tracks")
+        if tracks is not None and not isinstance(tracks, list):
+            raise wrong('"tracks" must be a list')
+        places = None if tracks is None else tuple(_track(track) for track in tracks)
+        if places is not None and None in places:
+            raise wrong('each of the "tracks" needs "time", and "box" with four numbers')
+        called = checked_name(given) if given else ""
+        found[number] = Person(number=number, name=called, tracks=places)  # pyright: ignore[reportArgumentType]
+    return _same_names_joined([*found.values()])
+
+
+def _track(entry: object) -> Track | None:
+    values = [entry.get("time"), *_list(entry.get("box"))] if isinstance(entry, Mapping) else []
+    if len(values) != 5 or any(isinstance(one, bool) or not isinstance(one, int | float) for one in values):
+        return None
+    time, left, top, width, height = (float(value) for value in values)
+    if not all(map(math.isfinite, (time, left, top, width, height))):
+        return None
+    return Track(time, (left, top, width, height))
+
+
+def _list(value: object) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _same_names_joined(persons: list[Person]) -> People:
+    """Persons with one name are one person, with the first number. Raises EmorecError if the tracks are not listed."""
+    whole: dict[str, Person] = {}
+    for person in persons:
+        key = person.name.casefold() if person.name else f"\n{person.number}"
+        first = whole.get(key)
+        if first and (first.tracks is None or person.tracks is None):
+            raise EmorecError(
+                f"Two persons of the names file are called {person.name}; list the tracks of both, or rename one."
+            )
+        if first:
+            person = Person(
+                number=first.number, name=first.name, tracks=(*(first.tracks or ()), *(person.tracks or ()))
+            )
+        whole[key] = person
+    return People(tuple(whole.values()))
+
+
+def _check_together(people: People, features: Features) -> None:
+    """Raise EmorecError if a described person has two faces in one picture."""
+    arrays = features.found
+    tracks = Tracks.of(arrays)
+    if not len(tracks.first):
+        return
+    owner = owners(people, arrays, tracks, arrays["face_person"][tracks.first])[tracks.of_face]
+    for index, person in enumerate(people):
+        times = arrays["face_time"][owner == index]
+        twice = np.flatnonzero(np.diff(times) <= 0)
+        if len(twice):
+            name = person.name or f"Person {person.number}"
+            raise EmorecError(TWICE.format(name=name, time=clock(float(times[twice[0]]))))
+
+
+def as_dict(features: Features) -> dict[str, Any]:
+    """The content of the names file of a recording: its persons, the longest on screen first."""
+    shown = seconds_shown(features.arrays, features.until)
+    who, given = features.arrays["face_person"], features.people.names()
+    persons = []
+    for number in features.persons:
+        picture = thumbnail(features, number)
+        persons.append(
+            {
+                "number": number,
+                "name": given.get(number, ""),
+                "seconds": round(float(shown[who == number].sum()), 3),
+                "tracks": [
+                    {
+                        "time": stretch.track.time,
+                        "end": round(stretch.end, 3),
+                        "box": [*stretch.track.box],
+                    }
+                    for stretch in stretches(features, number)
+                ],
+                "thumbnail": picture and data_url(picture),
+            }
+        )
+    others = ~np.isin(who, features.persons)
+    return {
+        "emorec": __version__,
+        "format": FORMAT,
+        "recording": files.shown(Path(str(features.media.get("name", ""))).name),
+        "persons": persons,
+        "others_seconds": round(float(shown[others].sum()), 3),
+    }
+
+
+def data_url(picture: bytes) -> str:
+    """A JPEG as a URL that holds it."""
+    return "data:image/jpeg;base64," + base64.b64encode(picture).decode()
+
+
+def text(features: Features) -> str:
+    """The text of the names file of a recording."""
+    return json.dumps(as_dict(features), indent=1, ensure_ascii=False) + "\n"
+
+
+def write(features: Features, path: str | PathLike[str]) -> None:
+    """Write the names file, completely or not at all. Raises EmorecError if it cannot be written."""
+    files.write_result(Path(path), text(features).encode())

@@ -1,0 +1,135 @@
+"""Which person a timeline is about, and the mean of the timelines of all persons."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from emorec.errors import EmorecError
+from emorec.extraction.features import Features
+from emorec.extraction.people import WORDS, default_name
+from emorec.extraction.persons import shown_until
+from emorec.inference import coverage
+from emorec.inference import fusion as fusions
+from emorec.inference.result import Timeline
+from emorec.inference.voice_pooling import between
+
+ALL, MAIN, SPEAKER = WORDS
+VOICE_PERSON = "voice_person"  # array (H,): who speaks in each hop; negative for nobody who is known
+
+PersonLike = int | str | None
+
+NO_PERSON = "There is no person {person} in this recording; it has {count}."
+NO_NAME = "There is no person called {name!r} in this recording; it has {known}."
+NO_CHOICE = 'A person is a number, a name, "all", "main" or "speaker", not {given!r}.'
+MAX_LISTED = 12  # names that an error lists
+
+
+def check(person: object) -> None:
+    """Raise EmorecError if no recording can have such a person."""
+    if person is not None and (isinstance(person, bool) or not isinstance(person, int | str) or person == ""):
+        raise EmorecError(NO_CHOICE.format(given=person))
+
+
+def number_of(features: Features, person: PersonLike) -> int | None:
+    """The number of one person: of a number or a name, and of "main"; None for None, "all" and "speaker".
+
+    "main" is the person who is longest on screen, None if there is nobody. A name counts in small or capital letters,
+    an exact match first. Raises EmorecError for a person whom the recording does not show.
+    """
+    check(person)
+    if person is None or person in (ALL, SPEAKER):
+        return None
+    if person == MAIN:
+        return features.persons[0] if features.persons else None
+    if isinstance(person, int):
+        if person not in features.persons:
+            raise EmorecError(NO_PERSON.format(person=person, count=len(features.persons)))
+        return person
+    for known in (str, str.casefold):
+        for number, name in features.names.items():
+            if known(name) == known(person):
+                return number
+    raise EmorecError(NO_NAME.format(name=person, known=_listed([*features.names.values()])))
+
+
+def _listed(names: Sequence[str]) -> str:
+    """Names as a list in words, at most MAX_LISTED of them."""
+    if len(names) > MAX_LISTED:
+        return f"{', '.join(names[:MAX_LISTED])} and {len(names) - MAX_LISTED} more"
+    *most, last = names or ["nobody"]
+    return f"{', '.join(most)} and {last}" if most else last
+
+
+def speakers(features: Features, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    """The person (N,) to whom most voice hops in each range [low, high) (s) belong, -1 where no hop has a person.
+
+    Of equals the one who is longer on screen counts.
+    """
+    arrays, ranked = features.arrays, features.persons
+    voices = arrays.get(VOICE_PERSON)
+    if voices is None or not ranked:
+        return np.full(len(low), -1)
+    first, last = between(arrays["voice_time"], low, high)
+    counts = coverage.sums((voices[:, None] == np.array(ranked)).astype(float), first, last)
+    return np.where(counts.max(axis=1) > 0, np.array(ranked)[counts.argmax(axis=1)], -1)
+
+
+def mean(people: Sequence[Timeline], features: Features) -> Timeline:
+    """The mean of the timelines of all persons, which have the same rows, as one timeline about nobody.
+
+    Probabilities, also those of each modality alone, are the mean over the persons with evidence in the row, each
+    counted equally; ``evidence`` is the mean over the same persons. ``face_coverage`` and ``row_face`` are the share of
+    the time in which at least one of them is visible; ``speech_coverage`` and ``row_speech`` are the largest of the
+    persons'. ``disagreement`` is that of the mean probabilities.
+    """
+    one = people[0]
+    probabilities = np.stack([timeline.probabilities for timeline in people])
+    known = ~np.isnan(probabilities[..., 0])
+    evidence = np.stack([timeline.evidence for timeline in people])
+    face, voice = (_mean(np.stack([getattr(timeline, name) for timeline in people])) for name in ("face", "voice"))
+    half = one.window / 2
+    middle = (one.start + one.end) / 2
+    window = np.maximum(middle - half, features.start), np.minimum(middle + half, max(features.until, 1e-9))
+    return replace(
+        one,
+        person=np.full(len(one), -1),
+        probabilities=_mean(probabilities),
+        face=face,
+        voice=voice,
+        face_coverage=_anybody(features, *window),
+        row_face=_anybody(features, one.start, one.end),
+        speech_coverage=np.max([timeline.speech_coverage for timeline in people], axis=0),
+        row_speech=np.max([timeline.row_speech for timeline in people], axis=0),
+        evidence=np.where(known, evidence, 0.0).sum(axis=0) / np.maximum(known.sum(axis=0), 1),
+        disagreement=fusions.disagreement(face, voice),
+        choices=one.choices | {"person": ALL},
+        people=tuple(people),
+        name="",
+    )
+
+
+def _mean(values: np.ndarray) -> np.ndarray:
+    """The mean of values (P, N, 7) over the persons (P) who are not NaN in a row, NaN if all are: (N, 7)."""
+    known = ~np.isnan(values[..., 0])
+    total = np.where(known[..., None], values, 0.0).sum(axis=0)
+    count = known.sum(axis=0)[:, None]
+    return np.divide(total, count, out=np.full_like(total, np.nan), where=count > 0)
+
+
+def _anybody(features: Features, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    """The share (N,) of ranges [low, high) (s) in which at least one of the persons is visible."""
+    arrays = features.arrays
+    times = arrays["face_time"]
+    mine = np.flatnonzero(np.isin(arrays["face_person"], features.persons))
+    # The faces of a picture follow each other; one of them is enough.
+    mine = mine[np.diff(times[mine], prepend=-np.inf) > 0]
+    seen = coverage.seconds(times[mine], shown_until(arrays, features.until)[mine], low, high)
+    return np.minimum(seen / coverage.lengths(low, high, features.until), 1.0)
+
+
+def about(timeline: Timeline, number: int, name: str) -> Timeline:
+    """The timeline of one person among all: every row names the person, also those that do not show the face."""
+    return replace(timeline, person=np.full(len(timeline), number), name=name or default_name(number))

@@ -1,0 +1,53 @@
+"""Who speaks when: runs of voice hops with speech, each of one person."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from emorec.extraction.features import Features
+from emorec.inference.voice_pooling import SPEECH
+
+OFF_SCREEN = -1  # somebody who is not visible speaks
+UNSURE = -2  # somebody speaks, and it is not known who
+
+# Arrays of features that tell who speaks, (H,) each: the person's number, OFF_SCREEN or UNSURE, and its probability.
+PERSON, PROBABILITY = "voice_person", "voice_person_probability"
+
+
+@dataclass(frozen=True)
+class Turn:
+    """Speech of one person from ``start`` to ``end`` (s).
+
+    ``person`` is a number, OFF_SCREEN or UNSURE; ``probability`` is the mean over the hops, None if it is not known.
+    """
+
+    start: float
+    end: float
+    person: int = UNSURE
+    probability: float | None = None
+
+
+def turns(features: Features) -> tuple[Turn, ...]:
+    """The turns of a recording in order of time; without the array PERSON they are all of UNSURE."""
+    arrays, half = features.arrays, features.hop_seconds / 2
+    spoken = np.flatnonzero(arrays["voice_speech"] >= SPEECH)
+    if not len(spoken):
+        return ()
+    times = arrays["voice_time"][spoken]
+    person = arrays[PERSON][spoken] if PERSON in arrays else np.full(len(spoken), UNSURE)
+    probability = arrays[PROBABILITY][spoken] if PROBABILITY in arrays else None
+    # A pause of a hop, or another person, begins a new turn.
+    new = (np.diff(times) > 3 * half) | (np.diff(person) != 0)
+    first = np.append(0, np.flatnonzero(new) + 1)
+    last = np.append(first[1:], len(spoken))
+    return tuple(
+        Turn(
+            start=max(float(times[a]) - half, 0.0),
+            end=min(float(times[b - 1]) + half, max(features.until, float(times[b - 1]))),
+            person=int(person[a]),
+            probability=None if probability is None else float(probability[a:b].mean()),
+        )
+        for a, b in zip(first, last, strict=True)
+    )

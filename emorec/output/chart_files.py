@@ -1,0 +1,32 @@
+"""Charts as files: PNG, SVG, or HTML that works offline."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+from emorec.errors import EmorecError
+
+SUFFIXES = (".png", ".svg", ".html")
+PNG_SCALE = 2
+
+
+def check_suffix(file: str | Path) -> None:
+    """Raise EmorecError unless a chart can be saved under that name."""
+    if Path(file).suffix.lower() not in SUFFIXES:
+        raise EmorecError(f"A chart cannot be saved as {Path(file).name}; end the name in .png, .svg or .html.")
+
+
+def content(chart: Any, kind: str) -> bytes:
+    """The content of the file of any Altair chart, "png", "svg" or "html"."""
+    if kind == "png":
+        picture = io.BytesIO()
+        chart.save(picture, format="png", scale_factor=PNG_SCALE)
+        return picture.getvalue()
+    text = io.StringIO()
+    if kind == "html":
+        chart.save(text, format="html", inline=True)
+    else:
+        chart.save(text, format="svg")
+    return text.getvalue().encode()

@@ -1,0 +1,94 @@
+"""The formats in which a timeline can be written: docs/SCHEMA.md describes them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+from emorec import files
+from emorec.errors import EmorecError, require
+from emorec.inference.timeline import Timeline
+from emorec.output import eaf, emotionml, labels, parquet, subtitles, tables, textgrid, workbook
+
+ALL = "all"  # stands for every format
+DEFAULT_LOCALE = "en"
+EXTRA = "exports"  # the extra that installs what the formats need
+UNKNOWN = "The format {name!r} does not exist; choose from {known}, all."
+NO_SUFFIX = "{file} does not end as a result of emorec does ({known}); use one of these endings, or give a format."
+LEFT_OUT = "{formats} was left out, which needs packages that are not installed: run pip install 'emorec[{extra}]'."
+
+
+@dataclass(frozen=True, kw_only=True)
+class Format:
+    """A format: ``suffix`` of its files, its name in ``words``, and what makes its content.
+
+    ``content`` gives text or bytes. ``localized`` formats take a locale as the second argument. ``needs`` is the
+    package without which there is none.
+    """
+
+    suffix: str
+    words: str
+    content: Callable[..., str | bytes]
+    localized: bool = False
+    needs: str = ""
+
+    @property
+    def available(self) -> bool:
+        """Whether the package that it needs is installed."""
+        return not self.needs or find_spec(self.needs) is not None
+
+    def write(self, timeline: Timeline, path: Path, locale: str = DEFAULT_LOCALE) -> None:
+        """Write a timeline to a file, completely or not at all.
+
+        Raises EmorecError if the file cannot be written, the package is missing, or the locale does not exist.
+        """
+        content = self.content(timeline, locale) if self.localized else self.content(timeline)
+        files.write_result(path, content.encode() if isinstance(content, str) else content)
+
+
+FORMATS = {
+    "csv": Format(suffix=".csv", words="CSV", content=tables.csv_text, localized=True),
+    "tsv": Format(suffix=".tsv", words="TSV", content=tables.tsv_text, localized=True),
+    "json": Format(suffix=".json", words="JSON", content=tables.json_text),
+    "parquet": Format(suffix=".parquet", words="Parquet", content=parquet.parquet_bytes, needs="pyarrow"),
+    "xlsx": Format(suffix=".xlsx", words="Excel", content=workbook.xlsx_bytes, needs="openpyxl"),
+    "srt": Format(suffix=".srt", words="Subtitles (SRT)", content=subtitles.srt_text),
+    "vtt": Format(suffix=".vtt", words="Subtitles (VTT)", content=subtitles.vtt_text),
+    "eaf": Format(suffix=".eaf", words="ELAN", content=eaf.eaf_text),
+    "textgrid": Format(suffix=".TextGrid", words="Praat TextGrid", content=textgrid.textgrid_text),
+    "audacity": Format(suffix=".audacity.txt", words="Audacity labels", content=labels.audacity_text),
+    "rttm": Format(suffix=".rttm", words="Speakers (RTTM)", content=labels.rttm_text),
+    "emotionml": Format(suffix=".emotionml", words="EmotionML", content=emotionml.emotionml_text),
+}
+
+
+def chosen(given: str) -> tuple[list[str], str]:
+    """The names of formats in a text with commas, each once, and a notice about what "all" leaves out ("": nothing).
+
+    Raises EmorecError for an unknown format, and for one whose package is not installed if it is named.
+    """
+    names = list(dict.fromkeys(name.strip().lower() for name in given.split(",") if name.strip()))
+    for name in names or [given]:
+        if name not in FORMATS and name != ALL:
+            raise EmorecError(UNKNOWN.format(name=name, known=", ".join(FORMATS)))
+        if name != ALL and FORMATS[name].needs:
+            require(EXTRA, FORMATS[name].needs)
+    if ALL not in names:
+        return names, ""
+    missing = [name for name, form in FORMATS.items() if not form.available]
+    notice = LEFT_OUT.format(formats=" and ".join(missing), extra=EXTRA) if missing else ""
+    return [name for name in FORMATS if name not in missing], notice
+
+
+def of_file(path: Path, given: str | None = None) -> Format:
+    """The format that is given by name, or else by the ending of a path. Raises EmorecError if there is none."""
+    if given is not None:
+        if given.lower() not in FORMATS:
+            raise EmorecError(UNKNOWN.format(name=given, known=", ".join(FORMATS)).replace(", all.", "."))
+        return FORMATS[given.lower()]
+    for form in FORMATS.values():
+        if path.name.lower().endswith(form.suffix.lower()):
+            return form
+    raise EmorecError(NO_SUFFIX.format(file=path.name, known=", ".join(form.suffix for form in FORMATS.values())))

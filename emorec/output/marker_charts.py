@@ -1,0 +1,107 @@
+"""Markers on the chart of a timeline, and the chart of the mean timeline around them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import altair as alt
+import numpy as np
+
+from emorec import files
+from emorec.affect import DIMENSIONS
+from emorec.annotation import Marker
+from emorec.emotions import COLOURS, EMOTIONS
+from emorec.output.chart_data import clock, rounded
+from emorec.output.markers import MEASURES, Around
+
+RULE = "#111111"  # over the colours of the emotions
+HALO = "#FFFFFF"  # beside it, so that it is also seen on dark colours
+MAX_LABELS = 40  # more would cover each other; the rules stay, and their labels are in the tooltips
+MAX_WORDS = 110  # px of a label
+MAX_PANELS = 8  # labels whose averages are drawn
+WIDTH, HEIGHT = 400, 150  # px of a panel
+
+
+def rules(markers: Sequence[Marker], top: float) -> list[alt.Chart]:
+    """Layers for a chart over time: a rule at each marker, and its label beside it, below the ``top`` of the scale."""
+    values = [
+        {"time": rounded(each.time), "marker": files.shown(each.label), "at": clock(each.time)} for each in markers
+    ]
+    data = alt.Data(values=values)
+    tooltip = [alt.Tooltip("at:N", title="Time"), alt.Tooltip("marker:N", title="Marker")]
+    base = alt.Chart(data).encode(x="time:Q", tooltip=tooltip)
+    layers = [
+        base.mark_rule(color=HALO, strokeWidth=3, opacity=0.7),
+        base.mark_rule(color=RULE, strokeWidth=1.2, strokeDash=[5, 3]),
+    ]
+    if len(markers) <= MAX_LABELS:
+        look: dict[str, Any] = {"angle": 270, "align": "right", "baseline": "bottom", "dx": -4, "dy": -3}
+        look |= {"fontSize": 11, "limit": MAX_WORDS, "clip": True}
+        text = base.encode(text="marker:N", y=alt.datum(top))
+        layers += [
+            text.mark_text(**look, stroke=HALO, strokeWidth=3, color=HALO, opacity=0.85),
+            text.mark_text(**look, color=RULE),
+        ]
+    return layers
+
+
+def around_chart(averages: Sequence[Around], title: str, ink: str, font: str) -> alt.VConcatChart:
+    """For each label the change of the probabilities, and of valence and arousal, after the mean before the marker."""
+    rows = []
+    for index, each in enumerate(averages[:MAX_PANELS]):
+        last = index == min(len(averages), MAX_PANELS) - 1
+        words = files.shown(f"{each.label} ({each.markers} marker{'s' if each.markers > 1 else ''})")
+        emotions = alt.Scale(domain=list(EMOTIONS), range=[COLOURS[name] for name in EMOTIONS])
+        dimensions = alt.Scale(domain=list(DIMENSIONS), range=["#0072B2", "#D55E00"])
+        left = _panel(each, EMOTIONS, emotions, words, "change of probability", last)
+        right = _panel(each, DIMENSIONS, dimensions, "", "change", last)
+        rows.append(alt.hconcat(left, right, spacing=40).resolve_scale(color="independent"))
+    more = len(averages) - MAX_PANELS
+    subtitle = "Change from the mean before the marker; bands hold 95 % of resamples of the markers."
+    subtitle += f" {more} more labels are in the table." if more > 0 else ""
+    chart: Any = alt.vconcat(*rows, spacing=24)
+    return (
+        chart.properties(title=alt.TitleParams(files.shown(title), subtitle=subtitle), background="white", padding=16)
+        .configure(font=font)
+        .configure_view(stroke=None)
+        .configure_axis(labelColor=ink, titleColor=ink, titleFontWeight="normal", grid=False)
+        .configure_title(color=ink, subtitleColor=ink, anchor="start", fontSize=15, subtitleFontSize=12)
+    )
+
+
+def _panel(each: Around, names: Sequence[str], scale: alt.Scale, title: str, words: str, legend: bool) -> Any:
+    values = [
+        {
+            "lag": rounded(lag),
+            "measure": name,
+            "change": rounded(each.change[row, MEASURES.index(name)]),
+            "low": _or_none(each.change_low[row, MEASURES.index(name)]),
+            "high": _or_none(each.change_high[row, MEASURES.index(name)]),
+        }
+        for row, lag in enumerate(each.lag)
+        for name in names
+        if not np.isnan(each.change[row, MEASURES.index(name)])
+    ]
+    key = alt.Legend(title=None, orient="bottom", columns=len(names), symbolOpacity=1) if legend else None
+    base = alt.Chart(alt.Data(values=values)).encode(
+        x=alt.X("lag:Q", title="s after the marker", scale=alt.Scale(domain=_span(each), nice=False)),
+        color=alt.Color("measure:N", scale=scale, legend=key, sort=list(names)),
+    )
+    band = base.mark_area(opacity=0.15).encode(y=alt.Y("low:Q", title=words), y2="high:Q")
+    line = base.mark_line(strokeWidth=2).encode(
+        y=alt.Y("change:Q", title=words), tooltip=["measure:N", "lag:Q", "change:Q", "low:Q", "high:Q"]
+    )
+    begin = alt.Chart(alt.Data(values=[{"zero": 0}])).mark_rule(color="#808080", strokeDash=[4, 4]).encode(x="zero:Q")
+    level = alt.Chart(alt.Data(values=[{"zero": 0}])).mark_rule(color="#808080", opacity=0.4).encode(y="zero:Q")
+    heading = alt.TitleParams(title or " ", fontSize=13)
+    return alt.layer(level, begin, band, line).properties(width=WIDTH, height=HEIGHT, title=heading)
+
+
+def _span(each: Around) -> list[float]:
+    half = (each.lag[1] - each.lag[0]) / 2 if len(each.lag) > 1 else 0.5
+    return [rounded(each.lag[0] - half), rounded(each.lag[-1] + half)]
+
+
+def _or_none(value: float) -> float | None:
+    return None if np.isnan(value) else rounded(value)

@@ -1,0 +1,166 @@
+"""Markers of the user's own, and the mean timeline around them (the event-locked average)."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from os import PathLike
+from typing import TypeVar
+
+import numpy as np
+
+from emorec import annotation
+from emorec.affect import DIMENSIONS, valence_arousal
+from emorec.annotation import Marker
+from emorec.emotions import EMOTIONS
+from emorec.errors import EmorecError
+from emorec.inference.timeline import Timeline
+
+MEASURES = (*EMOTIONS, *DIMENSIONS)
+COLUMNS = ("label", "lag", "measure", "mean", "low", "high", "change", "change_low", "change_high", "markers")
+BEFORE, AFTER = 5.0, 10.0  # seconds around a marker
+LONGEST = 600.0  # seconds before or after a marker that may be asked for
+RESAMPLES = 1000
+SEED = 0  # so that the same files give the same interval
+MASS = (2.5, 97.5)  # percentiles of the 95 % interval
+DIGITS = 6
+
+MarkersLike = str | PathLike[str] | Iterable[Marker] | Iterable[tuple[float, str]]
+AnyTimeline = TypeVar("AnyTimeline", bound=Timeline)
+
+OUTSIDE = "The marker {label!r} at {time:g} s is outside the recording, which is {duration:.1f} s long{more}."
+NO_MARKERS = "There are no markers; give a file with the columns time and label, or some of SRT, ELAN or Audacity."
+WRONG_WINDOW = "The time around markers is {before:g} s before and {after:g} s after; choose 0 to {longest:g} s each."
+TOO_SHORT = "The time around markers ({span:g} s) is shorter than a row ({step:g} s); choose a longer one."
+
+
+@dataclass(frozen=True)
+class Around:
+    """The mean timeline around all markers with the same ``label``.
+
+    ``lag`` (L,) are the middles of steps (s), from before the marker (negative) to after it. ``mean``, ``low`` and
+    ``high`` (L, 9) are the mean of the probabilities of the seven emotions, of valence and of arousal over the markers,
+    and its 95 % interval (NaN with a single marker). ``change``, ``change_low`` and ``change_high`` are the same after
+    the mean before each marker was subtracted. ``count`` (L,) are the markers that have evidence there, ``markers`` how
+    many there are.
+    """
+
+    label: str
+    markers: int
+    lag: np.ndarray
+    mean: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    change: np.ndarray
+    change_low: np.ndarray
+    change_high: np.ndarray
+    count: np.ndarray
+
+
+def of(given: MarkersLike) -> tuple[Marker, ...]:
+    """Markers from a file, or from pairs of a time (s) and a label, in order of time. Raises EmorecError."""
+    if isinstance(given, str | PathLike):
+        return annotation.markers(given)
+    made = (each if isinstance(each, Marker) else Marker(float(each[0]), str(each[1])) for each in given)
+    return tuple(sorted(made, key=lambda marker: marker.time))
+
+
+def with_markers(timeline: AnyTimeline, given: MarkersLike) -> AnyTimeline:
+    """The timeline with markers. Raises EmorecError for a marker outside the recording."""
+    markers = of(given)
+    outside = [marker for marker in markers if not 0 <= marker.time <= timeline.duration]
+    if outside:
+        more = f", and {len(outside) - 1} more are" if len(outside) > 1 else ""
+        first = outside[0]
+        raise EmorecError(OUTSIDE.format(label=first.label, time=first.time, duration=timeline.duration, more=more))
+    return replace(timeline, markers=markers)
+
+
+def check_window(before: float, after: float) -> None:
+    """Raise EmorecError unless so many seconds before and after a marker can be used."""
+    if not (0 <= before <= LONGEST and 0 <= after <= LONGEST and before + after > 0):
+        raise EmorecError(WRONG_WINDOW.format(before=before, after=after, longest=LONGEST))
+
+
+def around(timeline: Timeline, before: float = BEFORE, after: float = AFTER) -> list[Around]:
+    """The mean timeline from ``before`` to ``after`` (s) around the markers of each label, in order of first use.
+
+    Rows without evidence do not count. The mean before a marker is that of rows whose window ends before it, or of all
+    rows before it if there are none. Raises EmorecError if there are no markers.
+    """
+    check_window(before, after)
+    if not timeline.markers:
+        raise EmorecError(NO_MARKERS)
+    step = timeline.step
+    first, last = -int(round(before / step)), int(round(after / step))
+    if last <= first:
+        raise EmorecError(TOO_SHORT.format(span=before + after, step=step))
+    lag = (np.arange(first, last) + 0.5) * step
+    earlier = lag + timeline.window / 2 <= 1e-9
+    baseline = earlier if earlier.any() else lag < 0
+    found = []
+    for label in dict.fromkeys(marker.label for marker in timeline.markers):
+        times = np.array([marker.time for marker in timeline.markers if marker.label == label])
+        values = _values(timeline, times[:, None] + lag)
+        usual = _mean(values[:, baseline].swapaxes(0, 1))[:, None] if baseline.any() else np.zeros((len(times), 1, 1))
+        both = [(_mean(each), *_interval(each)) for each in (values, values - usual)]
+        count = (~np.isnan(values[..., 0])).sum(axis=0)
+        found.append(Around(label, len(times), lag, *both[0], *both[1], count))
+    return found
+
+
+def _values(timeline: Timeline, times: np.ndarray) -> np.ndarray:
+    """The MEASURES (..., 9) of the rows at some times (...) (s); NaN outside, and without evidence."""
+    out = np.full((*times.shape, len(MEASURES)), np.nan)
+    if not len(timeline):
+        return out
+    row = np.searchsorted(timeline.start, times + 1e-9, side="right") - 1
+    inside = (row >= 0) & (times < timeline.end[np.maximum(row, 0)])
+    measures = np.concatenate([timeline.probabilities, valence_arousal(timeline.probabilities)], axis=1)
+    measures[~timeline.witnessed] = np.nan
+    out[inside] = measures[row[inside]]
+    return out
+
+
+def _mean(values: np.ndarray) -> np.ndarray:
+    """The mean over the first axis of what is not NaN; NaN without any."""
+    has = ~np.isnan(values)
+    total, count = np.where(has, values, 0.0).sum(axis=0), has.sum(axis=0)
+    return np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
+
+
+def _interval(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The 95 % interval of the mean over markers, the first axis, which are drawn with replacement."""
+    nothing = np.full(values.shape[1:], np.nan)
+    if len(values) < 2:
+        return nothing, nothing
+    count = len(values)
+    drawn = np.random.default_rng(SEED).multinomial(count, np.full(count, 1 / count), RESAMPLES).astype(float)
+    has = ~np.isnan(values)
+    total = np.tensordot(drawn, np.where(has, values, 0.0), 1)
+    weight = np.tensordot(drawn, has.astype(float), 1)
+    means = np.divide(total, weight, out=np.full(total.shape, np.nan), where=weight > 0)
+    enough = has.sum(axis=0) >= 2
+    means[:, ~enough] = 0.0  # so that no column is empty
+    low, high = np.nanpercentile(means, MASS, axis=0)
+    return np.where(enough, low, np.nan), np.where(enough, high, np.nan)
+
+
+def csv_text(averages: Sequence[Around]) -> str:
+    """Averages as CSV text, a line for each label, lag and measure; what is unknown is empty."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for each in averages:
+        columns = (each.mean, each.low, each.high, each.change, each.change_low, each.change_high)
+        for row, lag in enumerate(each.lag):
+            for column, measure in enumerate(MEASURES):
+                cells = (_cell(values[row, column]) for values in columns)
+                writer.writerow([each.label, _cell(lag), measure, *cells, int(each.count[row])])
+    return out.getvalue()
+
+
+def _cell(value: float) -> float | str:
+    return "" if np.isnan(value) else round(float(value), DIGITS)

@@ -1,0 +1,43 @@
+"""A timeline as an Apache Parquet file: the columns of the data frame."""
+
+from __future__ import annotations
+
+import io
+import json
+
+import numpy as np
+
+from emorec.errors import require
+from emorec.inference.timeline import Timeline
+from emorec.output.columns import columns
+from emorec.output.tables import choices
+
+EXTRA = "exports"  # the extra that installs pyarrow
+
+
+def parquet_bytes(timeline: Timeline) -> bytes:
+    """The columns of ``Timeline.to_dataframe``; what is not known is null.
+
+    The key ``emorec`` of the file's metadata has the recording and all settings, as JSON. Raises EmorecError if pyarrow
+    is not installed.
+    """
+    require(EXTRA, "pyarrow")
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    arrays = {}
+    for name, values in columns(timeline).items():
+        if name == "person":
+            arrays[name] = pa.array(values, pa.int32(), mask=values < 0)
+        elif name in ("dominant", "name"):
+            arrays[name] = pa.array(values, pa.string())
+        elif values.dtype == bool:
+            arrays[name] = pa.array(values)
+        else:
+            values = values.astype(np.float64)
+            arrays[name] = pa.array(values, pa.float64(), mask=np.isnan(values))
+    facts = {"media": timeline.media, "choices": choices(timeline), "notes": timeline.notes}
+    table = pa.table(arrays).replace_schema_metadata({"emorec": json.dumps(facts)})
+    out = io.BytesIO()
+    parquet.write_table(table, out)
+    return out.getvalue()

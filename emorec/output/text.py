@@ -1,0 +1,29 @@
+"""Names in files: of recordings and persons, which may contain anything that a user can type."""
+
+from __future__ import annotations
+
+import unicodedata
+from pathlib import PurePath
+
+from emorec import files
+from emorec.inference.timeline import Timeline
+
+# Unicode's general categories of control characters, surrogates, and separators of lines and paragraphs.
+BREAKING = ("Cc", "Cs", "Zl", "Zp")
+
+
+def plain(text: str) -> str:
+    """Text on one line that XML, spreadsheets and label files can hold: what they cannot hold becomes a space."""
+    shown = files.shown(text)
+    kept = (" " if unicodedata.category(letter) in BREAKING or letter in "\ufffe\uffff" else letter for letter in shown)
+    return " ".join("".join(kept).split())
+
+
+def token(text: str) -> str:
+    """Text as one word, for formats whose fields end at a space."""
+    return plain(text).replace(" ", "_")
+
+
+def media_name(timeline: Timeline) -> str:
+    """The file name of the recording, "" if it is not known."""
+    return plain(PurePath(str(timeline.media.get("name") or "")).name)

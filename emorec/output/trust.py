@@ -1,0 +1,71 @@
+"""How far a result can be trusted: what was measured about the weights, as a table and as one sentence."""
+
+from __future__ import annotations
+
+import html
+from typing import Any
+
+from emorec.inference.timeline import Timeline
+from emorec.models import provenance
+from emorec.models.provenance import Protocol
+from emorec.output.summary import summary
+
+UNMEASURED = "These weights were not measured on people that they never met"
+VOICE = "of voices in languages never heard, acted emotions are named right in {share:.0%}"
+CALM = "ordinary speech is called neutral in {share:.0%}"
+FACE = "of pictures of people never seen, expressions are named right in {share:.0%}"
+HERE = "Under the {prior} prior, {unsure:.0%} of this recording's evidence is unsure."
+
+
+def sentence(timeline: Timeline, evaluation: dict[str, Any]) -> str:
+    """What the weights were tested on, out of domain, for the modalities in use; the prior; and how much is unsure."""
+    found = {protocol.name: protocol for protocol in provenance.protocols(evaluation)}
+    prior, used = timeline.prior.name, timeline.fusion
+    relative = ", relative" if timeline.choices.get("baseline_weight") else ""
+    parts = []
+    if used != "face":
+        parts += _told(VOICE, found.get("speakers"), f", mixed{relative}")
+        # An adaptive prior ends near the everyday one, but only the two fixed ones are measured.
+        parts += _told(CALM, found.get("everyday"), f", {prior} prior")
+    if used != "voice":
+        parts += _told(FACE, found.get("web-faces"), "face")
+    measured = f"Measured: {'; '.join(parts)}" if parts else UNMEASURED
+    figures = summary(timeline)
+    here = HERE.format(prior=prior, unsure=figures.unsure) if figures.shares else ""
+    return f"{measured}. {here}".strip()
+
+
+def _told(words: str, protocol: Protocol | None, ending: str) -> list[str]:
+    """The words with the lowest of a protocol's results out of domain whose name ends so; [] if there is none."""
+    results = protocol.results if protocol else ()
+    values = [result.value for result in results if result.way.endswith(ending) and result.in_domain is False]
+    return [words.format(share=min(values))] if values else []
+
+
+def panel(evaluation: dict[str, Any], training: dict[str, Any]) -> str:
+    """The measured accuracy, training data, limits and licence of a checkpoint, as HTML."""
+    rows = "".join(
+        f"<tr><td>{html.escape(found.what)}</td><td>{html.escape(found.metric)}</td><td>"
+        + "<br>".join(f"{html.escape(result.way)} {result.text()}" for result in found.results)
+        + f"</td><td>{found.items:,}</td></tr>"
+        for found in provenance.protocols(evaluation)
+    )
+    table = (
+        "<table><caption>Measured on people never seen in training; in brackets the 95 % interval</caption>"
+        '<tr><th scope="col">on</th><th scope="col">measure</th><th scope="col">result</th>'
+        f'<th scope="col">items</th></tr>{rows}</table>'
+    )
+    sources = "".join(
+        f"<li>{html.escape(source.name)} ({html.escape(source.use)}): {html.escape(source.items)}; "
+        f"licence: {html.escape(source.licence)}</li>"
+        for source in provenance.sources(training)
+    )
+    limits = "".join(f"<li>{html.escape(limit)}</li>" for limit in provenance.limits(training))
+    licence = html.escape(provenance.licence(training) or "").upper().replace("CC-BY-NC-SA-", "CC BY-NC-SA ")
+    parts = [
+        table if rows else "<p>The accuracy of these weights has not been measured.</p>",
+        f"<h3>Limits</h3><ul>{limits}</ul>" if limits else "",
+        f"<h3>People and languages in training</h3><ul>{sources}</ul>" if sources else "",
+        f"<p>Licence of the weights: {licence}</p>" if licence else "<p>The weights state no licence.</p>",
+    ]
+    return "".join(parts)

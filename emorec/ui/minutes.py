@@ -1,0 +1,76 @@
+"""The table of minutes: what each minute of a recording showed, to be sorted by a click."""
+
+from __future__ import annotations
+
+import html
+
+import numpy as np
+
+from emorec.emotions import COLOURS, EMOTIONS
+from emorec.inference.timeline import Timeline
+from emorec.output.chart_data import clock, signed
+
+MINUTE = 60.0  # seconds
+MAX_MINUTES = 1200  # rows of the table
+SPARK_POINTS = 20  # of the small line of a minute's valence
+WIDTH, HEIGHT = 80, 18  # px of the small line
+COLUMNS = (*EMOTIONS, "valence", "disagreement")
+LIGHT = 0.005  # share below which a cell stays empty
+
+
+def minutes(timeline: Timeline) -> str:
+    """A table with a row for each minute: the mean of each probability, valence and disagreement over its evidence."""
+    lengths = timeline.end - timeline.start
+    number = (timeline.start // MINUTE).astype(int)
+    rows = [
+        _row(timeline, lengths, np.flatnonzero(number == minute), minute) for minute in np.unique(number)[:MAX_MINUTES]
+    ]
+    head = "".join(f'<th scope="col"><button type="button" data-sort="{name}">{name}</button></th>' for name in COLUMNS)
+    first = (
+        '<th scope="col"><button type="button" data-sort="minute">minute</button></th><th scope="col">its valence</th>'
+    )
+    return (
+        '<div class="minutes"><p><button type="button" data-negative="3">The three most negative minutes</button></p>'
+        f"<table><thead><tr>{first}{head}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
+    )
+
+
+def _row(timeline: Timeline, lengths: np.ndarray, rows: np.ndarray, minute: int) -> str:
+    known = rows[timeline.witnessed[rows]]
+    weights = lengths[known]
+    begin, end = float(timeline.start[rows[0]]), float(timeline.end[rows[-1]])
+    name = f'<button type="button" data-from="{begin:.3f}" data-to="{end:.3f}">{clock(round(begin))}</button>'
+    if not len(known) or not weights.sum():
+        empty = f'<td colspan="{len(COLUMNS) + 1}">no evidence</td>'
+        return f'<tr data-minute="{minute}"><th scope="row">{name}</th>{empty}</tr>'
+    shares = np.average(timeline.probabilities[known], axis=0, weights=weights)
+    valence = float(np.average(timeline.valence[known], weights=weights))
+    both = known[~np.isnan(timeline.disagreement[known])]
+    differs = float(np.average(timeline.disagreement[both], weights=lengths[both])) if len(both) else None
+    keys = dict(zip(EMOTIONS, shares, strict=True)) | {
+        "minute": minute,
+        "valence": valence,
+        "disagreement": differs or 0,
+    }
+    data = " ".join(f'data-{key}="{value:.4f}"' for key, value in keys.items())
+    cells = "".join(
+        f'<td style="--c:{COLOURS[emotion]};--p:{share:.0%}">{f"{share:.0%}" if share >= LIGHT else ""}</td>'
+        for emotion, share in zip(EMOTIONS, shares, strict=True)
+    )
+    rest = f"<td>{signed(valence)}</td><td>{'–' if differs is None else f'{differs:.2f}'}</td>"
+    spark = _spark(timeline.start[known] - begin, timeline.valence[known], end - begin)
+    return f'<tr {data}><th scope="row">{name}</th><td>{spark}</td>{cells}{rest}</tr>'
+
+
+def _spark(times: np.ndarray, values: np.ndarray, length: float) -> str:
+    """A small line of values from -1 to 1."""
+    groups = np.array_split(np.arange(len(times)), min(SPARK_POINTS, len(times)))
+    points = " ".join(
+        f"{WIDTH * times[group].mean() / length:.1f},{HEIGHT / 2 * (1 - values[group].mean()):.1f}" for group in groups
+    )
+    words = html.escape(f"Valence from {signed(values[0])} to {signed(values[-1])}")
+    middle = HEIGHT / 2
+    return (
+        f'<svg class="spark" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}" role="img" '
+        f'aria-label="{words}"><path d="M0 {middle}H{WIDTH}"/><polyline points="{points}"/></svg>'
+    )

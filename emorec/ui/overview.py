@@ -1,0 +1,153 @@
+"""The overview of a recording: a ribbon of its dominant emotions, its valence, and the part that the chart shows."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from emorec.emotions import COLOURS, EMOTIONS
+from emorec.inference.timeline import Timeline
+from emorec.output import trust
+from emorec.output.chart_axes import ticks
+from emorec.output.chart_data import Columns, clock, columns
+from emorec.output.highlights import Highlight, find_highlights
+
+READ_OUT = 3600  # columns that the read-out knows; an hour at a step of 1 s
+MAX_COLUMNS = 600  # of the ribbon; more would be narrower than two pixels on most screens
+VALENCE_STEPS = 20  # of the heat line; finer differences of colour cannot be seen
+UNPLEASANT, PLEASANT = "213 94 0", "0 114 178"  # red, green, blue; orange and blue differ for colour-blind eyes too
+HEAT = "Valence: orange unpleasant, blue pleasant"
+MARKS = {"peak": "▲", "shift": "◆", "disagreement": "≠"}
+
+Part = tuple[float, float]
+
+
+def overview(timeline: Timeline, part: Part | None = None) -> str:
+    """A ribbon over the whole recording, with a brush over ``part`` (s); None is all of it."""
+    begin = float(timeline.start[0]) if len(timeline) else 0.0
+    end = max(timeline.duration, float(timeline.end[-1]) if len(timeline) else 0.0, begin + 0.1)
+    drawn = columns(timeline, MAX_COLUMNS)
+    low, high = part or (begin, end)
+    place = _Place(begin, end)
+    ribbon = "".join(
+        f'<i class="{kind}" style="{place.box(*span)};--c:{colour}"></i>' for *span, kind, colour in _runs(drawn)
+    )
+    heat = f'<div class="heat" style="background:{_heat(drawn, place)}" title="{HEAT}"></div>'
+    marks = "".join(_mark(highlight, place) for highlight in find_highlights(timeline))
+    times = "".join(f'<b style="left:{place.at(time):.3f}%">{clock(time)}</b>' for time in ticks(begin, end))
+    whole = "" if part else " data-whole"
+    return (
+        f'<div class="overview" data-first="{begin:.3f}" data-last="{end:.3f}" data-begin="{low:.3f}" '
+        f'data-end="{high:.3f}" data-emotions="{",".join(EMOTIONS)}" data-rows="{_rows(timeline)}"{whole}>'
+        f'<div class="ribbon" role="img" aria-label="{html.escape(_in_words(timeline))}">{ribbon}{heat}</div>'
+        f'<div class="marks" aria-hidden="true">{marks}</div>'
+        f'<div class="brush" style="{place.box(low, high)}">{_handle("Begin", low)}{_handle("End", high)}</div>'
+        f'<div class="times" aria-hidden="true">{times}</div></div>'
+    )
+
+
+def trusted(timeline: Timeline, evaluation: dict[str, Any]) -> str:
+    """How far to trust the timeline, in a line above it."""
+    return f'<p class="caption trusted">{html.escape(trust.sentence(timeline, evaluation))}</p>'
+
+
+def part_of(text: str, timeline: Timeline | None) -> Part | None:
+    """The part (s) that the page names as "12.5,60"; None for all of the recording and for whatever cannot be used."""
+    try:
+        low, high = (float(word) for word in text.split(","))
+    except (AttributeError, ValueError):
+        return None
+    if timeline is None or not len(timeline):
+        return None
+    first, last = float(timeline.start[0]), max(timeline.duration, float(timeline.end[-1]))
+    low, high = max(low, first), min(high, last)
+    # A part without a row would be an empty chart; the whole one is of more use. NaN fails every comparison.
+    return (low, high) if low < high and (low > first or high < last) else None
+
+
+class _Place:
+    """Times (s) as places on the ribbon, in percent."""
+
+    def __init__(self, begin: float, end: float):
+        self.begin, self.length = begin, end - begin
+
+    def at(self, time: float) -> float:
+        return 100 * (time - self.begin) / self.length
+
+    def box(self, begin: float, end: float) -> str:
+        left = self.at(begin)
+        return f"left:{left:.3f}%;width:{self.at(end) - left:.3f}%"
+
+
+def _runs(data: Columns) -> Iterator[tuple[float, float, str, str]]:
+    """Runs of columns with the same dominant emotion: (begin, end, "sure" or "unsure", colour); gaps are left out."""
+    dominant = data.probabilities.argmax(axis=1)
+    state = np.where(data.known > 0, 2 * dominant + data.sure, -1)
+    first = np.flatnonzero(np.diff(state, prepend=-2))
+    for here, after in zip(first, [*first[1:], len(state)], strict=True):
+        if state[here] >= 0:
+            kind = "sure" if data.sure[here] else "unsure"
+            yield float(data.start[here]), float(data.end[after - 1]), kind, COLOURS[EMOTIONS[dominant[here]]]
+
+
+def _heat(data: Columns, place: _Place) -> str:
+    """A CSS gradient of the valence; transparent where it is 0 or unknown."""
+    level = np.round(np.nan_to_num(data.affect[:, 0]) * VALENCE_STEPS)
+    first = np.flatnonzero(np.diff(level, prepend=np.nan))
+    stops = []
+    for here, after in zip(first, [*first[1:], len(level)], strict=True):
+        colour = UNPLEASANT if level[here] < 0 else PLEASANT
+        shade = f"rgb({colour} / {abs(level[here]) / VALENCE_STEPS:.2f})"
+        stops.append(f"{shade} {place.at(data.start[here]):.2f}% {place.at(data.end[after - 1]):.2f}%")
+    return f"linear-gradient(90deg,{','.join([*stops, 'transparent 0'])})" if stops else "none"
+
+
+def _rows(timeline: Timeline) -> str:
+    """What the read-out says of each column, as "end,emotion,percent,sure,face,percent,voice,percent;"; -1 is unknown.
+
+    Emotions are numbers; the first column begins with the recording.
+    """
+    data = columns(timeline, READ_OUT)
+    known = data.known > 0
+    says = [
+        (
+            np.where(np.isnan(each[:, 0]), -1, np.nan_to_num(each).argmax(axis=1)),
+            np.nan_to_num(each).max(axis=1, initial=0),
+        )
+        for each in (data.probabilities, data.face_says, data.voice_says)
+    ]
+    (best, _), (face, face_share), (voice, voice_share) = says
+    rows = zip(
+        np.round(data.end, 2),
+        np.where(known, best, -1),
+        np.round(100 * data.confidence).astype(int),
+        data.sure.astype(int),
+        face,
+        np.round(100 * face_share).astype(int),
+        voice,
+        np.round(100 * voice_share).astype(int),
+        strict=True,
+    )
+    return ";".join(",".join(f"{value:g}" for value in row) for row in rows)
+
+
+def _mark(highlight: Highlight, place: _Place) -> str:
+    middle = (highlight.start + highlight.end) / 2
+    sign = MARKS.get(highlight.kind, "•")
+    return f'<span style="left:{place.at(middle):.3f}%;color:{COLOURS[highlight.emotion]}">{sign}</span>'
+
+
+def _handle(name: str, time: float) -> str:
+    return (
+        f'<span class="handle" tabindex="0" role="slider" aria-label="{name} of the shown part" '
+        f'aria-valuenow="{time:.1f}" aria-valuetext="{clock(round(time, 1))}"></span>'
+    )
+
+
+def _in_words(timeline: Timeline) -> str:
+    """The overview for people who do not see it."""
+    shares = [f"{emotion} {share:.0%}" for emotion, share in timeline.shares()[0].items() if share >= 0.005]
+    return f"Overview of {clock(round(timeline.duration))}: {', '.join(shares) or 'no evidence'}"

@@ -1,0 +1,230 @@
+// The overview: a brush over the part that the chart shows, moved by pointer, wheel, pinch and keys. The part goes to
+// the server in a hidden text field, and into the address of the page, so that a link shows the same part.
+() => {
+  const SHORTEST = 1; // seconds that can be shown at least
+  const PAUSE = 120; // milliseconds between two messages to the server while the brush moves
+  const FRAGMENT = /^#t=([\d.]+),([\d.]+)$/; // as in W3C Media Fragments
+  const find = (selector) => document.querySelector(selector);
+  const overview = () => find("#overview .overview");
+  const limits = () => [Number(overview().dataset.first), Number(overview().dataset.last)];
+  const clamp = (value, low, high) => Math.max(low, Math.min(value, high));
+  const view = (window.emorecView = { part: null, drawn: null });
+  let wanted = location.hash.match(FRAGMENT)?.slice(1).map(Number), timer = 0, drag = null, chart = null;
+  const fingers = new Map();
+
+  const current = () => view.part ?? limits();
+  const timeAt = (x, area, [low, high] = limits()) => {
+    const box = area.getBoundingClientRect();
+    return low + clamp((x - box.left) / box.width, 0, 1) * (high - low);
+  };
+
+  // Shows the brush at the part; the chart follows when the server has drawn it.
+  const place = () => {
+    const host = overview();
+    if (!host) return;
+    const [first, last] = limits(), [begin, end] = current(), brush = host.querySelector(".brush");
+    const share = (time) => `${((100 * (time - first)) / (last - first)).toFixed(3)}%`;
+    brush.style.left = share(begin);
+    brush.style.width = `calc(${share(end)} - ${share(begin)})`;
+    host.toggleAttribute("data-whole", !view.part);
+    document.body.classList.toggle("zoomed", Boolean(view.part));
+    brush.querySelectorAll(".handle").forEach((handle, index) => {
+      const time = [begin, end][index];
+      handle.setAttribute("aria-valuemin", first.toFixed(1));
+      handle.setAttribute("aria-valuemax", last.toFixed(1));
+      handle.setAttribute("aria-valuenow", time.toFixed(1));
+      handle.setAttribute("aria-valuetext", window.emorecClock(time));
+    });
+  };
+
+  const send = () => {
+    timer = 0;
+    const field = find("#range :is(textarea, input)");
+    if (!field) return;
+    const text = view.part ? view.part.map((time) => time.toFixed(3)).join(",") : "";
+    history.replaceState(null, "", view.part ? `#t=${view.part.map((time) => Number(time.toFixed(1))).join(",")}`
+                                             : location.pathname + location.search);
+    if (field.value === text) return;
+    Object.getOwnPropertyDescriptor(Object.getPrototypeOf(field), "value").set.call(field, text);
+    field.dispatchEvent(new Event("input", { bubbles: true }));
+  };
+
+  const show = (begin, end) => {
+    const [first, last] = limits(), least = Math.min(SHORTEST, last - first);
+    if (end - begin < least) [begin, end] = [(begin + end - least) / 2, (begin + end + least) / 2];
+    const length = Math.min(end - begin, last - first);
+    begin = clamp(begin, first, last - length);
+    view.part = length >= last - first - 1e-3 ? null : [begin, begin + length];
+    place();
+    timer ||= setTimeout(send, PAUSE);
+  };
+  view.show = show;
+
+  const zoom = (factor, around) => {
+    const [begin, end] = current();
+    show(around - (around - begin) * factor, around + (end - around) * factor);
+  };
+  const move = (seconds) => current().map((time) => time + seconds);
+
+  document.addEventListener("pointerdown", (event) => {
+    const host = event.target.closest("#overview .overview");
+    if (!host || event.button) return;
+    const time = timeAt(event.clientX, host), [begin, end] = current();
+    const handle = event.target.closest(".handle"), inside = event.target.closest(".brush") && view.part;
+    const kind = handle ? (handle.previousElementSibling ? "end" : "begin") : inside ? "move" : "new";
+    drag = { kind, from: time, begin, end, x: event.clientX, moved: false };
+    handle?.focus();
+    if (!handle) event.preventDefault(); // no selection of text
+  });
+  document.addEventListener("pointermove", (event) => {
+    if (fingers.has(event.pointerId)) return pinch(event);
+    if (!drag || !overview()) return;
+    if (Math.abs(event.clientX - drag.x) < 3 && !drag.moved) return;
+    drag.moved = true;
+    const time = timeAt(event.clientX, overview());
+    if (drag.kind === "move") show(...[drag.begin, drag.end].map((edge) => edge + time - drag.from));
+    else if (drag.kind === "new") show(Math.min(drag.from, time), Math.max(drag.from, time));
+    else if (drag.kind === "begin") show(Math.min(time, drag.end - SHORTEST), drag.end);
+    else show(drag.begin, Math.max(time, drag.begin + SHORTEST));
+  });
+  const release = (event) => {
+    fingers.delete(event.pointerId);
+    if (drag && !drag.moved && drag.kind !== "begin" && drag.kind !== "end") window.emorecSeek(drag.from);
+    drag = null;
+  };
+  document.addEventListener("pointerup", release);
+  document.addEventListener("pointercancel", (event) => { fingers.delete(event.pointerId); drag = null; });
+  document.addEventListener("dblclick", (event) => {
+    if (event.target.closest("#overview .overview")) show(...limits());
+  });
+
+  const areaOf = (target) => target.closest?.("#overview .overview, #timeline");
+  const timeUnder = (x, area) => area.id === "timeline" ? timeAt(x, window.emorecFrame() ?? area, view.drawn ?? limits())
+                                                        : timeAt(x, area);
+  // A pinch on a touchpad arrives as a wheel with Ctrl. Without it, only the ribbon zooms, so that the page can scroll.
+  document.addEventListener("wheel", (event) => {
+    const area = areaOf(event.target);
+    if (!area || !overview() || (area.id === "timeline" && !event.ctrlKey)) return;
+    event.preventDefault();
+    zoom(Math.exp(clamp(event.deltaY, -60, 60) * (event.ctrlKey ? 0.01 : 0.004)), timeUnder(event.clientX, area));
+  }, { passive: false });
+
+  // Two fingers: their distance sets the zoom.
+  document.addEventListener("pointerdown", (event) => {
+    if (event.pointerType === "touch" && areaOf(event.target)) fingers.set(event.pointerId, event);
+    if (fingers.size === 2) drag = null;
+  }, true);
+  const pinch = (event) => {
+    const before = [...fingers.values()];
+    fingers.set(event.pointerId, event);
+    if (fingers.size < 2) {
+      if (drag) { fingers.delete(event.pointerId); document.dispatchEvent(new PointerEvent("pointermove", event)); }
+      return;
+    }
+    const after = [...fingers.values()], width = ([a, b]) => Math.max(20, Math.abs(a.clientX - b.clientX));
+    const area = areaOf(after[0].target);
+    if (area) zoom(width(before) / width(after), timeUnder((after[0].clientX + after[1].clientX) / 2, area));
+  };
+
+  document.addEventListener("keydown", (event) => {
+    const handle = event.target.closest?.("#overview .handle"), [begin, end] = overview() ? current() : [];
+    if (!overview() || event.ctrlKey || event.metaKey || event.altKey) return;
+    const page = (end - begin) / 2;
+    if (handle) {
+      const step = (event.shiftKey ? 10 : 1) * (Number(find("#summary [data-step]")?.dataset.step) || 1);
+      const by = { ArrowLeft: -step, ArrowDown: -step, ArrowRight: step, ArrowUp: step,
+                   PageDown: -page, PageUp: page, Home: -1e9, End: 1e9 }[event.key];
+      if (by !== undefined) {
+        const [first, last] = limits();
+        if (handle.previousElementSibling) show(begin, clamp(end + by, begin + SHORTEST, last));
+        else show(clamp(begin + by, first, end - SHORTEST), end);
+        event.preventDefault();
+        return;
+      }
+    }
+    if (!handle && event.target.id !== "playhead") return;
+    const middle = (begin + end) / 2;
+    if (event.key === "+" || event.key === "=") zoom(0.5, middle);
+    else if (event.key === "-") zoom(2, middle);
+    else if (event.key === "0") show(...limits());
+    else if (event.key === "[") show(...move(-page));
+    else if (event.key === "]") show(...move(page));
+    else return;
+    event.preventDefault();
+  });
+
+  // The read-out: what the timeline says at the playhead, for eyes and for screen readers.
+  const said = (emotions, index, percent) => (index < 0 ? "" : `${emotions[index]} ${percent} %`);
+  const readOut = (time, quiet) => {
+    const host = overview(), line = find("#readout p");
+    if (!host || !line) return;
+    if (host !== view.host) {
+      view.host = host;
+      view.rows = host.dataset.rows ? host.dataset.rows.split(";").map((row) => row.split(",").map(Number)) : [];
+    }
+    let low = 0, high = view.rows.length; // the first column that ends after the time
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (view.rows[middle][0] > time) high = middle; else low = middle + 1;
+    }
+    const row = view.rows[low], emotions = host.dataset.emotions.split(",");
+    const parts = [window.emorecClock(time)];
+    if (!row || row[1] < 0) parts.push(row ? "no evidence" : "not analysed");
+    else {
+      parts.push(said(emotions, row[1], row[2]) + (row[3] ? "" : ", unsure"));
+      if (row[4] >= 0) parts.push(`face ${said(emotions, row[4], row[5])}`);
+      if (row[6] >= 0) parts.push(`voice ${said(emotions, row[6], row[7])}`);
+    }
+    line.setAttribute("aria-live", quiet ? "off" : "polite"); // a playing recording must not be talked over
+    const text = parts.join(" · ");
+    if (line.textContent !== text) line.textContent = text;
+  };
+  view.readOut = readOut;
+
+  // Minutes: a click on one shows it, a click on a heading sorts, the largest first, or the smallest of valence.
+  const sort = (table, key, ascending) => {
+    const body = table.tBodies[0], value = (row) => Number(row.dataset[key] ?? (ascending ? Infinity : -Infinity));
+    const rows = [...body.rows].sort((a, b) => (ascending ? value(a) - value(b) : value(b) - value(a)));
+    rows.forEach((row) => row.classList.remove("chosen"));
+    body.append(...rows);
+    table.querySelectorAll("[data-sort]").forEach((button) => button.closest("th").removeAttribute("aria-sort"));
+    table.querySelector(`[data-sort="${key}"]`).closest("th").setAttribute("aria-sort", ascending ? "ascending" : "descending");
+    return rows;
+  };
+  document.addEventListener("click", (event) => {
+    const from = event.target.closest("[data-from]"), heading = event.target.closest("[data-sort]");
+    const negative = event.target.closest("[data-negative]");
+    if (from) {
+      show(Number(from.dataset.from), Number(from.dataset.to));
+      window.emorecSeek(Number(from.dataset.from));
+    } else if (heading) {
+      const sorted = heading.closest("th").getAttribute("aria-sort"), rising = ["minute", "valence"].includes(heading.dataset.sort);
+      sort(heading.closest("table"), heading.dataset.sort, sorted ? sorted === "descending" : rising);
+    } else if (negative) {
+      const rows = sort(negative.closest(".minutes").querySelector("table"), "valence", true);
+      rows.slice(0, Number(negative.dataset.negative)).filter((row) => row.dataset.valence).forEach((row) => row.classList.add("chosen"));
+    }
+  });
+
+  // The server draws the overview with its own part; the chart shows a part as soon as it is a new picture.
+  new MutationObserver(() => {
+    const host = overview(), svg = find("#timeline svg.marks");
+    if (!host) {
+      if (view.part) { view.part = null; document.body.classList.remove("zoomed"); }
+      return;
+    }
+    if (wanted && find("#summary [data-complete]")) {
+      const [begin, end] = wanted;
+      wanted = null;
+      if (begin < end) show(begin, end);
+    }
+    if (host !== place.host) {
+      place.host = host;
+      place();
+    }
+    if (svg !== chart) {
+      chart = svg;
+      view.drawn = view.part;
+    }
+  }).observe(document.body, { childList: true, subtree: true });
+}

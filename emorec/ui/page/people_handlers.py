@@ -1,0 +1,163 @@
+"""What happens in the panel of people: naming, joining and dividing persons, all from stored features.
+
+Each handler takes the values of components and returns new ones; ``connections`` names these components.
+"""
+
+import html
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+import numpy as np
+
+from emorec.errors import EmorecError
+from emorec.extraction import people_edits, people_file
+from emorec.extraction.features import Features
+from emorec.extraction.people import NOBODY, People
+from emorec.extraction.people_edits import Stretch
+from emorec.extraction.persons import seconds_shown
+from emorec.extraction.thumbnails import thumbnail
+from emorec.ui import fragments
+from emorec.ui.api import user_errors
+from emorec.ui.page.analysis import MAX_PERSONS, Analysis
+from emorec.ui.service import Service
+
+MAX_STRETCHES = 200  # that are offered; the longest ones
+NOTHING_YET = "There is nobody to save yet; analyse a recording with faces first."
+NO_OTHER = "Choose the other person first."
+Choices = list[tuple[str, Any]]
+
+
+@dataclass(frozen=True)
+class Edited:
+    """What a visitor says about the persons of the recording ``path``; it counts for no other one."""
+
+    path: str = ""
+    people: People = NOBODY
+
+    def features(self, analysis: Analysis) -> Features | None:
+        """The features of an analysis with the visitor's persons."""
+        if analysis.features is None or self.path != analysis.path:
+            return analysis.features
+        return analysis.features.with_people(self.people)
+
+
+class PeopleHandlers:
+    """The handlers of the panel, over the Service that all sessions share."""
+
+    def __init__(self, service: Service):
+        self.service = service
+
+    def show(self, analysis: Analysis, edited: Edited, who: int | None) -> tuple:
+        """The panel after a redraw: whether it is there, the cards, and the choices of the chosen person."""
+        features = edited.features(analysis)
+        if features is None or not features.persons:
+            return gr.update(visible=False), "", gr.update(choices=[], value=None), *_nobody()
+        if who not in features.persons:
+            who = features.persons[0]
+        names = [(name, number) for number, name in features.names.items()][:MAX_PERSONS]
+        cards = fragments.people(_cards(features))
+        return gr.update(visible=True), cards, gr.update(choices=names, value=who), *_choices(features, who)
+
+    def choose(self, analysis: Analysis, edited: Edited, who: int | None) -> tuple:
+        """Another person was chosen: the name, and who and what can be chosen to join and to divide."""
+        features = edited.features(analysis)
+        if features is None or who not in features.persons:
+            return "", *_nobody()
+        return features.people.names().get(who, ""), *_choices(features, who)
+
+    def rename(self, analysis: Analysis, edited: Edited, who: int | None, name: str) -> Edited:
+        """A name was typed."""
+        return self._edit(analysis, edited, lambda features: people_edits.renamed(features, _chosen(who), name.strip()))
+
+    def join(self, analysis: Analysis, edited: Edited, who: int | None, other: int | None) -> Edited:
+        """Two persons are one."""
+        if other is None:
+            raise gr.Error(NO_OTHER, print_exception=False)
+        return self._edit(analysis, edited, lambda features: people_edits.joined(features, _chosen(who), other))
+
+    def divide(self, analysis: Analysis, edited: Edited, who: int | None, chosen: list[str] | None) -> Edited:
+        """Some stretches of a person show somebody else."""
+
+        def edit(features: Features) -> People:
+            found = people_edits.stretches(features, _chosen(who))
+            tracks = [stretch.track for stretch in found if _key(stretch) in (chosen or ())]
+            return people_edits.divided(features, _chosen(who), tracks)
+
+        return self._edit(analysis, edited, edit)
+
+    def reset(self, analysis: Analysis) -> tuple[Edited, str]:
+        """Everybody is as found again, without a name."""
+        return Edited(analysis.path), ""
+
+    def load(self, file: dict | list | None, analysis: Analysis, edited: Edited, request: gr.Request) -> Edited:
+        """A names file was uploaded."""
+        with user_errors():
+            given = file[0] if isinstance(file, list) and file else file
+            if not isinstance(given, dict) or analysis.features is None:
+                raise EmorecError(NOTHING_YET)
+            path = self.service.check_upload(given["path"], request)
+            used, notes = people_file.used(people_file.read(path), analysis.features)
+        for note in notes:
+            gr.Warning(html.escape(note))
+        return Edited(analysis.path, used.people)
+
+    def save(self, analysis: Analysis, edited: Edited, request: gr.Request) -> str:
+        """The names file as a download."""
+        features = edited.features(analysis)
+        if features is None or not features.persons:
+            raise gr.Error(NOTHING_YET, print_exception=False)
+        session, own = request.session_hash or "", self.service.files
+        with user_errors():
+            own.check_space(session)
+            file = own.new_folder() / f"{analysis.name}{people_file.SUFFIX}"
+            people_file.write(features, file)
+        own.add(session, file)
+        return str(file)
+
+    def _edit(self, analysis: Analysis, edited: Edited, edit: Callable[[Features], People]) -> Edited:
+        with user_errors():
+            features = edited.features(analysis)
+            if features is None:
+                raise EmorecError(NOTHING_YET)
+            return Edited(analysis.path, edit(features))
+
+
+def _chosen(who: int | None) -> int:
+    """The number of the chosen person. Raises EmorecError if nobody is chosen."""
+    if who is None:
+        raise EmorecError(NOTHING_YET)
+    return who
+
+
+def _nobody() -> tuple:
+    return gr.update(choices=[], value=None), gr.update(choices=[], value=[])
+
+
+def _choices(features: Features, who: int) -> tuple:
+    """Updates of the choice of another person and of the stretches of this one."""
+    others = [(name, number) for number, name in features.names.items() if number != who][:MAX_PERSONS]
+    found = people_edits.stretches(features, who)
+    longest = sorted(found, key=lambda stretch: -stretch.seconds)[:MAX_STRETCHES]
+    words = [
+        (f"{fragments.clock(stretch.start)} – {fragments.clock(stretch.end)}", _key(stretch))
+        for stretch in found
+        if stretch in longest
+    ]
+    return gr.update(choices=others, value=None), gr.update(choices=words, value=[])
+
+
+def _key(stretch: Stretch) -> str:
+    return "/".join(f"{value:g}" for value in (stretch.track.time, *stretch.track.box))
+
+
+def _cards(features: Features) -> list[fragments.Card]:
+    shown = seconds_shown(features.arrays, features.until)
+    who = features.arrays["face_person"]
+    cards = []
+    for number in features.persons[:MAX_PERSONS]:
+        picture = thumbnail(features, number)
+        seconds = float(np.sum(shown[who == number]))
+        cards.append(fragments.Card(features.names[number], seconds, people_file.data_url(picture) if picture else ""))
+    return cards

@@ -1,0 +1,31 @@
+"""The import of Gradio without the stub files that it writes each time, which take half of the import."""
+
+import contextlib
+import inspect
+from collections.abc import Iterator
+from typing import Any
+from unittest import mock
+
+
+def import_gradio() -> None:
+    """Import Gradio; other modules may import it afterwards as usual."""
+    with without_stub_files():
+        import gradio  # noqa: F401
+
+
+@contextlib.contextmanager
+def without_stub_files() -> Iterator[None]:
+    """Within this context, Gradio's components are defined without ``.pyi`` files.
+
+    For each component, Gradio parses the source and writes such a file beside it, for editors. It does not do so for a
+    class whose source file is unknown.
+    """
+    source_file = inspect.getfile
+
+    def unknown_for_components(of: Any) -> str:
+        if type(of).__name__ == "ComponentMeta":
+            raise OSError("not looked for")
+        return source_file(of)
+
+    with mock.patch.object(inspect, "getfile", unknown_for_components):
+        yield

@@ -1,0 +1,282 @@
+"""A result beside labels of the same recording: which rows are compared, whose labels they are, and what is written."""
+
+import csv
+import io
+import json
+
+import krippendorff
+import numpy as np
+import pandas as pd
+import pytest
+
+import emorec
+from emorec import EmorecError, cli
+from emorec.agreement import labels as hand
+from emorec.agreement.emotion_words import words
+from emorec.emotions import EMOTIONS
+from emorec.timeline import Timeline
+from support import factories
+
+
+def rows_of(*names, probability=0.9):
+    """Probabilities of rows that name these emotions; None has no evidence."""
+    out = np.full((len(names), 7), (1 - probability) / 6)
+    for row, name in enumerate(names):
+        out[row] = np.nan if name is None else out[row]
+        if name:
+            out[row, EMOTIONS.index(name)] = probability
+    return out
+
+
+def timeline(*names, **columns):
+    return Timeline.of(factories.timeline(rows_of(*names), **columns))
+
+
+def written(folder, rows, name="labels.csv", header="start,end,label"):
+    path = folder / name
+    path.write_text("\n".join([header, *(",".join(map(str, row)) for row in rows)]) + "\n")
+    return path
+
+
+def test_a_row_has_the_label_that_fills_most_of_it_and_at_least_half(tmp_path):
+    path = written(tmp_path, [(0.4, 1.2, "joy"), (1.2, 2.6, "anger"), (3.6, 4.0, "sad"), (4.5, 6, "fear")])
+    read = hand.read(path, words())
+    labelled = hand.on_rows(read, np.arange(6.0), np.arange(1.0, 7.0))
+    assert [EMOTIONS[each] if each >= 0 else "" for each in labelled] == ["happy", "angry", "angry", "", "fear", "fear"]
+
+
+def test_labels_of_one_emotion_that_overlap_count_once(tmp_path):
+    read = hand.read(written(tmp_path, [(0, 0.3, "sad"), (0.1, 0.3, "sad"), (0.05, 0.2, "sad")]), words())
+    assert hand.on_rows(read, np.array([0.0]), np.array([1.0])).tolist() == [-1]
+
+
+def test_only_rows_with_evidence_and_a_label_are_compared(tmp_path):
+    result = timeline("happy", "sad", None, "angry", "happy", "neutral")
+    found = emorec.compare(result, written(tmp_path, [(0, 2, "happiness"), (2, 4, "rage"), (4, 5, "contempt")]))
+    assert (found.labelled_seconds, found.compared_seconds, found.seconds) == (4.0, 3.0, 6.0)
+    assert found.compared_share == 0.75
+    assert found.every.confusion[EMOTIONS.index("happy"), EMOTIONS.index("sad")] == 1
+    assert found.every.confusion.sum() == found.every.rows == 3
+    assert found.every.recall["happy"].value == 0.5 and found.every.recall["neutral"].value is None
+    assert "'contempt' (1.0 s)" in "".join(found.notes)
+
+
+def test_unsure_rows_count_with_all_and_not_with_the_sure_ones(tmp_path):
+    probabilities = np.concatenate([rows_of("happy", "sad"), rows_of("sad", probability=0.3)])
+    found = emorec.compare(factories.timeline(probabilities), written(tmp_path, [(0, 1, "happy"), (1, 3, "sad")]))
+    assert (found.every.rows, found.sure.rows) == (3, 2)
+
+
+def known(count=300, seed=0, right=0.7):
+    """A timeline, and the true emotion of each of its rows in stretches of 5 s."""
+    random = np.random.default_rng(seed)
+    truth = np.repeat(random.integers(7, size=count // 5), 5)
+    given = np.where(random.random(count) < right, truth, random.integers(7, size=count))
+    return timeline(*(EMOTIONS[each] for each in given)), truth, given
+
+
+def labels_of(truth, shift=0.0):
+    return [(i + shift, i + 1 + shift, EMOTIONS[each]) for i, each in enumerate(truth) if i + shift >= 0]
+
+
+def test_agreement_is_that_of_the_compared_rows_as_the_csv_gives_them(tmp_path):
+    result, truth, given = known()
+    found = emorec.compare(result, written(tmp_path, labels_of(truth)))
+    ratings = np.stack([truth, given]).astype(float)
+    assert found.every.alpha.value == pytest.approx(krippendorff.alpha(ratings, level_of_measurement="nominal"))
+    assert found.every.accuracy.value == pytest.approx((truth == given).mean())
+    assert found.every.alpha.low < found.every.alpha.value < found.every.alpha.high
+    table = list(csv.DictReader(io.StringIO(found.to_csv())))
+    assert [row["label"] for row in table] == [EMOTIONS[each] for each in truth]
+    assert [row["dominant"] for row in table] == [EMOTIONS[each] for each in given]
+    assert {row["compared"] for row in table} == {"true"}
+
+
+@pytest.mark.parametrize("shift", [-2.0, 0.0, 3.0])
+def test_the_shift_that_fits_best_is_found(tmp_path, shift):
+    result, truth, _ = known(right=0.9)
+    found = emorec.compare(result, written(tmp_path, labels_of(truth, shift)))
+    assert found.shift.seconds == pytest.approx(-shift, abs=0.11)
+    assert found.shift.kappa > 0.8
+    words = {-2.0: "2.0 s later", 3.0: "3.0 s earlier"}.get(shift, "No shift of the labels fits better")
+    assert words in str(found)
+
+
+def test_a_short_comparison_has_no_intervals_and_says_so(tmp_path):
+    result, truth, _ = known(count=20)
+    found = emorec.compare(result, written(tmp_path, labels_of(truth)))
+    assert found.every.alpha.value is not None and found.every.alpha.low is None
+    assert "In brackets" not in str(found) and "too short for intervals; at least 5 blocks of 5 s" in str(found)
+
+
+def test_chance_is_no_agreement(tmp_path):
+    result, truth, _ = known(right=0.0, count=1000)
+    found = emorec.compare(result, written(tmp_path, labels_of(truth)))
+    assert found.every.alpha.low < 0 < found.every.alpha.high
+
+
+@pytest.mark.parametrize("suffix", ["csv", "json", "parquet", "tsv"])
+def test_a_result_file_compares_like_its_timeline(tmp_path, suffix):
+    if suffix == "parquet":
+        pytest.importorskip("pyarrow")
+    result, truth, _ = known()
+    path = tmp_path / f"made.{suffix}"
+    if suffix in ("csv", "json"):
+        getattr(result, f"to_{suffix}")(path)
+    elif suffix == "tsv":
+        path.write_text(result.to_csv().replace(",", "\t"))
+    else:
+        pd.read_csv(io.StringIO(result.to_csv())).to_parquet(path)
+    labels = written(tmp_path, labels_of(truth))
+    expected, found = emorec.compare(result, labels), emorec.compare(path, labels)
+    assert found.to_dict() | {"result": "made.mp4"} == expected.to_dict()
+
+
+def test_a_table_for_spreadsheets_with_decimal_commas_is_read(tmp_path):
+    result, truth, _ = known()
+    (tmp_path / "a.csv").write_text(result.to_csv().replace(",", ";").replace(".", ","))
+    found = emorec.compare(tmp_path / "a.csv", written(tmp_path, labels_of(truth)))
+    assert found.every.rows == 300
+
+
+def several(tmp_path):
+    """A result file of two persons: person 0 is happy throughout, person 1 sad."""
+    happy, sad = timeline(*["happy"] * 10), timeline(*["sad"] * 10, person=np.ones(10, int))
+    text = happy.to_csv() + sad.to_csv().partition("\n")[2]
+    (tmp_path / "two.csv").write_text(text)
+    return tmp_path / "two.csv"
+
+
+def test_labels_of_several_persons_are_compared_with_these_persons(tmp_path):
+    rows = [(0, 10, "happy", 0), (0, 10, "sad", 1)]
+    labels = written(tmp_path, rows, header="start,end,label,person")
+    found = emorec.compare(several(tmp_path), labels)
+    assert (found.every.rows, found.every.accuracy.value) == (20, 1.0)
+    swapped = written(tmp_path, [(0, 10, "happy", 1), (0, 10, "sad", 0)], header="start,end,label,person")
+    assert emorec.compare(several(tmp_path), swapped).every.accuracy.value == 0.0
+
+
+def test_labels_without_persons_need_one_if_the_result_has_several(tmp_path):
+    labels = written(tmp_path, [(0, 10, "sad")])
+    with pytest.raises(EmorecError, match=r"several persons \(0, 1\); say with --person whom the labels"):
+        emorec.compare(several(tmp_path), labels)
+    assert emorec.compare(several(tmp_path), labels, person=1).every.accuracy.value == 1.0
+    assert emorec.compare(several(tmp_path), labels, person=0).every.accuracy.value == 0.0
+    with pytest.raises(EmorecError, match="no person '7'; it has 0, 1"):
+        emorec.compare(several(tmp_path), labels, person=7)
+    nobody = written(tmp_path, [(0, 10, "sad", "Ann")], header="start,end,label,person")
+    with pytest.raises(EmorecError, match="name Ann, but two.csv has the persons 0, 1"):
+        emorec.compare(several(tmp_path), nobody)
+
+
+@pytest.mark.parametrize(
+    "given", ["happy=Freude,sad=Trauer", "Freude=happy,trauer=SAD", {"freude": "happy", "Trauer": "sad"}]
+)
+def test_other_words_are_mapped(tmp_path, given):
+    path = written(tmp_path, [(0, 1, "Freude"), (1, 2, "trauer")])
+    assert emorec.compare(timeline("happy", "sad"), path, map=given).every.accuracy.value == 1.0
+
+
+def test_a_map_is_read_from_a_file(tmp_path):
+    path = written(tmp_path, [(0, 1, "Freude"), (1, 2, "Trauer"), (2, 3, "Scham")])
+    (tmp_path / "map.json").write_text('{"happy": ["Freude", "Spass"], "Trauer": "sad", "Scham": null}')
+    (tmp_path / "map.csv").write_text("label,emotion\nFreude,happy\nTrauer,sad\nScham,\n")
+    for name in ("map.json", "map.csv"):
+        found = emorec.compare(timeline("happy", "sad", "sad"), path, map=tmp_path / name)
+        assert found.every.rows == 2 and "'Scham' (1.0 s)" in "".join(found.notes)
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ("Freude=Spass", "names none of the seven emotions"),
+        ("none.json", "cannot be read"),
+        ("list.json", "must hold an object"),
+    ],
+)
+def test_a_wrong_map_is_one_sentence(tmp_path, monkeypatch, given, sentence):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "list.json").write_text("[1]")
+    with pytest.raises(EmorecError, match=sentence):
+        words(given)
+
+
+@pytest.mark.parametrize(
+    ("rows", "sentence"),
+    [
+        ([(0, 1, "bored"), (1, 2, "tired")], "has none of the seven emotions as a label, but 'bored', 'tired'"),
+        ([(0, "", "happy")], "have a start but no end"),
+        ([(100, 110, "happy")], "No time is labelled"),
+    ],
+)
+def test_labels_that_cannot_be_compared_are_one_sentence(tmp_path, rows, sentence):
+    with pytest.raises(EmorecError, match=sentence):
+        emorec.compare(timeline("happy", "sad"), written(tmp_path, rows))
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "sentence"),
+    [
+        ("a.mp4", "", "is no result that can be compared"),
+        ("a.csv", "x,y\n1,2\n", "it lacks 'dominant'"),
+        ("a.csv", "start,end,person,dominant,confidence,sure\n0,1,,glee,0.5,true\n", "'glee' is none of the seven"),
+        ("a.csv", "start,end\n", "has no rows"),
+        ("a.json", "{", "cannot be read"),
+        ("a.json", "[]", "lacks 'rows'"),
+        ("a.json", '{"rows": [3]}', "is no result of emorec"),
+    ],
+)
+def test_a_result_that_cannot_be_read_is_one_sentence(tmp_path, name, content, sentence):
+    (tmp_path / name).write_text(content)
+    with pytest.raises(EmorecError, match=sentence) as caught:
+        emorec.compare(tmp_path / name, written(tmp_path, [(0, 1, "happy")]))
+    assert "\n" not in str(caught.value)
+
+
+def test_a_tier_is_chosen_by_its_labels_or_by_name(tmp_path):
+    header = "start,end,label,tier"
+    one = written(tmp_path, [(0, 1, "happy", "face"), (0, 1, "hello", "words")], "one.csv", header)
+    assert emorec.compare(timeline("happy"), one).tier == "face"
+    two = written(tmp_path, [(0, 1, "happy", "face"), (0, 1, "sad", "voice")], "two.csv", header)
+    with pytest.raises(EmorecError, match="several tiers \\('face', 'voice'\\); choose one of them with --tier"):
+        emorec.compare(timeline("happy"), two)
+    assert emorec.compare(timeline("happy"), two, tier="voice").every.accuracy.value == 0.0
+    with pytest.raises(EmorecError, match="no tier 'x'; it has face, voice"):
+        emorec.compare(timeline("happy"), two, tier="x")
+
+
+def test_the_command_writes_numbers_rows_and_a_chart(tmp_path, capsys):
+    result, truth, _ = known()
+    result.to_csv(tmp_path / "made.csv")
+    labels = written(tmp_path, labels_of(truth))
+    command = ["compare", str(tmp_path / "made.csv"), str(labels)]
+    assert cli.main([*command, "--out", str(tmp_path / "out")]) == 0
+    text = capsys.readouterr().out
+    numbers = json.loads((tmp_path / "out" / "made.compare.json").read_text())
+    assert f"Krippendorff's alpha  {numbers['all']['alpha']['value']:.2f} (" in text
+    assert len((tmp_path / "out" / "made.compare.csv").read_text().splitlines()) == 301
+    assert (tmp_path / "out" / "made.compare.png").read_bytes().startswith(b"\x89PNG")
+    assert cli.main([*command, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == numbers
+
+
+def test_a_mistake_on_the_command_line_is_one_sentence_and_writes_nothing(tmp_path, capsys):
+    timeline("happy").to_csv(tmp_path / "made.csv")
+    labels = written(tmp_path, [(0, 1, "bored")])
+    code = cli.main(["compare", str(tmp_path / "made.csv"), str(labels), "--out", str(tmp_path / "out")])
+    out, error = capsys.readouterr()
+    assert (code, out, error.count("\n")) == (2, "", 1) and error.startswith("emorec: labels.csv has none of the seven")
+    assert not (tmp_path / "out").exists()
+    assert cli.main(["compare", str(tmp_path / "made.csv"), str(labels), "--save_plot", "a.gif"]) == 2
+
+
+def test_the_chart_shows_labels_and_result_of_each_person(tmp_path):
+    labels = written(tmp_path, [(0, 10, "happy", 0), (0, 10, "sad", 1)], header="start,end,label,person")
+    chart = emorec.compare(several(tmp_path), labels).plot().to_dict()
+    boxes = chart["vconcat"][0]["data"]["values"]
+    assert [(box["lane"], box["emotion"], box["start"], box["end"]) for box in boxes] == [
+        ("labels, person 0", "happy", 0, 10),
+        ("result, person 0", "happy", 0, 10),
+        ("labels, person 1", "sad", 0, 10),
+        ("result, person 1", "sad", 0, 10),
+    ]

@@ -1,0 +1,154 @@
+"""Annotations are read from the files of other programs; their own libraries write the files."""
+
+import pympi
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from praatio import textgrid
+
+from emorec import EmorecError, annotation
+from emorec.annotation import Annotation
+from emorec.annotation.times import seconds
+from support import factories
+
+
+def written(folder, name, content):
+    path = folder / name
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return path
+
+
+def test_a_table_with_a_header_is_read_whatever_its_delimiter_and_order(tmp_path):
+    expected = [Annotation(0.5, 2.0, "happy", "", "1"), Annotation(75.25, 80.0, "sad", "", "")]
+    texts = {
+        "a.csv": 'start,end,label,person\n0.5,2,happy,1\n1:15.25,80,"sad",\n',
+        "b.csv": "person;label;end;start\n1;happy;2;0,5\n;sad;80;1:15,25\n",
+        "c.tsv": "onset\tduration\ttrial_type\tperson\n75.25\t4.75\tsad\t\n0.5\t1.5\thappy\t1\n",
+        "d.txt": "\ufeffStart\tEnd\tEmotion\tSpeaker\n0.5\t2\thappy\t1\n0:01:15.25\t0:01:20\tsad\t\n",
+    }
+    for name, text in texts.items():
+        assert annotation.read(written(tmp_path, name, text)) == expected, name
+
+
+def test_labels_of_audacity_are_read(tmp_path):
+    text = "1.500000\t1.500000\ttone\n\\\t100.0\t200.0\n3.000000\t4.250000\tpicture shown\n"
+    assert annotation.read(written(tmp_path, "labels.txt", text)) == [
+        Annotation(1.5, 1.5, "tone"),
+        Annotation(3.0, 4.25, "picture shown"),
+    ]
+
+
+def test_a_table_of_times_and_labels_is_read(tmp_path):
+    expected = [Annotation(2.0, 2.0, "a"), Annotation(63.0, 63.0, "b, c")]
+    assert annotation.read(written(tmp_path, "a.csv", "2,a\n1:03,'b, c'\n".replace("'", '"'))) == expected
+    assert annotation.read(written(tmp_path, "b.csv", 'time,label\n2,a\n63,"b, c"\n')) == expected
+
+
+@pytest.mark.parametrize("mark", [",", "."])
+def test_subtitles_are_read(tmp_path, mark):
+    cues = f"1\n00:00:01{mark}500 --> 00:00:03{mark}000\n<i>happy</i>\nreally\n\n"
+    cues += f"2\n01:00:00{mark}000 --> 01:00:01{mark}000\nsad\n"
+    expected = [Annotation(1.5, 3.0, "happy really"), Annotation(3600.0, 3601.0, "sad")]
+    name, text = ("a.srt", cues.replace("\n", "\r\n")) if mark == "," else ("a.vtt", f"WEBVTT\n\nNOTE none\n\n{cues}")
+    assert annotation.read(written(tmp_path, name, text)) == expected
+
+
+def test_a_file_of_elan_is_read_as_pympi_writes_it(tmp_path):
+    file = pympi.Elan.Eaf(author="somebody")
+    file.add_tier("face", part="Ann")
+    file.add_annotation("face", 500, 2500, "happy")
+    file.add_annotation("face", 4000, 5000, "Überraschung & <so>")
+    file.add_linguistic_type("child", "Symbolic_Association")
+    file.add_tier("certainty", ling="child", parent="face")
+    file.add_ref_annotation("certainty", "face", 600, "low")
+    file.to_file(str(tmp_path / "a.eaf"))
+    assert annotation.read(tmp_path / "a.eaf") == [
+        Annotation(0.5, 2.5, "happy", "face", "Ann"),
+        Annotation(0.5, 2.5, "low", "certainty", ""),
+        Annotation(4.0, 5.0, "Überraschung & <so>", "face", "Ann"),
+    ]
+
+
+def test_times_that_elan_leaves_open_are_spread_evenly(tmp_path):
+    slots = '<TIME_SLOT TIME_SLOT_ID="ts1" TIME_VALUE="1000"/><TIME_SLOT TIME_SLOT_ID="ts2"/>'
+    slots += '<TIME_SLOT TIME_SLOT_ID="ts3"/><TIME_SLOT TIME_SLOT_ID="ts4" TIME_VALUE="4000"/>'
+    texts = "".join(
+        f'<ANNOTATION><ALIGNABLE_ANNOTATION ANNOTATION_ID="a{i}" TIME_SLOT_REF1="ts{i}" TIME_SLOT_REF2="ts{i + 1}">'
+        f"<ANNOTATION_VALUE>{text}</ANNOTATION_VALUE></ALIGNABLE_ANNOTATION></ANNOTATION>"
+        for i, text in enumerate(("happy", "sad", "angry"), 1)
+    )
+    document = f'<ANNOTATION_DOCUMENT><TIME_ORDER>{slots}</TIME_ORDER><TIER TIER_ID="t">{texts}</TIER>'
+    path = written(tmp_path, "a.eaf", f"{document}</ANNOTATION_DOCUMENT>")
+    assert [(each.start, each.end) for each in annotation.read(path)] == [(1, 2), (2, 3), (3, 4)]
+
+
+@pytest.mark.parametrize("form", ["long_textgrid", "short_textgrid"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_a_textgrid_is_read_as_praatio_writes_it(tmp_path, form, encoding):
+    grid = textgrid.Textgrid()
+    grid.addTier(textgrid.IntervalTier("mood 2 [x]", [(0.5, 1.25, "happy"), (2, 3, 'a "7" = [3] Ü')], 0, 10))
+    grid.addTier(textgrid.PointTier("events", [(1.0, "start")], 0, 10))
+    path = tmp_path / "a.TextGrid"
+    grid.save(str(path), form, includeBlankSpaces=True)
+    path.write_bytes(path.read_text(encoding="utf-8").encode(encoding))
+    assert annotation.read(path) == [
+        Annotation(0.5, 1.25, "happy", "mood 2 [x]"),
+        Annotation(1.0, 1.0, "start", "events"),
+        Annotation(2.0, 3.0, 'a "7" = [3] Ü', "mood 2 [x]"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "sentence"),
+    [
+        ("a.docx", "x", "is in no format that annotations are read from"),
+        ("a.csv", "", "contains no annotations"),
+        ("a.csv", "from,to,what\n1,2,sad\n", "no column 'start'"),
+        ("a.csv", "start,end\n1,2\n", "no column 'label'"),
+        ("a.csv", "start,end,label\n1,2,sad\nsoon,2,sad\n", "line 3 has no time in the column 'start'"),
+        ("a.csv", "start,end,label\n3,2,sad\n", "line 2 ends before it begins"),
+        ("a.csv", b"start,end,label\n1,2,\xe9\n", "not text in UTF-8"),
+        ("a.eaf", "start,end", "is not XML"),
+        ("a.eaf", "<x/>", "not an annotation document of ELAN"),
+        (
+            "a.eaf",
+            "<ANNOTATION_DOCUMENT><TIME_ORDER><TIME_SLOT/></TIME_ORDER></ANNOTATION_DOCUMENT>",
+            "lacks 'TIME_SLOT_ID'",
+        ),
+        ("a.TextGrid", 'File type = "ooTextFile"\nObject class = "PitchTier"', "is no TextGrid"),
+        ("a.TextGrid", '"ooTextFile" "TextGrid" 0 10 <exists> 1 "IntervalTier" "a" 0 10 5 0 1 "x"', "ends too early"),
+        ("a.srt", "1\nsoon --> later\nsad\n", "is not the time of a cue"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_one_sentence(tmp_path, name, content, sentence):
+    with pytest.raises(EmorecError, match=sentence) as caught:
+        annotation.read(written(tmp_path, name, content))
+    assert "\n" not in str(caught.value) and name in str(caught.value)
+
+
+def test_a_missing_file_a_folder_and_a_huge_file_are_one_sentence(tmp_path, monkeypatch):
+    for path in (tmp_path / "none.csv", tmp_path / "folder.csv"):
+        (tmp_path / "folder.csv").mkdir(exist_ok=True)
+        with pytest.raises(EmorecError, match="cannot be read"):
+            annotation.read(path)
+    monkeypatch.setattr(annotation, "MAX_BYTES", 10)
+    with pytest.raises(EmorecError, match="larger than"):
+        annotation.read(written(tmp_path, "a.csv", "start,end,label\n"))
+
+
+@factories.quick
+@given(st.sampled_from([".csv", ".eaf", ".TextGrid", ".srt"]), st.binary(max_size=200))
+def test_no_content_is_anything_but_annotations_or_a_sentence(tmp_path_factory, suffix, content):
+    path = written(tmp_path_factory.getbasetemp(), f"any{suffix}", content)
+    try:
+        annotation.read(path)
+    except EmorecError as error:
+        assert str(error)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("75", 75), ("1:15,5", 75.5), ("0:01:15", 75), ("100:00", 6000), (" 1e1 ", 10), ("-1", None), ("x", None)],
+)
+def test_times_are_read_as_people_write_them(text, value):
+    assert seconds(text) == value

@@ -1,0 +1,231 @@
+"""What a user says about persons: names, joining, dividing, and the file that keeps it."""
+
+import json
+
+import numpy as np
+import pytest
+
+from emorec.errors import EmorecError
+from emorec.extraction import people_edits, people_file
+from emorec.extraction.people import People, Person, Track, Tracks, checked_name
+from emorec.extraction.people_edits import divided, joined, renamed, stretches
+from support import factories
+
+STEP = 1 / factories.FRAME_RATE
+LEFT, RIGHT = (0.1, 0.2, 0.2, 0.3), (0.6, 0.2, 0.2, 0.3)
+ANNA = Person(number=0, name="Anna")
+
+
+def shots(*shown, begin=0.0):
+    """Features of shots of 2 s; each has the persons seen, left and right. Every face of a shot is a track."""
+    faces, track = [], 0
+    for number, persons in enumerate(shown):
+        for time in np.round(begin + 2 * number + np.arange(10) * STEP, 6):
+            faces += [(time, track + place, person) for place, person in enumerate(persons) if person is not None]
+        track += len(persons)
+    times, tracks, persons = (np.array(column) for column in zip(*faces, strict=True))
+    arrays = factories.seen(times, persons)
+    boxes = np.array([LEFT, RIGHT], np.float32)
+    starts = np.array([0, *np.cumsum([len(one) for one in shown])])
+    place = tracks - starts[np.searchsorted(starts, tracks, side="right") - 1]
+    until = begin + 2.0 * len(shown)
+    frames = np.round(begin + np.arange(10 * len(shown)) * STEP, 6)
+    segment = factories.no_observations() | arrays | {"face_box": boxes[place], "frame_time": frames}
+    segment["frame_until"] = np.append(frames[1:], until)
+    features = factories.observations(until, segment, frames=False)
+    features.__dict__["found"] = features.found | {"face_track": tracks}  # as if these were the persons found
+    return features
+
+
+def who(features):
+    """The person of every track."""
+    arrays = features.arrays
+    return [int(arrays["face_person"][first]) for first in Tracks.of(arrays).first]
+
+
+def test_a_name_is_given_and_taken_away():
+    features = shots([0], [1])
+    named = features.with_people(renamed(features, 1, "  Anna   B. "))
+    assert named.names == {0: "person 0", 1: "Anna B."} and who(named) == [0, 1]
+    again = named.with_people(renamed(named, 1, "Eva"))
+    assert again.names[1] == "Eva"
+    assert again.with_people(renamed(again, 1, "")).names[1] == "person 1"
+
+
+@pytest.mark.parametrize("name", ["all", "Main", "speaker", "7", "-1", "x" * 61, "a\x00b", " "])
+def test_what_is_no_name_is_refused(name):
+    with pytest.raises(EmorecError, match="cannot be a person's name"):
+        checked_name(name)
+
+
+def test_two_persons_cannot_have_one_name_and_one_who_is_not_there_has_none():
+    features = shots([0], [1])
+    features = features.with_people(renamed(features, 0, "Anna"))
+    with pytest.raises(EmorecError, match="Another person is called anna; choose another name, or join the two"):
+        renamed(features, 1, "anna")
+    for edit in (lambda: renamed(features, 5, "Eva"), lambda: joined(features, 0, 5), lambda: divided(features, 5, [])):
+        with pytest.raises(EmorecError, match="There is no person 5 in this recording any more"):
+            edit()
+
+
+def test_two_become_one_with_the_name_that_there_is():
+    features = shots([0], [1], [2], [0])
+    features = features.with_people(renamed(features, 2, "Eva"))
+    whole = features.with_people(joined(features, 0, 2))
+    assert who(whole) == [0, 1, 0, 0] and whole.names == {0: "Eva", 1: "person 1"}
+    assert whole.persons == [0, 1]
+
+
+def test_two_in_one_picture_cannot_be_joined():
+    features = shots([2], [0, 1])
+    with pytest.raises(EmorecError) as error:
+        joined(features, 1, 0)
+    assert str(error.value) == (
+        "person 1 and person 0 are in one picture at 0:02, so they are two people and cannot be joined."
+    )
+    with pytest.raises(EmorecError, match="choose another one"):
+        joined(features, 1, 1)
+
+
+def test_a_stretch_becomes_a_person_with_a_free_number_also_if_it_is_short():
+    features = shots([0], [1], [0], [0])
+    own = stretches(features, 0)
+    assert [(one.start, one.end, round(one.seconds, 3)) for one in own] == [(0, 2, 2), (4, 6, 2), (6, 8, 2)]
+    parted = features.with_people(divided(features, 0, [own[1].track]))
+    assert who(parted) == [0, 1, 2, 0] and parted.persons == [0, 1, 2]
+    back = parted.with_people(joined(parted, 0, 2))
+    assert who(back) == [0, 1, 0, 0]
+
+
+def test_not_everything_and_not_what_is_anothers_can_be_divided():
+    features = shots([0], [1])
+    for chosen, message in (
+        ([stretches(features, 0)[0].track], "person 0 has nothing else"),
+        ([stretches(features, 1)[0].track], "no such stretch of person 0"),
+        ([], "no such stretch"),
+    ):
+        with pytest.raises(EmorecError, match=message):
+            divided(features, 0, chosen)
+
+
+def test_what_is_seen_later_goes_with_the_person_who_looks_alike():
+    """The same recording when more of it is known: the numbers that are found are others by then."""
+    early = shots([0], [1])
+    people = renamed(early.with_people(renamed(early, 1, "Anna")), 0, "Eva")
+    late = shots([1], [0], [0], [2]).with_people(people)
+    assert who(late) == [0, 1, 1, 2] and late.names == {0: "Eva", 1: "Anna", 2: "person 2"}
+
+
+def test_a_later_track_beside_the_person_it_looks_like_is_somebody_else():
+    early = shots([0], [1])
+    people = joined(early, 0, 1)
+    late = shots([0], [1], [0, 1]).with_people(people)
+    numbers = who(late)
+    assert numbers[:2] == [0, 0] and len(set(numbers[2:])) == 2
+
+
+def test_a_file_gives_the_same_persons_in_another_run_and_in_another_part(tmp_path):
+    features = shots([0], [1], [2], [0])
+    people = joined(features, 0, 2)
+    features = features.with_people(people)
+    features = features.with_people(renamed(features, 0, "Ännchen"))
+    people_file.write(features, tmp_path / "clip.people.json")
+    read = people_file.read(tmp_path / "clip.people.json")
+    again, notes = people_file.used(read, shots([0], [1], [2], [0]))
+    assert who(again) == who(features) == [0, 1, 0, 0] and again.names == features.names and notes == ()
+    # The tracker's numbers, and the order of the persons, are others where the recording is only analysed from 2 s on.
+    later, notes = people_file.used(read, shots([0], [1], [2], begin=2.0))
+    assert who(later) == [1, 0, 0] and later.names[0] == "Ännchen" and notes == ()
+    nobody, notes = people_file.used(read, shots([0], begin=30.0))
+    assert who(nobody) == [2] and "does not show Ännchen, person 1" in notes[0]
+
+
+def test_a_file_has_what_its_readers_need():
+    features = shots([0], [0], [1], [2, 0])
+    content = json.loads(people_file.text(features.with_people(People((ANNA,)))))
+    anna = content["persons"][0]
+    assert (anna["number"], anna["name"], anna["seconds"], anna["thumbnail"]) == (0, "Anna", 6.0, None)
+    assert anna["tracks"][0] == {"time": 0.0, "end": 2.0, "box": pytest.approx(LEFT)}
+    assert [person["number"] for person in content["persons"]] == [0, 1, 2] and content["others_seconds"] == 0
+
+
+def test_the_same_name_twice_in_a_file_makes_one_person():
+    features = shots([0], [1], [2])
+    content = people_file.as_dict(features)
+    for number in (0, 2):
+        content["persons"][number]["name"] = "Anna"
+    again, _ = people_file.used(content, features)
+    assert who(again) == [0, 1, 0] and again.names[0] == "Anna"
+
+
+def test_a_file_with_two_faces_of_a_person_in_one_picture_is_refused():
+    features = shots([2], [0, 1])
+    content = people_file.as_dict(features)
+    for person in content["persons"]:
+        person["name"] = "Anna"
+    with pytest.raises(EmorecError) as error:
+        people_file.used(content, features)
+    assert str(error.value) == "Anna cannot be one person: at 0:02 two faces in one picture are listed as this person."
+
+
+PLACE = {"time": 1.0, "box": [0.1, 0.1, 0.2, 0.2]}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        [],
+        {},
+        {"persons": {}},
+        {"persons": [3]},
+        {"persons": [{"name": "Anna"}]},
+        {"persons": [{"number": True}]},
+        {"persons": [{"number": -1}]},
+        {"persons": [{"number": 0, "name": 3}]},
+        {"persons": [{"number": 0, "tracks": 3}]},
+        {"persons": [{"number": 0, "tracks": [PLACE | {"box": [0, 1]}]}]},
+        {"persons": [{"number": 0, "tracks": [PLACE | {"time": "1"}]}]},
+        {"persons": [{"number": 0, "tracks": [PLACE | {"time": float("nan")}]}]},
+        {"persons": [{"number": number} for number in range(1001)]},
+    ],
+)
+def test_a_file_of_another_shape_is_one_sentence(content, tmp_path):
+    path = tmp_path / "clip.people.json"
+    path.write_text(json.dumps(content))
+    with pytest.raises(EmorecError, match=r"^clip\.people\.json has not the shape of a names file, [^\n]*\.$"):
+        people_file.read(path)
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe\x00", b"{", b"[" * 100_000, b"a,b\n1,2\n"])
+def test_what_is_no_json_is_one_sentence(content, tmp_path):
+    (tmp_path / "names.csv").write_bytes(content)
+    with pytest.raises(EmorecError, match=r"names\.csv cannot be read as a names file \(it is not JSON\)"):
+        people_file.read(tmp_path / "names.csv")
+    with pytest.raises(EmorecError, match="No such file"):
+        people_file.read(tmp_path / "missing.json")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ({"persons": [{"number": 0}, {"number": 0}]}, "Person 0 is listed twice"),
+        ({"persons": [{"number": 0, "name": "all"}]}, "'all' cannot be a person's name"),
+        ({"persons": [{"number": 0, "name": "A"}, {"number": 1, "name": "a"}]}, "Two persons of the names file"),
+    ],
+)
+def test_a_file_that_contradicts_itself_is_one_sentence(content, message):
+    with pytest.raises(EmorecError, match=message):
+        people_file.parsed(content)
+
+
+def test_a_place_is_found_by_time_before_overlap():
+    """Right after a cut another person may be in the same place."""
+    features = shots([0], [1])
+    tracks = Tracks.of(features.arrays)
+    assert tracks.find(features.arrays, Track(2.0, LEFT)) == 1 and tracks.find(features.arrays, Track(1.8, LEFT)) == 0
+    assert tracks.find(features.arrays, Track(2.0, RIGHT)) is None
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(2.9, "0:02"), (75, "1:15"), (3675, "1:01:15")])
+def test_times_in_sentences(seconds, text):
+    assert people_edits.clock(seconds) == text

@@ -1,0 +1,125 @@
+"""Who speaks, from made mouths and sounds, and from the shipped portrait with a moving or a resting mouth."""
+
+import numpy as np
+import pytest
+
+from emorec.extraction import speakers, sync
+from emorec.extraction.speakers import OFF_SCREEN, UNSURE, spoken_by
+from emorec.models import speaker
+
+HOP = 0.256
+RATE = 5.0  # pictures a second
+
+
+def sounds(hops, seed=0):
+    """Vectors of sound (hops, STEPS * DIMENSIONS) that change smoothly with every step."""
+    random = np.random.default_rng(seed)
+    steps = random.normal(0, 1, (hops * speaker.STEPS + 2, speaker.DIMENSIONS))
+    smooth = (steps[:-2] + steps[1:-1] + steps[2:]) / 3**0.5
+    return smooth.reshape(hops, -1)
+
+
+def recording(seconds, faces, speech=None, lag=0.0):
+    """Arrays of Features: ``faces`` are (person, kind, from s, to s), of the kinds "speaks", "moves" and "rests".
+
+    The mouth of one who speaks is like the sound ``lag`` seconds later; one who moves follows another sound.
+    """
+    count = int(seconds / HOP)
+    sound, other = sounds(count), sounds(count, seed=1)
+    random = np.random.default_rng(2)
+    rows = []
+    for person, kind, begin, end in faces:
+        for time in np.arange(begin + 0.1, end, 1 / RATE):
+            steps = (other if kind == "moves" else sound).reshape(-1, speaker.DIMENSIONS)
+            at = np.clip((time + lag) / HOP * speaker.STEPS - 1 / 8, 0, len(steps) - 1)
+            mouth = steps[round(at)] + random.normal(0, 0.5, speaker.DIMENSIONS)
+            rows.append((time, person, np.zeros(speaker.DIMENSIONS) if kind == "rests" else mouth))
+    rows.sort(key=lambda row: row[:2])
+    return {
+        "face_time": np.array([row[0] for row in rows]),
+        "face_person": np.array([row[1] for row in rows], np.int64),
+        "face_mouth": np.array([row[2] for row in rows], np.float16).reshape(-1, speaker.DIMENSIONS),
+        "voice_time": (np.arange(count) + 0.5) * HOP,
+        "voice_speech": np.ones(count, np.float32) if speech is None else np.asarray(speech, np.float32),
+        "voice_sound": (0.3 * sound).astype(np.float16),
+    }
+
+
+def shares(arrays, begin=0.0, end=np.inf):
+    """Share of the hops with speech from ``begin`` to ``end`` (s) of each speaker."""
+    person, probability = spoken_by(arrays, HOP)
+    inside = (arrays["voice_time"] >= begin) & (arrays["voice_time"] < end) & (arrays["voice_speech"] >= 0.5)
+    assert ((probability >= 0) & (probability <= 1)).all()
+    numbers, counts = np.unique(person[inside], return_counts=True)
+    return dict(zip(numbers.tolist(), (counts / inside.sum()).tolist(), strict=True))
+
+
+def test_one_who_speaks_keeps_the_voice():
+    assert shares(recording(12, [(0, "speaks", 0, 12)])) == {0: 1.0}
+
+
+@pytest.mark.parametrize("kind", ["moves", "rests"])
+def test_a_voice_over_a_face_is_off_screen(kind):
+    assert shares(recording(12, [(0, kind, 0, 12)])).get(OFF_SCREEN, 0) > 0.8
+
+
+@pytest.mark.parametrize("kind", ["moves", "rests"])
+def test_of_two_in_view_the_one_whose_mouth_fits_speaks(kind):
+    for right in (0, 1):
+        arrays = recording(12, [(right, "speaks", 0, 12), (1 - right, kind, 0, 12)])
+        assert shares(arrays).get(right, 0) > 0.9
+
+
+def test_turns_are_told_apart():
+    faces = [(0, "speaks", 0, 8), (1, "rests", 0, 8), (0, "rests", 8, 16), (1, "speaks", 8, 16)]
+    arrays = recording(16, faces)
+    assert shares(arrays, 1, 7).get(0, 0) > 0.9 and shares(arrays, 9, 15).get(1, 0) > 0.9
+
+
+@pytest.mark.parametrize("lag", [-0.13, 0.2])
+def test_sound_that_is_out_of_step_is_still_found(lag):
+    assert shares(recording(20, [(0, "speaks", 0, 20)], lag=lag)).get(0, 0) > 0.9
+
+
+def test_without_a_face_every_voice_is_off_screen_and_without_a_voice_there_is_nobody():
+    assert shares(recording(6, [])) == {OFF_SCREEN: 1.0}
+    arrays = recording(6, [(0, "speaks", 0, 6)], speech=np.zeros(23))
+    person, probability = spoken_by(arrays, HOP)
+    assert (person == OFF_SCREEN).all() and (probability == 1).all()
+    empty = {name: values[:0] for name, values in arrays.items()}
+    assert len(spoken_by(empty, HOP)[0]) == 0
+
+
+def test_little_evidence_is_unsure():
+    """Two mouths that fit equally well, for a moment."""
+    arrays = recording(2, [(0, "speaks", 0, 2), (1, "speaks", 0, 2)])
+    arrays["face_mouth"][arrays["face_person"] == 1] = arrays["face_mouth"][arrays["face_person"] == 0]
+    person, probability = spoken_by(arrays, HOP)
+    assert (person == UNSURE).all() and (probability < speakers.SURE).all()
+
+
+def test_pictures_close_to_speech_count_and_others_do_not():
+    speech = np.zeros(40)
+    speech[18:22] = 1
+    whole = recording(10, [(0, "moves", 0, 10)], speech=speech)
+    far = np.abs(whole["face_time"] - 20 * HOP) > 4.5
+    cut = {name: values[~far] if name.startswith("face") else values for name, values in whole.items()}
+    spoken, numbers = np.flatnonzero(speech), np.zeros(1, np.int64)
+    both = [sync.evidence(arrays, numbers, spoken, HOP) for arrays in (whole, cut)]
+    assert both[0] == pytest.approx(both[1], abs=1e-4)
+
+
+def test_a_note_says_what_nobody_in_view_said():
+    arrays = recording(8, [(0, "rests", 0, 8)])
+    person, _ = spoken_by(arrays, HOP)
+    assert "off screen" in speakers.note(arrays | {"voice_person": person})
+    assert not speakers.note(arrays)
+    assert not speakers.note(arrays | {"voice_person": np.zeros(len(person), int)})
+    half = np.where(np.arange(len(person)) % 2, UNSURE, 0)
+    assert "not clear who speaks" in speakers.note(arrays | {"voice_person": half})
+
+
+def test_many_persons_are_no_error():
+    faces = [(number, "moves", 0, 3) for number in range(20)]
+    arrays = recording(3, faces)
+    assert set(np.unique(spoken_by(arrays, HOP)[0])) <= {*range(20), OFF_SCREEN, UNSURE}

@@ -1,0 +1,108 @@
+"""Only the hops of a person count as that person's voice."""
+
+import numpy as np
+import pytest
+
+from emorec.emotions import EMOTIONS
+from emorec.extraction.features import Features
+from emorec.extraction.speakers import OFF_SCREEN, UNSURE
+from emorec.inference import timeline as timelines
+from emorec.inference.voice_pooling import UNSURE_SHARE, share_of
+from support import factories
+
+SECONDS = 24.0
+MODEL = factories.checkpoint()
+
+
+def features(speakers, persons=(0,)):
+    """Features of persons who are in view throughout, with the given speaker of every hop."""
+    hops = factories.hops(SECONDS)
+    times = np.repeat(factories.frame_times(SECONDS), len(persons))
+    faces = factories.seen(times, np.tile(persons, len(factories.frame_times(SECONDS))))
+    made = factories.observations(SECONDS, faces, factories.heard(np.ones(hops)))
+    arrays = made.arrays | {
+        "voice_person": np.broadcast_to(np.asarray(speakers), hops),
+        "voice_person_probability": np.ones(hops),
+    }
+    made.__dict__["arrays"] = arrays  # a cached property
+    return made
+
+
+def halves(first, second):
+    hops = factories.hops(SECONDS)
+    return np.where(np.arange(hops) * factories.HOP_SECONDS < SECONDS / 2, first, second)
+
+
+def inferred(made: Features, **options):
+    return timelines.infer(made, MODEL, step=1.0, baseline="none", **options)
+
+
+def test_the_voice_of_somebody_off_screen_does_not_count_for_the_person_in_view():
+    made = inferred(features(OFF_SCREEN))
+    assert np.isnan(made.voice).all() and not made.row_speech.any() and not made.speech_coverage.any()
+    assert made.row_face.min() > 0.8
+    assert made.probabilities == pytest.approx(made.face, nan_ok=True)
+
+
+def test_the_voice_alone_is_that_of_whoever_speaks():
+    everybody, known = (inferred(features(who), fusion="voice") for who in (OFF_SCREEN, 0))
+    assert everybody.voice == pytest.approx(known.voice) and everybody.row_speech.min() == pytest.approx(1)
+    chosen = inferred(features(OFF_SCREEN), fusion="voice", person=0)
+    assert np.isnan(chosen.voice).all()
+
+
+def test_without_a_face_in_the_window_every_voice_counts():
+    made = features(OFF_SCREEN)
+    late = made.arrays["face_time"] < 6
+    for name in [name for name in made.arrays if name.startswith("face_")]:
+        made.arrays[name] = made.arrays[name][late]
+    found = inferred(made)
+    heard = ~np.isnan(found.voice[:, 0])
+    assert not heard[:4].any() and heard[10:].all()
+
+
+@pytest.mark.parametrize("person", [0, 1])
+def test_two_persons_have_their_own_hops(person):
+    made = inferred(features(halves(0, 1), persons=(0, 1)), person=person)
+    mine = made.start < SECONDS / 2 - 2 if person == 0 else made.start > SECONDS / 2 + 2
+    other = made.start > SECONDS / 2 + 2 if person == 0 else made.start < SECONDS / 2 - 2
+    assert not np.isnan(made.voice[mine]).any() and np.isnan(made.voice[other]).all()
+    assert made.row_speech[mine].min() == pytest.approx(1) and not made.row_speech[other].any()
+
+
+def test_the_voice_of_a_person_depends_on_that_persons_hops_alone():
+    speakers = np.where(np.arange(factories.hops(SECONDS)) % 4 < 2, 0, 1)
+    made, changed = features(speakers, (0, 1)), features(speakers, (0, 1))
+    before = inferred(made, person=0).voice
+    embedding = changed.arrays["voice_embedding"].copy()
+    embedding[speakers == 1] = 5.0
+    changed.arrays["voice_embedding"] = embedding
+    assert inferred(changed, person=0).voice == pytest.approx(before)
+    assert inferred(changed, person=1).voice != pytest.approx(inferred(made, person=1).voice)
+
+
+def test_all_and_one_agree():
+    made = features(halves(0, 1), persons=(0, 1))
+    everyone = inferred(made, person="all")
+    for number, one in enumerate(everyone.people):
+        assert one.voice == pytest.approx(inferred(made, person=number).voice, nan_ok=True)
+
+
+def test_unsure_hops_count_in_part_and_unknown_ones_in_full():
+    made = features([*([UNSURE] * 10), *([0] * (factories.hops(SECONDS) - 10))])
+    share = share_of(made, 0)
+    assert share is not None
+    assert share[:10] == pytest.approx(UNSURE_SHARE) and (share[10:] == 1).all()
+    assert share_of(made, -1) is None
+    assert share_of(factories.full_observations(4.0), 0) is None
+
+
+def test_a_note_says_that_voices_were_off_screen():
+    assert any("off screen" in note for note in inferred(features(OFF_SCREEN)).notes)
+    assert not any("off screen" in note for note in inferred(features(OFF_SCREEN), fusion="face").notes)
+    assert not any("off screen" in note for note in inferred(features(0)).notes)
+
+
+def test_intermediate_fusion_takes_the_same_voice():
+    made = inferred(features(OFF_SCREEN), fusion="intermediate")
+    assert np.isnan(made.voice).all() and made.probabilities.shape == (int(SECONDS), len(EMOTIONS))

@@ -1,0 +1,164 @@
+"""Markers of the user's own: on the chart, in the mean timeline around them, and as files."""
+
+import csv
+import io
+import json
+
+import numpy as np
+import pytest
+
+from emorec import EmorecError, analyzer, cli
+from emorec.annotation import Marker
+from emorec.emotions import EMOTIONS
+from emorec.output import charts, marker_charts, markers
+from emorec.timeline import Timeline
+from support import factories
+from support.make_media import Audio, record
+
+CALM, GLAD = (np.where(np.array(EMOTIONS) == name, 0.94, 0.01) for name in ("neutral", "happy"))
+
+
+def reactions(times, count=120, window=1.0, **columns):
+    """Calm rows of 1 s, and gladness from 2 s to 5 s after each of some times."""
+    rows = np.array([CALM] * count)
+    for time in times:
+        rows[time + 2 : time + 5] = GLAD
+    return Timeline.of(factories.timeline(rows, window=window, **columns))
+
+
+def column(name):
+    return markers.MEASURES.index(name)
+
+
+def test_the_mean_around_markers_shows_what_follows_them():
+    times = (20, 50, 80)
+    (average,) = reactions(times).around([(time, "joke") for time in times])
+    assert (average.label, average.markers) == ("joke", 3)
+    assert average.lag.tolist() == [lag + 0.5 for lag in range(-5, 10)]
+    glad = (average.lag > 2) & (average.lag < 5)
+    assert average.mean[glad, column("happy")] == pytest.approx(0.94)
+    assert average.change[glad, column("happy")] == pytest.approx(0.93)
+    assert average.change[~glad] == pytest.approx(0, abs=1e-9)
+    assert average.change[glad, column("valence")] == pytest.approx(0.93 * (0.8675 - 0.125), abs=0.01)
+    assert (average.count == 3).all()
+
+
+def test_the_interval_is_that_of_markers_and_covers_their_spread():
+    """Half of the markers are followed by gladness: the mean change is about a half, and the interval is wide."""
+    times = np.arange(10, 210, 10)
+    (average,) = reactions(times[::2], count=230).around([(time, "tone") for time in times])
+    row = int(np.flatnonzero(average.lag == 3.5)[0])
+    low, mean, high = (getattr(average, name)[row, column("happy")] for name in ("low", "mean", "high"))
+    assert mean == pytest.approx((0.94 + 0.01) / 2)
+    # 0.93 times a share of a half among 20: its standard error is 0.112.
+    assert (low, high) == pytest.approx((mean - 1.96 * 0.93 * 0.112, mean + 1.96 * 0.93 * 0.112), abs=0.05)
+    (single,) = reactions([20]).around([(20, "tone")])
+    assert np.isnan(single.low).all() and not np.isnan(single.mean).any()
+
+
+def test_the_time_before_a_marker_is_that_whose_windows_end_before_it():
+    """The 2 s before a marker already see what follows it, through a window of 4 s."""
+    timeline = reactions([20], window=4.0)
+    timeline.probabilities[18:20] = GLAD
+    (average,) = timeline.around([(20, "tone")])
+    assert average.change[average.lag < -2, column("happy")] == pytest.approx(0, abs=1e-9)
+    assert average.change[(average.lag > -2) & (average.lag < 0), column("happy")] == pytest.approx(0.93)
+
+
+def test_labels_are_averaged_each_by_itself_and_time_without_evidence_does_not_count():
+    timeline = reactions([20])
+    timeline.probabilities[52:55] = np.nan
+    joke, pause = timeline.around([(50, "pause"), (20, "joke"), (80, "pause")], before=0, after=5)
+    assert [each.label for each in (joke, pause)] == ["joke", "pause"]
+    assert pause.count.tolist() == [2, 2, 1, 1, 1]
+    assert pause.mean[:, column("neutral")] == pytest.approx(0.94)
+
+
+def test_time_beyond_the_ends_of_the_recording_does_not_count():
+    first, last = reactions([], count=20).around([(0, "first"), (20, "last")])
+    assert first.count.tolist() == [0] * 5 + [1] * 10
+    assert last.count.tolist() == [1] * 5 + [0] * 10
+    assert np.isnan(last.mean[-1]).all()
+
+
+def test_a_marker_outside_the_recording_is_one_sentence():
+    with pytest.raises(
+        EmorecError, match="^The marker 'late' at 130 s is outside the recording, which is 120.0 s long"
+    ):
+        reactions([]).with_markers([(5, "in time"), (130, "late")])
+    with pytest.raises(EmorecError, match="and 1 more are"):
+        reactions([]).with_markers([(130, "late"), (140, "later")])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ({}, "There are no markers"),
+        ({"markers": [(1, "a")], "before": -1}, "choose 0 to 600 s each"),
+        ({"markers": [(1, "a")], "before": 0.1, "after": 0.1}, "shorter than a row"),
+    ],
+)
+def test_what_cannot_be_averaged_is_one_sentence(arguments, sentence):
+    with pytest.raises(EmorecError, match=sentence):
+        reactions([]).around(**arguments)
+
+
+def test_the_table_has_a_line_for_each_label_lag_and_measure():
+    averages = reactions([20]).around([(20, "a, b"), (50, "c")])
+    rows = list(csv.DictReader(io.StringIO(markers.csv_text(averages))))
+    assert len(rows) == 2 * 15 * 9 and tuple(rows[0]) == markers.COLUMNS
+    (row,) = (row for row in rows if (row["label"], row["lag"], row["measure"]) == ("a, b", "3.5", "happy"))
+    assert (row["mean"], row["low"], row["change"], row["markers"]) == ("0.94", "", "0.93", "1")
+
+
+def test_the_chart_of_a_timeline_shows_rules_with_labels():
+    timeline = reactions([20]).with_markers([(20, "joke"), (80, "pause")])
+    for style in charts.STYLES:
+        drawn = timeline.plot(style).to_dict()
+        layers = [layer for layer in drawn["layer"] if "marker" in json.dumps(layer.get("encoding", {}))]
+        assert [layer["mark"]["type"] for layer in layers] == ["rule", "rule", "text", "text"]
+    assert ">joke<" in charts.svg_text(timeline)
+    assert "joke" not in charts.svg_text(reactions([20]))
+
+
+def test_many_markers_are_rules_without_labels():
+    many = [Marker(float(time), "x") for time in range(marker_charts.MAX_LABELS + 1)]
+    assert len(marker_charts.rules(many, 1.0)) == 2
+
+
+def test_markers_are_part_of_the_json():
+    written = json.loads(reactions([20]).with_markers([(20, "joke")]).to_json())
+    assert written["markers"] == [{"time": 20.0, "label": "joke"}]
+
+
+@pytest.fixture
+def clip(tmp_path, monkeypatch):
+    monkeypatch.setattr(analyzer, "load", lambda *_: analyzer.Analyzer(factories.checkpoint(), None))
+    monkeypatch.chdir(tmp_path)
+    return record(tmp_path / "clip.wav", audio=Audio(duration=3.0, codec="pcm_s16le"))
+
+
+def test_the_command_writes_the_mean_around_markers(clip, tmp_path):
+    (tmp_path / "labels.txt").write_text("1.0\t1.0\ttone\n")
+    command = ["analyze", str(clip), "--markers", "labels.txt", "--marker_window", "1,2", "--out", "out"]
+    assert cli.main(command) == 0
+    names = {path.name for path in (tmp_path / "out").iterdir()} - {".emorec"}
+    assert names == {"clip.csv", "clip.png", "clip.markers.csv", "clip.markers.png"}
+    rows = list(csv.DictReader((tmp_path / "out" / "clip.markers.csv").open()))
+    assert sorted({float(row["lag"]) for row in rows}) == [-0.5, 0.5, 1.5]
+
+
+@pytest.mark.parametrize(
+    ("text", "more", "sentence"),
+    [
+        ("9.0\t9.0\ttone\n", [], "The marker 'tone' at 9 s is outside the recording, which is 3.0 s long."),
+        ("nothing\n", [], "labels.txt is no txt file that can be read"),
+        ("1\t1\tx\n", ["--marker_window", "5"], "The marker window '5' is no pair of seconds"),
+    ],
+)
+def test_wrong_markers_are_one_sentence_and_nothing_is_written(clip, tmp_path, capsys, text, more, sentence):
+    (tmp_path / "labels.txt").write_text(text)
+    assert cli.main(["analyze", str(clip), "--markers", "labels.txt", "--out", "out", *more]) == 2
+    error = capsys.readouterr().err.strip().split("\n")[-1]
+    assert error.startswith("emorec: ") and sentence in error
+    assert not (tmp_path / "out").exists()

@@ -1,0 +1,113 @@
+"""The overview, the table of minutes, the line about trust and the pages of the table, from timelines made by hand."""
+
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from emorec.emotions import COLOURS, EMOTIONS
+from emorec.inference import prior as priors
+from emorec.output import trust
+from emorec.ui.minutes import minutes
+from emorec.ui.overview import overview, part_of
+from emorec.ui.page.analysis import PAGE_ROWS, rows_of_page
+from support import factories
+
+GAP = np.full(7, np.nan)
+
+
+def sure(emotion):
+    return np.where(np.array(EMOTIONS) == emotion, 0.94, 0.01)
+
+
+def unsure(emotion):
+    return np.where(np.array(EMOTIONS) == emotion, 0.22, 0.13)
+
+
+def segments(html):
+    """The coloured stretches of the ribbon: (left in percent, width in percent, kind, colour)."""
+    found = re.findall(r'<i class="(\w+)" style="left:([\d.]+)%;width:([\d.]+)%;--c:(#\w+)">', html)
+    return [(float(left), float(width), kind, colour) for kind, left, width, colour in found]
+
+
+def test_the_ribbon_shows_each_run_of_an_emotion_unsure_ones_apart_and_gaps_blank():
+    html = overview(factories.timeline([sure("sad"), sure("sad"), unsure("sad"), GAP, sure("happy")]))
+    assert segments(html) == [
+        (0.0, 40.0, "sure", COLOURS["sad"]),
+        (40.0, 20.0, "unsure", COLOURS["sad"]),
+        (80.0, 20.0, "sure", COLOURS["happy"]),
+    ]
+
+
+def test_the_heat_line_tells_pleasant_from_unpleasant_and_leaves_gaps_clear():
+    gradient = re.search(
+        r"linear-gradient\(([^\"]*)\)", overview(factories.timeline([sure("sad"), GAP, sure("happy")]))
+    )
+    unpleasant, clear, pleasant, _ = re.findall(r"rgb\((\d+) \d+ \d+ / ([\d.]+)\)|(transparent)", gradient[1])
+    assert unpleasant[0] == "213" and float(unpleasant[1]) > 0.3
+    assert float(clear[1]) == 0
+    assert pleasant[0] == "0" and float(pleasant[1]) > 0.3
+
+
+def test_an_hour_stays_small_enough_to_be_sent_at_every_redraw():
+    timeline = factories.timeline(factories.probabilities(36_000), step=0.1)
+    assert len(overview(timeline)) < 250_000
+    assert timeline.duration == 3600.0 and 'data-last="3600.000"' in overview(timeline)
+
+
+def test_the_read_out_knows_what_every_second_says():
+    rows = re.search(r'data-rows="([^"]*)"', overview(factories.timeline([sure("sad"), GAP])))[1].split(";")
+    sad = EMOTIONS.index("sad")
+    assert rows[0].split(",")[:4] == ["1", str(sad), "94", "1"] and rows[0].split(",")[6] == "-1"
+    assert rows[1].split(",")[:2] == ["2", "-1"]
+
+
+@pytest.mark.parametrize(
+    ("text", "part"),
+    [
+        ("10,20.5", (10.0, 20.5)),
+        ("-5,20", (0.0, 20.0)),
+        ("40,1e9", (40.0, 60.0)),
+        ("0,60", None),
+        ("20,10", None),
+        ("nan,20", None),
+        ("70,80", None),
+        ("", None),
+        ("a,b", None),
+        ("1,2,3", None),
+    ],
+)
+def test_a_part_is_within_the_recording_or_all_of_it(text, part):
+    assert part_of(text, factories.timeline(factories.probabilities(60))) == part
+    assert part_of(text, None) is None
+
+
+def test_every_minute_has_a_row_with_its_means():
+    timeline = factories.timeline([*[sure("sad")] * 60, *[sure("happy")] * 30, *[GAP] * 60])
+    html = minutes(timeline)
+    rows = re.findall(r"<tr (data-.*?)>", html)
+    assert len(rows) == 3
+    assert 'data-sad="0.9400"' in rows[0] and 'data-happy="0.9400"' in rows[1] and "data-sad" not in rows[2]
+    assert float(re.search(r'data-valence="(-?[\d.]+)"', rows[0])[1]) < 0
+    assert html.count("no evidence") == 1 and 'data-from="60.000" data-to="120.000"' in html
+
+
+def test_the_line_about_trust_names_what_was_measured_and_what_is_unsure_here():
+    result = {"results": {"korean, mixed": 0.25, "ravdess, mixed": 0.7}, "out_of_domain": ["korean, mixed"]}
+    evaluation = {"speakers": {"what": "x", "metric": "recall", "items": 3, "spread": {}} | result}
+    timeline = factories.timeline([sure("sad"), sure("sad"), unsure("sad"), unsure("sad")])
+    timeline = replace(timeline, prior=priors.of("everyday"))
+    words = trust.sentence(timeline, evaluation)
+    assert "named right in 25%" in words and "70%" not in words
+    assert "Under the everyday prior, 50% of this recording's evidence is unsure." in words
+    assert trust.sentence(replace(timeline, fusion="face"), evaluation).startswith(trust.UNMEASURED)
+
+
+def test_all_rows_are_on_some_page():
+    timeline = factories.timeline(factories.probabilities(2 * PAGE_ROWS + 1), step=0.1)
+    pages = [rows_of_page(timeline, page) for page in (1, 2, 3)]
+    assert [len(rows) for rows, _ in pages] == [PAGE_ROWS, PAGE_ROWS, 1] and {count for _, count in pages} == {3}
+    starts = [row[0] for rows, _ in pages for row in rows]
+    assert starts == sorted(starts) and starts[0] == "00:00.0" and starts[-1] == "01:40.0"
+    assert rows_of_page(timeline, 99)[0] == pages[2][0]

@@ -1,0 +1,116 @@
+"""The overview in a real browser: brush, keys, the address, the chosen part, the minutes and the read-out."""
+
+import pytest
+
+from support import make_media
+from support.pages import analyze, change, finished, now, table, upload, visiting
+
+SECONDS = 90
+PART = "document.querySelector('#range :is(textarea, input)').value"
+
+
+@pytest.fixture(scope="module")
+def sound(tmp_path_factory):
+    audio = make_media.Audio(codec="pcm_s16le", rate=16_000, duration=SECONDS, tones=((0, SECONDS),))
+    return make_media.record(tmp_path_factory.mktemp("sound") / "tone.wav", audio=audio)
+
+
+@pytest.fixture(scope="module")
+def page(chromium, page_server, sound):
+    with visiting(chromium, page_server, viewport={"width": 1200, "height": 900}) as opened:
+        analyze(opened, sound)
+        yield opened
+
+
+def ribbon(page):
+    page.locator("#overview").scroll_into_view_if_needed()
+    return page.locator("#overview .ribbon").bounding_box()
+
+
+def brush(page, begin, end):
+    """Draw a brush between two shares of the ribbon."""
+    box = ribbon(page)
+    page.mouse.move(box["x"] + begin * box["width"], box["y"] + 8)
+    page.mouse.down()
+    page.mouse.move(box["x"] + (begin + end) / 2 * box["width"], box["y"] + 8)
+    page.mouse.move(box["x"] + end * box["width"], box["y"] + 8)
+    page.mouse.up()
+
+
+def part(page):
+    return [float(time) for time in page.evaluate(PART).split(",")]
+
+
+def whole(page):
+    if page.evaluate(PART):
+        change(page, lambda: page.dblclick("#overview .ribbon"))
+
+
+def test_a_brush_shows_a_part_whose_address_shows_the_same(page, chromium, page_server, sound):
+    whole(page)
+    change(page, lambda: brush(page, 0.2, 0.4))
+    assert part(page) == pytest.approx([0.2 * SECONDS, 0.4 * SECONDS], abs=1)
+    assert "#t=18" in page.url
+    assert "0:30" in page.inner_text("#timeline svg") and "1:00" not in page.inner_text("#timeline svg")
+
+    with visiting(chromium, page.url, viewport={"width": 1200, "height": 900}) as other:
+        upload(other, sound)
+        other.click("#analyze")
+        finished(other)
+        other.wait_for_function(f"{PART} !== ''")
+        assert part(other) == pytest.approx(part(page), abs=0.1)
+
+
+def test_summary_and_downloads_follow_the_part_on_request(page):
+    whole(page)
+    assert len(table(page)) == SECONDS
+    change(page, lambda: brush(page, 0.5, 0.6))
+    assert len(table(page)) == SECONDS
+    change(page, lambda: page.check("#only input"))
+    rows = table(page)
+    assert 9 <= len(rows) <= 11 and float(rows[0]["start"]) == pytest.approx(SECONDS / 2, abs=1.1)
+    change(page, lambda: page.uncheck("#only input"))
+
+
+def test_the_keyboard_alone_zooms_and_moves(page):
+    whole(page)
+    page.focus("#overview .handle >> nth=0")
+    change(page, lambda: page.keyboard.press("+"))
+    assert part(page) == pytest.approx([SECONDS / 4, 3 * SECONDS / 4], abs=0.1)
+    begin = part(page)[0]
+    change(page, lambda: page.keyboard.press("ArrowRight"))
+    assert part(page)[0] == pytest.approx(begin + 1, abs=0.1)
+    assert float(page.get_attribute("#overview .handle >> nth=0", "aria-valuenow")) == pytest.approx(begin + 1, abs=0.1)
+    change(page, lambda: page.keyboard.press("0"))
+    assert page.evaluate(PART) == ""
+
+
+def test_the_wheel_zooms_on_the_ribbon_around_the_pointer(page):
+    whole(page)
+    box = ribbon(page)
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + 8)
+    change(page, lambda: page.mouse.wheel(0, -200))
+    begin, end = part(page)
+    assert end - begin < SECONDS and (begin + end) / 2 == pytest.approx(SECONDS / 2, abs=1)
+
+
+def test_a_minute_is_shown_by_a_click_and_the_most_negative_are_marked(page):
+    whole(page)
+    page.click("text=Every minute")
+    change(page, lambda: page.click("#minutes [data-from] >> nth=1"))
+    assert part(page) == pytest.approx([60, SECONDS], abs=0.1) and now(page) == pytest.approx(60, abs=0.3)
+    page.click("[data-negative]")
+    valence = page.eval_on_selector_all("#minutes tbody tr[data-valence]", "rows => rows.map(r => +r.dataset.valence)")
+    assert len(valence) == 2 and valence == sorted(valence)
+    assert page.locator("#minutes tr.chosen").count() == 2
+
+
+def test_the_read_out_follows_the_playhead(page):
+    whole(page)
+    page.click("#overview .ribbon", position={"x": 300, "y": 8})
+    page.wait_for_function("document.querySelector('#readout p').textContent.startsWith('0:')")
+    words = page.inner_text("#readout p")
+    assert "%" in words and page.get_attribute("#readout p", "aria-live") == "polite"
+    page.focus("#playhead")
+    page.keyboard.press("End")
+    page.wait_for_function("words => document.querySelector('#readout p').textContent !== words", arg=words)

@@ -1,0 +1,132 @@
+"""The panel of people: in a real browser, and its handlers without one."""
+
+import csv
+import json
+
+import gradio as gr
+import pytest
+
+from emorec.extraction.people import People, Person
+from emorec.ui.page import people_handlers
+from emorec.ui.page.analysis import Analysis, persons
+from emorec.ui.page.people_handlers import Edited, PeopleHandlers
+from support import factories, two_people
+from support.pages import analyze, change, dismiss, download, set_number, toast, visiting
+
+
+@pytest.fixture(scope="module")
+def recording(tmp_path_factory):
+    return two_people.record(tmp_path_factory.mktemp("two") / "two.mkv")
+
+
+def choose(page, name, option):
+    page.get_by_role("combobox", name=name).click()
+    page.get_by_role("option", name=option).click()
+
+
+def cards(page):
+    return page.locator("#cards li b").all_inner_texts()
+
+
+def await_cards(page, *names):
+    page.wait_for_function(
+        "names => [...document.querySelectorAll('#cards li b')].map(card => card.innerText).join() === names",
+        arg=",".join(names),
+    )
+
+
+def test_persons_are_named_joined_and_divided_without_decoding(chromium, page_server, page_folder, recording, tmp_path):
+    with visiting(chromium, page_server) as page:
+        analyze(page, recording)
+        decoded = (page_folder / "opened").stat().st_size
+        page.click("#people > button")
+        await_cards(page, "person 0", "person 1")
+        assert page.locator("#cards img").evaluate_all("all => all.every(one => one.naturalWidth === 64)")
+
+        page.get_by_label("Name").fill("Anna")
+        page.get_by_label("Name").press("Enter")
+        await_cards(page, "Anna", "person 1")
+
+        page.click("text=More choices")
+        change(page, lambda: choose(page, "Person", "all persons"))
+        page.wait_for_selector("#timeline svg.marks >> text=Everybody (mean)")
+        page.wait_for_selector("#timeline svg.marks >> text=Anna")
+        change(page, lambda: set_number(page, "Step", 2))
+        rows = list(csv.DictReader(download(page, "csv")[1].decode().splitlines()))
+        assert [(row["start"], row["name"]) for row in rows[:3]] == [
+            ("0.0", "Anna"),
+            ("0.0", "person 1"),
+            ("2.0", "Anna"),
+        ]
+
+        choose(page, "The same as", "person 1")
+        page.click("#join")
+        assert toast(page).startswith("Anna and person 1 are in one picture at 0:00")
+        dismiss(page)
+
+        choose(page, "Somebody else at", "0:03 – 0:06")
+        page.keyboard.press("Escape")
+        page.click("#divide")
+        await_cards(page, "Anna", "person 1", "person 2")
+        choose(page, "The same as", "person 2")
+        page.click("#join")
+        await_cards(page, "Anna", "person 1")
+
+        name, content = download(page, "save-people")
+        assert name == "two.people.json"
+        saved = json.loads(content)
+        assert [(one["name"], len(one["tracks"])) for one in saved["persons"]] == [("Anna", 2), ("", 1)]
+        saved["persons"][1]["name"] = "Eva"
+        (tmp_path / name).write_text(json.dumps(saved))
+        page.click("#reset")
+        await_cards(page, "person 0", "person 1")
+        page.set_input_files("#names-file input[type=file]", tmp_path / name)
+        await_cards(page, "Anna", "Eva")
+        assert (page_folder / "opened").stat().st_size == decoded
+
+
+def two():
+    times = factories.frame_times(6.0)
+    return Analysis(path="a.mp4", features=factories.observations(6.0, factories.seen(times, (times > 4).astype(int))))
+
+
+def test_what_is_said_of_one_recording_does_not_count_for_the_next():
+    edited = Edited("a.mp4", People((Person(number=0, name="Anna"),)))
+    assert edited.features(two()).names == {0: "Anna", 1: "person 1"}
+    assert Edited("b.mp4", edited.people).features(two()).names[0] == "person 0"
+    assert edited.features(Analysis(path="a.mp4")) is None
+
+
+def test_the_persons_to_choose_from_have_their_names_and_several_can_be_seen_together():
+    features = two().features.with_people(People((Person(number=1, name="Eva"),)))
+    assert persons(features)[1:] == [("all persons", "all"), ("person 0, in 67%", 0), ("Eva, in 33%", 1)]
+    alone = factories.observations(3.0, factories.seen(factories.frame_times(3.0), 0))
+    assert [value for _, value in persons(alone)] == [-1, 0]
+
+
+def test_the_panel_is_there_only_if_somebody_is():
+    handlers = PeopleHandlers(None)
+    panel, html, who, *_ = handlers.show(two(), Edited(), 7)
+    assert panel["visible"] and html.count("<li>") == 2 and who["value"] == 0
+    panel, html, who, *_ = handlers.show(Analysis(), Edited(), 0)
+    assert not panel["visible"] and html == "" and who["value"] is None
+
+
+def test_a_name_in_a_card_is_text_and_no_markup():
+    edited = PeopleHandlers(None).rename(two(), Edited(), 0, "<b>Anna & Co</b>")
+    assert "&lt;b&gt;Anna &amp; Co" in PeopleHandlers(None).show(two(), edited, 0)[1]
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda handlers: handlers.rename(two(), Edited(), 0, "all"), "cannot be a person's name"),
+        (lambda handlers: handlers.rename(Analysis(), Edited(), None, "Anna"), people_handlers.NOTHING_YET),
+        (lambda handlers: handlers.join(two(), Edited(), 0, None), people_handlers.NO_OTHER),
+        (lambda handlers: handlers.divide(two(), Edited(), 0, []), "no such stretch"),
+        (lambda handlers: handlers.save(Analysis(), Edited(), None), people_handlers.NOTHING_YET),
+    ],
+)
+def test_what_cannot_be_done_is_one_sentence(call, message):
+    with pytest.raises(gr.Error, match=message):
+        call(PeopleHandlers(None))
