@@ -1,6 +1,7 @@
 """The live sessions: what a browser sends of its camera and microphone, and what is known of it by now.
 
-Only features are kept, in memory, with the small pictures of persons among them, until they are saved as a result, or the visitor leaves or deletes everything.
+Only features are kept, in memory, with the small pictures of persons among them, until they are saved as a result, or
+the visitor leaves or deletes everything.
 """
 
 from __future__ import annotations
