@@ -50,7 +50,7 @@ def test_ctrl_c_ends_it_and_loses_nothing(device, tmp_path, monkeypatch):
         code, out, err = emorec("live", "--video_device", device, "--save", "twice", "--out", tmp_path, "--no_plot")
         assert code == 0 and f"wrote {tmp_path / name}" in out, err
         assert (tmp_path / name).read_text().count("\n") > 1
-    assert shown[0] == "waiting for the first picture or sound"
+    assert shown[-1].startswith("0:01  ❔ no face and no speech  (delay ")
 
 
 @pytest.mark.parametrize(
@@ -70,6 +70,7 @@ def test_what_cannot_be_used_is_one_sentence(arguments, sentence):
 
 
 def test_a_reading_on_one_line():
+    assert live.in_words(reading_of(factories.timeline(np.eye(7)[:0]), None), 0.0).startswith("waiting for the first")
     reading = reading_of(factories.timeline(np.eye(7)[[0, 0]]), 0.24)
     words = live.in_words(reading, 4.96)
     assert words.startswith("0:02  ") and words.endswith("100%, no speech  (delay 0.2 s, 5.0 pictures a second)")

@@ -6,11 +6,11 @@ import threading
 import numpy as np
 import pytest
 
-from emorec import live as module
 from emorec.analyzer import Analyzer
 from emorec.emotions import EMOTIONS
 from emorec.errors import EmorecError
 from emorec.live import Live, reading_of
+from emorec.live import session as module
 from support import factories
 from support.make_media import Audio, draw
 from support.one_face import OneFace, last

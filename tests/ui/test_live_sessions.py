@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from emorec import live as library
 from emorec.analyzer import Analyzer
 from emorec.errors import EmorecError
+from emorec.live import session as library
 from emorec.media import sandbox
 from emorec.ui.page.live import LiveHandlers
 from emorec.ui.server.limits import Visitor

@@ -34,7 +34,8 @@ def open_live(page):
 def test_a_session_is_read_drawn_and_saved(filmed, page_server, page_folder):
     with visiting(filmed, page_server) as page:
         open_live(page)
-        assert page.locator("#analyze").is_hidden() and page.locator("#live-save").is_disabled()
+        page.wait_for_selector("#analyze", state="hidden")
+        assert page.locator("#live-save").is_disabled()
         page.click("#live-start")
         page.wait_for_selector("#live-view .reading[data-emotion]:not([data-emotion=''])")
         page.wait_for_selector("#live-chart svg.marks")

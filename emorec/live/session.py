@@ -7,37 +7,31 @@ of a file. Only features are kept (and the small pictures of persons that are pa
 from __future__ import annotations
 
 import dataclasses
-import itertools
 import math
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from emorec.emotions import EMOTIONS
 from emorec.errors import EmorecError
 from emorec.extraction import arrays as checks
-from emorec.extraction.assembly import empty_segment, metadata
 from emorec.extraction.features import Features
 from emorec.extraction.live_faces import LiveFaces
+from emorec.extraction.live_features import features_of
 from emorec.extraction.live_voices import LiveVoices
 from emorec.extraction.options import Settings
 from emorec.face import detection
-from emorec.inference.fusion import MIN_COVERAGE
 from emorec.inference.options import DEFAULT_STEP
+from emorec.live.reading import Reading, reading_of
 from emorec.media import arrays as memory
 from emorec.media.resample import Resampler
-from emorec.media.streams import Frame, MediaInfo
+from emorec.media.streams import Frame
 
 if TYPE_CHECKING:
     from emorec.analyzer import Analyzer
     from emorec.timeline import Timeline
-
-Parts = tuple[dict[str, np.ndarray], ...]
 
 LAST = 60.0  # seconds that a reading and a timeline are of, by default
 GAP = 0.25  # seconds by which the time of a block of sound may differ from the end of the one before it
@@ -49,36 +43,6 @@ NO_TIME = "The time {value!r} is not possible; give seconds since the beginning,
 ENDED = "This live session has ended; begin another one."
 DROPPED = "{share:.0%} of the pictures came faster than this machine could judge them, and were left out."
 DROPPED_SOUND = "{seconds:.0f} s of the sound came faster than this machine could judge it, and count as silence."
-
-
-@dataclass(frozen=True, kw_only=True)
-class Reading:
-    """What is shown and heard now, by the last row of a timeline.
-
-    ``time`` (s): until when, in the session. ``emotion``: the most likely one, "" without evidence; ``confidence``
-    (0 to 1) is that of the row, and ``sure`` whether it reaches ``unsure_below``. ``probabilities`` (7,) are NaN
-    without evidence. ``face``, ``speech``: whether there is one now. ``delay`` (s): how old the newest picture is that
-    counts, or the newest sound if there are no pictures; None before the first.
-    """
-
-    time: float
-    emotion: str
-    confidence: float
-    sure: bool
-    probabilities: np.ndarray
-    face: bool
-    speech: bool
-    delay: float | None
-
-    @property
-    def words(self) -> str:
-        """The reading in a few words: "happy 74%, no speech"."""
-        if not self.emotion:
-            return "no face and no speech"
-        said = f"{self.emotion} {self.confidence:.0%}"
-        missing = "" if self.face else ", no face"
-        missing += "" if self.speech else ", no speech"
-        return (said if self.sure else f"unsure ({said})") + missing
 
 
 class Live:
@@ -250,55 +214,22 @@ class Live:
         """The features from a start (s) on that depends on where they end (s)."""
         self._check()
         faces, voices = self._faces.known, self._voices.known
-        until = max(faces.until, voices.until)
-        return self._of(faces.arrays, voices.arrays, start_of(until), until)
+        return features_of(
+            self._analyzer.model,
+            self._settings,
+            faces,
+            voices,
+            start_of(max(faces.until, voices.until)),
+            name=self._name,
+            size=self._size,
+            complete=self._closed,
+            notes=self._notes(),
+        )
 
     def _check(self) -> None:
         for error in (self._faces.error, self._voices.error):
             if error is not None:
                 raise error
-
-    def _of(self, faces: Parts, voices: Parts, start: float, until: float) -> Features:
-        model = self._analyzer.model
-        empty = empty_segment(model)
-        # Parts that ended before the start are left out, so that the last minute costs the same after hours.
-        seen = [part for part in faces if part["frame_until"][-1] > start]
-        heard = [part for part in voices if part["voice_time"][-1] > start - PAUSE]
-        parts = itertools.zip_longest(seen, heard, fillvalue=dict[str, np.ndarray]())
-        segments = [empty | face | voice for face, voice in parts]
-        return Features(
-            duration=until,
-            until=until,
-            complete=self._closed,
-            segments=tuple(segments),
-            empty=empty,
-            media={"name": self._name} | metadata(self._info(until, bool(faces), bool(voices))),
-            notes=self._notes(),
-            hop_seconds=model.front_end.hop_seconds,
-            start=start,
-            settings=asdict(self._settings),
-            fingerprint=model.fingerprint,
-        )
-
-    def _info(self, until: float, pictures: bool, sound: bool) -> MediaInfo:
-        height, width = self._size or (None, None)
-        return MediaInfo(
-            path=Path(self._name),
-            container="live",
-            duration=until,
-            has_video=pictures,
-            has_audio=sound,
-            width=width,
-            height=height,
-            frame_rate=None,
-            video_codec=None,
-            audio_codec=None,
-            size=0,
-            video_tracks=int(pictures),
-            audio_tracks=int(sound),
-            video_track=1 if pictures else None,
-            audio_track=1 if sound else None,
-        )
 
     def _notes(self) -> tuple[str, ...]:
         notes = []
@@ -308,33 +239,6 @@ class Live:
         if self._voices.dropped >= 1:
             notes.append(DROPPED_SOUND.format(seconds=self._voices.dropped))
         return tuple(notes)
-
-
-def reading_of(timeline: Timeline, delay: float | None) -> Reading:
-    """The Reading of the last row of a timeline; ``delay`` (s) is that of the session."""
-    if not len(timeline):
-        nothing = np.full(len(EMOTIONS), np.nan)
-        return Reading(
-            time=0.0,
-            emotion="",
-            confidence=0.0,
-            sure=False,
-            probabilities=nothing,
-            face=False,
-            speech=False,
-            delay=delay,
-        )
-    known = bool(timeline.witnessed[-1])
-    return Reading(
-        time=float(timeline.end[-1]),
-        emotion=timeline.dominant[-1] if known else "",
-        confidence=float(timeline.confidence[-1]) if known else 0.0,
-        sure=bool(timeline.sure[-1]),
-        probabilities=timeline.probabilities[-1],
-        face=bool(timeline.row_face[-1] >= MIN_COVERAGE),
-        speech=bool(timeline.row_speech[-1] >= MIN_COVERAGE),
-        delay=delay,
-    )
 
 
 def _frame(image: np.ndarray, at: float) -> Frame:
