@@ -182,9 +182,9 @@ def _watch(live: Live, feeds: list[Feed], choices: dict[str, Any]) -> str:
     try:
         for thread in threads:
             thread.start()
-        while any(thread.is_alive() for thread in threads) and not problems:
+        while (alive := [thread for thread in threads if thread.is_alive()]) and not problems:
             line.show(live.reading(**choices), live.rate)
-            threads[0].join(line.interval)
+            alive[0].join(line.interval)
     except KeyboardInterrupt:
         pass
     finally:
