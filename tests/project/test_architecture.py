@@ -57,6 +57,7 @@ LAYERS = [
     ["emorec.image", "emorec.output"],
     ["emorec.timeline", "emorec.annotate"],
     ["emorec.agreement", "emorec.analyzer"],
+    ["emorec.live"],
     ["emorec"],
     # The page.
     [
@@ -71,7 +72,7 @@ LAYERS = [
     ["emorec.ui.jobs"],
     ["emorec.ui.sessions"],
     ["emorec.ui.service"],
-    ["emorec.ui.api"],
+    ["emorec.ui.api", "emorec.ui.live_route"],
     ["emorec.ui.page"],
     ["emorec.ui.app", "emorec.ui"],
     ["emorec.cli"],
