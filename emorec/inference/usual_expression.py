@@ -114,7 +114,7 @@ def without(face: np.ndarray, persons: np.ndarray, usual: Mapping[int, Usual]) -
 def values(usual: Mapping[int, Usual]) -> dict[str, dict[str, float]]:
     """What was added to the log likelihoods of each person's face, by number and emotion: 0 or less."""
     return {
-        str(person): {emotion: -round(float(value), 4) for emotion, value in zip(EMOTIONS, its.taken, strict=True)}
+        str(person): {emotion: round(0.0 - float(value), 4) for emotion, value in zip(EMOTIONS, its.taken, strict=True)}
         for person, its in usual.items()
     }
 
@@ -138,9 +138,10 @@ def notes(usual: Mapping[int, Usual], persons: Iterable[int], names: Mapping[int
 
 
 def _listed_emotions(taken: np.ndarray) -> str:
-    """As in: angry (log likelihood -1.2) was. The strongest come first; "" if nothing is worth a note."""
+    """As in: angry (log likelihood -1.2) and fear (-0.7) were. The strongest is first; "" if none is worth a note."""
     order = [index for index in np.argsort(-taken, kind="stable") if taken[index] >= LISTED]
-    words = [f"{EMOTIONS[index]} (log likelihood -{taken[index]:.1f})" for index in order]
+    words = [f"{EMOTIONS[index]} (-{taken[index]:.1f})" for index in order]
+    words[:1] = [word.replace("(", "(log likelihood ") for word in words[:1]]
     return f"{_joined(words)} {'was' if len(words) == 1 else 'were'}" if words else ""
 
 

@@ -48,7 +48,7 @@ def clips(files: list[Path], model: Checkpoint) -> Clips:
         raise EmorecError("There are no videos of one of the actors in the folder JavaneseAV.")
     faces, truth, seconds = [], [], []
     for file in files:
-        *_, features = pipeline.extract(sources.from_media(file), model, face_detector())
+        *_, features = pipeline.extract(sources.from_media(file, None, None, None), model, face_detector())
         whole = np.array([features.start]), np.array([features.until])
         pooled = pooling.pool(features, model, *whole, with_features=False)
         faces.append(model.calibration.face.log_likelihood(pooled.face_probabilities)[0])
