@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from emorec.image import FaceResult
     from emorec.inference.baseline_choice import BaselineLike
     from emorec.inference.timeline import PriorLike
+    from emorec.live import Live, Reading
     from emorec.timeline import Timeline
 
 __all__ = [
@@ -37,6 +38,8 @@ __all__ = [
     "EmorecError",
     "FaceResult",
     "Features",
+    "Live",
+    "Reading",
     "Timeline",
     "__version__",
     "analyze",
@@ -51,6 +54,8 @@ LAZY = {
     "Comparison": "emorec.agreement.comparison",
     "FaceResult": "emorec.image",
     "Features": "emorec.extraction.features",
+    "Live": "emorec.live",
+    "Reading": "emorec.live",
     "Timeline": "emorec.timeline",
 }
 

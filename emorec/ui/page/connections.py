@@ -29,7 +29,8 @@ def connect_inputs(
     inputs, choices, deletion = parts.inputs, parts.choices, parts.deletion
     for name, tab in inputs.tabs.items():
         is_picture = name == "picture"
-        updates = [name, gr.update(visible=is_picture), *[gr.update(visible=not is_picture)] * 3]
+        updates = [name, gr.update(visible=is_picture), *[gr.update(visible=not is_picture)] * 2]
+        updates.append(gr.update(visible=name not in ("picture", "live")))  # Analyze and Cancel
         tab.select(
             lambda updates=updates: updates,
             None,
