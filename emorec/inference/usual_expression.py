@@ -34,6 +34,7 @@ MAX_LISTED = 5  # persons in one note
 
 NEUTRAL = EMOTIONS.index("neutral")
 
+PHRASE = "usual expression"  # in every note about it
 TAKEN = "From the face of {name}, {emotions} taken out as usual expression."
 DOUBTED = (
     "The face of {name} looks {emotion} for most of the recording, so {amount} was taken out as usual expression; if "

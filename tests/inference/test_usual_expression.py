@@ -242,3 +242,11 @@ def test_every_format_can_hold_it(tmp_path):
     assert json.loads(timeline.to_json())["choices"]["usual_expression"]["0"]["angry"] < 0
     timeline.save_plot(tmp_path / "chart.svg")
     timeline.save(tmp_path / "result.csv")
+
+
+def test_the_page_shows_what_was_taken_out():
+    from emorec.ui import fragments
+
+    found = read(frowning(30.0), "person", person=0)
+    assert found.notes[0] in fragments.result(found) and usuals.PHRASE in found.notes[0]
+    assert usuals.PHRASE not in fragments.result(read(frowning(30.0), "speaker"))
