@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from emorec.extraction.people_file import PeopleLike
     from emorec.extraction.sources import MediaLike
     from emorec.image import FaceResult
+    from emorec.inference.baseline_choice import BaselineLike
     from emorec.inference.timeline import PriorLike
     from emorec.live import Live, Reading
     from emorec.timeline import Timeline
@@ -94,7 +95,7 @@ def analyze(
     smooth: float = 0.0,
     prior: PriorLike = "everyday",
     unsure_below: float = 0.4,
-    baseline: str = "speaker",
+    baseline: BaselineLike = "speaker",
     people: PeopleLike | None = None,
     modalities: Iterable[str] = ("face", "voice"),
     start: float = 0.0,

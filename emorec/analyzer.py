@@ -21,10 +21,11 @@ from emorec.extraction.people_file import PeopleLike
 from emorec.extraction.sources import MediaLike
 from emorec.face import detection
 from emorec.image import FaceResult
-from emorec.inference import baseline as baselines
+from emorec.inference import baseline_choice
 from emorec.inference import people as persons
 from emorec.inference import prior as priors
 from emorec.inference import timeline as inference
+from emorec.inference.baseline_choice import BaselineLike
 from emorec.inference.timeline import DEFAULT_STEP, DEFAULT_WINDOW, UNSURE_BELOW, PersonLike, PriorLike
 from emorec.models import checkpoint, pretrained
 from emorec.models.device import device_of
@@ -75,7 +76,7 @@ class Analyzer:
         smooth: float = 0.0,
         prior: PriorLike = priors.DEFAULT,
         unsure_below: float = UNSURE_BELOW,
-        baseline: str = baselines.DEFAULT,
+        baseline: BaselineLike = baseline_choice.DEFAULT,
         people: PeopleLike | None = None,
         modalities: Iterable[str] = MODALITIES,
         start: float = 0.0,
@@ -103,7 +104,9 @@ class Analyzer:
         (s): standard deviation of a Gaussian over time, 0 for none. ``prior``: "everyday", "even", "adaptive", a
         mapping of the seven emotions to shares, or a JSON file with such a mapping. ``unsure_below``: rows with a
         lower confidence count as unsure. ``baseline``: "speaker" reads voices relative to the mean voice of a recording
-        that has enough speech, "none" reads every window by itself. ``people``: a names file, or what one contains:
+        that has enough speech, "none" reads every window by itself; "person", a stretch of time ("0:10-0:40") and the
+        file of a JSON result also take the usual expression out of each person's face, as it is in the whole recording,
+        in the stretch, or in that result. ``people``: a names file, or what one contains:
         names of persons, and whose tracks are whose (docs/SCHEMA.md).
 
         ``modalities``: which of "face" and "voice" are decoded and used; fusion "voice" decodes no picture either.
@@ -181,7 +184,7 @@ class Analyzer:
         smooth: float = 0.0,
         prior: PriorLike = priors.DEFAULT,
         unsure_below: float = UNSURE_BELOW,
-        baseline: str = baselines.DEFAULT,
+        baseline: BaselineLike = baseline_choice.DEFAULT,
         people: PeopleLike | None = None,
     ) -> Timeline:
         """Stage 2: a Timeline of features, which this model must have extracted.

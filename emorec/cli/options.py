@@ -18,7 +18,9 @@ PRIOR_HELP = (
     "(default everyday)"
 )
 BASELINE_HELP = (
-    "speaker (voices are read relative to the usual voice in a recording with enough speech) or none (default speaker)"
+    "speaker (voices are read relative to the usual voice in a recording with enough speech), person (each person's "
+    "usual expression is also taken out of the face), START-END (that of this stretch, as in 0:10-0:40), the JSON "
+    "result of another recording (that of the same persons there), or none (default speaker)"
 )
 PERSON_HELP = (
     "a person's number or name, main (longest on screen), speaker (who speaks), or all (one row per step and person, "

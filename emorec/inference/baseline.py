@@ -13,13 +13,10 @@ from typing import Any
 import numpy as np
 
 from emorec.emotions import EMOTIONS, fold
-from emorec.errors import EmorecError
 from emorec.inference.fusion import softmax
 from emorec.inference.voice_pooling import RELATIVE
 from emorec.models.checkpoint import Checkpoint
 
-CHOICES = ("speaker", "none")
-DEFAULT = "speaker"
 FUSIONS = ("late", "voice")  # that use it; intermediate fusion has a network of its own
 
 # Windows with full evidence up to which there is no baseline, and windows beyond these that are worth half of the
@@ -36,7 +33,6 @@ NOTE = (
     "Voice is read relative to the speaker's usual voice in this recording; a speaker who sounds the same throughout "
     "reads as neutral."
 )
-UNKNOWN = "The baseline {given!r} does not exist; choose one of {names}."
 
 NEUTRAL = EMOTIONS.index("neutral")
 
@@ -50,12 +46,6 @@ class Baseline:
 
     logits: np.ndarray
     weight: float
-
-
-def check(baseline: str) -> None:
-    """Raise EmorecError unless ``baseline`` is one of CHOICES."""
-    if baseline not in CHOICES:
-        raise EmorecError(UNKNOWN.format(given=baseline, names=", ".join(CHOICES)))
 
 
 def available(model: Checkpoint) -> bool:

@@ -7,9 +7,10 @@ from numbers import Real
 from pathlib import Path
 
 from emorec.errors import EmorecError
-from emorec.inference import baseline as baselines
+from emorec.inference import baseline_choice
 from emorec.inference import fusion as fusions
 from emorec.inference import prior as priors
+from emorec.inference.baseline_choice import BaselineLike
 
 DEFAULT_STEP = 1.0  # seconds
 DEFAULT_WINDOW = 3.0  # seconds; the length that training used
@@ -28,11 +29,11 @@ def check(
     smooth: float = 0.0,
     prior: PriorLike = priors.DEFAULT,
     unsure_below: float = UNSURE_BELOW,
-    baseline: str = baselines.DEFAULT,
+    baseline: BaselineLike = baseline_choice.DEFAULT,
 ) -> None:
     """Raise EmorecError, in one sentence, for settings that cannot be used."""
     fusions.check(fusion)
-    baselines.check(baseline)
+    baseline_choice.of(baseline)
     numbers: dict[str, object] = {"step": step, "window": window, "smoothing": smooth, "confidence": unsure_below}
     for name, value in numbers.items():
         if isinstance(value, bool) or not isinstance(value, Real):

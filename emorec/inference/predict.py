@@ -2,31 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import torch
 
 from emorec.emotions import fold
 from emorec.inference import baseline as baselines
 from emorec.inference import fusion as fusions
+from emorec.inference import usual_expression
 from emorec.inference.fusion import softmax
 from emorec.inference.pooling import Pooled
+from emorec.inference.usual_expression import Usual
 from emorec.models.checkpoint import Checkpoint
 
 BATCH = 1024  # rows fused at a time, so that intermediate results stay in the processor's cache
 
 
 def fuse(
-    pooled: Pooled, model: Checkpoint, fusion: str, baseline: baselines.Baseline | None = None
+    pooled: Pooled,
+    model: Checkpoint,
+    fusion: str,
+    baseline: baselines.Baseline | None = None,
+    usual: Mapping[int, Usual] | None = None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Log likelihoods (N, 7) from the face, from the voice and from their fusion, and the evidence (N,) of the last.
 
-    With a ``baseline`` the voice is read relative to it; intermediate fusion does not use it.
+    With a ``baseline`` the voice is read relative to it, and the ``usual`` expression of persons, by number, is taken
+    out of their faces; intermediate fusion uses neither.
     """
     calibration = model.calibration
     face = calibration.face.log_likelihood(pooled.face_probabilities)
     voice = calibration.voice.log_likelihood(pooled.voice_probabilities)
     face_evidence = fusions.evidence(face, pooled.face_coverage, pooled.seconds)
     voice_evidence = fusions.evidence(voice, pooled.voice_coverage, pooled.seconds)
+    face = usual_expression.without(face, pooled.person, usual or {})
     if baseline:
         relative = baselines.of_windows(pooled.voice_relative, baseline, model)
         voice = baselines.log_likelihood(voice, relative, baseline)

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 import numpy as np
 
 from emorec.emotions import EMOTIONS
+from emorec.errors import EmorecError
 from emorec.extraction import speakers
 from emorec.extraction.features import Features
 from emorec.inference import baseline as baselines
 from emorec.inference import fusion as fusions
-from emorec.inference import people, pooling
+from emorec.inference import people, pooling, usual_expression
 from emorec.inference import prior as priors
+from emorec.inference.baseline_choice import Choice
 from emorec.inference.people import PersonLike
 from emorec.inference.predict import fuse
+from emorec.inference.usual_expression import Measured, Usual
 from emorec.models.checkpoint import Checkpoint
 
+OUTSIDE = "The baseline {name} lies outside of what was analysed, {start:g} to {until:g} s; choose another stretch."
+NOBODY_KNOWN = "{name} shows nobody of these names, so no usual expression was taken out of their faces: {names}."
 LAST_STEP = 0.1  # share of a step; a shorter rest at the end joins the last row
 
 
@@ -33,9 +39,10 @@ def rows(until: float, step: float, begin: float = 0.0) -> tuple[np.ndarray, np.
 
 @dataclass(frozen=True)
 class Request:
-    """What is inferred, apart from the step and the prior; ``own`` is the baseline of the recording, if it has one.
+    """What is inferred, apart from the step and the prior.
 
-    ``person`` is a number or None, ``asked`` what the caller gave for it.
+    ``own`` is the baseline of voices in the recording, if it has one, and ``usual`` the usual expression of persons, by
+    number. ``person`` is a number or None, ``asked`` what the caller gave for it.
     """
 
     features: Features
@@ -45,9 +52,10 @@ class Request:
     person: int | None
     smooth: float
     unsure_below: float
-    baseline: str
+    baseline: Choice
     own: baselines.Baseline | None = None
     asked: PersonLike = None
+    usual: Mapping[int, Usual] = field(default_factory=dict[int, Usual])
 
     def pooled(self, start: np.ndarray, end: np.ndarray, voice: pooling.Voice | None = None) -> pooling.Pooled:
         """The windows of rows from ``start`` to ``end`` (s), (N,) each, with the ``voice`` if it is known already."""
@@ -82,7 +90,7 @@ class Request:
 
     def fuse(self, pooled: pooling.Pooled) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """``predict.fuse`` of windows by the choices."""
-        return fuse(pooled, self.model, self.fusion, self.own)
+        return fuse(pooled, self.model, self.fusion, self.own, self.usual)
 
     def choices(self, step: float, prior: priors.Prior) -> dict[str, Any]:
         """All settings that make the timeline, by name."""
@@ -96,25 +104,46 @@ class Request:
             "prior": prior.name,
             "prior_shares": {emotion: round(share, 4) for emotion, share in shares},
             "unsure_below": self.unsure_below,
-            "baseline": self.baseline,
+            "baseline": self.baseline.name,
             "baseline_weight": round(self.own.weight, 4) if self.own else 0.0,
+            **({"usual_expression": usual_expression.values(self.usual)} if self.baseline.face else {}),
             **self.features.settings,
             "model": self.model.folder.name if self.model.folder else None,
             "fingerprint": self.model.fingerprint,
         }
 
     def notes(self) -> tuple[str, ...]:
-        """Sentences for the user about the recording, about who speaks, and about the baseline."""
+        """Sentences for the user about the recording, about who speaks, and about the baselines."""
         who = speakers.note(self.features.arrays) if self.fusion != "face" else ""
         found = [who, baselines.NOTE if self.own else ""]
-        return (*self.features.notes, *(sentence for sentence in found if sentence))
+        return (*self.features.notes, *(sentence for sentence in found if sentence), *self._about_faces())
+
+    def _about_faces(self) -> list[str]:
+        """Sentences about the usual expressions that were taken out."""
+        if not self._takes_out or not self._persons:
+            return []
+        names = self.features.names
+        if self.baseline.known is not None and not self.usual:
+            wanted = ", ".join(names[person] for person in self._persons)
+            return [NOBODY_KNOWN.format(name=self.baseline.name, names=wanted)]
+        return usual_expression.notes(self.usual, self._persons, names)
+
+    @property
+    def _takes_out(self) -> bool:
+        """Whether usual expressions are taken out of faces."""
+        return self.baseline.face and self.fusion in usual_expression.FUSIONS
+
+    @property
+    def _persons(self) -> list[int]:
+        """The persons whom the timeline is about."""
+        return self.features.persons if self.person is None else [self.person]
 
     def with_baseline(self) -> Self:
         """The same with the baseline of the recording, from windows side by side, each of which counts once.
 
         Without one the request stays as it is.
         """
-        if self.baseline == "none" or self.fusion not in baselines.FUSIONS or not baselines.available(self.model):
+        if not self.baseline.voice or self.fusion not in baselines.FUSIONS or not baselines.available(self.model):
             return self
         low, high = self.windows(*rows(self.features.until, self.window, self.features.start))
         person = -1 if self.person is None else self.person
@@ -123,3 +152,37 @@ class Request:
         return replace(
             self, own=baselines.of(heard.relative, voice, fusions.evidence(voice, heard.coverage, high - low))
         )
+
+    def with_usual(self) -> Self:
+        """The same with the usual expressions of the persons, if the baseline takes them out of faces.
+
+        Raises EmorecError if the baseline is a stretch outside of the recording.
+        """
+        if not self._takes_out:
+            return self
+        found = {person: usual_expression.usual(its, not self.baseline.whole) for person, its in self._measured()}
+        return replace(self, usual={person: usual for person, usual in found.items() if usual})
+
+    def _measured(self) -> list[tuple[int, Measured]]:
+        """What the faces of the persons usually show; persons of whom a file tells nothing are left out."""
+        persons, known = self._persons, self.baseline.known
+        if known is not None:
+            if len(persons) == len(known) == 1:  # the same person, whatever the names
+                return [(persons[0], next(iter(known.values())))]
+            names = self.features.names
+            return [(person, known[names[person]]) for person in persons if names[person] in known]
+        start, end = self.baseline.stretch or (self.features.start, self.features.until)
+        if self.baseline.stretch:
+            start, end = max(start, self.features.start), min(end, self.features.until)
+            if start >= end and self.features.complete:
+                limits = {"start": self.features.start, "until": self.features.until}
+                raise EmorecError(OUTSIDE.format(name=self.baseline.name, **limits))
+        low, high = rows(end, usual_expression.WINDOW, start)
+        nothing = np.zeros((len(low), 0))
+        no_voice = pooling.Voice(nothing, nothing, nothing, np.zeros(len(low)))
+        found: list[tuple[int, Measured]] = []
+        for person in persons if len(low) else ():
+            pooled = pooling.pool(self.features, self.model, low, high, person, False, voice=no_voice)
+            face = self.model.calibration.face.log_likelihood(pooled.face_probabilities)
+            found.append((person, usual_expression.measure(face, pooled.face_coverage * pooled.seconds)))
+        return found

@@ -8,10 +8,10 @@ import numpy as np
 
 from emorec.errors import EmorecError
 from emorec.extraction.features import Features
-from emorec.inference import baseline as baselines
+from emorec.inference import baseline_choice, people, pooling
 from emorec.inference import fusion as fusions
-from emorec.inference import people, pooling
 from emorec.inference import prior as priors
+from emorec.inference.baseline_choice import BaselineLike
 from emorec.inference.options import (
     DEFAULT_STEP,
     DEFAULT_WINDOW,
@@ -58,7 +58,7 @@ def infer(
     smooth: float = 0.0,
     prior: PriorLike = priors.DEFAULT,
     unsure_below: float = UNSURE_BELOW,
-    baseline: str = baselines.DEFAULT,
+    baseline: BaselineLike = baseline_choice.DEFAULT,
 ) -> Timeline:
     """Slide windows over features and fuse each into probabilities of the seven emotions.
 
@@ -68,17 +68,22 @@ def infer(
     the face that is visible there, and of several that are visible for about as long the one in most of the
     recording's frames. ``smooth`` (s) is the standard deviation of a Gaussian over time by which rows with evidence are
     averaged. ``prior`` is what ``emorec.inference.prior.of`` takes. Rows with a confidence below ``unsure_below`` count
-    as unsure. ``baseline`` is one of ``emorec.inference.baseline.CHOICES``: with "speaker" voices are read relative to
-    the mean voice of the recording, if it has enough speech, the model has a head for that, and the fusion is "late" or
-    "voice". Raises EmorecError for features of another model, a step or window out of range, and an unknown fusion,
-    person, prior or baseline.
+    as unsure. ``baseline`` is what ``emorec.inference.baseline_choice.of`` takes: except with "none", voices are read
+    relative to the mean voice of the recording, if it has enough speech, the model has a head for that, and the fusion
+    is "late" or "voice". With "person" each person's usual expression in the recording is also taken out of the face,
+    if the fusion is "late" or "face"; with START-END that of a stretch of it, and with the file of a JSON result that
+    of the persons of the same name there. Raises EmorecError for features of another model, a step or window out of
+    range, and an unknown fusion, person, prior or baseline.
     """
-    check(fusion, step, window, smooth, prior, unsure_below, baseline)
+    check(fusion, step, window, smooth, prior, unsure_below)
+    chosen = baseline_choice.of(baseline)
     number = people.number_of(features, person)
     if features.fingerprint and features.fingerprint != model.fingerprint:
         raise EmorecError(OTHER_MODEL)
-    request = Request(features, model, fusion, window, number, smooth, unsure_below, baseline, asked=person)
-    request = request.with_baseline()
+    if chosen.fingerprint not in ("", model.fingerprint):
+        raise EmorecError(baseline_choice.OTHER_MODEL.format(given=chosen.name))
+    request = Request(features, model, fusion, window, number, smooth, unsure_below, chosen, asked=person)
+    request = request.with_baseline().with_usual()
     expected = priors.of(prior)
     if expected.adaptive:
         expected = _adapted(request, expected)
@@ -110,7 +115,8 @@ def _of_all(request: Request, step: float, prior: priors.Prior) -> Timeline:
             its = replace(its, own=None).with_baseline()
         own = _timeline(its, step, prior, voice)
         each.append(people.about(own, number, name))
-    return people.mean(each, features)
+    # Each person's own notes tell only of that person's usual expression.
+    return replace(people.mean(each, features), notes=request.notes())
 
 
 def _timeline(request: Request, step: float, prior: priors.Prior, heard: pooling.Voice | None = None) -> Timeline:

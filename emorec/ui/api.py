@@ -20,7 +20,7 @@ from emorec.affect import DIMENSIONS
 from emorec.emotions import EMOTIONS
 from emorec.errors import EmorecError
 from emorec.extraction import people_file
-from emorec.inference import baseline as baselines
+from emorec.inference import baseline_choice
 from emorec.inference import prior as priors
 from emorec.inference.fusion import FUSIONS
 from emorec.inference.timeline import DEFAULT_STEP, DEFAULT_WINDOW, check
@@ -42,14 +42,22 @@ def add_endpoints(service: Service) -> None:
     """Add the endpoints to the ``gr.Blocks`` that is being built."""
 
     def response(
-        name: str, result: Result, *, fusion: str, prior: str | dict, people: dict | None, **choices: Any
+        name: str,
+        result: Result,
+        *,
+        fusion: str,
+        prior: str | dict,
+        baseline: str,
+        people: dict | None,
+        **choices: Any,
     ) -> dict:
         if not result.has_faces and fusion != "voice":
             raise EmorecError(SOUND_ONLY)
         features = result.features
         if people is not None:  # never a path, which the library would open
             features = people_file.used(people_file.parsed(people, "This"), features)[0]
-        timeline = result.analyzer.infer(features, fusion=fusion, prior=validation.prior(prior), **choices)
+        choices |= {"prior": validation.prior(prior), "baseline": validation.baseline(baseline)}
+        timeline = result.analyzer.infer(features, fusion=fusion, **choices)
         return {
             "recording": name,
             "duration": timeline.duration,
@@ -79,7 +87,7 @@ def add_endpoints(service: Service) -> None:
         start: float | str = 0.0,
         end: float | str | None = None,
         rotate: int = 0,
-        baseline: str = baselines.DEFAULT,
+        baseline: str = baseline_choice.DEFAULT,
         people: dict | None = None,
     ) -> dict:
         """Analyse an uploaded video or audio file.
@@ -88,7 +96,8 @@ def add_endpoints(service: Service) -> None:
         picture is decoded. ``audio_track`` to ``rotate`` choose the part of the recording that is analysed.
         """
         with user_errors():
-            check(fusion, step, window, smooth, cast(Any, validation.prior(prior)), baseline=baseline)
+            check(fusion, step, window, smooth, cast(Any, validation.prior(prior)))
+            validation.baseline(baseline)
             settings = validation.settings(
                 fusion,
                 audio_track=audio_track,
@@ -132,7 +141,7 @@ def add_endpoints(service: Service) -> None:
         smooth: float = 0.0,
         person: int | str | None = None,
         prior: str | dict = priors.DEFAULT,
-        baseline: str = baselines.DEFAULT,
+        baseline: str = baseline_choice.DEFAULT,
         people: dict | None = None,
     ) -> dict:
         """Infer again, with other choices, from the features that /analyze extracted; nothing is decoded."""

@@ -12,6 +12,7 @@ from emorec.affect import SOURCE
 from emorec.analyzer import Analyzer
 from emorec.emotions import COLOURS, EMOJI, EMOTIONS
 from emorec.image import FaceResult
+from emorec.inference import usual_expression
 from emorec.inference.timeline import Timeline
 from emorec.models import pretrained
 from emorec.output import charts, trust
@@ -86,6 +87,8 @@ def result(timeline: Timeline) -> str:
     table = f"<table><caption>Share of the time with evidence ({prior} prior{who})</caption>{shares}</table>"
     body = f"{provenance(timeline.media)}{table}<dl>{numbers}</dl>"
     warning = callout(figures.warning) if figures.too_little else ""
+    # Other notes are shown while the recording is analysed; these change with the choices.
+    warning += "".join(callout(note) for note in timeline.notes if usual_expression.PHRASE in note)
     return f'{warning}<div class="summary" {attributes}>{body}</div>'
 
 

@@ -128,7 +128,7 @@ def test_a_baseline_does_not_depend_on_the_rows_that_are_shown(model):
 @pytest.mark.parametrize("fusion", ["intermediate", "face"])
 def test_fusions_that_do_not_use_it_are_as_without(model, fusion):
     features = factories.full_observations(60.0)
-    with_it, without = (infer(features, model, fusion, baseline=choice) for choice in baselines.CHOICES)
+    with_it, without = (infer(features, model, fusion, baseline=choice) for choice in ("speaker", "none"))
     assert np.array_equal(with_it.probabilities, without.probabilities)
 
 
@@ -140,10 +140,14 @@ def test_a_single_long_window_is_not_compared_with_itself(model):
 
 def test_the_adaptive_prior_is_estimated_on_what_is_shown(model):
     features = factories.full_observations(120.0)
-    shares = [infer(features, model, "voice", prior="adaptive", baseline=choice).prior for choice in baselines.CHOICES]
+    shares = [
+        infer(features, model, "voice", prior="adaptive", baseline=choice).prior for choice in ("speaker", "none")
+    ]
     assert shares[0] != shares[1]
 
 
 def test_an_unknown_baseline_is_named():
-    with pytest.raises(EmorecError, match="'room' does not exist; choose one of speaker, none"):
+    with pytest.raises(
+        EmorecError, match="'room' does not exist; choose one of speaker, person, none, a stretch of time"
+    ):
         infer(factories.full_observations(2.0), PLAIN, baseline="room")

@@ -53,3 +53,19 @@ def test_a_wrong_part_is_one_sentence(given):
     with pytest.raises(EmorecError) as caught:
         validation.settings("late", **given)
     assert str(caught.value).endswith(".") and len(str(caught.value)) < 250
+
+
+@pytest.mark.parametrize("given", ["speaker", "person", "none", "0:10-0:40", "10-40.5"])
+def test_a_visitor_names_a_baseline_or_a_stretch(given):
+    assert validation.baseline(given) == given
+
+
+@pytest.mark.parametrize("given", ["/etc/hostname", "usual.json", "", None, 3, ["person"], "1" * 60 + "-2"])
+def test_a_visitor_cannot_give_a_file_as_the_baseline(given):
+    with pytest.raises(EmorecError, match="does not exist; choose one of speaker, person, none, or a stretch of time"):
+        validation.baseline(given)
+
+
+def test_a_stretch_that_ends_before_it_begins_is_named():
+    with pytest.raises(EmorecError, match="'0:40-0:10' must end after it begins"):
+        validation.baseline("0:40-0:10")

@@ -1,4 +1,4 @@
-"""Checks of what visitors ask for, before any work is done: the prior, and which part of a recording is analysed."""
+"""Checks of what visitors ask for, before any work is done: the prior, the baseline, the part of a recording."""
 
 import math
 from collections.abc import Mapping
@@ -7,9 +7,11 @@ from typing import Any
 from emorec.errors import EmorecError
 from emorec.extraction import options
 from emorec.extraction.options import Settings
+from emorec.inference import baseline_choice
 from emorec.inference import prior as priors
 
 NO_PRIOR = "The prior {given!r} does not exist; choose from {names}, or give a share for each of the seven emotions."
+NO_BASELINE = "The baseline {given!r} does not exist; choose one of {names}, or a stretch of time such as 0:10-0:40."
 NO_NUMBER = "The {name} {given!r} is not a whole number; give one."
 NO_TIME = "The {name} {given!r} is not a time; give seconds, m:ss or h:mm:ss, as in 75, 1:15 or 0:01:15."
 MAX_SHOWN = 40  # characters of a wrong value that the error repeats
@@ -25,6 +27,17 @@ def prior(given: object) -> str | priors.Prior:
     if not isinstance(given, str) or given not in priors.NAMES:
         raise EmorecError(NO_PRIOR.format(given=_short(given), names=", ".join(priors.NAMES)))
     return given
+
+
+def baseline(given: object) -> str:
+    """A baseline from its name or as a stretch of time. Raises EmorecError.
+
+    A path is refused: the library would open the file.
+    """
+    text = given if isinstance(given, str) and len(given) <= MAX_SHOWN else ""
+    if text not in baseline_choice.CHOICES and baseline_choice.stretch_of(text) is None:
+        raise EmorecError(NO_BASELINE.format(given=_short(given), names=", ".join(baseline_choice.CHOICES)))
+    return text
 
 
 def settings(

@@ -8,7 +8,7 @@ import gradio as gr
 from gradio.components import Component
 
 from emorec import download
-from emorec.inference import baseline as baselines
+from emorec.inference import baseline_choice
 from emorec.inference import prior as priors
 from emorec.inference.timeline import DEFAULT_STEP, DEFAULT_WINDOW, STEP_RANGE
 from emorec.output import tables
@@ -30,7 +30,7 @@ FUSIONS = (
 PAGE = f"Page, of {PAGE_ROWS} rows each; a click on a row goes there"
 FUSION_ADVICE = "Late weighs face and voice by their evidence; Intermediate lets one network judge both together"
 PRIORS = (("Everyday", "everyday"), ("Even", "even"), ("Adaptive", "adaptive"))
-BASELINES = (("Relative", "speaker"), ("As it is", "none"))
+BASELINES = (("Relative to the speaker", "speaker"), ("Relative to each person", "person"), ("As it is", "none"))
 CHANNELS = (("Mix", "mix"), ("Left", "left"), ("Right", "right"))
 
 
@@ -143,9 +143,9 @@ def choices(checkpoints: tuple[str, ...] | None) -> SimpleNamespace:
         )
         baseline = gr.Radio(
             BASELINES,
-            value=baselines.DEFAULT,
-            label="Voice",
-            info="Relative to the speaker's usual voice in this recording, or as it is",
+            value=baseline_choice.DEFAULT,
+            label="Baseline",
+            info="What is usual in the recording: the speaker's voice, each person's expression too, or nothing",
             elem_id="baseline",
         )
         note = markup(elem_id="note")

@@ -81,7 +81,7 @@ class ResultHandlers:
                 smooth=smooth,
                 person=None if person == ANYONE[1] else person,
                 prior=validation.prior(prior),
-                baseline=baseline,
+                baseline=validation.baseline(baseline),
             )
         offered = gr.update(choices=choices, value=person)
         chart, summary, *table = self.show_part(timeline, style, part, only, rows_shown)

@@ -1,0 +1,142 @@
+"""What a user gives as the baseline: a word, a stretch of time, or the result of another recording."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from os import PathLike, fspath
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from emorec.emotions import EMOTIONS
+from emorec.errors import EmorecError
+from emorec.extraction.options import seconds as seconds_of
+from emorec.extraction.people import default_name
+from emorec.inference import fusion as fusions
+from emorec.inference import prior as priors
+from emorec.inference import usual_expression
+from emorec.inference.usual_expression import Measured
+
+SPEAKER, PERSON, NONE = CHOICES = ("speaker", "person", "none")
+DEFAULT = SPEAKER
+STRETCH = re.compile(r"\s*([\d:.,]+)\s*-\s*([\d:.,]+)\s*")
+SMALLEST = 1e-6  # probability; results have six decimals
+
+BaselineLike = str | PathLike[str]
+
+UNKNOWN = (
+    "The baseline {given!r} does not exist; choose one of {names}, a stretch of time such as 0:10-0:40, or the JSON "
+    "result of another recording ({reason})."
+)
+BACKWARDS = "The baseline {given!r} must end after it begins, as in 0:10-0:40."
+WRONG_FILE = "The baseline {given} is not the JSON result of a recording: {reason}."
+NO_FACE = "The baseline {given} shows no face for long enough; choose the result of a video."
+OTHER_MODEL = "The baseline {given} was made with another model; analyze that recording again with this one."
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """A baseline: ``name`` as results state it, and where the usual expression comes from.
+
+    It comes from the ``whole`` recording, a ``stretch`` (s) of it, or what is ``known`` of persons by name from a
+    result that the model with the ``fingerprint`` made; without any of these faces are read as they are.
+    """
+
+    name: str
+    whole: bool = False
+    stretch: tuple[float, float] | None = None
+    known: Mapping[str, Measured] | None = None
+    fingerprint: str = ""
+
+    @property
+    def voice(self) -> bool:
+        """Whether voices are read relative to the speaker."""
+        return self.name != NONE
+
+    @property
+    def face(self) -> bool:
+        """Whether the usual expression is taken out of faces."""
+        return self.whole or self.stretch is not None or self.known is not None
+
+
+def of(given: BaselineLike) -> Choice:
+    """The baseline that a user names: one of CHOICES, START-END, or the file of a JSON result.
+
+    Raises EmorecError, in one sentence, for anything else.
+    """
+    if not isinstance(given, str | PathLike) or given == "":
+        raise EmorecError(UNKNOWN.format(given=given, names=", ".join(CHOICES), reason="it is not text"))
+    text = fspath(given)
+    if text in CHOICES:
+        return Choice(name=text, whole=text == PERSON)
+    stretch = stretch_of(text)
+    if stretch:
+        return Choice(name=text.strip(), stretch=stretch)
+    return _of_file(Path(text), text)
+
+
+def stretch_of(text: str) -> tuple[float, float] | None:
+    """Start and end (s) of START-END; None for other text. Raises EmorecError for times that cannot be a stretch."""
+    found = STRETCH.fullmatch(text)
+    if found is None:
+        return None
+    start, end = (seconds_of(part) for part in found.groups())
+    if end <= start:
+        raise EmorecError(BACKWARDS.format(given=text))
+    return start, end
+
+
+def _of_file(path: Path, given: str) -> Choice:
+    try:
+        content = path.read_bytes()
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise EmorecError(UNKNOWN.format(given=given, names=", ".join(CHOICES), reason=reason)) from None
+    try:
+        result = json.loads(content)
+    except (ValueError, RecursionError):
+        raise EmorecError(WRONG_FILE.format(given=given, reason="it cannot be read as JSON")) from None
+    try:
+        known = _persons(result)
+        fingerprint = result["choices"].get("fingerprint") or ""
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
+        reason = "its rows and choices are not those that emorec writes"
+        raise EmorecError(WRONG_FILE.format(given=given, reason=reason)) from None
+    if not known:
+        raise EmorecError(NO_FACE.format(given=given))
+    return Choice(name=path.name, known=known, fingerprint=str(fingerprint))
+
+
+def _persons(result: Any) -> dict[str, Measured]:
+    """What the face of each person usually shows in a result, by name."""
+    choices = result["choices"]
+    shares = np.array([_finite(choices["prior_shares"][emotion]) for emotion in EMOTIONS])
+    prior = np.log(np.maximum(shares, priors.FLOOR))
+    window, taken = _finite(result["window"]), choices.get("usual_expression", {})
+    faces: dict[str, list[np.ndarray]] = {}
+    seconds: dict[str, list[float]] = {}
+    for row in result["rows"]:
+        # With less than full evidence, the likelihoods in a row are weakened.
+        if not row["face"] or row["person"] is None or row["face_coverage"] * window < fusions.FULL_SECONDS - SMALLEST:
+            continue
+        face = np.array([_finite(row["face"][emotion]) for emotion in EMOTIONS])
+        added = taken.get(str(row["person"]), {})
+        earlier = np.array([_finite(added.get(emotion, 0.0)) for emotion in EMOTIONS])
+        name = str(row.get("name") or default_name(row["person"]))
+        faces.setdefault(name, []).append(np.log(np.maximum(face, SMALLEST)) - prior - earlier)
+        length = (_finite(row["end"]) - _finite(row["start"])) * _finite(row.get("row_face", row["face_coverage"]))
+        seconds.setdefault(name, []).append(length)
+    found = {name: usual_expression.measure(np.array(faces[name]), np.array(seconds[name])) for name in faces}
+    return {name: measured for name, measured in found.items() if measured.seconds > 0}
+
+
+def _finite(value: Any) -> float:
+    """A number. Raises ValueError or TypeError for anything else."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise ValueError("not a number")
+    return float(value)

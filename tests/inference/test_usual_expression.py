@@ -1,0 +1,252 @@
+"""The usual expression of a face: what is taken out of it, when nothing is, and what a result says about it."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from emorec.emotions import EMOTIONS
+from emorec.errors import EmorecError
+from emorec.inference import usual_expression as usuals
+from emorec.inference.timeline import infer
+from emorec.inference.usual_expression import Measured
+from emorec.output import tables
+from emorec.timeline import Timeline
+from support import factories
+
+MODEL = factories.checkpoint()
+NEUTRAL, ANGRY, HAPPY, SAD = (EMOTIONS.index(name) for name in ("neutral", "angry", "happy", "sad"))
+LABEL = {"neutral": "neutral", "angry": "anger", "happy": "happiness", "sad": "sadness"}
+REST = {"neutral": 3.0, "angry": 4.5}  # a frown: anger is 1.5 above neutral
+
+
+def looks(features, of, person=None):
+    """The features with faces whose logits, by emotion, are ``of`` their time (s); also only those of one person."""
+    segment = dict(features.segments[0])
+    logits = segment["face_logits"].copy()
+    for row, time in enumerate(segment["face_time"]):
+        if person is None or segment["face_person"][row] == person:
+            logits[row] = 0
+            for emotion, value in of(time).items():
+                logits[row, factories.FACE_LABELS.index(LABEL[emotion])] = value
+    return replace(features, segments=(segment | {"face_logits": logits},))
+
+
+def face(until, persons=(0,), **facts):
+    times = factories.frame_times(until)
+    every = np.repeat(times, len(persons))
+    return factories.observations(until, factories.seen(every, np.tile(persons, len(times))), **facts)
+
+
+def frowning(until=120.0, peak=(60.0, 66.0), extra=4.0):
+    """Somebody who frowns all the time, and is happy for six seconds."""
+    happy = {"happy": 4.5 + extra}
+    return looks(face(until), lambda time: REST | (happy if peak[0] <= time < peak[1] else {}))
+
+
+def dominant(timeline, begin, end):
+    return {timeline.dominant[row] for row in range(len(timeline)) if begin <= timeline.start[row] < end}
+
+
+def read(features, baseline, **options):
+    return infer(features, MODEL, "face", prior="even", baseline=baseline, **options)
+
+
+def test_a_resting_frown_becomes_neutral_and_a_peak_stays():
+    before, after = (read(frowning(), baseline) for baseline in ("speaker", "person"))
+    assert dominant(before, 0, 58) == dominant(before, 68, 120) == {"angry"}
+    assert dominant(after, 0, 58) == dominant(after, 68, 120) == {"neutral"}
+    assert dominant(before, 62, 64) == dominant(after, 62, 64) == {"happy"}
+    taken = after.choices["usual_expression"]["0"]
+    # The excess over a face at rest, with (120 - 12) / (120 - 12 + 12) of the weight.
+    assert taken["angry"] == pytest.approx(-0.9 * (1.5 - usuals.AT_REST), abs=1e-3) and taken["neutral"] == 0
+    assert max(taken.values()) == 0
+    assert after.notes == ("From the face of person 0, angry (log likelihood -1.8) was taken out as usual expression.",)
+    assert "usual_expression" not in before.choices and before.notes == ()
+
+
+def test_somebody_who_is_happy_throughout_stays_happy_and_a_note_says_so():
+    features = looks(face(120.0), lambda _: {"happy": 7.0, "neutral": 1.0})
+    found = read(features, "person")
+    assert dominant(found, 0, 120) == {"happy"}
+    assert all(value == 0 for value in found.choices["usual_expression"]["0"].values())
+    (note,) = found.notes
+    assert "person 0 looks happy for most of the recording, so nothing was taken out" in note and "stretch" in note
+    # Halfway to that, a part is taken out, and both sentences say so.
+    some = read(looks(face(120.0), lambda _: {"happy": 3.5, "neutral": 1.0}), "person")
+    taken = -some.choices["usual_expression"]["0"]["happy"]
+    assert taken == pytest.approx(0.9 * 0.5 * 3.0, abs=1e-3)
+    assert len(some.notes) == 2 and "happy" in some.notes[0] and "only a part" in some.notes[1]
+
+
+def test_a_face_that_is_calm_at_rest_is_left_as_it_is():
+    features = looks(face(60.0), lambda time: {"neutral": 3.0} | ({"sad": 7.0} if time < 9 else {}))
+    before, after = (read(features, baseline) for baseline in ("none", "person"))
+    assert after.probabilities == pytest.approx(before.probabilities) and after.notes == ()
+
+
+def test_more_of_a_face_counts_more():
+    def taken(seconds):
+        found = usuals.usual(Measured(np.eye(7)[ANGRY] * 1.5, seconds), named=False)
+        return found.taken[ANGRY] if found else 0.0
+
+    assert taken(0.0) == taken(usuals.LEAST) == 0
+    values = [taken(seconds) for seconds in np.linspace(0, 600, 601)]
+    assert (np.diff(values) >= 0).all() and np.abs(np.diff(values)).max() < 0.2
+    assert taken(usuals.LEAST + usuals.SHRINKAGE) == pytest.approx(1.0) and 1.9 < taken(6000.0) < 2.0
+    found = read(frowning(10.0, peak=(0, 0)), "person")
+    assert found.choices["usual_expression"] == {}
+    assert found.notes == ("The usual expression of person 0 is not known, as the face is seen for too short a time.",)
+
+
+def test_the_median_counts_windows_by_how_long_they_show_the_face():
+    values = np.zeros((4, 7))
+    values[:, ANGRY] = [1, 2, 9, np.nan]
+    values[3] = np.nan
+    found = usuals.measure(values, np.array([1.0, 1.0, 0.5, 3.0]))
+    assert found.above_neutral[ANGRY] == 2 and found.seconds == 2.5
+    assert usuals.measure(values, np.array([1.0, 1.0, 5.0, 3.0])).above_neutral[ANGRY] == 9
+    assert usuals.measure(values[:2], np.ones(2)).above_neutral[ANGRY] == 1.5
+    assert usuals.measure(values[3:], np.ones(1)).seconds == 0
+
+
+def test_each_person_has_an_own_usual_expression():
+    features = looks(looks(face(120.0, (0, 1)), lambda _: REST, 0), lambda _: {"neutral": 3.0, "sad": 4.0}, 1)
+    found = read(features, "person", person="all")
+    for person in found.people:
+        assert dominant(person, 0, 120) == {"neutral"}
+    taken = found.choices["usual_expression"]
+    assert taken["0"]["angry"] < -1.5 < 0 == taken["0"]["sad"] and taken["1"]["sad"] < -1 < 0 == taken["1"]["angry"]
+    assert [note.split(",")[0][-8:] for note in found.notes] == ["person 0", "person 1"]
+    only = read(features, "person", person=1)
+    assert list(only.choices["usual_expression"]) == ["1"] and only.probabilities == pytest.approx(
+        found.people[1].probabilities
+    )
+
+
+def test_a_stretch_that_the_user_names_needs_no_doubt():
+    happy = {"happy": 7.0, "neutral": 1.0}
+    features = looks(face(60.0), lambda time: happy if time < 40 else {"sad": 5.0, "happy": 2.0, "neutral": 1.0})
+    found = read(features, "0:10-0:40")
+    assert found.choices["baseline"] == "0:10-0:40"
+    assert dominant(found, 0, 38) == {"neutral"} and dominant(found, 43, 60) == {"sad"}
+    assert "happy (log likelihood -" in found.notes[0] and len(found.notes) == 1
+    sad = read(features, "42-60")
+    assert dominant(sad, 43, 60) == {"neutral"}
+    for baseline, sentence in (("70-80", "'?70-80'? lies outside of what was"), ("40-10", "must end after it begins")):
+        with pytest.raises(EmorecError, match=sentence):
+            read(features, baseline)
+    # A growing recording has not come to the stretch yet.
+    growing = replace(features, complete=False)
+    assert read(growing, "70-80").choices["usual_expression"] == {}
+
+
+@pytest.fixture
+def usual_file(tmp_path):
+    """Writes the result of a timeline as a file."""
+
+    def write(timeline):
+        path = tmp_path / "usual.json"
+        path.write_text(json.dumps(tables.as_dict(timeline)))
+        return path
+
+    return write
+
+
+@pytest.mark.parametrize("earlier", ["none", "person"])
+def test_a_result_of_another_recording_tells_what_is_usual(usual_file, earlier):
+    path = usual_file(infer(frowning(90.0, (0, 0)), MODEL, "face", baseline=earlier))
+    features = frowning(30.0, (6.0, 24.0), extra=5.0)  # most of it is a smile
+    found = read(features, path)
+    assert found.choices["baseline"] == "usual.json"
+    assert dominant(found, 0, 4) == {"neutral"} and dominant(found, 9, 21) == {"happy"}
+    # Also if the usual expression was taken out of that result: 90 s weigh 90 / 92.
+    assert found.choices["usual_expression"]["0"]["angry"] == pytest.approx(-2.0 * 90 / 92, abs=0.02)
+    assert read(features, str(path)).probabilities == pytest.approx(found.probabilities)
+
+
+def test_persons_of_a_file_are_known_by_name(usual_file):
+    both = looks(looks(face(60.0, (0, 1)), lambda _: REST, 0), lambda _: {"neutral": 3.0, "sad": 4.0}, 1)
+    path = usual_file(infer(both, MODEL, "face", person="all", baseline="none"))
+    taken = read(both, path).choices["usual_expression"]
+    assert taken["0"]["angry"] < -1.5 and taken["1"]["sad"] < -1
+    content = json.loads(path.read_text())
+    for row in content["rows"]:
+        row["name"] = {0: "Anna", 1: "Ben"}[row["person"]]
+    path.write_text(json.dumps(content))
+    unknown = read(both, path)
+    assert unknown.choices["usual_expression"] == {}
+    (note,) = unknown.notes
+    assert note.startswith("usual.json shows nobody of these names") and note.endswith(": person 0, person 1.")
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        ("no JSON", "it cannot be read as JSON"),
+        ("[" * 100_000, "it cannot be read as JSON"),
+        ("[]", "are not those that emorec writes"),
+        ('{"rows": 3, "choices": {}}', "are not those that emorec writes"),
+        (None, "are not those that emorec writes"),
+    ],
+)
+def test_a_file_that_is_no_result_is_refused_in_one_sentence(tmp_path, usual_file, content, sentence):
+    if content is None:
+        path = usual_file(infer(frowning(12.0), MODEL, "face"))
+        content = json.loads(path.read_text())
+        content["rows"][4]["face"]["angry"] = "much"
+        content = json.dumps(content)
+    path = tmp_path / "usual.json"
+    path.write_text(content)
+    with pytest.raises(EmorecError, match=sentence):
+        read(face(6.0), path)
+
+
+def test_files_without_a_face_of_another_model_and_missing_ones_are_refused(tmp_path, usual_file):
+    sound = factories.observations(9.0, factories.heard(np.ones(factories.hops(9.0))))
+    with pytest.raises(EmorecError, match="usual.json shows no face for long enough"):
+        read(face(6.0), usual_file(infer(sound, MODEL, "voice")))
+    path = usual_file(infer(frowning(12.0), MODEL, "face"))
+    path.write_text(path.read_text().replace(MODEL.fingerprint or "null", "of another model"))
+    content = json.loads(path.read_text())
+    content["choices"]["fingerprint"] = "of another"
+    path.write_text(json.dumps(content))
+    with pytest.raises(EmorecError, match="usual.json was made with another model"):
+        read(face(6.0), path)
+    for wrong in (tmp_path / "missing.json", tmp_path, "a\0b", "", 3, None, True):
+        with pytest.raises(EmorecError, match="does not exist"):
+            read(face(6.0), wrong)
+
+
+@pytest.mark.parametrize("fusion", ["voice", "intermediate"])
+def test_fusions_that_do_not_use_it_are_as_without(fusion):
+    until = 60.0
+    features = looks(factories.full_observations(until), lambda _: REST)
+    before, after = (infer(features, MODEL, fusion, baseline=baseline) for baseline in ("speaker", "person"))
+    assert np.array_equal(before.probabilities, after.probabilities) and after.choices["usual_expression"] == {}
+    late = [infer(features, MODEL, baseline=baseline) for baseline in ("speaker", "person")]
+    assert not np.allclose(*(one.probabilities for one in late))
+    assert np.array_equal(late[0].voice, late[1].voice)
+
+
+def test_it_does_not_depend_on_the_rows_that_are_shown():
+    features = frowning()
+    fine, coarse, long = (read(features, "person", **row) for row in ({"step": 0.5}, {"step": 5.0}, {"window": 20.0}))
+    assert fine.choices["usual_expression"] == coarse.choices["usual_expression"] == long.choices["usual_expression"]
+    assert fine.grid.choices["usual_expression"] == fine.choices["usual_expression"]
+
+
+def test_every_format_can_hold_it(tmp_path):
+    timeline = Timeline.of(read(frowning(30.0), "person"))
+    assert json.loads(timeline.to_json())["choices"]["usual_expression"]["0"]["angry"] < 0
+    timeline.save_plot(tmp_path / "chart.svg")
+    timeline.save(tmp_path / "result.csv")
+
+
+def test_the_page_shows_what_was_taken_out():
+    from emorec.ui import fragments
+
+    found = read(frowning(30.0), "person", person=0)
+    assert found.notes[0] in fragments.result(found) and usuals.PHRASE in found.notes[0]
+    assert usuals.PHRASE not in fragments.result(read(frowning(30.0), "speaker"))

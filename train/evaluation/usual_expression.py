@@ -1,0 +1,115 @@
+"""Measure the baseline "person": recordings put together from Javanese clips of one actor, faces with and without it.
+
+python -m train.evaluation.usual_expression --data DATA [--actors 06,08,10]
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from emorec.emotions import EMOTIONS
+from emorec.errors import EmorecError
+from emorec.extraction import pipeline, sources
+from emorec.inference import pooling, usual_expression
+from emorec.inference import prior as priors
+from emorec.inference.usual_expression import Measured
+from emorec.models import checkpoint as checkpoints
+from emorec.models import pretrained
+from emorec.models.checkpoint import Checkpoint
+from train.data.pack import face_detector
+
+CHOSEN = ("01", "02", "04", "05")  # by whom the constants of emorec/inference/usual_expression.py were chosen
+ACTORS = "06,08,10"
+LABELS = {"01": "neutral", "02": "sad", "03": "happy", "04": "surprise", "05": "fear", "06": "angry"}
+WINDOWS = 20  # of a recording: about a minute
+RECORDINGS = 20  # mixed ones of each actor
+NEUTRAL = EMOTIONS.index("neutral")
+PRIORS = {"even": priors.of("even"), "everyday": priors.of("everyday")}
+
+
+@dataclass(frozen=True)
+class Clips:
+    """The clips of one actor: log likelihoods (N, 7) of the face, ``truth`` (N,), and ``seconds`` (N,) with a face."""
+
+    face: np.ndarray
+    truth: np.ndarray
+    seconds: np.ndarray
+
+
+def clips(files: list[Path], model: Checkpoint) -> Clips:
+    """Each clip as one window. Raises EmorecError if there are none."""
+    if not files:
+        raise EmorecError("There are no videos of one of the actors in the folder JavaneseAV.")
+    faces, truth, seconds = [], [], []
+    for file in files:
+        *_, features = pipeline.extract(sources.from_media(file, None, None, None), model, face_detector())
+        whole = np.array([features.start]), np.array([features.until])
+        pooled = pooling.pool(features, model, *whole, with_features=False)
+        faces.append(model.calibration.face.log_likelihood(pooled.face_probabilities)[0])
+        truth.append(EMOTIONS.index(LABELS[file.stem.split("-")[2].split("_")[0]]))
+        seconds.append(float(pooled.face_coverage[0] * pooled.seconds[0]))
+    return Clips(np.array(faces), np.array(truth), np.array(seconds))
+
+
+def recordings(truth: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
+    """Kinds of recordings, and the clips (WINDOWS,) of each."""
+    random, shares = np.random.default_rng(0), np.array(priors.EVERYDAY)
+    labels = np.unique(truth)
+    for kind, likely in (("everyday shares", shares[labels]), ("even shares", np.ones(len(labels)))):
+        for _ in range(RECORDINGS):
+            drawn = random.choice(labels, WINDOWS, p=likely / likely.sum())
+            yield kind, np.array([random.choice(np.flatnonzero(truth == label)) for label in drawn])
+    for label in labels:
+        kind = "neutral throughout" if label == NEUTRAL else "one emotion throughout"
+        yield kind, np.resize(np.flatnonzero(truth == label), WINDOWS)
+
+
+def measured(actors: list[Clips]) -> Iterator[tuple[str, str, str, float]]:
+    """Kind, baseline, prior, and the unweighted average recall of the emotions that the actors show."""
+    right: dict[tuple[str, str, str], list[np.ndarray]] = {}
+    truths: dict[tuple[str, str, str], list[np.ndarray]] = {}
+
+    def judge(kind: str, baseline: str, one: Clips, rows: np.ndarray, usual: Measured | None, named: bool) -> None:
+        its = usual_expression.usual(usual, named) if usual else None
+        face = usual_expression.without(one.face[rows], np.zeros(len(rows), int), {0: its} if its else {})
+        labels = np.unique(one.truth)
+        for name, prior in PRIORS.items():
+            key = (kind, baseline, name)
+            said = labels[priors.posterior(face, prior.log)[:, labels].argmax(axis=1)]
+            right.setdefault(key, []).append(said == one.truth[rows])
+            truths.setdefault(key, []).append(one.truth[rows])
+
+    for one in actors:
+        for kind, rows in recordings(one.truth):
+            judge(kind, "none", one, rows, None, False)
+            judge(kind, "person", one, rows, usual_expression.measure(one.face[rows], one.seconds[rows]), False)
+        for pair in itertools.combinations(np.flatnonzero(one.truth == NEUTRAL), 2):
+            stretch, rest = np.array(pair), np.setdiff1d(np.arange(len(one.truth)), pair)
+            known = usual_expression.measure(one.face[stretch], one.seconds[stretch])
+            judge("two neutral clips are named", "none", one, rest, None, True)
+            judge("two neutral clips are named", "stretch", one, rest, known, True)
+    for key, parts in right.items():
+        hits, truth = np.concatenate(parts), np.concatenate(truths[key])
+        yield *key, float(np.mean([hits[truth == label].mean() for label in np.unique(truth)]))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True, help="folder with JavaneseAV")
+    parser.add_argument("--actors", default=ACTORS, help=f"of {ACTORS} (left out) and {','.join(CHOSEN)} (chosen by)")
+    options = parser.parse_args()
+    model = checkpoints.load(pretrained.BUNDLED)
+    folder = options.data / "JavaneseAV"
+    actors = [clips(sorted(folder.rglob(f"{actor}-*.mp4")), model) for actor in options.actors.split(",")]
+    for kind, baseline, prior, recall in measured(actors):
+        print(f"{kind:30} {baseline:8} {prior:9} {recall:6.1%}")
+
+
+if __name__ == "__main__":
+    main()
