@@ -11,11 +11,11 @@ from emorec._version import __version__
 from emorec.emotions import COLOURS, EMOJI
 from emorec.inference.timeline import Timeline
 from emorec.output import charts, tables, trust
-from emorec.output.chart_data import clock
+from emorec.output.chart_data import clock, has_pictures
 from emorec.output.highlights import find_highlights
 from emorec.output.summary import affect_in_words, how, summary
 
-UNSURE = "#BBBBBB"  # colour of the bar of unsure time, paler than that of neutral
+UNSURE = "repeating-linear-gradient(135deg,#777 0 2px,#ddd 2px 6px)"  # the bar of unsure time, hatched as in the chart
 STYLE = """
 body { font: 15px/1.5 system-ui, 'Segoe UI', Roboto, sans-serif; color: #222; max-width: 1000px; margin: 2rem auto; }
 body { padding: 0 1rem; } h1 { font-size: 1.6rem; margin: 0; } h2 { font-size: 1.1rem; margin: 1.8rem 0 0.4rem; }
@@ -66,8 +66,10 @@ def _section(title: str, body: str) -> str:
 
 def _figures(timeline: Timeline) -> str:
     figures = summary(timeline)
+    pictures = has_pictures(timeline)
     if figures.confidence is None:
-        return "<p>Neither a face was seen nor speech heard, so there is nothing to read an emotion from.</p>"
+        missing = "Neither was a face seen nor speech heard" if pictures else "No speech was heard"
+        return f"<p>{missing}, so there is nothing to read an emotion from.</p>"
     rows = "".join(
         f'<tr><th scope="row">{EMOJI[emotion]} {emotion}</th><td class="bar">'
         f'<i style="width:{share:.1%};background:{COLOURS[emotion]}"></i></td><td>{share:.0%}</td></tr>'
@@ -77,13 +79,14 @@ def _figures(timeline: Timeline) -> str:
         f'<tr><th scope="row">unsure</th><td class="bar"><i style="width:{figures.unsure:.1%};background:{UNSURE}"></i>'
         f"</td><td>{figures.unsure:.0%}</td></tr>"
     )
+    face = f"a face in {figures.face:.0%}, " if pictures else ""
     return (
         f"<table><caption>Share of the time with evidence</caption>{rows}</table>"
-        f"<p>Evidence for {figures.known:.0%} of the time: a face in {figures.face:.0%}, speech in "
+        f"<p>Evidence for {figures.known:.0%} of the time: {face}speech in "
         f"{figures.speech:.0%}. Average confidence {figures.confidence:.0%}. "
         f"{html.escape(affect_in_words(figures))} Time counts as unsure if the confidence "
-        f"is below {timeline.unsure_below:.0%}; the chart is faint there and at times "
-        f"whose evidence is all from just before or after, and blank without any.</p>"
+        f"is below {timeline.unsure_below:.0%}; the chart is hatched, or its lines "
+        f"dotted, there and at times whose evidence is all from just before or after, and blank without any.</p>"
     )
 
 
