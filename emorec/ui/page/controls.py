@@ -258,7 +258,7 @@ def results() -> SimpleNamespace:
     with gr.Accordion("Every minute", open=False, elem_id="every-minute"):
         minutes = markup(elem_id="minutes")
     with gr.Accordion("Every row", open=False, elem_id="every") as accordion:
-        page = gr.Slider(1, 1, value=1, step=1, label=PAGE, visible=False, elem_id="rows-page")
+        page = gr.Slider(1, 2, value=1, step=1, label=PAGE, visible=False, elem_id="rows-page")
         table = gr.Dataframe(
             headers=list(tables.COLUMNS), interactive=False, show_label=False, max_height=420, elem_id="rows"
         )
