@@ -95,6 +95,7 @@ def timeline_chart(
         .properties(usermeta=EMBEDDING, description=words)
         # What a screen reader hears is the description; it would else go through every column and label.
         .configure(font=FONT, aria=False)
+        .configure_mark(aria=False)
         .configure_view(stroke=None)
         .configure_axis(labelColor=ink, tickColor=ink, domainColor=ink, labelFontSize=12, grid=False)
         .configure_legend(labelColor=ink, labelFontSize=13)

@@ -78,6 +78,18 @@
     }
   });
 
+  // Gradio gives each radio button a name of its own: each is then a tab stop, and arrow keys do not move between them.
+  let groups = 0;
+  const groupRadios = () => {
+    for (const group of document.querySelectorAll("fieldset:not([data-group])")) {
+      const radios = group.querySelectorAll("input[type=radio]"), label = group.querySelector("[data-testid=block-info]");
+      if (!radios.length) continue;
+      group.dataset.group = `group-${++groups}`;
+      radios.forEach((radio) => { radio.name = group.dataset.group; });
+      if (label) group.setAttribute("aria-label", label.textContent.trim());
+    }
+  };
+
   playhead.addEventListener("keydown", (event) => {
     const media = player(), step = Number(summary()?.step) || 1;
     const moves = { ArrowLeft: -step, ArrowDown: -step, ArrowRight: step, ArrowUp: step,
@@ -93,6 +105,7 @@
     document.addEventListener(name, place, true);
   }
   document.addEventListener("play", follow, true);
-  new MutationObserver(place).observe(document.body, { childList: true, subtree: true, attributeFilter: ["src"] });
+  groupRadios();
+  new MutationObserver(() => { groupRadios(); place(); }).observe(document.body, { childList: true, subtree: true, attributeFilter: ["src"] });
   window.addEventListener("resize", () => setTimeout(place, 200));
 }
