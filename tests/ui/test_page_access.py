@@ -6,6 +6,8 @@ from axe_playwright_python.sync_playwright import Axe
 from support import make_media, two_people
 from support.pages import analyze, change, finished, upload, visiting
 
+# Gradio's own, when it ends a stream of events whose object has no such method.
+GRADIO_MESSAGES = {"warning: Method not implemented."}
 GRAVE = ("serious", "critical")
 LIMIT = 44  # px, of a target for fingers
 SIZES = {"wide": {"width": 1280, "height": 900}, "narrow": {"width": 380, "height": 800}}
@@ -81,6 +83,9 @@ def test_radio_buttons_are_one_tab_stop_and_arrow_keys_choose(page):
     assert page.get_attribute("#timeline [role=graphics-document]", "aria-label").startswith(
         "Probabilities of seven emotions over time, as lines"
     )
+    names = page.eval_on_selector_all("#style input", "radios => radios.map(radio => radio.name)")
+    assert len(names) == 3 and len(set(names)) == 1
+    page.focus("#style input:checked")
     page.keyboard.press("Tab")
     assert not page.evaluate("document.activeElement.matches('#style input')")
     page.keyboard.press("Shift+Tab")
@@ -96,8 +101,8 @@ def test_what_can_be_pressed_is_large_enough_for_fingers_on_a_narrow_screen(page
     assert page.evaluate("document.documentElement.scrollWidth") <= SIZES["narrow"]["width"]
 
 
-def test_nothing_is_in_the_console(visit):
-    assert visit[1] == []
+def test_nothing_is_in_the_console_but_what_gradio_writes(visit):
+    assert set(visit[1]) <= GRADIO_MESSAGES
 
 
 def test_sound_alone_has_nothing_about_faces(chromium, page_server, tmp_path):

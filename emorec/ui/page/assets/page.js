@@ -81,12 +81,11 @@
   // Gradio gives each radio button a name of its own: each is then a tab stop, and arrow keys do not move between them.
   let groups = 0;
   const groupRadios = () => {
-    for (const group of document.querySelectorAll("fieldset:not([data-group])")) {
-      const radios = group.querySelectorAll("input[type=radio]"), label = group.querySelector("[data-testid=block-info]");
-      if (!radios.length) continue;
-      group.dataset.group = `group-${++groups}`;
-      radios.forEach((radio) => { radio.name = group.dataset.group; });
-      if (label) group.setAttribute("aria-label", label.textContent.trim());
+    for (const group of document.querySelectorAll("fieldset:has([type=radio])")) {
+      const label = group.querySelector("[data-testid=block-info]")?.textContent.trim();
+      const name = (group.dataset.group ||= `group-${++groups}`);
+      for (const radio of group.querySelectorAll("[type=radio]")) if (radio.name !== name) radio.name = name;
+      if (label && !group.ariaLabel) group.ariaLabel = label;
     }
   };
 
@@ -106,6 +105,6 @@
   }
   document.addEventListener("play", follow, true);
   groupRadios();
-  new MutationObserver(() => { groupRadios(); place(); }).observe(document.body, { childList: true, subtree: true, attributeFilter: ["src"] });
+  new MutationObserver(() => { groupRadios(); place(); }).observe(document.body, { childList: true, subtree: true, attributeFilter: ["src", "name"] });
   window.addEventListener("resize", () => setTimeout(place, 200));
 }
