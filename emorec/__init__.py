@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from emorec.extraction.sources import MediaLike
     from emorec.image import FaceResult
     from emorec.inference.timeline import PriorLike
+    from emorec.live import Live, Reading
     from emorec.timeline import Timeline
 
 __all__ = [
@@ -36,6 +37,8 @@ __all__ = [
     "EmorecError",
     "FaceResult",
     "Features",
+    "Live",
+    "Reading",
     "Timeline",
     "__version__",
     "analyze",
@@ -50,6 +53,8 @@ LAZY = {
     "Comparison": "emorec.agreement.comparison",
     "FaceResult": "emorec.image",
     "Features": "emorec.extraction.features",
+    "Live": "emorec.live",
+    "Reading": "emorec.live",
     "Timeline": "emorec.timeline",
 }
 

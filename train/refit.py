@@ -4,6 +4,11 @@
 
 fits them again for a checkpoint, in some minutes, without training an encoder. RUNS holds the voice networks of the
 other folds (train/folds for the bundled checkpoint); their last layers are written there.
+
+    python train/refit.py CHECKPOINT --data DATA --runs RUNS --predictions PREDICTIONS --only-face
+
+fits only what depends on the face network and the face detector: the fusion network and the calibration. What the voice
+networks say is read from PREDICTIONS.
 """
 
 from __future__ import annotations
@@ -11,6 +16,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +83,34 @@ def refit(folder: Path, setting: predictions.Setting) -> checkpoints.Checkpoint:
     return found
 
 
+def refit_face(folder: Path, setting: predictions.Setting) -> checkpoints.Checkpoint:
+    """Fit what depends on the faces of a checkpoint folder and write it there, without the old results.
+
+    The voice network and its layers stay; what they say of held-out people is read from ``setting.predictions``.
+    """
+    model = checkpoints.load(folder)
+    own_fold = model.training["held_out_fold"]
+    nets = {fold: protocols.fold_voice(model, setting.runs, fold) for fold in unseen.audio_visual_folds()}
+    fusion_nets, *clips = fusion.cross_fit(setting.data_folder, model.face, nets, setting.cache)
+    unseen_people = unseen.collected(
+        replace(setting, kept=("voices", "speakers")),
+        model.face,
+        lambda folds: nets,
+        lambda folds: tuple(clips),
+        protocols.relative_layer(setting),
+    )
+    found = replace(
+        model,
+        fusion=fusion_nets[own_fold],
+        calibration=unseen.fit_calibration(unseen_people.without(fold=own_fold)),
+        training=model.training | bundled_provenance.metadata_of(setting.data_folder),
+        evaluation={},
+    )
+    with run_dir.writing(folder):
+        checkpoints.save(found, folder)
+    return found
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description="Fit everything on top of finished encoders.")
     parser.add_argument("checkpoint", type=Path, help="folder of a checkpoint, which is written to")
@@ -84,11 +118,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--runs", type=Path, required=True, help="folder of the other folds' voice networks")
     parser.add_argument("--cache", type=Path, help="folder of packed data (default RUNS/cache)")
     parser.add_argument("--predictions", type=Path, help="folder for the predictions of held-out people")
+    parser.add_argument(
+        "--only-face", "--only_face", action="store_true", help="fit only what depends on faces; needs --predictions"
+    )
     given = parser.parse_args(arguments)
+    if given.only_face and not given.predictions:
+        parser.error("with --only-face, give the folder of what the voice networks say by --predictions")
     cache = given.cache or given.runs / "cache"
     setting = predictions.Setting(given.data, given.runs, cache, predictions=given.predictions)
     try:
-        refit(given.checkpoint, setting)
+        (refit_face if given.only_face else refit)(given.checkpoint, setting)
     except EmorecError as error:
         parser.exit(2, f"{error}\n")
     print(f"wrote {given.checkpoint}; measure it with train/evaluate.py")

@@ -126,7 +126,7 @@ def _is_of(labels: Labels, *names: str) -> np.ndarray:
 
 def _called(rows: Rows, person: str) -> str:
     name = next(iter(rows.names[rows.persons == person]), "")
-    return f"{person} ({name})" if name else person
+    return person if name in ("", f"person {person}") else f"{person} ({name})"
 
 
 def _joined(parts: list[Rows]) -> Rows:

@@ -1,4 +1,4 @@
-"""The command line: ``emorec analyze MEDIA ...``, ``image PICTURE ...``, ``compare``, ``info`` and ``serve``."""
+"""The command line: ``emorec analyze MEDIA ...``, ``image PICTURE ...``, ``compare``, ``live``, ``info``, ``serve``."""
 
 from __future__ import annotations
 
@@ -22,7 +22,14 @@ def main(arguments: list[str] | None = None) -> int:
     with contextlib.suppress(AttributeError):  # a program that calls this may have replaced stdout
         # A terminal without emoji, or a file name that is not text, must not cost a finished result.
         sys.stdout.reconfigure(errors="replace")  # pyright: ignore[reportAttributeAccessIssue]
-    commands = {"analyze": analyzing.run, "image": _image, "compare": comparing.run, "info": _info, "serve": _serve}
+    commands = {
+        "analyze": analyzing.run,
+        "image": _image,
+        "compare": comparing.run,
+        "info": _info,
+        "live": _live,
+        "serve": _serve,
+    }
     options = cli_options.parse(arguments, commands)
     try:
         settings.check()
@@ -43,6 +50,12 @@ def _image(options: argparse.Namespace) -> int:
     from emorec.cli import image
 
     return image.run(options)
+
+
+def _live(options: argparse.Namespace) -> int:
+    from emorec.cli import live
+
+    return live.run(options)
 
 
 def _info(options: argparse.Namespace) -> int:

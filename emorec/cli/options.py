@@ -39,6 +39,10 @@ PICTURES_FORMAT_HELP = "csv, json, picture (annotated), several with commas betw
 PICTURES_OUT_HELP = (
     f"folder for the results (default {DEFAULT_OUT}); only a newer result of the same pictures replaces them"
 )
+VIDEO_DEVICE_HELP = (
+    "camera, as FFmpeg names it (default: the first one; on Linux /dev/video0), a video file in its place, or none"
+)
+AUDIO_DEVICE_HELP = "microphone, as FFmpeg names it (default: the usual one), a file in its place, or none"
 OUT_HELP = (
     f"folder for the results (default {DEFAULT_OUT}); they are named after the recording, and only a newer result of "
     "the same recording replaces them"
@@ -97,6 +101,12 @@ def _parser(commands: Commands) -> argparse.ArgumentParser:
     _option(image, "--json", action="store_true", help="print the result as JSON; files are written only with --out")
     _add_model(image)
 
+    live = subparsers.add_parser("live", help="read the webcam and the microphone of this machine until Ctrl-C")
+    live.set_defaults(run=commands["live"], json=False, save_plot=None, locale="en")
+    _add_devices(live)
+    _add_moment(live)
+    _add_model(live)
+
     info = subparsers.add_parser("info", help="show the weights in use, their measured accuracy and their limits")
     info.set_defaults(run=commands["info"])
     _add_model(info)
@@ -105,6 +115,26 @@ def _parser(commands: Commands) -> argparse.ArgumentParser:
     serve.set_defaults(run=commands["serve"])
     _option(serve, "--share", action="store_true", help="also give a public link, through Gradio's servers")
     return parser
+
+
+def _add_devices(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("what is read, and what is written at the end")
+    _option(group, "--video_device", metavar="D", help=VIDEO_DEVICE_HELP)
+    _option(group, "--audio_device", metavar="D", help=AUDIO_DEVICE_HELP)
+    _option(group, "--save", default="", metavar="NAME", help="write the results under this name when it ends")
+    _option(group, "--out", type=Path, metavar="DIR", help=f"folder for the results (default {DEFAULT_OUT})")
+    _option(group, "--format", default="csv", metavar="F", help=FORMAT_HELP)
+    _option(group, "--no_plot", action="store_true", help="write no chart")
+
+
+def _add_moment(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("how emotions are inferred")
+    _option(group, "--fusion", default="late", metavar="HOW", help="late, intermediate, face or voice (default late)")
+    _option(group, "--prior", default="everyday", metavar="P", help=PRIOR_HELP)
+    _option(group, "--baseline", default="speaker", metavar="B", help=BASELINE_HELP)
+    _option(group, "--step_sec", type=number, default=1.0, metavar="S", help="seconds per row of what is written")
+    _option(group, "--window_sec", type=number, default=3.0, metavar="S", help="seconds of evidence (default 3)")
+    _option(group, "--unsure_below", type=number, default=0.4, metavar="P", help=UNSURE_HELP)
 
 
 def _add_media(parser: argparse.ArgumentParser) -> None:

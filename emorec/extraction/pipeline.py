@@ -79,7 +79,7 @@ def extract(
     notes: list[str] = []
     chosen = replace(settings, **head.chosen.get("tracks", {}))
     streams = _streams(source, info, model, detector, chosen, segments, notes)
-    with _one_thread_each(), ExitStack() as stack:
+    with one_thread_each(), ExitStack() as stack:
         if store:
             stack.callback(store.limit.enforce)
         running = [stack.enter_context(Prefetcher(stream)) for stream in streams]
@@ -151,7 +151,7 @@ class _Store:
 
 def _new_head(source: Source, info: MediaInfo, settings: Settings, detector: Detector, model: Checkpoint) -> Head:
     """The head of a recording of which nothing is stored, with the tracks that are chosen for it."""
-    with _one_thread_each():
+    with one_thread_each():
         numbers, notes = tracks.choose(info.path, info, settings, detector, model.front_end)
     if numbers:
         info = source.probe(replace(settings, **numbers).selection)
@@ -192,7 +192,7 @@ _TORCH_THREADS = OneThread(torch.get_num_threads, torch.set_num_threads)
 
 
 @contextlib.contextmanager
-def _one_thread_each() -> Iterator[None]:
+def one_thread_each() -> Iterator[None]:
     """A context in which torch and OpenCV use one thread for each caller: the stages' own threads keep the cores busy,
     and further threads that wait for work would slow them down."""
     with _TORCH_THREADS.held(), detection.CV_THREADS.held():

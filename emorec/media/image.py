@@ -1,5 +1,6 @@
 """Still pictures, decoded by Pillow. Called in the decoding process; see ``sandbox``."""
 
+import io
 import warnings
 from pathlib import Path
 
@@ -13,6 +14,8 @@ FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "AVIF")
 
 # Percent of the pixels at either end of the range of a picture with more than 8 bits that may become black or white.
 OUTLIERS = 0.1
+
+NOT_A_JPEG = "This is not a picture that can be read; send a whole JPEG of at most {side} pixels a side."
 
 RANGE_SIDE = 2048  # pixels of a row or column, at most, from which the range is computed
 
@@ -48,6 +51,22 @@ def read(path, max_pixels, max_side):
         raise EmorecError(
             f"{name} is not a picture that can be read; give a whole JPEG, PNG, WebP, AVIF, BMP, GIF or TIFF file."
         ) from None
+
+
+def read_jpeg(content, max_side):
+    """A JPEG in memory as uint8 RGB (H, W, 3), with no side longer than ``max_side`` (px).
+
+    Raises EmorecError if it cannot be read, or is larger.
+    """
+    try:
+        with Image.open(io.BytesIO(content), formats=("JPEG",)) as picture:
+            if max(picture.size) > max_side:
+                raise EmorecError(NOT_A_JPEG.format(side=max_side))
+            return np.asarray(picture.convert("RGB"))
+    except EmorecError:
+        raise
+    except (OSError, ValueError, SyntaxError, MemoryError, Image.DecompressionBombError):
+        raise EmorecError(NOT_A_JPEG.format(side=max_side)) from None
 
 
 def _eight_bits(picture):

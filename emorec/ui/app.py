@@ -30,7 +30,7 @@ from starlette.routing import Route
 
 import emorec
 from emorec.errors import EmorecError
-from emorec.ui import settings
+from emorec.ui import live_route, settings
 from emorec.ui.jobs.job_queue import BUSY
 from emorec.ui.server import headers, hosts, log, login, uploads
 from emorec.ui.server.activity import StreamMiddleware, UploadMiddleware
@@ -164,7 +164,7 @@ def app_options(service: Service, guard: GuardOptions) -> dict[str, Any]:
         sweeping.cancel()
 
     return {
-        "routes": [Route("/health", health)],
+        "routes": [Route("/health", health), live_route.route(service)],
         "middleware": [
             Middleware(headers.PagePolicyMiddleware, security_headers=guard.security_headers),
             Middleware(UploadMiddleware, register=service.files.register_upload),

@@ -19,9 +19,10 @@ from emorec.settings import cache_folder
 from emorec.ui.server import log
 
 NAME = "example.mp4"
+FOLDER = "example-2"  # another name whenever the clip changes
 PORTRAIT = Path(__file__).parent / "assets" / "portrait.jpg"
 SECONDS = 12
-FACE_GONE = 10.0  # seconds; after this there is neither a face nor a voice: no evidence
+FACE_GONE = 6.0  # seconds; the voice goes on, and is then the only evidence, for the lips of a portrait do not move
 SIZE = (480, 360)  # pixels
 FRAME_RATE = 12
 SAMPLE_RATE = 16_000
@@ -29,12 +30,12 @@ SAMPLE_RATE = 16_000
 VOWELS = ((730, 1090, 2440), (530, 1840, 2480), (270, 2290, 3010), (570, 840, 2410), (300, 870, 2240))
 BANDWIDTHS = (80, 90, 120)  # Hz
 SYLLABLE = 0.22  # seconds
-SPOKEN = ((0.5, 4.0), (5.5, 9.0))  # seconds
+SPOKEN = ((0.5, 4.0), (5.5, 10.0))  # seconds
 
 
 def clip() -> Path | None:
     """The path of the clip, which is made at the first call; None if it cannot be written."""
-    file = cache_folder() / "example" / NAME
+    file = cache_folder() / FOLDER / NAME
     if file.exists():
         return file
     try:

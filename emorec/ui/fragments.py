@@ -63,7 +63,7 @@ def player(file: Path | str | None) -> str:
 def result(timeline: Timeline) -> str:
     """The share of time of each emotion, how much evidence there is, and the highlights."""
     figures = summary(timeline)
-    attributes = f'data-duration="{timeline.duration:.3f}" data-step="{timeline.step:g}"'
+    attributes = f'data-duration="{timeline.duration:.3f}" data-step="{timeline.step:g}" data-rows="{len(timeline)}"'
     attributes += " data-complete" if timeline.complete else ""
     pictures = has_pictures(timeline)
     attributes += "" if pictures else " data-sound"  # the style sheet then hides choices about faces

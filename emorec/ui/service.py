@@ -29,6 +29,7 @@ from emorec.ui.jobs.presence import Presence
 from emorec.ui.server.limits import LINKS, Visitor
 from emorec.ui.sessions.files import SessionFiles, upload_folder
 from emorec.ui.sessions.history import JobHistory
+from emorec.ui.sessions.live import LiveSessions
 from emorec.ui.sessions.results import ResultCache
 
 SWEEP = 300.0  # seconds between two checks for idle sessions
@@ -55,6 +56,7 @@ class Service:
         self.files = SessionFiles(upload_folder(), [example] if example else [], clock=clock)
         self.history = JobHistory()
         self.results = ResultCache()
+        self.live = LiveSessions()
         self.presence = Presence()
         self.shared_cache = settings.shared_store(public=public)
         _keep_sweeping(self)
@@ -115,6 +117,7 @@ class Service:
     def end_session(self, session: str) -> None:
         """The visitor has left: stop the session's jobs, and remove its files and results."""
         jobs = self.history.end(session)
+        self.live.end(session)
         self.results.remove(session)
         # A job may be storing its last features, so the files are removed when it has ended.
         remove = functools.partial(self.files.remove, session, lambda: [job.join() for job in jobs])
@@ -126,18 +129,20 @@ class Service:
     def delete_session_data(self, session: str) -> list[str]:
         """Delete the session's files, results and stored features; returns a sentence for each failure."""
         problems = self.history.delete(session, self.analyzers.default.forget_key)
+        self.live.end(session)
         self.results.remove(session)
         self.files.remove(session)
         return problems
 
     def end_idle_sessions(self) -> None:
-        """End the sessions that have no running job and have used no file for long.
+        """End the sessions that have no running job, are not live, and have used no file for long.
 
         A client may leave without telling the server.
         """
         self.files.remove_unclaimed()
+        self.live.end_idle()
         for session in self.files.idle_sessions():
-            if not self.history.running(session):
+            if not self.history.running(session) and not self.live.active(session):
                 self.end_session(session)
 
 

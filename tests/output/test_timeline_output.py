@@ -37,7 +37,7 @@ def test_a_data_frame_has_the_columns_of_the_csv_and_then_each_modality(timeline
     frame = timeline.to_dataframe()
     more = ["disagreement", *(f"{kind}_{emotion}" for kind in ("face", "voice") for emotion in EMOTIONS)]
     more += [f"{kind}_{name}" for kind in ("face", "voice") for name in ("valence", "arousal")]
-    assert list(frame.columns) == [*tables.COLUMNS, *more]
+    assert list(frame.columns) == [*tables.COLUMNS[:-1], *more, "name"]
     assert [*frame["name"].fillna("")] == ["person 0"] * 2 + [""] * 2 + ["person 1"] * 4
     assert len(frame) == len(timeline) and not frame.duplicated(["start", "person"]).any()
     rows = csv.DictReader(io.StringIO(timeline.to_csv()))

@@ -57,6 +57,7 @@ LAYERS = [
     ["emorec.image", "emorec.output"],
     ["emorec.timeline", "emorec.annotate"],
     ["emorec.agreement", "emorec.analyzer"],
+    ["emorec.live"],
     ["emorec"],
     # The page.
     ["emorec.ui.fragments", "emorec.ui.overview", "emorec.ui.minutes", "emorec.ui.settings"],
@@ -65,7 +66,7 @@ LAYERS = [
     ["emorec.ui.jobs"],
     ["emorec.ui.sessions"],
     ["emorec.ui.service"],
-    ["emorec.ui.api"],
+    ["emorec.ui.api", "emorec.ui.live_route"],
     ["emorec.ui.page"],
     ["emorec.ui.app", "emorec.ui"],
     ["emorec.cli"],

@@ -80,6 +80,8 @@ def defined(file):
             names.add(node.name)
         elif isinstance(node, ast.Assign):
             names |= {target.id for target in node.targets if isinstance(target, ast.Name)}
+        elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+            names.add(node.target.id)
     return names
 
 
@@ -97,7 +99,7 @@ def test_what_info_prints_is_what_the_guide_shows():
     assert [line for line in lines if line not in printed.splitlines()] == []
 
 
-@pytest.mark.parametrize("name", ["analyze", "image", "compare", "serve"])
+@pytest.mark.parametrize("name", ["analyze", "image", "compare", "live", "serve"])
 def test_every_option_is_in_the_guide(name):
     code, helped, _ = command(name, "--help")
     options = set(re.findall(r"(--[a-z]+(?:_[a-z]+)*)\b", helped)) - {"--help"}

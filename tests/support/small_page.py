@@ -32,7 +32,9 @@ def serving(common, **environment):
     ):
         guard = app.guard_options(own, settings)
         page = small(left)
-        service = SimpleNamespace(files=SimpleNamespace(register_upload=lambda path: path), presence=Presence())
+        live = SimpleNamespace(take=lambda session, sent: {"session": session, "picture": len(sent.picture)})
+        files = SimpleNamespace(register_upload=lambda path: path)
+        service = SimpleNamespace(files=files, presence=Presence(), live=live)
         auth = app.login.password_checker(*settings.auth) if settings.auth else None
         with own.used_for_temporary_files():
             page.launch(

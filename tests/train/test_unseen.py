@@ -172,6 +172,8 @@ def test_predictions_are_kept_and_read_again_without_data(tmp_path):
     setting = predictions.Setting(tmp_path, None, tmp_path, predictions=tmp_path / "kept")
     collected = predictions.of("some", setting, lambda: arrays)
     stored = predictions.of("some", replace(setting, data=None), lambda: pytest.fail("must not be collected"))
+    kept = predictions.of("some", replace(setting, kept=("some",)), lambda: pytest.fail("must not be collected"))
+    assert all(np.array_equal(kept[name], stored[name]) for name in stored)
     assert (tmp_path / "kept" / "some.safetensors").stat().st_size < 400
     for name in arrays:
         np.testing.assert_array_equal(collected[name], stored[name])  # results are those of the kept numbers

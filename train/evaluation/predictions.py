@@ -35,7 +35,7 @@ Arrays = dict[str, np.ndarray]
 class Setting:
     """Input of the protocols: the ``data`` folder, the training ``runs`` of the folds (None if there are none) and the
     ``cache``. ``dataset`` and ``labels`` describe a user's data. ``predictions`` is a folder in which the arrays are
-    stored; without ``data`` they are read from there."""
+    stored; without ``data`` they are read from there, and with it those that ``kept`` names."""
 
     data: Path | None
     runs: Path | None
@@ -44,6 +44,7 @@ class Setting:
     labels: Path | None = None
     epochs: int | None = None
     predictions: Path | None = None
+    kept: tuple[str, ...] = ()
 
     @property
     def data_folder(self) -> Path:
@@ -54,12 +55,13 @@ class Setting:
 
 
 def of(name: str, setting: Setting, collect: Callable[[], Mapping[str, np.ndarray]]) -> Arrays:
-    """The arrays called ``name``: computed if there are data, else read from the folder of predictions.
+    """The arrays called ``name``: computed if there are data and they are not ``kept``, else read from the folder of
+    predictions.
 
     ``collect()`` returns a dict of arrays. Raises EmorecError if there are neither data nor stored predictions.
     """
     file = setting.predictions / f"{name}{SUFFIX}" if setting.predictions else None
-    if setting.data is None:
+    if setting.data is None or name in setting.kept:
         if file is None:
             raise EmorecError("Give the folder of the data by --data, or one of stored predictions by --predictions.")
         try:

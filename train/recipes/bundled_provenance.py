@@ -15,8 +15,6 @@ LIMITS = (
     "Voices of a language that no training corpus speaks are recognised far less well: acted Korean emotions, whose "
     "corpus was left out, hardly better than by chance (28 % of four); elsewhere 36 % on average, by networks of this "
     "recipe without its second trunk.",
-    "Faces in these measurements were found by YuNet; with the bundled detector about one expression in a hundred less "
-    "is named right.",
     "Faces: mostly frontal pictures from the web; disgust, fear and contempt are rare there and recognised least.",
     "Probabilities hold under the prior that a result names; another prior gives other probabilities.",
     "Not for decisions about people: hiring, grading, policing, diagnosis.",

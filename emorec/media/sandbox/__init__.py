@@ -7,8 +7,10 @@ docs/RELIABILITY.md says how many.
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import math
+import os
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -118,6 +120,15 @@ def picture(path: str | Path, max_pixels: int, max_side: int) -> np.ndarray:
     choices = {"max_pixels": max_pixels, "max_side": max_side}
     answered = answers("picture", path, lambda _, arrays: replies.picture(replies.only(arrays), max_side), **choices)
     return _only(path, answered)
+
+
+def jpeg(content: bytes, max_side: int) -> np.ndarray:
+    """``image.read_jpeg``, in a child process."""
+    here = Path(os.devnull)  # a task names a file, and this one is always there
+    choices = {"content": base64.b64encode(content).decode("ascii"), "max_side": max_side}
+    return _only(
+        here, answers("jpeg", here, lambda _, arrays: replies.picture(replies.only(arrays), max_side), **choices)
+    )
 
 
 def _only(path: Path, answered: Generator[Made]) -> Made:

@@ -56,7 +56,7 @@ class Analysis:
     ``path`` or ``link``: the recording; ``facts``: the source of a link's recording, and ``sound_only``: whether its
     pictures were not downloaded. ``checkpoint``: the name of the checkpoint that extracted ``features``; ``settings``:
     which part of the recording they cover; ``stored``: whether all of them were found in the cache; ``seconds``: how
-    long the job took; ``problem``: a sentence if it failed.
+    long the job took; ``problem``: a sentence if it failed; ``title``: the name of a recording that is no file.
     """
 
     path: str = ""
@@ -70,6 +70,7 @@ class Analysis:
     facts: dict = field(default_factory=dict)
     sound_only: bool = False
     settings: Settings = WHOLE
+    title: str = ""
 
     @property
     def pictures_ignored(self) -> bool:
@@ -80,7 +81,7 @@ class Analysis:
     @property
     def name(self) -> str:
         """The name for downloads, without a suffix."""
-        return Path(self.path).stem or "emorec"
+        return Path(self.path).stem or self.title or "emorec"
 
 
 def persons(features: Features) -> list[tuple[str, int | str]]:

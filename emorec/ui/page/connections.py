@@ -29,7 +29,8 @@ def connect_inputs(
     inputs, choices, deletion = parts.inputs, parts.choices, parts.deletion
     for name, tab in inputs.tabs.items():
         is_picture = name == "picture"
-        updates = [name, gr.update(visible=is_picture), *[gr.update(visible=not is_picture)] * 3]
+        updates = [name, gr.update(visible=is_picture), *[gr.update(visible=not is_picture)] * 2]
+        updates.append(gr.update(visible=name not in ("picture", "live")))  # Analyze and Cancel
         tab.select(
             lambda updates=updates: updates,
             None,
@@ -37,8 +38,6 @@ def connect_inputs(
             queue=False,
             **QUIET,
         )
-    for source in (inputs.file, inputs.webcam, inputs.microphone, inputs.link):
-        source.change(lambda: "", None, parts.results.part, queue=False, **QUIET)
     for source in (inputs.file, inputs.webcam, inputs.microphone):
         # Not preprocessed: Gradio would open the file before the handler has checked whose it is.
         source.change(
@@ -47,7 +46,8 @@ def connect_inputs(
             [session.analysis, session.revision, parts.results.player, parts.status, choices.person],
             preprocess=False,
             **QUIET,
-        )
+        ).then(lambda: "", None, parts.results.part, queue=False, **QUIET)
+    inputs.link.change(lambda: "", None, parts.results.part, queue=False, **QUIET)
     inputs.picture.change(
         results.recognise_picture, inputs.picture, parts.faces, preprocess=False, concurrency_limit=None, **QUIET
     )
@@ -171,9 +171,9 @@ def connect_results(
         **AT_ONCE,
     )
     gr.on(
-        [results.part.input, results.only.input],  # not ``change``: another recording empties the part
-        handlers.show_part,
-        [session.timeline, results.style, results.part, results.only, session.rows_shown],
+        [results.part.change, results.only.input],  # a script sets the part, which is no ``input`` to Gradio
+        handlers.change_part,
+        [session.analysis, session.timeline, results.style, results.part, results.only, session.rows_shown],
         [results.chart, results.summary, results.table, results.page],
         **AT_ONCE,
     )

@@ -14,7 +14,7 @@ from emorec.inference.timeline import DEFAULT_STEP, DEFAULT_WINDOW, STEP_RANGE
 from emorec.output import tables
 from emorec.output.charts import STYLES
 from emorec.ui import fragments
-from emorec.ui.page import people_panel
+from emorec.ui.page import live, people_panel
 from emorec.ui.page.analysis import ANYONE, DOWNLOADS, MORE, PAGE_ROWS
 
 MAX_WINDOW = 10.0  # seconds; longer windows are only offered on the command line
@@ -40,7 +40,7 @@ def markup(value: str | None = None, **settings: Any) -> gr.HTML:
 
 
 def inputs(example: Path | None) -> SimpleNamespace:
-    """The tabs with the inputs: file, link, picture."""
+    """The tabs with the inputs: file, link, picture, live."""
     with gr.Tabs(elem_id="inputs"):
         with gr.Tab("Video or audio", id="file") as files:
             file = gr.File(label="Video or audio file", height=150, elem_id="file")
@@ -73,8 +73,11 @@ def inputs(example: Path | None) -> SimpleNamespace:
             picture = gr.Image(
                 label="Picture", sources=["upload", "webcam"], type="filepath", height=260, elem_id="picture"
             )
+        with gr.Tab("Live", id="live") as live_tab:
+            live_panel = live.panel()
     return SimpleNamespace(
-        tabs={"file": files, "link": links, "picture": pictures},
+        tabs={"file": files, "link": links, "picture": pictures, "live": live_tab},
+        live=live_panel,
         file=file,
         webcam=webcam,
         microphone=microphone,

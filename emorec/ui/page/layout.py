@@ -13,9 +13,9 @@ from gradio.themes.utils import colors, sizes
 
 from emorec.analyzer import Analyzer
 from emorec.ui import api, fragments
-from emorec.ui.page import controls
+from emorec.ui.page import controls, live
 from emorec.ui.page.analysis import Analysis
-from emorec.ui.page.connections import connect_inputs, connect_results
+from emorec.ui.page.connections import QUIET, connect_inputs, connect_results
 from emorec.ui.page.handlers import JobHandlers
 from emorec.ui.page.people_handlers import Edited, PeopleHandlers
 from emorec.ui.page.result_handlers import ResultHandlers
@@ -46,8 +46,10 @@ THEME = Base(
     button_primary_background_fill_hover_dark="*primary_700",
 )
 ASSETS = Path(__file__).parent / "assets"
-CSS = "".join((ASSETS / name).read_text(encoding="utf-8") for name in ("page.css", "overview.css"))
-SCRIPTS = "".join(f"({(ASSETS / name).read_text(encoding='utf-8')})();" for name in ("page.js", "overview.js"))
+CSS = "".join((ASSETS / name).read_text(encoding="utf-8") for name in ("page.css", "overview.css", "live.css"))
+SCRIPTS = "".join(
+    f"({(ASSETS / name).read_text(encoding='utf-8')})();" for name in ("page.js", "overview.js", "live.js")
+)
 JS = f"() => {{{SCRIPTS}}}"
 
 
@@ -72,6 +74,7 @@ def build(analyzer: Analyzer, example: Path | None = None, public: bool = False)
         jobs, results = JobHandlers(service), ResultHandlers(service)
         connect_inputs(parts, session, jobs, results)
         connect_results(parts, session, results, PeopleHandlers(service))
+        live.connect(parts, session, live.LiveHandlers(service), QUIET)
         page.unload(jobs.leave)
         api.add_endpoints(service)
     page.service = service

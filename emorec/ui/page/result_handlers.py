@@ -87,10 +87,16 @@ class ResultHandlers:
         shown = trusted(timeline, analyzer.model.evaluation) + overview(timeline, part_of(part, timeline))
         return timeline, chart, summary, offered, *table, shown, minutes(timeline)
 
-    def show_part(self, timeline: Timeline | None, style: str, part: str, only: bool, rows_shown: bool) -> tuple:
-        """The chart of a part of a timeline that is there already; with ``only`` also its summary and its table."""
-        if timeline is None:
+    def change_part(
+        self, analysis: Analysis, timeline: Timeline | None, style: str, part: str, only: bool, rows_shown: bool
+    ) -> tuple:
+        """Another part was chosen: ``show_part``, or nothing if the recording is no longer there."""
+        if timeline is None or analysis.features is None:
             return (gr.skip(),) * 4
+        return self.show_part(timeline, style, part, only, rows_shown)
+
+    def show_part(self, timeline: Timeline, style: str, part: str, only: bool, rows_shown: bool) -> tuple:
+        """The chart of a part of a timeline that is there already; with ``only`` also its summary and its table."""
         found = part_of(part, timeline)
         chart = plot(charts.timeline_chart(timeline, legend=False, style=style, part=found))
         cut = chosen(timeline, part, only)

@@ -16,6 +16,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Message, Receive
 
 MAX_BODY = 64_000  # bytes of a body that is not an upload
+MAX_LIVE = 1_000_000  # bytes that a live session sends at a time: a picture and some seconds of sound
 READ_TIMEOUT = 30.0  # seconds to receive such a body
 FILE_ROUTE = "/gradio_api/file="
 TOO_LARGE = "The request is larger than the 64 kB that are read here; only uploads may be larger."

@@ -20,6 +20,9 @@ ALLOWED = frozenset(
     b" etag last-modified location retry-after set-cookie transfer-encoding vary x-accel-buffering".split()
 )
 ALLOWED_FOR_FILES = ALLOWED - {b"location", b"set-cookie"}
+# The page itself may ask for the camera and the microphone; what it frames, and everything else here, may not.
+DEVICES = b"camera=(self), microphone=(self), geolocation=(), display-capture=()"
+NO_DEVICES = b"camera=(), microphone=(), geolocation=(), display-capture=()"
 INLINE_SCRIPT = re.compile(rb"<script(?![^>]*\ssrc=)[^>]*>(.*?)</script>", re.DOTALL)
 ON_ERROR = re.compile(r'onerror="([^"]*)"')
 
@@ -88,6 +91,7 @@ class SecurityHeaders:
             (b"referrer-policy", b"same-origin"),
             (b"cross-origin-resource-policy", b"same-origin"),
         ]
+        common.append((b"permissions-policy", DEVICES if kind == "page" else NO_DEVICES))
         if kind == "page":
             return common + ([] if self.framed else [(b"x-frame-options", b"SAMEORIGIN")])
         if kind == "asset":  # a worker's script runs under its own policy

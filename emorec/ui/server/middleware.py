@@ -141,6 +141,8 @@ class Exchange:
             bodies.check_files(given, options.folder, own_names)
             self._check_session(given.get("session_hash"))
             await self._pass_on_with(bodies.dump_json(given))
+        elif kind == "live":
+            await self._pass_on_with(await bodies.read(receive, bodies.MAX_LIVE))
         elif kind == "form":
             if wait := options.attempts.begin(self._address):
                 raise Refused(429, login.WAIT, (("retry-after", str(wait)),))

@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 
 API = "/gradio_api"
+LIVE = f"{API}/live"  # pictures and sound of a live session are sent here
 NAME = r"[A-Za-z0-9_-]{1,64}"
 
 
@@ -25,8 +26,8 @@ def _route(methods: str, pattern: str, kind: str, *, open: bool = False) -> Rout
 
 
 # Kinds: "page", "asset" and "file" have different content security policies; a "form" is a login; the body of a "json"
-# request is parsed and checked; a "heartbeat" connection stays open as long as its session; "health" is answered for
-# every host name.
+# request is parsed and checked; "live" is what a live session sends; a "heartbeat" connection stays open as long as its
+# session; "health" is answered for every host name.
 ROUTES = (
     _route("GET HEAD", "/", "page", open=True),
     _route("GET HEAD", "/health", "health", open=True),
@@ -42,6 +43,7 @@ ROUTES = (
     _route("GET", f"{API}/queue/data", "stream"),
     _route("GET", f"{API}/upload_progress", "plain"),
     _route("POST", f"{API}/upload", "upload"),
+    _route("POST", f"{LIVE}/(?P<session>{NAME})", "live"),
     _route("POST", f"{API}/queue/join", "json"),
     _route("POST", f"{API}/(run|api)/predict/?", "json"),
     _route("POST", f"{API}/call/(v2/)?{NAME}/?", "json"),

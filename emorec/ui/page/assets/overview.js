@@ -158,8 +158,9 @@
   const readOut = (time, quiet) => {
     const host = overview(), line = find("#readout p");
     if (!host || !line) return;
-    if (host !== view.host) {
-      view.host = host;
+    // Gradio may keep the element and change its attributes.
+    if (host.dataset.rows !== view.source) {
+      view.source = host.dataset.rows;
       view.rows = host.dataset.rows ? host.dataset.rows.split(";").map((row) => row.split(",").map(Number)) : [];
     }
     let low = 0, high = view.rows.length; // the first column that ends after the time

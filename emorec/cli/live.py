@@ -1,0 +1,227 @@
+"""``emorec live``: the webcam and the microphone of this machine, with the reading of this moment on one line."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from emorec.cli import failures, printing, result_files
+from emorec.emotions import EMOJI
+from emorec.errors import EmorecError
+
+if TYPE_CHECKING:
+    from emorec.live import Live, Reading
+
+NONE = "none"  # the name of no device
+SHOW_EVERY = 0.2  # seconds between two readings on a terminal
+LINE_EVERY = 1.0  # seconds between two lines in a pipe
+SOUND_BLOCK = 0.256  # seconds of sound of a file that stands in for a microphone, at a time
+
+NOTHING = "There is neither a camera nor a microphone to read; leave out 'none' for one of them."
+WRONG_NAME = "{name!r} cannot be the name of a result; give one without slashes, and a folder with --out."
+
+Feed = Callable[["Live"], Iterator[None]]  # gives one picture or block of sound after the other to a session
+
+
+def run(options: argparse.Namespace) -> int:
+    """Read the devices until Ctrl-C, show what is read, and save it under the name that was asked for.
+
+    Returns the exit code. Raises EmorecError.
+    """
+    from emorec.inference import prior, timeline
+
+    choices = {
+        "fusion": options.fusion,
+        "prior": prior.of(options.prior),
+        "window": options.window_sec,
+        "unsure_below": options.unsure_below,
+        "baseline": options.baseline,
+    }
+    timeline.check(**choices)
+    writers = result_files.writers(options)
+    if options.save and Path(options.save).name != options.save:
+        raise EmorecError(WRONG_NAME.format(name=options.save))
+    feeds = _feeds(options)
+    from emorec import analyzer
+    from emorec.live import Live
+
+    loaded = analyzer.load(options.model_path, options.device)
+    for notice in loaded.notices:
+        print(f"emorec: note: {notice}", file=sys.stderr)
+    with Live(loaded, name=options.save or "live") as live:
+        problem = _watch(live, feeds, choices)
+        features = live.save()
+    result = loaded.infer(features, step=options.step_sec, **choices)
+    if options.save and len(result):
+        # Every session has results of its own. The suffix is not part of their name, see ``names.claim``.
+        result_files.put_out(f"live {time.time()}", Path(f"{options.save}.live"), result, writers, options, None)
+    else:
+        for note in result.notes:
+            print(f"emorec: note: {note}", file=sys.stderr)
+        printing.print_summary(result, [])
+    if problem:
+        print(f"emorec: {problem}", file=sys.stderr)
+    return failures.USER_ERROR if problem else 0
+
+
+def _feeds(options: argparse.Namespace) -> list[Feed]:
+    """What reads the camera and the microphone. Raises EmorecError for a device that was named and is not there."""
+    from emorec.media import devices
+
+    video, audio = options.video_device, options.audio_device
+    if video == NONE and audio == NONE:
+        raise EmorecError(NOTHING)
+    if video and Path(video).is_file() and not audio:
+        audio = video if _has_sound(Path(video)) else NONE  # the sound that belongs to the pictures
+    feeds: list[Feed] = []
+    problems: list[EmorecError] = []
+    for name, of_file, of_device in (
+        (video, _frames_of, lambda name: _camera(devices.camera(name))),
+        (audio, _sound_of, lambda name: _microphone(devices.microphone(name))),
+    ):
+        if name == NONE:
+            continue
+        if name and Path(name).is_file():
+            feeds.append(of_file(Path(name)))
+            continue
+        try:
+            feeds.append(of_device(name or ""))
+        except EmorecError as error:
+            if name:
+                raise
+            problems.append(error)  # the usual device; the other one may be enough
+    if not feeds:
+        raise problems[0]
+    for problem in problems:
+        print(f"emorec: note: {problem}", file=sys.stderr)
+    return feeds
+
+
+def _camera(pictures: Iterator[Any]) -> Feed:
+    def feed(live: Live) -> Iterator[None]:
+        for image in pictures:
+            at = live.now()
+            if live.wants_picture(at):
+                live.add_picture(image, at)
+            yield
+
+    return feed
+
+
+def _microphone(blocks: Iterator[tuple[Any, int]]) -> Feed:
+    def feed(live: Live) -> Iterator[None]:
+        for samples, rate in blocks:
+            live.add_sound(samples, rate)
+            yield
+
+    return feed
+
+
+def _frames_of(path: Path) -> Feed:
+    """A file in place of a camera, at its own pace; it is decoded as every file is, in another process."""
+
+    def feed(live: Live) -> Iterator[None]:
+        from emorec.face.detection import DETECTION_SIDE
+        from emorec.media import sandbox
+        from emorec.media.passes import without_damage
+
+        for frame in without_damage(sandbox.frames(path, max_side=DETECTION_SIDE)):
+            _wait_until(live, frame.time)
+            live.add_frame(frame)
+            yield
+
+    return feed
+
+
+def _sound_of(path: Path) -> Feed:
+    """A file in place of a microphone, at its own pace."""
+
+    def feed(live: Live) -> Iterator[None]:
+        from emorec.media import sandbox
+        from emorec.media.passes import without_damage
+
+        rate = 16_000
+        for block in without_damage(sandbox.audio(path, rate, block_seconds=SOUND_BLOCK)):
+            _wait_until(live, block.time + len(block.samples) / rate)
+            live.add_sound(block.samples, rate, block.time)
+            yield
+
+    return feed
+
+
+def _has_sound(path: Path) -> bool:
+    from emorec.media import sandbox
+
+    return sandbox.probe(path).has_audio
+
+
+def _wait_until(live: Live, moment: float) -> None:
+    time.sleep(max(0.0, moment - live.now()))
+
+
+def _watch(live: Live, feeds: list[Feed], choices: dict[str, Any]) -> str:
+    """Show readings until Ctrl-C, or until a device stops; return the sentence that says why it did, or ""."""
+    stop = threading.Event()
+    problems: list[str] = []
+
+    def read(feed: Feed) -> None:
+        try:
+            for _ in feed(live):
+                if stop.is_set():
+                    return
+        except EmorecError as error:
+            problems.append(str(error))
+
+    threads = [threading.Thread(target=read, args=(feed,), daemon=True) for feed in feeds]
+    line = _Line()
+    try:
+        for thread in threads:
+            thread.start()
+        while (alive := [thread for thread in threads if thread.is_alive()]) and not problems:
+            line.show(live.reading(**choices), live.rate)
+            alive[0].join(line.interval)
+    except KeyboardInterrupt:
+        pass
+    finally:
+        stop.set()
+        line.end()
+    for thread in threads:
+        thread.join(1.0)  # a device may be silent; its thread ends with the program
+    return problems[0] if problems else ""
+
+
+class _Line:
+    """The line with the reading: one that changes on a terminal, a new one every second in a pipe."""
+
+    def __init__(self) -> None:
+        self._terminal = sys.stdout.isatty()
+        self.interval = SHOW_EVERY if self._terminal else LINE_EVERY
+
+    def show(self, reading: Reading, rate: float) -> None:
+        """Show a reading; ``rate`` is that of the judged pictures (Hz)."""
+        text = in_words(reading, rate)
+        if self._terminal:
+            print(f"\r\x1b[K{text}", end="", flush=True)
+        else:
+            print(text, flush=True)
+
+    def end(self) -> None:
+        """Leave the line as it is, and begin another one."""
+        if self._terminal:
+            print()
+
+
+def in_words(reading: Reading, rate: float) -> str:
+    """A reading as one line: the time, the emotion, the measured delay, and the rate of judged pictures (Hz)."""
+    if reading.delay is None:
+        return "waiting for the first picture or sound"
+    minutes, seconds = divmod(int(reading.time), 60)
+    emoji = EMOJI[reading.emotion] if reading.emotion and reading.sure else "❔"
+    return (
+        f"{minutes}:{seconds:02d}  {emoji} {reading.words}  (delay {reading.delay:.1f} s, {rate:.1f} pictures a second)"
+    )

@@ -1,0 +1,247 @@
+"""Emotions while they are shown: pictures and sound come one after another, and the last minute is known at once.
+
+The features are those of stage 1, extracted as the recording grows, and stage 2 infers from them as it does from those
+of a file. Only features are kept (and the small pictures of persons that are part of them), no film and no sound.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import threading
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+
+from emorec.errors import EmorecError
+from emorec.extraction import arrays as checks
+from emorec.extraction.features import Features
+from emorec.extraction.live_faces import LiveFaces
+from emorec.extraction.live_features import features_of
+from emorec.extraction.live_voices import LiveVoices
+from emorec.extraction.options import Settings
+from emorec.face import detection
+from emorec.inference.options import DEFAULT_STEP
+from emorec.live.reading import Reading, reading_of
+from emorec.media import arrays as memory
+from emorec.media.resample import Resampler
+from emorec.media.streams import Frame
+
+if TYPE_CHECKING:
+    from emorec.analyzer import Analyzer
+    from emorec.timeline import Timeline
+
+LAST = 60.0  # seconds that a reading and a timeline are of, by default
+GAP = 0.25  # seconds by which the time of a block of sound may differ from the end of the one before it
+LONGEST_PAUSE = 60.0  # seconds without pictures and sound that are kept; of a longer pause only PAUSE are
+PAUSE = 1.0
+MANY_DROPPED = 0.05  # share of the pictures from which on a note says that they were left out
+
+NO_TIME = "The time {value!r} is not possible; give seconds since the beginning, or none."
+ENDED = "This live session has ended; begin another one."
+DROPPED = "{share:.0%} of the pictures came faster than this machine could judge them, and were left out."
+DROPPED_SOUND = "{seconds:.0f} s of the sound came faster than this machine could judge it, and count as silence."
+
+
+class Live:
+    """A session: give it pictures and sound as they come, and ask for the timeline of the last minute at any time.
+
+    Every time is in seconds since the beginning of the session, which is when it was made, by ``clock`` (s). Two
+    threads work in the background until ``close``; use the session as a context. At most ``rate`` pictures a second are
+    judged. ``name`` is what results call the recording. What goes wrong in a thread is raised by the next call.
+    """
+
+    def __init__(
+        self,
+        analyzer: Analyzer,
+        *,
+        rate: float = Settings().face_rate,
+        name: str = "live",
+        clock: Callable[[], float] = time.monotonic,
+    ):
+        self._analyzer, self._name, self._clock = analyzer, name, clock
+        self._settings = Settings(face_rate=rate)
+        self._faces = LiveFaces(analyzer.model, detection.detector(analyzer.detector_file), rate)
+        self._voices = LiveVoices(analyzer.model)
+        self._sound_rate = analyzer.model.front_end.rate
+        self._resampler = Resampler(self._sound_rate)
+        self._sound_end: int | None = None  # the number of the sample after the last one
+        self._began = clock()
+        self._latest, self._left_out = 0.0, 0.0
+        self._size: tuple[int, int] | None = None  # height and width (px)
+        self._closed = False
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def now(self) -> float:
+        """Seconds since the beginning of the session."""
+        return self._clock() - self._began
+
+    @property
+    def delay(self) -> float | None:
+        """How old (s) the newest picture is that was judged, or the newest sound without pictures; None before."""
+        newest = self.newest
+        return None if newest is None else max(0.0, self.now() - newest)
+
+    @property
+    def newest(self) -> float | None:
+        """When (s) the newest picture was taken that was judged, or the newest sound if there are no pictures."""
+        faces, voices = self._faces.known, self._voices.known
+        if faces.arrays:
+            return faces.newest + self._left_out
+        return voices.until + self._left_out if voices.arrays else None
+
+    @property
+    def rate(self) -> float:
+        """Pictures judged per second in the last ten seconds."""
+        return self._faces.rate
+
+    @property
+    def judged(self) -> int:
+        """The number of pictures that were judged."""
+        return self._faces.judged
+
+    @property
+    def dropped(self) -> int:
+        """The number of pictures that came too fast, and were replaced by newer ones."""
+        return self._faces.dropped
+
+    @property
+    def until(self) -> float:
+        """How long (s) the session is, as far as it is known."""
+        return max(self._faces.known.until, self._voices.known.until)
+
+    def wants_picture(self, at: float) -> bool:
+        """Whether a picture of that time (s) would be used; more than ``rate`` a second are not."""
+        return self._faces.wants(at - self._left_out)
+
+    def add_picture(self, image: np.ndarray, at: float | None = None, *, wait: bool = False) -> None:
+        """Give a picture, uint8 RGB (H, W, 3) or grey (H, W), taken at the time ``at`` (s), by default now.
+
+        It returns at once. A picture that still waits to be judged is dropped for this one; with ``wait`` this returns
+        later instead, when none waits. Raises EmorecError.
+        """
+        image = checks.as_picture(image)
+        moment = self._moment(at)
+        self._size = image.shape[:2]
+        self._faces.offer(moment, lambda: _frame(image, moment), wait)
+
+    def add_frame(self, frame: Frame, *, wait: bool = False) -> None:
+        """Give a picture that ``emorec.media`` decoded, like ``add_picture``. Raises EmorecError."""
+        moment = self._moment(frame.time)
+        self._size = frame.luma.shape
+        self._faces.offer(moment, lambda: dataclasses.replace(frame, time=moment), wait)
+
+    def add_sound(self, samples: np.ndarray, rate: int, at: float | None = None, *, wait: bool = False) -> None:
+        """Give sound at ``rate`` (Hz) whose first sample was heard at the time ``at`` (s), by default just before now.
+
+        ``samples`` are as in ``Analyzer.analyze``. It returns at once; with ``wait``, when there is room for it. A
+        block that begins within GAP of the end of the one before it continues that one; a longer gap is silence. Raises
+        EmorecError.
+        """
+        rate = int(checks.rate("rate", rate, whole=True))
+        sound = checks.as_float(checks.sound(samples))
+        moment = self._moment(self.now() - sound.shape[1] / rate if at is None else at)
+        with self._lock:
+            begin = round(moment * self._sound_rate)
+            if self._sound_end is None or abs(begin - self._sound_end) > GAP * self._sound_rate:
+                self._resampler.restart()
+            else:
+                begin = self._sound_end
+            mono = self._resampler.add(sound, rate)
+            self._sound_end = begin + len(mono)
+        self._voices.offer(begin, mono, wait)
+
+    def features(self, seconds: float | None = None) -> Features:
+        """The features of the last ``seconds``, or of all; those of sound may still change in the last seconds.
+
+        Raises EmorecError if the session has failed.
+        """
+        # Whole seconds, so that the rows of a timeline stay what they are while it moves on.
+        return self._part(lambda until: 0.0 if seconds is None else float(max(0, math.ceil(until - seconds))))
+
+    def timeline(self, seconds: float | None = LAST, **choices: Any) -> Timeline:
+        """The Timeline of the last ``seconds``, or of all; ``choices`` are those of ``Analyzer.infer``.
+
+        Raises EmorecError.
+        """
+        return self._analyzer.infer(self.features(seconds), **choices)
+
+    def reading(self, seconds: float = LAST, **choices: Any) -> Reading:
+        """What is shown and heard now, by a timeline of the last ``seconds`` whose last row is whole and ends now.
+
+        ``choices`` are those of ``Analyzer.infer``. Raises EmorecError.
+        """
+        step = float(choices.get("step", DEFAULT_STEP))
+        features = self._part(lambda until: max(0.0, until - step * max(1, min(until, seconds) // step)))
+        return reading_of(self._analyzer.infer(features, **choices), self.delay)
+
+    def close(self) -> None:
+        """Judge what waits, and end the threads; what is known can still be asked for."""
+        self._closed = True
+        self._faces.close()
+        self._voices.close()
+
+    def save(self) -> Features:
+        """End the session, and return all its features, complete, like those of a recording. Raises EmorecError."""
+        self.close()
+        return self.features()
+
+    def _moment(self, at: float | None) -> float:
+        """A given time (s) in the session, in which long pauses are left out. Raises EmorecError."""
+        self._check()
+        if self._closed:
+            raise EmorecError(ENDED)
+        at = self.now() if at is None else at
+        if isinstance(at, bool) or not isinstance(at, int | float) or not math.isfinite(at):
+            raise EmorecError(NO_TIME.format(value=at))
+        with self._lock:
+            moment = at - self._left_out
+            if moment > self._latest + LONGEST_PAUSE:
+                self._left_out += moment - self._latest - PAUSE
+                moment = self._latest + PAUSE
+            self._latest = max(self._latest, moment)
+            return max(moment, 0.0)
+
+    def _part(self, start_of: Callable[[float], float]) -> Features:
+        """The features from a start (s) on that depends on where they end (s)."""
+        self._check()
+        faces, voices = self._faces.known, self._voices.known
+        return features_of(
+            self._analyzer.model,
+            self._settings,
+            faces,
+            voices,
+            start_of(max(faces.until, voices.until)),
+            name=self._name,
+            size=self._size,
+            complete=self._closed,
+            notes=self._notes(),
+        )
+
+    def _check(self) -> None:
+        for error in (self._faces.error, self._voices.error):
+            if error is not None:
+                raise error
+
+    def _notes(self) -> tuple[str, ...]:
+        notes = []
+        share = self.dropped / max(self.dropped + self.judged, 1)
+        if share > MANY_DROPPED:
+            notes.append(DROPPED.format(share=share))
+        if self._voices.dropped >= 1:
+            notes.append(DROPPED_SOUND.format(seconds=self._voices.dropped))
+        return tuple(notes)
+
+
+def _frame(image: np.ndarray, at: float) -> Frame:
+    """A picture as stage 1 takes it; converted as pictures in memory are."""
+    made = memory.frames([image], 1.0, rate=1.0, start=0.0, end=math.inf, max_side=detection.DETECTION_SIDE, rotate=0)
+    return dataclasses.replace(next(made), time=at)

@@ -1,0 +1,55 @@
+"""The route to which the page's script sends pictures and sound of a live session; it answers with the reading.
+
+A request holds one JPEG and 16-bit sound after it; the query says how long the JPEG is and when both were taken. The
+body stays in memory. Middleware has checked whose session it is, and how large the body is.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import anyio.to_thread
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+
+from emorec.errors import EmorecError
+from emorec.ui.server.routes import LIVE
+from emorec.ui.sessions.live import Over, Sent
+
+if TYPE_CHECKING:
+    from emorec.ui.service import Service
+
+WRONG = "The request does not say what it holds; open the page again."
+
+
+def route(service: Service) -> Route:
+    """The route, for Gradio's Starlette application."""
+
+    async def receive(request: Request) -> JSONResponse:
+        session = request.path_params["session"]
+        try:
+            sent = _sent(await request.body(), request.query_params)
+            answer = await anyio.to_thread.run_sync(service.live.take, session, sent)
+        except EmorecError as error:
+            return JSONResponse({"detail": str(error)}, status_code=410 if isinstance(error, Over) else 400)
+        return JSONResponse(answer)
+
+    return Route(f"{LIVE}/{{session}}", receive, methods=["POST"])
+
+
+def _sent(body: bytes, query) -> Sent:
+    """What a request holds. Raises EmorecError."""
+    try:
+        length = int(query.get("length", "0"))
+        if not 0 <= length <= len(body):
+            raise ValueError
+        return Sent(
+            picture=body[:length],
+            picture_at=float(query.get("picture", "0")),
+            sound=body[length:],
+            sound_at=float(query.get("sound", "0")),
+            rate=int(query.get("rate", "16000")),
+        )
+    except (ValueError, OverflowError):
+        raise EmorecError(WRONG) from None

@@ -1,0 +1,171 @@
+"""The tab Live: the camera and the microphone of the visitor, the reading of this moment, and the last minute.
+
+``assets/live.js`` opens the devices and sends what they give to ``emorec.ui.live_route``; the chart comes from here.
+"""
+
+from __future__ import annotations
+
+import html
+import time
+from dataclasses import replace
+from datetime import datetime
+from types import SimpleNamespace
+from typing import Any
+
+import gradio as gr
+
+from emorec.emotions import COLOURS
+from emorec.output import charts
+from emorec.ui import fragments
+from emorec.ui.api import user_errors
+from emorec.ui.jobs import validation
+from emorec.ui.page.analysis import Analysis
+from emorec.ui.page.people_handlers import Edited
+from emorec.ui.server.limits import Visitor
+from emorec.ui.service import Service
+
+TICK = 1.0  # seconds between two updates of the chart
+SPAN = 60.0  # seconds that the chart is wide
+
+VIEW = """<div class="live"><video muted playsinline autoplay aria-label="Your camera"></video>
+<p class="reading">Press Start to use the camera and the microphone.</p>
+<p class="caption delay"></p></div>"""
+PRIVACY = (
+    "Pictures and sound are judged in memory and then forgotten; only features and a small picture of each person are "
+    "kept there, and nothing is written to disk until you save and download."
+)
+NO_PLAYER = '<div class="empty">A live session keeps no film and no sound, so there is nothing to play.</div>'
+SAVED = "Saved {time} of the live session; its timeline is below."
+# By the word that the script gives for what went wrong.
+PROBLEMS = {
+    "denied": (
+        "The browser does not let this page use the camera or the microphone; allow them beside the address, and press "
+        "Start again."
+    ),
+    "missing": "No camera and no microphone was found; connect one, and press Start again.",
+    "busy": "Another program uses the camera or the microphone; close it, and press Start again.",
+    "insecure": "Browsers give the camera to secure pages only; open this page over https, or on localhost.",
+}
+
+OPEN = "async () => [await window.emorecLive.open()]"
+RUN = "() => { window.emorecLive.run(); }"
+STOP = "() => { window.emorecLive.stop(); }"
+
+
+def panel() -> SimpleNamespace:
+    """The components of the tab."""
+    # Nothing is ever assigned to the view: the browser would lose its stream.
+    gr.HTML(VIEW, apply_default_css=False, elem_id="live-view")
+    with gr.Row(elem_id="live-buttons"):
+        start = gr.Button("Start", variant="primary", min_width=90, elem_id="live-start")
+        stop = gr.Button("Stop", interactive=False, min_width=90, elem_id="live-stop")
+        save = gr.Button("Save", interactive=False, min_width=90, elem_id="live-save")
+    note = gr.HTML(_note(PRIVACY), apply_default_css=False, elem_id="live-note")
+    chart = gr.Plot(show_label=False, container=False, elem_id="live-chart")
+    legend = gr.HTML(_legend(charts.STYLES[0]), apply_default_css=False, elem_id="live-legend")
+    problem = gr.Textbox(visible=False)
+    timer = gr.Timer(TICK, active=False)
+    return SimpleNamespace(
+        start=start, stop=stop, save=save, note=note, chart=chart, legend=legend, problem=problem, timer=timer
+    )
+
+
+class LiveHandlers:
+    """The handlers of the tab, over the Service that all sessions share."""
+
+    def __init__(self, service: Service):
+        self.service = service
+
+    def start(self, problem: str, active: str, request: gr.Request) -> tuple:
+        """The script has opened the devices, or says why not: begin a session."""
+        if problem:
+            return fragments.callout(PROBLEMS.get(problem, PROBLEMS["missing"])), *_buttons(running=False)
+        visitor = Visitor.of(request)
+        name = f"live {datetime.now():%Y-%m-%d %H.%M}"
+        with user_errors():
+            self.service.live.start(visitor, self.service.analyzers.get(active), active, name)
+        return _note(PRIVACY, visitor.session), *_buttons(running=True)
+
+    def stop(self, request: gr.Request) -> tuple:
+        """Stop was clicked: what is known is kept, for Save."""
+        known = self.service.live.stop(request.session_hash or "")
+        return _note(PRIVACY), *_buttons(running=False, known=known)
+
+    def draw(
+        self, fusion: str, window: float, prior: str, baseline: str, style: str, request: gr.Request
+    ) -> tuple[Any, Any]:
+        """The chart of the last minute, and the timer, which ends with the session."""
+        choices = {"fusion": fusion, "window": window, "prior": validation.prior(prior), "baseline": baseline}
+        with user_errors():
+            timeline = self.service.live.timeline(request.session_hash or "", choices)
+        if timeline is None:
+            return gr.skip(), gr.update(active=False)
+        if not len(timeline):
+            return charts.empty_chart(), gr.skip()
+        # The rest of the first minute is shown as not analysed yet.
+        shown = replace(timeline, duration=max(timeline.duration, SPAN), complete=False)
+        return charts.timeline_chart(shown, legend=False, style=style), gr.skip()
+
+    def save(self, request: gr.Request) -> tuple:
+        """Save was clicked: what is known becomes a result like any other."""
+        with user_errors():
+            features, checkpoint = self.service.live.save(request.session_hash or "")
+        words = html.escape(SAVED.format(time=fragments.clock(features.duration)))
+        notes = "".join(fragments.callout(note) for note in features.notes)
+        return (
+            Analysis(title=str(features.media["name"]), checkpoint=checkpoint, features=features),
+            int(1000 * time.time()),  # a new number for the page's revision; others are counted from 1
+            f'<div class="words" role="status">{words}</div>{notes}',
+            NO_PLAYER,
+            Edited(),  # what was said about the persons of an earlier session
+            _note(PRIVACY),
+            *_buttons(running=False),
+        )
+
+
+def connect(parts: SimpleNamespace, session: SimpleNamespace, handlers: LiveHandlers, quiet: dict[str, Any]) -> None:
+    """Connect the buttons and the timer; ``quiet`` are settings of every event."""
+    live, choices = parts.inputs.live, parts.choices
+    state = [live.note, live.timer, live.start, live.stop, live.save]
+    live.start.click(
+        handlers.start, [live.problem, session.active], state, js=OPEN, concurrency_limit=None, **quiet
+    ).then(None, None, None, js=RUN, **quiet)
+    live.stop.click(handlers.stop, None, state, js=STOP, concurrency_limit=None, **quiet)
+    live.timer.tick(
+        handlers.draw,
+        [choices.fusion, choices.window, choices.prior, choices.baseline, parts.results.style],
+        [live.chart, live.timer],
+        concurrency_limit=None,
+        **quiet,
+    )
+    parts.results.style.change(_legend, parts.results.style, live.legend, queue=False, **quiet)
+    live.save.click(
+        handlers.save,
+        None,
+        [session.analysis, session.revision, parts.status, parts.results.player, session.edited, *state],
+        js=STOP,
+        concurrency_limit=None,
+        **quiet,
+    )
+
+
+def _note(sentence: str, session: str = "") -> str:
+    """A sentence below the buttons, with the name of the session for the script while one runs."""
+    return f'<p class="caption" data-session="{html.escape(session)}">{html.escape(sentence)}</p>'
+
+
+def _legend(style: str) -> str:
+    """What the colours of a chart of this style stand for."""
+    colours = charts.AFFECT_COLOURS if style == charts.AFFECT else COLOURS
+    keys = [f'<li class="{name}"><i style="background:{colour}"></i>{name}</li>' for name, colour in colours.items()]
+    return f'<ul class="legend">{"".join(keys)}</ul>'
+
+
+def _buttons(running: bool, known: bool = False) -> tuple:
+    """Updates of the timer, and of Start, Stop and Save."""
+    return (
+        gr.update(active=running),
+        gr.update(interactive=not running),
+        gr.update(interactive=running),
+        gr.update(interactive=running or known),
+    )

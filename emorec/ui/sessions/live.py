@@ -1,0 +1,201 @@
+"""The live sessions: what a browser sends of its camera and microphone, and what is known of it by now.
+
+Only features are kept, in memory, with the small pictures of persons among them, until they are saved as a result, or
+the visitor leaves or deletes everything.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from emorec.analyzer import Analyzer
+from emorec.errors import EmorecError
+from emorec.extraction.features import Features
+from emorec.live import Live, Reading
+from emorec.media import sandbox
+from emorec.prefetch import processors
+from emorec.timeline import Timeline
+from emorec.ui.server.limits import Visitor
+
+MOST_AT_ONCE = max(1, processors())  # sessions that are read at the same time; each takes up to a core
+IDLE = 15.0  # seconds without anything from the browser after which a session is stopped if another one waits
+KEEP = 3600.0  # seconds that what a session knows is kept after it was last heard of
+MAX_SECONDS = 2 * 3600.0  # of a session
+MAX_SIDE = 1280  # pixels of a picture
+SOUND_RATES = (8_000, 192_000)  # Hz; lowest and highest
+WAIT = 0.08  # seconds to wait for the picture that was just sent, so that its reading goes back with the answer
+POLL = 0.01
+
+TOO_MANY = "As many people use Live here now as this server can follow; try again in a few minutes."
+OVER = "The live session has ended; press Start for another one."
+TOO_LONG = f"A live session lasts at most {MAX_SECONDS / 60:.0f} minutes here; save it, and begin another one."
+NOTHING = "Nothing was seen or heard yet, so there is nothing to save."
+WRONG_RATE = "The sound has a rate that is not possible."
+
+# Pictures that are decoded at the same time, for all sessions; more are left out.
+DECODING = threading.BoundedSemaphore(2)
+
+
+class Over(EmorecError):
+    """The session does not exist any more, or takes nothing more."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sent:
+    """What a browser sent: a JPEG and 16-bit mono sound at ``rate`` (Hz), each with its time (s), or b""."""
+
+    picture: bytes = b""
+    picture_at: float = 0.0
+    sound: bytes = b""
+    sound_at: float = 0.0
+    rate: int = 16_000
+
+
+@dataclass(eq=False)
+class LiveSession:
+    """One session; ``choices`` are those of stage 2, ``heard`` is when it was last heard of (s)."""
+
+    live: Live
+    visitor: Visitor
+    checkpoint: str
+    heard: float
+    choices: dict[str, Any] = field(default_factory=dict)
+    stopped: bool = False
+    _known: tuple[float | None, Reading] | None = None
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def stop(self) -> None:
+        """End its threads; what it knows is kept."""
+        self.stopped = True
+        self.live.close()
+
+    def reading(self) -> Reading:
+        """What is shown and heard now; it is computed again only if more is known."""
+        with self._lock:
+            until = self.live.until
+            if self._known is None or self._known[0] != until:
+                self._known = until, self.live.reading(**self.choices)
+            return self._known[1]
+
+
+class LiveSessions:
+    """At most one live session for each session of the page, and ``most`` that are followed at the same time."""
+
+    def __init__(self, most: int = MOST_AT_ONCE, clock: Callable[[], float] = time.monotonic):
+        self._most, self._clock = most, clock
+        self._sessions: dict[str, LiveSession] = {}
+        self._lock = threading.Lock()
+
+    def start(self, visitor: Visitor, analyzer: Analyzer, checkpoint: str, name: str) -> None:
+        """Begin a session of a visitor, in place of the last one. Raises EmorecError if too many are followed."""
+        self.end(visitor.session)
+        with self._lock:
+            now = self._clock()
+            others = [each for each in self._sessions.values() if not each.stopped]
+            silent = [each for each in others if now - each.heard > IDLE]
+            account = [each for each in others if each.visitor.account == visitor.account and each not in silent]
+            if account or len(others) - len(silent) >= self._most:
+                raise EmorecError(TOO_MANY)
+            self._sessions[visitor.session] = LiveSession(Live(analyzer, name=name), visitor, checkpoint, now)
+        for each in silent:
+            each.stop()
+
+    def take(self, session: str, sent: Sent) -> dict[str, Any]:
+        """Use what a browser sent; returns the reading of this moment. Raises Over, or EmorecError for wrong input."""
+        found = self._found(session)
+        if found.stopped:
+            raise Over(OVER)
+        live = found.live
+        if live.until > MAX_SECONDS:
+            found.stop()
+            raise Over(TOO_LONG)
+        found.heard = self._clock()
+        if sent.sound:
+            if not SOUND_RATES[0] <= sent.rate <= SOUND_RATES[1]:
+                raise EmorecError(WRONG_RATE)
+            whole = sent.sound[: len(sent.sound) // 2 * 2]
+            if whole:
+                live.add_sound(np.frombuffer(whole, "<i2").astype(np.int16), sent.rate, sent.sound_at)
+        if sent.picture and live.wants_picture(sent.picture_at) and DECODING.acquire(blocking=False):
+            try:
+                image = sandbox.jpeg(sent.picture, MAX_SIDE)
+            finally:
+                DECODING.release()
+            live.add_picture(image, sent.picture_at)
+            _wait_for(live, sent.picture_at)
+        newest, reading = live.newest, found.reading()
+        return {
+            "newest": newest,
+            "words": reading.words,
+            "emotion": reading.emotion,
+            "confidence": round(reading.confidence, 4),
+            "sure": reading.sure,
+            "face": reading.face,
+            "speech": reading.speech,
+            "until": round(live.until, 3),
+            "rate": round(live.rate, 2),
+            "dropped": live.dropped,
+        }
+
+    def timeline(self, session: str, choices: dict[str, Any]) -> Timeline | None:
+        """The last minute by other ``choices`` of stage 2, which count for readings too; None without a session."""
+        found = self._sessions.get(session)
+        if found is None:
+            return None
+        found.choices = choices
+        return found.live.timeline(**choices)
+
+    def stop(self, session: str) -> bool:
+        """Stop following a session, and keep what is known; returns whether there is one."""
+        found = self._sessions.get(session)
+        if found:
+            found.stop()
+        return found is not None
+
+    def save(self, session: str) -> tuple[Features, str]:
+        """End a session; returns all its features and the name of the checkpoint. Raises EmorecError."""
+        found = self._found(session)
+        found.stop()
+        features = found.live.save()
+        if not features.segments:
+            raise EmorecError(NOTHING)
+        self.end(session)
+        return features, found.checkpoint
+
+    def end(self, session: str) -> None:
+        """End a session, and forget what it knows."""
+        with self._lock:
+            found = self._sessions.pop(session, None)
+        if found:
+            found.stop()
+
+    def active(self, session: str) -> bool:
+        """Whether a session is followed and was heard of lately."""
+        found = self._sessions.get(session)
+        return found is not None and not found.stopped and self._clock() - found.heard <= IDLE
+
+    def end_idle(self) -> None:
+        """Forget the sessions that were not heard of for KEEP seconds."""
+        now = self._clock()
+        for session, found in [*self._sessions.items()]:
+            if now - found.heard > KEEP:
+                self.end(session)
+
+    def _found(self, session: str) -> LiveSession:
+        found = self._sessions.get(session)
+        if found is None:
+            raise Over(OVER)
+        return found
+
+
+def _wait_for(live: Live, at: float) -> None:
+    """Wait until the picture of a time (s) is judged, but not for long."""
+    deadline = time.monotonic() + WAIT
+    while (live.newest or 0.0) < at and time.monotonic() < deadline:
+        time.sleep(POLL)

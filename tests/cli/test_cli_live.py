@@ -1,0 +1,76 @@
+"""``emorec live``: a file in place of the devices, what is printed and saved, and devices that are not there."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+
+from emorec.cli import live
+from emorec.live import reading_of
+from emorec.ui import example
+from support import factories
+from support.command import emorec
+from support.make_media import Audio, Video, record
+
+SECONDS = 4
+
+
+@pytest.fixture(scope="module")
+def device(tmp_path_factory):
+    """A drawn picture and a tone."""
+    path = tmp_path_factory.mktemp("device") / "device.mp4"
+    return record(path, Video(duration=SECONDS, rate=10), Audio(duration=SECONDS, tones=((0.0, SECONDS),)))
+
+
+def test_a_face_is_read_and_saved(tmp_path):
+    clip = tmp_path / "clip.mp4"
+    example.record(clip)
+    saved = ["--save", "monday", "--out", tmp_path / "out", "--format", "csv,json", "--no_plot"]
+    code, out, err = emorec("live", "--video_device", clip, "--fusion", "face", *saved)
+    assert (code, [line for line in err.splitlines() if "faster than this machine" not in line]) == (0, [])
+    assert "delay" in out and "pictures a second" in out
+    with open(tmp_path / "out" / "monday.face.csv", newline="") as lines:
+        rows = list(csv.DictReader(lines))
+    assert 11 <= len(rows) <= 13 and {row["dominant"] for row in rows[2:9]} <= {"happy", "neutral"} - {""}
+    result = json.loads((tmp_path / "out" / "monday.face.json").read_text())
+    assert result["media"]["container"] == "live" and result["complete"]
+
+
+def test_ctrl_c_ends_it_and_loses_nothing(device, tmp_path, monkeypatch):
+    shown = []
+
+    def show(self, reading, rate):
+        shown.append(live.in_words(reading, rate))
+        if reading.time > 1:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(live._Line, "show", show)
+    for name in ("twice.csv", "twice.live.csv"):  # the second does not replace the first
+        code, out, err = emorec("live", "--video_device", device, "--save", "twice", "--out", tmp_path, "--no_plot")
+        assert code == 0 and f"wrote {tmp_path / name}" in out, err
+        assert (tmp_path / name).read_text().count("\n") > 1
+    assert shown[-1].startswith("0:01  ❔ no face and no speech  (delay ")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--video_device", "/dev/video-none"], "There is no camera '/dev/video-none' here ("),
+        (["--video_device", "none", "--audio_device", "no-such-microphone"], "There is no microphone 'no-such-"),
+        (["--video_device", "none", "--audio_device", "none"], "There is neither a camera nor a microphone"),
+        (["--save", "a/b"], "'a/b' cannot be the name of a result"),
+        (["--format", "pages"], "The format 'pages' does not exist"),
+        (["--window_sec", "0"], "The window of 0 s is out of range"),
+    ],
+)
+def test_what_cannot_be_used_is_one_sentence(arguments, sentence):
+    code, out, err = emorec("live", *arguments)
+    assert (code, out) == (2, "") and err.count("\n") == 1 and err.startswith(f"emorec: {sentence}")
+
+
+def test_a_reading_on_one_line():
+    assert live.in_words(reading_of(factories.timeline(np.eye(7)[:0]), None), 0.0).startswith("waiting for the first")
+    reading = reading_of(factories.timeline(np.eye(7)[[0, 0]]), 0.24)
+    words = live.in_words(reading, 4.96)
+    assert words.startswith("0:02  ") and words.endswith("100%, no speech  (delay 0.2 s, 5.0 pictures a second)")

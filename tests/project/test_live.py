@@ -1,0 +1,211 @@
+"""Live sessions: the features of a file with the same pictures and sound, bounded queues, and a measured delay."""
+
+import math
+import threading
+
+import numpy as np
+import pytest
+
+from emorec.analyzer import Analyzer
+from emorec.emotions import EMOTIONS
+from emorec.errors import EmorecError
+from emorec.live import Live, reading_of
+from emorec.live import session as module
+from support import factories
+from support.make_media import Audio, draw
+from support.one_face import OneFace, last
+
+RATE = 16_000
+TOLERANCE = 0.02  # share of the largest value; sums in another order, rounded to half precision
+
+
+class Clock:
+    """Seconds that pass only when the test says so."""
+
+    time = 100.0
+
+    def __call__(self):
+        return self.time
+
+
+class Stuck(OneFace):
+    """Finds nothing in a picture until ``go`` is set."""
+
+    def __init__(self):
+        super().__init__()
+        self.go, self.begun, self.seen = threading.Event(), threading.Event(), []
+
+    def detect(self, image, side=None):
+        self.seen.append(int(image[0, 0, 0]))
+        self.begun.set()
+        assert self.go.wait(60)
+        return super().detect(image, side)
+
+
+@pytest.fixture
+def detector(monkeypatch):
+    """The detector of every session of this test, in a list."""
+    used = [OneFace()]
+    monkeypatch.setattr(module.detection, "detector", lambda file: used[0])
+    return used
+
+
+@pytest.fixture(scope="module")
+def analyzer():
+    return Analyzer(factories.checkpoint(), None)
+
+
+def picture(time):
+    return np.repeat(draw(time, (96, 64))[..., None], 3, axis=2)
+
+
+def plain(value):
+    return np.full((48, 64, 3), value, np.uint8)
+
+
+def test_the_features_are_those_of_the_same_recording(analyzer, detector):
+    """Long enough for several segments of faces, and for hops that are final before the end."""
+    seconds, rate = 34.0, 10
+    pictures = [picture(k / rate) for k in range(round(seconds * rate))]
+    samples = Audio(duration=seconds, rate=RATE, tones=((1.0, 2.0), (4.0, 9.5), (20.0, 33.0))).samples()
+    expected = last(Analyzer.extract(analyzer, pictures, frame_rate=rate, samples=samples, sample_rate=RATE))
+    with Live(analyzer) as live:
+        for number, image in enumerate(pictures):
+            if number % 5 == 0:
+                begin = number * RATE // rate
+                live.add_sound(samples[begin : begin + RATE // 2], RATE, number / rate, wait=True)
+            live.add_picture(image, number / rate, wait=True)
+        found = live.save()
+    assert found.complete and found.duration == pytest.approx(expected.duration)
+    assert live.dropped == 0 and live.judged == len(expected.arrays["frame_time"])
+    assert found.arrays.keys() == expected.arrays.keys()
+    for name, values in expected.arrays.items():
+        assert found.arrays[name].shape == values.shape, name
+        largest = np.abs(values).max(initial=1e-6)
+        np.testing.assert_allclose(found.arrays[name], values, atol=TOLERANCE * largest, err_msg=name)
+    timelines = [analyzer.infer(features) for features in (found, expected)]
+    np.testing.assert_allclose(*(one.probabilities for one in timelines), atol=TOLERANCE)
+    assert timelines[0].to_csv().count("\n") == 35  # a heading and the rows
+    with pytest.raises(EmorecError, match="has ended"):
+        live.add_picture(pictures[0])
+
+
+def test_late_pictures_are_dropped_and_the_delay_is_measured(analyzer, detector):
+    detector[0] = slow = Stuck()
+    clock = Clock()
+    with Live(analyzer, clock=clock) as live:
+        assert live.delay is None and not math.isnan(live.reading().confidence)
+        live.add_picture(plain(0), 0.0)
+        assert slow.begun.wait(60)
+        for number in range(1, 51):  # ten seconds of pictures meanwhile
+            live.add_picture(plain(number), number / 5)
+            live.add_picture(plain(200), number / 5 + 0.01)  # in the same bin: not wanted
+        clock.time += 10.5
+        assert (live.judged, live.dropped) == (0, 49)
+        slow.go.set()
+        live.close()
+    assert slow.seen == [0, 50] and live.judged == 2
+    assert live.newest == 10.0 and live.delay == pytest.approx(0.5)
+    features = live.features()
+    np.testing.assert_allclose(features.arrays["frame_time"], [0.0, 10.0])
+    assert features.arrays["frame_until"][0] == 2.0  # it does not count for the ten seconds of which nothing is known
+    assert features.notes == ("96% of the pictures came faster than this machine could judge them, and were left out.",)
+
+
+def test_sound_that_waits_is_bounded(analyzer, detector, monkeypatch):
+    go = threading.Event()
+    encode = module.LiveVoices._work
+    monkeypatch.setattr(module.LiveVoices, "_work", lambda self: (go.wait(60), encode(self)))
+    with Live(analyzer) as live:
+        for second in range(50):
+            live.add_sound(np.full(RATE, 0.1, np.float32), RATE, float(second))
+        assert live._voices.waiting == 30.0
+        go.set()
+        features = live.save()
+    loudness = features.arrays["voice_loudness"]
+    assert features.duration == 50.0 and loudness[70] < -90 < -25 < loudness[-20]
+    assert features.notes[-1].startswith("20 s of the sound came faster")
+
+
+def test_blocks_of_sound_are_joined_and_gaps_are_silent(analyzer, detector):
+    wave = Audio(duration=2.0, rate=48_000, layout="stereo", tones=((0.0, 2.0),)).samples()
+    blocks = np.split(np.stack([wave, wave]), 40, axis=1)
+    with Live(analyzer) as live:
+        for number, block in enumerate(blocks):
+            jitter = 0.1 * (-1) ** number  # the time of a block is known less well than the length of those before it
+            live.add_sound(block, 48_000, 0.2 + number * 0.05 + jitter)
+        live.add_sound(np.stack([wave, wave]), 48_000, 5.0)
+        features = live.save()
+    arrays, middle = features.arrays, features.arrays["voice_time"]
+    loud = arrays["voice_loudness"] > -20
+    assert features.duration == pytest.approx(7.0, abs=0.02)
+    assert loud[(middle > 0.5) & (middle < 2.0)].all() and loud[(middle > 5.2) & (middle < 6.8)].all()
+    assert not loud[(middle > 2.6) & (middle < 4.8)].any()
+
+
+def test_the_last_minute_does_not_grow_with_the_session(analyzer, detector):
+    with Live(analyzer) as live:
+        for second in range(200):
+            live.add_picture(plain(second), float(second), wait=True)
+        live.close()
+        part, everything = live.features(60), live.features()
+    assert part.start == 140.0 and part.until == everything.until == 200.0
+    assert len(part.segments) <= 5 < len(everything.segments)
+    timeline, whole = live.timeline(), live.timeline(None)
+    assert len(timeline) == 60 and len(whole) == 200
+    np.testing.assert_allclose(timeline.start, whole.start[140:])
+    np.testing.assert_allclose(timeline.probabilities[2:], whole.probabilities[142:], atol=1e-6)
+
+
+def test_a_long_pause_is_left_out(analyzer, detector):
+    clock = Clock()
+    with Live(analyzer, clock=clock) as live:
+        live.add_picture(plain(1), 0.0, wait=True)
+        live.add_picture(plain(1), 5000.0, wait=True)
+        live.add_sound(np.zeros(RATE, np.float32), RATE, 5000.0)
+        clock.time += 5001.0
+        features = live.save()
+    assert features.duration == 2.0 and live.newest == 5000.0 and live.delay == 1.0
+
+
+@pytest.mark.parametrize("time", [math.nan, math.inf, "now", True])
+def test_a_time_that_is_none_is_refused(time, analyzer, detector):
+    with Live(analyzer) as live, pytest.raises(EmorecError, match="is not possible; give seconds"):
+        live.add_picture(plain(1), time)
+
+
+def test_what_is_no_picture_and_no_sound_is_refused(analyzer, detector):
+    with Live(analyzer) as live:
+        with pytest.raises(EmorecError, match="A picture must be"):
+            live.add_picture(np.zeros((4, 4, 4), np.uint8))
+        with pytest.raises(EmorecError, match="rate of 0 is not possible"):
+            live.add_sound(np.zeros(10, np.float32), 0)
+
+
+def test_what_goes_wrong_in_a_thread_is_raised_by_the_next_call(analyzer, detector):
+    class Broken(OneFace):
+        def detect(self, image, side=None):
+            raise EmorecError("The detector is broken.")
+
+    detector[0] = Broken()
+    with Live(analyzer) as live:
+        live.add_picture(plain(1), 0.0)
+        live.close()
+        with pytest.raises(EmorecError, match="The detector is broken"):
+            live.timeline()
+
+
+@pytest.mark.parametrize(
+    ("confidence", "face", "speech", "words"),
+    [
+        (0.9, 1.0, 1.0, "happy 90%"),
+        (0.9, 1.0, 0.0, "happy 90%, no speech"),
+        (0.3, 0.0, 1.0, "unsure (happy 30%), no face"),
+        (0.9, 0.0, 0.0, "no face and no speech"),
+    ],
+)
+def test_the_reading_in_words(confidence, face, speech, words):
+    rest = (1 - confidence) / (len(EMOTIONS) - 1)
+    row = [[confidence if emotion == "happy" else rest for emotion in EMOTIONS]]
+    shares = {"row_face": np.array([face]), "row_speech": np.array([speech])}
+    assert reading_of(factories.timeline(row, **shares), 0.2).words == words

@@ -1,0 +1,206 @@
+"""Live sessions on the server: what is taken and answered, limits, the end of a session, and the route's guard."""
+
+import io
+import time
+from types import SimpleNamespace
+
+import gradio as gr
+import httpx
+import numpy as np
+import pytest
+from PIL import Image
+
+from emorec.analyzer import Analyzer
+from emorec.errors import EmorecError
+from emorec.live import session as library
+from emorec.media import sandbox
+from emorec.ui.page.live import LiveHandlers
+from emorec.ui.server.limits import Visitor
+from emorec.ui.service import Service
+from emorec.ui.sessions.live import IDLE, KEEP, OVER, TOO_MANY, LiveSessions, Over, Sent
+from support import factories
+from support.one_face import OneFace
+from support.small_page import API, serving
+
+RATE = 16_000
+ONE = SimpleNamespace(session_hash="a", client=SimpleNamespace(host="127.0.0.1"))
+
+
+class Clock:
+    time = 0.0
+
+    def __call__(self):
+        return self.time
+
+
+@pytest.fixture(autouse=True)
+def detector(monkeypatch):
+    monkeypatch.setattr(library.detection, "detector", lambda file: OneFace())
+
+
+@pytest.fixture(scope="module")
+def analyzer():
+    return Analyzer(factories.checkpoint(), None)
+
+
+@pytest.fixture
+def sessions():
+    made = LiveSessions(most=1, clock=Clock())
+    yield made
+    for session in ("a", "b"):
+        made.end(session)
+
+
+def start(sessions, analyzer, session, address=""):
+    sessions.start(Visitor(session, address), analyzer, "", "live now")
+
+
+def jpeg(value=120, size=(96, 72), form="JPEG"):
+    out = io.BytesIO()
+    Image.new("RGB", size, (value, value, value)).save(out, form)
+    return out.getvalue()
+
+
+def sent(second):
+    sound = (3000 * np.sin(np.arange(RATE) / 5)).astype("<i2").tobytes()
+    return Sent(picture=jpeg(), picture_at=second + 0.1, sound=sound, sound_at=float(second), rate=RATE)
+
+
+def test_what_a_browser_sends_is_read_and_becomes_a_result(sessions, analyzer):
+    start(sessions, analyzer, "a")
+    for second in range(4):
+        answer = sessions.take("a", sent(second))
+    deadline = time.monotonic() + 60
+    while answer["newest"] != 3.1 or answer["until"] < 4.0:
+        assert time.monotonic() < deadline, answer
+        answer = sessions.take("a", Sent())
+    assert answer["face"] and answer["emotion"] and answer["words"].startswith((answer["emotion"], "unsure ("))
+    assert answer["dropped"] <= 3
+    assert len(sessions.timeline("a", {"fusion": "face"})) == 4
+    features, checkpoint = sessions.save("a")
+    assert features.complete and checkpoint == "" and features.media["name"] == "live now"
+    assert len(features.arrays["voice_time"]) == 16 and features.arrays["frame_time"][-1] == 3.1
+    with pytest.raises(Over, match="has ended"):
+        sessions.take("a", sent(5))
+
+
+def test_no_more_sessions_are_followed_than_the_server_can(sessions, analyzer):
+    start(sessions, analyzer, "a")
+    with pytest.raises(EmorecError) as refused:
+        start(sessions, analyzer, "b")
+    assert str(refused.value) == TOO_MANY
+    sessions.take("a", sent(0))
+    sessions._clock.time += IDLE + 1
+    start(sessions, analyzer, "b")  # nothing came from the other one for some time
+    assert sessions.active("b") and not sessions.active("a")
+    with pytest.raises(Over):
+        sessions.take("a", sent(1))
+    assert sessions.save("a")[0].duration == pytest.approx(1.0)  # what it knew is kept
+
+
+def test_an_address_has_one_session_unless_many_people_share_it(analyzer):
+    sessions = LiveSessions(most=5, clock=Clock())
+    start(sessions, analyzer, "a", "8.8.8.8")
+    with pytest.raises(EmorecError):
+        start(sessions, analyzer, "b", "8.8.8.8")
+    start(sessions, analyzer, "c", "10.0.0.1")
+    start(sessions, analyzer, "d", "10.0.0.1")
+    for session in "acd":
+        sessions.end(session)
+
+
+def test_a_session_that_is_not_heard_of_is_forgotten(sessions, analyzer):
+    start(sessions, analyzer, "a")
+    sessions._clock.time += KEEP + 1
+    sessions.end_idle()
+    assert sessions.timeline("a", {}) is None and not sessions.stop("a")
+
+
+def test_a_session_has_a_longest_time(sessions, analyzer, monkeypatch):
+    start(sessions, analyzer, "a")
+    monkeypatch.setattr("emorec.ui.sessions.live.MAX_SECONDS", 1.5)
+    sessions.take("a", Sent(sound=bytes(4 * RATE)))
+    sessions._found("a").live.close()
+    with pytest.raises(Over, match="at most 120 minutes"):
+        sessions.take("a", sent(2))
+    assert sessions.save("a")[0].duration == 2.0
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        (Sent(picture=b"no picture", picture_at=1.0), "not a picture that can be read"),
+        (Sent(picture=jpeg(form="PNG"), picture_at=1.0), "send a whole JPEG"),
+        (Sent(picture=jpeg(size=(1300, 8)), picture_at=1.0), "at most 1280 pixels"),
+        (Sent(sound=bytes(100), rate=1), "a rate that is not possible"),
+        (Sent(sound=bytes(100), sound_at=float("nan")), "is not possible; give seconds"),
+    ],
+)
+def test_what_cannot_be_used_is_one_sentence(given, sentence, sessions, analyzer):
+    start(sessions, analyzer, "a")
+    with pytest.raises(EmorecError, match=sentence):
+        sessions.take("a", given)
+    sessions.take("a", sent(2))  # and the session goes on
+
+
+def test_a_jpeg_is_decoded_in_the_sandbox():
+    assert np.abs(sandbox.jpeg(jpeg(200), 100).astype(int) - 200).max() <= 2
+    assert sandbox.jpeg(jpeg(), 100).shape == (72, 96, 3)
+
+
+def test_a_session_ends_with_the_visit_and_with_the_deletion(analyzer, tmp_path, monkeypatch):
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
+    service = Service(analyzer)
+    for end in (service.end_session, service.delete_session_data):
+        start(service.live, analyzer, "a")
+        end("a")
+        with pytest.raises(Over):
+            service.live.take("a", sent(0))
+
+
+def test_the_buttons_of_the_tab(analyzer, tmp_path, monkeypatch):
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
+    handlers = LiveHandlers(Service(analyzer))
+    for problem in ("denied", "<script>"):
+        note, timer, begin, end, save = handlers.start(problem, "", ONE)
+        assert note.count(".</div>") == 1 and "script" not in note and not timer["active"] and begin["interactive"]
+    with pytest.raises(gr.Error, match="has ended"):
+        handlers.save(ONE)
+    assert handlers.draw("late", 3.0, "everyday", "speaker", "stacked", ONE)[1] == gr.update(active=False)
+    note, timer, begin, end, save = handlers.start("", "", ONE)
+    assert 'data-session="a"' in note and timer["active"] and save["interactive"] and not begin["interactive"]
+    handlers.service.live.take("a", sent(0))
+    assert handlers.stop(ONE)[-1]["interactive"]  # Save
+    analysis, revision, words, *_ = handlers.save(ONE)
+    assert analysis.features.duration == pytest.approx(1.0) and analysis.name.startswith("live 20")
+    assert revision > 10**6 and "Saved 0:01 of the live session" in words
+    handlers.start("", "", ONE)
+    handlers.service.live.stop("a")
+    with pytest.raises(gr.Error, match="nothing to save"):
+        handlers.save(ONE)
+    handlers.service.live.end("a")
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory):
+    with serving(tmp_path_factory.mktemp("temp-dir")) as running:
+        yield running
+
+
+def test_the_route_is_guarded(served):
+    with httpx.Client(base_url=served.address, timeout=60) as visitor, httpx.Client(base_url=served.address) as other:
+        page = visitor.get("/")
+        other.get("/")
+        assert page.headers["permissions-policy"].startswith("camera=(self), microphone=(self)")
+        assert visitor.get("/health").headers["permissions-policy"].startswith("camera=(), microphone=()")
+        answer = visitor.post(f"{API}/live/mine?picture=1.5&length=3", content=b"abcdef")
+        assert (answer.status_code, answer.json()) == (200, {"session": "mine", "picture": 3})
+        assert other.post(f"{API}/live/mine", content=b"").status_code == 403
+        assert visitor.get(f"{API}/live/mine").status_code == 404
+        assert visitor.post(f"{API}/live/mine", content=bytes(1_100_000)).status_code == 413
+        elsewhere = {"origin": "http://elsewhere.example"}
+        assert visitor.post(f"{API}/live/mine", content=b"", headers=elsewhere).status_code == 403
+        for query in ("length=7", "length=-1", "length=x", "picture=x", "rate=1e400"):
+            answer = visitor.post(f"{API}/live/mine?{query}", content=b"abcdef")
+            assert answer.status_code == 400 and answer.json()["detail"].endswith("open the page again.")
+    assert OVER.endswith(".")

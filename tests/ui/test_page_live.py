@@ -1,0 +1,70 @@
+"""The tab Live in a real browser, with Chromium's fake camera and microphone."""
+
+import re
+
+import pytest
+
+from emorec.emotions import EMOTIONS
+from support import browser, fake_camera
+from support.pages import table, visiting
+
+DELAY = re.compile(r"Delay (\d+\.\d) s · (\d+\.\d) pictures a second")
+
+BOTH = "() => !/no face|no speech/.test(document.querySelector('#live-view .reading').textContent)"
+DENY = """() => {
+  navigator.mediaDevices.getUserMedia = async () => { throw new DOMException("no", "NotAllowedError"); };
+}"""
+
+
+@pytest.fixture
+def filmed(tmp_path):
+    """A Chromium whose camera shows the portrait of the example."""
+    with browser.sync_playwright() as playwright:
+        arguments = [*browser.ARGUMENTS, *fake_camera.arguments(tmp_path)]
+        running = playwright.chromium.launch(executable_path=browser.find(), args=arguments)
+        yield running
+        running.close()
+
+
+def open_live(page):
+    page.get_by_role("tab", name="Live").click()
+    page.wait_for_selector("#live-start")
+
+
+def test_a_session_is_read_drawn_and_saved(filmed, page_server, page_folder):
+    with visiting(filmed, page_server) as page:
+        open_live(page)
+        page.wait_for_selector("#analyze", state="hidden")
+        assert page.locator("#live-save").is_disabled()
+        page.click("#live-start")
+        page.wait_for_selector("#live-view .reading[data-emotion]:not([data-emotion=''])")
+        page.wait_for_selector("#live-chart svg.marks")
+        shown = page.inner_text("#live-view .reading")
+        assert re.match(rf"(unsure \()?({'|'.join(EMOTIONS)}) \d+%", shown), shown
+        assert DELAY.fullmatch(page.inner_text("#live-view .delay"))
+        # Something of both: the voice takes longer than the face.
+        page.wait_for_function(
+            "() => !/no face|no speech|Starting/.test(document.querySelector('#live-view .reading').textContent)"
+        )
+        assert not list((page_folder / "uploads").rglob("*.jp*g")), "a picture was written to disk"
+
+        page.click("#live-save")
+        page.wait_for_selector("#status >> text=of the live session; its timeline is below")
+        page.wait_for_selector("#summary [data-complete]", state="attached")
+        page.wait_for_selector("#timeline svg.marks")
+        rows = table(page)
+        assert len(rows) >= 2 and any(row["dominant"] for row in rows)
+        assert max(float(row["face_coverage"]) for row in rows) > 0.5
+        assert page.inner_text("#live-view .reading") == "Stopped."
+        assert page.locator("#live-start").is_enabled() and page.locator("#live-save").is_disabled()
+        assert page.evaluate("document.querySelector('#live-view video').srcObject") is None
+
+
+def test_without_permission_there_is_one_sentence(chromium, page_server):
+    with visiting(chromium, page_server, permissions=[]) as page:
+        open_live(page)
+        page.evaluate(DENY)
+        page.click("#live-start")
+        words = page.wait_for_selector("#live-note .callout").inner_text()
+        assert words.startswith("The browser does not let this page use the camera or the microphone;")
+        assert page.locator("#live-start").is_enabled() and page.locator("#live-stop").is_disabled()
