@@ -23,7 +23,7 @@ SOUND_STRIPS = {"speech": STRIPS["face"]}  # of a recording without pictures
 MARGIN = 0.02  # below the last strip
 
 # Rows of the tooltip of a column.
-TOOLTIP = (
+TOOLTIP: tuple[str, ...] = (
     "Time",
     "Emotion",
     "Probabilities",
@@ -194,7 +194,7 @@ def column_boxes(data: Columns) -> list[dict[str, Any]]:
             ", ".join(map(signed, data.affect[column])) if known else "–",
         )
         place = box(data.start[column], data.end[column], data.bottom, 1)
-        shown = dict(zip(TOOLTIP, tooltip, strict=True))
+        shown: dict[str, str] = dict(zip(TOOLTIP, tooltip, strict=True))
         boxes.append(place | {name: shown[name] for name in data.tooltip})
     return boxes
 
