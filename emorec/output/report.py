@@ -68,7 +68,7 @@ def _figures(timeline: Timeline) -> str:
     figures = summary(timeline)
     pictures = has_pictures(timeline)
     if figures.confidence is None:
-        missing = "Neither was a face seen nor speech heard" if pictures else "No speech was heard"
+        missing = "Neither a face was seen nor speech heard" if pictures else "No speech was heard"
         return f"<p>{missing}, so there is nothing to read an emotion from.</p>"
     rows = "".join(
         f'<tr><th scope="row">{EMOJI[emotion]} {emotion}</th><td class="bar">'
