@@ -13,6 +13,8 @@ if TYPE_CHECKING:  # the command line prints these names before it needs numpy, 
 
 # Alphabetical and fixed: every array of probabilities in emorec has its columns in this order.
 EMOTIONS = ("angry", "disgust", "fear", "happy", "neutral", "sad", "surprise")
+# The order in which charts draw them, from the bottom: unpleasant ones stand together, pleasant ones are on top.
+BY_VALENCE = ("angry", "disgust", "fear", "sad", "neutral", "surprise", "happy")
 EVEN = (1 / len(EMOTIONS),) * len(EMOTIONS)  # the prior under which all emotions are equally common
 
 # Okabe and Ito's palette (https://jfly.uni-koeln.de/color/), which stays distinct for colour-blind people. Its yellow

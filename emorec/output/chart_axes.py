@@ -7,7 +7,7 @@ from typing import Any
 
 import altair as alt
 
-from emorec.output.chart_data import STRIPS, on_affect_scale, rounded
+from emorec.output.chart_data import on_affect_scale, rounded
 
 GREY = "#808080"  # readable on white and on black, because a page may be either
 
@@ -15,6 +15,8 @@ GREY = "#808080"  # readable on white and on black, because a page may be either
 TICKS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600)
 MAX_TICKS = 10
 HOUR = 3600
+
+Strips = dict[str, tuple[float, float]]  # bottom and top on the scale of probabilities, by name
 
 
 def ticks(begin: float, end: float) -> list[float]:
@@ -35,15 +37,15 @@ def time_axis(begin: float, end: float) -> alt.Axis:
     return alt.Axis(values=values, labelExpr=label, labelOverlap="greedy", labelSeparation=10, labelFlush=True)
 
 
-def value_axis() -> alt.Axis:
+def value_axis(strips: Strips) -> alt.Axis:
     """The axis of probabilities and, below them, of the strips of evidence."""
-    values, label = _with_strips({name: sum(ends) / 2 for name, ends in STRIPS.items()}, "format(datum.value, '.0%')")
+    values, label = _with_strips({name: sum(ends) / 2 for name, ends in strips.items()}, "format(datum.value, '.0%')")
     return alt.Axis(values=[*values, 0, 0.5, 1], labelExpr=label, domain=False, ticks=False, labelPadding=6)
 
 
-def affect_axis() -> alt.Axis:
+def affect_axis(strips: Strips) -> alt.Axis:
     """The axis of valence and arousal and, below them, of the strips of evidence."""
-    middles = {name: on_affect_scale(sum(ends) / 2) for name, ends in STRIPS.items()}
+    middles = {name: on_affect_scale(sum(ends) / 2) for name, ends in strips.items()}
     values, label = _with_strips(middles, "datum.value ? format(datum.value, '+') : '0'")
     # The only grid line is that of 0, between pleasant and unpleasant, and between excited and calm.
     opacity: Any = {"condition": {"test": "datum.value === 0", "value": 0.5}, "value": 0}

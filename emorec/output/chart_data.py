@@ -9,21 +9,21 @@ from typing import Any
 import numpy as np
 
 from emorec.affect import DIMENSIONS, valence_arousal
-from emorec.emotions import EMOJI, EMOTIONS
+from emorec.emotions import BY_VALENCE, EMOJI, EMOTIONS
 from emorec.inference.timeline import Timeline
 
 Number = float | np.floating | np.ndarray  # an array without dimensions counts as a number
 
 MAX_COLUMNS = 400  # more would be narrower than two pixels, and slow in a browser
-PALE = 0.4  # opacity of columns that are unsure
 
 # Bottom and top of the strips of evidence, below zero on the scale of probabilities. They are part of the same chart,
 # because charts that are joined cannot take their width from a page.
 STRIPS = {"face": (-0.13, -0.05), "speech": (-0.24, -0.16)}
-BOTTOM = -0.26
+SOUND_STRIPS = {"speech": STRIPS["face"]}  # of a recording without pictures
+MARGIN = 0.02  # below the last strip
 
 # Rows of the tooltip of a column.
-TOOLTIP = (
+TOOLTIP: tuple[str, ...] = (
     "Time",
     "Emotion",
     "Probabilities",
@@ -33,6 +33,8 @@ TOOLTIP = (
     "Speech heard",
     "Valence and arousal",
 )
+ABOUT_FACES = ("Face says", "Face seen")  # rows that a recording without pictures does not have
+SURE, UNSURE = "sure", "unsure"
 TOP_EMOTIONS = 3  # named in a tooltip; the rest is small
 MIN_PROBABILITY = 0.005  # smaller ones are 0% in words
 
@@ -46,7 +48,7 @@ class Columns:
     (C,) is the mean over the time with evidence, 0 without any. ``sure`` (C,) is true if at least half of the time with
     evidence is sure. ``affect`` (C, 2) are the mean valence and arousal, NaN without evidence. ``face`` and ``speech``
     (C,) are coverages. ``face_says`` and ``voice_says`` (C, 7) are the mean probabilities from each modality alone, NaN
-    if it has no evidence.
+    if it has no evidence. ``pictures`` is false if the recording has none, so that nothing is drawn about faces.
     """
 
     start: np.ndarray
@@ -60,6 +62,28 @@ class Columns:
     speech: np.ndarray
     face_says: np.ndarray
     voice_says: np.ndarray
+    pictures: bool = True
+
+    @property
+    def strips(self) -> dict[str, tuple[float, float]]:
+        """Bottom and top of each strip of evidence, by name."""
+        return STRIPS if self.pictures else SOUND_STRIPS
+
+    @property
+    def bottom(self) -> float:
+        """Where the chart ends below, on the scale of probabilities."""
+        return min(low for low, _ in self.strips.values()) - MARGIN
+
+    @property
+    def tooltip(self) -> tuple[str, ...]:
+        """The rows of the tooltip of a column."""
+        return tuple(name for name in TOOLTIP if self.pictures or name not in ABOUT_FACES)
+
+
+def has_pictures(timeline: Timeline) -> bool:
+    """Whether the recording has pictures that were analysed, as far as known."""
+    ignored = timeline.fusion == "voice" and not timeline.face_coverage.any()
+    return bool(timeline.media.get("has_video", True)) and not ignored
 
 
 def columns(timeline: Timeline, max_columns: int = MAX_COLUMNS) -> Columns:
@@ -95,43 +119,56 @@ def columns(timeline: Timeline, max_columns: int = MAX_COLUMNS) -> Columns:
         speech=mean(timeline.speech_coverage),
         face_says=mean_known(timeline.face),
         voice_says=mean_known(timeline.voice),
+        pictures=has_pictures(timeline),
     )
 
 
 def area_points(data: Columns) -> list[dict[str, Any]]:
-    """Corners of the stacked areas, which are interrupted where evidence or confidence is.
+    """Corners of the stacked areas, in the order of BY_VALENCE from the bottom, interrupted where evidence is.
 
-    There is one area for each emotion and opacity, however often it is interrupted, because a browser draws few large
-    shapes much faster than many small ones. An interruption is a point without a height, in the middle of the column
-    that follows.
+    There is one area for each emotion, however often it is interrupted, because a browser draws few large shapes much
+    faster than many small ones. An interruption is a point without a height, in the middle of the column that follows.
     """
-    high = np.cumsum(data.probabilities, axis=1)
-    low = high - data.probabilities
+    order = [EMOTIONS.index(emotion) for emotion in BY_VALENCE]
+    high = np.cumsum(data.probabilities[:, order], axis=1)
+    low = high - data.probabilities[:, order]
     points = []
-    for run, opacity, after in _confidence_runs(data):
+    for run, after in _interrupted(data, data.known > 0):
         # The last column comes twice, so that its step reaches its end.
         for time, column in zip([*data.start[run], data.end[run[-1]]], [*run, run[-1]], strict=True):
-            for index, emotion in enumerate(EMOTIONS):
+            for index, emotion in enumerate(BY_VALENCE):
                 place = {"low": rounded(low[column, index]), "high": rounded(high[column, index])}
-                points.append({"time": rounded(time), "emotion": emotion, "opacity": opacity} | place)
-        points += [after | {"emotion": emotion, "low": None, "high": None} for emotion in EMOTIONS]
+                points.append({"time": rounded(time), "emotion": emotion} | place)
+        points += [{"time": after, "emotion": emotion, "low": None, "high": None} for emotion in BY_VALENCE]
     return points
 
 
 def line_points(data: Columns) -> list[dict[str, Any]]:
-    """Points of one line per emotion: the middle of every column, and both ends of every run of columns."""
+    """Points of one line per emotion, sure or not: the middle of every column, and both ends of every run of columns.
+
+    ``certainty`` is SURE or UNSURE.
+    """
     return _line_points(data, EMOTIONS, data.probabilities, "emotion", "probability")
 
 
 def affect_points(data: Columns) -> list[dict[str, Any]]:
-    """Points of the lines of valence and of arousal, at the same times as those of ``line_points``."""
-    return _line_points(data, DIMENSIONS, data.affect, "dimension", "value")
+    """Points of the lines of valence and of arousal, at the same times as those of ``line_points``.
+
+    ``line`` is the name of the line: that of the dimension, followed by ", unsure" if it is.
+    """
+    points = _line_points(data, DIMENSIONS, data.affect, "dimension", "value")
+    return [point | {"line": line_name(point["dimension"], point["certainty"])} for point in points]
+
+
+def line_name(dimension: str, certainty: str) -> str:
+    """The name of a line of valence or arousal."""
+    return dimension if certainty == SURE else f"{dimension}, {certainty}"
 
 
 def evidence_boxes(data: Columns) -> list[dict[str, Any]]:
     """Rectangles of the coverage by a face and by speech; neighbours of equal coverage are one, so no seams show."""
     boxes = []
-    for name, (low, high) in STRIPS.items():
+    for name, (low, high) in data.strips.items():
         coverage = np.round(getattr(data, name), 1)
         for run in runs(coverage):
             if coverage[run[0]] > 0:
@@ -156,8 +193,9 @@ def column_boxes(data: Columns) -> list[dict[str, Any]]:
             f"{data.speech[column]:.0%}",
             ", ".join(map(signed, data.affect[column])) if known else "–",
         )
-        place = box(data.start[column], data.end[column], BOTTOM, 1)
-        boxes.append(place | dict(zip(TOOLTIP, tooltip, strict=True)))
+        place = box(data.start[column], data.end[column], data.bottom, 1)
+        shown: dict[str, str] = dict(zip(TOOLTIP, tooltip, strict=True))
+        boxes.append(place | {name: shown[name] for name in data.tooltip})
     return boxes
 
 
@@ -210,25 +248,25 @@ def rounded(value: Number) -> float:
     return round(float(value), 4)
 
 
-def _confidence_runs(data: Columns) -> Iterator[tuple[np.ndarray, float, dict[str, Any]]]:
-    """Runs of neighbouring columns with evidence, all sure or all unsure: (indices, opacity, interruption after)."""
+def _interrupted(data: Columns, state: np.ndarray) -> Iterator[tuple[np.ndarray, float]]:
+    """Runs of columns of the same state (C,) that is not 0: (indices, time (s) of the interruption after them)."""
     ends = np.append(data.end, data.end[-1:])
-    for run in runs(np.where(data.known > 0, 1 + data.sure, 0)):
-        if data.known[run[0]] > 0:
-            opacity = 1.0 if data.sure[run[0]] else PALE
-            yield run, opacity, {"time": rounded(ends[run[-1] : run[-1] + 2].mean()), "opacity": opacity}
+    for run in runs(state):
+        if state[run[0]]:
+            yield run, rounded(ends[run[-1] : run[-1] + 2].mean())
 
 
 def _line_points(data: Columns, names: Sequence[str], values: np.ndarray, key: str, field: str) -> list[dict[str, Any]]:
     """Points of a line for each of ``names``, whose values (C, len(names)) get the name ``field``."""
     points = []
-    for run, opacity, after in _confidence_runs(data):
+    for run, after in _interrupted(data, np.where(data.known > 0, 1 + data.sure, 0)):
+        certainty = SURE if data.sure[run[0]] else UNSURE
         middles = (data.start[run] + data.end[run]) / 2
         times = [data.start[run[0]], *middles, data.end[run[-1]]]
         for time, column in zip(times, [run[0], *run, run[-1]], strict=True):
             for name, value in zip(names, values[column], strict=True):
-                points.append({"time": rounded(time), key: name, "opacity": opacity, field: rounded(value)})
-        points += [after | {key: name, field: None} for name in names]
+                points.append({"time": rounded(time), key: name, "certainty": certainty, field: rounded(value)})
+        points += [{"time": after, key: name, "certainty": certainty, field: None} for name in names]
     return points
 
 

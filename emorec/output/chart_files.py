@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import io
 from pathlib import Path
 from typing import Any
@@ -29,4 +30,6 @@ def content(chart: Any, kind: str) -> bytes:
         chart.save(text, format="html", inline=True)
     else:
         chart.save(text, format="svg")
+        name = html.escape(str(chart.description)) if isinstance(chart.description, str) else "Chart"
+        return text.getvalue().replace("<svg ", f'<svg role="img" aria-label="{name}" ', 1).encode()
     return text.getvalue().encode()

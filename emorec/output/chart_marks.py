@@ -7,18 +7,24 @@ from typing import Any
 
 import altair as alt
 
-from emorec.affect import DIMENSIONS
-from emorec.emotions import COLOURS, EMOTIONS
-from emorec.output import chart_axes
+from emorec.emotions import BY_VALENCE, COLOURS
+from emorec.output import chart_axes, chart_hatch
 from emorec.output.chart_axes import GREY
-from emorec.output.chart_data import rounded
+from emorec.output.chart_data import SURE, UNSURE, line_name, rounded
 
 BREAK = "break-paths-show-path-domains"  # a point without a height interrupts its area or line
 
 EVIDENCE = "#6C7BA8"  # as readable, and not the colour of an emotion
 # Of valence and arousal: readable on white and on black, and not close to each other for colour-blind eyes either.
 AFFECT_COLOURS = {"valence": "#8A63D2", "arousal": "#B36B00"}
-AFFECT_DASHES = {"valence": [1, 0], "arousal": [6, 3]}  # px of line and of gap
+# px of line and of gap: unsure stretches are dotted
+DASHES = {SURE: [1, 0], UNSURE: [2, 3]}
+AFFECT_DASHES = {
+    ("valence", SURE): [1, 0],
+    ("valence", UNSURE): [2, 3],
+    ("arousal", SURE): [8, 3],
+    ("arousal", UNSURE): [2, 6],
+}
 
 
 def time(span: tuple[float, float]) -> alt.X:
@@ -29,28 +35,37 @@ def time(span: tuple[float, float]) -> alt.X:
     )
 
 
-def colours(legend: bool) -> dict[str, Any]:
-    """The encodings of ``emotion`` as a colour and of ``opacity``."""
-    scale = alt.Scale(domain=list(EMOTIONS), range=[COLOURS[emotion] for emotion in EMOTIONS])
-    key = alt.Legend(title=None, orient="bottom", columns=len(EMOTIONS), symbolType="square", symbolOpacity=1)
-    return {"color": alt.Color("emotion:N", scale=scale, legend=key if legend else None), **opacity()}
+def colours(legend: bool, symbol: str = "square") -> dict[str, Any]:
+    """The encoding of ``emotion`` as a colour; ``symbol`` is that of the legend."""
+    scale = alt.Scale(domain=list(BY_VALENCE), range=[COLOURS[emotion] for emotion in BY_VALENCE])
+    key = alt.Legend(title=None, orient="bottom", columns=len(BY_VALENCE), symbolType=symbol, symbolOpacity=1)
+    return {"color": alt.Color("emotion:N", scale=scale, legend=key if legend else None)}
+
+
+def dashes(legend: bool) -> dict[str, Any]:
+    """The encoding of ``certainty`` as dashes."""
+    key = alt.Legend(title=None, orient="bottom", symbolType="stroke", symbolStrokeColor=GREY) if legend else None
+    scale = alt.Scale(domain=list(DASHES), range=list(DASHES.values()))
+    return {"strokeDash": alt.StrokeDash("certainty:N", scale=scale, legend=key)}
 
 
 def affect_looks(legend: bool) -> dict[str, Any]:
-    """The encodings of ``dimension``, valence or arousal, as a colour and dashes, and of ``opacity``."""
-    key = alt.Legend(title=None, orient="bottom", symbolType="stroke", symbolOpacity=1) if legend else None
-    scale = alt.Scale(domain=list(DIMENSIONS), range=[AFFECT_COLOURS[name] for name in DIMENSIONS])
-    dashes = alt.Scale(domain=list(DIMENSIONS), range=[AFFECT_DASHES[name] for name in DIMENSIONS])
+    """The encodings of ``line``, of valence or arousal and sure or not, as a colour and dashes."""
+    key = alt.Legend(title=None, orient="bottom", columns=4, symbolType="stroke") if legend else None
+    names = [line_name(*line) for line in AFFECT_DASHES]
+    colour = alt.Scale(domain=names, range=[AFFECT_COLOURS[dimension] for dimension, _ in AFFECT_DASHES])
+    dash = alt.Scale(domain=names, range=list(AFFECT_DASHES.values()))
     return {
-        "color": alt.Color("dimension:N", scale=scale, legend=key),
-        "strokeDash": alt.StrokeDash("dimension:N", scale=dashes, legend=key),
-        **opacity(),
+        "color": alt.Color("line:N", scale=colour, legend=key),
+        "strokeDash": alt.StrokeDash("line:N", scale=dash, legend=key),
     }
 
 
-def opacity() -> dict[str, Any]:
-    """The encoding of ``opacity``."""
-    return {"detail": "opacity:N", "opacity": alt.Opacity("opacity:Q", scale=None, legend=None)}
+def hatching() -> alt.Chart:
+    """The strokes of ``chart_hatch`` as one line; the caller adds ``y``, the encoding of ``at``."""
+    look = {"color": chart_hatch.COLOUR, "strokeWidth": chart_hatch.WIDTH, "invalid": BREAK}
+    # Without order: not sorted by time, as other lines are.
+    return alt.Chart().mark_line(order=False, **look).encode(x="time:Q", y="at:Q")
 
 
 def hover(tooltip: Sequence[str]) -> alt.Chart:

@@ -13,15 +13,22 @@ import altair as alt
 import numpy as np
 
 from emorec import files
-from emorec.affect import SOURCE
 from emorec.errors import EmorecError
 from emorec.inference.timeline import UNSURE_BELOW, Timeline
-from emorec.output import chart_axes, chart_data, chart_files, chart_marks, lane_chart, lane_data, marker_charts
+from emorec.output import (
+    chart_axes,
+    chart_data,
+    chart_files,
+    chart_hatch,
+    chart_marks,
+    chart_words,
+    lane_chart,
+    marker_charts,
+)
 from emorec.output.chart_axes import GREY
-from emorec.output.chart_data import BOTTOM, STRIPS, TOOLTIP, clock
+from emorec.output.chart_data import Columns, clock
 from emorec.output.chart_files import PNG_SCALE, SUFFIXES, check_suffix
 from emorec.output.chart_marks import AFFECT_COLOURS, BREAK, EVIDENCE
-from emorec.output.summary import how, summary
 
 __all__ = [
     "AFFECT_COLOURS",
@@ -82,9 +89,13 @@ def timeline_chart(
     chart: Any = alt.layer(*layers)  # typed as any kind of chart by Altair
     if title:
         chart = chart.properties(title=alt.TitleParams(files.shown(title), subtitle=subtitle or alt.Undefined))
+    words = chart_words.description(timeline, style, span)
     chart = (
-        chart.properties(width="container", height=height, background="transparent", padding=4, usermeta=EMBEDDING)
-        .configure(font=FONT)
+        chart.properties(width="container", height=height, background="transparent", padding=4)
+        .properties(usermeta=EMBEDDING, description=words)
+        # What a screen reader hears is the description; it would else go through every column and label.
+        .configure(font=FONT, aria=False)
+        .configure_mark(aria=False)
         .configure_view(stroke=None)
         .configure_axis(labelColor=ink, tickColor=ink, domainColor=ink, labelFontSize=12, grid=False)
         .configure_legend(labelColor=ink, labelFontSize=13)
@@ -113,7 +124,7 @@ def _layers(
     columns = chart_data.columns(timeline)
     until = float(timeline.end[-1]) if len(timeline) else 0.0
     begin = span[0]
-    tracked = [chart_data.box(begin, until, low, high) for low, high in STRIPS.values()]
+    tracked = [chart_data.box(begin, until, low, high) for low, high in columns.strips.values()]
     if not timeline.complete and until < span[1] - 1e-6:
         # Blank means no evidence, so what is not analysed yet, at first nearly all of a long recording, is shaded.
         tracked.append(chart_data.box(until, span[1], 0, 1))
@@ -122,21 +133,24 @@ def _layers(
     if style == AFFECT:
         tracked, strips_data, hover_data = map(chart_data.stretched, (tracked, strips_data, hover_data))
     tracks = chart_marks.boxes(EVIDENCE, opacity=0.14)
-    shapes = {"stacked": _areas, "lines": _lines, AFFECT: _affect_lines}[style](span, legend)
-    layers = [tracks, shapes, chart_marks.strips(), chart_marks.hover(TOOLTIP)]
-    return layers, [tracked, make_points[style](columns), strips_data, hover_data], HEIGHT
+    shapes = {"stacked": _areas, "lines": _lines, AFFECT: _affect_lines}[style](columns, span, legend)
+    layers, data = [tracks, shapes], [tracked, make_points[style](columns)]
+    if style == "stacked":
+        layers, data = [*layers, chart_marks.hatching()], [*data, chart_hatch.strokes(columns, span)]
+    layers += [chart_marks.strips(), chart_marks.hover(columns.tooltip)]
+    return layers, [*data, strips_data, hover_data], HEIGHT
 
 
 def empty_chart() -> alt.LayerChart:
     """A chart without anything, for a page that prepares to draw one."""
     chart: Any = alt.layer(alt.Chart(alt.Data(values=[])).mark_rect())  # typed as any kind of chart by Altair
-    return chart.properties(usermeta=EMBEDDING)
+    return chart.properties(usermeta=EMBEDDING, description="A chart without data yet")
 
 
 def notebook_chart(timeline: Timeline, style: str = "stacked") -> alt.LayerChart:
     """The chart as a notebook shows it, with a title and a fixed width. Raises EmorecError for an unknown style."""
     check_style(style)
-    chart = timeline_chart(timeline, *_titles(timeline, style), style=style)
+    chart = timeline_chart(timeline, *chart_words.titles(timeline, style), style=style)
     return chart.properties(width=NOTEBOOK_WIDTH)
 
 
@@ -169,57 +183,43 @@ def _content(chart: Drawable, kind: str, style: str) -> bytes:
     if isinstance(chart, Timeline):
         if chart.people:
             height += lane_chart.height(chart) - HEIGHT
-        chart = timeline_chart(chart, *_titles(chart, style), ink=INK, style=style)
+        chart = timeline_chart(chart, *chart_words.titles(chart, style), ink=INK, style=style)
     fit = alt.AutoSizeParams(type="fit", contains="padding")
     chart = chart.properties(width=FILE_WIDTH, height=height, background="white", padding=16, autosize=fit)
     return chart_files.content(chart, kind)
 
 
-def _titles(timeline: Timeline, style: str) -> tuple[str, list[str]]:
-    more = len(timeline.people) - lane_data.MAX_LANES
-    key = f"faint: unsure (confidence below {timeline.unsure_below:.0%}, or no evidence of its own), blank: no evidence"
-    derived = f"Valence and arousal are derived from the probabilities of the emotions ({SOURCE})."
-    lines = [
-        summary(timeline).warning,
-        derived if style == AFFECT else "",
-        files.shown(f"{how(timeline)}; {key}"),
-        lane_data.MORE.format(count=more) if more > 0 else "",
-    ]
-    return Path(str(timeline.media.get("name", ""))).name or "Emotions over time", [line for line in lines if line]
-
-
-def _areas(span: tuple[float, float], legend: bool) -> alt.Chart:
+def _areas(columns: Columns, span: tuple[float, float], legend: bool) -> alt.Chart:
+    y = _probability("low:Q", columns, stack=None)
     return (
         alt.Chart()
         .mark_area(interpolate="step-after", invalid=BREAK)
-        .encode(
-            x=chart_marks.time(span), y=_probability("low:Q", stack=None), y2="high:Q", **chart_marks.colours(legend)
-        )
+        .encode(x=chart_marks.time(span), y=y, y2="high:Q", **chart_marks.colours(legend))
     )
 
 
-def _lines(span: tuple[float, float], legend: bool) -> alt.Chart:
+def _lines(columns: Columns, span: tuple[float, float], legend: bool) -> alt.Chart:
+    looks = chart_marks.colours(legend, "stroke") | chart_marks.dashes(legend)
     return (
         alt.Chart()
         .mark_line(strokeWidth=2, invalid=BREAK)
-        .encode(x=chart_marks.time(span), y=_probability("probability:Q"), **chart_marks.colours(legend))
+        .encode(x=chart_marks.time(span), y=_probability("probability:Q", columns), **looks)
     )
 
 
-def _affect_lines(span: tuple[float, float], legend: bool) -> alt.Chart:
-    scale = alt.Scale(domain=[chart_data.on_affect_scale(BOTTOM), 1], nice=False)
+def _affect_lines(columns: Columns, span: tuple[float, float], legend: bool) -> alt.Chart:
+    scale = alt.Scale(domain=[chart_data.on_affect_scale(columns.bottom), 1], nice=False)
     return (
         alt.Chart()
         .mark_line(strokeWidth=2, invalid=BREAK)
         .encode(
             x=chart_marks.time(span),
-            y=alt.Y("value:Q", title=None, scale=scale, axis=chart_axes.affect_axis()),
+            y=alt.Y("value:Q", title=None, scale=scale, axis=chart_axes.affect_axis(columns.strips)),
             **chart_marks.affect_looks(legend),
         )
     )
 
 
-def _probability(field: str, **how: Any) -> alt.Y:
-    return alt.Y(
-        field, title=None, scale=alt.Scale(domain=[BOTTOM, 1], nice=False), axis=chart_axes.value_axis(), **how
-    )
+def _probability(field: str, columns: Columns, **how: Any) -> alt.Y:
+    scale = alt.Scale(domain=[columns.bottom, 1], nice=False)
+    return alt.Y(field, title=None, scale=scale, axis=chart_axes.value_axis(columns.strips), **how)

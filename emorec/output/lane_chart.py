@@ -29,21 +29,23 @@ def layers(
 
     ``span`` (s) is what the axis of time shows, ``ink`` the colour of the names.
     """
-    data = lanes(timeline, style, span[1])
+    data = lanes(timeline, style, span)
     shapes = {"stacked": _areas, "lines": _lines}.get(style, _affect_lines)(data, span, legend)
     names = (
         alt.Chart()
         .mark_text(align="left", baseline="middle", fontSize=12, fontWeight=600, color=ink, limit=280)
         .encode(x=alt.value(0), y="at:Q", text="text:N")
     )
+    hatching = [(chart_marks.hatching(), data.strokes)] if style == "stacked" else []
     drawn = [
-        chart_marks.boxes(EVIDENCE, opacity=0.14),
-        shapes,
-        chart_marks.strips(),
-        chart_marks.hover(["Person", *TOOLTIP]),
-        names,
+        (chart_marks.boxes(EVIDENCE, opacity=0.14), data.tracks),
+        (shapes, data.shapes),
+        *hatching,
+        (chart_marks.strips(), data.strips),
+        (chart_marks.hover(["Person", *TOOLTIP]), data.hover),
+        (names, data.names),
     ]
-    return drawn, [data.tracks, data.shapes, data.strips, data.hover, data.names], height(timeline)
+    return [layer for layer, _ in drawn], [values for _, values in drawn], height(timeline)
 
 
 def _areas(data: Lanes, span: tuple[float, float], legend: bool) -> alt.Chart:
@@ -64,7 +66,9 @@ def _lines(data: Lanes, span: tuple[float, float], legend: bool) -> alt.Chart:
         alt.Chart()
         .mark_line(strokeWidth=1.5, invalid=BREAK)
         .encode(
-            x=chart_marks.time(span), y=_height("probability:Q", data), **chart_marks.colours(legend) | _each_lane()
+            x=chart_marks.time(span),
+            y=_height("probability:Q", data),
+            **chart_marks.colours(legend, "stroke") | chart_marks.dashes(legend) | _each_lane(),
         )
     )
 
@@ -78,8 +82,8 @@ def _affect_lines(data: Lanes, span: tuple[float, float], legend: bool) -> alt.C
 
 
 def _each_lane() -> dict[str, Any]:
-    """One area or line for each lane and opacity."""
-    return {"detail": ["lane:N", "opacity:N"]}
+    """An area or line of its own for each lane."""
+    return {"detail": "lane:N"}
 
 
 def _height(field: str, data: Lanes, **how: Any) -> alt.Y:

@@ -14,7 +14,7 @@ import numpy as np
 
 from emorec import files
 from emorec.inference.timeline import Timeline
-from emorec.output import chart_data
+from emorec.output import chart_data, chart_hatch
 from emorec.output.chart_data import Columns, box, rounded
 
 MAX_LANES = 12  # persons; more would be too many to tell apart
@@ -30,6 +30,7 @@ ZERO = (0.576, 0.584)  # the line between pleasant and unpleasant
 SPEECH = (0.24, 0.3)
 SPEECH_AT = 0.13
 BELOW = 0.32
+LOW = 0.2  # height of a lane's plot as a fraction of that of a chart without lanes
 
 MAX_POINTS = 1000  # columns in all lanes together, so that a browser draws them quickly
 MIN_COLUMNS = 100  # of a lane
@@ -49,21 +50,23 @@ class Lanes:
 
     tracks: Points
     shapes: Points
+    strokes: Points
     strips: Points
     hover: Points
     names: Points
     height: float
 
 
-def lanes(timeline: Timeline, style: str, until: float) -> Lanes:
-    """The lanes of a timeline with people, whose recording ends at ``until`` (s)."""
+def lanes(timeline: Timeline, style: str, span: tuple[float, float]) -> Lanes:
+    """The lanes of a timeline with people; the chart shows ``span`` (s)."""
+    until = span[1]
     drawn = [(MEAN, timeline), *((person.name, person) for person in timeline.people[:MAX_LANES])]
     count = len(drawn)
     columns = [
         chart_data.columns(one, min(chart_data.MAX_COLUMNS, max(MIN_COLUMNS, MAX_POINTS // count))) for _, one in drawn
     ]
     begin, end = (float(timeline.start[0]), float(timeline.end[-1])) if len(timeline) else (0.0, 0.0)
-    found = Lanes([], [], [], [], [], height=count + BELOW)
+    found = Lanes([], [], [], [], [], [], height=count + BELOW)
     for lane, ((name, _), data) in enumerate(zip(drawn, columns, strict=True)):
         found.names.append({"text": files.shown(name), "at": lane + NAME_AT})
         found.tracks.append(_rectangle(begin, end, lane, STRIP))
@@ -72,6 +75,10 @@ def lanes(timeline: Timeline, style: str, until: float) -> Lanes:
         if not timeline.complete and end < until:
             found.tracks.append(_rectangle(end, until, lane, PLOT))
         found.shapes.extend(_in_lane(point, lane, style) for point in POINTS[style](data))
+        if style == "stacked":
+            for point in chart_hatch.strokes(data, span, LOW):
+                at = point["at"]
+                found.strokes.append(point | {"at": None if at is None else in_lane(at, lane)})
         found.strips.extend(_strips(data.start, data.end, data.face, lane, STRIP))
         for place, boxed in zip(zip(data.start, data.end, strict=True), chart_data.column_boxes(data), strict=True):
             found.hover.append(boxed | _rectangle(*place, lane, PLOT) | {"Person": files.shown(name)})

@@ -9,24 +9,26 @@ from emorec import files
 from emorec.emotions import COLOURS, EMOJI
 from emorec.inference.timeline import Timeline
 from emorec.output import charts, lane_data, tables
-from emorec.output.chart_data import clock
+from emorec.output.chart_data import clock, has_pictures
 from emorec.output.chart_files import content
 from emorec.output.highlights import Highlight, find_highlights
 from emorec.output.negative import SECONDS, most_negative
 from emorec.output.portraits import Portraits
 from emorec.output.summary import TOP_EMOTIONS, affect_in_words, summary
 
-UNSURE = "#BBBBBB"  # colour of the bar of unsure time, paler than that of neutral
+UNSURE = "repeating-linear-gradient(135deg,#777 0 2px,#ddd 2px 6px)"  # the bar of unsure time, hatched as in the chart
 WIDTH, HEIGHT, LANE_HEIGHT = 760, 270, 140  # px of a chart; a printed page is about 680 wide
 MINUTES = 2  # of a recording, from which on its most negative minutes say more than the summary
-NOTHING = "<p>Neither a face was seen nor speech heard, so there is nothing to read an emotion from.</p>"
+NO_EVIDENCE = "Neither a face was seen nor speech heard"
+NOTHING = "<p>{missing}, so there is nothing to read an emotion from.</p>"
 
 
 def figures(timeline: Timeline) -> str:
     """The share of the time of each emotion, and how much evidence there is."""
     found = summary(timeline)
+    pictures = has_pictures(timeline)
     if found.confidence is None:
-        return NOTHING
+        return NOTHING.format(missing=NO_EVIDENCE if pictures else "No speech was heard")
     rows = "".join(
         f'<tr><th scope="row">{EMOJI[emotion]} {emotion}</th><td class="bar">'
         f'<i style="width:{share:.1%};background:{COLOURS[emotion]}"></i></td><td>{share:.0%}</td></tr>'
@@ -36,12 +38,13 @@ def figures(timeline: Timeline) -> str:
         f'<tr><th scope="row">unsure</th><td class="bar"><i style="width:{found.unsure:.1%};background:{UNSURE}"></i>'
         f"</td><td>{found.unsure:.0%}</td></tr>"
     )
+    face = f"a face in {found.face:.0%}, " if pictures else ""
     return (
         f'<div class="summary"><table><caption>Share of the time with evidence</caption>{rows}</table>'
-        f"<p>Evidence for {found.known:.0%} of the time: a face in {found.face:.0%}, speech in "
+        f"<p>Evidence for {found.known:.0%} of the time: {face}speech in "
         f"{found.speech:.0%}. Average confidence {found.confidence:.0%}. "
         f"{html.escape(affect_in_words(found))} Time counts as unsure if the confidence "
-        f"is below {timeline.unsure_below:.0%}; the charts are faint there and at times "
+        f"is below {timeline.unsure_below:.0%}; the charts are hatched, or their lines dotted, there and at times "
         f"whose evidence is all from just before or after, and blank without any.</p></div>"
     )
 

@@ -10,13 +10,13 @@ from pathlib import Path
 from emorec import files
 from emorec.affect import SOURCE
 from emorec.analyzer import Analyzer
-from emorec.emotions import COLOURS, EMOJI, EMOTIONS
+from emorec.emotions import BY_VALENCE, COLOURS, EMOJI, EMOTIONS
 from emorec.image import FaceResult
 from emorec.inference import usual_expression
 from emorec.inference.timeline import Timeline
 from emorec.models import pretrained
 from emorec.output import charts, trust
-from emorec.output.chart_data import signed
+from emorec.output.chart_data import has_pictures, signed
 from emorec.output.summary import summary
 
 
@@ -65,8 +65,10 @@ def result(timeline: Timeline) -> str:
     figures = summary(timeline)
     attributes = f'data-duration="{timeline.duration:.3f}" data-step="{timeline.step:g}" data-rows="{len(timeline)}"'
     attributes += " data-complete" if timeline.complete else ""
+    pictures = has_pictures(timeline)
+    attributes += "" if pictures else " data-sound"  # the style sheet then hides choices about faces
     if not figures.shares:
-        missing = NO_EVIDENCE.get(timeline.fusion, "Neither was a face seen nor speech heard")
+        missing = NO_EVIDENCE.get(timeline.fusion if pictures else "voice", "Neither was a face seen nor speech heard")
         return f"<div {attributes}>{callout(f'{missing}, so there is nothing to read an emotion from.')}</div>"
     tiles = {
         "Time with evidence": figures.known,
@@ -74,6 +76,8 @@ def result(timeline: Timeline) -> str:
         "Speech heard": figures.speech,
         "Average confidence": figures.confidence,
     }
+    if not pictures:
+        del tiles["Face seen"]
     numbers = "".join(f"<div><dt>{name}</dt><dd>{value:.0%}</dd></div>" for name, value in tiles.items())
     affect = {"Average valence": figures.valence, "Average arousal": figures.arousal}
     numbers += "".join(
@@ -118,11 +122,14 @@ def _portrait(card: Card) -> str:
 def legend(style: str) -> str:
     """What the colours of a chart of this style stand for, and how to read it."""
     is_affect = style == charts.AFFECT
-    colours = charts.AFFECT_COLOURS if is_affect else COLOURS
+    colours = charts.AFFECT_COLOURS if is_affect else {emotion: COLOURS[emotion] for emotion in BY_VALENCE}
     keys = "".join(
         f'<li class="{name}"><i style="background:{colour}"></i>{name}</li>' for name, colour in colours.items()
     )
-    words = f"{DERIVED} {HOW_TO_READ}" if is_affect else HOW_TO_READ
+    looks = "hatched" if style == charts.STYLES[0] else "dotted"
+    keys += f'<li class="{looks}"><i></i>unsure</li>'
+    how = HOW_TO_READ.format(looks=looks.capitalize())
+    words = f"{DERIVED} {how}" if is_affect else how
     return f'<ul class="legend">{keys}</ul><p class="caption">{html.escape(words)}</p>'
 
 
@@ -203,9 +210,9 @@ HEADER = """<header><h1>emorec</h1>
 The results are estimates of displayed expression, not of what anyone feels.</p></header>"""
 PLACEHOLDER = '<div class="empty">The timeline grows here.</div>'
 HOW_TO_READ = (
-    f"Click to go there. Fainter where the likeliest emotion has less than {charts.CONFIDENT:.0%}, blank where there "
-    "is no evidence, shaded where nothing is analysed yet. The strips show how much of the time a "
-    "face was seen and speech heard."
+    "Click to go there. {looks} where it is unsure: the likeliest emotion has less than "
+    f"{charts.CONFIDENT:.0%}, or all evidence is from just before or after. Blank where there is no evidence, shaded "
+    "where nothing is analysed yet. The strips show how much of the time was with speech or with a visible face."
 )
 DERIVED = (
     "Valence and arousal are derived from the probabilities, by published ratings of a word for each emotion "

@@ -11,12 +11,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emorec.emotions import COLOURS, EMOTIONS
+from emorec import affect
+from emorec.emotions import BY_VALENCE, COLOURS, EMOTIONS
 from emorec.errors import EmorecError
-from emorec.output import chart_data, charts
+from emorec.output import chart_data, chart_hatch, charts
 from support import factories
 
-LAYERS = ("tracks", "areas", "evidence", "columns")
+LAYERS = ("tracks", "areas", "strokes", "evidence", "columns")
+WITHOUT_STROKES = tuple(name for name in LAYERS if name != "strokes")  # of the charts of lines
 
 
 def sure(emotion):
@@ -36,35 +38,48 @@ def spec(timeline, **how):
     """The chart as Vega-Lite, and the data of every layer by its name."""
     drawn_chart = charts.timeline_chart(timeline, **how).to_dict()
     data = [drawn_chart["datasets"][layer["data"]["name"]] for layer in drawn_chart["layer"]]
-    return drawn_chart, dict(zip(LAYERS, data, strict=True))
+    return drawn_chart, dict(zip(LAYERS if len(data) == len(LAYERS) else WITHOUT_STROKES, data, strict=True))
 
 
 def areas(timeline):
-    """Share of time (s) that the areas cover, by emotion: {emotion: [(start, end, low, high, opacity), ...]}."""
+    """Share of time (s) that the areas cover, by emotion: {emotion: [(start, end, low, high), ...]}."""
     points = spec(timeline)[1]["areas"]
     found = {emotion: [] for emotion in EMOTIONS}
-    for emotion, opacity in itertools.product(EMOTIONS, (1.0, chart_data.PALE)):
-        mine = [point for point in points if (point["emotion"], point["opacity"]) == (emotion, opacity)]
+    for emotion in EMOTIONS:
+        mine = [point for point in points if point["emotion"] == emotion]
         for here, after in itertools.pairwise(mine):
             if None not in (here["low"], after["low"]):
-                found[emotion].append((here["time"], after["time"], here["low"], here["high"], opacity))
-    for shares in found.values():
-        shares.sort()
+                found[emotion].append((here["time"], after["time"], here["low"], here["high"]))
     return found
 
 
-def test_every_row_is_drawn_from_its_start_to_its_end_stacked_in_the_fixed_order():
+def hatched(timeline):
+    """The rows whose middle is crossed by strokes."""
+    points = spec(timeline)[1]["strokes"]
+    strokes = [(low["time"], high["time"]) for low, high, _ in zip(*[iter(points)] * 3, strict=True)]
+    middles = (timeline.start + timeline.end) / 2
+    return [any(low <= middle <= high for low, high in strokes) for middle in middles]
+
+
+def test_every_row_is_drawn_from_its_start_to_its_end_stacked_by_valence():
     timeline = factories.timeline([sure("happy"), sure("sad"), sure("angry")], step=0.5)
     drawn = areas(timeline)
     for row in range(3):
         low = 0.0
-        for column, emotion in enumerate(EMOTIONS):
-            start, end, bottom, top, _ = drawn[emotion][row]
+        for emotion in BY_VALENCE:
+            start, end, bottom, top = drawn[emotion][row]
             assert (start, end) == (timeline.start[row], timeline.end[row])
             assert bottom == pytest.approx(low, abs=1e-4)
-            assert top - bottom == pytest.approx(timeline.probabilities[row, column], abs=2e-4)
+            assert top - bottom == pytest.approx(timeline.probabilities[row, EMOTIONS.index(emotion)], abs=2e-4)
             low = top
         assert low == pytest.approx(1.0, abs=1e-4)
+
+
+def test_unpleasant_emotions_are_drawn_below_all_others():
+    assert sorted(BY_VALENCE) == sorted(EMOTIONS)
+    valence = [affect.COORDINATES[EMOTIONS.index(emotion), 0] for emotion in BY_VALENCE]
+    assert [value < 0 for value in valence] == [True] * 4 + [False] * 3
+    assert valence[4:] == sorted(valence[4:])
 
 
 def test_a_row_without_evidence_is_a_gap():
@@ -77,25 +92,78 @@ def test_a_timeline_without_any_evidence_or_any_row_still_draws():
         assert not any(areas(timeline).values())
 
 
-def test_unsure_rows_are_fainter():
-    drawn = areas(factories.timeline([sure("fear"), unsure(), sure("fear")]))
-    for emotion in EMOTIONS:
-        assert [area[-1] for area in drawn[emotion]] == [1.0, chart_data.PALE, 1.0]
+def test_unsure_rows_are_hatched_over_full_colours():
+    timeline = factories.timeline([sure("fear"), unsure(), sure("fear")])
+    assert hatched(timeline) == [False, True, False]
+    drawn_chart, data = spec(timeline)
+    assert {round(point["high"] - point["low"], 2) for point in data["areas"] if point["time"] == 1} == {0.14}
+    assert "opacity" not in drawn_chart["layer"][LAYERS.index("areas")]["encoding"]
+    assert all(1 <= point["time"] <= 2 and 0 <= (point["at"] or 0) <= 1 for point in data["strokes"])
+
+
+def test_strokes_differ_from_every_colour_as_much_as_graphics_must():
+    """WCAG 2.2, 1.4.11: 3 to 1. Luminance is also what colour-blind eyes see."""
+
+    def luminance(colour):
+        channels = np.array([int(colour[at : at + 2], 16) for at in (1, 3, 5)]) / 255
+        linear = np.where(channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
+        return linear @ [0.2126, 0.7152, 0.0722]
+
+    for emotion, colour in COLOURS.items():
+        pair = sorted((luminance(colour), luminance(chart_hatch.COLOUR)))
+        assert (pair[1] + 0.05) / (pair[0] + 0.05) >= 3, emotion
+
+
+def test_strokes_end_where_averaged_columns_do():
+    """Half of each column is without evidence and blank."""
+    timeline = factories.timeline([unsure(), gap()] * 500)
+    strokes = chart_hatch.strokes(chart_data.columns(timeline, 10), (0.0, 1000.0))
+    assert max(point["at"] for point in strokes if point["at"] is not None) == 0.5
 
 
 def test_a_timeline_says_from_which_confidence_on_it_is_sure():
     values = [sure("fear"), np.where(np.array(EMOTIONS) == "sad", 0.5, 0.5 / 6)]
-    for unsure_below, opacity in ((0.45, 1.0), (0.55, chart_data.PALE)):
-        drawn = areas(factories.timeline(values, unsure_below=unsure_below))
-        assert [area[-1] for area in drawn["sad"]] == [1.0, opacity]
+    for unsure_below, expected in ((0.45, False), (0.55, True)):
+        assert hatched(factories.timeline(values, unsure_below=unsure_below)) == [False, expected]
 
 
-def test_a_row_that_leans_on_its_neighbours_is_fainter():
-    drawn = areas(factories.timeline([sure("fear")] * 2, row_face=np.array([1.0, 0.0])))
-    assert [area[-1] for area in drawn["fear"]] == [1.0, chart_data.PALE]
+def test_a_row_that_leans_on_its_neighbours_is_hatched():
+    assert hatched(factories.timeline([sure("fear")] * 2, row_face=np.array([1.0, 0.0]))) == [False, True]
 
 
-def test_joined_rows_are_faint_if_more_than_half_of_them_are_unsure():
+@pytest.mark.parametrize("style", ["lines", "valence_arousal"])
+def test_lines_are_dotted_where_they_are_unsure(style, tmp_path):
+    timeline = factories.timeline([sure("fear"), unsure(), sure("fear")])
+    drawn_chart, data = spec(timeline, style=style)
+    certain = {point["time"]: point["certainty"] for point in data["areas"]}
+    assert (certain[0.5], certain[1.5], certain[2.5]) == ("sure", "unsure", "sure")
+    dashes = drawn_chart["layer"][1]["encoding"]["strokeDash"]["scale"]
+    assert len({tuple(dash) for dash in dashes["range"]}) == len(dashes["domain"])
+    text = charts.svg_text(timeline, style)
+    assert "dotted: unsure" in text and 'stroke-dasharray="2,3"' in text
+
+
+def test_a_recording_without_pictures_has_nothing_about_faces():
+    sound = factories.timeline([sure("happy")] * 2, media={"name": "a.wav", "has_video": False})
+    for style in charts.STYLES:
+        drawn_chart, data = spec(sound, style=style)
+        assert len(data["tracks"]) == 1 and not {"Face says", "Face seen"} & set(data["columns"][0])
+        assert "'face'" not in json.dumps(drawn_chart["layer"][1]) and "'speech'" in json.dumps(drawn_chart["layer"][1])
+        assert ">face<" not in charts.svg_text(sound, style)
+    assert ">face<" in charts.svg_text(factories.timeline([sure("happy")] * 2))
+
+
+@pytest.mark.parametrize("style", charts.STYLES)
+def test_a_chart_says_what_it_shows(style):
+    timeline = factories.timeline([sure("happy"), sure("happy"), sure("sad"), unsure()], step=15.0)
+    words = charts.timeline_chart(timeline, style=style).to_dict()["description"]
+    assert "from 0:00 to 1:00" in words and "happy 50%, sad 25%, unsure 25%" in words
+    assert charts.svg_text(timeline, style).startswith(f'<svg role="img" aria-label="{words}"')
+    nothing = charts.timeline_chart(factories.timeline([gap()]), style=style).to_dict()["description"]
+    assert nothing.endswith("There is no evidence.")
+
+
+def test_joined_rows_are_unsure_if_more_than_half_of_them_are_unsure():
     timeline = factories.timeline([sure("fear"), unsure(), gap(), unsure(), unsure(), sure("fear")])
     assert list(chart_data.columns(timeline, max_columns=2).sure) == [True, False]
 
@@ -107,20 +175,22 @@ def test_the_pointer_is_told_what_is_unsure():
 
 @pytest.mark.parametrize("style", charts.STYLES)
 def test_however_often_confidence_changes_the_shapes_are_few(style, tmp_path):
-    """Two for every emotion, strong and pale; a browser takes seconds for thousands."""
+    """Two for every emotion, sure and unsure, and the strokes; a browser takes seconds for thousands."""
     timeline = factories.timeline([sure("happy"), unsure(), gap(), sure("sad"), unsure()] * 70)
     chart = charts.timeline_chart(timeline, legend=False, style=style)
     charts.save(chart, tmp_path / "chart.svg")
     text = (tmp_path / "chart.svg").read_text(encoding="utf-8")
     shapes = re.findall(r'class="mark-(?:area|line)[^>]*>\s*<path', text)
     assert 0 < len(shapes) <= 2 * len(EMOTIONS)
+    strokes = chart_hatch.strokes(chart_data.columns(timeline), (0.0, float(len(timeline))))
+    assert len(strokes) <= 3 * 2 * chart_hatch.MAX_PIECES
 
 
 def test_colours_and_their_order_are_those_of_the_emotions():
     drawn_chart, _ = spec(factories.timeline([sure("happy")]))
     scale = drawn_chart["layer"][LAYERS.index("areas")]["encoding"]["color"]["scale"]
-    assert scale["domain"] == list(EMOTIONS)
-    assert scale["range"] == [COLOURS[emotion] for emotion in EMOTIONS]
+    assert scale["domain"] == list(BY_VALENCE)
+    assert scale["range"] == [COLOURS[emotion] for emotion in BY_VALENCE]
 
 
 def test_the_strips_tell_coverage_and_only_where_something_was_looked_at():
@@ -229,8 +299,8 @@ def test_ten_hours_stay_a_few_hundred_columns():
     assert len(json.dumps(drawn_chart)) < 1_000_000
     drawn = areas(timeline)
     # Two rows in three have evidence: columns are that high, half of it for each of the two emotions.
-    assert {round(top, 2) for *_, top, _ in drawn["surprise"]} == {0.67}
-    assert {round(top - low, 2) for _, _, low, top, _ in drawn["happy"]} == {0.32}
+    assert {round(top, 2) for *_, top in drawn["happy"]} == {0.67}
+    assert {round(top - low, 2) for _, _, low, top in drawn["happy"]} == {0.32}
 
 
 @pytest.mark.parametrize(
@@ -294,7 +364,9 @@ def test_a_saved_svg_holds_every_colour_and_the_title(tmp_path):
     for colour in COLOURS.values():
         assert colour.lower() in text.lower()
     assert "made.mp4" in text
-    assert "late fusion, even prior, 1 s steps; faint: unsure (confidence below 40%, or no evidence of its own)" in text
+    assert (
+        "late fusion, even prior, 1 s steps; hatched: unsure (confidence below 40%, or no evidence of its own)" in text
+    )
 
 
 @pytest.mark.parametrize("suffix", charts.SUFFIXES)

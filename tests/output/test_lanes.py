@@ -7,10 +7,9 @@ import pytest
 
 from emorec.emotions import EMOTIONS
 from emorec.output import charts, lane_data
-from emorec.output.chart_data import PALE
 from support import factories
 
-LAYERS = ("tracks", "shapes", "strips", "hover", "names")
+LAYERS = ("tracks", "shapes", "strokes", "strips", "hover", "names")
 
 
 def of_all(*rows, **facts):
@@ -29,7 +28,8 @@ def sure(emotion, count=4):
 
 def data(timeline, **how):
     drawn = charts.timeline_chart(timeline, **how).to_dict()
-    return {name: drawn["datasets"][layer["data"]["name"]] for name, layer in zip(LAYERS, drawn["layer"], strict=True)}
+    names = [name for name in LAYERS if name != "strokes" or len(drawn["layer"]) == len(LAYERS)]
+    return {name: drawn["datasets"][layer["data"]["name"]] for name, layer in zip(names, drawn["layer"], strict=True)}
 
 
 def test_the_mean_is_the_first_lane_and_every_person_has_one_with_the_name():
@@ -61,11 +61,18 @@ def test_every_style_stays_in_its_lane_and_breaks_where_nothing_is_known(style, 
     assert gaps == {1: False, 2: True}
 
 
-def test_unsure_time_is_paler_in_its_own_lane_only():
-    unsure = np.full((4, 7), 1 / 7)
-    shapes = data(of_all(sure("happy"), unsure))["shapes"]
-    assert {one["opacity"] for one in shapes if one["lane"] == 1} == {1.0}
-    assert {one["opacity"] for one in shapes if one["lane"] == 2} == {PALE}
+def test_unsure_time_is_hatched_in_its_own_lane_only():
+    strokes = data(of_all(sure("happy"), np.full((4, 7), 1 / 7)))["strokes"]
+    places = [one["at"] for one in strokes if one["at"] is not None]
+    top, bottom = (2 + end for end in lane_data.PLOT)
+    assert places and all(top <= place <= bottom for place in places)
+
+
+@pytest.mark.parametrize("style", ["lines", "valence_arousal"])
+def test_unsure_lines_are_dotted_in_their_own_lane_only(style):
+    shapes = data(of_all(sure("happy"), np.full((4, 7), 1 / 7)), style=style)["shapes"]
+    certain = {lane: {one["certainty"] for one in shapes if one["lane"] == lane} for lane in (1, 2)}
+    assert certain == {1: {"sure"}, 2: {"unsure"}}
 
 
 def test_the_pointer_is_told_who_it_is():

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from emorec.ui.server import social
 from emorec.ui.settings import HUB
 
 SELF = "'self'"
@@ -118,7 +119,10 @@ def cookie(value: str, *, framed: bool, secure: bool) -> str:
 
 
 class PagePolicyMiddleware:
-    """Add the content security policy to the HTML of the page; the policy contains hashes of its inline scripts."""
+    """Put ``social``'s tags into the HTML of the page, and add its content security policy.
+
+    The policy contains hashes of the inline scripts.
+    """
 
     def __init__(self, app: ASGIApp, security_headers: SecurityHeaders):
         self.app, self._security_headers = app, security_headers
@@ -138,9 +142,13 @@ class PagePolicyMiddleware:
             body.extend(message.get("body", b""))
             if message.get("more_body"):
                 return
-            policy = self._security_headers.page_policy(bytes(body)).encode()
-            headers = [*start["headers"], (b"content-security-policy", policy), (b"cache-control", b"no-store")]
+            page = social.with_own_tags(bytes(body))
+            policy = self._security_headers.page_policy(page).encode()
+            headers = [(name, value) for name, value in start["headers"] if name.lower() != b"content-length"]
+            headers += [(b"content-security-policy", policy), (b"cache-control", b"no-store")]
+            if body:  # a HEAD request has none, but the length that a GET request would have
+                headers.append((b"content-length", str(len(page)).encode()))
             await send({**start, "headers": headers})
-            await send({"type": "http.response.body", "body": bytes(body), "more_body": False})
+            await send({"type": "http.response.body", "body": page, "more_body": False})
 
         await self.app(scope, receive, send_with_policy)

@@ -78,6 +78,17 @@
     }
   });
 
+  // Gradio gives each radio button a name of its own: each is then a tab stop, and arrow keys do not move between them.
+  let groups = 0;
+  const groupRadios = () => {
+    for (const group of document.querySelectorAll("fieldset:has([type=radio])")) {
+      const label = group.querySelector("[data-testid=block-info]")?.textContent.trim();
+      const name = (group.dataset.group ||= `group-${++groups}`);
+      for (const radio of group.querySelectorAll("[type=radio]")) if (radio.name !== name) radio.name = name;
+      if (label && !group.ariaLabel) group.ariaLabel = label;
+    }
+  };
+
   playhead.addEventListener("keydown", (event) => {
     const media = player(), step = Number(summary()?.step) || 1;
     const moves = { ArrowLeft: -step, ArrowDown: -step, ArrowRight: step, ArrowUp: step,
@@ -93,6 +104,7 @@
     document.addEventListener(name, place, true);
   }
   document.addEventListener("play", follow, true);
-  new MutationObserver(place).observe(document.body, { childList: true, subtree: true, attributeFilter: ["src"] });
+  groupRadios();
+  new MutationObserver(() => { groupRadios(); place(); }).observe(document.body, { childList: true, subtree: true, attributeFilter: ["src", "name"] });
   window.addEventListener("resize", () => setTimeout(place, 200));
 }

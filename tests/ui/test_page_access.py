@@ -1,0 +1,131 @@
+"""The page for people who use a keyboard, a screen reader or a finger, and what it writes into the console."""
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+
+from support import make_media, two_people
+from support.pages import analyze, change, finished, upload, visiting
+
+# Gradio's own, when it ends a stream of events whose object has no such method.
+GRADIO_MESSAGES = {"warning: Method not implemented."}
+GRAVE = ("serious", "critical")
+LIMIT = 44  # px, of a target for fingers
+SIZES = {"wide": {"width": 1280, "height": 900}, "narrow": {"width": 380, "height": 800}}
+FOLDS = ("More choices", "People", "Every minute", "Every row", "What this can and cannot tell")
+# What can be pressed and is visible. The label of a radio button or of a check box is what a finger presses.
+SMALL = f"""() => [...document.querySelectorAll("button, a[download], input, textarea, [role=slider]")]
+  .map((element) => element.matches("[type=radio], [type=checkbox]") ? element.closest("label") : element)
+  .filter((element) => element.checkVisibility({{ opacityProperty: true, visibilityProperty: true }}))
+  .filter((element) => !element.closest("[aria-hidden=true], #range") && element.id !== "playhead")
+  .map((element) => {{
+    const own = element.getBoundingClientRect(), more = getComputedStyle(element, "::after");
+    const handle = element.matches(".handle");  // its ::after takes fingers
+    const [around, across] = handle ? [-2 * parseFloat(more.top), -2 * parseFloat(more.left)] : [0, 0];
+    return [element.id || element.outerHTML.slice(0, 120), own.width + across, own.height + around];
+  }})
+  .filter(([, width, height]) => width < {LIMIT - 0.5} || height < {LIMIT - 0.5})"""
+
+
+@pytest.fixture(scope="module")
+def two(tmp_path_factory):
+    return two_people.record(tmp_path_factory.mktemp("two") / "two.mp4")
+
+
+@pytest.fixture(scope="module")
+def visit(chromium, page_server, two):
+    """The page with an analysed recording and everything unfolded, and the messages in the console."""
+    with visiting(chromium, page_server, viewport=SIZES["wide"], has_touch=True) as page:
+        messages = []
+        page.on("console", lambda message: messages.append(f"{message.type}: {message.text}"))
+        page.reload()
+        page.wait_for_selector("#analyze")
+        analyze(page, two)
+        unfold(page)
+        yield page, messages
+
+
+@pytest.fixture
+def page(visit):
+    return visit[0]
+
+
+def unfold(page):
+    for words in FOLDS:
+        page.get_by_role("button", name=words).click()
+    page.wait_for_selector("#rows [data-testid=cell-0-1]")
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_grave(page, scheme, size):
+    page.set_viewport_size(SIZES[size])
+    page.emulate_media(color_scheme=scheme)
+    page.wait_for_function("dark => document.body.classList.contains('dark') === dark", arg=scheme == "dark")
+    page.wait_for_timeout(500)  # colours change slowly, and the chart is drawn in its new width
+    found = Axe().run(page).response["violations"]
+    grave = [
+        (one["id"], node["target"], node["html"]) for one in found if one["impact"] in GRAVE for node in one["nodes"]
+    ]
+    assert grave == []
+
+
+def test_the_chart_has_a_role_and_says_what_it_shows(page):
+    chart = page.locator("#timeline [role=graphics-document]")
+    assert chart.get_attribute("aria-label").startswith("Probabilities of seven emotions over time, stacked, from 0:00")
+    assert page.locator("#timeline svg [role=graphics-symbol]:not([aria-hidden])").count() == 0
+
+
+def test_radio_buttons_are_one_tab_stop_and_arrow_keys_choose(page):
+    page.set_viewport_size(SIZES["wide"])
+    page.focus("#style input:checked")
+    change(page, lambda: page.keyboard.press("ArrowRight"))
+    assert page.locator("#style input:checked").get_attribute("value") == "lines"
+    assert page.get_attribute("#timeline [role=graphics-document]", "aria-label").startswith(
+        "Probabilities of seven emotions over time, as lines"
+    )
+    names = page.eval_on_selector_all("#style input", "radios => radios.map(radio => radio.name)")
+    assert len(names) == 3 and len(set(names)) == 1
+    page.focus("#style input:checked")
+    page.keyboard.press("Tab")
+    assert not page.evaluate("document.activeElement.matches('#style input')")
+    page.keyboard.press("Shift+Tab")
+    assert page.evaluate("document.activeElement.value") == "lines"
+    change(page, lambda: page.keyboard.press("ArrowLeft"))
+    assert page.get_attribute("#fusion", "aria-label") == "Fusion"
+
+
+def test_what_can_be_pressed_is_large_enough_for_fingers_on_a_narrow_screen(page):
+    page.set_viewport_size(SIZES["narrow"])
+    page.wait_for_timeout(300)
+    assert page.evaluate(SMALL) == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= SIZES["narrow"]["width"]
+
+
+def test_nothing_is_in_the_console_but_what_gradio_writes(visit):
+    assert set(visit[1]) <= GRADIO_MESSAGES
+
+
+def test_sound_alone_has_nothing_about_faces(chromium, page_server, tmp_path):
+    audio = make_media.Audio(codec="pcm_s16le", rate=16_000, duration=4, tones=((0, 4),))
+    sound = make_media.record(tmp_path / "tone.wav", audio=audio)
+    with visiting(chromium, page_server) as page:
+        page.click("text=More choices")
+        assert page.locator("#person").is_visible() and page.get_by_text("Face only").is_visible()
+        upload(page, sound)
+        for name in ("#person", "#video-track"):
+            page.wait_for_selector(name, state="hidden")
+        assert page.get_by_text("Face only").is_hidden() and page.get_by_text("Voice only").is_visible()
+        page.click("#analyze")
+        finished(page)
+        assert "face" not in page.locator("#timeline svg.marks").text_content()
+        assert "Face seen" not in page.inner_text("#summary") and "face" not in page.inner_text("#readout")
+
+
+def test_a_link_to_the_page_shows_its_own_name_on_other_sites(page):
+    tags = page.eval_on_selector_all(
+        "head meta:is([property^='og:'], [name^='twitter:'])",
+        "tags => tags.map(tag => [tag.getAttribute('property') ?? tag.name, tag.content])",
+    )
+    assert ["og:title", "emorec"] in tags and ["twitter:title", "emorec"] in tags
+    assert len({name for name, _ in tags}) == len(tags)
+    assert not any("gradio" in words.lower() for _, words in tags)
