@@ -13,7 +13,7 @@ from gradio.themes.utils import colors, sizes
 
 from emorec.analyzer import Analyzer
 from emorec.ui import api, fragments
-from emorec.ui.page import controls, live
+from emorec.ui.page import controls, live, result_controls
 from emorec.ui.page.analysis import Analysis
 from emorec.ui.page.connections import QUIET, connect_inputs, connect_results
 from emorec.ui.page.handlers import JobHandlers
@@ -99,9 +99,9 @@ def _components(analyzer: Analyzer, service: Service, example: Path | None) -> S
             choices = controls.choices(service.analyzers.names)
     with gr.Column(elem_id="recording") as recording_column:
         status = controls.markup(elem_id="status")
-        results = controls.results()
+        results = result_controls.results()
     faces = controls.markup(elem_id="faces", visible=False)
-    deletion = controls.deletion()
+    deletion = result_controls.deletion()
     with gr.Accordion("What this can and cannot tell", open=False, elem_id="trust"):
         about = controls.markup(fragments.about(analyzer))
     controls.markup(fragments.FOOTER)

@@ -1,0 +1,104 @@
+"""The components below Analyze: the player, the timeline, the summary, the tables, the downloads and the deletion."""
+
+from types import SimpleNamespace
+
+import gradio as gr
+
+from emorec.output import tables
+from emorec.output.charts import STYLES
+from emorec.ui import fragments
+from emorec.ui.page import people_panel
+from emorec.ui.page.analysis import DOWNLOADS, MORE, PAGE_ROWS
+from emorec.ui.page.controls import markup
+
+PAGE = f"Page, of {PAGE_ROWS} rows each; a click on a row goes there"
+
+
+def deletion() -> SimpleNamespace:
+    """The button for deletion, and the two buttons of its confirmation."""
+    with gr.Row(elem_id="erasing"):
+        ask = gr.Button("Delete my recordings", size="sm", min_width=90, elem_id="erase")
+        sure = gr.Button(
+            "Delete recordings and results for good",
+            variant="stop",
+            size="sm",
+            min_width=90,
+            visible=False,
+            elem_id="erase-sure",
+        )
+        keep = gr.Button("Keep them", size="sm", min_width=90, visible=False, elem_id="erase-keep")
+    return SimpleNamespace(ask=ask, confirm=sure, keep=keep)
+
+
+def results() -> SimpleNamespace:
+    """The player, the timeline, and below them the summary, the table and the downloads."""
+    with gr.Row(elem_id="stage"):
+        with gr.Column(scale=2, min_width=300):
+            player = markup(fragments.player(None), elem_id="player")
+        with gr.Column(scale=3, min_width=300):
+            # The style sheet shows one of the two; changing ``visible`` instead would make Gradio rebuild the chart.
+            markup(fragments.PLACEHOLDER, elem_id="awaited")
+            with gr.Column(elem_id="results"):
+                overview = markup(elem_id="overview")
+                # The scripts write into it; a hidden component would not be in the page.
+                part = gr.Textbox(show_label=False, container=False, max_lines=1, elem_id="range")
+                chart = gr.Plot(show_label=False, container=False, elem_id="timeline")
+                markup('<p role="status"></p>', elem_id="readout")
+                legend = markup(fragments.legend(STYLES[0]), elem_id="legend")
+                style = gr.Radio(
+                    [(name.replace("_", " and ").capitalize(), name) for name in STYLES],
+                    value=STYLES[0],
+                    show_label=False,
+                    container=False,
+                    label="Chart",
+                    elem_id="style",
+                )
+                only = gr.Checkbox(
+                    False, label="Summary and downloads of the shown part only", container=False, elem_id="only"
+                )
+    panel = people_panel.people()
+    summary = markup(elem_id="summary")
+    highlights = markup(elem_id="highlights")
+    with gr.Accordion("Every minute", open=False, elem_id="every-minute"):
+        minutes = markup(elem_id="minutes")
+    with gr.Accordion("Every row", open=False, elem_id="every") as accordion:
+        page = gr.Slider(1, 2, value=1, step=1, label=PAGE, visible=False, elem_id="rows-page")
+        table = gr.Dataframe(
+            headers=list(tables.COLUMNS), interactive=False, show_label=False, max_height=420, elem_id="rows"
+        )
+    with gr.Row(elem_id="downloads"):
+        buttons = {
+            kind: gr.Button(words, size="sm", min_width=90, elem_id=kind) for kind, (_, words) in DOWNLOADS.items()
+        }
+        with gr.Row(elem_id="more"):
+            more = gr.Dropdown(
+                [(words, kind) for kind, (_, words) in MORE.items()],
+                value=next(iter(MORE)),
+                show_label=False,
+                container=False,
+                label="Another format",
+                min_width=200,
+                elem_id="more-format",
+            )
+            save_more = gr.Button("Download", size="sm", min_width=90, elem_id="more-save")
+    download = gr.File(label="Download", elem_id="carrier")
+    return SimpleNamespace(
+        player=player,
+        chart=chart,
+        legend=legend,
+        style=style,
+        overview=overview,
+        part=part,
+        only=only,
+        people=panel,
+        summary=summary,
+        highlights=highlights,
+        minutes=minutes,
+        accordion=accordion,
+        page=page,
+        table=table,
+        buttons=buttons,
+        more=more,
+        save_more=save_more,
+        download=download,
+    )
