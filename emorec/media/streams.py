@@ -146,10 +146,9 @@ def frames(
     report = DamageReport()
     pictures = decoded(Path(path), "video", start, report, lambda: _Sampler(rate, first_bin), selection, end)
     with Prefetcher(_sampled(pictures, rate, first_bin, start), PICTURES_AHEAD) as sampled:
-        for reader, time, frame in sampled:
+        for reader, time, frame, aspect in sampled:
             yield from report.found()
             try:
-                aspect = pixel_aspect(reader.streams["video"])
                 image = picture(frame, reformatter, aspect, max_side)
             except AV_ERRORS:
                 reader.note_error(time)
@@ -160,7 +159,11 @@ def frames(
 
 
 def _sampled(pictures, rate, first_bin, start):
-    """The first decoded picture in each bin."""
+    """The first decoded picture in each bin, with the shape of its pixels.
+
+    The shape is read here, in the thread that decodes, because that thread may close the file before the picture is
+    used, and reading a stream of a closed file ends the process.
+    """
     last_bin, latest = first_bin - 1, start
     for reader, time, frame in pictures:
         number = bin_of(time, rate)
@@ -168,7 +171,7 @@ def _sampled(pictures, rate, first_bin, start):
             reader.note_error(latest)
         if number > last_bin:
             last_bin, latest = number, time
-            yield reader, time, frame
+            yield reader, time, frame, pixel_aspect(reader.streams["video"])
 
 
 def audio(

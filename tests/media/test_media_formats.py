@@ -1,6 +1,7 @@
 """Unusual containers and headers: animated pictures, unknown sizes, encrypted recordings."""
 
 import struct
+import threading
 
 import numpy as np
 import pytest
@@ -40,6 +41,18 @@ def test_an_animation_is_video_without_sound(suffix, tmp_path):
     assert list(streams.audio(path)) == [] and complaints == []
     later = [frame.time for frame in streams.frames(path, rate=10, start=1.5)]
     assert later == [frame.time for frame in frames if frame.time >= 1.5 - 1e-4]
+
+
+def test_streams_are_only_read_by_the_thread_that_closes_their_file(tmp_path, monkeypatch):
+    """Elsewhere the file may be closed already, which ends the process."""
+    readers = set()
+    read = streams.pixel_aspect
+    monkeypatch.setattr(
+        streams, "pixel_aspect", lambda stream: (readers.add(threading.current_thread()), read(stream))[1]
+    )
+    path = animation(tmp_path / "a.gif", [0.0, 0.5, 1.0], 1.5)
+    assert len(list(streams.frames(path, rate=10))) == 3
+    assert len(readers) == 1 and threading.current_thread() not in readers
 
 
 def test_pictures_of_an_animation_are_decoded_one_after_another(tmp_path):
