@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import shutil
 from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass
 from os import PathLike
@@ -29,6 +28,7 @@ from emorec.inference.baseline_choice import BaselineLike
 from emorec.inference.timeline import DEFAULT_STEP, DEFAULT_WINDOW, UNSURE_BELOW, PersonLike, PriorLike
 from emorec.models import checkpoint, pretrained
 from emorec.models.device import device_of
+from emorec.saving import Saving
 from emorec.timeline import Timeline
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ NO_PERSON = "There is no person {person}; persons are counted from 0."
 
 
 @dataclass(frozen=True)
-class Analyzer:
+class Analyzer(Saving):
     """The networks, and what they need: one engine for library, command line and page.
 
     ``detector_file`` is the face detector's file, or None for the bundled one; ``origin`` says where the weights come
@@ -200,56 +200,6 @@ class Analyzer:
             made = dataclasses.replace(made, choices=made.choices | {"model": str(self.origin)})
         return Timeline.of(dataclasses.replace(made, notes=(*made.notes, *notes)))
 
-    def save_people(self, features: Features, path: str | PathLike[str], *, people: PeopleLike | None = None) -> None:
-        """Write the names file of a recording: its persons, their names, tracks and thumbnails.
-
-        ``people`` are as in ``analyze``. Raises EmorecError if they or the file cannot be used.
-        """
-        people_file.write(people_file.used(people, features)[0] if people else features, path)
-
-    def save_video(
-        self,
-        media: str | PathLike[str],
-        features: Features,
-        timeline: Timeline,
-        path: str | PathLike[str],
-        *,
-        blur: bool = False,
-        progress: Callable[[float], object] | None = None,
-    ) -> None:
-        """Write the recording as an mp4 file with a box, a name and the emotion at every face, the timeline below.
-
-        ``media`` is the file that ``features`` were extracted from, and ``timeline`` was inferred from these; what was
-        not analyzed is left out. ``blur`` hides every face behind a mosaic. ``progress(time)`` is called with the time
-        (s) up to which it is written. The file is written completely or not at all. Raises EmorecError if the recording
-        has no picture, if ``blur`` finds no face to hide, or if the file cannot be written.
-        """
-        from emorec.output import video  # fonts and encoders are needed by few
-
-        names = getattr(features, "names", None)
-        video.save(Path(media), features, timeline, Path(path), blur=blur, names=names, progress=progress)
-
-    def save_report(
-        self,
-        timeline: Timeline,
-        path: str | PathLike[str],
-        *,
-        features: Features | None = None,
-        people: PeopleLike | None = None,
-        blur: bool = False,
-    ) -> None:
-        """Write a timeline as one HTML page to keep or to print, which needs no network.
-
-        With the ``features`` from which it was inferred there are pictures of the persons and, if several are visible,
-        a lane for each; ``people`` are as in ``analyze``. ``blur`` hides the faces in the pictures behind a mosaic. The
-        file is written completely or not at all. Raises EmorecError if it cannot be written.
-        """
-        from emorec.output import report  # Altair takes half a second to import
-
-        if people and features:
-            features = people_file.used(people, features)[0]
-        report.write(timeline, Path(path), self.model, features, blur)
-
     def analyze_image(
         self, image: str | PathLike[str] | np.ndarray, *, prior: PriorLike = priors.STILL
     ) -> list[FaceResult]:
@@ -271,22 +221,6 @@ class Analyzer:
         """Remove what is stored under ``Features.key``, even if the recording no longer exists; return whether there
         was anything. See ``emorec.extraction.cache.forget``."""
         return pipeline.forget_key(key, cache)
-
-    def save_pretrained(self, folder: str | PathLike[str]) -> None:
-        """Write the checkpoint to a folder that ``from_pretrained`` reads, with its model card if it has one.
-
-        Raises EmorecError if the folder cannot be written.
-        """
-        folder = Path(folder)
-        try:
-            checkpoint.save(self.model, folder)
-            card = self.model.folder / checkpoint.CARD_FILE if self.model.folder else None
-            if card and card.is_file() and card.resolve() != (folder / checkpoint.CARD_FILE).resolve():
-                shutil.copyfile(card, folder / checkpoint.CARD_FILE)
-        except OSError as error:
-            raise EmorecError(
-                f"{folder} cannot be written ({error.strerror or error}); choose another place."
-            ) from None
 
     def observe(
         self, path: str | PathLike[str], cache: Path | None = None, settings: Settings | None = None

@@ -56,6 +56,7 @@ LAYERS = [
     ["emorec.inference"],
     ["emorec.image", "emorec.output"],
     ["emorec.timeline", "emorec.annotate"],
+    ["emorec.saving"],
     ["emorec.agreement", "emorec.analyzer"],
     ["emorec.live"],
     ["emorec"],
