@@ -106,7 +106,7 @@ def test_a_file_that_cannot_be_written_is_one_sentence(timeline, tmp_path):
 
 def test_it_is_plotted_and_saved(timeline, tmp_path):
     spec = timeline.plot().to_dict()
-    assert spec["width"] == 800 and spec["title"]["text"] == "made.mp4" and len(spec["layer"]) == 4
+    assert spec["width"] == 800 and spec["title"]["text"] == "made.mp4" and len(spec["layer"]) == 5
     assert timeline.plot("lines").to_dict()["layer"][1]["mark"]["type"] == "line"
     with pytest.raises(
         EmorecError, match=r"^The style 'pie' does not exist; choose from stacked, lines, valence_arousal\.$"

@@ -16,6 +16,7 @@ LAYOUTS = {1: "mono", 2: "stereo", 6: "5.1"}
 def speech(seconds: float = 12.0) -> np.ndarray:
     """A synthetic voice that is taken for speech: float32 (N,) at RATE."""
     voice = example.voice()
+    voice[9 * RATE :] = 0  # so that there is a pause between two repeats
     count = round(seconds * RATE)
     return np.tile(voice, -(-count // len(voice)))[:count]
 

@@ -161,7 +161,7 @@ def test_valence_and_arousal_are_a_view_that_seeks_and_says_that_it_is_derived(s
     change(seen, lambda: seen.get_by_role("radio", name="Valence and arousal").check())
     legend = seen.locator("#legend")
     seen.wait_for_function("document.querySelector('#legend').innerText.includes('arousal')")
-    assert legend.locator("li").all_inner_texts() == ["valence", "arousal"]
+    assert legend.locator("li").all_inner_texts() == ["valence", "arousal", "unsure"]
     assert "derived from the probabilities" in legend.inner_text() and "2013" in legend.inner_text()
     axis = seen.locator("#timeline .role-axis-label text").all_text_contents()
     assert {"+1", "0", "−1", "face", "speech"} <= set(axis)

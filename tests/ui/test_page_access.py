@@ -110,7 +110,8 @@ def test_sound_alone_has_nothing_about_faces(chromium, page_server, tmp_path):
     sound = make_media.record(tmp_path / "tone.wav", audio=audio)
     with visiting(chromium, page_server) as page:
         page.click("text=More choices")
-        assert page.locator("#person").is_visible() and page.get_by_text("Face only").is_visible()
+        page.wait_for_selector("#person")
+        assert page.get_by_text("Face only").is_visible()
         upload(page, sound)
         for name in ("#person", "#video-track"):
             page.wait_for_selector(name, state="hidden")

@@ -1,5 +1,6 @@
 """The tab Live in a real browser, with Chromium's fake camera and microphone."""
 
+import contextlib
 import re
 
 import pytest
@@ -17,13 +18,12 @@ DENY = """() => {
 
 
 @pytest.fixture
-def filmed(tmp_path):
+def filmed(chromium, tmp_path):
     """A Chromium whose camera shows the portrait of the example."""
-    with browser.sync_playwright() as playwright:
-        arguments = [*browser.ARGUMENTS, *fake_camera.arguments(tmp_path)]
-        running = playwright.chromium.launch(executable_path=browser.find(), args=arguments)
+    # Of the same Playwright as the other browser, because a process can only run one.
+    arguments = [*browser.ARGUMENTS, *fake_camera.arguments(tmp_path)]
+    with contextlib.closing(chromium.browser_type.launch(executable_path=browser.find(), args=arguments)) as running:
         yield running
-        running.close()
 
 
 def open_live(page):
