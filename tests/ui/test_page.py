@@ -175,7 +175,7 @@ def test_valence_and_arousal_are_a_view_that_seeks_and_says_that_it_is_derived(s
     assert head["x"] + head["width"] / 2 == pytest.approx(place["x"] + 0.6 * place["width"], abs=3)
     assert (head["y"], head["height"]) == pytest.approx((place["y"], place["height"]), abs=2)
     change(seen, lambda: seen.get_by_label("Stacked").check())
-    seen.wait_for_function("document.querySelectorAll('#legend li').length === 7")
+    seen.wait_for_function("document.querySelectorAll('#legend li').length === 8")
 
 
 def test_the_browser_can_draw_before_there_is_anything_to_draw(chromium, page_server, clip):
