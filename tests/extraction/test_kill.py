@@ -1,6 +1,7 @@
 """Runs that are killed at any moment, and simultaneous runs: the next run continues, and nothing is mixed up."""
 
 import os
+import queue
 import random
 import signal
 import subprocess
@@ -18,11 +19,13 @@ from support.paths import ROOT
 
 KILLS = int(os.environ.get("EMOREC_TEST_KILLS", 3))  # 20 for the numbers in docs/RELIABILITY.md
 DURATION = 62.0  # seconds of media; three segments and more
+ANSWERS_WITHIN = 200.0  # seconds between two lines that an observer prints
 
 # Observes one recording after the other, each in a copy of itself, which is what is killed; loading torch for every one
 # would take longer than all the rest.
 OBSERVER = """
-import os, sys
+import faulthandler, os, signal, sys
+faulthandler.register(signal.SIGUSR1, all_threads=True)
 sys.path.insert(0, "tests")
 from pathlib import Path
 from support import factories
@@ -50,8 +53,11 @@ class Observer:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            env=os.environ | {"OMP_NUM_THREADS": "1"},
+            # No threads before the fork: a copy of a process would find their locks held by nobody.
+            env=os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
         )
+        self._lines = queue.SimpleQueue()
+        threading.Thread(target=lambda: [*map(self._lines.put, self._process.stdout)], daemon=True).start()
         return self
 
     def __exit__(self, *_):
@@ -64,7 +70,11 @@ class Observer:
         self._process.stdin.flush()
         lines_printed, copy, timer = [], None, None
         while True:
-            words = self._process.stdout.readline().split()
+            try:
+                words = self._lines.get(timeout=ANSWERS_WITHIN).split()
+            except queue.Empty:
+                os.kill(copy or self._process.pid, signal.SIGUSR1)  # it prints where each of its threads stands
+                pytest.fail(f"nothing was printed for {ANSWERS_WITHIN} s after {lines_printed}")
             if words[0] == "ended":
                 if timer:
                     timer.cancel()
