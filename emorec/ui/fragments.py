@@ -37,9 +37,9 @@ def clock(seconds: float) -> str:
     return charts.clock(round(seconds))
 
 
-def callout(sentence: str) -> str:
-    """A highlighted sentence."""
-    return f'<div class="callout" role="alert">{html.escape(sentence)}</div>'
+def callout(sentence: str, kind: str = "") -> str:
+    """A highlighted sentence; a screen reader says it at once. The kind "problem" is also brought into view."""
+    return f'<div class="callout{kind and " "}{kind}" role="alert">{html.escape(sentence)}</div>'
 
 
 def file_url(file: Path | str) -> str:
@@ -68,8 +68,7 @@ def result(timeline: Timeline) -> str:
     pictures = has_pictures(timeline)
     attributes += "" if pictures else " data-sound"  # the style sheet then hides choices about faces
     if not figures.shares:
-        missing = NO_EVIDENCE.get(timeline.fusion if pictures else "voice", "Neither was a face seen nor speech heard")
-        return f"<div {attributes}>{callout(f'{missing}, so there is nothing to read an emotion from.')}</div>"
+        return f"<div {attributes}></div>"  # ``warnings`` says why
     tiles = {
         "Time with evidence": figures.known,
         "Face seen": figures.face,
@@ -90,10 +89,20 @@ def result(timeline: Timeline) -> str:
     prior, who = html.escape(timeline.prior.name), ", mean of all persons" if timeline.people else ""
     table = f"<table><caption>Share of the time with evidence ({prior} prior{who})</caption>{shares}</table>"
     body = f"{provenance(timeline.media)}{table}<dl>{numbers}</dl>"
-    warning = callout(figures.warning) if figures.too_little else ""
+    return f'<div class="summary" {attributes}>{body}</div>'
+
+
+def warnings(timeline: Timeline) -> str:
+    """What is to be known before the chart is looked at: that there is no or little evidence, and some notes."""
+    figures = summary(timeline)
+    if not figures.shares:
+        fusion = timeline.fusion if has_pictures(timeline) else "voice"
+        missing = NO_EVIDENCE.get(fusion, "Neither was a face seen nor speech heard")
+        return callout(f"{missing}, so there is nothing to read an emotion from.")
+    found = [figures.warning] if figures.too_little else []
     # Other notes are shown while the recording is analysed; these change with the choices.
-    warning += "".join(callout(note) for note in timeline.notes if usual_expression.PHRASE in note)
-    return f'{warning}<div class="summary" {attributes}>{body}</div>'
+    found += [note for note in timeline.notes if usual_expression.PHRASE in note]
+    return "".join(callout(note) for note in found)
 
 
 @dataclass(frozen=True)
@@ -208,6 +217,7 @@ LIMITS = (
 HEADER = """<header><h1>emorec</h1>
 <p>A recording in, a timeline of emotions out, read from the faces it sees and the voices it hears.
 The results are estimates of displayed expression, not of what anyone feels.</p></header>"""
+PANEL_BUTTON = '<button type="button" aria-expanded="false" aria-controls="panel">Choices</button>'
 PLACEHOLDER = '<div class="empty">The timeline grows here.</div>'
 HOW_TO_READ = (
     "Click to go there. {looks} where it is unsure: the likeliest emotion has less than "
