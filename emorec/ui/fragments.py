@@ -11,7 +11,6 @@ from emorec import files
 from emorec.affect import SOURCE
 from emorec.analyzer import Analyzer
 from emorec.emotions import BY_VALENCE, COLOURS, EMOJI, EMOTIONS
-from emorec.image import FaceResult
 from emorec.inference import usual_expression
 from emorec.inference.timeline import Timeline
 from emorec.models import pretrained
@@ -84,7 +83,7 @@ def result(timeline: Timeline) -> str:
         for name, value in affect.items()
         if value is not None
     )
-    shares = "".join(_bar(emotion, share) for emotion, share in figures.shares.items())
+    shares = "".join(bar(emotion, share) for emotion, share in figures.shares.items())
     shares += _unsure_bar(figures.unsure, timeline.unsure_below)
     prior, who = html.escape(timeline.prior.name), ", mean of all persons" if timeline.people else ""
     table = f"<table><caption>Share of the time with evidence ({prior} prior{who})</caption>{shares}</table>"
@@ -142,32 +141,6 @@ def legend(style: str) -> str:
     return f'<ul class="legend">{keys}</ul><p class="caption">{html.escape(words)}</p>'
 
 
-def face_card(number: int, face: FaceResult) -> str:
-    """A face of a picture: its number, and a bar for each emotion, the most probable first."""
-    ranked = sorted(zip(EMOTIONS, face.probabilities, strict=True), key=lambda pair: -pair[1])
-    rows = "".join(_bar(emotion, share) for emotion, share in ranked)
-    affect = f"Derived: valence {signed(face.valence)}, arousal {signed(face.arousal)}"
-    note = f'<p class="caption" title="{html.escape(DERIVED)}">{affect}</p>'
-    return f'<section class="face"><table><caption>Face {number}</caption>{rows}</table>{note}</section>'
-
-
-def picture(file: Path | str, faces: list[FaceResult]) -> str:
-    """A picture with a numbered box around each face, and a card for each face beside it."""
-    if not faces:
-        warning = callout("No face was found in this picture; try one where a face is larger or looks at the camera.")
-        return f'<figure class="picture"><img src="{file_url(file)}" alt="Your picture"></figure>{warning}'
-    boxes = "".join(
-        f'<span class="box" style="left:{left:.2%};top:{top:.2%};width:{width:.2%};height:{height:.2%};'
-        f'border-color:{COLOURS[face.dominant]}"><b>{number} {EMOJI[face.dominant]}</b></span>'
-        for number, face in enumerate(faces, 1)
-        for left, top, width, height in [face.box]
-    )
-    words = "one face" if len(faces) == 1 else f"{len(faces)} faces"
-    cards = "".join(face_card(number, face) for number, face in enumerate(faces, 1))
-    image = f'<img src="{file_url(file)}" alt="Your picture, with {words} marked">'
-    return f'<div class="seen"><figure class="picture">{image}{boxes}</figure><div class="faces">{cards}</div></div>'
-
-
 def about(analyzer: Analyzer) -> str:
     """The panel about the loaded weights: their origin, evaluation and limits."""
     weights, model = html.escape(origin(analyzer)), analyzer.model
@@ -194,7 +167,8 @@ def provenance(media: dict) -> str:
     return f'<p class="caption provenance">{html.escape(media.get("title", ""))} · {shown}</p>'
 
 
-def _bar(emotion: str, share: float) -> str:
+def bar(emotion: str, share: float) -> str:
+    """The row of a table: an emotion and its share (0 to 1)."""
     return (
         f'<tr><th scope="row"><span class="emoji" aria-hidden="true">{EMOJI[emotion]}</span> {emotion}</th>'
         f'<td><i style="width:{share:.1%};background:{COLOURS[emotion]}"></i></td><td>{share:.0%}</td></tr>'

@@ -42,7 +42,7 @@ def test_the_panel_is_beside_the_chart_and_stays_there(wide):
     panel, chart = box(wide, "#panel"), box(wide, "#timeline")
     assert panel["x"] >= chart["x"] + chart["width"]
     assert wide.locator("#panel-button").is_hidden()
-    wide.evaluate("document.querySelector('#summary').scrollIntoView({ behavior: 'instant' })")
+    wide.evaluate("document.querySelector('#timeline').scrollIntoView({ behavior: 'instant' })")
     wide.wait_for_timeout(200)
     for name in ("#player", "#panel"):
         place = box(wide, name)
@@ -58,9 +58,10 @@ def test_the_panel_is_beside_the_chart_and_stays_there(wide):
 def test_a_choice_of_the_panel_redraws_the_chart_and_moves_nothing(wide):
     wide.evaluate("scrollTo(0, 0)")
     before = wide.evaluate(PLACES)
-    change(wide, lambda: set_number(wide, "Window", 1))
-    change(wide, lambda: set_number(wide, "Window", 3))
+    change(wide, lambda: set_number(wide, "Step", 2))
+    change(wide, lambda: set_number(wide, "Step", 1))
     assert wide.evaluate(PLACES) == before
+    assert wide.evaluate("scrollY") == 0
 
 
 def test_on_a_phone_a_sheet_opens_over_the_page_and_moves_nothing(narrow):

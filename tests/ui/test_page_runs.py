@@ -236,6 +236,6 @@ def test_every_face_of_a_picture_is_boxed(page, media):
     page.get_by_role("tab", name="Picture").click()
     page.wait_for_selector("#recording", state="hidden")
     page.set_input_files("#picture input[type=file]", media / "five_faces.jpg")
-    page.wait_for_selector("#faces .face")
+    page.wait_for_selector("#faces .box")
     assert page.locator("#faces .box").count() == page.locator("#faces .face").count() == 5
     assert page.locator("#faces .face").first.locator("tr").count() == len(EMOTIONS)

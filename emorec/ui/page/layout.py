@@ -46,11 +46,11 @@ THEME = Base(
     button_primary_background_fill_hover_dark="*primary_700",
 )
 ASSETS = Path(__file__).parent / "assets"
-SHEETS = ("page.css", "panel.css", "overview.css", "highlights.css", "live.css")
+SHEETS = ("page.css", "panel.css", "overview.css", "highlights.css", "picture.css", "live.css")
 CSS = "".join((ASSETS / name).read_text(encoding="utf-8") for name in SHEETS)
 SCRIPTS = "".join(
     f"({(ASSETS / name).read_text(encoding='utf-8')})();"
-    for name in ("page.js", "panel.js", "overview.js", "highlights.js", "live.js")
+    for name in ("page.js", "panel.js", "overview.js", "highlights.js", "picture.js", "live.js")
 )
 JS = f"() => {{{SCRIPTS}}}"
 

@@ -10,12 +10,13 @@ from typing import Any
 
 import gradio as gr
 
-from emorec import files
+from emorec import annotate, files
 from emorec import image as pictures
 from emorec.errors import EmorecError
 from emorec.inference.timeline import Timeline
 from emorec.output import charts
 from emorec.ui import fragments
+from emorec.ui import picture as picture_html
 from emorec.ui.api import user_errors
 from emorec.ui.highlight_list import listed
 from emorec.ui.jobs import validation
@@ -187,8 +188,11 @@ class ResultHandlers:
             path = picture["path"] if isinstance(picture, dict) else picture.path
             file = self.service.check_upload(path, request)
             image, faces = self.service.recognise_faces(file)
-            shown = self.service.files.new_folder() / f"{Path(file).stem}.jpg"
+            folder = self.service.files.new_folder()
+            shown, marked = folder / f"{Path(file).stem}.jpg", folder / f"{Path(file).stem}.faces.jpg"
             files.write(shown, pictures.jpeg(image))
+            if faces:
+                files.write(marked, annotate.jpeg(annotate.annotated(image, faces)))
         except EmorecError as error:
             gr.Warning(html.escape(str(error)))
             return fragments.callout(str(error))
@@ -196,5 +200,7 @@ class ResultHandlers:
             log.error("A picture could not be recognised", error)
             gr.Warning(UNEXPECTED)
             return fragments.callout(UNEXPECTED)
-        self.service.files.add(request.session_hash or "", shown)
-        return fragments.picture(shown, faces)
+        for written in (shown, marked) if faces else (shown,):
+            self.service.files.add(request.session_hash or "", written)
+        evaluation = self.service.analyzers.default.model.evaluation
+        return picture_html.result(shown, faces, marked if faces else None, evaluation)
