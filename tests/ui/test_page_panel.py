@@ -108,7 +108,9 @@ def test_both_fusions_have_a_line_of_advice_and_one_is_recommended(wide):
 
 @pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
 def test_what_is_missing_is_said_before_the_empty_chart(chromium, page_server, tmp_path, size):
-    silent = make_media.record(tmp_path / "silent.mp4", make_media.Video(duration=4), make_media.Audio(duration=4, tones=()))
+    silent = make_media.record(
+        tmp_path / "silent.mp4", make_media.Video(duration=4), make_media.Audio(duration=4, tones=())
+    )
     with visiting(chromium, page_server, viewport=size) as page:
         analyze(page, silent)
         note = page.wait_for_selector("#warnings [role=alert]")
