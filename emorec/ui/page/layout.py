@@ -50,7 +50,7 @@ SHEETS = ("page.css", "panel.css", "overview.css", "highlights.css", "picture.cs
 CSS = "".join((ASSETS / name).read_text(encoding="utf-8") for name in SHEETS)
 SCRIPTS = "".join(
     f"({(ASSETS / name).read_text(encoding='utf-8')})();"
-    for name in ("page.js", "panel.js", "overview.js", "highlights.js", "picture.js", "live.js")
+    for name in ("page.js", "panel.js", "overview.js", "highlights.js", "picture.js", "tooltip.js", "live.js")
 )
 JS = f"() => {{{SCRIPTS}}}"
 
