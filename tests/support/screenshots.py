@@ -1,7 +1,7 @@
 """The pictures of the page in the README: ``make screenshots`` writes them into ``.github``.
 
-They show the analysed example of the page, its portrait as a still picture, a part of a made hour, and a lane for each of
-two people.
+They show the analysed example of the page, its portrait as a still picture, a part of a made hour, and a lane for each
+of two people.
 """
 
 import contextlib
