@@ -71,7 +71,7 @@ class Measure:
 
 def main(arguments: list[str] | None = None) -> int:
     """Measure, and print a table; returns the exit code, 2 without a browser."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.page", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.page", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--minutes", type=float, default=60.0, help="length of the recording (60)")
     parser.add_argument("--redraws", type=int, default=8, help="redraws of each kind (8)")
     parser.add_argument("--browser", help="path of Chromium (found by Playwright otherwise)")
