@@ -84,12 +84,16 @@ def features_of(
 def empty_segment(model: Checkpoint, settings: Settings = options.WHOLE) -> Segment:
     """Every array of a segment, without rows: what a recording without that stream has."""
     apart = channels.empty() if settings.channel == channels.SPLIT else {}
-    return apart | no_faces(model.face.config) | {
-        "frame_time": np.zeros(0),
-        "frame_until": np.zeros(0),
-        "voice_time": np.zeros(0),
-        "voice_speech": np.zeros(0, np.float32),
-        "voice_loudness": np.zeros(0, np.float32),
-        "voice_embedding": np.zeros((0, model.voice.config.embedding), np.float16),
-        "voice_sound": np.zeros((0, speaker.STEPS * speaker.DIMENSIONS), np.float16),
-    }
+    return (
+        apart
+        | no_faces(model.face.config)
+        | {
+            "frame_time": np.zeros(0),
+            "frame_until": np.zeros(0),
+            "voice_time": np.zeros(0),
+            "voice_speech": np.zeros(0, np.float32),
+            "voice_loudness": np.zeros(0, np.float32),
+            "voice_embedding": np.zeros((0, model.voice.config.embedding), np.float16),
+            "voice_sound": np.zeros((0, speaker.STEPS * speaker.DIMENSIONS), np.float16),
+        }
+    )

@@ -82,7 +82,8 @@ def cleaned(arrays: Arrays) -> Arrays:
     own = [np.quantile(level[spoken[:, side], side], LOUD_SHARE) if spoken[:, side].any() else 0.0 for side in (0, 1)]
     quieter = level[:, ::-1] - level
     relative = quieter - (np.array(own[::-1]) - np.array(own)) if spoken.any(axis=0).all() else quieter
-    picked_up = spoken & spoken[:, ::-1] & ((relative >= QUIETER) | (quieter >= MUCH_QUIETER))
+    near = np.lib.stride_tricks.sliding_window_view(np.pad(spoken, ((AROUND, AROUND), (0, 0))), 2 * AROUND + 1, axis=0)
+    picked_up = spoken & near.any(axis=2)[:, ::-1] & ((relative >= QUIETER) | (quieter >= MUCH_QUIETER))
     kept = np.where(picked_up, 0.0, speech).astype(arrays["voice_speech"].dtype)
     return arrays | {"voice_speech": kept.ravel()}
 

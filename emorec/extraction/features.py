@@ -18,8 +18,8 @@ import safetensors.numpy
 from safetensors import SafetensorError
 
 from emorec import files
-from emorec.extraction import people as people_of
 from emorec.extraction import channels, persons, speakers
+from emorec.extraction import people as people_of
 from emorec.extraction.people import NOBODY, People
 
 FORMAT_VERSION = 3

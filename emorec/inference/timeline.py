@@ -67,8 +67,8 @@ def infer(
     person who is longest on screen; "speaker" is, in every row, the one who speaks there; "all" gives a timeline for
     each person, in ``Timeline.people`` of their mean (see ``people.mean``). None takes, in every row,
     the face that is visible there, and of several that are visible for about as long the one in most of the
-    recording's frames; if the channels are split, it is "all". ``smooth`` (s) is the standard deviation of a Gaussian over time by which rows with evidence are
-    averaged. ``prior`` is what ``emorec.inference.prior.of`` takes. Rows with a confidence below ``unsure_below`` count
+    recording's frames; if the channels are split, it is "all". ``smooth`` (s) is the standard deviation of a Gaussian
+    over time by which rows with evidence are averaged. ``prior`` is what ``emorec.inference.prior.of`` takes. Rows with a confidence below ``unsure_below`` count
     as unsure. ``baseline`` is what ``emorec.inference.baseline_choice.of`` takes: except with "none", voices are read
     relative to the mean voice of the recording, if it has enough speech, the model has a head for that, and the fusion
     is "late" or "voice". With "person" each person's usual expression in the recording is also taken out of the face,

@@ -62,8 +62,8 @@ def audio(
     """Yield sound as mono blocks at ``rate`` (Hz), which end at multiples of ``block_seconds``.
 
     ``samples(first, last)`` gives float32 (1 or 2 channels, last - first) of the ``count`` samples at ``sample_rate``
-    (Hz), the first at 0 s. Two channels are mixed as those of a file are, or stay apart if ``channel`` is "split". Sound before ``start`` and from ``end`` (s)
-    on is left out.
+    (Hz), the first at 0 s. Two channels are mixed as those of a file are, or stay apart if ``channel`` is "split".
+    Sound before ``start`` and from ``end`` (s) on is left out.
     """
     duration = min(count / sample_rate, end)
     sign: float | None = None
