@@ -82,8 +82,8 @@ def cleaned(arrays: Arrays) -> Arrays:
     own = [np.quantile(level[spoken[:, side], side], LOUD_SHARE) if spoken[:, side].any() else 0.0 for side in (0, 1)]
     quieter = level[:, ::-1] - level
     relative = quieter - (np.array(own[::-1]) - np.array(own)) if spoken.any(axis=0).all() else quieter
-    near = np.lib.stride_tricks.sliding_window_view(np.pad(spoken, ((AROUND, AROUND), (0, 0))), 2 * AROUND + 1, axis=0)
-    picked_up = spoken & near.any(axis=2)[:, ::-1] & ((relative >= QUIETER) | (quieter >= MUCH_QUIETER))
+    near = _windows(np.pad(spoken, ((AROUND, AROUND), (0, 0)))).max(axis=2)
+    picked_up = spoken & near[:, ::-1] & ((relative >= QUIETER) | (quieter >= MUCH_QUIETER))
     kept = np.where(picked_up, 0.0, speech).astype(arrays["voice_speech"].dtype)
     return arrays | {"voice_speech": kept.ravel()}
 
@@ -98,8 +98,12 @@ def _same(loudness: np.ndarray, spoken: np.ndarray) -> bool:
 def _around(loudness: np.ndarray) -> np.ndarray:
     """The mean power of loudness (H, 2) in dB over AROUND hops on each side."""
     power = np.pad(10 ** (loudness / 10), ((AROUND, AROUND), (0, 0)), mode="edge")
-    windows = np.lib.stride_tricks.sliding_window_view(power, 2 * AROUND + 1, axis=0)
-    return 10 * np.log10(windows.mean(axis=2) + 1e-12)
+    return 10 * np.log10(_windows(power).mean(axis=2) + 1e-12)
+
+
+def _windows(values: np.ndarray) -> np.ndarray:
+    """Each hop of values (H + 2 AROUND, 2) with those around it: (H, 2, 2 AROUND + 1)."""
+    return np.lib.stride_tricks.sliding_window_view(values, 2 * AROUND + 1, axis=0)
 
 
 def spoken_by(arrays: Arrays, hop_seconds: float) -> tuple[np.ndarray, np.ndarray]:

@@ -25,7 +25,8 @@ class Settings:
     ``face_rate``: sampled pictures per second. ``faces``, ``voices``: whether that stream is decoded. ``audio_track``,
     ``video_track``: numbers from 1 among the streams of that kind; None lets ``tracks.choose`` choose. ``channel``:
     "left", "right", "mix" or "split" (both apart, each with a voice of its own). ``start``, ``end`` (s, on the
-    recording's clock; None is its end): only this part is decoded. ``rotate`` (0, 90, 180 or 270 degrees): pictures are turned clockwise.
+    recording's clock; None is its end): only this part is decoded. ``rotate`` (0, 90, 180 or 270 degrees): pictures are
+    turned clockwise.
     """
 
     face_rate: float = 5.0
