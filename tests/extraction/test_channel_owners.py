@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from emorec.extraction import channels
+from emorec.extraction import channels, sync
 from emorec.extraction.people import LEFT_VOICE, RIGHT_VOICE
 from emorec.models import speaker
 
@@ -106,3 +106,16 @@ def test_a_note_says_whose_voice_each_channel_is():
     one = {name: values for name, values in arrays.items() if name != channels.CHANNEL}
     assert channels.note(one, True, {}) == channels.MIXED
     assert channels.note(one, False, {}) == ""
+
+
+def test_mouths_that_tell_nothing_fit_no_channel_however_long_the_call_is(monkeypatch):
+    arrays = call("left", "rests")
+    favour = np.full((COUNT, 1), 2 * sync.FAVOUR)  # of nearly two pictures in every hop
+
+    def nothing(arrays, numbers, spoken, hop_seconds):
+        return np.repeat(favour[spoken], len(numbers), axis=1) * 10  # as of a call ten times as long
+
+    monkeypatch.setattr(sync, "evidence", nothing)
+    monkeypatch.setattr(channels, "FITS", 0.0)
+    many = {name: np.repeat(values, 10, axis=0) for name, values in arrays.items() if name.startswith("face_")}
+    assert owners(arrays | many) == (LEFT_VOICE, RIGHT_VOICE)
