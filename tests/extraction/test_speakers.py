@@ -21,7 +21,7 @@ def sounds(hops, seed=0):
 
 
 def recording(seconds, faces, speech=None, lag=0.0):
-    """Arrays of Features: ``faces`` are (person, kind, from s, to s), of the kinds "speaks", "moves", "rests" and "picture".
+    """Arrays of Features: ``faces`` are (person, kind, from s, to s): "speaks", "moves", "rests" or "picture".
 
     The mouth of one who speaks is like the sound ``lag`` seconds later; one who moves follows another sound; that of a
     "picture" is as still as one in the noise of a camera.
