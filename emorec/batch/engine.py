@@ -120,7 +120,7 @@ def conclude(task: Task, features: Features, facts: dict[str, Any] | None = None
     loaded = analyzer(task.choices)
     timeline = loaded.infer(features, **task.choices.inferring)
     timeline = replace(timeline, media=timeline.media | (facts or {}))
-    files = writing.write(task, loaded, timeline, features)
+    files = writing.write(task.folder, task.choices, loaded, timeline, features)
     return Outcome(item=task.item, status=DONE, files=files, **writing.facts(timeline, features))
 
 

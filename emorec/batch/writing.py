@@ -11,20 +11,19 @@ from emorec.output.summary import summary
 
 if TYPE_CHECKING:
     from emorec.analyzer import Analyzer
-    from emorec.batch.engine import Task
+    from emorec.batch.choices import Choices
     from emorec.extraction.features import Features
     from emorec.timeline import Timeline
 
 PEOPLE, REPORT, CHART = ".people.json", ".report.html", ".png"
 
 
-def write(task: Task, loaded: Analyzer, timeline: Timeline, features: Features) -> tuple[str, ...]:
-    """Write the results of an item; return the names of the files. Raises EmorecError or OSError.
+def write(folder: Path, choices: Choices, loaded: Analyzer, timeline: Timeline, features: Features) -> tuple[str, ...]:
+    """Write the results of an item to its folder; return the names of the files. Raises EmorecError or OSError.
 
     Each file is written completely or not at all, under the names that ``emorec analyze --out`` gives.
     """
-    choices, folder = task.choices, task.folder
-    name = tables.file_name(Path(str(timeline.media.get("name") or task.item)).stem, timeline, "")
+    name = tables.file_name(Path(str(timeline.media.get("name") or folder.name)).stem, timeline, "")
     written = []
     for form in (formats.FORMATS[chosen] for chosen in choices.formats):
         written.append(f"{name}{form.suffix}")
