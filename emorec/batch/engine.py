@@ -93,7 +93,7 @@ def outcome(task: Task, work: Any) -> Outcome:
     try:
         made = work()
     except (EmorecError, OSError, MemoryError) as error:
-        made = Outcome(item=task.item, status=FAILED, error=sentence(error), disk_full=_is_full(error))
+        made = Outcome(item=task.item, status=FAILED, error=sentence(error), disk_full=is_full(error))
     except Exception as error:  # a batch of thousands must not end because of one
         text = UNEXPECTED.format(kind=type(error).__name__, reason=" ".join(str(error).split())[:MAX_ERROR])
         made = Outcome(item=task.item, status=FAILED, error=text)
@@ -149,7 +149,7 @@ def sentence(error: BaseException) -> str:
     return str(error)
 
 
-def _is_full(error: BaseException | None) -> bool:
+def is_full(error: BaseException | None) -> bool:
     """Whether an error, or what it came from, says that a disk is full."""
     while error is not None:
         if isinstance(error, OSError) and error.errno in NO_SPACE:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from emorec import download
+from emorec.batch import storage
 from emorec.batch.choices import Choices
 
 
@@ -16,12 +17,16 @@ from emorec.batch.choices import Choices
 def local(source: str, choices: Choices) -> Iterator[tuple[Path, dict[str, Any]]]:
     """The file of a source, and what results say about where it is from.
 
-    What was fetched is removed at the end of the context. Raises EmorecError.
+    What was fetched is removed at the end of the context. Raises EmorecError, or OSError if the disk is full.
     """
-    if not download.is_link(source):
+    is_object = storage.is_object(source)
+    if not is_object and not download.is_link(source):
         yield Path(source), {}
         return
     with tempfile.TemporaryDirectory(prefix="emorec-", ignore_cleanup_errors=True) as folder:
+        if is_object:
+            yield storage.fetch(source, folder), {"source": source}
+            return
         sound_only = not choices.extracting.faces
         fetched = download.fetch(source, folder, max_height=choices.max_height, sound_only=sound_only)
         yield fetched.path, fetched.facts
