@@ -58,7 +58,7 @@ LAYERS = [
     ["emorec.timeline", "emorec.annotate"],
     ["emorec.saving"],
     ["emorec.agreement", "emorec.analyzer"],
-    ["emorec.live"],
+    ["emorec.live", "emorec.batch"],
     ["emorec"],
     # The page.
     [
