@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from emorec._version import __version__
-from emorec.batch.choices import Choices
 from emorec.errors import EmorecError
 
 if TYPE_CHECKING:
     from emorec.analyzer import Analyzer
+    from emorec.batch.choices import Choices
     from emorec.extraction.features import Features
 
 DONE, FAILED, WAITING, RUNNING = "done", "failed", "waiting", "running"

@@ -94,7 +94,7 @@ def _sources(name: str, base: Path, skipped: str | None, notes: list[str]) -> It
         else:
             found = list(_files(os.path.join(base, os.path.expanduser(name)), skipped, notes))
     except EmorecError as error:
-        yield Source(address=name, problem=str(error))
+        yield Source(address=storage.without_user(name), problem=str(error))
         return
     if not found:
         notes.append(NOTHING_IN.format(given=name))

@@ -83,7 +83,7 @@ class Records:
             try:
                 values = json.loads(path.read_bytes())
                 found = values.pop("format")
-            except (OSError, ValueError, AttributeError, KeyError):
+            except (OSError, ValueError, AttributeError, KeyError, TypeError):
                 continue  # what cannot be read is done again
             if found != FORMAT:
                 raise EmorecError(OTHER_FORMAT.format(folder=self._folder, found=found, known=FORMAT))

@@ -5,14 +5,15 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from os import PathLike, fspath
 from pathlib import Path
+from typing import Any
 
 from emorec import files
-from emorec.batch import items, manifest, model
+from emorec.batch import choices, items, local_engine, manifest, model
 from emorec.batch.choices import Choices
 from emorec.batch.engine import DONE, Engine, Outcome, Task
 from emorec.batch.inputs import Source, listing
-from emorec.batch.local_engine import InlineEngine
 from emorec.batch.progress import Progress
 from emorec.batch.state import NO_FOLDER, State
 from emorec.errors import EmorecError, require
@@ -41,10 +42,31 @@ class Result:
         return self.folder / manifest.PARQUET
 
 
+def called(
+    given: str | PathLike[str] | Iterable[str | PathLike[str]],
+    out: str | PathLike[str],
+    inferring: Mapping[str, Any],
+    extracting: Mapping[str, Any],
+    formats: str,
+    model_path: str | PathLike[str] | None,
+    device: str,
+    workers: int,
+    retry: bool,
+    progress: Callable[[Progress], object] | None,
+    written: Mapping[str, Any],
+) -> Result:
+    """A batch as ``emorec.analyze_batch`` asks for it; ``written`` are the other keywords of Choices."""
+    named = None if model_path is None else fspath(model_path)
+    made, _ = choices.checked(inferring, extracting, formats, model=named, device=device, **written)
+    engine, made = local_engine.local(workers, made)
+    inputs = [given] if isinstance(given, str | PathLike) else given
+    return run([fspath(name) for name in inputs], Path(out), made, engine, retry=retry, progress=progress)
+
+
 def run(
     given: Iterable[str],
     folder: Path,
-    choices: Choices,
+    chosen: Choices,
     engine: Engine,
     *,
     retry: bool = False,
@@ -63,7 +85,7 @@ def run(
     manifest.check(folder)
     with _locked(folder):
         records = items.Records(folder)
-        choices, fingerprint, notices = model.pinned(choices)
+        chosen, fingerprint, notices = model.pinned(chosen)
         listed = listing(given, leave_out=folder)
         for sentence in (*notices, *listed.notes):
             if notice:
@@ -71,7 +93,7 @@ def run(
         if not listed.sources:
             raise EmorecError(NOTHING)
         sources = {items.name_of(source.address): _reachable(source, engine) for source in listed.sources}
-        state = State(folder, choices, choices.digest(fingerprint), records, sources)
+        state = State(folder, chosen, chosen.digest(fingerprint), records, sources)
         shown = _run(state, engine, retry, progress)
         failed = {each.source: each.outcome.error for each in state.ended if each.outcome.status != DONE}
         return Result(folder=folder, done=len(state.ended) - len(failed), analyzed=shown.analyzed, failed=failed)
@@ -106,7 +128,7 @@ def _outcomes(engine: Engine, tasks: Iterable[Task]) -> Generator[Outcome]:
 
 def _reachable(source: Source, engine: Engine) -> Source:
     """The source, with a problem if other processes do not have it."""
-    if source.address.lower().startswith(MEMORY) and not isinstance(engine, InlineEngine):
+    if source.address.lower().startswith(MEMORY) and not isinstance(engine, local_engine.InlineEngine):
         return replace(source, problem=ELSEWHERE.format(address=source.address))
     return source
 

@@ -72,6 +72,13 @@ def is_object(text: str) -> bool:
     return bool(colon) and scheme.lower() in NEEDS
 
 
+def without_user(url: str) -> str:
+    """The URL with ... in place of a user name and a password, so that it can be shown and stored."""
+    scheme, mark, rest = url.partition("://")
+    place, slash, path = rest.partition("/")
+    return f"{scheme}{mark}...{place[place.rindex('@'):]}{slash}{path}" if "@" in place else url
+
+
 def listed(url: str) -> list[Object]:
     """The recordings that a URL names: an object, those below a folder, or those that match a pattern.
 
@@ -82,7 +89,8 @@ def listed(url: str) -> list[Object]:
 
     def found(entries: Any, any_name: bool) -> list[Object]:
         wanted = sorted(name for name, facts in entries.items() if facts.get("type") == "file")
-        return [_object(scheme, name, entries[name]) for name in wanted if any_name or _is_media(name)]
+        shown = [name for name in wanted if not posixpath.basename(name).startswith(".")]
+        return [_object(scheme, name, entries[name]) for name in shown if any_name or _is_media(name)]
 
     try:
         if any(letter in path for letter in PATTERN):
@@ -147,7 +155,7 @@ def _opened(url: str) -> tuple[AbstractFileSystem, str]:
     scheme = parts.scheme.lower()
     require(*NEEDS[scheme])
     if "@" in parts.netloc:
-        raise EmorecError(USER.format(url=f"{scheme}://...{parts.netloc.rpartition('@')[2]}"))
+        raise EmorecError(USER.format(url=without_user(url)))
     from fsspec.core import url_to_fs
 
     try:
@@ -176,8 +184,7 @@ def _object(scheme: str, name: str, facts: Mapping[str, Any]) -> Object:
 
 
 def _is_media(name: str) -> bool:
-    base = posixpath.basename(name)
-    return posixpath.splitext(base)[1].lower() in SUFFIXES and not base.startswith(".")
+    return posixpath.splitext(name)[1].lower() in SUFFIXES
 
 
 def _problem(url: str, error: Exception) -> EmorecError:
