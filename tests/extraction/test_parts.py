@@ -12,6 +12,7 @@ from emorec.errors import EmorecError
 from emorec.extraction import joining, lead_in, parts, pipeline, segments
 from emorec.extraction.faces import STILL
 from emorec.extraction.options import Settings
+from emorec.extraction.renumbering import Numbers, renumbered
 from emorec.face import detection
 from emorec.inference.timeline import infer
 from support import factories, people_shots
@@ -22,7 +23,17 @@ from support.one_face import OneFace, last
 LENGTH = 15.0  # seconds; segments begin at 0, 2.0, 8.2, 20.5 and 41.0 s
 LONG = 40.0
 SIZE = (96, 64)
+LEAD = 6.0  # seconds
 PCM = {"codec": "pcm_s16le", "rate": 16_000}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def short_lead_in():
+    """A shorter lead-in than of long recordings, so that it does not reach back over a whole part."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(lead_in, "SECONDS", LEAD)
+        patch.setattr(parts, "SECONDS", LEAD)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -61,12 +72,10 @@ def talk(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def talked(talk, model, tmp_path_factory):
+def talked(talk, model, short_lead_in, tmp_path_factory):
     """Its features in one run and in three parts, and the folder in which the latter are stored."""
     folder = tmp_path_factory.mktemp("talked")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(lead_in, "SECONDS", 6.0)
-        return *extracted(talk, model, detection.detector(None), folder, length=22.0), folder / "parts"
+    return *extracted(talk, model, detection.detector(None), folder, length=22.0), folder / "parts"
 
 
 def test_people_and_voices_in_parts_are_those_of_one_run(talked, model):
@@ -120,13 +129,13 @@ def test_slides_that_stay_longer_than_the_lead_in_are_those_of_one_run(model, tm
 
 
 def test_a_picture_that_stands_still_is_said_to_do_so_over_all_parts(model, tmp_path):
-    """What moves does so at 15 s, in the second part, and stands still again in the third."""
-    pictures = np.full((225, 64, 96), 90, np.uint8)
+    """What changes does so little by little: no part sees enough of it for itself."""
+    pictures = np.full((200, 64, 96), 90, np.uint8)
     for name, expected in (("still", (STILL,)), ("moved", ())):
         media = record_tracks(tmp_path / f"{name}.mkv", [speech(LONG)], [pictures], rate=5)
         whole, joined = extracted(media, model, OneFace(), tmp_path / name)
         assert whole.notes == joined.notes == expected
-        pictures[75:, :, :48] = 200
+        pictures[50:], pictures[140:] = 92, 94
 
 
 def test_a_part_of_a_recording_is_divided_too(model, tmp_path):
@@ -169,8 +178,7 @@ def test_a_recording_that_is_cut_off_ends_where_it_does_in_one_run(model, tmp_pa
         ("one-keyframe.mkv", Video(duration=LONG, rate=5, size=SIZE, keyframe_every=1000)),
     ],
 )
-def test_what_is_short_or_would_be_decoded_several_times_is_one_part(name, video, model, tmp_path, monkeypatch):
-    monkeypatch.setattr(parts, "SECONDS", 1.0)  # of the lead-in, which would begin at the beginning
+def test_what_is_short_or_would_be_decoded_several_times_is_one_part(name, video, model, tmp_path):
     media = record(tmp_path / name, video)
     assert [(part.first, part.stop) for part in parts.parts(media, model, OneFace(), None, LENGTH)] == [(0, None)]
 
@@ -191,6 +199,32 @@ def test_parts_begin_where_little_is_decoded_twice(model, tmp_path):
                 container.mux(stream.encode(frame))
             container.mux(stream.encode(None))
         assert [part.first for part in parts.parts(media, model, OneFace(), None, 820.0)] == [0, expected]
+
+
+def test_numbers_continue_over_a_joint_in_the_order_of_tracks():
+    """Tracks 0 and 1 of the part are 7 and 3 of the whole; track 2 begins after the joint, and so does person 2."""
+    box = np.array([[0.1, 0.1, 0.2, 0.2], [0.6, 0.1, 0.2, 0.2]], np.float32)
+    earlier = {"face_time": np.array([9.8, 9.8]), "face_box": box, "frame_time": np.array([9.8])}
+    earlier |= {"face_person": np.array([4, 1]), "face_track": np.array([7, 3])}
+    before = {"time": np.array([9.8, 9.8]), "box": box, "person": np.array([0, 1]), "track": np.array([0, 1])}
+    before |= {"next": np.array([2]), "next_track": np.array([2])}
+    numbers = Numbers.after([earlier], before, next_person=5, next_track=8)
+    part = {
+        "face_person": np.array([1, 2, 0]),
+        "face_track": np.array([1, 2, 0]),
+        "identity_track": np.array([0, 1, 1, 2]),
+        "identity_quality": np.array([0.0, 0.1, 0.2, 0.3]),
+        "identity_embedding": np.arange(4.0)[:, None],
+        "thumbnail_track": np.array([0, 1, 2]),
+        "thumbnail_quality": np.array([0.5, 0.6, 0.7]),
+        "thumbnail_bytes": np.array([1, 2, 3]),
+        "thumbnail_jpeg": np.array([10, 20, 21, 30, 31, 32], np.uint8),
+    }
+    found = renumbered(part, numbers)
+    assert list(found["face_person"]) == [1, 5, 4] and list(found["face_track"]) == [3, 8, 7]
+    assert list(found["identity_track"]) == [3, 3, 7, 8] and list(found["identity_quality"]) == [0.1, 0.2, 0.0, 0.3]
+    assert list(found["thumbnail_track"]) == [3, 7, 8] and list(found["thumbnail_bytes"]) == [2, 1, 3]
+    assert list(found["thumbnail_jpeg"]) == [20, 21, 10, 30, 31, 32]
 
 
 def test_parts_of_another_model_and_missing_parts_are_refused(model, tmp_path):
