@@ -111,7 +111,8 @@ def test_joined_features_are_stored_for_later_runs(talk, talked, model):
     ],
     ids=lambda given: given if isinstance(given, str) else "",
 )
-def test_a_recording_in_parts_is_stored_as_by_one_run(name, video, audio, model, tmp_path):
+def test_a_recording_in_parts_is_stored_as_by_one_run(name, video, audio, model, tmp_path, monkeypatch):
+    monkeypatch.setattr(parts, "MOST_DECODED_TWICE", 1)  # the keyframe before a joint may lie long before it
     media = record(tmp_path / name, video, audio)
     whole, joined = extracted(media, model, OneFace(), tmp_path)
     assert_same(whole, joined)
@@ -178,7 +179,8 @@ def test_a_recording_that_is_cut_off_ends_where_it_does_in_one_run(model, tmp_pa
         ("one-keyframe.mkv", Video(duration=LONG, rate=5, size=SIZE, keyframe_every=1000)),
     ],
 )
-def test_what_is_short_or_would_be_decoded_several_times_is_one_part(name, video, model, tmp_path):
+def test_what_is_short_or_would_be_decoded_several_times_is_one_part(name, video, model, tmp_path, monkeypatch):
+    monkeypatch.setattr(parts, "MOST_DECODED_TWICE", 0.1)
     media = record(tmp_path / name, video)
     assert [(part.first, part.stop) for part in parts.parts(media, model, OneFace(), None, LENGTH)] == [(0, None)]
 
