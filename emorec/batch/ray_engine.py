@@ -7,6 +7,7 @@ cluster busy.
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import socket
 import subprocess
@@ -138,13 +139,18 @@ class RayEngine:
             quiet |= {"address": "local", "num_cpus": max(1, round(self.workers * self.cpus))}
             quiet |= {"include_dashboard": False, "object_store_memory": OBJECT_MEMORY}
         try:
-            with contextlib.redirect_stdout(sys.stderr):  # standard output is for results
+            with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
                 ray.init(**quiet)
         except (Exception, SystemExit) as error:
             reason = _short(error)
             if self.address is None:
                 raise EmorecError(NO_LOCAL.format(reason=reason)) from None
             raise EmorecError(NO_CLUSTER.format(address=self.address, reason=reason)) from None
+        # What else Ray has to say comes on standard output, which is for results: Ray prints there, whatever it is
+        # told, that a worker died.
+        private = sys.modules.get("ray._private.worker")
+        if hasattr(private, "_worker_logs_enabled"):
+            private._worker_logs_enabled = False  # type: ignore[union-attr]
         self._ours = True
 
 
