@@ -34,8 +34,9 @@ LIBRARY_HOMES = {
     "yt_dlp": ["emorec.download.*"],
     "altair": ["emorec.output.*", "emorec.agreement.*", "emorec.timeline"],
     "openpyxl": ["emorec.output.workbook"],
-    "pyarrow": ["emorec.output.parquet", "emorec.library.*"],
+    "pyarrow": ["emorec.output.parquet", "emorec.batch.manifest", "emorec.library.*"],
     "duckdb": ["emorec.library.*"],
+    "fsspec": ["emorec.batch.storage"],
     "pandas": ["emorec.agreement.results", "emorec.output.dataframe", "emorec.timeline"],
     "gradio": ["emorec.ui.*"],
     "tensorboardX": ["train.run_dir"],
@@ -59,7 +60,7 @@ LAYERS = [
     ["emorec.timeline", "emorec.annotate", "emorec.library"],
     ["emorec.saving"],
     ["emorec.agreement", "emorec.analyzer"],
-    ["emorec.live"],
+    ["emorec.live", "emorec.batch"],
     ["emorec"],
     # The page.
     [
