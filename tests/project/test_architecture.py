@@ -39,6 +39,7 @@ LIBRARY_HOMES = {
     "fsspec": ["emorec.batch.storage"],
     "pandas": ["emorec.agreement.results", "emorec.output.dataframe", "emorec.timeline"],
     "gradio": ["emorec.ui.*"],
+    "ray": ["emorec.batch.ray_engine"],
     "tensorboardX": ["train.run_dir"],
     "vl_convert": ["emorec.output.video.text", "hub.confusion", "hub.reliability", "train.curves"],
     "huggingface_hub": ["emorec.models.hub*", "hub.*"],
