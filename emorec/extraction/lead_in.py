@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 
@@ -20,9 +20,6 @@ from emorec.face.detection import DETECTION_SIDE
 from emorec.face.tracking import Tracker
 from emorec.media.passes import without_damage
 from emorec.media.streams import Frame
-
-if TYPE_CHECKING:
-    from emorec.extraction.faces import Row
 
 SECONDS = 20.0  # ten times what tracks depend on
 
@@ -54,8 +51,8 @@ class LeadIn:
             tracker.begin(self.first.time, self.first.image)
         return self.seconds
 
-    def end(self, tracker: Tracker, rows: Sequence[Row]) -> None:
-        """Note the faces that were seen, as rows of ``faces``, when the first picture of the part comes."""
+    def end(self, tracker: Tracker, rows: Sequence[tuple[Any, ...]]) -> None:
+        """Note the faces that were seen, as ``faces.Row``, when the first picture of the part comes."""
         renamed, state = tracker.take_renamed(), tracker.state()
         self.faces = {
             "time": np.array([row[0] for row in rows]),
