@@ -1,7 +1,7 @@
 """Throughput of batches on this machine: one worker, several, and a Ray cluster of as many.
 
-    python benchmarks/batches.py                            # 24 recordings of 20 s, two workers
-    python benchmarks/batches.py --items 12 --long 30       # also one of 30 minutes, in parts and as a whole
+    python benchmarks/batch_engines.py                            # 24 recordings of 20 s, two workers
+    python benchmarks/batch_engines.py --items 12 --long 30       # also one of 30 minutes, in parts and as a whole
 
 Every engine analyzes the same made recordings of 360p into an empty folder with an empty cache, one engine after the
 other. What workers and Ray need to start is part of the time.
