@@ -33,25 +33,20 @@ def task(model, sound, tmp_path):
 
 def test_a_process_that_dies_is_replaced_and_its_recording_tried_once_more(task, sound, tmp_path):
     tasks = [
-        task("once", batches.Deadly(str(sound), tmp_path / "flag")),
         task("always", batches.Deadly(str(sound))),
-        task("good", str(sound)),
+        task("once", batches.Deadly(str(sound), tmp_path / "flag")),
+        task("good"),
+        task("not begun"),
     ]
-    outcomes = {outcome.item: outcome for outcome in LocalEngine(2).run(tasks)}
-    assert {item: outcome.status for item, outcome in outcomes.items()} == {
-        "once": DONE,
-        "always": FAILED,
-        "good": DONE,
-    }
-    assert outcomes["always"].error.startswith(
-        "The process that analyzed this recording ended twice (killed by SIGKILL)"
-    )
-    assert multiprocessing.active_children() == []
-
-
-def test_closing_an_engine_ends_its_processes(task, sound):
-    running = LocalEngine(1).run(task(str(number), str(sound)) for number in range(3))
-    next(running)
+    running = LocalEngine(1).run(tasks)
+    outcomes = [next(running) for _ in range(3)]
+    assert [(outcome.item, outcome.status) for outcome in outcomes] == [
+        ("always", FAILED),
+        ("once", DONE),
+        ("good", DONE),
+    ]
+    died = "The process that analyzed this recording ended twice (killed by SIGKILL)"
+    assert outcomes[0].error.startswith(died)
     assert len(multiprocessing.active_children()) == 1
     running.close()
     assert multiprocessing.active_children() == []
