@@ -1,5 +1,7 @@
 """Which event of the page calls which handler."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 
@@ -22,8 +24,20 @@ SAVE = """(file) => {
 }"""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Lists:
+    """The lists of recordings and of recent analyses: ``show`` gives the new values of their ``components``.
+
+    ``resumed`` is the event that shows the analysis that was found again after a reload.
+    """
+
+    show: Callable[..., tuple]
+    components: list[Any]
+    resumed: Any
+
+
 def connect_inputs(
-    parts: SimpleNamespace, session: SimpleNamespace, jobs: JobHandlers, results: ResultHandlers
+    parts: SimpleNamespace, session: SimpleNamespace, jobs: JobHandlers, results: ResultHandlers, lists: Lists
 ) -> None:
     """Connect the inputs, Analyze, Cancel and the deletion."""
     inputs, choices, deletion = parts.inputs, parts.choices, parts.deletion
@@ -81,8 +95,13 @@ def connect_inputs(
         **QUIET,
     )
     # ``then`` is called when the job ended in any way, also when it was cancelled.
-    job.then(jobs.finish, session.analysis, [session.analysis, parts.status, *buttons], concurrency_limit=None, **QUIET)
-    parts.cancel.click(jobs.cancel, None, [parts.status, parts.cancel], cancels=job, concurrency_limit=None, **QUIET)
+    job.then(
+        jobs.finish, session.analysis, [session.analysis, parts.status, *buttons], concurrency_limit=None, **QUIET
+    ).then(lists.show, None, lists.components, concurrency_limit=None, **QUIET)
+    running = [job, lists.resumed]
+    parts.cancel.click(
+        jobs.cancel, None, [parts.status, parts.cancel], cancels=running, concurrency_limit=None, **QUIET
+    )
 
     confirmation = [deletion.ask, deletion.confirm, deletion.keep]
     deletion.ask.click(
@@ -112,10 +131,10 @@ def connect_inputs(
             parts.faces,
             parts.results.download,
         ],
-        cancels=job,
+        cancels=running,
         concurrency_limit=None,
         **QUIET,
-    )
+    ).then(lists.show, None, lists.components, concurrency_limit=None, **QUIET)
 
 
 def connect_results(

@@ -13,11 +13,13 @@ from gradio.themes.utils import colors, sizes
 
 from emorec.analyzer import Analyzer
 from emorec.ui import api, fragments
-from emorec.ui.page import controls, live, result_controls
+from emorec.ui.page import controls, live, part_choices, recents, recents_handlers, recordings, result_controls
 from emorec.ui.page.analysis import Analysis
-from emorec.ui.page.connections import QUIET, connect_inputs, connect_results
+from emorec.ui.page.connections import MAX_WATCHED, QUIET, Lists, connect_inputs, connect_results
 from emorec.ui.page.handlers import JobHandlers
 from emorec.ui.page.people_handlers import Edited, PeopleHandlers
+from emorec.ui.page.recents_handlers import RecentsHandlers
+from emorec.ui.page.recordings_handlers import RecordingsHandlers
 from emorec.ui.page.result_handlers import ResultHandlers
 from emorec.ui.server.limits import ANALYSES
 from emorec.ui.service import Service
@@ -46,11 +48,11 @@ THEME = Base(
     button_primary_background_fill_hover_dark="*primary_700",
 )
 ASSETS = Path(__file__).parent / "assets"
-SHEETS = ("page.css", "overview.css", "highlights.css", "live.css")
+SHEETS = ("page.css", "overview.css", "highlights.css", "live.css", "recordings.css")
 CSS = "".join((ASSETS / name).read_text(encoding="utf-8") for name in SHEETS)
 SCRIPTS = "".join(
     f"({(ASSETS / name).read_text(encoding='utf-8')})();"
-    for name in ("page.js", "overview.js", "highlights.js", "live.js")
+    for name in ("page.js", "overview.js", "highlights.js", "live.js", "recordings.js")
 )
 JS = f"() => {{{SCRIPTS}}}"
 
@@ -74,7 +76,12 @@ def build(analyzer: Analyzer, example: Path | None = None, public: bool = False)
         )
         parts = _components(analyzer, service, example)
         jobs, results = JobHandlers(service), ResultHandlers(service)
-        connect_inputs(parts, session, jobs, results)
+        parts.loaded = page.load
+        handlers = RecentsHandlers(service, jobs, RecordingsHandlers(service))
+        resumed = recents_handlers.connect(parts, session, handlers, QUIET, MAX_WATCHED)
+        lists = Lists(show=handlers.both, components=recents_handlers.shown_lists(parts), resumed=resumed)
+        connect_inputs(parts, session, jobs, results, lists)
+        part_choices.connect(parts, session, QUIET)
         connect_results(parts, session, results, PeopleHandlers(service))
         live.connect(parts, session, live.LiveHandlers(service), QUIET)
         page.unload(jobs.leave)
@@ -100,6 +107,8 @@ def _components(analyzer: Analyzer, service: Service, example: Path | None) -> S
     with gr.Column(elem_id="recording") as recording_column:
         status = controls.markup(elem_id="status")
         results = result_controls.results()
+    together = recordings.together()
+    recent = recents.panel()
     faces = controls.markup(elem_id="faces", visible=False)
     deletion = result_controls.deletion()
     with gr.Accordion("What this can and cannot tell", open=False, elem_id="trust"):
@@ -113,6 +122,8 @@ def _components(analyzer: Analyzer, service: Service, example: Path | None) -> S
         for_recordings=[choices_column, recording_column, buttons],  # hidden while the tab for pictures is open
         status=status,
         results=results,
+        together=together,
+        recents=recent,
         faces=faces,
         deletion=deletion,
         about=about,
