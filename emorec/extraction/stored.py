@@ -20,8 +20,8 @@ def load(key: str, name: str, model: Checkpoint, cache: Path | None = None) -> F
     """The Features that are stored under ``Features.key``, complete or not, without a look at the recording.
 
     ``name`` is that of the recording; ``model`` must be the one whose networks extracted them, since the key alone does
-    not tell; ``cache`` is the folder that they are stored in, by default ``settings.cache_folder()``. Raises EmorecError
-    if nothing usable is stored.
+    not tell; ``cache`` is the folder that they are stored in, by default ``settings.cache_folder()``.
+    Raises EmorecError if nothing usable is stored.
     """
     found = Folder((cache_folder() if cache is None else Path(cache)) / key).read()
     if found is None:

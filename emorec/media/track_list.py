@@ -17,8 +17,8 @@ UNKNOWN = ("und", "")  # what files say of a language that they do not name
 class Track:
     """A track: ``number`` counts from 1 among those of its ``kind``, "audio" or "video".
 
-    ``language`` is the file's own word, mostly of ISO 639-2; it, ``title`` and ``codec`` are "" if unknown. ``channels``
-    is 0 for pictures and if unknown; ``width`` and ``height`` (px) are 0 for sound.
+    ``language`` is the file's own word, mostly of ISO 639-2; it, ``title`` and ``codec`` are "" if unknown.
+    ``channels`` is 0 for pictures and if unknown; ``width`` and ``height`` (px) are 0 for sound.
     """
 
     kind: str

@@ -16,8 +16,9 @@ KEPT = "Kept for this browser alone, for an hour after it was last used here."
 # browsers refuse to some framed pages, it is empty, and nothing survives a reload.
 TOKEN = """() => {
   try {
-    const random = () => [...crypto.getRandomValues(new Uint8Array(32))].map((byte) => byte.toString(16).padStart(2, "0"));
-    const token = localStorage.getItem("emorec-browser") || random().join("");
+    const hex = (byte) => byte.toString(16).padStart(2, "0");
+    const random = () => [...crypto.getRandomValues(new Uint8Array(32))].map(hex).join("");
+    const token = localStorage.getItem("emorec-browser") || random();
     localStorage.setItem("emorec-browser", token);
     return [token];
   } catch { return [""]; }

@@ -106,7 +106,7 @@ class RecentsHandlers:
         there = bool(recent.path) and Path(recent.path).is_file()
         opened = Analysis(
             path=recent.path if there else "",
-            title=Path(recent.name).stem,
+            title=recent.name if recent.facts else Path(recent.name).stem,
             checkpoint=recent.checkpoint,
             features=features,
             stored=True,

@@ -139,6 +139,8 @@
     focused = event.target.closest("#recordings [data-do], #recents [data-do], #combined [data-do]");
   });
   const settle = () => {
+    const field = find("#command :is(textarea, input)");
+    if (field) field.tabIndex = -1;
     for (const time of document.querySelectorAll("#recents time:not([data-local])")) {
       time.dataset.local = "";
       time.textContent = new Date(time.dateTime).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
