@@ -30,8 +30,8 @@ def record_tracks(
     path: Path, sounds=(), videos=(), codec: str = "pcm_s16le", default: int = 1, rate: int = 10, languages=()
 ) -> Path:
     """Write a recording: each of ``sounds`` is samples (N,) or (channels, N), each of ``videos`` is grey pictures
-    uint8 (frames, H, W) at ``rate`` (Hz). ``default`` is the sound track marked so; ``languages`` are those of the sound
-    tracks."""
+    uint8 (frames, H, W) at ``rate`` (Hz). ``default`` is the sound track marked so; ``languages`` are those of the
+    sound tracks."""
     with av.open(str(path), "w") as container:
         pictures = [container.add_stream("libx264", rate=rate, options={"g": "10"}) for _ in videos]
         for stream, images in zip(pictures, videos, strict=True):

@@ -32,7 +32,9 @@ class Storing(Analyzer):
             done = second == self.seconds
             if not done:
                 self.go.acquire()
-            yield factories.full_observations(float(second), complete=done, duration=float(self.seconds), key=name(path))
+            yield factories.full_observations(
+                float(second), complete=done, duration=float(self.seconds), key=name(path)
+            )
 
     def forget_key(self, key, cache=None):
         forgotten.append(key)
