@@ -36,6 +36,13 @@ def sentence(timeline: Timeline, evaluation: dict[str, Any]) -> str:
     return f"{measured}. {here}".strip()
 
 
+def for_pictures(evaluation: dict[str, Any]) -> str:
+    """What the weights were tested on, out of domain, for faces of still pictures."""
+    found = {protocol.name: protocol for protocol in provenance.protocols(evaluation)}
+    told = _told(FACE, found.get("web-faces"), "face")
+    return f"Measured: {told[0]}." if told else f"{UNMEASURED}."
+
+
 def _told(words: str, protocol: Protocol | None, ending: str) -> list[str]:
     """The words with the lowest of a protocol's results out of domain whose name ends so; [] if there is none."""
     results = protocol.results if protocol else ()

@@ -47,7 +47,6 @@ def test_persons_are_named_joined_and_divided_without_decoding(chromium, page_se
         page.get_by_label("Name").press("Enter")
         await_cards(page, "Anna", "person 1")
 
-        page.click("text=More choices")
         change(page, lambda: choose(page, "Person", "all persons"))
         page.wait_for_selector("#timeline svg.marks >> text=Everybody (mean)")
         page.wait_for_selector("#timeline svg.marks >> text=Anna")

@@ -43,7 +43,7 @@ def connect_inputs(
     inputs, choices, deletion = parts.inputs, parts.choices, parts.deletion
     for name, tab in inputs.tabs.items():
         is_picture = name == "picture"
-        updates = [name, gr.update(visible=is_picture), *[gr.update(visible=not is_picture)] * 2]
+        updates = [name, gr.update(visible=is_picture), *[gr.update(visible=not is_picture)] * 4]
         updates.append(gr.update(visible=name not in ("picture", "live")))  # Analyze and Cancel
         tab.select(
             lambda updates=updates: updates,
@@ -57,7 +57,7 @@ def connect_inputs(
         source.change(
             jobs.choose_file,
             source,
-            [session.analysis, session.revision, parts.results.player, parts.status, choices.person],
+            [session.analysis, session.revision, parts.player, parts.status, choices.person],
             preprocess=False,
             **QUIET,
         ).then(lambda: "", None, parts.results.part, queue=False, **QUIET)
@@ -90,7 +90,7 @@ def connect_inputs(
     job = started.success(
         jobs.run,
         [session.analysis, session.active],
-        [session.analysis, session.revision, parts.status, parts.results.player],
+        [session.analysis, session.revision, parts.status, parts.player],
         concurrency_limit=MAX_WATCHED,
         **QUIET,
     )
@@ -125,7 +125,7 @@ def connect_inputs(
             inputs.picture,
             parts.status,
             *buttons,
-            parts.results.player,
+            parts.player,
             choices.person,
             inputs.link,
             parts.faces,
@@ -180,6 +180,7 @@ def connect_results(
         [
             session.timeline,
             results.chart,
+            results.warnings,
             results.summary,
             choices.person,
             results.table,
@@ -193,7 +194,7 @@ def connect_results(
         [results.part.change, results.only.input],  # a script sets the part, which is no ``input`` to Gradio
         handlers.change_part,
         [session.analysis, session.timeline, results.style, results.part, results.only, session.rows_shown],
-        [results.chart, results.summary, results.table, results.page],
+        [results.chart, results.warnings, results.summary, results.table, results.page],
         **AT_ONCE,
     )
     drawn.then(handlers.highlights, [session.timeline, session.analysis, session.edited], results.highlights, **AT_ONCE)

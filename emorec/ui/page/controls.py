@@ -83,79 +83,69 @@ def inputs(example: Path | None) -> SimpleNamespace:
     )
 
 
-def choices(checkpoints: tuple[str, ...] | None) -> SimpleNamespace:
-    """The choices; ``checkpoints`` are those that visitors may name, None for all on the Hub.
-
-    Except those of ``part_choices``, they redraw the timeline without another extraction.
-    """
+def choices() -> SimpleNamespace:
+    """The choices that redraw the timeline without another extraction."""
     fusion = gr.Radio(FUSIONS, value="late", label="Fusion", info=FUSION_ADVICE, elem_id="fusion")
     step = gr.Slider(*STEP_RANGE, value=DEFAULT_STEP, step=0.1, label="Step", info="Seconds per row", elem_id="step")
+    window = gr.Slider(
+        0.2,
+        MAX_WINDOW,
+        value=DEFAULT_WINDOW,
+        step=0.1,
+        label="Window",
+        info="Seconds of evidence per row",
+        elem_id="window",
+    )
+    smooth = gr.Slider(
+        0.0,
+        MAX_SMOOTHING,
+        value=0.0,
+        step=0.1,
+        label="Smoothing",
+        info="Seconds to average over",
+        elem_id="smooth",
+    )
+    person = gr.Dropdown(
+        [ANYONE],
+        value=ANYONE[1],
+        label="Person",
+        info="Whose face counts; known once faces were seen",
+        elem_id="person",
+    )
+    prior = gr.Radio(
+        PRIORS,
+        value=priors.DEFAULT,
+        label="Prior",
+        info="How common each emotion is expected to be",
+        elem_id="prior",
+    )
+    baseline = gr.Radio(
+        BASELINES,
+        value=baseline_choice.DEFAULT,
+        label="Baseline",
+        info="What is usual in the recording: the speaker's voice, each person's expression too, or nothing",
+        elem_id="baseline",
+    )
+    return SimpleNamespace(
+        fusion=fusion, step=step, window=window, smooth=smooth, person=person, prior=prior, baseline=baseline
+    )
+
+
+def more_choices(checkpoints: tuple[str, ...] | None) -> SimpleNamespace:
+    """The checkpoint and the part to analyse, folded.
+
+    ``checkpoints`` are those that visitors may name, None for all on the Hub.
+    """
     with gr.Accordion("More choices", open=False, elem_id="more"):
-        with gr.Row():
-            window = gr.Slider(
-                0.2,
-                MAX_WINDOW,
-                value=DEFAULT_WINDOW,
-                step=0.1,
-                label="Window",
-                info="Seconds of evidence per row",
-                min_width=200,
-                elem_id="window",
-            )
-            smooth = gr.Slider(
-                0.0,
-                MAX_SMOOTHING,
-                value=0.0,
-                step=0.1,
-                label="Smoothing",
-                info="Seconds to average over",
-                min_width=200,
-                elem_id="smooth",
-            )
-        with gr.Row():
-            person = gr.Dropdown(
-                [ANYONE],
-                value=ANYONE[1],
-                label="Person",
-                info="Whose face counts; known once faces were seen",
-                min_width=200,
-                elem_id="person",
-            )
-            allowed = "a Hugging Face repository" if checkpoints is None else f"one of {', '.join(checkpoints)}"
-            checkpoint = gr.Textbox(
-                label="Checkpoint",
-                info=f"This page's own weights if empty, else {allowed}",
-                placeholder="org/name@revision",
-                max_lines=1,
-                min_width=200,
-                elem_id="checkpoint",
-                visible=checkpoints != (),
-            )
-        prior = gr.Radio(
-            PRIORS,
-            value=priors.DEFAULT,
-            label="Prior",
-            info="How common each emotion is expected to be",
-            elem_id="prior",
-        )
-        baseline = gr.Radio(
-            BASELINES,
-            value=baseline_choice.DEFAULT,
-            label="Baseline",
-            info="What is usual in the recording: the speaker's voice, each person's expression too, or nothing",
-            elem_id="baseline",
+        part = part_choices()
+        allowed = "a Hugging Face repository" if checkpoints is None else f"one of {', '.join(checkpoints)}"
+        checkpoint = gr.Textbox(
+            label="Checkpoint",
+            info=f"This page's own weights if empty, else {allowed}",
+            placeholder="org/name@revision",
+            max_lines=1,
+            elem_id="checkpoint",
+            visible=checkpoints != (),
         )
         note = markup(elem_id="note")
-        part = part_choices()
-    return SimpleNamespace(
-        fusion=fusion,
-        step=step,
-        window=window,
-        smooth=smooth,
-        person=person,
-        checkpoint=checkpoint,
-        note=note,
-        prior=prior,
-        baseline=baseline,
-        **part,
-    )
+    return SimpleNamespace(checkpoint=checkpoint, note=note, **part)

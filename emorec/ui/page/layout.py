@@ -48,11 +48,11 @@ THEME = Base(
     button_primary_background_fill_hover_dark="*primary_700",
 )
 ASSETS = Path(__file__).parent / "assets"
-SHEETS = ("page.css", "overview.css", "highlights.css", "live.css", "recordings.css")
+SHEETS = ("page.css", "panel.css", "overview.css", "highlights.css", "picture.css", "live.css", "recordings.css")
 CSS = "".join((ASSETS / name).read_text(encoding="utf-8") for name in SHEETS)
 SCRIPTS = "".join(
     f"({(ASSETS / name).read_text(encoding='utf-8')})();"
-    for name in ("page.js", "overview.js", "highlights.js", "live.js", "recordings.js")
+    for name in ("page.js", "panel.js", "overview.js", "highlights.js", "picture.js", "live.js", "recordings.js")
 )
 JS = f"() => {{{SCRIPTS}}}"
 
@@ -96,17 +96,22 @@ def _components(analyzer: Analyzer, service: Service, example: Path | None) -> S
     controls.markup(fragments.HEADER)
     for notice in analyzer.notices:
         controls.markup(fragments.callout(notice))
-    with gr.Row(elem_id="entry"):
-        with gr.Column(scale=5, min_width=320):
+    with gr.Row(elem_id="desk"):  # the style sheet puts its columns in their places
+        with gr.Column(elem_id="entry"):
             inputs = controls.inputs(example)
+            with gr.Column(elem_id="before") as before:
+                more = controls.more_choices(service.analyzers.names)
             with gr.Row(elem_id="buttons") as buttons:
                 analyze = gr.Button("Analyze", variant="primary", min_width=120, elem_id="analyze")
                 cancel = gr.Button("Cancel", interactive=False, min_width=120, elem_id="cancel")
-        with gr.Column(scale=4, min_width=320, elem_id="choices") as choices_column:
-            choices = controls.choices(service.analyzers.names)
-    with gr.Column(elem_id="recording") as recording_column:
-        status = controls.markup(elem_id="status")
-        results = result_controls.results()
+            status = controls.markup(elem_id="status")
+        with gr.Column(elem_id="side") as side:
+            player = controls.markup(fragments.player(None), elem_id="player")
+            controls.markup(fragments.PANEL_BUTTON, elem_id="panel-button")
+            with gr.Column(elem_id="panel"):
+                choices = controls.choices()
+        with gr.Column(elem_id="recording") as recording:
+            results = result_controls.results()
     together = recordings.together()
     recent = recents.panel()
     faces = controls.markup(elem_id="faces", visible=False)
@@ -118,8 +123,9 @@ def _components(analyzer: Analyzer, service: Service, example: Path | None) -> S
         inputs=inputs,
         analyze=analyze,
         cancel=cancel,
-        choices=choices,
-        for_recordings=[choices_column, recording_column, buttons],  # hidden while the tab for pictures is open
+        choices=SimpleNamespace(**vars(choices), **vars(more)),
+        for_recordings=[side, recording, status, before, buttons],  # hidden while the tab for pictures is open
+        player=player,
         status=status,
         results=results,
         together=together,

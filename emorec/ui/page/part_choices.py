@@ -63,7 +63,7 @@ def part_choices() -> dict[str, Component]:
 
 def connect(parts: SimpleNamespace, session: SimpleNamespace, quiet: dict[str, Any]) -> None:
     """List the tracks of every recording that the player shows."""
-    parts.results.player.change(
+    parts.player.change(
         show_tracks,
         session.analysis,
         [parts.choices.track, parts.choices.video_track, parts.choices.kinds],

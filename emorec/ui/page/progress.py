@@ -82,7 +82,7 @@ def outcome(analysis: Analysis) -> str:
     """How a job ended, as HTML."""
     features = analysis.features
     if analysis.problem:
-        words = fragments.callout(analysis.problem)
+        words = ""
     elif features is None:
         words = "Stopped before anything was analysed."
     elif not features.complete:
@@ -94,7 +94,9 @@ def outcome(analysis: Analysis) -> str:
         words = f"Analysed before: {fragments.clock(features.duration)} found in store, nothing was decoded again."
     else:
         words = f"Analysed {fragments.clock(features.duration)} in {analysis.seconds:.1f} s."
+    problem = fragments.callout(analysis.problem, "problem") if analysis.problem else ""
     warnings = "".join(fragments.callout(note) for note in features.notes) if features else ""
     if features and analysis.pictures_ignored:
         warnings += fragments.callout(SOUND_ONLY)
-    return f'<div class="words" role="status">{words}</div>{warnings}'
+    said = f'<div class="words" role="status">{words}</div>' if words else ""
+    return f"{said}{problem}{warnings}"

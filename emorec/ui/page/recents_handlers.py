@@ -150,7 +150,7 @@ def connect(
     Returns the event that shows the analysis that was found again.
     """
     several, listed, together = parts.inputs.several, parts.recents.listed, parts.together
-    choices, player, jobs, recordings = parts.choices, parts.results.player, handlers.jobs, handlers.recordings
+    choices, player, jobs, recordings = parts.choices, parts.player, handlers.jobs, handlers.recordings
     at_once: dict[str, Any] = {"concurrency_limit": None} | quiet
     shown = shown_lists(parts)
     main = [parts.inputs.file, parts.analyze, parts.cancel]
