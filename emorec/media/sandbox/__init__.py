@@ -111,7 +111,11 @@ def track_list(path: str | Path) -> list[Track]:
     """``track_list.of``, in a child process."""
     path = Path(path)
     containers.check_file(path)
-    return _only(path, answers("track_list", path, replies.tracks))
+
+    def make(header: dict, _: list[np.ndarray]) -> list[Track]:
+        return [replies.checked(Track, track) for track in header["tracks"][: replies.MAX_ENTRIES]]
+
+    return _only(path, answers("track_list", path, make))
 
 
 def min_duration(path: str | Path, enough: float) -> float:

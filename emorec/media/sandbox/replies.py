@@ -21,7 +21,6 @@ from emorec.media import playback, streams
 from emorec.media.passes import Damage
 from emorec.media.playback import Picture
 from emorec.media.streams import AudioBlock, Frame, MediaInfo
-from emorec.media.track_list import Track
 
 MAX_TEXT = 300  # characters of a codec's name and the like
 MAX_ENTRIES = 1000  # of a list, and tracks; files with more streams are refused before
@@ -46,13 +45,6 @@ class Info:
             if not 0 <= count <= MAX_ENTRIES or not (chosen is None or 1 <= chosen <= count):
                 raise ValueError("invalid tracks")
         return info
-
-
-def tracks(header: dict, arrays: Arrays) -> list[Track]:
-    """The tracks of a recording."""
-    if not isinstance(header["tracks"], list) or len(header["tracks"]) > MAX_ENTRIES:
-        raise ValueError("not a short list")
-    return [checked(Track, track) for track in header["tracks"]]
 
 
 class Damages:

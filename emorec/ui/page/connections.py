@@ -1,7 +1,5 @@
 """Which event of the page calls which handler."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,6 +8,7 @@ import gradio as gr
 from emorec.ui import fragments
 from emorec.ui.page.handlers import JobHandlers
 from emorec.ui.page.people_handlers import PeopleHandlers
+from emorec.ui.page.recents import Lists
 from emorec.ui.page.result_handlers import ResultHandlers
 from emorec.ui.server.limits import ANALYSES
 
@@ -22,18 +21,6 @@ SAVE = """(file) => {
   const link = document.createElement("a");
   link.href = file.url; link.download = file.orig_name || ""; document.body.append(link); link.click(); link.remove();
 }"""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Lists:
-    """The lists of recordings and of recent analyses: ``show`` gives the new values of their ``components``.
-
-    ``resumed`` is the event that shows the analysis that was found again after a reload.
-    """
-
-    show: Callable[..., tuple]
-    components: list[Any]
-    resumed: Any
 
 
 def connect_inputs(

@@ -15,7 +15,7 @@ from emorec.analyzer import Analyzer
 from emorec.ui import api, fragments
 from emorec.ui.page import controls, live, part_choices, recents, recents_handlers, recordings, result_controls
 from emorec.ui.page.analysis import Analysis
-from emorec.ui.page.connections import MAX_WATCHED, QUIET, Lists, connect_inputs, connect_results
+from emorec.ui.page.connections import MAX_WATCHED, QUIET, connect_inputs, connect_results
 from emorec.ui.page.handlers import JobHandlers
 from emorec.ui.page.people_handlers import Edited, PeopleHandlers
 from emorec.ui.page.recents_handlers import RecentsHandlers
@@ -79,7 +79,7 @@ def build(analyzer: Analyzer, example: Path | None = None, public: bool = False)
         parts.loaded = page.load
         handlers = RecentsHandlers(service, jobs, RecordingsHandlers(service))
         resumed = recents_handlers.connect(parts, session, handlers, QUIET, MAX_WATCHED)
-        lists = Lists(show=handlers.both, components=recents_handlers.shown_lists(parts), resumed=resumed)
+        lists = recents.Lists(show=handlers.both, components=recents_handlers.shown_lists(parts), resumed=resumed)
         connect_inputs(parts, session, jobs, results, lists)
         part_choices.connect(parts, session, QUIET)
         connect_results(parts, session, results, PeopleHandlers(service))

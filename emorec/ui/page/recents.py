@@ -1,9 +1,11 @@
 """The list of recent analyses of this browser on the page."""
 
 import html
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import SimpleNamespace
+from typing import Any
 
 import gradio as gr
 
@@ -23,6 +25,18 @@ TOKEN = """() => {
     return [token];
   } catch { return [""]; }
 }"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lists:
+    """The lists of recordings and of recent analyses: ``show`` gives the new values of their ``components``.
+
+    ``resumed`` is the event that shows the analysis that was found again after a reload.
+    """
+
+    show: Callable[..., tuple]
+    components: list[Any]
+    resumed: Any
 
 
 def panel() -> SimpleNamespace:
