@@ -134,8 +134,9 @@
   });
 
   // The lists are written anew when something changes: what had the focus has it again, and times are the browser's own.
-  let focused = null;
+  let focused = null, list = "";
   document.addEventListener("focusin", (event) => {
+    list = event.target.closest("#recordings, #recents, #combined")?.id ?? "";
     focused = event.target.closest("#recordings [data-do], #recents [data-do], #combined [data-do]");
   });
   const settle = () => {
@@ -148,7 +149,7 @@
     if (!focused || focused.isConnected || document.activeElement !== document.body) return;
     const [, id] = focused.dataset.do.split(" ");
     const host = find(`[data-do="${focused.dataset.do}"]`) ?? find(`[data-item="${id}"] button, [data-recent="${id}"] button`)
-      ?? find("#recordings button, #recents button");
+      ?? find(`#${list} button`);
     focused = null;
     host?.focus();
   };
