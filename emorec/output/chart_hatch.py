@@ -21,7 +21,7 @@ LEVELS = 10  # of the height of columns that are partly without evidence
 
 
 class Hatchable(Protocol):
-    """Columns from ``start`` to ``end`` (s), ``known`` high (0 to 1), of which those that are not ``sure`` are hatched."""
+    """Columns from ``start`` to ``end`` (s), ``known`` high (0 to 1); those that are not ``sure`` are hatched."""
 
     @property
     def start(self) -> np.ndarray: ...

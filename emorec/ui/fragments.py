@@ -10,7 +10,7 @@ from pathlib import Path
 from emorec import files
 from emorec.affect import SOURCE
 from emorec.analyzer import Analyzer
-from emorec.emotions import BY_VALENCE, COLOURS, EMOJI, EMOTIONS
+from emorec.emotions import BY_VALENCE, COLOURS, EMOJI
 from emorec.inference import usual_expression
 from emorec.inference.timeline import Timeline
 from emorec.models import pretrained

@@ -3,7 +3,7 @@
 import pytest
 
 from support import make_media
-from support.pages import analyze, change, set_number, table, upload, visiting
+from support.pages import analyze, change, ground, set_number, table, upload, visiting
 
 CHOICES = ("Fusion", "Step", "Window", "Smoothing", "Person", "Prior", "Baseline")
 WIDE, NARROW = {"width": 1280, "height": 800}, {"width": 390, "height": 800}
@@ -132,3 +132,17 @@ def test_a_problem_is_announced_and_on_the_screen(chromium, page_server, tmp_pat
         page.wait_for_timeout(1500)  # the page scrolls smoothly
         place, button = problem.bounding_box(), box(page, "#panel-button")
         assert place["y"] >= 0 and place["y"] + place["height"] <= (button["y"] if button else size["height"])
+
+
+def test_the_tooltip_of_the_chart_stays_on_a_narrow_screen(narrow):
+    narrow.wait_for_timeout(300)
+    place = ground(narrow)
+    for share in (0.02, 0.5, 0.98):
+        narrow.mouse.move(0, 0)
+        narrow.wait_for_selector("#vg-tooltip-element.visible", state="detached")
+        narrow.mouse.move(place["x"] + share * place["width"], place["y"] + place["height"] / 2)
+        narrow.wait_for_selector("#vg-tooltip-element.visible")
+        tip = box(narrow, "#vg-tooltip-element")
+        assert tip["x"] >= 0 and tip["x"] + tip["width"] <= NARROW["width"], share
+        assert tip["y"] >= 0 and tip["y"] + tip["height"] <= NARROW["height"], share
+    narrow.mouse.move(0, 0)

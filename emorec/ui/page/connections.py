@@ -180,7 +180,15 @@ def connect_results(
     gr.on(
         [results.part.change, results.only.input],  # a script sets the part, which is no ``input`` to Gradio
         handlers.change_part,
-        [session.analysis, session.timeline, results.style, results.part, results.only, session.rows_shown],
+        [
+            session.analysis,
+            session.edited,
+            session.timeline,
+            results.style,
+            results.part,
+            results.only,
+            session.rows_shown,
+        ],
         [results.chart, results.warnings, results.summary, results.table, results.page],
         **AT_ONCE,
     )
@@ -200,21 +208,15 @@ def connect_results(
         **AT_ONCE,
     )
     results.accordion.collapse(lambda: False, None, session.rows_shown, queue=False, **QUIET)
+    shown = [session.analysis, session.active, session.timeline, results.part, results.only, session.edited]
     for kind, button in results.buttons.items():
-        button.click(
-            handlers.downloader(kind),
-            [session.analysis, session.active, session.timeline, results.part, results.only, session.edited],
-            results.download,
-            concurrency_limit=None,
-            **QUIET,
-        ).success(None, results.download, None, js=SAVE, **QUIET)
-    results.save_more.click(
-        handlers.download,
-        [results.more, session.analysis, session.active, session.timeline, results.part, results.only, session.edited],
-        results.download,
-        concurrency_limit=None,
-        **QUIET,
-    ).success(None, results.download, None, js=SAVE, **QUIET)
+        connect_download(button, handlers.download, [gr.State(kind), *shown], results.download)
+    connect_download(results.save_more, handlers.download, [results.more, *shown], results.download)
+
+
+def connect_download(button: gr.Button, handler: Any, inputs: list[Any], file: gr.File) -> None:
+    """Connect a button to the handler that writes a file, which the browser then saves; ``file`` hands it over."""
+    button.click(handler, inputs, file, concurrency_limit=None, **QUIET).success(None, file, None, js=SAVE, **QUIET)
 
 
 def connect_people(parts: SimpleNamespace, session: SimpleNamespace, handlers: PeopleHandlers, drawn: Any) -> None:
@@ -234,6 +236,4 @@ def connect_people(parts: SimpleNamespace, session: SimpleNamespace, handlers: P
     panel.load.upload(
         handlers.load, [panel.load, *known], session.edited, preprocess=False, concurrency_limit=None, **QUIET
     ).success(handlers.choose, chosen, [panel.name, *details], **AT_ONCE)
-    panel.save.click(handlers.save, known, parts.results.download, concurrency_limit=None, **QUIET).success(
-        None, parts.results.download, None, js=SAVE, **QUIET
-    )
+    connect_download(panel.save, handlers.save, known, parts.results.download)

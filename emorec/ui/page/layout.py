@@ -49,10 +49,13 @@ THEME = Base(
 )
 ASSETS = Path(__file__).parent / "assets"
 SHEETS = ("page.css", "panel.css", "overview.css", "highlights.css", "picture.css", "live.css", "recordings.css")
+SCRIPT_FILES = (
+    *("page.js", "panel.js", "overview.js", "highlights.js", "picture.js", "tooltip.js", "live.js", "recordings.js"),
+)
 CSS = "".join((ASSETS / name).read_text(encoding="utf-8") for name in SHEETS)
 SCRIPTS = "".join(
     f"({(ASSETS / name).read_text(encoding='utf-8')})();"
-    for name in ("page.js", "panel.js", "overview.js", "highlights.js", "picture.js", "live.js", "recordings.js")
+    for name in SCRIPT_FILES
 )
 JS = f"() => {{{SCRIPTS}}}"
 

@@ -4,7 +4,6 @@ Each handler takes the values of components and returns new ones; ``layout`` nam
 """
 
 import html
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +12,9 @@ import gradio as gr
 from emorec import annotate, files
 from emorec import image as pictures
 from emorec.errors import EmorecError
+from emorec.extraction.features import Features
 from emorec.inference.timeline import Timeline
-from emorec.output import charts
+from emorec.output import charts, portraits
 from emorec.ui import fragments
 from emorec.ui import picture as picture_html
 from emorec.ui.api import user_errors
@@ -86,7 +86,7 @@ class ResultHandlers:
                 baseline=validation.baseline(baseline),
             )
         offered = gr.update(choices=choices, value=person)
-        chart, warnings, summary, *table = self.show_part(timeline, style, part, only, rows_shown)
+        chart, warnings, summary, *table = self.show_part(timeline, features, style, part, only, rows_shown)
         shown = trusted(timeline, analyzer.model.evaluation) + overview(timeline, part_of(part, timeline))
         return timeline, chart, warnings, summary, offered, *table, shown, minutes(timeline)
 
@@ -95,17 +95,28 @@ class ResultHandlers:
         return "" if timeline is None else listed(timeline, edited.features(analysis))
 
     def change_part(
-        self, analysis: Analysis, timeline: Timeline | None, style: str, part: str, only: bool, rows_shown: bool
+        self,
+        analysis: Analysis,
+        edited: Edited,
+        timeline: Timeline | None,
+        style: str,
+        part: str,
+        only: bool,
+        rows_shown: bool,
     ) -> tuple:
         """Another part was chosen: ``show_part``, or nothing if the recording is no longer there."""
-        if timeline is None or analysis.features is None:
+        features = edited.features(analysis)
+        if timeline is None or features is None:
             return (gr.skip(),) * 5
-        return self.show_part(timeline, style, part, only, rows_shown)
+        return self.show_part(timeline, features, style, part, only, rows_shown)
 
-    def show_part(self, timeline: Timeline, style: str, part: str, only: bool, rows_shown: bool) -> tuple:
-        """The chart of a part of a timeline that is there already; with ``only`` also its warnings, summary and table."""
+    def show_part(
+        self, timeline: Timeline, features: Features, style: str, part: str, only: bool, rows_shown: bool
+    ) -> tuple:
+        """The chart of a part of a timeline that is there already; with ``only`` also what is said of it."""
         found = part_of(part, timeline)
-        chart = plot(charts.timeline_chart(timeline, legend=False, style=style, part=found))
+        faces = portraits.of_people(timeline, features)
+        chart = plot(charts.timeline_chart(timeline, legend=False, style=style, part=found, pictures=faces))
         cut = chosen(timeline, part, only)
         return chart, fragments.warnings(cut), fragments.result(cut), *self.table(cut, rows_shown)
 
@@ -119,22 +130,6 @@ class ResultHandlers:
             return gr.skip(), gr.skip()
         rows, pages = rows_of_page(timeline, page)
         return rows, gr.update(maximum=max(pages, 2), value=min(page, pages), visible=pages > 1)
-
-    def downloader(self, kind: str) -> Callable[..., str]:
-        """The handler of the button of one kind; a closure, because Gradio gives ``request`` to functions only."""
-
-        def download(
-            analysis: Analysis,
-            active: str,
-            timeline: Timeline | None,
-            part: str,
-            only: bool,
-            edited: Edited,
-            request: gr.Request,
-        ) -> str:
-            return self.download(kind, analysis, active, timeline, part, only, edited, request)
-
-        return download
 
     def download(
         self,
