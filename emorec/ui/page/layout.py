@@ -53,10 +53,7 @@ SCRIPT_FILES = (
     *("page.js", "panel.js", "overview.js", "highlights.js", "picture.js", "tooltip.js", "live.js", "recordings.js"),
 )
 CSS = "".join((ASSETS / name).read_text(encoding="utf-8") for name in SHEETS)
-SCRIPTS = "".join(
-    f"({(ASSETS / name).read_text(encoding='utf-8')})();"
-    for name in SCRIPT_FILES
-)
+SCRIPTS = "".join(f"({(ASSETS / name).read_text(encoding='utf-8')})();" for name in SCRIPT_FILES)
 JS = f"() => {{{SCRIPTS}}}"
 
 
