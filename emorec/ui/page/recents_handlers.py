@@ -28,6 +28,7 @@ from emorec.ui.sessions.recents import Recent
 
 OPENED = "Opened {name}, analysed before: {length}."
 NO_FILE = '<div class="empty">The recording itself is not kept any more; what was read from it is.</div>'
+ARRIVED = '<i hidden data-ack="0"></i>'  # before the first command
 WRONG = "The page sent something that it should not; load it again."
 BUSY = "An analysis is running; wait until it is done, or cancel it first."
 
@@ -55,7 +56,7 @@ class RecentsHandlers:
                 words = fragments.progress("Finding the analysis again …")
                 shown = analysis, self.jobs.redraw(), player, words, *buttons(running=True)
                 break
-        return *shown, *self.both(request)
+        return ARRIVED, *shown, *self.both(request)
 
     def listed(self, request: gr.Request) -> str:
         """The list of recent analyses."""
@@ -158,7 +159,7 @@ def connect(
         parts.loaded,
         handlers.arrive,
         parts.recents.token,
-        [session.analysis, session.revision, player, parts.status, *main, *shown],
+        [parts.recents.ack, session.analysis, session.revision, player, parts.status, *main, *shown],
         js=recents.TOKEN,
         **at_once,
     ).success(
