@@ -39,7 +39,7 @@ def visit(chromium, page_server, two):
         page.on("console", lambda message: messages.append(f"{message.type}: {message.text}"))
         page.wait_for_selector(
             "#ack [data-ack]", state="attached"
-        )  # leaving earlier, Gradio says what was not answered
+        )
         page.reload()
         page.wait_for_selector("#analyze")
         analyze(page, two)
