@@ -12,7 +12,8 @@ SIZES = {"wide": {"width": 1280, "height": 900}, "narrow": {"width": 380, "heigh
 
 
 def sound(path, seconds):
-    audio = make_media.Audio(codec="pcm_s16le", rate=16_000, duration=seconds, tones=((0, seconds),))
+    codec = "flac" if path.suffix == ".flac" else "pcm_s16le"
+    audio = make_media.Audio(codec=codec, rate=16_000, duration=seconds, tones=((0, seconds),))
     return make_media.record(path, audio=audio)
 
 
