@@ -209,6 +209,6 @@ def test_the_tracks_of_a_file_are_listed_and_the_part_is_set_from_the_player(pag
     assert (float(rows[0]["start"]), float(rows[-1]["end"])) == (2.5, 5.0)
     assert any(float(row["row_speech"]) > 0 for row in rows)  # only the second track has speech
 
-    page.get_by_label("Clear", exact=True).click()
+    page.locator("#file").get_by_label("Clear").click()
     upload(page, sound(tmp_path / "one.wav", 3))
     page.wait_for_selector("#track", state="hidden")

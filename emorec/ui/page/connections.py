@@ -84,7 +84,7 @@ def connect_inputs(
     # ``then`` is called when the job ended in any way, also when it was cancelled.
     job.then(
         jobs.finish, session.analysis, [session.analysis, parts.status, *buttons], concurrency_limit=None, **QUIET
-    ).then(lists.show, None, lists.components, concurrency_limit=None, **QUIET)
+    ).then(lists.after_job, None, lists.components, concurrency_limit=None, **QUIET)
     running = [job, lists.resumed]
     parts.cancel.click(
         jobs.cancel, None, [parts.status, parts.cancel], cancels=running, concurrency_limit=None, **QUIET

@@ -30,6 +30,7 @@ class JobHandlers:
     def __init__(self, service: Service):
         self.service = service
         self._revisions = itertools.count(1)
+        self.ending: dict[str, Job] = {}  # jobs that were stopped and may still store something, by session
 
     def choose_file(self, file: dict | None, request: gr.Request) -> tuple:
         """Another file was chosen, or the file was removed: show it, and forget the analysis of the last one."""
@@ -130,13 +131,15 @@ class JobHandlers:
 
     def cancel(self, request: gr.Request) -> tuple:
         """Cancel was clicked; the page until the job has stopped."""
-        if found := self.service.watched.pop(request.session_hash or "", None):
+        if found := self.service.watched.get(request.session_hash or ""):
             found[0].stop()
         return fragments.progress("Stopping …"), gr.update(interactive=False)
 
     def finish(self, analysis: Analysis, request: gr.Request) -> tuple:
         """A job has ended: say how."""
-        self.service.watched.pop(request.session_hash or "", None)
+        session = request.session_hash or ""
+        if found := self.service.watched.pop(session, None):
+            self.ending[session] = found[0]
         return replace(analysis, running=False), outcome(analysis), *buttons(running=False)
 
     def finish_resumed(self, analysis: Analysis, request: gr.Request) -> tuple:

@@ -79,7 +79,12 @@ def build(analyzer: Analyzer, example: Path | None = None, public: bool = False)
         parts.loaded = page.load
         handlers = RecentsHandlers(service, jobs, RecordingsHandlers(service))
         resumed = recents_handlers.connect(parts, session, handlers, QUIET, MAX_WATCHED)
-        lists = recents.Lists(show=handlers.both, components=recents_handlers.shown_lists(parts), resumed=resumed)
+        lists = recents.Lists(
+            show=handlers.both,
+            after_job=handlers.after_job,
+            components=recents_handlers.shown_lists(parts),
+            resumed=resumed,
+        )
         connect_inputs(parts, session, jobs, results, lists)
         part_choices.connect(parts, session, QUIET)
         connect_results(parts, session, results, PeopleHandlers(service))

@@ -29,12 +29,14 @@ TOKEN = """() => {
 
 @dataclass(frozen=True, kw_only=True)
 class Lists:
-    """The lists of recordings and of recent analyses: ``show`` gives the new values of their ``components``.
+    """The lists of recordings and of recent analyses: ``show`` gives the new values of their ``components``, and
+    ``after_job`` does so once the job of the page has ended.
 
     ``resumed`` is the event that shows the analysis that was found again after a reload.
     """
 
     show: Callable[..., tuple]
+    after_job: Callable[..., tuple]
     components: list[Any]
     resumed: Any
 

@@ -28,6 +28,8 @@ from emorec.ui.sessions.recents import Recent
 
 OPENED = "Opened {name}, analysed before: {length}."
 NO_FILE = '<div class="empty">The recording itself is not kept any more; what was read from it is.</div>'
+STOPS_WITHIN = 30.0  # seconds; a job looks whether it was stopped after every segment
+POLL = 0.2
 ARRIVED = '<i hidden data-ack="0"></i>'  # before the first command
 WRONG = "The page sent something that it should not; load it again."
 BUSY = "An analysis is running; wait until it is done, or cancel it first."
@@ -65,6 +67,14 @@ class RecentsHandlers:
     def both(self, request: gr.Request) -> tuple:
         """Both lists, as ``shown_lists`` names their components."""
         return self.listed(request), *self.recordings.show(request)
+
+    def after_job(self, request: gr.Request) -> tuple:
+        """A job was stopped or has ended: ``both``, once what it has read is stored and in the list."""
+        job = self.jobs.ending.pop(request.session_hash or "", None)
+        deadline = time.monotonic() + STOPS_WITHIN
+        while job is not None and job.running and time.monotonic() < deadline:
+            job.wait(POLL)
+        return self.both(request)
 
     def tick(self, before: str, request: gr.Request) -> tuple:
         """Some time has passed: ``both``, or nothing if the list of recordings looks as ``before``."""
@@ -150,7 +160,7 @@ def connect(
 
     Returns the event that shows the analysis that was found again.
     """
-    several, listed, together = parts.inputs.several, parts.recents.listed, parts.together
+    several, together = parts.inputs.several, parts.together
     choices, player, jobs, recordings = parts.choices, parts.player, handlers.jobs, handlers.recordings
     at_once: dict[str, Any] = {"concurrency_limit": None} | quiet
     shown = shown_lists(parts)
@@ -170,7 +180,7 @@ def connect(
         **quiet,
     )
     resumed.then(jobs.finish_resumed, session.analysis, [session.analysis, parts.status, *main], **at_once).then(
-        handlers.listed, None, listed, **at_once
+        handlers.after_job, None, shown, **at_once
     )
     current = [session.analysis, session.revision, player, parts.status, session.edited, choices.person]
     parts.recents.command.change(
