@@ -18,7 +18,7 @@ import numpy as np
 
 from emorec.childprocess import child, limits
 from emorec.errors import EmorecError
-from emorec.media import duration, excerpt, image, integrity, key_frames, playback, streams
+from emorec.media import duration, excerpt, image, integrity, key_frames, playback, streams, track_list
 from emorec.media.passes import Damage
 from emorec.media.selection import Selection
 
@@ -123,6 +123,10 @@ def _stereo(path: str, choices: dict) -> Answers:
         yield {}, np.ascontiguousarray(samples, np.float32)
 
 
+def _track_list(path: str, choices: dict) -> Answers:
+    yield ({"tracks": [asdict(track) for track in track_list.of(path)]},)
+
+
 TASKS = {
     "probe": _probe,
     "frames": _frames,
@@ -135,6 +139,7 @@ TASKS = {
     "stills": _stills,
     "pictures": _pictures,
     "stereo": _stereo,
+    "track_list": _track_list,
 }
 
 
