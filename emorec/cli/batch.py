@@ -12,11 +12,14 @@ from emorec.cli import analyzing, failures
 from emorec.errors import EmorecError
 
 if TYPE_CHECKING:
+    from emorec.batch.choices import Choices
+    from emorec.batch.engine import Engine
     from emorec.batch.progress import Progress
     from emorec.batch.run import Result
 
 EVERY = 10.0  # seconds at least between two lines about the progress where there is no terminal
 BAR = "{percentage:3.0f}% |{bar}| {desc}"
+FOR_RAY = "--ray-address, --cpus-per-item and --gpus-per-item are for a Ray cluster; add --engine ray."
 NO_INPUT = "Give at least one recording, folder, list or link."
 AGAIN = "the same command with --retry tries again what failed."
 
@@ -26,7 +29,6 @@ def run(options: argparse.Namespace) -> int:
     if not options.media:
         raise EmorecError(NO_INPUT)
     from emorec.batch import choices as batch_choices
-    from emorec.batch import local_engine
     from emorec.batch import run as batch
 
     inferring = analyzing.inference_choices(options)
@@ -37,7 +39,7 @@ def run(options: argparse.Namespace) -> int:
     )
     if notice:
         _note(notice)
-    engine, choices = local_engine.local(options.workers, choices)
+    engine, choices = _engine(options, choices)
     with Shown(options.quiet) as shown:
         result = batch.run(
             options.media, options.out, choices, engine, retry=options.retry, progress=shown.show, notice=_note
@@ -45,6 +47,22 @@ def run(options: argparse.Namespace) -> int:
     if not options.quiet:
         _print_result(result, shown.failed_now)
     return failures.USER_ERROR if result.failed else 0
+
+
+def _engine(options: argparse.Namespace, choices: Choices) -> tuple[Engine, Choices]:
+    """The engine that the options choose, and the choices for it. Raises EmorecError."""
+    if options.engine == "ray":
+        from emorec.batch import ray_engine
+
+        cpus = 1.0 if options.cpus_per_item is None else options.cpus_per_item
+        return ray_engine.engine(
+            choices, address=options.ray_address, workers=options.workers, cpus=cpus, gpus=options.gpus_per_item
+        )
+    from emorec.batch import local_engine
+
+    if any(value is not None for value in (options.ray_address, options.cpus_per_item, options.gpus_per_item)):
+        raise EmorecError(FOR_RAY)
+    return local_engine.local(options.workers, choices)
 
 
 class Shown:

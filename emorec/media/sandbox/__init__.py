@@ -64,7 +64,8 @@ def audio(
     """``streams.audio``, in a child process."""
     choices = {"rate": rate, "start": start, "block_seconds": block_seconds, "part_from": part_from}
     choices |= {"selection": asdict(selection), "end": end}
-    make = replies.Blocks(Path(path), rate, block_seconds, _max_seconds())
+    channels = 2 if selection.channel == "split" else None
+    make = replies.Blocks(Path(path), rate, block_seconds, _max_seconds(), channels)
     yield from answers("audio", Path(path), make, **choices)
 
 
@@ -111,6 +112,19 @@ def min_duration(path: str | Path, enough: float) -> float:
     path = Path(path)
     answered = answers("min_duration", path, lambda header, _: replies.number(header["min_duration"]), enough=enough)
     return _only(path, answered)
+
+
+def key_frames(path: str | Path, times: Sequence[float], selection: Selection = EVERYTHING) -> list[float | None]:
+    """``key_frames.before``, in a child process."""
+    path = Path(path)
+
+    def make(header: dict, _: list[np.ndarray]) -> list[float | None]:
+        found = header["key_frames"]
+        if len(found) != len(times):
+            raise ValueError("not a time for each place")
+        return [None if time is None else replies.number(time) for time in found]
+
+    return _only(path, answers("key_frames", path, make, times=list(times), selection=asdict(selection)))
 
 
 def picture(path: str | Path, max_pixels: int, max_side: int) -> np.ndarray:

@@ -27,7 +27,7 @@ FUSIONS = (
 FUSION_ADVICE = "Late weighs face and voice by their evidence; Intermediate lets one network judge both together"
 PRIORS = (("Everyday", "everyday"), ("Even", "even"), ("Adaptive", "adaptive"))
 BASELINES = (("Relative to the speaker", "speaker"), ("Relative to each person", "person"), ("As it is", "none"))
-CHANNELS = (("Mix", "mix"), ("Left", "left"), ("Right", "right"))
+CHANNELS = (("Mix", "mix"), ("Left", "left"), ("Right", "right"), ("Split: one voice each", "split"))
 
 
 def markup(value: str | None = None, **settings: Any) -> gr.HTML:
