@@ -26,13 +26,10 @@ def receive(folder: Path, source: BinaryIO | None = None) -> tuple[Path, str]:
 
     Raises EmorecError if there is nothing, if it is larger than MAX_BYTES, or if the disk is nearly full.
     """
-    if source is None:
-        if sys.stdin is None or sys.stdin.isatty():
-            raise EmorecError(TERMINAL)
-        source = sys.stdin.buffer
+    given = _standard_input() if source is None else source
     path, digest, size = folder / FILE, hashlib.sha256(), 0
     with path.open("wb") as file:
-        while block := source.read(BLOCK):
+        while block := given.read(BLOCK):
             size += len(block)
             if size > MAX_BYTES:
                 raise EmorecError(TOO_LARGE.format(size=MAX_BYTES / (1 << 30)))
@@ -43,3 +40,9 @@ def receive(folder: Path, source: BinaryIO | None = None) -> tuple[Path, str]:
     if not size:
         raise EmorecError(EMPTY)
     return path, digest.hexdigest()
+
+
+def _standard_input() -> BinaryIO:
+    if sys.stdin is None or sys.stdin.isatty():
+        raise EmorecError(TERMINAL)
+    return sys.stdin.buffer

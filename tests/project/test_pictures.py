@@ -11,6 +11,7 @@ from emorec.affect import valence_arousal
 from emorec.emotions import EMOTIONS
 from emorec.errors import EmorecError
 from emorec.extraction.faces import encode_faces
+from emorec.face import detection
 from emorec.face.detection import Face
 from emorec.inference.fusion import softmax
 from emorec.models.calibration import HeadCalibration
@@ -65,9 +66,9 @@ def test_a_small_picture_is_enlarged_before_detection_and_boxes_are_those_of_the
 
     detector = Notes((36, 36), side=72)
     (face,) = pictures.recognise(picture(48, 36), factories.checkpoint(), detector)
-    assert detector.seen == (108, pictures.SMALLEST_SIDE, 3)
+    assert detector.seen == (108, detection.SMALLEST_SIDE, 3)
     assert face.box == pytest.approx((0.25, 1 / 3, 0.5, 2 / 3), abs=1e-4)
-    assert pictures.enlarged(picture(200, 90)).shape == (90, 200, 3)
+    assert detection.enlarged(picture(200, 90)).shape == (90, 200, 3)
 
 
 def test_still_pictures_have_a_calibration_of_their_own():

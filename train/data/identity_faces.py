@@ -13,8 +13,7 @@ import numpy as np
 import onnxruntime
 
 from emorec.face import alignment
-from emorec.face.detection import Detector
-from emorec.image import enlarged
+from emorec.face.detection import Detector, enlarged
 
 SIDE = 96  # pixels of a packed face: as many as the network's input and a margin to move, turn and scale it in
 SHARE = 2 / 3  # of that side which the network's input without augmentation takes up

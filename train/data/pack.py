@@ -18,7 +18,6 @@ from tqdm import tqdm
 from emorec.errors import EmorecError
 from emorec.extraction.voices import BLOCK_HOPS
 from emorec.face import alignment, detection
-from emorec.image import SMALLEST_SIDE, enlarged
 from emorec.media import streams
 from emorec.media.passes import without_damage
 from emorec.models import pretrained
@@ -40,8 +39,9 @@ def face_detector() -> detection.Detector:
 
 def _alignment(size: int, detector: detection.Detector) -> dict[str, Any]:
     """What crops depend on besides the pictures. YuNet is not named."""
-    named = {"smallest": SMALLEST_SIDE} | ({} if detector.name == detection.YuNet.name else {"detector": detector.name})
-    return {"size": size, "framing": alignment.FRAMING.tolist()} | named
+    named = {} if detector.name == detection.YuNet.name else {"detector": detector.name}
+    settings = {"size": size, "framing": alignment.FRAMING.tolist(), "smallest": detection.SMALLEST_SIDE}
+    return settings | named
 
 
 def face_crops(items: Sequence[Item], size: int, cache: Path) -> np.ndarray:
@@ -85,7 +85,7 @@ def web_crops(items: Sequence[Item], size: int, cache: Path) -> tuple[np.ndarray
 
 def read_enlarged(path: Path) -> np.ndarray:
     """A small grey picture, enlarged, as RGB (H, W, 3), for detection."""
-    return enlarged(cv2.cvtColor(_read(path, cv2.IMREAD_GRAYSCALE), cv2.COLOR_GRAY2RGB))
+    return detection.enlarged(cv2.cvtColor(_read(path, cv2.IMREAD_GRAYSCALE), cv2.COLOR_GRAY2RGB))
 
 
 def _read(path: Path, flags: int) -> np.ndarray:
