@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 
+import cv2
 import numpy as np
 from PIL import Image
 
@@ -22,11 +23,15 @@ from emorec.inference import prior as priors
 from emorec.inference.timeline import PriorLike
 from emorec.media import sandbox
 from emorec.models.checkpoint import Checkpoint
+from emorec.models.networks import FaceNet
 
 MAX_PIXELS = 100_000_000  # of a picture that is read at all
 LONGEST_SIDE = 4096  # pixels; larger pictures are scaled down when they are read
 READ_AT_ONCE = 2  # pictures; each may take a gigabyte of memory
 DETECTION_SIDE = 1280  # pixels; larger than in a video, because one picture leaves time to find small faces
+# Pixels; smaller pictures are enlarged to it, because the detector misses faces of a few pixels. In pictures of FER+
+# Valid, of 48 pixels, it finds 97.6 % of the faces at 144 and 96.2 % at 192 pixels.
+SMALLEST_SIDE = 144
 SHOWN_SIDE = 1600  # pixels; the longer side of a picture for a browser
 SHOWN_QUALITY = 88  # of JPEG's 100
 
@@ -93,13 +98,13 @@ def recognise(
     Raises EmorecError for an unknown prior.
     """
     expected = priors.of(prior)
+    image = enlarged(image)
     with detection.CV_THREADS.held():
         found = sorted(detector.detect(image), key=lambda face: float(face.box[0]))
     if not found:
         return []
     crops = [alignment.align(image, face.landmarks, model.face.config.size) for face in found]
-    _, logits = encode_faces(model.face, np.stack(crops))
-    native = fusions.softmax(logits.astype(np.float64))
+    native = predict_stills(model.face, np.stack(crops))
     likelihoods = model.calibration.still.log_likelihood(fold(native, model.face.config.labels))
     probabilities = priors.posterior(likelihoods, expected.log)
     height, width = image.shape[:2]
@@ -108,6 +113,23 @@ def recognise(
         FaceResult(_clipped(face.box / size), face.score, float(alignment.quality(face, crop)), each)
         for face, crop, each in zip(found, crops, probabilities, strict=True)
     ]
+
+
+def predict_stills(net: FaceNet, crops: np.ndarray) -> np.ndarray:
+    """Grey crops uint8 (N, S, S) of faces in still pictures -> probabilities (N, labels) float64, not calibrated.
+
+    It is the geometric mean of what the network says of a face and of its mirror image. Recordings, which have many
+    views of a face already, do without.
+    """
+    _, logits = encode_faces(net, np.concatenate([crops, crops[:, :, ::-1]]))
+    plain, mirrored = np.log(fusions.softmax(logits.astype(np.float64))).reshape(2, len(crops), -1)
+    return fusions.softmax((plain + mirrored) / 2)
+
+
+def enlarged(image: np.ndarray) -> np.ndarray:
+    """An image (H, W) or (H, W, 3) whose longer side is at least SMALLEST_SIDE pixels."""
+    scale = SMALLEST_SIDE / max(image.shape[:2])
+    return image if scale <= 1 else cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
 
 
 def detector(file: Path | None) -> Detector:

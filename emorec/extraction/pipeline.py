@@ -65,7 +65,7 @@ def extract(
     options.check_within(settings, source.name, info.duration)
     key = _key(source, model, detector, settings)
     store = _Store(cache_folder() if cache is None else Path(cache), key) if key else None
-    joined = JoinedArrays(empty_segment(model))
+    joined = JoinedArrays(empty_segment(model, settings))
     head, segments = (store and store.folder.read()) or (_new_head(source, info, settings, detector, model), [])
 
     def grown() -> Features:
@@ -84,7 +84,7 @@ def extract(
             stack.callback(store.limit.enforce)
         running = [stack.enter_context(Prefetcher(stream)) for stream in streams]
         while parts := [part for part in (next(stream, None) for stream in running) if part is not None]:
-            segment: Segment = empty_segment(model) | {"end": np.zeros(1)}
+            segment: Segment = empty_segment(model, settings) | {"end": np.zeros(1)}
             for part in parts:
                 segment["end"] = np.maximum(segment["end"], part.pop("end"))
                 segment |= part

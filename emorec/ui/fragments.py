@@ -111,7 +111,8 @@ def warnings(timeline: Timeline) -> str:
 
 @dataclass(frozen=True)
 class Card:
-    """A person: the name, the time on screen (s), and the URL of a small picture, "" without one."""
+    """A person: the name, the time on screen (s), 0 for one who is only heard, and the URL of a small picture, ""
+    without one."""
 
     name: str
     seconds: float
@@ -122,7 +123,7 @@ def people(cards: Sequence[Card]) -> str:
     """A card for each person, the one longest on screen first."""
     items = "".join(
         f"<li>{_portrait(card)}<b>{html.escape(files.shown(card.name))}</b>"
-        f'<span class="caption">{clock(card.seconds)} on screen</span></li>'
+        f'<span class="caption">{f"{clock(card.seconds)} on screen" if card.seconds else "only heard"}</span></li>'
         for card in cards
     )
     return f'<ul class="cards">{items}</ul>'

@@ -226,8 +226,9 @@ def test_make_installs_again_when_the_requirements_or_the_environment_change(mak
 @pytest.mark.parametrize("jobs", ["-j1", "-j8"])
 def test_make_test_checks_style_browser_and_tests_in_this_order(make, jobs):
     assert make(jobs, "test").returncode == 0
+    jobs_of_make = min(os.sysconf("SC_NPROCESSORS_ONLN") + 1, 6)
     checks = ["-m ruff check .", "-m ruff format --check .", "-m pyright --pythonpath .venv/bin/python"]
-    steps = [*checks, "tests/support/browser.py", "-m pytest --numprocesses 2 --dist loadscope"]
+    steps = [*checks, "tests/support/browser.py", f"-m pytest --numprocesses {jobs_of_make} --dist loadscope"]
     installed = ["install requirements.txt", "install tests/requirements.txt", f"install {TEACHERS}"]
     assert make.log() == [*installed, *steps]
 

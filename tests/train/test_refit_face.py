@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from emorec.models import checkpoint, pretrained
+from emorec.models.calibration import HeadCalibration
 from support.paths import ROOT
 from train import refit
 from train.evaluation import predictions, unseen
@@ -51,3 +52,18 @@ def test_without_the_voices_predictions_it_says_so(tmp_path, capsys):
     with pytest.raises(SystemExit) as stopped:
         refit.main(given)
     assert stopped.value.code == 2 and "--predictions" in capsys.readouterr().err
+
+
+def test_the_calibration_alone_is_fitted_without_the_data(tmp_path, capsys):
+    folder = tmp_path / "model"
+    shutil.copytree(pretrained.BUNDLED, folder)
+    before = checkpoint.load(folder)
+    before.calibration.still, wanted = HeadCalibration(), before.calibration.still
+    checkpoint.save(before, folder)
+    refit.main([str(folder), "--predictions", str(PREDICTIONS), "--only-calibration"])
+    after = checkpoint.load(folder)
+    assert after.calibration.still.scale == pytest.approx(wanted.scale, abs=2e-3)
+    assert after.fingerprint == before.fingerprint and after.evaluation == {}
+    with pytest.raises(SystemExit):
+        refit.main([str(folder), "--only-calibration"])
+    assert "--predictions" in capsys.readouterr().err

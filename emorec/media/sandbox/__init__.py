@@ -65,7 +65,8 @@ def audio(
     """``streams.audio``, in a child process."""
     choices = {"rate": rate, "start": start, "block_seconds": block_seconds, "part_from": part_from}
     choices |= {"selection": asdict(selection), "end": end}
-    make = replies.Blocks(Path(path), rate, block_seconds, _max_seconds())
+    channels = 2 if selection.channel == "split" else None
+    make = replies.Blocks(Path(path), rate, block_seconds, _max_seconds(), channels)
     yield from answers("audio", Path(path), make, **choices)
 
 

@@ -17,7 +17,7 @@ from emorec.media.track_list import Track
 from emorec.ui.jobs.job import PROBES
 from emorec.ui.page.analysis import Analysis
 
-CHANNELS = (("Mix", "mix"), ("Left", "left"), ("Right", "right"))
+CHANNELS = (("Mix", "mix"), ("Left", "left"), ("Right", "right"), ("Split: one voice each", "split"))
 AUTOMATIC = {"audio": "Automatic: one with speech", "video": "Automatic: one with a face"}
 # ISO 639-2, of the languages that recordings name most; others are shown as they are written in the file.
 LANGUAGES = {
