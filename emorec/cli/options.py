@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from emorec import __version__, download
+from emorec.cli import batch_options
 
 DEFAULT_OUT = "emorec-out"
 MEDIA_HELP = "video or audio files, links to one or its page, or - for standard input"
@@ -96,6 +97,12 @@ def _parser(commands: Commands) -> argparse.ArgumentParser:
     _add_results(analyze)
     _add_model(analyze)
 
+    batch = subparsers.add_parser("batch", help="turn folders, lists and buckets of recordings into timelines")
+    batch.set_defaults(run=commands["batch"])
+    batch_options.add(batch)
+    _add_inference(batch)
+    _add_extraction(batch)
+    _add_model(batch)
     compare = subparsers.add_parser("compare", help="set a result beside labels that people gave to the recording")
     compare.set_defaults(run=commands["compare"])
     _add_compare(compare)

@@ -126,6 +126,19 @@ def min_duration(path: str | Path, enough: float) -> float:
     return _only(path, answered)
 
 
+def key_frames(path: str | Path, times: Sequence[float], selection: Selection = EVERYTHING) -> list[float | None]:
+    """``key_frames.before``, in a child process."""
+    path = Path(path)
+
+    def make(header: dict, _: list[np.ndarray]) -> list[float | None]:
+        found = header["key_frames"]
+        if len(found) != len(times):
+            raise ValueError("not a time for each place")
+        return [None if time is None else replies.number(time) for time in found]
+
+    return _only(path, answers("key_frames", path, make, times=list(times), selection=asdict(selection)))
+
+
 def picture(path: str | Path, max_pixels: int, max_side: int) -> np.ndarray:
     """``image.read``, in a child process."""
     path = Path(path)

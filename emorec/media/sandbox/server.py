@@ -18,7 +18,7 @@ import numpy as np
 
 from emorec.childprocess import child, limits
 from emorec.errors import EmorecError
-from emorec.media import duration, excerpt, image, integrity, playback, streams, track_list
+from emorec.media import duration, excerpt, image, integrity, key_frames, playback, streams, track_list
 from emorec.media.passes import Damage
 from emorec.media.selection import Selection
 
@@ -85,6 +85,10 @@ def _min_duration(path: str, choices: dict) -> Answers:
     yield ({"min_duration": duration.min_duration(path, **choices)},)
 
 
+def _key_frames(path: str, choices: dict) -> Answers:
+    yield ({"key_frames": key_frames.before(path, **choices)},)
+
+
 def _picture(path: str, choices: dict) -> Answers:
     limits.allow_processor_time(PICTURE_SECONDS)
     yield {}, np.ascontiguousarray(image.read(path, **choices))
@@ -128,6 +132,7 @@ TASKS = {
     "frames": _frames,
     "audio": _audio,
     "min_duration": _min_duration,
+    "key_frames": _key_frames,
     "picture": _picture,
     "jpeg": _jpeg,
     "sounds": _sounds,
