@@ -29,7 +29,7 @@ def load(key: str, name: str, model: Checkpoint, cache: Path | None = None) -> F
     head, segments = found
     info = MediaInfo(path=Path(name), **_known(MediaInfo, head.media))
     settings = Settings(**_known(Settings, head.settings))
-    joined = JoinedArrays(empty_segment(model))
+    joined = JoinedArrays(empty_segment(model, settings))
     return features_of(head, segments, model, info, settings, key, joined)
 
 

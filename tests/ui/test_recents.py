@@ -7,7 +7,7 @@ import pytest
 from support import make_media
 from support.pages import PATIENCE, analyze, browsing, finished, table, upload, visiting
 
-LONG = 1500  # seconds of a recording that is still being analysed after a reload
+LONG = 3600  # seconds of a recording that is still being analysed after a reload
 SIZES = {"wide": {"width": 1280, "height": 900}, "narrow": {"width": 380, "height": 800}}
 
 
@@ -133,7 +133,7 @@ def test_a_running_analysis_is_found_again_at_its_progress(page, tmp_path):
     page.wait_for_selector("#status >> text=Stopped at")
     assert 0 < len(table(page)) < LONG
     listed(page, 1)
-    assert "of 25:00" in page.inner_text("#recents")
+    assert "1:00:00" in page.inner_text("#recents")
 
 
 def progress(page):
@@ -141,7 +141,7 @@ def progress(page):
 
 
 def test_a_list_that_is_worked_through_is_found_again(page, tmp_path):
-    page.set_input_files("#pick [multiple]", [sound(tmp_path / "a.flac", LONG), sound(tmp_path / "b.wav", 3)])
+    page.set_input_files("#pick [multiple]", [sound(tmp_path / "a.flac", LONG + 60), sound(tmp_path / "b.wav", 3)])
     page.wait_for_selector("#recordings [data-item] >> nth=1")
     page.click("#analyze-all")
     page.wait_for_selector("#recordings [data-state='at work']")
@@ -152,7 +152,7 @@ def test_a_list_that_is_worked_through_is_found_again(page, tmp_path):
 
 
 def test_who_does_not_come_back_has_no_job_and_no_recording_left(chromium, page_server, page_folder, tmp_path):
-    long = sound(tmp_path / "left-alone.flac", LONG)
+    long = sound(tmp_path / "left-alone.flac", LONG + 120)
     with visiting(chromium, page_server) as page:
         upload(page, long)
         page.click("#analyze")

@@ -30,7 +30,7 @@ OPENED = "Opened {name}, analysed before: {length}."
 NO_FILE = '<div class="empty">The recording itself is not kept any more; what was read from it is.</div>'
 STOPS_WITHIN = 30.0  # seconds; a job looks whether it was stopped after every segment
 POLL = 0.2
-ARRIVED = '<i hidden data-ack="0"></i>'  # before the first command
+ARRIVED = '<i hidden data-ack="0"></i>'  # nothing of the load is under way any more
 WRONG = "The page sent something that it should not; load it again."
 BUSY = "An analysis is running; wait until it is done, or cancel it first."
 
@@ -58,7 +58,7 @@ class RecentsHandlers:
                 words = fragments.progress("Finding the analysis again …")
                 shown = analysis, self.jobs.redraw(), player, words, *buttons(running=True)
                 break
-        return ARRIVED, *shown, *self.both(request)
+        return *shown, *self.both(request)
 
     def listed(self, request: gr.Request) -> str:
         """The list of recent analyses."""
@@ -169,7 +169,7 @@ def connect(
         parts.loaded,
         handlers.arrive,
         parts.recents.token,
-        [parts.recents.ack, session.analysis, session.revision, player, parts.status, *main, *shown],
+        [session.analysis, session.revision, player, parts.status, *main, *shown],
         js=recents.TOKEN,
         **at_once,
     ).success(
@@ -181,7 +181,7 @@ def connect(
     )
     resumed.then(jobs.finish_resumed, session.analysis, [session.analysis, parts.status, *main], **at_once).then(
         handlers.after_job, None, shown, **at_once
-    )
+    ).then(lambda: ARRIVED, None, parts.recents.ack, queue=False, **quiet)
     current = [session.analysis, session.revision, player, parts.status, session.edited, choices.person]
     parts.recents.command.change(
         handlers.do,
