@@ -1,7 +1,8 @@
 """emorec: a video or audio file in, a timeline of emotions out.
 
 ``analyze`` and ``analyze_image`` do everything in one call. ``Analyzer`` loads a checkpoint once for many recordings.
-``compare`` sets a result beside labels that people gave.
+``analyze_batch`` fills a folder with the results of many recordings. ``compare`` sets a result beside labels that
+people gave.
 Importing emorec is quick: torch and everything else that is large is imported at first use.
 """
 
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from emorec.agreement.emotion_words import Mapped
     from emorec.agreement.results import ResultLike
     from emorec.analyzer import Analyzer
+    from emorec.batch.progress import Progress
+    from emorec.batch.run import Result
     from emorec.extraction.features import Features
     from emorec.extraction.people_file import PeopleLike
     from emorec.extraction.sources import MediaLike
@@ -43,6 +46,7 @@ __all__ = [
     "Timeline",
     "__version__",
     "analyze",
+    "analyze_batch",
     "analyze_image",
     "compare",
     "load",
@@ -136,6 +140,57 @@ def analyze(
         frame_rate=frame_rate,
         samples=samples,
         sample_rate=sample_rate,
+    )
+
+
+def analyze_batch(
+    inputs: str | PathLike[str] | Iterable[str | PathLike[str]],
+    out: str | PathLike[str],
+    model_path: str | PathLike[str] | None = None,
+    device: str = "auto",
+    progress: Callable[[Progress], object] | None = None,
+    *,
+    workers: int = 1,
+    retry: bool = False,
+    formats: str = "csv,json",
+    locale: str = "en",
+    plot: bool = False,
+    report: bool = False,
+    blur: bool = False,
+    fusion: str = "late",
+    step: float = 1.0,
+    window: float = 3.0,
+    person: int | str | None = None,
+    smooth: float = 0.0,
+    prior: PriorLike = "everyday",
+    unsure_below: float = 0.4,
+    baseline: BaselineLike = "speaker",
+    people: PeopleLike | None = None,
+    start: float = 0.0,
+    end: float | None = None,
+    audio_track: int | None = None,
+    video_track: int | None = None,
+    channel: str = "mix",
+    rotate: int = 0,
+) -> Result:
+    """Analyze many recordings, write a folder of results for each and a manifest to ``out``, and return the counts.
+
+    ``inputs`` are files, folders, patterns, lists in text files, links, and URLs of objects, as docs/BATCH.md says.
+    What is done with the same choices and has not changed is left out, and what failed unless ``retry``. ``workers``
+    recordings are analyzed side by side, each in a process of its own; 0 analyzes all in this process. ``formats``,
+    ``locale``, ``plot``, ``report`` and ``blur`` are as in ``emorec batch``, everything else as in ``analyze``.
+    ``progress`` is called after every recording. A recording that fails ends nothing, see ``Result.failed``; raises
+    EmorecError if the inputs, the choices or the folder cannot be used, or if the disk is full.
+    """
+    from emorec.batch import run
+
+    inferring: dict[str, Any] = {"fusion": fusion, "step": step, "window": window, "person": person, "smooth": smooth}
+    inferring |= {"prior": prior, "unsure_below": unsure_below, "baseline": baseline, "people": people}
+    extracting: dict[str, Any] = {"start": start, "end": end, "audio_track": audio_track, "video_track": video_track}
+    extracting |= {"channel": channel, "rotate": rotate}
+    written: dict[str, Any] = {"locale": locale, "plot": plot, "report": report, "blur": blur}
+    return run.called(
+        inputs, out, inferring, extracting, formats, model_path, device, workers, retry, progress, written
     )
 
 

@@ -22,6 +22,7 @@ from emorec.inference import prior as priors
 from emorec.inference.timeline import PriorLike
 from emorec.media import sandbox
 from emorec.models.checkpoint import Checkpoint
+from emorec.models.networks import FaceNet
 
 MAX_PIXELS = 100_000_000  # of a picture that is read at all
 LONGEST_SIDE = 4096  # pixels; larger pictures are scaled down when they are read
@@ -93,13 +94,13 @@ def recognise(
     Raises EmorecError for an unknown prior.
     """
     expected = priors.of(prior)
+    image = detection.enlarged(image)
     with detection.CV_THREADS.held():
         found = sorted(detector.detect(image), key=lambda face: float(face.box[0]))
     if not found:
         return []
     crops = [alignment.align(image, face.landmarks, model.face.config.size) for face in found]
-    _, logits = encode_faces(model.face, np.stack(crops))
-    native = fusions.softmax(logits.astype(np.float64))
+    native = predict_stills(model.face, np.stack(crops))
     likelihoods = model.calibration.still.log_likelihood(fold(native, model.face.config.labels))
     probabilities = priors.posterior(likelihoods, expected.log)
     height, width = image.shape[:2]
@@ -108,6 +109,17 @@ def recognise(
         FaceResult(_clipped(face.box / size), face.score, float(alignment.quality(face, crop)), each)
         for face, crop, each in zip(found, crops, probabilities, strict=True)
     ]
+
+
+def predict_stills(net: FaceNet, crops: np.ndarray) -> np.ndarray:
+    """Grey crops uint8 (N, S, S) of faces in still pictures -> probabilities (N, labels) float64, not calibrated.
+
+    It is the geometric mean of what the network says of a face and of its mirror image. Recordings, which have many
+    views of a face already, do without.
+    """
+    _, logits = encode_faces(net, np.concatenate([crops, crops[:, :, ::-1]]))
+    plain, mirrored = np.log(fusions.softmax(logits.astype(np.float64))).reshape(2, len(crops), -1)
+    return fusions.softmax((plain + mirrored) / 2)
 
 
 def detector(file: Path | None) -> Detector:

@@ -9,6 +9,10 @@ other folds (train/folds for the bundled checkpoint); their last layers are writ
 
 fits only what depends on the face network and the face detector: the fusion network and the calibration. What the voice
 networks say is read from PREDICTIONS.
+
+    python train/refit.py CHECKPOINT --predictions PREDICTIONS --only-calibration
+
+fits only the calibration, to the predictions in PREDICTIONS, in seconds and without the data.
 """
 
 from __future__ import annotations
@@ -111,23 +115,46 @@ def refit_face(folder: Path, setting: predictions.Setting) -> checkpoints.Checkp
     return found
 
 
+def refit_calibration(folder: Path, setting: predictions.Setting) -> checkpoints.Checkpoint:
+    """Fit the calibration of a checkpoint folder to stored predictions and write it there, without the old results."""
+    model = checkpoints.load(folder)
+    nothing = replace(setting, data=None)
+    unseen_people = unseen.collected(nothing, model.face, lambda folds: {}, layer_of=protocols.relative_layer(nothing))
+    calibration = unseen.fit_calibration(unseen_people.without(fold=model.training["held_out_fold"]))
+    found = replace(model, calibration=calibration, evaluation={})
+    with run_dir.writing(folder):
+        checkpoints.save(found, folder)
+    return found
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description="Fit everything on top of finished encoders.")
     parser.add_argument("checkpoint", type=Path, help="folder of a checkpoint, which is written to")
-    parser.add_argument("--data", type=Path, required=True, help="folder that holds FERPlus, RAVDESS, JavaneseAV, ...")
-    parser.add_argument("--runs", type=Path, required=True, help="folder of the other folds' voice networks")
+    parser.add_argument("--data", type=Path, help="folder that holds FERPlus, RAVDESS, JavaneseAV, ...")
+    parser.add_argument("--runs", type=Path, help="folder of the other folds' voice networks")
     parser.add_argument("--cache", type=Path, help="folder of packed data (default RUNS/cache)")
     parser.add_argument("--predictions", type=Path, help="folder for the predictions of held-out people")
     parser.add_argument(
         "--only-face", "--only_face", action="store_true", help="fit only what depends on faces; needs --predictions"
     )
+    parser.add_argument(
+        "--only-calibration",
+        "--only_calibration",
+        action="store_true",
+        help="fit only the calibration, to stored predictions; needs --predictions, not --data and --runs",
+    )
     given = parser.parse_args(arguments)
     if given.only_face and not given.predictions:
         parser.error("with --only-face, give the folder of what the voice networks say by --predictions")
-    cache = given.cache or given.runs / "cache"
+    if given.only_calibration and not given.predictions:
+        parser.error("with --only-calibration, give the folder of stored predictions by --predictions")
+    if not given.only_calibration and not (given.data and given.runs):
+        parser.error("give the folder of the data by --data and that of the other folds' voice networks by --runs")
+    cache = given.cache or (given.runs or Path("runs")) / "cache"
+    fit = refit_calibration if given.only_calibration else refit_face if given.only_face else refit
     setting = predictions.Setting(given.data, given.runs, cache, predictions=given.predictions)
     try:
-        (refit_face if given.only_face else refit)(given.checkpoint, setting)
+        fit(given.checkpoint, setting)
     except EmorecError as error:
         parser.exit(2, f"{error}\n")
     print(f"wrote {given.checkpoint}; measure it with train/evaluate.py")

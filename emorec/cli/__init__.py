@@ -1,4 +1,4 @@
-"""The command line: ``emorec analyze MEDIA ...``, ``image PICTURE ...``, ``compare``, ``live``, ``info``, ``serve``."""
+"""The command line: ``emorec analyze MEDIA ...``, ``batch``, ``image``, ``compare``, ``live``, ``info``, ``serve``."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ def main(arguments: list[str] | None = None) -> int:
         sys.stdout.reconfigure(errors="replace")  # pyright: ignore[reportAttributeAccessIssue]
     commands = {
         "analyze": analyzing.run,
+        "batch": _batch,
         "image": _image,
         "compare": comparing.run,
         "info": _info,
@@ -44,6 +45,12 @@ def main(arguments: list[str] | None = None) -> int:
     except (EmorecError, OSError) as error:
         print(f"emorec: {failures.sentence(error)}", file=sys.stderr)
         return failures.USER_ERROR
+
+
+def _batch(options: argparse.Namespace) -> int:
+    from emorec.cli import batch
+
+    return batch.run(options)
 
 
 def _image(options: argparse.Namespace) -> int:

@@ -34,20 +34,12 @@ def run(options: argparse.Namespace) -> int:
     given, writers = _media_of(options), result_files.writers(options)
     from emorec import analyzer
     from emorec.extraction import people_file
-    from emorec.inference import prior, timeline
+    from emorec.inference import timeline
 
-    choices: dict[str, Any] = {
-        "fusion": options.fusion,
-        "prior": prior.of(options.prior),
-        "step": options.step_sec,
-        "window": options.window_sec,
-        "smooth": options.smooth_sec,
-        "unsure_below": options.unsure_below,
-        "baseline": options.baseline,
-    }
+    choices = inference_choices(options)
     timeline.check(**choices)
     choices["people"] = people_file.of(options.people)
-    _extraction_settings(options)
+    extraction_settings(options)
     marked = marking.of(options)
     if options.save_plot and not options.no_plot:
         from emorec.output import charts
@@ -106,7 +98,7 @@ def _analyze_one(
             grown[:] = [features]
 
         with printing.ProgressBar() as bar:
-            result = loaded.analyze(media, keep, person=options.person, **_extraction_settings(options), **choices)
+            result = loaded.analyze(media, keep, person=options.person, **extraction_settings(options), **choices)
         result = replace(result, media=result.media | link_facts)
         if marked:
             result = result.with_markers(marked.markers)
@@ -135,7 +127,22 @@ def _save_video(
         print(f"wrote {options.save_video}", flush=True)
 
 
-def _extraction_settings(options: argparse.Namespace) -> dict[str, Any]:
+def inference_choices(options: argparse.Namespace) -> dict[str, Any]:
+    """The choices of stage 2, as ``Analyzer.infer`` takes them, apart from persons. Raises EmorecError."""
+    from emorec.inference import prior
+
+    return {
+        "fusion": options.fusion,
+        "prior": prior.of(options.prior),
+        "step": options.step_sec,
+        "window": options.window_sec,
+        "smooth": options.smooth_sec,
+        "unsure_below": options.unsure_below,
+        "baseline": options.baseline,
+    }
+
+
+def extraction_settings(options: argparse.Namespace) -> dict[str, Any]:
     """The settings of stage 1, as ``Analyzer.analyze`` takes them. Raises EmorecError."""
     from emorec.extraction import options as extraction
 

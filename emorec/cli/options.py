@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from emorec import __version__, download
+from emorec.cli import batch_options
 
 DEFAULT_OUT = "emorec-out"
 MEDIA_HELP = "video or audio files, links to one or its page, or - for standard input"
@@ -27,6 +28,7 @@ PERSON_HELP = (
     "a person's number or name, main (longest on screen), speaker (who speaks), or all (one row per step and person, "
     "one lane per person in the chart; default: whoever is visible)"
 )
+CHANNEL_HELP = "left, right or mix of the sound, or split: a voice in each (default mix)"
 PEOPLE_HELP = "names file NAME.people.json: names of persons, and which faces are whose (default: as they are found)"
 UNSURE_HELP = "rows with a lower confidence count as unsure, 0 to 1 (default 0.4)"
 FORMAT_HELP = (
@@ -95,6 +97,12 @@ def _parser(commands: Commands) -> argparse.ArgumentParser:
     _add_results(analyze)
     _add_model(analyze)
 
+    batch = subparsers.add_parser("batch", help="turn folders, lists and buckets of recordings into timelines")
+    batch.set_defaults(run=commands["batch"])
+    batch_options.add(batch)
+    _add_inference(batch)
+    _add_extraction(batch)
+    _add_model(batch)
     compare = subparsers.add_parser("compare", help="set a result beside labels that people gave to the recording")
     compare.set_defaults(run=commands["compare"])
     _add_compare(compare)
@@ -169,7 +177,7 @@ def _add_extraction(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("what part of the recording is used")
     _option(group, "--audio_track", type=int, metavar="N", help="sound track, from 1 (default: one with speech)")
     _option(group, "--video_track", type=int, metavar="N", help="video track, from 1 (default: one with a face)")
-    _option(group, "--channel", default="mix", metavar="C", help="left, right or mix of the sound (default mix)")
+    _option(group, "--channel", default="mix", metavar="C", help=CHANNEL_HELP)
     _option(group, "--start", metavar="S", help="where to begin: seconds, m:ss or h:mm:ss")
     _option(group, "--end", metavar="S", help="where to end")
     _option(group, "--rotate", type=int, default=0, metavar="D", help="turn the picture by 90, 180 or 270 degrees")

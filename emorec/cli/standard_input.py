@@ -26,10 +26,10 @@ def receive(folder: Path, source: BinaryIO | None = None) -> tuple[Path, str]:
 
     Raises EmorecError if there is nothing, if it is larger than MAX_BYTES, or if the disk is nearly full.
     """
-    stream = source or _piped()
+    given = _standard_input() if source is None else source
     path, digest, size = folder / FILE, hashlib.sha256(), 0
     with path.open("wb") as file:
-        while block := stream.read(BLOCK):
+        while block := given.read(BLOCK):
             size += len(block)
             if size > MAX_BYTES:
                 raise EmorecError(TOO_LARGE.format(size=MAX_BYTES / (1 << 30)))
@@ -42,8 +42,7 @@ def receive(folder: Path, source: BinaryIO | None = None) -> tuple[Path, str]:
     return path, digest.hexdigest()
 
 
-def _piped() -> BinaryIO:
-    """Standard input. Raises EmorecError if nothing is sent there."""
-    if not sys.stdin or sys.stdin.isatty():
+def _standard_input() -> BinaryIO:
+    if sys.stdin is None or sys.stdin.isatty():
         raise EmorecError(TERMINAL)
     return sys.stdin.buffer

@@ -92,6 +92,8 @@ class ArraySource:
             part = arrays.as_float(sound[:, first:last])
             if selection.channel == "mix" or len(part) == 1:
                 return part if len(part) <= 2 else part.mean(axis=0, keepdims=True)
+            if selection.channel == "split":
+                return part[:2]
             index = int(selection.channel == "right")
             return part[index : index + 1]
 
@@ -103,6 +105,7 @@ class ArraySource:
             start=start,
             end=end,
             block_seconds=block_seconds,
+            channel=selection.channel,
         )
 
 

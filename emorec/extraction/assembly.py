@@ -6,7 +6,7 @@ from dataclasses import asdict
 
 import numpy as np
 
-from emorec.extraction import options
+from emorec.extraction import channels, options
 from emorec.extraction import segments as cuts
 from emorec.extraction.faces import STILL, STILL_SECONDS, no_faces
 from emorec.extraction.features import Features, Head, JoinedArrays
@@ -69,7 +69,7 @@ def features_of(
         until=until,
         complete=head.complete,
         segments=tuple(segments),
-        empty=empty_segment(model),
+        empty=empty_segment(model, settings),
         media={"name": info.path.name} | head.media | options.changed(settings),
         notes=(*head.chosen.get("notes", ()), *head.notes),
         hop_seconds=hop,
@@ -81,14 +81,19 @@ def features_of(
     )
 
 
-def empty_segment(model: Checkpoint) -> Segment:
+def empty_segment(model: Checkpoint, settings: Settings = options.WHOLE) -> Segment:
     """Every array of a segment, without rows: what a recording without that stream has."""
-    return no_faces(model.face.config) | {
-        "frame_time": np.zeros(0),
-        "frame_until": np.zeros(0),
-        "voice_time": np.zeros(0),
-        "voice_speech": np.zeros(0, np.float32),
-        "voice_loudness": np.zeros(0, np.float32),
-        "voice_embedding": np.zeros((0, model.voice.config.embedding), np.float16),
-        "voice_sound": np.zeros((0, speaker.STEPS * speaker.DIMENSIONS), np.float16),
-    }
+    apart = channels.empty() if settings.channel == channels.SPLIT else {}
+    return (
+        apart
+        | no_faces(model.face.config)
+        | {
+            "frame_time": np.zeros(0),
+            "frame_until": np.zeros(0),
+            "voice_time": np.zeros(0),
+            "voice_speech": np.zeros(0, np.float32),
+            "voice_loudness": np.zeros(0, np.float32),
+            "voice_embedding": np.zeros((0, model.voice.config.embedding), np.float16),
+            "voice_sound": np.zeros((0, speaker.STEPS * speaker.DIMENSIONS), np.float16),
+        }
+    )

@@ -17,6 +17,7 @@ import torch
 
 from emorec.extraction import keyframes, segments, sources
 from emorec.extraction.best_crops import BestCrops, no_identities
+from emorec.extraction.lead_in import LeadIn
 from emorec.extraction.options import Settings
 from emorec.face import alignment, detection, thumbnail
 from emorec.face.detection import Detector, Face
@@ -55,15 +56,17 @@ def face_segments(
     first: int,
     span: float,
     notes: list[str],
+    lead: LeadIn | None = None,
 ) -> Generator[Arrays]:
     """Yield the face arrays of each segment, from segment ``first`` on.
 
-    ``span`` (s) is the length of a usual segment. Sentences for the user are added to ``notes``. Raises EmorecError if
-    the recording cannot be decoded.
+    ``span`` (s) is the length of a usual segment. Sentences for the user are added to ``notes``. ``lead`` makes the
+    tracker, which is new, see some pictures before segment ``first``. Raises EmorecError if the recording cannot be
+    decoded.
     """
     net, encoded = for_inference(model.face), []
     identity_net, speaker_net = identity.load(), speaker.load()
-    detected = _detected(media, model.face.config.size, detector, tracker, settings, first, span, notes)
+    detected = _detected(media, model.face.config.size, detector, tracker, settings, first, span, notes, lead)
     with Prefetcher(detected) as batches:
         for crops, segment in batches:
             if crops:
@@ -137,36 +140,47 @@ def _detected(
     first: int,
     span: float,
     notes: list[str],
+    lead: LeadIn | None,
 ) -> Generator[tuple[list[np.ndarray], _Segment | None]]:
     """Yield batches of crops, each with the segment if it is the last batch of that, else with None."""
     frame_seconds = 1 / settings.face_rate
     number, segment, start = first, _Segment(), max(_start(first, span), settings.start)
     interval = np.inf  # seconds between the last two pictures
-    orientation = OrientationCheck(detector, settings.rotate)
+    orientation = None if lead else OrientationCheck(detector, settings.rotate)  # decided by the first pictures
+    before = _Segment()  # the pictures of the lead-in
+    seconds = lead.begin(tracker) if lead else 0.0
     # Sampling bins do not line up with segments, and detection in a picture depends on up to three earlier ones. So
     # reading starts four bins early and ends two bins late, and the faces of pictures outside are dropped.
     frames = sources.of(media).frames(
         settings.face_rate,
-        start=max(0.0, start - 4 * frame_seconds),
+        start=max(0.0, start - seconds - 4 * frame_seconds),
         max_side=detection.DETECTION_SIDE,
         selection=settings.selection,
         end=settings.until + 2 * frame_seconds,
     )
     with Prefetcher(frames, PICTURES_AHEAD) as ahead, ExitStack() as slot:
         for frame, found in keyframes.detect(_with_slot(ahead, slot, notes), detector, settings.face_rate):
-            if not start <= frame.time < settings.until:
+            if not start - seconds <= frame.time < settings.until:
                 continue
+            if frame.time < start:
+                _add(before, frame, found, tracker, size)
+                before.crops.clear()
+                continue
+            if lead and not lead.over:
+                lead.end(tracker, before.rows)
             while frame.time >= _start(number + 1, span):
                 slot.close()
                 yield segment.finish(tracker, _start(number + 1, span), frame.time)
                 number, segment = number + 1, _Segment()
             interval = frame.time - tracker.time
             _add(segment, frame, found, tracker, size)
-            notes += filter(None, [orientation.add(frame.image, found)])
+            if orientation:
+                notes += filter(None, [orientation.add(frame.image, found)])
             while len(segment.crops) > FACE_BATCH:
                 slot.close()  # the consumer of the crops may take a while
                 yield segment.take_batch(), None
-        notes += filter(None, [orientation.finish()])
+        if orientation:
+            notes += filter(None, [orientation.finish()])
     if segment.times:
         # The last picture counts for as long as the one before it, and at least to the end of its bin. If it is the
         # only one, it is shown for the whole recording.

@@ -18,8 +18,8 @@ import safetensors.numpy
 from safetensors import SafetensorError
 
 from emorec import files
+from emorec.extraction import channels, persons, speakers
 from emorec.extraction import people as people_of
-from emorec.extraction import persons, speakers
 from emorec.extraction.people import NOBODY, People
 
 FORMAT_VERSION = 3
@@ -82,7 +82,7 @@ class Features:
     ``face_logits`` (N, labels) and ``face_mouth`` (see ``models.speaker``); for every voice hop ``voice_time`` (its
     middle), ``voice_speech`` (probability), ``voice_loudness`` (dB of full scale), ``voice_embedding`` (H, Dv) float16,
     ``voice_sound`` (see ``models.speaker``), and ``voice_person`` with ``voice_person_probability`` (see
-    ``speakers.spoken_by``).
+    ``speakers.spoken_by``). If the channels are split, every time has a hop of each, and ``voice_channel`` tells which.
 
     ``segments`` and ``empty`` (arrays without rows) are what ``arrays`` are made of. ``duration`` (s) is that of the
     recording, as far as known. ``complete`` tells whether this is all of it. ``media`` is metadata of the file,
@@ -116,7 +116,8 @@ class Features:
             shown = persons.seconds_shown(arrays, self.until)
             arrays = arrays | {"face_person": people_of.applied(self.people, arrays, arrays["face_person"], shown)}
         if "voice_sound" in arrays and "face_mouth" in arrays:
-            speaker, probability = speakers.spoken_by(arrays, self.hop_seconds)
+            by = channels if channels.CHANNEL in arrays else speakers
+            speaker, probability = by.spoken_by(arrays, self.hop_seconds)
             arrays = arrays | {"voice_person": speaker, "voice_person_probability": probability}
         return arrays
 
@@ -124,6 +125,8 @@ class Features:
     def found(self) -> Arrays:
         """The stored arrays with the persons that were found, whatever the user says about them."""
         arrays = (self.joined or JoinedArrays(self.empty)).of(self.segments)
+        if channels.CHANNEL in arrays:
+            arrays = channels.cleaned(arrays)
         # Segments hold the tracker's numbers; who is who is decided again whenever more of the recording is known.
         return arrays | {"face_person": persons.joined(arrays, self.until)} if "face_track" in arrays else arrays
 
@@ -131,10 +134,12 @@ class Features:
     def persons(self) -> list[int]:
         """Numbers of the persons who are visible for a second or longer (of all, if nobody is), the longest first.
 
-        Persons whom the user named or divided from others are always among them.
+        Persons whom the user named or divided from others are always among them. Those who are only heard, in a channel
+        of their own, come last.
         """
         shown = persons.seconds_shown(self.arrays, self.until)
-        return persons.ranked(self.arrays["face_person"], shown, [person.number for person in self.people])
+        seen = persons.ranked(self.arrays["face_person"], shown, [person.number for person in self.people])
+        return seen + channels.heard(self.arrays, self.hop_seconds)
 
     @cached_property
     def names(self) -> dict[int, str]:

@@ -11,7 +11,7 @@ import numpy as np
 from emorec.errors import EmorecError
 from emorec.media.selection import Selection
 
-CHANNELS = ("left", "right", "mix")
+CHANNELS = ("left", "right", "mix", "split")
 ROTATIONS = (0, 90, 180, 270)  # degrees
 INSTANT = 1e-6  # seconds; less than the time between two samples of sound
 
@@ -24,8 +24,9 @@ class Settings:
 
     ``face_rate``: sampled pictures per second. ``faces``, ``voices``: whether that stream is decoded. ``audio_track``,
     ``video_track``: numbers from 1 among the streams of that kind; None lets ``tracks.choose`` choose. ``channel``:
-    "left", "right" or "mix". ``start``, ``end`` (s, on the recording's clock; None is its end): only this part is
-    decoded. ``rotate`` (0, 90, 180 or 270 degrees): pictures are turned clockwise.
+    "left", "right", "mix" or "split" (both apart, each with a voice of its own). ``start``, ``end`` (s, on the
+    recording's clock; None is its end): only this part is decoded. ``rotate`` (0, 90, 180 or 270 degrees): pictures are
+    turned clockwise.
     """
 
     face_rate: float = 5.0

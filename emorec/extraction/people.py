@@ -18,6 +18,10 @@ MAX_PERSONS = 1000  # that may be described, so that a file cannot make the prog
 NEAR = 0.15  # seconds between the face of a track and the place that stands for it; pictures are 0.2 s apart
 SAME_PLACE = 0.3  # intersection over union of the two boxes from which on they are the same face
 
+# Numbers of persons who are heard and not seen: of the channels of a call.
+LEFT_VOICE, RIGHT_VOICE = 100_001, 100_002
+VOICE_NAMES = {LEFT_VOICE: "voice left", RIGHT_VOICE: "voice right"}
+
 BAD_NAME = (
     "{name!r} cannot be a person's name; give 1 to {most} characters that are not a number, all, main or speaker."
 )
@@ -69,7 +73,7 @@ NOBODY = People()
 
 def default_name(number: int) -> str:
     """The name of a person who has none."""
-    return f"person {number}"
+    return VOICE_NAMES.get(number, f"person {number}")
 
 
 def checked_name(name: object) -> str:

@@ -9,13 +9,14 @@ import numpy as np
 
 from emorec.errors import EmorecError
 from emorec.extraction.features import Features
-from emorec.extraction.people import People, Person, Track, Tracks, checked_name
+from emorec.extraction.people import VOICE_NAMES, People, Person, Track, Tracks, checked_name
 from emorec.extraction.persons import seconds_shown
 
 NO_PERSON = "There is no person {number} in this recording any more; choose another."
 TAKEN = "Another person is called {name}; choose another name, or join the two."
 SAME = "{name} cannot be joined with the same person; choose another one."
 TOGETHER = "{one} and {other} are in one picture at {time}, so they are two people and cannot be joined."
+HEARD = "{name} is only heard, in a channel of its own, and cannot be joined with {other}; give it a name instead."
 NO_STRETCH = "There is no such stretch of {name} in this recording; choose another."
 WHOLE = "{name} has nothing else than what was chosen, so there is nothing to divide; leave a stretch out."
 
@@ -62,12 +63,15 @@ def renamed(features: Features, number: int, name: object) -> People:
 def joined(features: Features, number: int, other: int) -> People:
     """People in which ``other`` is the person ``number``, whose name stays; without one, the other's is taken.
 
-    Raises EmorecError if they are the same, or in one picture at the same time.
+    Raises EmorecError if they are the same, or in one picture at the same time, or if one is only heard.
     """
     for one in (number, other):
         _check_number(features, one)
     if number == other:
         raise EmorecError(SAME.format(name=features.names[number]))
+    for one, another in ((number, other), (other, number)):
+        if one in VOICE_NAMES:
+            raise EmorecError(HEARD.format(name=features.names[one], other=features.names[another]))
     arrays = features.arrays
     own, others = (arrays["face_time"][arrays["face_person"] == one] for one in (number, other))
     common = np.intersect1d(own, others)

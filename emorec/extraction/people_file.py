@@ -69,7 +69,7 @@ def used(given: PeopleLike, features: Features) -> tuple[Features, tuple[str, ..
     people = of(given)
     _check_together(people, features)
     edited = features.with_people(people)
-    there = {int(number) for number in np.unique(edited.arrays["face_person"])}
+    there = {int(number) for number in np.unique(edited.arrays["face_person"])} | {*edited.persons}
     missing = [person.name or default_name(person.number) for person in people if person.number not in there]
     return edited, (MISSING.format(names=", ".join(missing[:MAX_LISTED])),) if missing else ()
 

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import hashlib
-import json
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack
 from dataclasses import asdict, replace
@@ -20,28 +18,26 @@ import numpy as np
 import torch
 
 from emorec.errors import EmorecError
-from emorec.extraction import features, options, sources, tracks
+from emorec.extraction import options, sources, tracks
 from emorec.extraction import segments as cuts
 from emorec.extraction.assembly import Segment, complete, empty_segment, features_of, merged_notes, metadata
-from emorec.extraction.cache import CacheLimit
 from emorec.extraction.cache import forget as forget_key
 from emorec.extraction.faces import TRACKER, encode_faces, face_segments
-from emorec.extraction.features import Features, Folder, Head, JoinedArrays
+from emorec.extraction.features import Features, Head, JoinedArrays
+from emorec.extraction.lead_in import LeadIn
 from emorec.extraction.options import Settings
 from emorec.extraction.sources import Source
+from emorec.extraction.storing import Store, key_of
 from emorec.extraction.voices import voice_segments
 from emorec.face import detection
 from emorec.face.detection import Detector
 from emorec.face.tracking import Tracker
 from emorec.media.streams import MediaInfo
-from emorec.models import identity, speaker
 from emorec.models.checkpoint import Checkpoint
 from emorec.prefetch import OneThread, Prefetcher
 from emorec.settings import cache_folder
 
 __all__ = ["Settings", "encode_faces", "extract", "face_segments", "forget", "forget_key", "voice_segments"]
-
-EXTRACTION = 11  # increases with every change of what is extracted from the same recording by the same networks
 
 
 def extract(
@@ -63,10 +59,10 @@ def extract(
     source = sources.of(media)
     info = source.probe(settings.selection)
     options.check_within(settings, source.name, info.duration)
-    key = _key(source, model, detector, settings)
-    store = _Store(cache_folder() if cache is None else Path(cache), key) if key else None
-    joined = JoinedArrays(empty_segment(model))
-    head, segments = (store and store.folder.read()) or (_new_head(source, info, settings, detector, model), [])
+    key = key_of(source, model, detector, settings)
+    store = Store(cache_folder() if cache is None else Path(cache), key) if key else None
+    joined = JoinedArrays(empty_segment(model, settings))
+    head, segments = (store and store.folder.read()) or (new_head(source, info, settings, detector, model), [])
 
     def grown() -> Features:
         return features_of(head, segments, model, info, settings, key, joined)
@@ -78,23 +74,19 @@ def extract(
 
     notes: list[str] = []
     chosen = replace(settings, **head.chosen.get("tracks", {}))
-    streams = _streams(source, info, model, detector, chosen, segments, notes)
-    with one_thread_each(), ExitStack() as stack:
+    first = cuts.holding(settings.start / model.front_end.hop_seconds) + len(segments)
+    tracker = _tracker_after(segments[-1] if segments else {})
+    streams = streams_of(source, info, model, detector, chosen, tracker, first, notes)
+    with ExitStack() as stack:
         if store:
             stack.callback(store.limit.enforce)
-        running = [stack.enter_context(Prefetcher(stream)) for stream in streams]
-        while parts := [part for part in (next(stream, None) for stream in running) if part is not None]:
-            segment: Segment = empty_segment(model) | {"end": np.zeros(1)}
-            for part in parts:
-                segment["end"] = np.maximum(segment["end"], part.pop("end"))
-                segment |= part
+        for segment in stack.enter_context(contextlib.closing(joined_streams(streams, model, chosen))):
             head.segments += 1
             head.duration = max(head.duration, float(segment["end"][0]))
             head.notes = merged_notes(head.notes, notes)
             if store:
                 store.append(head, segment)
             segments.append(segment)
-            _return_memory()
             yield grown()
     if streams and not segments:
         if settings.start:
@@ -118,38 +110,11 @@ def forget(
     A run over the same recording that is still going on continues, and stores what it extracts from then on. Raises
     EmorecError if the recording cannot be read.
     """
-    key = _key(sources.of(media), model, detector, settings or Settings())
+    key = key_of(sources.of(media), model, detector, settings or Settings())
     return bool(key) and forget_key(key, cache)
 
 
-class _Store:
-    """The folder that a recording's features are stored in, below the cache folder. Raises EmorecError."""
-
-    def __init__(self, cache: Path, key: str):
-        self._cache = cache
-        self.folder = Folder(cache / key)
-        self.limit = CacheLimit(cache, self.folder.path)
-
-    def append(self, head: Head, segment: Segment) -> None:
-        with self._errors():
-            self.limit.added(self.folder.append(head, segment))
-
-    def write_head(self, head: Head) -> None:
-        with self._errors():
-            self.folder.write_head(head)
-
-    @contextlib.contextmanager
-    def _errors(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            raise EmorecError(
-                f"Features cannot be stored in {self._cache} ({error.strerror or error}); "
-                "free some space or name another folder in EMOREC_CACHE."
-            ) from None
-
-
-def _new_head(source: Source, info: MediaInfo, settings: Settings, detector: Detector, model: Checkpoint) -> Head:
+def new_head(source: Source, info: MediaInfo, settings: Settings, detector: Detector, model: Checkpoint) -> Head:
     """The head of a recording of which nothing is stored, with the tracks that are chosen for it."""
     with one_thread_each():
         numbers, notes = tracks.choose(info.path, info, settings, detector, model.front_end)
@@ -162,30 +127,49 @@ def _new_head(source: Source, info: MediaInfo, settings: Settings, detector: Det
     return Head(metadata(info), asdict(settings), 0.0, chosen={"tracks": numbers, "notes": notes})
 
 
-def _streams(
+def _tracker_after(segment: Segment) -> Tracker:
+    """A tracker that continues after a stored segment; segments after the last picture hold no state."""
+    tracker = Tracker()
+    if state := {name.removeprefix(TRACKER): value for name, value in segment.items() if TRACKER in name}:
+        tracker.restore(state)
+    return tracker
+
+
+def streams_of(
     source: Source,
     info: MediaInfo,
     model: Checkpoint,
     detector: Detector,
     settings: Settings,
-    segments: list[Segment],
+    tracker: Tracker,
+    first: int,
     notes: list[str],
+    lead: LeadIn | None = None,
 ) -> list[Iterator[Segment]]:
-    """Generators of the face arrays and of the voice arrays of each segment after the stored ones."""
-    streams = []
-    hop = model.front_end.hop_seconds
-    first, span = cuts.holding(settings.start / hop) + len(segments), cuts.SEGMENT_HOPS * hop
+    """Generators of the face arrays and of the voice arrays of each segment, from segment ``first`` on."""
+    streams: list[Iterator[Segment]] = []
+    span = cuts.SEGMENT_HOPS * model.front_end.hop_seconds
     if info.has_video and settings.faces:
-        tracker = Tracker()
-        # Segments after the last picture, where only the sound continues, hold no state.
-        stored = segments[-1] if segments else {}
-        state = {key.removeprefix(TRACKER): value for key, value in stored.items() if TRACKER in key}
-        if state:
-            tracker.restore(state)
-        streams.append(face_segments(source, model, detector, tracker, settings, first, span, notes))
+        streams.append(face_segments(source, model, detector, tracker, settings, first, span, notes, lead))
     if info.has_audio and settings.voices:
         streams.append(voice_segments(source, model, first, notes, settings))
     return streams
+
+
+def joined_streams(streams: list[Iterator[Segment]], model: Checkpoint, settings: Settings) -> Generator[Segment]:
+    """Yield whole segments of streams that run side by side; a stream that is over has no rows in the others'.
+
+    Closing stops the streams.
+    """
+    with one_thread_each(), ExitStack() as stack:
+        running = [stack.enter_context(Prefetcher(stream)) for stream in streams]
+        while parts := [part for part in (next(stream, None) for stream in running) if part is not None]:
+            segment: Segment = empty_segment(model, settings) | {"end": np.zeros(1)}
+            for part in parts:
+                segment["end"] = np.maximum(segment["end"], part.pop("end"))
+                segment |= part
+            _return_memory()
+            yield segment
 
 
 _TORCH_THREADS = OneThread(torch.get_num_threads, torch.set_num_threads)
@@ -204,17 +188,3 @@ def _return_memory() -> None:
     # Other C libraries have no such function, and Windows no such library.
     with contextlib.suppress(AttributeError, OSError, TypeError):
         ctypes.CDLL(None).malloc_trim(0)
-
-
-def _key(media: str | Path | Source, model: Checkpoint, detector: Detector, settings: Settings) -> str:
-    """The key of a recording's features, from its content, the networks, the detector and the settings.
-
-    It is "" for a source whose features are not stored.
-    """
-    content = sources.of(media).digest()
-    if content is None:
-        return ""
-    scheme = [EXTRACTION, cuts.FIRST_STARTS, cuts.SEGMENT_HOPS]
-    facts = [features.FORMAT_VERSION, scheme, content, model.fingerprint, detector.name, asdict(settings)]
-    facts += [identity.fingerprint(), speaker.fingerprint()]
-    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:32]

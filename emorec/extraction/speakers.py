@@ -18,7 +18,6 @@ SURE = 0.6  # probability from which on a speaker is named
 
 CHUNK_HOPS = 4  # of speech at most that are decided together
 NEAR = 0.45  # seconds; a person seen within this time of a hop is visible in it
-MAX_PERSONS = 16  # those longest on screen; others never get the voice
 # Log odds against "off screen" before any evidence: of the only visible person, of each of several, and of a person who
 # is not visible.
 ALONE, AMONG, HIDDEN = 1.0, 1.0, -2.0
@@ -65,7 +64,7 @@ def spoken_by(arrays: Arrays, hop_seconds: float) -> tuple[np.ndarray, np.ndarra
     if not len(spoken):
         return person, probability
     probability[spoken] = 1.0
-    numbers = _persons(arrays["face_person"])
+    numbers = sync.persons(arrays["face_person"])
     if not len(numbers):
         return person, probability
     visible = _visible(arrays, numbers, hop_seconds)
@@ -78,11 +77,6 @@ def spoken_by(arrays: Arrays, hop_seconds: float) -> tuple[np.ndarray, np.ndarra
     person[spoken] = np.where(chance >= SURE, named, UNSURE)[chunks]
     probability[spoken] = chance[chunks]
     return person, probability
-
-
-def _persons(persons: np.ndarray) -> np.ndarray:
-    """The numbers of the persons who may speak: those longest on screen have the lowest numbers."""
-    return np.unique(persons)[:MAX_PERSONS]
 
 
 def _visible(arrays: Arrays, numbers: np.ndarray, hop_seconds: float) -> np.ndarray:

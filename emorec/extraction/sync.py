@@ -20,10 +20,17 @@ SMOOTH_HOPS = 9  # over which the evidence for a lag is summed before the best p
 MARGIN_HOPS = 1  # hops before and after speech whose pictures count too: a mouth rests when the voice pauses
 USUAL_PICTURES = 10  # pictures on each side whose mean look of a mouth is its usual one
 AROUND = 4  # pictures on each side in which a mouth must move
-STILL = 1.3  # deviation of a mouth's vectors below which it is too still to speak
+STILL = 1.8  # deviation of a mouth's vectors below which it is too still to speak
 STILL_WEIGHT, MOST_STILL = 1.0, 1.0  # nats a picture: for each factor of e below STILL, and at most
 
+MAX_PERSONS = 16  # those longest on screen; others never get the voice
+
 Arrays = dict[str, np.ndarray]
+
+
+def persons(faces: np.ndarray) -> np.ndarray:
+    """The numbers of the persons of ``faces`` (N,) who may speak: those longest on screen have the lowest numbers."""
+    return np.unique(faces)[:MAX_PERSONS]
 
 
 def evidence(arrays: Arrays, numbers: np.ndarray, spoken: np.ndarray, hop_seconds: float) -> np.ndarray:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from emorec.extraction import segments, sources
+from emorec.extraction import channels, segments, sources
 from emorec.extraction.options import WHOLE, Settings
 from emorec.media.passes import Damage
 from emorec.media.streams import AudioBlock
@@ -33,8 +33,8 @@ def voice_segments(
 
     Each segment is encoded with a margin on both sides, wide enough that its hops do not depend on where it is cut. If
     only a part of a recording is used, the margin is also read beyond both ends of the part, and only hops that overlap
-    the part are yielded. Sentences for the user are added to ``notes``. Raises EmorecError if the recording cannot be
-    decoded.
+    the part are yielded. If the channels are split, the hops of both follow each other in time (see ``channels``).
+    Sentences for the user are added to ``notes``. Raises EmorecError if the recording cannot be decoded.
     """
     for arrays in _whole_segments(media, model, first, notes, settings):
         yield _cut(arrays, settings, model.front_end.hop_seconds)
@@ -56,7 +56,7 @@ def _whole_segments(
     margin = _margin_hops(front_end) * front_end.hop
     number, end = first, 0
     origin = _start(number, front_end) - margin  # the first sample in ``buffer``
-    buffer, encoded = np.zeros(0, np.float32), {}
+    buffer, encoded = np.zeros((len(channels.SIDES) if settings.channel == channels.SPLIT else 1, 0), np.float32), {}
     block_seconds, margin_seconds = BLOCK_HOPS * front_end.hop_seconds, margin / front_end.rate
     end_sample, read_until = math.inf, math.inf  # end of the part, as a sample, and end of reading (s)
     if settings.end is not None:
@@ -71,27 +71,30 @@ def _whole_segments(
         part_from=max(0.0, settings.start - margin_seconds),
     )
     with Prefetcher(blocks) as blocks:
-        for begin, samples in _pieces(blocks, origin, front_end, notes):
-            buffer = np.concatenate([buffer[: begin - origin], samples])
-            end = begin + len(samples)
+        for begin, samples in _pieces(blocks, origin, len(buffer), front_end, notes):
+            buffer = np.concatenate([buffer[:, : begin - origin], samples], axis=1)
+            end = begin + samples.shape[1]
             while (
                 end_sample > _start(number, front_end)
-                and len(buffer) >= (span := _span(number, front_end)) + 2 * margin
+                and buffer.shape[1] >= (span := _span(number, front_end)) + 2 * margin
             ):
-                window = buffer[: span + 2 * margin]
+                window = buffer[:, : span + 2 * margin]
                 yield _voice_arrays(front_end, net, window, number, _start(number + 1, front_end), encoded)
-                buffer, origin, number = buffer[span:], origin + span, number + 1
+                buffer, origin, number = buffer[:, span:], origin + span, number + 1
     while min(end, end_sample) > _start(number, front_end):
         span = _span(number, front_end)
-        window = np.pad(buffer[: span + 2 * margin], (0, max(0, span + 2 * margin - len(buffer))))
+        missing = max(0, span + 2 * margin - buffer.shape[1])
+        window = np.pad(buffer[:, : span + 2 * margin], ((0, 0), (0, missing)))
         yield _voice_arrays(front_end, net, window, number, min(end, _start(number + 1, front_end)), encoded)
-        buffer, number = buffer[span:], number + 1
+        buffer, number = buffer[:, span:], number + 1
 
 
 def _pieces(
-    blocks: Iterable[AudioBlock | Damage], origin: int, front_end: VoiceFrontEnd, notes: list[str]
+    blocks: Iterable[AudioBlock | Damage], origin: int, count: int, front_end: VoiceFrontEnd, notes: list[str]
 ) -> Iterator[tuple[int, np.ndarray]]:
     """Yield the sound from the sample ``origin`` on as (first sample, samples), without a gap.
+
+    Samples are (``count``, N), a row for each channel.
 
     Before the first sample of the media, or before its audio starts, there is silence. The silence may last hours, so
     it comes in pieces that are no longer than a segment. Sentences about damage are added to ``notes``.
@@ -103,9 +106,9 @@ def _pieces(
             continue
         begin = round(block.time * front_end.rate)
         for silent in range(origin, begin, longest):
-            yield silent, np.zeros(min(longest, begin - silent), np.float32)
-        yield begin, block.samples
-        origin = begin + len(block.samples)
+            yield silent, np.zeros((count, min(longest, begin - silent)), np.float32)
+        yield begin, np.atleast_2d(block.samples)
+        origin = begin + block.samples.shape[-1]
 
 
 def _start(number: int, front_end: VoiceFrontEnd) -> int:
@@ -131,7 +134,23 @@ def _voice_arrays(
     end: int,
     encoded: dict[tuple[int, int], Arrays],
 ) -> Arrays:
-    """The arrays of one segment from its samples with margins; its sound ends at the sample ``end``.
+    """The arrays of one segment from its samples (channels, N) with margins; its sound ends at the sample ``end``."""
+    hops = -(-(end - _start(number, front_end)) // front_end.hop)
+    time = (segments.start(number) + np.arange(hops) + 0.5) * front_end.hop_seconds
+    each: list[Arrays] = []
+    for index, channel in enumerate(samples):
+        # Many files hold the same sound in both channels; it is encoded once.
+        same = index and np.array_equal(channel, samples[0])
+        arrays = each[0] if same else _of_channel(front_end, net, channel, number, encoded)
+        each.append({name: array[:hops] for name, array in arrays.items()})
+    features_of_hops = each[0] if len(each) == 1 else channels.merged(each)
+    return {"voice_time": np.repeat(time, len(each))} | features_of_hops | {"end": np.array([end / front_end.rate])}
+
+
+def _of_channel(
+    front_end: VoiceFrontEnd, net: VoiceNet, samples: np.ndarray, number: int, encoded: dict[tuple[int, int], Arrays]
+) -> Arrays:
+    """The features of the hops of one channel in a segment, from its samples (N,) with margins.
 
     Silence has the same features everywhere: they are cached in ``encoded``, so hours of it take almost no time.
     """
@@ -139,16 +158,11 @@ def _voice_arrays(
     # recording, which need not be where a segment begins.
     hops_into_row = segments.start(number) % front_end.speech_row_hops
     if samples.any():
-        arrays = _encode(front_end, net, samples, hops_into_row)
-    else:
-        key = len(samples), hops_into_row
-        if key not in encoded:
-            encoded[key] = _encode(front_end, net, samples, hops_into_row)
-        arrays = encoded[key]
-    hops = -(-(end - _start(number, front_end)) // front_end.hop)
-    time = (segments.start(number) + np.arange(hops) + 0.5) * front_end.hop_seconds
-    features_of_hops = {name: array[:hops] for name, array in arrays.items()}
-    return {"voice_time": time} | features_of_hops | {"end": np.array([end / front_end.rate])}
+        return _encode(front_end, net, samples, hops_into_row)
+    key = len(samples), hops_into_row
+    if key not in encoded:
+        encoded[key] = _encode(front_end, net, samples, hops_into_row)
+    return encoded[key]
 
 
 @torch.inference_mode()

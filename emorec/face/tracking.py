@@ -85,6 +85,13 @@ class Tracker:
         """Whether all frames so far are the same, according to their overviews."""
         return self._still
 
+    def begin(self, time: float, image: np.ndarray) -> None:
+        """Tell what the first frame of the recording is, if ``update`` is not called with it.
+
+        ``image`` (H, W, 3) is RGB, seen at ``time`` (s).
+        """
+        self._first, self._began = shrunk(image, OVERVIEW), time
+
     def update(
         self, time: float, image: np.ndarray, boxes: np.ndarray, crops: Sequence[np.ndarray | None] | None = None
     ) -> list[int]:

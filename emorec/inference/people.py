@@ -9,7 +9,7 @@ import numpy as np
 
 from emorec.errors import EmorecError
 from emorec.extraction.features import Features
-from emorec.extraction.people import WORDS, default_name
+from emorec.extraction.people import VOICE_NAMES, WORDS, default_name
 from emorec.extraction.persons import shown_until
 from emorec.inference import coverage
 from emorec.inference import fusion as fusions
@@ -75,6 +75,11 @@ def speakers(features: Features, low: np.ndarray, high: np.ndarray) -> np.ndarra
     first, last = between(arrays["voice_time"], low, high)
     counts = coverage.sums((voices[:, None] == np.array(ranked)).astype(float), first, last)
     return np.where(counts.max(axis=1) > 0, np.array(ranked)[counts.argmax(axis=1)], -1)
+
+
+def shown(faces: np.ndarray, voices: np.ndarray) -> np.ndarray:
+    """The person (N,) whom each row describes: that of ``faces`` (N,), -1 for none, or one who is only heard."""
+    return np.where((faces < 0) & np.isin(voices, [*VOICE_NAMES]), voices, faces)
 
 
 def mean(people: Sequence[Timeline], features: Features) -> Timeline:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from emorec.emotions import fold
+from emorec.extraction import channels
 from emorec.extraction.features import Features
 from emorec.extraction.persons import shown_until
 from emorec.inference import fusion as fusions
@@ -177,7 +178,8 @@ def coverage(
         counted = speech if share is None else speech * share
         spoken[rows] = sums(counted[:, None], hops[0][rows], hops[1][rows])[:, 0]
     face = np.minimum(seen / lengths(low, high, until), 1.0)
-    return face, spoken / np.maximum(hops[1] - hops[0], 1)
+    # Hops at the same time, of channels that are split, cover it only once.
+    return face, np.minimum(spoken * channels.count(arrays) / np.maximum(hops[1] - hops[0], 1), 1.0)
 
 
 class _Faces:

@@ -10,7 +10,7 @@ import numpy as np
 
 from emorec.emotions import EMOTIONS
 from emorec.errors import EmorecError
-from emorec.extraction import speakers
+from emorec.extraction import channels, speakers
 from emorec.extraction.features import Features
 from emorec.inference import baseline as baselines
 from emorec.inference import fusion as fusions
@@ -114,8 +114,10 @@ class Request:
 
     def notes(self) -> tuple[str, ...]:
         """Sentences for the user about the recording, about who speaks, and about the baselines."""
+        split = self.features.settings.get("channel") == channels.SPLIT
         who = speakers.note(self.features.arrays) if self.fusion != "face" else ""
-        found = [who, baselines.NOTE if self.own else ""]
+        whose = channels.note(self.features.arrays, split, self.features.names) if self.fusion != "face" else ""
+        found = [whose, who, baselines.NOTE if self.own else ""]
         return (*self.features.notes, *(sentence for sentence in found if sentence), *self._about_faces())
 
     def _about_faces(self) -> list[str]:

@@ -10,7 +10,7 @@ import numpy as np
 from emorec.affect import valence_arousal
 from emorec.annotation import Marker
 from emorec.emotions import EMOTIONS
-from emorec.extraction.people import default_name
+from emorec.extraction.people import VOICE_NAMES, default_name
 from emorec.inference import fusion as fusions
 from emorec.inference import prior as priors
 from emorec.inference.options import (
@@ -80,6 +80,11 @@ class Timeline:
         return [
             self.names.get(int(person), default_name(person)) if person >= 0 else self.name for person in self.person
         ]
+
+    @property
+    def only_heard(self) -> bool:
+        """Whether this is about a person without a face, who has a channel of the sound."""
+        return len(self) > 0 and bool(np.isin(self.person, [*VOICE_NAMES]).all())
 
     @property
     def known(self) -> np.ndarray:

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from emorec.errors import EmorecError
+from emorec.extraction import channels
 from emorec.extraction.features import Features
 from emorec.inference import baseline_choice, people, pooling
 from emorec.inference import fusion as fusions
@@ -66,17 +67,19 @@ def infer(
     person who is longest on screen; "speaker" is, in every row, the one who speaks there; "all" gives a timeline for
     each person, in ``Timeline.people`` of their mean (see ``people.mean``). None takes, in every row,
     the face that is visible there, and of several that are visible for about as long the one in most of the
-    recording's frames. ``smooth`` (s) is the standard deviation of a Gaussian over time by which rows with evidence are
-    averaged. ``prior`` is what ``emorec.inference.prior.of`` takes. Rows with a confidence below ``unsure_below`` count
-    as unsure. ``baseline`` is what ``emorec.inference.baseline_choice.of`` takes: except with "none", voices are read
-    relative to the mean voice of the recording, if it has enough speech, the model has a head for that, and the fusion
-    is "late" or "voice". With "person" each person's usual expression in the recording is also taken out of the face,
-    if the fusion is "late" or "face"; with START-END that of a stretch of it, and with the file of a JSON result that
-    of the persons of the same name there. Raises EmorecError for features of another model, a step or window out of
-    range, and an unknown fusion, person, prior or baseline.
+    recording's frames; if the channels are split, it is "all". ``smooth`` (s) is the standard deviation of a Gaussian
+    over time by which rows with evidence are averaged. ``prior`` is what ``emorec.inference.prior.of`` takes. Rows with
+    a confidence below ``unsure_below`` count as unsure. ``baseline`` is what ``emorec.inference.baseline_choice.of``
+    takes: except with "none", voices are read relative to the mean voice of the recording, if it has enough speech, the
+    model has a head for that, and the fusion is "late" or "voice". With "person" each person's usual expression in the
+    recording is also taken out of the face, if the fusion is "late" or "face"; with START-END that of a stretch of it,
+    and with the file of a JSON result that of the persons of the same name there. Raises EmorecError for features of
+    another model, a step or window out of range, and an unknown fusion, person, prior or baseline.
     """
     check(fusion, step, window, smooth, prior, unsure_below)
     chosen = baseline_choice.of(baseline)
+    if person is None and channels.CHANNEL in features.arrays:
+        person = people.ALL  # one of several voices at the same time would tell nothing of the others
     number = people.number_of(features, person)
     if features.fingerprint and features.fingerprint != model.fingerprint:
         raise EmorecError(OTHER_MODEL)
@@ -132,7 +135,7 @@ def _timeline(request: Request, step: float, prior: priors.Prior, heard: pooling
     return Timeline(
         start=start,
         end=end,
-        person=np.where(fusion == "voice", -1, pooled.person),
+        person=people.shown(np.where(fusion == "voice", -1, pooled.person), whose),
         probabilities=probabilities,
         face=face,
         voice=voice,

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from emorec.extraction import channels
 from emorec.extraction.features import Features
 from emorec.inference.voice_pooling import SPEECH
 
@@ -21,17 +22,32 @@ class Turn:
     """Speech of one person from ``start`` to ``end`` (s).
 
     ``person`` is a number, OFF_SCREEN or UNSURE; ``probability`` is the mean over the hops, None if it is not known.
+    ``channel`` counts from 1; it is 2 for the right one of two that are split.
     """
 
     start: float
     end: float
     person: int = UNSURE
     probability: float | None = None
+    channel: int = 1
 
 
 def turns(features: Features) -> tuple[Turn, ...]:
     """The turns of a recording in order of time; without the array PERSON they are all of UNSURE."""
-    arrays, half = features.arrays, features.hop_seconds / 2
+    arrays = features.arrays
+    if channels.CHANNEL not in arrays:
+        return _turns(features, arrays)
+    found = [
+        replace(turn, channel=number + 1)
+        for number in range(channels.count(arrays))
+        for turn in _turns(features, channels.of_channel(arrays, number))
+    ]
+    return tuple(sorted(found, key=lambda turn: (turn.start, turn.channel)))
+
+
+def _turns(features: Features, arrays: dict[str, np.ndarray]) -> tuple[Turn, ...]:
+    """The turns in the hops of ``arrays``, no two of which are at the same time."""
+    half = features.hop_seconds / 2
     spoken = np.flatnonzero(arrays["voice_speech"] >= SPEECH)
     if not len(spoken):
         return ()

@@ -12,7 +12,7 @@ import av
 import numpy as np
 from av.video.reformatter import ColorRange, VideoReformatter
 
-from emorec.media.audio import LEAD, Block, edges
+from emorec.media.audio import LEAD, block_type, edges
 from emorec.media.reader import BIN_EPSILON
 from emorec.media.streams import AudioBlock, Frame, bin_of
 from emorec.media.video import picture, turned
@@ -57,20 +57,21 @@ def audio(
     start: float,
     end: float,
     block_seconds: float,
+    channel: str = "mix",
 ) -> Iterator[AudioBlock]:
     """Yield sound as mono blocks at ``rate`` (Hz), which end at multiples of ``block_seconds``.
 
     ``samples(first, last)`` gives float32 (1 or 2 channels, last - first) of the ``count`` samples at ``sample_rate``
-    (Hz), the first at 0 s. Two channels are mixed as those of a file are. Sound before ``start`` and from ``end`` (s)
-    on is left out.
+    (Hz), the first at 0 s. Two channels are mixed as those of a file are, or stay apart if ``channel`` is "split".
+    Sound before ``start`` and from ``end`` (s) on is left out.
     """
     duration = min(count / sample_rate, end)
     sign: float | None = None
     for number in range(math.floor(start / block_seconds + BIN_EPSILON), math.ceil(duration / block_seconds)):
-        block = Block(number, *edges(number, rate, start, block_seconds, end), rate)
+        block = block_type(channel)(number, *edges(number, rate, start, block_seconds, end), rate)
         first = max(0, math.floor((number * block_seconds - LEAD) * sample_rate))
         last = min(count, math.ceil(((number + 1) * block_seconds + LEAD) * sample_rate))
         block.add(first / sample_rate, sample_rate, samples(first, last))
         sign = block.finish(sign)
         if block.sound_to > block.first:
-            yield AudioBlock(block.first / rate, block.samples[: block.sound_to - block.first])
+            yield AudioBlock(block.first / rate, block.samples[..., : block.sound_to - block.first])

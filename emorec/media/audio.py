@@ -36,20 +36,21 @@ def blocks(
     selection: Selection = EVERYTHING,
     end: float = math.inf,
     part_from: float = 0.0,
-) -> Iterator[Block]:
+) -> Iterator[Block | SplitBlock]:
     """Yield the blocks that contain sound, in order; the first begins where the sound does, the last ends at ``end``
     (s). ``part_from`` is as in ``passes.decoded``."""
     first = oldest = math.floor(start / block_seconds + BIN_EPSILON)
-    unfinished: dict[int, Block] = {}
+    unfinished: dict[int, Block | SplitBlock] = {}
+    made = block_type(selection.channel)
     begun = False
     sign: float | None = None
 
-    def block_at(number: int) -> Block:
+    def block_at(number: int) -> Block | SplitBlock:
         if number not in unfinished:
-            unfinished[number] = Block(number, *edges(number, rate, start, block_seconds, end), rate)
+            unfinished[number] = made(number, *edges(number, rate, start, block_seconds, end), rate)
         return unfinished[number]
 
-    def finished(until: float) -> Iterator[Block]:
+    def finished(until: float) -> Iterator[Block | SplitBlock]:
         nonlocal oldest, begun, sign
         for number in sorted(unfinished):
             if (number + 1) * block_seconds + LEAD > until:
@@ -114,6 +115,11 @@ def _joined(
         expected += samples.shape[1] / frame.sample_rate
     if pieces:
         yield source, begin, form[1], np.concatenate(pieces, axis=1)
+
+
+def block_type(channel: str) -> type[Block] | type[SplitBlock]:
+    """The class of a block of the sound of a channel, as ``Selection`` names it."""
+    return SplitBlock if channel == "split" else Block
 
 
 def edges(number: int, rate: int, start: float, block_seconds: float, end: float = math.inf) -> tuple[int, int]:
@@ -189,3 +195,49 @@ class Block:
                 self.samples[begin - self.first : end - self.first] = samples[begin - self._cursor : end - self._cursor]
                 self.sound_from, self.sound_to = min(self.sound_from, begin), max(self.sound_to, end)
             self._cursor += len(samples)
+
+
+class SplitBlock:
+    """Two blocks of the same span, one for each channel; ``samples`` are ``(2, last - first)``."""
+
+    def __init__(self, number: int, first: int, last: int, rate: int):
+        self.number = number
+        self._channels = [Block(number, first, last, rate) for _ in range(2)]
+
+    @property
+    def samples(self) -> np.ndarray:
+        return np.stack([channel.samples for channel in self._channels])
+
+    @property
+    def first(self) -> int:
+        return self._channels[0].first
+
+    @property
+    def last(self) -> int:
+        return self._channels[0].last
+
+    # Both channels get pieces of the same length at the same times, so their sound has the same limits.
+    @property
+    def sound_from(self) -> int:
+        return self._channels[0].sound_from
+
+    @property
+    def sound_to(self) -> int:
+        return self._channels[0].sound_to
+
+    def add(self, time: float, source_rate: int, samples: np.ndarray) -> None:
+        """Add sound ``(2, N)``, or ``(1, N)`` for both channels, as ``Block.add``."""
+        for number, channel in enumerate(self._channels):
+            index = min(number, len(samples) - 1)
+            channel.add(time, source_rate, samples[index : index + 1])
+
+    def finish(self, before: float | None) -> float:
+        """As ``Block.finish``; channels that are not mixed have no phase."""
+        for channel in self._channels:
+            channel.finish(before)
+        return 1.0
+
+    def cut_head(self) -> None:
+        """As ``Block.cut_head``."""
+        for channel in self._channels:
+            channel.cut_head()

@@ -15,6 +15,17 @@ CONTAINERS = (
     *("au", "wv", "tta"),
 )
 
+# Endings of the names of files in those containers, by which recordings are found in a folder; what a file really is
+# shows when it is opened.
+SUFFIXES = frozenset(
+    {
+        *(".mov", ".mp4", ".m4v", ".m4a", ".m4b", ".3gp", ".3g2", ".mj2", ".mkv", ".mka", ".webm", ".weba", ".avi"),
+        *(".flv", ".f4v", ".wmv", ".wma", ".asf", ".ts", ".mts", ".m2ts", ".mpg", ".mpeg", ".mpe", ".vob", ".m2v"),
+        *(".dv", ".mxf", ".ogv", ".mp3", ".mp2", ".wav", ".w64", ".ogg", ".oga", ".opus", ".flac", ".aac", ".ac3"),
+        *(".eac3", ".aif", ".aiff", ".aifc", ".amr", ".caf", ".au", ".wv", ".tta"),
+    }
+)
+
 # Restricts FFmpeg to those containers and to the one local file.
 OPEN_OPTIONS = {"format_whitelist": ",".join(CONTAINERS), "protocol_whitelist": "file"}
 

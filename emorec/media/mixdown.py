@@ -61,7 +61,10 @@ def mono(piece: tuple[float, int, np.ndarray], sign: float, before: float | None
 
 
 class Mixer:
-    """Turns decoded sound of any format and layout into float32 at its own rate: the chosen channel, or two sides."""
+    """Turns decoded sound of any format and layout into float32 at its own rate: the chosen channel, or two sides.
+
+    "split" is the left and the right channel, "mix" both sides of all channels.
+    """
 
     def __init__(self, channel: str = "mix"):
         self._channel = channel
@@ -69,7 +72,8 @@ class Mixer:
         self._form: tuple | None = None
 
     def samples(self, frame: av.AudioFrame) -> np.ndarray | None:
-        """Samples ``(1, N)``, for "mix" of more than one channel ``(2, N)``; None if it cannot be decoded.
+        """Samples ``(1, N)``, for "mix" of more than one channel and for "split" ``(2, N)``; None if it cannot be
+        decoded.
 
         "left" and "right" of sound with one channel are that channel.
         """
@@ -80,11 +84,11 @@ class Mixer:
             found = self._converted(frame, frame.layout.name)
         else:
             found = self._converted(frame, "stereo")
-        if found is None or self._channel == "mix" or count == 1:
+        if found is None or self._channel == "mix":
             return found
         names = [channel.name for channel in frame.layout.channels]
-        index = names.index(NAMES[self._channel]) if NAMES[self._channel] in names else int(self._channel == "right")
-        return found[index : index + 1]
+        sides = NAMES if self._channel == "split" else (self._channel,)
+        return found[[_index(names, side) for side in sides]]
 
     def _converted(self, frame: av.AudioFrame, layout: str) -> np.ndarray | None:
         """Samples ``(channels, N)`` in another layout."""
@@ -101,3 +105,8 @@ class Mixer:
         except AV_ERRORS:
             self._form = None
             return None
+
+
+def _index(names: list[str], side: str) -> int:
+    """The index of the channel "left" or "right" among the channels of a layout."""
+    return names.index(NAMES[side]) if NAMES[side] in names else min(int(side == "right"), len(names) - 1)

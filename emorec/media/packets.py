@@ -139,6 +139,11 @@ class Packets:
         same = kind == "video" or codec in REPEATABLE or codec.startswith("pcm_")
         if self.format not in containers.SEEKABLE or (repeatable and not same) or self._resets_before(time):
             return False
+        return self.go(time)
+
+    def go(self, time: float) -> bool:
+        """Go to the last keyframe at or before ``time`` (s), whether times are reliable from there on or not; False if
+        that fails."""
         try:
             self.container.seek(math.floor((time + self.zero) * av.time_base))
         except AV_ERRORS:

@@ -18,9 +18,9 @@ class Selection:
     """Which tracks and channels of a recording are read.
 
     ``audio_track`` and ``video_track`` count from 1 among the streams of that kind (None: the file's default).
-    ``channel`` is "left", "right" or "mix" (see ``mixdown``). ``rotate`` (degrees, a multiple of 90) is how far
-    pictures are turned clockwise. Without ``pictures`` or ``sound`` no packet of that kind is decoded. ``filtered``:
-    whether pictures go through the codec's last filter, which only the eye needs.
+    ``channel`` is "left", "right", "mix", or "split" for both apart (see ``mixdown``). ``rotate`` (degrees, a multiple
+    of 90) is how far pictures are turned clockwise. Without ``pictures`` or ``sound`` no packet of that kind is
+    decoded. ``filtered``: whether pictures go through the codec's last filter, which only the eye needs.
     """
 
     audio_track: int | None = None

@@ -74,7 +74,7 @@ class Frame:
 
 @dataclass(frozen=True)
 class AudioBlock:
-    """Sound that begins at ``time`` (s): ``samples`` is float32 mono ``(N,)``."""
+    """Sound that begins at ``time`` (s): ``samples`` is float32 mono ``(N,)``; of the channel "split" ``(2, N)``."""
 
     time: float
     samples: np.ndarray
@@ -202,10 +202,10 @@ def audio(
             yield AudioBlock(held.first / rate, held.samples)
             for number in range(held.number + 1, block.number):
                 first, last = edges(number, rate, start, block_seconds)
-                yield AudioBlock(first / rate, np.zeros(last - first, dtype=np.float32))
+                yield AudioBlock(first / rate, np.zeros((*held.samples.shape[:-1], last - first), dtype=np.float32))
         held = block
     if held is not None and held.sound_to > held.first:
-        yield AudioBlock(held.first / rate, held.samples[: held.sound_to - held.first])
+        yield AudioBlock(held.first / rate, held.samples[..., : held.sound_to - held.first])
     yield from report.end()
 
 

@@ -38,5 +38,5 @@ def rttm_text(timeline: Timeline) -> str:
         speaker = SPEAKERS.get(turn.person) or token(timeline.names.get(turn.person) or default_name(turn.person))
         probability = NOTHING if turn.probability is None else f"{turn.probability:.3f}"
         times = f"{turn.start:.3f} {turn.end - turn.start:.3f}"
-        lines.append(f"SPEAKER {file} 1 {times} {NOTHING} {NOTHING} {speaker} {probability} {NOTHING}\n")
+        lines.append(f"SPEAKER {file} {turn.channel} {times} {NOTHING} {NOTHING} {speaker} {probability} {NOTHING}\n")
     return "".join(lines)

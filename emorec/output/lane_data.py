@@ -1,7 +1,8 @@
 """The data of a chart with a lane for each person, the mean of all on top, as plain values.
 
 On the chart's vertical scale, which goes down from 0, a lane is 1 high: its name, the plot, and a strip that shows
-where the face is seen. Below the last lane there is a strip for speech.
+where the face is seen; for somebody who is only heard, where the voice is. Below the last lane there is a strip for
+speech.
 """
 
 from __future__ import annotations
@@ -68,7 +69,7 @@ def lanes(timeline: Timeline, style: str, span: tuple[float, float], pictures: M
     ]
     begin, end = (float(timeline.start[0]), float(timeline.end[-1])) if len(timeline) else (0.0, 0.0)
     found = Lanes([], [], [], [], [], [], [], height=count + BELOW)
-    for lane, ((name, _), data) in enumerate(zip(drawn, columns, strict=True)):
+    for lane, ((name, one), data) in enumerate(zip(drawn, columns, strict=True)):
         found.names.append({"text": files.shown(name), "at": lane + NAME_AT})
         number = int(timeline.people[lane - 1].person.max(initial=-1)) if lane else -1
         if number in pictures:
@@ -83,7 +84,8 @@ def lanes(timeline: Timeline, style: str, span: tuple[float, float], pictures: M
             for point in chart_hatch.strokes(data, span, LOW):
                 at = point["at"]
                 found.strokes.append(point | {"at": None if at is None else in_lane(at, lane)})
-        found.strips.extend(_strips(data.start, data.end, data.face, lane, STRIP))
+        own = data.speech if one.only_heard else data.face
+        found.strips.extend(_strips(data.start, data.end, own, lane, STRIP))
         for place, boxed in zip(zip(data.start, data.end, strict=True), chart_data.column_boxes(data), strict=True):
             found.hover.append(boxed | _rectangle(*place, lane, PLOT) | {"Person": files.shown(name)})
     found.names.append({"text": "Speech heard", "at": count + SPEECH_AT})

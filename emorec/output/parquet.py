@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,6 +12,9 @@ from emorec.errors import require
 from emorec.inference.timeline import Timeline
 from emorec.output.columns import columns
 from emorec.output.tables import choices
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 EXTRA = "exports"  # the extra that installs pyarrow
 
@@ -22,8 +26,16 @@ def parquet_bytes(timeline: Timeline) -> bytes:
     is not installed.
     """
     require(EXTRA, "pyarrow")
-    import pyarrow as pa
     from pyarrow import parquet
+
+    out = io.BytesIO()
+    parquet.write_table(arrow_table(timeline), out)
+    return out.getvalue()
+
+
+def arrow_table(timeline: Timeline) -> pa.Table:
+    """What ``parquet_bytes`` writes, as a table in memory."""
+    import pyarrow as pa
 
     arrays = {}
     for name, values in columns(timeline).items():
@@ -37,7 +49,4 @@ def parquet_bytes(timeline: Timeline) -> bytes:
             values = values.astype(np.float64)
             arrays[name] = pa.array(values, pa.float64(), mask=np.isnan(values))
     facts = {"media": timeline.media, "choices": choices(timeline), "notes": timeline.notes}
-    table = pa.table(arrays).replace_schema_metadata({"emorec": json.dumps(facts)})
-    out = io.BytesIO()
-    parquet.write_table(table, out)
-    return out.getvalue()
+    return pa.table(arrays).replace_schema_metadata({"emorec": json.dumps(facts)})

@@ -67,7 +67,8 @@ def _lane(person: Timeline, portraits: Portraits | None) -> str:
     found = summary(person)
     shares = [f"{emotion} {share:.0%}" for emotion, share in found.shares.items() if share >= 0.005][:TOP_EMOTIONS]
     shares += [f"unsure {found.unsure:.0%}"] if found.unsure >= 0.005 else []
-    words = f"{', '.join(shares) or 'no evidence'}; face seen in {found.face:.0%} of the time"
+    seen = f"voice heard in {found.speech:.0%}" if person.only_heard else f"face seen in {found.face:.0%}"
+    words = f"{', '.join(shares) or 'no evidence'}; {seen} of the time"
     number = int(person.person[0]) if len(person) else -1
     picture = _picture(portraits, portraits.of(number)) if portraits else ""
     name = html.escape(files.shown(person.name))

@@ -46,12 +46,17 @@ def file_url(file: Path | str) -> str:
     return html.escape("gradio_api/file=" + urllib.parse.quote(str(file)))
 
 
+def is_sound(name: str) -> bool:
+    """Whether a file is one of sound alone, as its name says; the system's own list lacks some, as FLAC."""
+    return Path(name).suffix.lower() in SOUND or (mimetypes.guess_type(name)[0] or "").startswith("audio/")
+
+
 def player(file: Path | str | None) -> str:
     """The player of a recording, with a text in case the browser cannot play it; without a file, a placeholder."""
     if not file:
         return '<div class="empty">Your recording appears here.</div>'
     name = Path(file).name
-    tag = "audio" if (mimetypes.guess_type(name)[0] or "").startswith("audio/") else "video"
+    tag = "audio" if is_sound(name) else "video"
     return (
         f'<{tag} controls playsinline preload="metadata" src="{file_url(file)}" aria-label="{html.escape(name)}" '
         'onerror="this.hidden = true; this.nextElementSibling.hidden = false"></' + tag + ">"
@@ -106,7 +111,8 @@ def warnings(timeline: Timeline) -> str:
 
 @dataclass(frozen=True)
 class Card:
-    """A person: the name, the time on screen (s), and the URL of a small picture, "" without one."""
+    """A person: the name, the time on screen (s), 0 for one who is only heard, and the URL of a small picture, ""
+    without one."""
 
     name: str
     seconds: float
@@ -117,7 +123,7 @@ def people(cards: Sequence[Card]) -> str:
     """A card for each person, the one longest on screen first."""
     items = "".join(
         f"<li>{_portrait(card)}<b>{html.escape(files.shown(card.name))}</b>"
-        f'<span class="caption">{clock(card.seconds)} on screen</span></li>'
+        f'<span class="caption">{f"{clock(card.seconds)} on screen" if card.seconds else "only heard"}</span></li>'
         for card in cards
     )
     return f'<ul class="cards">{items}</ul>'
@@ -183,6 +189,10 @@ def _unsure_bar(share: float, below: float) -> str:
     )
 
 
+SOUND = (
+    *(".aac", ".ac3", ".aif", ".aiff", ".amr", ".au", ".caf", ".eac3", ".flac", ".m4a", ".mka", ".mp3", ".oga", ".ogg"),
+    *(".opus", ".tta", ".w64", ".wav", ".weba", ".wv"),
+)
 NO_EVIDENCE = {"face": "No face was seen", "voice": "No speech was heard"}
 LIMITS = (
     "emorec names displayed expression as actors and strangers' votes named it. It cannot tell what anyone feels, and "
@@ -196,7 +206,7 @@ PLACEHOLDER = '<div class="empty">The timeline grows here.</div>'
 HOW_TO_READ = (
     "Click to go there. {looks} where it is unsure: the likeliest emotion has less than "
     f"{charts.CONFIDENT:.0%}, or all evidence is from just before or after. Blank where there is no evidence, shaded "
-    "where nothing is analysed yet. The strips show how much of the time was with speech or with a visible face."
+    "where nothing is analysed yet. The strips show how much of the time has evidence."
 )
 DERIVED = (
     "Valence and arousal are derived from the probabilities, by published ratings of a word for each emotion "
@@ -204,6 +214,6 @@ DERIVED = (
 )
 FOOTER = (
     '<p class="caption">Nothing leaves the machine that emorec runs on. What you upload is removed when you close '
-    "the page, or after about an hour. What was read from it goes with it, or, if this server keeps it for a next "
-    "time, when you delete your recordings here.</p>"
+    "the page, or after about an hour. What was read from it is kept for an hour in the list of recent analyses, which "
+    "only this browser sees, or, if this server keeps it for a next time, until you delete it here.</p>"
 )

@@ -12,7 +12,7 @@ from emorec.extraction.options import Settings
     [
         ({"audio_track": 0}, "There is no audio track 0; tracks are counted from 1."),
         ({"video_track": -1}, "There is no video track -1; tracks are counted from 1."),
-        ({"channel": "middle"}, "The channel 'middle' does not exist; choose from left, right, mix."),
+        ({"channel": "middle"}, "The channel 'middle' does not exist; choose from left, right, mix, split."),
         ({"rotate": 45}, "The rotation 45 is not possible; choose from 0, 90, 180, 270 degrees."),
         ({"start": -1.0}, "The start of -1 s is not possible; choose a time of 0 s or more."),
         ({"start": float("nan")}, "The start of nan s is not possible; choose a time of 0 s or more."),

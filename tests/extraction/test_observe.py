@@ -11,7 +11,7 @@ import torch
 
 from emorec.errors import EmorecError
 from emorec.extraction import faces as seeing
-from emorec.extraction import pipeline
+from emorec.extraction import pipeline, storing
 from emorec.media import sandbox
 from emorec.models.optimize import for_inference
 from support import factories
@@ -201,13 +201,13 @@ def test_a_copy_under_another_name_is_the_same_recording(recording, model, fille
 
 @pytest.mark.parametrize("another", ["weights", "detector", "rate"])
 def test_other_weights_or_settings_observe_anew(recording, model, tmp_path, another):
-    usual = pipeline._key(recording, model, OneFace(), pipeline.Settings())
+    usual = storing.key_of(recording, model, OneFace(), pipeline.Settings())
     detector = OneFace()
     if another == "detector":
         detector.name = "another"
     settings = pipeline.Settings(face_rate=2.0 if another == "rate" else 5.0)
     weights = factories.checkpoint(seed=9) if another == "weights" else model
-    assert pipeline._key(recording, weights, detector, settings) != usual
+    assert storing.key_of(recording, weights, detector, settings) != usual
 
 
 @pytest.mark.parametrize("segments", [1, 2, 3, 4])

@@ -9,6 +9,7 @@ from emorec.models import speaker
 
 HOP = 0.256
 RATE = 5.0  # pictures a second
+NOISE = 1.4  # deviation of the vectors of a mouth in a noisy picture that stands still
 
 
 def sounds(hops, seed=0):
@@ -20,9 +21,10 @@ def sounds(hops, seed=0):
 
 
 def recording(seconds, faces, speech=None, lag=0.0):
-    """Arrays of Features: ``faces`` are (person, kind, from s, to s), of the kinds "speaks", "moves" and "rests".
+    """Arrays of Features: ``faces`` are (person, kind, from s, to s): "speaks", "moves", "rests" or "picture".
 
-    The mouth of one who speaks is like the sound ``lag`` seconds later; one who moves follows another sound.
+    The mouth of one who speaks is like the sound ``lag`` seconds later; one who moves follows another sound; that of a
+    "picture" is as still as one in the noise of a camera.
     """
     count = int(seconds / HOP)
     sound, other = sounds(count), sounds(count, seed=1)
@@ -33,7 +35,10 @@ def recording(seconds, faces, speech=None, lag=0.0):
             steps = (other if kind == "moves" else sound).reshape(-1, speaker.DIMENSIONS)
             at = np.clip((time + lag) / HOP * speaker.STEPS - 1 / 8, 0, len(steps) - 1)
             mouth = steps[round(at)] + random.normal(0, 0.5, speaker.DIMENSIONS)
-            rows.append((time, person, np.zeros(speaker.DIMENSIONS) if kind == "rests" else mouth))
+            still = {"rests": 0.0, "picture": NOISE / speaker.DIMENSIONS**0.5}.get(kind)
+            if still is not None:
+                mouth = random.normal(0, still, speaker.DIMENSIONS)
+            rows.append((time, person, mouth))
     rows.sort(key=lambda row: row[:2])
     return {
         "face_time": np.array([row[0] for row in rows]),
@@ -58,7 +63,7 @@ def test_one_who_speaks_keeps_the_voice():
     assert shares(recording(12, [(0, "speaks", 0, 12)])) == {0: 1.0}
 
 
-@pytest.mark.parametrize("kind", ["moves", "rests"])
+@pytest.mark.parametrize("kind", ["moves", "rests", "picture"])
 def test_a_voice_over_a_face_is_off_screen(kind):
     assert shares(recording(12, [(0, kind, 0, 12)])).get(OFF_SCREEN, 0) > 0.8
 

@@ -6,7 +6,7 @@ import pytest
 from emorec import cli
 from emorec.analyzer import Analyzer
 from emorec.errors import EmorecError
-from emorec.extraction import pipeline, segments, tracks
+from emorec.extraction import pipeline, segments, storing, tracks
 from emorec.extraction.options import Settings
 from emorec.inference import timeline
 from emorec.media import excerpt, reader, sandbox, streams
@@ -260,7 +260,7 @@ def test_a_segment_holds_every_place():
 def test_every_setting_is_part_of_the_key(long, model, name):
     values = {"channel": "left", "start": 1.0, "end": 9.0, "rotate": 90, "faces": False, "voices": False}
     other = Settings(**{name: values.get(name, 1)})
-    assert pipeline._key(long, model, OneFace(), other) != pipeline._key(long, model, OneFace(), Settings())
+    assert storing.key_of(long, model, OneFace(), other) != pipeline._key(long, model, OneFace(), Settings())
 
 
 def test_a_turned_picture_is_searched(model, tmp_path):
@@ -283,7 +283,7 @@ def test_a_turned_picture_is_searched(model, tmp_path):
         (["--audio_track", "3"], "long.mkv has 1 sound track; there is no track 3."),
         (["--video_track", "2"], "long.mkv has 1 video track; there is no track 2."),
         (["--audio-track", "0"], "There is no audio track 0; tracks are counted from 1."),
-        (["--channel", "up"], "The channel 'up' does not exist; choose from left, right, mix."),
+        (["--channel", "up"], "The channel 'up' does not exist; choose from left, right, mix, split."),
         (["--start", "0:40", "--end", "30"], "The end at 30 s is not after the start at 40 s; choose a later end."),
         (["--start", "1:40"], "long.mkv has nothing from 100 s on, it is 50.0 s long; choose an earlier start."),
         (["--start", "soon"], "'soon' is not a time; give seconds, m:ss or h:mm:ss, as in 75, 1:15 or 0:01:15."),

@@ -71,7 +71,7 @@ CASES = {
     "nothing known": one(gaps=range(12)),
     "no rows": one(0, gaps=()),
     "an odd name": dataclasses.replace(one(media={"name": f"folder/{ODD}.mp4"}), name=ODD, names={0: ODD}),
-    "two hours": one(72_00, seed=5),
+    "two hours": one(1440, 5.0, seed=5),
     "short steps": one(301, 0.1, seed=6),
     "people": people(),
 }

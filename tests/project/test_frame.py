@@ -74,7 +74,7 @@ def test_everything_that_is_pinned_is_used():
 @pytest.mark.parametrize(
     ("package", "extras"),
     [
-        ("emorec", ["dataframe", "exports"]),
+        ("emorec", ["batch", "dataframe", "exports", "library", "ray"]),
         ("emorec.download", ["links"]),
         ("emorec.ui", ["app"]),
         ("hub", []),
@@ -136,13 +136,14 @@ def test_the_oldest_versions_are_those_that_the_tests_can_run_with():
         assert version >= bounds[name] and version.release[:2] == bounds[name].release[:2], name
 
 
-EXTRAS = ("app", "dataframe", "exports", "links", "train")
-NOT_IN_THE_APP = {"pyarrow"}  # 170 MB for one format; `make app` does without
+EXTRAS = ("app", "batch", "dataframe", "exports", "library", "links", "train")
+APART = {"gs", "ray", "s3"}  # of clusters and object stores, which few have; "all" is without them
+NOT_IN_THE_APP = {"duckdb", "fsspec", "pyarrow"}  # large, and for the command line; `make app` does without
 
 
 def test_the_extra_all_holds_every_extra():
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
-    assert extras["all"] == [f"emorec[{','.join(EXTRAS)}]"] and extras.keys() == {*EXTRAS, "all"}
+    assert extras["all"] == [f"emorec[{','.join(EXTRAS)}]"] and extras.keys() == {*EXTRAS, *APART, "all"}
 
 
 def canonical(name):
@@ -226,8 +227,9 @@ def test_make_installs_again_when_the_requirements_or_the_environment_change(mak
 @pytest.mark.parametrize("jobs", ["-j1", "-j8"])
 def test_make_test_checks_style_browser_and_tests_in_this_order(make, jobs):
     assert make(jobs, "test").returncode == 0
+    jobs_of_make = min(os.sysconf("SC_NPROCESSORS_ONLN") + 1, 6)
     checks = ["-m ruff check .", "-m ruff format --check .", "-m pyright --pythonpath .venv/bin/python"]
-    steps = [*checks, "tests/support/browser.py", "-m pytest --numprocesses 2 --dist loadscope"]
+    steps = [*checks, "tests/support/browser.py", f"-m pytest --numprocesses {jobs_of_make} --dist loadscope"]
     installed = ["install requirements.txt", "install tests/requirements.txt", f"install {TEACHERS}"]
     assert make.log() == [*installed, *steps]
 

@@ -10,7 +10,10 @@ from emorec import image as pictures
 from emorec.affect import valence_arousal
 from emorec.emotions import EMOTIONS
 from emorec.errors import EmorecError
+from emorec.extraction.faces import encode_faces
+from emorec.face import detection
 from emorec.face.detection import Face
+from emorec.inference.fusion import softmax
 from emorec.models.calibration import HeadCalibration
 from emorec.ui.example import PORTRAIT
 from support import factories
@@ -21,7 +24,7 @@ LANDMARKS = np.array([[0.31, 0.374], [0.674, 0.375], [0.488, 0.585], [0.352, 0.7
 class Finds:
     """A detector that finds the same square faces in every picture."""
 
-    def __init__(self, *corners, side=20):
+    def __init__(self, *corners, side=40):
         self.faces = [
             Face(np.array([*corner, side, side]), np.array(corner) + side * LANDMARKS, 0.9) for corner in corners
         ]
@@ -30,12 +33,12 @@ class Finds:
         return self.faces
 
 
-def picture(width=80, height=60):
+def picture(width=160, height=120):
     return np.random.default_rng(0).integers(0, 256, (height, width, 3)).astype(np.uint8)
 
 
 def test_every_face_has_its_box_and_calibrated_probabilities_from_left_to_right():
-    found = pictures.recognise(picture(), factories.checkpoint(), Finds((50, 30), (8, 6)))
+    found = pictures.recognise(picture(), factories.checkpoint(), Finds((100, 60), (16, 12)))
     assert [face.box for face in found] == [(0.1, 0.1, 0.25, 0.3333), (0.625, 0.5, 0.25, 0.3333)]
     for face in found:
         assert face.probabilities.sum() == pytest.approx(1)
@@ -45,17 +48,40 @@ def test_every_face_has_its_box_and_calibrated_probabilities_from_left_to_right(
     assert not np.allclose(found[0].probabilities, found[1].probabilities)
 
 
+def test_a_face_and_its_mirror_image_show_the_same():
+    """The network sees both, whose probabilities it averages."""
+    net = factories.checkpoint().face
+    crops = np.random.default_rng(1).integers(0, 256, (3, net.config.size, net.config.size)).astype(np.uint8)
+    seen, mirrored = (pictures.predict_stills(net, side) for side in (crops, np.ascontiguousarray(crops[:, :, ::-1])))
+    np.testing.assert_allclose(seen, mirrored, atol=1e-6)
+    assert np.allclose(seen.sum(axis=1), 1)
+    assert not np.allclose(seen, softmax(encode_faces(net, crops)[1].astype(np.float64)), atol=1e-6)
+
+
+def test_a_small_picture_is_enlarged_before_detection_and_boxes_are_those_of_the_picture():
+    class Notes(Finds):
+        def detect(self, image, side=None):
+            self.seen = image.shape
+            return self.faces
+
+    detector = Notes((36, 36), side=72)
+    (face,) = pictures.recognise(picture(48, 36), factories.checkpoint(), detector)
+    assert detector.seen == (108, detection.SMALLEST_SIDE, 3)
+    assert face.box == pytest.approx((0.25, 1 / 3, 0.5, 2 / 3), abs=1e-4)
+    assert detection.enlarged(picture(200, 90)).shape == (90, 200, 3)
+
+
 def test_still_pictures_have_a_calibration_of_their_own():
     model = factories.checkpoint()
-    (plain,) = pictures.recognise(picture(), model, Finds((8, 6)))
+    (plain,) = pictures.recognise(picture(), model, Finds((16, 12)))
     for part, moves in (("face", False), ("still", True)):
         changed = replace(model.calibration, **{part: HeadCalibration(bias=tuple(range(len(EMOTIONS))))})
-        (found,) = pictures.recognise(picture(), replace(model, calibration=changed), Finds((8, 6)))
+        (found,) = pictures.recognise(picture(), replace(model, calibration=changed), Finds((16, 12)))
         assert (found.probabilities[-1] > 1.5 * plain.probabilities[-1]) == moves
 
 
 def test_a_box_ends_where_the_picture_does():
-    (face,) = pictures.recognise(picture(), factories.checkpoint(), Finds((70, -10)))
+    (face,) = pictures.recognise(picture(), factories.checkpoint(), Finds((140, -20)))
     assert face.box == pytest.approx((0.875, 0.0, 0.125, 0.1667))
 
 
@@ -79,7 +105,7 @@ def test_any_kind_of_colour_becomes_rgb(mode, tmp_path):
     name = tmp_path / ("picture.jpg" if mode == "CMYK" else "picture.png")
     Image.fromarray(picture()).convert(mode).save(name)
     read = pictures.read(name)
-    assert (read.shape, read.dtype) == ((60, 80, 3), np.uint8)
+    assert (read.shape, read.dtype) == ((120, 160, 3), np.uint8)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """What the project's files import, read from their syntax trees: at the top, inside functions, through importlib."""
 
 import ast
+import functools
 from pathlib import Path
 
 PLACES = ("app.py", "emorec", "hub", "train")
@@ -28,7 +29,7 @@ def imported_by(module, path, modules):
     """
     package = module if path.name == "__init__.py" else module.rpartition(".")[0]
     names = set()
-    for node in ast.walk(ast.parse(Path(path).read_text())):
+    for node in nodes(Path(path).read_text()):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -37,6 +38,12 @@ def imported_by(module, path, modules):
         elif isinstance(node, ast.Call) and _called(node) in {"import_module", "__import__"}:
             names |= {argument.value for argument in node.args[:1] if isinstance(argument, ast.Constant)}
     return names
+
+
+@functools.lru_cache(maxsize=1)
+def nodes(text):
+    """The nodes of a file's syntax tree. Some look at a file twice; to keep the trees of all would take much memory."""
+    return list(ast.walk(ast.parse(text)))
 
 
 def _absolute(node, package):

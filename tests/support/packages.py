@@ -41,8 +41,9 @@ class Environment:
         (self.packages / "installed-here.pth").write_text(sysconfig.get_path("purelib"))
 
     def install(self, *wheels: Path) -> None:
-        """Install wheels from files, nothing else."""
-        pip("--python", self.python, "install", "--no-deps", "--no-index", "--ignore-installed", *wheels)
+        """Install wheels from files, nothing else; what is imported is compiled then, the rest of them never."""
+        options = ("--no-deps", "--no-index", "--ignore-installed", "--no-compile")
+        pip("--python", self.python, "install", *options, *wheels)
 
     def start(self, *command: object, cwd: Path, log: Path, **environment: str) -> subprocess.Popen:
         """Start a program of the environment, named by its file in ``bin``; what it prints goes to ``log``."""

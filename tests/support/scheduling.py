@@ -8,6 +8,19 @@ from xdist.scheduler import LoadScopeScheduling
 
 from support.paths import ROOT
 
+# Folders whose files take long, the longest first.
+SLOW = (
+    "tests/train/",
+    "tests/project/",
+    "tests/ui/",
+    "tests/output/test_formats",
+    "tests/download/",
+    "tests/extraction/",
+    "tests/models/",
+    "tests/media/",
+    "tests/hub/",
+    "tests/cli/",
+)
 ONE_PAGE = "page"  # the scope of all files whose tests use the running page
 
 
@@ -24,11 +37,18 @@ class ByFile(LoadScopeScheduling):
 
 
 def longest_first(items: list[pytest.Item]) -> None:
-    """Move the tests of the running page to the front, and those of training behind them.
+    """Move the tests of the running page to the front, then the folders of SLOW, and all quick files to the end.
 
-    The page's tests take longest and run in one process: begun last, they would keep one process busy alone.
+    The page's tests take longest and run in one process: begun last, they would keep one process busy alone. So would
+    any long file at the end, in the time of which the other processes have nothing left to do.
     """
-    items.sort(key=lambda item: (not uses_page(_file(item)), not _file(item).startswith("tests/train/")))
+    items.sort(key=lambda item: _place(_file(item)))
+
+
+def _place(file: str) -> int:
+    if uses_page(file):
+        return -1
+    return next((place for place, folder in enumerate(SLOW) if file.startswith(folder)), len(SLOW))
 
 
 def _file(item: pytest.Item) -> str:

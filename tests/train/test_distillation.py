@@ -207,8 +207,8 @@ def test_a_merged_network_is_the_sum_of_both_trunks(tiny):
 
 
 def test_distillation_learns(tiny, monkeypatch):
-    monkeypatch.setattr(distillation, "ITEMS", 160)
-    distillation.train(Workspace(*tiny), FOLD, replace(distillation.SCHEDULE, epochs=8))
+    monkeypatch.setattr(distillation, "ITEMS", 96)
+    distillation.train(Workspace(*tiny), FOLD, replace(distillation.SCHEDULE, epochs=6))
     rows = run_dir.read_log(tiny[1] / distillation.run_of(FOLD))
     assert rows[-1]["loss"] < 0.8 * rows[0]["loss"]
     persons = set(run_dir.settings_of(tiny[1] / distillation.run_of(FOLD))["persons"])

@@ -31,6 +31,13 @@ def bundled():
     return checkpoints.load(pretrained.BUNDLED)
 
 
+@pytest.fixture(autouse=True)
+def few_rounds(monkeypatch):
+    """The time of a network need not be exact here, and 20 rounds of each take most of an evaluation."""
+    monkeypatch.setattr(cost, "ROUNDS", 1)
+    monkeypatch.setattr(cost, "BATCH", 4)
+
+
 @pytest.fixture
 def copy(tmp_path):
     """A copy of the bundled checkpoint, to be written into."""

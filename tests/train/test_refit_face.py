@@ -1,12 +1,14 @@
 """A finished checkpoint with other faces: what depends on them is fitted, the voice stays as it is."""
 
 import shutil
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from emorec.models import checkpoint, pretrained
+from emorec.models.calibration import HeadCalibration
 from support.paths import ROOT
 from train import refit
 from train.evaluation import predictions, unseen
@@ -51,3 +53,18 @@ def test_without_the_voices_predictions_it_says_so(tmp_path, capsys):
     with pytest.raises(SystemExit) as stopped:
         refit.main(given)
     assert stopped.value.code == 2 and "--predictions" in capsys.readouterr().err
+
+
+def test_the_calibration_alone_is_fitted_without_the_data(tmp_path, capsys):
+    folder = tmp_path / "model"
+    shutil.copytree(pretrained.BUNDLED, folder)
+    before = checkpoint.load(folder)
+    wanted = before.calibration.still
+    checkpoint.save(replace(before, calibration=replace(before.calibration, still=HeadCalibration())), folder)
+    refit.main([str(folder), "--predictions", str(PREDICTIONS), "--only-calibration"])
+    after = checkpoint.load(folder)
+    assert after.calibration.still.scale == pytest.approx(wanted.scale, abs=2e-3)
+    assert after.fingerprint == before.fingerprint and after.evaluation == {}
+    with pytest.raises(SystemExit):
+        refit.main([str(folder), "--only-calibration"])
+    assert "--predictions" in capsys.readouterr().err

@@ -63,6 +63,7 @@ def unseen_people():
         fused=softmax(3.0 * fused_logs),
         voices=(voice, voice_truth, np.arange(rows) % 5, np.arange(rows) % 2),
         faces=press,
+        press=press,
         stills=(still, still_truth),
         face_shares=SHARES,
     )

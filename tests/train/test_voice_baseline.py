@@ -148,7 +148,14 @@ def test_whole_recordings_are_better_understood_relative_to_their_speaker(corpor
     relative = unseen._relative(SETTING, voices, lambda: nets, relative_layer(SETTING))
     columns = tuple(voices[name] for name in ("seven", "truth", "fold", "corpus"))
     everybody = unseen.Unseen(
-        clips=factories_clips(), fused=nothing, voices=columns, faces=(), stills=(), face_shares=(), relative=relative
+        clips=factories_clips(),
+        fused=nothing,
+        voices=columns,
+        faces=(),
+        press=(),
+        stills=(),
+        face_shares=(),
+        relative=relative,
     )
     monkeypatch.setattr(speakers, "unseen_predictions", lambda model, setting: everybody)
     monkeypatch.setattr(speakers, "fold_voice", lambda model, runs, fold: nets[fold])

@@ -30,7 +30,7 @@ from emorec.voice import features
 from emorec.voice.features import VoiceFrontEnd
 from train.data.datasets import Item
 from train.data.layouts import PICTURES
-from train.data.pack import cached, enlarge, load_audio, whole_hops
+from train.data.pack import cached, load_audio, whole_hops
 
 SMALL = 128  # pixels; in a smaller picture no face has to be found: the whole picture counts as one
 
@@ -114,7 +114,7 @@ def picture_face(
     If none is found, a picture below SMALL pixels counts as a face; a larger one raises EmorecError.
     """
     small = max(image.shape[:2]) <= SMALL
-    larger = enlarge(image) if small else image
+    larger = detection.enlarged(image) if small else image
     found = detector.detect(larger)
     if found:
         crop = alignment.align(larger, found[0].landmarks, size)

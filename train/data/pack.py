@@ -28,8 +28,6 @@ from train.data.datasets import Item
 
 Speeds = tuple[int, Sequence[float]]  # a seed and the factors to choose from
 
-ENLARGEMENT = 4  # factor for FER+ pictures before detection: faces of 48 px are too small for the detector
-
 MAX_CLIP = 2 * 3600.0  # seconds; clips for training are held in memory as a whole
 BLOCK_SECONDS = BLOCK_HOPS * VoiceFrontEnd().hop_seconds
 
@@ -40,9 +38,10 @@ def face_detector() -> detection.Detector:
 
 
 def _alignment(size: int, detector: detection.Detector) -> dict[str, Any]:
-    """What crops depend on besides the pictures. YuNet, which aligned the first ones, is not named."""
+    """What crops depend on besides the pictures. YuNet is not named."""
     named = {} if detector.name == detection.YuNet.name else {"detector": detector.name}
-    return {"size": size, "framing": alignment.FRAMING.tolist()} | named
+    settings = {"size": size, "framing": alignment.FRAMING.tolist(), "smallest": detection.SMALLEST_SIDE}
+    return settings | named
 
 
 def face_crops(items: Sequence[Item], size: int, cache: Path) -> np.ndarray:
@@ -53,7 +52,7 @@ def face_crops(items: Sequence[Item], size: int, cache: Path) -> np.ndarray:
     def crops() -> dict[str, np.ndarray]:
         out = np.empty((len(items), size, size), np.uint8)
         for row, item in enumerate(tqdm(items, desc="faces", disable=None)):
-            picture = enlarged(item.path)
+            picture = read_enlarged(item.path)
             found = detector.detect(picture)
             whole = cv2.cvtColor(cv2.resize(picture, (size, size), interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2GRAY)
             out[row] = alignment.align(picture, found[0].landmarks, size) if found else whole
@@ -84,9 +83,9 @@ def web_crops(items: Sequence[Item], size: int, cache: Path) -> tuple[np.ndarray
     return found["crops"], found["rows"]
 
 
-def enlarged(path: Path) -> np.ndarray:
+def read_enlarged(path: Path) -> np.ndarray:
     """A small grey picture, enlarged, as RGB (H, W, 3), for detection."""
-    return enlarge(cv2.cvtColor(_read(path, cv2.IMREAD_GRAYSCALE), cv2.COLOR_GRAY2RGB))
+    return detection.enlarged(cv2.cvtColor(_read(path, cv2.IMREAD_GRAYSCALE), cv2.COLOR_GRAY2RGB))
 
 
 def _read(path: Path, flags: int) -> np.ndarray:
@@ -94,11 +93,6 @@ def _read(path: Path, flags: int) -> np.ndarray:
     if image is None:
         raise EmorecError(f"The picture {path} cannot be read.")
     return image
-
-
-def enlarge(image: np.ndarray) -> np.ndarray:
-    """An image with ENLARGEMENT times as many pixels on each side."""
-    return cv2.resize(image, None, fx=ENLARGEMENT, fy=ENLARGEMENT, interpolation=cv2.INTER_CUBIC)
 
 
 def voice_clips(

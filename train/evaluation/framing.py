@@ -24,7 +24,7 @@ def main(arguments=None):
     detector = pack.face_detector()
     landmarks = []
     for item in items:
-        picture = pack.enlarged(item.path)
+        picture = pack.read_enlarged(item.path)
         if found := detector.detect(picture):
             landmarks.append(found[0].landmarks / len(picture))
     print(f"{detector.name} found {len(landmarks)} of {len(items)}")

@@ -18,6 +18,7 @@ from torch import nn
 from emorec import files
 from emorec.emotions import EMOTIONS, emotion_of
 from emorec.errors import EmorecError
+from emorec.image import predict_stills
 from emorec.inference import fusion
 from emorec.models.networks import FaceNet, VoiceNet
 from train.data import datasets, pack
@@ -91,20 +92,24 @@ def ferplus(setting: Setting, face_net: FaceNet, split: str) -> Arrays:
         items = datasets.ferplus(setting.data_folder / "FERPlus", split)
         crops, labels = face.labelled(items, face_net.config, setting.cache)
         votes = np.array([item.votes for item in items if item.label])[:, : len(datasets.FERPLUS_LABELS)]
-        return {"eight": face.predict(face_net, crops), "label": labels, "agree": votes.max(axis=1) >= AGREE}
+        return {"eight": predict_stills(face_net, crops), "label": labels, "agree": votes.max(axis=1) >= AGREE}
 
     return of(f"ferplus-{split}", setting, collect)
 
 
 def webfaces(setting: Setting, face_net: FaceNet, split: str) -> Arrays:
-    """Faces of WebFaces' people of a split: probabilities over the network's labels, labels among the seven, people."""
+    """Faces of WebFaces' people of a split: probabilities over the network's labels, labels among the seven, people.
+
+    ``eight`` are those of still pictures, and ``single`` those of one view of the face, as in recordings.
+    """
 
     def collect():
         items = datasets.webfaces(setting.data_folder, split)
         crops, rows = pack.web_crops(items, face_net.config.size, setting.cache)
         labels = np.array([EMOTIONS.index(emotion_of(items[row].label)) for row in rows])
         people = np.unique([items[row].person for row in rows], return_inverse=True)[1]
-        return {"eight": face.predict(face_net, crops), "label": labels, "person": people}
+        single = face.predict(face_net, crops)
+        return {"eight": predict_stills(face_net, crops), "single": single, "label": labels, "person": people}
 
     return of(f"webfaces-{split}", setting, collect)
 

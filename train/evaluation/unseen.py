@@ -34,7 +34,8 @@ class Unseen:
     """Data for fitting a calibration: raw probabilities (N, 7) and labels (N,) of held-out people.
 
     ``clips`` are audio-visual ones with raw ``fused`` probabilities; ``voices``, ``faces`` (people in pictures of the
-    press and of films) and ``stills`` (pictures chosen for their expression) are (probabilities, labels), voices also
+    press and of films, each read from one view, as in recordings), ``press`` (the same, read as still pictures) and
+    ``stills`` (pictures chosen for their expression) are (probabilities, labels), voices also
     with their fold and their corpus. ``relative`` has the same columns as ``voices``, for voices
     relative to their speaker's baseline (NaN without one); it is None for a network without that head. ``face_shares``
     (7,) are the emotions' shares in the face network's training. ``clip_people`` and ``voice_people`` number the person
@@ -45,6 +46,7 @@ class Unseen:
     fused: np.ndarray
     voices: tuple
     faces: tuple
+    press: tuple
     stills: tuple
     face_shares: tuple
     relative: tuple | None = None
@@ -80,8 +82,8 @@ def fit_calibration(unseen: Unseen) -> Calibration:
     face = calibration.fit_head(
         probabilities_of_faces, truth_of_faces, groups, unseen.face_shares, bias_penalty=FACE_PENALTY
     )
-    groups = np.concatenate([np.full(len(unseen.stills[1]), "stills"), np.full(len(unseen.faces[1]), "faces")])
-    probabilities_of_stills, truth_of_stills = _both(unseen.stills, unseen.faces)
+    groups = np.concatenate([np.full(len(unseen.stills[1]), "stills"), np.full(len(unseen.press[1]), "press")])
+    probabilities_of_stills, truth_of_stills = _both(unseen.stills, unseen.press)
     found = Calibration(
         face=face,
         still=calibration.fit_head(probabilities_of_stills, truth_of_stills, groups, unseen.face_shares),
@@ -172,7 +174,8 @@ def collected(
         clips=predictions.as_samples(clips),
         fused=clips["fused"],
         voices=(voices["seven"], voices["truth"], voices["fold"], voices["corpus"]),
-        faces=(fold(faces["eight"], datasets.FERPLUS_LABELS), faces["label"]),
+        faces=(fold(faces["single"], datasets.FERPLUS_LABELS), faces["label"]),
+        press=(fold(faces["eight"], datasets.FERPLUS_LABELS), faces["label"]),
         stills=stills[:2],
         face_shares=FACE_SHARES,
         relative=_relative(setting, voices, lambda: nets_of(range(datasets.FOLDS)), layer_of) if layer_of else None,

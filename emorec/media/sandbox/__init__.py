@@ -26,6 +26,7 @@ from emorec.media.sandbox import replies
 from emorec.media.sandbox.requests import Made, answers
 from emorec.media.selection import EVERYTHING, Selection
 from emorec.media.streams import AudioBlock, Frame, MediaInfo
+from emorec.media.track_list import Track
 
 MAX_SECONDS = 24 * 3600.0  # of a recording; a file of a few bytes can claim to last for years
 
@@ -64,7 +65,8 @@ def audio(
     """``streams.audio``, in a child process."""
     choices = {"rate": rate, "start": start, "block_seconds": block_seconds, "part_from": part_from}
     choices |= {"selection": asdict(selection), "end": end}
-    make = replies.Blocks(Path(path), rate, block_seconds, _max_seconds())
+    channels = 2 if selection.channel == "split" else None
+    make = replies.Blocks(Path(path), rate, block_seconds, _max_seconds(), channels)
     yield from answers("audio", Path(path), make, **choices)
 
 
@@ -106,11 +108,35 @@ def stereo(
     yield from answers("stereo", Path(path), replies.Stereo(Path(path), rate, start, _max_seconds()), **choices)
 
 
+def track_list(path: str | Path) -> list[Track]:
+    """``track_list.of``, in a child process."""
+    path = Path(path)
+    containers.check_file(path)
+
+    def make(header: dict, _: list[np.ndarray]) -> list[Track]:
+        return [replies.checked(Track, track) for track in header["tracks"][: replies.MAX_ENTRIES]]
+
+    return _only(path, answers("track_list", path, make))
+
+
 def min_duration(path: str | Path, enough: float) -> float:
     """``duration.min_duration``, in a child process."""
     path = Path(path)
     answered = answers("min_duration", path, lambda header, _: replies.number(header["min_duration"]), enough=enough)
     return _only(path, answered)
+
+
+def key_frames(path: str | Path, times: Sequence[float], selection: Selection = EVERYTHING) -> list[float | None]:
+    """``key_frames.before``, in a child process."""
+    path = Path(path)
+
+    def make(header: dict, _: list[np.ndarray]) -> list[float | None]:
+        found = header["key_frames"]
+        if len(found) != len(times):
+            raise ValueError("not a time for each place")
+        return [None if time is None else replies.number(time) for time in found]
+
+    return _only(path, answers("key_frames", path, make, times=list(times), selection=asdict(selection)))
 
 
 def picture(path: str | Path, max_pixels: int, max_side: int) -> np.ndarray:

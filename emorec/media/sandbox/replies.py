@@ -81,10 +81,14 @@ class Frames:
 
 
 class Blocks:
-    """Makes ``Damage``, and ``AudioBlock``: each after the one before and none longer than ``block_seconds``."""
+    """Makes ``Damage``, and ``AudioBlock``: each after the one before and none longer than ``block_seconds``.
 
-    def __init__(self, path: Path, rate: int, block_seconds: float, max_seconds: float):
+    ``channels`` are 2 if they stay apart, else None.
+    """
+
+    def __init__(self, path: Path, rate: int, block_seconds: float, max_seconds: float, channels: int | None = None):
         self._path, self._rate, self._max_seconds = path, rate, max_seconds
+        self._shape = () if channels is None else (channels,)
         self._max_samples = math.ceil(rate * block_seconds) + 1
         self._end: int | None = None
         self._damage = Damages()
@@ -96,11 +100,14 @@ class Blocks:
         check_length(self._path, time, self._max_seconds)
         samples = only(arrays)
         first = round(time * self._rate)
-        if samples.ndim != 1 or samples.dtype != np.float32 or len(samples) > self._max_samples or first < 0:
+        if samples.ndim != 1 + len(self._shape) or samples.shape[:-1] != self._shape or samples.dtype != np.float32:
             raise ValueError("invalid block of sound")
-        if self._end is not None and (first < self._end or not len(samples)):
+        count = samples.shape[-1]
+        if count > self._max_samples or first < 0:
+            raise ValueError("invalid block of sound")
+        if self._end is not None and (first < self._end or not count):
             raise ValueError("blocks are not in the order of time")
-        self._end = first + len(samples)
+        self._end = first + count
         return AudioBlock(time, _finite(samples))
 
 

@@ -18,7 +18,7 @@ import numpy as np
 
 from emorec.childprocess import child, limits
 from emorec.errors import EmorecError
-from emorec.media import duration, excerpt, image, integrity, playback, streams
+from emorec.media import duration, excerpt, image, integrity, key_frames, playback, streams, track_list
 from emorec.media.passes import Damage
 from emorec.media.selection import Selection
 
@@ -85,6 +85,10 @@ def _min_duration(path: str, choices: dict) -> Answers:
     yield ({"min_duration": duration.min_duration(path, **choices)},)
 
 
+def _key_frames(path: str, choices: dict) -> Answers:
+    yield ({"key_frames": key_frames.before(path, **choices)},)
+
+
 def _picture(path: str, choices: dict) -> Answers:
     limits.allow_processor_time(PICTURE_SECONDS)
     yield {}, np.ascontiguousarray(image.read(path, **choices))
@@ -119,17 +123,23 @@ def _stereo(path: str, choices: dict) -> Answers:
         yield {}, np.ascontiguousarray(samples, np.float32)
 
 
+def _track_list(path: str, choices: dict) -> Answers:
+    yield ({"tracks": [asdict(track) for track in track_list.of(path)]},)
+
+
 TASKS = {
     "probe": _probe,
     "frames": _frames,
     "audio": _audio,
     "min_duration": _min_duration,
+    "key_frames": _key_frames,
     "picture": _picture,
     "jpeg": _jpeg,
     "sounds": _sounds,
     "stills": _stills,
     "pictures": _pictures,
     "stereo": _stereo,
+    "track_list": _track_list,
 }
 
 

@@ -8,6 +8,7 @@ import gradio as gr
 from emorec.ui import fragments
 from emorec.ui.page.handlers import JobHandlers
 from emorec.ui.page.people_handlers import PeopleHandlers
+from emorec.ui.page.recents import Lists
 from emorec.ui.page.result_handlers import ResultHandlers
 from emorec.ui.server.limits import ANALYSES
 
@@ -23,7 +24,7 @@ SAVE = """(file) => {
 
 
 def connect_inputs(
-    parts: SimpleNamespace, session: SimpleNamespace, jobs: JobHandlers, results: ResultHandlers
+    parts: SimpleNamespace, session: SimpleNamespace, jobs: JobHandlers, results: ResultHandlers, lists: Lists
 ) -> None:
     """Connect the inputs, Analyze, Cancel and the deletion."""
     inputs, choices, deletion = parts.inputs, parts.choices, parts.deletion
@@ -81,8 +82,13 @@ def connect_inputs(
         **QUIET,
     )
     # ``then`` is called when the job ended in any way, also when it was cancelled.
-    job.then(jobs.finish, session.analysis, [session.analysis, parts.status, *buttons], concurrency_limit=None, **QUIET)
-    parts.cancel.click(jobs.cancel, None, [parts.status, parts.cancel], cancels=job, concurrency_limit=None, **QUIET)
+    job.then(
+        jobs.finish, session.analysis, [session.analysis, parts.status, *buttons], concurrency_limit=None, **QUIET
+    ).then(lists.after_job, None, lists.components, concurrency_limit=None, **QUIET)
+    running = [job, lists.resumed]
+    parts.cancel.click(
+        jobs.cancel, None, [parts.status, parts.cancel], cancels=running, concurrency_limit=None, **QUIET
+    )
 
     confirmation = [deletion.ask, deletion.confirm, deletion.keep]
     deletion.ask.click(
@@ -112,10 +118,10 @@ def connect_inputs(
             parts.faces,
             parts.results.download,
         ],
-        cancels=job,
+        cancels=running,
         concurrency_limit=None,
         **QUIET,
-    )
+    ).then(lists.show, None, lists.components, concurrency_limit=None, **QUIET)
 
 
 def connect_results(

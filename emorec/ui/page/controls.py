@@ -5,14 +5,14 @@ from types import SimpleNamespace
 from typing import Any
 
 import gradio as gr
-from gradio.components import Component
 
 from emorec import download
 from emorec.inference import baseline_choice
 from emorec.inference import prior as priors
 from emorec.inference.timeline import DEFAULT_STEP, DEFAULT_WINDOW, STEP_RANGE
-from emorec.ui.page import live
+from emorec.ui.page import live, recordings
 from emorec.ui.page.analysis import ANYONE
+from emorec.ui.page.part_choices import part_choices
 
 MAX_WINDOW = 10.0  # seconds; longer windows are only offered on the command line
 MAX_SMOOTHING = 10.0  # seconds
@@ -27,7 +27,6 @@ FUSIONS = (
 FUSION_ADVICE = "Late weighs face and voice by their evidence; Intermediate lets one network judge both together"
 PRIORS = (("Everyday", "everyday"), ("Even", "even"), ("Adaptive", "adaptive"))
 BASELINES = (("Relative to the speaker", "speaker"), ("Relative to each person", "person"), ("As it is", "none"))
-CHANNELS = (("Mix", "mix"), ("Left", "left"), ("Right", "right"))
 
 
 def markup(value: str | None = None, **settings: Any) -> gr.HTML:
@@ -44,6 +43,7 @@ def inputs(example: Path | None) -> SimpleNamespace:
                 gr.Examples(
                     [[str(example)]], [file], label="Or try an example", example_labels=[EXAMPLE], elem_id="example"
                 )
+            several = recordings.panel()
             with gr.Accordion("Or record one", open=False, elem_id="record"), gr.Row():
                 # Not mirrored: Gradio would have to convert the recording.
                 webcam = gr.Video(
@@ -75,6 +75,7 @@ def inputs(example: Path | None) -> SimpleNamespace:
         tabs={"file": files, "link": links, "picture": pictures, "live": live_tab},
         live=live_panel,
         file=file,
+        several=several,
         webcam=webcam,
         microphone=microphone,
         link=link,
@@ -148,53 +149,3 @@ def more_choices(checkpoints: tuple[str, ...] | None) -> SimpleNamespace:
         )
         note = markup(elem_id="note")
     return SimpleNamespace(checkpoint=checkpoint, note=note, **part)
-
-
-def part_choices() -> dict[str, Component]:
-    """The choices of the part of a recording to analyse, by name."""
-    markup("<p class='caption'>These count when you press Analyze:</p>")
-    with gr.Row():
-        channel = gr.Radio(
-            CHANNELS,
-            value="mix",
-            label="Channel",
-            info="Of the sound, if each has its own speaker",
-            min_width=200,
-            elem_id="channel",
-        )
-        track = gr.Number(
-            0,
-            label="Audio track",
-            info="From 1; 0 takes one with speech",
-            precision=0,
-            minimum=0,
-            min_width=200,
-            elem_id="track",
-        )
-        video_track = gr.Number(
-            0,
-            label="Video track",
-            info="From 1; 0 takes one with a face",
-            precision=0,
-            minimum=0,
-            min_width=200,
-            elem_id="video-track",
-        )
-    with gr.Row():
-        start = gr.Textbox(
-            label="Start",
-            info="Where to begin, as in 75 or 1:15",
-            placeholder="0:00",
-            max_lines=1,
-            min_width=200,
-            elem_id="start",
-        )
-        end = gr.Textbox(
-            label="End",
-            info="Where to end",
-            placeholder="end of the recording",
-            max_lines=1,
-            min_width=200,
-            elem_id="end",
-        )
-    return {"channel": channel, "track": track, "video_track": video_track, "start": start, "end": end}

@@ -15,10 +15,10 @@ SOUND_ONLY = "Only the sound was analysed; for faces, choose another fusion and 
 PAUSED = " · shorter recordings of others have their turn"
 
 
-def watch(job: Job, analysis: Analysis) -> Iterator[tuple[Analysis, str] | None]:
+def watch(job: Job, analysis: Analysis, stops: bool = True) -> Iterator[tuple[Analysis, str] | None]:
     """Yield the Analysis and its progress as HTML while a job runs, and None if nothing has changed.
 
-    Closing the generator stops the job; the features that it has extracted are kept.
+    Closing the generator stops the job if ``stops``; the features that it has extracted are kept.
     """
     began = updated = time.monotonic()
     first: tuple[float, float] | None = None  # when the first features came (s), and how far they went (s)
@@ -47,7 +47,8 @@ def watch(job: Job, analysis: Analysis) -> Iterator[tuple[Analysis, str] | None]
         analysis = replace(analysis, features=job.features, seconds=time.monotonic() - began)
         yield replace(analysis, problem=job.problem), fragments.progress("Done …", 1.0)
     finally:
-        job.stop()
+        if stops:
+            job.stop()
 
 
 def waiting(job: Job) -> str:

@@ -1,0 +1,90 @@
+"""What every recording of a batch is analyzed with, in values that can be sent to another process or machine."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from emorec.download import MAX_HEIGHT
+from emorec.errors import EmorecError
+from emorec.extraction import options as extraction
+from emorec.extraction import people_file
+from emorec.extraction.modalities import MODALITIES, checked_modalities
+from emorec.inference import baseline_choice, people, prior
+from emorec.inference import options as inference
+from emorec.output import formats as output_formats
+from emorec.output import tables
+
+DEFAULT_FORMATS = "csv,json"
+PLACES = ("model", "device", "cache", "threads")  # say where it runs, not what comes out; the model is compared apart
+BLUR_ALONE = "--blur hides faces in the report; give --report as well, or leave it out."
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choices:
+    """The choices of a batch.
+
+    ``inferring`` are keywords of ``Analyzer.infer``. ``formats`` are names of ``output.formats.FORMATS``. ``model`` and
+    ``device`` are as in ``Analyzer.from_pretrained``. ``cache`` is the folder of stored features, None for the usual
+    one. ``threads`` is how many threads torch may use in one process, 0 for its own choice.
+    """
+
+    inferring: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    extracting: extraction.Settings = extraction.WHOLE
+    formats: tuple[str, ...] = ("csv", "json")
+    locale: str = output_formats.DEFAULT_LOCALE
+    plot: bool = False
+    report: bool = False
+    blur: bool = False
+    max_height: int = MAX_HEIGHT
+    model: str | None = None
+    device: str = "auto"
+    cache: Path | None = None
+    threads: int = 0
+
+    def digest(self, fingerprint: str) -> str:
+        """A hash of everything that decides the results, with the ``fingerprint`` of the model."""
+        values = dataclasses.asdict(self)
+        for place in PLACES:
+            del values[place]
+        baseline = baseline_choice.of(self.inferring.get("baseline", baseline_choice.DEFAULT))
+        if baseline.known is not None:  # a file counts by what it holds
+            values["inferring"]["baseline"] = baseline.name, str(baseline.known)
+        text = json.dumps([values, fingerprint], sort_keys=True, default=str)
+        return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def checked(
+    inferring: Mapping[str, Any], extracting: Mapping[str, Any], formats: str = DEFAULT_FORMATS, **others: Any
+) -> tuple[Choices, str]:
+    """The Choices of what a user gave, and a notice about formats that are left out ("": nothing).
+
+    ``inferring`` are keywords of ``Analyzer.infer``, ``extracting`` those of ``extraction.options.Settings`` apart from
+    the modalities, ``others`` those of Choices. Files that they name are read now, so that they are the same for every
+    recording. Raises EmorecError, in one sentence, for what cannot be used.
+    """
+    inferring = dict(inferring)
+    person = inferring.pop("person", None)
+    people.check(person)
+    inferring["people"] = people_file.of(inferring.get("people"))
+    inferring["prior"] = prior.of(inferring.get("prior", prior.DEFAULT))
+    inference.check(**{name: value for name, value in inferring.items() if name != "people"})
+    baseline = inferring.get("baseline", baseline_choice.DEFAULT)
+    if baseline_choice.of(baseline).known is not None:
+        inferring["baseline"] = str(Path(baseline).resolve())
+    used = checked_modalities(MODALITIES, inferring.get("fusion", "late"))
+    settings = extraction.Settings(faces="face" in used, voices="voice" in used, **extracting)
+    extraction.check(settings)
+    # Without pictures there is no person to choose.
+    inferring["person"] = person if settings.faces else None
+    names, notice = output_formats.chosen(formats)
+    made = Choices(inferring=inferring, extracting=settings, formats=tuple(names), **others)
+    tables.check_locale(made.locale)
+    if made.blur and not made.report:
+        raise EmorecError(BLUR_ALONE)
+    return made, notice

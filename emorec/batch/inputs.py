@@ -1,0 +1,148 @@
+"""What a user gives to a batch, as a list of sources: files, folders, patterns, lists in text files, links, objects."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from emorec import download
+from emorec.batch import storage
+from emorec.errors import EmorecError
+from emorec.media.containers import SUFFIXES
+
+LIST = ".txt"
+PATTERN = "*?["
+
+NO_LIST = "The list {path} cannot be read ({reason}); check the name."
+NOTHING_IN = "There is no recording in {given}."
+UNREADABLE = "The folder {path} cannot be read ({reason}), so what is in it was left out."
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """A recording: its ``address`` (an absolute path, a link, or the URL of an object), and how it stands there now.
+
+    ``version`` changes when the content does: of a file its size and time, of an object its ETag; "" if it is not
+    known. ``size`` (bytes) is None if it is not known. ``problem`` says, in one sentence, why it cannot be used.
+    """
+
+    address: str
+    version: str = ""
+    size: int | None = None
+    problem: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Listing:
+    """The ``sources``, each once, in the order in which they were given, and ``notes`` about what was left out."""
+
+    sources: tuple[Source, ...]
+    notes: tuple[str, ...] = ()
+
+
+def listing(given: Iterable[str], leave_out: Path | None = None) -> Listing:
+    """Everything that the inputs name; files below the folder ``leave_out`` are not searched for.
+
+    What cannot be used becomes a source with a problem. Raises EmorecError for a list that cannot be read.
+    """
+    notes: list[str] = []
+    skipped = None if leave_out is None else os.path.abspath(leave_out)
+    found: dict[str, Source] = {}
+    for name, base in _with_lists(given):
+        for source in _sources(name, base, skipped, notes):
+            found.setdefault(source.address, source)
+    return Listing(sources=tuple(found.values()), notes=tuple(dict.fromkeys(notes)))
+
+
+def _with_lists(given: Iterable[str]) -> Iterator[tuple[str, Path]]:
+    """Every input with the folder that its path starts from; a list in a text file is replaced by what it names."""
+    for name in given:
+        listed = name.startswith("@") and not os.path.lexists(name)
+        if listed or (name.lower().endswith(LIST) and not _is_remote(name)):
+            path = Path(name[1:] if listed else name)
+            for line in _lines(path):
+                yield line, path.absolute().parent
+        else:
+            yield name, Path.cwd()
+
+
+def _lines(path: Path) -> list[str]:
+    """The lines of a list, without empty ones and those that begin with #. Raises EmorecError."""
+    try:
+        # Names of files need not be valid text.
+        text = path.read_text(encoding="utf-8-sig", errors="surrogateescape")
+    except OSError as error:
+        raise EmorecError(NO_LIST.format(path=path, reason=error.strerror or error)) from None
+    lines = (line.strip() for line in text.splitlines())
+    return [line for line in lines if line and not line.startswith("#")]
+
+
+def _is_remote(name: str) -> bool:
+    return storage.is_object(name) or download.is_link(name)
+
+
+def _sources(name: str, base: Path, skipped: str | None, notes: list[str]) -> Iterator[Source]:
+    """The sources that one input names."""
+    try:
+        if storage.is_object(name):
+            found = [Source(address=each.url, version=each.version, size=each.size) for each in storage.listed(name)]
+        elif download.is_link(name):
+            found = [Source(address=download.check_link(name))]
+        else:
+            found = list(_files(os.path.join(base, os.path.expanduser(name)), skipped, notes))
+    except EmorecError as error:
+        yield Source(address=storage.without_user(name), problem=str(error))
+        return
+    if not found:
+        notes.append(NOTHING_IN.format(given=name))
+    yield from found
+
+
+def _files(path: str, skipped: str | None, notes: list[str]) -> Iterator[Source]:
+    """The files that a path or a pattern names."""
+    if os.path.isdir(path):
+        yield from map(_of_file, _walked(path, skipped, notes))
+    elif os.path.lexists(path) or not any(letter in path for letter in PATTERN):
+        yield _of_file(path)
+    else:
+        # A pattern that names an ending, such as *.dat, means just that.
+        anything = not any(letter in os.path.splitext(path)[1] or not os.path.splitext(path)[1] for letter in PATTERN)
+        for each in sorted(glob.glob(path, recursive=True)):
+            if os.path.isfile(each) and (anything or is_media(each)) and not _within(each, skipped):
+                yield _of_file(each)
+
+
+def _walked(folder: str, skipped: str | None, notes: list[str]) -> Iterator[str]:
+    """The recordings in a folder and the folders in it, by the endings of their names; hidden ones are left out."""
+
+    def note(error: OSError) -> None:
+        notes.append(UNREADABLE.format(path=error.filename, reason=error.strerror or error))
+
+    for place, folders, names in os.walk(folder, onerror=note):
+        folders[:] = sorted(
+            name for name in folders if not name.startswith(".") and not _within(os.path.join(place, name), skipped)
+        )
+        for name in sorted(names):
+            if is_media(name) and not name.startswith("."):
+                yield os.path.join(place, name)
+
+
+def is_media(name: str) -> bool:
+    """Whether a file is a recording by the ending of its name."""
+    return os.path.splitext(name)[1].lower() in SUFFIXES
+
+
+def _within(path: str, folder: str | None) -> bool:
+    return folder is not None and os.path.commonpath([os.path.abspath(path), folder]) == folder
+
+
+def _of_file(path: str) -> Source:
+    path = os.path.abspath(path)
+    try:
+        status = os.stat(path)
+    except (OSError, ValueError):
+        return Source(address=path)  # the analysis finds out why, and says it
+    return Source(address=path, version=f"{status.st_size}-{status.st_mtime_ns}", size=status.st_size)

@@ -1,0 +1,119 @@
+"""The items of a batch: their names, and the records of what became of them, one small file each.
+
+A record is written completely or not at all, and only for an item that ended, so that a killed batch loses no more than
+the items in work.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+from emorec import files
+from emorec.batch.engine import DONE, FAILED, Outcome
+from emorec.batch.inputs import Source
+from emorec.errors import EmorecError
+
+FORMAT = 1  # increases with every change that an older version cannot read
+FOLDER = Path(".emorec", "batch")  # in the folder of a batch
+SUFFIX = ".json"
+READABLE = 60  # bytes of an item's name that come from the name of its source
+HASHED = 10  # hexadecimal digits of it that come from the whole address
+
+OTHER_FORMAT = (
+    "{folder} holds the records of a batch by another version of emorec ({found}, not {known}); use that version, or "
+    "another folder."
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Record:
+    """What became of an item: its ``source``, the ``version`` in which that was read, the ``settings`` (a digest of the
+    choices and the model), and the ``outcome``."""
+
+    source: str
+    version: str
+    settings: str
+    outcome: Outcome
+
+
+def name_of(address: str) -> str:
+    """The name of an item and of its folder: readable, valid on every system, and another one for every address."""
+    scheme, mark, rest = address.partition("://")
+    is_link = scheme.lower() in ("http", "https")  # elsewhere ? and # are letters like any other
+    place = re.split("[?#]", rest)[0] if is_link else rest if mark else address
+    stem = Path(place.replace("\\", "/").rstrip("/")).stem
+    if is_link:  # the last part of a link is often the same for many
+        stem = "-".join(dict.fromkeys((place.partition("/")[0], stem)))
+    kept = "".join(letter if letter.isalnum() or letter in "._-" else "-" for letter in files.shown(stem))
+    while len(kept.encode()) > READABLE:
+        kept = kept[:-1]
+    digest = hashlib.sha256(address.encode("utf-8", "surrogateescape")).hexdigest()
+    return f"{kept.strip('.-') or 'recording'}-{digest[:HASHED]}"
+
+
+class Records:
+    """The records in the folder of a batch. Raises EmorecError for those of another version, before anything is
+    written."""
+
+    def __init__(self, folder: Path):
+        self._folder = folder / FOLDER / "items"
+        self._known = {record.outcome.item: record for record in self._read()}
+
+    def __iter__(self) -> Iterator[Record]:
+        return iter(self._known.values())
+
+    def get(self, item: str) -> Record | None:
+        """The record of an item, None if it never ended."""
+        return self._known.get(item)
+
+    def put(self, record: Record) -> None:
+        """Store a record. Raises OSError."""
+        values: dict[str, Any] = {"format": FORMAT, **asdict(record)}
+        content = json.dumps(values, allow_nan=False).encode()
+        files.write(self._folder / f"{record.outcome.item}{SUFFIX}", content)
+        self._known[record.outcome.item] = record
+
+    def _read(self) -> Iterator[Record]:
+        for path in sorted(self._folder.glob(f"*{SUFFIX}")):
+            try:
+                values = json.loads(path.read_bytes())
+                found = values.pop("format")
+            except (OSError, ValueError, AttributeError, KeyError, TypeError):
+                continue  # what cannot be read is done again
+            if found != FORMAT:
+                raise EmorecError(OTHER_FORMAT.format(folder=self._folder, found=found, known=FORMAT))
+            record = _record(values)
+            if record is not None and record.outcome.item == path.stem:
+                yield record
+
+
+def _record(values: dict[str, Any]) -> Record | None:
+    try:
+        outcome = values["outcome"]
+        known = {field.name for field in fields(Outcome)}
+        made = Outcome(**{name: value for name, value in outcome.items() if name in known})
+        made = replace(made, files=tuple(made.files))
+        return Record(source=values["source"], version=values["version"], settings=values["settings"], outcome=made)
+    except (KeyError, TypeError, AttributeError):
+        return None
+
+
+def is_due(record: Record | None, source: Source, settings: str, folder: Path, retry: bool) -> bool:
+    """Whether an item has to be analyzed.
+
+    It has if it never ended, if its source or the settings have changed since, if its results are gone, or if it failed
+    and ``retry`` is set.
+    """
+    if record is None or record.settings != settings:
+        return True
+    if source.version and source.version != record.version:
+        return True
+    if record.outcome.status == FAILED:
+        return retry
+    return record.outcome.status != DONE or not folder.is_dir()

@@ -1,0 +1,86 @@
+"""The manifest of a batch: one row an item, as Parquet for programs and as CSV for people.
+
+It is made from the records of the items, so it can be written again at any time.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from emorec import files
+from emorec.errors import EmorecError
+from emorec.output.tables import delimited
+
+VERSION = b"1"  # changes with every change that a reader would notice
+KEY = b"emorec_manifest"  # of the metadata of the Parquet file
+PARQUET, CSV = "manifest.parquet", "manifest.csv"
+
+# Columns and their types in Parquet; times are UTC in ISO 8601.
+COLUMNS = {
+    "item": "string",
+    "source": "string",
+    "status": "string",
+    "error": "string",
+    "duration": "float64",
+    "seconds": "float64",
+    "started": "string",
+    "finished": "string",
+    "persons": "int32",
+    "face_share": "float64",
+    "speech_share": "float64",
+    "emorec_version": "string",
+    "model": "string",
+    "features": "string",
+    "choices": "string",
+}
+Row = Mapping[str, Any]
+
+OTHER_VERSION = (
+    "{path} is a manifest of another version ({found}, not {known}), so nothing in this folder was touched; use the "
+    "version of emorec that made it, or another folder."
+)
+NO_MANIFEST = "{path} is no manifest of emorec ({reason}), so nothing in this folder was touched; use another folder."
+
+
+def check(folder: Path) -> None:
+    """Raise EmorecError if a folder has a manifest that this version does not write."""
+    from pyarrow import parquet
+
+    path = folder / PARQUET
+    if not path.exists():
+        return
+    try:
+        found = (parquet.read_schema(path).metadata or {}).get(KEY)
+    except (OSError, ValueError) as error:  # pyarrow's own errors are among these
+        raise EmorecError(NO_MANIFEST.format(path=path, reason=str(error).splitlines()[0].rstrip("."))) from None
+    if found is None:
+        raise EmorecError(NO_MANIFEST.format(path=path, reason="it does not say its version"))
+    if found != VERSION:
+        values = {"found": files.shown(found.decode("utf-8", "surrogateescape")), "known": VERSION.decode()}
+        raise EmorecError(OTHER_VERSION.format(path=path, **values))
+
+
+def write(folder: Path, rows: Iterable[Row]) -> None:
+    """Write both files, each completely or not at all. Raises OSError."""
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    found = list(rows)
+    types = {name: getattr(pa, kind)() for name, kind in COLUMNS.items()}
+    arrays = {name: pa.array([_value(row, name) for row in found], kind) for name, kind in types.items()}
+    out = io.BytesIO()
+    parquet.write_table(pa.table(arrays).replace_schema_metadata({KEY: VERSION}), out)
+    files.write(folder / PARQUET, out.getvalue())
+    cells = ([_value(row, name) for name in COLUMNS] for row in found)
+    files.write(folder / CSV, delimited(COLUMNS, cells).encode())
+
+
+def _value(row: Row, name: str) -> Any:
+    """What a row says in a column; "" and what is missing are None."""
+    value = row.get(name)
+    if isinstance(value, str):
+        return files.shown(value) or None
+    return value

@@ -1,0 +1,242 @@
+"""Runs tasks on a Ray cluster: an item is a task of Ray's, and so is every part of a long one.
+
+Ray decides what runs where and when, and starts what is lost once more. Here only so many items are begun as keep the
+cluster busy.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from emorec import settings
+from emorec._version import __version__
+from emorec.batch import ray_tasks
+from emorec.batch.choices import Choices
+from emorec.batch.engine import FAILED, Outcome, Task, now
+from emorec.batch.local_engine import MAX_WORKERS, WRONG_NUMBER
+from emorec.errors import EmorecError, require
+
+EXTRA = "ray"
+RETRIES = 1  # of what runs in a worker that dies; DIED says it in words
+PART_SECONDS = 1200.0  # recordings that are longer are divided
+AHEAD = 2  # items that are begun for each that the cluster can do at the same time
+CONNECT_SECONDS = 10.0
+CHECK_SECONDS = 60.0  # in which a cluster must answer; Ray itself would try for several minutes
+LOST_AFTER = 3  # checks in a row without an answer
+WAIT_SECONDS = 30.0  # between two checks while nothing ends
+OBJECT_MEMORY = 1 << 30  # bytes in a local cluster; what does not fit is kept on disk
+# Nothing is reported to anybody, and a worker that is ended for lack of memory is lost like any other.
+QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_task_oom_retries": str(RETRIES)}
+
+NO_CLUSTER = "The Ray cluster {address} cannot be reached ({reason}); check the address, or leave out --ray-address."
+NO_LOCAL = "No Ray cluster can be started here ({reason})."
+LOST = "The Ray cluster no longer answers; what is done is kept, and the same command continues."
+TOO_MUCH = "No machine of the Ray cluster has {cpus:g} processors and {gpus:g} GPUs for an item; ask for less."
+NOT_INSTALLED = "A machine of the Ray cluster cannot import what it needs ({reason}); install emorec there."
+DIED = "The worker that analyzed this recording ended twice ({how}); if memory is short, give more CPUs to an item."
+WRONG_SHARE = "{what} per item cannot be {given:g}; give {least} or more."
+
+
+@dataclass
+class RayEngine:
+    """Runs tasks on the cluster at ``address`` (None: one of its own on this machine, for ``workers`` items at a time).
+
+    Each task has ``cpus`` processors and ``gpus`` GPUs of a machine; recordings longer than ``length`` (s) are divided.
+    If this process is connected to a cluster already, that one is used and stays connected.
+    """
+
+    address: str | None = None
+    workers: int = 1
+    cpus: float = 1.0
+    gpus: float = 0.0
+    length: float = PART_SECONDS
+    _ours: bool = field(default=False, init=False, repr=False)
+
+    def run(self, tasks: Iterable[Task]) -> Iterator[Outcome]:
+        """As ``Engine.run``. Raises EmorecError if there is no cluster, or if it no longer answers."""
+        import ray
+
+        self._connect(ray)
+        try:
+            yield from self._run(ray, tasks)
+        finally:
+            if self._ours:
+                ray.shutdown()
+
+    def _run(self, ray: Any, tasks: Iterable[Task]) -> Iterator[Outcome]:
+        remote = {
+            name: ray.remote(num_cpus=self.cpus, num_gpus=self.gpus, max_retries=RETRIES)(getattr(ray_tasks, name))
+            for name in ("analyze", "extract", "finish")
+        }
+        most = AHEAD * self._slots(ray)
+        left = iter(tasks)
+        running: dict[Any, Task] = {}
+        parts: dict[Any, list[Any]] = {}  # the tasks that one in ``running`` waits for
+        try:
+            while True:
+                while len(running) < most and (task := next(left, None)) is not None:
+                    task = replace(task, folder=task.folder.absolute())
+                    running[remote["analyze"].remote(task, __version__, self.length)] = task
+                if not running:
+                    return
+                for ref in self._ended(ray, list(running)):
+                    task, _ = running.pop(ref), parts.pop(ref, None)
+                    made = _result(ray, ref, task)
+                    if isinstance(made, Outcome):
+                        yield made
+                    else:
+                        found = [remote["extract"].remote(task, part) for part in made]
+                        ref = remote["finish"].remote(task, *found)
+                        running[ref], parts[ref] = task, found
+        finally:
+            for ref in [*running, *(one for found in parts.values() for one in found)]:
+                with contextlib.suppress(Exception):  # the cluster may be gone
+                    ray.cancel(ref, force=True)
+
+    def _ended(self, ray: Any, refs: list[Any]) -> list[Any]:
+        """Those that have ended, at least one. Raises EmorecError if the cluster no longer answers."""
+        silent = 0
+        while True:
+            ended, _ = ray.wait(refs, num_returns=1, timeout=WAIT_SECONDS)
+            if ended:
+                return ended
+            silent = 0 if _answers(ray.get_runtime_context().gcs_address) is None else silent + 1
+            if silent == LOST_AFTER:
+                raise EmorecError(LOST)
+
+    def _slots(self, ray: Any) -> int:
+        """How many items the cluster can do at the same time. Raises EmorecError if no machine can do one."""
+        fits = 0
+        for node in ray.nodes():
+            there = node["Resources"] if node["Alive"] else {}
+            cpus, gpus = there.get("CPU", 0.0), there.get("GPU", 0.0)
+            if cpus >= self.cpus and gpus >= self.gpus:
+                fits += int(min(cpus / self.cpus, gpus / self.gpus if self.gpus else cpus / self.cpus))
+        if not fits:
+            raise EmorecError(TOO_MUCH.format(cpus=self.cpus, gpus=self.gpus))
+        return fits
+
+    def _connect(self, ray: Any) -> None:
+        if ray.is_initialized():
+            return
+        os.environ.update({name: value for name, value in QUIET.items() if name not in os.environ})
+        quiet = {"log_to_driver": False, "logging_level": "ERROR", "configure_logging": False}
+        # Settings of emorec are the same in every worker.
+        variables = {name: value for name, value in os.environ.items() if name.startswith("EMOREC_")}
+        if self.address is not None:
+            if reason := _unreachable(self.address):
+                raise EmorecError(NO_CLUSTER.format(address=self.address, reason=reason))
+            quiet |= {"address": self.address, "runtime_env": {"env_vars": variables}}
+        else:
+            quiet |= {"address": "local", "num_cpus": max(1, round(self.workers * self.cpus))}
+            quiet |= {"include_dashboard": False, "object_store_memory": OBJECT_MEMORY}
+        try:
+            with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+                ray.init(**quiet)
+        except (Exception, SystemExit) as error:
+            reason = _short(error)
+            if self.address is None:
+                raise EmorecError(NO_LOCAL.format(reason=reason)) from None
+            raise EmorecError(NO_CLUSTER.format(address=self.address, reason=reason)) from None
+        # What else Ray has to say comes on standard output, which is for results: Ray prints there, whatever it is
+        # told, that a worker died.
+        private = sys.modules.get("ray._private.worker")
+        if hasattr(private, "_worker_logs_enabled"):
+            private._worker_logs_enabled = False  # type: ignore[union-attr]
+        self._ours = True
+
+
+def engine(
+    choices: Choices,
+    *,
+    address: str | None = None,
+    workers: int = 1,
+    cpus: float = 1.0,
+    gpus: float | None = None,
+    length: float = PART_SECONDS,
+) -> tuple[RayEngine, Choices]:
+    """The engine for a cluster (see ``RayEngine``), and the choices with the device and the threads of each item.
+
+    ``gpus`` is by default 1 if the device of the choices is "cuda", else 0. Without a GPU, items run on the processor.
+    Raises EmorecError for numbers that cannot be, and if Ray is not installed.
+    """
+    require(EXTRA, "ray")
+    if not 1 <= workers <= MAX_WORKERS:
+        raise EmorecError(WRONG_NUMBER.format(workers=workers, most=MAX_WORKERS))
+    if not 0 < cpus < float("inf"):
+        raise EmorecError(WRONG_SHARE.format(what="The CPUs", given=cpus, least="a number above 0, such as 1"))
+    if gpus is None:
+        gpus = float(choices.device == "cuda")
+    if not 0 <= gpus < float("inf"):
+        raise EmorecError(WRONG_SHARE.format(what="The GPUs", given=gpus, least="0"))
+    device = "cpu" if choices.device == "auto" and not gpus else choices.device
+    cache = choices.cache or settings.cache_folder()
+    if choices.cache is None and not os.environ.get("EMOREC_CACHE"):
+        cache = None  # each machine has its usual one
+    made = RayEngine(address=address, workers=workers, cpus=cpus, gpus=gpus, length=length)
+    return made, replace(
+        choices, device=device, threads=max(1, int(cpus)), cache=None if cache is None else cache.absolute()
+    )
+
+
+def _result(ray: Any, ref: Any, task: Task) -> Any:
+    """What a task of Ray's returned, or the Outcome that says why it returned nothing."""
+    from ray import exceptions
+
+    try:
+        return ray.get(ref)
+    except exceptions.RayTaskError as error:  # raised by a task, or by one that it needed
+        cause = error.cause if isinstance(error.cause, Exception) else error
+        died = isinstance(cause, exceptions.RayError)
+        text = DIED if died else NOT_INSTALLED
+        return _failed(task, text.format(how=_short(cause), reason=_short(cause)))
+    except exceptions.RayError as error:
+        return _failed(task, DIED.format(how=_short(error)))
+
+
+def _failed(task: Task, text: str) -> Outcome:
+    return Outcome(item=task.item, status=FAILED, error=text, started=now(), finished=now())
+
+
+def _short(error: BaseException) -> str:
+    """The first sentence of an error."""
+    first = " ".join(str(error).split()).split(". ")[0]
+    return first[:200].rstrip(".") or type(error).__name__
+
+
+def _unreachable(address: str) -> str | None:
+    """Why the cluster at an address cannot be reached, None if it can."""
+    if reason := _answers(address):
+        return reason
+    command = [sys.executable, "-m", "ray.scripts.scripts", "health-check", "--address", address]
+    if ":" not in address or "://" in address:  # a name that only Ray knows, such as auto
+        return None
+    try:
+        subprocess.run(command, capture_output=True, timeout=CHECK_SECONDS, check=True)
+    except subprocess.TimeoutExpired:
+        return "it does not answer"
+    except (OSError, subprocess.CalledProcessError):
+        return "what answers there is no Ray cluster of the same version"
+    return None
+
+
+def _answers(address: str) -> str | None:
+    """Why nothing answers at an address, None if something does."""
+    host, colon, port = address.rpartition("://")[2].rpartition(":")
+    if not colon or not port.isdigit():
+        return None if not colon else f"{port!r} is no port"
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=CONNECT_SECONDS).close()
+    except OverflowError:
+        return f"{port} is no port"
+    except OSError as error:
+        return str(error.strerror or error)
+    return None

@@ -1,0 +1,103 @@
+"""What the workers of a Ray cluster do with an item: analyze it, or extract and join the parts of a long one."""
+
+from __future__ import annotations
+
+import dataclasses
+import platform
+from collections import deque
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from emorec._version import __version__
+from emorec.batch import fetching, storage
+from emorec.batch.engine import FAILED, Outcome, Task, analyzer, conclude, outcome
+from emorec.errors import EmorecError
+
+if TYPE_CHECKING:
+    from emorec.extraction.parts import Part, PartFeatures
+
+OTHER_VERSION = "The machine {node} has emorec {there}, and this one {here}; install the same version on all."
+NOT_SHARED = "There is no folder {folder} on the machine {node}; the folder of a batch must be shared by all machines."
+PART_MISSING = "A part of the recording could not be extracted."
+
+
+def analyze(task: Task, version: str, length: float) -> Outcome | list[Part]:
+    """Analyze an item, or return the parts of one that is longer than ``length`` (s) and can be divided.
+
+    ``version`` is that of emorec where the batch was started. Raises nothing that a recording could cause.
+    """
+    long: list[Part] = []
+
+    def work() -> Outcome:
+        _check(task, version)
+        loaded = analyzer(task.choices)
+        with fetching.local(task.source, task.choices) as (path, facts):
+            long.extend(_parts(task, path, length))
+            if long:
+                return Outcome(item=task.item, status=FAILED, error=PART_MISSING)
+            growing = loaded.extract(path, task.choices.cache, task.choices.extracting)
+            return conclude(task, deque(growing, maxlen=1).pop(), facts)
+
+    made = outcome(task, work)
+    return long or made
+
+
+def extract(task: Task, part: Part) -> PartFeatures | Outcome:
+    """Extract one part of an item; an Outcome says why that failed. An object is fetched again for each part."""
+    found: list[PartFeatures] = []
+
+    def work() -> Outcome:
+        from emorec.extraction import parts
+        from emorec.face import detection
+
+        loaded = analyzer(task.choices)
+        with fetching.local(task.source, task.choices) as (path, _):
+            info = dataclasses.replace(part.recording.info, path=path)
+            here = dataclasses.replace(part, recording=dataclasses.replace(part.recording, info=info))
+            extracted = parts.extract_part(here, loaded.model, detection.detector(loaded.detector_file))
+            found.append(dataclasses.replace(extracted, part=part))
+        return Outcome(item=task.item, status=FAILED, error=PART_MISSING)
+
+    failed = outcome(task, work)
+    return found[0] if found else failed
+
+
+def finish(task: Task, *found: PartFeatures | Outcome) -> Outcome:
+    """Join the parts of an item and write its results; the outcome of a part that failed is that of the item."""
+
+    def work() -> Outcome:
+        from emorec.extraction import joining
+
+        loaded = analyzer(task.choices)
+        facts = {"source": task.source} if storage.is_object(task.source) else {}
+        extracted = [one for one in found if not isinstance(one, Outcome)]
+        return conclude(task, joining.join(extracted, loaded.model, task.choices.cache), facts)
+
+    failed = next((one for one in found if isinstance(one, Outcome)), None)
+    return failed or outcome(task, work)
+
+
+def _check(task: Task, version: str) -> None:
+    """Raise EmorecError if this machine is not set up as the one where the batch was started."""
+    if version != __version__:
+        raise EmorecError(OTHER_VERSION.format(node=platform.node(), there=__version__, here=version))
+    if not task.folder.parent.is_dir():
+        raise EmorecError(NOT_SHARED.format(folder=task.folder.parent, node=platform.node()))
+
+
+def _parts(task: Task, path: Path, length: float) -> Sequence[Part]:
+    """The parts of a recording, none if it is to be extracted as a whole."""
+    from emorec.extraction import parts, sources
+    from emorec.face import detection
+
+    # What is downloaded from a link is there once; a link is not downloaded for every part.
+    if path != Path(task.source) and not storage.is_object(task.source):
+        return []
+    settings, loaded = task.choices.extracting, analyzer(task.choices)
+    info = sources.of(path).probe(settings.selection)
+    if min(settings.until, info.duration or 0.0) - settings.start <= length:
+        return []
+    detector = detection.detector(loaded.detector_file)
+    found = parts.parts(path, loaded.model, detector, settings, length, task.choices.cache)
+    return found if len(found) > 1 else []

@@ -1,0 +1,150 @@
+"""A batch from its inputs to its folder of results: what is due is run, recorded at once, and summed up."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from os import PathLike, fspath
+from pathlib import Path
+from typing import Any
+
+from emorec import files
+from emorec.batch import choices, items, local_engine, manifest, model
+from emorec.batch.choices import Choices
+from emorec.batch.engine import DONE, Engine, Outcome, Task
+from emorec.batch.inputs import Source, listing
+from emorec.batch.progress import Progress
+from emorec.batch.state import NO_FOLDER, State
+from emorec.errors import EmorecError, require
+
+EXTRA = "batch"  # the extra that installs what the manifest needs
+MEMORY = "memory://"  # objects that only this process has
+
+NOTHING = "There is no recording in what was given; check the names."
+BUSY = "Another batch is running in {folder}; wait until it has ended, or use another folder."
+ELSEWHERE = "{address} exists only in the process that made it; analyze it without workers (workers=0)."
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """What a batch came to: the ``folder``, how many items of the inputs are ``done``, how many were ``analyzed`` in
+    this run, and the sentence about each that ``failed``, by its source."""
+
+    folder: Path
+    done: int
+    analyzed: int
+    failed: Mapping[str, str]
+
+    @property
+    def manifest(self) -> Path:
+        """The Parquet file with a row an item."""
+        return self.folder / manifest.PARQUET
+
+
+def called(
+    given: str | PathLike[str] | Iterable[str | PathLike[str]],
+    out: str | PathLike[str],
+    inferring: Mapping[str, Any],
+    extracting: Mapping[str, Any],
+    formats: str,
+    model_path: str | PathLike[str] | None,
+    device: str,
+    workers: int,
+    retry: bool,
+    progress: Callable[[Progress], object] | None,
+    written: Mapping[str, Any],
+) -> Result:
+    """A batch as ``emorec.analyze_batch`` asks for it; ``written`` are the other keywords of Choices."""
+    named = None if model_path is None else fspath(model_path)
+    made, _ = choices.checked(inferring, extracting, formats, model=named, device=device, **written)
+    engine, made = local_engine.local(workers, made)
+    inputs = [given] if isinstance(given, str | PathLike) else given
+    return run([fspath(name) for name in inputs], Path(out), made, engine, retry=retry, progress=progress)
+
+
+def run(
+    given: Iterable[str],
+    folder: Path,
+    chosen: Choices,
+    engine: Engine,
+    *,
+    retry: bool = False,
+    progress: Callable[[Progress], object] | None = None,
+    notice: Callable[[str], object] | None = None,
+) -> Result:
+    """Analyze what the inputs name, and write results and a manifest to a folder.
+
+    Items that are done with the same choices and the same source are left out, and those that failed unless ``retry``.
+    ``progress`` is called at the beginning and after every item, ``notice`` with sentences for the user before that.
+
+    Raises EmorecError if the inputs, the choices or the folder cannot be used, or if the disk is full; what was done
+    until then is kept.
+    """
+    require(EXTRA, "pyarrow")
+    manifest.check(folder)
+    with _locked(folder):
+        records = items.Records(folder)
+        chosen, fingerprint, notices = model.pinned(chosen)
+        listed = listing(given, leave_out=folder)
+        for sentence in (*notices, *listed.notes):
+            if notice:
+                notice(sentence)
+        if not listed.sources:
+            raise EmorecError(NOTHING)
+        sources = {items.name_of(source.address): _reachable(source, engine) for source in listed.sources}
+        state = State(folder, chosen, chosen.digest(fingerprint), records, sources)
+        shown = _run(state, engine, retry, progress)
+        failed = {each.source: each.outcome.error for each in state.ended if each.outcome.status != DONE}
+        return Result(folder=folder, done=len(state.ended) - len(failed), analyzed=shown.analyzed, failed=failed)
+
+
+def _run(state: State, engine: Engine, retry: bool, progress: Callable[[Progress], object] | None) -> Progress:
+    due = state.due(retry)
+    done = sum(record.outcome.status == DONE for record in state.ended)
+    sizes = {item: state.sources[item].size for item in due}
+    shown = Progress(len(state.sources), done, len(state.ended) - done, sizes)
+    try:
+        state.write()
+        if progress:
+            progress(shown)
+        with contextlib.closing(_outcomes(engine, state.tasks(due))) as outcomes:
+            for outcome in outcomes:
+                state.keep(outcome)
+                shown.add(outcome)
+                if progress:
+                    progress(shown)
+                state.write(now=False)
+    finally:
+        state.stop()
+        state.write()
+    return shown
+
+
+def _outcomes(engine: Engine, tasks: Iterable[Task]) -> Generator[Outcome]:
+    """The outcomes of an engine, as a generator that can be closed."""
+    yield from engine.run(tasks)
+
+
+def _reachable(source: Source, engine: Engine) -> Source:
+    """The source, with a problem if other processes do not have it."""
+    if source.address.lower().startswith(MEMORY) and not isinstance(engine, local_engine.InlineEngine):
+        return replace(source, problem=ELSEWHERE.format(address=source.address))
+    return source
+
+
+@contextlib.contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """A context in which no other batch works in a folder. Raises EmorecError if one does, or if it cannot be made."""
+    path = folder / items.FOLDER / "lock"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = path.open("ab")
+    except OSError as error:
+        raise EmorecError(NO_FOLDER.format(folder=folder, reason=error.strerror or error)) from None
+    with lock:
+        try:
+            files.lock(lock.fileno())
+        except OSError:
+            raise EmorecError(BUSY.format(folder=folder)) from None
+        yield

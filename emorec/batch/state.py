@@ -1,0 +1,124 @@
+"""The folder of a batch while a process works in it: what is due, what is kept, and the manifest."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from emorec.batch import items, manifest
+from emorec.batch.choices import Choices
+from emorec.batch.engine import DONE, FAILED, RUNNING, WAITING, Outcome, Task, is_full, now
+from emorec.batch.inputs import Source
+from emorec.errors import EmorecError
+
+EVERY = 10.0  # seconds at least between two writings of the manifest
+SHARE = 0.02  # of the time, at most, that is spent writing it
+
+NO_FOLDER = "{folder} cannot be written ({reason}); choose another place."
+DISK_FULL = (
+    "The disk is full ({reason}); {done} of {total} recordings are done, nothing of them is lost, and the same command "
+    "continues when there is space."
+)
+
+
+@dataclass
+class State:
+    """What is known of every item of the inputs (``sources``, by item) and of the ``folder``.
+
+    ``settings`` is a digest of the choices and the model. ``pending`` are items that are waiting or running. Every
+    method that writes raises EmorecError, in one sentence, if the folder cannot be written or the disk is full.
+    """
+
+    folder: Path
+    choices: Choices
+    settings: str
+    records: items.Records
+    sources: dict[str, Source]
+    pending: dict[str, str] = field(default_factory=dict[str, str])
+    _written: float = 0.0
+    _pause: float = EVERY
+
+    @property
+    def ended(self) -> list[items.Record]:
+        """The records of the items of the inputs that are neither waiting nor running."""
+        found = [self.records.get(item) for item in self.sources if item not in self.pending]
+        return [record for record in found if record is not None]
+
+    def due(self, retry: bool) -> list[str]:
+        """The items that have to be analyzed. Those whose source cannot be used fail at once."""
+        found: list[str] = []
+        for item, source in self.sources.items():
+            record = self.records.get(item)
+            if not items.is_due(record, source, self.settings, self.folder / item, retry):
+                continue
+            if source.problem:
+                self.keep(Outcome(item=item, status=FAILED, error=source.problem, started=now(), finished=now()))
+                continue
+            self.pending[item] = WAITING
+            found.append(item)
+        return found
+
+    def tasks(self, due: Iterable[str]) -> Iterator[Task]:
+        """The tasks of items, which count as running when an engine takes them."""
+        for item in due:
+            self.pending[item] = RUNNING
+            yield Task(item=item, source=self.sources[item].address, folder=self.folder / item, choices=self.choices)
+
+    def keep(self, outcome: Outcome) -> None:
+        """Record an outcome, and remove files of an earlier result that this one does not have."""
+        if outcome.disk_full:
+            raise self.disk_full(outcome.error)
+        item, source = outcome.item, self.sources[outcome.item]
+        before = self.records.get(item)
+        known = before.outcome.files if before else ()
+        if outcome.status != DONE:
+            outcome = replace(outcome, files=known)  # they are still there
+        with self._errors():
+            for name in {*known} - {*outcome.files}:
+                if Path(name).name == name:
+                    (self.folder / item / name).unlink(missing_ok=True)
+            values = {"source": source.address, "version": source.version, "settings": self.settings}
+            self.records.put(items.Record(**values, outcome=outcome))
+        self.pending.pop(item, None)
+
+    def write(self, now: bool = True) -> None:
+        """Write the manifest; unless ``now``, only if the last time is long enough ago."""
+        if not now and time.monotonic() - self._written < self._pause:
+            return
+        begin = time.monotonic()
+        with self._errors():
+            manifest.write(self.folder, self._rows())
+        self._written = time.monotonic()
+        self._pause = max(EVERY, (self._written - begin) / SHARE)
+
+    def stop(self) -> None:
+        """Nothing is running any more: what is pending waits for the next run."""
+        self.pending = dict.fromkeys(self.pending, WAITING)
+
+    def disk_full(self, reason: str) -> EmorecError:
+        """The error for a disk that is full."""
+        done = sum(record.outcome.status == DONE for record in self.ended)
+        return EmorecError(DISK_FULL.format(reason=reason.rstrip("."), done=done, total=len(self.sources)))
+
+    def _rows(self) -> Iterator[dict[str, Any]]:
+        """The rows of the manifest: all items of the folder, those of other inputs included."""
+        known = {record.outcome.item: record for record in self.records}
+        for item in sorted({*known, *self.pending}):
+            if item in self.pending:
+                yield {"item": item, "source": self.sources[item].address, "status": self.pending[item]}
+            else:
+                yield {"source": known[item].source, **asdict(known[item].outcome)}
+
+    @contextlib.contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            reason = str(error.strerror or error)
+            if is_full(error):
+                raise self.disk_full(reason) from None
+            raise EmorecError(NO_FOLDER.format(folder=self.folder, reason=reason)) from None

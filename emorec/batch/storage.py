@@ -1,0 +1,206 @@
+"""Recordings in object stores (S3, Google Cloud Storage, the Hub) and other places that fsspec knows.
+
+Who may read what is decided by the usual environment variables and files of each store; emorec asks for no passwords.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import posixpath
+import shutil
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from emorec.errors import EmorecError, require
+from emorec.media.containers import SUFFIXES
+from emorec.settings import Limits
+
+if TYPE_CHECKING:
+    from fsspec import AbstractFileSystem
+
+# The extra and the package that each scheme needs.
+NEEDS = {
+    "s3": ("s3", "s3fs"),
+    "s3a": ("s3", "s3fs"),
+    "gs": ("gs", "gcsfs"),
+    "gcs": ("gs", "gcsfs"),
+    "hf": ("batch", "huggingface_hub"),
+    "file": ("batch", "fsspec"),
+    "memory": ("batch", "fsspec"),
+}
+# A store that cannot be reached is known within a minute, instead of the ten that botocore would try by itself.
+OPTIONS: dict[str, dict[str, Any]] = {
+    "s3": {"config_kwargs": {"connect_timeout": 10, "read_timeout": 30, "retries": {"max_attempts": 2}}}
+}
+OPTIONS["s3a"] = OPTIONS["s3"]
+VERSIONS = ("ETag", "etag", "md5Hash", "generation", "blob_id", "mtime", "LastModified", "created")
+BLOCK = 1 << 20  # bytes that are read at once
+SPARE = 64 << 20  # bytes of the disk that stay free
+PATTERN = "*?["
+MAX_NAME = 200  # bytes of the name of a file
+UNFIT = str.maketrans(dict.fromkeys('\\/:*?"<>|', "-") | {chr(code): "-" for code in range(32)})
+WITHOUT_RIGHTS = ("NoCredentialsError", "PartialCredentialsError", "GatedRepoError")  # errors of the stores' packages
+
+DENIED = "{url} must not be read with the credentials that are here ({reason}); check them, and the name."
+NOT_THERE = "There is nothing at {url}; check the name."
+UNREACHABLE = "{url} cannot be reached ({reason}); check the connection and try again."
+USER = "The address {url} contains a user name or a password; give it without, and set the credentials of the store."
+TOO_LARGE = "{url} is larger than {megabytes:g} MB, the limit here (EMOREC_MAX_MB)."
+TOO_SLOW = "{url} took longer than {minutes:g} minutes to arrive, the limit here (EMOREC_LINK_MINUTES)."
+NO_SPACE = "{url} does not fit into {folder}, which has {free:.0f} MB left; free some space there."
+CUT_SHORT = "{url} arrived incompletely ({got} of {size} bytes); try again."
+
+
+@dataclass(frozen=True, kw_only=True)
+class Object:
+    """An object in a store: its ``url``, its ``size`` (bytes), and a ``version`` that changes with its content."""
+
+    url: str
+    size: int | None
+    version: str
+
+
+def is_object(text: str) -> bool:
+    """Whether a text is the URL of an object, of one of the schemes in NEEDS."""
+    scheme, colon, _ = text.partition("://")
+    return bool(colon) and scheme.lower() in NEEDS
+
+
+def without_user(url: str) -> str:
+    """The URL with ... in place of a user name and a password, so that it can be shown and stored."""
+    scheme, mark, rest = url.partition("://")
+    place, slash, path = rest.partition("/")
+    return f"{scheme}{mark}...{place[place.rindex('@') :]}{slash}{path}" if "@" in place else url
+
+
+def listed(url: str) -> list[Object]:
+    """The recordings that a URL names: an object, those below a folder, or those that match a pattern.
+
+    Raises EmorecError if the store cannot be reached, or does not let this be read.
+    """
+    files, path = _opened(url)
+    scheme = urlsplit(url).scheme.lower()
+
+    def found(entries: Any, any_name: bool) -> list[Object]:
+        wanted = sorted(name for name, facts in entries.items() if facts.get("type") == "file")
+        shown = [name for name in wanted if not posixpath.basename(name).startswith(".")]
+        return [_object(scheme, name, entries[name]) for name in shown if any_name or _is_media(name)]
+
+    try:
+        if any(letter in path for letter in PATTERN):
+            ending = posixpath.splitext(path)[1]
+            named = bool(ending) and not any(letter in ending for letter in PATTERN)
+            return found(files.glob(path, detail=True), named)
+        facts = files.info(path)
+        if facts.get("type") == "directory":
+            return found(files.find(path, detail=True), False)
+        return [_object(scheme, path, facts)]
+    except Exception as error:  # each store has errors of its own
+        raise _problem(url, error) from None
+
+
+def fetch(url: str, folder: str | Path, limits: Limits | None = None) -> Path:
+    """Copy an object to a folder, within limits, by default those of the environment; return the file.
+
+    Raises EmorecError if it cannot be read, exceeds a limit, or does not fit.
+    """
+    limits = limits or Limits.from_environment()
+    files, path = _opened(url)
+    target = Path(folder) / _file_name(path)
+    deadline = time.monotonic() + limits.time_minutes * 60
+    try:
+        size = files.info(path).get("size")
+    except Exception as error:
+        raise _problem(url, error) from None
+    if size is not None and size > limits.bytes:
+        raise EmorecError(TOO_LARGE.format(url=url, megabytes=limits.megabytes))
+    free = shutil.disk_usage(folder).free - SPARE
+    if size is not None and size > free:
+        # No fault of the recording: a batch stops because of the cause.
+        full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        raise EmorecError(NO_SPACE.format(url=url, folder=folder, free=max(0, free) / 1e6)) from full
+    got = 0
+    with open(target, "wb") as file:
+        for block in _blocks(files, path, url):
+            got += len(block)
+            if got > limits.bytes:
+                raise EmorecError(TOO_LARGE.format(url=url, megabytes=limits.megabytes))
+            if time.monotonic() > deadline:
+                raise EmorecError(TOO_SLOW.format(url=url, minutes=limits.time_minutes))
+            file.write(block)
+    if size is not None and got != size:
+        raise EmorecError(CUT_SHORT.format(url=url, got=got, size=size))
+    return target
+
+
+def _blocks(files: AbstractFileSystem, path: str, url: str) -> Any:
+    try:
+        # Read once from the beginning to the end, so nothing needs to be kept for another look.
+        with files.open(path, "rb", block_size=8 * BLOCK, cache_type="readahead") as source:
+            while block := source.read(BLOCK):
+                yield block
+    except Exception as error:
+        raise _problem(url, error) from None
+
+
+def _opened(url: str) -> tuple[AbstractFileSystem, str]:
+    """The file system of a URL, and the path in it. Raises EmorecError."""
+    parts = urlsplit(url)
+    scheme = parts.scheme.lower()
+    require(*NEEDS[scheme])
+    if "@" in parts.netloc:
+        raise EmorecError(USER.format(url=without_user(url)))
+    from fsspec.core import url_to_fs
+
+    try:
+        return url_to_fs(url, **OPTIONS.get(scheme, {}))
+    except Exception as error:
+        raise _problem(url, error) from None
+
+
+def _file_name(path: str) -> str:
+    """The name of an object as that of a file, which no system takes for a path."""
+    name = posixpath.basename(path.rstrip("/")).translate(UNFIT)
+    stem, suffix = posixpath.splitext(name)
+    while len(f"{stem}{suffix}".encode()) > MAX_NAME:
+        stem = stem[:-1]
+    return f"{stem}{suffix}" if stem.strip(".") else f"recording{suffix}"
+
+
+def _object(scheme: str, name: str, facts: Mapping[str, Any]) -> Object:
+    size = facts.get("size")
+    marks = [str(facts[key]) for key in VERSIONS if facts.get(key)]
+    return Object(
+        url=f"{scheme}://{name.lstrip('/') if scheme != 'file' else name}",
+        size=size,
+        version=f"{size}-{'-'.join(marks[:1])}",
+    )
+
+
+def _is_media(name: str) -> bool:
+    return posixpath.splitext(name)[1].lower() in SUFFIXES
+
+
+def _problem(url: str, error: Exception) -> EmorecError:
+    """The sentence about what a store answered."""
+    if isinstance(error, EmorecError):
+        return error
+    reason = " ".join(str(error).split())[:200].rstrip(". ") or type(error).__name__
+    if isinstance(error, FileNotFoundError):
+        return EmorecError(NOT_THERE.format(url=url))
+    denied = isinstance(error, PermissionError) or type(error).__name__ in (
+        "NoCredentialsError",
+        "ClientError",
+        "GatedRepoError",
+    )
+    if denied:
+        return EmorecError(DENIED.format(url=url, reason=reason))
+    if isinstance(error, TimeoutError | asyncio.TimeoutError):
+        reason = "it does not answer"
+    return EmorecError(UNREACHABLE.format(url=url, reason=reason))

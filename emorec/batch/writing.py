@@ -1,0 +1,59 @@
+"""The files of one item's results, in the folder of the item."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from emorec.library.tables import NAMES, SUFFIX, write_tables
+from emorec.output import formats, tables
+from emorec.output.summary import summary
+
+if TYPE_CHECKING:
+    from emorec.analyzer import Analyzer
+    from emorec.batch.choices import Choices
+    from emorec.extraction.features import Features
+    from emorec.timeline import Timeline
+
+PEOPLE, REPORT, CHART = ".people.json", ".report.html", ".png"
+
+
+def write(folder: Path, choices: Choices, loaded: Analyzer, timeline: Timeline, features: Features) -> tuple[str, ...]:
+    """Write the results of an item to its folder; return the names of the files. Raises EmorecError or OSError.
+
+    Each file is written completely or not at all, under the names that ``emorec analyze --out`` gives.
+    """
+    name = tables.file_name(Path(str(timeline.media.get("name") or folder.name)).stem, timeline, "")
+    write_tables(folder, timeline, features)
+    written = [f"{table}{SUFFIX}" for table in NAMES]
+    for form in (formats.FORMATS[chosen] for chosen in choices.formats):
+        written.append(f"{name}{form.suffix}")
+        form.write(timeline, folder / written[-1], choices.locale)
+    people = choices.inferring.get("people")
+    if people or len(features.persons) > 1:
+        written.append(f"{name}{PEOPLE}")
+        loaded.save_people(features, folder / written[-1], people=people)
+    if choices.plot:
+        from emorec.output import charts
+
+        written.append(f"{name}{CHART}")
+        charts.save(timeline, folder / written[-1])
+    if choices.report:
+        written.append(f"{name}{REPORT}")
+        loaded.save_report(timeline, folder / written[-1], features=features, people=people, blur=choices.blur)
+    return tuple(written)
+
+
+def facts(timeline: Timeline, features: Features) -> dict[str, Any]:
+    """What the manifest says of a result, as keywords of ``Outcome``."""
+    figures = summary(timeline)
+    return {
+        "duration": round(timeline.duration, 3),
+        "persons": len(features.persons),
+        "face_share": round(figures.face, 6),
+        "speech_share": round(figures.speech, 6),
+        "model": features.fingerprint,
+        "features": features.key,
+        "choices": json.dumps(tables.choices(timeline), allow_nan=False),
+    }

@@ -1,0 +1,147 @@
+"""The tables of one recording in a library: windows, people, highlights and markers, as Parquet files in its folder."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from emorec import files
+from emorec.emotions import EMOTIONS
+from emorec.errors import require
+from emorec.extraction.features import Features
+from emorec.extraction.persons import seconds_shown
+from emorec.inference.timeline import Timeline
+from emorec.output.highlights import find_highlights
+from emorec.output.parquet import arrow_table
+from emorec.output.portraits import NOBODY, who
+from emorec.output.rows import DIGITS, person_of
+from emorec.output.summary import summary
+from emorec.output.text import plain
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+EXTRA = "library"  # the extra that installs pyarrow and duckdb
+KEY = b"emorec_tables"  # of the metadata of each file: VERSION
+VERSION = b"1"  # changes with every change that a reader would notice
+FACTS = b"emorec_timeline"  # of the metadata of windows: what a timeline has beside its rows, as JSON
+SUFFIX = ".parquet"
+
+# Columns and their types in Parquet; those of windows are written by ``output.parquet``.
+PEOPLE = {
+    "person": "int32",
+    "name": "string",
+    "seconds": "float64",  # on screen
+    **dict.fromkeys(EMOTIONS, "float64"),  # shares of the time with evidence
+    "unsure": "float64",
+    "known_seconds": "float64",
+    "confidence": "float64",
+    "valence": "float64",
+    "arousal": "float64",
+}
+HIGHLIGHTS = {
+    "start": "float64",
+    "end": "float64",
+    "kind": "string",
+    "emotion": "string",
+    "strength": "float64",
+    "text": "string",
+    "reason": "string",
+    "person": "int32",
+}
+MARKERS = {"time": "float64", "label": "string"}
+NAMES = ("windows", "people", "highlights", "markers")
+
+
+def write_tables(folder: Path, timeline: Timeline, features: Features) -> None:
+    """Write the four tables of a recording into its folder, each file completely or not at all.
+
+    ``features`` are those that the timeline was made from. Raises EmorecError if pyarrow is not installed, and OSError.
+    """
+    require(EXTRA, "pyarrow")
+    windows = arrow_table(timeline)
+    facts = json.dumps(_facts(timeline, features), allow_nan=False)
+    tables = {
+        "people": _table(PEOPLE, _people(timeline, features)),
+        "highlights": _table(HIGHLIGHTS, _highlights(timeline)),
+        "markers": _table(MARKERS, ({"time": each.time, "label": each.label} for each in timeline.markers)),
+        "windows": windows.replace_schema_metadata({**(windows.schema.metadata or {}), FACTS: facts, KEY: VERSION}),
+    }
+    from pyarrow import parquet
+
+    for name, table in tables.items():
+        out = io.BytesIO()
+        parquet.write_table(table, out, write_page_checksum=True)
+        files.write(Path(folder) / f"{name}{SUFFIX}", out.getvalue())
+
+
+def _facts(timeline: Timeline, features: Features) -> dict[str, Any]:
+    """What a timeline has beside its rows, as plain values."""
+    return {
+        "fusion": timeline.fusion,
+        "step": timeline.step,
+        "window": timeline.window,
+        "prior": {"name": timeline.prior.name, "shares": [float(share) for share in timeline.prior.shares]},
+        "duration": timeline.duration,
+        "complete": timeline.complete,
+        "unsure_below": timeline.unsure_below,
+        "names": {str(number): name for number, name in timeline.names.items()},
+        "people": [[person_of(one), one.name] for one in timeline.people],
+        "name": timeline.name,
+        "features": features.key,
+        "fingerprint": features.fingerprint,
+    }
+
+
+def _table(columns: dict[str, str], rows: Iterable[dict[str, Any]]) -> pa.Table:
+    import pyarrow as pa
+
+    found = list(rows)
+    arrays = {
+        name: pa.array([_value(row[name]) for row in found], getattr(pa, kind)()) for name, kind in columns.items()
+    }
+    return pa.table(arrays).replace_schema_metadata({KEY: VERSION})
+
+
+def _value(value: Any) -> Any:
+    if isinstance(value, float):
+        return None if np.isnan(value) else round(value, DIGITS)
+    return plain(value) if isinstance(value, str) else value
+
+
+def _people(timeline: Timeline, features: Features) -> Iterable[dict[str, Any]]:
+    """A row for each person of the recording: the rows of a timeline of one or of nobody count for whom they show."""
+    shown, person = seconds_shown(features.arrays, features.until), features.arrays["face_person"]
+    alone = {person_of(one): one for one in timeline.people}
+    for number, name in features.names.items():
+        figures = summary(alone.get(number) or _rows_of(timeline, number))
+        yield {
+            "person": int(number),
+            "name": name,
+            "seconds": float(shown[person == number].sum()),
+            **{emotion: figures.shares.get(emotion) for emotion in EMOTIONS},
+            "unsure": figures.unsure if figures.shares else None,
+            "known_seconds": figures.known_seconds,
+            "confidence": figures.confidence,
+            "valence": figures.valence,
+            "arousal": figures.arousal,
+        }
+
+
+def _rows_of(timeline: Timeline, person: int) -> Timeline:
+    """The rows of a timeline that show a person."""
+    mine = timeline.person == person
+    arrays = {one.name: getattr(timeline, one.name)[mine] for one in fields(timeline) if one.type == "np.ndarray"}
+    return replace(timeline, **arrays, grid=None, people=())
+
+
+def _highlights(timeline: Timeline) -> Iterable[dict[str, Any]]:
+    for found in find_highlights(timeline):
+        number = who(timeline, found)
+        yield asdict(found) | {"person": None if number == NOBODY else number}

@@ -1,0 +1,128 @@
+"""Tasks in processes of this machine: all of them end, whatever happens to the processes."""
+
+import errno
+import multiprocessing
+import os
+
+import pytest
+
+from emorec import files
+from emorec.batch import choices, engine, local_engine
+from emorec.batch.engine import DONE, FAILED, Task
+from emorec.batch.local_engine import InlineEngine, LocalEngine
+from emorec.errors import EmorecError
+from support import batches, factories
+from support.make_media import Audio, record
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    return batches.small_model(tmp_path_factory.mktemp("model"))
+
+
+@pytest.fixture(scope="module")
+def sound(tmp_path_factory):
+    return record(tmp_path_factory.mktemp("media") / "sound.m4a", None, Audio(duration=1.0))
+
+
+@pytest.fixture
+def task(model, sound, tmp_path):
+    made, _ = choices.checked({}, {}, model=str(model), device="cpu")
+    return lambda item, source=str(sound): Task(item=item, source=source, folder=tmp_path / item, choices=made)
+
+
+def test_a_process_that_dies_is_replaced_and_its_recording_tried_once_more(task, sound, tmp_path):
+    tasks = [
+        task("always", batches.Deadly(str(sound))),
+        task("once", batches.Deadly(str(sound), tmp_path / "flag")),
+        task("good"),
+        task("not begun"),
+    ]
+    running = LocalEngine(1).run(tasks)
+    outcomes = [next(running) for _ in range(3)]
+    assert [(outcome.item, outcome.status) for outcome in outcomes] == [
+        ("always", FAILED),
+        ("once", DONE),
+        ("good", DONE),
+    ]
+    died = "The process that analyzed this recording ended twice (killed by SIGKILL)"
+    assert outcomes[0].error.startswith(died)
+    assert len(multiprocessing.active_children()) == 1
+    running.close()
+    assert multiprocessing.active_children() == []
+
+
+def test_the_processors_are_divided_between_the_workers(task, monkeypatch):
+    monkeypatch.setattr(local_engine, "processors", lambda: 8)
+    made = task("a").choices
+    assert [local_engine.local(workers, made)[1].threads for workers in (0, 1, 3, 16)] == [0, 8, 2, 1]
+    for wrong in (-1, 1000, True, 1.5):
+        with pytest.raises(EmorecError, match="There cannot be"):
+            local_engine.local(wrong, made)
+
+
+def test_every_failure_is_an_outcome_with_a_sentence(task, monkeypatch, tmp_path):
+    (outcome,) = InlineEngine().run([task("none", str(tmp_path / "none.mp4"))])
+    assert (outcome.status, outcome.disk_full) == (FAILED, False)
+    assert outcome.error.startswith("There is no file") and outcome.started <= outcome.finished
+    monkeypatch.setattr(engine, "conclude", lambda *_: 1 / 0)
+    (outcome,) = InlineEngine().run([task("fault")])
+    assert "ZeroDivisionError" in outcome.error
+
+
+def test_a_full_disk_is_told_from_other_failures(task, monkeypatch):
+    def full(path, content):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+
+    monkeypatch.setattr(files, "write", full)
+    (outcome,) = InlineEngine().run([task("full")])
+    assert (outcome.status, outcome.disk_full) == (FAILED, True)
+
+
+def test_choices_that_change_results_change_the_digest(tmp_path, model):
+    def digest(inferring=None, extracting=None, fingerprint="f", **others):
+        return choices.checked(inferring or {}, extracting or {}, **others)[0].digest(fingerprint)
+
+    prior = tmp_path / "prior.json"
+    prior.write_text('{"angry":1,"disgust":1,"fear":1,"happy":1,"neutral":1,"sad":1,"surprise":1}')
+    same = digest()
+    assert same == digest(device="cpu", threads=2, model="other", cache=tmp_path)
+    with_prior = digest({"prior": str(prior)})
+    different = {
+        digest({"step": 0.5}),
+        digest({"baseline": "none"}),
+        digest({"person": "all"}),
+        digest({"people": {"persons": [{"number": 0, "name": "Anna"}]}}),
+        digest({}, {"channel": "left"}),
+        digest({}, {"end": 5.0}),
+        digest(formats="csv"),
+        digest(plot=True),
+        digest(fingerprint="g"),
+        with_prior,
+        same,
+    }
+    assert len(different) == 11
+    prior.write_text('{"angry":2,"disgust":1,"fear":1,"happy":1,"neutral":1,"sad":1,"surprise":1}')
+    assert digest({"prior": str(prior)}) != with_prior
+
+
+@pytest.mark.parametrize(
+    ("inferring", "extracting", "others", "sentence"),
+    [
+        ({"step": 100}, {}, {}, "The step of 100 s is out of range"),
+        ({"fusion": "none"}, {}, {}, "fusion"),
+        ({}, {"channel": "up"}, {}, "The channel 'up' does not exist"),
+        ({}, {}, {"formats": "doc"}, "The format 'doc' does not exist"),
+        ({}, {}, {"locale": "xx"}, "The locale 'xx' does not exist"),
+        ({}, {}, {"blur": True}, "give --report as well"),
+    ],
+)
+def test_choices_that_cannot_be_used_are_one_sentence(inferring, extracting, others, sentence):
+    with pytest.raises(EmorecError, match=sentence):
+        choices.checked(inferring, extracting, **others)
+
+
+def test_the_small_model_is_the_one_of_the_factories(model):
+    from emorec.models import checkpoint
+
+    assert checkpoint.load(model).fingerprint == factories.checkpoint().fingerprint

@@ -1,0 +1,107 @@
+"""What a user gives to a batch, as a list of recordings."""
+
+import os
+from pathlib import Path
+
+import fsspec
+import pytest
+
+from emorec.batch.inputs import listing
+from emorec.errors import EmorecError
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A folder with recordings, other files and folders in it; it is also where the program runs."""
+    for name in ("b.mp4", "a.WAV", "notes.md", ".hidden.mp4", "deep/er/c.mkv", ".git/d.mp4", "out/e.mp4", "odd.dat"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(b"x")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def addresses(*given, **how):
+    return [os.path.relpath(source.address) for source in listing(given, **how).sources]
+
+
+def test_a_folder_gives_the_recordings_in_it_and_below_it(folder):
+    assert addresses(str(folder), leave_out=folder / "out") == ["a.WAV", "b.mp4", "deep/er/c.mkv"]
+    assert addresses(str(folder)) == ["a.WAV", "b.mp4", "deep/er/c.mkv", "out/e.mp4"]
+
+
+def test_a_pattern_that_no_shell_has_expanded_gives_what_matches(folder):
+    assert addresses("*") == ["a.WAV", "b.mp4"]
+    assert addresses("**/*", leave_out=Path("out")) == ["a.WAV", "b.mp4", "deep/er/c.mkv"]
+    assert addresses("*.dat", "*.mp?") == ["odd.dat", "b.mp4"]
+    (folder / "[1].mp4").write_bytes(b"x")
+    assert addresses("[1].mp4") == ["[1].mp4"]
+
+
+def test_everything_is_named_once_in_the_order_given(folder):
+    assert addresses("deep", "b.mp4", "./b.mp4", "*.mp4", str(folder / "b.mp4")) == ["deep/er/c.mkv", "b.mp4"]
+
+
+def test_a_named_file_is_taken_whatever_its_name_and_whether_it_is_there_or_not(folder):
+    there, missing = listing(["odd.dat", "none.mp4"]).sources
+    assert there.size == 1 and there.version
+    assert (missing.size, missing.version) == (None, "")
+
+
+def test_the_version_of_a_file_changes_with_its_content(folder):
+    before = listing(["b.mp4"]).sources[0].version
+    assert listing(["b.mp4"]).sources[0].version == before
+    os.utime("b.mp4", (1, 1))
+    assert listing(["b.mp4"]).sources[0].version != before
+
+
+@pytest.mark.parametrize("given", ["lists/list.txt", "@lists/list", "@lists/list.txt"])
+def test_a_list_names_files_from_where_it_lies(folder, given):
+    text = "\ufeff# a comment\n\n  ../b.mp4  \n../deep\nhttps://example.org/v?id=1\n../none.mp4\n../*.WAV\n"
+    (folder / "lists").mkdir()
+    for name in ("list.txt", "list"):
+        (folder / "lists" / name).write_text(text)
+    found = [source.address for source in listing([given]).sources]
+    files = [str(folder / name) for name in ("b.mp4", "deep/er/c.mkv", "none.mp4", "a.WAV")]
+    assert found == [*files[:2], "https://example.org/v?id=1", *files[2:]]
+
+
+def test_a_list_that_is_not_there_is_an_error(folder):
+    with pytest.raises(EmorecError, match=r"The list none.txt cannot be read"):
+        listing(["b.mp4", "none.txt"])
+
+
+def test_what_cannot_be_used_is_a_source_with_a_problem(folder, monkeypatch):
+    first, second = listing(["ftp://example.org/a.mp4", "b.mp4"]).sources
+    assert "must begin with http" in first.problem and not second.problem
+    monkeypatch.setenv("EMOREC_LINKS", "off")
+    assert "turned off" in listing(["https://example.org/a.mp4"]).sources[0].problem
+
+
+def test_an_input_without_recordings_is_noted(folder):
+    (folder / "empty").mkdir()
+    found = listing(["empty", "*.nothing", "b.mp4"])
+    assert len(found.sources) == 1
+    assert found.notes == ("There is no recording in empty.", "There is no recording in *.nothing.")
+
+
+def test_objects_are_found_by_name_folder_and_pattern():
+    store = fsspec.filesystem("memory")
+    for name in ("/bucket/a.mp4", "/bucket/deep/b.wav", "/bucket/notes.txt", "/bucket/.c.mp4"):
+        store.pipe(name, b"content")
+    try:
+        both = ["memory://bucket/a.mp4", "memory://bucket/deep/b.wav"]
+        assert [source.address for source in listing(["memory://bucket"]).sources] == both
+        assert [source.address for source in listing(["memory://bucket/*.mp4", *both]).sources] == both
+        found = listing(["memory://bucket/notes.txt"]).sources  # no list: that would be its content
+        assert [(source.address, source.size) for source in found] == [("memory://bucket/notes.txt", 7)]
+        before = listing(both).sources[0].version
+        store.pipe("/bucket/a.mp4", b"other content")
+        assert listing(both).sources[0].version != before
+    finally:
+        store.rm("/bucket", recursive=True)
+
+
+def test_a_password_in_an_address_is_neither_used_nor_kept():
+    (source,) = listing(["s3://name:secret@bucket/a.mp4"]).sources
+    assert "contains a user name or a password" in source.problem
+    assert "secret" not in source.problem + source.address
