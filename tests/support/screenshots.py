@@ -72,6 +72,9 @@ def take(page, name, whole=True, still=False):
     if not still:
         page.mouse.move(0, 0)
         page.evaluate("window.scrollTo(0, 0)")
+        if whole:  # the bar at the lower edge of a narrow window belongs at the end of the picture
+            height = page.evaluate("document.documentElement.scrollHeight")
+            page.set_viewport_size({"width": page.viewport_size["width"], "height": height})
     page.wait_for_timeout(SETTLE)
     page.screenshot(path=PICTURES / name, full_page=whole)
     print(f"wrote {PICTURES.name}/{name}")
