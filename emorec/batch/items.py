@@ -44,10 +44,11 @@ class Record:
 
 def name_of(address: str) -> str:
     """The name of an item and of its folder: readable, valid on every system, and another one for every address."""
-    scheme, _, rest = address.rpartition("://")
-    place = re.split("[?#]", rest)[0] if scheme else rest
+    scheme, mark, rest = address.partition("://")
+    is_link = scheme.lower() in ("http", "https")  # elsewhere ? and # are letters like any other
+    place = re.split("[?#]", rest)[0] if is_link else rest if mark else address
     stem = Path(place.replace("\\", "/").rstrip("/")).stem
-    if scheme.lower() in ("http", "https"):  # the last part of a link is often the same for many
+    if is_link:  # the last part of a link is often the same for many
         stem = "-".join(dict.fromkeys((place.partition("/")[0], stem)))
     kept = "".join(letter if letter.isalnum() or letter in "._-" else "-" for letter in files.shown(stem))
     while len(kept.encode()) > READABLE:

@@ -25,7 +25,7 @@ class Progress:
     media: float = 0.0
     analyzed: int = 0
     last: Outcome | None = None
-    _begin: float = field(default_factory=time.monotonic, repr=False)
+    _begin: float = field(default_factory=lambda: time.monotonic(), repr=False)
     _weight: float = 0.0
 
     def add(self, outcome: Outcome) -> None:

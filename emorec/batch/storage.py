@@ -76,7 +76,7 @@ def without_user(url: str) -> str:
     """The URL with ... in place of a user name and a password, so that it can be shown and stored."""
     scheme, mark, rest = url.partition("://")
     place, slash, path = rest.partition("/")
-    return f"{scheme}{mark}...{place[place.rindex('@'):]}{slash}{path}" if "@" in place else url
+    return f"{scheme}{mark}...{place[place.rindex('@') :]}{slash}{path}" if "@" in place else url
 
 
 def listed(url: str) -> list[Object]:

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from emorec.library.tables import NAMES, SUFFIX, write_tables
 from emorec.output import formats, tables
 from emorec.output.summary import summary
 
@@ -24,7 +25,8 @@ def write(folder: Path, choices: Choices, loaded: Analyzer, timeline: Timeline, 
     Each file is written completely or not at all, under the names that ``emorec analyze --out`` gives.
     """
     name = tables.file_name(Path(str(timeline.media.get("name") or folder.name)).stem, timeline, "")
-    written = []
+    write_tables(folder, timeline, features)
+    written = [f"{table}{SUFFIX}" for table in NAMES]
     for form in (formats.FORMATS[chosen] for chosen in choices.formats):
         written.append(f"{name}{form.suffix}")
         form.write(timeline, folder / written[-1], choices.locale)

@@ -57,7 +57,10 @@ def test_a_brush_shows_a_part_whose_address_shows_the_same(page, chromium, page_
     change(page, lambda: brush(page, 0.2, 0.4))
     assert part(page) == pytest.approx([0.2 * SECONDS, 0.4 * SECONDS], abs=1)
     assert "#t=18" in page.url
-    assert "0:30" in page.text_content("#timeline svg.marks") and "1:00" not in page.text_content("#timeline svg.marks")
+    page.wait_for_function(  # a drawing of all that was still on its way may come before
+        "(text => text.includes('0:30') && !text.includes('1:00'))"
+        "(document.querySelector('#timeline svg.marks').textContent)"
+    )
 
     with visiting(chromium, page.url, viewport={"width": 1200, "height": 900}) as other:
         upload(other, sound)

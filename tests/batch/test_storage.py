@@ -1,0 +1,104 @@
+"""Recordings in a bucket: an S3 server on this machine, which has no permissions and loses nothing."""
+
+import pytest
+
+import emorec
+from emorec.batch import storage
+from emorec.batch.inputs import listing
+from emorec.errors import EmorecError
+from emorec.settings import Limits
+from support import batches
+from support.make_media import Audio, record
+from support.page_process import free_port
+
+moto = pytest.importorskip("moto.server")
+s3fs = pytest.importorskip("s3fs")
+
+LIMITS = Limits(megabytes=1)
+
+
+@pytest.fixture(scope="module")
+def server():
+    running = moto.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    running.start()
+    yield "http://{}:{}".format(*running.get_host_and_port())
+    running.stop()
+
+
+@pytest.fixture
+def bucket(server, monkeypatch, tmp_path):
+    """A bucket with two sounds and other objects, and the credentials for it."""
+    for name, value in {"ENDPOINT_URL": server, "ACCESS_KEY_ID": "a", "SECRET_ACCESS_KEY": "b"}.items():
+        monkeypatch.setenv(f"AWS_{name}", value)
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "no-config"))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "no-credentials"))
+    s3fs.S3FileSystem.clear_instance_cache()
+    store = s3fs.S3FileSystem()
+    sound = record(tmp_path / "sound.m4a", None, Audio(duration=1.0))
+    store.mkdir("media")
+    store.put_file(str(sound), "media/a.m4a")
+    store.put_file(str(batches.different(sound, tmp_path / "b.m4a", 1)), "media/deep er/b#1.m4a")
+    store.pipe("media/notes.txt", b"notes")
+    store.pipe("media/bad.mp4", b"no recording")
+    yield store
+    store.rm("media", recursive=True)
+    s3fs.S3FileSystem.clear_instance_cache()
+
+
+def test_a_bucket_is_analyzed_like_a_folder_and_again_only_what_has_changed(bucket, tmp_path):
+    model = batches.small_model(tmp_path / "model")
+
+    def analyze():
+        s3fs.S3FileSystem.clear_instance_cache()
+        return emorec.analyze_batch("s3://media", tmp_path / "out", model, "cpu", workers=0)
+
+    result = analyze()
+    assert (result.done, list(result.failed)) == (2, ["s3://media/bad.mp4"])
+    folder = next(path for path in (tmp_path / "out").iterdir() if path.name.startswith("b-1-"))
+    assert '"source": "s3://media/deep er/b#1.m4a"' in (folder / "b#1.json").read_text()
+    assert analyze().analyzed == 0
+    bucket.copy("media/deep er/b#1.m4a", "media/a.m4a")
+    assert analyze().analyzed == 1
+
+
+def test_an_object_is_fetched_within_limits(bucket, tmp_path):
+    bucket.pipe("media/large.wav", b"x" * 1_000_001)
+    with pytest.raises(EmorecError, match=r"s3://media/large.wav is larger than 1 MB"):
+        storage.fetch("s3://media/large.wav", tmp_path, LIMITS)
+    found = storage.fetch("s3://media/large.wav", tmp_path, Limits(megabytes=2))
+    assert found == tmp_path / "large.wav" and found.stat().st_size == 1_000_001
+    with pytest.raises(EmorecError, match="took longer than"):
+        storage.fetch("s3://media/large.wav", tmp_path, Limits(megabytes=2, time_minutes=0))
+
+
+@pytest.mark.parametrize("url", ["s3://media/none.m4a", "s3://nothing", "s3://nothing/a.m4a"])
+def test_what_is_not_there_is_one_sentence(bucket, url):
+    (source,) = listing([url]).sources
+    assert source.problem == f"There is nothing at {url}; check the name."
+
+
+def test_a_store_without_rights_or_that_does_not_answer_is_one_sentence(bucket, monkeypatch):
+    monkeypatch.setattr(s3fs.S3FileSystem, "info", lambda *_, **__: (_ for _ in ()).throw(PermissionError("Forbidden")))
+    assert (
+        "must not be read with the credentials that are here (Forbidden)" in listing(["s3://media"]).sources[0].problem
+    )
+    monkeypatch.undo()
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{free_port()}")
+    for name, value in {"ACCESS_KEY_ID": "a", "SECRET_ACCESS_KEY": "b", "DEFAULT_REGION": "us-east-1"}.items():
+        monkeypatch.setenv(f"AWS_{name}", value)
+    s3fs.S3FileSystem.clear_instance_cache()
+    with pytest.raises(EmorecError, match="s3://media/a.m4a cannot be reached"):
+        storage.listed("s3://media/a.m4a")
+    s3fs.S3FileSystem.clear_instance_cache()
+
+
+def test_a_missing_package_is_named_with_its_extra(monkeypatch):
+    monkeypatch.setitem(storage.NEEDS, "gs", ("gs", "no_such_package"))
+    assert "pip install 'emorec[gs]'" in listing(["gs://bucket/a.mp4"]).sources[0].problem
+
+
+def test_the_file_of_an_object_has_a_name_that_every_system_takes():
+    for path in ("b/..", "b/a\\..\\c:d.mp4", "b/" + "ä" * 300 + ".mp4", "b/", "b/\n.mp4"):
+        name = storage._file_name(path)
+        assert name and len(name.encode()) <= 200 and not set(name) & set('\\/:*?"<>|\n') and name.strip(".")
