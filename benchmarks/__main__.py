@@ -27,6 +27,10 @@ DEFAULT_OUT = ROOT / "out" / "bench"
 def main(arguments=None):
     """Run the benchmark that the arguments describe; returns the exit code."""
     options = _options(arguments)
+    if options.page:
+        from benchmarks import page
+
+        return page.main([])
     signal.signal(signal.SIGTERM, _interrupt)
     chosen = plan.PLANS[options.plan]
     given = options.media.resolve() if options.media else None
@@ -61,6 +65,7 @@ def _options(arguments):
     parser.add_argument("--out", type=Path, default=DEFAULT_OUT, help="where results go (out/bench)")
     parser.add_argument("--minutes", type=float, default=25.0, help="begin no further job after so long (25)")
     parser.add_argument("--only", default="*", metavar="PATTERN", help="jobs to run, such as 'analyse *'")
+    parser.add_argument("--page", action="store_true", help="measure the page in Chromium instead, on an hour")
     parser.add_argument("--fresh", action="store_true", help="forget what an earlier bench measured")
     parser.add_argument("--docs", action="store_true", help="write docs/PERFORMANCE.md and the README's section too")
     return parser.parse_args(arguments)

@@ -84,6 +84,7 @@ make bench DOCS=1    # everything, and this file and the README's section from i
 make bench DOCS=1 MEDIA=FILE          # the same on a recording of your own
 python -m benchmarks --fresh          # forget what was measured so far
 python -m benchmarks --only 'memory*' # some jobs only
+python -m benchmarks --page            # the page in Chromium on an hour: first points, redraws, zooming, opening
 python -m benchmarks.shortcuts DATA   # the cost of each shortcut, on the JavaneseAV clips in DATA
 py-spy record --rate 25 --output profile.svg -- python -m emorec analyze FILE
 ```

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import dataclass
 from typing import Any
 
 import altair as alt
@@ -10,12 +12,13 @@ import numpy as np
 from emorec import files
 from emorec.agreement.measures import Compared
 from emorec.emotions import COLOURS, EMOTIONS
-from emorec.output import chart_axes
-from emorec.output.chart_data import rounded
-from emorec.output.charts import FONT, INK
+from emorec.output import chart_axes, chart_hatch, chart_marks
+from emorec.output.chart_data import SURE, UNSURE, rounded
+from emorec.output.charts import FONT, HEIGHT, INK
 
 WIDTH, PANEL = 900, 240  # px
 LANE = 22  # px
+EDGE = 0.08  # of a lane, free above and below its boxes
 BLUE = "#0072B2"
 MAX_LANES = 8  # persons whose lanes are drawn
 
@@ -40,19 +43,30 @@ def comparison_chart(comparison: Compared) -> alt.VConcatChart:
     )
 
 
-def _lanes(comparison: Compared) -> alt.Chart:
+def _lanes(comparison: Compared) -> Any:
     persons = list(dict.fromkeys(comparison.persons.tolist()))
     several = len(np.unique(comparison.start)) < len(comparison.start)
-    boxes, lanes = [], []
+    span = float(comparison.start.min()), float(comparison.end.max())
+    lanes: list[str] = []
+    boxes: list[dict[str, Any]] = []
+    strokes: list[dict[str, Any]] = []
     for person in persons[:MAX_LANES] if several else [None]:
         rows = comparison.persons == person if several else np.ones(len(comparison.start), bool)
         whose = f", person {person}" if several else ""
-        for lane, values in ((f"labels{whose}", comparison.label), (f"result{whose}", comparison.dominant)):
-            lanes.append(lane)
-            boxes += _boxes(comparison, rows, lane, values)
-    span = float(comparison.start.min()), float(comparison.end.max())
+        boxes += _boxes(comparison, rows, f"labels{whose}", comparison.label, len(lanes))
+        boxes += _boxes(comparison, rows, f"result{whose}", comparison.dominant, len(lanes) + 1)
+        strokes += _strokes(comparison, rows, span, len(lanes) + 1)
+        lanes += [f"labels{whose}", f"result{whose}"]
     colours = alt.Scale(domain=list(EMOTIONS), range=[COLOURS[emotion] for emotion in EMOTIONS])
-    return (
+    scale = alt.Scale(domain=[0, len(lanes)], nice=False, reverse=True)
+    axis = alt.Axis(
+        values=[lane + 0.5 for lane in range(len(lanes))],
+        labelExpr=f"{json.dumps(lanes)}[floor(datum.value)]",
+        domain=False,
+        ticks=False,
+        grid=False,
+    )
+    rectangles = (
         alt.Chart(alt.Data(values=boxes))
         .mark_rect()
         .encode(
@@ -63,35 +77,52 @@ def _lanes(comparison: Compared) -> alt.Chart:
                 axis=chart_axes.time_axis(*span),
             ),
             x2="end:Q",
-            y=alt.Y(
-                "lane:N",
-                title=None,
-                sort=lanes,
-                scale=alt.Scale(padding=0.1),
-                axis=alt.Axis(domain=False, ticks=False),
-            ),
+            y=alt.Y("low:Q", title=None, scale=scale, axis=axis),
+            y2="high:Q",
             color=alt.Color("emotion:N", scale=colours, legend=alt.Legend(title=None, orient="bottom", columns=7)),
-            opacity=alt.Opacity("opacity:Q", scale=None, legend=None),
-            tooltip=["lane:N", "emotion:N", "start:Q", "end:Q"],
+            tooltip=["lane:N", "emotion:N", "certainty:N", "start:Q", "end:Q"],
         )
-        .properties(width=WIDTH, height=LANE * len(lanes))
     )
+    hatching = chart_marks.hatching().properties(data=alt.Data(values=strokes))
+    return alt.layer(rectangles, hatching).properties(width=WIDTH, height=LANE * len(lanes))
 
 
-def _boxes(comparison: Compared, rows: np.ndarray, lane: str, values: np.ndarray) -> list[dict[str, Any]]:
-    """A rectangle for each run of rows with the same value; unsure rows of the result are pale."""
+def _boxes(comparison: Compared, rows: np.ndarray, lane: str, values: np.ndarray, place: int) -> list[dict[str, Any]]:
+    """A rectangle for each run of rows with the same value; ``place`` is the lane's, counted from the top."""
     boxes: list[dict[str, Any]] = []
     for index in np.flatnonzero(rows):
         if not values[index]:
             continue
-        pale = lane.startswith("result") and not comparison.is_sure[index]
+        sure = lane.startswith("labels") or comparison.is_sure[index]
         start, end = rounded(comparison.start[index]), rounded(comparison.end[index])
-        box = {"lane": lane, "emotion": str(values[index]), "opacity": 0.4 if pale else 1.0}
+        box = {"lane": lane, "emotion": str(values[index]), "certainty": SURE if sure else UNSURE}
+        box |= {"low": place + EDGE, "high": place + 1 - EDGE}
         if boxes and boxes[-1]["end"] == start and all(boxes[-1][name] == value for name, value in box.items()):
             boxes[-1]["end"] = end
         else:
             boxes.append(box | {"start": start, "end": end})
     return boxes
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """The rows of a result, as ``chart_hatch`` takes them."""
+
+    start: np.ndarray
+    end: np.ndarray
+    known: np.ndarray
+    sure: np.ndarray
+
+
+def _strokes(comparison: Compared, rows: np.ndarray, span: tuple[float, float], place: int) -> list[dict[str, Any]]:
+    """The hatching of the unsure rows of a result, in the lane at this place."""
+    known = (comparison.dominant[rows] != "").astype(float)
+    data = _Rows(comparison.start[rows], comparison.end[rows], known, comparison.is_sure[rows])
+    bottom, height = place + 1 - EDGE, 1 - 2 * EDGE
+    return [
+        point | {"at": None if point["at"] is None else rounded(bottom - height * point["at"])}
+        for point in chart_hatch.strokes(data, span, LANE / HEIGHT)
+    ]
 
 
 def _confusion(comparison: Compared) -> Any:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 # Only what --help and mistakes in the options need; torch, numpy and Altair are imported inside the functions.
 from emorec import download
-from emorec.cli import failures, marking, printing, result_files
+from emorec.cli import failures, marking, printing, result_files, standard_input
 from emorec.cli.result_files import Writers
 from emorec.errors import EmorecError
 
@@ -51,7 +51,7 @@ def run(options: argparse.Namespace) -> int:
     loaded, failed = None, False
     for name in given:
         try:
-            media = download.check_link(name) if download.is_link(name) else Path(name)
+            media = _named(name)
         except EmorecError as error:
             failed = failures.report(error, name, given)
             continue
@@ -90,7 +90,7 @@ def _analyze_one(
     marked: marking.Marked | None = None,
 ) -> None:
     """Analyze one recording, then write and print its result, below a heading if there are several."""
-    with _recording(given, options) as (media, link_facts):
+    with _recording(given, options) as (media, link_facts, owner):
         grown: list[Features] = []
 
         def keep(features: Features) -> None:
@@ -111,7 +111,7 @@ def _analyze_one(
                 result_files.write_report, loaded, grown[-1] if grown else None, choices["people"], options.blur
             )
             writers = writers | {result_files.REPORT: write}
-        result_files.put_out(given, media, result, writers, options, heading, marked)
+        result_files.put_out(owner, media, result, writers, options, heading, marked)
         if options.save_video:
             _save_video(media, loaded, grown[0].with_people(choices["people"]), result, options)
 
@@ -161,19 +161,30 @@ def _media_of(options: argparse.Namespace) -> list[str]:
     return given
 
 
-@contextlib.contextmanager
-def _recording(given: str | Path, options: argparse.Namespace) -> Iterator[tuple[Path, dict[str, Any]]]:
-    """The file to analyze, and what results say about the link that it is from.
+def _named(name: str) -> str | Path:
+    """The path of a file; a link and standard input stay text. Raises EmorecError for a link that cannot be used."""
+    if name == standard_input.NAME:
+        return name
+    return download.check_link(name) if download.is_link(name) else Path(name)
 
-    The file of a link is removed at the end of the context. Raises EmorecError.
+
+@contextlib.contextmanager
+def _recording(given: str | Path, options: argparse.Namespace) -> Iterator[tuple[Path, dict[str, Any], str | Path]]:
+    """The file to analyze, what results say about the link that it is from, and what tells it from other recordings.
+
+    The file of a link, and that of standard input, are removed at the end of the context. Raises EmorecError.
     """
     if isinstance(given, Path):
-        yield given, {}
+        yield given, {}, given
         return
     with tempfile.TemporaryDirectory(prefix="emorec-", ignore_cleanup_errors=True) as folder:
+        if given == standard_input.NAME:
+            path, digest = standard_input.receive(Path(folder))
+            yield path, {}, f"{standard_input.FILE} {digest}"
+            return
         sound_only = options.fusion == "voice"
         with printing.ProgressBar() as bar:
             fetched = download.fetch(
                 given, folder, progress=bar.show_download, max_height=options.max_height, sound_only=sound_only
             )
-        yield fetched.path, fetched.facts
+        yield fetched.path, fetched.facts, given

@@ -12,6 +12,7 @@ from emorec import __version__, download
 from emorec.cli import batch_options, query
 
 DEFAULT_OUT = "emorec-out"
+MEDIA_HELP = "video or audio files, links to one or its page, or - for standard input"
 MODEL_HELP = "checkpoint folder, or org/name[@revision] on the Hub (default: EMOREC_MODEL, or the bundled one)"
 PRIOR_HELP = (
     "how common each emotion is expected to be: everyday (mostly neutral, as in ordinary life), even (all equally "
@@ -76,7 +77,7 @@ def parse(arguments: list[str] | None, commands: Commands) -> argparse.Namespace
     options, more = parser.parse_known_args(arguments)
     # argparse takes all recordings from one place; those after a later option are left over.
     end = more.index("--") if "--" in more else len(more)  # nothing after it is an option
-    if more and ("media" not in options or any(word.startswith("-") for word in more[:end])):
+    if more and ("media" not in options or any(word.startswith("-") and word != "-" for word in more[:end])):
         parser.error(f"unrecognized arguments: {' '.join(more)}")
     if more:
         options.media += more[:end] + more[end + 1 :]
@@ -156,7 +157,7 @@ def _add_moment(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_media(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("media", nargs="*", metavar="MEDIA", help="video or audio files, or links to one or its page")
+    parser.add_argument("media", nargs="*", metavar="MEDIA", help=MEDIA_HELP)
     _option(parser, "--media_path", action="append", default=[], metavar="MEDIA", help="another way to give MEDIA")
     _option(
         parser, "--max_height", type=int, default=download.MAX_HEIGHT, metavar="N", help="lines of a link's video (720)"
@@ -235,5 +236,6 @@ def person(text: str) -> int | str:
 
 
 def _option(parser: argparse._ActionsContainer, name: str, **settings: Any) -> None:
-    """Add an option that is accepted with underscores and with hyphens."""
-    parser.add_argument(*dict.fromkeys((name, "--" + name[2:].replace("_", "-"))), dest=name[2:], **settings)
+    """Add an option that is accepted with underscores and with hyphens; --step_sec and the like also as --step."""
+    names = (name.removesuffix("_sec"), name, "--" + name[2:].replace("_", "-"))
+    parser.add_argument(*dict.fromkeys(names), dest=name[2:], **settings)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from emorec import __version__
+from emorec.cli import sparkline
 from emorec.emotions import EMOJI, EMOTIONS
 from emorec.files import shown
 
@@ -95,6 +96,8 @@ def print_summary(result: Timeline, written: Sequence[Path], name: str | None = 
         print(f"  ❔ {'unsure':<{NAME_WIDTH}} {figures.unsure:6.1%}")
     if affect := affect_in_words(figures):
         print(f"  {affect}")
+    if drawn := sparkline.on_terminal(result):
+        print(f"  {drawn}")
     for person in result.people:
         print(f"  {shown(person.name)}: {_person_in_words(person)}")
     not_found = NOT_FOUND.get(result.fusion, "neither a face nor speech was found")

@@ -6,11 +6,11 @@ Full colours with dark strokes can be told apart by colour-blind eyes and on any
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
-from emorec.output.chart_data import Columns, rounded, runs
+from emorec.output.chart_data import rounded, runs
 
 COLOUR = "#111111"  # a contrast of more than 3:1 to the colour of every emotion, as WCAG 2.2 (1.4.11) requires
 WIDTH = 1.5  # px
@@ -20,7 +20,23 @@ MAX_PIECES = 400  # about; strokes are steeper if they are cut into more pieces
 LEVELS = 10  # of the height of columns that are partly without evidence
 
 
-def strokes(data: Columns, span: tuple[float, float], height: float = 1.0) -> list[dict[str, Any]]:
+class Hatchable(Protocol):
+    """Columns from ``start`` to ``end`` (s), ``known`` high (0 to 1); those that are not ``sure`` are hatched."""
+
+    @property
+    def start(self) -> np.ndarray: ...
+
+    @property
+    def end(self) -> np.ndarray: ...
+
+    @property
+    def known(self) -> np.ndarray: ...
+
+    @property
+    def sure(self) -> np.ndarray: ...
+
+
+def strokes(data: Hatchable, span: tuple[float, float], height: float = 1.0) -> list[dict[str, Any]]:
     """Points of the strokes over the areas of unsure columns: ``time`` (s) and ``at``, from 0 to 1 of the height.
 
     A point without ``at`` interrupts the line. ``span`` (s) is what the chart shows. ``height`` is that of the areas as

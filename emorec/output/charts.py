@@ -5,6 +5,7 @@ It shows the probabilities, stacked or as lines, or the valence and arousal that
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -70,12 +71,14 @@ def timeline_chart(
     legend: bool = True,
     style: str = "stacked",
     part: tuple[float, float] | None = None,
+    pictures: Mapping[int, str] | None = None,
 ) -> alt.LayerChart:
     """A chart of a timeline on a transparent background, as wide as its place in the page.
 
     ``subtitle`` is a line or a list of lines. ``ink`` is the colour of text. ``style`` is "stacked", with the
     probabilities of each time on top of each other, "lines", with one line per emotion, or "valence_arousal", with two
     lines from -1 to 1. ``part`` is the time (s) that is shown, in as much detail as fits; None shows all of it.
+    ``pictures`` are URLs of small pictures of persons by their numbers, for their lanes.
     """
     if part:
         timeline = _clipped(timeline.between(*part), *part)
@@ -83,7 +86,7 @@ def timeline_chart(
     begin = float(timeline.start[0]) if len(timeline) else 0.0
     span = part or (begin, max(timeline.duration, until, begin + chart_axes.TICKS[0]))
     if timeline.people:
-        layers, data, height = lane_chart.layers(timeline, span, style, legend, ink)
+        layers, data, height = lane_chart.layers(timeline, span, style, legend, ink, pictures or {})
     else:
         layers, data, height = _layers(timeline, span, style, legend)
     chart: Any = alt.layer(*layers)  # typed as any kind of chart by Altair

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import altair as alt
@@ -14,6 +15,7 @@ from emorec.output.lane_data import BELOW, MAX_LANES, Lanes, lanes
 
 LANE_HEIGHT = 86  # px, at least
 LEAST = 300  # px of the chart, at least
+PICTURE, GAP = 20, 6  # px: the side of a person's picture, and what is free between it and the name
 
 
 def height(timeline: Timeline) -> int:
@@ -23,18 +25,29 @@ def height(timeline: Timeline) -> int:
 
 
 def layers(
-    timeline: Timeline, span: tuple[float, float], style: str, legend: bool, ink: str
+    timeline: Timeline,
+    span: tuple[float, float],
+    style: str,
+    legend: bool,
+    ink: str,
+    pictures: Mapping[int, str],
 ) -> tuple[list[alt.Chart], list[list[dict[str, Any]]], int]:
     """The layers of the chart of a timeline with people, the data of each, and its height (px).
 
-    ``span`` (s) is what the axis of time shows, ``ink`` the colour of the names.
+    ``span`` (s) is what the axis of time shows, ``ink`` the colour of the names; ``pictures`` are URLs of small
+    pictures of persons by their numbers, drawn before the names.
     """
-    data = lanes(timeline, style, span)
+    data = lanes(timeline, style, span, pictures)
     shapes = {"stacked": _areas, "lines": _lines}.get(style, _affect_lines)(data, span, legend)
     names = (
         alt.Chart()
         .mark_text(align="left", baseline="middle", fontSize=12, fontWeight=600, color=ink, limit=280)
-        .encode(x=alt.value(0), y="at:Q", text="text:N")
+        .encode(x=alt.value(PICTURE + GAP if data.pictures else 0), y="at:Q", text="text:N")
+    )
+    faces = (
+        alt.Chart()
+        .mark_image(align="left", baseline="middle", width=PICTURE, height=PICTURE)
+        .encode(x=alt.value(0), y="at:Q", url="picture:N")
     )
     hatching = [(chart_marks.hatching(), data.strokes)] if style == "stacked" else []
     drawn = [
@@ -44,6 +57,7 @@ def layers(
         (chart_marks.strips(), data.strips),
         (chart_marks.hover(["Person", *TOOLTIP]), data.hover),
         (names, data.names),
+        *([(faces, data.pictures)] if data.pictures else []),
     ]
     return [layer for layer, _ in drawn], [values for _, values in drawn], height(timeline)
 

@@ -6,7 +6,7 @@ where the face is seen. Below the last lane there is a strip for speech.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,11 +54,12 @@ class Lanes:
     strips: Points
     hover: Points
     names: Points
+    pictures: Points
     height: float
 
 
-def lanes(timeline: Timeline, style: str, span: tuple[float, float]) -> Lanes:
-    """The lanes of a timeline with people; the chart shows ``span`` (s)."""
+def lanes(timeline: Timeline, style: str, span: tuple[float, float], pictures: Mapping[int, str]) -> Lanes:
+    """The lanes of a timeline with people; the chart shows ``span`` (s), and ``pictures``, URLs by person."""
     until = span[1]
     drawn = [(MEAN, timeline), *((person.name, person) for person in timeline.people[:MAX_LANES])]
     count = len(drawn)
@@ -66,9 +67,12 @@ def lanes(timeline: Timeline, style: str, span: tuple[float, float]) -> Lanes:
         chart_data.columns(one, min(chart_data.MAX_COLUMNS, max(MIN_COLUMNS, MAX_POINTS // count))) for _, one in drawn
     ]
     begin, end = (float(timeline.start[0]), float(timeline.end[-1])) if len(timeline) else (0.0, 0.0)
-    found = Lanes([], [], [], [], [], [], height=count + BELOW)
+    found = Lanes([], [], [], [], [], [], [], height=count + BELOW)
     for lane, ((name, _), data) in enumerate(zip(drawn, columns, strict=True)):
         found.names.append({"text": files.shown(name), "at": lane + NAME_AT})
+        number = int(timeline.people[lane - 1].person.max(initial=-1)) if lane else -1
+        if number in pictures:
+            found.pictures.append({"picture": pictures[number], "at": lane + NAME_AT})
         found.tracks.append(_rectangle(begin, end, lane, STRIP))
         if style == "valence_arousal":
             found.tracks.append(_rectangle(begin, end, lane, ZERO))

@@ -13,6 +13,7 @@ from emorec.extraction.people_file import data_url
 from emorec.face.thumbnail import mosaic
 from emorec.inference.timeline import Timeline
 from emorec.output.highlights import Highlight
+from emorec.output.lane_data import MAX_LANES
 
 NOBODY = -1
 
@@ -62,3 +63,13 @@ class Portraits:
             return None
         # The face that a row tells of is somewhere in its window.
         return thumbnails.best(self.features, number, (highlight.start, highlight.end), timeline.window / 2)
+
+
+def of_people(timeline: Timeline, features: Features) -> dict[int, str]:
+    """The best picture of each person who has a lane in the chart of a timeline, as URLs by the persons' numbers."""
+    found, portraits = {}, Portraits(features)
+    for person in timeline.people[:MAX_LANES]:
+        number = int(person.person.max(initial=NOBODY))
+        if url := portraits.url(portraits.of(number)):
+            found[number] = url
+    return found

@@ -8,6 +8,7 @@ from typing import Any
 from emorec.inference.timeline import Timeline
 from emorec.models import provenance
 from emorec.models.provenance import Protocol
+from emorec.output.chart_data import has_pictures
 from emorec.output.summary import summary
 
 UNMEASURED = "These weights were not measured on people that they never met"
@@ -27,12 +28,19 @@ def sentence(timeline: Timeline, evaluation: dict[str, Any]) -> str:
         parts += _told(VOICE, found.get("speakers"), f", mixed{relative}")
         # An adaptive prior ends near the everyday one, but only the two fixed ones are measured.
         parts += _told(CALM, found.get("everyday"), f", {prior} prior")
-    if used != "voice":
+    if used != "voice" and has_pictures(timeline):
         parts += _told(FACE, found.get("web-faces"), "face")
     measured = f"Measured: {'; '.join(parts)}" if parts else UNMEASURED
     figures = summary(timeline)
     here = HERE.format(prior=prior, unsure=figures.unsure) if figures.shares else ""
     return f"{measured}. {here}".strip()
+
+
+def for_pictures(evaluation: dict[str, Any]) -> str:
+    """What the weights were tested on, out of domain, for faces of still pictures."""
+    found = {protocol.name: protocol for protocol in provenance.protocols(evaluation)}
+    told = _told(FACE, found.get("web-faces"), "face")
+    return f"Measured: {told[0]}." if told else f"{UNMEASURED}."
 
 
 def _told(words: str, protocol: Protocol | None, ending: str) -> list[str]:

@@ -10,8 +10,7 @@ from pathlib import Path
 from emorec import files
 from emorec.affect import SOURCE
 from emorec.analyzer import Analyzer
-from emorec.emotions import BY_VALENCE, COLOURS, EMOJI, EMOTIONS
-from emorec.image import FaceResult
+from emorec.emotions import BY_VALENCE, COLOURS, EMOJI
 from emorec.inference import usual_expression
 from emorec.inference.timeline import Timeline
 from emorec.models import pretrained
@@ -37,9 +36,9 @@ def clock(seconds: float) -> str:
     return charts.clock(round(seconds))
 
 
-def callout(sentence: str) -> str:
-    """A highlighted sentence."""
-    return f'<div class="callout" role="alert">{html.escape(sentence)}</div>'
+def callout(sentence: str, kind: str = "") -> str:
+    """A highlighted sentence; a screen reader says it at once. The kind "problem" is also brought into view."""
+    return f'<div class="callout{kind and " "}{kind}" role="alert">{html.escape(sentence)}</div>'
 
 
 def file_url(file: Path | str) -> str:
@@ -47,12 +46,17 @@ def file_url(file: Path | str) -> str:
     return html.escape("gradio_api/file=" + urllib.parse.quote(str(file)))
 
 
+def is_sound(name: str) -> bool:
+    """Whether a file is one of sound alone, as its name says; the system's own list lacks some, as FLAC."""
+    return Path(name).suffix.lower() in SOUND or (mimetypes.guess_type(name)[0] or "").startswith("audio/")
+
+
 def player(file: Path | str | None) -> str:
     """The player of a recording, with a text in case the browser cannot play it; without a file, a placeholder."""
     if not file:
         return '<div class="empty">Your recording appears here.</div>'
     name = Path(file).name
-    tag = "audio" if (mimetypes.guess_type(name)[0] or "").startswith("audio/") else "video"
+    tag = "audio" if is_sound(name) else "video"
     return (
         f'<{tag} controls playsinline preload="metadata" src="{file_url(file)}" aria-label="{html.escape(name)}" '
         'onerror="this.hidden = true; this.nextElementSibling.hidden = false"></' + tag + ">"
@@ -68,8 +72,7 @@ def result(timeline: Timeline) -> str:
     pictures = has_pictures(timeline)
     attributes += "" if pictures else " data-sound"  # the style sheet then hides choices about faces
     if not figures.shares:
-        missing = NO_EVIDENCE.get(timeline.fusion if pictures else "voice", "Neither was a face seen nor speech heard")
-        return f"<div {attributes}>{callout(f'{missing}, so there is nothing to read an emotion from.')}</div>"
+        return f"<div {attributes}></div>"  # ``warnings`` says why
     tiles = {
         "Time with evidence": figures.known,
         "Face seen": figures.face,
@@ -85,15 +88,25 @@ def result(timeline: Timeline) -> str:
         for name, value in affect.items()
         if value is not None
     )
-    shares = "".join(_bar(emotion, share) for emotion, share in figures.shares.items())
+    shares = "".join(bar(emotion, share) for emotion, share in figures.shares.items())
     shares += _unsure_bar(figures.unsure, timeline.unsure_below)
     prior, who = html.escape(timeline.prior.name), ", mean of all persons" if timeline.people else ""
     table = f"<table><caption>Share of the time with evidence ({prior} prior{who})</caption>{shares}</table>"
     body = f"{provenance(timeline.media)}{table}<dl>{numbers}</dl>"
-    warning = callout(figures.warning) if figures.too_little else ""
+    return f'<div class="summary" {attributes}>{body}</div>'
+
+
+def warnings(timeline: Timeline) -> str:
+    """What is to be known before the chart is looked at: that there is no or little evidence, and some notes."""
+    figures = summary(timeline)
+    if not figures.shares:
+        fusion = timeline.fusion if has_pictures(timeline) else "voice"
+        missing = NO_EVIDENCE.get(fusion, "Neither was a face seen nor speech heard")
+        return callout(f"{missing}, so there is nothing to read an emotion from.")
+    found = [figures.warning] if figures.too_little else []
     # Other notes are shown while the recording is analysed; these change with the choices.
-    warning += "".join(callout(note) for note in timeline.notes if usual_expression.PHRASE in note)
-    return f'{warning}<div class="summary" {attributes}>{body}</div>'
+    found += [note for note in timeline.notes if usual_expression.PHRASE in note]
+    return "".join(callout(note) for note in found)
 
 
 @dataclass(frozen=True)
@@ -133,32 +146,6 @@ def legend(style: str) -> str:
     return f'<ul class="legend">{keys}</ul><p class="caption">{html.escape(words)}</p>'
 
 
-def face_card(number: int, face: FaceResult) -> str:
-    """A face of a picture: its number, and a bar for each emotion, the most probable first."""
-    ranked = sorted(zip(EMOTIONS, face.probabilities, strict=True), key=lambda pair: -pair[1])
-    rows = "".join(_bar(emotion, share) for emotion, share in ranked)
-    affect = f"Derived: valence {signed(face.valence)}, arousal {signed(face.arousal)}"
-    note = f'<p class="caption" title="{html.escape(DERIVED)}">{affect}</p>'
-    return f'<section class="face"><table><caption>Face {number}</caption>{rows}</table>{note}</section>'
-
-
-def picture(file: Path | str, faces: list[FaceResult]) -> str:
-    """A picture with a numbered box around each face, and a card for each face beside it."""
-    if not faces:
-        warning = callout("No face was found in this picture; try one where a face is larger or looks at the camera.")
-        return f'<figure class="picture"><img src="{file_url(file)}" alt="Your picture"></figure>{warning}'
-    boxes = "".join(
-        f'<span class="box" style="left:{left:.2%};top:{top:.2%};width:{width:.2%};height:{height:.2%};'
-        f'border-color:{COLOURS[face.dominant]}"><b>{number} {EMOJI[face.dominant]}</b></span>'
-        for number, face in enumerate(faces, 1)
-        for left, top, width, height in [face.box]
-    )
-    words = "one face" if len(faces) == 1 else f"{len(faces)} faces"
-    cards = "".join(face_card(number, face) for number, face in enumerate(faces, 1))
-    image = f'<img src="{file_url(file)}" alt="Your picture, with {words} marked">'
-    return f'<div class="seen"><figure class="picture">{image}{boxes}</figure><div class="faces">{cards}</div></div>'
-
-
 def about(analyzer: Analyzer) -> str:
     """The panel about the loaded weights: their origin, evaluation and limits."""
     weights, model = html.escape(origin(analyzer)), analyzer.model
@@ -185,7 +172,8 @@ def provenance(media: dict) -> str:
     return f'<p class="caption provenance">{html.escape(media.get("title", ""))} · {shown}</p>'
 
 
-def _bar(emotion: str, share: float) -> str:
+def bar(emotion: str, share: float) -> str:
+    """The row of a table: an emotion and its share (0 to 1)."""
     return (
         f'<tr><th scope="row"><span class="emoji" aria-hidden="true">{EMOJI[emotion]}</span> {emotion}</th>'
         f'<td><i style="width:{share:.1%};background:{COLOURS[emotion]}"></i></td><td>{share:.0%}</td></tr>'
@@ -200,6 +188,10 @@ def _unsure_bar(share: float, below: float) -> str:
     )
 
 
+SOUND = (
+    *(".aac", ".ac3", ".aif", ".aiff", ".amr", ".au", ".caf", ".eac3", ".flac", ".m4a", ".mka", ".mp3", ".oga", ".ogg"),
+    *(".opus", ".tta", ".w64", ".wav", ".weba", ".wv"),
+)
 NO_EVIDENCE = {"face": "No face was seen", "voice": "No speech was heard"}
 LIMITS = (
     "emorec names displayed expression as actors and strangers' votes named it. It cannot tell what anyone feels, and "
@@ -208,11 +200,12 @@ LIMITS = (
 HEADER = """<header><h1>emorec</h1>
 <p>A recording in, a timeline of emotions out, read from the faces it sees and the voices it hears.
 The results are estimates of displayed expression, not of what anyone feels.</p></header>"""
+PANEL_BUTTON = '<button type="button" aria-expanded="false" aria-controls="panel">Choices</button>'
 PLACEHOLDER = '<div class="empty">The timeline grows here.</div>'
 HOW_TO_READ = (
     "Click to go there. {looks} where it is unsure: the likeliest emotion has less than "
     f"{charts.CONFIDENT:.0%}, or all evidence is from just before or after. Blank where there is no evidence, shaded "
-    "where nothing is analysed yet. The strips show how much of the time was with speech or with a visible face."
+    "where nothing is analysed yet. The strips show how much of the time has evidence."
 )
 DERIVED = (
     "Valence and arousal are derived from the probabilities, by published ratings of a word for each emotion "
@@ -220,6 +213,6 @@ DERIVED = (
 )
 FOOTER = (
     '<p class="caption">Nothing leaves the machine that emorec runs on. What you upload is removed when you close '
-    "the page, or after about an hour. What was read from it goes with it, or, if this server keeps it for a next "
-    "time, when you delete your recordings here.</p>"
+    "the page, or after about an hour. What was read from it is kept for an hour in the list of recent analyses, which "
+    "only this browser sees, or, if this server keeps it for a next time, until you delete it here.</p>"
 )

@@ -10,6 +10,7 @@ import threading
 import time
 import weakref
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,21 +21,24 @@ from emorec import image as pictures
 from emorec.analyzer import Analyzer
 from emorec.errors import EmorecError
 from emorec.extraction.features import Features
-from emorec.extraction.options import Settings
+from emorec.extraction.options import WHOLE, Settings
 from emorec.ui import settings
 from emorec.ui.jobs.analyzers import AnalyzerCache
 from emorec.ui.jobs.job import Fetch, Job, JobOptions
 from emorec.ui.jobs.job_queue import JobQueue
 from emorec.ui.jobs.presence import Presence
 from emorec.ui.server.limits import LINKS, Visitor
+from emorec.ui.sessions import browsers
+from emorec.ui.sessions.batch import Batch
+from emorec.ui.sessions.browsers import Browsers
 from emorec.ui.sessions.files import SessionFiles, upload_folder
 from emorec.ui.sessions.history import JobHistory
 from emorec.ui.sessions.live import LiveSessions
+from emorec.ui.sessions.memory import CHANGED, Memory, Source
 from emorec.ui.sessions.results import ResultCache
 
 SWEEP = 300.0  # seconds between two checks for idle sessions
 NOT_UPLOADED = "This file was not uploaded in this session; upload it (in gradio_client with handle_file())."
-CHANGED = "The checkpoint that read this recording has changed since; press Analyze to read it again."
 
 
 class Service:
@@ -53,8 +57,13 @@ class Service:
     ):
         self.analyzers = AnalyzerCache(analyzer, names=settings.allowed_models())
         self.queue, self.link_queue = JobQueue(), JobQueue(LINKS)
-        self.files = SessionFiles(upload_folder(), [example] if example else [], clock=clock)
+        self.browsers = Browsers(clock)
+        folder, examples = upload_folder(), [example] if example else []
+        self.files = SessionFiles(folder, examples, clock=clock, owner=self.browsers.owner)
         self.history = JobHistory()
+        self.memory = Memory(self.browsers, self.files, self.history, lambda: self.analyzers)
+        self.batches: dict[str, Batch] = {}  # by browser
+        self.watched: dict[str, tuple[Job, Any]] = {}  # what a page shows while it runs, by session
         self.results = ResultCache()
         self.live = LiveSessions()
         self.presence = Presence()
@@ -79,23 +88,42 @@ class Service:
         request: Any,
         fetch: Fetch | None = None,
         extraction_settings: Settings | None = None,
+        checkpoint: str = "",
     ) -> Job:
-        """Start a job for the visitor who sent ``request``, and add it to the session's history.
+        """Start a job for the visitor who sent ``request``, and add it to the visitor's history.
 
-        A job for a link has ``fetch`` instead of ``path``.
+        A job for a link has ``fetch`` instead of ``path``; ``checkpoint`` is the name of the analyzer's.
         """
         session, event = request.session_hash, LocalContext.event_id.get(None)
         session_and_event = tuple(name for name in (session, event) if name)
+        owner = self.browsers.owner(session)
+        client_gone = functools.partial(self.presence.gone, session_and_event, time.monotonic())
+        if self.browsers.known(owner):  # a reload closes all streams, and opens others
+            client_gone = functools.partial(self.browsers.gone, owner)
+        shared = bool(path) and self.files.is_shared_example(path)
+        source = Source(
+            owner=owner,
+            analyzer=analyzer,
+            checkpoint=checkpoint,
+            settings=extraction_settings or WHOLE,
+            shared=shared,
+        )
         options = JobOptions(
             link_queue=self.link_queue,
-            visitor=Visitor.of(request),
+            visitor=self.visitor(request),
             cache=None if self.shared_cache else self.files.cache(session),
             extraction={"settings": extraction_settings},
-            client_gone=functools.partial(self.presence.gone, session_and_event, time.monotonic()),
+            client_gone=client_gone,
+            ended=functools.partial(self.memory.keep, source),
         )
         job = Job(analyzer, path, self.queue, fetch, options)
-        self.history.add(session, job, shared=bool(path) and self.files.is_shared_example(path))
+        self.history.add(owner, job, shared=shared)
         return job
+
+    def visitor(self, request: Any) -> Visitor:
+        """The visitor who sent a ``gr.Request``; all pages of a browser are one."""
+        visitor = Visitor.of(request)
+        return replace(visitor, session=self.browsers.owner(visitor.session))
 
     def analyzer_for(self, features: Features, *checkpoints: str) -> Analyzer:
         """The first of some checkpoints whose networks extracted the features. Raises EmorecError if none did."""
@@ -115,23 +143,63 @@ class Service:
         return image, pictures.recognise(image, analyzer.model, pictures.detector(analyzer.detector_file))
 
     def end_session(self, session: str) -> None:
-        """The visitor has left: stop the session's jobs, and remove its files and results."""
-        jobs = self.history.end(session)
+        """The visitor has left: stop the session's jobs, and remove its files and results.
+
+        A browser may only reload the page: its jobs and recordings stay for COMES_BACK_WITHIN seconds, and what was
+        read from the recordings stays until the browser has not been used for long.
+        """
         self.live.end(session)
         self.results.remove(session)
+        owner = self.browsers.owner(session)
+        if owner == session:
+            self._end(session)
+        elif self.browsers.leave(session):
+            timer = threading.Timer(browsers.COMES_BACK_WITHIN + 0.1, self._end_visit, [owner])
+            timer.daemon = True
+            timer.start()
+
+    def _end_visit(self, owner: str) -> None:
+        """A browser has closed its last page some time ago: stop its jobs and remove its recordings, if it is gone."""
+        if not self.browsers.gone(owner):
+            return
+        if batch := self.batches.pop(owner, None):
+            batch.cancel()
+        for session in self.browsers.closed(owner):
+            self.watched.pop(session, None)
+        self.browsers.forget_pages(owner)
+        for job in self.history.stop(owner):
+            job.join()
+        if self.browsers.gone(owner):  # it may have come back meanwhile
+            self.files.remove_files(owner)
+
+    def _end(self, owner: str) -> None:
+        """Stop the jobs of a session, or of a browser, and remove all that it has."""
+        if batch := self.batches.pop(owner, None):
+            batch.cancel()
+        for session in (owner, *self.browsers.closed(owner)):
+            self.watched.pop(session, None)
+        jobs = self.history.end(owner)
+        if not self.browsers.pages(owner):
+            self.browsers.forget(owner)
+        self.memory.forget(owner)
         # A job may be storing its last features, so the files are removed when it has ended.
-        remove = functools.partial(self.files.remove, session, lambda: [job.join() for job in jobs])
+        remove = functools.partial(self.files.remove, owner, lambda: [job.join() for job in jobs])
         if any(job.running for job in jobs):
             threading.Thread(target=remove, daemon=True).start()
         else:
             remove()
 
     def delete_session_data(self, session: str) -> list[str]:
-        """Delete the session's files, results and stored features; returns a sentence for each failure."""
-        problems = self.history.delete(session, self.analyzers.default.forget_key)
+        """Delete the visitor's files, results and stored features; returns a sentence for each failure."""
+        owner = self.browsers.owner(session)
+        if batch := self.batches.pop(owner, None):
+            batch.cancel()
+        problems = self.history.delete(owner, self.analyzers.default.forget_key)
         self.live.end(session)
         self.results.remove(session)
-        self.files.remove(session)
+        self.watched.pop(session, None)
+        self.memory.forget(owner)
+        self.files.remove(owner)
         return problems
 
     def end_idle_sessions(self) -> None:
@@ -142,8 +210,10 @@ class Service:
         self.files.remove_unclaimed()
         self.live.end_idle()
         for session in self.files.idle_sessions():
-            if not self.history.running(session) and not self.live.active(session):
-                self.end_session(session)
+            pages = (session, *self.browsers.pages(session))
+            if not self.history.running(session) and not any(map(self.live.active, pages)):
+                self.results.remove(session)
+                self._end(session)
 
 
 def is_compatible(analyzer: Analyzer, features: Features) -> bool:

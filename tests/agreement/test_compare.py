@@ -273,10 +273,33 @@ def test_a_mistake_on_the_command_line_is_one_sentence_and_writes_nothing(tmp_pa
 def test_the_chart_shows_labels_and_result_of_each_person(tmp_path):
     labels = written(tmp_path, [(0, 10, "happy", 0), (0, 10, "sad", 1)], header="start,end,label,person")
     chart = emorec.compare(several(tmp_path), labels).plot().to_dict()
-    boxes = chart["vconcat"][0]["data"]["values"]
+    boxes = chart["vconcat"][0]["layer"][0]["data"]["values"]
     assert [(box["lane"], box["emotion"], box["start"], box["end"]) for box in boxes] == [
         ("labels, person 0", "happy", 0, 10),
         ("result, person 0", "happy", 0, 10),
         ("labels, person 1", "sad", 0, 10),
         ("result, person 1", "sad", 0, 10),
     ]
+
+
+def test_the_chart_hatches_what_is_unsure_of_the_result_alone(tmp_path):
+    rows = rows_of("happy", "happy", "happy", "happy")
+    rows[2:] = rows_of("happy", "happy", probability=0.3)
+    result = Timeline.of(factories.timeline(rows))
+    found = emorec.compare(result, written(tmp_path, [(0, 4, "happy")]))
+    lanes = found.plot().to_dict()["vconcat"][0]
+    boxes, strokes = (layer["data"]["values"] for layer in lanes["layer"])
+    assert "opacity" not in str(lanes)
+    assert [(box["lane"], box["certainty"], box["start"], box["end"]) for box in boxes] == [
+        ("labels", "sure", 0, 4),
+        ("result", "sure", 0, 2),
+        ("result", "unsure", 2, 4),
+    ]
+    drawn = [point for point in strokes if point["at"] is not None]
+    low, high = boxes[2]["low"], boxes[2]["high"]
+    assert drawn and all(2 <= point["time"] <= 4 and low <= point["at"] <= high for point in drawn)
+    assert min(point["at"] for point in drawn) == pytest.approx(low, abs=0.05)
+    assert max(point["at"] for point in drawn) == pytest.approx(high, abs=0.05)
+    found.save_plot(tmp_path / "comparison.svg")
+    picture = (tmp_path / "comparison.svg").read_text(encoding="utf-8")
+    assert ">labels<" in picture and ">result<" in picture

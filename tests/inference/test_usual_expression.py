@@ -248,5 +248,5 @@ def test_the_page_shows_what_was_taken_out():
     from emorec.ui import fragments
 
     found = read(frowning(30.0), "person", person=0)
-    assert found.notes[0] in fragments.result(found) and usuals.PHRASE in found.notes[0]
-    assert usuals.PHRASE not in fragments.result(read(frowning(30.0), "speaker"))
+    assert found.notes[0] in fragments.warnings(found) and usuals.PHRASE in found.notes[0]
+    assert usuals.PHRASE not in fragments.warnings(read(frowning(30.0), "speaker"))

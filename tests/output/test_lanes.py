@@ -109,3 +109,16 @@ def test_a_saved_chart_has_the_names_and_grows_with_the_persons(persons, tmp_pat
     assert all(f"person {number}" in text for number in range(persons))
     height = float(text.split('height="')[1].split('"')[0])
     assert height == max(charts.FILE_HEIGHT, round(60 + 86 * (persons + 1.32)))
+
+
+@pytest.mark.parametrize("style", charts.STYLES)
+def test_the_picture_of_a_person_stands_before_the_name_in_the_lane(style):
+    timeline, url = of_all(sure("happy"), sure("sad")), "data:image/png;base64,iVBORw0KGgo="
+    drawn = charts.timeline_chart(timeline, style=style, pictures={1: url}).to_dict()
+    faces, names = drawn["layer"][-1], drawn["layer"][-2]
+    assert faces["mark"]["type"] == "image" and names["mark"]["type"] == "text"
+    at = {name["text"]: name["at"] for name in drawn["datasets"][names["data"]["name"]]}
+    assert drawn["datasets"][faces["data"]["name"]] == [{"picture": url, "at": at["person 1"]}]
+    assert names["encoding"]["x"]["value"] >= faces["mark"]["width"]
+    without = charts.timeline_chart(timeline, style=style).to_dict()["layer"]
+    assert [layer["mark"]["type"] for layer in without].count("image") == 0

@@ -26,9 +26,12 @@ def tone(seconds: float = 12.0) -> np.ndarray:
     return (0.2 * np.sin(2 * np.pi * 440 * np.arange(round(seconds * RATE)) / RATE)).astype(np.float32)
 
 
-def record_tracks(path: Path, sounds=(), videos=(), codec: str = "pcm_s16le", default: int = 1, rate: int = 10) -> Path:
+def record_tracks(
+    path: Path, sounds=(), videos=(), codec: str = "pcm_s16le", default: int = 1, rate: int = 10, languages=()
+) -> Path:
     """Write a recording: each of ``sounds`` is samples (N,) or (channels, N), each of ``videos`` is grey pictures
-    uint8 (frames, H, W) at ``rate`` (Hz). ``default`` is the sound track marked so."""
+    uint8 (frames, H, W) at ``rate`` (Hz). ``default`` is the sound track marked so; ``languages`` are those of the
+    sound tracks."""
     with av.open(str(path), "w") as container:
         pictures = [container.add_stream("libx264", rate=rate, options={"g": "10"}) for _ in videos]
         for stream, images in zip(pictures, videos, strict=True):
@@ -36,6 +39,8 @@ def record_tracks(path: Path, sounds=(), videos=(), codec: str = "pcm_s16le", de
             stream.pix_fmt = "yuv420p"
         sounds = [np.atleast_2d(np.asarray(sound, np.float32)) for sound in sounds]
         streams = [container.add_stream(codec, rate=RATE, layout=LAYOUTS[len(sound)]) for sound in sounds]
+        for stream, language in zip(streams, languages, strict=False):
+            stream.metadata["language"] = language
         if len(streams) > 1:
             for number, stream in enumerate(streams, 1):
                 stream.disposition = Disposition.default if number == default else Disposition(0)

@@ -1,6 +1,7 @@
 """The pictures of the page in the README: ``make screenshots`` writes them into ``.github``.
 
-They show the analysed example of the page, and its portrait as a still picture.
+They show the analysed example of the page, its portrait as a still picture, a part of a made hour, and a lane for each
+of two people.
 """
 
 import contextlib
@@ -13,16 +14,18 @@ import time
 import urllib.request
 from pathlib import Path
 
-from support import browser
-from support.pages import click_at, finished, visiting
+from support import browser, two_people
+from support.pages import analyze, change, click_at, finished, visiting
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 
-from emorec.ui import example  # noqa: E402 (after the line above, which makes it importable)
+from benchmarks import made  # noqa: E402 (after the line above, which makes it importable)
+from emorec.ui import example  # noqa: E402
 
 PICTURES = ROOT / ".github"
 START_TIMEOUT = 300  # seconds
+HOUR = 3600  # seconds
 SETTLE = 1500  # milliseconds for pictures to load and for animations to end
 WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 380, "height": 800}
 
@@ -64,12 +67,31 @@ def analyze_example(page):
     click_at(page, 0.36)
 
 
-def take(page, name, whole=True):
-    page.mouse.move(0, 0)
-    page.evaluate("window.scrollTo(0, 0)")
+def take(page, name, whole=True, still=False):
+    """Write a picture; ``still`` leaves the mouse where it is."""
+    if not still:
+        page.mouse.move(0, 0)
+        page.evaluate("window.scrollTo(0, 0)")
     page.wait_for_timeout(SETTLE)
     page.screenshot(path=PICTURES / name, full_page=whole)
     print(f"wrote {PICTURES.name}/{name}")
+
+
+def hour(page, folder):
+    """Analyse an hour, and show ten minutes of it."""
+    recording = made.media(folder, {"hour": ((320, 240), HOUR, ("video", "audio"))})["hour"]
+    page.set_default_timeout(1000 * HOUR)
+    analyze(page, recording)
+    change(page, lambda: page.evaluate("window.emorecView.show(1200, 1800)"))
+    page.locator("#overview").scroll_into_view_if_needed()
+
+
+def lanes(page, folder):
+    """Analyse two people, and show a lane for each."""
+    analyze(page, two_people.record(Path(folder) / "two.mp4"))
+    page.get_by_role("combobox", name="Person").click()
+    page.get_by_role("option", name="all persons", exact=True).click()
+    page.wait_for_selector("#timeline svg.marks .mark-image")
 
 
 def plot():
@@ -98,8 +120,13 @@ def main():
         with visiting(chromium, address, viewport=WIDE) as page:
             page.get_by_role("tab", name="Picture").click()
             page.set_input_files("#picture input[type=file]", ROOT / "emorec" / "ui" / "assets" / "portrait.jpg")
-            page.wait_for_selector("#faces .face")
-            take(page, "page-picture.png")
+            page.locator("#faces .box").first.hover()
+            take(page, "page-picture.png", still=True)
+        with tempfile.TemporaryDirectory() as folder:
+            for name, make in (("page-hour.png", hour), ("page-lanes.png", lanes)):
+                with visiting(chromium, address, viewport=WIDE) as page:
+                    make(page, folder)
+                    take(page, name)
         chromium.close()
     plot()
 

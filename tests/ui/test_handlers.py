@@ -145,7 +145,7 @@ def test_a_person_of_another_recording_is_nobody(handlers):
     results = ResultHandlers(handlers.service)
     analysis = Analysis(features=factories.observations(3.0))
     drawn = results.draw(analysis, "", "late", 1.0, 3.0, 0.0, 7, "even", "speaker", "stacked", "", False, False)
-    timeline, person = drawn[0], drawn[3]
+    timeline, person = drawn[0], drawn[4]
     assert len(timeline) == 3 and person["value"] == -1
 
 
@@ -156,8 +156,8 @@ def test_a_recording_without_features_prepares_the_browser_to_draw(handlers, ana
     shown = ResultHandlers(handlers.service).draw(
         analysis, "", "late", 1.0, 3.0, 0.0, -1, "even", "speaker", "stacked", "", False, False
     )
-    timeline, chart, summary, *_ = shown
-    assert timeline is None and summary == "" and (chart is not None) == prepares
+    timeline, chart, warnings, summary, *_ = shown
+    assert timeline is None and warnings == summary == "" and (chart is not None) == prepares
 
 
 def test_a_checkpoint_whose_panel_cannot_be_shown_changes_nothing(handlers, monkeypatch):

@@ -61,7 +61,6 @@ def set_step(page, step):
 
 def test_removing_the_file_after_choosing_a_person_empties_the_page(page, sound):
     analyze_example(page)
-    page.click("text=More choices")
     page.get_by_role("combobox", name="Person").click()
     page.get_by_role("option", name="person 0").click()
     set_step(page, 2)
@@ -80,7 +79,6 @@ def test_removing_the_file_after_choosing_a_person_empties_the_page(page, sound)
 
 def test_a_number_outside_the_range_of_a_slider_counts_as_the_nearest_one(page, sound):
     analyze(page, sound)
-    page.click("text=More choices")
     field = page.get_by_label("number input for Smoothing")
     for given, limit in (("30", "10"), ("-5", "0")):
         field.fill(given)

@@ -135,7 +135,7 @@ def test_without_evidence_there_is_no_emotion(page, tmp_path):
     drawn = tmp_path / "drawn.mp4"
     make_media.record(drawn, make_media.Video(duration=4), make_media.Audio(duration=4, tones=()))
     analyze(page, drawn)
-    assert page.wait_for_selector("#summary .callout").inner_text().startswith("Neither was a face seen nor speech")
+    assert page.wait_for_selector("#warnings .callout").inner_text().startswith("Neither was a face seen nor speech")
     assert {row["dominant"] for row in table(page)} == {""}
 
 
@@ -236,6 +236,6 @@ def test_every_face_of_a_picture_is_boxed(page, media):
     page.get_by_role("tab", name="Picture").click()
     page.wait_for_selector("#recording", state="hidden")
     page.set_input_files("#picture input[type=file]", media / "five_faces.jpg")
-    page.wait_for_selector("#faces .face")
+    page.wait_for_selector("#faces .box")
     assert page.locator("#faces .box").count() == page.locator("#faces .face").count() == 5
     assert page.locator("#faces .face").first.locator("tr").count() == len(EMOTIONS)

@@ -19,6 +19,9 @@ def recording(tmp_path_factory):
     return two_people.record(tmp_path_factory.mktemp("two") / "two.mkv")
 
 
+HREFS = "all => all.map(one => one.getAttribute('href') ?? one.getAttribute('xlink:href'))"
+
+
 def choose(page, name, option):
     page.get_by_role("combobox", name=name).click()
     page.get_by_role("option", name=option).click()
@@ -47,10 +50,12 @@ def test_persons_are_named_joined_and_divided_without_decoding(chromium, page_se
         page.get_by_label("Name").press("Enter")
         await_cards(page, "Anna", "person 1")
 
-        page.click("text=More choices")
         change(page, lambda: choose(page, "Person", "all persons"))
         page.wait_for_selector("#timeline svg.marks >> text=Everybody (mean)")
         page.wait_for_selector("#timeline svg.marks >> text=Anna")
+        pictures = page.locator("#timeline svg.marks .mark-image image")
+        assert pictures.count() == 2
+        assert {one[:22] for one in pictures.evaluate_all(HREFS)} == {"data:image/jpeg;base64"}
         change(page, lambda: set_number(page, "Step", 2))
         rows = list(csv.DictReader(download(page, "csv")[1].decode().splitlines()))
         assert [(row["start"], row["name"]) for row in rows[:3]] == [

@@ -26,6 +26,7 @@ from emorec.media.sandbox import replies
 from emorec.media.sandbox.requests import Made, answers
 from emorec.media.selection import EVERYTHING, Selection
 from emorec.media.streams import AudioBlock, Frame, MediaInfo
+from emorec.media.track_list import Track
 
 MAX_SECONDS = 24 * 3600.0  # of a recording; a file of a few bytes can claim to last for years
 
@@ -104,6 +105,17 @@ def stereo(
     """``playback.stereo``, in a child process."""
     choices = {"rate": rate, "start": start, "selection": asdict(selection), "end": end}
     yield from answers("stereo", Path(path), replies.Stereo(Path(path), rate, start, _max_seconds()), **choices)
+
+
+def track_list(path: str | Path) -> list[Track]:
+    """``track_list.of``, in a child process."""
+    path = Path(path)
+    containers.check_file(path)
+
+    def make(header: dict, _: list[np.ndarray]) -> list[Track]:
+        return [replies.checked(Track, track) for track in header["tracks"][: replies.MAX_ENTRIES]]
+
+    return _only(path, answers("track_list", path, make))
 
 
 def min_duration(path: str | Path, enough: float) -> float:

@@ -18,7 +18,7 @@ import numpy as np
 
 from emorec.childprocess import child, limits
 from emorec.errors import EmorecError
-from emorec.media import duration, excerpt, image, integrity, playback, streams
+from emorec.media import duration, excerpt, image, integrity, playback, streams, track_list
 from emorec.media.passes import Damage
 from emorec.media.selection import Selection
 
@@ -119,6 +119,10 @@ def _stereo(path: str, choices: dict) -> Answers:
         yield {}, np.ascontiguousarray(samples, np.float32)
 
 
+def _track_list(path: str, choices: dict) -> Answers:
+    yield ({"tracks": [asdict(track) for track in track_list.of(path)]},)
+
+
 TASKS = {
     "probe": _probe,
     "frames": _frames,
@@ -130,6 +134,7 @@ TASKS = {
     "stills": _stills,
     "pictures": _pictures,
     "stereo": _stereo,
+    "track_list": _track_list,
 }
 
 

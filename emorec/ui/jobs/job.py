@@ -38,7 +38,7 @@ class JobOptions:
 
     ``link_queue``: the queue for downloads. ``visitor``: whose job it is. ``cache``: the folder for the features (None:
     the library's own). ``extraction``: further arguments for ``Analyzer.extract``. ``client_gone``: whether nobody
-    waits for the result any more.
+    waits for the result any more. ``ended`` is called with the job at its end, in its own thread.
     """
 
     link_queue: JobQueue = field(default_factory=lambda: JobQueue(LINKS))
@@ -46,6 +46,7 @@ class JobOptions:
     cache: Path | None = None
     extraction: dict[str, Any] = field(default_factory=dict)
     client_gone: Callable[[], bool] = lambda: False
+    ended: "Callable[[Job], object]" = lambda job: None
 
 
 class Job:
@@ -119,6 +120,7 @@ class Job:
             log.error("The analysis failed", error)
             self.problem = UNEXPECTED
         finally:
+            self.options.ended(self)
             self._changed.set()
 
     @contextlib.contextmanager

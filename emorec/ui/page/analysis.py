@@ -1,7 +1,6 @@
 """The analysis that a session shows: its state, its persons, its timeline, and the files to download."""
 
 import json
-import mimetypes
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from emorec.inference.people import ALL, SPEAKER, VOICE_PERSON
 from emorec.inference.timeline import Timeline
 from emorec.models.checkpoint import Checkpoint
 from emorec.output import charts, formats, report, tables
+from emorec.ui.fragments import is_sound
 from emorec.ui.overview import part_of
 
 MAX_PERSONS = 12  # in the list of persons; those seen most
@@ -75,8 +75,7 @@ class Analysis:
     @property
     def pictures_ignored(self) -> bool:
         """Whether the recording may have pictures that were not analysed."""
-        kind = mimetypes.guess_type(self.path)[0] or ""
-        return self.sound_only or not (self.settings.faces or kind.startswith("audio/"))
+        return self.sound_only or not (self.settings.faces or is_sound(self.path or self.title))
 
     @property
     def name(self) -> str:

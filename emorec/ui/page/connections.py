@@ -8,6 +8,7 @@ import gradio as gr
 from emorec.ui import fragments
 from emorec.ui.page.handlers import JobHandlers
 from emorec.ui.page.people_handlers import PeopleHandlers
+from emorec.ui.page.recents import Lists
 from emorec.ui.page.result_handlers import ResultHandlers
 from emorec.ui.server.limits import ANALYSES
 
@@ -23,13 +24,13 @@ SAVE = """(file) => {
 
 
 def connect_inputs(
-    parts: SimpleNamespace, session: SimpleNamespace, jobs: JobHandlers, results: ResultHandlers
+    parts: SimpleNamespace, session: SimpleNamespace, jobs: JobHandlers, results: ResultHandlers, lists: Lists
 ) -> None:
     """Connect the inputs, Analyze, Cancel and the deletion."""
     inputs, choices, deletion = parts.inputs, parts.choices, parts.deletion
     for name, tab in inputs.tabs.items():
         is_picture = name == "picture"
-        updates = [name, gr.update(visible=is_picture), *[gr.update(visible=not is_picture)] * 2]
+        updates = [name, gr.update(visible=is_picture), *[gr.update(visible=not is_picture)] * 4]
         updates.append(gr.update(visible=name not in ("picture", "live")))  # Analyze and Cancel
         tab.select(
             lambda updates=updates: updates,
@@ -43,7 +44,7 @@ def connect_inputs(
         source.change(
             jobs.choose_file,
             source,
-            [session.analysis, session.revision, parts.results.player, parts.status, choices.person],
+            [session.analysis, session.revision, parts.player, parts.status, choices.person],
             preprocess=False,
             **QUIET,
         ).then(lambda: "", None, parts.results.part, queue=False, **QUIET)
@@ -76,13 +77,18 @@ def connect_inputs(
     job = started.success(
         jobs.run,
         [session.analysis, session.active],
-        [session.analysis, session.revision, parts.status, parts.results.player],
+        [session.analysis, session.revision, parts.status, parts.player],
         concurrency_limit=MAX_WATCHED,
         **QUIET,
     )
     # ``then`` is called when the job ended in any way, also when it was cancelled.
-    job.then(jobs.finish, session.analysis, [session.analysis, parts.status, *buttons], concurrency_limit=None, **QUIET)
-    parts.cancel.click(jobs.cancel, None, [parts.status, parts.cancel], cancels=job, concurrency_limit=None, **QUIET)
+    job.then(
+        jobs.finish, session.analysis, [session.analysis, parts.status, *buttons], concurrency_limit=None, **QUIET
+    ).then(lists.after_job, None, lists.components, concurrency_limit=None, **QUIET)
+    running = [job, lists.resumed]
+    parts.cancel.click(
+        jobs.cancel, None, [parts.status, parts.cancel], cancels=running, concurrency_limit=None, **QUIET
+    )
 
     confirmation = [deletion.ask, deletion.confirm, deletion.keep]
     deletion.ask.click(
@@ -106,16 +112,16 @@ def connect_inputs(
             inputs.picture,
             parts.status,
             *buttons,
-            parts.results.player,
+            parts.player,
             choices.person,
             inputs.link,
             parts.faces,
             parts.results.download,
         ],
-        cancels=job,
+        cancels=running,
         concurrency_limit=None,
         **QUIET,
-    )
+    ).then(lists.show, None, lists.components, concurrency_limit=None, **QUIET)
 
 
 def connect_results(
@@ -161,6 +167,7 @@ def connect_results(
         [
             session.timeline,
             results.chart,
+            results.warnings,
             results.summary,
             choices.person,
             results.table,
@@ -173,8 +180,16 @@ def connect_results(
     gr.on(
         [results.part.change, results.only.input],  # a script sets the part, which is no ``input`` to Gradio
         handlers.change_part,
-        [session.analysis, session.timeline, results.style, results.part, results.only, session.rows_shown],
-        [results.chart, results.summary, results.table, results.page],
+        [
+            session.analysis,
+            session.edited,
+            session.timeline,
+            results.style,
+            results.part,
+            results.only,
+            session.rows_shown,
+        ],
+        [results.chart, results.warnings, results.summary, results.table, results.page],
         **AT_ONCE,
     )
     drawn.then(handlers.highlights, [session.timeline, session.analysis, session.edited], results.highlights, **AT_ONCE)
@@ -193,21 +208,15 @@ def connect_results(
         **AT_ONCE,
     )
     results.accordion.collapse(lambda: False, None, session.rows_shown, queue=False, **QUIET)
+    shown = [session.analysis, session.active, session.timeline, results.part, results.only, session.edited]
     for kind, button in results.buttons.items():
-        button.click(
-            handlers.downloader(kind),
-            [session.analysis, session.active, session.timeline, results.part, results.only, session.edited],
-            results.download,
-            concurrency_limit=None,
-            **QUIET,
-        ).success(None, results.download, None, js=SAVE, **QUIET)
-    results.save_more.click(
-        handlers.download,
-        [results.more, session.analysis, session.active, session.timeline, results.part, results.only, session.edited],
-        results.download,
-        concurrency_limit=None,
-        **QUIET,
-    ).success(None, results.download, None, js=SAVE, **QUIET)
+        connect_download(button, handlers.download, [gr.State(kind), *shown], results.download)
+    connect_download(results.save_more, handlers.download, [results.more, *shown], results.download)
+
+
+def connect_download(button: gr.Button, handler: Any, inputs: list[Any], file: gr.File) -> None:
+    """Connect a button to the handler that writes a file, which the browser then saves; ``file`` hands it over."""
+    button.click(handler, inputs, file, concurrency_limit=None, **QUIET).success(None, file, None, js=SAVE, **QUIET)
 
 
 def connect_people(parts: SimpleNamespace, session: SimpleNamespace, handlers: PeopleHandlers, drawn: Any) -> None:
@@ -227,6 +236,4 @@ def connect_people(parts: SimpleNamespace, session: SimpleNamespace, handlers: P
     panel.load.upload(
         handlers.load, [panel.load, *known], session.edited, preprocess=False, concurrency_limit=None, **QUIET
     ).success(handlers.choose, chosen, [panel.name, *details], **AT_ONCE)
-    panel.save.click(handlers.save, known, parts.results.download, concurrency_limit=None, **QUIET).success(
-        None, parts.results.download, None, js=SAVE, **QUIET
-    )
+    connect_download(panel.save, handlers.save, known, parts.results.download)

@@ -14,10 +14,9 @@ import gradio as gr
 from emorec.ui import fragments
 from emorec.ui.api import user_errors
 from emorec.ui.jobs import validation
-from emorec.ui.jobs.job import link_fetcher
+from emorec.ui.jobs.job import Job, link_fetcher
 from emorec.ui.page.analysis import ANYONE, Analysis
 from emorec.ui.page.progress import outcome, watch
-from emorec.ui.server.limits import Visitor
 from emorec.ui.service import Service
 
 NO_FILE = "Choose a video or audio file first."
@@ -31,6 +30,7 @@ class JobHandlers:
     def __init__(self, service: Service):
         self.service = service
         self._revisions = itertools.count(1)
+        self.ending: dict[str, Job] = {}  # jobs that were stopped and may still store something, by session
 
     def choose_file(self, file: dict | None, request: gr.Request) -> tuple:
         """Another file was chosen, or the file was removed: show it, and forget the analysis of the last one."""
@@ -38,7 +38,7 @@ class JobHandlers:
             path = self.service.check_upload(file["path"], request) if file else ""
         return (
             Analysis(path=path),
-            self._redraw(),
+            self.redraw(),
             fragments.player(path),
             "",
             gr.update(choices=[ANYONE], value=ANYONE[1]),
@@ -73,7 +73,7 @@ class JobHandlers:
             settings = validation.settings(
                 fusion, audio_track=track, video_track=video_track, channel=channel, start=start, end=end
             )
-            service, visitor = self.service, Visitor.of(request)
+            service, visitor = self.service, self.service.visitor(request)
             if analysis.path:
                 service.queue.check_capacity(visitor)
             else:
@@ -82,7 +82,7 @@ class JobHandlers:
         analysis = replace(analysis, running=True, problem="", features=None, stored=False, settings=settings)
         # The note about another checkpoint has been followed; one about a wrong name stays with the name.
         note = "" if (checkpoint or "").strip() == active else gr.skip()
-        return analysis, self._redraw(), note, fragments.progress("Waiting for a turn …"), *buttons(running=True)
+        return analysis, self.redraw(), note, fragments.progress("Waiting for a turn …"), *buttons(running=True)
 
     def run(self, analysis: Analysis, active: str, request: gr.Request) -> Iterator[tuple]:
         """Run the job that ``start`` has checked, and show its progress; each new revision redraws the timeline."""
@@ -92,30 +92,59 @@ class JobHandlers:
         fetch = None
         if analysis.link and not analysis.path:
             fetch = link_fetcher(analysis.link, service.files.folder(request.session_hash or ""), analysis.sound_only)
-        job = service.start_job(analyzer, analysis.path, request, fetch, analysis.settings)
-        with contextlib.closing(watch(job, analysis)) as updates:  # type: ignore[type-var]  # a generator
+        job = service.start_job(analyzer, analysis.path, request, fetch, analysis.settings, active)
+        yield from self._show(job, analysis, request)
+
+    def resume(self, analysis: Analysis, request: gr.Request) -> Iterator[tuple]:
+        """The page was loaded again: show the progress of the job that its browser has, if there is one."""
+        found = self.service.watched.get(request.session_hash or "")
+        if found is None or not analysis.running:
+            yield (gr.skip(),) * 4
+        else:
+            yield from self._show(found[0], analysis, request)
+
+    def _show(self, job: Job, analysis: Analysis, request: gr.Request) -> Iterator[tuple]:
+        """Show the progress of a job until it ends. A page that is closed leaves it to run: it may only be reloaded."""
+        service, session = self.service, request.session_hash or ""
+        service.watched[session] = job, analysis
+        kept = service.browsers.known(service.browsers.owner(session))
+        with contextlib.closing(watch(job, analysis, stops=not kept)) as updates:  # type: ignore[type-var]
             for update in updates:
                 if update is None:
                     yield (gr.skip(),) * 4
                     continue
                 before = analysis
                 analysis, words = update
-                revision = self._redraw() if analysis.features is not before.features else gr.skip()
+                service.watched[session] = job, analysis
+                revision = self.redraw() if analysis.features is not before.features else gr.skip()
                 player = gr.skip()
                 if analysis.path != before.path:
-                    service.files.add(request.session_hash or "", analysis.path)
+                    service.files.add(session, analysis.path)
                     player = fragments.player(analysis.path)
                 if analysis.problem:
                     gr.Warning(html.escape(analysis.problem))
                 yield analysis, revision, words, player
 
-    def cancel(self) -> tuple:
+    def present(self, job: Job, analysis: Analysis) -> Analysis:
+        """The Analysis of a job that a closed page has left, as it is now."""
+        return replace(analysis, running=True, path=str(job.path), facts=job.facts, features=None)
+
+    def cancel(self, request: gr.Request) -> tuple:
         """Cancel was clicked; the page until the job has stopped."""
+        if found := self.service.watched.get(request.session_hash or ""):
+            found[0].stop()
         return fragments.progress("Stopping …"), gr.update(interactive=False)
 
-    def finish(self, analysis: Analysis) -> tuple:
+    def finish(self, analysis: Analysis, request: gr.Request) -> tuple:
         """A job has ended: say how."""
+        session = request.session_hash or ""
+        if found := self.service.watched.pop(session, None):
+            self.ending[session] = found[0]
         return replace(analysis, running=False), outcome(analysis), *buttons(running=False)
+
+    def finish_resumed(self, analysis: Analysis, request: gr.Request) -> tuple:
+        """The page was loaded, and if it found an analysis again, that has ended."""
+        return self.finish(analysis, request) if analysis.running else (gr.skip(),) * 5
 
     def leave(self, request: gr.Request) -> None:
         """The browser has closed the page."""
@@ -131,7 +160,7 @@ class JobHandlers:
         _, *analyze_and_cancel = buttons(running=False)
         return (
             Analysis(),
-            self._redraw(),
+            self.redraw(),
             None,  # webcam
             None,  # microphone
             None,  # picture
@@ -145,7 +174,7 @@ class JobHandlers:
             None,  # download
         )
 
-    def _redraw(self) -> int:
+    def redraw(self) -> int:
         """A new number for the page's ``revision``; its change makes the page draw the timeline again."""
         return next(self._revisions)
 

@@ -13,11 +13,13 @@ from gradio.themes.utils import colors, sizes
 
 from emorec.analyzer import Analyzer
 from emorec.ui import api, fragments
-from emorec.ui.page import controls, live, result_controls
+from emorec.ui.page import controls, live, part_choices, recents, recents_handlers, recordings, result_controls
 from emorec.ui.page.analysis import Analysis
-from emorec.ui.page.connections import QUIET, connect_inputs, connect_results
+from emorec.ui.page.connections import MAX_WATCHED, QUIET, connect_inputs, connect_results
 from emorec.ui.page.handlers import JobHandlers
 from emorec.ui.page.people_handlers import Edited, PeopleHandlers
+from emorec.ui.page.recents_handlers import RecentsHandlers
+from emorec.ui.page.recordings_handlers import RecordingsHandlers
 from emorec.ui.page.result_handlers import ResultHandlers
 from emorec.ui.server.limits import ANALYSES
 from emorec.ui.service import Service
@@ -46,12 +48,12 @@ THEME = Base(
     button_primary_background_fill_hover_dark="*primary_700",
 )
 ASSETS = Path(__file__).parent / "assets"
-SHEETS = ("page.css", "overview.css", "highlights.css", "live.css")
-CSS = "".join((ASSETS / name).read_text(encoding="utf-8") for name in SHEETS)
-SCRIPTS = "".join(
-    f"({(ASSETS / name).read_text(encoding='utf-8')})();"
-    for name in ("page.js", "overview.js", "highlights.js", "live.js")
+SHEETS = ("page.css", "panel.css", "overview.css", "highlights.css", "picture.css", "live.css", "recordings.css")
+SCRIPT_FILES = (
+    *("page.js", "panel.js", "overview.js", "highlights.js", "picture.js", "tooltip.js", "live.js", "recordings.js"),
 )
+CSS = "".join((ASSETS / name).read_text(encoding="utf-8") for name in SHEETS)
+SCRIPTS = "".join(f"({(ASSETS / name).read_text(encoding='utf-8')})();" for name in SCRIPT_FILES)
 JS = f"() => {{{SCRIPTS}}}"
 
 
@@ -74,7 +76,17 @@ def build(analyzer: Analyzer, example: Path | None = None, public: bool = False)
         )
         parts = _components(analyzer, service, example)
         jobs, results = JobHandlers(service), ResultHandlers(service)
-        connect_inputs(parts, session, jobs, results)
+        parts.loaded = page.load
+        handlers = RecentsHandlers(service, jobs, RecordingsHandlers(service))
+        resumed = recents_handlers.connect(parts, session, handlers, QUIET, MAX_WATCHED)
+        lists = recents.Lists(
+            show=handlers.both,
+            after_job=handlers.after_job,
+            components=recents_handlers.shown_lists(parts),
+            resumed=resumed,
+        )
+        connect_inputs(parts, session, jobs, results, lists)
+        part_choices.connect(parts, session, QUIET)
         connect_results(parts, session, results, PeopleHandlers(service))
         live.connect(parts, session, live.LiveHandlers(service), QUIET)
         page.unload(jobs.leave)
@@ -89,17 +101,24 @@ def _components(analyzer: Analyzer, service: Service, example: Path | None) -> S
     controls.markup(fragments.HEADER)
     for notice in analyzer.notices:
         controls.markup(fragments.callout(notice))
-    with gr.Row(elem_id="entry"):
-        with gr.Column(scale=5, min_width=320):
+    with gr.Row(elem_id="desk"):  # the style sheet puts its columns in their places
+        with gr.Column(elem_id="entry"):
             inputs = controls.inputs(example)
+            with gr.Column(elem_id="before") as before:
+                more = controls.more_choices(service.analyzers.names)
             with gr.Row(elem_id="buttons") as buttons:
                 analyze = gr.Button("Analyze", variant="primary", min_width=120, elem_id="analyze")
                 cancel = gr.Button("Cancel", interactive=False, min_width=120, elem_id="cancel")
-        with gr.Column(scale=4, min_width=320, elem_id="choices") as choices_column:
-            choices = controls.choices(service.analyzers.names)
-    with gr.Column(elem_id="recording") as recording_column:
-        status = controls.markup(elem_id="status")
-        results = result_controls.results()
+            status = controls.markup(elem_id="status")
+        with gr.Column(elem_id="side") as side:
+            player = controls.markup(fragments.player(None), elem_id="player")
+            controls.markup(fragments.PANEL_BUTTON, elem_id="panel-button")
+            with gr.Column(elem_id="panel"):
+                choices = controls.choices()
+        with gr.Column(elem_id="recording") as recording:
+            results = result_controls.results()
+    together = recordings.together()
+    recent = recents.panel()
     faces = controls.markup(elem_id="faces", visible=False)
     deletion = result_controls.deletion()
     with gr.Accordion("What this can and cannot tell", open=False, elem_id="trust"):
@@ -109,10 +128,13 @@ def _components(analyzer: Analyzer, service: Service, example: Path | None) -> S
         inputs=inputs,
         analyze=analyze,
         cancel=cancel,
-        choices=choices,
-        for_recordings=[choices_column, recording_column, buttons],  # hidden while the tab for pictures is open
+        choices=SimpleNamespace(**vars(choices), **vars(more)),
+        for_recordings=[side, recording, status, before, buttons],  # hidden while the tab for pictures is open
+        player=player,
         status=status,
         results=results,
+        together=together,
+        recents=recent,
         faces=faces,
         deletion=deletion,
         about=about,

@@ -142,7 +142,7 @@ def connect(parts: SimpleNamespace, session: SimpleNamespace, handlers: LiveHand
     live.save.click(
         handlers.save,
         None,
-        [session.analysis, session.revision, parts.status, parts.results.player, session.edited, *state],
+        [session.analysis, session.revision, parts.status, parts.player, session.edited, *state],
         js=STOP,
         concurrency_limit=None,
         **quiet,

@@ -15,10 +15,10 @@ SOUND_ONLY = "Only the sound was analysed; for faces, choose another fusion and 
 PAUSED = " · shorter recordings of others have their turn"
 
 
-def watch(job: Job, analysis: Analysis) -> Iterator[tuple[Analysis, str] | None]:
+def watch(job: Job, analysis: Analysis, stops: bool = True) -> Iterator[tuple[Analysis, str] | None]:
     """Yield the Analysis and its progress as HTML while a job runs, and None if nothing has changed.
 
-    Closing the generator stops the job; the features that it has extracted are kept.
+    Closing the generator stops the job if ``stops``; the features that it has extracted are kept.
     """
     began = updated = time.monotonic()
     first: tuple[float, float] | None = None  # when the first features came (s), and how far they went (s)
@@ -47,7 +47,8 @@ def watch(job: Job, analysis: Analysis) -> Iterator[tuple[Analysis, str] | None]
         analysis = replace(analysis, features=job.features, seconds=time.monotonic() - began)
         yield replace(analysis, problem=job.problem), fragments.progress("Done …", 1.0)
     finally:
-        job.stop()
+        if stops:
+            job.stop()
 
 
 def waiting(job: Job) -> str:
@@ -81,7 +82,7 @@ def outcome(analysis: Analysis) -> str:
     """How a job ended, as HTML."""
     features = analysis.features
     if analysis.problem:
-        words = fragments.callout(analysis.problem)
+        words = ""
     elif features is None:
         words = "Stopped before anything was analysed."
     elif not features.complete:
@@ -93,7 +94,9 @@ def outcome(analysis: Analysis) -> str:
         words = f"Analysed before: {fragments.clock(features.duration)} found in store, nothing was decoded again."
     else:
         words = f"Analysed {fragments.clock(features.duration)} in {analysis.seconds:.1f} s."
+    problem = fragments.callout(analysis.problem, "problem") if analysis.problem else ""
     warnings = "".join(fragments.callout(note) for note in features.notes) if features else ""
     if features and analysis.pictures_ignored:
         warnings += fragments.callout(SOUND_ONLY)
-    return f'<div class="words" role="status">{words}</div>{warnings}'
+    said = f'<div class="words" role="status">{words}</div>' if words else ""
+    return f"{said}{problem}{warnings}"

@@ -1,4 +1,4 @@
-"""The components below Analyze: the player, the timeline, the summary, the tables, the downloads and the deletion."""
+"""The components of a result: its warnings, the timeline, the summary, the tables, the downloads and the deletion."""
 
 from types import SimpleNamespace
 
@@ -31,31 +31,26 @@ def deletion() -> SimpleNamespace:
 
 
 def results() -> SimpleNamespace:
-    """The player, the timeline, and below them the summary, the table and the downloads."""
-    with gr.Row(elem_id="stage"):
-        with gr.Column(scale=2, min_width=300):
-            player = markup(fragments.player(None), elem_id="player")
-        with gr.Column(scale=3, min_width=300):
-            # The style sheet shows one of the two; changing ``visible`` instead would make Gradio rebuild the chart.
-            markup(fragments.PLACEHOLDER, elem_id="awaited")
-            with gr.Column(elem_id="results"):
-                overview = markup(elem_id="overview")
-                # The scripts write into it; a hidden component would not be in the page.
-                part = gr.Textbox(show_label=False, container=False, max_lines=1, elem_id="range")
-                chart = gr.Plot(show_label=False, container=False, elem_id="timeline")
-                markup('<p role="status"></p>', elem_id="readout")
-                legend = markup(fragments.legend(STYLES[0]), elem_id="legend")
-                style = gr.Radio(
-                    [(name.replace("_", " and ").capitalize(), name) for name in STYLES],
-                    value=STYLES[0],
-                    show_label=False,
-                    container=False,
-                    label="Chart",
-                    elem_id="style",
-                )
-                only = gr.Checkbox(
-                    False, label="Summary and downloads of the shown part only", container=False, elem_id="only"
-                )
+    """What is to be said before the timeline, the timeline, and below it the summary, the table and the downloads."""
+    warnings = markup(elem_id="warnings")
+    # The style sheet shows one of the two; changing ``visible`` instead would make Gradio rebuild the chart.
+    markup(fragments.PLACEHOLDER, elem_id="awaited")
+    with gr.Column(elem_id="results"):
+        overview = markup(elem_id="overview")
+        # The scripts write into it; a hidden component would not be in the page.
+        part = gr.Textbox(show_label=False, container=False, max_lines=1, elem_id="range")
+        chart = gr.Plot(show_label=False, container=False, elem_id="timeline")
+        markup('<p role="status"></p>', elem_id="readout")
+        legend = markup(fragments.legend(STYLES[0]), elem_id="legend")
+        style = gr.Radio(
+            [(name.replace("_", " and ").capitalize(), name) for name in STYLES],
+            value=STYLES[0],
+            show_label=False,
+            container=False,
+            label="Chart",
+            elem_id="style",
+        )
+        only = gr.Checkbox(False, label="Summary and downloads of the shown part only", container=False, elem_id="only")
     panel = people_panel.people()
     summary = markup(elem_id="summary")
     highlights = markup(elem_id="highlights")
@@ -70,7 +65,7 @@ def results() -> SimpleNamespace:
         buttons = {
             kind: gr.Button(words, size="sm", min_width=90, elem_id=kind) for kind, (_, words) in DOWNLOADS.items()
         }
-        with gr.Row(elem_id="more"):
+        with gr.Row(elem_id="another"):
             more = gr.Dropdown(
                 [(words, kind) for kind, (_, words) in MORE.items()],
                 value=next(iter(MORE)),
@@ -83,7 +78,7 @@ def results() -> SimpleNamespace:
             save_more = gr.Button("Download", size="sm", min_width=90, elem_id="more-save")
     download = gr.File(label="Download", elem_id="carrier")
     return SimpleNamespace(
-        player=player,
+        warnings=warnings,
         chart=chart,
         legend=legend,
         style=style,

@@ -4,18 +4,19 @@ Each handler takes the values of components and returns new ones; ``layout`` nam
 """
 
 import html
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
-from emorec import files
+from emorec import annotate, files
 from emorec import image as pictures
 from emorec.errors import EmorecError
+from emorec.extraction.features import Features
 from emorec.inference.timeline import Timeline
-from emorec.output import charts
+from emorec.output import charts, portraits
 from emorec.ui import fragments
+from emorec.ui import picture as picture_html
 from emorec.ui.api import user_errors
 from emorec.ui.highlight_list import listed
 from emorec.ui.jobs import validation
@@ -65,7 +66,8 @@ class ResultHandlers:
         features = edited.features(analysis)
         if features is None:
             expected = analysis.path or analysis.running
-            return None, plot(charts.empty_chart()) if expected else None, "", gr.skip(), [], gr.skip(), "", ""
+            chart = plot(charts.empty_chart()) if expected else None
+            return None, chart, "", "", gr.skip(), [], gr.skip(), "", ""
         choices = persons(features)
         if person not in [number for _, number in choices]:
             person = ANYONE[1]
@@ -84,28 +86,39 @@ class ResultHandlers:
                 baseline=validation.baseline(baseline),
             )
         offered = gr.update(choices=choices, value=person)
-        chart, summary, *table = self.show_part(timeline, style, part, only, rows_shown)
+        chart, warnings, summary, *table = self.show_part(timeline, features, style, part, only, rows_shown)
         shown = trusted(timeline, analyzer.model.evaluation) + overview(timeline, part_of(part, timeline))
-        return timeline, chart, summary, offered, *table, shown, minutes(timeline)
+        return timeline, chart, warnings, summary, offered, *table, shown, minutes(timeline)
 
     def highlights(self, timeline: Timeline | None, analysis: Analysis, edited: Edited) -> str:
         """The list of highlights of a timeline that was drawn, whichever part is shown."""
         return "" if timeline is None else listed(timeline, edited.features(analysis))
 
     def change_part(
-        self, analysis: Analysis, timeline: Timeline | None, style: str, part: str, only: bool, rows_shown: bool
+        self,
+        analysis: Analysis,
+        edited: Edited,
+        timeline: Timeline | None,
+        style: str,
+        part: str,
+        only: bool,
+        rows_shown: bool,
     ) -> tuple:
         """Another part was chosen: ``show_part``, or nothing if the recording is no longer there."""
-        if timeline is None or analysis.features is None:
-            return (gr.skip(),) * 4
-        return self.show_part(timeline, style, part, only, rows_shown)
+        features = edited.features(analysis)
+        if timeline is None or features is None:
+            return (gr.skip(),) * 5
+        return self.show_part(timeline, features, style, part, only, rows_shown)
 
-    def show_part(self, timeline: Timeline, style: str, part: str, only: bool, rows_shown: bool) -> tuple:
-        """The chart of a part of a timeline that is there already; with ``only`` also its summary and its table."""
+    def show_part(
+        self, timeline: Timeline, features: Features, style: str, part: str, only: bool, rows_shown: bool
+    ) -> tuple:
+        """The chart of a part of a timeline that is there already; with ``only`` also what is said of it."""
         found = part_of(part, timeline)
-        chart = plot(charts.timeline_chart(timeline, legend=False, style=style, part=found))
+        faces = portraits.of_people(timeline, features)
+        chart = plot(charts.timeline_chart(timeline, legend=False, style=style, part=found, pictures=faces))
         cut = chosen(timeline, part, only)
-        return chart, fragments.result(cut), *self.table(cut, rows_shown)
+        return chart, fragments.warnings(cut), fragments.result(cut), *self.table(cut, rows_shown)
 
     def shown_table(self, timeline: Timeline | None, part: str, only: bool, shown: bool, page: int = 1) -> tuple:
         """A page of the table of all rows, or with ``only`` of the part; and the choice of the page."""
@@ -117,22 +130,6 @@ class ResultHandlers:
             return gr.skip(), gr.skip()
         rows, pages = rows_of_page(timeline, page)
         return rows, gr.update(maximum=max(pages, 2), value=min(page, pages), visible=pages > 1)
-
-    def downloader(self, kind: str) -> Callable[..., str]:
-        """The handler of the button of one kind; a closure, because Gradio gives ``request`` to functions only."""
-
-        def download(
-            analysis: Analysis,
-            active: str,
-            timeline: Timeline | None,
-            part: str,
-            only: bool,
-            edited: Edited,
-            request: gr.Request,
-        ) -> str:
-            return self.download(kind, analysis, active, timeline, part, only, edited, request)
-
-        return download
 
     def download(
         self,
@@ -186,8 +183,11 @@ class ResultHandlers:
             path = picture["path"] if isinstance(picture, dict) else picture.path
             file = self.service.check_upload(path, request)
             image, faces = self.service.recognise_faces(file)
-            shown = self.service.files.new_folder() / f"{Path(file).stem}.jpg"
+            folder = self.service.files.new_folder()
+            shown, marked = folder / f"{Path(file).stem}.jpg", folder / f"{Path(file).stem}.faces.jpg"
             files.write(shown, pictures.jpeg(image))
+            if faces:
+                files.write(marked, annotate.jpeg(annotate.annotated(image, faces)))
         except EmorecError as error:
             gr.Warning(html.escape(str(error)))
             return fragments.callout(str(error))
@@ -195,5 +195,7 @@ class ResultHandlers:
             log.error("A picture could not be recognised", error)
             gr.Warning(UNEXPECTED)
             return fragments.callout(UNEXPECTED)
-        self.service.files.add(request.session_hash or "", shown)
-        return fragments.picture(shown, faces)
+        for written in (shown, marked) if faces else (shown,):
+            self.service.files.add(request.session_hash or "", written)
+        evaluation = self.service.analyzers.default.model.evaluation
+        return picture_html.result(shown, faces, marked if faces else None, evaluation)

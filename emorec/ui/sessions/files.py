@@ -43,6 +43,7 @@ class SessionFiles:
     """Files below the folder ``root``, each in a folder with a random name, that sessions uploaded or were given.
 
     Copies of ``shared_examples`` may be used by every session and are never removed. A session may have ``max_bytes``.
+    Sessions with the same ``owner``, the pages of one browser, have everything in common.
     """
 
     def __init__(
@@ -51,9 +52,10 @@ class SessionFiles:
         shared_examples: Iterable[Path | str] = (),
         max_bytes: int = MAX_SESSION_BYTES,
         clock: Callable[[], float] = time.monotonic,
+        owner: Callable[[str], str] = lambda session: session,
     ):
         self._root = Path(root).resolve()
-        self._max_bytes, self._clock = max_bytes, clock
+        self._max_bytes, self._clock, self._owner = max_bytes, clock, owner
         self._sessions: dict[str, _Session] = {}
         self._unclaimed: dict[Path, float] = {}  # uploads, and the times (s) when they arrived
         self._lock = threading.RLock()
@@ -136,12 +138,30 @@ class SessionFiles:
     def remove(self, session: str, wait: Callable[[], object] = lambda: None) -> None:
         """Remove all files of a session, after ``wait`` has returned; the session loses them at once."""
         with self._lock:
-            own = self._sessions.pop(session, None)
+            own = self._sessions.pop(self._owner(session), None)
         wait()
         if own:
             for folder in {file.parent for file in own.files} | ({own.folder} if own.folder else set()):
                 if self._root in folder.parents:
                     shutil.rmtree(folder, ignore_errors=True)
+
+    def use(self, session: str) -> None:
+        """The session is in use now."""
+        with self._lock:
+            self._session(session)
+
+    def remove_files(self, session: str, file: Path | str | None = None) -> None:
+        """Remove one file of a session, or all; its own folder, in which features may be stored, stays."""
+        with self._lock:
+            own = self._sessions.get(self._owner(session), _Session())
+            found = set(own.files) if file is None else own.files & {Path(file).resolve()}
+            own.files -= found
+            # What several files have in common is not one's alone.
+            kept = {each.parent for each in own.files} | ({own.folder} if own.folder else set())
+        for path in found:
+            path.unlink(missing_ok=True)
+            if path.parent not in kept and self._root in path.parent.parents:
+                shutil.rmtree(path.parent, ignore_errors=True)
 
     def remove_unclaimed(self) -> None:
         """Remove uploads that no session has claimed within KEEP seconds."""
@@ -160,7 +180,7 @@ class SessionFiles:
             return [session for session, own in self._sessions.items() if own.last_used < oldest]
 
     def _session(self, session: str) -> _Session:
-        own = self._sessions.setdefault(session, _Session())
+        own = self._sessions.setdefault(self._owner(session), _Session())
         own.last_used = self._clock()
         return own
 

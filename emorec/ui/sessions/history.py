@@ -57,6 +57,11 @@ class _SessionJobs:
                     problems.append(STILL_STORED.format(name=name, why=error))
         return problems
 
+    def forget(self, key: str, cache: Path | None) -> None:
+        with self._lock:
+            self._move_finished()
+            self._stored.pop((key, cache), None)
+
     def _move_finished(self) -> None:
         running = []
         for job, shared in self._running:
@@ -101,6 +106,19 @@ class JobHistory:
                 if self._sessions.get(session) is jobs:
                     del self._sessions[session]
         return problems
+
+    def stop(self, session: str) -> list[Job]:
+        """Ask the jobs of a session to stop and return them; it stays known what they have stored."""
+        with self._lock:
+            jobs = self._sessions.get(session)
+        return jobs.stop() if jobs else []
+
+    def forget(self, session: str, key: str, cache: Path | None) -> None:
+        """What a session has stored under a key has been deleted."""
+        with self._lock:
+            jobs = self._sessions.get(session)
+        if jobs:
+            jobs.forget(key, cache)
 
     def end(self, session: str) -> list[Job]:
         """The session has ended: ask its jobs to stop and return them; their stored features are kept."""

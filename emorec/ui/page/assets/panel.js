@@ -1,0 +1,25 @@
+// The panel of choices on a narrow screen: its button opens and closes it, Escape closes it.
+// A problem that is reported is brought into view.
+() => {
+  const side = () => document.querySelector("#side"), button = () => side()?.querySelector("#panel-button button");
+  const open = (isOpen) => {
+    side()?.toggleAttribute("data-open", isOpen);
+    button()?.setAttribute("aria-expanded", String(isOpen));
+  };
+
+  document.addEventListener("click", (event) => {
+    if (event.target.closest("#panel-button button")) open(!side().hasAttribute("data-open"));
+  });
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape" || !side()?.hasAttribute("data-open")) return;
+    open(false);
+    button()?.focus();
+  });
+
+  let problem = "";
+  new MutationObserver(() => {
+    const found = document.querySelector("#status .problem"), words = found?.textContent ?? "";
+    if (words && words !== problem) found.scrollIntoView({ block: "nearest", behavior: "smooth" });
+    problem = words;
+  }).observe(document.body, { childList: true, subtree: true });
+}

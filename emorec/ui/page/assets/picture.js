@@ -1,0 +1,51 @@
+// The cards of the faces in a picture: the one under the pointer, the one with the focus, or the one that was tapped,
+// which stays until another tap. Escape closes it.
+() => {
+  const GAP = 8;
+  let kept = null;
+  const cardOf = (box) => document.getElementById(box.getAttribute("aria-describedby"));
+  const boxOf = (target) => target.closest?.(".picture .box");
+
+  const hide = () => {
+    for (const box of document.querySelectorAll('.picture .box[aria-expanded="true"]')) {
+      box.setAttribute("aria-expanded", "false");
+      cardOf(box)?.classList.remove("shown");
+    }
+  };
+  const show = (box) => {
+    hide();
+    const card = cardOf(box), picture = box.parentElement.getBoundingClientRect(), place = box.getBoundingClientRect();
+    card.classList.add("shown");
+    box.setAttribute("aria-expanded", "true");
+    const { width, height } = card.getBoundingClientRect(), right = document.documentElement.clientWidth;
+    const left = Math.max(GAP, Math.min(place.left, right - width - GAP));
+    const fits = place.bottom + GAP + height <= innerHeight || place.top < height + GAP;
+    card.style.left = `${left - picture.left}px`;
+    card.style.top = `${(fits ? place.bottom + GAP : place.top - GAP - height) - picture.top}px`;
+  };
+
+  document.addEventListener("pointerover", (event) => {
+    if (event.pointerType !== "mouse") return;
+    const box = boxOf(event.target);
+    if (box) show(box);
+    else if (!event.target.closest?.(".picture .face")) kept?.isConnected ? show(kept) : hide();
+  });
+  document.addEventListener("focusin", (event) => {
+    const box = boxOf(event.target);
+    if (box?.matches(":focus-visible")) show(box);
+  });
+  document.addEventListener("focusout", (event) => {
+    if (boxOf(event.target) && !kept) hide();
+  });
+  document.addEventListener("click", (event) => {
+    const box = boxOf(event.target);
+    if (!box && event.target.closest?.(".picture .face")) return;
+    kept = box && box !== kept ? box : null;
+    kept ? show(kept) : hide();
+  });
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape") return;
+    kept = null;
+    hide();
+  });
+}

@@ -1,0 +1,157 @@
+// Several recordings: files and folders that are chosen or dropped are uploaded one by one, and then named to the server.
+// What is pressed in the lists goes to the server too, one request after the other, in a hidden text field.
+() => {
+  const KNOWN = /\.(mp4|m4v|mov|mkv|webm|avi|flv|wmv|asf|ts|mts|m2ts|mpe?g|mxf|dv|3gp|3g2|ivf|obu|h264|hevc|gif|mp3|wav|w64|m4a|aac|ogg|oga|opus|flac|ac3|eac3|aiff?|amr|caf|au|wv|tta|wma)$/i;
+  const MOST = 20; // names of files in one request
+  const WAIT = 20000; // milliseconds for an answer
+  const find = (selector) => document.querySelector(selector);
+  const say = (words) => { const place = find("#pick .sending"); if (place) place.textContent = words; };
+  let number = 0, sending = Promise.resolve(), waiting = [], uploading = false;
+
+  window.emorecNow = () => {
+    const media = find("#player :is(video, audio)");
+    if (!media) return null;
+    const tenths = Math.floor(10 * media.currentTime), minutes = Math.floor(tenths / 600), rest = (tenths % 600) / 10;
+    return `${minutes}:${rest < 10 ? "0" : ""}${rest}`;
+  };
+
+  const answered = (id) => new Promise((resolve) => {
+    const began = Date.now();
+    const look = () => {
+      const shown = Number(find("#ack [data-ack]")?.dataset.ack);
+      if (shown >= id || Date.now() - began > WAIT) resolve(); else setTimeout(look, 50);
+    };
+    look();
+  });
+  const send = (words) => (sending = sending.then(async () => {
+    const field = find("#command :is(textarea, input)"), id = ++number;
+    if (!field) return;
+    Object.getOwnPropertyDescriptor(Object.getPrototypeOf(field), "value").set.call(field, `${words} #${id}`);
+    field.dispatchEvent(new Event("input", { bubbles: true }));
+    await answered(id);
+  }));
+
+  const upload = (file, told) => new Promise((resolve, reject) => {
+    const request = new XMLHttpRequest(), form = new FormData();
+    form.append("files", file, file.name);
+    request.open("POST", "gradio_api/upload");
+    request.upload.onprogress = (event) => told(event.total ? event.loaded / event.total : 0);
+    request.onload = () => {
+      if (request.status !== 200) return reject(request.responseText || "The upload failed; try again.");
+      try { resolve(JSON.parse(request.responseText)[0]); } catch { reject("The upload failed; try again."); }
+    };
+    request.onerror = () => reject("The upload failed; try again.");
+    request.send(form);
+  });
+
+  const name = async (done) => {
+    while (done.length) await send(`add ${JSON.stringify(done.splice(0, MOST))}`);
+  };
+  const work = async () => {
+    uploading = true;
+    const problems = [], done = [];
+
+    while (waiting.length) {
+      const { file, path } = waiting.shift();
+      try {
+        const stored = await upload(file, (share) =>
+          say(`Uploading ${path}, ${Math.round(100 * share)} %${waiting.length ? `; ${waiting.length} more` : ""}`));
+        done.push({ path: stored, name: path });
+        await name(done);
+      } catch (problem) {
+        problems.push(`${path}: ${problem}`);
+      }
+    }
+    uploading = false;
+    say(problems.join(" "));
+  };
+  const take = (found, note = "") => {
+    waiting.push(...found);
+    if (!uploading) work().then(() => { if (note) say(`${find("#pick .sending").textContent} ${note}`.trim()); });
+  };
+  // Of a folder only what looks like a recording; hidden files are not.
+  const ofFolder = (found) => {
+    const kept = found.filter(({ file, path }) => KNOWN.test(file.name) && !path.split("/").some((part) => part.startsWith(".")));
+    const left = found.length - kept.length;
+    take(kept, !found.length ? "The folder is empty." : left ? `${left} ${left === 1 ? "file is" : "files are"} no recording and left out.` : "");
+  };
+
+  const read = (reader) => new Promise((resolve) => reader.readEntries(resolve, () => resolve([])));
+  const walk = async (entry) => {
+    if (entry.isFile) {
+      const file = await new Promise((resolve) => entry.file(resolve, () => resolve(null)));
+      return file ? [{ file, path: entry.fullPath.replace(/^\//, "") }] : [];
+    }
+    const reader = entry.createReader(), found = [];
+    for (let part = await read(reader); part.length; part = await read(reader)) {
+      for (const inner of part) found.push(...(await walk(inner)));
+    }
+    return found;
+  };
+
+  // A drop of one file is Gradio's; these listeners come before its own.
+  document.addEventListener("drop", (event) => {
+    if (!event.target.closest?.("#file, #pick, #several")) return;
+    const entries = [...event.dataTransfer.items].map((item) => item.webkitGetAsEntry?.()).filter(Boolean);
+    const files = [...event.dataTransfer.files].map((file) => ({ file, path: file.name }));
+    const folder = entries.some((entry) => entry.isDirectory);
+    if (!folder && files.length < 2 && event.target.closest("#file")) return;
+    event.preventDefault();
+    event.stopPropagation();
+    event.target.dispatchEvent(new DragEvent("dragleave", { bubbles: true }));
+    if (!folder) return take(files);
+    const plain = entries.filter((entry) => entry.isFile).map((entry) => entry.name);
+    take(files.filter(({ path }) => plain.includes(path)));
+    Promise.all(entries.filter((entry) => entry.isDirectory).map(walk)).then((found) => ofFolder(found.flat()));
+  }, true);
+  document.addEventListener("dragover", (event) => {
+    if (event.target.closest?.("#pick, #several")) event.preventDefault();
+  });
+  document.addEventListener("change", (event) => {
+    const field = event.target;
+    if (!field.matches?.("#pick input[type=file]")) return;
+    const found = [...field.files].map((file) => ({ file, path: file.webkitRelativePath || file.name }));
+    field.webkitdirectory ? ofFolder(found) : take(found);
+    field.value = "";
+  }, true);
+
+  document.addEventListener("click", (event) => {
+    const pick = event.target.closest("[data-pick]");
+    if (pick) find(pick.dataset.pick === "folder" ? "#pick [webkitdirectory]" : "#pick [multiple]").click();
+    const button = event.target.closest("[data-do]");
+    if (!button) return;
+    if (button.dataset.sure && !button.classList.contains("sure")) {
+      const words = button.textContent;
+      button.classList.add("sure");
+      button.textContent = button.dataset.sure;
+      setTimeout(() => { button.classList.remove("sure"); button.textContent = words; }, 6000);
+      return;
+    }
+    const [what] = button.dataset.do.split(" ");
+    send(button.dataset.do).then(() => {
+      if (what === "open" || what === "show") find("#player")?.scrollIntoView({ block: "nearest", behavior: "smooth" });
+    });
+  });
+
+  // The lists are written anew when something changes: what had the focus has it again, and times are the browser's own.
+  let focused = null, list = "";
+  document.addEventListener("focusin", (event) => {
+    list = event.target.closest("#recordings, #recents, #combined")?.id ?? "";
+    focused = event.target.closest("#recordings [data-do], #recents [data-do], #combined [data-do]");
+  });
+  const settle = () => {
+    const field = find("#command :is(textarea, input)");
+    if (field) field.tabIndex = -1;
+    for (const time of document.querySelectorAll("#recents time:not([data-local])")) {
+      time.dataset.local = "";
+      time.textContent = new Date(time.dateTime).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
+    }
+    if (!focused || focused.isConnected || document.activeElement !== document.body) return;
+    const [, id] = focused.dataset.do.split(" ");
+    const host = find(`[data-do="${focused.dataset.do}"]`) ?? find(`[data-item="${id}"] button, [data-recent="${id}"] button`)
+      ?? find(`#${list} button`);
+    focused = null;
+    host?.focus();
+  };
+  new MutationObserver(settle).observe(document.body, { childList: true, subtree: true });
+}

@@ -1,0 +1,77 @@
+"""The list of recent analyses of this browser on the page."""
+
+import html
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import Any
+
+import gradio as gr
+
+from emorec import files
+from emorec.ui import fragments
+from emorec.ui.sessions.recents import Recent
+
+KEPT = "Kept for this browser alone, for an hour after it was last used here."
+# Sent when the page is loaded: the browser's token, which is made at the first visit. Without local storage, which
+# browsers refuse to some framed pages, it is empty, and nothing survives a reload.
+TOKEN = """() => {
+  try {
+    const hex = (byte) => byte.toString(16).padStart(2, "0");
+    const random = () => [...crypto.getRandomValues(new Uint8Array(32))].map(hex).join("");
+    const token = localStorage.getItem("emorec-browser") || random();
+    localStorage.setItem("emorec-browser", token);
+    return [token];
+  } catch { return [""]; }
+}"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lists:
+    """The lists of recordings and of recent analyses: ``show`` gives the new values of their ``components``, and
+    ``after_job`` does so once the job of the page has ended.
+
+    ``resumed`` is the event that shows the analysis that was found again after a reload.
+    """
+
+    show: Callable[..., tuple]
+    after_job: Callable[..., tuple]
+    components: list[Any]
+    resumed: Any
+
+
+def panel() -> SimpleNamespace:
+    """The components; ``token`` and ``command`` are written by the script, and ``ack`` answers a command."""
+    token = gr.Textbox(visible=False)
+    command = gr.Textbox(show_label=False, container=False, max_lines=1, elem_id="command")
+    ack = gr.HTML(apply_default_css=False, elem_id="ack")
+    listed = gr.HTML(apply_default_css=False, elem_id="recents")
+    return SimpleNamespace(token=token, command=command, ack=ack, listed=listed)
+
+
+def listed(found: Sequence[Recent]) -> str:
+    """The list, the latest first; "" if there is nothing."""
+    if not found:
+        return ""
+    lines = "".join(_line(each) for each in found)
+    return (
+        f'<section class="recents"><h2>Recent analyses</h2>'
+        f'<p class="caption">{KEPT}</p><ol>{lines}</ol>'
+        '<button type="button" data-do="forget-all" data-sure="Press again to delete all for good">'
+        "Delete all</button></section>"
+    )
+
+
+def _line(each: Recent) -> str:
+    name = html.escape(files.shown(each.name))
+    length = fragments.clock(each.until)
+    if each.until < each.duration - 0.5:
+        length += f" of {fragments.clock(each.duration)}"
+    when = datetime.fromtimestamp(each.at, UTC)
+    return (
+        f'<li data-recent="{each.id}"><button type="button" class="name" data-do="open {each.id}">{name}</button>'
+        f'<time class="caption" datetime="{when:%Y-%m-%dT%H:%M:%SZ}">{when:%H:%M} UTC</time>'
+        f'<span class="caption">{length}</span>'
+        f'<button type="button" data-do="forget {each.id}" aria-label="Delete {name}">Delete</button></li>'
+    )

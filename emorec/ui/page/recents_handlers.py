@@ -1,0 +1,223 @@
+"""What happens when the page is loaded, and with the list of recent analyses: open, delete one, delete all.
+
+A script writes what was pressed into a text field as "DO NAME #NUMBER"; the number makes each request a new one, and
+the answer repeats it, so that the script sends one after the other.
+"""
+
+import html
+import json
+import secrets
+import time
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import gradio as gr
+
+from emorec.errors import EmorecError
+from emorec.ui import fragments
+from emorec.ui.page import recents
+from emorec.ui.page.analysis import ANYONE, Analysis
+from emorec.ui.page.connections import SAVE
+from emorec.ui.page.handlers import JobHandlers, buttons
+from emorec.ui.page.people_handlers import Edited
+from emorec.ui.page.recordings import Figures
+from emorec.ui.page.recordings_handlers import RecordingsHandlers
+from emorec.ui.service import Service
+from emorec.ui.sessions.recents import Recent
+
+OPENED = "Opened {name}, analysed before: {length}."
+NO_FILE = '<div class="empty">The recording itself is not kept any more; what was read from it is.</div>'
+STOPS_WITHIN = 30.0  # seconds; a job looks whether it was stopped after every segment
+POLL = 0.2
+ARRIVED = '<i hidden data-ack="0"></i>'  # before the first command
+WRONG = "The page sent something that it should not; load it again."
+BUSY = "An analysis is running; wait until it is done, or cancel it first."
+
+
+class RecentsHandlers:
+    """The handlers of the list, over the Service that all sessions share."""
+
+    def __init__(self, service: Service, jobs: JobHandlers, recordings: RecordingsHandlers):
+        self.service, self.jobs, self.recordings = service, jobs, recordings
+
+    def arrive(self, token: str, request: gr.Request) -> tuple:
+        """The page was loaded: show what this browser has, and take over the analysis that it left by a reload."""
+        session, service = request.session_hash or "", self.service
+        owner = service.browsers.enter(session, token)
+        if owner == session:  # without a token it cannot come back, but has its lists
+            owner = service.browsers.enter(session, secrets.token_hex(32))
+        service.files.use(session)
+        shown: tuple = (gr.skip(),) * 7
+        for left in service.browsers.closed(owner):
+            if (found := service.watched.pop(left, None)) is not None:
+                job, analysis = found
+                service.watched[session] = found
+                analysis = self.jobs.present(job, analysis)
+                player = fragments.player(analysis.path) if analysis.path else gr.skip()
+                words = fragments.progress("Finding the analysis again …")
+                shown = analysis, self.jobs.redraw(), player, words, *buttons(running=True)
+                break
+        return ARRIVED, *shown, *self.both(request)
+
+    def listed(self, request: gr.Request) -> str:
+        """The list of recent analyses."""
+        return recents.listed(self.service.memory.of(request.session_hash or ""))
+
+    def both(self, request: gr.Request) -> tuple:
+        """Both lists, as ``shown_lists`` names their components."""
+        return self.listed(request), *self.recordings.show(request)
+
+    def after_job(self, request: gr.Request) -> tuple:
+        """A job was stopped or has ended: ``both``, once what it has read is stored and in the list."""
+        job = self.jobs.ending.pop(request.session_hash or "", None)
+        deadline = time.monotonic() + STOPS_WITHIN
+        while job is not None and job.running and time.monotonic() < deadline:
+            job.wait(POLL)
+        return self.both(request)
+
+    def tick(self, before: str, request: gr.Request) -> tuple:
+        """Some time has passed: ``both``, or nothing if the list of recordings looks as ``before``."""
+        shown = self.recordings.tick(before, request)
+        return self.listed(request), *shown
+
+    def do(self, command: str, analysis: Analysis, request: gr.Request) -> tuple:
+        """Something was pressed in one of the lists, or files have been uploaded."""
+        words, _, number = (command or "").rpartition(" #")
+        what, _, rest = words.partition(" ")
+        session = request.session_hash or ""
+        changed: tuple = (gr.skip(),) * 6
+        try:
+            if what in ("open", "show"):
+                changed = self._open(session, what, rest, analysis)
+            elif what == "forget":
+                changed = self._forget(session, [self.service.memory.get(session, rest)], analysis)
+            elif what == "forget-all":
+                changed = self._forget(session, self.service.memory.of(session), analysis)
+            elif what == "add":
+                self.recordings.add(_files(rest), request)
+            elif what == "cancel":
+                self.recordings.batch(session).cancel(rest)
+            elif what == "remove":
+                self.recordings.discard(session, rest)
+        except EmorecError as error:
+            gr.Warning(html.escape(str(error)))
+        ack = f'<i hidden data-ack="{html.escape(number)}"></i>'
+        return ack, *changed, *self.both(request)
+
+    def _open(self, session: str, what: str, name: str, analysis: Analysis) -> tuple:
+        """Show a recent analysis, or a recording of the list, from its stored features."""
+        if analysis.running:
+            raise EmorecError(BUSY)
+        if what == "show":
+            item = self.recordings.batch(session).get(name)
+            name = item.result.recent if item and isinstance(item.result, Figures) else ""
+        recent = self.service.memory.get(session, name)
+        features = self.service.memory.features(recent)
+        there = bool(recent.path) and Path(recent.path).is_file()
+        opened = Analysis(
+            path=recent.path if there else "",
+            title=recent.name if recent.facts else Path(recent.name).stem,
+            checkpoint=recent.checkpoint,
+            features=features,
+            stored=True,
+            facts=recent.facts,
+            settings=recent.settings,
+        )
+        self.service.files.use(session)
+        said = html.escape(OPENED.format(name=recent.name, length=fragments.clock(recent.until)))
+        notes = "".join(fragments.callout(note) for note in features.notes)
+        return (
+            opened,
+            self.jobs.redraw(),
+            fragments.player(recent.path) if there else NO_FILE,
+            f'<div class="words" role="status" data-opened="{recent.id}-{time.time_ns()}">{said}</div>{notes}',
+            Edited(),  # what was said about the persons of another recording
+            gr.update(choices=[ANYONE], value=ANYONE[1]),
+        )
+
+    def _forget(self, session: str, found: list[Recent], analysis: Analysis) -> tuple:
+        """Delete analyses; the page is emptied if it shows one of them."""
+        if analysis.running and any(recent.path == analysis.path for recent in found):
+            raise EmorecError(BUSY)
+        for recent in found:
+            self.service.memory.delete(session, recent)
+            for item in self.recordings.batch(session).items:
+                if isinstance(item.result, Figures) and item.result.recent == recent.id:
+                    self.recordings.discard(session, item.id)
+        shown = analysis.features.key if analysis.features else None
+        if analysis.running or shown not in [recent.key for recent in found]:
+            return (gr.skip(),) * 6
+        empty = fragments.player(None)
+        person = gr.update(choices=[ANYONE], value=ANYONE[1])
+        return Analysis(), self.jobs.redraw(), empty, "", Edited(), person
+
+
+def connect(
+    parts: SimpleNamespace, session: SimpleNamespace, handlers: RecentsHandlers, quiet: dict[str, Any], watched: int
+) -> Any:
+    """Connect both lists; ``quiet`` are settings of every event, ``watched`` is how many jobs are watched at once.
+
+    Returns the event that shows the analysis that was found again.
+    """
+    several, together = parts.inputs.several, parts.together
+    choices, player, jobs, recordings = parts.choices, parts.player, handlers.jobs, handlers.recordings
+    at_once: dict[str, Any] = {"concurrency_limit": None} | quiet
+    shown = shown_lists(parts)
+    main = [parts.inputs.file, parts.analyze, parts.cancel]
+    resumed = gr.on(
+        parts.loaded,
+        handlers.arrive,
+        parts.recents.token,
+        [parts.recents.ack, session.analysis, session.revision, player, parts.status, *main, *shown],
+        js=recents.TOKEN,
+        **at_once,
+    ).success(
+        jobs.resume,
+        session.analysis,
+        [session.analysis, session.revision, parts.status, player],
+        concurrency_limit=watched,
+        **quiet,
+    )
+    resumed.then(jobs.finish_resumed, session.analysis, [session.analysis, parts.status, *main], **at_once).then(
+        handlers.after_job, None, shown, **at_once
+    )
+    current = [session.analysis, session.revision, player, parts.status, session.edited, choices.person]
+    parts.recents.command.change(
+        handlers.do,
+        [parts.recents.command, session.analysis],
+        [parts.recents.ack, *current, *shown],
+        trigger_mode="multiple",
+        **at_once,
+    )
+    used = [choices.fusion, choices.step, choices.window, choices.smooth, choices.prior, choices.baseline]
+    used += [choices.track, choices.channel, choices.start, choices.end, choices.video_track]
+    several.start.click(recordings.start, [session.active, *used], shown[1:], **at_once)
+    several.cancel.click(recordings.cancel, None, shown[1:], **at_once)
+    several.clear.click(recordings.clear, None, shown[1:], **at_once)
+    several.timer.tick(handlers.tick, several.listed, shown, trigger_mode="once", **at_once)
+    for kind, button in together.buttons.items():
+        button.click(recordings.downloader(kind), None, parts.results.download, **at_once).success(
+            None, parts.results.download, None, js=SAVE, **quiet
+        )
+    return resumed
+
+
+def shown_lists(parts: SimpleNamespace) -> list[Any]:
+    """The components of both lists that change with what they hold: what ``RecentsHandlers.both`` returns."""
+    several, together = parts.inputs.several, parts.together
+    columns = [several.listed, several.column, several.start, several.cancel, together.table, together.column]
+    return [parts.recents.listed, *columns, several.timer]
+
+
+def _files(text: str) -> list[dict[str, str]]:
+    """The files that the script has uploaded, each with "path" and "name". Raises EmorecError."""
+    try:
+        found = json.loads(text)
+        if not isinstance(found, list) or not all(
+            isinstance(file, dict) and {type(file.get(name)) for name in ("path", "name")} == {str} for file in found
+        ):
+            raise ValueError
+    except (ValueError, RecursionError):
+        raise EmorecError(WRONG) from None
+    return found

@@ -1,0 +1,177 @@
+"""The list of several recordings on the page, and the table of all of them: the components and their HTML."""
+
+import html
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import gradio as gr
+
+from emorec import files
+from emorec.affect import DIMENSIONS
+from emorec.emotions import COLOURS, EMOJI, EMOTIONS
+from emorec.output.chart_data import signed
+from emorec.output.summary import Summary
+from emorec.ui import fragments
+from emorec.ui.sessions.batch import DONE, FAILED, WAITING, WORKING, Item
+
+# The script uploads the files one by one, so that the limits for one upload hold for each, and then names them.
+PICK = """<div class="pick"><button type="button" data-pick="files">Several files</button>
+<button type="button" data-pick="folder">A folder</button>
+<span class="caption">or drop them on the field above</span>
+<input type="file" multiple hidden tabindex="-1" aria-label="Several files">
+<input type="file" webkitdirectory hidden tabindex="-1" aria-label="A folder">
+<p class="caption sending" role="status"></p></div>"""
+# What the table of all recordings says of each, by column of its CSV file.
+SHARES = ("unsure", *DIMENSIONS, "known", "face", "speech", "confidence")
+COLUMNS = ("recording", "state", "problem", "duration", "persons", "dominant", *EMOTIONS, *SHARES)
+TICK = 1.0  # seconds between two updates of the list
+KINDS = {"table": "Table (CSV)", "rows": "All rows (CSV)", "zip": "All results (ZIP)"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Figures:
+    """What is known of a recording that is done: its length (s), the number of persons, its summary, the name of its
+    entry among the recent analyses, and the ``files`` of its
+    results by format."""
+
+    duration: float
+    persons: int
+    summary: Summary
+    recent: str
+    files: dict[str, Path]
+    how: str
+    has_faces: bool
+
+    @property
+    def dominant(self) -> str:
+        """The emotion with the largest share of the time, "" without evidence."""
+        return next((name for name, share in self.summary.shares.items() if share > 0), "")
+
+
+def panel() -> SimpleNamespace:
+    """The list, with its buttons; ``command`` is what the script writes its requests into, ``ack`` answers."""
+    gr.HTML(PICK, apply_default_css=False, elem_id="pick")
+    with gr.Column(visible=False, elem_id="several") as column:
+        listed = gr.HTML(apply_default_css=False, elem_id="recordings")
+        with gr.Row(elem_id="several-buttons"):
+            start = gr.Button("Analyze all", variant="primary", min_width=120, elem_id="analyze-all")
+            cancel = gr.Button("Cancel all", interactive=False, min_width=120, elem_id="cancel-all")
+            clear = gr.Button("Empty the list", min_width=120, elem_id="empty-list")
+    timer = gr.Timer(TICK, active=False)
+    return SimpleNamespace(column=column, listed=listed, start=start, cancel=cancel, clear=clear, timer=timer)
+
+
+def together() -> SimpleNamespace:
+    """The table of all recordings, with its downloads."""
+    with gr.Column(visible=False, elem_id="together") as column:
+        table = gr.HTML(apply_default_css=False, elem_id="combined")
+        with gr.Row(elem_id="together-downloads"):
+            buttons = {
+                kind: gr.Button(words, size="sm", min_width=90, elem_id=f"all-{kind}") for kind, words in KINDS.items()
+            }
+    return SimpleNamespace(column=column, table=table, buttons=buttons)
+
+
+def listed(items: Sequence[Item]) -> str:
+    """The list: a line for each recording, with its state, and what can be done with it."""
+    done = sum(item.state == DONE for item in items)
+    failed = sum(item.state == FAILED for item in items)
+    words = f"{done} of {len(items)} done" + (f", {failed} failed" if failed else "")
+    lines = "".join(_line(item) for item in items)
+    return f'<section class="several"><h2>Recordings</h2><p role="status">{words}</p><ol>{lines}</ol></section>'
+
+
+def _line(item: Item) -> str:
+    name, shown = html.escape(files.shown(item.name)), _state(item)
+    if item.state == DONE:
+        label = f'<button type="button" class="name" data-do="show {item.id}">{name}</button>'
+    else:
+        label = f'<span class="name">{name}</span>'
+    active = item.state in (WAITING, WORKING)
+    word, does = ("Cancel", "cancel") if active else ("Remove", "remove")
+    button = f'<button type="button" data-do="{does} {item.id}" aria-label="{word} {name}">{word}</button>'
+    return f'<li data-item="{item.id}" data-state="{item.state}">{label}<span class="state">{shown}</span>{button}</li>'
+
+
+def _state(item: Item) -> str:
+    if item.state == DONE:
+        return _dominant(item.result)
+    if item.state == FAILED:
+        return html.escape(item.problem)
+    if item.state == WORKING:
+        if item.share is None:
+            return "at work …"
+        percent = f"{item.share:.0%}"
+        return (
+            f'at work, {percent}<span class="bar" role="progressbar" aria-label="{html.escape(files.shown(item.name))}"'
+            f' aria-valuemin="0" aria-valuemax="100" aria-valuenow="{100 * item.share:.0f}">'
+            f'<i style="width:{percent}"></i></span>'
+        )
+    return item.state
+
+
+def _dominant(figures: Figures) -> str:
+    name = figures.dominant
+    if not name:
+        return "done, no evidence"
+    share = figures.summary.shares[name]
+    return f'done, mostly <span class="emoji" aria-hidden="true">{EMOJI[name]}</span> {name} {share:.0%}'
+
+
+def combined(items: Sequence[Item]) -> str:
+    """The table of the recordings that are done, one row each; "" without one."""
+    done = [item for item in items if item.state == DONE]
+    if not done:
+        return ""
+    faces = any(item.result.has_faces for item in done)
+    heads = ["Recording", "Length", *EMOTIONS, "unsure", "Valence", *(["Persons"] if faces else [])]
+    head = "".join(f'<th scope="col">{words}</th>' for words in heads)
+    rows = "".join(_row(item, faces) for item in done)
+    how = html.escape(" / ".join(dict.fromkeys(item.result.how for item in done)))
+    return (
+        '<section class="combined"><h2>All recordings together</h2>'
+        '<div class="scroll" tabindex="0" role="region" aria-label="All recordings together"><table>'
+        f"<caption>Share of the time with evidence ({how}); valence from −1 to 1</caption>"
+        f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div></section>"
+    )
+
+
+def _row(item: Item, faces: bool) -> str:
+    figures: Figures = item.result
+    summary = figures.summary
+    cells = [fragments.clock(figures.duration)]
+    shades = [""]
+    for name in EMOTIONS:
+        share = summary.shares.get(name)
+        cells.append("–" if share is None else f"{share:.0%}")
+        shades.append(f' style="--c:{COLOURS[name]};--s:{share or 0:.2f}"')
+    cells += [f"{summary.unsure:.0%}" if summary.shares else "–"]
+    cells += ["–" if summary.valence is None else signed(summary.valence)]
+    cells += [str(figures.persons) if figures.has_faces else "–"] if faces else []
+    shades += [""] * (len(cells) - len(shades))
+    name = html.escape(files.shown(item.name))
+    button = f'<button type="button" data-do="show {item.id}">{name}</button>'
+    body = "".join(f"<td{shade}>{cell}</td>" for cell, shade in zip(cells, shades, strict=True))
+    return f'<tr><th scope="row">{button}</th>{body}</tr>'
+
+
+def values(item: Item) -> dict[str, Any]:
+    """A row of the table's CSV file, with the keys of COLUMNS; None is unknown."""
+    row: dict[str, Any] = dict.fromkeys(COLUMNS)
+    row |= {"recording": item.name, "state": item.state, "problem": item.problem or None}
+    if item.state != DONE:
+        return row
+    figures: Figures = item.result
+    summary = figures.summary
+    row |= {"duration": round(figures.duration, 3), "dominant": figures.dominant or None}
+    row |= {"persons": figures.persons if figures.has_faces else None}
+    row |= {name: round(summary.shares[name], 4) for name in EMOTIONS if name in summary.shares}
+    shown = {name: getattr(summary, name) for name in SHARES}
+    if not summary.shares:
+        shown |= {"unsure": None}
+    if not figures.has_faces:
+        shown |= {"face": None}
+    return row | {name: None if value is None else round(value, 4) for name, value in shown.items()}

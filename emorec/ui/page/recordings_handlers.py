@@ -1,0 +1,194 @@
+"""What happens in the list of several recordings: adding, analysing, cancelling, and downloads of all together."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import gradio as gr
+
+from emorec.analyzer import Analyzer
+from emorec.errors import EmorecError
+from emorec.extraction.options import Settings
+from emorec.output import formats
+from emorec.output.chart_data import has_pictures
+from emorec.output.summary import how, summary
+from emorec.ui.api import user_errors
+from emorec.ui.jobs import validation
+from emorec.ui.jobs.job import Job
+from emorec.ui.page import recordings, together
+from emorec.ui.page.analysis import infer
+from emorec.ui.page.recordings import Figures
+from emorec.ui.service import Service
+from emorec.ui.sessions.batch import DONE, Batch, Item, Work
+
+RESULTS = "results"  # the folder of the results, in that of the session
+MAX_NAME = 200  # characters of the name of a recording in the list
+NOTHING_WAITS = "There is nothing to analyse in the list; add recordings first."
+NOTHING_DONE = "No recording of the list is done yet."
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choices:
+    """What all recordings of a list are analysed with: ``inference`` are arguments of ``Analyzer.infer``."""
+
+    checkpoint: str
+    settings: Settings
+    inference: dict[str, Any]
+
+
+class RecordingsHandlers:
+    """The handlers of the list, over the Service that all sessions share."""
+
+    def __init__(self, service: Service):
+        self.service = service
+
+    def batch(self, session: str) -> Batch:
+        """The list of a visitor, an empty one at first."""
+        return self.service.batches.setdefault(self.service.browsers.owner(session), Batch())
+
+    def add(self, files: list[dict[str, str]], request: gr.Request) -> None:
+        """Files have been uploaded: put them into the list. Raises EmorecError."""
+        batch = self.batch(request.session_hash or "")
+        for file in files:
+            path = self.service.check_upload(file["path"], request)
+            batch.add(str(file["name"])[:MAX_NAME], path)
+
+    def start(
+        self,
+        active: str,
+        fusion: str,
+        step: float,
+        window: float,
+        smooth: float,
+        prior: str,
+        baseline: str,
+        track: int | None,
+        channel: str,
+        start: str,
+        end: str,
+        video_track: int | None,
+        request: gr.Request,
+    ) -> tuple:
+        """Analyze all was clicked: begin, with the choices of the page."""
+        batch = self.batch(request.session_hash or "")
+        with user_errors():
+            settings = validation.settings(
+                fusion, audio_track=track, video_track=video_track, channel=channel, start=start, end=end
+            )
+            inference = {"fusion": fusion, "step": step, "window": window, "smooth": smooth}
+            inference |= {"prior": validation.prior(prior), "baseline": validation.baseline(baseline)}
+            choices = Choices(checkpoint=active, settings=settings, inference=inference)
+            if not batch.start(self._work(choices, request)):
+                raise EmorecError(NOTHING_WAITS)
+        return self.show(request)
+
+    def show(self, request: gr.Request) -> tuple:
+        """The list, its column, its buttons, the table of all and its column, and the timer, which runs while work is
+        done."""
+        batch = self.batch(request.session_hash or "")
+        items, running = batch.items, batch.running
+        table = recordings.combined(items)
+        return (
+            recordings.listed(items) if items else "",
+            gr.update(visible=bool(items)),
+            gr.update(interactive=not running),
+            gr.update(interactive=running),
+            table,
+            gr.update(visible=bool(table)),
+            gr.update(active=running),
+        )
+
+    def tick(self, before: str, request: gr.Request) -> tuple:
+        """Some time has passed: ``show``, or nothing if the list looks as ``before``."""
+        shown = self.show(request)
+        running = self.batch(request.session_hash or "").running
+        return shown if shown[0] != before or not running else (gr.skip(),) * len(shown)
+
+    def cancel(self, request: gr.Request) -> tuple:
+        """Cancel all was clicked."""
+        self.batch(request.session_hash or "").cancel()
+        return self.show(request)
+
+    def clear(self, request: gr.Request) -> tuple:
+        """Empty the list was clicked: what was analysed stays among the recent analyses, the other files do not."""
+        batch = self.batch(request.session_hash or "")
+        batch.cancel()
+        for item in batch.items:
+            self.discard(request.session_hash or "", item.id)
+        return self.show(request)
+
+    def discard(self, session: str, name: str) -> None:
+        """Take a recording from the list of a session, and remove its results, or its file if it has none."""
+        item = self.batch(session).remove(name)
+        if item is None:
+            return
+        if isinstance(item.result, Figures):
+            for file in item.result.files.values():
+                file.unlink(missing_ok=True)
+        else:
+            self.service.files.remove_files(session, item.path)
+
+    def downloader(self, kind: str) -> Callable[..., str]:
+        """The handler of the button of one kind; a closure, because Gradio gives ``request`` to functions only."""
+
+        def download(request: gr.Request) -> str:
+            session, own = request.session_hash or "", self.service.files
+            items = self.batch(session).items
+            if not any(item.state == DONE for item in items):
+                raise gr.Error(NOTHING_DONE, print_exception=False)
+            with user_errors():
+                own.check_space(session)
+                file = together.write(kind, items, own.new_folder())
+            own.add(session, file)
+            return str(file)
+
+        return download
+
+    def _work(self, choices: Choices, request: gr.Request) -> Work:
+        # The request itself ends before the work does.
+        session = request.session_hash or ""
+        visitor = SimpleNamespace(
+            session_hash=session, client=SimpleNamespace(host=getattr(request.client, "host", None) or "")
+        )
+        service, owner = self.service, self.service.browsers.owner(session)
+        analyzer = service.analyzers.get(choices.checkpoint)
+
+        def begin(item: Item) -> Job:
+            return service.start_job(
+                analyzer,
+                item.path,
+                visitor,
+                extraction_settings=choices.settings,
+                checkpoint=choices.checkpoint,
+            )
+
+        def finish(item: Item, job: Job) -> Figures:
+            recent = next((each.id for each in service.memory.of(owner) if each.path == item.path), "")
+            folder = service.files.folder(session) / RESULTS
+            return figures(analyzer, item, job, choices, recent, folder)
+
+        def gone() -> bool:
+            return service.browsers.known(owner) and service.browsers.gone(owner)
+
+        return Work(begin=begin, finish=finish, gone=gone)
+
+
+def figures(analyzer: Analyzer, item: Item, job: Job, choices: Choices, recent: str, folder: Path) -> Figures:
+    """The figures of a recording whose job is complete; its results are written into a folder. Raises EmorecError."""
+    assert job.features is not None
+    timeline = infer(analyzer, job.features, job.facts, **choices.inference)
+    folder.mkdir(parents=True, exist_ok=True)
+    results = {kind: folder / f"{item.id}.{kind}" for kind in ("csv", "json")}
+    for kind, file in results.items():
+        formats.FORMATS[kind].write(timeline, file)
+    return Figures(
+        duration=timeline.duration,
+        persons=len(job.features.persons),
+        summary=summary(timeline),
+        recent=recent,
+        files=results,
+        how=how(timeline),
+        has_faces=has_pictures(timeline),
+    )

@@ -1,0 +1,74 @@
+"""The downloads of a list of recordings: the table, all rows with a column for the recording, and a ZIP of all."""
+
+import csv
+import itertools
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from emorec import files
+from emorec.errors import EmorecError
+from emorec.output import tables
+from emorec.ui.page.recordings import COLUMNS, values
+from emorec.ui.sessions.batch import DONE, Item
+
+NAMES = {"table": "recordings.csv", "rows": "recordings.rows.csv", "zip": "recordings.zip"}
+
+
+def write(kind: str, items: Sequence[Item], folder: Path) -> Path:
+    """Write one of NAMES into a new folder; returns the file's path. Raises EmorecError if it cannot be written."""
+    file, done = folder / NAMES[kind], [item for item in items if item.state == DONE]
+    try:
+        if kind == "zip":
+            _zip(items, done, file)
+        elif kind == "rows":
+            _rows(done, file)
+        else:
+            files.write_result(file, table(items).encode())
+    except OSError as error:
+        raise EmorecError(f"{file.name} cannot be written ({error.strerror or error}).") from None
+    return file
+
+
+def table(items: Sequence[Item]) -> str:
+    """A row for each recording, also for those that failed."""
+    return tables.delimited(COLUMNS, (values(item).values() for item in items))
+
+
+def _rows(done: Sequence[Item], file: Path) -> None:
+    """The rows of all recordings in one tidy table, whose first column is the recording."""
+    with file.open("w", encoding="utf-8", newline="") as out:
+        writer = csv.writer(out, lineterminator="\n")
+        writer.writerow(("recording", *tables.COLUMNS))
+        for item in done:
+            # A name that a spreadsheet takes for a formula gets an apostrophe, as in every table.
+            name = f"'{item.name}" if item.name.startswith(tables.FORMULA) else item.name
+            with item.result.files["csv"].open(encoding="utf-8", newline="") as own:
+                for row in itertools.islice(csv.reader(own), 1, None):
+                    writer.writerow((name, *row))
+
+
+def _zip(items: Sequence[Item], done: Sequence[Item], file: Path) -> None:
+    """The table, all rows, and CSV and JSON of each recording that is done."""
+    everything = file.with_name(NAMES["rows"])
+    _rows(done, everything)
+    taken: set[str] = {"recordings", "recordings.rows"}
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(NAMES["table"], table(items))
+        archive.write(everything, everything.name)
+        for item in done:
+            stem = tables.UNFIT.sub("-", str(Path(item.name).with_suffix(""))).strip("-. ") or "recording"
+            stem = unique(stem, taken)
+            for kind, own in item.result.files.items():
+                archive.write(own, f"{stem}.{kind}")
+    everything.unlink()
+
+
+def unique(stem: str, taken: set[str]) -> str:
+    """A name that is not taken yet, also where upper and lower case are the same; it is taken from now on."""
+    number, name = 1, stem
+    while name.lower() in taken:
+        number += 1
+        name = f"{stem}-{number}"
+    taken.add(name.lower())
+    return name

@@ -1,0 +1,172 @@
+"""Several recordings of one visitor, analysed one after the other; one that fails does not stop the others."""
+
+import secrets
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from emorec.errors import EmorecError
+from emorec.extraction.features import Features
+from emorec.ui.jobs.job import UNEXPECTED, Job
+from emorec.ui.jobs.job_queue import BUSY, TOO_MANY, TOO_MANY_FROM_THERE
+from emorec.ui.server import log
+
+MAX_ITEMS = 500  # recordings in one list
+POLL = 0.5  # seconds between two looks at a job
+RETRY = 3.0  # seconds until a queue that was full is asked again
+FULL = (BUSY, TOO_MANY, TOO_MANY_FROM_THERE)
+TOO_LONG = "The list holds {most} recordings at most; the others were not added."
+
+WAITING, WORKING, DONE, FAILED, STOPPED = "waiting", "at work", "done", "failed", "stopped"
+
+
+@dataclass(eq=False, kw_only=True)
+class Item:
+    """One recording of the list.
+
+    ``name`` is unique in the list, with the folder that the visitor chose; ``path`` is the file. ``share`` (0 to 1) is
+    how much is done while it is at work; ``problem`` is a sentence if it failed; ``result`` is what ``Work.finish``
+    made of it.
+    """
+
+    name: str
+    path: str
+    state: str = WAITING
+    share: float | None = None
+    problem: str = ""
+    result: Any = None
+    cancelled: bool = False
+    id: str = field(default_factory=lambda: secrets.token_hex(8))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Work:
+    """How a recording is worked on.
+
+    ``begin`` starts its job; ``finish`` makes its result from the complete features, and raises EmorecError; ``gone``
+    says whether nobody waits for the list any more.
+    """
+
+    begin: Callable[[Item], Job]
+    finish: Callable[[Item, Job], Any]
+    gone: Callable[[], bool] = lambda: False
+
+
+class Batch:
+    """The list; ``start`` works through it in a thread of its own."""
+
+    def __init__(self):
+        self._items: dict[str, Item] = {}
+        self._lock = threading.RLock()
+        self._thread: threading.Thread | None = None
+        self._stopping = threading.Event()
+
+    @property
+    def items(self) -> list[Item]:
+        """The recordings in the order in which they were added."""
+        with self._lock:
+            return list(self._items.values())
+
+    @property
+    def running(self) -> bool:
+        """Whether the list is being worked through."""
+        with self._lock:
+            return self._thread is not None
+
+    def add(self, name: str, path: str) -> Item:
+        """Add a recording; a name that is there already gets a number. Raises EmorecError if the list is full."""
+        with self._lock:
+            if len(self._items) >= MAX_ITEMS:
+                raise EmorecError(TOO_LONG.format(most=MAX_ITEMS))
+            taken, number, unique = {item.name for item in self._items.values()}, 1, name
+            while unique in taken:
+                number += 1
+                unique = f"{name} ({number})"
+            item = Item(name=unique, path=path)
+            self._items[item.id] = item
+        return item
+
+    def get(self, name: str) -> Item | None:
+        """The recording with this ``id``."""
+        with self._lock:
+            return self._items.get(name)
+
+    def remove(self, name: str) -> Item | None:
+        """Take a recording from the list, and stop its job; returns it."""
+        self.cancel(name)
+        with self._lock:
+            return self._items.pop(name, None)
+
+    def cancel(self, name: str | None = None) -> None:
+        """Stop one recording, or all that wait or are at work."""
+        with self._lock:
+            for item in self._items.values():
+                if name in (None, item.id):
+                    item.cancelled = True
+                    if item.state == WAITING and (name is not None or self._thread is not None):
+                        item.state = STOPPED
+            if name is None:
+                self._stopping.set()
+
+    def start(self, work: Work) -> bool:
+        """Work through what waits, and what was stopped before; returns whether there is anything."""
+        with self._lock:
+            for item in self._items.values():
+                if item.state in (STOPPED, WAITING):
+                    item.state, item.cancelled, item.share = WAITING, False, None
+            if self._thread is not None:
+                return True
+            if not any(item.state == WAITING for item in self._items.values()):
+                return False
+            self._stopping = threading.Event()
+            self._thread = threading.Thread(target=self._run, args=(work, self._stopping), daemon=True)
+            self._thread.start()
+        return True
+
+    def _run(self, work: Work, stopping: threading.Event) -> None:
+        while (item := self._next(stopping.is_set() or work.gone())) is not None:
+            try:
+                self._analyse(item, work, stopping)
+            except EmorecError as error:
+                item.state, item.problem = FAILED, str(error)
+            except Exception as error:
+                log.error("A recording of a list could not be analysed", error)
+                item.state, item.problem = FAILED, UNEXPECTED
+
+    def _next(self, stop: bool) -> Item | None:
+        """The next recording that waits. Without one the work ends, in one step, so that none is added unnoticed."""
+        with self._lock:
+            waiting = [item for item in self._items.values() if item.state == WAITING]
+            if stop or not waiting:
+                for item in waiting:
+                    item.state = STOPPED
+                self._thread = None
+                return None
+            waiting[0].state = WORKING
+            return waiting[0]
+
+    def _analyse(self, item: Item, work: Work, stopping: threading.Event) -> None:
+        job = work.begin(item)
+        while job.running:
+            job.wait(POLL)
+            if item.cancelled or stopping.is_set():
+                job.stop()
+            item.share = _share(job.features)
+        if job.problem in FULL and not item.cancelled:
+            stopping.wait(RETRY)
+            item.state = STOPPED if stopping.is_set() else WAITING
+        elif job.problem:
+            item.state, item.problem = FAILED, job.problem
+        elif job.features is None or not job.features.complete:
+            item.state = STOPPED
+        else:
+            item.result = work.finish(item, job)
+            item.state = DONE
+
+
+def _share(features: Features | None) -> float | None:
+    if features is None:
+        return None
+    total = max(features.duration, features.until)
+    return features.until / total if total else 0.0

@@ -1,0 +1,106 @@
+"""Which sessions are pages of the same browser, so that a reload finds its recordings and its analysis again.
+
+Each load of the page is a session of its own. A browser keeps a random token in its local storage and sends it when the
+page is loaded; sessions with the same token share their files, jobs and recent analyses. Nobody else knows the token.
+"""
+
+import hashlib
+import re
+import threading
+import time
+from collections.abc import Callable
+
+TOKEN = re.compile(r"[A-Za-z0-9_-]{32,64}")
+COMES_BACK_WITHIN = 20.0  # seconds that a reload may take on a slow machine before the browser counts as gone
+
+
+class _Browser:
+    """The open pages of a browser, those that were closed since a page was last opened, and when the last one was."""
+
+    def __init__(self):
+        self.pages: set[str] = set()
+        self.closed: list[str] = []
+        self.left_at: float | None = None
+
+
+class Browsers:
+    """The browsers by name, and the sessions that are pages of each; ``clock`` is in seconds."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic):
+        self._clock = clock
+        self._browsers: dict[str, _Browser] = {}
+        self._names: dict[str, str] = {}  # of the browser of each session
+        self._lock = threading.RLock()
+
+    def enter(self, session: str, token: object) -> str:
+        """A page was opened: the name of its browser, which is that of the session if the token cannot be used."""
+        if not session or not isinstance(token, str) or not TOKEN.fullmatch(token):
+            return session
+        name = f"browser {hashlib.sha256(token.encode()).hexdigest()}"  # no session can be called so: it has a space
+        with self._lock:
+            self._names[session] = name
+            browser = self._browsers.setdefault(name, _Browser())
+            browser.pages.add(session)
+            browser.left_at = None
+        return name
+
+    def owner(self, session: str) -> str:
+        """The name of the browser that a session is a page of; the session itself if it is none."""
+        with self._lock:
+            return self._names.get(session, session)
+
+    def leave(self, session: str) -> bool:
+        """A page was closed: whether its browser has no other page open."""
+        with self._lock:
+            browser = self._browsers.get(self._names.get(session, ""))
+            if browser is None:
+                return False
+            if session in browser.pages:
+                browser.pages.discard(session)
+                browser.closed.append(session)
+            if browser.pages:
+                return False
+            if browser.left_at is None:
+                browser.left_at = self._clock()
+            return True
+
+    def closed(self, owner: str) -> list[str]:
+        """The closed pages of a browser, the latest first; they are forgotten with ``forget_pages``."""
+        with self._lock:
+            browser = self._browsers.get(owner)
+            return list(reversed(browser.closed)) if browser else []
+
+    def pages(self, owner: str) -> list[str]:
+        """The open pages of a browser."""
+        with self._lock:
+            browser = self._browsers.get(owner)
+            return sorted(browser.pages) if browser else []
+
+    def known(self, owner: str) -> bool:
+        """Whether there is such a browser."""
+        with self._lock:
+            return owner in self._browsers
+
+    def gone(self, owner: str) -> bool:
+        """Whether all pages of a browser have been closed for so long that this was no reload."""
+        with self._lock:
+            browser = self._browsers.get(owner)
+            if browser is None:
+                return True
+            return browser.left_at is not None and self._clock() - browser.left_at >= COMES_BACK_WITHIN
+
+    def forget_pages(self, owner: str) -> None:
+        """Forget the closed pages of a browser, which may still come back itself."""
+        with self._lock:
+            browser = self._browsers.get(owner)
+            for session in browser.closed if browser else ():
+                self._names.pop(session, None)
+            if browser:
+                browser.closed = []
+
+    def forget(self, owner: str) -> None:
+        """Forget a browser and the closed pages of it."""
+        with self._lock:
+            browser = self._browsers.pop(owner, None)
+            for session in [*browser.closed, *browser.pages] if browser else ():
+                self._names.pop(session, None)

@@ -1,0 +1,84 @@
+"""The recent analyses of each browser: what they are called, and the key of their features, which are on disk."""
+
+import secrets
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from emorec.errors import EmorecError
+from emorec.extraction.options import WHOLE, Settings
+
+MAX_RECENTS = 100  # of one browser; older ones leave the list
+FORGOTTEN = "That analysis is not in your list any more."
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recent:
+    """An analysis that can be opened again.
+
+    ``at`` is when it ended (s since 1970); ``until`` and ``duration`` (s): how much of the recording was analysed;
+    ``key`` and ``cache``: where its features are stored (see ``extraction.stored``); ``fingerprint``: of the model that
+    extracted them, whose name is ``checkpoint``; ``path`` and ``facts``: the recording, and the source of a link;
+    ``shared``: whether its features are those of an example, which are not deleted.
+    """
+
+    name: str
+    at: float
+    until: float
+    duration: float
+    key: str
+    cache: Path | None
+    fingerprint: str
+    checkpoint: str = ""
+    path: str = ""
+    settings: Settings = WHOLE
+    facts: dict = field(default_factory=dict)
+    shared: bool = False
+    id: str = field(default_factory=lambda: secrets.token_hex(8))
+
+
+class Recents:
+    """The recent analyses by browser; only the browser that an analysis belongs to gets it back."""
+
+    def __init__(self, clock: Callable[[], float] = time.time):
+        self.clock = clock
+        self._lists: dict[str, OrderedDict[str, Recent]] = {}
+        self._lock = threading.Lock()
+
+    def add(self, owner: str, recent: Recent) -> Recent:
+        """Add an analysis; one of the same recording with the same settings is replaced and keeps its name for
+        programs (``id``)."""
+        with self._lock:
+            own = self._lists.setdefault(owner, OrderedDict())
+            same = [each for each in own.values() if (each.key, each.name) == (recent.key, recent.name)]
+            for each in same:
+                del own[each.id]
+                recent = Recent(**{**vars(recent), "id": each.id})
+            own[recent.id] = recent
+            while len(own) > MAX_RECENTS:
+                own.popitem(last=False)
+        return recent
+
+    def of(self, owner: str) -> list[Recent]:
+        """The analyses of a browser, the latest first."""
+        with self._lock:
+            return list(reversed(self._lists.get(owner, {}).values()))
+
+    def get(self, owner: str, name: str) -> Recent:
+        """One analysis of a browser. Raises the same EmorecError if there is none and if it is another browser's."""
+        with self._lock:
+            found = self._lists.get(owner, {}).get(name)
+        if found is None:
+            raise EmorecError(FORGOTTEN)
+        return found
+
+    def remove(self, owner: str, name: str | None = None) -> None:
+        """Take one analysis, or all, from the list of a browser."""
+        with self._lock:
+            if name is None:
+                self._lists.pop(owner, None)
+            else:
+                self._lists.get(owner, OrderedDict()).pop(name, None)

@@ -1,0 +1,258 @@
+"""What a browser keeps across a reload, and what several recordings are: without a browser and without networks."""
+
+import threading
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from emorec.analyzer import Analyzer
+from emorec.errors import EmorecError
+from emorec.ui.jobs.job_queue import BUSY
+from emorec.ui.service import Service
+from emorec.ui.sessions import batch as batches
+from emorec.ui.sessions import browsers
+from emorec.ui.sessions.batch import DONE, FAILED, STOPPED, Batch, Work
+from emorec.ui.sessions.browsers import Browsers
+from emorec.ui.sessions.files import KEEP
+from emorec.ui.sessions.recents import MAX_RECENTS, Recent, Recents
+from support import factories
+from support.waiting import until
+
+TOKEN, OTHER = "a" * 64, "b" * 64
+
+
+class Storing(Analyzer):
+    """An analyzer that extracts a second for each release of ``go``, and forgets what it is told to."""
+
+    go, seconds = threading.Semaphore(0), 1
+
+    def extract(self, path, cache=None, settings=None):
+        for second in range(1, self.seconds + 1):
+            done = second == self.seconds
+            if not done:
+                self.go.acquire()
+            yield factories.full_observations(
+                float(second), complete=done, duration=float(self.seconds), key=name(path)
+            )
+
+    def forget_key(self, key, cache=None):
+        forgotten.append(key)
+        return True
+
+
+forgotten = []
+
+
+def name(path):
+    return Path(path).name
+
+
+def asking(session):
+    return SimpleNamespace(session_hash=session, client=SimpleNamespace(host="127.0.0.1"))
+
+
+@pytest.fixture
+def clock():
+    return SimpleNamespace(now=0.0)
+
+
+@pytest.fixture
+def service(tmp_path, monkeypatch, clock):
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
+    monkeypatch.setattr(browsers, "COMES_BACK_WITHIN", 0.5)
+    monkeypatch.setattr(Storing, "seconds", 1)
+    monkeypatch.setattr(Storing, "go", threading.Semaphore(0))
+    forgotten.clear()
+    made = Service(Storing(factories.checkpoint(), None))
+    made.files._clock = lambda: clock.now
+    return made
+
+
+def uploaded(service, session, file="mine.wav"):
+    given = Path(service.files._root) / "digest" / file
+    given.parent.mkdir(exist_ok=True)
+    given.write_text("x")
+    return service.check_upload(service.files.register_upload(given), asking(session))
+
+
+def test_pages_with_the_same_token_are_one_browser_and_others_are_not():
+    known = Browsers()
+    first, second = known.enter("one", TOKEN), known.enter("two", TOKEN)
+    assert first == second == known.owner("one") != known.enter("three", OTHER)
+    for wrong in ("", "short", None, "x" * 65, "ä" * 40, ["a" * 40]):
+        assert known.enter("four", wrong) == "four" == known.owner("four")
+    assert not known.leave("one") and known.leave("two")
+    assert known.closed(first) == ["two", "one"]
+
+
+def test_what_a_page_has_is_there_after_a_reload_and_only_for_its_own_browser(service):
+    service.browsers.enter("before", TOKEN)
+    path = uploaded(service, "before")
+    job = service.start_job(service.analyzers.default, path, asking("before"))
+    job.join()
+    service.end_session("before")
+    owner = service.browsers.enter("after", TOKEN)
+    service.browsers.enter("stranger", OTHER)
+    assert service.check_upload(path, asking("after")) == path
+    with pytest.raises(EmorecError):
+        service.check_upload(path, asking("stranger"))
+    (recent,) = service.memory.of("after")
+    assert (recent.name, recent.key, recent.until) == ("mine.wav", "mine.wav", 1.0)
+    assert service.memory.of("stranger") == [] == service.memory.of("unknown")
+    with pytest.raises(EmorecError, match="not in your list"):
+        service.memory.get("stranger", recent.id)
+    assert service.visitor(asking("after")).session == owner == service.visitor(asking("before")).session
+
+
+def test_a_browser_that_does_not_come_back_loses_its_recordings_and_its_job_but_not_what_was_read(service, monkeypatch):
+    monkeypatch.setattr(Storing, "seconds", 3)
+    service.browsers.enter("page", TOKEN)
+    path = uploaded(service, "page")
+    job = service.start_job(service.analyzers.default, path, asking("page"))
+    Storing.go.release()
+    until(lambda: job.features is not None and job.features.until == 1.0)
+    service.end_session("page")
+    assert Path(path).exists() and job.running
+    for _ in range(3):
+        Storing.go.release()
+    until(lambda: not job.running and not Path(path).exists())
+    service.browsers.enter("later", TOKEN)
+    assert [each.key for each in service.memory.of("later")] == ["mine.wav"]
+
+
+def test_a_reload_in_time_keeps_the_job_running(service, monkeypatch):
+    monkeypatch.setattr(Storing, "seconds", 3)
+    service.browsers.enter("page", TOKEN)
+    job = service.start_job(service.analyzers.default, uploaded(service, "page"), asking("page"))
+    service.watched["page"] = job, None
+    Storing.go.release()
+    until(lambda: job.features is not None)
+    service.end_session("page")
+    owner = service.browsers.enter("again", TOKEN)
+    service._end_visit(owner)  # what the timer does
+    assert job.running and service.watched["page"][0] is job and "page" in service.browsers.closed(owner)
+    for _ in range(3):
+        Storing.go.release()
+    job.join()
+    assert job.features.complete
+
+
+def test_an_unused_browser_is_forgotten_with_everything(service, clock, tmp_path):
+    service.browsers.enter("page", TOKEN)
+    service.files.use("page")
+    service.start_job(service.analyzers.default, uploaded(service, "page"), asking("page")).join()
+    service.end_session("page")
+    clock.now = KEEP + 1
+    service.end_idle_sessions()
+    service.browsers.enter("later", TOKEN)
+    assert service.memory.of("later") == [] and not list(tmp_path.rglob("mine.wav"))
+
+
+def test_deleting_a_recent_analysis_deletes_its_file_and_its_features_once_nothing_else_needs_them(service):
+    service.browsers.enter("page", TOKEN)
+    first, second = uploaded(service, "page"), uploaded(service, "page", "other.wav")
+    for path in (first, second):
+        service.start_job(service.analyzers.default, path, asking("page")).join()
+    found = {each.name: each for each in service.memory.of("page")}
+    service.memory.delete("page", found["mine.wav"])
+    assert forgotten == ["mine.wav"] and not Path(first).exists() and Path(second).exists()
+    assert [each.name for each in service.memory.of("page")] == ["other.wav"]
+    assert service.delete_session_data("page") == []  # of what is left
+    assert forgotten == ["mine.wav", "other.wav"] and service.memory.of("page") == []
+
+
+def recent(number):
+    return Recent(
+        name=f"{number}", at=float(number), until=1.0, duration=1.0, key=f"{number}", cache=None, fingerprint=""
+    )
+
+
+def test_the_list_of_recent_analyses_has_an_end_and_no_doubles():
+    known = Recents()
+    first = known.add("a", recent(0))
+    assert known.add("a", recent(0)).id == first.id
+    for number in range(1, MAX_RECENTS + 5):
+        known.add("a", recent(number))
+    assert len(known.of("a")) == MAX_RECENTS and known.of("a")[0].name == str(MAX_RECENTS + 4)
+    with pytest.raises(EmorecError):
+        known.get("a", first.id)
+
+
+class Done:
+    """A job that has ended."""
+
+    running = False
+
+    def __init__(self, problem="", complete=True):
+        self.problem, self.features = problem, factories.observations(1.0, complete=complete)
+
+    def stop(self):
+        pass
+
+
+def test_recordings_are_worked_through_in_order_and_a_bad_one_does_not_stop_the_others(monkeypatch):
+    monkeypatch.setattr(batches, "RETRY", 0.01)
+    several, begun, answers = Batch(), [], {"b": [Done("No recording.")], "c": [Done(BUSY), Done()]}
+
+    def begin(item):
+        begun.append(item.name)
+        if item.name == "d":
+            raise RuntimeError("unexpected")
+        return answers.get(item.name, [Done()]).pop(0)
+
+    for each in "abcde":
+        several.add(each, each)
+    assert several.start(Work(begin=begin, finish=lambda item, job: item.name))
+    until(lambda: not several.running)
+    assert begun == ["a", "b", "c", "c", "d", "e"]
+    assert [item.state for item in several.items] == [DONE, FAILED, DONE, FAILED, DONE]
+    assert several.items[1].problem == "No recording." and "log of the program" in several.items[3].problem
+    assert several.items[0].result == "a" and not several.start(Work(begin=begin, finish=None))
+
+
+def test_one_recording_or_all_can_be_cancelled_and_analysed_later():
+    several, go = Batch(), threading.Semaphore(0)
+
+    class Slow(Done):
+        def __init__(self):
+            super().__init__()
+            self.stopped, self.waits = False, True
+
+        @property
+        def running(self):
+            return self.waits and not self.stopped
+
+        def wait(self, seconds):
+            if go.acquire(timeout=0.01):
+                self.waits = False
+
+        def stop(self):
+            self.stopped = True
+            self.features = factories.observations(1.0, complete=False)
+
+    work = Work(begin=lambda item: Slow(), finish=lambda item, job: 1)
+    first, second, third = (several.add("same", "path") for _ in range(3))
+    assert [item.name for item in several.items] == ["same", "same (2)", "same (3)"]
+    several.start(work)
+    several.cancel(second.id)
+    several.cancel(first.id)
+    until(lambda: first.state == STOPPED and third.state == "at work")
+    several.cancel()
+    until(lambda: not several.running)
+    assert {item.state for item in several.items} == {STOPPED}
+    for _ in range(3):
+        go.release()
+    several.start(work)
+    until(lambda: not several.running)
+    assert {item.state for item in several.items} == {DONE}
+    several.remove(first.id)
+    assert several.get(first.id) is None and len(several.items) == 2
+
+
+def test_nobody_who_waits_ends_the_list():
+    several = Batch()
+    several.add("a", "a")
+    several.start(Work(begin=lambda item: Done(), finish=lambda item, job: 1, gone=lambda: True))
+    until(lambda: not several.running)
+    assert several.items[0].state == STOPPED

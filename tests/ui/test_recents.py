@@ -1,0 +1,166 @@
+"""Recent analyses and a running one after a reload, in a real browser; and what another visitor sees of them."""
+
+import time
+
+import pytest
+
+from support import make_media
+from support.pages import PATIENCE, analyze, browsing, finished, table, upload, visiting
+
+LONG = 1500  # seconds of a recording that is still being analysed after a reload
+SIZES = {"wide": {"width": 1280, "height": 900}, "narrow": {"width": 380, "height": 800}}
+
+
+def sound(path, seconds):
+    codec = "flac" if path.suffix == ".flac" else "pcm_s16le"
+    audio = make_media.Audio(codec=codec, rate=16_000, duration=seconds, tones=((0, seconds),))
+    return make_media.record(path, audio=audio)
+
+
+@pytest.fixture
+def page(chromium, page_server):
+    with visiting(chromium, page_server) as opened:
+        yield opened
+
+
+def reload(page):
+    page.reload()
+    page.wait_for_selector("#analyze")
+
+
+def listed(page, count):
+    page.wait_for_function("count => document.querySelectorAll('#recents [data-recent]').length === count", arg=count)
+
+
+def test_an_analysis_is_opened_again_after_a_reload_without_decoding(page, page_folder, tmp_path):
+    analyze(page, sound(tmp_path / "first.wav", 4))
+    page.get_by_label("Clear", exact=True).click()
+    page.wait_for_selector("#player .empty")
+    analyze(page, sound(tmp_path / "second.wav", 6))
+    listed(page, 2)
+    reload(page)
+    listed(page, 2)
+    assert page.locator("#recents .name").all_inner_texts() == ["second.wav", "first.wav"]
+    opened = (page_folder / "opened").stat().st_size
+    page.click("#recents >> text=first.wav")
+    page.wait_for_selector("#summary [data-complete][data-rows='4']", state="attached")
+    page.wait_for_selector("#timeline svg.marks")
+    assert len(table(page)) == 4 and page.locator("#player audio").get_attribute("aria-label") == "first.wav"
+    assert (page_folder / "opened").stat().st_size == opened  # not even looked into
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_deleting_really_deletes_and_works_by_keyboard(chromium, page_server, page_folder, tmp_path, size):
+    names = [f"gone-{size}-{number}.wav" for number in (1, 2, 3)]
+    cache = page_folder / "uploads"
+    with visiting(chromium, page_server, viewport=SIZES[size]) as page:
+        page.set_input_files("#pick [multiple]", [sound(tmp_path / name, 3 + at) for at, name in enumerate(names)])
+        page.wait_for_selector("#recordings [data-item] >> nth=2")
+        page.click("#analyze-all")
+        listed(page, 3)
+        page.wait_for_selector("#recordings >> text=3 of 3 done")
+        page.click(f"#recents >> text={names[0]}")
+        page.wait_for_selector("#summary [data-complete]", state="attached")
+
+        page.focus(f"#recents [aria-label='Delete {names[0]}']")
+        page.keyboard.press("Enter")
+        listed(page, 2)
+        page.wait_for_selector("#player .empty >> text=Your recording appears here")
+        page.wait_for_selector("#summary [data-duration]", state="detached")
+        assert not list(cache.rglob(names[0])) and list(cache.rglob(names[1]))
+        page.wait_for_function("document.activeElement.closest('#recents')")
+        assert page.locator("#recordings [data-item]").count() == 2
+        assert page.evaluate("document.documentElement.scrollWidth") <= SIZES[size]["width"]
+
+        page.focus("#recents [data-do=forget-all]")
+        page.keyboard.press("Enter")
+        assert page.inner_text("#recents [data-do=forget-all]") == "Press again to delete all for good"
+        page.wait_for_timeout(300)
+        assert page.locator("#recents [data-recent]").count() == 2
+        page.keyboard.press("Enter")
+        listed(page, 0)
+        assert not any(list(cache.rglob(name)) for name in names)
+        reload(page)
+        page.wait_for_timeout(1500)
+        assert not page.locator("#recents [data-recent]").count()
+        # Nothing of it is in store either.
+        opened = (page_folder / "opened").stat().st_size
+        analyze(page, tmp_path / names[0])
+        assert (page_folder / "opened").stat().st_size > opened and "found in store" not in page.inner_text("#status")
+
+
+def test_another_visitor_never_sees_them(page, chromium, page_server, tmp_path):
+    analyze(page, sound(tmp_path / "private.wav", 4))
+    listed(page, 1)
+    name = page.get_attribute("#recents [data-recent]", "data-recent")
+    with browsing(chromium) as context:
+        other = context.new_page()
+        other.goto(page_server)
+        other.wait_for_selector("#analyze")
+        other.wait_for_timeout(1500)
+        assert not other.locator("#recents [data-recent]").count()
+        for what in ("open", "forget"):
+            other.evaluate(
+                """words => {
+                  const field = document.querySelector("#command :is(textarea, input)");
+                  Object.getOwnPropertyDescriptor(Object.getPrototypeOf(field), "value").set.call(field, words);
+                  field.dispatchEvent(new Event("input", { bubbles: true }));
+                }""",
+                f"{what} {name} #1{what}",
+            )
+            assert "not in your list" in other.wait_for_selector("[data-testid=toast-text]").inner_text()
+            other.click("[data-testid=toast-close]")
+        assert not other.locator("#summary [data-duration]").count()
+    reload(page)
+    listed(page, 1)
+
+
+def test_a_running_analysis_is_found_again_at_its_progress(page, tmp_path):
+    upload(page, sound(tmp_path / "long.flac", LONG))
+    page.click("#analyze")
+    page.wait_for_selector("#status [role=progressbar]:not([aria-valuenow='0'])")
+    before = progress(page)
+    reload(page)
+    page.wait_for_selector("#status [role=progressbar]:not([aria-valuenow='0'])")
+    assert progress(page) >= before
+    page.wait_for_selector("#player audio", state="attached")
+    page.wait_for_selector("#timeline svg.marks")
+    page.wait_for_function(
+        "now => Number(document.querySelector('#status [role=progressbar]').ariaValueNow) > now", arg=progress(page)
+    )
+    assert page.locator("#cancel").is_enabled() and page.locator("#analyze").is_disabled()
+    page.click("#cancel")
+    page.wait_for_selector("#status >> text=Stopped at")
+    assert 0 < len(table(page)) < LONG
+    listed(page, 1)
+    assert "of 25:00" in page.inner_text("#recents")
+
+
+def progress(page):
+    return int(page.get_attribute("#status [role=progressbar]", "aria-valuenow"))
+
+
+def test_a_list_that_is_worked_through_is_found_again(page, tmp_path):
+    page.set_input_files("#pick [multiple]", [sound(tmp_path / "a.flac", LONG), sound(tmp_path / "b.wav", 3)])
+    page.wait_for_selector("#recordings [data-item] >> nth=1")
+    page.click("#analyze-all")
+    page.wait_for_selector("#recordings [data-state='at work']")
+    reload(page)
+    page.wait_for_selector("#recordings [data-state='at work'] >> text=a.flac")
+    page.locator("#recordings [data-item]").filter(has_text="a.flac").get_by_role("button", name="Cancel").click()
+    page.wait_for_selector("#recordings >> text=1 of 2 done")
+
+
+def test_who_does_not_come_back_has_no_job_and_no_recording_left(chromium, page_server, page_folder, tmp_path):
+    long = sound(tmp_path / "left-alone.flac", LONG)
+    with visiting(chromium, page_server) as page:
+        upload(page, long)
+        page.click("#analyze")
+        page.wait_for_selector("#status [role=progressbar]:not([aria-valuenow='0'])")
+    deadline = time.monotonic() + PATIENCE / 1000
+    while list((page_folder / "uploads").rglob("left-alone.*")):
+        assert time.monotonic() < deadline, "the recording is still there"
+        time.sleep(0.2)
+    with visiting(chromium, page_server) as other:  # the queue is free
+        analyze(other, sound(tmp_path / "next.wav", 3))
+        finished(other)
