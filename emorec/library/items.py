@@ -108,7 +108,7 @@ def facts(path: Path) -> dict[str, Any]:
     from pyarrow import parquet
 
     metadata = parquet.read_schema(path).metadata or {}
-    return {**json.loads(metadata[b"emorec"]), **json.loads(metadata[FACTS])}
+    return {**json.loads(metadata[b"emorec"]), **json.loads(metadata.get(FACTS, b"{}"))}
 
 
 def _has_tables(folder: Path) -> bool:

@@ -21,7 +21,7 @@ def two_people(duration=24.0, seed=0, **facts):
 def item(folder, name, seed=0, duration=24.0, checkpoint=None, **choices):
     """Write the tables of one made recording; returns its timeline."""
     features = two_people(duration, seed, media={"name": f"{name}.mp4"})
-    timeline = infer(features, checkpoint or factories.checkpoint(), **choices)
+    timeline = infer(features, checkpoint or factories.checkpoint(), **({"prior": "even"} | choices))
     timeline = with_markers(timeline, [(2.0, "question")])
     (folder / name).mkdir(parents=True)
     write_tables(folder / name, timeline, features)
@@ -36,7 +36,7 @@ def manifest(folder, *rows, version=MANIFEST_VERSION):
 def row(timeline, name, finished="2026-11-28T10:00:00+00:00"):
     return {
         "item": name,
-        "source": f"/media/{name}.mp4",
+        "source": f"/operators/own/{name}.mp4",
         "status": "done",
         "duration": timeline.duration,
         "finished": finished,
@@ -47,7 +47,7 @@ def row(timeline, name, finished="2026-11-28T10:00:00+00:00"):
 def batch(folder, names=("anna-1", "ben-2", "cara-3")):
     """A folder of finished items and one that failed; returns the timelines by item."""
     made = {name: item(folder, name, seed, 24.0 + 4 * seed) for seed, name in enumerate(names)}
-    failed = {"item": "broken-9", "source": "/media/broken.mp4", "status": "failed", "error": "It is empty."}
+    failed = {"item": "broken-9", "source": "/operators/own/broken.mp4", "status": "failed", "error": "It is empty."}
     rows = [row(timeline, name, f"2026-11-2{i}T10:00:00+00:00") for i, (name, timeline) in enumerate(made.items())]
     manifest(folder, *rows, failed)
     return made
