@@ -1,4 +1,5 @@
-"""The command line: ``emorec analyze MEDIA ...``, ``batch``, ``image``, ``compare``, ``live``, ``info``, ``serve``."""
+"""The command line: ``emorec analyze MEDIA ...``, ``batch``, ``image``, ``compare``, ``live``, ``info``,
+``query``, ``serve``."""
 
 from __future__ import annotations
 
@@ -9,7 +10,7 @@ import sys
 
 # Only what --help and mistakes in the options need; torch, numpy and Altair are imported inside the functions.
 from emorec import settings
-from emorec.cli import analyzing, comparing, failures, printing
+from emorec.cli import analyzing, comparing, failures, printing, query
 from emorec.cli import options as cli_options
 from emorec.errors import EmorecError, require
 
@@ -29,6 +30,7 @@ def main(arguments: list[str] | None = None) -> int:
         "compare": comparing.run,
         "info": _info,
         "live": _live,
+        "query": query.run,
         "serve": _serve,
     }
     options = cli_options.parse(arguments, commands)
@@ -76,4 +78,5 @@ def _serve(options: argparse.Namespace) -> int:
     require("app", "gradio", "starlette", "anyio")
     from emorec.ui import app
 
-    return app.main(["--share"] if options.share else [])
+    library = ["--library", str(options.library)] if options.library else []
+    return app.main([*(["--share"] if options.share else []), *library])

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from emorec import __version__, download
-from emorec.cli import batch_options
+from emorec.cli import batch_options, query
 
 DEFAULT_OUT = "emorec-out"
 MEDIA_HELP = "video or audio files, links to one or its page, or - for standard input"
@@ -44,6 +44,7 @@ PICTURES_FORMAT_HELP = "csv, json, picture (annotated), several with commas betw
 PICTURES_OUT_HELP = (
     f"folder for the results (default {DEFAULT_OUT}); only a newer result of the same pictures replaces them"
 )
+LIBRARY_HELP = "also show the results in this folder, on the tab Library, to everybody who can open the page"
 VIDEO_DEVICE_HELP = (
     "camera, as FFmpeg names it (default: the first one; on Linux /dev/video0), a video file in its place, or none"
 )
@@ -126,9 +127,13 @@ def _parser(commands: Commands) -> argparse.ArgumentParser:
     info.set_defaults(run=commands["info"])
     _add_model(info)
 
+    asked = subparsers.add_parser("query", help="ask in SQL what the results of many recordings say")
+    asked.set_defaults(run=commands["query"])
+    query.add(asked)
     serve = subparsers.add_parser("serve", help="start the page in a browser (GRADIO_SERVER_PORT and the like apply)")
     serve.set_defaults(run=commands["serve"])
     _option(serve, "--share", action="store_true", help="also give a public link, through Gradio's servers")
+    _option(serve, "--library", type=Path, metavar="DIR", help=LIBRARY_HELP)
     return parser
 
 

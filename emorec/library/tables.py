@@ -17,6 +17,7 @@ from emorec.errors import require
 from emorec.extraction.features import Features
 from emorec.extraction.persons import seconds_shown
 from emorec.inference.timeline import Timeline
+from emorec.library.schema import EXTRA, FACTS, HIGHLIGHTS, KEY, MARKERS, PEOPLE, SUFFIX, VERSION
 from emorec.output.highlights import find_highlights
 from emorec.output.parquet import arrow_table
 from emorec.output.portraits import NOBODY, who
@@ -26,37 +27,6 @@ from emorec.output.text import plain
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-EXTRA = "library"  # the extra that installs pyarrow and duckdb
-KEY = b"emorec_tables"  # of the metadata of each file: VERSION
-VERSION = b"1"  # changes with every change that a reader would notice
-FACTS = b"emorec_timeline"  # of the metadata of windows: what a timeline has beside its rows, as JSON
-SUFFIX = ".parquet"
-
-# Columns and their types in Parquet; those of windows are written by ``output.parquet``.
-PEOPLE = {
-    "person": "int32",
-    "name": "string",
-    "seconds": "float64",  # on screen
-    **dict.fromkeys(EMOTIONS, "float64"),  # shares of the time with evidence
-    "unsure": "float64",
-    "known_seconds": "float64",
-    "confidence": "float64",
-    "valence": "float64",
-    "arousal": "float64",
-}
-HIGHLIGHTS = {
-    "start": "float64",
-    "end": "float64",
-    "kind": "string",
-    "emotion": "string",
-    "strength": "float64",
-    "text": "string",
-    "reason": "string",
-    "person": "int32",
-}
-MARKERS = {"time": "float64", "label": "string"}
-NAMES = ("windows", "people", "highlights", "markers")
 
 
 def write_tables(folder: Path, timeline: Timeline, features: Features) -> None:

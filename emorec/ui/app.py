@@ -3,7 +3,8 @@
 It is configured through variables: GRADIO_SERVER_NAME, GRADIO_SERVER_PORT, EMOREC_AUTH (user:password),
 GRADIO_TEMP_DIR (each server keeps its visitors' files in its own subfolder), EMOREC_MAX_UPLOAD_MB (one upload),
 EMOREC_UPLOAD_QUOTA_MB (all uploads together), EMOREC_HOSTS (names that the server answers to),
-EMOREC_FRAME_ANCESTORS (sites that may show the page in a frame), and EMOREC_MODELS (see ``emorec.ui.jobs.analyzers``).
+EMOREC_FRAME_ANCESTORS (sites that may show the page in a frame), EMOREC_LIBRARY (a folder of results to show, also
+``--library``), and EMOREC_MODELS (see ``emorec.ui.jobs.analyzers``).
 They are checked, together with those of the library, before anything is loaded.
 """
 
@@ -56,6 +57,7 @@ class ServerSettings:
     hosts: tuple[str, ...]
     frame_ancestors: tuple[str, ...]
     on_a_space: bool
+    library: Path | None = None
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> ServerSettings:
@@ -69,6 +71,7 @@ class ServerSettings:
             hosts=settings.answered_hosts(environment),
             frame_ancestors=settings.frame_ancestors(environment),
             on_a_space=bool(environment.get("SPACE_HOST")),
+            library=settings.library(environment),
         )
 
 
@@ -76,7 +79,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Load the weights and serve the page until it is stopped; returns the exit code."""
     parser = argparse.ArgumentParser(prog="app.py", description="Serve emorec's page.")
     parser.add_argument("--share", action="store_true", help="also give a public link, through Gradio's servers")
+    parser.add_argument("--library", metavar="DIR", help="show the results in this folder on the tab Library")
     options = parser.parse_args(arguments)
+    if options.library:
+        os.environ["EMOREC_LIBRARY"] = options.library
     try:
         server_settings = ServerSettings.from_environment()
         analyzer = emorec.load()
@@ -109,7 +115,7 @@ def serve(analyzer: Analyzer, temp_dir: ServerTempDir, server_settings: ServerSe
     guard = guard_options(temp_dir, server_settings)
     guard.security_headers.public_link = share
     try:
-        page = layout.build(analyzer, example.clip(), public=share)
+        page = layout.build(analyzer, example.clip(), public=share, library_folder=server_settings.library)
         _, address, public = page.launch(
             server_port=server_settings.port,
             auth=login.password_checker(*server_settings.auth) if server_settings.auth else None,

@@ -32,9 +32,7 @@ def overview(timeline: Timeline, part: Part | None = None) -> str:
     drawn = columns(timeline, MAX_COLUMNS)
     low, high = part or (begin, end)
     place = _Place(begin, end)
-    ribbon = "".join(
-        f'<i class="{kind}" style="{place.box(*span)};--c:{colour}"></i>' for *span, kind, colour in _runs(drawn)
-    )
+    runs = _ribbon(drawn, place)
     heat = f'<div class="heat" style="background:{_heat(drawn, place)}" title="{HEAT}"></div>'
     marks = "".join(_mark(highlight, place) for highlight in find_highlights(timeline))
     times = "".join(f'<b style="left:{place.at(time):.3f}%">{clock(time)}</b>' for time in ticks(begin, end))
@@ -42,11 +40,18 @@ def overview(timeline: Timeline, part: Part | None = None) -> str:
     return (
         f'<div class="overview" data-first="{begin:.3f}" data-last="{end:.3f}" data-begin="{low:.3f}" '
         f'data-end="{high:.3f}" data-emotions="{",".join(EMOTIONS)}" data-rows="{_rows(timeline)}"{whole}>'
-        f'<div class="ribbon" role="img" aria-label="{html.escape(_in_words(timeline))}">{ribbon}{heat}</div>'
+        f'<div class="ribbon" role="img" aria-label="{html.escape(_in_words(timeline))}">{runs}{heat}</div>'
         f'<div class="marks" aria-hidden="true">{marks}</div>'
         f'<div class="brush" style="{place.box(low, high)}">{_handle("Begin", low)}{_handle("End", high)}</div>'
         f'<div class="times" aria-hidden="true">{times}</div></div>'
     )
+
+
+def ribbon(timeline: Timeline, most: int = MAX_COLUMNS) -> str:
+    """The ribbon alone, in at most so many columns, and with words for people who do not see it."""
+    end = max(timeline.duration, float(timeline.end[-1]) if len(timeline) else 0.0, 0.1)
+    runs = _ribbon(columns(timeline, most), _Place(0.0, end))
+    return f'<span class="ribbon" role="img" aria-label="{html.escape(_in_words(timeline))}">{runs}</span>'
 
 
 def trusted(timeline: Timeline, evaluation: dict[str, Any]) -> str:
@@ -91,6 +96,12 @@ def _runs(data: Columns) -> Iterator[tuple[float, float, str, str]]:
         if state[here] >= 0:
             kind = "sure" if data.sure[here] else "unsure"
             yield float(data.start[here]), float(data.end[after - 1]), kind, COLOURS[EMOTIONS[dominant[here]]]
+
+
+def _ribbon(data: Columns, place: _Place) -> str:
+    return "".join(
+        f'<i class="{kind}" style="{place.box(*span)};--c:{colour}"></i>' for *span, kind, colour in _runs(data)
+    )
 
 
 def _heat(data: Columns, place: _Place) -> str:

@@ -36,6 +36,7 @@ from emorec.ui.sessions.history import JobHistory
 from emorec.ui.sessions.live import LiveSessions
 from emorec.ui.sessions.memory import CHANGED, Memory, Source
 from emorec.ui.sessions.results import ResultCache
+from emorec.ui.shelf import Shelf
 
 SWEEP = 300.0  # seconds between two checks for idle sessions
 NOT_UPLOADED = "This file was not uploaded in this session; upload it (in gradio_client with handle_file())."
@@ -45,7 +46,7 @@ class Service:
     """The shared state of one running page.
 
     ``example`` is a clip that all visitors may use; ``public`` says that there is a public link to the page; ``clock``
-    (s) measures how long sessions are idle.
+    (s) measures how long sessions are idle; ``library`` is the folder of the tab Library, None for no such tab.
     """
 
     def __init__(
@@ -54,6 +55,7 @@ class Service:
         example: Path | None = None,
         public: bool = False,
         clock: Callable[[], float] = time.monotonic,
+        library: Path | None = None,
     ):
         self.analyzers = AnalyzerCache(analyzer, names=settings.allowed_models())
         self.queue, self.link_queue = JobQueue(), JobQueue(LINKS)
@@ -67,6 +69,7 @@ class Service:
         self.results = ResultCache()
         self.live = LiveSessions()
         self.presence = Presence()
+        self.shelf = Shelf(library) if library else None
         self.shared_cache = settings.shared_store(public=public)
         _keep_sweeping(self)
 

@@ -10,9 +10,10 @@ import ipaddress
 import math
 import os
 import re
+from pathlib import Path
 
 from emorec import settings
-from emorec.errors import EmorecError
+from emorec.errors import EmorecError, require
 from emorec.settings import OFF, ON, ON_THE_HUB, Environment, names_in
 
 # A name or an address in a ``Host`` header, in lower case.
@@ -114,6 +115,17 @@ def auth(environment: Environment = os.environ) -> tuple[str, str] | None:
     return user, password
 
 
+def library(environment: Environment = os.environ) -> Path | None:
+    """The folder of results that the tab Library shows to everybody, from EMOREC_LIBRARY; None for no such tab."""
+    given = environment.get("EMOREC_LIBRARY")
+    if not given:
+        return None
+    if not os.path.isdir(given) or not os.access(given, os.R_OK | os.X_OK):
+        raise EmorecError(f"EMOREC_LIBRARY (or --library) is {given}, which is no folder that can be read.")
+    require("library", "pyarrow")
+    return Path(given).resolve()
+
+
 def allowed_models(environment: Environment = os.environ) -> tuple[str, ...] | None:
     """The checkpoints that visitors may choose, from EMOREC_MODELS: () for none, None for all on the Hub."""
     given = environment.get("EMOREC_MODELS", "").strip()
@@ -129,6 +141,7 @@ def allowed_models(environment: Environment = os.environ) -> tuple[str, ...] | N
 
 
 PAGE = (
+    library,
     port,
     server_name,
     upload_limit,

@@ -8,7 +8,10 @@ from pyarrow import parquet
 
 from emorec.emotions import EMOTIONS
 from emorec.inference.timeline import infer
-from emorec.library.tables import FACTS, KEY, VERSION, write_tables
+from emorec.library import schema
+from emorec.library.schema import FACTS, KEY, VERSION
+from emorec.library.tables import write_tables
+from emorec.output import tables
 from emorec.output.highlights import find_highlights
 from emorec.output.markers import with_markers
 from support import factories
@@ -29,34 +32,38 @@ def two_people(duration=24.0):
 def test_the_tables_say_what_the_timeline_says(tmp_path):
     features = two_people()
     timeline = with_markers(infer(features, factories.checkpoint()), [(3.0, "begin"), (20.0, "end\nof it")])
-    tables = written(tmp_path, timeline, features)
-    assert all(table.schema.metadata[KEY] == VERSION for table in tables.values())
-    assert tables["windows"]["start"].to_pylist() == timeline.start.tolist()
-    assert tables["windows"]["happy"].to_numpy() == pytest.approx(timeline.probabilities[:, EMOTIONS.index("happy")])
-    assert json.loads(tables["windows"].schema.metadata[FACTS])["prior"]["shares"] == list(timeline.prior.shares)
-    people = {row["person"]: row for row in tables["people"].to_pylist()}
+    found = written(tmp_path, timeline, features)
+    assert all(table.schema.metadata[KEY] == VERSION for table in found.values())
+    assert found["windows"]["start"].to_pylist() == timeline.start.tolist()
+    assert found["windows"]["happy"].to_numpy() == pytest.approx(timeline.probabilities[:, EMOTIONS.index("happy")])
+    assert json.loads(found["windows"].schema.metadata[FACTS])["prior"]["shares"] == list(timeline.prior.shares)
+    people = {row["person"]: row for row in found["people"].to_pylist()}
     assert {number: row["name"] for number, row in people.items()} == features.names
     assert people[0]["seconds"] == pytest.approx(9, abs=0.3) and people[1]["seconds"] == pytest.approx(15, abs=0.3)
     for row in people.values():
         assert sum(row[emotion] for emotion in EMOTIONS) + row["unsure"] == pytest.approx(1)
-    highlights = tables["highlights"].to_pylist()
+    highlights = found["highlights"].to_pylist()
     assert [row["text"] for row in highlights] == [found.text for found in find_highlights(timeline)] != []
-    assert tables["markers"].to_pylist() == [{"time": 3.0, "label": "begin"}, {"time": 20.0, "label": "end of it"}]
+    assert found["markers"].to_pylist() == [{"time": 3.0, "label": "begin"}, {"time": 20.0, "label": "end of it"}]
 
 
 def test_of_all_persons_each_has_its_own_rows(tmp_path):
     features = two_people()
     timeline = infer(features, factories.checkpoint(), person="all")
-    tables = written(tmp_path, timeline, features)
-    assert len(tables["windows"]) == 2 * len(timeline)
+    found = written(tmp_path, timeline, features)
+    assert len(found["windows"]) == 2 * len(timeline)
     alone = infer(features, factories.checkpoint(), person=1)
     expected = alone.shares()[0]
-    row = next(row for row in tables["people"].to_pylist() if row["person"] == 1)
+    row = next(row for row in found["people"].to_pylist() if row["person"] == 1)
     assert {emotion: row[emotion] for emotion in EMOTIONS} == pytest.approx(expected, abs=1e-6)
 
 
 def test_sound_alone_has_no_people(tmp_path):
     features = factories.observations(8.0, factories.heard(np.ones(30)), frames=False)
-    tables = written(tmp_path, infer(features, factories.checkpoint()), features)
-    assert len(tables["people"]) == 0 < len(tables["windows"])
-    assert set(tables["windows"]["person"].to_pylist()) == {None}
+    found = written(tmp_path, infer(features, factories.checkpoint()), features)
+    assert len(found["people"]) == 0 < len(found["windows"])
+    assert set(found["windows"]["person"].to_pylist()) == {None}
+
+
+def test_the_json_that_is_read_is_the_json_that_is_written():
+    assert schema.JSON_SCHEMA == tables.JSON_SCHEMA

@@ -71,7 +71,7 @@ LAYERS = [
         "emorec.ui.minutes",
         "emorec.ui.settings",
     ],
-    ["emorec.ui.server", "emorec.ui.picture"],
+    ["emorec.ui.server", "emorec.ui.picture", "emorec.ui.shelf"],
     ["emorec.ui.example"],
     ["emorec.ui.jobs"],
     ["emorec.ui.sessions"],

@@ -56,7 +56,8 @@ class Analysis:
     ``path`` or ``link``: the recording; ``facts``: the source of a link's recording, and ``sound_only``: whether its
     pictures were not downloaded. ``checkpoint``: the name of the checkpoint that extracted ``features``; ``settings``:
     which part of the recording they cover; ``stored``: whether all of them were found in the cache; ``seconds``: how
-    long the job took; ``problem``: a sentence if it failed; ``title``: the name of a recording that is no file.
+    long the job took; ``problem``: a sentence if it failed; ``title``: the name of a recording that is no file;
+    ``rows``: a stored timeline whose features are not there.
     """
 
     path: str = ""
@@ -71,6 +72,7 @@ class Analysis:
     sound_only: bool = False
     settings: Settings = WHOLE
     title: str = ""
+    rows: Timeline | None = None
 
     @property
     def pictures_ignored(self) -> bool:

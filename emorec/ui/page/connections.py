@@ -31,7 +31,9 @@ def connect_inputs(
     for name, tab in inputs.tabs.items():
         is_picture = name == "picture"
         updates = [name, gr.update(visible=is_picture), *[gr.update(visible=not is_picture)] * 4]
-        updates.append(gr.update(visible=name not in ("picture", "live")))  # Analyze and Cancel
+        updates.append(gr.update(visible=name not in ("picture", "live", "library")))  # Analyze and Cancel
+        if name == "library":
+            updates[5] = gr.update(visible=False)  # what is chosen before Analyze
         tab.select(
             lambda updates=updates: updates,
             None,

@@ -10,7 +10,7 @@ from emorec import download
 from emorec.inference import baseline_choice
 from emorec.inference import prior as priors
 from emorec.inference.timeline import DEFAULT_STEP, DEFAULT_WINDOW, STEP_RANGE
-from emorec.ui.page import live, recordings
+from emorec.ui.page import library, live, recordings
 from emorec.ui.page.analysis import ANYONE
 from emorec.ui.page.part_choices import part_choices
 
@@ -34,8 +34,8 @@ def markup(value: str | None = None, **settings: Any) -> gr.HTML:
     return gr.HTML(value, apply_default_css=False, **settings)
 
 
-def inputs(example: Path | None) -> SimpleNamespace:
-    """The tabs with the inputs: file, link, picture, live."""
+def inputs(example: Path | None, with_library: bool = False) -> SimpleNamespace:
+    """The tabs with the inputs: file, link, picture, live; and the library, if there is one."""
     with gr.Tabs(elem_id="inputs"):
         with gr.Tab("Video or audio", id="file") as files:
             file = gr.File(label="Video or audio file", height=150, elem_id="file")
@@ -71,8 +71,11 @@ def inputs(example: Path | None) -> SimpleNamespace:
             )
         with gr.Tab("Live", id="live") as live_tab:
             live_panel = live.panel()
+        with gr.Tab("Library", id="library", visible=with_library) as library_tab:
+            library_panel = library.panel()
     return SimpleNamespace(
-        tabs={"file": files, "link": links, "picture": pictures, "live": live_tab},
+        tabs={"file": files, "link": links, "picture": pictures, "live": live_tab, "library": library_tab},
+        library=library_panel,
         live=live_panel,
         file=file,
         several=several,

@@ -13,7 +13,17 @@ from gradio.themes.utils import colors, sizes
 
 from emorec.analyzer import Analyzer
 from emorec.ui import api, fragments
-from emorec.ui.page import controls, live, part_choices, recents, recents_handlers, recordings, result_controls
+from emorec.ui.page import (
+    controls,
+    library,
+    library_handlers,
+    live,
+    part_choices,
+    recents,
+    recents_handlers,
+    recordings,
+    result_controls,
+)
 from emorec.ui.page.analysis import Analysis
 from emorec.ui.page.connections import MAX_WATCHED, QUIET, connect_inputs, connect_results
 from emorec.ui.page.handlers import JobHandlers
@@ -48,22 +58,44 @@ THEME = Base(
     button_primary_background_fill_hover_dark="*primary_700",
 )
 ASSETS = Path(__file__).parent / "assets"
-SHEETS = ("page.css", "panel.css", "overview.css", "highlights.css", "picture.css", "live.css", "recordings.css")
+SHEETS = (
+    "page.css",
+    "panel.css",
+    "overview.css",
+    "highlights.css",
+    "picture.css",
+    "live.css",
+    "recordings.css",
+    "library.css",
+)
 SCRIPT_FILES = (
-    *("page.js", "panel.js", "overview.js", "highlights.js", "picture.js", "tooltip.js", "live.js", "recordings.js"),
+    *(
+        "page.js",
+        "panel.js",
+        "overview.js",
+        "highlights.js",
+        "picture.js",
+        "tooltip.js",
+        "live.js",
+        "recordings.js",
+        "library.js",
+    ),
 )
 CSS = "".join((ASSETS / name).read_text(encoding="utf-8") for name in SHEETS)
 SCRIPTS = "".join(f"({(ASSETS / name).read_text(encoding='utf-8')})();" for name in SCRIPT_FILES)
 JS = f"() => {{{SCRIPTS}}}"
 
 
-def build(analyzer: Analyzer, example: Path | None = None, public: bool = False) -> api.Page:
+def build(
+    analyzer: Analyzer, example: Path | None = None, public: bool = False, library_folder: Path | None = None
+) -> api.Page:
     """The page over a loaded Analyzer, with its ``service``.
 
-    ``example`` is a clip that visitors may try; ``public`` says that there is a public link to the page. Middleware has
-    to register uploads with ``service.files`` and to report open streams to ``service.presence``.
+    ``example`` is a clip that visitors may try; ``public`` says that there is a public link to the page; the tab
+    Library shows ``library_folder``. Middleware has to register uploads with ``service.files`` and to report open
+    streams to ``service.presence``.
     """
-    service = Service(analyzer, example, public)
+    service = Service(analyzer, example, public, library=library_folder)
     with api.Page(title="emorec", analytics_enabled=False, delete_cache=(SWEEP, KEEP_FILES)) as page:
         session = SimpleNamespace(
             analysis=gr.State(Analysis()),
@@ -88,6 +120,7 @@ def build(analyzer: Analyzer, example: Path | None = None, public: bool = False)
         connect_inputs(parts, session, jobs, results, lists)
         part_choices.connect(parts, session, QUIET)
         connect_results(parts, session, results, PeopleHandlers(service))
+        library_handlers.connect(parts, session, library_handlers.LibraryHandlers(service), QUIET)
         live.connect(parts, session, live.LiveHandlers(service), QUIET)
         page.unload(jobs.leave)
         api.add_endpoints(service)
@@ -103,7 +136,7 @@ def _components(analyzer: Analyzer, service: Service, example: Path | None) -> S
         controls.markup(fragments.callout(notice))
     with gr.Row(elem_id="desk"):  # the style sheet puts its columns in their places
         with gr.Column(elem_id="entry"):
-            inputs = controls.inputs(example)
+            inputs = controls.inputs(example, service.shelf is not None)
             with gr.Column(elem_id="before") as before:
                 more = controls.more_choices(service.analyzers.names)
             with gr.Row(elem_id="buttons") as buttons:
@@ -117,6 +150,7 @@ def _components(analyzer: Analyzer, service: Service, example: Path | None) -> S
                 choices = controls.choices()
         with gr.Column(elem_id="recording") as recording:
             results = result_controls.results()
+    compared = library.comparison()
     together = recordings.together()
     recent = recents.panel()
     faces = controls.markup(elem_id="faces", visible=False)
@@ -134,6 +168,7 @@ def _components(analyzer: Analyzer, service: Service, example: Path | None) -> S
         status=status,
         results=results,
         together=together,
+        compared=compared,
         recents=recent,
         faces=faces,
         deletion=deletion,

@@ -64,6 +64,8 @@ class ResultHandlers:
         loads the code that draws, which takes a second or more, and then the first features need not wait for it.
         """
         features = edited.features(analysis)
+        if features is None and analysis.rows is not None:
+            return self.draw_rows(analysis.rows, style, part, only, rows_shown)
         if features is None:
             expected = analysis.path or analysis.running
             chart = plot(charts.empty_chart()) if expected else None
@@ -90,6 +92,15 @@ class ResultHandlers:
         shown = trusted(timeline, analyzer.model.evaluation) + overview(timeline, part_of(part, timeline))
         return timeline, chart, warnings, summary, offered, *table, shown, minutes(timeline)
 
+    def draw_rows(self, timeline: Timeline, style: str, part: str, only: bool, rows_shown: bool) -> tuple:
+        """What ``draw`` returns for a timeline whose features are not there: its rows as they are stored."""
+        chart, warnings, summary, *table = self.show_part(timeline, None, style, part, only, rows_shown)
+        model = self.service.analyzers.default.model
+        same = timeline.choices.get("fingerprint") == model.fingerprint  # only then was it measured
+        shown = (trusted(timeline, model.evaluation) if same else "") + overview(timeline, part_of(part, timeline))
+        offered = gr.update(choices=[ANYONE], value=ANYONE[1])
+        return timeline, chart, warnings, summary, offered, *table, shown, minutes(timeline)
+
     def highlights(self, timeline: Timeline | None, analysis: Analysis, edited: Edited) -> str:
         """The list of highlights of a timeline that was drawn, whichever part is shown."""
         return "" if timeline is None else listed(timeline, edited.features(analysis))
@@ -106,16 +117,16 @@ class ResultHandlers:
     ) -> tuple:
         """Another part was chosen: ``show_part``, or nothing if the recording is no longer there."""
         features = edited.features(analysis)
-        if timeline is None or features is None:
+        if timeline is None or (features is None and analysis.rows is None):
             return (gr.skip(),) * 5
         return self.show_part(timeline, features, style, part, only, rows_shown)
 
     def show_part(
-        self, timeline: Timeline, features: Features, style: str, part: str, only: bool, rows_shown: bool
+        self, timeline: Timeline, features: Features | None, style: str, part: str, only: bool, rows_shown: bool
     ) -> tuple:
         """The chart of a part of a timeline that is there already; with ``only`` also what is said of it."""
         found = part_of(part, timeline)
-        faces = portraits.of_people(timeline, features)
+        faces = portraits.of_people(timeline, features) if features else {}
         chart = plot(charts.timeline_chart(timeline, legend=False, style=style, part=found, pictures=faces))
         cut = chosen(timeline, part, only)
         return chart, fragments.warnings(cut), fragments.result(cut), *self.table(cut, rows_shown)
@@ -143,13 +154,15 @@ class ResultHandlers:
         request: gr.Request,
     ) -> str:
         """A download was clicked: write the file of that kind, and return its path."""
-        if timeline is None or analysis.features is None:
+        if timeline is None or (analysis.features is None and analysis.rows is None):
             raise gr.Error(NOTHING_YET, print_exception=False)
         timeline = chosen(timeline, part, only)
         session, own = request.session_hash or "", self.service.files
         with user_errors():
             own.check_space(session)
-            model = self.service.analyzer_for(analysis.features, active, analysis.checkpoint).model
+            model = self.service.analyzers.default.model
+            if analysis.features is not None:
+                model = self.service.analyzer_for(analysis.features, active, analysis.checkpoint).model
             features = edited.features(analysis)
             file = write_download(kind, timeline, analysis.name, model, own.new_folder(), features)
         own.add(session, file)

@@ -1,0 +1,198 @@
+"""What a folder of results holds: the items with usable tables, and sentences about those without.
+
+A folder is that of a batch, with a folder of tables for each item; or that of ``emorec analyze --out``, in which a
+result is NAME.json or NAME.parquet. A JSON result has everything; a Parquet one has windows only.
+"""
+
+from __future__ import annotations
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from emorec import files
+from emorec.errors import EmorecError
+from emorec.library import plain_results
+from emorec.library.schema import FACTS, KEY, NAMES, SUFFIX, VERSION
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+MANIFEST, MANIFEST_KEY, MANIFEST_VERSION = "manifest.parquet", b"emorec_manifest", b"1"
+MEDIA = {
+    "item": "string",
+    "source": "string",
+    "status": "string",
+    "error": "string",
+    "duration": "float64",
+    "seconds": "float64",
+    "started": "string",
+    "finished": "string",
+    "persons": "int32",
+    "face_share": "float64",
+    "speech_share": "float64",
+    "emorec_version": "string",
+    "model": "string",
+    "features": "string",
+    "choices": "string",
+}
+DAMAGED = "{item} is left out, because {name} cannot be read ({reason})."
+OTHER = "{item} is left out, because {name} is of another version ({found}, not {known})."
+OTHER_MANIFEST = (
+    "{path} is a manifest of another version ({found}, not {known}); use the version of emorec that made it."
+)
+NO_MANIFEST = "{path} cannot be read ({reason}); run the batch again to write it again."
+NO_FOLDER = "{folder} is no folder that can be read; give a folder of results."
+NOTHING = "{folder} has no results; give the folder of emorec batch, or of emorec analyze --out with --format json."
+READERS = 8  # threads that read the ends of files
+
+
+@dataclass(frozen=True, kw_only=True)
+class Item:
+    """One recording: its name, its row in the view ``media``, and its tables, as files or in memory."""
+
+    name: str
+    media: dict[str, Any]
+    paths: dict[str, Path] = field(default_factory=dict)
+    tables: dict[str, pa.Table] = field(default_factory=dict)
+    columns: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """The items of a folder, the rows of its manifest that have no tables, and sentences about what is left out."""
+
+    items: list[Item]
+    others: list[dict[str, Any]]
+    notes: list[str]
+
+
+def find(folder: Path) -> Found:
+    """What a folder holds. Raises EmorecError if it is no folder of results, or its manifest is of another version."""
+    try:
+        # A link in the folder may lead out of it, so what is not a real folder or file is no result.
+        entries = sorted(entry for entry in folder.iterdir() if not entry.is_symlink())
+    except OSError:
+        raise EmorecError(NO_FOLDER.format(folder=folder)) from None
+    rows = {row["item"]: row for row in _manifest(folder) if row["item"]}
+    stored = [entry for entry in entries if entry.is_dir() and _has_tables(entry)]
+    with ThreadPoolExecutor(READERS) as threads:
+        read = list(threads.map(lambda entry: _read(entry, rows.get(entry.name)), stored))
+    plain, problems = plain_results.find(folder, entries)
+    items = [one for one in read if isinstance(one, Item)]
+    items += [Item(**{**one, "media": _complete(one["media"])}) for one in plain if one["name"] not in rows]
+    notes = [one for one in read if isinstance(one, str)] + problems
+    if not (items or rows or notes):
+        raise EmorecError(NOTHING.format(folder=folder))
+    done = {one.name for one in items}
+    return Found(items=items, others=[row for name, row in rows.items() if name not in done], notes=notes)
+
+
+def damage(item: Item) -> str | None:
+    """A sentence about the first table of an item that cannot be read to its end, None if all can."""
+    from pyarrow import parquet
+
+    for name, path in item.paths.items():
+        try:
+            parquet.read_table(path, page_checksum_verification=True, memory_map=False)
+        except (OSError, ValueError) as error:
+            return DAMAGED.format(item=item.name, name=f"{name}{SUFFIX}", reason=_reason(error))
+    return None
+
+
+def facts(path: Path) -> dict[str, Any]:
+    """What the windows in a file say of their timeline beside its rows. Raises OSError or ValueError."""
+    from pyarrow import parquet
+
+    metadata = parquet.read_schema(path).metadata or {}
+    return {**json.loads(metadata[b"emorec"]), **json.loads(metadata.get(FACTS, b"{}"))}
+
+
+def _has_tables(folder: Path) -> bool:
+    return any((folder / f"{name}{SUFFIX}").is_file() for name in NAMES)
+
+
+def _manifest(folder: Path) -> list[dict[str, Any]]:
+    from pyarrow import parquet
+
+    path = folder / MANIFEST
+    if not path.is_file():
+        return []
+    try:
+        table = parquet.read_table(path)
+    except (OSError, ValueError) as error:
+        raise EmorecError(NO_MANIFEST.format(path=path, reason=_reason(error))) from None
+    found = (table.schema.metadata or {}).get(MANIFEST_KEY)
+    if found != MANIFEST_VERSION:
+        values = {"found": _shown(found), "known": MANIFEST_VERSION.decode()}
+        raise EmorecError(OTHER_MANIFEST.format(path=path, **values))
+    return [_complete(row) for row in table.to_pylist()]
+
+
+def _complete(row: dict[str, Any]) -> dict[str, Any]:
+    return {name: row.get(name) for name in MEDIA}
+
+
+def _read(folder: Path, row: dict[str, Any] | None) -> Item | str:
+    """The item in a folder, or a sentence why it is left out."""
+    from pyarrow import parquet
+
+    paths, columns = {}, ()
+    for name in NAMES:
+        path = folder / f"{name}{SUFFIX}"
+        try:
+            if path.is_symlink():
+                raise OSError("it is a link")
+            schema = parquet.read_schema(path)
+        except (OSError, ValueError) as error:
+            return DAMAGED.format(item=folder.name, name=path.name, reason=_reason(error))
+        found = (schema.metadata or {}).get(KEY)
+        if found != VERSION:
+            known = VERSION.decode()
+            return OTHER.format(item=folder.name, name=path.name, found=_shown(found), known=known)
+        paths[name] = path
+        columns = tuple(schema.names) if name == "windows" else columns
+    try:
+        media = row or _row_of(folder.name, paths["windows"])
+    except (OSError, ValueError, KeyError) as error:
+        return DAMAGED.format(item=folder.name, name=paths["windows"].name, reason=_reason(error))
+    return Item(name=folder.name, media=media, paths=paths, columns=columns)
+
+
+def _row_of(name: str, path: Path) -> dict[str, Any]:
+    """The row of an item that no manifest has, as a batch that is running, or that was killed, has some."""
+    known = facts(path)
+    choices = known.get("choices") or {}
+    return _complete(
+        {
+            "item": name,
+            "source": (known.get("media") or {}).get("name"),
+            "status": "done",
+            "duration": known["duration"],
+            "finished": written(path),
+            "persons": len(known["names"]),
+            "emorec_version": choices.get("emorec"),
+            "model": known["fingerprint"],
+            "features": known["features"] or None,
+            "choices": json.dumps(choices),
+        }
+    )
+
+
+def written(path: Path) -> str:
+    """When a file was written: UTC in ISO 8601."""
+    return datetime.fromtimestamp(path.stat().st_mtime, UTC).isoformat(timespec="seconds")
+
+
+def _reason(error: Exception) -> str:
+    # pyarrow's own sentences tell of its inside; the system's are about the file.
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return files.shown(str(error)).splitlines()[0].rstrip(".")[:120] if str(error) else type(error).__name__
+
+
+def _shown(version: bytes | None) -> str:
+    return "none" if version is None else files.shown(version.decode("utf-8", "surrogateescape"))

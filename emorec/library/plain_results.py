@@ -1,0 +1,135 @@
+"""The results of ``emorec analyze --out`` as items of a library: NAME.json with everything, or NAME.parquet."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from emorec.emotions import EMOTIONS
+from emorec.library.schema import HIGHLIGHTS, JSON_SCHEMA, KEY, MARKERS, PEOPLE
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+NO_RESULT = "{name} is left out, because it cannot be read as a result ({reason})."
+OTHER = "{name} is left out, because it is of another version ({found}, not {known})."
+NESTED = {"probabilities": "", "face": "face_", "voice": "voice_"}
+TEXTS, FLAGS = ("dominant", "name"), ("sure",)
+MANIFEST = "manifest.parquet"
+
+
+def find(folder: Path, entries: Sequence[Path]) -> tuple[list[dict[str, Any]], list[str]]:
+    """Keywords of ``Item`` for every result in a folder, and a sentence for each that cannot be used."""
+    found: dict[str, dict[str, Any]] = {}
+    notes: list[str] = []
+    for path in sorted(entries, key=lambda path: path.suffix != ".json"):
+        if path.suffix not in (".json", ".parquet") or path.name == MANIFEST or not path.is_file():
+            continue
+        if path.stem in found:  # the same result, of which the JSON has more
+            continue
+        try:
+            item = _from_json(path) if path.suffix == ".json" else _from_parquet(path)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            reason = str(error).splitlines()[0][:120].rstrip(".") if str(error) else type(error).__name__
+            notes.append(NO_RESULT.format(name=path.name, reason=reason))
+            continue
+        if isinstance(item, str):
+            notes.append(item)
+        elif item:
+            found[path.stem] = item
+    return list(found.values()), notes
+
+
+def _from_json(path: Path) -> dict[str, Any] | str | None:
+    """The item in a JSON result; None for a JSON file of another kind, such as NAME.people.json."""
+    if path.name.endswith((".people.json", ".compare.json")):
+        return None
+    values = json.loads(path.read_bytes())
+    if not isinstance(values, dict) or not {"emorec", "rows", "choices"} <= values.keys():
+        return None
+    if values.get("schema") != JSON_SCHEMA:
+        return OTHER.format(name=path.name, found=values.get("schema"), known=JSON_SCHEMA)
+    people = [_person(person) for person in values.get("people", [])]
+    windows = _windows(values["rows"])
+    return {
+        "name": path.stem,
+        "media": _media(path, values["media"], values["choices"], values["duration"], len(people) or None)
+        | {"face_share": values["summary"]["face_share"], "speech_share": values["summary"]["speech_share"]},
+        "tables": {
+            "windows": windows,
+            "people": _table(PEOPLE, people),
+            "highlights": _table(HIGHLIGHTS, values["highlights"]),
+            "markers": _table(MARKERS, values["markers"]),
+        },
+        "columns": tuple(windows.column_names),
+    }
+
+
+def _from_parquet(path: Path) -> dict[str, Any] | None:
+    from pyarrow import parquet
+
+    file = parquet.ParquetFile(path)
+    metadata = file.schema_arrow.metadata or {}
+    if b"emorec" not in metadata or KEY in metadata:
+        return None
+    facts = json.loads(metadata[b"emorec"])
+    rows = file.metadata.num_rows
+    duration = parquet.read_table(path, columns=["end"])["end"].to_pylist()[-1] if rows else 0.0
+    return {
+        "name": path.stem,
+        "media": _media(path, facts["media"], facts["choices"], duration, None),
+        "paths": {"windows": path},
+        "columns": tuple(file.schema_arrow.names),
+    }
+
+
+def _media(path: Path, media: Any, choices: Any, duration: float, persons: int | None) -> dict[str, Any]:
+    return {
+        "item": path.stem,
+        "source": media.get("name"),
+        "status": "done",
+        "duration": duration,
+        "finished": datetime.fromtimestamp(path.stat().st_mtime, UTC).isoformat(timespec="seconds"),
+        "persons": persons,
+        "emorec_version": choices.get("emorec"),
+        "model": choices.get("fingerprint"),
+        "choices": json.dumps(choices),
+    }
+
+
+def _windows(rows: Iterable[dict[str, Any]]) -> pa.Table:
+    import pyarrow as pa
+
+    flat: list[dict[str, Any]] = []
+    for row in rows:
+        values = {name: value for name, value in row.items() if name not in NESTED}
+        for name, prefix in NESTED.items():
+            shares = row[name] or {}
+            values |= {f"{prefix}{emotion}": shares.get(emotion) for emotion in EMOTIONS}
+        flat.append(values)
+    names = flat[0].keys() if flat else ()
+    kinds = {"person": pa.int32(), **dict.fromkeys(TEXTS, pa.string()), **dict.fromkeys(FLAGS, pa.bool_())}
+    return pa.table({name: pa.array([row[name] for row in flat], kinds.get(name, pa.float64())) for name in names})
+
+
+def _person(person: dict[str, Any]) -> dict[str, Any]:
+    summary = person["summary"]
+    return {
+        "person": person["number"],
+        "name": person["name"],
+        "unsure": summary["unsure_share"],
+        **{name: summary[name] for name in ("known_seconds", "confidence", "valence", "arousal")},
+        **summary["dominant_shares"],
+    }
+
+
+def _table(columns: dict[str, str], rows: Iterable[dict[str, Any]]) -> pa.Table:
+    import pyarrow as pa
+
+    found = list(rows)
+    return pa.table(
+        {name: pa.array([row.get(name) for row in found], getattr(pa, kind)()) for name, kind in columns.items()}
+    )

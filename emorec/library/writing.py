@@ -1,0 +1,146 @@
+"""Answers to queries as text or files, written batch by batch, so that a large one needs little memory."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import io
+import json
+import os
+import unicodedata
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from emorec.errors import EmorecError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+FORMATS = ("table", "csv", "json", "parquet")
+TABLE_ROWS = 40  # that a table shows of a longer answer
+WIDEST = 40  # letters of a cell of a table
+DIGITS = 4
+MORE = "… and more rows; --format csv gives all, LIMIT fewer."
+UNKNOWN = "The format {name!r} does not exist; choose from {known}."
+CANNOT = "{path} cannot be written ({reason}); choose another place."
+
+Batches = Iterable["pa.RecordBatch"]
+
+
+def check(name: str) -> None:
+    """Raise EmorecError for a format that is not one of FORMATS."""
+    if name not in FORMATS:
+        raise EmorecError(UNKNOWN.format(name=name, known=", ".join(FORMATS)))
+
+
+def write(name: str, schema: pa.Schema, batches: Batches, out: BinaryIO) -> None:
+    """Write an answer in one of FORMATS. Raises OSError."""
+    if name == "parquet":
+        from pyarrow import parquet
+
+        with parquet.ParquetWriter(out, schema) as writer:
+            for batch in batches:
+                writer.write_batch(batch)
+        return
+    texts = {"csv": _csv, "json": _json, "table": _table}[name](schema.names, batches)
+    for text in texts:
+        out.write(text.encode("utf-8", "replace"))
+
+
+def write_file(name: str, schema: pa.Schema, batches: Batches, path: Path) -> None:
+    """The same into a file, completely or not at all. Raises EmorecError if it cannot be written."""
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with partial.open("wb") as out:
+            write(name, schema, batches, out)
+        partial.replace(path)
+    except OSError as error:
+        raise EmorecError(CANNOT.format(path=path, reason=error.strerror or error)) from None
+    finally:
+        with contextlib.suppress(OSError):
+            partial.unlink()
+
+
+def _rows(batches: Batches) -> Iterator[list[Any]]:
+    for batch in batches:
+        columns = [column.to_pylist() for column in batch.columns]
+        for row in zip(*columns, strict=True):
+            yield list(row)
+
+
+def _csv(names: list[str], batches: Batches) -> Iterator[str]:
+    yield _csv_lines([names])
+    for batch in batches:
+        yield _csv_lines([_cell(value) for value in row] for row in _rows([batch]))
+
+
+def _csv_lines(rows: Iterable[list[Any]]) -> str:
+    out = io.StringIO()
+    csv.writer(out, lineterminator="\n").writerows(rows)
+    return out.getvalue()
+
+
+def _cell(value: Any) -> Any:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return json.dumps(value, default=str) if isinstance(value, dict | list) else value
+
+
+def _json(names: list[str], batches: Batches) -> Iterator[str]:
+    """One array of objects; a number that JSON lacks is null."""
+    begin = "[\n"
+    for row in _rows(batches):
+        values = {name: _finite(value) for name, value in zip(names, row, strict=True)}
+        yield begin + json.dumps(values, default=str, allow_nan=False)
+        begin = ",\n"
+    yield "\n]\n" if begin == ",\n" else "[]\n"
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(name): _finite(one) for name, one in value.items()}
+    if isinstance(value, list):
+        return [_finite(one) for one in value]
+    return None if isinstance(value, float) and (value != value or abs(value) == float("inf")) else value
+
+
+def _table(names: list[str], batches: Batches) -> Iterator[str]:
+    rows, more = [], False
+    for row in _rows(batches):
+        if len(rows) == TABLE_ROWS:
+            more = True
+            break
+        rows.append(row)
+    numeric = [all(isinstance(row[i], int | float | None) for row in rows) for i in range(len(names))]
+    cells = [[_shown(name) for name in names], *([_shown(value) for value in row] for row in rows)]
+    widths = [max(_width(row[i]) for row in cells) for i in range(len(names))]
+    for number, row in enumerate(cells):
+        padded = [
+            " " * (width - _width(cell)) + cell if right else cell + " " * (width - _width(cell))
+            for cell, width, right in zip(row, widths, numeric, strict=True)
+        ]
+        yield "  ".join(padded).rstrip() + "\n"
+        if not number:
+            yield "  ".join("─" * width for width in widths) + "\n"
+    if more:
+        yield f"{MORE}\n"
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return str(value).lower()
+    text = f"{value:.{DIGITS}g}" if isinstance(value, float) and abs(value) < 10**DIGITS else f"{value}"
+    # A name in a result may hold letters that move a terminal's cursor.
+    text = "".join(" " if unicodedata.category(letter) in ("Cc", "Cf") else letter for letter in text)
+    return text if len(text) <= WIDEST else f"{text[: WIDEST - 1]}…"
+
+
+def _width(text: str) -> int:
+    """The columns of a terminal that a text takes."""
+    return sum(
+        2 if unicodedata.east_asian_width(letter) in "WF" else not unicodedata.combining(letter) for letter in text
+    )

@@ -1,0 +1,127 @@
+"""The tab Library on the page: its components, the list of past analyses, and the comparison of several."""
+
+import html
+from collections.abc import Sequence
+from types import SimpleNamespace
+
+import gradio as gr
+
+from emorec.emotions import EMOJI
+from emorec.library.groups import GroupMean
+from emorec.output.chart_data import signed
+from emorec.ui import fragments
+from emorec.ui.shelf import Entry
+
+SORTS = (("Newest first", "date"), ("Name", "name"), ("Longest first", "length"), ("Most unsure first", "unsure"))
+MAX_LISTED = 100
+MORE = "{count} more; type a part of a name, an emotion or a date to find them."
+NOTHING = "Nothing here fits these words."
+LEFT_OUT = "What is left out"
+CHOOSE = "Choose recordings with the boxes to compare them: the charts of the first two, and the means of all."
+SIGNED = ("valence", "arousal")
+COLUMNS = ("Recording", "Date", "Length", "Persons", "Mostly", "Unsure")
+
+
+def panel() -> SimpleNamespace:
+    """The components in the tab; the script writes what is pressed in the list into ``command``."""
+    with gr.Row(elem_id="library-tools"):
+        words = gr.Textbox(
+            label="Find",
+            placeholder="a name, an emotion, a date such as 2026-11",
+            max_lines=1,
+            scale=3,
+            min_width=160,
+            elem_id="library-words",
+        )
+        order = gr.Dropdown(SORTS, value="date", label="Order", scale=2, min_width=140, elem_id="library-order")
+    listed = gr.HTML(apply_default_css=False, elem_id="library-list")
+    command = gr.Textbox(show_label=False, container=False, max_lines=1, elem_id="library-command")
+    return SimpleNamespace(words=words, order=order, listed=listed, command=command)
+
+
+def comparison() -> SimpleNamespace:
+    """The components below the tabs: two charts above each other, and the means with their table."""
+    # The style sheet hides it while it is empty; with ``visible``, charts would be drawn before they have a width.
+    with gr.Column(elem_id="library-compared") as column:
+        first_name = gr.HTML(apply_default_css=False, elem_id="library-first-name")
+        first = gr.Plot(show_label=False, container=False, elem_id="library-first")
+        second_name = gr.HTML(apply_default_css=False, elem_id="library-second-name")
+        second = gr.Plot(show_label=False, container=False, elem_id="library-second")
+        gr.HTML(fragments.legend("stacked").partition("<p")[0], apply_default_css=False, elem_id="library-legend")
+        means = gr.HTML(apply_default_css=False, elem_id="library-means")
+        chart = gr.Plot(show_label=False, container=False, elem_id="library-means-chart")
+    charts = [first_name, first, second_name, second, means, chart]
+    return SimpleNamespace(column=column, outputs=charts)
+
+
+def listed(entries: Sequence[Entry], notes: Sequence[str], total: int) -> str:
+    """The list of past analyses, of ``total`` in all; the script checks the boxes of those that are compared."""
+    lines = "".join(_line(entry) for entry in entries[:MAX_LISTED])
+    head = "".join(f'<th scope="col">{words}</th>' for words in ("<span>Compare</span>", *COLUMNS))
+    table = f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table></div>'
+    more = len(entries) - MAX_LISTED
+    words = f"{len(entries)} of {total} analyses. {CHOOSE}"
+    words = f"{words} {MORE.format(count=more)}" if more > 0 else words
+    if not entries:
+        table, words = "", NOTHING
+    left = "".join(f"<li>{html.escape(note)}</li>" for note in notes)
+    left = f"<details><summary>{LEFT_OUT} ({len(notes)})</summary><ul>{left}</ul></details>" if notes else ""
+    return f'<section class="library"><p class="caption" role="status">{words}</p>{table}{left}</section>'
+
+
+def _line(entry: Entry) -> str:
+    item, name = html.escape(entry.item, quote=True), html.escape(entry.name)
+    dominant, share = entry.dominant, entry.figures.shares.get(entry.dominant, 0.0)
+    mostly = (
+        f'<span class="emoji" aria-hidden="true">{EMOJI[dominant]}</span> {dominant} {share:.0%}' if dominant else "–"
+    )
+    day, _, clock = entry.finished.partition("T")
+    persons = "–" if entry.persons is None else f"{entry.persons}"
+    unsure = f"{entry.figures.unsure:.0%}" if entry.figures.shares else "–"
+    box = f'<input type="checkbox" data-compare="{item}" aria-label="Compare {name}">'
+    cells = (
+        f'<time datetime="{html.escape(entry.finished)}">{html.escape(day)} {html.escape(clock[:5])}</time>',
+        fragments.clock(entry.duration),
+        persons,
+        mostly,
+        unsure,
+    )
+    rest = "".join(f'<td data-of="{column}">{cell}</td>' for column, cell in zip(COLUMNS[1:], cells, strict=True))
+    return (
+        f'<tr><td>{box}</td><th scope="row"><button type="button" class="name" data-open="{item}">{name}</button>'
+        f"{entry.ribbon}</th>{rest}</tr>"
+    )
+
+
+def means(found: Sequence[GroupMean], count: int) -> str:
+    """The table of the means of so many recordings."""
+    if not found:
+        return fragments.callout("None of these recordings has evidence.")
+    rows = "".join(
+        f'<tr><th scope="row">{one.measure}</th><td>{_value(one, one.mean)}</td><td>{_interval(one)}</td>'
+        f"<td>{one.count}</td></tr>"
+        for one in found
+    )
+    which = "1 recording" if count == 1 else f"{count} recordings"
+    return (
+        f'<section class="library-means"><h2>Means of {which}</h2><div class="scroll"><table>'
+        "<caption>Share of the time with evidence; valence and arousal from −1 to 1. Each recording counts once; "
+        "intervals are 95 % (Student's t).</caption><thead><tr>"
+        '<th scope="col">measure</th><th scope="col">mean</th><th scope="col">95 % interval</th>'
+        f'<th scope="col">recordings</th></tr></thead><tbody>{rows}</tbody></table></div></section>'
+    )
+
+
+def _value(one: GroupMean, value: float) -> str:
+    return signed(value) if one.measure in SIGNED else f"{value:.1%}"
+
+
+def _interval(one: GroupMean) -> str:
+    if one.low is None or one.high is None:
+        return "–"
+    return f"{_value(one, one.low)} to {_value(one, one.high)}"
+
+
+def heading(entry: str) -> str:
+    """The name above a chart."""
+    return f'<h2 class="compared">{html.escape(entry)}</h2>'

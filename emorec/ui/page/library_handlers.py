@@ -1,0 +1,149 @@
+"""What happens in the tab Library: finding, sorting, comparing, and opening a past analysis again.
+
+The script writes "open ITEM #NUMBER", or "compare ITEM|ITEM #NUMBER" with the checked ones, into a text field. An item
+is only looked up among those of the library's folder.
+"""
+
+import html
+import json
+import time
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
+
+import gradio as gr
+
+from emorec.errors import EmorecError
+from emorec.extraction import stored as stored_features
+from emorec.extraction.features import Features
+from emorec.inference.timeline import Timeline
+from emorec.library.groups import means
+from emorec.library.items import Item
+from emorec.library.stored import name_of
+from emorec.output import charts
+from emorec.output.group_chart import group_chart
+from emorec.output.summary import summary
+from emorec.ui import fragments
+from emorec.ui.page import library
+from emorec.ui.page.analysis import ANYONE, Analysis, plot
+from emorec.ui.page.people_handlers import Edited
+from emorec.ui.service import Service
+from emorec.ui.shelf import found
+
+MAX_COMPARED = 50
+OPENED = "Opened {name} from the library, {length}."
+FIXED = (
+    "Its features are not kept here, so the chart and the tables show its rows as they were stored; choices do not "
+    "change them."
+)
+NO_PLAYER = '<div class="empty">The library keeps results, not recordings, so there is nothing to play.</div>'
+BUSY = "An analysis is running; wait until it is done, or cancel it first."
+TOO_MANY = "At most {most} recordings are compared at a time; uncheck some."
+
+
+class LibraryHandlers:
+    """The handlers of the tab, over the Service that all sessions share."""
+
+    def __init__(self, service: Service):
+        self.service = service
+
+    def show(self, words: str | None, order: str) -> str:
+        """The list that fits what was typed."""
+        shelf = self.service.shelf
+        if shelf is None:
+            return ""
+        try:
+            entries, notes = shelf.entries()
+        except EmorecError:  # its sentence has the path of the folder
+            return fragments.callout("The library has no results yet, or its folder cannot be read.")
+        return library.listed(found(entries, words or "", order), notes, len(entries))
+
+    def do(self, command: str, analysis: Analysis, request: gr.Request) -> tuple:
+        """Something was pressed in the list."""
+        words, _, _ = (command or "").rpartition(" #")
+        what, _, rest = words.partition(" ")
+        try:
+            if what == "open" and self.service.shelf is not None:
+                return (gr.skip(),) * 6 + self._open(self.service.shelf.get(rest), analysis)
+            if what == "compare" and self.service.shelf is not None:
+                chosen = [name for name in json.loads(rest) if isinstance(name, str)]
+                return self._compare(chosen) + (gr.skip(),) * 6
+        except (EmorecError, ValueError, TypeError, RecursionError) as error:
+            gr.Warning(html.escape(str(error)) if isinstance(error, EmorecError) else "Load this page again.")
+        return (gr.skip(),) * 12
+
+    def _compare(self, chosen: list[str]) -> tuple:
+        """The charts of the first two of the items with the same axis of time, and the means of all."""
+        if len(chosen) > MAX_COMPARED:
+            raise EmorecError(TOO_MANY.format(most=MAX_COMPARED))
+        shelf = self.service.shelf
+        if not chosen or shelf is None:
+            return "", None, "", None, "", None
+        timelines = {name: shelf.timeline(name) for name in chosen}
+        names = {name: name_of(shelf.get(name)) for name in chosen}
+        pair = chosen[:2]
+        longest = max(timelines[name].duration for name in pair)
+        drawn: list[Any] = []
+        for name in pair:
+            drawn += [library.heading(names[name]), plot(_chart(timelines[name], longest))]
+        drawn += ["", None] * (2 - len(pair))
+        figures = means([summary(timeline) for timeline in timelines.values()])
+        bars = [(one.measure, one.mean, one.low, one.high) for one in figures]
+        return *drawn, library.means(figures, len(chosen)), plot(group_chart(bars))
+
+    def _open(self, item: Item, analysis: Analysis) -> tuple:
+        """Show a past analysis: from its features if they are still here, else from its rows."""
+        if analysis.running:
+            raise EmorecError(BUSY)
+        name, features = name_of(item), self._features(item)
+        timeline = None if features else self.service.shelf.timeline(item.name)  # type: ignore[union-attr]
+        opened = Analysis(title=name.rpartition(".")[0] or name, features=features, stored=True, rows=timeline)
+        length = fragments.clock(features.duration if features else timeline.duration if timeline else 0.0)
+        said = html.escape(OPENED.format(name=name, length=length) + ("" if features else f" {FIXED}"))
+        return (
+            opened,
+            time.time_ns() // 1000,  # a new number for the page's revision; others are counted from 1
+            NO_PLAYER,
+            f'<div class="words" role="status" data-opened="{html.escape(item.name)}">{said}</div>',
+            Edited(),  # what was said about the persons of another recording
+            gr.update(choices=[ANYONE], value=ANYONE[1]),
+        )
+
+    def _features(self, item: Item) -> Features | None:
+        """The stored features of an item, None if they are gone or not for this visitor.
+
+        They hold pictures of faces, which the folder does not; only a page that shares its store may show them.
+        """
+        key, model = item.media.get("features"), self.service.analyzers.default.model
+        if not key or not self.service.shared_cache or item.media.get("model") != model.fingerprint:
+            return None
+        try:
+            features = stored_features.load(key, name_of(item), model)
+        except EmorecError:
+            return None
+        return features if features.complete else None
+
+
+def _chart(timeline: Timeline, until: float) -> Any:
+    """The chart of a timeline on an axis up to ``until`` (s); what comes after its end stays blank."""
+    return charts.timeline_chart(replace(timeline, duration=until, complete=True), legend=False)
+
+
+def connect(parts: SimpleNamespace, session: SimpleNamespace, handlers: LibraryHandlers, quiet: dict[str, Any]) -> None:
+    """Connect the tab; ``quiet`` are settings of every event."""
+    tab = parts.inputs.library
+    at_once: dict[str, Any] = {"concurrency_limit": None, "trigger_mode": "always_last"} | quiet
+    gr.on(
+        [parts.inputs.tabs["library"].select, tab.words.change, tab.order.change],
+        handlers.show,
+        [tab.words, tab.order],
+        tab.listed,
+        **at_once,
+    )
+    current = [session.analysis, session.revision, parts.player, parts.status, session.edited, parts.choices.person]
+    tab.command.change(
+        handlers.do,
+        [tab.command, session.analysis],
+        [*parts.compared.outputs, *current],
+        **(at_once | {"trigger_mode": "multiple"}),
+    )

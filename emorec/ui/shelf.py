@@ -1,0 +1,120 @@
+"""The past analyses that the tab Library shows: those of one folder, which its operator chose."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from emorec.errors import EmorecError
+from emorec.inference.timeline import Timeline
+from emorec.library import items, stored
+from emorec.library.items import Item
+from emorec.output.summary import Summary, summary
+from emorec.ui.overview import ribbon
+
+GONE = "The result {name} is not in the library any more; type something to see what is."
+MAX_KEPT = 5000  # entries that are kept in memory, at some kilobytes each
+SORTS = ("date", "name", "length", "unsure")
+RIBBON_COLUMNS = 60
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """One past analysis: its ``item``, the ``name`` of its recording, when it ``finished`` (UTC, ISO 8601), its length
+    (s), the number of persons, its summary, and its ``ribbon`` as HTML."""
+
+    item: str
+    name: str
+    finished: str
+    duration: float
+    persons: int | None
+    figures: Summary
+    ribbon: str
+
+    @property
+    def dominant(self) -> str:
+        """The emotion with the largest share of the time, "" without evidence."""
+        return next((name for name, share in self.figures.shares.items() if share > 0), "")
+
+
+class Shelf:
+    """The library in a folder. Items are only found by their names there, so no request can name another path."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        self._lock = threading.Lock()
+        self._entries: dict[tuple[str, object], Entry] = {}
+        self._items: dict[str, Item] = {}
+
+    def entries(self) -> tuple[list[Entry], list[str]]:
+        """All past analyses, and sentences about those that are left out. Raises EmorecError without any."""
+        found = items.find(self.folder)
+        notes, entries = list(found.notes), []
+        with self._lock:
+            known, self._entries = self._entries, {}
+            for item in found.items:
+                key = item.name, _stamp(item)
+                try:
+                    entry = known.get(key) or _entry(item)
+                except EmorecError as error:
+                    notes.append(str(error))
+                    continue
+                if len(self._entries) < MAX_KEPT:
+                    self._entries[key] = entry
+                entries.append(entry)
+            self._items = {item.name: item for item in found.items}
+        return entries, notes
+
+    def get(self, name: str) -> Item:
+        """An item of the last look at the folder. Raises EmorecError if there is none of this name."""
+        with self._lock:
+            item = self._items.get(name)
+        if item is None:
+            raise EmorecError(GONE.format(name=name[:80]))
+        return item
+
+    def timeline(self, name: str) -> Timeline:
+        """The stored timeline of an item. Raises EmorecError."""
+        return stored.timeline(self.get(name))
+
+
+def found(entries: Sequence[Entry], words: str, order: str) -> list[Entry]:
+    """The entries in whose name, date or dominant emotion every word occurs, sorted by one of SORTS."""
+    wanted = words.casefold().split()
+    kept = [
+        entry
+        for entry in entries
+        if all(word in f"{entry.name} {entry.finished} {entry.dominant}".casefold() for word in wanted)
+    ]
+    kept.sort(key=lambda entry: entry.name.casefold())
+    if order == "date":
+        kept.sort(key=lambda entry: entry.finished, reverse=True)
+    elif order == "length":
+        kept.sort(key=lambda entry: -entry.duration)
+    elif order == "unsure":
+        kept.sort(key=lambda entry: -entry.figures.unsure)
+    return kept
+
+
+def _entry(item: Item) -> Entry:
+    timeline = stored.timeline(item)
+    persons = item.media.get("persons")
+    return Entry(
+        item=item.name,
+        name=stored.name_of(item),
+        finished=str(item.media.get("finished") or ""),
+        duration=timeline.duration,
+        persons=None if persons is None else int(persons),
+        figures=summary(timeline),
+        ribbon=ribbon(timeline, RIBBON_COLUMNS),
+    )
+
+
+def _stamp(item: Item) -> object:
+    """What changes if the item is analysed again."""
+    path = item.paths.get("windows")
+    return (
+        (path.stat().st_mtime_ns, item.media.get("finished")) if path and path.exists() else item.media.get("finished")
+    )

@@ -1,0 +1,285 @@
+"""Queries over the results of many recordings: what they answer, what is refused, what is left out."""
+
+import csv
+import io
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pyarrow import parquet
+
+from emorec import library
+from emorec.emotions import EMOTIONS
+from emorec.errors import EmorecError
+from emorec.inference.timeline import infer
+from emorec.output import formats
+from support import factories, result_folders
+from support.command import emorec
+from support.paths import ROOT
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("batch")
+    return folder, result_folders.batch(folder)
+
+
+def answer(folder, sql):
+    with library.open(folder) as found:
+        return found.query(sql).to_pylist()
+
+
+def test_views_join_by_item(made):
+    folder, timelines = made
+    rows = answer(folder, "select item, count(*) n, avg(happy) happy from windows group by item order by item")
+    assert [row["item"] for row in rows] == sorted(timelines)
+    for row in rows:
+        timeline = timelines[row["item"]]
+        assert row["n"] == len(timeline)
+        assert row["happy"] == pytest.approx(np.nanmean(timeline.probabilities[:, EMOTIONS.index("happy")]))
+    joined = (
+        "select m.status, p.name from media m left join people p using (item) where m.item in ('ben-2', 'broken-9')"
+    )
+    assert {(row["status"], row["name"]) for row in answer(folder, joined)} == {
+        ("done", "person 0"),
+        ("done", "person 1"),
+        ("failed", None),
+    }
+    assert answer(folder, "select distinct label, time from markers") == [{"label": "question", "time": 2.0}]
+    assert answer(folder, "select count(*) n from highlights")[0]["n"] > 0
+
+
+def test_several_folders_are_one_library(made, tmp_path):
+    folder, timelines = made
+    result_folders.item(tmp_path / "more", "dora-4", seed=5)
+    result_folders.item(tmp_path / "more", "anna-1", seed=6)  # a name that the other folder has too
+    with library.open(folder, tmp_path / "more") as found:
+        names = [row["item"] for row in found.query("select item from media where status = 'done'").to_pylist()]
+        windows = {row["item"] for row in found.query("select distinct item from windows").to_pylist()}
+    assert sorted(names) == sorted(windows) == sorted([*timelines, "dora-4", "more/anna-1"])
+
+
+ATTACKS = [
+    "copy windows to '{out}/stolen.csv'",
+    "copy (select 1) to '{folder}/anna-1/windows.parquet' (use_tmp_file false)",
+    "explain analyze copy (select 1) to '{folder}/anna-1/windows.parquet' (use_tmp_file false)",
+    "attach '{out}/new.db'",
+    "attach ':memory:' as other",
+    "select * from read_csv('/etc/passwd')",
+    "select * from read_text('/etc/passwd')",
+    "select * from '/etc/passwd'",
+    "select * from glob('/etc/*')",
+    "select * from read_parquet('{out}/*.parquet')",
+    "select * from read_parquet('{folder}/../secret.parquet')",
+    "select * from read_parquet('{folder}/anna-1/../../secret.parquet')",
+    "select * from sniff_csv('/etc/passwd')",
+    "select * from query_table('/etc/passwd')",
+    "install httpfs",
+    "load httpfs",
+    "select * from read_text('http://127.0.0.1:9/x')",
+    "pragma database_list",
+    "set memory_limit = '90GB'",
+    "reset enable_external_access",
+    "set variable a = 1",
+    "select 1; drop view windows",
+    "select 1; select 2",
+    "create table mine (a integer)",
+    "create view mine as select 1",
+    "insert into media (item) values ('x')",
+    "delete from media",
+    "update media set item = 'x'",
+    "drop view windows",
+    "export database '{out}'",
+    "import database '{out}'",
+    "call pragma_version()",
+    "begin",
+    "checkpoint",
+    "use temp",
+    "select * from answer",
+    "",
+    ";",
+]
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_a_query_that_writes_or_leaves_the_results_is_refused(made, attack, tmp_path):
+    folder, _ = made
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    out = tmp_path / "out"
+    out.mkdir()
+    shutil.copy(folder / "anna-1" / "people.parquet", out / "x.parquet")
+    with library.open(folder) as found:
+        with pytest.raises(EmorecError) as refused:
+            found.query(attack.format(out=out, folder=folder))
+        assert "\n" not in str(refused.value) and "LINE 1" not in str(refused.value)
+        assert found.query("select count(*) n from media")["n"][0].as_py() == 4  # still usable, nothing changed
+    assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
+    assert [path.name for path in out.iterdir()] == ["x.parquet"]
+
+
+def test_a_wrong_query_is_told_in_the_words_of_duckdb(made):
+    with library.open(made[0]) as found:
+        with pytest.raises(EmorecError, match=r'^The query cannot be answered: .*"hapy" not found.*\.$'):
+            found.query("select hapy from windows")
+        with pytest.raises(EmorecError, match=r"^The query cannot be answered: syntax error.*\.$"):
+            found.query("selekt 1")
+
+
+def test_limits_of_time_and_memory_end_a_query(made):
+    with library.open(made[0], seconds=0.5) as found, pytest.raises(EmorecError, match="longer than 0.5 s"):
+        found.query("select count(*) from range(3000000) a, range(3000000) b where hash(a.range + b.range) = 3")
+    with library.open(made[0], memory=0.1) as found:
+        with pytest.raises(EmorecError, match="more than 0.1 GB of memory"):
+            found.query("select list(range) from range(100000000)")
+        assert found.query("select 1 a").to_pylist() == [{"a": 1}]
+
+
+def test_a_large_answer_comes_in_parts(made):
+    with library.open(made[0], memory=0.2) as found:
+        schema, batches = found.stream("select range a, repeat('x', 100) b from range(1000000000000)")
+        assert schema.names == ["a", "b"] and next(batches).num_rows > 0
+        batches.close()
+
+
+def test_ctrl_c_ends_a_query(made):
+    slow = "select count(*) from range(3000000) a, range(3000000) b where hash(a.range + b.range) = 3"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "emorec", "query", str(made[0]), slow],
+        cwd=ROOT,
+        stderr=subprocess.PIPE,
+        env=os.environ,
+        text=True,
+    )
+    ticks = os.sysconf("SC_CLK_TCK")
+    while int(Path(f"/proc/{process.pid}/stat").read_text().split()[13]) < 2 * ticks:  # imports take a part of that
+        assert process.poll() is None
+        time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130 and "Traceback" not in errors, errors
+
+
+@pytest.fixture
+def copied(made, tmp_path):
+    return shutil.copytree(made[0], tmp_path / "copied")
+
+
+def notes_of(folder, sql="select distinct item from windows order by item"):
+    with library.open(folder) as found:
+        return [row["item"] for row in found.query(sql).to_pylist()], found.notes
+
+
+def test_an_item_with_a_cut_file_is_named_and_left_out(copied):
+    file = copied / "ben-2" / "windows.parquet"
+    file.write_bytes(file.read_bytes()[:-40])
+    names, notes = notes_of(copied)
+    assert names == ["anna-1", "cara-3"]
+    assert len(notes) == 1 and notes[0].startswith("ben-2 is left out, because windows.parquet cannot be read")
+
+
+def test_an_item_that_is_damaged_inside_is_named_and_left_out(copied):
+    file = copied / "ben-2" / "windows.parquet"
+    content = bytearray(file.read_bytes())
+    content[4:2000] = bytes(255 - value for value in content[4:2000])
+    file.write_bytes(content)
+    names, notes = notes_of(copied, "select item, sum(start + happy) from windows group by item order by item")
+    assert names == ["anna-1", "cara-3"] and "ben-2 is left out" in notes[0]
+
+
+def test_an_item_without_one_of_its_tables_is_named_and_left_out(copied):
+    (copied / "ben-2" / "markers.parquet").unlink()
+    names, notes = notes_of(copied)
+    assert names == ["anna-1", "cara-3"] and notes[0].startswith("ben-2 is left out, because markers.parquet")
+
+
+def test_an_item_of_another_version_is_named_and_left_out(copied):
+    file = copied / "ben-2" / "people.parquet"
+    table = parquet.read_table(file)
+    parquet.write_table(table.replace_schema_metadata({b"emorec_tables": b"2"}), file)
+    names, notes = notes_of(copied)
+    assert names == ["anna-1", "cara-3"]
+    assert notes == ["ben-2 is left out, because people.parquet is of another version (2, not 1)."]
+
+
+def test_a_link_out_of_the_folder_is_no_item(copied, tmp_path):
+    result_folders.item(tmp_path / "private", "secret-5")
+    (copied / "secret-5").symlink_to(tmp_path / "private" / "secret-5", target_is_directory=True)
+    assert notes_of(copied)[0] == ["anna-1", "ben-2", "cara-3"]
+
+
+def test_a_manifest_of_another_version_is_one_sentence(copied):
+    result_folders.manifest(copied, version=b"7")
+    with pytest.raises(EmorecError, match=r"manifest of another version \(7, not 1\)"):
+        library.open(copied)
+
+
+def test_without_a_manifest_the_items_tell_of_themselves(copied):
+    (copied / "manifest.parquet").unlink()
+    rows = answer(copied, "select item, source, duration from media order by item")
+    assert rows[0] == {"item": "anna-1", "source": "anna-1.mp4", "duration": 24.0}
+
+
+def test_names_of_folders_are_no_patterns_and_no_sql(made, tmp_path):
+    odd = shutil.copytree(made[0], tmp_path / "a[b]*'x? ü")
+    assert len(answer(odd, "select distinct item from windows")) == 3
+
+
+def test_plain_results_are_items_too(tmp_path):
+    features = result_folders.two_people()
+    timeline = infer(features, factories.checkpoint())
+    formats.FORMATS["json"].write(timeline, tmp_path / "talk.json")
+    formats.FORMATS["parquet"].write(timeline, tmp_path / "talk.parquet")  # the same result
+    formats.FORMATS["parquet"].write(timeline, tmp_path / "other.parquet")
+    (tmp_path / "talk.people.json").write_text("{}")
+    (tmp_path / "cut.json").write_text('{"emorec": ')
+    names, notes = notes_of(tmp_path)
+    assert names == ["other", "talk"] and len(notes) == 1 and notes[0].startswith("cut.json is left out")
+    rows = answer(tmp_path, "select item, avg(happy) happy, sum(sure::int) sure from windows group by 1 order by 1")
+    assert rows[0]["happy"] == pytest.approx(rows[1]["happy"], abs=1e-6) and rows[0]["sure"] == rows[1]["sure"]
+    assert answer(tmp_path, "select distinct item from highlights") == [{"item": "talk"}]
+    assert answer(tmp_path, "select duration from media where item = 'talk'") == [{"duration": 24.0}]
+
+
+def test_a_folder_without_results_is_one_sentence(tmp_path):
+    with pytest.raises(EmorecError, match="has no results"):
+        library.open(tmp_path)
+    code, out, err = emorec("query", str(tmp_path / "none"))
+    assert (code, out) == (2, "") and "is no folder of results" in err
+
+
+SQL = "select item, start, dominant, sure from windows order by item, start limit 2"
+
+
+def test_the_command_gives_csv_json_parquet_and_tables(made, tmp_path):
+    folder, expected = str(made[0]), answer(made[0], SQL)
+    rows = list(csv.DictReader(io.StringIO(emorec("query", folder, SQL, "--format", "csv")[1])))
+    assert [(row["item"], float(row["start"])) for row in rows] == [(row["item"], row["start"]) for row in expected]
+    assert rows[0]["sure"] in ("true", "false")
+    assert json.loads(emorec("query", folder, SQL, "--format", "json")[1]) == expected
+    code, out, _ = emorec("query", folder, SQL, "--out", str(tmp_path / "a.parquet"))
+    assert code == 0 and parquet.read_table(tmp_path / "a.parquet").to_pylist() == expected
+    table = emorec("query", folder, SQL, "--format", "table")[1].splitlines()
+    assert table[0].split() == ["item", "start", "dominant", "sure"] and len(table) == 4
+    assert emorec("query", folder, SQL, "--format", "xml")[2].startswith("emorec: The format 'xml' does not exist")
+
+
+def test_without_a_query_the_views_are_listed_with_an_example_that_works(made):
+    code, out, _ = emorec("query", str(made[0]))
+    assert code == 0
+    assert [line.partition(":")[0] for line in out.splitlines()[:5]] == [
+        "media", "windows", "people", "highlights", "markers",
+    ]  # fmt: skip
+    example = out.partition('"')[2].rpartition('"')[0]
+    assert emorec("query", str(made[0]), example)[0] == 0
+
+
+def test_a_failed_query_leaves_no_file(made, tmp_path):
+    code, _, err = emorec("query", str(made[0]), "select hapy from windows", "--out", str(tmp_path / "a.csv"))
+    assert code == 2 and "hapy" in err and list(tmp_path.iterdir()) == []

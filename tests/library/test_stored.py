@@ -1,0 +1,120 @@
+"""Timelines from stored rows, means of several recordings, and the list of past analyses."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from emorec.emotions import EMOTIONS
+from emorec.errors import EmorecError
+from emorec.inference.timeline import infer
+from emorec.library import items, stored
+from emorec.library.groups import means
+from emorec.output import formats, tables
+from emorec.output.summary import summary
+from emorec.ui.shelf import Shelf, found
+from support import factories, result_folders
+
+
+def item(folder, name):
+    return next(one for one in items.find(folder).items if one.name == name)
+
+
+@pytest.mark.parametrize("person", [None, "all"])
+def test_a_timeline_comes_back_from_its_rows(tmp_path, person):
+    made = result_folders.item(tmp_path, "talk-1", person=person)
+    again = stored.timeline(item(tmp_path, "talk-1"))
+    for name in ("start", "probabilities", "face", "voice", "evidence", "row_face", "speech_coverage"):
+        for before, after in zip(made.each, again.each, strict=True):
+            assert getattr(after, name) == pytest.approx(getattr(before, name), nan_ok=True)
+    assert again.probabilities == pytest.approx(made.probabilities, nan_ok=True)
+    assert tables.table(again) == tables.table(made)
+    assert (again.markers, again.duration, again.complete) == (made.markers, made.duration, made.complete)
+    assert summary(again).shares == pytest.approx(summary(made).shares)
+
+
+def test_a_json_result_is_a_timeline_too(tmp_path):
+    features = result_folders.two_people()
+    made = infer(features, factories.checkpoint())
+    formats.FORMATS["json"].write(made, tmp_path / "talk.json")
+    again = stored.timeline(item(tmp_path, "talk"))
+    assert again.probabilities == pytest.approx(made.probabilities, abs=1e-6, nan_ok=True)
+    assert again.sure.tolist() == made.sure.tolist()
+
+
+def test_a_timeline_of_damaged_rows_is_one_sentence(tmp_path):
+    result_folders.item(tmp_path, "talk-1")
+    broken = item(tmp_path, "talk-1")
+    broken = dataclasses.replace(broken, paths=broken.paths | {"windows": broken.paths["people"]})
+    with pytest.raises(EmorecError, match="cannot be opened"):
+        stored.timeline(broken)
+
+
+def of_shares(happy, **more):
+    one = factories.timeline(factories.probabilities(20, int(100 * happy)))
+    shares = dict.fromkeys(EMOTIONS, 0.0) | {"happy": happy}
+    return dataclasses.replace(summary(one), shares=shares, **more)
+
+
+def test_means_have_the_interval_of_students_t():
+    values = [0.2, 0.4, 0.5, 0.7]
+    happy = next(one for one in means([of_shares(value) for value in values]) if one.measure == "happy")
+    # 3 degrees of freedom: 3.182 times the standard error.
+    half = 3.182 * np.std(values, ddof=1) / 2
+    assert (happy.mean, happy.low, happy.high) == pytest.approx((0.45, 0.45 - half, 0.45 + half))
+    many = next(
+        one for one in means([of_shares(value) for value in np.linspace(0.3, 0.5, 31)]) if one.measure == "happy"
+    )
+    assert many.high - many.mean == pytest.approx(2.042 * np.std(np.linspace(0.3, 0.5, 31), ddof=1) / 31**0.5, rel=1e-3)
+
+
+def test_means_of_one_recording_have_no_interval_and_without_evidence_there_are_none():
+    assert all(one.low is None for one in means([of_shares(0.3)]))
+    assert means([dataclasses.replace(of_shares(0.3), shares={}, valence=None, arousal=None)]) == []
+
+
+def test_analyses_are_found_by_name_emotion_and_date_and_sorted(tmp_path):
+    result_folders.batch(tmp_path)
+    entries, notes = Shelf(tmp_path).entries()
+    assert notes == [] and [entry.name for entry in found(entries, "", "date")] == [
+        "cara-3.mp4",
+        "ben-2.mp4",
+        "anna-1.mp4",
+    ]
+    assert [entry.name for entry in found(entries, "ANNA", "date")] == ["anna-1.mp4"]
+    assert [entry.name for entry in found(entries, "2026-11-21", "date")] == ["ben-2.mp4"]
+    assert [entry.name for entry in found(entries, "", "length")] == ["cara-3.mp4", "ben-2.mp4", "anna-1.mp4"]
+    assert found(entries, entries[0].dominant, "name")[0].name == "anna-1.mp4"
+    assert found(entries, "nobody", "name") == []
+    assert [entry.figures.unsure for entry in found(entries, "", "unsure")] == sorted(
+        (entry.figures.unsure for entry in entries), reverse=True
+    )
+
+
+@pytest.mark.parametrize("name", ["..", "../outside", "/etc", "anna-1/../../outside", "", "outside"])
+def test_no_name_leads_out_of_the_folder(tmp_path, name):
+    result_folders.item(tmp_path, "outside")
+    result_folders.batch(tmp_path / "library")
+    (tmp_path / "library" / "outside").symlink_to(tmp_path / "outside", target_is_directory=True)
+    shelf = Shelf(tmp_path / "library")
+    assert len(shelf.entries()[0]) == 3
+    with pytest.raises(EmorecError, match="is not in the library"):
+        shelf.get(name)
+
+
+def test_a_file_that_is_a_link_is_no_result(tmp_path):
+    result_folders.item(tmp_path, "outside")
+    result_folders.batch(tmp_path / "library")
+    inside = tmp_path / "library" / "anna-1" / "windows.parquet"
+    inside.unlink()
+    inside.symlink_to(tmp_path / "outside" / "windows.parquet")
+    entries, notes = Shelf(tmp_path / "library").entries()
+    assert len(entries) == 2 and "anna-1 is left out" in notes[0]
+
+
+def test_a_new_result_is_seen(tmp_path):
+    result_folders.batch(tmp_path)
+    shelf = Shelf(tmp_path)
+    assert len(shelf.entries()[0]) == 3
+    result_folders.item(tmp_path, "dora-4", seed=7)
+    assert len(shelf.entries()[0]) == 4

@@ -1,0 +1,121 @@
+"""The tab Library in a real browser: found, compared, opened again; and what it does not show."""
+
+import contextlib
+import os
+import subprocess
+import sys
+
+import pytest
+
+from emorec.errors import EmorecError
+from emorec.ui import settings
+from support import result_folders
+from support.page_process import free_port, wait_for
+from support.pages import change, table, visiting
+from support.paths import ROOT
+
+
+@contextlib.contextmanager
+def served(folder, log, **more):
+    port = free_port()
+    address = f"http://127.0.0.1:{port}"
+    variables = {"GRADIO_SERVER_PORT": str(port), "EMOREC_LIBRARY": str(folder)} | more
+    with log.open("w") as output:
+        process = subprocess.Popen(
+            [sys.executable, "app.py"],
+            cwd=ROOT,
+            env=os.environ | variables,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        wait_for(address, process, log)
+        yield address
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("library") / "results"
+    return folder, result_folders.batch(folder)
+
+
+@pytest.fixture(scope="module")
+def address(session_environment, made, tmp_path_factory):
+    with served(made[0], tmp_path_factory.mktemp("log") / "log.txt") as address:
+        yield address
+
+
+@pytest.fixture(scope="module", params=[1280, 380])
+def page(request, chromium, address):
+    with visiting(chromium, address, viewport={"width": request.param, "height": 900}) as opened:
+        opened.get_by_role("tab", name="Library").click()
+        opened.wait_for_selector("#library-list [data-open]")
+        yield opened
+
+
+def names(page):
+    return page.locator("#library-list .name").all_inner_texts()
+
+
+def listed(page, count):
+    page.wait_for_function("n => document.querySelectorAll('#library-list [data-open]').length === n", arg=count)
+
+
+def test_analyses_are_listed_found_and_sorted(page):
+    assert names(page) == ["cara-3.mp4", "ben-2.mp4", "anna-1.mp4"]
+    assert page.locator("#library-list .ribbon i").count() > 0
+    assert page.locator("#analyze").is_hidden()
+    page.get_by_label("Find").fill("anna")
+    listed(page, 1)
+    page.get_by_label("Find").fill("")
+    listed(page, 3)
+    page.get_by_label("Order").click()
+    page.get_by_role("option", name="Name").click()
+    page.wait_for_function("document.querySelector('#library-list .name').textContent === 'anna-1.mp4'")
+    assert "/operators" not in page.content()  # folders are nobody's business
+
+
+def test_two_are_compared_on_the_same_axis_with_means_of_all(page, made):
+    for name in ("anna-1", "cara-3"):
+        page.check(f"#library-list [data-compare='{name}']")
+    page.wait_for_selector("#library-second svg.marks")
+    page.wait_for_function("document.querySelector('.library-means h2')?.textContent === 'Means of 2 recordings'")
+    page.wait_for_selector("#library-means-chart svg.marks")
+    axes = [page.locator(f"#library-{which} .role-axis-label text").all_inner_texts() for which in ("first", "second")]
+    assert axes[0] == axes[1] != []
+    rows = page.locator(".library-means tbody tr").all_inner_texts()
+    expected = [timeline.shares()[0]["happy"] for name, timeline in made[1].items() if name != "ben-2"]
+    happy = next(row for row in rows if row.startswith("happy"))
+    assert f"{sum(expected) / 2:.1%}" in happy and " to " in happy
+    page.uncheck("#library-list [data-compare='cara-3']")
+    page.uncheck("#library-list [data-compare='anna-1']")
+    page.wait_for_selector(".library-means", state="detached")
+
+
+def test_one_is_opened_from_its_rows_and_can_be_downloaded(page, made):
+    page.click("#library-list [data-open='ben-2']")
+    page.wait_for_selector("#status >> text=/Opened ben-2.mp4 from the library, 0:28/")
+    page.wait_for_selector("#timeline svg.marks")
+    rows = table(page)
+    timeline = made[1]["ben-2"]
+    assert [float(row["start"]) for row in rows] == timeline.start.tolist()
+    assert [row["dominant"] for row in rows] == timeline.dominant
+    change(page, lambda: page.get_by_label("Lines", exact=True).check())
+    change(page, lambda: page.get_by_label("Stacked", exact=True).check())
+    page.click("#library-list [data-open='anna-1']")
+    page.wait_for_selector("#status >> text=/Opened anna-1.mp4/")
+
+
+def test_without_a_folder_there_is_no_tab(chromium, page_server):
+    with visiting(chromium, page_server) as opened:
+        assert opened.get_by_role("tab", name="Library").count() == 0
+
+
+def test_a_folder_that_is_none_is_one_sentence(tmp_path):
+    with pytest.raises(EmorecError, match=r"^EMOREC_LIBRARY \(or --library\) is .*none, which is no folder"):
+        settings.library({"EMOREC_LIBRARY": str(tmp_path / "none")})
+    assert settings.library({}) is None and settings.library({"EMOREC_LIBRARY": ""}) is None
