@@ -6,7 +6,8 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from emorec.library.tables import NAMES, SUFFIX, write_tables
+from emorec.library.schema import NAMES, SUFFIX
+from emorec.library.tables import write_tables
 from emorec.output import formats, tables
 from emorec.output.summary import summary
 
