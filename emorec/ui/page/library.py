@@ -23,7 +23,8 @@ COLUMNS = ("Recording", "Date", "Length", "Persons", "Mostly", "Unsure")
 
 
 def panel() -> SimpleNamespace:
-    """The components in the tab; the script writes what is pressed in the list into ``command``."""
+    """The components in the tab; the script writes what is pressed in the list into ``command``, and what is checked
+    into ``chosen``."""
     with gr.Row(elem_id="library-tools"):
         words = gr.Textbox(
             label="Find",
@@ -35,8 +36,10 @@ def panel() -> SimpleNamespace:
         )
         order = gr.Dropdown(SORTS, value="date", label="Order", scale=2, min_width=140, elem_id="library-order")
     listed = gr.HTML(apply_default_css=False, elem_id="library-list")
-    command = gr.Textbox(show_label=False, container=False, max_lines=1, elem_id="library-command")
-    return SimpleNamespace(words=words, order=order, listed=listed, command=command)
+    hidden = {"show_label": False, "container": False, "max_lines": 1}
+    command = gr.Textbox(**hidden, elem_id="library-command")
+    chosen = gr.Textbox(**hidden, elem_id="library-chosen")
+    return SimpleNamespace(words=words, order=order, listed=listed, command=command, chosen=chosen)
 
 
 def comparison() -> SimpleNamespace:

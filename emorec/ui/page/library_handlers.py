@@ -1,7 +1,7 @@
 """What happens in the tab Library: finding, sorting, comparing, and opening a past analysis again.
 
-The script writes "open ITEM #NUMBER", or "compare ITEM|ITEM #NUMBER" with the checked ones, into a text field. An item
-is only looked up among those of the library's folder.
+The script writes "ITEM #NUMBER" to open an item, and a JSON list of those that are checked, into two text fields. An
+item is only looked up among those of the library's folder.
 """
 
 import html
@@ -58,19 +58,25 @@ class LibraryHandlers:
             return fragments.callout("The library has no results yet, or its folder cannot be read.")
         return library.listed(found(entries, words or "", order), notes, len(entries))
 
-    def do(self, command: str, analysis: Analysis, request: gr.Request) -> tuple:
-        """Something was pressed in the list."""
-        words, _, _ = (command or "").rpartition(" #")
-        what, _, rest = words.partition(" ")
+    def open(self, command: str, analysis: Analysis) -> tuple:
+        """A name was pressed in the list."""
+        name, _, _ = (command or "").rpartition(" #")
         try:
-            if what == "open" and self.service.shelf is not None:
-                return (gr.skip(),) * 6 + self._open(self.service.shelf.get(rest), analysis)
-            if what == "compare" and self.service.shelf is not None:
-                chosen = [name for name in json.loads(rest) if isinstance(name, str)]
-                return self._compare(chosen) + (gr.skip(),) * 6
-        except (EmorecError, ValueError, TypeError, RecursionError) as error:
-            gr.Warning(html.escape(str(error)) if isinstance(error, EmorecError) else "Load this page again.")
-        return (gr.skip(),) * 12
+            if self.service.shelf is not None:
+                return self._open(self.service.shelf.get(name), analysis)
+        except EmorecError as error:
+            gr.Warning(html.escape(str(error)))
+        return (gr.skip(),) * 6
+
+    def compare(self, command: str) -> tuple:
+        """Other recordings are checked."""
+        try:
+            return self._compare([name for name in json.loads(command or "[]") if isinstance(name, str)])
+        except EmorecError as error:
+            gr.Warning(html.escape(str(error)))
+        except (ValueError, TypeError, RecursionError):
+            gr.Warning("Load this page again.")
+        return (gr.skip(),) * 6
 
     def _compare(self, chosen: list[str]) -> tuple:
         """The charts of the first two of the items with the same axis of time, and the means of all."""
@@ -141,9 +147,6 @@ def connect(parts: SimpleNamespace, session: SimpleNamespace, handlers: LibraryH
         **at_once,
     )
     current = [session.analysis, session.revision, parts.player, parts.status, session.edited, parts.choices.person]
-    tab.command.change(
-        handlers.do,
-        [tab.command, session.analysis],
-        [*parts.compared.outputs, *current],
-        **(at_once | {"trigger_mode": "multiple"}),
-    )
+    tab.command.change(handlers.open, [tab.command, session.analysis], current, **at_once)
+    # One after the other, so that the last choice is the one that is shown.
+    tab.chosen.change(handlers.compare, tab.chosen, parts.compared.outputs, **at_once)

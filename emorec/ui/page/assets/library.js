@@ -1,17 +1,17 @@
-// The list of the library: what is pressed in it goes to the server in a hidden text field.
+// The list of the library: what is pressed in it goes to the server in hidden text fields.
 () => {
   let number = 0;
-  const send = (words) => {
-    const field = document.querySelector("#library-command :is(textarea, input)");
+  const send = (place, words) => {
+    const field = document.querySelector(`${place} :is(textarea, input)`);
     if (!field) return;
-    Object.getOwnPropertyDescriptor(Object.getPrototypeOf(field), "value").set.call(field, `${words} #${++number}`);
+    Object.getOwnPropertyDescriptor(Object.getPrototypeOf(field), "value").set.call(field, words);
     field.dispatchEvent(new Event("input", { bubbles: true }));
   };
   // In the order in which they were checked; what a search has hidden stays chosen.
   const chosen = [];
   document.addEventListener("click", (event) => {
     const button = event.target.closest?.("#library-list [data-open]");
-    if (button) send(`open ${button.dataset.open}`);
+    if (button) send("#library-command", `${button.dataset.open} #${++number}`);
   });
   document.addEventListener("change", (event) => {
     const box = event.target.closest?.("#library-list [data-compare]");
@@ -19,12 +19,13 @@
     const name = box.dataset.compare, place = chosen.indexOf(name);
     if (box.checked && place < 0) chosen.push(name);
     if (!box.checked && place >= 0) chosen.splice(place, 1);
-    send(`compare ${JSON.stringify(chosen)}`);
+    send("#library-chosen", JSON.stringify(chosen));
   });
   // The list is written anew by every search.
   const settle = () => {
-    const field = document.querySelector("#library-command :is(textarea, input)");
-    if (field) field.tabIndex = -1;
+    for (const field of document.querySelectorAll(":is(#library-command, #library-chosen) :is(textarea, input)")) {
+      field.tabIndex = -1;
+    }
     for (const box of document.querySelectorAll("#library-list [data-compare]")) {
       box.checked = chosen.includes(box.dataset.compare);
     }
