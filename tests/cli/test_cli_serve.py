@@ -8,7 +8,9 @@ from emorec.ui import app
 from support.command import emorec
 
 
-@pytest.mark.parametrize(("given", "passed"), [([], []), (["--share"], ["--share"])])
+@pytest.mark.parametrize(
+    ("given", "passed"), [([], []), (["--share"], ["--share"]), (["--library", "dir"], ["--library", "dir"])]
+)
 def test_serve_starts_the_page_and_returns_its_exit_code(given, passed, monkeypatch):
     started = []
     monkeypatch.setattr(app, "main", lambda arguments: started.append(arguments) or 7)

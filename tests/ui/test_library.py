@@ -4,12 +4,19 @@ import contextlib
 import os
 import subprocess
 import sys
+from types import SimpleNamespace
 
+import gradio as gr
 import pytest
 
+import emorec
 from emorec.errors import EmorecError
+from emorec.library.tables import write_tables
 from emorec.ui import settings
-from support import result_folders
+from emorec.ui.page.analysis import Analysis
+from emorec.ui.page.library_handlers import LibraryHandlers
+from emorec.ui.shelf import Shelf
+from support import make_media, result_folders
 from support.page_process import free_port, wait_for
 from support.pages import change, table, visiting
 from support.paths import ROOT
@@ -113,6 +120,58 @@ def test_one_is_opened_from_its_rows_and_can_be_downloaded(page, made):
 def test_without_a_folder_there_is_no_tab(chromium, page_server):
     with visiting(chromium, page_server) as opened:
         assert opened.get_by_role("tab", name="Library").count() == 0
+
+
+@pytest.fixture(scope="module")
+def analysed(session_environment, tmp_path_factory):
+    """A loaded analyzer, and a library with a result of which the features are stored."""
+    folder = tmp_path_factory.mktemp("stored")
+    sound = folder / "voice.wav"
+    make_media.record(sound, audio=make_media.Audio(codec="pcm_s16le", rate=16_000, duration=6, tones=((0, 6),)))
+    loaded = emorec.load()
+    (folder / "library" / "voice-1").mkdir(parents=True)
+    cache = folder / "cache"
+    for features in loaded.extract(sound, cache):
+        pass
+    write_tables(folder / "library" / "voice-1", loaded.infer(features), features)
+    return loaded, folder / "library", cache
+
+
+def opened(analysed, shared):
+    loaded, folder, _ = analysed
+    shelf = Shelf(folder)
+    shelf.entries()
+    service = SimpleNamespace(shelf=shelf, shared_cache=shared, analyzers=SimpleNamespace(default=loaded))
+    analysis, _, _, words, *_ = LibraryHandlers(service).open("voice-1 #1", Analysis())
+    return analysis, words
+
+
+def test_with_its_features_it_is_opened_with_all_choices(analysed, monkeypatch):
+    monkeypatch.setenv("EMOREC_CACHE", str(analysed[2]))
+    analysis, words = opened(analysed, shared=True)
+    assert analysis.features is not None and analysis.rows is None and "choices do not" not in words
+    assert len(analysed[0].infer(analysis.features, step=0.5)) == 12
+
+
+def test_features_are_shown_to_nobody_but_on_a_page_that_shares_its_store(analysed, monkeypatch):
+    monkeypatch.setenv("EMOREC_CACHE", str(analysed[2]))
+    analysis, words = opened(analysed, shared=False)
+    assert analysis.features is None and len(analysis.rows) == 6 and "choices do not" in words
+
+
+def test_without_its_features_its_rows_are_shown(analysed, tmp_path, monkeypatch):
+    monkeypatch.setenv("EMOREC_CACHE", str(tmp_path))
+    assert len(opened(analysed, shared=True)[0].rows) == 6
+
+
+def test_what_the_script_cannot_have_sent_changes_nothing(analysed, monkeypatch):
+    loaded, folder, _ = analysed
+    service = SimpleNamespace(shelf=Shelf(folder), shared_cache=True, analyzers=SimpleNamespace(default=loaded))
+    monkeypatch.setattr("gradio.Warning", lambda words: None)
+    handlers = LibraryHandlers(service)
+    for sent in ("{", "[" * 100_000, "5", '["../outside"]', '[["a"]]x'):
+        assert all(update == gr.skip() for update in handlers.compare(sent))
+    assert all(update == gr.skip() for update in handlers.open("../outside #1", Analysis()))
 
 
 def test_a_folder_that_is_none_is_one_sentence(tmp_path):
