@@ -25,7 +25,10 @@ Batch = tuple[torch.Tensor, ...]
 
 
 class Batches(Protocol):
-    """Yields the batches of an epoch: tuples of tensors with the same number of rows. ``len`` is their number."""
+    """Yields the batches of an epoch: tuples of tensors with the same number of rows. ``len`` is their number.
+
+    All processes yield the same batches. If an attribute ``divided`` is true, each yields its own part of them.
+    """
 
     def __len__(self) -> int: ...
 
@@ -134,7 +137,8 @@ def _epoch(
     bar = tqdm(batches(epoch, generator), total=steps, desc=f"{title} {epoch + 1}/{schedule.epochs}", disable=quiet)
     for batch in bar:
         step = epoch * steps + len(losses)
-        batch = tuple(part.to(device, non_blocking=True) for part in distributed.share(batch))
+        own = batch if getattr(batches, "divided", False) else distributed.share(batch)
+        batch = tuple(part.to(device, non_blocking=True) for part in own)
         with distributed.own_randomness(schedule.seed, step):
             with torch.autocast(device, dtype=torch.bfloat16, enabled=has_fast_bfloat16(device)):
                 loss = loss_of(net, batch)

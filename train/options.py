@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from train.data import datasets, layouts
+from train.data import datasets, layouts, shard_sets
 
 DESCRIPTION = """Train the networks and write a checkpoint.
 
@@ -20,6 +20,7 @@ TASKS = ("face", "voice", "distill", "fusion", "all")
 TASK_ALIASES = {"listener": "distill"}  # names of earlier versions
 DEVICES = ("auto", "cpu", "cuda")
 FUSIONS = ("late", "intermediate")
+SHARDS = "shards"
 
 
 def parser() -> argparse.ArgumentParser:
@@ -40,13 +41,20 @@ def parser() -> argparse.ArgumentParser:
     _add(
         group,
         "--dataset",
-        choices=sorted(layouts.READERS),
+        choices=[*sorted(layouts.READERS), SHARDS],
         help=(
-            "layout of the data: a public corpus, folder (LABEL/item or LABEL/PERSON/item) or csv (path,label,person)"
+            "layout of the data: a public corpus, folder (LABEL/item or LABEL/PERSON/item), csv (path,label,person), "
+            "or shards, which python -m train.shards writes"
         ),
     )
-    _add(group, "--train_dir", type=Path, required=True, help="folder (or CSV file) of the training data")
-    _add(group, "--val_dir", type=Path, help="folder of the validation data (default: a fifth of the people)")
+    _add(
+        group,
+        "--train_dir",
+        type=place,
+        required=True,
+        help="folder (or CSV file) of the training data, or a pattern of shards: s3://bucket/face-train-{0000..0009}.tar",
+    )
+    _add(group, "--val_dir", type=place, help="the same for the validation data (default: a fifth of the people)")
     _add(
         group,
         "--labels",
@@ -117,6 +125,20 @@ def parser() -> argparse.ArgumentParser:
 
     group = made.add_argument_group("running")
     _add(group, "--device", choices=DEVICES, default="auto")
+    _add(
+        group,
+        "--read_workers",
+        type=_whole(0),
+        default=0,
+        help="processes that read shards, for each process that trains (default 0: it reads them itself)",
+    )
+    _add(
+        group,
+        "--shuffle",
+        type=_whole(1),
+        default=1000,
+        help="items of shards that are mixed in memory, in every process that reads (default 1000)",
+    )
     _add(group, "--threads", type=_whole(1), help="CPU threads to train with")
     _add(group, "--resume", action="store_true", help="continue the run in OUT from its last saved epoch")
 
@@ -125,6 +147,11 @@ def parser() -> argparse.ArgumentParser:
     _add(group, "--save_every", type=_whole(1), default=1, help="epochs between two saves (default 1)")
     _add(group, "--push_to_hub", metavar="REPO", help="push OUT/checkpoint to this model repository at the end")
     return made
+
+
+def place(text: str) -> Path | str:
+    """A folder or a file as a Path, a pattern of shards as it is."""
+    return text if shard_sets.is_pattern(text) else Path(text)
 
 
 def _add(group: Any, name: str, *others: str, **settings: Any) -> None:

@@ -18,9 +18,10 @@ from emorec.models import checkpoint as checkpoints
 from emorec.models import pretrained
 from train import bundled, distributed
 from train import options as command_line
-from train.data import corpora
-from train.finetune import assembly, common, face, fusion, provenance, voice
+from train.data import corpora, shard_stream
+from train.finetune import assembly, common, face, fusion, provenance, streamed, voice
 
+NO_SHARDS = "{given} names shards, and --dataset {dataset} reads folders; leave --dataset out, or give a folder."
 RECIPES = {"face": face, "voice": voice, "fusion": fusion}
 
 
@@ -32,15 +33,7 @@ def finetune(options: argparse.Namespace) -> Path:
     for part in RECIPES if options.task == "all" else (options.task,):
         # If all parts are trained, all use the same videos and the same validation people.
         kind = "fusion" if options.task == "all" else part
-        corpus = corpora.load(
-            options.dataset,
-            kind,
-            options.train_dir,
-            options.val_dir,
-            options.labels,
-            options.folds[0],
-            options.seed or 0,
-        )
+        corpus = load(options, kind)
         common.report(f"{part}: {corpora.describe(corpus)}")
         init_from_base, sentence = initial_weights(part, options, base, corpus)
         recipe = RECIPES[part]
@@ -60,11 +53,33 @@ def finetune(options: argparse.Namespace) -> Path:
             resume=options.resume,
             dataset=options.dataset,
         )
-        recipe.train(corpus, schedule, config)
+        if isinstance(corpus, streamed.StreamedCorpus):
+            reading = shard_stream.Reading(workers=options.read_workers, buffer=options.shuffle)
+            streamed.train(part, corpus, schedule, config, reading)
+        else:
+            recipe.train(corpus, schedule, config)
     if distributed.rank() == 0:
         assembly.assemble(options.out, base)
     distributed.barrier()
     return options.out / "checkpoint"
+
+
+def load(options: argparse.Namespace, kind: str) -> corpora.Corpus:
+    """The user's data. Raises EmorecError."""
+    if options.dataset == command_line.SHARDS:
+        return streamed.load(kind, options.train_dir, options.val_dir, options.labels)
+    for given in (options.train_dir, options.val_dir):
+        if isinstance(given, str):
+            raise EmorecError(NO_SHARDS.format(given=given, dataset=options.dataset))
+    return corpora.load(
+        options.dataset,
+        kind,
+        options.train_dir,
+        options.val_dir,
+        options.labels,
+        options.folds[0],
+        options.seed or 0,
+    )
 
 
 def initial_weights(
@@ -120,6 +135,8 @@ def push(folder: Path, repo: str) -> None:
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = command_line.parser()
     options = parser.parse_args(arguments)
+    if options.dataset is None and isinstance(options.train_dir, str):
+        options.dataset = command_line.SHARDS
     options.out = options.out or Path("runs", *([options.dataset] if options.dataset else []))
     options.cache = options.out / "cache"
     if options.device == "auto":

@@ -84,7 +84,7 @@ def listed(url: str) -> list[Object]:
 
     Raises EmorecError if the store cannot be reached, or does not let this be read.
     """
-    files, path = _opened(url)
+    files, path = opened(url)
     scheme = urlsplit(url).scheme.lower()
 
     def found(entries: Any, any_name: bool) -> list[Object]:
@@ -102,7 +102,7 @@ def listed(url: str) -> list[Object]:
             return found(files.find(path, detail=True), False)
         return [_object(scheme, path, facts)]
     except Exception as error:  # each store has errors of its own
-        raise _problem(url, error) from None
+        raise problem(url, error) from None
 
 
 def fetch(url: str, folder: str | Path, limits: Limits | None = None) -> Path:
@@ -111,13 +111,13 @@ def fetch(url: str, folder: str | Path, limits: Limits | None = None) -> Path:
     Raises EmorecError if it cannot be read, exceeds a limit, or does not fit.
     """
     limits = limits or Limits.from_environment()
-    files, path = _opened(url)
+    files, path = opened(url)
     target = Path(folder) / _file_name(path)
     deadline = time.monotonic() + limits.time_minutes * 60
     try:
         size = files.info(path).get("size")
     except Exception as error:
-        raise _problem(url, error) from None
+        raise problem(url, error) from None
     if size is not None and size > limits.bytes:
         raise EmorecError(TOO_LARGE.format(url=url, megabytes=limits.megabytes))
     free = shutil.disk_usage(folder).free - SPARE
@@ -146,10 +146,10 @@ def _blocks(files: AbstractFileSystem, path: str, url: str) -> Any:
             while block := source.read(BLOCK):
                 yield block
     except Exception as error:
-        raise _problem(url, error) from None
+        raise problem(url, error) from None
 
 
-def _opened(url: str) -> tuple[AbstractFileSystem, str]:
+def opened(url: str) -> tuple[AbstractFileSystem, str]:
     """The file system of a URL, and the path in it. Raises EmorecError."""
     parts = urlsplit(url)
     scheme = parts.scheme.lower()
@@ -161,7 +161,7 @@ def _opened(url: str) -> tuple[AbstractFileSystem, str]:
     try:
         return url_to_fs(url, **OPTIONS.get(scheme, {}))
     except Exception as error:
-        raise _problem(url, error) from None
+        raise problem(url, error) from None
 
 
 def _file_name(path: str) -> str:
@@ -187,7 +187,7 @@ def _is_media(name: str) -> bool:
     return posixpath.splitext(name)[1].lower() in SUFFIXES
 
 
-def _problem(url: str, error: Exception) -> EmorecError:
+def problem(url: str, error: Exception) -> EmorecError:
     """The sentence about what a store answered."""
     if isinstance(error, EmorecError):
         return error

@@ -37,6 +37,7 @@ LIBRARY_HOMES = {
     "pyarrow": ["emorec.output.parquet", "emorec.batch.manifest", "emorec.library.*"],
     "duckdb": ["emorec.library.*"],
     "fsspec": ["emorec.batch.storage"],
+    "webdataset": ["train.data.shard_files", "train.data.shard_stream"],
     "pandas": ["emorec.agreement.results", "emorec.output.dataframe", "emorec.timeline"],
     "gradio": ["emorec.ui.*"],
     "ray": ["emorec.batch.ray_engine"],
@@ -92,7 +93,7 @@ LAYERS = [
     ["train.refit"],
     ["train.bundled"],
     ["train.options"],
-    ["train.run", "train.evaluate", "train"],
+    ["train.run", "train.evaluate", "train.shards", "train"],
 ]
 
 # What a package must not know, although it lies below.

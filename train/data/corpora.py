@@ -39,6 +39,16 @@ class Corpus:
         """The persons of validation, sorted; [] if they are unknown."""
         return sorted({item.person for item in self.valid}) if self.known_people else []
 
+    @property
+    def sizes(self) -> tuple[int, int]:
+        """The numbers of items of training and of validation."""
+        return len(self.train), len(self.valid)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """The number of training items of each label."""
+        return dict(Counter(item.label or "no majority" for item in self.train))
+
 
 def load(
     dataset: str,
@@ -190,10 +200,10 @@ def _split_evenly(items: list[Item], generator: np.random.Generator) -> tuple[li
 
 def describe(corpus: Corpus) -> str:
     """One line: the numbers of items and people, and the number of items of each label."""
-    counts = Counter(item.label or "no majority" for item in corpus.train)
-    by_label = ", ".join(f"{label} {count}" for label, count in sorted(counts.items()))
+    by_label = ", ".join(f"{label} {count}" for label, count in sorted(corpus.counts.items()))
     people = f"{len(corpus.people)} and {len(corpus.held_out)} people" if corpus.known_people else "people unknown"
-    return f"{len(corpus.train)} items to train on, {len(corpus.valid)} to validate on ({people}): {by_label}"
+    train, valid = corpus.sizes
+    return f"{train} items to train on, {valid} to validate on ({people}): {by_label}"
 
 
 def _name_of(person: str) -> str:

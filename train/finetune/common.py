@@ -66,7 +66,7 @@ def train(
     corpus: Corpus,
     schedule: loop.Schedule,
     config: FinetuneConfig,
-    items: Sequence[Item],
+    items: Sequence[Any],
 ) -> Path:
     """Train ``nets[part]``; returns the folder of the best checkpoint, calibrated and measured on validation items.
 

@@ -42,19 +42,24 @@ class Batches:
         order = generator.permutation(len(self.clips))
         order = np.concatenate([order, generator.choice(order, len(self) * self.size - len(order))])
         for rows in order.reshape(-1, self.size):
-            windows = [self._window(*self.clips[int(row)], generator) for row in rows]
-            crops = torch.from_numpy(np.stack([crops for crops, _ in windows]))
-            quality = torch.from_numpy(np.stack([quality for _, quality in windows]))
-            moved = augment.faces(crops.flatten(0, 1).unsqueeze(1).float() / 255).view(crops.shape)
-            yield moved, quality, self.targets[torch.from_numpy(rows)]
+            windows = [window(*self.clips[int(row)], generator, self.frames) for row in rows]
+            yield *moved(windows), self.targets[torch.from_numpy(rows)]
 
-    def _window(self, crops: np.ndarray, quality: np.ndarray, generator: np.random.Generator) -> Clip:
-        """``frames`` consecutive faces; a shorter clip is padded with its first face at weight 0."""
-        start = generator.integers(max(1, len(crops) - self.frames + 1))
-        crops, quality = crops[start : start + self.frames], quality[start : start + self.frames] + QUALITY_FLOOR
-        missing = self.frames - len(crops)
-        crops = np.concatenate([crops, np.repeat(crops[:1], missing, axis=0)])
-        return crops, np.pad(quality, (0, missing)).astype(np.float32)
+
+def window(crops: np.ndarray, quality: np.ndarray, generator: np.random.Generator, frames: int) -> Clip:
+    """``frames`` consecutive faces; a shorter clip is padded with its first face at weight 0."""
+    start = generator.integers(max(1, len(crops) - frames + 1))
+    crops, quality = crops[start : start + frames], quality[start : start + frames] + QUALITY_FLOOR
+    missing = frames - len(crops)
+    crops = np.concatenate([crops, np.repeat(crops[:1], missing, axis=0)])
+    return crops, np.pad(quality, (0, missing)).astype(np.float32)
+
+
+def moved(windows: Sequence[Clip]) -> tuple[torch.Tensor, torch.Tensor]:
+    """Windows as a batch: crops (N, F, S, S) in [0, 1], augmented, and weights (N, F)."""
+    crops = torch.from_numpy(np.stack([crops for crops, _ in windows]))
+    quality = torch.from_numpy(np.stack([quality for _, quality in windows]))
+    return augment.faces(crops.flatten(0, 1).unsqueeze(1).float() / 255).view(crops.shape), quality
 
 
 def train(corpus: Corpus, schedule: loop.Schedule, config: common.FinetuneConfig) -> Path:
@@ -62,12 +67,7 @@ def train(corpus: Corpus, schedule: loop.Schedule, config: common.FinetuneConfig
     folder = config.out / "face"
     run_dir.check_free(folder, config.resume)
     common.check_people(corpus, config, ("face",) if config.init_from_base else ())
-    torch.manual_seed(schedule.seed)
-    net = FaceNet(replace(config.base.face.config if config.init_from_base else NET, labels=corpus.labels))
-    if config.init_from_base:
-        initial.init_from(net, config.base.face)
-    if config.face_path:
-        common.report(initial.init_face(net, config.face_path))
+    net = new_net(corpus.labels, schedule.seed, config)
     size, cache = net.config.size, config.cache
     items, clips = common.drop_unreadable(
         corpus.train, *ingest.extract_faces(corpus.train, size, cache), folder, "training"
@@ -93,6 +93,17 @@ def train(corpus: Corpus, schedule: loop.Schedule, config: common.FinetuneConfig
         config,
         items,
     )
+
+
+def new_net(labels: tuple[str, ...], seed: int, config: common.FinetuneConfig) -> FaceNet:
+    """The network before its training, with the weights that the config names."""
+    torch.manual_seed(seed)
+    net = FaceNet(replace(config.base.face.config if config.init_from_base else NET, labels=labels))
+    if config.init_from_base:
+        initial.init_from(net, config.base.face)
+    if config.face_path:
+        common.report(initial.init_face(net, config.face_path))
+    return net
 
 
 def balanced_loss(log_shares: torch.Tensor) -> Callable[[FaceNet, tuple[torch.Tensor, ...]], torch.Tensor]:

@@ -27,11 +27,7 @@ def train(corpus: Corpus, schedule: loop.Schedule, config: common.FinetuneConfig
     folder = config.out / "voice"
     run_dir.check_free(folder, config.resume)
     common.check_people(corpus, config, ("voice",) if config.init_from_base else ())
-    torch.manual_seed(schedule.seed)
-    net_config = config.base.voice.config if config.init_from_base else voice.NET
-    net = VoiceNet(replace(net_config, heads={"emotions": corpus.labels}))
-    if config.init_from_base:
-        initial.init_from(net, config.base.voice)
+    net = new_net(corpus.labels, schedule.seed, config)
     front_end, cache = config.base.front_end, config.cache
     items, clips = common.drop_unreadable(
         corpus.train, *ingest.extract_log_mels(corpus.train, front_end, cache), folder, "training"
@@ -42,7 +38,7 @@ def train(corpus: Corpus, schedule: loop.Schedule, config: common.FinetuneConfig
     common.check_labels(items, corpus.labels)
     targets = np.array([corpus.labels.index(item.label) for item in items])
     weights = voice.sampling_weights(items)
-    hops = -(-config.audio_win // VoiceNet.FRAMES_PER_HOP)
+    hops = hops_of(config)
     batches = voice.Batches(clips, targets, weights, common.batch_size(schedule, clips), hops)
     truth = np.array([corpus.labels.index(item.label) for item in valid])
     # Rare labels are sampled more often than they occur; the loss compensates for the rest.
@@ -59,6 +55,21 @@ def train(corpus: Corpus, schedule: loop.Schedule, config: common.FinetuneConfig
         config,
         items,
     )
+
+
+def new_net(labels: tuple[str, ...], seed: int, config: common.FinetuneConfig) -> VoiceNet:
+    """The network before its training, with the weights that the config names."""
+    torch.manual_seed(seed)
+    net_config = config.base.voice.config if config.init_from_base else voice.NET
+    net = VoiceNet(replace(net_config, heads={"emotions": labels}))
+    if config.init_from_base:
+        initial.init_from(net, config.base.voice)
+    return net
+
+
+def hops_of(config: common.FinetuneConfig) -> int:
+    """The hops of a training window."""
+    return -(-config.audio_win // VoiceNet.FRAMES_PER_HOP)
 
 
 def balanced_loss(log_shares: torch.Tensor) -> Callable[[VoiceNet, tuple[torch.Tensor, ...]], torch.Tensor]:

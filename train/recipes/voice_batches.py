@@ -33,10 +33,15 @@ class Batches:
         rows = generator.choice(len(self.clips), size=len(self) * self.batch_size, p=self.weights)
         for part in rows.reshape(-1, self.batch_size):
             windows = [window(*self.clips[int(row)], generator, self.hops) for row in part]
-            log_mel = torch.from_numpy(np.stack([w[0] for w in windows])).float()
-            speech = torch.from_numpy(np.stack([w[1] for w in windows]))
-            log_mel, speech = augment.voices(log_mel, speech)
-            yield log_mel, speech.clamp_min(SILENT), self.targets[torch.from_numpy(part)]
+            yield *changed(windows), self.targets[torch.from_numpy(part)]
+
+
+def changed(windows: Sequence[tuple[np.ndarray, ...]]) -> tuple[torch.Tensor, torch.Tensor]:
+    """Windows as a batch: log-mel (N, n_mels, T) and speech (N, T / 16), augmented."""
+    log_mel = torch.from_numpy(np.stack([w[0] for w in windows])).float()
+    speech = torch.from_numpy(np.stack([w[1] for w in windows]))
+    log_mel, speech = augment.voices(log_mel, speech)
+    return log_mel, speech.clamp_min(SILENT)
 
 
 def window(

@@ -1,0 +1,347 @@
+"""Training on shards: written and read again, divided between processes and workers, and what is refused."""
+
+import json
+import os
+import subprocess
+import sys
+from collections import Counter
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from emorec.errors import EmorecError
+from emorec.face import detection
+from emorec.models import checkpoint as checkpoints
+from support import make_corpus
+from support.paths import ROOT
+from train import run, shards
+from train.data import shard_files, shard_sets, shard_stream
+from train.finetune import face, streamed
+from train.recipes import voice
+from train.run_dir import read_log
+
+pytest.importorskip("webdataset")
+pytest.importorskip("fsspec")
+
+TRAIN_ITEMS, VALID_ITEMS = 16, 8  # of 2 labels, 3 people and 4 takes, when a person is held out
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
+    """A folder with shards of drawn faces, four of training."""
+    root = tmp_path_factory.mktemp("shards")
+    make_corpus.pictures(root / "pictures")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(detection, "detector", lambda file: make_corpus.MiddleFace())
+        shards.main([str(root / "pictures"), str(root / "out"), "--task", "face", "--shards", "4"])
+    return root / "out"
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch):
+    monkeypatch.setattr(face, "NET", replace(face.NET, widths=(8, 16, 24)))
+    monkeypatch.setattr(voice, "NET", replace(voice.NET, widths=(8, 12, 16, 24), embedding=16))
+    monkeypatch.setattr(detection, "detector", lambda file: make_corpus.MiddleFace())
+    monkeypatch.setattr("signal.signal", lambda *_: None)
+
+
+def given(folder, out, task="face", train="{0000..0003}", ending=""):
+    """Arguments of a training on shards; all of training are named by braces, those of validation by a star."""
+    return [
+        *("--task", task, "--train_dir", f"{folder}/{task}-train-{train}.tar", "--device", "cpu", "--from_scratch"),
+        *("--val_dir", f"{folder}/{task}-valid-*.tar", "--epochs", "2", "--batch_size", "8", "--out", f"{out}{ending}"),
+    ]
+
+
+def refusal(capsys, main, arguments):
+    """The one line of a command that ends with exit code 2."""
+    with pytest.raises(SystemExit) as ended:
+        main([str(part) for part in arguments])
+    assert ended.value.code == 2
+    said = capsys.readouterr().err.strip()
+    assert len(said.splitlines()) == 1 and said.endswith(".") and "Traceback" not in said
+    return said
+
+
+def keys(examples):
+    return Counter(example[0].tobytes() for example in examples)
+
+
+def test_what_is_written_is_what_is_read(written):
+    found = shard_sets.read(f"{written}/face-train-{{0000..0003}}.tar")
+    assert found == shard_sets.read(f"file://{written}/face-train-*.tar")
+    assert [shard.items for shard in found.shards] == [4, 4, 4, 4] and found.totals == (8.0, 8.0)
+    assert found.labels == ("happy", "sad") and len(found.persons) == 2
+    valid = shard_sets.read(f"{written}/face-valid-0000.tar")
+    assert valid.items == VALID_ITEMS and not {*valid.persons} & {*found.persons}
+    items = [example for shard in found.shards for example in shard_files.read_shard(shard, "face")]
+    assert len(keys(items)) == TRAIN_ITEMS
+    crops, quality, target = items[0]
+    assert crops.dtype == np.uint8 and len(crops) == len(quality) == 1 and sorted(target) == [0, 1]
+    totals = np.sum([target for _, _, target in items], axis=0)
+    assert tuple(totals) == found.totals
+    # Only a few are of one label: each shard is a sample of all.
+    assert any(0 < shard.totals[0] < shard.items for shard in found.shards)
+
+
+def test_no_path_of_a_user_is_in_shards(written):
+    assert all(str(written.parent).encode() not in path.read_bytes() for path in written.iterdir())
+
+
+def test_each_item_is_read_once_by_one_process_in_another_order_each_epoch(written):
+    found = shard_sets.read(f"{written}/face-train-*.tar")
+    reading, orders = shard_stream.Reading(buffer=4), []
+    for epoch in range(3):
+        parts = [shard_stream.divided(found.shards, rank, 2, (0, epoch)) for rank in range(2)]
+        assert sorted(shard.url for part in parts for shard in part) == [shard.url for shard in found.shards]
+        both = [
+            [*shard_stream.examples(part, "face", uncut, (0, epoch, rank), reading)] for rank, part in enumerate(parts)
+        ]
+        assert keys(both[0] + both[1]) == dict.fromkeys(keys(both[0] + both[1]), 1)
+        assert len(both[0]) == len(both[1]) == TRAIN_ITEMS / 2
+        orders.append([example[0].tobytes() for example in both[0] + both[1]])
+    assert orders[0] != orders[1] != orders[2]
+
+
+def uncut(example, generator):
+    return example
+
+
+def test_workers_read_each_item_once_and_say_what_is_wrong_in_one_sentence(written, tmp_path):
+    found = shard_sets.read(f"{written}/face-train-*.tar")
+    reading = shard_stream.Reading(workers=2, buffer=4)
+    first, *others = found.shards
+    bad = tmp_path / "face-train-0000.tar"
+    bad.write_bytes((written / bad.name).read_bytes()[:-3000])
+    read = [*shard_stream.examples(list(found.shards), "face", face_only, (1,), reading)]
+    assert keys(read) == dict.fromkeys(keys(read), 1) and len(read) == TRAIN_ITEMS
+    with pytest.raises(EmorecError, match=r"^The shard file://\S+/face-train-0000.tar is damaged \([^\n]+\); write it"):
+        [*shard_stream.examples([replace(first, url=f"file://{bad}"), *others], "face", face_only, (1,), reading)]
+
+
+face_only = streamed.partial(streamed._cut_face, frames=1)  # a worker that is started afresh can import it
+
+
+@pytest.mark.parametrize("change", ["cut in an item", "cut after an item", "another byte", "text", "gone"])
+def test_a_damaged_shard_is_one_sentence(written, tmp_path, capsys, change):
+    for path in written.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    shard = tmp_path / "face-train-0002.tar"
+    content = shard.read_bytes()
+    at = content.index(b"000002.crops.npy")  # where the header of a member begins
+    if change == "gone":
+        shard.unlink()
+    else:
+        changed = {
+            "cut in an item": content[: at + 700],
+            "cut after an item": content[:at],
+            "another byte": content[: at + 1500] + bytes([content[at + 1500] ^ 1]) + content[at + 1501 :],
+            "text": b"no tar file",
+        }
+        shard.write_bytes(changed[change])
+    said = refusal(capsys, run.main, given(tmp_path, tmp_path / "runs"))
+    assert "face-train-0002.tar" in said and ("damaged" in said or change == "gone" and "nothing at" in said)
+
+
+def test_a_training_on_shards_learns_like_one_in_memory_and_continues(written, tmp_path):
+    arguments = [*given(written, tmp_path / "a"), "--lr", "0.01"]
+    run.main([*arguments, "--epochs", "12"])
+    model = checkpoints.load(tmp_path / "a" / "checkpoint")
+    assert model.face.config.labels == ("happy", "sad")
+    assert model.evaluation["validation-face"]["results"]["face"] > 0.9
+    assert model.evaluation["validation-face"]["items"] == VALID_ITEMS
+    found = shard_sets.read(f"{written}/face-train-*.tar")
+    assert {*found.persons} <= {*model.training["persons"]} and len(model.training["held_out"]) == 1
+    # A run that is stopped after an epoch and continued has the same losses as one that is not.
+    other = given(written, tmp_path / "b")
+    run.main(other)
+    whole = read_log(tmp_path / "b" / "face")
+    stop = pytest.MonkeyPatch()
+    with stop.context() as patch, pytest.raises(SystemExit):
+        patch.setattr(streamed.Batches, "__call__", interrupted(streamed.Batches.__call__))
+        run.main(given(written, tmp_path / "c"))
+    assert len(read_log(tmp_path / "c" / "face")) == 1
+    run.main([*given(written, tmp_path / "c"), "--resume"])
+    continued = read_log(tmp_path / "c" / "face")
+    assert [row["loss"] for row in continued] == [row["loss"] for row in whole]
+
+
+def interrupted(call):
+    def batches(self, epoch, generator):
+        if epoch == 1:
+            raise KeyboardInterrupt
+        return call(self, epoch, generator)
+
+    return batches
+
+
+def test_voices_are_trained_from_shards(tmp_path):
+    make_corpus.recordings(tmp_path / "recordings")
+    shards.main([str(tmp_path / "recordings"), str(tmp_path / "out"), "--task", "voice", "--items", "5"])
+    found = shard_sets.read(f"{tmp_path}/out/voice-train-*.tar")
+    assert [shard.items for shard in found.shards] == [4, 4, 4]
+    run.main(given(tmp_path / "out", tmp_path / "runs", "voice", "*"))
+    assert checkpoints.load(tmp_path / "runs" / "checkpoint").voice.config.heads["emotions"] == ("happy", "sad")
+
+
+# Trains in two processes with the variables that torchrun gives to what it starts; they are copies of this process.
+# Each writes which items it trained on, and the weights that it has at the end.
+PARALLEL = """
+import hashlib, json, os, socket, sys, traceback
+sys.path[:0] = [{root!r}, {tests!r}]
+from dataclasses import replace
+import numpy as np
+from train import loop, run
+from train.finetune import common, face
+loop.has_fast_bfloat16 = lambda device: False
+face.NET = replace(face.NET, widths=(8, 16, 24))
+seen, moved, fit = [], face.moved, loop.fit
+def noted(windows):
+    seen.append([hashlib.sha256(crops.tobytes()).hexdigest() for crops, _ in windows])
+    return moved(windows)
+def kept(*arguments, **options):
+    net = fit(*arguments, **options)
+    with open(f"{folder}/" + os.environ["RANK"] + ".json", "w") as file:
+        json.dump(dict(seen=seen, weights={{k: v.double().sum().item() for k, v in net.state_dict().items()}}), file)
+    return net
+face.moved, loop.fit = noted, kept
+with socket.socket() as probe:
+    probe.bind(("127.0.0.1", 0))
+    os.environ |= dict(MASTER_ADDR="127.0.0.1", MASTER_PORT=str(probe.getsockname()[1]), WORLD_SIZE="2")
+copies = []
+for rank in range(2):
+    os.environ |= dict(RANK=str(rank), LOCAL_RANK=str(rank))
+    copies.append(os.fork())
+    if copies[-1] == 0:
+        try:
+            run.main({arguments!r})
+            sys.stdout.flush()
+            os._exit(0)
+        except BaseException:
+            traceback.print_exc()
+            os._exit(1)
+if any([os.waitpid(copy, 0)[1] for copy in copies]):
+    sys.exit(1)
+"""
+
+
+@pytest.mark.parametrize("count", [4, 3])
+def test_two_processes_read_each_item_once_an_epoch_and_end_with_the_same_weights(written, tmp_path, count):
+    arguments = given(written, tmp_path / "runs", train=f"{{0000..000{count - 1}}}")
+    text = PARALLEL.format(root=str(ROOT), tests=str(ROOT / "tests"), arguments=arguments, folder=str(tmp_path))
+    (tmp_path / "parallel.py").write_text(text)
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    process = subprocess.run(
+        [sys.executable, str(tmp_path / "parallel.py")], env=environment, capture_output=True, text=True, timeout=300
+    )
+    assert process.returncode == 0, process.stderr[-2000:]
+    assert process.stdout.count("wrote") == 1
+    one, two = (json.loads((tmp_path / f"{rank}.json").read_text()) for rank in range(2))
+    assert one["weights"] == two["weights"]
+    steps = len(one["seen"]) // 2
+    assert len(one["seen"]) == len(two["seen"]) == 2 * steps and steps == 2
+    for epoch in range(2):
+        part = slice(epoch * steps, (epoch + 1) * steps)
+        mine, others = ([item for batch in rank["seen"][part] for item in batch] for rank in (one, two))
+        assert len(mine) == len(others) == 8
+        if count == 4:
+            assert len({*mine}) == len({*others}) == 8 and not {*mine} & {*others}
+        else:  # one of them has a shard less, and reads it twice
+            assert len({*mine} | {*others}) == 12 and sorted([len({*mine}), len({*others})]) == [4, 8]
+            assert "not divided evenly" in process.stdout
+
+
+@pytest.mark.parametrize(
+    ("train", "more", "said"),
+    [
+        ("none-*.tar", (), "There is no index file:///"),
+        ("face-train-{0000..0009}.tar", (), "There is no shard file:///"),
+        ("face-train-9*.tar", (), "There is no shard file:///"),
+        ("{face-train-0000,face-valid-0000}.tar", (), "names shards of several sets"),
+        ("face-train-{0000.tar", (), "cannot be read"),
+        ("face-train-*.tar", ("--labels", "x.json"), "Labels are mapped when shards are written"),
+        ("face-train-*.tar", ("--task", "all"), "Shards hold faces or voices"),
+        ("face-train-*.tar", ("--task", "voice"), "are for the task face, not for voice"),
+        ("face-train-*.tar", ("--dataset", "folder"), "and --dataset folder reads folders"),
+        ("face-valid-*.tar", (), "is both in the training and in the validation data"),
+    ],
+)
+def test_what_names_no_shards_is_refused_in_one_sentence(written, tmp_path, capsys, train, more, said):
+    arguments = given(written, tmp_path / "runs")
+    arguments[arguments.index("--train_dir") + 1] = f"{written}/{train}"
+    assert said in refusal(capsys, run.main, [*arguments, *more])
+
+
+def test_validation_shards_and_a_place_that_can_be_read_are_needed(written, tmp_path, capsys):
+    arguments = given(written, tmp_path / "runs")
+    at = arguments.index("--val_dir")
+    assert "give those of validation by --val_dir" in refusal(capsys, run.main, arguments[:at] + arguments[at + 2 :])
+    elsewhere = [*arguments[:at], "--val_dir", "https://example.org/face-valid-0000.tar", *arguments[at + 2 :]]
+    assert "names no shards" in refusal(capsys, run.main, elsewhere)
+    assert "names no shards" in refusal(capsys, run.main, [*arguments, "--dataset", "shards", "--train_dir", written])
+
+
+@pytest.mark.parametrize("content", ["no JSON", "[]", "{}", '{"emorec_shards": 2}', '{"emorec_shards": 1}'])
+def test_an_index_that_cannot_be_used_is_one_sentence(written, tmp_path, content):
+    for path in written.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    (tmp_path / "face-train.json").write_text(content)
+    with pytest.raises(EmorecError, match=r"face-train.json.* (cannot be read|is of another version)[^\n]*\.$"):
+        shard_sets.read(f"{tmp_path}/face-train-*.tar")
+
+
+def test_shards_of_another_network_and_too_few_are_refused(written, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(face, "NET", replace(face.NET, size=64))
+    assert "for a network with other settings" in refusal(capsys, run.main, given(written, tmp_path / "runs"))
+    monkeypatch.setattr("train.distributed.count", lambda: 5)
+    assert "4 shards cannot be divided between 5" in refusal(capsys, run.main, given(written, tmp_path / "runs"))
+
+
+def test_a_set_is_not_overwritten_and_without_its_index_not_read(written, capsys, tmp_path, monkeypatch):
+    pictures = written.parent / "pictures"
+    assert "already a set of shards" in refusal(capsys, shards.main, [pictures, written, "--task", "face"])
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("fsspec.implementations.local.LocalFileSystem.put_file", full)
+    said = refusal(capsys, shards.main, [pictures, tmp_path / "out", "--task", "face"])
+    assert "cannot be written (No space left on device)" in said
+    with pytest.raises(EmorecError, match="There is no index"):
+        shard_sets.read(f"{tmp_path}/out/face-train-*.tar")
+
+
+@pytest.mark.parametrize("parts", [1, 2, 3, 7, 16])
+def test_items_are_spread_evenly(parts):
+    sizes = shard_files.spread(16, -(-16 // parts))
+    assert sum(sizes) == 16 and max(sizes) - min(sizes) <= 1 and len(sizes) >= min(parts, 6)
+
+
+def test_a_bucket_holds_shards_like_a_folder(written, tmp_path, monkeypatch):
+    moto, s3fs = pytest.importorskip("moto.server"), pytest.importorskip("s3fs")
+    server = moto.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    try:
+        address = "http://{}:{}".format(*server.get_host_and_port())
+        for name, value in {"ENDPOINT_URL": address, "ACCESS_KEY_ID": "a", "SECRET_ACCESS_KEY": "b"}.items():
+            monkeypatch.setenv(f"AWS_{name}", value)
+        monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+        monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "no-config"))
+        monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "no-credentials"))
+        s3fs.S3FileSystem.clear_instance_cache()
+        s3fs.S3FileSystem().mkdir("data")
+        shards.main([str(written.parent / "pictures"), "s3://data/deep", "--task", "face", "--shards", "4"])
+        # Byte for byte what a folder has, so that the same items train in the same order from both.
+        for path in written.iterdir():
+            assert s3fs.S3FileSystem().cat_file(f"data/deep/{path.name}") == path.read_bytes()
+        run.main(given("s3://data/deep", tmp_path / "runs"))
+        assert (tmp_path / "runs" / "checkpoint" / "config.json").exists()
+        s3fs.S3FileSystem().rm("data/deep/face-train-0001.tar")
+        s3fs.S3FileSystem.clear_instance_cache()
+        found = shard_sets.read("s3://data/deep/face-train-*.tar")
+        with pytest.raises(EmorecError, match="There is nothing at s3://data/deep/face-train-0001.tar"):
+            [*shard_files.read_shard(found.shards[1], "face")]
+    finally:
+        server.stop()
+        s3fs.S3FileSystem.clear_instance_cache()

@@ -1,0 +1,144 @@
+"""Shards as files: examples written to a tar file in any place that fsspec knows, and read from it as a stream."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import tarfile
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from emorec.batch import storage
+from emorec.errors import EmorecError
+from train.data.shard_sets import Shard, ShardSet, index_text
+
+# The arrays of an item: features of each face or hop, the weight of each, and the target (labels,) float32.
+ARRAYS = {"face": ("crops", "quality", "target"), "voice": ("log_mel", "speech", "target")}
+BLOCK = 8 << 20  # bytes that are fetched at once
+
+DAMAGED = "The shard {url} is damaged ({reason}); write it again."
+NOT_WRITTEN = "{url} cannot be written ({reason}); check the place and its free space."
+EXISTS = "There is already a set of shards at {index}; choose another place."
+
+Example = tuple[np.ndarray, ...]  # the arrays of ARRAYS, in their order
+
+
+def write_shard(url: str, task: str, examples: Iterable[Example]) -> Shard:
+    """Write a shard and describe it. Nothing is at ``url`` before the whole is. Raises EmorecError."""
+    from webdataset.writer import TarWriter
+
+    items, longest, totals = 0, 0, np.zeros(0)
+    with tempfile.TemporaryDirectory(prefix="emorec-shard-") as folder:
+        local = Path(folder, "shard.tar")
+        try:
+            with open(local, "wb") as file, TarWriter(file, user="", group="", encoder=False, mtime=0) as out:
+                for example in examples:
+                    named = zip(ARRAYS[task], example, strict=True)
+                    out.write({"__key__": f"{items:06}", **{f"{name}.npy": _packed(array) for name, array in named}})
+                    items, longest = items + 1, max(longest, len(example[1]))
+                    totals = example[-1] + (totals if len(totals) else 0)
+            with open(local, "rb") as file:
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
+            _put(local, url)
+        except OSError as error:
+            raise EmorecError(NOT_WRITTEN.format(url=url, reason=error.strerror or error)) from None
+    return Shard(url=url, items=items, totals=tuple(np.asarray(totals, float)), longest=longest, sha256=digest)
+
+
+def write_index(url: str, found: ShardSet) -> None:
+    """Write the index of a set, which is what makes its shards readable; so it comes last. Raises EmorecError."""
+    with tempfile.TemporaryDirectory(prefix="emorec-shard-") as folder:
+        local = Path(folder, "index.json")
+        local.write_text(index_text(found), encoding="utf-8")
+        _put(local, url)
+
+
+def check_absent(url: str) -> None:
+    """Raise EmorecError if there is an index at ``url``, or if the place cannot be reached."""
+    files, path = storage.opened(url)
+    try:
+        there = files.exists(path)
+    except Exception as error:
+        raise storage.problem(url, error) from None
+    if there:
+        raise EmorecError(EXISTS.format(index=url))
+
+
+def read_shard(shard: Shard, task: str) -> Iterator[Example]:
+    """The examples of a shard, in order, while it arrives.
+
+    Raises EmorecError if it cannot be read, or, at its end at the latest, if it is not the one that was written.
+    """
+    from webdataset.tariterators import group_by_keys, tar_file_iterator
+
+    files, path = storage.opened(shard.url)
+    count = 0
+    try:
+        with files.open(path, "rb", block_size=BLOCK, cache_type="readahead") as source:
+            stream: Any = _Hashed(source)
+            members = ({**member, "__url__": shard.url} for member in tar_file_iterator(stream))
+            for sample in group_by_keys(members):
+                yield tuple(_unpacked(sample[f"{name}.npy"]) for name in ARRAYS[task])
+                count += 1
+            digest = stream.finish()
+    except (tarfile.TarError, ValueError, KeyError, EOFError) as error:
+        raise EmorecError(DAMAGED.format(url=shard.url, reason=_short(error))) from None
+    except Exception as error:  # each store has errors of its own
+        raise storage.problem(shard.url, error) from None
+    if count != shard.items:
+        raise EmorecError(DAMAGED.format(url=shard.url, reason=f"it holds {count} of {shard.items} items"))
+    if digest != shard.sha256:
+        raise EmorecError(DAMAGED.format(url=shard.url, reason="its content has changed"))
+
+
+class _Hashed:
+    """Passes on what is read, and adds it to a SHA-256."""
+
+    def __init__(self, source: Any):
+        self._source, self._hash = source, hashlib.sha256()
+
+    def read(self, size: int) -> bytes:
+        block = self._source.read(size)
+        self._hash.update(block)
+        return block
+
+    def finish(self) -> str:
+        """Read the rest; the hash of everything as hexadecimal digits."""
+        while self.read(BLOCK):
+            pass
+        return self._hash.hexdigest()
+
+
+def _packed(array: np.ndarray) -> bytes:
+    content = io.BytesIO()
+    np.save(content, array, allow_pickle=False)
+    return content.getvalue()
+
+
+def _unpacked(content: bytes) -> np.ndarray:
+    return np.load(io.BytesIO(content), allow_pickle=False)
+
+
+def _put(local: Path, url: str) -> None:
+    files, path = storage.opened(url)
+    try:
+        if url.startswith("file://"):
+            Path(path).parent.mkdir(parents=True, exist_ok=True)
+        files.put_file(str(local), path)
+    except Exception as error:
+        reason = getattr(error, "strerror", None) or _short(error)
+        raise EmorecError(NOT_WRITTEN.format(url=url, reason=reason)) from None
+
+
+def _short(error: BaseException) -> str:
+    return " ".join(str(error).split())[:120].rstrip(".") or type(error).__name__
+
+
+def spread(count: int, most: int) -> Sequence[int]:
+    """Sizes of the fewest shards for ``count`` items with at most ``most`` in each; they differ by one at most."""
+    shards = max(1, -(-count // most))
+    return [count // shards + (number < count % shards) for number in range(shards)]

@@ -1,0 +1,117 @@
+"""``python -m train.shards DATA DEST``: write training data as shards, for trainings that stream them from a bucket."""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from emorec.errors import EmorecError, require
+from emorec.models import checkpoint as checkpoints
+from emorec.models import pretrained
+from train.data import corpora, ingest, layouts, shard_files, shard_sets
+from train.data.corpora import Corpus
+from train.data.datasets import Item
+from train.data.shard_files import Example
+from train.finetune import face
+
+DESCRIPTION = "Write training data as shards, which train/run.py streams from a folder or a bucket."
+TASKS = ("face", "voice")
+WROTE = "wrote {items} items in {shards} shards: {pattern}"
+LEFT_OUT = "{count} items cannot be used and are left out; the first: {reason}"
+NONE = "None of the {count} items of {part} can be used; the first: {reason}"
+
+
+def parser() -> argparse.ArgumentParser:
+    """The ArgumentParser."""
+    made = argparse.ArgumentParser(prog="python -m train.shards", description=DESCRIPTION)
+    made.add_argument("data", type=Path, metavar="DATA", help="folder (or CSV file) of the data")
+    made.add_argument("dest", metavar="DEST", help="folder of the shards: a path, or a URL such as s3://bucket/folder")
+    made.add_argument("--task", choices=TASKS, required=True, help="what to learn from the data")
+    made.add_argument("--dataset", choices=sorted(layouts.READERS), default="folder", help="layout (default folder)")
+    made.add_argument("--val_dir", "--val-dir", type=Path, help="validation data (default: a fifth of the people)")
+    made.add_argument("--labels", type=Path, help="JSON file that maps labels to emotions")
+    made.add_argument("--items", type=int, default=1000, help="items of a shard at most (default 1000)")
+    made.add_argument("--shards", type=int, default=1, help="shards of training at least, as many as processes train")
+    made.add_argument("--seed", type=int, default=0, help="seed of the order and of the held-out people (default 0)")
+    made.add_argument("--cache", type=Path, help="folder to keep what is extracted, for a later try")
+    return made
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Write the shards of training and of validation, and say with which patterns to train on them."""
+    parsing = parser()
+    options = parsing.parse_args(arguments)
+    if options.items < 1 or options.shards < 1 or options.seed < 0:
+        parsing.error("--items and --shards are 1 or more, and --seed is 0 or more")
+    try:
+        require(shard_sets.EXTRA, "webdataset", "fsspec")
+        dest = shard_sets.as_url(options.dest.rstrip("/"))
+        corpus = corpora.load(
+            options.dataset, options.task, options.data, options.val_dir, options.labels, seed=options.seed
+        )
+        for part in ("train", "valid"):
+            shard_files.check_absent(f"{dest}/{options.task}-{part}.json")
+        for part, least in (("train", options.shards), ("valid", 1)):
+            print(write(corpus, part, dest, least, options), flush=True)
+    except EmorecError as error:
+        parsing.exit(2, f"{error}\n")
+
+
+def write(corpus: Corpus, part: str, dest: str, least: int, options: argparse.Namespace) -> str:
+    """Write the shards of one part ("train" or "valid") and their index; the sentence that says so.
+
+    Items are put into shards at random, so that each shard is a fair sample. Only one shard's items are in memory.
+    """
+    items = corpus.train if part == "train" else [item for item in corpus.valid if item.label]
+    items = [items[row] for row in np.random.default_rng(options.seed).permutation(len(items))]
+    targets, labelled = face.targets_of(items, corpus.labels)
+    base = checkpoints.load(pretrained.resolve(pretrained.BUNDLED).folder)
+    rows = [int(row) for row in np.flatnonzero(labelled)]
+    sizes = shard_files.spread(len(rows), min(options.items, -(-len(rows) // least) or 1))
+    name = f"{options.task}-{part}"
+    shards, reasons = [], []
+    for number, size in enumerate(sizes):
+        mine, rows = rows[:size], rows[size:]
+        found = _extracted([items[row] for row in mine], targets[mine], base, options, reasons)
+        shards.append(shard_files.write_shard(f"{dest}/{name}-{number:04}.tar", options.task, found))
+    shards = [shard for shard in shards if shard.items]
+    if not shards:
+        raise EmorecError(NONE.format(count=len(items), part=part, reason=reasons[0]))
+    if reasons:
+        print(LEFT_OUT.format(count=len(reasons), reason=reasons[0]), flush=True)
+    written = shard_sets.ShardSet(
+        task=options.task,
+        settings={"size": base.face.config.size} if options.task == "face" else asdict(base.front_end),
+        labels=corpus.labels,
+        known_people=corpus.known_people,
+        persons=tuple(corpus.people if part == "train" else corpus.held_out),
+        shards=tuple(shards),
+    )
+    shard_files.write_index(f"{dest}/{name}.json", written)
+    return WROTE.format(items=written.items, shards=len(shards), pattern=f"{dest}/{name}-*.tar")
+
+
+def _extracted(
+    items: list[Item], targets: np.ndarray, base: checkpoints.Checkpoint, options: Any, reasons: list[str]
+) -> Iterator[Example]:
+    """The examples of the items that can be used; why the others cannot is added to ``reasons``."""
+    with tempfile.TemporaryDirectory(prefix="emorec-shards-") as folder:
+        cache = options.cache or Path(folder)
+        if options.task == "face":
+            read, wrong = ingest.extract_faces(items, base.face.config.size, cache)
+        else:
+            read, wrong = ingest.extract_log_mels(items, base.front_end, cache)
+        reasons.extend(reason for _, reason in wrong)
+        for example, target in zip(read, targets, strict=True):
+            if example is not None:
+                yield *example, target
+
+
+if __name__ == "__main__":
+    main()
