@@ -37,7 +37,7 @@ LIBRARY_HOMES = {
     "pyarrow": ["emorec.output.parquet", "emorec.batch.manifest", "emorec.library.*"],
     "duckdb": ["emorec.library.*"],
     "fsspec": ["emorec.batch.storage"],
-    "webdataset": ["train.data.shard_files", "train.data.shard_stream"],
+    "webdataset": ["train.data.shard_*"],
     "pandas": ["emorec.agreement.results", "emorec.output.dataframe", "emorec.timeline"],
     "gradio": ["emorec.ui.*"],
     "ray": ["emorec.batch.ray_engine"],

@@ -138,7 +138,12 @@ def test_the_oldest_versions_are_those_that_the_tests_can_run_with():
 
 EXTRAS = ("app", "batch", "dataframe", "exports", "library", "links", "train")
 APART = {"gs", "ray", "s3"}  # of clusters and object stores, which few have; "all" is without them
-NOT_IN_THE_APP = {"duckdb", "fsspec", "pyarrow"}  # large, and for the command line; `make app` does without
+NOT_IN_THE_APP = {
+    "duckdb",
+    "fsspec",
+    "pyarrow",
+    "webdataset",
+}  # large, and for the command line; `make app` does without
 
 
 def test_the_extra_all_holds_every_extra():

@@ -260,6 +260,7 @@ def test_two_processes_read_each_item_once_an_epoch_and_end_with_the_same_weight
         ("face-train-9*.tar", (), "There is no shard file:///"),
         ("{face-train-0000,face-valid-0000}.tar", (), "names shards of several sets"),
         ("face-train-{0000.tar", (), "cannot be read"),
+        ("face-${NONE}-0000.tar", (), "cannot be read"),
         ("face-train-*.tar", ("--labels", "x.json"), "Labels are mapped when shards are written"),
         ("face-train-*.tar", ("--task", "all"), "Shards hold faces or voices"),
         ("face-train-*.tar", ("--task", "voice"), "are for the task face, not for voice"),

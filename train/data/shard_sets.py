@@ -128,11 +128,11 @@ def index_text(found: ShardSet) -> str:
 
 
 def _expanded(pattern: str) -> list[str]:
-    from braceexpand import braceexpand
+    from webdataset.shardlists import expand_urls
 
     try:
-        return [*braceexpand(pattern)]
-    except ValueError as error:
+        return [*expand_urls(pattern)]
+    except (ValueError, AssertionError) as error:  # the latter for a variable ${NAME} that is not set
         raise EmorecError(WRONG_PATTERN.format(pattern=pattern, reason=error)) from None
 
 

@@ -47,7 +47,7 @@ def examples(shards: list[Shard], task: str, cut: Cut, seed: tuple[int, ...], re
     if reading.buffer > 1:
         mixer = random.Random(number)
         stages.append(shuffle(reading.buffer, initial=reading.buffer, rng=mixer))
-    pipeline = DataPipeline(*stages, _guarded)
+    pipeline: Any = DataPipeline(*stages, _guarded)
     workers = min(reading.workers, len(shards))
     # A copy of this process would share its locks and its connections to the store, so workers are started afresh.
     how: dict[str, Any] = {"multiprocessing_context": "spawn"} if workers else {}
