@@ -141,7 +141,7 @@ def table(hours: float, nodes: Iterable[int], cores: int, costs: Costs) -> str:
         speed = hours * HOUR / found.seconds
         row = f"{count} | {count * cores} | {found.seconds / HOUR:.2f} | {share:.1%} | {found.wait / 60:.1f}"
         out.append(f"| {row} | {speed:,.0f} |")
-    return f"{len(media)} recordings, {hours:g} h of media\n\n" + "\n".join(out)
+    return f"{len(media):,} recordings, {hours:,.0f} h of media\n\n" + "\n".join(out)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

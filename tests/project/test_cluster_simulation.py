@@ -39,9 +39,10 @@ def test_a_part_that_begins_early_has_a_shorter_lead():
 
 
 def test_parts_wait_behind_what_was_begun_before_them():
-    # One core: the look at the long item, the short one, which was begun with it, and then the parts.
-    found = simulate([1300.0, 10.0], 1, PLAIN)
-    assert found.seconds == pytest.approx(1.0 + 2.0 + 66.0 + 68.0 + 0.5)
+    # One core looks at the long item until 1 and takes the short ones until 5 and a part until 71, the other the item
+    # of 61 and the other part.
+    found = simulate([1300.0, 600.0, 10.0, 10.0], 2, PLAIN)
+    assert found.seconds == pytest.approx(61.0 + 68.0 + 0.5)
 
 
 def test_workers_start_and_a_slow_driver_are_waited_for():

@@ -144,6 +144,15 @@ def test_a_damaged_shard_is_one_sentence(written, tmp_path, capsys, change):
     assert "face-train-0002.tar" in said and ("damaged" in said or change == "gone" and "nothing at" in said)
 
 
+def test_damage_at_the_end_of_the_last_shard_is_found_without_a_buffer(written):
+    found = shard_sets.read(f"{written}/face-train-0000.tar")
+    wrong = replace(found, shards=(replace(found.shards[0], sha256="0"),))
+    batches = streamed.Batches(wrong, 2, face_only, face.moved, 0, shard_stream.Reading(buffer=1))
+    assert len(batches) == 2
+    with pytest.raises(EmorecError, match="its content has changed"):
+        [*batches(0, np.random.default_rng(0))]
+
+
 def test_a_training_on_shards_learns_like_one_in_memory_and_continues(written, tmp_path):
     arguments = [*given(written, tmp_path / "a"), "--lr", "0.01"]
     run.main([*arguments, "--epochs", "12"])
@@ -196,16 +205,19 @@ from train import loop, run
 from train.finetune import common, face
 loop.has_fast_bfloat16 = lambda device: False
 face.NET = replace(face.NET, widths=(8, 16, 24))
-seen, moved, fit = [], face.moved, loop.fit
+seen, rows, moved, fit, balanced = [], [], face.moved, loop.fit, face.balanced_loss
 def noted(windows):
     seen.append([hashlib.sha256(crops.tobytes()).hexdigest() for crops, _ in windows])
     return moved(windows)
+def counted(shares):
+    loss_of = balanced(shares)
+    return lambda net, batch: (rows.append(len(batch[0])), loss_of(net, batch))[1]
 def kept(*arguments, **options):
     net = fit(*arguments, **options)
     with open(f"{folder}/" + os.environ["RANK"] + ".json", "w") as file:
-        json.dump(dict(seen=seen, weights={{k: v.double().sum().item() for k, v in net.state_dict().items()}}), file)
+        json.dump(dict(seen=seen, rows=rows, weights={{k: v.double().sum().item() for k, v in net.state_dict().items()}}), file)
     return net
-face.moved, loop.fit = noted, kept
+face.moved, loop.fit, face.balanced_loss = noted, kept, counted
 with socket.socket() as probe:
     probe.bind(("127.0.0.1", 0))
     os.environ |= dict(MASTER_ADDR="127.0.0.1", MASTER_PORT=str(probe.getsockname()[1]), WORLD_SIZE="2")
@@ -239,6 +251,7 @@ def test_two_processes_read_each_item_once_an_epoch_and_end_with_the_same_weight
     assert process.stdout.count("wrote") == 1
     one, two = (json.loads((tmp_path / f"{rank}.json").read_text()) for rank in range(2))
     assert one["weights"] == two["weights"]
+    assert one["rows"] == two["rows"] == [4] * 4  # what each has read it trains on
     steps = len(one["seen"]) // 2
     assert len(one["seen"]) == len(two["seen"]) == 2 * steps and steps == 2
     for epoch in range(2):
