@@ -14,7 +14,8 @@ DESCRIPTION = """Train the networks and write a checkpoint.
 With --dataset the bundled networks are fine-tuned on your own data (or one public corpus), and OUT/checkpoint is
 written, which `python -m emorec analyze FILE --model_path OUT/checkpoint` uses. Without --dataset the whole recipe of
 the bundled weights runs on a folder that holds FERPlus, RAVDESS, nEMO, ASED, JavaneseAudio and JavaneseAV.
-`torchrun --nproc_per_node N train/run.py ...` divides the work between N processes."""
+`torchrun --nproc_per_node N train/run.py ...` divides the work between N processes;
+docs/SCALE.md has the command for several machines."""
 
 TASKS = ("face", "voice", "distill", "fusion", "all")
 TASK_ALIASES = {"listener": "distill"}  # names of earlier versions

@@ -215,7 +215,8 @@ def counted(shares):
 def kept(*arguments, **options):
     net = fit(*arguments, **options)
     with open(f"{folder}/" + os.environ["RANK"] + ".json", "w") as file:
-        json.dump(dict(seen=seen, rows=rows, weights={{k: v.double().sum().item() for k, v in net.state_dict().items()}}), file)
+        weights = {{name: value.double().sum().item() for name, value in net.state_dict().items()}}
+        json.dump(dict(seen=seen, rows=rows, weights=weights), file)
     return net
 face.moved, loop.fit, face.balanced_loss = noted, kept, counted
 with socket.socket() as probe:
