@@ -131,8 +131,7 @@ def analysed(session_environment, tmp_path_factory):
     loaded = emorec.load()
     (folder / "library" / "voice-1").mkdir(parents=True)
     cache = folder / "cache"
-    for features in loaded.extract(sound, cache):
-        pass
+    *_, features = loaded.extract(sound, cache)
     write_tables(folder / "library" / "voice-1", loaded.infer(features), features)
     return loaded, folder / "library", cache
 
