@@ -67,6 +67,11 @@ def longest_file(environment: Environment = os.environ) -> float | None:
     return None if minutes is None else minutes * 60
 
 
+def given(environment: Environment = os.environ) -> dict[str, str]:
+    """The variables of emorec that are set, for processes elsewhere."""
+    return {name: value for name, value in environment.items() if name.startswith("EMOREC_")}
+
+
 def cache_folder(environment: Environment = os.environ) -> Path:
     """The folder for stored features: EMOREC_CACHE, or a subfolder of the user's cache directory."""
     chosen = environment.get("EMOREC_CACHE")

@@ -12,30 +12,14 @@ from typing import Any
 
 from emorec import files
 from emorec.errors import EmorecError
+from emorec.library.schema import MANIFEST as PARQUET
+from emorec.library.schema import MANIFEST_KEY as KEY
+from emorec.library.schema import MANIFEST_VERSION as VERSION
+from emorec.library.schema import MEDIA as COLUMNS
 from emorec.output.tables import delimited
 
-VERSION = b"1"  # changes with every change that a reader would notice
-KEY = b"emorec_manifest"  # of the metadata of the Parquet file
-PARQUET, CSV = "manifest.parquet", "manifest.csv"
+CSV = "manifest.csv"
 
-# Columns and their types in Parquet; times are UTC in ISO 8601.
-COLUMNS = {
-    "item": "string",
-    "source": "string",
-    "status": "string",
-    "error": "string",
-    "duration": "float64",
-    "seconds": "float64",
-    "started": "string",
-    "finished": "string",
-    "persons": "int32",
-    "face_share": "float64",
-    "speech_share": "float64",
-    "emorec_version": "string",
-    "model": "string",
-    "features": "string",
-    "choices": "string",
-}
 Row = Mapping[str, Any]
 
 OTHER_VERSION = (

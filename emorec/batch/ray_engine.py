@@ -130,7 +130,7 @@ class RayEngine:
         os.environ.update({name: value for name, value in QUIET.items() if name not in os.environ})
         quiet = {"log_to_driver": False, "logging_level": "ERROR", "configure_logging": False}
         # Settings of emorec are the same in every worker.
-        variables = {name: value for name, value in os.environ.items() if name.startswith("EMOREC_")}
+        variables = settings.given()
         if self.address is not None:
             if reason := _unreachable(self.address):
                 raise EmorecError(NO_CLUSTER.format(address=self.address, reason=reason))
@@ -179,7 +179,7 @@ def engine(
         raise EmorecError(WRONG_SHARE.format(what="The GPUs", given=gpus, least="0"))
     device = "cpu" if choices.device == "auto" and not gpus else choices.device
     cache = choices.cache or settings.cache_folder()
-    if choices.cache is None and not os.environ.get("EMOREC_CACHE"):
+    if choices.cache is None and not settings.given().get("EMOREC_CACHE"):
         cache = None  # each machine has its usual one
     made = RayEngine(address=address, workers=workers, cpus=cpus, gpus=gpus, length=length)
     return made, replace(

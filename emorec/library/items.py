@@ -16,29 +16,21 @@ from typing import TYPE_CHECKING, Any
 from emorec import files
 from emorec.errors import EmorecError
 from emorec.library import plain_results
-from emorec.library.schema import FACTS, KEY, NAMES, SUFFIX, VERSION
+from emorec.library.schema import (
+    FACTS,
+    KEY,
+    MANIFEST,
+    MANIFEST_KEY,
+    MANIFEST_VERSION,
+    MEDIA,
+    NAMES,
+    SUFFIX,
+    VERSION,
+)
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-MANIFEST, MANIFEST_KEY, MANIFEST_VERSION = "manifest.parquet", b"emorec_manifest", b"1"
-MEDIA = {
-    "item": "string",
-    "source": "string",
-    "status": "string",
-    "error": "string",
-    "duration": "float64",
-    "seconds": "float64",
-    "started": "string",
-    "finished": "string",
-    "persons": "int32",
-    "face_share": "float64",
-    "speech_share": "float64",
-    "emorec_version": "string",
-    "model": "string",
-    "features": "string",
-    "choices": "string",
-}
 DAMAGED = "{item} is left out, because {name} cannot be read ({reason})."
 OTHER = "{item} is left out, because {name} is of another version ({found}, not {known})."
 OTHER_MANIFEST = (

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from emorec.errors import EmorecError, require
-from emorec.library import items
+from emorec.library import items, views
 from emorec.library.items import Item
-from emorec.library.schema import EXTRA, HIGHLIGHTS, MARKERS, PEOPLE
+from emorec.library.schema import EXTRA
 
 if TYPE_CHECKING:
     import duckdb
@@ -28,7 +28,6 @@ MEMORY_GB = 2.0
 SECONDS = 600.0
 BATCH_ROWS = 20_000
 GLOB = "*?["  # letters of a path that DuckDB takes for a pattern
-TYPES = {"string": "VARCHAR", "float64": "DOUBLE", "int32": "INTEGER"}
 
 READ_ONLY = "A query only reads: give one SELECT (also WITH, FROM, DESCRIBE, SUMMARIZE or VALUES), and nothing else."
 REFUSED = "The query wants a file or a setting outside of these results, which is refused: {reason}."
@@ -189,7 +188,7 @@ class Library:
             }
         )
         allowed = self._define(connection)
-        connection.execute(f"SET allowed_paths = [{', '.join(map(_quoted, allowed))}]")
+        connection.execute(f"SET allowed_paths = [{', '.join(map(views.quoted, allowed))}]")
         connection.execute("SET enable_external_access = false")
         connection.execute("SET lock_configuration = true")
         return connection
@@ -199,7 +198,7 @@ class Library:
         import pyarrow as pa
 
         media = [item.media for item in self._items] + self._media
-        _keep(connection, "media", _arrow(items.MEDIA, media, pa))
+        views.keep(connection, "media", views.arrow(items.MEDIA, media, pa))
         allowed, places, tables = [], [], dict[str, pa.Table]()
         for view in VIEWS[1:]:
             paths = [(item.name, self._place(item.paths[view])) for item in self._items if view in item.paths]
@@ -212,7 +211,7 @@ class Library:
             places += paths
             if memory:
                 tables[view] = pa.concat_tables(memory, promote_options="default")
-            _view(connection, view, [path for _, path in paths], tables.get(view), self._columns_differ())
+            views.define(connection, view, [path for _, path in paths], tables.get(view), self._columns_differ())
         # Filled last: the views name it.
         if places:
             connection.executemany("INSERT INTO places VALUES (?, ?)", places)
@@ -236,39 +235,6 @@ class _Damaged(EmorecError):
     """A file turned out to be damaged in its middle."""
 
 
-def _view(connection: Any, view: str, paths: list[str], memory: pa.Table | None, differ: bool) -> None:
-    connection.execute("CREATE TABLE IF NOT EXISTS places (item VARCHAR, filename VARCHAR)")
-    parts = []
-    if paths:
-        listed = ", ".join(map(_quoted, paths))
-        by_name = ", union_by_name = true" if differ and view == "windows" else ""
-        parts.append(
-            f"SELECT places.item, rows.* EXCLUDE (filename) FROM read_parquet([{listed}], filename = true{by_name}) "
-            "AS rows JOIN places ON places.filename = rows.filename"
-        )
-    if memory is not None:
-        _keep(connection, f"{view}_in_memory", memory)
-        parts.append(f"SELECT item, * EXCLUDE (item) FROM {view}_in_memory")
-    if not parts:
-        kinds = {"people": PEOPLE, "highlights": HIGHLIGHTS, "markers": MARKERS}.get(view, {"start": "float64"})
-        columns = ", ".join(f'NULL::{TYPES[kind]} AS "{name}"' for name, kind in {"item": "string", **kinds}.items())
-        parts.append(f"SELECT {columns} WHERE false")
-    connection.execute(f"CREATE VIEW {view} AS {' UNION ALL BY NAME '.join(parts)}")
-
-
-def _keep(connection: Any, name: str, table: pa.Table) -> None:
-    """Copy an arrow table into a table of the database."""
-    connection.register("given", table)
-    connection.execute(f"CREATE TABLE {name} AS SELECT * FROM given")
-    connection.unregister("given")
-
-
-def _arrow(columns: dict[str, str], rows: list[dict[str, Any]], pa: Any) -> pa.Table:
-    return pa.table(
-        {name: pa.array([row.get(name) for row in rows], getattr(pa, kind)()) for name, kind in columns.items()}
-    )
-
-
 def _next(reader: Any) -> pa.RecordBatch | None:
     try:
         return reader.read_next_batch()
@@ -284,10 +250,6 @@ def _unique(name: str, folder: Path, taken: set[str]) -> str:
         number += 1
     taken.add(chosen)
     return chosen
-
-
-def _quoted(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
 
 
 def _reason(error: BaseException) -> str:

@@ -13,6 +13,28 @@ VERSION = b"1"  # changes with every change that a reader would notice
 FACTS = b"emorec_timeline"  # of the metadata of windows: what a timeline has beside its rows, as JSON
 SUFFIX = ".parquet"
 
+# The manifest of a batch, which is the view ``media``; times are UTC in ISO 8601.
+MANIFEST = "manifest.parquet"
+MANIFEST_KEY = b"emorec_manifest"  # of the metadata of the file: MANIFEST_VERSION
+MANIFEST_VERSION = b"1"  # changes with every change that a reader would notice
+MEDIA = {
+    "item": "string",
+    "source": "string",
+    "status": "string",
+    "error": "string",
+    "duration": "float64",
+    "seconds": "float64",
+    "started": "string",
+    "finished": "string",
+    "persons": "int32",
+    "face_share": "float64",
+    "speech_share": "float64",
+    "emorec_version": "string",
+    "model": "string",
+    "features": "string",
+    "choices": "string",
+}
+
 # Columns and their types in Parquet; those of windows are written by ``output.parquet``.
 PEOPLE = {
     "person": "int32",

@@ -81,10 +81,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--share", action="store_true", help="also give a public link, through Gradio's servers")
     parser.add_argument("--library", metavar="DIR", help="show the results in this folder on the tab Library")
     options = parser.parse_args(arguments)
+    environment = dict(os.environ)
     if options.library:
-        os.environ["EMOREC_LIBRARY"] = options.library
+        environment[settings.LIBRARY_FOLDER] = options.library
     try:
-        server_settings = ServerSettings.from_environment()
+        server_settings = ServerSettings.from_environment(environment)
         analyzer = emorec.load()
         # Imported late: it imports torch, and wrong settings are reported before that.
         from emorec.ui.jobs.analyzers import protect_token

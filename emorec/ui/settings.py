@@ -25,6 +25,7 @@ FRAME_SOURCE = re.compile(r"'self'|'none'|\*|(?:https?://)?(?:\*\.)?[A-Za-z0-9_.
 DEFAULT_UPLOAD_MB = 8000.0
 DEFAULT_QUOTA_MB = 20_000.0
 DEFAULT_PORT = 7860
+LIBRARY_FOLDER = "EMOREC_LIBRARY"
 
 
 def port(environment: Environment = os.environ) -> int:
@@ -117,7 +118,7 @@ def auth(environment: Environment = os.environ) -> tuple[str, str] | None:
 
 def library(environment: Environment = os.environ) -> Path | None:
     """The folder of results that the tab Library shows to everybody, from EMOREC_LIBRARY; None for no such tab."""
-    given = environment.get("EMOREC_LIBRARY")
+    given = environment.get(LIBRARY_FOLDER)
     if not given:
         return None
     if not os.path.isdir(given) or not os.access(given, os.R_OK | os.X_OK):

@@ -244,7 +244,10 @@ def test_closing_stops_the_threads(recording, model, tmp_path):
     growing = pipeline.extract(recording, model, OneFace(), cache=tmp_path)
     next(growing)
     growing.close()
-    assert [thread for thread in threading.enumerate() if thread not in before] == []
+    later = [thread for thread in threading.enumerate() if thread not in before]
+    for thread in later:
+        thread.join(10)  # one that talks to a child which was told to end may need a moment
+    assert not any(thread.is_alive() for thread in later)
 
 
 def test_an_error_in_a_thread_reaches_the_caller(recording, model, tmp_path):

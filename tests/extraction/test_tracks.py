@@ -260,7 +260,7 @@ def test_a_segment_holds_every_place():
 def test_every_setting_is_part_of_the_key(long, model, name):
     values = {"channel": "left", "start": 1.0, "end": 9.0, "rotate": 90, "faces": False, "voices": False}
     other = Settings(**{name: values.get(name, 1)})
-    assert storing.key_of(long, model, OneFace(), other) != pipeline._key(long, model, OneFace(), Settings())
+    assert storing.key_of(long, model, OneFace(), other) != storing.key_of(long, model, OneFace(), Settings())
 
 
 def test_a_turned_picture_is_searched(model, tmp_path):

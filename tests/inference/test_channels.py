@@ -112,7 +112,7 @@ def test_exports_name_both_voices():
 
 
 def test_a_lane_of_a_voice_shows_when_it_is_heard():
-    found = lane_data.lanes(inferred(call()), "stacked", (0.0, SECONDS))
+    found = lane_data.lanes(inferred(call()), "stacked", (0.0, SECONDS), {})
     assert [name["text"] for name in found.names][1:3] == ["voice left", "voice right"]
 
     def strips(lane):

@@ -107,6 +107,14 @@ def test_every_option_is_in_the_guide(name):
     assert {option for option in options if option not in text_of("docs/GUIDE.md")} == set()
 
 
+@pytest.mark.parametrize(("name", "guide"), [("batch", "docs/BATCH.md"), ("query", "docs/LIBRARY.md")])
+def test_every_option_of_many_recordings_is_in_its_guide(name, guide):
+    _, helped, _ = command(name, "--help")
+    options = set(re.findall(r"(--[a-z]+(?:_[a-z]+)*)\b", helped)) - {"--help"}
+    told = text_of(guide) + text_of("docs/GUIDE.md")  # what `emorec analyze` has too is told there
+    assert options and {option for option in options if option not in told} == set()
+
+
 def test_every_setting_is_in_the_guide():
     texts = [text_of(f"emorec/{folder}settings.py") for folder in ("", "ui/")]
     read = set(re.findall(r'"(EMOREC_[A-Z_]+)"', "".join(texts)))

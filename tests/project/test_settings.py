@@ -31,6 +31,7 @@ WRONG = [
     ("EMOREC_HOSTS", ["http://a", "a/b"], True),
     ("EMOREC_FRAME_ANCESTORS", ["a;script-src"], True),
     ("EMOREC_SHARED_STORE", ["perhaps"], True),
+    ("EMOREC_LIBRARY", [__file__, "/nowhere/results"], True),
     ("EMOREC_MAX_UPLOAD_MB", ["0", "-1", "many", "inf", "nan", "8GB"], True),
 ]
 EVERY = [(name, value, of_page) for name, values, of_page in WRONG for value in values]

@@ -12,7 +12,7 @@ import pytest
 import emorec
 from emorec.errors import EmorecError
 from emorec.library.tables import write_tables
-from emorec.ui import settings
+from emorec.ui import app, settings
 from emorec.ui.page.analysis import Analysis
 from emorec.ui.page.library_handlers import LibraryHandlers
 from emorec.ui.shelf import Shelf
@@ -131,8 +131,7 @@ def analysed(session_environment, tmp_path_factory):
     loaded = emorec.load()
     (folder / "library" / "voice-1").mkdir(parents=True)
     cache = folder / "cache"
-    for features in loaded.extract(sound, cache):
-        pass
+    *_, features = loaded.extract(sound, cache)
     write_tables(folder / "library" / "voice-1", loaded.infer(features), features)
     return loaded, folder / "library", cache
 
@@ -178,3 +177,8 @@ def test_a_folder_that_is_none_is_one_sentence(tmp_path):
     with pytest.raises(EmorecError, match=r"^EMOREC_LIBRARY \(or --library\) is .*none, which is no folder"):
         settings.library({"EMOREC_LIBRARY": str(tmp_path / "none")})
     assert settings.library({}) is None and settings.library({"EMOREC_LIBRARY": ""}) is None
+
+
+def test_the_option_names_the_folder_too(tmp_path, capsys):
+    assert app.main(["--library", str(tmp_path / "none")]) == app.USER_ERROR
+    assert capsys.readouterr().err.startswith(f"emorec: EMOREC_LIBRARY (or --library) is {tmp_path / 'none'}, which")

@@ -35,7 +35,7 @@ def test_a_file_that_vanishes_at_any_step_is_one_sentence(after, recording, anal
     """Between two steps of an analysis: a session's files may be removed at any moment."""
     path = tmp_path / "gone.mkv"
     path.write_bytes(recording.read_bytes())
-    step = {"probe": (sandbox, "probe"), "key": (pipeline, "_key")}[after]
+    step = {"probe": (sandbox, "probe"), "key": (pipeline, "key_of")}[after]
     real = getattr(*step)
 
     def then_gone(*arguments):
