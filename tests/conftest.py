@@ -2,14 +2,12 @@
 
 import itertools
 import os
-import subprocess
 import sys
 
 import pytest
 
-from support import browser, make_media
-from support.page_process import PAGE_ENDS_WITHIN, free_port, wait_for
-from support.paths import CLIP_SECONDS, ROOT, SHARED, TALKING_HEAD
+from support import browser, make_media, page_process
+from support.paths import CLIP_SECONDS, SHARED, TALKING_HEAD
 from support.untrusted import broken  # noqa: F401 (a fixture)
 
 # Before anything imports huggingface_hub, which reads it once.
@@ -121,29 +119,9 @@ def page_folder(tmp_path_factory):
 @pytest.fixture(scope="session")
 def page_server(session_environment, page_folder):
     """The address of the page, served by ``app.py`` in a separate process, which counts what it decodes."""
-    port = free_port()
-    address = f"http://127.0.0.1:{port}"
-    log = page_folder / "log.txt"
     variables = {"OPENED": str(page_folder / "opened"), "GRADIO_TEMP_DIR": str(page_folder / "uploads")}
-    with log.open("w") as output:
-        process = subprocess.Popen(
-            [sys.executable, "tests/support/counted_app.py"],
-            cwd=ROOT,
-            env=os.environ | variables | {"GRADIO_SERVER_PORT": str(port)},
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-        )
-    try:
-        wait_for(address, process, log)
+    with page_process.served("tests/support/counted_app.py", page_folder / "log.txt", variables) as address:
         yield address
-    finally:
-        process.terminate()
-        try:
-            process.wait(PAGE_ENDS_WITHIN)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
 
 
 @pytest.fixture

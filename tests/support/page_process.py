@@ -1,12 +1,17 @@
-"""The page as a separate process: a free port for it, and the wait until it answers."""
+"""The page as a separate process: begun, awaited until it answers, and ended."""
 
 import contextlib
+import os
 import socket
+import subprocess
+import sys
 import time
 import urllib.error
 import urllib.request
 
 import pytest
+
+from support.paths import ROOT
 
 PAGE_STARTS_WITHIN = 180  # seconds; importing torch and Gradio on a busy machine takes a while
 PAGE_ENDS_WITHIN = 15  # seconds
@@ -16,6 +21,32 @@ def free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
+
+
+@contextlib.contextmanager
+def served(script, log, variables):
+    """The address of the page that ``script`` serves in a process of its own, which prints to the file ``log``."""
+    port = free_port()
+    address = f"http://127.0.0.1:{port}"
+    with log.open("w") as output:
+        process = subprocess.Popen(
+            [sys.executable, script],
+            cwd=ROOT,
+            env=os.environ | variables | {"GRADIO_SERVER_PORT": str(port)},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        wait_for(address, process, log)
+        yield address
+    finally:
+        process.terminate()
+        try:
+            process.wait(PAGE_ENDS_WITHIN)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
 
 
 def wait_for(address, process, log):

@@ -1,9 +1,5 @@
 """The tab Library in a real browser: found, compared, opened again; and what it does not show."""
 
-import contextlib
-import os
-import subprocess
-import sys
 from types import SimpleNamespace
 
 import gradio as gr
@@ -16,32 +12,13 @@ from emorec.ui import app, settings
 from emorec.ui.page.analysis import Analysis
 from emorec.ui.page.library_handlers import LibraryHandlers
 from emorec.ui.shelf import Shelf
-from support import make_media, result_folders
-from support.page_process import free_port, wait_for
+from support import make_media, page_process, result_folders
 from support.pages import change, table, visiting
-from support.paths import ROOT
 
 
-@contextlib.contextmanager
 def served(folder, log, **more):
-    port = free_port()
-    address = f"http://127.0.0.1:{port}"
-    variables = {"GRADIO_SERVER_PORT": str(port), "EMOREC_LIBRARY": str(folder)} | more
-    with log.open("w") as output:
-        process = subprocess.Popen(
-            [sys.executable, "app.py"],
-            cwd=ROOT,
-            env=os.environ | variables,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-        )
-    try:
-        wait_for(address, process, log)
-        yield address
-    finally:
-        process.terminate()
-        process.wait(30)
+    """The page with ``folder`` as its library."""
+    return page_process.served("app.py", log, {"EMOREC_LIBRARY": str(folder)} | more)
 
 
 @pytest.fixture(scope="module")
