@@ -17,6 +17,8 @@ from emorec.models.checkpoint import Checkpoint
 
 Segment = dict[str, np.ndarray]
 
+KINDS = ("The video", "The audio")  # that sentences about damage begin with
+
 
 def complete(
     head: Head, segments: list[Segment], info: MediaInfo, settings: Settings, decoded: bool, notes: list[str]
@@ -42,8 +44,11 @@ def _last_picture_until(segments: list[Segment]) -> float:
 
 
 def merged_notes(notes: list[str], found: list[str]) -> list[str]:
-    """Sentences about damage, each once: a run that continues another may find the same damage again."""
-    return [*dict.fromkeys([*notes, *found])]
+    """Sentences about damage, each once: a run that continues another may find the same damage again.
+
+    Those about the audio come last, because which stream is decoded first differs from run to run.
+    """
+    return sorted(dict.fromkeys([*notes, *found]), key=lambda note: note.startswith(f"{KINDS[1]} is "))
 
 
 def metadata(info: MediaInfo) -> dict:

@@ -15,7 +15,7 @@ import numpy as np
 from emorec.errors import EmorecError
 from emorec.extraction import options
 from emorec.extraction import segments as cuts
-from emorec.extraction.assembly import Segment, complete, empty_segment, features_of, merged_notes
+from emorec.extraction.assembly import KINDS, Segment, complete, empty_segment, features_of, merged_notes
 from emorec.extraction.faces import STILL, TRACKER
 from emorec.extraction.features import Features, JoinedArrays
 from emorec.extraction.parts import PartFeatures
@@ -23,8 +23,6 @@ from emorec.extraction.renumbering import Numbers, renumbered
 from emorec.extraction.storing import Store
 from emorec.models.checkpoint import Checkpoint
 from emorec.settings import cache_folder
-
-KINDS = ("The video", "The audio")  # that sentences about damage begin with
 
 
 def join(found: Sequence[PartFeatures], model: Checkpoint, cache: Path | None = None) -> Features:

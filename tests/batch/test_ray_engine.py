@@ -19,6 +19,7 @@ from support import batches, people_shots
 from support.make_media import Audio, record
 from support.make_tracks import record_tracks, speech
 from support.paths import ROOT
+from support.waiting import until
 
 ray = pytest.importorskip("ray", reason="Ray (the extra ray) is not installed")
 
@@ -170,7 +171,7 @@ def test_more_than_any_machine_has_is_refused_instead_of_waited_for(cluster, tas
             next(wanted.run([task("a")]))
 
 
-def test_closing_stops_the_work_and_a_cluster_that_is_gone_is_one_sentence(cluster, task, sound, monkeypatch):
+def test_closing_stops_the_work_and_a_cluster_that_is_gone_is_one_sentence(cluster, task, sound, tmp_path, monkeypatch):
     running = cluster.run(task(str(number), str(sound)) for number in range(9))
     assert next(running).status == DONE
     running.close()
@@ -178,10 +179,13 @@ def test_closing_stops_the_work_and_a_cluster_that_is_gone_is_one_sentence(clust
     monkeypatch.setattr(ray_engine, "_answers", lambda _: "no answer")
 
     @ray.remote(num_cpus=PROCESSORS, max_retries=0)
-    def busy():
+    def busy(begun):
+        begun.touch()
         time.sleep(60)
 
-    waiting = busy.remote()
+    begun = tmp_path / "begun"
+    waiting = busy.remote(begun)
+    until(begun.exists)  # what was stopped may use the processors a little longer
     with pytest.raises(EmorecError, match="no longer answers"):
         next(cluster.run([task("a")]))
     ray.cancel(waiting, force=True)
