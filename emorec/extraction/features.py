@@ -148,12 +148,18 @@ class Features:
         return {number: given.get(number, people_of.default_name(number)) for number in self.persons}
 
     def with_people(self, people: People) -> Features:
-        """The same features with what the user says about the persons; nothing is compared again."""
+        """The same features with what the user says about the persons; nothing is compared again.
+
+        The last ones are kept, with all that they have computed: several views ask for the same ones after a change.
+        """
         if people == self.people:
             return self
-        edited = replace(self, people=people)
-        edited.__dict__.update(found=self.found, kept=self.kept)  # the first is a cached property
-        return edited
+        last = self.__dict__.get("_edited")
+        if last is None or last.people != people:
+            last = replace(self, people=people)
+            last.__dict__.update(found=self.found, kept=self.kept)  # the first is a cached property
+            self.__dict__["_edited"] = last
+        return last
 
 
 @dataclass

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields, replace
+from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
@@ -86,18 +87,18 @@ class Timeline:
         """Whether this is about a person without a face, who has a channel of the sound."""
         return len(self) > 0 and bool(np.isin(self.person, [*VOICE_NAMES]).all())
 
-    @property
+    @cached_property
     def known(self) -> np.ndarray:
         """Whether a row has evidence, (N,) bool."""
         return ~np.isnan(self.probabilities[:, 0])
 
-    @property
+    @cached_property
     def witnessed(self) -> np.ndarray:
         """Whether a row itself has evidence, not only the rest of its window, (N,) bool."""
         face, speech = (share >= fusions.MIN_COVERAGE for share in (self.row_face, self.row_speech))
         return self.known & {"face": face, "voice": speech}.get(self.fusion, face | speech)
 
-    @property
+    @cached_property
     def sure(self) -> np.ndarray:
         """Whether a row itself has evidence and its confidence reaches ``unsure_below``, (N,) bool."""
         return self.witnessed & (np.nan_to_num(self.confidence) >= self.unsure_below)
@@ -108,7 +109,7 @@ class Timeline:
         best = np.nan_to_num(self.probabilities).argmax(axis=1)
         return [EMOTIONS[index] if known else "" for index, known in zip(best, self.known, strict=True)]
 
-    @property
+    @cached_property
     def confidence(self) -> np.ndarray:
         """Probability of the dominant emotion, lowered towards 1/7 by missing evidence: (N,), NaN without any."""
         if not len(self):
@@ -147,8 +148,9 @@ class Timeline:
         a share of the whole time.
         """
         lengths = self.end - self.start
-        known = float(lengths[self.witnessed].sum())
-        dominant = np.where(self.sure, self.dominant, "") if len(self) else np.zeros(0, str)
-        shares = {emotion: float(lengths[dominant == emotion].sum()) / known for emotion in EMOTIONS if known}
+        known, sure = float(lengths[self.witnessed].sum()), self.sure
+        best = self.probabilities[sure].argmax(axis=1) if sure.any() else np.zeros(0, int)
+        seconds = np.bincount(best, weights=lengths[sure], minlength=len(EMOTIONS))
+        shares = {emotion: float(each) / known for emotion, each in zip(EMOTIONS, seconds, strict=True) if known}
         total = float(lengths.sum())
         return dict(sorted(shares.items(), key=lambda item: -item[1])), known / total if total else 0.0

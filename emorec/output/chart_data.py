@@ -1,4 +1,4 @@
-"""The data of a chart as plain values: probabilities, evidence, and the tooltip of every column."""
+"""The data of a chart as plain values: probabilities and evidence."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 
 from emorec.affect import DIMENSIONS, valence_arousal
-from emorec.emotions import BY_VALENCE, EMOJI, EMOTIONS
+from emorec.emotions import BY_VALENCE, EMOTIONS
 from emorec.inference.timeline import Timeline
 
 Number = float | np.floating | np.ndarray  # an array without dimensions counts as a number
 
+DIGITS = 4  # decimals of a number; more would only make the data of a chart larger
 MAX_COLUMNS = 400  # more would be narrower than two pixels, and slow in a browser
 
 # Bottom and top of the strips of evidence, below zero on the scale of probabilities. They are part of the same chart,
@@ -22,21 +23,7 @@ STRIPS = {"face": (-0.13, -0.05), "speech": (-0.24, -0.16)}
 SOUND_STRIPS = {"speech": STRIPS["face"]}  # of a recording without pictures
 MARGIN = 0.02  # below the last strip
 
-# Rows of the tooltip of a column.
-TOOLTIP: tuple[str, ...] = (
-    "Time",
-    "Emotion",
-    "Probabilities",
-    "Face says",
-    "Voice says",
-    "Face seen",
-    "Speech heard",
-    "Valence and arousal",
-)
-ABOUT_FACES = ("Face says", "Face seen")  # rows that a recording without pictures does not have
 SURE, UNSURE = "sure", "unsure"
-TOP_EMOTIONS = 3  # named in a tooltip; the rest is small
-MIN_PROBABILITY = 0.005  # smaller ones are 0% in words
 
 
 @dataclass(frozen=True)
@@ -67,17 +54,22 @@ class Columns:
     @property
     def strips(self) -> dict[str, tuple[float, float]]:
         """Bottom and top of each strip of evidence, by name."""
-        return STRIPS if self.pictures else SOUND_STRIPS
+        return strips_of(self.pictures)
 
     @property
     def bottom(self) -> float:
         """Where the chart ends below, on the scale of probabilities."""
-        return min(low for low, _ in self.strips.values()) - MARGIN
+        return bottom(self.strips)
 
-    @property
-    def tooltip(self) -> tuple[str, ...]:
-        """The rows of the tooltip of a column."""
-        return tuple(name for name in TOOLTIP if self.pictures or name not in ABOUT_FACES)
+
+def strips_of(pictures: bool) -> dict[str, tuple[float, float]]:
+    """Bottom and top of each strip of evidence, by name, of a recording with or without pictures."""
+    return STRIPS if pictures else SOUND_STRIPS
+
+
+def bottom(strips: dict[str, tuple[float, float]]) -> float:
+    """Where a chart with these strips ends below, on the scale of probabilities."""
+    return min(low for low, _ in strips.values()) - MARGIN
 
 
 def has_pictures(timeline: Timeline) -> bool:
@@ -130,15 +122,16 @@ def area_points(data: Columns) -> list[dict[str, Any]]:
     faster than many small ones. An interruption is a point without a height, in the middle of the column that follows.
     """
     order = [EMOTIONS.index(emotion) for emotion in BY_VALENCE]
-    high = np.cumsum(data.probabilities[:, order], axis=1)
-    low = high - data.probabilities[:, order]
+    top = np.cumsum(data.probabilities[:, order], axis=1)
+    bottoms = np.round(top - data.probabilities[:, order], DIGITS).tolist()
+    tops = np.round(top, DIGITS).tolist()
     points = []
     for run, after in _interrupted(data, data.known > 0):
         # The last column comes twice, so that its step reaches its end.
         for time, column in zip([*data.start[run], data.end[run[-1]]], [*run, run[-1]], strict=True):
-            for index, emotion in enumerate(BY_VALENCE):
-                place = {"low": rounded(low[column, index]), "high": rounded(high[column, index])}
-                points.append({"time": rounded(time), "emotion": emotion} | place)
+            time = rounded(time)
+            for emotion, low, high in zip(BY_VALENCE, bottoms[column], tops[column], strict=True):
+                points.append({"time": time, "emotion": emotion, "low": low, "high": high})
         points += [{"time": after, "emotion": emotion, "low": None, "high": None} for emotion in BY_VALENCE]
     return points
 
@@ -177,45 +170,6 @@ def evidence_boxes(data: Columns) -> list[dict[str, Any]]:
     return boxes
 
 
-def column_boxes(data: Columns) -> list[dict[str, Any]]:
-    """A rectangle over the whole height of every column, with its TOOLTIP."""
-    boxes = []
-    for column, known in enumerate(data.known > 0):
-        probabilities = data.probabilities[column] / data.known[column] if known else np.full(len(EMOTIONS), np.nan)
-        emotion = EMOTIONS[data.probabilities[column].argmax()]
-        tooltip = (
-            f"{clock(data.start[column])} – {clock(data.end[column])}",
-            _emotion_in_words(emotion, data.confidence[column], data.sure[column]) if known else "no evidence",
-            in_words(probabilities),
-            in_words(data.face_says[column]),
-            in_words(data.voice_says[column]),
-            f"{data.face[column]:.0%}",
-            f"{data.speech[column]:.0%}",
-            ", ".join(map(signed, data.affect[column])) if known else "–",
-        )
-        place = box(data.start[column], data.end[column], data.bottom, 1)
-        shown: dict[str, str] = dict(zip(TOOLTIP, tooltip, strict=True))
-        boxes.append(place | {name: shown[name] for name in data.tooltip})
-    return boxes
-
-
-def _emotion_in_words(emotion: str, confidence: float, sure: bool) -> str:
-    text = f"{EMOJI[emotion]} {emotion} {confidence:.0%}"
-    return text if sure else f"unsure ({text})"
-
-
-def in_words(probabilities: np.ndarray, max_emotions: int = TOP_EMOTIONS) -> str:
-    """The most likely emotions of probabilities (7,): "happy 83%, neutral 12%"; a dash if they are NaN."""
-    if np.isnan(probabilities[0]):
-        return "–"
-    likeliest = np.argsort(-probabilities, kind="stable")[:max_emotions]
-    return ", ".join(
-        f"{EMOTIONS[index]} {probabilities[index]:.0%}"
-        for index in likeliest
-        if probabilities[index] >= MIN_PROBABILITY
-    )
-
-
 def box(start: Number, end: Number, low: float, high: float) -> dict[str, Any]:
     """A rectangle from ``start`` to ``end`` (s), on the scale of probabilities from ``low`` to ``high``."""
     return {"start": rounded(start), "end": rounded(end), "low": low, "high": high}
@@ -244,8 +198,8 @@ def clock(seconds: float) -> str:
 
 
 def rounded(value: Number) -> float:
-    """A number with four decimals, which keeps the data of a chart small."""
-    return round(float(value), 4)
+    """A number with DIGITS decimals."""
+    return round(float(value), DIGITS)
 
 
 def _interrupted(data: Columns, state: np.ndarray) -> Iterator[tuple[np.ndarray, float]]:

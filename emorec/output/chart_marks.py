@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import altair as alt
@@ -25,6 +26,20 @@ AFFECT_DASHES = {
     ("arousal", SURE): [8, 3],
     ("arousal", UNSURE): [2, 6],
 }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Drawing:
+    """What a chart is made of: its layers, and what they show.
+
+    ``build`` makes the layers for a span of time (s), with all that ``key`` names and nothing else; so equal keys
+    have equal layers. ``data`` are the values of each layer, ``height`` (px) is that of the plot.
+    """
+
+    key: tuple[Hashable, ...]
+    build: Callable[[tuple[float, float]], list[alt.Chart]]
+    data: list[list[dict[str, Any]]]
+    height: int
 
 
 def time(span: tuple[float, float]) -> alt.X:

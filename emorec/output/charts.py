@@ -18,18 +18,18 @@ from emorec.errors import EmorecError
 from emorec.inference.timeline import UNSURE_BELOW, Timeline
 from emorec.output import (
     chart_axes,
-    chart_data,
     chart_files,
-    chart_hatch,
+    chart_layers,
     chart_marks,
     chart_words,
     lane_chart,
     marker_charts,
 )
 from emorec.output.chart_axes import GREY
-from emorec.output.chart_data import Columns, clock
+from emorec.output.chart_data import clock
 from emorec.output.chart_files import PNG_SCALE, SUFFIXES, check_suffix
-from emorec.output.chart_marks import AFFECT_COLOURS, BREAK, EVIDENCE
+from emorec.output.chart_layers import AFFECT, HEIGHT
+from emorec.output.chart_marks import AFFECT_COLOURS, Drawing
 
 __all__ = [
     "AFFECT_COLOURS",
@@ -42,12 +42,11 @@ __all__ = [
     "save",
     "svg_text",
     "timeline_chart",
+    "timeline_spec",
 ]
 
-AFFECT = "valence_arousal"
 STYLES = ("stacked", "lines", AFFECT)
 
-HEIGHT = 300  # px
 FILE_WIDTH = 1000  # px, all of the picture
 NOTEBOOK_WIDTH = 800  # px, the plot alone
 FILE_HEIGHT = 360  # px, all of the picture
@@ -59,6 +58,9 @@ INK = "#333333"
 FONT = "system-ui, 'Segoe UI', Roboto, 'Helvetica Neue', 'DejaVu Sans', sans-serif"
 
 EMBEDDING = {"embedOptions": {"actions": False, "renderer": "svg"}}  # how a page draws a chart
+
+MAX_FRAMES = 64  # that are kept; they differ in style and number of lanes
+_frames: dict[tuple[Any, ...], dict[str, Any]] = {}  # specifications without data, by what they depend on
 
 Drawable = Timeline | alt.LayerChart
 
@@ -80,22 +82,75 @@ def timeline_chart(
     lines from -1 to 1. ``part`` is the time (s) that is shown, in as much detail as fits; None shows all of it.
     ``pictures`` are URLs of small pictures of persons by their numbers, for their lanes.
     """
+    timeline, span, drawing = drawn(timeline, ink, legend, style, part, pictures)
+    chart = framed(drawing, span, ink)
+    if title:
+        chart = chart.properties(title=alt.TitleParams(files.shown(title), subtitle=subtitle or alt.Undefined))
+    chart = chart.properties(description=chart_words.description(timeline, style, span))
+    # The data come last, as plain values: Altair would copy and check all of them at every step above.
+    for layer, values in zip(chart.layer, drawing.data, strict=True):
+        layer.data = {"values": values}
+    if timeline.markers:
+        # Lanes count from the top downwards.
+        chart.layer = [*chart.layer, *marker_charts.rules(timeline.markers, top=0.0 if timeline.people else 1.0)]
+    return chart
+
+
+def timeline_spec(
+    timeline: Timeline,
+    style: str = "stacked",
+    part: tuple[float, float] | None = None,
+    pictures: Mapping[int, str] | None = None,
+) -> dict[str, Any]:
+    """What ``timeline_chart`` draws without a title and a legend, as the specification in Vega-Lite.
+
+    Altair takes a quarter of a second to make and check a chart. All but the data and the axis of time is the same
+    for many timelines, so it is made once and kept: a page draws after every click.
+    """
+    if timeline.markers:
+        chart = timeline_chart(timeline, legend=False, style=style, part=part, pictures=pictures)
+        return chart.to_dict(validate=False)
+    timeline, span, drawing = drawn(timeline, GREY, False, style, part, pictures)
+    key = (drawing.key, drawing.height)
+    if key not in _frames:
+        if len(_frames) >= MAX_FRAMES:
+            _frames.clear()
+        _frames[key] = framed(drawing, span, GREY).to_dict(validate=False)
+    layers = [
+        layer | {"data": {"values": values}} for layer, values in zip(_frames[key]["layer"], drawing.data, strict=True)
+    ]
+    for layer in layers:
+        encoding = layer["encoding"]
+        if "domain" in encoding.get("x", {}).get("scale", {}):
+            layer["encoding"] = encoding | {"x": chart_marks.time(span).to_dict(validate=False)}
+    return _frames[key] | {"layer": layers, "description": chart_words.description(timeline, style, span)}
+
+
+def drawn(
+    timeline: Timeline,
+    ink: str,
+    legend: bool,
+    style: str,
+    part: tuple[float, float] | None,
+    pictures: Mapping[int, str] | None,
+) -> tuple[Timeline, tuple[float, float], Drawing]:
+    """The timeline of the part, the span (s) that the axis of time shows, and the Drawing of both."""
     if part:
         timeline = _clipped(timeline.between(*part), *part)
     until = float(timeline.end[-1]) if len(timeline) else 0.0
     begin = float(timeline.start[0]) if len(timeline) else 0.0
     span = part or (begin, max(timeline.duration, until, begin + chart_axes.TICKS[0]))
     if timeline.people:
-        layers, data, height = lane_chart.layers(timeline, span, style, legend, ink, pictures or {})
-    else:
-        layers, data, height = _layers(timeline, span, style, legend)
-    chart: Any = alt.layer(*layers)  # typed as any kind of chart by Altair
-    if title:
-        chart = chart.properties(title=alt.TitleParams(files.shown(title), subtitle=subtitle or alt.Undefined))
-    words = chart_words.description(timeline, style, span)
-    chart = (
-        chart.properties(width="container", height=height, background="transparent", padding=4)
-        .properties(usermeta=EMBEDDING, description=words)
+        return timeline, span, lane_chart.drawing(timeline, span, style, legend, ink, pictures or {})
+    return timeline, span, chart_layers.drawing(timeline, span, style, legend)
+
+
+def framed(drawing: Drawing, span: tuple[float, float], ink: str) -> alt.LayerChart:
+    """The chart of a Drawing without its data."""
+    chart: Any = alt.layer(*drawing.build(span))  # typed as any kind of chart by Altair
+    return (
+        chart.properties(width="container", height=drawing.height, background="transparent", padding=4)
+        .properties(usermeta=EMBEDDING)
         # What a screen reader hears is the description; it would else go through every column and label.
         .configure(font=FONT, aria=False)
         .configure_mark(aria=False)
@@ -104,13 +159,6 @@ def timeline_chart(
         .configure_legend(labelColor=ink, labelFontSize=13)
         .configure_title(color=ink, subtitleColor=ink, fontSize=17, subtitleFontSize=13, anchor="start", offset=12)
     )
-    # The data come last, as plain values: Altair would copy and check all of them at every step above.
-    for layer, values in zip(chart.layer, data, strict=True):
-        layer.data = {"values": values}
-    if timeline.markers:
-        # Lanes count from the top downwards.
-        chart.layer = [*chart.layer, *marker_charts.rules(timeline.markers, top=0.0 if timeline.people else 1.0)]
-    return chart
 
 
 def _clipped(timeline: Timeline, low: float, high: float) -> Timeline:
@@ -120,34 +168,10 @@ def _clipped(timeline: Timeline, low: float, high: float) -> Timeline:
     return replace(timeline, start=start, end=end, people=people)
 
 
-def _layers(
-    timeline: Timeline, span: tuple[float, float], style: str, legend: bool
-) -> tuple[list[alt.Chart], list[list[dict[str, Any]]], int]:
-    """The layers of the chart of one timeline, the data of each, and its height (px)."""
-    columns = chart_data.columns(timeline)
-    until = float(timeline.end[-1]) if len(timeline) else 0.0
-    begin = span[0]
-    tracked = [chart_data.box(begin, until, low, high) for low, high in columns.strips.values()]
-    if not timeline.complete and until < span[1] - 1e-6:
-        # Blank means no evidence, so what is not analysed yet, at first nearly all of a long recording, is shaded.
-        tracked.append(chart_data.box(until, span[1], 0, 1))
-    make_points = {"stacked": chart_data.area_points, "lines": chart_data.line_points, AFFECT: chart_data.affect_points}
-    strips_data, hover_data = chart_data.evidence_boxes(columns), chart_data.column_boxes(columns)
-    if style == AFFECT:
-        tracked, strips_data, hover_data = map(chart_data.stretched, (tracked, strips_data, hover_data))
-    tracks = chart_marks.boxes(EVIDENCE, opacity=0.14)
-    shapes = {"stacked": _areas, "lines": _lines, AFFECT: _affect_lines}[style](columns, span, legend)
-    layers, data = [tracks, shapes], [tracked, make_points[style](columns)]
-    if style == "stacked":
-        layers, data = [*layers, chart_marks.hatching()], [*data, chart_hatch.strokes(columns, span)]
-    layers += [chart_marks.strips(), chart_marks.hover(columns.tooltip)]
-    return layers, [*data, strips_data, hover_data], HEIGHT
-
-
-def empty_chart() -> alt.LayerChart:
-    """A chart without anything, for a page that prepares to draw one."""
+def empty_spec() -> dict[str, Any]:
+    """A specification without anything in it, for a page that prepares to draw a chart."""
     chart: Any = alt.layer(alt.Chart(alt.Data(values=[])).mark_rect())  # typed as any kind of chart by Altair
-    return chart.properties(usermeta=EMBEDDING, description="A chart without data yet")
+    return chart.properties(usermeta=EMBEDDING, description="A chart without data yet").to_dict(validate=False)
 
 
 def notebook_chart(timeline: Timeline, style: str = "stacked") -> alt.LayerChart:
@@ -190,39 +214,3 @@ def _content(chart: Drawable, kind: str, style: str) -> bytes:
     fit = alt.AutoSizeParams(type="fit", contains="padding")
     chart = chart.properties(width=FILE_WIDTH, height=height, background="white", padding=16, autosize=fit)
     return chart_files.content(chart, kind)
-
-
-def _areas(columns: Columns, span: tuple[float, float], legend: bool) -> alt.Chart:
-    y = _probability("low:Q", columns, stack=None)
-    return (
-        alt.Chart()
-        .mark_area(interpolate="step-after", invalid=BREAK)
-        .encode(x=chart_marks.time(span), y=y, y2="high:Q", **chart_marks.colours(legend))
-    )
-
-
-def _lines(columns: Columns, span: tuple[float, float], legend: bool) -> alt.Chart:
-    looks = chart_marks.colours(legend, "stroke") | chart_marks.dashes(legend)
-    return (
-        alt.Chart()
-        .mark_line(strokeWidth=2, invalid=BREAK)
-        .encode(x=chart_marks.time(span), y=_probability("probability:Q", columns), **looks)
-    )
-
-
-def _affect_lines(columns: Columns, span: tuple[float, float], legend: bool) -> alt.Chart:
-    scale = alt.Scale(domain=[chart_data.on_affect_scale(columns.bottom), 1], nice=False)
-    return (
-        alt.Chart()
-        .mark_line(strokeWidth=2, invalid=BREAK)
-        .encode(
-            x=chart_marks.time(span),
-            y=alt.Y("value:Q", title=None, scale=scale, axis=chart_axes.affect_axis(columns.strips)),
-            **chart_marks.affect_looks(legend),
-        )
-    )
-
-
-def _probability(field: str, columns: Columns, **how: Any) -> alt.Y:
-    scale = alt.Scale(domain=[columns.bottom, 1], nice=False)
-    return alt.Y(field, title=None, scale=scale, axis=chart_axes.value_axis(columns.strips), **how)

@@ -15,7 +15,7 @@ import numpy as np
 
 from emorec import files
 from emorec.inference.timeline import Timeline
-from emorec.output import chart_data, chart_hatch
+from emorec.output import chart_data, chart_hatch, chart_tooltips
 from emorec.output.chart_data import Columns, box, rounded
 
 MAX_LANES = 12  # persons; more would be too many to tell apart
@@ -86,7 +86,7 @@ def lanes(timeline: Timeline, style: str, span: tuple[float, float], pictures: M
                 found.strokes.append(point | {"at": None if at is None else in_lane(at, lane)})
         own = data.speech if one.only_heard else data.face
         found.strips.extend(_strips(data.start, data.end, own, lane, STRIP))
-        for place, boxed in zip(zip(data.start, data.end, strict=True), chart_data.column_boxes(data), strict=True):
+        for place, boxed in zip(zip(data.start, data.end, strict=True), chart_tooltips.column_boxes(data), strict=True):
             found.hover.append(boxed | _rectangle(*place, lane, PLOT) | {"Person": files.shown(name)})
     found.names.append({"text": "Speech heard", "at": count + SPEECH_AT})
     found.tracks.append(_rectangle(begin, end, count, SPEECH))

@@ -15,6 +15,7 @@ from emorec.output.chart_axes import ticks
 from emorec.output.chart_data import Columns, clock, columns
 from emorec.output.highlights import Highlight, find_highlights
 
+ROW = "%g" + 7 * ",%d"  # of the read-out
 READ_OUT = 3600  # columns that the read-out knows; an hour at a step of 1 s
 MAX_COLUMNS = 600  # of the ribbon; more would be narrower than two pixels on most screens
 VALENCE_STEPS = 20  # of the heat line; finer differences of colour cannot be seen
@@ -131,7 +132,7 @@ def _rows(timeline: Timeline) -> str:
         for each in (data.probabilities, data.face_says, data.voice_says)
     ]
     (best, _), (face, face_share), (voice, voice_share) = says
-    rows = zip(
+    columns_of_rows = (
         np.round(data.end, 2),
         np.where(known, best, -1),
         np.round(100 * data.confidence).astype(int),
@@ -140,9 +141,10 @@ def _rows(timeline: Timeline) -> str:
         np.round(100 * face_share).astype(int),
         voice,
         np.round(100 * voice_share).astype(int),
-        strict=True,
     )
-    return ";".join(",".join(f"{value:g}" for value in row) for row in rows)
+    # One format for a row: there are thousands, at each drawing.
+    rows = zip(*(values.tolist() for values in columns_of_rows), strict=True)
+    return ";".join(map(ROW.__mod__, rows))
 
 
 def _mark(highlight: Highlight, place: _Place) -> str:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from emorec import affect
 from emorec.emotions import BY_VALENCE, COLOURS, EMOTIONS
 from emorec.errors import EmorecError
-from emorec.output import chart_data, chart_hatch, charts
+from emorec.output import chart_data, chart_hatch, chart_tooltips, charts
 from support import factories
 
 LAYERS = ("tracks", "areas", "strokes", "evidence", "columns")
@@ -233,7 +233,7 @@ def test_the_axis_of_a_part_begins_where_the_part_does():
 
 def test_the_pointer_is_told_time_emotion_both_opinions_and_coverage():
     columns = spec(factories.timeline([sure("sad"), gap()], step=90.0))[1]["columns"]
-    tooltips = [[box[name] for name in chart_data.TOOLTIP] for box in columns]
+    tooltips = [[box[name] for name in chart_tooltips.TOOLTIP] for box in columns]
     assert tooltips == [
         ["0:00 – 1:30", "😢 sad 94%", *["sad 94%, angry 1%, disgust 1%"] * 2, "–", "100%", "0%", "−0.69, −0.35"],
         ["1:30 – 3:00", "no evidence", "–", "–", "–", "100%", "0%", "–"],

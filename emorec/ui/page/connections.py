@@ -140,7 +140,6 @@ def connect_results(
         **QUIET,
     )
     changed = [choices.fusion, choices.step, choices.window, choices.smooth, choices.prior, choices.baseline]
-    changed += [results.style]
     drawn = gr.on(
         [
             session.revision.change,
@@ -175,12 +174,12 @@ def connect_results(
             results.table,
             results.page,
             results.overview,
-            results.minutes,
         ],
         **AT_ONCE,
     )
     gr.on(
-        [results.part.change, results.only.input],  # a script sets the part, which is no ``input`` to Gradio
+        # A script sets the part, which is not an ``input`` to Gradio.
+        [results.part.change, results.only.input, results.style.change],
         handlers.change_part,
         [
             session.analysis,
@@ -194,7 +193,12 @@ def connect_results(
         [results.chart, results.warnings, results.summary, results.table, results.page],
         **AT_ONCE,
     )
-    drawn.then(handlers.highlights, [session.timeline, session.analysis, session.edited], results.highlights, **AT_ONCE)
+    drawn.then(
+        handlers.below,
+        [session.timeline, session.analysis, session.edited, session.minutes_shown],
+        [results.highlights, results.minutes],
+        **AT_ONCE,
+    )
     connect_people(parts, session, people, drawn)
     results.style.change(fragments.legend, results.style, results.legend, queue=False, **QUIET)
     results.accordion.expand(lambda: True, None, session.rows_shown, queue=False, **QUIET).then(
@@ -209,6 +213,10 @@ def connect_results(
         [results.table, results.page],
         **AT_ONCE,
     )
+    results.each_minute.expand(lambda: True, None, session.minutes_shown, queue=False, **QUIET).then(
+        handlers.shown_minutes, [session.timeline, session.minutes_shown], results.minutes, **AT_ONCE
+    )
+    results.each_minute.collapse(lambda: False, None, session.minutes_shown, queue=False, **QUIET)
     results.accordion.collapse(lambda: False, None, session.rows_shown, queue=False, **QUIET)
     shown = [session.analysis, session.active, session.timeline, results.part, results.only, session.edited]
     for kind, button in results.buttons.items():

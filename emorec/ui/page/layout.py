@@ -104,6 +104,7 @@ def build(
             active=gr.State(""),  # name of the checkpoint in use
             tab=gr.State("file"),
             rows_shown=gr.State(False),
+            minutes_shown=gr.State(False),
             edited=gr.State(Edited()),  # what the visitor says about the persons
         )
         parts = _components(analyzer, service, example)

@@ -95,7 +95,7 @@ class LibraryHandlers:
         drawn += ["", None] * (2 - len(pair))
         figures = means([summary(timeline) for timeline in timelines.values()])
         bars = [(one.measure, one.mean, one.low, one.high) for one in figures]
-        return *drawn, library.means(figures, len(chosen)), plot(group_chart(bars))
+        return *drawn, library.means(figures, len(chosen)), plot(group_chart(bars).to_dict(validate=False))
 
     def _open(self, item: Item, analysis: Analysis) -> tuple:
         """Show a past analysis: from its features if they are still here, else from its rows."""
@@ -130,9 +130,9 @@ class LibraryHandlers:
         return features if features.complete else None
 
 
-def _chart(timeline: Timeline, until: float) -> Any:
+def _chart(timeline: Timeline, until: float) -> dict[str, Any]:
     """The chart of a timeline on an axis up to ``until`` (s); what comes after its end stays blank."""
-    return charts.timeline_chart(replace(timeline, duration=until, complete=True), legend=False)
+    return charts.timeline_spec(replace(timeline, duration=until, complete=True))
 
 
 def connect(parts: SimpleNamespace, session: SimpleNamespace, handlers: LibraryHandlers, quiet: dict[str, Any]) -> None:

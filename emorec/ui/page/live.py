@@ -19,7 +19,7 @@ from emorec.output import charts
 from emorec.ui import fragments
 from emorec.ui.api import user_errors
 from emorec.ui.jobs import validation
-from emorec.ui.page.analysis import Analysis
+from emorec.ui.page.analysis import Analysis, plot
 from emorec.ui.page.people_handlers import Edited
 from emorec.ui.server.limits import Visitor
 from emorec.ui.service import Service
@@ -101,10 +101,10 @@ class LiveHandlers:
         if timeline is None:
             return gr.skip(), gr.update(active=False)
         if not len(timeline):
-            return charts.empty_chart(), gr.skip()
+            return plot(charts.empty_spec()), gr.skip()
         # The rest of the first minute is shown as not analysed yet.
         shown = replace(timeline, duration=max(timeline.duration, SPAN), complete=False)
-        return charts.timeline_chart(shown, legend=False, style=style), gr.skip()
+        return plot(charts.timeline_spec(shown, style)), gr.skip()
 
     def save(self, request: gr.Request) -> tuple:
         """Save was clicked: what is known becomes a result like any other."""

@@ -54,7 +54,7 @@ def results() -> SimpleNamespace:
     panel = people_panel.people()
     summary = markup(elem_id="summary")
     highlights = markup(elem_id="highlights")
-    with gr.Accordion("Every minute", open=False, elem_id="every-minute"):
+    with gr.Accordion("Every minute", open=False, elem_id="every-minute") as each_minute:
         minutes = markup(elem_id="minutes")
     with gr.Accordion("Every row", open=False, elem_id="every") as accordion:
         page = gr.Slider(1, 2, value=1, step=1, label=PAGE, visible=False, elem_id="rows-page")
@@ -89,6 +89,7 @@ def results() -> SimpleNamespace:
         summary=summary,
         highlights=highlights,
         minutes=minutes,
+        each_minute=each_minute,
         accordion=accordion,
         page=page,
         table=table,

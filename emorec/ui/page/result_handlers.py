@@ -68,8 +68,8 @@ class ResultHandlers:
             return self.draw_rows(analysis.rows, style, part, only, rows_shown)
         if features is None:
             expected = analysis.path or analysis.running
-            chart = plot(charts.empty_chart()) if expected else None
-            return None, chart, "", "", gr.skip(), [], gr.skip(), "", ""
+            chart = plot(charts.empty_spec()) if expected else None
+            return None, chart, "", "", gr.skip(), [], gr.skip(), ""
         choices = persons(features)
         if person not in [number for _, number in choices]:
             person = ANYONE[1]
@@ -90,7 +90,7 @@ class ResultHandlers:
         offered = gr.update(choices=choices, value=person)
         chart, warnings, summary, *table = self.show_part(timeline, features, style, part, only, rows_shown)
         shown = trusted(timeline, analyzer.model.evaluation) + overview(timeline, part_of(part, timeline))
-        return timeline, chart, warnings, summary, offered, *table, shown, minutes(timeline)
+        return timeline, chart, warnings, summary, offered, *table, shown
 
     def draw_rows(self, timeline: Timeline, style: str, part: str, only: bool, rows_shown: bool) -> tuple:
         """What ``draw`` returns for a timeline whose features are not there: its rows as they are stored."""
@@ -99,11 +99,21 @@ class ResultHandlers:
         same = timeline.choices.get("fingerprint") == model.fingerprint  # only then was it measured
         shown = (trusted(timeline, model.evaluation) if same else "") + overview(timeline, part_of(part, timeline))
         offered = gr.update(choices=[ANYONE], value=ANYONE[1])
-        return timeline, chart, warnings, summary, offered, *table, shown, minutes(timeline)
+        return timeline, chart, warnings, summary, offered, *table, shown
 
-    def highlights(self, timeline: Timeline | None, analysis: Analysis, edited: Edited) -> str:
-        """The list of highlights of a timeline that was drawn, whichever part is shown."""
-        return "" if timeline is None else listed(timeline, edited.features(analysis))
+    def below(
+        self, timeline: Timeline | None, analysis: Analysis, edited: Edited, minutes_shown: bool
+    ) -> tuple[str, Any]:
+        """The highlights and the minutes of a timeline that was drawn, whichever part is shown."""
+        if timeline is None:
+            return "", ""
+        return listed(timeline, edited.features(analysis)), self.shown_minutes(timeline, minutes_shown)
+
+    def shown_minutes(self, timeline: Timeline | None, shown: bool) -> Any:
+        """The table of minutes, if it is shown."""
+        if timeline is None or not shown:
+            return gr.skip()
+        return minutes(timeline)
 
     def change_part(
         self,
@@ -127,7 +137,7 @@ class ResultHandlers:
         """The chart of a part of a timeline that is there already; with ``only`` also what is said of it."""
         found = part_of(part, timeline)
         faces = portraits.of_people(timeline, features) if features else {}
-        chart = plot(charts.timeline_chart(timeline, legend=False, style=style, part=found, pictures=faces))
+        chart = plot(charts.timeline_spec(timeline, style, found, faces))
         cut = chosen(timeline, part, only)
         return chart, fragments.warnings(cut), fragments.result(cut), *self.table(cut, rows_shown)
 
