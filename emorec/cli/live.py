@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import sys
 import threading
 import time
@@ -48,6 +49,7 @@ def run(options: argparse.Namespace) -> int:
         raise EmorecError(WRONG_NAME.format(name=options.save))
     feeds = _feeds(options)
     from emorec import analyzer
+    from emorec.extraction.people import NOBODY
     from emorec.live import Live
 
     loaded = analyzer.load(options.model_path, options.device)
@@ -58,6 +60,9 @@ def run(options: argparse.Namespace) -> int:
         features = live.save()
     result = loaded.infer(features, step=options.step_sec, **choices)
     if options.save and len(result):
+        if len(features.persons) > 1:
+            write = functools.partial(result_files.write_people, loaded, features, NOBODY)
+            writers = writers | {".people.json": write}
         # Every session has results of its own. The suffix is not part of their name, see ``names.claim``.
         result_files.put_out(f"live {time.time()}", Path(f"{options.save}.live"), result, writers, options, None)
     else:

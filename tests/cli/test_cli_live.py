@@ -8,8 +8,7 @@ import pytest
 
 from emorec.cli import live
 from emorec.live import reading_of
-from emorec.ui import example
-from support import factories
+from support import factories, two_people
 from support.command import emorec
 from support.make_media import Audio, Video, record
 
@@ -23,18 +22,18 @@ def device(tmp_path_factory):
     return record(path, Video(duration=SECONDS, rate=10), Audio(duration=SECONDS, tones=((0.0, SECONDS),)))
 
 
-def test_a_face_is_read_and_saved(tmp_path):
-    clip = tmp_path / "clip.mp4"
-    example.record(clip)
+def test_faces_are_read_and_saved_with_their_names(tmp_path):
+    clip = two_people.record(tmp_path / "clip.mkv")
     saved = ["--save", "monday", "--out", tmp_path / "out", "--format", "csv,json", "--no_plot"]
     code, out, err = emorec("live", "--video_device", clip, "--fusion", "face", *saved)
     assert (code, [line for line in err.splitlines() if "faster than this machine" not in line]) == (0, [])
     assert "delay" in out and "pictures a second" in out
     with open(tmp_path / "out" / "monday.face.csv", newline="") as lines:
         rows = list(csv.DictReader(lines))
-    assert 11 <= len(rows) <= 13 and {row["dominant"] for row in rows[2:6]} == {"happy"}
+    assert 5 <= len(rows) <= 7 and {row["dominant"] for row in rows[1:5]} == {"happy"}
     result = json.loads((tmp_path / "out" / "monday.face.json").read_text())
     assert result["media"]["container"] == "live" and result["complete"]
+    assert len(json.loads((tmp_path / "out" / "monday.face.people.json").read_text())["persons"]) == 2
 
 
 def test_ctrl_c_ends_it_and_loses_nothing(device, tmp_path, monkeypatch):

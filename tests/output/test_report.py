@@ -16,6 +16,7 @@ from emorec.face import detection
 from emorec.face.thumbnail import BLOCKS, SIDE
 from emorec.output.highlights import Highlight
 from emorec.output.portraits import NOBODY, Portraits, who
+from emorec.ui.page.analysis import HIDDEN, write_download
 from support import factories, two_people
 
 PAPER = 680  # CSS pixels of A4 between its margins of 15 mm
@@ -90,6 +91,15 @@ def test_hidden_faces_are_in_no_picture_of_the_file(reports, features):
         assert np.abs(again - picture).mean() < 8  # nothing but blocks
     for row in range(len(features.arrays["thumbnail_track"])):
         assert base64.b64encode(thumbnails.content(features, row)).decode() not in text
+
+
+def test_the_page_offers_a_report_with_hidden_faces(bundled, features, tmp_path):
+    timeline = bundled.infer(features)
+    shown, hidden = (
+        pictures(write_download(kind, timeline, kind, bundled.model, tmp_path, features)) for kind in ("report", HIDDEN)
+    )
+    assert all(faces(picture) for picture in shown) and len(hidden) == len(shown)
+    assert not any(faces(picture) for picture in hidden)
 
 
 def test_the_report_is_printed_to_whole_pages(chromium, reports):

@@ -94,6 +94,7 @@ def test_the_other_downloads(seen, clip, real, kind, ending, begins):
     [
         ("CSV with decimal commas", ".csv", "\ufeffstart;end;person".encode()),
         ("Excel", ".xlsx", b"PK"),
+        ("Report with hidden faces", ".report.html", b"<!doctype html>"),
         ("ELAN", ".eaf", b"<?xml"),
         ("Praat TextGrid", ".TextGrid", b"File type"),
     ],

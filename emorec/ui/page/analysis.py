@@ -38,9 +38,11 @@ DOWNLOADS = {
     "report": (".report.html", "Report"),
 }
 COMMAS = "csv-de"  # CSV with semicolons and decimal commas
+HIDDEN = "report-hidden"  # a report whose pictures do not show who it was
 # The same for those that are offered in a list.
 MORE = {
     COMMAS: (".csv", "CSV with decimal commas"),
+    HIDDEN: (".report.html", "Report with hidden faces"),
     **{
         name: (form.suffix, form.words)
         for name, form in formats.FORMATS.items()
@@ -163,8 +165,8 @@ def write_download(
         formats.FORMATS[kind].write(timeline, file)
     elif kind == COMMAS:
         formats.FORMATS["csv"].write(timeline, file, "de")
-    elif kind == "report":
-        report.write(timeline, file, model, features)
+    elif kind in ("report", HIDDEN):
+        report.write(timeline, file, model, features, blur=kind == HIDDEN)
     else:
         charts.save(timeline, file)
     return file
