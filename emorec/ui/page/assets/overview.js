@@ -71,6 +71,7 @@
     begin = clamp(begin, first, last - length);
     view.part = length >= last - first - 1e-3 ? null : [begin, begin + length];
     place();
+    again = 0;
     timer ||= setTimeout(send, PAUSE);
   };
   view.show = show;
