@@ -2,7 +2,9 @@
 
 - ``app``: reads the settings and starts the server (``python app.py``).
 - ``page/``: the components (``controls``), where they are (``layout``), which event calls which handler
-  (``connections``), and the handlers (``handlers``, ``result_handlers``); ``fragments`` makes their HTML.
+  (``connections``), and the handlers (``handlers``, ``result_handlers``); ``fragments``, ``overview``,
+  ``minutes``, ``highlight_list`` and ``picture`` make their HTML.
+- ``shelf``: the past analyses of the tab Library; ``live_route``: where the tab Live sends pictures and sound.
 - ``api``: the endpoints for programs.
 - ``service``: what both share; it starts jobs and ends sessions.
 - ``jobs/``: the queue, the thread of a job (``job``), and the loaded checkpoints.

@@ -4,7 +4,8 @@ It is configured through variables: GRADIO_SERVER_NAME, GRADIO_SERVER_PORT, EMOR
 GRADIO_TEMP_DIR (each server keeps its visitors' files in its own subfolder), EMOREC_MAX_UPLOAD_MB (one upload),
 EMOREC_UPLOAD_QUOTA_MB (all uploads together), EMOREC_HOSTS (names that the server answers to),
 EMOREC_FRAME_ANCESTORS (sites that may show the page in a frame), EMOREC_LIBRARY (a folder of results to show, also
-``--library``), and EMOREC_MODELS (see ``emorec.ui.jobs.analyzers``).
+``--library``), EMOREC_SHARED_STORE (whether visitors share stored features), and EMOREC_MODELS (see
+``emorec.ui.jobs.analyzers``).
 They are checked, together with those of the library, before anything is loaded.
 """
 

@@ -60,15 +60,16 @@ def player(file: Path | str | None) -> str:
     return (
         f'<{tag} controls playsinline preload="metadata" src="{file_url(file)}" aria-label="{html.escape(name)}" '
         'onerror="this.hidden = true; this.nextElementSibling.hidden = false"></' + tag + ">"
-        '<div class="empty" hidden>This browser cannot play the file; Analyze may read it all the same.</div>'
+        '<div class="empty" hidden>This browser cannot play the file; Analyze can perhaps read it.</div>'
     )
 
 
-def result(timeline: Timeline) -> str:
-    """The share of time of each emotion, and how much evidence there is."""
+def result(timeline: Timeline, part: tuple[float, float] | None = None) -> str:
+    """The share of time of each emotion, and how much evidence there is; the chart beside it shows ``part`` (s)."""
     figures = summary(timeline)
     attributes = f'data-duration="{timeline.duration:.3f}" data-step="{timeline.step:g}" data-rows="{len(timeline)}"'
     attributes += " data-complete" if timeline.complete else ""
+    attributes += f' data-shown="{part[0]:.3f},{part[1]:.3f}"' if part else ""
     pictures = has_pictures(timeline)
     attributes += "" if pictures else " data-sound"  # the style sheet then hides choices about faces
     if not figures.shares:
@@ -97,7 +98,7 @@ def result(timeline: Timeline) -> str:
 
 
 def warnings(timeline: Timeline) -> str:
-    """What is to be known before the chart is looked at: that there is no or little evidence, and some notes."""
+    """What the reader must know before the chart: that there is no or little evidence, and some notes."""
     figures = summary(timeline)
     if not figures.shares:
         fusion = timeline.fusion if has_pictures(timeline) else "voice"
@@ -215,5 +216,6 @@ DERIVED = (
 FOOTER = (
     '<p class="caption">Nothing leaves the machine that emorec runs on. What you upload is removed when you close '
     "the page, or after about an hour. What was read from it is kept for an hour in the list of recent analyses, which "
-    "only this browser sees, or, if this server keeps it for a next time, until you delete it here.</p>"
+    "only this browser sees. A server that keeps it longer, for the next analysis of the same file, deletes it if you "
+    "delete it here within that hour.</p>"
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import zlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
@@ -51,11 +52,13 @@ def listed(timeline: Timeline, features: Features | None = None) -> str:
     items = "".join(_item(each, person, picture) for each, person, picture in zip(shown, people, pictures, strict=True))
     left_out = LEFT_OUT.format(listed=len(shown), count=len(found))
     note = f'<p class="caption">{left_out}</p>' if len(shown) < len(found) else ""
-    return (
-        f'<section class="moments"><h2>Highlights</h2><style>{styles}</style>'
+    body = (
+        f"<h2>Highlights</h2><style>{styles}</style>"
         f'<div class="filters">{_filters(timeline, shown, people)}<span role="status"></span>{KEYS}</div>{note}'
-        f"<ol>{items}</ol></section>"
+        f"<ol>{items}</ol>"
     )
+    # The browser may keep the element and change what is in it: by this the script knows that there is another list.
+    return f'<section class="moments" data-drawn="{zlib.crc32(body.encode()):x}">{body}</section>'
 
 
 def strongest(found: Sequence[Highlight], most: int) -> list[Highlight]:

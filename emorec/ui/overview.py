@@ -38,12 +38,13 @@ def overview(timeline: Timeline, part: Part | None = None) -> str:
     marks = "".join(_mark(highlight, place) for highlight in find_highlights(timeline))
     times = "".join(f'<b style="left:{place.at(time):.3f}%">{clock(time)}</b>' for time in ticks(begin, end))
     whole = "" if part else " data-whole"
+    handles = "".join(_handle(*each, begin, end) for each in (("Start", low), ("End", high)))
     return (
         f'<div class="overview" data-first="{begin:.3f}" data-last="{end:.3f}" data-begin="{low:.3f}" '
         f'data-end="{high:.3f}" data-emotions="{",".join(EMOTIONS)}" data-rows="{_rows(timeline)}"{whole}>'
         f'<div class="ribbon" role="img" aria-label="{html.escape(_in_words(timeline))}">{runs}{heat}</div>'
         f'<div class="marks" aria-hidden="true">{marks}</div>'
-        f'<div class="brush" style="{place.box(low, high)}">{_handle("Begin", low)}{_handle("End", high)}</div>'
+        f'<div class="brush" style="{place.box(low, high)}">{handles}</div>'
         f'<div class="times" aria-hidden="true">{times}</div></div>'
     )
 
@@ -153,10 +154,11 @@ def _mark(highlight: Highlight, place: _Place) -> str:
     return f'<span style="left:{place.at(middle):.3f}%;color:{COLOURS[highlight.emotion]}">{sign}</span>'
 
 
-def _handle(name: str, time: float) -> str:
+def _handle(name: str, time: float, first: float, last: float) -> str:
     return (
         f'<span class="handle" tabindex="0" role="slider" aria-label="{name} of the shown part" '
-        f'aria-valuenow="{time:.1f}" aria-valuetext="{clock(round(time, 1))}"></span>'
+        f'aria-valuemin="{first:.1f}" aria-valuemax="{last:.1f}" aria-valuenow="{time:.1f}" '
+        f'aria-valuetext="{clock(round(time, 1))}"></span>'
     )
 
 

@@ -117,11 +117,15 @@ class Service:
             cache=None if self.shared_cache else self.files.cache(session),
             extraction={"settings": extraction_settings},
             client_gone=client_gone,
-            ended=functools.partial(self.memory.keep, source),
+            ended=functools.partial(self._ended, source),
         )
         job = Job(analyzer, path, self.queue, fetch, options)
         self.history.add(owner, job, shared=shared)
         return job
+
+    def _ended(self, source: Source, job: Job) -> None:
+        self.memory.keep(source, job)
+        self.history.finish(source.owner, job)
 
     def visitor(self, request: Any) -> Visitor:
         """The visitor who sent a ``gr.Request``; all pages of a browser are one."""
@@ -214,7 +218,9 @@ class Service:
         self.live.end_idle()
         for session in self.files.idle_sessions():
             pages = (session, *self.browsers.pages(session))
-            if not self.history.running(session) and not any(map(self.live.active, pages)):
+            if self.history.running(session) or any(map(self.live.active, pages)):
+                self.files.use(session)  # so that the visitor has the whole time from the end on
+            else:
                 self.results.remove(session)
                 self._end(session)
 

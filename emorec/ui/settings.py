@@ -64,7 +64,7 @@ def answered_hosts(environment: Environment = os.environ) -> tuple[str, ...]:
     given = names_in(environment, "EMOREC_HOSTS")
     for name in given:
         if name != ANY_HOST and not HOST.fullmatch(name):
-            raise EmorecError(f"EMOREC_HOSTS names {name!r}, which is no host name; give names with commas, or *.")
+            raise EmorecError(f"EMOREC_HOSTS names {name!r}, which is not a host name; give names with commas, or *.")
     own = environment.get("GRADIO_SERVER_NAME", "").strip().lower()
     if ":" in own and not own.startswith("["):
         own = f"[{own}]"
@@ -79,7 +79,7 @@ def frame_ancestors(environment: Environment = os.environ) -> tuple[str, ...]:
     for name in given:
         if not FRAME_SOURCE.fullmatch(name):
             raise EmorecError(
-                f"EMOREC_FRAME_ANCESTORS names {name!r}, which is no address of a site, 'self' or 'none'; "
+                f"EMOREC_FRAME_ANCESTORS names {name!r}, which is not an address of a site, 'self' or 'none'; "
                 "correct or unset it."
             )
     if given:
@@ -122,7 +122,7 @@ def library(environment: Environment = os.environ) -> Path | None:
     if not given:
         return None
     if not os.path.isdir(given) or not os.access(given, os.R_OK | os.X_OK):
-        raise EmorecError(f"EMOREC_LIBRARY (or --library) is {given}, which is no folder that can be read.")
+        raise EmorecError(f"EMOREC_LIBRARY (or --library) is {given}, which is not a folder that can be read.")
     require("library", "pyarrow")
     return Path(given).resolve()
 
@@ -136,7 +136,7 @@ def allowed_models(environment: Environment = os.environ) -> tuple[str, ...] | N
     for name in names:
         if not ON_THE_HUB.fullmatch(name):
             raise EmorecError(
-                f"EMOREC_MODELS names {name!r}, which is no org/name or org/name@revision; correct or unset it."
+                f"EMOREC_MODELS names {name!r}, which is not an org/name or org/name@revision; correct or unset it."
             )
     return names or None
 

@@ -14,7 +14,7 @@ from emorec.library.items import Item
 from emorec.output.summary import Summary, summary
 from emorec.ui.overview import ribbon
 
-GONE = "The result {name} is not in the library any more; type something to see what is."
+GONE = "The result {name} is not in the library any more; search again to see the list."
 MAX_KEPT = 5000  # entries that are kept in memory, at some kilobytes each
 SORTS = ("date", "name", "length", "unsure")
 RIBBON_COLUMNS = 60

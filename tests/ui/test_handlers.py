@@ -37,12 +37,16 @@ LINK = "https://example.org/talk"
 @pytest.fixture
 def handlers(tmp_path, monkeypatch):
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    for name in ("x", "x.mp4", "talk.m4a"):
+        Path(name).touch()
     return JobHandlers(Service(Analyzer(factories.checkpoint(), None)))
 
 
 def start(handlers, analysis, link="", tab="file", fusion="late", **choices):
     """The Analysis after a click on Analyze."""
     chosen = {"checkpoint": "", "active": "", "track": None, "channel": "mix", "start": "", "end": "", "video_track": 0}
+    chosen |= {"file": None}
     return handlers.start(analysis, link, tab, fusion, **chosen | choices, request=ONE)[0]
 
 
@@ -52,20 +56,20 @@ def test_the_page_takes_uploads_of_its_own_session_only(handlers, tmp_path):
     file.parent.mkdir()
     file.write_text("x")
     file = handlers.service.files.register_upload(file)
-    assert handlers.choose_file({"path": str(file)}, mine)[0].path == str(file)
+    assert handlers.choose_file({"path": str(file)}, "file", Analysis(), mine)[0].path == str(file)
     with pytest.raises(gr.Error, match="not uploaded in this session"):
-        handlers.choose_file({"path": str(file)}, other)
+        handlers.choose_file({"path": str(file)}, "file", Analysis(), other)
     picture = ResultHandlers(handlers.service).recognise_picture({"path": str(file)}, other)
     assert "not uploaded in this session" in picture
     with pytest.raises(gr.Error, match="not uploaded in this session"):
-        handlers.choose_file({"path": str(Path(__file__))}, mine)
-    assert handlers.choose_file(None, other)[0].path == ""
+        handlers.choose_file({"path": str(Path(__file__))}, "file", Analysis(), mine)
+    assert handlers.choose_file(None, "file", Analysis(source="file"), other)[0].path == ""
 
 
 def test_each_change_of_the_recording_has_a_new_revision(handlers):
     revisions = [
-        handlers.choose_file(None, ONE)[1],
-        handlers.start(Analysis(path="x"), "", "file", "late", "", "", 0, "mix", "", "", 0, ONE)[1],
+        handlers.choose_file(None, "file", Analysis(source="file"), ONE)[1],
+        handlers.start(Analysis(path="x"), "", "file", "late", "", "", 0, "mix", "", "", 0, None, ONE)[1],
         handlers.delete(ONE)[1],
     ]
     assert len({0, *revisions}) == 4  # the page begins with 0
@@ -86,8 +90,8 @@ def test_what_was_chosen_before_analyze_is_extracted_and_wrong_choices_are_refus
 
 def test_analyze_removes_the_note_about_a_checkpoint_unless_its_name_is_wrong(handlers):
     arguments = (Analysis(path="x"), "", "file", "late")
-    assert handlers.start(*arguments, " org/name ", "org/name", 0, "mix", "", "", 0, ONE)[2] == ""
-    assert handlers.start(*arguments, "wrong", "org/name", 0, "mix", "", "", 0, ONE)[2] == gr.skip()
+    assert handlers.start(*arguments, " org/name ", "org/name", 0, "mix", "", "", 0, None, ONE)[2] == ""
+    assert handlers.start(*arguments, "wrong", "org/name", 0, "mix", "", "", 0, None, ONE)[2] == gr.skip()
 
 
 def test_voice_only_downloads_the_sound_and_another_choice_downloads_again(handlers):

@@ -129,6 +129,15 @@ def test_filters_and_keys(chromium, tmp_path):
     page.evaluate("const one = document.querySelector('#highlights'); one.innerHTML = String(one.innerHTML)")
     page.wait_for_function("document.querySelector('[data-filter=kind]').value === 'peak'")
     assert shown().count() == len(kinds)
+    # Or another list in the same element, as Gradio writes it: items are not hidden any more.
+    page.evaluate(
+        """() => {
+          const section = document.querySelector(".moments");
+          for (const item of section.querySelectorAll("li")) item.removeAttribute("hidden");
+          section.setAttribute("data-drawn", "another");
+        }"""
+    )
+    page.wait_for_function("count => document.querySelectorAll('li:not([hidden])').length === count", arg=len(kinds))
     for name in ("kind", "emotion", "person"):
         page.select_option(f"[data-filter={name}]", "")
     page.evaluate("window.emorecView = { part: [40, 80] }")
@@ -165,6 +174,12 @@ def test_the_page_lists_all_highlights_with_faces(chromium, page_server, portrai
         page.select_option("[data-filter=kind]", "peak")
         change(page, lambda: set_number(page, "Step", 2))
         page.wait_for_function("document.querySelector('[data-filter=kind]').value === 'peak'")
+        change(page, lambda: page.get_by_label("Even", exact=True).check())
+        page.wait_for_function(
+            "document.querySelector('#summary caption').textContent.includes('even')"
+            " && document.querySelectorAll('#highlights li:not([hidden])').length > 1"
+            " && !document.querySelector('#highlights li:not([hidden], [data-kind=peak])')"
+        )
         page.evaluate("document.activeElement.blur()")
         times = page.eval_on_selector_all(
             "#highlights li:not([hidden]) [data-seek]", "all => all.map(b => +b.dataset.seek)"

@@ -125,3 +125,24 @@ def test_a_job_is_stopped_when_its_session_ends(how):
         assert history.end("a") == [job]
         job.join()
     assert analyzer.closed and not len(queue) and not history.running("a")
+
+
+def test_a_job_leaves_the_memory_at_its_end_and_its_key_stays(tmp_path):
+    history, store = JobHistory(), Store()
+    begin = threading.Event()
+
+    class Waiting(Storing):
+        def extract(self, path, **choices):
+            assert begin.wait(PATIENCE)
+            yield from super().extract(path)
+
+    job = Job(Waiting(), "a", JobQueue(), options=JobOptions(ended=lambda job: history.finish("one", job)))
+    history.add("one", job)
+    begin.set()
+    job.join()
+    known = weakref.ref(job)
+    del job
+    gc.collect()
+    assert known() is None
+    history.delete("one", store)
+    assert store.deleted == [("key of a", None)]

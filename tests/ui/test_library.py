@@ -151,7 +151,7 @@ def test_what_the_script_cannot_have_sent_changes_nothing(analysed, monkeypatch)
 
 
 def test_a_folder_that_is_none_is_one_sentence(tmp_path):
-    with pytest.raises(EmorecError, match=r"^EMOREC_LIBRARY \(or --library\) is .*none, which is no folder"):
+    with pytest.raises(EmorecError, match=r"^EMOREC_LIBRARY \(or --library\) is .*none, which is not a folder"):
         settings.library({"EMOREC_LIBRARY": str(tmp_path / "none")})
     assert settings.library({}) is None and settings.library({"EMOREC_LIBRARY": ""}) is None
 

@@ -84,6 +84,31 @@ def test_summary_and_downloads_follow_the_part_on_request(page):
     page.wait_for_function(f"document.querySelector('#summary [data-rows]').dataset.rows == {SECONDS}")
 
 
+def test_another_recording_is_shown_whole(page):
+    whole(page)
+    change(page, lambda: brush(page, 0.5, 0.6))
+    assert "#t=" in page.url and "zoomed" in page.get_attribute("body", "class")
+    for name in ("Start", "End"):  # the server writes what a redraw would take away
+        assert page.get_by_role("slider", name=f"{name} of the shown part").get_attribute("aria-valuemax") == "90.0"
+    change(page, lambda: page.click("#recents [data-do^=open]"))
+    page.wait_for_function(f"{PART} === '' && !document.body.classList.contains('zoomed')")
+    assert "#t=" not in page.url
+    page.wait_for_selector("#overview [data-whole]")
+    assert page.get_attribute("#range :is(textarea, input)", "tabindex") == "-1"
+
+
+def test_a_chart_of_another_part_is_asked_for_again(page):
+    whole(page)
+    change(page, lambda: brush(page, 0.5, 0.6))
+    page.wait_for_function("document.querySelector('#summary [data-shown]')")
+    # As if the answer to an earlier request had come last.
+    page.evaluate("document.querySelector('#summary [data-shown]').dataset.shown = '1.000,9.000'")
+    page.evaluate("(svg => svg.before(svg.cloneNode(true)))(document.querySelector('#timeline svg.marks'))")
+    page.wait_for_function("window.emorecView.drawn?.[0] === 1")
+    page.evaluate("document.querySelector('#timeline svg.marks').remove()")
+    page.wait_for_function(f"{PART}.endsWith(' ')")
+
+
 def test_the_keyboard_alone_zooms_and_moves(page):
     whole(page)
     page.focus("#overview .handle >> nth=0")

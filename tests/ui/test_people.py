@@ -117,6 +117,17 @@ def test_the_panel_is_there_only_if_somebody_is():
     assert not panel["visible"] and html == "" and who["value"] is None
 
 
+def test_a_redraw_keeps_what_is_chosen_as_far_as_it_is_offered():
+    handlers = PeopleHandlers(None)
+    *_, offered = handlers.show(two(), Edited(), 0)
+    stretch = offered["choices"][0][1]
+    *_, other, stretches = handlers.show(two(), Edited(), 0, 1, [stretch, "gone"])
+    assert other["value"] == 1 and stretches["value"] == [stretch]
+    *_, other, stretches = handlers.show(two(), Edited(), 7, 1, [stretch])  # somebody else is chosen now
+    assert other["value"] is None and stretches["value"] == []
+    assert handlers.show(two(), Edited(), 0, 9)[-2]["value"] is None
+
+
 def test_a_name_in_a_card_is_text_and_no_markup():
     edited = PeopleHandlers(None).rename(two(), Edited(), 0, "<b>Anna & Co</b>")
     assert "&lt;b&gt;Anna &amp; Co" in PeopleHandlers(None).show(two(), edited, 0)[1]

@@ -66,7 +66,7 @@ def line(page, name):
 
 def test_a_folder_is_analysed_and_a_bad_file_does_not_stop_the_others(page, folder):
     choose(page, folder)
-    page.wait_for_selector("#pick >> text=2 files are no recording and left out.")
+    page.wait_for_selector("#pick >> text=2 files are not recordings and were left out.")
     assert set(page.locator("#recordings [data-state]").evaluate_all("all => all.map((one) => one.dataset.state)")) == {
         "waiting"
     }

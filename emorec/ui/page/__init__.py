@@ -1,1 +1,2 @@
-"""The page in the browser: its components (``controls``), their events (``layout``) and the handlers of these."""
+"""The page in the browser: its components (``controls``), their places (``layout``), their events (``connections``) and
+their handlers."""

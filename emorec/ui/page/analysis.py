@@ -1,5 +1,6 @@
 """The analysis that a session shows: its state, its persons, its timeline, and the files to download."""
 
+import itertools
 import json
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -25,6 +26,7 @@ VEGA_LITE = "https://vega.github.io/schema/vega-lite/v5.json"
 ANYONE = ("the person seen most", -1)  # text and value of the choice of no person
 EVERYBODY = ("all persons", ALL)
 WHO_SPEAKS = ("the person who speaks", SPEAKER)
+BUSY = "An analysis is running; wait until it is done, or cancel it first."
 
 # For each kind of download: what follows the recording's name, and the text of the button.
 DOWNLOADS = {
@@ -51,6 +53,14 @@ MORE = {
 }
 
 
+_revisions = itertools.count(1)
+
+
+def new_revision() -> int:
+    """A new number for the page's ``revision``; its change makes the page draw the timeline again."""
+    return next(_revisions)
+
+
 @dataclass(frozen=True, eq=False)
 class Analysis:
     """A recording and what is known of it so far.
@@ -59,7 +69,7 @@ class Analysis:
     pictures were not downloaded. ``checkpoint``: the name of the checkpoint that extracted ``features``; ``settings``:
     which part of the recording they cover; ``stored``: whether all of them were found in the cache; ``seconds``: how
     long the job took; ``problem``: a sentence if it failed; ``title``: the name of a recording that is no file;
-    ``rows``: a stored timeline whose features are not there.
+    ``rows``: a stored timeline whose features are not there; ``source``: the component in which its file was chosen.
     """
 
     path: str = ""
@@ -75,6 +85,7 @@ class Analysis:
     settings: Settings = WHOLE
     title: str = ""
     rows: Timeline | None = None
+    source: str = ""
 
     @property
     def pictures_ignored(self) -> bool:

@@ -6,7 +6,7 @@ from typing import Any
 import gradio as gr
 
 from emorec.ui import fragments
-from emorec.ui.page.handlers import JobHandlers
+from emorec.ui.page.handlers import FILE, JobHandlers
 from emorec.ui.page.people_handlers import PeopleHandlers
 from emorec.ui.page.recents import Lists
 from emorec.ui.page.result_handlers import ResultHandlers
@@ -41,15 +41,16 @@ def connect_inputs(
             queue=False,
             **QUIET,
         )
-    for source in (inputs.file, inputs.webcam, inputs.microphone):
+    sources = {FILE: inputs.file, "webcam": inputs.webcam, "microphone": inputs.microphone}
+    for name, source in sources.items():
         # Not preprocessed: Gradio would open the file before the handler has checked whose it is.
         source.change(
             jobs.choose_file,
-            source,
-            [session.analysis, session.revision, parts.player, parts.status, choices.person],
+            [source, gr.State(name), session.analysis],
+            [session.analysis, session.revision, parts.player, parts.status, choices.person, parts.results.part],
             preprocess=False,
             **QUIET,
-        ).then(lambda: "", None, parts.results.part, queue=False, **QUIET)
+        )
     inputs.link.change(lambda: "", None, parts.results.part, queue=False, **QUIET)
     inputs.picture.change(
         results.recognise_picture, inputs.picture, parts.faces, preprocess=False, concurrency_limit=None, **QUIET
@@ -71,8 +72,10 @@ def connect_inputs(
             choices.start,
             choices.end,
             choices.video_track,
+            inputs.file,
         ],
         [session.analysis, session.revision, choices.note, parts.status, *buttons],
+        preprocess=False,  # as above
         concurrency_limit=None,
         **QUIET,
     )
@@ -234,7 +237,7 @@ def connect_people(parts: SimpleNamespace, session: SimpleNamespace, handlers: P
     panel = parts.results.people
     known, chosen = [session.analysis, session.edited], [session.analysis, session.edited, panel.who]
     details = [panel.other, panel.stretches]
-    drawn.then(handlers.show, chosen, [panel.panel, panel.cards, panel.who, *details], **AT_ONCE)
+    drawn.then(handlers.show, [*chosen, *details], [panel.panel, panel.cards, panel.who, *details], **AT_ONCE)
     panel.who.change(handlers.choose, chosen, [panel.name, *details], **AT_ONCE)
     panel.name.submit(handlers.rename, [*chosen, panel.name], session.edited, **AT_ONCE)
     panel.join.click(handlers.join, [*chosen, panel.other], session.edited, **AT_ONCE).success(

@@ -1,4 +1,4 @@
-"""The components of the page, in groups. ``layout`` connects them to events."""
+"""The components of the page, in groups. ``connections`` connects them to events."""
 
 from pathlib import Path
 from types import SimpleNamespace

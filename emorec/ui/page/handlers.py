@@ -1,26 +1,29 @@
 """What happens when a file is chosen, when Analyze, Cancel or Delete is clicked, and when the page is closed.
 
-Each handler takes the values of components and returns new ones; ``layout`` names these components.
+Each handler takes the values of components and returns new ones; ``connections`` names these components.
 """
 
 import contextlib
 import html
-import itertools
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import gradio as gr
 
+from emorec.errors import EmorecError
 from emorec.ui import fragments
 from emorec.ui.api import user_errors
 from emorec.ui.jobs import validation
 from emorec.ui.jobs.job import Job, link_fetcher
-from emorec.ui.page.analysis import ANYONE, Analysis
+from emorec.ui.page.analysis import ANYONE, BUSY, Analysis, new_revision
 from emorec.ui.page.progress import outcome, watch
 from emorec.ui.service import Service
 
 NO_FILE = "Choose a video or audio file first."
+GONE = "The chosen file is not kept any more; choose it again."
 NO_LINK = "Paste a link first, one that begins with http:// or https://."
+FILE = "file"  # the component for files; the others record one
 DELETED = "Your recordings, their results and what was stored of them are deleted."
 
 
@@ -29,19 +32,24 @@ class JobHandlers:
 
     def __init__(self, service: Service):
         self.service = service
-        self._revisions = itertools.count(1)
         self.ending: dict[str, Job] = {}  # jobs that were stopped and may still store something, by session
 
-    def choose_file(self, file: dict | None, request: gr.Request) -> tuple:
-        """Another file was chosen, or the file was removed: show it, and forget the analysis of the last one."""
+    def choose_file(self, file: dict | None, source: str, analysis: Analysis, request: gr.Request) -> tuple:
+        """Another file was chosen in the component ``source``, or its file was removed: show it, and forget the
+        analysis of the last one."""
+        if file is None and (analysis.running or analysis.source != source):
+            return (gr.skip(),) * 6  # something else is shown
         with user_errors():
+            if analysis.running:
+                raise EmorecError(BUSY)
             path = self.service.check_upload(file["path"], request) if file else ""
         return (
-            Analysis(path=path),
+            Analysis(path=path, source=source),
             self.redraw(),
             fragments.player(path),
             "",
             gr.update(choices=[ANYONE], value=ANYONE[1]),
+            "",  # the part that was shown of another recording
         )
 
     def start(
@@ -57,6 +65,7 @@ class JobHandlers:
         start: str,
         end: str,
         video_track: int | None,
+        file: dict | None,
         request: gr.Request,
     ) -> tuple:
         """Analyze was clicked: check the input, and show that the job waits in the queue."""
@@ -67,8 +76,10 @@ class JobHandlers:
             sound_only = fusion == "voice"
             if link != analysis.link or (analysis.sound_only and not sound_only):
                 analysis = Analysis(link=link, sound_only=sound_only)
-        elif not analysis.path:
-            raise gr.Error(NO_FILE, print_exception=False)
+            elif analysis.path and not Path(analysis.path).is_file():
+                analysis = replace(analysis, path="")  # it was removed, and is fetched again
+        elif not Path(analysis.path).is_file():
+            analysis = self._chosen(analysis, file, request)
         with user_errors():
             settings = validation.settings(
                 fusion, audio_track=track, video_track=video_track, channel=channel, start=start, end=end
@@ -83,6 +94,17 @@ class JobHandlers:
         # The note about another checkpoint has been followed; one about a wrong name stays with the name.
         note = "" if (checkpoint or "").strip() == active else gr.skip()
         return analysis, self.redraw(), note, fragments.progress("Waiting for a turn …"), *buttons(running=True)
+
+    def _chosen(self, analysis: Analysis, file: dict | None, request: gr.Request) -> Analysis:
+        """The file that the field shows, which is another one than that of a result which was opened or deleted."""
+        if not file:
+            if analysis.path:
+                raise gr.Error(GONE, print_exception=False)
+            raise gr.Error(NO_FILE, print_exception=False)
+        if not Path(str(file["path"])).is_file():
+            raise gr.Error(GONE, print_exception=False)
+        with user_errors():
+            return Analysis(path=self.service.check_upload(file["path"], request), source=FILE)
 
     def run(self, analysis: Analysis, active: str, request: gr.Request) -> Iterator[tuple]:
         """Run the job that ``start`` has checked, and show its progress; each new revision redraws the timeline."""
@@ -148,6 +170,7 @@ class JobHandlers:
 
     def leave(self, request: gr.Request) -> None:
         """The browser has closed the page."""
+        self.ending.pop(request.session_hash or "", None)
         self.service.end_session(request.session_hash or "")
 
     def delete(self, request: gr.Request) -> tuple:
@@ -176,7 +199,7 @@ class JobHandlers:
 
     def redraw(self) -> int:
         """A new number for the page's ``revision``; its change makes the page draw the timeline again."""
-        return next(self._revisions)
+        return new_revision()
 
 
 def buttons(running: bool) -> tuple:

@@ -107,7 +107,8 @@ def means(found: Sequence[GroupMean], count: int) -> str:
     )
     which = "1 recording" if count == 1 else f"{count} recordings"
     return (
-        f'<section class="library-means"><h2>Means of {which}</h2><div class="scroll"><table>'
+        f'<section class="library-means"><h2>Means of {which}</h2>'
+        f'<div class="scroll" tabindex="0" role="region" aria-label="Means of {which}"><table>'
         "<caption>Share of the time with evidence; valence and arousal from −1 to 1. Each recording counts once; "
         "intervals are 95 % (Student's t).</caption><thead><tr>"
         '<th scope="col">measure</th><th scope="col">mean</th><th scope="col">95 % interval</th>'

@@ -6,7 +6,6 @@ item is only looked up among those of the library's folder.
 
 import html
 import json
-import time
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
@@ -25,7 +24,7 @@ from emorec.output.group_chart import group_chart
 from emorec.output.summary import summary
 from emorec.ui import fragments
 from emorec.ui.page import library
-from emorec.ui.page.analysis import ANYONE, Analysis, plot
+from emorec.ui.page.analysis import ANYONE, BUSY, Analysis, new_revision, plot
 from emorec.ui.page.people_handlers import Edited
 from emorec.ui.service import Service
 from emorec.ui.shelf import found
@@ -37,7 +36,6 @@ FIXED = (
     "change them."
 )
 NO_PLAYER = '<div class="empty">The library keeps results, not recordings, so there is nothing to play.</div>'
-BUSY = "An analysis is running; wait until it is done, or cancel it first."
 TOO_MANY = "At most {most} recordings are compared at a time; uncheck some."
 
 
@@ -66,7 +64,7 @@ class LibraryHandlers:
                 return self._open(self.service.shelf.get(name), analysis)
         except EmorecError as error:
             gr.Warning(html.escape(str(error)))
-        return (gr.skip(),) * 6
+        return (gr.skip(),) * 7
 
     def compare(self, command: str) -> tuple:
         """Other recordings are checked."""
@@ -108,11 +106,12 @@ class LibraryHandlers:
         said = html.escape(OPENED.format(name=name, length=length) + ("" if features else f" {FIXED}"))
         return (
             opened,
-            time.time_ns() // 1000,  # a new number for the page's revision; others are counted from 1
+            new_revision(),
             NO_PLAYER,
             f'<div class="words" role="status" data-opened="{html.escape(item.name)}">{said}</div>',
             Edited(),  # what was said about the persons of another recording
             gr.update(choices=[ANYONE], value=ANYONE[1]),
+            "",  # the part that was shown of another recording
         )
 
     def _features(self, item: Item) -> Features | None:
@@ -147,6 +146,7 @@ def connect(parts: SimpleNamespace, session: SimpleNamespace, handlers: LibraryH
         **at_once,
     )
     current = [session.analysis, session.revision, parts.player, parts.status, session.edited, parts.choices.person]
+    current += [parts.results.part]
     tab.command.change(handlers.open, [tab.command, session.analysis], current, **at_once)
     # One after the other, so that the last choice is the one that is shown.
     tab.chosen.change(handlers.compare, tab.chosen, parts.compared.outputs, **at_once)

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import html
-import time
 from dataclasses import replace
 from datetime import datetime
 from types import SimpleNamespace
@@ -19,7 +18,7 @@ from emorec.output import charts
 from emorec.ui import fragments
 from emorec.ui.api import user_errors
 from emorec.ui.jobs import validation
-from emorec.ui.page.analysis import Analysis, plot
+from emorec.ui.page.analysis import BUSY, Analysis, new_revision, plot
 from emorec.ui.page.people_handlers import Edited
 from emorec.ui.server.limits import Visitor
 from emorec.ui.service import Service
@@ -106,18 +105,23 @@ class LiveHandlers:
         shown = replace(timeline, duration=max(timeline.duration, SPAN), complete=False)
         return plot(charts.timeline_spec(shown, style)), gr.skip()
 
-    def save(self, request: gr.Request) -> tuple:
+    def save(self, analysis: Analysis, request: gr.Request) -> tuple:
         """Save was clicked: what is known becomes a result like any other."""
+        if analysis.running:
+            # The running job writes the analysis that the page shows, and what is saved would be lost in it.
+            gr.Warning(BUSY)
+            return *(gr.skip(),) * 6, *self.stop(request)
         with user_errors():
             features, checkpoint = self.service.live.save(request.session_hash or "")
         words = html.escape(SAVED.format(time=fragments.clock(features.duration)))
         notes = "".join(fragments.callout(note) for note in features.notes)
         return (
             Analysis(title=str(features.media["name"]), checkpoint=checkpoint, features=features),
-            int(1000 * time.time()),  # a new number for the page's revision; others are counted from 1
+            new_revision(),
             f'<div class="words" role="status">{words}</div>{notes}',
             NO_PLAYER,
             Edited(),  # what was said about the persons of an earlier session
+            "",  # the part that was shown of another recording
             _note(PRIVACY),
             *_buttons(running=False),
         )
@@ -141,8 +145,16 @@ def connect(parts: SimpleNamespace, session: SimpleNamespace, handlers: LiveHand
     parts.results.style.change(_legend, parts.results.style, live.legend, queue=False, **quiet)
     live.save.click(
         handlers.save,
-        None,
-        [session.analysis, session.revision, parts.status, parts.player, session.edited, *state],
+        session.analysis,
+        [
+            session.analysis,
+            session.revision,
+            parts.status,
+            parts.player,
+            session.edited,
+            parts.results.part,
+            *state,
+        ],
         js=STOP,
         concurrency_limit=None,
         **quiet,

@@ -49,16 +49,29 @@ class PeopleHandlers:
     def __init__(self, service: Service):
         self.service = service
 
-    def show(self, analysis: Analysis, edited: Edited, who: int | None) -> tuple:
-        """The panel after a redraw: whether it is there, the cards, and the choices of the chosen person."""
+    def show(
+        self,
+        analysis: Analysis,
+        edited: Edited,
+        who: int | None,
+        other: int | None = None,
+        chosen: list[str] | None = None,
+    ) -> tuple:
+        """The panel after a redraw: whether it is there, the cards, and the choices of the chosen person, of which
+        ``other`` and ``chosen`` stay if they are still offered."""
         features = edited.features(analysis)
         if features is None or not features.persons:
             return gr.update(visible=False), "", gr.update(choices=[], value=None), *_nobody()
         if who not in features.persons:
-            who = features.persons[0]
+            who, other, chosen = features.persons[0], None, None
         names = [(name, number) for number, name in features.names.items()][:MAX_PERSONS]
         cards = fragments.people(_cards(features))
-        return gr.update(visible=True), cards, gr.update(choices=names, value=who), *_choices(features, who)
+        return (
+            gr.update(visible=True),
+            cards,
+            gr.update(choices=names, value=who),
+            *_choices(features, who, other, chosen),
+        )
 
     def choose(self, analysis: Analysis, edited: Edited, who: int | None) -> tuple:
         """Another person was chosen: the name, and who and what can be chosen to join and to divide."""
@@ -109,11 +122,9 @@ class PeopleHandlers:
         if features is None or not features.persons:
             raise gr.Error(NOTHING_YET, print_exception=False)
         session, own = request.session_hash or "", self.service.files
-        with user_errors():
-            own.check_space(session)
-            file = own.new_folder() / f"{analysis.name}{people_file.SUFFIX}"
+        with user_errors(), own.new_download(session) as folder:
+            file = folder / f"{analysis.name}{people_file.SUFFIX}"
             people_file.write(features, file)
-        own.add(session, file)
         return str(file)
 
     def _edit(self, analysis: Analysis, edited: Edited, edit: Callable[[Features], People]) -> Edited:
@@ -135,8 +146,8 @@ def _nobody() -> tuple:
     return gr.update(choices=[], value=None), gr.update(choices=[], value=[])
 
 
-def _choices(features: Features, who: int) -> tuple:
-    """Updates of the choice of another person and of the stretches of this one."""
+def _choices(features: Features, who: int, other: int | None = None, chosen: list[str] | None = None) -> tuple:
+    """Updates of the choice of another person and of the stretches of this one, with what is chosen now."""
     others = [(name, number) for number, name in features.names.items() if number != who][:MAX_PERSONS]
     found = people_edits.stretches(features, who)
     longest = sorted(found, key=lambda stretch: -stretch.seconds)[:MAX_STRETCHES]
@@ -145,7 +156,9 @@ def _choices(features: Features, who: int) -> tuple:
         for stretch in found
         if stretch in longest
     ]
-    return gr.update(choices=others, value=None), gr.update(choices=words, value=[])
+    other = other if other in [number for _, number in others] else None
+    kept = [key for _, key in words if key in (chosen or ())]
+    return gr.update(choices=others, value=other), gr.update(choices=words, value=kept)
 
 
 def _key(stretch: Stretch) -> str:

@@ -13,6 +13,8 @@ from emorec import files
 from emorec.ui import fragments
 from emorec.ui.sessions.recents import Recent
 
+MAX_LISTED = 100  # more make the page slow
+MORE = "The latest {listed} of {count} are listed; Delete all deletes the others too."
 KEPT = "Kept for this browser alone, for an hour after it was last used here."
 # Sent when the page is loaded: the browser's token, which is made at the first visit. Without local storage, which
 # browsers refuse to some framed pages, it is empty, and nothing survives a reload.
@@ -51,13 +53,14 @@ def panel() -> SimpleNamespace:
 
 
 def listed(found: Sequence[Recent]) -> str:
-    """The list, the latest first; "" if there is nothing."""
+    """The list, the latest first, at most MAX_LISTED of them; "" if there is nothing."""
     if not found:
         return ""
-    lines = "".join(_line(each) for each in found)
+    lines = "".join(_line(each) for each in found[:MAX_LISTED])
+    more = f" {MORE.format(listed=MAX_LISTED, count=len(found))}" if len(found) > MAX_LISTED else ""
     return (
         f'<section class="recents"><h2>Recent analyses</h2>'
-        f'<p class="caption">{KEPT}</p><ol>{lines}</ol>'
+        f'<p class="caption">{KEPT}{more}</p><ol>{lines}</ol>'
         '<button type="button" data-do="forget-all" data-sure="Press again to delete all for good">'
         "Delete all</button></section>"
     )

@@ -17,7 +17,7 @@ import gradio as gr
 from emorec.errors import EmorecError
 from emorec.ui import fragments
 from emorec.ui.page import recents
-from emorec.ui.page.analysis import ANYONE, Analysis
+from emorec.ui.page.analysis import ANYONE, BUSY, Analysis
 from emorec.ui.page.connections import SAVE
 from emorec.ui.page.handlers import JobHandlers, buttons
 from emorec.ui.page.people_handlers import Edited
@@ -32,7 +32,6 @@ STOPS_WITHIN = 30.0  # seconds; a job looks whether it was stopped after every s
 POLL = 0.2
 ARRIVED = '<i hidden data-ack="0"></i>'  # nothing of the load is under way any more
 WRONG = "The page sent something that it should not; load it again."
-BUSY = "An analysis is running; wait until it is done, or cancel it first."
 
 
 class RecentsHandlers:
@@ -66,7 +65,16 @@ class RecentsHandlers:
 
     def both(self, request: gr.Request) -> tuple:
         """Both lists, as ``shown_lists`` names their components."""
-        return self.listed(request), *self.recordings.show(request)
+        return self._recents(request), *self.recordings.show(request)
+
+    def _recents(self, request: gr.Request) -> str:
+        listed = self.listed(request)
+        self._sent(request)["recents"] = hash(listed)
+        return listed
+
+    def _sent(self, request: gr.Request) -> dict[str, int]:
+        session = request.session_hash or ""
+        return self.recordings.batch(session).sent.setdefault(session, {})
 
     def after_job(self, request: gr.Request) -> tuple:
         """A job was stopped or has ended: ``both``, once what it has read is stored and in the list."""
@@ -76,17 +84,19 @@ class RecentsHandlers:
             job.wait(POLL)
         return self.both(request)
 
-    def tick(self, before: str, request: gr.Request) -> tuple:
-        """Some time has passed: ``both``, or nothing if the list of recordings looks as ``before``."""
-        shown = self.recordings.tick(before, request)
-        return self.listed(request), *shown
+    def tick(self, request: gr.Request) -> tuple:
+        """Some time has passed: ``both``, without what the page shows already."""
+        before = self._sent(request).get("recents")
+        listed = self._recents(request)
+        shown = self.recordings.tick(request)
+        return gr.skip() if before == hash(listed) else listed, *shown
 
     def do(self, command: str, analysis: Analysis, request: gr.Request) -> tuple:
         """Something was pressed in one of the lists, or files have been uploaded."""
         words, _, number = (command or "").rpartition(" #")
         what, _, rest = words.partition(" ")
         session = request.session_hash or ""
-        changed: tuple = (gr.skip(),) * 6
+        changed: tuple = (gr.skip(),) * 7
         try:
             if what in ("open", "show"):
                 changed = self._open(session, what, rest, analysis)
@@ -102,7 +112,8 @@ class RecentsHandlers:
                 self.recordings.discard(session, rest)
         except EmorecError as error:
             gr.Warning(html.escape(str(error)))
-        ack = f'<i hidden data-ack="{html.escape(number)}"></i>'
+        full = " data-full" if self.recordings.batch(session).full else ""
+        ack = f'<i hidden data-ack="{html.escape(number)}"{full}></i>'
         return ack, *changed, *self.both(request)
 
     def _open(self, session: str, what: str, name: str, analysis: Analysis) -> tuple:
@@ -134,6 +145,7 @@ class RecentsHandlers:
             f'<div class="words" role="status" data-opened="{recent.id}-{time.time_ns()}">{said}</div>{notes}',
             Edited(),  # what was said about the persons of another recording
             gr.update(choices=[ANYONE], value=ANYONE[1]),
+            "",  # the part that was shown of another recording
         )
 
     def _forget(self, session: str, found: list[Recent], analysis: Analysis) -> tuple:
@@ -147,10 +159,10 @@ class RecentsHandlers:
                     self.recordings.discard(session, item.id)
         shown = analysis.features.key if analysis.features else None
         if analysis.running or shown not in [recent.key for recent in found]:
-            return (gr.skip(),) * 6
+            return (gr.skip(),) * 7
         empty = fragments.player(None)
         person = gr.update(choices=[ANYONE], value=ANYONE[1])
-        return Analysis(), self.jobs.redraw(), empty, "", Edited(), person
+        return Analysis(), self.jobs.redraw(), empty, "", Edited(), person, ""
 
 
 def connect(
@@ -183,6 +195,7 @@ def connect(
         handlers.after_job, None, shown, **at_once
     ).then(lambda: ARRIVED, None, parts.recents.ack, queue=False, **quiet)
     current = [session.analysis, session.revision, player, parts.status, session.edited, choices.person]
+    current += [parts.results.part]
     parts.recents.command.change(
         handlers.do,
         [parts.recents.command, session.analysis],
@@ -195,7 +208,7 @@ def connect(
     several.start.click(recordings.start, [session.active, *used], shown[1:], **at_once)
     several.cancel.click(recordings.cancel, None, shown[1:], **at_once)
     several.clear.click(recordings.clear, None, shown[1:], **at_once)
-    several.timer.tick(handlers.tick, several.listed, shown, trigger_mode="once", **at_once)
+    several.timer.tick(handlers.tick, None, shown, trigger_mode="once", **at_once)
     for kind, button in together.buttons.items():
         button.click(recordings.downloader(kind), None, parts.results.download, **at_once).success(
             None, parts.results.download, None, js=SAVE, **quiet

@@ -34,8 +34,8 @@ KINDS = {"table": "Table (CSV)", "rows": "All rows (CSV)", "zip": "All results (
 @dataclass(frozen=True, kw_only=True)
 class Figures:
     """What is known of a recording that is done: its length (s), the number of persons, its summary, the name of its
-    entry among the recent analyses, and the ``files`` of its
-    results by format."""
+    entry among the recent analyses, the ``files`` of its results by format, ``how`` it was analysed (in words), and
+    whether its faces were analysed too."""
 
     duration: float
     persons: int

@@ -49,11 +49,24 @@ class RecordingsHandlers:
         return self.service.batches.setdefault(self.service.browsers.owner(session), Batch())
 
     def add(self, files: list[dict[str, str]], request: gr.Request) -> None:
-        """Files have been uploaded: put them into the list. Raises EmorecError."""
-        batch = self.batch(request.session_hash or "")
+        """Files have been uploaded: put them into the list, and remove those for which there is no place.
+
+        Raises EmorecError, after the other files, if one cannot be added.
+        """
+        session = request.session_hash or ""
+        batch, problem = self.batch(session), None
         for file in files:
-            path = self.service.check_upload(file["path"], request)
-            batch.add(str(file["name"])[:MAX_NAME], path)
+            try:
+                path = self.service.check_upload(file["path"], request)
+                try:
+                    batch.add(str(file["name"])[:MAX_NAME], path)
+                except EmorecError:
+                    self.service.files.remove_files(session, path)
+                    raise
+            except EmorecError as error:
+                problem = problem or error
+        if problem:
+            raise problem
 
     def start(
         self,
@@ -87,11 +100,13 @@ class RecordingsHandlers:
     def show(self, request: gr.Request) -> tuple:
         """The list, its column, its buttons, the table of all and its column, and the timer, which runs while work is
         done."""
-        batch = self.batch(request.session_hash or "")
+        session = request.session_hash or ""
+        batch = self.batch(session)
         items, running = batch.items, batch.running
-        table = recordings.combined(items)
+        listed, table = recordings.listed(items) if items else "", recordings.combined(items)
+        batch.sent.setdefault(session, {}).update(listed=hash(listed), table=hash(table))
         return (
-            recordings.listed(items) if items else "",
+            listed,
             gr.update(visible=bool(items)),
             gr.update(interactive=not running),
             gr.update(interactive=running),
@@ -100,11 +115,18 @@ class RecordingsHandlers:
             gr.update(active=running),
         )
 
-    def tick(self, before: str, request: gr.Request) -> tuple:
-        """Some time has passed: ``show``, or nothing if the list looks as ``before``."""
+    def tick(self, request: gr.Request) -> tuple:
+        """Some time has passed: ``show``, without what the page shows already."""
+        session = request.session_hash or ""
+        batch = self.batch(session)
+        before = dict(batch.sent.get(session, {}))
         shown = self.show(request)
-        running = self.batch(request.session_hash or "").running
-        return shown if shown[0] != before or not running else (gr.skip(),) * len(shown)
+        if not batch.running:
+            return shown
+        same = {what for what, digest in batch.sent[session].items() if before.get(what) == digest}
+        if {"listed", "table"} <= same:
+            return (gr.skip(),) * len(shown)
+        return (*shown[:4], gr.skip(), *shown[5:]) if "table" in same else shown
 
     def cancel(self, request: gr.Request) -> tuple:
         """Cancel all was clicked."""
@@ -138,10 +160,8 @@ class RecordingsHandlers:
             items = self.batch(session).items
             if not any(item.state == DONE for item in items):
                 raise gr.Error(NOTHING_DONE, print_exception=False)
-            with user_errors():
-                own.check_space(session)
-                file = together.write(kind, items, own.new_folder())
-            own.add(session, file)
+            with user_errors(), own.new_download(session) as folder:
+                file = together.write(kind, items, folder)
             return str(file)
 
         return download

@@ -1,6 +1,6 @@
 """What happens when a choice changes, a checkpoint is named, a download is clicked, or a picture is chosen.
 
-Each handler takes the values of components and returns new ones; ``layout`` names these components.
+Each handler takes the values of components and returns new ones; ``connections`` names these components.
 """
 
 import html
@@ -102,11 +102,18 @@ class ResultHandlers:
         return timeline, chart, warnings, summary, offered, *table, shown
 
     def below(
-        self, timeline: Timeline | None, analysis: Analysis, edited: Edited, minutes_shown: bool
+        self,
+        timeline: Timeline | None,
+        analysis: Analysis,
+        edited: Edited,
+        minutes_shown: bool,
+        request: gr.Request | None = None,
     ) -> tuple[str, Any]:
         """The highlights and the minutes of a timeline that was drawn, whichever part is shown."""
         if timeline is None:
             return "", ""
+        if request is not None:
+            self.service.files.use(request.session_hash or "")  # a visitor who looks at a result is not idle
         return listed(timeline, edited.features(analysis)), self.shown_minutes(timeline, minutes_shown)
 
     def shown_minutes(self, timeline: Timeline | None, shown: bool) -> Any:
@@ -124,11 +131,14 @@ class ResultHandlers:
         part: str,
         only: bool,
         rows_shown: bool,
+        request: gr.Request | None = None,
     ) -> tuple:
         """Another part was chosen: ``show_part``, or nothing if the recording is no longer there."""
         features = edited.features(analysis)
         if timeline is None or (features is None and analysis.rows is None):
             return (gr.skip(),) * 5
+        if request is not None:
+            self.service.files.use(request.session_hash or "")
         return self.show_part(timeline, features, style, part, only, rows_shown)
 
     def show_part(
@@ -139,7 +149,7 @@ class ResultHandlers:
         faces = portraits.of_people(timeline, features) if features else {}
         chart = plot(charts.timeline_spec(timeline, style, found, faces))
         cut = chosen(timeline, part, only)
-        return chart, fragments.warnings(cut), fragments.result(cut), *self.table(cut, rows_shown)
+        return chart, fragments.warnings(cut), fragments.result(cut, found), *self.table(cut, rows_shown)
 
     def shown_table(self, timeline: Timeline | None, part: str, only: bool, shown: bool, page: int = 1) -> tuple:
         """A page of the table of all rows, or with ``only`` of the part; and the choice of the page."""
@@ -168,14 +178,12 @@ class ResultHandlers:
             raise gr.Error(NOTHING_YET, print_exception=False)
         timeline = chosen(timeline, part, only)
         session, own = request.session_hash or "", self.service.files
-        with user_errors():
-            own.check_space(session)
+        with user_errors(), own.new_download(session) as folder:
             model = self.service.analyzers.default.model
             if analysis.features is not None:
                 model = self.service.analyzer_for(analysis.features, active, analysis.checkpoint).model
             features = edited.features(analysis)
-            file = write_download(kind, timeline, analysis.name, model, own.new_folder(), features)
-        own.add(session, file)
+            file = write_download(kind, timeline, analysis.name, model, folder, features)
         return str(file)
 
     def choose_checkpoint(self, name: str | None, active: str, analysis: Analysis) -> tuple:
@@ -206,11 +214,11 @@ class ResultHandlers:
             path = picture["path"] if isinstance(picture, dict) else picture.path
             file = self.service.check_upload(path, request)
             image, faces = self.service.recognise_faces(file)
-            folder = self.service.files.new_folder()
-            shown, marked = folder / f"{Path(file).stem}.jpg", folder / f"{Path(file).stem}.faces.jpg"
-            files.write(shown, pictures.jpeg(image))
-            if faces:
-                files.write(marked, annotate.jpeg(annotate.annotated(image, faces)))
+            with self.service.files.new_download(request.session_hash or "") as folder:
+                shown, marked = folder / f"{Path(file).stem}.jpg", folder / f"{Path(file).stem}.faces.jpg"
+                files.write(shown, pictures.jpeg(image))
+                if faces:
+                    files.write(marked, annotate.jpeg(annotate.annotated(image, faces)))
         except EmorecError as error:
             gr.Warning(html.escape(str(error)))
             return fragments.callout(str(error))
@@ -218,7 +226,5 @@ class ResultHandlers:
             log.error("A picture could not be recognised", error)
             gr.Warning(UNEXPECTED)
             return fragments.callout(UNEXPECTED)
-        for written in (shown, marked) if faces else (shown,):
-            self.service.files.add(request.session_hash or "", written)
         evaluation = self.service.analyzers.default.model.evaluation
         return picture_html.result(shown, faces, marked if faces else None, evaluation)

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from emorec import files
-from emorec.errors import EmorecError
 from emorec.output import tables
 from emorec.ui.page.recordings import COLUMNS, values
 from emorec.ui.sessions.batch import DONE, Item
@@ -16,17 +15,14 @@ NAMES = {"table": "recordings.csv", "rows": "recordings.rows.csv", "zip": "recor
 
 
 def write(kind: str, items: Sequence[Item], folder: Path) -> Path:
-    """Write one of NAMES into a new folder; returns the file's path. Raises EmorecError if it cannot be written."""
+    """Write one of NAMES into a new folder; returns the file's path. Raises OSError if it cannot be written."""
     file, done = folder / NAMES[kind], [item for item in items if item.state == DONE]
-    try:
-        if kind == "zip":
-            _zip(items, done, file)
-        elif kind == "rows":
-            _rows(done, file)
-        else:
-            files.write_result(file, table(items).encode())
-    except OSError as error:
-        raise EmorecError(f"{file.name} cannot be written ({error.strerror or error}).") from None
+    if kind == "zip":
+        _zip(items, done, file)
+    elif kind == "rows":
+        _rows(done, file)
+    else:
+        files.write(file, table(items).encode())
     return file
 
 

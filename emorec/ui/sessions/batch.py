@@ -61,6 +61,13 @@ class Batch:
         self._lock = threading.RLock()
         self._thread: threading.Thread | None = None
         self._stopping = threading.Event()
+        self.sent: dict[str, dict[str, int]] = {}  # digests of what each page of the browser shows, by session
+
+    @property
+    def full(self) -> bool:
+        """Whether nothing more can be added."""
+        with self._lock:
+            return len(self._items) >= MAX_ITEMS
 
     @property
     def items(self) -> list[Item]:
@@ -77,7 +84,7 @@ class Batch:
     def add(self, name: str, path: str) -> Item:
         """Add a recording; a name that is there already gets a number. Raises EmorecError if the list is full."""
         with self._lock:
-            if len(self._items) >= MAX_ITEMS:
+            if self.full:
                 raise EmorecError(TOO_LONG.format(most=MAX_ITEMS))
             taken, number, unique = {item.name for item in self._items.values()}, 1, name
             while unique in taken:

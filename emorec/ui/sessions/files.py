@@ -11,17 +11,19 @@ import secrets
 import shutil
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from gradio.utils import get_upload_folder
 
 from emorec.errors import EmorecError
+from emorec.ui.server import log
 from emorec.ui.server.limits import MAX_SESSION_BYTES
 
 KEEP = 3600.0  # seconds that the files of an idle session, and uploads that no session has claimed, are kept
 PREFIX = "emorec-"
 CACHE = "features"
+NOT_WRITTEN = "The server could not write the file, perhaps because its disk is full; try again later."
 TOO_MUCH = "Your recordings here take more than {gigabytes:g} GB together; delete them, or open the page again."
 
 
@@ -115,6 +117,30 @@ class SessionFiles:
         with self._lock:
             if self._bytes(self._session(session)) > self._max_bytes:
                 raise EmorecError(TOO_MUCH.format(gigabytes=self._max_bytes / 1e9))
+
+    @contextlib.contextmanager
+    def new_download(self, session: str) -> Iterator[Path]:
+        """A new folder whose files the session gets at the end of the context; an error removes the folder.
+
+        Raises EmorecError, without a path, if the session has too many bytes or something cannot be written.
+        """
+        self.check_space(session)
+        folder = None
+        try:
+            folder = self.new_folder()
+            yield folder
+        except BaseException as error:
+            if folder is not None:
+                shutil.rmtree(folder, ignore_errors=True)
+            # What writes results has made a sentence with the path out of the system's error.
+            if isinstance(error, OSError) or (
+                isinstance(error, EmorecError) and isinstance(error.__context__, OSError)
+            ):
+                log.error("A download could not be written", error)
+                raise EmorecError(NOT_WRITTEN) from None
+            raise
+        for file in folder.iterdir():
+            self.add(session, file)
 
     def folder(self, session: str) -> Path:
         """A session's own folder, which is removed when the session ends."""

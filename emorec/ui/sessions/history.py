@@ -31,6 +31,13 @@ class _SessionJobs:
             self._move_finished()
             self._running.append((job, shared))
 
+    def finish(self, job: Job) -> None:
+        with self._lock:
+            own = [each for each in self._running if each[0] is job]
+            self._running = [each for each in self._running if each[0] is not job]
+            for _, shared in own:
+                self._keep(job, shared)
+
     def running(self) -> bool:
         with self._lock:
             self._move_finished()
@@ -67,9 +74,13 @@ class _SessionJobs:
         for job, shared in self._running:
             if job.running:
                 running.append((job, shared))
-            elif job.key and not shared:
-                self._stored[job.key, job.options.cache] = Path(job.path).name
+            else:
+                self._keep(job, shared)
         self._running = running
+
+    def _keep(self, job: Job, shared: bool) -> None:
+        if job.key and not shared:
+            self._stored[job.key, job.options.cache] = Path(job.path).name
 
 
 class JobHistory:
@@ -84,6 +95,13 @@ class JobHistory:
         with self._lock:
             jobs = self._sessions[session]
         jobs.add(job, shared)
+
+    def finish(self, session: str, job: Job) -> None:
+        """A job of a session has stored its last features, so that its thread ends now: keep only their key."""
+        with self._lock:
+            jobs = self._sessions.get(session)
+        if jobs:
+            jobs.finish(job)
 
     def running(self, session: str) -> bool:
         """Whether a job of a session is running."""

@@ -94,16 +94,16 @@ class LiveSessions:
 
     def start(self, visitor: Visitor, analyzer: Analyzer, checkpoint: str, name: str) -> None:
         """Begin a session of a visitor, in place of the last one. Raises EmorecError if too many are followed."""
-        self.end(visitor.session)
         with self._lock:
             now = self._clock()
-            others = [each for each in self._sessions.values() if not each.stopped]
+            own = self._sessions.get(visitor.session)
+            others = [each for each in self._sessions.values() if not each.stopped and each is not own]
             silent = [each for each in others if now - each.heard > IDLE]
             account = [each for each in others if each.visitor.account == visitor.account and each not in silent]
             if account or len(others) - len(silent) >= self._most:
                 raise EmorecError(TOO_MANY)
             self._sessions[visitor.session] = LiveSession(Live(analyzer, name=name), visitor, checkpoint, now)
-        for each in silent:
+        for each in (*silent, *([own] if own else ())):
             each.stop()
 
     def take(self, session: str, sent: Sent) -> dict[str, Any]:

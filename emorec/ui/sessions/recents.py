@@ -10,8 +10,9 @@ from pathlib import Path
 
 from emorec.errors import EmorecError
 from emorec.extraction.options import WHOLE, Settings
+from emorec.ui.sessions.batch import MAX_ITEMS
 
-MAX_RECENTS = 100  # of one browser; older ones leave the list
+MAX_RECENTS = MAX_ITEMS  # of one browser, so that all of a list of recordings can be opened; older ones leave it
 FORGOTTEN = "That analysis is not in your list any more."
 
 

@@ -8,7 +8,7 @@
   const shown = () => items().filter((item) => !item.hidden);
   const startOf = (item) => Number(item.querySelector("[data-seek]").dataset.seek);
   const chosen = { kind: "", emotion: "", person: "" };
-  let current = null, host = null;
+  let current = null, host = null, drawn;
 
   const mark = (item) => {
     items().forEach((one) => one.querySelector("button").removeAttribute("aria-current"));
@@ -67,10 +67,11 @@
   });
   document.addEventListener("input", (event) => { if (event.target.closest("#range")) apply(); });
 
-  // A redraw replaces the list: what was chosen is chosen again, as far as there is such a thing.
+  // A redraw replaces the list, or only what is in it: what was chosen is chosen again, as far as there is such a thing.
   const renew = () => {
-    if (list() === host) return;
+    if (list() === host && host?.dataset.drawn === drawn) return;
     host = list();
+    drawn = host?.dataset.drawn;
     current = null;
     for (const select of host?.querySelectorAll("[data-filter]") ?? []) {
       select.value = chosen[select.dataset.filter];
@@ -80,5 +81,5 @@
     apply();
   };
   renew();
-  new MutationObserver(renew).observe(document.body, { childList: true, subtree: true });
+  new MutationObserver(renew).observe(document.body, { childList: true, subtree: true, attributeFilter: ["data-drawn"] });
 }

@@ -12,7 +12,7 @@
   })`;
   const find = (selector) => document.querySelector(`#live-view ${selector}`);
   const say = (selector, words) => { const place = find(selector); if (place) place.textContent = words; };
-  let current = null;
+  let current = null, openings = 0;
 
   const REASONS = { NotAllowedError: "denied", SecurityError: "denied", NotFoundError: "missing",
                     OverconstrainedError: "missing", NotReadableError: "busy", AbortError: "busy" };
@@ -20,6 +20,7 @@
   // Opens the devices; gives "" or a word for what went wrong. If only one of the two is there, that one is used.
   const open = async () => {
     stop();
+    const mine = ++openings;
     if (!navigator.mediaDevices?.getUserMedia) return "insecure";
     const video = { width: { ideal: 640 }, height: { ideal: 480 }, frameRate: { ideal: 15 } };
     const audio = { echoCancellation: false, noiseSuppression: false, autoGainControl: false };
@@ -27,6 +28,10 @@
     for (const wanted of [{ video, audio }, { video }, { audio }]) {
       try {
         const stream = await navigator.mediaDevices.getUserMedia(wanted);
+        if (mine !== openings) {  // Start or Stop was pressed meanwhile
+          stream.getTracks().forEach((track) => track.stop());
+          return "";
+        }
         current = { stream, sound: [], samples: 0 };
         say(".reading", "Starting …");
         const shown = find("video");
@@ -42,6 +47,7 @@
   };
 
   const stop = (words) => {
+    openings += 1;  // what is being opened is not wanted any more
     if (!current) return;
     const ended = current;
     current = null;

@@ -2,6 +2,8 @@
 // the server in a hidden text field, and into the address of the page, so that a link shows the same part.
 () => {
   const SHORTEST = 1; // seconds that can be shown at least
+  const LATE = 3000; // milliseconds after which a chart of another part is not only late
+  const MOST_AGAIN = 3;
   const PAUSE = 120; // milliseconds between two messages to the server while the brush moves
   const FRAGMENT = /^#t=([\d.]+),([\d.]+)$/; // as in W3C Media Fragments
   const find = (selector) => document.querySelector(selector);
@@ -37,6 +39,15 @@
     });
   };
 
+  // The part that the server was told last, and how often again: spaces at the end make it another request.
+  let told = "", again = 0, check = 0;
+  const drawn = () => find("#summary [data-shown]")?.dataset.shown ?? "";
+  // Of two answers the one that was asked for first may come last; then the part is asked for again.
+  const verify = () => {
+    if (timer || drag || !overview()) return;
+    if (drawn() === told) again = 0;
+    else if (again < MOST_AGAIN) { again += 1; send(); }
+  };
   const send = () => {
     timer = 0;
     const field = find("#range :is(textarea, input)");
@@ -44,7 +55,11 @@
     const text = view.part ? view.part.map((time) => time.toFixed(3)).join(",") : "";
     history.replaceState(null, "", view.part ? `#t=${view.part.map((time) => Number(time.toFixed(1))).join(",")}`
                                              : location.pathname + location.search);
-    if (field.value === text) return;
+    if (field.value.trim() === text && !again) return;
+    told = text;
+    write(field, text + " ".repeat(again));
+  };
+  const write = (field, text) => {
     Object.getOwnPropertyDescriptor(Object.getPrototypeOf(field), "value").set.call(field, text);
     field.dispatchEvent(new Event("input", { bubbles: true }));
   };
@@ -56,6 +71,7 @@
     begin = clamp(begin, first, last - length);
     view.part = length >= last - first - 1e-3 ? null : [begin, begin + length];
     place();
+    again = 0;
     timer ||= setTimeout(send, PAUSE);
   };
   view.show = show;
@@ -182,34 +198,18 @@
   };
   view.readOut = readOut;
 
-  // Minutes: a click on one shows it, a click on a heading sorts, the largest first, or the smallest of valence.
-  const sort = (table, key, ascending) => {
-    const body = table.tBodies[0], value = (row) => Number(row.dataset[key] ?? (ascending ? Infinity : -Infinity));
-    const rows = [...body.rows].sort((a, b) => (ascending ? value(a) - value(b) : value(b) - value(a)));
-    rows.forEach((row) => row.classList.remove("chosen"));
-    body.append(...rows);
-    table.querySelectorAll("[data-sort]").forEach((button) => button.closest("th").removeAttribute("aria-sort"));
-    table.querySelector(`[data-sort="${key}"]`).closest("th").setAttribute("aria-sort", ascending ? "ascending" : "descending");
-    return rows;
-  };
-  document.addEventListener("click", (event) => {
-    const from = event.target.closest("[data-from]"), heading = event.target.closest("[data-sort]");
-    const negative = event.target.closest("[data-negative]");
-    if (from) {
-      show(Number(from.dataset.from), Number(from.dataset.to));
-      window.emorecSeek(Number(from.dataset.from));
-    } else if (heading) {
-      const sorted = heading.closest("th").getAttribute("aria-sort"), rising = ["minute", "valence"].includes(heading.dataset.sort);
-      sort(heading.closest("table"), heading.dataset.sort, sorted ? sorted === "descending" : rising);
-    } else if (negative) {
-      const rows = sort(negative.closest(".minutes").querySelector("table"), "valence", true);
-      rows.slice(0, Number(negative.dataset.negative)).filter((row) => row.dataset.valence).forEach((row) => row.classList.add("chosen"));
-    }
-  });
-
   // The server draws the overview with its own part; the chart shows a part as soon as it is a new picture.
   new MutationObserver(() => {
-    const host = overview(), svg = find("#timeline svg.marks");
+    const host = overview(), svg = find("#timeline svg.marks"), field = find("#range :is(textarea, input)");
+    if (field) field.tabIndex = -1;
+    if (told && field && !field.value) { // the server shows another recording
+      told = "";
+      clearTimeout(timer);
+      timer = again = 0;
+      view.part = drag = null;
+      history.replaceState(null, "", location.pathname + location.search);
+      place();
+    }
     if (!host) {
       if (view.part) { view.part = null; document.body.classList.remove("zoomed"); }
       return;
@@ -225,7 +225,9 @@
     }
     if (svg !== chart) {
       chart = svg;
-      view.drawn = view.part;
+      view.drawn = drawn() ? drawn().split(",").map(Number) : null;
+      clearTimeout(check);
+      check = setTimeout(verify, LATE);
     }
   }).observe(document.body, { childList: true, subtree: true });
 }

@@ -5,11 +5,15 @@
   const player = () => find("#player :is(video, audio)");
   const summary = () => find("#summary [data-duration]")?.dataset;
   const duration = () => Number(summary()?.duration) || player()?.duration || 0;
-  // Vega's frame: its width is the time from 0 to the end.
+  // Vega's frame: its width is the time from the start to the end of the shown part.
   const frameOf = () => find("#timeline svg.marks .role-frame.root path.background")?.getBoundingClientRect();
   // The part (s) of the recording that the chart shows.
   const shown = () => window.emorecView?.drawn ?? [Number(find("#overview .overview")?.dataset.first) || 0, duration()];
-  const clock = (seconds) => `${Math.floor(seconds / 60)}:${String(Math.floor(seconds % 60)).padStart(2, "0")}`;
+  const clock = (seconds) => {
+    const two = (number) => String(Math.floor(number)).padStart(2, "0");
+    if (seconds < 3600) return `${Math.floor(seconds / 60)}:${two(seconds % 60)}`;
+    return `${Math.floor(seconds / 3600)}:${two((seconds / 60) % 60)}:${two(seconds % 60)}`;
+  };
 
   const playhead = document.createElement("div");
   playhead.id = "playhead";

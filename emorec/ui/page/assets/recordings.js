@@ -3,6 +3,7 @@
 () => {
   const KNOWN = /\.(mp4|m4v|mov|mkv|webm|avi|flv|wmv|asf|ts|mts|m2ts|mpe?g|mxf|dv|3gp|3g2|ivf|obu|h264|hevc|gif|mp3|wav|w64|m4a|aac|ogg|oga|opus|flac|ac3|eac3|aiff?|amr|caf|au|wv|tta|wma)$/i;
   const MOST = 20; // names of files in one request
+  const PAUSE = 3000; // milliseconds between two such requests while more is uploaded
   const WAIT = 20000; // milliseconds for an answer
   const find = (selector) => document.querySelector(selector);
   const say = (words) => { const place = find("#pick .sending"); if (place) place.textContent = words; };
@@ -50,6 +51,7 @@
   const work = async () => {
     uploading = true;
     const problems = [], done = [];
+    let named = Date.now();
 
     while (waiting.length) {
       const { file, path } = waiting.shift();
@@ -57,9 +59,15 @@
         const stored = await upload(file, (share) =>
           say(`Uploading ${path}, ${Math.round(100 * share)} %${waiting.length ? `; ${waiting.length} more` : ""}`));
         done.push({ path: stored, name: path });
-        await name(done);
       } catch (problem) {
         problems.push(`${path}: ${problem}`);
+      }
+      if (done.length < MOST && waiting.length && Date.now() - named < PAUSE) continue;
+      await name(done);
+      named = Date.now();
+      if (waiting.length && find("#ack [data-full]")) {
+        problems.push(`The list is full; ${waiting.length} more were not uploaded.`);
+        waiting = [];
       }
     }
     uploading = false;
@@ -73,7 +81,7 @@
   const ofFolder = (found) => {
     const kept = found.filter(({ file, path }) => KNOWN.test(file.name) && !path.split("/").some((part) => part.startsWith(".")));
     const left = found.length - kept.length;
-    take(kept, !found.length ? "The folder is empty." : left ? `${left} ${left === 1 ? "file is" : "files are"} no recording and left out.` : "");
+    take(kept, !found.length ? "The folder is empty." : left ? `${left} ${left === 1 ? "file is not a recording and was" : "files are not recordings and were"} left out.` : "");
   };
 
   const read = (reader) => new Promise((resolve) => reader.readEntries(resolve, () => resolve([])));
