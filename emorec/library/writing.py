@@ -46,7 +46,8 @@ def write(name: str, schema: pa.Schema, batches: Batches, out: BinaryIO) -> None
     except (EmorecError, OSError):
         raise
     except (ArithmeticError, ValueError, pa.ArrowException) as error:  # such as a time outside of Python's years
-        raise EmorecError(UNFIT.format(name=name, reason=str(error).splitlines()[0].rstrip("."))) from None
+        reason = " ".join(str(error).split()).rstrip(".") or type(error).__name__
+        raise EmorecError(UNFIT.format(name=name, reason=reason)) from None
 
 
 def _write(name: str, schema: pa.Schema, batches: Batches, out: BinaryIO) -> None:
