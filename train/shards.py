@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from emorec.batch import storage
 from emorec.errors import EmorecError, require
 from emorec.models import checkpoint as checkpoints
 from emorec.models import pretrained
@@ -22,8 +23,11 @@ from train.finetune import face
 
 DESCRIPTION = "Write training data as shards, which train/run.py streams from a folder or a bucket."
 TASKS = ("face", "voice")
+PARTS = ("train", "valid")
 WROTE = "wrote {items} items in {shards} shards: {pattern}"
 LEFT_OUT = "{count} items cannot be used and are left out; the first: {reason}"
+NO_PLACE = "Shards cannot be written to {dest}; give a folder, or a URL that begins with s3://, gs:// or hf://."
+TOO_FEW = "{shards} shards of {part} need as many items with a label, and there are {count}; give more data."
 NONE = "None of the {count} items of {part} can be used; the first: {reason}"
 
 
@@ -37,7 +41,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--val_dir", "--val-dir", type=Path, help="validation data (default: a fifth of the people)")
     made.add_argument("--labels", type=Path, help="JSON file that maps labels to emotions")
     made.add_argument("--items", type=int, default=1000, help="items of a shard at most (default 1000)")
-    made.add_argument("--shards", type=int, default=1, help="shards of training at least, as many as processes train")
+    made.add_argument("--shards", type=int, default=1, metavar="N", help="write a multiple of N shards (default 1)")
     made.add_argument("--seed", type=int, default=0, help="seed of the order and of the held-out people (default 0)")
     made.add_argument("--cache", type=Path, help="folder to keep what is extracted, for a later try")
     return made
@@ -52,19 +56,25 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         require(shard_sets.EXTRA, "webdataset", "fsspec")
         dest = shard_sets.as_url(options.dest.rstrip("/"))
+        if not storage.is_object(dest):
+            raise EmorecError(NO_PLACE.format(dest=storage.without_user(dest)))
         corpus = corpora.load(
             options.dataset, options.task, options.data, options.val_dir, options.labels, seed=options.seed
         )
-        for part in ("train", "valid"):
+        for part in PARTS:
             shard_files.check_absent(f"{dest}/{options.task}-{part}.json")
-        for part, least in (("train", options.shards), ("valid", 1)):
-            print(write(corpus, part, dest, least, options), flush=True)
+        written = {part: write(corpus, part, dest, options) for part in PARTS}
+        # Only now, because without the index of either part nothing can be trained, and a new try needs their place.
+        for part, found in written.items():
+            shard_files.write_index(f"{dest}/{options.task}-{part}.json", found)
+            pattern = f"{dest}/{options.task}-{part}-*.tar"
+            print(WROTE.format(items=found.items, shards=len(found.shards), pattern=pattern), flush=True)
     except EmorecError as error:
         parsing.exit(2, f"{error}\n")
 
 
-def write(corpus: Corpus, part: str, dest: str, least: int, options: argparse.Namespace) -> str:
-    """Write the shards of one part ("train" or "valid") and their index; the sentence that says so.
+def write(corpus: Corpus, part: str, dest: str, options: argparse.Namespace) -> shard_sets.ShardSet:
+    """Write the shards of one part of PARTS, without their index. Raises EmorecError.
 
     Items are put into shards at random, so that each shard is a fair sample. Only one shard's items are in memory.
     """
@@ -73,7 +83,10 @@ def write(corpus: Corpus, part: str, dest: str, least: int, options: argparse.Na
     targets, labelled = face.targets_of(items, corpus.labels)
     base = checkpoints.load(pretrained.resolve(pretrained.BUNDLED).folder)
     rows = [int(row) for row in np.flatnonzero(labelled)]
-    sizes = shard_files.spread(len(rows), min(options.items, -(-len(rows) // least) or 1))
+    multiple = options.shards if part == "train" else 1
+    if len(rows) < multiple:
+        raise EmorecError(TOO_FEW.format(count=len(rows), shards=multiple, part=part))
+    sizes = shard_files.spread(len(rows), options.items, multiple)
     name = f"{options.task}-{part}"
     shards, reasons = [], []
     for number, size in enumerate(sizes):
@@ -85,7 +98,7 @@ def write(corpus: Corpus, part: str, dest: str, least: int, options: argparse.Na
         raise EmorecError(NONE.format(count=len(items), part=part, reason=reasons[0]))
     if reasons:
         print(LEFT_OUT.format(count=len(reasons), reason=reasons[0]), flush=True)
-    written = shard_sets.ShardSet(
+    return shard_sets.ShardSet(
         task=options.task,
         settings={"size": base.face.config.size} if options.task == "face" else asdict(base.front_end),
         labels=corpus.labels,
@@ -93,8 +106,6 @@ def write(corpus: Corpus, part: str, dest: str, least: int, options: argparse.Na
         persons=tuple(corpus.people if part == "train" else corpus.held_out),
         shards=tuple(shards),
     )
-    shard_files.write_index(f"{dest}/{name}.json", written)
-    return WROTE.format(items=written.items, shards=len(shards), pattern=f"{dest}/{name}-*.tar")
 
 
 def _extracted(

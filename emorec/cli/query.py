@@ -39,10 +39,11 @@ def run(options: argparse.Namespace) -> int:
     form = _format(options)
     writing.check(form)
     *folders, last = options.given
-    query = last if folders and not Path(last).is_dir() else None
+    # Not Path.is_dir, which fails for a query that is longer than the name of a file may be.
+    query = last if folders and not os.path.isdir(last) else None
     folders = folders if query is not None else options.given
     for folder in folders:
-        if not Path(folder).is_dir():
+        if not os.path.isdir(folder):
             raise EmorecError(NO_QUERY.format(given=folder))
     with library.open(*folders, memory=options.memory, seconds=options.timeout) as found:
         if query is None:

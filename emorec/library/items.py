@@ -6,7 +6,9 @@ result is NAME.json or NAME.parquet. A JSON result has everything; a Parquet one
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
 
 DAMAGED = "{item} is left out, because {name} cannot be read ({reason})."
 OTHER = "{item} is left out, because {name} is of another version ({found}, not {known})."
+LINK = "{name} is left out, because it is a link, which may lead out of the folder."
 OTHER_MANIFEST = (
     "{path} is a manifest of another version ({found}, not {known}); use the version of emorec that made it."
 )
@@ -65,10 +68,11 @@ class Found:
 def find(folder: Path) -> Found:
     """What a folder holds. Raises EmorecError if it is no folder of results, or its manifest is of another version."""
     try:
-        # A link in the folder may lead out of it, so what is not a real folder or file is no result.
-        entries = sorted(entry for entry in folder.iterdir() if not entry.is_symlink())
+        entries = sorted(folder.iterdir())
+        links = {entry for entry in entries if entry.is_symlink()}
     except OSError:
         raise EmorecError(NO_FOLDER.format(folder=folder)) from None
+    entries = [entry for entry in entries if entry not in links]
     rows = {row["item"]: row for row in _manifest(folder) if row["item"]}
     stored = [entry for entry in entries if entry.is_dir() and _has_tables(entry)]
     with ThreadPoolExecutor(READERS) as threads:
@@ -77,6 +81,7 @@ def find(folder: Path) -> Found:
     items = [one for one in read if isinstance(one, Item)]
     items += [Item(**{**one, "media": _complete(one["media"])}) for one in plain if one["name"] not in rows]
     notes = [one for one in read if isinstance(one, str)] + problems
+    notes += [LINK.format(name=files.shown(link.name)) for link in sorted(links) if _may_be_result(link)]
     if not (items or rows or notes):
         raise EmorecError(NOTHING.format(folder=folder))
     done = {one.name for one in items}
@@ -87,11 +92,21 @@ def damage(item: Item) -> str | None:
     """A sentence about the first table of an item that cannot be read to its end, None if all can."""
     from pyarrow import parquet
 
-    for name, path in item.paths.items():
+    if gone := missing(item):
+        return gone
+    for path in item.paths.values():
         try:
             parquet.read_table(path, page_checksum_verification=True, memory_map=False)
         except (OSError, ValueError) as error:
-            return DAMAGED.format(item=item.name, name=f"{name}{SUFFIX}", reason=_reason(error))
+            return DAMAGED.format(item=item.name, name=path.name, reason=_reason(error))
+    return None
+
+
+def missing(item: Item) -> str | None:
+    """A sentence about the first table of an item whose file is gone, None if all are there."""
+    for path in item.paths.values():
+        if not path.is_file():
+            return DAMAGED.format(item=item.name, name=path.name, reason=os.strerror(errno.ENOENT))
     return None
 
 
@@ -107,11 +122,15 @@ def _has_tables(folder: Path) -> bool:
     return any((folder / f"{name}{SUFFIX}").is_file() for name in NAMES)
 
 
+def _may_be_result(link: Path) -> bool:
+    return link.suffix in (".json", SUFFIX) or link.is_dir()
+
+
 def _manifest(folder: Path) -> list[dict[str, Any]]:
     from pyarrow import parquet
 
     path = folder / MANIFEST
-    if not path.is_file():
+    if path.is_symlink() or not path.is_file():
         return []
     try:
         table = parquet.read_table(path)
@@ -180,7 +199,7 @@ def written(path: Path) -> str:
 
 
 def _reason(error: Exception) -> str:
-    # pyarrow's own sentences tell of its inside; the system's are about the file.
+    # The system's words are about the file; those of pyarrow are about its own functions.
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     return files.shown(str(error)).splitlines()[0].rstrip(".")[:120] if str(error) else type(error).__name__

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from emorec.emotions import EMOTIONS
-from emorec.library.schema import HIGHLIGHTS, JSON_SCHEMA, KEY, MARKERS, PEOPLE
+from emorec.library.schema import HIGHLIGHTS, JSON_SCHEMA, KEY, MANIFEST, MARKERS, PEOPLE
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -18,7 +18,6 @@ NO_RESULT = "{name} is left out, because it cannot be read as a result ({reason}
 OTHER = "{name} is left out, because it is of another version ({found}, not {known})."
 NESTED = {"probabilities": "", "face": "face_", "voice": "voice_"}
 TEXTS, FLAGS = ("dominant", "name"), ("sure",)
-MANIFEST = "manifest.parquet"
 
 
 def find(folder: Path, entries: Sequence[Path]) -> tuple[list[dict[str, Any]], list[str]]:

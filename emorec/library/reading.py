@@ -1,21 +1,19 @@
 """Questions to the results of many recordings: SQL over views in memory, which can read the tables and nothing else.
 
-DuckDB runs without a file of its own. Once the views exist, it may open the files of these tables and no other file,
-and its settings are locked. Only one SELECT is taken at a time, so nothing is written either.
+Only one SELECT is taken at a time, so nothing is written either.
 """
 
 from __future__ import annotations
 
-import os
 import tempfile
-import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from emorec.errors import EmorecError, require
-from emorec.library import items, views
+from emorec.library import connecting, interrupting, items
+from emorec.library.connecting import VIEWS
 from emorec.library.items import Item
 from emorec.library.schema import EXTRA
 
@@ -23,11 +21,9 @@ if TYPE_CHECKING:
     import duckdb
     import pyarrow as pa
 
-VIEWS = ("media", "windows", "people", "highlights", "markers")
 MEMORY_GB = 2.0
 SECONDS = 600.0
 BATCH_ROWS = 20_000
-GLOB = "*?["  # letters of a path that DuckDB takes for a pattern
 
 READ_ONLY = "A query only reads: give one SELECT (also WITH, FROM, DESCRIBE, SUMMARIZE or VALUES), and nothing else."
 REFUSED = "The query wants a file or a setting outside of these results, which is refused: {reason}."
@@ -61,7 +57,11 @@ class Library:
                 )
             self._media += [row | {"item": _unique(row["item"], folder, names)} for row in found.others]
         self._links = tempfile.TemporaryDirectory(prefix="emorec-query-", ignore_cleanup_errors=True)
-        self._connection = self._connect()
+        try:
+            self._connection = self._connect()
+        except EmorecError:
+            self._links.cleanup()
+            raise
 
     def __enter__(self) -> Library:
         return self
@@ -80,10 +80,14 @@ class Library:
         return tuple(self._items)
 
     def columns(self) -> dict[str, dict[str, str]]:
-        """The columns of each view, with their types."""
-        return {
-            view: {row[0]: row[1] for row in self._connection.execute(f"DESCRIBE {view}").fetchall()} for view in VIEWS
-        }
+        """The columns of each view, with their types. Raises EmorecError."""
+        import duckdb
+
+        try:
+            described = {view: self._connection.execute(f"DESCRIBE {view}").fetchall() for view in VIEWS}
+        except duckdb.Error as error:
+            raise self._problem(error) from None
+        return {view: {row[0]: row[1] for row in rows} for view, rows in described.items()}
 
     def query(self, sql: str) -> pa.Table:
         """The answer to a SELECT as a pyarrow table; ``.to_pandas()`` makes a data frame. Raises EmorecError."""
@@ -93,7 +97,10 @@ class Library:
         return pa.Table.from_batches(list(batches), schema)
 
     def stream(self, sql: str) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
-        """The columns of the answer, and its rows in batches as they are found. Raises EmorecError."""
+        """The columns of the answer, and its rows in batches as they are found. Raises EmorecError.
+
+        The second column called a is called a_1.
+        """
         self._check(sql)
         end = time.monotonic() + self.seconds
 
@@ -103,17 +110,20 @@ class Library:
 
         try:
             reader, first = self._guarded(begin, end)
-        except _Damaged:
-            self._leave_out_damaged()
+        except _Damaged as error:
+            self._leave_out(error.problems)
+            self._connection.close()
+            self._connection = self._connect()
             reader, first = self._guarded(begin, end)
+        schema = _with_distinct_names(reader.schema)
 
         def rest() -> Iterator[pa.RecordBatch]:
             batch = first
             while batch is not None:
-                yield batch
+                yield batch.rename_columns(schema.names)
                 batch = self._guarded(lambda: _next(reader), end)
 
-        return reader.schema, rest()
+        return schema, rest()
 
     def _check(self, sql: str) -> None:
         """Raise EmorecError unless this is one statement that reads."""
@@ -127,112 +137,67 @@ class Library:
             raise EmorecError(READ_ONLY)
 
     def _guarded(self, work: Callable[[], Result], end: float) -> Result:
-        """The result of work in a thread that is interrupted at a time, and by Ctrl-C, which DuckDB does not heed."""
+        """The result of work of DuckDB, until a time. Raises EmorecError for its errors."""
+        try:
+            return interrupting.result(work, self._connection.interrupt, end)
+        except interrupting.TooLong:
+            raise EmorecError(TOO_LONG.format(seconds=self.seconds)) from None
+        except Exception as error:
+            raise self._problem(error) from None
+
+    def _problem(self, error: Exception) -> Exception:
+        """What to raise for an error of DuckDB: a sentence; ``_Damaged`` if files are the cause."""
         import duckdb
 
-        results: list[Result] = []
-        errors: list[BaseException] = []
-        ended = threading.Event()
-
-        def run() -> None:
-            try:
-                results.append(work())
-            except BaseException as error:
-                errors.append(error)
-            finally:
-                ended.set()
-
-        # Not ``join``: a thread whose join Ctrl-C interrupts counts as ended in Python 3.11.
-        threading.Thread(target=run, daemon=True).start()
-        try:
-            while not ended.is_set() and time.monotonic() < end:
-                ended.wait(0.1)
-        finally:
-            late = not ended.is_set()
-            while not ended.is_set():  # again and again: an interruption before the query begins has no effect
-                self._connection.interrupt()
-                ended.wait(0.1)
-        if late:
-            raise EmorecError(TOO_LONG.format(seconds=self.seconds))
-        if not errors:
-            return results[0]
-        error = errors[0]
+        wrong = WRONG.format(reason=_reason(error))
         if isinstance(error, duckdb.PermissionException):
-            raise EmorecError(REFUSED.format(reason=_reason(error))) from None
+            # DuckDB looks for other files with the name of one that is gone, and may not.
+            if gone := {item.name: found for item in self._items if (found := items.missing(item))}:
+                return _Damaged(wrong, gone)
+            return EmorecError(REFUSED.format(reason=_reason(error)))
         if isinstance(error, duckdb.OutOfMemoryException) or "Out of Memory" in str(error):
-            raise EmorecError(TOO_LARGE.format(memory=self.memory)) from None
-        if any(items.damage(item) for item in self._items):
-            raise _Damaged(WRONG.format(reason=_reason(error)))
-        if isinstance(error, duckdb.Error | OSError | ValueError):
-            raise EmorecError(WRONG.format(reason=_reason(error))) from None
-        raise error
+            return EmorecError(TOO_LARGE.format(memory=self.memory))
+        # The query itself is the cause of these. To look for damage takes long: it reads every file.
+        if isinstance(
+            error,
+            duckdb.ParserException | duckdb.BinderException | duckdb.CatalogException | duckdb.ConversionException,
+        ):
+            return EmorecError(wrong)
+        if problems := {item.name: found for item in self._items if (found := items.damage(item))}:
+            return _Damaged(wrong, problems)
+        return EmorecError(wrong) if isinstance(error, duckdb.Error | OSError | ValueError) else error
 
-    def _leave_out_damaged(self) -> None:
-        """Connect again without the items whose files are damaged behind a whole end."""
-        problems = {item.name: items.damage(item) for item in self._items}
-        self.notes += [sentence for sentence in problems.values() if sentence]
-        self._items = [item for item in self._items if not problems[item.name]]
-        self._connection.close()
-        self._connection = self._connect()
+    def _leave_out(self, problems: Mapping[str, str]) -> None:
+        """Leave out the items that have problems, of which their notes say why."""
+        self.notes += problems.values()
+        self._items = [item for item in self._items if item.name not in problems]
 
     def _connect(self) -> duckdb.DuckDBPyConnection:
+        """Connect to the items; without those whose files were damaged or removed since they were found."""
         import duckdb
 
-        connection = duckdb.connect(
-            config={
-                "autoinstall_known_extensions": False,
-                "autoload_known_extensions": False,
-                "python_enable_replacements": False,  # else a query could name variables of this program
-                "memory_limit": f"{self.memory}GB",
-                "temp_directory": "",
-            }
-        )
-        allowed = self._define(connection)
-        connection.execute(f"SET allowed_paths = [{', '.join(map(views.quoted, allowed))}]")
-        connection.execute("SET enable_external_access = false")
-        connection.execute("SET lock_configuration = true")
-        return connection
+        def attempt() -> duckdb.DuckDBPyConnection:
+            return connecting.connect(self._items, self._media, self.memory, Path(self._links.name))
 
-    def _define(self, connection: duckdb.DuckDBPyConnection) -> list[str]:
-        """Define the views; returns the paths of all files that they read."""
-        import pyarrow as pa
-
-        media = [item.media for item in self._items] + self._media
-        views.keep(connection, "media", views.arrow(items.MEDIA, media, pa))
-        allowed, places, tables = [], [], dict[str, pa.Table]()
-        for view in VIEWS[1:]:
-            paths = [(item.name, self._place(item.paths[view])) for item in self._items if view in item.paths]
-            memory = [
-                item.tables[view].append_column("item", pa.array([item.name] * len(item.tables[view]), pa.string()))
-                for item in self._items
-                if view in item.tables
-            ]
-            allowed += [path for _, path in paths]
-            places += paths
-            if memory:
-                tables[view] = pa.concat_tables(memory, promote_options="default")
-            views.define(connection, view, [path for _, path in paths], tables.get(view), self._columns_differ())
-        # Filled last: the views name it.
-        if places:
-            connection.executemany("INSERT INTO places VALUES (?, ?)", places)
-        return allowed
-
-    def _columns_differ(self) -> bool:
-        return len({item.columns for item in self._items if item.paths}) > 1
-
-    def _place(self, path: Path) -> str:
-        """A path that DuckDB takes as it is: below a link if the folder's name is a pattern, or no text."""
-        text = os.fsdecode(path)
-        if not any(letter in GLOB for letter in text) and text.isprintable():
-            return text
-        link = Path(self._links.name) / f"{abs(hash(path.parent))}"
-        if not link.is_symlink():
-            link.symlink_to(path.parent, target_is_directory=True)
-        return str(link / path.name)
+        try:
+            return attempt()
+        except duckdb.Error as error:
+            problem = self._problem(error)
+        if not isinstance(problem, _Damaged):
+            raise problem
+        self._leave_out(problem.problems)
+        try:
+            return attempt()
+        except duckdb.Error as error:
+            raise self._problem(error) from None
 
 
 class _Damaged(EmorecError):
-    """A file turned out to be damaged in its middle."""
+    """Files turned out to be damaged in their middle; ``problems`` are sentences by item."""
+
+    def __init__(self, text: str, problems: Mapping[str, str]):
+        super().__init__(text)
+        self.problems = problems
 
 
 def _next(reader: Any) -> pa.RecordBatch | None:
@@ -240,6 +205,20 @@ def _next(reader: Any) -> pa.RecordBatch | None:
         return reader.read_next_batch()
     except StopIteration:
         return None
+
+
+def _with_distinct_names(schema: pa.Schema) -> pa.Schema:
+    """The schema with _1, _2 and so on behind names that an earlier column has, as DuckDB does in a subquery."""
+    import pyarrow as pa
+
+    names: dict[str, None] = {}
+    for name in schema.names:
+        chosen, number = name, 0
+        while chosen in names or (number and chosen in schema.names):
+            number += 1
+            chosen = f"{name}_{number}"
+        names[chosen] = None
+    return pa.schema([field.with_name(name) for field, name in zip(schema, names, strict=True)], schema.metadata)
 
 
 def _unique(name: str, folder: Path, taken: set[str]) -> str:

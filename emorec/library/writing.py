@@ -6,9 +6,11 @@ import contextlib
 import csv
 import io
 import json
+import math
 import os
 import unicodedata
 from collections.abc import Iterable, Iterator
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -23,6 +25,7 @@ WIDEST = 40  # letters of a cell of a table
 DIGITS = 4
 MORE = "… and more rows; --format csv gives all, LIMIT fewer."
 UNKNOWN = "The format {name!r} does not exist; choose from {known}."
+UNFIT = "The answer cannot be written as {name} ({reason}); convert it in the query, for example by column::varchar."
 CANNOT = "{path} cannot be written ({reason}); choose another place."
 
 Batches = Iterable["pa.RecordBatch"]
@@ -35,7 +38,19 @@ def check(name: str) -> None:
 
 
 def write(name: str, schema: pa.Schema, batches: Batches, out: BinaryIO) -> None:
-    """Write an answer in one of FORMATS. Raises OSError."""
+    """Write an answer in one of FORMATS. Raises OSError, and EmorecError for a value that the format cannot hold."""
+    import pyarrow as pa
+
+    try:
+        _write(name, schema, batches, out)
+    except (EmorecError, OSError):
+        raise
+    except (ArithmeticError, ValueError, pa.ArrowException) as error:  # such as a time outside of Python's years
+        reason = " ".join(str(error).split()).rstrip(".") or type(error).__name__
+        raise EmorecError(UNFIT.format(name=name, reason=reason)) from None
+
+
+def _write(name: str, schema: pa.Schema, batches: Batches, out: BinaryIO) -> None:
     if name == "parquet":
         from pyarrow import parquet
 
@@ -85,25 +100,28 @@ def _csv_lines(rows: Iterable[list[Any]]) -> str:
 def _cell(value: Any) -> Any:
     if isinstance(value, bool):
         return str(value).lower()
-    return json.dumps(value, default=str) if isinstance(value, dict | list) else value
+    return json.dumps(_plain(value), default=str) if isinstance(value, dict | list) else value
 
 
 def _json(names: list[str], batches: Batches) -> Iterator[str]:
     """One array of objects; a number that JSON lacks is null."""
     begin = "[\n"
     for row in _rows(batches):
-        values = {name: _finite(value) for name, value in zip(names, row, strict=True)}
+        values = {name: _plain(value) for name, value in zip(names, row, strict=True)}
         yield begin + json.dumps(values, default=str, allow_nan=False)
         begin = ",\n"
     yield "\n]\n" if begin == ",\n" else "[]\n"
 
 
-def _finite(value: Any) -> Any:
+def _plain(value: Any) -> Any:
+    """A value as JSON has it: a number too for the decimals that DuckDB makes of sums."""
     if isinstance(value, dict):
-        return {str(name): _finite(one) for name, one in value.items()}
-    if isinstance(value, list):
-        return [_finite(one) for one in value]
-    return None if isinstance(value, float) and (value != value or abs(value) == float("inf")) else value
+        return {str(name): _plain(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(one) for one in value]
+    if isinstance(value, Decimal):
+        return int(value) if value == int(value) else float(value)
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _table(names: list[str], batches: Batches) -> Iterator[str]:
@@ -113,7 +131,7 @@ def _table(names: list[str], batches: Batches) -> Iterator[str]:
             more = True
             break
         rows.append(row)
-    numeric = [all(isinstance(row[i], int | float | None) for row in rows) for i in range(len(names))]
+    numeric = [all(isinstance(row[i], int | float | Decimal | None) for row in rows) for i in range(len(names))]
     cells = [[_shown(name) for name in names], *([_shown(value) for value in row] for row in rows)]
     widths = [max(_width(row[i]) for row in cells) for i in range(len(names))]
     for number, row in enumerate(cells):
@@ -133,6 +151,7 @@ def _shown(value: Any) -> str:
         return ""
     if isinstance(value, bool):
         return str(value).lower()
+    value = _plain(value) if isinstance(value, dict | list) else value
     text = f"{value:.{DIGITS}g}" if isinstance(value, float) and abs(value) < 10**DIGITS else f"{value}"
     # A name in a result may hold letters that move a terminal's cursor.
     text = "".join(" " if unicodedata.category(letter) in ("Cc", "Cf") else letter for letter in text)

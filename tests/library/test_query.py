@@ -19,6 +19,7 @@ from emorec import library
 from emorec.emotions import EMOTIONS
 from emorec.errors import EmorecError
 from emorec.inference.timeline import infer
+from emorec.library import items
 from emorec.output import formats
 from support import factories, result_folders
 from support.command import emorec
@@ -132,6 +133,16 @@ def test_a_wrong_query_is_told_in_the_words_of_duckdb(made):
             found.query("selekt 1")
 
 
+def test_the_files_are_not_searched_for_damage_if_the_query_is_wrong(made, monkeypatch):
+    looked = []
+    monkeypatch.setattr(items, "damage", lambda item: looked.append(item.name))
+    with library.open(made[0]) as found:
+        for wrong in ("select hapy from windows", "select * from nothing", "select item::int from windows", "selekt 1"):
+            with pytest.raises(EmorecError, match="cannot be answered"):
+                found.query(wrong)
+    assert looked == []
+
+
 def test_limits_of_time_and_memory_end_a_query(made):
     with library.open(made[0], seconds=0.5) as found, pytest.raises(EmorecError, match="longer than 0.5 s"):
         found.query("select count(*) from range(3000000) a, range(3000000) b where hash(a.range + b.range) = 3")
@@ -139,6 +150,8 @@ def test_limits_of_time_and_memory_end_a_query(made):
         with pytest.raises(EmorecError, match="more than 0.1 GB of memory"):
             found.query("select list(range) from range(100000000)")
         assert found.query("select 1 a").to_pylist() == [{"a": 1}]
+    with pytest.raises(EmorecError, match="more than 1e-05 GB of memory"):
+        library.open(made[0], memory=0.00001)
 
 
 def test_a_large_answer_comes_in_parts(made):
@@ -151,18 +164,23 @@ def test_a_large_answer_comes_in_parts(made):
 def test_ctrl_c_ends_a_query(made):
     slow = "select count(*) from range(3000000) a, range(3000000) b where hash(a.range + b.range) = 3"
     process = subprocess.Popen(
-        [sys.executable, "-m", "emorec", "query", str(made[0]), slow],
+        # With a limit, so that it ends even if this test is killed.
+        [sys.executable, "-m", "emorec", "query", str(made[0]), slow, "--timeout", "90"],
         cwd=ROOT,
         stderr=subprocess.PIPE,
         env=os.environ,
         text=True,
     )
-    ticks = os.sysconf("SC_CLK_TCK")
-    while int(Path(f"/proc/{process.pid}/stat").read_text().split()[13]) < 2 * ticks:  # imports take a part of that
-        assert process.poll() is None
-        time.sleep(0.1)
-    process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=60)
+    try:
+        ticks = os.sysconf("SC_CLK_TCK")
+        while int(Path(f"/proc/{process.pid}/stat").read_text().split()[13]) < 2 * ticks:  # imports take a part of that
+            assert process.poll() is None
+            time.sleep(0.1)
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
+    finally:
+        process.kill()
+        process.communicate()
     assert process.returncode == 130 and "Traceback" not in errors, errors
 
 
@@ -211,7 +229,40 @@ def test_an_item_of_another_version_is_named_and_left_out(copied):
 def test_a_link_out_of_the_folder_is_no_item(copied, tmp_path):
     result_folders.item(tmp_path / "private", "secret-5")
     (copied / "secret-5").symlink_to(tmp_path / "private" / "secret-5", target_is_directory=True)
-    assert notes_of(copied)[0] == ["anna-1", "ben-2", "cara-3"]
+    names, notes = notes_of(copied)
+    assert names == ["anna-1", "ben-2", "cara-3"]
+    assert notes == ["secret-5 is left out, because it is a link, which may lead out of the folder."]
+
+
+def test_a_manifest_that_is_a_link_is_not_followed(copied, tmp_path):
+    manifest = copied / "manifest.parquet"
+    manifest.rename(tmp_path / "private.parquet")
+    manifest.symlink_to(tmp_path / "private.parquet")
+    assert {row["source"] for row in answer(copied, "select source from media")} == {
+        "anna-1.mp4", "ben-2.mp4", "cara-3.mp4",
+    }  # fmt: skip
+    assert notes_of(copied)[1][0].startswith("manifest.parquet is left out, because it is a link")
+
+
+@pytest.mark.parametrize("moment", ["before connecting", "before asking"])
+def test_an_item_that_disappears_is_named_and_left_out(copied, monkeypatch, moment):
+    find = items.find
+
+    def removed(*_):
+        shutil.rmtree(copied / "ben-2")
+
+    def found_then_removed(folder):
+        found = find(folder)
+        removed()
+        return found
+
+    monkeypatch.setattr(items, "find", found_then_removed if moment == "before connecting" else find)
+    with library.open(copied) as found:
+        if moment == "before asking":
+            removed()
+        rows = found.query("select item, avg(happy) from windows group by item order by item").to_pylist()
+        assert [row["item"] for row in rows] == ["anna-1", "cara-3"]
+        assert found.notes == ["ben-2 is left out, because windows.parquet cannot be read (No such file or directory)."]
 
 
 def test_a_manifest_of_another_version_is_one_sentence(copied):
@@ -268,6 +319,41 @@ def test_the_command_gives_csv_json_parquet_and_tables(made, tmp_path):
     table = emorec("query", folder, SQL, "--format", "table")[1].splitlines()
     assert table[0].split() == ["item", "start", "dominant", "sure"] and len(table) == 4
     assert emorec("query", folder, SQL, "--format", "xml")[2].startswith("emorec: The format 'xml' does not exist")
+
+
+@pytest.mark.parametrize(
+    ("form", "value"),
+    [
+        ("csv", "'infinity'::timestamp"),
+        ("json", "'-infinity'::date"),
+        ("table", "'290000-01-01'::date"),
+        ("parquet", "interval 3 day"),
+    ],
+)
+def test_a_value_that_the_format_cannot_hold_is_one_sentence(made, tmp_path, form, value):
+    out = tmp_path / "answer"
+    code, _, err = emorec("query", str(made[0]), f"select {value} as x", "--format", form, "--out", str(out))
+    assert code == 2 and err.startswith(f"emorec: The answer cannot be written as {form} (") and err.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_sums_are_numbers_and_names_stay_apart(made):
+    sql = (
+        "select sum(i) n, avg(i)::decimal(9, 2) d, [1::hugeint] l, map(['nan'::double], [1]) m, 1 a, 2 a_1, 3 a "
+        "from range(4) r(i)"
+    )
+    expected = {"n": 6, "d": 1.5, "l": [1], "m": [[None, 1]], "a": 1, "a_1": 2, "a_2": 3}
+    assert json.loads(emorec("query", str(made[0]), sql, "--format", "json")[1]) == [expected]
+    rows = list(csv.reader(io.StringIO(emorec("query", str(made[0]), sql, "--format", "csv")[1])))
+    assert rows == [list(expected), ["6", "1.50", "[1]", "[[null, 1]]", "1", "2", "3"]]
+    sums = "select sum(i) as total from range(4) r(i)"
+    assert emorec("query", str(made[0]), sums, "--format", "table")[1].splitlines()[2] == "    6"
+
+
+def test_a_query_may_be_longer_than_the_name_of_a_file(made):
+    sql = f"select count(*) n from media where {' or '.join(f'item = {number}::varchar' for number in range(300))}"
+    assert emorec("query", str(made[0]), sql) == (0, "n\n0\n", "")
+    assert emorec("query", str(made[0]), "x" * 300, "select 1")[0] == 2
 
 
 def test_without_a_query_the_views_are_listed_with_an_example_that_works(made):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from emorec.errors import EmorecError
-from support import training_shards
+from support import make_corpus, training_shards
 from support.training_shards import face_only, given
 from train import run, shards
 from train.data import shard_sets, shard_stream
@@ -125,3 +125,26 @@ def test_a_set_is_not_overwritten_and_without_its_index_not_read(written, capsys
     assert "cannot be written (No space left on device)" in said
     with pytest.raises(EmorecError, match="There is no index"):
         shard_sets.read(f"{tmp_path}/out/face-train-*.tar")
+
+
+@pytest.mark.parametrize("place", ["az://bucket/mine", "http://127.0.0.1:9/mine", "az://key:word@bucket/mine"])
+def test_a_place_that_takes_no_shards_is_refused_before_data_are_read(tmp_path, capsys, place):
+    said = refusal(capsys, shards.main, [tmp_path / "none", place, "--task", "face"])
+    assert "Shards cannot be written to" in said and "key" not in said
+
+
+def test_more_shards_than_items_are_refused(written, tmp_path, capsys):
+    arguments = [written.parent / "pictures", tmp_path / "out", "--task", "face", "--shards", "17"]
+    assert "17 shards of train need as many items" in refusal(capsys, shards.main, arguments)
+
+
+def test_no_index_is_written_if_no_item_of_validation_can_be_used(tmp_path, capsys):
+    data, dest = tmp_path / "pictures", tmp_path / "out"
+    make_corpus.pictures(data)
+    validation = tmp_path / "broken"
+    for label in make_corpus.LABELS:
+        (validation / label).mkdir(parents=True)
+        (validation / label / "dora.png").write_bytes(b"no picture")
+    arguments = [data, dest, "--task", "face", "--val_dir", validation]
+    assert "None of the 2 items of valid can be used" in refusal(capsys, shards.main, arguments)
+    assert not [*dest.glob("*.json")]

@@ -203,10 +203,14 @@ def test_two_processes_read_each_item_once_an_epoch_and_end_with_the_same_weight
             assert "not divided evenly" in process.stdout
 
 
-@pytest.mark.parametrize("parts", [1, 2, 3, 7, 16])
-def test_items_are_spread_evenly(parts):
-    sizes = shard_files.spread(16, -(-16 // parts))
-    assert sum(sizes) == 16 and max(sizes) - min(sizes) <= 1 and len(sizes) >= min(parts, 6)
+@pytest.mark.parametrize(
+    ("count", "most", "multiple", "expected"),
+    [(1000, 1000, 64, 64), (9, 1000, 4, 4), (2500, 1000, 1, 3), (2500, 1000, 2, 4), (100, 1, 64, 100), (16, 5, 1, 4)],
+)
+def test_items_are_spread_evenly_over_a_multiple_of_shards(count, most, multiple, expected):
+    sizes = shard_files.spread(count, most, multiple)
+    assert len(sizes) == expected and sum(sizes) == count
+    assert max(sizes) <= most and max(sizes) - min(sizes) <= 1
 
 
 def test_a_bucket_holds_shards_like_a_folder(written, tmp_path, monkeypatch):

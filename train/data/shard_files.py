@@ -138,7 +138,11 @@ def _short(error: BaseException) -> str:
     return " ".join(str(error).split())[:120].rstrip(".") or type(error).__name__
 
 
-def spread(count: int, most: int) -> Sequence[int]:
-    """Sizes of the fewest shards for ``count`` items with at most ``most`` in each; they differ by one at most."""
-    shards = max(1, -(-count // most))
+def spread(count: int, most: int, multiple: int) -> Sequence[int]:
+    """Sizes of the shards for ``count`` items, which differ by one at most.
+
+    The number of shards is the smallest multiple of ``multiple`` with at most ``most`` items in each; it is not larger
+    than the number of items.
+    """
+    shards = min(multiple * max(1, -(-count // (most * multiple))), max(1, count))
     return [count // shards + (number < count % shards) for number in range(shards)]

@@ -1,6 +1,6 @@
 """Fine-tune the face or the voice network on shards, which are streamed from a folder or a bucket in every epoch.
 
-Only the items of validation, and a buffer of those of training, are in memory. Of several processes each reads its own
+Only the items of validation, and a buffer of those of training, are in memory. Each of several processes reads its own
 shards. Voices are not sampled by the frequency of their label, as when all items are in memory; the loss compensates.
 """
 
@@ -89,7 +89,10 @@ def load(task: str, train_dir: Any, val_dir: Any, labels: Any = None) -> Streame
 
 
 class Batches:
-    """Every item of the shards once per epoch, in full batches. Each process yields its own part of each batch."""
+    """Every item of the shards in each epoch, in full batches, of which each process yields its own part.
+
+    A process that has fewer items than another one, and the last batch, get some of them again.
+    """
 
     divided = True
 

@@ -1,0 +1,87 @@
+"""A connection to DuckDB in memory, with the views over the results, that can open their files and no other file.
+
+DuckDB runs without a file of its own. Once the views exist, the paths it may open are fixed, and its settings locked.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from emorec.library import views
+from emorec.library.items import Item
+from emorec.library.schema import MEDIA
+
+if TYPE_CHECKING:
+    import duckdb
+
+VIEWS = ("media", "windows", "people", "highlights", "markers")
+GLOB = "*?["  # letters of a path that DuckDB takes for a pattern
+
+
+def connect(
+    items: Sequence[Item], others: Sequence[dict[str, Any]], memory: float, links: Path
+) -> duckdb.DuckDBPyConnection:
+    """Connect to the tables of ``items``; ``others`` are rows of the view ``media`` without tables.
+
+    ``memory`` (GB) limits each query. ``links`` is a folder for links to files whose paths DuckDB cannot take. Raises
+    duckdb.Error.
+    """
+    import duckdb
+
+    connection = duckdb.connect(
+        config={
+            "autoinstall_known_extensions": False,
+            "autoload_known_extensions": False,
+            "python_enable_replacements": False,  # else a query could name variables of this program
+            "memory_limit": f"{memory}GB",
+            "temp_directory": "",
+        }
+    )
+    try:
+        allowed = _define(connection, items, others, links)
+        connection.execute(f"SET allowed_paths = [{', '.join(map(views.quoted, allowed))}]")
+        connection.execute("SET enable_external_access = false")
+        connection.execute("SET lock_configuration = true")
+    except duckdb.Error:
+        connection.close()
+        raise
+    return connection
+
+
+def _define(
+    connection: duckdb.DuckDBPyConnection, items: Sequence[Item], others: Sequence[dict[str, Any]], links: Path
+) -> list[str]:
+    """Define the views; returns the paths of all files that they read."""
+    import pyarrow as pa
+
+    views.keep(connection, "media", views.arrow(MEDIA, [*(item.media for item in items), *others], pa))
+    differ = len({item.columns for item in items if item.paths}) > 1
+    places: list[tuple[str, str]] = []
+    for view in VIEWS[1:]:
+        paths = [(item.name, _place(item.paths[view], links)) for item in items if view in item.paths]
+        memory = [
+            item.tables[view].append_column("item", pa.array([item.name] * len(item.tables[view]), pa.string()))
+            for item in items
+            if view in item.tables
+        ]
+        places += paths
+        table = pa.concat_tables(memory, promote_options="default") if memory else None
+        views.define(connection, view, [path for _, path in paths], table, differ)
+    # Filled last: the views name it.
+    if places:
+        connection.executemany("INSERT INTO places VALUES (?, ?)", places)
+    return [path for _, path in places]
+
+
+def _place(path: Path, links: Path) -> str:
+    """A path that DuckDB takes as it is: below a link if the folder's name is a pattern, or no text."""
+    text = os.fsdecode(path)
+    if not any(letter in GLOB for letter in text) and text.isprintable():
+        return text
+    link = links / f"{abs(hash(path.parent))}"
+    if not link.is_symlink():
+        link.symlink_to(path.parent, target_is_directory=True)
+    return str(link / path.name)
