@@ -19,14 +19,14 @@ from typing import Any
 
 from emorec import settings
 from emorec._version import __version__
-from emorec.batch import ray_tasks, temporary
+from emorec.batch import ray_outcomes, ray_tasks, temporary
 from emorec.batch.choices import Choices
-from emorec.batch.engine import FAILED, Outcome, Task, now
+from emorec.batch.engine import Outcome, Task
 from emorec.batch.local_engine import MAX_WORKERS
 from emorec.errors import EmorecError, require
 
 EXTRA = "ray"
-RETRIES = 1  # of what runs in a worker that dies; DIED says it in words
+RETRIES = 1  # of what runs in a worker that dies; ray_outcomes.DIED says it in words
 PART_SECONDS = 1200.0  # recordings that are longer are divided
 AHEAD = 2  # items that are begun for each that the cluster can do at the same time
 CONNECT_SECONDS = 10.0
@@ -42,8 +42,6 @@ NO_CLUSTER = "The Ray cluster {address} cannot be reached ({reason}); check the 
 NO_LOCAL = "No Ray cluster can be started here ({reason})."
 LOST = "The Ray cluster no longer answers; what is done is kept, and the same command continues."
 TOO_MUCH = "No machine of the Ray cluster has {cpus:g} processors and {gpus:g} GPUs for an item; ask for less."
-NOT_INSTALLED = "A machine of the Ray cluster cannot import what it needs ({reason}); install emorec there."
-DIED = "The worker that analyzed this recording ended twice ({how}); if memory is short, give more CPUs to an item."
 WRONG_NUMBER = "There cannot be {workers} workers on a Ray cluster; give 1 to {most}."
 PART_OF_GPUS = "An item cannot have {given:g} GPUs; give a whole number, or a share below 1."
 WRONG_SHARE = "{what} per item cannot be {given:g}; give {least} or more."
@@ -94,7 +92,7 @@ class RayEngine:
                     return
                 for ref in self._ended(ray, list(running)):
                     task, _ = running.pop(ref), parts.pop(ref, None)
-                    made = _result(ray, ref, task)
+                    made = ray_outcomes.result(ray, ref, task)
                     if isinstance(made, Outcome):
                         yield made
                     else:
@@ -153,7 +151,7 @@ class RayEngine:
             ):
                 ray.init(**quiet)
         except (Exception, SystemExit) as error:
-            reason = _short(error)
+            reason = ray_outcomes.short(error)
             if self.address is None:
                 raise EmorecError(NO_LOCAL.format(reason=reason)) from None
             raise EmorecError(NO_CLUSTER.format(address=self.address, reason=reason)) from None
@@ -213,31 +211,6 @@ def _without(names: Iterable[str]) -> Iterator[None]:
         yield
     finally:
         os.environ.update(before)
-
-
-def _result(ray: Any, ref: Any, task: Task) -> Any:
-    """What a task of Ray's returned, or the Outcome that says why it returned nothing."""
-    from ray import exceptions
-
-    try:
-        return ray.get(ref)
-    except exceptions.RayTaskError as error:  # raised by a task, or by one that it needed
-        cause = error.cause if isinstance(error.cause, Exception) else error
-        died = isinstance(cause, exceptions.RayError)
-        text = DIED if died else NOT_INSTALLED
-        return _failed(task, text.format(how=_short(cause), reason=_short(cause)))
-    except exceptions.RayError as error:
-        return _failed(task, DIED.format(how=_short(error)))
-
-
-def _failed(task: Task, text: str) -> Outcome:
-    return Outcome(item=task.item, status=FAILED, error=text, started=now(), finished=now())
-
-
-def _short(error: BaseException) -> str:
-    """The first sentence of an error."""
-    first = " ".join(str(error).split()).split(". ")[0]
-    return first[:200].rstrip(".") or type(error).__name__
 
 
 def _unreachable(address: str) -> str | None:
