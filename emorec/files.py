@@ -9,11 +9,13 @@ from pathlib import Path
 
 from emorec.errors import EmorecError
 
+PARTIAL = 150  # bytes of a file's name in that of its temporary file; most systems allow 255 for a name
+
 
 def write(path: str | Path, content: bytes) -> None:
     """Write bytes to a temporary file beside it and rename that, so that no partial file remains. Raises OSError."""
     path = Path(path)
-    partial = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.partial")
+    partial = partial_of(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         partial.write_bytes(content)
@@ -22,6 +24,18 @@ def write(path: str | Path, content: bytes) -> None:
         with contextlib.suppress(OSError):
             partial.unlink()
         raise
+
+
+def partial_of(path: Path) -> Path:
+    """The temporary file beside a file, of this thread; its name is valid for the longest name of a file too."""
+    return path.with_name(f".{shortened(path.name, PARTIAL)}.{os.getpid()}-{threading.get_ident()}.partial")
+
+
+def shortened(text: str, most: int) -> str:
+    """The beginning of a text, of at most so many bytes."""
+    while len(text.encode("utf-8", "surrogatepass")) > most:
+        text = text[:-1]
+    return text
 
 
 def write_result(path: str | Path, content: bytes) -> None:

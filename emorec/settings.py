@@ -31,6 +31,17 @@ YUNET = Path("yunet")  # the word for the face detector on the Hub
 OFF = ("off", "0", "no", "false")
 ON = ("on", "1", "yes", "true")
 
+# Read by ``emorec.ui.settings`` alone; one is a password.
+PAGE = (
+    "EMOREC_AUTH",
+    "EMOREC_FRAME_ANCESTORS",
+    "EMOREC_HOSTS",
+    "EMOREC_LIBRARY",
+    "EMOREC_MAX_UPLOAD_MB",
+    "EMOREC_MODELS",
+    "EMOREC_SHARED_STORE",
+    "EMOREC_UPLOAD_QUOTA_MB",
+)
 DEFAULT_CACHE_MB = 4096.0
 
 
@@ -68,8 +79,8 @@ def longest_file(environment: Environment = os.environ) -> float | None:
 
 
 def given(environment: Environment = os.environ) -> dict[str, str]:
-    """The variables of emorec that are set, for processes elsewhere."""
-    return {name: value for name, value in environment.items() if name.startswith("EMOREC_")}
+    """The variables of the library that are set, for processes elsewhere; those of the page stay here."""
+    return {name: value for name, value in environment.items() if name.startswith("EMOREC_") and name not in PAGE}
 
 
 def cache_folder(environment: Environment = os.environ) -> Path:

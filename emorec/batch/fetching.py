@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from emorec import download
-from emorec.batch import storage
+from emorec.batch import storage, temporary
 from emorec.batch.choices import Choices
 
 
@@ -23,7 +22,7 @@ def local(source: str, choices: Choices) -> Iterator[tuple[Path, dict[str, Any]]
     if not is_object and not download.is_link(source):
         yield Path(source), {}
         return
-    with tempfile.TemporaryDirectory(prefix="emorec-", ignore_cleanup_errors=True) as folder:
+    with temporary.folder() as folder:
         if is_object:
             yield storage.fetch(source, folder), {"source": source}
             return

@@ -37,24 +37,32 @@ class Source:
 
 @dataclass(frozen=True, kw_only=True)
 class Listing:
-    """The ``sources``, each once, in the order in which they were given, and ``notes`` about what was left out."""
+    """The ``sources``, each once, in the order in which they were given, and ``notes`` about what was left out.
+
+    ``expanded`` are the addresses of inputs that are no source themselves, but name some: folders and patterns.
+    """
 
     sources: tuple[Source, ...]
     notes: tuple[str, ...] = ()
+    expanded: frozenset[str] = frozenset()
 
 
-def listing(given: Iterable[str], leave_out: Path | None = None) -> Listing:
-    """Everything that the inputs name; files below the folder ``leave_out`` are not searched for.
+def listing(given: Iterable[str], leave_out: Iterable[Path] = ()) -> Listing:
+    """Everything that the inputs name; files below the folders ``leave_out`` are not searched for.
 
     What cannot be used becomes a source with a problem. Raises EmorecError for a list that cannot be read.
     """
     notes: list[str] = []
-    skipped = None if leave_out is None else os.path.abspath(leave_out)
+    skipped = frozenset(map(os.path.abspath, leave_out))
     found: dict[str, Source] = {}
+    expanded: set[str] = set()
     for name, base in _with_lists(given):
+        expanded.add(name)
         for source in _sources(name, base, skipped, notes):
             found.setdefault(source.address, source)
-    return Listing(sources=tuple(found.values()), notes=tuple(dict.fromkeys(notes)))
+    return Listing(
+        sources=tuple(found.values()), notes=tuple(dict.fromkeys(notes)), expanded=frozenset(expanded) - found.keys()
+    )
 
 
 def _with_lists(given: Iterable[str]) -> Iterator[tuple[str, Path]]:
@@ -84,7 +92,7 @@ def _is_remote(name: str) -> bool:
     return storage.is_object(name) or download.is_link(name)
 
 
-def _sources(name: str, base: Path, skipped: str | None, notes: list[str]) -> Iterator[Source]:
+def _sources(name: str, base: Path, skipped: frozenset[str], notes: list[str]) -> Iterator[Source]:
     """The sources that one input names."""
     try:
         if storage.is_object(name):
@@ -101,7 +109,7 @@ def _sources(name: str, base: Path, skipped: str | None, notes: list[str]) -> It
     yield from found
 
 
-def _files(path: str, skipped: str | None, notes: list[str]) -> Iterator[Source]:
+def _files(path: str, skipped: frozenset[str], notes: list[str]) -> Iterator[Source]:
     """The files that a path or a pattern names."""
     if os.path.isdir(path):
         yield from map(_of_file, _walked(path, skipped, notes))
@@ -115,7 +123,7 @@ def _files(path: str, skipped: str | None, notes: list[str]) -> Iterator[Source]
                 yield _of_file(each)
 
 
-def _walked(folder: str, skipped: str | None, notes: list[str]) -> Iterator[str]:
+def _walked(folder: str, skipped: frozenset[str], notes: list[str]) -> Iterator[str]:
     """The recordings in a folder and the folders in it, by the endings of their names; hidden ones are left out."""
 
     def note(error: OSError) -> None:
@@ -123,7 +131,9 @@ def _walked(folder: str, skipped: str | None, notes: list[str]) -> Iterator[str]
 
     for place, folders, names in os.walk(folder, onerror=note):
         folders[:] = sorted(
-            name for name in folders if not name.startswith(".") and not _within(os.path.join(place, name), skipped)
+            name
+            for name in folders
+            if not name.startswith(".") and os.path.abspath(os.path.join(place, name)) not in skipped
         )
         for name in sorted(names):
             if is_media(name) and not name.startswith("."):
@@ -135,8 +145,8 @@ def is_media(name: str) -> bool:
     return os.path.splitext(name)[1].lower() in SUFFIXES
 
 
-def _within(path: str, folder: str | None) -> bool:
-    return folder is not None and os.path.commonpath([os.path.abspath(path), folder]) == folder
+def _within(path: str, folders: frozenset[str]) -> bool:
+    return bool(folders) and any(str(parent) in folders for parent in Path(os.path.abspath(path)).parents)
 
 
 def _of_file(path: str) -> Source:

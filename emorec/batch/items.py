@@ -79,6 +79,11 @@ class Records:
         files.write(self._folder / f"{record.outcome.item}{SUFFIX}", content)
         self._known[record.outcome.item] = record
 
+    def drop(self, item: str) -> None:
+        """Remove the record of an item. Raises OSError."""
+        (self._folder / f"{item}{SUFFIX}").unlink(missing_ok=True)
+        self._known.pop(item, None)
+
     def _read(self) -> Iterator[Record]:
         for path in sorted(self._folder.glob(f"*{SUFFIX}")):
             try:

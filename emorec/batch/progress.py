@@ -28,6 +28,12 @@ class Progress:
     _begin: float = field(default_factory=lambda: time.monotonic(), repr=False)
     _weight: float = 0.0
 
+    def __post_init__(self) -> None:
+        # Once: a batch may have a million items, and each line about the progress needs both.
+        known = [size for size in self.sizes.values() if size is not None]
+        self._mean = sum(known) / len(known) if known else 1.0
+        self._whole = sum(map(self._size, self.sizes))
+
     def add(self, outcome: Outcome) -> None:
         """Count an outcome of this run."""
         self.last = outcome
@@ -35,7 +41,8 @@ class Progress:
         self.done += outcome.status == DONE
         self.failed += outcome.status != DONE
         self.media += outcome.duration or 0.0
-        self._weight += self._size(outcome.item)
+        if outcome.item in self.sizes:  # else it failed before the first was analyzed
+            self._weight += self._size(outcome.item)
 
     @property
     def elapsed(self) -> float:
@@ -50,10 +57,9 @@ class Progress:
     @property
     def left(self) -> float | None:
         """Seconds that are left, if the rest goes as the first part did; None before the first item has ended."""
-        if not self.analyzed:
+        if not self._weight:
             return None
-        whole = sum(map(self._size, self.sizes))
-        return self.elapsed * max(0.0, whole / max(self._weight, 1e-9) - 1)
+        return self.elapsed * max(0.0, self._whole / self._weight - 1)
 
     def __str__(self) -> str:
         """As in "12 done, 1 failed of 60, 3.4 h of media an hour, 0:12:05 left"."""
@@ -68,11 +74,6 @@ class Progress:
         """The size of an item, or the mean of those that are known."""
         size = self.sizes.get(item)
         return self._mean if size is None else float(size)
-
-    @property
-    def _mean(self) -> float:
-        known = [size for size in self.sizes.values() if size is not None]
-        return sum(known) / len(known) if known else 1.0
 
 
 def clock(seconds: float) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import math
 import os
 import socket
 import subprocess
@@ -18,18 +19,19 @@ from typing import Any
 
 from emorec import settings
 from emorec._version import __version__
-from emorec.batch import ray_tasks
+from emorec.batch import ray_outcomes, ray_tasks, temporary
 from emorec.batch.choices import Choices
-from emorec.batch.engine import FAILED, Outcome, Task, now
-from emorec.batch.local_engine import MAX_WORKERS, WRONG_NUMBER
+from emorec.batch.engine import Outcome, Task
+from emorec.batch.local_engine import MAX_WORKERS
 from emorec.errors import EmorecError, require
 
 EXTRA = "ray"
-RETRIES = 1  # of what runs in a worker that dies; DIED says it in words
+RETRIES = 1  # of what runs in a worker that dies; ray_outcomes.DIED says it in words
 PART_SECONDS = 1200.0  # recordings that are longer are divided
 AHEAD = 2  # items that are begun for each that the cluster can do at the same time
 CONNECT_SECONDS = 10.0
 CHECK_SECONDS = 60.0  # in which a cluster must answer; Ray itself would try for several minutes
+LEAST = 0.0001  # of a processor or a GPU: the precision of Ray
 LOST_AFTER = 3  # checks in a row without an answer
 WAIT_SECONDS = 30.0  # between two checks while nothing ends
 OBJECT_MEMORY = 1 << 30  # bytes in a local cluster; what does not fit is kept on disk
@@ -40,8 +42,8 @@ NO_CLUSTER = "The Ray cluster {address} cannot be reached ({reason}); check the 
 NO_LOCAL = "No Ray cluster can be started here ({reason})."
 LOST = "The Ray cluster no longer answers; what is done is kept, and the same command continues."
 TOO_MUCH = "No machine of the Ray cluster has {cpus:g} processors and {gpus:g} GPUs for an item; ask for less."
-NOT_INSTALLED = "A machine of the Ray cluster cannot import what it needs ({reason}); install emorec there."
-DIED = "The worker that analyzed this recording ended twice ({how}); if memory is short, give more CPUs to an item."
+WRONG_NUMBER = "There cannot be {workers} workers on a Ray cluster; give 1 to {most}."
+PART_OF_GPUS = "An item cannot have {given:g} GPUs; give a whole number, or a share below 1."
 WRONG_SHARE = "{what} per item cannot be {given:g}; give {least} or more."
 
 
@@ -70,6 +72,7 @@ class RayEngine:
         finally:
             if self._ours:
                 ray.shutdown()
+            temporary.remove_leftovers()
 
     def _run(self, ray: Any, tasks: Iterable[Task]) -> Iterator[Outcome]:
         remote = {
@@ -89,7 +92,7 @@ class RayEngine:
                     return
                 for ref in self._ended(ray, list(running)):
                     task, _ = running.pop(ref), parts.pop(ref, None)
-                    made = _result(ray, ref, task)
+                    made = ray_outcomes.result(ray, ref, task)
                     if isinstance(made, Outcome):
                         yield made
                     else:
@@ -115,6 +118,7 @@ class RayEngine:
     def _slots(self, ray: Any) -> int:
         """How many items the cluster can do at the same time. Raises EmorecError if no machine can do one."""
         fits = 0
+        most = self.workers if self._ours and self.address is None else float("inf")
         for node in ray.nodes():
             there = node["Resources"] if node["Alive"] else {}
             cpus, gpus = there.get("CPU", 0.0), there.get("GPU", 0.0)
@@ -122,7 +126,7 @@ class RayEngine:
                 fits += int(min(cpus / self.cpus, gpus / self.gpus if self.gpus else cpus / self.cpus))
         if not fits:
             raise EmorecError(TOO_MUCH.format(cpus=self.cpus, gpus=self.gpus))
-        return fits
+        return int(min(fits, most))
 
     def _connect(self, ray: Any) -> None:
         if ray.is_initialized():
@@ -136,13 +140,18 @@ class RayEngine:
                 raise EmorecError(NO_CLUSTER.format(address=self.address, reason=reason))
             quiet |= {"address": self.address, "runtime_env": {"env_vars": variables}}
         else:
-            quiet |= {"address": "local", "num_cpus": max(1, round(self.workers * self.cpus))}
+            quiet |= {"address": "local", "num_cpus": max(1, math.ceil(self.workers * self.cpus))}
             quiet |= {"include_dashboard": False, "object_store_memory": OBJECT_MEMORY}
         try:
-            with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+            # A local cluster has the environment of this process.
+            with (
+                contextlib.redirect_stdout(io.StringIO()),
+                contextlib.redirect_stderr(io.StringIO()),
+                _without(settings.PAGE),
+            ):
                 ray.init(**quiet)
         except (Exception, SystemExit) as error:
-            reason = _short(error)
+            reason = ray_outcomes.short(error)
             if self.address is None:
                 raise EmorecError(NO_LOCAL.format(reason=reason)) from None
             raise EmorecError(NO_CLUSTER.format(address=self.address, reason=reason)) from None
@@ -171,12 +180,9 @@ def engine(
     require(EXTRA, "ray")
     if not 1 <= workers <= MAX_WORKERS:
         raise EmorecError(WRONG_NUMBER.format(workers=workers, most=MAX_WORKERS))
-    if not 0 < cpus < float("inf"):
-        raise EmorecError(WRONG_SHARE.format(what="The CPUs", given=cpus, least="a number above 0, such as 1"))
     if gpus is None:
         gpus = float(choices.device == "cuda")
-    if not 0 <= gpus < float("inf"):
-        raise EmorecError(WRONG_SHARE.format(what="The GPUs", given=gpus, least="0"))
+    _check_shares(cpus, gpus)
     device = "cpu" if choices.device == "auto" and not gpus else choices.device
     cache = choices.cache or settings.cache_folder()
     if choices.cache is None and not settings.given().get("EMOREC_CACHE"):
@@ -187,29 +193,24 @@ def engine(
     )
 
 
-def _result(ray: Any, ref: Any, task: Task) -> Any:
-    """What a task of Ray's returned, or the Outcome that says why it returned nothing."""
-    from ray import exceptions
+def _check_shares(cpus: float, gpus: float) -> None:
+    """Raise EmorecError for shares of a machine that Ray does not know."""
+    if not LEAST <= cpus < float("inf"):
+        raise EmorecError(WRONG_SHARE.format(what="The CPUs", given=cpus, least=f"a number such as 1, {LEAST}"))
+    if not (gpus == 0 or LEAST <= gpus < float("inf")):
+        raise EmorecError(WRONG_SHARE.format(what="The GPUs", given=gpus, least=f"0, or {LEAST}"))
+    if gpus > 1 and gpus != int(gpus):
+        raise EmorecError(PART_OF_GPUS.format(given=gpus))
 
+
+@contextlib.contextmanager
+def _without(names: Iterable[str]) -> Iterator[None]:
+    """A context in which this process has no such environment variables."""
+    before = {name: os.environ.pop(name) for name in names if name in os.environ}
     try:
-        return ray.get(ref)
-    except exceptions.RayTaskError as error:  # raised by a task, or by one that it needed
-        cause = error.cause if isinstance(error.cause, Exception) else error
-        died = isinstance(cause, exceptions.RayError)
-        text = DIED if died else NOT_INSTALLED
-        return _failed(task, text.format(how=_short(cause), reason=_short(cause)))
-    except exceptions.RayError as error:
-        return _failed(task, DIED.format(how=_short(error)))
-
-
-def _failed(task: Task, text: str) -> Outcome:
-    return Outcome(item=task.item, status=FAILED, error=text, started=now(), finished=now())
-
-
-def _short(error: BaseException) -> str:
-    """The first sentence of an error."""
-    first = " ".join(str(error).split()).split(". ")[0]
-    return first[:200].rstrip(".") or type(error).__name__
+        yield
+    finally:
+        os.environ.update(before)
 
 
 def _unreachable(address: str) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from os import PathLike, fspath
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from emorec import files
-from emorec.batch import choices, items, local_engine, manifest, model
+from emorec.batch import choices, items, local_engine, manifest, model, temporary
 from emorec.batch.choices import Choices
 from emorec.batch.engine import DONE, Engine, Outcome, Task
 from emorec.batch.inputs import Source, listing
@@ -19,22 +20,26 @@ from emorec.batch.state import NO_FOLDER, State
 from emorec.errors import EmorecError, require
 
 EXTRA = "batch"  # the extra that installs what the manifest needs
+HELD = (errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES, errno.EDEADLK)  # of a lock that another process has
 MEMORY = "memory://"  # objects that only this process has
 
 NOTHING = "There is no recording in what was given; check the names."
 BUSY = "Another batch is running in {folder}; wait until it has ended, or use another folder."
+SAME_NAME = "{names} would have the same folder of results; rename one, or give them to batches with other folders."
+NO_LOCKS = "{folder} is on a disk without locks ({reason}), so take care that no other batch works in it."
 ELSEWHERE = "{address} exists only in the process that made it; analyze it without workers (workers=0)."
 
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
     """What a batch came to: the ``folder``, how many items of the inputs are ``done``, how many were ``analyzed`` in
-    this run, and the sentence about each that ``failed``, by its source."""
+    this run, the sentence about each that ``failed``, by its source, and ``notes`` about what was left out."""
 
     folder: Path
     done: int
     analyzed: int
     failed: Mapping[str, str]
+    notes: tuple[str, ...] = ()
 
     @property
     def manifest(self) -> Path:
@@ -57,10 +62,11 @@ def called(
 ) -> Result:
     """A batch as ``emorec.analyze_batch`` asks for it; ``written`` are the other keywords of Choices."""
     named = None if model_path is None else fspath(model_path)
-    made, _ = choices.checked(inferring, extracting, formats, model=named, device=device, **written)
+    made, left_out = choices.checked(inferring, extracting, formats, model=named, device=device, **written)
     engine, made = local_engine.local(workers, made)
     inputs = [given] if isinstance(given, str | PathLike) else given
-    return run([fspath(name) for name in inputs], Path(out), made, engine, retry=retry, progress=progress)
+    result = run([fspath(name) for name in inputs], Path(out), made, engine, retry=retry, progress=progress)
+    return replace(result, notes=(left_out, *result.notes)) if left_out else result
 
 
 def run(
@@ -83,31 +89,52 @@ def run(
     """
     require(EXTRA, "pyarrow")
     manifest.check(folder)
-    with _locked(folder):
+    notes: list[str] = []
+
+    def tell(sentence: str) -> None:
+        notes.append(sentence)
+        if notice:
+            notice(sentence)
+
+    with _locked(folder, tell):
+        temporary.remove_leftovers()
         records = items.Records(folder)
         chosen, fingerprint, notices = model.pinned(chosen)
-        listed = listing(given, leave_out=folder)
+        # Only the items' own folders: recordings may lie beside them.
+        listed = listing(given, leave_out=[folder / record.outcome.item for record in records])
         for sentence in (*notices, *listed.notes):
-            if notice:
-                notice(sentence)
+            tell(sentence)
         if not listed.sources:
             raise EmorecError(NOTHING)
         sources = {items.name_of(source.address): _reachable(source, engine) for source in listed.sources}
+        if len(sources) < len(listed.sources):
+            raise EmorecError(SAME_NAME.format(names=_of_one_name(listed.sources)))
+        _forget_expanded(records, listed.expanded)
         state = State(folder, chosen, chosen.digest(fingerprint), records, sources)
         shown = _run(state, engine, retry, progress)
         failed = {each.source: each.outcome.error for each in state.ended if each.outcome.status != DONE}
-        return Result(folder=folder, done=len(state.ended) - len(failed), analyzed=shown.analyzed, failed=failed)
+        return Result(
+            folder=folder,
+            done=len(state.ended) - len(failed),
+            analyzed=shown.analyzed,
+            failed=failed,
+            notes=tuple(notes),
+        )
 
 
 def _run(state: State, engine: Engine, retry: bool, progress: Callable[[Progress], object] | None) -> Progress:
-    due = state.due(retry)
+    due, refused = state.due(retry)
     done = sum(record.outcome.status == DONE for record in state.ended)
     sizes = {item: state.sources[item].size for item in due}
-    shown = Progress(len(state.sources), done, len(state.ended) - done, sizes)
+    shown = Progress(len(state.sources), done, len(state.ended) - done - len(refused), sizes)
     try:
         state.write()
         if progress:
             progress(shown)
+        for outcome in refused:
+            shown.add(outcome)
+            if progress:
+                progress(shown)
         with contextlib.closing(_outcomes(engine, state.tasks(due))) as outcomes:
             for outcome in outcomes:
                 state.keep(outcome)
@@ -119,6 +146,23 @@ def _run(state: State, engine: Engine, retry: bool, progress: Callable[[Progress
         state.stop()
         state.write()
     return shown
+
+
+def _forget_expanded(records: items.Records, expanded: frozenset[str]) -> None:
+    """Drop the failures of inputs that could not be listed before, now that they name recordings."""
+    for record in list(records):
+        if record.outcome.status != DONE and record.source in expanded:
+            with contextlib.suppress(OSError):  # it only says too much
+                records.drop(record.outcome.item)
+
+
+def _of_one_name(sources: Iterable[Source]) -> str:
+    """The first two addresses whose items have the same name."""
+    taken: dict[str, str] = {}
+    for source in sources:
+        if (other := taken.setdefault(items.name_of(source.address), source.address)) != source.address:
+            return f"{files.shown(other)} and {files.shown(source.address)}"
+    return ""
 
 
 def _outcomes(engine: Engine, tasks: Iterable[Task]) -> Generator[Outcome]:
@@ -134,7 +178,7 @@ def _reachable(source: Source, engine: Engine) -> Source:
 
 
 @contextlib.contextmanager
-def _locked(folder: Path) -> Iterator[None]:
+def _locked(folder: Path, notice: Callable[[str], object] | None) -> Iterator[None]:
     """A context in which no other batch works in a folder. Raises EmorecError if one does, or if it cannot be made."""
     path = folder / items.FOLDER / "lock"
     try:
@@ -145,6 +189,9 @@ def _locked(folder: Path) -> Iterator[None]:
     with lock:
         try:
             files.lock(lock.fileno())
-        except OSError:
-            raise EmorecError(BUSY.format(folder=folder)) from None
+        except OSError as error:
+            if error.errno in HELD:
+                raise EmorecError(BUSY.format(folder=folder)) from None
+            if notice:  # shared folders of some systems have no locks
+                notice(NO_LOCKS.format(folder=folder, reason=error.strerror or error))
         yield

@@ -48,19 +48,21 @@ class State:
         found = [self.records.get(item) for item in self.sources if item not in self.pending]
         return [record for record in found if record is not None]
 
-    def due(self, retry: bool) -> list[str]:
-        """The items that have to be analyzed. Those whose source cannot be used fail at once."""
+    def due(self, retry: bool) -> tuple[list[str], list[Outcome]]:
+        """The items that have to be analyzed, and the outcomes of those without a usable source, which fail at once."""
         found: list[str] = []
+        failed: list[Outcome] = []
         for item, source in self.sources.items():
             record = self.records.get(item)
             if not items.is_due(record, source, self.settings, self.folder / item, retry):
                 continue
             if source.problem:
-                self.keep(Outcome(item=item, status=FAILED, error=source.problem, started=now(), finished=now()))
+                failed.append(Outcome(item=item, status=FAILED, error=source.problem, started=now(), finished=now()))
+                self.keep(failed[-1])
                 continue
             self.pending[item] = WAITING
             found.append(item)
-        return found
+        return found, failed
 
     def tasks(self, due: Iterable[str]) -> Iterator[Task]:
         """The tasks of items, which count as running when an engine takes them."""

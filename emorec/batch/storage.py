@@ -39,13 +39,16 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "s3": {"config_kwargs": {"connect_timeout": 10, "read_timeout": 30, "retries": {"max_attempts": 2}}}
 }
 OPTIONS["s3a"] = OPTIONS["s3"]
+BUCKETS = ("s3", "s3a", "gs", "gcs", "hf")
 VERSIONS = ("ETag", "etag", "md5Hash", "generation", "blob_id", "mtime", "LastModified", "created")
 BLOCK = 1 << 20  # bytes that are read at once
 SPARE = 64 << 20  # bytes of the disk that stay free
 PATTERN = "*?["
 MAX_NAME = 200  # bytes of the name of a file
+MAX_SUFFIX = 20  # letters of its ending
 UNFIT = str.maketrans(dict.fromkeys('\\/:*?"<>|', "-") | {chr(code): "-" for code in range(32)})
-WITHOUT_RIGHTS = ("NoCredentialsError", "PartialCredentialsError", "GatedRepoError")  # errors of the stores' packages
+# Errors of the stores' packages; botocore's ClientError arrives only if s3fs knows no better name for it.
+WITHOUT_RIGHTS = ("NoCredentialsError", "PartialCredentialsError", "GatedRepoError", "ClientError")
 
 DENIED = "{url} must not be read with the credentials that are here ({reason}); check them, and the name."
 NOT_THERE = "There is nothing at {url}; check the name."
@@ -75,8 +78,22 @@ def is_object(text: str) -> bool:
 def without_user(url: str) -> str:
     """The URL with ... in place of a user name and a password, so that it can be shown and stored."""
     scheme, mark, rest = url.partition("://")
+    if not mark or not _has_user(url):
+        return url
     place, slash, path = rest.partition("/")
-    return f"{scheme}{mark}...{place[place.rindex('@') :]}{slash}{path}" if "@" in place else url
+    if "@" in place:
+        return f"{scheme}{mark}...{place[place.rindex('@') :]}{slash}{path}"
+    return f"{scheme}{mark}...{rest[rest.rindex('@') :]}"  # a password may contain /
+
+
+def _has_user(url: str) -> bool:
+    """Whether a URL contains a user name or a password, also a password with / in it, which ends the place early."""
+    scheme, _, rest = url.partition("://")
+    place = rest.partition("/")[0]
+    if "@" in place:
+        return True
+    # The name of a bucket has no colon, but that of an access point (ARN) has some.
+    return scheme.lower() in BUCKETS and ":" in place and "@" in rest and not place.startswith("arn:")
 
 
 def listed(url: str) -> list[Object]:
@@ -85,6 +102,7 @@ def listed(url: str) -> list[Object]:
     Raises EmorecError if the store cannot be reached, or does not let this be read.
     """
     files, path = opened(url)
+    files.invalidate_cache()  # fsspec keeps listings as long as the process lives
     scheme = urlsplit(url).scheme.lower()
 
     def found(entries: Any, any_name: bool) -> list[Object]:
@@ -154,7 +172,7 @@ def opened(url: str) -> tuple[AbstractFileSystem, str]:
     parts = urlsplit(url)
     scheme = parts.scheme.lower()
     require(*NEEDS[scheme])
-    if "@" in parts.netloc:
+    if _has_user(url):
         raise EmorecError(USER.format(url=without_user(url)))
     from fsspec.core import url_to_fs
 
@@ -168,6 +186,7 @@ def _file_name(path: str) -> str:
     """The name of an object as that of a file, which no system takes for a path."""
     name = posixpath.basename(path.rstrip("/")).translate(UNFIT)
     stem, suffix = posixpath.splitext(name)
+    suffix = suffix[:MAX_SUFFIX]
     while len(f"{stem}{suffix}".encode()) > MAX_NAME:
         stem = stem[:-1]
     return f"{stem}{suffix}" if stem.strip(".") else f"recording{suffix}"
@@ -194,12 +213,7 @@ def problem(url: str, error: Exception) -> EmorecError:
     reason = " ".join(str(error).split())[:200].rstrip(". ") or type(error).__name__
     if isinstance(error, FileNotFoundError):
         return EmorecError(NOT_THERE.format(url=url))
-    denied = isinstance(error, PermissionError) or type(error).__name__ in (
-        "NoCredentialsError",
-        "ClientError",
-        "GatedRepoError",
-    )
-    if denied:
+    if isinstance(error, PermissionError) or type(error).__name__ in WITHOUT_RIGHTS:
         return EmorecError(DENIED.format(url=url, reason=reason))
     if isinstance(error, TimeoutError | asyncio.TimeoutError):
         reason = "it does not answer"

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from multiprocessing import connection
 from multiprocessing.connection import Connection
 
+from emorec.batch import temporary
 from emorec.batch.engine import Outcome, Task, run_task
 
 PATIENCE = 5.0  # seconds in which a process that was told to end does so
@@ -49,6 +50,7 @@ class Worker:
         if self._process.is_alive():
             self._process.kill()
         self._process.join(PATIENCE)
+        temporary.remove_leftovers()
         return self._process.exitcode
 
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from emorec.timeline import Timeline
 
 PEOPLE, REPORT, CHART = ".people.json", ".report.html", ".png"
+APART = ".result"  # after the name of a recording called like a table, such as windows.mp4
 
 
 def write(folder: Path, choices: Choices, loaded: Analyzer, timeline: Timeline, features: Features) -> tuple[str, ...]:
@@ -25,7 +26,7 @@ def write(folder: Path, choices: Choices, loaded: Analyzer, timeline: Timeline, 
 
     Each file is written completely or not at all, under the names that ``emorec analyze --out`` gives.
     """
-    name = tables.file_name(Path(str(timeline.media.get("name") or folder.name)).stem, timeline, "")
+    name = _name(folder, choices, timeline)
     write_tables(folder, timeline, features)
     written = [f"{table}{SUFFIX}" for table in NAMES]
     for form in (formats.FORMATS[chosen] for chosen in choices.formats):
@@ -44,6 +45,13 @@ def write(folder: Path, choices: Choices, loaded: Analyzer, timeline: Timeline, 
         written.append(f"{name}{REPORT}")
         loaded.save_report(timeline, folder / written[-1], features=features, people=people, blur=choices.blur)
     return tuple(written)
+
+
+def _name(folder: Path, choices: Choices, timeline: Timeline) -> str:
+    """The name of the results, which is never that of one of the tables of the library."""
+    name = tables.file_name(Path(str(timeline.media.get("name") or folder.name)).stem, timeline, "")
+    endings = {formats.FORMATS[chosen].suffix for chosen in choices.formats}
+    return f"{name}{APART}" if SUFFIX in endings and name.lower() in NAMES else name
 
 
 def facts(timeline: Timeline, features: Features) -> dict[str, Any]:

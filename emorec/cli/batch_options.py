@@ -8,8 +8,9 @@ from pathlib import Path
 from emorec import download
 
 INPUTS_HELP = (
-    "files; folders, with the folders in them; patterns such as 'videos/**/*.mp4'; lists of all these in text files "
-    "(list.txt or @list), one a line; links; and s3://, gs://, hf:// URLs of objects, folders and patterns"
+    "files; folders, with the folders in them; patterns such as 'videos/**/*.mp4'; lists of these in text files "
+    "(list.txt or @list), one a line, which name no other lists; links; and s3://, "
+    "gs://, hf:// URLs of objects, folders and patterns"
 )
 OUT_HELP = (
     "folder for a folder of results for each recording and the manifest; the same command continues there, and does "
@@ -35,7 +36,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     group.add_argument(*cpus, type=float, metavar="N", help=CPUS_HELP)
     group.add_argument(*gpus, type=float, metavar="N", help=GPUS_HELP)
     group.add_argument("--retry", action="store_true", help=RETRY_HELP)
-    group.add_argument("--quiet", action="store_true", help="print nothing but failures and the reason of an end")
+    group.add_argument("--quiet", action="store_true", help="print only failures, and why a batch ends early")
     group.add_argument(
         "--format", default="csv,json", metavar="F", help="formats as of emorec analyze (default csv,json)"
     )

@@ -22,6 +22,7 @@ from emorec.output.negative import most_negative
 from emorec.output.rows import number, person_of, rows, rows_of_all
 from emorec.output.summary import summary
 
+STEM = 180  # bytes of a result's name that come from the name of the recording
 # New columns come last, so that programs that read by position keep working.
 COLUMNS: tuple[str, ...] = (
     "start",
@@ -169,6 +170,7 @@ def file_name(stem: str, timeline: Timeline, suffix: str) -> str:
     """The name of a result file: ``interview.csv``, or ``interview.face.person-2.csv`` for a fusion and a person.
 
     A person's name, and "all", "main" and "speaker", stand there as they are, with - for what no file name may have.
+    A long stem is cut, so that marks and endings fit into the 255 bytes that most systems allow.
     """
     person = timeline.choices.get("person")
     named = f"person-{person}" if isinstance(person, int) else UNFIT.sub("-", person or "").strip("-. ") or "person"
@@ -176,7 +178,7 @@ def file_name(stem: str, timeline: Timeline, suffix: str) -> str:
         f".{timeline.fusion}" if timeline.fusion != DEFAULT_FUSION else "",
         f".{named}" if person is not None else "",
     ]
-    return "".join([stem, *marks, suffix])
+    return "".join([files.shortened(stem, STEM), *marks, suffix])
 
 
 def _person(timeline: Timeline) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from pathlib import Path
 import fsspec
 import pytest
 
+from emorec.batch import storage
 from emorec.batch.inputs import listing
 from emorec.errors import EmorecError
 
@@ -25,13 +26,13 @@ def addresses(*given, **how):
 
 
 def test_a_folder_gives_the_recordings_in_it_and_below_it(folder):
-    assert addresses(str(folder), leave_out=folder / "out") == ["a.WAV", "b.mp4", "deep/er/c.mkv"]
+    assert addresses(str(folder), leave_out=[folder / "out"]) == ["a.WAV", "b.mp4", "deep/er/c.mkv"]
     assert addresses(str(folder)) == ["a.WAV", "b.mp4", "deep/er/c.mkv", "out/e.mp4"]
 
 
 def test_a_pattern_that_no_shell_has_expanded_gives_what_matches(folder):
     assert addresses("*") == ["a.WAV", "b.mp4"]
-    assert addresses("**/*", leave_out=Path("out")) == ["a.WAV", "b.mp4", "deep/er/c.mkv"]
+    assert addresses("**/*", leave_out=[Path("out")]) == ["a.WAV", "b.mp4", "deep/er/c.mkv"]
     assert addresses("*.dat", "*.mp?") == ["odd.dat", "b.mp4"]
     (folder / "[1].mp4").write_bytes(b"x")
     assert addresses("[1].mp4") == ["[1].mp4"]
@@ -101,7 +102,14 @@ def test_objects_are_found_by_name_folder_and_pattern():
         store.rm("/bucket", recursive=True)
 
 
-def test_a_password_in_an_address_is_neither_used_nor_kept():
-    (source,) = listing(["s3://name:secret@bucket/a.mp4"]).sources
+def test_an_address_without_a_password_is_shown_as_it_is():
+    for url in ("s3://bucket/me@home.mp4", "hf://datasets/a/b@main/c.mp4", "s3://arn:aws:s3:a:1:accesspoint/b/c@d.mp4"):
+        assert storage.without_user(url) == url
+
+
+@pytest.mark.parametrize("user", ["name:secret", "name:a/secret", "name:a/b@secret"])
+def test_a_password_in_an_address_is_neither_used_nor_kept(user):
+    (source,) = listing([f"s3://{user}@bucket/a.mp4"]).sources
+    assert source.address == "s3://...@bucket/a.mp4"
     assert "contains a user name or a password" in source.problem
     assert "secret" not in source.problem + source.address

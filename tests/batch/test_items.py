@@ -51,6 +51,13 @@ def test_records_of_another_version_are_refused(tmp_path, record):
         items.Records(tmp_path)
 
 
+def test_a_record_that_is_dropped_is_gone(tmp_path, record):
+    records = items.Records(tmp_path)
+    records.put(record)
+    records.drop("a-1")
+    assert list(records) == list(items.Records(tmp_path)) == []
+
+
 def test_when_an_item_is_due(tmp_path, record):
     source = Source(address=record.source, version=record.version)
     failed = replace(record, outcome=replace(record.outcome, status=FAILED))

@@ -84,8 +84,15 @@ def test_what_answers_and_is_no_cluster_is_refused_in_a_bounded_time(task, monke
 
 
 def test_options_that_cannot_be_are_refused(made, sound, tmp_path, capsys):
-    for wrong in ({"cpus": 0.0}, {"gpus": -1.0}, {"workers": 0}, {"cpus": float("nan")}):
-        with pytest.raises(EmorecError):
+    for wrong in (
+        {"cpus": 0.0},
+        {"gpus": -1.0},
+        {"workers": 0},
+        {"cpus": float("nan")},
+        {"cpus": 0.00001},
+        {"gpus": 1.5},
+    ):
+        with pytest.raises(EmorecError, match=r"on a Ray cluster; give 1 to|per item cannot be|cannot have 1.5 GPUs"):
             ray_engine.engine(made, **wrong)
     assert cli.main(["batch", str(sound), "--out", str(tmp_path / "out"), "--cpus-per-item", "2"]) == 2
     assert "--engine ray" in capsys.readouterr().err
@@ -163,6 +170,28 @@ def test_a_part_that_fails_fails_its_item_alone(cluster, task, sound, tmp_path):
     failed = ray_tasks.extract(lost, parts[1])
     assert failed.status == FAILED and "gone.wav" in failed.error
     assert ray_tasks.finish(task("a"), ray_tasks.extract(task("a", str(media)), parts[0]), failed) == failed
+
+
+@pytest.mark.parametrize(("cpus", "workers", "processors"), [(1.4, 1, 2), (2.5, 2, 5), (0.4, 1, 1), (0.4, 3, 2)])
+def test_a_local_cluster_has_room_for_as_many_items_as_workers(monkeypatch, cpus, workers, processors):
+    class Ray:
+        def is_initialized(self):
+            return False
+
+        def init(self, num_cpus, **_):
+            self.cpus = num_cpus
+            assert "EMOREC_AUTH" not in os.environ
+
+        def nodes(self):
+            return [{"Alive": True, "Resources": {"CPU": float(self.cpus)}}]
+
+    monkeypatch.setenv("EMOREC_AUTH", "me:secret")
+    for name, value in ray_engine.QUIET.items():
+        monkeypatch.setenv(name, value)
+    found, engine = Ray(), RayEngine(cpus=cpus, workers=workers)
+    engine._connect(found)
+    assert (found.cpus, engine._slots(found)) == (processors, workers)
+    assert os.environ["EMOREC_AUTH"] == "me:secret"
 
 
 def test_more_than_any_machine_has_is_refused_instead_of_waited_for(cluster, task):

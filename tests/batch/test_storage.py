@@ -93,12 +93,20 @@ def test_a_store_without_rights_or_that_does_not_answer_is_one_sentence(bucket, 
     s3fs.S3FileSystem.clear_instance_cache()
 
 
+def test_half_of_the_credentials_are_told_as_a_matter_of_rights():
+    class PartialCredentialsError(Exception):
+        pass
+
+    said = str(storage.problem("s3://b/a.mp4", PartialCredentialsError("AWS_SECRET_ACCESS_KEY is missing")))
+    assert "must not be read with the credentials" in said
+
+
 def test_a_missing_package_is_named_with_its_extra(monkeypatch):
     monkeypatch.setitem(storage.NEEDS, "gs", ("gs", "no_such_package"))
     assert "pip install 'emorec[gs]'" in listing(["gs://bucket/a.mp4"]).sources[0].problem
 
 
 def test_the_file_of_an_object_has_a_name_that_every_system_takes():
-    for path in ("b/..", "b/a\\..\\c:d.mp4", "b/" + "ä" * 300 + ".mp4", "b/", "b/\n.mp4"):
+    for path in ("b/..", "b/a\\..\\c:d.mp4", "b/" + "ä" * 300 + ".mp4", "b/", "b/\n.mp4", "b/a." + "ä" * 300):
         name = storage._file_name(path)
         assert name and len(name.encode()) <= 200 and not set(name) & set('\\/:*?"<>|\n') and name.strip(".")

@@ -1,0 +1,49 @@
+"""Temporary folders for what is fetched, and the removal of those that killed processes left.
+
+A process may be killed at any time, by Ctrl-C for example. So each folder has a file that its process keeps locked; the
+system releases the lock when the process ends, and a folder whose lock is free belongs to nobody.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from emorec import files
+
+PREFIX = "emorec-fetched-"
+LOCK = ".in-use"
+NEW = ".new"  # the lock file before it is locked: what has only this one is not removed
+
+
+@contextlib.contextmanager
+def folder() -> Iterator[str]:
+    """A new folder, which is removed at the end of the context. Raises OSError."""
+    remove_leftovers()
+    made = Path(tempfile.mkdtemp(prefix=PREFIX))
+    try:
+        with open(made / NEW, "wb") as lock:
+            with contextlib.suppress(OSError):  # a disk without locks: then it stays if this process is killed
+                if files.lock(lock.fileno()):
+                    (made / NEW).rename(made / LOCK)
+            yield str(made)
+    finally:
+        shutil.rmtree(made, ignore_errors=True)
+
+
+def remove_leftovers() -> None:
+    """Remove the folders of processes that have ended."""
+    for left in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
+        # Another user's, one that is not locked yet, or one in use.
+        with contextlib.suppress(OSError):
+            descriptor = os.open(left / LOCK, os.O_RDWR | getattr(os, "O_NOFOLLOW", 0))
+            try:
+                free = files.lock(descriptor)
+            finally:
+                os.close(descriptor)
+            if free:
+                shutil.rmtree(left, ignore_errors=True)

@@ -1,0 +1,134 @@
+"""A batch around its engine: what is told, counted and refused. Nothing is analyzed here."""
+
+import errno
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import fsspec
+import pytest
+
+from emorec import cli, files
+from emorec.batch import choices, items, model, progress, run, writing
+from emorec.batch.engine import DONE, Outcome
+from emorec.errors import EmorecError
+from support import factories
+
+
+class Engine:
+    """Everything is done at once, with a file of results in the folder of each item."""
+
+    def run(self, tasks):
+        for task in tasks:
+            task.folder.mkdir(parents=True, exist_ok=True)
+            yield Outcome(item=task.item, status=DONE, duration=1.0)
+
+
+@pytest.fixture
+def batch(monkeypatch, tmp_path):
+    monkeypatch.setattr(model, "pinned", lambda chosen: (chosen, "model", ()))
+
+    def of(*given, out=tmp_path / "out", **how):
+        return run.run(list(map(str, given)), Path(out), choices.Choices(), Engine(), **how)
+
+    return of
+
+
+def recordings(folder, *names):
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(b"x")
+    return folder
+
+
+def test_results_may_lie_at_or_above_the_recordings(batch, tmp_path):
+    media = recordings(tmp_path / "v", "a.mp4", "sub/b.mp4")
+    assert batch(media, out=media).done == 2
+    recordings(media / items.name_of(str(media / "a.mp4")), "own.mp4")  # in the results of an item: no recording
+    again = batch(media, out=media)
+    assert (again.done, again.analyzed) == (2, 0)
+    assert batch(media / "*.mp4", out=media).done == 1
+    (media / items.name_of(str(media / "a.mp4")) / "own.mp4").unlink()
+    assert batch(media, out=tmp_path).done == 2
+
+
+def test_what_fails_before_it_is_analyzed_is_told_and_counted(tmp_path, capsys):
+    command = ["batch", "ftp://example.org/a.mp4", "--out", str(tmp_path / "out"), "--workers", "0"]
+    assert cli.main([*command, "--quiet"]) == 2
+    assert "must begin with http" in capsys.readouterr().err
+    assert cli.main([*command, "--retry"]) == 2
+    out, err = capsys.readouterr()
+    assert "must begin with http" in err and "1 of them in this run" in out and "earlier" not in out
+    assert cli.main(command) == 2
+    assert "1 of the failures are of earlier runs" in capsys.readouterr().out
+
+
+def test_a_folder_that_could_not_be_listed_is_no_failure_once_it_is(batch):
+    url = "memory://later"
+    assert list(batch(url).failed) == [url]
+    store = fsspec.filesystem("memory")
+    store.pipe("/later/a.mp4", b"x")
+    try:
+        result = batch(url)
+    finally:
+        store.rm("/later", recursive=True)
+    assert url not in result.failed and url not in (result.folder / "manifest.csv").read_text().split(",")
+
+
+def test_two_sources_whose_items_have_one_name_are_refused(batch, tmp_path, monkeypatch):
+    media = recordings(tmp_path / "v", "a.mp4", "b.mp4")
+    monkeypatch.setattr(items, "name_of", lambda address: "same-1")
+    with pytest.raises(EmorecError, match=r"a.mp4 and .*b.mp4 would have the same folder"):
+        batch(media)
+
+
+def test_a_disk_without_locks_is_noted_and_a_held_lock_refused(batch, tmp_path, monkeypatch):
+    media = recordings(tmp_path / "v", "a.mp4")
+
+    def lock(number):
+        def fail(descriptor):
+            raise OSError(number, "of the system")
+
+        return fail
+
+    monkeypatch.setattr(files, "lock", lock(errno.ENOLCK))
+    result = batch(media)
+    assert result.done == 1 and "without locks (of the system)" in result.notes[0]
+    monkeypatch.setattr(files, "lock", lock(errno.EAGAIN))
+    with pytest.raises(EmorecError, match="Another batch is running"):
+        batch(media)
+
+
+def test_notes_about_the_inputs_are_part_of_the_result(batch, tmp_path):
+    media = recordings(tmp_path / "v", "a.mp4")
+    (tmp_path / "empty").mkdir()
+    told = []
+    result = batch(media, tmp_path / "empty", notice=told.append)
+    assert list(result.notes) == told == [f"There is no recording in {tmp_path / 'empty'}."]
+
+
+def test_a_line_about_the_progress_needs_no_look_at_every_item():
+    reads = Counter()
+
+    class Sizes(dict):
+        def values(self):
+            reads["values"] += 1
+            return super().values()
+
+    shown = progress.Progress(total=3, done=0, failed=0, sizes=Sizes(a=None, b=None, c=4))
+    shown.add(Outcome(item="a", status=DONE))
+    assert shown.left is not None and str(shown)
+    assert reads["values"] == 1
+
+
+def test_a_result_is_never_called_like_a_table_and_its_name_is_valid(tmp_path):
+    def name(media, *formats):
+        timeline = replace(factories.timeline(factories.probabilities(3)), media={"name": media})
+        return writing._name(tmp_path, choices.Choices(formats=formats), timeline)
+
+    assert name("Windows.mp4", "parquet") == "Windows.result"
+    assert name("windows.mp4", "csv") == "windows" and name("talk.mp4", "parquet") == "talk"
+    long = name("ä" * 123 + ".mp4", "csv")
+    assert len(f"{long}.face.person-2.people.json".encode()) <= 255
+    files.write(tmp_path / ("x" * 250), b"content")
+    assert [path.name for path in tmp_path.iterdir()] == ["x" * 250]
