@@ -74,9 +74,9 @@ def checked(
     inferring["people"] = people_file.of(inferring.get("people"))
     inferring["prior"] = prior.of(inferring.get("prior", prior.DEFAULT))
     inference.check(**{name: value for name, value in inferring.items() if name != "people"})
-    baseline = inferring.get("baseline", baseline_choice.DEFAULT)
-    if baseline_choice.of(baseline).known is not None:
-        inferring["baseline"] = str(Path(baseline).resolve())
+    baseline = baseline_choice.of(inferring.get("baseline", baseline_choice.DEFAULT))
+    if baseline.known is not None:
+        inferring["baseline"] = baseline  # as it is now, wherever and whenever it is used
     used = checked_modalities(MODALITIES, inferring.get("fusion", "late"))
     settings = extraction.Settings(faces="face" in used, voices="voice" in used, **extracting)
     extraction.check(settings)

@@ -27,8 +27,6 @@ DEFAULT = SPEAKER
 STRETCH = re.compile(r"\s*([\d:.,]+)\s*-\s*([\d:.,]+)\s*")
 SMALLEST = 1e-6  # probability; results have six decimals
 
-BaselineLike = str | PathLike[str]
-
 UNKNOWN = (
     "The baseline {given!r} does not exist; choose one of {names}, a stretch of time such as 0:10-0:40, or the JSON "
     "result of another recording ({reason})."
@@ -64,11 +62,16 @@ class Choice:
         return self.whole or self.stretch is not None or self.known is not None
 
 
+BaselineLike = str | PathLike[str] | Choice
+
+
 def of(given: BaselineLike) -> Choice:
-    """The baseline that a user names: one of CHOICES, START-END, or the file of a JSON result.
+    """The baseline that a user names: one of CHOICES, START-END, or the file of a JSON result; or a Choice itself.
 
     Raises EmorecError, in one sentence, for anything else.
     """
+    if isinstance(given, Choice):
+        return given
     if not isinstance(given, str | PathLike) or given == "":
         raise EmorecError(UNKNOWN.format(given=given, names=", ".join(CHOICES), reason="it is not text"))
     text = fspath(given)

@@ -3,6 +3,7 @@
 import errno
 import multiprocessing
 import os
+import pickle
 
 import pytest
 
@@ -10,7 +11,10 @@ from emorec import files
 from emorec.batch import choices, engine, local_engine
 from emorec.batch.engine import DONE, FAILED, Task
 from emorec.batch.local_engine import InlineEngine, LocalEngine
+from emorec.emotions import EMOTIONS
 from emorec.errors import EmorecError
+from emorec.inference import baseline_choice
+from emorec.output import tables
 from support import batches, factories
 from support.make_media import Audio, record
 
@@ -77,6 +81,18 @@ def test_a_full_disk_is_told_from_other_failures(task, monkeypatch):
     monkeypatch.setattr(files, "write", full)
     (outcome,) = InlineEngine().run([task("full")])
     assert (outcome.status, outcome.disk_full) == (FAILED, True)
+
+
+def test_the_baseline_of_a_file_is_that_of_the_beginning(tmp_path):
+    result = tmp_path / "usual.json"
+    named = {"names": {0: "Anna"}, "choices": {"prior_shares": dict.fromkeys(EMOTIONS, 1 / 7)}}
+    result.write_text(tables.json_text(factories.timeline(factories.probabilities(4), **named)))
+    chosen = choices.checked({"baseline": str(result)}, {}, device="cpu")[0]
+    digest = chosen.digest("f")
+    result.unlink()
+    again = pickle.loads(pickle.dumps(chosen))  # as a worker gets it
+    assert again.digest("f") == digest
+    assert baseline_choice.of(again.inferring["baseline"]).known.keys() == {"Anna"}
 
 
 def test_choices_that_change_results_change_the_digest(tmp_path, model):
