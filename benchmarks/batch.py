@@ -13,7 +13,9 @@ import statistics
 import tempfile
 import threading
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import emorec
 from benchmarks import made
@@ -23,9 +25,9 @@ KINDS = {"video": (("video", "audio"), ".mp4", 10.0), "sound": (("audio",), ".m4
 TICK = 0.2  # seconds between two looks at the memory
 
 
-def main(arguments=None):
+def main(arguments: Sequence[str] | None = None) -> None:
     """Measure, print a table, and write the numbers to a file if one is given."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.batch", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.batch", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--files", type=int, default=8, help="recordings of a batch (8)")
     parser.add_argument("--turns", type=int, default=3, help="turns of each number of workers (3)")
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2], help="numbers of workers (1 2)")
@@ -46,7 +48,7 @@ def main(arguments=None):
         options.out.write_text(json.dumps(found, indent=1))
 
 
-def recordings(folder, kind, count):
+def recordings(folder: Path, kind: str, count: int) -> Path:
     """A folder of recordings of one kind that differ in their bytes, so that none is found in the cache."""
     folder.mkdir()
     streams, ending, seconds = KINDS[kind]
@@ -63,7 +65,7 @@ def recordings(folder, kind, count):
     return folder
 
 
-def measured(media, folder, workers):
+def measured(media: Path, folder: Path, workers: int) -> dict[str, float]:
     """One batch: seconds, hours of media an hour, and the largest memory (MB) of a worker."""
     with tempfile.TemporaryDirectory(dir=folder) as place:
         os.environ["EMOREC_CACHE"] = f"{place}/cache"
@@ -94,7 +96,7 @@ def _watch(memory, over):
             memory[0] = max([memory[0], *(kilobytes / 1000 for kilobytes in found)])
 
 
-def table(found):
+def table(found: Sequence[Mapping[str, Any]]) -> str:
     """The medians as a table in Markdown."""
     lines = ["| recordings | workers | s | hours of media an hour | MB a worker |", "|---|---|---|---|---|"]
     for kind, workers in dict.fromkeys((each["kind"], each["workers"]) for each in found):
