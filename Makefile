@@ -11,7 +11,7 @@ test_installed := $(venv)/.test-installed
 pip_install := $(python) -m pip install --disable-pip-version-check
 
 # Processes that run tests side by side: one more than there are cores, because many tests wait. The tests of the page
-# need one of them for a quarter of the time, so more than six are of no use.
+# need two of them for a long time, so more than six are of no use.
 JOBS ?= $(shell n=$$(getconf _NPROCESSORS_ONLN || echo 2); echo $$((n < 5 ? n + 1 : 6)))
 
 .DEFAULT_GOAL := help

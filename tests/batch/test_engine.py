@@ -15,7 +15,7 @@ from emorec.emotions import EMOTIONS
 from emorec.errors import EmorecError
 from emorec.inference import baseline_choice
 from emorec.output import tables
-from support import batches, factories
+from support import batches, deadly, factories
 from support.make_media import Audio, record
 
 
@@ -37,8 +37,8 @@ def task(model, sound, tmp_path):
 
 def test_a_process_that_dies_is_replaced_and_its_recording_tried_once_more(task, sound, tmp_path):
     tasks = [
-        task("always", batches.Deadly(str(sound))),
-        task("once", batches.Deadly(str(sound), tmp_path / "flag")),
+        task("always", deadly.Deadly(str(sound))),
+        task("once", deadly.Deadly(str(sound), tmp_path / "flag")),
         task("good"),
         task("not begun"),
     ]

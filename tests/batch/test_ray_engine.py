@@ -15,7 +15,7 @@ from emorec.batch.engine import DONE, FAILED, Task
 from emorec.batch.local_engine import InlineEngine
 from emorec.batch.ray_engine import RayEngine
 from emorec.errors import EmorecError
-from support import batches, people_shots
+from support import batches, deadly, people_shots
 from support.make_media import Audio, record
 from support.make_tracks import record_tracks, speech
 from support.paths import ROOT
@@ -140,8 +140,8 @@ def test_a_cluster_gives_what_one_process_gives_to_the_last_bit(cluster, made, t
 
 def test_an_item_whose_worker_is_killed_is_tried_once_more(cluster, task, sound, tmp_path):
     tasks = [
-        task("once", batches.Deadly(str(sound), tmp_path / "flag")),
-        task("always", batches.Deadly(str(sound))),
+        task("once", deadly.Deadly(str(sound), tmp_path / "flag")),
+        task("always", deadly.Deadly(str(sound))),
         *(task(f"good {number}", str(sound)) for number in range(4)),
     ]
     outcomes = {outcome.item: outcome for outcome in cluster.run(tasks)}

@@ -1,8 +1,6 @@
 """Folders of many small recordings, and a model of tiny networks for them, so that a batch takes seconds."""
 
-import os
 import shutil
-import signal
 from pathlib import Path
 
 from emorec.models import checkpoint
@@ -45,24 +43,3 @@ def different(source: Path, target: Path, number: int) -> Path:
     with open(target, "ab") as file:
         file.write((8 + len(content)).to_bytes(4, "big") + b"free" + content)
     return target
-
-
-class Deadly:
-    """A source that kills the process which gets it as a task, every time or only once; then it is ``address``.
-
-    ``once`` is a file that tells whether it has happened.
-    """
-
-    def __init__(self, address: str, once: Path | None = None):
-        self.address, self.once = address, once
-
-    def __reduce__(self):
-        return _survive, (self.address, self.once)
-
-
-def _survive(address: str, once: Path | None) -> str:
-    if once is None or not once.exists():
-        if once is not None:
-            once.touch()
-        os.kill(os.getpid(), signal.SIGKILL)
-    return address

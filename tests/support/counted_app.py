@@ -1,17 +1,20 @@
 """The page, with a byte added to the file OPENED whenever pictures or sound are decoded.
 
-The folder ``hub`` beside that file replaces the Hub.
+The sound of a recording whose name begins with "slow" is decoded with pauses: its analysis takes a while without taking
+the processor from other tests. The folder ``hub`` beside that file replaces the Hub.
 """
 
 import functools
 import importlib
 import os
 import sys
+import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 MODULES = ("emorec.media.streams", "emorec.media.sandbox")  # which decode pictures and sound
+PAUSE = 0.5  # seconds between two blocks of sound of a slow recording, each of ten seconds: 20 times real time
 
 
 def counted(decode):
@@ -22,6 +25,17 @@ def counted(decode):
         return decode(*what, **how)
 
     return counting
+
+
+def paced(decode):
+    @functools.wraps(decode)
+    def pacing(path, *what, **how):
+        for block in decode(path, *what, **how):
+            yield block
+            if Path(path).name.startswith("slow"):
+                time.sleep(PAUSE)
+
+    return pacing
 
 
 def from_folder(pulled, origin):
@@ -35,6 +49,8 @@ def from_folder(pulled, origin):
 if __name__ == "__main__":
     for module in map(importlib.import_module, MODULES):
         module.frames, module.audio = counted(module.frames), counted(module.audio)
+    sandbox = importlib.import_module("emorec.media.sandbox")
+    sandbox.audio = paced(sandbox.audio)
     weights = importlib.import_module("emorec.models.pretrained")
     weights.pulled = from_folder(weights.pulled, weights.Origin)
     from emorec.ui import app

@@ -29,7 +29,7 @@ def page(chromium, page_server):
 @pytest.fixture(scope="module")
 def long(tmp_path_factory):
     sound = make_media.Audio(codec="flac", rate=16_000, duration=LONG, tones=((0.0, LONG),))
-    return make_media.record(tmp_path_factory.mktemp("long") / "long.flac", audio=sound)
+    return make_media.record(tmp_path_factory.mktemp("long") / "slow.flac", audio=sound)
 
 
 def test_the_timeline_grows_and_cancel_keeps_it(page, long):

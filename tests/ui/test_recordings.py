@@ -111,18 +111,18 @@ def read(page, kind):
 
 
 def test_one_or_all_can_be_cancelled_and_analysed_later(page, tmp_path, folder):
-    long = sound(tmp_path / "long.wav", 1500)
+    long = sound(tmp_path / "slow.wav", 600)
     page.set_input_files("#pick [multiple]", [long, folder / "tone.wav"])
     page.wait_for_selector("#recordings [data-item] >> nth=1")
     page.click("#analyze-all")
-    page.wait_for_selector("#recordings [data-item] [role=progressbar][aria-label='long.wav']")
-    line(page, "long.wav").get_by_role("button", name="Cancel").click()
+    page.wait_for_selector("#recordings [data-item] [role=progressbar][aria-label='slow.wav']")
+    line(page, "slow.wav").get_by_role("button", name="Cancel").click()
     page.wait_for_selector("#recordings >> text=1 of 2 done")
-    page.wait_for_selector("#recordings [data-state=stopped] >> text=long.wav")
+    page.wait_for_selector("#recordings [data-state=stopped] >> text=slow.wav")
     page.click("#analyze-all")
-    page.wait_for_selector("#recordings [data-state='at work'] >> text=long.wav")
+    page.wait_for_selector("#recordings [data-state='at work'] >> text=slow.wav")
     page.click("#cancel-all")
-    page.wait_for_selector("#recordings [data-state=stopped] >> text=long.wav")
+    page.wait_for_selector("#recordings [data-state=stopped] >> text=slow.wav")
     assert page.locator("#cancel-all").is_disabled() and page.locator("#analyze-all").is_enabled()
 
 
