@@ -14,7 +14,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 MODULES = ("emorec.media.streams", "emorec.media.sandbox")  # which decode pictures and sound
-PAUSE = 0.5  # seconds between two blocks of sound of a slow recording, each of ten seconds: 20 times real time
+PAUSE = 1.0  # seconds between two blocks of sound of a slow recording, each of ten seconds: 10 times real time
 
 
 def counted(decode):

@@ -7,7 +7,7 @@ import pytest
 from support import make_media
 from support.pages import PATIENCE, analyze, browsing, finished, table, upload, visiting
 
-LONG = 1200  # seconds of a recording that takes a minute, if it is called slow: more than a reload
+LONG = 1200  # seconds of a recording that takes two minutes, if it is called slow: more than a reload
 SIZES = {"wide": {"width": 1280, "height": 900}, "narrow": {"width": 380, "height": 800}}
 
 
