@@ -18,7 +18,7 @@ from support.waiting import until
 
 pytest.importorskip("ray", reason="Ray (the extra ray) is not installed")
 
-FILES, ENOUGH = 60, 8
+FILES, ENOUGH = 20, 4
 MARK = "EMOREC_TEST_MARK"  # in the environment of the command and of everything that it starts
 
 

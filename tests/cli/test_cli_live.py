@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 
 import numpy as np
 import pytest
@@ -49,7 +50,7 @@ def test_ctrl_c_ends_it_and_loses_nothing(device, tmp_path, monkeypatch):
         code, out, err = emorec("live", "--video_device", device, "--save", "twice", "--out", tmp_path, "--no_plot")
         assert code == 0 and f"wrote {tmp_path / name}" in out, err
         assert (tmp_path / name).read_text().count("\n") > 1
-    assert shown[-1].startswith("0:01  ❔ no face and no speech  (delay ")
+    assert re.match(r"0:0\d  ❔ no face and no speech  \(delay ", shown[-1])
 
 
 @pytest.mark.parametrize(

@@ -144,7 +144,7 @@ def test_highlights_are_few_in_order_and_apart(rows, seed):
 def test_an_hour_is_looked_at_as_a_whole_and_not_once_for_every_change(monkeypatch):
     """Whatever asks every row of the timeline again for every stretch of it takes a minute where rows are many."""
     timeline, looks = factories.timeline(factories.probabilities(36_000), step=0.1), []
-    confidence = Timeline.confidence.fget
+    confidence = Timeline.confidence.func
     monkeypatch.setattr(Timeline, "confidence", property(lambda self: looks.append(1) or confidence(self)))
     find_highlights(timeline)
     assert len(subtitles.cues(timeline)) > 10_000

@@ -40,7 +40,7 @@ LIBRARY_HOMES = {
     "webdataset": ["train.data.shard_*"],
     "pandas": ["emorec.agreement.results", "emorec.output.dataframe", "emorec.timeline"],
     "gradio": ["emorec.ui.*"],
-    "ray": ["emorec.batch.ray_engine"],
+    "ray": ["emorec.batch.ray_engine", "emorec.batch.ray_outcomes"],
     "tensorboardX": ["train.run_dir"],
     "vl_convert": ["emorec.output.video.text", "hub.confusion", "hub.reliability", "train.curves"],
     "huggingface_hub": ["emorec.models.hub*", "hub.*"],

@@ -5,6 +5,7 @@
   const MOST = 20; // names of files in one request
   const PAUSE = 3000; // milliseconds between two such requests while more is uploaded
   const WAIT = 20000; // milliseconds for an answer
+  const AGAIN = 3000; // milliseconds after which the same is asked again
   const find = (selector) => document.querySelector(selector);
   const say = (words) => { const place = find("#pick .sending"); if (place) place.textContent = words; };
   let number = 0, sending = Promise.resolve(), waiting = [], uploading = false;
@@ -16,20 +17,30 @@
     return `${minutes}:${rest < 10 ? "0" : ""}${rest}`;
   };
 
-  const answered = (id) => new Promise((resolve) => {
+  // Asks until there is an answer: a page that has just been opened may not listen to the field yet. The same text a
+  // second time is no change to a page that has heard the first.
+  const answered = (id, ask) => new Promise((resolve) => {
     const began = Date.now();
+    let asked = 0;
     const look = () => {
-      const shown = Number(find("#ack [data-ack]")?.dataset.ack);
-      if (shown >= id || Date.now() - began > WAIT) resolve(); else setTimeout(look, 50);
+      const now = Date.now(), shown = Number(find("#ack [data-ack]")?.dataset.ack);
+      if (shown >= id || now - began > WAIT) return resolve();
+      if (now - asked > AGAIN) {
+        asked = now;
+        ask();
+      }
+      setTimeout(look, 50);
     };
     look();
   });
   const send = (words) => (sending = sending.then(async () => {
-    const field = find("#command :is(textarea, input)"), id = ++number;
-    if (!field) return;
-    Object.getOwnPropertyDescriptor(Object.getPrototypeOf(field), "value").set.call(field, `${words} #${id}`);
-    field.dispatchEvent(new Event("input", { bubbles: true }));
-    await answered(id);
+    const id = ++number;
+    await answered(id, () => {
+      const field = find("#command :is(textarea, input)");
+      if (!field) return;
+      Object.getOwnPropertyDescriptor(Object.getPrototypeOf(field), "value").set.call(field, `${words} #${id}`);
+      field.dispatchEvent(new Event("input", { bubbles: true }));
+    });
   }));
 
   const upload = (file, told) => new Promise((resolve, reject) => {
