@@ -28,6 +28,7 @@ from emorec.ui.sessions.live import TOO_MANY, LiveSessions
 from emorec.ui.sessions.recents import Recent
 from support import factories
 from support.one_face import OneFace
+from support.paths import ROOT
 
 ONE = SimpleNamespace(session_hash="a", client=SimpleNamespace(host="127.0.0.1"))
 ANALYZE = ("file", "late", "", "", 0, "mix", "", "", 0)  # the choices of a click on Analyze
@@ -195,6 +196,12 @@ def test_analyze_takes_the_file_of_the_field_if_the_one_that_was_shown_is_gone(l
         jobs.start(Analysis(), "", *ANALYZE, given, ONE)
     with pytest.raises(gr.Error, match=GONE):
         jobs.start(Analysis(path=str(file)), "", *ANALYZE, None, ONE)
+
+
+@pytest.mark.parametrize("elsewhere", [ROOT / "app.py", ROOT / "none.py"])
+def test_nobody_learns_which_files_the_server_has(lists, elsewhere):
+    with pytest.raises(gr.Error, match="was not uploaded in this session"):
+        lists.jobs.start(Analysis(), "", *ANALYZE, {"path": str(elsewhere)}, ONE)
 
 
 def test_a_link_whose_file_is_gone_is_fetched_again(lists, tmp_path):

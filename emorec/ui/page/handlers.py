@@ -101,7 +101,7 @@ class JobHandlers:
             if analysis.path:
                 raise gr.Error(GONE, print_exception=False)
             raise gr.Error(NO_FILE, print_exception=False)
-        if not Path(str(file["path"])).is_file():
+        if self.service.was_removed(file["path"]):
             raise gr.Error(GONE, print_exception=False)
         with user_errors():
             return Analysis(path=self.service.check_upload(file["path"], request), source=FILE)
