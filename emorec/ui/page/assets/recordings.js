@@ -73,7 +73,8 @@
       } catch (problem) {
         problems.push(`${path}: ${problem}`);
       }
-      if (done.length < MOST && waiting.length && Date.now() - named < PAUSE) continue;
+      // Of a long list many at once: each answer holds the whole list.
+      if (done.length < MOST && waiting.length > MOST && Date.now() - named < PAUSE) continue;
       await name(done);
       named = Date.now();
       if (waiting.length && find("#ack [data-full]")) {
@@ -126,13 +127,16 @@
   document.addEventListener("dragover", (event) => {
     if (event.target.closest?.("#pick, #several")) event.preventDefault();
   });
-  document.addEventListener("change", (event) => {
-    const field = event.target;
-    if (!field.matches?.("#pick input[type=file]")) return;
+  const chosen = (field) => {
     const found = [...field.files].map((file) => ({ file, path: file.webkitRelativePath || file.name }));
     field.webkitdirectory ? ofFolder(found) : take(found);
     field.value = "";
+  };
+  document.addEventListener("change", (event) => {
+    if (event.target.matches?.("#pick input[type=file]")) chosen(event.target);
   }, true);
+  // What was chosen before this script was there.
+  document.querySelectorAll("#pick input[type=file]").forEach((field) => { if (field.files.length) chosen(field); });
 
   document.addEventListener("click", (event) => {
     const pick = event.target.closest("[data-pick]");
