@@ -37,7 +37,7 @@ def visit(chromium, page_server, two):
     with visiting(chromium, page_server, viewport=SIZES["wide"], has_touch=True) as page:
         messages = []
         page.on("console", lambda message: messages.append(f"{message.type}: {message.text}"))
-        page.wait_for_selector("#ack [data-ack]", state="attached")
+        page.wait_for_selector("body[data-loaded]", state="attached")
         page.reload()
         page.wait_for_selector("#analyze")
         analyze(page, two)

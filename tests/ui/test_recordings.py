@@ -9,7 +9,7 @@ import pytest
 
 from emorec.emotions import EMOTIONS
 from support import make_media, make_tracks
-from support.pages import MEDIA, download, finished, table, toast, upload, visiting
+from support.pages import MEDIA, browsing, download, finished, table, toast, upload, visiting
 
 SIZES = {"wide": {"width": 1280, "height": 900}, "narrow": {"width": 380, "height": 800}}
 FEW = 3  # recordings of the folder that are done, beside the one that fails
@@ -46,6 +46,31 @@ def folder(tmp_path_factory):
 def page(chromium, page_server):
     with visiting(chromium, page_server) as opened:
         yield opened
+
+
+def test_files_that_are_chosen_before_the_server_knows_the_browser_are_not_lost(chromium, page_server, tmp_path):
+    held, holding = [], True
+
+    def hold(route):
+        if holding:
+            held.append(route)
+        else:
+            route.continue_()
+
+    with browsing(chromium) as context:
+        page = context.new_page()
+        page.route("**/queue/join*", hold)  # among them the event of the load
+        page.goto(page_server)
+        page.wait_for_selector("#analyze")
+        page.set_input_files("#pick [multiple]", [sound(tmp_path / f"{name}.wav", 1) for name in ("one", "two")])
+        page.wait_for_timeout(1500)
+        holding = False
+        for route in reversed(held):  # a request for the list that did not wait would arrive before the load
+            route.continue_()
+            page.wait_for_timeout(500)
+        page.wait_for_selector("#recordings [data-item] >> nth=1")
+        page.wait_for_timeout(1000)
+        assert page.locator("#recordings .name").all_inner_texts() == ["one.wav", "two.wav"]
 
 
 def choose(page, folder):

@@ -30,7 +30,9 @@ OPENED = "Opened {name}, analysed before: {length}."
 NO_FILE = '<div class="empty">The recording itself is not kept any more; what was read from it is.</div>'
 STOPS_WITHIN = 30.0  # seconds; a job looks whether it was stopped after every segment
 POLL = 0.2
-ARRIVED = '<i hidden data-ack="0"></i>'  # nothing of the load is under way any more
+LISTS = 8  # values of ``both``
+ARRIVED = '<i hidden data-ack="0"></i>'  # it is known whose page it is, so that requests can be answered
+LOADED = "() => { document.body.dataset.loaded = ''; }"  # nothing of the load is under way any more
 WRONG = "The page sent something that it should not; load it again."
 
 
@@ -57,7 +59,7 @@ class RecentsHandlers:
                 words = fragments.progress("Finding the analysis again …")
                 shown = analysis, self.jobs.redraw(), player, words, *buttons(running=True)
                 break
-        return *shown, *self.both(request)
+        return ARRIVED, *shown, *self.both(request)
 
     def listed(self, request: gr.Request) -> str:
         """The list of recent analyses."""
@@ -77,10 +79,13 @@ class RecentsHandlers:
         return self.recordings.batch(session).sent.setdefault(session, {})
 
     def after_job(self, request: gr.Request) -> tuple:
-        """A job was stopped or has ended: ``both``, once what it has read is stored and in the list."""
+        """A job was stopped or has ended: ``both``, once what it has read is stored and in the list; nothing without
+        one, because the lists may change meanwhile."""
         job = self.jobs.ending.pop(request.session_hash or "", None)
+        if job is None:
+            return (gr.skip(),) * LISTS
         deadline = time.monotonic() + STOPS_WITHIN
-        while job is not None and job.running and time.monotonic() < deadline:
+        while job.running and time.monotonic() < deadline:
             job.wait(POLL)
         return self.both(request)
 
@@ -181,7 +186,7 @@ def connect(
         parts.loaded,
         handlers.arrive,
         parts.recents.token,
-        [session.analysis, session.revision, player, parts.status, *main, *shown],
+        [parts.recents.ack, session.analysis, session.revision, player, parts.status, *main, *shown],
         js=recents.TOKEN,
         **at_once,
     ).success(
@@ -193,7 +198,7 @@ def connect(
     )
     resumed.then(jobs.finish_resumed, session.analysis, [session.analysis, parts.status, *main], **at_once).then(
         handlers.after_job, None, shown, **at_once
-    ).then(lambda: ARRIVED, None, parts.recents.ack, queue=False, **quiet)
+    ).then(None, None, None, js=LOADED, **quiet)
     current = [session.analysis, session.revision, player, parts.status, session.edited, choices.person]
     current += [parts.results.part]
     parts.recents.command.change(

@@ -4,7 +4,7 @@
   const KNOWN = /\.(mp4|m4v|mov|mkv|webm|avi|flv|wmv|asf|ts|mts|m2ts|mpe?g|mxf|dv|3gp|3g2|ivf|obu|h264|hevc|gif|mp3|wav|w64|m4a|aac|ogg|oga|opus|flac|ac3|eac3|aiff?|amr|caf|au|wv|tta|wma)$/i;
   const MOST = 20; // names of files in one request
   const PAUSE = 3000; // milliseconds between two such requests while more is uploaded
-  const WAIT = 20000; // milliseconds for an answer
+  const WAIT = 60000; // milliseconds for an answer
   const AGAIN = 3000; // milliseconds after which the same is asked again
   const find = (selector) => document.querySelector(selector);
   const say = (words) => { const place = find("#pick .sending"); if (place) place.textContent = words; };
@@ -18,14 +18,15 @@
   };
 
   // Asks until there is an answer: a page that has just been opened may not listen to the field yet. The same text a
-  // second time is no change to a page that has heard the first.
+  // second time is no change to a page that has heard the first. Before the server knows whose page it is, a request
+  // would go to lists of nobody.
   const answered = (id, ask) => new Promise((resolve) => {
     const began = Date.now();
     let asked = 0;
     const look = () => {
       const now = Date.now(), shown = Number(find("#ack [data-ack]")?.dataset.ack);
       if (shown >= id || now - began > WAIT) return resolve();
-      if (now - asked > AGAIN) {
+      if (shown >= 0 && now - asked > AGAIN) {
         asked = now;
         ask();
       }
