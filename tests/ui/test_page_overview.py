@@ -9,6 +9,33 @@ from train.evaluation import corruptions
 
 SECONDS = 90
 PART = "document.querySelector('#range :is(textarea, input)').value"
+# Where a chart's widest marks and its frame are, and whether its times can be read.
+CHART = """(() => {
+  const root = document.querySelector("#timeline svg.marks .role-frame.root");
+  const boxes = [...root.querySelectorAll(":scope > g > g:not(.role-axis, .role-legend, .role-title)")]
+    .map((mark) => mark.getBoundingClientRect()).sort((a, b) => b.width - a.width);
+  const frame = root.querySelector("path.background").getBoundingClientRect();
+  const time = document.querySelector("#timeline .role-axis-label [text-anchor=middle]");
+  return { left: boxes[0].left - frame.left, width: boxes[0].width, frame: frame.width,
+           times: getComputedStyle(time).visibility };
+})()"""
+# Turns the wheel ten times without a rest; returns what there is then, and how often the server was told something.
+TURN = f"""() => new Promise((done) => {{
+  const ribbon = document.querySelector("#overview .ribbon"), box = ribbon.getBoundingClientRect();
+  const svg = document.querySelector("#timeline svg.marks");
+  const field = document.querySelector("#range :is(textarea, input)");
+  let turns = 0, told = 0;
+  field.addEventListener("input", () => {{ told += 1; }});
+  const turn = () => {{
+    const same = svg === document.querySelector("#timeline svg.marks");
+    if (turns === 10) return done({{ ...{CHART}, told, same, part: window.emorecView.part }});
+    turns += 1;
+    ribbon.dispatchEvent(new WheelEvent("wheel", {{ deltaY: -20, bubbles: true, cancelable: true,
+      clientX: box.left + box.width * 0.4, clientY: box.top + 8 }}));
+    setTimeout(turn, 10);
+  }};
+  turn();
+}})"""
 
 
 @pytest.fixture(scope="module")
@@ -129,6 +156,31 @@ def test_the_wheel_zooms_on_the_ribbon_around_the_pointer(page):
     change(page, lambda: page.mouse.wheel(0, -200))
     begin, end = part(page)
     assert end - begin < SECONDS and (begin + end) / 2 == pytest.approx(SECONDS / 2, abs=1)
+
+
+def test_while_the_wheel_turns_the_chart_is_stretched_and_once_it_rests_another_is_drawn(page):
+    whole(page)
+    before = page.evaluate(CHART)
+    page.evaluate("document.querySelector('#timeline svg.marks').classList.add('before')")
+    seen = page.evaluate(TURN)
+    begin, end = seen["part"]
+    factor = SECONDS / (end - begin)
+    assert factor > 2 and seen["same"] and seen["told"] == 0
+    assert seen["width"] == pytest.approx(before["width"] * factor, rel=0.02)
+    shift = begin / (end - begin) * before["frame"]
+    assert seen["left"] == pytest.approx(before["left"] * factor - shift, abs=0.02 * before["width"])
+    assert seen["times"] == "hidden"
+    page.wait_for_selector("#timeline svg.marks:not(.before)")
+    page.wait_for_function(f"{CHART}.times === 'visible'")
+    assert part(page) == pytest.approx([begin, end], abs=0.01)
+    assert page.locator("#timeline svg.marks [style*=scaleX]").count() == 0
+
+
+def test_a_chart_that_is_where_it_was_is_as_it_was(page):
+    whole(page)
+    page.evaluate("window.emorecView.show(20, 40); window.emorecView.show(0, 90)")
+    assert page.locator("#timeline svg.marks [style*=scaleX]").count() == 0
+    assert page.evaluate(CHART)["times"] == "visible"
 
 
 def test_a_minute_is_shown_by_a_click_and_the_most_negative_are_marked(page):

@@ -73,6 +73,7 @@ SCRIPT_FILES = (
         "page.js",
         "panel.js",
         "overview.js",
+        "stretch.js",
         "minutes.js",
         "highlights.js",
         "picture.js",

@@ -4,14 +4,17 @@
   const SHORTEST = 1; // seconds that can be shown at least
   const LATE = 3000; // milliseconds after which a chart of another part is not only late
   const MOST_AGAIN = 3;
-  const PAUSE = 120; // milliseconds between two messages to the server while the brush moves
+  const PAUSE = 120; // milliseconds without a movement of the brush after which the server is told the part
+  const LONGEST = 1000; // milliseconds after which it is told in the middle of a long movement
   const FRAGMENT = /^#t=([\d.]+),([\d.]+)$/; // as in W3C Media Fragments
   const find = (selector) => document.querySelector(selector);
   const overview = () => find("#overview .overview");
   const limits = () => [Number(overview().dataset.first), Number(overview().dataset.last)];
   const clamp = (value, low, high) => Math.max(low, Math.min(value, high));
-  const view = (window.emorecView = { part: null, drawn: null });
-  let wanted = location.hash.match(FRAGMENT)?.slice(1).map(Number), timer = 0, drag = null, chart = null;
+  // The part that is chosen, the part of the server's chart, and the part that can be seen in it: a chart is stretched
+  // until the server has drawn another.
+  const view = (window.emorecView = { part: null, drawn: null, seen: null });
+  let wanted = location.hash.match(FRAGMENT)?.slice(1).map(Number), timer = 0, since = 0, drag = null, chart = null;
   const fingers = new Map();
 
   const current = () => view.part ?? limits();
@@ -64,6 +67,14 @@
     field.dispatchEvent(new Event("input", { bubbles: true }));
   };
 
+  // Drawing costs the browser some pictures: not while the brush moves.
+  const tell = () => {
+    const now = performance.now();
+    if (!timer) since = now;
+    clearTimeout(timer);
+    timer = setTimeout(send, clamp(since + LONGEST - now, 0, PAUSE));
+  };
+
   const show = (begin, end) => {
     const [first, last] = limits(), least = Math.min(SHORTEST, last - first);
     if (end - begin < least) [begin, end] = [(begin + end - least) / 2, (begin + end + least) / 2];
@@ -71,8 +82,9 @@
     begin = clamp(begin, first, last - length);
     view.part = length >= last - first - 1e-3 ? null : [begin, begin + length];
     place();
+    view.stretch?.(current());
     again = 0;
-    timer ||= setTimeout(send, PAUSE);
+    tell();
   };
   view.show = show;
 
@@ -115,7 +127,7 @@
   });
 
   const areaOf = (target) => target.closest?.("#overview .overview, #timeline");
-  const timeUnder = (x, area) => area.id === "timeline" ? timeAt(x, window.emorecFrame() ?? area, view.drawn ?? limits())
+  const timeUnder = (x, area) => area.id === "timeline" ? timeAt(x, window.emorecFrame() ?? area, view.seen ?? limits())
                                                         : timeAt(x, area);
   // A pinch on a touchpad arrives as a wheel with Ctrl. Without it, only the ribbon zooms, so that the page can scroll.
   document.addEventListener("wheel", (event) => {
@@ -225,7 +237,8 @@
     }
     if (svg !== chart) {
       chart = svg;
-      view.drawn = drawn() ? drawn().split(",").map(Number) : null;
+      view.drawn = view.seen = drawn() ? drawn().split(",").map(Number) : null;
+      if (timer) view.stretch?.(current());
       clearTimeout(check);
       check = setTimeout(verify, LATE);
     }

@@ -8,7 +8,7 @@
   // Vega's frame: its width is the time from the start to the end of the shown part.
   const frameOf = () => find("#timeline svg.marks .role-frame.root path.background")?.getBoundingClientRect();
   // The part (s) of the recording that the chart shows.
-  const shown = () => window.emorecView?.drawn ?? [Number(find("#overview .overview")?.dataset.first) || 0, duration()];
+  const shown = () => window.emorecView?.seen ?? [Number(find("#overview .overview")?.dataset.first) || 0, duration()];
   const clock = (seconds) => {
     const two = (number) => String(Math.floor(number)).padStart(2, "0");
     if (seconds < 3600) return `${Math.floor(seconds / 60)}:${two(seconds % 60)}`;
@@ -52,7 +52,8 @@
   };
 
   Object.assign(window, { emorecSeek: seek, emorecClock: clock,
-                          emorecFrame: () => find("#timeline svg.marks .role-frame.root path.background") });
+                          emorecFrame: () => find("#timeline svg.marks .role-frame.root path.background"),
+                          emorecPlace: place });
 
   const follow = () => {
     place();
