@@ -170,6 +170,8 @@ def test_ctrl_c_ends_a_query(made):
         stderr=subprocess.PIPE,
         env=os.environ,
         text=True,
+        # A shell's background job ignores it, and so would all that it starts.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     try:
         ticks = os.sysconf("SC_CLK_TCK")
