@@ -7,6 +7,7 @@ single windows can take for an emotion. The head "relative" is fitted to voices 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,7 +40,7 @@ NEUTRAL = EMOTIONS.index("neutral")
 
 @dataclass(frozen=True)
 class Baseline:
-    """The mean ``logits`` (labels of the head,) of a recording's speech, and the ``weight`` of the head "relative".
+    """The mean ``logits`` (labels of the head,) of a speaker's speech, and the ``weight`` of the head "relative".
 
     The weight goes from 0 (only the head for single windows counts) to below 1.
     """
@@ -54,7 +55,7 @@ def available(model: Checkpoint) -> bool:
 
 
 def of(logits: np.ndarray, voice: np.ndarray, evidence: np.ndarray) -> Baseline | None:
-    """The baseline of a recording from its windows side by side; None if it has too little speech for one.
+    """The baseline of a speaker from windows side by side; None if there is too little speech for one.
 
     ``logits`` (N, labels) are those of the head "relative", ``voice`` (N, 7) the log likelihoods of the head for single
     windows, and ``evidence`` (N,) the number of windows with full evidence that each window is worth.
@@ -69,11 +70,43 @@ def of(logits: np.ndarray, voice: np.ndarray, evidence: np.ndarray) -> Baseline 
     return Baseline(np.average(logits[heard], axis=0, weights=evidence[heard]), weight)
 
 
+def of_each(speaker: np.ndarray, logits: np.ndarray, voice: np.ndarray, evidence: np.ndarray) -> dict[int, Baseline]:
+    """The baselines of all speakers, by number, who have enough speech for one; arguments as for ``of``.
+
+    ``speaker`` (N,) is who speaks in each window. One baseline for all is wrong for a voice in another room or on
+    another microphone: all that differs from the others would look like an emotion.
+    """
+    found = {
+        int(number): of(*(values[speaker == number] for values in (logits, voice, evidence)))
+        for number in np.unique(speaker)
+    }
+    return {number: baseline for number, baseline in found.items() if baseline}
+
+
 def _doubt(voice: np.ndarray, evidence: np.ndarray) -> float:
     """From 0 (the speaker is mostly calm, as far as can be heard) to 1 (another emotion prevails)."""
     mean = np.average(voice, axis=0, weights=evidence)
     margin = np.delete(mean, NEUTRAL).max() - mean[NEUTRAL]
     return float(np.clip((margin - DOUBT[0]) / (DOUBT[1] - DOUBT[0]), 0.0, 1.0))
+
+
+def relative_to(
+    voice: np.ndarray,
+    logits: np.ndarray,
+    speaker: np.ndarray,
+    baselines: Mapping[int, Baseline],
+    model: Checkpoint,
+) -> np.ndarray:
+    """``voice``, the log likelihoods (N, 7) of the head for single windows, relative to the baselines of the speakers.
+
+    ``logits`` (N, labels) are those of the head "relative", ``speaker`` (N,) is who speaks in each window. Windows of
+    speakers without a baseline stay as they are.
+    """
+    found = voice.copy()
+    for number, baseline in baselines.items():
+        rows = speaker == number
+        found[rows] = log_likelihood(voice[rows], of_windows(logits[rows], baseline, model), baseline)
+    return found
 
 
 def log_likelihood(voice: np.ndarray, relative: np.ndarray, baseline: Baseline) -> np.ndarray:

@@ -12,7 +12,7 @@ from emorec.extraction.features import Features
 from emorec.extraction.persons import shown_until
 from emorec.inference import fusion as fusions
 from emorec.inference.coverage import integrals, lengths, seconds, sums, within
-from emorec.inference.voice_pooling import SPEECH, between, pool_voice, share_of
+from emorec.inference.voice_pooling import SPEECH, between, pool_voice, share_of, speakers_of
 from emorec.models.checkpoint import Checkpoint
 
 QUALITY_FLOOR = 0.05  # added to the quality of a face, so that a window of poor faces still has probabilities
@@ -33,8 +33,8 @@ class Pooled:
     ``face_features`` (N, Df) and ``voice_features`` (N, 2 Dv) are 0 without evidence, ``face_probabilities`` and
     ``voice_probabilities`` (N, 7), before calibration, NaN, and so are the logits of the head "relative" in
     ``voice_relative`` (N, labels), which has no columns if the network has no such head. ``face_coverage`` and
-    ``voice_coverage`` (N,) are shares of the window, ``person`` (N,) is -1 without a face, ``seconds`` (N,) are the
-    lengths of the windows.
+    ``voice_coverage`` (N,) are shares of the window, ``person`` (N,) is -1 without a face, ``speaker`` (N,) whose voice
+    it is, -1 if that is not known, and ``seconds`` (N,) are the lengths of the windows.
     """
 
     face_features: np.ndarray
@@ -45,6 +45,7 @@ class Pooled:
     voice_relative: np.ndarray
     voice_coverage: np.ndarray
     person: np.ndarray
+    speaker: np.ndarray
     seconds: np.ndarray
 
 
@@ -141,9 +142,11 @@ def pool(
     face = fold(np.exp(logs), model.face.config.labels)
     face[~has_face] = np.nan
 
+    whose = np.where(has_face, persons, -1) if person is None else persons
+    if everybody:
+        whose = np.full(len(low), -1)
     if voice is None:
-        whose = np.where(has_face, persons, -1) if person is None else persons
-        voice = pooled_voice(features, model, low, high, with_features, -1 if everybody else whose)
+        voice = pooled_voice(features, model, low, high, with_features, whose)
     return Pooled(
         face_features=face_features,
         face_probabilities=face,
@@ -153,6 +156,7 @@ def pool(
         voice_relative=voice.relative,
         voice_coverage=voice.coverage,
         person=np.where(has_face, persons, -1),
+        speaker=speakers_of(features, low, high, whose),
         seconds=high - low,
     )
 

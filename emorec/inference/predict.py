@@ -23,13 +23,13 @@ def fuse(
     pooled: Pooled,
     model: Checkpoint,
     fusion: str,
-    baseline: baselines.Baseline | None = None,
+    own: Mapping[int, baselines.Baseline] | None = None,
     usual: Mapping[int, Usual] | None = None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Log likelihoods (N, 7) from the face, from the voice and from their fusion, and the evidence (N,) of the last.
 
-    With a ``baseline`` the voice is read relative to it, and the ``usual`` expression of persons, by number, is taken
-    out of their faces; intermediate fusion uses neither.
+    Voices are read relative to the ``own`` baselines of those who speak, by number, and the ``usual`` expression of
+    persons, by number, is taken out of their faces; intermediate fusion uses neither.
     """
     calibration = model.calibration
     face = calibration.face.log_likelihood(pooled.face_probabilities)
@@ -37,9 +37,7 @@ def fuse(
     face_evidence = fusions.evidence(face, pooled.face_coverage, pooled.seconds)
     voice_evidence = fusions.evidence(voice, pooled.voice_coverage, pooled.seconds)
     face = usual_expression.without(face, pooled.person, usual or {})
-    if baseline:
-        relative = baselines.of_windows(pooled.voice_relative, baseline, model)
-        voice = baselines.log_likelihood(voice, relative, baseline)
+    voice = baselines.relative_to(voice, pooled.voice_relative, pooled.speaker, own or {}, model)
     either = np.maximum(face_evidence, voice_evidence)
     alone = fusions.weighted(face, face_evidence), fusions.weighted(voice, voice_evidence)
     if fusion == "face":

@@ -14,7 +14,7 @@ from emorec.extraction import channels, speakers
 from emorec.extraction.features import Features
 from emorec.inference import baseline as baselines
 from emorec.inference import fusion as fusions
-from emorec.inference import people, pooling, usual_expression
+from emorec.inference import people, pooling, usual_expression, voice_pooling
 from emorec.inference import prior as priors
 from emorec.inference.baseline_choice import Choice
 from emorec.inference.people import PersonLike
@@ -41,8 +41,8 @@ def rows(until: float, step: float, begin: float = 0.0) -> tuple[np.ndarray, np.
 class Request:
     """What is inferred, apart from the step and the prior.
 
-    ``own`` is the baseline of voices in the recording, if it has one, and ``usual`` the usual expression of persons, by
-    number. ``person`` is a number or None, ``asked`` what the caller gave for it.
+    ``own`` are the baselines of the voices, and ``usual`` the usual expressions of the persons, both by a person's
+    number; -1 is somebody who is not known. ``person`` is a number or None, ``asked`` what the caller gave for it.
     """
 
     features: Features
@@ -53,7 +53,7 @@ class Request:
     smooth: float
     unsure_below: float
     baseline: Choice
-    own: baselines.Baseline | None = None
+    own: Mapping[int, baselines.Baseline] = field(default_factory=dict[int, baselines.Baseline])
     asked: PersonLike = None
     usual: Mapping[int, Usual] = field(default_factory=dict[int, Usual])
 
@@ -105,7 +105,7 @@ class Request:
             "prior_shares": {emotion: round(share, 4) for emotion, share in shares},
             "unsure_below": self.unsure_below,
             "baseline": self.baseline.name,
-            "baseline_weight": round(self.own.weight, 4) if self.own else 0.0,
+            "baseline_weight": round(max((one.weight for one in self.own.values()), default=0.0), 4),
             **({"usual_expression": usual_expression.values(self.usual)} if self.baseline.face else {}),
             **self.features.settings,
             "model": self.model.folder.name if self.model.folder else None,
@@ -141,19 +141,18 @@ class Request:
         return self.features.persons if self.person is None else [self.person]
 
     def with_baseline(self) -> Self:
-        """The same with the baseline of the recording, from windows side by side, each of which counts once.
+        """The same with the baselines of those who speak, from windows side by side, each of which counts once.
 
-        Without one the request stays as it is.
+        Without any the request stays as it is.
         """
         if not self.baseline.voice or self.fusion not in baselines.FUSIONS or not baselines.available(self.model):
             return self
         low, high = self.windows(*rows(self.features.until, self.window, self.features.start))
-        person = -1 if self.person is None else self.person
-        heard = pooling.pooled_voice(self.features, self.model, low, high, False, person)
+        speaker = voice_pooling.speakers_of(self.features, low, high)
+        heard = pooling.pooled_voice(self.features, self.model, low, high, False, speaker)
         voice = self.model.calibration.voice.log_likelihood(heard.probabilities)
-        return replace(
-            self, own=baselines.of(heard.relative, voice, fusions.evidence(voice, heard.coverage, high - low))
-        )
+        evidence = fusions.evidence(voice, heard.coverage, high - low)
+        return replace(self, own=baselines.of_each(speaker, heard.relative, voice, evidence))
 
     def with_usual(self) -> Self:
         """The same with the usual expressions of the persons, if the baseline takes them out of faces.

@@ -113,10 +113,7 @@ def _of_all(request: Request, step: float, prior: priors.Prior) -> Timeline:
     voice = request.shared_voice(*rows(features.until, step, features.start))
     each: list[Timeline] = []
     for number, name in features.names.items():
-        its = replace(request, person=number, asked=number)
-        if voice is None:  # each person has a voice of their own, and so a usual one
-            its = replace(its, own=None).with_baseline()
-        own = _timeline(its, step, prior, voice)
+        own = _timeline(replace(request, person=number, asked=number), step, prior, voice)
         each.append(people.about(own, number, name))
     # Each person's own notes tell only of that person's usual expression.
     return replace(people.mean(each, features), notes=request.notes())

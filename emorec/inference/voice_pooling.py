@@ -9,7 +9,7 @@ import torch
 
 from emorec.emotions import EMOTIONS, fold
 from emorec.extraction.features import Features
-from emorec.extraction.speakers import UNSURE
+from emorec.extraction.speakers import NEAR, OFF_SCREEN, UNSURE
 from emorec.inference import fusion as fusions
 from emorec.inference.coverage import sums
 from emorec.models.checkpoint import Checkpoint
@@ -31,6 +31,37 @@ def share_of(features: Features, person: int) -> np.ndarray | None:
     if speakers is None or person < 0:
         return None
     return np.where(speakers == person, 1.0, np.where(speakers == UNSURE, UNSURE_SHARE, 0.0))
+
+
+def speakers_of(features: Features, low: np.ndarray, high: np.ndarray, whose: np.ndarray | int = -1) -> np.ndarray:
+    """Whose voice is read in each window [low, high) (s), (N,): a person's number, -1 for somebody who is not known.
+
+    It is that of ``whose``, one for all or (N,) one for each, and if that is -1, for whoever speaks, of the person to
+    whom most of the speech belongs. If it is unsure who speaks, the person in view counts. Without knowledge about
+    speakers nobody is known.
+    """
+    arrays, given = features.arrays, np.broadcast_to(np.asarray(whose), len(low))
+    if "voice_person" not in arrays:
+        return np.full(len(low), -1)
+    person, half = arrays["voice_person"], features.hop_seconds / 2
+    spoken = arrays["voice_speech"] >= SPEECH
+    person = np.where(person == UNSURE, _in_view(arrays), person)
+    numbers = np.append(np.unique(person[person >= 0]), OFF_SCREEN)
+    first, last = between(arrays["voice_time"], low - half + 1e-9, high + half - 1e-9)
+    counts = sums(((person[:, None] == numbers) & spoken[:, None]).astype(float), first, last)
+    return np.where(given >= 0, given, numbers[counts.argmax(axis=1)])
+
+
+def _in_view(arrays: dict[str, np.ndarray]) -> np.ndarray:
+    """The person (H,) whose face is nearest in time to each voice hop, OFF_SCREEN if there is none near."""
+    times, faces = arrays["voice_time"], arrays["face_time"]
+    if not len(faces):
+        return np.full(len(times), OFF_SCREEN)
+    after = np.clip(np.searchsorted(faces, times), 1, max(len(faces) - 1, 1))
+    before = after - 1
+    after = np.minimum(after, len(faces) - 1)
+    nearest = np.where(times - faces[before] <= faces[after] - times, before, after)
+    return np.where(np.abs(faces[nearest] - times) <= NEAR, arrays["face_person"][nearest], OFF_SCREEN)
 
 
 def pool_voice(

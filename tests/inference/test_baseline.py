@@ -7,11 +7,12 @@ import pytest
 
 from emorec.emotions import EMOTIONS
 from emorec.errors import EmorecError
+from emorec.extraction import speakers
 from emorec.inference import baseline as baselines
 from emorec.inference.fusion import softmax
 from emorec.inference.prior import posterior
 from emorec.inference.timeline import infer
-from emorec.inference.voice_pooling import RELATIVE, pool_voice
+from emorec.inference.voice_pooling import RELATIVE, pool_voice, speakers_of
 from emorec.models.calibration import Calibration, HeadCalibration
 from support import factories
 
@@ -115,6 +116,57 @@ def test_the_result_says_whether_a_baseline_was_used(model):
     ):
         assert unused.choices["baseline_weight"] == 0 and unused.notes == ("first",)
     assert infer(features, model, baseline="none").choices["baseline"] == "none"
+
+
+def with_speakers(features, *persons):
+    """Features in which each of ``persons`` speaks for as long as the next one."""
+    count = len(features.segments[0]["voice_time"])
+    known = {"voice_person": np.repeat(persons, -(-count // len(persons)))[:count]}
+    known["voice_person_probability"] = np.ones(count)
+    empty = {name: values[:0] for name, values in known.items()}
+    return replace(features, segments=(features.segments[0] | known,), empty=features.empty | empty)
+
+
+def spoken(features, model, fusion, baseline="speaker"):
+    """The voice in rows of 3 s, each of one speaker."""
+    return infer(features, model, fusion, step=3.0, baseline=baseline).voice
+
+
+@pytest.mark.parametrize("fusion", ["late", "voice"])
+def test_a_few_words_of_somebody_else_are_not_read_relative_to_the_speaker(model, fusion):
+    first, later = slice(0, 17), slice(19, 20)  # the window at 54 s has hops of both
+    features = with_speakers(factories.full_observations(60.0), *[0] * 18, speakers.OFF_SCREEN, speakers.OFF_SCREEN)
+    everybody = spoken(with_speakers(features, 0), model, "voice")
+    read, alone = (spoken(features, model, fusion, choice) for choice in ("speaker", "none"))
+    assert np.abs(read[first] - alone[first]).max() > 0.05
+    if fusion == "voice":
+        assert read[later] == pytest.approx(alone[later], abs=1e-9)
+        assert np.abs(everybody[later] - alone[later]).max() > 0.01
+    else:  # what is heard from off screen does not count for the person in view
+        assert np.isnan(read[later]).all()
+
+
+def test_each_of_two_speakers_has_a_baseline_of_their_own(model):
+    features = factories.full_observations(120.0)
+    segment = dict(features.segments[0])
+    later = segment["voice_time"] > 63  # the window that ends at 60 s may hold a hop of both
+    segment["voice_embedding"] = segment["voice_embedding"] + later[:, None].astype(np.float16)
+    other = replace(features, segments=(segment,))  # the same but for how the second half sounds
+    rows = slice(0, 19)
+    for persons, same in (((0, 1), True), ((0,), False)):
+        one, two = (spoken(with_speakers(made, *persons), model, "voice")[rows] for made in (features, other))
+        assert (np.abs(one - two).max() < 1e-9) is same
+
+
+def test_speech_of_which_it_is_unsure_whose_it_is_counts_as_that_of_the_person_in_view(model):
+    features = factories.full_observations(60.0)
+    known, unsure = (spoken(with_speakers(features, one), model, "voice") for one in (0, speakers.UNSURE))
+    assert np.array_equal(known, unsure)
+    mixed = with_speakers(features, 0, speakers.UNSURE)
+    assert speakers_of(mixed, np.array([0.0, 40]), np.array([3.0, 43])).tolist() == [0, 0]
+    blind = factories.observations(60.0, factories.heard(np.ones(factories.hops(60.0))))
+    blind = with_speakers(blind, speakers.UNSURE)
+    assert speakers_of(blind, np.array([0.0]), np.array([3.0])).tolist() == [-1]
 
 
 def test_a_baseline_does_not_depend_on_the_rows_that_are_shown(model):

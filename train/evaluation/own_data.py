@@ -118,7 +118,11 @@ def _one_modality(
         seven = fold(predict(getattr(model, kind), [clips[row] for row in rows]).astype(np.float64), labels)
         config = model.fusion.config
         for row, probabilities in zip(rows, seven, strict=True):
-            columns: dict[str, Any] = {"person": np.zeros(1, int), "seconds": np.full(1, DEFAULT_WINDOW)}
+            columns: dict[str, Any] = {
+                "person": np.zeros(1, int),
+                "speaker": np.zeros(1, int),
+                "seconds": np.full(1, DEFAULT_WINDOW),
+            }
             columns["voice_relative"] = np.zeros((1, 0))  # a single clip has no baseline
             for part, width in (("face", config.face_features), ("voice", config.voice_features)):
                 known = part == kind
