@@ -155,7 +155,7 @@ def test_each_of_two_speakers_has_a_baseline_of_their_own(model):
     rows = slice(0, 19)
     for persons, same in (((0, 1), True), ((0,), False)):
         one, two = (spoken(with_speakers(made, *persons), model, "voice")[rows] for made in (features, other))
-        assert (np.abs(one - two).max() < 1e-9) is same
+        assert np.allclose(one, two, atol=1e-9, rtol=0) is same
 
 
 def test_speech_of_which_it_is_unsure_whose_it_is_counts_as_that_of_the_person_in_view(model):
