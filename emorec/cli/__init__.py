@@ -79,4 +79,5 @@ def _serve(options: argparse.Namespace) -> int:
     from emorec.ui import app
 
     library = ["--library", str(options.library)] if options.library else []
-    return app.main([*(["--share"] if options.share else []), *library])
+    port = ["--port", options.port] if options.port is not None else []
+    return app.main([*(["--share"] if options.share else []), *port, *library])

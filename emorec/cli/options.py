@@ -130,9 +130,10 @@ def _parser(commands: Commands) -> argparse.ArgumentParser:
     asked = subparsers.add_parser("query", help="ask in SQL what the results of many recordings say")
     asked.set_defaults(run=commands["query"])
     query.add(asked)
-    serve = subparsers.add_parser("serve", help="start the page in a browser (GRADIO_SERVER_PORT and the like apply)")
+    serve = subparsers.add_parser("serve", help="start the page, for a browser")
     serve.set_defaults(run=commands["serve"])
     _option(serve, "--share", action="store_true", help="also give a public link, through Gradio's servers")
+    _option(serve, "--port", metavar="N", help="serve the page at this port (default 7860)")
     _option(serve, "--library", type=Path, metavar="DIR", help=LIBRARY_HELP)
     return parser
 

@@ -1,6 +1,6 @@
 """The server of the page: ``python app.py``; with ``--share`` also under a public link, through Gradio's servers.
 
-It is configured through variables: GRADIO_SERVER_NAME, GRADIO_SERVER_PORT, EMOREC_AUTH (user:password),
+It is configured through variables: GRADIO_SERVER_NAME, GRADIO_SERVER_PORT (also ``--port``), EMOREC_AUTH (user:password),
 GRADIO_TEMP_DIR (each server keeps its visitors' files in its own subfolder), EMOREC_MAX_UPLOAD_MB (one upload),
 EMOREC_UPLOAD_QUOTA_MB (all uploads together), EMOREC_HOSTS (names that the server answers to),
 EMOREC_FRAME_ANCESTORS (sites that may show the page in a frame), EMOREC_LIBRARY (a folder of results to show, also
@@ -81,8 +81,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="app.py", description="Serve emorec's page.")
     parser.add_argument("--share", action="store_true", help="also give a public link, through Gradio's servers")
     parser.add_argument("--library", metavar="DIR", help="show the results in this folder on the tab Library")
+    parser.add_argument("--port", metavar="N", help="serve the page at this port (default 7860)")
     options = parser.parse_args(arguments)
     environment = dict(os.environ)
+    if options.port is not None:
+        environment[settings.PORT] = options.port
     if options.library:
         environment[settings.LIBRARY_FOLDER] = options.library
     try:
@@ -136,7 +139,7 @@ def serve(analyzer: Analyzer, temp_dir: ServerTempDir, server_settings: ServerSe
         )
     except OSError:
         port = server_settings.port
-        print(f"emorec: The port {port} is taken; set GRADIO_SERVER_PORT to another one.", file=sys.stderr)
+        print(f"emorec: The port {port} is taken; choose another one with --port.", file=sys.stderr)
         return USER_ERROR
     if public:
         guard.hosts.add(urlsplit(public).netloc)

@@ -26,13 +26,14 @@ DEFAULT_UPLOAD_MB = 8000.0
 DEFAULT_QUOTA_MB = 20_000.0
 DEFAULT_PORT = 7860
 LIBRARY_FOLDER = "EMOREC_LIBRARY"
+PORT = "GRADIO_SERVER_PORT"
 
 
 def port(environment: Environment = os.environ) -> int:
     """The port of the page, from GRADIO_SERVER_PORT."""
-    given = environment.get("GRADIO_SERVER_PORT") or str(DEFAULT_PORT)
+    given = environment.get(PORT) or str(DEFAULT_PORT)
     if not (given.isascii() and given.isdigit() and 0 < int(given) < 65536):
-        raise EmorecError(f"GRADIO_SERVER_PORT is {given!r}; set it to a number from 1 to 65535.")
+        raise EmorecError(f"The port (--port, {PORT}) is {given!r}; it must be a number from 1 to 65535.")
     return int(given)
 
 

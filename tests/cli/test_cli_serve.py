@@ -9,13 +9,25 @@ from support.command import emorec
 
 
 @pytest.mark.parametrize(
-    ("given", "passed"), [([], []), (["--share"], ["--share"]), (["--library", "dir"], ["--library", "dir"])]
+    ("given", "passed"),
+    [
+        ([], []),
+        (["--share"], ["--share"]),
+        (["--library", "dir"], ["--library", "dir"]),
+        (["--port", "7900"], ["--port", "7900"]),
+    ],
 )
 def test_serve_starts_the_page_and_returns_its_exit_code(given, passed, monkeypatch):
     started = []
     monkeypatch.setattr(app, "main", lambda arguments: started.append(arguments) or 7)
     assert emorec("serve", *given)[0] == 7
     assert started == [passed]
+
+
+@pytest.mark.parametrize("port", ["0", "65536", "many"])
+def test_a_wrong_port_is_one_sentence(port):
+    code, out, err = emorec("serve", "--port", port)
+    assert (code, out) == (2, "") and len(err.splitlines()) == 1 and "number from 1 to 65535" in err
 
 
 def test_without_the_extra_it_is_one_sentence(monkeypatch):

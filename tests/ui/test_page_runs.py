@@ -222,12 +222,11 @@ def test_the_health_check_needs_no_session(page_server):
 
 def test_a_port_that_is_taken_is_one_sentence(page_server, tmp_path, monkeypatch, capsys):
     port = str(urlparse(page_server).port)
-    monkeypatch.setenv("GRADIO_SERVER_PORT", port)
     monkeypatch.setenv(temp_dir.VARIABLE, str(tmp_path))
     monkeypatch.setenv(NO_TOKEN, "")  # main sets it
     monkeypatch.setattr(signal, "signal", lambda *_: None)
-    assert app.main([]) == 2
-    sentence = f"emorec: The port {port} is taken; set GRADIO_SERVER_PORT to another one."
+    assert app.main(["--port", port]) == 2
+    sentence = f"emorec: The port {port} is taken; choose another one with --port."
     assert capsys.readouterr().err.splitlines()[-1] == sentence
     assert not list(tmp_path.iterdir())
 
