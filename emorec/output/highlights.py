@@ -1,7 +1,8 @@
 """Highlights of a timeline: peaks, lasting changes, disagreement of face and voice, low confidence, changes of person.
 
 They are found on ``Timeline.grid``, so they do not depend on the step that is shown. All but low confidence and changes
-of person are found on sure rows only.
+of person are found on sure rows only. A peak and a change of emotion are those of one person: another face is another
+face, not another mood.
 """
 
 from __future__ import annotations
@@ -80,7 +81,8 @@ def _peaks(timeline: Timeline) -> Candidates:
     best, sure = _likeliest(timeline.probabilities), timeline.sure
     confidence = np.where(sure, timeline.confidence, 0.0)
     dominant = np.where(timeline.known, best, -1)
-    first = np.flatnonzero(np.diff(dominant, prepend=-2))  # the first row of each run of the same emotion
+    # The first row of each run of the same emotion and person.
+    first = np.flatnonzero((np.diff(dominant, prepend=-2) != 0) | (np.diff(_last_person(timeline), prepend=-2) != 0))
     highest = np.repeat(np.maximum.reduceat(confidence, first), np.diff(first, append=len(dominant)))
     counts = (confidence == highest) & sure & ~np.isin(dominant, [-1, EMOTIONS.index(NO_PEAK)])
     rows = np.flatnonzero(counts)
@@ -107,7 +109,9 @@ def _shifts(timeline: Timeline) -> Candidates:
     was, becomes = _likeliest(earlier), _likeliest(later)
     change = np.abs(later - earlier).sum(axis=1) / 2
     sure = timeline.sure
-    rows = np.flatnonzero((change >= MIN_SHIFT) & sure[before] & sure[after] & (was != becomes))
+    person = _last_person(timeline)
+    same = (person[before] == person[after]) | (person[before] < 0)
+    rows = np.flatnonzero((change >= MIN_SHIFT) & sure[before] & sure[after] & (was != becomes) & same)
     if not len(rows):
         return rows, change[rows], lambda row: ("", "", "", 0.0)
     # How much of the seconds before and after, as far as it is sure, has the emotion that was, and that it becomes.
@@ -201,6 +205,13 @@ def _persons(timeline: Timeline) -> Candidates:
         return emotion, f"{now} after {earlier}", f"{now} is shown for {end - timeline.start[row]:.0f} s", end
 
     return rows, lengths / (lengths + MIN_STAY) if len(rows) else np.zeros(0), describe
+
+
+def _last_person(timeline: Timeline) -> np.ndarray:
+    """The person (N,) who was shown last up to each row, -1 before the first one."""
+    shown = np.where(timeline.person >= 0, np.arange(len(timeline)), -1)
+    last = np.maximum.accumulate(shown)
+    return np.where(last >= 0, timeline.person[last], -1)
 
 
 def _name(timeline: Timeline, row: int) -> str:

@@ -73,6 +73,17 @@ def test_a_person_who_follows_another_is_a_highlight():
     assert of_kind("person", factories.timeline(rows)) == []
 
 
+def test_another_face_is_no_change_of_emotion_and_begins_another_peak():
+    rows = np.vstack([sure("happy")] * 10 + [sure("happy", 0.9)] * 10 + [sure("sad")] * 10)
+    one, three = (factories.timeline(rows, person=np.repeat(persons, 10)) for persons in ((0, 0, 0), (0, 1, 2)))
+    assert [(peak.start, peak.emotion) for peak in of_kind("peak", one)] == [(0, "happy"), (20, "sad")]
+    assert [peak.start for peak in of_kind("peak", three)] == [0, 10, 20]
+    assert [shift.text for shift in of_kind("shift", one)] == ["from happy to sad"]
+    assert not of_kind("shift", three)
+    unseen = factories.timeline(rows, person=np.repeat((-1, 0, 0), 10))
+    assert [shift.text for shift in of_kind("shift", unseen)] == ["from happy to sad"]
+
+
 def test_all_highlights_are_given_on_request():
     rows = np.array(([sure("happy")] * 6 + [sure("sad")] * 6) * 5)
     timeline = factories.timeline(rows)

@@ -71,7 +71,7 @@ def test_removing_the_file_after_choosing_a_person_empties_the_page(page, sound)
     page.wait_for_selector("#player .empty >> text=Your recording appears here")
     page.wait_for_selector("#summary [data-duration]", state="detached")
     assert page.locator("#results").is_hidden()
-    assert page.get_by_role("combobox", name="Person").input_value() == "the person seen most"
+    assert page.get_by_role("combobox", name="Person").input_value() == "whoever is visible"
     assert not page.locator(MESSAGES).count()
     analyze(page, sound)
     assert not page.locator(MESSAGES).count()
