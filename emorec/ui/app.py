@@ -1,6 +1,6 @@
 """The server of the page: ``python app.py``; with ``--share`` also under a public link, through Gradio's servers.
 
-It is configured through variables: GRADIO_SERVER_NAME, GRADIO_SERVER_PORT (also ``--port``), EMOREC_AUTH (user:password),
+It is configured through variables: GRADIO_SERVER_NAME, GRADIO_SERVER_PORT (or ``--port``), EMOREC_AUTH (user:password),
 GRADIO_TEMP_DIR (each server keeps its visitors' files in its own subfolder), EMOREC_MAX_UPLOAD_MB (one upload),
 EMOREC_UPLOAD_QUOTA_MB (all uploads together), EMOREC_HOSTS (names that the server answers to),
 EMOREC_FRAME_ANCESTORS (sites that may show the page in a frame), EMOREC_LIBRARY (a folder of results to show, also

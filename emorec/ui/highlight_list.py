@@ -7,6 +7,8 @@ import zlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
+import numpy as np
+
 from emorec import files
 from emorec.emotions import COLOURS, EMOTIONS
 from emorec.extraction.features import Features
@@ -17,6 +19,7 @@ from emorec.output.highlights import KINDS, Highlight, find_highlights
 from emorec.output.portraits import NOBODY, Portraits, who
 
 MAX_LISTED = 200  # highlights; more make the list slow to send and long to read
+FEW = 10  # that are listed on request, the strongest
 MAX_PICTURES = 40  # different ones, of about 2 kB; beyond them a person has one picture everywhere
 NOTHING = '<p class="caption">Nothing stands out.</p>'
 KEYS = '<span class="caption">Keys: <kbd>n</kbd> next, <kbd>p</kbd> previous</span>'
@@ -49,7 +52,8 @@ def listed(timeline: Timeline, features: Features | None = None) -> str:
     styles = "".join(
         f".moments .face-{row}{{background-image:url({Portraits(features).url(row)})}}" for row in used if features
     )
-    items = "".join(_item(each, person, picture) for each, person, picture in zip(shown, people, pictures, strict=True))
+    ranks = np.argsort(ranked(shown)).tolist()
+    items = "".join(_item(*each) for each in zip(shown, people, pictures, ranks, strict=True))
     left_out = LEFT_OUT.format(listed=len(shown), count=len(found))
     note = f'<p class="caption">{left_out}</p>' if len(shown) < len(found) else ""
     body = (
@@ -63,13 +67,18 @@ def listed(timeline: Timeline, features: Features | None = None) -> str:
 
 def strongest(found: Sequence[Highlight], most: int) -> list[Highlight]:
     """At most so many highlights in order of time: the strongest of each kind, the same number of each if possible."""
+    return [found[index] for index in sorted(ranked(found)[:most])]
+
+
+def ranked(found: Sequence[Highlight]) -> list[int]:
+    """The indices of all highlights, the strongest of each kind first, then the second of each, and so on."""
     ranks: Counter[str] = Counter()
     places = []
     # Strengths of different kinds cannot be compared, so the kinds take turns.
     for index in sorted(range(len(found)), key=lambda index: (-found[index].strength, index)):
         places.append((ranks[found[index].kind], index))
         ranks[found[index].kind] += 1
-    return [found[index] for index in sorted(index for _, index in sorted(places)[:most])]
+    return [index for _, index in sorted(places)]
 
 
 def _pictures(
@@ -88,11 +97,12 @@ def _pictures(
     return rows
 
 
-def _item(each: Highlight, person: int, picture: int | None) -> str:
+def _item(each: Highlight, person: int, picture: int | None, rank: int) -> str:
     face = "" if picture is None else f'<span class="face face-{picture}"></span>'
     words = f"{html.escape(WORDS[each.kind])}{html.escape(files.shown(each.text))}"
     return (
-        f'<li data-kind="{each.kind}" data-emotion="{each.emotion}" data-person="{person}" data-until="{each.end:.3f}">'
+        f'<li data-kind="{each.kind}" data-emotion="{each.emotion}" data-person="{person}" data-until="{each.end:.3f}"'
+        f' data-rank="{rank}">'
         f'<button type="button" data-seek="{each.start:.3f}"><time>{clock(each.start)}</time>{face}'
         f'<i style="background:{COLOURS[each.emotion]}"></i><span>{words}'
         f"<small>{html.escape(files.shown(each.reason))}</small></span></button></li>"
@@ -100,7 +110,7 @@ def _item(each: Highlight, person: int, picture: int | None) -> str:
 
 
 def _filters(timeline: Timeline, found: Sequence[Highlight], people: Sequence[int]) -> str:
-    """The choices of a kind, an emotion and a person, of those that there are."""
+    """The choices of a kind, an emotion and a person, of those that there are, and of the strongest ones."""
     kinds, emotions = {each.kind for each in found}, {each.emotion for each in found}
     names = {
         number: timeline.names.get(number, default_name(number)) for number in sorted({*people}) if number != NOBODY
@@ -109,6 +119,7 @@ def _filters(timeline: Timeline, found: Sequence[Highlight], people: Sequence[in
         _choice("kind", "Kind", ((kind, KIND_NAMES[kind]) for kind in KINDS if kind in kinds)),
         _choice("emotion", "Emotion", ((emotion, emotion) for emotion in EMOTIONS if emotion in emotions)),
         _choice("person", "Person", names.items()) if len(names) > 1 else "",
+        _choice("rank", "Strength", [(FEW, f"the {FEW} strongest")]) if len(found) > FEW else "",
     ]
     return "".join(choices)
 

@@ -140,6 +140,15 @@ def test_filters_and_keys(chromium, tmp_path):
     page.wait_for_function("count => document.querySelectorAll('li:not([hidden])').length === count", arg=len(kinds))
     for name in ("kind", "emotion", "person"):
         page.select_option(f"[data-filter={name}]", "")
+    page.select_option("[data-filter=rank]", "10")
+    assert words.inner_text() == f"10 of {everything}" and starts() == sorted(starts())
+    ranks = "all => all.map(one => +one.dataset.rank).sort((one, other) => one - other)"
+    assert page.eval_on_selector_all("#highlights li:not([hidden])", ranks) == list(range(10))
+    page.select_option("[data-filter=kind]", "peak")  # the strongest of these
+    assert words.inner_text() == f"10 of {everything}"
+    page.select_option("[data-filter=kind]", "")
+    page.select_option("[data-filter=rank]", "")
+    assert shown().count() == everything
     page.evaluate("window.emorecView = { part: [40, 80] }")
     page.check("#only input")
     assert 0 < shown().count() < everything and all(30 < start < 80 for start in starts())

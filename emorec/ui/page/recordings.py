@@ -27,6 +27,7 @@ PICK = """<div class="pick"><button type="button" data-pick="files">Several file
 # What the table of all recordings says of each, by column of its CSV file.
 SHARES = ("unsure", *DIMENSIONS, "known", "face", "speech", "confidence")
 COLUMNS = ("recording", "state", "problem", "duration", "persons", "dominant", *EMOTIONS, *SHARES)
+UNSURE = 0.1  # share of the time from which on the list tells it
 TICK = 1.0  # seconds between two updates of the list
 KINDS = {"table": "Table (CSV)", "rows": "All rows (CSV)", "zip": "All results (ZIP)"}
 
@@ -116,9 +117,11 @@ def _state(item: Item) -> str:
 def _dominant(figures: Figures) -> str:
     name = figures.dominant
     if not name:
-        return "done, no evidence"
+        return "done: no evidence"
     share = figures.summary.shares[name]
-    return f'done, mostly <span class="emoji" aria-hidden="true">{EMOJI[name]}</span> {name} {share:.0%}'
+    unsure = f", {figures.summary.unsure:.0%} unsure" if figures.summary.unsure >= UNSURE else ""
+    emoji = f'<span class="emoji" aria-hidden="true">{EMOJI[name]}</span>'
+    return f"done: {emoji} {name} in {share:.0%} of the time{unsure}"
 
 
 def combined(items: Sequence[Item]) -> str:

@@ -66,6 +66,7 @@ def results() -> SimpleNamespace:
             kind: gr.Button(words, size="sm", min_width=90, elem_id=kind) for kind, (_, words) in DOWNLOADS.items()
         }
         with gr.Row(elem_id="another"):
+            markup('<p class="caption">More formats, for Excel, ELAN, Praat and other programs:</p>')
             more = gr.Dropdown(
                 [(words, kind) for kind, (_, words) in MORE.items()],
                 value=next(iter(MORE)),

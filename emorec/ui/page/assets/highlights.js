@@ -8,6 +8,7 @@
   const shown = () => items().filter((item) => !item.hidden);
   const startOf = (item) => Number(item.querySelector("[data-seek]").dataset.seek);
   const chosen = { kind: "", emotion: "", person: "" };
+  let strongest = ""; // how many, "" for all
   let current = null, host = null, drawn;
 
   const mark = (item) => {
@@ -31,6 +32,8 @@
       const outside = part && (Number(item.dataset.until) <= part[0] || startOf(item) >= part[1]);
       item.hidden = outside || Object.entries(chosen).some(([name, value]) => value !== "" && item.dataset[name] !== value);
     }
+    const ranked = shown().sort((one, other) => one.dataset.rank - other.dataset.rank);
+    if (strongest) for (const item of ranked.slice(Number(strongest))) item.hidden = true;
     if (current?.hidden) mark(null);
     count();
   };
@@ -62,7 +65,8 @@
   });
   document.addEventListener("change", (event) => {
     const name = event.target.dataset?.filter;
-    if (name) chosen[name] = event.target.value;
+    if (name === "rank") strongest = event.target.value;
+    else if (name) chosen[name] = event.target.value;
     if (name || event.target.closest("#only")) apply();
   });
   document.addEventListener("input", (event) => { if (event.target.closest("#range")) apply(); });
@@ -74,9 +78,11 @@
     drawn = host?.dataset.drawn;
     current = null;
     for (const select of host?.querySelectorAll("[data-filter]") ?? []) {
+      if (select.dataset.filter === "rank") { select.value = strongest; continue; }
       select.value = chosen[select.dataset.filter];
       if (select.selectedIndex < 0) select.value = chosen[select.dataset.filter] = "";
     }
+    if (host && !host.querySelector("[data-filter=rank]")) strongest = "";
     if (host && !host.querySelector("[data-filter=person]")) chosen.person = "";
     apply();
   };
