@@ -86,9 +86,10 @@ def pooled(net, items, cache):
 
 
 def pooled_windows(net, items, cache):
-    """Pooled features (M, 2 D) of windows as in analysis, and the row of each one's item (M,).
+    """Pooled features (M, 2 D) of windows as long as in analysis, and the row of each one's item (M,).
 
-    Recordings are cut into windows of WINDOW_HOPS; shorter rests and windows with hardly any speech are left out.
+    Recordings are cut into windows of WINDOW_HOPS; shorter rests and windows with hardly any speech are left out. Each
+    window is encoded by itself, like a clip of that length; in analysis the encoder sees the sound around it, too.
     """
 
     def features():
