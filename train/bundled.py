@@ -90,9 +90,8 @@ def train_fusion(options: argparse.Namespace) -> None:
     voice_nets = {fold: voice.trained(options.out, fold) for fold in range(datasets.FOLDS)}
     setting = predictions.Setting(options.train_dir, options.out, options.cache, augmented=voice_head.AUGMENTED)
     model = refit.build(face.trained(options.out), voice_nets, bundled_provenance.FOLD, setting)
-    model.training = bundled_provenance.metadata_of(options.train_dir) | {
+    model.training = bundled_provenance.metadata_of(options.train_dir, setting.augmented) | {
         "finished": time.strftime("%Y-%m-%d"),
-        voice_head.AUGMENTED_ROWS: setting.augmented,
         "compute": run_dir.compute({part: options.out / run for part, run in SHIPPED_RUNS.items()}),
     }
     checkpoints.save(model, options.out / "checkpoint")

@@ -81,8 +81,7 @@ def refit(folder: Path, setting: predictions.Setting) -> checkpoints.Checkpoint:
     fold = model.training["held_out_fold"]
     nets = {fold: protocols.fold_voice(model, setting.runs, fold) for fold in range(datasets.FOLDS)}
     found = build(model.face, nets, fold, setting)
-    found.training = model.training | bundled_provenance.metadata_of(setting.data_folder)
-    found.training[voice_head.AUGMENTED_ROWS] = setting.augmented
+    found.training = model.training | bundled_provenance.metadata_of(setting.data_folder, setting.augmented)
     with run_dir.writing(folder):
         checkpoints.save(found, folder)
     return found
@@ -96,6 +95,7 @@ def refit_face(folder: Path, setting: predictions.Setting) -> checkpoints.Checkp
     model = checkpoints.load(folder)
     own_fold = model.training["held_out_fold"]
     nets = {fold: protocols.fold_voice(model, setting.runs, fold) for fold in unseen.audio_visual_folds()}
+    augmented = model.training.get(voice_head.AUGMENTED_ROWS, 0)  # the voice's layers stay as they are
     fusion_nets, *clips = fusion.cross_fit(setting.data_folder, model.face, nets, setting.cache)
     unseen_people = unseen.collected(
         replace(setting, kept=("voices", "speakers")),
@@ -108,7 +108,7 @@ def refit_face(folder: Path, setting: predictions.Setting) -> checkpoints.Checkp
         model,
         fusion=fusion_nets[own_fold],
         calibration=unseen.fit_calibration(unseen_people.without(fold=own_fold)),
-        training=model.training | bundled_provenance.metadata_of(setting.data_folder),
+        training=model.training | bundled_provenance.metadata_of(setting.data_folder, augmented),
         evaluation={},
     )
     with run_dir.writing(folder):

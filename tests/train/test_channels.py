@@ -6,11 +6,13 @@ import torch
 from torch import nn
 
 from emorec.errors import EmorecError
+from emorec.models import checkpoint as checkpoints
 from emorec.voice.features import VoiceFrontEnd
 from support import factories
+from train import evaluate
 from train.data import channels, datasets
 from train.evaluation import corruptions, predictions
-from train.recipes import voice_head
+from train.recipes import bundled_provenance, voice_head
 
 RATE = VoiceFrontEnd().rate
 HISS = [np.random.default_rng(9).normal(0, 0.1, RATE).astype(np.float32)]
@@ -139,3 +141,21 @@ def test_the_last_layer_of_a_fold_never_meets_its_people_spoilt(tmp_path, record
     voice_head.train(net, tmp_path, tmp_path, tmp_path / "cache", 1, augmented=6)
     assert sorted(fitted[0]) == sorted(2 * [item.person for item in recordings[::2]])
     assert predictions.Setting(None, None, tmp_path).augmented == voice_head.AUGMENTED
+
+
+def test_a_checkpoint_names_the_noise_and_how_many_recordings_were_spoilt(tmp_path, recordings, monkeypatch):
+    monkeypatch.setattr(voice_head, "all_items", lambda data: recordings)
+    plain, more = (bundled_provenance.metadata_of(tmp_path, count) for count in (0, 500))
+    assert more[voice_head.AUGMENTED_ROWS] == 500 and bundled_provenance.NOISE in more["sources"]
+    assert plain[voice_head.AUGMENTED_ROWS] == 0 and bundled_provenance.NOISE not in plain["sources"]
+
+
+def test_protocols_fit_their_layers_to_as_many_spoilt_recordings_as_the_checkpoint(tmp_path, monkeypatch):
+    model, given = factories.checkpoint(), []
+    model.training = model.training | {voice_head.AUGMENTED_ROWS: 500}
+    monkeypatch.setattr(checkpoints, "load", lambda folder: model)
+    monkeypatch.setattr(evaluate.cost, "of", lambda model: {})
+    monkeypatch.setitem(evaluate.PROTOCOLS, "everyday", lambda model, setting: given.append(setting) or {"results": {}})
+    monkeypatch.setattr(evaluate, "table", lambda name, found: "")
+    evaluate.evaluate(tmp_path, predictions.Setting(None, None, tmp_path), ["everyday"], write=False)
+    assert [setting.augmented for setting in given] == [500]

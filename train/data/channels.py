@@ -45,7 +45,7 @@ def spoilt(
     if generator.random() < ROOM_SHARE:
         sound = _in_room(sound, rate, generator)
     if generator.random() < NOISE_SHARE:
-        noise = np.resize(background[generator.integers(len(background))].astype(np.float64), len(sound))
+        noise = np.resize(background[int(generator.integers(len(background)))].astype(np.float64), len(sound))
         ratio = np.square(sound).mean() / max(np.square(noise).mean(), 1e-12)
         sound = sound + noise * np.sqrt(ratio) * 10 ** (-generator.uniform(*NOISE) / 20)
     if generator.random() < COARSE_SHARE:
