@@ -11,7 +11,7 @@ from emorec.models import checkpoint as checkpoints
 from train import distributed, loop, refit, run_dir
 from train.data import datasets
 from train.evaluation import predictions
-from train.recipes import bundled_provenance, distillation, face, merging, teachers, voice
+from train.recipes import bundled_provenance, distillation, face, merging, teachers, voice, voice_head
 from train.recipes.workspace import Workspace
 
 # The runs that the bundled weights come from; the other folds are only used to measure them.
@@ -88,9 +88,9 @@ def train_fusion(options: argparse.Namespace) -> None:
     if distributed.rank():
         return  # one process is enough: it takes some minutes
     voice_nets = {fold: voice.trained(options.out, fold) for fold in range(datasets.FOLDS)}
-    setting = predictions.Setting(options.train_dir, options.out, options.cache)
+    setting = predictions.Setting(options.train_dir, options.out, options.cache, augmented=voice_head.AUGMENTED)
     model = refit.build(face.trained(options.out), voice_nets, bundled_provenance.FOLD, setting)
-    model.training = bundled_provenance.metadata_of(options.train_dir) | {
+    model.training = bundled_provenance.metadata_of(options.train_dir, setting.augmented) | {
         "finished": time.strftime("%Y-%m-%d"),
         "compute": run_dir.compute({part: options.out / run for part, run in SHIPPED_RUNS.items()}),
     }

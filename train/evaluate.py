@@ -7,6 +7,7 @@ python train/evaluate.py CHECKPOINT --data YOURS --dataset folder
 import argparse
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from train import metrics, run_dir
 from train.data import layouts
 from train.evaluation import corpus_out, corruptions, cost, cross_voice, own_data, protocols, speakers, voice_protocols
 from train.evaluation.predictions import Setting
+from train.recipes import voice_head
 
 # In the order of the card: those that measure out of domain first.
 PROTOCOLS = {
@@ -47,6 +49,8 @@ def evaluate(folder: Path, setting: Setting, names: Sequence[str], write: bool =
     With ``setting.dataset`` the only protocol is the user's data set. Raises EmorecError.
     """
     model = checkpoints.load(folder)
+    # Layers that are fitted for a protocol get the same recordings as those of the checkpoint.
+    setting = replace(setting, augmented=model.training.get(voice_head.AUGMENTED_ROWS, 0))
     costs = cost.of(model)
     for name in names:
         protocol = own_data.own_data if setting.dataset else PROTOCOLS[name]

@@ -47,7 +47,7 @@ def build(
         raise EmorecError("Name the folder of the voice networks by --runs.")
     data, runs, relative = setting.data_folder, setting.runs, {}
     for fold, net in voice_nets.items():
-        voice_head.train(net, data, runs, setting.cache, fold)
+        voice_head.train(net, data, runs, setting.cache, fold, setting.augmented)
         relative[fold] = voice_baseline.train(net, data, runs, setting.cache, fold)
     fused: dict[str, Any] = {}
 
@@ -81,7 +81,7 @@ def refit(folder: Path, setting: predictions.Setting) -> checkpoints.Checkpoint:
     fold = model.training["held_out_fold"]
     nets = {fold: protocols.fold_voice(model, setting.runs, fold) for fold in range(datasets.FOLDS)}
     found = build(model.face, nets, fold, setting)
-    found.training = model.training | bundled_provenance.metadata_of(setting.data_folder)
+    found.training = model.training | bundled_provenance.metadata_of(setting.data_folder, setting.augmented)
     with run_dir.writing(folder):
         checkpoints.save(found, folder)
     return found
@@ -95,6 +95,7 @@ def refit_face(folder: Path, setting: predictions.Setting) -> checkpoints.Checkp
     model = checkpoints.load(folder)
     own_fold = model.training["held_out_fold"]
     nets = {fold: protocols.fold_voice(model, setting.runs, fold) for fold in unseen.audio_visual_folds()}
+    augmented = model.training.get(voice_head.AUGMENTED_ROWS, 0)  # the voice's layers stay as they are
     fusion_nets, *clips = fusion.cross_fit(setting.data_folder, model.face, nets, setting.cache)
     unseen_people = unseen.collected(
         replace(setting, kept=("voices", "speakers")),
@@ -107,7 +108,7 @@ def refit_face(folder: Path, setting: predictions.Setting) -> checkpoints.Checkp
         model,
         fusion=fusion_nets[own_fold],
         calibration=unseen.fit_calibration(unseen_people.without(fold=own_fold)),
-        training=model.training | bundled_provenance.metadata_of(setting.data_folder),
+        training=model.training | bundled_provenance.metadata_of(setting.data_folder, augmented),
         evaluation={},
     )
     with run_dir.writing(folder):
@@ -143,7 +144,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
         action="store_true",
         help="fit only the calibration, to stored predictions; needs --predictions, not --data and --runs",
     )
+    parser.add_argument(
+        "--augmented",
+        type=int,
+        default=voice_head.AUGMENTED,
+        help="recordings of all corpora that the voice's last layer is fitted to once more, with another microphone, "
+        f"room and noise; 0 for none (default {voice_head.AUGMENTED}; train/RECIPES.md has a trial of 6000)",
+    )
     given = parser.parse_args(arguments)
+    if given.augmented < 0:
+        parser.error(f"--augmented is a number of recordings, 0 or more, not {given.augmented}")
     if given.only_face and not given.predictions:
         parser.error("with --only-face, give the folder of what the voice networks say by --predictions")
     if given.only_calibration and not given.predictions:
@@ -152,7 +162,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         parser.error("give the folder of the data by --data and that of the other folds' voice networks by --runs")
     cache = given.cache or (given.runs or Path("runs")) / "cache"
     fit = refit_calibration if given.only_calibration else refit_face if given.only_face else refit
-    setting = predictions.Setting(given.data, given.runs, cache, predictions=given.predictions)
+    setting = predictions.Setting(
+        given.data, given.runs, cache, predictions=given.predictions, augmented=given.augmented
+    )
     try:
         fit(given.checkpoint, setting)
     except EmorecError as error:

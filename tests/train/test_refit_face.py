@@ -29,7 +29,7 @@ def test_only_what_depends_on_the_face_changes(tmp_path, monkeypatch):
     nets = dict.fromkeys(unseen.audio_visual_folds(), before.fusion)
     monkeypatch.setattr(fusion, "cross_fit", lambda *given: (nets, real, clips["fused"]))
     monkeypatch.setattr(refit.protocols, "fold_voice", lambda model, runs, fold: before.voice)
-    monkeypatch.setattr(bundled_provenance, "metadata_of", lambda data: {"limits": ["new"]})
+    monkeypatch.setattr(bundled_provenance, "metadata_of", lambda data, augmented: {"limits": ["new"]})
     faces = SimpleNamespace(
         **{name: predictions.of(name, setting, None) for name in ("ferplus-valid", "webfaces-train")}
     )

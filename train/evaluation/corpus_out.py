@@ -135,7 +135,8 @@ def _collect(model: Checkpoint, setting: predictions.Setting) -> dict[str, np.nd
     offset_windows, known_windows = voice_baseline.relative(
         windows[:, columns], truth[calm[place]], people[calm[place]]
     )
-    parts = []
+    used, training = voice_head.training_rows(model.voice, items, setting.data_folder, setting.cache, setting.augmented)
+    used_items, training, parts = [items[row] for row in used], training[:, columns], []
     for number, corpus in enumerate(CORPORA):
         if corpus in ACTED:
             rows = np.flatnonzero(corpora == corpus)
@@ -144,7 +145,7 @@ def _collect(model: Checkpoint, setting: predictions.Setting) -> dict[str, np.nd
             inside = corpora[calm[place]] == corpus
             rows, features = calm[place[inside]], windows[inside][:, columns]
             relative, there = offset_windows[inside], known_windows[inside]
-        plain = voice_head.fit(items, pooled_features, (corpus,))
+        plain = voice_head.fit(used_items, training, (corpus,))
         own = voice_baseline.fit(items, offset, known, (corpus,))
         predicted = (_probabilities(plain, features), _probabilities(own, relative), there)
         parts.append((*predicted, truth[rows], np.full(len(rows), number), people[rows]))

@@ -36,7 +36,8 @@ Arrays = dict[str, np.ndarray]
 class Setting:
     """Input of the protocols: the ``data`` folder, the training ``runs`` of the folds (None if there are none) and the
     ``cache``. ``dataset`` and ``labels`` describe a user's data. ``predictions`` is a folder in which the arrays are
-    stored; without ``data`` they are read from there, and with it those that ``kept`` names."""
+    stored; without ``data`` they are read from there, and with it those that ``kept`` names.
+    ``augmented`` recordings take part twice when a voice's last layer is fitted (voice_head.training_rows)."""
 
     data: Path | None
     runs: Path | None
@@ -46,6 +47,7 @@ class Setting:
     epochs: int | None = None
     predictions: Path | None = None
     kept: tuple[str, ...] = ()
+    augmented: int = 0
 
     @property
     def data_folder(self) -> Path:
@@ -136,12 +138,13 @@ def _voices(setting: Setting, voice_nets: dict[int, VoiceNet]) -> Arrays:
         pooled = voice_head.pooled(net, items, setting.cache)
         parts.append((rows, _softmax(net, pooled[rows]), _softmax(net, pooled[rows], "ravdess")))
     first, net = next(iter(voice_nets.items()))
-    inside = np.flatnonzero(folds != first)
-    pooled = voice_head.pooled(net, items, setting.cache)
+    rows, pooled = voice_head.training_rows(net, items, setting.data_folder, setting.cache, setting.augmented)
+    inside = folds[rows] != first
+    known, pooled = [items[row] for row in rows[inside]], pooled[inside]
     calm = np.flatnonzero(np.isin(corpora, datasets.ORDINARY))
     features, rows = voice_head.pooled_windows(net, [items[row] for row in calm], setting.cache)
     for corpus in datasets.ORDINARY:
-        layer = voice_head.refit(net, [items[row] for row in inside], pooled[inside], without=(corpus,))
+        layer = voice_head.refit(net, known, pooled, without=(corpus,))
         there = corpora[calm[rows]] == corpus
         logits = features[there].astype(np.float64) @ layer.weight.numpy().T.astype(np.float64) + layer.bias.numpy()
         nothing = np.zeros((there.sum(), len(datasets.RAVDESS_LABELS)))

@@ -77,8 +77,16 @@ SOURCES = (
 )
 
 
-def metadata_of(data: Path) -> dict[str, Any]:
-    """The training metadata of the bundled checkpoint."""
+NOISE = {
+    "name": "PhoneNoise (RakshakTeam)",
+    "use": "noise in voices, last layer",
+    "items": "all recordings",
+    "licence": "CC BY-NC-SA 4.0",
+}
+
+
+def metadata_of(data: Path, augmented: int = 0) -> dict[str, Any]:
+    """The training metadata of the bundled checkpoint; ``augmented`` recordings took part a second time."""
     voices = voice_head.all_items(data)
     persons = {item.person: fold for item, fold in zip(voices, datasets.fold_of(voices), strict=True)}
     named = {
@@ -88,7 +96,8 @@ def metadata_of(data: Path) -> dict[str, Any]:
         "held_out_fold": FOLD,
         "persons": sorted(person for person, fold in named.items() if fold != FOLD),
         "held_out": sorted(person for person, fold in named.items() if fold == FOLD),
-        "sources": list(SOURCES),
+        "sources": [*SOURCES, *([NOISE] if augmented else ())],
+        voice_head.AUGMENTED_ROWS: augmented,
         "limits": list(LIMITS),
         "licence": LICENCE,
     }

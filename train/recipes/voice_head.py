@@ -20,8 +20,9 @@ from emorec import files
 from emorec.emotions import EMOTIONS, emotion_of
 from emorec.inference.fusion import MIN_COVERAGE
 from emorec.inference.voice_pooling import SPEECH
+from emorec.voice import features as front_ends
 from emorec.voice.features import VoiceFrontEnd
-from train.data import datasets, pack
+from train.data import channels, datasets, pack
 from train.recipes import regression, voice
 
 HEAD = "emotions"  # the head that analysis uses; the one of RAVDESS's eight labels stays as it is
@@ -30,6 +31,9 @@ DECAY = 0.05  # of the weights, see regression.fit
 # was trained on the people that the layer is fitted on, and is too confident about them. Chosen on left-out corpora of
 # ordinary speech.
 OWN_SCALE = 0.3
+AUGMENTED = 0  # recordings that the layer is fitted to once more, see ``training_rows``; measured in RECIPES.md
+AUGMENTED_ROWS = "augmented_voices"  # of a checkpoint's training metadata: how many it was fitted to
+NOISE = "PhoneNoise"  # folder of the data with noise to mix in
 WINDOW_HOPS = 12  # 3.07 s, the default window of analysis
 
 
@@ -82,9 +86,10 @@ def pooled(net, items, cache):
 
 
 def pooled_windows(net, items, cache):
-    """Pooled features (M, 2 D) of windows as in analysis, and the row of each one's item (M,).
+    """Pooled features (M, 2 D) of windows as long as in analysis, and the row of each one's item (M,).
 
-    Recordings are cut into windows of WINDOW_HOPS; shorter rests and windows with hardly any speech are left out.
+    Recordings are cut into windows of WINDOW_HOPS; shorter rests and windows with hardly any speech are left out. Each
+    window is encoded by itself, like a clip of that length; in analysis the encoder sees the sound around it, too.
     """
 
     def features():
@@ -97,6 +102,44 @@ def pooled_windows(net, items, cache):
 
     found = pack.cached(cache, "pooled-windows", items, _settings(net) | {"hops": WINDOW_HOPS}, features)
     return found["features"], found["rows"]
+
+
+def training_rows(
+    net: voice.VoiceNet, items: Sequence[datasets.Item], data: Path, cache: Path, augmented: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """What a layer is fitted to: the rows (M,) of the items, and their pooled features (M, 2 D).
+
+    First all items as they are, then ``augmented`` of them, drawn from all corpora alike, once more with another
+    microphone, room and noise (train/data/channels.py). What is speech is known from the recordings as they are.
+    """
+    everything, features = np.arange(len(items)), pooled(net, items, cache)
+    chosen = np.sort(np.random.default_rng(0).permutation(len(items))[:augmented])
+    if not len(chosen):
+        return everything, features
+
+    def spoilt():
+        return {"features": voice.features(net, _spoilt_clips(items, chosen, data, cache))}
+
+    again = pack.cached(cache, "pooled-spoilt", [items[row] for row in chosen], _settings(net) | {"version": 1}, spoilt)
+    return np.concatenate([everything, chosen]), np.concatenate([features, again["features"]])
+
+
+def _spoilt_clips(items, chosen, data, cache):
+    """The log-mel and the speech of the ``chosen`` items with another microphone, room and noise."""
+    front_end, speech = VoiceFrontEnd(), [heard for _, heard in _clips(items, cache)]
+
+    def spectra():
+        noises, parts = channels.noises(Path(data) / NOISE, front_end.rate), []
+        played = pack.played([items[row] for row in chosen], front_end)
+        for row, samples in zip(chosen, played, strict=True):
+            sound = channels.spoilt(samples, front_end.rate, noises, np.random.default_rng([0, int(row)]))
+            parts.append(front_ends.log_mel(sound, front_end).to(torch.float16).numpy())
+        return {"log_mel": np.concatenate(parts, axis=1)}
+
+    settings = pack.settings_of(front_end) | {"version": 1}
+    whole = pack.cached(cache, "voices-spoilt", [items[row] for row in chosen], settings, spectra)["log_mel"]
+    ends = np.cumsum([len(speech[row]) * voice.VoiceNet.FRAMES_PER_HOP for row in chosen])
+    return list(zip(np.split(whole, ends[:-1], axis=1), (speech[row] for row in chosen), strict=True))
 
 
 def _windows(clips):
@@ -150,11 +193,14 @@ def place(net, layer):
     return net
 
 
-def train(net, data, runs, cache, fold):
-    """Fit the last layer of a fold's network on all people outside the fold, and store it in ``head_file``."""
+def train(net, data, runs, cache, fold, augmented=0):
+    """Fit the last layer of a fold's network on all people outside the fold, and store it in ``head_file``.
+
+    ``augmented`` recordings take part a second time, see ``training_rows``."""
     items = all_items(data)
-    inside, features = np.flatnonzero(datasets.fold_of(items) != fold), pooled(net, items, cache)
-    layer = refit(net, [items[row] for row in inside], features[inside])
+    rows, features = training_rows(net, items, data, cache, augmented)
+    inside = datasets.fold_of(items)[rows] != fold
+    layer = refit(net, [items[row] for row in rows[inside]], features[inside])
     files.write(head_file(runs, fold), safetensors.torch.save({"weight": layer.weight, "bias": layer.bias}))
     return place(net, layer)
 
