@@ -43,13 +43,18 @@ def speakers_of(features: Features, low: np.ndarray, high: np.ndarray, whose: np
     arrays, given = features.arrays, np.broadcast_to(np.asarray(whose), len(low))
     if "voice_person" not in arrays:
         return np.full(len(low), -1)
+    unknown = np.flatnonzero(given < 0)
+    if not len(unknown):
+        return given.copy()
     person, half = arrays["voice_person"], features.hop_seconds / 2
     spoken = arrays["voice_speech"] >= SPEECH
     person = np.where(person == UNSURE, _in_view(arrays), person)
     numbers = np.append(np.unique(person[person >= 0]), OFF_SCREEN)
-    first, last = between(arrays["voice_time"], low - half + 1e-9, high + half - 1e-9)
+    first, last = between(arrays["voice_time"], low[unknown] - half + 1e-9, high[unknown] + half - 1e-9)
     counts = sums(((person[:, None] == numbers) & spoken[:, None]).astype(float), first, last)
-    return np.where(given >= 0, given, numbers[counts.argmax(axis=1)])
+    found = given.copy()
+    found[unknown] = numbers[counts.argmax(axis=1)]
+    return found
 
 
 def _in_view(arrays: dict[str, np.ndarray]) -> np.ndarray:

@@ -7,8 +7,7 @@
   const items = () => [...(list()?.querySelectorAll("li") ?? [])];
   const shown = () => items().filter((item) => !item.hidden);
   const startOf = (item) => Number(item.querySelector("[data-seek]").dataset.seek);
-  const chosen = { kind: "", emotion: "", person: "" };
-  let strongest = ""; // how many, "" for all
+  const chosen = { kind: "", emotion: "", person: "", rank: "" }; // rank: how many of the strongest
   let current = null, host = null, drawn;
 
   const mark = (item) => {
@@ -27,13 +26,13 @@
 
   // With "shown part only" the list is about the part, like the summary.
   const apply = () => {
-    const part = find("#only input")?.checked ? window.emorecView?.part : null;
+    const part = find("#only input")?.checked ? window.emorecView?.part : null, { rank, ...equal } = chosen;
     for (const item of items()) {
       const outside = part && (Number(item.dataset.until) <= part[0] || startOf(item) >= part[1]);
-      item.hidden = outside || Object.entries(chosen).some(([name, value]) => value !== "" && item.dataset[name] !== value);
+      item.hidden = outside || Object.entries(equal).some(([name, value]) => value !== "" && item.dataset[name] !== value);
     }
     const ranked = shown().sort((one, other) => one.dataset.rank - other.dataset.rank);
-    if (strongest) for (const item of ranked.slice(Number(strongest))) item.hidden = true;
+    if (rank) for (const item of ranked.slice(Number(rank))) item.hidden = true;
     if (current?.hidden) mark(null);
     count();
   };
@@ -65,8 +64,7 @@
   });
   document.addEventListener("change", (event) => {
     const name = event.target.dataset?.filter;
-    if (name === "rank") strongest = event.target.value;
-    else if (name) chosen[name] = event.target.value;
+    if (name) chosen[name] = event.target.value;
     if (name || event.target.closest("#only")) apply();
   });
   document.addEventListener("input", (event) => { if (event.target.closest("#range")) apply(); });
@@ -78,12 +76,12 @@
     drawn = host?.dataset.drawn;
     current = null;
     for (const select of host?.querySelectorAll("[data-filter]") ?? []) {
-      if (select.dataset.filter === "rank") { select.value = strongest; continue; }
       select.value = chosen[select.dataset.filter];
       if (select.selectedIndex < 0) select.value = chosen[select.dataset.filter] = "";
     }
-    if (host && !host.querySelector("[data-filter=rank]")) strongest = "";
-    if (host && !host.querySelector("[data-filter=person]")) chosen.person = "";
+    for (const name of ["person", "rank"]) {
+      if (host && !host.querySelector(`[data-filter=${name}]`)) chosen[name] = "";
+    }
     apply();
   };
   renew();

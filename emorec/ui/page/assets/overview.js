@@ -82,7 +82,7 @@
     begin = clamp(begin, first, last - length);
     view.part = length >= last - first - 1e-3 ? null : [begin, begin + length];
     place();
-    view.stretch?.(current());
+    view.stretch(current());
     again = 0;
     tell();
   };
@@ -238,7 +238,8 @@
     if (svg !== chart) {
       chart = svg;
       view.drawn = view.seen = drawn() ? drawn().split(",").map(Number) : null;
-      if (timer) view.stretch?.(current());
+      find("#timeline")?.classList.remove("stretched");
+      if (timer) view.stretch(current());
       clearTimeout(check);
       check = setTimeout(verify, LATE);
     }

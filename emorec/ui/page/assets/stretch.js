@@ -23,13 +23,4 @@
     window.emorecPlace();
   };
   window.emorecView.stretch = stretch;
-
-  // A new chart is not stretched.
-  let chart = null;
-  new MutationObserver(() => {
-    const svg = find("#timeline svg.marks");
-    if (svg === chart) return;
-    chart = svg;
-    find("#timeline")?.classList.toggle("stretched", Boolean(marks()[0]?.style.transform));
-  }).observe(document.body, { childList: true, subtree: true });
 }
