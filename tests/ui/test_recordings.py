@@ -100,6 +100,8 @@ def test_a_folder_is_analysed_and_a_bad_file_does_not_stop_the_others(page, fold
     all_done(page)
     assert "words.wav is text, not a recording" in line(page, "words.wav").inner_text()
     voice = line(page, "Anna/voice.wav")
+    edges = page.eval_on_selector("#recordings ol", "list => getComputedStyle(list).backgroundImage")
+    assert edges.count("linear-gradient") == 4  # shadows where the list goes on, and what covers them elsewhere
     assert "of the time" in voice.inner_text() and "no evidence" in line(page, "Anna/tone.wav").inner_text()
 
     rows = page.locator("#combined tbody tr")
