@@ -54,6 +54,47 @@ def test_two_who_take_turns_are_two_persons():
     assert of_tracks(*recording(shots)) == [0, 1] * 8
 
 
+def turned(share):
+    """A look between those of the persons 5 and 6, at a quarter of a turn for a share of 1."""
+    one, other = (look(person).astype(float) for person in (5, 6))
+    other -= (other @ one) * one
+    angle = share * np.pi / 2
+    return np.cos(angle) * one + np.sin(angle) * other / np.linalg.norm(other)
+
+
+def covered(looks, given):
+    """A face that the tracker doubts again and again, and whose look changes from track to track."""
+    arrays, until = recording([(1.0, [5])] * len(looks), given=given)
+    return arrays | {"identity_embedding": np.array(looks, np.float16)}, until
+
+
+def test_a_face_that_changes_bit_by_bit_stays_one_person():
+    """A hand comes before it: the first look and the last are not alike, but each is like the next."""
+    looks = [turned(share) for share in (0, 0.4, 0.8, 1.2)]
+    assert looks[0] @ looks[3] < persons.THRESHOLD and persons.CONTINUES < looks[0] @ looks[1]
+    assert of_tracks(*covered(looks, [0, 0, 0, 0])) == [0, 0, 0, 0]
+
+
+def test_a_face_that_the_tracker_knows_from_before_a_gap_is_compared_as_a_whole():
+    looks = [turned(share) for share in (0, 0.4, 0.8, 1.2)]
+    assert max(of_tracks(*covered(looks, [0, 1, 2, 3]))) == 1  # the tracker does not say that they are one
+    arrays, until = covered(looks, [0, 0, 0, 0])
+    arrays["frame_time"] = np.sort(np.append(arrays["frame_time"], [0.9, 1.9, 2.9]))  # a frame without the face
+    arrays["frame_until"] = np.append(arrays["frame_time"][1:], until)
+    assert max(of_tracks(arrays, until)) == 1
+
+
+def test_a_face_that_looks_like_another_person_at_once_is_another_person():
+    assert of_tracks(*covered([turned(0), turned(0), turned(0.9)], [0, 0, 0])) == [0, 0, 1]
+
+
+def test_two_who_look_alike_and_sit_in_one_place_stay_two_persons():
+    """The tracker may miss a cut between them, so a chain of looks must be more alike than two looks of one person."""
+    looks = [turned(share) for share in (0, 0, 0.55, 0.55, 1.1, 1.1)]
+    assert persons.THRESHOLD < looks[1] @ looks[2] < persons.CONTINUES
+    assert max(of_tracks(*covered(looks, [0] * 6))) == 1
+
+
 def test_two_in_one_frame_are_two_persons_however_alike_they_look():
     arrays, until = recording([(3.0, [5, 5]), (2.0, [5])])
     assert of_tracks(arrays, until)[:2] == [0, 1] or of_tracks(arrays, until)[:2] == [1, 0]

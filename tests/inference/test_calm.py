@@ -35,6 +35,10 @@ def test_shown_expressions_are_still_told(media, analyzer):
     assert len({emotion for emotion, share in even.shares()[0].items() if share > 0.05}) >= 3
 
 
+def test_a_face_behind_a_hand_stays_the_same_person(media, analyzer):
+    assert [*analyzer.extract(media / "expressions_silent_20s.mp4")][-1].persons == [0]
+
+
 def test_a_smile_is_happy_under_every_prior(analyzer):
     """The shipped portrait smiles, whatever is expected."""
     observations = [*analyzer.extract(example.clip())][-1]
