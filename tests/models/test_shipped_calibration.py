@@ -21,7 +21,7 @@ from support.paths import ROOT
 from train import calibration as calibrate
 from train import evaluate, metrics
 from train.data import datasets
-from train.evaluation import predictions, protocols, speakers, unseen
+from train.evaluation import predictions, protocols, speakers, unseen, voice_predictions
 from train.recipes import bundled_provenance, fusion, voice_baseline
 
 PREDICTIONS = ROOT / "train" / "folds" / "predictions"
@@ -159,7 +159,7 @@ def test_calm_is_not_bought_with_deafness(model):
 
 def test_the_sharpest_clips_keep_their_emotion_under_the_everyday_prior(model, unseen_people):
     """Not only are they not neutral: most of them still have their own name."""
-    stored = predictions.voices(SETTING, None)
+    stored = voice_predictions.voices(SETTING, None)
     strong = (stored["strong"] > 0) & (stored["truth"] != EMOTIONS.index("neutral"))
     predicted = calibrate.calibrated(model.calibration.voice, stored["seven"][strong], metrics.EVERYDAY).argmax(1)
     assert metrics.recall(predicted, stored["truth"][strong]) > 0.5

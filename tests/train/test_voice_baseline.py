@@ -19,7 +19,7 @@ from support import factories
 from train import metrics
 from train.data import datasets
 from train.data.datasets import Item
-from train.evaluation import corpus_told, predictions, speakers, unseen
+from train.evaluation import corpus_told, predictions, speakers, unseen, voice_predictions
 from train.evaluation.protocols import relative_layer
 from train.recipes import voice_baseline, voice_head
 
@@ -100,8 +100,8 @@ def corpora(monkeypatch):
 
 def test_what_is_said_of_speakers_is_in_the_order_of_the_voices(corpora, monkeypatch):
     items, nets = corpora
-    monkeypatch.setattr(predictions, "STRONG", "")
-    said = predictions.speakers(SETTING, lambda: nets, relative_layer(SETTING))
+    monkeypatch.setattr(voice_predictions, "STRONG", "")
+    said = voice_predictions.speakers(SETTING, lambda: nets, relative_layer(SETTING))
     order = [row for fold in range(2) for row, item in enumerate(items) if datasets.fold_of([item])[0] == fold]
     order += [row for corpus in datasets.ORDINARY for row, item in enumerate(items) if item.corpus == corpus]
     assert said["truth"].tolist() == [EMOTIONS.index(items[row].label) for row in order]
@@ -123,7 +123,7 @@ def test_a_corpus_of_ordinary_speech_is_judged_by_a_layer_that_never_met_it(corp
         return fit(items, features, known, without, scales)
 
     monkeypatch.setattr(voice_baseline, "fit", recorded)
-    predictions.speakers(SETTING, lambda: corpora[1], relative_layer(SETTING))
+    voice_predictions.speakers(SETTING, lambda: corpora[1], relative_layer(SETTING))
     assert len(fitted) == len(datasets.ORDINARY)
     for corpus, met in zip(datasets.ORDINARY, fitted, strict=True):
         assert corpus not in {name for name, _ in met} and ("ravdess", 0) not in met and ("ravdess", 1) in met
@@ -132,7 +132,7 @@ def test_a_corpus_of_ordinary_speech_is_judged_by_a_layer_that_never_met_it(corp
 def test_whole_recordings_are_better_understood_relative_to_their_speaker(corpora, monkeypatch):
     items, nets = corpora
     nets = {fold: voice_baseline.place(net, _fitted(items, fold)) for fold, net in nets.items()}
-    said = predictions.speakers(SETTING, lambda: nets, relative_layer(SETTING))
+    said = voice_predictions.speakers(SETTING, lambda: nets, relative_layer(SETTING))
     seven = np.full((len(said["truth"]), 7), 0.1) + 0.3 * np.eye(7)[said["truth"]]
     seven[::3] = 1 / 7  # the head for single windows knows little
     order = [item for fold in range(2) for item in items if datasets.fold_of([item])[0] == fold]
@@ -141,9 +141,9 @@ def test_whole_recordings_are_better_understood_relative_to_their_speaker(corpor
         "seven": seven,
         "truth": said["truth"],
         "fold": datasets.fold_of(order),
-        "corpus": np.array([predictions.VOICE_CORPORA.index(item.corpus) for item in order]),
+        "corpus": np.array([voice_predictions.VOICE_CORPORA.index(item.corpus) for item in order]),
     }
-    monkeypatch.setattr(predictions, "voices", lambda setting, given: voices)
+    monkeypatch.setattr(voice_predictions, "voices", lambda setting, given: voices)
     nothing = np.zeros(0)
     relative = unseen._relative(SETTING, voices, lambda: nets, relative_layer(SETTING))
     columns = tuple(voices[name] for name in ("seven", "truth", "fold", "corpus"))

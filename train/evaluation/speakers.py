@@ -18,7 +18,7 @@ from emorec.models.calibration import HeadCalibration
 from emorec.models.checkpoint import Checkpoint
 from train import calibration, metrics
 from train.data import datasets
-from train.evaluation import predictions, unseen
+from train.evaluation import predictions, unseen, voice_predictions
 from train.evaluation.protocols import fold_voice, relative_layer, unseen_predictions
 from train.evaluation.voice_protocols import NEGATIVE, SURE
 
@@ -116,7 +116,7 @@ def _read(model: Checkpoint, setting: predictions.Setting) -> list[_Recording]:
         return {fold: fold_voice(model, setting.runs, fold) for fold in range(datasets.FOLDS)}
 
     everybody = unseen_predictions(model, setting)
-    found = predictions.voices(setting, nets) | predictions.speakers(setting, nets, relative_layer(setting))
+    found = voice_predictions.voices(setting, nets) | voice_predictions.speakers(setting, nets, relative_layer(setting))
     fitted: dict[Any, tuple[HeadCalibration, HeadCalibration]] = {}
     read = []
     for kind, person, rows in _recordings(found):
@@ -125,7 +125,7 @@ def _read(model: Checkpoint, setting: predictions.Setting) -> list[_Recording]:
         key = (corpus if fold == datasets.NEVER else -1, fold)
         if key not in fitted:
             fitted[key] = unseen.fit_voice(everybody.without(**left_out))
-        read.append(_Recording(kind, predictions.VOICE_CORPORA[corpus], person, rows, found, fitted[key]))
+        read.append(_Recording(kind, voice_predictions.VOICE_CORPORA[corpus], person, rows, found, fitted[key]))
     return read
 
 

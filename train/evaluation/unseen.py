@@ -15,7 +15,7 @@ from emorec.models.calibration import Calibration, HeadCalibration
 from emorec.models.networks import FaceNet, VoiceNet
 from train import calibration
 from train.data import datasets
-from train.evaluation import predictions
+from train.evaluation import predictions, voice_predictions
 from train.recipes import fusion, voice_baseline
 from train.recipes.samples import Samples
 
@@ -114,7 +114,7 @@ def pairs(unseen: Unseen) -> Samples:
     """
     random, (faces, face_truth) = np.random.default_rng(0), unseen.stills
     voices, voice_truth, _, corpora = unseen.voices
-    acted = corpora == predictions.VOICE_CORPORA.index("ravdess")
+    acted = corpora == voice_predictions.VOICE_CORPORA.index("ravdess")
     face_rows, voice_rows, truth = [], [], []
     for emotion in np.intersect1d(face_truth, voice_truth[acted]):
         face_rows.append(random.choice(np.flatnonzero(face_truth == emotion), PAIRS))
@@ -167,7 +167,7 @@ def collected(
         return fusion.cross_fit(setting.data_folder, face_net, nets_of(folds), setting.cache)[1:]
 
     clips = predictions.clips(setting, lambda: (cross_fit or fitted)(audio_visual_folds()))
-    voices = predictions.voices(setting, lambda: nets_of(range(datasets.FOLDS)))
+    voices = voice_predictions.voices(setting, lambda: nets_of(range(datasets.FOLDS)))
     stills = of_seven(predictions.ferplus(setting, face_net, "valid"))
     faces = predictions.webfaces(setting, face_net, "train")
     return Unseen(
@@ -191,7 +191,7 @@ def _relative(
     layer_of: Callable[[VoiceNet, int], nn.Linear],
 ) -> tuple:
     """The columns of ``Unseen.relative``; each speaker's baseline is the mean of all that was heard of the speaker."""
-    said = predictions.speakers(setting, nets, layer_of)
+    said = voice_predictions.speakers(setting, nets, layer_of)
     offset, known = voice_baseline.relative(said["unbiased"], said["truth"], said["person"])
     probabilities = softmax(offset + said["bias"])
     probabilities[~known] = np.nan

@@ -9,7 +9,7 @@ from emorec.errors import EmorecError
 from emorec.inference import fusion as fusions
 from train import calibration, metrics
 from train.data import datasets
-from train.evaluation import predictions, unseen
+from train.evaluation import predictions, unseen, voice_predictions
 from train.evaluation.protocols import fold_voice, unseen_predictions
 from train.recipes import voice, voice_head
 
@@ -69,12 +69,12 @@ def ravdess_voice(model, setting):
 
 
 def ravdess_predictions(model, setting):
-    """The arrays of RAVDESS among ``predictions.voices``; without ``runs`` those by the checkpoint alone."""
+    """The arrays of RAVDESS among ``voice_predictions.voices``; without ``runs`` those by the checkpoint alone."""
     if setting.data is None or setting.runs:
-        found = predictions.voices(
+        found = voice_predictions.voices(
             setting, lambda: {k: fold_voice(model, setting.runs, k) for k in range(datasets.FOLDS)}
         )
-        rows = found["corpus"] == predictions.VOICE_CORPORA.index("ravdess")
+        rows = found["corpus"] == voice_predictions.VOICE_CORPORA.index("ravdess")
         return {name: values[rows] for name, values in found.items()}
     items = datasets.ravdess(setting.data / "RAVDESS")
     training_people = set(model.training.get("persons", ()))
@@ -91,7 +91,7 @@ def ravdess_predictions(model, setting):
         "truth": voice.targets_of(items)[:, 0],
         "native": voice.targets_of(items)[:, 1],
         "fold": np.full(len(items), datasets.NEVER if own is None else own),
-        "strong": np.array([item.path.stem.split("-")[3] == predictions.STRONG for item in items]),
+        "strong": np.array([item.path.stem.split("-")[3] == voice_predictions.STRONG for item in items]),
         "person": np.unique([item.person for item in items], return_inverse=True)[1],
     }
 
@@ -129,7 +129,7 @@ def _ravdess_late(model, setting):
     table = datasets.existing(setting.data / "RAVDESS" / FACE_LOGITS)
     with open(table, newline="") as file:
         published = {row[0]: [float(value) for value in row[2:]] for row in list(csv.reader(file))[1:]}
-    # In the order of ``predictions.voices``: fold by fold, and in a fold as the files are named.
+    # In the order of ``voice_predictions.voices``: fold by fold, and in a fold as the files are named.
     items = datasets.ravdess(setting.data / "RAVDESS")
     folds = datasets.fold_of(items)
     stems = [items[row].path.stem for k in range(datasets.FOLDS) for row in np.flatnonzero(folds == k)]
@@ -166,7 +166,7 @@ def everyday(model, setting):
     negative = [EMOTIONS.index(emotion) for emotion in NEGATIVE]
     calm, chosen, labels, before, own, among = [], [], [], [], [], []
     for corpus in datasets.ORDINARY:
-        number = predictions.VOICE_CORPORA.index(corpus)
+        number = voice_predictions.VOICE_CORPORA.index(corpus)
         rows = corpora == number
         head = unseen.fit_calibration(unseen_people.without(corpus=number)).voice
         for name, prior in (("even", calibration.EVEN), ("everyday", metrics.EVERYDAY)):
