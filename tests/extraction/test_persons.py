@@ -71,7 +71,7 @@ def covered(looks, given):
 def test_a_face_that_changes_bit_by_bit_stays_one_person():
     """A hand comes before it: the first look and the last are not alike, but each is like the next."""
     looks = [turned(share) for share in (0, 0.4, 0.8, 1.2)]
-    assert looks[0] @ looks[3] < persons.THRESHOLD and persons.CONTINUES < looks[0] @ looks[1]
+    assert looks[0] @ looks[3] < persons.THRESHOLD and looks[0] @ looks[1] > persons.CONTINUES
     assert of_tracks(*covered(looks, [0, 0, 0, 0])) == [0, 0, 0, 0]
 
 
