@@ -11,10 +11,11 @@ from emorec.models.provenance import Protocol
 from emorec.output.chart_data import has_pictures
 from emorec.output.summary import summary
 
-UNMEASURED = "These weights were not measured on people that they never met"
-VOICE = "of voices in languages never heard, acted emotions are named right in {share:.0%}"
-CALM = "ordinary speech is called neutral in {share:.0%}"
-FACE = "of pictures of people never seen, expressions are named right in {share:.0%}"
+UNMEASURED = "These weights were not tested on people that they never met."
+MEASURED = "Tested on people it never met, the program {results}."
+VOICE = "names {share:.0%} of the acted emotions in voices of a language it never heard correctly"
+CALM = "calls {share:.0%} of ordinary speech neutral"
+FACE = "names {share:.0%} of the expressions in pictures correctly"
 HERE = "Under the {prior} prior, {unsure:.0%} of this recording's evidence is unsure."
 
 
@@ -30,17 +31,23 @@ def sentence(timeline: Timeline, evaluation: dict[str, Any]) -> str:
         parts += _told(CALM, found.get("everyday"), f", {prior} prior")
     if used != "voice" and has_pictures(timeline):
         parts += _told(FACE, found.get("web-faces"), "face")
-    measured = f"Measured: {'; '.join(parts)}" if parts else UNMEASURED
     figures = summary(timeline)
     here = HERE.format(prior=prior, unsure=figures.unsure) if figures.shares else ""
-    return f"{measured}. {here}".strip()
+    return f"{_measured(parts)} {here}".strip()
 
 
 def for_pictures(evaluation: dict[str, Any]) -> str:
     """What the weights were tested on, out of domain, for faces of still pictures."""
     found = {protocol.name: protocol for protocol in provenance.protocols(evaluation)}
-    told = _told(FACE, found.get("web-faces"), "face")
-    return f"Measured: {told[0]}." if told else f"{UNMEASURED}."
+    return _measured(_told(FACE, found.get("web-faces"), "face"))
+
+
+def _measured(parts: list[str]) -> str:
+    """The sentence about what was measured, "a, b and c"."""
+    if not parts:
+        return UNMEASURED
+    *most, last = parts
+    return MEASURED.format(results=f"{', '.join(most)} and {last}" if most else last)
 
 
 def _told(words: str, protocol: Protocol | None, ending: str) -> list[str]:

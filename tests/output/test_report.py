@@ -75,7 +75,7 @@ def test_every_person_has_a_lane_a_name_and_a_picture(reports, features):
     shown = pictures(reports / "open.html")
     assert len(shown) >= 3 and all(faces(picture) == 1 for picture in shown)  # two lanes, and a highlight at least
     first_words = re.findall("<p[^>]*>(.*?)</p>", text)[0]
-    assert first_words.startswith("Measured: ") and "unsure" in first_words
+    assert first_words.startswith("Tested on people it never met, the program ") and "unsure" in first_words
     for words in ("the highest confidence in", "everyday prior", "Average confidence", "prior shares", ">model</th>"):
         assert words in text
 

@@ -99,7 +99,7 @@ def test_the_line_about_trust_names_what_was_measured_and_what_is_unsure_here():
     timeline = factories.timeline([sure("sad"), sure("sad"), unsure("sad"), unsure("sad")])
     timeline = replace(timeline, prior=priors.of("everyday"))
     words = trust.sentence(timeline, evaluation)
-    assert "named right in 25%" in words and "70%" not in words
+    assert "the program names 25% of the acted emotions" in words and "70%" not in words
     assert "Under the everyday prior, 50% of this recording's evidence is unsure." in words
     assert trust.sentence(replace(timeline, fusion="face"), evaluation).startswith(trust.UNMEASURED)
 
