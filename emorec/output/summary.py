@@ -32,7 +32,8 @@ class Summary:
     how much of the ``seconds`` of the timeline itself has evidence. ``too_little``: whether that is too little to
     conclude anything. ``face`` and ``speech``: shares of the time with a visible face and with speech. ``confidence``:
     mean over the time that itself has evidence, None without any. ``valence`` and ``arousal``: means over the same
-    time, from -1 to 1, derived from the probabilities.
+    time, from -1 to 1, derived from the probabilities. ``by_prior``: share of the time with evidence whose emotion is
+    sure only because of the prior.
     """
 
     shares: dict[str, float]
@@ -46,6 +47,7 @@ class Summary:
     confidence: float | None
     valence: float | None
     arousal: float | None
+    by_prior: float = 0.0
 
     @property
     def warning(self) -> str:
@@ -75,6 +77,7 @@ def summary(timeline: Timeline) -> Summary:
         confidence=_mean(timeline.confidence[own], lengths[own]),
         valence=_mean(timeline.valence[own], lengths[own]),
         arousal=_mean(timeline.arousal[own], lengths[own]),
+        by_prior=float(lengths[timeline.by_prior].sum()) / known_seconds if known_seconds else 0.0,
     )
 
 

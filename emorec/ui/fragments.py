@@ -105,7 +105,7 @@ def warnings(timeline: Timeline) -> str:
         missing = NO_EVIDENCE.get(fusion, "Neither was a face seen nor speech heard")
         return callout(f"{missing}, so there is nothing to read an emotion from.")
     found = [figures.warning] if figures.too_little else []
-    # Other notes are shown while the recording is analysed; these change with the choices.
+    # The others stand in the lines about trust.
     found += [note for note in timeline.notes if usual_expression.PHRASE in note]
     return "".join(callout(note) for note in found)
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 import numpy as np
 
 from emorec.emotions import COLOURS, EMOTIONS
+from emorec.inference import usual_expression
 from emorec.inference.timeline import Timeline
 from emorec.output import trust
 from emorec.output.chart_axes import ticks
@@ -56,9 +57,14 @@ def ribbon(timeline: Timeline, most: int = MAX_COLUMNS) -> str:
     return f'<span class="ribbon" role="img" aria-label="{html.escape(_in_words(timeline))}">{runs}</span>'
 
 
-def trusted(timeline: Timeline, evaluation: dict[str, Any]) -> str:
-    """How far to trust the timeline, in a line above it."""
-    return f'<p class="caption trusted">{html.escape(trust.sentence(timeline, evaluation))}</p>'
+def trusted(timeline: Timeline, evaluation: dict[str, Any] | None, shown: Collection[str] = ()) -> str:
+    """How far to trust the timeline, above it: what was measured, and its notes but those that are ``shown`` elsewhere.
+
+    Without ``evaluation`` nothing is said about what was measured.
+    """
+    notes = [note for note in timeline.notes if note not in shown and usual_expression.PHRASE not in note]
+    words = [] if evaluation is None else [trust.sentence(timeline, evaluation)]
+    return "".join(f'<p class="caption trusted">{html.escape(each)}</p>' for each in (*words, *notes))
 
 
 def part_of(text: str, timeline: Timeline | None) -> Part | None:
