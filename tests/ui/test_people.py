@@ -139,7 +139,7 @@ def test_a_name_in_a_card_is_text_and_no_markup():
         (lambda handlers: handlers.rename(two(), Edited(), 0, "all"), "cannot be a person's name"),
         (lambda handlers: handlers.rename(Analysis(), Edited(), None, "Anna"), people_handlers.NOTHING_YET),
         (lambda handlers: handlers.join(two(), Edited(), 0, None), people_handlers.NO_OTHER),
-        (lambda handlers: handlers.divide(two(), Edited(), 0, []), "no such stretch"),
+        (lambda handlers: handlers.divide(two(), Edited(), 0, []), r"^.?Choose a stretch first\."),
         (lambda handlers: handlers.save(Analysis(), Edited(), None), people_handlers.NOTHING_YET),
     ],
 )
