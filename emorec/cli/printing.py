@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from emorec.inference.timeline import Timeline
 
 KIND_WIDTH = 12  # characters of the longest kind of highlight
-MINUTES = 2  # of a recording, from which on its most negative minutes are worth a line
 NAME_WIDTH = 9  # characters of the longest emotion, and one more
 BAR = "{percentage:3.0f}% |{bar}| {n:.0f} of {total:.0f} s  {rate_noinv_fmt} left {remaining}"
 NOT_FOUND = {"face": "no face was found", "voice": "no speech was found"}
@@ -122,14 +121,15 @@ def _print_highlights(result: Timeline) -> None:
     """The highlights in order of time, then the most negative minutes of a recording that has several."""
     from emorec.output.chart_data import clock
     from emorec.output.highlights import find_highlights
-    from emorec.output.negative import SECONDS, most_negative
+    from emorec.output.negative import NONE, has_minutes, most_negative
 
     if found := find_highlights(result):
         print("  highlights:")
     for each in found:
         print(f"    {clock(each.start):>8}  {each.kind:<{KIND_WIDTH}} {each.text} ({each.reason})")
-    if result.duration >= MINUTES * SECONDS and (lowest := most_negative(result)):
-        print("  most negative minutes:")
+    if has_minutes(result):
+        lowest = most_negative(result)
+        print("  most negative minutes:" if lowest else f"  {NONE}")
         for each in lowest:
             print(f"    {clock(each.start):>8}  {each.text} ({each.reason})")
 
