@@ -77,7 +77,7 @@ class ProgressBar:
 
 def print_summary(result: Timeline, written: Sequence[Path], name: str | None = None) -> None:
     """Print the shares of a timeline and the written files, below the name of the recording if it is given."""
-    from emorec.output.summary import affect_in_words, summary
+    from emorec.output.summary import affect_in_words, length, rows_in_words, summary
 
     figures = summary(result)
     if name:
@@ -85,7 +85,7 @@ def print_summary(result: Timeline, written: Sequence[Path], name: str | None = 
     if figures.warning:
         print(figures.warning)
     print(
-        f"{figures.seconds:.1f} s, {len(result)} rows of {result.step:g} s, fusion {result.fusion}, "
+        f"{length(figures.seconds)}, {rows_in_words(result)} of {result.step:g} s, fusion {result.fusion}, "
         f"prior {result.prior.name}"
     )
     for emotion, share in figures.shares.items():
@@ -100,7 +100,10 @@ def print_summary(result: Timeline, written: Sequence[Path], name: str | None = 
     for person in result.people:
         print(f"  {shown(person.name)}: {_person_in_words(person)}")
     not_found = NOT_FOUND.get(result.fusion, "neither a face nor speech was found")
-    print(f"  evidence for {figures.known:.0%} of the time" if figures.known else f"  {not_found}")
+    if not figures.known:
+        print(f"  {not_found}")
+    elif not figures.too_little:  # else the first line has said of how little time there is evidence
+        print(f"  evidence for {figures.known:.0%} of the time")
     _print_highlights(result)
     for path in written:
         print(f"wrote {path}")
