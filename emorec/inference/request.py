@@ -128,7 +128,8 @@ class Request:
         if self.baseline.known is not None and not self.usual:
             wanted = ", ".join(names[person] for person in self._persons)
             return [NOBODY_KNOWN.format(name=self.baseline.name, names=wanted)]
-        return usual_expression.notes(self.usual, self._persons, names)
+        cut = self.baseline.note(self.features.start, self.features.until) if self.features.complete else ""
+        return [*([cut] if cut else []), *usual_expression.notes(self.usual, self._persons, names)]
 
     @property
     def _takes_out(self) -> bool:

@@ -91,6 +91,7 @@ def test_every_minute_has_a_row_with_its_means():
     assert len(rows) == 3
     assert 'data-sad="0.9400"' in rows[0] and 'data-happy="0.9400"' in rows[1] and "data-sad" not in rows[2]
     assert float(re.search(r'data-valence="(-?[\d.]+)"', rows[0])[1]) < 0
+    assert [" data-low" in row for row in rows] == [True, False, False] and 'data-none="No minute is' in html
     assert html.count("no evidence") == 1 and 'data-from="60.000" data-to="120.000"' in html
 
 
