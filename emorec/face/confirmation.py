@@ -15,8 +15,8 @@ from emorec.face.detection import Detector, Face
 from emorec.face.matching import overlap
 
 # Score from which a face needs no confirmation. In 127 frames of two people who talk there were 32 boxes without a
-# face, with scores of 0.61 to 0.85; one of them was confirmed. Of 1,433 faces of the press, whole, small, dark, blurred,
-# tilted or badly compressed, 99.7 % are kept, and 86 % of 216 whose lower part was covered.
+# face, with scores of 0.61 to 0.85; one of them was confirmed. Of 1,433 faces of the press, as they are, small, dark,
+# blurred, tilted or badly compressed, 99.7 % are kept, and 86 % of 216 whose lower part was covered.
 CLEAR_SCORE = 0.9
 SAME = 0.4  # intersection over union from which two boxes are one face
 CLOSE_SIDE = 96  # pixels; side of the face in the close view
