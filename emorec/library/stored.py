@@ -42,6 +42,9 @@ def timeline(item: Item) -> Timeline:
         choices: dict[str, Any] = facts["choices"]
         table = _read(item, "windows")
         made = _of(table, item, choices, bool(facts.get("complete", True)))
+        pictures = (facts.get("media") or {}).get("has_video")
+        if pictures is not None:  # else it is not known, and there may be some
+            made = replace(made, media=made.media | {"has_video": bool(pictures)})
         if choices.get("person") != ALL:
             return made
         persons = list(dict.fromkeys(made.person[made.person >= 0].tolist()))  # as they stand in each step

@@ -21,6 +21,7 @@ READ_OUT = 3600  # columns that the read-out knows; an hour at a step of 1 s
 MAX_COLUMNS = 600  # of the ribbon; more would be narrower than two pixels on most screens
 VALENCE_STEPS = 20  # of the heat line; finer differences of colour cannot be seen
 UNPLEASANT, PLEASANT = "213 94 0", "0 114 178"  # red, green, blue; orange and blue differ for colour-blind eyes too
+FEW_TIMES = 6  # that fit below the ribbon on a phone without touching each other
 HEAT = "Valence: orange unpleasant, blue pleasant"
 MARKS = {"peak": "▲", "shift": "◆", "disagreement": "≠"}
 
@@ -38,6 +39,8 @@ def overview(timeline: Timeline, part: Part | None = None) -> str:
     heat = f'<div class="heat" style="background:{_heat(drawn, place)}" title="{HEAT}"></div>'
     marks = "".join(_mark(highlight, place) for highlight in find_highlights(timeline))
     times = "".join(f'<b style="left:{place.at(time):.3f}%">{clock(time)}</b>' for time in ticks(begin, end))
+    # The style sheet knows how wide the page is: on a phone it hides every second one of many.
+    many = " many" if times.count("<b") > FEW_TIMES else ""
     whole = "" if part else " data-whole"
     handles = "".join(_handle(*each, begin, end) for each in (("Start", low), ("End", high)))
     return (
@@ -46,7 +49,7 @@ def overview(timeline: Timeline, part: Part | None = None) -> str:
         f'<div class="ribbon" role="img" aria-label="{html.escape(_in_words(timeline))}">{runs}{heat}</div>'
         f'<div class="marks" aria-hidden="true">{marks}</div>'
         f'<div class="brush" style="{place.box(low, high)}">{handles}</div>'
-        f'<div class="times" aria-hidden="true">{times}</div></div>'
+        f'<div class="times{many}" aria-hidden="true">{times}</div></div>'
     )
 
 

@@ -11,6 +11,7 @@ from emorec.errors import EmorecError
 from emorec.inference.timeline import Timeline
 from emorec.library import items, stored
 from emorec.library.items import Item
+from emorec.output.chart_data import has_pictures
 from emorec.output.summary import Summary, summary
 from emorec.ui.overview import ribbon
 
@@ -23,7 +24,7 @@ RIBBON_COLUMNS = 60
 @dataclass(frozen=True, kw_only=True)
 class Entry:
     """One past analysis: its ``item``, the ``name`` of its recording, when it ``finished`` (UTC, ISO 8601), its length
-    (s), the number of persons, its summary, and its ``ribbon`` as HTML."""
+    (s), the number of persons (None if unknown, or of sound alone), its summary, and its ``ribbon`` as HTML."""
 
     item: str
     name: str
@@ -106,7 +107,7 @@ def _entry(item: Item) -> Entry:
         name=stored.name_of(item),
         finished=str(item.media.get("finished") or ""),
         duration=timeline.duration,
-        persons=None if persons is None else int(persons),
+        persons=None if persons is None or not has_pictures(timeline) else int(persons),
         figures=summary(timeline),
         ribbon=ribbon(timeline, RIBBON_COLUMNS),
     )

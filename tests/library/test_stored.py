@@ -10,7 +10,9 @@ from emorec.errors import EmorecError
 from emorec.inference.timeline import infer
 from emorec.library import items, stored
 from emorec.library.groups import means
+from emorec.library.tables import write_tables
 from emorec.output import formats, tables
+from emorec.output.chart_data import has_pictures
 from emorec.output.summary import summary
 from emorec.ui.shelf import Shelf, found
 from support import factories, result_folders
@@ -31,6 +33,16 @@ def test_a_timeline_comes_back_from_its_rows(tmp_path, person):
     assert tables.table(again) == tables.table(made)
     assert (again.markers, again.duration, again.complete) == (made.markers, made.duration, made.complete)
     assert summary(again).shares == pytest.approx(summary(made).shares)
+
+
+def test_of_sound_alone_nothing_is_said_about_faces(tmp_path):
+    features = result_folders.two_people(media={"name": "note.m4a", "has_video": False})
+    (tmp_path / "note-1").mkdir()
+    write_tables(tmp_path / "note-1", infer(features, factories.checkpoint(), fusion="voice"), features)
+    result_folders.item(tmp_path, "talk-1")
+    assert [has_pictures(stored.timeline(item(tmp_path, name))) for name in ("note-1", "talk-1")] == [False, True]
+    by_name = {entry.item: entry for entry in Shelf(tmp_path).entries()[0]}
+    assert by_name["note-1"].persons is None
 
 
 def test_a_json_result_is_a_timeline_too(tmp_path):

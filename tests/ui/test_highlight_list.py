@@ -199,3 +199,6 @@ def test_the_page_lists_all_highlights_with_faces(chromium, page_server, portrai
         assert first in times and now(page) == pytest.approx(times[times.index(first) + 1], abs=0.05)
         page.keyboard.press("p")
         assert now(page) == pytest.approx(first, abs=0.05)
+        page.set_viewport_size({"width": 390, "height": 800})  # there fingers need 44 px
+        heights = page.locator("[data-filter]").evaluate_all("all => all.map(one => one.offsetHeight)")
+        assert heights and min(heights) >= 44

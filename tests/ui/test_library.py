@@ -63,6 +63,39 @@ def test_analyses_are_listed_found_and_sorted(page):
     assert "/operators" not in page.content()  # folders are nobody's business
 
 
+def test_on_a_narrow_phone_all_of_it_can_be_read_and_reached(chromium, address):
+    with visiting(chromium, address, viewport={"width": 360, "height": 800}, has_touch=True) as opened:
+        tabs = opened.get_by_role("tab").evaluate_all(
+            "all => all.map((tab) => [tab.textContent, tab.scrollWidth - tab.clientWidth, tab.offsetHeight,"
+            " tab.getBoundingClientRect().right])"
+        )
+        assert len(tabs) == 5
+        for name, cut, height, right in tabs:
+            assert cut <= 0 and height >= 44 and right <= 360, name
+        opened.get_by_role("tab", name="Live").click()
+        opened.wait_for_selector("#live-save")
+        rights = opened.locator("#live-buttons, #live-save").evaluate_all(
+            "all => all.map((one) => one.getBoundingClientRect().right)"
+        )
+        assert rights[1] <= rights[0]
+        opened.get_by_role("tab", name="Library").click()
+        opened.wait_for_selector("#library-list [data-open]")
+        find, order = (opened.get_by_label(label).bounding_box() for label in ("Find", "Order"))
+        assert order["y"] > find["y"] + find["height"]  # each has all of the width
+        assert opened.locator(".to-compared").is_hidden()
+        opened.check("#library-list [data-compare='anna-1']")
+        opened.wait_for_selector("#library-first svg.marks")
+        for empty in ("#player", "#awaited"):
+            opened.wait_for_selector(empty, state="hidden")
+        opened.get_by_role("button", name="See the comparison").tap()
+        opened.wait_for_function(
+            "Math.abs(document.querySelector('#library-compared').getBoundingClientRect().top) < 100"
+        )
+        opened.uncheck("#library-list [data-compare='anna-1']")
+        opened.wait_for_selector(".to-compared", state="hidden")
+        opened.wait_for_selector("#player", state="visible")
+
+
 def test_two_are_compared_on_the_same_axis_with_means_of_all(page, made):
     for name in ("anna-1", "cara-3"):
         page.check(f"#library-list [data-compare='{name}']")

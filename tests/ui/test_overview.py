@@ -10,9 +10,10 @@ from emorec.emotions import COLOURS, EMOTIONS
 from emorec.inference import prior as priors
 from emorec.inference import usual_expression
 from emorec.output import trust
+from emorec.output.tables import COLUMNS
 from emorec.ui.minutes import minutes
 from emorec.ui.overview import overview, part_of, trusted
-from emorec.ui.page.analysis import PAGE_ROWS, rows_of_page
+from emorec.ui.page.analysis import PAGE_ROWS, columns_of_page, rows_of_page
 from support import factories
 
 GAP = np.full(7, np.nan)
@@ -138,3 +139,20 @@ def test_all_rows_are_on_some_page():
     starts = [row[0] for rows, _ in pages for row in rows]
     assert starts == sorted(starts) and starts[0] == "00:00.0" and starts[-1] == "01:40.0"
     assert rows_of_page(timeline, 99)[0] == pages[2][0]
+
+
+@pytest.mark.parametrize("person", [-1, 0])
+def test_the_table_of_all_rows_begins_with_what_is_read_most_and_has_persons_only_where_there_are_some(person):
+    timeline = factories.timeline([sure("sad"), GAP, sure("happy")])
+    timeline = replace(timeline, person=np.array([-1, -1, person]))
+    names, (rows, _) = columns_of_page(timeline), rows_of_page(timeline, 1)
+    assert names[:3] == ["start", "dominant", "confidence"] and rows[2][:3] == ["00:02.0", "happy", 0.94]
+    assert rows[2][names.index("end")] == "00:03.0" and rows[2][names.index("sad")] == 0.01
+    nobody = person < 0
+    assert ("person" in names, "name" in names) == (not nobody, not nobody)
+    assert len(names) == len(set(names)) == len(COLUMNS) - 2 * nobody
+
+
+def test_of_many_times_below_the_ribbon_the_style_sheet_is_told():
+    few, many = (overview(factories.timeline(factories.probabilities(seconds))) for seconds in (11, 48))
+    assert 'class="times"' in few and 'class="times many"' in many

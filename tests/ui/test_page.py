@@ -245,7 +245,7 @@ def test_a_wrong_checkpoint_is_reported_and_one_with_the_same_networks_is_used_a
     from emorec.models.calibration import Calibration
 
     rows = table(seen)
-    seen.click("text=More choices")
+    seen.click("text=Part and checkpoint")
     field = seen.get_by_label("Checkpoint")
     field.fill(str(tmp_path))
     field.press("Enter")
@@ -264,18 +264,20 @@ def test_a_wrong_checkpoint_is_reported_and_one_with_the_same_networks_is_used_a
     field.fill("")
     change(seen, lambda: field.press("Enter"))
     assert table(seen) == rows
-    seen.click("text=More choices")
+    seen.click("text=Part and checkpoint")
 
 
 def test_the_table_shows_and_sorts_every_row(seen, real):
     seen.click("text=Every row")
-    assert seen.wait_for_selector("#rows [data-testid=cell-0-1]").inner_text().strip() == "00:01.0"
+    assert seen.wait_for_selector("#rows [data-testid=cell-0-3]").inner_text().strip() == "00:01.0"
+    heads = [words.strip() for words in seen.locator("#rows thead").first.locator("th").all_inner_texts()]
+    assert [words for words in heads if words][:5] == ["start", "dominant", "confidence", "end", "person"]
     header = seen.locator("#rows th", has_text="happy").first
     header.hover()
     header.get_by_label("Open cell menu").click()
     seen.get_by_role("menuitem", name="Sort ascending").click()
     seen.wait_for_function(
-        "() => { const cells = [...document.querySelectorAll('#rows [data-testid^=cell-][data-testid$=\"-6\"]')]"
+        "() => { const cells = [...document.querySelectorAll('#rows [data-testid^=cell-][data-testid$=\"-8\"]')]"
         ".map(cell => Number(cell.innerText));"
         " return cells.length > 2 && cells.every((value, row) => !row || cells[row - 1] <= value) }"
     )

@@ -98,7 +98,7 @@ def test_analyze_closes_the_messages_of_earlier_clicks(page, sound):
 
 
 def test_a_note_about_a_checkpoint_stays_until_its_name_is_corrected(page, sound):
-    page.click("text=More choices")
+    page.click("text=Part and checkpoint")
     field = page.get_by_label("Checkpoint")
     field.fill("no name")
     field.press("Enter")

@@ -1,5 +1,7 @@
 """The overview in a real browser: brush, keys, the address, the chosen part, the minutes and the read-out."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -95,6 +97,17 @@ def test_a_brush_shows_a_part_whose_address_shows_the_same(page, chromium, page_
         finished(other)
         other.wait_for_function(f"{PART} !== ''")
         assert part(other) == pytest.approx(part(page), abs=0.1)
+
+
+def test_on_a_phone_the_times_below_the_ribbon_do_not_touch(page):
+    page.set_viewport_size({"width": 360, "height": 900})
+    times = page.locator("#overview .times b").evaluate_all(
+        "all => all.filter((one) => one.offsetParent).map((one) => one.getBoundingClientRect().toJSON())"
+    )
+    page.set_viewport_size({"width": 1200, "height": 900})
+    assert len(times) == 5
+    assert all(before["right"] + 2 < after["left"] for before, after in itertools.pairwise(times))
+    assert page.locator("#overview .times b").last.is_visible()
 
 
 def test_summary_and_downloads_follow_the_part_on_request(page):

@@ -22,6 +22,17 @@ DROP = """([where, files]) => {
   target.dispatchEvent(new DragEvent("drop", { dataTransfer: given, bubbles: true, cancelable: true }));
 }"""
 
+# Where the parts of the table of all recordings are, and what of two cells is behind a name when it is scrolled.
+PLACES = """() => {
+  const find = (name) => document.querySelector(`#combined ${name}`);
+  const place = (name) => find(name).getBoundingClientRect().toJSON();
+  const cells = [find("thead th"), find("tbody th")].map((cell) => getComputedStyle(cell));
+  const see = (style) => (/^rgb\\(/.test(style.backgroundColor) && Number(style.zIndex) > 0
+    && style.borderCollapse === "separate" ? "none" : style.backgroundColor);
+  return { scroll: place(".scroll"), how: place(".caption"), name: place("tbody th"),
+           angry: place("thead th:nth-child(3)"), problem: place("[data-state] td span"), opaque: cells.map(see) };
+}"""
+
 
 def sound(path, seconds):
     audio = make_media.Audio(codec="pcm_s16le", rate=16_000, duration=seconds, tones=((0, seconds),))
@@ -105,8 +116,9 @@ def test_a_folder_is_analysed_and_a_bad_file_does_not_stop_the_others(page, fold
     assert "of the time" in voice.inner_text() and "no evidence" in line(page, "Anna/tone.wav").inner_text()
 
     rows = page.locator("#combined tbody tr")
-    assert rows.count() == FEW and "Persons" not in page.inner_text("#combined thead")  # of sound alone
+    assert rows.count() == FEW + 1 and "Persons" not in page.inner_text("#combined thead")  # of sound alone
     assert "0:14" in rows.filter(has_text="Anna/voice.wav").inner_text()
+    assert "words.wav is text, not a recording" in rows.filter(has_text="Interviews/words.wav").inner_text()
 
     found = {row["recording"]: row for row in read(page, "all-table")}
     assert set(found) == {f"Interviews/{each}" for each in ("Anna/voice.wav", "Anna/tone.wav", "tone.wav", "words.wav")}
@@ -190,6 +202,25 @@ def test_the_list_works_by_keyboard_alone_and_fits(chromium, page_server, folder
             assert heights and min(heights) >= 43.5
 
 
+def test_on_a_phone_the_table_of_all_is_read_beside_the_names(chromium, page_server, folder):
+    with visiting(chromium, page_server, viewport={"width": 360, "height": 800}, has_touch=True) as page:
+        choose(page, folder)
+        page.click("#analyze-all")
+        all_done(page)
+        page.wait_for_selector("#combined tbody tr[data-state=failed]")
+        places = page.evaluate(PLACES)
+        assert places["name"]["width"] <= 0.45 * places["scroll"]["width"]
+        assert places["angry"]["right"] <= places["scroll"]["right"]  # the length and an emotion at least
+        assert places["how"]["right"] <= places["scroll"]["right"] + 1 and places["how"]["height"] > 30
+        for moved in (0, 150):
+            page.evaluate("(moved) => { document.querySelector('.combined .scroll').scrollLeft = moved; }", moved)
+            places = page.evaluate(PLACES)
+            problem, name, scroll = places["problem"], places["name"], places["scroll"]
+            assert name["left"] == pytest.approx(scroll["left"], abs=1)
+            assert name["right"] <= problem["left"] and problem["right"] <= scroll["right"] + 1
+        assert places["opaque"] == ["none", "none"]
+
+
 def test_a_file_of_another_visitor_cannot_be_put_into_the_list(page, chromium, page_server, folder):
     upload(page, folder / "tone.wav")
     source = page.get_attribute("#player audio", "src")
@@ -216,7 +247,7 @@ def test_the_tracks_of_a_file_are_listed_and_the_part_is_set_from_the_player(pag
     two = make_tracks.record_tracks(
         tmp_path / "two.mkv", [make_tracks.tone(6), make_tracks.speech(6)], languages=("ger", "eng")
     )
-    page.click("text=More choices")
+    page.click("text=Part and checkpoint")
     upload(page, two)
     page.wait_for_selector("#track")
     page.locator("#track input").click()

@@ -15,12 +15,16 @@ from emorec.inference.people import ALL, SPEAKER, VOICE_PERSON
 from emorec.inference.timeline import Timeline
 from emorec.models.checkpoint import Checkpoint
 from emorec.output import charts, formats, report, tables
+from emorec.output.rows import person_of
 from emorec.ui.fragments import is_sound
 from emorec.ui.overview import part_of
 
 MAX_PERSONS = 12  # in the list of persons; those seen most
 PAGE_ROWS = 500  # of the table of all rows; thousands make a browser slow
 TABLE_DIGITS = 2
+FIRST = ("start", "dominant", "confidence")  # columns of that table; a click on a row goes to the time in its first one
+OF_PERSONS = ("person", "name")
+TIMES = ("start", "end")
 HOUR = 3600
 VEGA_LITE = "https://vega.github.io/schema/vega-lite/v5.json"
 ANYONE = ("whoever is visible", -1)  # text and value of the choice of no person
@@ -120,8 +124,15 @@ def infer(analyzer: Analyzer, features: Features, facts: dict | None = None, **c
     return replace(timeline, media=timeline.media | (facts or {}))
 
 
+def columns_of_page(timeline: Timeline | None) -> list[str]:
+    """The columns of the table of all rows: what is read most comes first, because a phone shows no more; without
+    persons there is nothing about them."""
+    nobody = timeline is not None and not timeline.people and person_of(timeline) is None
+    return [*FIRST, *(name for name in tables.COLUMNS if name not in FIRST and not (nobody and name in OF_PERSONS))]
+
+
 def rows_of_page(timeline: Timeline, page: int) -> tuple[list[list[Any]], int]:
-    """The rows of a page of the table of all rows, counted from 1, and the number of pages.
+    """The rows of a page of the table of all rows, counted from 1, with ``columns_of_page``, and the number of pages.
 
     Times are text of equal length, so that sorting by them is right: "00:13", from an hour on "1:00:13".
     """
@@ -134,12 +145,14 @@ def rows_of_page(timeline: Timeline, page: int) -> tuple[list[list[Any]], int]:
     middle = (timeline.start + timeline.end) / 2
     cut = timeline.between(float(middle[first]), float(middle[last]))
     until = float(timeline.end[-1])
-    return [_shown(row, until) for row in tables.table(cut)], pages
+    names = columns_of_page(timeline)
+    return [[_shown(name, row[name], until) for name in names] for row in tables.table(cut)], pages
 
 
-def _shown(row: dict[str, Any], until: float) -> list[Any]:
-    values = [round(value, TABLE_DIGITS) if isinstance(value, float) else value for value in row.values()]
-    return [_padded(row["start"], until), _padded(row["end"], until), *values[2:]]
+def _shown(name: str, value: Any, until: float) -> Any:
+    if name in TIMES:
+        return _padded(value, until)
+    return round(value, TABLE_DIGITS) if isinstance(value, float) else value
 
 
 def _padded(seconds: float, until: float) -> str:

@@ -139,7 +139,9 @@ def more_choices(checkpoints: tuple[str, ...] | None) -> SimpleNamespace:
 
     ``checkpoints`` are those that visitors may name, None for all on the Hub.
     """
-    with gr.Accordion("More choices", open=False, elem_id="more"):
+    # Not "choices", as the panel is named that a phone opens over this.
+    name = "Part of the recording" if checkpoints == () else "Part and checkpoint"
+    with gr.Accordion(name, open=False, elem_id="more"):
         part = part_choices()
         allowed = "a Hugging Face repository" if checkpoints is None else f"one of {', '.join(checkpoints)}"
         checkpoint = gr.Textbox(

@@ -153,10 +153,10 @@ def _components(analyzer: Analyzer, service: Service, example: Path | None) -> S
                 choices = controls.choices()
         with gr.Column(elem_id="recording") as recording:
             results = result_controls.results()
+    faces = controls.markup(elem_id="faces", visible=False)  # before the lists, which are long
     compared = library.comparison()
     together = recordings.together()
     recent = recents.panel()
-    faces = controls.markup(elem_id="faces", visible=False)
     deletion = result_controls.deletion()
     with gr.Accordion("What this can and cannot tell", open=False, elem_id="trust"):
         about = controls.markup(fragments.about(analyzer))

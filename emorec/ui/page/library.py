@@ -18,6 +18,7 @@ MORE = "{count} more; type a part of a name, an emotion or a date to find them."
 NOTHING = "Nothing here fits these words."
 LEFT_OUT = "What is left out"
 CHOOSE = "Choose recordings with the boxes to compare them: the charts of the first two, and the means of all."
+POINTER = "See the comparison"
 SIGNED = ("valence", "arousal")
 COLUMNS = ("Recording", "Date", "Length", "Persons", "Mostly", "Unsure")
 
@@ -28,13 +29,13 @@ def panel() -> SimpleNamespace:
     with gr.Row(elem_id="library-tools"):
         words = gr.Textbox(
             label="Find",
-            placeholder="a name, an emotion, a date such as 2026-11",
+            placeholder="name, emotion, 2026-11",
             max_lines=1,
             scale=3,
-            min_width=160,
+            min_width=220,  # on a phone both fields have a line of their own
             elem_id="library-words",
         )
-        order = gr.Dropdown(SORTS, value="date", label="Order", scale=2, min_width=140, elem_id="library-order")
+        order = gr.Dropdown(SORTS, value="date", label="Order", scale=2, min_width=200, elem_id="library-order")
     listed = gr.HTML(apply_default_css=False, elem_id="library-list")
     hidden = {"show_label": False, "container": False, "max_lines": 1}
     command = gr.Textbox(**hidden, elem_id="library-command")
@@ -58,7 +59,8 @@ def comparison() -> SimpleNamespace:
 
 
 def listed(entries: Sequence[Entry], notes: Sequence[str], total: int) -> str:
-    """The list of past analyses, of ``total`` in all; the script checks the boxes of those that are compared."""
+    """The list of past analyses, of ``total`` in all; the script checks the boxes of those that are compared, and
+    then shows the button below the list that goes to the comparison."""
     lines = "".join(_line(entry) for entry in entries[:MAX_LISTED])
     head = "".join(f'<th scope="col">{words}</th>' for words in ("<span>Compare</span>", *COLUMNS))
     table = f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table></div>'
@@ -67,9 +69,10 @@ def listed(entries: Sequence[Entry], notes: Sequence[str], total: int) -> str:
     words = f"{words} {MORE.format(count=more)}" if more > 0 else words
     if not entries:
         table, words = "", NOTHING
+    pointer = f'<p class="to-compared" hidden><button type="button">{POINTER}</button></p>' if entries else ""
     left = "".join(f"<li>{html.escape(note)}</li>" for note in notes)
     left = f"<details><summary>{LEFT_OUT} ({len(notes)})</summary><ul>{left}</ul></details>" if notes else ""
-    return f'<section class="library"><p class="caption" role="status">{words}</p>{table}{left}</section>'
+    return f'<section class="library"><p class="caption" role="status">{words}</p>{table}{pointer}{left}</section>'
 
 
 def _line(entry: Entry) -> str:

@@ -56,9 +56,9 @@ def panel() -> SimpleNamespace:
     # Nothing is ever assigned to the view: the browser would lose its stream.
     gr.HTML(VIEW, apply_default_css=False, elem_id="live-view")
     with gr.Row(elem_id="live-buttons"):
-        start = gr.Button("Start", variant="primary", min_width=90, elem_id="live-start")
-        stop = gr.Button("Stop", interactive=False, min_width=90, elem_id="live-stop")
-        save = gr.Button("Save", interactive=False, min_width=90, elem_id="live-save")
+        start = gr.Button("Start", variant="primary", min_width=60, elem_id="live-start")
+        stop = gr.Button("Stop", interactive=False, min_width=60, elem_id="live-stop")
+        save = gr.Button("Save", interactive=False, min_width=60, elem_id="live-save")
     note = gr.HTML(_note(PRIVACY), apply_default_css=False, elem_id="live-note")
     chart = gr.Plot(show_label=False, container=False, elem_id="live-chart")
     legend = gr.HTML(_legend(charts.STYLES[0]), apply_default_css=False, elem_id="live-legend")

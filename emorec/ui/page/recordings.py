@@ -125,19 +125,25 @@ def _dominant(figures: Figures) -> str:
 
 
 def combined(items: Sequence[Item]) -> str:
-    """The table of the recordings that are done, one row each; "" without one."""
+    """The table of the recordings that are done or failed, one row each; "" if none is done."""
     done = [item for item in items if item.state == DONE]
     if not done:
         return ""
     faces = any(item.result.has_faces for item in done)
     heads = ["Recording", "Length", *EMOTIONS, "unsure", "Valence", *(["Persons"] if faces else [])]
-    head = "".join(f'<th scope="col">{words}</th>' for words in heads)
-    rows = "".join(_row(item, faces) for item in done)
+    head = "".join(f'<th scope="col"><span>{words}</span></th>' for words in heads)
+    rows = "".join(
+        _row(item, faces) if item.state == DONE else _failed_row(item, len(heads) - 1)
+        for item in items
+        if item.state in (DONE, FAILED)
+    )
     how = html.escape(" / ".join(dict.fromkeys(item.result.how for item in done)))
     return (
         '<section class="combined"><h2>All recordings together</h2>'
-        '<div class="scroll" tabindex="0" role="region" aria-label="All recordings together"><table>'
-        f"<caption>Share of the time with evidence ({how}); valence from −1 to 1</caption>"
+        # Not the table's own caption, which would be as wide as the table.
+        f'<p class="caption" id="combined-how">Share of the time with evidence ({how}); valence from −1 to 1</p>'
+        '<div class="scroll" tabindex="0" role="region" aria-label="All recordings together">'
+        '<table aria-describedby="combined-how">'
         f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div></section>"
     )
 
@@ -159,6 +165,15 @@ def _row(item: Item, faces: bool) -> str:
     button = f'<button type="button" data-do="show {item.id}">{name}</button>'
     body = "".join(f"<td{shade}>{cell}</td>" for cell, shade in zip(cells, shades, strict=True))
     return f'<tr><th scope="row">{button}</th>{body}</tr>'
+
+
+def _failed_row(item: Item, columns: int) -> str:
+    """A recording without figures: its name, and across so many columns what went wrong."""
+    name, problem = html.escape(files.shown(item.name)), html.escape(item.problem)
+    return (
+        f'<tr data-state="{FAILED}"><th scope="row"><span>{name}</span></th>'
+        f'<td colspan="{columns}"><span>{problem}</span></td></tr>'
+    )
 
 
 def values(item: Item) -> dict[str, Any]:

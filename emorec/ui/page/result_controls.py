@@ -4,11 +4,10 @@ from types import SimpleNamespace
 
 import gradio as gr
 
-from emorec.output import tables
 from emorec.output.charts import STYLES
 from emorec.ui import fragments
 from emorec.ui.page import people_panel
-from emorec.ui.page.analysis import DOWNLOADS, MORE, PAGE_ROWS
+from emorec.ui.page.analysis import DOWNLOADS, MORE, PAGE_ROWS, columns_of_page
 from emorec.ui.page.controls import markup
 
 PAGE = f"Page, of {PAGE_ROWS} rows each; a click on a row goes there"
@@ -59,7 +58,7 @@ def results() -> SimpleNamespace:
     with gr.Accordion("Every row", open=False, elem_id="every") as accordion:
         page = gr.Slider(1, 2, value=1, step=1, label=PAGE, visible=False, elem_id="rows-page")
         table = gr.Dataframe(
-            headers=list(tables.COLUMNS), interactive=False, show_label=False, max_height=420, elem_id="rows"
+            headers=columns_of_page(None), interactive=False, show_label=False, max_height=420, elem_id="rows"
         )
     with gr.Row(elem_id="downloads"):
         buttons = {

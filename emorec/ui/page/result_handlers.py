@@ -23,7 +23,17 @@ from emorec.ui.jobs import validation
 from emorec.ui.jobs.job import UNEXPECTED
 from emorec.ui.minutes import minutes
 from emorec.ui.overview import overview, part_of, trusted
-from emorec.ui.page.analysis import ANYONE, Analysis, chosen, infer, persons, plot, rows_of_page, write_download
+from emorec.ui.page.analysis import (
+    ANYONE,
+    Analysis,
+    chosen,
+    columns_of_page,
+    infer,
+    persons,
+    plot,
+    rows_of_page,
+    write_download,
+)
 from emorec.ui.page.people_handlers import Edited
 from emorec.ui.server import log
 from emorec.ui.service import Service, is_compatible
@@ -162,7 +172,8 @@ class ResultHandlers:
         if timeline is None or not shown:
             return gr.skip(), gr.skip()
         rows, pages = rows_of_page(timeline, page)
-        return rows, gr.update(maximum=max(pages, 2), value=min(page, pages), visible=pages > 1)
+        shown_rows = {"headers": columns_of_page(timeline), "data": rows}
+        return shown_rows, gr.update(maximum=max(pages, 2), value=min(page, pages), visible=pages > 1)
 
     def download(
         self,

@@ -12,6 +12,9 @@
   document.addEventListener("click", (event) => {
     const button = event.target.closest?.("#library-list [data-open]");
     if (button) send("#library-command", `${button.dataset.open} #${++number}`);
+    if (event.target.closest?.("#library-list .to-compared")) {
+      document.querySelector("#library-compared").scrollIntoView({ block: "start", behavior: "smooth" });
+    }
   });
   document.addEventListener("change", (event) => {
     const box = event.target.closest?.("#library-list [data-compare]");
@@ -21,7 +24,7 @@
     if (!box.checked && place >= 0) chosen.splice(place, 1);
     send("#library-chosen", JSON.stringify(chosen));
   });
-  // The list is written anew by every search.
+  // The list is written anew by every search. The comparison may be far below it, so a button goes there.
   const settle = () => {
     for (const field of document.querySelectorAll(":is(#library-command, #library-chosen) :is(textarea, input)")) {
       field.tabIndex = -1;
@@ -29,6 +32,8 @@
     for (const box of document.querySelectorAll("#library-list [data-compare]")) {
       box.checked = chosen.includes(box.dataset.compare);
     }
+    const pointer = document.querySelector("#library-list .to-compared");
+    if (pointer) pointer.hidden = !document.querySelector(".library-means");
   };
   new MutationObserver(settle).observe(document.body, { childList: true, subtree: true });
   settle();

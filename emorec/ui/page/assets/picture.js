@@ -1,5 +1,5 @@
 // The cards of the faces in a picture: the one under the pointer, the one with the focus, or the one that was tapped,
-// which stays until another tap. Escape closes it.
+// which stays until another tap. Escape closes it. A new result is brought into view.
 () => {
   const GAP = 8;
   let kept = null;
@@ -48,4 +48,17 @@
     kept = null;
     hide();
   });
+
+  // On a phone the result is below the screen. It is known by the address of its picture, and by its words without one:
+  // the page builds it anew when its tab is opened again.
+  let seen = "";
+  new MutationObserver(() => {
+    const result = document.querySelector("#faces"), image = result?.querySelector(".picture img");
+    const now = image?.src ?? result?.textContent.trim() ?? "";
+    if (!result || now === seen) return;
+    seen = now;
+    const toResult = () => result.scrollIntoView({ block: "nearest", behavior: "smooth" });
+    if (image && !image.complete) image.addEventListener("load", toResult, { once: true }); // its height is known then
+    else if (now) toResult();
+  }).observe(document.body, { childList: true, subtree: true });
 }
