@@ -15,7 +15,6 @@ from emorec.inference.people import ALL, SPEAKER, VOICE_PERSON
 from emorec.inference.timeline import Timeline
 from emorec.models.checkpoint import Checkpoint
 from emorec.output import charts, formats, report, tables
-from emorec.output.rows import person_of
 from emorec.ui.fragments import is_sound
 from emorec.ui.overview import part_of
 
@@ -127,7 +126,7 @@ def infer(analyzer: Analyzer, features: Features, facts: dict | None = None, **c
 def columns_of_page(timeline: Timeline | None) -> list[str]:
     """The columns of the table of all rows: what is read most comes first, because a phone shows no more; without
     persons there is nothing about them."""
-    nobody = timeline is not None and not timeline.people and person_of(timeline) is None
+    nobody = timeline is not None and not timeline.people and not (timeline.person >= 0).any()
     return [*FIRST, *(name for name in tables.COLUMNS if name not in FIRST and not (nobody and name in OF_PERSONS))]
 
 
