@@ -125,6 +125,8 @@ def check_link(url: str) -> str:
         host, port = parts.hostname or "", parts.port
     except ValueError:
         raise EmorecError("This link is not valid; copy it again from the browser.") from None
+    if not parts.scheme:
+        raise EmorecError("This is not a link; copy the whole address from the browser, with its http:// or https://.")
     if parts.scheme.lower() not in ("http", "https"):
         raise EmorecError(f"A link must begin with http:// or https://, not with {parts.scheme[:20]}:.")
     if "@" in parts.netloc:

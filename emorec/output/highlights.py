@@ -124,9 +124,12 @@ def _shifts(timeline: Timeline) -> Candidates:
 
     def describe(row: int) -> tuple[str, str, str, float]:
         earlier_name, later_name = EMOTIONS[was[row]], EMOTIONS[becomes[row]]
+        # Near an end of the recording there is less than LASTING.
+        first, last = max(row - lasting, 0), min(row + lasting, len(timeline)) - 1
+        earlier_span, later_span = timeline.start[row] - timeline.start[first], timeline.end[last] - timeline.start[row]
         reason = (
-            f"{earlier_name} in {shares[row][0]:.0%} of the {LASTING:g} s before, "
-            f"{later_name} in {shares[row][1]:.0%} of the {LASTING:g} s after"
+            f"{earlier_name} in {shares[row][0]:.0%} of the {round(earlier_span, 1):g} s before, "
+            f"{later_name} in {shares[row][1]:.0%} of the {round(later_span, 1):g} s after"
         )
         return later_name, f"from {earlier_name} to {later_name}", reason, float(timeline.end[row])
 

@@ -145,7 +145,7 @@ def legend(style: str) -> str:
     keys += f'<li class="{looks}"><i></i>unsure</li>'
     how = HOW_TO_READ.format(looks=looks.capitalize())
     words = f"{DERIVED} {how}" if is_affect else how
-    return f'<ul class="legend">{keys}</ul><p class="caption">{html.escape(words)}</p>'
+    return f'<ul class="legend">{keys}</ul><p class="caption">{html.escape(words)} {STRIPS}</p>'
 
 
 def about(analyzer: Analyzer) -> str:
@@ -207,8 +207,16 @@ PLACEHOLDER = '<div class="empty">The timeline grows here.</div>'
 HOW_TO_READ = (
     "Click to go there. {looks} where it is unsure: the likeliest emotion has less than "
     f"{charts.CONFIDENT:.0%}, or all evidence is from just before or after. Blank where there is no evidence, shaded "
-    "where nothing is analysed yet. The strips show how much of the time has evidence."
+    "where nothing is analysed yet."
 )
+# The style sheet hides what is about faces in a recording without pictures.
+STRIPS = (
+    "In the overview above the chart, the upper strip is the likeliest emotion, the lower one valence: orange is "
+    "unpleasant, blue is pleasant, and a pale colour is weak. Below the chart, "
+    '<span class="of-faces">the strip “face” shows how much of the time a face is seen, and </span>'
+    "the strip “speech” shows how much of the time speech is heard."
+)
+NAMED_PART = '<p class="callout" role="status" hidden></p>'  # ``assets/address.js`` writes into it
 DERIVED = (
     "Valence and arousal are derived from the probabilities, by published ratings of a word for each emotion "
     f"({SOURCE}). Valence: −1 unpleasant, +1 pleasant. Arousal: −1 calm, +1 excited."

@@ -28,8 +28,11 @@ MARKS = {"peak": "▲", "shift": "◆", "disagreement": "≠"}
 Part = tuple[float, float]
 
 
-def overview(timeline: Timeline, part: Part | None = None) -> str:
-    """A ribbon over the whole recording, with a brush over ``part`` (s); None is all of it."""
+def overview(timeline: Timeline, part: Part | None = None, recording: str = "") -> str:
+    """A ribbon over the whole recording, with a brush over ``part`` (s); None is all of it.
+
+    ``recording`` is its name in the address of the page, of letters and digits (``Analysis.tag``).
+    """
     begin = float(timeline.start[0]) if len(timeline) else 0.0
     end = max(timeline.duration, float(timeline.end[-1]) if len(timeline) else 0.0, begin + 0.1)
     drawn = columns(timeline, MAX_COLUMNS)
@@ -41,11 +44,12 @@ def overview(timeline: Timeline, part: Part | None = None) -> str:
     times = "".join(f'<b style="left:{place.at(time):.3f}%">{clock(time)}</b>' for time in ticks(begin, end))
     # The style sheet knows how wide the page is: on a phone it hides every second one of many.
     many = " many" if times.count("<b") > FEW_TIMES else ""
-    whole = "" if part else " data-whole"
+    whole = ("" if part else " data-whole") + (" data-complete" if timeline.complete else "")
     handles = "".join(_handle(*each, begin, end) for each in (("Start", low), ("End", high)))
     return (
         f'<div class="overview" data-first="{begin:.3f}" data-last="{end:.3f}" data-begin="{low:.3f}" '
-        f'data-end="{high:.3f}" data-emotions="{",".join(EMOTIONS)}" data-rows="{_rows(timeline)}"{whole}>'
+        f'data-end="{high:.3f}" data-emotions="{",".join(EMOTIONS)}" data-rows="{_rows(timeline)}" '
+        f'data-recording="{recording}"{whole}>'
         f'<div class="ribbon" role="img" aria-label="{html.escape(_in_words(timeline))}">{runs}{heat}</div>'
         f'<div class="marks" aria-hidden="true">{marks}</div>'
         f'<div class="brush" style="{place.box(low, high)}">{handles}</div>'

@@ -4,6 +4,7 @@ import pytest
 
 from emorec import cli, download
 from emorec.download import check_link, is_link
+from emorec.errors import EmorecError
 from support.make_media import Audio, record
 
 LINK = "https://www.youtube.com/watch?v=jNQXAC9IVRw"
@@ -42,6 +43,12 @@ def test_what_stands_around_a_link_is_no_part_of_it(surrounded, given):
 def test_a_link_is_understood(given, meant):
     assert is_link(given)
     assert check_link(given) == meant
+
+
+@pytest.mark.parametrize("text", ["hello", "mylink", "two.parts", ":"])
+def test_a_word_is_no_link_and_one_sentence_says_so(text):
+    with pytest.raises(EmorecError, match=r"^This is not a link; copy the whole address from the browser"):
+        check_link(text)
 
 
 @pytest.mark.parametrize("text", ["HTTP://a", "ftp://a", "www.a.b", "data:x", "javascript:x", " https://a "])

@@ -61,6 +61,16 @@ def test_a_change_that_does_not_last_is_no_highlight():
     assert re.fullmatch(r"neutral in \d+% of the 5 s before, sad in \d+% of the 5 s after", shift.reason)
 
 
+def test_a_reason_names_only_seconds_that_there_are():
+    """3.6 s: the change is nearer to both ends than the seconds that are looked at."""
+    rows = [sure("surprise")] * 14 + [sure("angry")] * 22
+    (shift,) = of_kind("shift", factories.timeline(np.array(rows), step=0.1))
+    before, after = re.fullmatch(
+        r"surprise in \d+% of the ([\d.]+) s before, angry in \d+% of the ([\d.]+) s after", shift.reason
+    ).groups()
+    assert float(before) == pytest.approx(shift.start) and float(after) == pytest.approx(3.6 - shift.start)
+
+
 def test_low_confidence_is_a_highlight_from_five_seconds_on():
     rows = [sure("happy")] * 5 + [sure("sad", 0.3)] * 4 + [sure("happy")] * 5 + [sure("sad", 0.3)] * 6
     (found,) = of_kind("unsure", factories.timeline(np.array(rows)))

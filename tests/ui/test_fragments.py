@@ -1,5 +1,7 @@
 """The HTML of the page."""
 
+import re
+
 from emorec.analyzer import Analyzer
 from emorec.models import checkpoint, pretrained
 from emorec.ui import fragments
@@ -39,6 +41,18 @@ def test_valence_and_arousal_are_said_to_be_derived_and_their_source_is_named():
     assert "are derived" in legend and "Warriner, Kuperman &amp; Brysbaert, 2013" in legend
     assert [f"</i>{name}</li>" in legend for name in ("valence", "arousal", "happy")] == [True, True, False]
     assert "</i>happy</li>" in fragments.legend("lines") and "derived" not in fragments.legend("lines")
+
+
+def test_the_legend_says_what_each_strip_shows():
+    for style in ("stacked", "lines", "valence_arousal"):
+        legend = re.sub(r"<[^>]*>", "", fragments.legend(style))
+        for words in (
+            "upper strip is the likeliest emotion",
+            "lower one valence: orange is unpleasant, blue is pleasant",
+        ):
+            assert words in legend
+        assert "“face” shows how much of the time a face is seen" in legend
+        assert "“speech” shows how much of the time speech is heard" in legend
 
 
 def test_unsure_time_is_a_row_of_its_own():

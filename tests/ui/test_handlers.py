@@ -94,6 +94,17 @@ def test_analyze_removes_the_note_about_a_checkpoint_unless_its_name_is_wrong(ha
     assert handlers.start(*arguments, "wrong", "org/name", 0, "mix", "", "", 0, None, ONE)[2] == gr.skip()
 
 
+def test_analyze_takes_away_what_another_result_said_in_the_place_of_the_player(handlers):
+    def player(analysis, link, tab):
+        return handlers.start(analysis, link, tab, "late", "", "", 0, "mix", "", "", 0, None, ONE)[-1]
+
+    saved = Analysis(title="live 2026-11-29 10.00")  # which has nothing to play
+    assert player(saved, LINK, "link") == fragments.player(None)
+    assert player(Analysis(link=LINK), LINK, "link") == fragments.player(None)  # it failed, and is tried again
+    assert player(Analysis(path="x.mp4"), "", "file") == gr.skip()  # its player stays, at its place
+    assert player(Analysis(link=LINK, path="talk.m4a"), LINK, "link") == gr.skip()
+
+
 def test_voice_only_downloads_the_sound_and_another_choice_downloads_again(handlers):
     analysis = start(handlers, Analysis(), LINK, "link", "voice")
     assert analysis.sound_only

@@ -149,6 +149,13 @@ def test_filters_and_keys(chromium, tmp_path):
     page.select_option("[data-filter=kind]", "")
     page.select_option("[data-filter=rank]", "")
     assert shown().count() == everything
+    # A result may have no player.
+    page.evaluate("document.querySelector('audio').remove()")
+    page.locator("#highlights [data-seek]").nth(2).click()
+    assert page.evaluate("window.emorecAt()") == starts()[2]
+    for key, place in (("n", 3), ("n", 4), ("p", 3)):
+        page.keyboard.press(key)
+        assert page.evaluate("window.emorecAt()") == starts()[place]
     page.evaluate("window.emorecView = { part: [40, 80] }")
     page.check("#only input")
     assert 0 < shown().count() < everything and all(30 < start < 80 for start in starts())

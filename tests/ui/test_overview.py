@@ -13,7 +13,7 @@ from emorec.output import trust
 from emorec.output.tables import COLUMNS
 from emorec.ui.minutes import minutes
 from emorec.ui.overview import overview, part_of, trusted
-from emorec.ui.page.analysis import PAGE_ROWS, columns_of_page, rows_of_page
+from emorec.ui.page.analysis import PAGE_ROWS, Analysis, columns_of_page, rows_of_page
 from support import factories
 
 GAP = np.full(7, np.nan)
@@ -50,6 +50,16 @@ def test_the_heat_line_tells_pleasant_from_unpleasant_and_leaves_gaps_clear():
     assert unpleasant[0] == "213" and float(unpleasant[1]) > 0.3
     assert float(clear[1]) == 0
     assert pleasant[0] == "0" and float(pleasant[1]) > 0.3
+
+
+def test_the_address_names_a_recording_by_its_content_and_not_by_the_name_of_its_file():
+    features = [replace(factories.observations(4.0), key=key * 32) for key in "aab"]
+    tags = [Analysis(path=path, features=each).tag for path, each in zip(("x.mp4", "", "x.mp4"), features, strict=True)]
+    assert tags[0] == tags[1] != tags[2] and re.fullmatch("[0-9a-f]{8}", tags[0])
+    stored = factories.timeline([sure("sad")] * 3)  # without features: those of the library
+    named = [Analysis(title=title, rows=stored).tag for title in ("one", "one", "other")]
+    assert named[0] == named[1] != named[2]
+    assert f'data-recording="{tags[0]}"' in overview(stored, None, tags[0])
 
 
 def test_an_hour_stays_small_enough_to_be_sent_at_every_redraw():

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from emorec.ui import example
-from support.pages import analyze, change, finished, now, table, upload, visiting
+from support.pages import analyze, change, click_at, finished, ground, now, table, upload, visiting
 from train.evaluation import corruptions
 
 SECONDS = 90
@@ -85,18 +85,29 @@ def test_a_brush_shows_a_part_whose_address_shows_the_same(page, chromium, page_
     whole(page)
     change(page, lambda: brush(page, 0.2, 0.4))
     assert part(page) == pytest.approx([0.2 * SECONDS, 0.4 * SECONDS], abs=1)
-    assert "#t=18" in page.url
+    assert "#t=18" in page.url and "&of=" in page.url
     page.wait_for_function(  # a drawing of all that was still on its way may come before
         "(text => text.includes('0:30') && !text.includes('1:00'))"
         "(document.querySelector('#timeline svg.marks').textContent)"
     )
 
     with visiting(chromium, page.url, viewport={"width": 1200, "height": 900}) as other:
+        said = other.locator("#named-part p")
+        said.wait_for()
+        assert said.inner_text().startswith("The address of this page names the part from 0:18 to 0:3")
         upload(other, sound)
         other.click("#analyze")
         finished(other)
         other.wait_for_function(f"{PART} !== ''")
-        assert part(other) == pytest.approx(part(page), abs=0.1)
+        assert part(other) == pytest.approx(part(page), abs=0.1) and said.is_hidden() and "#t=18" in other.url
+
+    another = page.url.partition("&of=")[0] + "&of=00000000"
+    with visiting(chromium, another, viewport={"width": 1200, "height": 900}) as other:
+        upload(other, sound)
+        other.click("#analyze")
+        finished(other)
+        other.wait_for_function("!location.hash")
+        assert other.evaluate(PART) == "" and other.locator("#named-part p").is_hidden()
 
 
 def test_on_a_phone_the_times_below_the_ribbon_do_not_touch(page):
@@ -220,6 +231,29 @@ def test_the_read_out_follows_the_playhead(page):
     page.wait_for_function("document.querySelector('#readout p').textContent.startsWith('0:')")
     words = page.inner_text("#readout p")
     assert "%" in words and page.get_attribute("#readout p", "aria-live") == "polite"
-    page.focus("#playhead")
+    assert page.evaluate("document.activeElement.id") == "playhead"  # after a click on the overview, too
     page.keyboard.press("End")
     page.wait_for_function("words => document.querySelector('#readout p').textContent !== words", arg=words)
+    assert page.inner_text("#readout p").startswith("1:30 · ") and "not analysed" not in page.inner_text("#readout p")
+
+
+def test_without_a_player_the_playhead_and_the_read_out_follow_all_the_same(page):
+    whole(page)
+    page.evaluate("document.querySelector('#player').innerHTML = '<div class=empty>Not kept any more.</div>'")
+    words, head = page.locator("#readout p"), page.locator("#playhead")
+    for share, time in ((0.506, "0:45"), (0.25, "0:22")):
+        click_at(page, share)
+        place, box = ground(page), head.bounding_box()
+        assert words.inner_text().startswith(f"{time} · ") and "%" in words.inner_text()
+        assert box["x"] + box["width"] / 2 == pytest.approx(place["x"] + share * place["width"], abs=3)
+    before = page.evaluate("scrollY")
+    for key, time in (("ArrowRight", "0:23"), ("Home", "0:00"), ("PageUp", "0:10"), ("End", "1:30")):
+        page.keyboard.press(key)
+        assert words.inner_text().startswith(f"{time} · ")
+    change(page, lambda: page.keyboard.press("+"))  # the focus outlasts a redraw
+    page.wait_for_function("document.activeElement.id === 'playhead'")
+    assert page.evaluate("scrollY") == before
+    whole(page)
+    page.click("text=Every row")
+    page.click("#rows [data-testid=cell-3-2]")
+    page.wait_for_function("document.querySelector('#readout p').textContent.startsWith('0:03 · ')")

@@ -1,5 +1,6 @@
 """The analysis that a session shows: its state, its persons, its timeline, and the files to download."""
 
+import hashlib
 import itertools
 import json
 from dataclasses import dataclass, field, replace
@@ -25,6 +26,7 @@ FIRST = ("start", "dominant", "confidence")  # columns of that table; a click on
 OF_PERSONS = ("person", "name")
 TIMES = ("start", "end")
 HOUR = 3600
+TAG = 8  # letters of the name of a recording in the page's address
 VEGA_LITE = "https://vega.github.io/schema/vega-lite/v5.json"
 ANYONE = ("whoever is visible", -1)  # text and value of the choice of no person
 EVERYBODY = ("all persons", ALL)
@@ -99,6 +101,15 @@ class Analysis:
     def name(self) -> str:
         """The name for downloads, without a suffix."""
         return Path(self.path).stem or self.title or "emorec"
+
+    @property
+    def tag(self) -> str:
+        """A short name of the recording for the page's address: the same content, read with the same choices before
+        Analyze, has the same one in every visit. It tells nobody the name of the file."""
+        found = self.features or self.rows
+        key = self.features.key if self.features else ""
+        known = key or f"{self.name} {found.duration if found else 0:.3f}"
+        return hashlib.sha256(known.encode()).hexdigest()[:TAG]
 
 
 def persons(features: Features) -> list[tuple[str, int | str]]:

@@ -74,7 +74,7 @@ def connect_inputs(
             choices.video_track,
             inputs.file,
         ],
-        [session.analysis, session.revision, choices.note, parts.status, *buttons],
+        [session.analysis, session.revision, choices.note, parts.status, *buttons, parts.player],
         preprocess=False,  # as above
         concurrency_limit=None,
         **QUIET,

@@ -69,7 +69,7 @@ class JobHandlers:
         request: gr.Request,
     ) -> tuple:
         """Analyze was clicked: check the input, and show that the job waits in the queue."""
-        link = (link or "").strip()
+        link, shown = (link or "").strip(), analysis.path
         if tab == "link":
             if not link:
                 raise gr.Error(NO_LINK, print_exception=False)
@@ -93,7 +93,10 @@ class JobHandlers:
         analysis = replace(analysis, running=True, problem="", features=None, stored=False, settings=settings)
         # The note about another checkpoint has been followed; one about a wrong name stays with the name.
         note = "" if (checkpoint or "").strip() == active else gr.skip()
-        return analysis, self.redraw(), note, fragments.progress("Waiting for a turn …"), *buttons(running=True)
+        # In the player's place may be what was said of another result, as that it has nothing to play.
+        player = gr.skip() if analysis.path and analysis.path == shown else fragments.player(analysis.path)
+        waiting = fragments.progress("Waiting for a turn …")
+        return analysis, self.redraw(), note, waiting, *buttons(running=True), player
 
     def _chosen(self, analysis: Analysis, file: dict | None, request: gr.Request) -> Analysis:
         """The file that the field shows, which is another one than that of a result which was opened or deleted."""

@@ -72,6 +72,7 @@ SCRIPT_FILES = (
     *(
         "page.js",
         "panel.js",
+        "address.js",
         "overview.js",
         "stretch.js",
         "minutes.js",
@@ -135,6 +136,7 @@ def build(
 
 def _components(analyzer: Analyzer, service: Service, example: Path | None) -> SimpleNamespace:
     controls.markup(fragments.HEADER)
+    controls.markup(fragments.NAMED_PART, elem_id="named-part")
     for notice in analyzer.notices:
         controls.markup(fragments.callout(notice))
     with gr.Row(elem_id="desk"):  # the style sheet puts its columns in their places

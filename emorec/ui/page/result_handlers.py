@@ -75,7 +75,7 @@ class ResultHandlers:
         """
         features = edited.features(analysis)
         if features is None and analysis.rows is not None:
-            return self.draw_rows(analysis.rows, style, part, only, rows_shown)
+            return self.draw_rows(analysis, analysis.rows, style, part, only, rows_shown)
         if features is None:
             expected = analysis.path or analysis.running
             chart = plot(charts.empty_spec()) if expected else None
@@ -99,17 +99,21 @@ class ResultHandlers:
             )
         offered = gr.update(choices=choices, value=person)
         chart, warnings, summary, *table = self.show_part(timeline, features, style, part, only, rows_shown)
-        shown = trusted(timeline, analyzer.model.evaluation, features.notes) + overview(
-            timeline, part_of(part, timeline)
-        )
+        found = part_of(part, timeline)
+        said = trusted(timeline, analyzer.model.evaluation, features.notes)
+        shown = said + overview(timeline, found, analysis.tag)
         return timeline, chart, warnings, summary, offered, *table, shown
 
-    def draw_rows(self, timeline: Timeline, style: str, part: str, only: bool, rows_shown: bool) -> tuple:
+    def draw_rows(
+        self, analysis: Analysis, timeline: Timeline, style: str, part: str, only: bool, rows_shown: bool
+    ) -> tuple:
         """What ``draw`` returns for a timeline whose features are not there: its rows as they are stored."""
         chart, warnings, summary, *table = self.show_part(timeline, None, style, part, only, rows_shown)
         model = self.service.analyzers.default.model
         same = timeline.choices.get("fingerprint") == model.fingerprint  # only then was it measured
-        shown = trusted(timeline, model.evaluation if same else None) + overview(timeline, part_of(part, timeline))
+        found = part_of(part, timeline)
+        said = trusted(timeline, model.evaluation if same else None)
+        shown = said + overview(timeline, found, analysis.tag)
         offered = gr.update(choices=[ANYONE], value=ANYONE[1])
         return timeline, chart, warnings, summary, offered, *table, shown
 

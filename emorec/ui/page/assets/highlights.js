@@ -38,7 +38,7 @@
   };
 
   const go = (forwards) => {
-    const left = shown(), now = find("#player :is(video, audio)")?.currentTime ?? 0, at = left.indexOf(current);
+    const left = shown(), now = window.emorecAt(), at = left.indexOf(current);
     let next;
     if (at >= 0 && Math.abs(startOf(current) - now) < NEAR) next = left[at + (forwards ? 1 : -1)];
     else if (forwards) next = left.find((item) => startOf(item) > now - NEAR); // also the one at which the player is

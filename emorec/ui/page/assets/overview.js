@@ -1,12 +1,12 @@
 // The overview: a brush over the part that the chart shows, moved by pointer, wheel, pinch and keys. The part goes to
-// the server in a hidden text field, and into the address of the page, so that a link shows the same part.
+// the server in a hidden text field, and into the address of the page.
 () => {
   const SHORTEST = 1; // seconds that can be shown at least
   const LATE = 3000; // milliseconds after which a chart of another part is not only late
   const MOST_AGAIN = 3;
   const PAUSE = 120; // milliseconds without a movement of the brush after which the server is told the part
   const LONGEST = 1000; // milliseconds after which it is told in the middle of a long movement
-  const FRAGMENT = /^#t=([\d.]+),([\d.]+)$/; // as in W3C Media Fragments
+  const AT_END = 0.02; // seconds after the last row that still are the end of it
   const find = (selector) => document.querySelector(selector);
   const overview = () => find("#overview .overview");
   const limits = () => [Number(overview().dataset.first), Number(overview().dataset.last)];
@@ -14,7 +14,8 @@
   // The part that is chosen, the part of the server's chart, and the part that can be seen in it: a chart is stretched
   // until the server has drawn another.
   const view = (window.emorecView = { part: null, drawn: null, seen: null });
-  let wanted = location.hash.match(FRAGMENT)?.slice(1).map(Number), timer = 0, since = 0, drag = null, chart = null;
+  const address = window.emorecAddress;
+  let timer = 0, since = 0, drag = null, chart = null;
   const fingers = new Map();
 
   const current = () => view.part ?? limits();
@@ -56,8 +57,7 @@
     const field = find("#range :is(textarea, input)");
     if (!field) return;
     const text = view.part ? view.part.map((time) => time.toFixed(3)).join(",") : "";
-    history.replaceState(null, "", view.part ? `#t=${view.part.map((time) => Number(time.toFixed(1))).join(",")}`
-                                             : location.pathname + location.search);
+    address.write(view.part, overview()?.dataset.recording);
     if (field.value.trim() === text && !again) return;
     told = text;
     write(field, text + " ".repeat(again));
@@ -117,7 +117,7 @@
   });
   const release = (event) => {
     fingers.delete(event.pointerId);
-    if (drag && !drag.moved && drag.kind !== "begin" && drag.kind !== "end") window.emorecSeek(drag.from);
+    if (drag && !drag.moved && drag.kind !== "begin" && drag.kind !== "end") window.emorecSeek(drag.from, true);
     drag = null;
   };
   document.addEventListener("pointerup", release);
@@ -196,7 +196,8 @@
       const middle = (low + high) >> 1;
       if (view.rows[middle][0] > time) high = middle; else low = middle + 1;
     }
-    const row = view.rows[low], emotions = host.dataset.emotions.split(",");
+    const last = view.rows.at(-1), emotions = host.dataset.emotions.split(",");
+    const row = view.rows[low] ?? (last && time - last[0] < AT_END ? last : undefined);
     const parts = [window.emorecClock(time)];
     if (!row || row[1] < 0) parts.push(row ? "no evidence" : "not analysed");
     else {
@@ -219,18 +220,15 @@
       clearTimeout(timer);
       timer = again = 0;
       view.part = drag = null;
-      history.replaceState(null, "", location.pathname + location.search);
+      address.write(null);
       place();
     }
     if (!host) {
       if (view.part) { view.part = null; document.body.classList.remove("zoomed"); }
       return;
     }
-    if (wanted && find("#summary [data-complete]")) {
-      const [begin, end] = wanted;
-      wanted = null;
-      if (begin < end) show(begin, end);
-    }
+    const named = "complete" in host.dataset && address.take(host.dataset.recording);
+    if (named) show(...named);
     if (host !== place.host) {
       place.host = host;
       place();

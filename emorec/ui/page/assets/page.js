@@ -1,14 +1,15 @@
-// Connects the timeline and the player: a click on the timeline seeks, a playhead shows the time, arrow keys step.
-// A click on Analyze also closes the messages of earlier clicks.
+// Connects the timeline and the player: a click on the timeline seeks, a playhead shows the time, arrow keys step. Without
+// a player they move the playhead alone. A click on Analyze also closes the messages of earlier clicks.
 () => {
   const find = (selector) => document.querySelector(selector);
-  const player = () => find("#player :is(video, audio)");
+  const player = () => find("#player :is(video, audio):not([hidden])"); // hidden: the browser cannot play it
+  const whole = () => find("#overview .overview")?.dataset;
   const summary = () => find("#summary [data-duration]")?.dataset;
   const duration = () => Number(summary()?.duration) || player()?.duration || 0;
   // Vega's frame: its width is the time from the start to the end of the shown part.
   const frameOf = () => find("#timeline svg.marks .role-frame.root path.background")?.getBoundingClientRect();
   // The part (s) of the recording that the chart shows.
-  const shown = () => window.emorecView?.seen ?? [Number(find("#overview .overview")?.dataset.first) || 0, duration()];
+  const shown = () => window.emorecView?.seen ?? [Number(whole()?.first) || 0, duration()];
   const clock = (seconds) => {
     const two = (number) => String(Math.floor(number)).padStart(2, "0");
     if (seconds < 3600) return `${Math.floor(seconds / 60)}:${two(seconds % 60)}`;
@@ -22,36 +23,54 @@
   playhead.setAttribute("aria-label", "Place in the recording");
   playhead.setAttribute("aria-valuemin", "0");
 
+  // The place (s) in a result without a player: its recording is not kept, or it never was a file.
+  let own = { recording: undefined, time: 0 };
+  const now = () => {
+    const media = player(), { recording, first } = whole() ?? {};
+    if (media) return media.currentTime;
+    if (own.recording !== recording) own = { recording, time: Number(first) || 0 };
+    return own.time;
+  };
+
+  // A redraw of the chart takes the focus from the playhead, which then has it again.
+  let held = false;
+  playhead.addEventListener("focus", () => { held = true; });
+  document.addEventListener("focusin", (event) => { if (event.target !== playhead) held = false; });
+  document.addEventListener("pointerdown", () => { held = false; }, true);
+
   const place = () => {
     const host = find("#timeline"), frame = frameOf(), media = player(), end = duration();
     // From the first chart on, even an empty one, the browser has the code that draws, and draws at once.
     if (frame) document.body.classList.add("draws");
-    if (!host || !frame || !frame.width || !media || !end) {
+    if (!host || !frame || !frame.width || !end) {
       playhead.hidden = true;
       return;
     }
     if (playhead.parentElement !== host) host.append(playhead);
-    const at = Math.min(media.currentTime, end), around = host.getBoundingClientRect(), [first, last] = shown();
+    const at = Math.min(now(), end), around = host.getBoundingClientRect(), [first, last] = shown();
     const share = (at - first) / (last - first);
     playhead.hidden = false;
+    if (held && document.activeElement === document.body) playhead.focus({ preventScroll: true });
     playhead.classList.toggle("outside", share < 0 || share > 1);
     playhead.style.left = `${frame.left - around.left + Math.max(0, Math.min(share, 1)) * frame.width}px`;
     playhead.style.top = `${frame.top - around.top}px`;
     playhead.style.height = `${frame.height}px`;
-    window.emorecView?.readOut?.(at, !media.paused);
+    window.emorecView?.readOut?.(at, Boolean(media) && !media.paused);
     playhead.setAttribute("aria-valuemax", end.toFixed(1));
     playhead.setAttribute("aria-valuenow", at.toFixed(1));
     playhead.setAttribute("aria-valuetext", `${clock(at)} of ${clock(end)}`);
   };
 
-  const seek = (time) => {
-    const media = player();
-    if (!media) return;
-    media.currentTime = Math.max(0, Math.min(time, duration()));
+  // With ``focus`` the arrow keys go on from there.
+  const seek = (time, focus = false) => {
+    const media = player(), to = Math.min(time, duration());
+    if (media) media.currentTime = Math.max(0, to);
+    else own = { recording: whole()?.recording, time: Math.max(Number(whole()?.first) || 0, to) };
     place();
+    if (focus) playhead.focus({ preventScroll: true });
   };
 
-  Object.assign(window, { emorecSeek: seek, emorecClock: clock,
+  Object.assign(window, { emorecSeek: seek, emorecAt: now, emorecClock: clock,
                           emorecFrame: () => find("#timeline svg.marks .role-frame.root path.background"),
                           emorecPlace: place });
 
@@ -68,18 +87,18 @@
       // On a phone the progress is below the screen.
       setTimeout(() => find("#status")?.scrollIntoView({ block: "nearest", behavior: "smooth" }), 600);
     }
-    const row = event.target.closest("#rows tbody tr");
+    const row = event.target.closest("#rows [role=row][data-index]");
     if (row) {
-      const parts = row.querySelector("td")?.textContent.trim().split(":").map(Number) ?? [];
+      const parts = row.querySelector("[data-col='0']")?.textContent.trim().split(":").map(Number) ?? [];
       if (parts.length > 1 && parts.every((part) => !isNaN(part))) seek(parts.reduce((sum, part) => 60 * sum + part, 0));
     }
     const button = event.target.closest("[data-seek]");
     if (button) {
       seek(Number(button.dataset.seek));
-      find("#player").scrollIntoView({ block: "nearest", behavior: "smooth" });
+      find(player() ? "#player" : "#timeline")?.scrollIntoView({ block: "nearest", behavior: "smooth" });
     } else if (event.target.closest("#timeline svg.marks")) {
       const frame = frameOf(), share = (event.clientX - frame.left) / frame.width;
-      if (share >= 0 && share <= 1) seek(shown()[0] + share * (shown()[1] - shown()[0]));
+      if (share >= 0 && share <= 1) seek(shown()[0] + share * (shown()[1] - shown()[0]), true);
     }
   });
 
@@ -98,8 +117,8 @@
     const media = player(), step = Number(summary()?.step) || 1;
     const moves = { ArrowLeft: -step, ArrowDown: -step, ArrowRight: step, ArrowUp: step,
                     PageDown: -10 * step, PageUp: 10 * step, Home: -Infinity, End: Infinity };
-    if (event.key in moves) seek(media.currentTime + moves[event.key]);
-    else if (event.key === " ") media.paused ? media.play() : media.pause();
+    if (event.key in moves) seek(now() + moves[event.key]);
+    else if (event.key === " " && media) media.paused ? media.play() : media.pause();
     else return;
     event.preventDefault();
   });

@@ -1,0 +1,36 @@
+// The address of the page names the part that the chart shows, and its recording, so that a link shows the same part:
+// "#t=5,12&of=1a2b3c4d". Where that recording is not open yet, a sentence says so; another one is shown whole.
+() => {
+  const FRAGMENT = /^#t=([\d.]+),([\d.]+)(?:&of=([0-9a-f]+))?$/; // the part as in W3C Media Fragments
+  const find = (selector) => document.querySelector(selector);
+  const found = location.hash.match(FRAGMENT), part = found?.slice(1, 3).map(Number);
+  let wanted = part && part[0] < part[1] ? { part, of: found[3] } : null;
+
+  const write = (part, recording) => {
+    const times = part?.map((time) => Number(time.toFixed(1))).join(",");
+    history.replaceState(null, "", part ? `#t=${times}${recording ? `&of=${recording}` : ""}`
+                                        : location.pathname + location.search);
+  };
+
+  // The part that the address names for a recording, at the first call; null for another recording.
+  const take = (recording) => {
+    if (!wanted) return null;
+    const { part, of } = wanted;
+    wanted = null;
+    if (!of || of === recording) return part;
+    write(null);
+    return null;
+  };
+  window.emorecAddress = { take, write };
+
+  const say = () => {
+    const line = find("#named-part p"), missing = Boolean(wanted) && !find("#summary [data-duration], #analyze:disabled");
+    if (!line || line.hidden === !missing) return;
+    line.hidden = !missing;
+    const [begin, end] = wanted?.part.map(window.emorecClock) ?? [];
+    line.textContent = missing ? `The address of this page names the part from ${begin} to ${end} of a recording; open or `
+      + "analyse that recording to see it." : "";
+  };
+  say();
+  new MutationObserver(say).observe(document.body, { childList: true, subtree: true, attributeFilter: ["disabled"] });
+}
