@@ -282,6 +282,24 @@ def test_the_table_shows_and_sorts_every_row(seen, real):
     seen.click("text=Every row")
 
 
+def test_a_click_on_a_row_of_the_table_goes_there_and_a_shadow_says_that_columns_follow(seen):
+    seen.click("text=Every row")
+    cell = seen.wait_for_selector("#rows [data-testid=cell-5-1]")  # of the end of a row, whose start is 5 s
+    seen.evaluate("window.emorecSeek(0)")
+    cell.click()
+    assert now(seen) == pytest.approx(5)
+    assert not seen.locator("#rows .selection-button").locator("visible=true").count()
+    seen.keyboard.press("ArrowDown")
+    seen.keyboard.press("Enter")
+    assert now(seen) == pytest.approx(6)
+    assert seen.locator("#rows .goes-on").count() == 1
+    seen.evaluate("document.querySelector('#rows .virtual-table-viewport').scrollLeft = 1e5")
+    seen.wait_for_selector("#rows .table-wrap:not(.goes-on)")
+    seen.evaluate("document.querySelector('#rows .virtual-table-viewport').scrollLeft = 0")
+    seen.wait_for_selector("#rows .goes-on")
+    seen.click("text=Every row")
+
+
 def test_the_panel_shows_the_evaluation_of_the_weights(seen):
     config = json.loads((ROOT / "emorec" / "weights" / "default" / "config.json").read_text(encoding="utf-8"))
     seen.click("text=What this can and cannot tell")

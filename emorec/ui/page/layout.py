@@ -67,6 +67,7 @@ SHEETS = (
     "live.css",
     "recordings.css",
     "library.css",
+    "rows.css",
 )
 SCRIPT_FILES = (
     *(
@@ -75,6 +76,7 @@ SCRIPT_FILES = (
         "overview.js",
         "stretch.js",
         "minutes.js",
+        "rows.js",
         "highlights.js",
         "picture.js",
         "tooltip.js",

@@ -11,7 +11,8 @@ from emorec.ui.page import people_panel
 from emorec.ui.page.analysis import DOWNLOADS, MORE, PAGE_ROWS
 from emorec.ui.page.controls import markup
 
-PAGE = f"Page, of {PAGE_ROWS} rows each; a click on a row goes there"
+PAGE = f"Page, of {PAGE_ROWS} rows each"
+ROWS = '<p class="caption">A click on a row goes there in the player. Scroll sideways to see all columns.</p>'
 
 
 def deletion() -> SimpleNamespace:
@@ -57,6 +58,7 @@ def results() -> SimpleNamespace:
     with gr.Accordion("Every minute", open=False, elem_id="every-minute") as each_minute:
         minutes = markup(elem_id="minutes")
     with gr.Accordion("Every row", open=False, elem_id="every") as accordion:
+        markup(ROWS)
         page = gr.Slider(1, 2, value=1, step=1, label=PAGE, visible=False, elem_id="rows-page")
         table = gr.Dataframe(
             headers=list(tables.COLUMNS), interactive=False, show_label=False, max_height=420, elem_id="rows"
