@@ -1,6 +1,7 @@
 """The HTML of the page."""
 
 from emorec.analyzer import Analyzer
+from emorec.extraction import channels
 from emorec.models import checkpoint, pretrained
 from emorec.ui import fragments
 from support import factories
@@ -39,6 +40,23 @@ def test_valence_and_arousal_are_said_to_be_derived_and_their_source_is_named():
     assert "are derived" in legend and "Warriner, Kuperman &amp; Brysbaert, 2013" in legend
     assert [f"</i>{name}</li>" in legend for name in ("valence", "arousal", "happy")] == [True, True, False]
     assert "</i>happy</li>" in fragments.legend("lines") and "derived" not in fragments.legend("lines")
+
+
+def test_sentences_name_the_choices_of_the_page_in_place_of_options():
+    for turned, words in ((90, "choose 90° for"), (0, "choose As recorded for")):
+        shown = fragments.callout(f"Most faces lie on their side: choose --rotate {turned}.")
+        assert words in shown and "Turn the picture&quot; under More choices, and press Analyze again." in shown
+    for note in (
+        "The second of 3 audio tracks is used, because speech was found there; --audio_track chooses another.",
+        channels.MIXED,
+    ):
+        assert "--" in note and "--" not in fragments.callout(note) and "under More choices" in fragments.callout(note)
+
+
+def test_the_tile_about_speech_says_that_not_all_speech_counts():
+    shown = fragments.result(factories.timeline(factories.probabilities(9)))
+    assert "Speech counted" in shown and "Speech heard" not in shown
+    assert "only that person&#x27;s speech counts" in shown
 
 
 def test_unsure_time_is_a_row_of_its_own():

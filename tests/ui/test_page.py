@@ -151,7 +151,7 @@ def test_the_tooltip_shows_face_and_voice(seen, real):
         "Face says",
         "Voice says",
         "Face seen",
-        "Speech heard",
+        "Speech counted",
         "Valence and arousal",
     ):
         assert words in shown_text
