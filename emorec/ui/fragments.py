@@ -11,7 +11,7 @@ from emorec import files
 from emorec.affect import SOURCE
 from emorec.analyzer import Analyzer
 from emorec.emotions import BY_VALENCE, COLOURS, EMOJI
-from emorec.inference import usual_expression
+from emorec.inference import unseen, usual_expression
 from emorec.inference.timeline import Timeline
 from emorec.models import pretrained
 from emorec.output import charts, trust
@@ -90,7 +90,7 @@ def result(timeline: Timeline, part: tuple[float, float] | None = None) -> str:
     )
     affect = {"Average valence": figures.valence, "Average arousal": figures.arousal}
     numbers += "".join(
-        f'<div{_title(DERIVED)}><dt>{name}, derived</dt><dd>{signed(value)}</dd></div>'
+        f"<div{_title(DERIVED)}><dt>{name}, derived</dt><dd>{signed(value)}</dd></div>"
         for name, value in affect.items()
         if value is not None
     )
@@ -115,9 +115,10 @@ def warnings(timeline: Timeline) -> str:
         missing = NO_EVIDENCE.get(fusion, "Neither was a face seen nor speech heard")
         return callout(f"{missing}, so there is nothing to read an emotion from.")
     found = [figures.warning] if figures.too_little else []
+    found += [unseen.NO_FACE] if unseen.NO_FACE in timeline.notes else []
     # Other notes are shown while the recording is analysed; these change with the choices.
     found += [note for note in timeline.notes if usual_expression.PHRASE in note]
-    return "".join(callout(note) for note in found)
+    return "".join(callout(note) for note in dict.fromkeys(found))
 
 
 @dataclass(frozen=True)
@@ -207,8 +208,8 @@ SOUND = (
 NO_EVIDENCE = {"face": "No face was seen", "voice": "No speech was heard"}
 SPEECH = "Speech counted"
 TITLES = {
-    SPEECH: "Share of the time with speech that counts here. While a person is shown, only that person's speech counts, "
-    "so this can be less than all speech of the recording, and it changes with Person and Fusion."
+    SPEECH: "Share of the time with speech that counts here. While a person is shown, only that person's speech "
+    "counts, so this can be less than all speech of the recording, and it changes with Person and Fusion."
 }
 LIMITS = (
     "emorec names displayed expression as actors and strangers' votes named it. It cannot tell what anyone feels, and "

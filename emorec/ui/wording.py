@@ -1,4 +1,4 @@
-"""Sentences of the library in the words of the page: where they name an option of the command line, the page's choice."""
+"""Sentences of the library in the words of the page: an option of the command line is the page's own choice."""
 
 import re
 
