@@ -1,5 +1,5 @@
-"""What is chosen before Analyze: the part of the recording, its tracks, the channel of its sound, and how its picture is
-turned.
+"""What is chosen before Analyze: the part of the recording, its tracks, the channel of its sound, and a turn of its
+picture.
 
 If a file has several tracks of a kind, they are listed with their language and codec; otherwise there is nothing to
 choose, and nothing is shown.
