@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from emorec.extraction.features import Features
+from emorec.extraction.speakers import SPEECH
 
 NO_FACE = (
     "No face was found in the pictures, so only voices count. If there is a face, it may be too small, too dark or "
@@ -11,9 +12,11 @@ NO_FACE = (
 
 
 def note(features: Features, fusion: str) -> str:
-    """NO_FACE if a recording that is read to its end has pictures but no face, and faces were to count; else ""."""
-    # While a recording is being read, a face may still come; and a result from faces alone is empty, which says it.
+    """NO_FACE if a recording that is read to its end has pictures without a face, and speech, and faces were to count;
+    else ""."""
+    # While a recording is being read, a face may still come. A result without evidence says by itself what is missing.
     if not features.complete or fusion in ("face", "voice"):
         return ""
     arrays = features.arrays
-    return NO_FACE if len(arrays["frame_time"]) and not len(arrays["face_time"]) else ""
+    is_told = len(arrays["frame_time"]) and not len(arrays["face_time"]) and (arrays["voice_speech"] >= SPEECH).any()
+    return NO_FACE if is_told else ""

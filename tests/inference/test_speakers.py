@@ -124,5 +124,6 @@ def test_pictures_without_a_face_are_told_on_the_page_too():
     running = replace(pictures, complete=False)  # a face may still come
     for made in (inferred(pictures, fusion="voice"), inferred(pictures, fusion="face"), inferred(running)):
         assert unseen.NO_FACE not in made.notes
-    for made in (inferred(sound), inferred(features(0))):
+    silent = factories.observations(SECONDS, factories.heard(np.zeros(factories.hops(SECONDS))))
+    for made in (inferred(sound), inferred(features(0)), inferred(silent)):
         assert unseen.NO_FACE not in made.notes and "No face was found" not in fragments.warnings(made)
