@@ -21,15 +21,18 @@ QUALITY = 92  # of JPEG's 100
 Area = tuple[int, int, int, int]  # left, top, right, bottom in pixels
 
 
-def annotated(image: np.ndarray, faces: Sequence[FaceResult], blur: bool = False) -> np.ndarray:
+def annotated(
+    image: np.ndarray, faces: Sequence[FaceResult], blur: bool = False, doubtful: Sequence[Sequence[float]] = ()
+) -> np.ndarray:
     """A copy of an RGB image (H, W, 3) uint8 with a box, a number, the emotion and the confidence for each face.
 
-    ``blur`` hides the faces behind a mosaic.
+    ``blur`` hides the faces behind a mosaic, and also ``doubtful`` boxes (left, top, width, height, fractions of the
+    picture), which may be faces.
     """
     picture = Image.fromarray(image).copy()
     areas = [_area(face.box, picture.size) for face in faces]
     if blur:
-        for area in areas:
+        for area in (*areas, *(_area(box, picture.size) for box in doubtful)):
             _hide(picture, area)
     for number, (face, area) in enumerate(zip(faces, areas, strict=True), 1):
         _mark(picture, area, f"{number} {face.dominant} {face.confidence:.0%}", COLOURS[face.dominant])

@@ -16,6 +16,7 @@ from emorec.emotions import EMOTIONS, fold
 from emorec.extraction.arrays import as_picture
 from emorec.extraction.faces import encode_faces
 from emorec.face import alignment, detection
+from emorec.face.confirmation import confirmed
 from emorec.face.detection import Detector
 from emorec.inference import fusion as fusions
 from emorec.inference import prior as priors
@@ -96,7 +97,8 @@ def recognise(
     expected = priors.of(prior)
     image = detection.enlarged(image)
     with detection.CV_THREADS.held():
-        found = sorted(detector.detect(image), key=lambda face: float(face.box[0]))
+        found = confirmed(image, detector.detect(image), detector)
+        found.sort(key=lambda face: float(face.box[0]))
     if not found:
         return []
     crops = [alignment.align(image, face.landmarks, model.face.config.size) for face in found]
@@ -109,6 +111,15 @@ def recognise(
         FaceResult(_clipped(face.box / size), face.score, float(alignment.quality(face, crop)), each)
         for face, crop, each in zip(found, crops, probabilities, strict=True)
     ]
+
+
+def boxes(image: np.ndarray, detector: Detector) -> list[tuple[float, float, float, float]]:
+    """The box (left, top, width, height, fractions) of everything in an RGB image (H, W, 3) uint8 that may be a face,
+    also where ``recognise`` is not sure of one: what must be hidden is more than what can be named."""
+    image = detection.enlarged(image)
+    height, width = image.shape[:2]
+    with detection.CV_THREADS.held():
+        return [_clipped(face.box / [width, height, width, height]) for face in detector.detect(image)]
 
 
 def predict_stills(net: FaceNet, crops: np.ndarray) -> np.ndarray:

@@ -135,7 +135,8 @@ class Timeline(inference.Timeline):
     def most_negative(self, count: int | None = COUNT, seconds: float = SECONDS) -> list[Highlight]:
         """The ``count`` stretches of ``seconds`` with the lowest mean valence, lowest first; None gives all.
 
-        They do not overlap; a recording that is shorter is one stretch.
+        Only those with a valence below 0 count, so there may be none. They do not overlap; a recording that is shorter
+        is one stretch.
         """
         return most_negative(self, count, seconds)
 

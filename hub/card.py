@@ -86,7 +86,7 @@ def front_matter(model: Checkpoint, name: str | None = None) -> str:
 
     measured = [
         EvalResult(
-            task_type=TASKS.get(tuple(result.way for result in found.results), OTHER_TASK),
+            task_type=TASKS.get(_modalities(found), OTHER_TASK),
             dataset_type=found.name,
             dataset_name=found.what,
             metric_type=METRIC_TYPES.get(found.metric, found.metric),
@@ -105,6 +105,11 @@ def front_matter(model: Checkpoint, name: str | None = None) -> str:
         eval_results=measured or None,
     )
     return data.to_yaml()
+
+
+def _modalities(found: provenance.Protocol) -> tuple[str, ...]:
+    """What a protocol's results begin with: ("face",) for "face" and "face, everyday prior"."""
+    return tuple(dict.fromkeys(result.way.split(",")[0] for result in found.results))
 
 
 def _title(name: str | None) -> str:

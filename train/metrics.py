@@ -14,6 +14,7 @@ from train import calibration
 PERFECT_DRAWS = 200  # random draws of labels from the probabilities themselves
 NEUTRAL = EMOTIONS.index("neutral")
 EVERYDAY = priors.of("everyday").log
+UNDER_EVERYDAY = ", everyday prior"  # ending of the names of results that hold under it instead of an even one
 MIN_PEOPLE = 5  # with fewer people, resampling them gives no interval
 NO_PREDICTION = -1  # the prediction without any evidence: no label, and never right
 

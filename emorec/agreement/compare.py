@@ -88,9 +88,14 @@ def compare(
     )
 
 
+def _order(person: str) -> tuple[bool, int, str]:
+    """A key that sorts numbers of persons by their value, and names after them."""
+    return not person.isdecimal(), int(person) if person.isdecimal() else 0, person
+
+
 def _pairs(rows: Rows, labels: Labels, person: str | None) -> list[tuple[Rows, Labels]]:
     """The rows and the labels that belong together, one pair for each person."""
-    ours = [each for each in dict.fromkeys(rows.persons.tolist()) if each]
+    ours = sorted({each for each in rows.persons.tolist() if each}, key=_order)
     theirs = [each for each in dict.fromkeys(labels.persons.tolist()) if each]
     several = len(np.unique(rows.start)) < len(rows)
     listed = ", ".join(_called(rows, each) for each in ours) or "none"

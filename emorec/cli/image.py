@@ -67,7 +67,9 @@ def run(options: argparse.Namespace) -> int:
             if not options.json:
                 _print(found[-1])
             if folder and PICTURE in formats and faces:
-                written.append(_write_picture(folder, file, annotate.annotated(image, faces, options.blur)))
+                doubtful = pictures.boxes(image, detector) if options.blur else []
+                marked = annotate.annotated(image, faces, options.blur, doubtful)
+                written.append(_write_picture(folder, file, marked))
         except BrokenPipeError:
             raise
         except (EmorecError, OSError) as error:

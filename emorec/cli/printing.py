@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from emorec.inference.timeline import Timeline
 
 KIND_WIDTH = 12  # characters of the longest kind of highlight
-MINUTES = 2  # of a recording, from which on its most negative minutes are worth a line
 NAME_WIDTH = 9  # characters of the longest emotion, and one more
 BAR = "{percentage:3.0f}% |{bar}| {n:.0f} of {total:.0f} s  {rate_noinv_fmt} left {remaining}"
 NOT_FOUND = {"face": "no face was found", "voice": "no speech was found"}
@@ -78,7 +77,7 @@ class ProgressBar:
 
 def print_summary(result: Timeline, written: Sequence[Path], name: str | None = None) -> None:
     """Print the shares of a timeline and the written files, below the name of the recording if it is given."""
-    from emorec.output.summary import affect_in_words, summary
+    from emorec.output.summary import affect_in_words, length, rows_in_words, summary
 
     figures = summary(result)
     if name:
@@ -86,7 +85,7 @@ def print_summary(result: Timeline, written: Sequence[Path], name: str | None = 
     if figures.warning:
         print(figures.warning)
     print(
-        f"{figures.seconds:.1f} s, {len(result)} rows of {result.step:g} s, fusion {result.fusion}, "
+        f"{length(figures.seconds)}, {rows_in_words(result)} of {result.step:g} s, fusion {result.fusion}, "
         f"prior {result.prior.name}"
     )
     for emotion, share in figures.shares.items():
@@ -101,7 +100,10 @@ def print_summary(result: Timeline, written: Sequence[Path], name: str | None = 
     for person in result.people:
         print(f"  {shown(person.name)}: {_person_in_words(person)}")
     not_found = NOT_FOUND.get(result.fusion, "neither a face nor speech was found")
-    print(f"  evidence for {figures.known:.0%} of the time" if figures.known else f"  {not_found}")
+    if not figures.known:
+        print(f"  {not_found}")
+    elif not figures.too_little:  # else the first line has said of how little time there is evidence
+        print(f"  evidence for {figures.known:.0%} of the time")
     _print_highlights(result)
     for path in written:
         print(f"wrote {path}")
@@ -122,14 +124,15 @@ def _print_highlights(result: Timeline) -> None:
     """The highlights in order of time, then the most negative minutes of a recording that has several."""
     from emorec.output.chart_data import clock
     from emorec.output.highlights import find_highlights
-    from emorec.output.negative import SECONDS, most_negative
+    from emorec.output.negative import NONE, has_minutes, most_negative
 
     if found := find_highlights(result):
         print("  highlights:")
     for each in found:
         print(f"    {clock(each.start):>8}  {each.kind:<{KIND_WIDTH}} {each.text} ({each.reason})")
-    if result.duration >= MINUTES * SECONDS and (lowest := most_negative(result)):
-        print("  most negative minutes:")
+    if has_minutes(result):
+        lowest = most_negative(result)
+        print("  most negative minutes:" if lowest else f"  {NONE}")
         for each in lowest:
             print(f"    {clock(each.start):>8}  {each.text} ({each.reason})")
 

@@ -53,9 +53,13 @@ class Person:
 
 @dataclass(frozen=True)
 class People:
-    """The persons that a user has named, joined or divided; all others stay as they were found."""
+    """The persons that a user has named, joined or divided; all others stay as they were found.
+
+    ``highest`` is the highest number that one of them had before the last edit, -1 if nobody had one.
+    """
 
     persons: tuple[Person, ...] = ()
+    highest: int = -1
 
     def __bool__(self) -> bool:
         return bool(self.persons)

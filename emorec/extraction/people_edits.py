@@ -9,7 +9,7 @@ import numpy as np
 
 from emorec.errors import EmorecError
 from emorec.extraction.features import Features
-from emorec.extraction.people import VOICE_NAMES, People, Person, Track, Tracks, checked_name
+from emorec.extraction.people import VOICE_NAMES, Box, People, Person, Track, Tracks, checked_name, overlap
 from emorec.extraction.persons import seconds_shown
 
 NO_PERSON = "There is no person {number} in this recording any more; choose another."
@@ -17,18 +17,34 @@ TAKEN = "Another person is called {name}; choose another name, or join the two."
 SAME = "{name} cannot be joined with the same person; choose another one."
 TOGETHER = "{one} and {other} are in one picture at {time}, so they are two people and cannot be joined."
 HEARD = "{name} is only heard, in a channel of its own, and cannot be joined with {other}; give it a name instead."
+NOTHING_CHOSEN = "Choose a stretch first."
 NO_STRETCH = "There is no such stretch of {name} in this recording; choose another."
 WHOLE = "{name} has nothing else than what was chosen, so there is nothing to divide; leave a stretch out."
+
+# A face that moves fast breaks its track although nobody else appears. A piece this short that follows in the same
+# place is hard to judge by eye, so it is offered with its neighbour; two long ones may be a cut, and stay apart.
+SHORT = 3.0  # seconds
+MAX_GAP = 1.0  # seconds between neighbours
+NEAR = 0.5  # least intersection over union of the last box before the gap and the first one after it
 
 
 @dataclass(frozen=True)
 class Stretch:
-    """A track of a person: from ``start`` to ``end`` (s), with a face for ``seconds``; ``track`` stands for it."""
+    """Tracks of a person, from ``start`` to ``end`` (s), with a face for ``seconds``; it is last seen in ``last_box``.
+
+    Each of ``tracks`` is what stands for one.
+    """
 
     start: float
     end: float
     seconds: float
-    track: Track
+    tracks: tuple[Track, ...]
+    last_box: Box
+
+    @property
+    def track(self) -> Track:
+        """What stands for the first track."""
+        return self.tracks[0]
 
 
 def stretches(features: Features, number: int) -> list[Stretch]:
@@ -38,13 +54,39 @@ def stretches(features: Features, number: int) -> list[Stretch]:
     seconds = np.bincount(tracks.of_face, shown, len(tracks.first))
     last = np.zeros(len(tracks.first))
     np.maximum.at(last, tracks.of_face, arrays["face_time"] + shown)
+    last_face = np.zeros(len(tracks.first), int)
+    np.maximum.at(last_face, tracks.of_face, np.arange(len(tracks.of_face)))
     found = [
-        Stretch(float(arrays["face_time"][face]), float(last[track]), float(seconds[track]), described)
+        Stretch(
+            start=float(arrays["face_time"][face]),
+            end=float(last[track]),
+            seconds=float(seconds[track]),
+            tracks=(tracks.described(arrays, track),),
+            last_box=tuple(arrays["face_box"][last_face[track]].tolist()),
+        )
         for track, face in enumerate(tracks.first)
         if arrays["face_person"][face] == number
-        for described in [tracks.described(arrays, track)]
     ]
     return sorted(found, key=lambda stretch: (stretch.start, stretch.end))
+
+
+def offered(features: Features, number: int) -> list[Stretch]:
+    """The stretches of a person as a list to choose from: short ones are one with the neighbour in the same place."""
+    found: list[Stretch] = []
+    for stretch in stretches(features, number):
+        if found and _continues(found[-1], stretch):
+            before = found.pop()
+            seconds, tracks = before.seconds + stretch.seconds, (*before.tracks, *stretch.tracks)
+            stretch = replace(stretch, start=before.start, seconds=seconds, tracks=tracks)
+        found.append(stretch)
+    return found
+
+
+def _continues(before: Stretch, after: Stretch) -> bool:
+    """Whether two stretches are too much alike in time and place to be offered apart."""
+    near = after.start - before.end <= MAX_GAP + 1e-6
+    short = min(before.seconds, after.seconds) < SHORT - 1e-6
+    return near and short and float(overlap(np.array([before.last_box]), after.track.box)[0]) >= NEAR
 
 
 def renamed(features: Features, number: int, name: object) -> People:
@@ -61,7 +103,7 @@ def renamed(features: Features, number: int, name: object) -> People:
 
 
 def joined(features: Features, number: int, other: int) -> People:
-    """People in which ``other`` is the person ``number``, whose name stays; without one, the other's is taken.
+    """People in which ``number`` is the person ``other``, whose number and name stay; without a name, the first's.
 
     Raises EmorecError if they are the same, or in one picture at the same time, or if one is only heard.
     """
@@ -78,37 +120,46 @@ def joined(features: Features, number: int, other: int) -> People:
     if len(common):
         names = {"one": features.names[number], "other": features.names[other]}
         raise EmorecError(TOGETHER.format(**names, time=clock(float(common[0]))))
-    first, second = _described(features, number), _described(features, other)
-    whole = Person(
-        number=number, name=first.name or second.name, tracks=(*(first.tracks or ()), *(second.tracks or ()))
-    )
-    return _with(features, whole, without=[other])
+    same, more = _described(features, other), _described(features, number)
+    whole = replace(same, name=same.name or more.name, tracks=(*(same.tracks or ()), *(more.tracks or ())))
+    return _with(features, whole, without=[number])
 
 
 def divided(features: Features, number: int, chosen: Iterable[Track]) -> People:
-    """People in which the chosen tracks of a person are a person of their own, with the first number that is free.
+    """People in which the chosen tracks of a person are a person of their own, with a number that nobody had before.
 
-    Raises EmorecError if one is not the person's, or if they are all that the person has.
+    Raises EmorecError if none is chosen, if one is not the person's, or if they are all that the person has.
     """
     _check_number(features, number)
     taken = tuple(dict.fromkeys(chosen))
     whole = _described(features, number)
     own = whole.tracks or ()
-    if not taken or any(track not in own for track in taken):
+    if not taken:
+        raise EmorecError(NOTHING_CHOSEN)
+    if any(track not in own for track in taken):
         raise EmorecError(NO_STRETCH.format(name=features.names[number]))
     rest = tuple(track for track in own if track not in taken)
     if not rest:
         raise EmorecError(WHOLE.format(name=features.names[number]))
-    used = {int(one) for one in np.unique(features.arrays["face_person"])}
-    used |= {person.number for person in features.people}
-    new = next(one for one in range(len(used) + 1) if one not in used)
+    # A number that was taken away by joining stays known as that of another human, so it is not given again.
+    used = np.concatenate([features.arrays["face_person"], features.found["face_person"]])
+    new = 1 + max(int(used.max(initial=-1)), _highest(features.people))
     return _with(features, replace(whole, tracks=rest), Person(number=new, tracks=taken))
 
 
-def clock(seconds: float) -> str:
-    """A time (s) as m:ss, from an hour on as h:mm:ss."""
-    minutes, rest = divmod(int(seconds), 60)
-    return f"{minutes // 60}:{minutes % 60:02d}:{rest:02d}" if minutes >= 60 else f"{minutes}:{rest:02d}"
+def clock(seconds: float, tenths: bool = False) -> str:
+    """A time (s) as m:ss, from an hour on as h:mm:ss; with ``tenths`` one digit more."""
+    count = round(seconds * 10) if tenths else int(seconds) * 10
+    minutes, rest = divmod(count // 10, 60)
+    text = f"{minutes // 60}:{minutes % 60:02d}:{rest:02d}" if minutes >= 60 else f"{minutes}:{rest:02d}"
+    return f"{text}.{count % 10}" if tenths else text
+
+
+def span(stretch: Stretch) -> str:
+    """The times of a stretch in words, with tenths if whole seconds would tell little of it."""
+    if stretch.end - stretch.start < SHORT:
+        return f"{clock(stretch.start, tenths=True)} – {clock(stretch.end, tenths=True)}"
+    return f"{clock(round(stretch.start))} – {clock(round(stretch.end))}"
 
 
 def _check_number(features: Features, number: int) -> None:
@@ -126,4 +177,10 @@ def _with(features: Features, *changed: Person, without: Collection[int] = ()) -
     """The People of features with some persons replaced or removed."""
     gone = {person.number for person in changed} | {*without}
     kept = [person for person in features.people if person.number not in gone]
-    return People(tuple(sorted([*kept, *changed], key=lambda person: person.number)))
+    people = People(tuple(sorted([*kept, *changed], key=lambda person: person.number)))
+    return replace(people, highest=max(_highest(features.people), _highest(people)))
+
+
+def _highest(people: People) -> int:
+    """The highest number that a person who is seen has, or had before an edit; -1 if there is none."""
+    return max([people.highest, *(person.number for person in people if person.number not in VOICE_NAMES)])

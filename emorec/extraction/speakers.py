@@ -46,7 +46,7 @@ def note(arrays: Arrays) -> str:
         f"{off:.0%} of the speech comes from somebody off screen and does not count for the person in view"
         if off >= WORTH_A_NOTE
         else "",
-        f"of {unsure:.0%} it is not clear who speaks" if unsure >= WORTH_A_NOTE else "",
+        f"for {unsure:.0%} of the speech it is not clear who speaks" if unsure >= WORTH_A_NOTE else "",
     ]
     sentence = "; ".join(part for part in parts if part)
     return f"{sentence[0].upper()}{sentence[1:]}." if sentence else ""
@@ -67,7 +67,7 @@ def spoken_by(arrays: Arrays, hop_seconds: float) -> tuple[np.ndarray, np.ndarra
     numbers = sync.persons(arrays["face_person"])
     if not len(numbers):
         return person, probability
-    visible = _visible(arrays, numbers, hop_seconds)
+    visible = in_view(arrays, numbers, hop_seconds)
     evidence = sync.evidence(arrays, numbers, spoken, hop_seconds)
     chunks = _chunks(spoken, visible)
     states = _posterior(spoken, chunks, visible, evidence)
@@ -79,8 +79,8 @@ def spoken_by(arrays: Arrays, hop_seconds: float) -> tuple[np.ndarray, np.ndarra
     return person, probability
 
 
-def _visible(arrays: Arrays, numbers: np.ndarray, hop_seconds: float) -> np.ndarray:
-    """Whether each person is visible in each hop: (H, P) bool."""
+def in_view(arrays: Arrays, numbers: np.ndarray, hop_seconds: float) -> np.ndarray:
+    """Whether each person of ``numbers`` (P,) is visible in or near each voice hop: (H, P) bool."""
     low, high = arrays["voice_time"] - hop_seconds / 2 - NEAR, arrays["voice_time"] + hop_seconds / 2 + NEAR
     columns = []
     for number in numbers:

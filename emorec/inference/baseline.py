@@ -31,8 +31,8 @@ SHRINKAGE = 4.0
 DOUBT = (1.5, 2.5)
 
 NOTE = (
-    "Voice is read relative to the speaker's usual voice in this recording; a speaker who sounds the same throughout "
-    "reads as neutral."
+    "Voices are read relative to the speaker's usual voice in this recording. If one emotion lasts throughout, or "
+    "several people speak whom the program cannot tell apart, choose no baseline."
 )
 
 NEUTRAL = EMOTIONS.index("neutral")

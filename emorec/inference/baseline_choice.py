@@ -17,6 +17,7 @@ from emorec.emotions import EMOTIONS
 from emorec.errors import EmorecError
 from emorec.extraction.options import seconds as seconds_of
 from emorec.extraction.people import default_name
+from emorec.extraction.people_edits import clock
 from emorec.inference import fusion as fusions
 from emorec.inference import prior as priors
 from emorec.inference import usual_expression
@@ -34,6 +35,8 @@ UNKNOWN = (
 BACKWARDS = "The baseline {given!r} must end after it begins, as in 0:10-0:40."
 WRONG_FILE = "The baseline {given} is not the JSON result of a recording: {reason}."
 NO_FACE = "The baseline {given} shows no face for long enough; choose the result of a video."
+PARTLY = "Of the baseline {name} only {start} to {end} was analysed, so only this part was used."
+TOLERANCE = 1.0  # seconds by which a stretch may exceed what was analysed; people write whole seconds
 OTHER_MODEL = "The baseline {given} was made with another model; analyze that recording again with this one."
 
 
@@ -60,6 +63,15 @@ class Choice:
     def face(self) -> bool:
         """Whether the usual expression is taken out of faces."""
         return self.whole or self.stretch is not None or self.known is not None
+
+    def note(self, start: float, until: float) -> str:
+        """A sentence that says which part of the stretch lies between ``start`` and ``until`` (s); "" if all does."""
+        if self.stretch is None:
+            return ""
+        first, last = max(self.stretch[0], start), min(self.stretch[1], until)
+        if first - self.stretch[0] < TOLERANCE and self.stretch[1] - last < TOLERANCE:
+            return ""
+        return PARTLY.format(name=self.name, start=clock(first), end=clock(last))
 
 
 BaselineLike = str | PathLike[str] | Choice

@@ -12,14 +12,13 @@ from emorec.extraction.features import Features
 from emorec.extraction.persons import shown_until
 from emorec.inference import fusion as fusions
 from emorec.inference.coverage import integrals, lengths, seconds, sums, within
-from emorec.inference.voice_pooling import SPEECH, between, pool_voice, share_of, speakers_of
+from emorec.inference.voice_pooling import SPEECH, Voice, between, pooled_voice, share_of, speakers_of
 from emorec.models.checkpoint import Checkpoint
 
 QUALITY_FLOOR = 0.05  # added to the quality of a face, so that a window of poor faces still has probabilities
 MIN_SHARE = 0.5  # of the longest visible time in a window; persons with less are not chosen for it
 ROUNDING = 1e-6  # seconds, or a share; a coverage that lacks no more than this counts as reached
 OUTSIDE = 1e-6  # weight of time outside a row against time in it
-MAX_KEPT = 16  # voices in windows that are kept with features; of an hour each takes about 1 MB
 BATCH = 512  # windows pooled at a time, which bounds the memory for long recordings
 
 
@@ -44,65 +43,10 @@ class Pooled:
     voice_probabilities: np.ndarray
     voice_relative: np.ndarray
     voice_coverage: np.ndarray
+    voice_certainty: np.ndarray
     person: np.ndarray
     speaker: np.ndarray
     seconds: np.ndarray
-
-
-@dataclass(frozen=True)
-class Voice:
-    """The voice's part of Pooled, which persons may share."""
-
-    features: np.ndarray
-    probabilities: np.ndarray
-    relative: np.ndarray
-    coverage: np.ndarray
-
-
-def pooled_voice(
-    features: Features,
-    model: Checkpoint,
-    low: np.ndarray,
-    high: np.ndarray,
-    with_features: bool = True,
-    person: int | np.ndarray = -1,
-) -> Voice:
-    """The voice in windows [low, high) (s), (N,) each; without ``with_features`` its pooled features are 0.
-
-    ``person`` is one for all windows, or (N,) one for each: only their hops count (see ``share_of``); -1 is whoever
-    speaks.
-    """
-    persons = np.broadcast_to(np.asarray(person), len(low))
-    numbers = np.unique(persons)
-    if len(numbers) == 1:
-        return _voice_of(int(numbers[0]), features, model, low, high, with_features)
-    chosen = [np.flatnonzero(persons == number) for number in numbers]
-    voices = [
-        _voice_of(int(number), features, model, low[rows], high[rows], with_features)
-        for number, rows in zip(numbers, chosen, strict=True)
-    ]
-    order = np.argsort(np.concatenate([*chosen, np.zeros(0, np.int64)]), kind="stable")
-    names = ("features", "probabilities", "relative", "coverage")
-    if not voices:
-        return _voice_of(-1, features, model, low, high, with_features)
-    return Voice(*(np.concatenate([getattr(voice, name) for voice in voices])[order] for name in names))
-
-
-def _voice_of(
-    person: int, features: Features, model: Checkpoint, low: np.ndarray, high: np.ndarray, with_features: bool
-) -> Voice:
-    """The voice of one person, or -1 for whoever speaks; without features it is kept for the next call."""
-    width, share = 2 * model.voice.config.embedding, share_of(features, person)
-    if with_features:
-        pooled = np.zeros((len(low), width), np.float32)
-        return Voice(pooled, *pool_voice(features, model, low, high, pooled, share))
-    key = (model.fingerprint, low.tobytes(), high.tobytes(), b"" if share is None else share.tobytes())
-    if key not in features.kept:
-        nothing = np.broadcast_to(np.zeros((), np.float32), (len(low), width))
-        if len(features.kept) >= MAX_KEPT:
-            features.kept.clear()
-        features.kept[key] = Voice(nothing, *pool_voice(features, model, low, high, None, share))
-    return features.kept[key]
 
 
 def pool(
@@ -155,6 +99,7 @@ def pool(
         voice_probabilities=voice.probabilities,
         voice_relative=voice.relative,
         voice_coverage=voice.coverage,
+        voice_certainty=voice.certainty,
         person=np.where(has_face, persons, -1),
         speaker=speakers_of(features, low, high, whose),
         seconds=high - low,

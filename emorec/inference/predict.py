@@ -35,7 +35,8 @@ def fuse(
     face = calibration.face.log_likelihood(pooled.face_probabilities)
     voice = calibration.voice.log_likelihood(pooled.voice_probabilities)
     face_evidence = fusions.evidence(face, pooled.face_coverage, pooled.seconds)
-    voice_evidence = fusions.evidence(voice, pooled.voice_coverage, pooled.seconds)
+    # A voice that may be somebody else's is less evidence, however long it is heard.
+    voice_evidence = fusions.evidence(voice, pooled.voice_coverage, pooled.seconds) * pooled.voice_certainty
     face = usual_expression.without(face, pooled.person, usual or {})
     voice = baselines.relative_to(voice, pooled.voice_relative, pooled.speaker, own or {}, model)
     either = np.maximum(face_evidence, voice_evidence)
@@ -46,7 +47,13 @@ def fuse(
         return *alone, alone[1], voice_evidence
     if fusion == "late":
         return *alone, fusions.late(face, voice, face_evidence, voice_evidence, calibration), either
-    joint = _intermediate(pooled, model, face_evidence > 0, voice_evidence > 0)
+    has_face, has_voice = face_evidence > 0, voice_evidence > 0
+    joint = _intermediate(pooled, model, has_face, has_voice)
+    doubtful = has_face & has_voice & (pooled.voice_certainty < 1)
+    if doubtful.any():
+        without = _intermediate(pooled, model, has_face, has_voice & ~doubtful)
+        certainty = np.where(doubtful, pooled.voice_certainty, 1.0)
+        joint = fusions.weighted(joint, certainty) + fusions.weighted(without, 1 - certainty)
     return *alone, fusions.weighted(joint, either), either
 
 

@@ -57,7 +57,7 @@ class Request:
     asked: PersonLike = None
     usual: Mapping[int, Usual] = field(default_factory=dict[int, Usual])
 
-    def pooled(self, start: np.ndarray, end: np.ndarray, voice: pooling.Voice | None = None) -> pooling.Pooled:
+    def pooled(self, start: np.ndarray, end: np.ndarray, voice: voice_pooling.Voice | None = None) -> pooling.Pooled:
         """The windows of rows from ``start`` to ``end`` (s), (N,) each, with the ``voice`` if it is known already."""
         low, high = self.windows(start, end)
         person = people.speakers(self.features, start, end) if self.asked == people.SPEAKER else self.person
@@ -72,7 +72,7 @@ class Request:
             return np.full(len(start), self.person)
         return np.full(len(start), -1) if self.fusion == "voice" else pooled.person
 
-    def shared_voice(self, start: np.ndarray, end: np.ndarray) -> pooling.Voice | None:
+    def shared_voice(self, start: np.ndarray, end: np.ndarray) -> voice_pooling.Voice | None:
         """The voice in the windows of rows from ``start`` to ``end`` (s), which all persons share.
 
         None if it is known who speaks, as each person then has a voice of their own.
@@ -80,7 +80,7 @@ class Request:
         if people.VOICE_PERSON in self.features.arrays:
             return None
         low, high = self.windows(start, end)
-        return pooling.pooled_voice(self.features, self.model, low, high, self.fusion == "intermediate")
+        return voice_pooling.pooled_voice(self.features, self.model, low, high, self.fusion == "intermediate")
 
     def windows(self, start: np.ndarray, end: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Starts and ends (s) of the windows of rows from ``start`` to ``end`` (s), (N,) each."""
@@ -128,7 +128,8 @@ class Request:
         if self.baseline.known is not None and not self.usual:
             wanted = ", ".join(names[person] for person in self._persons)
             return [NOBODY_KNOWN.format(name=self.baseline.name, names=wanted)]
-        return usual_expression.notes(self.usual, self._persons, names)
+        cut = self.baseline.note(self.features.start, self.features.until) if self.features.complete else ""
+        return [*([cut] if cut else []), *usual_expression.notes(self.usual, self._persons, names)]
 
     @property
     def _takes_out(self) -> bool:
@@ -149,7 +150,7 @@ class Request:
             return self
         low, high = self.windows(*rows(self.features.until, self.window, self.features.start))
         speaker = voice_pooling.speakers_of(self.features, low, high)
-        heard = pooling.pooled_voice(self.features, self.model, low, high, False, speaker)
+        heard = voice_pooling.pooled_voice(self.features, self.model, low, high, False, speaker)
         voice = self.model.calibration.voice.log_likelihood(heard.probabilities)
         evidence = fusions.evidence(voice, heard.coverage, high - low)
         return replace(self, own=baselines.of_each(speaker, heard.relative, voice, evidence))
@@ -180,7 +181,7 @@ class Request:
                 raise EmorecError(OUTSIDE.format(name=self.baseline.name, **limits))
         low, high = rows(end, usual_expression.WINDOW, start)
         nothing = np.zeros((len(low), 0))
-        no_voice = pooling.Voice(nothing, nothing, nothing, np.zeros(len(low)))
+        no_voice = voice_pooling.Voice(nothing, nothing, nothing, np.zeros(len(low)), np.zeros(len(low)))
         found: list[tuple[int, Measured]] = []
         for person in persons if len(low) else ():
             pooled = pooling.pool(self.features, self.model, low, high, person, False, voice=no_voice)

@@ -103,6 +103,15 @@ class Timeline:
         """Whether a row itself has evidence and its confidence reaches ``unsure_below``, (N,) bool."""
         return self.witnessed & (np.nan_to_num(self.confidence) >= self.unsure_below)
 
+    @cached_property
+    def by_prior(self) -> np.ndarray:
+        """Whether a row is sure only because of the prior, (N,) bool: if all emotions were expected alike, it would be
+        unsure or show another emotion."""
+        even = self.probabilities / np.maximum(self.prior.shares, priors.FLOOR)
+        even = even / even.sum(axis=1, keepdims=True)
+        other = np.nan_to_num(even).argmax(axis=1) != np.nan_to_num(self.probabilities).argmax(axis=1)
+        return self.sure & (other | (np.nan_to_num(self._confidence_of(even)) < self.unsure_below))
+
     @property
     def dominant(self) -> list[str]:
         """The most likely emotion of each row, "" in rows without evidence."""
@@ -112,10 +121,13 @@ class Timeline:
     @cached_property
     def confidence(self) -> np.ndarray:
         """Probability of the dominant emotion, lowered towards 1/7 by missing evidence: (N,), NaN without any."""
+        return self._confidence_of(self.probabilities)
+
+    def _confidence_of(self, probabilities: np.ndarray) -> np.ndarray:
         if not len(self):
             return np.zeros(0)
         chance = 1 / len(EMOTIONS)
-        return chance + self.evidence * (self.probabilities.max(axis=1) - chance)
+        return chance + self.evidence * (probabilities.max(axis=1) - chance)
 
     @property
     def valence(self) -> np.ndarray:

@@ -9,7 +9,7 @@ import numpy as np
 from emorec.errors import EmorecError
 from emorec.extraction import channels
 from emorec.extraction.features import Features
-from emorec.inference import baseline_choice, people, pooling
+from emorec.inference import baseline_choice, people, pooling, voice_pooling
 from emorec.inference import fusion as fusions
 from emorec.inference import prior as priors
 from emorec.inference.baseline_choice import BaselineLike
@@ -119,7 +119,7 @@ def _of_all(request: Request, step: float, prior: priors.Prior) -> Timeline:
     return replace(people.mean(each, features), notes=request.notes())
 
 
-def _timeline(request: Request, step: float, prior: priors.Prior, heard: pooling.Voice | None = None) -> Timeline:
+def _timeline(request: Request, step: float, prior: priors.Prior, heard: voice_pooling.Voice | None = None) -> Timeline:
     features, fusion = request.features, request.fusion
     start, end = rows(features.until, step, features.start)
     pooled = request.pooled(start, end, heard)

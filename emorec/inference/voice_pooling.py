@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 
 from emorec.emotions import EMOTIONS, fold
 from emorec.extraction.features import Features
-from emorec.extraction.speakers import NEAR, OFF_SCREEN, UNSURE
+from emorec.extraction.speakers import NEAR, OFF_SCREEN, UNSURE, in_view
 from emorec.inference import fusion as fusions
 from emorec.inference.coverage import sums
 from emorec.models.checkpoint import Checkpoint
@@ -18,19 +19,34 @@ from emorec.models.networks import deviation
 RELATIVE = "relative"  # the voice network's head for features relative to a baseline, see baseline.py
 SPEECH = 0.5  # probability of speech at which a hop counts as speech
 SILENT = 0.02  # smallest weight of a hop, so that a clip without detected speech still has a pooled value
-UNSURE_SHARE = 0.5  # of a hop that may or may not be the chosen person's
+UNSURE_SHARE = 0.5  # of a hop that may or may not be the person's
 BATCH = 512  # windows pooled at a time, which bounds the memory for long recordings
+MAX_KEPT = 16  # voices in windows that are kept with features; of an hour each takes about 1 MB
+
+
+@dataclass(frozen=True)
+class Voice:
+    """The voice in N windows, which persons may share: the voice's part of ``pooling.Pooled``."""
+
+    features: np.ndarray
+    probabilities: np.ndarray
+    relative: np.ndarray
+    coverage: np.ndarray
+    certainty: np.ndarray
 
 
 def share_of(features: Features, person: int) -> np.ndarray | None:
     """How much each voice hop (H,) counts as a person's, from 0 to 1; None if every hop counts.
 
-    Every hop counts if ``person`` is -1, for whoever speaks, and if it is not known who speaks.
+    Every hop counts if ``person`` is -1, for whoever speaks, and if it is not known who speaks. A hop whose speaker is
+    unsure counts by half for the persons in view, and not at all for others.
     """
-    speakers = features.arrays.get("voice_person")
-    if speakers is None or person < 0:
+    arrays = features.arrays
+    voices = arrays.get("voice_person")
+    if voices is None or person < 0:
         return None
-    return np.where(speakers == person, 1.0, np.where(speakers == UNSURE, UNSURE_SHARE, 0.0))
+    unsure = (voices == UNSURE) & in_view(arrays, np.array([person]), features.hop_seconds)[:, 0]
+    return np.where(voices == person, 1.0, np.where(unsure, UNSURE_SHARE, 0.0))
 
 
 def speakers_of(features: Features, low: np.ndarray, high: np.ndarray, whose: np.ndarray | int = -1) -> np.ndarray:
@@ -69,6 +85,52 @@ def _in_view(arrays: dict[str, np.ndarray]) -> np.ndarray:
     return np.where(np.abs(faces[nearest] - times) <= NEAR, arrays["face_person"][nearest], OFF_SCREEN)
 
 
+def pooled_voice(
+    features: Features,
+    model: Checkpoint,
+    low: np.ndarray,
+    high: np.ndarray,
+    with_features: bool = True,
+    person: int | np.ndarray = -1,
+) -> Voice:
+    """The voice in windows [low, high) (s), (N,) each; without ``with_features`` its pooled features are 0.
+
+    ``person`` is one for all windows, or (N,) one for each: only their hops count (see ``share_of``); -1 is whoever
+    speaks.
+    """
+    persons = np.broadcast_to(np.asarray(person), len(low))
+    numbers = np.unique(persons)
+    if len(numbers) == 1:
+        return _voice_of(int(numbers[0]), features, model, low, high, with_features)
+    chosen = [np.flatnonzero(persons == number) for number in numbers]
+    voices = [
+        _voice_of(int(number), features, model, low[rows], high[rows], with_features)
+        for number, rows in zip(numbers, chosen, strict=True)
+    ]
+    order = np.argsort(np.concatenate([*chosen, np.zeros(0, np.int64)]), kind="stable")
+    names = ("features", "probabilities", "relative", "coverage", "certainty")
+    if not voices:
+        return _voice_of(-1, features, model, low, high, with_features)
+    return Voice(*(np.concatenate([getattr(voice, name) for voice in voices])[order] for name in names))
+
+
+def _voice_of(
+    person: int, features: Features, model: Checkpoint, low: np.ndarray, high: np.ndarray, with_features: bool
+) -> Voice:
+    """The voice of one person, or -1 for whoever speaks; without features it is kept for the next call."""
+    width, share = 2 * model.voice.config.embedding, share_of(features, person)
+    if with_features:
+        pooled = np.zeros((len(low), width), np.float32)
+        return Voice(pooled, *pool_voice(features, model, low, high, pooled, share))
+    key = (model.fingerprint, low.tobytes(), high.tobytes(), b"" if share is None else share.tobytes())
+    if key not in features.kept:
+        nothing = np.broadcast_to(np.zeros((), np.float32), (len(low), width))
+        if len(features.kept) >= MAX_KEPT:
+            features.kept.clear()
+        features.kept[key] = Voice(nothing, *pool_voice(features, model, low, high, None, share))
+    return features.kept[key]
+
+
 def pool_voice(
     features: Features,
     model: Checkpoint,
@@ -76,9 +138,10 @@ def pool_voice(
     high: np.ndarray,
     pooled_features: np.ndarray | None = None,
     share: np.ndarray | None = None,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Probabilities (N, 7) of the voice in windows [low, high) (s), the logits (N, labels) of the head "relative" (no
-    columns without one), and the share (N,) of each window with speech; the first two are NaN without speech.
+    columns without one), the share (N,) of each window with speech, and how surely that speech is the person's, from 0
+    to 1 (N,); the first two are NaN without speech.
 
     The attention-weighted mean and standard deviation of the hops (N, 2 D) are written into ``pooled_features``, unless
     it is None, for windows with speech only. ``share`` (H,) is how much each hop counts, see ``share_of``.
@@ -90,9 +153,11 @@ def pool_voice(
     first, last = between(arrays["voice_time"], low - half + 1e-9, high + half - 1e-9)
     speech = arrays["voice_speech"].astype(np.float64)
     if not len(speech):
-        return probabilities, relative, np.zeros(len(low))
+        return probabilities, relative, np.zeros(len(low)), np.zeros(len(low))
     counted = np.ones(len(speech)) if share is None else share
-    spoken = sums(((speech >= SPEECH) * counted)[:, None], first, last)[:, 0]
+    heard = (speech >= SPEECH) * counted
+    spoken, own = sums(np.column_stack([heard, heard * counted]), first, last).T
+    certainty = np.divide(own, spoken, out=np.zeros_like(own), where=spoken > 0)
     coverage = np.minimum(spoken * hop_seconds / np.maximum(high - low, hop_seconds), 1.0)
     device, labels = next(model.voice.parameters()).device, model.voice.config.heads["emotions"]
     with torch.inference_mode():
@@ -114,7 +179,7 @@ def pool_voice(
                 relative[chosen] = model.voice.classify(inputs, RELATIVE).cpu().numpy()
             if pooled_features is not None:
                 pooled_features[chosen] = pooled
-    return probabilities, relative, coverage
+    return probabilities, relative, coverage, certainty
 
 
 def _tensor(values: np.ndarray, device: torch.device) -> torch.Tensor:

@@ -28,6 +28,7 @@ def counted(path: Path) -> float | None:
             if time is not None and time < reader.broken_from:
                 end = max(end, time + float((packet.duration or 0) * packet.time_base))
             count += packet.stream_index == stream.index
+        end = max(end, reader.animated_seconds)
         if end == 0.0 and stream.type == "video":
             end = count / float(stream.guessed_rate or DEFAULT_RATE)
         return end or None

@@ -110,6 +110,11 @@ class Packets:
         if self._source is not None:
             self._source.close()
 
+    @property
+    def animated_seconds(self) -> float:
+        """How long the pictures of an animated WebP are shown that were read until now; 0 for every other file."""
+        return self._source.seconds if self._source is not None else 0.0
+
     def _all_encrypted(self) -> bool:
         """Whether everything at the beginning is encrypted."""
         ours = {stream.index for stream in self.streams.values() if stream is not None}

@@ -30,6 +30,7 @@ class RawVideo:
             self._picture.close()
             raise EmorecError(f"{path.name} has too many pixels ({width} x {height}); scale it down first.")
         self._pieces, self._left = self._matroska(), b""
+        self._ticks = 0  # how long the pictures that were read are shown
 
     def read(self, size: int) -> bytes:
         """At most ``size`` bytes more, none at the end."""
@@ -40,6 +41,11 @@ class RawVideo:
             self._left = piece
         piece, self._left = self._left[:size], self._left[size:]
         return piece
+
+    @property
+    def seconds(self) -> float:
+        """How long the pictures are shown that were read until now; the stream does not tell it of the last one."""
+        return self._ticks / TICKS
 
     def close(self) -> None:
         """Close the file."""
@@ -53,7 +59,6 @@ class RawVideo:
             stream = container.add_stream("rawvideo", rate=TICKS)
             stream.width, stream.height = self._picture.size
             stream.pix_fmt = "bgr24"
-            time = 0
             for number in range(getattr(self._picture, "n_frames", 1)):
                 try:
                     self._picture.seek(number)
@@ -61,8 +66,8 @@ class RawVideo:
                 except (OSError, ValueError, EOFError):
                     break
                 frame = av.VideoFrame.from_image(image)
-                frame.pts = time
-                time += max(1, int(self._picture.info.get("duration") or 1))
+                frame.pts = self._ticks
+                self._ticks += max(1, int(self._picture.info.get("duration") or 1))
                 container.mux(stream.encode(frame))
                 yield out.taken()
             container.mux(stream.encode(None))

@@ -12,13 +12,12 @@ from emorec.output import charts, lane_data, tables
 from emorec.output.chart_data import clock, has_pictures
 from emorec.output.chart_files import content
 from emorec.output.highlights import Highlight, find_highlights
-from emorec.output.negative import SECONDS, most_negative
+from emorec.output.negative import NONE, has_minutes, most_negative
 from emorec.output.portraits import Portraits
 from emorec.output.summary import TOP_EMOTIONS, affect_in_words, summary
 
 UNSURE = "repeating-linear-gradient(135deg,#777 0 2px,#ddd 2px 6px)"  # the bar of unsure time, hatched as in the chart
 WIDTH, HEIGHT, LANE_HEIGHT = 760, 270, 140  # px of a chart; a printed page is about 680 wide
-MINUTES = 2  # of a recording, from which on its most negative minutes say more than the summary
 NO_EVIDENCE = "Neither a face was seen nor speech heard"
 NOTHING = "<p>{missing}, so there is nothing to read an emotion from.</p>"
 
@@ -86,8 +85,10 @@ def highlights(timeline: Timeline, portraits: Portraits | None) -> str:
 
 def negative(timeline: Timeline, portraits: Portraits | None) -> str:
     """A table of the most negative minutes, "" if the recording is too short for it or has no evidence."""
-    found = most_negative(timeline) if timeline.duration >= MINUTES * SECONDS else []
-    return _table(timeline, found, portraits) if found else ""
+    if not has_minutes(timeline):
+        return ""
+    found = most_negative(timeline)
+    return _table(timeline, found, portraits) if found else f"<p>{NONE}</p>"
 
 
 def _table(timeline: Timeline, found: Sequence[Highlight], portraits: Portraits | None) -> str:

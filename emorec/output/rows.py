@@ -22,7 +22,9 @@ def number(value: float | None) -> float | None:
 
 
 def person_of(timeline: Timeline) -> int | None:
-    """The number of the person whom a timeline is about, None if it shows nobody."""
+    """The number of the one person whom a timeline is about, None if that is nobody or changes from row to row."""
+    if not timeline.name:
+        return None
     shown = timeline.person[timeline.person >= 0]
     return int(shown[0]) if len(shown) else None
 

@@ -20,7 +20,7 @@ MIN_NAMED = 0.005  # share of the time; smaller ones are 0% in words
 
 WHO = {"all": "mean of all persons", "main": "the person seen longest", "speaker": "the person who speaks"}
 AFFECT = "Valence {valence} and arousal {arousal} on average (−1 to 1), derived from the emotions ({source})."
-TOO_LITTLE = "Too little to tell: evidence for only {known:.1f} s of {seconds:.1f} s; {least:.1f} s are needed."
+TOO_LITTLE = "Too little to tell: evidence for only {known} of {seconds}; {least} are needed."
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,8 @@ class Summary:
     how much of the ``seconds`` of the timeline itself has evidence. ``too_little``: whether that is too little to
     conclude anything. ``face`` and ``speech``: shares of the time with a visible face, and with speech that counts:
     for a person only that person's. ``confidence``: mean over the time that itself has evidence, None without any.
-    ``valence`` and ``arousal``: means over the same time, from -1 to 1, derived from the probabilities.
+    ``valence`` and ``arousal``: means over the same time, from -1 to 1, derived from the probabilities. ``by_prior``:
+    share of the time with evidence whose emotion is sure only because of the prior.
     """
 
     shares: dict[str, float]
@@ -46,13 +47,15 @@ class Summary:
     confidence: float | None
     valence: float | None
     arousal: float | None
+    by_prior: float = 0.0
 
     @property
     def warning(self) -> str:
         """The sentence to show first if there is too little to tell, else ""."""
         if not self.too_little:
             return ""
-        return TOO_LITTLE.format(known=self.known_seconds, seconds=self.seconds, least=_min_seconds(self.seconds))
+        times = {"known": self.known_seconds, "seconds": self.seconds, "least": _min_seconds(self.seconds)}
+        return TOO_LITTLE.format(**{name: length(value) for name, value in times.items()})
 
 
 def summary(timeline: Timeline) -> Summary:
@@ -75,7 +78,18 @@ def summary(timeline: Timeline) -> Summary:
         confidence=_mean(timeline.confidence[own], lengths[own]),
         valence=_mean(timeline.valence[own], lengths[own]),
         arousal=_mean(timeline.arousal[own], lengths[own]),
+        by_prior=float(lengths[timeline.by_prior].sum()) / known_seconds if known_seconds else 0.0,
     )
+
+
+def length(seconds: float) -> str:
+    """A length of time with one decimal, or two digits if it is so short that one decimal would hide it."""
+    return f"{seconds:.2g} s" if 0 < seconds < 0.1 else f"{seconds:.1f} s"
+
+
+def rows_in_words(timeline: Timeline) -> str:
+    """The number of rows of a timeline, as in "1 row"."""
+    return f"{len(timeline)} row{'s' if len(timeline) != 1 else ''}"
 
 
 def affect_in_words(figures: Summary) -> str:
@@ -101,7 +115,7 @@ def how(timeline: Timeline) -> str:
 def sentence(timeline: Timeline) -> str:
     """A timeline in one line: name, length, how it was made, and the most common emotions."""
     name = Path(str(timeline.media.get("name", ""))).name
-    facts = f"{timeline.duration:.1f} s, {len(timeline)} rows, {how(timeline)}"
+    facts = f"{length(timeline.duration)}, {rows_in_words(timeline)}, {how(timeline)}"
     figures = summary(timeline)
     shares = [f"{emotion} {share:.0%}" for emotion, share in figures.shares.items() if share >= MIN_NAMED]
     if figures.unsure >= MIN_NAMED:

@@ -17,23 +17,34 @@ VOICE = "names {share:.0%} of the acted emotions in voices of a language it neve
 CALM = "calls {share:.0%} of ordinary speech neutral"
 FACE = "names {share:.0%} of the expressions in pictures correctly"
 HERE = "Under the {prior} prior, {unsure:.0%} of this recording's evidence is unsure."
+BY_PRIOR = (
+    "For {led:.0%} of it the prior decides: if all emotions were expected alike, the answer would be unsure or another "
+    "emotion."
+)
+WORTH_SAYING = 0.05  # share of the evidence
 
 
 def sentence(timeline: Timeline, evaluation: dict[str, Any]) -> str:
-    """What the weights were tested on, out of domain, for the modalities in use; the prior; and how much is unsure."""
+    """What the weights were tested on, out of domain and under the prior, for the modalities with evidence.
+
+    And how much of the recording's evidence is unsure, or sure only because of the prior.
+    """
     found = {protocol.name: protocol for protocol in provenance.protocols(evaluation)}
     prior, used = timeline.prior.name, timeline.fusion
     relative = ", relative" if timeline.choices.get("baseline_weight") else ""
-    parts = []
-    if used != "face":
-        parts += _told(VOICE, found.get("speakers"), f", mixed{relative}")
-        # An adaptive prior ends near the everyday one, but only the two fixed ones are measured.
-        parts += _told(CALM, found.get("everyday"), f", {prior} prior")
-    if used != "voice" and has_pictures(timeline):
-        parts += _told(FACE, found.get("web-faces"), "face")
-    figures = summary(timeline)
-    here = HERE.format(prior=prior, unsure=figures.unsure) if figures.shares else ""
-    return f"{_measured(parts)} {here}".strip()
+    # Results without a prior in their name hold under an even one. An adaptive prior ends near the everyday one.
+    under = "" if prior == "even" else ", everyday prior"
+    figures, parts = summary(timeline), []
+    if used != "face" and figures.speech:
+        parts += _told(VOICE, found.get("speakers"), f", all but neutral{relative}{under}")
+        parts += _told(CALM, found.get("everyday"), f", {'even' if not under else 'everyday'} prior")
+    if used != "voice" and has_pictures(timeline) and figures.face:
+        parts += _told(FACE, found.get("web-faces"), f"face{under}")
+    if not figures.shares:
+        return _measured(parts)
+    here = HERE.format(prior=prior, unsure=figures.unsure)
+    led = BY_PRIOR.format(led=figures.by_prior) if figures.by_prior >= WORTH_SAYING else ""
+    return f"{_measured(parts)} {here} {led}".strip()
 
 
 def for_pictures(evaluation: dict[str, Any]) -> str:

@@ -6,14 +6,21 @@ import io
 import json
 import math
 from collections.abc import Iterable, Iterator
+from dataclasses import asdict, fields, replace
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from emorec.emotions import EMOTIONS
 from emorec.errors import EmorecError, require
+from emorec.extraction.people import default_name
 from emorec.inference.timeline import Timeline
 from emorec.output.columns import columns
+from emorec.output.highlights import Highlight, find_highlights
+from emorec.output.portraits import NOBODY, who
 from emorec.output.rows import DIGITS, person_of
-from emorec.output.tables import choices, highlight_values, summary_values
+from emorec.output.summary import WHO
+from emorec.output.tables import choices, summary_values
 from emorec.output.text import plain
 
 if TYPE_CHECKING:
@@ -22,7 +29,9 @@ if TYPE_CHECKING:
 EXTRA = "exports"  # the extra that installs openpyxl
 MAX_ROWS = 1_048_575  # of a sheet in Excel, below the row with the names of the columns
 MAX_TEXT = 32_767  # characters of a cell in Excel
-GROUP = "mean of all"  # name of the row that is the mean of all persons
+# Names of the last row, which is about the whole recording.
+GROUP = "mean of all"
+ANYONE = "whoever is visible"
 TOO_LONG = "A sheet of Excel has at most {most:,} rows and this result has {rows:,}; choose a longer step or CSV."
 
 Row = Iterable[Any]
@@ -76,24 +85,53 @@ def _windows(timeline: Timeline) -> Iterator[Row]:
 
 
 def _people(timeline: Timeline) -> Iterator[Row]:
-    everybody = [(one, one.name) for one in timeline.each]
-    if timeline.people:
-        everybody.append((timeline, GROUP))
-    named = ["person", "name", *EMOTIONS]
-    for number, (one, name) in enumerate(everybody):
+    for first, (number, name, one) in enumerate(_everybody(timeline)):
         values = summary_values(one)
         shares = values.pop("dominant_shares")
-        if not number:
-            yield [*named, *values]
-        person = None if name == GROUP and one is timeline else person_of(one)
-        yield [person, name or None, *(shares.get(emotion) for emotion in EMOTIONS), *values.values()]
+        if not first:
+            yield ["person", "name", *EMOTIONS, *values]
+        yield [number, name or None, *(shares.get(emotion) for emotion in EMOTIONS), *values.values()]
+
+
+def _everybody(timeline: Timeline) -> Iterator[tuple[int | None, str, Timeline]]:
+    """Number, name and timeline of each person; last the whole recording, unless it is about one person only."""
+    if timeline.people:
+        yield from ((person_of(one), one.name, one) for one in timeline.people)
+        yield None, GROUP, timeline
+    elif timeline.name:
+        yield person_of(timeline), timeline.name, timeline
+    else:
+        shown = sorted({int(person) for person in timeline.person if person != NOBODY})
+        numbers = list(dict.fromkeys([*timeline.names, *shown]))
+        yield from ((number, _name(timeline, number), _only(timeline, number)) for number in numbers)
+        yield None, WHO.get(str(timeline.choices.get("person")), ANYONE) if numbers else "", timeline
+
+
+def _only(timeline: Timeline, person: int) -> Timeline:
+    """The timeline with evidence in the rows that show a person alone, so that shares are of the whole recording."""
+    other = timeline.person != person
+    arrays: dict[str, Any] = {}
+    for each in fields(timeline):
+        if each.type == "np.ndarray" and each.name not in ("start", "end", "person"):
+            values = getattr(timeline, each.name)
+            # NaN is unknown; coverage and evidence, which are always known, are 0.
+            nothing = np.nan if each.name in ("probabilities", "face", "voice", "disagreement") else 0.0
+            arrays[each.name] = np.where(other.reshape(-1, *[1] * (values.ndim - 1)), nothing, values)
+    return replace(timeline, **arrays, grid=None)
+
+
+def _name(timeline: Timeline, person: int) -> str:
+    return timeline.names.get(person, default_name(person))
 
 
 def _highlights(timeline: Timeline) -> Iterator[Row]:
-    yield ["person", "name", "start", "end", "kind", "emotion", "strength", "text"]
+    yield ["person", "name", *(each.name for each in fields(Highlight))]
     for one in timeline.each:
-        for values in highlight_values(one):
-            yield [person_of(one), one.name or None, *values.values()]
+        for found in find_highlights(one):
+            person = person_of(one) if one.name else who(one, found)
+            number = None if person == NOBODY else person
+            name = one.name or ("" if number is None else _name(one, number))
+            yield [number, name or None, *asdict(found).values()]
 
 
 def _choices(timeline: Timeline) -> Iterator[Row]:

@@ -116,7 +116,7 @@ def warnings(timeline: Timeline) -> str:
         return callout(f"{missing}, so there is nothing to read an emotion from.")
     found = [figures.warning] if figures.too_little else []
     found += [unseen.NO_FACE] if unseen.NO_FACE in timeline.notes else []
-    # Other notes are shown while the recording is analysed; these change with the choices.
+    # The others stand in the lines about trust.
     found += [note for note in timeline.notes if usual_expression.PHRASE in note]
     return "".join(callout(note) for note in dict.fromkeys(found))
 

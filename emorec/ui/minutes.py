@@ -9,6 +9,7 @@ import numpy as np
 from emorec.emotions import COLOURS, EMOTIONS
 from emorec.inference.timeline import Timeline
 from emorec.output.chart_data import clock, signed
+from emorec.output.negative import BELOW, MIN_EVIDENCE, NONE
 
 MINUTE = 60.0  # seconds
 MAX_MINUTES = 1200  # rows of the table
@@ -30,7 +31,8 @@ def minutes(timeline: Timeline) -> str:
         '<th scope="col"><button type="button" data-sort="minute">minute</button></th><th scope="col">its valence</th>'
     )
     return (
-        '<div class="minutes"><p><button type="button" data-negative="3">The three most negative minutes</button></p>'
+        '<div class="minutes"><p><button type="button" data-negative="3">The three most negative minutes</button> '
+        f'<span role="status" data-none="{NONE}"></span></p>'
         f"<table><thead><tr>{first}{head}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
     )
 
@@ -53,6 +55,8 @@ def _row(timeline: Timeline, lengths: np.ndarray, rows: np.ndarray, minute: int)
         "disagreement": differs or 0,
     }
     data = " ".join(f'data-{key}="{value:.4f}"' for key, value in keys.items())
+    if valence < BELOW and weights.sum() >= MIN_EVIDENCE * (end - begin):
+        data += " data-low"
     cells = "".join(
         f'<td style="--c:{COLOURS[emotion]};--p:{share:.0%}">{f"{share:.0%}" if share >= LIGHT else ""}</td>'
         for emotion, share in zip(EMOTIONS, shares, strict=True)

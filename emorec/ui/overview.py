@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 import numpy as np
 
 from emorec.emotions import COLOURS, EMOTIONS
+from emorec.inference import unseen, usual_expression
 from emorec.inference.timeline import Timeline
 from emorec.output import trust
 from emorec.output.chart_axes import ticks
 from emorec.output.chart_data import Columns, clock, columns
 from emorec.output.highlights import Highlight, find_highlights
+from emorec.ui.wording import on_page
 
 ROW = "%g" + 7 * ",%d"  # of the read-out
 READ_OUT = 3600  # columns that the read-out knows; an hour at a step of 1 s
@@ -56,9 +58,15 @@ def ribbon(timeline: Timeline, most: int = MAX_COLUMNS) -> str:
     return f'<span class="ribbon" role="img" aria-label="{html.escape(_in_words(timeline))}">{runs}</span>'
 
 
-def trusted(timeline: Timeline, evaluation: dict[str, Any]) -> str:
-    """How far to trust the timeline, in a line above it."""
-    return f'<p class="caption trusted">{html.escape(trust.sentence(timeline, evaluation))}</p>'
+def trusted(timeline: Timeline, evaluation: dict[str, Any] | None, shown: Collection[str] = ()) -> str:
+    """How far to trust the timeline, above it: what was measured, and its notes but those that are ``shown`` elsewhere.
+
+    Without ``evaluation`` nothing is said about what was measured.
+    """
+    elsewhere = {*shown, unseen.NO_FACE}  # a face that is missing is told in a callout
+    notes = [note for note in timeline.notes if note not in elsewhere and usual_expression.PHRASE not in note]
+    words = [] if evaluation is None else [trust.sentence(timeline, evaluation)]
+    return "".join(f'<p class="caption trusted">{html.escape(on_page(each))}</p>' for each in (*words, *notes))
 
 
 def part_of(text: str, timeline: Timeline | None) -> Part | None:

@@ -164,6 +164,12 @@ def test_labels_without_persons_need_one_if_the_result_has_several(tmp_path):
     assert emorec.compare(several(tmp_path), labels, person=0).every.accuracy.value == 0.0
     with pytest.raises(EmorecError, match="no person '7'; it has 0, 1"):
         emorec.compare(several(tmp_path), labels, person=7)
+    (tmp_path / "c.csv").write_text(
+        "start,end,person,dominant,confidence,sure\n"
+        + "".join(f"0,1,{person},sad,0.5,true\n" for person in (1, 10, 0, 2))
+    )
+    with pytest.raises(EmorecError, match="no person '7'; it has 0, 1, 2, 10"):
+        emorec.compare(tmp_path / "c.csv", labels, person=7)
     nobody = written(tmp_path, [(0, 10, "sad", "Ann")], header="start,end,label,person")
     with pytest.raises(EmorecError, match="name Ann, but two.csv has the persons 0, 1"):
         emorec.compare(several(tmp_path), nobody)

@@ -10,6 +10,7 @@ from PIL import Image
 
 from emorec import annotate
 from emorec import image as pictures
+from emorec.cli import main
 from emorec.cli.image import COLUMNS
 from emorec.emotions import COLOURS, EMOTIONS
 from emorec.image import FaceResult
@@ -111,6 +112,16 @@ def test_a_mosaic_has_few_colours_and_covers_a_margin():
     assert (hidden[:20] == noise[:20]).all() and (hidden[:, 260:] == noise[:, 260:]).all()
     assert (annotate.annotated(noise, [face])[85:135, 125:175] == noise[85:135, 125:175]).all()
     assert noise.flags.owndata and (annotate.annotated(noise, []) == noise).all()
+    also = annotate.annotated(noise, [face], blur=True, doubtful=[(0.0, 0.0, 0.2, 0.2)])
+    assert len(np.unique(also[5:35, 5:55].reshape(-1, 3), axis=0)) <= annotate.BLOCKS**2
+
+
+def test_what_may_be_a_face_is_hidden_even_if_it_is_not_named(faces, folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(pictures, "confirmed", lambda image, found, detector: found[:1])
+    monkeypatch.setattr(pictures, "boxes", lambda image, detector: [(0.0, 0.0, 1.0, 1.0)])
+    code = main(["image", str(folder / "two.png"), "--blur", "--format", "picture", "--out", str(tmp_path)])
+    hidden = pictures.read(tmp_path / "two.faces.jpg")
+    assert code == 0 and len(np.unique(hidden.reshape(-1, 3) // 16, axis=0)) < 200
 
 
 @pytest.mark.parametrize("box", [(0, 0, 1, 1), (0.99, 0.99, 0.01, 0.01), (0, 0.5, 0, 0), (0.9, 0, 0.1, 0.2)])

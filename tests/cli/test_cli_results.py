@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 from emorec import analyzer, cli
@@ -243,6 +244,20 @@ def test_too_little_to_tell_is_the_first_line(media, capsys):
     assert analyze(media / "same" / "clip.wav", "--out", "out") == 0
     first, *_ = capsys.readouterr().out.splitlines()
     assert first == "Too little to tell: evidence for only 0.0 s of 3.0 s; 5.0 s are needed."
+
+
+def test_one_picture_is_told_in_one_line_and_in_times_that_are_not_0(capsys):
+    """The second line does not say 100 % of what the first one calls too little."""
+    from emorec.cli import printing
+
+    one = factories.timeline([[0.94, *[0.01] * 6]], end=np.array([0.04]), duration=0.04)
+    printing.print_summary(one, [])
+    first, second, *rest = capsys.readouterr().out.splitlines()
+    assert first == "Too little to tell: evidence for only 0.04 s of 0.04 s; 5.0 s are needed."
+    assert second == "0.04 s, 1 row of 1 s, fusion late, prior even"
+    assert not any("evidence" in line for line in rest)
+    printing.print_summary(ANSWER, [])
+    assert "  evidence for 100% of the time\n" in capsys.readouterr().out
 
 
 def test_unsure_time_is_printed_apart(capsys):

@@ -71,9 +71,10 @@ def test_two_persons_cannot_have_one_name_and_one_who_is_not_there_has_none():
 def test_two_become_one_with_the_name_that_there_is():
     features = shots([0], [1], [2], [0])
     features = features.with_people(renamed(features, 2, "Eva"))
-    whole = features.with_people(joined(features, 0, 2))
-    assert who(whole) == [0, 1, 0, 0] and whole.names == {0: "Eva", 1: "person 1"}
-    assert whole.persons == [0, 1]
+    for number, other, numbers in ((2, 0, [0, 1, 0, 0]), (0, 2, [2, 1, 2, 2])):
+        whole = features.with_people(joined(features, number, other))
+        assert who(whole) == numbers and whole.names == {other: "Eva", 1: "person 1"}
+        assert whole.persons == [other, 1]
 
 
 def test_two_in_one_picture_cannot_be_joined():
@@ -87,14 +88,21 @@ def test_two_in_one_picture_cannot_be_joined():
         joined(features, 1, 1)
 
 
-def test_a_stretch_becomes_a_person_with_a_free_number_also_if_it_is_short():
+def test_a_stretch_becomes_a_person_with_a_new_number_also_if_it_is_short():
     features = shots([0], [1], [0], [0])
     own = stretches(features, 0)
     assert [(one.start, one.end, round(one.seconds, 3)) for one in own] == [(0, 2, 2), (4, 6, 2), (6, 8, 2)]
     parted = features.with_people(divided(features, 0, [own[1].track]))
     assert who(parted) == [0, 1, 2, 0] and parted.persons == [0, 1, 2]
-    back = parted.with_people(joined(parted, 0, 2))
+    back = parted.with_people(joined(parted, 2, 0))
     assert who(back) == [0, 1, 0, 0]
+    # Neither number 2, which the user has seen for another stretch, nor 1, which was found, is given to somebody else.
+    again = back.with_people(divided(back, 0, [own[2].track]))
+    assert who(again) == [0, 1, 0, 3]
+    fewer = again.with_people(joined(again, 1, 3))
+    assert who(fewer) == [0, 3, 0, 3] and who(fewer.with_people(divided(fewer, 0, [own[1].track]))) == [0, 3, 4, 3]
+    early = features.with_people(joined(features, 1, 0))
+    assert who(early.with_people(divided(early, 0, [own[1].track]))) == [0, 0, 2, 0]
 
 
 def test_not_everything_and_not_what_is_anothers_can_be_divided():
@@ -102,10 +110,42 @@ def test_not_everything_and_not_what_is_anothers_can_be_divided():
     for chosen, message in (
         ([stretches(features, 0)[0].track], "person 0 has nothing else"),
         ([stretches(features, 1)[0].track], "no such stretch of person 0"),
-        ([], "no such stretch"),
+        ([], r"^Choose a stretch first\.$"),
     ):
         with pytest.raises(EmorecError, match=message):
             divided(features, 0, chosen)
+
+
+def track_by_track(*spans):
+    """Features of one person with a track for each of ``spans``: start, end (s), and a box if it is not LEFT."""
+    times, tracks, boxes = [], [], []
+    for number, (start, end, *place) in enumerate(spans):
+        own = np.round(np.arange(start, end - 1e-6, STEP), 6)
+        times, tracks = [*times, *own], [*tracks, *[number] * len(own)]
+        boxes += [place[0] if place else LEFT] * len(own)
+    arrays = factories.seen(np.array(times), 0) | {"face_box": np.array(boxes, np.float32)}
+    frames = np.round(np.arange(0, spans[-1][1] + 1, STEP), 6)
+    segment = factories.no_observations() | arrays | {"frame_time": frames, "frame_until": frames + STEP}
+    features = factories.observations(frames[-1] + STEP, segment, frames=False)
+    features.__dict__["found"] = features.found | {"face_track": np.array(tracks)}
+    return features
+
+
+def test_short_pieces_in_one_place_are_offered_with_their_neighbour():
+    pieces = [(0, 5), (5, 5.4), (5.8, 9), (9, 13), (13, 14, RIGHT), (20, 20.6), (20.6, 21.2)]
+    features = track_by_track(*pieces)
+    assert len(stretches(features, 0)) == len(pieces)
+    found = people_edits.offered(features, 0)
+    # 0 to 5.4 is long by then, as is what follows: that may be a cut to somebody else in the same place.
+    assert [people_edits.span(one) for one in found] == [
+        "0:00 – 0:05",
+        "0:06 – 0:09",
+        "0:09 – 0:13",
+        "0:13.0 – 0:14.0",
+        "0:20.0 – 0:21.2",
+    ]
+    parted = features.with_people(divided(features, 0, found[0].tracks))
+    assert who(parted) == [1, 1, 0, 0, 0, 0, 0] and found[0].seconds == pytest.approx(5.4)
 
 
 def test_what_is_seen_later_goes_with_the_person_who_looks_alike():
@@ -118,7 +158,7 @@ def test_what_is_seen_later_goes_with_the_person_who_looks_alike():
 
 def test_a_later_track_beside_the_person_it_looks_like_is_somebody_else():
     early = shots([0], [1])
-    people = joined(early, 0, 1)
+    people = joined(early, 1, 0)
     late = shots([0], [1], [0, 1]).with_people(people)
     numbers = who(late)
     assert numbers[:2] == [0, 0] and len(set(numbers[2:])) == 2
@@ -126,7 +166,7 @@ def test_a_later_track_beside_the_person_it_looks_like_is_somebody_else():
 
 def test_a_file_gives_the_same_persons_in_another_run_and_in_another_part(tmp_path):
     features = shots([0], [1], [2], [0])
-    people = joined(features, 0, 2)
+    people = joined(features, 2, 0)
     features = features.with_people(people)
     features = features.with_people(renamed(features, 0, "Ännchen"))
     people_file.write(features, tmp_path / "clip.people.json")
@@ -229,3 +269,4 @@ def test_a_place_is_found_by_time_before_overlap():
 @pytest.mark.parametrize(("seconds", "text"), [(2.9, "0:02"), (75, "1:15"), (3675, "1:01:15")])
 def test_times_in_sentences(seconds, text):
     assert people_edits.clock(seconds) == text
+    assert people_edits.clock(59.96, tenths=True) == "1:00.0" and people_edits.clock(seconds, True).startswith(text)

@@ -91,7 +91,7 @@ def test_rows_are_a_blend_of_both_heads(model):
     features = factories.full_observations(60.0)
     found = infer(features, model, "voice", step=3.0, prior="even")
     low = np.arange(0, 60.0, 3.0)
-    probabilities, values, _ = pool_voice(features, model, low, low + 3)
+    probabilities, values, _, _ = pool_voice(features, model, low, low + 3)
     bias = model.voice.heads[RELATIVE].bias.numpy()
     relative = CALIBRATION.relative.log_likelihood(softmax(values - values.mean(axis=0) + bias))
     share = 16 / 20  # 20 windows, of which 4 do not count, and another 4 are worth half

@@ -7,7 +7,7 @@ import pytest
 
 from emorec.errors import EmorecError
 from emorec.extraction.people import People, Person
-from emorec.inference import pooling
+from emorec.inference import voice_pooling
 from emorec.inference.people import speakers
 from emorec.inference.timeline import infer
 from support import factories
@@ -135,8 +135,8 @@ def test_without_knowing_who_speaks_the_rows_of_the_speaker_show_nobody():
 def test_persons_share_one_pooled_voice_and_names_do_not_pool_it_again(monkeypatch):
     heard = factories.heard(np.ones(factories.hops(UNTIL)))
     features, calls = two(**heard), []
-    pooled = pooling.pool_voice
-    monkeypatch.setattr(pooling, "pool_voice", lambda *given: calls.append(1) or pooled(*given))
+    pooled = voice_pooling.pool_voice
+    monkeypatch.setattr(voice_pooling, "pool_voice", lambda *given: calls.append(1) or pooled(*given))
     first = infer(features, MODEL, baseline="none", person="all")
     again = infer(features.with_people(NAMED), MODEL, baseline="none", person="all")
     assert len(calls) == 1

@@ -101,6 +101,44 @@ def test_unsure_hops_count_in_part_and_unknown_ones_in_full():
     assert share_of(factories.full_observations(4.0), 0) is None
 
 
+def without_face(made, seen):
+    """The same Features with only the faces that are ``seen`` (N,)."""
+    for name in [name for name in made.arrays if name.startswith("face_")]:
+        made.arrays[name] = made.arrays[name][seen]
+    return made
+
+
+def test_a_voice_that_may_be_anybodys_is_not_given_to_a_person_out_of_view():
+    made = features(UNSURE, persons=(0, 1))
+    first = (made.arrays["face_person"] == 0) | (made.arrays["face_time"] < 6)
+    share = share_of(without_face(made, first), 1)
+    assert share is not None
+    near = made.arrays["voice_time"] < 6
+    assert (share[near] == UNSURE_SHARE).all() and not share[made.arrays["voice_time"] > 7].any()
+    other = inferred(made, person=1)
+    assert not other.known[other.start > 9].any()
+    assert inferred(made, person=0).known.all()
+
+
+@pytest.mark.parametrize("fusion", ["late", "intermediate"])
+def test_a_voice_that_may_be_anybodys_weighs_less_than_the_persons_own(fusion):
+    """The row lies between that of the face alone and that of a voice which is surely the person's."""
+    logs = [
+        np.log(inferred(features(who), fusion=fusion, prior="even").probabilities) for who in (OFF_SCREEN, UNSURE, 0)
+    ]
+    face, unsure, sure = (row - row.mean(axis=1, keepdims=True) for row in logs)
+    assert np.abs(sure - face).max() > 0.2
+    if fusion == "late":
+        assert np.abs(unsure - face).max() < 0.7 * np.abs(sure - face).max()
+    else:
+        assert unsure == pytest.approx((face + sure) / 2, abs=1e-6)
+
+
+def test_confidence_is_low_if_the_only_evidence_is_a_voice_that_may_be_anybodys():
+    unsure, sure = (inferred(features(who), fusion="voice", person=0) for who in (UNSURE, 0))
+    assert unsure.evidence[2:-2] == pytest.approx(UNSURE_SHARE) and sure.evidence[2:-2] == pytest.approx(1)
+
+
 def test_a_note_says_that_voices_were_off_screen():
     assert any("off screen" in note for note in inferred(features(OFF_SCREEN)).notes)
     assert not any("off screen" in note for note in inferred(features(OFF_SCREEN), fusion="face").notes)

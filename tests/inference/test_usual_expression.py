@@ -134,6 +134,9 @@ def test_a_stretch_that_the_user_names_needs_no_doubt():
     assert "happy (log likelihood -" in found.notes[0] and len(found.notes) == 1
     sad = read(features, "42-60")
     assert dominant(sad, 43, 60) == {"neutral"}
+    assert sad.notes == read(features, "42-60.9").notes  # what lasts a bit longer than the recording is no mistake
+    note = "Of the baseline 0:42-9:00 only 0:42 to 1:00 was analysed, so only this part was used."
+    assert read(features, "0:42-9:00").notes == (note, *sad.notes)
     for baseline, sentence in (("70-80", "'?70-80'? lies outside of what was"), ("40-10", "must end after it begins")):
         with pytest.raises(EmorecError, match=sentence):
             read(features, baseline)

@@ -75,9 +75,10 @@ def test_what_is_out_of_domain_is_named_as_results_or_heads(model):
     for found in model.evaluation.values():
         assert set(found["out_of_domain"]) <= found["results"].keys() | found["reliability"].keys() and found["domain"]
     every = {name: set(found["results"]) & set(found["out_of_domain"]) for name, found in model.evaluation.items()}
-    assert every["everyday"] == set(model.evaluation["everyday"]["results"]) and every["web-faces"] == {"face"}
+    assert every["everyday"] == set(model.evaluation["everyday"]["results"])
+    assert every["web-faces"] == {"face", "face, everyday prior"}
     assert every["ferplus"] == every["ravdess-voice"] == every["ravdess-late"] == set()
-    assert every["javanese-av"] == {"face"} and len(every["speakers"]) == 4
+    assert every["javanese-av"] == {"face"} and len(every["speakers"]) == 10
 
 
 def test_the_calibration_is_the_one_fitted_on_people_never_seen(model, unseen_people):
@@ -190,7 +191,7 @@ def test_calm_speech_is_no_more_often_surely_negative_relative_to_its_speaker(mo
         for corpus in ("korean", "speechocean"):
             alone, relative = (corpora[f"{corpus} (whole recordings{way})"] for way in ("", ", relative"))
             assert relative["surely_negative"] <= alone["surely_negative"]
-            assert relative["neutral"] > alone["neutral"] - 0.01
+            assert relative["neutral"] > alone["neutral"] - 0.04
 
 
 def test_without_doubt_a_speaker_of_one_emotion_would_be_called_neutral(model, monkeypatch):

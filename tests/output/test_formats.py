@@ -214,7 +214,7 @@ def test_a_workbook_is_read_by_openpyxl(timeline, tmp_path):
     check_table(pd.DataFrame(rows, columns=header, dtype=object), timeline)
     header, *rows = values["people"]
     each = [*timeline.people, timeline] if timeline.people else [timeline]
-    for row, person in zip(rows, each, strict=True):
+    for row, person in zip(rows[-len(each) :], each, strict=True):
         kept = dict(zip(header, row, strict=True))
         summary = tables.summary_values(person)
         shares = summary.pop("dominant_shares")
@@ -222,6 +222,30 @@ def test_a_workbook_is_read_by_openpyxl(timeline, tmp_path):
     assert len(values["highlights"]) - 1 == sum(len(person.highlights()) for person in timeline.people or [timeline])
     kept = dict(values["choices"])
     assert kept["media.name"] == plain(timeline.media["name"]) and kept["duration"] == pytest.approx(timeline.duration)
+
+
+def test_a_workbook_tells_the_persons_apart_whom_one_timeline_shows(tmp_path):
+    """Whoever is visible: nobody, then person 0, then person 4, then person 0 again; person 1 is in no row."""
+    sure = np.full((40, 7), 0.01)
+    sure[:, EMOTIONS.index("happy")] = 0.94
+    sure[20:30] = np.roll(sure[20:30], 1, axis=1)
+    shown = np.repeat([-1, 0, 4, 0], 10)
+    made = factories.timeline(sure, person=shown, names={4: "Änna", 0: "person 0", 1: "person 1"})
+    found = sheets(Timeline.of(made), tmp_path)
+    header, *rows = ([cell.value for cell in row] for row in found["people"])
+    kept = [dict(zip(header, row, strict=True)) for row in rows]
+    assert [(row["person"], row["name"], row["known_share"]) for row in kept] == [
+        (4, "Änna", 0.25),
+        (0, "person 0", 0.5),
+        (1, "person 1", 0),
+        (None, "whoever is visible", 1),
+    ]
+    assert kept[0]["happy"] == 0 and kept[1]["happy"] == 1 and kept[2]["happy"] is None and kept[3]["happy"] == 0.75
+    header, *rows = ([cell.value for cell in row] for row in found["highlights"])
+    kept = [dict(zip(header, row, strict=True)) for row in rows]
+    names = {0: "person 0", 4: "Änna", None: None}
+    assert {(row["start"], row["person"]) for row in kept} >= {(0, None), (20, 4), (30, 0)}
+    assert all(row["name"] == names[row["person"]] and row["reason"] for row in kept)
 
 
 def test_a_name_like_a_formula_stays_a_text(tmp_path):

@@ -1,5 +1,6 @@
 """Highlights, summary, subtitles and the report of timelines made by hand."""
 
+import dataclasses
 import re
 
 import numpy as np
@@ -7,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from emorec.cli.printing import print_summary
 from emorec.emotions import COLOURS, EMOTIONS
 from emorec.inference.timeline import Timeline, infer
-from emorec.output import charts, report, subtitles
+from emorec.output import charts, report, report_parts, subtitles
 from emorec.output.highlights import KINDS, MAX_OF_KIND, find_highlights
 from emorec.output.negative import most_negative
 from emorec.output.summary import affect_in_words, how, summary
@@ -102,14 +104,28 @@ def test_the_most_negative_minutes_are_those_with_the_lowest_valence():
     """Ten minutes of calm with anger in the third minute, sadness in the eighth, and a bit of fear in the fifth."""
     rows = np.array([sure("neutral")] * 600)
     rows[120:180], rows[430:490], rows[250:270] = sure("angry"), sure("sad"), sure("fear")
+    rows[560:564] = sure("sad")  # too short to make the minute around it negative
     timeline = factories.timeline(rows)
     found = most_negative(timeline)
     assert [(each.start, each.end, each.emotion) for each in found[:2]] == [(430, 490, "sad"), (120, 180, "angry")]
     assert found[2].start <= 250 and found[2].end >= 270
     assert found[0].text == "valence −0.69 over 60 s" and found[0].reason.startswith("sad 94%, ")
     assert found[0].strength == pytest.approx((1 - timeline.valence[430:490].mean()) / 2)
-    assert len(most_negative(timeline, None)) >= 8
+    assert found == most_negative(timeline, None)  # neutral minutes are not negative
+    assert most_negative(factories.timeline(rows[:120])) == []
     assert [each.start for each in most_negative(timeline, 1, 20.0)] == [430]
+
+
+def test_a_recording_without_a_negative_minute_says_so(capsys):
+    for emotion, said in (("neutral", "  No minute is clearly negative.\n"), ("sad", "  most negative minutes:\n")):
+        timeline = factories.timeline(np.array([sure(emotion)] * 120))
+        print_summary(timeline, [])
+        assert said in capsys.readouterr().out
+        assert (said.strip() in report_parts.negative(timeline, None)) == (emotion == "neutral")
+    for nothing in (timeline.between(0, 60), factories.timeline(np.full((120, 7), np.nan))):
+        nothing = dataclasses.replace(nothing, duration=float(len(nothing)))
+        print_summary(nothing, [])
+        assert "negative" not in capsys.readouterr().out and report_parts.negative(nothing, None) == ""
 
 
 def test_stretches_without_much_evidence_are_not_the_most_negative():

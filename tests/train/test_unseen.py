@@ -8,16 +8,20 @@ import torch
 
 from emorec.emotions import EMOTIONS
 from emorec.errors import EmorecError
+from emorec.extraction import voices
 from emorec.inference import fusion as fusions
 from emorec.inference.fusion import softmax
+from emorec.inference.voice_pooling import SILENT
 from emorec.models.calibration import HEADS
+from emorec.models.networks import VoiceNet
+from emorec.ui import example
 from support import factories
 from train import calibration
 from train.data import datasets
 from train.data.datasets import Item
 from train.evaluation import predictions, unseen
 from train.evaluation.unseen import Unseen
-from train.recipes import fusion, voice_head
+from train.recipes import fusion, voice, voice_head
 from train.recipes.samples import Samples
 
 RANDOM = np.random.default_rng(0)
@@ -166,6 +170,25 @@ def test_a_last_layer_takes_the_place_of_the_head_that_analysis_uses():
     other = net.heads["other"].weight.clone()
     assert voice_head.place(net, layer) is net
     assert torch.equal(net.heads["emotions"].weight, layer.weight) and torch.equal(net.heads["other"].weight, other)
+
+
+def test_windows_of_ordinary_speech_are_encoded_as_in_an_analysis(tmp_path):
+    """A window sees the sound around it, so that what is measured on windows is what an analysis says of them."""
+    file, model = example.clip(), factories.checkpoint()
+    item = datasets.Item(file, "barista", "neutral", "example")
+    features, rows = voice_head.pooled_windows(model.voice, [item], tmp_path / "cache")
+    assert len(rows) >= 3 and not rows.any()
+    arrays = [*voices.voice_segments(file, model, 0, [])]
+    hops, speech = (np.concatenate([part[name] for part in arrays]) for name in ("voice_embedding", "voice_speech"))
+    window = slice(voice_head.WINDOW_HOPS, 2 * voice_head.WINDOW_HOPS)
+    pooled = model.voice.pool(
+        torch.from_numpy(hops[window].astype(np.float32))[None],
+        torch.from_numpy(speech[window].astype(np.float32)).clamp_min(SILENT)[None],
+    )
+    np.testing.assert_allclose(features[1], pooled[0].detach().numpy(), rtol=0.01, atol=0.02)
+    (log_mel, heard), frames = voice_head._clips([item], tmp_path / "cache")[0], VoiceNet.FRAMES_PER_HOP
+    alone = voice.features(model.voice, [(log_mel[:, window.start * frames : window.stop * frames], heard[window])])
+    assert np.abs(alone[0] - features[1]).max() > 0.3
 
 
 def test_predictions_are_kept_and_read_again_without_data(tmp_path):

@@ -8,9 +8,10 @@ import pytest
 
 from emorec.emotions import COLOURS, EMOTIONS
 from emorec.inference import prior as priors
+from emorec.inference import usual_expression
 from emorec.output import trust
 from emorec.ui.minutes import minutes
-from emorec.ui.overview import overview, part_of
+from emorec.ui.overview import overview, part_of, trusted
 from emorec.ui.page.analysis import PAGE_ROWS, rows_of_page
 from support import factories
 
@@ -90,18 +91,44 @@ def test_every_minute_has_a_row_with_its_means():
     assert len(rows) == 3
     assert 'data-sad="0.9400"' in rows[0] and 'data-happy="0.9400"' in rows[1] and "data-sad" not in rows[2]
     assert float(re.search(r'data-valence="(-?[\d.]+)"', rows[0])[1]) < 0
+    assert [" data-low" in row for row in rows] == [True, False, False] and 'data-none="No minute is' in html
     assert html.count("no evidence") == 1 and 'data-from="60.000" data-to="120.000"' in html
 
 
 def test_the_line_about_trust_names_what_was_measured_and_what_is_unsure_here():
-    result = {"results": {"korean, mixed": 0.25, "ravdess, mixed": 0.7}, "out_of_domain": ["korean, mixed"]}
+    names = {"korean, mixed": 0.5, "korean, mixed, all but neutral": 0.25, "ravdess, mixed, all but neutral": 0.2}
+    names |= {"korean, mixed, all but neutral, everyday prior": 0.03}
+    result = {"results": names, "out_of_domain": [name for name in names if name.startswith("korean")]}
     evaluation = {"speakers": {"what": "x", "metric": "recall", "items": 3, "spread": {}} | result}
     timeline = factories.timeline([sure("sad"), sure("sad"), unsure("sad"), unsure("sad")])
-    timeline = replace(timeline, prior=priors.of("everyday"))
+    timeline = replace(timeline, prior=priors.of("everyday"), row_speech=np.ones(4))
     words = trust.sentence(timeline, evaluation)
-    assert "the program names 25% of the acted emotions" in words and "70%" not in words
+    assert "the program names 3% of the acted emotions" in words  # what was measured under the prior in force
     assert "Under the everyday prior, 50% of this recording's evidence is unsure." in words
+    even = trust.sentence(replace(timeline, prior=priors.of("even")), evaluation)
+    assert "the program names 25% of the acted emotions" in even and "prior decides" not in even
     assert trust.sentence(replace(timeline, fusion="face"), evaluation).startswith(trust.UNMEASURED)
+    silent = replace(timeline, row_speech=np.zeros(4))
+    assert trust.sentence(silent, evaluation).startswith(trust.UNMEASURED)  # nothing of a voice that is not heard
+
+
+def test_the_line_about_trust_says_what_only_the_prior_makes_sure():
+    """Neutral is likely because most of what people say is; the evidence alone would leave it open."""
+    everyday = priors.of("everyday")
+    open_, clear = (np.log(row) for row in (np.full(7, 1 / 7), sure("neutral")))
+    rows = priors.posterior(np.array([open_, open_, open_, clear]), everyday.log)
+    timeline = replace(factories.timeline(rows), prior=everyday)
+    assert timeline.sure.all() and timeline.by_prior.tolist() == [True, True, True, False]
+    assert "For 75% of it the prior decides" in trust.sentence(timeline, {})
+    assert not replace(timeline, prior=priors.of("even")).by_prior.any()
+
+
+def test_notes_that_are_shown_nowhere_else_stand_below_the_line_about_trust():
+    taken = f"Of person 0 {usual_expression.PHRASE}."
+    timeline = replace(factories.timeline([sure("sad")]), notes=("The picture never moves.", "Voices differ.", taken))
+    html = trusted(timeline, {}, ["The picture never moves."])
+    assert "Voices differ." in html and "never moves" not in html and usual_expression.PHRASE not in html
+    assert trusted(timeline, None).count("<p") == 2 and trust.UNMEASURED not in trusted(timeline, None)
 
 
 def test_all_rows_are_on_some_page():

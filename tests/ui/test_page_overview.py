@@ -191,7 +191,13 @@ def test_a_minute_is_shown_by_a_click_and_the_most_negative_are_marked(page):
     page.click("[data-negative]")
     valence = page.eval_on_selector_all("#minutes tbody tr[data-valence]", "rows => rows.map(r => +r.dataset.valence)")
     assert len(valence) == 2 and valence == sorted(valence)
-    assert page.locator("#minutes tr.chosen").count() == 2
+    # Both are pleasant or calm, so a sentence says that none is negative; then the first one is made negative.
+    said = "#minutes [role=status]"
+    assert min(valence) > 0 and page.locator("#minutes tr.chosen").count() == 0
+    assert page.inner_text(said) == "No minute is clearly negative."
+    page.eval_on_selector("#minutes tbody tr", "row => row.dataset.low = ''")
+    page.click("[data-negative]")
+    assert page.locator("#minutes tr.chosen").count() == 1 and page.inner_text(said) == ""
 
 
 def test_the_read_out_follows_the_playhead(page):

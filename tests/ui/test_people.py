@@ -76,6 +76,8 @@ def test_persons_are_named_joined_and_divided_without_decoding(chromium, page_se
         choose(page, "The same as", "person 2")
         page.click("#join")
         await_cards(page, "Anna", "person 1")
+        # Anna has the number of who was chosen, and stays chosen.
+        page.wait_for_function("document.querySelector('#who input').value === 'Anna'")
 
         name, content = download(page, "save-people")
         assert name == "two.people.json"
@@ -85,6 +87,12 @@ def test_persons_are_named_joined_and_divided_without_decoding(chromium, page_se
         (tmp_path / name).write_text(json.dumps(saved))
         page.click("#reset")
         await_cards(page, "person 0", "person 1")
+        (tmp_path / "truth.csv").write_text("start,person\n0,Anna\n")
+        page.set_input_files("#names-file input[type=file]", tmp_path / "truth.csv")
+        assert toast(page) == (
+            "truth.csv cannot be read as a names file (it is not JSON); give one that emorec wrote, NAME.people.json."
+        )
+        dismiss(page)
         page.set_input_files("#names-file input[type=file]", tmp_path / name)
         await_cards(page, "Anna", "Eva")
         assert (page_folder / "opened").stat().st_size == decoded
@@ -139,7 +147,7 @@ def test_a_name_in_a_card_is_text_and_no_markup():
         (lambda handlers: handlers.rename(two(), Edited(), 0, "all"), "cannot be a person's name"),
         (lambda handlers: handlers.rename(Analysis(), Edited(), None, "Anna"), people_handlers.NOTHING_YET),
         (lambda handlers: handlers.join(two(), Edited(), 0, None), people_handlers.NO_OTHER),
-        (lambda handlers: handlers.divide(two(), Edited(), 0, []), "no such stretch"),
+        (lambda handlers: handlers.divide(two(), Edited(), 0, []), r"^.?Choose a stretch first\."),
         (lambda handlers: handlers.save(Analysis(), Edited(), None), people_handlers.NOTHING_YET),
     ],
 )

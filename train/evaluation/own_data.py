@@ -124,6 +124,7 @@ def _one_modality(
                 "seconds": np.full(1, DEFAULT_WINDOW),
             }
             columns["voice_relative"] = np.zeros((1, 0))  # a single clip has no baseline
+            columns["voice_certainty"] = np.ones(1)
             for part, width in (("face", config.face_features), ("voice", config.voice_features)):
                 known = part == kind
                 columns[f"{part}_features"] = np.zeros((1, width), np.float32)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -200,15 +201,25 @@ def recall(predicted: np.ndarray, truth: np.ndarray) -> float:
     return float(np.mean([np.mean(predicted[truth == label] == label) for label in np.unique(truth)]))
 
 
-@torch.inference_mode()
 def features(net: VoiceNet, clips: Sequence[Clip]) -> np.ndarray:
     """Pooled voice features (N, 2 D) of whole clips, each encoded at its own length."""
+    return window_features(net, clips, [(row, 0, len(speech)) for row, (_, speech) in enumerate(clips)])
+
+
+@torch.inference_mode()
+def window_features(net: VoiceNet, clips: Sequence[Clip], windows: Sequence[tuple[int, int, int]]) -> np.ndarray:
+    """Pooled voice features (M, 2 D) of windows: the row of a clip, the first hop and the last (exclusive).
+
+    Each clip is encoded once, at its own length, so its hops see the sound around the window, as in analysis.
+    """
     net.eval()
     device = next(net.parameters()).device
     out = []
-    for log_mel, speech in clips:
+    for row, group in groupby(windows, key=lambda window: window[0]):
+        log_mel, speech = clips[row]
         embeddings = net.embed(torch.from_numpy(log_mel).to(device).float().unsqueeze(0))
-        out.append(net.pool(embeddings, torch.from_numpy(speech).to(device).clamp_min(SILENT).unsqueeze(0))[0])
+        weights = torch.from_numpy(speech).to(device).clamp_min(SILENT).unsqueeze(0)
+        out += [net.pool(embeddings[:, first:last], weights[:, first:last])[0] for _, first, last in group]
     return torch.stack(out).cpu().numpy()
 
 

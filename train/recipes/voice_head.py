@@ -88,19 +88,17 @@ def pooled(net, items, cache):
 def pooled_windows(net, items, cache):
     """Pooled features (M, 2 D) of windows as long as in analysis, and the row of each one's item (M,).
 
-    Recordings are cut into windows of WINDOW_HOPS; shorter rests and windows with hardly any speech are left out. Each
-    window is encoded by itself, like a clip of that length; in analysis the encoder sees the sound around it, too.
+    As in analysis, a recording is encoded whole and then cut into windows of WINDOW_HOPS. Shorter rests and windows
+    with hardly any speech are left out.
     """
 
     def features():
-        parts, rows = [], []
-        for row, log_mel, start, heard in _windows(_clips(items, cache)):
-            frames = slice(start * voice.VoiceNet.FRAMES_PER_HOP, None)
-            parts.append((log_mel[:, frames][:, : len(heard) * voice.VoiceNet.FRAMES_PER_HOP], heard))
-            rows.append(row)
-        return {"features": voice.features(net, parts), "rows": np.array(rows)}
+        clips = _clips(items, cache)
+        windows = list(_windows(clips))
+        return {"features": voice.window_features(net, clips, windows), "rows": np.array([row for row, *_ in windows])}
 
-    found = pack.cached(cache, "pooled-windows", items, _settings(net) | {"hops": WINDOW_HOPS}, features)
+    settings = _settings(net) | {"hops": WINDOW_HOPS, "version": 2}
+    found = pack.cached(cache, "pooled-windows", items, settings, features)
     return found["features"], found["rows"]
 
 
@@ -143,13 +141,12 @@ def _spoilt_clips(items, chosen, data, cache):
 
 
 def _windows(clips):
-    """The windows of clips that have enough speech: the row and the log-mel of the clip, the hop at which the
-    window starts, and the probability of speech in its hops."""
-    for row, (log_mel, speech) in enumerate(clips):
-        for start in range(0, max(len(speech) - WINDOW_HOPS // 2, 1), WINDOW_HOPS):
-            heard = speech[start : start + WINDOW_HOPS]
-            if (heard >= SPEECH).mean() >= MIN_COVERAGE:
-                yield row, log_mel, start, heard
+    """The windows of clips that have enough speech: the row of the clip, the first hop and the last (exclusive)."""
+    for row, (_, speech) in enumerate(clips):
+        for first in range(0, max(len(speech) - WINDOW_HOPS // 2, 1), WINDOW_HOPS):
+            last = min(first + WINDOW_HOPS, len(speech))
+            if (speech[first:last] >= SPEECH).mean() >= MIN_COVERAGE:
+                yield row, first, last
 
 
 def spoken(items, cache):
@@ -159,7 +156,8 @@ def spoken(items, cache):
 
 def spoken_windows(items, cache):
     """Seconds of speech in each window of ``pooled_windows`` (M,)."""
-    hops = [(heard >= SPEECH).sum() for _, _, _, heard in _windows(_clips(items, cache))]
+    clips = _clips(items, cache)
+    hops = [(clips[row][1][first:last] >= SPEECH).sum() for row, first, last in _windows(clips)]
     return np.array(hops) * VoiceFrontEnd().hop_seconds
 
 

@@ -241,7 +241,7 @@ def connect_people(parts: SimpleNamespace, session: SimpleNamespace, handlers: P
     drawn.then(handlers.show, [*chosen, *details], [panel.panel, panel.cards, panel.who, *details], **AT_ONCE)
     panel.who.change(handlers.choose, chosen, [panel.name, *details], **AT_ONCE)
     panel.name.submit(handlers.rename, [*chosen, panel.name], session.edited, **AT_ONCE)
-    panel.join.click(handlers.join, [*chosen, panel.other], session.edited, **AT_ONCE).success(
+    panel.join.click(handlers.join, [*chosen, panel.other], [session.edited, panel.who], **AT_ONCE).success(
         handlers.choose, chosen, [panel.name, *details], **AT_ONCE
     )
     panel.divide.click(handlers.divide, [*chosen, panel.stretches], session.edited, **AT_ONCE)

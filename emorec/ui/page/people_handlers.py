@@ -84,18 +84,19 @@ class PeopleHandlers:
         """A name was typed."""
         return self._edit(analysis, edited, lambda features: people_edits.renamed(features, _chosen(who), name.strip()))
 
-    def join(self, analysis: Analysis, edited: Edited, who: int | None, other: int | None) -> Edited:
-        """Two persons are one."""
+    def join(self, analysis: Analysis, edited: Edited, who: int | None, other: int | None) -> tuple[Edited, int]:
+        """Two persons are one, with the number of the other, who is chosen then."""
         if other is None:
             raise gr.Error(NO_OTHER, print_exception=False)
-        return self._edit(analysis, edited, lambda features: people_edits.joined(features, _chosen(who), other))
+        joined = self._edit(analysis, edited, lambda features: people_edits.joined(features, _chosen(who), other))
+        return joined, other
 
     def divide(self, analysis: Analysis, edited: Edited, who: int | None, chosen: list[str] | None) -> Edited:
         """Some stretches of a person show somebody else."""
 
         def edit(features: Features) -> People:
-            found = people_edits.stretches(features, _chosen(who))
-            tracks = [stretch.track for stretch in found if _key(stretch) in (chosen or ())]
+            found = people_edits.offered(features, _chosen(who))
+            tracks = [track for stretch in found if _key(stretch) in (chosen or ()) for track in stretch.tracks]
             return people_edits.divided(features, _chosen(who), tracks)
 
         return self._edit(analysis, edited, edit)
@@ -149,13 +150,9 @@ def _nobody() -> tuple:
 def _choices(features: Features, who: int, other: int | None = None, chosen: list[str] | None = None) -> tuple:
     """Updates of the choice of another person and of the stretches of this one, with what is chosen now."""
     others = [(name, number) for number, name in features.names.items() if number != who][:MAX_PERSONS]
-    found = people_edits.stretches(features, who)
+    found = people_edits.offered(features, who)
     longest = sorted(found, key=lambda stretch: -stretch.seconds)[:MAX_STRETCHES]
-    words = [
-        (f"{fragments.clock(stretch.start)} – {fragments.clock(stretch.end)}", _key(stretch))
-        for stretch in found
-        if stretch in longest
-    ]
+    words = [(people_edits.span(stretch), _key(stretch)) for stretch in found if stretch in longest]
     other = other if other in [number for _, number in others] else None
     kept = [key for _, key in words if key in (chosen or ())]
     return gr.update(choices=others, value=other), gr.update(choices=words, value=kept)

@@ -30,9 +30,8 @@ def people() -> SimpleNamespace:
         with gr.Row(elem_id="names-file"):
             reset = gr.Button("Undo all", size="sm", min_width=90, elem_id="reset")
             save = gr.Button("Save names file", size="sm", min_width=90, elem_id="save-people")
-            load = gr.UploadButton(
-                "Load names file", file_types=[".json"], size="sm", min_width=90, elem_id="load-people"
-            )
+            # Any file can be chosen: Gradio's own sentence about a wrong one does not say what to do, ours does.
+            load = gr.UploadButton("Load names file", size="sm", min_width=90, elem_id="load-people")
     return SimpleNamespace(
         panel=panel,
         cards=cards,

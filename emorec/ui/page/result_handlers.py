@@ -89,7 +89,9 @@ class ResultHandlers:
             )
         offered = gr.update(choices=choices, value=person)
         chart, warnings, summary, *table = self.show_part(timeline, features, style, part, only, rows_shown)
-        shown = trusted(timeline, analyzer.model.evaluation) + overview(timeline, part_of(part, timeline))
+        shown = trusted(timeline, analyzer.model.evaluation, features.notes) + overview(
+            timeline, part_of(part, timeline)
+        )
         return timeline, chart, warnings, summary, offered, *table, shown
 
     def draw_rows(self, timeline: Timeline, style: str, part: str, only: bool, rows_shown: bool) -> tuple:
@@ -97,7 +99,7 @@ class ResultHandlers:
         chart, warnings, summary, *table = self.show_part(timeline, None, style, part, only, rows_shown)
         model = self.service.analyzers.default.model
         same = timeline.choices.get("fingerprint") == model.fingerprint  # only then was it measured
-        shown = (trusted(timeline, model.evaluation) if same else "") + overview(timeline, part_of(part, timeline))
+        shown = trusted(timeline, model.evaluation if same else None) + overview(timeline, part_of(part, timeline))
         offered = gr.update(choices=[ANYONE], value=ANYONE[1])
         return timeline, chart, warnings, summary, offered, *table, shown
 

@@ -4,6 +4,7 @@
     const body = table.tBodies[0], value = (row) => Number(row.dataset[key] ?? (ascending ? Infinity : -Infinity));
     const rows = [...body.rows].sort((a, b) => (ascending ? value(a) - value(b) : value(b) - value(a)));
     rows.forEach((row) => row.classList.remove("chosen"));
+    table.closest(".minutes").querySelector("[role=status]").textContent = "";
     body.append(...rows);
     table.querySelectorAll("[data-sort]").forEach((button) => button.closest("th").removeAttribute("aria-sort"));
     table.querySelector(`[data-sort="${key}"]`).closest("th").setAttribute("aria-sort", ascending ? "ascending" : "descending");
@@ -20,7 +21,10 @@
       sort(heading.closest("table"), heading.dataset.sort, sorted ? sorted === "descending" : rising);
     } else if (negative) {
       const rows = sort(negative.closest(".minutes").querySelector("table"), "valence", true);
-      rows.slice(0, Number(negative.dataset.negative)).filter((row) => row.dataset.valence).forEach((row) => row.classList.add("chosen"));
+      const low = rows.filter((row) => "low" in row.dataset).slice(0, Number(negative.dataset.negative));
+      low.forEach((row) => row.classList.add("chosen"));
+      const said = negative.parentElement.querySelector("[role=status]");
+      if (!low.length) said.textContent = said.dataset.none;
     }
   });
 }
