@@ -17,7 +17,7 @@ TOOLTIP: tuple[str, ...] = (
     "Face says",
     "Voice says",
     "Face seen",
-    "Speech heard",
+    "Speech counted",
     "Valence and arousal",
 )
 ABOUT_FACES = ("Face says", "Face seen")  # rows that a recording without pictures does not have

@@ -88,7 +88,7 @@ def lanes(timeline: Timeline, style: str, span: tuple[float, float], pictures: M
         found.strips.extend(_strips(data.start, data.end, own, lane, STRIP))
         for place, boxed in zip(zip(data.start, data.end, strict=True), chart_tooltips.column_boxes(data), strict=True):
             found.hover.append(boxed | _rectangle(*place, lane, PLOT) | {"Person": files.shown(name)})
-    found.names.append({"text": "Speech heard", "at": count + SPEECH_AT})
+    found.names.append({"text": "Speech counted", "at": count + SPEECH_AT})
     found.tracks.append(_rectangle(begin, end, count, SPEECH))
     found.strips.extend(_strips(columns[0].start, columns[0].end, columns[0].speech, count, SPEECH))
     return found

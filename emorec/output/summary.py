@@ -30,10 +30,10 @@ class Summary:
     ``shares``: each emotion's share of the time that itself has evidence, largest first; only sure rows count for an
     emotion. ``unsure``: the rest of that time. Both are empty or 0 without evidence. ``known`` and ``known_seconds``:
     how much of the ``seconds`` of the timeline itself has evidence. ``too_little``: whether that is too little to
-    conclude anything. ``face`` and ``speech``: shares of the time with a visible face and with speech. ``confidence``:
-    mean over the time that itself has evidence, None without any. ``valence`` and ``arousal``: means over the same
-    time, from -1 to 1, derived from the probabilities. ``by_prior``: share of the time with evidence whose emotion is
-    sure only because of the prior.
+    conclude anything. ``face`` and ``speech``: shares of the time with a visible face, and with speech that counts:
+    for a person only that person's. ``confidence``: mean over the time that itself has evidence, None without any.
+    ``valence`` and ``arousal``: means over the same time, from -1 to 1, derived from the probabilities. ``by_prior``:
+    share of the time with evidence whose emotion is sure only because of the prior.
     """
 
     shares: dict[str, float]

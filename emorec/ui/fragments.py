@@ -11,12 +11,13 @@ from emorec import files
 from emorec.affect import SOURCE
 from emorec.analyzer import Analyzer
 from emorec.emotions import BY_VALENCE, COLOURS, EMOJI
-from emorec.inference import usual_expression
+from emorec.inference import unseen, usual_expression
 from emorec.inference.timeline import Timeline
 from emorec.models import pretrained
 from emorec.output import charts, trust
 from emorec.output.chart_data import has_pictures, signed
 from emorec.output.summary import summary
+from emorec.ui.wording import on_page
 
 
 def progress(words: str, share: float | None = None) -> str:
@@ -37,8 +38,9 @@ def clock(seconds: float) -> str:
 
 
 def callout(sentence: str, kind: str = "") -> str:
-    """A highlighted sentence; a screen reader says it at once. The kind "problem" is also brought into view."""
-    return f'<div class="callout{kind and " "}{kind}" role="alert">{html.escape(sentence)}</div>'
+    """A highlighted sentence, in the words of the page; a screen reader says it at once. The kind "problem" is also
+    brought into view."""
+    return f'<div class="callout{kind and " "}{kind}" role="alert">{html.escape(on_page(sentence))}</div>'
 
 
 def file_url(file: Path | str) -> str:
@@ -60,7 +62,8 @@ def player(file: Path | str | None) -> str:
     return (
         f'<{tag} controls playsinline preload="metadata" src="{file_url(file)}" aria-label="{html.escape(name)}" '
         'onerror="this.hidden = true; this.nextElementSibling.hidden = false"></' + tag + ">"
-        '<div class="empty" hidden>This browser cannot play the file; Analyze can perhaps read it.</div>'
+        '<div class="empty" hidden><p>This browser cannot play the file.'
+        '<span class="before-analysis"> Analyze may still be able to read it.</span></p></div>'
     )
 
 
@@ -77,15 +80,17 @@ def result(timeline: Timeline, part: tuple[float, float] | None = None) -> str:
     tiles = {
         "Time with evidence": figures.known,
         "Face seen": figures.face,
-        "Speech heard": figures.speech,
+        SPEECH: figures.speech,
         "Average confidence": figures.confidence,
     }
     if not pictures:
         del tiles["Face seen"]
-    numbers = "".join(f"<div><dt>{name}</dt><dd>{value:.0%}</dd></div>" for name, value in tiles.items())
+    numbers = "".join(
+        f"<div{_title(TITLES.get(name))}><dt>{name}</dt><dd>{value:.0%}</dd></div>" for name, value in tiles.items()
+    )
     affect = {"Average valence": figures.valence, "Average arousal": figures.arousal}
     numbers += "".join(
-        f'<div title="{html.escape(DERIVED)}"><dt>{name}, derived</dt><dd>{signed(value)}</dd></div>'
+        f"<div{_title(DERIVED)}><dt>{name}, derived</dt><dd>{signed(value)}</dd></div>"
         for name, value in affect.items()
         if value is not None
     )
@@ -97,6 +102,11 @@ def result(timeline: Timeline, part: tuple[float, float] | None = None) -> str:
     return f'<div class="summary" {attributes}>{body}</div>'
 
 
+def _title(words: str | None) -> str:
+    """The attribute of an element that explains itself when the mouse rests on it; "" without words."""
+    return f' title="{html.escape(words)}"' if words else ""
+
+
 def warnings(timeline: Timeline) -> str:
     """What the reader must know before the chart: that there is no or little evidence, and some notes."""
     figures = summary(timeline)
@@ -105,9 +115,10 @@ def warnings(timeline: Timeline) -> str:
         missing = NO_EVIDENCE.get(fusion, "Neither was a face seen nor speech heard")
         return callout(f"{missing}, so there is nothing to read an emotion from.")
     found = [figures.warning] if figures.too_little else []
+    found += [unseen.NO_FACE] if unseen.NO_FACE in timeline.notes else []
     # The others stand in the lines about trust.
     found += [note for note in timeline.notes if usual_expression.PHRASE in note]
-    return "".join(callout(note) for note in found)
+    return "".join(callout(note) for note in dict.fromkeys(found))
 
 
 @dataclass(frozen=True)
@@ -195,6 +206,11 @@ SOUND = (
     *(".opus", ".tta", ".w64", ".wav", ".weba", ".wv"),
 )
 NO_EVIDENCE = {"face": "No face was seen", "voice": "No speech was heard"}
+SPEECH = "Speech counted"
+TITLES = {
+    SPEECH: "Share of the time with speech that counts here. While a person is shown, only that person's speech "
+    "counts, so this can be less than all speech of the recording, and it changes with Person and Fusion."
+}
 LIMITS = (
     "emorec names displayed expression as actors and strangers' votes named it. It cannot tell what anyone feels, and "
     "where it neither saw a face nor heard speech it says nothing at all."

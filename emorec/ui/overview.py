@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 
 from emorec.emotions import COLOURS, EMOTIONS
-from emorec.inference import usual_expression
+from emorec.inference import unseen, usual_expression
 from emorec.inference.timeline import Timeline
 from emorec.output import trust
 from emorec.output.chart_axes import ticks
 from emorec.output.chart_data import Columns, clock, columns
 from emorec.output.highlights import Highlight, find_highlights
+from emorec.ui.wording import on_page
 
 ROW = "%g" + 7 * ",%d"  # of the read-out
 READ_OUT = 3600  # columns that the read-out knows; an hour at a step of 1 s
@@ -69,9 +70,10 @@ def trusted(timeline: Timeline, evaluation: dict[str, Any] | None, shown: Collec
 
     Without ``evaluation`` nothing is said about what was measured.
     """
-    notes = [note for note in timeline.notes if note not in shown and usual_expression.PHRASE not in note]
+    elsewhere = {*shown, unseen.NO_FACE}  # a face that is missing is told in a callout
+    notes = [note for note in timeline.notes if note not in elsewhere and usual_expression.PHRASE not in note]
     words = [] if evaluation is None else [trust.sentence(timeline, evaluation)]
-    return "".join(f'<p class="caption trusted">{html.escape(each)}</p>' for each in (*words, *notes))
+    return "".join(f'<p class="caption trusted">{html.escape(on_page(each))}</p>' for each in (*words, *notes))
 
 
 def part_of(text: str, timeline: Timeline | None) -> Part | None:

@@ -1,5 +1,7 @@
 """Only the hops of a person count as that person's voice."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -7,7 +9,9 @@ from emorec.emotions import EMOTIONS
 from emorec.extraction.features import Features
 from emorec.extraction.speakers import OFF_SCREEN, UNSURE
 from emorec.inference import timeline as timelines
+from emorec.inference import unseen
 from emorec.inference.voice_pooling import UNSURE_SHARE, share_of
+from emorec.ui import fragments
 from support import factories
 
 SECONDS = 24.0
@@ -144,3 +148,20 @@ def test_a_note_says_that_voices_were_off_screen():
 def test_intermediate_fusion_takes_the_same_voice():
     made = inferred(features(OFF_SCREEN), fusion="intermediate")
     assert np.isnan(made.voice).all() and made.probabilities.shape == (int(SECONDS), len(EMOTIONS))
+
+
+def test_pictures_without_a_face_are_told_on_the_page_too():
+    pictures, sound = (
+        factories.observations(SECONDS, factories.heard(np.ones(factories.hops(SECONDS))), frames=frames)
+        for frames in (True, False)
+    )
+    said = [inferred(pictures), inferred(pictures, fusion="intermediate")]
+    assert all(
+        unseen.NO_FACE in made.notes and fragments.warnings(made).count("No face was found") == 1 for made in said
+    )
+    running = replace(pictures, complete=False)  # a face may still come
+    for made in (inferred(pictures, fusion="voice"), inferred(pictures, fusion="face"), inferred(running)):
+        assert unseen.NO_FACE not in made.notes
+    silent = factories.observations(SECONDS, factories.heard(np.zeros(factories.hops(SECONDS))))
+    for made in (inferred(sound), inferred(features(0)), inferred(silent)):
+        assert unseen.NO_FACE not in made.notes and "No face was found" not in fragments.warnings(made)

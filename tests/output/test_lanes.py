@@ -34,7 +34,7 @@ def data(timeline, **how):
 
 def test_the_mean_is_the_first_lane_and_every_person_has_one_with_the_name():
     names = data(of_all(sure("happy"), sure("sad")))["names"]
-    assert [name["text"] for name in names] == [lane_data.MEAN, "person 0", "person 1", "Speech heard"]
+    assert [name["text"] for name in names] == [lane_data.MEAN, "person 0", "person 1", "Speech counted"]
     assert [int(name["at"]) for name in names] == [0, 1, 2, 3]
 
 

@@ -1,10 +1,13 @@
 """The HTML of the page."""
 
 import re
+from dataclasses import replace
 
 from emorec.analyzer import Analyzer
+from emorec.extraction import channels
+from emorec.inference import unseen
 from emorec.models import checkpoint, pretrained
-from emorec.ui import fragments
+from emorec.ui import fragments, overview
 from support import factories
 
 
@@ -53,6 +56,34 @@ def test_the_legend_says_what_each_strip_shows():
             assert words in legend
         assert "“face” shows how much of the time a face is seen" in legend
         assert "“speech” shows how much of the time speech is heard" in legend
+
+
+def test_sentences_name_the_choices_of_the_page_in_place_of_options():
+    for turned, words in ((90, "choose 90° for"), (0, "choose As recorded for")):
+        shown = fragments.callout(f"Most faces lie on their side: choose --rotate {turned}.")
+        assert (
+            words in shown
+            and "Turn the picture&quot; under Details of the recording, and press Analyze again." in shown
+        )
+    turn = "Most faces lie on their side: choose --rotate 90."
+    timeline = replace(factories.timeline(factories.probabilities(9)), notes=(turn, unseen.NO_FACE))
+    trust = overview.trusted(timeline, None)  # of a stored result this is the only place of these notes
+    assert "choose 90° for" in trust and "--rotate" not in trust and unseen.NO_FACE not in trust
+    for note in (
+        "The second of 3 audio tracks is used, because speech was found there; --audio_track chooses another.",
+        channels.MIXED,
+    ):
+        assert (
+            "--" in note
+            and "--" not in fragments.callout(note)
+            and "under Details of the recording" in fragments.callout(note)
+        )
+
+
+def test_the_tile_about_speech_says_that_not_all_speech_counts():
+    shown = fragments.result(factories.timeline(factories.probabilities(9)))
+    assert "Speech counted" in shown and "Speech heard" not in shown
+    assert "only that person&#x27;s speech counts" in shown
 
 
 def test_unsure_time_is_a_row_of_its_own():

@@ -45,8 +45,8 @@ def handlers(tmp_path, monkeypatch):
 
 def start(handlers, analysis, link="", tab="file", fusion="late", **choices):
     """The Analysis after a click on Analyze."""
-    chosen = {"checkpoint": "", "active": "", "track": None, "channel": "mix", "start": "", "end": "", "video_track": 0}
-    chosen |= {"file": None}
+    chosen = {"checkpoint": "", "active": "", "track": None, "channel": "mix", "start": "", "end": ""}
+    chosen |= {"video_track": 0, "rotate": 0, "file": None}
     return handlers.start(analysis, link, tab, fusion, **chosen | choices, request=ONE)[0]
 
 
@@ -69,7 +69,7 @@ def test_the_page_takes_uploads_of_its_own_session_only(handlers, tmp_path):
 def test_each_change_of_the_recording_has_a_new_revision(handlers):
     revisions = [
         handlers.choose_file(None, "file", Analysis(source="file"), ONE)[1],
-        handlers.start(Analysis(path="x"), "", "file", "late", "", "", 0, "mix", "", "", 0, None, ONE)[1],
+        handlers.start(Analysis(path="x"), "", "file", "late", "", "", 0, "mix", "", "", 0, 0, None, ONE)[1],
         handlers.delete(ONE)[1],
     ]
     assert len({0, *revisions}) == 4  # the page begins with 0
@@ -84,14 +84,15 @@ def test_what_was_chosen_before_analyze_is_extracted_and_wrong_choices_are_refus
     again = start(handlers, analysis)
     assert again.settings == WHOLE and not again.pictures_ignored
     assert start(handlers, analysis, video_track=2).settings == replace(WHOLE, video_track=2)
+    assert start(handlers, analysis, rotate=270).settings == replace(WHOLE, rotate=270)
     with pytest.raises(gr.Error, match="is not a time"):
         start(handlers, Analysis(path="x.mp4"), start="soon")
 
 
 def test_analyze_removes_the_note_about_a_checkpoint_unless_its_name_is_wrong(handlers):
     arguments = (Analysis(path="x"), "", "file", "late")
-    assert handlers.start(*arguments, " org/name ", "org/name", 0, "mix", "", "", 0, None, ONE)[2] == ""
-    assert handlers.start(*arguments, "wrong", "org/name", 0, "mix", "", "", 0, None, ONE)[2] == gr.skip()
+    assert handlers.start(*arguments, " org/name ", "org/name", 0, "mix", "", "", 0, 0, None, ONE)[2] == ""
+    assert handlers.start(*arguments, "wrong", "org/name", 0, "mix", "", "", 0, 0, None, ONE)[2] == gr.skip()
 
 
 def test_analyze_takes_away_what_another_result_said_in_the_place_of_the_player(handlers):

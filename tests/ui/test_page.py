@@ -154,7 +154,7 @@ def test_the_tooltip_shows_face_and_voice(seen, real):
         "Face says",
         "Voice says",
         "Face seen",
-        "Speech heard",
+        "Speech counted",
         "Valence and arousal",
     ):
         assert words in shown_text
@@ -248,7 +248,7 @@ def test_a_wrong_checkpoint_is_reported_and_one_with_the_same_networks_is_used_a
     from emorec.models.calibration import Calibration
 
     rows = table(seen)
-    seen.click("text=Part and checkpoint")
+    seen.click("text=Details of the recording")
     field = seen.get_by_label("Checkpoint")
     field.fill(str(tmp_path))
     field.press("Enter")
@@ -267,7 +267,7 @@ def test_a_wrong_checkpoint_is_reported_and_one_with_the_same_networks_is_used_a
     field.fill("")
     change(seen, lambda: field.press("Enter"))
     assert table(seen) == rows
-    seen.click("text=Part and checkpoint")
+    seen.click("text=Details of the recording")
 
 
 def test_the_table_shows_and_sorts_every_row(seen, real):
@@ -284,6 +284,24 @@ def test_the_table_shows_and_sorts_every_row(seen, real):
         ".map(cell => Number(cell.innerText));"
         " return cells.length > 2 && cells.every((value, row) => !row || cells[row - 1] <= value) }"
     )
+    seen.click("text=Every row")
+
+
+def test_a_click_on_a_row_of_the_table_goes_there_and_a_shadow_says_that_columns_follow(seen):
+    seen.click("text=Every row")
+    cell = seen.wait_for_selector("#rows [data-testid=cell-5-1]")  # of the end of a row, whose start is 5 s
+    seen.evaluate("window.emorecSeek(0)")
+    cell.click()
+    assert now(seen) == pytest.approx(5)
+    assert not seen.locator("#rows .selection-button").locator("visible=true").count()
+    seen.keyboard.press("ArrowDown")
+    seen.keyboard.press("Enter")
+    assert now(seen) == pytest.approx(6)
+    assert seen.locator("#rows .goes-on").count() == 1
+    seen.evaluate("document.querySelector('#rows .virtual-table-viewport').scrollLeft = 1e5")
+    seen.wait_for_selector("#rows .table-wrap:not(.goes-on)")
+    seen.evaluate("document.querySelector('#rows .virtual-table-viewport').scrollLeft = 0")
+    seen.wait_for_selector("#rows .goes-on")
     seen.click("text=Every row")
 
 

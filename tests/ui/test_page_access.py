@@ -11,7 +11,7 @@ GRADIO_MESSAGES = {"warning: Method not implemented."}
 GRAVE = ("serious", "critical")
 LIMIT = 44  # px, of a target for fingers
 SIZES = {"wide": {"width": 1280, "height": 900}, "narrow": {"width": 380, "height": 800}}
-FOLDS = ("Part and checkpoint", "People", "Every minute", "Every row", "What this can and cannot tell")
+FOLDS = ("Details of the recording", "People", "Every minute", "Every row", "What this can and cannot tell")
 # What can be pressed and is visible. The label of a radio button or of a check box is what a finger presses.
 SMALL = f"""() => [...document.querySelectorAll("button, a[download], input, select, textarea, [role=slider]")]
   .map((element) => element.matches("[type=radio], [type=checkbox]") ? element.closest("label") : element)
@@ -117,7 +117,7 @@ def test_sound_alone_has_nothing_about_faces(chromium, page_server, tmp_path):
     audio = make_media.Audio(codec="pcm_s16le", rate=16_000, duration=4, tones=((0, 4),))
     sound = make_media.record(tmp_path / "tone.wav", audio=audio)
     with visiting(chromium, page_server) as page:
-        page.click("text=Part and checkpoint")
+        page.click("text=Details of the recording")
         page.wait_for_selector("#person")
         assert page.get_by_text("Face only").is_visible()
         upload(page, sound)

@@ -1,12 +1,13 @@
 """The controls of the page in a real browser: values out of range, another recording, old messages, and colours."""
 
 import io
+import json
 
 import pytest
 from PIL import Image
 
 from support import make_media
-from support.pages import analyze, dismiss, finished, set_number, table, toast, upload, visiting
+from support.pages import analyze, dismiss, download, finished, set_number, table, toast, upload, visiting
 
 READABLE = 4.5  # contrast that WCAG 2.2 (1.4.3, level AA) requires of text
 DARK = 0.2  # relative luminance; that of white is 1
@@ -98,7 +99,7 @@ def test_analyze_closes_the_messages_of_earlier_clicks(page, sound):
 
 
 def test_a_note_about_a_checkpoint_stays_until_its_name_is_corrected(page, sound):
-    page.click("text=Part and checkpoint")
+    page.click("text=Details of the recording")
     field = page.get_by_label("Checkpoint")
     field.fill("no name")
     field.press("Enter")
@@ -109,6 +110,33 @@ def test_a_note_about_a_checkpoint_stays_until_its_name_is_corrected(page, sound
     field.fill("")
     field.press("Enter")
     page.wait_for_selector("#note .callout", state="detached")
+
+
+def test_what_no_browser_plays_can_be_turned_and_analysed_and_then_the_player_promises_nothing(page, sound, tmp_path):
+    pictures = [Image.effect_noise((64, 48), 40 * number).convert("RGB") for number in (1, 2)]
+    moving = tmp_path / "moving.gif"
+    pictures[0].save(moving, save_all=True, append_images=pictures[1:], duration=1000)
+    page.set_input_files("#file input[type=file]", moving)
+    player = page.locator("#player .empty")
+    page.wait_for_selector("#player .empty >> text=Analyze may still be able to read it")
+    page.click("text=Details of the recording")
+    page.locator("#rotate").get_by_label("90°").check()
+    page.click("#analyze")
+    finished(page)
+    assert player.inner_text().strip() == "This browser cannot play the file."
+    assert json.loads(download(page, "json")[1])["choices"]["rotate"] == 90
+
+    page.locator("#file").get_by_label("Clear").click()
+    upload(page, sound)
+    page.wait_for_selector("#rotate", state="hidden")  # it has no picture
+    page.locator("#file").get_by_label("Clear").click()
+    words = tmp_path / "words.mp4"
+    words.write_text("These are words, and no recording.\n" * 20, encoding="utf-8")
+    page.set_input_files("#file input[type=file]", words)
+    page.wait_for_selector("#player .empty >> text=Analyze may still be able to read it")
+    page.click("#analyze")
+    page.wait_for_selector("#status .problem")
+    assert player.inner_text().strip() == "This browser cannot play the file."
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -118,7 +118,7 @@ def test_a_broken_link_is_reported_and_the_page_goes_on(page, clip):
 def test_only_the_chosen_part_is_analysed(page, tmp_path):
     sound = make_media.Audio(codec="pcm_s16le", rate=16_000, duration=9, tones=((0, 9),))
     upload(page, make_media.record(tmp_path / "part.wav", audio=sound))
-    page.click("text=Part and checkpoint")
+    page.click("text=Details of the recording")
     page.locator("#start input, #start textarea").fill("soon")
     page.click("#analyze")
     assert "'soon' is not a time" in toast(page)

@@ -31,7 +31,7 @@ from support.one_face import OneFace
 from support.paths import ROOT
 
 ONE = SimpleNamespace(session_hash="a", client=SimpleNamespace(host="127.0.0.1"))
-ANALYZE = ("file", "late", "", "", 0, "mix", "", "", 0)  # the choices of a click on Analyze
+ANALYZE = ("file", "late", "", "", 0, "mix", "", "", 0, 0)  # the choices of a click on Analyze
 
 
 class Clock:

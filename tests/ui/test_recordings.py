@@ -3,6 +3,7 @@
 import base64
 import csv
 import io
+import json
 import zipfile
 
 import pytest
@@ -107,13 +108,17 @@ def test_a_folder_is_analysed_and_a_bad_file_does_not_stop_the_others(page, fold
         "waiting"
     }
     assert page.locator("#buttons").is_hidden()  # Analyze all is the button to press
+    page.click("text=Details of the recording")
+    page.locator("#rotate").get_by_label("180°").check()
     page.click("#analyze-all")
     all_done(page)
     assert "words.wav is text, not a recording" in line(page, "words.wav").inner_text()
     voice = line(page, "Anna/voice.wav")
     edges = page.eval_on_selector("#recordings ol", "list => getComputedStyle(list).backgroundImage")
     assert edges.count("linear-gradient") == 4  # shadows where the list goes on, and what covers them elsewhere
-    assert "of the time" in voice.inner_text() and "no evidence" in line(page, "Anna/tone.wav").inner_text()
+    assert (
+        "of the time with evidence" in voice.inner_text() and "no evidence" in line(page, "Anna/tone.wav").inner_text()
+    )
 
     rows = page.locator("#combined tbody tr")
     assert rows.count() == FEW + 1 and "Persons" not in page.inner_text("#combined thead")  # of sound alone
@@ -131,6 +136,7 @@ def test_a_folder_is_analysed_and_a_bad_file_does_not_stop_the_others(page, fold
     archive = zipfile.ZipFile(io.BytesIO(content))
     assert name == "recordings.zip" and archive.testzip() is None
     assert {"recordings.csv", "Interviews-Anna-voice.csv", "Interviews-Anna-voice.json"} <= set(archive.namelist())
+    assert json.loads(archive.read("Interviews-Anna-voice.json"))["choices"]["rotate"] == 180
 
     voice.get_by_role("button", name="Interviews/Anna/voice.wav", exact=True).click()
     page.wait_for_selector("#status >> text=Opened voice.wav, analysed before: 0:14")
@@ -247,7 +253,7 @@ def test_the_tracks_of_a_file_are_listed_and_the_part_is_set_from_the_player(pag
     two = make_tracks.record_tracks(
         tmp_path / "two.mkv", [make_tracks.tone(6), make_tracks.speech(6)], languages=("ger", "eng")
     )
-    page.click("text=Part and checkpoint")
+    page.click("text=Details of the recording")
     upload(page, two)
     page.wait_for_selector("#track")
     page.locator("#track input").click()

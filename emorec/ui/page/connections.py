@@ -72,6 +72,7 @@ def connect_inputs(
             choices.start,
             choices.end,
             choices.video_track,
+            choices.rotate,
             inputs.file,
         ],
         [session.analysis, session.revision, choices.note, parts.status, *buttons, parts.player],

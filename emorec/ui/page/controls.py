@@ -10,6 +10,7 @@ from emorec import download
 from emorec.inference import baseline_choice
 from emorec.inference import prior as priors
 from emorec.inference.timeline import DEFAULT_STEP, DEFAULT_WINDOW, STEP_RANGE
+from emorec.ui import wording
 from emorec.ui.page import library, live, recordings
 from emorec.ui.page.analysis import ANYONE
 from emorec.ui.page.part_choices import part_choices
@@ -26,7 +27,7 @@ FUSIONS = (
 )
 FUSION_ADVICE = "Late weighs face and voice by their evidence; Intermediate lets one network judge both together"
 PRIORS = (("Everyday", "everyday"), ("Even", "even"), ("Adaptive", "adaptive"))
-BASELINES = (("Relative to the speaker", "speaker"), ("Relative to each person", "person"), ("As it is", "none"))
+BASELINES = (("Relative to the speaker", "speaker"), ("Relative to each person", "person"), ("None", "none"))
 
 
 def markup(value: str | None = None, **settings: Any) -> gr.HTML:
@@ -140,8 +141,7 @@ def more_choices(checkpoints: tuple[str, ...] | None) -> SimpleNamespace:
     ``checkpoints`` are those that visitors may name, None for all on the Hub.
     """
     # Not "choices", as the panel is named that a phone opens over this.
-    name = "Part of the recording" if checkpoints == () else "Part and checkpoint"
-    with gr.Accordion(name, open=False, elem_id="more"):
+    with gr.Accordion(wording.FOLD, open=False, elem_id="more"):
         part = part_choices()
         allowed = "a Hugging Face repository" if checkpoints is None else f"one of {', '.join(checkpoints)}"
         checkpoint = gr.Textbox(

@@ -65,6 +65,7 @@ class JobHandlers:
         start: str,
         end: str,
         video_track: int | None,
+        rotate: int,
         file: dict | None,
         request: gr.Request,
     ) -> tuple:
@@ -82,7 +83,13 @@ class JobHandlers:
             analysis = self._chosen(analysis, file, request)
         with user_errors():
             settings = validation.settings(
-                fusion, audio_track=track, video_track=video_track, channel=channel, start=start, end=end
+                fusion,
+                audio_track=track,
+                video_track=video_track,
+                channel=channel,
+                start=start,
+                end=end,
+                rotate=rotate,
             )
             service, visitor = self.service, self.service.visitor(request)
             if analysis.path:

@@ -67,6 +67,7 @@ SHEETS = (
     "live.css",
     "recordings.css",
     "library.css",
+    "rows.css",
 )
 SCRIPT_FILES = (
     *(
@@ -76,6 +77,7 @@ SCRIPT_FILES = (
         "overview.js",
         "stretch.js",
         "minutes.js",
+        "rows.js",
         "highlights.js",
         "picture.js",
         "tooltip.js",

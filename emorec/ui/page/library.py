@@ -10,6 +10,7 @@ from emorec.emotions import EMOJI
 from emorec.library.groups import GroupMean
 from emorec.output.chart_data import signed
 from emorec.ui import fragments
+from emorec.ui.page.recordings import TOO_LITTLE
 from emorec.ui.shelf import Entry
 
 SORTS = (("Newest first", "date"), ("Name", "name"), ("Longest first", "length"), ("Most unsure first", "unsure"))
@@ -81,6 +82,8 @@ def _line(entry: Entry) -> str:
     mostly = (
         f'<span class="emoji" aria-hidden="true">{EMOJI[dominant]}</span> {dominant} {share:.0%}' if dominant else "–"
     )
+    if entry.figures.shares and entry.figures.too_little:
+        mostly = TOO_LITTLE
     day, _, clock = entry.finished.partition("T")
     persons = "–" if entry.persons is None else f"{entry.persons}"
     unsure = f"{entry.figures.unsure:.0%}" if entry.figures.shares else "–"

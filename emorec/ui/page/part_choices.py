@@ -1,4 +1,5 @@
-"""What is chosen before Analyze: the part of the recording, its tracks, and the channel of its sound.
+"""What is chosen before Analyze: the part of the recording, its tracks, the channel of its sound, and a turn of its
+picture.
 
 If a file has several tracks of a kind, they are listed with their language and codec; otherwise there is nothing to
 choose, and nothing is shown.
@@ -16,8 +17,10 @@ from emorec.media import sandbox
 from emorec.media.track_list import Track
 from emorec.ui.jobs.job import PROBES
 from emorec.ui.page.analysis import Analysis
+from emorec.ui.wording import TURN
 
 CHANNELS = (("Mix", "mix"), ("Left", "left"), ("Right", "right"), ("Split: one voice each", "split"))
+ROTATIONS = (("As recorded", 0), ("90°", 90), ("180°", 180), ("270°", 270))
 AUTOMATIC = {"audio": "Automatic: one with speech", "video": "Automatic: one with a face"}
 # ISO 639-2, of the languages that recordings name most; others are shown as they are written in the file.
 LANGUAGES = {
@@ -50,9 +53,18 @@ def part_choices() -> dict[str, Component]:
         min_width=200,
         elem_id="channel",
     )
+    rotate = gr.Radio(
+        ROTATIONS,
+        value=0,
+        label=TURN,
+        info="Clockwise, if faces lie on their side or are upside down",
+        min_width=200,
+        elem_id="rotate",
+    )
     kinds = gr.HTML(apply_default_css=False, elem_id="kinds")  # what the file has, for the style sheet
     return {
         "channel": channel,
+        "rotate": rotate,
         "track": track,
         "video_track": video_track,
         "start": start,

@@ -26,8 +26,9 @@ PICK = """<div class="pick"><button type="button" data-pick="files">Several file
 <p class="caption sending" role="status"></p></div>"""
 # What the table of all recordings says of each, by column of its CSV file.
 SHARES = ("unsure", *DIMENSIONS, "known", "face", "speech", "confidence")
-COLUMNS = ("recording", "state", "problem", "duration", "persons", "dominant", *EMOTIONS, *SHARES)
-UNSURE = 0.1  # share of the time from which on the list tells it
+COLUMNS = ("recording", "state", "problem", "duration", "persons", "dominant", *EMOTIONS, *SHARES, "too_little")
+UNSURE = 0.1  # share of the time with evidence from which on the list tells it
+TOO_LITTLE = "too little to tell"
 TICK = 1.0  # seconds between two updates of the list
 KINDS = {"table": "Table (CSV)", "rows": "All rows (CSV)", "zip": "All results (ZIP)"}
 
@@ -115,13 +116,18 @@ def _state(item: Item) -> str:
 
 
 def _dominant(figures: Figures) -> str:
+    """What a line of the list says of a recording that is done."""
+    if not figures.summary.shares:
+        return "done: no evidence"
+    if figures.summary.too_little:
+        return f"done: {TOO_LITTLE}, evidence for only {figures.summary.known_seconds:.1f} s"
     name = figures.dominant
     if not name:
-        return "done: no evidence"
+        return "done: unsure in 100% of the time with evidence"
     share = figures.summary.shares[name]
     unsure = f", {figures.summary.unsure:.0%} unsure" if figures.summary.unsure >= UNSURE else ""
     emoji = f'<span class="emoji" aria-hidden="true">{EMOJI[name]}</span>'
-    return f"done: {emoji} {name} in {share:.0%} of the time{unsure}"
+    return f"done: {emoji} {name} in {share:.0%} of the time with evidence{unsure}"
 
 
 def combined(items: Sequence[Item]) -> str:
@@ -164,7 +170,8 @@ def _row(item: Item, faces: bool) -> str:
     name = html.escape(files.shown(item.name))
     button = f'<button type="button" data-do="show {item.id}">{name}</button>'
     body = "".join(f"<td{shade}>{cell}</td>" for cell, shade in zip(cells, shades, strict=True))
-    return f'<tr><th scope="row">{button}</th>{body}</tr>'
+    note = f'<span class="caption little">{TOO_LITTLE}</span>' if summary.too_little and summary.shares else ""
+    return f'<tr><th scope="row">{button}{note}</th>{body}</tr>'
 
 
 def _failed_row(item: Item, columns: int) -> str:
@@ -187,6 +194,7 @@ def values(item: Item) -> dict[str, Any]:
     row |= {"duration": round(figures.duration, 3), "dominant": figures.dominant or None}
     row |= {"persons": figures.persons if figures.has_faces else None}
     row |= {name: round(summary.shares[name], 4) for name in EMOTIONS if name in summary.shares}
+    row |= {"too_little": summary.too_little}
     shown = {name: getattr(summary, name) for name in SHARES}
     if not summary.shares:
         shown |= {"unsure": None}

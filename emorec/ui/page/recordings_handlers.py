@@ -82,13 +82,20 @@ class RecordingsHandlers:
         start: str,
         end: str,
         video_track: int | None,
+        rotate: int,
         request: gr.Request,
     ) -> tuple:
         """Analyze all was clicked: begin, with the choices of the page."""
         batch = self.batch(request.session_hash or "")
         with user_errors():
             settings = validation.settings(
-                fusion, audio_track=track, video_track=video_track, channel=channel, start=start, end=end
+                fusion,
+                audio_track=track,
+                video_track=video_track,
+                channel=channel,
+                start=start,
+                end=end,
+                rotate=rotate,
             )
             inference = {"fusion": fusion, "step": step, "window": window, "smooth": smooth}
             inference |= {"prior": validation.prior(prior), "baseline": validation.baseline(baseline)}

@@ -10,7 +10,8 @@ from emorec.ui.page import people_panel
 from emorec.ui.page.analysis import DOWNLOADS, MORE, PAGE_ROWS, columns_of_page
 from emorec.ui.page.controls import markup
 
-PAGE = f"Page, of {PAGE_ROWS} rows each; a click on a row goes there"
+PAGE = f"Page, of {PAGE_ROWS} rows each"
+ROWS = '<p class="caption">A click on a row goes there in the player. Scroll sideways to see all columns.</p>'
 
 
 def deletion() -> SimpleNamespace:
@@ -56,6 +57,7 @@ def results() -> SimpleNamespace:
     with gr.Accordion("Every minute", open=False, elem_id="every-minute") as each_minute:
         minutes = markup(elem_id="minutes")
     with gr.Accordion("Every row", open=False, elem_id="every") as accordion:
+        markup(ROWS)
         page = gr.Slider(1, 2, value=1, step=1, label=PAGE, visible=False, elem_id="rows-page")
         table = gr.Dataframe(
             headers=columns_of_page(None), interactive=False, show_label=False, max_height=420, elem_id="rows"

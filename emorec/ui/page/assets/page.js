@@ -87,11 +87,6 @@
       // On a phone the progress is below the screen.
       setTimeout(() => find("#status")?.scrollIntoView({ block: "nearest", behavior: "smooth" }), 600);
     }
-    const row = event.target.closest("#rows [role=row][data-index]");
-    if (row) {
-      const parts = row.querySelector("[data-col='0']")?.textContent.trim().split(":").map(Number) ?? [];
-      if (parts.length > 1 && parts.every((part) => !isNaN(part))) seek(parts.reduce((sum, part) => 60 * sum + part, 0));
-    }
     const button = event.target.closest("[data-seek]");
     if (button) {
       seek(Number(button.dataset.seek));

@@ -1,0 +1,39 @@
+"""What is said of recordings with little or no evidence: in the list of several, in its tables, and in the library."""
+
+from emorec.output.summary import summary
+from emorec.ui.page import library, recordings, together
+from emorec.ui.page.recordings import Figures
+from emorec.ui.sessions.batch import DONE, Item
+from emorec.ui.shelf import Entry
+from support import factories
+
+
+def done(probabilities):
+    figures = Figures(
+        duration=len(probabilities),
+        persons=0,
+        summary=summary(factories.timeline(probabilities)),
+        recent="",
+        files={},
+        how="how",
+        has_faces=False,
+    )
+    return Item(name="a.wav", path="", state=DONE, result=figures)
+
+
+def test_too_little_to_tell_is_said_in_the_list_in_its_tables_and_in_the_library():
+    short, long = done(factories.probabilities(4)), done(factories.probabilities(9))
+    assert "done: too little to tell, evidence for only 4.0 s" in recordings.listed([short])
+    for enough, item in ((False, short), (True, long)):
+        name = item.result.dominant
+        assert (f"{name} in " in recordings.listed([item])) == enough
+        assert ("too little to tell" not in recordings.combined([item])) == enough
+        assert recordings.values(item)["too_little"] != enough and list(recordings.values(item)) == [
+            *recordings.COLUMNS
+        ]
+        figures = item.result.summary
+        entry = Entry(item="a", name="a", finished="", duration=4.0, persons=0, figures=figures, ribbon="")
+        assert ("too little to tell" not in library.listed([entry], [], 1)) == enough
+    assert ",true\n" in together.table([short]) and ",false\n" in together.table([long])
+    unsure = done([[1 / 7] * 7] * 9)
+    assert "done: unsure in 100% of the time with evidence" in recordings.listed([unsure])
