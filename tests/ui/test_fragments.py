@@ -55,7 +55,7 @@ def test_the_legend_says_what_each_strip_shows():
         ):
             assert words in legend
         assert "“face” shows how much of the time a face is seen" in legend
-        assert "“speech” shows how much of the time speech is heard" in legend
+        assert "“speech” shows how much of the time speech counts" in legend
 
 
 def test_sentences_name_the_choices_of_the_page_in_place_of_options():

@@ -128,7 +128,7 @@ def test_sound_alone_has_nothing_about_faces(chromium, page_server, tmp_path):
         finished(page)
         assert "face" not in page.locator("#timeline svg.marks").text_content()
         assert "Face seen" not in page.inner_text("#summary") and "face" not in page.inner_text("#readout")
-        assert "speech is heard" in page.inner_text("#legend") and "face" not in page.inner_text("#legend")
+        assert "speech counts" in page.inner_text("#legend") and "face" not in page.inner_text("#legend")
 
 
 def test_a_link_to_the_page_shows_its_own_name_on_other_sites(page):

@@ -182,7 +182,7 @@
   });
 
   // The read-out: what the timeline says at the playhead, for eyes and for screen readers.
-  const said = (emotions, index, percent) => (index < 0 ? "" : `${emotions[index]} ${percent} %`);
+  const said = (emotions, index, percent) => (index < 0 ? "" : `${emotions[index]} ${percent}%`);
   const readOut = (time, quiet) => {
     const host = overview(), line = find("#readout p");
     if (!host || !line) return;

@@ -69,7 +69,7 @@
       const { file, path } = waiting.shift();
       try {
         const stored = await upload(file, (share) =>
-          say(`Uploading ${path}, ${Math.round(100 * share)} %${waiting.length ? `; ${waiting.length} more` : ""}`));
+          say(`Uploading ${path}, ${Math.round(100 * share)}%${waiting.length ? `; ${waiting.length} more` : ""}`));
         done.push({ path: stored, name: path });
       } catch (problem) {
         problems.push(`${path}: ${problem}`);
