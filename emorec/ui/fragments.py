@@ -230,9 +230,9 @@ STRIPS = (
     "In the overview above the chart, the upper strip is the likeliest emotion, the lower one valence: orange is "
     "unpleasant, blue is pleasant, and a pale colour is weak. Below the chart, "
     '<span class="of-faces">the strip “face” shows how much of the time a face is seen, and </span>'
-    "the strip “speech” shows how much of the time speech counts. In the line below it, the first number is how sure the "
-    'result is: little evidence lowers it<span class="of-faces">, and a face and a voice that agree make it higher than '
-    "either alone</span>."
+    "the strip “speech” shows how much of the time speech counts. In the line below it, the first number is how sure "
+    'the result is: little evidence lowers it<span class="of-faces">, and a face and a voice that agree make it higher '
+    "than either alone</span>."
 )
 NAMED_PART = '<p class="callout" role="status" hidden></p>'  # ``assets/address.js`` writes into it
 DERIVED = (
