@@ -11,6 +11,7 @@ from emorec.errors import EmorecError
 from emorec.extraction.features import Features
 from emorec.extraction.people import VOICE_NAMES, WORDS, default_name
 from emorec.extraction.persons import shown_until
+from emorec.extraction.speakers import SPEECH
 from emorec.inference import coverage
 from emorec.inference import fusion as fusions
 from emorec.inference.result import Timeline
@@ -24,6 +25,10 @@ PersonLike = int | str | None
 NO_PERSON = "There is no person {person} in this recording; it has {count}."
 NO_NAME = "There is no person called {name!r} in this recording; it has {known}."
 NO_CHOICE = 'A person is a number, a name, "all", "main" or "speaker", not {given!r}.'
+NO_FACE = (
+    "No face was found in the pictures, so only voices count. If there is a face, it may be too small, too dark or "
+    "turned away."
+)
 MAX_LISTED = 12  # names that an error lists
 
 
@@ -138,3 +143,14 @@ def _anybody(features: Features, low: np.ndarray, high: np.ndarray) -> np.ndarra
 def about(timeline: Timeline, number: int, name: str) -> Timeline:
     """The timeline of one person among all: every row names the person, also those that do not show the face."""
     return replace(timeline, person=np.full(len(timeline), number), name=name or default_name(number))
+
+
+def note_without_faces(features: Features, fusion: str) -> str:
+    """NO_FACE if a recording that is read to its end has pictures without a face, and speech, and faces were to count;
+    else ""."""
+    # While a recording is being read, a face may still come. A result without evidence says by itself what is missing.
+    if not features.complete or fusion in ("face", "voice"):
+        return ""
+    arrays = features.arrays
+    is_told = len(arrays["frame_time"]) and not len(arrays["face_time"]) and (arrays["voice_speech"] >= SPEECH).any()
+    return NO_FACE if is_told else ""

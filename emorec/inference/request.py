@@ -14,7 +14,7 @@ from emorec.extraction import channels, speakers
 from emorec.extraction.features import Features
 from emorec.inference import baseline as baselines
 from emorec.inference import fusion as fusions
-from emorec.inference import people, pooling, unseen, usual_expression, voice_pooling
+from emorec.inference import people, pooling, usual_expression, voice_pooling
 from emorec.inference import prior as priors
 from emorec.inference.baseline_choice import Choice
 from emorec.inference.people import PersonLike
@@ -117,7 +117,7 @@ class Request:
         split = self.features.settings.get("channel") == channels.SPLIT
         who = speakers.note(self.features.arrays) if self.fusion != "face" else ""
         whose = channels.note(self.features.arrays, split, self.features.names) if self.fusion != "face" else ""
-        found = [whose, who, unseen.note(self.features, self.fusion), baselines.NOTE if self.own else ""]
+        found = [whose, who, people.note_without_faces(self.features, self.fusion), baselines.NOTE if self.own else ""]
         return (*self.features.notes, *(sentence for sentence in found if sentence), *self._about_faces())
 
     def _about_faces(self) -> list[str]:

@@ -11,7 +11,8 @@ from emorec import files
 from emorec.affect import SOURCE
 from emorec.analyzer import Analyzer
 from emorec.emotions import BY_VALENCE, COLOURS, EMOJI
-from emorec.inference import unseen, usual_expression
+from emorec.inference import people as persons
+from emorec.inference import usual_expression
 from emorec.inference.timeline import Timeline
 from emorec.models import pretrained
 from emorec.output import charts, trust
@@ -115,7 +116,7 @@ def warnings(timeline: Timeline) -> str:
         missing = NO_EVIDENCE.get(fusion, "Neither was a face seen nor speech heard")
         return callout(f"{missing}, so there is nothing to read an emotion from.")
     found = [figures.warning] if figures.too_little else []
-    found += [unseen.NO_FACE] if unseen.NO_FACE in timeline.notes else []
+    found += [persons.NO_FACE] if persons.NO_FACE in timeline.notes else []
     # The others stand in the lines about trust.
     found += [note for note in timeline.notes if usual_expression.PHRASE in note]
     return "".join(callout(note) for note in dict.fromkeys(found))

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from emorec.emotions import COLOURS, EMOTIONS
-from emorec.inference import unseen, usual_expression
+from emorec.inference import people, usual_expression
 from emorec.inference.timeline import Timeline
 from emorec.output import trust
 from emorec.output.chart_axes import ticks
@@ -70,7 +70,7 @@ def trusted(timeline: Timeline, evaluation: dict[str, Any] | None, shown: Collec
 
     Without ``evaluation`` nothing is said about what was measured.
     """
-    elsewhere = {*shown, unseen.NO_FACE}  # a face that is missing is told in a callout
+    elsewhere = {*shown, people.NO_FACE}  # a face that is missing is told in a callout
     notes = [note for note in timeline.notes if note not in elsewhere and usual_expression.PHRASE not in note]
     words = [] if evaluation is None else [trust.sentence(timeline, evaluation)]
     return "".join(f'<p class="caption trusted">{html.escape(on_page(each))}</p>' for each in (*words, *notes))

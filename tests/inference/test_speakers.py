@@ -8,8 +8,8 @@ import pytest
 from emorec.emotions import EMOTIONS
 from emorec.extraction.features import Features
 from emorec.extraction.speakers import OFF_SCREEN, UNSURE
+from emorec.inference import people
 from emorec.inference import timeline as timelines
-from emorec.inference import unseen
 from emorec.inference.voice_pooling import UNSURE_SHARE, share_of
 from emorec.ui import fragments
 from support import factories
@@ -157,11 +157,11 @@ def test_pictures_without_a_face_are_told_on_the_page_too():
     )
     said = [inferred(pictures), inferred(pictures, fusion="intermediate")]
     assert all(
-        unseen.NO_FACE in made.notes and fragments.warnings(made).count("No face was found") == 1 for made in said
+        people.NO_FACE in made.notes and fragments.warnings(made).count("No face was found") == 1 for made in said
     )
     running = replace(pictures, complete=False)  # a face may still come
     for made in (inferred(pictures, fusion="voice"), inferred(pictures, fusion="face"), inferred(running)):
-        assert unseen.NO_FACE not in made.notes
+        assert people.NO_FACE not in made.notes
     silent = factories.observations(SECONDS, factories.heard(np.zeros(factories.hops(SECONDS))))
     for made in (inferred(sound), inferred(features(0)), inferred(silent)):
-        assert unseen.NO_FACE not in made.notes and "No face was found" not in fragments.warnings(made)
+        assert people.NO_FACE not in made.notes and "No face was found" not in fragments.warnings(made)

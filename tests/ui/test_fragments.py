@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from emorec.analyzer import Analyzer
 from emorec.extraction import channels
-from emorec.inference import unseen
+from emorec.inference import people
 from emorec.models import checkpoint, pretrained
 from emorec.ui import fragments, overview
 from support import factories
@@ -66,9 +66,9 @@ def test_sentences_name_the_choices_of_the_page_in_place_of_options():
             and "Turn the picture&quot; under Details of the recording, and press Analyze again." in shown
         )
     turn = "Most faces lie on their side: choose --rotate 90."
-    timeline = replace(factories.timeline(factories.probabilities(9)), notes=(turn, unseen.NO_FACE))
+    timeline = replace(factories.timeline(factories.probabilities(9)), notes=(turn, people.NO_FACE))
     trust = overview.trusted(timeline, None)  # of a stored result this is the only place of these notes
-    assert "choose 90° for" in trust and "--rotate" not in trust and unseen.NO_FACE not in trust
+    assert "choose 90° for" in trust and "--rotate" not in trust and people.NO_FACE not in trust
     for note in (
         "The second of 3 audio tracks is used, because speech was found there; --audio_track chooses another.",
         channels.MIXED,
