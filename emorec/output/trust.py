@@ -13,9 +13,9 @@ from emorec.output.summary import summary
 
 UNMEASURED = "These weights were not tested on people that they never met."
 MEASURED = "Tested on people it never met, the program {results}."
-VOICE = "names {share:.0%} of the acted emotions in voices of a language it never heard correctly"
+VOICE = "correctly names {share:.0%} of the acted emotions in voices of a language it never heard"
 CALM = "calls {share:.0%} of ordinary speech neutral"
-FACE = "names {share:.0%} of the expressions in pictures correctly"
+FACE = "correctly names {share:.0%} of the expressions in pictures"
 HERE = "Under the {prior} prior, {unsure:.0%} of this recording's evidence is unsure."
 BY_PRIOR = (
     "For {led:.0%} of it the prior decides: if all emotions were expected alike, the answer would be unsure or another "

@@ -114,10 +114,10 @@ def test_the_line_about_trust_names_what_was_measured_and_what_is_unsure_here():
     timeline = factories.timeline([sure("sad"), sure("sad"), unsure("sad"), unsure("sad")])
     timeline = replace(timeline, prior=priors.of("everyday"), row_speech=np.ones(4))
     words = trust.sentence(timeline, evaluation)
-    assert "the program names 3% of the acted emotions" in words  # what was measured under the prior in force
+    assert "the program correctly names 3% of the acted emotions" in words  # what was measured under the prior in force
     assert "Under the everyday prior, 50% of this recording's evidence is unsure." in words
     even = trust.sentence(replace(timeline, prior=priors.of("even")), evaluation)
-    assert "the program names 25% of the acted emotions" in even and "prior decides" not in even
+    assert "the program correctly names 25% of the acted emotions" in even and "prior decides" not in even
     assert trust.sentence(replace(timeline, fusion="face"), evaluation).startswith(trust.UNMEASURED)
     silent = replace(timeline, row_speech=np.zeros(4))
     assert trust.sentence(silent, evaluation).startswith(trust.UNMEASURED)  # nothing of a voice that is not heard
