@@ -9,6 +9,7 @@ from pathlib import Path
 
 from emorec.errors import EmorecError
 
+PARTIAL_SUFFIX = ".partial"  # of a temporary file
 PARTIAL = 150  # bytes of a file's name in that of its temporary file; most systems allow 255 for a name
 
 
@@ -28,7 +29,7 @@ def write(path: str | Path, content: bytes) -> None:
 
 def partial_of(path: Path) -> Path:
     """The temporary file beside a file, of this thread; its name is valid for the longest name of a file too."""
-    return path.with_name(f".{shortened(path.name, PARTIAL)}.{os.getpid()}-{threading.get_ident()}.partial")
+    return path.with_name(f".{shortened(path.name, PARTIAL)}.{os.getpid()}-{threading.get_ident()}{PARTIAL_SUFFIX}")
 
 
 def shortened(text: str, most: int) -> str:

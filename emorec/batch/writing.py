@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from emorec import files
 from emorec.library.schema import NAMES, SUFFIX
 from emorec.library.tables import write_tables
 from emorec.output import formats, tables
@@ -26,6 +28,7 @@ def write(folder: Path, choices: Choices, loaded: Analyzer, timeline: Timeline, 
 
     Each file is written completely or not at all, under the names that ``emorec analyze --out`` gives.
     """
+    _remove_leftovers(folder)
     name = _name(folder, choices, timeline)
     write_tables(folder, timeline, features)
     written = [f"{table}{SUFFIX}" for table in NAMES]
@@ -45,6 +48,13 @@ def write(folder: Path, choices: Choices, loaded: Analyzer, timeline: Timeline, 
         written.append(f"{name}{REPORT}")
         loaded.save_report(timeline, folder / written[-1], features=features, people=people, blur=choices.blur)
     return tuple(written)
+
+
+def _remove_leftovers(folder: Path) -> None:
+    """Remove temporary files of a process that was killed while it wrote; an item has one process at a time."""
+    for left in folder.glob(f".*{files.PARTIAL_SUFFIX}"):
+        with contextlib.suppress(OSError):
+            left.unlink()
 
 
 def _name(folder: Path, choices: Choices, timeline: Timeline) -> str:

@@ -12,6 +12,7 @@ from emorec import cli, files
 from emorec.batch import choices, items, model, progress, run, writing
 from emorec.batch.engine import DONE, Outcome
 from emorec.errors import EmorecError
+from emorec.inference.timeline import infer
 from support import factories
 
 
@@ -132,3 +133,12 @@ def test_a_result_is_never_called_like_a_table_and_its_name_is_valid(tmp_path):
     assert len(f"{long}.face.person-2.people.json".encode()) <= 255
     files.write(tmp_path / ("x" * 250), b"content")
     assert [path.name for path in tmp_path.iterdir()] == ["x" * 250]
+
+
+def test_what_a_killed_process_left_of_a_file_goes_when_the_item_is_written_again(tmp_path):
+    (tmp_path / ".markers.parquet.1-2.partial").write_bytes(b"")
+    (tmp_path / "notes.txt").write_text("of the user")
+    features = factories.full_observations(3.0)
+    timeline = infer(features, factories.checkpoint())
+    written = writing.write(tmp_path, choices.Choices(formats=("csv",)), None, timeline, features)
+    assert {path.name for path in tmp_path.iterdir()} == {*written, "notes.txt"}

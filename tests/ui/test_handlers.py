@@ -97,7 +97,7 @@ def test_analyze_removes_the_note_about_a_checkpoint_unless_its_name_is_wrong(ha
 
 def test_analyze_takes_away_what_another_result_said_in_the_place_of_the_player(handlers):
     def player(analysis, link, tab):
-        return handlers.start(analysis, link, tab, "late", "", "", 0, "mix", "", "", 0, None, ONE)[-1]
+        return handlers.start(analysis, link, tab, "late", "", "", 0, "mix", "", "", 0, 0, None, ONE)[-1]
 
     saved = Analysis(title="live 2026-11-29 10.00")  # which has nothing to play
     assert player(saved, LINK, "link") == fragments.player(None)

@@ -173,6 +173,7 @@ def test_one_or_all_can_be_cancelled_and_analysed_later(page, tmp_path, folder):
 
 def test_dropped_files_are_a_list_and_one_dropped_file_is_not(page, folder):
     content = base64.b64encode((folder / "tone.wav").read_bytes()).decode()
+    page.wait_for_selector("body[data-loaded]", state="attached")  # nobody drops files before the page's scripts run
     page.evaluate(DROP, ["#file button", [["one.wav", content], ["two.wav", content]]])
     page.wait_for_selector("#recordings [data-item] >> nth=1")
     assert page.locator("#player .empty").is_visible()
