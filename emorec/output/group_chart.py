@@ -52,6 +52,7 @@ def group_chart(bars: Sequence[Bar], ink: str = GREY) -> alt.LayerChart:
             usermeta={"embedOptions": {"actions": False, "renderer": "svg"}}, description=f"Group means: {words}"
         )
         .configure(aria=False)
+        .configure_mark(aria=False)
         .configure_view(stroke=None)
         .configure_axis(labelColor=ink, tickColor=ink, domainColor=ink, labelFontSize=12, grid=False)
     )

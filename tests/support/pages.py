@@ -5,11 +5,13 @@ import csv
 from pathlib import Path
 from urllib.parse import urlparse
 
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Error
 
 PATIENCE = 120_000  # milliseconds; timeout of a step on a busy machine
 GROUND = "#timeline svg.marks .role-frame.root path.background"
 POLICY = "Content Security Policy"  # is in each of the browser's messages about what it refuses
+GRAVE = ("serious", "critical")  # of the impacts that axe-core names
 MEDIA = "document.querySelector('#player :is(video, audio)')"
 _shared: dict[Browser, BrowserContext] = {}
 _in_use: set[Browser] = set()
@@ -140,3 +142,11 @@ def click_at(page, share):
     """Click on the timeline at this share of its time (0 to 1)."""
     place = ground(page)
     page.mouse.click(place["x"] + share * place["width"], place["y"] + place["height"] / 3)
+
+
+def grave_faults(page):
+    """What axe-core finds on a page that keeps somebody from using it: (rule, place, HTML) of each."""
+    found = Axe().run(page).response["violations"]
+    return [
+        (one["id"], node["target"], node["html"]) for one in found if one["impact"] in GRAVE for node in one["nodes"]
+    ]

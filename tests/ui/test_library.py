@@ -13,7 +13,7 @@ from emorec.ui.page.analysis import Analysis
 from emorec.ui.page.library_handlers import LibraryHandlers
 from emorec.ui.shelf import Shelf
 from support import make_media, page_process, result_folders
-from support.pages import change, table, visiting
+from support.pages import change, grave_faults, table, visiting
 
 
 def served(folder, log, **more):
@@ -106,6 +106,12 @@ def test_two_are_compared_on_the_same_axis_with_means_of_all(page, made):
     assert axes[0] == axes[1] != []
     rows = page.locator(".library-means tbody tr").all_inner_texts()
     expected = [timeline.shares()[0]["happy"] for name, timeline in made[1].items() if name != "ben-2"]
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        page.wait_for_function("dark => document.body.classList.contains('dark') === dark", arg=scheme == "dark")
+        page.wait_for_timeout(500)  # colours change slowly
+        assert grave_faults(page) == [], scheme
+    page.emulate_media(color_scheme="light")
     happy = next(row for row in rows if row.startswith("happy"))
     assert f"{sum(expected) / 2:.1%}" in happy and " to " in happy
     page.uncheck("#library-list [data-compare='cara-3']")

@@ -1,14 +1,12 @@
 """The page for people who use a keyboard, a screen reader or a finger, and what it writes into the console."""
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 
 from support import make_media, two_people
-from support.pages import analyze, change, finished, upload, visiting
+from support.pages import analyze, change, finished, grave_faults, upload, visiting
 
 # Gradio's own, when it ends a stream of events whose object has no such method.
 GRADIO_MESSAGES = {"warning: Method not implemented."}
-GRAVE = ("serious", "critical")
 LIMIT = 44  # px, of a target for fingers
 SIZES = {"wide": {"width": 1280, "height": 900}, "narrow": {"width": 380, "height": 800}}
 FOLDS = ("Details of the recording", "People", "Every minute", "Every row", "What this can and cannot tell")
@@ -66,11 +64,7 @@ def test_axe_finds_nothing_grave(page, scheme, size):
     if size == "narrow":
         page.get_by_role("button", name="Choices", exact=True).click()
         page.wait_for_selector("#panel")
-    found = Axe().run(page).response["violations"]
-    grave = [
-        (one["id"], node["target"], node["html"]) for one in found if one["impact"] in GRAVE for node in one["nodes"]
-    ]
-    assert grave == []
+    assert grave_faults(page) == []
     page.keyboard.press("Escape")
 
 

@@ -50,7 +50,7 @@ def results() -> SimpleNamespace:
             label="Chart",
             elem_id="style",
         )
-        only = gr.Checkbox(False, label="Summary and downloads of the shown part only", container=False, elem_id="only")
+        only = gr.Checkbox(False, label="Summary, highlights and downloads of the shown part only", container=False, elem_id="only")
     panel = people_panel.people()
     summary = markup(elem_id="summary")
     highlights = markup(elem_id="highlights")
