@@ -132,8 +132,8 @@ def connect_inputs(
 
 def connect_results(
     parts: SimpleNamespace, session: SimpleNamespace, handlers: ResultHandlers, people: PeopleHandlers
-) -> None:
-    """Connect the choices, the table, the downloads and the panel of people."""
+) -> Any:
+    """Connect the choices, the table, the downloads and the panel of people; returns the event after each redraw."""
     choices, results = parts.choices, parts.results
     gr.on(
         [choices.checkpoint.submit, choices.checkpoint.blur],
@@ -149,6 +149,7 @@ def connect_results(
             session.revision.change,
             session.active.change,
             session.edited.change,
+            session.marked.change,
             choices.person.input,  # not ``change``: ``draw`` itself changes the choice
             *(control.change for control in changed),
         ],
@@ -168,6 +169,7 @@ def connect_results(
             results.only,
             session.rows_shown,
             session.edited,
+            session.marked,
         ],
         [
             session.timeline,
@@ -226,6 +228,7 @@ def connect_results(
     for kind, button in results.buttons.items():
         connect_download(button, handlers.download, [gr.State(kind), *shown], results.download)
     connect_download(results.save_more, handlers.download, [results.more, *shown], results.download)
+    return drawn
 
 
 def connect_download(button: gr.Button, handler: Any, inputs: list[Any], file: gr.File) -> None:

@@ -18,6 +18,7 @@ from emorec.ui.page import (
     library,
     library_handlers,
     live,
+    marker_panel,
     part_choices,
     recents,
     recents_handlers,
@@ -25,8 +26,9 @@ from emorec.ui.page import (
     result_controls,
 )
 from emorec.ui.page.analysis import Analysis
-from emorec.ui.page.connections import MAX_WATCHED, QUIET, connect_inputs, connect_results
+from emorec.ui.page.connections import AT_ONCE, MAX_WATCHED, QUIET, connect_download, connect_inputs, connect_results
 from emorec.ui.page.handlers import JobHandlers
+from emorec.ui.page.marker_panel import Marked, MarkerHandlers
 from emorec.ui.page.people_handlers import Edited, PeopleHandlers
 from emorec.ui.page.recents_handlers import RecentsHandlers
 from emorec.ui.page.recordings_handlers import RecordingsHandlers
@@ -111,6 +113,7 @@ def build(
             rows_shown=gr.State(False),
             minutes_shown=gr.State(False),
             edited=gr.State(Edited()),  # what the visitor says about the persons
+            marked=gr.State(Marked()),  # the visitor's markers
         )
         parts = _components(analyzer, service, example)
         jobs, results = JobHandlers(service), ResultHandlers(service)
@@ -125,7 +128,8 @@ def build(
         )
         connect_inputs(parts, session, jobs, results, lists)
         part_choices.connect(parts, session, QUIET)
-        connect_results(parts, session, results, PeopleHandlers(service))
+        drawn = connect_results(parts, session, results, PeopleHandlers(service))
+        marker_panel.connect(parts, session, MarkerHandlers(service), drawn, AT_ONCE, connect_download)
         library_handlers.connect(parts, session, library_handlers.LibraryHandlers(service), QUIET)
         live.connect(parts, session, live.LiveHandlers(service), QUIET)
         page.unload(jobs.leave)

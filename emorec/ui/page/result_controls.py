@@ -6,7 +6,7 @@ import gradio as gr
 
 from emorec.output.charts import STYLES
 from emorec.ui import fragments
-from emorec.ui.page import people_panel
+from emorec.ui.page import marker_panel, people_panel
 from emorec.ui.page.analysis import DOWNLOADS, MORE, PAGE_ROWS, columns_of_page
 from emorec.ui.page.controls import markup
 
@@ -50,7 +50,10 @@ def results() -> SimpleNamespace:
             label="Chart",
             elem_id="style",
         )
-        only = gr.Checkbox(False, label="Summary, highlights and downloads of the shown part only", container=False, elem_id="only")
+        only = gr.Checkbox(
+            False, label="Summary, highlights and downloads of the shown part only", container=False, elem_id="only"
+        )
+        markers = marker_panel.markers()
     panel = people_panel.people()
     summary = markup(elem_id="summary")
     highlights = markup(elem_id="highlights")
@@ -87,6 +90,7 @@ def results() -> SimpleNamespace:
         overview=overview,
         part=part,
         only=only,
+        markers=markers,
         people=panel,
         summary=summary,
         highlights=highlights,

@@ -34,6 +34,7 @@ from emorec.ui.page.analysis import (
     rows_of_page,
     write_download,
 )
+from emorec.ui.page.marker_panel import Marked
 from emorec.ui.page.people_handlers import Edited
 from emorec.ui.server import log
 from emorec.ui.service import Service, is_compatible
@@ -65,6 +66,7 @@ class ResultHandlers:
         only: bool,
         rows_shown: bool,
         edited: Edited = Edited(),  # noqa: B008 (it cannot be changed)
+        marked: Marked = Marked(),  # noqa: B008 (the same)
     ) -> tuple:
         """Infer the timeline with the current choices, and show it; nothing if there are no features.
 
@@ -97,6 +99,7 @@ class ResultHandlers:
                 prior=validation.prior(prior),
                 baseline=validation.baseline(baseline),
             )
+        timeline = marked.on(analysis, timeline)
         offered = gr.update(choices=choices, value=person)
         chart, warnings, summary, *table = self.show_part(timeline, features, style, part, only, rows_shown)
         found = part_of(part, timeline)

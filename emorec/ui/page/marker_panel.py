@@ -1,0 +1,121 @@
+"""Markers of a visitor's own: a file of times and labels, drawn in the chart, and the mean timeline around them."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from types import SimpleNamespace
+from typing import Any
+
+import gradio as gr
+
+from emorec import files
+from emorec.annotation import Marker
+from emorec.errors import EmorecError
+from emorec.inference.timeline import Timeline
+from emorec.output import markers as marker_output
+from emorec.output import tables
+from emorec.output.markers import AnyTimeline
+from emorec.ui.api import user_errors
+from emorec.ui.page.analysis import Analysis
+from emorec.ui.page.controls import markup
+from emorec.ui.service import Service
+
+NOTHING_YET = "There is nothing to mark yet; analyse a recording first."
+HOW = (
+    "Times of your own, such as the moments of a stimulus, are drawn in the chart: a table with the columns time and "
+    "label, SRT, ELAN, Praat, or labels of Audacity."
+)
+SUFFIX = ".markers.csv"
+MAX_LABELS = 6  # that are named below the chart
+
+
+@dataclass(frozen=True)
+class Marked:
+    """The markers of the recording ``path``; they count for no other one."""
+
+    path: str = ""
+    markers: tuple[Marker, ...] = ()
+
+    def of(self, analysis: Analysis) -> tuple[Marker, ...]:
+        """The markers of an analysis."""
+        return self.markers if self.path == analysis.path else ()
+
+    def on(self, analysis: Analysis, timeline: AnyTimeline) -> AnyTimeline:
+        """The timeline of an analysis with its markers."""
+        found = self.of(analysis)
+        return replace(timeline, markers=found) if found else timeline
+
+
+def markers() -> SimpleNamespace:
+    """The buttons for markers, and what is said of them."""
+    with gr.Row(elem_id="markers"):
+        load = gr.UploadButton("Add markers", size="sm", min_width=90, elem_id="load-markers")
+        around = gr.Button(
+            "Mean around markers (CSV)", size="sm", min_width=90, visible=False, elem_id="around-markers"
+        )
+        remove = gr.Button("Remove markers", size="sm", min_width=90, visible=False, elem_id="remove-markers")
+    words = markup(f'<p class="caption">{HOW}</p>', elem_id="markers-words")
+    return SimpleNamespace(load=load, around=around, remove=remove, words=words)
+
+
+class MarkerHandlers:
+    """The handlers of markers, over the Service that all sessions share."""
+
+    def __init__(self, service: Service):
+        self.service = service
+
+    def load(self, file: Any, analysis: Analysis, timeline: Timeline | None, request: gr.Request) -> Marked:
+        """A file of markers was uploaded."""
+        with user_errors():
+            given = file[0] if isinstance(file, list) and file else file
+            if not isinstance(given, dict) or timeline is None or analysis.features is None:
+                raise EmorecError(NOTHING_YET)
+            path = self.service.check_upload(given["path"], request)
+            return Marked(analysis.path, marker_output.with_markers(timeline, path).markers)
+
+    def show(self, analysis: Analysis, marked: Marked) -> tuple:
+        """After a redraw: what is said of the markers, and whether there are some to average over and to remove."""
+        found = marked.of(analysis)
+        labels = [html.escape(files.shown(label)) for label in dict.fromkeys(each.label for each in found)]
+        more = f" and {len(labels) - MAX_LABELS} more" if len(labels) > MAX_LABELS else ""
+        count = f"{len(found)} marker{'s' if len(found) > 1 else ''}"
+        words = f"{count} in the chart: {', '.join(labels[:MAX_LABELS])}{more}." if found else HOW
+        shown = gr.update(visible=bool(found))
+        return f'<p class="caption" role="status">{words}</p>', shown, shown
+
+    def around(self, analysis: Analysis, timeline: Timeline | None, marked: Marked, request: gr.Request) -> str:
+        """The mean timeline around the markers as a download."""
+        session, own = request.session_hash or "", self.service.files
+        with user_errors(), own.new_download(session) as folder:
+            if timeline is None:
+                raise EmorecError(NOTHING_YET)
+            averages = marker_output.around(marked.on(analysis, timeline))
+            file = folder / tables.file_name(analysis.name, timeline, SUFFIX)
+            files.write(file, marker_output.csv_text(averages).encode())
+        return str(file)
+
+
+def connect(
+    parts: SimpleNamespace,
+    session: SimpleNamespace,
+    handlers: MarkerHandlers,
+    drawn: Any,
+    at_once: dict[str, Any],
+    connect_download: Callable[[gr.Button, Any, list[Any], gr.File], None],
+) -> None:
+    """Connect the buttons; ``drawn`` is the event after which they are shown anew."""
+    panel = parts.results.markers
+    # Not preprocessed: the handler first checks whose the file is.
+    panel.load.upload(
+        handlers.load,
+        [panel.load, session.analysis, session.timeline],
+        session.marked,
+        preprocess=False,
+        **{name: value for name, value in at_once.items() if name != "trigger_mode"},
+    )
+    panel.remove.click(lambda: Marked(), None, session.marked, **at_once)
+    about = [session.analysis, session.timeline, session.marked]
+    connect_download(panel.around, handlers.around, about, parts.results.download)
+    drawn.then(handlers.show, [session.analysis, session.marked], [panel.words, panel.around, panel.remove], **at_once)

@@ -1,0 +1,54 @@
+"""Markers of a visitor's own on the page: drawn in the chart, averaged, removed, and refused in one sentence."""
+
+import csv
+
+import gradio as gr
+import pytest
+
+from emorec.annotation import Marker
+from emorec.ui import example
+from emorec.ui.page.analysis import Analysis
+from emorec.ui.page.marker_panel import HOW, Marked, MarkerHandlers
+from support import factories
+from support.pages import analyze, change, visiting
+
+RULES = "#timeline svg.marks .mark-rule line, #timeline svg.marks .mark-rule path"
+
+
+def test_markers_are_drawn_averaged_and_removed(chromium, page_server, tmp_path):
+    table, wrong = tmp_path / "stimuli.csv", tmp_path / "late.csv"
+    table.write_text("time,label\n3,look <b>\n6.5,listen\n9,listen\n")
+    wrong.write_text("time,label\n3,look\n99,gone\n")
+    with visiting(chromium, page_server) as page:
+        assert page.locator("#markers").is_hidden()
+        analyze(page, example.clip())
+        words = page.locator("#markers-words")
+        assert HOW in words.inner_text() and page.locator("#remove-markers").is_hidden()
+        before = page.locator(RULES).count()
+        change(page, lambda: page.set_input_files("#markers input[type=file]", table))
+        page.wait_for_selector("#remove-markers")
+        assert words.inner_text() == "3 markers in the chart: look <b>, listen."
+        assert page.locator(RULES).count() > before
+        with page.expect_download() as waiting:
+            page.click("#around-markers")
+        waiting.value.save_as(tmp_path / "around.csv")
+        rows = list(csv.DictReader((tmp_path / "around.csv").read_text().splitlines()))
+        assert {row["label"] for row in rows} == {"look <b>", "listen"}
+        assert {row["markers"] for row in rows if row["label"] == "listen"} <= {"0", "1", "2"}
+        page.set_input_files("#markers input[type=file]", wrong)
+        page.wait_for_selector("text=The marker 'gone' at 99 s is outside the recording, which is 12.0 s long")
+        assert words.inner_text().startswith("3 markers")  # those before stay
+        change(page, lambda: page.click("#remove-markers"))
+        page.wait_for_selector("#remove-markers", state="hidden")
+        assert page.locator(RULES).count() == before
+
+
+def test_markers_of_one_recording_do_not_count_for_the_next():
+    timeline, marked = factories.timeline(factories.probabilities(5)), Marked("a.mp4", (Marker(2.0, "look"),))
+    assert marked.on(Analysis(path="a.mp4"), timeline).markers == marked.markers
+    assert marked.on(Analysis(path="b.mp4"), timeline).markers == ()
+
+
+def test_without_a_result_there_is_nothing_to_mark():
+    with pytest.raises(gr.Error, match="analyse a recording first"):
+        MarkerHandlers(None).load({"path": "x.csv"}, Analysis(), None, gr.Request())
