@@ -157,7 +157,8 @@ def legend(style: str) -> str:
     keys += f'<li class="{looks}"><i></i>unsure</li>'
     how = HOW_TO_READ.format(looks=looks.capitalize())
     words = f"{DERIVED} {how}" if is_affect else how
-    return f'<ul class="legend">{keys}</ul><p class="caption">{html.escape(words)} {STRIPS}</p>'
+    more = f"<details><summary>What the strips and the numbers mean</summary>{STRIPS}</details>"
+    return f'<ul class="legend">{keys}</ul><p class="caption">{html.escape(words)}</p><div class="caption">{more}</div>'
 
 
 def about(analyzer: Analyzer) -> str:

@@ -122,6 +122,7 @@ def test_sound_alone_has_nothing_about_faces(chromium, page_server, tmp_path):
         finished(page)
         assert "face" not in page.locator("#timeline svg.marks").text_content()
         assert "Face seen" not in page.inner_text("#summary") and "face" not in page.inner_text("#readout")
+        page.click("text=What the strips and the numbers mean")
         assert "speech counts" in page.inner_text("#legend") and "face" not in page.inner_text("#legend")
 
 
