@@ -18,7 +18,7 @@ from emorec.output.chart_data import clock
 from emorec.output.highlights import KINDS, Highlight, find_highlights
 from emorec.output.portraits import NOBODY, Portraits, who
 
-MAX_LISTED = 200  # highlights; more make the list slow to send and long to read
+MAX_LISTED = 1000  # highlights; an hour with a change every eight seconds has 900, which are 0.3 MB, compressed 13 kB
 FEW = 10  # that are listed on request, the strongest
 MAX_PICTURES = 40  # different ones, of about 2 kB; beyond them a person has one picture everywhere
 NOTHING = '<p class="caption">Nothing stands out.</p>'
