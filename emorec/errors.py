@@ -1,6 +1,9 @@
-"""The one error that a user can cause, and its most common case: a package that is not installed."""
+"""The one error that a user can cause, with its most common case, and lists of words in sentences."""
 
+from collections.abc import Sequence
 from importlib.util import find_spec
+
+MAX_LISTED = 12  # words of a list in a sentence
 
 
 class EmorecError(ValueError):
@@ -19,3 +22,11 @@ def require(extra: str, *modules: str) -> None:
         raise EmorecError(
             f"This needs packages that are not installed ({', '.join(missing)}): run pip install 'emorec[{extra}]'."
         )
+
+
+def listed(words: Sequence[str], most: int = MAX_LISTED) -> str:
+    """Words as a list, "a, b and c", at most so many of them; "nobody" without any."""
+    if len(words) > most:
+        return f"{', '.join(words[:most])} and {len(words) - most} more"
+    *first, last = words or ["nobody"]
+    return f"{', '.join(first)} and {last}" if first else last

@@ -25,14 +25,14 @@ AROUND = 1.5  # sides of the face that the close view shows on each side of it
 
 def confirmed(image: np.ndarray, faces: Sequence[Face], detector: Detector) -> list[Face]:
     """The ``faces`` that ``detector`` found in an RGB image (H, W, 3) uint8 and is sure of, or finds in other views."""
-    doubtful = [face for face in faces if face.score < CLEAR_SCORE]
-    if not doubtful:
+    if all(face.score >= CLEAR_SCORE for face in faces):
         return [*faces]
     mirrored = [_mirrored(face.box, image.shape[1]) for face in detector.detect(np.ascontiguousarray(image[:, ::-1]))]
-    refused = {
-        id(face) for face in doubtful if not _among(face.box, mirrored) or not _found_closely(image, face.box, detector)
-    }
-    return [face for face in faces if id(face) not in refused]
+    return [
+        face
+        for face in faces
+        if face.score >= CLEAR_SCORE or (_among(face.box, mirrored) and _found_closely(image, face.box, detector))
+    ]
 
 
 def _found_closely(image: np.ndarray, box: np.ndarray, detector: Detector) -> bool:

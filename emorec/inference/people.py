@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from emorec.errors import EmorecError
+from emorec.errors import EmorecError, listed
 from emorec.extraction.features import Features
 from emorec.extraction.people import VOICE_NAMES, WORDS, default_name
 from emorec.extraction.persons import shown_until
@@ -29,7 +29,6 @@ NO_FACE = (
     "No face was found in the pictures, so only voices count. If there is a face, it may be too small, too dark or "
     "turned away."
 )
-MAX_LISTED = 12  # names that an error lists
 
 
 def check(person: object) -> None:
@@ -57,15 +56,7 @@ def number_of(features: Features, person: PersonLike) -> int | None:
         for number, name in features.names.items():
             if known(name) == known(person):
                 return number
-    raise EmorecError(NO_NAME.format(name=person, known=_listed([*features.names.values()])))
-
-
-def _listed(names: Sequence[str]) -> str:
-    """Names as a list in words, at most MAX_LISTED of them."""
-    if len(names) > MAX_LISTED:
-        return f"{', '.join(names[:MAX_LISTED])} and {len(names) - MAX_LISTED} more"
-    *most, last = names or ["nobody"]
-    return f"{', '.join(most)} and {last}" if most else last
+    raise EmorecError(NO_NAME.format(name=person, known=listed([*features.names.values()])))
 
 
 def speakers(features: Features, low: np.ndarray, high: np.ndarray) -> np.ndarray:

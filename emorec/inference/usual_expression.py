@@ -6,12 +6,13 @@ of the face's log likelihoods over time, as far as it exceeds that of a neutral 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from emorec.emotions import EMOTIONS
+from emorec.errors import listed
 
 FUSIONS = ("late", "face")  # that use it; intermediate fusion has a network of its own
 WINDOW = 3.0  # seconds of the windows side by side over which the median is taken
@@ -135,7 +136,7 @@ def notes(usual: Mapping[int, Usual], persons: Iterable[int], names: Mapping[int
         if its.doubted:
             amount = "only a part" if taken else "nothing"
             found.append(DOUBTED.format(name=names[person], emotion=its.doubted, amount=amount))
-    return [*found, TOO_SHORT.format(names=_joined(unknown))] if unknown else found
+    return [*found, TOO_SHORT.format(names=listed(unknown, MAX_LISTED))] if unknown else found
 
 
 def _listed_emotions(taken: np.ndarray) -> str:
@@ -143,11 +144,4 @@ def _listed_emotions(taken: np.ndarray) -> str:
     order = [index for index in np.argsort(-taken, kind="stable") if taken[index] >= LISTED]
     words = [f"{EMOTIONS[index]} (-{taken[index]:.1f})" for index in order]
     words[:1] = [word.replace("(", "(log likelihood ") for word in words[:1]]
-    return f"{_joined(words)} {'was' if len(words) == 1 else 'were'}" if words else ""
-
-
-def _joined(words: Sequence[str]) -> str:
-    if len(words) > MAX_LISTED:
-        return f"{', '.join(words[:MAX_LISTED])} and {len(words) - MAX_LISTED} more"
-    *most, last = words
-    return f"{', '.join(most)} and {last}" if most else last
+    return f"{listed(words, MAX_LISTED)} {'was' if len(words) == 1 else 'were'}" if words else ""

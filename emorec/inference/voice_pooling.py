@@ -64,7 +64,7 @@ def speakers_of(features: Features, low: np.ndarray, high: np.ndarray, whose: np
         return given.copy()
     person, half = arrays["voice_person"], features.hop_seconds / 2
     spoken = arrays["voice_speech"] >= SPEECH
-    person = np.where(person == UNSURE, _in_view(arrays), person)
+    person = np.where(person == UNSURE, _nearest(arrays), person)
     numbers = np.append(np.unique(person[person >= 0]), OFF_SCREEN)
     first, last = between(arrays["voice_time"], low[unknown] - half + 1e-9, high[unknown] + half - 1e-9)
     counts = sums(((person[:, None] == numbers) & spoken[:, None]).astype(float), first, last)
@@ -73,7 +73,7 @@ def speakers_of(features: Features, low: np.ndarray, high: np.ndarray, whose: np
     return found
 
 
-def _in_view(arrays: dict[str, np.ndarray]) -> np.ndarray:
+def _nearest(arrays: dict[str, np.ndarray]) -> np.ndarray:
     """The person (H,) whose face is nearest in time to each voice hop, OFF_SCREEN if there is none near."""
     times, faces = arrays["voice_time"], arrays["face_time"]
     if not len(faces):

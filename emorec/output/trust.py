@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 from typing import Any
 
+from emorec.errors import listed
 from emorec.inference.timeline import Timeline
 from emorec.models import provenance
 from emorec.models.provenance import Protocol
@@ -57,8 +58,7 @@ def _measured(parts: list[str]) -> str:
     """The sentence about what was measured, "a, b and c"."""
     if not parts:
         return UNMEASURED
-    *most, last = parts
-    return MEASURED.format(results=f"{', '.join(most)} and {last}" if most else last)
+    return MEASURED.format(results=listed(parts))
 
 
 def _told(words: str, protocol: Protocol | None, ending: str) -> list[str]:

@@ -27,7 +27,7 @@ def test_markers_are_drawn_averaged_and_removed(chromium, page_server, tmp_path)
         before = page.locator(RULES).count()
         change(page, lambda: page.set_input_files("#markers input[type=file]", table))
         page.wait_for_selector("#remove-markers")
-        assert words.inner_text() == "3 markers in the chart: look <b>, listen."
+        assert words.inner_text() == "3 markers in the chart: look <b> and listen."
         assert page.locator(RULES).count() > before
         with page.expect_download() as waiting:
             page.click("#around-markers")

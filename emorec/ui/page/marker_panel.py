@@ -12,7 +12,7 @@ import gradio as gr
 
 from emorec import files
 from emorec.annotation import Marker
-from emorec.errors import EmorecError
+from emorec.errors import EmorecError, listed
 from emorec.inference.timeline import Timeline
 from emorec.output import markers as marker_output
 from emorec.output import tables
@@ -79,9 +79,8 @@ class MarkerHandlers:
         """After a redraw: what is said of the markers, and whether there are some to average over and to remove."""
         found = marked.of(analysis)
         labels = [html.escape(files.shown(label)) for label in dict.fromkeys(each.label for each in found)]
-        more = f" and {len(labels) - MAX_LABELS} more" if len(labels) > MAX_LABELS else ""
         count = f"{len(found)} marker{'s' if len(found) > 1 else ''}"
-        words = f"{count} in the chart: {', '.join(labels[:MAX_LABELS])}{more}." if found else HOW
+        words = f"{count} in the chart: {listed(labels, MAX_LABELS)}." if found else HOW
         shown = gr.update(visible=bool(found))
         return f'<p class="caption" role="status">{words}</p>', shown, shown
 
@@ -113,7 +112,7 @@ def connect(
         [panel.load, session.analysis, session.timeline],
         session.marked,
         preprocess=False,
-        **{name: value for name, value in at_once.items() if name != "trigger_mode"},
+        **at_once,
     )
     panel.remove.click(lambda: Marked(), None, session.marked, **at_once)
     about = [session.analysis, session.timeline, session.marked]
