@@ -1,5 +1,6 @@
 """The overview in a real browser: brush, keys, the address, the chosen part, the minutes and the read-out."""
 
+import contextlib
 import itertools
 
 import numpy as np
@@ -180,6 +181,45 @@ def test_the_wheel_zooms_on_the_ribbon_around_the_pointer(page):
     change(page, lambda: page.mouse.wheel(0, -200))
     begin, end = part(page)
     assert end - begin < SECONDS and (begin + end) / 2 == pytest.approx(SECONDS / 2, abs=1)
+
+
+@contextlib.contextmanager
+def touching(page, place):
+    """Yield a function that lays fingers at shares of a place, moves them there, or lifts all that are not named."""
+    browser = page.context.new_cdp_session(page)
+    browser.send("Emulation.setTouchEmulationEnabled", {"enabled": True, "maxTouchPoints": 2})
+    box = place(page)  # only now, because what can be touched is larger on a screen for fingers
+
+    def touch(kind, *shares):
+        points = [
+            {"x": box["x"] + share * box["width"], "y": box["y"] + 8, "id": finger}
+            for finger, share in enumerate(shares)
+        ]
+        browser.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+    yield touch
+    browser.send("Emulation.setTouchEmulationEnabled", {"enabled": False})
+    browser.detach()
+
+
+@pytest.mark.parametrize("place", [ribbon, ground])
+def test_two_fingers_zoom_and_seek_nowhere(page, place):
+    whole(page)
+    before = now(page)
+    with touching(page, place) as touch:
+
+        def pinch():
+            touch("touchStart", 0.45)
+            touch("touchMove", 0.44)  # fingers do not arrive together, nor do they keep still
+            touch("touchStart", 0.44, 0.56)
+            for left in (0.4, 0.35, 0.3, 0.25, 0.2):
+                touch("touchMove", left, 1 - left)
+            touch("touchEnd")
+
+        change(page, pinch)
+    begin, end = part(page)
+    assert end - begin < SECONDS / 3 and (begin + end) / 2 == pytest.approx(SECONDS / 2, abs=3)
+    assert now(page) == before
 
 
 def test_while_the_wheel_turns_the_chart_is_stretched_and_once_it_rests_another_is_drawn(page):

@@ -96,7 +96,7 @@
 
   document.addEventListener("pointerdown", (event) => {
     const host = event.target.closest("#overview .overview");
-    if (!host || event.button) return;
+    if (!host || event.button || fingers.size > 1) return;
     const time = timeAt(event.clientX, host), [begin, end] = current();
     const handle = event.target.closest(".handle"), inside = event.target.closest(".brush") && view.part;
     const kind = handle ? (handle.previousElementSibling ? "end" : "begin") : inside ? "move" : "new";
@@ -105,7 +105,11 @@
     if (!handle) event.preventDefault(); // no selection of text
   });
   document.addEventListener("pointermove", (event) => {
-    if (fingers.has(event.pointerId)) return pinch(event);
+    if (fingers.has(event.pointerId)) {
+      const before = [...fingers.values()];
+      fingers.set(event.pointerId, event);
+      if (fingers.size > 1) return pinch(before, [...fingers.values()]);
+    }
     if (!drag || !overview()) return;
     if (Math.abs(event.clientX - drag.x) < 3 && !drag.moved) return;
     drag.moved = true;
@@ -142,15 +146,10 @@
     if (event.pointerType === "touch" && areaOf(event.target)) fingers.set(event.pointerId, event);
     if (fingers.size === 2) drag = null;
   }, true);
-  const pinch = (event) => {
-    const before = [...fingers.values()];
-    fingers.set(event.pointerId, event);
-    if (fingers.size < 2) {
-      if (drag) { fingers.delete(event.pointerId); document.dispatchEvent(new PointerEvent("pointermove", event)); }
-      return;
-    }
-    const after = [...fingers.values()], width = ([a, b]) => Math.max(20, Math.abs(a.clientX - b.clientX));
-    const area = areaOf(after[0].target);
+  const pinch = (before, after) => {
+    const width = ([a, b]) => Math.max(20, Math.abs(a.clientX - b.clientX));
+    // A finger on a chart that was drawn anew is on no area until it moves.
+    const area = after.map((finger) => areaOf(finger.target)).find(Boolean);
     if (area) zoom(width(before) / width(after), timeUnder((after[0].clientX + after[1].clientX) / 2, area));
   };
 
