@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from functools import cache
 from typing import Any, TypeVar
+from weakref import WeakKeyDictionary
 
 import torch
 from torch import nn
@@ -14,12 +15,26 @@ from emorec.models.networks import Residual
 
 Net = TypeVar("Net", bound=nn.Module)
 
+# The optimised copy of each network, and the weights that it was made of.
+_copies: WeakKeyDictionary[nn.Module, tuple[list[tuple[int, int]], nn.Module]] = WeakKeyDictionary()
+
 
 def for_inference(network: Net) -> Net:
     """A copy by ``fuse``; on a CPU with bfloat16 instructions, with convolutions in bfloat16: twice as fast.
 
-    Outputs stay float32. docs/PERFORMANCE.md states what the rounding costs in accuracy.
+    Outputs stay float32. docs/PERFORMANCE.md states what the rounding costs in accuracy. As long as the weights do not
+    change, the same copy is returned again: making one takes as long as analysing a second of video.
     """
+    # Tensors made in torch's inference mode have no version, and cannot be changed outside of it.
+    weights = [(one.data_ptr(), 0 if one.is_inference() else one._version) for one in network.state_dict().values()]
+    made_of, optimised = _copies.get(network, ([], network))
+    if made_of != weights:
+        optimised = _optimised(network)
+        _copies[network] = weights, optimised
+    return optimised  # pyright: ignore[reportReturnType]  # the copy has the type of its network
+
+
+def _optimised(network: Net) -> Net:
     network = fuse(network)
     if next(network.parameters()).device.type == "cpu" and multiplies_bfloat16():
         for name in ("trunk", "collapse", "listener"):

@@ -255,6 +255,20 @@ def test_bfloat16_is_used_where_the_cpu_multiplies_it_and_changes_little(monkeyp
     assert face.trunk[0][0].weight.dtype == torch.float32  # the network itself is left as it was
 
 
+def test_an_optimised_copy_is_made_again_only_if_the_weights_change():
+    net, crops = factories.face_net(), torch.rand(2, 1, 16, 16)
+    first = for_inference(net)
+    assert for_inference(net) is first and for_inference(factories.face_net()) is not first
+    with torch.no_grad():
+        net.trunk[0][0].weight.mul_(2)
+    changed = for_inference(net)
+    assert changed is not first and for_inference(net) is changed
+    assert (changed.embed(crops) - net.embed(crops)).abs().max() < 0.03 * net.embed(crops).abs().max()
+    with torch.inference_mode():
+        of_inference = factories.face_net()
+    assert for_inference(of_inference) is for_inference(of_inference)
+
+
 def test_whether_the_cpu_multiplies_bfloat16_is_asked_of_the_cpu(monkeypatch):
     flags = [line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("flags")]
     assert optimize.multiplies_bfloat16() == (" avx512_bf16" in flags[0] if flags else False)
