@@ -60,6 +60,11 @@ def test_what_turns_the_faces_upright_is_said_once(turned, sentence, pictures):
     assert notes_of(Marked(), [picture(turned)] * pictures) == [sentence]
 
 
+def test_upside_down_faces_are_told_though_the_detector_is_nearly_sure_of_them():
+    said = notes_of(Marked(upright=0.98, head_down=0.92), [picture(180)] * 100)
+    assert said == ["Most faces are upside down: choose --rotate 180."]
+
+
 def test_a_picture_that_is_turned_already_needs_less():
     notes = notes_of(Marked(), [picture(90)] * 50, turned=180)
     assert notes == ["Most faces lie on their side: choose --rotate 90."]
