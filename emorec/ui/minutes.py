@@ -70,7 +70,7 @@ def _row(timeline: Timeline, lengths: np.ndarray, rows: np.ndarray, minute: int)
 
 
 def _course(probabilities: np.ndarray, share: float) -> str:
-    """A share in words, over a small area of the probabilities (N,) of a minute's rows, 0 where there is no evidence."""
+    """A share in words, over a small area of the probabilities (N,) of a minute's rows, 0 without evidence."""
     if share < LIGHT:
         return ""
     number = f"<span>{share:.0%}</span>"
