@@ -24,9 +24,18 @@ from emorec.ui.page import (
     recents_handlers,
     recordings,
     result_controls,
+    video,
 )
 from emorec.ui.page.analysis import Analysis
-from emorec.ui.page.connections import AT_ONCE, MAX_WATCHED, QUIET, connect_download, connect_inputs, connect_results
+from emorec.ui.page.connections import (
+    AT_ONCE,
+    MAX_WATCHED,
+    QUIET,
+    SAVE,
+    connect_download,
+    connect_inputs,
+    connect_results,
+)
 from emorec.ui.page.handlers import JobHandlers
 from emorec.ui.page.marker_panel import Marked, MarkerHandlers
 from emorec.ui.page.people_handlers import Edited, PeopleHandlers
@@ -130,6 +139,7 @@ def build(
         part_choices.connect(parts, session, QUIET)
         drawn = connect_results(parts, session, results, PeopleHandlers(service))
         marker_panel.connect(parts, session, MarkerHandlers(service), drawn, AT_ONCE, connect_download)
+        video.connect(parts, session, video.VideoHandlers(service), QUIET, SAVE)
         library_handlers.connect(parts, session, library_handlers.LibraryHandlers(service), QUIET)
         live.connect(parts, session, live.LiveHandlers(service), QUIET)
         page.unload(jobs.leave)
