@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import av
 import pytest
 
+from emorec.output import video as output
 from emorec.ui import example, fragments
 from emorec.ui.jobs.job_queue import JobQueue
 from emorec.ui.jobs.writing import FULL, Writing
@@ -151,3 +152,9 @@ def test_the_shown_part_becomes_a_video_with_boxes_and_hidden_faces(chromium, pa
         with av.open(str(tmp_path / "part.mp4")) as movie:
             assert 2_500_000 < movie.duration < 4_500_000
         assert page.locator("#video-stop").is_hidden()
+
+
+def test_what_cannot_be_written_is_said_in_the_words_of_the_page():
+    said = fragments.callout(output.NO_FACE.format(name="a.mp4")) + fragments.callout(output.NO_PICTURE.format(name="b"))
+    assert "choose Video with boxes if its pictures may be shown" in said and "choose a video." in said
+    assert "--" not in said

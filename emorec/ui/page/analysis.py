@@ -18,6 +18,7 @@ from emorec.models.checkpoint import Checkpoint
 from emorec.output import charts, formats, report, tables
 from emorec.ui.fragments import is_sound
 from emorec.ui.overview import part_of
+from emorec.ui.wording import on_page
 
 MAX_PERSONS = 12  # in the list of persons; those seen most
 PAGE_ROWS = 500  # of the table of all rows; thousands make a browser slow
@@ -200,7 +201,9 @@ def write_download(
     elif kind == COMMAS:
         formats.FORMATS["csv"].write(timeline, file, "de")
     elif kind in ("report", HIDDEN):
-        report.write(timeline, file, model, features, blur=kind == HIDDEN)
+        # Who makes a report on the page has no command line.
+        words = replace(timeline, notes=tuple(map(on_page, timeline.notes)))
+        report.write(words, file, model, features, blur=kind == HIDDEN)
     else:
         charts.save(timeline, file)
     return file
