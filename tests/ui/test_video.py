@@ -155,6 +155,8 @@ def test_the_shown_part_becomes_a_video_with_boxes_and_hidden_faces(chromium, pa
 
 
 def test_what_cannot_be_written_is_said_in_the_words_of_the_page():
-    said = fragments.callout(output.NO_FACE.format(name="a.mp4")) + fragments.callout(output.NO_PICTURE.format(name="b"))
+    said = fragments.callout(output.NO_FACE.format(name="a.mp4")) + fragments.callout(
+        output.NO_PICTURE.format(name="b")
+    )
     assert "choose Video with boxes if its pictures may be shown" in said and "choose a video." in said
     assert "--" not in said
