@@ -85,7 +85,17 @@ def infer(
         raise EmorecError(OTHER_MODEL)
     if chosen.fingerprint not in ("", model.fingerprint):
         raise EmorecError(baseline_choice.OTHER_MODEL.format(given=chosen.name))
-    request = Request(features, model, fusion, window, number, smooth, unsure_below, chosen, asked=person)
+    request = Request(
+        features=features,
+        model=model,
+        fusion=fusion,
+        window=window,
+        person=number,
+        smooth=smooth,
+        unsure_below=unsure_below,
+        baseline=chosen,
+        asked=person,
+    )
     request = request.with_baseline().with_usual()
     expected = priors.of(prior)
     if expected.adaptive:

@@ -32,7 +32,7 @@ PICTURES_AHEAD = 3  # sampled pictures that may be decoded before the first of t
 REORDER_BINS = 64  # bins that are remembered, for pictures that come out of order
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class MediaInfo:
     """The metadata of a file. ``duration`` (s) is the best estimate, None if unknown; ``width`` and ``height`` (px) are
     those of the upright picture with square pixels; ``frame_rate`` (Hz) is the average; ``size`` is in bytes.

@@ -20,7 +20,7 @@ from train.data import datasets, pack
 from train.recipes import face, voice, voice_head
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Samples:
     """Windows with known emotions: features, raw probabilities (N, 7), coverages, lengths (s), labels and folds."""
 

@@ -66,7 +66,7 @@ def new_revision() -> int:
     return next(_revisions)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Analysis:
     """A recording and what is known of it so far.
 
