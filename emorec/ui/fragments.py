@@ -21,14 +21,15 @@ from emorec.output.summary import summary
 from emorec.ui.wording import on_page
 
 
-def progress(words: str, share: float | None = None) -> str:
-    """A progress bar with words above it; ``share`` is the part done (0 to 1), None if that is not known yet."""
+def progress(words: str, share: float | None = None, label: str = "Analysis") -> str:
+    """A progress bar with words above it; ``share`` is the part done (0 to 1), None if that is not known yet. ``label``
+    is its name for screen readers."""
     if share is None:
         return f'<div class="words" role="status">{words}</div><div class="bar waiting"><i></i></div>'
     percent = f"{share:.0%}"
     return (
         f'<div class="words">{percent} · {words}</div><div class="bar" role="progressbar" '
-        f'aria-label="Analysis" aria-valuemin="0" aria-valuemax="100" aria-valuenow="{share * 100:.0f}">'
+        f'aria-label="{label}" aria-valuemin="0" aria-valuemax="100" aria-valuenow="{share * 100:.0f}">'
         f'<i style="width:{percent}"></i></div>'
     )
 

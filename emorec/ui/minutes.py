@@ -14,9 +14,11 @@ from emorec.output.negative import BELOW, MIN_EVIDENCE, NONE
 MINUTE = 60.0  # seconds
 MAX_MINUTES = 1200  # rows of the table
 SPARK_POINTS = 20  # of the small line of a minute's valence
+COURSE_POINTS = 12  # of the small area of an emotion's probability in a minute
 WIDTH, HEIGHT = 80, 18  # px of the small line
 COLUMNS = (*EMOTIONS, "valence", "disagreement")
 LIGHT = 0.005  # share below which a cell stays empty
+SEEN = 0.03  # share below which a cell has no area: it would be as flat as the line below it
 
 
 def minutes(timeline: Timeline) -> str:
@@ -57,13 +59,30 @@ def _row(timeline: Timeline, lengths: np.ndarray, rows: np.ndarray, minute: int)
     data = " ".join(f'data-{key}="{value:.4f}"' for key, value in keys.items())
     if valence < BELOW and weights.sum() >= MIN_EVIDENCE * (end - begin):
         data += " data-low"
+    courses = np.where(timeline.witnessed[rows, None], timeline.probabilities[rows], 0.0).T
     cells = "".join(
-        f'<td style="--c:{COLOURS[emotion]};--p:{share:.0%}">{f"{share:.0%}" if share >= LIGHT else ""}</td>'
-        for emotion, share in zip(EMOTIONS, shares, strict=True)
+        f'<td style="--c:{COLOURS[emotion]}">{_course(course, share)}</td>'
+        for emotion, course, share in zip(EMOTIONS, courses, shares, strict=True)
     )
     rest = f"<td>{signed(valence)}</td><td>{'–' if differs is None else f'{differs:.2f}'}</td>"
     spark = _spark(timeline.start[known] - begin, timeline.valence[known], end - begin)
     return f'<tr {data}><th scope="row">{name}</th><td>{spark}</td>{cells}{rest}</tr>'
+
+
+def _course(probabilities: np.ndarray, share: float) -> str:
+    """A share in words, over a small area of the probabilities (N,) of a minute's rows, 0 without evidence."""
+    if share < LIGHT:
+        return ""
+    number = f"<span>{share:.0%}</span>"
+    if share < SEEN:
+        return number
+    count = min(COURSE_POINTS, len(probabilities))
+    heights = [group.mean() for group in np.array_split(probabilities, count)]
+    steps = "".join(f"V{100 - 100 * height:.0f}H{100 * (at + 1) / count:.0f}" for at, height in enumerate(heights))
+    return (
+        f'<svg viewBox="0 0 100 100" preserveAspectRatio="none" aria-hidden="true"><path d="M0 100{steps}V100Z"/></svg>'
+        f"{number}"
+    )
 
 
 def _spark(times: np.ndarray, values: np.ndarray, length: float) -> str:

@@ -97,12 +97,8 @@ class Service:
 
         A job for a link has ``fetch`` instead of ``path``; ``checkpoint`` is the name of the analyzer's.
         """
-        session, event = request.session_hash, LocalContext.event_id.get(None)
-        session_and_event = tuple(name for name in (session, event) if name)
+        session = request.session_hash
         owner = self.browsers.owner(session)
-        client_gone = functools.partial(self.presence.gone, session_and_event, time.monotonic())
-        if self.browsers.known(owner):  # a reload closes all streams, and opens others
-            client_gone = functools.partial(self.browsers.gone, owner)
         shared = bool(path) and self.files.is_shared_example(path)
         source = Source(
             owner=owner,
@@ -116,12 +112,21 @@ class Service:
             visitor=self.visitor(request),
             cache=None if self.shared_cache else self.files.cache(session),
             extraction={"settings": extraction_settings},
-            client_gone=client_gone,
+            client_gone=self.client_gone(request),
             ended=functools.partial(self._ended, source),
         )
         job = Job(analyzer, path, self.queue, fetch, options)
         self.history.add(owner, job, shared=shared)
         return job
+
+    def client_gone(self, request: Any, stays: bool = True) -> Callable[[], bool]:
+        """What tells whether the client of the current event has left. A browser that only reloads the page has not,
+        unless what it asked for ends with the page (``stays`` False)."""
+        owner, event = self.browsers.owner(request.session_hash), LocalContext.event_id.get(None)
+        if stays and self.browsers.known(owner):  # a reload closes all streams, and opens others
+            return functools.partial(self.browsers.gone, owner)
+        session_and_event = tuple(name for name in (request.session_hash, event) if name)
+        return functools.partial(self.presence.gone, session_and_event, time.monotonic())
 
     def _ended(self, source: Source, job: Job) -> None:
         self.memory.keep(source, job)

@@ -11,6 +11,8 @@ WORDS = (
     ("--audio_track chooses", f'"Audio track" {PLACE} chooses'),
     ("--video_track chooses", f'"Video track" {PLACE} chooses'),
     (r"choose no baseline\b", 'choose None for "Baseline"'),
+    ("leave out --save_video, or give a video", "choose a video"),
+    ("leave out --blur if", "choose Video with boxes if"),
     ("--channel mix suits", f'Mix for "Channel" {PLACE} suits'),
 )
 

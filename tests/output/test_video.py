@@ -147,6 +147,13 @@ def test_a_part_begins_at_zero(plain, tmp_path):
     assert tone_begins(tmp_path / "video.mp4") == pytest.approx(0.5, abs=0.04)
 
 
+def test_only_a_part_of_what_was_analyzed_can_be_written(plain, tmp_path):
+    video.save(plain, features(until=2.0), timeline(), tmp_path / "video.mp4", part=(0.5, 1.5))
+    times, images = read(tmp_path / "video.mp4")
+    assert times[0] == 0 and times[-1] == pytest.approx(1, abs=0.05)
+    assert read_time(images[-1][:HEIGHT]) == pytest.approx(times[-1] + 0.5, abs=2e-3)
+
+
 def test_what_was_not_analyzed_is_left_out(plain, tmp_path):
     video.save(plain, features(until=1.0, complete=False, duration=2.0), timeline(), tmp_path / "video.mp4")
     assert len(read(tmp_path / "video.mp4")[0]) == 25

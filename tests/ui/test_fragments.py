@@ -8,6 +8,7 @@ from emorec.extraction import channels
 from emorec.inference import people
 from emorec.models import checkpoint, pretrained
 from emorec.ui import fragments, overview
+from emorec.ui.page.downloads import write_download
 from support import factories
 
 
@@ -58,7 +59,7 @@ def test_the_legend_says_what_each_strip_shows():
         assert "“speech” shows how much of the time speech counts" in legend
 
 
-def test_sentences_name_the_choices_of_the_page_in_place_of_options():
+def test_sentences_name_the_choices_of_the_page_in_place_of_options(tmp_path):
     for turned, words in ((90, "choose 90° for"), (0, "choose As recorded for")):
         shown = fragments.callout(f"Most faces lie on their side: choose --rotate {turned}.")
         assert (
@@ -66,6 +67,9 @@ def test_sentences_name_the_choices_of_the_page_in_place_of_options():
             and "Turn the picture&quot; under Details of the recording, and press Analyze again." in shown
         )
     turn = "Most faces lie on their side: choose --rotate 90."
+    noted = replace(factories.timeline(factories.probabilities(3)), notes=(turn,))
+    report = write_download("report", noted, "a", factories.checkpoint(), tmp_path).read_text()
+    assert "choose 90° for" in report and "--rotate" not in report
     timeline = replace(factories.timeline(factories.probabilities(9)), notes=(turn, people.NO_FACE))
     trust = overview.trusted(timeline, None)  # of a stored result this is the only place of these notes
     assert "choose 90° for" in trust and "--rotate" not in trust and people.NO_FACE not in trust

@@ -106,6 +106,15 @@ def test_every_minute_has_a_row_with_its_means():
     assert html.count("no evidence") == 1 and 'data-from="60.000" data-to="120.000"' in html
 
 
+def test_a_minute_shows_when_in_it_each_emotion_was_likely():
+    html = minutes(factories.timeline([*[sure("sad")] * 30, *[GAP] * 15, *[sure("happy")] * 15]))
+    cells = dict(zip(EMOTIONS, re.findall(r"<td style.*?</td>", html), strict=True))
+    steps = {name: re.findall(r"V(\d+)H(\d+)", cell) for name, cell in cells.items()}
+    assert [int(height) for height, _ in steps["sad"]] == [6] * 6 + [100] * 3 + [99] * 3
+    assert [int(height) for height, _ in steps["happy"]] == [99] * 6 + [100] * 3 + [6] * 3
+    assert [int(until) for _, until in steps["happy"]][-1] == 100 and not steps["angry"] and "svg" not in cells["fear"]
+
+
 def test_the_line_about_trust_names_what_was_measured_and_what_is_unsure_here():
     names = {"korean, mixed": 0.5, "korean, mixed, all but neutral": 0.25, "ravdess, mixed, all but neutral": 0.2}
     names |= {"korean, mixed, all but neutral, everyday prior": 0.03}

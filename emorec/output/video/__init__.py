@@ -59,13 +59,15 @@ def save(
     blur: bool = False,
     names: Mapping[int, str] | None = None,
     progress: Callable[[float], object] | None = None,
+    part: tuple[float, float] | None = None,
 ) -> None:
     """Write the annotated video of a recording as mp4 (H.264, AAC), whole or not at all.
 
     ``media`` is the file that ``features`` were extracted from; what of it was not analyzed is left out. ``timeline``
     is one of these features. With ``blur`` every face is hidden behind a mosaic. ``names`` are those of the persons by
-    number. ``progress(time)`` is called with the time (s) of what was written. Raises EmorecError if the recording has
-    no picture, if there is no face for ``blur``, or if the file cannot be read or written.
+    number. ``progress(time)`` is called with the time (s) of what was written. ``part`` (s) is what to write of the
+    recording, by default all that was analyzed. Raises EmorecError if the recording has no picture, if there is no face
+    for ``blur``, or if the file cannot be read or written.
     """
     media, path = Path(media), Path(path)
     check_name(path, media)
@@ -76,9 +78,9 @@ def save(
     with contextlib.suppress(OSError):
         if features.media.get("size", media.stat().st_size) != media.stat().st_size:
             raise EmorecError(OTHER_RECORDING.format(name=media.name))
-    start, end = features.start, features.until
+    start, end = part or (features.start, features.until)
     # The last picture of a whole recording may begin after its end by a rounding.
-    limit = math.inf if features.complete and features.settings.get("end") is None else end
+    limit = math.inf if features.complete and features.settings.get("end") is None and part is None else end
     selection = replace(Settings(**features.settings).selection, pictures=True, sound=True, filtered=True)
     decoded = sandbox.pictures(media, start, MAX_SIDE, replace(selection, sound=False), limit)
     sound = sandbox.stereo(media, SOUND_RATE, start, replace(selection, pictures=False), limit)

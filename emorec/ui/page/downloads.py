@@ -1,11 +1,13 @@
 """The files of a result that the page offers for download."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from emorec.extraction.features import Features
 from emorec.inference.timeline import Timeline
 from emorec.models.checkpoint import Checkpoint
 from emorec.output import charts, formats, report, tables
+from emorec.ui.wording import on_page
 
 # For each kind of download: what follows the recording's name, and the text of the button.
 DOWNLOADS = {
@@ -45,7 +47,9 @@ def write_download(
     elif kind == COMMAS:
         formats.FORMATS["csv"].write(timeline, file, "de")
     elif kind in ("report", HIDDEN):
-        report.write(timeline, file, model, features, blur=kind == HIDDEN)
+        # Who makes a report on the page has no command line.
+        words = replace(timeline, notes=tuple(map(on_page, timeline.notes)))
+        report.write(words, file, model, features, blur=kind == HIDDEN)
     else:
         charts.save(timeline, file)
     return file

@@ -25,6 +25,7 @@ from emorec.ui.page import (
     recents_handlers,
     recordings,
     result_controls,
+    video,
 )
 from emorec.ui.page.analysis import Analysis
 from emorec.ui.page.connections import AT_ONCE, MAX_WATCHED, QUIET, connect_inputs
@@ -33,7 +34,7 @@ from emorec.ui.page.marker_panel import Marked, MarkerHandlers
 from emorec.ui.page.people_handlers import Edited, PeopleHandlers
 from emorec.ui.page.recents_handlers import RecentsHandlers
 from emorec.ui.page.recordings_handlers import RecordingsHandlers
-from emorec.ui.page.result_connections import connect_download, connect_results
+from emorec.ui.page.result_connections import SAVE, connect_download, connect_results
 from emorec.ui.page.result_handlers import ResultHandlers
 from emorec.ui.server.limits import ANALYSES
 from emorec.ui.service import Service
@@ -132,6 +133,7 @@ def build(
         part_choices.connect(parts, session, QUIET)
         drawn = connect_results(parts, session, results, PeopleHandlers(service))
         marker_panel.connect(parts, session, MarkerHandlers(service), drawn, AT_ONCE, connect_download)
+        video.connect(parts, session, video.VideoHandlers(service), QUIET, SAVE)
         library_handlers.connect(parts, session, library_handlers.LibraryHandlers(service), QUIET)
         live.connect(parts, session, live.LiveHandlers(service), QUIET)
         page.unload(jobs.leave)

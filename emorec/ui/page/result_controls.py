@@ -6,7 +6,7 @@ import gradio as gr
 
 from emorec.output.charts import STYLES
 from emorec.ui import fragments
-from emorec.ui.page import marker_panel, people_panel
+from emorec.ui.page import marker_panel, people_panel, video
 from emorec.ui.page.analysis import PAGE_ROWS, columns_of_page
 from emorec.ui.page.controls import markup
 from emorec.ui.page.downloads import DOWNLOADS, MORE
@@ -82,6 +82,7 @@ def results() -> SimpleNamespace:
                 elem_id="more-format",
             )
             save_more = gr.Button("Download", size="sm", min_width=90, elem_id="more-save")
+    annotated = video.controls()
     download = gr.File(label="Download", elem_id="carrier")
     return SimpleNamespace(
         warnings=warnings,
@@ -103,5 +104,6 @@ def results() -> SimpleNamespace:
         buttons=buttons,
         more=more,
         save_more=save_more,
+        video=annotated,
         download=download,
     )

@@ -50,6 +50,7 @@ class QueueLimits:
 
 ANALYSES = QueueLimits(total=40, per_session=4, per_address=8, per_shared_address=32)
 LINKS = QueueLimits(total=20, per_session=2, per_address=4, per_shared_address=16)
+VIDEOS = QueueLimits(total=10, per_session=1, per_address=2, per_shared_address=8)
 MAX_SESSION_BYTES = 16_000_000_000  # uploads and downloads of one session
 
 

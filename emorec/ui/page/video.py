@@ -1,0 +1,157 @@
+"""The annotated video on the page: its buttons, and the handlers that write it while they say how far it is."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import gradio as gr
+
+from emorec.errors import EmorecError
+from emorec.extraction.features import Features
+from emorec.inference.timeline import Timeline
+from emorec.output import tables, video
+from emorec.ui import fragments
+from emorec.ui.jobs.job_queue import JobQueue
+from emorec.ui.jobs.writing import Writing
+from emorec.ui.page.analysis import Analysis, chosen
+from emorec.ui.page.controls import markup
+from emorec.ui.page.people_handlers import Edited
+from emorec.ui.page.result_handlers import NOTHING_YET
+from emorec.ui.server.limits import VIDEOS
+from emorec.ui.service import Service
+
+CLOSING = 5.0  # seconds that a video that was stopped may take to close its file
+POLL = 0.5  # seconds between two checks of a video that is being written
+HOW = "The recording as a video, with a box, a name and an emotion at every face, and the timeline below:"
+GONE = "The recording itself is not kept here any more, so there is no video to write; analyse it again."
+STOPPED = "Stopped; nothing was kept."
+RUNNING = "A video is being written already; wait until it is done, or stop it first."
+WRITTEN = "The video is written; the browser saves it."
+
+
+def controls() -> SimpleNamespace:
+    """The buttons for the annotated video, and what is said of it."""
+    with gr.Row(elem_id="video"):
+        markup(f'<p class="caption">{HOW}</p>')
+        boxes = gr.Button("Video with boxes (MP4)", size="sm", min_width=90, elem_id="video-boxes")
+        hidden = gr.Button("Video with hidden faces (MP4)", size="sm", min_width=90, elem_id="video-hidden")
+        stop = gr.Button("Stop writing", size="sm", min_width=90, visible=False, elem_id="video-stop")
+        said = markup(elem_id="video-status")
+    return SimpleNamespace(boxes=boxes, hidden=hidden, stop=stop, said=said)
+
+
+class VideoHandlers:
+    """The handlers of the annotated video, over the Service that all sessions share."""
+
+    def __init__(self, service: Service):
+        self.service = service
+        self._queue, self._running = JobQueue(VIDEOS), dict[str, Writing]()
+
+    def write(
+        self,
+        hide: bool,
+        analysis: Analysis,
+        timeline: Timeline | None,
+        part: str,
+        only: bool,
+        edited: Edited,
+        request: gr.Request,
+    ) -> Iterator[tuple]:
+        """A button was clicked: write the video, and return its path; before, tell how much of it is written."""
+        features = edited.features(analysis)
+        problem = self._refused(analysis, timeline, features, request)
+        if problem or timeline is None or features is None:
+            yield None, fragments.callout(problem or NOTHING_YET), *_offered()
+            return
+        session, files = request.session_hash or "", self.service.files
+        cut = chosen(timeline, part, only)
+        try:
+            with files.new_download(session) as folder:
+                file = folder / tables.file_name(analysis.name, cut, ".faces-hidden.mp4" if hide else ".faces.mp4")
+                write = functools.partial(_write, analysis.path, features, timeline, cut, file, hide)
+                writing = Writing(
+                    write, self._queue, self.service.visitor(request), self.service.client_gone(request, stays=False)
+                )
+                yield from self._followed(session, writing)
+                if writing.stopped or writing.problem:
+                    raise EmorecError(writing.problem or STOPPED)
+        except EmorecError as error:
+            yield None, fragments.callout(str(error)), *_offered()
+            return
+        yield str(file), f'<p class="caption" role="status">{WRITTEN}</p>', *_offered()
+
+    def _followed(self, session: str, writing: Writing) -> Iterator[tuple]:
+        """Tell how far a video is until it is written; closing this stops it."""
+        self._running[session] = writing
+        try:
+            yield None, _progress(writing), *_offered(running=True)
+            while not writing.wait(POLL):
+                self.service.files.use(session)  # a visitor who waits is not idle
+                yield None, _progress(writing), *[gr.skip()] * 3
+        finally:
+            self._running.pop(session, None)
+            writing.stop()
+            writing.wait(CLOSING)
+
+    def stop(self, request: gr.Request) -> None:
+        """Stop writing, if it goes on."""
+        if writing := self._running.get(request.session_hash or ""):
+            writing.stop()
+
+    def _refused(
+        self, analysis: Analysis, timeline: Timeline | None, features: Features | None, request: gr.Request
+    ) -> str:
+        """Why there can be no video, as a sentence; "" if there can."""
+        if timeline is None or (features is None and analysis.rows is None):
+            return NOTHING_YET
+        if features is None or not Path(analysis.path).is_file():
+            return GONE
+        return RUNNING if (request.session_hash or "") in self._running else ""
+
+
+def _write(
+    media: str,
+    features: Features,
+    timeline: Timeline,
+    cut: Timeline,
+    file: Path,
+    hide: bool,
+    progress: Callable[[float], None],
+) -> None:
+    """Write the part ``cut`` of a timeline."""
+    begin, end = (features.start, features.until) if cut is timeline else (float(cut.start[0]), float(cut.end[-1]))
+
+    def report(time: float) -> None:
+        progress(min(max((time - begin) / max(end - begin, 1e-9), 0.0), 1.0))
+
+    part = None if cut is timeline else (begin, end)
+    video.save(media, features, timeline, file, blur=hide, names=features.names, progress=report, part=part)
+
+
+def _progress(writing: Writing) -> str:
+    if writing.files_ahead:
+        return fragments.progress("Waiting until another video is written …")
+    return fragments.progress("Writing the video …", writing.share, "Video")
+
+
+def _offered(running: bool = False) -> tuple:
+    """Updates of the two buttons that write, and of the one that stops."""
+    return gr.update(interactive=not running), gr.update(interactive=not running), gr.update(visible=running)
+
+
+def connect(
+    parts: SimpleNamespace, session: SimpleNamespace, handlers: VideoHandlers, quiet: dict[str, Any], save: str
+) -> None:
+    """Connect the buttons; ``save`` is the script with which the browser saves a file."""
+    panel, results = parts.results.video, parts.results
+    shown = [session.analysis, session.timeline, results.part, results.only, session.edited]
+    given = [results.download, panel.said, panel.boxes, panel.hidden, panel.stop]
+    for button, hide in ((panel.boxes, False), (panel.hidden, True)):
+        button.click(handlers.write, [gr.State(hide), *shown], given, concurrency_limit=None, **quiet).success(
+            None, results.download, None, js=save, **quiet
+        )
+    panel.stop.click(handlers.stop, None, None, concurrency_limit=None, **quiet)
