@@ -6,7 +6,7 @@ import torch
 
 from emorec.face import alignment, detection
 from emorec.inference.timeline import DEFAULT_WINDOW
-from emorec.media import streams
+from emorec.media import sampling
 from emorec.voice import features
 
 RATE = 5.0  # pictures per second that are analysed, as many as emorec samples
@@ -20,9 +20,9 @@ def one_window(analyzer, path, middle):
     crops, next_bin = [], 0
     with torch.inference_mode():
         for time, frame in _frames(path, "video", low, high):
-            if streams.bin_of(time, RATE) < next_bin:
+            if sampling.bin_of(time, RATE) < next_bin:
                 continue
-            next_bin = streams.bin_of(time, RATE) + 1
+            next_bin = sampling.bin_of(time, RATE) + 1
             image = frame.to_ndarray(format="rgb24")
             crops += [alignment.align(image, face.landmarks, model.face.config.size) for face in detector.detect(image)]
         for crop in crops:

@@ -10,7 +10,7 @@ NAIVE_STEP = 0.5  # seconds
 MINUTE = 60.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Plan:
     """Lengths in seconds, ``repeats`` of every timed job and of those that measure memory, and ``limit`` (s) for one
     job."""
@@ -26,9 +26,39 @@ class Plan:
     limit: float
 
 
-FULL = Plan("full", 90.0, 600.0, (5 * MINUTE, 20 * MINUTE, 60 * MINUTE), 120 * MINUTE, 6, 5, 2, 420.0)
-QUICK = Plan("quick", 30.0, 120.0, (1 * MINUTE, 4 * MINUTE), 20 * MINUTE, 4, 1, 1, 120.0)
-TINY = Plan("tiny", 2.0, 2.0, (2.0, 3.0), 3.0, 1, 1, 1, 120.0)
+FULL = Plan(
+    name="full",
+    speed=90.0,
+    sound=600.0,
+    memory=(5 * MINUTE, 20 * MINUTE, 60 * MINUTE),
+    longest=120 * MINUTE,
+    naive_windows=6,
+    repeats=5,
+    memory_repeats=2,
+    limit=420.0,
+)
+QUICK = Plan(
+    name="quick",
+    speed=30.0,
+    sound=120.0,
+    memory=(1 * MINUTE, 4 * MINUTE),
+    longest=20 * MINUTE,
+    naive_windows=4,
+    repeats=1,
+    memory_repeats=1,
+    limit=120.0,
+)
+TINY = Plan(
+    name="tiny",
+    speed=2.0,
+    sound=2.0,
+    memory=(2.0, 3.0),
+    longest=3.0,
+    naive_windows=1,
+    repeats=1,
+    memory_repeats=1,
+    limit=120.0,
+)
 PLANS = {plan.name: plan for plan in (FULL, QUICK, TINY)}
 
 

@@ -8,7 +8,7 @@ import time
 from emorec.extraction import faces as seeing
 from emorec.extraction import features
 from emorec.face import alignment, detection, tracking
-from emorec.media import sandbox, streams
+from emorec.media import sampling, sandbox, streams
 from emorec.models.networks import VoiceNet
 from emorec.voice import features as voice
 
@@ -66,7 +66,7 @@ def watched():
             _put(stack, place, function, _in_stage(spent, name, getattr(place, function)))
         # Decoding runs in this process, where it can be timed, instead of in the sandbox.
         _put(stack, sandbox, "frames", streams.frames)
-        _put(stack, streams, "_sampled", _each_in_stage(spent, READING, streams._sampled))
+        _put(stack, sampling, "sampled", _each_in_stage(spent, READING, sampling.sampled))
         _put(stack, sandbox, "audio", _each_in_stage(spent, SOUND, streams.audio))
         yield spent
 

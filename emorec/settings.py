@@ -45,7 +45,7 @@ PAGE = (
 DEFAULT_CACHE_MB = 4096.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Limits:
     """Limits of a download: minutes and megabytes of media, and minutes that the download may take."""
 

@@ -12,24 +12,15 @@ from emorec import files
 from emorec.emotions import EMOTIONS, emotion_of
 from emorec.models import provenance
 from emorec.models.checkpoint import CARD_FILE, Checkpoint
-from hub import card_calibration, card_results
+from hub import card_calibration, card_results, card_training
 
 TAGS = ("emotion-recognition", "facial-expression-recognition", "speech-emotion-recognition")
-LICENCE_NAMES = {"cc-by-nc-sa-4.0": "CC BY-NC-SA 4.0"}
 METRIC_TYPES = {"unweighted average recall": "recall"}  # the Hub's names of metrics that differ from ours
 # The Hub's task by the modalities of a protocol.
 TASKS: dict[tuple[str, ...], str] = {("face",): "image-classification", ("voice",): "audio-classification"}
 OTHER_TASK = "video-classification"
 
 DEFAULT_NAME = "emorec default weights"
-MISUSE = (
-    "Showing roughly which expressions appear when in a recording is what it is for; a person looks at the rest.",
-    "It must not decide, or help to decide, about a person: not in hiring, schools, policing, borders, insurance or "
-    "diagnosis. Reading emotions at workplaces and schools is forbidden in the European Union (AI Act, article 5).",
-    "Nobody should be analysed who has not agreed to it.",
-    "Expressions differ between people and cultures, and between acting and life; a label is a guess about what was "
-    "shown, never a fact about what was felt.",
-)
 
 
 def write(model: Checkpoint, folder: str | Path, name: str | None = None) -> list[Path]:
@@ -64,8 +55,8 @@ def text(model: Checkpoint, name: str | None = None) -> str:
         *(_protocol(protocol, found) for protocol, found in card_results.ordered(model.evaluation).items()),
         card_calibration.text(model),
         _cost(model.evaluation),
-        _training(model.training),
-        _limits(model.training),
+        card_training.text(model.training),
+        card_training.limits(model.training),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -199,53 +190,3 @@ def _cost(evaluation: dict[str, Any]) -> str | None:
         for name, spent in costs[-1].items()
     ]
     return "\n".join(lines)
-
-
-def _training(training: dict[str, Any]) -> str:
-    lines = ["## Training data", ""]
-    if sources := provenance.sources(training):
-        lines += ["| data | used for | what of it | licence |", "|---|---|---|---|"]
-        lines += [f"| {source.name} | {source.use} | {source.items} | {source.licence} |" for source in sources]
-        lines += [""]
-    if training.get("held_out"):
-        lines += [
-            f"The face and voice networks never met {', '.join(training['held_out'])}, so the weights can be tried on "
-            "them. The RAVDESS voices among these were used to build the face-voice pairs of the fusion; the Javanese "
-            "actors among them were used nowhere.",
-            "",
-        ]
-    return "\n".join([*lines, "## Training time", "", _time(training)])
-
-
-def _time(training: dict[str, Any]) -> str:
-    """From ``training["compute"]``: a list of {"part"} and, as far as known, "hours", "device" and "kwh"."""
-    compute = training.get("compute") or []
-    finished = f" Finished on {training['finished']}." if training.get("finished") else ""
-    if not any("hours" in entry for entry in compute):
-        return f"How long training took, and how much energy it used, was not recorded.{finished}"
-    parts = "; ".join(f"{entry['part']}: {_spent(entry)}" for entry in compute)
-    energy = sum(entry.get("kwh", 0.0) for entry in compute)
-    drawn = f", about {energy:.1f} kWh" if energy else "; how much energy it used was not measured"
-    return f"{parts}{drawn}.{finished}"
-
-
-def _spent(entry: dict[str, Any]) -> str:
-    if "hours" not in entry:
-        return "not recorded"
-    hours = entry["hours"]
-    device = f" on {entry['device']}" if "device" in entry else ""
-    return (f"{hours:.1f} h" if hours >= 1 else f"{hours * 60:.0f} min") + device
-
-
-def _limits(training: dict[str, Any]) -> str:
-    named = provenance.licence(training) or "not stated"
-    licence = LICENCE_NAMES.get(named, named)
-    return "\n".join(
-        [
-            "## Limits and misuse",
-            "",
-            *(f"- {limit}" for limit in (*provenance.limits(training), *MISUSE)),
-            "",
-            f"Licence of these weights: {licence}, as their training data demand. The code of emorec is MIT.",
-        ]
-    )

@@ -21,7 +21,7 @@ COMMIT = re.compile("[0-9a-f]{40}")
 SIZE_WIDTH = 12
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Pushed:
     """The result of a push, or of a dry run (without ``commit``): ``files`` are (name, bytes, SHA-256)."""
 

@@ -88,7 +88,9 @@ def train_fusion(options: argparse.Namespace) -> None:
     if distributed.rank():
         return  # one process is enough: it takes some minutes
     voice_nets = {fold: voice.trained(options.out, fold) for fold in range(datasets.FOLDS)}
-    setting = predictions.Setting(options.train_dir, options.out, options.cache, augmented=voice_head.AUGMENTED)
+    setting = predictions.Setting(
+        data=options.train_dir, runs=options.out, cache=options.cache, augmented=voice_head.AUGMENTED
+    )
     model = refit.build(face.trained(options.out), voice_nets, bundled_provenance.FOLD, setting)
     model.training = bundled_provenance.metadata_of(options.train_dir, setting.augmented) | {
         "finished": time.strftime("%Y-%m-%d"),
@@ -117,4 +119,6 @@ def schedule_of(schedule: loop.Schedule, options: argparse.Namespace) -> loop.Sc
 def _workspace(options: argparse.Namespace, finished: bool = False) -> Workspace:
     """Where a run trains; one that is ``finished`` is only loaded, also if no run is to be resumed."""
     resume = options.resume or finished
-    return Workspace(options.train_dir, options.out, options.cache, options.device, resume)
+    return Workspace(
+        data=options.train_dir, runs=options.out, cache=options.cache, device=options.device, resume=resume
+    )

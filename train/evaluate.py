@@ -155,7 +155,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     torch.manual_seed(0)
     try:
         folder = pretrained.resolve(given.checkpoint).folder
-        setting = Setting(given.data, given.runs, cache, given.dataset, given.labels, given.epochs, given.predictions)
+        setting = Setting(
+            data=given.data,
+            runs=given.runs,
+            cache=cache,
+            dataset=given.dataset,
+            labels=given.labels,
+            epochs=given.epochs,
+            predictions=given.predictions,
+        )
         evaluate(folder, setting, names, not given.no_write)
     except EmorecError as error:
         parser.exit(2, f"{error}\n")

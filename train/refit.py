@@ -163,7 +163,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     cache = given.cache or (given.runs or Path("runs")) / "cache"
     fit = refit_calibration if given.only_calibration else refit_face if given.only_face else refit
     setting = predictions.Setting(
-        given.data, given.runs, cache, predictions=given.predictions, augmented=given.augmented
+        data=given.data, runs=given.runs, cache=cache, predictions=given.predictions, augmented=given.augmented
     )
     try:
         fit(given.checkpoint, setting)

@@ -195,18 +195,18 @@ def _best_shift(pairs: list[tuple[Rows, Labels]], compared: int) -> Shift:
         if units >= LEFT_AFTER_SHIFT * compared:
             kappas[index] = statistics.kappa(counts)
     if np.isnan(kappas).all():
-        return Shift(0.0, None, None, shifts, kappas)
+        return Shift(seconds=0.0, kappa=None, kappa_as_given=None, tried=shifts, kappas=kappas)
     # Rows are longer than a step, so neighbouring shifts often fit equally well: of those nearest to 0 the middle one.
     highest = np.flatnonzero(kappas >= np.nanmax(kappas) - 1e-9)
     runs = np.split(highest, np.flatnonzero(np.diff(highest) > 1) + 1)
     run = min(runs, key=lambda each: np.abs(shifts[each]).min())
     best = steps if steps in run else run[len(run) // 2]
     return Shift(
-        float(shifts[best]),
-        statistics.estimate(kappas[best]).value,
-        statistics.estimate(kappas[steps]).value,
-        shifts,
-        kappas,
+        seconds=float(shifts[best]),
+        kappa=statistics.estimate(kappas[best]).value,
+        kappa_as_given=statistics.estimate(kappas[steps]).value,
+        tried=shifts,
+        kappas=kappas,
     )
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from emorec.agreement.statistics import Bin, Estimate
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Agreement:
     """How far rows agree with their labels.
 
@@ -34,7 +34,7 @@ class Agreement:
     blocks: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Shift:
     """``seconds`` by which the labels fit best when moved (positive: later), with Cohen's ``kappa`` there and as given.
 
@@ -48,7 +48,7 @@ class Shift:
     kappas: np.ndarray = field(repr=False)
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, kw_only=True)
 class Compared:
     """A result beside the labels that people gave to the same recording.
 

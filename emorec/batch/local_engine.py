@@ -31,7 +31,7 @@ def local(workers: int, choices: Choices) -> tuple[Engine, Choices]:
         raise EmorecError(WRONG_NUMBER.format(workers=workers, most=MAX_WORKERS))
     if workers == 0:
         return InlineEngine(), choices
-    return LocalEngine(workers), replace(choices, threads=max(1, processors() // workers))
+    return LocalEngine(workers=workers), replace(choices, threads=max(1, processors() // workers))
 
 
 class InlineEngine:
@@ -42,7 +42,7 @@ class InlineEngine:
         yield from map(run_task, tasks)
 
 
-@dataclass
+@dataclass(kw_only=True)
 class LocalEngine:
     """Runs tasks in ``workers`` processes of this machine.
 

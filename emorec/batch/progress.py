@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from emorec.batch.engine import DONE, Outcome
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Progress:
     """The state of a running batch.
 

@@ -47,7 +47,7 @@ PART_OF_GPUS = "An item cannot have {given:g} GPUs; give a whole number, or a sh
 WRONG_SHARE = "{what} per item cannot be {given:g}; give {least} or more."
 
 
-@dataclass
+@dataclass(kw_only=True)
 class RayEngine:
     """Runs tasks on the cluster at ``address`` (None: one of its own on this machine, for ``workers`` items at a time).
 

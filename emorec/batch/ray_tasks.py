@@ -44,7 +44,8 @@ def analyze(task: Task, version: str, length: float) -> Outcome | list[Part]:
 
 
 def extract(task: Task, part: Part) -> PartFeatures | Outcome:
-    """Extract one part of an item; an Outcome says why that failed. An object is fetched again for each part."""
+    """Extract one part of an item; an Outcome says why that failed. An object in a store is fetched
+    again for each part."""
     found: list[PartFeatures] = []
 
     def work() -> Outcome:
@@ -91,7 +92,7 @@ def _parts(task: Task, path: Path, length: float) -> Sequence[Part]:
     from emorec.extraction import parts, sources
     from emorec.face import detection
 
-    # What is downloaded from a link is there once; a link is not downloaded for every part.
+    # A recording from a link is analyzed whole: divided, it would be downloaded again for every part.
     if path != Path(task.source) and not storage.is_object(task.source):
         return []
     settings, loaded = task.choices.extracting, analyzer(task.choices)

@@ -110,7 +110,9 @@ def run(
         if len(sources) < len(listed.sources):
             raise EmorecError(SAME_NAME.format(names=_of_one_name(listed.sources)))
         _forget_expanded(records, listed.expanded)
-        state = State(folder, chosen, chosen.digest(fingerprint), records, sources)
+        state = State(
+            folder=folder, choices=chosen, settings=chosen.digest(fingerprint), records=records, sources=sources
+        )
         shown = _run(state, engine, retry, progress)
         failed = {each.source: each.outcome.error for each in state.ended if each.outcome.status != DONE}
         return Result(
@@ -126,7 +128,7 @@ def _run(state: State, engine: Engine, retry: bool, progress: Callable[[Progress
     due, refused = state.due(retry)
     done = sum(record.outcome.status == DONE for record in state.ended)
     sizes = {item: state.sources[item].size for item in due}
-    shown = Progress(len(state.sources), done, len(state.ended) - done - len(refused), sizes)
+    shown = Progress(total=len(state.sources), done=done, failed=len(state.ended) - done - len(refused), sizes=sizes)
     try:
         state.write()
         if progress:

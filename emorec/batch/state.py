@@ -25,7 +25,7 @@ DISK_FULL = (
 )
 
 
-@dataclass
+@dataclass(kw_only=True)
 class State:
     """What is known of every item of the inputs (``sources``, by item) and of the ``folder``.
 

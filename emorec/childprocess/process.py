@@ -1,4 +1,4 @@
-"""A child process as its parent sees it: started with an emptied environment, asked once, and killed at the end.
+"""A child process as its parent sees it: started with few environment variables, given one task, killed at the end.
 
 Nothing that a child says is trusted: messages are of bounded size, each must arrive within a deadline, and which
 process is killed is known from starting it.
@@ -22,7 +22,7 @@ from emorec.childprocess import limits, messages
 if TYPE_CHECKING:
     import numpy as np
 
-# What every child gets of the environment, beside PYTHONPATH and LC_*: what Python needs to find modules and libraries
+# Variables that every child gets, besides PYTHONPATH and LC_*: what Python needs to find modules and libraries
 # and to read file names. Passwords, tokens, proxies and configurations stay here.
 ALLOWED_VARIABLES = frozenset(
     {
@@ -37,7 +37,7 @@ ENDING_TICK = 0.02  # seconds between two looks at whether a process has ended
 
 
 def environment(keep: Iterable[str] = (), **values: str) -> dict[str, str]:
-    """The environment of a child: KEPT_VARIABLES and ``keep`` of this process's own, with ``values`` added."""
+    """The environment of a child: this process's ALLOWED_VARIABLES, LC_* and ``keep``, with ``values`` added."""
     names = ALLOWED_VARIABLES | {*keep}
     kept = {name: value for name, value in os.environ.items() if name in names or name.startswith("LC_")}
     paths = [str(PACKAGE_PARENT), *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
@@ -51,7 +51,10 @@ def start(command: Iterable[str], variables: dict[str, str], **options) -> subpr
 
 
 def sentence(text: object) -> str:
-    """A child's words for the user: one line of bounded length, without control characters."""
+    """A child's words for the user: one line of bounded length, without control characters.
+
+    Raises TypeError if it is no text.
+    """
     if not isinstance(text, str):
         raise TypeError("a sentence is text")
     return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text[:MAX_SENTENCE])
@@ -90,7 +93,7 @@ class Child:
     def _talk(self, task: dict, stdin: IO[bytes], stdout: IO[bytes]) -> None:
         with contextlib.suppress(OSError), stdin, stdout:
             try:
-                # A child that refuses may have answered and gone before it has the task; its answer says why.
+                # A child that refuses may have answered and ended before it has read the task; its answer says why.
                 with contextlib.suppress(OSError):
                     messages.send(stdin, task)
                 while not self._ended:
@@ -108,7 +111,7 @@ def ask(process: subprocess.Popen, task: dict) -> Child:
 
 
 def kill(process: subprocess.Popen) -> None:
-    """Kill a process, if it was not waited for yet, and all that it started, and wait for its end."""
+    """Kill a process and all that it started, and wait for its end; do nothing if its end is known already."""
     if process.returncode is not None:
         return
     if hasattr(os, "killpg") and hasattr(signal, "SIGKILL"):
@@ -132,8 +135,8 @@ def ending(process: subprocess.Popen, within: float) -> str | None:
 def _exit_code(process: subprocess.Popen) -> int | None:
     if process.returncode is not None or not hasattr(os, "waitid"):
         return process.poll()
-    # Looked at without being waited for: until then no other process can get its number, so that killing its group
-    # is safe.
+    # WNOWAIT leaves the ended process unreaped. Until it is reaped no other process can get its number, so killing its
+    # process group is safe.
     status = os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT | os.WNOHANG)
     if status is None:
         return None

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 WRONG_WINDOW = "The marker window {given!r} is no pair of seconds; write the time before and after, as in 5,10."
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Marked:
     """The markers that were given, and the time (s) before and after them that is averaged."""
 
@@ -36,7 +36,7 @@ def of(options: argparse.Namespace) -> Marked | None:
     except ValueError:
         raise EmorecError(WRONG_WINDOW.format(given=options.marker_window)) from None
     markers.check_window(before, after)
-    return Marked(markers.of(options.markers), before, after)
+    return Marked(markers=markers.of(options.markers), before=before, after=after)
 
 
 def write(result: Timeline, marked: Marked, folder: Path, name: str, with_chart: bool) -> list[Path]:

@@ -25,7 +25,10 @@ Writers = dict[str, Callable[[Any, Path], None]]  # by the suffix of their files
 
 
 def writers(options: argparse.Namespace) -> Writers:
-    """The functions that write the chosen formats, by suffix; prints what "all" leaves out. Raises EmorecError."""
+    """The functions that write the chosen formats, by suffix.
+
+    Prints which formats "all" leaves out. Raises EmorecError for an unknown locale or format.
+    """
     from emorec.output import formats, tables
 
     tables.check_locale(options.locale)
@@ -86,7 +89,7 @@ def _write_files(
     written = []
     plot = None if options.no_plot else options.save_plot
     beside = bool(options.out) or not options.json
-    if not beside:  # the result is printed, and a report was asked for by itself
+    if not beside:  # the result is only printed; of the files, a report that was asked for is still written
         writers = {suffix: write for suffix, write in writers.items() if suffix == REPORT}
     if writers:
         folder = options.out or Path(cli_options.DEFAULT_OUT)

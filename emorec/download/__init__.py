@@ -38,7 +38,7 @@ FACTS_FILE = "source.json"
 UNCLEAR = "The download broke off (what it brought is not clear); try again, or give another link."
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Fetched:
     """A downloaded recording: the file, its title, the link, and the id of the video on its site."""
 
@@ -174,7 +174,7 @@ def _keep(found: dict, url: str, folder: Path, working: Path) -> Fetched:
         facts = _kept_in(stored)
         if facts is None:
             raise EmorecError(UNCLEAR)
-        return Fetched(stored / facts["file"], facts["title"], url, facts["id"])
+        return Fetched(path=stored / facts["file"], title=facts["title"], source=url, id=facts["id"])
     file = working / "media" / Path(str(name)).name
     if not _is_plain_file(file):
         raise EmorecError(UNCLEAR)
@@ -189,7 +189,7 @@ def _keep(found: dict, url: str, folder: Path, working: Path) -> Fetched:
         raise EmorecError(
             f"The download could not be kept ({error.strerror}); free some space and try again."
         ) from None
-    return Fetched(stored / facts["file"], title, url, facts["id"])
+    return Fetched(path=stored / facts["file"], title=title, source=url, id=facts["id"])
 
 
 def _kept_in(folder: Path) -> dict | None:

@@ -35,7 +35,7 @@ SET_VARIABLES = {
 HOMES = ("HOME", "USERPROFILE", "TMPDIR", "TEMP", "TMP", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "DENO_DIR")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Progress:
     """The progress of a download. ``stage`` is "looking", "downloading" or "merging"; ``done`` and ``total`` are bytes,
     ``total`` None if unknown."""
@@ -63,7 +63,7 @@ class Downloading:
     def reports(self) -> Iterator[Progress]:
         """Yield the progress until the child has said its last word, at least once every ``TICK``. Raises EmorecError
         if it takes too long or too much space."""
-        latest = Progress("looking")
+        latest = Progress(stage="looking")
         while True:
             try:
                 self._last, _ = self._child.receive(TICK)
@@ -154,7 +154,7 @@ def _progress(stage=None, done=0, total=None, title=None) -> Progress:
     done, total = int(done), None if total is None else int(total)
     if done < 0 or (total is not None and total < 0):
         raise ValueError("bytes are counted from 0")
-    return Progress(stage, done, total, title)
+    return Progress(stage=stage, done=done, total=total, title=title)
 
 
 def _size(folder: Path) -> int:

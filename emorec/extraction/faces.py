@@ -23,7 +23,7 @@ from emorec.face import alignment, detection, thumbnail
 from emorec.face.detection import Detector, Face
 from emorec.face.orientation import OrientationCheck
 from emorec.face.tracking import Tracker
-from emorec.media import streams
+from emorec.media import sampling
 from emorec.media.passes import Damage
 from emorec.media.streams import Frame
 from emorec.models import identity, speaker
@@ -184,7 +184,7 @@ def _detected(
     if segment.times:
         # The last picture counts for as long as the one before it, and at least to the end of its bin. If it is the
         # only one, it is shown for the whole recording.
-        end = (streams.bin_of(segment.times[-1], settings.face_rate) + 1) * frame_seconds
+        end = (sampling.bin_of(segment.times[-1], settings.face_rate) + 1) * frame_seconds
         until = min(max(end, segment.times[-1] + interval), settings.until)
         if tracker.still and until - tracker.began >= STILL_SECONDS:
             notes.append(STILL)

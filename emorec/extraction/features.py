@@ -72,7 +72,7 @@ class JoinedArrays:
         self._segments.append(segment)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Features:
     """The features of a recording from ``start`` to ``until`` (s), on the recording's clock.
 
@@ -162,7 +162,7 @@ class Features:
         return last
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Head:
     """The JSON head of stored features.
 

@@ -14,7 +14,7 @@ import numpy as np
 from emorec.face import detection
 from emorec.face.detection import Detector, Face
 from emorec.face.matching import overlap
-from emorec.media import streams
+from emorec.media import sampling
 from emorec.media.streams import Frame
 
 # How far a face may move between two keyframes, 0.4 s apart, to be interpolated, as a share of the longer side of its
@@ -45,7 +45,7 @@ def detect(frames: Iterable[Frame], detector: Detector, rate: float) -> Iterator
     before: Keyframe | None = None
     between: tuple[int, Frame] | None = None  # the frame after ``before``, if its faces may be interpolated
     for frame in frames:
-        number = streams.bin_of(frame.time, rate)
+        number = sampling.bin_of(frame.time, rate)
         if number % 2 and between is None and before is not None and before[0] == number - 1:
             between = number, frame
             continue

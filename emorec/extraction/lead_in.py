@@ -26,7 +26,7 @@ SECONDS = 20.0  # ten times what tracks depend on
 Arrays = dict[str, np.ndarray]
 
 
-@dataclass
+@dataclass(kw_only=True)
 class LeadIn:
     """The pictures from ``seconds`` (s) before a part on; ``first`` is the first picture of the recording if that is
     still earlier, else None.
@@ -80,7 +80,7 @@ def lead_in(source: Source, settings: Settings, start: float) -> LeadIn:
             break
         seconds *= 2
     early = first is not None and first.time < start - seconds
-    return LeadIn(min(seconds, start - settings.start), first if early else None)
+    return LeadIn(seconds=min(seconds, start - settings.start), first=first if early else None)
 
 
 def _picture(source: Source, settings: Settings, read_from: float, since: float) -> Frame | None:

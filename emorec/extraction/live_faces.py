@@ -18,7 +18,7 @@ import numpy as np
 from emorec.extraction import faces, keyframes, pipeline, segments
 from emorec.face.detection import Detector
 from emorec.face.tracking import Tracker
-from emorec.media import streams
+from emorec.media import sampling
 from emorec.media.streams import Frame
 from emorec.models import identity, speaker
 from emorec.models.checkpoint import Checkpoint
@@ -74,7 +74,7 @@ class LiveFaces:
 
     def wants(self, at: float) -> bool:
         """Whether a picture at that time (s) would be used: of each bin of the rate, the first one is."""
-        return streams.bin_of(at, self._rate) > self._bin
+        return sampling.bin_of(at, self._rate) > self._bin
 
     def offer(self, at: float, make: MakeFrame, wait: bool = False) -> None:
         """Give a picture, taken at that time (s); ``make`` converts it, in the thread that judges it.
@@ -86,7 +86,7 @@ class LiveFaces:
                 self._changed.wait()
             if self._closed or not self.wants(at):
                 return
-            self._bin = streams.bin_of(at, self._rate)
+            self._bin = sampling.bin_of(at, self._rate)
             self.dropped += self._waiting is not None
             self._waiting = make
             self._changed.notify_all()
@@ -153,7 +153,7 @@ class _Growing:
             encoded = faces.encode_faces(self._net, crops)
             self._encoded.append((*encoded, speaker.embed_mouths(self._speaker, crops)))
         # The last picture counts for as long as the one before it, and at least to the end of its bin.
-        end = (streams.bin_of(frame.time, self._rate) + 1) / self._rate
+        end = (sampling.bin_of(frame.time, self._rate) + 1) / self._rate
         until = round(max(end, frame.time + interval), 6)
         return Faces((*self._finished, self._arrays(until)), frame.time, until)
 

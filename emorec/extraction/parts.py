@@ -37,7 +37,7 @@ MOST_DECODED_TWICE = 0.25  # share of a part; where a part would cost more than 
 Arrays = dict[str, np.ndarray]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Recording:
     """What all parts of a recording share: ``info``, the ``settings`` of stage 1, the ``head`` of its features with the
     chosen tracks, the ``key`` that they are stored under, the ``fingerprint`` of the networks, and the detector's name.
@@ -51,7 +51,7 @@ class Recording:
     detector: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Part:
     """The segments from ``first`` to before ``stop`` of a recording; None: to its end."""
 
@@ -60,7 +60,7 @@ class Part:
     stop: int | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class PartFeatures:
     """What was extracted of a part; the numbers of persons and tracks are its own.
 
@@ -94,13 +94,15 @@ def parts(
     options.check_within(settings, source.name, info.duration)
     head = pipeline.new_head(source, info, settings, detector, model)
     key = key_of(source, model, detector, settings)
-    recording = Recording(info, settings, head, key, model.fingerprint, detector.name)
+    recording = Recording(
+        info=info, settings=settings, head=head, key=key, fingerprint=model.fingerprint, detector=detector.name
+    )
     hop = model.front_end.hop_seconds
     first = cuts.holding(settings.start / hop)
     stored = Store(cache_folder() if cache is None else Path(cache), key).folder.read()
     joints = [] if stored and stored[0].complete else _joints(recording, length, hop)
     return [
-        Part(recording, begin, end)
+        Part(recording=recording, first=begin, stop=end)
         for begin, end in itertools.pairwise([first, *(joint for joint in joints if joint > first), None])
         if begin is not None
     ]
@@ -154,4 +156,4 @@ def extract_part(part: Part, model: Checkpoint, detector: Detector) -> PartFeatu
     count = None if part.stop is None else part.stop - part.first
     with contextlib.closing(pipeline.joined_streams(streams, model, settings)) as growing:
         segments = [*itertools.islice(growing, count)]
-    return PartFeatures(part, segments, lead.faces if lead else {}, notes)
+    return PartFeatures(part=part, segments=segments, before=lead.faces if lead else {}, notes=notes)

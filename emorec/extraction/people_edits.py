@@ -28,7 +28,7 @@ MAX_GAP = 1.0  # seconds between neighbours
 NEAR = 0.5  # least intersection over union of the last box before the gap and the first one after it
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Stretch:
     """Tracks of a person, from ``start`` to ``end`` (s), with a face for ``seconds``; it is last seen in ``last_box``.
 

@@ -124,7 +124,9 @@ def new_head(source: Source, info: MediaInfo, settings: Settings, detector: Dete
         notes.append("The recording has no sound, and its picture was not to be used: there is no evidence.")
     if not settings.voices and not info.has_video:
         notes.append("The recording has no picture, and its sound was not to be used: there is no evidence.")
-    return Head(metadata(info), asdict(settings), 0.0, chosen={"tracks": numbers, "notes": notes})
+    return Head(
+        media=metadata(info), settings=asdict(settings), duration=0.0, chosen={"tracks": numbers, "notes": notes}
+    )
 
 
 def _tracker_after(segment: Segment) -> Tracker:

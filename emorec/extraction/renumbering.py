@@ -17,7 +17,7 @@ Arrays = dict[str, np.ndarray]
 Seen = dict[tuple[float, bytes], tuple[int, int]]  # person and track of the face at a time in a place
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Numbers:
     """The numbers in the whole recording of ``persons`` and ``tracks`` that were seen before the part; those that come
     in it are counted on from ``next_person`` and ``next_track``, which are ``own_person`` and ``own_track`` in it."""
@@ -34,7 +34,7 @@ class Numbers:
         """The numbers in a part that follows ``segments``, whose faces from before the joint are ``before`` (see
         ``LeadIn.faces``); whatever is new gets the numbers from ``next_person`` and ``next_track`` on."""
         if not before:
-            return cls({}, {}, 0, 0, next_person, next_track)
+            return cls(persons={}, tracks={}, own_person=0, own_track=0, next_person=next_person, next_track=next_track)
         known = _seen(segments, float(before["time"].min(initial=np.inf)))
         persons: dict[int, int] = {}
         tracks: dict[int, int] = {}
@@ -47,7 +47,14 @@ class Numbers:
         own_person, own_track = int(before["next"][0]), int(before["next_track"][0])
         next_person = _complete(persons, own_person, next_person)
         next_track = _complete(tracks, own_track, next_track)
-        return cls(persons, tracks, own_person, own_track, next_person, next_track)
+        return cls(
+            persons=persons,
+            tracks=tracks,
+            own_person=own_person,
+            own_track=own_track,
+            next_person=next_person,
+            next_track=next_track,
+        )
 
     def person(self, number: int) -> int:
         """The number of a person of the part in the whole recording."""

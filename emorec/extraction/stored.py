@@ -1,4 +1,4 @@
-"""Stored features, read again by their key when the recording itself may no longer exist."""
+"""Reads stored features by their key, also if the recording itself no longer exists."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ NOT_STORED = "What was read from {name} is not stored any more; analyse the reco
 
 
 def load(key: str, name: str, model: Checkpoint, cache: Path | None = None) -> Features:
-    """The Features that are stored under ``Features.key``, complete or not, without a look at the recording.
+    """The Features that are stored under ``Features.key``, complete or not, without reading the recording.
 
-    ``name`` is that of the recording; ``model`` must be the one whose networks extracted them, since the key alone does
-    not tell; ``cache`` is the folder that they are stored in, by default ``settings.cache_folder()``.
+    ``name`` is that of the recording; ``model`` must be the one whose networks extracted them, because the key does not
+    say which one that was; ``cache`` is the folder that they are stored in, by default ``settings.cache_folder()``.
     Raises EmorecError if nothing usable is stored.
     """
     found = Folder((cache_folder() if cache is None else Path(cache)) / key).read()
@@ -34,6 +34,6 @@ def load(key: str, name: str, model: Checkpoint, cache: Path | None = None) -> F
 
 
 def _known(kind: type, values: dict) -> dict:
-    """The values that a dataclass has fields for; ``path`` is never stored."""
+    """Those of ``values`` that the dataclass ``kind`` has fields for. ``path`` is never among them."""
     names = {each.name for each in fields(kind)}
     return {name: value for name, value in values.items() if name in names}

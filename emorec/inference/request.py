@@ -37,7 +37,7 @@ def rows(until: float, step: float, begin: float = 0.0) -> tuple[np.ndarray, np.
     return start, end
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Request:
     """What is inferred, apart from the step and the prior.
 

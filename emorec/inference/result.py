@@ -20,7 +20,7 @@ from emorec.inference.options import (
 from emorec.inference.turns import Turn
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Timeline:
     """Emotions over time; every array has one row per step.
 

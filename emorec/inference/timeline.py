@@ -65,27 +65,37 @@ def infer(
 
     ``step`` and ``window`` are in seconds. ``person`` is a number of ``features.persons`` or a name; "main" is the
     person who is longest on screen; "speaker" is, in every row, the one who speaks there; "all" gives a timeline for
-    each person, in ``Timeline.people`` of their mean (see ``people.mean``). None takes, in every row,
-    the face that is visible there, and of several that are visible for about as long the one in most of the
-    recording's frames; if the channels are split, it is "all". ``smooth`` (s) is the standard deviation of a Gaussian
-    over time by which rows with evidence are averaged. ``prior`` is what ``emorec.inference.prior.of`` takes. Rows with
-    a confidence below ``unsure_below`` count as unsure. ``baseline`` is what ``emorec.inference.baseline_choice.of``
-    takes: except with "none", voices are read relative to the mean voice of the recording, if it has enough speech, the
-    model has a head for that, and the fusion is "late" or "voice". With "person" each person's usual expression in the
-    recording is also taken out of the face, if the fusion is "late" or "face"; with START-END that of a stretch of it,
-    and with the file of a JSON result that of the persons of the same name there. Raises EmorecError for features of
-    another model, a step or window out of range, and an unknown fusion, person, prior or baseline.
+    each person, in ``Timeline.people`` of their mean (see ``people.mean``). None takes, in every row, the face that is
+    visible longest there; of several that are visible for about as long, the one that is in most of the recording's
+    frames; if the channels are split, it is "all". ``smooth`` (s) is the standard deviation of a Gaussian over time by
+    which rows with evidence are averaged. ``prior`` is what ``emorec.inference.prior.of`` takes. Rows with a confidence
+    below ``unsure_below`` count as unsure. ``baseline`` is what ``emorec.inference.baseline_choice.of`` takes: except
+    with "none", voices are read relative to the mean voice of the recording, if it has enough speech, the model has a
+    head for that, and the fusion is "late" or "voice". With "person" each person's usual expression in the recording is
+    also taken out of the face, if the fusion is "late" or "face"; with START-END the usual expression in that part of
+    the recording; with a JSON result file the one of the person of the same name in that file. Raises EmorecError for
+    features of another model, a step or window out of range, and an unknown fusion, person, prior or baseline.
     """
     check(fusion, step, window, smooth, prior, unsure_below)
     chosen = baseline_choice.of(baseline)
     if person is None and channels.CHANNEL in features.arrays:
-        person = people.ALL  # one of several voices at the same time would tell nothing of the others
+        person = people.ALL  # a single voice would say nothing about the others that speak at the same time
     number = people.number_of(features, person)
     if features.fingerprint and features.fingerprint != model.fingerprint:
         raise EmorecError(OTHER_MODEL)
     if chosen.fingerprint not in ("", model.fingerprint):
         raise EmorecError(baseline_choice.OTHER_MODEL.format(given=chosen.name))
-    request = Request(features, model, fusion, window, number, smooth, unsure_below, chosen, asked=person)
+    request = Request(
+        features=features,
+        model=model,
+        fusion=fusion,
+        window=window,
+        person=number,
+        smooth=smooth,
+        unsure_below=unsure_below,
+        baseline=chosen,
+        asked=person,
+    )
     request = request.with_baseline().with_usual()
     expected = priors.of(prior)
     if expected.adaptive:
@@ -100,7 +110,7 @@ def infer(
 
 
 def _adapted(request: Request, prior: priors.Prior) -> priors.Prior:
-    """The prior that fits the recording, estimated on windows side by side, each of which counts once."""
+    """The prior that fits the recording, estimated on windows that do not overlap."""
     start, end = rows(request.features.until, request.window, request.features.start)
     likelihoods, evidence = request.fuse(request.pooled(start, end))[2:]
     known = evidence > 0

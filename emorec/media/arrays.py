@@ -14,7 +14,8 @@ from av.video.reformatter import ColorRange, VideoReformatter
 
 from emorec.media.audio import LEAD, block_type, edges
 from emorec.media.reader import BIN_EPSILON
-from emorec.media.streams import AudioBlock, Frame, bin_of
+from emorec.media.sampling import bin_of
+from emorec.media.streams import AudioBlock, Frame
 from emorec.media.video import picture, turned
 
 

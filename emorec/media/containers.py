@@ -40,7 +40,7 @@ SEEKABLE = {"mov", "matroska", "avi", "flv", "asf", "wav", "w64", "flac", "aiff"
 # Those of them whose packets have times of their own, which may be reset in the middle; see ``clock``.
 RESETTABLE = {"matroska", "flv", "asf", "flac"}
 
-# Containers whose header states the duration, so that a missing end is noticed; see also ``stated_size``.
+# Containers whose header states the duration, so that a missing end is noticed; see also the module ``stated_size``.
 WITH_DURATION = {"mov", "matroska", "flv", "flac", "aiff"}
 
 # Containers without any duration: FFmpeg guesses one from the bit rate or takes the last time of what may be the last
@@ -85,18 +85,7 @@ RECORDINGS = (
 
 ISO_BOXES = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip")
 RIFF_KINDS = (b"AVI ", b"WAVE", b"WEBP")
-RIFF_UNKNOWN = 0x7FFFF000  # larger sizes are written if the size was unknown
-
-# Programs that write a wav file to a pipe state a round number of bytes from here on (arecord: 2000000000).
-PLACEHOLDER_FROM = 500_000_000
-PLACEHOLDER_UNITS = (1_000_000, 1 << 20)
-
-# The object of an asf file that states the file's size, 40 bytes after its start.
-ASF_PROPERTIES = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")
-
 ENCRYPTED_TAGS = ("encv", "enca", "drmi", "drms")  # codecs of ISO files that hide another one behind a key
-
-XING_WITHIN = 64  # bytes of the first frame of an mp3 within which its Xing header begins
 
 HEAD = 4096  # bytes that are read to recognise a file
 
@@ -123,7 +112,7 @@ def check_file(path: Path) -> None:
     a kind that is known to be no recording."""
     if check_there(path).st_size == 0:
         raise EmorecError(f"{path.name} is empty (0 bytes); was it copied or recorded completely?")
-    head = _head(path)
+    head = head_of(path)
     if picture := _picture(head):
         raise is_picture(path, picture)
     for signature, what in {**OTHERS, **SCRIPTS}.items():
@@ -151,17 +140,17 @@ def is_encrypted(stream) -> bool:
 
 def picture_kind(path: Path) -> str | None:
     """What kind of picture a file is by its first bytes, None if it is none; any GIF may be animated."""
-    return _picture(_head(path))
+    return _picture(head_of(path))
 
 
 def is_animated_webp(path: Path) -> bool:
     """Whether a file is a WebP that moves."""
-    return _is_animated_webp(_head(path))
+    return _is_animated_webp(head_of(path))
 
 
 def unreadable(path: Path) -> EmorecError:
     """The error for a file that passed ``check_file`` but that FFmpeg would not open."""
-    head = _head(path)
+    head = head_of(path)
     if head.startswith(b"GIF8"):
         return is_picture(path, "GIF")
     if head.startswith(RECORDINGS) or head[4:8] in ISO_BOXES or (head[:4] == b"RIFF" and head[8:12] in RIFF_KINDS):
@@ -185,46 +174,14 @@ def check_streams(streams, path: Path) -> None:
         )
 
 
-def stated_size(path: Path) -> int | None:
-    """The size in bytes that the header of a RIFF (avi, wav), asf or mp3 file states, if it does."""
-    head = _head(path)
-    if head[:4] == b"RIFF":
-        size = int.from_bytes(head[4:8], "little")
-        return size + 8 if 0 < size < RIFF_UNKNOWN and not _is_placeholder(head) else None
-    if (at := head.find(ASF_PROPERTIES)) >= 0:
-        return int.from_bytes(head[at + 40 : at + 48], "little") or None
-    return _stated_mp3_size(path, head)
-
-
-def _is_placeholder(head: bytes) -> bool:
-    """Whether the size of a wav file's data was written before anything was recorded, and never corrected."""
-    at = head.find(b"data")
-    size = int.from_bytes(head[at + 4 : at + 8], "little") if at >= 0 else 0
-    return size >= PLACEHOLDER_FROM and any(size % unit == 0 for unit in PLACEHOLDER_UNITS)
-
-
-def _stated_mp3_size(path: Path, head: bytes) -> int | None:
-    first = 0
-    if head[:3] == b"ID3":
-        # Seven bits in each of four bytes (ID3v2.3, section 3.1).
-        first = 10 + sum(byte << shift for byte, shift in zip(head[6:10], (21, 14, 7, 0), strict=False))
-        head = _head(path, first)
-    at = max(head.find(tag, 0, XING_WITHIN) for tag in (b"Xing", b"Info"))
-    if head[:1] != b"\xff" or at < 0:
-        return None
-    flags = int.from_bytes(head[at + 4 : at + 8], "big")
-    has_frames, has_bytes = flags & 1, flags & 2
-    field = at + 8 + 4 * has_frames
-    return first + int.from_bytes(head[field : field + 4], "big") if has_bytes else None
-
-
 def short_name(names: str, path: Path) -> str:
     """One name for a container that FFmpeg gives several: the one that the file's suffix says, else the first."""
     suffix = path.suffix[1:].lower()
     return suffix if suffix in names.split(",") else names.split(",")[0]
 
 
-def _head(path: Path, first: int = 0) -> bytes:
+def head_of(path: Path, first: int = 0) -> bytes:
+    """The HEAD bytes of a file from the byte ``first`` on. Raises ``EmorecError`` if it cannot be opened."""
     try:
         with open(path, "rb") as file:
             file.seek(first)

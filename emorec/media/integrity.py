@@ -5,7 +5,7 @@ from pathlib import Path
 
 from av.error import FFmpegError
 
-from emorec.media import containers
+from emorec.media.stated_size import stated_size
 
 # What PyAV raises for broken media; its own checks raise Python's errors.
 AV_ERRORS = (FFmpegError, ValueError, RuntimeError, MemoryError)
@@ -59,7 +59,7 @@ class Integrity:
     def __init__(self, path: Path):
         # Read now: the file may have been removed later.
         self._size = path.stat().st_size
-        self._stated_size = containers.stated_size(path) or self._size
+        self._stated_size = stated_size(path) or self._size
         self._errors = 0
         self._first_error: float | None = None
         self._encrypted_at: float | None = None

@@ -37,8 +37,8 @@ SKIPPED_FILTERING = "all"
 # generator that runs from the beginning, so decoding must begin there too.
 REPEATABLE = {"flac", "alac", "opus", "vorbis", "mp3", "mp2"}
 
-# Pixels a second up to which one core decodes H.264 as fast as another one does the rest of an analysis. Several
-# threads take a fifth more processor time for the same pictures.
+# Pixels a second up to which one core decodes H.264 no slower than a second core does the rest of an analysis. Several
+# decoding threads take a fifth more processor time for the same pictures.
 LIGHT = 1280 * 720 * 30 * 1.1
 
 
@@ -112,7 +112,7 @@ class Packets:
 
     @property
     def animated_seconds(self) -> float:
-        """How long the pictures of an animated WebP are shown that were read until now; 0 for every other file."""
+        """How long (s) the pictures of an animated WebP that were read so far are shown; 0 for every other file."""
         return self._source.seconds if self._source is not None else 0.0
 
     def _all_encrypted(self) -> bool:
@@ -125,10 +125,13 @@ class Packets:
         return packet.stream_index in self._encrypted or packet.has_sidedata("encryption_info")
 
     def _find_zero(self) -> tuple[float, float]:
-        """The container's start (s), or the earliest time if the stated start is invalid and lies far after it; and the
-        time after it (s) from which times are as invalid."""
+        """The zero of the clock (s), and the time (s) from which times are invalid.
+
+        The zero is the start that the container states, or the earliest time of a packet if the stated start lies far
+        after it, which is wrong; times from the stated start on are wrong then, too.
+        """
         ours = {stream.index for stream in self.streams.values() if stream is not None}
-        # What an edit list leaves out only serves to begin decoding at a keyframe.
+        # Packets that an edit list leaves out serve only for decoding from a keyframe on; they are not shown.
         shown = (packet for packet in self._peeked if packet.stream_index in ours and not packet.is_discard)
         times = (float(packet.pts * packet.time_base) for packet in shown if packet.pts is not None)
         earliest = min(times, default=0.0)
@@ -182,7 +185,7 @@ class Packets:
 
     def _seconds(self, packet: av.Packet, ticks: int) -> float:
         """Seconds of a number of ticks of the packet's stream."""
-        # Integers, because a Fraction for every packet costs as much as decoding a packet of sound.
+        # Integers, because arithmetic with Fractions for every packet costs as much as decoding a packet of sound.
         base = self._time_bases.get(packet.stream_index)
         if base is None:
             base = self._time_bases[packet.stream_index] = packet.time_base.as_integer_ratio()

@@ -16,8 +16,8 @@ from emorec.media import mixdown
 from emorec.media.audio import WARM_UP
 from emorec.media.integrity import AV_ERRORS
 from emorec.media.passes import Damage, DamageReport, decoded
+from emorec.media.sampling import bin_of
 from emorec.media.selection import EVERYTHING, Selection
-from emorec.media.streams import bin_of
 from emorec.media.video import pixel_aspect, turned, upright
 
 MAX_RATE = 1000.0  # pictures a second; more than one in a millisecond are left out

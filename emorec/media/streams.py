@@ -16,10 +16,10 @@ import numpy as np
 from av.video.reformatter import VideoReformatter
 
 from emorec.errors import EmorecError
-from emorec.media import containers
+from emorec.media import containers, sampling
 from emorec.media import duration as media_duration
 from emorec.media.audio import blocks, edges
-from emorec.media.integrity import AV_ERRORS, JUMP
+from emorec.media.integrity import AV_ERRORS
 from emorec.media.packets import frame_rate
 from emorec.media.passes import Damage, DamageReport, decoded
 from emorec.media.reader import BIN_EPSILON, Reader
@@ -29,10 +29,8 @@ from emorec.prefetch import Prefetcher
 
 PICTURES_AHEAD = 3  # sampled pictures that may be decoded before the first of them is converted, in a separate thread
 
-REORDER_BINS = 64  # bins that are remembered, for pictures that come out of order
 
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class MediaInfo:
     """The metadata of a file. ``duration`` (s) is the best estimate, None if unknown; ``width`` and ``height`` (px) are
     those of the upright picture with square pixels; ``frame_rate`` (Hz) is the average; ``size`` is in bytes.
@@ -144,8 +142,8 @@ def frames(
     first_bin = math.ceil(start * rate - BIN_EPSILON)
     reformatter = VideoReformatter()
     report = DamageReport()
-    pictures = decoded(Path(path), "video", start, report, lambda: _Sampler(rate, first_bin), selection, end)
-    with Prefetcher(_sampled(pictures, rate, first_bin, start), PICTURES_AHEAD) as sampled:
+    pictures = decoded(Path(path), "video", start, report, lambda: sampling.BinSampler(rate, first_bin), selection, end)
+    with Prefetcher(sampling.sampled(pictures, rate, first_bin, start), PICTURES_AHEAD) as sampled:
         for reader, time, frame, aspect in sampled:
             yield from report.found()
             try:
@@ -156,22 +154,6 @@ def frames(
             plane, limited = luma(frame, aspect)
             yield Frame(time, turned(image, selection.rotate), turned(plane, selection.rotate), limited)
     yield from report.end()
-
-
-def _sampled(pictures, rate, first_bin, start):
-    """The first decoded picture in each bin, with the shape of its pixels.
-
-    The shape is read here, in the thread that decodes, because that thread may close the file before the picture is
-    used, and reading a stream of a closed file ends the process.
-    """
-    last_bin, latest = first_bin - 1, start
-    for reader, time, frame in pictures:
-        number = bin_of(time, rate)
-        if time < latest - JUMP and last_bin >= first_bin:
-            reader.note_error(latest)
-        if number > last_bin:
-            last_bin, latest = number, time
-            yield reader, time, frame, pixel_aspect(reader.streams["video"])
 
 
 def audio(
@@ -207,39 +189,6 @@ def audio(
     if held is not None and held.sound_to > held.first:
         yield AudioBlock(held.first / rate, held.samples[..., : held.sound_to - held.first])
     yield from report.end()
-
-
-def bin_of(time: float, rate: float) -> int:
-    """The number k of the bin ``[k / rate, (k + 1) / rate)`` that contains ``time`` (s), with a tolerance for
-    rounding."""
-    return math.floor(time * rate + BIN_EPSILON)
-
-
-class _Sampler:
-    """Whether the picture of a packet, in decoding order, can be the first of a bin; remembers few bins."""
-
-    def __init__(self, rate: float, first_bin: int):
-        self._rate, self._first_bin = rate, first_bin
-        self._earliest: dict[int, float] = {}
-        self._last, self._dense = -math.inf, True
-
-    def can_skip(self, time: float) -> bool:
-        """Whether the packet, in decoding order, is a B-frame that no bin needs."""
-        if time <= self._last:
-            return self._dense
-        # If the other frames are no further apart than a bin is long, one of them lies in every bin.
-        self._dense = self._last == -math.inf or time - self._last <= 1 / self._rate
-        self._last = time
-        return False
-
-    def __call__(self, time: float) -> bool:
-        number = bin_of(time, self._rate)
-        if number < self._first_bin or self._earliest.get(number, math.inf) < time:
-            return False
-        self._earliest[number] = time
-        if len(self._earliest) > 2 * REORDER_BINS:
-            self._earliest = dict(sorted(self._earliest.items())[REORDER_BINS:])
-        return True
 
 
 def _number(container, stream) -> int | None:

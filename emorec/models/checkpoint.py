@@ -36,7 +36,7 @@ NETWORKS: dict[str, tuple[Any, Any]] = {
 }
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Checkpoint:
     """Everything that analysis needs. ``training`` and ``evaluation`` are metadata, as config.json holds them."""
 

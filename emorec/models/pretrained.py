@@ -28,7 +28,7 @@ FACE_MODEL_SHA256 = "8f2383e4dd3cfbb4553ea8718107fc0423210dc964f9f4280604804ed25
 _pull_lock = threading.Lock()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Origin:
     """A checkpoint's folder and where it comes from; ``repo``, ``revision`` and ``commit`` are None for a local folder.
 
@@ -69,7 +69,7 @@ def _local(folder: Path, model: str) -> Origin:
     if missing:
         lacks = " and no ".join(missing)
         raise EmorecError(f"The model folder {model} has no {lacks}; give the folder of a checkpoint.")
-    return Origin(folder)
+    return Origin(folder=folder)
 
 
 def pulled(model: str, or_bundled: bool = False) -> Origin:
@@ -87,7 +87,7 @@ def pulled(model: str, or_bundled: bool = False) -> Origin:
         found = hub.pull(named["repo"], named["revision"], required=CHECKPOINT_FILES)
     except hub.Unreachable as error:
         if or_bundled:
-            return Origin(BUNDLED, notices=(f"These are the bundled weights, not those of {model}. {error}",))
+            return Origin(folder=BUNDLED, notices=(f"These are the bundled weights, not those of {model}. {error}",))
         raise EmorecError(
             f"{_sentence(error)}; connect to the internet, give a folder, or set "
             f"EMOREC_MODEL_FALLBACK={BUNDLED_INSTEAD} to go on with the bundled weights."
@@ -101,7 +101,7 @@ def pulled(model: str, or_bundled: bool = False) -> Origin:
             f"Whether {named['repo']}@{found.revision} is still commit {found.commit[:12]} could not be asked, so that "
             f"is used as it was pulled before. {found.unreachable}",
         )
-    return Origin(found.folder, found.repo, found.revision, found.commit, notices)
+    return Origin(folder=found.folder, repo=found.repo, revision=found.revision, commit=found.commit, notices=notices)
 
 
 def _sentence(error: Exception) -> str:

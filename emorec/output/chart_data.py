@@ -26,7 +26,7 @@ MARGIN = 0.02  # below the last strip
 SURE, UNSURE = "sure", "unsure"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Columns:
     """The columns of a chart: rows of a timeline, of which neighbours are averaged if there are too many.
 

@@ -96,8 +96,8 @@ def write(
 ) -> None:
     """Write the page to a file, completely or not at all. Raises EmorecError if it cannot be written.
 
-    ``model`` made the timeline from ``features``, which give it pictures of the persons and, if several persons are
-    visible, a lane for each; ``blur`` hides the faces in the pictures.
+    ``model`` made the timeline from ``features``, from which it takes pictures of the persons and, if several are
+    visible, a lane for each of them; ``blur`` hides the faces in the pictures.
     """
     evaluation, training = (model.evaluation, model.training) if model else ({}, {})
     portraits = Portraits(features, blur) if features else None
@@ -106,7 +106,10 @@ def write(
 
 
 def _everybody(timeline: Timeline, model: Checkpoint, features: Features) -> tuple[Timeline, ...]:
-    """The timelines of all persons, made as this one, if it is about whoever is visible and there are several."""
+    """The timelines of all persons, with the choices of this one.
+
+    None if it has them already, is about one person or about voices alone, or if there are fewer than two persons.
+    """
     choices = timeline.choices
     if timeline.people or choices.get("person") is not None or timeline.fusion == "voice" or len(features.persons) < 2:
         return ()

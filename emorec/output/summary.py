@@ -23,7 +23,7 @@ AFFECT = "Valence {valence} and arousal {arousal} on average (−1 to 1), derive
 TOO_LITTLE = "Too little to tell: evidence for only {known} of {seconds}; {least} are needed."
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Summary:
     """Shares of time and probabilities, from 0 to 1.
 

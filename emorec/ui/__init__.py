@@ -2,8 +2,8 @@
 
 - ``app``: reads the settings and starts the server (``python app.py``).
 - ``page/``: the components (``controls``), where they are (``layout``), which event calls which handler
-  (``connections``), and the handlers (``handlers``, ``result_handlers``); ``fragments``, ``overview``,
-  ``minutes``, ``highlight_list`` and ``picture`` make their HTML.
+  (``connections``, ``result_connections``), the handlers (``handlers``, ``result_handlers``), and the files to download
+  (``downloads``); ``fragments``, ``overview``, ``minutes``, ``highlight_list`` and ``picture`` make their HTML.
 - ``shelf``: the past analyses of the tab Library; ``live_route``: where the tab Live sends pictures and sound.
 - ``api``: the endpoints for programs.
 - ``service``: what both share; it starts jobs and ends sessions.

@@ -84,14 +84,6 @@ class Service:
             raise EmorecError(NOT_UPLOADED)
         return real
 
-    def was_removed(self, path: object) -> bool:
-        """Whether a path that a client names is one of an upload that is not kept any more.
-
-        Of other places nobody learns what is there.
-        """
-        real = Path(os.path.realpath(str(path or "")))
-        return upload_folder().resolve() in real.parents and not real.is_file()
-
     def start_job(
         self,
         analyzer: Analyzer,

@@ -108,7 +108,7 @@ def test_two_workers_of_which_one_is_killed_give_the_same_features_and_files(sin
             os.kill(pid, signal.SIGKILL)
             killed.append(pid)
 
-    engine = LocalEngine(2)
+    engine = LocalEngine(workers=2)
     made, _ = choices.checked({}, {}, model=str(model), device="cpu", cache=tmp_path / "cache")
     made = local_engine.local(2, made)[1]
     result = run.run([str(media)], tmp_path / "out", made, engine, progress=show)

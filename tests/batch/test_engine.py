@@ -42,7 +42,7 @@ def test_a_process_that_dies_is_replaced_and_its_recording_tried_once_more(task,
         task("good"),
         task("not begun"),
     ]
-    running = LocalEngine(1).run(tasks)
+    running = LocalEngine(workers=1).run(tasks)
     outcomes = [next(running) for _ in range(3)]
     assert [(outcome.item, outcome.status) for outcome in outcomes] == [
         ("always", FAILED),

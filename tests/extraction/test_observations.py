@@ -47,14 +47,20 @@ def assert_same(arrays, others):
 
 
 def test_segments_are_joined_in_order():
-    observations = Features(60.0, 60.0, True, tuple(map(segment, range(3))), factories.no_observations())
+    observations = Features(
+        duration=60.0,
+        until=60.0,
+        complete=True,
+        segments=tuple(map(segment, range(3))),
+        empty=factories.no_observations(),
+    )
     assert list(observations.arrays["face_time"]) == [0, 1, 2, 3, 20, 21, 22, 23, 40, 41, 42, 43]
     assert observations.arrays["face_embedding"].dtype == np.float16
     assert len(observations.arrays["voice_time"]) == 0
 
 
 def test_no_segments_are_empty_arrays():
-    arrays = Features(0.0, 0.0, False, (), factories.no_observations()).arrays
+    arrays = Features(duration=0.0, until=0.0, complete=False, segments=(), empty=factories.no_observations()).arrays
     assert_same(arrays, factories.no_observations())
 
 
@@ -65,12 +71,23 @@ def test_segments_of_a_growing_recording_are_copied_once(monkeypatch):
     joined, grown = JoinedArrays(factories.no_observations()), []
     for count in range(1, 21):
         observations = Features(
-            400.0, 20.0 * count, False, tuple(segments[:count]), factories.no_observations(), joined=joined
+            duration=400.0,
+            until=20.0 * count,
+            complete=False,
+            segments=tuple(segments[:count]),
+            empty=factories.no_observations(),
+            joined=joined,
         )
         grown.append({name: (array, array.copy()) for name, array in observations.arrays.items()})
     assert len(copied) == 20
     for count, arrays in enumerate(grown, start=1):
-        alone = Features(400.0, 20.0, False, tuple(segments[:count]), factories.no_observations()).arrays
+        alone = Features(
+            duration=400.0,
+            until=20.0,
+            complete=False,
+            segments=tuple(segments[:count]),
+            empty=factories.no_observations(),
+        ).arrays
         assert_same({name: array for name, (array, _) in arrays.items()}, alone)
         assert_same({name: before for name, (_, before) in arrays.items()}, alone)
     assert_same(joined.of(tuple(segments[:7])), {name: array for name, (array, _) in grown[6].items()})
@@ -78,11 +95,11 @@ def test_segments_of_a_growing_recording_are_copied_once(monkeypatch):
 
 def test_observations_can_be_sent_to_another_process():
     observations = Features(
-        60.0,
-        60.0,
-        True,
-        tuple(map(segment, range(3))),
-        factories.no_observations(),
+        duration=60.0,
+        until=60.0,
+        complete=True,
+        segments=tuple(map(segment, range(3))),
+        empty=factories.no_observations(),
         joined=JoinedArrays(factories.no_observations()),
     )
     assert_same(copy.deepcopy(observations).arrays, observations.arrays)

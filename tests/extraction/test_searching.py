@@ -8,7 +8,7 @@ import pytest
 from emorec.extraction.keyframes import COARSE_SIDE, LARGE, STILL, detect
 from emorec.face.alignment import FRAMING
 from emorec.face.detection import Face
-from emorec.media import streams
+from emorec.media import sampling
 
 RATE = 5.0
 SIDE = 80.0  # pixels; of a face's box
@@ -117,7 +117,7 @@ def test_beside_a_missing_picture_every_picture_is_searched():
         assert [frame.time for frame, _ in seen] == [frame.time for frame in shown]
         assert lefts(seen) == [[pytest.approx(frame.image[0], abs=1e-4)] for frame in shown]
         for frame in shown:
-            number = streams.bin_of(frame.time, RATE)
+            number = sampling.bin_of(frame.time, RATE)
             alone = {number - 1, number + 1} & {missing} or number == 7
             assert (frame.image in watcher.looked) == bool(number % 2 == 0 or alone)
 

@@ -116,7 +116,23 @@ def test_of_one_track_nothing_is_looked_at(long, model, tmp_path, monkeypatch):
 
 
 def test_a_look_is_short_and_spread_over_the_part(monkeypatch):
-    info = streams.MediaInfo(None, "mkv", 3600.0, True, True, 1, 1, 1.0, "a", "b", 1, 1, 2, 1, 1)
+    info = streams.MediaInfo(
+        path=None,
+        container="mkv",
+        duration=3600.0,
+        has_video=True,
+        has_audio=True,
+        width=1,
+        height=1,
+        frame_rate=1.0,
+        video_codec="a",
+        audio_codec="b",
+        size=1,
+        video_tracks=1,
+        audio_tracks=2,
+        video_track=1,
+        audio_track=1,
+    )
     calls = []
 
     def sounds(path, selection, places, seconds, rate):

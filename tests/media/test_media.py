@@ -19,7 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from emorec.errors import EmorecError
-from emorec.media import containers, packets
+from emorec.media import containers, packets, sampling
 from emorec.media import reader as media_reader
 from emorec.media import streams as media
 from support.decoding import undamaged
@@ -153,7 +153,7 @@ def test_video_of_every_container_has_true_times(name, tmp_path):
     complaints = []
     frames = pictures(path, damages=complaints)
     assert len(frames) in (20, 21)
-    assert [media.bin_of(frame.time, 5.0) for frame in frames] == list(range(len(frames)))
+    assert [sampling.bin_of(frame.time, 5.0) for frame in frames] == list(range(len(frames)))
     for frame in frames:
         assert frame.image.shape == (size[1], size[0], 3) and frame.image.dtype == np.uint8
         assert read_time(frame.image) == pytest.approx(frame.time, abs=SHIFT.get(name, 0.001))
@@ -206,7 +206,7 @@ def test_start_gives_the_very_frames_and_samples_of_an_unbroken_pass(name, tmp_p
     )
     frames, blocks = pictures(path), list(media.audio(path, block_seconds=1.0))
     for start in (0.4, 2.5, 4.0, 6.9, 8.8, 20.0):
-        expected = [frame for frame in frames if media.bin_of(frame.time, 5.0) >= math.ceil(start * 5.0 - 1e-6)]
+        expected = [frame for frame in frames if sampling.bin_of(frame.time, 5.0) >= math.ceil(start * 5.0 - 1e-6)]
         assert same_frames(pictures(path, start=start), expected)
     for start in (1.0, 4.0, 8.0, 20.0) if audio else ():
         expected = [block for block in blocks if block.time >= start]
@@ -274,7 +274,7 @@ def test_variable_frame_rate(name, tmp_path):
     for rate in (5.0, 1.0, 50.0, 0.25):
         bins = {}
         for time in times:
-            bins.setdefault(media.bin_of(time, rate), time)
+            bins.setdefault(sampling.bin_of(time, rate), time)
         frames = pictures(path, rate=rate)
         assert [frame.time for frame in frames] == pytest.approx(list(bins.values()), abs=0.0011)
         assert [read_time(frame.image) for frame in frames] == pytest.approx(list(bins.values()), abs=0.0011)
@@ -319,7 +319,7 @@ def test_any_part_of_the_brightness_is_that_of_the_picture(name, codec, aspect, 
 def test_pictures_that_lean_on_no_other_are_decoded_only_where_wanted(tmp_path):
     path = record(tmp_path / "a.avi", Video("mjpeg", duration=2.0))
     with media_reader.Reader(path) as reader:
-        assert len(list(reader.decode("video", media._Sampler(5.0, 0)))) == 10
+        assert len(list(reader.decode("video", sampling.BinSampler(5.0, 0)))) == 10
     assert [read_time(frame.image) for frame in pictures(path)] == pytest.approx(np.arange(10) / 5, abs=0.001)
 
 
@@ -477,7 +477,7 @@ def test_frames_that_nobody_wants_are_not_decoded(talking, tmp_path, monkeypatch
     late = record(tmp_path / "late.ts", Video(start=5.07, options={"bf": "3"}))
     sampled = [pictures(path) for path in (talking, late)]
     with media_reader.Reader(talking) as reader:
-        assert len(list(reader.decode("video", media._Sampler(5.0, 0)))) < 200
+        assert len(list(reader.decode("video", sampling.BinSampler(5.0, 0)))) < 200
     monkeypatch.setattr(media_reader, "SKIPPABLE", set())
     for path, frames in zip((talking, late), sampled, strict=True):
         assert same_frames(frames, pictures(path))
@@ -497,14 +497,14 @@ def test_one_thread_decodes_where_a_second_core_has_the_rest_to_do(cores, light,
 
 def test_decoding_goes_on_ahead_in_a_thread_and_ends_with_the_generator(talking, monkeypatch):
     decoded, before = [], threading.active_count()
-    sampled = media._sampled
+    sampled = sampling.sampled
 
     def noting(*given):
         for entry in sampled(*given):
             decoded.append(entry[1])
             yield entry
 
-    monkeypatch.setattr(media, "_sampled", noting)
+    monkeypatch.setattr(sampling, "sampled", noting)
     frames = media.frames(talking)
     next(frames)
     for _ in range(100):
@@ -740,16 +740,16 @@ def test_files_are_closed_when_a_reader_stops_early(talking):
 @given(st.integers(0, 10**7), st.integers(1, 100), st.integers(1, 1000))
 def test_a_bin_begins_at_its_own_time(number, rate, scale):
     rate = rate / scale
-    assert media.bin_of(number / rate, rate) == number
-    assert media.bin_of((number + 0.5) / rate, rate) == number
+    assert sampling.bin_of(number / rate, rate) == number
+    assert sampling.bin_of((number + 0.5) / rate, rate) == number
 
 
 @given(st.lists(st.floats(0, 5), min_size=1, max_size=60), st.sampled_from([1.0, 5.0, 7.3]), st.integers(0, 20))
 def test_a_picture_that_comes_first_in_its_bin_is_always_wanted(times, rate, first_bin):
-    wanted = media._Sampler(rate, first_bin)
+    wanted = sampling.BinSampler(rate, first_bin)
     selected = [time for time in times if wanted(time)]
-    for number in {media.bin_of(time, rate) for time in times}:
-        inside = [time for time in times if media.bin_of(time, rate) == number]
+    for number in {sampling.bin_of(time, rate) for time in times}:
+        inside = [time for time in times if sampling.bin_of(time, rate) == number]
         assert (min(inside) in selected) == (number >= first_bin)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from emorec.media import reader, streams
-from emorec.media.streams import bin_of
+from emorec.media.sampling import bin_of
 from support.decoding import undamaged
 from support.make_media import Video, record
 

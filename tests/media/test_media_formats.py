@@ -8,7 +8,8 @@ import pytest
 from PIL import Image
 
 from emorec.errors import EmorecError
-from emorec.media import containers, streams
+from emorec.media import containers, sampling, streams
+from emorec.media.stated_size import stated_size
 from support.decoding import undamaged
 from support.make_media import Audio, Video, draw, read_time, record
 
@@ -46,9 +47,9 @@ def test_an_animation_is_video_without_sound(suffix, tmp_path):
 def test_streams_are_only_read_by_the_thread_that_closes_their_file(tmp_path, monkeypatch):
     """Elsewhere the file may be closed already, which ends the process."""
     readers = set()
-    read = streams.pixel_aspect
+    read = sampling.pixel_aspect
     monkeypatch.setattr(
-        streams, "pixel_aspect", lambda stream: (readers.add(threading.current_thread()), read(stream))[1]
+        sampling, "pixel_aspect", lambda stream: (readers.add(threading.current_thread()), read(stream))[1]
     )
     path = animation(tmp_path / "a.gif", [0.0, 0.5, 1.0], 1.5)
     assert len(list(streams.frames(path, rate=10))) == 3
@@ -106,7 +107,7 @@ def test_a_size_that_was_never_known_is_no_damage(size, tmp_path):
 def test_a_size_that_was_known_shows_what_is_missing(tmp_path):
     path = record(tmp_path / "a.wav", None, Audio("pcm_s16le"))
     whole = path.stat().st_size
-    assert containers.stated_size(path) == whole
+    assert stated_size(path) == whole
     path.write_bytes(path.read_bytes()[: whole // 2])
     complaints = []
     list(undamaged(streams.audio(path), complaints))

@@ -26,7 +26,7 @@ from train.recipes import bundled_provenance, fusion, voice_baseline
 
 PREDICTIONS = ROOT / "train" / "folds" / "predictions"
 PUBLISHED = ("everyday", "web-faces", "ferplus", "ravdess-voice", "ravdess-late", "javanese-av", "speakers", "robust")
-SETTING = predictions.Setting(None, None, Path("unused"), predictions=PREDICTIONS)
+SETTING = predictions.Setting(data=None, runs=None, cache=Path("unused"), predictions=PREDICTIONS)
 HEADS = ("face", "still", "voice", "fusion", "relative")
 MAX_NEUTRAL_SHARE = 0.25  # share of clear expressions that may be called neutral: calm is not bought with deafness
 

@@ -70,7 +70,7 @@ def test_a_folder_of_data_beside_the_module_does_not_hide_it():
 
 def test_the_bundled_checkpoint_is_whole_and_small():
     origin = pretrained.resolve()
-    assert origin == pretrained.Origin(pretrained.BUNDLED)
+    assert origin == pretrained.Origin(folder=pretrained.BUNDLED)
     assert (origin.folder / "README.md").is_file()
     assert (origin.folder / "model.safetensors").stat().st_size < 20e6
 
@@ -78,7 +78,7 @@ def test_the_bundled_checkpoint_is_whole_and_small():
 @pytest.mark.parametrize("kind", [str, Path])
 def test_a_checkpoint_folder_is_taken_as_it_is(checkpoint, kind):
     origin = pretrained.resolve(kind(checkpoint))
-    assert origin == pretrained.Origin(checkpoint)
+    assert origin == pretrained.Origin(folder=checkpoint)
     assert str(origin) == str(checkpoint)
     assert origin.sha256 == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"  # of nothing
 
@@ -111,7 +111,7 @@ def test_a_folder_comes_before_a_name_on_the_hub(hub, tmp_path, monkeypatch, che
     (tmp_path / "org").mkdir()
     (tmp_path / "name").rename(tmp_path / "org" / "name")
     monkeypatch.chdir(tmp_path)
-    assert pretrained.resolve("org/name") == pretrained.Origin(Path("org/name"))
+    assert pretrained.resolve("org/name") == pretrained.Origin(folder=Path("org/name"))
     assert hub.requests == []
 
 

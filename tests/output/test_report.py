@@ -16,7 +16,7 @@ from emorec.face import detection
 from emorec.face.thumbnail import BLOCKS, SIDE
 from emorec.output.highlights import Highlight
 from emorec.output.portraits import NOBODY, Portraits, who
-from emorec.ui.page.analysis import HIDDEN, write_download
+from emorec.ui.page.downloads import HIDDEN, write_download
 from support import factories, two_people
 
 PAPER = 680  # CSS pixels of A4 between its margins of 15 mm

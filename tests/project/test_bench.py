@@ -16,7 +16,7 @@ import pytest
 from benchmarks import jobs, made, plan, report, tables
 from benchmarks.__main__ import main
 from benchmarks.stages import READING, REST, SOUND, Spent
-from emorec.media import streams
+from emorec.media import sampling, streams
 from support.paths import ROOT
 
 WITHIN = 120  # seconds in which a process must have started, or ended
@@ -194,7 +194,7 @@ def test_a_long_recording_repeats_a_short_one(tmp_path):
     )
     info = streams.probe(paths["long"])
     assert info.duration == pytest.approx(5.0, abs=0.2) and info.has_video and info.has_audio
-    assert [streams.bin_of(frame.time, 5.0) for frame in streams.frames(paths["long"])][:25] == list(range(25))
+    assert [sampling.bin_of(frame.time, 5.0) for frame in streams.frames(paths["long"])][:25] == list(range(25))
     assert not streams.probe(paths["sound"]).has_video
     assert streams.probe(paths["short"]).duration == pytest.approx(2.0, abs=0.1)
 

@@ -41,7 +41,7 @@ def paced(decode):
 def from_folder(pulled, origin):
     def found(model):
         folder = Path(os.environ["OPENED"]).with_name("hub") / model
-        return origin(folder, model, "main", "0" * 40) if folder.is_dir() else pulled(model)
+        return origin(folder=folder, repo=model, revision="main", commit="0" * 40) if folder.is_dir() else pulled(model)
 
     return found
 

@@ -59,7 +59,9 @@ def fusion_net(config=FUSION_CONFIG, seed=0):
 
 def checkpoint(seed=0, **facts):
     """A checkpoint of three tiny networks."""
-    return Checkpoint(face_net(seed=seed), voice_net(seed=seed + 1), fusion_net(seed=seed + 2), **facts)
+    return Checkpoint(
+        face=face_net(seed=seed), voice=voice_net(seed=seed + 1), fusion=fusion_net(seed=seed + 2), **facts
+    )
 
 
 def no_observations(face_width=FACE_CONFIG.widths[-1], voice_width=VOICE_CONFIG.embedding):

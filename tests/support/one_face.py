@@ -5,6 +5,8 @@ import numpy as np
 from emorec.face.alignment import FRAMING
 from emorec.face.detection import Face
 
+SCORE = 0.97  # clear and upright, so that no picture is searched again rotated
+
 
 class OneFace:
     """Stands where no drawn picture can: finds one face, in the middle of every picture brighter than its threshold."""
@@ -19,7 +21,7 @@ class OneFace:
         if image.mean() < self.threshold:
             return []
         box = np.array([width / 4, height / 4, width / 2, height / 2], np.float32)
-        return [Face(box, box[:2] + FRAMING * box[2:], 0.9)]
+        return [Face(box, box[:2] + FRAMING * box[2:], SCORE)]
 
 
 def last(growing):

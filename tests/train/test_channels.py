@@ -140,7 +140,7 @@ def test_the_last_layer_of_a_fold_never_meets_its_people_spoilt(tmp_path, record
     monkeypatch.setattr(voice_head, "refit", refit)
     voice_head.train(net, tmp_path, tmp_path, tmp_path / "cache", 1, augmented=6)
     assert sorted(fitted[0]) == sorted(2 * [item.person for item in recordings[::2]])
-    assert predictions.Setting(None, None, tmp_path).augmented == voice_head.AUGMENTED
+    assert predictions.Setting(data=None, runs=None, cache=tmp_path).augmented == voice_head.AUGMENTED
 
 
 def test_a_checkpoint_names_the_noise_and_how_many_recordings_were_spoilt(tmp_path, recordings, monkeypatch):
@@ -157,5 +157,5 @@ def test_protocols_fit_their_layers_to_as_many_spoilt_recordings_as_the_checkpoi
     monkeypatch.setattr(evaluate.cost, "of", lambda model: {})
     monkeypatch.setitem(evaluate.PROTOCOLS, "everyday", lambda model, setting: given.append(setting) or {"results": {}})
     monkeypatch.setattr(evaluate, "table", lambda name, found: "")
-    evaluate.evaluate(tmp_path, predictions.Setting(None, None, tmp_path), ["everyday"], write=False)
+    evaluate.evaluate(tmp_path, predictions.Setting(data=None, runs=None, cache=tmp_path), ["everyday"], write=False)
     assert [setting.augmented for setting in given] == [500]

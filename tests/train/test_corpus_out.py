@@ -18,7 +18,7 @@ from train.evaluation import corpus_out, predictions
 from train.recipes import voice_baseline, voice_head
 
 LABELS = {"barista": ("neutral",), "speechocean": ("neutral",), "korean": ("neutral", "happy")}
-SETTING = predictions.Setting(Path("data"), None, Path("cache"))
+SETTING = predictions.Setting(data=Path("data"), runs=None, cache=Path("cache"))
 
 
 @pytest.fixture

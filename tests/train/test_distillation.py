@@ -29,6 +29,10 @@ def random(*shape):
     return torch.randn(*shape, generator=torch.Generator().manual_seed(0))
 
 
+def workspace(data, runs, cache):
+    return Workspace(data=data, runs=runs, cache=cache)
+
+
 @pytest.fixture
 def tiny(monkeypatch, tmp_path):
     """Tiny networks and drawn corpora: data, runs and cache."""
@@ -169,8 +173,8 @@ def test_labels_weigh_the_same_however_often_they_come():
 def test_a_merged_network_is_the_sum_of_both_trunks(tiny):
     data, runs, cache = tiny
     once = replace(voice.SCHEDULE, epochs=1, batch_size=4)
-    voice.train_first(Workspace(*tiny), once)
-    voice.train(Workspace(*tiny), FOLD, once)
+    voice.train_first(workspace(*tiny), once)
+    voice.train(workspace(*tiny), FOLD, once)
     emotional = voice.trained(runs, FOLD)
     assert emotional.config == voice.NET
     run.main(["--task", "listener", "--train_dir", str(data), "--out", str(runs), "--folds", str(FOLD)])
@@ -208,7 +212,7 @@ def test_a_merged_network_is_the_sum_of_both_trunks(tiny):
 
 def test_distillation_learns(tiny, monkeypatch):
     monkeypatch.setattr(distillation, "ITEMS", 96)
-    distillation.train(Workspace(*tiny), FOLD, replace(distillation.SCHEDULE, epochs=6))
+    distillation.train(workspace(*tiny), FOLD, replace(distillation.SCHEDULE, epochs=6))
     rows = run_dir.read_log(tiny[1] / distillation.run_of(FOLD))
     assert rows[-1]["loss"] < 0.8 * rows[0]["loss"]
     persons = set(run_dir.settings_of(tiny[1] / distillation.run_of(FOLD))["persons"])
@@ -219,9 +223,9 @@ def test_the_classifier_is_distilled_from_people_outside_the_fold(tiny, monkeypa
     """The features of the synthetic teacher are amplitudes, so its classifier depends on them alone."""
     monkeypatch.setattr(distillation, "ITEMS", 64)
     monkeypatch.setattr(datasets, "fold_of", lambda items: np.array([int(i.corpus == "ased") - 1 for i in items]))
-    distillation.train(Workspace(*tiny), FOLD)
+    distillation.train(workspace(*tiny), FOLD)
     before = loop.averaged(tiny[1] / distillation.run_of(FOLD), distillation.Student(TARGETS)).state_dict()
-    distillation.refine(Workspace(*tiny), FOLD, replace(distillation.CLASSIFIER_SCHEDULE, epochs=3))
+    distillation.refine(workspace(*tiny), FOLD, replace(distillation.CLASSIFIER_SCHEDULE, epochs=3))
     rows = run_dir.read_log(tiny[1] / distillation.refined_run_of(FOLD))
     assert rows[-1]["loss"] < rows[0]["loss"]
     after = loop.averaged(tiny[1] / distillation.refined_run_of(FOLD), distillation.Student(TARGETS)).state_dict()

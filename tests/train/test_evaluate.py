@@ -78,7 +78,9 @@ def test_a_users_own_pictures(copy, tmp_path, capsys):
 def test_a_users_own_videos_are_judged_all_five_ways(bundled, tmp_path, monkeypatch):
     monkeypatch.setattr(detection, "detector", lambda file: make_corpus.MiddleFace())
     make_corpus.videos(tmp_path / "data", takes=1)
-    found = own_data.own_data(bundled, Setting(tmp_path / "data", None, tmp_path / "cache", "folder"))
+    found = own_data.own_data(
+        bundled, Setting(data=tmp_path / "data", runs=None, cache=tmp_path / "cache", dataset="folder")
+    )
     assert {"face", "late", "intermediate"} <= set(found["results"]) or set(found["results"]) == {"face"}
     assert found["items"] == 6
 
@@ -93,7 +95,7 @@ def test_nobody_of_the_training_is_judged(copy, bundled, tmp_path, capsys):
     assert (copy / "config.json").read_bytes() == before
     with pytest.raises(EmorecError, match="was trained on 'ferplus-test'"):
         model = replace(bundled, training={"persons": ["ferplus-test"]})
-        protocols.ferplus(model, Setting(tmp_path, None, tmp_path))
+        protocols.ferplus(model, Setting(data=tmp_path, runs=None, cache=tmp_path))
 
 
 def test_a_fold_that_heard_its_people_is_refused(bundled, tmp_path):
@@ -123,7 +125,7 @@ def test_a_corpus_is_judged_by_a_network_of_the_three_others(bundled, tmp_path, 
 
     monkeypatch.setattr(voice, "logits_of", noting)
     data, runs = drawn_voices(tmp_path / "data"), tmp_path / "runs"
-    found = cross_voice.cross_voice(bundled, Setting(data, runs, tmp_path / "cache", epochs=1))
+    found = cross_voice.cross_voice(bundled, Setting(data=data, runs=runs, cache=tmp_path / "cache", epochs=1))
     assert set(found["results"]) == {"voice", *cross_voice.CORPORA} and found["items"] == 16
     people = {corpus: run_dir.settings_of(runs / f"cross-{corpus}")["persons"] for corpus in cross_voice.CORPORA}
     assert heads == {"emotions"}  # RAVDESS has its own head, which is untrained if RAVDESS is left out
@@ -135,7 +137,7 @@ def test_a_refined_network_is_the_mean_of_its_trainings_and_saw_no_person_of_its
     monkeypatch.setattr(voice, "NET", replace(voice.NET, widths=(4, 4, 6, 8), embedding=8))
     once = replace(voice.SCHEDULE, epochs=1, batch_size=4)
     monkeypatch.setattr(voice, "REFINE_SCHEDULE", once)
-    workspace = Workspace(drawn_voices(tmp_path / "data"), tmp_path / "runs", tmp_path / "cache")
+    workspace = Workspace(data=drawn_voices(tmp_path / "data"), runs=tmp_path / "runs", cache=tmp_path / "cache")
     fold = 0  # which holds out the drawn RAVDESS actor
     voice.train_first(workspace, once)
     voice.train(workspace, fold, once)
@@ -172,7 +174,7 @@ def test_late_fusion_is_fitted_on_the_other_folds_only(tmp_path, monkeypatch, bu
     stored = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     (tmp_path / "RAVDESS" / voice_protocols.FACE_LOGITS).write_text("\n".join(lines) + "\n")
     monkeypatch.setattr(voice_protocols, "ravdess_predictions", lambda model, setting: stored)
-    found = voice_protocols.ravdess_late(bundled, Setting(tmp_path, tmp_path, tmp_path))
+    found = voice_protocols.ravdess_late(bundled, Setting(data=tmp_path, runs=tmp_path, cache=tmp_path))
     face, late, voice = (found["folds"][way] for way in ("face", "late", "voice"))
     assert face[2] == 1.0 and late[2] < 0.95  # in the other folds faces are random, so they have hardly any weight here
     assert late[0] < voice[0] + 0.05 and found["items"] == 400

@@ -106,10 +106,10 @@ def test_validation_people_of_the_bundled_weights_make_a_new_network(tmp_path):
     trained_on = base.training["persons"][0]
     options = run.command_line.parser().parse_args(["--train_dir", str(tmp_path)])
     items = [Item(tmp_path, "folder", "happy", person) for person in ("anna", trained_on)]
-    corpus = run.corpora.Corpus(items[:1], items[1:], ("happy", "sad"), True)
+    corpus = run.corpora.Corpus(train=items[:1], valid=items[1:], labels=("happy", "sad"), known_people=True)
     init_from_base, sentence = run.initial_weights("voice", options, base, corpus)
     assert not init_from_base and trained_on in sentence
-    corpus = run.corpora.Corpus(items[1:], items[:1], ("happy", "sad"), True)
+    corpus = run.corpora.Corpus(train=items[1:], valid=items[:1], labels=("happy", "sad"), known_people=True)
     assert run.initial_weights("voice", options, base, corpus)[0]
 
 
@@ -187,10 +187,12 @@ def test_late_fusion_is_calibrated_without_an_epoch_of_training(tmp_path, monkey
 
 
 def test_people_unknown_to_the_run_raise_no_error():
-    corpus = run.corpora.Corpus([], [], ("happy", "sad"), False)
+    corpus = run.corpora.Corpus(train=[], valid=[], labels=("happy", "sad"), known_people=False)
     config = common.FinetuneConfig(out=None, cache=None, base=factories.checkpoint())
     common.check_people(corpus, config, ("face",))
-    validation = run.corpora.Corpus([], [Item(None, "folder", "happy", "a")], ("happy",), True)
+    validation = run.corpora.Corpus(
+        train=[], valid=[Item(None, "folder", "happy", "a")], labels=("happy",), known_people=True
+    )
     config.base.training = {"persons": ["a"]}
     with pytest.raises(EmorecError, match="'a' is in the validation data"):
         common.check_people(validation, config, ("face",))

@@ -23,7 +23,7 @@ def test_only_what_depends_on_the_face_changes(tmp_path, monkeypatch):
     shutil.copytree(pretrained.BUNDLED, folder)
     shutil.copytree(PREDICTIONS, stored)
     before = checkpoint.load(folder)
-    setting = predictions.Setting(None, ROOT / "train" / "folds", tmp_path, predictions=stored)
+    setting = predictions.Setting(data=None, runs=ROOT / "train" / "folds", cache=tmp_path, predictions=stored)
     clips = predictions.clips(setting, None)
     real = predictions.as_samples(clips | {"face": np.full_like(clips["face"], 1 / 7)})
     nets = dict.fromkeys(unseen.audio_visual_folds(), before.fusion)
@@ -36,7 +36,7 @@ def test_only_what_depends_on_the_face_changes(tmp_path, monkeypatch):
     monkeypatch.setattr(predictions, "ferplus", lambda *given: vars(faces)["ferplus-valid"])
     monkeypatch.setattr(predictions, "webfaces", lambda *given: vars(faces)["webfaces-train"])
     # With data, clips are collected again, and what the voices say is read from the folder.
-    setting = predictions.Setting(tmp_path, ROOT / "train" / "folds", tmp_path, predictions=stored)
+    setting = predictions.Setting(data=tmp_path, runs=ROOT / "train" / "folds", cache=tmp_path, predictions=stored)
     monkeypatch.setattr(predictions, "clip_people", lambda items, folds: clips["person"])
     monkeypatch.setattr(predictions.datasets, "javanese", lambda folder: [])
 

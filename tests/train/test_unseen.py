@@ -193,7 +193,7 @@ def test_windows_of_ordinary_speech_are_encoded_as_in_an_analysis(tmp_path):
 
 def test_predictions_are_kept_and_read_again_without_data(tmp_path):
     arrays = {"seven": factories.probabilities(5), "truth": np.arange(5)}
-    setting = predictions.Setting(tmp_path, None, tmp_path, predictions=tmp_path / "kept")
+    setting = predictions.Setting(data=tmp_path, runs=None, cache=tmp_path, predictions=tmp_path / "kept")
     collected = predictions.of("some", setting, lambda: arrays)
     stored = predictions.of("some", replace(setting, data=None), lambda: pytest.fail("must not be collected"))
     kept = predictions.of("some", replace(setting, kept=("some",)), lambda: pytest.fail("must not be collected"))
@@ -205,7 +205,7 @@ def test_predictions_are_kept_and_read_again_without_data(tmp_path):
     with pytest.raises(EmorecError, match="other.*cannot be read"):
         predictions.of("other", replace(setting, data=None), dict)
     with pytest.raises(EmorecError, match="--data, or .*--predictions"):
-        predictions.of("some", predictions.Setting(None, None, tmp_path), dict)
+        predictions.of("some", predictions.Setting(data=None, runs=None, cache=tmp_path), dict)
 
 
 def test_an_even_set_is_judged_by_its_rows_and_a_skewed_one_as_if_it_were_even():

@@ -24,7 +24,7 @@ from train.evaluation.protocols import relative_layer
 from train.recipes import voice_baseline, voice_head
 
 WIDTH = 2 * factories.VOICE_CONFIG.embedding
-SETTING = predictions.Setting(Path("data"), None, Path("cache"))
+SETTING = predictions.Setting(data=Path("data"), runs=None, cache=Path("cache"))
 
 
 def layer(seed=0):

@@ -8,7 +8,7 @@ from emorec.extraction import channels
 from emorec.inference import people
 from emorec.models import checkpoint, pretrained
 from emorec.ui import fragments, overview
-from emorec.ui.page.analysis import write_download
+from emorec.ui.page.downloads import write_download
 from support import factories
 
 
@@ -16,10 +16,10 @@ def test_the_panel_says_where_the_weights_come_from_and_no_path(tmp_path):
     model = checkpoint.load(pretrained.BUNDLED)
     folder = tmp_path / "my-weights"
     folder.mkdir()
-    hub = pretrained.Origin(folder, "org/name", "v1", "a" * 40)
+    hub = pretrained.Origin(folder=folder, repo="org/name", revision="v1", commit="a" * 40)
     for origin, expected in (
-        (pretrained.Origin(pretrained.BUNDLED), "come with emorec"),
-        (pretrained.Origin(folder), "the folder my-weights of"),
+        (pretrained.Origin(folder=pretrained.BUNDLED), "come with emorec"),
+        (pretrained.Origin(folder=folder), "the folder my-weights of"),
         (hub, f"org/name@v1 on the Hugging Face Hub, commit {'a' * 40}"),
     ):
         panel = fragments.about(Analyzer(model, None, origin))

@@ -140,7 +140,7 @@ def test_a_link_is_downloaded_into_a_folder_and_its_title_and_source_are_in_the_
 
     def fetch(url, folder, progress, sound_only):
         calls.append((url, folder, sound_only))
-        return Fetched(folder / "A talk.mp4", "A <talk>", url)
+        return Fetched(path=folder / "A talk.mp4", title="A <talk>", source=url)
 
     monkeypatch.setattr(download, "fetch", fetch)
     job = Job(Immediate(), "", JobQueue(), link_fetcher(LINK, tmp_path, sound_only=True))
@@ -187,7 +187,7 @@ def test_a_checkpoint_whose_panel_cannot_be_shown_changes_nothing(handlers, monk
 def page(tmp_path, monkeypatch):
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
     return functools.partial(
-        build, Analyzer(checkpoint.load(pretrained.BUNDLED), None, pretrained.Origin(pretrained.BUNDLED))
+        build, Analyzer(checkpoint.load(pretrained.BUNDLED), None, pretrained.Origin(folder=pretrained.BUNDLED))
     )
 
 

@@ -157,7 +157,7 @@ def test_features_are_only_used_with_the_networks_that_extracted_them(service):
 @pytest.fixture
 def served(folder):
     """A page in this process: its address, and its service."""
-    page = build(Growing(factories.checkpoint(), None, pretrained.Origin(pretrained.BUNDLED)))
+    page = build(Growing(factories.checkpoint(), None, pretrained.Origin(folder=pretrained.BUNDLED)))
     middleware = [
         Middleware(UploadMiddleware, register=page.service.files.register_upload),
         Middleware(StreamMiddleware, presence=page.service.presence),

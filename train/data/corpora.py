@@ -20,7 +20,7 @@ EXTRA_LABELS = ("calm", "contempt")
 HELD_OUT_SHARE = 0.2
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Corpus:
     """Items of training and of validation, the labels of both, and whether the persons in the items are known."""
 
@@ -88,7 +88,7 @@ def load(
         if dataset == "ferplus"
         else tuple(label for label in (*EMOTIONS, *EXTRA_LABELS) if label in found)
     )
-    return Corpus(train, valid, ordered, known)
+    return Corpus(train=train, valid=valid, labels=ordered, known_people=known)
 
 
 def read(dataset: str, task: str, folder: Path, mapping: dict[str, str | None] | None) -> list[Item]:

@@ -63,7 +63,7 @@ def _collect(setting: predictions.Setting) -> predictions.Arrays:
     names = np.unique([item.person for item in items], return_inverse=True)[1]
     clips = pack.voice_clips(items, VoiceFrontEnd(), setting.cache)
     schedule = replace(voice.SCHEDULE, epochs=setting.epochs or CROSS_EPOCHS)
-    workspace, parts = Workspace(setting.data_folder, setting.runs, setting.cache, resume=True), []
+    workspace, parts = Workspace(data=setting.data_folder, runs=setting.runs, cache=setting.cache, resume=True), []
     for number, corpus in enumerate(CORPORA):
         net = voice.train_without(workspace, corpus, schedule)
         rows = [row for row, item in enumerate(items) if item.corpus == corpus]

@@ -28,7 +28,7 @@ SUFFIX = ".safetensors"
 Arrays = dict[str, np.ndarray]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Setting:
     """Input of the protocols: the ``data`` folder, the training ``runs`` of the folds (None if there are none) and the
     ``cache``. ``dataset`` and ``labels`` describe a user's data. ``predictions`` is a folder in which the arrays are

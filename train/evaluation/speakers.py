@@ -25,12 +25,12 @@ from train.evaluation.voice_protocols import NEGATIVE, SURE
 WINDOWS = 20  # of a mixed recording: about a minute of speech
 RECORDINGS = 10  # mixed recordings of each person
 OUT_OF_DOMAIN = "korean"  # the corpus whose mixed recordings are measured by layers that were fitted without it
-WAYS = {"": False, ", relative": True}  # what the names of results end with, and whether the baseline is used
+WAYS = ("", ", relative")  # endings of the names of results: without baseline, relative to the speaker
 NEGATIVES = [EMOTIONS.index(emotion) for emotion in NEGATIVE]
 
 
 def speakers(model: Checkpoint, setting: predictions.Setting) -> dict[str, Any]:
-    """Recordings put together from windows of one person who took part in no training, read with and without baseline.
+    """Measure voices with and without baseline, in recordings put together from windows of one person never trained on.
 
     Mixed recordings have the emotions in everyday shares; those of one emotion show what the baseline costs; calm ones
     are ordinary speech of corpora never heard. The calibration is fitted without the fold or the corpus. Raises
@@ -57,7 +57,7 @@ def speakers(model: Checkpoint, setting: predictions.Setting) -> dict[str, Any]:
                 continue
             own = np.unique(truth) if kind == "mixed" else np.arange(len(EMOTIONS))
             said = {"": p}
-            if kind == "mixed":  # what the default of analyses makes of the same
+            if kind == "mixed":  # also under the prior that analyses use by default
                 said[metrics.UNDER_EVERYDAY] = np.concatenate([one.posterior(way, metrics.EVERYDAY) for one in chosen])
             for under, likely in said.items():
                 labels = own[likely[:, own].argmax(1)]
@@ -138,7 +138,7 @@ def _read(model: Checkpoint, setting: predictions.Setting) -> list[_Recording]:
 
 
 def _recordings(found: predictions.Arrays) -> Iterator[tuple[str, int, np.ndarray]]:
-    """The kind, the person and the rows of every recording."""
+    """Yield the kind ("mixed", "one emotion" or "calm"), the person and the rows (N,) of every recording."""
     random, shares = np.random.default_rng(0), np.exp(metrics.EVERYDAY)
     for person in np.unique(found["person"]):
         rows = np.flatnonzero(found["person"] == person)

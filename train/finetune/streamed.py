@@ -85,7 +85,9 @@ def load(task: str, train_dir: Any, val_dir: Any, labels: Any = None) -> Streame
         if not total:
             raise EmorecError(NO_ITEMS.format(label=label))
     known = training.known_people and validation.known_people
-    return StreamedCorpus([], [], training.labels, known, training=training, validation=validation)
+    return StreamedCorpus(
+        train=[], valid=[], labels=training.labels, known_people=known, training=training, validation=validation
+    )
 
 
 class Batches:

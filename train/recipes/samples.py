@@ -20,7 +20,7 @@ from train.data import datasets, pack
 from train.recipes import face, voice, voice_head
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Samples:
     """Windows with known emotions: features, raw probabilities (N, 7), coverages, lengths (s), labels and folds."""
 
@@ -56,7 +56,7 @@ def real_clips(data: Path, models: dict[int, Checkpoint], cache: Path) -> dict[i
         ends = np.array([0.0]), np.array([of_faces.duration])
         for fold, model in models.items():
             voice_parts = [*pipeline.voice_segments(item.path, model, 0, [])]
-            # If the pictures are longer than the sound, there are segments without sound.
+            # If the pictures last longer than the sound, the last segments have no sound.
             segments = zip_longest(of_faces.segments, voice_parts, fillvalue={})
             both = replace(of_faces, segments=tuple({**a, **b} for a, b in segments))
             pooled[fold].append(pooling.pool(both, model, *ends))
@@ -73,7 +73,10 @@ def real_clips(data: Path, models: dict[int, Checkpoint], cache: Path) -> dict[i
 
 
 def out_of_fold(per_fold: dict[int, Samples]) -> Samples:
-    """Every clip by the network that was not trained on its speaker; clips that are never held out are left out."""
+    """The samples of each clip from the network that was not trained on its speaker.
+
+    Clips of speakers who are held out in no fold are left out.
+    """
     parts = [samples.only(samples.fold == fold) for fold, samples in per_fold.items() if (samples.fold == fold).any()]
     return Samples(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in vars(parts[0])})
 
@@ -89,8 +92,8 @@ def pairs(
 ) -> Samples:
     """Pairs of a FER+ Valid face and a voice: acted voices with the same label, and neutral faces with ordinary speech.
 
-    Acted voices are those of the RAVDESS actors of ``fold``, on whom ``voice_net`` was not trained. Labels that both
-    sides have are equally common, and there are as many pairs with ordinary speech as of one label.
+    Acted voices are those of the RAVDESS actors of ``fold``, on whom ``voice_net`` was not trained. Labels that
+    faces and voices share are equally common, and there are as many pairs with ordinary speech as of one label.
     """
     pictures = datasets.ferplus(data / "FERPlus", "valid")
     crops, labels = face.labelled(pictures, face_net.config, cache)
@@ -129,6 +132,6 @@ def pairs(
 
 
 def whole_recording(features: Any, model: Checkpoint, parts: dict[int, dict[str, np.ndarray]]) -> pooling.Pooled:
-    """A whole recording as one window, with some segments' arrays replaced by ``parts`` (by segment number)."""
+    """A whole recording as one window; ``parts``, by segment number, replaces arrays of those segments."""
     changed = tuple({**segment, **parts.get(number, {})} for number, segment in enumerate(features.segments))
     return pooling.pool(replace(features, segments=changed), model, np.array([0.0]), np.array([features.duration]))

@@ -25,7 +25,7 @@ from emorec.errors import EmorecError
 from emorec.extraction import keyframes
 from emorec.face import alignment
 from emorec.face.detection import Detector
-from emorec.media import streams
+from emorec.media import sampling, streams
 from emorec.media.streams import AudioBlock, Frame
 from emorec.models import speaker
 from emorec.models.speaker import DIMENSIONS, FRAMES_PER_STEP, SIDE, SIZE, SpeakerNet
@@ -74,7 +74,7 @@ def clips(data: Path, actors: Sequence[str], detector: Detector) -> Iterator[Cli
 
 def _landmarks(frames: Sequence[Frame], detector: Detector) -> np.ndarray | None:
     """Landmarks (N, 5, 2) in pixels of every frame, interpolated between those detected as in a recording."""
-    bins = np.array([streams.bin_of(one.time, DETECTION_RATE) for one in frames])
+    bins = np.array([sampling.bin_of(one.time, DETECTION_RATE) for one in frames])
     sampled = [one for one, new in zip(frames, np.diff(bins, prepend=-1), strict=True) if new]
     times, marks = [], []
     for frame, found in keyframes.detect(sampled, detector, DETECTION_RATE):

@@ -12,7 +12,7 @@ import torch
 from train import loop
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Workspace:
     """The folders of the data, of the ``runs`` and of packed data (``cache``), the device, and whether a run that was
     stopped continues."""

@@ -22,7 +22,7 @@ from emorec.errors import EmorecError
 from emorec.media import containers
 from emorec.media.passes import Damage
 from emorec.media.playback import Picture
-from emorec.media.sandbox import replies
+from emorec.media.sandbox import checks, replies
 from emorec.media.sandbox.requests import Made, answers
 from emorec.media.selection import EVERYTHING, Selection
 from emorec.media.streams import AudioBlock, Frame, MediaInfo
@@ -114,7 +114,7 @@ def track_list(path: str | Path) -> list[Track]:
     containers.check_file(path)
 
     def make(header: dict, _: list[np.ndarray]) -> list[Track]:
-        return [replies.checked(Track, track) for track in header["tracks"][: replies.MAX_ENTRIES]]
+        return [checks.checked(Track, track) for track in header["tracks"][: checks.MAX_ENTRIES]]
 
     return _only(path, answers("track_list", path, make))
 
@@ -122,7 +122,7 @@ def track_list(path: str | Path) -> list[Track]:
 def min_duration(path: str | Path, enough: float) -> float:
     """``duration.min_duration``, in a child process."""
     path = Path(path)
-    answered = answers("min_duration", path, lambda header, _: replies.number(header["min_duration"]), enough=enough)
+    answered = answers("min_duration", path, lambda header, _: checks.number(header["min_duration"]), enough=enough)
     return _only(path, answered)
 
 
@@ -134,7 +134,7 @@ def key_frames(path: str | Path, times: Sequence[float], selection: Selection = 
         found = header["key_frames"]
         if len(found) != len(times):
             raise ValueError("not a time for each place")
-        return [None if time is None else replies.number(time) for time in found]
+        return [None if time is None else checks.number(time) for time in found]
 
     return _only(path, answers("key_frames", path, make, times=list(times), selection=asdict(selection)))
 
@@ -144,7 +144,7 @@ def picture(path: str | Path, max_pixels: int, max_side: int) -> np.ndarray:
     path = Path(path)
     containers.check_there(path)
     choices = {"max_pixels": max_pixels, "max_side": max_side}
-    answered = answers("picture", path, lambda _, arrays: replies.picture(replies.only(arrays), max_side), **choices)
+    answered = answers("picture", path, lambda _, arrays: checks.picture(checks.only(arrays), max_side), **choices)
     return _only(path, answered)
 
 
@@ -153,7 +153,7 @@ def jpeg(content: bytes, max_side: int) -> np.ndarray:
     here = Path(os.devnull)  # a task names a file, and this one is always there
     choices = {"content": base64.b64encode(content).decode("ascii"), "max_side": max_side}
     return _only(
-        here, answers("jpeg", here, lambda _, arrays: replies.picture(replies.only(arrays), max_side), **choices)
+        here, answers("jpeg", here, lambda _, arrays: checks.picture(checks.only(arrays), max_side), **choices)
     )
 
 

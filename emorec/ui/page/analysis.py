@@ -1,4 +1,4 @@
-"""The analysis that a session shows: its state, its persons, its timeline, and the files to download."""
+"""The analysis that a session shows: its state, its persons, its timeline, and the rows of its table."""
 
 import hashlib
 import itertools
@@ -14,11 +14,9 @@ from emorec.extraction.features import Features
 from emorec.extraction.options import WHOLE, Settings
 from emorec.inference.people import ALL, SPEAKER, VOICE_PERSON
 from emorec.inference.timeline import Timeline
-from emorec.models.checkpoint import Checkpoint
-from emorec.output import charts, formats, report, tables
+from emorec.output import tables
 from emorec.ui.fragments import is_sound
 from emorec.ui.overview import part_of
-from emorec.ui.wording import on_page
 
 MAX_PERSONS = 12  # in the list of persons; those seen most
 PAGE_ROWS = 500  # of the table of all rows; thousands make a browser slow
@@ -34,31 +32,6 @@ EVERYBODY = ("all persons", ALL)
 WHO_SPEAKS = ("the person who speaks", SPEAKER)
 BUSY = "An analysis is running; wait until it is done, or cancel it first."
 
-# For each kind of download: what follows the recording's name, and the text of the button.
-DOWNLOADS = {
-    "csv": (".csv", "CSV"),
-    "json": (".json", "JSON"),
-    "srt": (".srt", "Subtitles (SRT)"),
-    "vtt": (".vtt", "Subtitles (VTT)"),
-    "png": (".png", "Chart (PNG)"),
-    "svg": (".svg", "Chart (SVG)"),
-    "html": (".chart.html", "Chart (HTML)"),
-    "report": (".report.html", "Report"),
-}
-COMMAS = "csv-de"  # CSV with semicolons and decimal commas
-HIDDEN = "report-hidden"  # a report whose pictures do not show who it was
-# The same for those that are offered in a list.
-MORE = {
-    COMMAS: (".csv", "CSV with decimal commas"),
-    HIDDEN: (".report.html", "Report with hidden faces"),
-    **{
-        name: (form.suffix, form.words)
-        for name, form in formats.FORMATS.items()
-        if name not in DOWNLOADS and form.available
-    },
-}
-
-
 _revisions = itertools.count(1)
 
 
@@ -67,7 +40,7 @@ def new_revision() -> int:
     return next(_revisions)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Analysis:
     """A recording and what is known of it so far.
 
@@ -186,24 +159,3 @@ def chosen(timeline: Timeline, part: str, only: bool) -> Timeline:
     """What summary, table and downloads are about: the ``part`` that is shown if there is ``only`` that, else all."""
     found = part_of(part, timeline) if only else None
     return timeline.between(*found) if found else timeline
-
-
-def write_download(
-    kind: str, timeline: Timeline, name: str, model: Checkpoint, folder: Path, features: Features | None = None
-) -> Path:
-    """Write a timeline as one of DOWNLOADS or MORE into a folder; returns the file's path. Raises EmorecError.
-
-    ``model`` made the timeline from ``features``, from which a report has its pictures.
-    """
-    file = folder / tables.file_name(name, timeline, (DOWNLOADS | MORE)[kind][0])
-    if kind in formats.FORMATS:
-        formats.FORMATS[kind].write(timeline, file)
-    elif kind == COMMAS:
-        formats.FORMATS["csv"].write(timeline, file, "de")
-    elif kind in ("report", HIDDEN):
-        # Who makes a report on the page has no command line.
-        words = replace(timeline, notes=tuple(map(on_page, timeline.notes)))
-        report.write(words, file, model, features, blur=kind == HIDDEN)
-    else:
-        charts.save(timeline, file)
-    return file

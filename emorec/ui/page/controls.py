@@ -1,4 +1,4 @@
-"""The components of the page, in groups. ``connections`` connects them to events."""
+"""The components of the page, in groups. ``connections`` and ``result_connections`` connect them to handlers."""
 
 from pathlib import Path
 from types import SimpleNamespace

@@ -111,7 +111,7 @@ class JobHandlers:
             if analysis.path:
                 raise gr.Error(GONE, print_exception=False)
             raise gr.Error(NO_FILE, print_exception=False)
-        if self.service.was_removed(file["path"]):
+        if self.service.files.was_removed(file["path"]):
             raise gr.Error(GONE, print_exception=False)
         with user_errors():
             return Analysis(path=self.service.check_upload(file["path"], request), source=FILE)

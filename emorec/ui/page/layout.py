@@ -1,4 +1,5 @@
-"""The page: its components in their places, its theme and its queue; ``connections`` connects them to handlers.
+"""The page: its components in their places, its theme and its queue; ``connections`` and ``result_connections`` connect
+them to handlers.
 
 Analyze only extracts features, which the session keeps. The timeline is drawn from them when ``revision`` or a choice
 changes, so a choice takes effect at once, while the extraction is running and afterwards.
@@ -27,20 +28,13 @@ from emorec.ui.page import (
     video,
 )
 from emorec.ui.page.analysis import Analysis
-from emorec.ui.page.connections import (
-    AT_ONCE,
-    MAX_WATCHED,
-    QUIET,
-    SAVE,
-    connect_download,
-    connect_inputs,
-    connect_results,
-)
+from emorec.ui.page.connections import AT_ONCE, MAX_WATCHED, QUIET, connect_inputs
 from emorec.ui.page.handlers import JobHandlers
 from emorec.ui.page.marker_panel import Marked, MarkerHandlers
 from emorec.ui.page.people_handlers import Edited, PeopleHandlers
 from emorec.ui.page.recents_handlers import RecentsHandlers
 from emorec.ui.page.recordings_handlers import RecordingsHandlers
+from emorec.ui.page.result_connections import SAVE, connect_download, connect_results
 from emorec.ui.page.result_handlers import ResultHandlers
 from emorec.ui.server.limits import ANALYSES
 from emorec.ui.service import Service

@@ -1,6 +1,6 @@
 """What happens in the panel of people: naming, joining and dividing persons, all from stored features.
 
-Each handler takes the values of components and returns new ones; ``connections`` names these components.
+Each handler takes the values of components and returns new ones; ``result_connections`` names these components.
 """
 
 import html

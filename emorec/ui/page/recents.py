@@ -31,8 +31,8 @@ TOKEN = """() => {
 
 @dataclass(frozen=True, kw_only=True)
 class Lists:
-    """The lists of recordings and of recent analyses: ``show`` gives the new values of their ``components``, and
-    ``after_job`` does so once the job of the page has ended.
+    """The lists of recordings and of recent analyses: ``show`` returns the new values of their
+    ``components``; ``after_job`` does the same after the job of the page has ended.
 
     ``resumed`` is the event that shows the analysis that was found again after a reload.
     """
@@ -44,7 +44,7 @@ class Lists:
 
 
 def panel() -> SimpleNamespace:
-    """The components; ``token`` and ``command`` are written by the script, and ``ack`` answers a command."""
+    """The components of the list; a script writes ``token`` and ``command``, and ``ack`` answers a command."""
     token = gr.Textbox(visible=False)
     command = gr.Textbox(show_label=False, container=False, max_lines=1, elem_id="command")
     ack = gr.HTML(apply_default_css=False, elem_id="ack")
@@ -53,7 +53,7 @@ def panel() -> SimpleNamespace:
 
 
 def listed(found: Sequence[Recent]) -> str:
-    """The list, the latest first, at most MAX_LISTED of them; "" if there is nothing."""
+    """The HTML of the list, the latest first, at most MAX_LISTED analyses; "" if there are none."""
     if not found:
         return ""
     lines = "".join(_line(each) for each in found[:MAX_LISTED])

@@ -18,11 +18,11 @@ from emorec.errors import EmorecError
 from emorec.ui import fragments
 from emorec.ui.page import recents
 from emorec.ui.page.analysis import ANYONE, BUSY, Analysis
-from emorec.ui.page.connections import SAVE
 from emorec.ui.page.handlers import JobHandlers, buttons
 from emorec.ui.page.people_handlers import Edited
 from emorec.ui.page.recordings import Figures
 from emorec.ui.page.recordings_handlers import RecordingsHandlers
+from emorec.ui.page.result_connections import SAVE
 from emorec.ui.service import Service
 from emorec.ui.sessions.recents import Recent
 

@@ -7,8 +7,9 @@ import gradio as gr
 from emorec.output.charts import STYLES
 from emorec.ui import fragments
 from emorec.ui.page import marker_panel, people_panel, video
-from emorec.ui.page.analysis import DOWNLOADS, MORE, PAGE_ROWS, columns_of_page
+from emorec.ui.page.analysis import PAGE_ROWS, columns_of_page
 from emorec.ui.page.controls import markup
+from emorec.ui.page.downloads import DOWNLOADS, MORE
 
 PAGE = f"Page, of {PAGE_ROWS} rows each"
 ROWS = '<p class="caption">A click on a row goes there in the player. Scroll sideways to see all columns.</p>'

@@ -1,6 +1,6 @@
 """What happens when a choice changes, a checkpoint is named, a download is clicked, or a picture is chosen.
 
-Each handler takes the values of components and returns new ones; ``connections`` names these components.
+Each handler takes the values of components and returns new ones; ``result_connections`` names these components.
 """
 
 import html
@@ -32,8 +32,8 @@ from emorec.ui.page.analysis import (
     persons,
     plot,
     rows_of_page,
-    write_download,
 )
+from emorec.ui.page.downloads import write_download
 from emorec.ui.page.marker_panel import Marked
 from emorec.ui.page.people_handlers import Edited
 from emorec.ui.server import log

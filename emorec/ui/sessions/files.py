@@ -112,6 +112,14 @@ class SessionFiles:
                 raise
         return True
 
+    def was_removed(self, file: object) -> bool:
+        """Whether a path that a client names is that of an upload that is not kept any more.
+
+        It is False for other places, so that nobody learns what is there.
+        """
+        path = Path(file if isinstance(file, str) else "").resolve()
+        return self._root in path.parents and not path.is_file()
+
     def check_space(self, session: str) -> None:
         """Raise EmorecError if a session has more bytes than it may have."""
         with self._lock:

@@ -57,7 +57,7 @@ class Sent:
     rate: int = 16_000
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, kw_only=True)
 class LiveSession:
     """One session; ``choices`` are those of stage 2, ``heard`` is when it was last heard of (s)."""
 
@@ -102,7 +102,9 @@ class LiveSessions:
             account = [each for each in others if each.visitor.account == visitor.account and each not in silent]
             if account or len(others) - len(silent) >= self._most:
                 raise EmorecError(TOO_MANY)
-            self._sessions[visitor.session] = LiveSession(Live(analyzer, name=name), visitor, checkpoint, now)
+            self._sessions[visitor.session] = LiveSession(
+                live=Live(analyzer, name=name), visitor=visitor, checkpoint=checkpoint, heard=now
+            )
         for each in (*silent, *([own] if own else ())):
             each.stop()
 

@@ -1,0 +1,55 @@
+"""The files of a result that the page offers for download."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from emorec.extraction.features import Features
+from emorec.inference.timeline import Timeline
+from emorec.models.checkpoint import Checkpoint
+from emorec.output import charts, formats, report, tables
+from emorec.ui.wording import on_page
+
+# For each kind of download: what follows the recording's name, and the text of the button.
+DOWNLOADS = {
+    "csv": (".csv", "CSV"),
+    "json": (".json", "JSON"),
+    "srt": (".srt", "Subtitles (SRT)"),
+    "vtt": (".vtt", "Subtitles (VTT)"),
+    "png": (".png", "Chart (PNG)"),
+    "svg": (".svg", "Chart (SVG)"),
+    "html": (".chart.html", "Chart (HTML)"),
+    "report": (".report.html", "Report"),
+}
+COMMAS = "csv-de"  # CSV with semicolons and decimal commas
+HIDDEN = "report-hidden"  # a report whose pictures do not show who it was
+# The same for those that are offered in a list.
+MORE = {
+    COMMAS: (".csv", "CSV with decimal commas"),
+    HIDDEN: (".report.html", "Report with hidden faces"),
+    **{
+        name: (form.suffix, form.words)
+        for name, form in formats.FORMATS.items()
+        if name not in DOWNLOADS and form.available
+    },
+}
+
+
+def write_download(
+    kind: str, timeline: Timeline, name: str, model: Checkpoint, folder: Path, features: Features | None = None
+) -> Path:
+    """Write a timeline as one of DOWNLOADS or MORE into a folder; returns the file's path. Raises EmorecError.
+
+    ``model`` made the timeline from ``features``, from which a report has its pictures.
+    """
+    file = folder / tables.file_name(name, timeline, (DOWNLOADS | MORE)[kind][0])
+    if kind in formats.FORMATS:
+        formats.FORMATS[kind].write(timeline, file)
+    elif kind == COMMAS:
+        formats.FORMATS["csv"].write(timeline, file, "de")
+    elif kind in ("report", HIDDEN):
+        # Who makes a report on the page has no command line.
+        words = replace(timeline, notes=tuple(map(on_page, timeline.notes)))
+        report.write(words, file, model, features, blur=kind == HIDDEN)
+    else:
+        charts.save(timeline, file)
+    return file

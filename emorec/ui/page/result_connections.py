@@ -1,0 +1,144 @@
+"""Which event of a result's controls calls which handler: the choices, the table, the downloads and the people."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import gradio as gr
+
+from emorec.ui import fragments
+from emorec.ui.page.connections import AT_ONCE, QUIET
+from emorec.ui.page.people_handlers import PeopleHandlers
+from emorec.ui.page.result_handlers import ResultHandlers
+
+# Makes the browser save a download, by a click on a link.
+SAVE = """(file) => {
+  if (!file) return;
+  const link = document.createElement("a");
+  link.href = file.url; link.download = file.orig_name || ""; document.body.append(link); link.click(); link.remove();
+}"""
+
+
+def connect_results(
+    parts: SimpleNamespace, session: SimpleNamespace, handlers: ResultHandlers, people: PeopleHandlers
+) -> Any:
+    """Connect the choices, the table, the downloads and the panel of people; returns the event after each redraw."""
+    choices, results = parts.choices, parts.results
+    gr.on(
+        [choices.checkpoint.submit, choices.checkpoint.blur],
+        handlers.choose_checkpoint,
+        [choices.checkpoint, session.active, session.analysis],
+        [session.active, parts.about, choices.note],
+        concurrency_limit=None,
+        **QUIET,
+    )
+    changed = [choices.fusion, choices.step, choices.window, choices.smooth, choices.prior, choices.baseline]
+    drawn = gr.on(
+        [
+            session.revision.change,
+            session.active.change,
+            session.edited.change,
+            session.marked.change,
+            choices.person.input,  # not ``change``: ``draw`` itself changes the choice
+            *(control.change for control in changed),
+        ],
+        handlers.draw,
+        [
+            session.analysis,
+            session.active,
+            choices.fusion,
+            choices.step,
+            choices.window,
+            choices.smooth,
+            choices.person,
+            choices.prior,
+            choices.baseline,
+            results.style,
+            results.part,
+            results.only,
+            session.rows_shown,
+            session.edited,
+            session.marked,
+        ],
+        [
+            session.timeline,
+            results.chart,
+            results.warnings,
+            results.summary,
+            choices.person,
+            results.table,
+            results.page,
+            results.overview,
+        ],
+        **AT_ONCE,
+    )
+    gr.on(
+        # A script sets the part, which is not an ``input`` to Gradio.
+        [results.part.change, results.only.input, results.style.change],
+        handlers.change_part,
+        [
+            session.analysis,
+            session.edited,
+            session.timeline,
+            results.style,
+            results.part,
+            results.only,
+            session.rows_shown,
+        ],
+        [results.chart, results.warnings, results.summary, results.table, results.page],
+        **AT_ONCE,
+    )
+    drawn.then(
+        handlers.below,
+        [session.timeline, session.analysis, session.edited, session.minutes_shown],
+        [results.highlights, results.minutes],
+        **AT_ONCE,
+    )
+    connect_people(parts, session, people, drawn)
+    results.style.change(fragments.legend, results.style, results.legend, queue=False, **QUIET)
+    results.accordion.expand(lambda: True, None, session.rows_shown, queue=False, **QUIET).then(
+        handlers.shown_table,
+        [session.timeline, results.part, results.only, session.rows_shown],
+        [results.table, results.page],
+        **AT_ONCE,
+    )
+    results.page.input(
+        handlers.shown_table,
+        [session.timeline, results.part, results.only, session.rows_shown, results.page],
+        [results.table, results.page],
+        **AT_ONCE,
+    )
+    results.each_minute.expand(lambda: True, None, session.minutes_shown, queue=False, **QUIET).then(
+        handlers.shown_minutes, [session.timeline, session.minutes_shown], results.minutes, **AT_ONCE
+    )
+    results.each_minute.collapse(lambda: False, None, session.minutes_shown, queue=False, **QUIET)
+    results.accordion.collapse(lambda: False, None, session.rows_shown, queue=False, **QUIET)
+    shown = [session.analysis, session.active, session.timeline, results.part, results.only, session.edited]
+    for kind, button in results.buttons.items():
+        connect_download(button, handlers.download, [gr.State(kind), *shown], results.download)
+    connect_download(results.save_more, handlers.download, [results.more, *shown], results.download)
+    return drawn
+
+
+def connect_download(button: gr.Button, handler: Any, inputs: list[Any], file: gr.File) -> None:
+    """Connect a button to the handler that writes a file, which the browser then saves; ``file`` hands it over."""
+    button.click(handler, inputs, file, concurrency_limit=None, **QUIET).success(None, file, None, js=SAVE, **QUIET)
+
+
+def connect_people(parts: SimpleNamespace, session: SimpleNamespace, handlers: PeopleHandlers, drawn: Any) -> None:
+    """Connect the panel of people; ``drawn`` is the event after which it is shown anew."""
+    panel = parts.results.people
+    known, chosen = [session.analysis, session.edited], [session.analysis, session.edited, panel.who]
+    details = [panel.other, panel.stretches]
+    drawn.then(handlers.show, [*chosen, *details], [panel.panel, panel.cards, panel.who, *details], **AT_ONCE)
+    panel.who.change(handlers.choose, chosen, [panel.name, *details], **AT_ONCE)
+    panel.name.submit(handlers.rename, [*chosen, panel.name], session.edited, **AT_ONCE)
+    panel.join.click(handlers.join, [*chosen, panel.other], [session.edited, panel.who], **AT_ONCE).success(
+        handlers.choose, chosen, [panel.name, *details], **AT_ONCE
+    )
+    panel.divide.click(handlers.divide, [*chosen, panel.stretches], session.edited, **AT_ONCE)
+    panel.reset.click(handlers.reset, session.analysis, [session.edited, panel.name], **AT_ONCE)
+    # Not preprocessed: the handler first checks whose the file is.
+    panel.load.upload(
+        handlers.load, [panel.load, *known], session.edited, preprocess=False, concurrency_limit=None, **QUIET
+    ).success(handlers.choose, chosen, [panel.name, *details], **AT_ONCE)
+    connect_download(panel.save, handlers.save, known, parts.results.download)
