@@ -31,7 +31,7 @@ DECAY = 0.05  # of the weights, see regression.fit
 # was trained on the people that the layer is fitted on, and is too confident about them. Chosen on left-out corpora of
 # ordinary speech.
 OWN_SCALE = 0.3
-AUGMENTED = 3000  # recordings that the layer is fitted to once more, see ``training_rows``; measured in RECIPES.md
+AUGMENTED = 6000  # recordings that the layer is fitted to once more, see ``training_rows``; measured in RECIPES.md
 AUGMENTED_ROWS = "augmented_voices"  # of a checkpoint's training metadata: how many it was fitted to
 NOISE = "PhoneNoise"  # folder of the data with noise to mix in
 WINDOW_HOPS = 12  # 3.07 s, the default window of analysis
