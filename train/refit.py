@@ -149,7 +149,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         type=int,
         default=voice_head.AUGMENTED,
         help="recordings of all corpora that the voice's last layer is fitted to once more, with another microphone, "
-        f"room and noise; 0 for none (default {voice_head.AUGMENTED}; train/RECIPES.md has a trial of 6000)",
+        f"room and noise; 0 for none (default {voice_head.AUGMENTED}; train/RECIPES.md says what they gain)",
     )
     given = parser.parse_args(arguments)
     if given.augmented < 0:
