@@ -18,7 +18,7 @@ from emorec.inference import fusion
 from emorec.inference import prior as priors
 from emorec.models.calibration import FLOOR, Calibration, HeadCalibration
 
-BIAS_PENALTY = 0.05  # keeps biases of rarely face_logs emotions near zero
+BIAS_PENALTY = 0.05  # keeps the biases of emotions that are rare in the data near zero
 STRENGTH_PENALTY = 0.01  # with even shares the data do not determine the strength; this makes it 0
 WEIGHTS = np.linspace(0.1, 1.5, 29)  # grid of the weights of a modality in late fusion
 BINS = 15
