@@ -1,8 +1,8 @@
 """Who speaks: each hop of speech belongs to a visible person, to somebody off screen, or is unsure.
 
 Evidence comes from the mouths (``sync``): how well they fit the sound, and whether they move at all. A hidden Markov
-model, whose states are the persons and "off screen", gathers it over time; voices that sound alike speak for the same
-state, so that a person keeps the voice when turned away.
+model, whose states are the persons and "off screen", gathers it over time. Voices are not compared, so a person who
+turns away keeps the voice only by this model's memory.
 """
 
 from __future__ import annotations
