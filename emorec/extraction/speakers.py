@@ -25,6 +25,8 @@ SWITCH = 0.02  # probability that another one speaks in the next chunk
 PAUSE_SWITCH = 0.05  # the same for each hop of a pause between chunks
 VIEW_SWITCH = 0.4  # the same if other persons are in view than in the chunk before
 MOST_SWITCH = 0.7
+ROUNDS, FAITH, POWER = 0, 20.0, 1.0
+SEEN = 0.15
 
 WORTH_A_NOTE = 0.1  # share of the speech
 
@@ -67,10 +69,16 @@ def spoken_by(arrays: Arrays, hop_seconds: float) -> tuple[np.ndarray, np.ndarra
     numbers = sync.persons(arrays["face_person"])
     if not len(numbers):
         return person, probability
-    visible = in_view(arrays, numbers, hop_seconds)
+    visible = in_view(arrays, numbers, hop_seconds, SEEN)
     evidence = sync.evidence(arrays, numbers, spoken, hop_seconds)
     chunks = _chunks(spoken, visible)
     states = _posterior(spoken, chunks, visible, evidence)
+    for _ in range(ROUNDS):
+        first = np.searchsorted(chunks, np.arange(chunks[-1] + 1))
+        lengths = np.diff(np.append(first, len(chunks)))[:, None]
+        seen = np.column_stack([visible[spoken[first]], np.ones(len(first), bool)])
+        rate = (FAITH + (states * lengths * seen).sum(axis=0)) / (FAITH + (lengths * seen).sum(axis=0))
+        states = _posterior(spoken, chunks, visible, evidence, POWER * np.log(rate))
     best = states.argmax(axis=1)
     named = np.append(numbers, OFF_SCREEN)[best]
     chance = states[np.arange(len(best)), best]
@@ -79,9 +87,9 @@ def spoken_by(arrays: Arrays, hop_seconds: float) -> tuple[np.ndarray, np.ndarra
     return person, probability
 
 
-def in_view(arrays: Arrays, numbers: np.ndarray, hop_seconds: float) -> np.ndarray:
+def in_view(arrays: Arrays, numbers: np.ndarray, hop_seconds: float, near: float = NEAR) -> np.ndarray:
     """Whether each person of ``numbers`` (P,) is visible in or near each voice hop: (H, P) bool."""
-    low, high = arrays["voice_time"] - hop_seconds / 2 - NEAR, arrays["voice_time"] + hop_seconds / 2 + NEAR
+    low, high = arrays["voice_time"] - hop_seconds / 2 - near, arrays["voice_time"] + hop_seconds / 2 + near
     columns = []
     for number in numbers:
         times = arrays["face_time"][arrays["face_person"] == number]
@@ -99,7 +107,7 @@ def _chunks(spoken: np.ndarray, visible: np.ndarray) -> np.ndarray:
     return np.cumsum(new | (place % CHUNK_HOPS == 0)) - 1
 
 
-def _posterior(spoken: np.ndarray, chunks: np.ndarray, visible: np.ndarray, evidence: np.ndarray) -> np.ndarray:
+def _posterior(spoken: np.ndarray, chunks: np.ndarray, visible: np.ndarray, evidence: np.ndarray, habit=0.0) -> np.ndarray:
     """Probabilities (C, P + 1) that each person, or last somebody off screen, speaks in each chunk.
 
     ``evidence`` (S, P) are log likelihood ratios against "off screen" of the spoken hops.
@@ -109,7 +117,7 @@ def _posterior(spoken: np.ndarray, chunks: np.ndarray, visible: np.ndarray, evid
     last = np.append(first[1:], len(chunks)) - 1
     seen = visible[spoken[first]]
     among = np.where(seen.sum(axis=1, keepdims=True) == 1, ALONE, AMONG)
-    entry = np.exp(np.column_stack([np.where(seen, among, HIDDEN), np.zeros(count)]))
+    entry = np.exp(np.column_stack([np.where(seen, among, HIDDEN), np.zeros(count)]) + habit)
     entry /= entry.sum(axis=1, keepdims=True)
     logs = np.column_stack([np.add.reduceat(evidence, first, axis=0), np.zeros(count)])
     likelihood = np.exp(logs - logs.max(axis=1, keepdims=True))
