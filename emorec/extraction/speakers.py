@@ -18,15 +18,15 @@ SURE = 0.6  # probability from which on a speaker is named
 
 CHUNK_HOPS = 4  # of speech at most that are decided together
 NEAR = 0.45  # seconds; a person seen within this time of a hop is visible in it
+# The same while it is decided who speaks: less, so that nobody speaks before the cut after which they are seen.
+CLOSE = 0.15
 # Log odds against "off screen" before any evidence: of the only visible person, of each of several, and of a person who
 # is not visible.
-ALONE, AMONG, HIDDEN = 1.0, 1.0, -2.0
-SWITCH = 0.02  # probability that another one speaks in the next chunk
-PAUSE_SWITCH = 0.05  # the same for each hop of a pause between chunks
-VIEW_SWITCH = 0.4  # the same if other persons are in view than in the chunk before
+ALONE, AMONG, HIDDEN = 0.25, 2.0, -3.0
+SWITCH = 0.01  # probability that another one speaks in the next chunk
+PAUSE_SWITCH = 0.02  # the same for each hop of a pause between chunks
+VIEW_SWITCH = 0.6  # the same if other persons are in view than in the chunk before
 MOST_SWITCH = 0.7
-ROUNDS, FAITH, POWER = 0, 20.0, 1.0
-SEEN = 0.15
 
 WORTH_A_NOTE = 0.1  # share of the speech
 
@@ -69,16 +69,10 @@ def spoken_by(arrays: Arrays, hop_seconds: float) -> tuple[np.ndarray, np.ndarra
     numbers = sync.persons(arrays["face_person"])
     if not len(numbers):
         return person, probability
-    visible = in_view(arrays, numbers, hop_seconds, SEEN)
+    visible = in_view(arrays, numbers, hop_seconds, CLOSE)
     evidence = sync.evidence(arrays, numbers, spoken, hop_seconds)
     chunks = _chunks(spoken, visible)
     states = _posterior(spoken, chunks, visible, evidence)
-    for _ in range(ROUNDS):
-        first = np.searchsorted(chunks, np.arange(chunks[-1] + 1))
-        lengths = np.diff(np.append(first, len(chunks)))[:, None]
-        seen = np.column_stack([visible[spoken[first]], np.ones(len(first), bool)])
-        rate = (FAITH + (states * lengths * seen).sum(axis=0)) / (FAITH + (lengths * seen).sum(axis=0))
-        states = _posterior(spoken, chunks, visible, evidence, POWER * np.log(rate))
     best = states.argmax(axis=1)
     named = np.append(numbers, OFF_SCREEN)[best]
     chance = states[np.arange(len(best)), best]
@@ -88,7 +82,7 @@ def spoken_by(arrays: Arrays, hop_seconds: float) -> tuple[np.ndarray, np.ndarra
 
 
 def in_view(arrays: Arrays, numbers: np.ndarray, hop_seconds: float, near: float = NEAR) -> np.ndarray:
-    """Whether each person of ``numbers`` (P,) is visible in or near each voice hop: (H, P) bool."""
+    """Whether each person of ``numbers`` (P,) is visible in each voice hop, or ``near`` (s) it: (H, P) bool."""
     low, high = arrays["voice_time"] - hop_seconds / 2 - near, arrays["voice_time"] + hop_seconds / 2 + near
     columns = []
     for number in numbers:
@@ -107,7 +101,7 @@ def _chunks(spoken: np.ndarray, visible: np.ndarray) -> np.ndarray:
     return np.cumsum(new | (place % CHUNK_HOPS == 0)) - 1
 
 
-def _posterior(spoken: np.ndarray, chunks: np.ndarray, visible: np.ndarray, evidence: np.ndarray, habit=0.0) -> np.ndarray:
+def _posterior(spoken: np.ndarray, chunks: np.ndarray, visible: np.ndarray, evidence: np.ndarray) -> np.ndarray:
     """Probabilities (C, P + 1) that each person, or last somebody off screen, speaks in each chunk.
 
     ``evidence`` (S, P) are log likelihood ratios against "off screen" of the spoken hops.
@@ -117,7 +111,7 @@ def _posterior(spoken: np.ndarray, chunks: np.ndarray, visible: np.ndarray, evid
     last = np.append(first[1:], len(chunks)) - 1
     seen = visible[spoken[first]]
     among = np.where(seen.sum(axis=1, keepdims=True) == 1, ALONE, AMONG)
-    entry = np.exp(np.column_stack([np.where(seen, among, HIDDEN), np.zeros(count)]) + habit)
+    entry = np.exp(np.column_stack([np.where(seen, among, HIDDEN), np.zeros(count)]))
     entry /= entry.sum(axis=1, keepdims=True)
     logs = np.column_stack([np.add.reduceat(evidence, first, axis=0), np.zeros(count)])
     likelihood = np.exp(logs - logs.max(axis=1, keepdims=True))
