@@ -82,7 +82,7 @@ def spoken_by(arrays: Arrays, hop_seconds: float) -> tuple[np.ndarray, np.ndarra
 
 
 def in_view(arrays: Arrays, numbers: np.ndarray, hop_seconds: float, near: float = NEAR) -> np.ndarray:
-    """Whether each person of ``numbers`` (P,) is visible in each voice hop, or ``near`` (s) it: (H, P) bool."""
+    """Whether each person of ``numbers`` (P,) is visible within ``near`` (s) of each voice hop: (H, P) bool."""
     low, high = arrays["voice_time"] - hop_seconds / 2 - near, arrays["voice_time"] + hop_seconds / 2 + near
     columns = []
     for number in numbers:
