@@ -34,7 +34,7 @@ MIXED = (
 )
 
 # Nats by which the mouth of a person must fit a channel better than nobody's: in all, so that little speech decides
-# nothing, and a picture, as mouths that tell nothing get sync.FAVOUR. Actors who are not trained on have about 0.4.
+# nothing, and a picture. Actors who are not trained on have about 0.5.
 FITS, FITS_A_PICTURE = 12.0, 0.13
 
 Arrays = dict[str, np.ndarray]
@@ -137,19 +137,18 @@ def fit(arrays: Arrays, hop_seconds: float) -> dict[tuple[int, int], float]:
         if not len(spoken):
             continue
         totals = sync.evidence(own, numbers, spoken, hop_seconds).sum(axis=0)
-        near = arrays["face_person"][_near_speech(own, spoken, hop_seconds)]
+        heard = arrays["face_person"][_in_speech(own, spoken, hop_seconds)]
         for number, total in zip(numbers.tolist(), totals.tolist(), strict=True):
-            if total >= max(FITS, FITS_A_PICTURE * int((near == number).sum())):
+            if total >= max(FITS, FITS_A_PICTURE * int((heard == number).sum())):
                 found[number, side] = total
     return found
 
 
-def _near_speech(arrays: Arrays, spoken: np.ndarray, hop_seconds: float) -> np.ndarray:
-    """Whether each face (N,) is shown in a hop of ``spoken`` or next to one, as ``sync.evidence`` counts it."""
+def _in_speech(arrays: Arrays, spoken: np.ndarray, hop_seconds: float) -> np.ndarray:
+    """Whether each face (N,) is shown in a hop of ``spoken``, as ``sync.evidence`` counts it."""
     begin = float(arrays["voice_time"][0]) - hop_seconds / 2
     hops = np.floor((arrays["face_time"] - begin) / hop_seconds).astype(int)
-    reach = np.arange(-sync.MARGIN_HOPS, sync.MARGIN_HOPS + 1)
-    return np.isin(hops, (spoken[:, None] + reach).ravel())
+    return np.isin(hops, spoken)
 
 
 def heard(arrays: Arrays, hop_seconds: float) -> list[int]:

@@ -18,12 +18,14 @@ SURE = 0.6  # probability from which on a speaker is named
 
 CHUNK_HOPS = 4  # of speech at most that are decided together
 NEAR = 0.45  # seconds; a person seen within this time of a hop is visible in it
+# The same while it is decided who speaks: less, so that nobody speaks before the cut after which they are seen.
+CLOSE = 0.15
 # Log odds against "off screen" before any evidence: of the only visible person, of each of several, and of a person who
 # is not visible.
-ALONE, AMONG, HIDDEN = 1.0, 1.0, -2.0
-SWITCH = 0.02  # probability that another one speaks in the next chunk
-PAUSE_SWITCH = 0.05  # the same for each hop of a pause between chunks
-VIEW_SWITCH = 0.4  # the same if other persons are in view than in the chunk before
+ALONE, AMONG, HIDDEN = 0.75, 2.0, -3.0
+SWITCH = 0.01  # probability that another one speaks in the next chunk
+PAUSE_SWITCH = 0.02  # the same for each hop of a pause between chunks
+VIEW_SWITCH = 0.6  # the same if other persons are in view than in the chunk before
 MOST_SWITCH = 0.7
 
 WORTH_A_NOTE = 0.1  # share of the speech
@@ -67,7 +69,7 @@ def spoken_by(arrays: Arrays, hop_seconds: float) -> tuple[np.ndarray, np.ndarra
     numbers = sync.persons(arrays["face_person"])
     if not len(numbers):
         return person, probability
-    visible = in_view(arrays, numbers, hop_seconds)
+    visible = in_view(arrays, numbers, hop_seconds, CLOSE)
     evidence = sync.evidence(arrays, numbers, spoken, hop_seconds)
     chunks = _chunks(spoken, visible)
     states = _posterior(spoken, chunks, visible, evidence)
@@ -79,9 +81,9 @@ def spoken_by(arrays: Arrays, hop_seconds: float) -> tuple[np.ndarray, np.ndarra
     return person, probability
 
 
-def in_view(arrays: Arrays, numbers: np.ndarray, hop_seconds: float) -> np.ndarray:
-    """Whether each person of ``numbers`` (P,) is visible in or near each voice hop: (H, P) bool."""
-    low, high = arrays["voice_time"] - hop_seconds / 2 - NEAR, arrays["voice_time"] + hop_seconds / 2 + NEAR
+def in_view(arrays: Arrays, numbers: np.ndarray, hop_seconds: float, near: float = NEAR) -> np.ndarray:
+    """Whether each person of ``numbers`` (P,) is visible within ``near`` (s) of each voice hop: (H, P) bool."""
+    low, high = arrays["voice_time"] - hop_seconds / 2 - near, arrays["voice_time"] + hop_seconds / 2 + near
     columns = []
     for number in numbers:
         times = arrays["face_time"][arrays["face_person"] == number]

@@ -9,19 +9,19 @@ from emorec.models import speaker
 STEP = 1 / speaker.STEPS  # hops between two vectors of sound
 FIRST_STEP = 1 / 32  # hops from the start of a hop to the middle of its first vector's frame
 
-TRUST = 1.0  # share of the log likelihood ratio of a picture that counts
-# Nats a picture for the person in view: about halfway between mouths that fit (0.3 for actors who are not trained on,
-# 0.1 in recordings unlike its own) and those with another voice (-0.4).
-FAVOUR = 0.08
+# Factor of the inner products of mouths and sounds: for people it is not trained on, the network is surer than right.
+TEMPER = 0.6
+# Weight of the log likelihood ratio of a picture, so that mouths that fit and those with another voice are equally far
+# from 0: actors who are not trained on have about 0.5 and -0.4 nats.
+TRUST = 1.8
 LAGS = np.arange(-4, 6)  # in steps: how much later than the picture the sound may be
-LAG_COST = 3.0  # nats by which a lag must be better for each step
+LAG_COST = 4.0  # nats by which a lag must be better for each step
 REFERENCES = 96  # vectors that a mouth, or a sound, is compared with, evenly spaced over the speech
-SMOOTH_HOPS = 9  # over which the evidence for a lag is summed before the best person is taken
-MARGIN_HOPS = 1  # hops before and after speech whose pictures count too: a mouth rests when the voice pauses
+SMOOTH_HOPS = 16  # over which the evidence for a lag is summed before the best person is taken
 USUAL_PICTURES = 10  # pictures on each side whose mean look of a mouth is its usual one
-AROUND = 4  # pictures on each side in which a mouth must move
-STILL = 1.8  # deviation of a mouth's vectors below which it is too still to speak
-STILL_WEIGHT, MOST_STILL = 1.0, 1.0  # nats a picture: for each factor of e below STILL, and at most
+AROUND = 2  # pictures on each side in which a mouth must move
+STILL = 2.1  # deviation of a mouth's vectors below which it is too still to speak
+STILL_WEIGHT, MOST_STILL = 0.5, 1.0  # nats a picture: for each factor of e below STILL, and at most
 
 MAX_PERSONS = 16  # those longest on screen; others never get the voice
 
@@ -38,11 +38,9 @@ def evidence(arrays: Arrays, numbers: np.ndarray, spoken: np.ndarray, hop_second
     somebody off screen; 0 without a picture of the person."""
     begin = float(arrays["voice_time"][0]) - hop_seconds / 2
     hops = np.floor((arrays["face_time"] - begin) / hop_seconds).astype(int)
-    place, distance = _nearest(spoken, hops)
-    heard = distance <= MARGIN_HOPS
+    place, heard = np.searchsorted(spoken, hops).clip(max=len(spoken) - 1), np.isin(hops, spoken)
     sound = arrays["voice_sound"].astype(np.float32).reshape(-1, speaker.DIMENSIONS)
-    near = np.flatnonzero(_nearest(spoken, np.arange(len(arrays["voice_time"])))[1] <= MARGIN_HOPS)
-    steps = (near[:, None] * speaker.STEPS + np.arange(speaker.STEPS)).ravel()
+    steps = (spoken[:, None] * speaker.STEPS + np.arange(speaker.STEPS)).ravel()
     others = sound[_spread(steps)]
     out = np.zeros((len(LAGS), len(spoken), len(numbers)))
     still = np.zeros((len(spoken), len(numbers)))
@@ -53,7 +51,7 @@ def evidence(arrays: Arrays, numbers: np.ndarray, spoken: np.ndarray, hop_second
         # The look of a mouth at rest differs between people, poses and lights.
         mouths = mouths - _around(mouths.astype(np.float64), USUAL_PICTURES).astype(np.float32)
         inside = heard[faces]
-        faces, mouths = faces[inside], mouths[inside]
+        faces, mouths = faces[inside], TEMPER * mouths[inside]
         if not len(faces):
             continue
         still[:, column] = np.bincount(place[faces], quiet[inside], len(spoken))
@@ -65,16 +63,8 @@ def evidence(arrays: Arrays, numbers: np.ndarray, spoken: np.ndarray, hop_second
             sounds = _between(sound, at + lag)
             expected = _between(usual_of_sound[:, None], at + lag)[:, 0]
             fit = (mouths * sounds).sum(axis=1) - (usual + expected) / 2
-            out[row, :, column] = np.bincount(place[faces], fit + FAVOUR, len(spoken))
+            out[row, :, column] = np.bincount(place[faces], fit, len(spoken))
     return TRUST * out[_best_lag(out)] + still
-
-
-def _nearest(spoken: np.ndarray, hops: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """For hops (N,) the index of the nearest spoken one, and how far it is."""
-    after = np.searchsorted(spoken, hops).clip(max=len(spoken) - 1)
-    before = np.maximum(after - 1, 0)
-    nearest = np.where(np.abs(spoken[before] - hops) < np.abs(spoken[after] - hops), before, after)
-    return nearest, np.abs(spoken[nearest] - hops)
 
 
 def _best_lag(fits: np.ndarray) -> int:

@@ -110,7 +110,7 @@ def test_a_note_says_whose_voice_each_channel_is():
 
 def test_mouths_that_tell_nothing_fit_no_channel_however_long_the_call_is(monkeypatch):
     arrays = call("left", "rests")
-    favour = np.full((COUNT, 1), 2 * sync.FAVOUR)  # of nearly two pictures in every hop
+    favour = np.full((COUNT, 1), 0.9 * channels.FITS_A_PICTURE * 5 * HOP)  # of five pictures a second
 
     def nothing(arrays, numbers, spoken, hop_seconds):
         return np.repeat(favour[spoken], len(numbers), axis=1) * 10  # as of a call ten times as long
