@@ -7,7 +7,7 @@ from typing import Protocol
 import cv2
 import numpy as np
 
-from emorec.media.video import full_range
+from emorec.media.video import EXPANDED
 
 # Right eye, left eye (as the viewer sees them: left and right), tip of the nose and the two corners of the mouth in the
 # training images of the face network, as fractions of the image's side. Means over the faces that YuNet finds in FER+
@@ -38,7 +38,7 @@ def align(image: np.ndarray, landmarks: np.ndarray, size: int, limited: bool = F
     scale = float(np.hypot(matrix[0, 0], matrix[1, 0]))
     image, matrix = _crop_around(image, matrix, size)
     if limited:
-        image = full_range(image)
+        image = cv2.LUT(image, EXPANDED)  # as video.full_range does, in a third of the time
     if scale < 1.0:
         # Sampling alone would alias if the face shrinks: the region is first averaged down to about the final size.
         height, width = image.shape[:2]
@@ -70,7 +70,7 @@ def quality(face: DetectedFace, crop: np.ndarray) -> float:
     ``crop`` is the aligned grey face uint8 (S, S).
     """
     size = min(1.0, float(face.box[3]) / FULL_SIZE)
-    sharpness = min(1.0, float(cv2.Laplacian(crop / 255.0, cv2.CV_64F).var()) / FULL_SHARPNESS)
+    sharpness = min(1.0, float(cv2.Laplacian(crop, cv2.CV_16S).var()) / 255**2 / FULL_SHARPNESS)
     eyes, nose = face.landmarks[:2], face.landmarks[2]
     distance = max(float(np.hypot(*(eyes[1] - eyes[0]))), 1e-6)
     offset = float((nose - eyes.mean(axis=0)) @ (eyes[1] - eyes[0])) / distance**2

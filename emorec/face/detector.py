@@ -81,6 +81,8 @@ def _rows(values, stride, min_logit):
     columns = values.shape[2]
     values = values.reshape(CHANNELS, -1)
     chosen = np.flatnonzero(values[0] >= min_logit)
+    if not len(chosen):  # as in most maps
+        return np.zeros((0, CHANNELS), np.float32)
     values = values[:, chosen].T
     centre = np.stack([chosen % columns, chosen // columns], axis=1).astype(np.float32) + 0.5
     size = np.exp(np.minimum(values[:, 3:5], MAX_LOG_SIZE))

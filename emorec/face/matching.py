@@ -69,5 +69,5 @@ def shrunk(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 
 def correlation(a: np.ndarray, b: np.ndarray) -> float:
-    a, b = a - a.mean(), b - b.mean()
-    return float((a * b).sum() / max(np.sqrt((a * a).sum() * (b * b).sum()), 1e-9))
+    a, b = (a - a.mean()).ravel(), (b - b.mean()).ravel()
+    return float(a @ b / max(np.sqrt((a @ a) * (b @ b)), 1e-9))
