@@ -108,7 +108,7 @@ def write(
 def _everybody(timeline: Timeline, model: Checkpoint, features: Features) -> tuple[Timeline, ...]:
     """The timelines of all persons, with the choices of this one.
 
-    None if it has them already, is about one person or about voices alone, or if there are fewer than two persons.
+    Empty if it has them already, is about one person or about voices alone, or if there are fewer than two persons.
     """
     choices = timeline.choices
     if timeline.people or choices.get("person") is not None or timeline.fusion == "voice" or len(features.persons) < 2:
