@@ -160,7 +160,13 @@ def test_features_join_what_their_segments_hold():
     halves = [{key: value[cut[key[:4]] == which] for key, value in named.items()} for which in (True, False)]
     empty = factories.no_observations() | {key: value[:0] for key, value in named.items()}
     features = factories.observations(until, frames=False)
-    whole = type(features)(until, until, True, tuple(empty | half for half in halves), empty)
+    whole = type(features)(
+        duration=until,
+        until=until,
+        complete=True,
+        segments=tuple(empty | half for half in halves),
+        empty=empty,
+    )
     assert of_tracks(whole.arrays | {"face_person": arrays["face_person"]}, until) == [0, 1, 0]
     assert list(whole.arrays["face_person"]) == list(persons.joined(arrays, until))
     assert whole.persons == [0, 1]
