@@ -2,7 +2,7 @@
 
 import contextlib
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,11 +13,11 @@ from emorec.errors import EmorecError
 from emorec.extraction.features import Features
 from emorec.media import sandbox
 from emorec.ui.jobs.job_queue import JobQueue, Ticket
+from emorec.ui.jobs.queued_work import QueuedWork, Stopped
 from emorec.ui.server import log
 from emorec.ui.server.limits import LINKS, Visitor
 
 UNEXPECTED = "Something went wrong that should not have; the log of the program says what. Try another file."
-POLL = 0.1  # seconds between two checks of the queue
 # Seconds of work for a second of media, roughly: only their order matters.
 VIDEO_WORK = 0.1
 SOUND_WORK = 0.02
@@ -26,10 +26,6 @@ PROBES = threading.BoundedSemaphore(2)  # recordings whose duration is read at t
 
 Progress = Callable[[float | None], None]  # is called with the part of a link that has arrived (0 to 1, None: unknown)
 Fetch = Callable[[Progress], tuple[str, dict]]  # returns the file's path and the facts about its source
-
-
-class _Stopped(Exception):
-    """Nobody needs the result any more."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +45,7 @@ class JobOptions:
     ended: "Callable[[Job], object]" = lambda job: None
 
 
-class Job:
+class Job(QueuedWork):
     """The extraction of features from one recording; it starts at once. ``fetch`` downloads a link first.
 
     What other threads may read, in the order in which it changes:
@@ -77,28 +73,14 @@ class Job:
         self.facts: dict = {}
         self.options = options or JobOptions()
         self._analyzer, self._queue, self._fetch = analyzer, queue, fetch
-        self._changed, self._stop = threading.Event(), threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
+        super().__init__(self.options.visitor, self.options.client_gone)
         self._thread.start()
-
-    @property
-    def running(self) -> bool:
-        """Whether anything may still change."""
-        return self._thread.is_alive()
 
     def wait(self, seconds: float) -> bool:
         """Wait until something changes, at most so many seconds; returns whether something has changed."""
         changed = self._changed.wait(seconds)
         self._changed.clear()
         return changed
-
-    def stop(self) -> None:
-        """Ask the job to stop; its features are kept. Returns at once; the thread ends a little later."""
-        self._stop.set()
-
-    def join(self) -> None:
-        """Wait until the job has ended."""
-        self._thread.join()
 
     def _run(self) -> None:
         try:
@@ -114,7 +96,7 @@ class Job:
                     self._wait_until_active(self._queue, ticket, "jobs_ahead")
         except EmorecError as error:
             self.problem = str(error)
-        except _Stopped:
+        except Stopped:
             pass
         except Exception as error:
             log.error("The analysis failed", error)
@@ -122,29 +104,6 @@ class Job:
         finally:
             self.options.ended(self)
             self._changed.set()
-
-    @contextlib.contextmanager
-    def _ticket(self, queue: JobQueue, counter: str, admitted: bool = False, expected: float = 0.0) -> Iterator[Ticket]:
-        """Wait in a queue; within this context the job is active. ``counter`` names the attribute to update."""
-        ticket = queue.join(self.options.visitor, admitted, expected)
-        try:
-            self._wait_until_active(queue, ticket, counter)
-            yield ticket
-        finally:
-            queue.leave(ticket)
-
-    def _wait_until_active(self, queue: JobQueue, ticket: Ticket, counter: str) -> None:
-        while ahead := queue.jobs_ahead(ticket):
-            if ahead != getattr(self, counter):
-                setattr(self, counter, ahead)
-                self._changed.set()
-            if self._stop.wait(POLL) or self.options.client_gone():
-                raise _Stopped
-        setattr(self, counter, 0)
-
-    def _check_stopped(self) -> None:
-        if self._stop.is_set() or self.options.client_gone():
-            raise _Stopped
 
     def _report_fetched(self, part: float | None) -> None:
         self._check_stopped()
