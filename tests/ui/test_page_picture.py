@@ -67,6 +67,15 @@ def test_one_picture_has_a_box_and_a_card_at_each_face(wide):
     assert wide.locator("#faces .found li").count() == 3
 
 
+def test_the_layout_of_a_tab_does_not_wait_for_the_server(chromium, page_server):
+    with visiting(chromium, page_server) as page:
+        page.route("**/gradio_api/**", lambda route: None)  # no answer
+        page.get_by_role("tab", name="Picture").click()
+        page.wait_for_selector("#recording", state="hidden")
+        page.get_by_role("tab", name="Video or audio").click()
+        page.wait_for_selector("#recording")
+
+
 def test_the_card_of_the_face_under_the_pointer_is_shown(wide):
     for number in (0, 2):
         box = wide.locator("#faces .box").nth(number)

@@ -1,6 +1,7 @@
 """Which event of the inputs, of Analyze, Cancel and the deletion calls which handler; results have
 ``result_connections``."""
 
+import json
 from types import SimpleNamespace
 from typing import Any
 
@@ -22,18 +23,8 @@ def connect_inputs(
     """Connect the inputs, Analyze, Cancel and the deletion."""
     inputs, choices, deletion = parts.inputs, parts.choices, parts.deletion
     for name, tab in inputs.tabs.items():
-        is_picture = name == "picture"
-        updates = [name, gr.update(visible=is_picture), *[gr.update(visible=not is_picture)] * 4]
-        updates.append(gr.update(visible=name not in ("picture", "live", "library")))  # Analyze and Cancel
-        if name == "library":
-            updates[5] = gr.update(visible=False)  # what is chosen before Analyze
-        tab.select(
-            lambda updates=updates: updates,
-            None,
-            [session.tab, parts.faces, *parts.for_recordings],
-            queue=False,
-            **QUIET,
-        )
+        # In the browser, because the server's answer for the first tab could come after the one for the second.
+        tab.select(None, None, [session.tab, parts.faces, *parts.for_recordings], js=_layout_of(name), **QUIET)
     sources = {FILE: inputs.file, "webcam": inputs.webcam, "microphone": inputs.microphone}
     for name, source in sources.items():
         # Not preprocessed: Gradio would open the file before the handler has checked whose it is.
@@ -121,3 +112,11 @@ def connect_inputs(
         concurrency_limit=None,
         **QUIET,
     ).then(lists.show, None, lists.components, concurrency_limit=None, **QUIET)
+
+
+def _layout_of(tab: str) -> str:
+    """The JavaScript function that says what the page shows on a tab, in the order of the outputs."""
+    for_recordings = [tab != "picture"] * 4  # the player's side, the result, the status, what is chosen before Analyze
+    for_recordings[3] &= tab != "library"
+    shown = [tab == "picture", *for_recordings, tab not in ("picture", "live", "library")]  # last: Analyze and Cancel
+    return f"() => {json.dumps([tab, *[{'__type__': 'update', 'visible': visible} for visible in shown]])}"

@@ -112,7 +112,7 @@ def build(
             revision=gr.State(0),  # a new value means that there is something else to draw
             timeline=gr.State(),
             active=gr.State(""),  # name of the checkpoint in use
-            tab=gr.State("file"),
+            tab=gr.Textbox("file", visible=False),  # no State, which only the server can set
             rows_shown=gr.State(False),
             minutes_shown=gr.State(False),
             edited=gr.State(Edited()),  # what the visitor says about the persons
