@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 from functools import cache
 from pathlib import Path
 
 import numpy as np
-import safetensors.torch
 import torch
-from safetensors import SafetensorError
 from torch import nn
 from torch.nn import functional as F
 
-from emorec.errors import EmorecError
+from emorec.models import bundled
 from emorec.models.networks import Residual, convolution
 from emorec.models.optimize import for_inference
 
@@ -22,7 +19,7 @@ DIMENSIONS = 128  # of an embedding
 WIDTHS = (64, 96, 128)  # channels at 1/4, 1/8 and 1/16 of the input's side
 REDUCED = 64  # channels of the last map before it is read as a whole
 BATCH = 32  # crops that are embedded at a time
-WEIGHTS_FILE = Path(__file__).parents[1] / "weights" / "face_identity.safetensors"
+WEIGHTS_FILE = bundled.FOLDER / "face_identity.safetensors"
 
 
 class IdentityNet(nn.Module):
@@ -56,22 +53,13 @@ def load(file: Path = WEIGHTS_FILE) -> IdentityNet:
 
     Raises EmorecError if the file cannot be read or does not hold this network.
     """
-    network = IdentityNet()
-    try:
-        weights = safetensors.torch.load_file(file)
-        network.load_state_dict({name: value.float() for name, value in weights.items()})
-    except (OSError, SafetensorError, RuntimeError) as error:
-        raise EmorecError(f"{file} does not hold the weights of the identity network ({error}).") from None
-    return for_inference(network.eval())
+    return for_inference(bundled.read(IdentityNet(), file, "identity"))
 
 
 @cache
 def fingerprint(file: Path = WEIGHTS_FILE) -> str:
     """SHA-256 of the weights file, in hexadecimal. Raises EmorecError if it cannot be read."""
-    try:
-        return hashlib.sha256(file.read_bytes()).hexdigest()
-    except OSError as error:
-        raise EmorecError(f"{file} cannot be read ({error.strerror or error}).") from None
+    return bundled.fingerprint(file)
 
 
 @torch.inference_mode()

@@ -6,18 +6,15 @@ belong together: an open mouth to a vowel, closed lips to a pause. It was traine
 
 from __future__ import annotations
 
-import hashlib
 from functools import cache
 from pathlib import Path
 
 import numpy as np
-import safetensors.torch
 import torch
-from safetensors import SafetensorError
 from torch import nn
 from torch.nn import functional as F
 
-from emorec.errors import EmorecError
+from emorec.models import bundled
 from emorec.voice.features import FRAMES_PER_HOP
 
 SIZE = 48  # pixels; side of the aligned crop that MOUTH is given for
@@ -27,7 +24,7 @@ BANDS = 16  # of the log-mel
 DIMENSIONS = 16
 STEPS = 4  # vectors of sound in a hop, 64 ms apart
 FRAMES_PER_STEP = FRAMES_PER_HOP // STEPS
-WEIGHTS_FILE = Path(__file__).parents[1] / "weights" / "speaker.safetensors"
+WEIGHTS_FILE = bundled.FOLDER / "speaker.safetensors"
 
 
 def _convolution(inputs: int, outputs: int) -> nn.Sequential:
@@ -73,25 +70,13 @@ def load(file: Path = WEIGHTS_FILE) -> SpeakerNet:
 
     Raises EmorecError if the file cannot be read or does not hold this network.
     """
-    network = SpeakerNet()
-    try:
-        weights = safetensors.torch.load_file(file)
-        network.load_state_dict({name: value.float() for name, value in weights.items()}, strict=False)
-        missing = network.state_dict().keys() - weights.keys()
-        if any(not name.endswith("num_batches_tracked") for name in missing):
-            raise RuntimeError(f"{len(missing)} tensors are missing")
-    except (OSError, SafetensorError, RuntimeError) as error:
-        raise EmorecError(f"{file} does not hold the weights of the speaker network ({error}).") from None
-    return network.eval().requires_grad_(False)
+    return bundled.read(SpeakerNet(), file, "speaker")
 
 
 @cache
 def fingerprint(file: Path = WEIGHTS_FILE) -> str:
     """SHA-256 of the weights file, in hexadecimal. Raises EmorecError if it cannot be read."""
-    try:
-        return hashlib.sha256(file.read_bytes()).hexdigest()
-    except OSError as error:
-        raise EmorecError(f"{file} cannot be read ({error.strerror or error}).") from None
+    return bundled.fingerprint(file)
 
 
 @torch.inference_mode()

@@ -10,11 +10,10 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import safetensors.torch
 import torch
 from torch.nn import functional as F
 
-from emorec import files
+from emorec.models import bundled
 from emorec.models.identity import DIMENSIONS, SIZE, IdentityNet
 from train import loop
 from train.data import augment
@@ -160,8 +159,7 @@ def main(arguments: list[str] | None = None) -> None:
     torch.manual_seed(asked.seed)
     net = IdentityNet()
     if asked.init:
-        weights = safetensors.torch.load_file(asked.init)
-        net.load_state_dict({name: value.float() for name, value in weights.items()})
+        net = bundled.read(net, asked.init, "identity").train().requires_grad_(True)
     schedule = loop.Schedule(
         epochs=asked.epochs,
         lr=asked.lr,
@@ -174,9 +172,7 @@ def main(arguments: list[str] | None = None) -> None:
     batches, validation = Batches(train, targets.of(train), schedule.batch_size), Validation(faces.of("valid"))
     folder = asked.cache / asked.run
     net = loop.fit(net, batches, loss_of, schedule, folder, validation, resume=asked.resume, title="identity")
-    asked.output.parent.mkdir(parents=True, exist_ok=True)
-    weights = {name: value.half() if value.is_floating_point() else value for name, value in net.state_dict().items()}
-    files.write(asked.output, safetensors.torch.save({name: value.contiguous() for name, value in weights.items()}))
+    bundled.write(net, asked.output)
     print(f"{asked.output}: {os.path.getsize(asked.output):,} bytes, {validation(net)}")
 
 

@@ -15,19 +15,17 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import safetensors.torch
 import torch
 from torch import nn
 from torch.nn import functional as F
 
-from emorec import files
 from emorec.errors import EmorecError
 from emorec.extraction import keyframes
 from emorec.face import alignment
 from emorec.face.detection import Detector
 from emorec.media import sampling, streams
 from emorec.media.streams import AudioBlock, Frame
-from emorec.models import speaker
+from emorec.models import bundled, speaker
 from emorec.models.speaker import DIMENSIONS, FRAMES_PER_STEP, SIDE, SIZE, SpeakerNet
 from emorec.voice import features
 from train.data.pack import face_detector
@@ -198,15 +196,8 @@ def main(arguments: list[str] | None = None) -> None:
     asked = parser.parse_args(arguments)
     cv2.setNumThreads(1)
     net = fit([*clips(asked.data, asked.actors.split(","), face_detector())], asked.steps, asked.seed)
-    write(net, asked.output)
+    bundled.write(net, asked.output)
     print(f"{asked.output}: {os.path.getsize(asked.output):,} bytes")
-
-
-def write(net: SpeakerNet, output: Path) -> None:
-    """Write the weights of a network as float16."""
-    output.parent.mkdir(parents=True, exist_ok=True)
-    weights = {name: value.half() for name, value in net.state_dict().items() if value.is_floating_point()}
-    files.write(output, safetensors.torch.save({name: value.contiguous() for name, value in weights.items()}))
 
 
 if __name__ == "__main__":
