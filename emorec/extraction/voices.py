@@ -55,8 +55,10 @@ def _whole_segments(
     front_end, net = model.front_end, for_inference(model.voice)
     margin = _margin_hops(front_end) * front_end.hop
     number, end = first, 0
-    origin = _start(number, front_end) - margin  # the first sample in ``buffer``
-    buffer, encoded = np.zeros((len(channels.SIDES) if settings.channel == channels.SPLIT else 1, 0), np.float32), {}
+    origin = _start(number, front_end) - margin  # the first sample in ``pieces``
+    count = len(channels.SIDES) if settings.channel == channels.SPLIT else 1
+    # Put together only when a segment is complete: to copy all of it for every block takes longer than to decode it.
+    pieces, encoded = [np.zeros((count, 0), np.float32)], {}
     block_seconds, margin_seconds = BLOCK_HOPS * front_end.hop_seconds, margin / front_end.rate
     end_sample, read_until = math.inf, math.inf  # end of the part, as a sample, and end of reading (s)
     if settings.end is not None:
@@ -71,16 +73,20 @@ def _whole_segments(
         part_from=max(0.0, settings.start - margin_seconds),
     )
     with Prefetcher(blocks) as blocks:
-        for begin, samples in _pieces(blocks, origin, len(buffer), front_end, notes):
-            buffer = np.concatenate([buffer[:, : begin - origin], samples], axis=1)
+        for begin, samples in _pieces(blocks, origin, count, front_end, notes):
+            if begin < end:  # the decoder went back a little
+                pieces = [np.concatenate(pieces, axis=1)[:, : begin - origin]]
+            pieces.append(samples)
             end = begin + samples.shape[1]
             while (
                 end_sample > _start(number, front_end)
-                and buffer.shape[1] >= (span := _span(number, front_end)) + 2 * margin
+                and end - origin >= (span := _span(number, front_end)) + 2 * margin
             ):
+                buffer = np.concatenate(pieces, axis=1)
                 window = buffer[:, : span + 2 * margin]
                 yield _voice_arrays(front_end, net, window, number, _start(number + 1, front_end), encoded)
-                buffer, origin, number = buffer[:, span:], origin + span, number + 1
+                pieces, origin, number = [buffer[:, span:]], origin + span, number + 1
+    buffer = np.concatenate(pieces, axis=1)
     while min(end, end_sample) > _start(number, front_end):
         span = _span(number, front_end)
         missing = max(0, span + 2 * margin - buffer.shape[1])
