@@ -125,10 +125,10 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def opening(browser: Any, address: str) -> list[Measure]:
+def opening(browser: Any, address: str, openings: int = 3) -> list[Measure]:
     """How soon the page can be used after it is opened with an empty cache, and what is transferred for it."""
     times, sizes = [], []
-    for _ in range(3):
+    for _ in range(openings):
         page, received = browser.new_page(viewport=VIEW), []
         page.set_default_timeout(PATIENCE)
         session = page.context.new_cdp_session(page)

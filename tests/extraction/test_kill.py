@@ -65,7 +65,7 @@ class Observer:
         self._process.wait()
 
     def extract(self, media, cache, kill_after=None, chance=None):
-        """The printed lines as lists of words, and the exit status; it is killed within a second of so many lines."""
+        """The printed lines as lists of words, and the exit status; it is killed soon after so many lines."""
         self._process.stdin.write(f"{media}|{cache}\n")
         self._process.stdin.flush()
         lines_printed, copy, timer = [], None, None
@@ -84,7 +84,7 @@ class Observer:
             else:
                 lines_printed.append(words)
             if kill_after is not None and copy and timer is None and len(lines_printed) >= kill_after:
-                timer = threading.Timer(chance.uniform(0, 0.7), os.kill, (copy, signal.SIGKILL))
+                timer = threading.Timer(chance.uniform(0, 0.3), os.kill, (copy, signal.SIGKILL))
                 timer.start()
 
 

@@ -22,6 +22,7 @@ from emorec.errors import EmorecError
 from emorec.media import containers, packets, sampling
 from emorec.media import reader as media_reader
 from emorec.media import streams as media
+from support import make_media
 from support.decoding import undamaged
 from support.make_media import Audio, Video, draw, read_time, record
 from support.paths import ROOT
@@ -161,6 +162,15 @@ def test_video_of_every_container_has_true_times(name, tmp_path):
         begin, end = loud_span(path, damages=complaints)
         assert begin == pytest.approx(1.0, abs=TONE_SHIFT) and end - begin == pytest.approx(0.5, abs=0.003)
     assert complaints == []
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getscheduler"), reason="is about Linux")
+def test_recordings_are_made_without_real_time_priority(tmp_path, monkeypatch):
+    """Which libsvtav1 gives itself as root: all that this process starts would keep the processor from others."""
+    monkeypatch.setattr(make_media, "cache", None)
+    before = os.sched_getscheduler(0)
+    record(tmp_path / "a.mp4", Video("libsvtav1", duration=0.2))
+    assert os.sched_getscheduler(0) == before
 
 
 @pytest.mark.parametrize("name", AUDIO_FILES)

@@ -5,6 +5,7 @@ first, so that ``read_time`` gets it back from pixels after any codec and any sc
 picture lies on its side.
 """
 
+import contextlib
 import hashlib
 import os
 import shutil
@@ -102,7 +103,7 @@ def drop_old(folder: Path) -> None:
 
 
 def _encode(path: Path, video: Video | None, audio: Audio | None, cover: bool, **how) -> Path:
-    with av.open(str(path), "w", **how) as container:
+    with same_scheduling(), av.open(str(path), "w", **how) as container:
         picture = _video_stream(container, video) if video else None
         sound = _audio_stream(container, audio) if audio else None
         art = _cover_stream(container) if cover else None
@@ -113,6 +114,20 @@ def _encode(path: Path, video: Video | None, audio: Audio | None, cover: bool, *
         for packet in packets:
             container.mux(packet)
     return path
+
+
+@contextlib.contextmanager
+def same_scheduling():
+    """Undo what the encoder libsvtav1 does as root: it gives the calling thread, and what that starts, priority in real
+    time, so that nothing else gets the processor."""
+    if not hasattr(os, "sched_getscheduler"):  # not Linux
+        yield
+        return
+    policy, parameters = os.sched_getscheduler(0), os.sched_getparam(0)
+    try:
+        yield
+    finally:
+        os.sched_setscheduler(0, policy, parameters)
 
 
 def draw(time: float, size: tuple[int, int] = (192, 128)) -> np.ndarray:

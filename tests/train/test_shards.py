@@ -87,7 +87,8 @@ def test_workers_read_each_item_once_and_say_what_is_wrong_in_one_sentence(writt
     read = [*shard_stream.examples(list(found.shards), "face", face_only, (1,), reading)]
     assert keys(read) == dict.fromkeys(keys(read), 1) and len(read) == TRAIN_ITEMS
     with pytest.raises(EmorecError, match=r"^The shard file://\S+/face-train-0000.tar is damaged \([^\n]+\); write it"):
-        [*shard_stream.examples([replace(first, url=f"file://{bad}"), *others], "face", face_only, (1,), reading)]
+        damaged = [replace(first, url=f"file://{bad}"), *others]
+        [*shard_stream.examples(damaged, "face", face_only, (1,), replace(reading, workers=1))]
 
 
 def test_a_training_on_shards_learns_like_one_in_memory_and_continues(written, tmp_path):
@@ -131,13 +132,15 @@ def test_voices_are_trained_from_shards(tmp_path):
     assert checkpoints.load(tmp_path / "runs" / "checkpoint").voice.config.heads["emotions"] == ("happy", "sad")
 
 
-# Trains in two processes with the variables that torchrun gives to what it starts; they are copies of this process.
-# Each writes which items it trained on, and the weights that it has at the end.
+# Trains in two processes, once for each of the runs, with the variables that torchrun gives to what it starts; they are
+# copies of this process, so that torch is loaded once. Each writes which items it trained on, and the weights that it
+# has at the end.
 PARALLEL = """
 import hashlib, json, os, socket, sys, traceback
 sys.path[:0] = [{root!r}, {tests!r}]
 from dataclasses import replace
 import numpy as np
+import torch._dynamo  # which every optimizer imports
 from train import loop, run
 from train.finetune import common, face
 loop.has_fast_bfloat16 = lambda device: False
@@ -151,56 +154,64 @@ def counted(shares):
     return lambda net, batch: (rows.append(len(batch[0])), loss_of(net, batch))[1]
 def kept(*arguments, **options):
     net = fit(*arguments, **options)
-    with open(f"{folder}/" + os.environ["RANK"] + ".json", "w") as file:
+    with open(os.environ["NOTES"] + os.environ["RANK"] + ".json", "w") as file:
         weights = {{name: value.double().sum().item() for name, value in net.state_dict().items()}}
         json.dump(dict(seen=seen, rows=rows, weights=weights), file)
     return net
 face.moved, loop.fit, face.balanced_loss = noted, kept, counted
-with socket.socket() as probe:
-    probe.bind(("127.0.0.1", 0))
-    os.environ |= dict(MASTER_ADDR="127.0.0.1", MASTER_PORT=str(probe.getsockname()[1]), WORLD_SIZE="2")
-copies = []
-for rank in range(2):
-    os.environ |= dict(RANK=str(rank), LOCAL_RANK=str(rank))
-    copies.append(os.fork())
-    if copies[-1] == 0:
-        try:
-            run.main({arguments!r})
-            sys.stdout.flush()
-            os._exit(0)
-        except BaseException:
-            traceback.print_exc()
-            os._exit(1)
-if any([os.waitpid(copy, 0)[1] for copy in copies]):
-    sys.exit(1)
+for notes, arguments in {runs!r}:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        os.environ |= dict(MASTER_ADDR="127.0.0.1", MASTER_PORT=str(probe.getsockname()[1]))
+    os.environ |= dict(WORLD_SIZE="2", NOTES=notes)
+    copies = []
+    for rank in range(2):
+        os.environ |= dict(RANK=str(rank), LOCAL_RANK=str(rank))
+        copies.append(os.fork())
+        if copies[-1] == 0:
+            try:
+                run.main(arguments)
+                sys.stdout.flush()
+                os._exit(0)
+            except BaseException:
+                traceback.print_exc()
+                os._exit(1)
+    if any([os.waitpid(copy, 0)[1] for copy in copies]):
+        sys.exit(1)
+    print("----", flush=True)
 """
 
 
-@pytest.mark.parametrize("count", [4, 3])
-def test_two_processes_read_each_item_once_an_epoch_and_end_with_the_same_weights(written, tmp_path, count):
-    arguments = given(written, tmp_path / "runs", train=f"{{0000..000{count - 1}}}")
-    text = PARALLEL.format(root=str(ROOT), tests=str(ROOT / "tests"), arguments=arguments, folder=str(tmp_path))
+def test_two_processes_read_each_item_once_an_epoch_and_end_with_the_same_weights(written, tmp_path):
+    counts = (4, 3)  # shards
+    runs = [
+        (f"{tmp_path}/{count}-", given(written, tmp_path / f"runs-{count}", train=f"{{0000..000{count - 1}}}"))
+        for count in counts
+    ]
+    text = PARALLEL.format(root=str(ROOT), tests=str(ROOT / "tests"), runs=runs)
     (tmp_path / "parallel.py").write_text(text)
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     process = subprocess.run(
         [sys.executable, str(tmp_path / "parallel.py")], env=environment, capture_output=True, text=True, timeout=300
     )
     assert process.returncode == 0, process.stderr[-2000:]
-    assert process.stdout.count("wrote") == 1
-    one, two = (json.loads((tmp_path / f"{rank}.json").read_text()) for rank in range(2))
-    assert one["weights"] == two["weights"]
-    assert one["rows"] == two["rows"] == [4] * 4  # what each has read it trains on
-    steps = len(one["seen"]) // 2
-    assert len(one["seen"]) == len(two["seen"]) == 2 * steps and steps == 2
-    for epoch in range(2):
-        part = slice(epoch * steps, (epoch + 1) * steps)
-        mine, others = ([item for batch in rank["seen"][part] for item in batch] for rank in (one, two))
-        assert len(mine) == len(others) == 8
-        if count == 4:
-            assert len({*mine}) == len({*others}) == 8 and not {*mine} & {*others}
-        else:  # one of them has a shard less, and reads it twice
-            assert len({*mine} | {*others}) == 12 and sorted([len({*mine}), len({*others})]) == [4, 8]
-            assert "not divided evenly" in process.stdout
+    printed = process.stdout.split("----")
+    assert [text.count("wrote") for text in printed] == [1, 1, 0]
+    for count, text in zip(counts, printed, strict=False):
+        one, two = (json.loads((tmp_path / f"{count}-{rank}.json").read_text()) for rank in range(2))
+        assert one["weights"] == two["weights"]
+        assert one["rows"] == two["rows"] == [4] * 4  # what each has read it trains on
+        steps = len(one["seen"]) // 2
+        assert len(one["seen"]) == len(two["seen"]) == 2 * steps and steps == 2
+        for epoch in range(2):
+            part = slice(epoch * steps, (epoch + 1) * steps)
+            mine, others = ([item for batch in rank["seen"][part] for item in batch] for rank in (one, two))
+            assert len(mine) == len(others) == 8
+            if count == 4:
+                assert len({*mine}) == len({*others}) == 8 and not {*mine} & {*others}
+            else:  # one of them has a shard less, and reads it twice
+                assert len({*mine} | {*others}) == 12 and sorted([len({*mine}), len({*others})]) == [4, 8]
+                assert "not divided evenly" in text
 
 
 @pytest.mark.parametrize(

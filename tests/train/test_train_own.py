@@ -326,6 +326,7 @@ PARALLEL = """
 import os, socket, sys, traceback
 sys.path[:0] = [{root!r}, {tests!r}]
 from dataclasses import replace
+import torch._dynamo  # which every optimizer imports
 from emorec.face import detection
 from support import make_corpus
 from train import loop, run
