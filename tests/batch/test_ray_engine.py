@@ -23,7 +23,7 @@ from support.waiting import until
 
 ray = pytest.importorskip("ray", reason="Ray (the extra ray) is not installed")
 
-FILES, PROCESSORS = 24, 2
+FILES, PROCESSORS = 24, 4
 LENGTH = 13.0  # seconds of a part
 
 
