@@ -52,7 +52,7 @@ def _areas(strips: Strips, span: tuple[float, float], legend: bool) -> alt.Chart
     return (
         alt.Chart()
         .mark_area(interpolate="step-after", invalid=BREAK)
-        .encode(x=chart_marks.time(span), y=y, y2="high:Q", **chart_marks.colours(legend))
+        .encode(x=chart_marks.time(span), y=y, y2=alt.Y2("high:Q"), **chart_marks.colours(legend))
     )
 
 

@@ -80,7 +80,7 @@ def hatching() -> alt.Chart:
     """The strokes of ``chart_hatch`` as one line; the caller adds ``y``, the encoding of ``at``."""
     look = {"color": chart_hatch.COLOUR, "strokeWidth": chart_hatch.WIDTH, "invalid": BREAK}
     # Without order: not sorted by time, as other lines are.
-    return alt.Chart().mark_line(order=False, **look).encode(x="time:Q", y="at:Q")
+    return alt.Chart().mark_line(order=False, **look).encode(x=alt.X("time:Q"), y=alt.Y("at:Q"))
 
 
 def hover(tooltip: Sequence[str]) -> alt.Chart:
@@ -94,7 +94,9 @@ def hover(tooltip: Sequence[str]) -> alt.Chart:
 
 def boxes(colour: str, **looks: Any) -> alt.Chart:
     """Rectangles from ``start`` to ``end`` and from ``low`` to ``high``."""
-    return alt.Chart().mark_rect(color=colour, **looks).encode(x="start:Q", x2="end:Q", y="low:Q", y2="high:Q")
+    # Channels, not their names alone, which Altair looks up in its schema: that is most of the time of making a chart.
+    across, along = {"x": alt.X("start:Q"), "x2": alt.X2("end:Q")}, {"y": alt.Y("low:Q"), "y2": alt.Y2("high:Q")}
+    return alt.Chart().mark_rect(color=colour, **looks).encode(**across, **along)
 
 
 def strips() -> alt.Chart:

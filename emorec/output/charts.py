@@ -104,7 +104,7 @@ def timeline_spec(
 ) -> dict[str, Any]:
     """What ``timeline_chart`` draws without a title and a legend, as the specification in Vega-Lite.
 
-    Altair takes a quarter of a second to make and check a chart. All but the data and the axis of time is the same
+    Altair takes some hundredths of a second to make a chart. All but the data and the axis of time is the same
     for many timelines, so it is made once and kept: a page draws after every click.
     """
     if timeline.markers:
@@ -147,18 +147,28 @@ def drawn(
 
 def framed(drawing: Drawing, span: tuple[float, float], ink: str) -> alt.LayerChart:
     """The chart of a Drawing without its data."""
-    chart: Any = alt.layer(*drawing.build(span))  # typed as any kind of chart by Altair
-    return (
-        chart.properties(width="container", height=drawing.height, background="transparent", padding=4)
-        .properties(usermeta=EMBEDDING)
-        # What a screen reader hears is the description; it would else go through every column and label.
-        .configure(font=FONT, aria=False)
-        .configure_mark(aria=False)
-        .configure_view(stroke=None)
-        .configure_axis(labelColor=ink, tickColor=ink, domainColor=ink, labelFontSize=12, grid=False)
-        .configure_legend(labelColor=ink, labelFontSize=13)
-        .configure_title(color=ink, subtitleColor=ink, fontSize=17, subtitleFontSize=13, anchor="start", offset=12)
+    # All at once: each of Altair's methods that add something copies the whole chart, which takes as long as making it.
+    chart: Any = alt.layer(  # typed as any kind of chart by Altair
+        *drawing.build(span),
+        width="container",
+        height=drawing.height,
+        background="transparent",
+        padding=4,
+        usermeta=EMBEDDING,
+        config=alt.Config(
+            font=FONT,
+            # What a screen reader hears is the description; it would else go through every column and label.
+            aria=False,
+            mark=alt.MarkConfig(aria=False),
+            view=alt.ViewConfig(stroke=None),
+            axis=alt.AxisConfig(labelColor=ink, tickColor=ink, domainColor=ink, labelFontSize=12, grid=False),
+            legend=alt.LegendConfig(labelColor=ink, labelFontSize=13),
+            title=alt.TitleConfig(
+                color=ink, subtitleColor=ink, fontSize=17, subtitleFontSize=13, anchor="start", offset=12
+            ),
+        ),
     )
+    return chart
 
 
 def _clipped(timeline: Timeline, low: float, high: float) -> Timeline:

@@ -52,12 +52,12 @@ def _layers(
     names = (
         alt.Chart()
         .mark_text(align="left", baseline="middle", fontSize=12, fontWeight=600, color=ink, limit=280)
-        .encode(x=alt.value(PICTURE + GAP if pictures else 0), y="at:Q", text="text:N")
+        .encode(x=alt.value(PICTURE + GAP if pictures else 0), y=alt.Y("at:Q"), text=alt.Text("text:N"))
     )
     faces = (
         alt.Chart()
         .mark_image(align="left", baseline="middle", width=PICTURE, height=PICTURE)
-        .encode(x=alt.value(0), y="at:Q", url="picture:N")
+        .encode(x=alt.value(0), y=alt.Y("at:Q"), url=alt.Url("picture:N"))
     )
     return [
         chart_marks.boxes(EVIDENCE, opacity=0.14),
@@ -77,7 +77,7 @@ def _areas(top: float, span: tuple[float, float], legend: bool) -> alt.Chart:
         .encode(
             x=chart_marks.time(span),
             y=_height("low:Q", top, stack=None),
-            y2="high:Q",
+            y2=alt.Y2("high:Q"),
             **chart_marks.colours(legend) | _each_lane(),
         )
     )
@@ -105,7 +105,7 @@ def _affect_lines(top: float, span: tuple[float, float], legend: bool) -> alt.Ch
 
 def _each_lane() -> dict[str, Any]:
     """An area or line of its own for each lane."""
-    return {"detail": "lane:N"}
+    return {"detail": alt.Detail("lane:N")}
 
 
 def _height(field: str, top: float, **how: Any) -> alt.Y:
