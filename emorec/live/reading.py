@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from emorec.emotions import EMOTIONS
+from emorec.extraction.speakers import OFF_SCREEN, SPEECH, UNSURE
 from emorec.inference.fusion import MIN_COVERAGE
 
 if TYPE_CHECKING:
+    from emorec.extraction.features import Features
     from emorec.timeline import Timeline
 
 
@@ -20,8 +22,9 @@ class Reading:
 
     ``time`` (s): until when, in the session. ``emotion``: the most likely one, "" without evidence; ``confidence``
     (0 to 1) is that of the row, and ``sure`` whether it reaches ``unsure_below``. ``probabilities`` (7,) are NaN
-    without evidence. ``face``, ``speech``: whether there is one now. ``delay`` (s): how old the newest picture is that
-    counts, or the newest sound if there are no pictures; None before the first.
+    without evidence. ``face``, ``speech``: whether there is one now that counts; ``off_screen``: whether there is
+    speech that does not, because it is not the voice of a person in view. ``delay`` (s): how old the newest picture is
+    that counts, or the newest sound if there are no pictures; None before the first.
     """
 
     time: float
@@ -31,6 +34,7 @@ class Reading:
     probabilities: np.ndarray
     face: bool
     speech: bool
+    off_screen: bool = False
     delay: float | None
 
     @property
@@ -40,12 +44,15 @@ class Reading:
             return "no face and no speech"
         said = f"{self.emotion} {self.confidence:.0%}"
         missing = "" if self.face else ", no face"
-        missing += "" if self.speech else ", no speech"
+        missing += "" if self.speech else ", voice off screen" if self.off_screen else ", no speech"
         return (said if self.sure else f"unsure ({said})") + missing
 
 
-def reading_of(timeline: Timeline, delay: float | None) -> Reading:
-    """The Reading of the last row of a timeline; ``delay`` (s) is that of the session."""
+def reading_of(timeline: Timeline, delay: float | None, features: Features | None = None) -> Reading:
+    """The Reading of the last row of a timeline; ``delay`` (s) is that of the session.
+
+    ``features`` are those that the timeline was inferred from; without them nothing is known of voices off screen.
+    """
     if not len(timeline):
         nothing = np.full(len(EMOTIONS), np.nan)
         return Reading(
@@ -67,5 +74,15 @@ def reading_of(timeline: Timeline, delay: float | None) -> Reading:
         probabilities=timeline.probabilities[-1],
         face=bool(timeline.row_face[-1] >= MIN_COVERAGE),
         speech=bool(timeline.row_speech[-1] >= MIN_COVERAGE),
+        off_screen=features is not None and _off_screen(features, float(timeline.start[-1])) >= MIN_COVERAGE,
         delay=delay,
     )
+
+
+def _off_screen(features: Features, start: float) -> float:
+    """The share of the time from ``start`` (s) on with speech that is given to nobody in view."""
+    arrays, seconds = features.arrays, features.until - start
+    if "voice_person" not in arrays or seconds <= 0:
+        return 0.0
+    nobody = np.isin(arrays["voice_person"], (OFF_SCREEN, UNSURE)) & (arrays["voice_speech"] >= SPEECH)
+    return features.hop_seconds * float((nobody & (arrays["voice_time"] >= start)).sum()) / seconds

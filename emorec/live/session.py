@@ -181,7 +181,7 @@ class Live:
         """
         step = float(choices.get("step", DEFAULT_STEP))
         features = self._part(lambda until: max(0.0, until - step * max(1, min(until, seconds) // step)))
-        return reading_of(self._analyzer.infer(features, **choices), self.delay)
+        return reading_of(self._analyzer.infer(features, **choices), self.delay, features)
 
     def close(self) -> None:
         """Judge what waits, and end the threads; what is known can still be asked for."""

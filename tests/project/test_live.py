@@ -2,6 +2,7 @@
 
 import math
 import threading
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -193,6 +194,27 @@ def test_what_goes_wrong_in_a_thread_is_raised_by_the_next_call(analyzer, detect
         live.close()
         with pytest.raises(EmorecError, match="The detector is broken"):
             live.timeline()
+
+
+@pytest.mark.parametrize(
+    ("speakers", "words"),
+    [
+        ((0, 0, 0), "happy 90%, no speech"),
+        ((-1, -2, -1), "happy 90%, voice off screen"),
+        ((-1, 0, 0), "happy 90%, no speech"),
+    ],
+)
+def test_speech_of_nobody_in_view_is_not_called_no_speech(speakers, words):
+    """The first and the third hop lie before the last row, or are silent."""
+    arrays = {
+        "voice_time": np.array([0.1, 0.5, 0.9]),
+        "voice_speech": np.array([1.0, 1.0, 0.0]),
+        "voice_person": np.array(speakers),
+    }
+    row = [[0.9 if emotion == "happy" else 0.1 / (len(EMOTIONS) - 1) for emotion in EMOTIONS]]
+    shares = {"row_face": np.ones(1), "row_speech": np.zeros(1), "start": np.array([0.2]), "end": np.array([1.0])}
+    features = SimpleNamespace(arrays=arrays, until=1.0, hop_seconds=0.256)
+    assert reading_of(factories.timeline(row, **shares), 0.2, features).words == words
 
 
 @pytest.mark.parametrize(

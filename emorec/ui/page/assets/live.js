@@ -4,6 +4,7 @@
 () => {
   const PERIOD = 0.2, WIDTH = 640, QUALITY = 0.85, RATE = 16000, LONGEST_SOUND = 5, LOST = 1;  // s, px, Hz
   const MOST = 2;  // requests on their way
+  const PATIENCE = 10_000;  // ms after which an answer is not expected any more; until then no further sound is sent
   const TAP = `registerProcessor("tap", class extends AudioWorkletProcessor {
     process([channels]) {
       if (channels.length) this.port.postMessage(channels[0].slice());
@@ -137,6 +138,7 @@
       method: "POST",
       headers: { "content-type": "application/octet-stream" },
       body: new Blob([picture ?? "", sound]),
+      signal: AbortSignal.timeout(PATIENCE),
     });
   };
 
