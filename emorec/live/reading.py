@@ -22,7 +22,7 @@ class Reading:
 
     ``time`` (s): until when, in the session. ``emotion``: the most likely one, "" without evidence; ``confidence``
     (0 to 1) is that of the row, and ``sure`` whether it reaches ``unsure_below``. ``probabilities`` (7,) are NaN
-    without evidence. ``face``, ``speech``: whether there is one now that counts; ``off_screen``: whether there is
+    without evidence. ``face``, ``speech``: whether there is one now that counts; ``given_to_nobody``: whether there is
     speech that does not, because it is not the voice of a person in view. ``delay`` (s): how old the newest picture is
     that counts, or the newest sound if there are no pictures; None before the first.
     """
@@ -34,7 +34,7 @@ class Reading:
     probabilities: np.ndarray
     face: bool
     speech: bool
-    off_screen: bool = False
+    given_to_nobody: bool = False
     delay: float | None
 
     @property
@@ -44,14 +44,14 @@ class Reading:
             return "no face and no speech"
         said = f"{self.emotion} {self.confidence:.0%}"
         missing = "" if self.face else ", no face"
-        missing += "" if self.speech else ", voice off screen" if self.off_screen else ", no speech"
+        missing += "" if self.speech else ", voice given to nobody in view" if self.given_to_nobody else ", no speech"
         return (said if self.sure else f"unsure ({said})") + missing
 
 
 def reading_of(timeline: Timeline, delay: float | None, features: Features | None = None) -> Reading:
     """The Reading of the last row of a timeline; ``delay`` (s) is that of the session.
 
-    ``features`` are those that the timeline was inferred from; without them nothing is known of voices off screen.
+    ``features`` are those that the timeline was inferred from; without them nothing is known of speech that is given to nobody.
     """
     if not len(timeline):
         nothing = np.full(len(EMOTIONS), np.nan)
@@ -74,12 +74,12 @@ def reading_of(timeline: Timeline, delay: float | None, features: Features | Non
         probabilities=timeline.probabilities[-1],
         face=bool(timeline.row_face[-1] >= MIN_COVERAGE),
         speech=bool(timeline.row_speech[-1] >= MIN_COVERAGE),
-        off_screen=features is not None and _off_screen(features, float(timeline.start[-1])) >= MIN_COVERAGE,
+        given_to_nobody=features is not None and _given_to_nobody(features, float(timeline.start[-1])) >= MIN_COVERAGE,
         delay=delay,
     )
 
 
-def _off_screen(features: Features, start: float) -> float:
+def _given_to_nobody(features: Features, start: float) -> float:
     """The share of the time from ``start`` (s) on with speech that is given to nobody in view."""
     arrays, seconds = features.arrays, features.until - start
     if "voice_person" not in arrays or seconds <= 0:

@@ -200,7 +200,7 @@ def test_what_goes_wrong_in_a_thread_is_raised_by_the_next_call(analyzer, detect
     ("speakers", "words"),
     [
         ((0, 0, 0), "happy 90%, no speech"),
-        ((-1, -2, -1), "happy 90%, voice off screen"),
+        ((-1, -2, -1), "happy 90%, voice given to nobody in view"),
         ((-1, 0, 0), "happy 90%, no speech"),
     ],
 )
