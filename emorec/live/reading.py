@@ -51,7 +51,7 @@ class Reading:
 def reading_of(timeline: Timeline, delay: float | None, features: Features | None = None) -> Reading:
     """The Reading of the last row of a timeline; ``delay`` (s) is that of the session.
 
-    ``features`` are those that the timeline was inferred from; without them nothing is known of speech that is given to nobody.
+    ``features`` are those that the timeline was inferred from; without them no speech counts as given to nobody.
     """
     if not len(timeline):
         nothing = np.full(len(EMOTIONS), np.nan)
