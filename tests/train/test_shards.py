@@ -136,12 +136,13 @@ def test_voices_are_trained_from_shards(tmp_path):
 # copies of this process, so that torch is loaded once. Each writes which items it trained on, and the weights that it
 # has at the end.
 PARALLEL = """
-import hashlib, json, os, socket, sys, traceback
+import hashlib, json, os, sys
 sys.path[:0] = [{root!r}, {tests!r}]
 from dataclasses import replace
 import numpy as np
 import torch._dynamo  # which every optimizer imports
-from train import loop, run
+from support import parallel_runs
+from train import loop
 from train.finetune import common, face
 loop.has_fast_bfloat16 = lambda device: False
 face.NET = replace(face.NET, widths=(8, 16, 24))
@@ -160,24 +161,8 @@ def kept(*arguments, **options):
     return net
 face.moved, loop.fit, face.balanced_loss = noted, kept, counted
 for notes, arguments in {runs!r}:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        os.environ |= dict(MASTER_ADDR="127.0.0.1", MASTER_PORT=str(probe.getsockname()[1]))
-    os.environ |= dict(WORLD_SIZE="2", NOTES=notes)
-    copies = []
-    for rank in range(2):
-        os.environ |= dict(RANK=str(rank), LOCAL_RANK=str(rank))
-        copies.append(os.fork())
-        if copies[-1] == 0:
-            try:
-                run.main(arguments)
-                sys.stdout.flush()
-                os._exit(0)
-            except BaseException:
-                traceback.print_exc()
-                os._exit(1)
-    if any([os.waitpid(copy, 0)[1] for copy in copies]):
-        sys.exit(1)
+    os.environ["NOTES"] = notes
+    parallel_runs.train(2, arguments)
     print("----", flush=True)
 """
 

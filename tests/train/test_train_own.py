@@ -323,37 +323,19 @@ def test_training_sees_the_very_crops_that_inference_encodes(tmp_path, monkeypat
 # Trains in one process, then in two, which have the variables that torchrun gives to what it starts. All are copies of
 # this process, so that torch is loaded once.
 PARALLEL = """
-import os, socket, sys, traceback
+import sys
 sys.path[:0] = [{root!r}, {tests!r}]
 from dataclasses import replace
 import torch._dynamo  # which every optimizer imports
 from emorec.face import detection
-from support import make_corpus
-from train import loop, run
+from support import make_corpus, parallel_runs
+from train import loop
 from train.finetune import face
 loop.has_fast_bfloat16 = lambda device: False  # in bfloat16 sums depend on how they are divided
 detection.detector = lambda file: make_corpus.MiddleFace()
 face.NET = replace(face.NET, widths=(8, 16, 24), dropout=0.0)
-def train(arguments):
-    try:
-        run.main(arguments)
-        sys.stdout.flush()
-        os._exit(0)
-    except BaseException:
-        traceback.print_exc()
-        os._exit(1)
 for processes, arguments in {runs!r}:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        os.environ |= dict(MASTER_ADDR="127.0.0.1", MASTER_PORT=str(probe.getsockname()[1]), WORLD_SIZE=str(processes))
-    copies = []
-    for rank in range(processes):
-        os.environ |= dict(RANK=str(rank), LOCAL_RANK=str(rank))
-        copies.append(os.fork())
-        if copies[-1] == 0:
-            train(arguments)
-    if any([os.waitpid(copy, 0)[1] for copy in copies]):
-        sys.exit(1)
+    parallel_runs.train(processes, arguments)
     print("----", flush=True)
 """
 
