@@ -14,6 +14,7 @@ from nbclient import NotebookClient
 
 import emorec
 from emorec.output import dataframe, tables
+from emorec.ui import example
 from emorec.ui.example import PORTRAIT
 from support import factories
 from support.command import emorec as command
@@ -167,10 +168,18 @@ def test_the_quickstart_runs(tmp_path, monkeypatch):
     assert any("Timeline of interview.mp4" in text for text in printed)
 
 
-def test_the_stored_outputs_of_the_quickstart_are_of_a_whole_run():
+def test_the_stored_outputs_of_the_quickstart_are_of_a_whole_run(tmp_path):
+    """And of this version: what it prints of the drawn clip is what the program still says of it."""
     book = nbformat.read(ROOT / "docs" / "quickstart.ipynb", as_version=4)
     counts = [cell.execution_count for cell in book.cells if cell.cell_type == "code"]
     assert counts == list(range(1, len(counts) + 1))
+    example.record(tmp_path / "interview.mp4")
+    timeline = emorec.analyze(tmp_path / "interview.mp4", step=1.0)
+    printed = "".join(output.get("text", "") for cell in book.cells for output in cell.get("outputs", ()))
+    assert str(timeline) in printed
+    assert [f"{highlight.start:5.1f} s  {highlight.text}" in printed for highlight in timeline.highlights()] == [
+        True
+    ] * 2
 
 
 def test_version_and_licence_are_the_same_everywhere():
