@@ -187,7 +187,7 @@ def _add_extraction(parser: argparse.ArgumentParser) -> None:
     _option(group, "--channel", default="mix", metavar="C", help=CHANNEL_HELP)
     _option(group, "--start", metavar="S", help="where to begin: seconds, m:ss or h:mm:ss")
     _option(group, "--end", metavar="S", help="where to end")
-    _option(group, "--rotate", type=int, default=0, metavar="D", help="turn clockwise by 90, 180 or 270 degrees")
+    _option(group, "--rotate", type=int, default=0, metavar="D", help="turn the picture clockwise (90, 180, 270)")
 
 
 def _add_results(parser: argparse.ArgumentParser) -> None:

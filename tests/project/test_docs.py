@@ -107,6 +107,24 @@ def test_every_option_is_in_the_guide(name):
     assert {option for option in options if option not in text_of("docs/GUIDE.md")} == set()
 
 
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("analyze", "turn the picture clockwise"),
+        ("analyze", "links to a media file or to a page with a video"),
+        ("analyze", "standard deviation \\(s\\) of a Gaussian average over time, 0 \\(off\\) to 60"),
+        ("analyze", "at most so many pixels high \\(default 720\\)"),
+        ("live", "seconds per written row \\(default 1\\)"),
+        ("serve", "default: GRADIO_SERVER_PORT, or 7860"),
+        ("batch", "a list cannot contain lists"),
+        ("query", "DIR \\[DIR ...\\] \\[QUERY\\]"),
+    ],
+)
+def test_help_tells_units_and_defaults(name, told):
+    helped = command(name, "--help")[1]
+    assert re.search(told, " ".join(helped.split()))
+
+
 @pytest.mark.parametrize(("name", "guide"), [("batch", "docs/BATCH.md"), ("query", "docs/LIBRARY.md")])
 def test_every_option_of_many_recordings_is_in_its_guide(name, guide):
     _, helped, _ = command(name, "--help")
