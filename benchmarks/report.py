@@ -78,7 +78,7 @@ be watched. What no stage claims is the codec's own threads and a little Python;
 ## Commands
 
 ```
-make bench           # everything, into out/bench; continues an interrupted one
+make bench           # everything, into out/bench; begins no job after 25 minutes: run it again until all is done
 make bench QUICK=1   # about two minutes
 make bench DOCS=1    # everything, and this file and the README's section from it
 make bench DOCS=1 MEDIA=FILE          # the same on a recording of your own

@@ -61,8 +61,9 @@ def main(arguments=None):
         lines.append(f"| {name} | " + " | ".join(_cell(outcomes[fusion], shipped[fusion]) for fusion in FUSIONS) + " |")
         print(lines[-1], flush=True)
     text = f"""Over {len(clips)} Javanese clips, seen in training or not, so that only differences between rows count:
-accuracy, the mean probability given to the emotion that was acted, and how many clips are told otherwise
-than as shipped. One clip is {100 / len(clips):.1f} points. The CPU multiplies bfloat16 itself: {_yes_or_no()}."""
+accuracy, the mean probability given to the emotion that was acted, and how many clips get another emotion
+than with the shipped settings. One clip is {100 / len(clips):.1f} points.
+The CPU multiplies bfloat16 itself: {_yes_or_no()}."""
     FILE.write_text("\n".join([text, "", *lines, ""]))
     return 0
 

@@ -1,9 +1,12 @@
 """The one error that a user can cause, with its most common case, and lists of words in sentences."""
 
+import sys
 from collections.abc import Sequence
 from importlib.util import find_spec
+from pathlib import Path
 
 MAX_LISTED = 12  # words of a list in a sentence
+FOLDER = Path(__file__).resolve().parents[1]  # of the clone, or where packages are installed
 
 
 class EmorecError(ValueError):
@@ -20,8 +23,21 @@ def require(extra: str, *modules: str) -> None:
     """
     if missing := [module for module in modules if find_spec(module) is None]:
         raise EmorecError(
-            f"This needs packages that are not installed ({', '.join(missing)}): run pip install 'emorec[{extra}]'."
+            f"This needs packages that are not installed ({', '.join(missing)}): run {installing(extra)}."
         )
+
+
+def installing(extra: str) -> str:
+    """The command that installs an extra, for a sentence.
+
+    In a clone pip may not know the name emorec (`make app` does not install it), so the command is for the clone's
+    folder, and for the Python that runs if it lies there. Nothing absolute is named: visitors of the page may read it.
+    """
+    if not (FOLDER / "pyproject.toml").exists():
+        return f"pip install 'emorec[{extra}]'"
+    running = Path(sys.executable)
+    python = running.relative_to(FOLDER) if running.is_relative_to(FOLDER) else "python"
+    return f"{python} -m pip install '.[{extra}]' in emorec's folder"
 
 
 def listed(words: Sequence[str], most: int = MAX_LISTED) -> str:

@@ -39,7 +39,7 @@ def _parser():
     push.add_argument("--message", help="what the commit says")
     push.add_argument("--parent", metavar="COMMIT", help="push only if this is still the newest commit there")
     push.add_argument(
-        "--dry-run", "--dry_run", action="store_true", help="show what would be pushed, without asking for confirmation"
+        "--dry-run", "--dry_run", action="store_true", help="only list what would be pushed; nothing is sent"
     )
 
     pull = commands.add_parser("pull", help="fetch weights, check that they load, say where they lie")

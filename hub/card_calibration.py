@@ -45,8 +45,9 @@ def _priors(evaluation):
     lines = [
         "## Priors",
         "",
-        f"Recordings are judged under the prior `everyday` ({shares}) unless another is chosen; "
-        "every number above holds under an even one.",
+        f"Recordings are judged under the prior `everyday` ({shares}) unless another is chosen. "
+        "Numbers that name no prior hold under an even one; those over eight emotions are decisions of the networks "
+        "themselves, without a prior.",
         "",
     ]
     calm = [
@@ -60,7 +61,7 @@ def _priors(evaluation):
             "Calm recordings of corpora never heard: how many are called neutral, and how many angry, disgusted, "
             "fearful or sad with a probability over 60 %.",
             "",
-            "| corpus | prior | neutral | surely negative | mean confidence |",
+            "| corpus | prior | neutral | negative with over 60 % | mean confidence |",
             "|---|---|---|---|---|",
         ]
         lines += [

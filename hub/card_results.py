@@ -16,6 +16,7 @@ DOMAINS = (
     "people or pictures of the same corpus trained them, so these numbers are higher than you can expect of your own "
     "recordings."
 )
+PARTS = "A result that names a corpus, or a kind of recording, was measured on a part of the items of its protocol."
 HEADINGS = {False: "Out of domain", True: "In domain", None: "Not stated whether in or out of domain"}
 Rows = list[tuple[provenance.Protocol, provenance.Result]]
 
@@ -36,6 +37,7 @@ def text(evaluation: dict[str, Any]) -> str:
             + (f" of {' and of '.join(found)}" if (found := list(counted)) else "")
             + ". Items are drawn if the people are unknown or too few to be drawn."
         )
+    parts.append(PARTS)
     stated = [heading for heading in (False, True) if any(result.in_domain is heading for _, result in rows)]
     if not stated:
         return "\n\n".join([*parts, _table(rows, evaluation), *_explained(evaluation)])
@@ -65,7 +67,7 @@ def _table(rows: Rows, evaluation: dict[str, Any]) -> str:
     before = {(found.name, result.way): _before(evaluation, found, result) for found, result in rows}
     has_before = any(value is not None for value in before.values())
     lines = [
-        "| protocol | measured | | items |" + (" before |" if has_before else ""),
+        "| protocol | measured | | items of the protocol |" + (" before |" if has_before else ""),
         "|---|---|---|---|" + ("---|" if has_before else ""),
     ]
     for found, result in rows:

@@ -9,7 +9,7 @@ from emorec import download
 
 INPUTS_HELP = (
     "files; folders, with the folders in them; patterns such as 'videos/**/*.mp4'; lists of these in text files "
-    "(list.txt or @list), one a line, which name no other lists; links; and s3://, "
+    "(list.txt or @list), one a line (a list cannot contain lists); links; and s3://, "
     "gs://, hf:// URLs of objects, folders and patterns"
 )
 OUT_HELP = (
@@ -21,6 +21,7 @@ ENGINE_HELP = "local: processes of this machine (default); ray: a Ray cluster, w
 ADDRESS_HELP = "HOST:PORT of a Ray cluster, or auto for one of this machine (default: start one for --workers)"
 CPUS_HELP = "processors for a recording, or a part of one, in a Ray cluster (default 1)"
 GPUS_HELP = "GPUs for it, also a share of one such as 0.25 (default 0; with --device cuda 1)"
+HEIGHT_HELP = f"a link's video is at most so many pixels high (default {download.MAX_HEIGHT})"
 RETRY_HELP = "also try again what failed earlier (default: only if its file or a choice has changed)"
 
 
@@ -49,5 +50,5 @@ def add(parser: argparse.ArgumentParser) -> None:
         type=int,
         default=download.MAX_HEIGHT,
         metavar="N",
-        help=f"lines of a link's video (default {download.MAX_HEIGHT})",
+        help=HEIGHT_HELP,
     )

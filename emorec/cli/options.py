@@ -10,9 +10,10 @@ from typing import Any
 
 from emorec import __version__, download
 from emorec.cli import batch_options, query
+from emorec.cli.batch_options import HEIGHT_HELP
 
 DEFAULT_OUT = "emorec-out"
-MEDIA_HELP = "video or audio files, links to one or its page, or - for standard input"
+MEDIA_HELP = "video or audio files, links to a media file or to a page with a video, or - for standard input"
 MODEL_HELP = "checkpoint folder, or org/name[@revision] on the Hub (default: EMOREC_MODEL, or the bundled one)"
 PRIOR_HELP = (
     "how common each emotion is expected to be: everyday (mostly neutral, as in ordinary life), even (all equally "
@@ -28,6 +29,8 @@ PERSON_HELP = (
     "a person's number or name, main (longest on screen), speaker (who speaks), or all (one row per step and person, "
     "one lane per person in the chart; default: whoever is visible)"
 )
+SMOOTH_HELP = "standard deviation (s) of a Gaussian average over time, 0 (off) to 60 (default 0)"
+WINDOW_HELP = "seconds of evidence that a row is computed from, 0.2 to 60 (default 3)"
 CHANNEL_HELP = "left, right or mix of the sound, or split: a voice in each (default mix)"
 PEOPLE_HELP = "names file NAME.people.json: names of persons, and which faces are whose (default: as they are found)"
 UNSURE_HELP = "rows with a lower confidence count as unsure, 0 to 1 (default 0.4)"
@@ -133,7 +136,7 @@ def _parser(commands: Commands) -> argparse.ArgumentParser:
     serve = subparsers.add_parser("serve", help="start the page, for a browser")
     serve.set_defaults(run=commands["serve"])
     _option(serve, "--share", action="store_true", help="also give a public link, through Gradio's servers")
-    _option(serve, "--port", metavar="N", help="serve the page at this port (default 7860)")
+    _option(serve, "--port", metavar="N", help="port of the page (default: GRADIO_SERVER_PORT, or 7860)")
     _option(serve, "--library", type=Path, metavar="DIR", help=LIBRARY_HELP)
     return parser
 
@@ -153,17 +156,15 @@ def _add_moment(parser: argparse.ArgumentParser) -> None:
     _option(group, "--fusion", default="late", metavar="HOW", help="late, intermediate, face or voice (default late)")
     _option(group, "--prior", default="everyday", metavar="P", help=PRIOR_HELP)
     _option(group, "--baseline", default="speaker", metavar="B", help=BASELINE_HELP)
-    _option(group, "--step_sec", type=number, default=1.0, metavar="S", help="seconds per row of what is written")
-    _option(group, "--window_sec", type=number, default=3.0, metavar="S", help="seconds of evidence (default 3)")
+    _option(group, "--step_sec", type=number, default=1.0, metavar="S", help="seconds per written row (default 1)")
+    _option(group, "--window_sec", type=number, default=3.0, metavar="S", help=WINDOW_HELP)
     _option(group, "--unsure_below", type=number, default=0.4, metavar="P", help=UNSURE_HELP)
 
 
 def _add_media(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("media", nargs="*", metavar="MEDIA", help=MEDIA_HELP)
     _option(parser, "--media_path", action="append", default=[], metavar="MEDIA", help="another way to give MEDIA")
-    _option(
-        parser, "--max_height", type=int, default=download.MAX_HEIGHT, metavar="N", help="lines of a link's video (720)"
-    )
+    _option(parser, "--max_height", type=int, default=download.MAX_HEIGHT, metavar="N", help=HEIGHT_HELP)
 
 
 def _add_inference(parser: argparse.ArgumentParser) -> None:
@@ -172,8 +173,8 @@ def _add_inference(parser: argparse.ArgumentParser) -> None:
     _option(group, "--prior", default="everyday", metavar="P", help=PRIOR_HELP)
     _option(group, "--baseline", default="speaker", metavar="B", help=BASELINE_HELP)
     _option(group, "--step_sec", type=number, default=1.0, metavar="S", help="seconds per row, 0.1 to 10 (default 1)")
-    _option(group, "--window_sec", type=number, default=3.0, metavar="S", help="seconds of evidence (default 3)")
-    _option(group, "--smooth_sec", type=number, default=0.0, metavar="S", help="average over time (default 0, off)")
+    _option(group, "--window_sec", type=number, default=3.0, metavar="S", help=WINDOW_HELP)
+    _option(group, "--smooth_sec", type=number, default=0.0, metavar="S", help=SMOOTH_HELP)
     _option(group, "--person", type=person, metavar="P", help=PERSON_HELP)
     _option(group, "--people", type=Path, metavar="FILE", help=PEOPLE_HELP)
     _option(group, "--unsure_below", type=number, default=0.4, metavar="P", help=UNSURE_HELP)
@@ -186,7 +187,7 @@ def _add_extraction(parser: argparse.ArgumentParser) -> None:
     _option(group, "--channel", default="mix", metavar="C", help=CHANNEL_HELP)
     _option(group, "--start", metavar="S", help="where to begin: seconds, m:ss or h:mm:ss")
     _option(group, "--end", metavar="S", help="where to end")
-    _option(group, "--rotate", type=int, default=0, metavar="D", help="turn the picture by 90, 180 or 270 degrees")
+    _option(group, "--rotate", type=int, default=0, metavar="D", help="turn the picture clockwise (90, 180, 270)")
 
 
 def _add_results(parser: argparse.ArgumentParser) -> None:

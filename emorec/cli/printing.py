@@ -156,7 +156,7 @@ def print_info(loaded: Analyzer) -> None:
     for name in ("face", "voice", "fusion"):
         print(f"{name + ' network':<15}{sum(p.numel() for p in getattr(model, name).parameters()):,} parameters")
     _print_priors()
-    print("\nmeasured on people never seen in training (in brackets: 95 % interval):")
+    print("\nmeasured on people or pictures left out of training (in brackets: 95 % interval):")
     for found in provenance.protocols(model.evaluation):
         print(f"  {found.name}: {found.what} ({found.metric}, {found.items:,} items)")
         width = max([NAME_WIDTH + 4, *(len(result.way) + 1 for result in found.results)])

@@ -11,6 +11,7 @@ from typing import BinaryIO, cast
 from emorec.errors import EmorecError, require
 
 DIRS_HELP = "folder of emorec batch, or of emorec analyze --out; then the query (without one: the views are listed)"
+USAGE = "%(prog)s [-h] [--format F] [--out FILE] [--memory GB] [--timeout S] DIR [DIR ...] [QUERY]"
 FORMAT_HELP = "table, csv, json or parquet (default: table on a terminal, else csv; with --out by the file's ending)"
 EXAMPLE = 'emorec query {folder} "select item, avg(happy) from windows where sure group by item order by 2 desc"'
 INTO_FILE = "Parquet is no text; name a file with --out, or send the output into a file or another program."
@@ -20,6 +21,7 @@ NO_QUERY = "{given} is no folder of results; give folders first, then one query.
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Add the options to a parser."""
+    parser.usage = USAGE  # argparse would repeat the query after each folder
     parser.add_argument("given", nargs="+", metavar="DIR ... [QUERY]", help=DIRS_HELP)
     parser.add_argument("--format", default="", metavar="F", help=FORMAT_HELP)
     parser.add_argument("--out", type=Path, metavar="FILE", help="write the answer into this file")

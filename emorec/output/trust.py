@@ -77,7 +77,7 @@ def panel(evaluation: dict[str, Any], training: dict[str, Any]) -> str:
         for found in provenance.protocols(evaluation)
     )
     table = (
-        "<table><caption>Measured on people never seen in training; in brackets the 95 % interval</caption>"
+        "<table><caption>Measured on people or pictures left out of training; in brackets the 95 % interval</caption>"
         '<tr><th scope="col">on</th><th scope="col">measure</th><th scope="col">result</th>'
         f'<th scope="col">items</th></tr>{rows}</table>'
     )

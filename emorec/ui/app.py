@@ -81,7 +81,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="app.py", description="Serve emorec's page.")
     parser.add_argument("--share", action="store_true", help="also give a public link, through Gradio's servers")
     parser.add_argument("--library", metavar="DIR", help="show the results in this folder on the tab Library")
-    parser.add_argument("--port", metavar="N", help="serve the page at this port (default 7860)")
+    parser.add_argument("--port", metavar="N", help="port of the page (default: GRADIO_SERVER_PORT, or 7860)")
     options = parser.parse_args(arguments)
     environment = dict(os.environ)
     if options.port is not None:

@@ -103,7 +103,7 @@ def test_half_of_the_credentials_are_told_as_a_matter_of_rights():
 
 def test_a_missing_package_is_named_with_its_extra(monkeypatch):
     monkeypatch.setitem(storage.NEEDS, "gs", ("gs", "no_such_package"))
-    assert "pip install 'emorec[gs]'" in listing(["gs://bucket/a.mp4"]).sources[0].problem
+    assert "pip install '.[gs]'" in listing(["gs://bucket/a.mp4"]).sources[0].problem
 
 
 def test_the_file_of_an_object_has_a_name_that_every_system_takes():

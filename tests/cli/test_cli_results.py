@@ -174,7 +174,7 @@ def test_all_formats_without_pyarrow_are_the_others_and_a_note(media, tmp_path, 
         monkeypatch.setattr(place, lambda name: None if name == "pyarrow" else find(name))
     assert analyze(media / "same" / "clip.wav", "--out", "out", "--format", "all") == 0
     (note,) = capsys.readouterr().err.splitlines()
-    assert note.startswith("emorec: note: parquet was left out") and "emorec[exports]" in note
+    assert note.startswith("emorec: note: parquet was left out") and "pip install '.[exports]'" in note
     assert not (tmp_path / "out" / "clip.parquet").exists() and (tmp_path / "out" / "clip.xlsx").exists()
     assert analyze(media / "same" / "clip.wav", "--out", "new", "--format", "csv,parquet") == 2
     assert capsys.readouterr().err.count("\n") == 1 and not (tmp_path / "new").exists()

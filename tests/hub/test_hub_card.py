@@ -50,6 +50,8 @@ def test_the_hub_reads_its_metadata(text):
         "| pictures | accuracy, face | 85.2% (83.0 to 87.1) | 1,234 |",
         "| clips | accuracy, late | 75.0% | 10 |",
         "with 1,000 draws of items in `pictures`.",
+        "| protocol | measured | | items of the protocol |",
+        "was measured on a part of the items of its protocol.",
         "![Reliability diagrams of pictures](reliability-pictures.png)",
         "Other pictures of it trained the network.",
         "1 of 2 reach it; the largest error is 11.0% (clips, late).",
@@ -112,6 +114,8 @@ def test_the_bundled_card_has_out_of_domain_first():
     assert text.index("### In domain") < text.index("| ferplus |") < text.index("### everyday")
     assert text.index("### everyday") < text.index("### web-faces") < text.index("### ferplus")
     assert "Expected calibration error out of domain, even prior. The target is 8.0% or less" in text
+    assert "Numbers that name no prior hold under an even one; those over eight emotions" in text
+    assert "every number above" not in text and "surely" not in text
 
 
 def test_a_protocol_that_states_no_domain_is_in_one_table():

@@ -4,6 +4,7 @@ import csv
 import dataclasses
 import io
 import json
+import re
 import warnings
 from urllib.parse import unquote
 from xml.etree import ElementTree
@@ -20,7 +21,7 @@ from pyarrow import parquet
 from rttm_manager.service.importer import RTTMImporter
 
 from emorec.emotions import EMOTIONS
-from emorec.errors import EmorecError
+from emorec.errors import EmorecError, installing
 from emorec.inference.turns import OFF_SCREEN, UNSURE, Turn, turns
 from emorec.output import columns, formats, tables, tiers
 from emorec.output.text import plain
@@ -457,14 +458,14 @@ def test_an_unknown_format_is_answered_with_the_known_ones(given):
 def test_a_format_whose_package_is_missing_is_one_sentence_and_left_out_of_all(package, name, monkeypatch, tmp_path):
     for place in ("emorec.errors.find_spec", "emorec.output.formats.find_spec"):
         monkeypatch.setattr(place, lambda given: None if given == package else object())
-    sentence = rf"\({package}\): run pip install 'emorec\[exports\]'\.$"
+    sentence = rf"\({package}\): run {re.escape(installing('exports'))}\.$"
     with pytest.raises(EmorecError, match=sentence):
         formats.chosen(name)
     with pytest.raises(EmorecError, match=sentence):
         Timeline.of(CASES["one"]).save(tmp_path / f"a.{name}")
     names, notice = formats.chosen("all")
     assert names == [known for known in formats.FORMATS if known != name]
-    assert notice.startswith(f"{name} was left out") and "emorec[exports]" in notice
+    assert notice.startswith(f"{name} was left out") and installing("exports") in notice
     assert list(tmp_path.iterdir()) == []
 
 

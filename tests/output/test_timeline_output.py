@@ -85,7 +85,7 @@ def test_timelines_of_several_persons_are_put_together_as_rows():
 def test_without_pandas_a_data_frame_is_one_sentence(timeline, monkeypatch):
     find = importlib.util.find_spec
     monkeypatch.setattr("emorec.errors.find_spec", lambda name: None if name == "pandas" else find(name))
-    with pytest.raises(EmorecError, match=r"\(pandas\): run pip install 'emorec\[dataframe\]'\.$"):
+    with pytest.raises(EmorecError, match=r"\(pandas\): run .*pip install '\.\[dataframe\]' in emorec's folder\.$"):
         timeline.to_dataframe()
 
 

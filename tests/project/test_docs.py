@@ -14,7 +14,7 @@ from nbclient import NotebookClient
 
 import emorec
 from emorec.output import dataframe, tables
-from emorec.ui.example import PORTRAIT
+from emorec.ui import example
 from support import factories
 from support.command import emorec as command
 from support.make_media import Audio, Video, record
@@ -107,6 +107,24 @@ def test_every_option_is_in_the_guide(name):
     assert {option for option in options if option not in text_of("docs/GUIDE.md")} == set()
 
 
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("analyze", "turn the picture clockwise"),
+        ("analyze", "links to a media file or to a page with a video"),
+        ("analyze", "standard deviation \\(s\\) of a Gaussian average over time, 0 \\(off\\) to 60"),
+        ("analyze", "at most so many pixels high \\(default 720\\)"),
+        ("live", "seconds per written row \\(default 1\\)"),
+        ("serve", "default: GRADIO_SERVER_PORT, or 7860"),
+        ("batch", "a list cannot contain lists"),
+        ("query", "DIR \\[DIR ...\\] \\[QUERY\\]"),
+    ],
+)
+def test_help_tells_units_and_defaults(name, told):
+    helped = command(name, "--help")[1]
+    assert re.search(told, " ".join(helped.split()))
+
+
 @pytest.mark.parametrize(("name", "guide"), [("batch", "docs/BATCH.md"), ("query", "docs/LIBRARY.md")])
 def test_every_option_of_many_recordings_is_in_its_guide(name, guide):
     _, helped, _ = command(name, "--help")
@@ -147,11 +165,11 @@ def test_the_columns_of_a_data_frame_are_explained():
 @pytest.mark.parametrize("document", ["README.md", "docs/GUIDE.md"])
 def test_the_python_examples_run(document, tmp_path, monkeypatch):
     record(tmp_path / "interview.mp4", Video(duration=3.0), Audio(duration=3.0))
-    shutil.copy(PORTRAIT, tmp_path / "group.jpg")
+    shutil.copy(example.PORTRAIT, tmp_path / "group.jpg")
     monkeypatch.chdir(tmp_path)
-    (example,) = re.findall(r"```python\n(import emorec\n.*?)```", text_of(document), re.DOTALL)
+    (shown,) = re.findall(r"```python\n(import emorec\n.*?)```", text_of(document), re.DOTALL)
     namespace = {}
-    exec(compile(example, document, "exec"), namespace)
+    exec(compile(shown, document, "exec"), namespace)
     assert len(namespace["timeline"]) > 0
 
 
@@ -167,10 +185,15 @@ def test_the_quickstart_runs(tmp_path, monkeypatch):
     assert any("Timeline of interview.mp4" in text for text in printed)
 
 
-def test_the_stored_outputs_of_the_quickstart_are_of_a_whole_run():
+def test_the_stored_outputs_of_the_quickstart_are_of_a_whole_run(tmp_path):
+    """And of this version: what it prints of the drawn clip is what the program still says of it."""
     book = nbformat.read(ROOT / "docs" / "quickstart.ipynb", as_version=4)
     counts = [cell.execution_count for cell in book.cells if cell.cell_type == "code"]
     assert counts == list(range(1, len(counts) + 1))
+    example.record(tmp_path / "interview.mp4")
+    timeline = emorec.analyze(tmp_path / "interview.mp4", step=1.0)
+    printed = "".join(output.get("text", "") for cell in book.cells for output in cell.get("outputs", ()))
+    assert str(timeline) in printed  # not the highlights: each encoding of the clip is a little different
 
 
 def test_version_and_licence_are_the_same_everywhere():

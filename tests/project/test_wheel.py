@@ -9,6 +9,7 @@ import zipfile
 
 import pytest
 
+from emorec import errors
 from support.make_media import Audio, Video, record
 from support.packages import Environment, build_wheel, other_numpy
 from support.page_process import free_port, wait_for
@@ -107,7 +108,9 @@ def test_a_link_without_the_packages_for_links_is_one_sentence(module, tmp_path,
     from emorec import EmorecError, download
 
     monkeypatch.setitem(sys.modules, module, None)
-    with pytest.raises(EmorecError, match=rf"not installed \({module}\): run pip install 'emorec\[links\]'\.$"):
+    with pytest.raises(
+        EmorecError, match=rf"not installed \({module}\): run .*-m pip install '\.\[links\]' in emorec's folder\.$"
+    ):
         download.fetch("https://example.com/a.mp4", tmp_path)
     assert list(tmp_path.iterdir()) == []
 
@@ -117,5 +120,16 @@ def test_a_page_without_gradio_is_one_sentence(tmp_path):
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert done.returncode != 0
     assert done.stderr == (
-        "emorec: This needs packages that are not installed (gradio): run pip install 'emorec[app]'.\n"
+        f"emorec: This needs packages that are not installed (gradio): run {errors.installing('app')}.\n"
     )
+
+
+def test_the_command_that_installs_an_extra_fits_how_emorec_is_there(tmp_path, monkeypatch):
+    """Installed by name, or in a clone, with the Python of the clone or another one."""
+    monkeypatch.setattr(errors, "FOLDER", tmp_path)
+    monkeypatch.setattr(sys, "executable", str(tmp_path / ".venv" / "bin" / "python"))
+    assert errors.installing("app") == "pip install 'emorec[app]'"
+    (tmp_path / "pyproject.toml").touch()
+    assert errors.installing("app") == ".venv/bin/python -m pip install '.[app]' in emorec's folder"
+    monkeypatch.setattr(sys, "executable", "/usr/bin/python3")
+    assert errors.installing("app") == "python -m pip install '.[app]' in emorec's folder"

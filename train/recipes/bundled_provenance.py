@@ -13,10 +13,10 @@ LIMITS = (
     "Voices: acted English, Polish, Amharic, Javanese and Korean speech, and calm English and Korean; emotions in "
     "spontaneous speech and in other languages are untested.",
     "Voices of a language that no training corpus speaks are recognised far less well: acted Korean emotions, whose "
-    "corpus was left out, hardly better than by chance (28 % of four); elsewhere 36 % on average, by networks of this "
-    "recipe without its second trunk.",
-    "Singing and laughter are read as a voice, and may be named an emotion surely, most of all under the even prior; "
-    "instruments and most music are not.",
+    "corpus was left out, with 28 % recall among four emotions, where chance is 25 %; elsewhere 36 % on average, by "
+    "networks of this recipe without its second trunk.",
+    "Singing and laughter are read as a voice, and may be named an emotion with a high probability, most of all under "
+    "the even prior; instruments and most music are not.",
     "Faces: mostly frontal pictures from the web; disgust, fear and contempt are rare there and recognised least.",
     "Probabilities hold under the prior that a result names; another prior gives other probabilities.",
     "Not for decisions about people: hiring, grading, policing, diagnosis.",
