@@ -22,7 +22,7 @@ NEAR = 0.45  # seconds; a person seen within this time of a hop is visible in it
 CLOSE = 0.15
 # Log odds against "off screen" before any evidence: of the only visible person, of each of several, and of a person who
 # is not visible.
-ALONE, AMONG, HIDDEN = 0.75, 2.0, -3.0
+ALONE, AMONG, HIDDEN = 0.75, 4.0, -3.0
 SWITCH = 0.01  # probability that another one speaks in the next chunk
 PAUSE_SWITCH = 0.02  # the same for each hop of a pause between chunks
 VIEW_SWITCH = 0.6  # the same if other persons are in view than in the chunk before

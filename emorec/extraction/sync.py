@@ -15,13 +15,13 @@ TEMPER = 0.6
 # from 0: actors who are not trained on have about 0.5 and -0.4 nats.
 TRUST = 1.8
 LAGS = np.arange(-4, 6)  # in steps: how much later than the picture the sound may be
-LAG_COST = 4.0  # nats by which a lag must be better for each step
+LAG_COST = 5.0  # nats by which a lag must be better for each step
 REFERENCES = 96  # vectors that a mouth, or a sound, is compared with, evenly spaced over the speech
 SMOOTH_HOPS = 16  # over which the evidence for a lag is summed before the best person is taken
 USUAL_PICTURES = 10  # pictures on each side whose mean look of a mouth is its usual one
-AROUND = 2  # pictures on each side in which a mouth must move
-STILL = 2.1  # deviation of a mouth's vectors below which it is too still to speak
-STILL_WEIGHT, MOST_STILL = 0.5, 1.0  # nats a picture: for each factor of e below STILL, and at most
+AROUND = 1  # pictures on each side in which a mouth must move
+STILL = 2.2  # deviation of a mouth's vectors below which it is too still to speak
+STILL_WEIGHT, MOST_STILL = 0.6, 2.2  # nats a picture: for each factor of e below STILL, and at most
 
 MAX_PERSONS = 16  # those longest on screen; others never get the voice
 
