@@ -18,11 +18,12 @@ from emorec.emotions import EMOTIONS
 from emorec.errors import EmorecError
 from emorec.inference.timeline import Timeline
 from emorec.output.highlights import find_highlights
+from emorec.output.names import STEM
 from emorec.output.negative import most_negative
 from emorec.output.rows import number, person_of, rows, rows_of_all
 from emorec.output.summary import summary
 
-STEM = 180  # bytes of a result's name that come from the name of the recording
+PERSON = 40  # bytes of a result's name that come from the name of a person
 # New columns come last, so that programs that read by position keep working.
 COLUMNS: tuple[str, ...] = (
     "start",
@@ -170,13 +171,13 @@ def file_name(stem: str, timeline: Timeline, suffix: str) -> str:
     """The name of a result file: ``interview.csv``, or ``interview.face.person-2.csv`` for a fusion and a person.
 
     A person's name, and "all", "main" and "speaker", stand there as they are, with - for what no file name may have.
-    A long stem is cut, so that marks and endings fit into the 255 bytes that most systems allow.
+    A long stem and a long name are cut, so that all of it fits into the 255 bytes that most systems allow.
     """
     person = timeline.choices.get("person")
     named = f"person-{person}" if isinstance(person, int) else UNFIT.sub("-", person or "").strip("-. ") or "person"
     marks = [
         f".{timeline.fusion}" if timeline.fusion != DEFAULT_FUSION else "",
-        f".{named}" if person is not None else "",
+        f".{files.shortened(named, PERSON)}" if person is not None else "",
     ]
     return "".join([files.shortened(stem, STEM), *marks, suffix])
 
