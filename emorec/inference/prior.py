@@ -93,7 +93,7 @@ def adapted(log_likelihoods: np.ndarray, weights: np.ndarray, prior: Prior) -> P
 
     ``log_likelihoods`` (N, 7) are those of rows with evidence, and ``weights`` (N,) the number of independent windows
     that each row is worth. ``prior`` is worth as many windows as all rows together, and at least PSEUDO_ROWS, so a
-    short recording stays close to it.
+    short recording stays close to it. The result keeps the name, and is not adapted again where it is used.
     """
     shares = start = np.maximum(prior.shares, FLOOR)
     pseudo = max(PSEUDO_ROWS, float(weights.sum()))
@@ -101,7 +101,7 @@ def adapted(log_likelihoods: np.ndarray, weights: np.ndarray, prior: Prior) -> P
         counts = weights @ posterior(log_likelihoods, np.log(shares))
         shares = np.maximum((counts + pseudo * start) / (weights.sum() + pseudo), FLOOR)
         shares = shares / shares.sum()
-    return Prior(name=prior.name, shares=tuple(float(share) for share in shares), adaptive=True)
+    return Prior(name=prior.name, shares=tuple(float(share) for share in shares))
 
 
 def posterior(log_likelihoods: np.ndarray, log_prior: np.ndarray) -> np.ndarray:

@@ -165,4 +165,5 @@ def _timeline(request: Request, step: float, prior: priors.Prior, heard: voice_p
         choices=request.choices(step, prior),
         name="" if request.person is None else features.names[request.person],
         names=features.names,
+        baseline=request.baseline,
     )
