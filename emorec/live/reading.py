@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from emorec.emotions import EMOTIONS
+from emorec.errors import EmorecError
 from emorec.extraction.speakers import OFF_SCREEN, SPEECH, UNSURE
+from emorec.inference import baseline_choice, options
 from emorec.inference.fusion import MIN_COVERAGE
 
 if TYPE_CHECKING:
     from emorec.extraction.features import Features
     from emorec.timeline import Timeline
+
+TOO_LITTLE = "too little to tell"
+NO_STRETCH = (
+    "The baseline {name} is a stretch of time, which a reading of the last seconds does not hold; choose person, or "
+    "infer with it from all features of the session."
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,12 +49,13 @@ class Reading:
     @property
     def words(self) -> str:
         """The reading in a few words: "happy 74%, no speech"."""
+        missing = [] if self.face else ["no face"]
+        if not self.speech:
+            missing.append("voice given to nobody in view" if self.given_to_nobody else "no speech")
         if not self.emotion:
-            return "no face and no speech"
+            return " and ".join(missing) or TOO_LITTLE
         said = f"{self.emotion} {self.confidence:.0%}"
-        missing = "" if self.face else ", no face"
-        missing += "" if self.speech else ", voice given to nobody in view" if self.given_to_nobody else ", no speech"
-        return (said if self.sure else f"unsure ({said})") + missing
+        return ", ".join([said if self.sure else f"unsure ({said})", *missing])
 
 
 def reading_of(timeline: Timeline, delay: float | None, features: Features | None = None) -> Reading:
@@ -77,6 +87,19 @@ def reading_of(timeline: Timeline, delay: float | None, features: Features | Non
         given_to_nobody=features is not None and _given_to_nobody(features, float(timeline.start[-1])) >= MIN_COVERAGE,
         delay=delay,
     )
+
+
+def of_moment(choices: Mapping[str, Any]) -> dict[str, Any]:
+    """The choices of a timeline of the last seconds, with a step (s), and a baseline that is read from its file.
+
+    Raises EmorecError for a step that cannot be used, and for a baseline that is a stretch of time.
+    """
+    step = choices.get("step", options.DEFAULT_STEP)
+    baseline = baseline_choice.of(choices.get("baseline", baseline_choice.DEFAULT))
+    options.check(step=step, baseline=baseline)
+    if baseline.stretch is not None:
+        raise EmorecError(NO_STRETCH.format(name=baseline.name))
+    return {**choices, "step": step, "baseline": baseline}
 
 
 def _given_to_nobody(features: Features, start: float) -> float:

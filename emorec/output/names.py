@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import tempfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -38,6 +39,20 @@ def claim(folder: Path, media: Path, source: str, label: Callable[[str], str], s
     raise AssertionError("the numbers have no end")
 
 
+def check_folder(folder: Path) -> None:
+    """Make a folder for results, if it is not there. Raises EmorecError unless files can be written in it."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise _unwritable(folder, error) from None
+
+
+def _unwritable(folder: Path, error: OSError) -> EmorecError:
+    return EmorecError(f"{folder} cannot be written ({error.strerror or error}); choose another place.")
+
+
 def _owner(record: Path, owner: bytes) -> bytes:
     """The recorded owner of a name; if there was none, ``owner`` is recorded and returned."""
     try:
@@ -49,5 +64,4 @@ def _owner(record: Path, owner: bytes) -> bytes:
         except FileExistsError:
             return record.read_bytes()
     except OSError as error:
-        folder = record.parent.parent
-        raise EmorecError(f"{folder} cannot be written ({error.strerror or error}); choose another place.") from None
+        raise _unwritable(record.parent.parent, error) from None
