@@ -158,6 +158,17 @@ def test_the_last_minute_does_not_grow_with_the_session(analyzer, detector):
     np.testing.assert_allclose(timeline.probabilities[2:], whole.probabilities[142:], atol=1e-6)
 
 
+def test_a_segment_without_a_face_keeps_nothing_of_the_one_before(analyzer, detector):
+    detector[0] = OneFace(threshold=100)
+    with Live(analyzer) as live:
+        for second in range(30):
+            live.add_picture(plain(200 if second < 15 else 50), float(second), wait=True)
+        live.close()
+        *seen, dark = live.features().segments
+    assert all(len(part["identity_track"]) and len(part["thumbnail_track"]) for part in seen)
+    assert not any(len(dark[name]) for name in dark if name.startswith(("identity_", "thumbnail_")))
+
+
 def test_a_long_pause_is_left_out(analyzer, detector):
     clock = Clock()
     with Live(analyzer, clock=clock) as live:
