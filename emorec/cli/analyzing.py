@@ -92,8 +92,11 @@ def _analyze_one(
     """Analyze one recording, then write and print its result, below a heading if there are several."""
     with _recording(given, options) as (media, link_facts, owner):
         grown: list[Features] = []
+        shared, problem = heading is not None, None
 
         def keep(features: Features) -> None:
+            if marked and not shared:
+                marking.check(marked, features)
             bar.show(features)
             grown[:] = [features]
 
@@ -101,7 +104,10 @@ def _analyze_one(
             result = loaded.analyze(media, keep, person=options.person, **extraction_settings(options), **choices)
         result = replace(result, media=result.media | link_facts)
         if marked:
-            result = result.with_markers(marked.markers)
+            try:
+                result = result.with_markers(marked.markers, shared=shared)
+            except EmorecError as error:  # the rest of the result is written
+                problem = error
         if grown and (options.people or len(grown[-1].persons) > 1):
             writers = writers | {
                 ".people.json": functools.partial(result_files.write_people, loaded, grown[-1], choices["people"])
@@ -111,9 +117,11 @@ def _analyze_one(
                 result_files.write_report, loaded, grown[-1] if grown else None, choices["people"], options.blur
             )
             writers = writers | {result_files.REPORT: write}
-        result_files.put_out(owner, media, result, writers, options, heading, marked)
+        result_files.put_out(owner, media, result, writers, options, heading, marked if result.markers else None)
         if options.save_video:
             _save_video(media, loaded, grown[0].with_people(choices["people"]), result, options)
+        if problem:
+            raise problem
 
 
 def _save_video(
