@@ -190,7 +190,7 @@ def _recording(given: str | Path, options: argparse.Namespace) -> Iterator[tuple
             path, digest = standard_input.receive(Path(folder))
             yield path, {}, f"{standard_input.FILE} {digest}"
             return
-        sound_only = options.fusion == "voice"
+        sound_only = options.fusion == "voice" and not options.save_video
         with printing.ProgressBar() as bar:
             fetched = download.fetch(
                 given, folder, progress=bar.show_download, max_height=options.max_height, sound_only=sound_only
