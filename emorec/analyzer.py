@@ -206,7 +206,7 @@ class Analyzer(Saving):
         """The emotions of every face in a still picture, from left to right.
 
         ``image`` is a path, or an array of uint8, RGB (height, width, 3) or grey (height, width). ``prior`` is as in
-        ``analyze``. Raises EmorecError if it cannot be used.
+        ``analyze``, but not "adaptive". Raises EmorecError if it cannot be used.
         """
         return pictures.analyze(image, self.model, pictures.detector(self.detector_file), prior)
 

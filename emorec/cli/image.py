@@ -49,7 +49,7 @@ def run(options: argparse.Namespace) -> int:
     if not given:
         raise EmorecError(NO_PICTURE)
     formats = _formats(options.format)
-    prior = priors.of(options.prior)
+    prior = priors.of_still(options.prior)
     from emorec import analyzer, annotate
     from emorec import image as pictures
 

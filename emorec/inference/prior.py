@@ -41,6 +41,9 @@ UNKNOWN = "The prior names {name!r}, which is not one of {emotions}."
 WRONG_SHARE = "The prior's share of {emotion} is {share!r}; it must be a number that is 0 or more."
 NO_SHARES = "The prior's shares are all 0; at least one of them must be more."
 WRONG_FILE = "The prior {name} is neither {names} nor a file that can be read as JSON ({reason})."
+NOTHING_TO_ADAPT = (
+    "The prior adaptive is estimated from a recording, which a still picture is not; choose even, everyday or a file."
+)
 WRONG_KIND = "The prior {name} must hold an object with a share for each of {emotions}."
 
 
@@ -86,6 +89,14 @@ def of(given: str | Path | Mapping[str, float] | Prior) -> Prior:
     if not isinstance(content, dict):
         raise EmorecError(WRONG_KIND.format(name=given, emotions=", ".join(EMOTIONS)))
     return Prior(name=Path(given).name, shares=_shares(content))
+
+
+def of_still(given: str | Path | Mapping[str, float] | Prior) -> Prior:
+    """The prior of a still picture, as ``of`` without "adaptive". Raises EmorecError."""
+    prior = of(given)
+    if prior.adaptive:
+        raise EmorecError(NOTHING_TO_ADAPT)
+    return prior
 
 
 def adapted(log_likelihoods: np.ndarray, weights: np.ndarray, prior: Prior) -> Prior:
