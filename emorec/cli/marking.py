@@ -54,14 +54,14 @@ def check(marked: Marked, features: Features) -> None:
         markers.check_within(marked.markers, 0.0, features.duration, SLACK)
 
 
-def write(result: Timeline, marked: Marked, folder: Path, name: str, with_chart: bool) -> list[Path]:
+def write(result: Timeline, marked: Marked, folder: Path, name: str, with_chart: bool, locale: str) -> list[Path]:
     """Write the mean timeline around the markers as ``NAME.markers.csv``, and its chart; return the paths."""
     from emorec import files
     from emorec.output import markers
 
     averages = markers.around(result, marked.before, marked.after)
     written = [folder / f"{name}.markers.csv"]
-    files.write_result(written[0], markers.csv_text(averages).encode())
+    files.write_result(written[0], markers.csv_text(averages, locale).encode())
     if with_chart:
         from emorec.output import chart_files, charts, marker_charts
 

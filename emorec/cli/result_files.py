@@ -102,7 +102,7 @@ def _write_files(
             write(result, written[-1])
         plot = folder / f"{name}.png" if with_chart else plot
         if marked and beside:
-            written += marking.write(result, marked, folder, name, with_chart=not options.no_plot)
+            written += marking.write(result, marked, folder, name, not options.no_plot, options.locale)
     if plot:
         from emorec.output import charts
 

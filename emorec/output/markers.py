@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from os import PathLike
 from typing import Any, TypeVar
@@ -17,6 +15,7 @@ from emorec.annotation import Marker
 from emorec.emotions import EMOTIONS
 from emorec.errors import EmorecError
 from emorec.inference.timeline import Timeline
+from emorec.output import tables
 
 MEASURES = (*EMOTIONS, *DIMENSIONS)
 COLUMNS = ("label", "lag", "measure", "mean", "low", "high", "change", "change_low", "change_high", "markers")
@@ -172,19 +171,22 @@ def _interval(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.where(enough, low, np.nan), np.where(enough, high, np.nan)
 
 
-def csv_text(averages: Sequence[Around]) -> str:
-    """Averages as CSV text, a line for each label, lag and measure; what is unknown is empty."""
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(COLUMNS)
+def csv_text(averages: Sequence[Around], locale: str = "en") -> str:
+    """Averages as CSV text, a line for each label, lag and measure; what is unknown is empty.
+
+    ``locale`` is as in ``tables.csv_text``. Raises EmorecError for an unknown one.
+    """
+    return tables.localized(COLUMNS, _lines(averages), locale)
+
+
+def _lines(averages: Sequence[Around]) -> Iterator[list[Any]]:
     for each in averages:
         columns = (each.mean, each.low, each.high, each.change, each.change_low, each.change_high)
         for row, lag in enumerate(each.lag):
             for column, measure in enumerate(MEASURES):
                 cells = (_cell(values[row, column]) for values in columns)
-                writer.writerow([each.label, _cell(lag), measure, *cells, int(each.count[row])])
-    return out.getvalue()
+                yield [each.label, _cell(lag), measure, *cells, int(each.count[row])]
 
 
-def _cell(value: float) -> float | str:
-    return "" if np.isnan(value) else round(float(value), DIGITS)
+def _cell(value: float) -> float | None:
+    return None if np.isnan(value) else round(float(value), DIGITS)

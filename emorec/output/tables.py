@@ -140,14 +140,19 @@ def delimited(columns: Iterable[str], rows: Iterable[Iterable[Any]], delimiter: 
     return out.getvalue()
 
 
+def localized(columns: Iterable[str], rows: Iterable[Iterable[Any]], locale: str) -> str:
+    """A header and rows as CSV text as the programs of a locale read it. Raises EmorecError for an unknown locale."""
+    check_locale(locale)
+    mark, delimiter, begin = LOCALES[locale]
+    return begin + delimited(columns, rows, delimiter, mark)
+
+
 def csv_text(timeline: Timeline, locale: str = "en") -> str:
     """The rows as CSV text, a header and one line per row; booleans are written as true and false.
 
     The locale "de" has semicolons and decimal commas. Raises EmorecError for an unknown locale.
     """
-    check_locale(locale)
-    mark, delimiter, begin = LOCALES[locale]
-    return begin + delimited(COLUMNS, (row.values() for row in table(timeline)), delimiter, mark)
+    return localized(COLUMNS, (row.values() for row in table(timeline)), locale)
 
 
 def tsv_text(timeline: Timeline, locale: str = "en") -> str:

@@ -111,6 +111,13 @@ def test_the_table_has_a_line_for_each_label_lag_and_measure():
     assert (row["mean"], row["low"], row["change"], row["markers"]) == ("0.94", "", "0.93", "1")
 
 
+def test_the_table_is_written_like_every_other():
+    text = markers.csv_text(reactions([20]).around([(20, "=1+1")]), "de")
+    rows = list(csv.DictReader(io.StringIO(text.removeprefix("\ufeff")), delimiter=";"))
+    (row,) = (row for row in rows if (row["lag"], row["measure"]) == ("3,5", "happy"))
+    assert text.startswith("\ufeff") and (row["label"], row["mean"], row["low"]) == ("'=1+1", "0,94", "")
+
+
 def test_the_chart_of_a_timeline_shows_rules_with_labels():
     timeline = reactions([20]).with_markers([(20, "joke"), (80, "pause")])
     for style in charts.STYLES:
