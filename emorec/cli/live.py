@@ -42,7 +42,7 @@ def run(options: argparse.Namespace) -> int:
 
     # Files are read now: they may be gone when the session ends, which must not be lost.
     baseline = baseline_choice.of(options.baseline)
-    choices = {
+    choices: dict[str, Any] = {
         "fusion": options.fusion,
         "prior": prior.of(options.prior),
         "window": options.window_sec,
@@ -61,8 +61,7 @@ def run(options: argparse.Namespace) -> int:
     from emorec.live import Live
 
     loaded = analyzer.load(options.model_path, options.device)
-    for notice in loaded.notices:
-        print(f"emorec: note: {notice}", file=sys.stderr)
+    printing.print_notices(loaded)
     moment = choices
     if baseline.stretch:
         print(f"emorec: note: {LATER.format(name=baseline.name)}", file=sys.stderr)

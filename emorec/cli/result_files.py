@@ -69,7 +69,7 @@ def write_people(loaded: Analyzer, features: Features, people: People, _: Timeli
 
 
 def write_report(
-    loaded: Analyzer, features: Features | None, people: People, blur: bool, result: Timeline, path: Path
+    loaded: Analyzer, features: Features, people: People, blur: bool, result: Timeline, path: Path
 ) -> None:
     """Write the report beside the results."""
     loaded.save_report(result, path, features=features, people=people, blur=blur)
