@@ -14,14 +14,13 @@ from emorec.extraction.features import Features
 from emorec.extraction.options import Settings
 from emorec.extraction.people import VOICE_NAMES, WORDS, default_name
 from emorec.extraction.persons import shown_until
-from emorec.extraction.speakers import SPEECH
+from emorec.extraction.spoken import PERSON, SPEECH
 from emorec.inference import coverage
 from emorec.inference import fusion as fusions
 from emorec.inference.result import Timeline
 from emorec.inference.voice_pooling import between
 
 ALL, MAIN, SPEAKER = WORDS
-VOICE_PERSON = "voice_person"  # array (H,): who speaks in each hop; negative for nobody who is known
 
 PersonLike = int | str | None
 
@@ -77,7 +76,7 @@ def speakers(features: Features, low: np.ndarray, high: np.ndarray) -> np.ndarra
     Of equals the one who is longer on screen counts.
     """
     arrays, ranked = features.arrays, features.persons
-    voices = arrays.get(VOICE_PERSON)
+    voices = arrays.get(PERSON)
     if voices is None or not ranked:
         return np.full(len(low), -1)
     first, last = between(arrays["voice_time"], low, high)

@@ -10,7 +10,7 @@ import numpy as np
 
 from emorec.emotions import EMOTIONS
 from emorec.errors import EmorecError
-from emorec.extraction.speakers import OFF_SCREEN, SPEECH, UNSURE
+from emorec.extraction.spoken import OFF_SCREEN, PERSON, SPEECH, UNSURE
 from emorec.inference import baseline_choice, options
 from emorec.inference.fusion import MIN_COVERAGE
 
@@ -105,7 +105,7 @@ def of_moment(choices: Mapping[str, Any]) -> dict[str, Any]:
 def _given_to_nobody(features: Features, start: float) -> float:
     """The share of the time from ``start`` (s) on with speech that is given to nobody in view."""
     arrays, seconds = features.arrays, features.until - start
-    if "voice_person" not in arrays or seconds <= 0:
+    if PERSON not in arrays or seconds <= 0:
         return 0.0
-    nobody = np.isin(arrays["voice_person"], (OFF_SCREEN, UNSURE)) & (arrays["voice_speech"] >= SPEECH)
+    nobody = np.isin(arrays[PERSON], (OFF_SCREEN, UNSURE)) & (arrays["voice_speech"] >= SPEECH)
     return features.hop_seconds * float((nobody & (arrays["voice_time"] >= start)).sum()) / seconds

@@ -21,7 +21,8 @@ from rttm_manager.service.importer import RTTMImporter
 
 from emorec.emotions import EMOTIONS
 from emorec.errors import EmorecError
-from emorec.inference.turns import OFF_SCREEN, UNSURE, Turn, turns
+from emorec.extraction.spoken import OFF_SCREEN, UNSURE
+from emorec.inference.turns import Turn, turns
 from emorec.output import columns, formats, tables, tiers
 from emorec.output.text import plain
 from emorec.timeline import Timeline
