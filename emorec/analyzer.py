@@ -111,14 +111,14 @@ class Analyzer(Saving):
 
         ``modalities``: which of "face" and "voice" are decoded and used; fusion "voice" decodes no picture either.
         ``start`` and ``end`` (s): only this part is decoded. ``audio_track`` and ``video_track``: numbers from 1; None
-        takes the one with speech and the one with a face. ``channel``: "left", "right" or "mix". ``rotate``: degrees
-        clockwise, 0, 90, 180 or 270.
+        takes the one with speech and the one with a face. ``channel``: "left", "right", "mix", or "split" for a call
+        with one person per channel. ``rotate``: degrees clockwise, 0, 90, 180 or 270.
 
         ``progress(features)`` is called as the features grow. Raises EmorecError, with one sentence, for whatever
         cannot be used.
         """
         inference.check(fusion, step, window, smooth, prior, unsure_below, baseline)
-        persons.check(person)
+        person = persons.checked(person)
         if isinstance(person, int) and person < 0:
             raise EmorecError(NO_PERSON.format(person=person))
         people = people_file.of(people)  # before hours of work
@@ -147,7 +147,7 @@ class Analyzer(Saving):
             fusion=fusion,
             step=step,
             window=window,
-            person=person if settings.faces else None,  # without pictures there is no person to choose
+            person=persons.choosable(person, settings),
             smooth=smooth,
             prior=prior,
             unsure_below=unsure_below,
@@ -206,7 +206,7 @@ class Analyzer(Saving):
         """The emotions of every face in a still picture, from left to right.
 
         ``image`` is a path, or an array of uint8, RGB (height, width, 3) or grey (height, width). ``prior`` is as in
-        ``analyze``. Raises EmorecError if it cannot be used.
+        ``analyze``, but not "adaptive". Raises EmorecError if it cannot be used.
         """
         return pictures.analyze(image, self.model, pictures.detector(self.detector_file), prior)
 

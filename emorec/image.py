@@ -90,11 +90,12 @@ def read(file: str | PathLike[str]) -> np.ndarray:
 def recognise(
     image: np.ndarray, model: Checkpoint, detector: Detector, prior: PriorLike = priors.STILL
 ) -> list[FaceResult]:
-    """A FaceResult for every face in an RGB image (H, W, 3) uint8, from left to right, under a prior (``prior.of``).
+    """A FaceResult for every face in an RGB image (H, W, 3) uint8, from left to right, under a prior
+    (``prior.of_still``).
 
-    Raises EmorecError for an unknown prior.
+    Raises EmorecError for an unknown prior, and for "adaptive".
     """
-    expected = priors.of(prior)
+    expected = priors.of_still(prior)
     image = detection.enlarged(image)
     with detection.CV_THREADS.held():
         found = confirmed(image, detector.detect(image), detector)

@@ -140,13 +140,15 @@ class Timeline(inference.Timeline):
         """
         return most_negative(self, count, seconds)
 
-    def with_markers(self, markers: MarkersLike) -> Self:
+    def with_markers(self, markers: MarkersLike, *, shared: bool = False) -> Self:
         """The same timeline with markers of your own, which the chart shows and ``around`` averages over.
 
         ``markers`` is a file (a table with the columns time and label, labels of Audacity, SRT, ELAN or Praat), or
-        pairs of a time (s) and a label. Raises EmorecError if it cannot be read, or for a marker outside the recording.
+        pairs of a time (s) and a label. Markers outside of the part that was analysed are left out, with a note; if
+        the markers are ``shared`` by several recordings, also those outside of this recording. Raises EmorecError if
+        they cannot be read, for a marker outside of a whole recording, and if none lies in a part.
         """
-        return marker_output.with_markers(self, markers)
+        return marker_output.with_markers(self, markers, shared)
 
     def around(
         self,

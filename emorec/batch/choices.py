@@ -69,8 +69,7 @@ def checked(
     recording. Raises EmorecError, in one sentence, for what cannot be used.
     """
     inferring = dict(inferring)
-    person = inferring.pop("person", None)
-    people.check(person)
+    person = people.checked(inferring.pop("person", None))
     inferring["people"] = people_file.of(inferring.get("people"))
     inferring["prior"] = prior.of(inferring.get("prior", prior.DEFAULT))
     inference.check(**{name: value for name, value in inferring.items() if name != "people"})
@@ -80,8 +79,7 @@ def checked(
     used = checked_modalities(MODALITIES, inferring.get("fusion", "late"))
     settings = extraction.Settings(faces="face" in used, voices="voice" in used, **extracting)
     extraction.check(settings)
-    # Without pictures there is no person to choose.
-    inferring["person"] = person if settings.faces else None
+    inferring["person"] = people.choosable(person, settings)
     names, notice = output_formats.chosen(formats)
     made = Choices(inferring=inferring, extracting=settings, formats=tuple(names), **others)
     tables.check_locale(made.locale)

@@ -9,11 +9,11 @@ import errno
 import functools
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from emorec._version import __version__
 from emorec.errors import EmorecError
@@ -29,6 +29,8 @@ OS_PROBLEM = "{what} cannot be used ({reason})."
 UNEXPECTED = "The analysis broke off ({kind}: {reason}), which is a fault of emorec and not of the recording."
 TOO_LONG = "The recording is longer than the memory of this machine allows; give a part of it with --start and --end."
 MAX_ERROR = 500  # characters
+
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,8 +89,8 @@ def run_task(task: Task) -> Outcome:
     return outcome(task, lambda: _analyze(task))
 
 
-def outcome(task: Task, work: Any) -> Outcome:
-    """The Outcome of calling ``work()``, which returns one or raises, with its times filled in."""
+def outcome(task: Task, work: Callable[[], Made | Outcome]) -> Made | Outcome:
+    """What ``work()`` returns, or the Outcome that says why it raised; an Outcome gets its times."""
     begin, started = time.monotonic(), now()
     try:
         made = work()
@@ -97,6 +99,8 @@ def outcome(task: Task, work: Any) -> Outcome:
     except Exception as error:  # a batch of thousands must not end because of one
         text = UNEXPECTED.format(kind=type(error).__name__, reason=" ".join(str(error).split())[:MAX_ERROR])
         made = Outcome(item=task.item, status=FAILED, error=text)
+    if not isinstance(made, Outcome):
+        return made
     return replace(made, seconds=round(time.monotonic() - begin, 3), started=started, finished=now())
 
 

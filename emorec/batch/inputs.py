@@ -14,7 +14,6 @@ from emorec.errors import EmorecError
 from emorec.media.containers import SUFFIXES
 
 LIST = ".txt"
-PATTERN = "*?["
 
 NO_LIST = "The list {path} cannot be read ({reason}); check the name."
 NOTHING_IN = "There is no recording in {given}."
@@ -100,7 +99,7 @@ def _sources(name: str, base: Path, skipped: frozenset[str], notes: list[str]) -
         elif download.is_link(name):
             found = [Source(address=download.check_link(name))]
         else:
-            found = list(_files(os.path.join(base, os.path.expanduser(name)), skipped, notes))
+            found = list(_files(os.path.expanduser(name), base, skipped, notes))
     except EmorecError as error:
         yield Source(address=storage.without_user(name), problem=str(error))
         return
@@ -109,17 +108,18 @@ def _sources(name: str, base: Path, skipped: frozenset[str], notes: list[str]) -
     yield from found
 
 
-def _files(path: str, skipped: frozenset[str], notes: list[str]) -> Iterator[Source]:
-    """The files that a path or a pattern names."""
+def _files(name: str, base: Path, skipped: frozenset[str], notes: list[str]) -> Iterator[Source]:
+    """The files that a path or a pattern names, which starts from the folder ``base``."""
+    path = os.path.join(base, name)
     if os.path.isdir(path):
         yield from map(_of_file, _walked(path, skipped, notes))
-    elif os.path.lexists(path) or not any(letter in path for letter in PATTERN):
+    elif os.path.lexists(path) or not storage.is_pattern(name):
         yield _of_file(path)
     else:
-        # A pattern that names an ending, such as *.dat, means just that.
-        anything = not any(letter in os.path.splitext(path)[1] or not os.path.splitext(path)[1] for letter in PATTERN)
-        for each in sorted(glob.glob(path, recursive=True)):
-            if os.path.isfile(each) and (anything or is_media(each)) and not _within(each, skipped):
+        named = storage.names_ending(name)
+        # The folder itself may have brackets in its name, which are no pattern.
+        for each in sorted(glob.glob(os.path.join(glob.escape(str(base)), name), recursive=True)):
+            if os.path.isfile(each) and (named or is_media(each)) and not _within(each, skipped):
                 yield _of_file(each)
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from emorec._version import __version__
 from emorec.batch import fetching, storage
-from emorec.batch.engine import FAILED, Outcome, Task, analyzer, conclude, outcome
+from emorec.batch.engine import Outcome, Task, analyzer, conclude, outcome
 from emorec.errors import EmorecError
 
 if TYPE_CHECKING:
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 OTHER_VERSION = "The machine {node} has emorec {there}, and this one {here}; install the same version on all."
 NOT_SHARED = "There is no folder {folder} on the machine {node}; the folder of a batch must be shared by all machines."
-PART_MISSING = "A part of the recording could not be extracted."
 
 
 def analyze(task: Task, version: str, length: float) -> Outcome | list[Part]:
@@ -27,28 +26,24 @@ def analyze(task: Task, version: str, length: float) -> Outcome | list[Part]:
 
     ``version`` is that of emorec where the batch was started. Raises nothing that a recording could cause.
     """
-    long: list[Part] = []
 
-    def work() -> Outcome:
+    def work() -> Outcome | list[Part]:
         _check(task, version)
         loaded = analyzer(task.choices)
         with fetching.local(task.source, task.choices) as (path, facts):
-            long.extend(_parts(task, path, length))
-            if long:
-                return Outcome(item=task.item, status=FAILED, error=PART_MISSING)
+            if long := _parts(task, path, length):
+                return [*long]
             growing = loaded.extract(path, task.choices.cache, task.choices.extracting)
             return conclude(task, deque(growing, maxlen=1).pop(), facts)
 
-    made = outcome(task, work)
-    return long or made
+    return outcome(task, work)
 
 
 def extract(task: Task, part: Part) -> PartFeatures | Outcome:
     """Extract one part of an item; an Outcome says why that failed. An object in a store is fetched
     again for each part."""
-    found: list[PartFeatures] = []
 
-    def work() -> Outcome:
+    def work() -> PartFeatures:
         from emorec.extraction import parts
         from emorec.face import detection
 
@@ -57,11 +52,9 @@ def extract(task: Task, part: Part) -> PartFeatures | Outcome:
             info = dataclasses.replace(part.recording.info, path=path)
             here = dataclasses.replace(part, recording=dataclasses.replace(part.recording, info=info))
             extracted = parts.extract_part(here, loaded.model, detection.detector(loaded.detector_file))
-            found.append(dataclasses.replace(extracted, part=part))
-        return Outcome(item=task.item, status=FAILED, error=PART_MISSING)
+            return dataclasses.replace(extracted, part=part)
 
-    failed = outcome(task, work)
-    return found[0] if found else failed
+    return outcome(task, work)
 
 
 def finish(task: Task, *found: PartFeatures | Outcome) -> Outcome:

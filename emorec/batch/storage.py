@@ -43,14 +43,14 @@ BUCKETS = ("s3", "s3a", "gs", "gcs", "hf")
 VERSIONS = ("ETag", "etag", "md5Hash", "generation", "blob_id", "mtime", "LastModified", "created")
 BLOCK = 1 << 20  # bytes that are read at once
 SPARE = 64 << 20  # bytes of the disk that stay free
-PATTERN = "*?["
+PATTERN = "*?["  # the letters that make a name a pattern
 MAX_NAME = 200  # bytes of the name of a file
 MAX_SUFFIX = 20  # letters of its ending
 UNFIT = str.maketrans(dict.fromkeys('\\/:*?"<>|', "-") | {chr(code): "-" for code in range(32)})
 # Errors of the stores' packages; botocore's ClientError arrives only if s3fs knows no better name for it.
 WITHOUT_RIGHTS = ("NoCredentialsError", "PartialCredentialsError", "GatedRepoError", "ClientError")
 
-DENIED = "{url} must not be read with the credentials that are here ({reason}); check them, and the name."
+DENIED = "{url} cannot be read with the credentials found here ({reason}); check them, and the name."
 NOT_THERE = "There is nothing at {url}; check the name."
 UNREACHABLE = "{url} cannot be reached ({reason}); check the connection and try again."
 USER = "The address {url} contains a user name or a password; give it without, and set the credentials of the store."
@@ -73,6 +73,17 @@ def is_object(text: str) -> bool:
     """Whether a text is the URL of an object, of one of the schemes in NEEDS."""
     scheme, colon, _ = text.partition("://")
     return bool(colon) and scheme.lower() in NEEDS
+
+
+def is_pattern(text: str) -> bool:
+    """Whether a name is a pattern, unless there is something of just this name."""
+    return any(letter in text for letter in PATTERN)
+
+
+def names_ending(pattern: str) -> bool:
+    """Whether a pattern names an ending, such as *.dat, and so means files that do not look like recordings too."""
+    ending = posixpath.splitext(pattern)[1]
+    return bool(ending) and not is_pattern(ending)
 
 
 def without_user(url: str) -> str:
@@ -111,11 +122,12 @@ def listed(url: str) -> list[Object]:
         return [_object(scheme, name, entries[name]) for name in shown if any_name or _is_media(name)]
 
     try:
-        if any(letter in path for letter in PATTERN):
-            ending = posixpath.splitext(path)[1]
-            named = bool(ending) and not any(letter in ending for letter in PATTERN)
-            return found(files.glob(path, detail=True), named)
-        facts = files.info(path)
+        try:
+            facts = files.info(path)
+        except FileNotFoundError:
+            if not is_pattern(path):
+                raise
+            return found(files.glob(path, detail=True), names_ending(path))
         if facts.get("type") == "directory":
             return found(files.find(path, detail=True), False)
         return [_object(scheme, path, facts)]

@@ -15,7 +15,8 @@ from emorec.cli import options as cli_options
 from emorec.errors import EmorecError, require
 
 INTERRUPTED = 130  # exit code that shells expect after Ctrl-C
-STOPPED = "stopped; what was extracted is kept, and the same command continues from there."
+CONTINUES = "stopped; what was extracted is kept, and the same command continues from there."
+STOPPED = "stopped."
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -38,7 +39,8 @@ def main(arguments: list[str] | None = None) -> int:
         settings.check()
         return options.run(options)
     except KeyboardInterrupt:
-        print(f"emorec: {STOPPED}", file=sys.stderr)
+        extracts = options.run in (commands["analyze"], commands["batch"])
+        print(f"emorec: {CONTINUES if extracts else STOPPED}", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:
         # The reader of our output has ended, as `| head` does; stdout goes to devnull so that Python exits quietly.

@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 import contextlib
 import functools
-import sys
 import tempfile
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -57,8 +57,7 @@ def run(options: argparse.Namespace) -> int:
             continue
         if loaded is None:
             loaded = analyzer.load(options.model_path, options.device)
-            for notice in loaded.notices:
-                print(f"emorec: note: {notice}", file=sys.stderr)
+            printing.print_notices(loaded)
         try:
             _analyze_one(media, loaded, choices, writers, options, name if len(given) > 1 else None, marked)
         except BrokenPipeError:
@@ -91,29 +90,35 @@ def _analyze_one(
 ) -> None:
     """Analyze one recording, then write and print its result, below a heading if there are several."""
     with _recording(given, options) as (media, link_facts, owner):
-        grown: list[Features] = []
+        latest: deque[Features] = deque(maxlen=1)
+        shared, problem = heading is not None, None
 
         def keep(features: Features) -> None:
+            if marked and not shared:
+                marking.check(marked, features)
             bar.show(features)
-            grown[:] = [features]
+            latest.append(features)
 
         with printing.ProgressBar() as bar:
             result = loaded.analyze(media, keep, person=options.person, **extraction_settings(options), **choices)
         result = replace(result, media=result.media | link_facts)
         if marked:
-            result = result.with_markers(marked.markers)
-        if grown and (options.people or len(grown[-1].persons) > 1):
-            writers = writers | {
-                ".people.json": functools.partial(result_files.write_people, loaded, grown[-1], choices["people"])
-            }
+            try:
+                result = result.with_markers(marked.markers, shared=shared)
+            except EmorecError as error:  # the rest of the result is written
+                problem = error
+        features, people = latest[0], choices["people"]
+        if options.people or len(features.persons) > 1:
+            write = functools.partial(result_files.write_people, loaded, features, people)
+            writers = writers | {".people.json": write}
         if options.report:
-            write = functools.partial(
-                result_files.write_report, loaded, grown[-1] if grown else None, choices["people"], options.blur
-            )
+            write = functools.partial(result_files.write_report, loaded, features, people, options.blur)
             writers = writers | {result_files.REPORT: write}
-        result_files.put_out(owner, media, result, writers, options, heading, marked)
+        result_files.put_out(owner, media, result, writers, options, heading, marked if result.markers else None)
         if options.save_video:
-            _save_video(media, loaded, grown[0].with_people(choices["people"]), result, options)
+            _save_video(media, loaded, features.with_people(people), result, options)
+        if problem:
+            raise problem
 
 
 def _save_video(
@@ -182,7 +187,7 @@ def _recording(given: str | Path, options: argparse.Namespace) -> Iterator[tuple
             path, digest = standard_input.receive(Path(folder))
             yield path, {}, f"{standard_input.FILE} {digest}"
             return
-        sound_only = options.fusion == "voice"
+        sound_only = options.fusion == "voice" and not options.save_video
         with printing.ProgressBar() as bar:
             fetched = download.fetch(
                 given, folder, progress=bar.show_download, max_height=options.max_height, sound_only=sound_only

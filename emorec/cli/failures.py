@@ -9,7 +9,7 @@ from pathlib import Path
 from emorec.errors import EmorecError
 
 USER_ERROR = 2  # exit code for everything that the user can correct
-OS_PROBLEM = "{what} cannot be used ({reason}); nothing was lost, try again."
+OS_PROBLEM = "{what} cannot be used ({reason}); check it and try again."
 
 
 def sentence(error: EmorecError | OSError) -> str:

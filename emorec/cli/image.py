@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,7 @@ import numpy as np
 
 from emorec import files
 from emorec._version import __version__
-from emorec.cli import failures
+from emorec.cli import failures, printing
 from emorec.cli.options import DEFAULT_OUT
 from emorec.emotions import EMOJI, EMOTIONS
 from emorec.errors import EmorecError
@@ -49,13 +48,12 @@ def run(options: argparse.Namespace) -> int:
     if not given:
         raise EmorecError(NO_PICTURE)
     formats = _formats(options.format)
-    prior = priors.of(options.prior)
+    prior = priors.of_still(options.prior)
     from emorec import analyzer, annotate
     from emorec import image as pictures
 
     loaded = analyzer.load(options.model_path, options.device)
-    for notice in loaded.notices:
-        print(f"emorec: note: {notice}", file=sys.stderr)
+    printing.print_notices(loaded)
     detector = pictures.detector(loaded.detector_file)
     folder = options.out or (None if options.json else Path(DEFAULT_OUT))
     found, failed, written = [], False, []

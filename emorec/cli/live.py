@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from emorec.cli import failures, printing, result_files
+from emorec.cli.options import DEFAULT_OUT
 from emorec.emotions import EMOJI
 from emorec.errors import EmorecError
+from emorec.output import names
 
 if TYPE_CHECKING:
     from emorec.live import Live, Reading
@@ -25,6 +27,8 @@ SOUND_BLOCK = 0.256  # seconds of sound of a file that stands in for a microphon
 
 NOTHING = "There is neither a camera nor a microphone to read; leave out 'none' for one of them."
 WRONG_NAME = "{name!r} cannot be the name of a result; give one without slashes, and a folder with --out."
+LATER = "The baseline {name} counts for the result at the end; until then, only voices are relative to the speaker."
+TOO_EARLY = "The session ended at {until:g} s, before the baseline {name} began, so it is relative to the speaker only."
 
 Feed = Callable[["Live"], Iterator[None]]  # gives one picture or block of sound after the other to a session
 
@@ -34,30 +38,40 @@ def run(options: argparse.Namespace) -> int:
 
     Returns the exit code. Raises EmorecError.
     """
-    from emorec.inference import prior, timeline
+    from emorec.inference import baseline_choice, prior, timeline
 
-    choices = {
+    # Files are read now: they may be gone when the session ends, which must not be lost.
+    baseline = baseline_choice.of(options.baseline)
+    choices: dict[str, Any] = {
         "fusion": options.fusion,
         "prior": prior.of(options.prior),
         "window": options.window_sec,
         "unsure_below": options.unsure_below,
-        "baseline": options.baseline,
+        "baseline": baseline,
     }
-    timeline.check(**choices)
+    timeline.check(step=options.step_sec, **choices)
     writers = result_files.writers(options)
-    if options.save and Path(options.save).name != options.save:
-        raise EmorecError(WRONG_NAME.format(name=options.save))
+    if options.save:
+        if Path(options.save).name != options.save:
+            raise EmorecError(WRONG_NAME.format(name=options.save))
+        names.check_folder(options.out or Path(DEFAULT_OUT))
     feeds = _feeds(options)
     from emorec import analyzer
     from emorec.extraction.people import NOBODY
     from emorec.live import Live
 
     loaded = analyzer.load(options.model_path, options.device)
-    for notice in loaded.notices:
-        print(f"emorec: note: {notice}", file=sys.stderr)
+    printing.print_notices(loaded)
+    moment = choices
+    if baseline.stretch:
+        print(f"emorec: note: {LATER.format(name=baseline.name)}", file=sys.stderr)
+        moment = choices | {"baseline": baseline_choice.DEFAULT}
     with Live(loaded, name=options.save or "live") as live:
-        problem = _watch(live, feeds, choices)
+        problem = _watch(live, feeds, moment)
         features = live.save()
+    if baseline.stretch and baseline.stretch[0] >= features.until:
+        print(f"emorec: note: {TOO_EARLY.format(until=features.until, name=baseline.name)}", file=sys.stderr)
+        choices = moment
     result = loaded.infer(features, step=options.step_sec, **choices)
     if options.save and len(result):
         if len(features.persons) > 1:

@@ -11,7 +11,10 @@ from emorec.errors import EmorecError
 
 if TYPE_CHECKING:
     from emorec.annotation import Marker
+    from emorec.extraction.features import Features
     from emorec.timeline import Timeline
+
+SLACK = 1.0  # seconds by which a recording may be longer than its file states
 
 WRONG_WINDOW = "The marker window {given!r} is no pair of seconds; write the time before and after, as in 5,10."
 
@@ -39,14 +42,26 @@ def of(options: argparse.Namespace) -> Marked | None:
     return Marked(markers=markers.of(options.markers), before=before, after=after)
 
 
-def write(result: Timeline, marked: Marked, folder: Path, name: str, with_chart: bool) -> list[Path]:
+def check(marked: Marked, features: Features) -> None:
+    """Raise EmorecError as soon as it is known that a marker lies outside of a whole recording.
+
+    ``features`` are those so far: what the file states about its length is known before it is decoded.
+    """
+    from emorec.output import markers
+
+    # A length that is not stated grows with what was decoded.
+    if features.duration > features.until and not markers.is_part(features.settings):
+        markers.check_within(marked.markers, 0.0, features.duration, SLACK)
+
+
+def write(result: Timeline, marked: Marked, folder: Path, name: str, with_chart: bool, locale: str) -> list[Path]:
     """Write the mean timeline around the markers as ``NAME.markers.csv``, and its chart; return the paths."""
     from emorec import files
     from emorec.output import markers
 
     averages = markers.around(result, marked.before, marked.after)
     written = [folder / f"{name}.markers.csv"]
-    files.write_result(written[0], markers.csv_text(averages).encode())
+    files.write_result(written[0], markers.csv_text(averages, locale).encode())
     if with_chart:
         from emorec.output import chart_files, charts, marker_charts
 

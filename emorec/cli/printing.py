@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -73,6 +74,12 @@ class ProgressBar:
             self._bar.update(time - begin - self._bar.n)
 
         return show
+
+
+def print_notices(loaded: Analyzer) -> None:
+    """Print, as notes, what a user must see before trusting any result of an Analyzer."""
+    for notice in loaded.notices:
+        print(f"emorec: note: {notice}", file=sys.stderr)
 
 
 def print_summary(result: Timeline, written: Sequence[Path], name: str | None = None) -> None:

@@ -69,7 +69,7 @@ def write_people(loaded: Analyzer, features: Features, people: People, _: Timeli
 
 
 def write_report(
-    loaded: Analyzer, features: Features | None, people: People, blur: bool, result: Timeline, path: Path
+    loaded: Analyzer, features: Features, people: People, blur: bool, result: Timeline, path: Path
 ) -> None:
     """Write the report beside the results."""
     loaded.save_report(result, path, features=features, people=people, blur=blur)
@@ -102,7 +102,7 @@ def _write_files(
             write(result, written[-1])
         plot = folder / f"{name}.png" if with_chart else plot
         if marked and beside:
-            written += marking.write(result, marked, folder, name, with_chart=not options.no_plot)
+            written += marking.write(result, marked, folder, name, not options.no_plot, options.locale)
     if plot:
         from emorec.output import charts
 

@@ -12,14 +12,13 @@ import numpy as np
 
 from emorec.extraction import sync
 from emorec.extraction.people import LEFT_VOICE, RIGHT_VOICE, default_name
+from emorec.extraction.spoken import OFF_SCREEN, PERSON, SPEECH
 
 SPLIT = "split"
 SIDES = ("left", "right")
 VOICES = (LEFT_VOICE, RIGHT_VOICE)  # numbers of persons without a face, of each channel
 CHANNEL = "voice_channel"  # array (H,): 0 for left, 1 for right
 
-SPEECH = 0.5  # probability of speech at which a hop counts as speech
-OFF_SCREEN = -1  # the person of hops without speech
 LEAST_SECONDS = 1.0  # of speech that make the voice of a channel a person
 # A channel also picks up the other side, quietly. dB by which its level over a few hops is below that of the other,
 # each measured by how loud the voices are in their own channel (or both as they are), where this is not its own voice.
@@ -153,9 +152,9 @@ def _in_speech(arrays: Arrays, spoken: np.ndarray, hop_seconds: float) -> np.nda
 
 def heard(arrays: Arrays, hop_seconds: float) -> list[int]:
     """The numbers of persons who are heard for LEAST_SECONDS or longer and have no face, of VOICES."""
-    if CHANNEL not in arrays or "voice_person" not in arrays:
+    if CHANNEL not in arrays or PERSON not in arrays:
         return []
-    seconds = [hop_seconds * float((arrays["voice_person"] == number).sum()) for number in VOICES]
+    seconds = [hop_seconds * float((arrays[PERSON] == number).sum()) for number in VOICES]
     return [number for number, long in zip(VOICES, seconds, strict=True) if long >= LEAST_SECONDS]
 
 
@@ -167,7 +166,7 @@ def note(arrays: Arrays, split: bool, names: dict[int, str]) -> str:
         return MIXED
     parts = []
     for number, side in enumerate(SIDES):
-        people = np.unique(arrays["voice_person"][(arrays[CHANNEL] == number) & (arrays["voice_speech"] >= SPEECH)])
+        people = np.unique(arrays[PERSON][(arrays[CHANNEL] == number) & (arrays["voice_speech"] >= SPEECH)])
         if not len(people):
             parts.append(f"nobody speaks in the {side} channel")
         elif people[0] == VOICES[number]:

@@ -18,7 +18,7 @@ import safetensors.numpy
 from safetensors import SafetensorError
 
 from emorec import files
-from emorec.extraction import channels, persons, speakers
+from emorec.extraction import channels, persons, speakers, spoken
 from emorec.extraction import people as people_of
 from emorec.extraction.people import NOBODY, People
 
@@ -118,7 +118,7 @@ class Features:
         if "voice_sound" in arrays and "face_mouth" in arrays:
             by = channels if channels.CHANNEL in arrays else speakers
             speaker, probability = by.spoken_by(arrays, self.hop_seconds)
-            arrays = arrays | {"voice_person": speaker, "voice_person_probability": probability}
+            arrays = arrays | {spoken.PERSON: speaker, spoken.PROBABILITY: probability}
         return arrays
 
     @cached_property

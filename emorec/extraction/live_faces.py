@@ -145,7 +145,8 @@ class _Growing:
         if number > self._number:
             if self._segment.times:
                 self._finished.append(self._arrays(frame.time))
-            self._number, self._segment, self._encoded, self._best = number, faces._Segment(), [], {}
+            self._number, self._segment, self._encoded = number, faces._Segment(), []
+            self._best, self._identities = {}, {}
         interval = min(frame.time - self._tracker.time, MAX_SHOWN) if self._tracker.time > -math.inf else 0.0
         faces._add(self._segment, frame, found, self._tracker, self._net.config.size)
         while self._segment.crops:

@@ -128,7 +128,10 @@ def _track(entry: object) -> Track | None:
     values = [entry.get("time"), *_list(entry.get("box"))] if isinstance(entry, Mapping) else []
     if len(values) != 5 or any(isinstance(one, bool) or not isinstance(one, int | float) for one in values):
         return None
-    time, left, top, width, height = (float(value) for value in values)
+    try:
+        time, left, top, width, height = (float(value) for value in values)
+    except OverflowError:  # a whole number that no float holds
+        return None
     if not all(map(math.isfinite, (time, left, top, width, height))):
         return None
     return Track(time, (left, top, width, height))

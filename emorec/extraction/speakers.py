@@ -10,10 +10,8 @@ from __future__ import annotations
 import numpy as np
 
 from emorec.extraction import sync
+from emorec.extraction.spoken import OFF_SCREEN, PERSON, SPEECH, UNSURE
 
-OFF_SCREEN = -1
-UNSURE = -2
-SPEECH = 0.5  # probability of speech at which a hop counts as speech
 SURE = 0.6  # probability from which on a speaker is named
 
 CHUNK_HOPS = 4  # of speech at most that are decided together
@@ -38,9 +36,9 @@ def note(arrays: Arrays) -> str:
 
     Without a face, and without speech, there is nothing to say.
     """
-    if "voice_person" not in arrays or not len(arrays["face_time"]):
+    if PERSON not in arrays or not len(arrays["face_time"]):
         return ""
-    speakers = arrays["voice_person"][arrays["voice_speech"] >= SPEECH]
+    speakers = arrays[PERSON][arrays["voice_speech"] >= SPEECH]
     if not len(speakers):
         return ""
     off, unsure = float((speakers == OFF_SCREEN).mean()), float((speakers == UNSURE).mean())

@@ -15,6 +15,7 @@ import numpy as np
 
 from emorec.errors import EmorecError
 from emorec.extraction.options import Settings
+from emorec.extraction.spoken import SPEECH
 from emorec.face.detection import DETECTION_SIDE, Detector
 from emorec.media import sandbox
 from emorec.media.streams import MediaInfo
@@ -25,7 +26,6 @@ SOUND_SECONDS = 48.0  # that are examined of each track; a short recording is ex
 SOUND_PLACES = 8  # excerpts of each track
 PICTURES = 8  # of each track
 MAX_TRACKS = 8  # that are examined; a file may have 64
-SPEECH = 0.5  # probability of speech at which a hop counts as speech
 ENOUGH = {"audio": 0.03, "video": 0.2}  # share of the hops with speech, or of the pictures with a face
 FACTOR = 4.0  # how many times the share of the default track another one must have
 SILENT = 1e-4  # of full scale; -80 dB

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from numbers import Integral
 
 import numpy as np
 
 from emorec.errors import EmorecError, listed
+from emorec.extraction.channels import SPLIT
 from emorec.extraction.features import Features
+from emorec.extraction.options import Settings
 from emorec.extraction.people import VOICE_NAMES, WORDS, default_name
 from emorec.extraction.persons import shown_until
-from emorec.extraction.speakers import SPEECH
+from emorec.extraction.spoken import PERSON, SPEECH
 from emorec.inference import coverage
 from emorec.inference import fusion as fusions
 from emorec.inference.result import Timeline
 from emorec.inference.voice_pooling import between
 
 ALL, MAIN, SPEAKER = WORDS
-VOICE_PERSON = "voice_person"  # array (H,): who speaks in each hop; negative for nobody who is known
 
 PersonLike = int | str | None
 
@@ -31,10 +33,19 @@ NO_FACE = (
 )
 
 
-def check(person: object) -> None:
-    """Raise EmorecError if no recording can have such a person."""
-    if person is not None and (isinstance(person, bool) or not isinstance(person, int | str) or person == ""):
+def checked(person: object) -> PersonLike:
+    """The person; a number, also one of numpy, as an int. Raises EmorecError if no recording can have it."""
+    if isinstance(person, Integral) and not isinstance(person, bool):
+        return int(person)
+    if person is not None and (not isinstance(person, str) or person == ""):
         raise EmorecError(NO_CHOICE.format(given=person))
+    return person
+
+
+def choosable(person: PersonLike, settings: Settings) -> PersonLike:
+    """The person, or None if the settings of an extraction leave nobody to choose: without pictures a person is known
+    only by the channel of the voice."""
+    return person if settings.faces or settings.channel == SPLIT else None
 
 
 def number_of(features: Features, person: PersonLike) -> int | None:
@@ -43,7 +54,7 @@ def number_of(features: Features, person: PersonLike) -> int | None:
     "main" is the person who is longest on screen, None if there is nobody. A name counts in small or capital letters,
     an exact match first. Raises EmorecError for a person whom the recording does not show.
     """
-    check(person)
+    person = checked(person)
     if person is None or person in (ALL, SPEAKER):
         return None
     if person == MAIN:
@@ -65,7 +76,7 @@ def speakers(features: Features, low: np.ndarray, high: np.ndarray) -> np.ndarra
     Of equals the one who is longer on screen counts.
     """
     arrays, ranked = features.arrays, features.persons
-    voices = arrays.get(VOICE_PERSON)
+    voices = arrays.get(PERSON)
     if voices is None or not ranked:
         return np.full(len(low), -1)
     first, last = between(arrays["voice_time"], low, high)

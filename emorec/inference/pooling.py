@@ -10,9 +10,10 @@ from emorec.emotions import fold
 from emorec.extraction import channels
 from emorec.extraction.features import Features
 from emorec.extraction.persons import shown_until
+from emorec.extraction.spoken import SPEECH
 from emorec.inference import fusion as fusions
 from emorec.inference.coverage import integrals, lengths, seconds, sums, within
-from emorec.inference.voice_pooling import SPEECH, Voice, between, pooled_voice, share_of, speakers_of
+from emorec.inference.voice_pooling import Voice, between, pooled_voice, share_of, speakers_of
 from emorec.models.checkpoint import Checkpoint
 
 QUALITY_FLOOR = 0.05  # added to the quality of a face, so that a window of poor faces still has probabilities

@@ -41,6 +41,9 @@ UNKNOWN = "The prior names {name!r}, which is not one of {emotions}."
 WRONG_SHARE = "The prior's share of {emotion} is {share!r}; it must be a number that is 0 or more."
 NO_SHARES = "The prior's shares are all 0; at least one of them must be more."
 WRONG_FILE = "The prior {name} is neither {names} nor a file that can be read as JSON ({reason})."
+NOTHING_TO_ADAPT = (
+    "The prior adaptive is estimated from a recording, which a still picture is not; choose even, everyday or a file."
+)
 WRONG_KIND = "The prior {name} must hold an object with a share for each of {emotions}."
 
 
@@ -88,12 +91,20 @@ def of(given: str | Path | Mapping[str, float] | Prior) -> Prior:
     return Prior(name=Path(given).name, shares=_shares(content))
 
 
+def of_still(given: str | Path | Mapping[str, float] | Prior) -> Prior:
+    """The prior of a still picture, as ``of`` without "adaptive". Raises EmorecError."""
+    prior = of(given)
+    if prior.adaptive:
+        raise EmorecError(NOTHING_TO_ADAPT)
+    return prior
+
+
 def adapted(log_likelihoods: np.ndarray, weights: np.ndarray, prior: Prior) -> Prior:
     """The prior that fits one recording, by expectation maximisation (Saerens et al., 2002) with pseudo-counts.
 
     ``log_likelihoods`` (N, 7) are those of rows with evidence, and ``weights`` (N,) the number of independent windows
     that each row is worth. ``prior`` is worth as many windows as all rows together, and at least PSEUDO_ROWS, so a
-    short recording stays close to it.
+    short recording stays close to it. The result keeps the name, and is not adapted again where it is used.
     """
     shares = start = np.maximum(prior.shares, FLOOR)
     pseudo = max(PSEUDO_ROWS, float(weights.sum()))
@@ -101,7 +112,7 @@ def adapted(log_likelihoods: np.ndarray, weights: np.ndarray, prior: Prior) -> P
         counts = weights @ posterior(log_likelihoods, np.log(shares))
         shares = np.maximum((counts + pseudo * start) / (weights.sum() + pseudo), FLOOR)
         shares = shares / shares.sum()
-    return Prior(name=prior.name, shares=tuple(float(share) for share in shares), adaptive=True)
+    return Prior(name=prior.name, shares=tuple(float(share) for share in shares))
 
 
 def posterior(log_likelihoods: np.ndarray, log_prior: np.ndarray) -> np.ndarray:

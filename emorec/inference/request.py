@@ -10,7 +10,7 @@ import numpy as np
 
 from emorec.emotions import EMOTIONS
 from emorec.errors import EmorecError
-from emorec.extraction import channels, speakers
+from emorec.extraction import channels, speakers, spoken
 from emorec.extraction.features import Features
 from emorec.inference import baseline as baselines
 from emorec.inference import fusion as fusions
@@ -77,7 +77,7 @@ class Request:
 
         None if it is known who speaks, as each person then has a voice of their own.
         """
-        if people.VOICE_PERSON in self.features.arrays:
+        if spoken.PERSON in self.features.arrays:
             return None
         low, high = self.windows(start, end)
         return voice_pooling.pooled_voice(self.features, self.model, low, high, self.fusion == "intermediate")

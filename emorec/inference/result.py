@@ -12,8 +12,10 @@ from emorec.affect import valence_arousal
 from emorec.annotation import Marker
 from emorec.emotions import EMOTIONS
 from emorec.extraction.people import VOICE_NAMES, default_name
+from emorec.inference import baseline_choice
 from emorec.inference import fusion as fusions
 from emorec.inference import prior as priors
+from emorec.inference.baseline_choice import Choice
 from emorec.inference.options import (
     UNSURE_BELOW,
 )
@@ -35,7 +37,7 @@ class Timeline:
 
     ``people`` has one timeline for each person if all were asked for; this one is then their mean. ``name`` is that of
     the person whom the timeline is about, "" if that is nobody or changes. ``names`` are those of all persons.
-    ``turns`` tell who speaks when.
+    ``turns`` tell who speaks when. ``baseline`` is the one that made the timeline; ``choices`` hold only its name.
     """
 
     start: np.ndarray
@@ -66,6 +68,7 @@ class Timeline:
     names: dict[int, str] = field(default_factory=dict[int, str])
     markers: tuple[Marker, ...] = ()
     turns: tuple[Turn, ...] = ()
+    baseline: Choice = baseline_choice.of(baseline_choice.DEFAULT)
 
     def __len__(self) -> int:
         return len(self.start)

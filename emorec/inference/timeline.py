@@ -77,7 +77,7 @@ def infer(
     features of another model, a step or window out of range, and an unknown fusion, person, prior or baseline.
     """
     check(fusion, step, window, smooth, prior, unsure_below)
-    chosen = baseline_choice.of(baseline)
+    chosen, person = baseline_choice.of(baseline), people.checked(person)
     if person is None and channels.CHANNEL in features.arrays:
         person = people.ALL  # a single voice would say nothing about the others that speak at the same time
     number = people.number_of(features, person)
@@ -165,4 +165,5 @@ def _timeline(request: Request, step: float, prior: priors.Prior, heard: voice_p
         choices=request.choices(step, prior),
         name="" if request.person is None else features.names[request.person],
         names=features.names,
+        baseline=request.baseline,
     )

@@ -8,13 +8,7 @@ import numpy as np
 
 from emorec.extraction import channels
 from emorec.extraction.features import Features
-from emorec.inference.voice_pooling import SPEECH
-
-OFF_SCREEN = -1  # somebody who is not visible speaks
-UNSURE = -2  # somebody speaks, and it is not known who
-
-# Arrays of features that tell who speaks, (H,) each: the person's number, OFF_SCREEN or UNSURE, and its probability.
-PERSON, PROBABILITY = "voice_person", "voice_person_probability"
+from emorec.extraction.spoken import PERSON, PROBABILITY, SPEECH, UNSURE
 
 
 @dataclass(frozen=True)

@@ -10,14 +10,14 @@ import torch
 
 from emorec.emotions import EMOTIONS, fold
 from emorec.extraction.features import Features
-from emorec.extraction.speakers import NEAR, OFF_SCREEN, UNSURE, in_view
+from emorec.extraction.speakers import NEAR, in_view
+from emorec.extraction.spoken import OFF_SCREEN, PERSON, SPEECH, UNSURE
 from emorec.inference import fusion as fusions
 from emorec.inference.coverage import sums
 from emorec.models.checkpoint import Checkpoint
 from emorec.models.networks import deviation
 
 RELATIVE = "relative"  # the voice network's head for features relative to a baseline, see baseline.py
-SPEECH = 0.5  # probability of speech at which a hop counts as speech
 SILENT = 0.02  # smallest weight of a hop, so that a clip without detected speech still has a pooled value
 UNSURE_SHARE = 0.5  # of a hop that may or may not be the person's
 BATCH = 512  # windows pooled at a time, which bounds the memory for long recordings
@@ -42,7 +42,7 @@ def share_of(features: Features, person: int) -> np.ndarray | None:
     unsure counts by half for the persons in view, and not at all for others.
     """
     arrays = features.arrays
-    voices = arrays.get("voice_person")
+    voices = arrays.get(PERSON)
     if voices is None or person < 0:
         return None
     unsure = (voices == UNSURE) & in_view(arrays, np.array([person]), features.hop_seconds)[:, 0]
@@ -57,12 +57,12 @@ def speakers_of(features: Features, low: np.ndarray, high: np.ndarray, whose: np
     speakers nobody is known.
     """
     arrays, given = features.arrays, np.broadcast_to(np.asarray(whose), len(low))
-    if "voice_person" not in arrays:
+    if PERSON not in arrays:
         return np.full(len(low), -1)
     unknown = np.flatnonzero(given < 0)
     if not len(unknown):
         return given.copy()
-    person, half = arrays["voice_person"], features.hop_seconds / 2
+    person, half = arrays[PERSON], features.hop_seconds / 2
     spoken = arrays["voice_speech"] >= SPEECH
     person = np.where(person == UNSURE, _nearest(arrays), person)
     numbers = np.append(np.unique(person[person >= 0]), OFF_SCREEN)

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from emorec.emotions import EMOTIONS
-from emorec.extraction.speakers import OFF_SCREEN, SPEECH, UNSURE
+from emorec.errors import EmorecError
+from emorec.extraction.spoken import OFF_SCREEN, PERSON, SPEECH, UNSURE
+from emorec.inference import baseline_choice, options
 from emorec.inference.fusion import MIN_COVERAGE
 
 if TYPE_CHECKING:
     from emorec.extraction.features import Features
     from emorec.timeline import Timeline
+
+TOO_LITTLE = "too little to tell"
+NO_STRETCH = (
+    "The baseline {name} is a stretch of time, which a reading of the last seconds does not hold; choose person, or "
+    "infer with it from all features of the session."
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,12 +49,13 @@ class Reading:
     @property
     def words(self) -> str:
         """The reading in a few words: "happy 74%, no speech"."""
+        missing = [] if self.face else ["no face"]
+        if not self.speech:
+            missing.append("voice given to nobody in view" if self.given_to_nobody else "no speech")
         if not self.emotion:
-            return "no face and no speech"
+            return " and ".join(missing) or TOO_LITTLE
         said = f"{self.emotion} {self.confidence:.0%}"
-        missing = "" if self.face else ", no face"
-        missing += "" if self.speech else ", voice given to nobody in view" if self.given_to_nobody else ", no speech"
-        return (said if self.sure else f"unsure ({said})") + missing
+        return ", ".join([said if self.sure else f"unsure ({said})", *missing])
 
 
 def reading_of(timeline: Timeline, delay: float | None, features: Features | None = None) -> Reading:
@@ -79,10 +89,23 @@ def reading_of(timeline: Timeline, delay: float | None, features: Features | Non
     )
 
 
+def of_moment(choices: Mapping[str, Any]) -> dict[str, Any]:
+    """The choices of a timeline of the last seconds, with a step (s), and a baseline that is read from its file.
+
+    Raises EmorecError for a step that cannot be used, and for a baseline that is a stretch of time.
+    """
+    step = choices.get("step", options.DEFAULT_STEP)
+    baseline = baseline_choice.of(choices.get("baseline", baseline_choice.DEFAULT))
+    options.check(step=step, baseline=baseline)
+    if baseline.stretch is not None:
+        raise EmorecError(NO_STRETCH.format(name=baseline.name))
+    return {**choices, "step": step, "baseline": baseline}
+
+
 def _given_to_nobody(features: Features, start: float) -> float:
     """The share of the time from ``start`` (s) on with speech that is given to nobody in view."""
     arrays, seconds = features.arrays, features.until - start
-    if "voice_person" not in arrays or seconds <= 0:
+    if PERSON not in arrays or seconds <= 0:
         return 0.0
-    nobody = np.isin(arrays["voice_person"], (OFF_SCREEN, UNSURE)) & (arrays["voice_speech"] >= SPEECH)
+    nobody = np.isin(arrays[PERSON], (OFF_SCREEN, UNSURE)) & (arrays["voice_speech"] >= SPEECH)
     return features.hop_seconds * float((nobody & (arrays["voice_time"] >= start)).sum()) / seconds

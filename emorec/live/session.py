@@ -23,8 +23,7 @@ from emorec.extraction.live_features import features_of
 from emorec.extraction.live_voices import LiveVoices
 from emorec.extraction.options import Settings
 from emorec.face import detection
-from emorec.inference.options import DEFAULT_STEP
-from emorec.live.reading import Reading, reading_of
+from emorec.live.reading import Reading, of_moment, reading_of
 from emorec.media import arrays as memory
 from emorec.media.resample import Resampler
 from emorec.media.streams import Frame
@@ -170,16 +169,19 @@ class Live:
     def timeline(self, seconds: float | None = LAST, **choices: Any) -> Timeline:
         """The Timeline of the last ``seconds``, or of all; ``choices`` are those of ``Analyzer.infer``.
 
-        Raises EmorecError.
+        Only of all the baseline may be a stretch of time. Raises EmorecError.
         """
+        if seconds is not None:
+            choices = of_moment(choices)
         return self._analyzer.infer(self.features(seconds), **choices)
 
     def reading(self, seconds: float = LAST, **choices: Any) -> Reading:
         """What is shown and heard now, by a timeline of the last ``seconds`` whose last row is whole and ends now.
 
-        ``choices`` are those of ``Analyzer.infer``. Raises EmorecError.
+        ``choices`` are those of ``Analyzer.infer``; the baseline cannot be a stretch of time. Raises EmorecError.
         """
-        step = float(choices.get("step", DEFAULT_STEP))
+        choices = of_moment(choices)
+        step = float(choices["step"])
         features = self._part(lambda until: max(0.0, until - step * max(1, min(until, seconds) // step)))
         return reading_of(self._analyzer.infer(features, **choices), self.delay, features)
 

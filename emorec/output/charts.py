@@ -112,18 +112,17 @@ def timeline_spec(
         return chart.to_dict(validate=False)
     timeline, span, drawing = drawn(timeline, GREY, False, style, part, pictures)
     key = (drawing.key, drawing.height)
-    if key not in _frames:
+    frame = _frames.get(key)  # another thread may remove it from now on
+    if frame is None:
         if len(_frames) >= MAX_FRAMES:
             _frames.clear()
-        _frames[key] = framed(drawing, span, GREY).to_dict(validate=False)
-    layers = [
-        layer | {"data": {"values": values}} for layer, values in zip(_frames[key]["layer"], drawing.data, strict=True)
-    ]
+        frame = _frames[key] = framed(drawing, span, GREY).to_dict(validate=False)
+    layers = [layer | {"data": {"values": values}} for layer, values in zip(frame["layer"], drawing.data, strict=True)]
     for layer in layers:
         encoding = layer["encoding"]
         if "domain" in encoding.get("x", {}).get("scale", {}):
             layer["encoding"] = encoding | {"x": chart_marks.time(span).to_dict(validate=False)}
-    return _frames[key] | {"layer": layers, "description": chart_words.description(timeline, style, span)}
+    return frame | {"layer": layers, "description": chart_words.description(timeline, style, span)}
 
 
 def drawn(

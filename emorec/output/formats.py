@@ -17,7 +17,7 @@ DEFAULT_LOCALE = "en"
 EXTRA = "exports"  # the extra that installs what the formats need
 UNKNOWN = "The format {name!r} does not exist; choose from {known}, all."
 NO_SUFFIX = "{file} does not end as a result of emorec does ({known}); use one of these endings, or give a format."
-LEFT_OUT = "{formats} was left out, which needs packages that are not installed: run {command}."
+LEFT_OUT = "{formats} left out, for which packages are missing: run {command}."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,7 +78,8 @@ def chosen(given: str) -> tuple[list[str], str]:
     if ALL not in names:
         return names, ""
     missing = [name for name, form in FORMATS.items() if not form.available]
-    notice = LEFT_OUT.format(formats=" and ".join(missing), command=installing(EXTRA)) if missing else ""
+    formats = f"{' and '.join(missing)} {'was' if len(missing) == 1 else 'were'}"
+    notice = LEFT_OUT.format(formats=formats, command=installing(EXTRA)) if missing else ""
     return [name for name in FORMATS if name not in missing], notice
 
 

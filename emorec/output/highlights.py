@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from emorec.emotions import EMOTIONS
+from emorec.extraction.people import default_name
 from emorec.inference.timeline import Timeline
 
 KINDS = ("peak", "shift", "disagreement", "unsure", "person")
@@ -220,7 +221,7 @@ def _last_person(timeline: Timeline) -> np.ndarray:
 def _name(timeline: Timeline, row: int) -> str:
     """The name of the person in a row."""
     number = int(timeline.person[row])
-    return getattr(timeline, "names", {}).get(number, f"person {number}")
+    return timeline.names.get(number, default_name(number))
 
 
 def _runs(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

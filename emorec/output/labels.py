@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import PurePath
 
 from emorec.extraction.people import default_name
+from emorec.extraction.spoken import OFF_SCREEN, UNSURE
 from emorec.inference.timeline import Timeline
-from emorec.inference.turns import OFF_SCREEN, UNSURE
 from emorec.output.text import media_name, plain, token
 from emorec.output.tiers import runs
 

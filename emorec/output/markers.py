@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from os import PathLike
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -17,6 +15,7 @@ from emorec.annotation import Marker
 from emorec.emotions import EMOTIONS
 from emorec.errors import EmorecError
 from emorec.inference.timeline import Timeline
+from emorec.output import tables
 
 MEASURES = (*EMOTIONS, *DIMENSIONS)
 COLUMNS = ("label", "lag", "measure", "mean", "low", "high", "change", "change_low", "change_high", "markers")
@@ -30,7 +29,10 @@ DIGITS = 6
 MarkersLike = str | PathLike[str] | Iterable[Marker] | Iterable[tuple[float, str]]
 AnyTimeline = TypeVar("AnyTimeline", bound=Timeline)
 
-OUTSIDE = "The marker {label!r} at {time:g} s is outside the recording, which is {duration:.1f} s long{more}."
+OUTSIDE = "The marker {label!r} at {time:g} s is outside {place}{more}."
+WHOLE = "the recording, which is {duration:.1f} s long"
+PART = "the part from {start:g} to {end:g} s"
+LEFT_OUT = "{count} of {all} markers were left out, as they lie outside of {start:g} to {end:g} s."
 NO_MARKERS = "There are no markers; give a file with the columns time and label, or some of SRT, ELAN or Audacity."
 WRONG_WINDOW = "The time around markers is {before:g} s before and {after:g} s after; choose 0 to {longest:g} s each."
 TOO_SHORT = "The time around markers ({span:g} s) is shorter than a row ({step:g} s); choose a longer one."
@@ -67,15 +69,36 @@ def of(given: MarkersLike) -> tuple[Marker, ...]:
     return tuple(sorted(made, key=lambda marker: marker.time))
 
 
-def with_markers(timeline: AnyTimeline, given: MarkersLike) -> AnyTimeline:
-    """The timeline with markers. Raises EmorecError for a marker outside the recording."""
-    markers = of(given)
-    outside = [marker for marker in markers if not 0 <= marker.time <= timeline.duration]
+def with_markers(timeline: AnyTimeline, given: MarkersLike, shared: bool = False) -> AnyTimeline:
+    """The timeline with markers. Those outside of the part that was analysed are left out, with a note.
+
+    ``shared`` is whether the markers are for several recordings: then those outside of this one are left out too.
+    Raises EmorecError for a marker outside of a whole recording, and if none lies in a part.
+    """
+    markers, begin, part = of(given), timeline.choices.get("start") or 0.0, is_part(timeline.choices)
+    inside = tuple(marker for marker in markers if begin <= marker.time <= timeline.duration)
+    if len(inside) == len(markers):
+        return replace(timeline, markers=markers)
+    if not shared and not (part and inside):
+        check_within(markers, begin, timeline.duration)
+    left_out = LEFT_OUT.format(
+        count=len(markers) - len(inside), all=len(markers), start=begin, end=round(timeline.duration, 1)
+    )
+    return replace(timeline, markers=inside, notes=(*timeline.notes, left_out))
+
+
+def is_part(settings: Mapping[str, Any]) -> bool:
+    """Whether only a part of a recording was analysed, by the settings of its extraction."""
+    return bool(settings.get("start")) or settings.get("end") is not None
+
+
+def check_within(markers: Sequence[Marker], begin: float, duration: float, slack: float = 0.0) -> None:
+    """Raise EmorecError for a marker before ``begin`` (s), or after the ``duration`` (s) by more than ``slack`` (s)."""
+    outside = [marker for marker in markers if not begin <= marker.time <= duration + slack]
     if outside:
         more = f", and {len(outside) - 1} more are" if len(outside) > 1 else ""
-        first = outside[0]
-        raise EmorecError(OUTSIDE.format(label=first.label, time=first.time, duration=timeline.duration, more=more))
-    return replace(timeline, markers=markers)
+        place = PART.format(start=begin, end=round(duration, 1)) if begin else WHOLE.format(duration=duration)
+        raise EmorecError(OUTSIDE.format(label=outside[0].label, time=outside[0].time, place=place, more=more))
 
 
 def check_window(before: float, after: float) -> None:
@@ -148,19 +171,22 @@ def _interval(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.where(enough, low, np.nan), np.where(enough, high, np.nan)
 
 
-def csv_text(averages: Sequence[Around]) -> str:
-    """Averages as CSV text, a line for each label, lag and measure; what is unknown is empty."""
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(COLUMNS)
+def csv_text(averages: Sequence[Around], locale: str = "en") -> str:
+    """Averages as CSV text, a line for each label, lag and measure; what is unknown is empty.
+
+    ``locale`` is as in ``tables.csv_text``. Raises EmorecError for an unknown one.
+    """
+    return tables.localized(COLUMNS, _lines(averages), locale)
+
+
+def _lines(averages: Sequence[Around]) -> Iterator[list[Any]]:
     for each in averages:
         columns = (each.mean, each.low, each.high, each.change, each.change_low, each.change_high)
         for row, lag in enumerate(each.lag):
             for column, measure in enumerate(MEASURES):
                 cells = (_cell(values[row, column]) for values in columns)
-                writer.writerow([each.label, _cell(lag), measure, *cells, int(each.count[row])])
-    return out.getvalue()
+                yield [each.label, _cell(lag), measure, *cells, int(each.count[row])]
 
 
-def _cell(value: float) -> float | str:
-    return "" if np.isnan(value) else round(float(value), DIGITS)
+def _cell(value: float) -> float | None:
+    return None if np.isnan(value) else round(float(value), DIGITS)

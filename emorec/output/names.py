@@ -7,32 +7,50 @@ from __future__ import annotations
 
 import itertools
 import os
+import tempfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from emorec import files
 from emorec.errors import EmorecError
 
 RECORDS = ".emorec"
+STEM = 180  # bytes of a result's name that come from the name of the recording; most systems allow 255 in all
 
 
 def claim(folder: Path, media: Path, source: str, label: Callable[[str], str], suffixes: Iterable[str]) -> str:
     """The name, without suffix, for the results of one recording in a folder; it is then recorded as taken.
 
     ``label`` makes a name from a stem. The stem is that of the recording (``clip``); if that name is taken, it is the
-    whole name (``clip.mp4``), then one with a number (``clip.mp4-2``). A name is taken if it is recorded for another
-    recording, or if it is not recorded but a file with one of the ``suffixes`` exists. ``source`` identifies the
-    recording. Raises EmorecError if the folder cannot be written.
+    whole name (``clip.mp4``), then one with a number (``clip.mp4-2``). A long stem is cut before the number is added,
+    which would else be cut off. A name is taken if it is recorded for another recording, or if it is not recorded but a
+    file with one of the ``suffixes`` exists. ``source`` identifies the recording. Raises EmorecError if the folder
+    cannot be written.
     """
     owner, suffixes = os.fsencode(source), list(suffixes)
-    numbered = (f"{media.name}-{number}" for number in itertools.count(2))
-    for stem in itertools.chain([media.stem, media.name], numbered):
-        name = label(stem)
+    numbered = ((media.name, f"-{number}") for number in itertools.count(2))
+    for stem, ending in itertools.chain([(media.stem, ""), (media.name, "")], numbered):
+        name = label(f"{files.shortened(stem, STEM - len(ending))}{ending}")
         record = folder / RECORDS / name
         if not record.exists() and any(os.path.lexists(folder / f"{name}{suffix}") for suffix in suffixes):
             continue
         if _owner(record, owner) == owner:
             return name
     raise AssertionError("the numbers have no end")
+
+
+def check_folder(folder: Path) -> None:
+    """Make a folder for results, if it is not there. Raises EmorecError unless files can be written in it."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise _unwritable(folder, error) from None
+
+
+def _unwritable(folder: Path, error: OSError) -> EmorecError:
+    return EmorecError(f"{folder} cannot be written ({error.strerror or error}); choose another place.")
 
 
 def _owner(record: Path, owner: bytes) -> bytes:
@@ -46,5 +64,4 @@ def _owner(record: Path, owner: bytes) -> bytes:
         except FileExistsError:
             return record.read_bytes()
     except OSError as error:
-        folder = record.parent.parent
-        raise EmorecError(f"{folder} cannot be written ({error.strerror or error}); choose another place.") from None
+        raise _unwritable(record.parent.parent, error) from None

@@ -123,7 +123,7 @@ def _everybody(timeline: Timeline, model: Checkpoint, features: Features) -> tup
         choices.get("smooth", 0.0),
         timeline.prior,
         timeline.unsure_below,
-        choices.get("baseline", "speaker"),
+        timeline.baseline,
     )
     part = choices.get("part")
     return (group.between(*part) if part else group).people

@@ -106,7 +106,7 @@ def how(timeline: Timeline) -> str:
         f"{timeline.fusion} fusion",
         f"{timeline.prior.name} prior",
         f"{timeline.step:g} s steps",
-        WHO.get(str(person)) or timeline.name or f"person {person}" if person is not None else "",
+        "" if person is None else WHO.get(str(person)) or timeline.name or f"person {person}",
         f"smoothed over {smooth:g} s" if smooth else "",
     ]
     return ", ".join(part for part in parts if part)

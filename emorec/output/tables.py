@@ -18,11 +18,12 @@ from emorec.emotions import EMOTIONS
 from emorec.errors import EmorecError
 from emorec.inference.timeline import Timeline
 from emorec.output.highlights import find_highlights
+from emorec.output.names import STEM
 from emorec.output.negative import most_negative
 from emorec.output.rows import number, person_of, rows, rows_of_all
 from emorec.output.summary import summary
 
-STEM = 180  # bytes of a result's name that come from the name of the recording
+PERSON = 40  # bytes of a result's name that come from the name of a person
 # New columns come last, so that programs that read by position keep working.
 COLUMNS: tuple[str, ...] = (
     "start",
@@ -139,14 +140,19 @@ def delimited(columns: Iterable[str], rows: Iterable[Iterable[Any]], delimiter: 
     return out.getvalue()
 
 
+def localized(columns: Iterable[str], rows: Iterable[Iterable[Any]], locale: str) -> str:
+    """A header and rows as CSV text as the programs of a locale read it. Raises EmorecError for an unknown locale."""
+    check_locale(locale)
+    mark, delimiter, begin = LOCALES[locale]
+    return begin + delimited(columns, rows, delimiter, mark)
+
+
 def csv_text(timeline: Timeline, locale: str = "en") -> str:
     """The rows as CSV text, a header and one line per row; booleans are written as true and false.
 
     The locale "de" has semicolons and decimal commas. Raises EmorecError for an unknown locale.
     """
-    check_locale(locale)
-    mark, delimiter, begin = LOCALES[locale]
-    return begin + delimited(COLUMNS, (row.values() for row in table(timeline)), delimiter, mark)
+    return localized(COLUMNS, (row.values() for row in table(timeline)), locale)
 
 
 def tsv_text(timeline: Timeline, locale: str = "en") -> str:
@@ -170,13 +176,13 @@ def file_name(stem: str, timeline: Timeline, suffix: str) -> str:
     """The name of a result file: ``interview.csv``, or ``interview.face.person-2.csv`` for a fusion and a person.
 
     A person's name, and "all", "main" and "speaker", stand there as they are, with - for what no file name may have.
-    A long stem is cut, so that marks and endings fit into the 255 bytes that most systems allow.
+    A long stem and a long name are cut, so that all of it fits into the 255 bytes that most systems allow.
     """
     person = timeline.choices.get("person")
     named = f"person-{person}" if isinstance(person, int) else UNFIT.sub("-", person or "").strip("-. ") or "person"
     marks = [
         f".{timeline.fusion}" if timeline.fusion != DEFAULT_FUSION else "",
-        f".{named}" if person is not None else "",
+        f".{files.shortened(named, PERSON)}" if person is not None else "",
     ]
     return "".join([files.shortened(stem, STEM), *marks, suffix])
 

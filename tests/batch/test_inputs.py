@@ -38,6 +38,16 @@ def test_a_pattern_that_no_shell_has_expanded_gives_what_matches(folder):
     assert addresses("[1].mp4") == ["[1].mp4"]
 
 
+def test_brackets_in_the_folder_that_a_path_starts_from_are_no_pattern(folder, monkeypatch):
+    place = folder / "talks [2024]"
+    place.mkdir()
+    (place / "a.mp4").write_bytes(b"x")
+    (place / "list.txt").write_text("*.mp4\nnone.mp4\n")
+    assert addresses(str(place / "list.txt")) == ["talks [2024]/a.mp4", "talks [2024]/none.mp4"]
+    monkeypatch.chdir(place)
+    assert addresses("*.mp4", "none.mp4") == ["a.mp4", "none.mp4"]
+
+
 def test_everything_is_named_once_in_the_order_given(folder):
     assert addresses("deep", "b.mp4", "./b.mp4", "*.mp4", str(folder / "b.mp4")) == ["deep/er/c.mkv", "b.mp4"]
 
@@ -95,6 +105,10 @@ def test_objects_are_found_by_name_folder_and_pattern():
         assert [source.address for source in listing(["memory://bucket/*.mp4", *both]).sources] == both
         found = listing(["memory://bucket/notes.txt"]).sources  # no list: that would be its content
         assert [(source.address, source.size) for source in found] == [("memory://bucket/notes.txt", 7)]
+        store.pipe("/bucket/Title [abc].mp4", b"content")  # not a pattern, if there is such an object
+        titled = "memory://bucket/Title [abc].mp4"
+        assert [source.address for source in listing([titled]).sources] == [titled]
+        assert [source.address for source in listing(["memory://bucket/[ab].mp4"]).sources] == both[:1]
         before = listing(both).sources[0].version
         store.pipe("/bucket/a.mp4", b"other content")
         assert listing(both).sources[0].version != before

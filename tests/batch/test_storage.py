@@ -80,9 +80,7 @@ def test_what_is_not_there_is_one_sentence(bucket, url):
 
 def test_a_store_without_rights_or_that_does_not_answer_is_one_sentence(bucket, monkeypatch):
     monkeypatch.setattr(s3fs.S3FileSystem, "info", lambda *_, **__: (_ for _ in ()).throw(PermissionError("Forbidden")))
-    assert (
-        "must not be read with the credentials that are here (Forbidden)" in listing(["s3://media"]).sources[0].problem
-    )
+    assert "cannot be read with the credentials found here (Forbidden)" in listing(["s3://media"]).sources[0].problem
     monkeypatch.undo()
     monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{free_port()}")
     for name, value in {"ACCESS_KEY_ID": "a", "SECRET_ACCESS_KEY": "b", "DEFAULT_REGION": "us-east-1"}.items():
@@ -98,7 +96,7 @@ def test_half_of_the_credentials_are_told_as_a_matter_of_rights():
         pass
 
     said = str(storage.problem("s3://b/a.mp4", PartialCredentialsError("AWS_SECRET_ACCESS_KEY is missing")))
-    assert "must not be read with the credentials" in said
+    assert "cannot be read with the credentials" in said
 
 
 def test_a_missing_package_is_named_with_its_extra(monkeypatch):

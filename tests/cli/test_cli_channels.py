@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from emorec import analyzer, cli
+from emorec.batch.choices import checked
 from support import factories
 from support.make_tracks import RATE, record_tracks, speech
 
@@ -53,6 +54,17 @@ def test_a_call_has_rows_and_speakers_for_both_voices(tmp_path, capsys):
     assert [person["name"] for person in result["people"]] == ["voice left", "voice right"]
     assert result["choices"]["channel"] == "split"
     assert re.search(r"voice right: .*voice heard \d+% of the time", capsys.readouterr().out)
+
+
+def test_one_voice_is_chosen_where_no_picture_is_decoded(tmp_path):
+    path = call(tmp_path / "call.wav")
+    chosen = ["--channel", "split", "--fusion", "voice", "--person", "voice right"]
+    assert analyze(path, *chosen) == 0
+    found = rows(tmp_path / "out" / "call.voice.voice-right.csv")
+    assert len(found) == SECONDS and {row["name"] for row in found} == {"voice right"}
+    for channel, person in (("split", "voice right"), ("mix", None)):
+        choices, _ = checked({"fusion": "voice", "person": "voice right"}, {"channel": channel})
+        assert choices.inferring["person"] == person
 
 
 def test_a_voice_is_named_in_the_names_file_and_chosen_by_its_name(tmp_path):

@@ -162,6 +162,7 @@ def test_results_of_other_pictures_are_kept(folder, tmp_path):
         (["a.png", "--format", "gif"], "The format 'gif' does not exist; choose from csv, json, picture, all."),
         (["a.png", "--format", ","], "The format ',' does not exist; choose from csv, json, picture, all."),
         (["a.png", "--prior", "nowhere.json"], "The prior nowhere.json is neither"),
+        (["a.png", "--prior", "adaptive"], "The prior adaptive is estimated from a recording"),
         (["nowhere.png"], "There is no file nowhere.png; check the name."),
         (["none.png", "--out", "=broken.jpg"], "=broken.jpg cannot be written"),
     ],

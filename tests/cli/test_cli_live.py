@@ -53,6 +53,21 @@ def test_ctrl_c_ends_it_and_loses_nothing(device, tmp_path, monkeypatch):
     assert re.match(r"0:0\d  ❔ no face and no speech  \(delay ", shown[-1])
 
 
+def test_a_baseline_that_the_session_does_not_reach_does_not_cost_the_session(device, tmp_path):
+    arguments = ["--save", "short", "--out", tmp_path, "--no_plot", "--format", "json", "--baseline", "0:10-0:40"]
+    code, out, err = emorec("live", "--video_device", device, *arguments)
+    assert (code, "counts for the result at the end" in err) == (0, True), err
+    assert "before the baseline 0:10-0:40 began" in err
+    result = json.loads((tmp_path / "short.json").read_text())
+    assert result["rows"] and result["choices"]["baseline"] == "speaker"
+
+
+def test_a_folder_that_cannot_be_written_is_told_before_the_session(device, tmp_path):
+    (tmp_path / "file").write_text("")
+    code, out, err = emorec("live", "--video_device", device, "--save", "monday", "--out", tmp_path / "file" / "out")
+    assert (code, out) == (2, "") and "file/out cannot be written (" in err
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
@@ -62,6 +77,7 @@ def test_ctrl_c_ends_it_and_loses_nothing(device, tmp_path, monkeypatch):
         (["--save", "a/b"], "'a/b' cannot be the name of a result"),
         (["--format", "pages"], "The format 'pages' does not exist"),
         (["--window_sec", "0"], "The window of 0 s is out of range"),
+        (["--step_sec", "20"], "The step of 20 s is out of range"),
     ],
 )
 def test_what_cannot_be_used_is_one_sentence(arguments, sentence):

@@ -275,12 +275,22 @@ def test_unsure_time_is_printed_apart(capsys):
 ANSWER = factories.timeline([[0.94, *[0.01] * 6]] * 6 + [[1 / 7] * 7] * 2)
 
 
+def answering(answer):
+    """A function in place of ``Analyzer.analyze`` that gives this timeline, whatever the recording."""
+
+    def analyze(self, media, progress, **_):
+        progress(factories.observations(8.0, {}))
+        return answer
+
+    return analyze
+
+
 @pytest.mark.parametrize("encoding", ["cp1252", "ascii", "utf-8"])
 def test_a_terminal_without_emoji_or_a_name_that_is_no_text_costs_no_result(encoding, tmp_path, monkeypatch):
     """The name is how Python holds the bytes of a Latin-1 name."""
     name, printed = "caf\udce9.wav", io.BytesIO()
     answer = dataclasses.replace(ANSWER, media={"name": name})
-    monkeypatch.setattr(analyzer.Analyzer, "analyze", lambda *_, **__: answer)
+    monkeypatch.setattr(analyzer.Analyzer, "analyze", answering(answer))
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(printed, encoding=encoding))
     assert cli.main(["analyze", name, "--out", "out", "--format", "csv,json,srt"]) == 0
     assert {file.name for file in (tmp_path / "out").glob("[!.]*")} == {
@@ -296,7 +306,7 @@ import sys
 import test_cli_results as here
 from emorec import analyzer, cli
 analyzer.load = lambda *_: analyzer.Analyzer(here.factories.checkpoint(), "none")
-analyzer.Analyzer.analyze = lambda *_, **__: here.ANSWER
+analyzer.Analyzer.analyze = here.answering(here.ANSWER)
 sys.exit(cli.main())
 """
 

@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 
-from emorec import EmorecError, cli
+from emorec import EmorecError, analyzer, cli
 from emorec.cli import options, sparkline, standard_input
 from emorec.emotions import EMOTIONS
 from support import factories, make_media
@@ -92,6 +92,22 @@ def test_the_line_of_valence_rises_with_it_and_is_blank_where_nothing_is_known()
     assert sparkline.BLOCKS.index(drawn[0]) < 3 < sparkline.BLOCKS.index(drawn[-1])
     assert sparkline.valence(factories.timeline(np.full((4, 7), np.nan))) == ""
     assert len(sparkline.valence(factories.timeline(factories.probabilities(500)))) <= sparkline.WIDTH
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["analyze", "clip.wav"], "stopped; what was extracted is kept, and the same command continues from there."),
+        (["info"], "stopped."),
+    ],
+)
+def test_only_a_command_that_extracts_says_that_it_continues(arguments, said, monkeypatch, capsys):
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(analyzer, "load", stop)
+    assert cli.main(arguments) == cli.INTERRUPTED
+    assert capsys.readouterr().err == f"emorec: {said}\n"
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1", None, "no such encoding"])

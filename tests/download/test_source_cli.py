@@ -7,7 +7,8 @@ import sys
 
 import pytest
 
-from emorec import cli
+from emorec import EmorecError, analyzer, cli, download
+from support import factories
 from support.loopback_media import serving
 from support.make_media import Audio, Video, record
 from support.paths import ROOT
@@ -32,6 +33,21 @@ def test_a_link_is_analysed_and_the_result_says_where_it_is_from(tmp_path):
     media = json.loads((tmp_path / "out" / "A short talk.json").read_text())["media"]
     assert media["title"] == "A short talk" and media["source"] == link
     assert list((tmp_path / "temporary").glob("emorec-*")) == []
+
+
+@pytest.mark.parametrize(("more", "sound_only"), [([], True), (["--save_video", "x.mp4"], False)])
+def test_of_a_link_only_the_sound_is_fetched_if_no_picture_is_needed(more, sound_only, monkeypatch, tmp_path, capsys):
+    asked = []
+
+    def fetch(*_, sound_only, **__):
+        asked.append(sound_only)
+        raise EmorecError("Enough is known.")
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(download, "fetch", fetch)
+    monkeypatch.setattr(analyzer, "load", lambda *_: analyzer.Analyzer(factories.checkpoint(), None))
+    assert cli.main(["analyze", "https://example.com/a.mp4", "--fusion", "voice", *more]) == 2
+    assert asked == [sound_only], capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

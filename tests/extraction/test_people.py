@@ -226,6 +226,7 @@ PLACE = {"time": 1.0, "box": [0.1, 0.1, 0.2, 0.2]}
         {"persons": [{"number": 0, "tracks": [PLACE | {"box": [0, 1]}]}]},
         {"persons": [{"number": 0, "tracks": [PLACE | {"time": "1"}]}]},
         {"persons": [{"number": 0, "tracks": [PLACE | {"time": float("nan")}]}]},
+        {"persons": [{"number": 0, "tracks": [PLACE | {"time": 10**400}]}]},
         {"persons": [{"number": number} for number in range(1001)]},
     ],
 )

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from emorec.extraction import speakers, sync
-from emorec.extraction.speakers import OFF_SCREEN, UNSURE, spoken_by
+from emorec.extraction.speakers import spoken_by
+from emorec.extraction.spoken import OFF_SCREEN, UNSURE
 from emorec.models import speaker
 
 HOP = 0.256

@@ -7,7 +7,7 @@ import pytest
 
 from emorec.emotions import EMOTIONS
 from emorec.extraction.features import Features
-from emorec.extraction.speakers import OFF_SCREEN, UNSURE
+from emorec.extraction.spoken import OFF_SCREEN, UNSURE
 from emorec.inference import people
 from emorec.inference import timeline as timelines
 from emorec.inference.voice_pooling import UNSURE_SHARE, share_of

@@ -12,6 +12,18 @@ from support import factories
 PART = (0.5, 2.0)
 
 
+def test_a_frame_that_another_thread_removes_is_still_drawn(monkeypatch):
+    timeline = factories.timeline(factories.probabilities(6))
+    expected, time = charts.timeline_spec(timeline), charts.chart_marks.time
+
+    def removing(span):
+        charts._frames.clear()
+        return time(span)
+
+    monkeypatch.setattr(charts.chart_marks, "time", removing)
+    assert charts.timeline_spec(timeline) == expected
+
+
 @pytest.fixture(scope="module")
 def timelines():
     few = factories.timeline(factories.with_gaps(factories.probabilities(6), 2))

@@ -19,7 +19,7 @@ from emorec.emotions import EMOTIONS
 from emorec.errors import EmorecError
 from emorec.extraction.people import People, Person
 from emorec.inference.timeline import infer
-from emorec.output import formats, tables
+from emorec.output import formats, names, tables
 from emorec.output.highlights import find_highlights
 from support import factories
 from support.paths import ROOT
@@ -141,6 +141,22 @@ def test_a_file_is_named_after_what_is_not_the_default(fusion, person, name):
     timeline = factories.timeline(factories.probabilities(1), fusion=fusion)
     timeline.choices["person"] = person
     assert tables.file_name("interview", timeline, ".csv") == name
+
+
+def test_recordings_with_the_same_long_beginning_have_names_of_their_own(tmp_path, monkeypatch):
+    monkeypatch.setattr(names.itertools, "count", lambda first: range(first, 9))  # with an end, if none is free
+    timeline = factories.timeline(factories.probabilities(1), fusion="intermediate")
+    timeline.choices["person"] = "名" * 60
+    media = [Path(f"{'ж' * 90}{letter}.mp4") for letter in "abc"]
+
+    def claimed(path):
+        return names.claim(tmp_path, path, str(path), lambda stem: tables.file_name(stem, timeline, ""), [".csv"])
+
+    found = [claimed(path) for path in media]
+    assert len({*found}) == 3 and found == [claimed(path) for path in media]
+    longest = max(len(form.suffix) for form in formats.FORMATS.values())
+    assert max(len(name.encode()) for name in found) + longest <= 255
+    (tmp_path / f"{found[-1]}.csv").write_text("fits")
 
 
 def test_every_column_and_key_is_explained():

@@ -22,7 +22,8 @@ from rttm_manager.service.importer import RTTMImporter
 
 from emorec.emotions import EMOTIONS
 from emorec.errors import EmorecError, installing
-from emorec.inference.turns import OFF_SCREEN, UNSURE, Turn, turns
+from emorec.extraction.spoken import OFF_SCREEN, UNSURE
+from emorec.inference.turns import Turn, turns
 from emorec.output import columns, formats, tables, tiers
 from emorec.output.text import plain
 from emorec.timeline import Timeline
@@ -467,6 +468,9 @@ def test_a_format_whose_package_is_missing_is_one_sentence_and_left_out_of_all(p
     assert names == [known for known in formats.FORMATS if known != name]
     assert notice.startswith(f"{name} was left out") and installing("exports") in notice
     assert list(tmp_path.iterdir()) == []
+    for place in ("emorec.errors.find_spec", "emorec.output.formats.find_spec"):
+        monkeypatch.setattr(place, lambda given: None)
+    assert formats.chosen("all")[1].startswith("parquet and xlsx were left out, for which packages are missing")
 
 
 def test_saving_takes_the_format_from_the_ending_or_the_name(tmp_path):

@@ -111,6 +111,13 @@ def test_the_table_has_a_line_for_each_label_lag_and_measure():
     assert (row["mean"], row["low"], row["change"], row["markers"]) == ("0.94", "", "0.93", "1")
 
 
+def test_the_table_is_written_like_every_other():
+    text = markers.csv_text(reactions([20]).around([(20, "=1+1")]), "de")
+    rows = list(csv.DictReader(io.StringIO(text.removeprefix("\ufeff")), delimiter=";"))
+    (row,) = (row for row in rows if (row["lag"], row["measure"]) == ("3,5", "happy"))
+    assert text.startswith("\ufeff") and (row["label"], row["mean"], row["low"]) == ("'=1+1", "0,94", "")
+
+
 def test_the_chart_of_a_timeline_shows_rules_with_labels():
     timeline = reactions([20]).with_markers([(20, "joke"), (80, "pause")])
     for style in charts.STYLES:
@@ -146,6 +153,36 @@ def test_the_command_writes_the_mean_around_markers(clip, tmp_path):
     assert names == {"clip.csv", "clip.png", "clip.markers.csv", "clip.markers.png"}
     rows = list(csv.DictReader((tmp_path / "out" / "clip.markers.csv").open()))
     assert sorted({float(row["lag"]) for row in rows}) == [-0.5, 0.5, 1.5]
+
+
+def test_markers_outside_of_a_part_are_left_out_with_a_note(clip, tmp_path, capsys):
+    (tmp_path / "labels.txt").write_text("0.5\t0.5\tearly\n1.5\t1.5\ttone\n2.5\t2.5\tlate\n")
+    part = ["--start", "1", "--end", "2", "--format", "json", "--no_plot", "--out", "out"]
+    assert cli.main(["analyze", str(clip), "--markers", "labels.txt", *part]) == 0
+    assert "2 of 3 markers were left out, as they lie outside of 1 to 2 s." in capsys.readouterr().err
+    written = json.loads((tmp_path / "out" / "clip.json").read_text())
+    assert written["markers"] == [{"time": 1.5, "label": "tone"}]
+    assert (tmp_path / "out" / "clip.markers.csv").exists()
+    (tmp_path / "labels.txt").write_text("2.5\t2.5\tlate\n")
+    assert cli.main(["analyze", str(clip), "--markers", "labels.txt", *part]) == 2
+    assert "The marker 'late' at 2.5 s is outside the part from 1 to 2 s." in capsys.readouterr().err
+
+
+def test_several_recordings_share_markers_beyond_the_end_of_some(clip, tmp_path, capsys):
+    longer = record(tmp_path / "longer.wav", audio=Audio(duration=6.0, codec="pcm_s16le"))
+    (tmp_path / "labels.txt").write_text("5.0\t5.0\ttone\n")
+    command = ["analyze", str(clip), str(longer), "--markers", "labels.txt", "--no_plot", "--out", "out"]
+    assert cli.main(command) == 0
+    assert "clip.wav: 1 of 1 markers were left out" in capsys.readouterr().err
+    names = {path.name for path in (tmp_path / "out").iterdir()} - {".emorec"}
+    assert names == {"clip.csv", "longer.csv", "longer.markers.csv"}
+
+
+def test_a_marker_that_is_outside_only_after_the_analysis_does_not_cost_the_result(clip, tmp_path, capsys):
+    (tmp_path / "labels.txt").write_text("3.5\t3.5\ttone\n")
+    assert cli.main(["analyze", str(clip), "--markers", "labels.txt", "--no_plot", "--out", "out"]) == 2
+    assert "The marker 'tone' at 3.5 s is outside the recording, which is 3.0 s long." in capsys.readouterr().err
+    assert (tmp_path / "out" / "clip.csv").exists() and not (tmp_path / "out" / "clip.markers.csv").exists()
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from emorec.emotions import EMOTIONS
 from emorec.extraction import thumbnails
 from emorec.face import detection
 from emorec.face.thumbnail import BLOCKS, SIDE
+from emorec.output import report
 from emorec.output.highlights import Highlight
 from emorec.output.portraits import NOBODY, Portraits, who
 from emorec.ui.page.downloads import HIDDEN, write_download
@@ -129,6 +130,18 @@ def test_a_report_of_a_part_has_lanes_of_that_part(bundled, features, tmp_path):
     text = (tmp_path / "part.html").read_text(encoding="utf-8")
     assert "0:04 to 0:06 of 0:06" in text
     assert "no evidence; face seen in 0% of the time" in text  # person 1 is gone by then
+
+
+def test_lanes_are_made_with_the_baseline_and_the_prior_of_the_timeline(bundled, features, tmp_path):
+    result = tmp_path / "earlier" / "usual.json"
+    bundled.infer(features, person="all").to_json(result)  # its folder is not the working one
+    timeline = bundled.infer(features, prior="adaptive", baseline=result)
+    lanes = report._everybody(timeline, bundled.model, features)
+    whole = bundled.infer(features, person="all", prior="adaptive", baseline=result)
+    assert len(lanes) == len(whole.people) == 2 and timeline.baseline.known
+    for lane, person in zip(lanes, whole.people, strict=True):
+        np.testing.assert_array_equal(lane.probabilities, person.probabilities)
+        assert lane.prior.shares == timeline.prior.shares
 
 
 def sure(emotion):

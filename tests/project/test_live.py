@@ -158,6 +158,17 @@ def test_the_last_minute_does_not_grow_with_the_session(analyzer, detector):
     np.testing.assert_allclose(timeline.probabilities[2:], whole.probabilities[142:], atol=1e-6)
 
 
+def test_a_segment_without_a_face_keeps_nothing_of_the_one_before(analyzer, detector):
+    detector[0] = OneFace(threshold=100)
+    with Live(analyzer) as live:
+        for second in range(30):
+            live.add_picture(plain(200 if second < 15 else 50), float(second), wait=True)
+        live.close()
+        *seen, dark = live.features().segments
+    assert all(len(part["identity_track"]) and len(part["thumbnail_track"]) for part in seen)
+    assert not any(len(dark[name]) for name in dark if name.startswith(("identity_", "thumbnail_")))
+
+
 def test_a_long_pause_is_left_out(analyzer, detector):
     clock = Clock()
     with Live(analyzer, clock=clock) as live:
@@ -224,10 +235,34 @@ def test_speech_of_nobody_in_view_is_not_called_no_speech(speakers, words):
         (0.9, 1.0, 0.0, "happy 90%, no speech"),
         (0.3, 0.0, 1.0, "unsure (happy 30%), no face"),
         (0.9, 0.0, 0.0, "no face and no speech"),
+        (None, 1.0, 0.0, "no speech"),
+        (None, 0.0, 1.0, "no face"),
+        (None, 1.0, 1.0, "too little to tell"),
     ],
 )
 def test_the_reading_in_words(confidence, face, speech, words):
-    rest = (1 - confidence) / (len(EMOTIONS) - 1)
-    row = [[confidence if emotion == "happy" else rest for emotion in EMOTIONS]]
+    """Without a confidence there is no evidence, as with the fusion "voice" where only a face is seen."""
+    likely = np.nan if confidence is None else confidence
+    row = [[likely if emotion == "happy" else (1 - likely) / (len(EMOTIONS) - 1) for emotion in EMOTIONS]]
     shares = {"row_face": np.array([face]), "row_speech": np.array([speech])}
     assert reading_of(factories.timeline(row, **shares), 0.2).words == words
+
+
+@pytest.mark.parametrize(
+    ("choices", "sentence"),
+    [
+        ({"step": 0}, "The step of 0 s is out of range"),
+        ({"step": "x"}, "The step must be a number"),
+        ({"baseline": "0:10-0:40"}, "The baseline 0:10-0:40 is a stretch of time"),
+    ],
+)
+def test_what_a_reading_cannot_be_made_with_is_one_sentence(choices, sentence, analyzer, detector):
+    with Live(analyzer) as live:
+        for second in range(20):
+            live.add_picture(plain(second), float(second), wait=True)
+        live.close()
+        for read in (live.reading, live.timeline):
+            with pytest.raises(EmorecError, match=sentence):
+                read(**choices)
+        if "baseline" in choices:
+            assert live.timeline(None, **choices).baseline.stretch == (10, 40)

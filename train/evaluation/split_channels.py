@@ -20,6 +20,7 @@ import numpy as np
 from emorec.extraction import channels, pipeline, sources
 from emorec.extraction.features import Features
 from emorec.extraction.options import Settings
+from emorec.extraction.spoken import PERSON, SPEECH
 from emorec.face.detection import Detector
 from emorec.models import checkpoint as checkpoints
 from emorec.models import pretrained, speaker
@@ -106,7 +107,7 @@ def judged(features: Features, call: Call) -> list[str]:
     """For each channel "right", "without a face" if it is somebody's in view, or "wrong"."""
     arrays, found = features.arrays, []
     for number, place in enumerate(call.places):
-        own = arrays["voice_person"][(arrays[channels.CHANNEL] == number) & (arrays["voice_speech"] >= channels.SPEECH)]
+        own = arrays[PERSON][(arrays[channels.CHANNEL] == number) & (arrays["voice_speech"] >= SPEECH)]
         who = int(own[0]) if len(own) else channels.VOICES[number]
         unseen = who in channels.VOICES
         if place == NOBODY or unseen:

@@ -19,7 +19,7 @@ import numpy as np
 
 from emorec.extraction import pipeline, sources
 from emorec.extraction.features import Features
-from emorec.extraction.speakers import OFF_SCREEN, SPEECH, UNSURE
+from emorec.extraction.spoken import OFF_SCREEN, PERSON, SPEECH, UNSURE
 from emorec.face.detection import Detector
 from emorec.models import checkpoint as checkpoints
 from emorec.models import pretrained, speaker
@@ -39,7 +39,7 @@ def given(features: Features, shots: Sequence[Shot]) -> np.ndarray:
     ends = np.cumsum([len(shot.images) / FRAME_RATE for shot in shots])
     counts = np.zeros(3, int)
     for row in np.flatnonzero(arrays["voice_speech"] >= SPEECH):
-        middle, found = float(arrays["voice_time"][row]), int(arrays["voice_person"][row])
+        middle, found = float(arrays["voice_time"][row]), int(arrays[PERSON][row])
         shot = shots[min(int(np.searchsorted(ends, middle, side="right")), len(shots) - 1)]
         right = found == OFF_SCREEN if shot.speaker is None else found == _person_at(features, middle, shot.speaker)
         counts[0 if right and found != UNSURE else 1 if found == UNSURE else 2] += 1
@@ -135,7 +135,7 @@ def main(arguments: list[str] | None = None) -> None:
     for file in asked.heads:
         *_, features = pipeline.extract(file, model, detector)
         arrays = features.arrays
-        speakers = arrays["voice_person"][arrays["voice_speech"] >= SPEECH]
+        speakers = arrays[PERSON][arrays["voice_speech"] >= SPEECH]
         print(f"{file.name}: {(speakers == 0).mean():.0%} of {len(speakers)} hops with the head")
 
 

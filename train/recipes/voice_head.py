@@ -18,8 +18,8 @@ from torch import nn
 
 from emorec import files
 from emorec.emotions import EMOTIONS, emotion_of
+from emorec.extraction.spoken import SPEECH
 from emorec.inference.fusion import MIN_COVERAGE
-from emorec.inference.voice_pooling import SPEECH
 from emorec.voice import features as front_ends
 from emorec.voice.features import VoiceFrontEnd
 from train.data import channels, datasets, pack

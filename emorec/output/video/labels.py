@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from emorec.extraction.people import default_name
 from emorec.inference.result import Timeline
 
 
@@ -63,7 +64,7 @@ class Labels:
 
     def name(self, person: int) -> str:
         """What a person is called."""
-        return self._names.get(person, f"person {person}")
+        return self._names.get(person, default_name(person))
 
     def at(self, time: float, person: int) -> Label:
         """The label of a person at ``time`` (s)."""

@@ -12,7 +12,8 @@ from gradio.components.plot import PlotData
 from emorec.analyzer import Analyzer
 from emorec.extraction.features import Features
 from emorec.extraction.options import WHOLE, Settings
-from emorec.inference.people import ALL, SPEAKER, VOICE_PERSON
+from emorec.extraction.spoken import PERSON as VOICE_PERSON
+from emorec.inference.people import ALL, SPEAKER
 from emorec.inference.timeline import Timeline
 from emorec.output import tables
 from emorec.ui.fragments import is_sound
