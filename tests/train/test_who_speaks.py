@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from emorec.extraction.speakers import OFF_SCREEN, UNSURE
+from emorec.extraction.spoken import OFF_SCREEN, UNSURE
 from emorec.models.speaker import SIDE
 from train.evaluation import composed, who_speaks
 from train.evaluation.composed import Clip, Shot

@@ -83,7 +83,9 @@ def show(totals: dict[str, np.ndarray], report: Callable[[str], None] = print) -
     """Report the shares of every kind, and of all hops of a kind's group."""
     in_view = {name for name in totals if not name.startswith(("off screen", "one who talks, then"))}
     groups = {"in view": [*in_view], "off screen": [name for name in totals if name not in in_view]}
-    sums = {f"all {group}": sum(totals[name] for name in names) for group, names in groups.items() if names}
+    sums = {
+        f"all {group}": np.sum([totals[name] for name in names], axis=0) for group, names in groups.items() if names
+    }
     for name, counts in (totals | sums).items():
         right, unsure, wrong = counts / max(counts.sum(), 1)
         report(f"{name:<48} right {right:.1%}, unsure {unsure:.1%}, wrong {wrong:.1%} of {counts.sum()} hops")
