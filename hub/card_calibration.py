@@ -25,8 +25,9 @@ def _errors(model):
         "What each network says is made a likelihood under an even prior: the shares of the emotions in its training "
         "data are divided out, and it is scaled and shifted, fitted on people held out of training. Late fusion adds "
         f"the log likelihoods, the face's times {face:.2f} and the voice's times {voice:.2f} if both are there. "
-        "Expected calibration error (ECE) under an even prior, smaller is better; for pictures every emotion weighs "
-        "alike. The reliability diagrams above show it after calibration: the bars are the share of decisions that is "
+        "Expected calibration error (ECE) under an even prior, smaller is better; where emotions are not about equally "
+        "common, each weighs alike. With another prior in its name, a head is measured with emotions as common as they "
+        "are. The reliability diagrams above show it after calibration: the bars are the share of decisions that is "
         "right among those of similar confidence, the number in a bar counts them, the point lies at their mean "
         "confidence, and with perfect calibration all points lie on the dashed line.",
         "",

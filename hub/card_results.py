@@ -107,7 +107,9 @@ def _errors(evaluation: dict[str, Any]) -> str | None:
     reached = sum(error["after"] <= TARGET for error in errors.values())
     worst = max(errors, key=lambda key: errors[key]["after"])
     lines = [
-        f"Expected calibration error out of domain, even prior. The target is {TARGET:.1%} or less for every head. "
+        "Expected calibration error out of domain, under an even prior and with every emotion weighing alike unless "
+        "the head names another prior; then emotions are as common as in the recordings. "
+        f"The target is {TARGET:.1%} or less for every head. "
         f"{reached} of {len(errors)} reach it; the largest error is {errors[worst]['after']:.1%} "
         f"({', '.join(part for part in worst if part)}).",
         "",

@@ -113,7 +113,8 @@ def test_the_bundled_card_has_out_of_domain_first():
     assert text.index("### Out of domain") < text.index("| everyday |") < text.index("### In domain")
     assert text.index("### In domain") < text.index("| ferplus |") < text.index("### everyday")
     assert text.index("### everyday") < text.index("### web-faces") < text.index("### ferplus")
-    assert "Expected calibration error out of domain, even prior. The target is 8.0% or less" in text
+    assert "Expected calibration error out of domain, under an even prior and with every emotion weighing alike" in text
+    assert "| everyday | voice, everyday prior |" in text
     assert "Numbers that name no prior hold under an even one; those over eight emotions" in text
     assert "every number above" not in text and "surely" not in text
 

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,11 +11,12 @@ import torch
 
 from emorec.emotions import EMOTIONS, emotion_of
 from emorec.errors import EmorecError
+from emorec.models.calibration import HeadCalibration
 from support import factories
-from train import evaluate, metrics
+from train import calibration, evaluate, metrics
 from train.data import datasets
 from train.data.datasets import Item
-from train.evaluation import corpus_out, predictions
+from train.evaluation import corpus_out, predictions, voice_predictions, voice_protocols
 from train.recipes import voice_baseline, voice_head
 
 LABELS = {"barista": ("neutral",), "speechocean": ("neutral",), "korean": ("neutral", "happy")}
@@ -98,6 +100,26 @@ def test_what_is_usual_for_a_speaker_is_taken_away():
 def test_without_a_distilled_trunk_nothing_is_measured():
     with pytest.raises(EmorecError, match="distilled trunk"):
         corpus_out.corpus_out(factories.checkpoint(), SETTING)
+
+
+def test_confidence_in_ordinary_speech_is_measured_under_the_prior_that_it_is_of(monkeypatch):
+    """A network that calls every window neutral is right in nine of ten, and with even emotions in one of two."""
+    happy = EMOTIONS.index("happy")
+    truth = np.tile(np.repeat([metrics.NEUTRAL, happy], [90, 10]), len(datasets.ORDINARY))
+    names = np.repeat(datasets.ORDINARY, 100)
+    sure = np.full((len(truth), len(EMOTIONS)), 0.1 / 6)
+    sure[:, metrics.NEUTRAL] = 0.9
+    corpora = np.array([voice_predictions.VOICE_CORPORA.index(name) for name in names])
+    people = SimpleNamespace(voices=(sure, truth, None, corpora), voice_people=None, without=lambda corpus: None)
+    monkeypatch.setattr(voice_protocols, "unseen_predictions", lambda *_: people)
+    head = SimpleNamespace(voice=HeadCalibration())
+    monkeypatch.setattr(voice_protocols.unseen, "fit_calibration", lambda _: head)
+    found = voice_protocols.everyday(None, None)
+    errors = found["calibration_errors"]
+    assert errors["voice"]["after"] == pytest.approx(0.9 - 0.5)
+    usual = calibration.calibrated(HeadCalibration(), sure[:1], metrics.EVERYDAY).max()
+    assert errors["voice, everyday prior"]["after"] == pytest.approx(usual - 0.9, abs=1e-6)
+    assert errors.keys() == found["reliability"].keys() < set(found["out_of_domain"])
 
 
 def test_people_are_resampled_rather_than_rows():
