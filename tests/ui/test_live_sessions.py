@@ -201,7 +201,8 @@ def test_the_route_is_guarded(served):
         assert visitor.post(f"{API}/live/mine", content=bytes(1_100_000)).status_code == 413
         elsewhere = {"origin": "http://elsewhere.example"}
         assert visitor.post(f"{API}/live/mine", content=b"", headers=elsewhere).status_code == 403
-        for query in ("length=7", "length=-1", "length=x", "picture=x", "rate=1e400"):
+        wrong = ("length=7", "length=-1", "length=x", "picture=x", "rate=1e400")
+        for query in (*wrong, "picture=nan", "picture=inf", "sound=-inf"):
             answer = visitor.post(f"{API}/live/mine?{query}", content=b"abcdef")
             assert answer.status_code == 400 and answer.json()["detail"].endswith("open the page again.")
     assert OVER.endswith(".")
