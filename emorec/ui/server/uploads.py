@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 import anyio
 from starlette.types import Message, Receive
 
+from emorec.ui.server import log
 from emorec.ui.server.bodies import Refused
 from emorec.ui.server.temp_dir import ServerTempDir
 
@@ -73,10 +74,13 @@ class Uploads:
         await anyio.to_thread.run_sync(self._temp_dir.sweep, not self._active)
 
     async def keep_sweeping(self) -> None:
-        """Sweep at regular intervals until cancelled."""
+        """Sweep at regular intervals until cancelled; an error is logged, and does not end this."""
         while True:
             await asyncio.sleep(SWEEP)
-            await self.sweep()
+            try:
+                await self.sweep()
+            except Exception as error:
+                log.error("Unfinished uploads could not be removed", error)
 
 
 class Upload:
