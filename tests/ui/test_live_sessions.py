@@ -18,7 +18,7 @@ from emorec.ui.page.analysis import Analysis
 from emorec.ui.page.live import LiveHandlers
 from emorec.ui.server.limits import Visitor
 from emorec.ui.service import Service
-from emorec.ui.sessions.live import IDLE, KEEP, OVER, TOO_MANY, LiveSessions, Over, Sent
+from emorec.ui.sessions.live import FROM_THERE, IDLE, KEEP, OVER, TOO_MANY, LiveSessions, Over, Sent
 from support import factories
 from support.one_face import OneFace
 from support.small_page import API, serving
@@ -102,8 +102,9 @@ def test_no_more_sessions_are_followed_than_the_server_can(sessions, analyzer):
 def test_an_address_has_one_session_unless_many_people_share_it(analyzer):
     sessions = LiveSessions(most=5, clock=Clock())
     start(sessions, analyzer, "a", "8.8.8.8")
-    with pytest.raises(EmorecError):
+    with pytest.raises(EmorecError) as refused:  # though the server could follow more
         start(sessions, analyzer, "b", "8.8.8.8")
+    assert str(refused.value) == FROM_THERE
     start(sessions, analyzer, "c", "10.0.0.1")
     start(sessions, analyzer, "d", "10.0.0.1")
     for session in "acd":
