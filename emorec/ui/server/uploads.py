@@ -46,7 +46,7 @@ class Uploads:
         """
         if length is not None and length > self._max_bytes + OVERHEAD:
             raise self.too_large()
-        upload = Upload(self, length)
+        upload = Upload(self)
         self._active[upload] = length or 0
         try:
             upload.stored = await anyio.to_thread.run_sync(self._temp_dir.used)
@@ -89,8 +89,8 @@ class Upload:
     ``refused`` is set when it is aborted; messages after that are not passed on.
     """
 
-    def __init__(self, uploads: Uploads, length: int | None):
-        self.length, self.received, self.stored = length, 0, 0
+    def __init__(self, uploads: Uploads):
+        self.received, self.stored = 0, 0
         self.refused: Refused | None = None
         self._uploads = uploads
 
