@@ -32,7 +32,7 @@ SOUND_RATES = (8_000, 192_000)  # Hz; lowest and highest
 WAIT = 0.08  # seconds to wait for the picture that was just sent, so that its reading goes back with the answer
 POLL = 0.01
 
-TOO_MANY = "As many people use Live here now as this server can follow; try again in a few minutes."
+TOO_MANY = "Too many people use Live here now; try again in a few minutes."
 FROM_THERE = "Live runs already on another page from your address; press Stop there, or try again when it has ended."
 OVER = "The live session has ended; press Start for another one."
 TOO_LONG = f"A live session lasts at most {MAX_SECONDS / 60:.0f} minutes here; save it, and begin another one."
