@@ -2,11 +2,13 @@
 
 import errno
 import socket
+from types import SimpleNamespace
 
 import pytest
 
 from emorec.errors import EmorecError
 from emorec.ui import app
+from emorec.ui.page import layout
 from emorec.ui.server import ports
 from support.small_page import free_port
 
@@ -43,6 +45,20 @@ def test_other_reasons_have_sentences_of_their_own(monkeypatch, code, words):
     # The system decides by the user and its settings whether a port is allowed, so it is played here.
     monkeypatch.setattr(ports.socket.socket, "bind", bind, raising=False)
     assert words in refused(None, 80) and "taken" not in refused(None, 80)
+
+
+def test_what_goes_wrong_later_is_not_called_a_port_that_is_taken(monkeypatch, capsys):
+    def launch(**_):
+        raise OSError("Cannot find empty port in range: 80-80. Pass the server_port parameter to launch().")
+
+    page = SimpleNamespace(service=None, launch=launch)
+    monkeypatch.setattr(layout, "build", lambda *_, **__: page)
+    monkeypatch.setattr(app, "guard_options", lambda *_: SimpleNamespace(security_headers=SimpleNamespace()))
+    monkeypatch.setattr(app, "app_options", lambda *_: {})
+    given = app.ServerSettings.from_environment({"GRADIO_SERVER_PORT": "80"})
+    assert app.serve(None, None, given, share=False) == app.USER_ERROR
+    said = capsys.readouterr().err
+    assert "cannot be served at the port 80 (" in said and "taken" not in said and "server_port" not in said
 
 
 def test_a_free_port_is_not_refused():
