@@ -40,7 +40,7 @@ MAX_BYTES = 50_000_000
 
 PeopleLike = str | PathLike[str] | Mapping[str, Any] | People
 
-SHAPE = 'has not the shape of a names file, {"persons": [{"number": 0, "name": "Anna"}, ...]}: '
+SHAPE = 'is not a names file, {"persons": [{"number": 0, "name": "Anna"}, ...]}: '
 UNREADABLE = "{name} cannot be read as a names file ({reason}); give one that emorec wrote, NAME.people.json."
 TWICE = "{name} cannot be one person: at {time} two faces in one picture are listed as this person."
 MISSING = "Of the persons in the names file, this recording, or this part of it, does not show {names}."

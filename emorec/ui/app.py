@@ -34,7 +34,7 @@ import emorec
 from emorec.errors import EmorecError
 from emorec.ui import live_route, settings
 from emorec.ui.jobs.job_queue import BUSY
-from emorec.ui.server import headers, hosts, log, login, uploads
+from emorec.ui.server import headers, hosts, log, login, ports, uploads
 from emorec.ui.server.activity import StreamMiddleware, UploadMiddleware
 from emorec.ui.server.gradio_import import import_gradio
 from emorec.ui.server.middleware import GuardOptions, RequestGuard
@@ -90,6 +90,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         environment[settings.LIBRARY_FOLDER] = options.library
     try:
         server_settings = ServerSettings.from_environment(environment)
+        ports.check(settings.server_name(environment), server_settings.port)  # before the weights, which take a while
         analyzer = emorec.load()
         # Imported late: it imports torch, and wrong settings are reported before that.
         from emorec.ui.jobs.analyzers import protect_token
@@ -137,9 +138,9 @@ def serve(analyzer: Analyzer, temp_dir: ServerTempDir, server_settings: ServerSe
             max_threads=layout.THREADS,
             app_kwargs=app_options(page.service, guard),
         )
-    except OSError:
-        port = server_settings.port
-        print(f"emorec: The port {port} is taken; choose another one with --port.", file=sys.stderr)
+    except OSError as error:
+        reason = error.strerror or "Gradio does not find it free"  # its own error names arguments of its own
+        print(f"emorec: {ports.FAILED.format(port=server_settings.port, reason=reason)}", file=sys.stderr)
         return USER_ERROR
     if public:
         guard.hosts.add(urlsplit(public).netloc)

@@ -47,11 +47,13 @@ def listed(timeline: Timeline, features: Features | None = None) -> str:
     if not shown:
         return f'<section class="moments"><h2>Highlights</h2>{NOTHING}</section>'
     people = [who(timeline, each) for each in shown]
-    pictures = _pictures(timeline, shown, people, Portraits(features)) if features else [None] * len(shown)
-    used = sorted({picture for picture in pictures if picture is not None})
-    styles = "".join(
-        f".moments .face-{row}{{background-image:url({Portraits(features).url(row)})}}" for row in used if features
-    )
+    styles = ""
+    pictures: list[int | None] = [None] * len(shown)
+    if features:
+        portraits = Portraits(features)
+        pictures = _pictures(timeline, shown, people, portraits)
+        used = sorted({picture for picture in pictures if picture is not None})
+        styles = "".join(f".moments .face-{row}{{background-image:url({portraits.url(row)})}}" for row in used)
     ranks = np.argsort(ranked(shown)).tolist()
     items = "".join(_item(*each) for each in zip(shown, people, pictures, ranks, strict=True))
     left_out = LEFT_OUT.format(listed=len(shown), count=len(found))

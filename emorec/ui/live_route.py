@@ -6,6 +6,7 @@ body stays in memory. Middleware has checked whose session it is, and how large 
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import anyio.to_thread
@@ -44,11 +45,14 @@ def _sent(body: bytes, query) -> Sent:
         length = int(query.get("length", "0"))
         if not 0 <= length <= len(body):
             raise ValueError
+        picture_at, sound_at = float(query.get("picture", "0")), float(query.get("sound", "0"))
+        if not (math.isfinite(picture_at) and math.isfinite(sound_at)):  # float() reads "nan" and "inf" too
+            raise ValueError
         return Sent(
             picture=body[:length],
-            picture_at=float(query.get("picture", "0")),
+            picture_at=picture_at,
             sound=body[length:],
-            sound_at=float(query.get("sound", "0")),
+            sound_at=sound_at,
             rate=int(query.get("rate", "16000")),
         )
     except (ValueError, OverflowError):

@@ -27,6 +27,7 @@ from emorec.ui.jobs.analyzers import AnalyzerCache
 from emorec.ui.jobs.job import Fetch, Job, JobOptions
 from emorec.ui.jobs.job_queue import JobQueue
 from emorec.ui.jobs.presence import Presence
+from emorec.ui.server import log
 from emorec.ui.server.limits import LINKS, Visitor
 from emorec.ui.sessions import browsers
 from emorec.ui.sessions.batch import Batch
@@ -236,14 +237,20 @@ def is_compatible(analyzer: Analyzer, features: Features) -> bool:
 
 
 def _keep_sweeping(service: Service) -> None:
-    """End idle sessions at regular intervals, in a thread that ends when the service is garbage collected."""
+    """End idle sessions at regular intervals, in a thread that ends when the service is garbage collected.
+
+    An error does not end the thread, because then no file would be removed any more.
+    """
     reference, ended = weakref.ref(service), threading.Event()
     weakref.finalize(service, ended.set)
 
     def work() -> None:
         while not ended.wait(SWEEP):
-            if (found := reference()) is not None:
-                found.end_idle_sessions()
-            del found
+            try:
+                if (found := reference()) is not None:
+                    found.end_idle_sessions()
+            except Exception as error:
+                log.error("Idle sessions could not be ended", error)
+            found = None
 
     threading.Thread(target=work, daemon=True).start()

@@ -86,7 +86,7 @@ def test_one_person_has_no_names_file_unless_one_was_given(tmp_path):
 
 @pytest.mark.parametrize(
     ("content", "word"),
-    [('{"persons": 3}', "has not the shape of a names file"), ("start,end", "it is not JSON"), (None, "No such file")],
+    [('{"persons": 3}', "is not a names file"), ("start,end", "it is not JSON"), (None, "No such file")],
 )
 def test_a_wrong_names_file_is_one_sentence_before_anything_is_read(content, word, tmp_path, capsys):
     if content is not None:

@@ -233,7 +233,7 @@ PLACE = {"time": 1.0, "box": [0.1, 0.1, 0.2, 0.2]}
 def test_a_file_of_another_shape_is_one_sentence(content, tmp_path):
     path = tmp_path / "clip.people.json"
     path.write_text(json.dumps(content))
-    with pytest.raises(EmorecError, match=r"^clip\.people\.json has not the shape of a names file, [^\n]*\.$"):
+    with pytest.raises(EmorecError, match=r"^clip\.people\.json is not a names file, [^\n]*\.$"):
         people_file.read(path)
 
 

@@ -41,7 +41,7 @@ def served():
 
     async def stream(request):
         async def parts():
-            yield json.dumps(presence.open_streams())
+            yield json.dumps([*presence._open])
 
         return StreamingResponse(parts())
 
@@ -68,7 +68,7 @@ def test_the_streams_of_a_session_and_of_an_event_are_counted(served):
     assert client.get("/gradio_api/queue/data?session_hash=a").json() == ["a"]
     assert client.get("/gradio_api/call/analyze/e1").json() == ["e1"]
     assert client.get("/elsewhere?session_hash=a").json() == []
-    assert not presence.open_streams()
+    assert not presence._open
 
 
 def test_the_answer_to_an_upload_has_the_new_path(served):

@@ -89,7 +89,7 @@ def test_persons_are_chosen_by_name_and_names_are_given_as_an_object_never_as_a_
     assert again["rows"] == analysed["rows"] and again["names"] == {}
     assert "no person called 'Bob'" in refused(client, analysed["recording"], person="Bob", api_name="/redraw")
     for wrong in (str(tmp_path / "names.json"), {"persons": 3}):
-        assert "shape of a names file" in refused(client, analysed["recording"], people=wrong, api_name="/redraw")
+        assert "is not a names file" in refused(client, analysed["recording"], people=wrong, api_name="/redraw")
 
 
 def test_one_session_can_use_nothing_of_another(client, page_server, analysed, sound):

@@ -1,10 +1,12 @@
 """The limits of uploads, and that unfinished ones are removed."""
 
+import asyncio
 import os
 import socket
 import tempfile
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import httpx
 import pytest
@@ -129,6 +131,26 @@ def test_all_uploads_together_have_a_quota(served, client):
         sent = client.post(f"{API}/upload", files={"files": ("a.mp4", b"z" * 900_000)})
         assert sent.status_code == 507  # what the others announced counts
     assert wait_for(lambda: not served.guard.uploads.active)
+
+
+def test_an_error_does_not_end_the_removal_of_unfinished_files(monkeypatch):
+    passes = []
+
+    def sweep(everything):
+        passes.append(everything)
+        raise OSError("the disk is full")
+
+    async def run():
+        limits = uploads.Uploads(SimpleNamespace(sweep=sweep), max_bytes=1, quota=1)
+        sweeping = asyncio.create_task(limits.keep_sweeping())
+        deadline = time.monotonic() + 20
+        while len(passes) < 3 and time.monotonic() < deadline and not sweeping.done():
+            await asyncio.sleep(0.01)
+        sweeping.cancel()
+
+    monkeypatch.setattr(uploads, "SWEEP", 0.01)
+    asyncio.run(run())
+    assert len(passes) >= 3
 
 
 def test_temporary_files_lie_in_the_servers_folder_and_go(served, tmp_path):

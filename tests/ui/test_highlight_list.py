@@ -9,6 +9,7 @@ from PIL import Image
 
 from emorec.emotions import EMOTIONS
 from emorec.output.highlights import Highlight, find_highlights
+from emorec.ui import highlight_list
 from emorec.ui.highlight_list import MAX_LISTED, MAX_PICTURES, listed, strongest
 from emorec.ui.page.layout import ASSETS
 from support import factories
@@ -57,6 +58,19 @@ def test_all_highlights_are_listed_in_order_of_time():
     assert {person for *_, person in ITEM.findall(html)} == {"0", "1"}
     assert '<option value="1">&lt;b&gt;Eva</option>' in html and "<b>Eva" not in html
     assert "Nothing stands out" in listed(factories.timeline(np.full((3, 7), np.nan)))
+
+
+def test_the_pictures_of_a_list_are_prepared_once(monkeypatch):
+    timeline, made = changing(20, 12), []
+
+    class Counted(highlight_list.Portraits):
+        def __init__(self, features):
+            made.append(features)
+            super().__init__(features)
+
+    monkeypatch.setattr(highlight_list, "Portraits", Counted)
+    html = listed(timeline, with_pictures(timeline, 12))
+    assert html.count("background-image") > 5 and len(made) == 1
 
 
 def test_very_many_highlights_are_the_strongest_of_each_kind():

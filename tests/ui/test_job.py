@@ -209,8 +209,8 @@ def test_a_job_that_fails_has_a_sentence_and_leaves_the_queue(ends, says):
 
 
 @pytest.mark.parametrize("inner", [None, OSError(2, "No such file", "/uploads/anna-at-home.mp4")])
-def test_the_log_names_the_error_and_nothing_about_the_visitor(inner, caplog):
-    log.forget_errors()  # the same error is logged once a minute
+def test_the_log_names_the_error_and_nothing_about_the_visitor(inner, caplog, monkeypatch):
+    monkeypatch.setattr(log, "_last_logged", {})  # the same error is logged once a minute
     ends = ValueError("/uploads/anna-at-home.mp4 from https://example.org/anna")
     ends.__cause__ = inner
     queue, slow = JobQueue(), Slow(1, ends)

@@ -18,7 +18,7 @@ from emorec.ui.page.analysis import Analysis
 from emorec.ui.page.live import LiveHandlers
 from emorec.ui.server.limits import Visitor
 from emorec.ui.service import Service
-from emorec.ui.sessions.live import IDLE, KEEP, OVER, TOO_MANY, LiveSessions, Over, Sent
+from emorec.ui.sessions.live import FROM_THERE, IDLE, KEEP, OVER, TOO_MANY, LiveSessions, Over, Sent
 from support import factories
 from support.one_face import OneFace
 from support.small_page import API, serving
@@ -102,8 +102,9 @@ def test_no_more_sessions_are_followed_than_the_server_can(sessions, analyzer):
 def test_an_address_has_one_session_unless_many_people_share_it(analyzer):
     sessions = LiveSessions(most=5, clock=Clock())
     start(sessions, analyzer, "a", "8.8.8.8")
-    with pytest.raises(EmorecError):
+    with pytest.raises(EmorecError) as refused:  # though the server could follow more
         start(sessions, analyzer, "b", "8.8.8.8")
+    assert str(refused.value) == FROM_THERE
     start(sessions, analyzer, "c", "10.0.0.1")
     start(sessions, analyzer, "d", "10.0.0.1")
     for session in "acd":
@@ -201,7 +202,8 @@ def test_the_route_is_guarded(served):
         assert visitor.post(f"{API}/live/mine", content=bytes(1_100_000)).status_code == 413
         elsewhere = {"origin": "http://elsewhere.example"}
         assert visitor.post(f"{API}/live/mine", content=b"", headers=elsewhere).status_code == 403
-        for query in ("length=7", "length=-1", "length=x", "picture=x", "rate=1e400"):
+        wrong = ("length=7", "length=-1", "length=x", "picture=x", "rate=1e400")
+        for query in (*wrong, "picture=nan", "picture=inf", "sound=-inf"):
             answer = visitor.post(f"{API}/live/mine?{query}", content=b"abcdef")
             assert answer.status_code == 400 and answer.json()["detail"].endswith("open the page again.")
     assert OVER.endswith(".")

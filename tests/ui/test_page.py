@@ -337,6 +337,6 @@ def test_the_features_of_the_same_file_are_found_in_another_visit(seen, chromium
     opened = (page_folder / "opened").stat().st_size
     with visiting(chromium, page_server) as again:
         analyze(again, clip)
-        assert "found in store" in again.inner_text("#status")
+        assert "loaded from the store" in again.inner_text("#status")
         assert len(table(again)) == CLIP_SECONDS
     assert (page_folder / "opened").stat().st_size == opened

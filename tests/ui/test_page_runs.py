@@ -196,7 +196,7 @@ def test_deletion_removes_files_and_stored_features_and_empties_the_page(page, p
 
     analyze(page, mine)  # from the start: nothing of it was in store
     assert (page_folder / "opened").stat().st_size > opened
-    assert "found in store" not in page.inner_text("#status")
+    assert "loaded from the store" not in page.inner_text("#status")
 
 
 def wait_until_gone(page_folder, name):

@@ -91,6 +91,18 @@ def test_a_live_session_that_cannot_begin_does_not_end_the_last_one(monkeypatch)
     sessions.end("a")
 
 
+def test_a_request_of_the_lists_that_fails_is_answered_all_the_same(lists, monkeypatch, caplog):
+    def fail(*_):
+        raise RuntimeError("/uploads/anna.mp4")
+
+    said = warned(monkeypatch)
+    monkeypatch.setattr(lists.recordings, "add", fail)
+    ack, *changed = lists.do('add [{"path": "x", "name": "y"}] #7', Analysis(), ONE)
+    assert 'data-ack="7"' in ack and changed[:7] == [gr.skip()] * 7
+    assert len(said) == 1 and said[0].endswith("Try again.")
+    assert "A request of the lists failed: RuntimeError" in caplog.text and "anna" not in caplog.text
+
+
 def test_the_time_of_an_idle_session_begins_at_the_end_of_its_job(service, tmp_path, monkeypatch):
     file, clock = uploaded(service, tmp_path), service.files._clock
     assert service.files.claim("a", file)

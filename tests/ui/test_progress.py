@@ -55,7 +55,7 @@ def test_a_job_that_is_paused_says_so(monkeypatch):
     until(lambda: job.features is not None)
     ticket = queue.join(Visitor("b", "127.0.0.1"))
     analyzer.go.release()
-    assert any(update and "shorter recordings of others" in update[1] for update in updates)
+    assert any(update and "paused for a shorter recording" in update[1] for update in updates)
     queue.leave(ticket)
     for _ in range(2):
         analyzer.go.release()
@@ -92,7 +92,7 @@ def test_the_pace_is_part_speed_and_time_left():
         (Analysis(), "Stopped before anything was analysed."),
         (Analysis(problem="It is <broken>."), "It is &lt;broken&gt;."),
         (Analysis(features=factories.observations(2.0, complete=False, duration=5.0)), "Stopped at 0:02 of 0:05."),
-        (Analysis(features=factories.observations(3.0), stored=True), "Analysed before: 0:03 found in store"),
+        (Analysis(features=factories.observations(3.0), stored=True), "before: 0:03 loaded from the store; nothing"),
         (Analysis(features=factories.observations(3.0), seconds=1.5), "Analysed 0:03 in 1.5 s."),
     ],
 )

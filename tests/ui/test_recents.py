@@ -86,7 +86,8 @@ def test_deleting_really_deletes_and_works_by_keyboard(chromium, page_server, pa
         # Nothing of it is in store either.
         opened = (page_folder / "opened").stat().st_size
         analyze(page, tmp_path / names[0])
-        assert (page_folder / "opened").stat().st_size > opened and "found in store" not in page.inner_text("#status")
+        assert (page_folder / "opened").stat().st_size > opened
+        assert "loaded from the store" not in page.inner_text("#status")
 
 
 def test_another_visitor_never_sees_them(page, chromium, page_server, tmp_path):

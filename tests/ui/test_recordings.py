@@ -5,10 +5,12 @@ import csv
 import io
 import json
 import zipfile
+from pathlib import Path
 
 import pytest
 
 from emorec.emotions import EMOTIONS
+from emorec.ui.page import recordings
 from support import make_media, make_tracks
 from support.pages import MEDIA, browsing, download, finished, table, toast, upload, visiting
 
@@ -83,6 +85,25 @@ def test_files_that_are_chosen_before_the_server_knows_the_browser_are_not_lost(
         page.wait_for_selector("#recordings [data-item] >> nth=1")
         page.wait_for_timeout(1000)
         assert page.locator("#recordings .name").all_inner_texts() == ["one.wav", "two.wav"]
+
+
+def test_files_that_the_page_does_not_answer_for_are_told(chromium, tmp_path):
+    # The script alone, in a page whose server never changes what it shows.
+    page_text = (
+        '<div id="pick"><p class="sending"></p><input type="file" multiple></div>'
+        '<div id="command"><input></div><div id="ack"><i data-ack="0"></i></div>'
+    )
+    script = (Path(recordings.__file__).parent / "assets" / "recordings.js").read_text(encoding="utf-8")
+    assert "const WAIT = 60000" in script
+    with browsing(chromium) as context:
+        page = context.new_page()
+        page.route("http://list.test/**", lambda route: route.fulfill(body=page_text, content_type="text/html"))
+        page.route("**/gradio_api/upload", lambda route: route.fulfill(json=["/stored"]))
+        page.goto("http://list.test/")
+        page.evaluate(script.replace("const WAIT = 60000", "const WAIT = 300"))
+        page.set_input_files("#pick input", [sound(tmp_path / f"{name}.wav", 1) for name in ("one", "two")])
+        page.wait_for_selector("#pick >> text=2 files were uploaded, but the page got no answer")
+        assert page.input_value("#command input").startswith("add [")
 
 
 def choose(page, folder):

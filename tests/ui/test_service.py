@@ -135,6 +135,20 @@ def test_an_idle_session_is_ended(folder):
     assert not list(folder.iterdir())
 
 
+def test_an_error_does_not_end_the_checks_for_idle_sessions(folder, monkeypatch):
+    passes = []
+
+    def fail(service):
+        passes.append(service)
+        raise OSError("the disk is full")
+
+    monkeypatch.setattr("emorec.ui.service.SWEEP", 0.01)
+    monkeypatch.setattr(Service, "end_idle_sessions", fail)
+    service = Service(Growing(factories.checkpoint(), None))
+    until(lambda: len(passes) > 2)
+    assert passes[0] is service
+
+
 def model_of(seed):
     return Analyzer(factories.checkpoint(seed), None)
 

@@ -25,7 +25,7 @@ from emorec.ui.settings import allowed_models
 MAX_LOADED = 8  # checkpoints in memory, besides the page's own and those that jobs still use
 MAX_PARALLEL_LOADS = 2  # checkpoints that are downloaded or loaded at the same time
 NO_TOKEN = "HF_HUB_DISABLE_IMPLICIT_TOKEN"  # makes huggingface_hub send a token only if a call passes one
-NOT_ON_THE_HUB = "A checkpoint is chosen by its name on the Hub, org/name or org/name@revision; give such a one."
+NOT_ON_THE_HUB = "A checkpoint is chosen by its name on the Hub, org/name or org/name@revision; give a name like that."
 TURNED_OFF = "Other checkpoints are turned off here; leave the field empty."
 NOT_ALLOWED = "This checkpoint is not among those to choose from here; choose from {names}."
 

@@ -13,8 +13,8 @@ from emorec.errors import EmorecError
 from emorec.ui.server.limits import ANALYSES, QueueLimits, Visitor
 
 BUSY = "Too many analyses are waiting here already; try again in a few minutes."
-TOO_MANY = "You have as many analyses waiting here as one visitor may have; wait until one of them is done."
-TOO_MANY_FROM_THERE = "As many analyses are waiting from your address as are allowed; try again in a few minutes."
+TOO_MANY = "Too many of your analyses are waiting here; wait until one of them is done."
+TOO_MANY_FROM_THERE = "Too many analyses from your address are waiting here; try again in a few minutes."
 
 SHORTEST_TURN = 0.5  # seconds of work before a job may pause for a visitor who has used no time
 LONGEST_TURN = 60.0  # seconds of work before a job pauses for any other visitor

@@ -41,11 +41,6 @@ class Presence:
                 if len(self._closed) > MAX_REMEMBERED:
                     self._closed.popitem(last=False)
 
-    def open_streams(self) -> list[str]:
-        """The sessions and events with an open stream."""
-        with self._lock:
-            return list(self._open)
-
     def gone(self, names: tuple[str, ...], since: float) -> bool:
         """Whether no client waits for a job any more that began at ``since`` (s, on the clock) under one of ``names``.
 

@@ -119,7 +119,8 @@ def columns_of_page(timeline: Timeline | None) -> list[str]:
 def rows_of_page(timeline: Timeline, page: int) -> tuple[list[list[Any]], int]:
     """The rows of a page of the table of all rows, counted from 1, with ``columns_of_page``, and the number of pages.
 
-    Times are text of equal length, so that sorting by them is right: "00:13", from an hour on "1:00:13".
+    Times are text of equal length, so that sorting by them is right: "00:13.0", or "0:00:13.0" in a recording of an
+    hour or more.
     """
     steps = max(1, PAGE_ROWS // len(timeline.each))
     pages = max(1, -(-len(timeline) // steps))

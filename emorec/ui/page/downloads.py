@@ -47,7 +47,7 @@ def write_download(
     elif kind == COMMAS:
         formats.FORMATS["csv"].write(timeline, file, "de")
     elif kind in ("report", HIDDEN):
-        # Who makes a report on the page has no command line.
+        # A visitor of the page has no command line.
         words = replace(timeline, notes=tuple(map(on_page, timeline.notes)))
         report.write(words, file, model, features, blur=kind == HIDDEN)
     else:

@@ -12,7 +12,7 @@ from emorec.ui.page.analysis import Analysis
 REFRESH = 1.0  # seconds between two updates of the chart
 POLL = 0.5  # seconds between two checks of a job; Cancel takes no longer than this
 SOUND_ONLY = "Only the sound was analysed; for faces, choose another fusion and press Analyze again."
-PAUSED = " · shorter recordings of others have their turn"
+PAUSED = " · paused for a shorter recording of another visitor"
 
 
 def watch(job: Job, analysis: Analysis, stops: bool = True) -> Iterator[tuple[Analysis, str] | None]:
@@ -91,7 +91,8 @@ def outcome(analysis: Analysis) -> str:
             "What was analysed until then is kept, and Analyze goes on from there."
         )
     elif analysis.stored:
-        words = f"Analysed before: {fragments.clock(features.duration)} found in store, nothing was decoded again."
+        length = fragments.clock(features.duration)
+        words = f"Analysed before: {length} loaded from the store; nothing was decoded again."
     else:
         words = f"Analysed {fragments.clock(features.duration)} in {analysis.seconds:.1f} s."
     problem = fragments.callout(analysis.problem, "problem") if analysis.problem else ""

@@ -23,6 +23,7 @@ from emorec.ui.page.people_handlers import Edited
 from emorec.ui.page.recordings import Figures
 from emorec.ui.page.recordings_handlers import RecordingsHandlers
 from emorec.ui.page.result_connections import SAVE
+from emorec.ui.server import log
 from emorec.ui.service import Service
 from emorec.ui.sessions.recents import Recent
 
@@ -33,6 +34,7 @@ POLL = 0.2
 LISTS = 8  # values of ``both``
 ARRIVED = '<i hidden data-ack="0"></i>'  # it is known whose page it is, so that requests can be answered
 LOADED = "() => { document.body.dataset.loaded = ''; }"  # nothing of the load is under way any more
+FAILED = "Something went wrong that should not have; the log of the program says what. Try again."
 WRONG = "The page sent something that it should not; load it again."
 
 
@@ -117,6 +119,9 @@ class RecentsHandlers:
                 self.recordings.discard(session, rest)
         except EmorecError as error:
             gr.Warning(html.escape(str(error)))
+        except Exception as error:  # the script waits for the answer, whatever has happened
+            log.error("A request of the lists failed", error)
+            gr.Warning(FAILED)
         full = " data-full" if self.recordings.batch(session).full else ""
         ack = f'<i hidden data-ack="{html.escape(number)}"{full}></i>'
         return ack, *changed, *self.both(request)

@@ -54,7 +54,7 @@ class Figures:
 
 
 def panel() -> SimpleNamespace:
-    """The list, with its buttons; ``command`` is what the script writes its requests into, ``ack`` answers."""
+    """The list, with its buttons; the script's requests go through ``command`` and ``ack`` of ``recents.panel``."""
     gr.HTML(PICK, apply_default_css=False, elem_id="pick")
     with gr.Column(visible=False, elem_id="several") as column:
         listed = gr.HTML(apply_default_css=False, elem_id="recordings")

@@ -41,11 +41,6 @@ def error(what: str, cause: BaseException | None) -> None:
     _log.error("%s", text)
 
 
-def forget_errors() -> None:
-    """Log every error again, even if it was logged within the last minute."""
-    _last_logged.clear()
-
-
 def code_lines(error: BaseException) -> str:
     """The lines of code that an error passed through."""
     lines = [f"{Path(frame.filename).name}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)]

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 import anyio
 from starlette.types import Message, Receive
 
+from emorec.ui.server import log
 from emorec.ui.server.bodies import Refused
 from emorec.ui.server.temp_dir import ServerTempDir
 
@@ -45,7 +46,7 @@ class Uploads:
         """
         if length is not None and length > self._max_bytes + OVERHEAD:
             raise self.too_large()
-        upload = Upload(self, length)
+        upload = Upload(self)
         self._active[upload] = length or 0
         try:
             upload.stored = await anyio.to_thread.run_sync(self._temp_dir.used)
@@ -73,10 +74,13 @@ class Uploads:
         await anyio.to_thread.run_sync(self._temp_dir.sweep, not self._active)
 
     async def keep_sweeping(self) -> None:
-        """Sweep at regular intervals until cancelled."""
+        """Sweep at regular intervals until cancelled; an error is logged, and does not end this."""
         while True:
             await asyncio.sleep(SWEEP)
-            await self.sweep()
+            try:
+                await self.sweep()
+            except Exception as error:
+                log.error("Unfinished uploads could not be removed", error)
 
 
 class Upload:
@@ -85,8 +89,8 @@ class Upload:
     ``refused`` is set when it is aborted; messages after that are not passed on.
     """
 
-    def __init__(self, uploads: Uploads, length: int | None):
-        self.length, self.received, self.stored = length, 0, 0
+    def __init__(self, uploads: Uploads):
+        self.received, self.stored = 0, 0
         self.refused: Refused | None = None
         self._uploads = uploads
 

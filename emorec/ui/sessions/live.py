@@ -32,7 +32,8 @@ SOUND_RATES = (8_000, 192_000)  # Hz; lowest and highest
 WAIT = 0.08  # seconds to wait for the picture that was just sent, so that its reading goes back with the answer
 POLL = 0.01
 
-TOO_MANY = "As many people use Live here now as this server can follow; try again in a few minutes."
+TOO_MANY = "Too many people use Live here now; try again in a few minutes."
+FROM_THERE = "Live runs already on another page from your address; press Stop there, or try again when it has ended."
 OVER = "The live session has ended; press Start for another one."
 TOO_LONG = f"A live session lasts at most {MAX_SECONDS / 60:.0f} minutes here; save it, and begin another one."
 NOTHING = "Nothing was seen or heard yet, so there is nothing to save."
@@ -99,8 +100,9 @@ class LiveSessions:
             own = self._sessions.get(visitor.session)
             others = [each for each in self._sessions.values() if not each.stopped and each is not own]
             silent = [each for each in others if now - each.heard > IDLE]
-            account = [each for each in others if each.visitor.account == visitor.account and each not in silent]
-            if account or len(others) - len(silent) >= self._most:
+            if any(each.visitor.account == visitor.account and each not in silent for each in others):
+                raise EmorecError(FROM_THERE)
+            if len(others) - len(silent) >= self._most:
                 raise EmorecError(TOO_MANY)
             self._sessions[visitor.session] = LiveSession(
                 live=Live(analyzer, name=name), visitor=visitor, checkpoint=checkpoint, heard=now

@@ -19,13 +19,13 @@
 
   // Asks until there is an answer: a page that has just been opened may not listen to the field yet. The same text a
   // second time is no change to a page that has heard the first. Before the server knows whose page it is, a request
-  // would go to lists of nobody.
+  // would go to lists of nobody. Resolves to whether there was an answer.
   const answered = (id, ask) => new Promise((resolve) => {
     const began = Date.now();
     let asked = 0;
     const look = () => {
       const now = Date.now(), shown = Number(find("#ack [data-ack]")?.dataset.ack);
-      if (shown >= id || now - began > WAIT) return resolve();
+      if (shown >= id || now - began > WAIT) return resolve(shown >= id);
       if (shown >= 0 && now - asked > AGAIN) {
         asked = now;
         ask();
@@ -36,7 +36,7 @@
   });
   const send = (words) => (sending = sending.then(async () => {
     const id = ++number;
-    await answered(id, () => {
+    return answered(id, () => {
       const field = find("#command :is(textarea, input)");
       if (!field) return;
       Object.getOwnPropertyDescriptor(Object.getPrototypeOf(field), "value").set.call(field, `${words} #${id}`);
@@ -57,13 +57,19 @@
     request.send(form);
   });
 
+  // Returns how many of the files are not known to be in the list, because there was no answer.
   const name = async (done) => {
-    while (done.length) await send(`add ${JSON.stringify(done.splice(0, MOST))}`);
+    let lost = 0;
+    while (done.length) {
+      const some = done.splice(0, MOST);
+      if (!(await send(`add ${JSON.stringify(some)}`))) lost += some.length;
+    }
+    return lost;
   };
   const work = async () => {
     uploading = true;
     const problems = [], done = [];
-    let named = Date.now();
+    let named = Date.now(), lost = 0;
 
     while (waiting.length) {
       const { file, path } = waiting.shift();
@@ -76,7 +82,7 @@
       }
       // Of a long list many at once: each answer holds the whole list.
       if (done.length < MOST && waiting.length > MOST && Date.now() - named < PAUSE) continue;
-      await name(done);
+      lost += await name(done);
       named = Date.now();
       if (waiting.length && find("#ack [data-full]")) {
         problems.push(`The list is full; ${waiting.length} more were not uploaded.`);
@@ -84,6 +90,10 @@
       }
     }
     uploading = false;
+    if (lost) {
+      const [files, them] = lost === 1 ? ["1 file was", "it"] : [`${lost} files were`, "them"];
+      problems.push(`${files} uploaded, but the page got no answer; if the list does not have ${them}, add ${them} again.`);
+    }
     say(problems.join(" "));
   };
   const take = (found, note = "") => {
@@ -152,8 +162,8 @@
       return;
     }
     const [what] = button.dataset.do.split(" ");
-    send(button.dataset.do).then(() => {
-      if (what === "open" || what === "show") find("#player")?.scrollIntoView({ block: "nearest", behavior: "smooth" });
+    send(button.dataset.do).then((done) => {
+      if (done && (what === "open" || what === "show")) find("#player")?.scrollIntoView({ block: "nearest", behavior: "smooth" });
     });
   });
 
