@@ -2,6 +2,9 @@
 
 import csv
 import json
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
 
 import gradio as gr
 import pytest
@@ -10,6 +13,7 @@ from emorec.extraction.people import People, Person
 from emorec.ui.page import people_handlers
 from emorec.ui.page.analysis import Analysis, persons
 from emorec.ui.page.people_handlers import Edited, PeopleHandlers
+from emorec.ui.sessions.files import SessionFiles
 from support import factories, two_people
 from support.pages import analyze, change, dismiss, download, set_number, toast, visiting
 
@@ -139,6 +143,16 @@ def test_a_redraw_keeps_what_is_chosen_as_far_as_it_is_offered():
 def test_a_name_in_a_card_is_text_and_no_markup():
     edited = PeopleHandlers(None).rename(two(), Edited(), 0, "<b>Anna & Co</b>")
     assert "&lt;b&gt;Anna &amp; Co" in PeopleHandlers(None).show(two(), edited, 0)[1]
+
+
+@pytest.mark.parametrize("title", ["../../x", "AC/DC", "{tmp}/x"])
+def test_a_title_that_is_a_path_leads_to_no_other_folder(tmp_path, title):
+    own = SessionFiles(tmp_path / "up" / "loads")
+    analysis = replace(two(), path="", title=title.format(tmp=tmp_path))
+    service, request = SimpleNamespace(files=own), SimpleNamespace(session_hash="a")
+    saved = Path(PeopleHandlers(service).save(analysis, Edited(), request))
+    assert own.claim("a", saved) and saved.parent.parent == tmp_path / "up" / "loads"
+    assert [file for file in tmp_path.rglob("*") if file.is_file()] == [saved]
 
 
 @pytest.mark.parametrize(

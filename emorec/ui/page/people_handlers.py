@@ -18,6 +18,7 @@ from emorec.extraction.people import NOBODY, People
 from emorec.extraction.people_edits import Stretch
 from emorec.extraction.persons import seconds_shown
 from emorec.extraction.thumbnails import thumbnail
+from emorec.output import names
 from emorec.ui import fragments
 from emorec.ui.api import user_errors
 from emorec.ui.page.analysis import MAX_PERSONS, Analysis
@@ -64,12 +65,12 @@ class PeopleHandlers:
             return gr.update(visible=False), "", gr.update(choices=[], value=None), *_nobody()
         if who not in features.persons:
             who, other, chosen = features.persons[0], None, None
-        names = [(name, number) for number, name in features.names.items()][:MAX_PERSONS]
+        listed = [(name, number) for number, name in features.names.items()][:MAX_PERSONS]
         cards = fragments.people(_cards(features))
         return (
             gr.update(visible=True),
             cards,
-            gr.update(choices=names, value=who),
+            gr.update(choices=listed, value=who),
             *_choices(features, who, other, chosen),
         )
 
@@ -124,7 +125,7 @@ class PeopleHandlers:
             raise gr.Error(NOTHING_YET, print_exception=False)
         session, own = request.session_hash or "", self.service.files
         with user_errors(), own.new_download(session) as folder:
-            file = folder / f"{analysis.name}{people_file.SUFFIX}"
+            file = folder / f"{names.plain(analysis.name)}{people_file.SUFFIX}"
             people_file.write(features, file)
         return str(file)
 
