@@ -104,14 +104,22 @@ def test_persons_are_named_joined_and_divided_without_decoding(chromium, page_se
 
 def two():
     times = factories.frame_times(6.0)
-    return Analysis(path="a.mp4", features=factories.observations(6.0, factories.seen(times, (times > 4).astype(int))))
+    features = factories.observations(6.0, factories.seen(times, (times > 4).astype(int)))
+    return Analysis(path="a.mp4", features=features, id="two")
 
 
 def test_what_is_said_of_one_recording_does_not_count_for_the_next():
-    edited = Edited("a.mp4", People((Person(number=0, name="Anna"),)))
+    edited = Edited("two", People((Person(number=0, name="Anna"),)))
     assert edited.features(two()).names == {0: "Anna", 1: "person 1"}
-    assert Edited("b.mp4", edited.people).features(two()).names[0] == "person 0"
-    assert edited.features(Analysis(path="a.mp4")) is None
+    assert Edited("other", edited.people).features(two()).names[0] == "person 0"
+    assert edited.features(Analysis(id="two")) is None
+
+
+def test_what_is_said_of_a_result_without_a_file_counts_for_no_other_one():
+    one, other = (Analysis(title="live", features=two().features) for _ in range(2))
+    edited = PeopleHandlers(None).rename(one, Edited(), 0, "Anna")
+    names = [edited.features(analysis).names[0] for analysis in (one, replace(one, running=True), other)]
+    assert names == ["Anna", "Anna", "person 0"]
 
 
 def test_the_persons_to_choose_from_have_their_names_and_several_can_be_seen_together():

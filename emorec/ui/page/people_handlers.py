@@ -32,14 +32,14 @@ Choices = list[tuple[str, Any]]
 
 @dataclass(frozen=True)
 class Edited:
-    """What a visitor says about the persons of the recording ``path``; it counts for no other one."""
+    """What a visitor says about the persons of the ``Analysis`` with the name ``id``; it counts for no other one."""
 
-    path: str = ""
+    id: str = ""
     people: People = NOBODY
 
     def features(self, analysis: Analysis) -> Features | None:
         """The features of an analysis with the visitor's persons."""
-        if analysis.features is None or self.path != analysis.path:
+        if analysis.features is None or self.id != analysis.id:
             return analysis.features
         return analysis.features.with_people(self.people)
 
@@ -104,7 +104,7 @@ class PeopleHandlers:
 
     def reset(self, analysis: Analysis) -> tuple[Edited, str]:
         """Everybody is as found again, without a name."""
-        return Edited(analysis.path), ""
+        return Edited(analysis.id), ""
 
     def load(self, file: dict | list | None, analysis: Analysis, edited: Edited, request: gr.Request) -> Edited:
         """A names file was uploaded."""
@@ -116,7 +116,7 @@ class PeopleHandlers:
             used, notes = people_file.used(people_file.read(path), analysis.features)
         for note in notes:
             gr.Warning(html.escape(note))
-        return Edited(analysis.path, used.people)
+        return Edited(analysis.id, used.people)
 
     def save(self, analysis: Analysis, edited: Edited, request: gr.Request) -> str:
         """The names file as a download."""
@@ -134,7 +134,7 @@ class PeopleHandlers:
             features = edited.features(analysis)
             if features is None:
                 raise EmorecError(NOTHING_YET)
-            return Edited(analysis.path, edit(features))
+            return Edited(analysis.id, edit(features))
 
 
 def _chosen(who: int | None) -> int:
