@@ -95,6 +95,22 @@ def test_analyze_removes_the_note_about_a_checkpoint_unless_its_name_is_wrong(ha
     assert handlers.start(*arguments, "wrong", "org/name", 0, "mix", "", "", 0, 0, None, ONE)[2] == gr.skip()
 
 
+def test_a_checkpoint_that_is_being_loaded_is_waited_for(handlers, monkeypatch):
+    other = Analyzer(factories.checkpoint(), None)
+    handlers.service.analyzers = AnalyzerCache("default", lambda name: other)
+    with pytest.raises(gr.Error, match="still being loaded; press Analyze again"):
+        start(handlers, Analysis(path="x"), checkpoint="org/name")
+    handlers.service.analyzers.get("org/name")
+    # The page may not know yet that it is there, or that the field is empty again.
+    assert start(handlers, Analysis(path="x"), checkpoint="org/name").checkpoint == "org/name"
+    assert start(handlers, Analysis(path="x"), checkpoint=" ", active="org/name").checkpoint == ""
+    assert start(handlers, Analysis(path="x"), checkpoint="wrong", active="org/name").checkpoint == "org/name"
+    begun = []
+    monkeypatch.setattr(handlers.service, "start_job", lambda analyzer, *_: begun.append(analyzer))
+    monkeypatch.setattr(handlers, "_show", lambda *_: iter(()))
+    assert [*handlers.run(Analysis(path="x", checkpoint="org/name"), ONE)] == [] and begun == [other]
+
+
 def test_analyze_takes_away_what_another_result_said_in_the_place_of_the_player(handlers):
     def player(analysis, link, tab):
         return handlers.start(analysis, link, tab, "late", "", "", 0, "mix", "", "", 0, 0, None, ONE)[-1]
