@@ -129,6 +129,8 @@ class Service:
         return functools.partial(self.presence.gone, session_and_event, time.monotonic())
 
     def _ended(self, source: Source, job: Job) -> None:
+        if job.facts:  # a link that was fetched; the page that watched may have been closed
+            self.files.add(source.owner, job.path)
         self.memory.keep(source, job)
         self.history.finish(source.owner, job)
 

@@ -162,6 +162,38 @@ def test_deleting_a_recent_analysis_deletes_its_file_and_its_features_once_nothi
     assert forgotten == ["mine.wav", "other.wav"] and service.memory.of("page") == []
 
 
+def test_deleting_a_recent_analysis_deletes_every_upload_of_its_recording(service):
+    service.browsers.enter("page", TOKEN)
+    paths = [uploaded(service, "page") for _ in range(3)]
+    for path in paths:
+        service.start_job(service.analyzers.default, path, asking("page")).join()
+    (found,) = service.memory.of("page")
+    assert found.path == paths[-1] and all(Path(path).exists() for path in paths)  # one may be in a player
+    service.memory.delete("page", found)
+    assert not any(Path(path).exists() for path in paths)
+
+
+def test_a_link_that_nobody_watches_is_deleted_with_its_analysis_and_with_the_visit(service):
+    service.browsers.enter("page", TOKEN)
+
+    def fetch(key):
+        file = service.files.folder("page") / key / "talk.m4a"
+        file.parent.mkdir()
+        file.write_text(key)
+        return str(file), {"title": f"Talk {key}", "source": "https://example.org/talk"}
+
+    jobs = [
+        service.start_job(service.analyzers.default, "", asking("page"), lambda report, key=key: fetch(key))
+        for key in ("one", "two")
+    ]
+    for job in jobs:
+        job.join()
+    service.memory.delete("page", next(each for each in service.memory.of("page") if each.name == "Talk one"))
+    assert [Path(job.path).exists() for job in jobs] == [False, True]
+    service.files.remove_files("page")
+    assert not Path(jobs[1].path).exists()
+
+
 def recent(number):
     return Recent(
         name=f"{number}", at=float(number), until=1.0, duration=1.0, key=f"{number}", cache=None, fingerprint=""
