@@ -15,7 +15,7 @@ CHANNELS = ("left", "right", "mix", "split")
 ROTATIONS = (0, 90, 180, 270)  # degrees
 INSTANT = 1e-6  # seconds; less than the time between two samples of sound
 
-CLOCK = re.compile(r"(?:(?:(\d+):)?([0-5]?\d):)?(\d+(?:[.,]\d*)?|[.,]\d+)")
+CLOCK = re.compile(r"(?:(?:(\d+):([0-5]?\d)|(\d+)):)?(\d+(?:[.,]\d*)?|[.,]\d+)")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,12 +103,17 @@ def starts_after_end(settings: Settings, name: str, duration: float | None = Non
 
 
 def seconds(text: str) -> float:
-    """Seconds from ``75``, ``75.5``, ``1:15`` or ``0:01:15``. Raises EmorecError."""
+    """Seconds from ``75``, ``75.5``, ``1:15`` or ``0:01:15``; without hours there may be 60 minutes and more, as in
+    ``75:00``. Raises EmorecError."""
     found = CLOCK.fullmatch(text.strip())
     if found is None:
         raise EmorecError(f"{text!r} is not a time; give seconds, m:ss or h:mm:ss, as in 75, 1:15 or 0:01:15.")
-    hours, minutes, rest = found.groups()
+    hours, minutes, alone, rest = found.groups()
+    minutes = minutes or alone
     value = float(rest.replace(",", "."))
     if minutes is not None and value >= 60:
         raise EmorecError(f"{text!r} is not a time; after a colon there are less than 60 seconds.")
-    return 3600 * int(hours or 0) + 60 * int(minutes or 0) + value
+    value += 3600 * float(hours or 0) + 60 * float(minutes or 0)
+    if not math.isfinite(value):
+        raise EmorecError(f"{text[:20]!r} … is not a time; it is too large.")
+    return value

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import re
 import tempfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -16,6 +17,8 @@ from emorec.errors import EmorecError
 
 RECORDS = ".emorec"
 STEM = 180  # bytes of a result's name that come from the name of the recording; most systems allow 255 in all
+UNFIT = re.compile(r'[/\\:*?"<>|\x00-\x1f\x7f-\x9f]')  # what Linux, macOS or Windows has in no name of a file
+NAMELESS = "recording"
 
 
 def claim(folder: Path, media: Path, source: str, label: Callable[[str], str], suffixes: Iterable[str]) -> str:
@@ -37,6 +40,12 @@ def claim(folder: Path, media: Path, source: str, label: Callable[[str], str], s
         if _owner(record, owner) == owner:
             return name
     raise AssertionError("the numbers have no end")
+
+
+def plain(text: str) -> str:
+    """A text, such as the title of a link, as the beginning of a file's name: never a path, never hidden, never empty,
+    and of at most STEM bytes. What no name of a file may have becomes "_"."""
+    return files.shortened(UNFIT.sub("_", text).lstrip(". "), STEM) or NAMELESS
 
 
 def check_folder(folder: Path) -> None:

@@ -18,7 +18,7 @@ from emorec.emotions import EMOTIONS
 from emorec.errors import EmorecError
 from emorec.inference.timeline import Timeline
 from emorec.output.highlights import find_highlights
-from emorec.output.names import STEM
+from emorec.output.names import plain
 from emorec.output.negative import most_negative
 from emorec.output.rows import number, person_of, rows, rows_of_all
 from emorec.output.summary import summary
@@ -176,7 +176,8 @@ def file_name(stem: str, timeline: Timeline, suffix: str) -> str:
     """The name of a result file: ``interview.csv``, or ``interview.face.person-2.csv`` for a fusion and a person.
 
     A person's name, and "all", "main" and "speaker", stand there as they are, with - for what no file name may have.
-    A long stem and a long name are cut, so that all of it fits into the 255 bytes that most systems allow.
+    The stem may be any text, also a path; it becomes one name of a file (``names.plain``). A long stem and a long name
+    are cut, so that all of it fits into the 255 bytes that most systems allow.
     """
     person = timeline.choices.get("person")
     named = f"person-{person}" if isinstance(person, int) else UNFIT.sub("-", person or "").strip("-. ") or "person"
@@ -184,7 +185,7 @@ def file_name(stem: str, timeline: Timeline, suffix: str) -> str:
         f".{timeline.fusion}" if timeline.fusion != DEFAULT_FUSION else "",
         f".{files.shortened(named, PERSON)}" if person is not None else "",
     ]
-    return "".join([files.shortened(stem, STEM), *marks, suffix])
+    return "".join([plain(stem), *marks, suffix])
 
 
 def _person(timeline: Timeline) -> dict[str, Any]:

@@ -35,7 +35,8 @@ def overview(timeline: Timeline, part: Part | None = None, recording: str = "") 
     ``recording`` is its name in the address of the page, of letters and digits (``Analysis.tag``).
     """
     begin = float(timeline.start[0]) if len(timeline) else 0.0
-    end = max(timeline.duration, float(timeline.end[-1]) if len(timeline) else 0.0, begin + 0.1)
+    until = float(timeline.end[-1]) if len(timeline) else begin
+    end = max(timeline.duration, until, begin + 0.1)
     drawn = columns(timeline, MAX_COLUMNS)
     low, high = part or (begin, end)
     place = _Place(begin, end)
@@ -50,7 +51,7 @@ def overview(timeline: Timeline, part: Part | None = None, recording: str = "") 
     return (
         f'<div class="overview" data-first="{begin:.3f}" data-last="{end:.3f}" data-begin="{low:.3f}" '
         f'data-end="{high:.3f}" data-emotions="{",".join(EMOTIONS)}" data-rows="{_rows(timeline)}" '
-        f'data-recording="{recording}"{whole}>'
+        f'data-until="{until:.3f}" data-recording="{recording}"{whole}>'
         f'<div class="ribbon" role="img" aria-label="{html.escape(_in_words(timeline))}">{runs}{heat}</div>'
         f'<div class="marks" aria-hidden="true">{marks}</div>'
         f'<div class="brush" style="{place.box(low, high)}">{handles}</div>'
@@ -77,7 +78,8 @@ def trusted(timeline: Timeline, evaluation: dict[str, Any] | None, shown: Collec
 
 
 def part_of(text: str, timeline: Timeline | None) -> Part | None:
-    """The part (s) that the page names as "12.5,60"; None for all of the recording and for whatever cannot be used."""
+    """The part (s) that the page names as "12.5,60"; None for all of the recording, for a part without a row, as one
+    that is not analysed, and for whatever cannot be used."""
     try:
         low, high = (float(word) for word in text.split(","))
     except (AttributeError, ValueError):
@@ -87,7 +89,8 @@ def part_of(text: str, timeline: Timeline | None) -> Part | None:
     first, last = float(timeline.start[0]), max(timeline.duration, float(timeline.end[-1]))
     low, high = max(low, first), min(high, last)
     # A part without a row would be an empty chart; the whole one is of more use. NaN fails every comparison.
-    return (low, high) if low < high and (low > first or high < last) else None
+    rows = bool(((timeline.end > low) & (timeline.start < high)).any())
+    return (low, high) if rows and low < high and (low > first or high < last) else None
 
 
 class _Place:

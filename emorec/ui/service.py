@@ -130,6 +130,8 @@ class Service:
         return functools.partial(self.presence.gone, session_and_event, time.monotonic())
 
     def _ended(self, source: Source, job: Job) -> None:
+        if job.facts:  # a link that was fetched; the page that watched may have been closed
+            self.files.add(source.owner, job.path)
         self.memory.keep(source, job)
         self.history.finish(source.owner, job)
 
@@ -175,38 +177,43 @@ class Service:
         """A browser has closed its last page some time ago: stop its jobs and remove its recordings, if it is gone."""
         if not self.browsers.gone(owner):
             return
-        if batch := self.batches.pop(owner, None):
-            batch.cancel()
+        batch = self._cancelled(owner)
         for session in self.browsers.closed(owner):
             self.watched.pop(session, None)
         self.browsers.forget_pages(owner)
-        for job in self.history.stop(owner):
-            job.join()
+        for work in (*self.history.stop(owner), *batch):
+            work.join()
         if self.browsers.gone(owner):  # it may have come back meanwhile
             self.files.remove_files(owner)
 
     def _end(self, owner: str) -> None:
         """Stop the jobs of a session, or of a browser, and remove all that it has."""
-        if batch := self.batches.pop(owner, None):
-            batch.cancel()
+        batch = self._cancelled(owner)
         for session in (owner, *self.browsers.closed(owner)):
             self.watched.pop(session, None)
-        jobs = self.history.end(owner)
+        working = [*self.history.end(owner), *batch]
         if not self.browsers.pages(owner):
             self.browsers.forget(owner)
         self.memory.forget(owner)
-        # A job may be storing its last features, so the files are removed when it has ended.
-        remove = functools.partial(self.files.remove, owner, lambda: [job.join() for job in jobs])
-        if any(job.running for job in jobs):
+        # A job may be storing its last features, and a list its results, so the files are removed when they have ended.
+        remove = functools.partial(self.files.remove, owner, lambda: [work.join() for work in working])
+        if any(work.running for work in working):
             threading.Thread(target=remove, daemon=True).start()
         else:
             remove()
 
+    def _cancelled(self, owner: str) -> list[Batch]:
+        """The list of a browser, if it has one, which is taken away and cancelled."""
+        found = [batch for batch in [self.batches.pop(owner, None)] if batch]
+        for batch in found:
+            batch.cancel()
+        return found
+
     def delete_session_data(self, session: str) -> list[str]:
         """Delete the visitor's files, results and stored features; returns a sentence for each failure."""
         owner = self.browsers.owner(session)
-        if batch := self.batches.pop(owner, None):
-            batch.cancel()
+        for batch in self._cancelled(owner):
+            batch.join()  # it may be writing results, or starting its next job
         problems = self.history.delete(owner, self.analyzers.default.forget_key)
         self.live.end(session)
         self.results.remove(session)

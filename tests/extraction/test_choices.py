@@ -41,7 +41,8 @@ def test_a_part_that_begins_behind_the_recording_is_refused():
 
 @pytest.mark.parametrize(
     ("text", "seconds"),
-    [("75", 75), ("75.5", 75.5), ("0,5", 0.5), (".5", 0.5), ("1:15", 75), ("0:01:15", 75), ("2:00:00.25", 7200.25)],
+    [("75", 75), ("75.5", 75.5), ("0,5", 0.5), (".5", 0.5), ("1:15", 75), ("0:01:15", 75), ("2:00:00.25", 7200.25)]
+    + [("75:03.2", 4503.2), ("1:15:03.2", 4503.2)],
 )
 def test_times_are_read_as_people_write_them(text, seconds):
     assert options.seconds(text) == seconds
@@ -49,5 +50,11 @@ def test_times_are_read_as_people_write_them(text, seconds):
 
 @pytest.mark.parametrize("text", ["", "-5", "1:60", "1:75", "61:99", "x", "1:2:3:4", "nan", "inf", "1e3", "75:00:00:"])
 def test_what_is_no_time_is_one_sentence(text):
+    with pytest.raises(EmorecError, match="is not a time"):
+        options.seconds(text)
+
+
+@pytest.mark.parametrize("text", ["1:75:00", f"{'9' * 5000}:00"])
+def test_minutes_have_an_end_if_there_are_hours_and_times_at_all(text):
     with pytest.raises(EmorecError, match="is not a time"):
         options.seconds(text)

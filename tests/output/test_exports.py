@@ -143,6 +143,23 @@ def test_a_file_is_named_after_what_is_not_the_default(fusion, person, name):
     assert tables.file_name("interview", timeline, ".csv") == name
 
 
+@pytest.mark.parametrize(
+    ("title", "name"),
+    [
+        ("../../x", "_.._x.csv"),
+        ("/tmp/x", "_tmp_x.csv"),
+        ("AC/DC", "AC_DC.csv"),
+        ("..\\x\0\n:?", "_x____.csv"),
+        (".hidden", "hidden.csv"),
+        ("...", "recording.csv"),
+        ("Ma vie – 1.2 (fin)", "Ma vie – 1.2 (fin).csv"),
+    ],
+)
+def test_a_title_is_never_a_path(title, name):
+    timeline = factories.timeline(factories.probabilities(1))
+    assert tables.file_name(title, timeline, ".csv") == name == Path(name).name
+
+
 def test_recordings_with_the_same_long_beginning_have_names_of_their_own(tmp_path, monkeypatch):
     monkeypatch.setattr(names.itertools, "count", lambda first: range(first, 9))  # with an end, if none is free
     timeline = factories.timeline(factories.probabilities(1), fusion="intermediate")

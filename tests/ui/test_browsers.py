@@ -1,6 +1,7 @@
 """What a browser keeps across a reload, and what several recordings are: without a browser and without networks."""
 
 import threading
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -9,6 +10,7 @@ import pytest
 from emorec.analyzer import Analyzer
 from emorec.errors import EmorecError
 from emorec.ui.jobs.job_queue import BUSY
+from emorec.ui.page import recordings_handlers
 from emorec.ui.service import Service
 from emorec.ui.sessions import batch as batches
 from emorec.ui.sessions import browsers
@@ -162,6 +164,38 @@ def test_deleting_a_recent_analysis_deletes_its_file_and_its_features_once_nothi
     assert forgotten == ["mine.wav", "other.wav"] and service.memory.of("page") == []
 
 
+def test_deleting_a_recent_analysis_deletes_every_upload_of_its_recording(service):
+    service.browsers.enter("page", TOKEN)
+    paths = [uploaded(service, "page") for _ in range(3)]
+    for path in paths:
+        service.start_job(service.analyzers.default, path, asking("page")).join()
+    (found,) = service.memory.of("page")
+    assert found.path == paths[-1] and all(Path(path).exists() for path in paths)  # one may be in a player
+    service.memory.delete("page", found)
+    assert not any(Path(path).exists() for path in paths)
+
+
+def test_a_link_that_nobody_watches_is_deleted_with_its_analysis_and_with_the_visit(service):
+    service.browsers.enter("page", TOKEN)
+
+    def fetch(key):
+        file = service.files.folder("page") / key / "talk.m4a"
+        file.parent.mkdir()
+        file.write_text(key)
+        return str(file), {"title": f"Talk {key}", "source": "https://example.org/talk"}
+
+    jobs = [
+        service.start_job(service.analyzers.default, "", asking("page"), lambda report, key=key: fetch(key))
+        for key in ("one", "two")
+    ]
+    for job in jobs:
+        job.join()
+    service.memory.delete("page", next(each for each in service.memory.of("page") if each.name == "Talk one"))
+    assert [Path(job.path).exists() for job in jobs] == [False, True]
+    service.files.remove_files("page")
+    assert not Path(jobs[1].path).exists()
+
+
 def recent(number):
     return Recent(
         name=f"{number}", at=float(number), until=1.0, duration=1.0, key=f"{number}", cache=None, fingerprint=""
@@ -248,6 +282,58 @@ def test_one_recording_or_all_can_be_cancelled_and_analysed_later():
     assert {item.state for item in several.items} == {DONE}
     several.remove(first.id)
     assert several.get(first.id) is None and len(several.items) == 2
+
+
+def test_a_recording_that_is_cancelled_at_its_end_gets_no_result():
+    several, finished = Batch(), []
+
+    class Ending(Done):
+        running = True
+
+        def wait(self, seconds):
+            several.cancel()  # while the job stores its last features
+            self.running = False
+
+    item = several.add("a", "a")
+    several.start(Work(begin=lambda item: Ending(), finish=lambda item, job: finished.append(item)))
+    several.join()
+    assert item.state == STOPPED and not finished and not several.running
+
+
+def test_a_recording_that_was_taken_from_the_list_has_its_result_or_never_gets_one():
+    several = Batch()
+
+    def finish(item, job):
+        until(lambda: item.cancelled)
+        time.sleep(0.1)
+        return "written"
+
+    item = several.add("a", "a")
+    several.start(Work(begin=lambda item: Done(), finish=finish))
+    until(several._finishing.locked)
+    assert several.remove(item.id).result == "written"  # so that its files can be removed
+
+
+@pytest.mark.parametrize("end", ["delete_session_data", "_end"])
+def test_results_that_are_being_written_are_deleted_too(service, tmp_path, monkeypatch, end):
+    owner, figures, results = service.browsers.enter("page", TOKEN), recordings_handlers.figures, []
+
+    def slow_figures(analyzer, item, *rest):
+        until(lambda: item.cancelled)
+        time.sleep(0.1)
+        results.append(figures(analyzer, item, *rest))
+        return results[0]
+
+    monkeypatch.setattr(recordings_handlers, "figures", slow_figures)
+    handlers = recordings_handlers.RecordingsHandlers(service)
+    several = handlers.batch("page")
+    several.add("mine.wav", uploaded(service, "page"))
+    choices = ("", "late", 1.0, 3.0, 0.0, "even", "speaker", None, "mix", "", "", None, 0)
+    handlers.start(*choices, asking("page"))
+    until(several._finishing.locked)
+    getattr(service, end)(owner)
+    until(lambda: not several.running and not list(tmp_path.rglob("*.csv")))
+    assert results and results[0].files["csv"].name.endswith(".csv")
 
 
 def test_nobody_who_waits_ends_the_list():

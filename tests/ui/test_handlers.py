@@ -22,7 +22,7 @@ from emorec.ui import app, fragments
 from emorec.ui.jobs.analyzers import AnalyzerCache
 from emorec.ui.jobs.job import Job, link_fetcher
 from emorec.ui.jobs.job_queue import BUSY, JobQueue
-from emorec.ui.page.analysis import Analysis, infer, persons
+from emorec.ui.page.analysis import PAGE_ROWS, Analysis, infer, persons
 from emorec.ui.page.handlers import JobHandlers
 from emorec.ui.page.layout import build
 from emorec.ui.page.result_handlers import LOADING, ResultHandlers
@@ -93,6 +93,22 @@ def test_analyze_removes_the_note_about_a_checkpoint_unless_its_name_is_wrong(ha
     arguments = (Analysis(path="x"), "", "file", "late")
     assert handlers.start(*arguments, " org/name ", "org/name", 0, "mix", "", "", 0, 0, None, ONE)[2] == ""
     assert handlers.start(*arguments, "wrong", "org/name", 0, "mix", "", "", 0, 0, None, ONE)[2] == gr.skip()
+
+
+def test_a_checkpoint_that_is_being_loaded_is_waited_for(handlers, monkeypatch):
+    other = Analyzer(factories.checkpoint(), None)
+    handlers.service.analyzers = AnalyzerCache("default", lambda name: other)
+    with pytest.raises(gr.Error, match="still being loaded; press Analyze again"):
+        start(handlers, Analysis(path="x"), checkpoint="org/name")
+    handlers.service.analyzers.get("org/name")
+    # The page may not know yet that it is there, or that the field is empty again.
+    assert start(handlers, Analysis(path="x"), checkpoint="org/name").checkpoint == "org/name"
+    assert start(handlers, Analysis(path="x"), checkpoint=" ", active="org/name").checkpoint == ""
+    assert start(handlers, Analysis(path="x"), checkpoint="wrong", active="org/name").checkpoint == "org/name"
+    begun = []
+    monkeypatch.setattr(handlers.service, "start_job", lambda analyzer, *_: begun.append(analyzer))
+    monkeypatch.setattr(handlers, "_show", lambda *_: iter(()))
+    assert [*handlers.run(Analysis(path="x", checkpoint="org/name"), ONE)] == [] and begun == [other]
 
 
 def test_analyze_takes_away_what_another_result_said_in_the_place_of_the_player(handlers):
@@ -197,6 +213,18 @@ def test_a_full_queue_of_gradio_is_reported_in_the_same_sentence(page):
     served = TestClient(Server.create_app(built, app_kwargs={"exception_handlers": {503: app.queue_full}}))
     answer = served.post("/gradio_api/queue/join", json={"data": [], "fn_index": 0, "session_hash": "a"})
     assert (answer.status_code, answer.json()["detail"]) == (503, BUSY)
+
+
+def test_every_page_of_the_rows_can_be_reached(page):
+    built = page()
+    (event,) = [
+        each for each in built.fns.values() if each.name == "shown_table" and isinstance(each.inputs[-1], gr.Slider)
+    ]
+    timeline = factories.timeline(factories.probabilities(2 * PAGE_ROWS + 1))
+    asked = [timeline, "", False, True, 3]
+    built.validate_inputs(event, asked)
+    rows, choice = event.fn(*asked)
+    assert len(rows["data"]) == 1 and (choice["value"], choice["maximum"]) == (3, 3)
 
 
 @pytest.mark.parametrize(("setting", "shown"), [("off", False), ("on", True)])

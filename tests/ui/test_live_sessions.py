@@ -4,7 +4,6 @@ import io
 import time
 from types import SimpleNamespace
 
-import gradio as gr
 import httpx
 import numpy as np
 import pytest
@@ -166,9 +165,9 @@ def test_the_buttons_of_the_tab(analyzer, tmp_path, monkeypatch):
     for problem in ("denied", "<script>"):
         note, timer, begin, end, save = handlers.start(problem, "", ONE)
         assert note.count(".</div>") == 1 and "script" not in note and not timer["active"] and begin["interactive"]
-    with pytest.raises(gr.Error, match="has ended"):
-        handlers.save(Analysis(), ONE)
-    assert handlers.draw("late", 3.0, "everyday", "speaker", "stacked", ONE)[1] == gr.update(active=False)
+    with pytest.warns(match="has ended"):
+        *_, timer, begin, end, save = handlers.save(Analysis(), ONE)
+    assert begin["interactive"] and not (timer["active"] or end["interactive"] or save["interactive"])
     note, timer, begin, end, save = handlers.start("", "", ONE)
     assert 'data-session="a"' in note and timer["active"] and save["interactive"] and not begin["interactive"]
     handlers.service.live.take("a", sent(0))
@@ -178,9 +177,27 @@ def test_the_buttons_of_the_tab(analyzer, tmp_path, monkeypatch):
     assert revision and "Saved 0:01 of the live session" in words
     handlers.start("", "", ONE)
     handlers.service.live.stop("a")
-    with pytest.raises(gr.Error, match="nothing to save"):
-        handlers.save(Analysis(), ONE)
+    with pytest.warns(match="nothing to save"):
+        *_, begin, end, _ = handlers.save(Analysis(), ONE)
+    assert begin["interactive"] and not end["interactive"]
     handlers.service.live.end("a")
+
+
+def test_the_buttons_follow_a_session_that_the_server_ends(analyzer, tmp_path, monkeypatch):
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
+    handlers = LiveHandlers(Service(analyzer))
+
+    def ticked():
+        _, *state = handlers.draw("late", 3.0, "everyday", "speaker", "stacked", ONE)
+        return [each.get("active", each.get("interactive")) for each in state]
+
+    assert ticked() == [False, True, False, False]  # timer, Start, Stop, Save
+    handlers.start("", "", ONE)
+    assert ticked() == [None] * 4
+    handlers.service.live.stop("a")  # as after two hours
+    assert ticked() == [False, True, False, True]
+    handlers.service.live.end("a")
+    assert ticked() == [False, True, False, False]
 
 
 @pytest.fixture(scope="module")

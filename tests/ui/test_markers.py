@@ -1,6 +1,7 @@
 """Markers of a visitor's own on the page: drawn in the chart, averaged, removed, and refused in one sentence."""
 
 import csv
+from types import SimpleNamespace
 
 import gradio as gr
 import pytest
@@ -44,9 +45,20 @@ def test_markers_are_drawn_averaged_and_removed(chromium, page_server, tmp_path)
 
 
 def test_markers_of_one_recording_do_not_count_for_the_next():
-    timeline, marked = factories.timeline(factories.probabilities(5)), Marked("a.mp4", (Marker(2.0, "look"),))
-    assert marked.on(Analysis(path="a.mp4"), timeline).markers == marked.markers
-    assert marked.on(Analysis(path="b.mp4"), timeline).markers == ()
+    timeline, marked = factories.timeline(factories.probabilities(5)), Marked("a", (Marker(2.0, "look"),))
+    assert marked.on(Analysis(id="a"), timeline).markers == marked.markers
+    assert marked.on(Analysis(id="b"), timeline).markers == ()
+
+
+def test_markers_of_a_result_without_a_file_do_not_count_for_another_one(tmp_path):
+    table = tmp_path / "stimuli.csv"
+    table.write_text("time,label\n3,look\n")
+    timeline = factories.timeline(factories.probabilities(5))
+    one, other = (Analysis(title="live", features=factories.observations(5.0)) for _ in range(2))
+    handlers = MarkerHandlers(SimpleNamespace(check_upload=lambda path, request: path))
+    marked = handlers.load({"path": str(table)}, one, timeline, gr.Request())
+    assert [len(marked.on(analysis, timeline).markers) for analysis in (one, other)] == [1, 0]
+    assert HOW in handlers.show(other, marked)[0] and "1 marker in" in handlers.show(one, marked)[0]
 
 
 def test_without_a_result_there_is_nothing_to_mark():

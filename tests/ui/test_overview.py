@@ -13,7 +13,7 @@ from emorec.output import trust
 from emorec.output.tables import COLUMNS
 from emorec.ui.minutes import minutes
 from emorec.ui.overview import overview, part_of, trusted
-from emorec.ui.page.analysis import PAGE_ROWS, Analysis, columns_of_page, rows_of_page
+from emorec.ui.page.analysis import PAGE_ROWS, Analysis, chosen, columns_of_page, rows_of_page
 from support import factories
 
 GAP = np.full(7, np.nan)
@@ -93,6 +93,13 @@ def test_the_read_out_knows_what_every_second_says():
 def test_a_part_is_within_the_recording_or_all_of_it(text, part):
     assert part_of(text, factories.timeline(factories.probabilities(60))) == part
     assert part_of(text, None) is None
+
+
+def test_a_part_that_is_not_analysed_yet_is_all_of_what_is():
+    timeline = replace(factories.timeline(factories.probabilities(20)), duration=60.0, complete=False)
+    assert part_of("30,40", timeline) is None and chosen(timeline, "30,40", only=True) is timeline
+    assert part_of("19.5,40", timeline) == (19.5, 40.0) and len(chosen(timeline, "19.5,40", only=True)) == 1
+    assert 'data-until="20.000"' in overview(timeline)
 
 
 def test_every_minute_has_a_row_with_its_means():

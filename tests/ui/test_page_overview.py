@@ -136,6 +136,16 @@ def test_summary_and_downloads_follow_the_part_on_request(page):
     page.wait_for_function(f"document.querySelector('#summary [data-rows]').dataset.rows == {SECONDS}")
 
 
+def test_the_brush_stays_where_something_was_analysed(page):
+    whole(page)
+    # As if the analysis had come to 20 s by now.
+    page.evaluate("document.querySelector('#overview .overview').dataset.until = '20'")
+    change(page, lambda: brush(page, 0.5, 0.6))
+    begin, end = part(page)
+    assert begin == 19.0 and end == pytest.approx(28.0, abs=1)
+    page.evaluate(f"document.querySelector('#overview .overview').dataset.until = '{SECONDS}'")
+
+
 def test_another_recording_is_shown_whole(page):
     whole(page)
     change(page, lambda: brush(page, 0.5, 0.6))

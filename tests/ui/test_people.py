@@ -2,6 +2,9 @@
 
 import csv
 import json
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
 
 import gradio as gr
 import pytest
@@ -10,6 +13,7 @@ from emorec.extraction.people import People, Person
 from emorec.ui.page import people_handlers
 from emorec.ui.page.analysis import Analysis, persons
 from emorec.ui.page.people_handlers import Edited, PeopleHandlers
+from emorec.ui.sessions.files import SessionFiles
 from support import factories, two_people
 from support.pages import analyze, change, dismiss, download, set_number, toast, visiting
 
@@ -100,14 +104,22 @@ def test_persons_are_named_joined_and_divided_without_decoding(chromium, page_se
 
 def two():
     times = factories.frame_times(6.0)
-    return Analysis(path="a.mp4", features=factories.observations(6.0, factories.seen(times, (times > 4).astype(int))))
+    features = factories.observations(6.0, factories.seen(times, (times > 4).astype(int)))
+    return Analysis(path="a.mp4", features=features, id="two")
 
 
 def test_what_is_said_of_one_recording_does_not_count_for_the_next():
-    edited = Edited("a.mp4", People((Person(number=0, name="Anna"),)))
+    edited = Edited("two", People((Person(number=0, name="Anna"),)))
     assert edited.features(two()).names == {0: "Anna", 1: "person 1"}
-    assert Edited("b.mp4", edited.people).features(two()).names[0] == "person 0"
-    assert edited.features(Analysis(path="a.mp4")) is None
+    assert Edited("other", edited.people).features(two()).names[0] == "person 0"
+    assert edited.features(Analysis(id="two")) is None
+
+
+def test_what_is_said_of_a_result_without_a_file_counts_for_no_other_one():
+    one, other = (Analysis(title="live", features=two().features) for _ in range(2))
+    edited = PeopleHandlers(None).rename(one, Edited(), 0, "Anna")
+    names = [edited.features(analysis).names[0] for analysis in (one, replace(one, running=True), other)]
+    assert names == ["Anna", "Anna", "person 0"]
 
 
 def test_the_persons_to_choose_from_have_their_names_and_several_can_be_seen_together():
@@ -139,6 +151,16 @@ def test_a_redraw_keeps_what_is_chosen_as_far_as_it_is_offered():
 def test_a_name_in_a_card_is_text_and_no_markup():
     edited = PeopleHandlers(None).rename(two(), Edited(), 0, "<b>Anna & Co</b>")
     assert "&lt;b&gt;Anna &amp; Co" in PeopleHandlers(None).show(two(), edited, 0)[1]
+
+
+@pytest.mark.parametrize("title", ["../../x", "AC/DC", "{tmp}/x"])
+def test_a_title_that_is_a_path_leads_to_no_other_folder(tmp_path, title):
+    own = SessionFiles(tmp_path / "up" / "loads")
+    analysis = replace(two(), path="", title=title.format(tmp=tmp_path))
+    service, request = SimpleNamespace(files=own), SimpleNamespace(session_hash="a")
+    saved = Path(PeopleHandlers(service).save(analysis, Edited(), request))
+    assert own.claim("a", saved) and saved.parent.parent == tmp_path / "up" / "loads"
+    assert [file for file in tmp_path.rglob("*") if file.is_file()] == [saved]
 
 
 @pytest.mark.parametrize(

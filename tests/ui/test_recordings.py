@@ -36,6 +36,15 @@ PLACES = """() => {
            angry: place("thead th:nth-child(3)"), problem: place("[data-state] td span"), opaque: cells.map(see) };
 }"""
 
+# What the page writes as the place of a player that is at so many seconds; afterwards it is where it was.
+AT = """(seconds) => {
+  const media = document.querySelector("#player :is(video, audio)");
+  Object.defineProperty(media, "currentTime", { value: seconds, configurable: true });
+  const words = window.emorecNow();
+  delete media.currentTime;
+  return words;
+}"""
+
 
 def sound(path, seconds):
     audio = make_media.Audio(codec="pcm_s16le", rate=16_000, duration=seconds, tones=((0, seconds),))
@@ -288,6 +297,7 @@ def test_the_tracks_of_a_file_are_listed_and_the_part_is_set_from_the_player(pag
     page.evaluate("document.querySelector('#player :is(video, audio)').currentTime = 2.5")
     page.click("#start-now")
     page.wait_for_function("document.querySelector('#start :is(input, textarea)').value === '0:02.5'")
+    assert page.evaluate(AT, 4503.25) == "1:15:03.2" and page.evaluate(AT, 3599.95) == "59:59.9"
     page.locator("#end :is(input, textarea)").fill("0:05")
     page.click("#analyze")
     finished(page)

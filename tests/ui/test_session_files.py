@@ -131,3 +131,21 @@ def test_unclaimed_uploads_are_removed_and_idle_sessions_are_found(tmp_path):
     own.remove_unclaimed()
     assert own.idle_sessions() == ["idle"]
     assert not nobodys.exists() and not own.claim("c", nobodys) and idle.exists() and busy.exists()
+
+
+def test_a_download_is_a_plain_file_in_its_folder(tmp_path):
+    own = SessionFiles(tmp_path)
+    with pytest.raises(EmorecError, match="could not write"), own.new_download("a") as folder:
+        (folder / "AC").mkdir()
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_cannot_be_removed_does_not_keep_the_other_files(tmp_path):
+    own = SessionFiles(tmp_path)
+    first, second = (own.register_upload(uploaded(tmp_path)) for _ in range(2))
+    for file in (first, second):
+        assert own.claim("a", file)
+        file.unlink()
+        file.mkdir()  # as if something else were there now
+    own.remove_files("a")
+    assert not list(tmp_path.iterdir())

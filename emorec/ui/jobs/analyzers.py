@@ -22,6 +22,7 @@ from emorec.errors import EmorecError
 from emorec.models import pretrained
 from emorec.ui.settings import allowed_models
 
+MAX_FAILED = 100  # names that are remembered because they could not be loaded
 MAX_LOADED = 8  # checkpoints in memory, besides the page's own and those that jobs still use
 MAX_PARALLEL_LOADS = 2  # checkpoints that are downloaded or loaded at the same time
 NO_TOKEN = "HF_HUB_DISABLE_IMPLICIT_TOKEN"  # makes huggingface_hub send a token only if a call passes one
@@ -50,6 +51,7 @@ class AnalyzerCache:
         self._loaded: OrderedDict[str, Analyzer] = OrderedDict()
         self._in_use: weakref.WeakValueDictionary[str, Analyzer] = weakref.WeakValueDictionary()
         self._loading: dict[str, _Loading] = {}
+        self._failed: OrderedDict[str, None] = OrderedDict()
         self._load_slots = threading.BoundedSemaphore(MAX_PARALLEL_LOADS)
         self._lock = threading.Lock()  # never held while a checkpoint is loaded
 
@@ -63,10 +65,35 @@ class AnalyzerCache:
             return found
         with self._loading_of(name):
             if (found := self._cached(name)) is None:
-                with self._load_slots:
-                    found = self._load(name)
-                self._keep(name, found)
+                found = self._loaded_now(name)
             return found
+
+    def here(self, name: str) -> bool:
+        """Whether ``get`` gives a checkpoint without loading it."""
+        return not name or self._cached(name) is not None
+
+    def awaited(self, name: str) -> bool:
+        """Whether a checkpoint that may be chosen is being loaded, or was asked for a moment ago: one that is neither
+        here nor could not be loaded."""
+        with contextlib.suppress(EmorecError):
+            self._check(name)
+            with self._lock:
+                known = name in self._loaded or name in self._in_use or name in self._failed
+                return name in self._loading or not known
+        return False
+
+    def _loaded_now(self, name: str) -> Analyzer:
+        try:
+            with self._load_slots:
+                found = self._load(name)
+        except BaseException:
+            with self._lock:
+                self._failed[name] = None
+                if len(self._failed) > MAX_FAILED:
+                    self._failed.popitem(last=False)
+            raise
+        self._keep(name, found)
+        return found
 
     def _cached(self, name: str) -> Analyzer | None:
         with self._lock:
@@ -78,6 +105,7 @@ class AnalyzerCache:
     def _keep(self, name: str, found: Analyzer) -> None:
         with self._lock:
             self._loaded[name] = self._in_use[name] = found
+            self._failed.pop(name, None)
             self._loaded.move_to_end(name)
             if len(self._loaded) > MAX_LOADED:
                 self._loaded.popitem(last=False)

@@ -3,6 +3,7 @@
 import hashlib
 import itertools
 import json
+import secrets
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -49,7 +50,8 @@ class Analysis:
     pictures were not downloaded. ``checkpoint``: the name of the checkpoint that extracted ``features``; ``settings``:
     which part of the recording they cover; ``stored``: whether all of them were found in the cache; ``seconds``: how
     long the job took; ``problem``: a sentence if it failed; ``title``: the name of a recording that is no file;
-    ``rows``: a stored timeline whose features are not there; ``source``: the component in which its file was chosen.
+    ``rows``: a stored timeline whose features are not there; ``source``: the component in which its file was chosen;
+    ``id``: a random name, which tells it from every other recording that is chosen or opened.
     """
 
     path: str = ""
@@ -66,6 +68,7 @@ class Analysis:
     title: str = ""
     rows: Timeline | None = None
     source: str = ""
+    id: str = field(default_factory=lambda: secrets.token_hex(8))
 
     @property
     def pictures_ignored(self) -> bool:

@@ -66,7 +66,7 @@ def connect_inputs(
     )
     job = started.success(
         jobs.run,
-        [session.analysis, session.active],
+        session.analysis,
         [session.analysis, session.revision, parts.status, parts.player],
         concurrency_limit=MAX_WATCHED,
         **QUIET,

@@ -22,6 +22,7 @@ from emorec.ui.service import Service
 
 NO_FILE = "Choose a video or audio file first."
 GONE = "The chosen file is not kept any more; choose it again."
+LOADING = "The checkpoint is still being loaded; press Analyze again when it is there."
 NO_LINK = "Paste a link first, one that begins with http:// or https://."
 FILE = "file"  # the component for files; the others record one
 DELETED = "Your recordings, their results and what was stored of them are deleted."
@@ -82,6 +83,7 @@ class JobHandlers:
         elif not Path(analysis.path).is_file():
             analysis = self._chosen(analysis, file, request)
         with user_errors():
+            used = self._checkpoint(checkpoint, active)
             settings = validation.settings(
                 fusion,
                 audio_track=track,
@@ -97,13 +99,25 @@ class JobHandlers:
             else:
                 service.link_queue.check_capacity(visitor)
                 service.files.check_space(visitor.session)
-        analysis = replace(analysis, running=True, problem="", features=None, stored=False, settings=settings)
+        analysis = replace(
+            analysis, running=True, problem="", features=None, stored=False, settings=settings, checkpoint=used
+        )
         # The note about another checkpoint has been followed; one about a wrong name stays with the name.
         note = "" if (checkpoint or "").strip() == active else gr.skip()
         # In the player's place may be what was said of another result, as that it has nothing to play.
         player = gr.skip() if analysis.path and analysis.path == shown else fragments.player(analysis.path)
         waiting = fragments.progress("Waiting for a turn …")
         return analysis, self.redraw(), note, waiting, *buttons(running=True), player
+
+    def _checkpoint(self, named: str, active: str) -> str:
+        """The checkpoint to use: the one that was named, or if it cannot be had, which a note says, the one in use.
+
+        The page may not know yet that the named one is there. Raises EmorecError while it is loaded.
+        """
+        name, analyzers = (named or "").strip(), self.service.analyzers
+        if name != active and analyzers.awaited(name):
+            raise EmorecError(LOADING)
+        return name if analyzers.here(name) else active
 
     def _chosen(self, analysis: Analysis, file: dict | None, request: gr.Request) -> Analysis:
         """The file that the field shows, which is another one than that of a result which was opened or deleted."""
@@ -116,15 +130,14 @@ class JobHandlers:
         with user_errors():
             return Analysis(path=self.service.check_upload(file["path"], request), source=FILE)
 
-    def run(self, analysis: Analysis, active: str, request: gr.Request) -> Iterator[tuple]:
+    def run(self, analysis: Analysis, request: gr.Request) -> Iterator[tuple]:
         """Run the job that ``start`` has checked, and show its progress; each new revision redraws the timeline."""
         service = self.service
-        analyzer = service.analyzers.get(active)
-        analysis = replace(analysis, checkpoint=active)
+        analyzer = service.analyzers.get(analysis.checkpoint)
         fetch = None
         if analysis.link and not analysis.path:
             fetch = link_fetcher(analysis.link, service.files.folder(request.session_hash or ""), analysis.sound_only)
-        job = service.start_job(analyzer, analysis.path, request, fetch, analysis.settings, active)
+        job = service.start_job(analyzer, analysis.path, request, fetch, analysis.settings, analysis.checkpoint)
         yield from self._show(job, analysis, request)
 
     def resume(self, analysis: Analysis, request: gr.Request) -> Iterator[tuple]:

@@ -14,6 +14,7 @@ from typing import Any
 import gradio as gr
 
 from emorec.emotions import COLOURS
+from emorec.errors import EmorecError
 from emorec.output import charts
 from emorec.ui import fragments
 from emorec.ui.api import user_errors
@@ -90,20 +91,21 @@ class LiveHandlers:
         known = self.service.live.stop(request.session_hash or "")
         return _note(PRIVACY), *_buttons(running=False, known=known)
 
-    def draw(
-        self, fusion: str, window: float, prior: str, baseline: str, style: str, request: gr.Request
-    ) -> tuple[Any, Any]:
-        """The chart of the last minute, and the timer, which ends with the session."""
+    def draw(self, fusion: str, window: float, prior: str, baseline: str, style: str, request: gr.Request) -> tuple:
+        """The chart of the last minute, and the timer and the buttons, which change once the session has ended."""
         choices = {"fusion": fusion, "window": window, "prior": validation.prior(prior), "baseline": baseline}
+        session, live = request.session_hash or "", self.service.live
+        running = live.running(session)
         with user_errors():
-            timeline = self.service.live.timeline(request.session_hash or "", choices)
+            timeline = live.timeline(session, choices)
         if timeline is None:
-            return gr.skip(), gr.update(active=False)
+            return gr.skip(), *_buttons(running=False)
+        state = (gr.skip(),) * 4 if running else _buttons(running=False, known=True)
         if not len(timeline):
-            return plot(charts.empty_spec()), gr.skip()
+            return plot(charts.empty_spec()), *state
         # The rest of the first minute is shown as not analysed yet.
         shown = replace(timeline, duration=max(timeline.duration, SPAN), complete=False)
-        return plot(charts.timeline_spec(shown, style)), gr.skip()
+        return plot(charts.timeline_spec(shown, style)), *state
 
     def save(self, analysis: Analysis, request: gr.Request) -> tuple:
         """Save was clicked: what is known becomes a result like any other."""
@@ -111,8 +113,12 @@ class LiveHandlers:
             # The running job writes the analysis that the page shows, and what is saved would be lost in it.
             gr.Warning(BUSY)
             return *(gr.skip(),) * 6, *self.stop(request)
-        with user_errors():
+        try:
             features, checkpoint = self.service.live.save(request.session_hash or "")
+        except EmorecError as error:
+            # The script has closed the devices: the buttons are those of a session that has ended.
+            gr.Warning(html.escape(str(error)))
+            return *(gr.skip(),) * 6, *self.stop(request)
         words = html.escape(SAVED.format(time=fragments.clock(features.duration)))
         notes = "".join(fragments.callout(note) for note in features.notes)
         return (
@@ -138,7 +144,7 @@ def connect(parts: SimpleNamespace, session: SimpleNamespace, handlers: LiveHand
     live.timer.tick(
         handlers.draw,
         [choices.fusion, choices.window, choices.prior, choices.baseline, parts.results.style],
-        [live.chart, live.timer],
+        [live.chart, *state[1:]],
         concurrency_limit=None,
         **quiet,
     )

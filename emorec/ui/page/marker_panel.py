@@ -33,14 +33,14 @@ MAX_LABELS = 6  # that are named below the chart
 
 @dataclass(frozen=True)
 class Marked:
-    """The markers of the recording ``path``; they count for no other one."""
+    """The markers of the ``Analysis`` with the name ``id``; they count for no other one."""
 
-    path: str = ""
+    id: str = ""
     markers: tuple[Marker, ...] = ()
 
     def of(self, analysis: Analysis) -> tuple[Marker, ...]:
         """The markers of an analysis."""
-        return self.markers if self.path == analysis.path else ()
+        return self.markers if self.id == analysis.id else ()
 
     def on(self, analysis: Analysis, timeline: AnyTimeline) -> AnyTimeline:
         """The timeline of an analysis with its markers."""
@@ -73,7 +73,7 @@ class MarkerHandlers:
             if not isinstance(given, dict) or timeline is None or analysis.features is None:
                 raise EmorecError(NOTHING_YET)
             path = self.service.check_upload(given["path"], request)
-            return Marked(analysis.path, marker_output.with_markers(timeline, path).markers)
+            return Marked(analysis.id, marker_output.with_markers(timeline, path).markers)
 
     def show(self, analysis: Analysis, marked: Marked) -> tuple:
         """After a redraw: what is said of the markers, and whether there are some to average over and to remove."""

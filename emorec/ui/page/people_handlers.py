@@ -18,6 +18,7 @@ from emorec.extraction.people import NOBODY, People
 from emorec.extraction.people_edits import Stretch
 from emorec.extraction.persons import seconds_shown
 from emorec.extraction.thumbnails import thumbnail
+from emorec.output import names
 from emorec.ui import fragments
 from emorec.ui.api import user_errors
 from emorec.ui.page.analysis import MAX_PERSONS, Analysis
@@ -31,14 +32,14 @@ Choices = list[tuple[str, Any]]
 
 @dataclass(frozen=True)
 class Edited:
-    """What a visitor says about the persons of the recording ``path``; it counts for no other one."""
+    """What a visitor says about the persons of the ``Analysis`` with the name ``id``; it counts for no other one."""
 
-    path: str = ""
+    id: str = ""
     people: People = NOBODY
 
     def features(self, analysis: Analysis) -> Features | None:
         """The features of an analysis with the visitor's persons."""
-        if analysis.features is None or self.path != analysis.path:
+        if analysis.features is None or self.id != analysis.id:
             return analysis.features
         return analysis.features.with_people(self.people)
 
@@ -64,12 +65,12 @@ class PeopleHandlers:
             return gr.update(visible=False), "", gr.update(choices=[], value=None), *_nobody()
         if who not in features.persons:
             who, other, chosen = features.persons[0], None, None
-        names = [(name, number) for number, name in features.names.items()][:MAX_PERSONS]
+        listed = [(name, number) for number, name in features.names.items()][:MAX_PERSONS]
         cards = fragments.people(_cards(features))
         return (
             gr.update(visible=True),
             cards,
-            gr.update(choices=names, value=who),
+            gr.update(choices=listed, value=who),
             *_choices(features, who, other, chosen),
         )
 
@@ -103,7 +104,7 @@ class PeopleHandlers:
 
     def reset(self, analysis: Analysis) -> tuple[Edited, str]:
         """Everybody is as found again, without a name."""
-        return Edited(analysis.path), ""
+        return Edited(analysis.id), ""
 
     def load(self, file: dict | list | None, analysis: Analysis, edited: Edited, request: gr.Request) -> Edited:
         """A names file was uploaded."""
@@ -115,7 +116,7 @@ class PeopleHandlers:
             used, notes = people_file.used(people_file.read(path), analysis.features)
         for note in notes:
             gr.Warning(html.escape(note))
-        return Edited(analysis.path, used.people)
+        return Edited(analysis.id, used.people)
 
     def save(self, analysis: Analysis, edited: Edited, request: gr.Request) -> str:
         """The names file as a download."""
@@ -124,7 +125,7 @@ class PeopleHandlers:
             raise gr.Error(NOTHING_YET, print_exception=False)
         session, own = request.session_hash or "", self.service.files
         with user_errors(), own.new_download(session) as folder:
-            file = folder / f"{analysis.name}{people_file.SUFFIX}"
+            file = folder / f"{names.plain(analysis.name)}{people_file.SUFFIX}"
             people_file.write(features, file)
         return str(file)
 
@@ -133,7 +134,7 @@ class PeopleHandlers:
             features = edited.features(analysis)
             if features is None:
                 raise EmorecError(NOTHING_YET)
-            return Edited(analysis.path, edit(features))
+            return Edited(analysis.id, edit(features))
 
 
 def _chosen(who: int | None) -> int:

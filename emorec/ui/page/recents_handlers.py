@@ -160,7 +160,7 @@ class RecentsHandlers:
 
     def _forget(self, session: str, found: list[Recent], analysis: Analysis) -> tuple:
         """Delete analyses; the page is emptied if it shows one of them."""
-        if analysis.running and any(recent.path == analysis.path for recent in found):
+        if analysis.running and any(analysis.path in recent.paths for recent in found):
             raise EmorecError(BUSY)
         for recent in found:
             self.service.memory.delete(session, recent)

@@ -181,6 +181,7 @@ class RecordingsHandlers:
         )
         service, owner = self.service, self.service.browsers.owner(session)
         analyzer = service.analyzers.get(choices.checkpoint)
+        folder = service.files.folder(session) / RESULTS  # not later: after a deletion it would be a new one
 
         def begin(item: Item) -> Job:
             return service.start_job(
@@ -193,7 +194,6 @@ class RecordingsHandlers:
 
         def finish(item: Item, job: Job) -> Figures:
             recent = next((each.id for each in service.memory.of(owner) if each.path == item.path), "")
-            folder = service.files.folder(session) / RESULTS
             return figures(analyzer, item, job, choices, recent, folder)
 
         def gone() -> bool:

@@ -11,6 +11,7 @@ from emorec.ui.page.analysis import PAGE_ROWS, columns_of_page
 from emorec.ui.page.controls import markup
 from emorec.ui.page.downloads import DOWNLOADS, MORE
 
+MOST_PAGES = 1_000_000  # every update of the choice says how many there are
 PAGE = f"Page, of {PAGE_ROWS} rows each"
 ROWS = '<p class="caption">A click on a row goes there in the player. Scroll sideways to see all columns.</p>'
 
@@ -62,7 +63,8 @@ def results() -> SimpleNamespace:
         minutes = markup(elem_id="minutes")
     with gr.Accordion("Every row", open=False, elem_id="every") as accordion:
         markup(ROWS)
-        page = gr.Slider(1, 2, value=1, step=1, label=PAGE, visible=False, elem_id="rows-page")
+        # A page after its maximum here would be none for the server, which knows the choice as it is built.
+        page = gr.Slider(1, MOST_PAGES, value=1, step=1, label=PAGE, visible=False, elem_id="rows-page")
         table = gr.Dataframe(
             headers=columns_of_page(None), interactive=False, show_label=False, max_height=420, elem_id="rows"
         )

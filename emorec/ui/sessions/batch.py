@@ -59,6 +59,7 @@ class Batch:
     def __init__(self):
         self._items: dict[str, Item] = {}
         self._lock = threading.RLock()
+        self._finishing = threading.Lock()  # held while a result is made
         self._thread: threading.Thread | None = None
         self._stopping = threading.Event()
         self.sent: dict[str, dict[str, int]] = {}  # digests of what each page of the browser shows, by session
@@ -100,9 +101,9 @@ class Batch:
             return self._items.get(name)
 
     def remove(self, name: str) -> Item | None:
-        """Take a recording from the list, and stop its job; returns it."""
+        """Take a recording from the list, and stop its job; returns it, which gets no result any more."""
         self.cancel(name)
-        with self._lock:
+        with self._finishing, self._lock:
             return self._items.pop(name, None)
 
     def cancel(self, name: str | None = None) -> None:
@@ -115,6 +116,13 @@ class Batch:
                         item.state = STOPPED
             if name is None:
                 self._stopping.set()
+
+    def join(self) -> None:
+        """Wait until the work has ended, after ``cancel``; nothing is written then."""
+        with self._lock:
+            thread = self._thread
+        if thread:
+            thread.join()
 
     def start(self, work: Work) -> bool:
         """Work through what waits, and what was stopped before; returns whether there is anything."""
@@ -168,8 +176,12 @@ class Batch:
         elif job.features is None or not job.features.complete:
             item.state = STOPPED
         else:
-            item.result = work.finish(item, job)
-            item.state = DONE
+            with self._finishing:
+                if item.cancelled or stopping.is_set():  # what it has may be deleted by now
+                    item.state = STOPPED
+                else:
+                    item.result = work.finish(item, job)
+                    item.state = DONE
 
 
 def _share(features: Features | None) -> float | None:

@@ -130,13 +130,17 @@ class SessionFiles:
     def new_download(self, session: str) -> Iterator[Path]:
         """A new folder whose files the session gets at the end of the context; an error removes the folder.
 
-        Raises EmorecError, without a path, if the session has too many bytes or something cannot be written.
+        Raises EmorecError, without a path, if the session has too many bytes, if something cannot be written, or if
+        there is anything but plain files: the name of a file was a path then.
         """
         self.check_space(session)
         folder = None
         try:
             folder = self.new_folder()
             yield folder
+            written = list(folder.iterdir())
+            if not all(file.is_file() and not file.is_symlink() for file in written):
+                raise OSError("not a plain file")
         except BaseException as error:
             if folder is not None:
                 shutil.rmtree(folder, ignore_errors=True)
@@ -147,7 +151,7 @@ class SessionFiles:
                 log.error("A download could not be written", error)
                 raise EmorecError(NOT_WRITTEN) from None
             raise
-        for file in folder.iterdir():
+        for file in written:
             self.add(session, file)
 
     def folder(self, session: str) -> Path:
@@ -193,7 +197,8 @@ class SessionFiles:
             # What several files have in common is not one's alone.
             kept = {each.parent for each in own.files} | ({own.folder} if own.folder else set())
         for path in found:
-            path.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # one that cannot be removed does not keep the others
+                path.unlink(missing_ok=True)
             if path.parent not in kept and self._root in path.parent.parents:
                 shutil.rmtree(path.parent, ignore_errors=True)
 

@@ -179,6 +179,11 @@ class LiveSessions:
         if found:
             found.stop()
 
+    def running(self, session: str) -> bool:
+        """Whether a session is followed; one that was stopped only keeps what it knows."""
+        found = self._sessions.get(session)
+        return found is not None and not found.stopped
+
     def active(self, session: str) -> bool:
         """Whether a session is followed and was heard of lately."""
         found = self._sessions.get(session)

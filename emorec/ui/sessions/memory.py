@@ -78,7 +78,7 @@ class Memory:
         raise EmorecError(CHANGED)
 
     def delete(self, session: str, recent: Recent) -> None:
-        """Delete an analysis: its recording, its features, and its place in the list.
+        """Delete an analysis: all files of its recording, its features, and its place in the list.
 
         What another analysis of the list needs too stays. Raises EmorecError if something could not be deleted; then
         the analysis stays in the list.
@@ -88,8 +88,8 @@ class Memory:
         if not recent.shared and all((each.key, each.cache) != (recent.key, recent.cache) for each in others):
             self._analyzers().default.forget_key(recent.key, recent.cache)
             self._history.forget(owner, recent.key, recent.cache)
-        if recent.path and all(each.path != recent.path for each in others):
-            self._files.remove_files(owner, recent.path)
+        for path in recent.paths.difference(*(each.paths for each in others)):
+            self._files.remove_files(owner, path)
         self._recents.remove(owner, recent.id)
 
     def forget(self, owner: str) -> None:

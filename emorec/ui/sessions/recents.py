@@ -5,7 +5,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from emorec.errors import EmorecError
@@ -23,7 +23,8 @@ class Recent:
     ``at`` is when it ended (s since 1970); ``until`` and ``duration`` (s): how much of the recording was analysed;
     ``key`` and ``cache``: where its features are stored (see ``extraction.stored``); ``fingerprint``: of the model that
     extracted them, whose name is ``checkpoint``; ``path`` and ``facts``: the recording, and the source of a link;
-    ``shared``: whether its features are those of an example, which are not deleted.
+    ``shared``: whether its features are those of an example, which are not deleted; ``earlier``: other files of this
+    recording, which was uploaded more than once.
     """
 
     name: str
@@ -38,7 +39,13 @@ class Recent:
     settings: Settings = WHOLE
     facts: dict = field(default_factory=dict)
     shared: bool = False
+    earlier: frozenset[str] = frozenset()
     id: str = field(default_factory=lambda: secrets.token_hex(8))
+
+    @property
+    def paths(self) -> frozenset[str]:
+        """All files of the recording."""
+        return (self.earlier | {self.path}) - {""}
 
 
 class Recents:
@@ -57,7 +64,8 @@ class Recents:
             same = [each for each in own.values() if (each.key, each.name) == (recent.key, recent.name)]
             for each in same:
                 del own[each.id]
-                recent = Recent(**{**vars(recent), "id": each.id})
+                # Its file may still be shown on a page, so it is not removed before the analysis is.
+                recent = replace(recent, id=each.id, earlier=recent.earlier | each.paths - {recent.path})
             own[recent.id] = recent
             while len(own) > MAX_RECENTS:
                 own.popitem(last=False)

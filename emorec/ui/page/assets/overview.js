@@ -79,7 +79,9 @@
     const [first, last] = limits(), least = Math.min(SHORTEST, last - first);
     if (end - begin < least) [begin, end] = [(begin + end - least) / 2, (begin + end + least) / 2];
     const length = Math.min(end - begin, last - first);
-    begin = clamp(begin, first, last - length);
+    // The rest is not analysed yet: the server would show all, because such a part has no row.
+    const until = Math.min(last - length, Number(overview().dataset.until) - least);
+    begin = clamp(begin, first, Math.max(first, until));
     view.part = length >= last - first - 1e-3 ? null : [begin, begin + length];
     place();
     view.stretch(current());

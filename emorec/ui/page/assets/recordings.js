@@ -14,7 +14,9 @@
     const media = find("#player :is(video, audio)");
     if (!media) return null;
     const tenths = Math.floor(10 * media.currentTime), minutes = Math.floor(tenths / 600), rest = (tenths % 600) / 10;
-    return `${minutes}:${rest < 10 ? "0" : ""}${rest}`;
+    const two = (number) => `${number < 10 ? "0" : ""}${number}`;
+    const clock = minutes < 60 ? `${minutes}` : `${Math.floor(minutes / 60)}:${two(minutes % 60)}`;
+    return `${clock}:${two(rest)}`;
   };
 
   // Asks until there is an answer: a page that has just been opened may not listen to the field yet. The same text a
