@@ -8,7 +8,6 @@ import functools
 import os
 import threading
 import time
-import weakref
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -27,9 +26,8 @@ from emorec.ui.jobs.analyzers import AnalyzerCache
 from emorec.ui.jobs.job import Fetch, Job, JobOptions
 from emorec.ui.jobs.job_queue import JobQueue
 from emorec.ui.jobs.presence import Presence
-from emorec.ui.server import log
 from emorec.ui.server.limits import LINKS, Visitor
-from emorec.ui.sessions import browsers
+from emorec.ui.sessions import browsers, sweeping
 from emorec.ui.sessions.batch import Batch
 from emorec.ui.sessions.browsers import Browsers
 from emorec.ui.sessions.files import SessionFiles, upload_folder
@@ -39,7 +37,6 @@ from emorec.ui.sessions.memory import CHANGED, Memory, Source
 from emorec.ui.sessions.results import ResultCache
 from emorec.ui.shelf import Shelf
 
-SWEEP = 300.0  # seconds between two checks for idle sessions
 NOT_UPLOADED = "This file was not uploaded in this session; upload it (in gradio_client with handle_file())."
 
 
@@ -72,7 +69,7 @@ class Service:
         self.presence = Presence()
         self.shelf = Shelf(library) if library else None
         self.shared_cache = settings.shared_store(public=public)
-        _keep_sweeping(self)
+        sweeping.keep(self)
 
     def check_upload(self, path: object, request: Any) -> str:
         """The real path of a file that a client names, if it is an upload of the client's own session.
@@ -215,9 +212,10 @@ class Service:
         for batch in self._cancelled(owner):
             batch.join()  # it may be writing results, or starting its next job
         problems = self.history.delete(owner, self.analyzers.default.forget_key)
-        self.live.end(session)
-        self.results.remove(session)
-        self.watched.pop(session, None)
+        for page in {session, *self.browsers.pages(owner), *self.browsers.closed(owner)}:
+            self.live.end(page)
+            self.results.remove(page)
+            self.watched.pop(page, None)
         self.memory.forget(owner)
         self.files.remove(owner)
         return problems
@@ -241,23 +239,3 @@ class Service:
 def is_compatible(analyzer: Analyzer, features: Features) -> bool:
     """Whether an analyzer can infer emotions from these features: its own networks extracted them."""
     return features.fingerprint in ("", analyzer.model.fingerprint)
-
-
-def _keep_sweeping(service: Service) -> None:
-    """End idle sessions at regular intervals, in a thread that ends when the service is garbage collected.
-
-    An error does not end the thread, because then no file would be removed any more.
-    """
-    reference, ended = weakref.ref(service), threading.Event()
-    weakref.finalize(service, ended.set)
-
-    def work() -> None:
-        while not ended.wait(SWEEP):
-            try:
-                if (found := reference()) is not None:
-                    found.end_idle_sessions()
-            except Exception as error:
-                log.error("Idle sessions could not be ended", error)
-            found = None
-
-    threading.Thread(target=work, daemon=True).start()

@@ -164,6 +164,17 @@ def test_deleting_a_recent_analysis_deletes_its_file_and_its_features_once_nothi
     assert forgotten == ["mine.wav", "other.wav"] and service.memory.of("page") == []
 
 
+def test_deleting_all_ends_the_live_sessions_of_every_page_of_the_browser(service, monkeypatch):
+    ended = []
+    monkeypatch.setattr(service.live, "end", ended.append)
+    for page in ("page", "open", "closed", "stranger"):
+        service.browsers.enter(page, TOKEN if page != "stranger" else OTHER)
+    service.end_session("closed")
+    ended.clear()
+    service.delete_session_data("page")
+    assert sorted(ended) == ["closed", "open", "page"]
+
+
 def test_deleting_a_recent_analysis_deletes_every_upload_of_its_recording(service):
     service.browsers.enter("page", TOKEN)
     paths = [uploaded(service, "page") for _ in range(3)]

@@ -142,7 +142,7 @@ def test_an_error_does_not_end_the_checks_for_idle_sessions(folder, monkeypatch)
         passes.append(service)
         raise OSError("the disk is full")
 
-    monkeypatch.setattr("emorec.ui.service.SWEEP", 0.01)
+    monkeypatch.setattr("emorec.ui.sessions.sweeping.INTERVAL", 0.01)
     monkeypatch.setattr(Service, "end_idle_sessions", fail)
     service = Service(Growing(factories.checkpoint(), None))
     until(lambda: len(passes) > 2)

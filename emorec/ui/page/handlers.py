@@ -46,7 +46,7 @@ class JobHandlers:
             path = self.service.check_upload(file["path"], request) if file else ""
         return (
             Analysis(path=path, source=source),
-            self.redraw(),
+            new_revision(),
             fragments.player(path),
             "",
             gr.update(choices=[ANYONE], value=ANYONE[1]),
@@ -107,7 +107,7 @@ class JobHandlers:
         # In the player's place may be what was said of another result, as that it has nothing to play.
         player = gr.skip() if analysis.path and analysis.path == shown else fragments.player(analysis.path)
         waiting = fragments.progress("Waiting for a turn …")
-        return analysis, self.redraw(), note, waiting, *buttons(running=True), player
+        return analysis, new_revision(), note, waiting, *buttons(running=True), player
 
     def _checkpoint(self, named: str, active: str) -> str:
         """The checkpoint to use: the one that was named, or if it cannot be had, which a note says, the one in use.
@@ -161,7 +161,7 @@ class JobHandlers:
                 before = analysis
                 analysis, words = update
                 service.watched[session] = job, analysis
-                revision = self.redraw() if analysis.features is not before.features else gr.skip()
+                revision = new_revision() if analysis.features is not before.features else gr.skip()
                 player = gr.skip()
                 if analysis.path != before.path:
                     service.files.add(session, analysis.path)
@@ -206,7 +206,7 @@ class JobHandlers:
         _, *analyze_and_cancel = buttons(running=False)
         return (
             Analysis(),
-            self.redraw(),
+            new_revision(),
             None,  # webcam
             None,  # microphone
             None,  # picture
@@ -219,10 +219,6 @@ class JobHandlers:
             "",  # faces
             None,  # download
         )
-
-    def redraw(self) -> int:
-        """A new number for the page's ``revision``; its change makes the page draw the timeline again."""
-        return new_revision()
 
 
 def buttons(running: bool) -> tuple:

@@ -17,7 +17,7 @@ import gradio as gr
 from emorec.errors import EmorecError
 from emorec.ui import fragments
 from emorec.ui.page import recents
-from emorec.ui.page.analysis import ANYONE, BUSY, Analysis
+from emorec.ui.page.analysis import ANYONE, BUSY, Analysis, new_revision
 from emorec.ui.page.handlers import JobHandlers, buttons
 from emorec.ui.page.people_handlers import Edited
 from emorec.ui.page.recordings import Figures
@@ -59,7 +59,7 @@ class RecentsHandlers:
                 analysis = self.jobs.present(job, analysis)
                 player = fragments.player(analysis.path) if analysis.path else gr.skip()
                 words = fragments.progress("Finding the analysis again …")
-                shown = analysis, self.jobs.redraw(), player, words, *buttons(running=True)
+                shown = analysis, new_revision(), player, words, *buttons(running=True)
                 break
         return ARRIVED, *shown, *self.both(request)
 
@@ -150,7 +150,7 @@ class RecentsHandlers:
         notes = "".join(fragments.callout(note) for note in features.notes)
         return (
             opened,
-            self.jobs.redraw(),
+            new_revision(),
             fragments.player(recent.path) if there else NO_FILE,
             f'<div class="words" role="status" data-opened="{recent.id}-{time.time_ns()}">{said}</div>{notes}',
             Edited(),  # what was said about the persons of another recording
@@ -172,7 +172,7 @@ class RecentsHandlers:
             return (gr.skip(),) * 7
         empty = fragments.player(None)
         person = gr.update(choices=[ANYONE], value=ANYONE[1])
-        return Analysis(), self.jobs.redraw(), empty, "", Edited(), person, ""
+        return Analysis(), new_revision(), empty, "", Edited(), person, ""
 
 
 def connect(
