@@ -57,15 +57,16 @@ def joined(runs: dict[str, dict[str, Any]], base: dict[str, Any]) -> dict[str, A
     parts |= {name: people_of(run, name) for name, run in runs.items()}
     persons = {person for people in parts.values() for person in people}
     inherited = _sources(base, {name for name in ("face", "voice") if name not in runs})
-    own = [source for name, run in runs.items() for source in run["sources"] if source["use"] == name]
-    licences = {run["licence"] for run in runs.values()}
+    own = [source for name, run in runs.items() for source in run["sources"] if name in source["use"]]
+    sources = unique([*own, *inherited])
+    from_base = any(source in base.get("sources", ()) for source in sources)
     return next(iter(runs.values())) | {
         "parts": parts,
         "persons": sorted(persons),
         "held_out": sorted({person for run in runs.values() for person in run["held_out"]} - persons),
-        "sources": unique([*own, *inherited]),
+        "sources": sources,
         "limits": unique(limit for run in runs.values() for limit in run["limits"]),
-        "licence": base.get("licence", "other") if inherited else min(licences) if len(runs) == 1 else "other",
+        "licence": base.get("licence", "other") if from_base else "other",
     }
 
 
