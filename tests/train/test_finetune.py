@@ -1,6 +1,7 @@
 """Fine-tuning from the bundled weights: what it starts from, that it learns in few epochs, and what it says."""
 
 import shlex
+import shutil
 import signal
 
 import numpy as np
@@ -184,6 +185,13 @@ def test_late_fusion_is_calibrated_without_an_epoch_of_training(tmp_path, monkey
     given = ("--task", "fusion", "--dataset", "folder", "--train_dir", data, "--out", tmp_path / "out")
     assert "already holds a run" in refusal(capsys, *given, "--fusion", "late")
     trained(tmp_path / "out", "fusion", data, "--fusion", "late", "--resume")
+
+
+def test_fusion_leaves_out_a_label_that_is_none_of_its_emotions(tmp_path):
+    data = make_corpus.videos(tmp_path / "data", takes=1)
+    shutil.copytree(data / "sad", data / "contempt")
+    model = trained(tmp_path / "out", "fusion", data, "--fusion", "late")
+    assert model.evaluation["validation-fusion"]["items"] == 2  # one happy and one sad video of one person
 
 
 def test_people_unknown_to_the_run_raise_no_error():

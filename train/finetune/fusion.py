@@ -59,7 +59,8 @@ def train(corpus: Corpus, schedule: loop.Schedule, config: common.FinetuneConfig
     common.check_people(corpus, config, ("face", "voice"))
     items, train_samples = _samples(corpus.train, config, folder, "training")
     _, held_out = _samples(corpus.valid, config, folder, "validation")
-    common.check_labels(items, corpus.labels)
+    # A label that is no emotion, as contempt, trains the encoders alone.
+    common.check_labels(items, [label for label in corpus.labels if emotion_of(label)])
     torch.manual_seed(schedule.seed)
     base = config.base
     net = copy.deepcopy(base.fusion) if config.init_from_base else recipe.new_net(base.face, base.voice)
