@@ -13,6 +13,10 @@ from train import run_dir
 from train.finetune import provenance
 from train.recipes import fusion as fusion_recipe
 
+OTHER_ENCODERS = (
+    "The fusion in {folder} was trained on other face and voice networks than these, so it is left out; remove that "
+    "folder and train it again by --task fusion."
+)
 # The fields of a Calibration of each encoder.
 CALIBRATIONS = {"face": ("face", "still"), "voice": ("voice", "relative")}
 
@@ -20,8 +24,12 @@ CALIBRATIONS = {"face": ("face", "still"), "voice": ("voice", "relative")}
 def assemble(out: Path, base: checkpoints.Checkpoint) -> Path:
     """Write ``out/checkpoint``: everything trained in ``out``, the rest from ``base``. Returns its folder."""
     model, trained = compose(out, base)
-    if "fusion" in trained and trained["fusion"].fingerprint == model.fingerprint:
-        model = trained["fusion"]
+    if "fusion" in trained:
+        if trained["fusion"].fingerprint == model.fingerprint:
+            model = trained["fusion"]
+        else:
+            del trained["fusion"]
+            print(OTHER_ENCODERS.format(folder=Path(out) / "fusion"), flush=True)
     spent = run_dir.compute({part: Path(out) / part for part in trained})
     model.training = model.training | ({"compute": spent} if spent else {})
     model.evaluation = {name: found for one in trained.values() for name, found in one.evaluation.items()}
