@@ -180,6 +180,9 @@ def test_late_fusion_is_calibrated_without_an_epoch_of_training(tmp_path, monkey
     model = trained(tmp_path / "out", "fusion", data, "--fusion", "late")
     assert set(model.evaluation["validation-fusion"]["results"]) == {"face", "voice", "mean", "late", "intermediate"}
     assert model.calibration != base.calibration
+    output = capsys.readouterr().out
+    assert "fusion: no network is trained (--fusion late)" in output
+    assert "epochs" not in output and "fine-tuned" not in output
     for name, tensor in base.fusion.state_dict().items():
         assert torch.equal(model.fusion.state_dict()[name], tensor), name
     given = ("--task", "fusion", "--dataset", "folder", "--train_dir", data, "--out", tmp_path / "out")

@@ -45,3 +45,19 @@ def test_a_part_that_is_kept_brings_its_licence(base):
     assert joined["licence"] == base["licence"]
     assert {"folder", "RAVDESS"} < {source["name"] for source in joined["sources"]}
     assert "FER+" not in {source["name"] for source in joined["sources"]}
+
+
+def test_the_limits_of_a_fusion_say_what_was_trained(base):
+    """After new encoders, whose runs say that nobody trained a fusion for them."""
+    untrained = provenance.LIMITS["untrained"]
+    encoders = provenance.joined(runs_of(base, True), base)
+    assert untrained in encoders["limits"]
+
+    def limits(late, init_from_base=False):
+        return provenance.of_run("fusion", CORPUS, "folder", 2, encoders, init_from_base, late)["limits"]
+
+    trained, fitted = limits(late=False), limits(late=True)
+    assert untrained not in trained and "The fusion network was trained on one data set (folder, 2 items)" in trained[0]
+    assert untrained in fitted and "only the calibration and the weights of face and voice were fitted" in fitted[0]
+    assert not any("fusion network was" in limit for limit in fitted)
+    assert "The fusion network was fine-tuned" in limits(late=False, init_from_base=True)[0]

@@ -111,11 +111,24 @@ def test_every_part_from_videos_and_analysis_with_it(corpus, tmp_path):
     # All parts kept the same person apart, and the bundled model's people are not among those trained on.
     assert len(model.training["persons"]) == 2 and len(model.training["held_out"]) == 1
     assert model.training["licence"] == "other" and {s["name"] for s in model.training["sources"]} == {"folder"}
+    assert not any("Intermediate fusion was not trained" in limit for limit in model.training["limits"])
     windows = [config_of(tmp_path / part)["settings"] for part in ("face", "voice", "fusion")]
     assert {s["video_len"] for s in windows} == {5} and windows[2]["modality_dropout"] == 0.3
     path = next((corpus / "videos").rglob("*.mp4"))
     timeline = emorec.analyze(path, model_path=tmp_path / "checkpoint", device="cpu", fusion="intermediate")
     assert set(timeline.dominant) <= {"happy", "sad"} and timeline.known.all()
+
+
+def test_fusion_of_a_new_encoder_does_not_claim_to_be_fine_tuned(corpus, tmp_path, capsys):
+    trained(tmp_path, "face", corpus / "videos", "--epochs", 1, "--batch_size", 4)
+    capsys.readouterr()
+    given = ("--task", "fusion", "--dataset", "folder", "--train_dir", corpus / "videos", "--out", tmp_path)
+    run.main([str(part) for part in (*given, "--epochs", 1)])
+    output = capsys.readouterr().out
+    assert "fusion: a new network, which begins as the sum of the logits" in output and "1 epochs" in output
+    limits = checkpoints.load(tmp_path / "checkpoint").training["limits"]
+    assert any("The fusion network was trained on one data set" in limit for limit in limits)
+    assert not any("fusion network was fine-tuned" in limit for limit in limits)
 
 
 def test_a_killed_run_goes_on_to_the_same_numbers(corpus, tmp_path, monkeypatch):

@@ -120,7 +120,8 @@ def build(
     if part != "fusion":
         heads = dict.fromkeys(heads_of(part), HeadCalibration())
         calibration = replace(calibration, fusion=HeadCalibration(), **heads)
-    training = provenance.of_run(part, corpus, config.dataset, items, base.training, config.init_from_base)
+    late = part == "fusion" and config.fusion == "late"
+    training = provenance.of_run(part, corpus, config.dataset, items, base.training, config.init_from_base, late)
     return checkpoints.Checkpoint(
         **assembly.networks(nets, base), front_end=base.front_end, calibration=calibration, training=training
     )

@@ -17,27 +17,36 @@ LIMITS = {
     "people and recordings is unknown.",
     "missing": "Emotions that its training data lack ({missing}) are hardly ever recognised by the {part} network.",
     "unknown": "The persons in its {part} data are not known, so the same person may be in training and validation.",
+    "late": "Of the fusion only the calibration and the weights of face and voice were fitted, to the validation items "
+    "of one data set ({dataset}): how it does on other people and recordings is unknown.",
     "untrained": "Intermediate fusion was not trained: it adds up the logits of face and voice.",
 }
 
 
 def of_run(
-    part: str, corpus: Corpus, dataset: str, items: int, base: dict[str, Any], init_from_base: bool
+    part: str, corpus: Corpus, dataset: str, items: int, base: dict[str, Any], init_from_base: bool, late: bool = False
 ) -> dict[str, Any]:
-    """The metadata of a checkpoint whose ``part`` was trained on a Corpus; ``base`` is the base model's."""
+    """The metadata of a checkpoint whose ``part`` was trained on a Corpus; ``base`` is the base model's.
+
+    ``late`` says that the part is the fusion, and that no network was trained.
+    """
     parts = {name: people_of(base, name) for name in PARTS}
     parts[part] = unique([*corpus.people, *(parts[part] if init_from_base else ())])
     inherited = {name for name in PARTS if name != part} | ({part} if init_from_base else set())
     if part != "fusion":
         parts["fusion"] = []
         inherited.discard("fusion")
-    limits = [LIMITS["tuned" if init_from_base else "one"].format(part=part, dataset=dataset, items=items)]
+    kind = "late" if late else "tuned" if init_from_base else "one"
+    limits = [LIMITS[kind].format(part=part, dataset=dataset, items=items)]
     if missing := sorted(set(EMOTIONS) - {emotion_of(label) for label in corpus.labels}):
         limits.append(LIMITS["missing"].format(part=part, missing=", ".join(missing)))
     if not corpus.known_people:
         limits.append(LIMITS["unknown"].format(part=part))
+    inherited_limits = [*base.get("limits", ())]
     if part != "fusion":
         limits.append(LIMITS["untrained"])
+    elif not late:
+        inherited_limits = [limit for limit in inherited_limits if limit != LIMITS["untrained"]]
     source = {"name": dataset, "use": part, "items": f"{items} items", "licence": "as its owner says"}
     return {
         "held_out_fold": None,
@@ -45,7 +54,7 @@ def of_run(
         "persons": sorted({person for people in parts.values() for person in people}),
         "held_out": sorted(set(corpus.held_out) - {person for people in parts.values() for person in people}),
         "sources": [source, *_sources(base, inherited)],
-        "limits": unique([*limits, *base.get("limits", ())]),
+        "limits": unique([*limits, *inherited_limits]),
         "licence": base.get("licence", "other") if _sources(base, inherited) else "other",
         "finished": time.strftime("%Y-%m-%d"),
     }
