@@ -9,7 +9,7 @@ from typing import Any
 from emorec.models import checkpoint as checkpoints
 from emorec.models.calibration import HeadCalibration
 from hub import card
-from train import run_dir
+from train import distributed, run_dir
 from train.finetune import provenance
 from train.recipes import fusion as fusion_recipe
 
@@ -17,6 +17,7 @@ OTHER_ENCODERS = (
     "The fusion in {folder} was trained on other face and voice networks than these, so it is left out; remove that "
     "folder and train it again by --task fusion."
 )
+STOPPED = "The {part} run in {folder} was stopped before its end, so it is left out; --resume finishes it."
 # The fields of a Calibration of each encoder.
 CALIBRATIONS = {"face": ("face", "still"), "voice": ("voice", "relative")}
 
@@ -43,8 +44,11 @@ def assemble(out: Path, base: checkpoints.Checkpoint) -> Path:
 def compose(
     out: Path, base: checkpoints.Checkpoint
 ) -> tuple[checkpoints.Checkpoint, dict[str, checkpoints.Checkpoint]]:
-    """The Checkpoint of the encoders trained in ``out``, the others from ``base``; and all trained parts by name."""
-    trained = {part: checkpoints.load(Path(out) / part / "best") for part in provenance.PARTS if _exists(out, part)}
+    """The Checkpoint of the encoders trained in ``out``, the others from ``base``; and all trained parts by name.
+
+    Runs that were stopped are reported and left out.
+    """
+    trained = _finished(Path(out))
     nets = {part: getattr(trained[part], part) for part in CALIBRATIONS if part in trained}
     if not nets:
         return replace(base, folder=None), trained
@@ -66,5 +70,16 @@ def networks(nets: dict[str, Any], base: checkpoints.Checkpoint) -> dict[str, An
     return both | {"fusion": fused}
 
 
-def _exists(out: Path, part: str) -> bool:
-    return (Path(out) / part / "best" / checkpoints.CONFIG_FILE).exists()
+def _finished(out: Path) -> dict[str, checkpoints.Checkpoint]:
+    """The best checkpoints of the runs in ``out``, by part. One that was stopped is left out: it is not calibrated."""
+    found = {}
+    for part in provenance.PARTS:
+        folder = out / part / "best"
+        if not (folder / checkpoints.CONFIG_FILE).exists():
+            continue
+        model = checkpoints.load(folder)
+        if f"validation-{part}" in model.evaluation:  # what a run writes last
+            found[part] = model
+        elif distributed.rank() == 0:
+            print(STOPPED.format(part=part, folder=out / part), flush=True)
+    return found
