@@ -188,6 +188,8 @@ def drop_unreadable(
 
     Raises EmorecError if none is left.
     """
+    if not items:
+        raise EmorecError(f"No {what} item has a label that this network learns; add some that have.")
     readable = [row for row, value in enumerate(read) if value is not None]
     if wrong:
         first, reason = wrong[0]
