@@ -101,12 +101,12 @@ def initial_weights(
     if part == "fusion" and options.fusion == "late":
         kept = not options.from_scratch and not new_encoders
         return kept, "no network is trained (--fusion late), only calibration and the weights of face and voice"
+    if part == "face" and options.face_path:
+        return False, f"starting from {options.face_path.name}"
     if options.from_scratch:
         return False, "trained from scratch (--from_scratch)"
     if new_encoders:
         return False, "a new network, which begins as the sum of the logits of the face and voice networks"
-    if part == "face" and options.face_path:
-        return False, f"starting from {options.face_path.name}"
     name = options.init or "the bundled weights"
     if (
         not options.init

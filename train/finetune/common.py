@@ -105,7 +105,7 @@ def settings_of(part: str, corpus: Corpus, config: FinetuneConfig, items: int, v
         "persons": corpus.people,
         "held_out": corpus.held_out,
         "starts_from": config.base.fingerprint[:16] if config.init_from_base or part == "fusion" else None,
-        "face_path": config.face_path.name if config.face_path and part == "face" else None,
+        "face_path": start_of(part, config),
         "video_len": config.video_len,
         "audio_win": config.audio_win,
         "modality_dropout": config.modality_dropout if part == "fusion" else None,
@@ -121,10 +121,17 @@ def build(
         heads = dict.fromkeys(heads_of(part), HeadCalibration())
         calibration = replace(calibration, fusion=HeadCalibration(), **heads)
     late = part == "fusion" and config.fusion == "late"
-    training = provenance.of_run(part, corpus, config.dataset, items, base.training, config.init_from_base, late)
+    training = provenance.of_run(
+        part, corpus, config.dataset, items, base.training, config.init_from_base, late, start_of(part, config)
+    )
     return checkpoints.Checkpoint(
         **assembly.networks(nets, base), front_end=base.front_end, calibration=calibration, training=training
     )
+
+
+def start_of(part: str, config: FinetuneConfig) -> str | None:
+    """The name of the file of weights that a part starts from, if there is one."""
+    return config.face_path.name if config.face_path and part == "face" else None
 
 
 def calibrate_and_measure(

@@ -15,6 +15,8 @@ LIMITS = {
     "recordings is unknown.",
     "tuned": "The {part} network was fine-tuned on one data set ({dataset}, {items} items): how it does on other "
     "people and recordings is unknown.",
+    "start": "The {part} network started from the weights in {start}; who and what they were trained on, and under which "
+    "licence, is not stated.",
     "missing": "Emotions that its training data lack ({missing}) are hardly ever recognised by the {part} network.",
     "unknown": "The persons in its {part} data are not known, so the same person may be in training and validation.",
     "late": "Of the fusion only the calibration and the weights of face and voice were fitted, to the validation items "
@@ -24,11 +26,19 @@ LIMITS = {
 
 
 def of_run(
-    part: str, corpus: Corpus, dataset: str, items: int, base: dict[str, Any], init_from_base: bool, late: bool = False
+    part: str,
+    corpus: Corpus,
+    dataset: str,
+    items: int,
+    base: dict[str, Any],
+    init_from_base: bool,
+    late: bool = False,
+    start: str | None = None,
 ) -> dict[str, Any]:
     """The metadata of a checkpoint whose ``part`` was trained on a Corpus; ``base`` is the base model's.
 
-    ``late`` says that the part is the fusion, and that no network was trained.
+    ``late`` says that the part is the fusion, and that no network was trained; ``start`` is the name of a file of
+    weights that the part started from.
     """
     parts = {name: people_of(base, name) for name in PARTS}
     parts[part] = unique([*corpus.people, *(parts[part] if init_from_base else ())])
@@ -38,6 +48,8 @@ def of_run(
         inherited.discard("fusion")
     kind = "late" if late else "tuned" if init_from_base else "one"
     limits = [LIMITS[kind].format(part=part, dataset=dataset, items=items)]
+    if start:
+        limits.append(LIMITS["start"].format(part=part, start=start))
     if missing := sorted(set(EMOTIONS) - {emotion_of(label) for label in corpus.labels}):
         limits.append(LIMITS["missing"].format(part=part, missing=", ".join(missing)))
     if not corpus.known_people:
