@@ -39,6 +39,10 @@ PROTOCOLS = {
     "robust": corruptions.robust,
 }
 ERRORS = {"before": "before calibration", "after": "after it", "perfect": "if it were perfect, for as many items"}
+NO_FOLDER = (
+    "{checkpoint} is not a folder, and the copy of a repository is not written into; give --no-write, or the folder of a "
+    "checkpoint."
+)
 # The protocols that train no encoder.
 DEFAULT = ("everyday", "speakers", "web-faces", "ferplus", "ravdess-voice", "ravdess-late", "javanese-av", "robust")
 
@@ -122,7 +126,10 @@ def table(name: str, found: dict[str, Any]) -> str:
 def options() -> argparse.ArgumentParser:
     """The ArgumentParser."""
     parser = argparse.ArgumentParser(description="Measure a checkpoint on held-out people and pictures.")
-    parser.add_argument("checkpoint", help="folder of a checkpoint, whose config and card get the results")
+    parser.add_argument(
+        "checkpoint",
+        help="folder of a checkpoint, whose config and card get the results; or org/name on the Hub, with --no-write",
+    )
     parser.add_argument("--data", type=Path, help="folder that holds FERPlus, RAVDESS, JavaneseAV, ...")
     parser.add_argument(
         "--predictions",
@@ -154,7 +161,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     cache = given.cache or (given.runs or Path("runs")) / "cache"
     torch.manual_seed(0)
     try:
-        folder = pretrained.resolve(given.checkpoint).folder
+        origin = pretrained.resolve(given.checkpoint)
+        if not given.no_write and origin.folder != Path(given.checkpoint).expanduser():
+            raise EmorecError(NO_FOLDER.format(checkpoint=given.checkpoint))
+        for notice in origin.notices:
+            print(notice)
         setting = Setting(
             data=given.data,
             runs=given.runs,
@@ -164,7 +175,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             epochs=given.epochs,
             predictions=given.predictions,
         )
-        evaluate(folder, setting, names, not given.no_write)
+        evaluate(origin.folder, setting, names, not given.no_write)
     except EmorecError as error:
         parser.exit(2, f"{error}\n")
 

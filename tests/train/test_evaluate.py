@@ -75,6 +75,17 @@ def test_a_users_own_pictures(copy, tmp_path, capsys):
     assert "multiply-adds" in output and "recall" in output
 
 
+def test_the_copy_of_a_repository_is_not_written_into(copy, tmp_path, capsys, monkeypatch):
+    make_corpus.pictures(tmp_path / "data", takes=1)
+    origin = pretrained.Origin(folder=copy, repo="org/name", revision="main", commit="0" * 40)
+    monkeypatch.setattr(pretrained, "resolve", lambda model: origin)
+    before = {path.name: path.read_bytes() for path in copy.iterdir()}
+    given = ("org/name", "--data", tmp_path / "data", "--dataset", "folder", "--cache", tmp_path / "cache")
+    assert "org/name is not a folder, and the copy of a repository is not written into" in refused(capsys, *given)
+    assert "own-folder: " in run(capsys, *given, "--no-write")
+    assert {path.name: path.read_bytes() for path in copy.iterdir()} == before
+
+
 def test_a_users_own_videos_are_judged_all_five_ways(bundled, tmp_path, monkeypatch):
     monkeypatch.setattr(detection, "detector", lambda file: make_corpus.MiddleFace())
     make_corpus.videos(tmp_path / "data", takes=1)

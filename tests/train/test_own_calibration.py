@@ -67,9 +67,7 @@ def test_without_own_encoders_the_calibration_is_the_bases(tmp_path):
 def test_a_network_in_training_starts_without_the_calibration_of_another(part):
     base = factories.checkpoint(calibration=distinct(10.0), training=FACTS)
     corpus = SimpleNamespace(people=["a"], held_out=["b"], labels=("happy", "sad"), known_people=True)
-    config = SimpleNamespace(
-        base=base, dataset="folder", init_from_base=False, fusion="intermediate", face_path=None
-    )
+    config = SimpleNamespace(base=base, dataset="folder", init_from_base=False, fusion="intermediate", face_path=None)
     model = common.build({part: getattr(base, part)}, part, corpus, config, items=3)
     reset = {} if part == "fusion" else {part: None, "fusion": None}
     assert asdict(model.calibration) == expected(base.calibration, **reset)
