@@ -108,11 +108,7 @@ def initial_weights(
     if new_encoders:
         return False, "a new network, which begins as the sum of the logits of the face and voice networks"
     name = options.init or "the bundled weights"
-    if (
-        not options.init
-        and part != "fusion"
-        and (trained_on := provenance.people_trained_on(base.training, (part,), corpus))
-    ):
+    if not options.init and (trained_on := provenance.people_trained_on(base.training, (part,), corpus)):
         # Their validation people would not be new to the network, so the results would be too good.
         return (
             False,

@@ -19,7 +19,7 @@ from emorec.voice import features as voices
 from support import factories, make_corpus
 from train import loop, run
 from train.data.datasets import Item
-from train.finetune import balance, common, face, initial
+from train.finetune import balance, common, face, fusion, initial
 from train.run_dir import read_log
 
 EPOCHS = 4
@@ -207,3 +207,15 @@ def test_people_unknown_to_the_run_raise_no_error():
     config.base.training = {"persons": ["a"]}
     with pytest.raises(EmorecError, match="'a' is in the validation data"):
         common.check_people(validation, config, ("face",))
+
+
+def test_fusion_refuses_people_whom_only_the_fusion_that_it_starts_from_met(tmp_path):
+    model = checkpoints.load(pretrained.BUNDLED)
+    model.training = {"persons": ["bert"], "parts": {"face": [], "voice": [], "fusion": ["bert"]}}
+    items = [Item(tmp_path, "folder", label, person) for person in ("anna", "bert") for label in ("happy", "sad")]
+    corpus = run.corpora.Corpus(train=items[:2], valid=items[2:], labels=("happy", "sad"), known_people=True)
+    config = common.FinetuneConfig(out=tmp_path / "out", cache=tmp_path, base=model)
+    with pytest.raises(EmorecError, match="'bert' is in the validation data"):
+        fusion.train(corpus, fusion.SCHEDULE, config)
+    options = run.command_line.parser().parse_args(["--train_dir", str(tmp_path)])
+    assert not run.initial_weights("fusion", options, model, corpus)[0]

@@ -56,7 +56,7 @@ def train(corpus: Corpus, schedule: loop.Schedule, config: common.FinetuneConfig
     """
     folder = config.out / "fusion"
     run_dir.check_free(folder, config.resume)
-    common.check_people(corpus, config, ("face", "voice"))
+    common.check_people(corpus, config, ("face", "voice", *(("fusion",) if config.init_from_base else ())))
     items, train_samples = _samples(corpus.train, config, folder, "training")
     _, held_out = _samples(corpus.valid, config, folder, "validation")
     # A label that is no emotion, as contempt, trains the encoders alone.
