@@ -40,8 +40,8 @@ PROTOCOLS = {
 }
 ERRORS = {"before": "before calibration", "after": "after it", "perfect": "if it were perfect, for as many items"}
 NO_FOLDER = (
-    "{checkpoint} is not a folder, and the copy of a repository is not written into; give --no-write, or the folder of a "
-    "checkpoint."
+    "{checkpoint} is not a folder, and the copy of a repository is not written into; give --no-write, or the folder of "
+    "a checkpoint."
 )
 # The protocols that train no encoder.
 DEFAULT = ("everyday", "speakers", "web-faces", "ferplus", "ravdess-voice", "ravdess-late", "javanese-av", "robust")

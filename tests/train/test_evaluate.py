@@ -22,6 +22,7 @@ from train import calibration, evaluate, loop, metrics, run_dir
 from train.data import datasets
 from train.evaluation import corruptions, cost, cross_voice, own_data, predictions, protocols, voice_protocols
 from train.evaluation.predictions import Setting
+from train.finetune import provenance
 from train.recipes import voice
 from train.recipes.workspace import Workspace
 
@@ -73,6 +74,25 @@ def test_a_users_own_pictures(copy, tmp_path, capsys):
     assert found["cost"]["face"]["multiply_adds"] > 1e8 and found["cost"]["face"]["ms"] > 0
     assert "own-folder" in (copy / "README.md").read_text()
     assert "multiply-adds" in output and "recall" in output
+
+
+def test_people_who_are_unknown_or_validated_are_named(copy, bundled, tmp_path, capsys):
+    make_corpus.pictures(tmp_path / "known", takes=1)
+    make_corpus.pictures(tmp_path / "unknown", takes=1, people=False)
+    given = ("--dataset", "folder", "--cache", tmp_path / "cache")
+    output = run(capsys, copy, "--data", tmp_path / "unknown", *given)
+    assert "own-folder: folder: 6 items of unknown people" in output and "Who is in these items is not known" in output
+    found = json.loads((copy / "config.json").read_text())["evaluation"]["own-folder"]
+    share = found["results"]["face"]
+    assert found["spread"]["face"] == pytest.approx(np.sqrt(share * (1 - share) / 6), abs=1e-3) and 0 < share < 1
+    assert found["domain"] in (copy / "README.md").read_text()
+    tuned = bundled.training | {"held_out_fold": None, "held_out": ["anna", "dora"]}
+    checkpoints.save_config(replace(bundled, training=tuned, evaluation={}), copy)
+    output = run(capsys, copy, "--data", tmp_path / "known", *given)
+    assert "6 items of 3 people" in output and "anna validated the training of these weights" in output
+    tuned |= {"limits": [provenance.UNKNOWN_PEOPLE[0]]}
+    checkpoints.save_config(replace(bundled, training=tuned, evaluation={}), copy)
+    assert "Who is in the training data is not known" in run(capsys, copy, "--data", tmp_path / "known", *given)
 
 
 def test_the_copy_of_a_repository_is_not_written_into(copy, tmp_path, capsys, monkeypatch):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,37 +23,65 @@ from train.data import corpora, ingest, layouts
 from train.data.datasets import Item
 from train.evaluation.predictions import Setting
 from train.evaluation.protocols import refuse_trained_on
-from train.finetune import face, voice
+from train.finetune import face, provenance, voice
 from train.recipes import fusion
 from train.recipes.samples import WINDOW_COLUMNS, Samples, whole_recording
 
 
 def own_data(model: Checkpoint, setting: Setting) -> dict[str, Any]:
-    """Accuracy on a user's data set, with the spread over its people."""
+    """Accuracy on a user's data set, with the spread over its people, or the standard error if there is one or none
+    is known."""
     items, samples = labelled_samples(model, setting)
     by_way = fusion.ways(samples, fusion.predict(model.fusion, samples), model.calibration)
     has = {"face": ~np.isnan(by_way["face"]).all(), "voice": ~np.isnan(by_way["voice"]).all()}
     wanted = [way for way in by_way if has.get(way, all(has.values()))]
-    people = [item.person for item in items] if corpora.known_people(items) else ["everybody"] * len(items)
-    groups = [np.array([person == one for person in people]) for one in sorted(set(people))]
+    known = corpora.known_people(items)
+    names, numbers = np.unique([item.person for item in items], return_inverse=True)
     predicted = {way: metrics.decided(by_way[way]) for way in wanted}
-    accuracies = {way: [float((p[g] == samples.truth[g]).mean()) for g in groups] for way, p in predicted.items()}
-    numbers = np.unique(people, return_inverse=True)[1] if corpora.known_people(items) else None
+    found = metrics.accuracy(predicted, samples.truth)
+    if known and len(names) > 1:
+        right = {way: p == samples.truth for way, p in predicted.items()}
+        accuracies = {
+            way: [one[numbers == person].mean() for person in range(len(names))] for way, one in right.items()
+        }
+        found["spread"] = {way: float(np.std(values)) for way, values in accuracies.items()}
+    people = f"of {len(names)} people" if known else "of unknown people"
+    domain = whether_new(model, names if known else None)
+    if domain:
+        print(domain)
     main = "late" if "late" in wanted else wanted[0]
     raw = {"face": samples.face_probabilities, "voice": samples.voice_probabilities}
     raw["late"] = fusions.mean(raw["face"], raw["voice"])
     return {
-        "what": f"{setting.dataset}: {len(items)} items of {len(groups)} people, 7 emotions, spread over people",
+        "what": f"{setting.dataset}: {len(items)} items {people}, 7 emotions",
         "metric": "accuracy",
         "items": len(items),
-        "results": metrics.accuracy(predicted, samples.truth)["results"],
-        "spread": {way: float(np.std(values)) for way, values in accuracies.items()},
-        **metrics.intervals({way: p == samples.truth for way, p in predicted.items()}, people=numbers),
+        **found,
+        **metrics.intervals(
+            {way: p == samples.truth for way, p in predicted.items()}, people=numbers if known else None
+        ),
+        **({"domain": domain} if domain else {}),
         "unweighted_average_recall": {way: metrics.recall(p, samples.truth) for way, p in predicted.items()},
         **metrics.confusion(predicted[main], samples.truth, EMOTIONS),
         "calibration_error": metrics.calibration_errors(raw[main], by_way[main], samples.truth),
         "reliability": {main: metrics.reliability(by_way[main], samples.truth)},
     }
+
+
+def whether_new(model: Checkpoint, people: Collection[str] | None) -> str:
+    """What is wrong or unknown about the people of a test, None if they are unknown; "" if they are new to the
+    checkpoint as far as its training data say."""
+    training = model.training
+    if people is None or any(limit in training.get("limits", ()) for limit in provenance.UNKNOWN_PEOPLE):
+        whose = "these items" if people is None else "the training data"
+        return f"Who is in {whose} is not known, so nobody can check whether the weights were trained on these people."
+    met = sorted(set(training.get("held_out", ())) & set(people))
+    if met and training.get("held_out_fold") is None:
+        return (
+            f"{', '.join(met)} validated the training of these weights, which were chosen and calibrated on them, so "
+            "the results are better than for new people."
+        )
+    return ""
 
 
 def labelled_samples(model: Checkpoint, setting: Setting) -> tuple[list[Item], Samples]:

@@ -15,14 +15,16 @@ LIMITS = {
     "recordings is unknown.",
     "tuned": "The {part} network was fine-tuned on one data set ({dataset}, {items} items): how it does on other "
     "people and recordings is unknown.",
-    "start": "The {part} network started from the weights in {start}; who and what they were trained on, and under which "
-    "licence, is not stated.",
+    "start": "The {part} network started from the weights in {start}; who and what they were trained on, and under "
+    "which licence, is not stated.",
     "missing": "Emotions that its training data lack ({missing}) are hardly ever recognised by the {part} network.",
     "unknown": "The persons in its {part} data are not known, so the same person may be in training and validation.",
     "late": "Of the fusion only the calibration and the weights of face and voice were fitted, to the validation items "
     "of one data set ({dataset}): how it does on other people and recordings is unknown.",
     "untrained": "Intermediate fusion was not trained: it adds up the logits of face and voice.",
 }
+
+UNKNOWN_PEOPLE = tuple(LIMITS["unknown"].format(part=part) for part in PARTS)
 
 
 def of_run(
