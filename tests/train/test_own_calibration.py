@@ -84,3 +84,14 @@ def test_what_is_fitted_goes_into_the_fields_of_its_network(part, tmp_path):
     assert fitted[0] == fitted[-1] and fitted[0] != HeadCalibration() and fitted[0].scale < 5
     others = [name for name in HEADS if name not in FIELDS[part]]
     assert all(getattr(model.calibration, name) == getattr(distinct(10.0), name) for name in others)
+
+
+def test_the_calibration_error_weighs_emotions_alike_and_says_that_it_was_fitted_there(tmp_path):
+    """Rare items that are always wrong count as much as frequent ones that are always right."""
+    model = factories.checkpoint(training=FACTS)
+    truth = np.repeat([0, 1], [90, 10])
+    probabilities = np.where(np.arange(2) == 0, 0.9, 0.1) * np.ones((100, 1))
+    common.calibrate_and_measure(model, tmp_path, "face", probabilities, truth, ("happy", "sad"))
+    found = model.evaluation["validation-face"]
+    assert found["calibration_error"]["before"] == pytest.approx(0.9 - 0.5, abs=0.01)  # by items it is 0
+    assert "fitted to these items" in found["domain"]

@@ -18,7 +18,7 @@ from emorec.inference import pooling
 from emorec.inference.timeline import DEFAULT_WINDOW
 from emorec.models import pretrained
 from emorec.models.checkpoint import Checkpoint
-from train import metrics
+from train import calibration, metrics
 from train.data import corpora, ingest, layouts
 from train.data.datasets import Item
 from train.evaluation.predictions import Setting
@@ -51,6 +51,7 @@ def own_data(model: Checkpoint, setting: Setting) -> dict[str, Any]:
         print(domain)
     main = "late" if "late" in wanted else wanted[0]
     raw = {"face": samples.face_probabilities, "voice": samples.voice_probabilities}
+    weights = calibration.even_weights(samples.truth)
     raw["late"] = fusions.mean(raw["face"], raw["voice"])
     return {
         "what": f"{setting.dataset}: {len(items)} items {people}, 7 emotions",
@@ -63,8 +64,8 @@ def own_data(model: Checkpoint, setting: Setting) -> dict[str, Any]:
         **({"domain": domain} if domain else {}),
         "unweighted_average_recall": {way: metrics.recall(p, samples.truth) for way, p in predicted.items()},
         **metrics.confusion(predicted[main], samples.truth, EMOTIONS),
-        "calibration_error": metrics.calibration_errors(raw[main], by_way[main], samples.truth),
-        "reliability": {main: metrics.reliability(by_way[main], samples.truth)},
+        "calibration_error": metrics.calibration_errors(raw[main], by_way[main], samples.truth, weights),
+        "reliability": {main: metrics.reliability(by_way[main], samples.truth, weights)},
     }
 
 

@@ -155,11 +155,14 @@ def calibrate_and_measure(
         f"validation-{part}": metrics.rounded(
             {
                 "what": f"The validation items of the {part} network's training, which chose its weights",
+                "domain": "The calibration was fitted to these items too, so its error is lower here than on others.",
                 "metric": "accuracy",
                 "items": len(truth),
                 **metrics.accuracy({part: predicted}, truth),
                 **metrics.confusion(predicted, truth, labels),
-                "calibration_error": metrics.calibration_errors(seven, calibrate.calibrated(head, seven), emotions),
+                "calibration_error": metrics.calibration_errors(
+                    seven, calibrate.calibrated(head, seven), emotions, calibrate.even_weights(emotions)
+                ),
             }
         )
     }
