@@ -95,3 +95,18 @@ def test_the_calibration_error_weighs_emotions_alike_and_says_that_it_was_fitted
     found = model.evaluation["validation-face"]
     assert found["calibration_error"]["before"] == pytest.approx(0.9 - 0.5, abs=0.01)  # by items it is 0
     assert "fitted to these items" in found["domain"]
+
+
+def test_windows_of_one_recording_count_once(tmp_path):
+    """Ninety windows are enough for a bias, the three recordings that they come from are not."""
+    truth = np.arange(90) % 3
+    probabilities = np.full((90, 3), 0.2) + [0.4, 0.0, 0.0]
+    found = []
+    for owners in (None, truth):
+        model = factories.checkpoint(training=FACTS)
+        labels = ("happy", "sad", "neutral")
+        common.calibrate_and_measure(model, tmp_path, "fusion", probabilities, truth, labels, owners)
+        measured = model.evaluation["validation-fusion"]
+        found.append((measured["items"], any(model.calibration.fusion.bias), measured["spread"]["fusion"]))
+    assert [one[:2] for one in found] == [(90, True), (3, False)]
+    assert found[1][2] == pytest.approx(found[0][2] * 30**0.5, abs=0.01)

@@ -67,12 +67,13 @@ def train(
     schedule: loop.Schedule,
     config: FinetuneConfig,
     items: Sequence[Any],
+    owners: np.ndarray | None = None,
 ) -> Path:
     """Train ``nets[part]``; returns the folder of the best checkpoint, calibrated and measured on validation items.
 
     ``nets`` are the networks of the checkpoint by name, without those that come from the base. predict(net) gives the
     probabilities (N, labels) of the validation items, ``truth`` (N,) are the indices of their labels, ``items`` those
-    of training.
+    of training. ``owners`` (N,) are numbers of the recordings that the validation items are windows of.
     """
     folder = config.out / part
     labels = EMOTIONS if part == "fusion" else corpus.labels
@@ -84,12 +85,13 @@ def train(
     def save(net: nn.Module, where: Path) -> None:
         checkpoints.save(build(nets | {part: net}, part, corpus, config, len(items)), where)
 
-    settings = settings_of(part, corpus, config, len(items), len(truth))
+    count = len(truth) if owners is None else len(np.unique(owners))
+    settings = settings_of(part, corpus, config, len(items), count)
     device, resume = config.device, config.resume
     loop.fit(nets[part], batches, loss_of, schedule, folder, evaluate, device, resume, part, settings, save)
     if distributed.rank() == 0:
         best = checkpoints.load(folder / "best")
-        calibrate_and_measure(best, folder / "best", part, predict(getattr(best, part)), truth, labels)
+        calibrate_and_measure(best, folder / "best", part, predict(getattr(best, part)), truth, labels, owners)
     distributed.barrier()
     return folder / "best"
 
@@ -141,14 +143,19 @@ def calibrate_and_measure(
     probabilities: np.ndarray,
     truth: np.ndarray,
     labels: Sequence[str],
+    owners: np.ndarray | None = None,
 ) -> None:
-    """Calibrate one part of a checkpoint on validation items, measure it there, and write both to its config.json."""
-    seven, emotions = to_seven(probabilities, truth, labels)
+    """Calibrate one part of a checkpoint on validation items, measure it there, and write both to its config.json.
+
+    ``owners`` (N,) are as in ``train``: windows of one recording are alike, so recordings are counted, not windows.
+    """
+    owners = np.arange(len(truth)) if owners is None else owners
+    items = len(np.unique(owners))
+    seven, emotions, rows = to_seven(probabilities, truth, labels)
     head = HeadCalibration()
     if len(seven):
-        head = calibrate.fit_head(
-            seven, emotions, shares=balance.label_shares(labels), biased=len(seven) >= MIN_FOR_BIAS
-        )
+        biased = len(np.unique(owners[rows])) >= MIN_FOR_BIAS
+        head = calibrate.fit_head(seven, emotions, shares=balance.label_shares(labels), biased=biased)
     model.calibration = replace(model.calibration, **dict.fromkeys(heads_of(part), head))
     predicted = probabilities.argmax(1)
     model.evaluation = {
@@ -157,8 +164,8 @@ def calibrate_and_measure(
                 "what": f"The validation items of the {part} network's training, which chose its weights",
                 "domain": "The calibration was fitted to these items too, so its error is lower here than on others.",
                 "metric": "accuracy",
-                "items": len(truth),
-                **metrics.accuracy({part: predicted}, truth),
+                "items": items,
+                **metrics.accuracy({part: predicted}, truth, items),
                 **metrics.confusion(predicted, truth, labels),
                 "calibration_error": metrics.calibration_errors(
                     seven, calibrate.calibrated(head, seven), emotions, calibrate.even_weights(emotions)
@@ -174,12 +181,15 @@ def heads_of(part: str) -> tuple[str, ...]:
     return assembly.CALIBRATIONS.get(part, (part,))
 
 
-def to_seven(probabilities: np.ndarray, truth: np.ndarray, labels: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-    """Probabilities (N, 7) and indices (M,) of emotions, for the items whose label is one of the seven emotions."""
+def to_seven(
+    probabilities: np.ndarray, truth: np.ndarray, labels: Sequence[str]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Probabilities (M, 7) and indices (M,) of emotions, for the items whose label is one of the seven emotions, and
+    which these are (N,)."""
     native = [emotion_of(label) for label in labels]
     rows = np.array([native[label] is not None for label in truth], bool)
     emotions = np.array([EMOTIONS.index(native[label] or "") for label in truth[rows]], int)
-    return fold(probabilities[rows].astype(np.float64), labels), emotions
+    return fold(probabilities[rows].astype(np.float64), labels), emotions, rows
 
 
 def check_people(corpus: Corpus, config: FinetuneConfig, used: Sequence[str]) -> None:
