@@ -106,14 +106,15 @@ def test_the_copy_of_a_repository_is_not_written_into(copy, tmp_path, capsys, mo
     assert {path.name: path.read_bytes() for path in copy.iterdir()} == before
 
 
-def test_a_users_own_videos_are_judged_all_five_ways(bundled, tmp_path, monkeypatch):
+def test_a_users_own_videos_are_judged_all_five_ways(bundled, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(detection, "detector", lambda file: make_corpus.MiddleFace())
     make_corpus.videos(tmp_path / "data", takes=1)
+    make_corpus.pictures(tmp_path / "data", takes=2)
     found = own_data.own_data(
         bundled, Setting(data=tmp_path / "data", runs=None, cache=tmp_path / "cache", dataset="folder")
     )
     assert {"face", "late", "intermediate"} <= set(found["results"]) or set(found["results"]) == {"face"}
-    assert found["items"] == 6
+    assert found["items"] == 6 and "12 items are left out: only videos are measured" in capsys.readouterr().out
 
 
 def test_nobody_of_the_training_is_judged(copy, bundled, tmp_path, capsys):

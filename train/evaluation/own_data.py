@@ -27,6 +27,8 @@ from train.finetune import face, provenance, voice
 from train.recipes import fusion
 from train.recipes.samples import WINDOW_COLUMNS, Samples, whole_recording
 
+MIXED = ("folder", "csv")  # in other layouts the recordings of each kind are of the same utterances
+
 
 def own_data(model: Checkpoint, setting: Setting) -> dict[str, Any]:
     """Accuracy on a user's data set, with the spread over its people, or the standard error if there is one or none
@@ -113,13 +115,19 @@ def labelled_samples(model: Checkpoint, setting: Setting) -> tuple[list[Item], S
 
 
 def _read(dataset: str, path: Path) -> tuple[str, list[Item]]:
-    """The first kind of media that the data set has, and its items."""
-    for kind in ("fusion", "voice"):
+    """The first kind of media that the data set has, and its items; it reports how many others there are."""
+    found = {}
+    for kind in ("fusion", "voice", "face"):
         try:
-            return kind, layouts.READERS[dataset](path, kind)
+            found[kind] = layouts.READERS[dataset](path, kind)
         except EmorecError:
-            continue
-    return "face", layouts.READERS[dataset](path, "face")
+            if kind == "face" and not found:
+                raise
+    kind, items = next(iter(found.items()))
+    others = {item.path for read in found.values() for item in read} - {item.path for item in items}
+    if others and dataset in MIXED:
+        print(f"{len(others)} items are left out: only {layouts.KINDS[kind]} are measured; put the others by themselves")
+    return kind, items
 
 
 def _whole_clip(item: Item, model: Checkpoint, detector: Detector, cache: Path) -> pooling.Pooled:
