@@ -13,17 +13,19 @@ from emorec.errors import EmorecError
 from emorec.extraction import pipeline
 from emorec.face import detection
 from emorec.face.detection import Detector
+from emorec.image import predict_stills
 from emorec.inference import fusion as fusions
 from emorec.inference import pooling
 from emorec.inference.timeline import DEFAULT_WINDOW
 from emorec.models import pretrained
 from emorec.models.checkpoint import Checkpoint
+from emorec.models.networks import FaceNet
 from train import calibration, metrics
 from train.data import corpora, ingest, layouts
 from train.data.datasets import Item
 from train.evaluation.predictions import Setting
 from train.evaluation.protocols import refuse_trained_on
-from train.finetune import face, provenance, voice
+from train.finetune import provenance, voice
 from train.recipes import fusion
 from train.recipes.samples import WINDOW_COLUMNS, Samples, whole_recording
 
@@ -33,10 +35,14 @@ MIXED = ("folder", "csv")  # in other layouts the recordings of each kind are of
 def own_data(model: Checkpoint, setting: Setting) -> dict[str, Any]:
     """Accuracy on a user's data set, with the spread over its people, or the standard error if there is one or none
     is known."""
-    items, samples = labelled_samples(model, setting)
-    by_way = fusion.ways(samples, fusion.predict(model.fusion, samples), model.calibration)
-    has = {"face": ~np.isnan(by_way["face"]).all(), "voice": ~np.isnan(by_way["voice"]).all()}
-    wanted = [way for way in by_way if has.get(way, all(has.values()))]
+    kind, items, samples = labelled_samples(model, setting)
+    if kind == "face":  # pictures, which have a calibration of their own
+        by_way = {"face": calibration.calibrated(model.calibration.still, samples.face_probabilities)}
+        wanted = ["face"]
+    else:
+        by_way = fusion.ways(samples, fusion.predict(model.fusion, samples), model.calibration)
+        has = {"face": ~np.isnan(by_way["face"]).all(), "voice": ~np.isnan(by_way["voice"]).all()}
+        wanted = [way for way in by_way if has.get(way, all(has.values()))]
     known = corpora.known_people(items)
     names, numbers = np.unique([item.person for item in items], return_inverse=True)
     predicted = {way: metrics.decided(by_way[way]) for way in wanted}
@@ -87,8 +93,9 @@ def whether_new(model: Checkpoint, people: Collection[str] | None) -> str:
     return ""
 
 
-def labelled_samples(model: Checkpoint, setting: Setting) -> tuple[list[Item], Samples]:
-    """A user's usable items, and one window of each as Samples. Raises EmorecError for people of the training."""
+def labelled_samples(model: Checkpoint, setting: Setting) -> tuple[str, list[Item], Samples]:
+    """What a user's items are ("face" for pictures, "voice" or, for videos, "fusion"), the usable ones, and one window
+    of each as Samples. Raises EmorecError for people of the training."""
     if setting.data is None or setting.dataset is None:
         raise EmorecError("Give the folder of your data by --data and its layout by --dataset.")
     path = setting.data
@@ -111,7 +118,8 @@ def labelled_samples(model: Checkpoint, setting: Setting) -> tuple[list[Item], S
         raise EmorecError(f"None of the {len(items)} items in {path} can be used.")
     truth = np.array([EMOTIONS.index(emotion_of(items[row].label)) for row in selected])
     columns = {name: np.concatenate([getattr(found[row], name) for row in selected]) for name in WINDOW_COLUMNS}
-    return [items[row] for row in selected], Samples(**columns, truth=truth, fold=np.zeros(len(selected), int))
+    usable = [items[row] for row in selected]
+    return kind, usable, Samples(**columns, truth=truth, fold=np.zeros(len(selected), int))
 
 
 def _read(dataset: str, path: Path) -> tuple[str, list[Item]]:
@@ -126,7 +134,7 @@ def _read(dataset: str, path: Path) -> tuple[str, list[Item]]:
     kind, items = next(iter(found.items()))
     others = {item.path for read in found.values() for item in read} - {item.path for item in items}
     if others and dataset in MIXED:
-        print(f"{len(others)} items are left out: only {layouts.KINDS[kind]} are measured; put the others by themselves")
+        print(f"{len(others)} items are left out: only {layouts.KINDS[kind]} are measured; measure others apart")
     return kind, items
 
 
@@ -138,6 +146,11 @@ def _whole_clip(item: Item, model: Checkpoint, detector: Detector, cache: Path) 
     return pooled
 
 
+def _predict_pictures(net: FaceNet, clips: Sequence[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
+    """Probabilities (N, labels) of pictures with one crop each, as an analysis of pictures finds them."""
+    return predict_stills(net, np.concatenate([crops for crops, _ in clips]))
+
+
 def _one_modality(
     items: Sequence[Item], model: Checkpoint, kind: str, cache: Path
 ) -> tuple[list[pooling.Pooled | None], list[tuple[Item, str]]]:
@@ -145,7 +158,7 @@ def _one_modality(
     predict: Any
     if kind == "face":
         clips, wrong = ingest.extract_faces(items, model.face.config.size, cache)
-        predict, labels = face.predict, model.face.config.labels
+        predict, labels = _predict_pictures, model.face.config.labels
     else:
         clips, wrong = ingest.extract_log_mels(items, model.front_end, cache)
         predict, labels = voice.predict, model.voice.config.heads["emotions"]
