@@ -59,7 +59,9 @@ def evaluate(folder: Path, setting: Setting, names: Sequence[str], write: bool =
     for name in names:
         protocol = own_data.own_data if setting.dataset else PROTOCOLS[name]
         found = metrics.rounded(protocol(model, setting)) | {"cost": costs}
-        if before := _previous(model.evaluation.get(name), found):
+        # A user's data may be others than those of the results before.
+        before = None if setting.dataset else _previous(model.evaluation.get(name), found)
+        if before:
             found["previous"] = before
         model.evaluation = in_order(model.evaluation | {name: found})
         print(table(name, found), flush=True)

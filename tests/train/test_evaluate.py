@@ -116,6 +116,17 @@ def test_people_who_are_unknown_or_validated_are_named(copy, bundled, tmp_path, 
     assert "Who is in the training data is not known" in run(capsys, copy, "--data", tmp_path / "known", *given)
 
 
+def test_results_on_other_data_of_a_user_are_not_called_those_before(copy, tmp_path, capsys):
+    for number in (1, 2):
+        make_corpus.pictures(tmp_path / "data", takes=number)
+        run(capsys, copy, "--data", tmp_path / "data", "--dataset", "folder", "--cache", tmp_path / "cache")
+        config = json.loads((copy / "config.json").read_text())
+        found = config["evaluation"]["own-folder"]
+        assert found["items"] == 6 * number and "previous" not in found
+        config["evaluation"]["own-folder"]["results"] = {"face": 0.987}  # surely not those of the second time
+        (copy / "config.json").write_text(json.dumps(config))
+
+
 def test_the_copy_of_a_repository_is_not_written_into(copy, tmp_path, capsys, monkeypatch):
     make_corpus.pictures(tmp_path / "data", takes=1)
     origin = pretrained.Origin(folder=copy, repo="org/name", revision="main", commit="0" * 40)
