@@ -52,8 +52,8 @@ def train(corpus: Corpus, schedule: loop.Schedule, config: common.FinetuneConfig
     """Train on a Corpus of videos; returns the folder of the best checkpoint. Raises EmorecError.
 
     The encoders are the base's. If they were trained on the same people, they read these better than new ones, and the
-    fusion may rely on them too much; calibration is fitted on the validation people, who are new to all networks. With the fusion "late" no network is trained: only the calibration and the weights of
-    both modalities are fitted.
+    fusion may rely on them too much; the calibration is fitted on the validation people, who are new to all networks.
+    With the fusion "late" no network is trained: only the calibration and the weights of both modalities are fitted.
     """
     folder = config.out / "fusion"
     run_dir.check_free(folder, config.resume)
