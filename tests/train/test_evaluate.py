@@ -27,7 +27,7 @@ from train.data import datasets, ingest, layouts
 from train.evaluation import corruptions, cost, cross_voice, own_data, predictions, protocols, voice_protocols
 from train.evaluation.predictions import Setting
 from train.finetune import provenance
-from train.recipes import voice
+from train.recipes import keep_folds, voice
 from train.recipes.workspace import Workspace
 
 
@@ -73,6 +73,8 @@ def test_a_users_own_pictures(copy, tmp_path, capsys):
     low, high = found["intervals"]["face"]
     assert low <= found["results"]["face"] <= high and found["resampled"] == "items"  # three people are too few
     assert sum(one["items"] for one in found["reliability"]["face"]) == 12
+    average = f"nweighted average recall: face {found['unweighted_average_recall']['face']:.1%}"
+    assert average in output and average in (copy / "README.md").read_text()
     assert list(found["results"]) == ["face"] and np.sum(found["confusion"]) == 12
     assert found["calibration_error"].keys() == {"before", "after", "perfect"} and len(found["recall"]) == 7
     assert found["cost"]["face"]["multiply_adds"] > 1e8 and found["cost"]["face"]["ms"] > 0
@@ -195,6 +197,38 @@ def test_a_corpus_is_judged_by_a_network_of_the_three_others(bundled, tmp_path, 
     assert heads == {"emotions"}  # RAVDESS has its own head, which is untrained if RAVDESS is left out
     for corpus, persons in people.items():
         assert len(persons) == 3 and not any(person.startswith(corpus) for person in persons)
+
+
+def test_each_corpus_has_a_spread_of_its_own(monkeypatch, bundled):
+    """Over the people of that corpus: where all are recognised alike there is none."""
+    people = np.tile(np.repeat(np.arange(6), 2), 4)
+    truth, corpus = np.tile([0, 1], 24), np.repeat(np.arange(4), 12)
+    right = (corpus > 0) | (people < 3)  # of the first corpus half of the people are always wrong
+    seven = np.full((48, 7), 0.01)
+    seven[np.arange(48), np.where(right, truth, 1 - truth)] = 0.94
+    stored = {"seven": seven, "truth": truth, "corpus": corpus, "person": people}
+    monkeypatch.setattr(predictions, "of", lambda *_: stored)
+    found = cross_voice.cross_voice(bundled, Setting(data=None, runs=None, cache=None))
+    first, *others = (found["spread"][name] for name in cross_voice.CORPORA)
+    assert first == pytest.approx(0.5 / 6**0.5, rel=0.1) and others == [0.0] * 3
+    assert found["spread"]["voice"] == pytest.approx(np.std([0.5, 1, 1, 1]))
+
+
+def test_kept_folds_outlast_a_failed_copy(tmp_path, monkeypatch):
+    monkeypatch.setattr(voice, "finished", lambda runs, fold: f"voice-{fold}")
+    monkeypatch.setattr(voice, "trained", lambda runs, fold: torch.nn.Linear(2, 2))
+    keep_folds.keep(tmp_path / "runs", tmp_path / "folds")
+    before = {path.relative_to(tmp_path): path.read_bytes() for path in (tmp_path / "folds").rglob("*.*")}
+    assert len(before) == 8 and not list((tmp_path / "folds").glob("*.new"))
+
+    def full(*_):
+        raise EmorecError("The disk is full.")
+
+    with monkeypatch.context() as patch, pytest.raises(EmorecError):
+        patch.setattr(run_dir, "save_weights", full)
+        keep_folds.keep(tmp_path / "runs", tmp_path / "folds")
+    assert all((tmp_path / path).read_bytes() == content for path, content in before.items())
+    keep_folds.keep(tmp_path / "runs", tmp_path / "folds")
 
 
 def test_a_refined_network_is_the_mean_of_its_trainings_and_saw_no_person_of_its_fold(tmp_path, monkeypatch):
