@@ -95,6 +95,10 @@ def table(name: str, found: dict[str, Any]) -> str:
         lines.append(f"  {way:<{width}}  {value:6.1%} ± {found['spread'][way]:.1%}{interval}")
     for name, called in found.get("called_neutral", {}).items():
         lines.append(f"  clear expressions called neutral, {name} prior: {called:.1%}")
+    if recalls := found.get("unweighted_average_recall"):
+        lines.append(
+            "  unweighted average recall: " + ", ".join(f"{way} {value:.1%}" for way, value in recalls.items())
+        )
     if "recall_even_prior" in found:
         lines.append(f"  unweighted average recall over seven, even prior: {found['recall_even_prior']:.1%}")
     for prior, corpora in found.get("priors", {}).items():

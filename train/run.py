@@ -138,11 +138,11 @@ def train_recipe(options: argparse.Namespace) -> Path:
     return options.out / "checkpoint"
 
 
-def push(folder: Path, repo: str) -> None:
-    """Push the checkpoint to the Hub and print the result."""
+def push(folder: Path, repo: str, private: bool) -> None:
+    """Push the checkpoint to the Hub, where a new repository is made ``private`` or not; print the result."""
     from hub.push import push as push_to_hub  # here, because only a push needs the Hub's library
 
-    print(push_to_hub(folder, repo))
+    print(push_to_hub(folder, repo, private=private))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -166,7 +166,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             if (folder / checkpoints.CONFIG_FILE).exists():
                 common.report(next_steps(folder))
             if options.push_to_hub:
-                push(folder, options.push_to_hub)
+                push(folder, options.push_to_hub, options.private)
     except EmorecError as error:
         parser.exit(2, f"{error}\n")
     except KeyboardInterrupt:

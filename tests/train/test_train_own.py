@@ -304,15 +304,31 @@ def test_face_weights_to_start_from_and_a_push_in_the_end(corpus, tmp_path, caps
     output = failure(capsys, *given, "--efficientface_path", tmp_path / "wide.pt")
     assert "trunk.4.0.weight has the shape (32, 16, 3, 3), but (24, 16, 3, 3) is needed" in output
     assert "not a plain PyTorch state dict" in failure(capsys, *given, "--face-path", tmp_path / "pickled.pt")
+
+    def pushed(folder, repo, private):
+        return f"pushed {checkpoints.load(folder).folder} to {repo}{', private' * private}"
+
     bundled = ("--face_path", pretrained.BUNDLED / "model.safetensors")
     assert "belongs to an emorec checkpoint; give the folder of that by --init" in failure(capsys, *given, *bundled)
-    monkeypatch.setattr("hub.push.push", lambda folder, repo: f"pushed {checkpoints.load(folder).folder} to {repo}")
-    more = ("--face_path", tmp_path / "plain.pt", "--epochs", 1, "--batch_size", 8, "--push-to-hub", "me/mine")
+    monkeypatch.setattr("hub.push.push", pushed)
+    more = (
+        "--face_path",
+        tmp_path / "plain.pt",
+        "--epochs",
+        1,
+        "--batch_size",
+        8,
+        "--push-to-hub",
+        "me/mine",
+        "--private",
+    )
     run.main([str(part) for part in (*given, *more)])
     output = capsys.readouterr().out
     limits = checkpoints.load(tmp_path / "out" / "checkpoint").training["limits"]
     assert any("The face network started from the weights in plain.pt" in limit for limit in limits)
-    assert "starts from plain.pt" in output and f"pushed {tmp_path / 'out' / 'checkpoint'} to me/mine" in output
+    assert (
+        "starts from plain.pt" in output and f"pushed {tmp_path / 'out' / 'checkpoint'} to me/mine, private" in output
+    )
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".flv"])
