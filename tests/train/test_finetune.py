@@ -19,7 +19,7 @@ from emorec.voice import features as voices
 from support import factories, make_corpus
 from train import loop, run
 from train.data.datasets import Item
-from train.finetune import balance, common, face, fusion, initial
+from train.finetune import balance, common, face, fusion, initial, usable
 from train.run_dir import read_log
 
 EPOCHS = 4
@@ -163,9 +163,9 @@ def test_a_label_that_no_item_shows_has_a_share_too():
 
 def test_an_imbalance_is_reported(capsys):
     items = [Item(None, "folder", label, "a") for label in ["happy"] * 12 + ["sad"] * 3]
-    common.check_labels(items, ("happy", "sad"))
+    usable.check_labels(items, ("happy", "sad"))
     assert "happy has 4 times as many items as sad" in capsys.readouterr().out
-    common.check_labels(items[8:], ("happy", "sad"))
+    usable.check_labels(items[8:], ("happy", "sad"))
     assert not capsys.readouterr().out
 
 

@@ -311,24 +311,14 @@ def test_face_weights_to_start_from_and_a_push_in_the_end(corpus, tmp_path, caps
     bundled = ("--face_path", pretrained.BUNDLED / "model.safetensors")
     assert "belongs to an emorec checkpoint; give the folder of that by --init" in failure(capsys, *given, *bundled)
     monkeypatch.setattr("hub.push.push", pushed)
-    more = (
-        "--face_path",
-        tmp_path / "plain.pt",
-        "--epochs",
-        1,
-        "--batch_size",
-        8,
-        "--push-to-hub",
-        "me/mine",
-        "--private",
-    )
+    more = ("--face_path", tmp_path / "plain.pt", "--epochs", 1, "--batch_size", 8)
+    more += ("--push-to-hub", "me/mine", "--private")
     run.main([str(part) for part in (*given, *more)])
     output = capsys.readouterr().out
     limits = checkpoints.load(tmp_path / "out" / "checkpoint").training["limits"]
     assert any("The face network started from the weights in plain.pt" in limit for limit in limits)
-    assert (
-        "starts from plain.pt" in output and f"pushed {tmp_path / 'out' / 'checkpoint'} to me/mine, private" in output
-    )
+    assert "starts from plain.pt" in output
+    assert f"pushed {tmp_path / 'out' / 'checkpoint'} to me/mine, private" in output
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".flv"])

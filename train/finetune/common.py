@@ -6,8 +6,6 @@ A run's ``last/`` and ``best/`` are whole checkpoints: the parts that the run do
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,20 +15,16 @@ import numpy as np
 import torch
 from torch import nn
 
-from emorec import files
 from emorec.emotions import EMOTIONS, emotion_of, fold
 from emorec.errors import EmorecError
 from emorec.models import checkpoint as checkpoints
 from emorec.models.calibration import HeadCalibration
 from train import calibration as calibrate
-from train import distributed, loop, metrics, run_dir
+from train import distributed, loop, metrics
 from train.data.corpora import Corpus
-from train.data.datasets import Item
 from train.finetune import assembly, balance, provenance
 
-SKIPPED_FILE = "skipped.csv"
 MIN_FOR_BIAS = 50  # validation items; with fewer the calibration has no bias, which would fit noise
-IMBALANCE = 3.0  # ratio of the counts of two labels from which on it is reported
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -198,51 +192,6 @@ def check_people(corpus: Corpus, config: FinetuneConfig, used: Sequence[str]) ->
         raise EmorecError(
             f"The person {known[0]!r} is in the validation data and was trained on by the model that this run starts "
             "from; validate on other people, or start from another model by --init."
-        )
-
-
-def drop_unreadable(
-    items: Sequence[Item], read: Sequence[Any], wrong: Sequence[tuple[Item, str]], folder: Path, what: str
-) -> tuple[list[Item], list[Any]]:
-    """The items that could be read, and what was read of them; the others are listed in a file in the run's folder.
-
-    Raises EmorecError if none is left.
-    """
-    if not items:
-        raise EmorecError(f"No {what} item has a label that this network learns; add some that have.")
-    readable = [row for row, value in enumerate(read) if value is not None]
-    if wrong:
-        first, reason = wrong[0]
-        if not readable:
-            raise EmorecError(f"None of the {len(items)} {what} items can be used; the first: {reason}")
-        if distributed.rank() == 0:
-            text = io.StringIO(newline="")
-            csv.writer(text).writerows([("path", "reason"), *((item.path, sentence) for item, sentence in wrong)])
-            name = f"{what}-{SKIPPED_FILE}"
-            with run_dir.writing(folder):
-                files.write(folder / name, text.getvalue().encode())
-            report(
-                f"{len(wrong)} of {len(items)} {what} items cannot be used and are left out "
-                f"({first.path.name}: {reason}); {folder / name} lists them"
-            )
-    return [items[row] for row in readable], [read[row] for row in readable]
-
-
-def check_labels(items: Sequence[Item], labels: Sequence[str]) -> None:
-    """Raise EmorecError if no item of some label, or of all but one, could be read; report a strong imbalance."""
-    counts = {label: sum(item.label == label for item in items) for label in labels}
-    if missing := [label for label, count in counts.items() if not count and not items[0].votes]:
-        raise EmorecError(f"None of the training items with the label {missing[0]!r} can be used; add some that can.")
-    present = {label: count for label, count in counts.items() if count}
-    if len(present) < 2:
-        raise EmorecError(
-            f"All usable training items have the label {next(iter(present))!r}; give at least two labels."
-        )
-    most, least = max(present, key=lambda label: present[label]), min(present, key=lambda label: present[label])
-    if present[most] >= IMBALANCE * present[least]:
-        report(
-            f"{most} has {present[most] / present[least]:.0f} times as many items as {least}; the loss compensates for "
-            "that, so that every label counts alike"
         )
 
 

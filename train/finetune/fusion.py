@@ -23,7 +23,7 @@ from train import calibration, distributed, loop, metrics, run_dir
 from train.data import ingest
 from train.data.corpora import Corpus
 from train.data.datasets import Item
-from train.finetune import balance, common
+from train.finetune import balance, common, usable
 from train.recipes import fusion as recipe
 from train.recipes.samples import WINDOW_COLUMNS, Samples
 
@@ -61,7 +61,7 @@ def train(corpus: Corpus, schedule: loop.Schedule, config: common.FinetuneConfig
     items, train_samples, _ = _samples(corpus.train, config, folder, "training")
     _, held_out, owners = _samples(corpus.valid, config, folder, "validation")
     # A label that is no emotion, as contempt, trains the encoders alone.
-    common.check_labels(items, [label for label in corpus.labels if emotion_of(label)])
+    usable.check_labels(items, [label for label in corpus.labels if emotion_of(label)])
     torch.manual_seed(schedule.seed)
     base = config.base
     net = copy.deepcopy(base.fusion) if config.init_from_base else recipe.new_net(base.face, base.voice)
@@ -167,7 +167,7 @@ def _samples(
 
     with distributed.first_alone():
         found, reasons = ingest.read_each(items, read, f"{what} videos")
-    items, rows = common.drop_unreadable(items, found, ingest.with_reasons(items, reasons), folder, what)
+    items, rows = usable.drop_unreadable(items, found, ingest.with_reasons(items, reasons), folder, what)
     lengths = [len(row["face_coverage"]) for row in rows]
     owners = np.repeat(np.arange(len(items)), lengths)
     truth = np.array([EMOTIONS.index(emotion_of(item.label)) for item in items])[owners]
