@@ -162,6 +162,9 @@ def _protocol(protocol: str, found: dict[str, Any]) -> str:
         lines += [found["domain"], ""]
     if "these_weights" in found:
         lines += [f"The shipped weights alone, on people they were not trained on: {found['these_weights']:.1%}.", ""]
+    if "unweighted_average_recall" in found:
+        recalls = ", ".join(f"{way} {value:.1%}" for way, value in found["unweighted_average_recall"].items())
+        lines += [f"Unweighted average recall: {recalls}.", ""]
     if "recall" in found:
         recalls = ", ".join(f"{label} {value:.0%}" for label, value in found["recall"].items())
         lines += [f"Recall by label: {recalls}.", ""]
@@ -180,7 +183,7 @@ def _protocol(protocol: str, found: dict[str, Any]) -> str:
 
 
 def _cost(evaluation: dict[str, Any]) -> str | None:
-    """From the newest protocol's ``cost``: {network: {"parameters", "multiply_adds", "ms"}}."""
+    """From the ``cost`` of the last protocol that has one: {network: {"parameters", "multiply_adds", "ms"}}."""
     costs = [found["cost"] for found in evaluation.values() if "cost" in found]
     if not costs:
         return None

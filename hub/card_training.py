@@ -16,6 +16,15 @@ MISUSE = (
     "shown, never a fact about what was felt.",
 )
 
+# What the people who are held out were used for, if a whole fold is held out and if they validated the training.
+HELD_OUT = {
+    "fold": "The networks that read emotions never met {people}, so what they make of these people's faces and voices "
+    "alone can be tried on them. The RAVDESS voices among these were used to build the face-voice pairs of the fusion; "
+    "the network that finds out who speaks was trained on the Javanese actors, also on those among these.",
+    "validation": "The weights were not trained on {people}, but these people validated the training: they chose the "
+    "weights that were kept, and the calibration was fitted to them. Measure the weights on other people.",
+}
+
 
 def text(training: dict[str, Any]) -> str:
     """The sections about training data and training time."""
@@ -25,12 +34,8 @@ def text(training: dict[str, Any]) -> str:
         lines += [f"| {source.name} | {source.use} | {source.items} | {source.licence} |" for source in sources]
         lines += [""]
     if training.get("held_out"):
-        lines += [
-            f"The face and voice networks never met {', '.join(training['held_out'])}, so the weights can be tried on "
-            "them. The RAVDESS voices among these were used to build the face-voice pairs of the fusion; the Javanese "
-            "actors among them were used nowhere.",
-            "",
-        ]
+        kind = "validation" if training.get("held_out_fold") is None else "fold"
+        lines += [HELD_OUT[kind].format(people=", ".join(training["held_out"])), ""]
     return "\n".join([*lines, "## Training time", "", _time(training)])
 
 

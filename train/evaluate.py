@@ -39,6 +39,10 @@ PROTOCOLS = {
     "robust": corruptions.robust,
 }
 ERRORS = {"before": "before calibration", "after": "after it", "perfect": "if it were perfect, for as many items"}
+NO_FOLDER = (
+    "{checkpoint} is not a folder, and the copy of a repository is not written into; give --no-write, or the folder of "
+    "a checkpoint."
+)
 # The protocols that train no encoder.
 DEFAULT = ("everyday", "speakers", "web-faces", "ferplus", "ravdess-voice", "ravdess-late", "javanese-av", "robust")
 
@@ -55,7 +59,9 @@ def evaluate(folder: Path, setting: Setting, names: Sequence[str], write: bool =
     for name in names:
         protocol = own_data.own_data if setting.dataset else PROTOCOLS[name]
         found = metrics.rounded(protocol(model, setting)) | {"cost": costs}
-        if before := _previous(model.evaluation.get(name), found):
+        # A user's data may be others than those of the results before.
+        before = None if setting.dataset else _previous(model.evaluation.get(name), found)
+        if before:
             found["previous"] = before
         model.evaluation = in_order(model.evaluation | {name: found})
         print(table(name, found), flush=True)
@@ -89,6 +95,10 @@ def table(name: str, found: dict[str, Any]) -> str:
         lines.append(f"  {way:<{width}}  {value:6.1%} ± {found['spread'][way]:.1%}{interval}")
     for name, called in found.get("called_neutral", {}).items():
         lines.append(f"  clear expressions called neutral, {name} prior: {called:.1%}")
+    if recalls := found.get("unweighted_average_recall"):
+        lines.append(
+            "  unweighted average recall: " + ", ".join(f"{way} {value:.1%}" for way, value in recalls.items())
+        )
     if "recall_even_prior" in found:
         lines.append(f"  unweighted average recall over seven, even prior: {found['recall_even_prior']:.1%}")
     for prior, corpora in found.get("priors", {}).items():
@@ -122,7 +132,10 @@ def table(name: str, found: dict[str, Any]) -> str:
 def options() -> argparse.ArgumentParser:
     """The ArgumentParser."""
     parser = argparse.ArgumentParser(description="Measure a checkpoint on held-out people and pictures.")
-    parser.add_argument("checkpoint", help="folder of a checkpoint, whose config and card get the results")
+    parser.add_argument(
+        "checkpoint",
+        help="folder of a checkpoint, whose config and card get the results; or org/name on the Hub, with --no-write",
+    )
     parser.add_argument("--data", type=Path, help="folder that holds FERPlus, RAVDESS, JavaneseAV, ...")
     parser.add_argument(
         "--predictions",
@@ -154,7 +167,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     cache = given.cache or (given.runs or Path("runs")) / "cache"
     torch.manual_seed(0)
     try:
-        folder = pretrained.resolve(given.checkpoint).folder
+        origin = pretrained.resolve(given.checkpoint)
+        if not given.no_write and origin.folder != Path(given.checkpoint).expanduser():
+            raise EmorecError(NO_FOLDER.format(checkpoint=given.checkpoint))
+        for notice in origin.notices:
+            print(notice)
         setting = Setting(
             data=given.data,
             runs=given.runs,
@@ -164,7 +181,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             epochs=given.epochs,
             predictions=given.predictions,
         )
-        evaluate(folder, setting, names, not given.no_write)
+        evaluate(origin.folder, setting, names, not given.no_write)
     except EmorecError as error:
         parser.exit(2, f"{error}\n")
 

@@ -34,10 +34,14 @@ def decided(probabilities: np.ndarray) -> np.ndarray:
     return np.where(np.isnan(probabilities[:, 0]), NO_PREDICTION, np.nan_to_num(probabilities).argmax(axis=1))
 
 
-def accuracy(predicted: dict[str, np.ndarray], truth: np.ndarray) -> dict[str, dict[str, float]]:
-    """Accuracy and its standard error, by modality or fusion, of predicted labels (N,)."""
+def accuracy(
+    predicted: dict[str, np.ndarray], truth: np.ndarray, items: int | None = None
+) -> dict[str, dict[str, float]]:
+    """Accuracy and its standard error, by modality or fusion, of predicted labels (N,), which are those of ``items``
+    independent items (default N)."""
     results = {way: float((labels == truth).mean()) for way, labels in predicted.items()}
-    return {"results": results, "spread": {way: standard_error(share, len(truth)) for way, share in results.items()}}
+    items = len(truth) if items is None else items
+    return {"results": results, "spread": {way: standard_error(share, items) for way, share in results.items()}}
 
 
 def over_folds(folds: dict[str, list[float]], items: int) -> dict[str, Any]:

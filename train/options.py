@@ -147,6 +147,7 @@ def parser() -> argparse.ArgumentParser:
     _add(group, "--out", type=Path, help="folder of the runs (default runs, or runs/DATASET)")
     _add(group, "--save_every", type=_whole(1), default=1, help="epochs between two saves (default 1)")
     _add(group, "--push_to_hub", metavar="REPO", help="push OUT/checkpoint to this model repository at the end")
+    _add(group, "--private", action="store_true", help="with --push_to_hub: make the repository private, if it is new")
     return made
 
 

@@ -35,14 +35,18 @@ def finetune(options: argparse.Namespace) -> Path:
         kind = "fusion" if options.task == "all" else part
         corpus = load(options, kind)
         common.report(f"{part}: {corpora.describe(corpus)}")
-        init_from_base, sentence = initial_weights(part, options, base, corpus)
+        start, trained = assembly.compose(options.out, base) if part == "fusion" else (base, {})
+        new_encoders = not trained.keys().isdisjoint(assembly.CALIBRATIONS)
+        init_from_base, sentence = initial_weights(part, options, base, corpus, new_encoders)
         recipe = RECIPES[part]
         schedule = bundled.schedule_of(recipe.SCHEDULE if init_from_base else recipe.SCRATCH_SCHEDULE, options)
-        common.report(f"{part}: {sentence}; {schedule.epochs} epochs, highest learning rate {schedule.lr:g}")
+        if part != "fusion" or options.fusion != "late":
+            sentence += f"; {schedule.epochs} epochs, highest learning rate {schedule.lr:g}"
+        common.report(f"{part}: {sentence}")
         config = common.FinetuneConfig(
             out=options.out,
             cache=options.cache,
-            base=assembly.compose(options.out, base)[0] if part == "fusion" else base,
+            base=start,
             init_from_base=init_from_base,
             face_path=options.face_path,
             video_len=options.video_len,
@@ -83,19 +87,28 @@ def load(options: argparse.Namespace, kind: str) -> corpora.Corpus:
 
 
 def initial_weights(
-    part: str, options: argparse.Namespace, base: checkpoints.Checkpoint, corpus: corpora.Corpus
+    part: str,
+    options: argparse.Namespace,
+    base: checkpoints.Checkpoint,
+    corpus: corpora.Corpus,
+    new_encoders: bool = False,
 ) -> tuple[bool, str]:
-    """Whether a part starts from the base's weights, and the sentence that says so."""
-    if options.from_scratch:
-        return False, "trained from scratch (--from_scratch)"
+    """Whether a part starts from the base's weights, and the sentence that says so.
+
+    ``new_encoders`` says that the part is the fusion of a face or a voice network that was trained before it; the
+    base's fusion network does not fit these.
+    """
+    if part == "fusion" and options.fusion == "late":
+        kept = not options.from_scratch and not new_encoders
+        return kept, "no network is trained (--fusion late), only calibration and the weights of face and voice"
     if part == "face" and options.face_path:
         return False, f"starting from {options.face_path.name}"
+    if options.from_scratch:
+        return False, "trained from scratch (--from_scratch)"
+    if new_encoders:
+        return False, "a new network, which begins as the sum of the logits of the face and voice networks"
     name = options.init or "the bundled weights"
-    if (
-        not options.init
-        and part != "fusion"
-        and (trained_on := provenance.people_trained_on(base.training, (part,), corpus))
-    ):
+    if not options.init and (trained_on := provenance.people_trained_on(base.training, (part,), corpus)):
         # Their validation people would not be new to the network, so the results would be too good.
         return (
             False,
@@ -125,11 +138,11 @@ def train_recipe(options: argparse.Namespace) -> Path:
     return options.out / "checkpoint"
 
 
-def push(folder: Path, repo: str) -> None:
-    """Push the checkpoint to the Hub and print the result."""
+def push(folder: Path, repo: str, private: bool) -> None:
+    """Push the checkpoint to the Hub, where a new repository is made ``private`` or not; print the result."""
     from hub.push import push as push_to_hub  # here, because only a push needs the Hub's library
 
-    print(push_to_hub(folder, repo))
+    print(push_to_hub(folder, repo, private=private))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -153,7 +166,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             if (folder / checkpoints.CONFIG_FILE).exists():
                 common.report(next_steps(folder))
             if options.push_to_hub:
-                push(folder, options.push_to_hub)
+                push(folder, options.push_to_hub, options.private)
     except EmorecError as error:
         parser.exit(2, f"{error}\n")
     except KeyboardInterrupt:

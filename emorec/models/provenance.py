@@ -197,6 +197,7 @@ OPTIONAL = {
     "cost": _dict_of(COST),
     "called_neutral": _dict_with({"even": _is_number, "everyday": _is_number}),
     "recall_even_prior": _is_number,
+    "unweighted_average_recall": _dict_of(_is_number),
     "priors": _dict_of(_dict_of(CALM)),
     "loss": _dict_of(_is_number),
     "zero_shot": _dict_of(_is_number),

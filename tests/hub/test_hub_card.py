@@ -69,7 +69,7 @@ def test_the_hub_reads_its_metadata(text):
         "grey crops of 16 by 16 pixels",
         "mono sound at 16 kHz, a vector every 0.256 s",
         "| Faces | face | 7 pictures | MIT |",
-        "never met faces-01",
+        "not trained on faces-01, but these people validated the training",
         "face: 1.2 h on two cores; voice: not recorded; fusion: 3 min on two cores, about 0.1 kWh.",
         "Finished on 2026-01-02.",
         "- It names expressions.",
@@ -79,6 +79,13 @@ def test_the_hub_reads_its_metadata(text):
 )
 def test_it_tells(text, expected):
     assert expected in text
+
+
+def test_only_a_fold_that_is_held_out_is_said_to_be_new_to_the_networks():
+    fold = card.text(factories.checkpoint(training=TRAINING | {"held_out_fold": 0}))
+    tuned = card.text(factories.checkpoint(training=TRAINING | {"held_out_fold": None}))
+    assert "never met faces-01" in fold and "validated" not in fold
+    assert "never met" not in tuned and "Measure the weights on other people." in tuned
 
 
 def test_a_checkpoint_that_tells_little_has_a_card_too():

@@ -46,6 +46,14 @@ def test_fer2013_keeps_its_own_parts(tmp_path):
     assert corpus.labels == ("angry", "happy")
 
 
+def test_a_folder_too_small_to_validate_on_is_refused(tmp_path):
+    touch(tmp_path, "happy/1.png", "sad/1.png")
+    with pytest.raises(EmorecError, match="one item for each label, so none can be kept for validation; add items"):
+        corpora.load("folder", "face", tmp_path)
+    touch(tmp_path, "happy/2.png")
+    assert corpora.load("folder", "face", tmp_path).sizes == (2, 1)
+
+
 def test_a_csv_names_items_beside_it(tmp_path):
     touch(tmp_path, "clips/a.mp4", "clips/b.wav")
     with open(tmp_path / "t.csv", "w", newline="") as table:

@@ -9,9 +9,13 @@ import numpy as np
 import pytest
 import torch
 
+from emorec import image
+from emorec.emotions import EMOTIONS
+from emorec.emotions import fold as to_seven
 from emorec.errors import EmorecError
 from emorec.face import detection
 from emorec.inference.fusion import softmax
+from emorec.media import image as media_image
 from emorec.models import checkpoint as checkpoints
 from emorec.models import pretrained
 from emorec.models.networks import VoiceNet
@@ -19,10 +23,11 @@ from hub import card, reliability
 from support import make_corpus
 from support.drawn_voices import drawn_voices
 from train import calibration, evaluate, loop, metrics, run_dir
-from train.data import datasets
+from train.data import datasets, ingest, layouts
 from train.evaluation import corruptions, cost, cross_voice, own_data, predictions, protocols, voice_protocols
 from train.evaluation.predictions import Setting
-from train.recipes import voice
+from train.finetune import provenance
+from train.recipes import keep_folds, voice
 from train.recipes.workspace import Workspace
 
 
@@ -68,6 +73,8 @@ def test_a_users_own_pictures(copy, tmp_path, capsys):
     low, high = found["intervals"]["face"]
     assert low <= found["results"]["face"] <= high and found["resampled"] == "items"  # three people are too few
     assert sum(one["items"] for one in found["reliability"]["face"]) == 12
+    average = f"nweighted average recall: face {found['unweighted_average_recall']['face']:.1%}"
+    assert average in output and average in (copy / "README.md").read_text()
     assert list(found["results"]) == ["face"] and np.sum(found["confusion"]) == 12
     assert found["calibration_error"].keys() == {"before", "after", "perfect"} and len(found["recall"]) == 7
     assert found["cost"]["face"]["multiply_adds"] > 1e8 and found["cost"]["face"]["ms"] > 0
@@ -75,14 +82,73 @@ def test_a_users_own_pictures(copy, tmp_path, capsys):
     assert "multiply-adds" in output and "recall" in output
 
 
-def test_a_users_own_videos_are_judged_all_five_ways(bundled, tmp_path, monkeypatch):
+def test_pictures_are_judged_as_an_analysis_of_pictures_judges_them(bundled, tmp_path):
+    data = make_corpus.pictures(tmp_path / "data", takes=1)
+    found = own_data.own_data(bundled, Setting(data=data, runs=None, cache=tmp_path / "cache", dataset="folder"))
+    detector, rows = detection.detector(pretrained.face_detector_file()), []
+    for item in layouts.by_folder(data, "face"):
+        crop, _ = ingest.picture_face(media_image.read(item.path, 10**8, 4096), detector, bundled.face.config.size)
+        native = image.predict_stills(bundled.face, crop)
+        rows.append(bundled.calibration.still.log_likelihood(to_seven(native, bundled.face.config.labels))[0])
+    judged = softmax(np.array(rows))  # under an even prior
+    truth = np.array([EMOTIONS.index(item.label) for item in layouts.by_folder(data, "face")])
+    assert found["results"]["face"] == np.mean(judged.argmax(1) == truth)
+    weights = calibration.even_weights(truth)
+    assert found["calibration_error"]["after"] == pytest.approx(metrics.ece(judged, truth, weights), abs=1e-4)
+
+
+def test_people_who_are_unknown_or_validated_are_named(copy, bundled, tmp_path, capsys, monkeypatch):
+    everything_is_happy = np.eye(8)[datasets.FERPLUS_LABELS.index("happiness")] + 1e-4
+    monkeypatch.setattr(own_data, "predict_stills", lambda net, crops: np.tile(everything_is_happy, (len(crops), 1)))
+    make_corpus.pictures(tmp_path / "known", takes=1)
+    make_corpus.pictures(tmp_path / "unknown", takes=1, people=False)
+    given = ("--dataset", "folder", "--cache", tmp_path / "cache")
+    output = run(capsys, copy, "--data", tmp_path / "unknown", *given)
+    assert "own-folder: folder: 6 items of unknown people" in output and "Who is in these items is not known" in output
+    found = json.loads((copy / "config.json").read_text())["evaluation"]["own-folder"]
+    assert found["results"]["face"] == 0.5
+    assert found["spread"]["face"] == pytest.approx(np.sqrt(0.5 * 0.5 / 6), abs=1e-3)  # of items, not of one person
+    assert found["domain"] in (copy / "README.md").read_text()
+    tuned = bundled.training | {"held_out_fold": None, "held_out": ["anna", "dora"]}
+    checkpoints.save_config(replace(bundled, training=tuned, evaluation={}), copy)
+    output = run(capsys, copy, "--data", tmp_path / "known", *given)
+    assert "6 items of 3 people" in output and "anna validated the training of these weights" in output
+    tuned |= {"limits": [provenance.UNKNOWN_PEOPLE[0]]}
+    checkpoints.save_config(replace(bundled, training=tuned, evaluation={}), copy)
+    assert "Who is in the training data is not known" in run(capsys, copy, "--data", tmp_path / "known", *given)
+
+
+def test_results_on_other_data_of_a_user_are_not_called_those_before(copy, tmp_path, capsys):
+    for number in (1, 2):
+        make_corpus.pictures(tmp_path / "data", takes=number)
+        run(capsys, copy, "--data", tmp_path / "data", "--dataset", "folder", "--cache", tmp_path / "cache")
+        config = json.loads((copy / "config.json").read_text())
+        found = config["evaluation"]["own-folder"]
+        assert found["items"] == 6 * number and "previous" not in found
+        config["evaluation"]["own-folder"]["results"] = {"face": 0.987}  # surely not those of the second time
+        (copy / "config.json").write_text(json.dumps(config))
+
+
+def test_the_copy_of_a_repository_is_not_written_into(copy, tmp_path, capsys, monkeypatch):
+    make_corpus.pictures(tmp_path / "data", takes=1)
+    origin = pretrained.Origin(folder=copy, repo="org/name", revision="main", commit="0" * 40)
+    monkeypatch.setattr(pretrained, "resolve", lambda model: origin)
+    before = {path.name: path.read_bytes() for path in copy.iterdir()}
+    given = ("org/name", "--data", tmp_path / "data", "--dataset", "folder", "--cache", tmp_path / "cache")
+    assert "org/name is not a folder, and the copy of a repository is not written into" in refused(capsys, *given)
+    assert "own-folder: " in run(capsys, *given, "--no-write")
+    assert {path.name: path.read_bytes() for path in copy.iterdir()} == before
+
+
+def test_a_users_own_videos_are_judged_all_five_ways(bundled, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(detection, "detector", lambda file: make_corpus.MiddleFace())
     make_corpus.videos(tmp_path / "data", takes=1)
+    make_corpus.pictures(tmp_path / "data", takes=2)
     found = own_data.own_data(
         bundled, Setting(data=tmp_path / "data", runs=None, cache=tmp_path / "cache", dataset="folder")
     )
     assert {"face", "late", "intermediate"} <= set(found["results"]) or set(found["results"]) == {"face"}
-    assert found["items"] == 6
+    assert found["items"] == 6 and "12 items are left out: only videos are measured" in capsys.readouterr().out
 
 
 def test_nobody_of_the_training_is_judged(copy, bundled, tmp_path, capsys):
@@ -131,6 +197,38 @@ def test_a_corpus_is_judged_by_a_network_of_the_three_others(bundled, tmp_path, 
     assert heads == {"emotions"}  # RAVDESS has its own head, which is untrained if RAVDESS is left out
     for corpus, persons in people.items():
         assert len(persons) == 3 and not any(person.startswith(corpus) for person in persons)
+
+
+def test_each_corpus_has_a_spread_of_its_own(monkeypatch, bundled):
+    """Over the people of that corpus: where all are recognised alike there is none."""
+    people = np.tile(np.repeat(np.arange(6), 2), 4)
+    truth, corpus = np.tile([0, 1], 24), np.repeat(np.arange(4), 12)
+    right = (corpus > 0) | (people < 3)  # of the first corpus half of the people are always wrong
+    seven = np.full((48, 7), 0.01)
+    seven[np.arange(48), np.where(right, truth, 1 - truth)] = 0.94
+    stored = {"seven": seven, "truth": truth, "corpus": corpus, "person": people}
+    monkeypatch.setattr(predictions, "of", lambda *_: stored)
+    found = cross_voice.cross_voice(bundled, Setting(data=None, runs=None, cache=None))
+    first, *others = (found["spread"][name] for name in cross_voice.CORPORA)
+    assert first == pytest.approx(0.5 / 6**0.5, rel=0.1) and others == [0.0] * 3
+    assert found["spread"]["voice"] == pytest.approx(np.std([0.5, 1, 1, 1]))
+
+
+def test_kept_folds_outlast_a_failed_copy(tmp_path, monkeypatch):
+    monkeypatch.setattr(voice, "finished", lambda runs, fold: f"voice-{fold}")
+    monkeypatch.setattr(voice, "trained", lambda runs, fold: torch.nn.Linear(2, 2))
+    keep_folds.keep(tmp_path / "runs", tmp_path / "folds")
+    before = {path.relative_to(tmp_path): path.read_bytes() for path in (tmp_path / "folds").rglob("*.*")}
+    assert len(before) == 8 and not list((tmp_path / "folds").glob("*.new"))
+
+    def full(*_):
+        raise EmorecError("The disk is full.")
+
+    with monkeypatch.context() as patch, pytest.raises(EmorecError):
+        patch.setattr(run_dir, "save_weights", full)
+        keep_folds.keep(tmp_path / "runs", tmp_path / "folds")
+    assert all((tmp_path / path).read_bytes() == content for path, content in before.items())
+    keep_folds.keep(tmp_path / "runs", tmp_path / "folds")
 
 
 def test_a_refined_network_is_the_mean_of_its_trainings_and_saw_no_person_of_its_fold(tmp_path, monkeypatch):

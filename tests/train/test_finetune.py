@@ -1,6 +1,7 @@
 """Fine-tuning from the bundled weights: what it starts from, that it learns in few epochs, and what it says."""
 
 import shlex
+import shutil
 import signal
 
 import numpy as np
@@ -18,7 +19,7 @@ from emorec.voice import features as voices
 from support import factories, make_corpus
 from train import loop, run
 from train.data.datasets import Item
-from train.finetune import balance, common, face, initial
+from train.finetune import balance, common, face, fusion, initial, usable
 from train.run_dir import read_log
 
 EPOCHS = 4
@@ -162,9 +163,9 @@ def test_a_label_that_no_item_shows_has_a_share_too():
 
 def test_an_imbalance_is_reported(capsys):
     items = [Item(None, "folder", label, "a") for label in ["happy"] * 12 + ["sad"] * 3]
-    common.check_labels(items, ("happy", "sad"))
+    usable.check_labels(items, ("happy", "sad"))
     assert "happy has 4 times as many items as sad" in capsys.readouterr().out
-    common.check_labels(items[8:], ("happy", "sad"))
+    usable.check_labels(items[8:], ("happy", "sad"))
     assert not capsys.readouterr().out
 
 
@@ -179,11 +180,21 @@ def test_late_fusion_is_calibrated_without_an_epoch_of_training(tmp_path, monkey
     model = trained(tmp_path / "out", "fusion", data, "--fusion", "late")
     assert set(model.evaluation["validation-fusion"]["results"]) == {"face", "voice", "mean", "late", "intermediate"}
     assert model.calibration != base.calibration
+    output = capsys.readouterr().out
+    assert "fusion: no network is trained (--fusion late)" in output
+    assert "epochs" not in output and "fine-tuned" not in output
     for name, tensor in base.fusion.state_dict().items():
         assert torch.equal(model.fusion.state_dict()[name], tensor), name
     given = ("--task", "fusion", "--dataset", "folder", "--train_dir", data, "--out", tmp_path / "out")
     assert "already holds a run" in refusal(capsys, *given, "--fusion", "late")
     trained(tmp_path / "out", "fusion", data, "--fusion", "late", "--resume")
+
+
+def test_fusion_leaves_out_a_label_that_is_none_of_its_emotions(tmp_path):
+    data = make_corpus.videos(tmp_path / "data", takes=1)
+    shutil.copytree(data / "sad", data / "contempt")
+    model = trained(tmp_path / "out", "fusion", data, "--fusion", "late")
+    assert model.evaluation["validation-fusion"]["items"] == 2  # one happy and one sad video of one person
 
 
 def test_people_unknown_to_the_run_raise_no_error():
@@ -196,3 +207,15 @@ def test_people_unknown_to_the_run_raise_no_error():
     config.base.training = {"persons": ["a"]}
     with pytest.raises(EmorecError, match="'a' is in the validation data"):
         common.check_people(validation, config, ("face",))
+
+
+def test_fusion_refuses_people_whom_only_the_fusion_that_it_starts_from_met(tmp_path):
+    model = checkpoints.load(pretrained.BUNDLED)
+    model.training = {"persons": ["bert"], "parts": {"face": [], "voice": [], "fusion": ["bert"]}}
+    items = [Item(tmp_path, "folder", label, person) for person in ("anna", "bert") for label in ("happy", "sad")]
+    corpus = run.corpora.Corpus(train=items[:2], valid=items[2:], labels=("happy", "sad"), known_people=True)
+    config = common.FinetuneConfig(out=tmp_path / "out", cache=tmp_path, base=model)
+    with pytest.raises(EmorecError, match="'bert' is in the validation data"):
+        fusion.train(corpus, fusion.SCHEDULE, config)
+    options = run.command_line.parser().parse_args(["--train_dir", str(tmp_path)])
+    assert not run.initial_weights("fusion", options, model, corpus)[0]

@@ -30,7 +30,9 @@ def distinct(first):
 
 
 def folder_of(out, part, calibration, seed):
-    model = factories.checkpoint(seed=seed, calibration=calibration, training=FACTS)
+    measured = {"what": "", "metric": "accuracy", "items": 1, "results": {}}
+    evaluation = {f"validation-{part}": measured}
+    model = factories.checkpoint(seed=seed, calibration=calibration, training=FACTS, evaluation=evaluation)
     checkpoints.save(model, out / part / "best")
 
 
@@ -65,7 +67,7 @@ def test_without_own_encoders_the_calibration_is_the_bases(tmp_path):
 def test_a_network_in_training_starts_without_the_calibration_of_another(part):
     base = factories.checkpoint(calibration=distinct(10.0), training=FACTS)
     corpus = SimpleNamespace(people=["a"], held_out=["b"], labels=("happy", "sad"), known_people=True)
-    config = SimpleNamespace(base=base, dataset="folder", init_from_base=False)
+    config = SimpleNamespace(base=base, dataset="folder", init_from_base=False, fusion="intermediate", face_path=None)
     model = common.build({part: getattr(base, part)}, part, corpus, config, items=3)
     reset = {} if part == "fusion" else {part: None, "fusion": None}
     assert asdict(model.calibration) == expected(base.calibration, **reset)
@@ -82,3 +84,29 @@ def test_what_is_fitted_goes_into_the_fields_of_its_network(part, tmp_path):
     assert fitted[0] == fitted[-1] and fitted[0] != HeadCalibration() and fitted[0].scale < 5
     others = [name for name in HEADS if name not in FIELDS[part]]
     assert all(getattr(model.calibration, name) == getattr(distinct(10.0), name) for name in others)
+
+
+def test_the_calibration_error_weighs_emotions_alike_and_says_that_it_was_fitted_there(tmp_path):
+    """Rare items that are always wrong count as much as frequent ones that are always right."""
+    model = factories.checkpoint(training=FACTS)
+    truth = np.repeat([0, 1], [90, 10])
+    probabilities = np.where(np.arange(2) == 0, 0.9, 0.1) * np.ones((100, 1))
+    common.calibrate_and_measure(model, tmp_path, "face", probabilities, truth, ("happy", "sad"))
+    found = model.evaluation["validation-face"]
+    assert found["calibration_error"]["before"] == pytest.approx(0.9 - 0.5, abs=0.01)  # by items it is 0
+    assert "fitted to these items" in found["domain"]
+
+
+def test_windows_of_one_recording_count_once(tmp_path):
+    """Ninety windows are enough for a bias, the three recordings that they come from are not."""
+    truth = np.arange(90) % 3
+    probabilities = np.full((90, 3), 0.2) + [0.4, 0.0, 0.0]
+    found = []
+    for owners in (None, truth):
+        model = factories.checkpoint(training=FACTS)
+        labels = ("happy", "sad", "neutral")
+        common.calibrate_and_measure(model, tmp_path, "fusion", probabilities, truth, labels, owners)
+        measured = model.evaluation["validation-fusion"]
+        found.append((measured["items"], any(model.calibration.fusion.bias), measured["spread"]["fusion"]))
+    assert [one[:2] for one in found] == [(90, True), (3, False)]
+    assert found[1][2] == pytest.approx(found[0][2] * 30**0.5, abs=0.01)

@@ -63,7 +63,7 @@ def load(
 
     ``dataset`` is a key of ``layouts.READERS``, ``task`` "face", "voice" or "fusion". ``labels`` is a JSON file that
     maps the data set's labels to emotions (null: leave those items out). Raises EmorecError for empty or missing
-    folders, unknown labels, a single label, and people in both training and validation.
+    folders, unknown labels, a single label, too few items, and people in both training and validation.
     """
     mapping = read_mapping(labels) if labels else None
     items = read(dataset, task, train_dir, mapping)
@@ -186,12 +186,20 @@ def split(items: list[Item], known: bool, fold: int, seed: int) -> tuple[list[It
 
 
 def _split_evenly(items: list[Item], generator: np.random.Generator) -> tuple[list[Item], list[Item]]:
-    """A fifth of the items of each label for validation, if the persons are unknown."""
+    """A fifth of the items of each label for validation, if the persons are unknown.
+
+    Raises EmorecError if every label has one item alone.
+    """
     held_out: set[int] = set()
     for label in sorted({item.label for item in items}):
         rows = [row for row, item in enumerate(items) if item.label == label]
         count = round(HELD_OUT_SHARE * len(rows)) or int(len(rows) > 1)
         held_out |= {rows[at] for at in generator.permutation(len(rows))[:count]}
+    if not held_out:
+        raise EmorecError(
+            "There is one item for each label, so none can be kept for validation; add items, or give others by "
+            "--val_dir."
+        )
     return (
         [item for row, item in enumerate(items) if row not in held_out],
         [item for row, item in enumerate(items) if row in held_out],

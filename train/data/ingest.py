@@ -6,7 +6,6 @@ Files that cannot be used are left out, with the reason: one broken file among t
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, TypeVar
@@ -24,13 +23,12 @@ from emorec.face import alignment, detection
 from emorec.face.detection import Detector
 from emorec.face.tracking import Tracker
 from emorec.media import image as media_still
-from emorec.models import pretrained
 from emorec.models.config import FaceConfig
 from emorec.voice import features
 from emorec.voice.features import VoiceFrontEnd
 from train.data.datasets import Item
 from train.data.layouts import PICTURES
-from train.data.pack import cached, load_audio, whole_hops
+from train.data.pack import alignment_of, cached, face_detector, load_audio, settings_of, whole_hops
 
 SMALL = 128  # pixels; in a smaller picture no face has to be found: the whole picture counts as one
 
@@ -44,10 +42,10 @@ def extract_faces(
 
     An item without a usable face is None, and is listed with the reason in the second value.
     """
-    settings = {"size": size, "framing": alignment.FRAMING.tolist(), "rate": pipeline.Settings().face_rate}
+    detector = face_detector()
+    settings = alignment_of(size, detector) | {"rate": pipeline.Settings().face_rate}
 
     def all_faces() -> dict[str, np.ndarray]:
-        detector = detection.detector(pretrained.face_detector_file())
         found, reasons = read_each(items, lambda item: _faces_of(item.path, detector, size), "faces")
         nothing = np.zeros((0, size, size), np.uint8), np.zeros(0, np.float32)
         crops, quality = zip(*(one or nothing for one in found), strict=True)
@@ -145,7 +143,7 @@ def extract_log_mels(
             "reasons": np.array(reasons),
         }
 
-    packed = cached(cache, "heard", items, asdict(front_end), all_voices)
+    packed = cached(cache, "heard", items, settings_of(front_end), all_voices)
     ends = np.cumsum(packed["hops"])
     log_mel, speech = packed["log_mel"], packed["speech"]
     out = [

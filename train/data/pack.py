@@ -37,7 +37,7 @@ def face_detector() -> detection.Detector:
     return detection.detector(pretrained.face_detector_file())
 
 
-def _alignment(size: int, detector: detection.Detector) -> dict[str, Any]:
+def alignment_of(size: int, detector: detection.Detector) -> dict[str, Any]:
     """What crops depend on besides the pictures. YuNet is not named."""
     named = {} if detector.name == detection.YuNet.name else {"detector": detector.name}
     settings = {"size": size, "framing": alignment.FRAMING.tolist(), "smallest": detection.SMALLEST_SIDE}
@@ -58,7 +58,7 @@ def face_crops(items: Sequence[Item], size: int, cache: Path) -> np.ndarray:
             out[row] = alignment.align(picture, found[0].landmarks, size) if found else whole
         return {"crops": out}
 
-    return cached(cache, "faces", items, _alignment(size, detector), crops)["crops"]
+    return cached(cache, "faces", items, alignment_of(size, detector), crops)["crops"]
 
 
 def web_crops(items: Sequence[Item], size: int, cache: Path) -> tuple[np.ndarray, np.ndarray]:
@@ -79,7 +79,7 @@ def web_crops(items: Sequence[Item], size: int, cache: Path) -> tuple[np.ndarray
                 out.append(alignment.align(picture, largest.landmarks, size))
         return {"crops": np.array(out, np.uint8).reshape(-1, size, size), "rows": np.array(rows, int)}
 
-    found = cached(cache, "webfaces", items, _alignment(size, detector), crops)
+    found = cached(cache, "webfaces", items, alignment_of(size, detector), crops)
     return found["crops"], found["rows"]
 
 

@@ -43,7 +43,7 @@ def cross_voice(model, setting):
         "metric": "unweighted average recall",
         "items": len(truth),
         "results": {"voice": float(np.mean(list(recalls.values()))), **recalls},
-        "spread": {"voice": spread, **dict.fromkeys(recalls, spread)},
+        "spread": {"voice": spread, **{corpus: float(samples.std()) for corpus, samples in drawn.items()}},
         "intervals": {
             "voice": metrics.interval(np.mean(list(drawn.values()), axis=0)),
             **{corpus: metrics.interval(samples) for corpus, samples in drawn.items()},

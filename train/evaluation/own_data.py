@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,51 +13,89 @@ from emorec.errors import EmorecError
 from emorec.extraction import pipeline
 from emorec.face import detection
 from emorec.face.detection import Detector
+from emorec.image import predict_stills
 from emorec.inference import fusion as fusions
 from emorec.inference import pooling
 from emorec.inference.timeline import DEFAULT_WINDOW
 from emorec.models import pretrained
 from emorec.models.checkpoint import Checkpoint
-from train import metrics
+from emorec.models.networks import FaceNet
+from train import calibration, metrics
 from train.data import corpora, ingest, layouts
 from train.data.datasets import Item
 from train.evaluation.predictions import Setting
 from train.evaluation.protocols import refuse_trained_on
-from train.finetune import face, voice
+from train.finetune import provenance, voice
 from train.recipes import fusion
 from train.recipes.samples import WINDOW_COLUMNS, Samples, whole_recording
 
+MIXED = ("folder", "csv")  # in other layouts the recordings of each kind are of the same utterances
+
 
 def own_data(model: Checkpoint, setting: Setting) -> dict[str, Any]:
-    """Accuracy on a user's data set, with the spread over its people."""
-    items, samples = labelled_samples(model, setting)
-    by_way = fusion.ways(samples, fusion.predict(model.fusion, samples), model.calibration)
-    has = {"face": ~np.isnan(by_way["face"]).all(), "voice": ~np.isnan(by_way["voice"]).all()}
-    wanted = [way for way in by_way if has.get(way, all(has.values()))]
-    people = [item.person for item in items] if corpora.known_people(items) else ["everybody"] * len(items)
-    groups = [np.array([person == one for person in people]) for one in sorted(set(people))]
+    """Accuracy on a user's data set, with the spread over its people, or the standard error if there is one or none
+    is known."""
+    kind, items, samples = labelled_samples(model, setting)
+    if kind == "face":  # pictures, which have a calibration of their own
+        by_way = {"face": calibration.calibrated(model.calibration.still, samples.face_probabilities)}
+        wanted = ["face"]
+    else:
+        by_way = fusion.ways(samples, fusion.predict(model.fusion, samples), model.calibration)
+        has = {"face": ~np.isnan(by_way["face"]).all(), "voice": ~np.isnan(by_way["voice"]).all()}
+        wanted = [way for way in by_way if has.get(way, all(has.values()))]
+    known = corpora.known_people(items)
+    names, numbers = np.unique([item.person for item in items], return_inverse=True)
     predicted = {way: metrics.decided(by_way[way]) for way in wanted}
-    accuracies = {way: [float((p[g] == samples.truth[g]).mean()) for g in groups] for way, p in predicted.items()}
-    numbers = np.unique(people, return_inverse=True)[1] if corpora.known_people(items) else None
+    found = metrics.accuracy(predicted, samples.truth)
+    if known and len(names) > 1:
+        right = {way: p == samples.truth for way, p in predicted.items()}
+        accuracies = {
+            way: [one[numbers == person].mean() for person in range(len(names))] for way, one in right.items()
+        }
+        found["spread"] = {way: float(np.std(values)) for way, values in accuracies.items()}
+    people = f"of {len(names)} people" if known else "of unknown people"
+    domain = whether_new(model, names if known else None)
+    if domain:
+        print(domain)
     main = "late" if "late" in wanted else wanted[0]
     raw = {"face": samples.face_probabilities, "voice": samples.voice_probabilities}
+    weights = calibration.even_weights(samples.truth)
     raw["late"] = fusions.mean(raw["face"], raw["voice"])
     return {
-        "what": f"{setting.dataset}: {len(items)} items of {len(groups)} people, 7 emotions, spread over people",
+        "what": f"{setting.dataset}: {len(items)} items {people}, 7 emotions",
         "metric": "accuracy",
         "items": len(items),
-        "results": metrics.accuracy(predicted, samples.truth)["results"],
-        "spread": {way: float(np.std(values)) for way, values in accuracies.items()},
-        **metrics.intervals({way: p == samples.truth for way, p in predicted.items()}, people=numbers),
+        **found,
+        **metrics.intervals(
+            {way: p == samples.truth for way, p in predicted.items()}, people=numbers if known else None
+        ),
+        **({"domain": domain} if domain else {}),
         "unweighted_average_recall": {way: metrics.recall(p, samples.truth) for way, p in predicted.items()},
         **metrics.confusion(predicted[main], samples.truth, EMOTIONS),
-        "calibration_error": metrics.calibration_errors(raw[main], by_way[main], samples.truth),
-        "reliability": {main: metrics.reliability(by_way[main], samples.truth)},
+        "calibration_error": metrics.calibration_errors(raw[main], by_way[main], samples.truth, weights),
+        "reliability": {main: metrics.reliability(by_way[main], samples.truth, weights)},
     }
 
 
-def labelled_samples(model: Checkpoint, setting: Setting) -> tuple[list[Item], Samples]:
-    """A user's usable items, and one window of each as Samples. Raises EmorecError for people of the training."""
+def whether_new(model: Checkpoint, people: Collection[str] | None) -> str:
+    """What is wrong or unknown about the people of a test, None if they are unknown; "" if they are new to the
+    checkpoint as far as its training data say."""
+    training = model.training
+    if people is None or any(limit in training.get("limits", ()) for limit in provenance.UNKNOWN_PEOPLE):
+        whose = "these items" if people is None else "the training data"
+        return f"Who is in {whose} is not known, so nobody can check whether the weights were trained on these people."
+    met = sorted(set(training.get("held_out", ())) & set(people))
+    if met and training.get("held_out_fold") is None:
+        return (
+            f"{', '.join(met)} validated the training of these weights, which were chosen and calibrated on them, so "
+            "the results are better than for new people."
+        )
+    return ""
+
+
+def labelled_samples(model: Checkpoint, setting: Setting) -> tuple[str, list[Item], Samples]:
+    """What a user's items are ("face" for pictures, "voice" or, for videos, "fusion"), the usable ones, and one window
+    of each as Samples. Raises EmorecError for people of the training."""
     if setting.data is None or setting.dataset is None:
         raise EmorecError("Give the folder of your data by --data and its layout by --dataset.")
     path = setting.data
@@ -80,17 +118,24 @@ def labelled_samples(model: Checkpoint, setting: Setting) -> tuple[list[Item], S
         raise EmorecError(f"None of the {len(items)} items in {path} can be used.")
     truth = np.array([EMOTIONS.index(emotion_of(items[row].label)) for row in selected])
     columns = {name: np.concatenate([getattr(found[row], name) for row in selected]) for name in WINDOW_COLUMNS}
-    return [items[row] for row in selected], Samples(**columns, truth=truth, fold=np.zeros(len(selected), int))
+    usable = [items[row] for row in selected]
+    return kind, usable, Samples(**columns, truth=truth, fold=np.zeros(len(selected), int))
 
 
 def _read(dataset: str, path: Path) -> tuple[str, list[Item]]:
-    """The first kind of media that the data set has, and its items."""
-    for kind in ("fusion", "voice"):
+    """The first kind of media that the data set has, and its items; it reports how many others there are."""
+    found = {}
+    for kind in ("fusion", "voice", "face"):
         try:
-            return kind, layouts.READERS[dataset](path, kind)
+            found[kind] = layouts.READERS[dataset](path, kind)
         except EmorecError:
-            continue
-    return "face", layouts.READERS[dataset](path, "face")
+            if kind == "face" and not found:
+                raise
+    kind, items = next(iter(found.items()))
+    others = {item.path for read in found.values() for item in read} - {item.path for item in items}
+    if others and dataset in MIXED:
+        print(f"{len(others)} items are left out: only {layouts.KINDS[kind]} are measured; measure others apart")
+    return kind, items
 
 
 def _whole_clip(item: Item, model: Checkpoint, detector: Detector, cache: Path) -> pooling.Pooled:
@@ -101,6 +146,11 @@ def _whole_clip(item: Item, model: Checkpoint, detector: Detector, cache: Path) 
     return pooled
 
 
+def _predict_pictures(net: FaceNet, clips: Sequence[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
+    """Probabilities (N, labels) of pictures with one crop each, as an analysis of pictures finds them."""
+    return predict_stills(net, np.concatenate([crops for crops, _ in clips]))
+
+
 def _one_modality(
     items: Sequence[Item], model: Checkpoint, kind: str, cache: Path
 ) -> tuple[list[pooling.Pooled | None], list[tuple[Item, str]]]:
@@ -108,7 +158,7 @@ def _one_modality(
     predict: Any
     if kind == "face":
         clips, wrong = ingest.extract_faces(items, model.face.config.size, cache)
-        predict, labels = face.predict, model.face.config.labels
+        predict, labels = _predict_pictures, model.face.config.labels
     else:
         clips, wrong = ingest.extract_log_mels(items, model.front_end, cache)
         predict, labels = voice.predict, model.voice.config.heads["emotions"]

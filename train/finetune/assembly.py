@@ -9,10 +9,15 @@ from typing import Any
 from emorec.models import checkpoint as checkpoints
 from emorec.models.calibration import HeadCalibration
 from hub import card
-from train import run_dir
+from train import distributed, run_dir
 from train.finetune import provenance
 from train.recipes import fusion as fusion_recipe
 
+OTHER_ENCODERS = (
+    "The fusion in {folder} was trained on other face and voice networks than these, so it is left out; remove that "
+    "folder and train it again by --task fusion."
+)
+STOPPED = "The {part} run in {folder} was stopped before its end, so it is left out; --resume finishes it."
 # The fields of a Calibration of each encoder.
 CALIBRATIONS = {"face": ("face", "still"), "voice": ("voice", "relative")}
 
@@ -20,8 +25,12 @@ CALIBRATIONS = {"face": ("face", "still"), "voice": ("voice", "relative")}
 def assemble(out: Path, base: checkpoints.Checkpoint) -> Path:
     """Write ``out/checkpoint``: everything trained in ``out``, the rest from ``base``. Returns its folder."""
     model, trained = compose(out, base)
-    if "fusion" in trained and trained["fusion"].fingerprint == model.fingerprint:
-        model = trained["fusion"]
+    if "fusion" in trained:
+        if trained["fusion"].fingerprint == model.fingerprint:
+            model = trained["fusion"]
+        else:
+            del trained["fusion"]
+            print(OTHER_ENCODERS.format(folder=Path(out) / "fusion"), flush=True)
     spent = run_dir.compute({part: Path(out) / part for part in trained})
     model.training = model.training | ({"compute": spent} if spent else {})
     model.evaluation = {name: found for one in trained.values() for name, found in one.evaluation.items()}
@@ -35,8 +44,11 @@ def assemble(out: Path, base: checkpoints.Checkpoint) -> Path:
 def compose(
     out: Path, base: checkpoints.Checkpoint
 ) -> tuple[checkpoints.Checkpoint, dict[str, checkpoints.Checkpoint]]:
-    """The Checkpoint of the encoders trained in ``out``, the others from ``base``; and all trained parts by name."""
-    trained = {part: checkpoints.load(Path(out) / part / "best") for part in provenance.PARTS if _exists(out, part)}
+    """The Checkpoint of the encoders trained in ``out``, the others from ``base``; and all trained parts by name.
+
+    Runs that were stopped are reported and left out.
+    """
+    trained = _finished(Path(out))
     nets = {part: getattr(trained[part], part) for part in CALIBRATIONS if part in trained}
     if not nets:
         return replace(base, folder=None), trained
@@ -58,5 +70,16 @@ def networks(nets: dict[str, Any], base: checkpoints.Checkpoint) -> dict[str, An
     return both | {"fusion": fused}
 
 
-def _exists(out: Path, part: str) -> bool:
-    return (Path(out) / part / "best" / checkpoints.CONFIG_FILE).exists()
+def _finished(out: Path) -> dict[str, checkpoints.Checkpoint]:
+    """The best checkpoints of the runs in ``out``, by part. One that was stopped is left out: it is not calibrated."""
+    found = {}
+    for part in provenance.PARTS:
+        folder = out / part / "best"
+        if not (folder / checkpoints.CONFIG_FILE).exists():
+            continue
+        model = checkpoints.load(folder)
+        if f"validation-{part}" in model.evaluation:  # what a run writes last
+            found[part] = model
+        elif distributed.rank() == 0:
+            print(STOPPED.format(part=part, folder=out / part), flush=True)
+    return found

@@ -6,8 +6,6 @@ A run's ``last/`` and ``best/`` are whole checkpoints: the parts that the run do
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,20 +15,16 @@ import numpy as np
 import torch
 from torch import nn
 
-from emorec import files
 from emorec.emotions import EMOTIONS, emotion_of, fold
 from emorec.errors import EmorecError
 from emorec.models import checkpoint as checkpoints
 from emorec.models.calibration import HeadCalibration
 from train import calibration as calibrate
-from train import distributed, loop, metrics, run_dir
+from train import distributed, loop, metrics
 from train.data.corpora import Corpus
-from train.data.datasets import Item
 from train.finetune import assembly, balance, provenance
 
-SKIPPED_FILE = "skipped.csv"
 MIN_FOR_BIAS = 50  # validation items; with fewer the calibration has no bias, which would fit noise
-IMBALANCE = 3.0  # ratio of the counts of two labels from which on it is reported
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,12 +61,13 @@ def train(
     schedule: loop.Schedule,
     config: FinetuneConfig,
     items: Sequence[Any],
+    owners: np.ndarray | None = None,
 ) -> Path:
     """Train ``nets[part]``; returns the folder of the best checkpoint, calibrated and measured on validation items.
 
     ``nets`` are the networks of the checkpoint by name, without those that come from the base. predict(net) gives the
     probabilities (N, labels) of the validation items, ``truth`` (N,) are the indices of their labels, ``items`` those
-    of training.
+    of training. ``owners`` (N,) are numbers of the recordings that the validation items are windows of.
     """
     folder = config.out / part
     labels = EMOTIONS if part == "fusion" else corpus.labels
@@ -84,12 +79,13 @@ def train(
     def save(net: nn.Module, where: Path) -> None:
         checkpoints.save(build(nets | {part: net}, part, corpus, config, len(items)), where)
 
-    settings = settings_of(part, corpus, config, len(items), len(truth))
+    count = len(truth) if owners is None else len(np.unique(owners))
+    settings = settings_of(part, corpus, config, len(items), count)
     device, resume = config.device, config.resume
     loop.fit(nets[part], batches, loss_of, schedule, folder, evaluate, device, resume, part, settings, save)
     if distributed.rank() == 0:
         best = checkpoints.load(folder / "best")
-        calibrate_and_measure(best, folder / "best", part, predict(getattr(best, part)), truth, labels)
+        calibrate_and_measure(best, folder / "best", part, predict(getattr(best, part)), truth, labels, owners)
     distributed.barrier()
     return folder / "best"
 
@@ -105,7 +101,7 @@ def settings_of(part: str, corpus: Corpus, config: FinetuneConfig, items: int, v
         "persons": corpus.people,
         "held_out": corpus.held_out,
         "starts_from": config.base.fingerprint[:16] if config.init_from_base or part == "fusion" else None,
-        "face_path": config.face_path.name if config.face_path and part == "face" else None,
+        "face_path": start_of(part, config),
         "video_len": config.video_len,
         "audio_win": config.audio_win,
         "modality_dropout": config.modality_dropout if part == "fusion" else None,
@@ -120,10 +116,18 @@ def build(
     if part != "fusion":
         heads = dict.fromkeys(heads_of(part), HeadCalibration())
         calibration = replace(calibration, fusion=HeadCalibration(), **heads)
-    training = provenance.of_run(part, corpus, config.dataset, items, base.training, config.init_from_base)
+    late = part == "fusion" and config.fusion == "late"
+    training = provenance.of_run(
+        part, corpus, config.dataset, items, base.training, config.init_from_base, late, start_of(part, config)
+    )
     return checkpoints.Checkpoint(
         **assembly.networks(nets, base), front_end=base.front_end, calibration=calibration, training=training
     )
+
+
+def start_of(part: str, config: FinetuneConfig) -> str | None:
+    """The name of the file of weights that a part starts from, if there is one."""
+    return config.face_path.name if config.face_path and part == "face" else None
 
 
 def calibrate_and_measure(
@@ -133,25 +137,33 @@ def calibrate_and_measure(
     probabilities: np.ndarray,
     truth: np.ndarray,
     labels: Sequence[str],
+    owners: np.ndarray | None = None,
 ) -> None:
-    """Calibrate one part of a checkpoint on validation items, measure it there, and write both to its config.json."""
-    seven, emotions = to_seven(probabilities, truth, labels)
+    """Calibrate one part of a checkpoint on validation items, measure it there, and write both to its config.json.
+
+    ``owners`` (N,) are as in ``train``: windows of one recording are alike, so recordings are counted, not windows.
+    """
+    owners = np.arange(len(truth)) if owners is None else owners
+    items = len(np.unique(owners))
+    seven, emotions, rows = to_seven(probabilities, truth, labels)
     head = HeadCalibration()
     if len(seven):
-        head = calibrate.fit_head(
-            seven, emotions, shares=balance.label_shares(labels), biased=len(seven) >= MIN_FOR_BIAS
-        )
+        biased = len(np.unique(owners[rows])) >= MIN_FOR_BIAS
+        head = calibrate.fit_head(seven, emotions, shares=balance.label_shares(labels), biased=biased)
     model.calibration = replace(model.calibration, **dict.fromkeys(heads_of(part), head))
     predicted = probabilities.argmax(1)
     model.evaluation = {
         f"validation-{part}": metrics.rounded(
             {
                 "what": f"The validation items of the {part} network's training, which chose its weights",
+                "domain": "The calibration was fitted to these items too, so its error is lower here than on others.",
                 "metric": "accuracy",
-                "items": len(truth),
-                **metrics.accuracy({part: predicted}, truth),
+                "items": items,
+                **metrics.accuracy({part: predicted}, truth, items),
                 **metrics.confusion(predicted, truth, labels),
-                "calibration_error": metrics.calibration_errors(seven, calibrate.calibrated(head, seven), emotions),
+                "calibration_error": metrics.calibration_errors(
+                    seven, calibrate.calibrated(head, seven), emotions, calibrate.even_weights(emotions)
+                ),
             }
         )
     }
@@ -163,12 +175,15 @@ def heads_of(part: str) -> tuple[str, ...]:
     return assembly.CALIBRATIONS.get(part, (part,))
 
 
-def to_seven(probabilities: np.ndarray, truth: np.ndarray, labels: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-    """Probabilities (N, 7) and indices (M,) of emotions, for the items whose label is one of the seven emotions."""
+def to_seven(
+    probabilities: np.ndarray, truth: np.ndarray, labels: Sequence[str]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Probabilities (M, 7) and indices (M,) of emotions, for the items whose label is one of the seven emotions, and
+    which these are (N,)."""
     native = [emotion_of(label) for label in labels]
     rows = np.array([native[label] is not None for label in truth], bool)
     emotions = np.array([EMOTIONS.index(native[label] or "") for label in truth[rows]], int)
-    return fold(probabilities[rows].astype(np.float64), labels), emotions
+    return fold(probabilities[rows].astype(np.float64), labels), emotions, rows
 
 
 def check_people(corpus: Corpus, config: FinetuneConfig, used: Sequence[str]) -> None:
@@ -177,49 +192,6 @@ def check_people(corpus: Corpus, config: FinetuneConfig, used: Sequence[str]) ->
         raise EmorecError(
             f"The person {known[0]!r} is in the validation data and was trained on by the model that this run starts "
             "from; validate on other people, or start from another model by --init."
-        )
-
-
-def drop_unreadable(
-    items: Sequence[Item], read: Sequence[Any], wrong: Sequence[tuple[Item, str]], folder: Path, what: str
-) -> tuple[list[Item], list[Any]]:
-    """The items that could be read, and what was read of them; the others are listed in a file in the run's folder.
-
-    Raises EmorecError if none is left.
-    """
-    readable = [row for row, value in enumerate(read) if value is not None]
-    if wrong:
-        first, reason = wrong[0]
-        if not readable:
-            raise EmorecError(f"None of the {len(items)} {what} items can be used; the first: {reason}")
-        if distributed.rank() == 0:
-            text = io.StringIO(newline="")
-            csv.writer(text).writerows([("path", "reason"), *((item.path, sentence) for item, sentence in wrong)])
-            name = f"{what}-{SKIPPED_FILE}"
-            with run_dir.writing(folder):
-                files.write(folder / name, text.getvalue().encode())
-            report(
-                f"{len(wrong)} of {len(items)} {what} items cannot be used and are left out "
-                f"({first.path.name}: {reason}); {folder / name} lists them"
-            )
-    return [items[row] for row in readable], [read[row] for row in readable]
-
-
-def check_labels(items: Sequence[Item], labels: Sequence[str]) -> None:
-    """Raise EmorecError if no item of some label, or of all but one, could be read; report a strong imbalance."""
-    counts = {label: sum(item.label == label for item in items) for label in labels}
-    if missing := [label for label, count in counts.items() if not count and not items[0].votes]:
-        raise EmorecError(f"None of the training items with the label {missing[0]!r} can be used; add some that can.")
-    present = {label: count for label, count in counts.items() if count}
-    if len(present) < 2:
-        raise EmorecError(
-            f"All usable training items have the label {next(iter(present))!r}; give at least two labels."
-        )
-    most, least = max(present, key=lambda label: present[label]), min(present, key=lambda label: present[label])
-    if present[most] >= IMBALANCE * present[least]:
-        report(
-            f"{most} has {present[most] / present[least]:.0f} times as many items as {least}; the loss compensates for "
-            "that, so that every label counts alike"
         )
 
 

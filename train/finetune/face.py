@@ -17,7 +17,7 @@ from train import loop, run_dir
 from train.data import augment, ingest
 from train.data.corpora import Corpus
 from train.data.datasets import Item
-from train.finetune import balance, common, initial
+from train.finetune import balance, common, initial, usable
 from train.recipes.face import SMOOTHING, soft_labels
 
 SCHEDULE = loop.Schedule(epochs=12, lr=1e-3, batch_size=32)  # from the weights of another network
@@ -69,15 +69,15 @@ def train(corpus: Corpus, schedule: loop.Schedule, config: common.FinetuneConfig
     common.check_people(corpus, config, ("face",) if config.init_from_base else ())
     net = new_net(corpus.labels, schedule.seed, config)
     size, cache = net.config.size, config.cache
-    items, clips = common.drop_unreadable(
+    items, clips = usable.drop_unreadable(
         corpus.train, *ingest.extract_faces(corpus.train, size, cache), folder, "training"
     )
     valid = [item for item in corpus.valid if item.label]
-    valid, held_out = common.drop_unreadable(valid, *ingest.extract_faces(valid, size, cache), folder, "validation")
+    valid, held_out = usable.drop_unreadable(valid, *ingest.extract_faces(valid, size, cache), folder, "validation")
     targets, labelled = targets_of(items, corpus.labels)
     rows = np.flatnonzero(labelled)
     items, clips = [items[row] for row in rows], [clips[row] for row in rows]
-    common.check_labels(items, corpus.labels)
+    usable.check_labels(items, corpus.labels)
     batches = Batches(clips, targets[labelled], common.batch_size(schedule, clips), config.video_len)
     truth = np.array([corpus.labels.index(item.label) for item in valid])
     loss_of = balanced_loss(balance.log_shares(targets[labelled].sum(0)))

@@ -23,7 +23,7 @@ from train import calibration, distributed, loop, metrics, run_dir
 from train.data import ingest
 from train.data.corpora import Corpus
 from train.data.datasets import Item
-from train.finetune import balance, common
+from train.finetune import balance, common, usable
 from train.recipes import fusion as recipe
 from train.recipes.samples import WINDOW_COLUMNS, Samples
 
@@ -51,21 +51,23 @@ class Batches:
 def train(corpus: Corpus, schedule: loop.Schedule, config: common.FinetuneConfig) -> Path:
     """Train on a Corpus of videos; returns the folder of the best checkpoint. Raises EmorecError.
 
-    The encoders are the base's. With the fusion "late" no network is trained: only the calibration and the weights of
-    both modalities are fitted.
+    The encoders are the base's. If they were trained on the same people, they read these better than new ones, and the
+    fusion may rely on them too much; the calibration is fitted on the validation people, who are new to all networks.
+    With the fusion "late" no network is trained: only the calibration and the weights of both modalities are fitted.
     """
     folder = config.out / "fusion"
     run_dir.check_free(folder, config.resume)
-    common.check_people(corpus, config, ("face", "voice"))
-    items, train_samples = _samples(corpus.train, config, folder, "training")
-    _, held_out = _samples(corpus.valid, config, folder, "validation")
-    common.check_labels(items, corpus.labels)
+    common.check_people(corpus, config, ("face", "voice", *(("fusion",) if config.init_from_base else ())))
+    items, train_samples, _ = _samples(corpus.train, config, folder, "training")
+    _, held_out, owners = _samples(corpus.valid, config, folder, "validation")
+    # A label that is no emotion, as contempt, trains the encoders alone.
+    usable.check_labels(items, [label for label in corpus.labels if emotion_of(label)])
     torch.manual_seed(schedule.seed)
     base = config.base
     net = copy.deepcopy(base.fusion) if config.init_from_base else recipe.new_net(base.face, base.voice)
     nets = {"face": base.face, "voice": base.voice, "fusion": net.requires_grad_(True)}
     if config.fusion == "late":
-        best = _without_training(nets, corpus, config, len(items), held_out)
+        best = _without_training(nets, corpus, config, len(items), held_out, owners)
     else:
         totals = np.bincount(train_samples.truth, minlength=len(EMOTIONS))
         best = common.train(
@@ -79,19 +81,25 @@ def train(corpus: Corpus, schedule: loop.Schedule, config: common.FinetuneConfig
             schedule,
             config,
             items,
+            owners,
         )
     if distributed.rank() == 0:
-        _calibrate(checkpoints.load(best), best, held_out)
+        _calibrate(checkpoints.load(best), best, held_out, owners)
     distributed.barrier()
     return best
 
 
 def _without_training(
-    nets: dict[str, nn.Module], corpus: Corpus, config: common.FinetuneConfig, items: int, held_out: Samples
+    nets: dict[str, nn.Module],
+    corpus: Corpus,
+    config: common.FinetuneConfig,
+    items: int,
+    held_out: Samples,
+    owners: np.ndarray,
 ) -> Path:
     """Write the run's checkpoint with the fusion network as it is; returns its folder."""
     folder = config.out / "fusion"
-    settings = common.settings_of("fusion", corpus, config, items, len(held_out)) | {"fusion": "late"}
+    settings = common.settings_of("fusion", corpus, config, items, len(np.unique(owners))) | {"fusion": "late"}
     run = run_dir.RunDir(folder, settings, config.resume, distributed.rank() == 0)
     run.open(0)
     if run.is_main:
@@ -99,7 +107,7 @@ def _without_training(
         with run_dir.writing(folder):
             checkpoints.save(model, folder / "best")
         probabilities = recipe.predict(model.fusion, held_out)
-        common.calibrate_and_measure(model, folder / "best", "fusion", probabilities, held_out.truth, EMOTIONS)
+        common.calibrate_and_measure(model, folder / "best", "fusion", probabilities, held_out.truth, EMOTIONS, owners)
     run.close()
     distributed.barrier()
     return folder / "best"
@@ -115,11 +123,14 @@ def balanced_loss(log_shares: torch.Tensor) -> Callable[[nn.Module, tuple[torch.
     return loss_of
 
 
-def _calibrate(model: checkpoints.Checkpoint, folder: Path, held_out: Samples) -> None:
-    """Fit both modalities' calibration and late fusion's weights on validation windows, and measure all five ways."""
+def _calibrate(model: checkpoints.Checkpoint, folder: Path, held_out: Samples, owners: np.ndarray) -> None:
+    """Fit both modalities' calibration and late fusion's weights on validation windows, and measure all five ways.
+
+    ``owners`` (N,) are numbers of the videos of the windows.
+    """
     found = model.calibration
     for part, raw in (("face", held_out.face_probabilities), ("voice", held_out.voice_probabilities)):
-        known = int((~np.isnan(raw[:, 0])).sum())
+        known = len(np.unique(owners[~np.isnan(raw[:, 0])]))
         if known:
             shares = getattr(found, part).shares
             biased = known >= common.MIN_FOR_BIAS
@@ -128,15 +139,17 @@ def _calibrate(model: checkpoints.Checkpoint, folder: Path, held_out: Samples) -
     model.calibration = calibration.fit_late(found, held_out)
     by_way = recipe.ways(held_out, recipe.predict(model.fusion, held_out), model.calibration)
     model.evaluation["validation-fusion"] |= metrics.rounded(
-        metrics.accuracy({name: metrics.decided(p) for name, p in by_way.items()}, held_out.truth)
+        metrics.accuracy(
+            {name: metrics.decided(p) for name, p in by_way.items()}, held_out.truth, len(np.unique(owners))
+        )
     )
     checkpoints.save_config(model, folder)
 
 
 def _samples(
     items: Sequence[Item], config: common.FinetuneConfig, folder: Path, what: str
-) -> tuple[list[Item], Samples]:
-    """The items that can be used and their windows as Samples."""
+) -> tuple[list[Item], Samples, np.ndarray]:
+    """The items that can be used, their windows as Samples, and the row of the item of each window (N,)."""
     items = [item for item in items if emotion_of(item.label)]
     model = config.base
     detector = detection.detector(pretrained.face_detector_file())
@@ -154,8 +167,9 @@ def _samples(
 
     with distributed.first_alone():
         found, reasons = ingest.read_each(items, read, f"{what} videos")
-    items, rows = common.drop_unreadable(items, found, ingest.with_reasons(items, reasons), folder, what)
+    items, rows = usable.drop_unreadable(items, found, ingest.with_reasons(items, reasons), folder, what)
     lengths = [len(row["face_coverage"]) for row in rows]
-    truth = np.repeat([EMOTIONS.index(emotion_of(item.label)) for item in items], lengths)
+    owners = np.repeat(np.arange(len(items)), lengths)
+    truth = np.array([EMOTIONS.index(emotion_of(item.label)) for item in items])[owners]
     columns = {name: np.concatenate([row[name] for row in rows]) for name in WINDOW_COLUMNS}
-    return items, Samples(**columns, truth=truth, fold=np.zeros(len(truth), int))
+    return items, Samples(**columns, truth=truth, fold=np.zeros(len(truth), int)), owners

@@ -19,31 +19,30 @@ HEADS = ("head.", "heads.")
 
 
 def init_face(net: FaceNet, file: str | Path) -> str:
-    """Load a file's weights into a FaceNet, in place; a head for other labels is left out. Returns a report.
+    """Load a file's weights into a FaceNet, in place; returns a report. The head stays new: a file does not say which
+    labels the rows of its head are for.
 
-    The file is safetensors (also an emorec ``model.safetensors``) or a plain PyTorch state dict, which is never
-    unpickled. Raises EmorecError that names the missing tensor or wrong shape.
+    The file is safetensors or a plain PyTorch state dict, which is never unpickled. Raises EmorecError that names the
+    missing tensor or wrong shape, and for an emorec checkpoint, which says who was trained on and is read by --init.
     """
-    tensors = _without_prefixes(read(file))
-    expected = net.state_dict()
-    kept_head = False
+    tensors = read(file)
+    if all(any(name.startswith(f"{part}.") for name in tensors) for part in ("face", "voice", "fusion")):
+        raise EmorecError(f"{file} belongs to an emorec checkpoint; give the folder of that by --init.")
+    tensors = _without_prefixes(tensors)
+    expected = {name: tensor for name, tensor in net.state_dict().items() if not name.startswith(HEADS)}
     for name, tensor in expected.items():
         given = tensors.get(name)
-        if given is not None and given.shape == tensor.shape:
-            continue
-        if name.startswith(HEADS):
-            kept_head = True
-            continue
         if given is None:
             raise EmorecError(f"{file} does not fit the face network: it has no tensor {name}.")
-        raise EmorecError(
-            f"{file} does not fit the face network: "
-            f"{name} has the shape {tuple(given.shape)}, but {tuple(tensor.shape)} is needed."
-        )
-    taken = {name: tensors[name] for name in expected if not (kept_head and name.startswith(HEADS))}
+        if given.shape != tensor.shape:
+            raise EmorecError(
+                f"{file} does not fit the face network: "
+                f"{name} has the shape {tuple(given.shape)}, but {tuple(tensor.shape)} is needed."
+            )
+    taken = {name: tensors[name] for name in expected}
     _check_finite(taken, file)
     net.load_state_dict(taken, strict=False)
-    return f"the face network starts from {Path(file).name}" + (", with a new head" if kept_head else "")
+    return f"the face network starts from {Path(file).name}, with a new head"
 
 
 def init_from(net: FaceNet | VoiceNet, other: FaceNet | VoiceNet) -> None:
@@ -108,9 +107,7 @@ def read(file: str | Path) -> dict[str, torch.Tensor]:
 
 
 def _without_prefixes(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """Tensors by name without the prefixes of wrappers and of emorec's own checkpoints."""
-    if any(name.startswith("face.") for name in tensors):
-        tensors = {name: tensor for name, tensor in tensors.items() if name.startswith("face.")}
+    """Tensors by name without the prefixes of wrappers."""
     for prefix in PREFIXES:
         if tensors and all(name.startswith(prefix) for name in tensors):
             tensors = {name.removeprefix(prefix): tensor for name, tensor in tensors.items()}

@@ -15,29 +15,52 @@ LIMITS = {
     "recordings is unknown.",
     "tuned": "The {part} network was fine-tuned on one data set ({dataset}, {items} items): how it does on other "
     "people and recordings is unknown.",
+    "start": "The {part} network started from the weights in {start}; who and what they were trained on, and under "
+    "which licence, is not stated.",
     "missing": "Emotions that its training data lack ({missing}) are hardly ever recognised by the {part} network.",
     "unknown": "The persons in its {part} data are not known, so the same person may be in training and validation.",
+    "late": "Of the fusion only the calibration and the weights of face and voice were fitted, to the validation items "
+    "of one data set ({dataset}): how it does on other people and recordings is unknown.",
     "untrained": "Intermediate fusion was not trained: it adds up the logits of face and voice.",
 }
 
+UNKNOWN_PEOPLE = tuple(LIMITS["unknown"].format(part=part) for part in PARTS)
+
 
 def of_run(
-    part: str, corpus: Corpus, dataset: str, items: int, base: dict[str, Any], init_from_base: bool
+    part: str,
+    corpus: Corpus,
+    dataset: str,
+    items: int,
+    base: dict[str, Any],
+    init_from_base: bool,
+    late: bool = False,
+    start: str | None = None,
 ) -> dict[str, Any]:
-    """The metadata of a checkpoint whose ``part`` was trained on a Corpus; ``base`` is the base model's."""
+    """The metadata of a checkpoint whose ``part`` was trained on a Corpus; ``base`` is the base model's.
+
+    ``late`` says that the part is the fusion, and that no network was trained; ``start`` is the name of a file of
+    weights that the part started from.
+    """
     parts = {name: people_of(base, name) for name in PARTS}
     parts[part] = unique([*corpus.people, *(parts[part] if init_from_base else ())])
     inherited = {name for name in PARTS if name != part} | ({part} if init_from_base else set())
     if part != "fusion":
         parts["fusion"] = []
         inherited.discard("fusion")
-    limits = [LIMITS["tuned" if init_from_base else "one"].format(part=part, dataset=dataset, items=items)]
+    kind = "late" if late else "tuned" if init_from_base else "one"
+    limits = [LIMITS[kind].format(part=part, dataset=dataset, items=items)]
+    if start:
+        limits.append(LIMITS["start"].format(part=part, start=start))
     if missing := sorted(set(EMOTIONS) - {emotion_of(label) for label in corpus.labels}):
         limits.append(LIMITS["missing"].format(part=part, missing=", ".join(missing)))
     if not corpus.known_people:
         limits.append(LIMITS["unknown"].format(part=part))
+    inherited_limits = [*base.get("limits", ())]
     if part != "fusion":
         limits.append(LIMITS["untrained"])
+    elif not late:
+        inherited_limits = [limit for limit in inherited_limits if limit != LIMITS["untrained"]]
     source = {"name": dataset, "use": part, "items": f"{items} items", "licence": "as its owner says"}
     return {
         "held_out_fold": None,
@@ -45,7 +68,7 @@ def of_run(
         "persons": sorted({person for people in parts.values() for person in people}),
         "held_out": sorted(set(corpus.held_out) - {person for people in parts.values() for person in people}),
         "sources": [source, *_sources(base, inherited)],
-        "limits": unique([*limits, *base.get("limits", ())]),
+        "limits": unique([*limits, *inherited_limits]),
         "licence": base.get("licence", "other") if _sources(base, inherited) else "other",
         "finished": time.strftime("%Y-%m-%d"),
     }
@@ -57,15 +80,16 @@ def joined(runs: dict[str, dict[str, Any]], base: dict[str, Any]) -> dict[str, A
     parts |= {name: people_of(run, name) for name, run in runs.items()}
     persons = {person for people in parts.values() for person in people}
     inherited = _sources(base, {name for name in ("face", "voice") if name not in runs})
-    own = [source for name, run in runs.items() for source in run["sources"] if source["use"] == name]
-    licences = {run["licence"] for run in runs.values()}
+    own = [source for name, run in runs.items() for source in run["sources"] if name in source["use"]]
+    sources = unique([*own, *inherited])
+    from_base = any(source in base.get("sources", ()) for source in sources)
     return next(iter(runs.values())) | {
         "parts": parts,
         "persons": sorted(persons),
         "held_out": sorted({person for run in runs.values() for person in run["held_out"]} - persons),
-        "sources": unique([*own, *inherited]),
+        "sources": sources,
         "limits": unique(limit for run in runs.values() for limit in run["limits"]),
-        "licence": base.get("licence", "other") if inherited else min(licences) if len(runs) == 1 else "other",
+        "licence": base.get("licence", "other") if from_base else "other",
     }
 
 

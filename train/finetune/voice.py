@@ -15,7 +15,7 @@ from emorec.models.networks import VoiceNet
 from train import loop, run_dir
 from train.data import ingest
 from train.data.corpora import Corpus
-from train.finetune import balance, common, initial
+from train.finetune import balance, common, initial, usable
 from train.recipes import voice
 
 SCHEDULE = loop.Schedule(epochs=15, lr=1e-3, batch_size=32)  # from the weights of another network
@@ -29,13 +29,13 @@ def train(corpus: Corpus, schedule: loop.Schedule, config: common.FinetuneConfig
     common.check_people(corpus, config, ("voice",) if config.init_from_base else ())
     net = new_net(corpus.labels, schedule.seed, config)
     front_end, cache = config.base.front_end, config.cache
-    items, clips = common.drop_unreadable(
+    items, clips = usable.drop_unreadable(
         corpus.train, *ingest.extract_log_mels(corpus.train, front_end, cache), folder, "training"
     )
-    valid, held_out = common.drop_unreadable(
+    valid, held_out = usable.drop_unreadable(
         corpus.valid, *ingest.extract_log_mels(corpus.valid, front_end, cache), folder, "validation"
     )
-    common.check_labels(items, corpus.labels)
+    usable.check_labels(items, corpus.labels)
     targets = np.array([corpus.labels.index(item.label) for item in items])
     weights = voice.sampling_weights(items)
     hops = hops_of(config)

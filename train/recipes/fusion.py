@@ -1,7 +1,9 @@
 """Recipe of the fusion network: audio-visual clips, and pairs of a face and a voice that share a label.
 
-People are held out by fold. For fold k every clip has features by the voice network that was not trained on its
-speaker, and no clip shows people of fold k.
+People are held out by fold. For fold k no clip shows people of fold k, and voices have the features of the voice
+network of fold k. That was trained on the people of the other folds, so also on the speakers of these clips, whose
+voices it reads better than those of new people; only the acted voices of the pairs are new to it. Fusion is measured
+on the clips of fold k, which neither network was trained on.
 """
 
 from __future__ import annotations

@@ -30,8 +30,11 @@ def keep(runs, folder=FOLDER):
         name = voice.finished(Path(runs), fold)
         target = Path(folder) / name
         halves = voice.trained(Path(runs), fold).half()  # numbers that count, such as a batch norm's steps, stay whole
+        staged = target.with_name(f"{name}.new")  # what is there is only replaced by what is complete
+        shutil.rmtree(staged, ignore_errors=True)
+        run_dir.save_run(staged, halves, run_dir.settings_of(Path(runs) / name))
         shutil.rmtree(target, ignore_errors=True)
-        run_dir.save_run(target, halves, run_dir.settings_of(Path(runs) / name))
+        staged.rename(target)
         if voice_head.head_file(runs, fold).exists():
             shutil.copy(voice_head.head_file(runs, fold), voice_head.head_file(folder, fold))
         if voice_baseline.layer_file(runs, fold).exists():
