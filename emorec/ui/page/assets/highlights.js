@@ -74,7 +74,8 @@
     if (list() === host && host?.dataset.drawn === drawn) return;
     host = list();
     drawn = host?.dataset.drawn;
-    current = null;
+    const before = current; // no longer in the list, but one like it may be: n and p go on from there
+    mark(before && items().find((item) => startOf(item) === startOf(before) && item.dataset.kind === before.dataset.kind));
     for (const select of host?.querySelectorAll("[data-filter]") ?? []) {
       select.value = chosen[select.dataset.filter];
       if (select.selectedIndex < 0) select.value = chosen[select.dataset.filter] = "";
