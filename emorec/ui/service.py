@@ -201,10 +201,11 @@ class Service:
 
     def _cancelled(self, owner: str) -> list[Batch]:
         """The list of a browser, if it has one, which is taken away and cancelled."""
-        found = [batch for batch in [self.batches.pop(owner, None)] if batch]
-        for batch in found:
-            batch.cancel()
-        return found
+        batch = self.batches.pop(owner, None)
+        if batch is None:
+            return []
+        batch.cancel()
+        return [batch]
 
     def delete_session_data(self, session: str) -> list[str]:
         """Delete the visitor's files, results and stored features; returns a sentence for each failure."""
