@@ -106,7 +106,7 @@ def choices() -> SimpleNamespace:
         value=0.0,
         step=0.1,
         label="Smoothing",
-        info="Seconds to average over",
+        info="Spread (s) of an average over time",
         elem_id="smooth",
     )
     person = gr.Dropdown(
