@@ -63,15 +63,20 @@ class PeopleHandlers:
         features = edited.features(analysis)
         if features is None or not features.persons:
             return gr.update(visible=False), "", gr.update(choices=[], value=None), *_nobody()
-        if who not in features.persons:
+        same = who in features.persons
+        if not same:
             who, other, chosen = features.persons[0], None, None
+        updates = _choices(features, who, other, chosen)
+        for update, before in zip(updates, (other, chosen or []), strict=True) if same else ():
+            if update["value"] == before:
+                del update["value"]  # the visitor may have chosen anew while this was on its way
         listed = [(name, number) for number, name in features.names.items()][:MAX_PERSONS]
         cards = fragments.people(_cards(features))
         return (
             gr.update(visible=True),
             cards,
             gr.update(choices=listed, value=who),
-            *_choices(features, who, other, chosen),
+            *updates,
         )
 
     def choose(self, analysis: Analysis, edited: Edited, who: int | None) -> tuple:
@@ -155,7 +160,7 @@ def _choices(features: Features, who: int, other: int | None = None, chosen: lis
     longest = sorted(found, key=lambda stretch: -stretch.seconds)[:MAX_STRETCHES]
     words = [(people_edits.span(stretch), _key(stretch)) for stretch in found if stretch in longest]
     other = other if other in [number for _, number in others] else None
-    kept = [key for _, key in words if key in (chosen or ())]
+    kept = [key for key in chosen or () if key in [offered for _, offered in words]]
     return gr.update(choices=others, value=other), gr.update(choices=words, value=kept)
 
 
