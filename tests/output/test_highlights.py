@@ -14,6 +14,7 @@ from emorec.inference.timeline import Timeline, infer
 from emorec.output import charts, report, report_parts, subtitles
 from emorec.output.highlights import KINDS, MAX_OF_KIND, find_highlights
 from emorec.output.negative import most_negative
+from emorec.output.portraits import who
 from emorec.output.summary import affect_in_words, how, summary
 from support import factories
 
@@ -37,6 +38,24 @@ def of_kind(kind, timeline):
 def test_peaks_are_where_an_emotion_is_surest_and_never_neutral():
     assert [(moment.start, moment.emotion) for moment in of_kind("peak", tale())] == [(14.0, "happy"), (30.0, "sad")]
     assert of_kind("peak", tale())[0].text == "happy at 97%"
+
+
+def test_of_several_persons_the_highlights_are_those_of_each_person():
+    """The face of one does not disagree with the voice of another, and who is angry is named."""
+    calm, angry = np.array([sure("neutral")] * 12), np.array([sure("angry")] * 12)
+    calm[5] = sure("happy", 0.8)
+    none = np.full_like(calm, np.nan)
+    ana = factories.timeline(calm, face=calm, voice=none, person=np.zeros(12, int), name="Ana")
+    bo = factories.timeline(angry, face=none, voice=angry, person=np.ones(12, int), name="Bo")
+    together = factories.timeline((calm + angry) / 2, face=calm, voice=angry, person=np.full(12, -1))
+    together = dataclasses.replace(together, people=(ana, bo), disagreement=np.ones(12))
+    found = find_highlights(together)
+    assert [(each.kind, each.start, each.text, each.person) for each in found] == [
+        ("peak", 0.0, "angry at 94% (Bo)", 1),
+        ("peak", 5.0, "happy at 80% (Ana)", 0),
+    ]
+    assert [each.person for each in find_highlights(together, 1)] == [1]  # the strongest of all persons
+    assert [who(together, each) for each in found] == [1, 0]
 
 
 def test_a_shift_is_where_one_emotion_gives_way_to_another_and_not_where_evidence_ends():
