@@ -98,7 +98,7 @@ class Timeline:
     @cached_property
     def witnessed(self) -> np.ndarray:
         """Whether a row itself has evidence, not only the rest of its window, (N,) bool."""
-        face, speech = (share >= fusions.MIN_COVERAGE for share in (self.row_face, self.row_speech))
+        face, speech = (fusions.enough(share) for share in (self.row_face, self.row_speech))
         return self.known & {"face": face, "voice": speech}.get(self.fusion, face | speech)
 
     @cached_property
