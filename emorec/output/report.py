@@ -132,9 +132,10 @@ def _everybody(timeline: Timeline, model: Checkpoint, features: Features) -> tup
 
 
 def _part(timeline: Timeline) -> str:
-    """What of the recording is shown, and how long it is."""
-    part, length = timeline.choices.get("part"), clock(timeline.duration)
-    return f"{clock(part[0])} to {clock(part[1])} of {length}" if part else length
+    """What of the recording is shown, and how long it is, or which part of it was analysed."""
+    part, start, length = timeline.choices.get("part"), timeline.choices.get("start"), clock(timeline.duration)
+    analysed = f"{clock(start)} to {length}" if start else length
+    return f"{clock(part[0])} to {clock(part[1])} of {analysed}" if part else analysed
 
 
 def _section(title: str, body: str, kind: str = "") -> str:
