@@ -15,7 +15,7 @@ from emorec.output import charts, report, report_parts, subtitles
 from emorec.output.highlights import KINDS, MAX_OF_KIND, find_highlights
 from emorec.output.negative import most_negative
 from emorec.output.portraits import who
-from emorec.output.summary import affect_in_words, how, summary
+from emorec.output.summary import affect_in_words, how, sentence, summary
 from support import factories
 
 
@@ -155,6 +155,18 @@ def test_a_recording_without_a_negative_minute_says_so(capsys):
         nothing = dataclasses.replace(nothing, duration=float(len(nothing)))
         print_summary(nothing, [])
         assert "negative" not in capsys.readouterr().out and report_parts.negative(nothing, None) == ""
+
+
+def test_a_part_is_described_by_its_own_length(capsys):
+    """The part from 2:30 to 2:50 of a recording: times stay those of the recording."""
+    rows = np.array([sure("sad")] * 20)
+    start, choices = 150.0 + np.arange(20), {"start": 150.0, "end": 170.0}
+    part = factories.timeline(rows, start=start, end=start + 1, duration=170.0, choices=choices)
+    print_summary(part, [])
+    assert "negative" not in capsys.readouterr().out and report_parts.negative(part, None) == ""
+    assert sentence(part).startswith("Timeline of made.mp4: 20.0 s, 20 rows, ")
+    assert ">2:30 to 2:50, late fusion" in report.html_text(part)
+    assert ">2:40 to 2:45 of 2:30 to 2:50, late fusion" in report.html_text(part.between(160, 165))
 
 
 def test_stretches_without_much_evidence_are_not_the_most_negative():
