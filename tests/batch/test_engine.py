@@ -122,6 +122,13 @@ def test_choices_that_change_results_change_the_digest(tmp_path, model):
     assert digest({"prior": str(prior)}) != with_prior
 
 
+def test_a_new_version_does_not_repeat_what_the_same_choices_gave():
+    # A field that is added to the choices, and changes no result by itself, must not change these.
+    assert choices.checked({}, {})[0].digest("f") == "3364379f3514b97625fdcbaea147a032"
+    anna = {"persons": [{"number": 0, "name": "Anna"}]}
+    assert choices.checked({"people": anna}, {})[0].digest("f") == "e146d8dbcf7eab1b5ddb1053da98cbb5"
+
+
 @pytest.mark.parametrize(
     ("inferring", "extracting", "others", "sentence"),
     [
