@@ -100,6 +100,24 @@ def test_a_disk_without_locks_is_noted_and_a_held_lock_refused(batch, tmp_path, 
         batch(media)
 
 
+def test_a_manifest_that_a_program_holds_open_ends_nothing_and_is_told(batch, tmp_path, monkeypatch):
+    media = recordings(tmp_path / "v", "a.mp4", "b.mp4")
+    written = Path.replace
+
+    def held(path, target):
+        if target.name == "manifest.csv":
+            raise PermissionError(errno.EACCES, "Permission denied", str(target))
+        return written(path, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", held)
+        result = batch(media)
+    assert result.done == 2 and len(result.notes) == 1 and "had it open" in result.notes[0]
+    assert result.manifest.exists() and not (result.folder / "manifest.csv").exists()
+    assert not list(result.folder.glob(".*.partial"))
+    assert not batch(media).notes and (result.folder / "manifest.csv").exists()
+
+
 def test_notes_about_the_inputs_are_part_of_the_result(batch, tmp_path):
     media = recordings(tmp_path / "v", "a.mp4")
     (tmp_path / "empty").mkdir()
