@@ -10,7 +10,7 @@ import pytest
 
 from emorec import cli, files
 from emorec.batch import choices, items, model, progress, run, writing
-from emorec.batch.engine import DONE, Outcome
+from emorec.batch.engine import DONE, FAILED, Outcome
 from emorec.errors import EmorecError
 from emorec.inference.timeline import infer
 from support import factories
@@ -74,6 +74,21 @@ def test_a_folder_that_could_not_be_listed_is_no_failure_once_it_is(batch):
     finally:
         store.rm("/later", recursive=True)
     assert url not in result.failed and url not in (result.folder / "manifest.csv").read_text().split(",")
+
+
+@pytest.mark.parametrize("given", ["later", "./later/", "{here}/later/"])
+def test_a_folder_that_was_not_there_is_no_failure_once_it_is(batch, given, tmp_path, monkeypatch):
+    class Nothing:
+        def run(self, tasks):
+            return (Outcome(item=task.item, status=FAILED, error="There is no file.") for task in tasks)
+
+    monkeypatch.chdir(tmp_path)
+    given = given.format(here=tmp_path)
+    assert run.run([given], tmp_path / "out", choices.Choices(), Nothing()).failed
+    recordings(tmp_path / "later", "a.mp4")
+    result = batch(given)
+    table = (result.folder / "manifest.csv").read_text()
+    assert result.done == 1 and FAILED not in table and table.count("\n") == 2
 
 
 def test_two_sources_whose_items_have_one_name_are_refused(batch, tmp_path, monkeypatch):
