@@ -1,6 +1,8 @@
 """A batch around its engine: what is told, counted and refused. Nothing is analyzed here."""
 
+import contextlib
 import errno
+import os
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -166,6 +168,22 @@ def test_a_result_is_never_called_like_a_table_and_its_name_is_valid(tmp_path):
     assert len(f"{long}.face.person-2.people.json".encode()) <= 255
     files.write(tmp_path / ("x" * 250), b"content")
     assert [path.name for path in tmp_path.iterdir()] == ["x" * 250]
+
+
+@pytest.mark.parametrize("number", [0, errno.EINVAL, errno.ENOSPC])
+def test_a_file_is_on_the_disk_before_it_has_its_name(number, tmp_path, monkeypatch):
+    forced = []
+
+    def force(descriptor):
+        forced.append((os.fstat(descriptor).st_size, (tmp_path / "file").exists()))
+        if number:
+            raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "fsync", force)
+    with pytest.raises(OSError) if number == errno.ENOSPC else contextlib.nullcontext():
+        files.write(tmp_path / "file", b"content")
+    assert forced == [(7, False)]
+    assert [path.name for path in tmp_path.iterdir()] == ([] if number == errno.ENOSPC else ["file"])
 
 
 def test_what_a_killed_process_left_of_a_file_goes_when_the_item_is_written_again(tmp_path):
