@@ -28,8 +28,8 @@ BUSY = "Another batch is running in {folder}; wait until it has ended, or use an
 SAME_NAME = "{names} would have the same folder of results; rename one, or give them to batches with other folders."
 NO_LOCKS = "{folder} is on a disk without locks ({reason}), so take care that no other batch works in it."
 CSV_OPEN = (
-    "{csv} could not be written, as if another program had it open, and is not up to date; {parquet} is. Close it and run "
-    "the same command again."
+    "{csv} could not be written, as if another program had it open, and is not up to date; {parquet} is. Close it and "
+    "run the same command again."
 )
 ELSEWHERE = "{address} exists only in the process that made it; analyze it without workers (workers=0)."
 

@@ -30,7 +30,8 @@ class State:
     """What is known of every item of the inputs (``sources``, by item) and of the ``folder``.
 
     ``settings`` is a digest of the choices and the model. ``pending`` are items that are waiting or running. ``shown``
-    says that the manifest as CSV could be written, too. Every method that writes raises EmorecError, in one sentence, if the folder cannot be written or the disk is full.
+    says whether the manifest as CSV could be written, too. Every method that writes raises EmorecError, in one
+    sentence, if the folder cannot be written or the disk is full.
     """
 
     folder: Path
