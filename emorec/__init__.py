@@ -8,6 +8,7 @@ Importing emorec is quick: torch and everything else that is large is imported a
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -51,6 +52,9 @@ __all__ = [
     "compare",
     "load",
 ]
+
+# onnxruntime reports its use to Microsoft from the moment it is imported, unless this is set before.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 # Names that are imported from their modules when they are first used.
 LAZY = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import threading
 from pathlib import Path
@@ -14,17 +15,31 @@ PARTIAL = 150  # bytes of a file's name in that of its temporary file; most syst
 
 
 def write(path: str | Path, content: bytes) -> None:
-    """Write bytes to a temporary file beside it and rename that, so that no partial file remains. Raises OSError."""
+    """Write bytes to a temporary file beside it and rename that, so that no partial file remains. Raises OSError.
+
+    The content is on the disk before it has the name, so that a power cut leaves no file without its content.
+    """
     path = Path(path)
     partial = partial_of(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_bytes(content)
+        with partial.open("wb") as file:
+            file.write(content)
+            file.flush()
+            _force(file.fileno())
         partial.replace(path)
     except OSError:
         with contextlib.suppress(OSError):
             partial.unlink()
         raise
+
+
+def _force(descriptor: int) -> None:
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP):  # a shared disk that cannot do so
+            raise
 
 
 def partial_of(path: Path) -> Path:

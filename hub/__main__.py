@@ -18,7 +18,7 @@ def main(arguments=None):
         print(f"hub: {error}", file=sys.stderr)
         return USER_ERROR
     except OSError as error:
-        print(f"hub: {error.filename} cannot be used ({error.strerror or error}).", file=sys.stderr)
+        print(f"hub: {error.filename or 'The system'} cannot be used ({error.strerror or error}).", file=sys.stderr)
         return USER_ERROR
     except KeyboardInterrupt:
         print("hub: stopped; the same command goes on from what has arrived.", file=sys.stderr)

@@ -1,0 +1,1 @@
+import emorec  # noqa: F401 - before anything imports onnxruntime, whose reports it turns off

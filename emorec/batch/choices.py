@@ -55,6 +55,8 @@ class Choices:
         baseline = baseline_choice.of(self.inferring.get("baseline", baseline_choice.DEFAULT))
         if baseline.known is not None:  # a file counts by what it holds
             values["inferring"]["baseline"] = baseline.name, str(baseline.known)
+        if people := values["inferring"].get("people"):
+            people.pop("highest", None)  # says which number the next edit gives, not what comes out
         text = json.dumps([values, fingerprint], sort_keys=True, default=str)
         return hashlib.sha256(text.encode()).hexdigest()[:32]
 

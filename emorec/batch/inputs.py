@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import glob
 import os
 from collections.abc import Iterable, Iterator
@@ -16,6 +17,7 @@ from emorec.media.containers import SUFFIXES
 LIST = ".txt"
 
 NO_LIST = "The list {path} cannot be read ({reason}); check the name."
+EMPTY = "One of the inputs is empty, as a variable that is not set is; give a name, or . for this folder."
 NOTHING_IN = "There is no recording in {given}."
 UNREADABLE = "The folder {path} cannot be read ({reason}), so what is in it was left out."
 
@@ -49,14 +51,15 @@ class Listing:
 def listing(given: Iterable[str], leave_out: Iterable[Path] = ()) -> Listing:
     """Everything that the inputs name; files below the folders ``leave_out`` are not searched for.
 
-    What cannot be used becomes a source with a problem. Raises EmorecError for a list that cannot be read.
+    What cannot be used becomes a source with a problem. Raises EmorecError for a list that cannot be read, and for an
+    empty name, which would mean everything here.
     """
     notes: list[str] = []
     skipped = frozenset(map(os.path.abspath, leave_out))
     found: dict[str, Source] = {}
     expanded: set[str] = set()
     for name, base in _with_lists(given):
-        expanded.add(name)
+        expanded.add(name if _is_remote(name, base) else _absolute(name, base))
         for source in _sources(name, base, skipped, notes):
             found.setdefault(source.address, source)
     return Listing(
@@ -67,6 +70,8 @@ def listing(given: Iterable[str], leave_out: Iterable[Path] = ()) -> Listing:
 def _with_lists(given: Iterable[str]) -> Iterator[tuple[str, Path]]:
     """Every input with the folder that its path starts from; a list in a text file is replaced by what it names."""
     for name in given:
+        if not name.strip():
+            raise EmorecError(EMPTY)
         listed = name.startswith("@") and not os.path.lexists(name)
         if listed or (name.lower().endswith(LIST) and not _is_remote(name)):
             path = Path(name[1:] if listed else name)
@@ -79,16 +84,23 @@ def _with_lists(given: Iterable[str]) -> Iterator[tuple[str, Path]]:
 def _lines(path: Path) -> list[str]:
     """The lines of a list, without empty ones and those that begin with #. Raises EmorecError."""
     try:
-        # Names of files need not be valid text.
-        text = path.read_text(encoding="utf-8-sig", errors="surrogateescape")
+        content = path.read_bytes()
     except OSError as error:
         raise EmorecError(NO_LIST.format(path=path, reason=error.strerror or error)) from None
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):  # as Windows PowerShell writes what > gets
+        text = content.decode("utf-16", errors="replace")
+    else:
+        text = content.decode("utf-8-sig", errors="surrogateescape")  # names of files need not be valid text
     lines = (line.strip() for line in text.splitlines())
     return [line for line in lines if line and not line.startswith("#")]
 
 
-def _is_remote(name: str) -> bool:
-    return storage.is_object(name) or download.is_link(name)
+def _is_remote(name: str, base: str | Path = "") -> bool:
+    return storage.is_object(name) or download.is_link(name, base)
+
+
+def _absolute(name: str, base: Path) -> str:
+    return os.path.abspath(os.path.join(base, os.path.expanduser(name)))
 
 
 def _sources(name: str, base: Path, skipped: frozenset[str], notes: list[str]) -> Iterator[Source]:
@@ -96,7 +108,7 @@ def _sources(name: str, base: Path, skipped: frozenset[str], notes: list[str]) -
     try:
         if storage.is_object(name):
             found = [Source(address=each.url, version=each.version, size=each.size) for each in storage.listed(name)]
-        elif download.is_link(name):
+        elif download.is_link(name, base):
             found = [Source(address=download.check_link(name))]
         else:
             found = list(_files(os.path.expanduser(name), base, skipped, notes))

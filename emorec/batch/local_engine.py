@@ -87,12 +87,16 @@ class LocalEngine:
             task = again.pop() if again else next(left, None)
             if task is None:
                 return any(worker.task is not None for worker in self._running)
+            fresh = idle is None
             if idle is None:
                 idle = Worker()
                 self._running.append(idle)
             try:
                 idle.give(task)
-            except OSError:  # it died while it had nothing to do
+            except OSError:
+                if fresh:  # it died over its task: its pipe says so, and the attempt counts
+                    continue
+                # It died while it had nothing to do.
                 self._running.remove(idle)
                 idle.end()
                 idle.task = None

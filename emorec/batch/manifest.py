@@ -47,8 +47,11 @@ def check(folder: Path) -> None:
         raise EmorecError(OTHER_VERSION.format(path=path, **values))
 
 
-def write(folder: Path, rows: Iterable[Row]) -> None:
-    """Write both files, each completely or not at all. Raises OSError."""
+def write(folder: Path, rows: Iterable[Row]) -> bool:
+    """Write both files, each completely or not at all; False if the CSV stays as it was. Raises OSError.
+
+    On some systems a program that shows the CSV keeps others from writing it.
+    """
     import pyarrow as pa
     from pyarrow import parquet
 
@@ -59,7 +62,11 @@ def write(folder: Path, rows: Iterable[Row]) -> None:
     parquet.write_table(pa.table(arrays).replace_schema_metadata({KEY: VERSION}), out)
     files.write(folder / PARQUET, out.getvalue())
     cells = ([_value(row, name) for name in COLUMNS] for row in found)
-    files.write(folder / CSV, delimited(COLUMNS, cells).encode())
+    try:
+        files.write(folder / CSV, delimited(COLUMNS, cells).encode())
+    except PermissionError:
+        return False
+    return True
 
 
 def _value(row: Row, name: str) -> Any:

@@ -27,6 +27,10 @@ NOTHING = "There is no recording in what was given; check the names."
 BUSY = "Another batch is running in {folder}; wait until it has ended, or use another folder."
 SAME_NAME = "{names} would have the same folder of results; rename one, or give them to batches with other folders."
 NO_LOCKS = "{folder} is on a disk without locks ({reason}), so take care that no other batch works in it."
+CSV_OPEN = (
+    "{csv} could not be written, as if another program had it open, and is not up to date; {parquet} is. Close it and "
+    "run the same command again."
+)
 ELSEWHERE = "{address} exists only in the process that made it; analyze it without workers (workers=0)."
 
 
@@ -114,6 +118,8 @@ def run(
             folder=folder, choices=chosen, settings=chosen.digest(fingerprint), records=records, sources=sources
         )
         shown = _run(state, engine, retry, progress)
+        if not state.shown:
+            tell(CSV_OPEN.format(csv=folder / manifest.CSV, parquet=manifest.PARQUET))
         failed = {each.source: each.outcome.error for each in state.ended if each.outcome.status != DONE}
         return Result(
             folder=folder,

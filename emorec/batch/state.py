@@ -29,8 +29,9 @@ DISK_FULL = (
 class State:
     """What is known of every item of the inputs (``sources``, by item) and of the ``folder``.
 
-    ``settings`` is a digest of the choices and the model. ``pending`` are items that are waiting or running. Every
-    method that writes raises EmorecError, in one sentence, if the folder cannot be written or the disk is full.
+    ``settings`` is a digest of the choices and the model. ``pending`` are items that are waiting or running. ``shown``
+    says whether the manifest as CSV could be written, too. Every method that writes raises EmorecError, in one
+    sentence, if the folder cannot be written or the disk is full.
     """
 
     folder: Path
@@ -39,6 +40,7 @@ class State:
     records: items.Records
     sources: dict[str, Source]
     pending: dict[str, str] = field(default_factory=dict[str, str])
+    shown: bool = True
     _written: float = 0.0
     _pause: float = EVERY
 
@@ -93,7 +95,7 @@ class State:
             return
         begin = time.monotonic()
         with self._errors():
-            manifest.write(self.folder, self._rows())
+            self.shown = manifest.write(self.folder, self._rows())
         self._written = time.monotonic()
         self._pause = max(EVERY, (self._written - begin) / SHARE)
 

@@ -9,13 +9,14 @@ import asyncio
 import errno
 import os
 import posixpath
+import re
 import shutil
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote
 
 from emorec.errors import EmorecError, require
 from emorec.media.containers import SUFFIXES
@@ -39,6 +40,8 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "s3": {"config_kwargs": {"connect_timeout": 10, "read_timeout": 30, "retries": {"max_attempts": 2}}}
 }
 OPTIONS["s3a"] = OPTIONS["s3"]
+WEB = ("http", "https")
+PORT = re.compile(r":\d*$|\]$")  # the end of a host's name with a port, or of an address of IPv6
 BUCKETS = ("s3", "s3a", "gs", "gcs", "hf")
 VERSIONS = ("ETag", "etag", "md5Hash", "generation", "blob_id", "mtime", "LastModified", "created")
 BLOCK = 1 << 20  # bytes that are read at once
@@ -103,8 +106,11 @@ def _has_user(url: str) -> bool:
     place = rest.partition("/")[0]
     if "@" in place:
         return True
-    # The name of a bucket has no colon, but that of an access point (ARN) has some.
-    return scheme.lower() in BUCKETS and ":" in place and "@" in rest and not place.startswith("arn:")
+    if ":" not in place or "@" not in rest:
+        return False
+    if scheme.lower() in BUCKETS:  # the name of a bucket has no colon, but that of an access point (ARN) has some
+        return not place.startswith("arn:")
+    return scheme.lower() in WEB and not PORT.search(place)
 
 
 def listed(url: str) -> list[Object]:
@@ -114,7 +120,9 @@ def listed(url: str) -> list[Object]:
     """
     files, path = opened(url)
     files.invalidate_cache()  # fsspec keeps listings as long as the process lives
-    scheme = urlsplit(url).scheme.lower()
+    scheme = _scheme(url)
+    if scheme == "file" and "%" in path and not files.exists(path):
+        path = unquote(path)  # as browsers and file managers write what they copy
 
     def found(entries: Any, any_name: bool) -> list[Object]:
         wanted = sorted(name for name, facts in entries.items() if facts.get("type") == "file")
@@ -181,17 +189,20 @@ def _blocks(files: AbstractFileSystem, path: str, url: str) -> Any:
 
 def opened(url: str) -> tuple[AbstractFileSystem, str]:
     """The file system of a URL, and the path in it. Raises EmorecError."""
-    parts = urlsplit(url)
-    scheme = parts.scheme.lower()
+    scheme = _scheme(url)
     require(*NEEDS[scheme])
     if _has_user(url):
         raise EmorecError(USER.format(url=without_user(url)))
     from fsspec.core import url_to_fs
 
     try:
-        return url_to_fs(url, **OPTIONS.get(scheme, {}))
+        return url_to_fs(f"{scheme}{url[len(scheme) :]}", **OPTIONS.get(scheme, {}))
     except Exception as error:
         raise problem(url, error) from None
+
+
+def _scheme(url: str) -> str:
+    return url.partition("://")[0].lower()
 
 
 def _file_name(path: str) -> str:

@@ -1,7 +1,8 @@
 """Temporary folders for what is fetched, and the removal of those that killed processes left.
 
 A process may be killed at any time, by Ctrl-C for example. So each folder has a file that its process keeps locked; the
-system releases the lock when the process ends, and a folder whose lock is free belongs to nobody.
+system releases the lock when the process ends, and a folder whose lock is free belongs to nobody. A second file says
+that it was locked: an open file cannot be renamed on Windows, so it has its name before.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import contextlib
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,7 +19,8 @@ from emorec import files
 
 PREFIX = "emorec-fetched-"
 LOCK = ".in-use"
-NEW = ".new"  # the lock file before it is locked: what has only this one is not removed
+LOCKED = ".locked"
+NEW = 60.0  # seconds in which a lock file that is not locked yet belongs to a process that is about to do it
 
 
 @contextlib.contextmanager
@@ -26,10 +29,10 @@ def folder() -> Iterator[str]:
     remove_leftovers()
     made = Path(tempfile.mkdtemp(prefix=PREFIX))
     try:
-        with open(made / NEW, "wb") as lock:
+        with open(made / LOCK, "wb") as lock:
             with contextlib.suppress(OSError):  # a disk without locks: then it stays if this process is killed
                 if files.lock(lock.fileno()):
-                    (made / NEW).rename(made / LOCK)
+                    (made / LOCKED).touch()
             yield str(made)
     finally:
         shutil.rmtree(made, ignore_errors=True)
@@ -40,6 +43,8 @@ def remove_leftovers() -> None:
     for left in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
         # Another user's, one that is not locked yet, or one in use.
         with contextlib.suppress(OSError):
+            if not (left / LOCKED).exists() and time.time() - (left / LOCK).stat().st_mtime < NEW:
+                continue
             descriptor = os.open(left / LOCK, os.O_RDWR | getattr(os, "O_NOFOLLOW", 0))
             try:
                 free = files.lock(descriptor)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import functools
-import tempfile
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import replace
@@ -33,6 +32,7 @@ def run(options: argparse.Namespace) -> int:
     """Analyze every recording that the options name; return the exit code. Raises EmorecError."""
     given, writers = _media_of(options), result_files.writers(options)
     from emorec import analyzer
+    from emorec.batch import temporary
     from emorec.extraction import people_file
     from emorec.inference import timeline
 
@@ -48,6 +48,7 @@ def run(options: argparse.Namespace) -> int:
         if len(given) > 1:
             raise EmorecError(ONE_PLOT)
     _check_video(options, given)
+    temporary.remove_leftovers()
     loaded, failed = None, False
     for name in given:
         try:
@@ -182,7 +183,9 @@ def _recording(given: str | Path, options: argparse.Namespace) -> Iterator[tuple
     if isinstance(given, Path):
         yield given, {}, given
         return
-    with tempfile.TemporaryDirectory(prefix="emorec-", ignore_cleanup_errors=True) as folder:
+    from emorec.batch import temporary
+
+    with temporary.folder() as folder:
         if given == standard_input.NAME:
             path, digest = standard_input.receive(Path(folder))
             yield path, {}, f"{standard_input.FILE} {digest}"

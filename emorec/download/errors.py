@@ -7,6 +7,7 @@ import socket
 import ssl
 from typing import Any
 
+from emorec.download.limits import NO_SPACE
 from emorec.download.network_guard import Guard, Refused
 
 REASON_LENGTH = 160
@@ -41,8 +42,8 @@ def sentence(error: BaseException, guard: Guard) -> str:
         return "What this link leads to takes too much memory to read; give another link."
     if "Requested format is not available" in text:
         return "This link offers nothing within the limits of height and kind; raise --max_height or give another link."
-    if f"[Errno {errno.ENOSPC}]" in text:
-        return "There is no space left for the download; free some and try again."
+    if any(f"[Errno {number}]" in text for number in (errno.ENOSPC, errno.EDQUOT)):
+        return NO_SPACE
     if f"[Errno {errno.EFBIG}]" in text:
         return "What this link leads to is larger than the limit here; give a smaller one."
     if first(socket.gaierror) or "Failed to resolve" in text or "getaddrinfo" in text:

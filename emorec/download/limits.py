@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+NO_SPACE = "There is no space left for the download; free some and try again."  # the parent knows a full disk by it
+
 
 def too_long(seconds: float) -> str:
     """The sentence about a recording longer than ``seconds``."""

@@ -73,17 +73,20 @@ LAYERS = 10  # of brackets and the like around a link
 INVISIBLE = "\u200b\u200c\u200d\u200e\u200f\u2060\ufeff"  # which chats and mails put around links
 
 
-def is_link(text: object) -> bool:
-    """Whether ``text`` is a link rather than the name of a file.
+def is_link(text: object, base: str | os.PathLike[str] = "") -> bool:
+    """Whether ``text`` is a link rather than the name of a file, which starts from the folder ``base``.
 
-    A text with a scheme (``https://``) is a link. A host and a path alone (``youtu.be/...``) are one unless a file of
-    that name exists.
+    A text with a scheme (``https://``) is a link. A host and a path alone (``youtu.be/...``) are one unless there is a
+    file or a folder of the host's name.
     """
     text = str(text)
     link = bare(text)
     if SCHEME.match(link):
         return True
-    return bool(NEVER_FOLLOWED.match(link) or names_host(link)) and not os.path.exists(text)
+    if NEVER_FOLLOWED.match(link):
+        return not os.path.exists(os.path.join(base, text))
+    # Not the whole path, which may be a pattern, or a file that is missing in a folder such as Dr.Li.
+    return names_host(link) and not os.path.lexists(os.path.join(base, re.split(r"[/\\]", text)[0]))
 
 
 def bare(text: object) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import os
 import subprocess
 import sys
 import threading
@@ -13,7 +15,7 @@ from pathlib import Path
 
 from emorec.childprocess import messages
 from emorec.childprocess import process as childprocess
-from emorec.download.limits import too_large, too_long
+from emorec.download.limits import NO_SPACE, too_large, too_long
 from emorec.errors import EmorecError
 from emorec.settings import Limits
 
@@ -88,7 +90,9 @@ class Downloading:
         ended = childprocess.ending(self._process, ENDS_WITHIN)
         if ended:
             if isinstance(problem := self._last.get("problem"), str):
-                raise EmorecError(childprocess.sentence(" ".join(problem.split())[:MAX_SENTENCE]))
+                # With its cause, because a batch stops for a full disk, which is no fault of the recording.
+                full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) if problem == NO_SPACE else None
+                raise EmorecError(childprocess.sentence(" ".join(problem.split())[:MAX_SENTENCE])) from full
             if isinstance(done := self._last.get("done"), dict):
                 if done.get("file") is not None:
                     self._durations.check(self._working / "media" / Path(str(done["file"])).name)

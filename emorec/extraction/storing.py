@@ -60,6 +60,8 @@ class Store:
     def _errors(self) -> Iterator[None]:
         try:
             yield
+        except FileNotFoundError:
+            pass  # another process removed the folder, to keep the limit, while this one wrote: as if it had come after
         except OSError as error:
             raise EmorecError(
                 f"Features cannot be stored in {self._cache} ({error.strerror or error}); "

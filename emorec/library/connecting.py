@@ -6,6 +6,7 @@ DuckDB runs without a file of its own. Once the views exist, the paths it may op
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,7 +28,7 @@ def connect(
     """Connect to the tables of ``items``; ``others`` are rows of the view ``media`` without tables.
 
     ``memory`` (GB) limits each query. ``links`` is a folder for links to files whose paths DuckDB cannot take. Raises
-    duckdb.Error.
+    duckdb.Error, or OSError if neither links nor copies can be made there.
     """
     import duckdb
 
@@ -77,11 +78,19 @@ def _define(
 
 
 def _place(path: Path, links: Path) -> str:
-    """A path that DuckDB takes as it is: below a link if the folder's name is a pattern, or no text."""
+    """A path that DuckDB takes as it is: below a link if the folder's name is a pattern, or no text.
+
+    Raises OSError.
+    """
     text = os.fsdecode(path)
     if not any(letter in GLOB for letter in text) and text.isprintable():
         return text
     link = links / f"{abs(hash(path.parent))}"
+    if not os.path.lexists(link):
+        try:
+            link.symlink_to(path.parent, target_is_directory=True)
+        except OSError:  # Windows lets few users make links
+            link.mkdir()
     if not link.is_symlink():
-        link.symlink_to(path.parent, target_is_directory=True)
+        shutil.copyfile(path, link / path.name)
     return str(link / path.name)

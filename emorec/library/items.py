@@ -42,6 +42,7 @@ OTHER_MANIFEST = (
 NO_MANIFEST = "{path} cannot be read ({reason}); run the batch again to write it again."
 NO_FOLDER = "{folder} is no folder that can be read; give a folder of results."
 NOTHING = "{folder} has no results; give the folder of emorec batch, or of emorec analyze --out with --format json."
+DONE = "done"
 READERS = 8  # threads that read the ends of files
 
 
@@ -167,7 +168,9 @@ def _read(folder: Path, row: dict[str, Any] | None) -> Item | str:
         paths[name] = path
         columns = tuple(schema.names) if name == "windows" else columns
     try:
-        media = row or _row_of(folder.name, paths["windows"])
+        media = row if row and row["status"] == DONE else _row_of(folder.name, paths["windows"])
+        if row:  # of a recording that failed later, or waits again, the earlier result is still there
+            media = media | {name: value for name, value in row.items() if value is not None}
     except (OSError, ValueError, KeyError) as error:
         return DAMAGED.format(item=folder.name, name=paths["windows"].name, reason=_reason(error))
     return Item(name=folder.name, media=media, paths=paths, columns=columns)
@@ -181,7 +184,7 @@ def _row_of(name: str, path: Path) -> dict[str, Any]:
         {
             "item": name,
             "source": (known.get("media") or {}).get("name"),
-            "status": "done",
+            "status": DONE,
             "duration": known["duration"],
             "finished": written(path),
             "persons": len(known["names"]),

@@ -20,8 +20,9 @@ def define(connection: Any, view: str, paths: list[str], memory: pa.Table | None
         listed = ", ".join(map(quoted, paths))
         by_name = ", union_by_name = true" if differ and view == "windows" else ""
         parts.append(
-            f"SELECT places.item, rows.* EXCLUDE (filename) FROM read_parquet([{listed}], filename = true{by_name}) "
-            "AS rows JOIN places ON places.filename = rows.filename"
+            f"SELECT places.item, rows.* EXCLUDE (filename) FROM read_parquet([{listed}], filename = true{by_name}"
+            # A folder called person=1 is no column.
+            ", hive_partitioning = false) AS rows JOIN places ON places.filename = rows.filename"
         )
     if memory is not None:
         keep(connection, f"{view}_in_memory", memory)

@@ -11,6 +11,7 @@ from emorec import files
 from emorec.batch import choices, engine, local_engine
 from emorec.batch.engine import DONE, FAILED, Task
 from emorec.batch.local_engine import InlineEngine, LocalEngine
+from emorec.batch.worker import Worker
 from emorec.emotions import EMOTIONS
 from emorec.errors import EmorecError
 from emorec.inference import baseline_choice
@@ -54,6 +55,31 @@ def test_a_process_that_dies_is_replaced_and_its_recording_tried_once_more(task,
     assert len(multiprocessing.active_children()) == 1
     running.close()
     assert multiprocessing.active_children() == []
+
+
+def test_processes_that_die_before_they_have_read_their_task_end_too(task, monkeypatch):
+    made = []
+
+    class Dead:
+        """A process that cannot begin, as it is seen here: a task that fits into no buffer of the pipe is not sent."""
+
+        def __init__(self):
+            assert len(made) < 10
+            made.append(self)
+            self.task = None
+            self.pipe, child = multiprocessing.Pipe()
+            child.close()
+
+        give, take = Worker.give, Worker.take
+
+        def end(self):
+            self.pipe.close()
+            return 1
+
+    monkeypatch.setattr(local_engine, "Worker", Dead)
+    outcomes = list(LocalEngine(workers=1).run([task("one"), task("two")]))
+    assert [(outcome.item, outcome.status) for outcome in outcomes] == [("one", FAILED), ("two", FAILED)]
+    assert "ended twice (exit code 1)" in outcomes[0].error and len(made) == 4
 
 
 def test_the_processors_are_divided_between_the_workers(task, monkeypatch):
@@ -120,6 +146,13 @@ def test_choices_that_change_results_change_the_digest(tmp_path, model):
     assert len(different) == 11
     prior.write_text('{"angry":2,"disgust":1,"fear":1,"happy":1,"neutral":1,"sad":1,"surprise":1}')
     assert digest({"prior": str(prior)}) != with_prior
+
+
+def test_a_new_version_does_not_repeat_what_the_same_choices_gave():
+    # A field that is added to the choices, and changes no result by itself, must not change these.
+    assert choices.checked({}, {})[0].digest("f") == "3364379f3514b97625fdcbaea147a032"
+    anna = {"persons": [{"number": 0, "name": "Anna"}]}
+    assert choices.checked({"people": anna}, {})[0].digest("f") == "e146d8dbcf7eab1b5ddb1053da98cbb5"
 
 
 @pytest.mark.parametrize(

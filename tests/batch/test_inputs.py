@@ -76,6 +76,39 @@ def test_a_list_names_files_from_where_it_lies(folder, given):
     assert found == [*files[:2], "https://example.org/v?id=1", *files[2:]]
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-be"])
+def test_a_list_may_be_written_as_windows_does(folder, encoding):
+    text = "b.mp4\r\nü.mp4\r\n"
+    (folder / "list.txt").write_bytes((("\ufeff" if encoding == "utf-16-be" else "") + text).encode(encoding))
+    assert addresses("list.txt") == ["b.mp4", "ü.mp4"]
+
+
+def test_a_folder_called_like_a_host_is_no_link(folder):
+    (folder / "lists" / "Dr.Li").mkdir(parents=True)
+    (folder / "lists" / "Dr.Li" / "a.mp4").write_bytes(b"x")
+    (folder / "lists" / "list.txt").write_text("Dr.Li/a.mp4\nDr.Li/*.mp4\nDr.Li/none.mp4\nyoutu.be/x\n")
+    found = [source.address for source in listing(["lists/list.txt"]).sources]
+    assert found == [*(str(folder / "lists" / "Dr.Li" / name) for name in ("a.mp4", "none.mp4")), "https://youtu.be/x"]
+
+
+@pytest.mark.parametrize("given", ["", " "])
+def test_an_empty_input_is_not_everything_here(folder, given):
+    with pytest.raises(EmorecError, match="One of the inputs is empty"):
+        listing(["b.mp4", given])
+
+
+def test_the_address_of_a_file_may_be_written_as_browsers_do(folder):
+    for name in ("my talk.mp4", "100%25.mp4"):
+        (folder / name).write_bytes(b"x")
+    found = listing([f"FILE://{folder}/my%20talk.mp4", f"file://{folder}/100%25.mp4"]).sources
+    assert [source.address for source in found] == [f"file://{folder}/my talk.mp4", f"file://{folder}/100%25.mp4"]
+
+
+def test_an_address_with_brackets_for_a_bucket_ends_nothing(folder):
+    store, other = listing(["memory://[ab]*/x.mp4", "b.mp4"]), listing(["file://[a]/b.mp4", "b.mp4"])
+    assert store.sources[-1].address == other.sources[-1].address == str(folder / "b.mp4")
+
+
 def test_a_list_that_is_not_there_is_an_error(folder):
     with pytest.raises(EmorecError, match=r"The list none.txt cannot be read"):
         listing(["b.mp4", "none.txt"])
@@ -117,7 +150,10 @@ def test_objects_are_found_by_name_folder_and_pattern():
 
 
 def test_an_address_without_a_password_is_shown_as_it_is():
-    for url in ("s3://bucket/me@home.mp4", "hf://datasets/a/b@main/c.mp4", "s3://arn:aws:s3:a:1:accesspoint/b/c@d.mp4"):
+    for url in (
+        *("s3://bucket/me@home.mp4", "hf://datasets/a/b@main/c.mp4", "s3://arn:aws:s3:a:1:accesspoint/b/c@d.mp4"),
+        *("https://example.org/@me/a", "https://example.org:8080/@me/a", "http://[::1]/@me/a", "memory://a:b/c@d.mp4"),
+    ):
         assert storage.without_user(url) == url
 
 
@@ -127,3 +163,5 @@ def test_a_password_in_an_address_is_neither_used_nor_kept(user):
     assert source.address == "s3://...@bucket/a.mp4"
     assert "contains a user name or a password" in source.problem
     assert "secret" not in source.problem + source.address
+    (source,) = listing([f"https://{user}@example.org/a.mp4"]).sources
+    assert source.address == "https://...@example.org/a.mp4" and source.problem and "secret" not in source.problem

@@ -1,6 +1,8 @@
 """A batch around its engine: what is told, counted and refused. Nothing is analyzed here."""
 
+import contextlib
 import errno
+import os
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +12,7 @@ import pytest
 
 from emorec import cli, files
 from emorec.batch import choices, items, model, progress, run, writing
-from emorec.batch.engine import DONE, Outcome
+from emorec.batch.engine import DONE, FAILED, Outcome
 from emorec.errors import EmorecError
 from emorec.inference.timeline import infer
 from support import factories
@@ -76,6 +78,21 @@ def test_a_folder_that_could_not_be_listed_is_no_failure_once_it_is(batch):
     assert url not in result.failed and url not in (result.folder / "manifest.csv").read_text().split(",")
 
 
+@pytest.mark.parametrize("given", ["later", "./later/", "{here}/later/"])
+def test_a_folder_that_was_not_there_is_no_failure_once_it_is(batch, given, tmp_path, monkeypatch):
+    class Nothing:
+        def run(self, tasks):
+            return (Outcome(item=task.item, status=FAILED, error="There is no file.") for task in tasks)
+
+    monkeypatch.chdir(tmp_path)
+    given = given.format(here=tmp_path)
+    assert run.run([given], tmp_path / "out", choices.Choices(), Nothing()).failed
+    recordings(tmp_path / "later", "a.mp4")
+    result = batch(given)
+    table = (result.folder / "manifest.csv").read_text()
+    assert result.done == 1 and FAILED not in table and table.count("\n") == 2
+
+
 def test_two_sources_whose_items_have_one_name_are_refused(batch, tmp_path, monkeypatch):
     media = recordings(tmp_path / "v", "a.mp4", "b.mp4")
     monkeypatch.setattr(items, "name_of", lambda address: "same-1")
@@ -98,6 +115,24 @@ def test_a_disk_without_locks_is_noted_and_a_held_lock_refused(batch, tmp_path, 
     monkeypatch.setattr(files, "lock", lock(errno.EAGAIN))
     with pytest.raises(EmorecError, match="Another batch is running"):
         batch(media)
+
+
+def test_a_manifest_that_a_program_holds_open_ends_nothing_and_is_told(batch, tmp_path, monkeypatch):
+    media = recordings(tmp_path / "v", "a.mp4", "b.mp4")
+    written = Path.replace
+
+    def held(path, target):
+        if target.name == "manifest.csv":
+            raise PermissionError(errno.EACCES, "Permission denied", str(target))
+        return written(path, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", held)
+        result = batch(media)
+    assert result.done == 2 and len(result.notes) == 1 and "had it open" in result.notes[0]
+    assert result.manifest.exists() and not (result.folder / "manifest.csv").exists()
+    assert not list(result.folder.glob(".*.partial"))
+    assert not batch(media).notes and (result.folder / "manifest.csv").exists()
 
 
 def test_notes_about_the_inputs_are_part_of_the_result(batch, tmp_path):
@@ -133,6 +168,22 @@ def test_a_result_is_never_called_like_a_table_and_its_name_is_valid(tmp_path):
     assert len(f"{long}.face.person-2.people.json".encode()) <= 255
     files.write(tmp_path / ("x" * 250), b"content")
     assert [path.name for path in tmp_path.iterdir()] == ["x" * 250]
+
+
+@pytest.mark.parametrize("number", [0, errno.EINVAL, errno.ENOSPC])
+def test_a_file_is_on_the_disk_before_it_has_its_name(number, tmp_path, monkeypatch):
+    forced = []
+
+    def force(descriptor):
+        forced.append((os.fstat(descriptor).st_size, (tmp_path / "file").exists()))
+        if number:
+            raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "fsync", force)
+    with pytest.raises(OSError) if number == errno.ENOSPC else contextlib.nullcontext():
+        files.write(tmp_path / "file", b"content")
+    assert forced == [(7, False)]
+    assert [path.name for path in tmp_path.iterdir()] == ([] if number == errno.ENOSPC else ["file"])
 
 
 def test_what_a_killed_process_left_of_a_file_goes_when_the_item_is_written_again(tmp_path):

@@ -4,8 +4,9 @@ import os
 import signal
 import subprocess
 import sys
+import time
 
-from emorec import settings
+from emorec import cli, settings
 from emorec.batch import temporary
 from support.paths import ROOT
 
@@ -42,6 +43,60 @@ def test_a_folder_stays_as_long_as_its_process_and_not_longer(tmp_path, monkeypa
     assert os.path.isdir(held)
     temporary.remove_leftovers()
     assert not list(tmp_path.iterdir())
+
+
+def test_an_open_file_need_not_be_renamed(tmp_path, monkeypatch):
+    """As on Windows, where it cannot be."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    hold = f"import pathlib\npathlib.Path.rename = None\n{HOLD}"
+    held = killed([sys.executable, "-c", hold], tmp_path, lambda process: process.stdout.readline())
+    assert held
+    temporary.remove_leftovers()
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_that_is_about_to_be_locked_stays(tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    lock = tmp_path / f"{temporary.PREFIX}x" / temporary.LOCK
+    lock.parent.mkdir()
+    lock.touch()
+    temporary.remove_leftovers()
+    assert lock.exists()
+    os.utime(lock, (1, 1))  # as an earlier version left it, or a process that was killed just then
+    temporary.remove_leftovers()
+    assert not lock.parent.exists()
+
+
+def test_a_killed_analysis_of_standard_input_leaves_nothing_to_the_next(tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    command = [sys.executable, "-m", "emorec", "analyze", "-"]
+
+    def arrived(process):
+        process.stdin.write("x" * 100_000)
+        process.stdin.flush()
+        while not (found := list(tmp_path.glob("emorec-*/stdin"))):
+            assert process.poll() is None
+            time.sleep(0.02)
+        return found
+
+    (left,) = killed(command, tmp_path, arrived)
+    assert left.exists()
+    assert cli.main(["analyze", str(tmp_path / "none.mp4")]) == 2
+    assert not list(tmp_path.glob("emorec-*"))
+
+
+def killed(command, temporary_folder, until):
+    """What ``until`` makes of a process, which is killed then."""
+    variables = os.environ | {"TMPDIR": str(temporary_folder)}
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    process = subprocess.Popen(command, cwd=ROOT, env=variables, text=True, **pipes)
+    try:
+        return until(process)
+    finally:
+        process.kill()
+        process.wait()
+        process.stdin.close()
+        process.stdout.close()
 
 
 def test_the_password_of_the_page_goes_to_no_other_machine():

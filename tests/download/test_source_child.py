@@ -1,12 +1,16 @@
 """The downloading process is not trusted: after any answer the caller continues, and no other file is changed."""
 
+import errno
 import json
+import os
 import sys
+from types import SimpleNamespace
 
 import pytest
 
 from emorec import download
-from emorec.download import Fetched, process
+from emorec.batch.engine import is_full
+from emorec.download import Fetched, errors, process
 from emorec.errors import EmorecError
 
 LINK = "https://example.com/v"
@@ -118,3 +122,12 @@ def test_what_the_child_calls_the_problem_is_one_short_line(monkeypatch, tmp_pat
     with pytest.raises(EmorecError) as refused:
         child_that(monkeypatch, tmp_path, ONE_LINE_CHILD.format(json.dumps({"problem": "so\n" + 60_000 * "x"})))
     assert str(refused.value).startswith("so xxx") and len(str(refused.value)) <= 500
+
+
+@pytest.mark.parametrize(("number", "full"), [(errno.ENOSPC, True), (errno.EDQUOT, True), (errno.EACCES, False)])
+def test_a_batch_can_tell_a_full_disk_from_other_problems(number, full, monkeypatch, tmp_path):
+    error = OSError(f"unable to write data: {OSError(number, os.strerror(number))}")  # as yt-dlp has it
+    problem = errors.sentence(error, SimpleNamespace(refused=[]))
+    with pytest.raises(EmorecError) as raised:
+        child_that(monkeypatch, tmp_path, ONE_LINE_CHILD.format(json.dumps({"problem": problem})))
+    assert is_full(raised.value) is full and str(raised.value) == problem

@@ -1,14 +1,16 @@
 """What a run stores: its notes of damage, within the limit of the cache, of one model, until it is forgotten."""
 
 import re
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from emorec import prefetch
+from emorec import files, prefetch
 from emorec.analyzer import Analyzer
 from emorec.errors import EmorecError
 from emorec.extraction import cache, pipeline
@@ -99,6 +101,22 @@ def test_one_run_does_not_exceed_the_limit_by_much(sound, model, tmp_path, monke
     growing = pipeline.extract(sound, model, OneFace(), cache=tmp_path)
     there = [(old.exists(), seen.complete) for seen in growing]
     assert (False, False) in there
+
+
+def test_what_another_run_removes_while_it_is_written_is_only_not_stored(sound, model, tmp_path, monkeypatch):
+    whole, extracted = last(pipeline.extract(sound, model, OneFace(), cache=tmp_path / "other")), files.write
+
+    def removed(path, content):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with monkeypatch.context() as patch:
+            patch.setattr(Path, "replace", lambda partial, _: (shutil.rmtree(partial.parent), partial.stat()))
+            extracted(path, content)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(files, "write", removed)
+        seen = last(pipeline.extract(sound, model, OneFace(), cache=tmp_path / "cache"))
+    assert seen.complete and len(seen.segments) == len(whole.segments)
+    assert last(pipeline.extract(sound, model, OneFace(), cache=tmp_path / "cache")).complete
 
 
 def another(folder, size):

@@ -1,5 +1,9 @@
 """The bundled face detector: its two descriptions agree, its boxes are decoded as they were trained."""
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import safetensors.torch
@@ -7,6 +11,7 @@ import torch
 
 from emorec.face import detector
 from emorec.face.detector_net import CHANNELS, STRIDES, DetectorNet, decode
+from support.paths import ROOT
 
 OVERLAP = 0.3
 
@@ -98,3 +103,13 @@ def test_other_files_are_refused(net, tmp_path):
 
 def test_the_network_is_small(net):
     assert sum(value.numel() for value in net.folded().values()) <= 150_000
+
+
+@pytest.mark.parametrize("modules", ["emorec.face.yunet", "emorec.face.detector", "train, onnxruntime"])
+def test_onnxruntime_keeps_no_reports_about_its_use(modules, tmp_path):
+    # It collects what it sends in a data base in the cache folder, and makes that when it is imported.
+    environment = {name: value for name, value in os.environ.items() if name != "ORT_DISABLE_TELEMETRY"}
+    environment.pop("XDG_CACHE_HOME", None)
+    environment |= dict.fromkeys(("HOME", "TMPDIR", "TEMP", "TMP", "LOCALAPPDATA"), str(tmp_path))
+    subprocess.run([sys.executable, "-c", f"import {modules}"], cwd=ROOT, env=environment, check=True)
+    assert not list(tmp_path.iterdir())

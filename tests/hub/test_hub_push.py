@@ -230,6 +230,15 @@ def test_by_hand_what_is_wrong_is_one_sentence(hub, capsys, arguments):
     assert printed_text.out == "" and printed_text.err.startswith("hub: ") and printed_text.err.count("\n") == 1
 
 
+def test_by_hand_a_problem_without_a_file_names_none(monkeypatch, capsys):
+    def fails(_):
+        raise OSError("the connection was reset")
+
+    monkeypatch.setattr(by_hand, "_pull", fails)
+    assert by_hand.main(["pull", REPO]) == 2
+    assert capsys.readouterr().err == "hub: The system cannot be used (the connection was reset).\n"
+
+
 def test_info_prints_repo_commit_sha256_and_accuracy(hub, folder, capsys):
     commit = publish(hub, folder, tag="v1")
     assert cli.main(["info", "--model_path", f"{REPO}@v1"]) == 0

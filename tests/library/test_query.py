@@ -284,6 +284,24 @@ def test_names_of_folders_are_no_patterns_and_no_sql(made, tmp_path):
     assert len(answer(odd, "select distinct item from windows")) == 3
 
 
+def test_names_of_folders_are_no_patterns_where_links_are_not_allowed(made, tmp_path, monkeypatch):
+    def refused(*_, **__):
+        raise OSError(22, "A required privilege is not held by the client")
+
+    odd = shutil.copytree(made[0], tmp_path / "talks [2024]")
+    monkeypatch.setattr(Path, "symlink_to", refused)
+    sql = "select item, count(*) from windows join people using (item, person) group by item order by item"
+    assert answer(odd, sql) == answer(made[0], sql) != []
+
+
+def test_names_of_folders_are_no_columns(made, tmp_path):
+    sql = "select name, max(happy) happy from windows group by name order by name"
+    inside = shutil.copytree(made[0], tmp_path / "happy=1" / "name=all" / "session=2")
+    assert answer(inside, sql) == answer(made[0], sql)
+    with library.open(inside) as found:
+        assert "session" not in found.columns()["windows"]
+
+
 def test_plain_results_are_items_too(tmp_path):
     features = result_folders.two_people()
     timeline = infer(features, factories.checkpoint())

@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
+from emorec import library
 from emorec.emotions import EMOTIONS
 from emorec.errors import EmorecError
 from emorec.inference.timeline import infer
@@ -52,6 +53,18 @@ def test_a_json_result_is_a_timeline_too(tmp_path):
     again = stored.timeline(item(tmp_path, "talk"))
     assert again.probabilities == pytest.approx(made.probabilities, abs=1e-6, nan_ok=True)
     assert again.sure.tolist() == made.sure.tolist()
+
+
+@pytest.mark.parametrize("status", ["failed", "waiting"])
+def test_an_earlier_result_keeps_its_length_when_its_recording_is_tried_again(tmp_path, status):
+    made = result_folders.item(tmp_path, "anna-1")
+    row = {"item": "anna-1", "source": "/operators/own/anna.mp4", "status": status, "error": "It is empty."}
+    result_folders.manifest(tmp_path, row)
+    (entry,), notes = Shelf(tmp_path).entries()
+    assert (entry.duration, entry.persons, entry.name, notes) == (made.duration, 2, "anna.mp4", [])
+    with library.open(tmp_path) as found:
+        (row,) = found.query("select status, error, duration, persons from media").to_pylist()
+    assert row == {"status": status, "error": "It is empty.", "duration": made.duration, "persons": 2}
 
 
 def test_a_timeline_of_damaged_rows_is_one_sentence(tmp_path):
