@@ -4,7 +4,7 @@ Faces are detected in every other sampled picture. If the pictures before and af
 same places, those of the picture between them are interpolated. In three of four pictures only the known faces are
 looked for: at half the size if all of them are large, else in the region around them.
 
-A face that the detector is not sure of and that is much smaller than another one in the picture must be known from a
+A face that the detector is not sure of and that is smaller than another one in the picture must be known from a
 neighbour, or be found in other views of the picture (see ``face.confirmation``): folds of somebody's clothes may look
 like a face for as long as they do not move. Were every unsure face asked for that, one in seven that is tilted or badly
 compressed would be lost.
@@ -27,8 +27,10 @@ from emorec.media.streams import Frame
 # box. The interpolated place is then off by about a tenth of that.
 STILL = 0.10
 # An unsure face whose side is below this share of the largest one's has to be confirmed. Of seven people, one had boxes
-# without a face on her clothes, of 0.14 times the side of her face and with scores of 0.64 to 0.75.
-SMALLER = 0.5
+# without a face on her clothes, of 0.14 times the side of her face and with scores of 0.64 to 0.75; a necktie had 0.7
+# times the side of the face above it, and scores of 0.61 to 0.71. If the detector is not sure of the largest face either,
+# as in a blurred recording, only a much smaller one has to be.
+SMALLER, MUCH_SMALLER = 0.8, 0.5
 SAME = 0.5  # smallest intersection over union of two boxes of the same face
 
 WHOLE_EVERY = 4  # sampled pictures; in every fourth one faces are detected at full size, whatever is known
@@ -105,13 +107,16 @@ def _detect_known(image: np.ndarray, detector: Detector, known: Sequence[Face]) 
 
 
 def _unsure(faces: Sequence[Face], known: Sequence[Face]) -> list[Face]:
-    """The faces that may be none: much smaller than another one, not clear, and not ``known``."""
-    largest = max((_side(face) for face in [*faces, *known]), default=0.0)
+    """The faces that may be none: smaller than another one, not clear, and not ``known``."""
+    largest = max([*faces, *known], key=_side, default=None)
+    if largest is None:
+        return []
+    limit = _side(largest) * (SMALLER if largest.score >= CLEAR_SCORE else MUCH_SMALLER)
     return [
         face
         for face in faces
         if face.score < CLEAR_SCORE
-        and _side(face) < SMALLER * largest
+        and _side(face) < limit
         and not any(overlap(face.box, other.box) >= SAME for other in known)
     ]
 

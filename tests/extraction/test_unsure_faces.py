@@ -76,8 +76,13 @@ def test_a_small_face_that_is_also_found_in_the_other_views_stays(first):
     assert scores(*frames) == [[CLEAR, UNSURE]] * 9
 
 
-@pytest.mark.parametrize("largest", [(), ((RED, 60, SMALL * 3 // 2),)])
-def test_an_unsure_face_that_is_not_much_smaller_needs_no_other_view(largest):
+def test_a_necktie_is_nobody_below_a_clear_face():
+    frames = [picture(number, (RED, 60, SMALL * 3 // 2), CLOTH) for number in range(6)]
+    assert scores(*frames) == [[CLEAR]] * 6
+
+
+@pytest.mark.parametrize("largest", [(), ((GREEN, 60, SMALL * 3 // 2),), ((RED, 60, SMALL),)])
+def test_an_unsure_face_that_is_about_as_large_or_beside_unsure_ones_needs_no_other_view(largest):
     """It is often the only one: tilted, dark, or badly compressed."""
     frames = [picture(number, *largest, CLOTH) for number in range(6)]
     assert sizes(*frames) == [pytest.approx([size for _, _, size in (*largest, CLOTH)])] * 6
