@@ -117,14 +117,12 @@ def print_summary(result: Timeline, written: Sequence[Path], name: str | None = 
 
 
 def _person_in_words(person: Timeline) -> str:
-    """The most common emotions of one person, and how long the face is seen, or the voice of one who is only heard."""
-    from emorec.output.summary import TOP_EMOTIONS, summary
+    """The emotions of one person, and how long the face is seen, or the voice of one who is only heard."""
+    from emorec.output.summary import shares_in_words, summary
 
     figures = summary(person)
-    shares = [f"{emotion} {share:.0%}" for emotion, share in figures.shares.items() if share > 0][:TOP_EMOTIONS]
-    shares += [f"unsure {figures.unsure:.0%}"] if figures.unsure > 0 else []
     seen = f"voice heard {figures.speech:.0%}" if person.only_heard else f"face seen {figures.face:.0%}"
-    return f"{', '.join(shares) or 'no evidence'}, {seen} of the time"
+    return f"{shares_in_words(figures)}, {seen} of the time"
 
 
 def _print_highlights(result: Timeline) -> None:

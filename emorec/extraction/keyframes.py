@@ -28,8 +28,8 @@ from emorec.media.streams import Frame
 STILL = 0.10
 # An unsure face whose side is below this share of the largest one's has to be confirmed. Of seven people, one had boxes
 # without a face on her clothes, of 0.14 times the side of her face and with scores of 0.64 to 0.75; a necktie had 0.7
-# times the side of the face above it, and scores of 0.61 to 0.71. If the detector is not sure of the largest face either,
-# as in a blurred recording, only a much smaller one has to be.
+# times the side of the face above it, and scores of 0.61 to 0.71. If the detector is not sure of the largest face
+# either, as in a blurred recording, only a much smaller one has to be.
 SMALLER, MUCH_SMALLER = 0.8, 0.5
 SAME = 0.5  # smallest intersection over union of two boxes of the same face
 

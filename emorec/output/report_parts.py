@@ -14,7 +14,7 @@ from emorec.output.chart_files import content
 from emorec.output.highlights import Highlight, find_highlights
 from emorec.output.negative import NONE, has_minutes, most_negative
 from emorec.output.portraits import Portraits
-from emorec.output.summary import TOP_EMOTIONS, affect_in_words, summary
+from emorec.output.summary import affect_in_words, shares_in_words, summary
 
 UNSURE = "repeating-linear-gradient(135deg,#777 0 2px,#ddd 2px 6px)"  # the bar of unsure time, hatched as in the chart
 WIDTH, HEIGHT, LANE_HEIGHT = 760, 270, 140  # px of a chart; a printed page is about 680 wide
@@ -67,10 +67,8 @@ def lanes(people: Sequence[Timeline], portraits: Portraits | None) -> str:
 
 def _lane(person: Timeline, portraits: Portraits | None) -> str:
     found = summary(person)
-    shares = [f"{emotion} {share:.0%}" for emotion, share in found.shares.items() if share >= 0.005][:TOP_EMOTIONS]
-    shares += [f"unsure {found.unsure:.0%}"] if found.unsure >= 0.005 else []
     seen = f"voice heard in {found.speech:.0%}" if person.only_heard else f"face seen in {found.face:.0%}"
-    words = f"{', '.join(shares) or 'no evidence'}; {seen} of the time"
+    words = f"{shares_in_words(found)}; {seen} of the time"
     number = int(person.person[0]) if len(person) else -1
     picture = _picture(portraits, portraits.of(number)) if portraits else ""
     name = html.escape(files.shown(person.name))

@@ -87,6 +87,12 @@ def length(seconds: float) -> str:
     return f"{seconds:.2g} s" if 0 < seconds < 0.1 else f"{seconds:.1f} s"
 
 
+def shares_in_words(figures: Summary) -> str:
+    """Every emotion's share of the time with evidence, as in "neutral 80%, happy 20%", and of what is unsure."""
+    named = {**figures.shares, "unsure": figures.unsure}
+    return ", ".join(f"{name} {share:.0%}" for name, share in named.items() if share >= MIN_NAMED) or "no evidence"
+
+
 def rows_in_words(timeline: Timeline) -> str:
     """The number of rows of a timeline, as in "1 row"."""
     return f"{len(timeline)} row{'s' if len(timeline) != 1 else ''}"

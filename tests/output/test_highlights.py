@@ -15,7 +15,7 @@ from emorec.output import charts, report, report_parts, subtitles
 from emorec.output.highlights import KINDS, MAX_OF_KIND, find_highlights
 from emorec.output.negative import most_negative
 from emorec.output.portraits import who
-from emorec.output.summary import affect_in_words, how, sentence, summary
+from emorec.output.summary import affect_in_words, how, sentence, shares_in_words, summary
 from support import factories
 
 
@@ -38,6 +38,12 @@ def of_kind(kind, timeline):
 def test_peaks_are_where_an_emotion_is_surest_and_never_neutral():
     assert [(moment.start, moment.emotion) for moment in of_kind("peak", tale())] == [(14.0, "happy"), (30.0, "sad")]
     assert of_kind("peak", tale())[0].text == "happy at 97%"
+
+
+def test_the_shares_of_a_person_in_words_add_up_to_the_time_with_evidence():
+    rows = [sure("neutral")] * 15 + [sure("happy")] * 2 + [sure("sad"), sure("angry"), sure("fear")]
+    words = shares_in_words(summary(factories.timeline(np.array(rows))))
+    assert words.startswith("neutral 75%, happy 10%, ") and sum(map(int, re.findall(r"(\d+)%", words))) == 100
 
 
 def test_of_several_persons_the_highlights_are_those_of_each_person():
