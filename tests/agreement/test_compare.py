@@ -183,6 +183,20 @@ def test_other_words_are_mapped(tmp_path, given):
     assert emorec.compare(timeline("happy", "sad"), path, map=given).every.accuracy.value == 1.0
 
 
+@pytest.mark.parametrize(
+    "given", [{"disgust": "angry"}, {"angry": ["disgust"]}, "angry=disgust", "map.json", "list.json", "map.csv"]
+)
+def test_of_two_emotions_the_documented_order_says_which_is_the_label(tmp_path, monkeypatch, given):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "map.json").write_text('{"disgust": "angry", "neutral": "none"}')
+    (tmp_path / "list.json").write_text('{"angry": ["Wut", "disgust"]}')
+    (tmp_path / "map.csv").write_text("label,emotion\ndisgust,angry\nneutral,-\n")
+    known = words(given)
+    assert (known["disgust"], known["angry"]) == ("angry", "angry")
+    if given in ("map.json", "map.csv"):
+        assert known["neutral"] is None
+
+
 def test_a_map_is_read_from_a_file(tmp_path):
     path = written(tmp_path, [(0, 1, "Freude"), (1, 2, "Trauer"), (2, 3, "Scham")])
     (tmp_path / "map.json").write_text('{"happy": ["Freude", "Spass"], "Trauer": "sad", "Scham": null}')
