@@ -25,8 +25,8 @@ NO_PERSON = "{name} has no person {person!r}; it has {persons}."
 WHOSE = "{name} has several persons ({persons}); say with --person whom the labels in {labels} describe."
 NO_SUCH_PERSONS = "The labels in {labels} name {theirs}, but {name} has the persons {ours}; choose one with --person."
 NOT_LABELLED = (
-    "The labels in {labels} name {theirs}, and not person {person} of {name}; call the person the same in both, or choose "
-    "another one with --person."
+    "The labels in {labels} name {theirs}, and not person {person} of {name}; call the person the same in both, or "
+    "choose another one with --person."
 )
 LEFT_PERSONS = "Labels of persons whom the result does not show are left out: {persons}."
 NO_NAME = "(no name)"
