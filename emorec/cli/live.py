@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import functools
 import sys
 import threading
@@ -29,6 +30,8 @@ NOTHING = "There is neither a camera nor a microphone to read; leave out 'none' 
 WRONG_NAME = "{name!r} cannot be the name of a result; give one without slashes, and a folder with --out."
 LATER = "The baseline {name} counts for the result at the end; until then, only voices are relative to the speaker."
 TOO_EARLY = "The session ended at {until:g} s, before the baseline {name} began, so it is relative to the speaker only."
+
+NOT_SHOWN = "The readings can no longer be shown ({reason}); the session goes on until Ctrl-C, and is saved."
 
 Feed = Callable[["Live"], Iterator[None]]  # gives one picture or block of sound after the other to a session
 
@@ -64,13 +67,13 @@ def run(options: argparse.Namespace) -> int:
     printing.print_notices(loaded)
     moment = choices
     if baseline.stretch:
-        print(f"emorec: note: {LATER.format(name=baseline.name)}", file=sys.stderr)
+        _note(LATER.format(name=baseline.name))
         moment = choices | {"baseline": baseline_choice.DEFAULT}
     with Live(loaded, name=options.save or "live") as live:
-        problem = _watch(live, feeds, moment)
+        problem = _watch(live, feeds, moment, bool(options.save))
         features = live.save()
     if baseline.stretch and baseline.stretch[0] >= features.until:
-        print(f"emorec: note: {TOO_EARLY.format(until=features.until, name=baseline.name)}", file=sys.stderr)
+        _note(TOO_EARLY.format(until=features.until, name=baseline.name))
         choices = moment
     result = loaded.infer(features, step=options.step_sec, **choices)
     if options.save and len(result):
@@ -183,8 +186,17 @@ def _wait_until(live: Live, moment: float) -> None:
     time.sleep(max(0.0, moment - live.now()))
 
 
-def _watch(live: Live, feeds: list[Feed], choices: dict[str, Any]) -> str:
-    """Show readings until Ctrl-C, or until a device stops; return the sentence that says why it did, or ""."""
+def _note(text: str) -> None:
+    """Print a note; a standard error that nobody reads any more must not cost the session."""
+    with contextlib.suppress(OSError):
+        print(f"emorec: note: {text}", file=sys.stderr)
+
+
+def _watch(live: Live, feeds: list[Feed], choices: dict[str, Any], saved: bool) -> str:
+    """Show readings until Ctrl-C, or until a device stops; return the sentence that says why it did, or "".
+
+    A session that is ``saved`` goes on if its readings can no longer be shown; of another one OSError is raised.
+    """
     stop = threading.Event()
     problems: list[str] = []
 
@@ -197,18 +209,27 @@ def _watch(live: Live, feeds: list[Feed], choices: dict[str, Any]) -> str:
             problems.append(str(error))
 
     threads = [threading.Thread(target=read, args=(feed,), daemon=True) for feed in feeds]
-    line = _Line()
+    line, shown = _Line(), True
     try:
         for thread in threads:
             thread.start()
         while (alive := [thread for thread in threads if thread.is_alive()]) and not problems:
-            line.show(live.reading(**choices), live.rate)
+            reading = live.reading(**choices)  # also raises what went wrong in a thread
+            try:
+                if shown:
+                    line.show(reading, live.rate)
+            except OSError as error:  # the reader of a pipe has ended, or the disk of a file is full
+                if not saved:
+                    raise
+                shown = False
+                _note(NOT_SHOWN.format(reason=error.strerror or error))
             alive[0].join(line.interval)
     except KeyboardInterrupt:
         pass
     finally:
         stop.set()
-        line.end()
+        if shown:
+            line.end()
     for thread in threads:
         thread.join(1.0)  # a device may be silent; its thread ends with the program
     return problems[0] if problems else ""

@@ -49,10 +49,11 @@ def put_out(
     marked: marking.Marked | None = None,
 ) -> None:
     """Write and print the result of one recording."""
+    # First the files: a standard error that nobody reads any more must not cost them.
+    written = _write_files(given, media, result, writers, options, marked)
     which = f"{heading}: " if heading else ""
     for note in result.notes:
         print(f"emorec: note: {which}{note}", file=sys.stderr)
-    written = _write_files(given, media, result, writers, options, marked)
     if not options.json:
         printing.print_summary(result, written, heading)
     else:
