@@ -107,7 +107,7 @@ def _analyze_one(
                 result = result.with_markers(marked.markers, shared=shared)
         features, people = latest[0], choices["people"]
         if options.people or len(features.persons) > 1:
-            write = functools.partial(result_files.write_people, loaded, features, people)
+            write = functools.partial(result_files.write_people, loaded, features, people, options.people)
             writers = writers | {".people.json": write}
         if options.report:
             write = functools.partial(result_files.write_report, loaded, features, people, options.blur)

@@ -72,7 +72,7 @@ def run(options: argparse.Namespace) -> int:
     result = loaded.infer(features, step=options.step_sec, **choices)
     if options.save and len(result):
         if len(features.persons) > 1:
-            write = functools.partial(result_files.write_people, loaded, features, NOBODY)
+            write = functools.partial(result_files.write_people, loaded, features, NOBODY, None)
             writers = writers | {".people.json": write}
         # Every session has results of its own. The suffix is not part of their name, see ``names.claim``.
         result_files.put_out(f"live {time.time()}", Path(f"{options.save}.live"), result, writers, options, None)

@@ -23,7 +23,11 @@ if TYPE_CHECKING:
     from emorec.timeline import Timeline
 
 REPORT = ".report.html"  # what follows a recording's name
-Writers = dict[str, Callable[[Any, Path], None]]  # by the suffix of their files
+Writers = dict[str, Callable[[Any, Path], object]]  # by the suffix of their files; False: nothing was written
+
+KEPT = (
+    "{name} holds names or changes of yours, and stays as it is; use it with --people, or move it away for a new one."
+)
 
 
 def writers(options: argparse.Namespace) -> Writers:
@@ -76,9 +80,22 @@ def raise_all(problems: list[EmorecError]) -> None:
         raise EmorecError(" ".join(dict.fromkeys(map(str, problems))))
 
 
-def write_people(loaded: Analyzer, features: Features, people: People, _: Timeline, path: Path) -> None:
-    """Write the names file beside the results."""
+def write_people(
+    loaded: Analyzer, features: Features, people: People, given: Path | None, _: Timeline, path: Path
+) -> bool:
+    """Write the names file beside the results, unless what a person typed into it would be lost; tell whether it is.
+
+    ``given`` is the names file that the people are from. It may be this one, of more than the part that was analysed.
+    """
+    from emorec.extraction import people_changes
+
+    if given and path.exists() and path.samefile(given):
+        return False
+    if people_changes.changed(path, named=not people):
+        print(f"emorec: note: {KEPT.format(name=path.name)}", file=sys.stderr)
+        return False
     loaded.save_people(features, path, people=people)
+    return True
 
 
 def write_report(
@@ -116,8 +133,8 @@ def _write_files(
         name = names.claim(folder, media, owner, lambda stem: tables.file_name(stem, result, ""), suffixes)
         for suffix, write in writers.items():
             with collected(problems):
-                write(result, folder / f"{name}{suffix}")
-                written.append(folder / f"{name}{suffix}")
+                if write(result, folder / f"{name}{suffix}") is not False:
+                    written.append(folder / f"{name}{suffix}")
         plot = folder / f"{name}.png" if with_chart else plot
         if marked and beside:
             with collected(problems):

@@ -18,6 +18,7 @@ import numpy as np
 from emorec import files
 from emorec._version import __version__
 from emorec.errors import EmorecError
+from emorec.extraction import people_changes
 from emorec.extraction.features import Features
 from emorec.extraction.people import (
     MAX_PERSONS,
@@ -216,6 +217,7 @@ def as_dict(features: Features) -> dict[str, Any]:
         "recording": files.shown(Path(str(features.media.get("name", ""))).name),
         "persons": persons,
         "others_seconds": round(float(shown[others].sum()), 3),
+        people_changes.DIGEST: people_changes.digest(persons),
     }
 
 
