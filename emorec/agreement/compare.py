@@ -24,6 +24,12 @@ LEFT_AFTER_SHIFT = 0.8
 NO_PERSON = "{name} has no person {person!r}; it has {persons}."
 WHOSE = "{name} has several persons ({persons}); say with --person whom the labels in {labels} describe."
 NO_SUCH_PERSONS = "The labels in {labels} name {theirs}, but {name} has the persons {ours}; choose one with --person."
+NOT_LABELLED = (
+    "The labels in {labels} name {theirs}, and not person {person} of {name}; call the person the same in both, or "
+    "choose another one with --person."
+)
+LEFT_PERSONS = "Labels of persons whom the result does not show are left out: {persons}."
+NO_NAME = "(no name)"
 NOTHING_SHARED = (
     "No time is labelled in {labels} and has evidence in {name} ({ours}; labels from {start:.1f} to {end:.1f} s); "
     "check that both belong to the same recording."
@@ -51,7 +57,8 @@ def compare(
     columns start, end, label and, if there are several, person; or an ELAN (.eaf) or Praat (.TextGrid) file, of which
     ``tier`` chooses one tier. ``map`` adds words for the seven emotions, see ``emotion_words.words``. ``person`` is the
     number or the name of the person whom the labels describe; None takes the persons that the labels name, or the only
-    one there is. A row is compared if it has evidence and one label fills at least half of it. Raises EmorecError.
+    one there is. A row is compared if it has evidence, and one label fills at least half of it and more than any other.
+    Raises EmorecError.
     """
     rows = rows_of(result)
     read = hand.read(labels, words(map), tier)
@@ -77,7 +84,10 @@ def compare(
         labelled_seconds=float(lengths[with_label].sum()),
         compared_seconds=float(lengths[used].sum()),
         seconds=float(lengths.sum()),
-        notes=tuple(_notes(read, rows, labelled[used], every, shift)),
+        notes=(
+            *([] if person is not None else _left_persons(read, pairs)),
+            *_notes(read, rows, labelled[used], every, shift),
+        ),
         start=rows.start,
         end=rows.end,
         persons=rows.persons,
@@ -103,13 +113,18 @@ def _pairs(rows: Rows, labels: Labels, person: str | None) -> list[tuple[Rows, L
         mine = (rows.persons == person) | (rows.names == person)
         if not mine.any():
             raise EmorecError(NO_PERSON.format(name=rows.name, person=person, persons=listed))
-        about = _is_of(labels, person, rows.names[mine][0], rows.persons[mine][0])
+        called = {person, *rows.names[mine].tolist(), *rows.persons[mine].tolist()}
+        about = _is_of(labels, *called)
+        # Labels of one person count as those of the chosen one, who may be called something else in the result.
+        others = {*ours, *rows.names.tolist()} - called
+        if theirs and not about.any() and (len(theirs) > 1 or theirs[0] in others):
+            raise EmorecError(
+                NOT_LABELLED.format(labels=labels.name, theirs=", ".join(theirs), person=person, name=rows.name)
+            )
         return [(rows.chosen(mine), labels.chosen(about) if about.any() else labels)]
-    if not several and len(theirs) < 2:
+    if len(theirs) < 2 and len(ours) < 2 or not theirs and not several:
         return [(rows, labels)]
     if not theirs:
-        if len(ours) < 2:
-            return [(rows, labels)]
         raise EmorecError(WHOSE.format(name=rows.name, persons=listed, labels=labels.name))
     found = []
     for each in ours:
@@ -122,6 +137,13 @@ def _pairs(rows: Rows, labels: Labels, person: str | None) -> list[tuple[Rows, L
             NO_SUCH_PERSONS.format(labels=labels.name, theirs=", ".join(theirs), name=rows.name, ours=listed)
         )
     return found
+
+
+def _left_persons(read: Labels, pairs: list[tuple[Rows, Labels]]) -> list[str]:
+    """A sentence about the labels that belong to none of the pairs, if there are any."""
+    used = np.concatenate([labels.persons for _, labels in pairs])
+    left = [each or NO_NAME for each in dict.fromkeys(read.persons[~np.isin(read.persons, used)].tolist())]
+    return [LEFT_PERSONS.format(persons=", ".join(left))] if left else []
 
 
 def _is_of(labels: Labels, *names: str) -> np.ndarray:

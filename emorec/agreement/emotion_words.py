@@ -24,9 +24,14 @@ SYNONYMS = {
 }
 WORDS: dict[str, str | None] = FOLDING | {word: emotion for emotion, words in SYNONYMS.items() for word in words}
 
-Mapped = Mapping[str, str | None] | str | PathLike[str]
+Mapped = Mapping[str, str | list[str] | None] | str | PathLike[str]
 
-WRONG_PAIR = "The map has {pair!r}, which names none of the seven emotions; write EMOTION=LABEL, as in happy=Freude."
+NOTHING = ("", "none", "null", "-")  # what stands beside a label without a counterpart
+
+WRONG_PAIR = (
+    "The map has {one!r} beside {other!r}, which names none of the seven emotions; "
+    "write EMOTION=LABEL, as in happy=Freude."
+)
 UNREADABLE = "The map {name} cannot be read ({reason}); give a JSON or CSV file, or pairs such as happy=Freude."
 WRONG_FILE = 'The map {name} must hold an object of labels and emotions, as in {{"Freude": "happy"}}.'
 
@@ -35,29 +40,37 @@ def words(given: Mapped | None = None) -> dict[str, str | None]:
     """The emotion that each label stands for, by the label in lower case; None has no counterpart among the seven.
 
     ``given`` adds labels: a mapping of labels to emotions (None: leave it out), the path of a JSON file with such an
-    object or of a CSV file with the columns label and emotion, or pairs such as ``happy=Freude,sad=Trauer``. Raises
-    EmorecError.
+    object or of a CSV file with the columns label and emotion, or pairs such as ``happy=Freude,sad=Trauer``. In each
+    the two may also stand in the other order; if both are emotions, they count in the order that is given here. A list
+    in a mapping holds the labels of an emotion. Raises EmorecError.
     """
     if given is None:
         return dict(WORDS)
     if isinstance(given, Mapping):
-        pairs = list(given.items())
+        pairs = _pairs_of_mapping(given)
     elif isinstance(given, str) and "=" in given:
-        pairs = [tuple(part.partition("=")[::2]) for part in given.split(",") if part.strip()]
+        parts = [part.partition("=") for part in given.split(",") if part.strip()]
+        return WORDS | dict(_ordered(label, emotion) for emotion, _, label in parts)
     else:
         pairs = _pairs_of_file(Path(given))
-    return WORDS | dict(_ordered(label, emotion) for label, emotion in pairs)
+    return WORDS | dict(_ordered(label, None if _is_nothing(emotion) else emotion) for label, emotion in pairs)
 
 
 def _ordered(one: Any, other: Any) -> tuple[str, str | None]:
-    """A label in lower case and its emotion, whichever of the two comes first."""
+    """A label in lower case and its emotion, whichever of the two comes first; of two emotions the first is a label."""
     one, other = (None if each is None else str(each).strip() for each in (one, other))
-    for label, emotion in ((other, one), (one, other)):
+    for label, emotion in ((one, other), (other, one)):
         if label and emotion and emotion.lower() in EMOTIONS:
             return label.casefold(), emotion.lower()
-    if one and (other is None or other.lower() in ("", "none", "null", "-")):
-        return one.casefold(), None
-    raise EmorecError(WRONG_PAIR.format(pair=f"{one}={other}"))
+    for label, nothing in ((one, other), (other, one)):
+        if label and _is_nothing(nothing):
+            return label.casefold(), None
+    raise EmorecError(WRONG_PAIR.format(one=other, other=one))
+
+
+def _is_nothing(value: Any) -> bool:
+    """Whether a value says that the label beside it has no counterpart."""
+    return value is None or str(value).strip().lower() in NOTHING
 
 
 def _pairs_of_file(path: Path) -> list[tuple[Any, Any]]:
@@ -73,9 +86,13 @@ def _pairs_of_file(path: Path) -> list[tuple[Any, Any]]:
         raise EmorecError(UNREADABLE.format(name=path.name, reason=reason)) from None
     if not isinstance(content, dict):
         raise EmorecError(WRONG_FILE.format(name=path.name))
+    return _pairs_of_mapping(content)
+
+
+def _pairs_of_mapping(content: Mapping[str, Any]) -> list[tuple[Any, Any]]:
     pairs = []
     for key, value in content.items():
-        pairs += [(key, each) for each in (value if isinstance(value, list) else [value])]
+        pairs += [(each, key) for each in value] if isinstance(value, list) else [(key, value)]
     return pairs
 
 

@@ -105,12 +105,16 @@ def _of_tier(name: str, found: list[Annotation], known: Mapping[str, str | None]
 def on_rows(labels: Labels, start: np.ndarray, end: np.ndarray, shift: float = 0.0) -> np.ndarray:
     """The emotion (N,) that was labelled for most of each row, from ``start`` to ``end`` (s); -1 for none.
 
-    A label counts if it fills at least half of the row. All labels are moved by ``shift`` (s) first.
+    A label counts if it fills at least half of the row, and more of it than any other emotion. All labels are moved by
+    ``shift`` (s) first.
     """
     covered = np.stack([_covered(labels, number, start - shift, end - shift) for number in range(OTHER + 1)], axis=1)
     best = covered.argmax(axis=1)
-    enough = covered.max(axis=1) >= (end - start) / 2 - 1e-6
-    return np.where(enough, best, -1)
+    most = covered.max(axis=1)
+    enough = most >= (end - start) / 2 - 1e-6
+    # Labels of other things may lie over those of emotions; they are no rival of one.
+    tied = (covered[:, :OTHER] >= most[:, None] - 1e-6).sum(axis=1) > 1
+    return np.where(enough & ~tied, best, -1)
 
 
 def _covered(labels: Labels, number: int, start: np.ndarray, end: np.ndarray) -> np.ndarray:

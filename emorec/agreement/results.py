@@ -15,6 +15,8 @@ import numpy as np
 from emorec.emotions import EMOTIONS
 from emorec.errors import EmorecError, require
 from emorec.inference.timeline import Timeline
+from emorec.output.tables import FORMULA
+from emorec.output.text import plain
 
 UNKNOWN = "{name} is no result that can be compared; give the CSV, JSON, TSV or Parquet file of a recording."
 UNREADABLE = "{name} cannot be read ({reason}); give the CSV, JSON, TSV or Parquet file of a recording."
@@ -82,7 +84,7 @@ def _of_timeline(timeline: Timeline) -> Rows:
     people: tuple[Timeline, ...] = getattr(timeline, "people", ()) or (timeline,)
     best = [np.where(each.known, np.nan_to_num(each.probabilities).argmax(axis=1), -1) for each in people]
     persons = [np.array([str(number) if number >= 0 else "" for number in each.person], str) for each in people]
-    names = [np.full(len(each), getattr(each, "name", ""), object) for each in people]
+    names = [[plain(called) for called in each.row_names] for each in people]
     return Rows(
         name,
         np.concatenate([each.start for each in people]),
@@ -121,7 +123,15 @@ def _of_csv(path: Path) -> Iterable[Mapping[str, Any]]:
     text = path.read_text(encoding="utf-8-sig")
     header = text.partition("\n")[0]
     delimiter = max("\t;,", key=header.count)
-    return list(csv.DictReader(text.splitlines(), delimiter=delimiter))
+    records = list(csv.DictReader(text.splitlines(), delimiter=delimiter))
+    for record in records:
+        record["name"] = _without_mark(record.get("name") or "")
+    return records
+
+
+def _without_mark(name: str) -> str:
+    """A name without the apostrophe that keeps a spreadsheet from taking it for a formula."""
+    return name[1:] if name.startswith("'") and name[1:].startswith(FORMULA) else name
 
 
 def _of_json(path: Path) -> Iterable[Mapping[str, Any]]:

@@ -20,7 +20,8 @@ def read(content: bytes) -> list[Annotation]:
     """The intervals and points of every tier; intervals without text are left out. Raises NotThatFormat."""
     values = _values(text_of(content))
     try:
-        if next(values) != "ooTextFile" or next(values) != "TextGrid":
+        # Praat used to write "ooTextFile short" into short files.
+        if not str(next(values)).startswith("ooTextFile") or next(values) != "TextGrid":
             raise NotThatFormat("it is no TextGrid")
         _pass_over(values, 2)  # the times from which and to which it goes
         found = []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 
 from emorec.annotation.record import Annotation
-from emorec.annotation.times import NotThatFormat, seconds, text_of
+from emorec.annotation.times import LINE_END, NotThatFormat, seconds, text_of
 
 DELIMITERS = "\t;,"
 
@@ -22,17 +22,32 @@ AUDACITY_RANGES = "\\"  # the first character of lines with the frequencies of t
 
 def read(content: bytes) -> list[Annotation]:
     """The annotations of a table. Raises NotThatFormat."""
-    lines = [line for line in text_of(content).splitlines() if line.strip() and not line.startswith(AUDACITY_RANGES)]
+    lines = LINE_END.split(text_of(content))
+    lines = [line for line in lines if line.strip() and not line.startswith(AUDACITY_RANGES)]
     if not lines:
         return []
-    delimiter = max(DELIMITERS, key=lines[0].count)  # of equally frequent ones the first
+    delimiter, header = _delimiter(lines[0])
+    # Audacity writes quotes as they are; a label may begin with one.
+    quoting = csv.QUOTE_MINIMAL if header or delimiter != "\t" else csv.QUOTE_NONE
     try:
-        rows = [[cell.strip() for cell in row] for row in csv.reader(lines, delimiter=delimiter)]
+        rows = [[cell.strip() for cell in row] for row in csv.reader(lines, delimiter=delimiter, quoting=quoting)]
     except csv.Error as error:
         raise NotThatFormat(str(error)) from None
     if seconds(rows[0][0]) is not None:
         return [_without_header(row, number) for number, row in enumerate(rows, 1)]
     return _with_header(rows)
+
+
+def _delimiter(line: str) -> tuple[str, bool]:
+    """What is between the cells of the first line, and whether that may be a header.
+
+    Without one it follows a time, and labels may have more of the others. Of equally frequent ones the first counts.
+    """
+    for delimiter in DELIMITERS:
+        first, found, _ = line.partition(delimiter)
+        if found and seconds(first) is not None:
+            return delimiter, False
+    return max(DELIMITERS, key=line.count), True
 
 
 def _without_header(row: list[str], number: int) -> Annotation:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import math
 import re
 
-# Seconds, m:ss or h:mm:ss; after a point or a comma there are fractions of a second.
-CLOCK = re.compile(r"(?:(?:(\d+):)?(\d{1,2}|\d+(?=:)):)?(\d+(?:[.,]\d*)?(?:[eE][+-]?\d+)?)")
+# Seconds, m:ss or h:mm:ss; after a point or a comma there are fractions of a second. What happens before a recording
+# begins, such as the first events of BIDS, has a time below 0.
+CLOCK = re.compile(r"(-?)(?:(?:(\d+):)?(\d{1,2}|\d+(?=:)):)?(\d+(?:[.,]\d*)?(?:[eE][+-]?\d+)?)")
+
+LINE_END = re.compile(r"\r\n|\r|\n")  # str.splitlines also splits at U+2028 and others, which may stand in a label
 
 # A file may begin with a mark of its encoding; Praat writes UTF-16.
 ENCODINGS = ((b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"), (b"\xef\xbb\xbf", "utf-8-sig"))
@@ -17,13 +20,13 @@ class NotThatFormat(ValueError):
 
 
 def seconds(text: str) -> float | None:
-    """Seconds from ``75``, ``75.5``, ``75,5``, ``1:15`` or ``0:01:15``; None for anything else."""
+    """Seconds from ``75``, ``75.5``, ``75,5``, ``1:15``, ``0:01:15`` or ``-2``; None for anything else."""
     found = CLOCK.fullmatch(text.strip())
     if found is None:
         return None
-    hours, minutes, rest = found.groups()
+    sign, hours, minutes, rest = found.groups()
     value = 3600 * int(hours or 0) + 60 * int(minutes or 0) + float(rest.replace(",", "."))
-    return value if math.isfinite(value) else None
+    return (-value if sign else value) if math.isfinite(value) else None
 
 
 def text_of(content: bytes) -> str:

@@ -52,6 +52,9 @@ class Choices:
         values = dataclasses.asdict(self)
         for place in PLACES:
             del values[place]
+        for person in (values["inferring"].get("people") or {}).get("persons", ()):
+            for track in person["tracks"] or ():
+                track.pop("end")  # was not read by earlier versions, and decides next to nothing
         baseline = baseline_choice.of(self.inferring.get("baseline", baseline_choice.DEFAULT))
         if baseline.known is not None:  # a file counts by what it holds
             values["inferring"]["baseline"] = baseline.name, str(baseline.known)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from emorec import files
+from emorec.extraction import people_changes
 from emorec.library.schema import NAMES, SUFFIX
 from emorec.library.tables import write_tables
 from emorec.output import formats, tables
@@ -26,7 +27,8 @@ APART = ".result"  # after the name of a recording called like a table, such as 
 def write(folder: Path, choices: Choices, loaded: Analyzer, timeline: Timeline, features: Features) -> tuple[str, ...]:
     """Write the results of an item to its folder; return the names of the files. Raises EmorecError or OSError.
 
-    Each file is written completely or not at all, under the names that ``emorec analyze --out`` gives.
+    Each file is written completely or not at all, under the names that ``emorec analyze --out`` gives. A names file
+    that somebody changed stays.
     """
     _remove_leftovers(folder)
     name = _name(folder, choices, timeline)
@@ -38,7 +40,8 @@ def write(folder: Path, choices: Choices, loaded: Analyzer, timeline: Timeline, 
     people = choices.inferring.get("people")
     if people or len(features.persons) > 1:
         written.append(f"{name}{PEOPLE}")
-        loaded.save_people(features, folder / written[-1], people=people)
+        if not people_changes.changed(folder / written[-1], named=not people):
+            loaded.save_people(features, folder / written[-1], people=people)
     if choices.plot:
         from emorec.output import charts
 

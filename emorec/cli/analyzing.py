@@ -92,7 +92,7 @@ def _analyze_one(
     """Analyze one recording, then write and print its result, below a heading if there are several."""
     with _recording(given, options) as (media, link_facts, owner):
         latest: deque[Features] = deque(maxlen=1)
-        shared, problem = heading is not None, None
+        shared, problems = heading is not None, list[EmorecError]()  # the rest of the result is written
 
         def keep(features: Features) -> None:
             if marked and not shared:
@@ -104,22 +104,21 @@ def _analyze_one(
             result = loaded.analyze(media, keep, person=options.person, **extraction_settings(options), **choices)
         result = replace(result, media=result.media | link_facts)
         if marked:
-            try:
+            with result_files.collected(problems):
                 result = result.with_markers(marked.markers, shared=shared)
-            except EmorecError as error:  # the rest of the result is written
-                problem = error
         features, people = latest[0], choices["people"]
         if options.people or len(features.persons) > 1:
-            write = functools.partial(result_files.write_people, loaded, features, people)
+            write = functools.partial(result_files.write_people, loaded, features, people, options.people)
             writers = writers | {".people.json": write}
         if options.report:
             write = functools.partial(result_files.write_report, loaded, features, people, options.blur)
             writers = writers | {result_files.REPORT: write}
-        result_files.put_out(owner, media, result, writers, options, heading, marked if result.markers else None)
+        with result_files.collected(problems):
+            result_files.put_out(owner, media, result, writers, options, heading, marked if result.markers else None)
         if options.save_video:
-            _save_video(media, loaded, features.with_people(people), result, options)
-        if problem:
-            raise problem
+            with result_files.collected(problems):
+                _save_video(media, loaded, features.with_people(people), result, options)
+        result_files.raise_all(problems)
 
 
 def _save_video(

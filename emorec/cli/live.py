@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import functools
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from emorec.cli import failures, printing, result_files
+from emorec.cli.live_feeds import Feed, feeds_of
 from emorec.cli.options import DEFAULT_OUT
 from emorec.emotions import EMOJI
 from emorec.errors import EmorecError
@@ -20,17 +21,13 @@ from emorec.output import names
 if TYPE_CHECKING:
     from emorec.live import Live, Reading
 
-NONE = "none"  # the name of no device
 SHOW_EVERY = 0.2  # seconds between two readings on a terminal
 LINE_EVERY = 1.0  # seconds between two lines in a pipe
-SOUND_BLOCK = 0.256  # seconds of sound of a file that stands in for a microphone, at a time
 
-NOTHING = "There is neither a camera nor a microphone to read; leave out 'none' for one of them."
 WRONG_NAME = "{name!r} cannot be the name of a result; give one without slashes, and a folder with --out."
 LATER = "The baseline {name} counts for the result at the end; until then, only voices are relative to the speaker."
 TOO_EARLY = "The session ended at {until:g} s, before the baseline {name} began, so it is relative to the speaker only."
-
-Feed = Callable[["Live"], Iterator[None]]  # gives one picture or block of sound after the other to a session
+NOT_SHOWN = "The readings can no longer be shown ({reason}); the session goes on until Ctrl-C, and is saved."
 
 
 def run(options: argparse.Namespace) -> int:
@@ -55,7 +52,7 @@ def run(options: argparse.Namespace) -> int:
         if Path(options.save).name != options.save:
             raise EmorecError(WRONG_NAME.format(name=options.save))
         names.check_folder(options.out or Path(DEFAULT_OUT))
-    feeds = _feeds(options)
+    feeds = feeds_of(options)
     from emorec import analyzer
     from emorec.extraction.people import NOBODY
     from emorec.live import Live
@@ -64,18 +61,18 @@ def run(options: argparse.Namespace) -> int:
     printing.print_notices(loaded)
     moment = choices
     if baseline.stretch:
-        print(f"emorec: note: {LATER.format(name=baseline.name)}", file=sys.stderr)
+        _note(LATER.format(name=baseline.name))
         moment = choices | {"baseline": baseline_choice.DEFAULT}
     with Live(loaded, name=options.save or "live") as live:
-        problem = _watch(live, feeds, moment)
+        problem = _watch(live, feeds, moment, bool(options.save))
         features = live.save()
     if baseline.stretch and baseline.stretch[0] >= features.until:
-        print(f"emorec: note: {TOO_EARLY.format(until=features.until, name=baseline.name)}", file=sys.stderr)
+        _note(TOO_EARLY.format(until=features.until, name=baseline.name))
         choices = moment
     result = loaded.infer(features, step=options.step_sec, **choices)
     if options.save and len(result):
         if len(features.persons) > 1:
-            write = functools.partial(result_files.write_people, loaded, features, NOBODY)
+            write = functools.partial(result_files.write_people, loaded, features, NOBODY, None)
             writers = writers | {".people.json": write}
         # Every session has results of its own. The suffix is not part of their name, see ``names.claim``.
         result_files.put_out(f"live {time.time()}", Path(f"{options.save}.live"), result, writers, options, None)
@@ -88,103 +85,17 @@ def run(options: argparse.Namespace) -> int:
     return failures.USER_ERROR if problem else 0
 
 
-def _feeds(options: argparse.Namespace) -> list[Feed]:
-    """What reads the camera and the microphone. Raises EmorecError for a device that was named and is not there."""
-    from emorec.media import devices
-
-    video, audio = options.video_device, options.audio_device
-    if video == NONE and audio == NONE:
-        raise EmorecError(NOTHING)
-    if video and Path(video).is_file() and not audio:
-        audio = video if _has_sound(Path(video)) else NONE  # the sound that belongs to the pictures
-    feeds: list[Feed] = []
-    problems: list[EmorecError] = []
-    for name, of_file, of_device in (
-        (video, _frames_of, lambda name: _camera(devices.camera(name))),
-        (audio, _sound_of, lambda name: _microphone(devices.microphone(name))),
-    ):
-        if name == NONE:
-            continue
-        if name and Path(name).is_file():
-            feeds.append(of_file(Path(name)))
-            continue
-        try:
-            feeds.append(of_device(name or ""))
-        except EmorecError as error:
-            if name:
-                raise
-            problems.append(error)  # the usual device; the other one may be enough
-    if not feeds:
-        raise problems[0]
-    for problem in problems:
-        print(f"emorec: note: {problem}", file=sys.stderr)
-    return feeds
+def _note(text: str) -> None:
+    """Print a note; a standard error that nobody reads any more must not cost the session."""
+    with contextlib.suppress(OSError):
+        print(f"emorec: note: {text}", file=sys.stderr)
 
 
-def _camera(pictures: Iterator[Any]) -> Feed:
-    def feed(live: Live) -> Iterator[None]:
-        for image in pictures:
-            at = live.now()
-            if live.wants_picture(at):
-                live.add_picture(image, at)
-            yield
+def _watch(live: Live, feeds: list[Feed], choices: dict[str, Any], saved: bool) -> str:
+    """Show readings until Ctrl-C, or until a device stops; return the sentence that says why it did, or "".
 
-    return feed
-
-
-def _microphone(blocks: Iterator[tuple[Any, int]]) -> Feed:
-    def feed(live: Live) -> Iterator[None]:
-        for samples, rate in blocks:
-            live.add_sound(samples, rate)
-            yield
-
-    return feed
-
-
-def _frames_of(path: Path) -> Feed:
-    """A file in place of a camera, at its own pace; it is decoded as every file is, in another process."""
-
-    def feed(live: Live) -> Iterator[None]:
-        from emorec.face.detection import DETECTION_SIDE
-        from emorec.media import sandbox
-        from emorec.media.passes import without_damage
-
-        for frame in without_damage(sandbox.frames(path, max_side=DETECTION_SIDE)):
-            _wait_until(live, frame.time)
-            live.add_frame(frame)
-            yield
-
-    return feed
-
-
-def _sound_of(path: Path) -> Feed:
-    """A file in place of a microphone, at its own pace."""
-
-    def feed(live: Live) -> Iterator[None]:
-        from emorec.media import sandbox
-        from emorec.media.passes import without_damage
-
-        rate = 16_000
-        for block in without_damage(sandbox.audio(path, rate, block_seconds=SOUND_BLOCK)):
-            _wait_until(live, block.time + len(block.samples) / rate)
-            live.add_sound(block.samples, rate, block.time)
-            yield
-
-    return feed
-
-
-def _has_sound(path: Path) -> bool:
-    from emorec.media import sandbox
-
-    return sandbox.probe(path).has_audio
-
-
-def _wait_until(live: Live, moment: float) -> None:
-    time.sleep(max(0.0, moment - live.now()))
-
-
-def _watch(live: Live, feeds: list[Feed], choices: dict[str, Any]) -> str:
-    """Show readings until Ctrl-C, or until a device stops; return the sentence that says why it did, or ""."""
+    A session that is ``saved`` goes on if its readings can no longer be shown; of another one OSError is raised.
+    """
     stop = threading.Event()
     problems: list[str] = []
 
@@ -197,18 +108,27 @@ def _watch(live: Live, feeds: list[Feed], choices: dict[str, Any]) -> str:
             problems.append(str(error))
 
     threads = [threading.Thread(target=read, args=(feed,), daemon=True) for feed in feeds]
-    line = _Line()
+    line, shown = _Line(), True
     try:
         for thread in threads:
             thread.start()
         while (alive := [thread for thread in threads if thread.is_alive()]) and not problems:
-            line.show(live.reading(**choices), live.rate)
+            reading = live.reading(**choices)  # also raises what went wrong in a thread
+            try:
+                if shown:
+                    line.show(reading, live.rate)
+            except OSError as error:  # the reader of a pipe has ended, or the disk of a file is full
+                if not saved:
+                    raise
+                shown = False
+                _note(NOT_SHOWN.format(reason=error.strerror or error))
             alive[0].join(line.interval)
     except KeyboardInterrupt:
         pass
     finally:
         stop.set()
-        line.end()
+        if shown:
+            line.end()
     for thread in threads:
         thread.join(1.0)  # a device may be silent; its thread ends with the program
     return problems[0] if problems else ""

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import functools
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from emorec.cli import marking, printing
 from emorec.cli import options as cli_options
+from emorec.errors import EmorecError
 from emorec.output import names
 
 if TYPE_CHECKING:
@@ -21,7 +23,11 @@ if TYPE_CHECKING:
     from emorec.timeline import Timeline
 
 REPORT = ".report.html"  # what follows a recording's name
-Writers = dict[str, Callable[[Any, Path], None]]  # by the suffix of their files
+Writers = dict[str, Callable[[Any, Path], object]]  # by the suffix of their files; False: nothing was written
+
+KEPT = (
+    "{name} holds names or changes of yours, and stays as it is; use it with --people, or move it away for a new one."
+)
 
 
 def writers(options: argparse.Namespace) -> Writers:
@@ -48,11 +54,15 @@ def put_out(
     heading: str | None,
     marked: marking.Marked | None = None,
 ) -> None:
-    """Write and print the result of one recording."""
+    """Write and print the result of one recording.
+
+    Raises EmorecError, after everything else, about the files that cannot be written.
+    """
+    # First the files: a standard error that nobody reads any more must not cost them.
+    written, problems = _write_files(given, media, result, writers, options, marked)
     which = f"{heading}: " if heading else ""
     for note in result.notes:
         print(f"emorec: note: {which}{note}", file=sys.stderr)
-    written = _write_files(given, media, result, writers, options, marked)
     if not options.json:
         printing.print_summary(result, written, heading)
     else:
@@ -61,11 +71,31 @@ def put_out(
         text = f"{json.dumps(tables.as_dict(result), allow_nan=False)}\n" if heading else tables.json_text(result)
         sys.stdout.write(text)
     sys.stdout.flush()
+    raise_all(problems)
 
 
-def write_people(loaded: Analyzer, features: Features, people: People, _: Timeline, path: Path) -> None:
-    """Write the names file beside the results."""
+def raise_all(problems: list[EmorecError]) -> None:
+    """Raise the problems as one EmorecError, if there are any."""
+    if problems:
+        raise EmorecError(" ".join(dict.fromkeys(map(str, problems))))
+
+
+def write_people(
+    loaded: Analyzer, features: Features, people: People, given: Path | None, _: Timeline, path: Path
+) -> bool:
+    """Write the names file beside the results, unless what a person typed into it would be lost; tell whether it is.
+
+    ``given`` is the names file that the people are from. It may be this one, of more than the part that was analysed.
+    """
+    from emorec.extraction import people_changes
+
+    if given and path.exists() and path.samefile(given):
+        return False
+    if people_changes.changed(path, named=not people):
+        print(f"emorec: note: {KEPT.format(name=path.name)}", file=sys.stderr)
+        return False
     loaded.save_people(features, path, people=people)
+    return True
 
 
 def write_report(
@@ -82,11 +112,15 @@ def _write_files(
     writers: Writers,
     options: argparse.Namespace,
     marked: marking.Marked | None = None,
-) -> list[Path]:
-    """Write the result in every format and the chart, as the options say; return the paths of the files."""
+) -> tuple[list[Path], list[EmorecError]]:
+    """Write the result in every format and the chart, as the options say.
+
+    Returns the paths of the files, and why others could not be written.
+    """
     from emorec.output import tables
 
-    written = []
+    written: list[Path] = []
+    problems: list[EmorecError] = []
     plot = None if options.no_plot else options.save_plot
     beside = bool(options.out) or not options.json
     if not beside:  # the result is only printed; of the files, a report that was asked for is still written
@@ -98,14 +132,26 @@ def _write_files(
         owner = given if isinstance(given, str) else str(given.resolve())
         name = names.claim(folder, media, owner, lambda stem: tables.file_name(stem, result, ""), suffixes)
         for suffix, write in writers.items():
-            written.append(folder / f"{name}{suffix}")
-            write(result, written[-1])
+            with collected(problems):
+                if write(result, folder / f"{name}{suffix}") is not False:
+                    written.append(folder / f"{name}{suffix}")
         plot = folder / f"{name}.png" if with_chart else plot
         if marked and beside:
-            written += marking.write(result, marked, folder, name, not options.no_plot, options.locale)
+            with collected(problems):
+                written += marking.write(result, marked, folder, name, not options.no_plot, options.locale)
     if plot:
         from emorec.output import charts
 
-        charts.save(result, plot)
-        written.append(plot)
-    return written
+        with collected(problems):
+            charts.save(result, plot)
+            written.append(plot)
+    return written, problems
+
+
+@contextlib.contextmanager
+def collected(problems: list[EmorecError]) -> Iterator[None]:
+    """Add an EmorecError to ``problems``, so that what comes next is still done."""
+    try:
+        yield
+    except EmorecError as error:
+        problems.append(error)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -16,6 +16,7 @@ WORDS = ("all", "main", "speaker")  # choices of a person that are no names
 MAX_NAME = 60  # characters
 MAX_PERSONS = 1000  # that may be described, so that a file cannot make the program slow
 NEAR = 0.15  # seconds between the face of a track and the place that stands for it; pictures are 0.2 s apart
+SOON = 1.0  # seconds from the begin of a part in which a track that runs on from before it is seen again
 SAME_PLACE = 0.3  # intersection over union of the two boxes from which on they are the same face
 
 # Numbers of persons who are heard and not seen: of the channels of a call.
@@ -32,11 +33,13 @@ class Track:
     """Stands for a track of faces within a shot: the ``time`` (s) and the ``box`` of its first face.
 
     The box is (left, top, width, height) as fractions of the picture. Time and place are found again in another run,
-    also if another part of the recording is analysed; the tracker's own numbers are not.
+    also if another part of the recording is analysed; the tracker's own numbers are not. ``end`` (s) is when its last
+    face is seen, None if that is not known; it tells which tracks run on where a part begins.
     """
 
     time: float
     box: Box
+    end: float | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,10 +94,12 @@ def checked_name(name: object) -> str:
 
 @dataclass(frozen=True)
 class Tracks:
-    """The tracks (T,) in the faces (N,) of a recording: the track ``of_face`` (N,), and each track's ``first`` face."""
+    """The tracks (T,) in the faces (N,) of a recording: the track ``of_face`` (N,), and each track's ``first`` and
+    ``last`` face."""
 
     of_face: np.ndarray
     first: np.ndarray
+    last: np.ndarray
 
     @classmethod
     def of(cls, arrays: Arrays) -> Tracks:
@@ -102,13 +107,16 @@ class Tracks:
         _, first, of_face = np.unique(
             arrays.get("face_track", arrays["face_person"]), return_index=True, return_inverse=True
         )
-        return cls(of_face, first)
+        last = np.zeros(len(first), np.int64)
+        last[of_face] = np.arange(len(of_face))  # faces lie in the order of time, so the last one stays
+        return cls(of_face, first, last)
 
     def described(self, arrays: Arrays, track: int) -> Track:
         """What stands for a track."""
         face = int(self.first[track])
         left, top, width, height = (round(float(value), 4) for value in arrays["face_box"][face])
-        return Track(round(float(arrays["face_time"][face]), 3), (left, top, width, height))
+        begin, end = (round(float(arrays["face_time"][one]), 3) for one in (face, self.last[track]))
+        return Track(begin, (left, top, width, height), end)
 
     def find(self, arrays: Arrays, wanted: Track) -> int | None:
         """The track that ``wanted`` stands for, or None if this part of the recording does not show it."""
@@ -121,6 +129,29 @@ class Tracks:
             if overlaps[face] >= SAME_PLACE:
                 return int(self.of_face[low + face])
         return None
+
+    def running(self, arrays: Arrays, wanted: Sequence[Track], free: np.ndarray) -> dict[int, int]:
+        """Of tracks that began before this part of the recording, those that run on in it: indices of ``wanted``, and
+        the track of each.
+
+        They are known by their place alone, the best fit first. ``free`` (T,) are the tracks that may be taken.
+        """
+        begin = float(arrays["frame_time"][0])
+        times = arrays["face_time"][self.first]
+        there = np.flatnonzero(free & (times <= begin + SOON))
+        boxes = arrays["face_box"][self.first[there]].astype(np.float64)
+        running = {
+            index: overlap(boxes, one.box) * (times[there] <= one.end)
+            for index, one in enumerate(wanted)
+            if one.end is not None and one.time < begin <= one.end
+        }
+        fits = np.array([*running.values()]).reshape(len(running), len(there))
+        found: dict[int, int] = {}
+        while fits.max(initial=0) >= SAME_PLACE:
+            row, column = np.unravel_index(fits.argmax(), fits.shape)
+            found[[*running][row]] = int(there[column])
+            fits[row], fits[:, column] = 0, 0
+        return found
 
 
 def overlap(boxes: np.ndarray, box: Box) -> np.ndarray:
@@ -190,9 +221,14 @@ def owners(people: People, arrays: Arrays, tracks: Tracks, groups: np.ndarray) -
     for index, person in enumerate(people):
         if person.tracks is None:
             owner[(groups == person.number) & (owner < 0)] = index
+    exact, missing = np.full(len(groups), -1), []
     for index, person in enumerate(people):
         for wanted in person.tracks or ():
             track = tracks.find(arrays, wanted)
-            if track is not None:
-                owner[track] = index
-    return owner
+            if track is None:
+                missing.append((index, wanted))
+            else:
+                exact[track] = index
+    for place, track in tracks.running(arrays, [wanted for _, wanted in missing], exact < 0).items():
+        exact[track] = missing[place][0]
+    return np.where(exact >= 0, exact, owner)

@@ -54,15 +54,13 @@ def stretches(features: Features, number: int) -> list[Stretch]:
     seconds = np.bincount(tracks.of_face, shown, len(tracks.first))
     last = np.zeros(len(tracks.first))
     np.maximum.at(last, tracks.of_face, arrays["face_time"] + shown)
-    last_face = np.zeros(len(tracks.first), int)
-    np.maximum.at(last_face, tracks.of_face, np.arange(len(tracks.of_face)))
     found = [
         Stretch(
             start=float(arrays["face_time"][face]),
             end=float(last[track]),
             seconds=float(seconds[track]),
             tracks=(tracks.described(arrays, track),),
-            last_box=tuple(arrays["face_box"][last_face[track]].tolist()),
+            last_box=tuple(arrays["face_box"][tracks.last[track]].tolist()),
         )
         for track, face in enumerate(tracks.first)
         if arrays["face_person"][face] == number

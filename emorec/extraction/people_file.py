@@ -18,10 +18,12 @@ import numpy as np
 from emorec import files
 from emorec._version import __version__
 from emorec.errors import EmorecError
+from emorec.extraction import people_changes
 from emorec.extraction.features import Features
 from emorec.extraction.people import (
     MAX_PERSONS,
     NOBODY,
+    VOICE_NAMES,
     People,
     Person,
     Track,
@@ -45,6 +47,7 @@ UNREADABLE = "{name} cannot be read as a names file ({reason}); give one that em
 TWICE = "{name} cannot be one person: at {time} two faces in one picture are listed as this person."
 MISSING = "Of the persons in the names file, this recording, or this part of it, does not show {names}."
 MAX_LISTED = 12  # names in that sentence
+HEARD = "{voice} is only heard, in a channel of its own, and cannot be one person with {name}; give it another name."
 NUMBER_TWICE = "Person {number} is listed twice in the names file; list each person once."
 
 
@@ -126,15 +129,20 @@ def parsed(facts: object, name: str = "The mapping") -> People:
 
 def _track(entry: object) -> Track | None:
     values = [entry.get("time"), *_list(entry.get("box"))] if isinstance(entry, Mapping) else []
-    if len(values) != 5 or any(isinstance(one, bool) or not isinstance(one, int | float) for one in values):
+    numbers = [number for number in map(_finite, values) if number is not None]
+    if not isinstance(entry, Mapping) or len(values) != 5 or len(numbers) != 5:
+        return None
+    time, left, top, width, height = numbers
+    return Track(time, (left, top, width, height), _finite(entry.get("end")))
+
+
+def _finite(value: object) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     try:
-        time, left, top, width, height = (float(value) for value in values)
+        return float(value) if math.isfinite(value) else None
     except OverflowError:  # a whole number that no float holds
         return None
-    if not all(map(math.isfinite, (time, left, top, width, height))):
-        return None
-    return Track(time, (left, top, width, height))
 
 
 def _list(value: object) -> list[Any]:
@@ -144,9 +152,14 @@ def _list(value: object) -> list[Any]:
 def _same_names_joined(persons: list[Person]) -> People:
     """Persons with one name are one person, with the first number. Raises EmorecError if the tracks are not listed."""
     whole: dict[str, Person] = {}
+    heard = {
+        person.name.casefold(): person.number for person in persons if person.name and person.number in VOICE_NAMES
+    }
     for person in persons:
         key = person.name.casefold() if person.name else f"\n{person.number}"
         first = whole.get(key)
+        if (number := heard.get(key, person.number)) != person.number:
+            raise EmorecError(HEARD.format(voice=VOICE_NAMES[number], name=person.name))
         if first and (first.tracks is None or person.tracks is None):
             raise EmorecError(
                 f"Two persons of the names file are called {person.name}; list the tracks of both, or rename one."
@@ -204,6 +217,7 @@ def as_dict(features: Features) -> dict[str, Any]:
         "recording": files.shown(Path(str(features.media.get("name", ""))).name),
         "persons": persons,
         "others_seconds": round(float(shown[others].sum()), 3),
+        people_changes.DIGEST: people_changes.digest(persons),
     }
 
 

@@ -11,6 +11,7 @@ import math
 import threading
 import time
 from collections.abc import Callable
+from numbers import Real
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -202,8 +203,9 @@ class Live:
         if self._closed:
             raise EmorecError(ENDED)
         at = self.now() if at is None else at
-        if isinstance(at, bool) or not isinstance(at, int | float) or not math.isfinite(at):
+        if isinstance(at, bool) or not isinstance(at, Real) or not math.isfinite(at):
             raise EmorecError(NO_TIME.format(value=at))
+        at = float(at)  # a number of numpy would make all that follow as coarse as itself
         with self._lock:
             moment = at - self._left_out
             if moment > self._latest + LONGEST_PAUSE:

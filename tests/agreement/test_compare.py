@@ -50,6 +50,11 @@ def test_labels_of_one_emotion_that_overlap_count_once(tmp_path):
     assert hand.on_rows(read, np.array([0.0]), np.array([1.0])).tolist() == [-1]
 
 
+def test_a_row_that_is_half_one_emotion_and_half_another_has_none(tmp_path):
+    read = hand.read(written(tmp_path, [(0, 0.5, "sad"), (0.5, 1, "happy"), (1, 2, "hello"), (1, 2, "sad")]), words())
+    assert hand.on_rows(read, np.arange(2.0), np.arange(1.0, 3.0)).tolist() == [-1, EMOTIONS.index("sad")]
+
+
 def test_only_rows_with_evidence_and_a_label_are_compared(tmp_path):
     result = timeline("happy", "sad", None, "angry", "happy", "neutral")
     found = emorec.compare(result, written(tmp_path, [(0, 2, "happiness"), (2, 4, "rage"), (4, 5, "contempt")]))
@@ -156,6 +161,49 @@ def test_labels_of_several_persons_are_compared_with_these_persons(tmp_path):
     assert emorec.compare(several(tmp_path), swapped).every.accuracy.value == 0.0
 
 
+def named(tmp_path, anna="Anna"):
+    """A result of Anna, who is happy, and Bob, who is sad, every other row; and its CSV file."""
+    result = timeline(*["happy", "sad"] * 5, person=np.arange(10) % 2, names={0: anna, 1: "Bob"})
+    result.to_csv(tmp_path / "made.csv")
+    return result, tmp_path / "made.csv"
+
+
+def test_labels_of_one_person_are_compared_with_the_rows_of_that_person_alone(tmp_path):
+    labels = written(tmp_path, [(0, 10, "happy", "Anna")], header="start,end,label,person")
+    for result in named(tmp_path):
+        for person in (None, "Anna", 0):
+            found = emorec.compare(result, labels, person=person)
+            assert (found.every.rows, found.every.accuracy.value) == (5, 1.0)
+    assert emorec.compare(timeline(*["happy"] * 10), labels).every.rows == 10
+
+
+@pytest.mark.parametrize("suffix", ["csv", "tsv", "json"])
+def test_a_name_that_is_guarded_against_spreadsheets_is_still_that_name(tmp_path, suffix):
+    result, _ = named(tmp_path, "@anna")
+    result.save(tmp_path / f"made.{suffix}", suffix)
+    rows = [(0, 10, "sad", "@anna"), (0, 10, "sad", "Bob")]
+    labels = written(tmp_path, rows, header="start,end,label,person")
+    found = emorec.compare(tmp_path / f"made.{suffix}", labels)
+    assert (found.every.rows, found.every.accuracy.value, "left out" in "".join(found.notes)) == (10, 0.5, False)
+
+
+def test_labels_of_others_are_not_taken_for_those_of_a_person(tmp_path):
+    result, path = named(tmp_path)
+    header = "start,end,label,person"
+    others = written(tmp_path, [(0, 5, "happy", "Carl"), (5, 10, "sad", "Bob"), (8, 9, "sad", "")], "a.csv", header)
+    with pytest.raises(
+        EmorecError, match=r"in a\.csv name Carl, Bob, and not person Anna of made\.csv; call the person"
+    ):
+        emorec.compare(path, others, person="Anna")
+    found = emorec.compare(result, others)
+    assert found.every.rows == 3 and "does not show are left out: Carl, (no name)." in found.notes[0]
+    assert not any("left out" in note for note in emorec.compare(result, others, person="Bob").notes)
+    with pytest.raises(EmorecError, match="name Bob, and not person 0"):
+        emorec.compare(path, written(tmp_path, [(0, 10, "happy", "Bob")], "b.csv", header), person=0)
+    one = written(tmp_path, [(0, 10, "happy", "P07")], "c.csv", header)
+    assert emorec.compare(path, one, person="Anna").every.accuracy.value == 1.0
+
+
 def test_labels_without_persons_need_one_if_the_result_has_several(tmp_path):
     labels = written(tmp_path, [(0, 10, "sad")])
     with pytest.raises(EmorecError, match=r"several persons \(0, 1\); say with --person whom the labels"):
@@ -181,6 +229,20 @@ def test_labels_without_persons_need_one_if_the_result_has_several(tmp_path):
 def test_other_words_are_mapped(tmp_path, given):
     path = written(tmp_path, [(0, 1, "Freude"), (1, 2, "trauer")])
     assert emorec.compare(timeline("happy", "sad"), path, map=given).every.accuracy.value == 1.0
+
+
+@pytest.mark.parametrize(
+    "given", [{"disgust": "angry"}, {"angry": ["disgust"]}, "angry=disgust", "map.json", "list.json", "map.csv"]
+)
+def test_of_two_emotions_the_documented_order_says_which_is_the_label(tmp_path, monkeypatch, given):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "map.json").write_text('{"disgust": "angry", "neutral": "none"}')
+    (tmp_path / "list.json").write_text('{"angry": ["Wut", "disgust"]}')
+    (tmp_path / "map.csv").write_text("label,emotion\ndisgust,angry\nneutral,-\n")
+    known = words(given)
+    assert (known["disgust"], known["angry"]) == ("angry", "angry")
+    if given in ("map.json", "map.csv"):
+        assert known["neutral"] is None
 
 
 def test_a_map_is_read_from_a_file(tmp_path):

@@ -38,6 +38,20 @@ def test_labels_of_audacity_are_read(tmp_path):
     ]
 
 
+def test_labels_of_audacity_may_have_commas_quotes_and_separators_of_lines(tmp_path):
+    texts = ["one, two, three; four", '"Hello, he said', "a\u2028b\x0cc", "end"]
+    lines = "".join(f"{number}.0\t{number}.5\t{text}\n" for number, text in enumerate(texts))
+    found = annotation.read(written(tmp_path, "labels.txt", lines))
+    assert found == [Annotation(number, number + 0.5, text) for number, text in enumerate(texts)]
+    assert annotation.read(written(tmp_path, "a.csv", "2,a; b; c\n3,d\n"))[0] == Annotation(2.0, 2.0, "a; b; c")
+
+
+def test_an_event_before_the_recording_has_a_time_below_0(tmp_path):
+    text = "onset\tduration\ttrial_type\n-1.5\t0.5\tready\n2\tn/a\tgo\n"
+    expected = [Annotation(-1.5, -1.0, "ready"), Annotation(2.0, 2.0, "go")]
+    assert annotation.read(written(tmp_path, "events.tsv", text)) == expected
+
+
 def test_a_table_of_times_and_labels_is_read(tmp_path):
     expected = [Annotation(2.0, 2.0, "a"), Annotation(63.0, 63.0, "b, c")]
     assert annotation.read(written(tmp_path, "a.csv", "2,a\n1:03,'b, c'\n".replace("'", '"'))) == expected
@@ -51,6 +65,17 @@ def test_subtitles_are_read(tmp_path, mark):
     expected = [Annotation(1.5, 3.0, "happy really"), Annotation(3600.0, 3601.0, "sad")]
     name, text = ("a.srt", cues.replace("\n", "\r\n")) if mark == "," else ("a.vtt", f"WEBVTT\n\nNOTE none\n\n{cues}")
     assert annotation.read(written(tmp_path, name, text)) == expected
+
+
+def test_cues_without_a_blank_line_between_them_are_several(tmp_path):
+    text = "1\n00:00:01,000 --> 00:00:02,000\nhappy --> sad\n7\n2\n00:00:02,000 --> 00:00:03,000\n3\n\n"
+    text += "4\n00:00:05,000 --> 00:00:06,000\n00:00:06,000 --> 00:00:07,000\nfear\n"
+    assert annotation.read(written(tmp_path, "a.srt", text)) == [
+        Annotation(1.0, 2.0, "happy --> sad 7"),
+        Annotation(2.0, 3.0, "3"),
+        Annotation(5.0, 6.0, ""),
+        Annotation(6.0, 7.0, "fear"),
+    ]
 
 
 def test_a_file_of_elan_is_read_as_pympi_writes_it(tmp_path):
@@ -96,6 +121,12 @@ def test_a_textgrid_is_read_as_praatio_writes_it(tmp_path, form, encoding):
         Annotation(1.0, 1.0, "start", "events"),
         Annotation(2.0, 3.0, 'a "7" = [3] Ü', "mood 2 [x]"),
     ]
+
+
+def test_a_short_textgrid_of_an_older_praat_is_read(tmp_path):
+    text = 'File type = "ooTextFile short"\n"TextGrid"\n\n0\n2\n<exists>\n1\n'
+    text += '"IntervalTier"\n"mood"\n0\n2\n1\n0\n2\n"sad"\n'
+    assert annotation.read(written(tmp_path, "a.TextGrid", text)) == [Annotation(0.0, 2.0, "sad", "mood")]
 
 
 @pytest.mark.parametrize(
@@ -148,7 +179,17 @@ def test_no_content_is_anything_but_annotations_or_a_sentence(tmp_path_factory, 
 
 @pytest.mark.parametrize(
     ("text", "value"),
-    [("75", 75), ("1:15,5", 75.5), ("0:01:15", 75), ("100:00", 6000), (" 1e1 ", 10), ("-1", None), ("x", None)],
+    [
+        ("75", 75),
+        ("1:15,5", 75.5),
+        ("0:01:15", 75),
+        ("100:00", 6000),
+        (" 1e1 ", 10),
+        ("-1", -1),
+        ("-0:01.5", -1.5),
+        ("-", None),
+        ("x", None),
+    ],
 )
 def test_times_are_read_as_people_write_them(text, value):
     assert seconds(text) == value

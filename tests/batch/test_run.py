@@ -14,7 +14,9 @@ from emorec import cli, files
 from emorec.batch import choices, items, model, progress, run, writing
 from emorec.batch.engine import DONE, FAILED, Outcome
 from emorec.errors import EmorecError
+from emorec.extraction.people import People, Person
 from emorec.inference.timeline import infer
+from emorec.saving import Saving
 from support import factories
 
 
@@ -193,3 +195,16 @@ def test_what_a_killed_process_left_of_a_file_goes_when_the_item_is_written_agai
     timeline = infer(features, factories.checkpoint())
     written = writing.write(tmp_path, choices.Choices(formats=("csv",)), None, timeline, features)
     assert {path.name for path in tmp_path.iterdir()} == {*written, "notes.txt"}
+
+
+def test_names_that_were_typed_into_an_item_stay_when_it_is_written_again(tmp_path):
+    features = factories.full_observations(3.0)
+    timeline = infer(features, factories.checkpoint())
+    how = choices.Choices(formats=("csv",), inferring={"people": People((Person(number=0),))})
+    names = next(name for name in writing.write(tmp_path, how, Saving(), timeline, features) if "people.json" in name)
+    path = tmp_path / names
+    fresh = path.read_text()
+    assert '"name": ""' in fresh
+    for content in (fresh, fresh.replace('"name": ""', '"name": "Anna"')):
+        path.write_text(content)
+        assert names in writing.write(tmp_path, how, Saving(), timeline, features) and path.read_text() == content

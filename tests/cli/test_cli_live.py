@@ -53,6 +53,21 @@ def test_ctrl_c_ends_it_and_loses_nothing(device, tmp_path, monkeypatch):
     assert re.match(r"0:0\d  ❔ no face and no speech  \(delay ", shown[-1])
 
 
+def test_who_stops_reading_its_lines_does_not_end_a_session_that_is_saved(device, tmp_path, monkeypatch):
+    shown = []
+
+    def show(self, reading, rate):
+        shown.append(reading.time)
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(live._Line, "show", show)
+    code, out, err = emorec("live", "--video_device", device, "--save", "kept", "--out", tmp_path, "--no_plot")
+    assert code == 0 and f"wrote {tmp_path / 'kept.csv'}" in out and "can no longer be shown (No space" in err
+    assert len(shown) == 1 and (tmp_path / "kept.csv").read_text().count("\n") >= SECONDS
+    code, out, err = emorec("live", "--video_device", device)  # nothing would be left of this one
+    assert code == 2 and "No space left" in err and len(shown) == 2
+
+
 def test_a_baseline_that_the_session_does_not_reach_does_not_cost_the_session(device, tmp_path):
     arguments = ["--save", "short", "--out", tmp_path, "--no_plot", "--format", "json", "--baseline", "0:10-0:40"]
     code, out, err = emorec("live", "--video_device", device, *arguments)

@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from emorec import analyzer, cli
+from emorec.extraction import people_changes
 from support import factories, two_people
 from support.make_media import Audio, record
 
@@ -73,6 +74,57 @@ def test_an_edited_names_file_is_used_and_a_person_is_chosen_by_name(recording, 
     assert {row["name"] for row in found} == {"Eva"} and found[0]["person"] == "1" and found[5]["person"] == ""
     again = json.loads((tmp_path / "out" / "two.face.Eva.people.json").read_text(encoding="utf-8"))
     assert [person["name"] for person in again["persons"]] == ["", "Eva"]
+
+
+def test_what_a_person_typed_into_a_names_file_stays(recording, tmp_path, capsys):
+    assert analyze(recording) == 0
+    names = tmp_path / "out" / "two.people.json"
+    fresh = json.loads(names.read_text(encoding="utf-8"))
+    assert analyze(recording, "--start", "1", "--end", "5") == 0  # a file that nobody changed follows the part
+    assert json.loads(names.read_text(encoding="utf-8"))["persons"][0]["seconds"] == 4.0
+    assert "stays as it is" not in capsys.readouterr().err
+    fresh["persons"][0]["name"], fresh["persons"][1]["name"] = "Anna", "Eva"
+    names.write_text(typed := json.dumps(fresh))
+    for arguments, told in (
+        ([], True),
+        (["--people", names], False),
+        (["--people", names, "--start", "4", "--end", "6"], False),
+    ):
+        assert analyze(recording, *arguments) == 0
+        assert names.read_text() == typed
+        printed, err = capsys.readouterr()
+        assert ("two.people.json holds names or changes of yours, and stays as it is" in err) == told
+        assert "two.people.json" not in printed and "two.csv" in printed
+    # What came from another file follows that one, but is not lost to a run without names.
+    names.unlink()
+    for name in ("Anna", "Anne"):
+        fresh["persons"][0]["name"] = name
+        (tmp_path / "names.json").write_text(json.dumps(fresh))
+        assert analyze(recording, "--people", "names.json") == 0
+        assert json.loads(names.read_text(encoding="utf-8"))["persons"][0]["name"] == name
+    assert analyze(recording) == 0
+    assert json.loads(names.read_text(encoding="utf-8"))["persons"][0]["name"] == "Anne"
+
+
+@pytest.mark.parametrize(
+    ("content", "changed"),
+    [
+        (None, (False, False)),
+        ('{"persons": [{"number": 0, "name": ""}]}', (False, False)),
+        ('{"persons": [{"number": 0, "name": "Anna"}]}', (True, True)),
+        ('{"persons": [{"number": 0, "name": "Anna",}]}', (True, True)),
+        ('{"persons": [{"number": 1, "name": ""}], "digest": "of another number"}', (True, True)),
+        ([{"number": 0, "name": ""}], (False, False)),
+        ([{"number": 0, "name": "Anna"}], (False, True)),
+    ],
+)
+def test_what_counts_as_changed_in_a_names_file(content, changed, tmp_path):
+    path = tmp_path / "names.json"
+    if isinstance(content, list):
+        content = json.dumps({"persons": content, "digest": people_changes.digest(content)})
+    if content is not None:
+        path.write_text(content)
+    assert (people_changes.changed(path), people_changes.changed(path, named=True)) == changed
 
 
 def test_one_person_has_no_names_file_unless_one_was_given(tmp_path):

@@ -13,7 +13,7 @@ import pytest
 
 from emorec import analyzer, cli
 from emorec.emotions import EMOJI, EMOTIONS
-from emorec.output import formats
+from emorec.output import formats, workbook
 from emorec.output.names import RECORDS
 from support import factories
 from support.make_media import Audio, Video, record
@@ -178,6 +178,19 @@ def test_all_formats_without_pyarrow_are_the_others_and_a_note(media, tmp_path, 
     assert not (tmp_path / "out" / "clip.parquet").exists() and (tmp_path / "out" / "clip.xlsx").exists()
     assert analyze(media / "same" / "clip.wav", "--out", "new", "--format", "csv,parquet") == 2
     assert capsys.readouterr().err.count("\n") == 1 and not (tmp_path / "new").exists()
+
+
+def test_a_format_that_cannot_be_written_does_not_cost_the_others(media, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(workbook, "MAX_ROWS", 1)
+    clip, out = media / "same" / "clip.mkv", tmp_path / "out"
+    arguments = ["analyze", clip, "--out", out, "--format", "xlsx,csv", "--report", "--save_video", "boxes.mp4"]
+    assert cli.main([*map(str, arguments)]) == 2
+    names = {path.name for path in out.iterdir() if path.is_file()}
+    assert names == {"clip.csv", "clip.png", "clip.report.html"} and (tmp_path / "boxes.mp4").exists()
+    printed, err = capsys.readouterr()
+    errors = [line for line in err.splitlines() if not line.startswith("emorec: note:")]
+    assert "clip.csv" in printed and "clip.xlsx" not in printed
+    assert len(errors) == 1 and errors[0].startswith("emorec: A sheet of Excel has at most 1 rows")
 
 
 def test_a_folder_that_cannot_be_written_is_one_sentence(media, tmp_path, capsys):

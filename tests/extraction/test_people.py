@@ -180,6 +180,19 @@ def test_a_file_gives_the_same_persons_in_another_run_and_in_another_part(tmp_pa
     assert who(nobody) == [2] and "does not show Ännchen, person 1" in notes[0]
 
 
+def test_a_file_fits_a_part_that_begins_inside_a_track():
+    whole = shots([0, 1], begin=6.0)
+    whole = whole.with_people(renamed(whole, 0, "Anna"))
+    for people in (whole.people, people_file.parsed(people_file.as_dict(whole))):
+        part, notes = people_file.used(people, shots([1, 0], begin=7.0))
+        assert who(part) == [0, 1] and part.names[0] == "Anna" and notes == ()
+        # Nor is somebody in the same place after the end of the track, or who comes later, the same person.
+        for other in (shots([1], begin=8.4), shots([None, 1], [0], begin=7.0)):
+            assert "does not show Anna" in "".join(people_file.used(people, other)[1])
+    alone = whole.with_people(People((Person(number=0, name="Anna", tracks=stretches(whole, 0)[0].tracks),)))
+    assert who(shots([None, 5], [4], begin=7.0).with_people(alone.people)) == [5, 4]
+
+
 def test_a_file_has_what_its_readers_need():
     features = shots([0], [0], [1], [2, 0])
     content = json.loads(people_file.text(features.with_people(People((ANNA,)))))
@@ -252,6 +265,14 @@ def test_what_is_no_json_is_one_sentence(content, tmp_path):
         ({"persons": [{"number": 0}, {"number": 0}]}, "Person 0 is listed twice"),
         ({"persons": [{"number": 0, "name": "all"}]}, "'all' cannot be a person's name"),
         ({"persons": [{"number": 0, "name": "A"}, {"number": 1, "name": "a"}]}, "Two persons of the names file"),
+        (
+            {"persons": [{"number": n, "name": "Anna", "tracks": []} for n in (0, 100_001)]},
+            "^voice left is only heard, in a channel of its own, and cannot be one person with Anna; give it another",
+        ),
+        (
+            {"persons": [{"number": n, "name": "Anna", "tracks": []} for n in (100_002, 100_001)]},
+            "is only heard, in a channel of its own",
+        ),
     ],
 )
 def test_a_file_that_contradicts_itself_is_one_sentence(content, message):

@@ -186,6 +186,14 @@ def test_a_time_that_is_none_is_refused(time, analyzer, detector):
         live.add_picture(plain(1), time)
 
 
+def test_a_time_may_be_a_number_of_numpy(analyzer, detector):
+    with Live(analyzer) as live:
+        live.add_picture(picture(0.0), np.float32(0.5), wait=True)
+        live.add_sound(np.zeros(RATE, np.float32), RATE, np.int64(0), wait=True)
+        found = live.save()
+    assert found.arrays["frame_time"].tolist() == [0.5] and found.arrays["voice_time"][0] < 0.5
+
+
 def test_what_is_no_picture_and_no_sound_is_refused(analyzer, detector):
     with Live(analyzer) as live:
         with pytest.raises(EmorecError, match="A picture must be"):

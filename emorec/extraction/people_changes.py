@@ -1,0 +1,35 @@
+"""Whether a names file holds what a person typed, which nothing may overwrite."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+DIGEST = "digest"  # the key of a names file with the hash of its persons as they were written
+
+
+def digest(persons: list[dict[str, Any]]) -> str:
+    """A hash of the persons in a names file."""
+    return hashlib.sha256(json.dumps(persons, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def changed(path: Path, named: bool = False) -> bool:
+    """Whether a names file is there that was changed since it was written; with ``named`` also whether it has names.
+
+    A file that is no JSON any more counts as changed, and one of an earlier version, without a digest, if it has names.
+    """
+    try:
+        facts = json.loads(path.read_bytes())
+    except OSError:  # none is there, or writing will say what is wrong
+        return False
+    except (ValueError, RecursionError):
+        return True
+    persons = facts.get("persons") if isinstance(facts, Mapping) else None
+    if not isinstance(persons, list):
+        return True
+    if DIGEST in facts and facts[DIGEST] != digest(persons):
+        return True
+    return (named or DIGEST not in facts) and any(not isinstance(one, Mapping) or one.get("name") for one in persons)
