@@ -64,6 +64,18 @@ def test_a_choice_of_the_panel_redraws_the_chart_and_moves_nothing(wide):
     assert wide.evaluate("scrollY") == 0
 
 
+def test_a_list_of_choices_closes_when_the_focus_goes_on(wide):
+    for name in ("#person", "#more-format"):
+        wide.focus(f"{name} input")
+        wide.locator(f"{name} [role=listbox]").wait_for()
+        wide.keyboard.press("Tab")
+        wide.locator(f"{name} [role=listbox]").wait_for(state="hidden")
+        wide.wait_for_timeout(300)  # it would open again a moment later
+        assert wide.locator("[role=listbox]").count() == 0
+    assert wide.evaluate("document.activeElement.id") == "more-save"
+    wide.evaluate("scrollTo(0, 0)")
+
+
 def test_on_a_phone_a_sheet_opens_over_the_page_and_moves_nothing(narrow):
     button = narrow.get_by_role("button", name="Choices", exact=True)
     assert narrow.locator("#panel").is_hidden() and button.get_attribute("aria-expanded") == "false"
