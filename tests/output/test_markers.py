@@ -81,11 +81,14 @@ def test_time_beyond_the_ends_of_the_recording_does_not_count():
     assert np.isnan(last.mean[-1]).all()
 
 
-def test_a_marker_outside_the_recording_is_one_sentence():
+def test_markers_outside_the_recording_are_left_out_with_a_note_and_if_all_are_refused_in_one_sentence():
+    marked = reactions([]).with_markers([(5, "in time"), (130, "late")])
+    assert [marker.label for marker in marked.markers] == ["in time"]
+    assert marked.notes[-1] == "1 of 2 markers were left out, as they lie outside of 0 to 120 s."
     with pytest.raises(
         EmorecError, match="^The marker 'late' at 130 s is outside the recording, which is 120.0 s long"
     ):
-        reactions([]).with_markers([(5, "in time"), (130, "late")])
+        reactions([]).with_markers([(130, "late")])
     with pytest.raises(EmorecError, match="and 1 more are"):
         reactions([]).with_markers([(130, "late"), (140, "later")])
 
@@ -166,6 +169,13 @@ def test_markers_outside_of_a_part_are_left_out_with_a_note(clip, tmp_path, caps
     (tmp_path / "labels.txt").write_text("2.5\t2.5\tlate\n")
     assert cli.main(["analyze", str(clip), "--markers", "labels.txt", *part]) == 2
     assert "The marker 'late' at 2.5 s is outside the part from 1 to 2 s." in capsys.readouterr().err
+
+
+def test_a_marker_after_the_end_of_the_only_recording_does_not_cost_the_others(clip, tmp_path, capsys):
+    (tmp_path / "labels.txt").write_text("1.5\t1.5\ttone\n9.0\t9.0\tlate\n")
+    assert cli.main(["analyze", str(clip), "--markers", "labels.txt", "--no_plot", "--out", "out"]) == 0
+    assert "1 of 2 markers were left out, as they lie outside of 0 to 3 s." in capsys.readouterr().err
+    assert (tmp_path / "out" / "clip.markers.csv").exists()
 
 
 def test_several_recordings_share_markers_beyond_the_end_of_some(clip, tmp_path, capsys):
