@@ -20,7 +20,7 @@ METRIC_TYPES = {"unweighted average recall": "recall"}  # the Hub's names of met
 TASKS: dict[tuple[str, ...], str] = {("face",): "image-classification", ("voice",): "audio-classification"}
 OTHER_TASK = "video-classification"
 
-DEFAULT_NAME = "emorec default weights"
+DEFAULT_NAME, OTHER_NAME = "emorec default weights", "emorec weights trained on own data"
 
 
 def write(model: Checkpoint, folder: str | Path, name: str | None = None) -> list[Path]:
@@ -92,7 +92,7 @@ def front_matter(model: Checkpoint, name: str | None = None) -> str:
         pipeline_tag="video-classification",
         license=provenance.licence(model.training) or "other",
         tags=list(TAGS),
-        model_name=_title(name),
+        model_name=_title(model, name),
         eval_results=measured or None,
     )
     return data.to_yaml()
@@ -103,8 +103,10 @@ def _modalities(found: provenance.Protocol) -> tuple[str, ...]:
     return tuple(dict.fromkeys(result.way.split(",")[0] for result in found.results))
 
 
-def _title(name: str | None) -> str:
-    return name.partition("@")[0] if name else DEFAULT_NAME
+def _title(model: Checkpoint, name: str | None) -> str:
+    if name:
+        return name.partition("@")[0]
+    return OTHER_NAME if provenance.is_own(model.evaluation) else DEFAULT_NAME
 
 
 def _summary(model: Checkpoint, name: str | None) -> str:
@@ -113,7 +115,7 @@ def _summary(model: Checkpoint, name: str | None) -> str:
         for part in ("face", "voice", "fusion")
     )
     return (
-        f"# {_title(name)}\n\n"
+        f"# {_title(model, name)}\n\n"
         f"Small convolutional networks ({sizes}) that read {', '.join(EMOTIONS[:-1])} and {EMOTIONS[-1]} "
         "from faces and voices in video and audio. `train/evaluate.py` measured the results below; this card is "
         "written from the checkpoint's configuration."

@@ -20,6 +20,9 @@ from emorec.models.calibration import FLOOR, Calibration, HeadCalibration
 
 BIAS_PENALTY = 0.05  # keeps the biases of emotions that are rare in the data near zero
 STRENGTH_PENALTY = 0.01  # with even shares the data do not determine the strength; this makes it 0
+# Standard deviation of the logarithm of the scale before any item is seen. Without it a few items that are all right
+# would be fitted by an endless scale, and every answer would be certain.
+SCALE_SPREAD = 0.5
 WEIGHTS = np.linspace(0.1, 1.5, 29)  # grid of the weights of a modality in late fusion
 BINS = 15
 EVEN = np.log(priors.EVEN)
@@ -45,12 +48,14 @@ def fit_head(
     shares: Sequence[float] = priors.EVEN,
     biased: bool = True,
     bias_penalty: float = BIAS_PENALTY,
+    items: int | None = None,
 ) -> HeadCalibration:
     """The HeadCalibration with the highest likelihood of labels (N,) int, given probabilities (N, 7) and an even prior.
 
     ``groups`` (N,) are data sets that count equally, see ``even_weights``; ``shares`` are those of the emotions in the
     network's training data. Without ``biased`` only scale and strength are fitted, because a bias would fit the noise
-    of few labels; a larger ``bias_penalty`` keeps the bias small if there are few people.
+    of few labels; a larger ``bias_penalty`` keeps the bias small if there are few people. ``items`` is how many of the
+    rows are independent of each other: the fewer, the nearer to 1 the scale stays. Without it nothing holds the scale.
     """
     rows = ~np.isnan(probabilities[:, 0])
     log_p = torch.from_numpy(np.log(np.maximum(probabilities[rows], FLOOR)).astype(np.float64))
@@ -67,6 +72,8 @@ def fit_head(
         logits = log_scale.exp() * (log_p - strength * log_shares) + bias
         losses = F.cross_entropy(logits, target, reduction="none")
         penalty = bias_penalty * bias.square().mean() + STRENGTH_PENALTY * strength.square()
+        if items:
+            penalty = penalty + log_scale.square() / (2 * SCALE_SPREAD**2 * items)
         loss = (losses * weight).sum() + penalty
         loss.backward()
         return loss

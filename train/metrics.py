@@ -159,6 +159,20 @@ def standard_error(share: float, items: int) -> float:
     return float(np.sqrt(share * (1 - share) / max(items, 1)))
 
 
+def with_intervals(found: dict[str, dict[str, float]], items: int) -> dict[str, dict]:
+    """What ``accuracy`` returns, with the 95 % ``intervals`` of Wilson's score (1927) for ``items`` independent items.
+
+    For few items they are wide even if all of them are right, where the standard error is 0.
+    """
+    square = 1.96**2 / max(items, 1)
+    found_intervals = {}
+    for way, value in found["results"].items():
+        half = float(np.sqrt(square * (value * (1 - value) + square / 4)))
+        middle = value + square / 2
+        found_intervals[way] = [max(0.0, (middle - half) / (1 + square)), min(1.0, (middle + half) / (1 + square))]
+    return {**found, "intervals": found_intervals}
+
+
 def rounded(value: Any) -> Any:
     """Plain values with floats at four digits."""
     if isinstance(value, float):

@@ -31,8 +31,10 @@ Arrays = dict[str, np.ndarray]
 
 
 def persons(faces: np.ndarray) -> np.ndarray:
-    """The numbers of the persons of ``faces`` (N,) who may speak: those longest on screen have the lowest numbers."""
-    return np.unique(faces)[:MAX_PERSONS]
+    """The sorted numbers of the persons of ``faces`` (N,) who may speak: those with the most faces."""
+    # A number says nothing about the time on screen: a names file may give any, and who is divided gets a new one.
+    numbers, counts = np.unique(faces, return_counts=True)
+    return np.sort(numbers[np.argsort(-counts, kind="stable")[:MAX_PERSONS]])
 
 
 def evidence(arrays: Arrays, numbers: np.ndarray, spoken: np.ndarray, hop_seconds: float) -> np.ndarray:

@@ -35,6 +35,10 @@ UNKNOWN = (
 BACKWARDS = "The baseline {given!r} must end after it begins, as in 0:10-0:40."
 WRONG_FILE = "The baseline {given} is not the JSON result of a recording: {reason}."
 NO_FACE = "The baseline {given} shows no face for long enough; choose the result of a video."
+SHORT_WINDOW = (
+    "The baseline {given} was made with a window of {window:g} s, which is too short to tell a usual expression; "
+    "analyze that recording again with a window of {least:g} s or more."
+)
 PARTLY = "Of the baseline {name} only {start} to {end} was analysed, so only this part was used."
 TOLERANCE = 1.0  # seconds by which a stretch may exceed what was analysed; people write whole seconds
 OTHER_MODEL = "The baseline {given} was made with another model; analyze that recording again with this one."
@@ -123,7 +127,9 @@ def _of_file(path: Path, given: str) -> Choice:
         reason = "its rows and choices are not those that emorec writes"
         raise EmorecError(WRONG_FILE.format(given=given, reason=reason)) from None
     if not known:
-        raise EmorecError(NO_FACE.format(given=given))
+        window, has_face = float(result["window"]), any(row["face"] for row in result["rows"])
+        short = SHORT_WINDOW if has_face and window < fusions.FULL_SECONDS - SMALLEST else NO_FACE
+        raise EmorecError(short.format(given=given, window=window, least=fusions.FULL_SECONDS))
     return Choice(name=path.name, known=known, fingerprint=str(fingerprint))
 
 

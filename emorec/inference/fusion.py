@@ -13,6 +13,7 @@ FUSIONS = ("late", "intermediate", "face", "voice")
 
 # Share of a window with a face (or with speech); a smaller share counts as no evidence.
 MIN_COVERAGE = 0.1
+ROUNDING = 1e-6  # seconds, or a share; a coverage that lacks no more than this counts as reached
 # Seconds of a face, or of speech, that are full evidence of a modality. For RAVDESS clips cut to 1, 2, 3, 4 and 6 hops
 # (0.256 s each) of speech, the best scale of the log likelihoods on unseen people, relative to whole clips, is 0.23,
 # 0.42, 0.70, 0.85 and 0.97. So evidence grows with the length, and is full at about 1.2 s.
@@ -23,6 +24,11 @@ def check(fusion: str) -> None:
     """Raise EmorecError unless ``fusion`` is one of the four."""
     if fusion not in FUSIONS:
         raise EmorecError(f"The fusion {fusion!r} does not exist; choose one of {', '.join(FUSIONS)}.")
+
+
+def enough(coverage: np.ndarray) -> np.ndarray:
+    """Whether shares (N,) of windows or rows with a face, or with speech, count as evidence: (N,) bool."""
+    return coverage >= MIN_COVERAGE - ROUNDING
 
 
 def evidence(log_likelihoods: np.ndarray, coverage: np.ndarray, seconds: np.ndarray) -> np.ndarray:

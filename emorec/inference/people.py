@@ -75,8 +75,11 @@ def speakers(features: Features, low: np.ndarray, high: np.ndarray) -> np.ndarra
 
     Of equals the one who is longer on screen counts.
     """
-    arrays, ranked = features.arrays, features.persons
+    arrays = features.arrays
     voices = arrays.get(PERSON)
+    # Of hundreds of persons only some speak; a column for each of the others would cost memory for nothing.
+    heard = set() if voices is None else {*np.unique(voices).tolist()}
+    ranked = [person for person in features.persons if person in heard]
     if voices is None or not ranked:
         return np.full(len(low), -1)
     first, last = between(arrays["voice_time"], low, high)

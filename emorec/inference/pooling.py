@@ -18,7 +18,6 @@ from emorec.models.checkpoint import Checkpoint
 
 QUALITY_FLOOR = 0.05  # added to the quality of a face, so that a window of poor faces still has probabilities
 MIN_SHARE = 0.5  # of the longest visible time in a window; persons with less are not chosen for it
-ROUNDING = 1e-6  # seconds, or a share; a coverage that lacks no more than this counts as reached
 OUTSIDE = 1e-6  # weight of time outside a row against time in it
 BATCH = 512  # windows pooled at a time, which bounds the memory for long recordings
 
@@ -82,7 +81,7 @@ def pool(
             persons[block] = faces.persons_of_windows(features.persons, *ranges)
         faces.pool(persons[block], face_features[block] if with_features else None, logs[block], seen[block])
     share = np.minimum(seen / lengths(low, high, until), 1.0)
-    has_face = share >= fusions.MIN_COVERAGE - ROUNDING
+    has_face = fusions.enough(share)
     face_features[~has_face] = 0
     face = fold(np.exp(logs), model.face.config.labels)
     face[~has_face] = np.nan
@@ -162,7 +161,7 @@ class _Faces:
         Of these it is the first in ``ranked``, so that all windows with the same two persons describe the same one.
         """
         persons = [person for person in ranked if person in self._faces_of]
-        enough = fusions.MIN_COVERAGE * (self._high - self._low) - ROUNDING
+        enough = fusions.MIN_COVERAGE * (self._high - self._low) - fusions.ROUNDING
         times, best = np.zeros((len(low), len(persons))), np.full(len(low), -1)
         if not persons:
             return best

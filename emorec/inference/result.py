@@ -98,7 +98,7 @@ class Timeline:
     @cached_property
     def witnessed(self) -> np.ndarray:
         """Whether a row itself has evidence, not only the rest of its window, (N,) bool."""
-        face, speech = (share >= fusions.MIN_COVERAGE for share in (self.row_face, self.row_speech))
+        face, speech = (fusions.enough(share) for share in (self.row_face, self.row_speech))
         return self.known & {"face": face, "voice": speech}.get(self.fusion, face | speech)
 
     @cached_property
@@ -145,16 +145,22 @@ class Timeline:
     def between(self, start: float, end: float) -> Self:
         """The same timeline with only the rows that overlap the part from ``start`` to ``end`` (s).
 
-        Rows stay whole. ``choices["part"]`` are the two times. Without such rows the timeline is empty.
+        Rows stay whole, and turns end with them. ``choices["part"]`` are the two times. Without such rows the timeline
+        is empty.
         """
         keep = (self.end > start) & (self.start < end)
         arrays = {one.name: getattr(self, one.name)[keep] for one in fields(self) if one.type == "np.ndarray"}
         grid = None if self.grid is None else self.grid.between(start, end)
         people = tuple(person.between(start, end) for person in self.people)
         markers = tuple(marker for marker in self.markers if start <= marker.time <= end)
-        return replace(
-            self, **arrays, grid=grid, people=people, markers=markers, choices=self.choices | {"part": [start, end]}
+        first, last = (float(self.start[keep][0]), float(self.end[keep][-1])) if keep.any() else (start, start)
+        turns = tuple(
+            replace(turn, start=max(turn.start, first), end=min(turn.end, last))
+            for turn in self.turns
+            if turn.end > first and turn.start < last
         )
+        choices = self.choices | {"part": [start, end]}
+        return replace(self, **arrays, grid=grid, people=people, markers=markers, turns=turns, choices=choices)
 
     def shares(self) -> tuple[dict[str, float], float]:
         """Each emotion's share of the time that itself has evidence, largest first, and the share of that time.

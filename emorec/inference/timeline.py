@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import islice
 
 import numpy as np
 
@@ -60,6 +61,7 @@ def infer(
     prior: PriorLike = priors.DEFAULT,
     unsure_below: float = UNSURE_BELOW,
     baseline: BaselineLike = baseline_choice.DEFAULT,
+    most: int | None = None,
 ) -> Timeline:
     """Slide windows over features and fuse each into probabilities of the seven emotions.
 
@@ -73,8 +75,9 @@ def infer(
     with "none", voices are read relative to the mean voice of the recording, if it has enough speech, the model has a
     head for that, and the fusion is "late" or "voice". With "person" each person's usual expression in the recording is
     also taken out of the face, if the fusion is "late" or "face"; with START-END the usual expression in that part of
-    the recording; with a JSON result file the one of the person of the same name in that file. Raises EmorecError for
-    features of another model, a step or window out of range, and an unknown fusion, person, prior or baseline.
+    the recording; with a JSON result file the one of the person of the same name in that file. Of "all" only the
+    ``most`` persons who are longest on screen get a timeline, and are in the mean. Raises EmorecError for features of
+    another model, a step or window out of range, and an unknown fusion, person, prior or baseline.
     """
     check(fusion, step, window, smooth, prior, unsure_below)
     chosen, person = baseline_choice.of(baseline), people.checked(person)
@@ -100,11 +103,16 @@ def infer(
     expected = priors.of(prior)
     if expected.adaptive:
         expected = _adapted(request, expected)
-    of_rows = _of_all if person == people.ALL and features.persons else _timeline
-    timeline = of_rows(request, step, expected)
+
+    def of_rows(step: float) -> Timeline:
+        if person == people.ALL and features.persons:
+            return _of_all(request, step, expected, most)
+        return _timeline(request, step, expected)
+
+    timeline = of_rows(step)
     if step == GRID_STEP:
         return timeline
-    grid = of_rows(request, GRID_STEP, expected)
+    grid = of_rows(GRID_STEP)
     each = tuple(replace(one, grid=its) for one, its in zip(timeline.people, grid.people, strict=True))
     return replace(timeline, grid=grid, people=each)
 
@@ -117,12 +125,12 @@ def _adapted(request: Request, prior: priors.Prior) -> priors.Prior:
     return priors.adapted(likelihoods[known], evidence[known], prior)
 
 
-def _of_all(request: Request, step: float, prior: priors.Prior) -> Timeline:
-    """The mean of the persons of a recording, with the timeline of each."""
+def _of_all(request: Request, step: float, prior: priors.Prior, most: int | None) -> Timeline:
+    """The mean of the persons of a recording, or of the first ``most``, with the timeline of each."""
     features = request.features
     voice = request.shared_voice(*rows(features.until, step, features.start))
     each: list[Timeline] = []
-    for number, name in features.names.items():
+    for number, name in islice(features.names.items(), most):
         own = _timeline(replace(request, person=number, asked=number), step, prior, voice)
         each.append(people.about(own, number, name))
     # Each person's own notes tell only of that person's usual expression.

@@ -164,7 +164,7 @@ def pool_voice(
         sizes = model.voice.parts  # attention applies to the first of them only
         hops = torch.from_numpy(arrays["voice_embedding"][:, : sizes[0]].astype(np.float32)).to(device)
         weight = model.voice.hop_weights(hops, _tensor(np.maximum(speech, SILENT) * counted, device)).cpu().numpy()
-        with_speech = np.flatnonzero(coverage >= fusions.MIN_COVERAGE)
+        with_speech = np.flatnonzero(fusions.enough(coverage))
         for begin in range(0, len(with_speech), BATCH):
             chosen = with_speech[begin : begin + BATCH]
             part = slice(first[chosen].min(), last[chosen].max())

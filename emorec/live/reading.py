@@ -12,7 +12,7 @@ from emorec.emotions import EMOTIONS
 from emorec.errors import EmorecError
 from emorec.extraction.spoken import OFF_SCREEN, PERSON, SPEECH, UNSURE
 from emorec.inference import baseline_choice, options
-from emorec.inference.fusion import MIN_COVERAGE
+from emorec.inference.fusion import enough
 
 if TYPE_CHECKING:
     from emorec.extraction.features import Features
@@ -76,15 +76,18 @@ def reading_of(timeline: Timeline, delay: float | None, features: Features | Non
             delay=delay,
         )
     known = bool(timeline.witnessed[-1])
+    nobody = 0.0 if features is None else _given_to_nobody(features, float(timeline.start[-1]))
+    shares = np.array([timeline.row_face[-1], timeline.row_speech[-1], nobody])
+    face, speech, given_to_nobody = enough(shares).tolist()
     return Reading(
         time=float(timeline.end[-1]),
         emotion=timeline.dominant[-1] if known else "",
         confidence=float(timeline.confidence[-1]) if known else 0.0,
         sure=bool(timeline.sure[-1]),
         probabilities=timeline.probabilities[-1],
-        face=bool(timeline.row_face[-1] >= MIN_COVERAGE),
-        speech=bool(timeline.row_speech[-1] >= MIN_COVERAGE),
-        given_to_nobody=features is not None and _given_to_nobody(features, float(timeline.start[-1])) >= MIN_COVERAGE,
+        face=face,
+        speech=speech,
+        given_to_nobody=given_to_nobody,
         delay=delay,
     )
 

@@ -14,6 +14,7 @@ from typing import Any, TypeGuard
 from emorec.errors import EmorecError
 
 PROTOCOL_NAME = re.compile(r"\w[\w .,+-]{0,99}")  # the name becomes part of a file name
+VALIDATION = "validation-"  # what the names of protocols begin with whose items chose the weights
 MAX_NUMBER = 1e18  # limit of counts and measures, so that they can be shown as decimal numbers
 
 
@@ -81,6 +82,11 @@ def protocols(evaluation: dict) -> tuple[Protocol, ...]:
         )
         for name, found in evaluation.items()
     )
+
+
+def is_own(evaluation: dict) -> bool:
+    """Whether a part of the weights was trained on a user's own data: then its validation items were measured."""
+    return any(name.startswith(VALIDATION) for name in evaluation)
 
 
 def in_domain(found: dict, name: str) -> bool | None:

@@ -8,7 +8,7 @@ face, not another mood.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -34,7 +34,7 @@ class Highlight:
     """Something that stands out from ``start`` to ``end`` (s), which are those of its row on the grid or of a stretch.
 
     ``kind`` is one of KINDS. ``strength`` is 0 to 1, comparable within a kind. ``text`` says what it is, ``reason`` why
-    it was chosen.
+    it was chosen. ``person`` is the number of the person in a timeline of several, else None.
     """
 
     start: float
@@ -44,23 +44,42 @@ class Highlight:
     strength: float
     text: str
     reason: str = ""
+    person: int | None = None
 
 
 def find_highlights(timeline: Timeline, max_of_kind: int | None = MAX_OF_KIND) -> list[Highlight]:
-    """The strongest highlights of each kind in order of time, at least a window apart within a kind.
+    """The strongest highlights of each kind in order of time, those of a person at least a window apart within a kind.
 
-    ``max_of_kind`` limits their number; None gives all of them.
+    ``max_of_kind`` limits their number, of all persons together; None gives all of them.
     """
     timeline = timeline if timeline.grid is None else timeline.grid
+    if not timeline.people:
+        return _in_order(_of_one(timeline, max_of_kind))
+    found = [
+        replace(each, text=f"{each.text} ({one.name})", person=int(one.person.max(initial=-1)))
+        for one in timeline.people
+        for each in _of_one(one, max_of_kind)
+        if each.kind != "person"  # a person's timeline tells of nobody else
+    ]
+    found.sort(key=lambda each: (-round(each.strength, 6), each.start))
+    of_kind = ([each for each in found if each.kind == kind][:max_of_kind] for kind in KINDS)
+    return _in_order([each for some in of_kind for each in some])
+
+
+def _in_order(found: list[Highlight]) -> list[Highlight]:
+    return sorted(found, key=lambda highlight: (highlight.start, KINDS.index(highlight.kind)))
+
+
+def _of_one(timeline: Timeline, max_of_kind: int | None) -> list[Highlight]:
+    """The strongest highlights of each kind of a timeline on its grid, without regard to ``Timeline.people``."""
     if not len(timeline):
         return []
     finders = (_peaks, _shifts, _disagreements, _unsure, _persons)
-    found = [
+    return [
         Highlight(float(timeline.start[row]), end, kind, emotion, float(strength), text, reason)
         for kind, find in zip(KINDS, finders, strict=True)
         for row, strength, emotion, text, reason, end in _strongest(find(timeline), timeline, max_of_kind)
     ]
-    return sorted(found, key=lambda highlight: (highlight.start, KINDS.index(highlight.kind)))
 
 
 def _strongest(
@@ -103,14 +122,12 @@ def _peaks(timeline: Timeline) -> Candidates:
 
 def _shifts(timeline: Timeline) -> Candidates:
     reach = max(1, round(timeline.window / 2 / timeline.step))  # in rows; windows nearer than this overlap
-    count = len(timeline) if len(timeline) > reach else 0
-    rows = np.arange(count)
+    rows = np.arange(count := len(timeline) if len(timeline) > reach else 0)
     before, after = np.maximum(rows - reach, 0), np.minimum(rows + reach - 1, count - 1)
     earlier, later = timeline.probabilities[before], timeline.probabilities[after]
     was, becomes = _likeliest(earlier), _likeliest(later)
     change = np.abs(later - earlier).sum(axis=1) / 2
-    sure = timeline.sure
-    person = _last_person(timeline)
+    sure, person = timeline.sure, _last_person(timeline)
     same = (person[before] == person[after]) | (person[before] < 0)
     rows = np.flatnonzero((change >= MIN_SHIFT) & sure[before] & sure[after] & (was != becomes) & same)
     if not len(rows):
@@ -165,7 +182,6 @@ def _disagreements(timeline: Timeline) -> Candidates:
 def _unsure(timeline: Timeline) -> Candidates:
     """Stretches with evidence of their own and low confidence; the longer and the lower, the stronger."""
     confidence, likeliest = timeline.confidence, _likeliest(timeline.probabilities)
-    face, speech = timeline.row_face, timeline.row_speech
     firsts, lasts = _runs(timeline.witnessed & ~timeline.sure)
     lengths = timeline.end[lasts - 1] - timeline.start[firsts]
     enough = lengths >= MIN_UNSURE - 1e-6
@@ -178,8 +194,8 @@ def _unsure(timeline: Timeline) -> Candidates:
         rows, end = slice(row, last), float(timeline.end[last - 1])
         emotion = EMOTIONS[np.bincount(likeliest[rows], minlength=len(EMOTIONS)).argmax()]
         reason = (
-            f"confidence {mean:.0%} on average, with a face in {face[rows].mean():.0%} of the time "
-            f"and speech in {speech[rows].mean():.0%}"
+            f"confidence {mean:.0%} on average, with a face in {timeline.row_face[rows].mean():.0%} of the "
+            f"time and speech in {timeline.row_speech[rows].mean():.0%}"
         )
         return emotion, f"unsure for {end - timeline.start[row]:.0f} s", reason, end
 

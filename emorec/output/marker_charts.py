@@ -47,18 +47,23 @@ def rules(markers: Sequence[Marker], top: float) -> list[alt.Chart]:
 
 
 def around_chart(averages: Sequence[Around], title: str, ink: str, font: str) -> alt.VConcatChart:
-    """For each label the change of the probabilities, and of valence and arousal, after the mean before the marker."""
+    """For each label the change of the probabilities, and of valence and arousal, after the mean before the marker.
+
+    Without a row before the marker it shows the means themselves.
+    """
     rows = []
+    change = any((each.lag < 0).any() for each in averages)
     for index, each in enumerate(averages[:MAX_PANELS]):
         last = index == min(len(averages), MAX_PANELS) - 1
         words = files.shown(f"{each.label} ({each.markers} marker{'s' if each.markers > 1 else ''})")
         emotions = alt.Scale(domain=list(EMOTIONS), range=[COLOURS[name] for name in EMOTIONS])
         dimensions = alt.Scale(domain=list(DIMENSIONS), range=["#0072B2", "#D55E00"])
-        left = _panel(each, EMOTIONS, emotions, words, "change of probability", last)
-        right = _panel(each, DIMENSIONS, dimensions, "", "change", last)
+        left = _panel(each, EMOTIONS, emotions, words, "change of probability" if change else "probability", last)
+        right = _panel(each, DIMENSIONS, dimensions, "", "change" if change else "mean", last)
         rows.append(alt.hconcat(left, right, spacing=40).resolve_scale(color="independent"))
     more = len(averages) - MAX_PANELS
-    subtitle = "Change from the mean before the marker; bands hold 95 % of resamples of the markers."
+    subtitle = "Change from the mean before the marker" if change else "Means, as no row lies before the marker"
+    subtitle += "; bands hold 95 % of resamples of the markers."
     subtitle += f" {more} more labels are in the table." if more > 0 else ""
     chart: Any = alt.vconcat(*rows, spacing=24)
     return (
@@ -71,17 +76,14 @@ def around_chart(averages: Sequence[Around], title: str, ink: str, font: str) ->
 
 
 def _panel(each: Around, names: Sequence[str], scale: alt.Scale, title: str, words: str, legend: bool) -> Any:
+    change = (each.lag < 0).any()
+    shown = (each.change, each.change_low, each.change_high) if change else (each.mean, each.low, each.high)
+    field = "change" if change else "mean"
     values = [
-        {
-            "lag": rounded(lag),
-            "measure": name,
-            "change": rounded(each.change[row, MEASURES.index(name)]),
-            "low": _or_none(each.change_low[row, MEASURES.index(name)]),
-            "high": _or_none(each.change_high[row, MEASURES.index(name)]),
-        }
+        {"lag": rounded(lag), "measure": name, **dict(zip((field, "low", "high"), map(_or_none, cells), strict=True))}
         for row, lag in enumerate(each.lag)
         for name in names
-        if not np.isnan(each.change[row, MEASURES.index(name)])
+        if not np.isnan((cells := [part[row, MEASURES.index(name)] for part in shown])[0])
     ]
     key = alt.Legend(title=None, orient="bottom", columns=len(names), symbolOpacity=1) if legend else None
     base = alt.Chart(alt.Data(values=values)).encode(
@@ -90,7 +92,7 @@ def _panel(each: Around, names: Sequence[str], scale: alt.Scale, title: str, wor
     )
     band = base.mark_area(opacity=0.15).encode(y=alt.Y("low:Q", title=words), y2="high:Q")
     line = base.mark_line(strokeWidth=2).encode(
-        y=alt.Y("change:Q", title=words), tooltip=["measure:N", "lag:Q", "change:Q", "low:Q", "high:Q"]
+        y=alt.Y(f"{field}:Q", title=words), tooltip=["measure:N", "lag:Q", f"{field}:Q", "low:Q", "high:Q"]
     )
     begin = alt.Chart(alt.Data(values=[{"zero": 0}])).mark_rule(color="#808080", strokeDash=[4, 4]).encode(x="zero:Q")
     level = alt.Chart(alt.Data(values=[{"zero": 0}])).mark_rule(color="#808080", opacity=0.4).encode(y="zero:Q")

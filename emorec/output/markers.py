@@ -45,8 +45,8 @@ class Around:
     ``lag`` (L,) are the middles of steps (s), from before the marker (negative) to after it. ``mean``, ``low`` and
     ``high`` (L, 9) are the mean of the probabilities of the seven emotions, of valence and of arousal over the markers,
     and its 95 % interval (NaN with a single marker). ``change``, ``change_low`` and ``change_high`` are the same after
-    the mean before each marker was subtracted. ``count`` (L,) are the markers that have evidence there, ``markers`` how
-    many there are.
+    the mean before each marker was subtracted, NaN if there is no row before it. ``count`` (L,) are the markers that
+    have evidence there, ``markers`` how many there are.
     """
 
     label: str
@@ -111,8 +111,8 @@ def check_window(before: float, after: float) -> None:
 def around(timeline: Timeline, before: float = BEFORE, after: float = AFTER) -> list[Around]:
     """The mean timeline from ``before`` to ``after`` (s) around the markers of each label, in order of first use.
 
-    Rows without evidence do not count. The mean before a marker is that of rows whose window ends before it, or of all
-    rows before it if there are none. Raises EmorecError if there are no markers.
+    Rows without evidence do not count. The mean before a marker is that of rows whose window ends before it wherever in
+    a row the marker lies, or of all rows before it if there are none. Raises EmorecError if there are no markers.
     """
     check_window(before, after)
     if not timeline.markers:
@@ -122,13 +122,13 @@ def around(timeline: Timeline, before: float = BEFORE, after: float = AFTER) -> 
     if last <= first:
         raise EmorecError(TOO_SHORT.format(span=before + after, step=step))
     lag = (np.arange(first, last) + 0.5) * step
-    earlier = lag + timeline.window / 2 <= 1e-9
+    earlier = lag + (step + timeline.window) / 2 <= 1e-9  # the middle of a row is up to half a step after the lag
     baseline = earlier if earlier.any() else lag < 0
     found = []
     for label in dict.fromkeys(marker.label for marker in timeline.markers):
         times = np.array([marker.time for marker in timeline.markers if marker.label == label])
         values = _values(timeline, times[:, None] + lag)
-        usual = _mean(values[:, baseline].swapaxes(0, 1))[:, None] if baseline.any() else np.zeros((len(times), 1, 1))
+        usual = _mean(values[:, baseline].swapaxes(0, 1))[:, None]
         both = [(_mean(each), *_interval(each)) for each in (values, values - usual)]
         count = (~np.isnan(values[..., 0])).sum(axis=0)
         found.append(Around(label, len(times), lag, *both[0], *both[1], count))

@@ -58,8 +58,9 @@ def most_negative(timeline: Timeline, count: int | None = COUNT, seconds: float 
 
 
 def has_minutes(timeline: Timeline) -> bool:
-    """Whether a recording has evidence, and is so long that its most negative minutes say more than its mean."""
-    return timeline.duration >= MINUTES * SECONDS and bool(timeline.witnessed.any())
+    """Whether a timeline has evidence, and is so long that its most negative minutes say more than its mean."""
+    span = float((timeline.end - timeline.start).sum())
+    return span >= MINUTES * SECONDS - 1e-6 and bool(timeline.witnessed.any())
 
 
 def _stretch(timeline: Timeline, first: int, last: int, valence: float, evidence: float) -> Highlight:

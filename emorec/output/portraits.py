@@ -21,9 +21,11 @@ NOBODY = -1
 def who(timeline: Timeline, highlight: Highlight) -> int:
     """The number of the person whom a highlight of the timeline is about, NOBODY if there is none.
 
-    It is the person of its first row; in a timeline of several persons the one who shows its emotion most, of those
-    whose face is seen there.
+    If the highlight names none, it is the person of its first row; in a timeline of several persons the one who shows
+    its emotion most, of those whose face is seen there.
     """
+    if highlight.person is not None:
+        return highlight.person
     timeline = timeline if timeline.grid is None else timeline.grid
     if not len(timeline):
         return NOBODY

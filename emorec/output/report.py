@@ -17,6 +17,7 @@ from emorec.models.checkpoint import Checkpoint
 from emorec.output import report_parts as parts
 from emorec.output import trust
 from emorec.output.chart_data import clock
+from emorec.output.lane_data import MAX_LANES
 from emorec.output.portraits import Portraits
 from emorec.output.summary import how, summary
 
@@ -106,7 +107,7 @@ def write(
 
 
 def _everybody(timeline: Timeline, model: Checkpoint, features: Features) -> tuple[Timeline, ...]:
-    """The timelines of all persons, with the choices of this one.
+    """The timelines of the persons who get a lane, with the choices of this one.
 
     Empty if it has them already, is about one person or about voices alone, or if there are fewer than two persons.
     """
@@ -124,15 +125,17 @@ def _everybody(timeline: Timeline, model: Checkpoint, features: Features) -> tup
         timeline.prior,
         timeline.unsure_below,
         timeline.baseline,
+        MAX_LANES,
     )
     part = choices.get("part")
     return (group.between(*part) if part else group).people
 
 
 def _part(timeline: Timeline) -> str:
-    """What of the recording is shown, and how long it is."""
-    part, length = timeline.choices.get("part"), clock(timeline.duration)
-    return f"{clock(part[0])} to {clock(part[1])} of {length}" if part else length
+    """What of the recording is shown, and how long it is, or which part of it was analysed."""
+    part, start, length = timeline.choices.get("part"), timeline.choices.get("start"), clock(timeline.duration)
+    analysed = f"{clock(start)} to {length}" if start else length
+    return f"{clock(part[0])} to {clock(part[1])} of {analysed}" if part else analysed
 
 
 def _section(title: str, body: str, kind: str = "") -> str:

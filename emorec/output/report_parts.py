@@ -56,9 +56,12 @@ def chart(timeline: Timeline, style: str = charts.STYLES[0], height: int = HEIGH
 
 
 def lanes(people: Sequence[Timeline], portraits: Portraits | None) -> str:
-    """A chart for each person, with the picture, the name, and the person's figures."""
+    """A chart for each person, with the picture, the name, and the person's figures.
+
+    ``people`` may be only the first persons of a recording, whose ``names`` tell how many there are.
+    """
     drawn = "".join(_lane(person, portraits) for person in people[: lane_data.MAX_LANES])
-    more = len(people) - lane_data.MAX_LANES
+    more = max(len(people), len(people[0].names)) - lane_data.MAX_LANES
     return drawn + (f'<p class="small">{lane_data.MORE.format(count=more)}.</p>' if more > 0 else "")
 
 

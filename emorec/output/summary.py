@@ -115,8 +115,8 @@ def how(timeline: Timeline) -> str:
 def sentence(timeline: Timeline) -> str:
     """A timeline in one line: name, length, how it was made, and the most common emotions."""
     name = Path(str(timeline.media.get("name", ""))).name
-    facts = f"{length(timeline.duration)}, {rows_in_words(timeline)}, {how(timeline)}"
     figures = summary(timeline)
+    facts = f"{length(figures.seconds)}, {rows_in_words(timeline)}, {how(timeline)}"
     shares = [f"{emotion} {share:.0%}" for emotion, share in figures.shares.items() if share >= MIN_NAMED]
     if figures.unsure >= MIN_NAMED:
         shares = [*shares[:TOP_EMOTIONS], f"unsure {figures.unsure:.0%}"]

@@ -70,7 +70,7 @@ def as_dict(timeline: Timeline) -> dict[str, Any]:
 
     Metadata of the recording, all settings, summary, highlights, and one row per step with the probabilities from each
     modality alone. Of all persons there is a row for each step and person; then ``people`` has the summary of each
-    person, and ``mean_rows`` are the rows of their mean, which ``summary`` and ``highlights`` describe.
+    person, and ``mean_rows`` are the rows of their mean, which ``summary`` describes.
     """
     everybody: dict[str, Any] = {}
     if timeline.people:

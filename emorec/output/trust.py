@@ -22,6 +22,8 @@ BY_PRIOR = (
     "For {led:.0%} of it the prior decides: if all emotions were expected alike, the answer would be unsure or another "
     "emotion."
 )
+LEFT_OUT = "Measured on people or pictures left out of training"
+CHOSEN_ON = "Measured on items left out of training; those called validation items chose these weights"
 WORTH_SAYING = 0.05  # share of the evidence
 
 
@@ -42,7 +44,7 @@ def sentence(timeline: Timeline, evaluation: dict[str, Any]) -> str:
     if used != "voice" and has_pictures(timeline) and figures.face:
         parts += _told(FACE, found.get("web-faces"), f"face{under}")
     if not figures.shares:
-        return _measured(parts)
+        return _measured(parts) if parts or figures.speech or figures.face else ""  # without evidence nothing to judge
     here = HERE.format(prior=prior, unsure=figures.unsure)
     led = BY_PRIOR.format(led=figures.by_prior) if figures.by_prior >= WORTH_SAYING else ""
     return f"{_measured(parts)} {here} {led}".strip()
@@ -77,7 +79,8 @@ def panel(evaluation: dict[str, Any], training: dict[str, Any]) -> str:
         for found in provenance.protocols(evaluation)
     )
     table = (
-        "<table><caption>Measured on people or pictures left out of training; in brackets the 95 % interval</caption>"
+        f"<table><caption>{CHOSEN_ON if provenance.is_own(evaluation) else LEFT_OUT}; in brackets the 95 % interval"
+        "</caption>"
         '<tr><th scope="col">on</th><th scope="col">measure</th><th scope="col">result</th>'
         f'<th scope="col">items</th></tr>{rows}</table>'
     )

@@ -6,7 +6,7 @@ import io
 import json
 import math
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, fields, replace
+from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -125,13 +125,14 @@ def _name(timeline: Timeline, person: int) -> str:
 
 
 def _highlights(timeline: Timeline) -> Iterator[Row]:
-    yield ["person", "name", *(each.name for each in fields(Highlight))]
+    columns = [each.name for each in fields(Highlight) if each.name != "person"]
+    yield ["person", "name", *columns]
     for one in timeline.each:
         for found in find_highlights(one):
             person = person_of(one) if one.name else who(one, found)
             number = None if person == NOBODY else person
             name = one.name or ("" if number is None else _name(one, number))
-            yield [number, name or None, *asdict(found).values()]
+            yield [number, name or None, *(getattr(found, column) for column in columns)]
 
 
 def _choices(timeline: Timeline) -> Iterator[Row]:

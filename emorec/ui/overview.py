@@ -73,8 +73,9 @@ def trusted(timeline: Timeline, evaluation: dict[str, Any] | None, shown: Collec
     """
     elsewhere = {*shown, people.NO_FACE}  # a face that is missing is told in a callout
     notes = [note for note in timeline.notes if note not in elsewhere and usual_expression.PHRASE not in note]
-    words = [] if evaluation is None else [trust.sentence(timeline, evaluation)]
-    return "".join(f'<p class="caption trusted">{html.escape(on_page(each))}</p>' for each in (*words, *notes))
+    words = "" if evaluation is None else trust.sentence(timeline, evaluation)
+    lines = [words, *notes] if words else notes
+    return "".join(f'<p class="caption trusted">{html.escape(on_page(each))}</p>' for each in lines)
 
 
 def part_of(text: str, timeline: Timeline | None) -> Part | None:

@@ -148,3 +148,12 @@ def test_many_persons_are_no_error():
     faces = [(number, "moves", 0, 3) for number in range(20)]
     arrays = recording(3, faces)
     assert set(np.unique(spoken_by(arrays, HOP)[0])) <= {*range(20), OFF_SCREEN, UNSURE}
+
+
+@pytest.mark.parametrize("number", [0, 99])
+def test_who_is_seen_longest_may_speak_whatever_the_number(number):
+    """A names file may give any number, and who is divided from another person gets a new one."""
+    others = [(1 + other, "rests", other / 2, other / 2 + 0.2) for other in range(sync.MAX_PERSONS + 1)]
+    arrays = recording(12, [(number, "speaks", 0, 12), *others])
+    assert len(sync.persons(arrays["face_person"])) == sync.MAX_PERSONS
+    assert shares(arrays).get(number, 0) > 0.9

@@ -1,6 +1,7 @@
 """Which person a timeline is about, and the mean of all persons."""
 
 import dataclasses
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -125,6 +126,26 @@ def test_speaker_is_in_every_row_the_one_to_whom_most_hops_belong():
     assert list(spoken.person) == [3, 3, -1, -1, 8, 8, 3, -1, -1, -1, -1, -1]
     np.testing.assert_array_equal(spoken.probabilities[5], infer(features, MODEL, "face", person=8).probabilities[5])
     assert np.isnan(spoken.probabilities[8]).all() and spoken.name == ""
+
+
+def test_persons_who_never_speak_cost_no_memory_for_each_hop():
+    """Two of 300 persons speak, in an hour."""
+    until = 3600.0
+    times = factories.frame_times(until)
+    heard = factories.heard(np.ones(factories.hops(until)))
+    who = {"voice_person": np.where(heard["voice_time"] < 2000, 299, 7)}
+    features = factories.observations(until, factories.seen(times, np.arange(len(times)) % 300), heard | who)
+    features = dataclasses.replace(features, empty=features.empty | {"voice_person": np.zeros(0, np.int64)})
+    low = np.arange(until)
+    assert len(features.persons) == 300
+    tracemalloc.start()
+    try:
+        found = speakers(features, low, low + 1)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert set(found[:1999]) == {299} and set(found[2001:]) == {7}
+    assert peak < 10 * len(who["voice_person"]) * 8
 
 
 def test_without_knowing_who_speaks_the_rows_of_the_speaker_show_nobody():

@@ -97,6 +97,15 @@ def test_the_evidence_behind_a_row_is_said():
     assert list(timeline.person[FACE_ONLY]) == [0] * 9 and set(timeline.person[VOICE_ONLY]) == {-1}
 
 
+def test_a_tenth_of_a_row_is_evidence_of_its_own():
+    """One picture with a face in a row of 2 s is exactly a tenth, which sums of times miss by the last digits."""
+    for offset in range(9):
+        times = factories.frame_times(400.0)[offset::10]
+        timeline = infer(factories.observations(400.0, factories.seen(times, 0)), MODEL, step=2.0, window=2.0)
+        assert timeline.row_face == pytest.approx(np.full(200, 0.1))
+        assert timeline.witnessed.all()
+
+
 def test_both_speak_and_may_disagree():
     timeline = infer(factories.full_observations(10.0), MODEL)
     assert ((timeline.disagreement > 0) & (timeline.disagreement <= 1)).all()

@@ -210,6 +210,9 @@ def test_files_without_a_face_of_another_model_and_missing_ones_are_refused(tmp_
     sound = factories.observations(9.0, factories.heard(np.ones(factories.hops(9.0))))
     with pytest.raises(EmorecError, match="usual.json shows no face for long enough"):
         read(face(6.0), usual_file(infer(sound, MODEL, "voice")))
+    with pytest.raises(EmorecError, match="usual.json was made with a window of 0.5 s, .* window of 1.2 s or more"):
+        read(face(6.0), usual_file(infer(frowning(12.0), MODEL, "face", window=0.5)))
+    assert read(face(6.0), usual_file(infer(frowning(12.0), MODEL, "face", window=1.2))).choices["baseline"]
     path = usual_file(infer(frowning(12.0), MODEL, "face"))
     path.write_text(path.read_text().replace(MODEL.fingerprint or "null", "of another model"))
     content = json.loads(path.read_text())

@@ -123,7 +123,7 @@ def test_json_holds_everything_that_made_it_and_the_highlights():
         "emorec": __version__,
     }
     assert [moment["start"] for moment in read["highlights"]] == [moment.start for moment in find_highlights(timeline)]
-    assert {"start", "end", "kind", "emotion", "strength", "text", "reason"} == read["highlights"][0].keys()
+    assert {"start", "end", "kind", "emotion", "strength", "text", "reason", "person"} == read["highlights"][0].keys()
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,8 @@ from emorec.inference.timeline import Timeline, infer
 from emorec.output import charts, report, report_parts, subtitles
 from emorec.output.highlights import KINDS, MAX_OF_KIND, find_highlights
 from emorec.output.negative import most_negative
-from emorec.output.summary import affect_in_words, how, summary
+from emorec.output.portraits import who
+from emorec.output.summary import affect_in_words, how, sentence, summary
 from support import factories
 
 
@@ -37,6 +38,24 @@ def of_kind(kind, timeline):
 def test_peaks_are_where_an_emotion_is_surest_and_never_neutral():
     assert [(moment.start, moment.emotion) for moment in of_kind("peak", tale())] == [(14.0, "happy"), (30.0, "sad")]
     assert of_kind("peak", tale())[0].text == "happy at 97%"
+
+
+def test_of_several_persons_the_highlights_are_those_of_each_person():
+    """The face of one does not disagree with the voice of another, and who is angry is named."""
+    calm, angry = np.array([sure("neutral")] * 12), np.array([sure("angry")] * 12)
+    calm[5] = sure("happy", 0.8)
+    none = np.full_like(calm, np.nan)
+    ana = factories.timeline(calm, face=calm, voice=none, person=np.zeros(12, int), name="Ana")
+    bo = factories.timeline(angry, face=none, voice=angry, person=np.ones(12, int), name="Bo")
+    together = factories.timeline((calm + angry) / 2, face=calm, voice=angry, person=np.full(12, -1))
+    together = dataclasses.replace(together, people=(ana, bo), disagreement=np.ones(12))
+    found = find_highlights(together)
+    assert [(each.kind, each.start, each.text, each.person) for each in found] == [
+        ("peak", 0.0, "angry at 94% (Bo)", 1),
+        ("peak", 5.0, "happy at 80% (Ana)", 0),
+    ]
+    assert [each.person for each in find_highlights(together, 1)] == [1]  # the strongest of all persons
+    assert [who(together, each) for each in found] == [1, 0]
 
 
 def test_a_shift_is_where_one_emotion_gives_way_to_another_and_not_where_evidence_ends():
@@ -136,6 +155,18 @@ def test_a_recording_without_a_negative_minute_says_so(capsys):
         nothing = dataclasses.replace(nothing, duration=float(len(nothing)))
         print_summary(nothing, [])
         assert "negative" not in capsys.readouterr().out and report_parts.negative(nothing, None) == ""
+
+
+def test_a_part_is_described_by_its_own_length(capsys):
+    """The part from 2:30 to 2:50 of a recording: times stay those of the recording."""
+    rows = np.array([sure("sad")] * 20)
+    start, choices = 150.0 + np.arange(20), {"start": 150.0, "end": 170.0}
+    part = factories.timeline(rows, start=start, end=start + 1, duration=170.0, choices=choices)
+    print_summary(part, [])
+    assert "negative" not in capsys.readouterr().out and report_parts.negative(part, None) == ""
+    assert sentence(part).startswith("Timeline of made.mp4: 20.0 s, 20 rows, ")
+    assert ">2:30 to 2:50, late fusion" in report.html_text(part)
+    assert ">2:40 to 2:45 of 2:30 to 2:50, late fusion" in report.html_text(part.between(160, 165))
 
 
 def test_stretches_without_much_evidence_are_not_the_most_negative():

@@ -65,6 +65,33 @@ def test_the_time_before_a_marker_is_that_whose_windows_end_before_it():
     assert average.change[(average.lag > -2) & (average.lag < 0), column("happy")] == pytest.approx(0.93)
 
 
+@pytest.mark.parametrize("place", [0.0, 0.25, 0.6, 0.9])
+def test_no_window_of_the_time_before_reaches_past_a_marker_within_a_row(place):
+    """Windows of 3 s see gladness from the marker on, in the row with it and in those before."""
+    marker, middle = 50 + place, np.arange(100) + 0.5
+    glad = np.clip((middle + 1.5 - marker) / 3, 0, 1)[:, None]
+    timeline = Timeline.of(factories.timeline(glad * GLAD + (1 - glad) * CALM))
+    (average,) = timeline.around([(marker, "tone")])
+    assert (average.mean - average.change)[0, column("happy")] == pytest.approx(0.01, abs=1e-9)
+
+
+@pytest.mark.parametrize(("before", "step"), [(0, 1.0), (5, 10.0)])
+def test_without_a_row_before_the_marker_there_is_no_change(before, step):
+    timeline = Timeline.of(factories.timeline(np.array([CALM] * 12), step=step))
+    times = [(2 * step, "tone"), (5 * step, "tone")]
+    averages = timeline.around(times, before, 10)
+    assert averages[0].lag[0] > 0 and averages[0].mean[0, column("neutral")] == pytest.approx(0.94)
+    for values in (averages[0].change, averages[0].change_low, averages[0].change_high):
+        assert np.isnan(values).all()
+    row = next(csv.DictReader(io.StringIO(markers.csv_text(averages))))
+    assert row["mean"] and not row["change"]
+    drawn = json.dumps(marker_charts.around_chart(averages, "clip", charts.INK, charts.FONT).to_dict())
+    assert "Means, as no row lies before the marker" in drawn and '"mean": 0.94' in drawn
+    averages = timeline.around(times, 2 * step, 10)
+    drawn = json.dumps(marker_charts.around_chart(averages, "clip", charts.INK, charts.FONT).to_dict())
+    assert "Change from the mean" in drawn and '"change": 0.0' in drawn
+
+
 def test_labels_are_averaged_each_by_itself_and_time_without_evidence_does_not_count():
     timeline = reactions([20])
     timeline.probabilities[52:55] = np.nan

@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from emorec.output import charts
+from emorec.inference.turns import Turn
+from emorec.output import charts, labels
 from emorec.output.highlights import find_highlights
 from emorec.output.summary import summary
 from support import factories
@@ -35,7 +36,20 @@ def test_the_grid_of_a_part_is_cut_too(timeline):
     assert all(highlight.end <= 40.0 for highlight in find_highlights(fine))
 
 
+def test_turns_of_a_part_end_with_its_rows(timeline):
+    turns = (Turn(0.0, 5.0, 0), Turn(8.0, 12.5, 1), Turn(12.5, 13.0, 0), Turn(18.0, 40.0, 1), Turn(50.0, 60.0, 0))
+    part = replace(timeline, turns=turns, people=(replace(timeline, turns=turns),)).between(10.5, 19.5)
+    expected = (Turn(10.0, 12.5, 1), Turn(12.5, 13.0, 0), Turn(18.0, 20.0, 1))
+    assert part.turns == part.people[0].turns == expected
+    assert [line.split()[3:5] for line in labels.rttm_text(part).splitlines()] == [
+        ["10.000", "2.500"],
+        ["12.500", "0.500"],
+        ["18.000", "2.000"],
+    ]
+
+
 def test_a_part_beyond_the_end_is_empty(timeline):
+    assert replace(timeline, turns=(Turn(0.0, 100.0),)).between(500.0, 600.0).turns == ()
     assert len(timeline.between(500.0, 600.0)) == 0 and summary(timeline.between(500.0, 600.0)).known == 0
 
 

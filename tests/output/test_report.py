@@ -14,8 +14,10 @@ from emorec.emotions import EMOTIONS
 from emorec.extraction import thumbnails
 from emorec.face import detection
 from emorec.face.thumbnail import BLOCKS, SIDE
+from emorec.inference import timeline as inference
 from emorec.output import report
 from emorec.output.highlights import Highlight
+from emorec.output.lane_data import MAX_LANES
 from emorec.output.portraits import NOBODY, Portraits, who
 from emorec.ui.page.downloads import HIDDEN, write_download
 from support import factories, two_people
@@ -142,6 +144,21 @@ def test_lanes_are_made_with_the_baseline_and_the_prior_of_the_timeline(bundled,
     for lane, person in zip(lanes, whole.people, strict=True):
         np.testing.assert_array_equal(lane.probabilities, person.probabilities)
         assert lane.prior.shares == timeline.prior.shares
+
+
+def test_lanes_are_inferred_only_for_those_who_are_drawn():
+    model, count = factories.checkpoint(), MAX_LANES + 2
+    times = np.repeat(factories.frame_times(4.0), count)
+    features = factories.observations(4.0, factories.seen(times, np.tile(np.arange(count), len(times) // count)))
+    timeline = inference.infer(features, model, step=2.0)
+    lanes = report._everybody(timeline, model, features)
+    whole = inference.infer(features, model, step=2.0, person="all")
+    assert len(whole.people) == count and len(lanes) == MAX_LANES
+    for lane, person in zip(lanes, whole.people, strict=False):
+        np.testing.assert_array_equal(lane.probabilities, person.probabilities)
+    for people in (lanes, whole.people):
+        text = report.html_text(timeline, people=people)
+        assert text.count('<div class="lane">') == MAX_LANES and "2 more persons are not drawn" in text
 
 
 def sure(emotion):

@@ -121,7 +121,7 @@ def test_it_is_plotted_and_saved(timeline, tmp_path):
 def test_it_says_in_one_line_what_it_is(timeline):
     assert repr(timeline).startswith("<Timeline of made.mp4: 8.0 s, 8 rows, late fusion, even prior, 1 s steps; ")
     assert len(repr(timeline)) < 200 and "\n" not in repr(timeline)
-    assert ": 8.0 s, 1 row, " in repr(timeline.between(0, 0.5))
+    assert ": 1.0 s, 1 row, " in repr(timeline.between(0, 0.5))
     empty = Timeline.of(factories.timeline(np.full((2, 7), np.nan), media={}))
     assert repr(empty) == "<Timeline: 2.0 s, 2 rows, late fusion, even prior, 1 s steps; no evidence>"
 

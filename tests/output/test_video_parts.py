@@ -11,6 +11,7 @@ from emorec.output.video.boxes import Boxes
 from emorec.output.video.canvas import BLOCK_SIDES, Canvas, Palette
 from emorec.output.video.drawing import Drawing, words_of
 from emorec.output.video.labels import Label, Labels
+from emorec.output.video.strip import colour_of
 from support import factories
 from support.make_media import draw
 
@@ -181,3 +182,20 @@ def test_the_drawing_finds_cuts():
     assert np.abs(columns(0.2, True)).max() > 30
     assert np.abs(columns(0.24, True)).max() > 30
     assert np.abs(columns(0.28, False)).max() == 0
+
+
+@pytest.mark.parametrize("size", [(2, 2), (8, 8), (16, 16), (32, 500), (320, 240)])
+@pytest.mark.parametrize("persons", [1, 3])
+def test_a_very_narrow_picture_has_a_strip_too(size, persons):
+    width, height = size
+    made = factories.observations(2.0)
+    made.__dict__["arrays"] = factories.no_observations() | arrays([(1, 0, 0.2), (2, 0, 0.2)])
+    people = tuple(factories.timeline(rows(0.9, 0.9), person=np.full(2, number)) for number in range(persons))
+    line = people[0] if persons == 1 else replace(people[0], people=people)
+    drawing = Drawing(made, line, Labels(line), size, UNSPECIFIED, 0.0, 2.0, blur=True)
+    planes = np.full((height * 3 // 2, width), 128, np.uint8)
+    shown = [drawing.draw(Picture(time, planes, UNSPECIFIED), time).copy() for time in (0.0, 0.4, 2.0)]
+    first, _, last = (each[height : drawing.canvas.height] for each in shown)
+    assert first.shape[1] == width
+    if width >= 16:  # in a narrower one the place that is shown now covers the lanes
+        assert (first == drawing._palette.colour(colour_of("happy"))[0]).any() and not np.array_equal(first, last)

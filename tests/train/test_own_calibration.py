@@ -8,7 +8,9 @@ import pytest
 
 from emorec.models import checkpoint as checkpoints
 from emorec.models.calibration import HEADS, Calibration, HeadCalibration
+from hub import card
 from support import factories
+from train import calibration as fit
 from train.finetune import assembly, common
 
 FACTS = {"sources": [], "licence": "other", "held_out": [], "limits": [], "persons": []}
@@ -110,3 +112,28 @@ def test_windows_of_one_recording_count_once(tmp_path):
         found.append((measured["items"], any(model.calibration.fusion.bias), measured["spread"]["fusion"]))
     assert [one[:2] for one in found] == [(90, True), (3, False)]
     assert found[1][2] == pytest.approx(found[0][2] * 30**0.5, abs=0.01)
+
+
+def test_a_few_items_that_are_all_right_make_nothing_certain(tmp_path, capsys):
+    """The likelihood alone grows with the scale for ever."""
+    truth = np.arange(12) % 3
+    probabilities = np.full((12, 3), 0.1) + 0.7 * np.eye(3)[truth]
+    model = factories.checkpoint(training=FACTS)
+    common.calibrate_and_measure(model, tmp_path, "face", probabilities, truth, ("happy", "sad", "neutral"))
+    assert 1 < model.calibration.face.scale < 3
+    assert "only 12 validation items" in capsys.readouterr().out
+    measured = model.evaluation["validation-face"]
+    assert measured["results"]["face"] == 1.0
+    low, high = measured["intervals"]["face"]
+    assert low == pytest.approx(12 / (12 + 1.96**2), abs=1e-3) and high == 1.0  # Wilson's interval for 12 of 12
+    assert card.text(model).startswith("---") and "# emorec weights trained on own data" in card.text(model)
+
+
+def test_many_items_decide_the_scale_themselves():
+    number = np.arange(3000)
+    truth = number % 3
+    said = np.where(number % 5 == 0, (truth + 1 + number // 5 % 2) % 3, truth)  # 4 of 5 are right
+    probabilities = np.full((3000, 3), 0.001) + 0.997 * np.eye(3)[said]
+    seven, emotions, _ = common.to_seven(probabilities, truth, ("happy", "sad", "neutral"))
+    head = fit.fit_head(seven, emotions, biased=False, items=3000)
+    assert fit.calibrated(head, seven).max(axis=1).mean() == pytest.approx(0.8, abs=0.05)

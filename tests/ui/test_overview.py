@@ -139,6 +139,13 @@ def test_the_line_about_trust_names_what_was_measured_and_what_is_unsure_here():
     assert trust.sentence(silent, evaluation).startswith(trust.UNMEASURED)  # nothing of a voice that is not heard
 
 
+def test_without_evidence_nothing_is_said_about_trust():
+    """That the weights were not tested would be false: only this recording has nothing that their tests are about."""
+    nothing = np.zeros(3)
+    empty = replace(factories.timeline([np.full(7, np.nan)] * 3), row_face=nothing, row_speech=nothing)
+    assert trust.sentence(empty, {}) == "" and trusted(empty, {}) == ""
+
+
 def test_the_line_about_trust_says_what_only_the_prior_makes_sure():
     """Neutral is likely because most of what people say is; the evidence alone would leave it open."""
     everyday = priors.of("everyday")

@@ -19,12 +19,17 @@ from emorec.emotions import EMOTIONS, emotion_of, fold
 from emorec.errors import EmorecError
 from emorec.models import checkpoint as checkpoints
 from emorec.models.calibration import HeadCalibration
+from emorec.models.provenance import VALIDATION
 from train import calibration as calibrate
 from train import distributed, loop, metrics
 from train.data.corpora import Corpus
 from train.finetune import assembly, balance, provenance
 
 MIN_FOR_BIAS = 50  # validation items; with fewer the calibration has no bias, which would fit noise
+FEW = (
+    "{part}: only {items} validation items, so the accuracy and the calibration are rough; with {least} or more they "
+    "can be relied on."
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -145,21 +150,24 @@ def calibrate_and_measure(
     """
     owners = np.arange(len(truth)) if owners is None else owners
     items = len(np.unique(owners))
+    if items < MIN_FOR_BIAS:
+        report(FEW.format(part=part, items=items, least=MIN_FOR_BIAS))
     seven, emotions, rows = to_seven(probabilities, truth, labels)
     head = HeadCalibration()
     if len(seven):
-        biased = len(np.unique(owners[rows])) >= MIN_FOR_BIAS
-        head = calibrate.fit_head(seven, emotions, shares=balance.label_shares(labels), biased=biased)
+        own = len(np.unique(owners[rows]))
+        shares, biased = balance.label_shares(labels), own >= MIN_FOR_BIAS
+        head = calibrate.fit_head(seven, emotions, shares=shares, biased=biased, items=own)
     model.calibration = replace(model.calibration, **dict.fromkeys(heads_of(part), head))
     predicted = probabilities.argmax(1)
     model.evaluation = {
-        f"validation-{part}": metrics.rounded(
+        f"{VALIDATION}{part}": metrics.rounded(
             {
                 "what": f"The validation items of the {part} network's training, which chose its weights",
                 "domain": "The calibration was fitted to these items too, so its error is lower here than on others.",
                 "metric": "accuracy",
                 "items": items,
-                **metrics.accuracy({part: predicted}, truth, items),
+                **metrics.with_intervals(metrics.accuracy({part: predicted}, truth, items), items),
                 **metrics.confusion(predicted, truth, labels),
                 "calibration_error": metrics.calibration_errors(
                     seven, calibrate.calibrated(head, seven), emotions, calibrate.even_weights(emotions)

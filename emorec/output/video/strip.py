@@ -52,7 +52,8 @@ class Strip:
         self._top = self._text_height + 2 * self._gap  # of the lanes
         lanes_height = len(lanes) * (self._lane + self._gap)
         image = Image.new("RGB", (width, self._top + lanes_height + self._gap), GROUND)
-        self._left, self._right = self._gap * 2, width - self._gap * 2
+        margin = min(self._gap * 2, 2 * (width // 6))  # leaves room for lanes in a very narrow picture
+        self._left, self._right = margin, width - margin
         if len(lanes) > 1:
             self._draw_names(image, [labels.name(int(one.person[0])) for one in lanes])
         for number, lane in enumerate(lanes):
@@ -115,14 +116,18 @@ class Strip:
         return lane
 
     def _draw_names(self, image: Image.Image, names: list[str]) -> None:
+        """Draw the names at the left of the lanes, unless the picture is so narrow that the lanes need the room."""
         size = max(LEAST_TEXT, min(self._size, self._lane))
         most = int(NAMES * image.width)
         widest = min(max(text.width(name, size) for name in names), most)
+        left = self._left + 2 * ((widest + self._gap) // 2 + 1)
+        if 2 * left > image.width:
+            return
         for number, name in enumerate(names):
             top = self._top + number * (self._lane + self._gap)
             drawn = text.mask(name, size).crop((0, 0, widest, text.mask(name, size).height))
             image.paste(INK, (self._left, top + (self._lane - drawn.height) // 2), drawn)
-        self._left += 2 * ((widest + self._gap) // 2 + 1)
+        self._left = left
 
     def _draw_legend(self, image: Image.Image, lanes: list[Timeline]) -> None:
         """Draw the colours that occur with their names, at the right of the time, if there is room for them."""
