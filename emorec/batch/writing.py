@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from emorec import files
 from emorec.library.schema import NAMES, SUFFIX
 from emorec.library.tables import write_tables
-from emorec.output import formats, tables
+from emorec.output import formats, names, tables
 from emorec.output.summary import summary
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from emorec.extraction.features import Features
     from emorec.timeline import Timeline
 
-PEOPLE, REPORT, CHART = ".people.json", ".report.html", ".png"
+PEOPLE, CHART = ".people.json", ".png"
 APART = ".result"  # after the name of a recording called like a table, such as windows.mp4
 
 
@@ -45,7 +45,7 @@ def write(folder: Path, choices: Choices, loaded: Analyzer, timeline: Timeline, 
         written.append(f"{name}{CHART}")
         charts.save(timeline, folder / written[-1])
     if choices.report:
-        written.append(f"{name}{REPORT}")
+        written.append(f"{name}{names.REPORTS[choices.blur]}")
         loaded.save_report(timeline, folder / written[-1], features=features, people=people, blur=choices.blur)
     return tuple(written)
 

@@ -17,6 +17,7 @@ from emorec import download
 from emorec.cli import failures, marking, printing, result_files, standard_input
 from emorec.cli.result_files import Writers
 from emorec.errors import EmorecError
+from emorec.output import names
 
 if TYPE_CHECKING:
     from emorec.analyzer import Analyzer
@@ -113,7 +114,7 @@ def _analyze_one(
             writers = writers | {".people.json": write}
         if options.report:
             write = functools.partial(result_files.write_report, loaded, features, people, options.blur)
-            writers = writers | {result_files.REPORT: write}
+            writers = writers | {names.REPORTS[options.blur]: write}
         result_files.put_out(owner, media, result, writers, options, heading, marked if result.markers else None)
         if options.save_video:
             _save_video(media, loaded, features.with_people(people), result, options)

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from emorec import EmorecError, analyzer, cli
 from emorec.annotation import Marker
 from emorec.emotions import EMOTIONS
-from emorec.output import charts, marker_charts, markers
+from emorec.output import charts, lane_chart, lane_data, marker_charts, markers
 from emorec.timeline import Timeline
 from support import factories
 from support.make_media import Audio, record
@@ -236,3 +237,13 @@ def test_wrong_markers_are_one_sentence_and_nothing_is_written(clip, tmp_path, c
     error = capsys.readouterr().err.strip().split("\n")[-1]
     assert error.startswith("emorec: ") and sentence in error
     assert not (tmp_path / "out").exists()
+
+
+def test_the_label_of_a_marker_covers_no_name_of_a_lane():
+    one = replace(reactions([]), person=np.zeros(120, int))
+    for people, top in (((), 1.0), ((one,), lane_data.PLOT[0])):
+        spec = charts.timeline_spec(replace(reactions([]), people=people, markers=(Marker(5.0, "look"),)))
+        texts = [layer for layer in spec["layer"] if layer.get("encoding", {}).get("text", {}).get("field") == "marker"]
+        assert len(texts) == 2 and {layer["encoding"]["y"]["datum"] for layer in texts} == {top}
+        if people:  # from below the name of the first lane to above that of the second
+            assert lane_chart.LANE_HEIGHT * (1 + lane_data.NAME_AT - top) - 6 >= texts[0]["mark"]["limit"]

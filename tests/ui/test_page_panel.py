@@ -33,6 +33,14 @@ def narrow(chromium, page_server, recording):
         yield page
 
 
+# Whether the sheet is above every label of the page.
+COVERS = """() => {
+  const order = (element) => Number(getComputedStyle(element).zIndex) || 0;
+  const labels = [...document.querySelectorAll("[data-testid=block-info]")].filter((one) => !one.closest("#panel"));
+  return labels.length > 0 && labels.every((one) => order(one) < order(document.querySelector("#panel")));
+}"""
+
+
 def box(page, name):
     return page.locator(name).bounding_box()
 
@@ -86,6 +94,7 @@ def test_on_a_phone_a_sheet_opens_over_the_page_and_moves_nothing(narrow):
     assert button.get_attribute("aria-expanded") == "true"
     assert panel["y"] > NARROW["height"] / 3 and panel["y"] + panel["height"] <= box(narrow, "#panel-button")["y"] + 1
     assert (narrow.evaluate(PLACES), narrow.evaluate("scrollY")) == (before, scrolled)
+    assert narrow.evaluate(COVERS)
     change(narrow, lambda: set_number(narrow, "Step", 2))
     assert len(table(narrow)) == 6
     change(narrow, lambda: set_number(narrow, "Step", 1))

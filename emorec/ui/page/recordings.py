@@ -181,7 +181,8 @@ def _row(item: Item, faces: bool) -> str:
     name = html.escape(files.shown(item.name))
     button = f'<button type="button" data-do="show {item.id}">{name}</button>'
     body = "".join(f"<td{shade}>{cell}</td>" for cell, shade in zip(cells, shades, strict=True))
-    note = _little(TOO_LITTLE if summary.too_little and summary.shares else "") + _little(figures.damage)
+    note = _little(TOO_LITTLE) if summary.too_little and summary.shares else ""
+    note += _little("damaged") if figures.damage else ""
     return f'<tr><th scope="row">{button}{note}</th>{body}</tr>'
 
 
