@@ -93,8 +93,9 @@ def timeline_chart(
         layer.data = {"values": values}
     if timeline.markers:
         # Lanes count from the top downwards; the labels fit between the names of the first two.
-        where = (lane_data.PLOT[0], lane_chart.LABEL) if timeline.people else (1.0,)
-        chart.layer = [*chart.layer, *marker_charts.rules(timeline.markers, *where)]
+        lanes = lane_data.PLOT[0], lane_chart.LABEL
+        top, longest = lanes if timeline.people else (1.0, marker_charts.MAX_WORDS)
+        chart.layer = [*chart.layer, *marker_charts.rules(timeline.markers, top, longest)]
     return chart
 
 

@@ -148,7 +148,7 @@ def test_a_redraw_keeps_what_is_chosen_as_far_as_it_is_offered():
     assert "value" not in other and "value" not in stretches  # whatever the visitor may have chosen meanwhile stays
     *_, other, stretches, _, _ = handlers.show(two(), Edited(), 7, 1, [stretch], "two")  # somebody else is chosen now
     assert other["value"] is None and stretches["value"] == []
-    assert handlers.show(two(), Edited(), 0, 9, before="two")[3]["value"] is None
+    assert handlers.show(two(), Edited(), 0, 9, shown="two")[3]["value"] is None
 
 
 def test_nothing_that_was_chosen_for_one_recording_stays_for_the_next():

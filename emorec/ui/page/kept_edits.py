@@ -10,6 +10,7 @@ from typing import Any
 import gradio as gr
 
 from emorec.extraction.people import NOBODY
+from emorec.ui.api import user_errors
 from emorec.ui.page.analysis import Analysis
 from emorec.ui.page.marker_panel import Marked
 from emorec.ui.page.people_handlers import Edited
@@ -39,9 +40,10 @@ class KeptEdits:
             return nothing
         names = {each.id for each in memory.of(session) if each.key == features.key}
         batch = self.recordings.batch(session)
-        for item in batch.items:
-            if isinstance(item.result, Figures) and item.result.recent in names and item.result.remake:
-                batch.renew(item, functools.partial(item.result.remake, features, said))
+        with user_errors():
+            for item in batch.items:
+                if isinstance(item.result, Figures) and item.result.recent in names and item.result.remake:
+                    batch.renew(item, functools.partial(item.result.remake, features, said))
         return self.recordings.tick(request)
 
     def restore(self, analysis: Analysis, request: gr.Request) -> tuple:
