@@ -23,7 +23,7 @@ MAX_PANELS = 8  # labels whose averages are drawn
 WIDTH, HEIGHT = 400, 150  # px of a panel
 
 
-def rules(markers: Sequence[Marker], top: float, longest: int) -> list[alt.Chart]:
+def rules(markers: Sequence[Marker], top: float, longest: int = MAX_WORDS) -> list[alt.Chart]:
     """Layers for a chart over time: a rule at each marker, and its label beside it, at most ``longest`` px, below the
     ``top`` of the scale."""
     values = [
