@@ -144,9 +144,9 @@ class Timeline(inference.Timeline):
         """The same timeline with markers of your own, which the chart shows and ``around`` averages over.
 
         ``markers`` is a file (a table with the columns time and label, labels of Audacity, SRT, ELAN or Praat), or
-        pairs of a time (s) and a label. Markers outside of the part that was analysed are left out, with a note; if
-        the markers are ``shared`` by several recordings, also those outside of this recording. Raises EmorecError if
-        they cannot be read, for a marker outside of a whole recording, and if none lies in a part.
+        pairs of a time (s) and a label. Markers outside of what was analysed are left out, with a note; if the markers
+        are ``shared`` by several recordings, all of them may be. Raises EmorecError if they cannot be read, and if they
+        are not shared and none lies inside.
         """
         return marker_output.with_markers(self, markers, shared)
 

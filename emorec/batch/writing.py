@@ -11,7 +11,7 @@ from emorec import files
 from emorec.extraction import people_changes
 from emorec.library.schema import NAMES, SUFFIX
 from emorec.library.tables import write_tables
-from emorec.output import formats, tables
+from emorec.output import formats, names, tables
 from emorec.output.summary import summary
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from emorec.extraction.features import Features
     from emorec.timeline import Timeline
 
-PEOPLE, REPORT, CHART = ".people.json", ".report.html", ".png"
+PEOPLE, CHART = ".people.json", ".png"
 APART = ".result"  # after the name of a recording called like a table, such as windows.mp4
 
 
@@ -48,7 +48,7 @@ def write(folder: Path, choices: Choices, loaded: Analyzer, timeline: Timeline, 
         written.append(f"{name}{CHART}")
         charts.save(timeline, folder / written[-1])
     if choices.report:
-        written.append(f"{name}{REPORT}")
+        written.append(f"{name}{names.REPORTS[choices.blur]}")
         loaded.save_report(timeline, folder / written[-1], features=features, people=people, blur=choices.blur)
     return tuple(written)
 

@@ -16,6 +16,7 @@ from emorec import download
 from emorec.cli import failures, marking, printing, result_files, standard_input
 from emorec.cli.result_files import Writers
 from emorec.errors import EmorecError
+from emorec.output import names
 
 if TYPE_CHECKING:
     from emorec.analyzer import Analyzer
@@ -112,7 +113,7 @@ def _analyze_one(
             writers = writers | {".people.json": write}
         if options.report:
             write = functools.partial(result_files.write_report, loaded, features, people, options.blur)
-            writers = writers | {result_files.REPORT: write}
+            writers = writers | {names.REPORTS[options.blur]: write}
         with result_files.collected(problems):
             result_files.put_out(owner, media, result, writers, options, heading, marked if result.markers else None)
         if options.save_video:

@@ -43,7 +43,7 @@ def of(options: argparse.Namespace) -> Marked | None:
 
 
 def check(marked: Marked, features: Features) -> None:
-    """Raise EmorecError as soon as it is known that a marker lies outside of a whole recording.
+    """Raise EmorecError as soon as it is known that all markers lie outside of a whole recording.
 
     ``features`` are those so far: what the file states about its length is known before it is decoded.
     """

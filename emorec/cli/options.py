@@ -61,6 +61,9 @@ REPORT_HELP = (
     "also write NAME.report.html: summary, charts, highlights with small pictures, settings and limits on one page, "
     "to keep or to print"
 )
+BLUR_HELP = (
+    "hide every face in the video and the report behind a mosaic; the report is then NAME.report.faces-hidden.html"
+)
 JSON_HELP = (
     "print the result as JSON, one line for each of several recordings; files are written only with --out, "
     "--save_plot, --save_video or --report"
@@ -199,7 +202,7 @@ def _add_results(parser: argparse.ArgumentParser) -> None:
     _option(group, "--no_plot", action="store_true", help="write no chart")
     _option(group, "--save_video", type=Path, metavar="FILE", help=VIDEO_HELP)
     _option(group, "--report", action="store_true", help=REPORT_HELP)
-    _option(group, "--blur", action="store_true", help="hide every face in the video and the report behind a mosaic")
+    _option(group, "--blur", action="store_true", help=BLUR_HELP)
     _option(group, "--json", action="store_true", help=JSON_HELP)
     _option(group, "--markers", type=Path, metavar="FILE", help=MARKERS_HELP)
     _option(group, "--marker_window", default="5,10", metavar="B,A", help="seconds before and after (default 5,10)")

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from emorec.extraction.people import People
     from emorec.timeline import Timeline
 
-REPORT = ".report.html"  # what follows a recording's name
 Writers = dict[str, Callable[[Any, Path], object]]  # by the suffix of their files; False: nothing was written
 
 KEPT = (
@@ -124,7 +123,7 @@ def _write_files(
     plot = None if options.no_plot else options.save_plot
     beside = bool(options.out) or not options.json
     if not beside:  # the result is only printed; of the files, a report that was asked for is still written
-        writers = {suffix: write for suffix, write in writers.items() if suffix == REPORT}
+        writers = {suffix: write for suffix, write in writers.items() if suffix in names.REPORTS}
     if writers:
         folder = options.out or Path(cli_options.DEFAULT_OUT)
         with_chart = beside and not options.no_plot and not options.save_plot

@@ -27,6 +27,11 @@ MAX_IDLE_PACKETS = 20_000  # packets in a row that may come without a later time
 PACKET_SHARE = 2.0
 PACKET_SLACK = 16 << 20
 
+# The ends of the sentences about damage.
+LOST = "what is encrypted could not be read."
+NOTHING = "nothing of it could be read."
+USED = "what could be read was used."
+
 
 def on_progress() -> None:
     """Called whenever reading makes progress; a process with a time limit replaces this function."""
@@ -100,14 +105,14 @@ class Integrity:
         few = _few(kind)
         if self._encrypted_at is not None:
             where = f" after {self._encrypted_at:.1f} s" if self._encrypted_at > JUMP else ""
-            return f"The {kind} is encrypted{where}; what is encrypted could not be read."
+            return f"The {kind} is encrypted{where}; {LOST}"
         if not self._cut and self._errors <= few:
             return None
         at = position if self._errors <= few or self._first_error is None else self._first_error
         if position == 0.0:
-            return f"The {kind} is damaged or cut off at its beginning; nothing of it could be read."
+            return f"The {kind} is damaged or cut off at its beginning; {NOTHING}"
         where = "is damaged at" if position > at + JUMP else "is damaged or cut off after"
-        return f"The {kind} {where} {at:.1f} s; what could be read was used."
+        return f"The {kind} {where} {at:.1f} s; {USED}"
 
     def _cut_short(self, stream, position: float, zero: float, promised: float | None) -> bool:
         size, stated = self._size, self._stated_size
@@ -125,3 +130,8 @@ class Integrity:
 def _few(kind: str) -> int:
     """How many errors are not reported."""
     return 0 if kind == "video" else FEW_ERRORS
+
+
+def is_damage(sentence: str) -> bool:
+    """Whether a note about a recording is one of ``Integrity.sentence``: that something of it could not be read."""
+    return sentence.endswith((LOST, NOTHING, USED))

@@ -23,6 +23,7 @@ from emorec.output import (
     chart_marks,
     chart_words,
     lane_chart,
+    lane_data,
     marker_charts,
 )
 from emorec.output.chart_axes import GREY
@@ -91,8 +92,10 @@ def timeline_chart(
     for layer, values in zip(chart.layer, drawing.data, strict=True):
         layer.data = {"values": values}
     if timeline.markers:
-        # Lanes count from the top downwards.
-        chart.layer = [*chart.layer, *marker_charts.rules(timeline.markers, top=0.0 if timeline.people else 1.0)]
+        # Lanes count from the top downwards; the labels fit between the names of the first two.
+        lanes = lane_data.PLOT[0], lane_chart.LABEL
+        top, longest = lanes if timeline.people else (1.0, marker_charts.MAX_WORDS)
+        chart.layer = [*chart.layer, *marker_charts.rules(timeline.markers, top, longest)]
     return chart
 
 

@@ -16,6 +16,7 @@ from emorec.output.lane_data import BELOW, MAX_LANES, lanes
 
 LANE_HEIGHT = 86  # px, at least
 LEAST = 300  # px of the chart, at least
+LABEL = 66  # px of a marker's label, from the plot of a lane down to the name of the next
 PICTURE, GAP = 20, 6  # px: the side of a person's picture, and what is free between it and the name
 
 

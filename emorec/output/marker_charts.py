@@ -23,8 +23,9 @@ MAX_PANELS = 8  # labels whose averages are drawn
 WIDTH, HEIGHT = 400, 150  # px of a panel
 
 
-def rules(markers: Sequence[Marker], top: float) -> list[alt.Chart]:
-    """Layers for a chart over time: a rule at each marker, and its label beside it, below the ``top`` of the scale."""
+def rules(markers: Sequence[Marker], top: float, longest: int = MAX_WORDS) -> list[alt.Chart]:
+    """Layers for a chart over time: a rule at each marker, and its label beside it, at most ``longest`` px, below the
+    ``top`` of the scale."""
     values = [
         {"time": rounded(each.time), "marker": files.shown(each.label), "at": clock(each.time)} for each in markers
     ]
@@ -37,7 +38,7 @@ def rules(markers: Sequence[Marker], top: float) -> list[alt.Chart]:
     ]
     if len(markers) <= MAX_LABELS:
         look: dict[str, Any] = {"angle": 270, "align": "right", "baseline": "bottom", "dx": -4, "dy": -3}
-        look |= {"fontSize": 11, "limit": MAX_WORDS, "clip": True}
+        look |= {"fontSize": 11, "limit": longest, "clip": True}
         text = base.encode(text="marker:N", y=alt.datum(top))
         layers += [
             text.mark_text(**look, stroke=HALO, strokeWidth=3, color=HALO, opacity=0.85),

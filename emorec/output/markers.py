@@ -70,16 +70,16 @@ def of(given: MarkersLike) -> tuple[Marker, ...]:
 
 
 def with_markers(timeline: AnyTimeline, given: MarkersLike, shared: bool = False) -> AnyTimeline:
-    """The timeline with markers. Those outside of the part that was analysed are left out, with a note.
+    """The timeline with markers. Those outside of what was analysed are left out, with a note.
 
-    ``shared`` is whether the markers are for several recordings: then those outside of this one are left out too.
-    Raises EmorecError for a marker outside of a whole recording, and if none lies in a part.
+    ``shared`` is whether the markers are for several recordings: then all of them may lie outside of this one. Raises
+    EmorecError if they are not shared, and none lies inside.
     """
-    markers, begin, part = of(given), timeline.choices.get("start") or 0.0, is_part(timeline.choices)
+    markers, begin = of(given), timeline.choices.get("start") or 0.0
     inside = tuple(marker for marker in markers if begin <= marker.time <= timeline.duration)
     if len(inside) == len(markers):
         return replace(timeline, markers=markers)
-    if not shared and not (part and inside):
+    if not shared:
         check_within(markers, begin, timeline.duration)
     left_out = LEFT_OUT.format(
         count=len(markers) - len(inside), all=len(markers), start=begin, end=round(timeline.duration, 1)
@@ -93,9 +93,10 @@ def is_part(settings: Mapping[str, Any]) -> bool:
 
 
 def check_within(markers: Sequence[Marker], begin: float, duration: float, slack: float = 0.0) -> None:
-    """Raise EmorecError for a marker before ``begin`` (s), or after the ``duration`` (s) by more than ``slack`` (s)."""
+    """Raise EmorecError if all markers are before ``begin`` (s), or after the ``duration`` (s) by more than ``slack``
+    (s)."""
     outside = [marker for marker in markers if not begin <= marker.time <= duration + slack]
-    if outside:
+    if outside and len(outside) == len(markers):
         more = f", and {len(outside) - 1} more are" if len(outside) > 1 else ""
         place = PART.format(start=begin, end=round(duration, 1)) if begin else WHOLE.format(duration=duration)
         raise EmorecError(OUTSIDE.format(label=outside[0].label, time=outside[0].time, place=place, more=more))

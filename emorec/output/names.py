@@ -21,6 +21,7 @@ UNFIT = re.compile(r'[/\\:*?"<>|\x00-\x1f\x7f-\x9f]')  # what Linux, macOS or Wi
 # Names of devices, which Windows has for no file, with any ending.
 DEVICES = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\.|$)", re.IGNORECASE)
 NAMELESS = "recording"
+REPORTS = (".report.html", ".report.faces-hidden.html")  # what follows the name: a report with faces, and without
 
 
 def claim(folder: Path, media: Path, source: str, label: Callable[[str], str], suffixes: Iterable[str]) -> str:

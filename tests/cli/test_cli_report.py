@@ -51,7 +51,8 @@ def test_the_report_is_beside_the_results_and_knows_the_names(recording, tmp_pat
 def test_blur_hides_the_faces_of_a_report_without_a_video(recording, tmp_path):
     assert analyze(recording, "--out", "out", "--report", "--blur") == 0
     people = json.loads((tmp_path / "out" / "two.people.json").read_text(encoding="utf-8"))
-    text = (tmp_path / "out" / "two.report.html").read_text(encoding="utf-8")
+    assert not (tmp_path / "out" / "two.report.html").exists()  # the name of a report with faces
+    text = (tmp_path / "out" / "two.report.faces-hidden.html").read_text(encoding="utf-8")
     assert len(FACE.findall(text)) >= 2
     assert not {person["thumbnail"] for person in people["persons"]} & set(FACE.findall(text))
 

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from emorec import EmorecError, analyzer, cli
 from emorec.annotation import Marker
 from emorec.emotions import EMOTIONS
-from emorec.output import charts, marker_charts, markers
+from emorec.output import charts, lane_chart, lane_data, marker_charts, markers
 from emorec.timeline import Timeline
 from support import factories
 from support.make_media import Audio, record
@@ -108,11 +109,14 @@ def test_time_beyond_the_ends_of_the_recording_does_not_count():
     assert np.isnan(last.mean[-1]).all()
 
 
-def test_a_marker_outside_the_recording_is_one_sentence():
+def test_markers_outside_the_recording_are_left_out_with_a_note_and_if_all_are_refused_in_one_sentence():
+    marked = reactions([]).with_markers([(5, "in time"), (130, "late")])
+    assert [marker.label for marker in marked.markers] == ["in time"]
+    assert marked.notes[-1] == "1 of 2 markers were left out, as they lie outside of 0 to 120 s."
     with pytest.raises(
         EmorecError, match="^The marker 'late' at 130 s is outside the recording, which is 120.0 s long"
     ):
-        reactions([]).with_markers([(5, "in time"), (130, "late")])
+        reactions([]).with_markers([(130, "late")])
     with pytest.raises(EmorecError, match="and 1 more are"):
         reactions([]).with_markers([(130, "late"), (140, "later")])
 
@@ -195,6 +199,13 @@ def test_markers_outside_of_a_part_are_left_out_with_a_note(clip, tmp_path, caps
     assert "The marker 'late' at 2.5 s is outside the part from 1 to 2 s." in capsys.readouterr().err
 
 
+def test_a_marker_after_the_end_of_the_only_recording_does_not_cost_the_others(clip, tmp_path, capsys):
+    (tmp_path / "labels.txt").write_text("1.5\t1.5\ttone\n9.0\t9.0\tlate\n")
+    assert cli.main(["analyze", str(clip), "--markers", "labels.txt", "--no_plot", "--out", "out"]) == 0
+    assert "1 of 2 markers were left out, as they lie outside of 0 to 3 s." in capsys.readouterr().err
+    assert (tmp_path / "out" / "clip.markers.csv").exists()
+
+
 def test_several_recordings_share_markers_beyond_the_end_of_some(clip, tmp_path, capsys):
     longer = record(tmp_path / "longer.wav", audio=Audio(duration=6.0, codec="pcm_s16le"))
     (tmp_path / "labels.txt").write_text("5.0\t5.0\ttone\n")
@@ -226,3 +237,13 @@ def test_wrong_markers_are_one_sentence_and_nothing_is_written(clip, tmp_path, c
     error = capsys.readouterr().err.strip().split("\n")[-1]
     assert error.startswith("emorec: ") and sentence in error
     assert not (tmp_path / "out").exists()
+
+
+def test_the_label_of_a_marker_covers_no_name_of_a_lane():
+    one = replace(reactions([]), person=np.zeros(120, int))
+    for people, top in (((), 1.0), ((one,), lane_data.PLOT[0])):
+        spec = charts.timeline_spec(replace(reactions([]), people=people, markers=(Marker(5.0, "look"),)))
+        texts = [layer for layer in spec["layer"] if layer.get("encoding", {}).get("text", {}).get("field") == "marker"]
+        assert len(texts) == 2 and {layer["encoding"]["y"]["datum"] for layer in texts} == {top}
+        if people:  # from below the name of the first lane to above that of the second
+            assert lane_chart.LANE_HEIGHT * (1 + lane_data.NAME_AT - top) - 6 >= texts[0]["mark"]["limit"]

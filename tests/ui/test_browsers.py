@@ -329,10 +329,10 @@ def test_a_recording_that_was_taken_from_the_list_has_its_result_or_never_gets_o
 def test_results_that_are_being_written_are_deleted_too(service, tmp_path, monkeypatch, end):
     owner, figures, results = service.browsers.enter("page", TOKEN), recordings_handlers.figures, []
 
-    def slow_figures(analyzer, item, *rest):
+    def slow_figures(service, item, *rest):
         until(lambda: item.cancelled)
         time.sleep(0.1)
-        results.append(figures(analyzer, item, *rest))
+        results.append(figures(service, item, *rest))
         return results[0]
 
     monkeypatch.setattr(recordings_handlers, "figures", slow_figures)

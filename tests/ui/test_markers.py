@@ -18,8 +18,8 @@ RULES = "#timeline svg.marks .mark-rule line, #timeline svg.marks .mark-rule pat
 
 def test_markers_are_drawn_averaged_and_removed(chromium, page_server, tmp_path):
     table, wrong = tmp_path / "stimuli.csv", tmp_path / "late.csv"
-    table.write_text("time,label\n3,look <b>\n6.5,listen\n9,listen\n")
-    wrong.write_text("time,label\n3,look\n99,gone\n")
+    table.write_text("time,label\n3,look <b>\n6.5,listen\n9,listen\n99,of another session\n")
+    wrong.write_text("time,label\n99,gone\n")
     with visiting(chromium, page_server) as page:
         assert page.locator("#markers").is_hidden()
         analyze(page, example.clip())
@@ -28,7 +28,10 @@ def test_markers_are_drawn_averaged_and_removed(chromium, page_server, tmp_path)
         before = page.locator(RULES).count()
         change(page, lambda: page.set_input_files("#markers input[type=file]", table))
         page.wait_for_selector("#remove-markers")
-        assert words.inner_text() == "3 markers in the chart: look <b> and listen."
+        assert words.inner_text() == (
+            "3 markers in the chart: look <b> and listen. Outside of what was analysed, and left out: 1 of 4."
+        )
+        page.wait_for_selector("#overview >> text=1 of 4 markers were left out, as they lie outside of 0 to 12 s.")
         assert page.locator(RULES).count() > before
         with page.expect_download() as waiting:
             page.click("#around-markers")
@@ -58,7 +61,9 @@ def test_markers_of_a_result_without_a_file_do_not_count_for_another_one(tmp_pat
     handlers = MarkerHandlers(SimpleNamespace(check_upload=lambda path, request: path))
     marked = handlers.load({"path": str(table)}, one, timeline, gr.Request())
     assert [len(marked.on(analysis, timeline).markers) for analysis in (one, other)] == [1, 0]
-    assert HOW in handlers.show(other, marked)[0] and "1 marker in" in handlers.show(one, marked)[0]
+    drawn = {analysis: marked.on(analysis, timeline) for analysis in (one, other)}
+    assert HOW in handlers.show(other, marked, drawn[other])[0]
+    assert "1 marker in the chart: look.</p>" in handlers.show(one, marked, drawn[one])[0]
 
 
 def test_without_a_result_there_is_nothing_to_mark():

@@ -92,9 +92,9 @@ def test_the_other_downloads(seen, clip, real, kind, ending, begins):
 @pytest.mark.parametrize(
     ("words", "ending", "begins"),
     [
-        ("CSV with decimal commas", ".csv", "\ufeffstart;end;person".encode()),
+        ("CSV with decimal commas", ".de.csv", "\ufeffstart;end;person".encode()),
         ("Excel", ".xlsx", b"PK"),
-        ("Report with hidden faces", ".report.html", b"<!doctype html>"),
+        ("Report with hidden faces", ".report.faces-hidden.html", b"<!doctype html>"),
         ("ELAN", ".eaf", b"<?xml"),
         ("Praat TextGrid", ".TextGrid", b"File type"),
     ],

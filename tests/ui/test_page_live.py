@@ -6,6 +6,9 @@ import re
 import pytest
 
 from emorec.emotions import EMOTIONS
+from emorec.output import charts
+from emorec.ui import fragments
+from emorec.ui.page import live
 from support import browser, fake_camera
 from support.pages import table, visiting
 
@@ -63,12 +66,19 @@ def test_a_session_is_read_drawn_and_saved(filmed, page_server, page_folder):
         page.wait_for_selector("#status >> text=of the live session; its timeline is below")
         page.wait_for_selector("#summary [data-complete]", state="attached")
         page.wait_for_selector("#timeline svg.marks")
+        assert page.locator("#downloads").is_visible() and page.locator("#video").is_hidden()  # there is no film
         rows = table(page)
         assert len(rows) >= 2 and any(row["dominant"] for row in rows)
         assert max(float(row["face_coverage"]) for row in rows) > 0.5
         assert page.inner_text("#live-view .reading") == "Stopped."
         assert page.locator("#live-start").is_enabled() and page.locator("#live-save").is_disabled()
         assert page.evaluate("document.querySelector('#live-view video').srcObject") is None
+
+
+def test_the_legend_has_the_order_of_the_chart_of_a_result():
+    for style in charts.STYLES:
+        names = re.findall(r"</i>(\w+)</li>", live._legend(style))
+        assert names and names == re.findall(r"</i>(\w+)</li>", fragments.legend(style))[: len(names)]
 
 
 def test_without_permission_there_is_one_sentence(chromium, page_server):

@@ -33,6 +33,14 @@ def narrow(chromium, page_server, recording):
         yield page
 
 
+# Whether the sheet is above every label of the page.
+COVERS = """() => {
+  const order = (element) => Number(getComputedStyle(element).zIndex) || 0;
+  const labels = [...document.querySelectorAll("[data-testid=block-info]")].filter((one) => !one.closest("#panel"));
+  return labels.length > 0 && labels.every((one) => order(one) < order(document.querySelector("#panel")));
+}"""
+
+
 def box(page, name):
     return page.locator(name).bounding_box()
 
@@ -64,6 +72,18 @@ def test_a_choice_of_the_panel_redraws_the_chart_and_moves_nothing(wide):
     assert wide.evaluate("scrollY") == 0
 
 
+def test_a_list_of_choices_closes_when_the_focus_goes_on(wide):
+    for name in ("#person", "#more-format"):
+        wide.focus(f"{name} input")
+        wide.locator(f"{name} [role=listbox]").wait_for()
+        wide.keyboard.press("Tab")
+        wide.locator(f"{name} [role=listbox]").wait_for(state="hidden")
+        wide.wait_for_timeout(300)  # it would open again a moment later
+        assert wide.locator("[role=listbox]").count() == 0
+    assert wide.evaluate("document.activeElement.id") == "more-save"
+    wide.evaluate("scrollTo(0, 0)")
+
+
 def test_on_a_phone_a_sheet_opens_over_the_page_and_moves_nothing(narrow):
     button = narrow.get_by_role("button", name="Choices", exact=True)
     assert narrow.locator("#panel").is_hidden() and button.get_attribute("aria-expanded") == "false"
@@ -74,6 +94,7 @@ def test_on_a_phone_a_sheet_opens_over_the_page_and_moves_nothing(narrow):
     assert button.get_attribute("aria-expanded") == "true"
     assert panel["y"] > NARROW["height"] / 3 and panel["y"] + panel["height"] <= box(narrow, "#panel-button")["y"] + 1
     assert (narrow.evaluate(PLACES), narrow.evaluate("scrollY")) == (before, scrolled)
+    assert narrow.evaluate(COVERS)
     change(narrow, lambda: set_number(narrow, "Step", 2))
     assert len(table(narrow)) == 6
     change(narrow, lambda: set_number(narrow, "Step", 1))

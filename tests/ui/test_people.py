@@ -27,8 +27,9 @@ HREFS = "all => all.map(one => one.getAttribute('href') ?? one.getAttribute('xli
 
 
 def choose(page, name, option):
-    page.get_by_role("combobox", name=name).click()
-    page.get_by_role("option", name=option).click()
+    """Choose in one of Gradio's lists; the highlights have a list of persons of their own."""
+    page.get_by_role("combobox", name=name).and_(page.locator("input")).click()
+    page.get_by_test_id("dropdown-option").filter(has_text=option).click()
 
 
 def cards(page):
@@ -139,15 +140,25 @@ def test_the_panel_is_there_only_if_somebody_is():
 
 def test_a_redraw_keeps_what_is_chosen_as_far_as_it_is_offered():
     handlers = PeopleHandlers(None)
-    *_, offered = handlers.show(two(), Edited(), 0)
+    *_, offered, _, _ = handlers.show(two(), Edited(), 0)
     stretch = offered["choices"][0][1]
-    *_, other, stretches = handlers.show(two(), Edited(), 0, 1, [stretch, "gone"])
-    assert "value" not in other and stretches["value"] == [stretch]
-    *_, other, stretches = handlers.show(two(), Edited(), 0, None, [stretch])
+    *_, other, stretches, name, _ = handlers.show(two(), Edited(), 0, 1, [stretch, "gone"], "two")
+    assert "value" not in other and stretches["value"] == [stretch] and name == gr.skip()
+    *_, other, stretches, _, _ = handlers.show(two(), Edited(), 0, None, [stretch], "two")
     assert "value" not in other and "value" not in stretches  # whatever the visitor may have chosen meanwhile stays
-    *_, other, stretches = handlers.show(two(), Edited(), 7, 1, [stretch])  # somebody else is chosen now
+    *_, other, stretches, _, _ = handlers.show(two(), Edited(), 7, 1, [stretch], "two")  # somebody else is chosen now
     assert other["value"] is None and stretches["value"] == []
-    assert handlers.show(two(), Edited(), 0, 9)[-2]["value"] is None
+    assert handlers.show(two(), Edited(), 0, 9, shown="two")[3]["value"] is None
+
+
+def test_nothing_that_was_chosen_for_one_recording_stays_for_the_next():
+    handlers, named = PeopleHandlers(None), Edited("two", People((Person(number=0, name="Anna"),)))
+    *_, offered, _, shows = handlers.show(two(), Edited(), 1)
+    stretch = offered["choices"][0][1]
+    assert shows == "two"
+    _, _, who, other, stretches, name, _ = handlers.show(two(), named, 1, 0, [stretch], "another")
+    assert (who["value"], other["value"], stretches["value"], name) == (0, None, [], "Anna")
+    assert handlers.show(two(), Edited(), 0, 1, [], "another")[5] == ""
 
 
 def test_a_name_in_a_card_is_text_and_no_markup():

@@ -62,7 +62,15 @@ def test_deleting_really_deletes_and_works_by_keyboard(chromium, page_server, pa
         page.click(f"#recents >> text={names[0]}")
         page.wait_for_selector("#summary [data-complete]", state="attached")
 
+        page.wait_for_function("document.activeElement.matches('#status [data-opened]')")
+        page.wait_for_function("Math.abs(document.activeElement.getBoundingClientRect().top) < innerHeight / 2")
+
         page.focus(f"#recents [aria-label='Delete {names[0]}']")
+        page.keyboard.press("Enter")
+        assert page.inner_text("#recents button.sure") == "Press again"
+        assert page.get_attribute("#recents button.sure", "aria-label") == f"Press again: Delete {names[0]}"
+        page.wait_for_timeout(300)
+        assert page.locator("#recents [data-recent]").count() == 3
         page.keyboard.press("Enter")
         listed(page, 2)
         page.wait_for_selector("#player .empty >> text=Your recording appears here")

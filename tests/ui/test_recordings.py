@@ -256,6 +256,8 @@ def test_on_a_phone_the_table_of_all_is_read_beside_the_names(chromium, page_ser
             assert name["left"] == pytest.approx(scroll["left"], abs=1)
             assert name["right"] <= problem["left"] and problem["right"] <= scroll["right"] + 1
         assert places["opaque"] == ["none", "none"]
+        shadow = page.evaluate("getComputedStyle(document.querySelector('.combined .scroll')).background")
+        assert shadow.count("gradient") == 2 and "local" in shadow  # it says that more columns follow
 
 
 def test_a_file_of_another_visitor_cannot_be_put_into_the_list(page, chromium, page_server, folder):

@@ -1,14 +1,21 @@
 """What is said of recordings with little or no evidence: in the list of several, in its tables, and in the library."""
 
+from dataclasses import replace
+from types import SimpleNamespace
+
+from emorec.analyzer import Analyzer
+from emorec.extraction.options import Settings
+from emorec.media.integrity import is_damage
 from emorec.output.summary import summary
 from emorec.ui.page import library, recordings, together
 from emorec.ui.page.recordings import Figures
+from emorec.ui.page.recordings_handlers import Choices, figures
 from emorec.ui.sessions.batch import DONE, Item
 from emorec.ui.shelf import Entry
 from support import factories
 
 
-def done(probabilities):
+def done(probabilities, **more):
     figures = Figures(
         duration=len(probabilities),
         persons=0,
@@ -17,6 +24,7 @@ def done(probabilities):
         files={},
         how="how",
         has_faces=False,
+        **more,
     )
     return Item(name="a.wav", path="", state=DONE, result=figures)
 
@@ -37,3 +45,17 @@ def test_too_little_to_tell_is_said_in_the_list_in_its_tables_and_in_the_library
     assert ",true\n" in together.table([short]) and ",false\n" in together.table([long])
     unsure = done([[1 / 7] * 7] * 9)
     assert "done: unsure in 100% of the time with evidence" in recordings.listed([unsure])
+
+
+def test_a_damaged_recording_is_not_just_done(tmp_path):
+    sentence = "The video is damaged or cut off after 35.4 s; what could be read was used."
+    assert is_damage(sentence) and not is_damage("The second of 2 audio tracks is used.")
+    whole, damaged = done(factories.probabilities(9)), done(factories.probabilities(9), damage=sentence)
+    shown = recordings.listed([whole, damaged])
+    assert "2 of 2 done, 1 of them damaged<" in shown and shown.count(sentence) == 1
+    assert recordings.combined([whole, damaged]).count(">damaged<") == 1
+    assert [recordings.values(item)["problem"] for item in (whole, damaged)] == [None, sentence]
+    features = replace(factories.observations(4.0), notes=("a note", sentence))
+    service = SimpleNamespace(analyzer_for=lambda *given: Analyzer(factories.checkpoint(), None))
+    choices = Choices(checkpoint="", settings=Settings(), inference={})
+    assert figures(service, whole, {}, choices, "", tmp_path, features).damage == sentence

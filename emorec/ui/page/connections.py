@@ -19,8 +19,8 @@ AT_ONCE: dict[str, Any] = {"concurrency_limit": None, "trigger_mode": "always_la
 
 def connect_inputs(
     parts: SimpleNamespace, session: SimpleNamespace, jobs: JobHandlers, results: ResultHandlers, lists: Lists
-) -> None:
-    """Connect the inputs, Analyze, Cancel and the deletion."""
+) -> Any:
+    """Connect the inputs, Analyze, Cancel and the deletion; returns the event of an analysis."""
     inputs, choices, deletion = parts.inputs, parts.choices, parts.deletion
     for name, tab in inputs.tabs.items():
         # In the browser, because the server's answer for the first tab could come after the one for the second.
@@ -112,6 +112,7 @@ def connect_inputs(
         concurrency_limit=None,
         **QUIET,
     ).then(lists.show, None, lists.components, concurrency_limit=None, **QUIET)
+    return job
 
 
 def _layout_of(tab: str) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 from emorec.extraction.features import Features
 from emorec.inference.timeline import Timeline
 from emorec.models.checkpoint import Checkpoint
-from emorec.output import charts, formats, report, tables
+from emorec.output import charts, formats, names, report, tables
 from emorec.ui.wording import on_page
 
 # For each kind of download: what follows the recording's name, and the text of the button.
@@ -18,14 +18,14 @@ DOWNLOADS = {
     "png": (".png", "Chart (PNG)"),
     "svg": (".svg", "Chart (SVG)"),
     "html": (".chart.html", "Chart (HTML)"),
-    "report": (".report.html", "Report"),
+    "report": (names.REPORTS[False], "Report"),
 }
 COMMAS = "csv-de"  # CSV with semicolons and decimal commas
 HIDDEN = "report-hidden"  # a report whose pictures do not show who it was
 # The same for those that are offered in a list.
 MORE = {
-    COMMAS: (".csv", "CSV with decimal commas"),
-    HIDDEN: (".report.html", "Report with hidden faces"),
+    COMMAS: (".de.csv", "CSV with decimal commas"),
+    HIDDEN: (names.REPORTS[True], "Report with hidden faces"),
     **{
         name: (form.suffix, form.words)
         for name, form in formats.FORMATS.items()

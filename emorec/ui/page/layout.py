@@ -16,6 +16,7 @@ from emorec.analyzer import Analyzer
 from emorec.ui import api, fragments
 from emorec.ui.page import (
     controls,
+    kept_edits,
     library,
     library_handlers,
     live,
@@ -129,10 +130,12 @@ def build(
             components=recents_handlers.shown_lists(parts),
             resumed=resumed,
         )
-        connect_inputs(parts, session, jobs, results, lists)
+        job = connect_inputs(parts, session, jobs, results, lists)
         part_choices.connect(parts, session, QUIET)
         drawn = connect_results(parts, session, results, PeopleHandlers(service))
         marker_panel.connect(parts, session, MarkerHandlers(service), drawn, AT_ONCE, connect_download)
+        kept = kept_edits.KeptEdits(service, handlers.recordings)
+        kept_edits.connect(session, kept, lists.components[1:], [job, resumed], AT_ONCE)
         video.connect(parts, session, video.VideoHandlers(service), QUIET, SAVE)
         library_handlers.connect(parts, session, library_handlers.LibraryHandlers(service), QUIET)
         live.connect(parts, session, live.LiveHandlers(service), QUIET)

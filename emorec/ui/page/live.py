@@ -13,7 +13,7 @@ from typing import Any
 
 import gradio as gr
 
-from emorec.emotions import COLOURS
+from emorec.emotions import BY_VALENCE, COLOURS
 from emorec.errors import EmorecError
 from emorec.output import charts
 from emorec.ui import fragments
@@ -31,8 +31,8 @@ VIEW = """<div class="live"><video muted playsinline autoplay aria-label="Your c
 <p class="reading">Press Start to use the camera and the microphone.</p>
 <p class="caption delay"></p></div>"""
 PRIVACY = (
-    "Pictures and sound are judged in memory and then forgotten; only features and a small picture of each person are "
-    "kept there, and nothing is written to disk until you save and download."
+    "Pictures and sound are judged in memory and then forgotten. Only features and a small picture of each person stay "
+    "in memory, and nothing is written to disk until you save and download."
 )
 NO_PLAYER = '<div class="empty">A live session keeps no film and no sound, so there is nothing to play.</div>'
 SAVED = "Saved {time} of the live session; its timeline is below."
@@ -174,7 +174,7 @@ def _note(sentence: str, session: str = "") -> str:
 
 def _legend(style: str) -> str:
     """What the colours of a chart of this style stand for."""
-    colours = charts.AFFECT_COLOURS if style == charts.AFFECT else COLOURS
+    colours = charts.AFFECT_COLOURS if style == charts.AFFECT else {emotion: COLOURS[emotion] for emotion in BY_VALENCE}
     keys = [f'<li class="{name}"><i style="background:{colour}"></i>{name}</li>' for name, colour in colours.items()]
     return f'<ul class="legend">{"".join(keys)}</ul>'
 

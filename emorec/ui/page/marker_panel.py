@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 
@@ -27,6 +27,7 @@ HOW = (
     "Times of your own, such as the moments of a stimulus, are drawn in the chart: a table with the columns time and "
     "label, SRT, ELAN, Praat, or labels of Audacity."
 )
+OUTSIDE = "Outside of what was analysed, and left out: {count} of {all}."
 SUFFIX = ".markers.csv"
 MAX_LABELS = 6  # that are named below the chart
 
@@ -43,9 +44,9 @@ class Marked:
         return self.markers if self.id == analysis.id else ()
 
     def on(self, analysis: Analysis, timeline: AnyTimeline) -> AnyTimeline:
-        """The timeline of an analysis with its markers."""
+        """The timeline of an analysis with its markers; those that lie outside of it are left out, with a note."""
         found = self.of(analysis)
-        return replace(timeline, markers=found) if found else timeline
+        return marker_output.with_markers(timeline, found, shared=True) if found else timeline
 
 
 def markers() -> SimpleNamespace:
@@ -73,14 +74,22 @@ class MarkerHandlers:
             if not isinstance(given, dict) or timeline is None or analysis.features is None:
                 raise EmorecError(NOTHING_YET)
             path = self.service.check_upload(given["path"], request)
-            return Marked(analysis.id, marker_output.with_markers(timeline, path).markers)
+            markers = marker_output.of(path)
+            marker_output.with_markers(timeline, markers)  # not if all of them lie outside
+            return Marked(analysis.id, markers)
 
-    def show(self, analysis: Analysis, marked: Marked) -> tuple:
+    def remove(self, analysis: Analysis) -> Marked:
+        """The markers were removed."""
+        return Marked(analysis.id)
+
+    def show(self, analysis: Analysis, marked: Marked, timeline: Timeline | None) -> tuple:
         """After a redraw: what is said of the markers, and whether there are some to average over and to remove."""
-        found = marked.of(analysis)
+        given, found = marked.of(analysis), timeline.markers if timeline else ()
         labels = [html.escape(files.shown(label)) for label in dict.fromkeys(each.label for each in found)]
         count = f"{len(found)} marker{'s' if len(found) > 1 else ''}"
         words = f"{count} in the chart: {listed(labels, MAX_LABELS)}." if found else HOW
+        if found and len(given) > len(found):
+            words += f" {OUTSIDE.format(count=len(given) - len(found), all=len(given))}"
         shown = gr.update(visible=bool(found))
         return f'<p class="caption" role="status">{words}</p>', shown, shown
 
@@ -114,7 +123,8 @@ def connect(
         preprocess=False,
         **at_once,
     )
-    panel.remove.click(lambda: Marked(), None, session.marked, **at_once)
+    panel.remove.click(handlers.remove, session.analysis, session.marked, **at_once)
     about = [session.analysis, session.timeline, session.marked]
     connect_download(panel.around, handlers.around, about, parts.results.download)
-    drawn.then(handlers.show, [session.analysis, session.marked], [panel.words, panel.around, panel.remove], **at_once)
+    shown = [session.analysis, session.marked, session.timeline]
+    drawn.then(handlers.show, shown, [panel.words, panel.around, panel.remove], **at_once)

@@ -57,14 +57,18 @@ class PeopleHandlers:
         who: int | None,
         other: int | None = None,
         chosen: list[str] | None = None,
+        shown: str = "",
     ) -> tuple:
-        """The panel after a redraw: whether it is there, the cards, and the choices of the chosen person, of which
-        ``other`` and ``chosen`` stay if they are still offered."""
+        """The panel after a redraw: whether it is there, the cards, the choices of the chosen person, of which
+        ``other`` and ``chosen`` stay if they are still offered, the name, and whose panel it is.
+
+        ``shown`` is the ``id`` of the analysis that it showed before: of what was chosen for another one nothing stays.
+        """
         features = edited.features(analysis)
         if features is None or not features.persons:
-            return gr.update(visible=False), "", gr.update(choices=[], value=None), *_nobody()
-        same = who in features.persons
-        if not same:
+            return gr.update(visible=False), "", gr.update(choices=[], value=None), *_nobody(), "", analysis.id
+        same = shown == analysis.id and who in features.persons
+        if not same or who is None:
             who, other, chosen = features.persons[0], None, None
         updates = _choices(features, who, other, chosen)
         for update, before in zip(updates, (other, chosen or []), strict=True) if same else ():
@@ -77,6 +81,8 @@ class PeopleHandlers:
             cards,
             gr.update(choices=listed, value=who),
             *updates,
+            gr.skip() if same else features.people.names().get(who, ""),
+            analysis.id,
         )
 
     def choose(self, analysis: Analysis, edited: Edited, who: int | None) -> tuple:

@@ -32,6 +32,7 @@ def people() -> SimpleNamespace:
             save = gr.Button("Save names file", size="sm", min_width=90, elem_id="save-people")
             # Any file can be chosen: Gradio's own sentence about a wrong one does not say what to do, ours does.
             load = gr.UploadButton("Load names file", size="sm", min_width=90, elem_id="load-people")
+    shows = gr.State("")  # the ``id`` of the analysis whose persons it shows
     return SimpleNamespace(
         panel=panel,
         cards=cards,
@@ -44,4 +45,5 @@ def people() -> SimpleNamespace:
         reset=reset,
         save=save,
         load=load,
+        shows=shows,
     )

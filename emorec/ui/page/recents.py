@@ -15,7 +15,10 @@ from emorec.ui.sessions.recents import Recent
 
 MAX_LISTED = 100  # more make the page slow
 MORE = "The latest {listed} of {count} are listed; Delete all deletes the others too."
-KEPT = "Kept for this browser alone, for an hour after it was last used here."
+KEPT = (
+    "Kept for this browser alone, with names and markers, for an hour after it was last used here. Delete takes one "
+    "away, with its recording and all that was read from it."
+)
 # Sent when the page is loaded: the browser's token, which is made at the first visit. Without local storage, which
 # browsers refuse to some framed pages, it is empty, and nothing survives a reload.
 TOKEN = """() => {
@@ -76,5 +79,6 @@ def _line(each: Recent) -> str:
         f'<li data-recent="{each.id}"><button type="button" class="name" data-do="open {each.id}">{name}</button>'
         f'<time class="caption" datetime="{when:%Y-%m-%dT%H:%M:%SZ}">{when:%H:%M} UTC</time>'
         f'<span class="caption">{length}</span>'
-        f'<button type="button" data-do="forget {each.id}" aria-label="Delete {name}">Delete</button></li>'
+        f'<button type="button" data-do="forget {each.id}" data-sure="Press again" aria-label="Delete {name}">'
+        "Delete</button></li>"
     )

@@ -16,9 +16,10 @@ import gradio as gr
 
 from emorec.errors import EmorecError
 from emorec.ui import fragments
-from emorec.ui.page import recents
+from emorec.ui.page import kept_edits, recents
 from emorec.ui.page.analysis import ANYONE, BUSY, Analysis, new_revision
 from emorec.ui.page.handlers import JobHandlers, buttons
+from emorec.ui.page.marker_panel import Marked
 from emorec.ui.page.people_handlers import Edited
 from emorec.ui.page.recordings import Figures
 from emorec.ui.page.recordings_handlers import RecordingsHandlers
@@ -103,7 +104,7 @@ class RecentsHandlers:
         words, _, number = (command or "").rpartition(" #")
         what, _, rest = words.partition(" ")
         session = request.session_hash or ""
-        changed: tuple = (gr.skip(),) * 7
+        changed: tuple = (gr.skip(),) * 8
         try:
             if what in ("open", "show"):
                 changed = self._open(session, what, rest, analysis)
@@ -146,6 +147,7 @@ class RecentsHandlers:
             settings=recent.settings,
         )
         self.service.files.use(session)
+        edited, marked = kept_edits.of(self.service.memory.said(session, recent.key), opened)
         said = html.escape(OPENED.format(name=recent.name, length=fragments.clock(recent.until)))
         notes = "".join(fragments.callout(note) for note in features.notes)
         return (
@@ -153,9 +155,10 @@ class RecentsHandlers:
             new_revision(),
             fragments.player(recent.path) if there else NO_FILE,
             f'<div class="words" role="status" data-opened="{recent.id}-{time.time_ns()}">{said}</div>{notes}',
-            Edited(),  # what was said about the persons of another recording
+            edited,
             gr.update(choices=[ANYONE], value=ANYONE[1]),
             "",  # the part that was shown of another recording
+            marked,
         )
 
     def _forget(self, session: str, found: list[Recent], analysis: Analysis) -> tuple:
@@ -169,10 +172,10 @@ class RecentsHandlers:
                     self.recordings.discard(session, item.id)
         shown = analysis.features.key if analysis.features else None
         if analysis.running or shown not in [recent.key for recent in found]:
-            return (gr.skip(),) * 7
+            return (gr.skip(),) * 8
         empty = fragments.player(None)
         person = gr.update(choices=[ANYONE], value=ANYONE[1])
-        return Analysis(), new_revision(), empty, "", Edited(), person, ""
+        return Analysis(), new_revision(), empty, "", Edited(), person, "", Marked()
 
 
 def connect(
@@ -205,7 +208,7 @@ def connect(
         handlers.after_job, None, shown, **at_once
     ).then(None, None, None, js=LOADED, **quiet)
     current = [session.analysis, session.revision, player, parts.status, session.edited, choices.person]
-    current += [parts.results.part]
+    current += [parts.results.part, session.marked]
     parts.recents.command.change(
         handlers.do,
         [parts.recents.command, session.analysis],

@@ -1,7 +1,9 @@
 """The list of several recordings on the page, and the table of all of them: the components and their HTML."""
 
+from __future__ import annotations
+
 import html
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,10 +14,12 @@ import gradio as gr
 from emorec import files
 from emorec.affect import DIMENSIONS
 from emorec.emotions import COLOURS, EMOJI, EMOTIONS
+from emorec.extraction.features import Features
 from emorec.output.chart_data import signed
 from emorec.output.summary import Summary
 from emorec.ui import fragments
 from emorec.ui.sessions.batch import DONE, FAILED, WAITING, WORKING, Item
+from emorec.ui.sessions.memory import Said
 
 # The script uploads the files one by one, so that the limits for one upload hold for each, and then names them.
 PICK = """<div class="pick"><button type="button" data-pick="files">Several files</button>
@@ -36,8 +40,11 @@ KINDS = {"table": "Table (CSV)", "rows": "All rows (CSV)", "zip": "All results (
 @dataclass(frozen=True, kw_only=True)
 class Figures:
     """What is known of a recording that is done: its length (s), the number of persons, its summary, the name of its
-    entry among the recent analyses, the ``files`` of its results by format, ``how`` it was analysed (in words), and
-    whether its faces were analysed too."""
+    entry among the recent analyses, the ``files`` of its results by format, ``how`` it was analysed (in words),
+    whether its faces were analysed too, and what is missing because of ``damage`` (in words, "" if nothing is).
+
+    ``remake`` makes the figures anew from the features and what the visitor says of the recording.
+    """
 
     duration: float
     persons: int
@@ -46,6 +53,8 @@ class Figures:
     files: dict[str, Path]
     how: str
     has_faces: bool
+    damage: str = ""
+    remake: Callable[[Features, Said], Figures] | None = None
 
     @property
     def dominant(self) -> str:
@@ -81,7 +90,9 @@ def listed(items: Sequence[Item]) -> str:
     """The list: a line for each recording, with its state, and what can be done with it."""
     done = sum(item.state == DONE for item in items)
     failed = sum(item.state == FAILED for item in items)
-    words = f"{done} of {len(items)} done" + (f", {failed} failed" if failed else "")
+    damaged = sum(item.state == DONE and bool(item.result.damage) for item in items)
+    words = f"{done} of {len(items)} done" + (f", {damaged} of them damaged" if damaged else "")
+    words += f", {failed} failed" if failed else ""
     lines = "".join(_line(item) for item in items)
     return f'<section class="several"><h2>Recordings</h2><p role="status">{words}</p><ol>{lines}</ol></section>'
 
@@ -100,7 +111,7 @@ def _line(item: Item) -> str:
 
 def _state(item: Item) -> str:
     if item.state == DONE:
-        return _dominant(item.result)
+        return _dominant(item.result) + _little(item.result.damage)
     if item.state == FAILED:
         return html.escape(item.problem)
     if item.state == WORKING:
@@ -170,8 +181,13 @@ def _row(item: Item, faces: bool) -> str:
     name = html.escape(files.shown(item.name))
     button = f'<button type="button" data-do="show {item.id}">{name}</button>'
     body = "".join(f"<td{shade}>{cell}</td>" for cell, shade in zip(cells, shades, strict=True))
-    note = f'<span class="caption little">{TOO_LITTLE}</span>' if summary.too_little and summary.shares else ""
+    note = _little(TOO_LITTLE) if summary.too_little and summary.shares else ""
+    note += _little("damaged") if figures.damage else ""
     return f'<tr><th scope="row">{button}{note}</th>{body}</tr>'
+
+
+def _little(words: str) -> str:
+    return f'<span class="caption little">{html.escape(words)}</span>' if words else ""
 
 
 def _failed_row(item: Item, columns: int) -> str:
@@ -192,6 +208,7 @@ def values(item: Item) -> dict[str, Any]:
     figures: Figures = item.result
     summary = figures.summary
     row |= {"duration": round(figures.duration, 3), "dominant": figures.dominant or None}
+    row |= {"problem": figures.damage or None}
     row |= {"persons": figures.persons if figures.has_faces else None}
     row |= {name: round(summary.shares[name], 4) for name in EMOTIONS if name in summary.shares}
     row |= {"too_little": summary.too_little}

@@ -1,5 +1,6 @@
 """What happens in the list of several recordings: adding, analysing, cancelling, and downloads of all together."""
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,11 +9,13 @@ from typing import Any
 
 import gradio as gr
 
-from emorec.analyzer import Analyzer
 from emorec.errors import EmorecError
+from emorec.extraction.features import Features
 from emorec.extraction.options import Settings
+from emorec.media.integrity import is_damage
 from emorec.output import formats
 from emorec.output.chart_data import has_pictures
+from emorec.output.markers import with_markers
 from emorec.output.summary import how, summary
 from emorec.ui.api import user_errors
 from emorec.ui.jobs import validation
@@ -22,6 +25,7 @@ from emorec.ui.page.analysis import infer
 from emorec.ui.page.recordings import Figures
 from emorec.ui.service import Service
 from emorec.ui.sessions.batch import DONE, Batch, Item, Work
+from emorec.ui.sessions.memory import NOTHING, Said
 
 RESULTS = "results"  # the folder of the results, in that of the session
 MAX_NAME = 200  # characters of the name of a recording in the list
@@ -193,8 +197,10 @@ class RecordingsHandlers:
             )
 
         def finish(item: Item, job: Job) -> Figures:
+            assert job.features is not None
             recent = next((each.id for each in service.memory.of(owner) if each.path == item.path), "")
-            return figures(analyzer, item, job, choices, recent, folder)
+            said = service.memory.said(owner, job.key)
+            return figures(service, item, job.facts, choices, recent, folder, job.features, said)
 
         def gone() -> bool:
             return service.browsers.known(owner) and service.browsers.gone(owner)
@@ -202,20 +208,35 @@ class RecordingsHandlers:
         return Work(begin=begin, finish=finish, gone=gone)
 
 
-def figures(analyzer: Analyzer, item: Item, job: Job, choices: Choices, recent: str, folder: Path) -> Figures:
-    """The figures of a recording whose job is complete; its results are written into a folder. Raises EmorecError."""
-    assert job.features is not None
-    timeline = infer(analyzer, job.features, job.facts, **choices.inference)
+def figures(
+    service: Service,
+    item: Item,
+    facts: dict,
+    choices: Choices,
+    recent: str,
+    folder: Path,
+    features: Features,
+    said: Said = NOTHING,
+) -> Figures:
+    """The figures of a recording from its complete features, with what the visitor has said of it; its results are
+    written into a folder. ``facts`` is the source of the recording. Raises EmorecError."""
+    features = features.with_people(said.people)
+    analyzer = service.analyzer_for(features, choices.checkpoint)
+    timeline = infer(analyzer, features, facts, **choices.inference)
+    if said.markers:
+        timeline = with_markers(timeline, said.markers, shared=True)
     folder.mkdir(parents=True, exist_ok=True)
     results = {kind: folder / f"{item.id}.{kind}" for kind in ("csv", "json")}
     for kind, file in results.items():
         formats.FORMATS[kind].write(timeline, file)
     return Figures(
         duration=timeline.duration,
-        persons=len(job.features.persons),
+        persons=len(features.persons),
         summary=summary(timeline),
         recent=recent,
         files=results,
         how=how(timeline),
         has_faces=has_pictures(timeline),
+        damage=" ".join(filter(is_damage, features.notes)),
+        remake=functools.partial(figures, service, item, facts, choices, recent, folder),
     )

@@ -129,7 +129,12 @@ def connect_people(parts: SimpleNamespace, session: SimpleNamespace, handlers: P
     panel = parts.results.people
     known, chosen = [session.analysis, session.edited], [session.analysis, session.edited, panel.who]
     details = [panel.other, panel.stretches]
-    drawn.then(handlers.show, [*chosen, *details], [panel.panel, panel.cards, panel.who, *details], **AT_ONCE)
+    drawn.then(
+        handlers.show,
+        [*chosen, *details, panel.shows],
+        [panel.panel, panel.cards, panel.who, *details, panel.name, panel.shows],
+        **AT_ONCE,
+    )
     panel.who.change(handlers.choose, chosen, [panel.name, *details], **AT_ONCE)
     panel.name.submit(handlers.rename, [*chosen, panel.name], session.edited, **AT_ONCE)
     panel.join.click(handlers.join, [*chosen, panel.other], [session.edited, panel.who], **AT_ONCE).success(

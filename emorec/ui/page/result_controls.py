@@ -13,12 +13,17 @@ from emorec.ui.page.downloads import DOWNLOADS, MORE
 
 MOST_PAGES = 1_000_000  # every update of the choice says how many there are
 PAGE = f"Page, of {PAGE_ROWS} rows each"
+ERASING = (
+    "Delete my recordings takes away all that this browser has here: uploads, lists, results, names, markers and live "
+    "sessions."
+)
 ROWS = '<p class="caption">A click on a row goes there in the player. Scroll sideways to see all columns.</p>'
 
 
 def deletion() -> SimpleNamespace:
     """The button for deletion, and the two buttons of its confirmation."""
     with gr.Row(elem_id="erasing"):
+        markup(f'<p class="caption">{ERASING}</p>')
         ask = gr.Button("Delete my recordings", size="sm", min_width=90, elem_id="erase")
         sure = gr.Button(
             "Delete recordings and results for good",

@@ -106,6 +106,12 @@ class Batch:
         with self._finishing, self._lock:
             return self._items.pop(name, None)
 
+    def renew(self, item: Item, make: Callable[[], Any]) -> None:
+        """Give a recording that is done another result, unless it was removed meanwhile."""
+        with self._finishing:
+            if self.get(item.id) is item and item.state == DONE:
+                item.result = make()
+
     def cancel(self, name: str | None = None) -> None:
         """Stop one recording, or all that wait or are at work."""
         with self._lock:

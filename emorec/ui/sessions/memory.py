@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from emorec.analyzer import Analyzer
+from emorec.annotation import Marker
 from emorec.errors import EmorecError
 from emorec.extraction import stored
 from emorec.extraction.features import Features
 from emorec.extraction.options import Settings
+from emorec.extraction.people import NOBODY, People
 from emorec.ui.jobs.analyzers import AnalyzerCache
 from emorec.ui.jobs.job import Job
 from emorec.ui.sessions.browsers import Browsers
@@ -31,6 +33,17 @@ class Source:
     shared: bool
 
 
+@dataclass(frozen=True, kw_only=True)
+class Said:
+    """What a visitor says of a recording: its persons, and markers."""
+
+    people: People = NOBODY
+    markers: tuple[Marker, ...] = ()
+
+
+NOTHING = Said()
+
+
 class Memory:
     """The recent analyses of all browsers; ``analyzers`` gives the checkpoints in use."""
 
@@ -39,6 +52,7 @@ class Memory:
     ):
         self._browsers, self._files, self._history, self._analyzers = browsers, files, history, analyzers
         self._recents = Recents()
+        self._said: dict[str, dict[str, Said]] = {}  # by browser, and by the key of the features
 
     def keep(self, source: Source, job: Job) -> None:
         """A job has ended: put what it has read into the list of its browser, if it was started on a page."""
@@ -77,8 +91,26 @@ class Memory:
                 return stored.load(recent.key, recent.name, model, recent.cache)
         raise EmorecError(CHANGED)
 
+    def said(self, session: str, key: str) -> Said:
+        """What the visitor has said of the recording whose features are stored under a key."""
+        return self._said.get(self._browsers.owner(session), {}).get(key, NOTHING)
+
+    def say(self, session: str, key: str, said: Said, running: bool = False) -> bool:
+        """Keep what the visitor says of a recording, as long as its analysis is in the list, or while it is
+        ``running``; returns whether that is something new, and is kept."""
+        owner = self._browsers.owner(session)
+        keys = {each.key for each in self._recents.of(owner)}
+        if not key or not self._browsers.known(owner) or not (running or key in keys):
+            return False
+        known = self._said.get(owner, {})
+        if known.get(key, NOTHING) == said:
+            return False
+        self._said[owner] = {own: known[own] for own in known if own in keys} | {key: said}
+        return True
+
     def delete(self, session: str, recent: Recent) -> None:
-        """Delete an analysis: all files of its recording, its features, and its place in the list.
+        """Delete an analysis: all files of its recording, its features, what was said of it, and its place in the
+        list.
 
         What another analysis of the list needs too stays. Raises EmorecError if something could not be deleted; then
         the analysis stays in the list.
@@ -90,8 +122,11 @@ class Memory:
             self._history.forget(owner, recent.key, recent.cache)
         for path in recent.paths.difference(*(each.paths for each in others)):
             self._files.remove_files(owner, path)
+        if all(each.key != recent.key for each in others):
+            self._said.get(owner, {}).pop(recent.key, None)
         self._recents.remove(owner, recent.id)
 
     def forget(self, owner: str) -> None:
         """Forget the list of a browser."""
         self._recents.remove(owner)
+        self._said.pop(owner, None)

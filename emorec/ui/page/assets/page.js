@@ -108,6 +108,15 @@
     }
   };
 
+  // Gradio opens a list of choices at any key, a moment later: after Tab its field has lost the focus by then, and the list
+  // would never close. A list that scrolls would have the focus next, and is about to go.
+  document.addEventListener("keydown", (event) => {
+    const field = event.key === "Tab" && event.target.closest?.("[role=combobox]");
+    if (!field) return;
+    event.stopPropagation();
+    document.getElementById(field.getAttribute("aria-controls"))?.setAttribute("tabindex", "-1");
+  }, true);
+
   playhead.addEventListener("keydown", (event) => {
     const media = player(), step = Number(summary()?.step) || 1;
     const moves = { ArrowLeft: -step, ArrowDown: -step, ArrowRight: step, ArrowUp: step,

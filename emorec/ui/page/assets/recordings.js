@@ -151,21 +151,35 @@
   // What was chosen before this script was there.
   document.querySelectorAll("#pick input[type=file]").forEach((field) => { if (field.files.length) chosen(field); });
 
+  // What was opened begins with the line that says so. The list above it keeps the focus, for the next one of it.
+  const goToResult = (focus) => {
+    const line = find("#status [data-opened]"), top = line?.getBoundingClientRect().top;
+    if (top < 0 || top > innerHeight / 2) line.scrollIntoView({ block: "start", behavior: "smooth" });
+    if (!line || !focus) return;
+    line.tabIndex = -1;
+    line.focus({ preventScroll: true });
+  };
+
   document.addEventListener("click", (event) => {
     const pick = event.target.closest("[data-pick]");
     if (pick) find(pick.dataset.pick === "folder" ? "#pick [webkitdirectory]" : "#pick [multiple]").click();
     const button = event.target.closest("[data-do]");
     if (!button) return;
     if (button.dataset.sure && !button.classList.contains("sure")) {
-      const words = button.textContent;
+      const words = button.textContent, label = button.ariaLabel;
       button.classList.add("sure");
       button.textContent = button.dataset.sure;
-      setTimeout(() => { button.classList.remove("sure"); button.textContent = words; }, 6000);
+      if (label) button.ariaLabel = `${button.dataset.sure}: ${label}`;
+      setTimeout(() => {
+        button.classList.remove("sure");
+        button.textContent = words;
+        if (label) button.ariaLabel = label;
+      }, 6000);
       return;
     }
     const [what] = button.dataset.do.split(" ");
     send(button.dataset.do).then((done) => {
-      if (done && (what === "open" || what === "show")) find("#player")?.scrollIntoView({ block: "nearest", behavior: "smooth" });
+      if (done && (what === "open" || what === "show")) goToResult(!button.closest("#recordings"));
     });
   });
 
