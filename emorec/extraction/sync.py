@@ -10,7 +10,7 @@ STEP = 1 / speaker.STEPS  # hops between two vectors of sound
 FIRST_STEP = 1 / 32  # hops from the start of a hop to the middle of its first vector's frame
 
 # Factor of the inner products of mouths and sounds: for people it is not trained on, the network is surer than right.
-TEMPER = 0.6
+TEMPER = 0.8
 # Weight of the log likelihood ratio of a picture, so that mouths that fit and those with another voice are equally far
 # from 0: actors who are not trained on have about 0.5 and -0.4 nats.
 TRUST = 1.8

@@ -21,6 +21,7 @@ SIZE = 48  # pixels; side of the aligned crop that MOUTH is given for
 MOUTH = (slice(24, 48), slice(12, 36))  # rows and columns of the mouth in that crop
 SIDE = 24  # pixels; side of the mouth's picture
 BANDS = 16  # of the log-mel
+MOUTH_CHANNELS, SOUND_CHANNELS = (36, 72, 96), (72, 96)
 DIMENSIONS = 16
 STEPS = 4  # vectors of sound in a hop, 64 ms apart
 FRAMES_PER_STEP = FRAMES_PER_HOP // STEPS
@@ -38,17 +39,19 @@ class SpeakerNet(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.mouth_layers = nn.Sequential(_convolution(1, 12), _convolution(12, 24), _convolution(24, 32))
-        self.mouth_head = nn.Linear(32 * (SIDE // 8) ** 2, DIMENSIONS)
+        widths = zip((1, *MOUTH_CHANNELS), MOUTH_CHANNELS, strict=False)
+        self.mouth_layers = nn.Sequential(*(_convolution(*pair) for pair in widths))
+        self.mouth_head = nn.Linear(MOUTH_CHANNELS[-1] * (SIDE // 8) ** 2, DIMENSIONS)
+        first, second = SOUND_CHANNELS
         self.sound_layers = nn.Sequential(
-            nn.Conv1d(BANDS, 24, 5, 2, 2),
-            nn.BatchNorm1d(24),
+            nn.Conv1d(BANDS, first, 5, 2, 2),
+            nn.BatchNorm1d(first),
             nn.ReLU(inplace=True),
-            nn.Conv1d(24, 32, 5, 2, 2),
-            nn.BatchNorm1d(32),
+            nn.Conv1d(first, second, 5, 2, 2),
+            nn.BatchNorm1d(second),
             nn.ReLU(inplace=True),
             nn.Dropout(0.2),
-            nn.Conv1d(32, DIMENSIONS, 3, 1, 1),
+            nn.Conv1d(second, DIMENSIONS, 3, 1, 1),
         )
         self.scale = nn.Parameter(torch.zeros(()))
 

@@ -1,5 +1,7 @@
 """The training of the speaker network and the recordings it is measured on, with made clips."""
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 
@@ -7,6 +9,7 @@ from emorec.extraction.spoken import OFF_SCREEN, UNSURE
 from emorec.models.speaker import SIDE
 from train.evaluation import composed, who_speaks
 from train.evaluation.composed import Clip, Shot
+from train.recipes import same_sentence
 from train.recipes import speaker as recipe
 
 FRAMES, LENGTH = 208, 3.3  # of log-mel, and seconds of a clip
@@ -60,6 +63,49 @@ def test_another_voice_has_its_formants_elsewhere():
     log_mel[20] = 5.0
     spoiled = recipe.spoiled_sound(log_mel, Raised())
     assert int(spoiled.mean(dim=1).argmax()) == 10
+
+
+def moments(stretch):
+    """Where in a sentence of 24 sounds its frames are, said evenly, or slower in its second half."""
+    return np.append(np.arange(0, 12, 0.2), np.arange(12, 23, 0.2 / stretch))
+
+
+def sentence(seed, stretch=1.0):
+    """Log-mel (64, T) of a made sentence."""
+    sounds = np.random.default_rng(seed).normal(0, 0.3, (64, 24)).cumsum(axis=0)
+    return torch.from_numpy(np.stack([np.interp(moments(stretch), np.arange(24), band) for band in sounds])).float()
+
+
+def test_the_same_sentence_of_somebody_slower_is_paired_frame_by_frame():
+    clip, slower = sentence(1), sentence(1, stretch=1.5)
+    (frames,), _ = same_sentence.aligned(same_sentence._cepstrum(clip), [same_sentence._cepstrum(slower)])
+    assert (np.diff(frames) >= 0).all()
+    assert np.abs(moments(1.5)[frames] - moments(1.0)).max() < 0.5
+    retold = same_sentence.Retold("b", slower, torch.from_numpy(frames))
+    assert (retold.stretched() - clip).abs().mean() < 0.3 < (slower[:, : clip.shape[1]] - clip).abs().mean()
+
+
+def test_only_the_best_of_the_same_sentence_of_others_is_retold():
+    sounds = {f"0{actor}-01-01_0{take}": sentence(1, stretch=1 + take / 10) for actor in (1, 2) for take in (1, 2, 3)}
+    sounds |= {"02-02-01_01": sentence(2), "01-01-01_01": sentence(1), "02-01-06_01": sentence(3)}
+    found = same_sentence.retold("01-01-01_01", sentence(1), sounds)
+    assert len(found) == 3 and {one.actor for one in found} == {"01", "02"}  # half of six
+    assert not any(
+        one.log_mel is sounds[name] for one in found for name in ("01-01-01_01", "02-02-01_01", "02-01-06_01")
+    )
+    assert same_sentence.retold("01-09-01_01", sentence(1), sounds) == ()
+
+
+def test_nobody_who_is_left_out_is_heard_in_training(monkeypatch):
+    def of(actor):
+        return same_sentence.Retold(actor, torch.zeros(64, 4), torch.zeros(FRAMES, dtype=torch.long))
+
+    heard = set()
+    monkeypatch.setattr(recipe, "RETOLD", 1.0)
+    monkeypatch.setattr(same_sentence.Retold, "stretched", lambda one: heard.add(one.actor) or torch.zeros(64, FRAMES))
+    training = [replace(talking(actor, 5), retold=(of("a"), of("b"), of("left out"))) for actor in "ab"]
+    recipe.fit(training, steps=20, report=lambda _: None)
+    assert heard == {"a", "b"}
 
 
 def made(length, seed):

@@ -11,7 +11,7 @@ How well it does on people who are left out is measured by ``train.evaluation.wh
 import argparse
 import os
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -30,6 +30,8 @@ from emorec.models import bundled, speaker
 from emorec.models.speaker import DIMENSIONS, FRAMES_PER_STEP, SIDE, SIZE, SpeakerNet
 from emorec.voice import features
 from train.data.pack import face_detector
+from train.recipes import same_sentence
+from train.recipes.same_sentence import Retold
 
 ACTORS = "01,02,04,05,06,08,10"
 STEPS = 1400
@@ -42,16 +44,21 @@ APART = 0.25  # seconds; pictures closer to each other are not told apart
 FRAME = 0.016  # seconds of a frame of log-mel
 MEL_SCALE = 2.5  # nats, see VoiceFrontEnd.scale
 VOCAL_TRACT = 0.1  # standard deviation of the logarithm of a factor on the bands: other voices
+RETOLD = 0.4  # share of the clips of a batch that are heard in the voice of somebody else who says the same
 
 
 @dataclass(frozen=True)
 class Clip:
-    """``mouths`` (N, 1, H, W) in [0, 1] with margins, their ``times`` (s), and the ``log_mel`` (mels, T)."""
+    """``mouths`` (N, 1, H, W) in [0, 1] with margins, their ``times`` (s), and the ``log_mel`` (mels, T).
+
+    ``retold`` are other recordings of its sentence.
+    """
 
     actor: str
     mouths: torch.Tensor
     times: torch.Tensor
     log_mel: torch.Tensor
+    retold: tuple[Retold, ...] = ()
 
 
 def clips(data: Path, actors: Sequence[str], detector: Detector) -> Iterator[Clip]:
@@ -59,6 +66,7 @@ def clips(data: Path, actors: Sequence[str], detector: Detector) -> Iterator[Cli
     found = sorted(file for file in (data / "JavaneseAV").rglob("*.mp4") if file.stem.split("-")[0] in actors)
     if not found:
         raise EmorecError(f"{data} has no folder JavaneseAV with videos of {', '.join(actors)}.")
+    sounds = {file.stem: features.log_mel(_sound(file)) for file in same_sentence.files(data, tuple(actors))}
     for file in found:
         frames = [one for one in streams.frames(file, PICTURE_RATE, max_side=320) if isinstance(one, Frame)]
         landmarks = _landmarks(frames, detector)
@@ -69,7 +77,9 @@ def clips(data: Path, actors: Sequence[str], detector: Detector) -> Iterator[Cli
         rows, columns = (slice(max(0, part.start - MARGIN), part.stop + MARGIN) for part in speaker.MOUTH)
         mouths = torch.from_numpy(np.stack(crops)[:, rows, columns].copy()).unsqueeze(1).float() / 255
         times = torch.tensor([one.time for one in frames], dtype=torch.float32)
-        yield Clip(file.stem.split("-")[0], mouths, times, features.log_mel(_sound(file)))
+        log_mel = features.log_mel(_sound(file))
+        retold = same_sentence.retold(file.stem, log_mel, sounds)
+        yield Clip(file.stem.split("-")[0], mouths, times, log_mel, retold)
 
 
 def _landmarks(frames: Sequence[Frame], detector: Detector) -> np.ndarray | None:
@@ -150,12 +160,15 @@ def loss_of(net: SpeakerNet, batch: Sequence[Clip], generator: np.random.Generat
     length = min(LONGEST, min(clip.log_mel.shape[1] for clip in batch) // 16 * 16)
     mouths, sounds, times = [], [], []
     for clip in batch:
+        log_mel = clip.log_mel
+        if clip.retold and generator.random() < RETOLD:
+            log_mel = clip.retold[int(generator.integers(len(clip.retold)))].stretched()
         first = FRAMES_PER_STEP * int(generator.integers(0, (clip.log_mel.shape[1] - length) // FRAMES_PER_STEP + 1))
         begin = first * FRAME
         inside = np.flatnonzero((clip.times > begin) & (clip.times < begin + length * FRAME))
         chosen = np.sort(generator.choice(inside, PICTURES, replace=len(inside) < PICTURES))
         mouths.append(spoiled_mouths(clip.mouths[chosen], generator))
-        sounds.append(spoiled_sound(clip.log_mel[:, first : first + length], generator))
+        sounds.append(spoiled_sound(log_mel[:, first : first + length], generator))
         # Picture and sound of real recordings are not quite in step.
         times.append(clip.times[chosen] - begin + generator.normal(0, 0.03))
     seen = net.mouth(torch.cat(mouths)).reshape(len(batch), PICTURES, DIMENSIONS)
@@ -173,12 +186,13 @@ def loss_of(net: SpeakerNet, batch: Sequence[Clip], generator: np.random.Generat
 def fit(
     training: Sequence[Clip], steps: int = STEPS, seed: int = 0, report: Callable[[str], None] = print
 ) -> SpeakerNet:
-    """A network trained on clips, each batch of another actor in turn."""
+    """A network trained on clips, each batch of another actor in turn. It hears nobody but their actors."""
     torch.manual_seed(seed)
     generator, net = np.random.default_rng(seed), SpeakerNet()
     optimizer = torch.optim.AdamW(net.parameters(), LEARNING_RATE, weight_decay=WEIGHT_DECAY)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, LEARNING_RATE, steps)
     actors = sorted({clip.actor for clip in training})
+    training = [replace(clip, retold=tuple(one for one in clip.retold if one.actor in actors)) for clip in training]
     for step in range(steps):
         own = [clip for clip in training if clip.actor == actors[step % len(actors)]]
         batch = [own[index] for index in generator.choice(len(own), min(CLIPS, len(own)), replace=False)]
