@@ -4,8 +4,9 @@ python -m train.recipes.speaker --data DATA --output FILE [--actors 01,02]
 
 The pictures of a clip and the sound around them are positive pairs, other moments of the same actor are negative ones
 (InfoNCE; van den Oord and others, 2018). As all clips of a batch are of one actor, only the movement of the mouth can
-tell them apart, not who it is. Nothing but Javanese clips has picture and sound, so seven actors are all there is.
-How well it does on people who are left out is measured by ``train.evaluation.who_speaks --left_out``.
+tell them apart, not who it is. Nothing but Javanese clips has picture and sound, so seven actors are all there is; part
+of the time a mouth is paired with the same sentence in another voice (``same_sentence``). How well it
+does on people who are left out is measured by ``train.evaluation.who_speaks --left_out``.
 """
 
 import argparse
