@@ -106,8 +106,11 @@ def _tracks(arrays: Arrays, shown: np.ndarray) -> _Tracks:
 
 
 def _together(times: np.ndarray, of_face: np.ndarray, count: int) -> list[set[int]]:
-    _, starts = np.unique(times, return_index=True)  # the faces of a frame follow each other
-    frames = {tuple(frame.tolist()) for frame in np.split(of_face, starts[1:]) if len(frame) > 1}
+    # The faces of a frame follow each other.
+    _, starts, counts = np.unique(times, return_index=True, return_counts=True)
+    several = counts > 1  # most frames of most recordings show one face, and cost nothing
+    ranges = zip(starts[several], counts[several], strict=True)
+    frames = {tuple(of_face[start : start + count].tolist()) for start, count in ranges}
     together: list[set[int]] = [set() for _ in range(count)]
     for frame in frames:
         for track in frame:
