@@ -44,7 +44,9 @@ def add(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--locale", default="en", metavar="L", help="numbers in CSV and TSV: en or de (default en)")
     group.add_argument("--plot", action="store_true", help="also write a chart (.png) of each recording")
     group.add_argument("--report", action="store_true", help="also write a report (.report.html) of each recording")
-    group.add_argument("--blur", action="store_true", help="hide the faces in the reports behind a mosaic")
+    group.add_argument(
+        "--blur", action="store_true", help="hide the faces in the reports, .report.faces-hidden.html, behind a mosaic"
+    )
     group.add_argument(
         *("--max_height", "--max-height"),
         type=int,

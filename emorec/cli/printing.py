@@ -145,6 +145,7 @@ def _print_highlights(result: Timeline) -> None:
 def print_info(loaded: Analyzer) -> None:
     """Print the weights of an Analyzer, the priors, and the measured accuracy and limits of the weights."""
     from emorec.models import provenance
+    from emorec.output import trust
     from emorec.settings import cache_folder
 
     model, origin = loaded.model, loaded.origin
@@ -161,7 +162,8 @@ def print_info(loaded: Analyzer) -> None:
     for name in ("face", "voice", "fusion"):
         print(f"{name + ' network':<15}{sum(p.numel() for p in getattr(model, name).parameters()):,} parameters")
     _print_priors()
-    print("\nmeasured on people or pictures left out of training (in brackets: 95 % interval):")
+    measured = trust.measured_on(model.evaluation)
+    print(f"\n{measured[0].lower()}{measured[1:]} (in brackets: 95 % interval):")
     for found in provenance.protocols(model.evaluation):
         print(f"  {found.name}: {found.what} ({found.metric}, {found.items:,} items)")
         width = max([NAME_WIDTH + 4, *(len(result.way) + 1 for result in found.results)])

@@ -27,6 +27,7 @@ Writers = dict[str, Callable[[Any, Path], object]]  # by the suffix of their fil
 KEPT = (
     "{name} holds names or changes of yours, and stays as it is; use it with --people, or move it away for a new one."
 )
+WITH_FACES = "{name}, the report of an earlier run, shows the faces."
 
 
 def writers(options: argparse.Namespace) -> Writers:
@@ -60,7 +61,7 @@ def put_out(
     # First the files: a standard error that nobody reads any more must not cost them.
     written, problems = _write_files(given, media, result, writers, options, marked)
     which = f"{heading}: " if heading else ""
-    for note in result.notes:
+    for note in [*result.notes, *_with_faces(written)]:
         print(f"emorec: note: {which}{note}", file=sys.stderr)
     if not options.json:
         printing.print_summary(result, written, heading)
@@ -71,6 +72,14 @@ def put_out(
         sys.stdout.write(text)
     sys.stdout.flush()
     raise_all(problems)
+
+
+def _with_faces(written: list[Path]) -> list[str]:
+    """A note if an earlier report with faces lies beside one that hides them."""
+    shown, hidden = names.REPORTS
+    reports = [path for path in written if path.name.endswith(hidden)]
+    earlier = [path.with_name(f"{path.name.removesuffix(hidden)}{shown}") for path in reports]
+    return [WITH_FACES.format(name=path.name) for path in earlier if path.exists()]
 
 
 def raise_all(problems: list[EmorecError]) -> None:

@@ -50,20 +50,24 @@ def rules(markers: Sequence[Marker], top: float, longest: int = MAX_WORDS) -> li
 def around_chart(averages: Sequence[Around], title: str, ink: str, font: str) -> alt.VConcatChart:
     """For each label the change of the probabilities, and of valence and arousal, after the mean before the marker.
 
-    Without a row before the marker it shows the means themselves.
+    Where nothing is known before the marker it shows the means themselves.
     """
     rows = []
-    change = any((each.lag < 0).any() for each in averages)
+    changes = [_has_change(each) for each in averages]
     for index, each in enumerate(averages[:MAX_PANELS]):
         last = index == min(len(averages), MAX_PANELS) - 1
         words = files.shown(f"{each.label} ({each.markers} marker{'s' if each.markers > 1 else ''})")
         emotions = alt.Scale(domain=list(EMOTIONS), range=[COLOURS[name] for name in EMOTIONS])
         dimensions = alt.Scale(domain=list(DIMENSIONS), range=["#0072B2", "#D55E00"])
+        change = changes[index]
         left = _panel(each, EMOTIONS, emotions, words, "change of probability" if change else "probability", last)
         right = _panel(each, DIMENSIONS, dimensions, "", "change" if change else "mean", last)
         rows.append(alt.hconcat(left, right, spacing=40).resolve_scale(color="independent"))
     more = len(averages) - MAX_PANELS
-    subtitle = "Change from the mean before the marker" if change else "Means, as no row lies before the marker"
+    subtitle = (
+        "Change from the mean before the marker" if any(changes) else "Means, as nothing before the marker is known"
+    )
+    subtitle += ", or means where nothing before it is known" if any(changes) and not all(changes) else ""
     subtitle += "; bands hold 95 % of resamples of the markers."
     subtitle += f" {more} more labels are in the table." if more > 0 else ""
     chart: Any = alt.vconcat(*rows, spacing=24)
@@ -76,8 +80,13 @@ def around_chart(averages: Sequence[Around], title: str, ink: str, font: str) ->
     )
 
 
+def _has_change(each: Around) -> bool:
+    """Whether the mean before the marker is known for any measure."""
+    return bool(np.isfinite(each.change).any())
+
+
 def _panel(each: Around, names: Sequence[str], scale: alt.Scale, title: str, words: str, legend: bool) -> Any:
-    change = (each.lag < 0).any()
+    change = _has_change(each)
     shown = (each.change, each.change_low, each.change_high) if change else (each.mean, each.low, each.high)
     field = "change" if change else "mean"
     values = [

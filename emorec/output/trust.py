@@ -70,6 +70,11 @@ def _told(words: str, protocol: Protocol | None, ending: str) -> list[str]:
     return [words.format(share=min(values))] if values else []
 
 
+def measured_on(evaluation: dict[str, Any]) -> str:
+    """What the numbers of ``evaluation`` were measured on, in words."""
+    return CHOSEN_ON if provenance.is_own(evaluation) else LEFT_OUT
+
+
 def panel(evaluation: dict[str, Any], training: dict[str, Any]) -> str:
     """The measured accuracy, training data, limits and licence of a checkpoint, as HTML."""
     rows = "".join(
@@ -79,7 +84,7 @@ def panel(evaluation: dict[str, Any], training: dict[str, Any]) -> str:
         for found in provenance.protocols(evaluation)
     )
     table = (
-        f"<table><caption>{CHOSEN_ON if provenance.is_own(evaluation) else LEFT_OUT}; in brackets the 95 % interval"
+        f"<table><caption>{measured_on(evaluation)}; in brackets the 95 % interval"
         "</caption>"
         '<tr><th scope="col">on</th><th scope="col">measure</th><th scope="col">result</th>'
         f'<th scope="col">items</th></tr>{rows}</table>'

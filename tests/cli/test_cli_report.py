@@ -48,13 +48,17 @@ def test_the_report_is_beside_the_results_and_knows_the_names(recording, tmp_pat
     assert {people["persons"][0]["thumbnail"], people["persons"][1]["thumbnail"]} <= set(FACE.findall(text))
 
 
-def test_blur_hides_the_faces_of_a_report_without_a_video(recording, tmp_path):
+def test_blur_hides_the_faces_of_a_report_without_a_video(recording, tmp_path, capsys):
     assert analyze(recording, "--out", "out", "--report", "--blur") == 0
     people = json.loads((tmp_path / "out" / "two.people.json").read_text(encoding="utf-8"))
     assert not (tmp_path / "out" / "two.report.html").exists()  # the name of a report with faces
     text = (tmp_path / "out" / "two.report.faces-hidden.html").read_text(encoding="utf-8")
     assert len(FACE.findall(text)) >= 2
     assert not {person["thumbnail"] for person in people["persons"]} & set(FACE.findall(text))
+    assert "shows the faces" not in capsys.readouterr().err
+    (tmp_path / "out" / "two.report.html").write_text("of an earlier run")
+    assert analyze(recording, "--out", "out", "--report", "--blur") == 0
+    assert "two.report.html, the report of an earlier run, shows the faces." in capsys.readouterr().err
 
 
 def test_a_printed_result_leaves_only_the_report(tmp_path, capsys):

@@ -6,6 +6,7 @@ import errno
 import io
 import json
 import math
+import os
 from pathlib import Path
 
 import numpy as np
@@ -297,13 +298,11 @@ def test_an_older_file_is_replaced(tmp_path):
 def test_a_file_that_fails_half_way_leaves_the_older_one(tmp_path, monkeypatch):
     path = tmp_path / "timeline.csv"
     path.write_text("old")
-    whole = Path.write_bytes
 
-    def half(self, content):
-        whole(self, content[: len(content) // 2])
-        raise OSError(errno.ENOSPC, "No space left on device")
+    def half(_):
+        raise OSError(errno.ENOSPC, "No space left on device")  # when what is written goes to the disk
 
-    monkeypatch.setattr(Path, "write_bytes", half)
+    monkeypatch.setattr(os, "fsync", half)
     with pytest.raises(EmorecError, match=r"timeline\.csv cannot be written \(No space left on device\)"):
         formats.FORMATS["csv"].write(TIMELINE, path)
     assert path.read_text() == "old"

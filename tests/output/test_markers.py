@@ -87,7 +87,11 @@ def test_without_a_row_before_the_marker_there_is_no_change(before, step):
     row = next(csv.DictReader(io.StringIO(markers.csv_text(averages))))
     assert row["mean"] and not row["change"]
     drawn = json.dumps(marker_charts.around_chart(averages, "clip", charts.INK, charts.FONT).to_dict())
-    assert "Means, as no row lies before the marker" in drawn and '"mean": 0.94' in drawn
+    assert "Means, as nothing before the marker is known" in drawn and '"mean": 0.94' in drawn
+    # A recording that begins with the marker has nothing before it either, beside a label that has.
+    averages = timeline.around([(0.0, "begin"), (6 * step, "later")], 3 * step, 10)
+    drawn = json.dumps(marker_charts.around_chart(averages, "clip", charts.INK, charts.FONT).to_dict())
+    assert "or means where nothing before it is known" in drawn and '"mean": 0.94' in drawn and '"change": 0.0' in drawn
     averages = timeline.around(times, 2 * step, 10)
     drawn = json.dumps(marker_charts.around_chart(averages, "clip", charts.INK, charts.FONT).to_dict())
     assert "Change from the mean" in drawn and '"change": 0.0' in drawn

@@ -139,6 +139,12 @@ def test_the_line_about_trust_names_what_was_measured_and_what_is_unsure_here():
     assert trust.sentence(silent, evaluation).startswith(trust.UNMEASURED)  # nothing of a voice that is not heard
 
 
+def test_own_weights_are_not_said_to_be_measured_on_people_left_out():
+    measured = {"what": "x", "metric": "accuracy", "items": 3, "results": {"face": 1.0}}
+    assert trust.CHOSEN_ON in trust.panel({"validation-face": measured}, {})
+    assert trust.LEFT_OUT in trust.panel({"web-faces": measured}, {})
+
+
 def test_without_evidence_nothing_is_said_about_trust():
     """That the weights were not tested would be false: only this recording has nothing that their tests are about."""
     nothing = np.zeros(3)
