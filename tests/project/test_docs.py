@@ -193,7 +193,9 @@ def test_the_stored_outputs_of_the_quickstart_are_of_a_whole_run(tmp_path):
     example.record(tmp_path / "interview.mp4")
     timeline = emorec.analyze(tmp_path / "interview.mp4", step=1.0)
     printed = "".join(output.get("text", "") for cell in book.cells for output in cell.get("outputs", ()))
-    assert str(timeline) in printed  # not the highlights: each encoding of the clip is a little different
+    # Neither the shares nor the highlights: each encoding of the clip is a little different.
+    before, _, shares = str(timeline).partition("; happy ")
+    assert shares and f"{before}; happy " in printed
 
 
 def test_version_and_licence_are_the_same_everywhere():
