@@ -52,7 +52,7 @@ def _shift(comparison: Compared) -> str:
     shift = comparison.shift
     if shift.kappa is None:
         return "No shift of the labels can be judged."
-    if abs(shift.seconds) < 1e-9:
+    if abs(shift.seconds) < 1e-9 or _decimal(shift.kappa) == _decimal(shift.kappa_as_given):
         return "No shift of the labels fits better than none."
     direction = "later" if shift.seconds > 0 else "earlier"
     return (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from os import PathLike
 from typing import Any, TypeVar
 
@@ -51,14 +51,14 @@ class Around:
 
     label: str
     markers: int
-    lag: np.ndarray
-    mean: np.ndarray
-    low: np.ndarray
-    high: np.ndarray
-    change: np.ndarray
-    change_low: np.ndarray
-    change_high: np.ndarray
-    count: np.ndarray
+    lag: np.ndarray = field(repr=False)
+    mean: np.ndarray = field(repr=False)
+    low: np.ndarray = field(repr=False)
+    high: np.ndarray = field(repr=False)
+    change: np.ndarray = field(repr=False)
+    change_low: np.ndarray = field(repr=False)
+    change_high: np.ndarray = field(repr=False)
+    count: np.ndarray = field(repr=False)
 
 
 def of(given: MarkersLike) -> tuple[Marker, ...]:

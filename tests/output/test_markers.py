@@ -34,7 +34,7 @@ def column(name):
 def test_the_mean_around_markers_shows_what_follows_them():
     times = (20, 50, 80)
     (average,) = reactions(times).around([(time, "joke") for time in times])
-    assert (average.label, average.markers) == ("joke", 3)
+    assert (average.label, average.markers) == ("joke", 3) and repr(average) == "Around(label='joke', markers=3)"
     assert average.lag.tolist() == [lag + 0.5 for lag in range(-5, 10)]
     glad = (average.lag > 2) & (average.lag < 5)
     assert average.mean[glad, column("happy")] == pytest.approx(0.94)
