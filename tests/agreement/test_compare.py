@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from dataclasses import replace
 
 import krippendorff
 import numpy as np
@@ -105,8 +106,8 @@ def test_the_shift_that_fits_best_is_found(tmp_path, shift):
     assert found.shift.kappa > 0.8
     words = {-2.0: "2.0 s later", 3.0: "3.0 s earlier"}.get(shift, "No shift of the labels fits better")
     assert words in str(found)
-    found.shift.__dict__.update(seconds=0.9, kappa=0.084, kappa_as_given=0.081)  # alike in two decimals
-    assert "No shift of the labels fits better" in str(found)
+    alike = replace(found.shift, seconds=0.9, kappa=0.084, kappa_as_given=0.081)  # in two decimals
+    assert "No shift of the labels fits better" in str(replace(found, shift=alike))
 
 
 def test_a_short_comparison_has_no_intervals_and_says_so(tmp_path):
