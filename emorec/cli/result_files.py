@@ -24,10 +24,6 @@ if TYPE_CHECKING:
 
 Writers = dict[str, Callable[[Any, Path], object]]  # by the suffix of their files; False: nothing was written
 
-KEPT = (
-    "{name} holds names or changes of yours, and stays as it is; use it with --people, or move it away for a new one."
-)
-
 
 def writers(options: argparse.Namespace) -> Writers:
     """The functions that write the chosen formats, by suffix.
@@ -88,10 +84,10 @@ def write_people(
     """
     from emorec.extraction import people_changes
 
-    if given and path.exists() and path.samefile(given):
+    if people_changes.is_given(path, given):
         return False
     if people_changes.changed(path, named=not people):
-        print(f"emorec: note: {KEPT.format(name=path.name)}", file=sys.stderr)
+        print(f"emorec: note: {people_changes.KEPT.format(name=path.name)}", file=sys.stderr)
         return False
     loaded.save_people(features, path, people=people)
     return True
