@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from emorec.extraction.people import People
     from emorec.timeline import Timeline
 
+SHOWN = 2  # sentences that differ in nothing but the name of the file
+CANNOT = " cannot be written ("  # between the name of the file and the reason in such sentences
+MORE = "{count} more files cannot be written for the same reason."
+
 Writers = dict[str, Callable[[Any, Path], object]]  # by the suffix of their files; False: nothing was written
 
 
@@ -70,9 +74,17 @@ def put_out(
 
 
 def raise_all(problems: list[EmorecError]) -> None:
-    """Raise the problems as one EmorecError, if there are any."""
-    if problems:
-        raise EmorecError(" ".join(dict.fromkeys(map(str, problems))))
+    """Raise the problems as one EmorecError, if there are any; of those with one reason some stand for all."""
+    if not problems:
+        return
+    of_reason: dict[str, list[str]] = {}
+    for sentence in dict.fromkeys(map(str, problems)):
+        of_reason.setdefault(sentence.partition(CANNOT)[2] or sentence, []).append(sentence)
+    told: list[str] = []
+    for sentences in of_reason.values():
+        left = len(sentences) - SHOWN
+        told += sentences if left < 2 else [*sentences[:SHOWN], MORE.format(count=left)]
+    raise EmorecError(" ".join(told))
 
 
 def write_people(
