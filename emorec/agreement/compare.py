@@ -122,7 +122,9 @@ def _pairs(rows: Rows, labels: Labels, person: str | None) -> list[tuple[Rows, L
                 NOT_LABELLED.format(labels=labels.name, theirs=", ".join(theirs), person=person, name=rows.name)
             )
         return [(rows.chosen(mine), labels.chosen(about) if about.any() else labels)]
-    if len(theirs) < 2 and len(ours) < 2 or not theirs and not several:
+    # Labels of one person who is called something else here, like those of nobody, describe whomever a row is of.
+    unknown = not {*theirs} & {*ours, *rows.names.tolist()}
+    if len(theirs) < 2 and (len(ours) < 2 or unknown and not several):
         return [(rows, labels)]
     if not theirs:
         raise EmorecError(WHOSE.format(name=rows.name, persons=listed, labels=labels.name))

@@ -27,12 +27,14 @@ def read(content: bytes) -> list[Annotation]:
     if not lines:
         return []
     delimiter, header = _delimiter(lines[0])
-    # Audacity writes quotes as they are; a label may begin with one.
+    # Audacity writes quotes as they are, so a label may begin with one; others, such as R, put text between two.
     quoting = csv.QUOTE_MINIMAL if header or delimiter != "\t" else csv.QUOTE_NONE
     try:
         rows = [[cell.strip() for cell in row] for row in csv.reader(lines, delimiter=delimiter, quoting=quoting)]
     except csv.Error as error:
         raise NotThatFormat(str(error)) from None
+    if quoting == csv.QUOTE_NONE:
+        rows = [[_unquoted(cell) for cell in row] for row in rows]
     if seconds(rows[0][0]) is not None:
         return [_without_header(row, number) for number, row in enumerate(rows, 1)]
     return _with_header(rows)
@@ -48,6 +50,13 @@ def _delimiter(line: str) -> tuple[str, bool]:
         if found and seconds(first) is not None:
             return delimiter, False
     return max(DELIMITERS, key=line.count), True
+
+
+def _unquoted(cell: str) -> str:
+    """A cell without the quotes around it, if it has both."""
+    if len(cell) < 2 or not (cell.startswith('"') and cell.endswith('"')):
+        return cell
+    return cell[1:-1].replace('""', '"')
 
 
 def _without_header(row: list[str], number: int) -> Annotation:

@@ -7,6 +7,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,8 @@ from emorec.output import formats as output_formats
 from emorec.output import tables
 
 DEFAULT_FORMATS = "csv,json"
-PLACES = ("model", "device", "cache", "threads")  # say where it runs, not what comes out; the model is compared apart
+# Say where it runs, not what comes out; the model is compared apart, and a names file counts by what it says.
+PLACES = ("model", "device", "cache", "threads", "people_file")
 BLUR_ALONE = "--blur hides faces in the report; give --report as well, or leave it out."
 
 
@@ -31,7 +33,8 @@ class Choices:
 
     ``inferring`` are keywords of ``Analyzer.infer``. ``formats`` are names of ``output.formats.FORMATS``. ``model`` and
     ``device`` are as in ``Analyzer.from_pretrained``. ``cache`` is the folder of stored features, None for the usual
-    one. ``threads`` is how many threads torch may use in one process, 0 for its own choice.
+    one. ``threads`` is how many threads torch may use in one process, 0 for its own choice. ``people_file`` is the file
+    that the people in ``inferring`` are from, None without one.
     """
 
     inferring: Mapping[str, Any] = field(default_factory=dict[str, Any])
@@ -46,6 +49,7 @@ class Choices:
     device: str = "auto"
     cache: Path | None = None
     threads: int = 0
+    people_file: Path | None = None
 
     def digest(self, fingerprint: str) -> str:
         """A hash of everything that decides the results, with the ``fingerprint`` of the model."""
@@ -75,7 +79,9 @@ def checked(
     """
     inferring = dict(inferring)
     person = people.checked(inferring.pop("person", None))
-    inferring["people"] = people_file.of(inferring.get("people"))
+    given = inferring.get("people")
+    named = Path(given).resolve() if isinstance(given, str | PathLike) else None
+    inferring["people"] = people_file.of(given)
     inferring["prior"] = prior.of(inferring.get("prior", prior.DEFAULT))
     inference.check(**{name: value for name, value in inferring.items() if name != "people"})
     baseline = baseline_choice.of(inferring.get("baseline", baseline_choice.DEFAULT))
@@ -86,7 +92,7 @@ def checked(
     extraction.check(settings)
     inferring["person"] = people.choosable(person, settings)
     names, notice = output_formats.chosen(formats)
-    made = Choices(inferring=inferring, extracting=settings, formats=tuple(names), **others)
+    made = Choices(inferring=inferring, extracting=settings, formats=tuple(names), people_file=named, **others)
     tables.check_locale(made.locale)
     if made.blur and not made.report:
         raise EmorecError(BLUR_ALONE)

@@ -52,7 +52,7 @@ class Outcome:
     written, which is no fault of the recording: a batch ends, and does this item again. ``duration`` (s) is that of the
     media, ``seconds`` what the task took. ``started`` and ``finished`` are UTC in ISO 8601. ``model`` is the
     checkpoint's fingerprint, ``features`` the key of the stored features, ``choices`` JSON of all choices of the
-    result. ``files`` are the names of the files in the folder.
+    result. ``files`` are the names of the files in the folder, ``notes`` sentences for the user about them.
     """
 
     item: str
@@ -71,6 +71,7 @@ class Outcome:
     features: str = ""
     choices: str = ""
     files: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 class Engine(Protocol):
@@ -124,8 +125,9 @@ def conclude(task: Task, features: Features, facts: dict[str, Any] | None = None
     loaded = analyzer(task.choices)
     timeline = loaded.infer(features, **task.choices.inferring)
     timeline = replace(timeline, media=timeline.media | (facts or {}))
-    files = writing.write(task.folder, task.choices, loaded, timeline, features)
-    return Outcome(item=task.item, status=DONE, files=files, **writing.facts(timeline, features))
+    notes: list[str] = []
+    files = writing.write(task.folder, task.choices, loaded, timeline, features, notes.append)
+    return Outcome(item=task.item, status=DONE, files=files, notes=tuple(notes), **writing.facts(timeline, features))
 
 
 def analyzer(choices: Choices) -> Analyzer:

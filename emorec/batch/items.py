@@ -103,7 +103,7 @@ def _record(values: dict[str, Any]) -> Record | None:
         outcome = values["outcome"]
         known = {field.name for field in fields(Outcome)}
         made = Outcome(**{name: value for name, value in outcome.items() if name in known})
-        made = replace(made, files=tuple(made.files))
+        made = replace(made, files=tuple(made.files), notes=tuple(made.notes))
         return Record(source=values["source"], version=values["version"], settings=values["settings"], outcome=made)
     except (KeyError, TypeError, AttributeError):
         return None

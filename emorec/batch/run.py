@@ -28,8 +28,8 @@ BUSY = "Another batch is running in {folder}; wait until it has ended, or use an
 SAME_NAME = "{names} would have the same folder of results; rename one, or give them to batches with other folders."
 NO_LOCKS = "{folder} is on a disk without locks ({reason}), so take care that no other batch works in it."
 CSV_OPEN = (
-    "{csv} could not be written, as if another program had it open, and is not up to date; {parquet} is. Close it and "
-    "run the same command again."
+    "{csv} could not be written and is old; another program may have it open. {parquet} is up to date. Close that "
+    "program and run the same command again."
 )
 ELSEWHERE = "{address} exists only in the process that made it; analyze it without workers (workers=0)."
 
@@ -37,7 +37,7 @@ ELSEWHERE = "{address} exists only in the process that made it; analyze it witho
 @dataclass(frozen=True, kw_only=True)
 class Result:
     """What a batch came to: the ``folder``, how many items of the inputs are ``done``, how many were ``analyzed`` in
-    this run, the sentence about each that ``failed``, by its source, and ``notes`` about what was left out."""
+    this run, the sentence about each that ``failed``, by its source, and ``notes`` about what was left out or kept."""
 
     folder: Path
     done: int
@@ -86,7 +86,8 @@ def run(
     """Analyze what the inputs name, and write results and a manifest to a folder.
 
     Items that are done with the same choices and the same source are left out, and those that failed unless ``retry``.
-    ``progress`` is called at the beginning and after every item, ``notice`` with sentences for the user before that.
+    ``progress`` is called at the beginning and after every item, ``notice`` with sentences for the user before that
+    and after it.
 
     Raises EmorecError if the inputs, the choices or the folder cannot be used, or if the disk is full; what was done
     until then is kept.
@@ -118,6 +119,8 @@ def run(
             folder=folder, choices=chosen, settings=chosen.digest(fingerprint), records=records, sources=sources
         )
         shown = _run(state, engine, retry, progress)
+        for note in state.notes:
+            tell(note)
         if not state.shown:
             tell(CSV_OPEN.format(csv=folder / manifest.CSV, parquet=manifest.PARQUET))
         failed = {each.source: each.outcome.error for each in state.ended if each.outcome.status != DONE}

@@ -14,6 +14,7 @@ from emorec.batch.choices import Choices
 from emorec.batch.engine import DONE, FAILED, RUNNING, WAITING, Outcome, Task, is_full, now
 from emorec.batch.inputs import Source
 from emorec.errors import EmorecError
+from emorec.extraction import people_changes, people_file
 
 EVERY = 10.0  # seconds at least between two writings of the manifest
 SHARE = 0.02  # of the time, at most, that is spent writing it
@@ -30,8 +31,8 @@ class State:
     """What is known of every item of the inputs (``sources``, by item) and of the ``folder``.
 
     ``settings`` is a digest of the choices and the model. ``pending`` are items that are waiting or running. ``shown``
-    says whether the manifest as CSV could be written, too. Every method that writes raises EmorecError, in one
-    sentence, if the folder cannot be written or the disk is full.
+    says whether the manifest as CSV could be written, too. ``notes`` are those of the outcomes of this run. Every
+    method that writes raises EmorecError, in one sentence, if the folder cannot be written or the disk is full.
     """
 
     folder: Path
@@ -41,6 +42,7 @@ class State:
     sources: dict[str, Source]
     pending: dict[str, str] = field(default_factory=dict[str, str])
     shown: bool = True
+    notes: list[str] = field(default_factory=list[str])
     _written: float = 0.0
     _pause: float = EVERY
 
@@ -73,7 +75,10 @@ class State:
             yield Task(item=item, source=self.sources[item].address, folder=self.folder / item, choices=self.choices)
 
     def keep(self, outcome: Outcome) -> None:
-        """Record an outcome, and remove files of an earlier result that this one does not have."""
+        """Record an outcome, and remove files of an earlier result that this one does not have.
+
+        A names file that the user changed or gave stays.
+        """
         if outcome.disk_full:
             raise self.disk_full(outcome.error)
         item, source = outcome.item, self.sources[outcome.item]
@@ -83,11 +88,18 @@ class State:
             outcome = replace(outcome, files=known)  # they are still there
         with self._errors():
             for name in {*known} - {*outcome.files}:
-                if Path(name).name == name:
-                    (self.folder / item / name).unlink(missing_ok=True)
+                path = self.folder / item / name
+                if Path(name).name == name and not self._is_of_the_user(path):
+                    path.unlink(missing_ok=True)
             values = {"source": source.address, "version": source.version, "settings": self.settings}
             self.records.put(items.Record(**values, outcome=outcome))
+        self.notes += [f"{item}: {note}" for note in outcome.notes]
         self.pending.pop(item, None)
+
+    def _is_of_the_user(self, path: Path) -> bool:
+        return path.name.endswith(people_file.SUFFIX) and (
+            people_changes.is_given(path, self.choices.people_file) or people_changes.changed(path, named=True)
+        )
 
     def write(self, now: bool = True) -> None:
         """Write the manifest; unless ``now``, only if the last time is long enough ago."""

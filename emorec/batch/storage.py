@@ -121,8 +121,6 @@ def listed(url: str) -> list[Object]:
     files, path = opened(url)
     files.invalidate_cache()  # fsspec keeps listings as long as the process lives
     scheme = _scheme(url)
-    if scheme == "file" and "%" in path and not files.exists(path):
-        path = unquote(path)  # as browsers and file managers write what they copy
 
     def found(entries: Any, any_name: bool) -> list[Object]:
         wanted = sorted(name for name, facts in entries.items() if facts.get("type") == "file")
@@ -130,6 +128,8 @@ def listed(url: str) -> list[Object]:
         return [_object(scheme, name, entries[name]) for name in shown if any_name or _is_media(name)]
 
     try:
+        if scheme == "file" and "%" in path and not (files.exists(path) or is_pattern(path) and files.glob(path)):
+            path = unquote(path)  # as browsers and file managers write what they copy
         try:
             facts = files.info(path)
         except FileNotFoundError:

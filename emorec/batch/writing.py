@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,11 +25,18 @@ PEOPLE, CHART = ".people.json", ".png"
 APART = ".result"  # after the name of a recording called like a table, such as windows.mp4
 
 
-def write(folder: Path, choices: Choices, loaded: Analyzer, timeline: Timeline, features: Features) -> tuple[str, ...]:
+def write(
+    folder: Path,
+    choices: Choices,
+    loaded: Analyzer,
+    timeline: Timeline,
+    features: Features,
+    tell: Callable[[str], object] | None = None,
+) -> tuple[str, ...]:
     """Write the results of an item to its folder; return the names of the files. Raises EmorecError or OSError.
 
     Each file is written completely or not at all, under the names that ``emorec analyze --out`` gives. A names file
-    that somebody changed stays.
+    that somebody changed stays, and ``tell`` is called with a sentence about it; so does the one that was given.
     """
     _remove_leftovers(folder)
     name = _name(folder, choices, timeline)
@@ -40,8 +48,13 @@ def write(folder: Path, choices: Choices, loaded: Analyzer, timeline: Timeline, 
     people = choices.inferring.get("people")
     if people or len(features.persons) > 1:
         written.append(f"{name}{PEOPLE}")
-        if not people_changes.changed(folder / written[-1], named=not people):
-            loaded.save_people(features, folder / written[-1], people=people)
+        path = folder / written[-1]
+        if people_changes.is_given(path, choices.people_file):
+            pass
+        elif not people_changes.changed(path, named=not people):
+            loaded.save_people(features, path, people=people)
+        elif tell:
+            tell(people_changes.KEPT.format(name=path.name))
     if choices.plot:
         from emorec.output import charts
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from emorec import download
 from emorec.cli import failures, marking, printing, result_files, standard_input
 from emorec.cli.result_files import Writers
+from emorec.download.links import bare, names_host
 from emorec.errors import EmorecError
 from emorec.output import names
 
@@ -27,6 +28,7 @@ NO_RECORDING = "Give at least one recording, as MEDIA or with --media_path."
 ONE_PLOT = "--save_plot names one file, which cannot hold the charts of several recordings; leave it out, or use --out."
 ONE_VIDEO = "--save_video names one file, which cannot hold several recordings; give one recording, or leave it out."
 BLUR_ALONE = "--blur hides faces in the video of --save_video and in --report; give one of them, or leave it out."
+NO_FILE_IN_HOST = "There is no file {name} in the folder {host} here; check the name, or write https:// before a link."
 
 
 def run(options: argparse.Namespace) -> int:
@@ -168,10 +170,16 @@ def _media_of(options: argparse.Namespace) -> list[str]:
 
 
 def _named(name: str) -> str | Path:
-    """The path of a file; a link and standard input stay text. Raises EmorecError for a link that cannot be used."""
+    """The path of a file; a link and standard input stay text. Raises EmorecError for a link that cannot be used, and
+    for a file that is missing in a folder called like a host."""
     if name == standard_input.NAME:
         return name
-    return download.check_link(name) if download.is_link(name) else Path(name)
+    if download.is_link(name):
+        return download.check_link(name)
+    path = Path(name)
+    if names_host(bare(name)) and not path.exists():
+        raise EmorecError(NO_FILE_IN_HOST.format(name=name, host=path.parts[0]))
+    return path
 
 
 @contextlib.contextmanager

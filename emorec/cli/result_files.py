@@ -22,12 +22,12 @@ if TYPE_CHECKING:
     from emorec.extraction.people import People
     from emorec.timeline import Timeline
 
-Writers = dict[str, Callable[[Any, Path], object]]  # by the suffix of their files; False: nothing was written
+SHOWN = 2  # sentences that differ in nothing but the name of the file
+CANNOT = " cannot be written ("  # between the name of the file and the reason in such sentences
+MORE = "{count} more files cannot be written for the same reason."
 
-KEPT = (
-    "{name} holds names or changes of yours, and stays as it is; use it with --people, or move it away for a new one."
-)
 WITH_FACES = "{name}, the report of an earlier run, shows the faces."
+Writers = dict[str, Callable[[Any, Path], object]]  # by the suffix of their files; False: nothing was written
 
 
 def writers(options: argparse.Namespace) -> Writers:
@@ -83,9 +83,17 @@ def _with_faces(written: list[Path]) -> list[str]:
 
 
 def raise_all(problems: list[EmorecError]) -> None:
-    """Raise the problems as one EmorecError, if there are any."""
-    if problems:
-        raise EmorecError(" ".join(dict.fromkeys(map(str, problems))))
+    """Raise the problems as one EmorecError, if there are any; of those with one reason some stand for all."""
+    if not problems:
+        return
+    of_reason: dict[str, list[str]] = {}
+    for sentence in dict.fromkeys(map(str, problems)):
+        of_reason.setdefault(sentence.partition(CANNOT)[2] or sentence, []).append(sentence)
+    told: list[str] = []
+    for sentences in of_reason.values():
+        left = len(sentences) - SHOWN
+        told += sentences if left < 2 else [*sentences[:SHOWN], MORE.format(count=left)]
+    raise EmorecError(" ".join(told))
 
 
 def write_people(
@@ -97,10 +105,10 @@ def write_people(
     """
     from emorec.extraction import people_changes
 
-    if given and path.exists() and path.samefile(given):
+    if people_changes.is_given(path, given):
         return False
     if people_changes.changed(path, named=not people):
-        print(f"emorec: note: {KEPT.format(name=path.name)}", file=sys.stderr)
+        print(f"emorec: note: {people_changes.KEPT.format(name=path.name)}", file=sys.stderr)
         return False
     loaded.save_people(features, path, people=people)
     return True

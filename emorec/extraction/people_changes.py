@@ -1,7 +1,8 @@
-"""Whether a names file holds what a person typed, which nothing may overwrite."""
+"""Whether a names file holds what a person typed or gave, which nothing may overwrite or remove."""
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 from collections.abc import Mapping
@@ -9,6 +10,11 @@ from pathlib import Path
 from typing import Any
 
 DIGEST = "digest"  # the key of a names file with the hash of its persons as they were written
+EDITED = "edited"  # the key that says whether persons were described by the user when it was written
+
+KEPT = (
+    "{name} holds names or changes of yours, and stays as it is; use it with --people, or move it away for a new one."
+)
 
 
 def digest(persons: list[dict[str, Any]]) -> str:
@@ -17,8 +23,9 @@ def digest(persons: list[dict[str, Any]]) -> str:
 
 
 def changed(path: Path, named: bool = False) -> bool:
-    """Whether a names file is there that was changed since it was written; with ``named`` also whether it has names.
+    """Whether a names file is there that was changed since it was written.
 
+    With ``named`` also one with what the user gave when it was written: names, or persons joined or divided.
     A file that is no JSON any more counts as changed, and one of an earlier version, without a digest, if it has names.
     """
     try:
@@ -32,4 +39,13 @@ def changed(path: Path, named: bool = False) -> bool:
         return True
     if DIGEST in facts and facts[DIGEST] != digest(persons):
         return True
+    if named and facts.get(EDITED):
+        return True
     return (named or DIGEST not in facts) and any(not isinstance(one, Mapping) or one.get("name") for one in persons)
+
+
+def is_given(path: Path, given: Path | None) -> bool:
+    """Whether a path is that of the names file that the user gave; it may list more than the part that is analyzed."""
+    with contextlib.suppress(OSError):  # one of the two is not there
+        return given is not None and path.samefile(given)
+    return False

@@ -218,6 +218,7 @@ def as_dict(features: Features) -> dict[str, Any]:
         "persons": persons,
         "others_seconds": round(float(shown[others].sum()), 3),
         people_changes.DIGEST: people_changes.digest(persons),
+        people_changes.EDITED: bool(features.people),
     }
 
 

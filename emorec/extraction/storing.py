@@ -60,9 +60,9 @@ class Store:
     def _errors(self) -> Iterator[None]:
         try:
             yield
-        except FileNotFoundError:
-            pass  # another process removed the folder, to keep the limit, while this one wrote: as if it had come after
         except OSError as error:
+            if isinstance(error, FileNotFoundError) and self._cache.is_dir():
+                return  # another process removed the folder, to keep the limit, in between: as if it had come after
             raise EmorecError(
                 f"Features cannot be stored in {self._cache} ({error.strerror or error}); "
                 "free some space or name another folder in EMOREC_CACHE."

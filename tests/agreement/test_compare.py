@@ -207,6 +207,18 @@ def test_labels_of_others_are_not_taken_for_those_of_a_person(tmp_path):
     assert emorec.compare(path, one, person="Anna").every.accuracy.value == 1.0
 
 
+def test_labels_of_one_person_of_another_name_are_compared_with_rows_of_persons_in_turn(tmp_path):
+    header = "start,end,label,person"
+    result, path = named(tmp_path)
+    for rows in [(0, 10, "happy", "P07")], [(0, 5, "happy", "P07"), (5, 10, "happy", "")]:
+        labels = written(tmp_path, rows, header=header)
+        for given in (result, path):
+            found = emorec.compare(given, labels)
+            assert (found.every.rows, found.every.accuracy.value) == (10, 0.5)
+    with pytest.raises(EmorecError, match="name P07, P08, but"):
+        emorec.compare(result, written(tmp_path, [(0, 5, "sad", "P07"), (5, 10, "sad", "P08")], header=header))
+
+
 def test_labels_without_persons_need_one_if_the_result_has_several(tmp_path):
     labels = written(tmp_path, [(0, 10, "sad")])
     with pytest.raises(EmorecError, match=r"several persons \(0, 1\); say with --person whom the labels"):

@@ -46,6 +46,12 @@ def test_labels_of_audacity_may_have_commas_quotes_and_separators_of_lines(tmp_p
     assert annotation.read(written(tmp_path, "a.csv", "2,a; b; c\n3,d\n"))[0] == Annotation(2.0, 2.0, "a; b; c")
 
 
+def test_tabs_without_a_header_may_have_quotes_around_text(tmp_path):
+    lines = '0\t1\t"happy"\n1\t2\t"he ""said"" no"\n2\t3\t"\n3\t4\t"a" and "b" too\n'
+    found = annotation.read(written(tmp_path, "r.txt", lines))
+    assert [each.text for each in found] == ["happy", 'he "said" no', '"', '"a" and "b" too']
+
+
 def test_an_event_before_the_recording_has_a_time_below_0(tmp_path):
     text = "onset\tduration\ttrial_type\n-1.5\t0.5\tready\n2\tn/a\tgo\n"
     expected = [Annotation(-1.5, -1.0, "ready"), Annotation(2.0, 2.0, "go")]

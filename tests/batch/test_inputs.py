@@ -102,6 +102,13 @@ def test_the_address_of_a_file_may_be_written_as_browsers_do(folder):
         (folder / name).write_bytes(b"x")
     found = listing([f"FILE://{folder}/my%20talk.mp4", f"file://{folder}/100%25.mp4"]).sources
     assert [source.address for source in found] == [f"file://{folder}/my talk.mp4", f"file://{folder}/100%25.mp4"]
+    for parent in ("50%20off", "my talks"):
+        (folder / parent).mkdir()
+        (folder / parent / "c.mp4").write_bytes(b"x")
+    found = listing([f"file://{folder}/50%20off/*.mp4", f"file://{folder}/my%20talks/*.mp4"]).sources
+    assert [source.address for source in found] == [
+        f"file://{folder}/{name}/c.mp4" for name in ("50%20off", "my talks")
+    ]
 
 
 def test_an_address_with_brackets_for_a_bucket_ends_nothing(folder):

@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import json
 import os
 from collections import Counter
 from dataclasses import replace
@@ -14,6 +15,7 @@ from emorec import cli, files
 from emorec.batch import choices, items, model, progress, run, writing
 from emorec.batch.engine import DONE, FAILED, Outcome
 from emorec.errors import EmorecError
+from emorec.extraction import people_changes
 from emorec.extraction.people import People, Person
 from emorec.inference.timeline import infer
 from emorec.saving import Saving
@@ -131,7 +133,7 @@ def test_a_manifest_that_a_program_holds_open_ends_nothing_and_is_told(batch, tm
     with monkeypatch.context() as patch:
         patch.setattr(Path, "replace", held)
         result = batch(media)
-    assert result.done == 2 and len(result.notes) == 1 and "had it open" in result.notes[0]
+    assert result.done == 2 and len(result.notes) == 1 and "may have it open" in result.notes[0]
     assert result.manifest.exists() and not (result.folder / "manifest.csv").exists()
     assert not list(result.folder.glob(".*.partial"))
     assert not batch(media).notes and (result.folder / "manifest.csv").exists()
@@ -197,14 +199,69 @@ def test_what_a_killed_process_left_of_a_file_goes_when_the_item_is_written_agai
     assert {path.name for path in tmp_path.iterdir()} == {*written, "notes.txt"}
 
 
+class Written:
+    """Each item has one file of results and one of names, with the stem of the fusion."""
+
+    def run(self, tasks):
+        for task in tasks:
+            task.folder.mkdir(parents=True, exist_ok=True)
+            stem = f"a.{task.choices.inferring['fusion']}"
+            names = f"{stem}.csv", f"{stem}.people.json"
+            for name in names:
+                (task.folder / name).write_text('{"persons": [{"number": 0, "name": ""}]}')
+            yield Outcome(item=task.item, status=DONE, files=names, notes=(f"{stem} is written.",))
+
+
+@pytest.mark.parametrize("becomes", ["typed", "given", "untouched"])
+def test_a_names_file_of_the_user_stays_when_the_results_get_another_name(becomes, batch, tmp_path):
+    media = recordings(tmp_path / "v", "a.mp4")
+
+    def result(fusion, people=None):
+        how = choices.Choices(inferring={"fusion": fusion}, people_file=people)
+        made = run.run([str(media)], tmp_path / "out", how, Written())
+        return made, {path.name: path for path in (tmp_path / "out").glob("a-*/*")}
+
+    path = result("late")[1]["a.late.people.json"]
+    if becomes == "typed":
+        path.write_text(path.read_text().replace('""', '"Anna"'))
+    made, found = result("face", path if becomes == "given" else None)
+    expected = {"a.face.csv", "a.face.people.json"} | ({path.name} if becomes != "untouched" else set())
+    assert {*found} == expected
+    assert made.notes == (f"{path.parent.name}: a.face is written.",)
+    assert not result("face")[0].notes  # nothing was written
+
+
 def test_names_that_were_typed_into_an_item_stay_when_it_is_written_again(tmp_path):
     features = factories.full_observations(3.0)
     timeline = infer(features, factories.checkpoint())
     how = choices.Choices(formats=("csv",), inferring={"people": People((Person(number=0),))})
-    names = next(name for name in writing.write(tmp_path, how, Saving(), timeline, features) if "people.json" in name)
+    (names,) = _names_files(tmp_path, features, timeline)
     path = tmp_path / names
     fresh = path.read_text()
     assert '"name": ""' in fresh
     for content in (fresh, fresh.replace('"name": ""', '"name": "Anna"')):
         path.write_text(content)
-        assert names in writing.write(tmp_path, how, Saving(), timeline, features) and path.read_text() == content
+        told = []
+        assert names in writing.write(tmp_path, how, Saving(), timeline, features, told.append)
+        assert path.read_text() == content and len(told) == ("Anna" in content)
+
+
+def test_the_names_file_that_was_given_is_not_cut_down_to_the_part_that_is_analyzed(tmp_path):
+    features = factories.full_observations(3.0)
+    timeline = infer(features, factories.checkpoint())
+    (name,) = _names_files(tmp_path, features, timeline)
+    persons = [{"number": 0, "name": "Anna"}, {"number": 1, "name": "Eva"}]  # Eva is not in this part
+    content = json.dumps({"persons": persons, people_changes.DIGEST: people_changes.digest(persons)})
+    (tmp_path / name).write_text(content)
+    how, _ = choices.checked({"people": tmp_path / name}, {}, "csv")
+    assert name in writing.write(tmp_path, how, Saving(), timeline, features)
+    assert (tmp_path / name).read_text() == content
+    assert how.digest("") == replace(how, people_file=None).digest("")
+    other, _ = choices.checked({"people": json.loads(content)}, {}, "csv")
+    writing.write(tmp_path, other, Saving(), timeline, features)
+    assert (tmp_path / name).read_text() != content  # emorec wrote it, and nobody changed or gave it
+
+
+def _names_files(folder, features, timeline):
+    how = choices.Choices(formats=("csv",), inferring={"people": People((Person(number=0),))})
+    return [name for name in writing.write(folder, how, Saving(), timeline, features) if "people.json" in name]

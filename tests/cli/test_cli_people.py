@@ -106,6 +106,21 @@ def test_what_a_person_typed_into_a_names_file_stays(recording, tmp_path, capsys
     assert json.loads(names.read_text(encoding="utf-8"))["persons"][0]["name"] == "Anne"
 
 
+def test_persons_who_were_described_without_names_are_not_lost_to_a_run_without_them(recording, tmp_path, capsys):
+    assert analyze(recording) == 0
+    names = tmp_path / "out" / "two.people.json"
+    content = json.loads(names.read_text(encoding="utf-8"))
+    content["persons"][0]["number"], content["persons"][1]["number"] = 8, 9
+    (tmp_path / "numbers.json").write_text(json.dumps(content))
+    assert analyze(recording, "--people", "numbers.json") == 0
+    written = names.read_text(encoding="utf-8")
+    assert {person["number"] for person in json.loads(written)["persons"]} == {8, 9}
+    assert "stays as it is" not in capsys.readouterr().err
+    assert analyze(recording) == 0
+    assert names.read_text(encoding="utf-8") == written
+    assert "two.people.json holds names or changes of yours, and stays as it is" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("content", "changed"),
     [

@@ -1,17 +1,19 @@
 """The command line within this process, over untrained networks: several recordings, names of results, bad input."""
 
 import dataclasses
+import errno
 import importlib.util
 import io
 import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from emorec import analyzer, cli
+from emorec import analyzer, cli, files
 from emorec.emotions import EMOJI, EMOTIONS
 from emorec.output import formats, workbook
 from emorec.output.names import RECORDS
@@ -191,6 +193,24 @@ def test_a_format_that_cannot_be_written_does_not_cost_the_others(media, tmp_pat
     errors = [line for line in err.splitlines() if not line.startswith("emorec: note:")]
     assert "clip.csv" in printed and "clip.xlsx" not in printed
     assert len(errors) == 1 and errors[0].startswith("emorec: A sheet of Excel has at most 1 rows")
+
+
+def test_a_reason_that_keeps_every_file_from_being_written_is_told_twice_and_not_a_dozen_times(
+    media, tmp_path, capsys, monkeypatch
+):
+    written = files.write
+
+    def fail(path, content):
+        if Path(path).parent.name == "out":
+            raise OSError(errno.EACCES, "held" if Path(path).suffix == ".tsv" else "no space")
+        written(path, content)
+
+    monkeypatch.setattr(files, "write", fail)
+    command = ["analyze", media / "same" / "clip.wav", "--out", "out", "--no_plot", "--format"]
+    assert cli.main([*map(str, command), "csv,json,srt,vtt,textgrid,tsv"]) == 2
+    err = capsys.readouterr().err
+    assert err.count("(no space)") == 2 and "3 more files cannot be written for the same reason." in err
+    assert "clip.tsv cannot be written (held)" in err
 
 
 def test_a_folder_that_cannot_be_written_is_one_sentence(media, tmp_path, capsys):

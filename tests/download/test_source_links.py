@@ -84,6 +84,18 @@ def test_a_recording_whose_name_begins_as_a_link_is_analysed(tmp_path, monkeypat
     assert "no file" in capsys.readouterr().err.splitlines()[-1].lower()
 
 
+def test_a_file_that_is_missing_in_a_folder_called_like_a_host_may_have_been_meant_as_a_link(
+    tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "youtu.be").mkdir()
+    assert cli.main(["analyze", "youtu.be/jNQXAC9IVRw"]) == 2
+    expected = (
+        "no file youtu.be/jNQXAC9IVRw in the folder youtu.be here; check the name, or write https:// before a link"
+    )
+    assert expected in capsys.readouterr().err
+
+
 def test_a_link_that_is_turned_off_is_said_to_be(monkeypatch, capsys):
     monkeypatch.setenv("EMOREC_LINKS", "off")
     assert not download.enabled()

@@ -1,5 +1,6 @@
 """Stage 1 on recordings: stored features are found again, interrupted runs continue, missing parts are reported."""
 
+import errno
 import shutil
 import sys
 import threading
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+from emorec import files
 from emorec.errors import EmorecError
 from emorec.extraction import faces as seeing
 from emorec.extraction import pipeline, storing
@@ -295,6 +297,15 @@ def test_a_cache_that_cannot_be_written_is_one_sentence(recording, model, tmp_pa
     blocked.write_text("in the way")
     with pytest.raises(EmorecError, match="EMOREC_CACHE"):
         last(pipeline.extract(recording, model, OneFace(), cache=blocked / "cache"))
+
+
+def test_a_cache_folder_that_cannot_be_made_is_one_sentence(recording, model, tmp_path, monkeypatch):
+    def missing(path, content):  # as of a drive that was pulled out
+        raise FileNotFoundError(errno.ENOENT, "No such file or directory", str(path))
+
+    monkeypatch.setattr(files, "write", missing)
+    with pytest.raises(EmorecError, match=r"cannot be stored in .*gone \(No such file or directory\).*EMOREC_CACHE"):
+        last(pipeline.extract(recording, model, OneFace(), cache=tmp_path / "gone"))
 
 
 def assert_same(expected, found):
