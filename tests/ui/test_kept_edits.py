@@ -2,7 +2,6 @@
 
 import csv
 import json
-import sys
 import threading
 from dataclasses import replace
 from types import SimpleNamespace
@@ -23,6 +22,7 @@ from emorec.ui.page.people_handlers import Edited
 from emorec.ui.page.recents_handlers import RecentsHandlers
 from emorec.ui.page.recordings_handlers import LIST, Choices, RecordingsHandlers
 from emorec.ui.service import Service
+from emorec.ui.sessions import memory
 from emorec.ui.sessions.batch import DONE
 from emorec.ui.sessions.memory import NOTHING, Said
 from emorec.ui.sessions.recents import Recent
@@ -131,33 +131,19 @@ def test_two_pages_of_a_browser_keep_what_the_other_says(lists, service, shown):
     assert opened(lists, ONE) == ("Anna", ["look", "of another session"])
 
 
-def test_pages_that_speak_at_once_lose_nothing(service):
-    most, before = 300, sys.getswitchinterval()
-    service.memory._recents.add(service.browsers.owner("a"), replace(service.memory.of("a")[0], key="l", id="s"))
+def test_pages_that_speak_at_once_lose_nothing(service, monkeypatch):
+    other = threading.Thread(target=service.memory.say, args=["a", "k"], kwargs={"markers": LOOK.markers})
 
-    def people(number):
-        return People((Person(number=number, name="Anna"),))
+    def slow(said, **changes):
+        if "people" in changes:
+            other.start()
+            other.join(0.3)  # it waits until this one has spoken
+        return replace(said, **changes)
 
-    def say(key, half, make):
-        for number in range(most):
-            service.memory.say("a", key, **{half: make(number)})
-
-    def markers(number):
-        return (Marker(number, "look"),)
-
-    sys.setswitchinterval(1e-6)
-    try:
-        each = ("k", "markers", markers), ("k", "people", people), ("l", "markers", markers)
-        pages = [threading.Thread(target=say, args=given) for given in each]
-        for page in pages:
-            page.start()
-        for page in pages:
-            page.join()
-    finally:
-        sys.setswitchinterval(before)
-    last = most - 1
-    assert service.memory.said("a", "k") == Said(people=people(last), markers=markers(last))
-    assert service.memory.said("a", "l") == Said(markers=markers(last))
+    monkeypatch.setattr(memory, "replace", slow)
+    service.memory.say("a", "k", people=ANNA.people)
+    other.join()
+    assert service.memory.said("a", "k") == Said(people=ANNA.people, markers=LOOK.markers)
 
 
 def test_what_was_said_stays_when_the_recording_is_analysed_with_other_choices(lists, service, shown):
