@@ -200,11 +200,11 @@ class Service:
             remove()
 
     def _cancelled(self, owner: str) -> list[Batch]:
-        """The list of a browser, if it has one, which is taken away and cancelled."""
+        """The list of a browser, if it has one, which is taken away and closed."""
         batch = self.batches.pop(owner, None)
         if batch is None:
             return []
-        batch.cancel()
+        batch.close()
         return [batch]
 
     def delete_session_data(self, session: str) -> list[str]:

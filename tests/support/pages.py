@@ -109,6 +109,14 @@ def table(page):
     return list(csv.DictReader(download(page, "csv")[1].decode().splitlines()))
 
 
+def await_cards(page, *names):
+    """Wait until these persons have cards."""
+    page.wait_for_function(
+        "names => [...document.querySelectorAll('#cards li b')].map(card => card.innerText).join() === names",
+        arg=",".join(names),
+    )
+
+
 def toast(page):
     return page.wait_for_selector("[data-testid=toast-text]").inner_text()
 

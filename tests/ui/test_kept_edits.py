@@ -2,6 +2,7 @@
 
 import csv
 import json
+import threading
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -15,20 +16,24 @@ from emorec.extraction.people import People, Person
 from emorec.ui.page import recordings_handlers
 from emorec.ui.page.analysis import Analysis
 from emorec.ui.page.handlers import JobHandlers
-from emorec.ui.page.kept_edits import LIST, KeptEdits
+from emorec.ui.page.kept_edits import KeptEdits
 from emorec.ui.page.marker_panel import Marked
 from emorec.ui.page.people_handlers import Edited
 from emorec.ui.page.recents_handlers import RecentsHandlers
-from emorec.ui.page.recordings_handlers import Choices, RecordingsHandlers
+from emorec.ui.page.recordings_handlers import LIST, Choices, RecordingsHandlers
 from emorec.ui.service import Service
+from emorec.ui.sessions import memory
 from emorec.ui.sessions.batch import DONE
-from emorec.ui.sessions.memory import NOTHING
+from emorec.ui.sessions.memory import NOTHING, Said
 from emorec.ui.sessions.recents import Recent
-from support import factories
+from support import factories, two_people
+from support.pages import analyze, await_cards, visiting
+from support.small_page import wait_for
 
 ONE, OTHER = (SimpleNamespace(session_hash=name, client=SimpleNamespace(host="127.0.0.1")) for name in "ab")
 ANNA = Edited("x", People((Person(number=0, name="Anna"),)))
 LOOK = Marked("x", (Marker(2.0, "look"), Marker(90.0, "of another session")))
+EVA = Edited("x", People((Person(number=0, name="Eva"),)))
 EVERYBODY = {"person": "all"}
 
 
@@ -61,17 +66,38 @@ def opened(lists, page):
     return edited.features(analysis).names[0], [marker.label for marker in marked.of(analysis)]
 
 
+def keep(kept, analysis, page, edited=None, marked=None):
+    """What the page does when a state changes; the list."""
+    listed = kept.keep_people(analysis, edited, page) if edited else None
+    return kept.keep_markers(analysis, marked, page) if marked else listed
+
+
+def in_list(lists, features, folder, *names):
+    """Recordings of the list that are done, the first of which is the recent analysis r, the next r2."""
+    batch = lists.recordings.batch("a")
+    choices = Choices(checkpoint="", settings=Settings(), inference=EVERYBODY)
+    for name, recent in zip(names, ("r", "r2"), strict=False):
+        item = batch.add(name, f"/{name}")
+        item.result = recordings_handlers.figures(lists.service, item, {}, choices, recent, folder, features)
+        item.state = DONE
+    return batch.items
+
+
+def written(item):
+    return json.loads(item.result.files["json"].read_text())
+
+
 def test_names_and_markers_are_there_when_the_recording_is_opened_again_by_the_same_browser(lists, service, shown):
     kept = KeptEdits(service, lists.recordings)
     assert opened(lists, ONE) == ("person 0", [])
-    kept.keep(shown, ANNA, LOOK, ONE)
+    keep(kept, shown, ONE, ANNA, LOOK)
     assert opened(lists, ONE) == ("Anna", ["look", "of another session"])
     assert opened(lists, OTHER) == ("person 0", [])
     again = replace(shown, id="y")
-    assert kept.keep(again, ANNA, LOOK, ONE) == (gr.skip(),) * LIST  # said of what was shown before
-    edited, marked = kept.restore(again, ONE)
+    assert keep(kept, again, ONE, EVA, Marked("x")) == (gr.skip(),) * LIST  # said of what was shown before
+    edited, marked = kept.restore(again, EVA, Marked("x"), ONE)
     assert edited.features(again).names[0] == "Anna" and len(marked.of(again)) == 2
-    kept.keep(shown, Edited("x"), Marked("x"), ONE)
+    keep(kept, shown, ONE, Edited("x"), Marked("x"))
     assert opened(lists, ONE) == ("person 0", [])
 
 
@@ -79,25 +105,141 @@ def test_what_was_said_is_deleted_with_the_analysis(lists, service, shown, monke
     monkeypatch.setattr(Analyzer, "forget_key", lambda *given: True)
     for delete in ("forget r #1", "forget-all #1"):
         service.memory._recents.add(service.browsers.owner("a"), replace(service.memory.of("b")[0]))
-        KeptEdits(service, lists.recordings).keep(shown, ANNA, LOOK, ONE)
+        keep(KeptEdits(service, lists.recordings), shown, ONE, ANNA, LOOK)
         assert service.memory.said("a", "k") != NOTHING
         lists.do(delete, Analysis(), ONE)
         assert service.memory.said("a", "k") == NOTHING
-    KeptEdits(service, lists.recordings).keep(shown, ANNA, LOOK, ONE)  # on another page that still shows it
+    keep(KeptEdits(service, lists.recordings), shown, ONE, ANNA, LOOK)  # on another page that still shows it
     assert service.memory.said("a", "k") == NOTHING
 
 
 def test_the_results_of_the_list_follow_what_is_said(lists, service, shown, tmp_path):
-    batch = lists.recordings.batch("a")
-    item = batch.add("a.mp4", "")
-    choices = Choices(checkpoint="", settings=Settings(), inference=EVERYBODY)
-    item.result = recordings_handlers.figures(service, item, {}, choices, "r", tmp_path / "out", shown.features)
-    item.state = DONE
+    (item,) = in_list(lists, shown.features, tmp_path / "out", "a.mp4")
     assert item.result.persons == 2
     everybody = Edited("x", People((Person(number=0, name="Anna"), Person(number=1, name="Eva"))))
-    listed = KeptEdits(service, lists.recordings).keep(shown, everybody, LOOK, ONE)
+    listed = keep(KeptEdits(service, lists.recordings), shown, ONE, everybody, LOOK)
     assert len(listed) == LIST and "a.mp4" in listed[0]
     with item.result.files["csv"].open() as file:
         assert {row["name"] for row in csv.DictReader(file)} == {"Anna", "Eva"}
-    written = json.loads(item.result.files["json"].read_text())
-    assert [marker["label"] for marker in written["markers"]] == ["look"]
+    assert [marker["label"] for marker in written(item)["markers"]] == ["look"]
+
+
+def test_two_pages_of_a_browser_keep_what_the_other_says(lists, service, shown):
+    kept, other = KeptEdits(service, lists.recordings), replace(shown, id="y")
+    keep(kept, shown, ONE, edited=ANNA)
+    keep(kept, other, ONE, marked=Marked("y", LOOK.markers))  # its persons were opened before Anna had a name
+    assert opened(lists, ONE) == ("Anna", ["look", "of another session"])
+
+
+def test_pages_that_speak_at_once_lose_nothing(service, monkeypatch):
+    other = threading.Thread(target=service.memory.say, args=["a", "k"], kwargs={"markers": LOOK.markers})
+
+    def slow(said, **changes):
+        if "people" in changes:
+            other.start()
+            other.join(0.3)  # it waits until this one has spoken
+        return replace(said, **changes)
+
+    monkeypatch.setattr(memory, "replace", slow)
+    service.memory.say("a", "k", people=ANNA.people)
+    other.join()
+    assert service.memory.said("a", "k") == Said(people=ANNA.people, markers=LOOK.markers)
+
+
+def test_what_was_said_stays_when_the_recording_is_analysed_with_other_choices(lists, service, shown):
+    kept, recent = KeptEdits(service, lists.recordings), service.memory.of("a")[0]
+    service.memory._recents.add(service.browsers.owner("a"), replace(recent, key="l", id="s"))
+    other = replace(shown, features=replace(shown.features, key="l"), id="old")
+    keep(kept, other, ONE, Edited("old", EVA.people), Marked("old", LOOK.markers))
+    keep(kept, shown, ONE, edited=ANNA)
+    other = replace(other, id="x")  # analysed again: the page still shows Anna, which is newer than Eva
+    edited, marked = kept.restore(other, ANNA, Marked(), ONE)
+    assert edited == gr.skip() and marked.of(other) == LOOK.markers
+    assert service.memory.said("a", "l").people == ANNA.people
+
+    _, analysis, _, _, _, edited, _, _, marked, *_ = lists.do("open r #1", Analysis(), ONE)
+    kept.keep_people(shown, Edited("x"), ONE)
+    _, analysis, _, _, _, edited, _, _, marked, *_ = lists.do("open r #2", Analysis(), ONE)
+    other = replace(other, id=analysis.id)  # nothing was said of what was opened, so nothing is taken away
+    edited, _ = kept.restore(other, edited, marked, ONE)
+    assert edited.people == ANNA.people and service.memory.said("a", "l").people == ANNA.people
+
+
+def test_a_part_of_a_recording_does_not_replace_the_results_of_all_of_it(lists, service, shown, tmp_path):
+    kept, (item,) = KeptEdits(service, lists.recordings), in_list(lists, shown.features, tmp_path / "out", "a.mp4")
+    before = item.result
+    part = replace(shown, features=replace(shown.features, complete=False), running=True)
+    assert keep(kept, part, ONE, edited=ANNA) == (gr.skip(),) * LIST and item.result is before
+    kept.restore(shown, ANNA, Marked(), ONE)
+    assert "a.mp4" in kept.renew(shown, ONE)[0]
+    assert written(item)["people"][0]["name"] == "Anna"
+    assert kept.renew(shown, ONE) == (gr.skip(),) * LIST  # it has what is said
+
+
+def test_results_of_one_content_under_two_names_keep_their_names(lists, service, shown, tmp_path):
+    recent = service.memory.of("a")[0]
+    service.memory._recents.add(service.browsers.owner("a"), replace(recent, name="b.mp4", id="r2"))
+    items = in_list(lists, shown.features, tmp_path / "out", "a.mp4", "b.mp4")
+    keep(KeptEdits(service, lists.recordings), shown, ONE, edited=ANNA)
+    assert [written(item)["media"]["name"] for item in items] == ["a.mp4", "b.mp4"]
+    assert [written(item)["people"][0]["name"] for item in items] == ["Anna", "Anna"]
+
+
+@pytest.mark.parametrize("end", ["delete_session_data", "_end"])
+def test_results_that_are_written_anew_are_deleted_too(lists, service, shown, monkeypatch, end):
+    owner, infer = service.browsers.owner("a"), recordings_handlers.infer
+    folder = service.files.folder("a")
+    items = in_list(lists, shown.features, folder / "results", "a.mp4", "b.mp4")
+    recent = service.memory.of("a")[0]
+    service.memory._recents.add(owner, replace(recent, name="b.mp4", id="r2"))
+    deletion = threading.Thread(target=getattr(service, end), args=[owner])
+    calls = []
+
+    def slow(*given, **choices):
+        calls.append(given)
+        deletion.start()
+        assert wait_for(lambda: owner not in service.batches)
+        deletion.join(0.3)
+        return infer(*given, **choices)
+
+    monkeypatch.setattr(recordings_handlers, "infer", slow)
+    keep(KeptEdits(service, lists.recordings), shown, ONE, edited=ANNA)
+    deletion.join()
+    assert len(items) == 2 and len(calls) == 1 and not folder.exists()
+
+
+def test_a_deleted_folder_is_not_made_anew(lists, shown, tmp_path):
+    with pytest.raises(FileNotFoundError):
+        in_list(lists, shown.features, tmp_path / "deleted" / "results", "a.mp4")
+    assert not (tmp_path / "deleted").exists()
+
+
+def test_a_name_is_there_when_another_recording_was_opened_between(chromium, page_server, tmp_path):
+    names = "two.mkv", "again.mkv"
+    two_people.record(tmp_path / names[0])
+    (tmp_path / names[1]).write_bytes((tmp_path / names[0]).read_bytes() + b"\0")
+    with visiting(chromium, page_server) as page:
+
+        def field_has(name):
+            page.wait_for_function(
+                "name => document.querySelector('#name :is(input, textarea)').value === name", arg=name
+            )
+
+        analyze(page, tmp_path / names[0])
+        page.click("#people > button")
+        await_cards(page, "person 0", "person 1")
+        page.get_by_label("Name").fill("Anna")
+        page.get_by_label("Name").press("Enter")
+        await_cards(page, "Anna", "person 1")
+        for again in (names[1], names[0]):
+            page.get_by_label("Clear", exact=True).click()
+            page.wait_for_selector("#player .empty")
+            analyze(page, tmp_path / again)
+            await_cards(page, *(("Anna", "person 1") if again == names[0] else ("person 0", "person 1")))
+            field_has("Anna" if again == names[0] else "")
+        page.click(f"#recents >> text={names[1]}")
+        await_cards(page, "person 0", "person 1")
+        field_has("")
+        page.click(f"#recents >> text={names[0]}")
+        await_cards(page, "Anna", "person 1")
+        field_has("Anna")

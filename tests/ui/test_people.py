@@ -12,10 +12,10 @@ import pytest
 from emorec.extraction.people import People, Person
 from emorec.ui.page import people_handlers
 from emorec.ui.page.analysis import Analysis, persons
-from emorec.ui.page.people_handlers import Edited, PeopleHandlers
+from emorec.ui.page.people_handlers import Edited, PeopleHandlers, Shown
 from emorec.ui.sessions.files import SessionFiles
 from support import factories, two_people
-from support.pages import analyze, change, dismiss, download, set_number, toast, visiting
+from support.pages import analyze, await_cards, change, dismiss, download, set_number, toast, visiting
 
 
 @pytest.fixture(scope="module")
@@ -34,13 +34,6 @@ def choose(page, name, option):
 
 def cards(page):
     return page.locator("#cards li b").all_inner_texts()
-
-
-def await_cards(page, *names):
-    page.wait_for_function(
-        "names => [...document.querySelectorAll('#cards li b')].map(card => card.innerText).join() === names",
-        arg=",".join(names),
-    )
 
 
 def test_persons_are_named_joined_and_divided_without_decoding(chromium, page_server, page_folder, recording, tmp_path):
@@ -103,6 +96,9 @@ def test_persons_are_named_joined_and_divided_without_decoding(chromium, page_se
         assert (page_folder / "opened").stat().st_size == decoded
 
 
+SHOWN = Shown(id="two", who=0)
+
+
 def two():
     times = factories.frame_times(6.0)
     features = factories.observations(6.0, factories.seen(times, (times > 4).astype(int)))
@@ -142,23 +138,32 @@ def test_a_redraw_keeps_what_is_chosen_as_far_as_it_is_offered():
     handlers = PeopleHandlers(None)
     *_, offered, _, _ = handlers.show(two(), Edited(), 0)
     stretch = offered["choices"][0][1]
-    *_, other, stretches, name, _ = handlers.show(two(), Edited(), 0, 1, [stretch, "gone"], "two")
+    *_, other, stretches, name, _ = handlers.show(two(), Edited(), 0, 1, [stretch, "gone"], SHOWN)
     assert "value" not in other and stretches["value"] == [stretch] and name == gr.skip()
-    *_, other, stretches, _, _ = handlers.show(two(), Edited(), 0, None, [stretch], "two")
+    *_, other, stretches, _, _ = handlers.show(two(), Edited(), 0, None, [stretch], SHOWN)
     assert "value" not in other and "value" not in stretches  # whatever the visitor may have chosen meanwhile stays
-    *_, other, stretches, _, _ = handlers.show(two(), Edited(), 7, 1, [stretch], "two")  # somebody else is chosen now
+    *_, other, stretches, _, _ = handlers.show(two(), Edited(), 7, 1, [stretch], SHOWN)  # somebody else is chosen now
     assert other["value"] is None and stretches["value"] == []
-    assert handlers.show(two(), Edited(), 0, 9, shown="two")[3]["value"] is None
+    assert handlers.show(two(), Edited(), 0, 9, shown=SHOWN)[3]["value"] is None
 
 
 def test_nothing_that_was_chosen_for_one_recording_stays_for_the_next():
     handlers, named = PeopleHandlers(None), Edited("two", People((Person(number=0, name="Anna"),)))
     *_, offered, _, shows = handlers.show(two(), Edited(), 1)
     stretch = offered["choices"][0][1]
-    assert shows == "two"
-    _, _, who, other, stretches, name, _ = handlers.show(two(), named, 1, 0, [stretch], "another")
+    assert shows == Shown(id="two", who=0)
+    _, _, who, other, stretches, name, _ = handlers.show(two(), named, 1, 0, [stretch], Shown(id="another"))
     assert (who["value"], other["value"], stretches["value"], name) == (0, None, [], "Anna")
-    assert handlers.show(two(), Edited(), 0, 1, [], "another")[5] == ""
+    assert handlers.show(two(), Edited(), 0, 1, [], Shown(id="another"))[5] == ""
+
+
+def test_the_field_has_a_name_that_is_known_only_after_the_panel_was_shown_and_else_keeps_what_is_typed():
+    handlers, named = PeopleHandlers(None), Edited("two", People((Person(number=0, name="Anna"),)))
+    *_, shows = handlers.show(two(), Edited(), 0)
+    *_, name, shows = handlers.show(two(), named, 0, shown=shows)
+    assert name == "Anna"
+    assert handlers.show(two(), named, 0, shown=shows)[-2] == gr.skip()
+    assert handlers.show(two(), named, 1, shown=shows)[-2] == gr.skip()  # another person: ``choose`` has filled it
 
 
 def test_a_name_in_a_card_is_text_and_no_markup():

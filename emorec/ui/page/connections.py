@@ -20,7 +20,8 @@ AT_ONCE: dict[str, Any] = {"concurrency_limit": None, "trigger_mode": "always_la
 def connect_inputs(
     parts: SimpleNamespace, session: SimpleNamespace, jobs: JobHandlers, results: ResultHandlers, lists: Lists
 ) -> Any:
-    """Connect the inputs, Analyze, Cancel and the deletion; returns the event of an analysis."""
+    """Connect the inputs, Analyze, Cancel and the deletion; returns the event after an analysis has ended and is in
+    the list."""
     inputs, choices, deletion = parts.inputs, parts.choices, parts.deletion
     for name, tab in inputs.tabs.items():
         # In the browser, because the server's answer for the first tab could come after the one for the second.
@@ -72,7 +73,7 @@ def connect_inputs(
         **QUIET,
     )
     # ``then`` is called when the job ended in any way, also when it was cancelled.
-    job.then(
+    ended = job.then(
         jobs.finish, session.analysis, [session.analysis, parts.status, *buttons], concurrency_limit=None, **QUIET
     ).then(lists.after_job, None, lists.components, concurrency_limit=None, **QUIET)
     running = [job, lists.resumed]
@@ -112,7 +113,7 @@ def connect_inputs(
         concurrency_limit=None,
         **QUIET,
     ).then(lists.show, None, lists.components, concurrency_limit=None, **QUIET)
-    return job
+    return ended
 
 
 def _layout_of(tab: str) -> str:

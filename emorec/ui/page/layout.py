@@ -123,19 +123,19 @@ def build(
         jobs, results = JobHandlers(service), ResultHandlers(service)
         parts.loaded = page.load
         handlers = RecentsHandlers(service, jobs, RecordingsHandlers(service))
-        resumed = recents_handlers.connect(parts, session, handlers, QUIET, MAX_WATCHED)
+        resumed, resumed_ended = recents_handlers.connect(parts, session, handlers, QUIET, MAX_WATCHED)
         lists = recents.Lists(
             show=handlers.both,
             after_job=handlers.after_job,
             components=recents_handlers.shown_lists(parts),
             resumed=resumed,
         )
-        job = connect_inputs(parts, session, jobs, results, lists)
+        ended = connect_inputs(parts, session, jobs, results, lists)
         part_choices.connect(parts, session, QUIET)
         drawn = connect_results(parts, session, results, PeopleHandlers(service))
         marker_panel.connect(parts, session, MarkerHandlers(service), drawn, AT_ONCE, connect_download)
         kept = kept_edits.KeptEdits(service, handlers.recordings)
-        kept_edits.connect(session, kept, lists.components[1:], [job, resumed], AT_ONCE)
+        kept_edits.connect(session, kept, lists.components[1:], [ended, resumed_ended], AT_ONCE)
         video.connect(parts, session, video.VideoHandlers(service), QUIET, SAVE)
         library_handlers.connect(parts, session, library_handlers.LibraryHandlers(service), QUIET)
         live.connect(parts, session, live.LiveHandlers(service), QUIET)

@@ -44,6 +44,15 @@ class Edited:
         return analysis.features.with_people(self.people)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Shown:
+    """What the panel shows: the ``id`` of the analysis, and the number and the name of the person ``who`` is chosen."""
+
+    id: str = ""
+    who: int | None = None
+    name: str = ""
+
+
 class PeopleHandlers:
     """The handlers of the panel, over the Service that all sessions share."""
 
@@ -57,17 +66,25 @@ class PeopleHandlers:
         who: int | None,
         other: int | None = None,
         chosen: list[str] | None = None,
-        shown: str = "",
+        shown: Shown = Shown(),
     ) -> tuple:
         """The panel after a redraw: whether it is there, the cards, the choices of the chosen person, of which
-        ``other`` and ``chosen`` stay if they are still offered, the name, and whose panel it is.
+        ``other`` and ``chosen`` stay if they are still offered, the name, and what it shows.
 
-        ``shown`` is the ``id`` of the analysis that it showed before: of what was chosen for another one nothing stays.
+        ``shown`` is what it showed before: of what was chosen for another analysis nothing stays. The field of the
+        name, in which somebody may be typing, changes only with the name itself.
         """
         features = edited.features(analysis)
         if features is None or not features.persons:
-            return gr.update(visible=False), "", gr.update(choices=[], value=None), *_nobody(), "", analysis.id
-        same = shown == analysis.id and who in features.persons
+            return (
+                gr.update(visible=False),
+                "",
+                gr.update(choices=[], value=None),
+                *_nobody(),
+                "",
+                Shown(id=analysis.id),
+            )
+        same = shown.id == analysis.id and who in features.persons
         if not same or who is None:
             who, other, chosen = features.persons[0], None, None
         updates = _choices(features, who, other, chosen)
@@ -76,13 +93,15 @@ class PeopleHandlers:
                 del update["value"]  # the visitor may have chosen anew while this was on its way
         listed = [(name, number) for number, name in features.names.items()][:MAX_PERSONS]
         cards = fragments.people(_cards(features))
+        name = features.people.names().get(who, "")
+        stays = same and (who != shown.who or name == shown.name)  # ``choose`` fills it for another person
         return (
             gr.update(visible=True),
             cards,
             gr.update(choices=listed, value=who),
             *updates,
-            gr.skip() if same else features.people.names().get(who, ""),
-            analysis.id,
+            gr.skip() if stays else name,
+            Shown(id=analysis.id, who=who, name=name),
         )
 
     def choose(self, analysis: Analysis, edited: Edited, who: int | None) -> tuple:

@@ -4,6 +4,8 @@ from types import SimpleNamespace
 
 import gradio as gr
 
+from emorec.ui.page.people_handlers import Shown
+
 
 def people() -> SimpleNamespace:
     """The panel of people: who was seen, and what can be said about them."""
@@ -32,7 +34,7 @@ def people() -> SimpleNamespace:
             save = gr.Button("Save names file", size="sm", min_width=90, elem_id="save-people")
             # Any file can be chosen: Gradio's own sentence about a wrong one does not say what to do, ours does.
             load = gr.UploadButton("Load names file", size="sm", min_width=90, elem_id="load-people")
-    shows = gr.State("")  # the ``id`` of the analysis whose persons it shows
+    shows = gr.State(Shown())
     return SimpleNamespace(
         panel=panel,
         cards=cards,

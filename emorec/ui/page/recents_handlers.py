@@ -22,7 +22,7 @@ from emorec.ui.page.handlers import JobHandlers, buttons
 from emorec.ui.page.marker_panel import Marked
 from emorec.ui.page.people_handlers import Edited
 from emorec.ui.page.recordings import Figures
-from emorec.ui.page.recordings_handlers import RecordingsHandlers
+from emorec.ui.page.recordings_handlers import LIST, RecordingsHandlers
 from emorec.ui.page.result_connections import SAVE
 from emorec.ui.server import log
 from emorec.ui.service import Service
@@ -32,7 +32,7 @@ OPENED = "Opened {name}, analysed before: {length}."
 NO_FILE = '<div class="empty">The recording itself is not kept any more; what was read from it is.</div>'
 STOPS_WITHIN = 30.0  # seconds; a job looks whether it was stopped after every segment
 POLL = 0.2
-LISTS = 8  # values of ``both``
+LISTS = 1 + LIST  # values of ``both``
 ARRIVED = '<i hidden data-ack="0"></i>'  # it is known whose page it is, so that requests can be answered
 LOADED = "() => { document.body.dataset.loaded = ''; }"  # nothing of the load is under way any more
 FAILED = "Something went wrong that should not have; the log of the program says what. Try again."
@@ -180,10 +180,10 @@ class RecentsHandlers:
 
 def connect(
     parts: SimpleNamespace, session: SimpleNamespace, handlers: RecentsHandlers, quiet: dict[str, Any], watched: int
-) -> Any:
+) -> tuple[Any, Any]:
     """Connect both lists; ``quiet`` are settings of every event, ``watched`` is how many jobs are watched at once.
 
-    Returns the event that shows the analysis that was found again.
+    Returns the event that shows the analysis that was found again, and the one after that has ended and is listed.
     """
     several, together = parts.inputs.several, parts.together
     choices, player, jobs, recordings = parts.choices, parts.player, handlers.jobs, handlers.recordings
@@ -204,9 +204,10 @@ def connect(
         concurrency_limit=watched,
         **quiet,
     )
-    resumed.then(jobs.finish_resumed, session.analysis, [session.analysis, parts.status, *main], **at_once).then(
-        handlers.after_job, None, shown, **at_once
-    ).then(None, None, None, js=LOADED, **quiet)
+    ended = resumed.then(
+        jobs.finish_resumed, session.analysis, [session.analysis, parts.status, *main], **at_once
+    ).then(handlers.after_job, None, shown, **at_once)
+    ended.then(None, None, None, js=LOADED, **quiet)
     current = [session.analysis, session.revision, player, parts.status, session.edited, choices.person]
     current += [parts.results.part, session.marked]
     parts.recents.command.change(
@@ -226,7 +227,7 @@ def connect(
         button.click(recordings.downloader(kind), None, parts.results.download, **at_once).success(
             None, parts.results.download, None, js=SAVE, **quiet
         )
-    return resumed
+    return resumed, ended
 
 
 def shown_lists(parts: SimpleNamespace) -> list[Any]:

@@ -19,7 +19,7 @@ from emorec.output.chart_data import signed
 from emorec.output.summary import Summary
 from emorec.ui import fragments
 from emorec.ui.sessions.batch import DONE, FAILED, WAITING, WORKING, Item
-from emorec.ui.sessions.memory import Said
+from emorec.ui.sessions.memory import NOTHING, Said
 
 # The script uploads the files one by one, so that the limits for one upload hold for each, and then names them.
 PICK = """<div class="pick"><button type="button" data-pick="files">Several files</button>
@@ -41,7 +41,8 @@ KINDS = {"table": "Table (CSV)", "rows": "All rows (CSV)", "zip": "All results (
 class Figures:
     """What is known of a recording that is done: its length (s), the number of persons, its summary, the name of its
     entry among the recent analyses, the ``files`` of its results by format, ``how`` it was analysed (in words),
-    whether its faces were analysed too, and what is missing because of ``damage`` (in words, "" if nothing is).
+    whether its faces were analysed too, what is missing because of ``damage`` (in words, "" if nothing is), and what
+    the visitor has ``said`` of it.
 
     ``remake`` makes the figures anew from the features and what the visitor says of the recording.
     """
@@ -54,6 +55,7 @@ class Figures:
     how: str
     has_faces: bool
     damage: str = ""
+    said: Said = NOTHING
     remake: Callable[[Features, Said], Figures] | None = None
 
     @property

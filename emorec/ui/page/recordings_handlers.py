@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -27,6 +27,7 @@ from emorec.ui.service import Service
 from emorec.ui.sessions.batch import DONE, Batch, Item, Work
 from emorec.ui.sessions.memory import NOTHING, Said
 
+LIST = 7  # values of ``RecordingsHandlers.show``
 RESULTS = "results"  # the folder of the results, in that of the session
 MAX_NAME = 200  # characters of the name of a recording in the list
 NOTHING_WAITS = "There is nothing to analyse in the list; add recordings first."
@@ -220,12 +221,14 @@ def figures(
 ) -> Figures:
     """The figures of a recording from its complete features, with what the visitor has said of it; its results are
     written into a folder. ``facts`` is the source of the recording. Raises EmorecError."""
-    features = features.with_people(said.people)
+    # Of the same content under two names, the features may be those of the other.
+    name = Path(item.path or item.name).name
+    features = replace(features.with_people(said.people), media=features.media | {"name": name})
     analyzer = service.analyzer_for(features, choices.checkpoint)
     timeline = infer(analyzer, features, facts, **choices.inference)
     if said.markers:
         timeline = with_markers(timeline, said.markers, shared=True)
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(exist_ok=True)  # without its parents: those that are deleted stay so
     results = {kind: folder / f"{item.id}.{kind}" for kind in ("csv", "json")}
     for kind, file in results.items():
         formats.FORMATS[kind].write(timeline, file)
@@ -238,5 +241,6 @@ def figures(
         how=how(timeline),
         has_faces=has_pictures(timeline),
         damage=" ".join(filter(is_damage, features.notes)),
+        said=said,
         remake=functools.partial(figures, service, item, facts, choices, recent, folder),
     )

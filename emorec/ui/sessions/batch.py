@@ -60,6 +60,7 @@ class Batch:
         self._items: dict[str, Item] = {}
         self._lock = threading.RLock()
         self._finishing = threading.Lock()  # held while a result is made
+        self._closed = False
         self._thread: threading.Thread | None = None
         self._stopping = threading.Event()
         self.sent: dict[str, dict[str, int]] = {}  # digests of what each page of the browser shows, by session
@@ -106,11 +107,17 @@ class Batch:
         with self._finishing, self._lock:
             return self._items.pop(name, None)
 
-    def renew(self, item: Item, make: Callable[[], Any]) -> None:
-        """Give a recording that is done another result, unless it was removed meanwhile."""
-        with self._finishing:
-            if self.get(item.id) is item and item.state == DONE:
-                item.result = make()
+    def renew(self, make: Callable[[Item], Any]) -> bool:
+        """Give each recording that is done the result that ``make`` returns, if it is not None; returns whether there
+        is another one. A list that is closed keeps its results."""
+        renewed = False
+        for item in self.items:
+            with self._finishing:  # for each, so that what is removed meanwhile gets none
+                if self._closed:
+                    break
+                if self.get(item.id) is item and item.state == DONE and (result := make(item)) is not None:
+                    item.result, renewed = result, True
+        return renewed
 
     def cancel(self, name: str | None = None) -> None:
         """Stop one recording, or all that wait or are at work."""
@@ -123,12 +130,20 @@ class Batch:
             if name is None:
                 self._stopping.set()
 
+    def close(self) -> None:
+        """Stop all for good: what the list has is about to be deleted, and must not be written again."""
+        self._closed = True
+        self.cancel()
+
     def join(self) -> None:
-        """Wait until the work has ended, after ``cancel``; nothing is written then."""
+        """Wait until the work has ended, after ``cancel``, and a result that is being renewed is written; after
+        ``close`` nothing is written any more."""
         with self._lock:
             thread = self._thread
         if thread:
             thread.join()
+        with self._finishing:
+            pass
 
     def start(self, work: Work) -> bool:
         """Work through what waits, and what was stopped before; returns whether there is anything."""

@@ -1,7 +1,8 @@
 """Remembers the analyses of each browser when their jobs end, and opens and deletes them from what is stored."""
 
+import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from emorec.analyzer import Analyzer
@@ -53,6 +54,7 @@ class Memory:
         self._browsers, self._files, self._history, self._analyzers = browsers, files, history, analyzers
         self._recents = Recents()
         self._said: dict[str, dict[str, Said]] = {}  # by browser, and by the key of the features
+        self._lock = threading.Lock()  # of what was said: several pages of a browser may speak at once
 
     def keep(self, source: Source, job: Job) -> None:
         """A job has ended: put what it has read into the list of its browser, if it was started on a page."""
@@ -93,20 +95,33 @@ class Memory:
 
     def said(self, session: str, key: str) -> Said:
         """What the visitor has said of the recording whose features are stored under a key."""
-        return self._said.get(self._browsers.owner(session), {}).get(key, NOTHING)
-
-    def say(self, session: str, key: str, said: Said, running: bool = False) -> bool:
-        """Keep what the visitor says of a recording, as long as its analysis is in the list, or while it is
-        ``running``; returns whether that is something new, and is kept."""
         owner = self._browsers.owner(session)
-        keys = {each.key for each in self._recents.of(owner)}
-        if not key or not self._browsers.known(owner) or not (running or key in keys):
-            return False
-        known = self._said.get(owner, {})
-        if known.get(key, NOTHING) == said:
-            return False
-        self._said[owner] = {own: known[own] for own in known if own in keys} | {key: said}
-        return True
+        with self._lock:
+            return self._said.get(owner, {}).get(key, NOTHING)
+
+    def say(
+        self,
+        session: str,
+        key: str,
+        *,
+        people: People | None = None,
+        markers: tuple[Marker, ...] | None = None,
+        running: bool = False,
+    ) -> None:
+        """Keep what the visitor says of the persons or the markers of a recording, as long as its analysis is in the
+        list, or while it is ``running``. What is None stays as it was."""
+        owner = self._browsers.owner(session)
+        with self._lock:
+            keys = {each.key for each in self._recents.of(owner)}
+            if not key or not self._browsers.known(owner) or not (running or key in keys):
+                return
+            known = self._said.get(owner, {})
+            said = known.get(key, NOTHING)
+            if people is not None:
+                said = replace(said, people=people)
+            if markers is not None:
+                said = replace(said, markers=markers)
+            self._said[owner] = {own: known[own] for own in known if own in keys} | {key: said}
 
     def delete(self, session: str, recent: Recent) -> None:
         """Delete an analysis: all files of its recording, its features, what was said of it, and its place in the
@@ -122,11 +137,13 @@ class Memory:
             self._history.forget(owner, recent.key, recent.cache)
         for path in recent.paths.difference(*(each.paths for each in others)):
             self._files.remove_files(owner, path)
+        self._recents.remove(owner, recent.id)  # first, so that nothing is said of it any more
         if all(each.key != recent.key for each in others):
-            self._said.get(owner, {}).pop(recent.key, None)
-        self._recents.remove(owner, recent.id)
+            with self._lock:
+                self._said.get(owner, {}).pop(recent.key, None)
 
     def forget(self, owner: str) -> None:
         """Forget the list of a browser."""
         self._recents.remove(owner)
-        self._said.pop(owner, None)
+        with self._lock:
+            self._said.pop(owner, None)
