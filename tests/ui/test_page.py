@@ -307,6 +307,9 @@ def test_a_click_on_a_row_of_the_table_goes_there_and_a_shadow_says_that_columns
     assert now(seen) == pytest.approx(first)
     assert not seen.locator("#rows .selection-button").locator("visible=true").count()
     seen.keyboard.press("ArrowDown")
+    # Gradio moves the focus a moment later.
+    of_row = "id => document.activeElement.closest('[role=row]')?.querySelector(`[data-testid=${id}]`)"
+    seen.wait_for_function(of_row, arg=names[at + 1])
     seen.keyboard.press("Enter")
     assert now(seen) == pytest.approx(second)
     assert seen.locator("#rows .goes-on").count() == 1
