@@ -22,7 +22,7 @@ REFERENCES = 96  # vectors that a mouth, or a sound, is compared with, evenly sp
 SMOOTH_HOPS = 16  # over which the evidence for a lag is summed before the best person is taken
 USUAL_PICTURES = 10  # pictures on each side whose mean look of a mouth is its usual one
 AROUND = 1  # pictures on each side in which a mouth must move
-STILL = 2.2  # deviation of a mouth's vectors below which it is too still to speak
+STILL = 2.4  # deviation of a mouth's vectors below which it is too still to speak
 STILL_WEIGHT, MOST_STILL = 0.6, 2.2  # nats a picture: for each factor of e below STILL, and at most
 
 MAX_PERSONS = 16  # those longest on screen; others never get the voice
