@@ -34,9 +34,9 @@ def visit(chromium, page_server, two):
     """The page with an analysed recording and everything unfolded, and the messages in the console."""
     with visiting(chromium, page_server, viewport=SIZES["wide"], has_touch=True) as page:
         messages = []
+        page.goto("about:blank")  # a page that is left may say that its requests are ended
         page.on("console", lambda message: messages.append(f"{message.type}: {message.text}"))
-        page.wait_for_selector("body[data-loaded]", state="attached")
-        page.reload()
+        page.goto(page_server)
         page.wait_for_selector("#analyze")
         analyze(page, two)
         unfold(page)

@@ -151,10 +151,23 @@
   // What was chosen before this script was there.
   document.querySelectorAll("#pick input[type=file]").forEach((field) => { if (field.files.length) chosen(field); });
 
-  // What was opened begins with the line that says so. The list above it keeps the focus, for the next one of it.
+  // What was opened begins with the line that says so. The player above it and the chart get their size a little
+  // later and move it, so it is brought back until it stays or the person scrolls.
+  const SETTLED = 2000; // milliseconds
+  let scrolledBy = 0; // when the person last scrolled or pressed anything
+  for (const kind of ["wheel", "touchstart", "pointerdown", "keydown"]) {
+    document.addEventListener(kind, () => { scrolledBy = Date.now(); }, { capture: true, passive: true });
+  }
+  const bringUp = (began) => {
+    const top = find("#status [data-opened]")?.getBoundingClientRect().top;
+    if (top === undefined || scrolledBy > began) return;
+    if (top < 0 || top > innerHeight / 2) find("#status").scrollIntoView({ block: "start", behavior: "smooth" });
+    if (Date.now() - began < SETTLED) setTimeout(bringUp, 250, began);
+  };
+  // The list above it keeps the focus, for the next one of it.
   const goToResult = (focus) => {
-    const line = find("#status [data-opened]"), top = line?.getBoundingClientRect().top;
-    if (top < 0 || top > innerHeight / 2) line.scrollIntoView({ block: "start", behavior: "smooth" });
+    const line = find("#status [data-opened]");
+    bringUp(Date.now());
     if (!line || !focus) return;
     line.tabIndex = -1;
     line.focus({ preventScroll: true });
