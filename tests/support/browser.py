@@ -30,9 +30,11 @@ def find():
 def _candidates():
     yield from filter(None, map(shutil.which, SYSTEM_NAMES))
     with sync_playwright() as playwright:
-        playwrights_own = playwright.chromium.executable_path
-    if Path(playwrights_own).exists():
-        yield playwrights_own
+        playwrights_own = Path(playwright.chromium.executable_path)
+    # Playwright installs its shell beside the browser: chromium_headless_shell-1255/chrome-headless-shell-linux64/...
+    yield from map(str, sorted(playwrights_own.parents[2].glob("chromium_headless_shell-*/*/*headless?shell")))
+    if playwrights_own.exists():
+        yield str(playwrights_own)
 
 
 def _starts(path):
