@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from emorec.extraction import sync
+from emorec.extraction.persons import shown_until
 from emorec.extraction.spoken import OFF_SCREEN, PERSON, SPEECH, UNSURE
 
 SURE = 0.6  # probability from which on a speaker is named
@@ -18,6 +19,9 @@ CHUNK_HOPS = 4  # of speech at most that are decided together
 NEAR = 0.45  # seconds; a person seen within this time of a hop is visible in it
 # The same while it is decided who speaks: less, so that nobody speaks before the cut after which they are seen.
 CLOSE = 0.15
+# Seconds for which a picture shows a person if the next one comes later: at the usual rate (5 a second) the next one
+# tells, and of a picture that stands for long, it is not known whether the person is still there.
+USUAL_SHOWN, MOST_SHOWN = 0.2, 2.0
 # Log odds against "off screen" before any evidence: of the only visible person, of each of several, and of a person who
 # is not visible.
 ALONE, AMONG, HIDDEN = 0.75, 4.0, -3.0
@@ -43,7 +47,7 @@ def note(arrays: Arrays) -> str:
         return ""
     off, unsure = float((speakers == OFF_SCREEN).mean()), float((speakers == UNSURE).mean())
     parts = [
-        f"{off:.0%} of the speech comes from somebody off screen and does not count for the person in view"
+        f"{off:.0%} of the speech seems to come from somebody off screen and does not count for the person in view"
         if off >= WORTH_A_NOTE
         else "",
         f"for {unsure:.0%} of the speech it is not clear who speaks" if unsure >= WORTH_A_NOTE else "",
@@ -81,11 +85,14 @@ def spoken_by(arrays: Arrays, hop_seconds: float) -> tuple[np.ndarray, np.ndarra
 
 def in_view(arrays: Arrays, numbers: np.ndarray, hop_seconds: float, near: float = NEAR) -> np.ndarray:
     """Whether each person of ``numbers`` (P,) is visible within ``near`` (s) of each voice hop: (H, P) bool."""
-    low, high = arrays["voice_time"] - hop_seconds / 2 - near, arrays["voice_time"] + hop_seconds / 2 + near
+    low, high = arrays["voice_time"] - hop_seconds / 2, arrays["voice_time"] + hop_seconds / 2
+    begin = arrays["face_time"]
+    until = np.maximum(begin + near, shown_until(arrays, np.inf).clip(max=begin + MOST_SHOWN) - USUAL_SHOWN)
     columns = []
     for number in numbers:
-        times = arrays["face_time"][arrays["face_person"] == number]
-        columns.append(np.searchsorted(times, high) > np.searchsorted(times, low))
+        mine = arrays["face_person"] == number
+        first = np.searchsorted(np.maximum.accumulate(until[mine]), low)
+        columns.append(np.searchsorted(begin[mine] - near, high) > first)
     return np.stack(columns, axis=1)
 
 

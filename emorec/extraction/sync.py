@@ -16,6 +16,9 @@ TEMPER = 0.8
 TRUST = 1.8
 # Nats a picture for the person in view: mouths of people who are not trained on fit less well.
 FAVOUR = 0.05
+# With few pictures of a person during speech, there is little to compare a mouth with, and a fit says little: all of them
+# together speak against the person by at most one nat if they are this many, and by the cube of their share of it.
+FEW_PICTURES = 9
 LAGS = np.arange(-4, 6)  # in steps: how much later than the picture the sound may be
 LAG_COST = 5.0  # nats by which a lag must be better for each step
 REFERENCES = 96  # vectors that a mouth, or a sound, is compared with, evenly spaced over the speech
@@ -48,6 +51,7 @@ def evidence(arrays: Arrays, numbers: np.ndarray, spoken: np.ndarray, hop_second
     others = sound[_spread(steps)]
     out = np.zeros((len(LAGS), len(spoken), len(numbers)))
     beside = np.zeros((len(spoken), len(numbers)))
+    pictures = np.zeros(len(numbers))
     for column, number in enumerate(numbers):
         faces = np.flatnonzero(arrays["face_person"] == number)
         mouths = arrays["face_mouth"][faces].astype(np.float32)
@@ -58,6 +62,7 @@ def evidence(arrays: Arrays, numbers: np.ndarray, spoken: np.ndarray, hop_second
         faces, mouths = faces[inside], TEMPER * mouths[inside]
         if not len(faces):
             continue
+        pictures[column] = len(faces)
         beside[:, column] = np.bincount(place[faces], quiet[inside] + FAVOUR, len(spoken))
         usual = _log_mean_exp(mouths @ others.T)
         # Of every step at once: the steps of different lags are the same ones.
@@ -68,7 +73,9 @@ def evidence(arrays: Arrays, numbers: np.ndarray, spoken: np.ndarray, hop_second
             expected = _between(usual_of_sound[:, None], at + lag)[:, 0]
             fit = (mouths * sounds).sum(axis=1) - (usual + expected) / 2
             out[row, :, column] = np.bincount(place[faces], fit, len(spoken))
-    return TRUST * out[_best_lag(out)] + beside
+    fits = TRUST * out[_best_lag(out)]
+    most = (pictures / FEW_PICTURES) ** 3
+    return fits * most / np.maximum(most, np.maximum(-fits.sum(axis=0), 1e-9)) + beside
 
 
 def _best_lag(fits: np.ndarray) -> int:

@@ -41,7 +41,10 @@ def recording(seconds, faces, speech=None, lag=0.0):
                 mouth = random.normal(0, still, speaker.DIMENSIONS)
             rows.append((time, person, mouth))
     rows.sort(key=lambda row: row[:2])
+    times = np.unique([row[0] for row in rows])
     return {
+        "frame_time": times,
+        "frame_until": np.append(times[1:], seconds)[: len(times)],
         "face_time": np.array([row[0] for row in rows]),
         "face_person": np.array([row[1] for row in rows], np.int64),
         "face_mouth": np.array([row[2] for row in rows], np.float16).reshape(-1, speaker.DIMENSIONS),
@@ -74,6 +77,31 @@ def test_of_two_in_view_the_one_whose_mouth_fits_speaks(kind):
     for right in (0, 1):
         arrays = recording(12, [(right, "speaks", 0, 12), (1 - right, kind, 0, 12)])
         assert shares(arrays).get(right, 0) > 0.9
+
+
+def test_a_few_pictures_of_a_mouth_that_does_not_fit_are_not_enough_to_say_that_another_speaks():
+    speech = np.zeros(46)
+    speech[20:25] = 1  # 1.3 s: six pictures
+    assert shares(recording(12, [(0, "moves", 0, 12)], speech=speech)).get(OFF_SCREEN, 0) == 0
+    assert shares(recording(12, [(0, "rests", 0, 12)], speech=speech)) == {OFF_SCREEN: 1.0}
+
+
+@pytest.mark.parametrize("rate", [1.0, 1.5])
+def test_one_who_speaks_keeps_the_voice_between_rare_pictures(monkeypatch, rate):
+    monkeypatch.setitem(globals(), "RATE", rate)
+    arrays = recording(20, [(0, "speaks", 0, 20)])
+    assert speakers.in_view(arrays, np.zeros(1, np.int64), HOP, speakers.CLOSE).all()
+    assert shares(arrays) == {0: 1.0}
+
+
+def test_a_picture_that_stands_shows_a_person_for_two_seconds():
+    arrays = recording(12, [(0, "speaks", 0, 4)])
+    visible = speakers.in_view(arrays, np.zeros(1, np.int64), HOP, speakers.CLOSE)[:, 0]
+    last = arrays["voice_time"][visible][-1]
+    assert arrays["face_time"][-1] + 1.5 < last < arrays["face_time"][-1] + speakers.MOST_SHOWN + HOP
+    arrays["frame_until"][-1] = arrays["frame_time"][-1] + 1 / RATE  # the next picture shows nobody
+    visible = speakers.in_view(arrays, np.zeros(1, np.int64), HOP, speakers.CLOSE)[:, 0]
+    assert arrays["voice_time"][visible][-1] < arrays["face_time"][-1] + speakers.CLOSE + HOP
 
 
 def test_turns_are_told_apart():
