@@ -16,8 +16,8 @@ TEMPER = 0.8
 TRUST = 1.8
 # Nats a picture for the person in view: mouths of people who are not trained on fit less well.
 FAVOUR = 0.05
-# With few pictures of a person during speech, there is little to compare a mouth with, and a fit says little: all of them
-# together speak against the person by at most one nat if they are this many, and by the cube of their share of it.
+# With few pictures of a person during speech, there is little to compare a mouth with, and a fit says little: all of
+# them together speak against the person by at most one nat if they are this many, and by the cube of their share of it.
 FEW_PICTURES = 9
 LAGS = np.arange(-4, 6)  # in steps: how much later than the picture the sound may be
 LAG_COST = 5.0  # nats by which a lag must be better for each step
