@@ -85,7 +85,7 @@ class State:
         before = self.records.get(item)
         known = before.outcome.files if before else ()
         if outcome.status != DONE:
-            outcome = replace(outcome, files=known)  # they are still there
+            outcome = replace(outcome, files=tuple(dict.fromkeys((*known, *outcome.files))))  # they are still there
         with self._errors():
             for name in {*known} - {*outcome.files}:
                 path = self.folder / item / name
