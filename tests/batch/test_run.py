@@ -12,7 +12,7 @@ import fsspec
 import pytest
 
 from emorec import cli, files
-from emorec.batch import choices, items, model, progress, run, writing
+from emorec.batch import choices, items, model, progress, run, state, writing
 from emorec.batch.engine import DONE, FAILED, Outcome
 from emorec.errors import EmorecError
 from emorec.extraction import people_changes
@@ -121,12 +121,15 @@ def test_a_disk_without_locks_is_noted_and_a_held_lock_refused(batch, tmp_path, 
         batch(media)
 
 
-def test_a_manifest_that_a_program_holds_open_ends_nothing_and_is_told(batch, tmp_path, monkeypatch):
+@pytest.mark.parametrize("name", ["manifest.csv", "manifest.parquet"])
+def test_a_manifest_that_a_program_holds_open_ends_nothing_and_is_told(name, batch, tmp_path, monkeypatch):
     media = recordings(tmp_path / "v", "a.mp4", "b.mp4")
-    written = Path.replace
+    written, tried = Path.replace, []
+    monkeypatch.setattr(state, "PAUSE", 0.0)
 
     def held(path, target):
-        if target.name == "manifest.csv":
+        if target.name == name:
+            tried.append(path)
             raise PermissionError(errno.EACCES, "Permission denied", str(target))
         return written(path, target)
 
@@ -134,9 +137,10 @@ def test_a_manifest_that_a_program_holds_open_ends_nothing_and_is_told(batch, tm
         patch.setattr(Path, "replace", held)
         result = batch(media)
     assert result.done == 2 and len(result.notes) == 1 and "may have it open" in result.notes[0]
-    assert result.manifest.exists() and not (result.folder / "manifest.csv").exists()
+    assert {path.name for path in result.folder.glob("manifest.*")} == {"manifest.csv", "manifest.parquet"} - {name}
+    assert len(tried) > 4  # a program that reads it for a moment
     assert not list(result.folder.glob(".*.partial"))
-    assert not batch(media).notes and (result.folder / "manifest.csv").exists()
+    assert not batch(media).notes and (result.folder / name).exists()
 
 
 def test_notes_about_the_inputs_are_part_of_the_result(batch, tmp_path):
