@@ -63,7 +63,8 @@ class Choices:
         if baseline.known is not None:  # a file counts by what it holds
             values["inferring"]["baseline"] = baseline.name, str(baseline.known)
         if people := values["inferring"].get("people"):
-            people.pop("highest", None)  # says which number the next edit gives, not what comes out
+            for name in ("highest", "recording"):  # decide a number that an edit gives, and a note
+                people.pop(name, None)
         text = json.dumps([values, fingerprint], sort_keys=True, default=str)
         return hashlib.sha256(text.encode()).hexdigest()[:32]
 

@@ -117,8 +117,8 @@ def _analyze(task: Task) -> Outcome:
 def conclude(task: Task, features: Features, facts: dict[str, Any] | None = None) -> Outcome:
     """Infer a timeline from the complete features of a task's recording, and write all results.
 
-    ``facts`` are added to what results say of the recording, such as the link that it is from. Raises EmorecError or
-    OSError.
+    ``facts`` are added to what results say of the recording, such as the link that it is from. If some of the files
+    cannot be written, the outcome failed, and the others are there. Raises EmorecError or OSError.
     """
     from emorec.batch import writing
 
@@ -126,8 +126,12 @@ def conclude(task: Task, features: Features, facts: dict[str, Any] | None = None
     timeline = loaded.infer(features, **task.choices.inferring)
     timeline = replace(timeline, media=timeline.media | (facts or {}))
     notes: list[str] = []
-    files = writing.write(task.folder, task.choices, loaded, timeline, features, notes.append)
-    return Outcome(item=task.item, status=DONE, files=files, notes=tuple(notes), **writing.facts(timeline, features))
+    files, problems = writing.write(task.folder, task.choices, loaded, timeline, features, notes.append)
+    if full := next(filter(is_full, problems), None):
+        raise full
+    status, error = FAILED if problems else DONE, " ".join(dict.fromkeys(map(str, problems)))
+    made = writing.facts(timeline, features)
+    return Outcome(item=task.item, status=status, error=error, files=files, notes=tuple(notes), **made)
 
 
 def analyzer(choices: Choices) -> Analyzer:

@@ -47,10 +47,10 @@ def check(folder: Path) -> None:
         raise EmorecError(OTHER_VERSION.format(path=path, **values))
 
 
-def write(folder: Path, rows: Iterable[Row]) -> bool:
-    """Write both files, each completely or not at all; False if the CSV stays as it was. Raises OSError.
+def write(folder: Path, rows: Iterable[Row]) -> tuple[str, ...]:
+    """Write both files, each completely or not at all; return the names of those that were not written.
 
-    On some systems a program that shows the CSV keeps others from writing it.
+    On some systems a program that has a file open keeps others from writing it. Raises OSError for anything else.
     """
     import pyarrow as pa
     from pyarrow import parquet
@@ -60,13 +60,14 @@ def write(folder: Path, rows: Iterable[Row]) -> bool:
     arrays = {name: pa.array([_value(row, name) for row in found], kind) for name, kind in types.items()}
     out = io.BytesIO()
     parquet.write_table(pa.table(arrays).replace_schema_metadata({KEY: VERSION}), out)
-    files.write(folder / PARQUET, out.getvalue())
     cells = ([_value(row, name) for name in COLUMNS] for row in found)
-    try:
-        files.write(folder / CSV, delimited(COLUMNS, cells).encode())
-    except PermissionError:
-        return False
-    return True
+    held = []
+    for name, content in ((PARQUET, out.getvalue()), (CSV, delimited(COLUMNS, cells).encode())):
+        try:
+            files.write(folder / name, content)
+        except PermissionError:
+            held.append(name)
+    return tuple(held)
 
 
 def _value(row: Row, name: str) -> Any:

@@ -27,9 +27,9 @@ NOTHING = "There is no recording in what was given; check the names."
 BUSY = "Another batch is running in {folder}; wait until it has ended, or use another folder."
 SAME_NAME = "{names} would have the same folder of results; rename one, or give them to batches with other folders."
 NO_LOCKS = "{folder} is on a disk without locks ({reason}), so take care that no other batch works in it."
-CSV_OPEN = (
-    "{csv} could not be written and is old; another program may have it open. {parquet} is up to date. Close that "
-    "program and run the same command again."
+OPEN = (
+    "{names} could not be brought up to date; another program may have it open. No result is lost. Close that program "
+    "and run the same command again."
 )
 ELSEWHERE = "{address} exists only in the process that made it; analyze it without workers (workers=0)."
 
@@ -121,8 +121,8 @@ def run(
         shown = _run(state, engine, retry, progress)
         for note in state.notes:
             tell(note)
-        if not state.shown:
-            tell(CSV_OPEN.format(csv=folder / manifest.CSV, parquet=manifest.PARQUET))
+        if state.held:
+            tell(OPEN.format(names=" and ".join(str(folder / name) for name in state.held)))
         failed = {each.source: each.outcome.error for each in state.ended if each.outcome.status != DONE}
         return Result(
             folder=folder,
@@ -155,7 +155,6 @@ def _run(state: State, engine: Engine, retry: bool, progress: Callable[[Progress
                 state.write(now=False)
     finally:
         state.stop()
-        state.write()
     return shown
 
 

@@ -17,6 +17,7 @@ from emorec.errors import EmorecError
 from emorec.extraction import people_changes, people_file
 
 EVERY = 10.0  # seconds at least between two writings of the manifest
+TRIES, PAUSE = 5, 0.5  # at the end, how often and after how many seconds what a program had open is written again
 SHARE = 0.02  # of the time, at most, that is spent writing it
 
 NO_FOLDER = "{folder} cannot be written ({reason}); choose another place."
@@ -30,9 +31,10 @@ DISK_FULL = (
 class State:
     """What is known of every item of the inputs (``sources``, by item) and of the ``folder``.
 
-    ``settings`` is a digest of the choices and the model. ``pending`` are items that are waiting or running. ``shown``
-    says whether the manifest as CSV could be written, too. ``notes`` are those of the outcomes of this run. Every
-    method that writes raises EmorecError, in one sentence, if the folder cannot be written or the disk is full.
+    ``settings`` is a digest of the choices and the model. ``pending`` are items that are waiting or running. ``held``
+    are the files of the manifest that could not be written, because another program has them open. ``notes`` are those
+    of the outcomes of this run. Every method that writes raises EmorecError, in one sentence, if the folder cannot be
+    written or the disk is full.
     """
 
     folder: Path
@@ -41,7 +43,7 @@ class State:
     records: items.Records
     sources: dict[str, Source]
     pending: dict[str, str] = field(default_factory=dict[str, str])
-    shown: bool = True
+    held: tuple[str, ...] = ()
     notes: list[str] = field(default_factory=list[str])
     _written: float = 0.0
     _pause: float = EVERY
@@ -85,7 +87,7 @@ class State:
         before = self.records.get(item)
         known = before.outcome.files if before else ()
         if outcome.status != DONE:
-            outcome = replace(outcome, files=known)  # they are still there
+            outcome = replace(outcome, files=tuple(dict.fromkeys((*known, *outcome.files))))  # they are still there
         with self._errors():
             for name in {*known} - {*outcome.files}:
                 path = self.folder / item / name
@@ -107,13 +109,18 @@ class State:
             return
         begin = time.monotonic()
         with self._errors():
-            self.shown = manifest.write(self.folder, self._rows())
+            self.held = manifest.write(self.folder, self._rows())
         self._written = time.monotonic()
         self._pause = max(EVERY, (self._written - begin) / SHARE)
 
     def stop(self) -> None:
-        """Nothing is running any more: what is pending waits for the next run."""
+        """Nothing is running any more: what is pending waits for the next run. The manifest is written."""
         self.pending = dict.fromkeys(self.pending, WAITING)
+        self.write()
+        for _ in range(TRIES):
+            if self.held:
+                time.sleep(PAUSE)
+                self.write()
 
     def disk_full(self, reason: str) -> EmorecError:
         """The error for a disk that is full."""

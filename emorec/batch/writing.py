@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from emorec import files
+from emorec.errors import EmorecError
 from emorec.extraction import people_changes
 from emorec.library.schema import NAMES, SUFFIX
 from emorec.library.tables import write_tables
@@ -32,38 +34,50 @@ def write(
     timeline: Timeline,
     features: Features,
     tell: Callable[[str], object] | None = None,
-) -> tuple[str, ...]:
-    """Write the results of an item to its folder; return the names of the files. Raises EmorecError or OSError.
+) -> tuple[tuple[str, ...], list[EmorecError]]:
+    """Write the results of an item to its folder; return the names of the files, and why others cannot be written.
 
     Each file is written completely or not at all, under the names that ``emorec analyze --out`` gives. A names file
     that somebody changed stays, and ``tell`` is called with a sentence about it; so does the one that was given.
+    Raises OSError if the tables of the library cannot be written.
     """
     _remove_leftovers(folder)
     name = _name(folder, choices, timeline)
     write_tables(folder, timeline, features)
-    written = [f"{table}{SUFFIX}" for table in NAMES]
-    for form in (formats.FORMATS[chosen] for chosen in choices.formats):
-        written.append(f"{name}{form.suffix}")
-        form.write(timeline, folder / written[-1], choices.locale)
     people = choices.inferring.get("people")
+    writers: dict[str, Callable[[Path], object]] = {}  # by the ending of their files
+    for form in (formats.FORMATS[chosen] for chosen in choices.formats):
+        writers[form.suffix] = functools.partial(form.write, timeline, locale=choices.locale)
     if people or len(features.persons) > 1:
-        written.append(f"{name}{PEOPLE}")
-        path = folder / written[-1]
-        if people_changes.is_given(path, choices.people_file):
-            pass
-        elif not people_changes.changed(path, named=not people):
-            loaded.save_people(features, path, people=people)
-        elif tell:
-            tell(people_changes.KEPT.format(name=path.name))
+        writers[PEOPLE] = functools.partial(_write_people, loaded, features, choices, tell)
     if choices.plot:
         from emorec.output import charts
 
-        written.append(f"{name}{CHART}")
-        charts.save(timeline, folder / written[-1])
+        writers[CHART] = functools.partial(charts.save, timeline)
     if choices.report:
-        written.append(f"{name}{names.REPORTS[choices.blur]}")
-        loaded.save_report(timeline, folder / written[-1], features=features, people=people, blur=choices.blur)
-    return tuple(written)
+        writers[names.REPORTS[choices.blur]] = functools.partial(
+            loaded.save_report, timeline, features=features, people=people, blur=choices.blur
+        )
+    written, problems = [f"{table}{SUFFIX}" for table in NAMES], list[EmorecError]()
+    for ending, writer in writers.items():
+        try:
+            writer(folder / f"{name}{ending}")
+            written.append(f"{name}{ending}")
+        except EmorecError as error:  # what another format cannot hold costs no other file
+            problems.append(error)
+    return tuple(written), problems
+
+
+def _write_people(
+    loaded: Analyzer, features: Features, choices: Choices, tell: Callable[[str], object] | None, path: Path
+) -> None:
+    people = choices.inferring.get("people")
+    if people_changes.is_given(path, choices.people_file):
+        return
+    if not people_changes.changed(path, named=not people):
+        loaded.save_people(features, path, people=people)
+    elif tell:
+        tell(people_changes.KEPT.format(name=path.name))
 
 
 def _remove_leftovers(folder: Path) -> None:

@@ -59,10 +59,12 @@ class People:
     """The persons that a user has named, joined or divided; all others stay as they were found.
 
     ``highest`` is the highest number that one of them had before the last edit, -1 if nobody had one.
+    ``recording`` is the name of the recording that a names file is of, "" if that is not known.
     """
 
     persons: tuple[Person, ...] = ()
     highest: int = -1
+    recording: str = field(default="", compare=False)
 
     def __bool__(self) -> bool:
         return bool(self.persons)

@@ -9,6 +9,7 @@ import base64
 import json
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -46,6 +47,7 @@ SHAPE = 'is not a names file, {"persons": [{"number": 0, "name": "Anna"}, ...]}:
 UNREADABLE = "{name} cannot be read as a names file ({reason}); give one that emorec wrote, NAME.people.json."
 TWICE = "{name} cannot be one person: at {time} two faces in one picture are listed as this person."
 MISSING = "Of the persons in the names file, this recording, or this part of it, does not show {names}."
+OTHER = "The names file was written for {theirs}, and this recording is {this}; check that its names belong here."
 MAX_LISTED = 12  # names in that sentence
 HEARD = "{voice} is only heard, in a channel of its own, and cannot be one person with {name}; give it another name."
 NUMBER_TWICE = "Person {number} is listed twice in the names file; list each person once."
@@ -65,7 +67,8 @@ def of(given: PeopleLike | None) -> People:
 
 
 def used(given: PeopleLike, features: Features) -> tuple[Features, tuple[str, ...]]:
-    """Features with these People, and a sentence about those who are not in this recording, if there are any.
+    """Features with these People, and sentences: about those who are not in this recording, and about a names file that
+    was written for another one.
 
     Raises EmorecError as ``of`` does, and if a person has two faces in one picture.
     """
@@ -74,7 +77,20 @@ def used(given: PeopleLike, features: Features) -> tuple[Features, tuple[str, ..
     edited = features.with_people(people)
     there = {int(number) for number in np.unique(edited.arrays["face_person"])} | {*edited.persons}
     missing = [person.name or default_name(person.number) for person in people if person.number not in there]
-    return edited, (MISSING.format(names=", ".join(missing[:MAX_LISTED])),) if missing else ()
+    notes = [MISSING.format(names=", ".join(missing[:MAX_LISTED]))] if missing else []
+    theirs, this = people.recording, _recording(features)
+    if theirs and this and _letters(theirs) != _letters(this):
+        notes.insert(0, OTHER.format(theirs=theirs, this=this))
+    return edited, tuple(notes)
+
+
+def _recording(features: Features) -> str:
+    return files.shown(Path(str(features.media.get("name", ""))).name)
+
+
+def _letters(name: str) -> str:
+    """What is left of a recording's name when it is converted, or uploaded: letters and digits of the stem."""
+    return "".join(filter(str.isalnum, Path(name).stem.casefold()))
 
 
 def read(path: str | PathLike[str]) -> People:
@@ -101,7 +117,8 @@ def parsed(facts: object, name: str = "The mapping") -> People:
     def wrong(what: str) -> EmorecError:
         return EmorecError(f"{name} {SHAPE}{what}.")
 
-    persons = facts.get("persons") if isinstance(facts, Mapping) else None
+    facts = facts if isinstance(facts, Mapping) else {}
+    persons = facts.get("persons")
     if not isinstance(persons, list) or len(persons) > MAX_PERSONS:
         raise wrong(f'"persons" must be a list of at most {MAX_PERSONS}')
     found: dict[int, Person] = {}
@@ -124,7 +141,9 @@ def parsed(facts: object, name: str = "The mapping") -> People:
             raise wrong('each of the "tracks" needs "time", and "box" with four numbers')
         called = checked_name(given) if given else ""
         found[number] = Person(number=number, name=called, tracks=places)  # pyright: ignore[reportArgumentType]
-    return _same_names_joined([*found.values()])
+    recording = facts.get("recording")
+    known = isinstance(recording, str) and recording.isprintable()
+    return replace(_same_names_joined([*found.values()]), recording=recording if known else "")
 
 
 def _track(entry: object) -> Track | None:
@@ -214,7 +233,7 @@ def as_dict(features: Features) -> dict[str, Any]:
     return {
         "emorec": __version__,
         "format": FORMAT,
-        "recording": files.shown(Path(str(features.media.get("name", ""))).name),
+        "recording": _recording(features),
         "persons": persons,
         "others_seconds": round(float(shown[others].sum()), 3),
         people_changes.DIGEST: people_changes.digest(persons),

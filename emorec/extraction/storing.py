@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import tempfile
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -61,9 +62,17 @@ class Store:
         try:
             yield
         except OSError as error:
-            if isinstance(error, FileNotFoundError) and self._cache.is_dir():
+            if isinstance(error, FileNotFoundError) and self._is_writable():
                 return  # another process removed the folder, to keep the limit, in between: as if it had come after
             raise EmorecError(
                 f"Features cannot be stored in {self._cache} ({error.strerror or error}); "
                 "free some space or name another folder in EMOREC_CACHE."
             ) from None
+
+    def _is_writable(self) -> bool:
+        """Whether files can be made in the cache folder; in /proc that too is "No such file or directory"."""
+        try:
+            with tempfile.TemporaryFile(dir=self._cache):
+                return True
+        except OSError:
+            return False

@@ -13,6 +13,7 @@ from emorec.errors import EmorecError
 from emorec.extraction.spoken import OFF_SCREEN, PERSON, SPEECH, UNSURE
 from emorec.inference import baseline_choice, options
 from emorec.inference.fusion import enough
+from emorec.output.text import percent
 
 if TYPE_CHECKING:
     from emorec.extraction.features import Features
@@ -54,7 +55,7 @@ class Reading:
             missing.append("voice given to nobody in view" if self.given_to_nobody else "no speech")
         if not self.emotion:
             return " and ".join(missing) or TOO_LITTLE
-        said = f"{self.emotion} {self.confidence:.0%}"
+        said = f"{self.emotion} {percent(self.confidence, self.sure)}"
         return ", ".join([said if self.sure else f"unsure ({said})", *missing])
 
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from emorec.emotions import EMOJI, EMOTIONS
 from emorec.output.chart_data import Columns, box, clock, signed
+from emorec.output.text import percent
 
 # Rows of the tooltip of a column.
 TOOLTIP: tuple[str, ...] = (
@@ -53,7 +54,7 @@ def column_boxes(data: Columns) -> list[dict[str, Any]]:
 
 
 def _emotion_in_words(emotion: str, confidence: float, sure: bool) -> str:
-    text = f"{EMOJI[emotion]} {emotion} {confidence:.0%}"
+    text = f"{EMOJI[emotion]} {emotion} {percent(confidence, sure)}"
     return text if sure else f"unsure ({text})"
 
 

@@ -15,6 +15,7 @@ import numpy as np
 from emorec.emotions import EMOTIONS
 from emorec.extraction.people import default_name
 from emorec.inference.timeline import Timeline
+from emorec.output.text import percent
 
 KINDS = ("peak", "shift", "disagreement", "unsure", "person")
 MAX_OF_KIND = 3  # highlights of each kind
@@ -194,8 +195,8 @@ def _unsure(timeline: Timeline) -> Candidates:
         rows, end = slice(row, last), float(timeline.end[last - 1])
         emotion = EMOTIONS[np.bincount(likeliest[rows], minlength=len(EMOTIONS)).argmax()]
         reason = (
-            f"confidence {mean:.0%} on average, with a face in {timeline.row_face[rows].mean():.0%} of the "
-            f"time and speech in {timeline.row_speech[rows].mean():.0%}"
+            f"confidence {percent(mean, sure=False)} on average, with a face in "
+            f"{timeline.row_face[rows].mean():.0%} of the time and speech in {timeline.row_speech[rows].mean():.0%}"
         )
         return emotion, f"unsure for {end - timeline.start[row]:.0f} s", reason, end
 

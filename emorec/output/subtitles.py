@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from emorec.emotions import EMOJI
 from emorec.inference.timeline import Timeline
 from emorec.output import tiers
-from emorec.output.text import plain
+from emorec.output.text import percent, plain
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Cue:
         """The emotion and its confidence, with a question mark if the cue is unsure, after the person's name."""
         mark = "?" if self.unsure else ""
         name = f"{self.person}: " if self.person else ""
-        return f"{name}{EMOJI[self.emotion]} {self.emotion}{mark} {self.confidence:.0%}"
+        return f"{name}{EMOJI[self.emotion]} {self.emotion}{mark} {percent(self.confidence, not self.unsure)}"
 
 
 def cues(timeline: Timeline) -> list[Cue]:

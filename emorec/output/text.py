@@ -1,7 +1,8 @@
-"""Names in files: of recordings and persons, which may contain anything that a user can type."""
+"""Texts in files: names, which may contain anything that a user can type, and confidences."""
 
 from __future__ import annotations
 
+import math
 import unicodedata
 from pathlib import PurePath
 
@@ -22,6 +23,11 @@ def plain(text: str) -> str:
 def token(text: str) -> str:
     """Text as one word, for formats whose fields end at a space."""
     return plain(text).replace(" ", "_")
+
+
+def percent(confidence: float, sure: bool) -> str:
+    """A confidence as "72%". One that is not ``sure`` is rounded down: 39.9 % must not read as 40 %, which is sure."""
+    return f"{confidence:.0%}" if sure else f"{math.floor(100 * confidence + 1e-9)}%"
 
 
 def media_name(timeline: Timeline) -> str:

@@ -155,7 +155,8 @@ def _rows(timeline: Timeline) -> str:
     columns_of_rows = (
         np.round(data.end, 2),
         np.where(known, best, -1),
-        np.round(100 * data.confidence).astype(int),
+        # As in words, what is unsure is rounded down.
+        np.where(data.sure, np.round(100 * data.confidence), np.floor(100 * data.confidence + 1e-9)).astype(int),
         data.sure.astype(int),
         face,
         np.round(100 * face_share).astype(int),

@@ -15,6 +15,7 @@ from emorec.image import FaceResult
 from emorec.output import trust
 from emorec.output.chart_data import signed
 from emorec.output.charts import CONFIDENT
+from emorec.output.text import percent
 from emorec.ui.fragments import DERIVED, bar, callout, file_url
 
 NO_FACE = "No face was found in this picture; try one where a face is larger or looks at the camera."
@@ -85,4 +86,5 @@ def _named(number: int, face: FaceResult) -> str:
 
 
 def _said(number: int, face: FaceResult) -> str:
-    return f"{number}: {face.dominant} {face.confidence:.0%}{'' if is_sure(face) else ', unsure'}"
+    sure = is_sure(face)
+    return f"{number}: {face.dominant} {percent(face.confidence, sure)}{'' if sure else ', unsure'}"

@@ -17,6 +17,7 @@ from emorec import files
 from emorec.batch import choices, items, local_engine, run
 from emorec.batch.local_engine import LocalEngine
 from emorec.errors import EmorecError
+from emorec.output import workbook
 from support import batches
 from support.paths import ROOT
 from support.waiting import until
@@ -187,6 +188,19 @@ def test_files_that_a_later_run_does_not_write_are_removed_and_own_ones_stay(few
         f"{folder.name.rpartition('-')[0].replace('-', ' ')}.all.json",
         "own.txt",
     ]
+
+
+def test_a_format_that_cannot_be_written_does_not_cost_the_others(few, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(workbook, "MAX_ROWS", 0)
+        result = few(formats="xlsx,csv", plot=True)
+    assert result.done == 0 and sum("at most 0 rows" in sentence for sentence in result.failed.values()) == 3
+    for item in (path for path in few.out.iterdir() if path.name.startswith("item")):
+        assert {path.suffix for path in item.iterdir()} == {".parquet", ".csv", ".png"}
+    result = few(formats="xlsx", retry=True)  # what was written beside it is known, and removed
+    assert (result.done, result.analyzed) == (3, 4)
+    for item in (path for path in few.out.iterdir() if path.name.startswith("item")):
+        assert {path.suffix for path in item.iterdir()} == {".parquet", ".xlsx"}
 
 
 def test_a_full_disk_is_one_sentence_and_the_same_call_continues(few, monkeypatch):

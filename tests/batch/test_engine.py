@@ -130,6 +130,7 @@ def test_choices_that_change_results_change_the_digest(tmp_path, model):
     same = digest()
     person = {"number": 0, "tracks": [{"time": 1.0, "box": [0.1, 0.1, 0.2, 0.2]}]}
     later = person | {"tracks": [person["tracks"][0] | {"end": 9.0}]}
+    assert digest({"people": {"persons": [person], "recording": "a.mp4"}}) == digest({"people": {"persons": [person]}})
     assert digest({"people": {"persons": [person]}}) == digest({"people": {"persons": [later]}}) != same
     assert same == digest(device="cpu", threads=2, model="other", cache=tmp_path)
     with_prior = digest({"prior": str(prior)})

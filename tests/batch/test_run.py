@@ -12,7 +12,7 @@ import fsspec
 import pytest
 
 from emorec import cli, files
-from emorec.batch import choices, items, model, progress, run, writing
+from emorec.batch import choices, items, model, progress, run, state, writing
 from emorec.batch.engine import DONE, FAILED, Outcome
 from emorec.errors import EmorecError
 from emorec.extraction import people_changes
@@ -121,12 +121,15 @@ def test_a_disk_without_locks_is_noted_and_a_held_lock_refused(batch, tmp_path, 
         batch(media)
 
 
-def test_a_manifest_that_a_program_holds_open_ends_nothing_and_is_told(batch, tmp_path, monkeypatch):
+@pytest.mark.parametrize("name", ["manifest.csv", "manifest.parquet"])
+def test_a_manifest_that_a_program_holds_open_ends_nothing_and_is_told(name, batch, tmp_path, monkeypatch):
     media = recordings(tmp_path / "v", "a.mp4", "b.mp4")
-    written = Path.replace
+    written, tried = Path.replace, []
+    monkeypatch.setattr(state, "PAUSE", 0.0)
 
     def held(path, target):
-        if target.name == "manifest.csv":
+        if target.name == name:
+            tried.append(path)
             raise PermissionError(errno.EACCES, "Permission denied", str(target))
         return written(path, target)
 
@@ -134,9 +137,10 @@ def test_a_manifest_that_a_program_holds_open_ends_nothing_and_is_told(batch, tm
         patch.setattr(Path, "replace", held)
         result = batch(media)
     assert result.done == 2 and len(result.notes) == 1 and "may have it open" in result.notes[0]
-    assert result.manifest.exists() and not (result.folder / "manifest.csv").exists()
+    assert {path.name for path in result.folder.glob("manifest.*")} == {"manifest.csv", "manifest.parquet"} - {name}
+    assert len(tried) > 4  # a program that reads it for a moment
     assert not list(result.folder.glob(".*.partial"))
-    assert not batch(media).notes and (result.folder / "manifest.csv").exists()
+    assert not batch(media).notes and (result.folder / name).exists()
 
 
 def test_notes_about_the_inputs_are_part_of_the_result(batch, tmp_path):
@@ -195,7 +199,7 @@ def test_what_a_killed_process_left_of_a_file_goes_when_the_item_is_written_agai
     (tmp_path / "notes.txt").write_text("of the user")
     features = factories.full_observations(3.0)
     timeline = infer(features, factories.checkpoint())
-    written = writing.write(tmp_path, choices.Choices(formats=("csv",)), None, timeline, features)
+    written = writing.write(tmp_path, choices.Choices(formats=("csv",)), None, timeline, features)[0]
     assert {path.name for path in tmp_path.iterdir()} == {*written, "notes.txt"}
 
 
@@ -242,7 +246,7 @@ def test_names_that_were_typed_into_an_item_stay_when_it_is_written_again(tmp_pa
     for content in (fresh, fresh.replace('"name": ""', '"name": "Anna"')):
         path.write_text(content)
         told = []
-        assert names in writing.write(tmp_path, how, Saving(), timeline, features, told.append)
+        assert names in writing.write(tmp_path, how, Saving(), timeline, features, told.append)[0]
         assert path.read_text() == content and len(told) == ("Anna" in content)
 
 
@@ -254,7 +258,7 @@ def test_the_names_file_that_was_given_is_not_cut_down_to_the_part_that_is_analy
     content = json.dumps({"persons": persons, people_changes.DIGEST: people_changes.digest(persons)})
     (tmp_path / name).write_text(content)
     how, _ = choices.checked({"people": tmp_path / name}, {}, "csv")
-    assert name in writing.write(tmp_path, how, Saving(), timeline, features)
+    assert name in writing.write(tmp_path, how, Saving(), timeline, features)[0]
     assert (tmp_path / name).read_text() == content
     assert how.digest("") == replace(how, people_file=None).digest("")
     other, _ = choices.checked({"people": json.loads(content)}, {}, "csv")
@@ -264,4 +268,4 @@ def test_the_names_file_that_was_given_is_not_cut_down_to_the_part_that_is_analy
 
 def _names_files(folder, features, timeline):
     how = choices.Choices(formats=("csv",), inferring={"people": People((Person(number=0),))})
-    return [name for name in writing.write(folder, how, Saving(), timeline, features) if "people.json" in name]
+    return [name for name in writing.write(folder, how, Saving(), timeline, features)[0] if "people.json" in name]

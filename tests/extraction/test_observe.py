@@ -4,6 +4,7 @@ import errno
 import shutil
 import sys
 import threading
+from pathlib import Path
 from time import sleep
 
 import numpy as np
@@ -306,6 +307,12 @@ def test_a_cache_folder_that_cannot_be_made_is_one_sentence(recording, model, tm
     monkeypatch.setattr(files, "write", missing)
     with pytest.raises(EmorecError, match=r"cannot be stored in .*gone \(No such file or directory\).*EMOREC_CACHE"):
         last(pipeline.extract(recording, model, OneFace(), cache=tmp_path / "gone"))
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs /proc")
+def test_a_cache_in_which_the_system_makes_no_folder_is_one_sentence(recording, model):
+    with pytest.raises(EmorecError, match="cannot be stored in /proc"):  # "No such file", as if it had been removed
+        last(pipeline.extract(recording, model, OneFace(), cache=Path("/proc")))
 
 
 def assert_same(expected, found):

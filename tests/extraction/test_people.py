@@ -1,6 +1,7 @@
 """What a user says about persons: names, joining, dividing, and the file that keeps it."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -178,6 +179,16 @@ def test_a_file_gives_the_same_persons_in_another_run_and_in_another_part(tmp_pa
     assert who(later) == [1, 0, 0] and later.names[0] == "Ännchen" and notes == ()
     nobody, notes = people_file.used(read, shots([0], begin=30.0))
     assert who(nobody) == [2] and "does not show Ännchen, person 1" in notes[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "noted"), [("other.mp4", True), ("My film (1).mov", False), ("/tmp/my_film_1.mp4", False), ("", False)]
+)
+def test_a_file_of_another_recording_says_so(name, noted):
+    features = replace(shots([0]), media={"name": "My film (1).mp4"})
+    people = people_file.parsed(people_file.as_dict(features.with_people(People((ANNA,)))))
+    found, notes = people_file.used(people, replace(features, media={"name": name}))
+    assert found.names == {0: "Anna"} and ["written for My film (1).mp4" in note for note in notes] == [True] * noted
 
 
 def test_a_file_fits_a_part_that_begins_inside_a_track():

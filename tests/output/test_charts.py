@@ -173,6 +173,14 @@ def test_the_pointer_is_told_what_is_unsure():
     assert box["Emotion"] == "unsure (😢 sad 34%)"
 
 
+@pytest.mark.parametrize(("confidence", "shown"), [(0.3999, "unsure (😢 sad 39%)"), (0.4, "😢 sad 40%")])
+def test_no_confidence_reads_as_40_percent_and_unsure(confidence, shown):
+    (box,) = spec(factories.timeline([np.where(np.array(EMOTIONS) == "sad", confidence, (1 - confidence) / 6)]))[1][
+        "columns"
+    ]
+    assert box["Emotion"] == shown
+
+
 @pytest.mark.parametrize("style", charts.STYLES)
 def test_however_often_confidence_changes_the_shapes_are_few(style, tmp_path):
     """Two for every emotion, sure and unsure, and the strokes; a browser takes seconds for thousands."""

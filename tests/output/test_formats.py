@@ -271,8 +271,9 @@ def cue_texts(timeline):
     for person in timeline.people or (timeline,):
         name = f"{plain(person.name)}: " if person.name else ""
         for run in tiers.runs(person):
-            mark = "?" if run.confidence < person.unsure_below else ""
-            found.append((run.start, run.end, name, f"{run.emotion}{mark} {run.confidence:.0%}"))
+            unsure = run.confidence < person.unsure_below
+            share = int(100 * run.confidence) if unsure else round(100 * run.confidence)
+            found.append((run.start, run.end, name, f"{run.emotion}{'?' if unsure else ''} {share}%"))
     return sorted(found, key=lambda cue: cue[0])
 
 

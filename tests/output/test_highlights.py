@@ -97,9 +97,10 @@ def test_a_reason_names_only_seconds_that_there_are():
 
 
 def test_low_confidence_is_a_highlight_from_five_seconds_on():
-    rows = [sure("happy")] * 5 + [sure("sad", 0.3)] * 4 + [sure("happy")] * 5 + [sure("sad", 0.3)] * 6
+    rows = [sure("happy")] * 5 + [sure("sad", 0.3)] * 4 + [sure("happy")] * 5 + [sure("sad", 0.3999)] * 6
     (found,) = of_kind("unsure", factories.timeline(np.array(rows)))
     assert (found.start, found.end, found.emotion) == (14.0, 20.0, "sad")
+    assert found.reason.startswith("confidence 39% on average")  # 40 % would be sure
 
 
 def test_a_person_who_follows_another_is_a_highlight():

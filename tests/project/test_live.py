@@ -243,6 +243,7 @@ def test_speech_of_nobody_in_view_is_not_called_no_speech(speakers, words):
         (0.9, 1.0, 0.0, "happy 90%, no speech"),
         (0.9, 0.1 - 1e-15, 0.0, "happy 90%, no speech"),
         (0.3, 0.0, 1.0, "unsure (happy 30%), no face"),
+        (0.3999, 1.0, 1.0, "unsure (happy 39%)"),  # 40 % is sure
         (0.9, 0.0, 0.0, "no face and no speech"),
         (None, 1.0, 0.0, "no speech"),
         (None, 0.0, 1.0, "no face"),

@@ -339,7 +339,7 @@ def test_results_that_are_being_written_are_deleted_too(service, tmp_path, monke
     handlers = recordings_handlers.RecordingsHandlers(service)
     several = handlers.batch("page")
     several.add("mine.wav", uploaded(service, "page"))
-    choices = ("", "late", 1.0, 3.0, 0.0, "even", "speaker", None, "mix", "", "", None, 0)
+    choices = ("", "", "late", 1.0, 3.0, 0.0, "even", "speaker", None, "mix", "", "", None, 0)
     handlers.start(*choices, asking("page"))
     until(several._finishing.locked)
     getattr(service, end)(owner)

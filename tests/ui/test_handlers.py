@@ -25,6 +25,7 @@ from emorec.ui.jobs.job_queue import BUSY, JobQueue
 from emorec.ui.page.analysis import PAGE_ROWS, Analysis, infer, persons
 from emorec.ui.page.handlers import JobHandlers
 from emorec.ui.page.layout import build
+from emorec.ui.page.recordings_handlers import RecordingsHandlers
 from emorec.ui.page.result_handlers import LOADING, ResultHandlers
 from emorec.ui.server.limits import ANALYSES
 from emorec.ui.service import Service
@@ -98,7 +99,7 @@ def test_analyze_removes_the_note_about_a_checkpoint_unless_its_name_is_wrong(ha
 def test_a_checkpoint_that_is_being_loaded_is_waited_for(handlers, monkeypatch):
     other = Analyzer(factories.checkpoint(), None)
     handlers.service.analyzers = AnalyzerCache("default", lambda name: other)
-    with pytest.raises(gr.Error, match="still being loaded; press Analyze again"):
+    with pytest.raises(gr.Error, match="still being loaded; press the button again"):
         start(handlers, Analysis(path="x"), checkpoint="org/name")
     handlers.service.analyzers.get("org/name")
     # The page may not know yet that it is there, or that the field is empty again.
@@ -109,6 +110,22 @@ def test_a_checkpoint_that_is_being_loaded_is_waited_for(handlers, monkeypatch):
     monkeypatch.setattr(handlers.service, "start_job", lambda analyzer, *_: begun.append(analyzer))
     monkeypatch.setattr(handlers, "_show", lambda *_: iter(()))
     assert [*handlers.run(Analysis(path="x", checkpoint="org/name"), ONE)] == [] and begun == [other]
+
+
+@pytest.mark.parametrize(("named", "used"), [("org/name", "org/name"), ("wrong", "")])
+def test_a_list_of_recordings_waits_for_a_checkpoint_too(handlers, monkeypatch, named, used):
+    handlers.service.analyzers = AnalyzerCache("default", lambda name: Analyzer(factories.checkpoint(), None))
+    several, begun = RecordingsHandlers(handlers.service), []
+    monkeypatch.setattr(several, "_work", lambda choices, request: begun.append(choices))
+    choices = (named, "", "late", 1.0, 3.0, 0.0, "even", "speaker", None, "mix", "", "", None, 0, ONE)
+    if used:
+        with pytest.raises(gr.Error, match="still being loaded; press the button again"):
+            several.start(*choices)
+        assert begun == []
+        handlers.service.analyzers.get(used)
+    with pytest.raises(gr.Error, match="nothing to analyse"):
+        several.start(*choices)
+    assert [one.checkpoint for one in begun] == [used]
 
 
 def test_analyze_takes_away_what_another_result_said_in_the_place_of_the_player(handlers):

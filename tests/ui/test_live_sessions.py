@@ -4,6 +4,7 @@ import io
 import time
 from types import SimpleNamespace
 
+import gradio as gr
 import httpx
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from emorec.analyzer import Analyzer
 from emorec.errors import EmorecError
 from emorec.live import session as library
 from emorec.media import sandbox
+from emorec.ui.jobs.analyzers import AnalyzerCache
 from emorec.ui.page.analysis import Analysis
 from emorec.ui.page.live import LiveHandlers
 from emorec.ui.server.limits import Visitor
@@ -163,24 +165,36 @@ def test_the_buttons_of_the_tab(analyzer, tmp_path, monkeypatch):
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
     handlers = LiveHandlers(Service(analyzer))
     for problem in ("denied", "<script>"):
-        note, timer, begin, end, save = handlers.start(problem, "", ONE)
+        note, timer, begin, end, save = handlers.start(problem, "", "", ONE)
         assert note.count(".</div>") == 1 and "script" not in note and not timer["active"] and begin["interactive"]
     with pytest.warns(match="has ended"):
         *_, timer, begin, end, save = handlers.save(Analysis(), ONE)
     assert begin["interactive"] and not (timer["active"] or end["interactive"] or save["interactive"])
-    note, timer, begin, end, save = handlers.start("", "", ONE)
+    note, timer, begin, end, save = handlers.start("", "", "", ONE)
     assert 'data-session="a"' in note and timer["active"] and save["interactive"] and not begin["interactive"]
     handlers.service.live.take("a", sent(0))
     assert handlers.stop(ONE)[-1]["interactive"]  # Save
     analysis, revision, words, *_ = handlers.save(Analysis(), ONE)
     assert analysis.features.duration == pytest.approx(1.0) and analysis.name.startswith("live 20")
     assert revision and "Saved 0:01 of the live session" in words
-    handlers.start("", "", ONE)
+    handlers.start("", "", "", ONE)
     handlers.service.live.stop("a")
     with pytest.warns(match="nothing to save"):
         *_, begin, end, _ = handlers.save(Analysis(), ONE)
     assert begin["interactive"] and not end["interactive"]
     handlers.service.live.end("a")
+
+
+def test_a_session_waits_for_a_checkpoint_that_is_being_loaded(analyzer, tmp_path, monkeypatch):
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
+    handlers = LiveHandlers(Service(analyzer))
+    handlers.service.analyzers = AnalyzerCache(analyzer, lambda name: analyzer)
+    with pytest.raises(gr.Error, match="still being loaded; press the button again"):
+        handlers.start("", "org/name", "", ONE)
+    handlers.service.analyzers.get("org/name")
+    handlers.start("", "org/name", "", ONE)
+    handlers.service.live.take("a", sent(0))
+    assert handlers.save(Analysis(), ONE)[0].checkpoint == "org/name"
 
 
 def test_the_buttons_follow_a_session_that_the_server_ends(analyzer, tmp_path, monkeypatch):
@@ -192,7 +206,7 @@ def test_the_buttons_follow_a_session_that_the_server_ends(analyzer, tmp_path, m
         return [each.get("active", each.get("interactive")) for each in state]
 
     assert ticked() == [False, True, False, False]  # timer, Start, Stop, Save
-    handlers.start("", "", ONE)
+    handlers.start("", "", "", ONE)
     assert ticked() == [None] * 4
     handlers.service.live.stop("a")  # as after two hours
     assert ticked() == [False, True, False, True]

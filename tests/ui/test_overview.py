@@ -69,10 +69,12 @@ def test_an_hour_stays_small_enough_to_be_sent_at_every_redraw():
 
 
 def test_the_read_out_knows_what_every_second_says():
-    rows = re.search(r'data-rows="([^"]*)"', overview(factories.timeline([sure("sad"), GAP])))[1].split(";")
+    nearly = np.where(np.array(EMOTIONS) == "sad", 0.3999, 0.6001 / 6)  # 40 % would be sure
+    rows = re.search(r'data-rows="([^"]*)"', overview(factories.timeline([sure("sad"), GAP, nearly])))[1].split(";")
     sad = EMOTIONS.index("sad")
     assert rows[0].split(",")[:4] == ["1", str(sad), "94", "1"] and rows[0].split(",")[6] == "-1"
     assert rows[1].split(",")[:2] == ["2", "-1"]
+    assert rows[2].split(",")[:4] == ["3", str(sad), "39", "0"]
 
 
 @pytest.mark.parametrize(

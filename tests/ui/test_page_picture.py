@@ -165,12 +165,12 @@ def test_a_picture_without_a_face_says_so_before_the_picture(chromium, page_serv
 
 
 def test_what_is_unsure_is_said(tmp_path):
-    probabilities = np.full(7, 0.1)
-    probabilities[0] = 0.39
+    probabilities = np.full(7, 0.6001 / 6)
+    probabilities[0] = 0.3999
     unsure, sure = (
         FaceResult((0.1, 0.1, 0.2, 0.2), 0.9, 0.9, values / values.sum()) for values in (probabilities, np.eye(7)[3])
     )
     text = picture.result(tmp_path / "a.jpg", [unsure, sure], tmp_path / "a.faces.jpg", {})
     assert "2 faces, 1 of them unsure: no emotion has 40%." in text
-    assert text.count('class="box unsure"') == 1 and "Face 2: happy 100%<" in text and ", unsure<" in text
+    assert text.count('class="box unsure"') == 1 and "Face 2: happy 100%<" in text and " 39%, unsure<" in text
     assert "were not tested" in text

@@ -68,7 +68,7 @@ def warned(monkeypatch):
 def test_a_live_session_is_not_saved_into_a_running_analysis(service, monkeypatch):
     monkeypatch.setattr(live_library.detection, "detector", lambda file: OneFace())
     said, handlers = warned(monkeypatch), LiveHandlers(service)
-    handlers.start("", "", ONE)
+    handlers.start("", "", "", ONE)
     *shown, _, _, _, save = handlers.save(Analysis(path="x", running=True), ONE)
     assert said == [BUSY] and shown[:6] == [gr.skip()] * 6 and save["interactive"]
     assert service.live.stop("a")  # it is still there

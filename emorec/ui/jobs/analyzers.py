@@ -28,6 +28,7 @@ MAX_PARALLEL_LOADS = 2  # checkpoints that are downloaded or loaded at the same 
 NO_TOKEN = "HF_HUB_DISABLE_IMPLICIT_TOKEN"  # makes huggingface_hub send a token only if a call passes one
 NOT_ON_THE_HUB = "A checkpoint is chosen by its name on the Hub, org/name or org/name@revision; give a name like that."
 TURNED_OFF = "Other checkpoints are turned off here; leave the field empty."
+LOADING = "The checkpoint is still being loaded; press the button again when it is there."
 NOT_ALLOWED = "This checkpoint is not among those to choose from here; choose from {names}."
 
 from_the_hub = functools.partial(analyzer.load, resolve=pretrained.pulled)
@@ -81,6 +82,16 @@ class AnalyzerCache:
                 known = name in self._loaded or name in self._in_use or name in self._failed
                 return name in self._loading or not known
         return False
+
+    def chosen(self, named: str | None, active: str) -> str:
+        """The checkpoint to use: the one that was named, or if it cannot be had, which a note says, the ``active`` one.
+
+        The page may not know yet that the named one is there. Raises EmorecError while it is loaded.
+        """
+        name = (named or "").strip()
+        if name != active and self.awaited(name):
+            raise EmorecError(LOADING)
+        return name if self.here(name) else active
 
     def _loaded_now(self, name: str) -> Analyzer:
         try:

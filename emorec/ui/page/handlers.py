@@ -22,7 +22,6 @@ from emorec.ui.service import Service
 
 NO_FILE = "Choose a video or audio file first."
 GONE = "The chosen file is not kept any more; choose it again."
-LOADING = "The checkpoint is still being loaded; press Analyze again when it is there."
 NO_LINK = "Paste a link first, one that begins with http:// or https://."
 FILE = "file"  # the component for files; the others record one
 DELETED = "Your recordings, their results and what was stored of them are deleted."
@@ -83,7 +82,7 @@ class JobHandlers:
         elif not Path(analysis.path).is_file():
             analysis = self._chosen(analysis, file, request)
         with user_errors():
-            used = self._checkpoint(checkpoint, active)
+            used = self.service.analyzers.chosen(checkpoint, active)
             settings = validation.settings(
                 fusion,
                 audio_track=track,
@@ -108,16 +107,6 @@ class JobHandlers:
         player = gr.skip() if analysis.path and analysis.path == shown else fragments.player(analysis.path)
         waiting = fragments.progress("Waiting for a turn …")
         return analysis, new_revision(), note, waiting, *buttons(running=True), player
-
-    def _checkpoint(self, named: str, active: str) -> str:
-        """The checkpoint to use: the one that was named, or if it cannot be had, which a note says, the one in use.
-
-        The page may not know yet that the named one is there. Raises EmorecError while it is loaded.
-        """
-        name, analyzers = (named or "").strip(), self.service.analyzers
-        if name != active and analyzers.awaited(name):
-            raise EmorecError(LOADING)
-        return name if analyzers.here(name) else active
 
     def _chosen(self, analysis: Analysis, file: dict | None, request: gr.Request) -> Analysis:
         """The file that the field shows, which is another one than that of a result which was opened or deleted."""

@@ -47,7 +47,7 @@ PROBLEMS = {
     "insecure": "Browsers give the camera to secure pages only; open this page over https, or on localhost.",
 }
 
-OPEN = "async () => [await window.emorecLive.open()]"
+OPEN = "async (_, ...chosen) => [await window.emorecLive.open(), ...chosen]"
 RUN = "() => { window.emorecLive.run(); }"
 STOP = "() => { window.emorecLive.stop(); }"
 
@@ -76,14 +76,15 @@ class LiveHandlers:
     def __init__(self, service: Service):
         self.service = service
 
-    def start(self, problem: str, active: str, request: gr.Request) -> tuple:
+    def start(self, problem: str, checkpoint: str, active: str, request: gr.Request) -> tuple:
         """The script has opened the devices, or says why not: begin a session."""
         if problem:
             return fragments.callout(PROBLEMS.get(problem, PROBLEMS["missing"])), *_buttons(running=False)
         visitor = Visitor.of(request)
         name = f"live {datetime.now():%Y-%m-%d %H.%M}"
         with user_errors():
-            self.service.live.start(visitor, self.service.analyzers.get(active), active, name)
+            used = self.service.analyzers.chosen(checkpoint, active)
+            self.service.live.start(visitor, self.service.analyzers.get(used), used, name)
         return _note(PRIVACY, visitor.session), *_buttons(running=True)
 
     def stop(self, request: gr.Request) -> tuple:
@@ -138,7 +139,12 @@ def connect(parts: SimpleNamespace, session: SimpleNamespace, handlers: LiveHand
     live, choices = parts.inputs.live, parts.choices
     state = [live.note, live.timer, live.start, live.stop, live.save]
     live.start.click(
-        handlers.start, [live.problem, session.active], state, js=OPEN, concurrency_limit=None, **quiet
+        handlers.start,
+        [live.problem, choices.checkpoint, session.active],
+        state,
+        js=OPEN,
+        concurrency_limit=None,
+        **quiet,
     ).then(None, None, None, js=RUN, **quiet)
     live.stop.click(handlers.stop, None, state, js=STOP, concurrency_limit=None, **quiet)
     live.timer.tick(

@@ -219,7 +219,7 @@ def connect(
     )
     used = [choices.fusion, choices.step, choices.window, choices.smooth, choices.prior, choices.baseline]
     used += [choices.track, choices.channel, choices.start, choices.end, choices.video_track, choices.rotate]
-    several.start.click(recordings.start, [session.active, *used], shown[1:], **at_once)
+    several.start.click(recordings.start, [choices.checkpoint, session.active, *used], shown[1:], **at_once)
     several.cancel.click(recordings.cancel, None, shown[1:], **at_once)
     several.clear.click(recordings.clear, None, shown[1:], **at_once)
     several.timer.tick(handlers.tick, None, shown, trigger_mode="once", **at_once)

@@ -75,6 +75,7 @@ class RecordingsHandlers:
 
     def start(
         self,
+        checkpoint: str,
         active: str,
         fusion: str,
         step: float,
@@ -104,7 +105,8 @@ class RecordingsHandlers:
             )
             inference = {"fusion": fusion, "step": step, "window": window, "smooth": smooth}
             inference |= {"prior": validation.prior(prior), "baseline": validation.baseline(baseline)}
-            choices = Choices(checkpoint=active, settings=settings, inference=inference)
+            used = self.service.analyzers.chosen(checkpoint, active)
+            choices = Choices(checkpoint=used, settings=settings, inference=inference)
             if not batch.start(self._work(choices, request)):
                 raise EmorecError(NOTHING_WAITS)
         return self.show(request)
