@@ -16,6 +16,7 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
+from emorec import files
 from emorec import image as pictures
 from emorec.errors import EmorecError
 from emorec.extraction import pipeline
@@ -102,7 +103,7 @@ def _extracted(
 
 def _may_pass(item: Item, reason: str) -> bool:
     """Whether an item that could not be used may be usable now: not if the reason is what its file holds."""
-    return bool(reason) and reason not in {sentence.format(name=item.path.name) for sentence in OF_CONTENT}
+    return bool(reason) and reason not in {sentence.format(name=files.shown(item.path.name)) for sentence in OF_CONTENT}
 
 
 def _faces_of(path: Path, detector: Detector, size: int) -> tuple[np.ndarray, np.ndarray]:
@@ -217,7 +218,7 @@ def read_each(items: Sequence[Item], read: Callable[[Item], Found], what: str) -
             reasons.append("")
         except EmorecError as error:
             found.append(None)
-            reasons.append(str(error))
+            reasons.append(files.shown(str(error)))
     return found, reasons
 
 
