@@ -26,9 +26,7 @@ USABLE = {"face": PICTURES | VIDEOS, "voice": MEDIA_SUFFIXES, "fusion": VIDEOS}
 KNOWN = set().union(*USABLE.values())
 KINDS = {"face": "pictures or videos", "voice": "recordings", "fusion": "videos"}
 
-UNREAD = (
-    "{where}: {count} files are left out, because such files are not read: {kinds}; convert pictures and recordings."
-)
+UNREAD = "{where}: files of kinds that are not read are left out: {kinds}; convert those with pictures or sound."
 LINKED_TWICE = "{folder}: linked folders that are also elsewhere in it are read once; left out: {names}."
 CLOSED = "{folder} is left out, because it cannot be read ({reason})."
 TWICE = "{file}: lines that name the file of a line before them are left out ({count})."
@@ -199,7 +197,7 @@ def _report_unread(where: Path, paths: Iterable[Path]) -> None:
     counts = Counter(suffix for path in paths if (suffix := path.suffix.lower()) not in KNOWN)
     if counts:
         kinds = ", ".join(f"{suffix or 'no ending'} ({count})" for suffix, count in sorted(counts.items()))
-        report_once(UNREAD.format(where=where, count=sum(counts.values()), kinds=kinds))
+        report_once(UNREAD.format(where=where, kinds=kinds))
 
 
 def _usable(items: list[Item], folder: Path, task: str) -> list[Item]:
