@@ -69,6 +69,28 @@ def test_a_recording_with_a_sample_that_is_no_number_is_left_out(tmp_path):
     assert [reason.endswith("samples that are not numbers or much too large.") for _, reason in left_out] == [True] * 3
 
 
+def test_what_is_no_number_in_the_cache_of_an_earlier_version_is_left_out_too(tmp_path, monkeypatch, reads):
+    items = layouts.by_folder(make_corpus.recordings(tmp_path / "data", takes=1), "voice")[:2]
+    samples = make_corpus.voice("happy", "anna")
+    samples[1000] = np.nan
+    rewrite(items[0].path, samples)
+    with monkeypatch.context() as patch:
+        patch.setattr(ingest, "_voice_of", lambda path, _: (np.full((64, 16), np.nan, np.float16), np.ones(1)))
+        ingest.extract_log_mels(items, VoiceFrontEnd(), tmp_path / "cache")
+    for _ in range(2):
+        found, left_out = ingest.extract_log_mels(items, VoiceFrontEnd(), tmp_path / "cache")
+        assert found[0] is None and np.isfinite(found[1][0]).all() and len(left_out) == 1
+    assert reads == [2, 2]
+
+
+def test_arrays_of_a_public_corpus_are_made_again_if_one_of_its_files_has_changed(tmp_path):
+    items, made = layouts.by_folder(make_corpus.pictures(tmp_path / "data", takes=1), "face"), []
+    for later in (0, 0, 60):
+        os.utime(items[2].path, (items[2].path.stat().st_mtime + later,) * 2)
+        pack.cached(tmp_path / "cache", "kind", items, {}, lambda: {"a": np.array(made.append(1) or 0)})
+    assert len(made) == 2
+
+
 def test_a_file_of_the_same_size_that_has_changed_is_read_again_and_no_other(tmp_path, reads):
     items = layouts.by_folder(make_corpus.recordings(tmp_path / "data", takes=1), "voice")[:3]
     for item in items:

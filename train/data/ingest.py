@@ -84,14 +84,19 @@ def _extracted(
 ) -> tuple[list[Pair | None], list[tuple[Item, str]]]:
     """What ``read`` finds in the items, from the cache where it can be; ``joined`` arrays are stored, and ``divided``.
 
-    A file that has changed is read again, and so is one that could not be read: its disk may have been away.
+    A file that has changed is read again, and so is one that could not be read: its disk may have been away. So is one
+    of which an earlier version stored what is no number.
     """
 
     def update(packed: Arrays, changed: np.ndarray) -> Arrays | None:
         found, reasons = divided(packed), [str(reason) for reason in packed["reasons"]]
-        rows = [row for row, item in enumerate(items) if changed[row] or _may_pass(item, reasons[row])]
+        rows = [
+            row
+            for row, item in enumerate(items)
+            if changed[row] or _may_pass(item, reasons[row]) or _spoilt(found[row])
+        ]
         new, why = read([items[row] for row in rows]) if rows else ([], [])
-        if not changed.any() and not any(one is not None for one in new):
+        if not changed.any() and all(one is None and found[row] is None for row, one in zip(rows, new, strict=True)):
             return None
         for row, one, reason in zip(rows, new, why, strict=True):
             found[row], reasons[row] = one, reason
@@ -116,6 +121,10 @@ def _faces_of(path: Path, detector: Detector, size: int) -> tuple[np.ndarray, np
         raise EmorecError(NO_FACE.format(name=path.name))
     mine = seen["face_person"] == persons[counts.argmax()]
     return seen["crops"][mine], seen["face_quality"][mine]
+
+
+def _spoilt(found: Pair | None) -> bool:
+    return found is not None and found[0].dtype.kind == "f" and not np.isfinite(found[0]).all()
 
 
 def clip_faces(path: Path, detector: Detector, size: int) -> dict[str, np.ndarray]:
