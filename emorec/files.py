@@ -6,7 +6,9 @@ import contextlib
 import errno
 import os
 import threading
+from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from emorec.errors import EmorecError
 
@@ -15,20 +17,28 @@ PARTIAL = 150  # bytes of a file's name in that of its temporary file; most syst
 
 
 def write(path: str | Path, content: bytes) -> None:
-    """Write bytes to a temporary file beside it and rename that, so that no partial file remains. Raises OSError.
+    """Write a file completely or not at all, see ``replacing``. Raises OSError."""
+    with replacing(path) as file:
+        file.write(content)
 
-    The content is on the disk before it has the name, so that a power cut leaves no file without its content.
+
+@contextlib.contextmanager
+def replacing(path: str | Path) -> Iterator[BinaryIO]:
+    """Within, a temporary file beside ``path`` to write to, which then gets that name. Raises OSError.
+
+    No partial file remains, and the content is on the disk before it has the name, so that a power cut leaves no file
+    without its content.
     """
     path = Path(path)
     partial = partial_of(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with partial.open("wb") as file:
-            file.write(content)
+            yield file
             file.flush()
             _force(file.fileno())
         partial.replace(path)
-    except OSError:
+    except BaseException:
         with contextlib.suppress(OSError):
             partial.unlink()
         raise

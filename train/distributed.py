@@ -16,6 +16,7 @@ from typing import Any
 import torch
 from torch import distributed, nn
 
+from emorec import files
 from emorec.errors import EmorecError
 
 
@@ -43,6 +44,12 @@ def count() -> int:
 def rank() -> int:
     """This process's number; process 0 is the main process, which writes all files and prints."""
     return distributed.get_rank() if distributed.is_initialized() else 0
+
+
+def report(sentence: str) -> None:
+    """Print from the main process. Names of files in the sentence need not be valid text."""
+    if rank() == 0:
+        print(files.shown(sentence), flush=True)
 
 
 def barrier() -> None:

@@ -43,6 +43,8 @@ NO_FOLDER = (
     "{checkpoint} is not a folder, and the copy of a repository is not written into; give --no-write, or the folder of "
     "a checkpoint."
 )
+NOT_WRITTEN = "the results above are not kept; make it writable, or copy the checkpoint and measure the copy."
+STOPPED = "stopped; the results of finished protocols are kept, and none of the one that was running\n"
 # The protocols that train no encoder.
 DEFAULT = ("everyday", "speakers", "web-faces", "ferplus", "ravdess-voice", "ravdess-late", "javanese-av", "robust")
 
@@ -66,7 +68,7 @@ def evaluate(folder: Path, setting: Setting, names: Sequence[str], write: bool =
         model.evaluation = in_order(model.evaluation | {name: found})
         print(table(name, found), flush=True)
         if write:
-            with run_dir.writing(folder):
+            with run_dir.writing(folder, NOT_WRITTEN):
                 checkpoints.save_config(model, folder)
                 card.write(model, folder)
     return model.evaluation
@@ -185,6 +187,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         evaluate(origin.folder, setting, names, not given.no_write)
     except EmorecError as error:
         parser.exit(2, f"{error}\n")
+    except KeyboardInterrupt:
+        parser.exit(130, "stopped\n" if given.no_write else STOPPED)
 
 
 if __name__ == "__main__":

@@ -23,6 +23,11 @@ from train.run_dir import RunDir
 Net = TypeVar("Net", bound=nn.Module)
 Batch = tuple[torch.Tensor, ...]
 
+NOT_FINITE = (
+    "The training of the {what} stops in epoch {epoch}, because its loss is not a finite number; choose a lower --lr, "
+    "or look for unusual items."
+)
+
 
 class Batches(Protocol):
     """Yields the batches of an epoch: tuples of tensors with the same number of rows. ``len`` is their number.
@@ -145,7 +150,10 @@ def _epoch(
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
         distributed.average_gradients(net)
-        torch.nn.utils.clip_grad_norm_(net.parameters(), 5.0)
+        norm = torch.nn.utils.clip_grad_norm_(net.parameters(), 5.0)
+        # Of the averaged gradients, so that all processes stop together, and none waits for another.
+        if not norm.isfinite():
+            raise EmorecError(NOT_FINITE.format(what=title or "network", epoch=epoch + 1))
         optimizer.step()
         cycle.step()
         _update_average(average, net, min(decay, (1 + step) / (10 + step)))

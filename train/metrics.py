@@ -15,6 +15,7 @@ PERFECT_DRAWS = 200  # random draws of labels from the probabilities themselves
 NEUTRAL = EMOTIONS.index("neutral")
 EVERYDAY = priors.of("everyday").log
 UNDER_EVERYDAY = ", everyday prior"  # ending of the names of results that hold under it instead of an even one
+DRAWN_AT_ONCE = 2**21  # counts of people or items in bootstrap samples that are in memory at the same time: 32 MB
 MIN_PEOPLE = 5  # with fewer people, resampling them gives no interval
 NO_PREDICTION = -1  # the prediction without any evidence: no label, and never right
 
@@ -197,11 +198,14 @@ def resampled_recall(
     found, there = np.zeros((len(names), len(labels))), np.zeros((len(names), len(labels)))
     np.add.at(there, (who, kinds), 1)
     np.add.at(found, (who, kinds), np.asarray(right, float))
-    random = np.random.default_rng(seed)
-    drawn = random.multinomial(len(names), np.full(len(names), 1 / len(names)), draws)
-    # A draw may miss a label altogether; then the others count.
-    with np.errstate(invalid="ignore"):
-        return np.nanmean((drawn @ found) / (drawn @ there), axis=1)
+    random, shares = np.random.default_rng(seed), np.full(len(names), 1 / len(names))
+    recalls, most = [], max(1, DRAWN_AT_ONCE // len(names))
+    for first in range(0, draws, most):
+        drawn = random.multinomial(len(names), shares, min(most, draws - first))
+        # A draw may miss a label altogether; then the others count.
+        with np.errstate(invalid="ignore"):
+            recalls.append(np.nanmean((drawn @ found) / (drawn @ there), axis=1))
+    return np.concatenate(recalls)
 
 
 def interval(drawn: np.ndarray) -> list[float]:

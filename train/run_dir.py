@@ -26,6 +26,7 @@ CURVES_FILE = "curves.png"
 EVENTS = "events"
 STATE_FILE = "last/state.pt"
 RESULT_FILE = "best/config.json"  # of a run that writes whole checkpoints
+ADVICE = "free some space or choose another folder by --out, and continue with --resume."
 WEIGHTS_FILE = "weights.safetensors"
 
 
@@ -193,15 +194,12 @@ def read_state(file: str | Path) -> dict[str, Any]:
 
 
 @contextmanager
-def writing(folder: str | Path) -> Iterator[None]:
-    """Within, errors of a full or write-protected disk become an EmorecError."""
+def writing(folder: str | Path, advice: str = ADVICE) -> Iterator[None]:
+    """Within, errors of a full or write-protected disk become an EmorecError, which ends with the advice."""
     try:
         yield
     except OSError as error:
-        raise EmorecError(
-            f"{folder} cannot be written ({error.strerror or error}); "
-            "free some space or choose another folder by --out, and continue with --resume."
-        ) from None
+        raise EmorecError(f"{folder} cannot be written ({error.strerror or error}); {advice}") from None
 
 
 def difference(before: dict[str, Any], after: dict[str, Any]) -> tuple[str, Any, Any] | None:

@@ -1,12 +1,14 @@
 """A user's data set: public layouts read, labels put into our words, people kept apart."""
 
 import csv
+import os
 
 import pytest
 
 from emorec.errors import EmorecError
-from train.data import corpora, datasets, layouts
+from train.data import corpora, datasets, ingest, layouts
 from train.data.datasets import Item
+from train.finetune import usable
 
 
 def touch(folder, *names):
@@ -61,7 +63,8 @@ def test_a_csv_names_items_beside_it(tmp_path):
             [("path", "label", "person"), ("clips/a.mp4", "Joy", "x"), ("clips/b.wav", "sad", "")]
         )
     first, second = layouts.by_csv(tmp_path, "voice")
-    assert first == Item(tmp_path / "clips" / "a.mp4", "csv", "Joy", "x") and second.person.endswith("/clips/b.wav")
+    assert first == Item(tmp_path / "clips" / "a.mp4", "csv", "Joy", "x")
+    assert second.person == str((tmp_path / "clips" / "b.wav").resolve()) and not second.named
     assert [item.label for item in layouts.by_csv(tmp_path / "t.csv", "fusion")] == ["Joy"]
 
 
@@ -101,3 +104,95 @@ def test_one_file_on_both_sides_is_refused(tmp_path):
     touch(tmp_path, "happy/1.png", "sad/2.png")
     with pytest.raises(EmorecError, match="both in the training and in the validation"):
         corpora.load("folder", "face", tmp_path, tmp_path)
+
+
+def test_items_without_a_person_do_not_end_the_split_by_person(tmp_path, capsys):
+    names = [f"{label}/p{number}/{take}.png" for label in ("happy", "sad") for number in range(5) for take in range(2)]
+    touch(tmp_path, *names, "happy/stray.png")
+    corpus = corpora.load("folder", "face", tmp_path)
+    assert corpus.sizes == (17, 4) and len(corpus.people) == 4 and len(corpus.held_out) == 1
+    assert not corpus.known_people and "stray.png" in {item.path.name for item in corpus.train}
+    said = capsys.readouterr().out
+    assert "1 of 21 items name no person (the first: stray.png)" in said and str(tmp_path) not in said
+    assert "(4 and 1 people, some unknown)" in corpora.describe(corpus)
+    touch(tmp_path, *(f"sad/{number}.png" for number in range(40)))
+    assert not corpora.load("folder", "face", tmp_path).known_people
+    assert "41 of 61 items name no person" in capsys.readouterr().out
+
+
+def test_whether_a_person_is_known_does_not_depend_on_how_paths_begin(tmp_path):
+    (tmp_path / "t.csv").write_text("path,label,person\na.wav,sad,\nb.wav,sad,/mnt/anna\n")
+    assert [item.named for item in layouts.by_csv(tmp_path, "voice")] == [False, True]
+    windows = [Item(tmp_path, "folder", label, rf"C:\data\{label}.wav", named=False) for label in ("happy", "sad")]
+    corpus = corpora.Corpus(train=windows, valid=windows, labels=("happy", "sad"), known_people=False)
+    assert not corpora.known_people(windows) and corpus.people == corpus.held_out == []
+
+
+def test_one_name_in_two_encodings_is_one_person(tmp_path, capsys):
+    composed, divided = "Zo\u00eb", "Zoe\u0308"
+    touch(tmp_path, f"happy/{composed}/1.png", f"sad/{divided}/1.png", "happy/anna/1.png", "sad/Anna/1.png")
+    assert {item.person for item in layouts.by_folder(tmp_path, "face")} == {composed, "anna", "Anna"}
+    corpora.load("folder", "face", tmp_path)
+    assert "'Anna' and 'anna' count as different people" in capsys.readouterr().out
+
+
+def test_labels_are_compared_whatever_program_wrote_them(tmp_path):
+    touch(tmp_path / "data", "fro\u0302h/a/1.png", "trist /a/1.png")
+    labels = tmp_path / "labels.json"
+    labels.write_text('{"fr\u00f4h": "happy", " trist": "sad"}', encoding="utf-8-sig")  # with a byte order mark
+    items = corpora.read("folder", "face", tmp_path / "data", corpora.read_mapping(labels))
+    assert {item.label for item in items} == {"happy", "sad"}
+
+
+def test_names_that_are_not_utf_8_can_be_written(tmp_path):
+    try:
+        touch(tmp_path, *(os.fsdecode(name) for name in (b"happy/Zo\xeb/1.png", b"sad/anna/\xeb.png")))
+    except OSError:
+        pytest.skip("this disk has no such names")
+    items = layouts.by_folder(tmp_path, "face")
+    assert {item.person for item in items} == {"Zo\ufffd", "anna"}
+    _, left_out = ingest.extract_faces(items, 48, tmp_path / "cache")
+    usable.drop_unreadable(items[:1] * 2, [None, 1], left_out, tmp_path / "out", "training")
+    assert "\ufffd.png" in (tmp_path / "out" / "training-skipped.csv").read_text()
+
+
+def test_linked_folders_are_followed_and_what_is_not_read_is_counted(tmp_path, capsys):
+    data, elsewhere = tmp_path / "data", tmp_path / "elsewhere"
+    touch(elsewhere, "1.png")
+    touch(data, "happy/anna/1.png", "happy/anna/2.HEIC", "happy/anna/3.heic", "sad/anna/1.m4v", "sad/anna/2.png")
+    touch(data, "sad/anna/.hidden.xyz", "sad/anna/2.wav")
+    (data / "sad" / "dora").symlink_to(elsewhere)
+    (data / "sad" / "again").symlink_to(data / "happy")
+    assert [str(item.path.relative_to(data)) for item in layouts.by_folder(data, "face")] == [
+        "happy/anna/1.png",
+        "sad/anna/2.png",
+        "sad/dora/1.png",
+    ]
+    layouts.by_folder(data, "voice")
+    said = capsys.readouterr().out.splitlines()
+    assert len(said) == 2 and "not read are left out: .heic (2), .m4v (1);" in said[0]
+    assert said[1].endswith("left out: sad/again.")
+
+
+def table(folder, text):
+    (folder / "t.csv").write_text(text, encoding="utf-8-sig")
+    return folder / "t.csv"
+
+
+def test_lines_of_a_csv_that_repeat_a_file_are_left_out(tmp_path, capsys):
+    file = table(tmp_path, "path,label\na.wav,sad\n./a.wav,sad\nb.wav,happy\nc.aiff,happy\n")
+    assert [item.path.name for item in layouts.by_csv(file, "voice")] == ["a.wav", "b.wav"]
+    said = capsys.readouterr().out
+    assert "lines that name the file of a line before them are left out (1)" in said and ".aiff (1)" in said
+    with pytest.raises(EmorecError, match=r"Line 4 of .*t.csv gives a.wav another label or person than line 2"):
+        layouts.by_csv(table(tmp_path, "path,label\na.wav,sad\nb.wav,sad\na.wav,happy\n"), "voice")
+
+
+def test_a_csv_of_a_spreadsheet_is_read(tmp_path):
+    for separator in (";", "\t", ", "):
+        lines = ["path,label,person", "", "a.wav,sad ,anna", "b.wav,,bert"]
+        file = table(tmp_path, "\n".join(line.replace(",", separator) for line in lines))
+        with pytest.raises(EmorecError, match=r"Line 4 of .*t.csv lacks its path or its label"):
+            layouts.by_csv(file, "voice")
+        file.write_text(file.read_text(encoding="utf-8-sig").rpartition("\n")[0], encoding="utf-8-sig")
+        assert facts(layouts.by_csv(file, "voice")) == {("a.wav", "sad", "anna")}

@@ -1,7 +1,10 @@
 """Evaluation: only on people outside the training data, with everything that a table must show."""
 
+import errno
 import json
+import os
 import shutil
+import tracemalloc
 from dataclasses import replace
 from pathlib import Path
 
@@ -151,6 +154,27 @@ def test_a_users_own_videos_are_judged_all_five_ways(bundled, tmp_path, monkeypa
     )
     assert {"face", "late", "intermediate"} <= set(found["results"]) or set(found["results"]) == {"face"}
     assert found["items"] == 6 and "12 items are left out: only videos are measured" in capsys.readouterr().out
+
+
+def test_a_stop_and_a_folder_that_cannot_be_written_are_one_sentence(copy, tmp_path, capsys, monkeypatch):
+    make_corpus.pictures(tmp_path / "data", takes=1)
+    given = (copy, "--data", tmp_path / "data", "--dataset", "folder", "--cache", tmp_path / "cache")
+
+    def full(*_):
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoints, "save_config", full)
+        said = refused(capsys, *given)
+    assert "Read-only file system" in said and "--out" not in said and "--resume" not in said
+
+    def stopped(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(own_data, "own_data", stopped)
+    with pytest.raises(SystemExit) as ended:
+        evaluate.main([str(part) for part in given])
+    assert ended.value.code == 130 and capsys.readouterr().err.startswith("stopped; the results of finished protocols")
 
 
 def test_nobody_of_the_training_is_judged(copy, bundled, tmp_path, capsys):
@@ -350,6 +374,17 @@ def test_an_interval_draws_people_if_there_are_enough_of_them():
     rare = np.where(np.arange(1000) < 990, 0, 1)
     low, high = metrics.intervals({"face": rare == 0}, rare)["intervals"]["face"]
     assert low <= 0.5 <= high < 0.6
+
+
+def test_an_interval_of_many_items_needs_no_matrix_of_all_draws(monkeypatch):
+    random = np.random.default_rng(0)
+    right, truth, items = random.random(3000) < 0.7, random.integers(0, 4, 3000), np.arange(3000)
+    whole = metrics.resampled_recall(right, truth, items, draws=100)
+    monkeypatch.setattr(metrics, "DRAWN_AT_ONCE", 20_000)
+    tracemalloc.start()
+    assert np.array_equal(metrics.resampled_recall(right, truth, items, draws=100), whole)
+    assert tracemalloc.get_traced_memory()[1] < 8 * 100 * 3000  # bytes of all counts
+    tracemalloc.stop()
 
 
 def test_clips_have_the_people_of_their_fold():

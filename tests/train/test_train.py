@@ -142,6 +142,21 @@ def test_a_run_learns_and_logs(tmp_path):
     assert log[0].startswith("epoch,loss,seconds,accuracy") and len(log) == 9
 
 
+def test_a_loss_that_is_no_number_ends_the_run_and_spoils_nothing(tmp_path, monkeypatch):
+    def spoilt(logits, truth, real=F.cross_entropy):
+        seen.append(1)
+        return real(logits, truth) * (np.nan if len(seen) > 6 else 1)  # in the second epoch
+
+    seen = []
+    with monkeypatch.context() as patch:
+        patch.setattr(F, "cross_entropy", spoilt)
+        with pytest.raises(EmorecError, match="stops in epoch 2, because its loss is not a finite number"):
+            toy_run(tmp_path, epochs=3)
+    assert loop.finished(tmp_path) == 1 and len(seen) == 7
+    net, _ = toy_run(tmp_path, epochs=3, resume=True)
+    assert all(value.isfinite().all() for value in net.state_dict().values())
+
+
 def test_a_resumed_run_ends_at_the_same_numbers(tmp_path):
     unbroken, _ = toy_run(tmp_path / "unbroken", epochs=5)
     with pytest.raises(KeyboardInterrupt):

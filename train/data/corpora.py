@@ -12,8 +12,9 @@ import numpy as np
 
 from emorec.emotions import EMOTIONS, emotion_of
 from emorec.errors import EmorecError
-from train.data import datasets, layouts
+from train.data import datasets, layouts, persons
 from train.data.datasets import Item
+from train.data.persons import known_people
 
 # Labels that are kept although they are not among the seven emotions; every other label becomes its emotion.
 EXTRA_LABELS = ("calm", "contempt")
@@ -22,7 +23,7 @@ HELD_OUT_SHARE = 0.2
 
 @dataclass(frozen=True, kw_only=True)
 class Corpus:
-    """Items of training and of validation, the labels of both, and whether the persons in the items are known."""
+    """Items of training and of validation, the labels of both, and whether the persons in all items are known."""
 
     train: list[Item]
     valid: list[Item]
@@ -31,13 +32,13 @@ class Corpus:
 
     @property
     def people(self) -> list[str]:
-        """The persons of training, sorted; [] if they are unknown."""
-        return sorted({item.person for item in self.train}) if self.known_people else []
+        """The named persons of training, sorted."""
+        return sorted({item.person for item in self.train if item.named})
 
     @property
     def held_out(self) -> list[str]:
-        """The persons of validation, sorted; [] if they are unknown."""
-        return sorted({item.person for item in self.valid}) if self.known_people else []
+        """The named persons of validation, sorted."""
+        return sorted({item.person for item in self.valid if item.named})
 
     @property
     def sizes(self) -> tuple[int, int]:
@@ -73,10 +74,11 @@ def load(
     else:
         known = known_people(items)
         train, valid = split(items, known, fold, seed)
+    persons.report(train, valid, bool(val_dir))
     both = {item.person for item in train} & {item.person for item in valid}
     if both and (known or val_dir):
         raise EmorecError(
-            f"{_name_of(sorted(both)[0])} is both in the training and in the validation data; keep people apart."
+            f"{persons.called(min(both), train)} is both in the training and in the validation data; keep people apart."
         )
     found = {item.label for item in train}
     if len(found) < 2:
@@ -103,10 +105,11 @@ def _check_label_folders(folder: Path, items: Sequence[Item], mapping: dict[str,
     """Raise EmorecError if the folder of a label that is not mapped to null holds no items."""
     found = {item.label for item in items}
     for path in sorted(folder.iterdir()):
-        ignored = path.name.startswith((".", "__")) or mapping.get(path.name, "") is None
-        if path.is_dir() and not ignored and path.name not in found:
+        name = layouts.name_of(path.name)
+        ignored = name.startswith((".", "__")) or mapping.get(name, "") is None
+        if path.is_dir() and not ignored and name not in found:
             raise EmorecError(
-                f"The folder {path} holds no {layouts.KINDS[task]}, so {path.name!r} cannot be learned; add some, or "
+                f"The folder {path} holds no {layouts.KINDS[task]}, so {name!r} cannot be learned; add some, or "
                 "remove the folder."
             )
 
@@ -114,7 +117,7 @@ def _check_label_folders(folder: Path, items: Sequence[Item], mapping: dict[str,
 def read_mapping(file: Path) -> dict[str, str | None]:
     """The dict of a --labels file: from the data set's labels to emotions, or None. Raises EmorecError."""
     try:
-        mapping = json.loads(Path(file).read_text(encoding="utf-8"))
+        mapping = json.loads(Path(file).read_text(encoding="utf-8-sig"))
     except (OSError, ValueError) as error:
         raise EmorecError(f"The label map {file} cannot be read as JSON ({error}).") from None
     if not isinstance(mapping, dict) or not all(value is None or isinstance(value, str) for value in mapping.values()):
@@ -125,7 +128,7 @@ def read_mapping(file: Path) -> dict[str, str | None]:
                 emotion_of(value)
             except EmorecError as error:
                 raise EmorecError(f"The label map {file} maps {name!r} wrongly: {error}") from None
-    return mapping
+    return {layouts.name_of(name): value for name, value in mapping.items()}
 
 
 def labelled(items: Sequence[Item], mapping: dict[str, str | None] | None, folder: Path) -> list[Item]:
@@ -156,13 +159,11 @@ def labelled(items: Sequence[Item], mapping: dict[str, str | None] | None, folde
     return out
 
 
-def known_people(items: Sequence[Item]) -> bool:
-    """Whether the persons in the items are known; if not, the person of each item is its path."""
-    return not any(item.person.startswith("/") for item in items)
-
-
 def split(items: list[Item], known: bool, fold: int, seed: int) -> tuple[list[Item], list[Item]]:
-    """Items of training and of validation: by the data set's own parts or folds, else a fifth of the people."""
+    """Items of training and of validation: by the data set's own parts or folds, else a fifth of the people.
+
+    If only some persons are ``known``, items without one are trained on; if most are unknown, items are split.
+    """
     parts = {item.person for item in items}
     if parts == {"ferplus-train", "ferplus-valid"} or parts == {"fer2013-train", "fer2013-valid"}:
         held_out = {part for part in parts if part.endswith("-valid")}
@@ -171,17 +172,15 @@ def split(items: list[Item], known: bool, fold: int, seed: int) -> tuple[list[It
         held_out = {item.person for item, place in zip(items, places, strict=True) if place == fold}
     if held_out and held_out != parts:
         return [i for i in items if i.person not in held_out], [i for i in items if i.person in held_out]
-    people = sorted(parts)
+    named = sorted({item.person for item in items if item.named})
     generator = np.random.default_rng(seed)
-    if not known:
+    if not known and (len(named) < 2 or not persons.most_named(items)):
         return _split_evenly(items, generator)
-    if len(people) < 2:
+    if len(named) < 2:
         raise EmorecError(
-            f"All items show one person ({people[0]}), so none can be kept for validation; give others by --val_dir."
+            f"All items show one person ({named[0]}), so none can be kept for validation; give others by --val_dir."
         )
-    held_out = {
-        people[row] for row in generator.permutation(len(people))[: max(1, round(HELD_OUT_SHARE * len(people)))]
-    }
+    held_out = {named[row] for row in generator.permutation(len(named))[: max(1, round(HELD_OUT_SHARE * len(named)))]}
     return [i for i in items if i.person not in held_out], [i for i in items if i.person in held_out]
 
 
@@ -209,10 +208,8 @@ def _split_evenly(items: list[Item], generator: np.random.Generator) -> tuple[li
 def describe(corpus: Corpus) -> str:
     """One line: the numbers of items and people, and the number of items of each label."""
     by_label = ", ".join(f"{label} {count}" for label, count in sorted(corpus.counts.items()))
-    people = f"{len(corpus.people)} and {len(corpus.held_out)} people" if corpus.known_people else "people unknown"
+    who = f"{len(corpus.people)} and {len(corpus.held_out)} people" if corpus.people else "people unknown"
+    if corpus.people and not corpus.known_people:
+        who += ", some unknown"
     train, valid = corpus.sizes
-    return f"{train} items to train on, {valid} to validate on ({people}): {by_label}"
-
-
-def _name_of(person: str) -> str:
-    return f"The file {person}" if person.startswith("/") else f"The person {person!r}"
+    return f"{train} items to train on, {valid} to validate on ({who}): {by_label}"

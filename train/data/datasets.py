@@ -34,13 +34,18 @@ ORDINARY = ("barista", "speechocean", "korean")  # corpora of ordinary speech
 
 @dataclass(frozen=True)
 class Item:
-    """One labelled recording or picture. ``votes`` are a picture's counts over FER+'s ten columns, else ()."""
+    """One labelled recording or picture.
+
+    ``votes`` are a picture's counts over FER+'s ten columns, else (). If nobody says who is in it, it is not ``named``,
+    and its ``person`` is its path, as if it showed somebody whom no other item shows.
+    """
 
     path: Path
     corpus: str
     label: str
     person: str
     votes: tuple[int, ...] = ()
+    named: bool = True
 
 
 def ferplus(folder: Path, split: str) -> list[Item]:

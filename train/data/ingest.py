@@ -16,6 +16,7 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
+from emorec import files
 from emorec import image as pictures
 from emorec.errors import EmorecError
 from emorec.extraction import pipeline
@@ -23,16 +24,21 @@ from emorec.face import alignment, detection
 from emorec.face.detection import Detector
 from emorec.face.tracking import Tracker
 from emorec.media import image as media_still
+from emorec.media.sandbox.checks import MAX_SAMPLE
 from emorec.models.config import FaceConfig
 from emorec.voice import features
 from emorec.voice.features import VoiceFrontEnd
 from train.data.datasets import Item
 from train.data.layouts import PICTURES
-from train.data.pack import alignment_of, cached, face_detector, load_audio, settings_of, whole_hops
+from train.data.pack import Arrays, alignment_of, cached, face_detector, load_audio, settings_of, whole_hops
 
 SMALL = 128  # pixels; in a smaller picture no face has to be found: the whole picture counts as one
+NO_FACE, NO_PICTURES = "No face was found in {name}.", "{name} holds no pictures."
+NO_SOUND, NO_NUMBERS = "{name} holds no sound.", "{name} holds samples that are not numbers or much too large."
+OF_CONTENT = (NO_FACE, NO_PICTURES, NO_SOUND, NO_NUMBERS)  # reading the same file again finds the same
 
 Found = TypeVar("Found")
+Pair = tuple[np.ndarray, np.ndarray]
 
 
 def extract_faces(
@@ -45,8 +51,7 @@ def extract_faces(
     detector = face_detector()
     settings = alignment_of(size, detector) | {"rate": pipeline.Settings().face_rate}
 
-    def all_faces() -> dict[str, np.ndarray]:
-        found, reasons = read_each(items, lambda item: _faces_of(item.path, detector, size), "faces")
+    def joined(found: Sequence[Pair | None], reasons: Sequence[str]) -> Arrays:
         nothing = np.zeros((0, size, size), np.uint8), np.zeros(0, np.float32)
         crops, quality = zip(*(one or nothing for one in found), strict=True)
         return {
@@ -56,13 +61,54 @@ def extract_faces(
             "reasons": np.array(reasons),
         }
 
-    packed = cached(cache, "seen", items, settings, all_faces)
-    ends = np.cumsum(packed["frames"])
-    out = [
-        (packed["crops"][end - count : end], packed["quality"][end - count : end]) if count else None
-        for end, count in zip(ends, packed["frames"], strict=True)
-    ]
-    return out, with_reasons(items, packed["reasons"])
+    def divided(packed: Arrays) -> list[Pair | None]:
+        return [
+            (packed["crops"][end - count : end], packed["quality"][end - count : end]) if count else None
+            for end, count in zip(np.cumsum(packed["frames"]), packed["frames"], strict=True)
+        ]
+
+    def read(some: Sequence[Item]) -> tuple[list[Pair | None], list[str]]:
+        return read_each(some, lambda item: _faces_of(item.path, detector, size), "faces")
+
+    return _extracted("seen", items, settings, cache, read, joined, divided)
+
+
+def _extracted(
+    kind: str,
+    items: Sequence[Item],
+    settings: dict[str, Any],
+    cache: Path,
+    read: Callable[[Sequence[Item]], tuple[list[Pair | None], list[str]]],
+    joined: Callable[[Sequence[Pair | None], Sequence[str]], Arrays],
+    divided: Callable[[Arrays], list[Pair | None]],
+) -> tuple[list[Pair | None], list[tuple[Item, str]]]:
+    """What ``read`` finds in the items, from the cache where it can be; ``joined`` arrays are stored, and ``divided``.
+
+    A file that has changed is read again, and so is one that could not be read: its disk may have been away. So is one
+    of which an earlier version stored what is no number.
+    """
+
+    def update(packed: Arrays, changed: np.ndarray) -> Arrays | None:
+        found, reasons = divided(packed), [str(reason) for reason in packed["reasons"]]
+        rows = [
+            row
+            for row, item in enumerate(items)
+            if changed[row] or _may_pass(item, reasons[row]) or _spoilt(found[row])
+        ]
+        new, why = read([items[row] for row in rows]) if rows else ([], [])
+        if not changed.any() and all(one is None and found[row] is None for row, one in zip(rows, new, strict=True)):
+            return None
+        for row, one, reason in zip(rows, new, why, strict=True):
+            found[row], reasons[row] = one, reason
+        return joined(found, reasons)
+
+    packed = cached(cache, kind, items, settings, lambda: joined(*read(items)), update)
+    return divided(packed), with_reasons(items, packed["reasons"])
+
+
+def _may_pass(item: Item, reason: str) -> bool:
+    """Whether an item that could not be used may be usable now: not if the reason is what its file holds."""
+    return bool(reason) and reason not in {sentence.format(name=files.shown(item.path.name)) for sentence in OF_CONTENT}
 
 
 def _faces_of(path: Path, detector: Detector, size: int) -> tuple[np.ndarray, np.ndarray]:
@@ -72,9 +118,13 @@ def _faces_of(path: Path, detector: Detector, size: int) -> tuple[np.ndarray, np
     seen = clip_faces(path, detector, size)
     persons, counts = np.unique(seen["face_person"], return_counts=True)
     if not len(persons):
-        raise EmorecError(f"No face was found in {path.name}.")
+        raise EmorecError(NO_FACE.format(name=path.name))
     mine = seen["face_person"] == persons[counts.argmax()]
     return seen["crops"][mine], seen["face_quality"][mine]
+
+
+def _spoilt(found: Pair | None) -> bool:
+    return found is not None and found[0].dtype.kind == "f" and not np.isfinite(found[0]).all()
 
 
 def clip_faces(path: Path, detector: Detector, size: int) -> dict[str, np.ndarray]:
@@ -82,7 +132,7 @@ def clip_faces(path: Path, detector: Detector, size: int) -> dict[str, np.ndarra
     model: Any = SimpleNamespace(face=CropKeeper(size))  # all that is asked of a Checkpoint here
     parts = [*pipeline.face_segments(path, model, detector, Tracker(), pipeline.Settings(), 0, np.inf, [])]
     if not parts:
-        raise EmorecError(f"{path.name} holds no pictures.")
+        raise EmorecError(NO_PICTURES.format(name=path.name))
     crops = np.rint(parts[0]["face_embedding"].astype(np.float32) * 255).astype(np.uint8)
     return parts[0] | {"crops": crops.reshape(-1, size, size)}
 
@@ -118,7 +168,7 @@ def picture_face(
         crop = alignment.align(larger, found[0].landmarks, size)
         return crop[None], np.array([alignment.quality(found[0], crop)], np.float32)
     if not small:
-        raise EmorecError(f"No face was found in {name}.")
+        raise EmorecError(NO_FACE.format(name=name))
     whole = cv2.resize(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), (size, size), interpolation=cv2.INTER_AREA)
     return whole[None], np.ones(1, np.float32)
 
@@ -132,8 +182,7 @@ def extract_log_mels(
     """
     per_hop = front_end.hop // front_end.frame
 
-    def all_voices() -> dict[str, np.ndarray]:
-        found, reasons = read_each(items, lambda item: _voice_of(item.path, front_end), "voices")
+    def joined(found: Sequence[Pair | None], reasons: Sequence[str]) -> Arrays:
         nothing = np.zeros((front_end.n_mels, 0), np.float16), np.zeros(0, np.float32)
         spectra, activity = zip(*(one or nothing for one in found), strict=True)
         return {
@@ -143,20 +192,27 @@ def extract_log_mels(
             "reasons": np.array(reasons),
         }
 
-    packed = cached(cache, "heard", items, settings_of(front_end), all_voices)
-    ends = np.cumsum(packed["hops"])
-    log_mel, speech = packed["log_mel"], packed["speech"]
-    out = [
-        (log_mel[:, (end - hops) * per_hop : end * per_hop], speech[end - hops : end]) if hops else None
-        for end, hops in zip(ends, packed["hops"], strict=True)
-    ]
-    return out, with_reasons(items, packed["reasons"])
+    def divided(packed: Arrays) -> list[Pair | None]:
+        log_mel, speech = packed["log_mel"], packed["speech"]
+        return [
+            (log_mel[:, (end - hops) * per_hop : end * per_hop], speech[end - hops : end]) if hops else None
+            for end, hops in zip(np.cumsum(packed["hops"]), packed["hops"], strict=True)
+        ]
+
+    def read(some: Sequence[Item]) -> tuple[list[Pair | None], list[str]]:
+        return read_each(some, lambda item: _voice_of(item.path, front_end), "voices")
+
+    return _extracted("heard", items, settings_of(front_end), cache, read, joined, divided)
 
 
 def _voice_of(path: Path, front_end: VoiceFrontEnd) -> tuple[np.ndarray, np.ndarray]:
     samples = whole_hops(load_audio(path, front_end.rate), front_end.hop)
-    if not np.abs(samples).max(initial=0.0):
-        raise EmorecError(f"{path.name} holds no sound.")
+    loudest = np.abs(samples).max(initial=0.0)
+    if not loudest:
+        raise EmorecError(NO_SOUND.format(name=path.name))
+    # Recordings of floating-point numbers may hold some that are none; one of them would spoil all weights.
+    if not loudest <= MAX_SAMPLE:
+        raise EmorecError(NO_NUMBERS.format(name=path.name))
     return features.log_mel(samples, front_end).to(torch.float16).numpy(), features.speech(samples, front_end)
 
 
@@ -171,7 +227,7 @@ def read_each(items: Sequence[Item], read: Callable[[Item], Found], what: str) -
             reasons.append("")
         except EmorecError as error:
             found.append(None)
-            reasons.append(str(error))
+            reasons.append(files.shown(str(error)))
     return found, reasons
 
 

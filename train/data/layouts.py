@@ -6,18 +6,32 @@ Each raises EmorecError if the folder holds no items for the task ("face", "voic
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Collection
+import os
+import unicodedata
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
+from emorec import files
 from emorec.errors import EmorecError
+from train import distributed
 from train.data import datasets
 from train.data.datasets import MEDIA_SUFFIXES, Item, existing
 
 PICTURES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"}
 VIDEOS = {".mp4", ".flv", ".avi", ".mkv", ".webm", ".mov"}
 USABLE = {"face": PICTURES | VIDEOS, "voice": MEDIA_SUFFIXES, "fusion": VIDEOS}
+KNOWN = set().union(*USABLE.values())
 KINDS = {"face": "pictures or videos", "voice": "recordings", "fusion": "videos"}
+
+UNREAD = "{where}: files of kinds that are not read are left out: {kinds}; convert those with pictures or sound."
+LINKED_TWICE = "{folder}: linked folders that are also elsewhere in it are read once; left out: {names}."
+CLOSED = "{folder} is left out, because it cannot be read ({reason})."
+TWICE = "{file}: lines that name the file of a line before them are left out ({count})."
+OTHER_LABEL = "Line {number} of {file} gives {path} another label or person than line {first}; leave one of them."
+report_once = cache(distributed.report)  # of one folder, the files for several tasks are looked for
 
 CREMAD_LABELS = {"ANG": "angry", "DIS": "disgust", "FEA": "fear", "HAP": "happy", "NEU": "neutral", "SAD": "sad"}
 RAVDESS_MODALITIES = {"face": ("01", "02"), "voice": ("03", "01"), "fusion": ("01",)}  # in order of preference
@@ -71,7 +85,7 @@ def fer2013(folder: Path, task: str) -> list[Item]:
     parts["valid"] = folder / valid
     return _usable(
         [
-            replace(item, corpus="fer2013", person=f"fer2013-{name}")
+            replace(item, corpus="fer2013", person=f"fer2013-{name}", named=True)
             for name, part in parts.items()
             for item in by_folder(part, task)
         ],
@@ -87,7 +101,7 @@ def by_folder(folder: Path, task: str) -> list[Item]:
         label, *between = path.relative_to(folder).parts[:-1] or ("",)
         if not label:
             raise EmorecError(f"{path.name} lies in {folder} itself; put every item into a folder named by its label.")
-        items.append(Item(path, "folder", label, between[0] if between else str(path.resolve())))
+        items.append(_item(path, "folder", label, between[0] if between else ""))
     return _usable(items, folder, task)
 
 
@@ -101,18 +115,44 @@ def by_csv(file: Path, task: str) -> list[Item]:
         file = tables[0]
     try:
         with open(file, newline="", encoding="utf-8-sig") as table:
-            rows = list(csv.DictReader(table))
+            heading = table.readline()
+            table.seek(0)
+            # Spreadsheets write semicolons where numbers have decimal commas.
+            reader = csv.DictReader(table, delimiter=max(",;\t", key=heading.count), skipinitialspace=True)
+            rows = [(reader.line_num, row) for row in reader]
     except (OSError, ValueError, csv.Error) as error:
         raise EmorecError(f"{file} cannot be read as a CSV table ({error}).") from None
-    if not rows or not {"path", "label"} <= rows[0].keys():
+    if not rows or not {"path", "label"} <= rows[0][1].keys():
         raise EmorecError(f"{file} needs a first line with the columns path,label,person, and a line for each item.")
-    items = []
-    for number, row in enumerate(rows, 2):
-        if not row["path"] or not row["label"]:
+    items: dict[Path, Item] = {}
+    first: dict[Path, int] = {}
+    for number, row in rows:
+        path, label, person = ((row.get(column) or "").strip() for column in ("path", "label", "person"))
+        if not path or not label:
             raise EmorecError(f"Line {number} of {file} lacks its path or its label.")
-        path = file.parent / row["path"]
-        items.append(Item(path, "csv", row["label"], (row.get("person") or "").strip() or str(path.resolve())))
-    return _usable([item for item in items if item.path.suffix.lower() in USABLE[task]], file, task)
+        item = _item(file.parent / path, "csv", label, person)
+        whole = item.path.resolve()
+        if whole in items and (items[whole].label, items[whole].person) != (item.label, item.person):
+            raise EmorecError(OTHER_LABEL.format(number=number, file=file, path=path, first=first[whole]))
+        first.setdefault(whole, number)
+        items.setdefault(whole, item)
+    if len(items) < len(rows):
+        report_once(TWICE.format(file=file, count=len(rows) - len(items)))
+    _report_unread(file, items)
+    return _usable([item for item in items.values() if item.path.suffix.lower() in USABLE[task]], file, task)
+
+
+def name_of(text: str) -> str:
+    """A label or a person's name as it is compared: valid text, with composed characters (NFC), no spaces around it.
+
+    macOS writes the "é" of a folder's name as two characters, and most other programs as one.
+    """
+    return unicodedata.normalize("NFC", files.shown(text)).strip()
+
+
+def _item(path: Path, corpus: str, label: str, person: str) -> Item:
+    person = name_of(person)
+    return Item(path, corpus, name_of(label), person or str(path.resolve()), named=bool(person))
 
 
 READERS: dict[str, Callable[[Path, str], list[Item]]] = {
@@ -129,10 +169,35 @@ READERS: dict[str, Callable[[Path, str], list[Item]]] = {
 
 
 def _files(folder: Path, suffixes: Collection[str]) -> list[Path]:
+    """The files with one of the suffixes in a folder and all below it, also linked ones, sorted; reports the others."""
     folder = existing(folder)
     if not folder.is_dir():
         raise EmorecError(f"{folder} is not a folder.")
-    return sorted(p for p in folder.rglob("*") if p.suffix.lower() in suffixes and not p.name.startswith("."))
+    found: list[Path] = []
+    seen, again = {os.path.realpath(folder)}, []
+    closed: list[OSError] = []
+    for root, folders, names in os.walk(folder, onerror=closed.append, followlinks=True):
+        for name in sorted(folders, key=lambda name: os.path.islink(os.path.join(root, name))):
+            place = os.path.realpath(os.path.join(root, name))
+            if place in seen:  # a link to it was followed before, or would be followed for ever
+                again.append(str(Path(root, name).relative_to(folder)))
+                folders.remove(name)
+            seen.add(place)
+        found += [Path(root, name) for name in names if not name.startswith(".")]
+    _report_unread(folder, found)
+    if again:
+        report_once(LINKED_TWICE.format(folder=folder, names=", ".join(sorted(again))))
+    for error in closed:
+        report_once(CLOSED.format(folder=error.filename, reason=error.strerror))
+    return sorted(path for path in found if path.suffix.lower() in suffixes)
+
+
+def _report_unread(where: Path, paths: Iterable[Path]) -> None:
+    """Report the files that no task reads."""
+    counts = Counter(suffix for path in paths if (suffix := path.suffix.lower()) not in KNOWN)
+    if counts:
+        kinds = ", ".join(f"{suffix or 'no ending'} ({count})" for suffix, count in sorted(counts.items()))
+        report_once(UNREAD.format(where=where, kinds=kinds))
 
 
 def _usable(items: list[Item], folder: Path, task: str) -> list[Item]:

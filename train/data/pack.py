@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -15,6 +16,7 @@ import torch
 import torchaudio
 from tqdm import tqdm
 
+from emorec import files
 from emorec.errors import EmorecError
 from emorec.extraction.voices import BLOCK_HOPS
 from emorec.face import alignment, detection
@@ -27,7 +29,9 @@ from train import distributed
 from train.data.datasets import Item
 
 Speeds = tuple[int, Sequence[float]]  # a seed and the factors to choose from
+Arrays = dict[str, np.ndarray]
 
+MODIFIED = "modified"  # the name of the array that the cache adds: when each item's file was modified
 MAX_CLIP = 2 * 3600.0  # seconds; clips for training are held in memory as a whole
 BLOCK_SECONDS = BLOCK_HOPS * VoiceFrontEnd().hop_seconds
 
@@ -171,31 +175,57 @@ def cached(
     kind: str,
     items: Sequence[Item],
     settings: dict[str, Any],
-    make: Callable[[], dict[str, np.ndarray]],
-) -> dict[str, np.ndarray]:
+    make: Callable[[], Arrays],
+    update: Callable[[Arrays, np.ndarray], Arrays | None] | None = None,
+) -> Arrays:
     """The arrays that ``make()`` returns, stored in ``cache`` under a hash of the items and the settings.
 
-    Of several processes only the main one computes them. Raises EmorecError if they cannot be stored.
+    If a file of the items has changed since then, or the stored arrays are damaged, they are made again. If there is an
+    ``update``, stored arrays are given to it, with which items have changed (N,); what it returns is stored in their
+    place, unless it is None. Of several processes only the main one computes them. Raises EmorecError if they cannot be
+    stored.
     """
     key = hashlib.sha256(json.dumps([kind, [_identity(item) for item in items], settings]).encode()).hexdigest()[:16]
     file = Path(cache) / f"{kind}-{key}.npz"
     with distributed.first_alone():
-        if not file.exists():
-            arrays, partial = make(), file.with_suffix(".partial.npz")
-            try:
-                file.parent.mkdir(parents=True, exist_ok=True)
-                np.savez(partial, allow_pickle=False, **arrays)
-                partial.replace(file)
-            except OSError as error:
-                partial.unlink(missing_ok=True)
-                reason = error.strerror or error
-                raise EmorecError(
-                    f"The cache {cache} cannot be written ({reason}); free some space and start again."
-                ) from None
-    with np.load(file) as arrays:
-        return dict(arrays)
+        arrays, modified = _stored(file), np.array([_modified(item) for item in items], np.int64)
+        if arrays is None:
+            new = make()
+        else:
+            # A cache of an earlier version does not say when the files were modified.
+            before = arrays.pop(MODIFIED, None)
+            changed = modified > file.stat().st_mtime_ns if before is None else modified != before
+            if update is not None and distributed.rank() == 0:
+                new = update(arrays, changed)
+            else:
+                new = make() if changed.any() else None
+            if new is None:
+                return arrays
+        try:
+            with files.replacing(file) as partial:
+                np.savez(partial, allow_pickle=False, **new, **{MODIFIED: modified})
+        except OSError as error:
+            reason = error.strerror or error
+            raise EmorecError(
+                f"The cache {cache} cannot be written ({reason}); free some space and start again."
+            ) from None
+        return new
+
+
+def _stored(file: Path) -> Arrays | None:
+    """The arrays in a file; None if there is none, or if it is damaged, as after a power cut."""
+    try:
+        with np.load(file) as arrays:
+            return dict(arrays)
+    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile):
+        return None
 
 
 def _identity(item: Item) -> tuple[str, int | None]:
     """A file's path and size; a missing file has no size, and reading it reports it."""
     return str(item.path.resolve()), item.path.stat().st_size if item.path.exists() else None
+
+
+def _modified(item: Item) -> int:
+    """When a file was modified (ns): a recording that replaces another one may have the same size."""
+    return item.path.stat().st_mtime_ns if item.path.exists() else 0

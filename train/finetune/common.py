@@ -25,6 +25,8 @@ from train import distributed, loop, metrics
 from train.data.corpora import Corpus
 from train.finetune import assembly, balance, provenance
 
+report = distributed.report
+
 MIN_FOR_BIAS = 50  # validation items; with fewer the calibration has no bias, which would fit noise
 FEW = (
     "{part}: only {items} validation items, so the accuracy and the calibration are rough; with {least} or more they "
@@ -212,9 +214,3 @@ def batch_size(schedule: loop.Schedule, items: Sequence) -> int:
             f"processes; choose a --batch_size that is a multiple of {distributed.count()}."
         )
     return size
-
-
-def report(sentence: str) -> None:
-    """Print from the main process."""
-    if distributed.rank() == 0:
-        print(sentence, flush=True)

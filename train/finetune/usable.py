@@ -37,7 +37,7 @@ def drop_unreadable(
             csv.writer(text).writerows([("path", "reason"), *((item.path, sentence) for item, sentence in wrong)])
             name = f"{what}-{SKIPPED_FILE}"
             with run_dir.writing(folder):
-                files.write(folder / name, text.getvalue().encode())
+                files.write(folder / name, files.shown(text.getvalue()).encode())
             common.report(
                 f"{len(wrong)} of {len(items)} {what} items cannot be used and are left out "
                 f"({first.path.name}: {reason}); {folder / name} lists them"
