@@ -115,7 +115,8 @@ def table(name: str, found: dict[str, Any]) -> str:
     lines += ["", f"  {'':<{longest}}  recall  confusion (rows: truth; columns in the same order)"]
     for label, row in zip(found["labels"], found["confusion"], strict=True):
         counts = " ".join(f"{count:5d}" for count in row)
-        lines.append(f"  {label:<{longest}}  {found['recall'][label]:6.1%} {counts}")
+        recall = f"{found['recall'][label]:.1%}" if label in found["recall"] else "-"  # of a label without items
+        lines.append(f"  {label:<{longest}}  {recall:>6} {counts}")
     whole = {"": found["calibration_error"]} if "calibration_error" in found else {}
     errors = found.get("calibration_errors", whole)
     for head, error in errors.items():

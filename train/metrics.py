@@ -60,14 +60,16 @@ def over_folds(folds: dict[str, list[float]], items: int) -> dict[str, Any]:
 
 
 def confusion(predicted: np.ndarray, truth: np.ndarray, labels: Sequence[str]) -> dict[str, Any]:
-    """Confusion matrix (rows are the truth) and recall of each label; items without a prediction are in no column."""
+    """Confusion matrix (rows are the truth), and recall of each label that has items; items without a prediction are in
+    no column."""
     matrix = np.zeros((len(labels), len(labels)), int)
     some = predicted != NO_PREDICTION
     np.add.at(matrix, (truth[some], predicted[some]), 1)
-    found = matrix.diagonal() / np.maximum(np.bincount(truth, minlength=len(labels)), 1)
+    items = np.bincount(truth, minlength=len(labels))
+    found = matrix.diagonal() / np.maximum(items, 1)
     return {
         "labels": list(labels),
-        "recall": {label: float(value) for label, value in zip(labels, found, strict=True)},
+        "recall": {label: float(found[index]) for index, label in enumerate(labels) if items[index]},
         "confusion": matrix.tolist(),
     }
 
