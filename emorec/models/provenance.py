@@ -217,6 +217,7 @@ TRAINING = {
     "held_out": _list_of(_is_text),
     "persons": _list_of(_is_text),
     "parts": _dict_of(_list_of(_is_text)),
+    "validated": _dict_of(_list_of(_is_text)),
     "finished": _or_none(_is_text),
     "compute": _or_none(
         _list_of(_dict_with({"part": _is_text}, {"hours": _is_number, "device": _is_text, "kwh": _is_number}))

@@ -108,6 +108,7 @@ MANGLED = [
     *(("training.sources", value) for value in (None, {}, ["x"], [{"name": "x"}], [7])),
     *(("training.limits", value) for value in (None, "x", [7])),
     *(("training.held_out", value) for value in (7, [7])),
+    *(("training.validated", value) for value in (7, [], {"face": 7})),
     *(("training.compute", value) for value in (7, [7], [{}], [{"part": "face", "hours": "x"}])),
     *(("training.finished", value) for value in (7, ["x"])),
 ]
