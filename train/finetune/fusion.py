@@ -136,9 +136,10 @@ def _calibrate(model: checkpoints.Checkpoint, folder: Path, held_out: Samples, o
             biased = known >= common.MIN_FOR_BIAS
             head = calibration.fit_head(raw, held_out.truth, shares=shares, biased=biased, items=known)
             found = replace(found, **{part: head})
-    model.calibration = calibration.fit_late(found, held_out)
+    items = len(np.unique(owners))
+    model.calibration = calibration.fit_late(found, held_out, items=items)
     by_way = recipe.ways(held_out, recipe.predict(model.fusion, held_out), model.calibration)
-    predicted, items = {name: metrics.decided(p) for name, p in by_way.items()}, len(np.unique(owners))
+    predicted = {name: metrics.decided(p) for name, p in by_way.items()}
     measured = metrics.with_intervals(metrics.accuracy(predicted, held_out.truth, items), items)
     model.evaluation["validation-fusion"] |= metrics.rounded(measured)
     checkpoints.save_config(model, folder)
