@@ -20,8 +20,9 @@ from emorec.models.calibration import FLOOR, Calibration, HeadCalibration
 
 BIAS_PENALTY = 0.05  # keeps the biases of emotions that are rare in the data near zero
 STRENGTH_PENALTY = 0.01  # with even shares the data do not determine the strength; this makes it 0
-# Standard deviation of the logarithm of a scale, or of a weight of late fusion, before any item is seen. Without it a few
-# items that are all right would be fitted by an endless scale and the largest weights, and every answer would be certain.
+# Standard deviation of the logarithm of a scale, or of a weight of late fusion, before any item is seen. Without it a
+# few items that are all right would be fitted by an endless scale and the largest weights, and every answer would be
+# certain.
 SCALE_SPREAD = 0.5
 WEIGHTS = np.linspace(0.1, 1.5, 29)  # grid of the weights of a modality in late fusion
 BINS = 15

@@ -112,7 +112,8 @@ def table(name: str, found: dict[str, Any]) -> str:
     if "these_weights" in found:
         lines.append(f"  these weights, on the people held out of their training: {found['these_weights']:.1%}")
     longest = max(len(label) for label in found["labels"])
-    lines += ["", f"  {'':<{longest}}  recall  confusion (rows: truth; columns in the same order)"]
+    of = f" of {found['confusion_of']}" if "confusion_of" in found else ""
+    lines += ["", f"  {'':<{longest}}  recall  confusion{of} (rows: truth; columns in the same order)"]
     for label, row in zip(found["labels"], found["confusion"], strict=True):
         counts = " ".join(f"{count:5d}" for count in row)
         recall = f"{found['recall'][label]:.1%}" if label in found["recall"] else "-"  # of a label without items
