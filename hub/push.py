@@ -54,7 +54,7 @@ def push(folder, repo, *, private=False, tag=None, message=None, parent=None, dr
     folder cannot be loaded, was not evaluated, or is refused by the Hub; then no commit is made, and another push sends
     only what is missing there.
     """
-    _check_names(repo, tag, parent)
+    check_names(repo, tag, parent)
     model = checkpoint.load(folder)
     if not model.evaluation:
         raise EmorecError(f"The checkpoint {folder} was never evaluated; run python train/evaluate.py {folder} first.")
@@ -109,7 +109,8 @@ def _upload(planned, folder, parent, seen):
     return {"commit": done.oid, "url": str(done.commit_url), "before": seen["before"]}
 
 
-def _check_names(repo, tag, parent):
+def check_names(repo, tag=None, parent=None):
+    """Raise EmorecError if one of the names cannot be that of a repository, a tag or a commit; the Hub is not asked."""
     if not REPO.fullmatch(repo):
         raise EmorecError(f"{repo!r} is not the name of a repository; give it as org/name.")
     if tag and not TAG.fullmatch(tag):

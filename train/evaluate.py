@@ -39,6 +39,10 @@ PROTOCOLS = {
     "robust": corruptions.robust,
 }
 ERRORS = {"before": "before calibration", "after": "after it", "perfect": "if it were perfect, for as many items"}
+REPLACED = (
+    "The results of {name} before ({what}) are replaced; to keep results of several data sets, measure each in a copy "
+    "of the checkpoint folder."
+)
 NO_FOLDER = (
     "{checkpoint} is not a folder, and the copy of a repository is not written into; give --no-write, or the folder of "
     "a checkpoint."
@@ -60,7 +64,11 @@ def evaluate(folder: Path, setting: Setting, names: Sequence[str], write: bool =
         protocol = own_data.own_data if setting.dataset else PROTOCOLS[name]
         found = metrics.rounded(protocol(model, setting)) | {"cost": costs}
         # A user's data may be others than those of the results before.
-        before = None if setting.dataset else _previous(model.evaluation.get(name), found)
+        old = model.evaluation.get(name)
+        told = ("what", "results")
+        if write and setting.dataset and old and any(old[key] != found[key] for key in told):
+            print(REPLACED.format(name=name, what=old["what"]))
+        before = None if setting.dataset else _previous(old, found)
         if before:
             found["previous"] = before
         model.evaluation = in_order(model.evaluation | {name: found})

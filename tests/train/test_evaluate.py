@@ -83,6 +83,10 @@ def test_a_users_own_pictures(copy, tmp_path, capsys):
     assert found["cost"]["face"]["multiply_adds"] > 1e8 and found["cost"]["face"]["ms"] > 0
     assert "own-folder" in (copy / "README.md").read_text()
     assert "multiply-adds" in output and "recall" in output
+    assert "are replaced" not in output + run(capsys, *given), "the same items give the same results"
+    make_corpus.pictures(tmp_path / "other", takes=1)
+    output = run(capsys, copy, "--data", tmp_path / "other", *given[3:])
+    assert "The results of own-folder before (folder: 12 items of 3 people, 7 emotions) are replaced" in output
 
 
 def test_pictures_are_judged_as_an_analysis_of_pictures_judges_them(bundled, tmp_path):
