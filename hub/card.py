@@ -20,6 +20,7 @@ METRIC_TYPES = {"unweighted average recall": "recall"}  # the Hub's names of met
 TASKS: dict[tuple[str, ...], str] = {("face",): "image-classification", ("voice",): "audio-classification"}
 OTHER_TASK = "video-classification"
 
+OWN_FOLDER = "FOLDER/OF/THIS/FILE"
 DEFAULT_NAME, OTHER_NAME = "emorec default weights", "emorec weights trained on own data"
 
 
@@ -48,7 +49,7 @@ def text(model: Checkpoint, name: str | None = None) -> str:
     parts = [
         f"---\n{front_matter(model, name)}\n---",
         _summary(model, name),
-        _usage(name),
+        _usage(name, provenance.is_own(model.evaluation)),
         _inputs(model),
         card_results.text(model.evaluation),
         "## Each protocol" if model.evaluation else None,
@@ -117,13 +118,25 @@ def _summary(model: Checkpoint, name: str | None) -> str:
     return (
         f"# {_title(model, name)}\n\n"
         f"Small convolutional networks ({sizes}) that read {', '.join(EMOTIONS[:-1])} and {EMOTIONS[-1]} "
-        "from faces and voices in video and audio. `train/evaluate.py` measured the results below; this card is "
-        "written from the checkpoint's configuration."
+        f"from faces and voices in video and audio. {_measured_by(model.evaluation)}This card is written from the "
+        "checkpoint's configuration."
     )
 
 
-def _usage(name: str | None) -> str:
-    chosen = f", model_path='{name}'" if name else ""
+def _measured_by(evaluation: dict[str, Any]) -> str:
+    """A sentence about what measured the results, with a space at its end; "" if there are none."""
+    own = [name for name in evaluation if name.startswith(provenance.VALIDATION)]
+    if len(own) < len(evaluation):
+        others = (
+            f", except those of {', '.join(f'`{name}`' for name in own)}, which its training measured" if own else ""
+        )
+        return f"`train/evaluate.py` measured the results below{others}. "
+    return "Its training measured the results below, on the items that chose the weights. " if own else ""
+
+
+def _usage(name: str | None, own: bool) -> str:
+    place = name or (OWN_FOLDER if own else None)  # weights that are neither on the Hub nor bundled have no name
+    chosen = f", model_path='{place}'" if place else ""
     lines = ["## Use", "", "```python", "import emorec", ""]
     lines += [f"timeline = emorec.analyze('interview.mp4', fusion='late', step=1.0{chosen})", "```"]
     if name:
@@ -159,7 +172,9 @@ def _mapped(labels: Any) -> str:
 
 
 def _protocol(protocol: str, found: dict[str, Any]) -> str:
-    lines = [f"### {protocol}", "", f"{found['what']}: {found['metric']} on {found['items']:,} items.", ""]
+    windows = f" in {found['windows']:,} windows, each of which counts" if "windows" in found else ""
+    of = found.get("confusion_of")
+    lines = [f"### {protocol}", "", f"{found['what']}: {found['metric']} on {found['items']:,} items{windows}.", ""]
     if "domain" in found:
         lines += [found["domain"], ""]
     if "these_weights" in found:
@@ -169,10 +184,10 @@ def _protocol(protocol: str, found: dict[str, Any]) -> str:
         lines += [f"Unweighted average recall: {recalls}.", ""]
     if "recall" in found:
         recalls = ", ".join(f"{label} {value:.0%}" for label, value in found["recall"].items())
-        lines += [f"Recall by label: {recalls}.", ""]
+        lines += [f"Recall by label{f' ({of})' if of else ''}: {recalls}.", ""]
     if "confusion" in found:
         lines += [f"![Confusion matrix of {protocol}]({picture_of(protocol)})", ""]
-        lines += ["<details><summary>The same as a table (rows: truth)</summary>", ""]
+        lines += [f"<details><summary>The same as a table ({f'{of}; ' if of else ''}rows: truth)</summary>", ""]
         lines += ["| | " + " | ".join(found["labels"]) + " |", "|---" * (len(found["labels"]) + 1) + "|"]
         lines += [
             f"| {label} | " + " | ".join(str(count) for count in row) + " |"

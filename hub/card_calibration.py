@@ -4,6 +4,12 @@ from emorec.emotions import EMOTIONS
 from emorec.inference import prior as priors
 from hub import card_results
 
+DIAGRAMS = (
+    " The reliability diagrams above show it after calibration: the bars are the share of decisions that is right "
+    "among those of similar confidence, the number in a bar counts them, the point lies at their mean confidence, and "
+    "with perfect calibration all points lie on the dashed line."
+)
+
 
 def text(model):
     """Calibration, priors and calm speech of a ``Checkpoint`` as Markdown; None if nothing was measured."""
@@ -27,9 +33,7 @@ def _errors(model):
         f"the log likelihoods, the face's times {face:.2f} and the voice's times {voice:.2f} if both are there. "
         "Expected calibration error (ECE) under an even prior, smaller is better; where emotions are not about equally "
         "common, each weighs alike. With another prior in its name, a head is measured with emotions as common as they "
-        "are. The reliability diagrams above show it after calibration: the bars are the share of decisions that is "
-        "right among those of similar confidence, the number in a bar counts them, the point lies at their mean "
-        "confidence, and with perfect calibration all points lie on the dashed line.",
+        f"are.{DIAGRAMS if any(found.get('reliability') for found in model.evaluation.values()) else ''}",
         "",
         "| protocol | before | after | perfectly calibrated, on so few items |",
         "|---|---|---|---|",

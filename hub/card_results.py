@@ -17,6 +17,9 @@ DOMAINS = (
     "recordings."
 )
 PARTS = "A result that names a corpus, or a kind of recording, was measured on a part of the items of its protocol."
+BRACKETS = "In brackets is the 95 % interval."
+ITEMS = "Recordings are drawn if their speakers have no names, items if the people are unknown or too few to be drawn."
+DRAWN, WILSON = ("people", "recordings", "items"), "wilson"  # what intervals are found by
 HEADINGS = {False: "Out of domain", True: "In domain", None: "Not stated whether in or out of domain"}
 Rows = list[tuple[provenance.Protocol, provenance.Result]]
 
@@ -28,15 +31,7 @@ def text(evaluation: dict[str, Any]) -> str:
     rows = [(found, result) for found in provenance.protocols(evaluation) for result in found.results]
     parts = ["## Results"]
     if any(result.interval for _, result in rows):
-        drawn = _names(evaluation, "resampled", "people"), _names(evaluation, "resampled", "items")
-        counted = (
-            f"{what} in {', '.join(names)}" for what, names in zip(("people", "items"), drawn, strict=True) if names
-        )
-        parts.append(
-            "In brackets is the 95 % interval of a bootstrap with 1,000 draws"
-            + (f" of {' and of '.join(found)}" if (found := list(counted)) else "")
-            + ". Items are drawn if the people are unknown or too few to be drawn."
-        )
+        parts.append(_intervals(evaluation))
     parts.append(PARTS)
     stated = [heading for heading in (False, True) if any(result.in_domain is heading for _, result in rows)]
     if not stated:
@@ -59,8 +54,24 @@ def _has_foreign(found: dict[str, Any]) -> bool:
     return any(provenance.in_domain(found, way) is False for way in found["results"])
 
 
-def _names(evaluation: dict[str, Any], key: str, value: str) -> list[str]:
-    return [f"`{name}`" for name, found in evaluation.items() if found.get(key) == value]
+def _intervals(evaluation: dict[str, Any]) -> str:
+    """What the intervals in brackets are, and of which results."""
+    names: dict[str, list[str]] = {kind: [] for kind in (*DRAWN, WILSON)}
+    for name, found in evaluation.items():
+        by = {
+            way: found.get("interval_by", {}).get(way, found.get("resampled", WILSON))
+            for way in found.get("intervals", {})
+        }
+        for kind in names:
+            ways = [way for way, its in by.items() if its == kind]
+            if ways:
+                names[kind].append(f"`{name}`" if len(ways) == len(by) else f"`{name}` ({'; '.join(ways)})")
+    drawn = [f"{kind} in {', '.join(names[kind])}" for kind in DRAWN if names[kind]]
+    told = [f"of a bootstrap with 1,000 draws of {' and of '.join(drawn)}. {ITEMS}"] if drawn else []
+    told += (
+        [f"of Wilson's score, which holds for few items too, in {', '.join(names[WILSON])}."] if names[WILSON] else []
+    )
+    return " It is that ".join(["In brackets is the 95 % interval " + told[0], *told[1:]]) if told else BRACKETS
 
 
 def _table(rows: Rows, evaluation: dict[str, Any]) -> str:

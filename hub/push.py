@@ -19,6 +19,7 @@ REPO = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
 TAG = re.compile(r"\w[\w.+-]*", re.ASCII)
 COMMIT = re.compile("[0-9a-f]{40}")
 SIZE_WIDTH = 12
+TAGGED = "it has a tag {tag} already, and tags are never moved: choose another"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +54,7 @@ def push(folder, repo, *, private=False, tag=None, message=None, parent=None, dr
     folder cannot be loaded, was not evaluated, or is refused by the Hub; then no commit is made, and another push sends
     only what is missing there.
     """
-    _check_names(repo, tag, parent)
+    check_names(repo, tag, parent)
     model = checkpoint.load(folder)
     if not model.evaluation:
         raise EmorecError(f"The checkpoint {folder} was never evaluated; run python train/evaluate.py {folder} first.")
@@ -71,17 +72,19 @@ def push(folder, repo, *, private=False, tag=None, message=None, parent=None, dr
 
         subject = f"The checkpoint cannot be pushed to {repo}"
         try:
-            done = call(lambda attempt: _upload(planned, staged, parent, attempt), subject, patience=patience)
+            seen: dict[str, str] = {}  # of all attempts
+            done = call(lambda _: _upload(planned, staged, parent, seen), subject, patience=patience)
         except HubError as error:
             raise EmorecError(str(error)) from None
     return Pushed(**planned, commit=done["commit"], url=done["url"], changed=done["commit"] != done["before"])
 
 
-def _upload(planned, folder, parent, attempt):
+def _upload(planned, folder, parent, seen):
     """Commit every file of ``folder`` to a model repo, which is made if there is none, and tag the commit.
 
     Gives the commit's id and address, and the id of the one before. Raises HubError if the tag exists, or if ``parent``
-    is given and no longer the newest commit.
+    is given and no longer the newest commit. ``seen`` keeps the commit "before" from one attempt to the next; it is
+    there once the tag was found to be free.
     """
     from huggingface_hub import CommitOperationAdd, HfApi
 
@@ -90,19 +93,24 @@ def _upload(planned, folder, parent, attempt):
     info = api.model_info(repo)
     if private and not info.private:
         raise HubError("it is public already, and a push does not make it private")
-    # In a later attempt the tag may be there because only the answer to the first one was lost.
-    if tag and attempt == 0 and any(found.name == tag for found in api.list_repo_refs(repo).tags):
-        raise HubError(f"it has a tag {tag} already, and tags are never moved: choose another")
+    # The commit and the tag may already be there later, if only the answer to an earlier attempt was lost.
+    if "before" not in seen:
+        if tag and any(found.name == tag for found in api.list_repo_refs(repo).tags):
+            raise HubError(TAGGED.format(tag=tag))
+        seen["before"] = info.sha
     additions = [CommitOperationAdd(path.name, path) for path in sorted(folder.iterdir()) if path.is_file()]
     for addition in additions:  # one after the other in this thread, in which they can be stopped
         api.preupload_lfs_files(repo, [addition])
     done = api.create_commit(repo, additions, commit_message=planned["message"], parent_commit=parent or info.sha)
     if tag:
         api.create_tag(repo, tag=tag, revision=done.oid, exist_ok=True)
-    return {"commit": done.oid, "url": str(done.commit_url), "before": info.sha}
+        if api.model_info(repo, revision=tag).sha != done.oid:  # somebody else's, made meanwhile
+            raise HubError(f"the commit {done.oid} is there, but {TAGGED.format(tag=tag)}")
+    return {"commit": done.oid, "url": str(done.commit_url), "before": seen["before"]}
 
 
-def _check_names(repo, tag, parent):
+def check_names(repo, tag=None, parent=None):
+    """Raise EmorecError if one of the names cannot be that of a repository, a tag or a commit; the Hub is not asked."""
     if not REPO.fullmatch(repo):
         raise EmorecError(f"{repo!r} is not the name of a repository; give it as org/name.")
     if tag and not TAG.fullmatch(tag):

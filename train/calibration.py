@@ -20,8 +20,9 @@ from emorec.models.calibration import FLOOR, Calibration, HeadCalibration
 
 BIAS_PENALTY = 0.05  # keeps the biases of emotions that are rare in the data near zero
 STRENGTH_PENALTY = 0.01  # with even shares the data do not determine the strength; this makes it 0
-# Standard deviation of the logarithm of the scale before any item is seen. Without it a few items that are all right
-# would be fitted by an endless scale, and every answer would be certain.
+# Standard deviation of the logarithm of a scale, or of a weight of late fusion, before any item is seen. Without it a
+# few items that are all right would be fitted by an endless scale and the largest weights, and every answer would be
+# certain.
 SCALE_SPREAD = 0.5
 WEIGHTS = np.linspace(0.1, 1.5, 29)  # grid of the weights of a modality in late fusion
 BINS = 15
@@ -93,10 +94,13 @@ def calibrated(head: HeadCalibration, probabilities: np.ndarray, log_prior: np.n
     return priors.posterior(head.log_likelihood(probabilities), log_prior)
 
 
-def fit_late(calibration: Calibration, samples: Any, groups: Sequence | np.ndarray | None = None) -> Calibration:
+def fit_late(
+    calibration: Calibration, samples: Any, groups: Sequence | np.ndarray | None = None, items: int | None = None
+) -> Calibration:
     """The calibration with the weights of late fusion that give the labels of Samples the highest likelihood.
 
-    ``groups`` (N,) are data sets that count equally, see ``even_weights``.
+    ``groups`` (N,) are data sets that count equally, see ``even_weights``. ``items`` is how many of the rows are
+    independent of each other: the fewer, the nearer the weights stay to those before. Without it nothing holds them.
     """
     weights = even_weights(samples.truth, groups)
     face_logs = calibration.face.log_likelihood(samples.face_probabilities)
@@ -104,10 +108,14 @@ def fit_late(calibration: Calibration, samples: Any, groups: Sequence | np.ndarr
     face_evidence = fusion.evidence(face_logs, samples.face_coverage, samples.seconds)
     voice_evidence = fusion.evidence(voice_logs, samples.voice_coverage, samples.seconds)
 
+    before = np.clip([calibration.face_weight, calibration.voice_weight], WEIGHTS[0], WEIGHTS[-1])
+
     def loss(face_weight: float, voice_weight: float) -> float:
         tried = replace(calibration, face_weight=float(face_weight), voice_weight=float(voice_weight))
         joint = fusion.late(face_logs, voice_logs, face_evidence, voice_evidence, tried)
-        return nll(priors.posterior(joint, EVEN), samples.truth, weights)
+        moved = np.square(np.log(np.array([face_weight, voice_weight]) / before)).sum()
+        penalty = moved / (2 * SCALE_SPREAD**2 * items) if items else 0.0
+        return nll(priors.posterior(joint, EVEN), samples.truth, weights) + float(penalty)
 
     found = min(((f, v) for f in WEIGHTS for v in WEIGHTS), key=lambda pair: loss(*pair))
     face_weight, voice_weight = (round(float(weight), 4) for weight in found)

@@ -39,6 +39,10 @@ PROTOCOLS = {
     "robust": corruptions.robust,
 }
 ERRORS = {"before": "before calibration", "after": "after it", "perfect": "if it were perfect, for as many items"}
+REPLACED = (
+    "The results of {name} before ({what}) are replaced; to keep results of several data sets, measure each in a copy "
+    "of the checkpoint folder."
+)
 NO_FOLDER = (
     "{checkpoint} is not a folder, and the copy of a repository is not written into; give --no-write, or the folder of "
     "a checkpoint."
@@ -62,7 +66,11 @@ def evaluate(folder: Path, setting: Setting, names: Sequence[str], write: bool =
         protocol = own_data.own_data if setting.dataset else PROTOCOLS[name]
         found = metrics.rounded(protocol(model, setting)) | {"cost": costs}
         # A user's data may be others than those of the results before.
-        before = None if setting.dataset else _previous(model.evaluation.get(name), found)
+        old = model.evaluation.get(name)
+        told = ("what", "results")
+        if write and setting.dataset and old and any(old[key] != found[key] for key in told):
+            print(REPLACED.format(name=name, what=old["what"]))
+        before = None if setting.dataset else _previous(old, found)
         if before:
             found["previous"] = before
         model.evaluation = in_order(model.evaluation | {name: found})
@@ -114,7 +122,8 @@ def table(name: str, found: dict[str, Any]) -> str:
     if "these_weights" in found:
         lines.append(f"  these weights, on the people held out of their training: {found['these_weights']:.1%}")
     longest = max(len(label) for label in found["labels"])
-    lines += ["", f"  {'':<{longest}}  recall  confusion (rows: truth; columns in the same order)"]
+    of = f" of {found['confusion_of']}" if "confusion_of" in found else ""
+    lines += ["", f"  {'':<{longest}}  recall  confusion{of} (rows: truth; columns in the same order)"]
     for label, row in zip(found["labels"], found["confusion"], strict=True):
         counts = " ".join(f"{count:5d}" for count in row)
         recall = f"{found['recall'][label]:.1%}" if label in found["recall"] else "-"  # of a label without items

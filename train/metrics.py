@@ -17,6 +17,8 @@ EVERYDAY = priors.of("everyday").log
 UNDER_EVERYDAY = ", everyday prior"  # ending of the names of results that hold under it instead of an even one
 DRAWN_AT_ONCE = 2**21  # counts of people or items in bootstrap samples that are in memory at the same time: 32 MB
 MIN_PEOPLE = 5  # with fewer people, resampling them gives no interval
+MIN_ITEMS = 30  # with fewer items, the bootstrap's interval is too narrow
+WILSON = "wilson"  # how an interval was found without a bootstrap
 NO_PREDICTION = -1  # the prediction without any evidence: no label, and never right
 
 
@@ -60,9 +62,11 @@ def over_folds(folds: dict[str, list[float]], items: int) -> dict[str, Any]:
     }
 
 
-def confusion(predicted: np.ndarray, truth: np.ndarray, labels: Sequence[str]) -> dict[str, Any]:
+def confusion(
+    predicted: np.ndarray, truth: np.ndarray, labels: Sequence[str], way: str | None = None
+) -> dict[str, Any]:
     """Confusion matrix (rows are the truth), and recall of each label that has items; items without a prediction are in
-    no column."""
+    no column. ``way`` says which of several modalities or fusions predicted."""
     matrix = np.zeros((len(labels), len(labels)), int)
     some = predicted != NO_PREDICTION
     np.add.at(matrix, (truth[some], predicted[some]), 1)
@@ -72,6 +76,7 @@ def confusion(predicted: np.ndarray, truth: np.ndarray, labels: Sequence[str]) -
         "labels": list(labels),
         "recall": {label: float(found[index]) for index, label in enumerate(labels) if items[index]},
         "confusion": matrix.tolist(),
+        **({"confusion_of": way} if way else {}),
     }
 
 
@@ -167,13 +172,16 @@ def with_intervals(found: dict[str, dict[str, float]], items: int) -> dict[str, 
 
     For few items they are wide even if all of them are right, where the standard error is 0.
     """
+    intervals = {way: wilson(value, items) for way, value in found["results"].items()}
+    return {**found, "intervals": intervals, "interval_by": dict.fromkeys(intervals, WILSON)}
+
+
+def wilson(value: float, items: int) -> list[float]:
+    """The 95 % interval [low, high] of a share of independent items, by Wilson's score (1927)."""
     square = 1.96**2 / max(items, 1)
-    found_intervals = {}
-    for way, value in found["results"].items():
-        half = float(np.sqrt(square * (value * (1 - value) + square / 4)))
-        middle = value + square / 2
-        found_intervals[way] = [max(0.0, (middle - half) / (1 + square)), min(1.0, (middle + half) / (1 + square))]
-    return {**found, "intervals": found_intervals}
+    half = float(np.sqrt(square * (value * (1 - value) + square / 4)))
+    middle = value + square / 2
+    return [max(0.0, (middle - half) / (1 + square)), min(1.0, (middle + half) / (1 + square))]
 
 
 def rounded(value: Any) -> Any:
@@ -228,13 +236,21 @@ def intervals(
     """``intervals`` of 95 % by modality or fusion, and what was ``resampled`` for them, "people" or "items".
 
     ``right`` has which rows (N,) were found. The intervals are of the unweighted average recall over labels ``truth``
-    (N,), or without them of the accuracy. Items are drawn if ``people`` (N,) are unknown or fewer than MIN_PEOPLE.
+    (N,), or without them of the accuracy. Items are drawn if ``people`` (N,) are unknown or fewer than MIN_PEOPLE. If
+    items are fewer than MIN_ITEMS, or all draws are alike, the interval is Wilson's, as ``interval_by`` then says.
     """
     rows = len(next(iter(right.values())))
     known = people is not None and len(np.unique(people)) >= MIN_PEOPLE
     who = people if people is not None and known else np.arange(rows)
     labels = np.zeros(rows, int) if truth is None else truth
+    units, drawn, by = len(np.unique(who)), {}, {}
+    for way, found in right.items():
+        drawn[way] = interval(resampled_recall(found, labels, who))
+        if drawn[way][0] == drawn[way][1] or (not known and units < MIN_ITEMS):
+            value = float(np.mean([np.mean(found[labels == label]) for label in np.unique(labels)]))
+            drawn[way], by[way] = wilson(value, units), WILSON
     return {
-        "intervals": {way: interval(resampled_recall(found, labels, who)) for way, found in right.items()},
+        "intervals": drawn,
         "resampled": "people" if known else "items",
+        **({"interval_by": by} if by else {}),
     }

@@ -138,6 +138,13 @@ def train_recipe(options: argparse.Namespace) -> Path:
     return options.out / "checkpoint"
 
 
+def check_repo(repo: str) -> None:
+    """Raise EmorecError if the name of a repository on the Hub cannot be one, before anything is trained."""
+    from hub.push import check_names
+
+    check_names(repo)
+
+
 def push(folder: Path, repo: str, private: bool) -> None:
     """Push the checkpoint to the Hub, where a new repository is made ``private`` or not; print the result."""
     from hub.push import push as push_to_hub  # here, because only a push needs the Hub's library
@@ -160,6 +167,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         if options.device == "cuda" and not torch.cuda.is_available():
             raise EmorecError("There is no usable CUDA device here; choose the device cpu or auto.")
+        if options.push_to_hub:
+            check_repo(options.push_to_hub)
         options.device = distributed.start(options.device)
         folder = (finetune if options.dataset else train_recipe)(options)
         if distributed.rank() == 0:

@@ -34,6 +34,10 @@ NOTE = (
     "Voices are read relative to the speaker's usual voice in this recording. If one emotion lasts throughout, or "
     "several people speak whom the program cannot tell apart, choose no baseline."
 )
+MISSING = (
+    "These weights have no layer for voices relative to the speaker's usual voice, so voices are read as without a "
+    "baseline."
+)
 
 NEUTRAL = EMOTIONS.index("neutral")
 

@@ -117,7 +117,8 @@ class Request:
         split = self.features.settings.get("channel") == channels.SPLIT
         who = speakers.note(self.features.arrays) if self.fusion != "face" else ""
         whose = channels.note(self.features.arrays, split, self.features.names) if self.fusion != "face" else ""
-        found = [whose, who, people.note_without_faces(self.features, self.fusion), baselines.NOTE if self.own else ""]
+        usual = baselines.NOTE if self.own else baselines.MISSING if self._lacks_layer else ""
+        found = [whose, who, people.note_without_faces(self.features, self.fusion), usual]
         return (*self.features.notes, *(sentence for sentence in found if sentence), *self._about_faces())
 
     def _about_faces(self) -> list[str]:
@@ -130,6 +131,14 @@ class Request:
             return [NOBODY_KNOWN.format(name=self.baseline.name, names=wanted)]
         cut = self.baseline.note(self.features.start, self.features.until) if self.features.complete else ""
         return [*([cut] if cut else []), *usual_expression.notes(self.usual, self._persons, names)]
+
+    @property
+    def _lacks_layer(self) -> bool:
+        """Whether voices are not read relative to the speaker only because the model has no layer for that."""
+        if not self.baseline.voice or self.fusion not in baselines.FUSIONS or baselines.available(self.model):
+            return False
+        hops = float((self.features.arrays["voice_speech"] >= spoken.SPEECH).sum())
+        return hops * self.model.front_end.hop_seconds > baselines.LEAST * self.window
 
     @property
     def _takes_out(self) -> bool:

@@ -191,6 +191,9 @@ OPTIONAL = {
     "spread": _dict_of(_is_number),
     "intervals": _dict_of(_is_interval),
     "resampled": _is_text,
+    "interval_by": _dict_of(_is_text),
+    "windows": _is_count,
+    "confusion_of": _is_text,
     "out_of_domain": _list_of(_is_text),
     "domain": _is_text,
     "reliability": _dict_of(_list_of(BIN)),
@@ -217,6 +220,7 @@ TRAINING = {
     "held_out": _list_of(_is_text),
     "persons": _list_of(_is_text),
     "parts": _dict_of(_list_of(_is_text)),
+    "validated": _dict_of(_list_of(_is_text)),
     "finished": _or_none(_is_text),
     "compute": _or_none(
         _list_of(_dict_with({"part": _is_text}, {"hours": _is_number, "device": _is_text, "kwh": _is_number}))

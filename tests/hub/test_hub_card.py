@@ -94,6 +94,52 @@ def test_a_checkpoint_that_tells_little_has_a_card_too():
     assert ModelCard(text).data.license == "other"
 
 
+TRAINED = {
+    "validation-face": {
+        "what": "Validation items",
+        "metric": "accuracy",
+        "items": 6,
+        "windows": 21,
+        "results": {"face": 1.0, "late": 0.5},
+        "intervals": {"face": [0.61, 1.0], "late": [0.2, 0.8]},
+        "interval_by": {"face": "wilson", "late": "wilson"},
+        "labels": ["sad", "happy"],
+        "recall": {"sad": 1.0},
+        "confusion": [[21, 0], [0, 0]],
+        "confusion_of": "late",
+        "calibration_error": {"before": 0.12, "after": 0.07},
+    }
+}
+
+
+def test_directly_after_a_training_it_says_who_measured_what_and_how_to_use_the_folder():
+    text = card.text(factories.checkpoint(evaluation=TRAINED))
+    assert "Its training measured the results below, on the items that chose the weights." in text
+    assert "evaluate.py" not in text and "diagrams above" not in text and "bootstrap" not in text
+    assert "model_path='FOLDER/OF/THIS/FILE')" in text
+    assert (
+        "In brackets is the 95 % interval of Wilson's score, which holds for few items too, in `validation-face`."
+        in text
+    )
+    assert "accuracy on 6 items in 21 windows, each of which counts." in text
+    assert "Recall by label (late): sad 100%." in text and "(late; rows: truth)" in text
+    assert "model_path='org/name'" in card.text(factories.checkpoint(evaluation=TRAINED), "org/name")
+    both = card.text(factories.checkpoint(evaluation=TRAINED | EVALUATION))
+    assert "below, except those of `validation-face`, which its training measured." in both and "diagrams above" in both
+    assert "of items in `pictures`." in both and "It is that of Wilson's score" in both
+    bundled = card.text(factories.checkpoint(evaluation=EVALUATION))
+    assert "`train/evaluate.py` measured the results below." in bundled and "model_path" not in bundled
+
+
+def test_the_intervals_of_each_result_are_told_apart():
+    """Of the bundled corpora one has speakers without names."""
+    text = card.text(checkpoint.load(pretrained.BUNDLED))
+    assert "people in `everyday` (speechocean, even prior; speechocean, everyday prior; korean, even prior; " in text
+    assert (
+        "of recordings in `everyday` (barista, even prior; barista, everyday prior) and of items in `ferplus`" in text
+    )
+
+
 def test_its_pictures_are_written_beside_it(model, tmp_path):
     written = card.write(model, tmp_path)
     pictures = {"confusion-pictures.png", "reliability-pictures.png"}

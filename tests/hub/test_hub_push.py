@@ -175,6 +175,32 @@ def test_an_answer_that_was_lost_makes_no_second_commit(logged_in, folder):
     done = push.push(folder, REPO, tag="v2")
     repo = logged_in.repos[REPO]
     assert len(repo.commits) == 3 and repo.tags == {"v2": done.commit}
+    assert done.changed and str(done).startswith("pushed to")
+
+
+@pytest.mark.parametrize("fault", ["POST /api/repos/create", "GET /api/models/org/name"])
+def test_a_first_attempt_that_fails_early_does_not_hide_that_the_tag_exists(logged_in, folder, fault):
+    first = push.push(folder, REPO, tag="v1")
+    saved(folder, seed=1)
+    logged_in.fault(fault, 503, times=1)
+    with pytest.raises(EmorecError, match="has a tag v1 already"):
+        push.push(folder, REPO, tag="v1")
+    repo = logged_in.repos[REPO]
+    assert repo.tags == {"v1": first.commit} and repo.branches["main"] == first.commit
+
+
+def test_a_tag_that_somebody_else_makes_meanwhile_is_not_called_ours(logged_in, folder, monkeypatch):
+    first = push.push(folder, REPO)
+    saved(folder, seed=1)
+    commit_of = logged_in.commit_of
+
+    def tagged_meanwhile(lines, repo, revision):
+        repo.tags["v2"] = first.commit
+        return commit_of(lines, repo, revision)
+
+    monkeypatch.setattr(logged_in, "commit_of", tagged_meanwhile)
+    with pytest.raises(EmorecError, match="the commit [0-9a-f]{40} is there, but it has a tag v2 already"):
+        push.push(folder, REPO, tag="v2")
 
 
 def test_a_hub_that_does_not_answer_is_given_up(logged_in, folder, monkeypatch):

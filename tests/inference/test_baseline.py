@@ -110,12 +110,14 @@ def test_the_result_says_whether_a_baseline_was_used(model):
         infer(features, model, baseline="none"),
         infer(features, model, "intermediate"),
         infer(features, model, "face"),
-        infer(features, PLAIN),
+        infer(factories.full_observations(11.0, notes=("first",)), PLAIN),
+        infer(features, PLAIN, baseline="none"),
         infer(factories.full_observations(11.0, notes=("first",)), model),
         infer(factories.observations(60.0, factories.seen(factories.frame_times(60.0), 0), notes=("first",)), model),
     ):
         assert unused.choices["baseline_weight"] == 0 and unused.notes == ("first",)
     assert infer(features, model, baseline="none").choices["baseline"] == "none"
+    assert infer(features, PLAIN).notes == ("first", baselines.MISSING), "without the layer, as after fine-tuning"
 
 
 def with_speakers(features, *persons):

@@ -93,6 +93,9 @@ MANGLED = [
     *(("evaluation.pictures.spread", value) for value in (None, [0.1], {"face": None})),
     *(("evaluation.pictures.intervals", value) for value in (None, {"face": 0.8}, {"face": [0.8]}, {"face": [0, "x"]})),
     *(("evaluation.pictures.resampled", value) for value in (None, 7)),
+    *(("evaluation.pictures.interval_by", value) for value in (None, "people", {"face": 7})),
+    *(("evaluation.pictures.windows", value) for value in (None, -1, 2.5)),
+    *(("evaluation.pictures.confusion_of", value) for value in (None, 7)),
     *(("evaluation.pictures.out_of_domain", value) for value in (None, "face", [7])),
     *(("evaluation.pictures.domain", value) for value in (None, 7)),
     *(("evaluation.pictures.reliability", value) for value in (7, {"face": 7}, {"face": [{"bin": -1}]})),
@@ -108,6 +111,7 @@ MANGLED = [
     *(("training.sources", value) for value in (None, {}, ["x"], [{"name": "x"}], [7])),
     *(("training.limits", value) for value in (None, "x", [7])),
     *(("training.held_out", value) for value in (7, [7])),
+    *(("training.validated", value) for value in (7, [], {"face": 7})),
     *(("training.compute", value) for value in (7, [7], [{}], [{"part": "face", "hours": "x"}])),
     *(("training.finished", value) for value in (7, ["x"])),
 ]

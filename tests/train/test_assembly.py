@@ -49,3 +49,22 @@ def test_a_stopped_run_is_left_out(tmp_path, capsys):
         for name, tensor in net.state_dict().items():
             assert torch.equal(getattr(model, part).state_dict()[name], tensor), (part, name)
     assert [entry["part"] for entry in model.training["compute"]] == ["face"]
+
+
+def test_results_of_evaluation_stay_as_long_as_the_weights_do(tmp_path, capsys):
+    """What train/evaluate.py wrote, when the same runs are assembled again, and when another one has joined them."""
+    run_of(tmp_path, "face", seed=2)
+    first, _ = assembled(tmp_path, capsys)
+    own = {"what": "Own", "metric": "accuracy", "items": 4, "results": {"face": 0.5}}
+    own |= {"labels": ["sad", "happy"], "confusion": [[1, 1], [1, 1]]}
+    first.evaluation |= {"own-folder": own}
+    checkpoints.save_config(first, tmp_path / "checkpoint")
+    model, output = assembled(tmp_path, capsys)
+    assert list(model.evaluation) == ["validation-face", "own-folder"] and not output
+    assert all(torch.equal(a, b) for a, b in zip(*(one.fusion.parameters() for one in (first, model)), strict=True))
+    picture = tmp_path / "checkpoint" / "confusion-own-folder.png"
+    assert picture.exists() and "own-folder" in (tmp_path / "checkpoint" / "README.md").read_text()
+    run_of(tmp_path, "voice", seed=3)
+    model, output = assembled(tmp_path, capsys)
+    assert set(model.evaluation) == {"validation-face", "validation-voice"}
+    assert "The results own-folder in" in output and not picture.exists()

@@ -75,6 +75,7 @@ def test_a_users_own_pictures(copy, tmp_path, capsys):
     found = json.loads((copy / "config.json").read_text())["evaluation"]["own-folder"]
     low, high = found["intervals"]["face"]
     assert low <= found["results"]["face"] <= high and found["resampled"] == "items"  # three people are too few
+    assert found["interval_by"] == {"face": "wilson"} and found["confusion_of"] == "face"
     assert sum(one["items"] for one in found["reliability"]["face"]) == 12
     average = f"nweighted average recall: face {found['unweighted_average_recall']['face']:.1%}"
     assert average in output and average in (copy / "README.md").read_text()
@@ -85,6 +86,10 @@ def test_a_users_own_pictures(copy, tmp_path, capsys):
     assert found["cost"]["face"]["multiply_adds"] > 1e8 and found["cost"]["face"]["ms"] > 0
     assert "own-folder" in (copy / "README.md").read_text()
     assert "multiply-adds" in output and "recall" in output
+    assert "are replaced" not in output + run(capsys, *given), "the same items give the same results"
+    make_corpus.pictures(tmp_path / "other", takes=1)
+    output = run(capsys, copy, "--data", tmp_path / "other", *given[3:])
+    assert "The results of own-folder before (folder: 12 items of 3 people, 7 emotions) are replaced" in output
 
 
 def test_pictures_are_judged_as_an_analysis_of_pictures_judges_them(bundled, tmp_path):
@@ -385,6 +390,19 @@ def test_an_interval_of_many_items_needs_no_matrix_of_all_draws(monkeypatch):
     assert np.array_equal(metrics.resampled_recall(right, truth, items, draws=100), whole)
     assert tracemalloc.get_traced_memory()[1] < 8 * 100 * 3000  # bytes of all counts
     tracemalloc.stop()
+
+
+def test_an_interval_has_a_width_if_all_are_right_or_wrong_or_there_are_few():
+    twelve, hundred, people = np.zeros(12, bool), np.ones(100, bool), np.repeat(np.arange(10), 10)
+    found = metrics.intervals({"face": twelve})
+    assert found["interval_by"] == {"face": "wilson"} and found["intervals"]["face"][0] == 0
+    assert found["intervals"]["face"][1] == pytest.approx(1.96**2 / (12 + 1.96**2))
+    found = metrics.intervals({"face": hundred, "voice": people < 5}, people=people)
+    assert found["interval_by"] == {"face": "wilson"}  # of ten people
+    assert found["intervals"]["face"] == pytest.approx([10 / (10 + 1.96**2), 1.0])
+    low, high = metrics.intervals({"face": twelve | (np.arange(12) < 6)}, np.arange(12) // 6)["intervals"]["face"]
+    assert low == pytest.approx(1 - high) and 0.2 < low < 0.3  # recall 1 of one label and 0 of the other
+    assert "interval_by" not in metrics.intervals({"face": np.arange(100) < 50})
 
 
 def test_clips_have_the_people_of_their_fold():

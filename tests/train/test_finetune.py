@@ -177,8 +177,13 @@ def test_late_fusion_is_calibrated_without_an_epoch_of_training(tmp_path, monkey
 
     monkeypatch.setattr(loop, "fit", no_training)
     base = checkpoints.load(pretrained.BUNDLED)
-    model = trained(tmp_path / "out", "fusion", data, "--fusion", "late")
+    model = trained(tmp_path / "out", "fusion", data, "--fusion", "late", "--video_len", 3)
     assert set(model.evaluation["validation-fusion"]["results"]) == {"face", "voice", "mean", "late", "intermediate"}
+    found = model.evaluation["validation-fusion"]
+    assert found["confusion_of"] == "late" and "intermediate" in found["calibration_errors"]
+    assert found["windows"] == sum(map(sum, found["confusion"])) > found["items"]
+    text = (tmp_path / "out" / "checkpoint" / "README.md").read_text()
+    assert f"on {found['items']} items in {found['windows']} windows" in text
     assert model.calibration != base.calibration
     output = capsys.readouterr().out
     assert "fusion: no network is trained (--fusion late)" in output
@@ -187,7 +192,7 @@ def test_late_fusion_is_calibrated_without_an_epoch_of_training(tmp_path, monkey
         assert torch.equal(model.fusion.state_dict()[name], tensor), name
     given = ("--task", "fusion", "--dataset", "folder", "--train_dir", data, "--out", tmp_path / "out")
     assert "already holds a run" in refusal(capsys, *given, "--fusion", "late")
-    trained(tmp_path / "out", "fusion", data, "--fusion", "late", "--resume")
+    trained(tmp_path / "out", "fusion", data, "--fusion", "late", "--video_len", 3, "--resume")
 
 
 def test_fusion_leaves_out_a_label_that_is_none_of_its_emotions(tmp_path):

@@ -79,6 +79,14 @@ def test_what_was_trained_and_pushed_analyses_the_same_once_pulled(hub, tmp_path
     assert found == expected
 
 
+def test_a_name_that_no_repository_can_have_is_refused_before_training(tmp_path, capsys):
+    given = training(tmp_path / "nothing", tmp_path / "out")
+    with pytest.raises(SystemExit) as ended:
+        run.main([*given, "--push_to_hub", "badname"])
+    assert ended.value.code == 2 and not (tmp_path / "out").exists()
+    assert capsys.readouterr().err == "'badname' is not the name of a repository; give it as org/name.\n"
+
+
 def test_training_that_may_not_push_says_so_and_keeps_what_it_trained(hub, tmp_path, monkeypatch, capsys):
     theirs = hub.commit(REPO, {"README.md": b"somebody else's"})
     corpus = make_corpus.recordings(tmp_path / "recordings", takes=2)

@@ -12,6 +12,7 @@ from hub import card
 from support import factories
 from train import calibration as fit
 from train.finetune import assembly, common
+from train.recipes.samples import Samples
 
 FACTS = {"sources": [], "licence": "other", "held_out": [], "limits": [], "persons": []}
 FIELDS = {"face": ("face", "still"), "voice": ("voice", "relative"), "fusion": ("fusion",)}
@@ -137,3 +138,35 @@ def test_many_items_decide_the_scale_themselves():
     seven, emotions, _ = common.to_seven(probabilities, truth, ("happy", "sad", "neutral"))
     head = fit.fit_head(seven, emotions, biased=False, items=3000)
     assert fit.calibrated(head, seven).max(axis=1).mean() == pytest.approx(0.8, abs=0.05)
+
+
+@pytest.mark.parametrize("right", [1.0, 0.5])
+def test_a_few_videos_move_the_weights_of_late_fusion_little_and_many_decide_them(right):
+    """Windows that are all right fit the largest weights best, however few they are."""
+    before = Calibration(face_weight=0.85, voice_weight=1.25)
+
+    def weights(videos, items):
+        random, truth, full = np.random.default_rng(0), np.arange(videos) % 3, np.ones(videos)
+        said = (np.where(random.random(videos) < right, truth, (truth + 1) % 3) for _ in range(2))
+        face, voice = (np.full((videos, 7), 0.05) + 0.65 * np.eye(7)[labels] for labels in said)
+        windows = Samples(
+            face_features=np.zeros((videos, 0)),
+            face_probabilities=face,
+            face_coverage=full,
+            voice_features=np.zeros((videos, 0)),
+            voice_probabilities=voice,
+            voice_coverage=full,
+            seconds=3 * full,
+            truth=truth,
+            fold=truth,
+        )
+        found = fit.fit_late(before, windows, items=items)
+        return np.array([found.face_weight, found.voice_weight])
+
+    def moved(found):
+        return np.abs(np.log(found / [0.85, 1.25])).max()
+
+    assert moved(weights(10, 10)) < 0.75 * moved(weights(10, None))
+    assert weights(2000, 2000) == pytest.approx(weights(2000, None), abs=0.051)
+    if right == 1.0:
+        assert (weights(10, None) == fit.WEIGHTS[-1]).all() and (weights(10, 10) < fit.WEIGHTS[-1]).all()

@@ -1,5 +1,7 @@
 """What a fine-tuned checkpoint says of its data, licence and limits: train/finetune/provenance.py."""
 
+from dataclasses import replace
+
 import pytest
 
 from emorec.models import checkpoint as checkpoints
@@ -61,3 +63,44 @@ def test_the_limits_of_a_fusion_say_what_was_trained(base):
     assert untrained in fitted and "only the calibration and the weights of face and voice were fitted" in fitted[0]
     assert not any("fusion network was" in limit for limit in fitted)
     assert "The fusion network was fine-tuned" in limits(late=False, init_from_base=True)[0]
+
+
+def test_people_who_validated_the_start_are_not_forgotten(base):
+    """A second training from it neither trains on them nor validates on them, and they are still not new to it."""
+    first = provenance.joined({"voice": runs_of(base, True)["voice"]}, base)
+    assert first["held_out"] == ["bert"], "the people of the bundled weights' fold validated nothing"
+    valid = [Item(None, "folder", label, "carl") for label in ("happy", "sad")]
+    second = provenance.of_run("voice", replace(CORPUS, valid=valid), "folder", 2, first, True)
+    assert second["held_out"] == provenance.joined({"voice": second}, first)["held_out"] == ["bert", "carl"]
+    older = {key: value for key, value in first.items() if key != "validated"}
+    assert provenance.of_run("face", replace(CORPUS, valid=valid), "folder", 2, older, False)["held_out"] == [
+        "bert",
+        "carl",
+    ]
+    afresh = provenance.of_run("voice", replace(CORPUS, valid=valid), "folder", 2, first, False)
+    assert provenance.joined({"voice": afresh}, first)["held_out"] == ["carl"], "that network is gone"
+    trained = [Item(None, "folder", label, "bert") for label in ("happy", "sad")]
+    assert provenance.of_run("voice", replace(CORPUS, train=trained, valid=valid), "folder", 2, first, True)[
+        "held_out"
+    ] == ["carl"]
+
+
+def test_the_limits_of_a_network_that_is_gone_are_gone_too(base):
+    bundled = {part: [x for x in base["limits"] if provenance.part_of(x) == part] for part in ("face", "voice")}
+    assert len(bundled["voice"]) == 2 and len(bundled["face"]) == 1
+    tuned = provenance.joined(runs_of(base, True), base)["limits"]
+    assert {*base["limits"]} < {*tuned}
+    scratch = provenance.joined(runs_of(base, False), base)["limits"]
+    assert not {*scratch} & {*bundled["face"], *bundled["voice"]} and base["limits"][-1] in scratch
+    mixed = {"face": runs_of(base, True)["face"], "voice": runs_of(base, False)["voice"]}
+    mixed = provenance.joined(mixed, base)["limits"]
+    assert {*bundled["face"]} < {*mixed} and not {*bundled["voice"]} & {*mixed}
+    again = provenance.of_run("voice", CORPUS, "folder", 7, provenance.joined(runs_of(base, True), base), False)
+    assert not any("voice network was fine-tuned" in limit for limit in again["limits"])
+    assert any("face network was fine-tuned" in limit for limit in again["limits"])
+
+
+def test_a_voice_network_says_that_it_has_no_layer_for_the_usual_voice(base):
+    runs = runs_of(base, True)
+    assert provenance.LIMITS["relative"] in provenance.joined(runs, base)["limits"]
+    assert provenance.LIMITS["relative"] not in provenance.joined({"face": runs["face"]}, base)["limits"]

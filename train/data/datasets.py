@@ -30,6 +30,7 @@ JAVANESE_FOLDS = (("01", "02"), ("04", "05"), ("06", "08"), ("10",), ())
 FOLDS = len(RAVDESS_FOLDS)
 NEVER = -1  # the fold of people who are never held out
 ORDINARY = ("barista", "speechocean", "korean")  # corpora of ordinary speech
+NAMELESS = ("barista",)  # those of them whose speakers have no names, so that each recording counts as one person
 
 
 @dataclass(frozen=True)

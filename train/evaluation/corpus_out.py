@@ -40,6 +40,9 @@ def corpus_out(model: Checkpoint, setting: predictions.Setting) -> dict:
         "items": len(found["truth"]),
         **{name: plain[name] | own[name] for name in ("results", "spread", "intervals")},
         "resampled": "people",
+        "interval_by": {
+            name: "recordings" for name in (*plain["results"], *own["results"]) if name.startswith(datasets.NAMELESS)
+        },
         "out_of_domain": ["voice", *plain["results"], *own["results"]],
         "domain": "Each corpus is judged by a layer and a calibration that were fitted without it.",
         **plain["details"],

@@ -62,7 +62,7 @@ def robust(model: Checkpoint, setting: predictions.Setting) -> dict[str, Any]:
         **metrics.intervals({way: p == labels for way, p in predicted.items()}, people=found.get("person")),
         "out_of_domain": [way for way in predicted if way.startswith("face, ") or way == "late, no voice"],
         "domain": JAVANESE_DOMAIN,
-        **metrics.confusion(clean["late"].argmax(1), labels, JAVANESE_EMOTIONS),
+        **metrics.confusion(clean["late"].argmax(1), labels, JAVANESE_EMOTIONS, "late, clean"),
         "calibration_error": metrics.calibration_errors(clean["mean"], clean["late"], labels),
         "reliability": {"late": metrics.reliability(clean["late"], labels)},
     }

@@ -71,7 +71,7 @@ def own_data(model: Checkpoint, setting: Setting) -> dict[str, Any]:
         ),
         **({"domain": domain} if domain else {}),
         "unweighted_average_recall": {way: metrics.recall(p, samples.truth) for way, p in predicted.items()},
-        **metrics.confusion(predicted[main], samples.truth, EMOTIONS),
+        **metrics.confusion(predicted[main], samples.truth, EMOTIONS, main),
         "calibration_error": metrics.calibration_errors(raw[main], by_way[main], samples.truth, weights),
         "reliability": {main: metrics.reliability(by_way[main], samples.truth, weights)},
     }

@@ -93,7 +93,7 @@ def web_faces(model: Checkpoint, setting: predictions.Setting) -> dict[str, Any]
         "out_of_domain": [*named, WITHOUT_CORPUS],
         "domain": "The face network never trained on these pictures; its calibration was fitted on other people of "
         "them and on FER+ Valid, or without them on FER+ Valid alone.",
-        **metrics.confusion(named["face"], truth, emotions),
+        **metrics.confusion(named["face"], truth, emotions, "face"),
         "calibration_error": errors["face"],
         "calibration_errors": errors,
         "reliability": {head: metrics.reliability(p, labels, weights) for head, p in heads.items()},
@@ -143,7 +143,7 @@ def javanese_av(model: Checkpoint, setting: predictions.Setting) -> dict[str, An
             name: [float((p.argmax(1) == t).mean()) for p, t in zip(parts, truth, strict=True)]
             for name, parts in ways.items()
         },
-        **metrics.confusion(joined["late"].argmax(1), everything, JAVANESE_EMOTIONS),
+        **metrics.confusion(joined["late"].argmax(1), everything, JAVANESE_EMOTIONS, "late"),
         "calibration_error": heads["late"],
         "calibration_errors": heads,
         "reliability": {name: metrics.reliability(p, everything) for name, p in believed.items()},

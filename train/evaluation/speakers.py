@@ -93,7 +93,7 @@ def speakers(model: Checkpoint, setting: predictions.Setting) -> dict[str, Any]:
         "domain": f"Other people of the corpora ravdess and javanese trained the voice networks. The corpus "
         f"{OUT_OF_DOMAIN} is judged by last layers and a calibration that were fitted without it. Mixed recordings are "
         "judged among the emotions of their corpus, those of one emotion among all seven.",
-        **metrics.confusion(after[", relative"].argmax(1), truth, EMOTIONS),
+        **metrics.confusion(after[", relative"].argmax(1), truth, EMOTIONS, "mixed, relative"),
         "calibration_errors": {head: metrics.calibration_errors(*given) for head, given in heads.items()},
         "reliability": {head: metrics.reliability(*given[1:]) for head, given in heads.items()},
         "priors": tables,

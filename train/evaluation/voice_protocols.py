@@ -116,7 +116,7 @@ def ravdess_late(model, setting):
         **metrics.intervals({name: found[name].argmax(1) == truth for name in names}, truth, found.get("person")),
         "out_of_domain": [],
         "domain": f"{RAVDESS_DOMAIN} The published faces come from networks of others, trained on other actors of it.",
-        **metrics.confusion(found["late"].argmax(1), truth, datasets.RAVDESS_LABELS),
+        **metrics.confusion(found["late"].argmax(1), truth, datasets.RAVDESS_LABELS, "late"),
         "calibration_error": metrics.calibration_errors(found["mean"], found["late"], truth),
         "reliability": {"late": metrics.reliability(found["late"], truth)},
         "loss": {name: calibration.nll(found[name], truth) for name in ways},
@@ -161,7 +161,7 @@ def everyday(model, setting):
     """
     unseen_people = unseen_predictions(model, setting)
     probabilities, truth, _, corpora = unseen_people.voices
-    results, spread, tables, drawn = {}, {}, {}, {}
+    results, spread, tables, drawn, by = {}, {}, {}, {}, {}
     people = unseen_people.voice_people
     negative = [EMOTIONS.index(emotion) for emotion in NEGATIVE]
     even, usual, labels, before, among = [], [], [], [], []
@@ -172,10 +172,14 @@ def everyday(model, setting):
         for name, prior in (("even", calibration.EVEN), ("everyday", metrics.EVERYDAY)):
             p = calibration.calibrated(head, probabilities[rows], prior)[truth[rows] == metrics.NEUTRAL]
             neutral = p.argmax(1) == metrics.NEUTRAL
-            results[f"{corpus}, {name} prior"] = metrics.share(neutral)
-            spread[f"{corpus}, {name} prior"] = metrics.standard_error(metrics.share(neutral), len(p))
+            title = f"{corpus}, {name} prior"
+            results[title] = metrics.share(neutral)
+            spread[title] = metrics.standard_error(metrics.share(neutral), len(p))
             speakers = None if people is None else people[rows][truth[rows] == metrics.NEUTRAL]
-            drawn[f"{corpus}, {name} prior"] = metrics.intervals({"": neutral}, people=speakers)
+            drawn[title] = metrics.intervals({title: neutral}, people=speakers)
+            if corpus in datasets.NAMELESS and drawn[title]["resampled"] == "people":
+                by[title] = "recordings"
+            by |= drawn[title].get("interval_by", {})
             tables.setdefault(name, {})[corpus] = {
                 "neutral": metrics.share(neutral),
                 "surely_negative": metrics.share(p[:, negative].max(axis=1) > SURE),
@@ -205,12 +209,13 @@ def everyday(model, setting):
         "items": int((labels == metrics.NEUTRAL).sum()),
         "results": results,
         "spread": spread,
-        "intervals": {name: found["intervals"][""] for name, found in drawn.items()},
+        "intervals": {name: found["intervals"][name] for name, found in drawn.items()},
         "resampled": "people" if all(found["resampled"] == "people" for found in drawn.values()) else "items",
+        "interval_by": by,
         "out_of_domain": [*heads, *results],
         "domain": "Each corpus is judged by a last layer and a calibration that were fitted without it; the layers "
         "below were trained on acted speech alone.",
-        **metrics.confusion(even.argmax(1), labels, EMOTIONS),
+        **metrics.confusion(even.argmax(1), labels, EMOTIONS, "even prior"),
         "calibration_errors": {head: metrics.calibration_errors(before, *given) for head, given in heads.items()},
         "reliability": {head: metrics.reliability(*given) for head, given in heads.items()},
         "priors": tables,

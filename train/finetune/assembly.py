@@ -6,8 +6,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import torch
+
+from emorec.errors import EmorecError
 from emorec.models import checkpoint as checkpoints
 from emorec.models.calibration import HeadCalibration
+from emorec.models.provenance import VALIDATION
 from hub import card
 from train import distributed, run_dir
 from train.finetune import provenance
@@ -17,6 +21,7 @@ OTHER_ENCODERS = (
     "The fusion in {folder} was trained on other face and voice networks than these, so it is left out; remove that "
     "folder and train it again by --task fusion."
 )
+OTHER_RESULTS = "The results {names} in {folder} are those of other weights, so they are left out; measure these again."
 STOPPED = "The {part} run in {folder} was stopped before its end, so it is left out; --resume finishes it."
 # The fields of a Calibration of each encoder.
 CALIBRATIONS = {"face": ("face", "still"), "voice": ("voice", "relative")}
@@ -35,10 +40,48 @@ def assemble(out: Path, base: checkpoints.Checkpoint) -> Path:
     model.training = model.training | ({"compute": spent} if spent else {})
     model.evaluation = {name: found for one in trained.values() for name, found in one.evaluation.items()}
     folder = Path(out) / "checkpoint"
+    before = _before(folder)
+    # What train/evaluate.py measured, after the results of the training.
+    measured = (
+        {name: found for name, found in before.evaluation.items() if name not in model.evaluation} if before else {}
+    )
+    if before and _same(before, model):
+        model.fusion = before.fusion
+        model.evaluation |= measured
+        measured = {}
+    elif measured:
+        print(OTHER_RESULTS.format(names=", ".join(measured), folder=folder), flush=True)
     with run_dir.writing(folder):
         checkpoints.save(model, folder)
         card.write(model, folder)
+        for name in measured:
+            for picture in (card.picture_of(name), card.diagram_of(name)):
+                (folder / picture).unlink(missing_ok=True)
     return folder
+
+
+def _before(folder: Path) -> checkpoints.Checkpoint | None:
+    """The checkpoint that is replaced; None if there is none that can be read."""
+    try:
+        return checkpoints.load(folder) if (folder / checkpoints.CONFIG_FILE).exists() else None
+    except EmorecError:
+        return None
+
+
+def _same(one: checkpoints.Checkpoint, other: checkpoints.Checkpoint) -> bool:
+    """Whether two checkpoints answer alike: their networks and their calibration are the same.
+
+    A fusion that nobody trained is new each time, so it does not matter.
+    """
+    trained = [f"{VALIDATION}fusion" in model.evaluation for model in (one, other)]
+    ours, theirs = one.fusion.state_dict(), other.fusion.state_dict()
+    return (
+        one.fingerprint == other.fingerprint
+        and one.calibration == other.calibration
+        and trained[0] == trained[1]
+        and ours.keys() == theirs.keys()
+        and (not trained[0] or all(torch.equal(ours[name], theirs[name]) for name in ours))
+    )
 
 
 def compose(

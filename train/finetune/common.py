@@ -169,6 +169,7 @@ def calibrate_and_measure(
                 "domain": "The calibration was fitted to these items too, so its error is lower here than on others.",
                 "metric": "accuracy",
                 "items": items,
+                **({"windows": len(truth)} if len(truth) != items else {}),
                 **metrics.with_intervals(metrics.accuracy({part: predicted}, truth, items), items),
                 **metrics.confusion(predicted, truth, labels),
                 "calibration_error": metrics.calibration_errors(

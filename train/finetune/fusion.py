@@ -84,7 +84,7 @@ def train(corpus: Corpus, schedule: loop.Schedule, config: common.FinetuneConfig
             owners,
         )
     if distributed.rank() == 0:
-        _calibrate(checkpoints.load(best), best, held_out, owners)
+        _calibrate(checkpoints.load(best), best, held_out, owners, config.fusion)
     distributed.barrier()
     return best
 
@@ -123,10 +123,10 @@ def balanced_loss(log_shares: torch.Tensor) -> Callable[[nn.Module, tuple[torch.
     return loss_of
 
 
-def _calibrate(model: checkpoints.Checkpoint, folder: Path, held_out: Samples, owners: np.ndarray) -> None:
+def _calibrate(model: checkpoints.Checkpoint, folder: Path, held_out: Samples, owners: np.ndarray, chosen: str) -> None:
     """Fit both modalities' calibration and late fusion's weights on validation windows, and measure all five ways.
 
-    ``owners`` (N,) are numbers of the videos of the windows.
+    ``owners`` (N,) are numbers of the videos of the windows, ``chosen`` is the fusion whose confusions are counted.
     """
     found = model.calibration
     for part, raw in (("face", held_out.face_probabilities), ("voice", held_out.voice_probabilities)):
@@ -136,11 +136,15 @@ def _calibrate(model: checkpoints.Checkpoint, folder: Path, held_out: Samples, o
             biased = known >= common.MIN_FOR_BIAS
             head = calibration.fit_head(raw, held_out.truth, shares=shares, biased=biased, items=known)
             found = replace(found, **{part: head})
-    model.calibration = calibration.fit_late(found, held_out)
+    items = len(np.unique(owners))
+    model.calibration = calibration.fit_late(found, held_out, items=items)
     by_way = recipe.ways(held_out, recipe.predict(model.fusion, held_out), model.calibration)
-    predicted, items = {name: metrics.decided(p) for name, p in by_way.items()}, len(np.unique(owners))
+    predicted = {name: metrics.decided(p) for name, p in by_way.items()}
     measured = metrics.with_intervals(metrics.accuracy(predicted, held_out.truth, items), items)
-    model.evaluation["validation-fusion"] |= metrics.rounded(measured)
+    measured |= metrics.confusion(predicted[chosen], held_out.truth, EMOTIONS, chosen)
+    before = model.evaluation["validation-fusion"]
+    errors = {"calibration_errors": {"intermediate": before.pop("calibration_error")}}
+    model.evaluation["validation-fusion"] = before | metrics.rounded(measured) | errors
     checkpoints.save_config(model, folder)
 
 

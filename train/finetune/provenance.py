@@ -22,6 +22,14 @@ LIMITS = {
     "late": "Of the fusion only the calibration and the weights of face and voice were fitted, to the validation items "
     "of one data set ({dataset}): how it does on other people and recordings is unknown.",
     "untrained": "Intermediate fusion was not trained: it adds up the logits of face and voice.",
+    "relative": "The voice network has no layer for voices relative to their speaker's usual voice, which fine-tuning "
+    "leaves out: the baseline `speaker` changes nothing.",
+}
+# What limits say that are about one part alone, those of the bundled weights included.
+ABOUT = {
+    "face": ("face network", "in its face data", "Faces:"),
+    "voice": ("voice network", "in its voice data", "Voices:", "Voices of a language"),
+    "fusion": ("fusion network", "in its fusion data", "Of the fusion", LIMITS["untrained"]),
 }
 
 UNKNOWN_PEOPLE = tuple(LIMITS["unknown"].format(part=part) for part in PARTS)
@@ -44,10 +52,14 @@ def of_run(
     """
     parts = {name: people_of(base, name) for name in PARTS}
     parts[part] = unique([*corpus.people, *(parts[part] if init_from_base else ())])
+    validated = {name: validated_by(base, name) for name in PARTS}
+    validated[part] = unique([*corpus.held_out, *(validated[part] if init_from_base else ())])
     inherited = {name for name in PARTS if name != part} | ({part} if init_from_base else set())
     if part != "fusion":
-        parts["fusion"] = []
+        parts["fusion"] = validated["fusion"] = []
         inherited.discard("fusion")
+    else:  # which also fits the calibration of both modalities
+        validated |= {name: unique([*corpus.held_out, *validated[name]]) for name in ("face", "voice")}
     kind = "late" if late else "tuned" if init_from_base else "one"
     limits = [LIMITS[kind].format(part=part, dataset=dataset, items=items)]
     if start:
@@ -56,17 +68,21 @@ def of_run(
         limits.append(LIMITS["missing"].format(part=part, missing=", ".join(missing)))
     if not corpus.known_people:
         limits.append(LIMITS["unknown"].format(part=part))
-    inherited_limits = [*base.get("limits", ())]
+    if part == "voice":
+        limits.append(LIMITS["relative"])
+    inherited_limits = [limit for limit in base.get("limits", ()) if part_of(limit) in (None, *inherited)]
     if part != "fusion":
         limits.append(LIMITS["untrained"])
-    elif not late:
+    elif late:
+        limits += [limit for limit in base.get("limits", ()) if limit == LIMITS["untrained"]]
+    else:
         inherited_limits = [limit for limit in inherited_limits if limit != LIMITS["untrained"]]
     source = {"name": dataset, "use": part, "items": f"{items} items", "licence": "as its owner says"}
     return {
         "held_out_fold": None,
         "parts": parts,
-        "persons": sorted({person for people in parts.values() for person in people}),
-        "held_out": sorted(set(corpus.held_out) - {person for people in parts.values() for person in people}),
+        "validated": validated,
+        **_named(parts, validated),
         "sources": [source, *_sources(base, inherited)],
         "limits": unique([*limits, *inherited_limits]),
         "licence": base.get("licence", "other") if _sources(base, inherited) else "other",
@@ -78,17 +94,22 @@ def joined(runs: dict[str, dict[str, Any]], base: dict[str, Any]) -> dict[str, A
     """The metadata of a checkpoint of encoders that separate runs trained, by part, with the rest from ``base``."""
     parts = {name: people_of(base, name) for name in PARTS} | {"fusion": []}
     parts |= {name: people_of(run, name) for name, run in runs.items()}
-    persons = {person for people in parts.values() for person in people}
+    validated = {name: validated_by(runs.get(name, base), name) for name in ("face", "voice")} | {"fusion": []}
     inherited = _sources(base, {name for name in ("face", "voice") if name not in runs})
     own = [source for name, run in runs.items() for source in run["sources"] if name in source["use"]]
     sources = unique([*own, *inherited])
     from_base = any(source in base.get("sources", ()) for source in sources)
     return next(iter(runs.values())) | {
         "parts": parts,
-        "persons": sorted(persons),
-        "held_out": sorted({person for run in runs.values() for person in run["held_out"]} - persons),
+        "validated": validated,
+        **_named(parts, validated),
         "sources": sources,
-        "limits": unique(limit for run in runs.values() for limit in run["limits"]),
+        "limits": unique(
+            limit
+            for name, run in runs.items()
+            for limit in run["limits"]
+            if part_of(limit) == name or part_of(limit) not in runs
+        ),
         "licence": base.get("licence", "other") if from_base else "other",
     }
 
@@ -96,6 +117,29 @@ def joined(runs: dict[str, dict[str, Any]], base: dict[str, Any]) -> dict[str, A
 def people_of(training: dict[str, Any], part: str) -> list[str]:
     """The persons that one part of a checkpoint was trained on; if that is not known, all persons of its training."""
     return training.get("parts", {}).get(part, training.get("persons", []))
+
+
+def validated_by(training: dict[str, Any], part: str) -> list[str]:
+    """The persons that chose and calibrated one part of a checkpoint; if that is not known, all that validated any.
+
+    Those of a whole fold that is held out, as for the bundled weights, were not validated on.
+    """
+    anyone = training.get("held_out", []) if training.get("held_out_fold") is None else []
+    return training.get("validated", {}).get(part, anyone)
+
+
+def part_of(limit: str) -> str | None:
+    """The part that a limit is about; None if it is about all of them."""
+    return next((part for part, words in ABOUT.items() if any(word in limit for word in words)), None)
+
+
+def _named(parts: dict[str, list[str]], validated: dict[str, list[str]]) -> dict[str, list[str]]:
+    """All ``persons`` of training, and those ``held_out`` of it who validated it, sorted."""
+    persons = {person for people in parts.values() for person in people}
+    return {
+        "persons": sorted(persons),
+        "held_out": sorted({person for people in validated.values() for person in people} - persons),
+    }
 
 
 def people_trained_on(training: dict[str, Any], parts: Sequence[str], corpus: Corpus) -> list[str]:
