@@ -80,8 +80,8 @@ class Features:
     one, infinite for the only one); for every face ``face_time``, ``face_person``, ``face_box`` (N, 4) (left, top,
     width, height as fractions of the frame), ``face_score``, ``face_quality``, ``face_embedding`` (N, Df) float16,
     ``face_logits`` (N, labels) and ``face_mouth`` (see ``models.speaker``); for every voice hop ``voice_time`` (its
-    middle), ``voice_speech`` (probability), ``voice_loudness`` (dB of full scale), ``voice_embedding`` (H, Dv) float16,
-    ``voice_sound`` (see ``models.speaker``), and ``voice_person`` with ``voice_person_probability`` (see
+    middle), ``voice_speech`` (probability), ``voice_loudness`` (dB of full scale, see ``voice.rumble``),
+    ``voice_embedding`` (H, Dv) float16, ``voice_sound`` (see ``models.speaker``), and ``voice_person`` with ``voice_person_probability`` (see
     ``speakers.spoken_by``). If the channels are split, every time has a hop of each, and ``voice_channel`` tells which.
 
     ``segments`` and ``empty`` (arrays without rows) are what ``arrays`` are made of. ``duration`` (s) is that of the

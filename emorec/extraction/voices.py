@@ -18,7 +18,7 @@ from emorec.models.checkpoint import Checkpoint
 from emorec.models.networks import VoiceNet
 from emorec.models.optimize import for_inference
 from emorec.prefetch import Prefetcher
-from emorec.voice import features
+from emorec.voice import features, rumble
 from emorec.voice.features import VoiceFrontEnd
 
 BLOCK_HOPS = 16  # hops in a block of sound that is read; every segment but the second starts at a multiple of it
@@ -176,13 +176,15 @@ def _encode(front_end: VoiceFrontEnd, net: VoiceNet, samples: np.ndarray, hops_i
     """The features of samples (N,) between their margins; ``hops_into_row``: hops between the start of the current
     row of speech detection and the first of them."""
     margin, context, hop = _margin_hops(front_end), VoiceNet.CONTEXT_HOPS, front_end.hop
-    log_mel = features.log_mel(samples, front_end)
+    samples = rumble.without(samples)  # once for all that follows
+    log_mel = features.log_mel(samples, front_end, filtered=True)
     with_context = slice((margin - context) * VoiceNet.FRAMES_PER_HOP, -(margin - context) * VoiceNet.FRAMES_PER_HOP)
     row, last = (margin - hops_into_row) * hop, len(samples) - margin * hop
     inner = log_mel[:, with_context]
+    speech = features.speech(samples[row:last], front_end, samples[:row], samples[last:], filtered=True)
     embeddings = net.embed(inner.unsqueeze(0).to(next(net.parameters()).device))[0]
     return {
-        "voice_speech": features.speech(samples[row:last], front_end, samples[:row], samples[last:])[hops_into_row:],
+        "voice_speech": speech[hops_into_row:],
         "voice_loudness": features.loudness(samples[margin * hop : last], front_end),
         "voice_embedding": embeddings[context:].cpu().numpy().astype(np.float16),
         "voice_sound": speaker.embed_sound(speaker.load(), inner)[context:].astype(np.float16),
