@@ -483,3 +483,14 @@ def test_hours_of_silence_before_a_sound_take_neither_memory_nor_time(monkeypatc
     for segment, expected in zip(again, late, strict=True):
         for name, values in expected.items():
             np.testing.assert_array_equal(segment[name], values, err_msg=name)
+
+
+@pytest.mark.parametrize(("scale", "wrong", "notes"), [(1, 0, 0), (32768, 0, 1), (1, 1000, 0)])
+def test_integers_that_are_stored_as_floats_are_noted_once(scale, wrong, notes):
+    """And not single wrong samples."""
+    samples = noise(10.0) * np.float32(scale)
+    samples[:wrong] = 1e6
+    blocks = [recordings.AudioBlock(k / RATE, samples[k : k + 16 * HOP]) for k in range(0, len(samples), 16 * HOP)]
+    found = []
+    assert len([*voices._pieces(blocks, 0, 1, FRONT_END, found)]) == len(blocks) > 2
+    assert found == [voices.TOO_LOUD] * notes
