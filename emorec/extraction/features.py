@@ -80,9 +80,10 @@ class Features:
     one, infinite for the only one); for every face ``face_time``, ``face_person``, ``face_box`` (N, 4) (left, top,
     width, height as fractions of the frame), ``face_score``, ``face_quality``, ``face_embedding`` (N, Df) float16,
     ``face_logits`` (N, labels) and ``face_mouth`` (see ``models.speaker``); for every voice hop ``voice_time`` (its
-    middle), ``voice_speech`` (probability), ``voice_loudness`` (dB of full scale), ``voice_embedding`` (H, Dv) float16,
-    ``voice_sound`` (see ``models.speaker``), and ``voice_person`` with ``voice_person_probability`` (see
-    ``speakers.spoken_by``). If the channels are split, every time has a hop of each, and ``voice_channel`` tells which.
+    middle), ``voice_speech`` (probability), ``voice_loudness`` (dB of full scale, without what ``voice.rumble``
+    removes), ``voice_embedding`` (H, Dv) float16, ``voice_sound`` (see ``models.speaker``), and ``voice_person`` with
+    ``voice_person_probability`` (see ``speakers.spoken_by``). If the channels are split, every time has a hop of each,
+    and ``voice_channel`` tells which.
 
     ``segments`` and ``empty`` (arrays without rows) are what ``arrays`` are made of. ``duration`` (s) is that of the
     recording, as far as known. ``complete`` tells whether this is all of it. ``media`` is metadata of the file,

@@ -44,11 +44,12 @@ class Faces:
 class LiveFaces:
     """Extracts the faces of pictures, at most ``rate`` a second, in a thread that runs until ``close``.
 
-    ``dropped`` counts the pictures that were replaced by newer ones while they waited, ``judged`` the others.
+    ``dropped`` counts the pictures that were replaced by newer ones while they waited, ``late`` those with a time
+    before that of an earlier one, ``judged`` the others that were wanted.
     """
 
     def __init__(self, model: Checkpoint, detector: Detector, rate: float):
-        self.dropped = self.judged = 0
+        self.dropped = self.late = self.judged = 0
         self.error: BaseException | None = None
         self._model, self._detector, self._rate = model, detector, rate
         self._known = Faces()
@@ -84,7 +85,10 @@ class LiveFaces:
         with self._changed:
             while wait and self._waiting is not None and not self._closed:
                 self._changed.wait()
-            if self._closed or not self.wants(at):
+            if self._closed:
+                return
+            if not self.wants(at):
+                self.late += sampling.bin_of(at, self._rate) < self._bin
                 return
             self._bin = sampling.bin_of(at, self._rate)
             self.dropped += self._waiting is not None

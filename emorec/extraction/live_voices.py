@@ -36,11 +36,11 @@ class Voices:
 class LiveVoices:
     """Extracts the voice features of sound, in a thread that runs until ``close``.
 
-    ``dropped`` is how much sound (s) came too fast to be used.
+    ``dropped`` is how much sound (s) came too fast to be used, ``overlapping`` how much where there was sound already.
     """
 
     def __init__(self, model: Checkpoint):
-        self.dropped = 0.0
+        self.dropped = self.overlapping = 0.0
         self.error: BaseException | None = None
         self._model, self._front_end = model, model.front_end
         self._known = Voices()
@@ -93,7 +93,7 @@ class LiveVoices:
                 state = _Growing(self._front_end, for_inference(self._model.voice))
                 while pieces := self._next():
                     for begin, samples in pieces:
-                        state.add(begin, samples)
+                        self.overlapping += state.add(begin, samples) / self._front_end.rate
                     self._known = state.known()
         except BaseException as error:
             self.error = error
@@ -125,12 +125,20 @@ class _Growing:
         self._buffer = np.zeros(self._margin, np.float32)  # before the beginning there is silence
         self._first = 0  # the first provisional hop; a multiple of the hops in a row of speech detection
         self._final: list[Arrays] = []
+        self._silent: dict[tuple[int, int], Arrays] = {}  # what silence of a length is encoded as
 
-    def add(self, begin: int, samples: np.ndarray) -> None:
-        """More sound; ``begin`` is the number of its first sample."""
-        missing = begin - self._end
-        silence = np.zeros(max(missing, 0), np.float32)
-        self._buffer = np.concatenate([self._buffer, silence, samples[max(-missing, 0) :]])
+    def add(self, begin: int, samples: np.ndarray) -> int:
+        """More sound; ``begin`` is the number of its first sample. Returns how many samples were there already."""
+        longest = MAX_HOPS * self._front_end.hop
+        # The silence before it may last hours, as when a microphone was switched off, so it comes in pieces.
+        for silent in range(self._end, begin, longest):
+            self._append(np.zeros(min(longest, begin - silent), np.float32))
+        there = min(max(self._end - begin, 0), len(samples))
+        self._append(samples[there:])
+        return there
+
+    def _append(self, samples: np.ndarray) -> None:
+        self._buffer = np.concatenate([self._buffer, samples])
         row, hop = self._front_end.speech_row_hops, self._front_end.hop
         # These hops know enough of what follows them, so they are final.
         while (hops := min((len(self._buffer) - 2 * self._margin) // hop // row * row, MAX_HOPS)) > 0:
@@ -155,5 +163,5 @@ class _Growing:
         window = self._buffer[:length]
         window = np.pad(window, (0, length - len(window)))
         times = (self._first + np.arange(hops) + 0.5) * self._front_end.hop_seconds
-        arrays = voices._encode(self._front_end, self._net, window, 0)
+        arrays = voices._of_channel(self._front_end, self._net, window, 0, self._silent)
         return {"voice_time": times} | {name: values[:hops] for name, values in arrays.items()}

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from emorec.extraction import channels, segments, sources
+from emorec.extraction.arrays import MAX_FLOAT
 from emorec.extraction.options import WHOLE, Settings
 from emorec.media.passes import Damage
 from emorec.media.streams import AudioBlock
@@ -18,10 +19,15 @@ from emorec.models.checkpoint import Checkpoint
 from emorec.models.networks import VoiceNet
 from emorec.models.optimize import for_inference
 from emorec.prefetch import Prefetcher
-from emorec.voice import features
+from emorec.voice import features, rumble
 from emorec.voice.features import VoiceFrontEnd
 
 BLOCK_HOPS = 16  # hops in a block of sound that is read; every segment but the second starts at a multiple of it
+MANY_LOUD = 0.05  # share of the samples of a block; less are single wrong ones
+TOO_LOUD = (
+    "The sound is far louder than full scale, like integers that were stored as floats, so its speech may not be "
+    "found; divide it by its full scale first."
+)
 
 Arrays = dict[str, np.ndarray]
 
@@ -103,13 +109,16 @@ def _pieces(
     Samples are (``count``, N), a row for each channel.
 
     Before the first sample of the media, or before its audio starts, there is silence. The silence may last hours, so
-    it comes in pieces that are no longer than a segment. Sentences about damage are added to ``notes``.
+    it comes in pieces that are no longer than a segment. Sentences about damage and level are added to ``notes``.
     """
     longest = segments.SEGMENT_HOPS * front_end.hop
     for block in blocks:
         if isinstance(block, Damage):
             notes.append(block.sentence)
             continue
+        loud = TOO_LOUD not in notes and block.samples.max(initial=0) > MAX_FLOAT
+        if loud and np.mean(block.samples > MAX_FLOAT) > MANY_LOUD:
+            notes.append(TOO_LOUD)
         begin = round(block.time * front_end.rate)
         for silent in range(origin, begin, longest):
             yield silent, np.zeros((count, min(longest, begin - silent)), np.float32)
@@ -176,13 +185,15 @@ def _encode(front_end: VoiceFrontEnd, net: VoiceNet, samples: np.ndarray, hops_i
     """The features of samples (N,) between their margins; ``hops_into_row``: hops between the start of the current
     row of speech detection and the first of them."""
     margin, context, hop = _margin_hops(front_end), VoiceNet.CONTEXT_HOPS, front_end.hop
-    log_mel = features.log_mel(samples, front_end)
+    samples = rumble.without(samples)  # once for all that follows
+    log_mel = features.log_mel(samples, front_end, filtered=True)
     with_context = slice((margin - context) * VoiceNet.FRAMES_PER_HOP, -(margin - context) * VoiceNet.FRAMES_PER_HOP)
     row, last = (margin - hops_into_row) * hop, len(samples) - margin * hop
     inner = log_mel[:, with_context]
+    speech = features.speech(samples[row:last], front_end, samples[:row], samples[last:], filtered=True)
     embeddings = net.embed(inner.unsqueeze(0).to(next(net.parameters()).device))[0]
     return {
-        "voice_speech": features.speech(samples[row:last], front_end, samples[:row], samples[last:])[hops_into_row:],
+        "voice_speech": speech[hops_into_row:],
         "voice_loudness": features.loudness(samples[margin * hop : last], front_end),
         "voice_embedding": embeddings[context:].cpu().numpy().astype(np.float16),
         "voice_sound": speaker.embed_sound(speaker.load(), inner)[context:].astype(np.float16),

@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import threading
 import time
 from collections.abc import Callable
-from numbers import Real
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -25,8 +23,9 @@ from emorec.extraction.live_voices import LiveVoices
 from emorec.extraction.options import Settings
 from emorec.face import detection
 from emorec.live.reading import Reading, of_moment, reading_of
+from emorec.live.sound import Blocks
+from emorec.live.times import Times
 from emorec.media import arrays as memory
-from emorec.media.resample import Resampler
 from emorec.media.streams import Frame
 
 if TYPE_CHECKING:
@@ -34,15 +33,17 @@ if TYPE_CHECKING:
     from emorec.timeline import Timeline
 
 LAST = 60.0  # seconds that a reading and a timeline are of, by default
-GAP = 0.25  # seconds by which the time of a block of sound may differ from the end of the one before it
-LONGEST_PAUSE = 60.0  # seconds without pictures and sound that are kept; of a longer pause only PAUSE are
-PAUSE = 1.0
 MANY_DROPPED = 0.05  # share of the pictures from which on a note says that they were left out
 
-NO_TIME = "The time {value!r} is not possible; give seconds since the beginning, or none."
 ENDED = "This live session has ended; begin another one."
 DROPPED = "{share:.0%} of the pictures came faster than this machine could judge them, and were left out."
 DROPPED_SOUND = "{seconds:.0f} s of the sound came faster than this machine could judge it, and count as silence."
+LATE = "{share:.0%} of the pictures had times before that of an earlier picture, and were left out."
+OVERLAP = "{seconds:.0f} s of the sound had times at which there was sound already, and were left out."
+SET_BACK = (
+    "The times of pictures or sound went back by more than a minute ({count} times), as if a clock had been set; what "
+    "came then follows what was there."
+)
 
 
 class Live:
@@ -65,14 +66,10 @@ class Live:
         self._settings = Settings(face_rate=rate)
         self._faces = LiveFaces(analyzer.model, detection.detector(analyzer.detector_file), rate)
         self._voices = LiveVoices(analyzer.model)
-        self._sound_rate = analyzer.model.front_end.rate
-        self._resampler = Resampler(self._sound_rate)
-        self._sound_end: int | None = None  # the number of the sample after the last one
+        self._blocks, self._times = Blocks(analyzer.model.front_end.rate), Times()
         self._began = clock()
-        self._latest, self._left_out = 0.0, 0.0
         self._size: tuple[int, int] | None = None  # height and width (px)
         self._closed = False
-        self._lock = threading.Lock()
 
     def __enter__(self) -> Self:
         return self
@@ -95,8 +92,8 @@ class Live:
         """When (s) the newest picture was taken that was judged, or the newest sound if there are no pictures."""
         faces, voices = self._faces.known, self._voices.known
         if faces.arrays:
-            return faces.newest + self._left_out
-        return voices.until + self._left_out if voices.arrays else None
+            return faces.newest + self._times.left_out
+        return voices.until + self._times.left_out if voices.arrays else None
 
     @property
     def rate(self) -> float:
@@ -120,7 +117,7 @@ class Live:
 
     def wants_picture(self, at: float) -> bool:
         """Whether a picture of that time (s) would be used; more than ``rate`` a second are not."""
-        return self._faces.wants(at - self._left_out)
+        return self._faces.wants(self._times.of(at, "picture"))
 
     def add_picture(self, image: np.ndarray, at: float | None = None, *, wait: bool = False) -> None:
         """Give a picture, uint8 RGB (H, W, 3) or grey (H, W), taken at the time ``at`` (s), by default now.
@@ -129,13 +126,13 @@ class Live:
         later instead, when none waits. Raises EmorecError.
         """
         image = checks.as_picture(image)
-        moment = self._moment(at)
+        moment = self._moment(at, "picture")
         self._size = image.shape[:2]
         self._faces.offer(moment, lambda: _frame(image, moment), wait)
 
     def add_frame(self, frame: Frame, *, wait: bool = False) -> None:
         """Give a picture that ``emorec.media`` decoded, like ``add_picture``. Raises EmorecError."""
-        moment = self._moment(frame.time)
+        moment = self._moment(frame.time, "picture")
         self._size = frame.luma.shape
         self._faces.offer(moment, lambda: dataclasses.replace(frame, time=moment), wait)
 
@@ -143,20 +140,15 @@ class Live:
         """Give sound at ``rate`` (Hz) whose first sample was heard at the time ``at`` (s), by default just before now.
 
         ``samples`` are as in ``Analyzer.analyze``. It returns at once; with ``wait``, when there is room for it. A
-        block that begins within GAP of the end of the one before it continues that one; a longer gap is silence. Raises
-        EmorecError.
+        block that begins within 0.25 s of the end of the one before it continues that one; a longer gap is silence, and
+        what overlaps is left out. Blocks without a time continue each other until they have differed by more for a
+        second: what was recorded while a program stalled comes late and at once. Raises EmorecError.
         """
         rate = int(checks.rate("rate", rate, whole=True))
         sound = checks.as_float(checks.sound(samples))
-        moment = self._moment(self.now() - sound.shape[1] / rate if at is None else at)
-        with self._lock:
-            begin = round(moment * self._sound_rate)
-            if self._sound_end is None or abs(begin - self._sound_end) > GAP * self._sound_rate:
-                self._resampler.restart()
-            else:
-                begin = self._sound_end
-            mono = self._resampler.add(sound, rate)
-            self._sound_end = begin + len(mono)
+        now = self.now() if at is None else None
+        moment = self._moment(at if now is None else max(0.0, now - sound.shape[1] / rate), "sound")
+        begin, mono = self._blocks.add(sound, rate, moment, now)
         self._voices.offer(begin, mono, wait)
 
     def features(self, seconds: float | None = None) -> Features:
@@ -197,22 +189,12 @@ class Live:
         self.close()
         return self.features()
 
-    def _moment(self, at: float | None) -> float:
-        """A given time (s) in the session, in which long pauses are left out. Raises EmorecError."""
+    def _moment(self, at: object, kind: str) -> float:
+        """The time (s) in the session of what was given with a time (s), or none. Raises EmorecError."""
         self._check()
         if self._closed:
             raise EmorecError(ENDED)
-        at = self.now() if at is None else at
-        if isinstance(at, bool) or not isinstance(at, Real) or not math.isfinite(at):
-            raise EmorecError(NO_TIME.format(value=at))
-        at = float(at)  # a number of numpy would make all that follow as coarse as itself
-        with self._lock:
-            moment = at - self._left_out
-            if moment > self._latest + LONGEST_PAUSE:
-                self._left_out += moment - self._latest - PAUSE
-                moment = self._latest + PAUSE
-            self._latest = max(self._latest, moment)
-            return max(moment, 0.0)
+        return self._times.place(self.now() if at is None else at, kind)
 
     def _part(self, start_of: Callable[[float], float]) -> Features:
         """The features from a start (s) on that depends on where they end (s)."""
@@ -237,11 +219,15 @@ class Live:
 
     def _notes(self) -> tuple[str, ...]:
         notes = []
-        share = self.dropped / max(self.dropped + self.judged, 1)
-        if share > MANY_DROPPED:
-            notes.append(DROPPED.format(share=share))
-        if self._voices.dropped >= 1:
-            notes.append(DROPPED_SOUND.format(seconds=self._voices.dropped))
+        given = max(self.dropped + self.judged + self._faces.late, 1)
+        for count, sentence in ((self.dropped, DROPPED), (self._faces.late, LATE)):
+            if count / given > MANY_DROPPED:
+                notes.append(sentence.format(share=count / given))
+        for seconds, sentence in ((self._voices.dropped, DROPPED_SOUND), (self._voices.overlapping, OVERLAP)):
+            if seconds >= 1:
+                notes.append(sentence.format(seconds=seconds))
+        if self._times.set_back:
+            notes.append(SET_BACK.format(count=self._times.set_back))
         return tuple(notes)
 
 

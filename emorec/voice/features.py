@@ -15,7 +15,7 @@ import torchaudio
 from numpy.typing import ArrayLike
 from torch.nn import functional as F
 
-from emorec.voice import gain, silero, tones
+from emorec.voice import gain, rumble, silero, tones
 
 FRAMES_PER_HOP = 16
 # Hops on each side of a hop that the voice network's embedding depends on: 4 + 8 + 16 + 32 frames, rounded up.
@@ -51,10 +51,11 @@ class VoiceFrontEnd:
     def margin_hops(self) -> int:
         """Hops of context with which a hop's embedding does not depend on how a recording is cut into blocks."""
         # Half the window of the level, as much again for the peaks that decide which of its frames are active, and the
-        # reach of the gain of quiet sound.
-        level = int(np.ceil(self.level_seconds / self.hop_seconds)) + CONTEXT_HOPS + gain.REACH_HOPS
+        # reach of the gain of quiet sound and of the filter before it.
+        reach = gain.REACH_HOPS + rumble.REACH_HOPS
+        level = int(np.ceil(self.level_seconds / self.hop_seconds)) + CONTEXT_HOPS + reach
         warm_up = -(-(SPEECH_WARM_UP_CHUNKS * silero.CHUNK + silero.CONTEXT) // self.hop)
-        return max(level, self.speech_row_hops - 1 + warm_up + gain.REACH_HOPS)
+        return max(level, self.speech_row_hops - 1 + warm_up + reach)
 
     @property
     def speech_row_hops(self) -> int:
@@ -62,7 +63,7 @@ class VoiceFrontEnd:
         return SPEECH_ROW_CHUNKS * silero.CHUNK // self.hop
 
 
-VERSION = 3  # incremented whenever the same samples give other features
+VERSION = 4  # incremented whenever the same samples give other features
 SPEECH_ROW_CHUNKS = 128  # chunks (4.1 s) of one row; the rows of a recording form a batch
 SPEECH_CHUNKS_AT_ONCE = 1024  # chunks whose spectra are in memory at the same time: 5 MB
 SPEECH_WARM_UP_CHUNKS = 24  # chunks (0.77 s) in which the recurrent state settles before a row's first output
@@ -84,14 +85,16 @@ def _mel(front_end: VoiceFrontEnd) -> torchaudio.transforms.MelSpectrogram:
     )
 
 
-def log_mel(samples: np.ndarray, front_end: VoiceFrontEnd = VoiceFrontEnd()) -> torch.Tensor:
+def log_mel(samples: np.ndarray, front_end: VoiceFrontEnd = VoiceFrontEnd(), *, filtered: bool = False) -> torch.Tensor:
     """Level-normalised log-mel power in nats: float32 samples (S,) -> tensor (n_mels, S // frame).
 
     S should be a multiple of the hop. From every frame the mean level of the active frames within ``level_seconds``
     around it is subtracted, so that neither the microphone's gain nor the distance to it counts. Sound that is quieter
-    than all training data is amplified first; otherwise it would disappear in the floor.
+    than all training data is amplified first; otherwise it would disappear in the floor. Before that, what lies below
+    a voice is removed, unless the samples are ``filtered`` by ``rumble.without`` already.
     """
     side = (front_end.n_fft - front_end.frame) // 2
+    samples = samples if filtered else rumble.without(samples)
     samples = gain.to_training_level(samples, front_end.hop)
     padded = F.pad(torch.as_tensor(samples, dtype=torch.float32), (side, side))
     power = _mel(front_end)(padded)
@@ -125,12 +128,15 @@ def speech(
     front_end: VoiceFrontEnd = VoiceFrontEnd(),
     before: ArrayLike = (),
     after: ArrayLike = (),
+    *,
+    filtered: bool = False,
 ) -> np.ndarray:
     """Probability of speech in each hop: samples (S,) at 16 kHz -> array (S // hop,).
 
     Silero VAD gives a probability for each chunk of 32 ms, one after another. The recording is split into rows that
     run as one batch, each warmed up on the end of the row before. A hop's probability is the mean over its chunks,
-    reduced if a steady tone starts in it. Quiet passages are amplified first, so that quiet speech is found too.
+    reduced if a steady tone starts in it. Quiet passages are amplified first, so that quiet speech is found too; and
+    before that, what lies below a voice is removed, unless all samples are ``filtered`` by ``rumble.without`` already.
 
     ``before`` and ``after`` are the samples around these, or silence. With them a recording that is cut at the starts
     of rows, every ``speech_row_hops``, gives the same result as in one piece.
@@ -139,12 +145,13 @@ def speech(
     if hops == 0:
         return np.zeros(0, dtype=np.float32)
     network, inside = silero.load(), hops * front_end.hop
-    # Whole hops around, as far as the gain and the tones depend on them.
-    reach = (gain.REACH_HOPS + SPEECH_WARM_UP_HOPS) * front_end.hop
+    # Whole hops around, as far as the filter, the gain and the tones depend on them.
+    reach = (rumble.REACH_HOPS + gain.REACH_HOPS + SPEECH_WARM_UP_HOPS) * front_end.hop
     head, tail = np.asarray(before, np.float32), np.asarray(after, np.float32)
     head = head[len(head) % front_end.hop :][-reach:]
     tail = tail[: min(reach, len(tail) // front_end.hop * front_end.hop)]
     whole = np.concatenate([head, np.asarray(samples, np.float32)[:inside], tail])
+    whole = whole if filtered else rumble.without(whole)
     amplified = gain.to_target(whole, front_end.hop)
     chunks = _chunks(amplified[: len(head)], amplified[len(head) : len(head) + inside])
     features = torch.cat([network.encode(part) for part in torch.from_numpy(chunks).split(SPEECH_CHUNKS_AT_ONCE)])

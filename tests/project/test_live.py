@@ -10,6 +10,7 @@ import pytest
 from emorec.analyzer import Analyzer
 from emorec.emotions import EMOTIONS
 from emorec.errors import EmorecError
+from emorec.extraction import live_voices
 from emorec.live import Live, reading_of
 from emorec.live import session as module
 from support import factories
@@ -119,7 +120,7 @@ def test_sound_that_waits_is_bounded(analyzer, detector, monkeypatch):
     monkeypatch.setattr(module.LiveVoices, "_work", lambda self: (go.wait(60), encode(self)))
     with Live(analyzer) as live:
         for second in range(50):
-            live.add_sound(np.full(RATE, 0.1, np.float32), RATE, float(second))
+            live.add_sound(np.tile(np.float32([0.1, -0.1]), RATE // 2), RATE, float(second))
         assert live._voices.waiting == 30.0
         go.set()
         features = live.save()
@@ -178,6 +179,90 @@ def test_a_long_pause_is_left_out(analyzer, detector):
         clock.time += 5001.0
         features = live.save()
     assert features.duration == 2.0 and live.newest == 5000.0 and live.delay == 1.0
+
+
+@pytest.mark.parametrize("jump", [[1e6], [5000.0 + k / 5 for k in range(5)]], ids=["one wrong time", "set back"])
+def test_a_session_goes_on_after_times_that_went_back(jump, analyzer, detector):
+    with Live(analyzer) as live:
+        for at in [*(k / 5 for k in range(5)), *jump, *(1.0 + k / 5 for k in range(20))]:
+            assert live.wants_picture(at)
+            live.add_picture(picture(0.0), at, wait=True)
+        live.add_sound(np.zeros(RATE, np.float32), RATE, 5.0)
+        features = live.save()
+        assert live.newest == pytest.approx(4.8)
+    assert live.judged == 25 + len(jump) and features.duration < 10
+    assert len(features.notes) == 1 and "went back by more than a minute (1 times)" in features.notes[0]
+
+
+def test_times_of_sound_and_pictures_go_back_each_for_themselves(analyzer, detector):
+    """All the pictures of a file, and then all of its sound."""
+    with Live(analyzer) as live:
+        for second in range(100):
+            live.add_picture(plain(1), float(second), wait=True)
+        live.add_sound(np.zeros(RATE, np.float32), RATE, 0.0)
+        features = live.save()
+    assert features.arrays["voice_time"][-1] < 1.1 and features.duration == 100.0 and features.notes == ()
+
+
+def test_pictures_that_come_in_the_wrong_order_are_counted(analyzer, detector):
+    with Live(analyzer) as live:
+        for at in (0.0, 30.0, *(1.0 + k / 5 for k in range(10))):
+            live.add_picture(plain(1), at, wait=True)
+        features = live.save()
+    assert live.judged == 2
+    assert features.notes == ("83% of the pictures had times before that of an earlier picture, and were left out.",)
+
+
+@pytest.mark.parametrize("stall", [(0.0, 0.0), (2.0, 5.0)], ids=["none", "3 s"])
+def test_sound_that_was_recorded_while_a_program_stalled_is_not_lost(stall, analyzer, detector):
+    """All of it comes at the end of the stall, in blocks without a time."""
+    clock, tones = Clock(), ((0.2, 1.0), (2.5, 3.2), (4.1, 4.8), (6.0, 8.0))
+    samples = Audio(duration=9.0, rate=RATE, tones=tones).samples()
+    with Live(analyzer, clock=clock) as live:
+        for end in range(1, 91):
+            clock.time = 100.0 + (stall[1] if stall[0] < end / 10 <= stall[1] else end / 10)
+            live.add_sound(samples[(end - 1) * RATE // 10 : end * RATE // 10], RATE, wait=True)
+        features = live.save()
+    arrays = features.arrays
+    loud = arrays["voice_time"][arrays["voice_loudness"] > -40]
+    assert features.duration == pytest.approx(9.0, abs=0.02) and features.notes == ()
+    assert all(((loud > begin) & (loud < end)).sum() >= 2 for begin, end in tones)
+
+
+def test_sound_without_times_follows_the_clock_if_it_differs_for_long(analyzer, detector):
+    """A microphone is unplugged for ten seconds; and one gives more sound than there is time."""
+    clock = Clock()
+    block = np.tile(np.float32([0.1, -0.1]), RATE // 20)
+    with Live(analyzer, clock=clock) as live:
+        for tenth in [*range(1, 21), *range(121, 141)]:
+            clock.time = 100.0 + tenth / 10
+            live.add_sound(block, RATE, wait=True)
+        assert live._blocks._end == pytest.approx(14.0 * RATE, abs=2)
+        for number in range(50):
+            clock.time += 0.05 if number < 30 else 0.1
+            live.add_sound(block, RATE, wait=True)
+        features = live.save()
+    assert features.duration == pytest.approx(17.5, abs=0.3)
+    loud = features.arrays["voice_time"][features.arrays["voice_loudness"] > -30]
+    assert not ((loud > 3.5) & (loud < 12.8)).any() and ((loud > 13.3) & (loud < 14)).sum() >= 2
+    assert "1 s of the sound had times at which there was sound already" in features.notes[-1]
+
+
+def test_hours_without_sound_cost_no_more_than_the_silence_of_a_file(analyzer, detector, monkeypatch):
+    """A microphone is muted for two hours while pictures come."""
+    encoded, encode = [], live_voices.voices._encode
+    monkeypatch.setattr(live_voices.voices, "_encode", lambda *given: encoded.append(len(given[2])) or encode(*given))
+    state = live_voices._Growing(analyzer.model.front_end, live_voices.for_inference(analyzer.model.voice))
+    sound = Audio(duration=10.0, rate=RATE, tones=((0.0, 10.0),)).samples().astype(np.float32)
+    state.add(0, sound)
+    before = len(encoded)
+    state.add(7200 * RATE, sound)
+    assert len(encoded) - before < 8 and max(encoded) < 300 * analyzer.model.front_end.hop
+    known = state.known()
+    times = np.concatenate([part["voice_time"] for part in known.arrays])
+    loud = np.concatenate([part["voice_loudness"] for part in known.arrays]) > -40
+    assert known.until == 7210.0 and np.allclose(np.diff(times), 0.256)
+    assert not loud[(times > 10.3) & (times < 7199.7)].any() and loud[(times > 7200.3) & (times < 7209.7)].all()
 
 
 @pytest.mark.parametrize("time", [math.nan, math.inf, "now", True])
