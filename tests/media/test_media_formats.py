@@ -52,7 +52,7 @@ def test_streams_are_only_read_by_the_thread_that_closes_their_file(tmp_path, mo
         sampling, "pixel_aspect", lambda stream: (readers.add(threading.current_thread()), read(stream))[1]
     )
     path = animation(tmp_path / "a.gif", [0.0, 0.5, 1.0], 1.5)
-    assert len(list(streams.frames(path, rate=10))) == 3
+    assert len(list(undamaged(streams.frames(path, rate=10), []))) == 3
     assert len(readers) == 1 and threading.current_thread() not in readers
 
 
