@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from emorec.errors import EmorecError
 from emorec.extraction import pipeline, sources
 from emorec.extraction.options import Settings
 from emorec.face.alignment import FRAMING
@@ -200,3 +201,14 @@ def test_where_neither_sound_nor_picture_was_recorded_nobody_is_seen(suffix, sou
     assert shares(seen)[:38] == pytest.approx(expected, abs=0.15)
     part = observed(path, model, tmp_path / "cache", start=2.0, end=20.0)
     assert part.arrays["frame_until"][-1] == pytest.approx(20.0 if sound else 4.0, abs=0.15)
+
+
+def test_a_part_that_begins_at_the_very_end_is_one_sentence(model, tmp_path):
+    """The header may say that a recording lasts a little longer than what can be decoded."""
+    path = record(tmp_path / "sound.mka", audio=Audio("aac", duration=4.0))
+    last = observed(path, model, tmp_path / "cache").duration
+    content = path.read_bytes()
+    at = content.index(b"\x44\x89\x88") + 3  # Matroska's element Duration, in milliseconds
+    path.write_bytes(content[:at] + np.array(1000 * last + 50, ">f8").tobytes() + content[at + 8 :])
+    with pytest.raises(EmorecError, match="^sound.mka has nothing from 4.* s on, it is 4.0 s long; choose an earlier"):
+        observed(path, model, tmp_path / "cache", start=last + 0.01)
