@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,7 +11,7 @@ import numpy as np
 
 from emorec.extraction import arrays
 from emorec.media import arrays as memory
-from emorec.media.passes import Damage
+from emorec.media.passes import Damage, ShownUntil
 from emorec.media.selection import Selection
 from emorec.media.streams import AudioBlock, Frame, MediaInfo
 
@@ -70,11 +71,20 @@ class ArraySource:
         max_side: int,
         selection: Selection,
         end: float,
-    ) -> Iterator[Frame | Damage]:
-        images = (arrays.as_picture(image) for image in (() if self.images is None else self.images))
-        return memory.frames(
-            images, self.frame_rate, rate=rate, start=start, end=end, max_side=max_side, rotate=selection.rotate
+    ) -> Iterator[Frame | Damage | ShownUntil]:
+        read = 0
+
+        def images() -> Iterator[np.ndarray]:
+            nonlocal read
+            for image in () if self.images is None else self.images:
+                read += 1
+                yield arrays.as_picture(image)
+
+        yield from memory.frames(
+            images(), self.frame_rate, rate=rate, start=start, end=end, max_side=max_side, rotate=selection.rotate
         )
+        if read:
+            yield ShownUntil(read / self.frame_rate if read > 1 else math.inf)
 
     def audio(
         self,

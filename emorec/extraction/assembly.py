@@ -23,7 +23,10 @@ KINDS = ("The video", "The audio")  # that sentences about damage begin with
 def complete(
     head: Head, segments: list[Segment], info: MediaInfo, settings: Settings, decoded: bool, notes: list[str]
 ) -> None:
-    """Set the final duration and notes of a head whose segments are all there."""
+    """Set the final duration and notes of a head whose segments are all there.
+
+    Raises EmorecError if the recording ends before the part begins, which its header need not have said.
+    """
     if not decoded:
         head.duration = min(settings.until, info.duration or 0.0)
     shown_until = min(_last_picture_until(segments), info.duration or 0.0, settings.until)
@@ -31,6 +34,8 @@ def complete(
     # The last picture counts to the end of its bin, which may lie after the end of the recording.
     if info.duration and 0 < head.duration - info.duration < 1 / settings.face_rate:
         head.duration = info.duration
+    if settings.start and head.duration <= settings.start:
+        raise options.starts_after_end(settings, info.path.name, head.duration)
     head.notes = merged_notes(head.notes, notes)
     if head.duration - settings.start < STILL_SECONDS:
         # The only picture of a recording lasts as long as the recording, whose length is known only now.

@@ -18,13 +18,14 @@ import torch
 from emorec.extraction import keyframes, segments, sources
 from emorec.extraction.best_crops import BestCrops, no_identities
 from emorec.extraction.lead_in import LeadIn
+from emorec.extraction.on_screen import Item, Lasting, from_start
 from emorec.extraction.options import Settings
 from emorec.face import alignment, detection, thumbnail
 from emorec.face.detection import Detector, Face
 from emorec.face.orientation import OrientationCheck
 from emorec.face.tracking import Tracker
 from emorec.media import sampling
-from emorec.media.passes import Damage
+from emorec.media.passes import Damage, ShownUntil
 from emorec.media.streams import Frame
 from emorec.models import identity, speaker
 from emorec.models.checkpoint import Checkpoint
@@ -110,7 +111,7 @@ class _Segment:
     crops: list[np.ndarray] = field(default_factory=list)
     best: BestCrops = field(default_factory=BestCrops)
     times: list[float] = field(default_factory=list)  # of the pictures (s)
-    untils: list[float] = field(default_factory=list)  # when each picture is replaced by the next one (s)
+    untils: list[float] = field(default_factory=list)  # when each picture goes (s)
     state: Arrays = field(default_factory=dict)  # of the tracker
     end: float = 0.0  # seconds
 
@@ -119,15 +120,14 @@ class _Segment:
         crops, self.crops = self.crops[:FACE_BATCH], self.crops[FACE_BATCH:]
         return crops
 
-    def finish(self, tracker: Tracker, end: float, until: float) -> tuple[list[np.ndarray], _Segment]:
+    def finish(self, tracker: Tracker, end: float, untils: list[float]) -> tuple[list[np.ndarray], _Segment]:
         """End the segment at ``end`` (s); return the last crops, and the segment with the tracker's state.
 
-        The last picture is shown until ``until`` (s), which may be in a later segment.
+        The pictures are shown until ``untils`` (s), the last of which may be in a later segment.
         """
         renamed = tracker.take_renamed()
         self.rows = [(row[0], renamed.get(row[1], row[1]), *row[2:]) for row in self.rows]
-        self.untils = [*self.times[1:], until] if self.times else []
-        self.state, self.end = tracker.state(), end
+        self.untils, self.state, self.end = untils, tracker.state(), end
         return self.crops, self
 
 
@@ -151,15 +151,19 @@ def _detected(
     seconds = lead.begin(tracker) if lead else 0.0
     # Sampling bins do not line up with segments, and detection in a picture depends on up to three earlier ones. So
     # reading starts four bins early and ends two bins late, and the faces of pictures outside are dropped.
-    frames = sources.of(media).frames(
+    source = sources.of(media)
+    frames = source.frames(
         settings.face_rate,
         start=max(0.0, start - seconds - 4 * frame_seconds),
         max_side=detection.DETECTION_SIDE,
         selection=settings.selection,
         end=settings.until + 2 * frame_seconds,
     )
+    if start == settings.start > 0:
+        frames = from_start(frames, source, settings, start)
+    lasting = Lasting()
     with Prefetcher(frames, PICTURES_AHEAD) as ahead, ExitStack() as slot:
-        for frame, found in keyframes.detect(_with_slot(ahead, slot, notes), detector, settings.face_rate):
+        for frame, found in keyframes.detect(_with_slot(ahead, slot, notes, lasting), detector, settings.face_rate):
             if not start - seconds <= frame.time < settings.until:
                 continue
             if frame.time < start:
@@ -170,7 +174,7 @@ def _detected(
                 lead.end(tracker, before.rows)
             while frame.time >= _start(number + 1, span):
                 slot.close()
-                yield segment.finish(tracker, _start(number + 1, span), frame.time)
+                yield segment.finish(tracker, _start(number + 1, span), lasting.untils(segment.times, frame.time))
                 number, segment = number + 1, _Segment()
             interval = frame.time - tracker.time
             _add(segment, frame, found, tracker, size)
@@ -182,21 +186,25 @@ def _detected(
         if orientation:
             notes += filter(None, [orientation.finish()])
     if segment.times:
-        # The last picture counts for as long as the one before it, and at least to the end of its bin. If it is the
-        # only one, it is shown for the whole recording.
+        # The last picture counts for as long as the one before it or as the video says, and at least to the end of its
+        # bin. If it is the only one, it is shown for the whole recording.
         end = (sampling.bin_of(segment.times[-1], settings.face_rate) + 1) * frame_seconds
-        until = min(max(end, segment.times[-1] + interval), settings.until)
-        if tracker.still and until - tracker.began >= STILL_SECONDS:
+        until = lasting.last(segment.times[-1], max(end, segment.times[-1] + interval))
+        untils = lasting.untils(segment.times, min(until, settings.until))
+        if tracker.still and untils[-1] - tracker.began >= STILL_SECONDS:
             notes.append(STILL)
-        yield segment.finish(tracker, min(end, settings.until), until)
+        yield segment.finish(tracker, min(end, settings.until), untils)
 
 
-def _with_slot(frames: Iterable[Frame | Damage], slot: ExitStack, notes: list[str]) -> Iterator[Frame]:
+def _with_slot(frames: Iterable[Item], slot: ExitStack, notes: list[str], lasting: Lasting) -> Iterator[Frame]:
     """Yield the frames, holding one of ``DETECTION_SLOTS`` in ``slot`` except while waiting for the next frame.
 
-    Sentences about damage are added to ``notes``.
+    Sentences about damage are added to ``notes``, and how long pictures last to ``lasting``.
     """
     for frame in frames:
+        if isinstance(frame, ShownUntil):
+            lasting.add(frame)
+            continue
         if isinstance(frame, Damage):
             notes.append(frame.sentence)
             continue

@@ -14,7 +14,7 @@ import numpy as np
 from emorec.errors import EmorecError
 from emorec.extraction.array_source import ArraySource, from_arrays
 from emorec.media import sandbox
-from emorec.media.passes import Damage
+from emorec.media.passes import Damage, ShownUntil
 from emorec.media.selection import Selection
 from emorec.media.streams import AudioBlock, Frame, MediaInfo
 
@@ -51,7 +51,7 @@ class Source(Protocol):
         max_side: int,
         selection: Selection,
         end: float,
-    ) -> Iterator[Frame | Damage]:
+    ) -> Iterator[Frame | Damage | ShownUntil]:
         """As ``emorec.media.streams.frames``."""
         ...
 
@@ -97,7 +97,7 @@ class FileSource:
         max_side: int,
         selection: Selection,
         end: float,
-    ) -> Iterator[Frame | Damage]:
+    ) -> Iterator[Frame | Damage | ShownUntil]:
         return sandbox.frames(self.path, rate, start=start, max_side=max_side, selection=selection, end=end)
 
     def audio(

@@ -22,7 +22,7 @@ from emorec.face.detection import Detector
 from emorec.models import identity, speaker
 from emorec.models.checkpoint import Checkpoint
 
-EXTRACTION = 14  # increases with every change of what is extracted from the same recording by the same networks
+EXTRACTION = 15  # increases with every change of what is extracted from the same recording by the same networks
 
 
 def key_of(media: str | Path | Source, model: Checkpoint, detector: Detector, settings: Settings) -> str:

@@ -1,6 +1,7 @@
 """How much of many ranges of time is covered by intervals, such as the times for which pictures are shown.
 
-A picture is shown until the next one, however far apart they are; the last one until the video ends.
+A picture is shown until the next one, however far apart they are, unless nothing at all was recorded meanwhile; the
+last one until the video ends.
 """
 
 import numpy as np

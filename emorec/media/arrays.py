@@ -32,21 +32,32 @@ def frames(
     """Yield at most ``rate`` frames a second: the first image in each bin ``[k / rate, (k + 1) / rate)``.
 
     ``images`` are uint8 RGB (H, W, 3), ``frame_rate`` a second, the first at 0 s. Frames before ``start`` (s) are
-    dropped, and reading stops at ``end`` (s). The longer side is scaled down to ``max_side`` (px); images are first
-    turned clockwise by ``rotate`` degrees.
+    dropped, but for the one that is shown then if the first bin has none, and reading stops at ``end`` (s). The longer
+    side is scaled down to ``max_side`` (px); images are first turned clockwise by ``rotate`` degrees.
     """
     reformatter, grey_reformatter = VideoReformatter(), VideoReformatter()
-    last_bin = math.ceil(start * rate - BIN_EPSILON) - 1
+
+    def made(time: float, image: np.ndarray) -> Frame:
+        frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(turned(image, rotate)), format="rgb24")
+        grey = grey_reformatter.reformat(frame, format="gray", dst_color_range=ColorRange.JPEG).to_ndarray()
+        return Frame(time, picture(frame, reformatter, 1.0, max_side), grey, limited=False)
+
+    first_bin = math.ceil(start * rate - BIN_EPSILON)
+    last_bin = first_bin - 1
+    before: tuple[float, np.ndarray] | None = None
     for number, image in enumerate(images):
         time = number / frame_rate
         if time >= end:
-            return
+            break
         if (current := bin_of(time, rate)) <= last_bin:
+            before = (time, image) if current < first_bin else None
             continue
-        last_bin = current
-        frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(turned(image, rotate)), format="rgb24")
-        grey = grey_reformatter.reformat(frame, format="gray", dst_color_range=ColorRange.JPEG).to_ndarray()
-        yield Frame(time, picture(frame, reformatter, 1.0, max_side), grey, limited=False)
+        if before is not None and current > first_bin:
+            yield made(*before)
+        before, last_bin = None, current
+        yield made(time, image)
+    if before is not None:
+        yield made(*before)
 
 
 def audio(

@@ -9,13 +9,16 @@ import av
 
 from emorec.media import containers
 from emorec.media.packets import DEFAULT_RATE, Packets
+from emorec.media.stated import is_ambiguous
 
 
 def stated(reader: Packets) -> float | None:
     """The duration that the container states (s), None if it states none or is not reliable."""
     duration = reader.container.duration
     trusted = reader.format not in containers.WITHOUT_DURATION and reader.broken_from == math.inf
-    return duration / av.time_base if duration and trusted else None
+    if trusted and duration and not is_ambiguous(reader.format, reader.zero):
+        return duration / av.time_base
+    return None
 
 
 def counted(path: Path) -> float | None:

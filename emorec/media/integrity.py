@@ -86,13 +86,16 @@ class Integrity:
         if self._encrypted_at is None:
             self._encrypted_at = time
 
-    def finish(self, stream, position: float, zero: float, promised: float | None, whole: bool = True) -> None:
-        """Note that a stream was decoded to its end, or to the end of the selected part, up to ``position`` (s).
+    def finish(
+        self, index: int, position: float, promised: float | None, end: float | None, whole: bool = True
+    ) -> None:
+        """Note that the stream of that ``index`` was decoded to its end, or to the end of the selected part, up to
+        ``position`` (s).
 
-        ``zero`` (s) is that of the clock; ``promised`` (s) is the duration that the container states, if it does.
-        Whether the file is cut off is only checked if the ``whole`` stream was decoded.
+        ``promised`` and ``end`` (s) are when the recording and the stream end at least, if the container says so (see
+        ``stated``). Whether the file is cut off is only checked if the ``whole`` stream was decoded.
         """
-        self._cut = whole and self._cut_short(stream, position, zero, promised)
+        self._cut = whole and self._cut_short(index, position, promised, end)
 
     def certain(self, kind: str, position: float) -> bool:
         """Whether ``sentence`` is final: reading has continued after the damage."""
@@ -114,16 +117,15 @@ class Integrity:
         where = "is damaged at" if position > at + JUMP else "is damaged or cut off after"
         return f"The {kind} {where} {at:.1f} s; {USED}"
 
-    def _cut_short(self, stream, position: float, zero: float, promised: float | None) -> bool:
+    def _cut_short(self, index: int, position: float, promised: float | None, end: float | None) -> bool:
         size, stated = self._size, self._stated_size
         if position * (stated / size - 1) > CUT_TOLERANCE or stated / size - 1 > CUT_SHARE:
             return True
         if promised is None:
             return False
         reached = max(self._reached.values(), default=0.0)
-        if stream.duration:
-            end = float(((stream.start_time or 0) + stream.duration) * stream.time_base) - zero
-            promised, reached = min(promised, end), self._reached.get(stream.index, 0.0)
+        if end is not None:
+            promised, reached = min(promised, end), self._reached.get(index, 0.0)
         return promised - reached > CUT_TOLERANCE
 
 

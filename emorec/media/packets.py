@@ -10,7 +10,7 @@ from typing import Any, Self
 
 import av
 
-from emorec.media import containers
+from emorec.media import containers, stated
 from emorec.media.clock import Clock
 from emorec.media.integrity import AV_ERRORS, JUMP, PACKET_SHARE, Integrity, ProgressCheck
 from emorec.media.selection import EVERYTHING, Selection, pick
@@ -205,9 +205,11 @@ class Packets:
 
     def finish(self, kind: str, whole: bool = True) -> None:
         """Note that a stream was read to its end or, if not the ``whole`` of it, to the end of the selected part."""
-        promises = self.format in containers.WITH_DURATION and self.container.duration and self.broken_from == math.inf
-        promised = self.container.duration / av.time_base if promises else None
-        self._damage.finish(self.streams[kind], self._position, self.zero, promised, whole)
+        stream, promised, end = self.streams[kind], None, None
+        if self.broken_from == math.inf:
+            promised = stated.least(self.container, self.format, self.zero)
+            end = stated.least_of_track(stream, self.format, self.zero)
+        self._damage.finish(stream.index, self._position, promised, end, whole)
 
     def _paced(self) -> Iterator[av.Packet]:
         """Packets on a continuous clock, as long as reading makes progress."""

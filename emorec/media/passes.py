@@ -23,10 +23,19 @@ class Damage:
     sentence: str
 
 
-def without_damage(items: Iterable[Item | Damage]) -> Iterator[Item]:
-    """Yield the frames or blocks alone, for a caller that does not tell the user what is damaged."""
+@dataclass(frozen=True)
+class ShownUntil:
+    """The picture before is shown until ``time`` (s) at least; if ``exactly``, no longer."""
+
+    time: float
+    exactly: bool = False
+
+
+def without_damage(items: Iterable[Item | Damage | ShownUntil]) -> Iterator[Item]:
+    """Yield the frames or blocks alone, for a caller that needs to know neither what is damaged nor how long pictures
+    are shown."""
     for item in items:
-        if not isinstance(item, Damage):
+        if not isinstance(item, Damage | ShownUntil):
             yield item
 
 

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 import av
 
+from emorec.media.holes import Holes
 from emorec.media.integrity import AV_ERRORS, JUMP
 from emorec.media.packets import DEFAULT_RATE, Packets
 from emorec.media.selection import EVERYTHING, Selection
@@ -39,6 +40,10 @@ class Sampler(Protocol):
         """Whether it is a B-frame that is not needed."""
         ...
 
+    def is_early(self, time: float) -> bool:
+        """Whether it comes before every frame that is wanted."""
+        ...
+
 
 class Reader(Packets):
     """An open file whose packets are decoded; packets that cannot be decoded count as errors."""
@@ -46,6 +51,8 @@ class Reader(Packets):
     def __init__(self, path: Path, selection: Selection = EVERYTHING):
         super().__init__(path, selection)
         video = self.streams["video"]
+        self.holes = Holes()
+        self.shown_until = 0.0  # until when the latest decoded picture is shown (s), as its own length says
         self._single_reference = video is not None and self._has_single_reference(video)
 
     def _has_single_reference(self, video) -> bool:
@@ -77,16 +84,26 @@ class Reader(Packets):
         codec = stream.codec_context.codec
         skippable = codec.canonical_name in SKIPPABLE
         alone = codec.intra_only  # no frame references another
+        early: av.Packet | None = None  # the last one before those that are wanted, which may still be shown then
         for packet in self.packets():
             time = self.packet_time(packet)
             if time is not None:
-                end = time + self._seconds(packet, packet.duration or 0)
-                self._damage.reach(packet.stream_index, end)
+                length = self._seconds(packet, packet.duration or 0)
+                self._damage.reach(packet.stream_index, time + length)
+                if packet.stream.type in ("video", "audio"):
+                    decoded = None if packet.dts is None else self._seconds(packet, packet.dts) - self.zero
+                    self.holes.add(packet.stream_index, packet.stream.type == "audio", time, decoded, length)
             if packet.stream_index != stream.index:
                 continue
             shown = None if packet.pts is None else time
             if wanted and alone and shown is not None and (packet.is_discard or not wanted(shown)):
                 continue
+            if wanted and alone and shown is not None and wanted.is_early(shown):
+                early = packet
+                continue
+            if early is not None:
+                yield from self._decode(stream, early)
+                early = None
             if wanted and skippable:
                 if packet.is_discard:
                     skipped = "NONREF"  # never shown, so it must not count as the first of a bin
@@ -96,6 +113,8 @@ class Reader(Packets):
                     skipped = "DEFAULT" if shown is None or wanted(shown) else "NONREF"
                 stream.codec_context.skip_frame = skipped
             yield from self._decode(stream, packet)
+        if early is not None:
+            yield from self._decode(stream, early)
         yield from self._decode(stream, None)
 
     def _decode(self, stream, packet: av.Packet | None) -> list[Any]:
@@ -127,6 +146,8 @@ class Reader(Packets):
                     at = expected if expected is not None else max(0.0, (time or 0.0) - step)
                 expected = at + step
                 self._position = max(self._position, at + step)
+                if rate:
+                    self.shown_until = at + (last.duration or 0) * base / tick
                 if last.is_corrupt:
                     self.note_error(at)
                 yield at, last

@@ -22,21 +22,34 @@ def bin_of(time: float, rate: float) -> int:
 def sampled(pictures: Any, rate: float, first_bin: int, start: float) -> Iterator[tuple[Any, float, Any, Any]]:
     """Yield the first decoded picture in each bin as (reader, time, frame, shape of its pixels).
 
+    If the first bin has none, the picture that is shown then, the last one before, is yielded too.
     The shape is read here, in the thread that decodes, because that thread may close the file before the picture is
     used, and reading a stream of a closed file ends the process.
     """
     last_bin, latest = first_bin - 1, start
+    before: tuple[Any, float, Any, Any] | None = None
     for reader, time, frame in pictures:
         number = bin_of(time, rate)
+        if 0 <= number < first_bin and last_bin < first_bin:
+            before = reader, time, frame, pixel_aspect(reader.streams["video"])
+        elif before is not None:
+            if number > first_bin:
+                yield before
+            before = None
         if time < latest - JUMP and last_bin >= first_bin:
             reader.note_error(latest)
         if number > last_bin:
             last_bin, latest = number, time
             yield reader, time, frame, pixel_aspect(reader.streams["video"])
+    if before is not None:
+        yield before
 
 
 class BinSampler:
-    """Says of packets, in decoding order, whether their picture can be the first of a bin; remembers few bins."""
+    """Says of packets, in decoding order, whether their picture can be the first of a bin; remembers few bins.
+
+    Pictures before ``first_bin`` are needed too: the last one may still be shown then.
+    """
 
     def __init__(self, rate: float, first_bin: int):
         self._rate, self._first_bin = rate, first_bin
@@ -52,9 +65,13 @@ class BinSampler:
         self._last = time
         return False
 
+    def is_early(self, time: float) -> bool:
+        """Whether the packet lies before the first bin."""
+        return bin_of(time, self._rate) < self._first_bin
+
     def __call__(self, time: float) -> bool:
         number = bin_of(time, self._rate)
-        if number < self._first_bin or self._earliest.get(number, math.inf) < time:
+        if self._earliest.get(number, math.inf) < time:
             return False
         self._earliest[number] = time
         if len(self._earliest) > 2 * REORDER_BINS:

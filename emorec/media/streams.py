@@ -21,7 +21,7 @@ from emorec.media import duration as media_duration
 from emorec.media.audio import blocks, edges
 from emorec.media.integrity import AV_ERRORS
 from emorec.media.packets import frame_rate
-from emorec.media.passes import Damage, DamageReport, decoded
+from emorec.media.passes import Damage, DamageReport, ShownUntil, decoded
 from emorec.media.reader import BIN_EPSILON, Reader
 from emorec.media.selection import EVERYTHING, Selection, tracks
 from emorec.media.video import full_range, luma, picture, pixel_aspect, turned, upright_size
@@ -128,31 +128,38 @@ def frames(
     max_side: int = 1280,
     selection: Selection = EVERYTHING,
     end: float = math.inf,
-) -> Iterator[Frame | Damage]:
+) -> Iterator[Frame | Damage | ShownUntil]:
     """Yield at most ``rate`` pictures a second in the order of time, none if there is no video.
 
     Time is divided into bins ``[k / rate, (k + 1) / rate)``, and the first picture of each is yielded, from the first
     bin that begins at ``start`` (s) or later; if decoding can skip B-frames, the first that is none. A start in the
-    middle yields the same pictures as an uninterrupted pass. Pictures from ``end`` (s) on are left out. The longer side
-    is scaled down to ``max_side`` (px).
+    middle yields the same pictures as an uninterrupted pass, after the one that is shown at the start if the first bin
+    has none. Pictures from ``end`` (s) on are left out. The longer side is scaled down to ``max_side`` (px).
 
-    If the video is broken or cut off, one ``Damage`` is among them or comes last. Raises ``EmorecError`` as ``probe``
-    does.
+    A picture is shown until the next one. ``ShownUntil`` follows one after which nothing is recorded for a while, and
+    the last one if it lasts for more than a bin beyond its own. If the video is broken or cut off, one ``Damage`` is
+    among them or comes last. Raises ``EmorecError`` as ``probe`` does.
     """
     first_bin = math.ceil(start * rate - BIN_EPSILON)
     reformatter = VideoReformatter()
     report = DamageReport()
+    latest: tuple[Reader, float] | None = None
     pictures = decoded(Path(path), "video", start, report, lambda: sampling.BinSampler(rate, first_bin), selection, end)
     with Prefetcher(sampling.sampled(pictures, rate, first_bin, start), PICTURES_AHEAD) as sampled:
         for reader, time, frame, aspect in sampled:
             yield from report.found()
+            if latest is not None:
+                yield from _gone(*latest, rate, time)
             try:
                 image = picture(frame, reformatter, aspect, max_side)
             except AV_ERRORS:
                 reader.note_error(time)
                 continue
             plane, limited = luma(frame, aspect)
+            latest = reader, time
             yield Frame(time, turned(image, selection.rotate), turned(plane, selection.rotate), limited)
+    if latest is not None:
+        yield from _last_shown(*latest, rate, end)
     yield from report.end()
 
 
@@ -189,6 +196,21 @@ def audio(
     if held is not None and held.sound_to > held.first:
         yield AudioBlock(held.first / rate, held.samples[..., : held.sound_to - held.first])
     yield from report.end()
+
+
+def _last_shown(reader: Reader, time: float, rate: float, end: float) -> Iterator[ShownUntil]:
+    """How long the last picture, at ``time`` (s), is shown, unless that is about its bin."""
+    until = min(reader.shown_until, end)
+    gone = [*_gone(reader, time, rate, end)] if until == end else []
+    yield from gone
+    if not gone and until > (sampling.bin_of(time, rate) + 2) / rate:
+        yield ShownUntil(until)
+
+
+def _gone(reader: Reader, time: float, rate: float, following: float) -> Iterator[ShownUntil]:
+    """When the picture at ``time`` goes, if there is a hole before the one that follows it (s)."""
+    if (hole := reader.holes.between(time, following)) is not None:
+        yield ShownUntil(max(hole, (sampling.bin_of(time, rate) + 1) / rate), exactly=True)
 
 
 def _number(container, stream) -> int | None:

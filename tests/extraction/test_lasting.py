@@ -1,12 +1,16 @@
 """Pictures last until the next one: what stage 1 stores of that, and what becomes of it in a timeline."""
 
+import av
 import numpy as np
 import pytest
 from PIL import Image
 
-from emorec.extraction import pipeline
+from emorec.errors import EmorecError
+from emorec.extraction import pipeline, sources
+from emorec.extraction.options import Settings
 from emorec.face.alignment import FRAMING
 from emorec.face.detection import Face
+from emorec.inference import coverage
 from emorec.inference.timeline import infer
 from support import factories, make_media
 from support.make_media import Audio, Video, record
@@ -45,8 +49,15 @@ def recorded(folder, video, seconds):
     return record(folder / "recording.mkv", video, sound)
 
 
-def observed(path, model, cache):
-    return [*pipeline.extract(path, model, OneFace(), cache=cache)][-1]
+def observed(path, model, cache, **settings):
+    return [*pipeline.extract(path, model, OneFace(), Settings(**settings), cache=cache)][-1]
+
+
+def shares(seen):
+    """For each second, the share of it in which there is a picture."""
+    until = np.minimum(seen.arrays["frame_until"], seen.until)
+    low = np.arange(seen.start, seen.until - 0.5)
+    return coverage.seconds(seen.arrays["frame_time"], until, low, low + 1)
 
 
 def test_a_video_that_begins_late_and_ends_early_covers_its_own_time_alone(model, portrait, tmp_path):
@@ -104,3 +115,100 @@ def test_an_interrupted_run_over_slides_stores_what_an_unbroken_one_stores(model
     for name, values in unbroken.arrays.items():
         np.testing.assert_array_equal(resumed.arrays[name], values, err_msg=name)
     assert (resumed.duration, resumed.notes) == (unbroken.duration, unbroken.notes)
+
+
+FROZEN = (*np.arange(0, 4.05, 0.1), *np.arange(8, 12, 0.1))  # seconds
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mkv", "avi"])
+def test_a_part_within_a_frozen_picture_shows_it(suffix, model, tmp_path):
+    codec = "mjpeg" if suffix == "avi" else "libx264"
+    sound = Audio("mp2" if suffix == "avi" else "aac", duration=12.0)
+    path = record(tmp_path / f"call.{suffix}", Video(codec, times=FROZEN, size=SIZE, rate=10), sound)
+    for start, end in ((5.0, 7.0), (5.0, 10.0), (2.0, 7.0), (6.3, None)):
+        seen = observed(path, model, tmp_path / "cache", start=start, end=end)
+        assert shares(seen)[:-1] == pytest.approx(1.0, abs=0.01), (start, end)
+        assert seen.arrays["frame_time"][0] == pytest.approx(start, abs=0.11)
+
+
+def test_a_part_of_the_only_picture_shows_it_to_the_end(model, tmp_path):
+    seen = observed(recorded(tmp_path, Video(times=(0.0,), size=SIZE), 12.0), model, tmp_path / "cache", start=5.0)
+    assert len(seen.arrays["frame_time"]) == 1 and STILL in seen.notes
+    assert shares(seen) == pytest.approx(1.0)
+
+
+def test_a_part_after_the_end_of_the_video_shows_nothing(model, tmp_path):
+    path = recorded(tmp_path, Video(duration=4.0, rate=10, size=SIZE), 12.0)
+    assert not len(observed(path, model, tmp_path / "cache", start=6.0).arrays["face_time"])
+    slides = record(tmp_path / "slides.mkv", Video(times=(0.0, 5.0), size=SIZE), Audio(duration=16.0))
+    seen = observed(slides, model, tmp_path / "cache", start=7.0)
+    assert shares(seen) == pytest.approx([1, 1, 1, 0, 0, 0, 0, 0, 0], abs=0.05)
+
+
+def test_a_part_of_a_video_that_moves_begins_with_its_first_bin(model, tmp_path):
+    path = recorded(tmp_path, Video(duration=6.0, rate=10, size=SIZE), 6.0)
+    seen = observed(path, model, tmp_path / "cache", start=3.21)
+    assert seen.arrays["frame_time"] == pytest.approx(np.arange(3.4, 5.9, 0.2), abs=0.01)
+
+
+@pytest.mark.parametrize(("count", "covered"), [(1, 1.0), (3, [1, 1, 1, 1, 1, 0, 0])])
+def test_a_part_of_pictures_in_memory_begins_with_the_one_on_screen(count, covered, model, tmp_path):
+    images = (np.full((64, 96, 3), 100 + number, np.uint8) for number in range(count))
+    source = sources.from_arrays(images, 0.25, np.zeros(14 * 16_000, np.float32), 16_000)
+    seen = observed(source, model, tmp_path / "cache", start=7.0)
+    assert seen.arrays["frame_time"] == pytest.approx([7.0] if count == 1 else [7.0, 8.0])
+    assert shares(seen) == pytest.approx(covered, abs=0.01)
+
+
+def test_an_interrupted_part_of_slides_stores_what_an_unbroken_one_stores(model, tmp_path):
+    path = recorded(tmp_path, Video(times=(0.0, 1.0, 24.0, 47.0), size=SIZE), 75.0)
+    unbroken = observed(path, model, tmp_path / "unbroken", start=10.0)
+    assert unbroken.arrays["frame_time"] == pytest.approx([10.0, 24.0, 47.0], abs=0.01)
+    growing = pipeline.extract(path, model, OneFace(), Settings(start=10.0), cache=tmp_path / "broken")
+    next(growing)
+    growing.close()
+    resumed = observed(path, model, tmp_path / "broken", start=10.0)
+    for name, values in unbroken.arrays.items():
+        np.testing.assert_array_equal(resumed.arrays[name], values, err_msg=name)
+
+
+def test_the_last_picture_is_shown_for_as_long_as_the_video_says(model, tmp_path):
+    source, path = tmp_path / "source.mp4", tmp_path / "long.mp4"
+    record(source, Video(times=(0.0, 1.0, 2.0), size=SIZE, options={"bf": "0"}), Audio(duration=12.0))
+    with av.open(str(source)) as old, av.open(str(path), "w") as new:
+        tracks = {stream.index: new.add_stream_from_template(stream) for stream in old.streams}
+        for packet in (packet for packet in old.demux() if packet.size):
+            if packet.stream.type == "video" and packet.pts * packet.time_base == 2:
+                packet.duration = round(7 / packet.time_base)
+            packet.stream = tracks[packet.stream.index]
+            new.mux(packet)
+    seen = observed(path, model, tmp_path / "cache")
+    assert shares(seen)[:12] == pytest.approx([1] * 9 + [0] * 3, abs=0.01)
+
+
+ASLEEP = (*np.arange(0, 4, 0.2), *np.arange(34, 38, 0.2))  # seconds
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mkv"])
+@pytest.mark.parametrize("sound", [True, False])
+def test_where_neither_sound_nor_picture_was_recorded_nobody_is_seen(suffix, sound, model, portrait, tmp_path):
+    gaps = () if sound else ((4.0, 34.0),)
+    path = record(
+        tmp_path / f"asleep.{suffix}", Video(times=ASLEEP, size=SIZE, rate=5), Audio(duration=38.0, gaps=gaps)
+    )
+    seen = observed(path, model, tmp_path / "cache")
+    expected = np.ones(38) if sound else np.repeat([1, 0, 1], [4, 30, 4])
+    assert shares(seen)[:38] == pytest.approx(expected, abs=0.15)
+    part = observed(path, model, tmp_path / "cache", start=2.0, end=20.0)
+    assert part.arrays["frame_until"][-1] == pytest.approx(20.0 if sound else 4.0, abs=0.15)
+
+
+def test_a_part_that_begins_at_the_very_end_is_one_sentence(model, tmp_path):
+    """The header may say that a recording lasts a little longer than what can be decoded."""
+    path = record(tmp_path / "sound.mka", audio=Audio("aac", duration=4.0))
+    last = observed(path, model, tmp_path / "cache").duration
+    content = path.read_bytes()
+    at = content.index(b"\x44\x89\x88") + 3  # Matroska's element Duration, in milliseconds
+    path.write_bytes(content[:at] + np.array(1000 * last + 50, ">f8").tobytes() + content[at + 8 :])
+    with pytest.raises(EmorecError, match="^sound.mka has nothing from 4.* s on, it is 4.0 s long; choose an earlier"):
+        observed(path, model, tmp_path / "cache", start=last + 0.01)

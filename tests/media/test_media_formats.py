@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from emorec.errors import EmorecError
-from emorec.media import containers, sampling, streams
+from emorec.media import containers, sampling, sandbox, streams
 from emorec.media.stated_size import stated_size
 from support.decoding import undamaged
 from support.make_media import Audio, Video, draw, read_time, record
@@ -52,7 +52,7 @@ def test_streams_are_only_read_by_the_thread_that_closes_their_file(tmp_path, mo
         sampling, "pixel_aspect", lambda stream: (readers.add(threading.current_thread()), read(stream))[1]
     )
     path = animation(tmp_path / "a.gif", [0.0, 0.5, 1.0], 1.5)
-    assert len(list(streams.frames(path, rate=10))) == 3
+    assert len(list(undamaged(streams.frames(path, rate=10), []))) == 3
     assert len(readers) == 1 and threading.current_thread() not in readers
 
 
@@ -157,3 +157,46 @@ def test_that_a_stream_is_encrypted_is_said(tmp_path, monkeypatch):
     assert list(undamaged(streams.frames(path), complaints)) == []
     assert complaints == ["The video is encrypted; what is encrypted could not be read."]
     assert len(list(undamaged(streams.audio(path), complaints))) == 1 and len(complaints) == 1
+
+
+def complaints_of(path):
+    """What is said about a recording after all of it was decoded."""
+    said = []
+    for _ in undamaged([*streams.frames(path), *streams.audio(path)], said):
+        pass
+    return said
+
+
+def late(path, start, length=4.0):
+    video = Video(start=start, duration=length, rate=10) if start < 60 else None  # what a drawn picture can tell
+    return record(path, video, Audio(start=start, duration=length, tones=()))
+
+
+def state_length(path, seconds):
+    """Write the length into a Matroska file's header, where FFmpeg wrote the last time."""
+    content = path.read_bytes()
+    at = content.index(b"\x44\x89\x88") + 3  # the element Duration, a double of milliseconds (RFC 9559, 5.1.2.10)
+    path.write_bytes(content[:at] + struct.pack(">d", 1000 * seconds) + content[at + 8 :])
+
+
+@pytest.mark.parametrize("start", [5.0, 95_000.0])
+@pytest.mark.parametrize("meaning", ["last time", "length"])
+def test_a_matroska_that_begins_late_is_as_long_as_what_it_holds(start, meaning, tmp_path):
+    path = late(tmp_path / "late.mkv", start)
+    if meaning == "length":
+        state_length(path, 4.0)
+    assert sandbox.probe(path).duration == pytest.approx(4.0, abs=0.1)
+    assert complaints_of(path) == []
+
+
+def test_a_matroska_that_begins_late_and_is_cut_off_is_said_to_be(tmp_path):
+    path = late(tmp_path / "late.mkv", 5.0)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    said = complaints_of(path)
+    assert len(said) == 2 and all("is damaged or cut off after 1." in sentence for sentence in said)
+
+
+def test_few_pictures_beside_steady_sound_are_no_damage(tmp_path):
+    """FFmpeg gives a track of Matroska that states no duration that of the recording."""
+    path = record(tmp_path / "slides.mkv", Video(times=(0.0, 1.0, 2.0)), Audio(duration=8.0))
+    assert complaints_of(path) == []

@@ -5,7 +5,7 @@ import sys
 
 from emorec.childprocess import messages
 from emorec.media import sandbox
-from emorec.media.passes import Damage
+from emorec.media.passes import Damage, ShownUntil, without_damage
 from emorec.media.sandbox.requests import DECODERS
 from support.paths import ROOT
 
@@ -14,7 +14,7 @@ def split(items):
     """What was decoded, and the sentences about damage among it, as two lists."""
     items = list(items)
     damages = [item.sentence for item in items if isinstance(item, Damage)]
-    return [item for item in items if not isinstance(item, Damage)], damages
+    return [*without_damage(items)], damages
 
 
 def undamaged(items, sentences):
@@ -22,7 +22,7 @@ def undamaged(items, sentences):
     for item in items:
         if isinstance(item, Damage):
             sentences.append(item.sentence)
-        else:
+        elif not isinstance(item, ShownUntil):
             yield item
 
 

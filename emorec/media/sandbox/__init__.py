@@ -20,7 +20,7 @@ import numpy as np
 from emorec import settings
 from emorec.errors import EmorecError
 from emorec.media import containers
-from emorec.media.passes import Damage
+from emorec.media.passes import Damage, ShownUntil
 from emorec.media.playback import Picture
 from emorec.media.sandbox import checks, replies
 from emorec.media.sandbox.requests import Made, answers
@@ -46,7 +46,7 @@ def frames(
     max_side: int = 1280,
     selection: Selection = EVERYTHING,
     end: float = math.inf,
-) -> Iterator[Frame | Damage]:
+) -> Iterator[Frame | Damage | ShownUntil]:
     """``streams.frames``, in a child process."""
     choices = {"rate": rate, "start": start, "max_side": max_side, "selection": asdict(selection), "end": end}
     make = replies.Frames(Path(path), rate, max_side, _max_seconds())

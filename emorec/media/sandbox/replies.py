@@ -13,7 +13,7 @@ import numpy as np
 
 from emorec.childprocess.process import sentence
 from emorec.media import playback, sampling
-from emorec.media.passes import Damage
+from emorec.media.passes import Damage, ShownUntil
 from emorec.media.playback import Picture
 from emorec.media.sandbox import checks
 from emorec.media.sandbox.checks import Arrays
@@ -50,21 +50,27 @@ class Damages:
 
 
 class Frames:
-    """Makes ``Damage``, and ``Frame``: at most ``rate`` a second in the order of time, so that they come to an end."""
+    """Makes ``Damage``, and ``Frame``: at most ``rate`` a second in the order of time, so that they come to an end; and
+    at most one ``ShownUntil`` after each."""
 
     def __init__(self, path: Path, rate: float, max_side: int, max_seconds: float):
         self._path, self._rate, self._max_side, self._max_seconds = path, rate, max_side, max_seconds
-        self._last_bin = -1
+        self._last_bin, self._shown_until = -1, True
         self._damage = Damages()
 
-    def __call__(self, header: dict, arrays: Arrays) -> Frame | Damage:
+    def __call__(self, header: dict, arrays: Arrays) -> Frame | Damage | ShownUntil:
         if "damage" in header:
             return self._damage(header)
+        if "until" in header:
+            if self._shown_until or type(header["exactly"]) is not bool:
+                raise ValueError("no picture to be shown")
+            self._shown_until = True
+            return ShownUntil(min(checks.number(header["until"]), self._max_seconds), header["exactly"])
         time = checks.number(header["time"])
         checks.check_length(self._path, time, self._max_seconds)
         if (at := sampling.bin_of(time, self._rate)) <= self._last_bin:
             raise ValueError("pictures are not in the order of time")
-        self._last_bin = at
+        self._last_bin, self._shown_until = at, False
         image, luma = arrays
         if luma.ndim != 2 or not luma.size or type(header["limited"]) is not bool:
             raise ValueError("invalid luma")

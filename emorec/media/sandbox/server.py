@@ -19,7 +19,7 @@ import numpy as np
 from emorec.childprocess import child, limits
 from emorec.errors import EmorecError
 from emorec.media import duration, excerpt, image, integrity, key_frames, playback, streams, track_list
-from emorec.media.passes import Damage
+from emorec.media.passes import Damage, ShownUntil
 from emorec.media.selection import Selection
 
 MEMORY = 3 << 30  # bytes; the largest pictures that are accepted (``packets.MAX_PIXELS``) take a third of it
@@ -68,6 +68,8 @@ def _frames(path: str, choices: dict) -> Answers:
     for frame in streams.frames(path, **choices):
         if isinstance(frame, Damage):
             yield ({"damage": frame.sentence},)
+        elif isinstance(frame, ShownUntil):
+            yield ({"until": frame.time, "exactly": frame.exactly},)
         else:
             header = {"time": frame.time, "limited": frame.limited}
             yield header, np.ascontiguousarray(frame.image), np.ascontiguousarray(frame.luma)

@@ -17,6 +17,7 @@ from emorec import image as pictures
 from emorec.childprocess import forkserver, messages, process
 from emorec.errors import EmorecError
 from emorec.media import sandbox
+from emorec.media.passes import ShownUntil
 from emorec.media.sandbox import requests
 from emorec.media.sandbox.requests import DECODERS
 from emorec.media.selection import EVERYTHING
@@ -40,6 +41,7 @@ INFO = {
     "video_track": 1,
     "audio_track": 2,
 }
+UNTIL = {"until": 1e9, "exactly": True}
 FRAME = {"time": 0.0, "shapes": [[2, 2, 3], [2, 2]], "type": "uint8", "limited": True}
 PIXELS = bytes(16)
 BLOCK = {"time": 0.0, "shapes": [[4]], "type": "float32"}
@@ -267,6 +269,10 @@ def test_what_the_process_says_of_a_recording_is_not_trusted(answer, recording, 
         [message(FRAME | {"time": True}, PIXELS)],
         [message(without(FRAME, "limited"), PIXELS)],
         [message(FRAME | {"limited": "no"}, PIXELS)],
+        [message(UNTIL)],
+        [message(FRAME, PIXELS), message(UNTIL), message(UNTIL)],
+        [message(FRAME, PIXELS), message(UNTIL | {"until": "late"})],
+        [message(FRAME, PIXELS), message(UNTIL | {"exactly": 1})],
         [message(FRAME | {"shapes": [[2, 2, 3]]}, PIXELS)],
         [message(FRAME | {"shapes": [[2, 2], [2, 2]]}, PIXELS)],
         [message(FRAME | {"shapes": [[2, 2, 3], [0, 2]]}, PIXELS)],
@@ -342,6 +348,8 @@ def test_what_is_as_it_should_be_is_let_through(recording, monkeypatch):
         assert sandbox.probe(recording).duration is None
     with says(monkeypatch, message(FRAME, PIXELS), message(FRAME | {"time": 0.2}, PIXELS), END):
         assert [frame.time for frame in sandbox.frames(recording)] == [0.0, 0.2]
+    with says(monkeypatch, message(FRAME, PIXELS), message(UNTIL), END):
+        assert [*sandbox.frames(recording)][1:] == [ShownUntil(sandbox.MAX_SECONDS, exactly=True)]
     wild = np.array([np.nan, np.inf, -np.inf, 0.5], np.float32)
     with says(monkeypatch, message(BLOCK, wild.tobytes()), message(BLOCK | {"time": 1.0}, SAMPLES), END):
         first, second = sandbox.audio(recording)

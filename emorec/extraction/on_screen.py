@@ -1,0 +1,89 @@
+"""How long pictures are on screen: until the next one comes, unless the recording says otherwise.
+
+A video call that freezes, a slide or a still picture may have its last picture long before a part of the recording
+begins, or ends.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from emorec.extraction.options import Settings
+from emorec.extraction.sources import Source
+from emorec.media.passes import Damage, ShownUntil, without_damage
+from emorec.media.reader import BIN_EPSILON
+from emorec.media.sampling import bin_of
+from emorec.media.streams import Frame
+
+Item = Frame | Damage | ShownUntil
+
+
+class Lasting:
+    """What is known of when pictures go, apart from those that follow them."""
+
+    def __init__(self) -> None:
+        self._known: list[ShownUntil] = []
+
+    def add(self, until: ShownUntil) -> None:
+        """Note what follows a picture."""
+        self._known.append(until)
+
+    def untils(self, times: Sequence[float], following: float) -> list[float]:
+        """When the pictures at ``times`` go; the one after the last of them comes at ``following`` (all s)."""
+        exactly = [one.time for one in self._known if one.exactly]
+        pairs = zip(times, [*times[1:], following], strict=True) if times else ()
+        return [min([end, *(time for time in exactly if time >= begin)]) for begin, end in pairs]
+
+    def last(self, time: float, otherwise: float) -> float:
+        """When the last picture, at ``time``, goes: ``otherwise``, unless the recording says more (all s)."""
+        return max([otherwise, *(one.time for one in self._known if one.time > time)])
+
+
+def from_start(frames: Iterator[Item], source: Source, settings: Settings, start: float) -> Iterator[Item]:
+    """Yield ``frames``, which ``source`` gives from a little before ``start`` (s) on, and the picture that is on screen
+    at ``start`` once more, with that time, if the first bin of the part has none."""
+    first_bin = math.ceil(start * settings.face_rate - BIN_EPSILON)
+    before: Frame | None = None
+    until: float | None = None
+    with contextlib.closing(frames):  # type: ignore[arg-type]
+        for item in frames:
+            if isinstance(item, ShownUntil) and before is not None:
+                until = item.time  # said again after the picture that comes at ``start``
+                continue
+            if isinstance(item, Frame):
+                if item.time < start:
+                    before, until = item, None
+                elif before is not None:
+                    if bin_of(item.time, settings.face_rate) > first_bin:
+                        yield from _shown_at(start, before, math.inf if until is None else until)
+                    before = None
+            yield item
+    if before is not None:
+        yield from _shown_at(start, before, _last_until(source, settings, before) if until is None else until)
+
+
+def _shown_at(start: float, before: Frame, until: float) -> Iterator[Item]:
+    """The picture ``before``, which goes at ``until``, if it is still shown at ``start`` (s)."""
+    if until > start:
+        yield replace(before, time=start)
+        if until < math.inf:
+            yield ShownUntil(until, exactly=True)
+
+
+def _last_until(source: Source, settings: Settings, last: Frame) -> float:
+    """When the last picture goes (s): it is shown for as long as the one before it, and to the end of its bin, or for
+    ever if it is the only one."""
+    number = bin_of(last.time, settings.face_rate)
+    frames = source.frames(
+        settings.face_rate,
+        start=max(0.0, (number - 1) / settings.face_rate),
+        max_side=max(last.image.shape[:2]),
+        selection=settings.selection,
+        end=last.time,
+    )
+    with contextlib.closing(frames):  # type: ignore[arg-type]
+        times = [frame.time for frame in without_damage(frames) if frame.time < last.time]
+    return max((number + 1) / settings.face_rate, 2 * last.time - times[-1]) if times else math.inf
