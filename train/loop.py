@@ -24,8 +24,8 @@ Net = TypeVar("Net", bound=nn.Module)
 Batch = tuple[torch.Tensor, ...]
 
 NOT_FINITE = (
-    "The training of the {what} stops in epoch {epoch}, because its loss is not a finite number; choose a lower --lr, "
-    "or look for unusual items."
+    "The training of the {what} stops in epoch {epoch}, because its loss is not a finite number; choose a lower --lr "
+    "and another folder by --out, or look for unusual items."
 )
 
 

@@ -26,6 +26,11 @@ CURVES_FILE = "curves.png"
 EVENTS = "events"
 STATE_FILE = "last/state.pt"
 RESULT_FILE = "best/config.json"  # of a run that writes whole checkpoints
+OF_DATA = ("persons", "held_out", "items", "validation_items")
+OTHER_DATA = (
+    "The run in {folder} was started with {name} {old}, not {new}: the data differ, or this version divides them in "
+    "another way; give the same data, or start again in another folder by --out."
+)
 ADVICE = "free some space or choose another folder by --out, and continue with --resume."
 WEIGHTS_FILE = "weights.safetensors"
 
@@ -111,6 +116,8 @@ class RunDir:
             ) from None
         if found := difference(before, self.settings):
             name, old, new = found
+            if name in OF_DATA:
+                raise EmorecError(OTHER_DATA.format(folder=self.folder, name=name, old=_short(old), new=_short(new)))
             raise EmorecError(
                 f"The run in {self.folder} was started with {name} {_short(old)}, not {_short(new)}; "
                 "give the same options to resume it, or another folder by --out."

@@ -6,6 +6,7 @@ It is made from the records of the items, so it can be written again at any time
 from __future__ import annotations
 
 import io
+import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -50,7 +51,8 @@ def check(folder: Path) -> None:
 def write(folder: Path, rows: Iterable[Row]) -> tuple[str, ...]:
     """Write both files, each completely or not at all; return the names of those that were not written.
 
-    On some systems a program that has a file open keeps others from writing it. Raises OSError for anything else.
+    On some systems a program that has a file open keeps others from writing it. Raises OSError for anything else, as
+    for a folder in which nothing may be written.
     """
     import pyarrow as pa
     from pyarrow import parquet
@@ -66,7 +68,8 @@ def write(folder: Path, rows: Iterable[Row]) -> tuple[str, ...]:
         try:
             files.write(folder / name, content)
         except PermissionError:
-            held.append(name)
+            with tempfile.TemporaryFile(dir=folder):
+                held.append(name)
     return tuple(held)
 
 

@@ -28,8 +28,8 @@ BUSY = "Another batch is running in {folder}; wait until it has ended, or use an
 SAME_NAME = "{names} would have the same folder of results; rename one, or give them to batches with other folders."
 NO_LOCKS = "{folder} is on a disk without locks ({reason}), so take care that no other batch works in it."
 OPEN = (
-    "{names} could not be brought up to date; another program may have it open. No result is lost. Close that program "
-    "and run the same command again."
+    "{names} could not be brought up to date; another program may be using it. No result is lost. Close that "
+    "program and run the same command again."
 )
 ELSEWHERE = "{address} exists only in the process that made it; analyze it without workers (workers=0)."
 
@@ -37,13 +37,15 @@ ELSEWHERE = "{address} exists only in the process that made it; analyze it witho
 @dataclass(frozen=True, kw_only=True)
 class Result:
     """What a batch came to: the ``folder``, how many items of the inputs are ``done``, how many were ``analyzed`` in
-    this run, the sentence about each that ``failed``, by its source, and ``notes`` about what was left out or kept."""
+    this run, the sentence about each that ``failed``, by its source, and ``notes`` about what was left out or kept.
+    ``listed`` says whether the manifest could be brought up to date."""
 
     folder: Path
     done: int
     analyzed: int
     failed: Mapping[str, str]
     notes: tuple[str, ...] = ()
+    listed: bool = True
 
     @property
     def manifest(self) -> Path:
@@ -130,6 +132,7 @@ def run(
             analyzed=shown.analyzed,
             failed=failed,
             notes=tuple(notes),
+            listed=manifest.PARQUET not in state.held,
         )
 
 

@@ -120,4 +120,5 @@ def _print_result(result: Result, failed_now: int) -> None:
     print(words)
     if result.failed:
         print(f"{earlier} of the failures are of earlier runs; {AGAIN}" if earlier > 0 else AGAIN)
-    print(f"wrote {Path(result.manifest)}")
+    if result.listed:
+        print(f"wrote {Path(result.manifest)}")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import json
 import math
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import replace
 from os import PathLike
@@ -90,7 +91,8 @@ def _recording(features: Features) -> str:
 
 def _letters(name: str) -> str:
     """What is left of a recording's name when it is converted, or uploaded: letters and digits of the stem."""
-    return "".join(filter(str.isalnum, Path(name).stem.casefold()))
+    stem = unicodedata.normalize("NFKC", Path(name).stem).casefold()
+    return "".join(one for one in stem if unicodedata.category(one)[0] in "LNM")  # M: accents, vowels of Thai
 
 
 def read(path: str | PathLike[str]) -> People:

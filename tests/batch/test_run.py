@@ -12,7 +12,7 @@ import fsspec
 import pytest
 
 from emorec import cli, files
-from emorec.batch import choices, items, model, progress, run, state, writing
+from emorec.batch import choices, items, manifest, model, progress, run, state, writing
 from emorec.batch.engine import DONE, FAILED, Outcome
 from emorec.errors import EmorecError
 from emorec.extraction import people_changes
@@ -136,11 +136,25 @@ def test_a_manifest_that_a_program_holds_open_ends_nothing_and_is_told(name, bat
     with monkeypatch.context() as patch:
         patch.setattr(Path, "replace", held)
         result = batch(media)
-    assert result.done == 2 and len(result.notes) == 1 and "may have it open" in result.notes[0]
+    assert result.done == 2 and len(result.notes) == 1 and "may be using it" in result.notes[0]
     assert {path.name for path in result.folder.glob("manifest.*")} == {"manifest.csv", "manifest.parquet"} - {name}
     assert len(tried) > 4  # a program that reads it for a moment
     assert not list(result.folder.glob(".*.partial"))
     assert not batch(media).notes and (result.folder / name).exists()
+
+
+def test_a_folder_that_may_not_be_written_ends_a_batch_before_its_work(batch, tmp_path, monkeypatch):
+    media = recordings(tmp_path / "v", "a.mp4")
+    batch(media)
+
+    def refused(*_, **__):
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(manifest.files, "write", refused)
+    monkeypatch.setattr(manifest.tempfile, "TemporaryFile", refused)
+    monkeypatch.setattr(state.State, "keep", lambda *_: pytest.fail("it worked for nothing"))
+    with pytest.raises(EmorecError, match="cannot be written \\(Permission denied\\)"):
+        batch(recordings(tmp_path / "v", "b.mp4"))
 
 
 def test_notes_about_the_inputs_are_part_of_the_result(batch, tmp_path):

@@ -191,6 +191,13 @@ def test_a_file_of_another_recording_says_so(name, noted):
     assert found.names == {0: "Anna"} and ["written for My film (1).mp4" in note for note in notes] == [True] * noted
 
 
+@pytest.mark.parametrize(("one", "other", "noted"), [("José.mp4", "Jose\u0301.mp4", False), ("ใช้.mp4", "ใช.mp4", True)])
+def test_a_recording_has_the_same_name_in_both_encodings(one, other, noted):
+    features = replace(shots([0]), media={"name": one})
+    people = people_file.parsed(people_file.as_dict(features.with_people(People((ANNA,)))))
+    assert len(people_file.used(people, replace(features, media={"name": other}))[1]) == noted
+
+
 def test_a_file_fits_a_part_that_begins_inside_a_track():
     whole = shots([0, 1], begin=6.0)
     whole = whole.with_people(renamed(whole, 0, "Anna"))

@@ -125,6 +125,8 @@ def test_people_who_are_unknown_or_validated_are_named(copy, bundled, tmp_path, 
     assert "6 items of 3 people" in output and "anna validated the training of these weights" in output
     tuned |= {"limits": [provenance.UNKNOWN_PEOPLE[0]]}
     checkpoints.save_config(replace(bundled, training=tuned, evaluation={}), copy)
+    assert "anna validated the training" in run(capsys, copy, "--data", tmp_path / "known", *given)
+    checkpoints.save_config(replace(bundled, training=tuned | {"held_out": ["dora"]}, evaluation={}), copy)
     assert "Who is in the training data is not known" in run(capsys, copy, "--data", tmp_path / "known", *given)
 
 

@@ -51,7 +51,7 @@ def small(monkeypatch):
     monkeypatch.setattr(signal, "signal", lambda *_: None)
 
 
-def loud(samples, front_end=None, before=(), after=()):
+def loud(samples, front_end=None, before=(), after=(), *, filtered=False):
     return (voices.loudness(samples, front_end or voices.VoiceFrontEnd()) > -50).astype(np.float32)
 
 
@@ -117,6 +117,9 @@ def test_every_part_from_videos_and_analysis_with_it(corpus, tmp_path):
     path = next((corpus / "videos").rglob("*.mp4"))
     timeline = emorec.analyze(path, model_path=tmp_path / "checkpoint", device="cpu", fusion="intermediate")
     assert set(timeline.dominant) <= {"happy", "sad"} and timeline.known.all()
+    # Resumed when it is finished, it measures the same videos again, and holds the weights to those it began with.
+    again = trained(tmp_path, "all", corpus / "videos", *more, "--resume")
+    assert again.calibration == model.calibration and again.evaluation == model.evaluation
 
 
 def test_fusion_of_a_new_encoder_does_not_claim_to_be_fine_tuned(corpus, tmp_path, capsys):

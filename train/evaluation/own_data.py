@@ -81,15 +81,15 @@ def whether_new(model: Checkpoint, people: Collection[str] | None) -> str:
     """What is wrong or unknown about the people of a test, None if they are unknown; "" if they are new to the
     checkpoint as far as its training data say."""
     training = model.training
-    if people is None or any(limit in training.get("limits", ()) for limit in provenance.UNKNOWN_PEOPLE):
-        whose = "these items" if people is None else "the training data"
-        return f"Who is in {whose} is not known, so nobody can check whether the weights were trained on these people."
-    met = sorted(set(training.get("held_out", ())) & set(people))
+    met = sorted(set(training.get("held_out", ())) & set(() if people is None else people))
     if met and training.get("held_out_fold") is None:
         return (
             f"{', '.join(met)} validated the training of these weights, which were chosen and calibrated on them, so "
             "the results are better than for new people."
         )
+    if people is None or any(limit in training.get("limits", ()) for limit in provenance.UNKNOWN_PEOPLE):
+        whose = "these items" if people is None else "the training data"
+        return f"Who is in {whose} is not known, so nobody can check whether the weights were trained on these people."
     return ""
 
 

@@ -49,8 +49,8 @@ def assemble(out: Path, base: checkpoints.Checkpoint) -> Path:
         model.fusion = before.fusion
         model.evaluation |= measured
         measured = {}
-    elif measured:
-        print(OTHER_RESULTS.format(names=", ".join(measured), folder=folder), flush=True)
+    elif again := [name for name in measured if not name.startswith(VALIDATION)]:  # a training makes the others
+        print(OTHER_RESULTS.format(names=", ".join(again), folder=folder), flush=True)
     with run_dir.writing(folder):
         checkpoints.save(model, folder)
         card.write(model, folder)

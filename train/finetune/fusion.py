@@ -84,7 +84,7 @@ def train(corpus: Corpus, schedule: loop.Schedule, config: common.FinetuneConfig
             owners,
         )
     if distributed.rank() == 0:
-        _calibrate(checkpoints.load(best), best, held_out, owners, config.fusion)
+        _calibrate(checkpoints.load(best), best, held_out, owners, config)
     distributed.barrier()
     return best
 
@@ -123,12 +123,16 @@ def balanced_loss(log_shares: torch.Tensor) -> Callable[[nn.Module, tuple[torch.
     return loss_of
 
 
-def _calibrate(model: checkpoints.Checkpoint, folder: Path, held_out: Samples, owners: np.ndarray, chosen: str) -> None:
+def _calibrate(
+    model: checkpoints.Checkpoint, folder: Path, held_out: Samples, owners: np.ndarray, config: common.FinetuneConfig
+) -> None:
     """Fit both modalities' calibration and late fusion's weights on validation windows, and measure all five ways.
 
-    ``owners`` (N,) are numbers of the videos of the windows, ``chosen`` is the fusion whose confusions are counted.
+    ``owners`` (N,) are numbers of the videos of the windows. The confusions are those of ``config.fusion``.
     """
-    found = model.calibration
+    # The weights stay near those that the run began with. A finished run that is resumed has its own in ``model``.
+    began, chosen = config.base.calibration, config.fusion
+    found = replace(model.calibration, face_weight=began.face_weight, voice_weight=began.voice_weight)
     for part, raw in (("face", held_out.face_probabilities), ("voice", held_out.voice_probabilities)):
         known = len(np.unique(owners[~np.isnan(raw[:, 0])]))
         if known:
