@@ -141,15 +141,16 @@ class Live:
 
         ``samples`` are as in ``Analyzer.analyze``. It returns at once; with ``wait``, when there is room for it. A
         block that begins within 0.25 s of the end of the one before it continues that one; a longer gap is silence, and
-        what overlaps is left out. Blocks without a time continue each other until they have differed by more for a
-        second: what was recorded while a program stalled comes late and at once. Raises EmorecError.
+        what overlaps is left out. Blocks without a time also continue the ones before a pause if they come faster than
+        they are heard, as what was recorded while a program stalled; to tell, the first of them are held until others
+        come, or for a second. Raises EmorecError.
         """
         rate = int(checks.rate("rate", rate, whole=True))
         sound = checks.as_float(checks.sound(samples))
         now = self.now() if at is None else None
         moment = self._moment(at if now is None else max(0.0, now - sound.shape[1] / rate), "sound")
-        begin, mono = self._blocks.add(sound, rate, moment, now)
-        self._voices.offer(begin, mono, wait)
+        for begin, mono in self._blocks.add(sound, rate, moment, timed=now is None):
+            self._voices.offer(begin, mono, wait)
 
     def features(self, seconds: float | None = None) -> Features:
         """The features of the last ``seconds``, or of all; those of sound may still change in the last seconds.
@@ -181,6 +182,7 @@ class Live:
     def close(self) -> None:
         """Judge what waits, and end the threads; what is known can still be asked for."""
         self._closed = True
+        self._blocks.settle(math.inf, self._voices.offer)
         self._faces.close()
         self._voices.close()
 
@@ -199,6 +201,7 @@ class Live:
     def _part(self, start_of: Callable[[float], float]) -> Features:
         """The features from a start (s) on that depends on where they end (s)."""
         self._check()
+        self._blocks.settle(self.now() - self._times.left_out, self._voices.offer)
         faces, voices = self._faces.known, self._voices.known
         return features_of(
             self._analyzer.model,

@@ -13,6 +13,7 @@ from emorec.errors import EmorecError
 from emorec.extraction import live_voices
 from emorec.live import Live, reading_of
 from emorec.live import session as module
+from emorec.live.sound import Blocks
 from support import factories
 from support.make_media import Audio, draw
 from support.one_face import OneFace, last
@@ -244,8 +245,87 @@ def test_sound_without_times_follows_the_clock_if_it_differs_for_long(analyzer, 
         features = live.save()
     assert features.duration == pytest.approx(17.5, abs=0.3)
     loud = features.arrays["voice_time"][features.arrays["voice_loudness"] > -30]
-    assert not ((loud > 3.5) & (loud < 12.8)).any() and ((loud > 13.3) & (loud < 14)).sum() >= 2
+    assert not ((loud > 2.2) & (loud < 11.8)).any() and ((loud > 12.1) & (loud < 14)).sum() >= 7
     assert "1 s of the sound had times at which there was sound already" in features.notes[-1]
+
+
+def placed(blocks, rate=RATE):
+    """Where (s) blocks without a time begin, each given as when it came and how long it is (s); read every second."""
+    made = Blocks(rate)
+    begins = []
+
+    def offer(begin, mono):
+        begins.append(begin / rate)
+
+    for came, length in blocks:
+        made.settle(came, offer)
+        samples = np.zeros((1, round(length * rate)), np.float32)
+        for piece in made.add(samples, rate, max(0.0, came - length), timed=False):
+            offer(*piece)
+    made.settle(math.inf, offer)
+    return np.array(begins)
+
+
+TENTHS = np.arange(1, 31) / 10
+JITTER = 0.03 * (-1) ** np.arange(30)
+
+
+@pytest.mark.parametrize("pause", [1.0, 32.0, 7200.0])
+@pytest.mark.parametrize("jitter", [0 * JITTER, JITTER], ids=["even", "jitter"])
+def test_sound_after_a_pause_is_at_its_own_time(pause, jitter):
+    came = np.concatenate([TENTHS, 3 + pause + TENTHS + jitter])
+    expected = np.concatenate([TENTHS, 3 + pause + TENTHS]) - 0.1
+    np.testing.assert_allclose(placed((each, 0.1) for each in came), expected, rtol=0, atol=0.1)
+
+
+@pytest.mark.parametrize("block", [0.1, 0.2, 2.0])
+def test_each_utterance_of_push_to_talk_is_at_its_own_time(block):
+    came = [start + part * block for start in range(0, 60, 10) for part in range(1, round(2 / block) + 1)]
+    np.testing.assert_allclose(placed((each, block) for each in came), np.array(came) - block, atol=1e-3)
+
+
+@pytest.mark.parametrize("speed", [math.inf, 20.0, 3.0])
+def test_a_backlog_keeps_its_place_however_fast_it_comes(speed):
+    """After 12 s; and then no more is held."""
+    heard = np.arange(1, 301) / 10
+    came = np.where(heard <= 3, heard, np.maximum(heard, 15 + (heard - 3) / speed))
+    np.testing.assert_allclose(placed((each, 0.1) for each in came), heard - 0.1, atol=1e-3)
+
+
+def test_a_backlog_of_which_a_part_is_lost_ends_when_it_comes():
+    came = [*TENTHS, *[13.0] * 20, *(13 + TENTHS)]
+    expected = np.concatenate([TENTHS, 11 + np.arange(1, 51) / 10]) - 0.1
+    np.testing.assert_allclose(placed((each, 0.1) for each in came), expected, atol=1e-3)
+
+
+@pytest.mark.parametrize("drift", [0.995, 1.005], ids=["fast", "slow"])
+def test_sound_follows_the_clock_if_its_own_drifts(drift):
+    came = np.arange(1, 6001) * 0.1 * drift
+    begins = placed((each, 0.1) for each in came)
+    assert len(begins) == 6000 and np.abs(begins - (came - 0.1)).max() < 0.4
+
+
+def test_sound_is_not_held_for_long(analyzer, detector):
+    """Not once it is asked for, not if a block with a time comes, and no more than a minute of it."""
+    clock, block = Clock(), np.zeros(2 * RATE, np.float32)
+    with Live(analyzer, clock=clock) as live:
+        offered = []
+        live._voices.offer = lambda begin, mono, wait=False: offered.append(begin / RATE)
+        for now in (2.0, 12.0):
+            clock.time = 100.0 + now
+            live.add_sound(block, RATE)
+        live.reading()
+        assert offered == [0.0]
+        clock.time += 1.0
+        live.reading()
+        assert offered == [0.0, 10.0]
+        clock.time += 9.0
+        live.add_sound(block, RATE)
+        live.add_sound(block, RATE, 22.0)
+        assert offered == [0.0, 10.0, 20.0, 22.0]
+    blocks = Blocks(RATE)
+    given = [len(blocks.add(block[None], RATE, moment, timed=False)) for moment in (0.0, *[1000.0] * 40)]
+    assert given[:31] == [1, *[0] * 30] and given[31] == 31
 
 
 def test_hours_without_sound_cost_no_more_than_the_silence_of_a_file(analyzer, detector, monkeypatch):
