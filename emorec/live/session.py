@@ -49,7 +49,8 @@ SET_BACK = (
 class Live:
     """A session: give it pictures and sound as they come, and ask for the timeline of the last minute at any time.
 
-    Every time is in seconds since the beginning of the session, which is when it was made, by ``clock`` (s). Two
+    Every time is in seconds since the beginning of the session, which is when it was made, by ``clock`` (s). Give what
+    has times in about their order: of more than a minute with neither pictures nor sound only a second is kept. Two
     threads work in the background until ``close``; use the session as a context. At most ``rate`` pictures a second are
     judged. ``name`` is what results call the recording. What goes wrong in a thread is raised by the next call.
     """
@@ -148,7 +149,8 @@ class Live:
         rate = int(checks.rate("rate", rate, whole=True))
         sound = checks.as_float(checks.sound(samples))
         now = self.now() if at is None else None
-        moment = self._moment(at if now is None else max(0.0, now - sound.shape[1] / rate), "sound")
+        length = sound.shape[1] / rate
+        moment = self._moment(at if now is None else max(0.0, now - length), "sound", length)
         for begin, mono in self._blocks.add(sound, rate, moment, timed=now is None):
             self._voices.offer(begin, mono, wait)
 
@@ -191,12 +193,12 @@ class Live:
         self.close()
         return self.features()
 
-    def _moment(self, at: object, kind: str) -> float:
+    def _moment(self, at: object, kind: str, length: float = 0.0) -> float:
         """The time (s) in the session of what was given with a time (s), or none. Raises EmorecError."""
         self._check()
         if self._closed:
             raise EmorecError(ENDED)
-        return self._times.place(self.now() if at is None else at, kind)
+        return self._times.place(self.now() if at is None else at, kind, length)
 
     def _part(self, start_of: Callable[[float], float]) -> Features:
         """The features from a start (s) on that depends on where they end (s)."""

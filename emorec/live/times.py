@@ -18,13 +18,14 @@ class Times:
     """Brings the given times (s) of pictures and of sound into one time (s), from 0 on, that does not jump.
 
     After a pause, and after a time that lies more than LONGEST_PAUSE before the latest of its kind, it goes on PAUSE
-    after the latest one. ``left_out`` (s) is by how much given times are ahead of it, and ``set_back`` how often they
-    went back.
+    after the end of all there is. ``left_out`` (s) is by how much given times are ahead of it, and ``set_back`` how
+    often they went back.
     """
 
     def __init__(self) -> None:
         self.left_out, self.set_back = 0.0, 0
-        self._latest = {"picture": 0.0, "sound": 0.0}
+        self._latest = {"picture": 0.0, "sound": 0.0}  # when the latest one begins (s)
+        self._end = 0.0  # of all there is (s)
         self._lock = threading.Lock()
 
     def of(self, at: float, kind: str) -> float:
@@ -32,8 +33,11 @@ class Times:
         moment = at - self.left_out
         return self._after() if self._jumped(moment, kind) else max(moment, 0.0)
 
-    def place(self, at: object, kind: str) -> float:
-        """The time (s) of one that is given with the time ``at``. Raises EmorecError for what is no time."""
+    def place(self, at: object, kind: str, length: float = 0.0) -> float:
+        """The time (s) of one that is given with the time ``at`` and lasts ``length`` (s).
+
+        Raises EmorecError for what is no time.
+        """
         if isinstance(at, bool) or not isinstance(at, Real) or not math.isfinite(at):
             raise EmorecError(NO_TIME.format(value=at))
         at = float(at)  # a number of numpy would make all that follow as coarse as itself
@@ -44,11 +48,12 @@ class Times:
                 moment = self._after()
                 self.left_out = at - moment
             self._latest[kind] = max(self._latest[kind], moment)
+            self._end = max(self._end, moment + length)
             return max(moment, 0.0)
 
     def _jumped(self, moment: float, kind: str) -> bool:
         # Of a file, the sound may come long before the pictures of the same time: only times of one kind go back.
-        return moment > max(self._latest.values()) + LONGEST_PAUSE or moment < self._latest[kind] - LONGEST_PAUSE
+        return moment > self._end + LONGEST_PAUSE or moment < self._latest[kind] - LONGEST_PAUSE
 
     def _after(self) -> float:
-        return max(self._latest.values()) + PAUSE
+        return self._end + PAUSE

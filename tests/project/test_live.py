@@ -14,6 +14,7 @@ from emorec.extraction import live_voices
 from emorec.live import Live, reading_of
 from emorec.live import session as module
 from emorec.live.sound import Blocks
+from emorec.live.times import Times
 from support import factories
 from support.make_media import Audio, draw
 from support.one_face import OneFace, last
@@ -182,6 +183,18 @@ def test_a_long_pause_is_left_out(analyzer, detector):
     assert features.duration == 2.0 and live.newest == 5000.0 and live.delay == 1.0
 
 
+def test_a_long_block_of_sound_is_no_pause(analyzer, detector):
+    """The next block begins when it ends, and a pause too."""
+    times = Times()
+    assert [times.place(at, "sound", 90.0) for at in (0.0, 90.0, 180.0)] == [0.0, 90.0, 180.0]
+    assert times.place(325.0, "picture") == 325.0
+    assert times.place(1000.0, "sound", 90.0) == 326.0 and times.set_back == 0
+    with Live(analyzer) as live:
+        for at in (0.0, 61.0):
+            live.add_sound(np.zeros(61 * RATE, np.float32), RATE, at, wait=True)
+        assert live.save().duration == 122.0
+
+
 @pytest.mark.parametrize("jump", [[1e6], [5000.0 + k / 5 for k in range(5)]], ids=["one wrong time", "set back"])
 def test_a_session_goes_on_after_times_that_went_back(jump, analyzer, detector):
     with Live(analyzer) as live:
@@ -306,7 +319,7 @@ def test_sound_follows_the_clock_if_its_own_drifts(drift):
 
 
 def test_sound_is_not_held_for_long(analyzer, detector):
-    """Not once it is asked for, not if a block with a time comes, and no more than a minute of it."""
+    """Not once it is asked for, not if more comes at its pace or with a time, and no more than a minute of it."""
     clock, block = Clock(), np.zeros(2 * RATE, np.float32)
     with Live(analyzer, clock=clock) as live:
         offered = []
@@ -323,6 +336,9 @@ def test_sound_is_not_held_for_long(analyzer, detector):
         live.add_sound(block, RATE)
         live.add_sound(block, RATE, 22.0)
         assert offered == [0.0, 10.0, 20.0, 22.0]
+    blocks = Blocks(RATE)
+    given = [len(blocks.add(block[None, :1600], RATE, moment, timed=False)) for moment in (0, 5, 5.1, 5.2, 5.3, 5.4)]
+    assert given == [1, 0, 0, 0, 4, 1]
     blocks = Blocks(RATE)
     given = [len(blocks.add(block[None], RATE, moment, timed=False)) for moment in (0.0, *[1000.0] * 40)]
     assert given[:31] == [1, *[0] * 30] and given[31] == 31
