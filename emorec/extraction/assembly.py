@@ -25,7 +25,8 @@ def complete(
 ) -> None:
     """Set the final duration and notes of a head whose segments are all there.
 
-    Raises EmorecError if the recording ends before the part begins, which its header need not have said.
+    Raises EmorecError if the recording ends before the part begins, which its header need not have said. A part
+    within a pause of the recording is empty.
     """
     if not decoded:
         head.duration = min(settings.until, info.duration or 0.0)
@@ -34,9 +35,11 @@ def complete(
     # The last picture counts to the end of its bin, which may lie after the end of the recording.
     if info.duration and 0 < head.duration - info.duration < 1 / settings.face_rate:
         head.duration = info.duration
-    if settings.start and head.duration <= settings.start:
-        raise options.starts_after_end(settings, info.path.name, head.duration)
     head.notes = merged_notes(head.notes, notes)
+    if settings.start and head.duration <= settings.start:
+        if settings.until > (info.duration or 0.0) or any(note.startswith(KINDS) for note in head.notes):
+            raise options.starts_after_end(settings, info.path.name, head.duration)
+        head.duration = settings.until  # decoding was ended by what comes after the part
     if head.duration - settings.start < STILL_SECONDS:
         # The only picture of a recording lasts as long as the recording, whose length is known only now.
         head.notes = [note for note in head.notes if note != STILL]

@@ -18,7 +18,7 @@ import torch
 from emorec.extraction import keyframes, segments, sources
 from emorec.extraction.best_crops import BestCrops, no_identities
 from emorec.extraction.lead_in import LeadIn
-from emorec.extraction.on_screen import Item, Lasting, from_start
+from emorec.extraction.on_screen import Item, Lasting, of_part
 from emorec.extraction.options import Settings
 from emorec.face import alignment, detection, thumbnail
 from emorec.face.detection import Detector, Face
@@ -159,8 +159,8 @@ def _detected(
         selection=settings.selection,
         end=settings.until + 2 * frame_seconds,
     )
-    if start == settings.start > 0:
-        frames = from_start(frames, source, settings, start)
+    if settings.start > 0:
+        frames = of_part(frames, source, settings, start)
     lasting = Lasting()
     with Prefetcher(frames, PICTURES_AHEAD) as ahead, ExitStack() as slot:
         for frame, found in keyframes.detect(_with_slot(ahead, slot, notes, lasting), detector, settings.face_rate):

@@ -13,7 +13,6 @@ from pathlib import Path
 import numpy as np
 
 from emorec.errors import EmorecError
-from emorec.extraction import options
 from emorec.extraction import segments as cuts
 from emorec.extraction.assembly import KINDS, Segment, complete, empty_segment, features_of, merged_notes
 from emorec.extraction.faces import STILL, TRACKER
@@ -40,9 +39,7 @@ def join(found: Sequence[PartFeatures], model: Checkpoint, cache: Path | None = 
         raise ValueError("parts of the recording are missing")
     segments = _joined(found, model)
     decoded = info.has_video and settings.faces or info.has_audio and settings.voices
-    if decoded and not segments:
-        if settings.start:
-            raise options.starts_after_end(settings, info.path.name)
+    if decoded and not segments and not settings.start:
         raise EmorecError(f"Nothing in {info.path.name} could be decoded; the file seems to be damaged.")
     head = replace(recording.head, notes=[])
     store = Store(cache_folder() if cache is None else Path(cache), recording.key)

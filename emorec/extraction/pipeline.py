@@ -88,9 +88,7 @@ def extract(
                 store.append(head, segment)
             segments.append(segment)
             yield grown()
-    if streams and not segments:
-        if settings.start:
-            raise options.starts_after_end(settings, source.name)
+    if streams and not segments and not settings.start:
         raise EmorecError(f"Nothing in {source.name} could be decoded; the file seems to be damaged.")
     complete(head, segments, info, settings, bool(streams), notes)
     if store:

@@ -174,9 +174,8 @@ class Packets:
 
     def packets(self) -> Iterator[av.Packet]:
         """Yield the file's packets; unreadable ones are skipped."""
-        while self._peeked:
-            yield self._peeked.pop(0)
-        yield from self._flow
+        while (packet := self._peeked.pop(0) if self._peeked else next(self._flow, None)) is not None:
+            yield packet
 
     def packet_time(self, packet: av.Packet) -> float | None:
         """The presentation time of a packet (s), None if it has none."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +11,8 @@ from typing import Any, Protocol
 
 import av
 
-from emorec.media.holes import Holes
+from emorec.media.clock import LOOK_AHEAD
+from emorec.media.holes import SHORTEST, TOGETHER, Holes
 from emorec.media.integrity import AV_ERRORS, JUMP
 from emorec.media.packets import DEFAULT_RATE, Packets
 from emorec.media.selection import EVERYTHING, Selection
@@ -53,6 +55,7 @@ class Reader(Packets):
         video = self.streams["video"]
         self.holes = Holes()
         self.shown_until = 0.0  # until when the latest decoded picture is shown (s), as its own length says
+        self._reordered = False  # whether pictures are shown in another order than decoded
         self._single_reference = video is not None and self._has_single_reference(video)
 
     def _has_single_reference(self, video) -> bool:
@@ -90,12 +93,12 @@ class Reader(Packets):
             if time is not None:
                 length = self._seconds(packet, packet.duration or 0)
                 self._damage.reach(packet.stream_index, time + length)
-                if packet.stream.type in ("video", "audio"):
-                    decoded = None if packet.dts is None else self._seconds(packet, packet.dts) - self.zero
-                    self.holes.add(packet.stream_index, packet.stream.type == "audio", time, decoded, length)
+                if packet.stream.type == "audio":
+                    self.holes.hear(time, length)
             if packet.stream_index != stream.index:
                 continue
             shown = None if packet.pts is None else time
+            self._reordered |= packet.dts is not None and shown is not None and packet.dts != packet.pts
             if wanted and alone and shown is not None and (packet.is_discard or not wanted(shown)):
                 continue
             if wanted and alone and shown is not None and wanted.is_early(shown):
@@ -127,12 +130,26 @@ class Reader(Packets):
             self.note_error()
             return []
 
+    def _listen(self, time: float) -> None:
+        """Note the sound that comes up to ``time`` (s) and the first packet after, if it is near in the file."""
+        for count in itertools.count():
+            if self.holes.heard > time or count == LOOK_AHEAD:
+                return
+            if count == len(self._peeked):
+                if (packet := next(self._flow, None)) is None:
+                    return
+                self._peeked.append(packet)
+            packet = self._peeked[count]
+            if packet.stream.type == "audio" and (at := self.packet_time(packet)) is not None:
+                self.holes.hear(at, self._seconds(packet, packet.duration or 0))
+
     def _timed(self, frames: Iterator[Any], stream) -> Iterator[tuple[float, Any]]:
         """Pair frames with their times. A time that is missing or invalid (far after the next or the previous one) is
         computed from the one before."""
         rate = 0.0 if stream.type == "audio" else float(stream.guessed_rate or stream.average_rate or DEFAULT_RATE)
         base, tick = stream.time_base.as_integer_ratio() if stream.time_base else (0, 1)
         expected: float | None = None
+        before = math.inf  # when the picture before is shown (s)
         held: Any = None
         for frame in itertools.chain(frames, [None]):
             time = None if frame is None or frame.pts is None else frame.pts * base / tick - self.zero
@@ -147,7 +164,12 @@ class Reader(Packets):
                 expected = at + step
                 self._position = max(self._position, at + step)
                 if rate:
-                    self.shown_until = at + (last.duration or 0) * base / tick
+                    # The lengths of pictures that are reordered may be those of decoding, which belong to others.
+                    self.shown_until = at if self._reordered else at + (last.duration or 0) * base / tick
+                    if at > before + SHORTEST:
+                        self._listen(at - TOGETHER)
+                        self.holes.see(before, at)
+                    before = at
                 if last.is_corrupt:
                     self.note_error(at)
                 yield at, last

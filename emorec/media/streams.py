@@ -148,13 +148,13 @@ def frames(
     with Prefetcher(sampling.sampled(pictures, rate, first_bin, start), PICTURES_AHEAD) as sampled:
         for reader, time, frame, aspect in sampled:
             yield from report.found()
-            if latest is not None:
-                yield from _gone(*latest, rate, time)
             try:
                 image = picture(frame, reformatter, aspect, max_side)
             except AV_ERRORS:
                 reader.note_error(time)
                 continue
+            if latest is not None:
+                yield from _gone(*latest, rate, time)
             plane, limited = luma(frame, aspect)
             latest = reader, time
             yield Frame(time, turned(image, selection.rotate), turned(plane, selection.rotate), limited)

@@ -1,5 +1,7 @@
 """Pictures last until the next one: what stage 1 stores of that, and what becomes of it in a timeline."""
 
+import itertools
+
 import av
 import numpy as np
 import pytest
@@ -12,6 +14,8 @@ from emorec.face.alignment import FRAMING
 from emorec.face.detection import Face
 from emorec.inference import coverage
 from emorec.inference.timeline import infer
+from emorec.media import streams
+from emorec.media.passes import ShownUntil
 from support import factories, make_media
 from support.make_media import Audio, Video, record
 from support.paths import ROOT
@@ -160,10 +164,12 @@ def test_a_part_of_pictures_in_memory_begins_with_the_one_on_screen(count, cover
     assert shares(seen) == pytest.approx(covered, abs=0.01)
 
 
-def test_an_interrupted_part_of_slides_stores_what_an_unbroken_one_stores(model, tmp_path):
-    path = recorded(tmp_path, Video(times=(0.0, 1.0, 24.0, 47.0), size=SIZE), 75.0)
+@pytest.mark.parametrize(("times", "until"), [((0.0, 1.0, 24.0, 47.0), 70.0), ((0.0, 1.0, 24.0), 47.0)])
+def test_an_interrupted_part_of_slides_stores_what_an_unbroken_one_stores(times, until, model, tmp_path):
+    path = recorded(tmp_path, Video(times=times, size=SIZE), 75.0)
     unbroken = observed(path, model, tmp_path / "unbroken", start=10.0)
-    assert unbroken.arrays["frame_time"] == pytest.approx([10.0, 24.0, 47.0], abs=0.01)
+    assert unbroken.arrays["frame_time"] == pytest.approx([10.0, *times[2:]], abs=0.01)
+    assert unbroken.arrays["frame_until"][-1] == pytest.approx(until, abs=0.01)
     growing = pipeline.extract(path, model, OneFace(), Settings(start=10.0), cache=tmp_path / "broken")
     next(growing)
     growing.close()
@@ -186,6 +192,40 @@ def test_the_last_picture_is_shown_for_as_long_as_the_video_says(model, tmp_path
     assert shares(seen)[:12] == pytest.approx([1] * 9 + [0] * 3, abs=0.01)
 
 
+def test_lengths_of_decoding_are_not_those_on_screen(model, tmp_path):
+    """With pictures that are decoded in another order, mp4 states how far apart they are decoded."""
+    video = Video(times=(0.0, 1.0, 3.0, 9.0, 20.0, 21.0), size=SIZE, options={"bf": "2"})
+    seen = observed(record(tmp_path / "slides.mp4", video, Audio(duration=32.0)), model, tmp_path / "cache")
+    assert seen.arrays["frame_until"][-1] == pytest.approx(22.0, abs=0.05)
+
+
+@pytest.mark.parametrize(
+    ("times", "starts", "end"),
+    [
+        ((0.0,), (5.0, 9.0), 20.0),
+        ((0.0, 5.02, 5.1), (7.0, 8.9), 10.04),
+        ((0.0, 4.0, 8.0), (7.0, 7.9, 9.5), 12.0),
+        ((0.0, 1.0, 2.0), (1.9, 2.4), 3.0),
+    ],
+)
+@pytest.mark.parametrize("suffix", ["mp4", "mkv"])
+def test_the_last_picture_goes_in_a_part_when_it_goes_in_the_whole(suffix, times, starts, end, model, tmp_path):
+    """The file states one second for the last picture; it lasts for as long as the one before it."""
+    video = Video(times=times, size=SIZE, rate=1, options={"bf": "0"})
+    path = record(tmp_path / f"slides.{suffix}", video, Audio(duration=20.0))
+    for start in (0.0, *starts):
+        seen = observed(path, model, tmp_path / "cache", start=start)
+        assert min(seen.arrays["frame_until"][-1], 20.0) == pytest.approx(end, abs=0.01), start
+        assert STILL not in seen.notes or times != (0.0, 1.0, 2.0), start
+
+
+def test_pictures_in_memory_that_are_read_once_end_in_a_part_when_they_end(model, tmp_path):
+    images = (np.full((64, 96, 3), 100 + number, np.uint8) for number in range(3))
+    source = sources.from_arrays(images, 0.25, np.zeros(14 * 16_000, np.float32), 16_000)
+    seen = observed(source, model, tmp_path / "cache", start=9.0)
+    assert seen.arrays["frame_until"] == pytest.approx([12.0])
+
+
 ASLEEP = (*np.arange(0, 4, 0.2), *np.arange(34, 38, 0.2))  # seconds
 
 
@@ -201,6 +241,58 @@ def test_where_neither_sound_nor_picture_was_recorded_nobody_is_seen(suffix, sou
     assert shares(seen)[:38] == pytest.approx(expected, abs=0.15)
     part = observed(path, model, tmp_path / "cache", start=2.0, end=20.0)
     assert part.arrays["frame_until"][-1] == pytest.approx(20.0 if sound else 4.0, abs=0.15)
+
+
+def test_a_hole_ends_even_if_the_sound_comes_a_little_later_than_the_picture(model, tmp_path):
+    path = record(
+        tmp_path / "asleep.mkv", Video(times=ASLEEP, size=SIZE, rate=5), Audio(duration=38.0, gaps=((4.0, 34.3),))
+    )
+    seen = observed(path, model, tmp_path / "cache")
+    assert shares(seen)[:38] == pytest.approx(np.repeat([1, 0, 1], [4, 30, 4]), abs=0.15)
+
+
+@pytest.mark.parametrize(
+    ("times", "sound"),
+    [
+        ((0.0, 5.0, 19.5, 40.0, 41.0), Audio(duration=20.0)),  # the sound never comes again
+        ((0.0, 8.0, 15.0, 30.0, 31.0), Audio(duration=36.0, gaps=((16.0, 28.5),))),  # it comes without the picture
+    ],
+)
+@pytest.mark.parametrize("suffix", ["mp4", "mkv"])
+def test_a_slide_stands_where_the_sound_alone_pauses_or_ends(suffix, times, sound, model, tmp_path):
+    video = Video(times=times, size=SIZE, options={"bf": "0"})
+    seen = observed(record(tmp_path / f"slides.{suffix}", video, sound), model, tmp_path / "cache")
+    assert seen.arrays["frame_until"][:-1] == pytest.approx(times[1:], abs=0.05)
+
+
+@pytest.mark.parametrize("pictures", [True, False])
+def test_a_part_in_which_nothing_was_recorded_is_empty(pictures, model, tmp_path):
+    video = Video(times=ASLEEP, size=SIZE, rate=5) if pictures else None
+    path = record(tmp_path / "asleep.mkv", video, Audio(duration=38.0, gaps=((4.0, 34.0),)))
+    seen = observed(path, model, tmp_path / "cache", start=10.0, end=15.0)
+    assert (seen.start, seen.duration, seen.until) == (10.0, 15.0, 15.0)
+    timeline = infer(seen, model)
+    assert len(timeline.row_face) == 5 and not timeline.row_face.any()
+    with pytest.raises(EmorecError, match=r"has nothing from 40 s on"):
+        observed(path, model, tmp_path / "cache", start=40.0, end=45.0)
+
+
+def test_a_hole_is_said_once_even_if_the_picture_after_it_is_broken(tmp_path, monkeypatch):
+    path = record(
+        tmp_path / "asleep.mkv", Video(times=ASLEEP, size=SIZE, rate=5), Audio(duration=38.0, gaps=((4.0, 34.0),))
+    )
+    convert, count = streams.picture, itertools.count()
+
+    def picture(*arguments):
+        if next(count) == 20:  # the first one after the hole
+            raise ValueError("broken")
+        return convert(*arguments)
+
+    monkeypatch.setattr(streams, "picture", picture)
+    found = [*streams.frames(path)]
+    (place,) = (number for number, item in enumerate(found) if isinstance(item, ShownUntil))
+    assert found[place] == ShownUntil(pytest.approx(4.0, abs=0.05), exactly=True)
+    assert found[place - 1].time == pytest.approx(3.8) and found[place + 1].time == pytest.approx(34.2)
 
 
 def test_a_part_that_begins_at_the_very_end_is_one_sentence(model, tmp_path):

@@ -414,7 +414,7 @@ def test_a_first_timestamp_far_ahead_costs_no_more_than_its_frame(name, tmp_path
 def test_missing_and_wild_times_are_counted_on(missing, origin, kind):
     """A hundred frames 40 ms apart, some without a time, one far ahead."""
     stream = SimpleNamespace(type=kind, time_base=Fraction(1, 1000), guessed_rate=25, average_rate=None)
-    reader = SimpleNamespace(zero=float(origin), _position=0.0)
+    reader = SimpleNamespace(zero=float(origin), _position=0.0, _reordered=False)
     wild = None if 0 in missing else min(set(range(1, 99)) - missing, default=None)
     stamps = [None if k in missing else 1000 * origin + 40 * k + 90_000_000 * (k == wild) for k in range(100)]
     frames = [
