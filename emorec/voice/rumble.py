@@ -10,6 +10,7 @@ of the recording itself by 1 % instead of 16 %.
 from functools import cache
 
 import numpy as np
+import torch
 
 RATE = 16_000  # Hz
 # Hz. 48 dB and more are removed up to 60 Hz, where the lowest tones of mains lie, and under 0.5 dB from 85 Hz on, the
@@ -35,12 +36,17 @@ def _low(samples: np.ndarray) -> np.ndarray:
     narrow, down, up = _filters()
     whole = samples if len(samples) % STEP == 0 else np.pad(samples, (0, -len(samples) % STEP))
     # Each part of the filter times each row of samples; the parts of consecutive rows add up to one slow sample.
-    parts = np.pad(down @ whole.reshape(-1, STEP).T, ((0, 0), (BLOCKS - 1 + TAPS // 2,) * 2))
+    parts = np.pad(_product(down, whole.reshape(-1, STEP).T), ((0, 0), (BLOCKS - 1 + TAPS // 2,) * 2))
     count = parts.shape[1] - BLOCKS + 1
     slow = np.convolve(np.sum([part[k : k + count] for k, part in enumerate(parts)], axis=0), narrow, "valid")
     count = len(slow) - BLOCKS + 1
     around = np.stack([slow[BLOCKS - 1 - k :][:count] for k in range(BLOCKS)])
-    return (around.T @ up).ravel()[: len(samples)]
+    return _product(around.T, up).ravel()[: len(samples)]
+
+
+def _product(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """``a @ b``. After a product of NumPy, its threads wait for the next one at full load, beside the decoder."""
+    return torch.matmul(torch.from_numpy(a), torch.from_numpy(b)).numpy()
 
 
 @cache
