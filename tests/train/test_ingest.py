@@ -13,7 +13,7 @@ from emorec.voice import features
 from emorec.voice.features import VoiceFrontEnd
 from support import make_corpus
 from support.make_corpus import RATE
-from train.data import ingest, layouts, pack
+from train.data import ingest, layouts, pack, reading
 
 SIZE = 48
 
@@ -166,3 +166,36 @@ def test_two_processes_that_fill_one_cache_do_not_write_into_one_file(tmp_path, 
     monkeypatch.setattr(np, "savez", slow)
     assert np.array_equal(stored(), np.arange(1000))
     assert [file.suffix for file in tmp_path.iterdir()] == [".npz"]
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_reading_that_is_interrupted_continues_where_it_ended(tmp_path, monkeypatch, killed):
+    """After Ctrl-C, and without a chance to store anything at the end."""
+    items = layouts.by_folder(make_corpus.recordings(tmp_path / "data", takes=1), "voice")[:4]
+    expected, _ = ingest.extract_log_mels(items, VoiceFrontEnd(), tmp_path / "whole")
+    cache, load, stored = tmp_path / "cache", ingest.load_audio, []
+
+    def ended(path, rate):
+        if path == items[2].path:
+            stored.extend(cache.glob("*.npz"))
+            if killed:
+                patch.setattr(pack, "_store", lambda *_: None)
+            raise KeyboardInterrupt
+        return load(path, rate)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ingest, "load_audio", ended)
+        patch.setattr(reading, "KEEP_EVERY", 0.0 if killed else 300.0)
+        patch.setattr(reading, "KEEP_SHARE", np.inf)
+        with pytest.raises(KeyboardInterrupt):
+            ingest.extract_log_mels(items, VoiceFrontEnd(), cache)
+    assert len(stored) == killed
+    counted = []
+    with monkeypatch.context() as patch:
+        patch.setattr(ingest, "load_audio", lambda path, rate: counted.append(path) or load(path, rate))
+        for _ in range(2):
+            found, left_out = ingest.extract_log_mels(items, VoiceFrontEnd(), cache)
+            assert not left_out
+            for one, other in zip(found, expected, strict=True):
+                np.testing.assert_array_equal(one[0], other[0])
+    assert counted == [item.path for item in items[2:]]

@@ -8,13 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, TypeVar
+from typing import Any
 
 import cv2
 import numpy as np
 import torch
 from torch import nn
-from tqdm import tqdm
 
 from emorec import files
 from emorec import image as pictures
@@ -31,14 +30,16 @@ from emorec.voice.features import VoiceFrontEnd
 from train.data.datasets import Item
 from train.data.layouts import PICTURES
 from train.data.pack import Arrays, alignment_of, cached, face_detector, load_audio, settings_of, whole_hops
+from train.data.reading import Keep, read_each, with_reasons
 
 SMALL = 128  # pixels; in a smaller picture no face has to be found: the whole picture counts as one
 NO_FACE, NO_PICTURES = "No face was found in {name}.", "{name} holds no pictures."
 NO_SOUND, NO_NUMBERS = "{name} holds no sound.", "{name} holds samples that are not numbers or much too large."
+NOT_READ = "The reading of the data ended before this file."
 OF_CONTENT = (NO_FACE, NO_PICTURES, NO_SOUND, NO_NUMBERS)  # reading the same file again finds the same
 
-Found = TypeVar("Found")
 Pair = tuple[np.ndarray, np.ndarray]
+Read = tuple[list[Pair | None], list[str]]
 
 
 def extract_faces(
@@ -67,8 +68,8 @@ def extract_faces(
             for end, count in zip(np.cumsum(packed["frames"]), packed["frames"], strict=True)
         ]
 
-    def read(some: Sequence[Item]) -> tuple[list[Pair | None], list[str]]:
-        return read_each(some, lambda item: _faces_of(item.path, detector, size), "faces")
+    def read(some: Sequence[Item], keep: Keep | None = None) -> Read:
+        return read_each(some, lambda item: _faces_of(item.path, detector, size), "faces", keep)
 
     return _extracted("seen", items, settings, cache, read, joined, divided)
 
@@ -78,29 +79,36 @@ def _extracted(
     items: Sequence[Item],
     settings: dict[str, Any],
     cache: Path,
-    read: Callable[[Sequence[Item]], tuple[list[Pair | None], list[str]]],
+    read: Callable[..., Read],
     joined: Callable[[Sequence[Pair | None], Sequence[str]], Arrays],
     divided: Callable[[Arrays], list[Pair | None]],
 ) -> tuple[list[Pair | None], list[tuple[Item, str]]]:
     """What ``read`` finds in the items, from the cache where it can be; ``joined`` arrays are stored, and ``divided``.
 
     A file that has changed is read again, and so is one that could not be read: its disk may have been away. So is one
-    of which an earlier version stored what is no number.
+    of which an earlier version stored what is no number. If reading ends early, the next time continues there.
     """
 
-    def update(packed: Arrays, changed: np.ndarray) -> Arrays | None:
-        found, reasons = divided(packed), [str(reason) for reason in packed["reasons"]]
+    def update(packed: Arrays | None, changed: np.ndarray, keep: Callable[[Arrays], None]) -> Arrays | None:
+        found: list[Pair | None] = [None] * len(items) if packed is None else divided(packed)
+        reasons = [NOT_READ] * len(items) if packed is None else [str(reason) for reason in packed["reasons"]]
         rows = [
             row
             for row, item in enumerate(items)
             if changed[row] or _may_pass(item, reasons[row]) or _spoilt(found[row])
         ]
-        new, why = read([items[row] for row in rows]) if rows else ([], [])
-        if not changed.any() and all(one is None and found[row] is None for row, one in zip(rows, new, strict=True)):
-            return None
-        for row, one, reason in zip(rows, new, why, strict=True):
-            found[row], reasons[row] = one, reason
-        return joined(found, reasons)
+        before = [(found[row], reasons[row]) for row in rows]
+        for row in rows:
+            found[row], reasons[row] = None, NOT_READ
+
+        def merged(new: Sequence[Pair | None], why: Sequence[str]) -> Arrays:
+            for row, one, reason in zip(rows, new, why, strict=False):  # of those that are read so far
+                found[row], reasons[row] = one, reason
+            return joined(found, reasons)
+
+        new, why = read([items[row] for row in rows], lambda *some: keep(merged(*some))) if rows else ([], [])
+        same = all(one is None and was is None and old != NOT_READ for one, (was, old) in zip(new, before, strict=True))
+        return None if packed is not None and same and not changed.any() else merged(new, why)
 
     packed = cached(cache, kind, items, settings, lambda: joined(*read(items)), update)
     return divided(packed), with_reasons(items, packed["reasons"])
@@ -199,8 +207,8 @@ def extract_log_mels(
             for end, hops in zip(np.cumsum(packed["hops"]), packed["hops"], strict=True)
         ]
 
-    def read(some: Sequence[Item]) -> tuple[list[Pair | None], list[str]]:
-        return read_each(some, lambda item: _voice_of(item.path, front_end), "voices")
+    def read(some: Sequence[Item], keep: Keep | None = None) -> Read:
+        return read_each(some, lambda item: _voice_of(item.path, front_end), "voices", keep)
 
     return _extracted("heard", items, settings_of(front_end), cache, read, joined, divided)
 
@@ -214,23 +222,3 @@ def _voice_of(path: Path, front_end: VoiceFrontEnd) -> tuple[np.ndarray, np.ndar
     if not loudest <= MAX_SAMPLE:
         raise EmorecError(NO_NUMBERS.format(name=path.name))
     return features.log_mel(samples, front_end).to(torch.float16).numpy(), features.speech(samples, front_end)
-
-
-def read_each(items: Sequence[Item], read: Callable[[Item], Found], what: str) -> tuple[list[Found | None], list[str]]:
-    """The result of ``read`` for each item, and a reason; if read raises EmorecError the result is None, else the
-    reason is empty. ``what`` is the title of the progress bar."""
-    found: list[Found | None] = []
-    reasons: list[str] = []
-    for item in tqdm(items, desc=what, disable=None):
-        try:
-            found.append(read(item))
-            reasons.append("")
-        except EmorecError as error:
-            found.append(None)
-            reasons.append(files.shown(str(error)))
-    return found, reasons
-
-
-def with_reasons(items: Sequence[Item], reasons: Any) -> list[tuple[Item, str]]:
-    """The items that have a reason, with it."""
-    return [(item, str(reason)) for item, reason in zip(items, reasons, strict=True) if reason]

@@ -30,6 +30,7 @@ from train.data.datasets import Item
 
 Speeds = tuple[int, Sequence[float]]  # a seed and the factors to choose from
 Arrays = dict[str, np.ndarray]
+Update = Callable[[Arrays | None, np.ndarray, Callable[[Arrays], None]], Arrays | None]
 
 MODIFIED = "modified"  # the name of the array that the cache adds: when each item's file was modified
 MAX_CLIP = 2 * 3600.0  # seconds; clips for training are held in memory as a whole
@@ -176,40 +177,45 @@ def cached(
     items: Sequence[Item],
     settings: dict[str, Any],
     make: Callable[[], Arrays],
-    update: Callable[[Arrays, np.ndarray], Arrays | None] | None = None,
+    update: Update | None = None,
 ) -> Arrays:
     """The arrays that ``make()`` returns, stored in ``cache`` under a hash of the items and the settings.
 
     If a file of the items has changed since then, or the stored arrays are damaged, they are made again. If there is an
-    ``update``, stored arrays are given to it, with which items have changed (N,); what it returns is stored in their
-    place, unless it is None. Of several processes only the main one computes them. Raises EmorecError if they cannot be
-    stored.
+    ``update``, it is called instead, with the stored arrays or None, which items have changed (N,), and a function that
+    stores arrays before all are made. What it returns is stored, unless it is None. Of several processes only the main
+    one computes them. Raises EmorecError if they cannot be stored.
     """
     key = hashlib.sha256(json.dumps([kind, [_identity(item) for item in items], settings]).encode()).hexdigest()[:16]
     file = Path(cache) / f"{kind}-{key}.npz"
     with distributed.first_alone():
         arrays, modified = _stored(file), np.array([_modified(item) for item in items], np.int64)
         if arrays is None:
-            new = make()
+            changed = np.ones(len(items), bool)
         else:
             # A cache of an earlier version does not say when the files were modified.
             before = arrays.pop(MODIFIED, None)
             changed = modified > file.stat().st_mtime_ns if before is None else modified != before
-            if update is not None and distributed.rank() == 0:
-                new = update(arrays, changed)
-            else:
-                new = make() if changed.any() else None
-            if new is None:
-                return arrays
-        try:
-            with files.replacing(file) as partial:
-                np.savez(partial, allow_pickle=False, **new, **{MODIFIED: modified})
-        except OSError as error:
-            reason = error.strerror or error
-            raise EmorecError(
-                f"The cache {cache} cannot be written ({reason}); free some space and start again."
-            ) from None
-        return new
+        if update is not None and distributed.rank() == 0:
+            new = update(arrays, changed, lambda some: _store(file, some, modified))
+        else:
+            new = make() if arrays is None or changed.any() else None
+        if new is not None:
+            _store(file, new, modified)
+            return new
+        assert arrays is not None  # an update has nothing to leave as it is
+        return arrays
+
+
+def _store(file: Path, arrays: Arrays, modified: np.ndarray) -> None:
+    try:
+        with files.replacing(file) as partial:
+            np.savez(partial, allow_pickle=False, **arrays, **{MODIFIED: modified})
+    except OSError as error:
+        reason = error.strerror or error
+        raise EmorecError(
+            f"The cache {file.parent} cannot be written ({reason}); free some space and start again."
+        ) from None
 
 
 def _stored(file: Path) -> Arrays | None:

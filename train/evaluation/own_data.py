@@ -21,7 +21,7 @@ from emorec.models import pretrained
 from emorec.models.checkpoint import Checkpoint
 from emorec.models.networks import FaceNet
 from train import calibration, metrics
-from train.data import corpora, ingest, layouts
+from train.data import corpora, ingest, layouts, reading
 from train.data.datasets import Item
 from train.evaluation.predictions import Setting
 from train.evaluation.protocols import refuse_trained_on
@@ -105,10 +105,10 @@ def labelled_samples(model: Checkpoint, setting: Setting) -> tuple[str, list[Ite
     refuse_trained_on(model, {item.person for item in items})
     if kind == "fusion":
         detector = detection.detector(pretrained.face_detector_file())
-        found, reasons = ingest.read_each(
+        found, reasons = reading.read_each(
             items, lambda item: _whole_clip(item, model, detector, setting.cache), "videos"
         )
-        wrong = ingest.with_reasons(items, reasons)
+        wrong = reading.with_reasons(items, reasons)
     else:
         found, wrong = _one_modality(items, model, kind, setting.cache)
     selected = [row for row, one in enumerate(found) if one is not None]

@@ -20,7 +20,7 @@ from emorec.inference import pooling
 from emorec.models import checkpoint as checkpoints
 from emorec.models import pretrained
 from train import calibration, distributed, loop, metrics, run_dir
-from train.data import ingest
+from train.data import reading
 from train.data.corpora import Corpus
 from train.data.datasets import Item
 from train.finetune import balance, common, usable
@@ -172,8 +172,8 @@ def _samples(
         return {name: getattr(pooled, name)[known] for name in WINDOW_COLUMNS}
 
     with distributed.first_alone():
-        found, reasons = ingest.read_each(items, read, f"{what} videos")
-    items, rows = usable.drop_unreadable(items, found, ingest.with_reasons(items, reasons), folder, what)
+        found, reasons = reading.read_each(items, read, f"{what} videos")
+    items, rows = usable.drop_unreadable(items, found, reading.with_reasons(items, reasons), folder, what)
     lengths = [len(row["face_coverage"]) for row in rows]
     owners = np.repeat(np.arange(len(items)), lengths)
     truth = np.array([EMOTIONS.index(emotion_of(item.label)) for item in items])[owners]
