@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -19,7 +20,7 @@ from emorec import library
 from emorec.emotions import EMOTIONS
 from emorec.errors import EmorecError
 from emorec.inference.timeline import infer
-from emorec.library import items
+from emorec.library import interrupting, items
 from emorec.output import formats
 from support import factories, result_folders
 from support.command import emorec
@@ -159,6 +160,28 @@ def test_a_large_answer_comes_in_parts(made):
         schema, batches = found.stream("select range a, repeat('x', 100) b from range(1000000000000)")
         assert schema.names == ["a", "b"] and next(batches).num_rows > 0
         batches.close()
+
+
+def test_an_answer_that_is_not_read_to_its_end_hinders_no_other(made):
+    slow = "select count(*) from range(3000000) a, range(3000000) b where hash(a.range + b.range) = 3"
+    with library.open(made[0], seconds=1) as found:
+        unread = found.stream("select range a from range(1000000)")
+        begun = found.stream("select range a from range(1000000)")[1]
+        assert next(begun).num_rows > 0
+        with pytest.raises(EmorecError, match="longer than 1 s") as kept:
+            found.query(slow)
+        assert found.query("select 1 a").to_pylist() == [{"a": 1}] and found.columns()["windows"]
+        assert sum(batch.num_rows for batch in unread[1]) == 1_000_000 and next(begun).num_rows > 0 and kept
+
+
+def test_the_time_that_a_reader_takes_is_not_that_of_the_query(made, monkeypatch):
+    waited = []
+    clock = SimpleNamespace(monotonic=lambda: time.monotonic() + 100 * len(waited))
+    monkeypatch.setattr(interrupting, "time", clock)
+    with library.open(made[0], seconds=50) as found:
+        for batch in found.stream("select range a from range(100000)")[1]:
+            waited.append(batch.num_rows)
+    assert sum(waited) == 100_000 and len(waited) > 2
 
 
 def test_ctrl_c_ends_a_query(made):
