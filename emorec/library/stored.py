@@ -88,7 +88,8 @@ def _read(item: Item, name: str) -> pa.Table:
 
     if name in item.tables:
         return item.tables[name]
-    return parquet.read_table(item.paths[name], page_checksum_verification=True, memory_map=False)
+    with item.paths[name].open("rb") as file:
+        return parquet.read_table(file, page_checksum_verification=True)
 
 
 def _numbers(table: pa.Table, name: str) -> np.ndarray:

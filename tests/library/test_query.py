@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -16,11 +17,11 @@ import numpy as np
 import pytest
 from pyarrow import parquet
 
-from emorec import library
+from emorec import files, library
 from emorec.emotions import EMOTIONS
 from emorec.errors import EmorecError
 from emorec.inference.timeline import infer
-from emorec.library import interrupting, items
+from emorec.library import interrupting, items, stored
 from emorec.output import formats
 from support import factories, result_folders
 from support.command import emorec
@@ -307,12 +308,13 @@ def test_names_of_folders_are_no_patterns_and_no_sql(made, tmp_path):
     assert len(answer(odd, "select distinct item from windows")) == 3
 
 
-def test_names_of_folders_are_no_patterns_where_links_are_not_allowed(made, tmp_path, monkeypatch):
-    def refused(*_, **__):
-        raise OSError(22, "A required privilege is not held by the client")
+def no_link(*_, **__):
+    raise OSError(22, "A required privilege is not held by the client")
 
+
+def test_names_of_folders_are_no_patterns_where_links_are_not_allowed(made, tmp_path, monkeypatch):
     odd = shutil.copytree(made[0], tmp_path / "talks [2024]")
-    monkeypatch.setattr(Path, "symlink_to", refused)
+    monkeypatch.setattr(Path, "symlink_to", no_link)
     sql = "select item, count(*) from windows join people using (item, person) group by item order by item"
     assert answer(odd, sql) == answer(made[0], sql) != []
 
@@ -339,6 +341,35 @@ def test_plain_results_are_items_too(tmp_path):
     assert rows[0]["happy"] == pytest.approx(rows[1]["happy"], abs=1e-6) and rows[0]["sure"] == rows[1]["sure"]
     assert answer(tmp_path, "select distinct item from highlights") == [{"item": "talk"}]
     assert answer(tmp_path, "select duration from media where item = 'talk'") == [{"duration": 24.0}]
+
+
+ODD = ["talk [abc]", "talk a", "t*", "caf\udce9", "a'\n"]  # patterns, no UTF-8, no line
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
+@pytest.mark.parametrize("links", [True, False])
+def test_names_of_results_are_no_patterns_and_need_not_be_text(tmp_path, monkeypatch, links):
+    if not links:
+        monkeypatch.setattr(Path, "symlink_to", no_link)
+    folder = tmp_path / "d\udce9"
+    for name in ODD:
+        timeline = result_folders.item(folder, name)
+        timeline = replace(timeline, media={"name": f"{name}.mp4"})
+        formats.FORMATS["json"].write(timeline, folder / f"json {name}.json")
+        formats.FORMATS["parquet"].write(timeline, folder / f"parquet {name}.parquet")
+    with library.open(folder) as found:
+        rows = found.query("select item, count(*) n from windows group by item").to_pylist()
+        assert {row["item"]: row["n"] for row in rows} == {
+            f"{kind}{files.shown(name)}": len(timeline) for name in ODD for kind in ("", "json ", "parquet ")
+        }
+        assert found.query("select source from media where item = 'json t*'").to_pylist() == [{"source": "t*.mp4"}]
+        assert found.notes == [] and {len(stored.timeline(item)) for item in found.items} == {len(timeline)}
+
+
+def test_a_file_that_is_nested_too_deeply_is_named_and_left_out(copied):
+    (copied / "deep.json").write_text("[" * 100_000)
+    names, notes = notes_of(copied)
+    assert names == ["anna-1", "ben-2", "cara-3"] and len(notes) == 1 and notes[0].startswith("deep.json is left out")
 
 
 def test_a_folder_without_results_is_one_sentence(tmp_path):
