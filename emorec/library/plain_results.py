@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from emorec import files
 from emorec.emotions import EMOTIONS
-from emorec.library.schema import HIGHLIGHTS, JSON_SCHEMA, KEY, MANIFEST, MARKERS, PEOPLE
+from emorec.library.schema import HIGHLIGHTS, JSON_SCHEMA, KEY, MANIFEST, MARKERS, MEAN, PEOPLE
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -63,6 +63,7 @@ def _from_json(path: Path) -> dict[str, Any] | str | None:
             "people": _table(PEOPLE, people),
             "highlights": _table(HIGHLIGHTS, values["highlights"]),
             "markers": _table(MARKERS, values["markers"]),
+            **({MEAN: _windows(values["mean_rows"])} if "mean_rows" in values else {}),
         },
         "columns": tuple(windows.column_names),
     }
