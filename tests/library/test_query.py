@@ -395,6 +395,37 @@ def test_the_command_gives_csv_json_parquet_and_tables(made, tmp_path):
     assert emorec("query", folder, SQL, "--format", "xml")[2].startswith("emorec: The format 'xml' does not exist")
 
 
+def test_a_query_may_follow_an_option(made):
+    folder = str(made[0])
+    expected = emorec("query", folder, SQL, "--format", "csv")
+    assert expected[0] == 0 and emorec("query", folder, "--format", "csv", SQL) == expected
+    assert emorec("query", "--format", "csv", folder, "--memory", "1", "--", SQL) == expected
+    code, _, err = emorec("query", folder, "--none", SQL)
+    assert code == 2 and "unrecognized arguments: --none" in err
+
+
+def test_no_spreadsheet_calculates_a_text(made):
+    sql = "select '=1+1' a, 'b' b, -1 c, '@x' d"
+    assert emorec("query", str(made[0]), sql, "--format", "csv")[1] == "a,b,c,d\n'=1+1,b,-1,'@x\n"
+    assert '"=1+1"' in emorec("query", str(made[0]), sql, "--format", "json")[1]
+
+
+@pytest.mark.parametrize("name", [".", "", "folder"])
+def test_an_answer_cannot_become_a_folder(made, tmp_path, name):
+    (tmp_path / "folder").mkdir()
+    code, out, err = emorec("query", str(made[0]), SQL, "--format", "csv", "--out", name, cwd=tmp_path)
+    shown = name or "."
+    assert (code, out) == (2, "")
+    assert err == f"emorec: {shown} cannot be written (Is a directory); choose another place.\n"
+    assert [path.name for path in tmp_path.iterdir()] == ["folder"]
+
+
+def test_the_name_of_an_answer_may_be_as_long_as_a_name_may_be(made, tmp_path):
+    out = tmp_path / f"{'a' * 251}.csv"
+    assert emorec("query", str(made[0]), SQL, "--out", str(out))[0] == 0
+    assert [path.name for path in tmp_path.iterdir()] == [out.name]
+
+
 @pytest.mark.parametrize(
     ("form", "value"),
     [
