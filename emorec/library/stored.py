@@ -51,7 +51,8 @@ def timeline(item: Item) -> Timeline:
         persons = list(dict.fromkeys(made.person[made.person >= 0].tolist()))  # as they stand in each step
         if not persons:
             return made
-        anybody = {name: np.array(values, np.float64) for name, values in facts.get(MEAN, {}).items()}
+        mean = facts.get(MEAN, {})
+        anybody = {name: np.array(mean[name], np.float64) for name in ANYBODY if name in mean}
         if MEAN in item.tables:
             anybody = {name: _numbers(item.tables[MEAN], name) for name in ANYBODY}
         return _mean([_rows(made, number) for number in persons], made, anybody)
@@ -125,9 +126,9 @@ def _mean(people: list[Timeline], whole: Timeline, anybody: dict[str, np.ndarray
     arrays: dict[str, Any] = {}
     for name in GROUPS:
         arrays[name] = _known_mean(np.stack([getattr(person, name) for person in people]))
-    for name in COVERAGES:
-        largest = np.max([getattr(person, name) for person in people], axis=0)
-        arrays[name] = np.broadcast_to(anybody.get(name, largest), largest.shape)
+    largest = {name: np.max([getattr(person, name) for person in people], axis=0) for name in COVERAGES}
+    for name, values in (largest | anybody).items():
+        arrays[name] = np.broadcast_to(values, len(one))
     evidence = np.stack([np.where(person.known, person.evidence, np.nan) for person in people])
     arrays["evidence"] = np.nan_to_num(_known_mean(evidence))
     return replace(
