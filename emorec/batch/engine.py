@@ -121,8 +121,11 @@ def conclude(task: Task, features: Features, facts: dict[str, Any] | None = None
     cannot be written, the outcome failed, and the others are there. Raises EmorecError or OSError.
     """
     from emorec.batch import writing
+    from emorec.extraction import people_file
 
     loaded = analyzer(task.choices)
+    if people := task.choices.inferring.get("people"):  # the tables and the manifest follow them too
+        features = people_file.used(people, features)[0]
     timeline = loaded.infer(features, **task.choices.inferring)
     timeline = replace(timeline, media=timeline.media | (facts or {}))
     notes: list[str] = []

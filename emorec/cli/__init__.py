@@ -5,12 +5,11 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import os
 import sys
 
 # Only what --help and mistakes in the options need; torch, numpy and Altair are imported inside the functions.
 from emorec import settings
-from emorec.cli import analyzing, comparing, failures, printing, query
+from emorec.cli import analyzing, comparing, failures, printing, query, streams
 from emorec.cli import options as cli_options
 from emorec.errors import EmorecError, require
 
@@ -43,11 +42,11 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"emorec: {CONTINUES if extracts else STOPPED}", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:
-        # The reader of our output has ended, as `| head` does; stdout goes to devnull so that Python exits quietly.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # The reader of our output has ended, as `| head` does, and there was nothing else to do.
+        streams.discard(sys.stdout)
         return 0
     except (EmorecError, OSError) as error:
-        print(f"emorec: {failures.sentence(error)}", file=sys.stderr)
+        streams.tell(f"emorec: {failures.sentence(error)}")
         return failures.USER_ERROR
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 # Only what --help and mistakes in the options need; torch, numpy and Altair are imported inside the functions.
 from emorec import download
-from emorec.cli import failures, marking, printing, result_files, standard_input
+from emorec.cli import failures, marking, printing, result_files, standard_input, streams
 from emorec.cli.result_files import Writers
 from emorec.download.links import bare, names_host
 from emorec.errors import EmorecError
@@ -64,7 +64,7 @@ def run(options: argparse.Namespace) -> int:
             printing.print_notices(loaded)
         try:
             _analyze_one(media, loaded, choices, writers, options, name if len(given) > 1 else None, marked)
-        except BrokenPipeError:
+        except BrokenPipeError:  # see ``put_out``
             raise
         except (EmorecError, OSError) as error:
             failed = failures.report(error, name, given)
@@ -132,7 +132,8 @@ def _save_video(
             media, features, result, options.save_video, blur=options.blur, progress=bar.show_video(features)
         )
     if not options.json:
-        print(f"wrote {options.save_video}", flush=True)
+        with streams.going_on():
+            print(f"wrote {options.save_video}")
 
 
 def inference_choices(options: argparse.Namespace) -> dict[str, Any]:

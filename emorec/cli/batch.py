@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from emorec.cli import analyzing, failures
+from emorec.cli import analyzing, failures, streams
 from emorec.errors import EmorecError
 
 if TYPE_CHECKING:
@@ -45,7 +46,8 @@ def run(options: argparse.Namespace) -> int:
             options.media, options.out, choices, engine, retry=options.retry, progress=shown.show, notice=_note
         )
     if not options.quiet:
-        _print_result(result, shown.failed_now)
+        with streams.going_on():
+            _print_result(result, shown.failed_now)
     return failures.USER_ERROR if result.failed else 0
 
 
@@ -90,7 +92,7 @@ class Shown:
             self._show_bar(progress)
         elif time.monotonic() - self._printed >= EVERY or progress.done + progress.failed == progress.total:
             self._printed = time.monotonic()
-            print(progress, file=sys.stderr, flush=True)
+            streams.tell(str(progress))
 
     def _show_bar(self, progress: Progress) -> None:
         from tqdm import tqdm
@@ -104,13 +106,14 @@ class Shown:
 
     def _print(self, line: str) -> None:
         if self._bar is None:
-            print(line, file=sys.stderr, flush=True)
+            streams.tell(line)
         else:
-            self._bar.write(line, file=sys.stderr)
+            with contextlib.suppress(OSError):  # the terminal may be gone
+                self._bar.write(line, file=sys.stderr)
 
 
 def _note(sentence: str) -> None:
-    print(f"emorec: note: {sentence}", file=sys.stderr, flush=True)
+    streams.tell(f"emorec: note: {sentence}")
 
 
 def _print_result(result: Result, failed_now: int) -> None:

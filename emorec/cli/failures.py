@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from emorec.cli import streams
 from emorec.errors import EmorecError
 
 USER_ERROR = 2  # exit code for everything that the user can correct
@@ -23,5 +23,5 @@ def report(error: EmorecError | OSError, name: str, given: Sequence[str]) -> boo
     """Print why one of several files failed, with its name if the sentence lacks it; return True."""
     text = sentence(error)
     which = f"{name}: " if len(given) > 1 and Path(name).name not in text else ""
-    print(f"emorec: {which}{text}", file=sys.stderr, flush=True)
+    streams.tell(f"emorec: {which}{text}")
     return True

@@ -13,7 +13,7 @@ import numpy as np
 
 from emorec import files
 from emorec._version import __version__
-from emorec.cli import failures, printing
+from emorec.cli import failures, printing, streams
 from emorec.cli.options import DEFAULT_OUT
 from emorec.emotions import EMOJI, EMOTIONS
 from emorec.errors import EmorecError
@@ -63,23 +63,23 @@ def run(options: argparse.Namespace) -> int:
             faces = pictures.recognise(image, loaded.model, detector, prior)
             found.append(Recognised(file, (image.shape[1], image.shape[0]), faces))
             if not options.json:
-                _print(found[-1])
+                with streams.going_on():
+                    _print(found[-1])
             if folder and PICTURE in formats and faces:
                 doubtful = pictures.boxes(image, detector) if options.blur else []
                 marked = annotate.annotated(image, faces, options.blur, doubtful)
                 written.append(_write_picture(folder, file, marked))
-        except BrokenPipeError:
-            raise
         except (EmorecError, OSError) as error:
             failed = failures.report(error, file, given)
     made = _made(loaded, prior)
-    if options.json:
-        print(json.dumps(_as_dict(found, made)))
     if found and folder:
         written += _write_tables(folder, found, made, formats)
-    if not options.json:
-        for path in written:
-            print(f"wrote {path}")
+    with streams.going_on():
+        if options.json:
+            print(json.dumps(_as_dict(found, made)))
+        else:
+            for path in written:
+                print(f"wrote {path}")
     return failures.USER_ERROR if failed else 0
 
 
@@ -123,7 +123,7 @@ def _formats(given: str) -> set[str]:
 def _print(picture: Recognised) -> None:
     count = len(picture.faces)
     words = {0: "no face was found", 1: "1 face"}.get(count, f"{count} faces")
-    print(f"{files.shown(picture.file)}: {words}", flush=True)
+    print(f"{files.shown(picture.file)}: {words}")
     for number, face in enumerate(picture.faces, 1):
         print(f"  {number} {EMOJI[face.dominant]} {face.dominant:<8} {face.confidence:6.1%}")
 

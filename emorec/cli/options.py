@@ -82,12 +82,13 @@ def parse(arguments: list[str] | None, commands: Commands) -> argparse.Namespace
     """The given options; ``run`` of them is the function of the command. Exits with code 2 for a wrong option."""
     parser = _parser(commands)
     options, more = parser.parse_known_args(arguments)
-    # argparse takes all recordings from one place; those after a later option are left over.
+    # argparse takes all recordings from one place; those after a later option are left over. So is a query.
+    several = next((name for name in ("media", "given") if name in options), None)
     end = more.index("--") if "--" in more else len(more)  # nothing after it is an option
-    if more and ("media" not in options or any(word.startswith("-") and word != "-" for word in more[:end])):
+    if more and (several is None or any(word.startswith("-") and word != "-" for word in more[:end])):
         parser.error(f"unrecognized arguments: {' '.join(more)}")
-    if more:
-        options.media += more[:end] + more[end + 1 :]
+    if several and more:
+        getattr(options, several).extend(more[:end] + more[end + 1 :])
     return options
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from emorec import __version__
-from emorec.cli import sparkline
+from emorec.cli import sparkline, streams
 from emorec.emotions import EMOJI, EMOTIONS
 from emorec.files import shown
 
@@ -79,7 +78,7 @@ class ProgressBar:
 def print_notices(loaded: Analyzer) -> None:
     """Print, as notes, what a user must see before trusting any result of an Analyzer."""
     for notice in loaded.notices:
-        print(f"emorec: note: {notice}", file=sys.stderr)
+        streams.tell(f"emorec: note: {notice}")
 
 
 def print_summary(result: Timeline, written: Sequence[Path], name: str | None = None) -> None:

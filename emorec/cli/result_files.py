@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from emorec.cli import marking, printing
+from emorec.cli import marking, printing, streams
 from emorec.cli import options as cli_options
 from emorec.errors import EmorecError
 from emorec.output import names
@@ -40,7 +40,7 @@ def writers(options: argparse.Namespace) -> Writers:
     tables.check_locale(options.locale)
     chosen, notice = formats.chosen(options.format)
     if notice:
-        print(f"emorec: note: {notice}", file=sys.stderr)
+        streams.tell(f"emorec: note: {notice}")
     found = [formats.FORMATS[name] for name in chosen]
     return {form.suffix: functools.partial(form.write, locale=options.locale) for form in found}
 
@@ -56,22 +56,28 @@ def put_out(
 ) -> None:
     """Write and print the result of one recording.
 
-    Raises EmorecError, after everything else, about the files that cannot be written.
+    Raises EmorecError, after everything else, about the files that cannot be written; and BrokenPipeError if nobody
+    reads what is printed, and it is all that there is.
     """
-    # First the files: a standard error that nobody reads any more must not cost them.
     written, problems = _write_files(given, media, result, writers, options, marked)
     which = f"{heading}: " if heading else ""
     for note in [*result.notes, *_with_faces(written)]:
-        print(f"emorec: note: {which}{note}", file=sys.stderr)
-    if not options.json:
-        printing.print_summary(result, written, heading)
-    else:
-        from emorec.output import tables
+        streams.tell(f"emorec: note: {which}{note}")
+    with streams.going_on() if _writes_files(options) else contextlib.nullcontext():
+        if not options.json:
+            printing.print_summary(result, written, heading)
+        else:
+            from emorec.output import tables
 
-        text = f"{json.dumps(tables.as_dict(result), allow_nan=False)}\n" if heading else tables.json_text(result)
-        sys.stdout.write(text)
-    sys.stdout.flush()
+            text = f"{json.dumps(tables.as_dict(result), allow_nan=False)}\n" if heading else tables.json_text(result)
+            sys.stdout.write(text)
+        sys.stdout.flush()
     raise_all(problems)
+
+
+def _writes_files(options: argparse.Namespace) -> bool:
+    """Whether more comes of a recording than what is printed, so that it is analyzed even if nobody reads that."""
+    return not options.json or bool(options.out or options.save_plot or options.save_video or options.report)
 
 
 def _with_faces(written: list[Path]) -> list[str]:
@@ -108,7 +114,7 @@ def write_people(
     if people_changes.is_given(path, given):
         return False
     if people_changes.changed(path, named=not people):
-        print(f"emorec: note: {people_changes.KEPT.format(name=path.name)}", file=sys.stderr)
+        streams.tell(f"emorec: note: {people_changes.KEPT.format(name=path.name)}")
         return False
     loaded.save_people(features, path, people=people)
     return True

@@ -5,6 +5,7 @@ DuckDB runs without a file of its own. Once the views exist, the paths it may op
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 from collections.abc import Sequence
@@ -78,19 +79,14 @@ def _define(
 
 
 def _place(path: Path, links: Path) -> str:
-    """A path that DuckDB takes as it is: below a link if the folder's name is a pattern, or no text.
-
-    Raises OSError.
-    """
+    """A path that DuckDB takes as it is: that of a link if the file's path is a pattern, or no text. Raises OSError."""
     text = os.fsdecode(path)
     if not any(letter in GLOB for letter in text) and text.isprintable():
         return text
-    link = links / f"{abs(hash(path.parent))}"
-    if not os.path.lexists(link):
-        try:
-            link.symlink_to(path.parent, target_is_directory=True)
-        except OSError:  # Windows lets few users make links
-            link.mkdir()
+    link = links / hashlib.sha256(os.fsencode(path)).hexdigest()
     if not link.is_symlink():
-        shutil.copyfile(path, link / path.name)
-    return str(link / path.name)
+        try:
+            link.symlink_to(path)
+        except OSError:  # Windows lets few users make links
+            shutil.copyfile(path, link)
+    return str(link)

@@ -14,6 +14,21 @@ class TooLong(Exception):
     """The time is over."""
 
 
+class Limited:
+    """Work in several pieces that take ``seconds`` at most together; the time between them does not count."""
+
+    def __init__(self, seconds: float):
+        self._left = seconds
+
+    def result(self, work: Callable[[], Result], interrupt: Callable[[], None]) -> Result:
+        """What a piece of work gives, see ``result``. Raises TooLong, and what work raises."""
+        begin = time.monotonic()
+        try:
+            return result(work, interrupt, begin + self._left)
+        finally:
+            self._left -= time.monotonic() - begin
+
+
 def result(work: Callable[[], Result], interrupt: Callable[[], None], end: float) -> Result:
     """What ``work`` gives in a thread, which ``interrupt`` ends at the time ``end`` (of ``time.monotonic``).
 

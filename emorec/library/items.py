@@ -97,7 +97,8 @@ def damage(item: Item) -> str | None:
         return gone
     for path in item.paths.values():
         try:
-            parquet.read_table(path, page_checksum_verification=True, memory_map=False)
+            with path.open("rb") as file:
+                parquet.read_table(file, page_checksum_verification=True)
         except (OSError, ValueError) as error:
             return DAMAGED.format(item=item.name, name=path.name, reason=_reason(error))
     return None
@@ -115,7 +116,8 @@ def facts(path: Path) -> dict[str, Any]:
     """What the windows in a file say of their timeline beside its rows. Raises OSError or ValueError."""
     from pyarrow import parquet
 
-    metadata = parquet.read_schema(path).metadata or {}
+    with path.open("rb") as file:
+        metadata = parquet.read_schema(file).metadata or {}
     return {**json.loads(metadata[b"emorec"]), **json.loads(metadata.get(FACTS, b"{}"))}
 
 
@@ -134,7 +136,8 @@ def _manifest(folder: Path) -> list[dict[str, Any]]:
     if path.is_symlink() or not path.is_file():
         return []
     try:
-        table = parquet.read_table(path)
+        with path.open("rb") as file:
+            table = parquet.read_table(file)
     except (OSError, ValueError) as error:
         raise EmorecError(NO_MANIFEST.format(path=path, reason=_reason(error))) from None
     found = (table.schema.metadata or {}).get(MANIFEST_KEY)
@@ -152,28 +155,29 @@ def _read(folder: Path, row: dict[str, Any] | None) -> Item | str:
     """The item in a folder, or a sentence why it is left out."""
     from pyarrow import parquet
 
-    paths, columns = {}, ()
+    paths, columns, item = {}, (), files.shown(folder.name)
     for name in NAMES:
         path = folder / f"{name}{SUFFIX}"
         try:
             if path.is_symlink():
                 raise OSError("it is a link")
-            schema = parquet.read_schema(path)
+            with path.open("rb") as file:  # pyarrow takes no path that is not UTF-8
+                schema = parquet.read_schema(file)
         except (OSError, ValueError) as error:
-            return DAMAGED.format(item=folder.name, name=path.name, reason=_reason(error))
+            return DAMAGED.format(item=item, name=path.name, reason=_reason(error))
         found = (schema.metadata or {}).get(KEY)
         if found != VERSION:
             known = VERSION.decode()
-            return OTHER.format(item=folder.name, name=path.name, found=_shown(found), known=known)
+            return OTHER.format(item=item, name=path.name, found=_shown(found), known=known)
         paths[name] = path
         columns = tuple(schema.names) if name == "windows" else columns
     try:
-        media = row if row and row["status"] == DONE else _row_of(folder.name, paths["windows"])
+        media = row if row and row["status"] == DONE else _row_of(item, paths["windows"])
         if row:  # of a recording that failed later, or waits again, the earlier result is still there
             media = media | {name: value for name, value in row.items() if value is not None}
     except (OSError, ValueError, KeyError) as error:
-        return DAMAGED.format(item=folder.name, name=paths["windows"].name, reason=_reason(error))
-    return Item(name=folder.name, media=media, paths=paths, columns=columns)
+        return DAMAGED.format(item=item, name=paths["windows"].name, reason=_reason(error))
+    return Item(name=item, media=media, paths=paths, columns=columns)
 
 
 def _row_of(name: str, path: Path) -> dict[str, Any]:
@@ -183,7 +187,7 @@ def _row_of(name: str, path: Path) -> dict[str, Any]:
     return _complete(
         {
             "item": name,
-            "source": (known.get("media") or {}).get("name"),
+            "source": files.shown((known.get("media") or {}).get("name") or "") or None,
             "status": DONE,
             "duration": known["duration"],
             "finished": written(path),

@@ -8,8 +8,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from emorec import files
 from emorec.emotions import EMOTIONS
-from emorec.library.schema import HIGHLIGHTS, JSON_SCHEMA, KEY, MANIFEST, MARKERS, PEOPLE
+from emorec.library.schema import HIGHLIGHTS, JSON_SCHEMA, KEY, MANIFEST, MARKERS, MEAN, PEOPLE
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -31,9 +32,9 @@ def find(folder: Path, entries: Sequence[Path]) -> tuple[list[dict[str, Any]], l
             continue
         try:
             item = _from_json(path) if path.suffix == ".json" else _from_parquet(path)
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            reason = str(error).splitlines()[0][:120].rstrip(".") if str(error) else type(error).__name__
-            notes.append(NO_RESULT.format(name=path.name, reason=reason))
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            reason = files.shown(str(error)).splitlines()[0][:120].rstrip(".") if str(error) else type(error).__name__
+            notes.append(NO_RESULT.format(name=files.shown(path.name), reason=reason))
             continue
         if isinstance(item, str):
             notes.append(item)
@@ -50,11 +51,11 @@ def _from_json(path: Path) -> dict[str, Any] | str | None:
     if not isinstance(values, dict) or not {"emorec", "rows", "choices"} <= values.keys():
         return None
     if values.get("schema") != JSON_SCHEMA:
-        return OTHER.format(name=path.name, found=values.get("schema"), known=JSON_SCHEMA)
+        return OTHER.format(name=files.shown(path.name), found=values.get("schema"), known=JSON_SCHEMA)
     people = [_person(person) for person in values.get("people", [])]
     windows = _windows(values["rows"])
     return {
-        "name": path.stem,
+        "name": files.shown(path.stem),
         "media": _media(path, values["media"], values["choices"], values["duration"], len(people) or None)
         | {"face_share": values["summary"]["face_share"], "speech_share": values["summary"]["speech_share"]},
         "tables": {
@@ -62,6 +63,7 @@ def _from_json(path: Path) -> dict[str, Any] | str | None:
             "people": _table(PEOPLE, people),
             "highlights": _table(HIGHLIGHTS, values["highlights"]),
             "markers": _table(MARKERS, values["markers"]),
+            **({MEAN: _windows(values["mean_rows"])} if "mean_rows" in values else {}),
         },
         "columns": tuple(windows.column_names),
     }
@@ -70,15 +72,14 @@ def _from_json(path: Path) -> dict[str, Any] | str | None:
 def _from_parquet(path: Path) -> dict[str, Any] | None:
     from pyarrow import parquet
 
-    file = parquet.ParquetFile(path)
-    metadata = file.schema_arrow.metadata or {}
-    if b"emorec" not in metadata or KEY in metadata:
-        return None
-    facts = json.loads(metadata[b"emorec"])
-    rows = file.metadata.num_rows
-    duration = parquet.read_table(path, columns=["end"])["end"].to_pylist()[-1] if rows else 0.0
+    with path.open("rb") as opened, parquet.ParquetFile(opened) as file:
+        metadata = file.schema_arrow.metadata or {}
+        if b"emorec" not in metadata or KEY in metadata:
+            return None
+        facts = json.loads(metadata[b"emorec"])
+        duration = file.read(["end"])["end"].to_pylist()[-1] if file.metadata.num_rows else 0.0
     return {
-        "name": path.stem,
+        "name": files.shown(path.stem),
         "media": _media(path, facts["media"], facts["choices"], duration, None),
         "paths": {"windows": path},
         "columns": tuple(file.schema_arrow.names),
@@ -87,8 +88,8 @@ def _from_parquet(path: Path) -> dict[str, Any] | None:
 
 def _media(path: Path, media: Any, choices: Any, duration: float, persons: int | None) -> dict[str, Any]:
     return {
-        "item": path.stem,
-        "source": media.get("name"),
+        "item": files.shown(path.stem),
+        "source": files.shown(media.get("name") or "") or None,
         "status": "done",
         "duration": duration,
         "finished": datetime.fromtimestamp(path.stat().st_mtime, UTC).isoformat(timespec="seconds"),

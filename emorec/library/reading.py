@@ -6,7 +6,6 @@ Only one SELECT is taken at a time, so nothing is written either.
 from __future__ import annotations
 
 import tempfile
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -102,28 +101,41 @@ class Library:
         The second column called a is called a_1.
         """
         self._check(sql)
-        end = time.monotonic() + self.seconds
-
-        def begin() -> tuple[Any, pa.RecordBatch | None]:
-            reader = self._connection.sql(sql).to_arrow_reader(BATCH_ROWS)
-            return reader, _next(reader)
-
+        limit = interrupting.Limited(self.seconds)
         try:
-            reader, first = self._guarded(begin, end)
+            cursor, reader, first = self._begin(sql, limit)
         except _Damaged as error:
             self._leave_out(error.problems)
             self._connection.close()
             self._connection = self._connect()
-            reader, first = self._guarded(begin, end)
+            cursor, reader, first = self._begin(sql, limit)
         schema = _with_distinct_names(reader.schema)
 
         def rest() -> Iterator[pa.RecordBatch]:
             batch = first
-            while batch is not None:
-                yield batch.rename_columns(schema.names)
-                batch = self._guarded(lambda: _next(reader), end)
+            with cursor:
+                while batch is not None:
+                    yield batch.rename_columns(schema.names)
+                    batch = self._guarded(lambda: _next(reader), cursor, limit)
 
         return schema, rest()
+
+    def _begin(
+        self, sql: str, limit: interrupting.Limited
+    ) -> tuple[duckdb.DuckDBPyConnection, Any, pa.RecordBatch | None]:
+        """A cursor for a query alone, the reader of its answer, and the first batch, if there is one."""
+        # A connection with an answer that is not read to its end takes no other query.
+        cursor = self._connection.cursor()
+
+        def begin() -> tuple[Any, pa.RecordBatch | None]:
+            reader = cursor.sql(sql).to_arrow_reader(BATCH_ROWS)
+            return reader, _next(reader)
+
+        try:
+            return cursor, *self._guarded(begin, cursor, limit)
+        except BaseException:
+            cursor.close()
+            raise
 
     def _check(self, sql: str) -> None:
         """Raise EmorecError unless this is one statement that reads."""
@@ -136,10 +148,12 @@ class Library:
         if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
             raise EmorecError(READ_ONLY)
 
-    def _guarded(self, work: Callable[[], Result], end: float) -> Result:
-        """The result of work of DuckDB, until a time. Raises EmorecError for its errors."""
+    def _guarded(
+        self, work: Callable[[], Result], cursor: duckdb.DuckDBPyConnection, limit: interrupting.Limited
+    ) -> Result:
+        """The result of work of a cursor, within the limit. Raises EmorecError for its errors."""
         try:
-            return interrupting.result(work, self._connection.interrupt, end)
+            return limit.result(work, cursor.interrupt)
         except interrupting.TooLong:
             raise EmorecError(TOO_LONG.format(seconds=self.seconds)) from None
         except Exception as error:

@@ -18,13 +18,14 @@ from emorec.inference.prior import Prior
 from emorec.inference.timeline import Timeline
 from emorec.library import items
 from emorec.library.items import Item
+from emorec.library.schema import ANYBODY, MEAN
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 NUMBERS = ("start", "end", "face_coverage", "speech_coverage", "row_face", "row_speech", "evidence", "disagreement")
 GROUPS = {"probabilities": "", "face": "face_", "voice": "voice_"}
-LARGEST = ("face_coverage", "speech_coverage", "row_face", "row_speech")  # of all persons, in their mean
+COVERAGES = (*ANYBODY, "speech_coverage", "row_speech")
 DAMAGED = "The result {name} cannot be opened ({reason}); run its batch again."
 
 
@@ -48,7 +49,13 @@ def timeline(item: Item) -> Timeline:
         if choices.get("person") != ALL:
             return made
         persons = list(dict.fromkeys(made.person[made.person >= 0].tolist()))  # as they stand in each step
-        return _mean([_rows(made, number) for number in persons], made) if persons else made
+        if not persons:
+            return made
+        mean = facts.get(MEAN, {})
+        anybody = {name: np.array(mean[name], np.float64) for name in ANYBODY if name in mean}
+        if MEAN in item.tables:
+            anybody = {name: _numbers(item.tables[MEAN], name) for name in ANYBODY}
+        return _mean([_rows(made, number) for number in persons], made, anybody)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         reason = str(error).splitlines()[0].rstrip(".")[:120] if str(error) else type(error).__name__
         raise EmorecError(DAMAGED.format(name=name_of(item), reason=reason)) from None
@@ -88,7 +95,8 @@ def _read(item: Item, name: str) -> pa.Table:
 
     if name in item.tables:
         return item.tables[name]
-    return parquet.read_table(item.paths[name], page_checksum_verification=True, memory_map=False)
+    with item.paths[name].open("rb") as file:
+        return parquet.read_table(file, page_checksum_verification=True)
 
 
 def _numbers(table: pa.Table, name: str) -> np.ndarray:
@@ -108,14 +116,19 @@ def _rows(whole: Timeline, person: int) -> Timeline:
     return replace(whole, **arrays, name=whole.names.get(int(person), ""))
 
 
-def _mean(people: list[Timeline], whole: Timeline) -> Timeline:
-    """The mean of the timelines of all persons, as ``inference.people.mean`` makes it of what their rows tell."""
+def _mean(people: list[Timeline], whole: Timeline, anybody: dict[str, np.ndarray]) -> Timeline:
+    """The mean of the timelines of all persons, as ``inference.people.mean`` makes it.
+
+    ``anybody`` are the columns ANYBODY. Results of older versions lack them; there the largest of all persons counts.
+    Raises ValueError if it has other rows.
+    """
     one = people[0]
     arrays: dict[str, Any] = {}
     for name in GROUPS:
         arrays[name] = _known_mean(np.stack([getattr(person, name) for person in people]))
-    for name in LARGEST:
-        arrays[name] = np.max([getattr(person, name) for person in people], axis=0)
+    largest = {name: np.max([getattr(person, name) for person in people], axis=0) for name in COVERAGES}
+    for name, values in (largest | anybody).items():
+        arrays[name] = np.broadcast_to(values, len(one))
     evidence = np.stack([np.where(person.known, person.evidence, np.nan) for person in people])
     arrays["evidence"] = np.nan_to_num(_known_mean(evidence))
     return replace(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import csv
+import errno
 import io
 import json
 import math
@@ -14,7 +14,9 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from emorec import files
 from emorec.errors import EmorecError
+from emorec.output import spreadsheets
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -65,17 +67,13 @@ def _write(name: str, schema: pa.Schema, batches: Batches, out: BinaryIO) -> Non
 
 def write_file(name: str, schema: pa.Schema, batches: Batches, path: Path) -> None:
     """The same into a file, completely or not at all. Raises EmorecError if it cannot be written."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with partial.open("wb") as out:
+        if not path.name:  # such as ".", the folder
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        with files.replacing(path) as out:
             write(name, schema, batches, out)
-        partial.replace(path)
     except OSError as error:
         raise EmorecError(CANNOT.format(path=path, reason=error.strerror or error)) from None
-    finally:
-        with contextlib.suppress(OSError):
-            partial.unlink()
 
 
 def _rows(batches: Batches) -> Iterator[list[Any]]:
@@ -98,9 +96,7 @@ def _csv_lines(rows: Iterable[list[Any]]) -> str:
 
 
 def _cell(value: Any) -> Any:
-    if isinstance(value, bool):
-        return str(value).lower()
-    return json.dumps(_plain(value), default=str) if isinstance(value, dict | list) else value
+    return json.dumps(_plain(value), default=str) if isinstance(value, dict | list) else spreadsheets.cell(value)
 
 
 def _json(names: list[str], batches: Batches) -> Iterator[str]:

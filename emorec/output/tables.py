@@ -17,6 +17,7 @@ from emorec.affect import DIMENSIONS
 from emorec.emotions import EMOTIONS
 from emorec.errors import EmorecError
 from emorec.inference.timeline import Timeline
+from emorec.output import spreadsheets
 from emorec.output.highlights import find_highlights
 from emorec.output.names import plain
 from emorec.output.negative import most_negative
@@ -49,7 +50,7 @@ JSON_SCHEMA = 1  # version of docs/timeline.schema.json; it increases if a key c
 # The decimal mark, the delimiter of CSV, and what begins the file: without a byte order mark, spreadsheets of these
 # countries take the letters of a name for those of an older encoding.
 LOCALES = {"en": (".", ",", ""), "de": (",", ";", "\ufeff")}
-FORMULA = ("=", "+", "-", "@")  # what makes a spreadsheet take a name in a CSV file for a formula
+FORMULA = spreadsheets.FORMULA
 
 
 def table(timeline: Timeline, max_rows: int | None = None) -> list[dict[str, Any]]:
@@ -193,12 +194,7 @@ def _person(timeline: Timeline) -> dict[str, Any]:
 
 
 def _cell(value: Any, mark: str) -> Any:
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, float):
-        return str(value).replace(".", mark)
-    # A spreadsheet shows an apostrophe in front of a cell as nothing, and takes what follows it for text.
-    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
+    return str(value).replace(".", mark) if isinstance(value, float) else spreadsheets.cell(value)
 
 
 def _rounded(values: dict[str, Any]) -> dict[str, Any]:

@@ -4,8 +4,10 @@ import errno
 import multiprocessing
 import os
 import pickle
+from dataclasses import replace
 
 import pytest
+from pyarrow import parquet
 
 from emorec import files
 from emorec.batch import choices, engine, local_engine
@@ -14,9 +16,10 @@ from emorec.batch.local_engine import InlineEngine, LocalEngine
 from emorec.batch.worker import Worker
 from emorec.emotions import EMOTIONS
 from emorec.errors import EmorecError
+from emorec.extraction import people_file
 from emorec.inference import baseline_choice
 from emorec.output import tables
-from support import batches, deadly, factories
+from support import batches, deadly, factories, result_folders
 from support.make_media import Audio, record
 
 
@@ -98,6 +101,23 @@ def test_every_failure_is_an_outcome_with_a_sentence(task, monkeypatch, tmp_path
     monkeypatch.setattr(engine, "conclude", lambda *_: 1 / 0)
     (outcome,) = InlineEngine().run([task("fault")])
     assert "ZeroDivisionError" in outcome.error
+
+
+def test_the_library_tables_and_the_manifest_follow_what_the_user_says_of_persons(task):
+    features = result_folders.two_people(media={"name": "talk.mp4"})
+    anna, ben = (people_file.as_dict(features)["persons"][number] | {"name": "Anna"} for number in (0, 1))
+
+    def written(*persons):
+        made, _ = choices.checked({"people": {"persons": [*persons]}, "person": "all"}, {})
+        one = task("talk")
+        one = replace(one, choices=replace(one.choices, inferring=made.inferring))
+        outcome = engine.conclude(one, features)
+        rows = {name: parquet.read_table(one.folder / f"{name}.parquet").to_pylist() for name in ("people", "windows")}
+        assert {row["name"] for row in rows["people"]} == {row["name"] for row in rows["windows"]}
+        return [(row["name"], round(row["seconds"])) for row in rows["people"]], outcome.persons
+
+    assert written(anna, ben | {"name": "Ben"}) == ([("Anna", 15), ("Ben", 9)], 2)
+    assert written(anna, ben) == ([("Anna", 24)], 1)  # one name: one person
 
 
 def test_a_full_disk_is_told_from_other_failures(task, monkeypatch):

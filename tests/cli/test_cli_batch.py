@@ -1,9 +1,18 @@
 """``emorec batch``: what it prints and returns."""
 
-import pytest
+import errno
+import os
+from types import SimpleNamespace
 
+import pytest
+from pyarrow import parquet
+
+from emorec import cli
+from emorec.batch.engine import Outcome
+from emorec.cli.batch import Shown
 from support import batches
 from support.command import emorec
+from support.unread import unread
 
 
 @pytest.fixture
@@ -48,6 +57,25 @@ def test_what_cannot_be_used_is_one_sentence(batch, tmp_path, more, sentence):
     code, _, errors = batch(*more)
     assert code == 2 and errors.startswith(f"emorec: {sentence}") and errors.count("\n") == 1
     assert not (tmp_path / "out" / "manifest.parquet").exists()
+
+
+def test_a_batch_goes_on_when_nobody_reads_what_it_prints(batch, tmp_path):
+    with unread("stdout", "stderr"):
+        media, model = tmp_path / "media", tmp_path / "model"
+        given = ["none.mp4", media, "--out", tmp_path / "out", "--model-path", model, "--workers", 0]
+        assert cli.main(["batch", *map(str, given)]) == 2
+    statuses = parquet.read_table(tmp_path / "out" / "manifest.parquet")["status"].to_pylist()
+    assert sorted(statuses) == ["done", "done", "failed", "failed"]
+
+
+def test_a_failure_on_a_terminal_that_is_gone_ends_nothing(monkeypatch):
+    def gone(*_, **__):
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    shown, failed = Shown(quiet=True), Outcome(item="a", status="failed", error="It is empty.")
+    shown._bar = SimpleNamespace(write=gone)
+    shown.show(SimpleNamespace(last=failed))
+    assert shown.failed_now == 1
 
 
 def test_a_batch_of_nothing_is_refused():

@@ -17,6 +17,7 @@ from emorec.image import FaceResult
 from emorec.output.names import RECORDS
 from emorec.ui.example import PORTRAIT
 from support.command import emorec
+from support.unread import unread
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +47,16 @@ def test_a_bad_picture_is_one_sentence_and_the_others_are_done(done):
     assert err.startswith("emorec: =broken.jpg is not a picture that can be read") and err.count("\n") == 1
     assert "two.png: 2 faces\n" in out and "none.png: no face was found\n" in out
     assert {path.name for path in results.iterdir()} == {"faces.csv", "faces.json", "two.faces.jpg", RECORDS}
+
+
+def test_pictures_are_done_although_nobody_reads_what_is_printed(folder, tmp_path, monkeypatch):
+    monkeypatch.chdir(folder)
+    given = ["image", "none.png", "=broken.jpg", "two.png", "--out", str(tmp_path)]
+    for more in ([], ["--json"]):
+        with unread("stdout", "stderr"):
+            assert main([*given, *more]) == 2
+        assert {path.name for path in tmp_path.iterdir()} == {"faces.csv", "two.faces.jpg", RECORDS}
+        (tmp_path / "faces.csv").unlink()
 
 
 def test_the_table_has_a_row_for_each_face(done, folder):

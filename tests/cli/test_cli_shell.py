@@ -2,6 +2,7 @@
 
 import io
 import json
+import shutil
 import sys
 
 import numpy as np
@@ -12,6 +13,7 @@ from emorec.cli import options, sparkline, standard_input
 from emorec.emotions import EMOTIONS
 from support import factories, make_media
 from support.command import emorec
+from support.unread import unread
 
 
 class Piped(io.BytesIO):
@@ -66,6 +68,39 @@ def test_an_endless_stream_does_not_fill_the_disk(tmp_path, monkeypatch):
     monkeypatch.setattr(standard_input, "KEEP_FREE", 1 << 60)
     with pytest.raises(EmorecError, match="no space"):
         standard_input.receive(tmp_path, Piped(b"x"))
+
+
+@pytest.fixture
+def tones(tone, tmp_path, monkeypatch):
+    """Three names of recordings, of which the first is missing, in the working folder."""
+    for name in ("a.wav", "b.wav"):
+        shutil.copy(tone, tmp_path / name)
+    monkeypatch.chdir(tmp_path)
+    return ["none.wav", "a.wav", "b.wav"]
+
+
+def test_recordings_are_analysed_although_nobody_reads_what_is_printed(tones, tmp_path):
+    with unread("stdout", "stderr"):
+        assert cli.main(["analyze", *tones, "--no_plot"]) == 2
+    assert {path.name for path in (tmp_path / "emorec-out").glob("*.csv")} == {"a.csv", "b.csv"}
+
+
+def test_a_video_is_written_although_nobody_reads_what_is_printed(tones, monkeypatch):
+    videos = []
+    monkeypatch.setattr(analyzer.Analyzer, "save_video", lambda *given, **_: videos.append(given[1].name))
+    with unread("stdout"):
+        assert cli.main(["analyze", "a.wav", "--json", "--save_video", "a.mp4"]) == 0
+    assert videos == ["a.wav"]
+
+
+def test_nothing_is_analysed_for_json_that_nobody_reads(tones, monkeypatch):
+    analyzed, analyze = [], analyzer.Analyzer.analyze
+    monkeypatch.setattr(
+        analyzer.Analyzer, "analyze", lambda *given, **more: analyzed.append(given[1].name) or analyze(*given, **more)
+    )
+    with unread("stdout"):
+        assert cli.main(["analyze", *tones[1:], "--json"]) == 0
+    assert analyzed == ["a.wav"]
 
 
 @pytest.mark.parametrize("command", ["analyze", "live"])

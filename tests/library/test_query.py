@@ -9,17 +9,19 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from pyarrow import parquet
 
-from emorec import library
+from emorec import files, library
 from emorec.emotions import EMOTIONS
 from emorec.errors import EmorecError
 from emorec.inference.timeline import infer
-from emorec.library import items
+from emorec.library import interrupting, items, stored
 from emorec.output import formats
 from support import factories, result_folders
 from support.command import emorec
@@ -161,6 +163,28 @@ def test_a_large_answer_comes_in_parts(made):
         batches.close()
 
 
+def test_an_answer_that_is_not_read_to_its_end_hinders_no_other(made):
+    slow = "select count(*) from range(3000000) a, range(3000000) b where hash(a.range + b.range) = 3"
+    with library.open(made[0], seconds=1) as found:
+        unread = found.stream("select range a from range(1000000)")
+        begun = found.stream("select range a from range(1000000)")[1]
+        assert next(begun).num_rows > 0
+        with pytest.raises(EmorecError, match="longer than 1 s") as kept:
+            found.query(slow)
+        assert found.query("select 1 a").to_pylist() == [{"a": 1}] and found.columns()["windows"]
+        assert sum(batch.num_rows for batch in unread[1]) == 1_000_000 and next(begun).num_rows > 0 and kept
+
+
+def test_the_time_that_a_reader_takes_is_not_that_of_the_query(made, monkeypatch):
+    waited = []
+    clock = SimpleNamespace(monotonic=lambda: time.monotonic() + 100 * len(waited))
+    monkeypatch.setattr(interrupting, "time", clock)
+    with library.open(made[0], seconds=50) as found:
+        for batch in found.stream("select range a from range(100000)")[1]:
+            waited.append(batch.num_rows)
+    assert sum(waited) == 100_000 and len(waited) > 2
+
+
 def test_ctrl_c_ends_a_query(made):
     slow = "select count(*) from range(3000000) a, range(3000000) b where hash(a.range + b.range) = 3"
     process = subprocess.Popen(
@@ -284,12 +308,13 @@ def test_names_of_folders_are_no_patterns_and_no_sql(made, tmp_path):
     assert len(answer(odd, "select distinct item from windows")) == 3
 
 
-def test_names_of_folders_are_no_patterns_where_links_are_not_allowed(made, tmp_path, monkeypatch):
-    def refused(*_, **__):
-        raise OSError(22, "A required privilege is not held by the client")
+def no_link(*_, **__):
+    raise OSError(22, "A required privilege is not held by the client")
 
+
+def test_names_of_folders_are_no_patterns_where_links_are_not_allowed(made, tmp_path, monkeypatch):
     odd = shutil.copytree(made[0], tmp_path / "talks [2024]")
-    monkeypatch.setattr(Path, "symlink_to", refused)
+    monkeypatch.setattr(Path, "symlink_to", no_link)
     sql = "select item, count(*) from windows join people using (item, person) group by item order by item"
     assert answer(odd, sql) == answer(made[0], sql) != []
 
@@ -318,6 +343,35 @@ def test_plain_results_are_items_too(tmp_path):
     assert answer(tmp_path, "select duration from media where item = 'talk'") == [{"duration": 24.0}]
 
 
+ODD = ["talk [abc]", "talk a", "t*", "caf\udce9", "a'\n"]  # patterns, no UTF-8, no line
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
+@pytest.mark.parametrize("links", [True, False])
+def test_names_of_results_are_no_patterns_and_need_not_be_text(tmp_path, monkeypatch, links):
+    if not links:
+        monkeypatch.setattr(Path, "symlink_to", no_link)
+    folder = tmp_path / "d\udce9"
+    for name in ODD:
+        timeline = result_folders.item(folder, name)
+        timeline = replace(timeline, media={"name": f"{name}.mp4"})
+        formats.FORMATS["json"].write(timeline, folder / f"json {name}.json")
+        formats.FORMATS["parquet"].write(timeline, folder / f"parquet {name}.parquet")
+    with library.open(folder) as found:
+        rows = found.query("select item, count(*) n from windows group by item").to_pylist()
+        assert {row["item"]: row["n"] for row in rows} == {
+            f"{kind}{files.shown(name)}": len(timeline) for name in ODD for kind in ("", "json ", "parquet ")
+        }
+        assert found.query("select source from media where item = 'json t*'").to_pylist() == [{"source": "t*.mp4"}]
+        assert found.notes == [] and {len(stored.timeline(item)) for item in found.items} == {len(timeline)}
+
+
+def test_a_file_that_is_nested_too_deeply_is_named_and_left_out(copied):
+    (copied / "deep.json").write_text("[" * 100_000)
+    names, notes = notes_of(copied)
+    assert names == ["anna-1", "ben-2", "cara-3"] and len(notes) == 1 and notes[0].startswith("deep.json is left out")
+
+
 def test_a_folder_without_results_is_one_sentence(tmp_path):
     with pytest.raises(EmorecError, match="has no results"):
         library.open(tmp_path)
@@ -339,6 +393,37 @@ def test_the_command_gives_csv_json_parquet_and_tables(made, tmp_path):
     table = emorec("query", folder, SQL, "--format", "table")[1].splitlines()
     assert table[0].split() == ["item", "start", "dominant", "sure"] and len(table) == 4
     assert emorec("query", folder, SQL, "--format", "xml")[2].startswith("emorec: The format 'xml' does not exist")
+
+
+def test_a_query_may_follow_an_option(made):
+    folder = str(made[0])
+    expected = emorec("query", folder, SQL, "--format", "csv")
+    assert expected[0] == 0 and emorec("query", folder, "--format", "csv", SQL) == expected
+    assert emorec("query", "--format", "csv", folder, "--memory", "1", "--", SQL) == expected
+    code, _, err = emorec("query", folder, "--none", SQL)
+    assert code == 2 and "unrecognized arguments: --none" in err
+
+
+def test_no_spreadsheet_calculates_a_text(made):
+    sql = "select '=1+1' a, 'b' b, -1 c, '@x' d"
+    assert emorec("query", str(made[0]), sql, "--format", "csv")[1] == "a,b,c,d\n'=1+1,b,-1,'@x\n"
+    assert '"=1+1"' in emorec("query", str(made[0]), sql, "--format", "json")[1]
+
+
+@pytest.mark.parametrize("name", [".", "", "folder"])
+def test_an_answer_cannot_become_a_folder(made, tmp_path, name):
+    (tmp_path / "folder").mkdir()
+    code, out, err = emorec("query", str(made[0]), SQL, "--format", "csv", "--out", name, cwd=tmp_path)
+    shown = name or "."
+    assert (code, out) == (2, "")
+    assert err == f"emorec: {shown} cannot be written (Is a directory); choose another place.\n"
+    assert [path.name for path in tmp_path.iterdir()] == ["folder"]
+
+
+def test_the_name_of_an_answer_may_be_as_long_as_a_name_may_be(made, tmp_path):
+    out = tmp_path / f"{'a' * 251}.csv"
+    assert emorec("query", str(made[0]), SQL, "--out", str(out))[0] == 0
+    assert [path.name for path in tmp_path.iterdir()] == [out.name]
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from emorec.errors import EmorecError
 from emorec.inference.timeline import infer
 from emorec.library import items, stored
 from emorec.library.groups import means
+from emorec.library.schema import ANYBODY
 from emorec.library.tables import write_tables
 from emorec.output import formats, tables
 from emorec.output.chart_data import has_pictures
@@ -53,6 +54,25 @@ def test_a_json_result_is_a_timeline_too(tmp_path):
     again = stored.timeline(item(tmp_path, "talk"))
     assert again.probabilities == pytest.approx(made.probabilities, abs=1e-6, nan_ok=True)
     assert again.sure.tolist() == made.sure.tolist()
+
+
+@pytest.mark.parametrize("kept", ["tables", "json", "older"])
+def test_somebody_is_visible_in_the_mean_for_as_long_as_before(tmp_path, kept, monkeypatch):
+    times = factories.frame_times(24.0)
+    features = factories.observations(24.0, factories.seen(times, times // 2 % 2), factories.heard(np.ones(90)))
+    made = infer(features, factories.checkpoint(), person="all")
+    monkeypatch.setattr(library.tables, "ANYBODY", () if kept == "older" else ANYBODY)
+    if kept == "json":
+        formats.FORMATS["json"].write(made, tmp_path / "talk.json")
+    else:
+        write_tables(tmp_path / "talk", made, features)
+    again = stored.timeline(item(tmp_path, "talk"))
+    largest = np.max([one.row_face for one in made.people], axis=0)
+    assert largest.mean() < made.row_face.mean() - 0.02
+    assert again.row_face == pytest.approx(largest if kept == "older" else made.row_face, abs=1e-6)
+    if kept != "older":
+        assert again.face_coverage == pytest.approx(made.face_coverage, abs=1e-6)
+        assert tables.as_dict(again)["summary"] == tables.as_dict(made)["summary"]
 
 
 @pytest.mark.parametrize("status", ["failed", "waiting"])
