@@ -1,5 +1,7 @@
 """Annotations are read from the files of other programs; their own libraries write the files."""
 
+import sys
+
 import pympi
 import pytest
 from hypothesis import given
@@ -113,6 +115,54 @@ def test_times_that_elan_leaves_open_are_spread_evenly(tmp_path):
     assert [(each.start, each.end) for each in annotation.read(path)] == [(1, 2), (2, 3), (3, 4)]
 
 
+def lines_run(function, *given):
+    """How many lines of the readers run while a function does."""
+    count = 0
+
+    def trace(frame, event, _):
+        nonlocal count
+        count += event == "line"
+        return trace if "annotation" in frame.f_code.co_filename else None
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        function(*given)
+    finally:
+        sys.settrace(before)
+    return count
+
+
+def open_slots(count):
+    slots = "".join(f'<TIME_SLOT TIME_SLOT_ID="ts{i}"/>' for i in range(count))
+    return f'<TIME_ORDER>{slots}<TIME_SLOT TIME_SLOT_ID="a" TIME_VALUE="5"/></TIME_ORDER>', 0
+
+
+def references(count):
+    rows = "".join(f'<REF_ANNOTATION ANNOTATION_ID="r{i}" ANNOTATION_REF="r{i + 1}"/>' for i in range(count))
+    return f"<TIER>{rows.replace(f'r{count}', 'x')}</TIER>", count
+
+
+def tiers_in_tiers(count):
+    rows = "<TIER>" * count + '<REF_ANNOTATION ANNOTATION_ID="r" ANNOTATION_REF="x"/>' * count
+    return rows + "</TIER>" * count, count
+
+
+@pytest.mark.parametrize("part", [open_slots, references, tiers_in_tiers])
+def test_a_file_of_elan_that_is_twice_as_long_takes_no_more_than_twice_as_much_work(tmp_path, part):
+    def file(count):
+        body, annotations = part(count)
+        slots = '<TIME_SLOT TIME_SLOT_ID="t" TIME_VALUE="9"/>'
+        one = '<ALIGNABLE_ANNOTATION ANNOTATION_ID="x" TIME_SLOT_REF1="t" TIME_SLOT_REF2="t"/>'
+        text = f"<ANNOTATION_DOCUMENT>{slots}{body}<TIER>{one}</TIER></ANNOTATION_DOCUMENT>"
+        path = written(tmp_path, f"{count}.eaf", text)
+        assert len(annotation.read(path)) == annotations + 1
+        return path
+
+    short, long = (lines_run(annotation.read, file(count)) for count in (100, 200))
+    assert 100 < long < 2.5 * short
+
+
 @pytest.mark.parametrize("form", ["long_textgrid", "short_textgrid"])
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
 def test_a_textgrid_is_read_as_praatio_writes_it(tmp_path, form, encoding):
@@ -155,6 +205,16 @@ def test_a_short_textgrid_of_an_older_praat_is_read(tmp_path):
         ("a.TextGrid", 'File type = "ooTextFile"\nObject class = "PitchTier"', "is no TextGrid"),
         ("a.TextGrid", '"ooTextFile" "TextGrid" 0 10 <exists> 1 "IntervalTier" "a" 0 10 5 0 1 "x"', "ends too early"),
         ("a.srt", "1\nsoon --> later\nsad\n", "is not the time of a cue"),
+        ("a.srt", f"1\n{'9' * 400}:00:00 --> 1:00:00\nsad\n", "is not the time of a cue"),
+        ("a.srt", f"1\n{'9' * 5000}:00:00 --> 1:00:00\nsad\n", "is not the time of a cue"),
+        ("a.csv", "onset,duration,label\n1e308,1e308,sad\n", "a number that is too large"),
+        (
+            "a.eaf",
+            f'<ANNOTATION_DOCUMENT><TIME_SLOT TIME_SLOT_ID="a" TIME_VALUE="1{"0" * 400}"/></ANNOTATION_DOCUMENT>',
+            "a number that is too large",
+        ),
+        ("a.TextGrid", '"ooTextFile" "TextGrid" 0 10 <exists> 1e999', "a number that is too large"),
+        ("a.TextGrid", '"ooTextFile" "TextGrid" 0 1 1 "TextTier" "a" 0 1 1 1e999 "sad"', "a number that is too large"),
     ],
 )
 def test_a_file_that_cannot_be_read_is_one_sentence(tmp_path, name, content, sentence):
