@@ -32,6 +32,12 @@ def test_a_table_with_a_header_is_read_whatever_its_delimiter_and_order(tmp_path
         assert annotation.read(written(tmp_path, name, text)) == expected, name
 
 
+def test_rows_that_a_spreadsheet_leaves_empty_are_passed_over(tmp_path):
+    text = ";;\nstart;end;label\n0,5;2;happy\n ; ;\n3;4;sad\n;;\n'';'';''\n".replace("'", '"')
+    expected = [Annotation(0.5, 2.0, "happy"), Annotation(3.0, 4.0, "sad")]
+    assert annotation.read(written(tmp_path, "a.csv", text)) == expected
+
+
 def test_labels_of_audacity_are_read(tmp_path):
     text = "1.500000\t1.500000\ttone\n\\\t100.0\t200.0\n3.000000\t4.250000\tpicture shown\n"
     assert annotation.read(written(tmp_path, "labels.txt", text)) == [
@@ -194,6 +200,9 @@ def test_a_short_textgrid_of_an_older_praat_is_read(tmp_path):
         ("a.csv", "start,end\n1,2\n", "no column 'label'"),
         ("a.csv", "start,end,label\n1,2,sad\nsoon,2,sad\n", "line 3 has no time in the column 'start'"),
         ("a.csv", "start,end,label\n3,2,sad\n", "line 2 ends before it begins"),
+        ("a.csv", "\n\nstart,end,label\n\n1,2,'sad\nor not'\n3,2,sad\n".replace("'", '"'), "line 7 ends before"),
+        ("a.txt", "\n0\t1\tsad\n\\\t100\t200\nsoon\t2\tsad\n", "line 4 does not begin with a time"),
+        ("a.csv", ";;\n'';;\n".replace("'", '"'), "contains no annotations"),
         ("a.csv", b"start,end,label\n1,2,\xe9\n", "not text in UTF-8"),
         ("a.eaf", "start,end", "is not XML"),
         ("a.eaf", "<x/>", "not an annotation document of ELAN"),
