@@ -92,6 +92,16 @@ def test_cues_without_a_blank_line_between_them_are_several(tmp_path):
     ]
 
 
+def test_the_text_of_subrip_may_have_blank_lines_and_arrows_in_it(tmp_path):
+    text = "1\n00:00:01,000 --> 00:00:02,000\n<i>says\n\nhe --> she\n\nloudly</i>\n\n"
+    text += "2\n00:00:02,000 --> 00:00:03,000\nsad\n\n3\n"
+    expected = [Annotation(1.0, 2.0, "says he --> she loudly"), Annotation(2.0, 3.0, "sad")]
+    assert annotation.read(written(tmp_path, "a.srt", text)) == expected
+    text = "WEBVTT\n\nSTYLE\na\n\n00:01.000 --> 00:02.000\nhappy\n\nNOTE not text\n\n00:03.000 --> 00:04.000\nsad\n"
+    expected = [Annotation(1.0, 2.0, "happy"), Annotation(3.0, 4.0, "sad")]
+    assert annotation.read(written(tmp_path, "a.vtt", text)) == expected
+
+
 def test_a_file_of_elan_is_read_as_pympi_writes_it(tmp_path):
     file = pympi.Elan.Eaf(author="somebody")
     file.add_tier("face", part="Ann")
@@ -214,6 +224,8 @@ def test_a_short_textgrid_of_an_older_praat_is_read(tmp_path):
         ("a.TextGrid", 'File type = "ooTextFile"\nObject class = "PitchTier"', "is no TextGrid"),
         ("a.TextGrid", '"ooTextFile" "TextGrid" 0 10 <exists> 1 "IntervalTier" "a" 0 10 5 0 1 "x"', "ends too early"),
         ("a.srt", "1\nsoon --> later\nsad\n", "is not the time of a cue"),
+        ("a.srt", "1\n00:01,0 --> 00:02,0\nsad\n\n2\n00:0X,0 --> 00:03,0\nsad\n", "'00:0X,0 --> 00:03,0' is not"),
+        ("a.vtt", "WEBVTT\n\n00:01.000 --> 00:02.000\nsad\n\nx --> 00:03\nsad\n", "'x --> 00:03' is not the time"),
         ("a.srt", f"1\n{'9' * 400}:00:00 --> 1:00:00\nsad\n", "is not the time of a cue"),
         ("a.srt", f"1\n{'9' * 5000}:00:00 --> 1:00:00\nsad\n", "is not the time of a cue"),
         ("a.csv", "onset,duration,label\n1e308,1e308,sad\n", "a number that is too large"),
