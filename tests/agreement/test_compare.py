@@ -56,6 +56,13 @@ def test_a_row_that_is_half_one_emotion_and_half_another_has_none(tmp_path):
     assert hand.on_rows(read, np.arange(2.0), np.arange(1.0, 3.0)).tolist() == [-1, EMOTIONS.index("sad")]
 
 
+def test_a_label_of_something_else_takes_no_row_from_an_emotion(tmp_path):
+    rows = [(0, 5, "interview"), (1, 1.6, "happy"), (2, 2.5, "happy"), (2.5, 3, "sad"), (4, 4.4, "sad")]
+    read = hand.read(written(tmp_path, rows), words())
+    labelled = hand.on_rows(read, np.arange(6.0), np.arange(1.0, 7.0))
+    assert labelled.tolist() == [hand.OTHER, EMOTIONS.index("happy"), -1, hand.OTHER, hand.OTHER, -1]
+
+
 def test_only_rows_with_evidence_and_a_label_are_compared(tmp_path):
     result = timeline("happy", "sad", None, "angry", "happy", "neutral")
     found = emorec.compare(result, written(tmp_path, [(0, 2, "happiness"), (2, 4, "rage"), (4, 5, "contempt")]))
