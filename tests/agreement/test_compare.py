@@ -154,6 +154,17 @@ def test_a_table_for_spreadsheets_with_decimal_commas_is_read(tmp_path):
     assert found.every.rows == 300
 
 
+@pytest.mark.parametrize("words", ["true false", "WAHR FALSCH", "VRAI FAUX", "Verdadero Falso", "1 0"])
+def test_true_and_false_are_read_as_spreadsheets_save_them(tmp_path, words):
+    yes, no = words.split()
+    lines = f"0;1;;happy;0,9;{yes}\n1;2;;happy;0,4;{no}\n2;3;;happy;0,4;\n3;4;;happy;;{yes}\n"
+    (tmp_path / "a.csv").write_text(f"start;end;person;dominant;confidence;sure\n{lines}")
+    found = emorec.compare(tmp_path / "a.csv", written(tmp_path, [(0, 4, "happy")]))
+    assert (found.every.rows, found.sure.rows) == (4, 2)
+    assert [each.count for each in found.every.calibration] == [2, 1]
+    assert found.every.calibration_error == pytest.approx((2 * 0.6 + 0.1) / 3)
+
+
 def several(tmp_path):
     """A result file of two persons: person 0 is happy throughout, person 1 sad."""
     happy, sad = timeline(*["happy"] * 10), timeline(*["sad"] * 10, person=np.ones(10, int))
@@ -310,6 +321,10 @@ def test_labels_that_cannot_be_compared_are_one_sentence(tmp_path, rows, sentenc
         ("a.mp4", "", "is no result that can be compared"),
         ("a.csv", "x,y\n1,2\n", "it lacks 'dominant'"),
         ("a.csv", "start,end,person,dominant,confidence,sure\n0,1,,glee,0.5,true\n", "'glee' is none of the seven"),
+        ("a.csv", "start,end,person,dominant,confidence,sure\n0,1,,sad,0.5,oui\n", "'oui' in the column 'sure' is"),
+        ("a.csv", "start,end,person,dominant,confidence,sure\n0,1,,sad,50,true\n", "confidence is not between 0 and"),
+        ("a.csv", "start,end,person,dominant,confidence,sure\n0,1,inf,sad,0.5,true\n", "'inf' is no number of a pers"),
+        ("a.csv", "start,end,person,dominant,confidence,sure\n0,inf,,sad,0.5,true\n", "a row has no time"),
         ("a.csv", "start,end\n", "has no rows"),
         ("a.json", "{", "cannot be read"),
         ("a.json", "[]", "lacks 'rows'"),
