@@ -125,8 +125,8 @@ class Bin:
 def reliability(confidence: np.ndarray, right: np.ndarray) -> tuple[list[Bin], float]:
     """The calibration curve of confidences (N,) of results that are ``right`` (N,) or not, and its mean error.
 
-    Confidences that are NaN are left out. The expected calibration error is the mean distance of confidence and accuracy, weighted by the units of each bin;
-    NaN without units.
+    Confidences that are NaN are left out. The expected calibration error is the mean distance of confidence and
+    accuracy, weighted by the units of each bin; NaN without units.
     """
     known = ~np.isnan(confidence)
     confidence, right = confidence[known], right[known]

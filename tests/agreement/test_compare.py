@@ -287,6 +287,23 @@ def test_a_map_is_read_from_a_file(tmp_path):
         assert found.every.rows == 2 and "'Scham' (1.0 s)" in "".join(found.notes)
 
 
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_the_header_of_a_map_says_which_column_is_the_label(tmp_path, delimiter):
+    rows = ["Emotion,n,Label", "happy,1,Freude", "angry,2,disgust", "-,3,Scham", ",,", "sad,4,'a, b; c'", "fear,5,"]
+    (tmp_path / "map.txt").write_text("\n".join(rows).replace(",", delimiter).replace("'", '"') + "\n")
+    known = words(tmp_path / "map.txt")
+    label = "a, b; c".replace(",", delimiter)
+    assert [known[each] for each in ("freude", "disgust", "scham", label)] == ["happy", "angry", None, "sad"]
+    assert known["fear"] == "fear" and "emotion" not in known
+
+
+def test_a_map_may_have_a_tab_no_header_and_an_equals_sign_in_its_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a=b.tsv").write_text("Scham\nFreude\thappy\nsad\tTrauer\n")
+    known = words("a=b.tsv")
+    assert (known["freude"], known["trauer"], known["scham"]) == ("happy", "sad", None)
+
+
 @pytest.mark.parametrize(
     ("given", "sentence"),
     [
