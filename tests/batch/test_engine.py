@@ -168,6 +168,8 @@ def test_a_new_version_does_not_repeat_what_the_same_choices_gave():
         ({}, {}, {"formats": "doc"}, "The format 'doc' does not exist"),
         ({}, {}, {"locale": "xx"}, "The locale 'xx' does not exist"),
         ({}, {}, {"blur": True}, "give --report as well"),
+        ({"person": -3}, {}, {}, "There is no person -3; persons are counted from 0"),
+        ({}, {}, {"max_height": 0}, "A picture of 0 lines shows nothing"),
     ],
 )
 def test_choices_that_cannot_be_used_are_one_sentence(inferring, extracting, others, sentence):
