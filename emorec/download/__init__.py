@@ -17,7 +17,7 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from pathlib import Path
 
-from emorec import settings
+from emorec import files, settings
 from emorec.download.addresses import is_public
 from emorec.download.links import bare, is_link, with_scheme
 from emorec.download.process import Downloading, Progress
@@ -223,4 +223,4 @@ def _file_name(title: str) -> str:
     name = "".join(letter if letter.isalnum() or letter in " ._-()" else "_" for letter in title)
     while len(name.encode()) > MAX_TITLE:
         name = name[:-1]
-    return name.strip(" .-") or "recording"
+    return files.no_device(name.strip(" .-")) or "recording"
