@@ -60,6 +60,14 @@ def partial_of(path: Path) -> Path:
     return path.with_name(f".{shortened(path.name, PARTIAL)}.{os.getpid()}-{threading.get_ident()}{PARTIAL_SUFFIX}")
 
 
+def remove_partials(folder: Path, name: str = "*") -> None:
+    """Remove temporary files of a file, or of all files, of a folder in which no process writes one; a process that was
+    killed left them."""
+    for left in folder.glob(f".{name}.*{PARTIAL_SUFFIX}"):
+        with contextlib.suppress(OSError):
+            left.unlink()
+
+
 def shortened(text: str, most: int) -> str:
     """The beginning of a text, of at most so many bytes."""
     while len(text.encode("utf-8", "surrogatepass")) > most:
