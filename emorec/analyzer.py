@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from emorec import image as pictures
-from emorec.errors import EmorecError
 from emorec.extraction import people_file, pipeline, sources
 from emorec.extraction.features import Features
 from emorec.extraction.modalities import MODALITIES, checked_modalities
@@ -33,9 +32,6 @@ from emorec.timeline import Timeline
 
 if TYPE_CHECKING:
     import numpy as np
-
-
-NO_PERSON = "There is no person {person}; persons are counted from 0."
 
 
 @dataclass(frozen=True)
@@ -119,8 +115,6 @@ class Analyzer(Saving):
         """
         inference.check(fusion, step, window, smooth, prior, unsure_below, baseline)
         person = persons.checked(person)
-        if isinstance(person, int) and person < 0:
-            raise EmorecError(NO_PERSON.format(person=person))
         people = people_file.of(people)  # before hours of work
         used = checked_modalities(modalities, fusion)
         settings = Settings(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import re
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,8 @@ from typing import BinaryIO
 from emorec.errors import EmorecError
 
 PARTIAL_SUFFIX = ".partial"  # of a temporary file
+# Names of devices, which Windows has for no file, with any ending.
+DEVICES = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\.|$)", re.IGNORECASE)
 PARTIAL = 150  # bytes of a file's name in that of its temporary file; most systems allow 255 for a name
 
 
@@ -57,11 +60,24 @@ def partial_of(path: Path) -> Path:
     return path.with_name(f".{shortened(path.name, PARTIAL)}.{os.getpid()}-{threading.get_ident()}{PARTIAL_SUFFIX}")
 
 
+def remove_partials(folder: Path, name: str = "*") -> None:
+    """Remove temporary files of a file, or of all files, of a folder in which no process writes one; a process that was
+    killed left them."""
+    for left in folder.glob(f".{name}.*{PARTIAL_SUFFIX}"):
+        with contextlib.suppress(OSError):
+            left.unlink()
+
+
 def shortened(text: str, most: int) -> str:
     """The beginning of a text, of at most so many bytes."""
     while len(text.encode("utf-8", "surrogatepass")) > most:
         text = text[:-1]
     return text
+
+
+def no_device(name: str) -> str:
+    """A name of a file, with "_" before it if it is that of a device of Windows."""
+    return f"_{name}" if DEVICES.match(name) else name
 
 
 def write_result(path: str | Path, content: bytes) -> None:

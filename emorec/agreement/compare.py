@@ -57,8 +57,8 @@ def compare(
     columns start, end, label and, if there are several, person; or an ELAN (.eaf) or Praat (.TextGrid) file, of which
     ``tier`` chooses one tier. ``map`` adds words for the seven emotions, see ``emotion_words.words``. ``person`` is the
     number or the name of the person whom the labels describe; None takes the persons that the labels name, or the only
-    one there is. A row is compared if it has evidence, and one label fills at least half of it and more than any other.
-    Raises EmorecError.
+    one there is. A row is compared if it has evidence, and one emotion's labels fill at least half of it and more than
+    any other's. Raises EmorecError.
     """
     rows = rows_of(result)
     read = hand.read(labels, words(map), tier)
@@ -167,7 +167,7 @@ def _agreement(rows: Rows, labelled: np.ndarray) -> Agreement:
     """The agreement of rows that all have a label (N,) and evidence."""
     classes = len(EMOTIONS)
     counts = statistics.confusion(labelled, rows.dominant, classes)
-    block = statistics.blocks((rows.start + rows.end) / 2)
+    block = statistics.blocks(rows.start, rows.end)
     number = int(block.max(initial=-1)) + 1
     drawn, each = None, np.zeros(0)
     if number >= LEAST_BLOCKS:

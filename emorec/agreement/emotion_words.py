@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 from collections.abc import Mapping
 from os import PathLike
 from pathlib import Path
@@ -26,6 +27,7 @@ WORDS: dict[str, str | None] = FOLDING | {word: emotion for emotion, words in SY
 
 Mapped = Mapping[str, str | list[str] | None] | str | PathLike[str]
 
+DELIMITERS = "\t;,"  # of a table; of several in a line the first counts
 NOTHING = ("", "none", "null", "-")  # what stands beside a label without a counterpart
 
 WRONG_PAIR = (
@@ -40,15 +42,15 @@ def words(given: Mapped | None = None) -> dict[str, str | None]:
     """The emotion that each label stands for, by the label in lower case; None has no counterpart among the seven.
 
     ``given`` adds labels: a mapping of labels to emotions (None: leave it out), the path of a JSON file with such an
-    object or of a CSV file with the columns label and emotion, or pairs such as ``happy=Freude,sad=Trauer``. In each
-    the two may also stand in the other order; if both are emotions, they count in the order that is given here. A list
-    in a mapping holds the labels of an emotion. Raises EmorecError.
+    object or of a CSV or TSV file with the columns label and emotion, or pairs such as ``happy=Freude,sad=Trauer``. In
+    each the two may also stand in the other order; if both are emotions, they count in the order that is given here, or
+    by the header of the table. A list in a mapping holds the labels of an emotion. Raises EmorecError.
     """
     if given is None:
         return dict(WORDS)
     if isinstance(given, Mapping):
         pairs = _pairs_of_mapping(given)
-    elif isinstance(given, str) and "=" in given:
+    elif isinstance(given, str) and "=" in given and not os.path.isfile(given):
         parts = [part.partition("=") for part in given.split(",") if part.strip()]
         return WORDS | dict(_ordered(label, emotion) for emotion, _, label in parts)
     else:
@@ -77,9 +79,7 @@ def _pairs_of_file(path: Path) -> list[tuple[Any, Any]]:
     try:
         text = path.read_text(encoding="utf-8-sig")
         if path.suffix.lower() != ".json":
-            rows = [row for row in csv.reader(text.splitlines(), delimiter=";" if ";" in text else ",") if row]
-            pairs = [(row[0], row[1] if len(row) > 1 else None) for row in rows]
-            return [pair for pair in pairs if pair[0].strip().lower() != "label"]
+            return _pairs_of_table(text)
         content = json.loads(text)
     except (OSError, ValueError, RecursionError, csv.Error) as error:
         reason = getattr(error, "strerror", None) or error
@@ -87,6 +87,20 @@ def _pairs_of_file(path: Path) -> list[tuple[Any, Any]]:
     if not isinstance(content, dict):
         raise EmorecError(WRONG_FILE.format(name=path.name))
     return _pairs_of_mapping(content)
+
+
+def _pairs_of_table(text: str) -> list[tuple[Any, Any]]:
+    """Labels and emotions of a table, whose header, if it has one, says which column is which. Raises csv.Error."""
+    lines = text.splitlines()
+    delimiter = next((each for line in lines for each in DELIMITERS if each in line), ",")
+    rows = [dict(enumerate(row)) for row in csv.reader(lines, delimiter=delimiter) if any(map(str.strip, row))]
+    label, emotion = 0, 1
+    header = [cell.strip().lower() for cell in rows[0].values()] if rows else []
+    if "label" in header:
+        label = header.index("label")
+        emotion = header.index("emotion") if "emotion" in header else int(label == 0)
+        rows = [row for row in rows[1:] if row.get(label, "").strip()]
+    return [(row.get(label), row.get(emotion)) for row in rows]
 
 
 def _pairs_of_mapping(content: Mapping[str, Any]) -> list[tuple[Any, Any]]:

@@ -105,16 +105,17 @@ def _of_tier(name: str, found: list[Annotation], known: Mapping[str, str | None]
 def on_rows(labels: Labels, start: np.ndarray, end: np.ndarray, shift: float = 0.0) -> np.ndarray:
     """The emotion (N,) that was labelled for most of each row, from ``start`` to ``end`` (s); -1 for none.
 
-    A label counts if it fills at least half of the row, and more of it than any other emotion. All labels are moved by
-    ``shift`` (s) first.
+    An emotion counts if its labels fill at least half of the row, and more of it than those of any other emotion; OTHER
+    if no emotion does, and other labels fill at least half. All labels are moved by ``shift`` (s) first.
     """
     covered = np.stack([_covered(labels, number, start - shift, end - shift) for number in range(OTHER + 1)], axis=1)
-    best = covered.argmax(axis=1)
-    most = covered.max(axis=1)
-    enough = most >= (end - start) / 2 - 1e-6
-    # Labels of other things may lie over those of emotions; they are no rival of one.
-    tied = (covered[:, :OTHER] >= most[:, None] - 1e-6).sum(axis=1) > 1
-    return np.where(enough & ~tied, best, -1)
+    half = (end - start) / 2 - 1e-6
+    # Labels of other things may lie over those of emotions, and be longer; they are no rival of one.
+    emotions, other = covered[:, :OTHER], covered[:, OTHER]
+    most = emotions.max(axis=1)
+    tied = (emotions >= most[:, None] - 1e-6).sum(axis=1) > 1
+    best = np.where(tied, -1, emotions.argmax(axis=1))
+    return np.where(most >= half, best, np.where(other >= half, OTHER, -1))
 
 
 def _covered(labels: Labels, number: int, start: np.ndarray, end: np.ndarray) -> np.ndarray:

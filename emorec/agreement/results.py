@@ -24,6 +24,10 @@ NOT_OURS = "{name} is no result of emorec: {reason}; give the CSV, JSON, TSV or 
 NO_PARQUET = "{name} needs pyarrow, which is not installed: run pip install pyarrow, or give the CSV or JSON file."
 EMPTY = "{name} has no rows, so there is nothing to compare."
 
+# What "sure" may say. Spreadsheets in other languages save true and false again in theirs.
+TRUE = ("true", "wahr", "vrai", "verdadero", "verdadeiro", "vero", "waar", "prawda", "1")
+FALSE = ("false", "falsch", "faux", "falso", "onwaar", "fałsz", "0", "")
+
 ResultLike = Timeline | str | PathLike[str]
 
 
@@ -105,15 +109,17 @@ def _of_records(name: str, records: list[Mapping[str, Any]]) -> Rows:
     start, end, confidence = (
         np.array([_number(record[column]) for record in records]) for column in ("start", "end", "confidence")
     )
-    if np.isnan(start).any() or np.isnan(end).any():
+    if not (np.isfinite(start).all() and np.isfinite(end).all()):
         raise ValueError("a row has no time")
+    if ((confidence < 0) | (confidence > 1 + 1e-6)).any():
+        raise ValueError("a confidence is not between 0 and 1")
     return Rows(
         name,
         start,
         end,
         np.array([EMOTIONS.index(word) if word else -1 for word in dominant]),
         confidence,
-        np.array([str(record["sure"]).strip().lower() == "true" for record in records]),
+        np.array([_is_sure(record["sure"]) for record in records]),
         np.array([_person(record["person"]) for record in records], str),
         np.array([str(record.get("name") or "") for record in records], str),
     )
@@ -160,6 +166,17 @@ def _number(value: object) -> float:
     return float(str(value).replace(",", "."))
 
 
+def _is_sure(value: object) -> bool:
+    word = "" if value is None else str(value).strip().lower()
+    if word in TRUE:
+        return True
+    if word in FALSE:
+        return False
+    raise ValueError(f"{value!r} in the column 'sure' is neither true nor false")
+
+
 def _person(value: object) -> str:
     number = _number(value)
+    if np.isinf(number):
+        raise ValueError(f"{value!r} is no number of a person")
     return "" if np.isnan(number) or number < 0 else str(int(number))

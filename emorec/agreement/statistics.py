@@ -15,7 +15,7 @@ SEED = 0  # so that the same files give the same interval
 MASS = (2.5, 97.5)  # percentiles of the 95 % interval
 # Seconds of a block of time that is drawn as a whole for an interval. Neighbouring rows share evidence, and an
 # expression lasts for seconds, so single rows are not independent.
-BLOCK = 30.0
+BLOCK = 30.0  # or a little more
 MIN_BLOCKS = 10  # blocks are shortened to have that many
 SHORTEST_BLOCK = 5.0  # but not below this
 BINS = 10  # of the calibration curve
@@ -81,13 +81,18 @@ def mean_recall(counts: np.ndarray) -> np.ndarray:
     return _ratio(np.where(has, each, 0.0).sum(axis=-1), has.sum(axis=-1))
 
 
-def blocks(times: np.ndarray) -> np.ndarray:
-    """The number (N,) of the block of time that each unit belongs to, by the middles of units (s)."""
-    if not len(times):
+def blocks(start: np.ndarray, end: np.ndarray) -> np.ndarray:
+    """The number (N,) of the block of time that each unit belongs to, which lasts from ``start`` to ``end`` (s).
+
+    Blocks are of equal length: a short one at the end would count as much as any other.
+    """
+    if not len(start):
         return np.zeros(0, int)
-    begin, span = times.min(), np.ptp(times)
-    length = max(min(BLOCK, span / MIN_BLOCKS), SHORTEST_BLOCK)
-    return np.unique(((times - begin) / length).astype(int), return_inverse=True)[1]
+    begin, span = start.min(), end.max() - start.min()
+    least = max(min(BLOCK, span / MIN_BLOCKS), SHORTEST_BLOCK)
+    count = max(int(span / least + 1e-6), 1)
+    place = ((start + end) / 2 - begin) * count / max(span, 1e-9)
+    return np.unique(np.minimum(place.astype(int), count - 1), return_inverse=True)[1]
 
 
 def draws(count: int) -> np.ndarray:
@@ -120,9 +125,11 @@ class Bin:
 def reliability(confidence: np.ndarray, right: np.ndarray) -> tuple[list[Bin], float]:
     """The calibration curve of confidences (N,) of results that are ``right`` (N,) or not, and its mean error.
 
-    The expected calibration error is the mean distance of confidence and accuracy, weighted by the units of each bin;
-    NaN without units.
+    Confidences that are NaN are left out. The expected calibration error is the mean distance of confidence and
+    accuracy, weighted by the units of each bin; NaN without units.
     """
+    known = ~np.isnan(confidence)
+    confidence, right = confidence[known], right[known]
     place = np.minimum((confidence * BINS).astype(int), BINS - 1)
     found = []
     for index in np.unique(place):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from os import PathLike
 from pathlib import Path
@@ -28,6 +29,7 @@ UNKNOWN = "{name} is in no format that annotations are read from; choose CSV, TS
 UNREADABLE = "{name} cannot be read ({reason}); choose another file."
 TOO_LARGE = "{name} is larger than {limit} MB, so it is no file of annotations; choose another file."
 WRONG = "{name} is no {kind} file that can be read: {reason}."
+NUMBER = "it has a number that is too large"
 NO_TEXT = "marker"  # the label of a marker without text
 NOTHING = "{name} contains no annotations."
 
@@ -50,8 +52,11 @@ def read(path: str | PathLike[str]) -> list[Annotation]:
         raise EmorecError(UNREADABLE.format(name=path.name, reason=error.strerror or error)) from None
     try:
         found = reader(content)
-    except NotThatFormat as error:
-        raise EmorecError(WRONG.format(name=path.name, kind=path.suffix[1:], reason=error)) from None
+        if not all(math.isfinite(time) for each in found for time in (each.start, each.end)):
+            raise NotThatFormat(NUMBER)
+    except (NotThatFormat, OverflowError) as error:
+        reason = NUMBER if isinstance(error, OverflowError) else error
+        raise EmorecError(WRONG.format(name=path.name, kind=path.suffix[1:], reason=reason)) from None
     if not found:
         raise EmorecError(NOTHING.format(name=path.name))
     return sorted(found, key=lambda each: (each.start, each.end))

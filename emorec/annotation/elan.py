@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from xml.etree import ElementTree
 
+import numpy as np
+
 from emorec.annotation.record import Annotation
 from emorec.annotation.times import NotThatFormat
 
@@ -32,7 +34,7 @@ def read(content: bytes) -> list[Annotation]:
         for each in root.iter("REF_ANNOTATION"):
             refers[each.attrib["ANNOTATION_ID"]] = each.attrib["ANNOTATION_REF"]
         found = []
-        for tier in root.iter("TIER"):
+        for tier in root.findall("TIER"):
             name, person = tier.get("TIER_ID", ""), tier.get("PARTICIPANT", "").strip()
             for each in (*tier.iter("ALIGNABLE_ANNOTATION"), *tier.iter("REF_ANNOTATION")):
                 start, end = spans[_aligned(each.attrib["ANNOTATION_ID"], refers)]
@@ -47,28 +49,26 @@ def read(content: bytes) -> list[Annotation]:
 
 def _times(root: ElementTree.Element) -> dict[str, float]:
     """The time (s) of every slot."""
-    names, values = [], []
-    for slot in root.iter("TIME_SLOT"):
+    names, known, values = [], [-1], [0.0]  # slots before the first known one are spread from 0
+    for index, slot in enumerate(root.iter("TIME_SLOT")):
         names.append(slot.attrib["TIME_SLOT_ID"])
         given = slot.get("TIME_VALUE")
-        values.append(None if given is None else int(given) / 1000)
-    for index, value in enumerate(values):
-        if value is None:
-            later = next((i for i in range(index, len(values)) if values[i] is not None), None)
-            before = values[index - 1] if index else 0.0
-            assert before is not None  # filled in already
-            after = before if later is None else values[later]
-            assert after is not None
-            values[index] = before + (after - before) / ((later or index) - index + 1)
-    return dict(zip(names, (value or 0.0 for value in values), strict=True))
+        if given is not None:
+            known.append(index)
+            values.append(int(given) / 1000)
+    return dict(zip(names, np.interp(range(len(names)), known, values).tolist(), strict=True))
 
 
 def _aligned(name: str, refers: dict[str, str]) -> str:
-    """The annotation with a time that another one leads to."""
-    passed = set()
+    """The annotation with a time that another one leads to.
+
+    ``refers`` then leads there at once, so that a long row of references is walked only once.
+    """
+    passed = set[str]()
     while name in refers:
         if name in passed:
             raise ValueError(f"its annotation {name!r} refers to itself")
         passed.add(name)
         name = refers[name]
+    refers.update(dict.fromkeys(passed, name))
     return name

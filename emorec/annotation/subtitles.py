@@ -13,25 +13,42 @@ TAG = re.compile(r"<[^<>]*>")
 
 def read(content: bytes) -> list[Annotation]:
     """One annotation per cue, its lines joined and without tags. Raises NotThatFormat."""
-    found = []
-    for block in re.split(r"\n\s*\n", LINE_END.sub("\n", text_of(content))):
+    cues = list[tuple[str, list[str]]]()  # the line with the times of each, and the lines of its text
+    whole = LINE_END.sub("\n", text_of(content))
+    is_vtt = whole.startswith("WEBVTT")
+    for block in re.split(r"\n\s*\n", whole):
         lines = block.strip().split("\n")
-        first = next((index for index, line in enumerate(lines) if "-->" in line), None)
+        first = next((index for index in range(len(lines)) if _is_meant_as_times(lines, index, is_vtt)), None)
         if first is None:
+            # The text of SubRip may have a blank line in it; in WebVTT what follows one is a note or a style.
+            if cues and not is_vtt and not block.strip().isdecimal():
+                cues[-1][1].extend(lines)
             continue
         # The blank line between two cues may be missing; "-->" alone may also be a part of the text.
         places = [first, *(index for index in range(first + 1, len(lines)) if TIMES.match(lines[index]))]
         for place, after in zip(places, [*places[1:], None], strict=True):
-            found.append(_cue(lines[place], lines[place + 1 : after], followed=after is not None))
-    return found
+            text = lines[place + 1 : after]
+            if after is not None and text and text[-1].strip().isdecimal():
+                text.pop()  # the number of the next cue
+            cues.append((lines[place], text))
+    return [_cue(times, text) for times, text in cues]
 
 
-def _cue(times: str, lines: list[str], followed: bool) -> Annotation:
-    """A cue from the line with its times and the lines after it; ``followed`` by the next cue, whose number is last."""
+def _is_meant_as_times(lines: list[str], index: int, is_vtt: bool) -> bool:
+    """Whether a line of a block is to hold the times of its first cue, right or wrong.
+
+    In SubRip "-->" may also stand in text after a blank line, which begins neither with a digit nor below a number.
+    """
+    if "-->" not in lines[index]:
+        return False
+    numbered = index > 0 and lines[index - 1].strip().isdecimal()
+    return is_vtt or numbered or lines[index].strip()[:1].isdecimal()
+
+
+def _cue(times: str, lines: list[str]) -> Annotation:
+    """A cue from the line with its times and the lines of its text."""
     match = TIMES.match(times)
     start, end = (seconds(text) for text in match.groups()) if match else (None, None)
     if start is None or end is None:
         raise NotThatFormat(f"{times.strip()!r} is not the time of a cue")
-    if followed and lines and lines[-1].strip().isdecimal():
-        lines = lines[:-1]
     return Annotation(start, max(start, end), TAG.sub("", " ".join(line.strip() for line in lines)).strip())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from typing import Literal
 
 from emorec.annotation.record import Annotation
 from emorec.annotation.times import LINE_END, NotThatFormat, seconds, text_of
@@ -19,25 +20,41 @@ TIER = ("tier",)
 
 AUDACITY_RANGES = "\\"  # the first character of lines with the frequencies of the label above
 
+Row = tuple[int, list[str]]  # the number of the line on which a row begins, and its cells
+
 
 def read(content: bytes) -> list[Annotation]:
     """The annotations of a table. Raises NotThatFormat."""
-    lines = LINE_END.split(text_of(content))
-    lines = [line for line in lines if line.strip() and not line.startswith(AUDACITY_RANGES)]
-    if not lines:
+    lines = enumerate(LINE_END.split(text_of(content)), 1)
+    used = [(number, line) for number, line in lines if line.strip() and not line.startswith(AUDACITY_RANGES)]
+    if not used:
         return []
-    delimiter, header = _delimiter(lines[0])
+    delimiter, header = _delimiter(used[0][1])
     # Audacity writes quotes as they are, so a label may begin with one; others, such as R, put text between two.
     quoting = csv.QUOTE_MINIMAL if header or delimiter != "\t" else csv.QUOTE_NONE
     try:
-        rows = [[cell.strip() for cell in row] for row in csv.reader(lines, delimiter=delimiter, quoting=quoting)]
+        rows = _rows(used, delimiter, quoting)
     except csv.Error as error:
         raise NotThatFormat(str(error)) from None
     if quoting == csv.QUOTE_NONE:
-        rows = [[_unquoted(cell) for cell in row] for row in rows]
-    if seconds(rows[0][0]) is not None:
-        return [_without_header(row, number) for number, row in enumerate(rows, 1)]
+        rows = [(number, [_unquoted(cell) for cell in row]) for number, row in rows]
+    if not rows:
+        return []
+    if seconds(rows[0][1][0]) is not None:
+        return [_without_header(row, number) for number, row in rows]
     return _with_header(rows)
+
+
+def _rows(lines: list[tuple[int, str]], delimiter: str, quoting: Literal[0, 3]) -> list[Row]:
+    """The rows of numbered lines, without those that a spreadsheet writes for empty ones. Raises csv.Error."""
+    reader = csv.reader((line for _, line in lines), delimiter=delimiter, quoting=quoting)
+    found, first = [], 0
+    for row in reader:
+        cells = [cell.strip() for cell in row]
+        if any(cells):
+            found.append((lines[first][0], cells))
+        first = reader.line_num  # text in quotes may go on for several lines
+    return found
 
 
 def _delimiter(line: str) -> tuple[str, bool]:
@@ -69,8 +86,9 @@ def _without_header(row: list[str], number: int) -> Annotation:
     return _annotation(start, start if end is None else end, row[-1] if end is None else row[2], number)
 
 
-def _with_header(rows: list[list[str]]) -> list[Annotation]:
-    header = [name.lower() for name in rows[0]]
+def _with_header(rows: list[Row]) -> list[Annotation]:
+    columns = rows[0][1]
+    header = [name.lower() for name in columns]
     start, end, duration, text, person, tier = (
         next((header.index(name) for name in names if name in header), None)
         for names in (START, END, DURATION, TEXT, PERSON, TIER)
@@ -81,11 +99,11 @@ def _with_header(rows: list[list[str]]) -> list[Annotation]:
             f"it has no column {lacking!r} (columns start, end, label, and person if there are several)"
         )
     found = []
-    for number, row in enumerate(rows[1:], 2):
+    for number, row in rows[1:]:
         cells = dict(enumerate(row))
         begins = seconds(cells.get(start, ""))
         if begins is None:
-            raise NotThatFormat(f"line {number} has no time in the column {rows[0][start]!r}")
+            raise NotThatFormat(f"line {number} has no time in the column {columns[start]!r}")
         if end is not None:
             ends = seconds(cells.get(end, ""))
         else:

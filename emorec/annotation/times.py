@@ -25,7 +25,7 @@ def seconds(text: str) -> float | None:
     if found is None:
         return None
     sign, hours, minutes, rest = found.groups()
-    value = 3600 * int(hours or 0) + 60 * int(minutes or 0) + float(rest.replace(",", "."))
+    value = 3600 * float(hours or 0) + 60 * float(minutes or 0) + float(rest.replace(",", "."))
     return (-value if sign else value) if math.isfinite(value) else None
 
 

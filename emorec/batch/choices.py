@@ -11,7 +11,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from emorec.download import MAX_HEIGHT
+from emorec.download import MAX_HEIGHT, check_height
 from emorec.errors import EmorecError
 from emorec.extraction import options as extraction
 from emorec.extraction import people_file
@@ -95,6 +95,7 @@ def checked(
     names, notice = output_formats.chosen(formats)
     made = Choices(inferring=inferring, extracting=settings, formats=tuple(names), people_file=named, **others)
     tables.check_locale(made.locale)
+    check_height(made.max_height)
     if made.blur and not made.report:
         raise EmorecError(BLUR_ALONE)
     return made, notice

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import glob
 import os
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,8 @@ from emorec.errors import EmorecError
 from emorec.media.containers import SUFFIXES
 
 LIST = ".txt"
+SEPARATORS = re.escape(f"{os.sep}{os.altsep or ''}")
+ANY_FOLDERS = re.compile(rf"(?<![^{SEPARATORS}])\*\*(?:[{SEPARATORS}]+|$)")  # as a part of a path by itself
 
 NO_LIST = "The list {path} cannot be read ({reason}); check the name."
 EMPTY = "One of the inputs is empty, as a variable that is not set is; give a name, or . for this folder."
@@ -130,9 +133,24 @@ def _files(name: str, base: Path, skipped: frozenset[str], notes: list[str]) -> 
     else:
         named = storage.names_ending(name)
         # The folder itself may have brackets in its name, which are no pattern.
-        for each in sorted(glob.glob(os.path.join(glob.escape(str(base)), name), recursive=True)):
+        for each in sorted(set(_matching(os.path.join(glob.escape(str(base)), name)))):
             if os.path.isfile(each) and (named or is_media(each)) and not _within(each, skipped):
                 yield _of_file(each)
+
+
+def _matching(pattern: str) -> Iterator[str]:
+    """The paths that match a pattern. As in a shell, ``**`` leaves out hidden folders and links to folders.
+
+    ``glob`` follows those links: one that leads back up gives every file again and again, and two have no end.
+    """
+    head, *tails = ANY_FOLDERS.split(pattern, maxsplit=1)
+    if not tails:
+        yield from glob.iglob(pattern)
+        return
+    for folder in glob.iglob(head):
+        for place, folders, _ in os.walk(folder):
+            folders[:] = (name for name in folders if not name.startswith("."))
+            yield from _matching(os.path.join(glob.escape(place), tails[0] or "*"))
 
 
 def _walked(folder: str, skipped: frozenset[str], notes: list[str]) -> Iterator[str]:

@@ -79,6 +79,10 @@ class Records:
         files.write(self._folder / f"{record.outcome.item}{SUFFIX}", content)
         self._known[record.outcome.item] = record
 
+    def remove_leftovers(self) -> None:
+        """Remove what a killed process left; no other one may be at work in the folder."""
+        files.remove_partials(self._folder)
+
     def drop(self, item: str) -> None:
         """Remove the record of an item. Raises OSError."""
         (self._folder / f"{item}{SUFFIX}").unlink(missing_ok=True)

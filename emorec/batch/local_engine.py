@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from multiprocessing import connection
@@ -14,7 +15,8 @@ from emorec.errors import EmorecError
 from emorec.prefetch import processors
 
 ATTEMPTS = 2  # of a recording whose process dies; DIED says it in words
-MAX_WORKERS = 256
+# Windows waits for at most 63 things at once, so Python's own pools have at most 61 processes there.
+MAX_WORKERS = 61 if sys.platform == "win32" else 256
 WRONG_NUMBER = "There cannot be {workers} workers; give 1 to {most}, or 0 to use this process alone."
 DIED = (
     "The process that analyzed this recording ended twice ({how}); if memory is short, use fewer workers or give a "

@@ -73,6 +73,12 @@ def write(folder: Path, rows: Iterable[Row]) -> tuple[str, ...]:
     return tuple(held)
 
 
+def remove_leftovers(folder: Path) -> None:
+    """Remove what a killed process left of the manifest; no other one may be at work in the folder."""
+    for name in (PARQUET, CSV):
+        files.remove_partials(folder, name)
+
+
 def _value(row: Row, name: str) -> Any:
     """What a row says in a column; "" and what is missing are None."""
     value = row.get(name)

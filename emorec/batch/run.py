@@ -106,6 +106,8 @@ def run(
     with _locked(folder, tell):
         temporary.remove_leftovers()
         records = items.Records(folder)
+        records.remove_leftovers()
+        manifest.remove_leftovers(folder)
         chosen, fingerprint, notices = model.pinned(chosen)
         # Only the items' own folders: recordings may lie beside them.
         listed = listing(given, leave_out=[folder / record.outcome.item for record in records])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import json
 from collections.abc import Callable
@@ -41,7 +40,7 @@ def write(
     that somebody changed stays, and ``tell`` is called with a sentence about it; so does the one that was given.
     Raises OSError if the tables of the library cannot be written.
     """
-    _remove_leftovers(folder)
+    files.remove_partials(folder)  # an item has one process at a time
     name = _name(folder, choices, timeline)
     write_tables(folder, timeline, features)
     people = choices.inferring.get("people")
@@ -78,13 +77,6 @@ def _write_people(
         loaded.save_people(features, path, people=people)
     elif tell:
         tell(people_changes.KEPT.format(name=path.name))
-
-
-def _remove_leftovers(folder: Path) -> None:
-    """Remove temporary files of a process that was killed while it wrote; an item has one process at a time."""
-    for left in folder.glob(f".*{files.PARTIAL_SUFFIX}"):
-        with contextlib.suppress(OSError):
-            left.unlink()
 
 
 def _name(folder: Path, choices: Choices, timeline: Timeline) -> str:

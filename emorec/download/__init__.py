@@ -17,14 +17,14 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from pathlib import Path
 
-from emorec import settings
+from emorec import files, settings
 from emorec.download.addresses import is_public
 from emorec.download.links import bare, is_link, with_scheme
 from emorec.download.process import Downloading, Progress
 from emorec.errors import EmorecError, require
 from emorec.settings import Limits
 
-__all__ = ["Fetched", "Limits", "check_link", "enabled", "fetch", "fetching", "is_link"]
+__all__ = ["Fetched", "Limits", "check_height", "check_link", "enabled", "fetch", "fetching", "is_link"]
 
 MAX_HEIGHT = 720
 MEMORY = 2 << 30  # bytes of data that the downloading process may hold
@@ -69,6 +69,12 @@ def fetch(url: str, folder: str | Path, progress: Callable[[Progress], None] | N
     raise AssertionError("fetching ends with what it fetched")
 
 
+def check_height(max_height: int) -> None:
+    """Raise EmorecError for a height (lines) that no picture can have."""
+    if max_height < 1:
+        raise EmorecError(f"A picture of {max_height} lines shows nothing; give a larger --max_height.")
+
+
 def fetching(
     url: str,
     folder: str | Path,
@@ -87,8 +93,7 @@ def fetching(
     """
     url = check_link(url)
     require("links", "yt_dlp", "deno", "imageio_ffmpeg")
-    if max_height < 1:
-        raise EmorecError(f"A picture of {max_height} lines shows nothing; give a larger --max_height.")
+    check_height(max_height)
     limits = limits or Limits.from_environment()
     folder = Path(folder)
     try:
@@ -218,4 +223,4 @@ def _file_name(title: str) -> str:
     name = "".join(letter if letter.isalnum() or letter in " ._-()" else "_" for letter in title)
     while len(name.encode()) > MAX_TITLE:
         name = name[:-1]
-    return name.strip(" .-") or "recording"
+    return files.no_device(name.strip(" .-")) or "recording"

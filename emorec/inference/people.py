@@ -25,6 +25,7 @@ ALL, MAIN, SPEAKER = WORDS
 PersonLike = int | str | None
 
 NO_PERSON = "There is no person {person} in this recording; it has {count}."
+NEGATIVE = "There is no person {person}; persons are counted from 0."
 NO_NAME = "There is no person called {name!r} in this recording; it has {known}."
 NO_CHOICE = 'A person is a number, a name, "all", "main" or "speaker", not {given!r}.'
 NO_FACE = (
@@ -36,6 +37,8 @@ NO_FACE = (
 def checked(person: object) -> PersonLike:
     """The person; a number, also one of numpy, as an int. Raises EmorecError if no recording can have it."""
     if isinstance(person, Integral) and not isinstance(person, bool):
+        if person < 0:
+            raise EmorecError(NEGATIVE.format(person=person))
         return int(person)
     if person is not None and (not isinstance(person, str) or person == ""):
         raise EmorecError(NO_CHOICE.format(given=person))

@@ -18,8 +18,6 @@ from emorec.errors import EmorecError
 RECORDS = ".emorec"
 STEM = 180  # bytes of a result's name that come from the name of the recording; most systems allow 255 in all
 UNFIT = re.compile(r'[/\\:*?"<>|\x00-\x1f\x7f-\x9f]')  # what Linux, macOS or Windows has in no name of a file
-# Names of devices, which Windows has for no file, with any ending.
-DEVICES = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\.|$)", re.IGNORECASE)
 NAMELESS = "recording"
 REPORTS = (".report.html", ".report.faces-hidden.html")  # what follows the name: a report with faces, and without
 
@@ -49,7 +47,7 @@ def plain(text: str) -> str:
     """A text, such as the title of a link, as the beginning of a file's name: never a path, never hidden, never empty,
     and of at most STEM bytes. What no name of a file may have becomes "_"."""
     name = UNFIT.sub("_", text).lstrip(". ")
-    return files.shortened(f"_{name}" if DEVICES.match(name) else name, STEM) or NAMELESS
+    return files.shortened(files.no_device(name), STEM) or NAMELESS
 
 
 def check_folder(folder: Path) -> None:

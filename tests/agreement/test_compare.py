@@ -56,6 +56,13 @@ def test_a_row_that_is_half_one_emotion_and_half_another_has_none(tmp_path):
     assert hand.on_rows(read, np.arange(2.0), np.arange(1.0, 3.0)).tolist() == [-1, EMOTIONS.index("sad")]
 
 
+def test_a_label_of_something_else_takes_no_row_from_an_emotion(tmp_path):
+    rows = [(0, 5, "interview"), (1, 1.6, "happy"), (2, 2.5, "happy"), (2.5, 3, "sad"), (4, 4.4, "sad")]
+    read = hand.read(written(tmp_path, rows), words())
+    labelled = hand.on_rows(read, np.arange(6.0), np.arange(1.0, 7.0))
+    assert labelled.tolist() == [hand.OTHER, EMOTIONS.index("happy"), -1, hand.OTHER, hand.OTHER, -1]
+
+
 def test_only_rows_with_evidence_and_a_label_are_compared(tmp_path):
     result = timeline("happy", "sad", None, "angry", "happy", "neutral")
     found = emorec.compare(result, written(tmp_path, [(0, 2, "happiness"), (2, 4, "rage"), (4, 5, "contempt")]))
@@ -145,6 +152,17 @@ def test_a_table_for_spreadsheets_with_decimal_commas_is_read(tmp_path):
     (tmp_path / "a.csv").write_text(result.to_csv().replace(",", ";").replace(".", ","))
     found = emorec.compare(tmp_path / "a.csv", written(tmp_path, labels_of(truth)))
     assert found.every.rows == 300
+
+
+@pytest.mark.parametrize("words", ["true false", "WAHR FALSCH", "VRAI FAUX", "Verdadero Falso", "1 0"])
+def test_true_and_false_are_read_as_spreadsheets_save_them(tmp_path, words):
+    yes, no = words.split()
+    lines = f"0;1;;happy;0,9;{yes}\n1;2;;happy;0,4;{no}\n2;3;;happy;0,4;\n3;4;;happy;;{yes}\n"
+    (tmp_path / "a.csv").write_text(f"start;end;person;dominant;confidence;sure\n{lines}")
+    found = emorec.compare(tmp_path / "a.csv", written(tmp_path, [(0, 4, "happy")]))
+    assert (found.every.rows, found.sure.rows) == (4, 2)
+    assert [each.count for each in found.every.calibration] == [2, 1]
+    assert found.every.calibration_error == pytest.approx((2 * 0.6 + 0.1) / 3)
 
 
 def several(tmp_path):
@@ -269,6 +287,23 @@ def test_a_map_is_read_from_a_file(tmp_path):
         assert found.every.rows == 2 and "'Scham' (1.0 s)" in "".join(found.notes)
 
 
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_the_header_of_a_map_says_which_column_is_the_label(tmp_path, delimiter):
+    rows = ["Emotion,n,Label", "happy,1,Freude", "angry,2,disgust", "-,3,Scham", ",,", "sad,4,'a, b; c'", "fear,5,"]
+    (tmp_path / "map.txt").write_text("\n".join(rows).replace(",", delimiter).replace("'", '"') + "\n")
+    known = words(tmp_path / "map.txt")
+    label = "a, b; c".replace(",", delimiter)
+    assert [known[each] for each in ("freude", "disgust", "scham", label)] == ["happy", "angry", None, "sad"]
+    assert known["fear"] == "fear" and "emotion" not in known
+
+
+def test_a_map_may_have_a_tab_no_header_and_an_equals_sign_in_its_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a=b.tsv").write_text("Scham\nFreude\thappy\nsad\tTrauer\n")
+    known = words("a=b.tsv")
+    assert (known["freude"], known["trauer"], known["scham"]) == ("happy", "sad", None)
+
+
 @pytest.mark.parametrize(
     ("given", "sentence"),
     [
@@ -303,6 +338,10 @@ def test_labels_that_cannot_be_compared_are_one_sentence(tmp_path, rows, sentenc
         ("a.mp4", "", "is no result that can be compared"),
         ("a.csv", "x,y\n1,2\n", "it lacks 'dominant'"),
         ("a.csv", "start,end,person,dominant,confidence,sure\n0,1,,glee,0.5,true\n", "'glee' is none of the seven"),
+        ("a.csv", "start,end,person,dominant,confidence,sure\n0,1,,sad,0.5,oui\n", "'oui' in the column 'sure' is"),
+        ("a.csv", "start,end,person,dominant,confidence,sure\n0,1,,sad,50,true\n", "confidence is not between 0 and"),
+        ("a.csv", "start,end,person,dominant,confidence,sure\n0,1,inf,sad,0.5,true\n", "'inf' is no number of a pers"),
+        ("a.csv", "start,end,person,dominant,confidence,sure\n0,inf,,sad,0.5,true\n", "a row has no time"),
         ("a.csv", "start,end\n", "has no rows"),
         ("a.json", "{", "cannot be read"),
         ("a.json", "[]", "lacks 'rows'"),

@@ -54,10 +54,24 @@ def test_many_matrices_at_once_are_each_by_themselves():
 
 
 def test_blocks_are_half_a_minute_or_a_tenth_of_what_is_compared():
-    assert statistics.blocks(np.arange(600.0)).max() + 1 == 20
-    assert statistics.blocks(np.arange(100.0)).max() + 1 == pytest.approx(10, abs=1)
-    assert statistics.blocks(np.arange(12.0)).max() + 1 == 3
-    assert statistics.blocks(np.array([0.0, 1000.0])).tolist() == [0, 1]
+    def sizes(rows, step=1.0):
+        start = 7 + step * np.arange(rows)
+        return np.bincount(statistics.blocks(start, start + step)).tolist()
+
+    assert sizes(600) == [30] * 20
+    assert sizes(100) == [10] * 10
+    assert sizes(100, 0.1) == [50, 50]
+    assert sizes(60) == [6] * 10
+    assert statistics.blocks(np.array([0.0, 1000.0]), np.array([1.0, 1001.0])).tolist() == [0, 1]
+    assert statistics.blocks(np.array([3.0]), np.array([3.0])).tolist() == [0]
+
+
+def test_no_block_is_a_remainder():
+    for rows in (12, 21, 29, 61, 299, 301, 610):
+        size = np.bincount(statistics.blocks(np.arange(float(rows)), np.arange(1.0, rows + 1)))
+        assert size.max() - size.min() <= 1 and size.min() >= min(statistics.SHORTEST_BLOCK, rows)
+    # 24 s have no 5 blocks of 5 s, 25 s do.
+    assert [statistics.blocks(np.arange(n), np.arange(n) + 1.0).max() + 1 for n in (24.0, 25.0)] == [4, 5]
 
 
 def test_an_interval_is_that_of_a_binomial_if_units_are_independent():
@@ -78,3 +92,5 @@ def test_calibration_is_confidence_beside_accuracy():
     assert bins[1].accuracy == pytest.approx(13 / 15)
     assert error == pytest.approx((10 * 0.05 + 15 * abs((9.5 + 5) / 15 - 13 / 15)) / 25)
     assert np.isnan(statistics.reliability(np.zeros(0), np.zeros(0, bool))[1])
+    gaps = statistics.reliability(np.append(confidence, np.nan), np.append(right, False))
+    assert gaps == (bins, error)

@@ -1,5 +1,7 @@
 """Annotations are read from the files of other programs; their own libraries write the files."""
 
+import sys
+
 import pympi
 import pytest
 from hypothesis import given
@@ -28,6 +30,12 @@ def test_a_table_with_a_header_is_read_whatever_its_delimiter_and_order(tmp_path
     }
     for name, text in texts.items():
         assert annotation.read(written(tmp_path, name, text)) == expected, name
+
+
+def test_rows_that_a_spreadsheet_leaves_empty_are_passed_over(tmp_path):
+    text = ";;\nstart;end;label\n0,5;2;happy\n ; ;\n3;4;sad\n;;\n'';'';''\n".replace("'", '"')
+    expected = [Annotation(0.5, 2.0, "happy"), Annotation(3.0, 4.0, "sad")]
+    assert annotation.read(written(tmp_path, "a.csv", text)) == expected
 
 
 def test_labels_of_audacity_are_read(tmp_path):
@@ -84,6 +92,16 @@ def test_cues_without_a_blank_line_between_them_are_several(tmp_path):
     ]
 
 
+def test_the_text_of_subrip_may_have_blank_lines_and_arrows_in_it(tmp_path):
+    text = "1\n00:00:01,000 --> 00:00:02,000\n<i>says\n\nhe --> she\n\nloudly</i>\n\n"
+    text += "2\n00:00:02,000 --> 00:00:03,000\nsad\n\n3\n"
+    expected = [Annotation(1.0, 2.0, "says he --> she loudly"), Annotation(2.0, 3.0, "sad")]
+    assert annotation.read(written(tmp_path, "a.srt", text)) == expected
+    text = "WEBVTT\n\nSTYLE\na\n\n00:01.000 --> 00:02.000\nhappy\n\nNOTE not text\n\n00:03.000 --> 00:04.000\nsad\n"
+    expected = [Annotation(1.0, 2.0, "happy"), Annotation(3.0, 4.0, "sad")]
+    assert annotation.read(written(tmp_path, "a.vtt", text)) == expected
+
+
 def test_a_file_of_elan_is_read_as_pympi_writes_it(tmp_path):
     file = pympi.Elan.Eaf(author="somebody")
     file.add_tier("face", part="Ann")
@@ -111,6 +129,54 @@ def test_times_that_elan_leaves_open_are_spread_evenly(tmp_path):
     document = f'<ANNOTATION_DOCUMENT><TIME_ORDER>{slots}</TIME_ORDER><TIER TIER_ID="t">{texts}</TIER>'
     path = written(tmp_path, "a.eaf", f"{document}</ANNOTATION_DOCUMENT>")
     assert [(each.start, each.end) for each in annotation.read(path)] == [(1, 2), (2, 3), (3, 4)]
+
+
+def lines_run(function, *given):
+    """How many lines of the readers run while a function does."""
+    count = 0
+
+    def trace(frame, event, _):
+        nonlocal count
+        count += event == "line"
+        return trace if "annotation" in frame.f_code.co_filename else None
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        function(*given)
+    finally:
+        sys.settrace(before)
+    return count
+
+
+def open_slots(count):
+    slots = "".join(f'<TIME_SLOT TIME_SLOT_ID="ts{i}"/>' for i in range(count))
+    return f'<TIME_ORDER>{slots}<TIME_SLOT TIME_SLOT_ID="a" TIME_VALUE="5"/></TIME_ORDER>', 0
+
+
+def references(count):
+    rows = "".join(f'<REF_ANNOTATION ANNOTATION_ID="r{i}" ANNOTATION_REF="r{i + 1}"/>' for i in range(count))
+    return f"<TIER>{rows.replace(f'r{count}', 'x')}</TIER>", count
+
+
+def tiers_in_tiers(count):
+    rows = "<TIER>" * count + '<REF_ANNOTATION ANNOTATION_ID="r" ANNOTATION_REF="x"/>' * count
+    return rows + "</TIER>" * count, count
+
+
+@pytest.mark.parametrize("part", [open_slots, references, tiers_in_tiers])
+def test_a_file_of_elan_that_is_twice_as_long_takes_no_more_than_twice_as_much_work(tmp_path, part):
+    def file(count):
+        body, annotations = part(count)
+        slots = '<TIME_SLOT TIME_SLOT_ID="t" TIME_VALUE="9"/>'
+        one = '<ALIGNABLE_ANNOTATION ANNOTATION_ID="x" TIME_SLOT_REF1="t" TIME_SLOT_REF2="t"/>'
+        text = f"<ANNOTATION_DOCUMENT>{slots}{body}<TIER>{one}</TIER></ANNOTATION_DOCUMENT>"
+        path = written(tmp_path, f"{count}.eaf", text)
+        assert len(annotation.read(path)) == annotations + 1
+        return path
+
+    short, long = (lines_run(annotation.read, file(count)) for count in (100, 200))
+    assert 100 < long < 2.5 * short
 
 
 @pytest.mark.parametrize("form", ["long_textgrid", "short_textgrid"])
@@ -144,6 +210,9 @@ def test_a_short_textgrid_of_an_older_praat_is_read(tmp_path):
         ("a.csv", "start,end\n1,2\n", "no column 'label'"),
         ("a.csv", "start,end,label\n1,2,sad\nsoon,2,sad\n", "line 3 has no time in the column 'start'"),
         ("a.csv", "start,end,label\n3,2,sad\n", "line 2 ends before it begins"),
+        ("a.csv", "\n\nstart,end,label\n\n1,2,'sad\nor not'\n3,2,sad\n".replace("'", '"'), "line 7 ends before"),
+        ("a.txt", "\n0\t1\tsad\n\\\t100\t200\nsoon\t2\tsad\n", "line 4 does not begin with a time"),
+        ("a.csv", ";;\n'';;\n".replace("'", '"'), "contains no annotations"),
         ("a.csv", b"start,end,label\n1,2,\xe9\n", "not text in UTF-8"),
         ("a.eaf", "start,end", "is not XML"),
         ("a.eaf", "<x/>", "not an annotation document of ELAN"),
@@ -155,6 +224,18 @@ def test_a_short_textgrid_of_an_older_praat_is_read(tmp_path):
         ("a.TextGrid", 'File type = "ooTextFile"\nObject class = "PitchTier"', "is no TextGrid"),
         ("a.TextGrid", '"ooTextFile" "TextGrid" 0 10 <exists> 1 "IntervalTier" "a" 0 10 5 0 1 "x"', "ends too early"),
         ("a.srt", "1\nsoon --> later\nsad\n", "is not the time of a cue"),
+        ("a.srt", "1\n00:01,0 --> 00:02,0\nsad\n\n2\n00:0X,0 --> 00:03,0\nsad\n", "'00:0X,0 --> 00:03,0' is not"),
+        ("a.vtt", "WEBVTT\n\n00:01.000 --> 00:02.000\nsad\n\nx --> 00:03\nsad\n", "'x --> 00:03' is not the time"),
+        ("a.srt", f"1\n{'9' * 400}:00:00 --> 1:00:00\nsad\n", "is not the time of a cue"),
+        ("a.srt", f"1\n{'9' * 5000}:00:00 --> 1:00:00\nsad\n", "is not the time of a cue"),
+        ("a.csv", "onset,duration,label\n1e308,1e308,sad\n", "a number that is too large"),
+        (
+            "a.eaf",
+            f'<ANNOTATION_DOCUMENT><TIME_SLOT TIME_SLOT_ID="a" TIME_VALUE="1{"0" * 400}"/></ANNOTATION_DOCUMENT>',
+            "a number that is too large",
+        ),
+        ("a.TextGrid", '"ooTextFile" "TextGrid" 0 10 <exists> 1e999', "a number that is too large"),
+        ("a.TextGrid", '"ooTextFile" "TextGrid" 0 1 1 "TextTier" "a" 0 1 1 1e999 "sad"', "a number that is too large"),
     ],
 )
 def test_a_file_that_cannot_be_read_is_one_sentence(tmp_path, name, content, sentence):

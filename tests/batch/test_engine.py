@@ -4,6 +4,8 @@ import errno
 import multiprocessing
 import os
 import pickle
+import runpy
+import sys
 from dataclasses import replace
 
 import pytest
@@ -58,6 +60,14 @@ def test_a_process_that_dies_is_replaced_and_its_recording_tried_once_more(task,
     assert len(multiprocessing.active_children()) == 1
     running.close()
     assert multiprocessing.active_children() == []
+
+
+def test_windows_has_no_more_workers_than_it_can_wait_for(monkeypatch):
+    monkeypatch.setattr(sys, "platform", "win32")
+    there = runpy.run_path(local_engine.__file__)
+    with pytest.raises(EmorecError, match="There cannot be 62 workers; give 1 to 61"):
+        there["local"](62, choices.Choices())
+    assert there["local"](61, choices.Choices())[0].workers == 61
 
 
 def test_processes_that_die_before_they_have_read_their_task_end_too(task, monkeypatch):
@@ -188,6 +198,8 @@ def test_a_new_version_does_not_repeat_what_the_same_choices_gave():
         ({}, {}, {"formats": "doc"}, "The format 'doc' does not exist"),
         ({}, {}, {"locale": "xx"}, "The locale 'xx' does not exist"),
         ({}, {}, {"blur": True}, "give --report as well"),
+        ({"person": -3}, {}, {}, "There is no person -3; persons are counted from 0"),
+        ({}, {}, {"max_height": 0}, "A picture of 0 lines shows nothing"),
     ],
 )
 def test_choices_that_cannot_be_used_are_one_sentence(inferring, extracting, others, sentence):

@@ -38,6 +38,20 @@ def test_a_pattern_that_no_shell_has_expanded_gives_what_matches(folder):
     assert addresses("[1].mp4") == ["[1].mp4"]
 
 
+def test_two_stars_stand_for_any_folders_but_hidden_and_linked_ones(folder):
+    (folder / "deep" / "er" / "again").symlink_to(folder)
+    (folder / "deep" / "er" / "more").symlink_to(folder / "deep")
+    (folder / "deep" / "[1]" / "est").mkdir(parents=True)
+    (folder / "deep" / "[1]" / "est" / "d.mkv").write_bytes(b"x")
+    everything = ["a.WAV", "b.mp4", "deep/[1]/est/d.mkv", "deep/er/c.mkv", "out/e.mp4"]
+    for pattern in ("**/*", "**", "**/**/*", f"{folder}/**", "./**/*.*"):
+        assert addresses(pattern) == everything, pattern
+    assert addresses("**/*.mkv") == addresses("*/**/*.mkv") == everything[2:4]
+    assert addresses("**/er/*", "deep/**/est/*") == ["deep/er/c.mkv", "deep/[1]/est/d.mkv"]
+    assert addresses("deep/er/again/**/b.mp4") == ["deep/er/again/b.mp4"]  # a linked folder that is named is meant
+    assert addresses("dee**/er/*") == ["deep/er/c.mkv"]
+
+
 def test_brackets_in_the_folder_that_a_path_starts_from_are_no_pattern(folder, monkeypatch):
     place = folder / "talks [2024]"
     place.mkdir()

@@ -59,6 +59,18 @@ def test_results_may_lie_at_or_above_the_recordings(batch, tmp_path):
     assert batch(media, out=tmp_path).done == 2
 
 
+def test_what_a_killed_batch_left_unfinished_is_removed_and_nothing_else(batch, tmp_path):
+    media = recordings(tmp_path / "v", "a.mp4")
+    folder = batch(media).folder
+    names = ("manifest.csv", "manifest.parquet", ".emorec/batch/items/a-0.json")
+    left = [files.partial_of(folder / name) for name in names]
+    other = files.partial_of(folder / "interview.csv")  # of emorec analyze, which may be at work here too
+    for path in (*left, other):
+        path.write_bytes(b"x")
+    batch(media)
+    assert other.exists() and not [path for path in left if path.exists()]
+
+
 def test_what_fails_before_it_is_analyzed_is_told_and_counted(tmp_path, capsys):
     command = ["batch", "ftp://example.org/a.mp4", "--out", str(tmp_path / "out"), "--workers", "0"]
     assert cli.main([*command, "--quiet"]) == 2

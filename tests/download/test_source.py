@@ -272,6 +272,15 @@ def test_a_title_never_leads_anywhere(title, tmp_path):
     assert json.loads((fetched.path.parent / download.FACTS_FILE).read_text())["file"] == fetched.path.name
 
 
+@pytest.mark.parametrize("title", ["Con", "aux.", "COM1", "nul.mp4"])
+def test_a_title_is_no_name_that_windows_has_for_a_device(title, tmp_path):
+    (tmp_path / "media").mkdir()
+    (tmp_path / "media" / "media.mp4").write_bytes(b"x")
+    found = {"key": 6 * "00ff", "file": "media.mp4", "title": title, "id": "x"}
+    fetched = download._keep(found, "https://example.com/v", tmp_path, tmp_path)
+    assert (fetched.title, fetched.path.name) == (title, f"_{title.rstrip('.')}.mp4")
+
+
 def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path):
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(EmorecError, match="Nothing can be downloaded to"):
