@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import csv
-import io
+import itertools
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -57,12 +57,16 @@ def table(timeline: Timeline, max_rows: int | None = None) -> list[dict[str, Any
 
     A timeline of all persons has a row for each step and person, in order of time.
     """
-    return [
-        {"start": row["start"], "end": row["end"], "person": row["person"]}
-        | (row["probabilities"] or dict.fromkeys(EMOTIONS))
-        | {name: row[name] for name in AFTER_EMOTIONS}
-        for row in rows_of_all(timeline, max_rows)
-    ]
+    return [*_lines(timeline, max_rows)]
+
+
+def _lines(timeline: Timeline, max_rows: int | None = None) -> Iterator[dict[str, Any]]:
+    for row in rows_of_all(timeline, max_rows):
+        yield (
+            {"start": row["start"], "end": row["end"], "person": row["person"]}
+            | (row["probabilities"] or dict.fromkeys(EMOTIONS))
+            | {name: row[name] for name in AFTER_EMOTIONS}
+        )
 
 
 def as_dict(timeline: Timeline) -> dict[str, Any]:
@@ -72,6 +76,11 @@ def as_dict(timeline: Timeline) -> dict[str, Any]:
     modality alone. Of all persons there is a row for each step and person; then ``people`` has the summary of each
     person, and ``mean_rows`` are the rows of their mean, which ``summary`` describes.
     """
+    return {key: [*value] if isinstance(value, Iterator) else value for key, value in _facts(timeline).items()}
+
+
+def _facts(timeline: Timeline) -> dict[str, Any]:
+    """What ``as_dict`` gives, with iterators for the lists of rows."""
     everybody: dict[str, Any] = {}
     if timeline.people:
         everybody["people"] = [_person(person) for person in timeline.people]
@@ -133,11 +142,21 @@ def check_locale(locale: str) -> None:
 
 def delimited(columns: Iterable[str], rows: Iterable[Iterable[Any]], delimiter: str = ",", mark: str = ".") -> str:
     """A header and rows as text, with a delimiter and a decimal mark; booleans are written as true and false."""
-    out = io.StringIO()
-    writer = csv.writer(out, delimiter=delimiter, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows([_cell(value, mark) for value in row] for row in rows)
-    return out.getvalue()
+    return "".join(_delimited(columns, rows, delimiter, mark))
+
+
+class _Echo:
+    """A file for csv.writer, which returns what its ``write`` returns."""
+
+    def write(self, text: str) -> str:
+        return text
+
+
+def _delimited(columns: Iterable[str], rows: Iterable[Iterable[Any]], delimiter: str, mark: str) -> Iterator[str]:
+    writer = csv.writer(_Echo(), delimiter=delimiter, lineterminator="\n")
+    yield writer.writerow(columns)
+    for row in rows:
+        yield writer.writerow([_cell(value, mark) for value in row])
 
 
 def localized(columns: Iterable[str], rows: Iterable[Iterable[Any]], locale: str) -> str:
@@ -152,19 +171,48 @@ def csv_text(timeline: Timeline, locale: str = "en") -> str:
 
     The locale "de" has semicolons and decimal commas. Raises EmorecError for an unknown locale.
     """
-    return localized(COLUMNS, (row.values() for row in table(timeline)), locale)
+    return "".join(csv_parts(timeline, locale))
 
 
 def tsv_text(timeline: Timeline, locale: str = "en") -> str:
     """The rows as ``csv_text`` with tabs between the cells. Raises EmorecError for an unknown locale."""
+    return "".join(tsv_parts(timeline, locale))
+
+
+def csv_parts(timeline: Timeline, locale: str = "en", delimiter: str | None = None) -> Iterator[str]:
+    """The text of ``csv_text`` line by line. ``delimiter`` is by default that of the locale."""
     check_locale(locale)
-    mark, _, begin = LOCALES[locale]
-    return begin + delimited(COLUMNS, (row.values() for row in table(timeline)), "\t", mark)
+    mark, usual, begin = LOCALES[locale]
+    lines = _delimited(COLUMNS, (row.values() for row in _lines(timeline)), delimiter or usual, mark)
+    return itertools.chain([begin], lines)
+
+
+def tsv_parts(timeline: Timeline, locale: str = "en") -> Iterator[str]:
+    """The text of ``tsv_text`` line by line."""
+    return csv_parts(timeline, locale, "\t")
 
 
 def json_text(timeline: Timeline) -> str:
     """The timeline as JSON text; null is unknown."""
-    return json.dumps(as_dict(timeline), indent=1, allow_nan=False) + "\n"
+    return "".join(json_parts(timeline))
+
+
+def json_parts(timeline: Timeline) -> Iterator[str]:
+    """The text of ``json_text`` row by row: that of ``as_dict``, each level indented by one space."""
+    encode = json.JSONEncoder(indent=1, allow_nan=False).encode
+    before = "{\n "
+    for key, value in _facts(timeline).items():
+        yield f"{before}{encode(key)}: "
+        before = ",\n "
+        if not isinstance(value, Iterator):
+            yield encode(value).replace("\n", "\n ")
+            continue
+        begin = "["
+        for row in value:
+            yield f"{begin}\n  " + encode(row).replace("\n", "\n  ")
+            begin = ","
+        yield "[]" if begin == "[" else "\n ]"
+    yield "\n}\n"
 
 
 def write_text(text: str, path: Path) -> None:

@@ -7,6 +7,7 @@ import io
 import json
 import math
 import os
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -295,6 +296,41 @@ def test_an_older_file_is_replaced(tmp_path):
     assert path.read_text().startswith(HEADER)
 
 
+def test_a_link_stays_and_the_file_that_it_points_to_is_replaced(tmp_path):
+    target, link = tmp_path / "disk" / "kept.csv", tmp_path / "timeline.csv"
+    target.parent.mkdir()
+    link.symlink_to(target)
+    for _ in range(2):  # the first time the file is not there yet
+        formats.FORMATS["csv"].write(TIMELINE, link)
+        assert link.is_symlink() and target.read_text() == tables.csv_text(TIMELINE)
+        target.write_text("old")
+    assert [path.name for path in target.parent.iterdir()] == ["kept.csv"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has other permissions, and no such pipes")
+def test_who_may_not_read_a_file_may_not_read_what_replaces_it(tmp_path):
+    path = tmp_path / "timeline.csv"
+    path.write_text("old")
+    for mode in (0o600, 0o664):
+        path.chmod(mode)
+        formats.FORMATS["csv"].write(TIMELINE, path)
+        assert path.stat().st_mode & 0o777 == mode and path.read_text().startswith(HEADER)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such pipes")
+@pytest.mark.parametrize("form", ["csv", "srt"])
+def test_a_pipe_is_written_to_and_stays(form, tmp_path):
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # so that a writer need not wait
+    try:
+        formats.FORMATS[form].write(TIMELINE, path)
+        assert os.read(reader, 10**6).decode() == formats.FORMATS[form].content(TIMELINE)
+    finally:
+        os.close(reader)
+    assert path.is_fifo() and list(tmp_path.iterdir()) == [path]
+
+
 def test_a_file_that_fails_half_way_leaves_the_older_one(tmp_path, monkeypatch):
     path = tmp_path / "timeline.csv"
     path.write_text("old")
@@ -340,6 +376,26 @@ def everybody():
     return infer(
         features.with_people(People((Person(number=5, name="Änna"),))), factories.checkpoint(), "face", person="all"
     )
+
+
+@pytest.mark.parametrize("make", [everybody, lambda: TIMELINE, lambda: factories.timeline(np.zeros((0, 7)))])
+def test_json_is_indented_as_by_the_module_json(make):
+    timeline = make()
+    assert tables.json_text(timeline) == json.dumps(tables.as_dict(timeline), indent=1, allow_nan=False) + "\n"
+
+
+@pytest.mark.parametrize("form", ["csv", "tsv", "json"])
+def test_rows_are_written_one_by_one(form, tmp_path):
+    """All rows of a day and many persons at once are gigabytes."""
+    one = factories.timeline(factories.probabilities(100), face=factories.probabilities(100, 1))
+    people = tuple(dataclasses.replace(one, person=np.full(100, number), name=f"P{number}") for number in range(20))
+    timeline = dataclasses.replace(one, people=people)
+    formats.FORMATS[form].write(timeline, tmp_path / "first")  # what a timeline keeps is there before
+    tracemalloc.start()
+    formats.FORMATS[form].write(timeline, tmp_path / "file")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 2000 * 600  # bytes; a dict with the values of a row takes 3,000
 
 
 def test_all_persons_are_rows_of_one_table_in_order_of_time():
