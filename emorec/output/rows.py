@@ -27,7 +27,10 @@ def person_of(timeline: Timeline) -> int | None:
     if not timeline.name:
         return None
     shown = timeline.person[timeline.person >= 0]
-    return int(shown[0]) if len(shown) else None
+    if len(shown):
+        return int(shown[0])
+    # No row shows the face of a person whose voice alone is read.
+    return next((number for number, name in timeline.names.items() if name == timeline.name), None)
 
 
 def rows(timeline: Timeline, max_rows: int | None = None) -> Iterator[dict[str, Any]]:
