@@ -22,6 +22,7 @@ from emorec.output.names import plain
 from emorec.output.negative import most_negative
 from emorec.output.rows import number, person_of, rows, rows_of_all
 from emorec.output.summary import summary
+from emorec.output.text import valid
 
 PERSON = 40  # bytes of a result's name that come from the name of a person
 # New columns come last, so that programs that read by position keep working.
@@ -87,13 +88,13 @@ def _facts(timeline: Timeline) -> dict[str, Any]:
         everybody["mean_rows"] = rows(timeline)
     return {
         "emorec": __version__,
-        "media": timeline.media,
+        "media": valid(timeline.media),
         "duration": number(timeline.duration),
         "fusion": timeline.fusion,
         "step": timeline.step,
         "window": timeline.window,
         "complete": timeline.complete,
-        "notes": list(timeline.notes),
+        "notes": [files.shown(note) for note in timeline.notes],
         "emotions": list(EMOTIONS),
         "choices": choices(timeline),
         "summary": summary_values(timeline),
@@ -131,7 +132,7 @@ def highlight_values(timeline: Timeline) -> list[dict[str, Any]]:
 
 def choices(timeline: Timeline) -> dict[str, Any]:
     """All settings that made a timeline, by name, with the prior, the model and the version of emorec."""
-    return timeline.choices | {"emorec": __version__}
+    return valid(timeline.choices) | {"emorec": __version__}
 
 
 def check_locale(locale: str) -> None:

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pyarrow import parquet
 
 from emorec import __version__
 from emorec.affect import valence_arousal
@@ -283,10 +284,16 @@ def test_a_file_holds_what_the_text_says(form, tmp_path):
 
 @pytest.mark.parametrize("name", ["Zoë – 映画 🎬.mp4", "caf\udce9.mp4"])
 def test_any_name_of_a_file_can_be_written(name, tmp_path):
-    """The second is how Python holds a Latin-1 name that a disk of another time may carry."""
-    path = tmp_path / "timeline.json"
-    formats.FORMATS["json"].write(factories.timeline(factories.probabilities(1), media={"name": name}), path)
-    assert strict(path.read_text(encoding="utf-8"))["media"]["name"] == name
+    """The second is how Python holds a Latin-1 name, of an old disk; not every reader of JSON takes it."""
+    made = factories.timeline(factories.probabilities(1), media={"name": name}, notes=(f"{name} is cut off.",))
+    made.choices["baseline"] = name
+    for form in ("json", "parquet"):
+        formats.FORMATS[form].write(made, tmp_path / form)
+    facts = parquet.read_schema(tmp_path / "parquet").metadata[b"emorec"]
+    for read in (strict((tmp_path / "json").read_text(encoding="utf-8")), strict(facts.decode())):
+        kept = read["media"]["name"]
+        assert kept == name.replace("\udce9", "\ufffd") == read["choices"]["baseline"]
+        assert read["notes"] == [f"{kept} is cut off."]
 
 
 def test_an_older_file_is_replaced(tmp_path):
