@@ -18,12 +18,13 @@ from emorec.emotions import EMOTIONS
 from emorec.errors import EmorecError
 from emorec.inference.timeline import Timeline
 from emorec.output.highlights import find_highlights
-from emorec.output.names import plain
+from emorec.output.names import REPORTS, plain
 from emorec.output.negative import most_negative
 from emorec.output.rows import number, person_of, rows, rows_of_all
 from emorec.output.summary import summary
 from emorec.output.text import valid
 
+MOST = 255  # bytes of a file's name on most systems
 PERSON = 40  # bytes of a result's name that come from the name of a person
 # New columns come last, so that programs that read by position keep working.
 COLUMNS: tuple[str, ...] = (
@@ -226,15 +227,13 @@ def file_name(stem: str, timeline: Timeline, suffix: str) -> str:
 
     A person's name, and "all", "main" and "speaker", stand there as they are, with - for what no file name may have.
     The stem may be any text, also a path; it becomes one name of a file (``names.plain``). A long stem and a long name
-    are cut, so that all of it fits into the 255 bytes that most systems allow.
+    are cut, so that it fits into MOST bytes with every suffix.
     """
     person = timeline.choices.get("person")
     named = f"person-{person}" if isinstance(person, int) else UNFIT.sub("-", person or "").strip("-. ") or "person"
-    marks = [
-        f".{timeline.fusion}" if timeline.fusion != DEFAULT_FUSION else "",
-        f".{files.shortened(named, PERSON)}" if person is not None else "",
-    ]
-    return "".join([plain(stem), *marks, suffix])
+    begin = plain(stem) + (f".{timeline.fusion}" if timeline.fusion != DEFAULT_FUSION else "")
+    room = MOST - len(begin.encode("utf-8", "surrogatepass")) - max(map(len, REPORTS)) - 1
+    return begin + (f".{files.shortened(named, min(PERSON, room))}" if person is not None else "") + suffix
 
 
 def _person(timeline: Timeline) -> dict[str, Any]:

@@ -177,7 +177,7 @@ def test_recordings_with_the_same_long_beginning_have_names_of_their_own(tmp_pat
 
     found = [claimed(path) for path in media]
     assert len({*found}) == 3 and found == [claimed(path) for path in media]
-    longest = max(len(form.suffix) for form in formats.FORMATS.values())
+    longest = max(len(suffix) for suffix in (*names.REPORTS, *(form.suffix for form in formats.FORMATS.values())))
     assert max(len(name.encode()) for name in found) + longest <= 255
     (tmp_path / f"{found[-1]}.csv").write_text("fits")
 
