@@ -7,7 +7,9 @@ import io
 import json
 import math
 import os
+import threading
 import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -180,6 +182,61 @@ def test_recordings_with_the_same_long_beginning_have_names_of_their_own(tmp_pat
     longest = max(len(suffix) for suffix in (*names.REPORTS, *(form.suffix for form in formats.FORMATS.values())))
     assert max(len(name.encode()) for name in found) + longest <= 255
     (tmp_path / f"{found[-1]}.csv").write_text("fits")
+
+
+def claim(folder, media="clip.mp4", source=None):
+    return names.claim(folder, Path(media), source or media, str, [".csv"])
+
+
+def no_links(*_):
+    raise OSError(errno.EPERM, "Operation not permitted")
+
+
+@pytest.mark.parametrize("link", [os.link, no_links])
+def test_a_name_belongs_to_one_recording_also_where_files_have_one_name_only(link, tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "link", link)
+    found = [claim(tmp_path, "clip.mp4", source) for source in ("/a/clip.mp4", "/b/clip.mp4", "/c/clip.mp4")]
+    assert found == ["clip", "clip.mp4", "clip.mp4-2"]
+    assert claim(tmp_path, "clip.mp4", "/b/clip.mp4") == "clip.mp4"
+    records = {path.name: path.read_text() for path in (tmp_path / names.RECORDS).iterdir()}
+    assert records == dict(zip(found, ("/a/clip.mp4", "/b/clip.mp4", "/c/clip.mp4"), strict=True))
+
+
+def test_an_empty_record_costs_no_recording_its_name(tmp_path, monkeypatch):
+    """A command was killed, or found the disk full, after it had made the record."""
+    monkeypatch.setattr(names, "PAUSE", 0.0)
+    (tmp_path / names.RECORDS).mkdir()
+    for stem in ("clip", "mine"):
+        (tmp_path / names.RECORDS / stem).touch()
+    (tmp_path / "mine.csv").touch()  # of the user
+    assert claim(tmp_path) == "clip" == claim(tmp_path)
+    assert claim(tmp_path, "clip.mp4", "/other") == "clip.mp4"
+    assert claim(tmp_path, "mine.mp4") == "mine.mp4"
+
+
+def test_a_full_disk_leaves_no_record(tmp_path, monkeypatch):
+    opened = Path.open
+
+    def full(path, mode="r", *more, **named):
+        file = opened(path, mode, *more, **named)
+        if mode[0] not in "wx":
+            return file
+        file.close()  # it is there, and empty
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "open", full)
+    with pytest.raises(EmorecError, match=r"cannot be written \(No space left on device\)"):
+        claim(tmp_path)
+    assert not [*(tmp_path / names.RECORDS).iterdir()]
+
+
+def test_commands_that_begin_at_the_same_time_agree_on_the_name_of_a_recording(tmp_path):
+    def claims(folder):
+        barrier = threading.Barrier(4)
+        with ThreadPoolExecutor(4) as pool:
+            return {*pool.map(lambda _: (barrier.wait(), claim(folder))[1], range(4))}
+
+    assert [claims(tmp_path / str(turn)) for turn in range(50)] == [{"clip"}] * 50
 
 
 def test_every_column_and_key_is_explained():
