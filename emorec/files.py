@@ -7,7 +7,7 @@ import errno
 import os
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -19,10 +19,10 @@ DEVICES = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\.|$)", re.IGNORECASE)
 PARTIAL = 150  # bytes of a file's name in that of its temporary file; most systems allow 255 for a name
 
 
-def write(path: str | Path, content: bytes) -> None:
-    """Write a file completely or not at all, see ``replacing``. Raises OSError."""
+def write(path: str | Path, content: bytes | Iterable[bytes]) -> None:
+    """Write a file, given whole or in parts, completely or not at all, see ``replacing``. Raises OSError."""
     with replacing(path) as file:
-        file.write(content)
+        file.writelines([content] if isinstance(content, bytes) else content)
 
 
 @contextlib.contextmanager
@@ -30,13 +30,14 @@ def replacing(path: str | Path) -> Iterator[BinaryIO]:
     """Within, a temporary file beside ``path`` to write to, which then gets that name. Raises OSError.
 
     No partial file remains, and the content is on the disk before it has the name, so that a power cut leaves no file
-    without its content.
+    without its content. Who may read a file that was there before may read the new one.
     """
     path = Path(path)
     partial = partial_of(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with partial.open("wb") as file:
+            keep_mode(path, partial)
             yield file
             file.flush()
             _force(file.fileno())
@@ -45,6 +46,12 @@ def replacing(path: str | Path) -> Iterator[BinaryIO]:
         with contextlib.suppress(OSError):
             partial.unlink()
         raise
+
+
+def keep_mode(path: Path, partial: Path) -> None:
+    """Give a temporary file the permissions of the file that it will replace, if there is one."""
+    with contextlib.suppress(OSError):  # no file yet, or a disk without permissions
+        partial.chmod(path.stat().st_mode & 0o777)
 
 
 def _force(descriptor: int) -> None:
@@ -80,12 +87,25 @@ def no_device(name: str) -> str:
     return f"_{name}" if DEVICES.match(name) else name
 
 
-def write_result(path: str | Path, content: bytes) -> None:
-    """As ``write``, for a file that the user named: raises EmorecError with one sentence."""
+def write_result(path: str | Path, content: bytes | Iterable[bytes]) -> None:
+    """As ``write``, for a file that the user named: raises EmorecError with one sentence.
+
+    A link stays, and the file that it points to is replaced. A pipe or a device is written to as it is.
+    """
     try:
-        write(path, content)
+        if is_special(path):
+            with open(path, "wb") as file:
+                file.writelines([content] if isinstance(content, bytes) else content)
+        else:
+            write(os.path.realpath(path), content)
     except OSError as error:
         raise EmorecError(f"{path} cannot be written ({error.strerror or error}); choose another place.") from None
+
+
+def is_special(path: str | Path) -> bool:
+    """Whether there is a pipe, a device or a socket, which no file may replace."""
+    path = Path(path)
+    return path.exists() and not path.is_file() and not path.is_dir()
 
 
 def lock(descriptor: int) -> bool:

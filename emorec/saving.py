@@ -34,18 +34,22 @@ class Saving:
         timeline: Timeline,
         path: str | PathLike[str],
         *,
+        people: PeopleLike | None = None,
         blur: bool = False,
         progress: Callable[[float], object] | None = None,
     ) -> None:
         """Write the recording as an mp4 file with a box, a name and the emotion at every face, the timeline below.
 
         ``media`` is the file that ``features`` were extracted from, and ``timeline`` was inferred from these; what was
-        not analyzed is left out. ``blur`` hides every face behind a mosaic. ``progress(time)`` is called with the time
-        (s) up to which it is written. The file is written completely or not at all. Raises EmorecError if the recording
-        has no picture, if ``blur`` finds no face to hide, or if the file cannot be written.
+        not analyzed is left out. ``people`` are as in ``analyze``. ``blur`` hides every face behind a mosaic.
+        ``progress(time)`` is called with the time (s) up to which it is written. The file is written completely or not
+        at all. Raises EmorecError if the recording has no picture, if ``blur`` finds no face to hide, or if the file
+        cannot be written.
         """
         from emorec.output import video  # fonts and encoders are needed by few
 
+        if people:
+            features = people_file.used(people, features)[0]
         video.save(Path(media), features, timeline, Path(path), blur=blur, names=features.names, progress=progress)
 
     def save_report(

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import pandas as pd  # pyright: ignore[reportMissingTypeStubs]
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, eq=False)
 class Timeline(inference.Timeline):
     """Emotions over time, with one row per step; ``emorec.inference.timeline.Timeline`` describes the arrays.
 

@@ -145,8 +145,7 @@ class Features:
     @cached_property
     def names(self) -> dict[int, str]:
         """The name of each of ``persons``, by number: the user's, or "person 1"."""
-        given = self.people.names()
-        return {number: given.get(number, people_of.default_name(number)) for number in self.persons}
+        return self.people.names_of(self.persons)
 
     def with_people(self, people: People) -> Features:
         """The same features with what the user says about the persons; nothing is compared again.

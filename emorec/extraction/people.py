@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -23,6 +24,7 @@ SAME_PLACE = 0.3  # intersection over union of the two boxes from which on they 
 LEFT_VOICE, RIGHT_VOICE = 100_001, 100_002
 VOICE_NAMES = {LEFT_VOICE: "voice left", RIGHT_VOICE: "voice right"}
 
+PERSON_NAME = re.compile(r"person \d+", re.IGNORECASE)  # the default name of a person who is seen
 BAD_NAME = (
     "{name!r} cannot be a person's name; give 1 to {most} characters that are not a number, all, main or speaker."
 )
@@ -76,6 +78,19 @@ class People:
         """The names that the user gave, by number."""
         return {person.number: person.name for person in self.persons if person.name}
 
+    def names_of(self, numbers: Sequence[int]) -> dict[int, str]:
+        """The name of each of these persons: the one that the user gave, or the default one.
+
+        A given name that is the default name of one of the others is not used, so that no two have the same.
+        """
+        given = {number: name for number, name in self.names().items() if number in numbers}
+        while True:
+            default = {default_name(number).casefold() for number in numbers if number not in given}
+            free = {number: name for number, name in given.items() if name.casefold() not in default}
+            if len(free) == len(given):
+                return {number: given.get(number, default_name(number)) for number in numbers}
+            given = free  # of those whose name is not used, the default names count too
+
 
 NOBODY = People()
 
@@ -83,6 +98,12 @@ NOBODY = People()
 def default_name(number: int) -> str:
     """The name of a person who has none."""
     return VOICE_NAMES.get(number, f"person {number}")
+
+
+def is_anothers(name: str, number: int) -> bool:
+    """Whether a name is the default one of another person than ``number``, also of one whom nobody has seen yet."""
+    default = PERSON_NAME.fullmatch(name) or name.casefold() in VOICE_NAMES.values()
+    return bool(default) and name.casefold() != default_name(number)
 
 
 def checked_name(name: object) -> str:

@@ -9,11 +9,22 @@ import numpy as np
 
 from emorec.errors import EmorecError
 from emorec.extraction.features import Features
-from emorec.extraction.people import VOICE_NAMES, Box, People, Person, Track, Tracks, checked_name, overlap
+from emorec.extraction.people import (
+    VOICE_NAMES,
+    Box,
+    People,
+    Person,
+    Track,
+    Tracks,
+    checked_name,
+    is_anothers,
+    overlap,
+)
 from emorec.extraction.persons import seconds_shown
 
 NO_PERSON = "There is no person {number} in this recording any more; choose another."
 TAKEN = "Another person is called {name}; choose another name, or join the two."
+DEFAULT = "{name} is what another person is called without a name; choose another name."
 SAME = "{name} cannot be joined with the same person; choose another one."
 TOGETHER = "{one} and {other} are in one picture at {time}, so they are two people and cannot be joined."
 HEARD = "{name} is only heard, in a channel of its own, and cannot be joined with {other}; give it a name instead."
@@ -97,6 +108,8 @@ def renamed(features: Features, number: int, name: object) -> People:
     others = {known.casefold() for other, known in features.names.items() if other != number}
     if text.casefold() in others:
         raise EmorecError(TAKEN.format(name=text))
+    if is_anothers(text, number):
+        raise EmorecError(DEFAULT.format(name=text))
     return _with(features, replace(_described(features, number), name=text))
 
 

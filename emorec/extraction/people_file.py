@@ -19,7 +19,7 @@ import numpy as np
 
 from emorec import files
 from emorec._version import __version__
-from emorec.errors import EmorecError
+from emorec.errors import EmorecError, listed
 from emorec.extraction import people_changes
 from emorec.extraction.features import Features
 from emorec.extraction.people import (
@@ -49,6 +49,7 @@ UNREADABLE = "{name} cannot be read as a names file ({reason}); give one that em
 TWICE = "{name} cannot be one person: at {time} two faces in one picture are listed as this person."
 MISSING = "Of the persons in the names file, this recording, or this part of it, does not show {names}."
 OTHER = "The names file was written for {theirs}, and this recording is {this}; check that its names belong here."
+UNUSED = "Persons without a name are called {names}, so the names file cannot call others that; give both a name."
 MAX_LISTED = 12  # names in that sentence
 HEARD = "{voice} is only heard, in a channel of its own, and cannot be one person with {name}; give it another name."
 NUMBER_TWICE = "Person {number} is listed twice in the names file; list each person once."
@@ -79,6 +80,9 @@ def used(given: PeopleLike, features: Features) -> tuple[Features, tuple[str, ..
     there = {int(number) for number in np.unique(edited.arrays["face_person"])} | {*edited.persons}
     missing = [person.name or default_name(person.number) for person in people if person.number not in there]
     notes = [MISSING.format(names=", ".join(missing[:MAX_LISTED]))] if missing else []
+    unused = [name for number, name in people.names().items() if edited.names.get(number, name) != name]
+    if unused:
+        notes.append(UNUSED.format(names=listed(unused[:MAX_LISTED])))
     theirs, this = people.recording, _recording(features)
     if theirs and this and _letters(theirs) != _letters(this):
         notes.insert(0, OTHER.format(theirs=theirs, this=this))

@@ -22,7 +22,7 @@ from emorec.inference.options import (
 from emorec.inference.turns import Turn
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)  # a timeline equals itself only: arrays are not true or false
 class Timeline:
     """Emotions over time; every array has one row per step.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +21,7 @@ RELATIVE = "relative"  # the voice network's head for features relative to a bas
 SILENT = 0.02  # smallest weight of a hop, so that a clip without detected speech still has a pooled value
 UNSURE_SHARE = 0.5  # of a hop that may or may not be the person's
 BATCH = 512  # windows pooled at a time, which bounds the memory for long recordings
+MAX_HOPS = 4096  # that windows pooled together span: with little speech, BATCH of them may lie hours apart
 MAX_KEPT = 16  # voices in windows that are kept with features; of an hour each takes about 1 MB
 
 
@@ -123,12 +124,14 @@ def _voice_of(
         pooled = np.zeros((len(low), width), np.float32)
         return Voice(pooled, *pool_voice(features, model, low, high, pooled, share))
     key = (model.fingerprint, low.tobytes(), high.tobytes(), b"" if share is None else share.tobytes())
-    if key not in features.kept:
+    voice = features.kept.get(key)
+    if voice is None:
         nothing = np.broadcast_to(np.zeros((), np.float32), (len(low), width))
+        voice = Voice(nothing, *pool_voice(features, model, low, high, None, share))
         if len(features.kept) >= MAX_KEPT:
             features.kept.clear()
-        features.kept[key] = Voice(nothing, *pool_voice(features, model, low, high, None, share))
-    return features.kept[key]
+        features.kept[key] = voice  # which another thread may take away at any time
+    return voice
 
 
 def pool_voice(
@@ -164,9 +167,7 @@ def pool_voice(
         sizes = model.voice.parts  # attention applies to the first of them only
         hops = torch.from_numpy(arrays["voice_embedding"][:, : sizes[0]].astype(np.float32)).to(device)
         weight = model.voice.hop_weights(hops, _tensor(np.maximum(speech, SILENT) * counted, device)).cpu().numpy()
-        with_speech = np.flatnonzero(fusions.enough(coverage))
-        for begin in range(0, len(with_speech), BATCH):
-            chosen = with_speech[begin : begin + BATCH]
+        for chosen in _batches(np.flatnonzero(fusions.enough(coverage)), first, last):
             part = slice(first[chosen].min(), last[chosen].max())
             ranges = first[chosen] - part.start, last[chosen] - part.start
             mean, square = _moments(weight[part], arrays["voice_embedding"][part], sizes, *ranges)
@@ -180,6 +181,19 @@ def pool_voice(
             if pooled_features is not None:
                 pooled_features[chosen] = pooled
     return probabilities, relative, coverage, certainty
+
+
+def _batches(rows: np.ndarray, first: np.ndarray, last: np.ndarray) -> Iterator[np.ndarray]:
+    """Divide windows (their ``rows``, in order of time) into parts of at most BATCH that span at most MAX_HOPS.
+
+    ``first`` and ``last`` (exclusive) are the hops of every window; one that is longer is a part of its own.
+    """
+    while len(rows):
+        part = rows[:BATCH]
+        near = np.logical_and.accumulate(last[part] - first[part[0]] <= MAX_HOPS)
+        part = part[: max(1, int(near.sum()))]
+        yield part
+        rows = rows[len(part) :]
 
 
 def _tensor(values: np.ndarray, device: torch.device) -> torch.Tensor:

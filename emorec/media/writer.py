@@ -14,6 +14,7 @@ import numpy as np
 from av.error import FFmpegError
 from av.video.reformatter import ColorRange
 
+from emorec import files
 from emorec.errors import EmorecError
 from emorec.media.playback import Colours
 
@@ -35,9 +36,10 @@ class MovieWriter:
 
     def __init__(self, path: Path, size: tuple[int, int], colours: Colours, rate: float, sound: bool):
         self._path = path
-        self._partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+        self._target = Path(os.path.realpath(path))  # a link stays
+        self._partial = files.partial_of(self._target)
         with self._errors():
-            path.parent.mkdir(parents=True, exist_ok=True)
+            self._target.parent.mkdir(parents=True, exist_ok=True)
             # "file:" keeps a colon in the name from being read as a protocol.
             options = {"movflags": "+faststart"}
             self._container: Any = av.open(f"file:{self._partial}", "w", format="mp4", options=options)
@@ -70,6 +72,9 @@ class MovieWriter:
         self._mux(self._sound, frame)
 
     def __enter__(self) -> Self:
+        with self._errors():
+            self._partial.touch()
+            files.keep_mode(self._target, self._partial)
         return self
 
     def __exit__(
@@ -82,7 +87,7 @@ class MovieWriter:
                     self._mux(self._sound, None)
                 with self._errors():
                     self._container.close()
-                    os.replace(self._partial, self._path)
+                    os.replace(self._partial, self._target)
         finally:
             with contextlib.suppress(FFmpegError, OSError):
                 self._container.close()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -24,13 +24,14 @@ LEFT_OUT = "{formats} left out, for which packages are missing: run {command}."
 class Format:
     """A format: ``suffix`` of its files, its name in ``words``, and what makes its content.
 
-    ``content`` gives text or bytes. ``localized`` formats take a locale as the second argument. ``needs`` is the
-    package without which there is none.
+    ``content`` gives text or bytes, ``parts`` the same text part by part, for formats that may be very long.
+    ``localized`` formats take a locale as the second argument. ``needs`` is the package without which there is none.
     """
 
     suffix: str
     words: str
     content: Callable[..., str | bytes]
+    parts: Callable[..., Iterator[str]] | None = None
     localized: bool = False
     needs: str = ""
 
@@ -44,14 +45,18 @@ class Format:
 
         Raises EmorecError if the file cannot be written, the package is missing, or the locale does not exist.
         """
-        content = self.content(timeline, locale) if self.localized else self.content(timeline)
-        files.write_result(path, content.encode() if isinstance(content, str) else content)
+        given = (timeline, locale) if self.localized else (timeline,)
+        if self.parts:
+            files.write_result(path, (part.encode() for part in self.parts(*given)))
+        else:
+            content = self.content(*given)
+            files.write_result(path, content.encode() if isinstance(content, str) else content)
 
 
 FORMATS = {
-    "csv": Format(suffix=".csv", words="CSV", content=tables.csv_text, localized=True),
-    "tsv": Format(suffix=".tsv", words="TSV", content=tables.tsv_text, localized=True),
-    "json": Format(suffix=".json", words="JSON", content=tables.json_text),
+    "csv": Format(suffix=".csv", words="CSV", content=tables.csv_text, parts=tables.csv_parts, localized=True),
+    "tsv": Format(suffix=".tsv", words="TSV", content=tables.tsv_text, parts=tables.tsv_parts, localized=True),
+    "json": Format(suffix=".json", words="JSON", content=tables.json_text, parts=tables.json_parts),
     "parquet": Format(suffix=".parquet", words="Parquet", content=parquet.parquet_bytes, needs="pyarrow"),
     "xlsx": Format(suffix=".xlsx", words="Excel", content=workbook.xlsx_bytes, needs="openpyxl"),
     "srt": Format(suffix=".srt", words="Subtitles (SRT)", content=subtitles.srt_text),

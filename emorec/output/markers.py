@@ -22,6 +22,7 @@ COLUMNS = ("label", "lag", "measure", "mean", "low", "high", "change", "change_l
 BEFORE, AFTER = 5.0, 10.0  # seconds around a marker
 LONGEST = 600.0  # seconds before or after a marker that may be asked for
 RESAMPLES = 1000
+MOST_SHOWN = 60  # characters of what was given, in a sentence about it
 SEED = 0  # so that the same files give the same interval
 MASS = (2.5, 97.5)  # percentiles of the 95 % interval
 DIGITS = 6
@@ -29,6 +30,7 @@ DIGITS = 6
 MarkersLike = str | PathLike[str] | Iterable[Marker] | Iterable[tuple[float, str]]
 AnyTimeline = TypeVar("AnyTimeline", bound=Timeline)
 
+NO_PAIRS = 'Markers are a file, or pairs of a time in seconds and a label, such as [(3.5, "joke")], not {given}.'
 OUTSIDE = "The marker {label!r} at {time:g} s is outside {place}{more}."
 WHOLE = "the recording, which is {duration:.1f} s long"
 PART = "the part from {start:g} to {end:g} s"
@@ -65,7 +67,10 @@ def of(given: MarkersLike) -> tuple[Marker, ...]:
     """Markers from a file, or from pairs of a time (s) and a label, in order of time. Raises EmorecError."""
     if isinstance(given, str | PathLike):
         return annotation.markers(given)
-    made = (each if isinstance(each, Marker) else Marker(float(each[0]), str(each[1])) for each in given)
+    try:
+        made = [each if isinstance(each, Marker) else Marker(float(each[0]), str(each[1])) for each in given]
+    except (TypeError, ValueError, LookupError):
+        raise EmorecError(NO_PAIRS.format(given=repr(given)[:MOST_SHOWN])) from None
     return tuple(sorted(made, key=lambda marker: marker.time))
 
 

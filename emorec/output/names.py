@@ -5,10 +5,12 @@ The folder records which recording a name belongs to: ``.emorec/NAME`` contains 
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import re
 import tempfile
+import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -19,6 +21,7 @@ RECORDS = ".emorec"
 STEM = 180  # bytes of a result's name that come from the name of the recording; most systems allow 255 in all
 UNFIT = re.compile(r'[/\\:*?"<>|\x00-\x1f\x7f-\x9f]')  # what Linux, macOS or Windows has in no name of a file
 NAMELESS = "recording"
+PAUSE = 0.1  # seconds in which another command fills the record that it has just made, where it cannot do both at once
 REPORTS = (".report.html", ".report.faces-hidden.html")  # what follows the name: a report with faces, and without
 
 
@@ -36,9 +39,14 @@ def claim(folder: Path, media: Path, source: str, label: Callable[[str], str], s
     for stem, ending in itertools.chain([(media.stem, ""), (media.name, "")], numbered):
         name = label(f"{files.shortened(stem, STEM - len(ending))}{ending}")
         record = folder / RECORDS / name
-        if not record.exists() and any(os.path.lexists(folder / f"{name}{suffix}") for suffix in suffixes):
-            continue
-        if _owner(record, owner) == owner:
+        try:
+            known = _recorded(record)
+            if not known and any(os.path.lexists(folder / f"{name}{suffix}") for suffix in suffixes):
+                continue
+            known = known or _record(record, owner)
+        except OSError as error:
+            raise _unwritable(folder, error) from None
+        if known == owner:
             return name
     raise AssertionError("the numbers have no end")
 
@@ -64,15 +72,44 @@ def _unwritable(folder: Path, error: OSError) -> EmorecError:
     return EmorecError(f"{folder} cannot be written ({error.strerror or error}); choose another place.")
 
 
-def _owner(record: Path, owner: bytes) -> bytes:
-    """The recorded owner of a name; if there was none, ``owner`` is recorded and returned."""
-    try:
-        record.parent.mkdir(parents=True, exist_ok=True)
+def _recorded(record: Path) -> bytes:
+    """The recorded owner of a name, empty if there is none. Raises OSError."""
+    for wait in (PAUSE, 0.0):
         try:
-            with record.open("xb") as file:  # fails if another command has just created it
-                file.write(owner)
-            return owner
+            if owner := record.read_bytes():
+                return owner
+        except (FileNotFoundError, NotADirectoryError):
+            break
+        time.sleep(wait)
+    # An empty record is of a command that was killed, or that found the disk full.
+    return b""
+
+
+def _record(record: Path, owner: bytes) -> bytes:
+    """Record the owner of a name that has none, and return who is recorded: another command may be faster.
+
+    Others see the whole record or none, so that two commands with one recording take the same name. Raises OSError.
+    """
+    record.parent.mkdir(parents=True, exist_ok=True)
+    partial = files.partial_of(record)
+    try:
+        partial.write_bytes(owner)
+        if record.exists():  # it is empty
+            partial.replace(record)
+        else:
+            _link(partial, record)
+    finally:
+        partial.unlink(missing_ok=True)
+    return _recorded(record)
+
+
+def _link(partial: Path, record: Path) -> None:
+    """Give a file a second name, if that is not there yet. Raises OSError."""
+    with contextlib.suppress(FileExistsError):
+        try:
+            os.link(partial, record)
         except FileExistsError:
-            return record.read_bytes()
-    except OSError as error:
-        raise _unwritable(record.parent.parent, error) from None
+            raise
+        except OSError:  # a disk on which a file has one name only
+            with record.open("xb") as file:
+                file.write(partial.read_bytes())

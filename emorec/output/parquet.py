@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from emorec import files
 from emorec.errors import require
 from emorec.inference.timeline import Timeline
 from emorec.output.columns import columns
 from emorec.output.tables import choices
+from emorec.output.text import valid
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -48,5 +50,6 @@ def arrow_table(timeline: Timeline) -> pa.Table:
         else:
             values = values.astype(np.float64)
             arrays[name] = pa.array(values, pa.float64(), mask=np.isnan(values))
-    facts = {"media": timeline.media, "choices": choices(timeline), "notes": timeline.notes}
+    notes = [files.shown(note) for note in timeline.notes]
+    facts = {"media": valid(timeline.media), "choices": choices(timeline), "notes": notes}
     return pa.table(arrays).replace_schema_metadata({"emorec": json.dumps(facts)})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -26,11 +27,14 @@ def person_of(timeline: Timeline) -> int | None:
     if not timeline.name:
         return None
     shown = timeline.person[timeline.person >= 0]
-    return int(shown[0]) if len(shown) else None
+    if len(shown):
+        return int(shown[0])
+    # No row shows the face of a person whose voice alone is read.
+    return next((number for number, name in timeline.names.items() if name == timeline.name), None)
 
 
-def rows(timeline: Timeline, max_rows: int | None = None) -> list[dict[str, Any]]:
-    """One dict per row of a timeline, or of its first rows; None is unknown."""
+def rows(timeline: Timeline, max_rows: int | None = None) -> Iterator[dict[str, Any]]:
+    """One dict per row of a timeline, or of its first rows, one after the other; None is unknown."""
     columns = zip(
         timeline.start,
         timeline.end,
@@ -53,7 +57,7 @@ def rows(timeline: Timeline, max_rows: int | None = None) -> list[dict[str, Any]
         timeline.row_names,
         strict=True,
     )
-    return [
+    return (
         {
             "start": number(start),
             "end": number(end),
@@ -96,13 +100,16 @@ def rows(timeline: Timeline, max_rows: int | None = None) -> list[dict[str, Any]
             voice_affect,
             name,
         ) in itertools.islice(columns, max_rows)  # fmt: skip
-    ]
+    )
 
 
-def rows_of_all(timeline: Timeline, max_rows: int | None = None) -> list[dict[str, Any]]:
-    """The rows of every person, those of one step after each other; at most ``max_rows``."""
-    each = [rows(one, max_rows) for one in timeline.each]
-    return [row for step in zip(*each, strict=True) for row in step][:max_rows]
+def rows_of_all(timeline: Timeline, max_rows: int | None = None) -> Iterator[dict[str, Any]]:
+    """The rows of every person, those of one step after each other; at most ``max_rows``.
+
+    They are made one by one: all of them, of a day and many persons, would take gigabytes.
+    """
+    each = [rows(one) for one in timeline.each]
+    return itertools.islice((row for step in zip(*each, strict=True) for row in step), max_rows)
 
 
 def _named(probabilities: np.ndarray) -> dict[str, float | None] | None:

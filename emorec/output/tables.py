@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import csv
-import io
+import itertools
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -19,11 +19,13 @@ from emorec.errors import EmorecError
 from emorec.inference.timeline import Timeline
 from emorec.output import spreadsheets
 from emorec.output.highlights import find_highlights
-from emorec.output.names import plain
+from emorec.output.names import REPORTS, plain
 from emorec.output.negative import most_negative
 from emorec.output.rows import number, person_of, rows, rows_of_all
 from emorec.output.summary import summary
+from emorec.output.text import valid
 
+MOST = 255  # bytes of a file's name on most systems
 PERSON = 40  # bytes of a result's name that come from the name of a person
 # New columns come last, so that programs that read by position keep working.
 COLUMNS: tuple[str, ...] = (
@@ -58,12 +60,16 @@ def table(timeline: Timeline, max_rows: int | None = None) -> list[dict[str, Any
 
     A timeline of all persons has a row for each step and person, in order of time.
     """
-    return [
-        {"start": row["start"], "end": row["end"], "person": row["person"]}
-        | (row["probabilities"] or dict.fromkeys(EMOTIONS))
-        | {name: row[name] for name in AFTER_EMOTIONS}
-        for row in rows_of_all(timeline, max_rows)
-    ]
+    return [*_lines(timeline, max_rows)]
+
+
+def _lines(timeline: Timeline, max_rows: int | None = None) -> Iterator[dict[str, Any]]:
+    for row in rows_of_all(timeline, max_rows):
+        yield (
+            {"start": row["start"], "end": row["end"], "person": row["person"]}
+            | (row["probabilities"] or dict.fromkeys(EMOTIONS))
+            | {name: row[name] for name in AFTER_EMOTIONS}
+        )
 
 
 def as_dict(timeline: Timeline) -> dict[str, Any]:
@@ -73,19 +79,24 @@ def as_dict(timeline: Timeline) -> dict[str, Any]:
     modality alone. Of all persons there is a row for each step and person; then ``people`` has the summary of each
     person, and ``mean_rows`` are the rows of their mean, which ``summary`` describes.
     """
+    return {key: [*value] if isinstance(value, Iterator) else value for key, value in _facts(timeline).items()}
+
+
+def _facts(timeline: Timeline) -> dict[str, Any]:
+    """What ``as_dict`` gives, with iterators for the lists of rows."""
     everybody: dict[str, Any] = {}
     if timeline.people:
         everybody["people"] = [_person(person) for person in timeline.people]
         everybody["mean_rows"] = rows(timeline)
     return {
         "emorec": __version__,
-        "media": timeline.media,
+        "media": valid(timeline.media),
         "duration": number(timeline.duration),
         "fusion": timeline.fusion,
         "step": timeline.step,
         "window": timeline.window,
         "complete": timeline.complete,
-        "notes": list(timeline.notes),
+        "notes": [files.shown(note) for note in timeline.notes],
         "emotions": list(EMOTIONS),
         "choices": choices(timeline),
         "summary": summary_values(timeline),
@@ -123,7 +134,7 @@ def highlight_values(timeline: Timeline) -> list[dict[str, Any]]:
 
 def choices(timeline: Timeline) -> dict[str, Any]:
     """All settings that made a timeline, by name, with the prior, the model and the version of emorec."""
-    return timeline.choices | {"emorec": __version__}
+    return valid(timeline.choices) | {"emorec": __version__}
 
 
 def check_locale(locale: str) -> None:
@@ -134,11 +145,21 @@ def check_locale(locale: str) -> None:
 
 def delimited(columns: Iterable[str], rows: Iterable[Iterable[Any]], delimiter: str = ",", mark: str = ".") -> str:
     """A header and rows as text, with a delimiter and a decimal mark; booleans are written as true and false."""
-    out = io.StringIO()
-    writer = csv.writer(out, delimiter=delimiter, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows([_cell(value, mark) for value in row] for row in rows)
-    return out.getvalue()
+    return "".join(_delimited(columns, rows, delimiter, mark))
+
+
+class _Echo:
+    """A file for csv.writer, which returns what its ``write`` returns."""
+
+    def write(self, text: str) -> str:
+        return text
+
+
+def _delimited(columns: Iterable[str], rows: Iterable[Iterable[Any]], delimiter: str, mark: str) -> Iterator[str]:
+    writer = csv.writer(_Echo(), delimiter=delimiter, lineterminator="\n")
+    yield writer.writerow(columns)
+    for row in rows:
+        yield writer.writerow([_cell(value, mark) for value in row])
 
 
 def localized(columns: Iterable[str], rows: Iterable[Iterable[Any]], locale: str) -> str:
@@ -153,19 +174,48 @@ def csv_text(timeline: Timeline, locale: str = "en") -> str:
 
     The locale "de" has semicolons and decimal commas. Raises EmorecError for an unknown locale.
     """
-    return localized(COLUMNS, (row.values() for row in table(timeline)), locale)
+    return "".join(csv_parts(timeline, locale))
 
 
 def tsv_text(timeline: Timeline, locale: str = "en") -> str:
     """The rows as ``csv_text`` with tabs between the cells. Raises EmorecError for an unknown locale."""
+    return "".join(tsv_parts(timeline, locale))
+
+
+def csv_parts(timeline: Timeline, locale: str = "en", delimiter: str | None = None) -> Iterator[str]:
+    """The text of ``csv_text`` line by line. ``delimiter`` is by default that of the locale."""
     check_locale(locale)
-    mark, _, begin = LOCALES[locale]
-    return begin + delimited(COLUMNS, (row.values() for row in table(timeline)), "\t", mark)
+    mark, usual, begin = LOCALES[locale]
+    lines = _delimited(COLUMNS, (row.values() for row in _lines(timeline)), delimiter or usual, mark)
+    return itertools.chain([begin], lines)
+
+
+def tsv_parts(timeline: Timeline, locale: str = "en") -> Iterator[str]:
+    """The text of ``tsv_text`` line by line."""
+    return csv_parts(timeline, locale, "\t")
 
 
 def json_text(timeline: Timeline) -> str:
     """The timeline as JSON text; null is unknown."""
-    return json.dumps(as_dict(timeline), indent=1, allow_nan=False) + "\n"
+    return "".join(json_parts(timeline))
+
+
+def json_parts(timeline: Timeline) -> Iterator[str]:
+    """The text of ``json_text`` row by row: that of ``as_dict``, each level indented by one space."""
+    encode = json.JSONEncoder(indent=1, allow_nan=False).encode
+    before = "{\n "
+    for key, value in _facts(timeline).items():
+        yield f"{before}{encode(key)}: "
+        before = ",\n "
+        if not isinstance(value, Iterator):
+            yield encode(value).replace("\n", "\n ")
+            continue
+        begin = "["
+        for row in value:
+            yield f"{begin}\n  " + encode(row).replace("\n", "\n  ")
+            begin = ","
+        yield "[]" if begin == "[" else "\n ]"
+    yield "\n}\n"
 
 
 def write_text(text: str, path: Path) -> None:
@@ -178,15 +228,13 @@ def file_name(stem: str, timeline: Timeline, suffix: str) -> str:
 
     A person's name, and "all", "main" and "speaker", stand there as they are, with - for what no file name may have.
     The stem may be any text, also a path; it becomes one name of a file (``names.plain``). A long stem and a long name
-    are cut, so that all of it fits into the 255 bytes that most systems allow.
+    are cut, so that it fits into MOST bytes with every suffix.
     """
     person = timeline.choices.get("person")
     named = f"person-{person}" if isinstance(person, int) else UNFIT.sub("-", person or "").strip("-. ") or "person"
-    marks = [
-        f".{timeline.fusion}" if timeline.fusion != DEFAULT_FUSION else "",
-        f".{files.shortened(named, PERSON)}" if person is not None else "",
-    ]
-    return "".join([plain(stem), *marks, suffix])
+    begin = plain(stem) + (f".{timeline.fusion}" if timeline.fusion != DEFAULT_FUSION else "")
+    room = MOST - len(begin.encode("utf-8", "surrogatepass")) - max(map(len, REPORTS)) - 1
+    return begin + (f".{files.shortened(named, min(PERSON, room))}" if person is not None else "") + suffix
 
 
 def _person(timeline: Timeline) -> dict[str, Any]:

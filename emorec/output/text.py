@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 import unicodedata
+from collections.abc import Mapping
 from pathlib import PurePath
+from typing import Any
 
 from emorec import files
 from emorec.inference.timeline import Timeline
@@ -18,6 +20,14 @@ def plain(text: str) -> str:
     shown = files.shown(text)
     kept = (" " if unicodedata.category(letter) in BREAKING or letter in "\ufffe\uffff" else letter for letter in shown)
     return " ".join("".join(kept).split())
+
+
+def valid(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Values by name, with texts that can be encoded as UTF-8, see ``files.shown``.
+
+    The name of a recording may hold lone surrogates. JSON can escape them, but readers such as DuckDB refuse the file.
+    """
+    return {name: files.shown(value) if isinstance(value, str) else value for name, value in values.items()}
 
 
 def token(text: str) -> str:

@@ -69,6 +69,32 @@ def test_two_persons_cannot_have_one_name_and_one_who_is_not_there_has_none():
             edit()
 
 
+@pytest.mark.parametrize("name", ["person 2", "Person 7", "voice left"])
+def test_nobody_is_called_as_another_person_is_without_a_name(name):
+    with pytest.raises(EmorecError, match=f"^{name} is what another person is called without a name; "):
+        renamed(shots([0], [1]), 0, name)
+    assert shots([0]).with_people(renamed(shots([0]), 0, "person 0")).names == {0: "person 0"}
+
+
+@pytest.mark.parametrize(
+    ("given", "names", "told"),
+    [
+        ({0: "Person 1"}, {0: "person 0", 1: "person 1", 2: "person 2"}, "called Person 1, so"),
+        ({0: "person 2", 1: "person 0"}, {0: "person 0", 1: "person 1", 2: "person 2"}, "called person 2 and person 0"),
+        ({0: "person 1", 1: "Eva"}, {0: "person 1", 1: "Eva", 2: "person 2"}, ""),
+        ({0: "person 1", 1: "person 0"}, {0: "person 1", 1: "person 0", 2: "person 2"}, ""),
+        ({0: "person 5", 1: "voice left"}, {0: "person 5", 1: "voice left", 2: "person 2"}, ""),
+    ],
+)
+def test_a_file_with_the_default_name_of_another_is_read_and_names_stay_apart(given, names, told):
+    """Earlier versions took such names; who has no name is called by the number."""
+    facts = {"persons": [{"number": number, "name": name} for number, name in given.items()]}
+    found, notes = people_file.used(facts, shots([0], [1], [2]))
+    assert found.names == names
+    assert [told in note for note in notes] == [True] * bool(told)
+    assert people_file.used(people_file.as_dict(found), shots([0], [1], [2]))[0].names == names
+
+
 def test_two_become_one_with_the_name_that_there_is():
     features = shots([0], [1], [2], [0])
     features = features.with_people(renamed(features, 2, "Eva"))

@@ -123,6 +123,37 @@ def test_a_chunk_without_any_evidence_between_two_with():
     assert_pooled_as_one_by_one(observations, low, high, rows=range(0, count, 61))
 
 
+def test_windows_with_speech_that_lie_far_apart_are_not_pooled_over_all_that_lies_between(monkeypatch):
+    duration, spans, moments = 900.0, [], voice_pooling._moments
+    monkeypatch.setattr(voice_pooling, "MAX_HOPS", 50)
+    monkeypatch.setattr(
+        voice_pooling, "_moments", lambda weights, *rest: (spans.append(len(weights)), moments(weights, *rest))[1]
+    )
+    speech = np.zeros(factories.hops(duration))
+    speech[[3, 4, 5, 30, 31, 1500, 1501, 3400, 3401]] = 0.9
+    observations = factories.observations(duration, factories.heard(speech))
+    low, high = some_windows(duration, 900, 3.0)
+    assert_pooled_as_one_by_one(observations, low, high, rows=[0, 1, 7, 200, 383, 384, 869, 871, 899])
+    assert len(spans) >= 3 and max(spans) <= 50
+    spans.clear()  # windows that are longer than that are pooled too, one by one
+    observations, low, high = factories.full_observations(60.0), np.array([0.0, 1.0, 2.0]), np.array([4.0, 60.0, 5.0])
+    assert_pooled_as_one_by_one(observations, low, high)
+    assert len(spans) == 3 and max(spans) > 200
+
+
+def test_a_voice_is_found_though_another_thread_takes_away_what_is_kept():
+    class Emptied(dict):
+        def __setitem__(self, key, value):
+            """As if another thread cleared it at once."""
+
+    observations = factories.full_observations(5.0)
+    low, high = some_windows(5.0, 5, 1.0)
+    expected = voice_pooling.pooled_voice(observations, MODEL, low, high, with_features=False)
+    observations.__dict__["kept"] = Emptied()
+    found = voice_pooling.pooled_voice(observations, MODEL, low, high, with_features=False)
+    assert found is not expected and np.array_equal(found.probabilities, expected.probabilities)
+
+
 def test_one_face_and_one_hop_make_one_window():
     observations = factories.observations(0.25, factories.seen([0.1], 0), factories.heard([0.9]))
     assert_pooled_as_one_by_one(observations, np.zeros(1), np.array([0.25]))

@@ -7,12 +7,16 @@ import io
 import json
 import math
 import os
+import threading
+import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pyarrow import parquet
 
 from emorec import __version__
 from emorec.affect import valence_arousal
@@ -175,9 +179,64 @@ def test_recordings_with_the_same_long_beginning_have_names_of_their_own(tmp_pat
 
     found = [claimed(path) for path in media]
     assert len({*found}) == 3 and found == [claimed(path) for path in media]
-    longest = max(len(form.suffix) for form in formats.FORMATS.values())
+    longest = max(len(suffix) for suffix in (*names.REPORTS, *(form.suffix for form in formats.FORMATS.values())))
     assert max(len(name.encode()) for name in found) + longest <= 255
     (tmp_path / f"{found[-1]}.csv").write_text("fits")
+
+
+def claim(folder, media="clip.mp4", source=None):
+    return names.claim(folder, Path(media), source or media, str, [".csv"])
+
+
+def no_links(*_):
+    raise OSError(errno.EPERM, "Operation not permitted")
+
+
+@pytest.mark.parametrize("link", [os.link, no_links])
+def test_a_name_belongs_to_one_recording_also_where_files_have_one_name_only(link, tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "link", link)
+    found = [claim(tmp_path, "clip.mp4", source) for source in ("/a/clip.mp4", "/b/clip.mp4", "/c/clip.mp4")]
+    assert found == ["clip", "clip.mp4", "clip.mp4-2"]
+    assert claim(tmp_path, "clip.mp4", "/b/clip.mp4") == "clip.mp4"
+    records = {path.name: path.read_text() for path in (tmp_path / names.RECORDS).iterdir()}
+    assert records == dict(zip(found, ("/a/clip.mp4", "/b/clip.mp4", "/c/clip.mp4"), strict=True))
+
+
+def test_an_empty_record_costs_no_recording_its_name(tmp_path, monkeypatch):
+    """A command was killed, or found the disk full, after it had made the record."""
+    monkeypatch.setattr(names, "PAUSE", 0.0)
+    (tmp_path / names.RECORDS).mkdir()
+    for stem in ("clip", "mine"):
+        (tmp_path / names.RECORDS / stem).touch()
+    (tmp_path / "mine.csv").touch()  # of the user
+    assert claim(tmp_path) == "clip" == claim(tmp_path)
+    assert claim(tmp_path, "clip.mp4", "/other") == "clip.mp4"
+    assert claim(tmp_path, "mine.mp4") == "mine.mp4"
+
+
+def test_a_full_disk_leaves_no_record(tmp_path, monkeypatch):
+    opened = Path.open
+
+    def full(path, mode="r", *more, **named):
+        file = opened(path, mode, *more, **named)
+        if mode[0] not in "wx":
+            return file
+        file.close()  # it is there, and empty
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "open", full)
+    with pytest.raises(EmorecError, match=r"cannot be written \(No space left on device\)"):
+        claim(tmp_path)
+    assert not [*(tmp_path / names.RECORDS).iterdir()]
+
+
+def test_commands_that_begin_at_the_same_time_agree_on_the_name_of_a_recording(tmp_path):
+    def claims(folder):
+        barrier = threading.Barrier(4)
+        with ThreadPoolExecutor(4) as pool:
+            return {*pool.map(lambda _: (barrier.wait(), claim(folder))[1], range(4))}
+
+    assert [claims(tmp_path / str(turn)) for turn in range(50)] == [{"clip"}] * 50
 
 
 def test_every_column_and_key_is_explained():
@@ -282,10 +341,16 @@ def test_a_file_holds_what_the_text_says(form, tmp_path):
 
 @pytest.mark.parametrize("name", ["Zoë – 映画 🎬.mp4", "caf\udce9.mp4"])
 def test_any_name_of_a_file_can_be_written(name, tmp_path):
-    """The second is how Python holds a Latin-1 name that a disk of another time may carry."""
-    path = tmp_path / "timeline.json"
-    formats.FORMATS["json"].write(factories.timeline(factories.probabilities(1), media={"name": name}), path)
-    assert strict(path.read_text(encoding="utf-8"))["media"]["name"] == name
+    """The second is how Python holds a Latin-1 name, of an old disk; not every reader of JSON takes it."""
+    made = factories.timeline(factories.probabilities(1), media={"name": name}, notes=(f"{name} is cut off.",))
+    made.choices["baseline"] = name
+    for form in ("json", "parquet"):
+        formats.FORMATS[form].write(made, tmp_path / form)
+    facts = parquet.read_schema(tmp_path / "parquet").metadata[b"emorec"]
+    for read in (strict((tmp_path / "json").read_text(encoding="utf-8")), strict(facts.decode())):
+        kept = read["media"]["name"]
+        assert kept == name.replace("\udce9", "\ufffd") == read["choices"]["baseline"]
+        assert read["notes"] == [f"{kept} is cut off."]
 
 
 def test_an_older_file_is_replaced(tmp_path):
@@ -293,6 +358,41 @@ def test_an_older_file_is_replaced(tmp_path):
     path.write_text("old")
     formats.FORMATS["csv"].write(TIMELINE, path)
     assert path.read_text().startswith(HEADER)
+
+
+def test_a_link_stays_and_the_file_that_it_points_to_is_replaced(tmp_path):
+    target, link = tmp_path / "disk" / "kept.csv", tmp_path / "timeline.csv"
+    target.parent.mkdir()
+    link.symlink_to(target)
+    for _ in range(2):  # the first time the file is not there yet
+        formats.FORMATS["csv"].write(TIMELINE, link)
+        assert link.is_symlink() and target.read_text() == tables.csv_text(TIMELINE)
+        target.write_text("old")
+    assert [path.name for path in target.parent.iterdir()] == ["kept.csv"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has other permissions, and no such pipes")
+def test_who_may_not_read_a_file_may_not_read_what_replaces_it(tmp_path):
+    path = tmp_path / "timeline.csv"
+    path.write_text("old")
+    for mode in (0o600, 0o664):
+        path.chmod(mode)
+        formats.FORMATS["csv"].write(TIMELINE, path)
+        assert path.stat().st_mode & 0o777 == mode and path.read_text().startswith(HEADER)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such pipes")
+@pytest.mark.parametrize("form", ["csv", "srt"])
+def test_a_pipe_is_written_to_and_stays(form, tmp_path):
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # so that a writer need not wait
+    try:
+        formats.FORMATS[form].write(TIMELINE, path)
+        assert os.read(reader, 10**6).decode() == formats.FORMATS[form].content(TIMELINE)
+    finally:
+        os.close(reader)
+    assert path.is_fifo() and list(tmp_path.iterdir()) == [path]
 
 
 def test_a_file_that_fails_half_way_leaves_the_older_one(tmp_path, monkeypatch):
@@ -340,6 +440,26 @@ def everybody():
     return infer(
         features.with_people(People((Person(number=5, name="Änna"),))), factories.checkpoint(), "face", person="all"
     )
+
+
+@pytest.mark.parametrize("make", [everybody, lambda: TIMELINE, lambda: factories.timeline(np.zeros((0, 7)))])
+def test_json_is_indented_as_by_the_module_json(make):
+    timeline = make()
+    assert tables.json_text(timeline) == json.dumps(tables.as_dict(timeline), indent=1, allow_nan=False) + "\n"
+
+
+@pytest.mark.parametrize("form", ["csv", "tsv", "json"])
+def test_rows_are_written_one_by_one(form, tmp_path):
+    """All rows of a day and many persons at once are gigabytes."""
+    one = factories.timeline(factories.probabilities(100), face=factories.probabilities(100, 1))
+    people = tuple(dataclasses.replace(one, person=np.full(100, number), name=f"P{number}") for number in range(20))
+    timeline = dataclasses.replace(one, people=people)
+    formats.FORMATS[form].write(timeline, tmp_path / "first")  # what a timeline keeps is there before
+    tracemalloc.start()
+    formats.FORMATS[form].write(timeline, tmp_path / "file")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 2000 * 600  # bytes; a dict with the values of a row takes 3,000
 
 
 def test_all_persons_are_rows_of_one_table_in_order_of_time():

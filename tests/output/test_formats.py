@@ -23,6 +23,7 @@ from rttm_manager.service.importer import RTTMImporter
 from emorec.emotions import EMOTIONS
 from emorec.errors import EmorecError, installing
 from emorec.extraction.spoken import OFF_SCREEN, UNSURE
+from emorec.inference.timeline import infer
 from emorec.inference.turns import Turn, turns
 from emorec.output import columns, formats, tables, tiers
 from emorec.output.text import plain
@@ -224,6 +225,18 @@ def test_a_workbook_is_read_by_openpyxl(timeline, tmp_path):
     assert len(values["highlights"]) - 1 == sum(len(person.highlights()) for person in timeline.people or [timeline])
     kept = dict(values["choices"])
     assert kept["media.name"] == plain(timeline.media["name"]) and kept["duration"] == pytest.approx(timeline.duration)
+
+
+def test_a_person_whose_voice_alone_is_read_keeps_the_number(tmp_path):
+    """A row without a number is about the whole recording."""
+    times = factories.frame_times(6.0)
+    both = factories.seen(np.repeat(times, 2), np.tile([0, 1], len(times)))
+    features = factories.observations(6.0, both, factories.heard(np.ones(factories.hops(6.0))))
+    features.__dict__["names"] = {0: "Anna", 1: "Eva"}
+    made = infer(features, factories.checkpoint(), "voice", person=1)
+    assert made.name == "Eva" and (made.person < 0).all()
+    header, row = ([cell.value for cell in row] for row in sheets(Timeline.of(made), tmp_path)["people"])
+    assert (header[:2], row[:2]) == (["person", "name"], [1, "Eva"])
 
 
 def test_a_workbook_tells_the_persons_apart_whom_one_timeline_shows(tmp_path):

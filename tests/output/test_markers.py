@@ -126,6 +126,14 @@ def test_markers_outside_the_recording_are_left_out_with_a_note_and_if_all_are_r
 
 
 @pytest.mark.parametrize(
+    "given", [[("0:03", "a")], [1.0, 2.0], [(None, "a")], [(1.0,)], [{"time": 1.0}], 5, None, [("x" * 99, "a")]]
+)
+def test_what_are_no_pairs_is_one_sentence(given):
+    with pytest.raises(EmorecError, match=r"^Markers are a file, or pairs of [^\n]{,160}\.$"):
+        reactions([]).with_markers(given)
+
+
+@pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
         ({}, "There are no markers"),

@@ -33,6 +33,14 @@ def test_it_is_the_same_timeline_with_methods(timeline):
     assert made.start is plain.start and made.choices is plain.choices and len(made) == 4
 
 
+def test_it_can_be_looked_for_in_lists_and_sets(timeline):
+    other = Timeline.of(factories.timeline(factories.probabilities(8)))
+    assert timeline == timeline and timeline != other
+    assert timeline in [other, timeline] and other not in {timeline}
+    plain = factories.timeline(factories.probabilities(8))
+    assert plain not in [factories.timeline(factories.probabilities(8))]
+
+
 def test_a_data_frame_has_the_columns_of_the_csv_and_then_each_modality(timeline):
     frame = timeline.to_dataframe()
     more = ["disagreement", *(f"{kind}_{emotion}" for kind in ("face", "voice") for emotion in EMOTIONS)]

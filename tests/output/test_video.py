@@ -1,5 +1,6 @@
 """The annotated video, read back: times, sound, boxes, words, the strip, and faces that nobody can recognise."""
 
+import os
 from dataclasses import replace
 from fractions import Fraction
 
@@ -12,12 +13,14 @@ from emorec.errors import EmorecError
 from emorec.output import video
 from emorec.output.video.drawing import OUTLINE, PLAIN, Drawing
 from emorec.output.video.strip import colour_of
+from emorec.saving import Saving
 from support import factories
 from support.make_media import Audio, Video, read_time, record
 
 WIDTH, HEIGHT = 160, 120
 BOX = (0.4, 0.4, 0.3, 0.3)  # of the face in every test, as fractions
 SURE = 0.9
+NAMED = {"persons": [{"number": 0, "name": "Anna"}]}
 
 
 def shares(emotion, confidence=SURE):
@@ -235,6 +238,32 @@ def test_pictures_without_a_face_are_not_shown_as_if_hidden(plain, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_of_the_voice_alone_it_is_not_said_that_there_is_no_face(plain, tmp_path):
+    alone = features(settings={"faces": False})
+    with pytest.raises(EmorecError, match=r"^Only the voice of clip.mp4 was analysed, so [^\n]*\.$"):
+        video.save(plain, alone, timeline(), tmp_path / "video.mp4", blur=True)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_long_name_a_link_and_permissions_are_kept(plain, tmp_path):
+    target, link = tmp_path / f"{'ж' * 119}.mp4", tmp_path / "link.mp4"  # 242 bytes
+    target.touch()
+    target.chmod(0o600)
+    link.symlink_to(target)
+    video.save(plain, features(), timeline(), link, part=(0.0, 0.4))
+    assert link.is_symlink() and len(read(target)[0]) == 10
+    assert os.name == "nt" or target.stat().st_mode & 0o777 == 0o600
+    assert {*tmp_path.iterdir()} == {target, link}
+
+
+def test_names_are_those_of_the_names_file_that_made_the_timeline(plain, tmp_path, monkeypatch):
+    named = []
+    monkeypatch.setattr(video, "save", lambda *_, names, **more: named.append(names))
+    Saving().save_video(plain, features(*range(10)), timeline(), tmp_path / "a.mp4", people=NAMED)
+    Saving().save_video(plain, features(*range(10)), timeline(), tmp_path / "b.mp4")
+    assert named == [{0: "Anna"}, {0: "person 0"}]
+
+
 def test_what_cannot_be_a_name_and_another_recording_are_one_sentence(plain, tmp_path):
     with pytest.raises(EmorecError, match=r"end the name in \.mp4\.$"):
         video.save(plain, features(), timeline(), tmp_path / "video.avi")
@@ -243,6 +272,10 @@ def test_what_cannot_be_a_name_and_another_recording_are_one_sentence(plain, tmp
     (tmp_path / "folder.mp4").mkdir()
     with pytest.raises(EmorecError, match="is a directory"):
         video.save(plain, features(), timeline(), tmp_path / "folder.mp4")
+    if os.name != "nt":
+        os.mkfifo(tmp_path / "pipe.mp4")
+        with pytest.raises(EmorecError, match="is a pipe or a device"):
+            video.save(plain, features(), timeline(), tmp_path / "pipe.mp4")
     with pytest.raises(EmorecError, match="These features are not those of clip.mp4"):
         video.save(plain, features(media={"name": "clip.mp4", "size": 7}), timeline(), tmp_path / "video.mp4")
 

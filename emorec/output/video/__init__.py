@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from emorec import files
 from emorec.errors import EmorecError
 from emorec.extraction.features import Features
 from emorec.extraction.options import Settings
@@ -33,6 +34,10 @@ NO_FACE = (
     "No face was found in {name}, so nothing in it can be hidden and no video was written; leave out --blur if its "
     "pictures may be shown as they are."
 )
+NOT_SOUGHT = (
+    "Only the voice of {name} was analysed, so nothing in its pictures can be hidden and no video was written; choose "
+    "a fusion with faces, or leave out --blur if its pictures may be shown as they are."
+)
 OTHER_FILE = "An annotated video cannot be saved as {name}; end the name in .mp4."
 OTHER_RECORDING = "These features are not those of {name}; give the recording that they were extracted from."
 ITSELF = "{name} is the recording itself; choose another name for the annotated video."
@@ -45,6 +50,8 @@ def check_name(path: str | Path, media: str | Path | None = None) -> None:
         raise EmorecError(OTHER_FILE.format(name=path.name))
     if path.is_dir():
         raise EmorecError(f"{path} is a directory; give the name of a file.")
+    if files.is_special(path):
+        raise EmorecError(f"{path} is a pipe or a device, which cannot hold a video; give the name of a file.")
     with contextlib.suppress(OSError):
         if media is not None and os.path.samefile(path, media):
             raise EmorecError(ITSELF.format(name=path.name))
@@ -74,7 +81,8 @@ def save(
     if not features.media.get("has_video", True):
         raise EmorecError(NO_PICTURE.format(name=media.name))
     if blur and not len(features.arrays["face_time"]):
-        raise EmorecError(NO_FACE.format(name=media.name))
+        sought = features.settings.get("faces", True)
+        raise EmorecError((NO_FACE if sought else NOT_SOUGHT).format(name=media.name))
     with contextlib.suppress(OSError):
         if features.media.get("size", media.stat().st_size) != media.stat().st_size:
             raise EmorecError(OTHER_RECORDING.format(name=media.name))
