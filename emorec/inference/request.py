@@ -43,6 +43,7 @@ class Request:
 
     ``own`` are the baselines of the voices, and ``usual`` the usual expressions of the persons, both by a person's
     number; -1 is somebody who is not known. ``person`` is a number or None, ``asked`` what the caller gave for it.
+    ``dropped`` is the person whom the caller chose where nobody can be chosen, or None.
     """
 
     features: Features
@@ -55,6 +56,7 @@ class Request:
     baseline: Choice
     own: Mapping[int, baselines.Baseline] = field(default_factory=dict[int, baselines.Baseline])
     asked: PersonLike = None
+    dropped: PersonLike = None
     usual: Mapping[int, Usual] = field(default_factory=dict[int, Usual])
 
     def pooled(self, start: np.ndarray, end: np.ndarray, voice: voice_pooling.Voice | None = None) -> pooling.Pooled:
@@ -118,7 +120,8 @@ class Request:
         who = speakers.note(self.features.arrays) if self.fusion != "face" else ""
         whose = channels.note(self.features.arrays, split, self.features.names) if self.fusion != "face" else ""
         usual = baselines.NOTE if self.own else baselines.MISSING if self._lacks_layer else ""
-        found = [whose, who, people.note_without_faces(self.features, self.fusion), usual]
+        unused = "" if self.dropped in (None, people.ALL) else people.NOT_USED.format(person=self.dropped)
+        found = [unused, whose, who, people.note_without_faces(self.features, self.fusion), usual]
         return (*self.features.notes, *(sentence for sentence in found if sentence), *self._about_faces())
 
     def _about_faces(self) -> list[str]:

@@ -83,6 +83,9 @@ def infer(
     check(fusion, step, window, smooth, prior, unsure_below)
     step, window, smooth, unsure_below = (plain(value) for value in (step, window, smooth, unsure_below))
     chosen, person = baseline_choice.of(baseline), people.checked(person)
+    dropped = None if people.is_choosable(features) else person
+    if dropped is not None:
+        person = None
     if person is None and channels.CHANNEL in features.arrays:
         person = people.ALL  # a single voice would say nothing about the others that speak at the same time
     number = people.number_of(features, person)
@@ -100,6 +103,7 @@ def infer(
         unsure_below=unsure_below,
         baseline=chosen,
         asked=person,
+        dropped=dropped,
     )
     request = request.with_baseline().with_usual()
     expected = priors.of(prior)
