@@ -9,6 +9,7 @@ import pytest
 from emorec.emotions import EMOTIONS
 from emorec.errors import EmorecError
 from emorec.extraction.people import People, Person
+from emorec.inference import baseline_choice
 from emorec.inference import usual_expression as usuals
 from emorec.inference.timeline import infer
 from emorec.inference.usual_expression import Measured
@@ -237,6 +238,15 @@ def test_files_without_a_face_of_another_model_and_missing_ones_are_refused(tmp_
     for wrong in (tmp_path / "missing.json", tmp_path, "a\0b", "", 3, None, True):
         with pytest.raises(EmorecError, match="does not exist"):
             read(face(6.0), wrong)
+
+
+def test_a_recording_given_as_the_baseline_is_not_read_whole(tmp_path, monkeypatch):
+    monkeypatch.setattr(baseline_choice, "MAX_BYTES", 2_000_000)
+    file = tmp_path / "interview.mp4"
+    with file.open("wb") as opened:
+        opened.truncate(1 << 40)
+    with pytest.raises(EmorecError, match="is not the JSON result of a recording: it is larger than 2 MB"):
+        read(face(6.0), file)
 
 
 @pytest.mark.parametrize("fusion", ["voice", "intermediate"])
