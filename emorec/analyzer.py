@@ -141,7 +141,7 @@ class Analyzer(Saving):
             fusion=fusion,
             step=step,
             window=window,
-            person=persons.choosable(person, settings),
+            person=person,
             smooth=smooth,
             prior=prior,
             unsure_below=unsure_below,

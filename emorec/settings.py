@@ -88,9 +88,10 @@ def cache_folder(environment: Environment = os.environ) -> Path:
     chosen = environment.get("EMOREC_CACHE")
     if not chosen:
         return Path(platformdirs.user_cache_dir("emorec", appauthor=False))
-    if Path(chosen).exists() and not Path(chosen).is_dir():
+    folder = Path(os.path.expanduser(chosen))
+    if folder.exists() and not folder.is_dir():
         raise EmorecError(f"EMOREC_CACHE is {chosen}, which is no folder; set it to one, or to one that can be made.")
-    return Path(chosen)
+    return folder
 
 
 def cache_limit(environment: Environment = os.environ) -> float:
@@ -124,7 +125,7 @@ def face_model(environment: Environment = os.environ) -> Path | None:
         return None
     if given.strip().lower() == str(YUNET):
         return YUNET
-    file = Path(given).expanduser()
+    file = Path(os.path.expanduser(given))  # that of Path raises an error for a user who does not exist
     if not (file.is_file() and os.access(file, os.R_OK)):
         raise EmorecError(
             f"EMOREC_FACE_MODEL is {given}, which is neither a readable file nor {str(YUNET)!r}; correct or unset it."

@@ -91,7 +91,7 @@ def checked(
     used = checked_modalities(MODALITIES, inferring.get("fusion", "late"))
     settings = extraction.Settings(faces="face" in used, voices="voice" in used, **extracting)
     extraction.check(settings)
-    inferring["person"] = people.choosable(person, settings)
+    inferring["person"] = person
     names, notice = output_formats.chosen(formats)
     made = Choices(inferring=inferring, extracting=settings, formats=tuple(names), people_file=named, **others)
     tables.check_locale(made.locale)

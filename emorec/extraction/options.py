@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
+from numbers import Integral, Real
+from typing import Any
 
 import numpy as np
 
@@ -39,6 +41,10 @@ class Settings:
     end: float | None = None
     rotate: int = 0
 
+    def __post_init__(self) -> None:
+        for name in ("face_rate", "audio_track", "video_track", "start", "end", "rotate"):
+            object.__setattr__(self, name, plain(getattr(self, name)))
+
     @property
     def selection(self) -> Selection:
         """These settings as the decoder takes them."""
@@ -61,6 +67,15 @@ class Settings:
         return (high > self.start + INSTANT) & (low < self.until - INSTANT)
 
 
+def plain(value: Any) -> Any:
+    """A number of NumPy or of ``fractions`` as Python's own, which results can store; anything else as it is."""
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, Integral):
+        return int(value)
+    return float(value) if isinstance(value, Real) else value
+
+
 WHOLE = Settings()
 
 
@@ -68,14 +83,16 @@ def check(settings: Settings) -> None:
     """Raise EmorecError, in one sentence, for settings that cannot be used with any recording."""
     for name in ("audio_track", "video_track"):
         number = getattr(settings, name)
-        if number is not None and (not isinstance(number, int) or number < 1):
-            raise EmorecError(f"There is no {name.replace('_', ' ')} {number}; tracks are counted from 1.")
+        if number is not None and (isinstance(number, bool) or not isinstance(number, int) or number < 1):
+            raise EmorecError(f"There is no {name.replace('_', ' ')} {number!r}; tracks are counted from 1.")
     if settings.channel not in CHANNELS:
         raise EmorecError(f"The channel {settings.channel!r} does not exist; choose from {', '.join(CHANNELS)}.")
-    if settings.rotate not in ROTATIONS:
+    if not isinstance(settings.rotate, int) or settings.rotate not in ROTATIONS:
         raise EmorecError(f"The rotation {settings.rotate!r} is not possible; choose from 0, 90, 180, 270 degrees.")
     for name in ("start", "end"):
         time = getattr(settings, name)
+        if time is not None and (isinstance(time, bool) or not isinstance(time, int | float)):
+            raise EmorecError(f"The {name} must be a number of seconds, not {time!r}.")
         if time is not None and not 0 <= time < math.inf:
             raise EmorecError(f"The {name} of {time:g} s is not possible; choose a time of 0 s or more.")
     if settings.end is not None and settings.end <= settings.start:

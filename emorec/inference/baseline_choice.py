@@ -26,6 +26,7 @@ from emorec.inference.usual_expression import Measured
 SPEAKER, PERSON, NONE = CHOICES = ("speaker", "person", "none")
 DEFAULT = SPEAKER
 STRETCH = re.compile(r"\s*([\d:.,]+)\s*-\s*([\d:.,]+)\s*")
+MAX_BYTES = 200_000_000  # 50 hours in steps of 1 s; a recording given by mistake is larger
 SMALLEST = 1e-6  # probability; results have six decimals
 
 UNKNOWN = (
@@ -112,10 +113,13 @@ def stretch_of(text: str) -> tuple[float, float] | None:
 
 def _of_file(path: Path, given: str) -> Choice:
     try:
-        content = path.read_bytes()
+        with path.open("rb") as file:
+            content = file.read(MAX_BYTES + 1)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise EmorecError(UNKNOWN.format(given=given, names=", ".join(CHOICES), reason=reason)) from None
+    if len(content) > MAX_BYTES:
+        raise EmorecError(WRONG_FILE.format(given=given, reason=f"it is larger than {MAX_BYTES // 10**6} MB"))
     try:
         result = json.loads(content)
     except (ValueError, RecursionError):

@@ -7,6 +7,7 @@ from numbers import Real
 from pathlib import Path
 
 from emorec.errors import EmorecError
+from emorec.extraction.options import plain
 from emorec.inference import baseline_choice
 from emorec.inference import fusion as fusions
 from emorec.inference import prior as priors
@@ -38,6 +39,7 @@ def check(
     for name, value in numbers.items():
         if isinstance(value, bool) or not isinstance(value, Real):
             raise EmorecError(NO_NUMBER.format(name=name, value=value))
+    step, window, smooth, unsure_below = (plain(value) for value in numbers.values())
     for name, value, (low, high) in (("step", step, STEP_RANGE), ("window", window, WINDOW_RANGE)):
         if not low <= value <= high:
             raise EmorecError(f"The {name} of {value:g} s is out of range; choose {low:g} to {high:g} s.")

@@ -11,7 +11,6 @@ import numpy as np
 from emorec.errors import EmorecError, listed
 from emorec.extraction.channels import SPLIT
 from emorec.extraction.features import Features
-from emorec.extraction.options import Settings
 from emorec.extraction.people import VOICE_NAMES, WORDS, default_name
 from emorec.extraction.persons import shown_until
 from emorec.extraction.spoken import PERSON, SPEECH
@@ -28,6 +27,7 @@ NO_PERSON = "There is no person {person} in this recording; it has {count}."
 NEGATIVE = "There is no person {person}; persons are counted from 0."
 NO_NAME = "There is no person called {name!r} in this recording; it has {known}."
 NO_CHOICE = 'A person is a number, a name, "all", "main" or "speaker", not {given!r}.'
+NOT_USED = "No picture was decoded, so the choice of the person {person!r} was not used, and every voice counts."
 NO_FACE = (
     "No face was found in the pictures, so only voices count. If there is a face, it may be too small, too dark or "
     "turned away."
@@ -45,10 +45,10 @@ def checked(person: object) -> PersonLike:
     return person
 
 
-def choosable(person: PersonLike, settings: Settings) -> PersonLike:
-    """The person, or None if the settings of an extraction leave nobody to choose: without pictures a person is known
-    only by the channel of the voice."""
-    return person if settings.faces or settings.channel == SPLIT else None
+def is_choosable(features: Features) -> bool:
+    """Whether a person can be chosen: without pictures a person is known only by the channel of the voice."""
+    settings = features.settings
+    return bool(settings.get("faces", True)) or settings.get("channel") == SPLIT
 
 
 def number_of(features: Features, person: PersonLike) -> int | None:

@@ -7,13 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from emorec.emotions import fold
-from emorec.extraction import channels
 from emorec.extraction.features import Features
 from emorec.extraction.persons import shown_until
 from emorec.extraction.spoken import SPEECH
 from emorec.inference import fusion as fusions
-from emorec.inference.coverage import integrals, lengths, seconds, sums, within
-from emorec.inference.voice_pooling import Voice, between, pooled_voice, share_of, speakers_of
+from emorec.inference.coverage import integrals, lengths, seconds, within
+from emorec.inference.voice_pooling import Voice, pooled_voice, share_of, speakers_of
 from emorec.models.checkpoint import Checkpoint
 
 QUALITY_FLOOR = 0.05  # added to the quality of a face, so that a window of poor faces still has probabilities
@@ -118,17 +117,17 @@ def coverage(
     for person in np.unique(persons[persons >= 0]):
         faces, windows = arrays["face_person"] == person, persons == person
         seen[windows] = seconds(arrays["face_time"][faces], face_until[faces], low[windows], high[windows])
-    half = features.hop_seconds / 2
-    hops = between(arrays["voice_time"], low - half + 1e-9, high + half - 1e-9)
+    # Hops at the same time, of channels that are split, cover it only once.
+    times, of_time = np.unique(arrays["voice_time"], return_inverse=True)
+    begin, end = times - features.hop_seconds / 2, times + features.hop_seconds / 2
     whose, speech = persons if whose is None else whose, (arrays["voice_speech"] >= SPEECH).astype(float)
     spoken = np.zeros(len(low))
     for person in np.unique(whose):
         share, rows = share_of(features, int(person)), whose == person
-        counted = speech if share is None else speech * share
-        spoken[rows] = sums(counted[:, None], hops[0][rows], hops[1][rows])[:, 0]
-    face = np.minimum(seen / lengths(low, high, until), 1.0)
-    # Hops at the same time, of channels that are split, cover it only once.
-    return face, np.minimum(spoken * channels.count(arrays) / np.maximum(hops[1] - hops[0], 1), 1.0)
+        counted = np.minimum(np.bincount(of_time, speech if share is None else speech * share, len(times)), 1.0)
+        spoken[rows] = integrals(counted[:, None], begin, end, low[rows], high[rows])[:, 0]
+    length = lengths(low, high, until)
+    return np.minimum(seen / length, 1.0), np.minimum(spoken / length, 1.0)
 
 
 class _Faces:

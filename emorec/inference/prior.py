@@ -27,6 +27,7 @@ DAILY_DIALOG = (1022, 353, 174, 12885, 85572, 1150, 1823)
 EVERYDAY = tuple(float(share) for share in np.mean([np.divide(c, sum(c)) for c in (MELD, DAILY_DIALOG)], axis=0))
 
 NAMES = ("everyday", "even", "adaptive")
+OWN = "own"  # a mapping, or a file called like one of NAMES
 DEFAULT = "everyday"  # for recordings
 STILL = "even"  # for still pictures, which are often taken because of an emotion
 
@@ -34,6 +35,7 @@ STILL = "even"  # for still pictures, which are often taken because of an emotio
 # worth less than the recording itself: likelihoods have errors, which the estimation would otherwise reinforce.
 PSEUDO_ROWS = 20.0
 ROUNDS = 50  # of expectation maximisation, which converges within about ten
+MAX_BYTES = 1_000_000  # of a file with seven shares
 FLOOR = 1e-4  # smallest share in calculations, so that strong evidence can outweigh a share of 0
 
 MISSING = "The prior lacks the emotion {emotion}; give a share for each of {emotions}."
@@ -73,7 +75,7 @@ def of(given: str | Path | Mapping[str, float] | Prior) -> Prior:
     if isinstance(given, Prior):
         return given
     if isinstance(given, Mapping):
-        return Prior(name="own", shares=_shares(given))
+        return Prior(name=OWN, shares=_shares(given))
     named = {
         "everyday": Prior(name="everyday", shares=EVERYDAY),
         "even": Prior(name="even", shares=EVEN),
@@ -82,13 +84,18 @@ def of(given: str | Path | Mapping[str, float] | Prior) -> Prior:
     if isinstance(given, str) and given in named:
         return named[given]
     try:
-        content = json.loads(Path(given).read_text(encoding="utf-8"))
+        with Path(given).open("rb") as file:
+            content = file.read(MAX_BYTES + 1)
+        if len(content) > MAX_BYTES:
+            raise ValueError(f"it is larger than {MAX_BYTES // 10**6} MB")
+        content = json.loads(content)  # bytes: Windows writes a byte order mark, or UTF-16
     except (OSError, ValueError, TypeError, RecursionError) as error:
         reason = getattr(error, "strerror", None) or error
         raise EmorecError(WRONG_FILE.format(name=given, names=", ".join(NAMES), reason=reason)) from None
     if not isinstance(content, dict):
         raise EmorecError(WRONG_KIND.format(name=given, emotions=", ".join(EMOTIONS)))
-    return Prior(name=Path(given).name, shares=_shares(content))
+    name = Path(given).name
+    return Prior(name=OWN if name in NAMES else name, shares=_shares(content))
 
 
 def of_still(given: str | Path | Mapping[str, float] | Prior) -> Prior:

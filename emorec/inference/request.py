@@ -9,7 +9,7 @@ from typing import Any, Self
 import numpy as np
 
 from emorec.emotions import EMOTIONS
-from emorec.errors import EmorecError
+from emorec.errors import EmorecError, listed
 from emorec.extraction import channels, speakers, spoken
 from emorec.extraction.features import Features
 from emorec.inference import baseline as baselines
@@ -23,7 +23,9 @@ from emorec.inference.usual_expression import Measured, Usual
 from emorec.models.checkpoint import Checkpoint
 
 OUTSIDE = "The baseline {name} lies outside of what was analysed, {start:g} to {until:g} s; choose another stretch."
-NOBODY_KNOWN = "{name} shows nobody of these names, so no usual expression was taken out of their faces: {names}."
+NOT_KNOWN = (
+    "No usual expression was taken out of the face of {names}: {name} shows nobody to whom you gave the same name."
+)
 LAST_STEP = 0.1  # share of a step; a shorter rest at the end joins the last row
 
 
@@ -43,6 +45,7 @@ class Request:
 
     ``own`` are the baselines of the voices, and ``usual`` the usual expressions of the persons, both by a person's
     number; -1 is somebody who is not known. ``person`` is a number or None, ``asked`` what the caller gave for it.
+    ``dropped`` is the person whom the caller chose where nobody can be chosen, or None.
     """
 
     features: Features
@@ -55,6 +58,7 @@ class Request:
     baseline: Choice
     own: Mapping[int, baselines.Baseline] = field(default_factory=dict[int, baselines.Baseline])
     asked: PersonLike = None
+    dropped: PersonLike = None
     usual: Mapping[int, Usual] = field(default_factory=dict[int, Usual])
 
     def pooled(self, start: np.ndarray, end: np.ndarray, voice: voice_pooling.Voice | None = None) -> pooling.Pooled:
@@ -118,7 +122,8 @@ class Request:
         who = speakers.note(self.features.arrays) if self.fusion != "face" else ""
         whose = channels.note(self.features.arrays, split, self.features.names) if self.fusion != "face" else ""
         usual = baselines.NOTE if self.own else baselines.MISSING if self._lacks_layer else ""
-        found = [whose, who, people.note_without_faces(self.features, self.fusion), usual]
+        unused = "" if self.dropped in (None, people.ALL) else people.NOT_USED.format(person=self.dropped)
+        found = [unused, whose, who, people.note_without_faces(self.features, self.fusion), usual]
         return (*self.features.notes, *(sentence for sentence in found if sentence), *self._about_faces())
 
     def _about_faces(self) -> list[str]:
@@ -126,9 +131,11 @@ class Request:
         if not self._takes_out or not self._persons:
             return []
         names = self.features.names
-        if self.baseline.known is not None and not self.usual:
-            wanted = ", ".join(names[person] for person in self._persons)
-            return [NOBODY_KNOWN.format(name=self.baseline.name, names=wanted)]
+        if self.baseline.known is not None:
+            found = usual_expression.notes(self.usual, [one for one in self._persons if one in self.usual], names)
+            lacking = [names[person] for person in self._persons if person not in self.usual]
+            unknown = NOT_KNOWN.format(name=self.baseline.name, names=listed(lacking, usual_expression.MAX_LISTED))
+            return [*found, unknown] if lacking else found
         cut = self.baseline.note(self.features.start, self.features.until) if self.features.complete else ""
         return [*([cut] if cut else []), *usual_expression.notes(self.usual, self._persons, names)]
 
@@ -180,8 +187,9 @@ class Request:
         if known is not None:
             if len(persons) == len(known) == 1:  # the same person, whatever the names
                 return [(persons[0], next(iter(known.values())))]
-            names = self.features.names
-            return [(person, known[names[person]]) for person in persons if names[person] in known]
+            # Only names that were given: "person 0" of one recording is somebody else in another.
+            given = self.features.people.names()
+            return [(person, known[given[person]]) for person in persons if given.get(person) in known]
         start, end = self.baseline.stretch or (self.features.start, self.features.until)
         if self.baseline.stretch:
             start, end = max(start, self.features.start), min(end, self.features.until)

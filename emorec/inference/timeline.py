@@ -10,6 +10,7 @@ import numpy as np
 from emorec.errors import EmorecError
 from emorec.extraction import channels
 from emorec.extraction.features import Features
+from emorec.extraction.options import plain
 from emorec.inference import baseline_choice, people, pooling, voice_pooling
 from emorec.inference import fusion as fusions
 from emorec.inference import prior as priors
@@ -80,7 +81,11 @@ def infer(
     another model, a step or window out of range, and an unknown fusion, person, prior or baseline.
     """
     check(fusion, step, window, smooth, prior, unsure_below)
+    step, window, smooth, unsure_below = (plain(value) for value in (step, window, smooth, unsure_below))
     chosen, person = baseline_choice.of(baseline), people.checked(person)
+    dropped = None if people.is_choosable(features) else person
+    if dropped is not None:
+        person = None
     if person is None and channels.CHANNEL in features.arrays:
         person = people.ALL  # a single voice would say nothing about the others that speak at the same time
     number = people.number_of(features, person)
@@ -98,6 +103,7 @@ def infer(
         unsure_below=unsure_below,
         baseline=chosen,
         asked=person,
+        dropped=dropped,
     )
     request = request.with_baseline().with_usual()
     expected = priors.of(prior)

@@ -28,6 +28,7 @@ NO_RELATIVE_VERSION = 4  # calibration has no head "relative"; in older versions
 CONFIG_FILE = "config.json"
 WEIGHTS_FILE = "model.safetensors"
 CARD_FILE = "README.md"
+MAX_CONFIG_BYTES = 10_000_000  # that of the bundled weights has 0.1 MB
 
 NETWORKS: dict[str, tuple[Any, Any]] = {
     "face": (FaceConfig, FaceNet),
@@ -83,9 +84,11 @@ def load(folder: str | Path, device: str | torch.device = "cpu") -> Checkpoint:
     unknown = sorted(key for key in tensors if "." not in key or key.split(".")[0] not in NETWORKS)
     if unknown:
         raise EmorecError(f"The checkpoint {folder} holds a tensor that emorec does not know: {unknown[0]}.")
+    front_end = _build(VoiceFrontEnd, config["front_end"], "front_end", folder)
+    _check_fit(parts["face"].config, parts["voice"].config, parts["fusion"].config, front_end, folder)
     return Checkpoint(
         **parts,
-        front_end=_build(VoiceFrontEnd, config["front_end"], "front_end", folder),
+        front_end=front_end,
         calibration=_calibration(config["calibration"], folder),
         training=config["training"],
         evaluation=config["evaluation"],
@@ -126,8 +129,12 @@ def _read_config(file: Path) -> dict[str, Any]:
     if not file.is_file():
         raise EmorecError(f"The checkpoint {file.parent} has no {file.name}.")
     try:
-        config = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        with file.open("rb") as opened:
+            content = opened.read(MAX_CONFIG_BYTES + 1)
+        if len(content) > MAX_CONFIG_BYTES:
+            raise ValueError(f"it is larger than {MAX_CONFIG_BYTES // 10**6} MB")
+        config = json.loads(content.decode())
+    except (OSError, ValueError, RecursionError) as error:
         raise EmorecError(f"The checkpoint's {file} cannot be read as JSON ({error}).") from None
     if not isinstance(config, dict) or config.get("library") != "emorec":
         raise EmorecError(f"{file} is not an emorec checkpoint's configuration.")
@@ -159,14 +166,32 @@ def _build(config_class: Any, values: Any, place: str, folder: Path) -> Any:
     _same_keys(values, {field.name for field in fields(config_class)}, place, folder)
     try:
         return config_class(**{key: _frozen(value) for key, value in values.items()})
-    except (TypeError, ValueError) as error:
-        raise EmorecError(f"The checkpoint {folder} has an unusable {place} ({error}).") from None
+    except ValueError as error:
+        raise EmorecError(f"The checkpoint {folder} has an unusable configuration: {place}.{error}.") from None
+
+
+def _check_fit(
+    face: FaceConfig, voice: VoiceConfig, fusion: FusionConfig, front_end: VoiceFrontEnd, folder: Path
+) -> None:
+    """Raise EmorecError unless what one part gives is what another takes."""
+    pairs = {
+        "networks.voice.n_mels": (voice.n_mels, front_end.n_mels),
+        "networks.fusion.face_features": (fusion.face_features, face.widths[-1]),
+        "networks.fusion.voice_features": (fusion.voice_features, 2 * voice.embedding),
+    }
+    if not voice.heads.get("emotions"):
+        raise EmorecError(
+            f"The checkpoint {folder} has an unusable configuration: networks.voice.heads has no emotions."
+        )
+    for place, (takes, given) in pairs.items():
+        if takes != given:
+            raise EmorecError(f"The checkpoint {folder} does not fit together: {place} is {takes} instead of {given}.")
 
 
 def _calibration(values: Any, folder: Path) -> Calibration:
     try:
         return calibrations.read(values)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RecursionError) as error:
         raise EmorecError(f"The checkpoint {folder} has an unusable calibration ({error}).") from None
 
 
@@ -190,12 +215,10 @@ def _same_keys(values: Any, expected: set[str], place: str, folder: Path) -> Non
 
 
 def _frozen(value: Any) -> Any:
-    """JSON lists as tuples, which frozen configs hold."""
-    if isinstance(value, list):
-        return tuple(_frozen(item) for item in value)
+    """A JSON list, or the lists in a JSON object, as tuples, which frozen configs hold."""
     if isinstance(value, dict):
-        return {key: _frozen(item) for key, item in value.items()}
-    return value
+        return {key: tuple(item) if isinstance(item, list) else item for key, item in value.items()}
+    return tuple(value) if isinstance(value, list) else value
 
 
 def _check(expected: dict[str, torch.Tensor], tensors: dict[str, torch.Tensor], name: str, folder: Path) -> None:

@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
+import reprlib
 from dataclasses import dataclass
+
+from emorec import ranges
+
+LARGEST_FACE = 256  # pixels on each side; the memory for a face grows with its square
+MAX_LAYERS = 16
+WIDEST = 4096
+MOST_MELS = 256
+VOICE_STAGES = 4  # each halves rows and frames: 16 frames become one embedding
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -13,6 +22,12 @@ class FaceConfig:
     size: int = 48
     widths: tuple[int, ...] = (32, 64, 128, 256)
     dropout: float = 0.4
+
+    def __post_init__(self) -> None:
+        ranges.texts("labels", self.labels)
+        ranges.whole("size", self.size, 8, LARGEST_FACE)
+        _widths("widths", self.widths, 1, MAX_LAYERS)
+        ranges.number("dropout", self.dropout, 0, 1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +48,23 @@ class VoiceConfig:
     listener_widths: tuple[int, ...] = ()
     listener_embedding: int = 0
 
+    def __post_init__(self) -> None:
+        if not isinstance(self.heads, dict):
+            raise ValueError(
+                f"heads is {reprlib.repr(self.heads)}; it must be an object with a list of labels per head"
+            )
+        for name, labels in self.heads.items():
+            ranges.texts(f"heads.{name}", labels)
+        ranges.whole("n_mels", self.n_mels, 1, MOST_MELS)
+        if self.n_mels % 2**VOICE_STAGES:
+            raise ValueError(f"n_mels is {self.n_mels}; it must be a multiple of {2**VOICE_STAGES}")
+        _widths("widths", self.widths, VOICE_STAGES, VOICE_STAGES)
+        ranges.whole("embedding", self.embedding, 1)
+        ranges.number("dropout", self.dropout, 0, 1)
+        if self.listener_widths != ():
+            _widths("listener_widths", self.listener_widths, VOICE_STAGES, VOICE_STAGES)
+        ranges.whole("listener_embedding", self.listener_embedding, 0, self.embedding - 1)
+
 
 @dataclass(frozen=True, kw_only=True)
 class FusionConfig:
@@ -43,3 +75,18 @@ class FusionConfig:
     voice_features: int
     hidden: int = 96
     dropout: float = 0.5
+
+    def __post_init__(self) -> None:
+        ranges.texts("labels", self.labels)
+        for name in ("face_features", "voice_features", "hidden"):
+            ranges.whole(name, getattr(self, name), 1)
+        ranges.number("dropout", self.dropout, 0, 1)
+
+
+def _widths(name: str, widths: object, least: int, most: int) -> None:
+    """Raise ValueError unless the widths are a tuple of ``least`` to ``most`` whole numbers."""
+    if not isinstance(widths, tuple) or not least <= len(widths) <= most:
+        allowed = f"{least} to {most}" if least < most else f"{least}"
+        raise ValueError(f"{name} is {reprlib.repr(widths)}; it must be a list of {allowed} whole numbers")
+    for width in widths:
+        ranges.whole(f"a number of {name}", width, 1, WIDEST)

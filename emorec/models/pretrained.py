@@ -6,6 +6,7 @@ No other module of emorec asks the Hub for anything. The bundled checkpoint is t
 from __future__ import annotations
 
 import functools
+import os
 import threading
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,7 +59,7 @@ def resolve(model: str | Path | None = None) -> Origin:
     "bundled": then the bundled checkpoint is used, with a notice. Raises EmorecError.
     """
     model = str(model or settings.model() or BUNDLED)
-    folder = Path(model).expanduser()
+    folder = Path(os.path.expanduser(model))  # that of Path raises an error for a user who does not exist
     if folder.is_dir():
         return _local(folder, model)
     return pulled(model, or_bundled=settings.bundled_is_wanted())

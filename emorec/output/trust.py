@@ -5,7 +5,11 @@ from __future__ import annotations
 import html
 from typing import Any
 
+import numpy as np
+
+from emorec.emotions import EVEN
 from emorec.errors import listed
+from emorec.inference import prior as priors
 from emorec.inference.timeline import Timeline
 from emorec.models import provenance
 from emorec.models.provenance import Protocol
@@ -13,7 +17,8 @@ from emorec.output.chart_data import has_pictures
 from emorec.output.summary import summary
 
 UNMEASURED = "These weights were not tested on people that they never met."
-MEASURED = "Tested on people it never met, the program {results}."
+MEASURED = "Tested on people it never met{under}, the program {results}."
+EVERYDAY = ", under the everyday prior"  # said if the recording has another one
 VOICE = "correctly names {share:.0%} of the acted emotions in voices of a language it never heard"
 CALM = "calls {share:.0%} of ordinary speech neutral"
 FACE = "correctly names {share:.0%} of the expressions in pictures"
@@ -24,6 +29,7 @@ BY_PRIOR = (
 )
 LEFT_OUT = "Measured on people or pictures left out of training"
 CHOSEN_ON = "Measured on items left out of training; those called validation items chose these weights"
+ROUNDING = 1e-3  # of shares in a file
 WORTH_SAYING = 0.05  # share of the evidence
 
 
@@ -33,10 +39,11 @@ def sentence(timeline: Timeline, evaluation: dict[str, Any]) -> str:
     And how much of the recording's evidence is unsure, or sure only because of the prior.
     """
     found = {protocol.name: protocol for protocol in provenance.protocols(evaluation)}
-    prior, used = timeline.prior.name, timeline.fusion
+    prior, used = timeline.prior, timeline.fusion
     relative = ", relative" if timeline.choices.get("baseline_weight") else ""
     # Results without a prior in their name hold under an even one. An adaptive prior ends near the everyday one.
-    under = "" if prior == "even" else ", everyday prior"
+    under = "" if np.allclose(prior.shares, EVEN, atol=ROUNDING) else ", everyday prior"
+    near = not under or prior.name == "adaptive" or np.allclose(prior.shares, priors.EVERYDAY, atol=ROUNDING)
     figures, parts = summary(timeline), []
     if used != "face" and figures.speech:
         parts += _told(VOICE, found.get("speakers"), f", all but neutral{relative}{under}")
@@ -44,10 +51,11 @@ def sentence(timeline: Timeline, evaluation: dict[str, Any]) -> str:
     if used != "voice" and has_pictures(timeline) and figures.face:
         parts += _told(FACE, found.get("web-faces"), f"face{under}")
     if not figures.shares:
-        return _measured(parts) if parts or figures.speech or figures.face else ""  # without evidence nothing to judge
-    here = HERE.format(prior=prior, unsure=figures.unsure)
+        # Without evidence there is nothing to judge.
+        return _measured(parts, near) if parts or figures.speech or figures.face else ""
+    here = HERE.format(prior=prior.name, unsure=figures.unsure)
     led = BY_PRIOR.format(led=figures.by_prior) if figures.by_prior >= WORTH_SAYING else ""
-    return f"{_measured(parts)} {here} {led}".strip()
+    return f"{_measured(parts, near)} {here} {led}".strip()
 
 
 def for_pictures(evaluation: dict[str, Any]) -> str:
@@ -56,11 +64,11 @@ def for_pictures(evaluation: dict[str, Any]) -> str:
     return _measured(_told(FACE, found.get("web-faces"), "face"))
 
 
-def _measured(parts: list[str]) -> str:
-    """The sentence about what was measured, "a, b and c"."""
+def _measured(parts: list[str], near: bool = True) -> str:
+    """The sentence about what was measured, "a, b and c"; it names the prior unless the one in use is ``near`` it."""
     if not parts:
         return UNMEASURED
-    return MEASURED.format(results=listed(parts))
+    return MEASURED.format(under="" if near else EVERYDAY, results=listed(parts))
 
 
 def _told(words: str, protocol: Protocol | None, ending: str) -> list[str]:

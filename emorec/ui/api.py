@@ -21,7 +21,6 @@ from emorec.emotions import EMOTIONS
 from emorec.errors import EmorecError
 from emorec.extraction import people_file
 from emorec.inference import baseline_choice
-from emorec.inference import people as persons
 from emorec.inference import prior as priors
 from emorec.inference.fusion import FUSIONS
 from emorec.inference.timeline import DEFAULT_STEP, DEFAULT_WINDOW, check
@@ -119,7 +118,6 @@ def add_endpoints(service: Service) -> None:
                 raise EmorecError(STOPPED)
             result = Result(analyzer=analyzer, features=job.features, has_faces=settings.faces)
             name = service.results.add(request.session_hash, result)
-            person = persons.choosable(person, settings)
             return response(
                 name,
                 result,

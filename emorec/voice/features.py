@@ -15,9 +15,13 @@ import torchaudio
 from numpy.typing import ArrayLike
 from torch.nn import functional as F
 
+from emorec import ranges
 from emorec.voice import gain, rumble, silero, tones
 
+RATE = 16_000  # Hz
+FRAME = 256  # samples
 FRAMES_PER_HOP = 16
+LONGEST_WINDOW = 4096  # samples of the window of one frame
 # Hops on each side of a hop that the voice network's embedding depends on: 4 + 8 + 16 + 32 frames, rounded up.
 CONTEXT_HOPS = 4
 
@@ -26,8 +30,8 @@ CONTEXT_HOPS = 4
 class VoiceFrontEnd:
     """Constants of the front end; a checkpoint holds the ones that it was trained with."""
 
-    rate: int = 16_000  # Hz
-    frame: int = 256  # samples from one log-mel frame to the next
+    rate: int = RATE
+    frame: int = FRAME  # samples from one log-mel frame to the next
     n_fft: int = 512  # samples of one frame's window
     n_mels: int = 64
     f_min: float = 50.0  # Hz
@@ -36,6 +40,21 @@ class VoiceFrontEnd:
     level_seconds: float = 6.0  # length of the window in which the level is normalised
     active_range: float = 9.0  # nats below the local peak; a quieter frame does not count for the level
     scale: float = 2.5  # nats; gives normalised frames about unit deviation
+
+    def __post_init__(self) -> None:
+        # Speech detection, and the filter before it, take no other rate and no other hop.
+        for name, only in (("rate", RATE), ("frame", FRAME)):
+            ranges.whole(name, getattr(self, name), only, only)
+        ranges.whole("n_fft", self.n_fft, self.frame, LONGEST_WINDOW)
+        if self.n_fft % 2:
+            raise ValueError(f"n_fft is {self.n_fft}; it must be even")
+        ranges.whole("n_mels", self.n_mels, 1, self.n_fft // 2)
+        ranges.number("f_max", self.f_max, 1, self.rate / 2)
+        ranges.number("f_min", self.f_min, 0, self.f_max - 1)
+        ranges.number("floor", self.floor, 1e-12, 1)
+        ranges.number("level_seconds", self.level_seconds, 0.1, 60)
+        ranges.number("active_range", self.active_range, 0.1, 100)
+        ranges.number("scale", self.scale, 0.1, 100)
 
     @property
     def hop(self) -> int:

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from emorec import analyzer, cli
-from emorec.batch.choices import checked
 from support import factories
 from support.make_tracks import RATE, record_tracks, speech
 
@@ -62,9 +61,14 @@ def test_one_voice_is_chosen_where_no_picture_is_decoded(tmp_path):
     assert analyze(path, *chosen) == 0
     found = rows(tmp_path / "out" / "call.voice.voice-right.csv")
     assert len(found) == SECONDS and {row["name"] for row in found} == {"voice right"}
-    for channel, person in (("split", "voice right"), ("mix", None)):
-        choices, _ = checked({"fusion": "voice", "person": "voice right"}, {"channel": channel})
-        assert choices.inferring["person"] == person
+
+
+def test_a_person_who_cannot_be_chosen_without_pictures_is_said(tmp_path):
+    path = call(tmp_path / "call.wav")
+    assert analyze(path, "--fusion", "voice", "--person", "Anna", "--format", "json") == 0
+    result = json.loads((tmp_path / "out" / "call.voice.json").read_text(encoding="utf-8"))
+    assert any("choice of the person 'Anna' was not used" in note for note in result["notes"])
+    assert result["choices"]["person"] is None
 
 
 def test_a_voice_is_named_in_the_names_file_and_chosen_by_its_name(tmp_path):

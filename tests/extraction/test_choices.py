@@ -1,5 +1,8 @@
 """Settings of stage 1: which can be used, and how times are written."""
 
+from fractions import Fraction
+
+import numpy as np
 import pytest
 
 from emorec.errors import EmorecError
@@ -17,6 +20,10 @@ from emorec.extraction.options import Settings
         ({"start": -1.0}, "The start of -1 s is not possible; choose a time of 0 s or more."),
         ({"start": float("nan")}, "The start of nan s is not possible; choose a time of 0 s or more."),
         ({"end": float("inf")}, "The end of inf s is not possible; choose a time of 0 s or more."),
+        ({"start": "0:01"}, "The start must be a number of seconds, not '0:01'."),
+        ({"end": True}, "The end must be a number of seconds, not True."),
+        ({"audio_track": "1"}, "There is no audio track '1'; tracks are counted from 1."),
+        ({"rotate": 90.0}, "The rotation 90.0 is not possible; choose from 0, 90, 180, 270 degrees."),
         ({"start": 5.0, "end": 5.0}, "The end at 5 s is not after the start at 5 s; choose a later end."),
         ({"start": 5.0, "end": 2.0}, "The end at 2 s is not after the start at 5 s; choose a later end."),
     ],
@@ -30,6 +37,19 @@ def test_settings_that_cannot_be_used_are_one_sentence(settings, sentence):
 def test_settings_that_can_be_used_are_let_in():
     options.check(Settings())
     options.check(Settings(audio_track=3, video_track=1, channel="left", start=1.5, end=2, rotate=270, faces=False))
+
+
+def test_numbers_of_other_libraries_count_as_python_s_own():
+    settings = Settings(
+        audio_track=np.int64(1),
+        video_track=np.uint8(2),
+        start=Fraction(1, 2),
+        end=np.float32(2.5),
+        rotate=np.int64(180),
+    )
+    options.check(settings)
+    plain = Settings(audio_track=1, video_track=2, start=0.5, end=2.5, rotate=180)
+    assert settings == plain and repr(settings) == repr(plain)
 
 
 def test_a_part_that_begins_behind_the_recording_is_refused():

@@ -37,6 +37,28 @@ def test_a_file_of_shares_is_normalised_and_named(tmp_path):
     assert priors.of(dict.fromkeys(EMOTIONS, 1)).shares == pytest.approx(priors.EVEN)
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_a_file_that_windows_wrote_is_read(tmp_path, encoding):
+    file = tmp_path / "own.json"
+    file.write_text(json.dumps(WHOLE), encoding=encoding)
+    assert priors.of(file).shares == pytest.approx(priors.EVEN)
+
+
+@pytest.mark.parametrize("name", priors.NAMES)
+def test_a_file_called_like_a_prior_is_not_taken_for_it(tmp_path, name):
+    file = tmp_path / name
+    file.write_text(json.dumps(WHOLE | {"sad": 3.0}))
+    assert priors.of(file).name == "own" and priors.of(name).name == name
+
+
+def test_a_recording_given_as_a_prior_is_not_read_whole(tmp_path):
+    file = tmp_path / "interview.mp4"
+    with file.open("wb") as opened:
+        opened.truncate(1 << 40)
+    with pytest.raises(EmorecError, match="larger than 1 MB"):
+        priors.of(file)
+
+
 WHOLE = dict.fromkeys(EMOTIONS, 1.0)
 
 

@@ -1,7 +1,9 @@
 """Stage 2: rows, choices, fusion and smoothing over observations made by hand."""
 
+import json
 import tracemalloc
 from dataclasses import replace
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -14,6 +16,7 @@ from emorec.inference import fusion as fusions
 from emorec.inference.predict import smooth
 from emorec.inference.timeline import STEP_RANGE, WINDOW_RANGE, check, infer, rows
 from emorec.models.calibration import Calibration, HeadCalibration
+from emorec.timeline import Timeline
 from support import factories
 
 MODEL = factories.checkpoint()
@@ -190,6 +193,17 @@ def test_the_ends_of_the_ranges_are_within(name, limits):
 def test_a_smoothing_out_of_range_is_named(smooth):
     with pytest.raises(EmorecError, match="smoothing"):
         infer(TALE, MODEL, smooth=smooth)
+
+
+@pytest.mark.parametrize("number", [np.float32, np.int64, Fraction])
+def test_numbers_of_other_libraries_count_as_python_s_own(number):
+    given = {"step": number(2), "window": number(4), "smooth": number(1), "unsure_below": number(1)}
+    made = Timeline.of(infer(TALE, MODEL, **given))
+    assert json.loads(made.to_json()) == json.loads(
+        Timeline.of(infer(TALE, MODEL, step=2, window=4, smooth=1, unsure_below=1)).to_json()
+    )
+    with pytest.raises(EmorecError, match="step of 11 s is out of range"):
+        check(step=number(11))
 
 
 def test_an_unknown_fusion_is_named():

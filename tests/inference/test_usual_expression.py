@@ -8,6 +8,8 @@ import pytest
 
 from emorec.emotions import EMOTIONS
 from emorec.errors import EmorecError
+from emorec.extraction.people import People, Person
+from emorec.inference import baseline_choice
 from emorec.inference import usual_expression as usuals
 from emorec.inference.timeline import infer
 from emorec.inference.usual_expression import Measured
@@ -171,17 +173,30 @@ def test_a_result_of_another_recording_tells_what_is_usual(usual_file, earlier):
 
 def test_persons_of_a_file_are_known_by_name(usual_file):
     both = looks(looks(face(60.0, (0, 1)), lambda _: REST, 0), lambda _: {"neutral": 3.0, "sad": 4.0}, 1)
-    path = usual_file(infer(both, MODEL, "face", person="all", baseline="none"))
-    taken = read(both, path).choices["usual_expression"]
+    anna, ben = Person(number=0, name="Anna"), Person(number=1, name="Ben")
+    named = both.with_people(People((anna, ben)))
+    path = usual_file(infer(named, MODEL, "face", person="all", baseline="none"))
+    taken = read(named, path).choices["usual_expression"]
     assert taken["0"]["angry"] < -1.5 and taken["1"]["sad"] < -1
-    content = json.loads(path.read_text())
-    for row in content["rows"]:
-        row["name"] = {0: "Anna", 1: "Ben"}[row["person"]]
-    path.write_text(json.dumps(content))
-    unknown = read(both, path)
-    assert unknown.choices["usual_expression"] == {}
-    (note,) = unknown.notes
-    assert note.startswith("usual.json shows nobody of these names") and note.endswith(": person 0, person 1.")
+    swapped = both.with_people(People((replace(anna, number=1), replace(ben, number=0))))
+    assert read(swapped, path).choices["usual_expression"]["1"] == taken["0"]
+    lacking = (
+        "No usual expression was taken out of the face of {}: usual.json shows nobody to whom you gave the same name."
+    )
+    only_anna = read(both.with_people(People((anna, replace(ben, name="Cem")))), path)
+    assert only_anna.choices["usual_expression"] == {"0": taken["0"]}
+    assert only_anna.notes[1:] == (lacking.format("Cem"),) and only_anna.notes[0].startswith("From the face of Anna")
+    alone = read(both.with_people(People((anna, replace(ben, name="Cem")))), path, person="Cem")
+    assert alone.notes == (lacking.format("Cem"),)
+
+
+def test_the_numbers_of_another_recording_are_no_names(usual_file):
+    both = looks(looks(face(60.0, (0, 1)), lambda _: REST, 0), lambda _: {"neutral": 3.0, "sad": 4.0}, 1)
+    path = usual_file(infer(both, MODEL, "face", person="all", baseline="none"))
+    for person in ("all", 0):  # the file shows a person 0, who may be anybody
+        found = read(both, path, person=person)
+        assert found.choices["usual_expression"] == {}
+        assert "shows nobody to whom you gave the same name" in found.notes[0] and len(found.notes) == 1
 
 
 @pytest.mark.parametrize(
@@ -223,6 +238,15 @@ def test_files_without_a_face_of_another_model_and_missing_ones_are_refused(tmp_
     for wrong in (tmp_path / "missing.json", tmp_path, "a\0b", "", 3, None, True):
         with pytest.raises(EmorecError, match="does not exist"):
             read(face(6.0), wrong)
+
+
+def test_a_recording_given_as_the_baseline_is_not_read_whole(tmp_path, monkeypatch):
+    monkeypatch.setattr(baseline_choice, "MAX_BYTES", 2_000_000)
+    file = tmp_path / "interview.mp4"
+    with file.open("wb") as opened:
+        opened.truncate(1 << 40)
+    with pytest.raises(EmorecError, match="is not the JSON result of a recording: it is larger than 2 MB"):
+        read(face(6.0), file)
 
 
 @pytest.mark.parametrize("fusion", ["voice", "intermediate"])

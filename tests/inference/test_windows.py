@@ -298,6 +298,19 @@ def test_too_little_speech_is_no_evidence():
     assert list(np.isnan(pooled.voice_probabilities[:, 0])) == [True, False]
 
 
+def test_speech_is_a_share_of_the_row_also_where_there_is_no_sound():
+    heard = factories.heard(np.ones(24))  # 6.144 s
+    observations = factories.observations(20.0, heard)
+    for step in (0.1, 1.0, 5.0):
+        low = np.arange(0.0, 20.0, step)
+        nobody = np.full(len(low), -1)
+        share = pooling.coverage(observations, low, low + step, nobody)[1]
+        assert share == pytest.approx(np.clip((6.144 - low) / step, 0.0, 1.0))
+    every_other = factories.observations(6.0, factories.heard(np.arange(24) % 2.0))
+    share = pooling.coverage(every_other, np.array([0.256]), np.array([0.576]), np.array([-1]))[1]
+    assert share == pytest.approx([0.256 / 0.32])
+
+
 def test_a_chosen_person_is_not_replaced_by_another():
     times = np.array([0.1, 0.3, 1.1, 1.3])
     observations = factories.observations(2.0, factories.seen(times, [0, 0, 0, 5]))

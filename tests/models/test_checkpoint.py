@@ -245,6 +245,63 @@ def test_a_configuration_that_asks_for_more_than_there_is_takes_no_memory(folder
     refused(folder, "fusion.hidden", "wrong shape")
 
 
+@pytest.mark.parametrize(
+    ("place", "values"),
+    [
+        ("networks.face.size", [30_000, 0, -5, "x", 48.5, True]),
+        ("networks.face.labels", ["neutral", [1]]),
+        ("networks.face.dropout", [-0.1, 2, "0.4"]),
+        ("networks.voice.n_mels", [0, 40, 10**9]),
+        ("networks.voice.widths", [[4, 4, 6], [4, 4, 6, 8, 8]]),
+        ("networks.voice.heads", [{"emotions": "neutral"}, {"emotions": [[["deep"]]]}]),
+        ("front_end.rate", [0, "16000", 48_000]),
+        ("front_end.frame", [100, 0]),
+        ("front_end.n_fft", [255, 511, 10**9]),
+        ("front_end.level_seconds", [1e9, -1, 0, float("nan"), "x" * 10**6]),
+        ("front_end.scale", [0, float("inf")]),
+        ("front_end.f_min", [8_000, -1]),
+        ("front_end.floor", [0]),
+        ("front_end.active_range", [None]),
+    ],
+)
+def test_a_value_out_of_range_is_named_before_it_takes_memory_or_time(folder, edit, place, values):
+    for value in values:
+        edit(place, value)
+        refused(folder, f"unusable configuration: {place}", "must be")
+        with pytest.raises(EmorecError) as error:
+            load(folder)
+        assert len(str(error.value)) < 400
+
+
+@pytest.mark.parametrize("place", ["front_end.n_mels", "networks.voice.n_mels"])
+def test_parts_that_do_not_fit_together_are_named(folder, edit, rewrite, place):
+    edit(place, 32)
+    rewrite({"voice.collapse.0.weight": torch.zeros(5, 8, 2 if "voice" in place else 4, 1)})
+    refused(folder, "does not fit together", "networks.voice.n_mels")
+
+
+def test_a_voice_without_the_head_that_analysis_uses_is_refused(folder, edit, rewrite):
+    edit("networks.voice.heads", {"other": ["sad", "happy"]})
+    rewrite({f"voice.heads.emotions.{name}": None for name in ("weight", "bias")})
+    refused(folder, "networks.voice.heads has no emotions")
+
+
+DEEP, LARGE = 200_000, checkpoint.MAX_CONFIG_BYTES
+
+
+@pytest.mark.parametrize(("text", "times"), [("[", DEEP), ('{"a":', DEEP), (" ", LARGE)])
+def test_a_configuration_that_is_too_deep_or_too_large_is_named(folder, text, times):
+    file = folder / CONFIG_FILE
+    file.write_text(text * times + file.read_text())
+    refused(folder, CONFIG_FILE, "JSON")
+
+
+def test_a_deep_value_is_named(folder):
+    file, deep = folder / CONFIG_FILE, "[" * 900 + "]" * 900
+    file.write_text(file.read_text().replace('"size": 16', f'"size": {deep}'))
+    refused(folder, "config")
+
+
 @pytest.mark.parametrize("name", ["face.head.weight", "voice.attention.bias", "fusion.hidden.weight"])
 def test_a_missing_tensor_is_named(folder, rewrite, name):
     rewrite({name: None})

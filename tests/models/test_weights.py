@@ -98,7 +98,9 @@ def test_what_a_folder_lacks_is_named(checkpoint, name):
 
 
 @pytest.mark.parametrize(
-    "model", ["name", "./org/name", "/org/name", "a/b/c", "org/name@", "org/name@-x", "org/na me", "https://h/org/name"]
+    "model",
+    ["name", "./org/name", "/org/name", "a/b/c", "org/name@", "org/name@-x", "org/na me", "https://h/org/name"]
+    + ["~nobody-of-this-name/model"],
 )
 def test_what_is_neither_a_folder_nor_a_name_on_the_hub_asks_nobody(hub, model):
     with pytest.raises(EmorecError, match="is not a folder; give the folder of a checkpoint, or org/name"):

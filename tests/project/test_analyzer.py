@@ -169,6 +169,10 @@ def test_one_modality_alone_is_what_its_fusion_gives(analyzer):
     voice = analyzer.analyze(samples, sample_rate=RATE, fusion="voice", person=3)
     assert len(late) == len(voice) == 4 and (voice.person == -1).all()
     np.testing.assert_allclose(late.probabilities, voice.probabilities)
+    assert [note for note in voice.notes if note not in late.notes] == [
+        "No picture was decoded, so the choice of the person 3 was not used, and every voice counts."
+    ]
+    assert analyzer.analyze(samples, sample_rate=RATE, fusion="voice", person="all").notes == late.notes
 
 
 def test_pictures_and_sound_in_memory_make_a_timeline(analyzer):

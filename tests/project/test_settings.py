@@ -17,7 +17,7 @@ WRONG = [
     ("EMOREC_CACHE", [__file__], False),
     ("EMOREC_CACHE_MB", ["4GB", "4 096", "-1", "nan", "much"], False),
     ("EMOREC_MODEL_FALLBACK", ["yes"], False),
-    ("EMOREC_FACE_MODEL", ["/nowhere/yunet.onnx"], False),
+    ("EMOREC_FACE_MODEL", ["/nowhere/yunet.onnx", "~nobody-of-this-name/yunet.onnx"], False),
     ("EMOREC_LINKS", ["offf", "disabled"], False),
     ("EMOREC_ALLOW_HOSTS", ["http://media.intranet", "a b", "localhost:80800", "*.intranet", "media/path"], False),
     ("EMOREC_MAX_MINUTES", ["0", "-1", "many", "nan", "inf", "5 min"], False),
@@ -140,6 +140,8 @@ def test_the_environment_names_the_cache(tmp_path, monkeypatch):
     monkeypatch.setenv("EMOREC_CACHE", str(tmp_path))
     assert settings.cache_folder() == tmp_path
     assert settings.cache_folder({"EMOREC_CACHE": str(tmp_path / "later")}) == tmp_path / "later"
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert settings.cache_folder({"EMOREC_CACHE": "~/cache"}) == Path("~/cache").expanduser()
     monkeypatch.delenv("EMOREC_CACHE")
     assert settings.cache_folder().name == "emorec" and settings.cache_folder().is_absolute()
 

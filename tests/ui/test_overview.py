@@ -136,6 +136,17 @@ def test_the_line_about_trust_names_what_was_measured_and_what_is_unsure_here():
     assert "Under the everyday prior, 50% of this recording's evidence is unsure." in words
     even = trust.sentence(replace(timeline, prior=priors.of("even")), evaluation)
     assert "the program correctly names 25% of the acted emotions" in even and "prior decides" not in even
+    # The shares count, whatever the prior is called.
+    for name, given, share, under in (
+        ("own", [1] * 7, 25, ""),
+        ("lesson.json", [1, 1, 1, 1, 2, 1, 1], 3, ", under the everyday prior"),
+        ("even", [1, 1, 1, 1, 2, 1, 1], 3, ", under the everyday prior"),
+        ("own", priors.EVERYDAY, 3, ""),
+        ("adaptive", [1, 1, 1, 1, 9, 1, 1], 3, ""),
+    ):
+        own = priors.Prior(name=name, shares=tuple(np.divide(given, sum(given)).tolist()))
+        begin = f"Tested on people it never met{under}, the program correctly names {share}% of"
+        assert trust.sentence(replace(timeline, prior=own), evaluation).startswith(begin)
     assert trust.sentence(replace(timeline, fusion="face"), evaluation).startswith(trust.UNMEASURED)
     silent = replace(timeline, row_speech=np.zeros(4))
     assert trust.sentence(silent, evaluation).startswith(trust.UNMEASURED)  # nothing of a voice that is not heard

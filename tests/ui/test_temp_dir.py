@@ -95,6 +95,8 @@ def test_the_folder_is_the_deployers_or_the_caches(tmp_path, monkeypatch):
     assert temp_dir.common_folder() == tmp_path / "cache" / "page"
     monkeypatch.setenv(temp_dir.VARIABLE, str(tmp_path / "chosen"))
     assert temp_dir.common_folder() == tmp_path / "chosen"
+    monkeypatch.setenv("GRADIO_TEMP_DIR", "~nobody-of-this-name/page")
+    assert temp_dir.common_folder().is_absolute()
 
 
 def test_the_page_starts_without_leftovers_and_ends_without_any(tmp_path):

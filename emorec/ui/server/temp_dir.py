@@ -35,7 +35,7 @@ UNUSABLE = "Uploads cannot be kept in {folder} ({reason}); free some space, or n
 
 def common_folder() -> Path:
     """The folder below which servers have their folders: GRADIO_TEMP_DIR, else a subfolder of the cache."""
-    return Path(os.environ.get(VARIABLE) or cache_folder() / "page").expanduser().absolute()
+    return Path(os.path.expanduser(os.environ.get(VARIABLE) or cache_folder() / "page")).absolute()
 
 
 class ServerTempDir:
