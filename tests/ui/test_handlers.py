@@ -242,6 +242,10 @@ def test_every_page_of_the_rows_can_be_reached(page):
     built.validate_inputs(event, asked)
     rows, choice = event.fn(*asked)
     assert len(rows["data"]) == 1 and (choice["value"], choice["maximum"]) == (3, 3)
+    for wrong in (10**400, float("inf"), "3"):
+        asked[-1] = wrong
+        built.validate_inputs(event, asked)
+        assert asked[-1] == 1
 
 
 @pytest.mark.parametrize(("setting", "shown"), [("off", False), ("on", True)])
