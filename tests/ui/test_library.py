@@ -1,5 +1,6 @@
 """The tab Library in a real browser: found, compared, opened again; and what it does not show."""
 
+from pathlib import Path
 from types import SimpleNamespace
 
 import gradio as gr
@@ -8,11 +9,15 @@ import pytest
 import emorec
 from emorec.errors import EmorecError
 from emorec.library.tables import write_tables
+from emorec.output import trust
 from emorec.ui import app, settings
 from emorec.ui.page.analysis import Analysis
 from emorec.ui.page.library_handlers import LibraryHandlers
+from emorec.ui.page.people_handlers import Edited
+from emorec.ui.page.result_handlers import ResultHandlers
+from emorec.ui.service import Service
 from emorec.ui.shelf import Shelf
-from support import make_media, page_process, result_folders
+from support import factories, make_media, page_process, result_folders
 from support.pages import change, grave_faults, table, visiting
 
 
@@ -177,6 +182,19 @@ def test_features_are_shown_to_nobody_but_on_a_page_that_shares_its_store(analys
 def test_without_its_features_its_rows_are_shown(analysed, tmp_path, monkeypatch):
     monkeypatch.setenv("EMOREC_CACHE", str(tmp_path))
     assert len(opened(analysed, shared=True)[0].rows) == 6
+
+
+@pytest.mark.parametrize("own", [True, False])
+def test_a_report_of_other_weights_claims_nothing_measured_of_those_of_the_page(analysed, tmp_path, monkeypatch, own):
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
+    rows = factories.timeline(factories.probabilities(9))
+    rows.choices["fingerprint"] = analysed[0].model.fingerprint if own else "of others"
+    handlers, analysis = ResultHandlers(Service(analysed[0])), Analysis(title="voice", rows=rows)
+    page = handlers.draw_rows(analysis, rows, "stacked", "", False, False)[-1]
+    file = handlers.download("report", analysis, "", rows, "", False, Edited(), SimpleNamespace(session_hash="a"))
+    report = Path(file).read_text(encoding="utf-8")
+    assert ("Tested on people" in page) == ("Tested on people" in report) == ("cannot tell" in report) == own
+    assert (trust.UNKNOWN in report) != own
 
 
 def test_what_the_script_cannot_have_sent_changes_nothing(analysed, monkeypatch):
