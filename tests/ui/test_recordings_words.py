@@ -1,11 +1,14 @@
 """What is said of recordings with little or no evidence: in the list of several, in its tables, and in the library."""
 
+import re
 import zipfile
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 
 from emorec.analyzer import Analyzer
 from emorec.extraction.options import Settings
+from emorec.media.containers import SUFFIXES
 from emorec.media.integrity import is_damage
 from emorec.output import formats
 from emorec.output.summary import summary
@@ -83,3 +86,10 @@ def test_whatever_a_recording_is_called_its_results_can_be_saved_and_unpacked(tm
     written = {file.name for file in (tmp_path / "out").glob("*.json")}
     assert {"_con.json", "_aux.json", "_con-2.json", "bad.json"} < written and len(written) == len(names)
     assert "bad?.wav" in together.table(items)
+
+
+def test_of_a_folder_the_page_takes_all_that_a_batch_takes():
+    script = Path(recordings.__file__).with_name("assets") / "recordings.js"
+    (known,) = re.findall(r"const KNOWN = /(.*)/i;", script.read_text(encoding="utf-8"))
+    assert [suffix for suffix in sorted(SUFFIXES) if not re.search(known, f"a{suffix}")] == []
+    assert not re.search(known, "readme.txt")
