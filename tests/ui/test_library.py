@@ -202,9 +202,21 @@ def test_what_the_script_cannot_have_sent_changes_nothing(analysed, monkeypatch)
     service = SimpleNamespace(shelf=Shelf(folder), shared_cache=True, analyzers=SimpleNamespace(default=loaded))
     monkeypatch.setattr("gradio.Warning", lambda words: None)
     handlers = LibraryHandlers(service)
-    for sent in ("{", "[" * 100_000, "5", '["../outside"]', '[["a"]]x'):
+    for sent in ("{", "[" * 100_000, "5", '[["a"]]x'):
         assert all(update == gr.skip() for update in handlers.compare(sent))
     assert all(update == gr.skip() for update in handlers.open("../outside #1", Analysis()))
+
+
+def test_one_that_has_left_the_library_does_not_stop_the_comparison_of_the_others(analysed, monkeypatch):
+    shelf, warnings = Shelf(analysed[1]), []
+    shelf.entries()
+    monkeypatch.setattr("gradio.Warning", warnings.append)
+    handlers = LibraryHandlers(SimpleNamespace(shelf=shelf))
+    alone = handlers.compare('["voice-1"]')
+    assert "voice.wav" in alone[0] and handlers.compare('["gone", "voice-1"]') == alone and warnings == []
+    assert handlers.compare('["voice-1", "gone"]') == alone and "gone is not in the library any more" in warnings[0]
+    for only in ("gone", "../outside"):
+        assert handlers.compare(f'["{only}"]') == ("", None, "", None, "", None)
 
 
 def test_a_folder_that_is_none_is_one_sentence(tmp_path):

@@ -77,15 +77,24 @@ class LibraryHandlers:
         return (gr.skip(),) * 6
 
     def _compare(self, chosen: list[str]) -> tuple:
-        """The charts of the first two of the items with the same axis of time, and the means of all."""
+        """The charts of the first two of the items with the same axis of time, and the means of all.
+
+        One that is gone or damaged is left out. The script still names it, for its box may not be in the list any more;
+        only when it is checked does a warning say so.
+        """
         if len(chosen) > MAX_COMPARED:
             raise EmorecError(TOO_MANY.format(most=MAX_COMPARED))
         shelf = self.service.shelf
-        if not chosen or shelf is None:
+        timelines, names = {}, {}
+        for name in chosen if shelf else ():
+            try:
+                timelines[name], names[name] = shelf.timeline(name), name_of(shelf.get(name))
+            except EmorecError as error:
+                if name == chosen[-1]:
+                    gr.Warning(html.escape(str(error)))
+        if not timelines:
             return "", None, "", None, "", None
-        timelines = {name: shelf.timeline(name) for name in chosen}
-        names = {name: name_of(shelf.get(name)) for name in chosen}
-        pair = chosen[:2]
+        pair = list(timelines)[:2]
         longest = max(timelines[name].duration for name in pair)
         drawn: list[Any] = []
         for name in pair:
@@ -93,7 +102,7 @@ class LibraryHandlers:
         drawn += ["", None] * (2 - len(pair))
         figures = means([summary(timeline) for timeline in timelines.values()])
         bars = [(one.measure, one.mean, one.low, one.high) for one in figures]
-        return *drawn, library.means(figures, len(chosen)), plot(group_chart(bars).to_dict(validate=False))
+        return *drawn, library.means(figures, len(timelines)), plot(group_chart(bars).to_dict(validate=False))
 
     def _open(self, item: Item, analysis: Analysis) -> tuple:
         """Show a past analysis: from its features if they are still here, else from its rows."""
