@@ -4,6 +4,7 @@ The script writes "ITEM #NUMBER" to open an item, and a JSON list of those that 
 item is only looked up among those of the library's folder.
 """
 
+import contextlib
 import html
 import json
 from dataclasses import replace
@@ -45,13 +46,19 @@ class LibraryHandlers:
     def __init__(self, service: Service):
         self.service = service
 
+    def look(self) -> None:
+        """The tab was opened: look what the folder has now, which each typed letter would take too long for."""
+        if self.service.shelf is not None:
+            with contextlib.suppress(EmorecError):  # ``show`` says so
+                self.service.shelf.entries()
+
     def show(self, words: str | None, order: str) -> str:
         """The list that fits what was typed."""
         shelf = self.service.shelf
         if shelf is None:
             return ""
         try:
-            entries, notes = shelf.entries()
+            entries, notes = shelf.last()
         except EmorecError:  # its sentence has the path of the folder
             return fragments.callout("The library has no results yet, or its folder cannot be read.")
         return library.listed(found(entries, words or "", order), notes, len(entries))
@@ -147,13 +154,11 @@ def connect(parts: SimpleNamespace, session: SimpleNamespace, handlers: LibraryH
     """Connect the tab; ``quiet`` are settings of every event."""
     tab = parts.inputs.library
     at_once: dict[str, Any] = {"concurrency_limit": None, "trigger_mode": "always_last"} | quiet
-    gr.on(
-        [parts.inputs.tabs["library"].select, tab.words.change, tab.order.change],
-        handlers.show,
-        [tab.words, tab.order],
-        tab.listed,
-        **at_once,
-    )
+    words = [tab.words, tab.order]
+    gr.on([tab.words.change, tab.order.change], handlers.show, words, tab.listed, **at_once)
+    # The list after a look is that of the words which are typed by then.
+    looked = parts.inputs.tabs["library"].select(handlers.look, None, None, **at_once)
+    looked.then(handlers.show, words, tab.listed, **at_once)
     current = [session.analysis, session.revision, parts.player, parts.status, session.edited, parts.choices.person]
     current += [parts.results.part]
     tab.command.change(handlers.open, [tab.command, session.analysis], current, **at_once)
