@@ -11,7 +11,8 @@ from emorec.errors import EmorecError
 from emorec.library.tables import write_tables
 from emorec.output import trust
 from emorec.ui import app, settings
-from emorec.ui.page.analysis import Analysis
+from emorec.ui.page import stored_choices
+from emorec.ui.page.analysis import ANYONE, Analysis
 from emorec.ui.page.library_handlers import LibraryHandlers
 from emorec.ui.page.people_handlers import Edited
 from emorec.ui.page.result_handlers import ResultHandlers
@@ -171,6 +172,62 @@ def test_with_its_features_it_is_opened_with_all_choices(analysed, monkeypatch):
     analysis, words = opened(analysed, shared=True)
     assert analysis.features is not None and analysis.rows is None and "choices do not" not in words
     assert len(analysed[0].infer(analysis.features, step=0.5)) == 12
+
+
+OWN = {"fusion": "voice", "step": 0.5, "window": 5.0, "smooth": 2.0, "prior": "even", "baseline": "none"}
+
+
+@pytest.fixture
+def made_with_others(analysed, tmp_path):
+    """The timeline in a library whose choices are not those of the page."""
+    loaded, folder, cache = analysed
+    *_, features = loaded.extract(folder.parent / "voice.wav", cache)
+    timeline = loaded.infer(features, **OWN)
+    (tmp_path / "library" / "voice-2").mkdir(parents=True)
+    write_tables(tmp_path / "library" / "voice-2", timeline, features)
+    return timeline
+
+
+def test_opened_from_its_features_it_is_drawn_with_its_own_choices(analysed, made_with_others, tmp_path, monkeypatch):
+    monkeypatch.setenv("EMOREC_CACHE", str(analysed[2]))
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "gradio"))
+    loaded, made = analysed[0], made_with_others
+    service = Service(loaded, library=tmp_path / "library")
+    service.shared_cache = True
+    service.shelf.entries()
+    analysis, _, _, words, _, person, _, *controls = LibraryHandlers(service).open("voice-2 #1", Analysis())
+    values = [update["value"] for update in controls]
+    assert dict(zip(stored_choices.NAMES, values, strict=True)) == OWN and "does not offer" not in words
+    fusion, step, window, smooth, prior, baseline = values
+    choices = (fusion, step, window, smooth, person["value"], prior, baseline, "stacked", "", False, False)
+    drawn = ResultHandlers(service).draw(analysis, "", *choices)[0]
+    assert drawn.probabilities == pytest.approx(made.probabilities, nan_ok=True) and len(drawn) == 12
+
+
+def test_the_controls_of_the_page_say_with_which_choices_it_is_drawn(chromium, analysed, made_with_others, tmp_path):
+    more = {"EMOREC_SHARED_STORE": "1", "EMOREC_CACHE": str(analysed[2])}
+    with served(tmp_path / "library", tmp_path / "log.txt", **more) as address, visiting(chromium, address) as page:
+        page.get_by_role("tab", name="Library").click()
+        page.click("#library-list [data-open='voice-2']")
+        page.wait_for_selector("#timeline svg.marks")
+        for name, words in (("fusion", "Voice only"), ("prior", "Even"), ("baseline", "None")):
+            page.wait_for_selector(f"#{name} label:has(input:checked) >> text={words}")
+        for name in ("step", "window", "smooth"):
+            assert float(page.locator(f"#{name} input[type=number]").input_value()) == OWN[name]
+        assert len(table(page)) == len(made_with_others) == 12
+
+
+def test_what_the_page_does_not_offer_is_told_and_what_is_not_known_stays():
+    features = result_folders.two_people()
+    stored = {"fusion": "late", "step": 1.0, "window": 30.0, "prior": "own.json", "person": "Anna", "unsure_below": 0.5}
+    updates, note = stored_choices.of(stored, features)
+    assert [update.get("value") for update in updates] == ["late", 1.0, None, None, None, None, ANYONE[1]]
+    assert "with window 30.0, prior own.json, unsure below 0.5 and person Anna; the page does not offer this" in note
+    for person in ("all", 1):
+        *_, update = stored_choices.of({"person": person}, features)[0]
+        assert update["value"] == person and person in [value for _, value in update["choices"]]
+    alone = factories.observations(4.0, factories.seen(factories.frame_times(4.0), 0))
+    assert stored_choices.of({"person": "all"}, alone)[1] == ""  # the same as whoever is visible
 
 
 def test_features_are_shown_to_nobody_but_on_a_page_that_shares_its_store(analysed, monkeypatch):

@@ -24,19 +24,21 @@ from emorec.output import charts
 from emorec.output.group_chart import group_chart
 from emorec.output.summary import summary
 from emorec.ui import fragments
-from emorec.ui.page import library
+from emorec.ui.page import library, stored_choices
 from emorec.ui.page.analysis import ANYONE, BUSY, Analysis, new_revision, plot
 from emorec.ui.page.people_handlers import Edited
 from emorec.ui.service import Service
 from emorec.ui.shelf import found
 
 MAX_COMPARED = 50
+CHANGED = 7 + len(stored_choices.NAMES)  # components that change when an analysis is opened
 OPENED = "Opened {name} from the library, {length}."
 FIXED = (
     "Its features are not kept here, so the chart and the tables show its rows as they were stored; choices do not "
     "change them."
 )
 NO_PLAYER = '<div class="empty">The library keeps results, not recordings, so there is nothing to play.</div>'
+NOTHING = ("", None, "", None, "", None)  # compared
 TOO_MANY = "At most {most} recordings are compared at a time; uncheck some."
 
 
@@ -71,7 +73,7 @@ class LibraryHandlers:
                 return self._open(self.service.shelf.get(name), analysis)
         except EmorecError as error:
             gr.Warning(html.escape(str(error)))
-        return (gr.skip(),) * 7
+        return (gr.skip(),) * CHANGED
 
     def compare(self, command: str) -> tuple:
         """Other recordings are checked."""
@@ -89,18 +91,20 @@ class LibraryHandlers:
         One that is gone or damaged is left out. The script still names it, for its box may not be in the list any more;
         only when it is checked does a warning say so.
         """
+        shelf = self.service.shelf
+        if shelf is None:
+            return NOTHING
         if len(chosen) > MAX_COMPARED:
             raise EmorecError(TOO_MANY.format(most=MAX_COMPARED))
-        shelf = self.service.shelf
         timelines, names = {}, {}
-        for name in chosen if shelf else ():
+        for name in chosen:
             try:
                 timelines[name], names[name] = shelf.timeline(name), name_of(shelf.get(name))
             except EmorecError as error:
                 if name == chosen[-1]:
                     gr.Warning(html.escape(str(error)))
         if not timelines:
-            return "", None, "", None, "", None
+            return NOTHING
         pair = list(timelines)[:2]
         longest = max(timelines[name].duration for name in pair)
         drawn: list[Any] = []
@@ -112,22 +116,28 @@ class LibraryHandlers:
         return *drawn, library.means(figures, len(timelines)), plot(group_chart(bars).to_dict(validate=False))
 
     def _open(self, item: Item, analysis: Analysis) -> tuple:
-        """Show a past analysis: from its features if they are still here, else from its rows."""
+        """Show a past analysis: from its features and with its choices if they are still here, else from its rows."""
         if analysis.running:
             raise EmorecError(BUSY)
         name, features = name_of(item), self._features(item)
-        timeline = None if features else self.service.shelf.timeline(item.name)  # type: ignore[union-attr]
-        opened = Analysis(title=name.rpartition(".")[0] or name, features=features, stored=True, rows=timeline)
-        length = fragments.clock(features.duration if features else timeline.duration if timeline else 0.0)
-        said = html.escape(OPENED.format(name=name, length=length) + ("" if features else f" {FIXED}"))
+        timeline = self.service.shelf.timeline(item.name)  # type: ignore[union-attr]
+        rows = None if features else timeline
+        opened = Analysis(title=name.rpartition(".")[0] or name, features=features, stored=True, rows=rows)
+        controls: list[Any] = [gr.skip()] * len(stored_choices.NAMES)
+        person, note = gr.update(choices=[ANYONE], value=ANYONE[1]), FIXED
+        if features:
+            (*controls, person), note = stored_choices.of(timeline.choices, features)
+        said = OPENED.format(name=name, length=fragments.clock(timeline.duration))
+        said = html.escape(f"{said} {note}".strip())
         return (
             opened,
             new_revision(),
             NO_PLAYER,
             f'<div class="words" role="status" data-opened="{html.escape(item.name)}">{said}</div>',
             Edited(),  # what was said about the persons of another recording
-            gr.update(choices=[ANYONE], value=ANYONE[1]),
+            person,
             "",  # the part that was shown of another recording
+            *controls,
         )
 
     def _features(self, item: Item) -> Features | None:
@@ -160,7 +170,7 @@ def connect(parts: SimpleNamespace, session: SimpleNamespace, handlers: LibraryH
     looked = parts.inputs.tabs["library"].select(handlers.look, None, None, **at_once)
     looked.then(handlers.show, words, tab.listed, **at_once)
     current = [session.analysis, session.revision, parts.player, parts.status, session.edited, parts.choices.person]
-    current += [parts.results.part]
+    current += [parts.results.part, *(getattr(parts.choices, name) for name in stored_choices.NAMES)]
     tab.command.change(handlers.open, [tab.command, session.analysis], current, **at_once)
     # One after the other, so that the last choice is the one that is shown.
     tab.chosen.change(handlers.compare, tab.chosen, parts.compared.outputs, **at_once)
