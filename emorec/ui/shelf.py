@@ -55,8 +55,11 @@ class Shelf:
 
     def entries(self) -> tuple[list[Entry], list[str]]:
         """All past analyses, and sentences about those that are left out. Raises EmorecError without any."""
-        self._last = None
-        found = items.find(self.folder)
+        try:
+            found = items.find(self.folder)
+        except EmorecError:
+            self._last = None
+            raise
         notes, entries = list(found.notes), []
         with self._lock:
             known, self._entries = self._entries, {}

@@ -1,6 +1,7 @@
 """Timelines from stored rows, means of several recordings, and the list of past analyses."""
 
 import dataclasses
+import shutil
 from types import SimpleNamespace
 
 import numpy as np
@@ -161,3 +162,6 @@ def test_the_folder_is_read_when_the_tab_is_opened_and_not_at_every_letter(tmp_p
     result_folders.item(tmp_path, "dora-4", seed=7)
     handlers.look()
     assert handlers.show("dora", "name").count("data-open") == 1 and looks == [tmp_path]
+    shutil.rmtree(tmp_path)
+    handlers.look()
+    assert "cannot be read" in handlers.show("dora", "name")
