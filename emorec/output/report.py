@@ -56,7 +56,7 @@ def html_text(
     portraits: Portraits | None = None,
     people: Sequence[Timeline] = (),
 ) -> str:
-    """The text of the page; ``evaluation`` and ``training`` are those of the checkpoint.
+    """The text of the page; ``evaluation`` and ``training`` are those of the checkpoint, None if it is not known.
 
     ``portraits`` are the pictures of persons, ``people`` the timelines of those who get a lane; without any, those of
     the timeline itself.
@@ -64,10 +64,13 @@ def html_text(
     name = Path(str(timeline.media.get("name", ""))).name or "A recording"
     people, alone = people or timeline.people, replace(timeline, people=())
     warning = summary(timeline).warning
+    trusted, about = trust.UNKNOWN, ""
+    if evaluation is not None:
+        trusted, about = trust.sentence(timeline, evaluation), trust.panel(evaluation, training or {})
     body = [
         f"<h1>{html.escape(name)}</h1>",
         f"<p><strong>{warning}</strong></p>" if warning else "",
-        f'<p class="trust">{html.escape(trust.sentence(timeline, evaluation or {}))}</p>',
+        f'<p class="trust">{html.escape(trusted)}</p>',
         f'<p class="small">{_part(timeline)}, {html.escape(how(timeline))}, {timeline.window:g} s of evidence '
         f"for each. Made by emorec {__version__}.</p>",
         *(f"<p><strong>{html.escape(note)}</strong></p>" for note in timeline.notes),
@@ -77,7 +80,7 @@ def html_text(
         _section("Valence and arousal", parts.chart(alone, "valence_arousal"), "whole"),
         _section("Highlights", parts.highlights(timeline, portraits)),
         _section("The most negative minutes", negative) if (negative := parts.negative(timeline, portraits)) else "",
-        _section("What this can and cannot tell", trust.panel(evaluation or {}, training or {}), "limits"),
+        _section("What this can and cannot tell", about, "limits") if about else "",
         _section("Settings", parts.settings(timeline)),
     ]
     head = (
@@ -98,9 +101,10 @@ def write(
     """Write the page to a file, completely or not at all. Raises EmorecError if it cannot be written.
 
     ``model`` made the timeline from ``features``, from which it takes pictures of the persons and, if several are
-    visible, a lane for each of them; ``blur`` hides the faces in the pictures.
+    visible, a lane for each of them; ``blur`` hides the faces in the pictures. Without ``model`` nothing is said about
+    what was measured.
     """
-    evaluation, training = (model.evaluation, model.training) if model else ({}, {})
+    evaluation, training = (model.evaluation, model.training) if model else (None, None)
     portraits = Portraits(features, blur) if features else None
     people = _everybody(timeline, model, features) if model and features else ()
     files.write_result(path, html_text(timeline, evaluation, training, portraits, people).encode())

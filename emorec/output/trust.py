@@ -17,6 +17,7 @@ from emorec.output.chart_data import has_pictures
 from emorec.output.summary import summary
 
 UNMEASURED = "These weights were not tested on people that they never met."
+UNKNOWN = "What was measured about the weights that made this result is not known here."
 MEASURED = "Tested on people it never met{under}, the program {results}."
 EVERYDAY = ", under the everyday prior"  # said if the recording has another one
 VOICE = "correctly names {share:.0%} of the acted emotions in voices of a language it never heard"

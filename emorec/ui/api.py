@@ -6,7 +6,6 @@
 
 import contextlib
 import html
-import math
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -220,8 +219,8 @@ class Page(gr.Blocks):
         inputs.extend(component.value for component in missing)
         for index, (component, value) in enumerate(zip(block_fn.inputs, inputs, strict=False)):
             if isinstance(component, gr.Slider):
-                is_number = isinstance(value, int | float) and math.isfinite(value)
-                inputs[index] = min(max(value, component.minimum), component.maximum) if is_number else component.value
+                near = validation.is_finite(value)
+                inputs[index] = min(max(value, component.minimum), component.maximum) if near else component.value
         super().validate_inputs(block_fn, inputs)
 
 

@@ -12,7 +12,8 @@ from emorec.output.chart_data import clock, signed
 from emorec.output.negative import BELOW, MIN_EVIDENCE, NONE
 
 MINUTE = 60.0  # seconds
-MAX_MINUTES = 1200  # rows of the table
+MAX_MINUTES = 24 * 60 + 1  # rows of the table: those of the longest recording, which may begin within a minute
+CUT = "The first {most} of {count} minutes."
 SPARK_POINTS = 20  # of the small line of a minute's valence
 COURSE_POINTS = 12  # of the small area of an emotion's probability in a minute
 WIDTH, HEIGHT = 80, 18  # px of the small line
@@ -22,24 +23,34 @@ SEEN = 0.03  # share below which a cell has no area: it would be as flat as the 
 
 
 def minutes(timeline: Timeline) -> str:
-    """A table with a row for each minute: the mean of each probability, valence and disagreement over its evidence."""
+    """A table with a row for each minute: the mean of each probability, valence and disagreement over its evidence.
+
+    A rest at either end is not among the most negative minutes, unless there is no whole minute.
+    """
     lengths = timeline.end - timeline.start
     number = (timeline.start // MINUTE).astype(int)
+    groups = [np.flatnonzero(number == minute) for minute in np.unique(number)]
+    spans = [float(timeline.end[rows[-1]] - timeline.start[rows[0]]) for rows in groups]
+    # Steps that do not divide a minute make it shorter, by less than one of them.
+    whole = [span > MINUTE - timeline.step + 1e-6 for span in spans]
+    whole = whole if any(whole) else [True] * len(whole)
     rows = [
-        _row(timeline, lengths, np.flatnonzero(number == minute), minute) for minute in np.unique(number)[:MAX_MINUTES]
+        _row(timeline, lengths, rows, int(number[rows[0]]), counts)
+        for rows, counts in zip(groups[:MAX_MINUTES], whole, strict=False)
     ]
+    cut = f"<p>{CUT.format(most=MAX_MINUTES, count=len(groups))}</p>" if len(groups) > MAX_MINUTES else ""
     head = "".join(f'<th scope="col"><button type="button" data-sort="{name}">{name}</button></th>' for name in COLUMNS)
     first = (
         '<th scope="col"><button type="button" data-sort="minute">minute</button></th><th scope="col">its valence</th>'
     )
     return (
         '<div class="minutes"><p><button type="button" data-negative="3">The three most negative minutes</button> '
-        f'<span role="status" data-none="{NONE}"></span></p>'
+        f'<span role="status" data-none="{NONE}"></span></p>{cut}'
         f"<table><thead><tr>{first}{head}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
     )
 
 
-def _row(timeline: Timeline, lengths: np.ndarray, rows: np.ndarray, minute: int) -> str:
+def _row(timeline: Timeline, lengths: np.ndarray, rows: np.ndarray, minute: int, whole: bool) -> str:
     known = rows[timeline.witnessed[rows]]
     weights = lengths[known]
     begin, end = float(timeline.start[rows[0]]), float(timeline.end[rows[-1]])
@@ -57,7 +68,7 @@ def _row(timeline: Timeline, lengths: np.ndarray, rows: np.ndarray, minute: int)
         "disagreement": differs or 0,
     }
     data = " ".join(f'data-{key}="{value:.4f}"' for key, value in keys.items())
-    if valence < BELOW and weights.sum() >= MIN_EVIDENCE * (end - begin):
+    if whole and valence < BELOW and weights.sum() >= MIN_EVIDENCE * (end - begin):
         data += " data-low"
     courses = np.where(timeline.witnessed[rows, None], timeline.probabilities[rows], 0.0).T
     cells = "".join(

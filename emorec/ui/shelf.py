@@ -15,8 +15,7 @@ from emorec.output.chart_data import has_pictures
 from emorec.output.summary import Summary, summary
 from emorec.ui.overview import ribbon
 
-GONE = "The result {name} is not in the library any more; search again to see the list."
-MAX_KEPT = 5000  # entries that are kept in memory, at some kilobytes each
+GONE = "The result {name} is not in the library any more; open its tab again to see the list."
 SORTS = ("date", "name", "length", "unsure")
 RIBBON_COLUMNS = 60
 
@@ -48,10 +47,19 @@ class Shelf:
         self._lock = threading.Lock()
         self._entries: dict[tuple[str, object], Entry] = {}
         self._items: dict[str, Item] = {}
+        self._last: tuple[list[Entry], list[str]] | None = None
+
+    def last(self) -> tuple[list[Entry], list[str]]:
+        """What ``entries`` found the last time that somebody looked; a look takes seconds where the folder has much."""
+        return self._last or self.entries()
 
     def entries(self) -> tuple[list[Entry], list[str]]:
         """All past analyses, and sentences about those that are left out. Raises EmorecError without any."""
-        found = items.find(self.folder)
+        try:
+            found = items.find(self.folder)
+        except EmorecError:
+            self._last = None
+            raise
         notes, entries = list(found.notes), []
         with self._lock:
             known, self._entries = self._entries, {}
@@ -62,10 +70,10 @@ class Shelf:
                 except EmorecError as error:
                     notes.append(str(error))
                     continue
-                if len(self._entries) < MAX_KEPT:
-                    self._entries[key] = entry
+                self._entries[key] = entry
                 entries.append(entry)
             self._items = {item.name: item for item in found.items}
+            self._last = entries, notes
         return entries, notes
 
     def get(self, name: str) -> Item:

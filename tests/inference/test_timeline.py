@@ -180,6 +180,12 @@ def test_steps_and_windows_out_of_range_are_named(name, value):
         infer(TALE, MODEL, **{name: value})
 
 
+@pytest.mark.parametrize(("name", "words"), [("step", "step"), ("smooth", "smoothing"), ("unsure_below", "confidence")])
+def test_a_whole_number_that_no_float_holds_is_out_of_range(name, words):
+    with pytest.raises(EmorecError, match=f"The {words} of 100000000… .*out of range"):
+        check(**{name: 10**400})
+
+
 @pytest.mark.parametrize(("name", "limits"), [("step", STEP_RANGE), ("window", WINDOW_RANGE)])
 def test_the_ends_of_the_ranges_are_within(name, limits):
     for value in limits:

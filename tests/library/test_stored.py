@@ -1,6 +1,8 @@
 """Timelines from stored rows, means of several recordings, and the list of past analyses."""
 
 import dataclasses
+import shutil
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -16,6 +18,7 @@ from emorec.library.tables import write_tables
 from emorec.output import formats, tables
 from emorec.output.chart_data import has_pictures
 from emorec.output.summary import summary
+from emorec.ui.page.library_handlers import LibraryHandlers
 from emorec.ui.shelf import Shelf, found
 from support import factories, result_folders
 
@@ -163,3 +166,22 @@ def test_a_new_result_is_seen(tmp_path):
     assert len(shelf.entries()[0]) == 3
     result_folders.item(tmp_path, "dora-4", seed=7)
     assert len(shelf.entries()[0]) == 4
+
+
+def test_the_folder_is_read_when_the_tab_is_opened_and_not_at_every_letter(tmp_path, monkeypatch):
+    shelf, find, looks = Shelf(tmp_path), items.find, []
+    monkeypatch.setattr(items, "find", lambda folder: looks.append(folder) or find(folder))
+    handlers = LibraryHandlers(SimpleNamespace(shelf=shelf))
+    handlers.look()
+    assert "has no results yet" in handlers.show("", "date")
+    result_folders.batch(tmp_path)
+    handlers.look()
+    looks.clear()
+    shown = [handlers.show(words, "name") for words in ("", "a", "an", "anna")]
+    assert [each.count("data-open") for each in shown] == [3, 3, 1, 1] and looks == []
+    result_folders.item(tmp_path, "dora-4", seed=7)
+    handlers.look()
+    assert handlers.show("dora", "name").count("data-open") == 1 and looks == [tmp_path]
+    shutil.rmtree(tmp_path)
+    handlers.look()
+    assert "cannot be read" in handlers.show("dora", "name")

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from emorec.cli.printing import print_summary
 from emorec.emotions import COLOURS, EMOTIONS
 from emorec.inference.timeline import Timeline, infer
-from emorec.output import charts, report, report_parts, subtitles
+from emorec.output import charts, report, report_parts, subtitles, trust
 from emorec.output.highlights import KINDS, MAX_OF_KIND, find_highlights
 from emorec.output.negative import most_negative
 from emorec.output.portraits import who
@@ -384,7 +384,8 @@ def test_a_report_of_nothing_says_so(tmp_path):
     report.write(factories.timeline(np.full((3, 7), np.nan)), tmp_path / "new" / "report.html")
     text = (tmp_path / "new" / "report.html").read_text(encoding="utf-8")
     assert "Neither a face was seen nor speech heard" in text and "Nothing stands out." in text
-    assert "has not been measured" in text
+    assert trust.UNKNOWN in text and "measured" not in text.replace(trust.UNKNOWN, "")
+    assert "has not been measured" in report.html_text(factories.timeline(np.full((3, 7), np.nan)), {})
 
 
 def test_a_report_tells_unsure_time_the_prior_and_all_choices():

@@ -149,6 +149,18 @@ def test_voice_only_downloads_the_sound_and_another_choice_downloads_again(handl
     assert other.path == "" and not other.sound_only
 
 
+def test_after_a_link_the_tab_for_files_analyses_the_file_in_its_field(handlers, tmp_path):
+    file = tmp_path / "hash" / "mine.mp4"
+    file.parent.mkdir()
+    file.write_text("x")
+    file = handlers.service.files.register_upload(file)
+    of_link = Analysis(link=LINK, path="talk.m4a")
+    chosen = start(handlers, of_link, LINK, "file", file={"path": str(file)})
+    assert (chosen.path, chosen.link) == (str(file), "")
+    assert start(handlers, of_link, LINK, "file").path == "talk.m4a"  # the field is empty
+    assert start(handlers, of_link, LINK, "link", file={"path": str(file)}).path == "talk.m4a"
+
+
 def test_a_full_queue_is_reported_at_once(handlers):
     queue = handlers.service.queue
     for _ in range(ANALYSES.total - 1):
@@ -242,6 +254,10 @@ def test_every_page_of_the_rows_can_be_reached(page):
     built.validate_inputs(event, asked)
     rows, choice = event.fn(*asked)
     assert len(rows["data"]) == 1 and (choice["value"], choice["maximum"]) == (3, 3)
+    for wrong in (10**400, float("inf"), "3"):
+        asked[-1] = wrong
+        built.validate_inputs(event, asked)
+        assert asked[-1] == 1
 
 
 @pytest.mark.parametrize(("setting", "shown"), [("off", False), ("on", True)])

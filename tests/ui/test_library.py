@@ -1,5 +1,6 @@
 """The tab Library in a real browser: found, compared, opened again; and what it does not show."""
 
+from pathlib import Path
 from types import SimpleNamespace
 
 import gradio as gr
@@ -8,11 +9,16 @@ import pytest
 import emorec
 from emorec.errors import EmorecError
 from emorec.library.tables import write_tables
+from emorec.output import trust
 from emorec.ui import app, settings
-from emorec.ui.page.analysis import Analysis
+from emorec.ui.page import stored_choices
+from emorec.ui.page.analysis import ANYONE, Analysis
 from emorec.ui.page.library_handlers import LibraryHandlers
+from emorec.ui.page.people_handlers import Edited
+from emorec.ui.page.result_handlers import ResultHandlers
+from emorec.ui.service import Service
 from emorec.ui.shelf import Shelf
-from support import make_media, page_process, result_folders
+from support import factories, make_media, page_process, result_folders
 from support.pages import change, grave_faults, table, visiting
 
 
@@ -168,6 +174,62 @@ def test_with_its_features_it_is_opened_with_all_choices(analysed, monkeypatch):
     assert len(analysed[0].infer(analysis.features, step=0.5)) == 12
 
 
+OWN = {"fusion": "voice", "step": 0.5, "window": 5.0, "smooth": 2.0, "prior": "even", "baseline": "none"}
+
+
+@pytest.fixture
+def made_with_others(analysed, tmp_path):
+    """The timeline in a library whose choices are not those of the page."""
+    loaded, folder, cache = analysed
+    *_, features = loaded.extract(folder.parent / "voice.wav", cache)
+    timeline = loaded.infer(features, **OWN)
+    (tmp_path / "library" / "voice-2").mkdir(parents=True)
+    write_tables(tmp_path / "library" / "voice-2", timeline, features)
+    return timeline
+
+
+def test_opened_from_its_features_it_is_drawn_with_its_own_choices(analysed, made_with_others, tmp_path, monkeypatch):
+    monkeypatch.setenv("EMOREC_CACHE", str(analysed[2]))
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "gradio"))
+    loaded, made = analysed[0], made_with_others
+    service = Service(loaded, library=tmp_path / "library")
+    service.shared_cache = True
+    service.shelf.entries()
+    analysis, _, _, words, _, person, _, *controls = LibraryHandlers(service).open("voice-2 #1", Analysis())
+    values = [update["value"] for update in controls]
+    assert dict(zip(stored_choices.NAMES, values, strict=True)) == OWN and "does not offer" not in words
+    fusion, step, window, smooth, prior, baseline = values
+    choices = (fusion, step, window, smooth, person["value"], prior, baseline, "stacked", "", False, False)
+    drawn = ResultHandlers(service).draw(analysis, "", *choices)[0]
+    assert drawn.probabilities == pytest.approx(made.probabilities, nan_ok=True) and len(drawn) == 12
+
+
+def test_the_controls_of_the_page_say_with_which_choices_it_is_drawn(chromium, analysed, made_with_others, tmp_path):
+    more = {"EMOREC_SHARED_STORE": "1", "EMOREC_CACHE": str(analysed[2])}
+    with served(tmp_path / "library", tmp_path / "log.txt", **more) as address, visiting(chromium, address) as page:
+        page.get_by_role("tab", name="Library").click()
+        page.click("#library-list [data-open='voice-2']")
+        page.wait_for_selector("#timeline svg.marks")
+        for name, words in (("fusion", "Voice only"), ("prior", "Even"), ("baseline", "None")):
+            page.wait_for_selector(f"#{name} label:has(input:checked) >> text={words}")
+        for name in ("step", "window", "smooth"):
+            assert float(page.locator(f"#{name} input[type=number]").input_value()) == OWN[name]
+        assert len(table(page)) == len(made_with_others) == 12
+
+
+def test_what_the_page_does_not_offer_is_told_and_what_is_not_known_stays():
+    features = result_folders.two_people()
+    stored = {"fusion": "late", "step": 1.0, "window": 30.0, "prior": "own.json", "person": "Anna", "unsure_below": 0.5}
+    updates, note = stored_choices.of(stored, features)
+    assert [update.get("value") for update in updates] == ["late", 1.0, None, None, None, None, ANYONE[1]]
+    assert "with window 30.0, prior own.json, unsure below 0.5 and person Anna; the page does not offer this" in note
+    for person in ("all", 1):
+        *_, update = stored_choices.of({"person": person}, features)[0]
+        assert update["value"] == person and person in [value for _, value in update["choices"]]
+    alone = factories.observations(4.0, factories.seen(factories.frame_times(4.0), 0))
+    assert stored_choices.of({"person": "all"}, alone)[1] == ""  # the same as whoever is visible
+
+
 def test_features_are_shown_to_nobody_but_on_a_page_that_shares_its_store(analysed, monkeypatch):
     monkeypatch.setenv("EMOREC_CACHE", str(analysed[2]))
     analysis, words = opened(analysed, shared=False)
@@ -179,14 +241,39 @@ def test_without_its_features_its_rows_are_shown(analysed, tmp_path, monkeypatch
     assert len(opened(analysed, shared=True)[0].rows) == 6
 
 
+@pytest.mark.parametrize("own", [True, False])
+def test_a_report_of_other_weights_claims_nothing_measured_of_those_of_the_page(analysed, tmp_path, monkeypatch, own):
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
+    rows = factories.timeline(factories.probabilities(9))
+    rows.choices["fingerprint"] = analysed[0].model.fingerprint if own else "of others"
+    handlers, analysis = ResultHandlers(Service(analysed[0])), Analysis(title="voice", rows=rows)
+    page = handlers.draw_rows(analysis, rows, "stacked", "", False, False)[-1]
+    file = handlers.download("report", analysis, "", rows, "", False, Edited(), SimpleNamespace(session_hash="a"))
+    report = Path(file).read_text(encoding="utf-8")
+    assert ("Tested on people" in page) == ("Tested on people" in report) == ("cannot tell" in report) == own
+    assert (trust.UNKNOWN in report) != own
+
+
 def test_what_the_script_cannot_have_sent_changes_nothing(analysed, monkeypatch):
     loaded, folder, _ = analysed
     service = SimpleNamespace(shelf=Shelf(folder), shared_cache=True, analyzers=SimpleNamespace(default=loaded))
     monkeypatch.setattr("gradio.Warning", lambda words: None)
     handlers = LibraryHandlers(service)
-    for sent in ("{", "[" * 100_000, "5", '["../outside"]', '[["a"]]x'):
+    for sent in ("{", "[" * 100_000, "5", '[["a"]]x'):
         assert all(update == gr.skip() for update in handlers.compare(sent))
     assert all(update == gr.skip() for update in handlers.open("../outside #1", Analysis()))
+
+
+def test_one_that_has_left_the_library_does_not_stop_the_comparison_of_the_others(analysed, monkeypatch):
+    shelf, warnings = Shelf(analysed[1]), []
+    shelf.entries()
+    monkeypatch.setattr("gradio.Warning", warnings.append)
+    handlers = LibraryHandlers(SimpleNamespace(shelf=shelf))
+    alone = handlers.compare('["voice-1"]')
+    assert "voice.wav" in alone[0] and handlers.compare('["gone", "voice-1"]') == alone and warnings == []
+    assert handlers.compare('["voice-1", "gone"]') == alone and "gone is not in the library any more" in warnings[0]
+    for only in ("gone", "../outside"):
+        assert handlers.compare(f'["{only}"]') == ("", None, "", None, "", None)
 
 
 def test_a_folder_that_is_none_is_one_sentence(tmp_path):

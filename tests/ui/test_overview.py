@@ -10,6 +10,7 @@ from emorec.emotions import COLOURS, EMOTIONS
 from emorec.inference import prior as priors
 from emorec.inference import usual_expression
 from emorec.output import trust
+from emorec.output.negative import most_negative
 from emorec.output.tables import COLUMNS
 from emorec.ui.minutes import minutes
 from emorec.ui.overview import overview, part_of, trusted
@@ -113,6 +114,28 @@ def test_every_minute_has_a_row_with_its_means():
     assert float(re.search(r'data-valence="(-?[\d.]+)"', rows[0])[1]) < 0
     assert [" data-low" in row for row in rows] == [True, False, False] and 'data-none="No minute is' in html
     assert html.count("no evidence") == 1 and 'data-from="60.000" data-to="120.000"' in html
+
+
+def low(timeline):
+    """Where the minutes begin that may be among the most negative."""
+    rows = re.findall(r'<tr data-.*? data-low>.*?data-from="([\d.]+)"', minutes(timeline))
+    return [float(begin) for begin in rows]
+
+
+def test_a_rest_is_no_minute_unless_there_is_nothing_longer():
+    rest = factories.timeline([*[sure("happy")] * 120, *[sure("sad")] * 2])
+    assert low(rest) == most_negative(rest) == []  # as in the report
+    assert low(factories.timeline([sure("sad")] * 50)) == [0.0]
+    assert low(factories.timeline([sure("sad")] * 26, step=7.0)) == [0.0, 63.0, 126.0]
+    assert low(factories.timeline([sure("sad")] * 11, step=10.0)) == [0.0]
+
+
+def test_a_day_has_all_of_its_minutes(monkeypatch):
+    day = factories.timeline(np.full((24 * 120, 7), 1 / 7), step=30.0)
+    html = minutes(replace(day, start=day.start + 30.0, end=day.end + 30.0))  # as the part from 0:30 on
+    assert html.count('data-minute="') == 24 * 60 + 1 and "The first" not in html
+    monkeypatch.setattr("emorec.ui.minutes.MAX_MINUTES", 2)
+    assert "<p>The first 2 of 3 minutes.</p>" in minutes(factories.timeline(factories.probabilities(121)))
 
 
 def test_a_minute_shows_when_in_it_each_emotion_was_likely():

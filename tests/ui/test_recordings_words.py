@@ -1,16 +1,21 @@
 """What is said of recordings with little or no evidence: in the list of several, in its tables, and in the library."""
 
+import re
+import zipfile
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 
 from emorec.analyzer import Analyzer
 from emorec.extraction.options import Settings
+from emorec.media.containers import SUFFIXES
 from emorec.media.integrity import is_damage
+from emorec.output import formats
 from emorec.output.summary import summary
 from emorec.ui.page import library, recordings, together
 from emorec.ui.page.recordings import Figures
-from emorec.ui.page.recordings_handlers import Choices, figures
-from emorec.ui.sessions.batch import DONE, Item
+from emorec.ui.page.recordings_handlers import Choices, RecordingsHandlers, figures
+from emorec.ui.sessions.batch import DONE, Batch, Item
 from emorec.ui.shelf import Entry
 from support import factories
 
@@ -59,3 +64,32 @@ def test_a_damaged_recording_is_not_just_done(tmp_path):
     service = SimpleNamespace(analyzer_for=lambda *given: Analyzer(factories.checkpoint(), None))
     choices = Choices(checkpoint="", settings=Settings(), inference={})
     assert figures(service, whole, {}, choices, "", tmp_path, features).damage == sentence
+
+
+def test_whatever_a_recording_is_called_its_results_can_be_saved_and_unpacked(tmp_path):
+    names = ["访谈录音资料" * 9 + "/" + "会议记录" * 9 + ".wav", "con.mp4", "aux.wav", "con.mov", "bad\ud800.wav"]
+    batch = Batch()
+    service = SimpleNamespace(
+        batches={"a": batch},
+        browsers=SimpleNamespace(owner=lambda session: session),
+        check_upload=lambda path, request: path,
+    )
+    uploads = [{"path": f"{number}", "name": name} for number, name in enumerate(names)]
+    RecordingsHandlers(service).add(uploads, SimpleNamespace(session_hash="a"))
+    result = done(factories.probabilities(4)).result
+    for kind in ("csv", "json"):
+        result.files[kind] = tmp_path / f"own.{kind}"
+        formats.FORMATS[kind].write(factories.timeline(factories.probabilities(4)), result.files[kind])
+    items = [replace(item, state=DONE, result=result) for item in batch.items]
+    with zipfile.ZipFile(together.write("zip", items, tmp_path)) as archive:
+        archive.extractall(tmp_path / "out")
+    written = {file.name for file in (tmp_path / "out").glob("*.json")}
+    assert {"_con.json", "_aux.json", "_con-2.json", "bad.json"} < written and len(written) == len(names)
+    assert "bad?.wav" in together.table(items)
+
+
+def test_of_a_folder_the_page_takes_all_that_a_batch_takes():
+    script = Path(recordings.__file__).with_name("assets") / "recordings.js"
+    (known,) = re.findall(r"const KNOWN = /(.*)/i;", script.read_text(encoding="utf-8"))
+    assert [suffix for suffix in sorted(SUFFIXES) if not re.search(known, f"a{suffix}")] == []
+    assert not re.search(known, "readme.txt")

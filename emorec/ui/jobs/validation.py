@@ -1,6 +1,6 @@
 """Checks of what visitors ask for, before any work is done: the prior, the baseline, the part of a recording."""
 
-import math
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -81,9 +81,14 @@ def _time(name: str, given: object) -> float | None:
         return None
     if isinstance(given, str) and len(given) <= MAX_SHOWN:
         return options.seconds(given)
-    if isinstance(given, bool) or not isinstance(given, int | float) or not math.isfinite(given):
+    if isinstance(given, bool) or not is_finite(given):
         raise EmorecError(NO_TIME.format(name=name, given=_short(given)))
-    return float(given)
+    return float(given)  # type: ignore[arg-type]
+
+
+def is_finite(given: object) -> bool:
+    """Whether a value is a number that a float can hold: not infinite, not NaN, and no larger whole number."""
+    return isinstance(given, int | float) and abs(given) <= sys.float_info.max
 
 
 def _short(given: object) -> str:

@@ -16,6 +16,7 @@ from emorec.extraction.options import WHOLE, Settings
 from emorec.extraction.spoken import PERSON as VOICE_PERSON
 from emorec.inference.people import ALL, SPEAKER
 from emorec.inference.timeline import Timeline
+from emorec.models.checkpoint import Checkpoint
 from emorec.output import tables
 from emorec.ui.fragments import is_sound
 from emorec.ui.overview import part_of
@@ -110,6 +111,11 @@ def infer(analyzer: Analyzer, features: Features, facts: dict | None = None, **c
     """
     timeline = analyzer.infer(features, **choices)
     return replace(timeline, media=timeline.media | (facts or {}))
+
+
+def made_by(timeline: Timeline, model: Checkpoint) -> Checkpoint | None:
+    """``model`` if it made a stored timeline, else None: what was measured of it says nothing about other weights."""
+    return model if timeline.choices.get("fingerprint") == model.fingerprint else None
 
 
 def columns_of_page(timeline: Timeline | None) -> list[str]:

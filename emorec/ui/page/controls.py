@@ -15,7 +15,7 @@ from emorec.ui.page import library, live, recordings
 from emorec.ui.page.analysis import ANYONE
 from emorec.ui.page.part_choices import part_choices
 
-MAX_WINDOW = 10.0  # seconds; longer windows are only offered on the command line
+MIN_WINDOW, MAX_WINDOW = 0.2, 10.0  # seconds; longer windows are only offered on the command line
 MAX_SMOOTHING = 10.0  # seconds
 
 EXAMPLE = "A portrait and a synthetic voice, 0:12"
@@ -92,7 +92,7 @@ def choices() -> SimpleNamespace:
     fusion = gr.Radio(FUSIONS, value="late", label="Fusion", info=FUSION_ADVICE, elem_id="fusion")
     step = gr.Slider(*STEP_RANGE, value=DEFAULT_STEP, step=0.1, label="Step", info="Seconds per row", elem_id="step")
     window = gr.Slider(
-        0.2,
+        MIN_WINDOW,
         MAX_WINDOW,
         value=DEFAULT_WINDOW,
         step=0.1,

@@ -35,11 +35,11 @@ MORE = {
 
 
 def write_download(
-    kind: str, timeline: Timeline, name: str, model: Checkpoint, folder: Path, features: Features | None = None
+    kind: str, timeline: Timeline, name: str, model: Checkpoint | None, folder: Path, features: Features | None = None
 ) -> Path:
     """Write a timeline as one of DOWNLOADS or MORE into a folder; returns the file's path. Raises EmorecError.
 
-    ``model`` made the timeline from ``features``, from which a report has its pictures.
+    ``model`` made the timeline from ``features``, from which a report has its pictures; None is one that is not known.
     """
     file = folder / tables.file_name(name, timeline, (DOWNLOADS | MORE)[kind][0])
     if kind in formats.FORMATS:

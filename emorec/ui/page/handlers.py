@@ -79,7 +79,7 @@ class JobHandlers:
                 analysis = Analysis(link=link, sound_only=sound_only)
             elif analysis.path and not Path(analysis.path).is_file():
                 analysis = replace(analysis, path="")  # it was removed, and is fetched again
-        elif not Path(analysis.path).is_file():
+        elif (analysis.link and file) or not Path(analysis.path).is_file():
             analysis = self._chosen(analysis, file, request)
         with user_errors():
             used = self.service.analyzers.chosen(checkpoint, active)
@@ -109,7 +109,7 @@ class JobHandlers:
         return analysis, new_revision(), note, waiting, *buttons(running=True), player
 
     def _chosen(self, analysis: Analysis, file: dict | None, request: gr.Request) -> Analysis:
-        """The file that the field shows, which is another one than that of a result which was opened or deleted."""
+        """The file that the field shows, where the result is of a link, or was opened or deleted."""
         if not file:
             if analysis.path:
                 raise gr.Error(GONE, print_exception=False)

@@ -4,6 +4,7 @@ The script writes "ITEM #NUMBER" to open an item, and a JSON list of those that 
 item is only looked up among those of the library's folder.
 """
 
+import contextlib
 import html
 import json
 from dataclasses import replace
@@ -23,19 +24,21 @@ from emorec.output import charts
 from emorec.output.group_chart import group_chart
 from emorec.output.summary import summary
 from emorec.ui import fragments
-from emorec.ui.page import library
+from emorec.ui.page import library, stored_choices
 from emorec.ui.page.analysis import ANYONE, BUSY, Analysis, new_revision, plot
 from emorec.ui.page.people_handlers import Edited
 from emorec.ui.service import Service
 from emorec.ui.shelf import found
 
 MAX_COMPARED = 50
+CHANGED = 7 + len(stored_choices.NAMES)  # components that change when an analysis is opened
 OPENED = "Opened {name} from the library, {length}."
 FIXED = (
     "Its features are not kept here, so the chart and the tables show its rows as they were stored; choices do not "
     "change them."
 )
 NO_PLAYER = '<div class="empty">The library keeps results, not recordings, so there is nothing to play.</div>'
+NOTHING = ("", None, "", None, "", None)  # compared
 TOO_MANY = "At most {most} recordings are compared at a time; uncheck some."
 
 
@@ -45,13 +48,19 @@ class LibraryHandlers:
     def __init__(self, service: Service):
         self.service = service
 
+    def look(self) -> None:
+        """The tab was opened: look what the folder has now, which each typed letter would take too long for."""
+        if self.service.shelf is not None:
+            with contextlib.suppress(EmorecError):  # ``show`` says so
+                self.service.shelf.entries()
+
     def show(self, words: str | None, order: str) -> str:
         """The list that fits what was typed."""
         shelf = self.service.shelf
         if shelf is None:
             return ""
         try:
-            entries, notes = shelf.entries()
+            entries, notes = shelf.last()
         except EmorecError:  # its sentence has the path of the folder
             return fragments.callout("The library has no results yet, or its folder cannot be read.")
         return library.listed(found(entries, words or "", order), notes, len(entries))
@@ -64,7 +73,7 @@ class LibraryHandlers:
                 return self._open(self.service.shelf.get(name), analysis)
         except EmorecError as error:
             gr.Warning(html.escape(str(error)))
-        return (gr.skip(),) * 7
+        return (gr.skip(),) * CHANGED
 
     def compare(self, command: str) -> tuple:
         """Other recordings are checked."""
@@ -77,15 +86,26 @@ class LibraryHandlers:
         return (gr.skip(),) * 6
 
     def _compare(self, chosen: list[str]) -> tuple:
-        """The charts of the first two of the items with the same axis of time, and the means of all."""
+        """The charts of the first two of the items with the same axis of time, and the means of all.
+
+        One that is gone or damaged is left out. The script still names it, for its box may not be in the list any more;
+        only when it is checked does a warning say so.
+        """
+        shelf = self.service.shelf
+        if shelf is None:
+            return NOTHING
         if len(chosen) > MAX_COMPARED:
             raise EmorecError(TOO_MANY.format(most=MAX_COMPARED))
-        shelf = self.service.shelf
-        if not chosen or shelf is None:
-            return "", None, "", None, "", None
-        timelines = {name: shelf.timeline(name) for name in chosen}
-        names = {name: name_of(shelf.get(name)) for name in chosen}
-        pair = chosen[:2]
+        timelines, names = {}, {}
+        for name in chosen:
+            try:
+                timelines[name], names[name] = shelf.timeline(name), name_of(shelf.get(name))
+            except EmorecError as error:
+                if name == chosen[-1]:
+                    gr.Warning(html.escape(str(error)))
+        if not timelines:
+            return NOTHING
+        pair = list(timelines)[:2]
         longest = max(timelines[name].duration for name in pair)
         drawn: list[Any] = []
         for name in pair:
@@ -93,25 +113,31 @@ class LibraryHandlers:
         drawn += ["", None] * (2 - len(pair))
         figures = means([summary(timeline) for timeline in timelines.values()])
         bars = [(one.measure, one.mean, one.low, one.high) for one in figures]
-        return *drawn, library.means(figures, len(chosen)), plot(group_chart(bars).to_dict(validate=False))
+        return *drawn, library.means(figures, len(timelines)), plot(group_chart(bars).to_dict(validate=False))
 
     def _open(self, item: Item, analysis: Analysis) -> tuple:
-        """Show a past analysis: from its features if they are still here, else from its rows."""
+        """Show a past analysis: from its features and with its choices if they are still here, else from its rows."""
         if analysis.running:
             raise EmorecError(BUSY)
         name, features = name_of(item), self._features(item)
-        timeline = None if features else self.service.shelf.timeline(item.name)  # type: ignore[union-attr]
-        opened = Analysis(title=name.rpartition(".")[0] or name, features=features, stored=True, rows=timeline)
-        length = fragments.clock(features.duration if features else timeline.duration if timeline else 0.0)
-        said = html.escape(OPENED.format(name=name, length=length) + ("" if features else f" {FIXED}"))
+        timeline = self.service.shelf.timeline(item.name)  # type: ignore[union-attr]
+        rows = None if features else timeline
+        opened = Analysis(title=name.rpartition(".")[0] or name, features=features, stored=True, rows=rows)
+        controls: list[Any] = [gr.skip()] * len(stored_choices.NAMES)
+        person, note = gr.update(choices=[ANYONE], value=ANYONE[1]), FIXED
+        if features:
+            (*controls, person), note = stored_choices.of(timeline.choices, features)
+        said = OPENED.format(name=name, length=fragments.clock(timeline.duration))
+        said = html.escape(f"{said} {note}".strip())
         return (
             opened,
             new_revision(),
             NO_PLAYER,
             f'<div class="words" role="status" data-opened="{html.escape(item.name)}">{said}</div>',
             Edited(),  # what was said about the persons of another recording
-            gr.update(choices=[ANYONE], value=ANYONE[1]),
+            person,
             "",  # the part that was shown of another recording
+            *controls,
         )
 
     def _features(self, item: Item) -> Features | None:
@@ -138,15 +164,13 @@ def connect(parts: SimpleNamespace, session: SimpleNamespace, handlers: LibraryH
     """Connect the tab; ``quiet`` are settings of every event."""
     tab = parts.inputs.library
     at_once: dict[str, Any] = {"concurrency_limit": None, "trigger_mode": "always_last"} | quiet
-    gr.on(
-        [parts.inputs.tabs["library"].select, tab.words.change, tab.order.change],
-        handlers.show,
-        [tab.words, tab.order],
-        tab.listed,
-        **at_once,
-    )
+    words = [tab.words, tab.order]
+    gr.on([tab.words.change, tab.order.change], handlers.show, words, tab.listed, **at_once)
+    # The list after a look is that of the words which are typed by then.
+    looked = parts.inputs.tabs["library"].select(handlers.look, None, None, **at_once)
+    looked.then(handlers.show, words, tab.listed, **at_once)
     current = [session.analysis, session.revision, parts.player, parts.status, session.edited, parts.choices.person]
-    current += [parts.results.part]
+    current += [parts.results.part, *(getattr(parts.choices, name) for name in stored_choices.NAMES)]
     tab.command.change(handlers.open, [tab.command, session.analysis], current, **at_once)
     # One after the other, so that the last choice is the one that is shown.
     tab.chosen.change(handlers.compare, tab.chosen, parts.compared.outputs, **at_once)

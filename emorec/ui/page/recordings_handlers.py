@@ -9,6 +9,7 @@ from typing import Any
 
 import gradio as gr
 
+from emorec import files
 from emorec.errors import EmorecError
 from emorec.extraction.features import Features
 from emorec.extraction.options import Settings
@@ -53,18 +54,18 @@ class RecordingsHandlers:
         """The list of a visitor, an empty one at first."""
         return self.service.batches.setdefault(self.service.browsers.owner(session), Batch())
 
-    def add(self, files: list[dict[str, str]], request: gr.Request) -> None:
+    def add(self, uploads: list[dict[str, str]], request: gr.Request) -> None:
         """Files have been uploaded: put them into the list, and remove those for which there is no place.
 
         Raises EmorecError, after the other files, if one cannot be added.
         """
         session = request.session_hash or ""
         batch, problem = self.batch(session), None
-        for file in files:
+        for file in uploads:
             try:
                 path = self.service.check_upload(file["path"], request)
                 try:
-                    batch.add(str(file["name"])[:MAX_NAME], path)
+                    batch.add(files.shown(file["name"])[:MAX_NAME], path)
                 except EmorecError:
                     self.service.files.remove_files(session, path)
                     raise

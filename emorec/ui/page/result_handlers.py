@@ -29,6 +29,7 @@ from emorec.ui.page.analysis import (
     chosen,
     columns_of_page,
     infer,
+    made_by,
     persons,
     plot,
     rows_of_page,
@@ -112,10 +113,9 @@ class ResultHandlers:
     ) -> tuple:
         """What ``draw`` returns for a timeline whose features are not there: its rows as they are stored."""
         chart, warnings, summary, *table = self.show_part(timeline, None, style, part, only, rows_shown)
-        model = self.service.analyzers.default.model
-        same = timeline.choices.get("fingerprint") == model.fingerprint  # only then was it measured
+        model = made_by(timeline, self.service.analyzers.default.model)
         found = part_of(part, timeline)
-        said = trusted(timeline, model.evaluation if same else None)
+        said = trusted(timeline, model.evaluation if model else None)
         shown = said + overview(timeline, found, analysis.tag)
         offered = gr.update(choices=[ANYONE], value=ANYONE[1])
         return timeline, chart, warnings, summary, offered, *table, shown
@@ -199,7 +199,7 @@ class ResultHandlers:
         timeline = chosen(timeline, part, only)
         session, own = request.session_hash or "", self.service.files
         with user_errors(), own.new_download(session) as folder:
-            model = self.service.analyzers.default.model
+            model = made_by(timeline, self.service.analyzers.default.model)
             if analysis.features is not None:
                 model = self.service.analyzer_for(analysis.features, active, analysis.checkpoint).model
             features = edited.features(analysis)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from emorec import files
-from emorec.output import tables
+from emorec.output import names, tables
 from emorec.ui.page.recordings import COLUMNS, values
 from emorec.ui.sessions.batch import DONE, Item
 
@@ -54,7 +54,7 @@ def _zip(items: Sequence[Item], done: Sequence[Item], file: Path) -> None:
         archive.write(everything, everything.name)
         for item in done:
             stem = tables.UNFIT.sub("-", str(Path(item.name).with_suffix(""))).strip("-. ") or "recording"
-            stem = unique(stem, taken)
+            stem = unique(names.plain(stem), taken)
             for kind, own in item.result.files.items():
                 archive.write(own, f"{stem}.{kind}")
     everything.unlink()

@@ -1,7 +1,8 @@
 // Several recordings: files and folders that are chosen or dropped are uploaded one by one, and then named to the server.
 // What is pressed in the lists goes to the server too, one request after the other, in a hidden text field.
 () => {
-  const KNOWN = /\.(mp4|m4v|mov|mkv|webm|avi|flv|wmv|asf|ts|mts|m2ts|mpe?g|mxf|dv|3gp|3g2|ivf|obu|h264|hevc|gif|mp3|wav|w64|m4a|aac|ogg|oga|opus|flac|ac3|eac3|aiff?|amr|caf|au|wv|tta|wma)$/i;
+  // All that ``emorec batch`` finds in a folder (``SUFFIXES`` in emorec/media/containers.py), and more.
+  const KNOWN = /\.(mp4|m4[abv]|mov|mj2|mk[av]|web[am]|avi|f[l4]v|wmv|asf|ts|mts|m2ts|mpe?g|mpe|m2v|vob|mxf|dv|3gp|3g2|og[agv]|ivf|obu|h264|hevc|gif|mp[23]|wav|w64|aac|opus|flac|ac3|eac3|aif[cf]?|aiff|amr|caf|au|wv|tta|wma)$/i;
   const MOST = 20; // names of files in one request
   const PAUSE = 3000; // milliseconds between two such requests while more is uploaded
   const WAIT = 60000; // milliseconds for an answer
