@@ -2,6 +2,7 @@
 
 import json
 import threading
+import time
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -9,6 +10,7 @@ import httpx
 import pytest
 from gradio import processing_utils, route_utils
 
+from emorec.ui.server import heartbeat
 from emorec.ui.server.middleware import RequestGuard
 from emorec.ui.server.visitors import SessionOwners
 from support.small_page import API, file_of, serving, upload, wait_for
@@ -181,6 +183,26 @@ def test_a_session_is_ended_by_its_own_visitor_only(served, client):
     with client.stream("GET", heartbeat) as answer:
         assert answer.status_code == 200 and next(answer.iter_lines()) == "data: ALIVE"
     assert wait_for(lambda: "mine-alone" in served.left)
+
+
+def test_a_page_that_loses_its_connection_stays_until_it_says_that_it_is_closed(served, client, monkeypatch):
+    monkeypatch.setattr(heartbeat, "LOOK", 0.05)
+    served.pages.update(("says-so", "silent", "open-still"))
+    for session in ("open-still", "says-so", "silent", "no-page"):
+        with client.stream("GET", f"{API}/heartbeat/{session}") as answer:
+            next(answer.iter_lines())  # and the connection ends
+    assert wait_for(lambda: "no-page" in served.left)  # a client without scripts cannot say it
+    with httpx.Client(base_url=served.address) as other:
+        other.get("/")
+        assert other.post(f"{API}/closed/says-so").status_code == 403
+    time.sleep(0.2)
+    assert not served.pages & set(served.left)
+    assert client.post(f"{API}/closed/says-so").status_code == 204
+    served.pages.discard("silent")
+    assert wait_for(lambda: {"says-so", "silent"} <= set(served.left))
+    assert "open-still" not in served.left
+    served.pages.clear()
+    assert wait_for(lambda: "open-still" in served.left)
 
 
 def test_sessions_have_plain_names(client):

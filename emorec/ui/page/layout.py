@@ -78,6 +78,7 @@ SHEETS = (
 SCRIPT_FILES = (
     *(
         "page.js",
+        "closing.js",
         "panel.js",
         "address.js",
         "overview.js",
