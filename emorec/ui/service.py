@@ -227,7 +227,7 @@ class Service:
         return problems
 
     def end_idle_sessions(self) -> None:
-        """End the sessions that have no running job, are not live, and have used no file for long.
+        """End the sessions that have no running job or list, are not live, and have used no file for long.
 
         A client may leave without telling the server.
         """
@@ -235,7 +235,9 @@ class Service:
         self.live.end_idle()
         for session in self.files.idle_sessions():
             pages = (session, *self.browsers.pages(session))
-            if self.history.running(session) or any(map(self.live.active, pages)):
+            batch = self.batches.get(session)  # between two jobs it writes a result, or waits for the queue
+            works = self.history.running(session) or (batch is not None and batch.running)
+            if works or any(map(self.live.active, pages)):
                 self.files.use(session)  # so that the visitor has the whole time from the end on
             else:
                 self.results.remove(session)
