@@ -26,6 +26,7 @@ from emorec.ui.jobs.analyzers import AnalyzerCache
 from emorec.ui.jobs.job import Fetch, Job, JobOptions
 from emorec.ui.jobs.job_queue import JobQueue
 from emorec.ui.jobs.presence import Presence
+from emorec.ui.jobs.writing import Writing
 from emorec.ui.server.limits import LINKS, Visitor
 from emorec.ui.sessions import browsers, sweeping
 from emorec.ui.sessions.batch import Batch
@@ -64,6 +65,7 @@ class Service:
         self.memory = Memory(self.browsers, self.files, self.history, lambda: self.analyzers)
         self.batches: dict[str, Batch] = {}  # by browser
         self.watched: dict[str, tuple[Job, Any]] = {}  # what a page shows while it runs, by session
+        self.writings: dict[str, Writing] = {}  # annotated videos that are being written, by session
         self.results = ResultCache()
         self.live = LiveSessions()
         self.presence = Presence()
@@ -222,6 +224,9 @@ class Service:
             self.live.end(page)
             self.results.remove(page)
             self.watched.pop(page, None)
+            if writing := self.writings.pop(page, None):
+                writing.stop()
+                writing.join()
         self.memory.forget(owner)
         self.files.remove(owner)
         return problems
