@@ -27,6 +27,7 @@ from emorec.ui.jobs.job import Fetch, Job, JobOptions
 from emorec.ui.jobs.job_queue import JobQueue
 from emorec.ui.jobs.presence import Presence
 from emorec.ui.jobs.writing import Writing
+from emorec.ui.server import bodies
 from emorec.ui.server.limits import LINKS, Visitor
 from emorec.ui.sessions import browsers, sweeping
 from emorec.ui.sessions.batch import Batch
@@ -78,11 +79,12 @@ class Service:
 
         ``request`` is a ``gr.Request``. Raises EmorecError.
         """
-        real = os.path.realpath(str(path or ""))
-        is_upload = Path(real).is_file() and upload_folder().resolve() in Path(real).parents
-        if not is_upload or not self.files.claim(request.session_hash, real):
-            raise EmorecError(NOT_UPLOADED)
-        return real
+        named = str(path or "")
+        if bodies.is_below(named, upload_folder().resolve()):
+            real = os.path.realpath(named)
+            if os.path.isfile(real) and self.files.claim(request.session_hash, real):
+                return real
+        raise EmorecError(NOT_UPLOADED)
 
     def start_job(
         self,

@@ -377,7 +377,9 @@ def test_a_list_that_is_between_two_jobs_is_not_idle(service, monkeypatch, clock
     service.end_idle_sessions()
     go.set()
     several.join()
-    assert [item.state for item in several.items] == [DONE] and handlers.batch("page") is several and Path(path).exists()
+    assert (
+        [item.state for item in several.items] == [DONE] and handlers.batch("page") is several and Path(path).exists()
+    )
 
 
 def test_nobody_who_waits_ends_the_list():

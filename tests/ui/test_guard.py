@@ -1,6 +1,7 @@
 """Which requests are answered: routes, files and addresses, sessions, bodies."""
 
 import json
+import ntpath
 import threading
 import time
 from http.client import HTTPConnection
@@ -10,7 +11,7 @@ import httpx
 import pytest
 from gradio import processing_utils, route_utils
 
-from emorec.ui.server import heartbeat
+from emorec.ui.server import bodies, heartbeat, routes
 from emorec.ui.server.middleware import RequestGuard
 from emorec.ui.server.visitors import SessionOwners
 from support.small_page import API, file_of, serving, upload, wait_for
@@ -203,6 +204,40 @@ def test_a_page_that_loses_its_connection_stays_until_it_says_that_it_is_closed(
     assert "open-still" not in served.left
     served.pages.clear()
     assert wait_for(lambda: "open-still" in served.left)
+
+
+HERE = r"C:\Users\Ann\emorec\page"
+
+
+@pytest.mark.parametrize(
+    ("path", "ok"),
+    [
+        (HERE + r"\sub\mine.wav", True),
+        (HERE.replace("\\", "/") + "/sub/mine.wav", True),
+        (HERE.lower() + r"/sub\mine.wav", True),
+        (r"C:sub\mine.wav", False),  # from where this program is on that drive
+        (r"\Users\Ann\emorec\page\sub\mine.wav", False),
+        (r"sub\mine.wav", False),
+        (r"D:\sub\mine.wav", False),  # may be a network drive
+        (r"\\host\share\mine.wav", False),
+        ("//host/share/mine.wav", False),
+        (r"\/host\share\mine.wav", False),
+        (r"\\?\UNC\host\share\mine.wav", False),
+        (r"\\?\C:\Users\mine.wav", False),
+        (r"\\.\pipe\mine", False),
+        ("", False),
+    ],
+)
+def test_on_windows_only_the_drive_of_the_uploads_is_looked_at(path, ok):
+    assert bodies.on_drive_of(HERE, path, ntpath) is ok
+
+
+def test_a_path_of_another_operating_system_may_be_named_but_has_to_be_an_upload(client, tmp_path):
+    found = routes.find("GET", rf"{API}/file={HERE}\sub\mine.wav")
+    assert found and found[1] == {"file": rf"{HERE}\sub\mine.wav"}
+    for path in (rf"{HERE}\sub\mine.wav", "C:mine.wav", r"\\host\share\mine.wav", "mine.wav", "../x", "/", "//x/y/z"):
+        assert client.get(f"{API}/file={path}").status_code == 404
+        assert not bodies.is_below(path, tmp_path)
 
 
 def test_sessions_have_plain_names(client):

@@ -39,7 +39,7 @@ ROUTES = (
     _route("GET", f"{API}/startup-events", "plain", open=True),  # requested by the server itself when it starts
     _route("GET", "/config/?", "plain"),
     _route("GET", f"{API}/(info|app_id)/?", "plain"),
-    _route("GET HEAD", f"{API}/file=(?P<file>/.+)", "file"),
+    _route("GET HEAD", f"{API}/file=(?P<file>.+)", "file"),
     _route("GET", f"{API}/heartbeat/(?P<session>{NAME})", "heartbeat"),
     _route("GET", f"{API}/queue/data", "stream"),
     _route("GET", f"{API}/upload_progress", "plain"),
