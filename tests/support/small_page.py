@@ -22,7 +22,7 @@ def serving(common, **environment):
     ``pages``.
 
     Its endpoints: /where returns the path of a file, /name too, through Gradio's own component, and /fail raises an
-    error with a text. ``left`` has the name of every session that was ended; those in ``pages`` stay without a heartbeat.
+    error with a text. ``left`` has the name of every session that was ended; ``pages`` stay without a heartbeat.
     """
     port = free_port()
     settings = app.ServerSettings.from_environment({"GRADIO_SERVER_PORT": str(port)} | environment)
