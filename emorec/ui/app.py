@@ -34,7 +34,7 @@ import emorec
 from emorec.errors import EmorecError
 from emorec.ui import live_route, settings
 from emorec.ui.jobs.job_queue import BUSY
-from emorec.ui.server import headers, hosts, log, login, ports, uploads
+from emorec.ui.server import headers, heartbeat, hosts, log, login, ports, uploads
 from emorec.ui.server.activity import StreamMiddleware, UploadMiddleware
 from emorec.ui.server.gradio_import import import_gradio
 from emorec.ui.server.middleware import GuardOptions, RequestGuard
@@ -166,6 +166,8 @@ def guard_options(temp_dir: ServerTempDir, server_settings: ServerSettings) -> G
 def app_options(service: Service, guard: GuardOptions) -> dict[str, Any]:
     """Arguments for Gradio's Starlette application: routes, middleware, and the removal of unfinished uploads."""
 
+    pages = heartbeat.Pages(service.stays)
+
     @contextlib.asynccontextmanager
     async def lifespan(server: Starlette) -> AsyncIterator[None]:
         # Not one of the ``middleware`` below: Gradio puts its own around those, and that would allow other origins.
@@ -176,11 +178,12 @@ def app_options(service: Service, guard: GuardOptions) -> dict[str, Any]:
         sweeping.cancel()
 
     return {
-        "routes": [Route("/health", health), live_route.route(service)],
+        "routes": [Route("/health", health), live_route.route(service), heartbeat.route(pages)],
         "middleware": [
             Middleware(headers.PagePolicyMiddleware, security_headers=guard.security_headers),
             Middleware(UploadMiddleware, register=service.files.register_upload),
             Middleware(StreamMiddleware, presence=service.presence),
+            Middleware(heartbeat.HeartbeatMiddleware, pages=pages),
         ],
         "exception_handlers": {503: queue_full},
         "lifespan": lifespan,

@@ -26,11 +26,13 @@ from emorec.ui.jobs.analyzers import AnalyzerCache
 from emorec.ui.jobs.job import Fetch, Job, JobOptions
 from emorec.ui.jobs.job_queue import JobQueue
 from emorec.ui.jobs.presence import Presence
+from emorec.ui.jobs.writing import Writing
+from emorec.ui.server import bodies
 from emorec.ui.server.limits import LINKS, Visitor
 from emorec.ui.sessions import browsers, sweeping
 from emorec.ui.sessions.batch import Batch
 from emorec.ui.sessions.browsers import Browsers
-from emorec.ui.sessions.files import SessionFiles, upload_folder
+from emorec.ui.sessions.files import KEEP, SessionFiles, upload_folder
 from emorec.ui.sessions.history import JobHistory
 from emorec.ui.sessions.live import LiveSessions
 from emorec.ui.sessions.memory import CHANGED, Memory, Source
@@ -64,6 +66,7 @@ class Service:
         self.memory = Memory(self.browsers, self.files, self.history, lambda: self.analyzers)
         self.batches: dict[str, Batch] = {}  # by browser
         self.watched: dict[str, tuple[Job, Any]] = {}  # what a page shows while it runs, by session
+        self.writings: dict[str, Writing] = {}  # annotated videos that are being written, by session
         self.results = ResultCache()
         self.live = LiveSessions()
         self.presence = Presence()
@@ -76,11 +79,12 @@ class Service:
 
         ``request`` is a ``gr.Request``. Raises EmorecError.
         """
-        real = os.path.realpath(str(path or ""))
-        is_upload = Path(real).is_file() and upload_folder().resolve() in Path(real).parents
-        if not is_upload or not self.files.claim(request.session_hash, real):
-            raise EmorecError(NOT_UPLOADED)
-        return real
+        named = str(path or "")
+        if bodies.is_below(named, upload_folder().resolve()):
+            real = os.path.realpath(named)
+            if os.path.isfile(real) and self.files.claim(request.session_hash, real):
+                return real
+        raise EmorecError(NOT_UPLOADED)
 
     def start_job(
         self,
@@ -154,6 +158,11 @@ class Service:
         image = pictures.read(file)
         return image, pictures.recognise(image, analyzer.model, pictures.detector(analyzer.detector_file))
 
+    def stays(self, session: str) -> bool:
+        """Whether a session whose connection was lost may be a page that is still open: one that has asked for
+        something within KEEP seconds."""
+        return self.browsers.owner(session) != session and not self.presence.silent(session, KEEP)
+
     def end_session(self, session: str) -> None:
         """The visitor has left: stop the session's jobs, and remove its files and results.
 
@@ -217,12 +226,15 @@ class Service:
             self.live.end(page)
             self.results.remove(page)
             self.watched.pop(page, None)
+            if writing := self.writings.pop(page, None):
+                writing.stop()
+                writing.join()
         self.memory.forget(owner)
         self.files.remove(owner)
         return problems
 
     def end_idle_sessions(self) -> None:
-        """End the sessions that have no running job, are not live, and have used no file for long.
+        """End the sessions that have no running job or list, are not live, and have used no file for long.
 
         A client may leave without telling the server.
         """
@@ -230,7 +242,9 @@ class Service:
         self.live.end_idle()
         for session in self.files.idle_sessions():
             pages = (session, *self.browsers.pages(session))
-            if self.history.running(session) or any(map(self.live.active, pages)):
+            batch = self.batches.get(session)  # between two jobs it writes a result, or waits for the queue
+            works = self.history.running(session) or (batch is not None and batch.running)
+            if works or any(map(self.live.active, pages)):
                 self.files.use(session)  # so that the visitor has the whole time from the end on
             else:
                 self.results.remove(session)

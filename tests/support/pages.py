@@ -43,6 +43,8 @@ def browsing(chromium, **settings):
         with contextlib.closing(chromium.new_context(accept_downloads=True, **settings)) as context:
             context.set_default_timeout(PATIENCE)
             yield context
+            for page in context.pages:  # a page that is closed with its context cannot say that it is
+                page.close()
         return
     _in_use.add(chromium)
     try:

@@ -18,10 +18,11 @@ API = "/gradio_api"
 
 @contextlib.contextmanager
 def serving(common, **environment):
-    """Serve a small page with these settings; yields its ``address``, ``port``, ``temp_dir``, ``guard`` and ``left``.
+    """Serve a small page with these settings; yields its ``address``, ``port``, ``temp_dir``, ``guard``, ``left`` and
+    ``pages``.
 
     Its endpoints: /where returns the path of a file, /name too, through Gradio's own component, and /fail raises an
-    error with a text. ``left`` has the name of every session that was ended.
+    error with a text. ``left`` has the name of every session that was ended; ``pages`` stay without a heartbeat.
     """
     port = free_port()
     settings = app.ServerSettings.from_environment({"GRADIO_SERVER_PORT": str(port)} | environment)
@@ -34,7 +35,8 @@ def serving(common, **environment):
         page = small(left)
         live = SimpleNamespace(take=lambda session, sent: {"session": session, "picture": len(sent.picture)})
         files = SimpleNamespace(register_upload=lambda path: path)
-        service = SimpleNamespace(files=files, presence=Presence(), live=live)
+        pages = set()
+        service = SimpleNamespace(files=files, presence=Presence(), live=live, stays=pages.__contains__)
         auth = app.login.password_checker(*settings.auth) if settings.auth else None
         with own.used_for_temporary_files():
             page.launch(
@@ -50,7 +52,7 @@ def serving(common, **environment):
             )
             try:
                 address = f"http://127.0.0.1:{port}"
-                yield SimpleNamespace(address=address, port=port, temp_dir=own, guard=guard, left=left)
+                yield SimpleNamespace(address=address, port=port, temp_dir=own, guard=guard, left=left, pages=pages)
             finally:
                 page.close(verbose=False)
 

@@ -140,6 +140,23 @@ def test_a_reload_in_time_keeps_the_job_running(service, monkeypatch):
     assert job.features.complete
 
 
+def test_a_page_without_a_connection_stays_while_it_asks_and_an_hour_longer(service):
+    times = SimpleNamespace(now=0.0)
+    service.presence._clock = lambda: times.now
+    service.browsers.enter("page", TOKEN)
+    for session in ("page", "program"):  # a program is no page
+        with service.presence.connected(session):
+            times.now += 2 * KEEP
+            assert service.stays(session) is (session == "page")
+    assert not service.stays("page")
+    with service.presence.connected("page"):
+        pass
+    times.now += KEEP
+    assert service.stays("page") and not service.stays("program")
+    times.now += 1
+    assert not service.stays("page")
+
+
 def test_an_unused_browser_is_forgotten_with_everything(service, clock, tmp_path):
     service.browsers.enter("page", TOKEN)
     service.files.use("page")
@@ -345,6 +362,24 @@ def test_results_that_are_being_written_are_deleted_too(service, tmp_path, monke
     getattr(service, end)(owner)
     until(lambda: not several.running and not list(tmp_path.rglob("*.csv")))
     assert results and results[0].files["csv"].name.endswith(".csv")
+
+
+def test_a_list_that_is_between_two_jobs_is_not_idle(service, monkeypatch, clock):
+    service.browsers.enter("page", TOKEN)
+    figures, go = recordings_handlers.figures, threading.Event()
+    monkeypatch.setattr(recordings_handlers, "figures", lambda *given: go.wait(60) and figures(*given))
+    handlers = recordings_handlers.RecordingsHandlers(service)
+    several, path = handlers.batch("page"), uploaded(service, "page")
+    several.add("mine.wav", path)
+    handlers.start("", "", "late", 1.0, 3.0, 0.0, "even", "speaker", None, "mix", "", "", None, 0, asking("page"))
+    until(lambda: several._finishing.locked() and not service.history.running(service.browsers.owner("page")))
+    clock.now = KEEP + 1
+    service.end_idle_sessions()
+    go.set()
+    several.join()
+    assert (
+        [item.state for item in several.items] == [DONE] and handlers.batch("page") is several and Path(path).exists()
+    )
 
 
 def test_nobody_who_waits_ends_the_list():

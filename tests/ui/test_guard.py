@@ -1,7 +1,9 @@
 """Which requests are answered: routes, files and addresses, sessions, bodies."""
 
 import json
+import ntpath
 import threading
+import time
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -9,6 +11,7 @@ import httpx
 import pytest
 from gradio import processing_utils, route_utils
 
+from emorec.ui.server import bodies, heartbeat, routes
 from emorec.ui.server.middleware import RequestGuard
 from emorec.ui.server.visitors import SessionOwners
 from support.small_page import API, file_of, serving, upload, wait_for
@@ -181,6 +184,60 @@ def test_a_session_is_ended_by_its_own_visitor_only(served, client):
     with client.stream("GET", heartbeat) as answer:
         assert answer.status_code == 200 and next(answer.iter_lines()) == "data: ALIVE"
     assert wait_for(lambda: "mine-alone" in served.left)
+
+
+def test_a_page_that_loses_its_connection_stays_until_it_says_that_it_is_closed(served, client, monkeypatch):
+    monkeypatch.setattr(heartbeat, "LOOK", 0.05)
+    served.pages.update(("says-so", "silent", "open-still"))
+    for session in ("open-still", "says-so", "silent", "no-page"):
+        with client.stream("GET", f"{API}/heartbeat/{session}") as answer:
+            next(answer.iter_lines())  # and the connection ends
+    assert wait_for(lambda: "no-page" in served.left)  # a client without scripts cannot say it
+    with httpx.Client(base_url=served.address) as other:
+        other.get("/")
+        assert other.post(f"{API}/closed/says-so").status_code == 403
+    time.sleep(0.2)
+    assert not served.pages & set(served.left)
+    assert client.post(f"{API}/closed/says-so").status_code == 204
+    served.pages.discard("silent")
+    assert wait_for(lambda: {"says-so", "silent"} <= set(served.left))
+    assert "open-still" not in served.left
+    served.pages.clear()
+    assert wait_for(lambda: "open-still" in served.left)
+
+
+HERE = r"C:\Users\Ann\emorec\page"
+
+
+@pytest.mark.parametrize(
+    ("path", "ok"),
+    [
+        (HERE + r"\sub\mine.wav", True),
+        (HERE.replace("\\", "/") + "/sub/mine.wav", True),
+        (HERE.lower() + r"/sub\mine.wav", True),
+        (r"C:sub\mine.wav", False),  # from where this program is on that drive
+        (r"\Users\Ann\emorec\page\sub\mine.wav", False),
+        (r"sub\mine.wav", False),
+        (r"D:\sub\mine.wav", False),  # may be a network drive
+        (r"\\host\share\mine.wav", False),
+        ("//host/share/mine.wav", False),
+        (r"\/host\share\mine.wav", False),
+        (r"\\?\UNC\host\share\mine.wav", False),
+        (r"\\?\C:\Users\mine.wav", False),
+        (r"\\.\pipe\mine", False),
+        ("", False),
+    ],
+)
+def test_on_windows_only_the_drive_of_the_uploads_is_looked_at(path, ok):
+    assert bodies.on_drive_of(HERE, path, ntpath) is ok
+
+
+def test_a_path_of_another_operating_system_may_be_named_but_has_to_be_an_upload(client, tmp_path):
+    found = routes.find("GET", rf"{API}/file={HERE}\sub\mine.wav")
+    assert found and found[1] == {"file": rf"{HERE}\sub\mine.wav"}
+    for path in (rf"{HERE}\sub\mine.wav", "C:mine.wav", r"\\host\share\mine.wav", "mine.wav", "../x", "/", "//x/y/z"):
+        assert client.get(f"{API}/file={path}").status_code == 404
+        assert not bodies.is_below(path, tmp_path)
 
 
 def test_sessions_have_plain_names(client):

@@ -111,6 +111,11 @@ def test_deletion_works_by_key_if_the_upload_has_gone(service, folder):
     assert service.delete_session_data("a") == [] and deleted == [("key", None)]
 
 
+def test_gradio_itself_removes_no_file():
+    """It would remove one an hour after its upload, whether it is in use or not."""
+    assert build(Analyzer(factories.checkpoint(), None)).delete_cache is None
+
+
 def test_a_session_that_ends_during_its_job_leaves_nothing(service, folder):
     service.shared_cache = False
     service.analyzers.default.__class__.seconds = 1000

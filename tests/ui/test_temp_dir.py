@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -81,6 +82,12 @@ def test_links_and_folders_without_a_lock_are_left_alone(tmp_path):
     (dead / "link").symlink_to(elsewhere)
     temp_dir.remove_leftovers(common)
     assert not dead.exists() and (elsewhere / "file").exists() and (common / f"{temp_dir.PREFIX}not-ours").exists()
+
+
+def test_a_folder_that_somebody_has_removed_is_no_error(tmp_path):
+    with contextlib.closing(ServerTempDir(tmp_path)) as mine:
+        shutil.rmtree(mine.path)
+        mine.sweep()
 
 
 def test_a_folder_that_cannot_be_used_is_one_sentence(tmp_path):

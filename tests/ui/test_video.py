@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import av
 import pytest
 
+from emorec.analyzer import Analyzer
 from emorec.output import video as output
 from emorec.ui import example, fragments
 from emorec.ui.jobs.job_queue import JobQueue
@@ -17,6 +18,7 @@ from emorec.ui.page.analysis import Analysis
 from emorec.ui.page.people_handlers import Edited
 from emorec.ui.page.result_handlers import NOTHING_YET
 from emorec.ui.server.limits import VIDEOS, Visitor
+from emorec.ui.service import Service
 from support import factories
 from support.pages import analyze, change, visiting
 from support.waiting import PATIENCE, until
@@ -90,6 +92,7 @@ def given(tmp_path, monkeypatch):
         files=SimpleNamespace(use=lambda session: None, new_download=new_download),
         visitor=Visitor.of,
         client_gone=lambda request, stays: lambda: False,
+        writings={},
     )
     analysis = Analysis(path=str(media), features=factories.observations(4.0))
     timeline = factories.timeline(factories.probabilities(4))
@@ -109,6 +112,28 @@ def test_it_says_how_far_it_is_and_can_be_stopped(given):
     file, words, boxes, _, stop = [*steps][-1]
     assert (file, words) == (None, fragments.callout(video.STOPPED)) and boxes["interactive"] and not stop["visible"]
     assert "Writing the video" in next(handlers.write(*page))[1]  # another one can begin
+
+
+@pytest.mark.parametrize("written", [False, True])
+def test_deletion_deletes_a_video_that_is_being_written(given, tmp_path, monkeypatch, written):
+    handlers, slow, page = given
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
+    monkeypatch.setattr(
+        video, "_write", lambda media, features, timeline, cut, file, *_: file.write_text("face") and slow(_[-1])
+    )
+    handlers.service = service = Service(Analyzer(factories.checkpoint(), None))
+    service.browsers.enter("a", "a" * 64)
+    steps = handlers.write(*page)
+    next(steps)
+    until(lambda: slow.begun)
+    writing = service.writings["a"]
+    monkeypatch.setattr(writing, "stop", lambda: (Writing.stop(writing), slow.go.release(10)))
+    if written:
+        slow.go.release(10)
+        until(lambda: not writing.running)
+    assert service.delete_session_data("a") == []
+    file, words, *_ = [*steps][-1]
+    assert (file, words) == (None, fragments.callout(video.STOPPED)) and not [*tmp_path.rglob("*.faces.mp4")]
 
 
 def test_a_page_that_is_closed_stops_it(given):

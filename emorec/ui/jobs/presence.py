@@ -5,6 +5,7 @@ open stream is present.
 """
 
 import contextlib
+import math
 import threading
 import time
 from collections import Counter, OrderedDict
@@ -40,6 +41,11 @@ class Presence:
                 self._closed.move_to_end(name)
                 if len(self._closed) > MAX_REMEMBERED:
                     self._closed.popitem(last=False)
+
+    def silent(self, name: str, seconds: float) -> bool:
+        """Whether a session has had no stream for so long."""
+        with self._lock:
+            return name not in self._open and self._clock() - self._closed.get(name, -math.inf) > seconds
 
     def gone(self, names: tuple[str, ...], since: float) -> bool:
         """Whether no client waits for a job any more that began at ``since`` (s, on the clock) under one of ``names``.

@@ -40,8 +40,6 @@ from emorec.ui.page.result_handlers import ResultHandlers
 from emorec.ui.server.limits import ANALYSES
 from emorec.ui.service import Service
 
-KEEP_FILES = 3600  # seconds before Gradio removes uploads and downloads
-SWEEP = 600  # seconds between two removals
 MAX_EVENTS = 40  # events that wait in Gradio's queue; more are refused
 QUEUE_SLEEP = 0.02  # seconds between two looks into that queue; Gradio's 0.001 takes 8 % of a core while it is empty
 THREADS = 2 * ANALYSES.total  # of Gradio: for these, and for all other events
@@ -78,6 +76,7 @@ SHEETS = (
 SCRIPT_FILES = (
     *(
         "page.js",
+        "closing.js",
         "panel.js",
         "address.js",
         "overview.js",
@@ -107,7 +106,8 @@ def build(
     streams to ``service.presence``.
     """
     service = Service(analyzer, example, public, library=library_folder)
-    with api.Page(title="emorec", analytics_enabled=False, delete_cache=(SWEEP, KEEP_FILES)) as page:
+    # Without ``delete_cache``, which would remove files that are in use still: ``service.files`` knows which are not.
+    with api.Page(title="emorec", analytics_enabled=False) as page:
         session = SimpleNamespace(
             analysis=gr.State(Analysis()),
             revision=gr.State(0),  # a new value means that there is something else to draw

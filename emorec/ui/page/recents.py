@@ -55,6 +55,13 @@ def panel() -> SimpleNamespace:
     return SimpleNamespace(token=token, command=command, ack=ack, listed=listed)
 
 
+def answer(number: str, session: str, full: bool = False) -> str:
+    """The HTML that tells the scripts that a request was answered, the name of the page's session, and whether the list
+    of recordings is full."""
+    given = f'data-ack="{html.escape(number)}" data-session="{html.escape(session)}"'
+    return f"<i hidden {given}{' data-full' if full else ''}></i>"
+
+
 def listed(found: Sequence[Recent]) -> str:
     """The HTML of the list, the latest first, at most MAX_LISTED analyses; "" if there are none."""
     if not found:

@@ -33,7 +33,6 @@ NO_FILE = '<div class="empty">The recording itself is not kept any more; what wa
 STOPS_WITHIN = 30.0  # seconds; a job looks whether it was stopped after every segment
 POLL = 0.2
 LISTS = 1 + LIST  # values of ``both``
-ARRIVED = '<i hidden data-ack="0"></i>'  # it is known whose page it is, so that requests can be answered
 LOADED = "() => { document.body.dataset.loaded = ''; }"  # nothing of the load is under way any more
 FAILED = "Something went wrong that should not have; the log of the program says what. Try again."
 WRONG = "The page sent something that it should not; load it again."
@@ -62,7 +61,7 @@ class RecentsHandlers:
                 words = fragments.progress("Finding the analysis again …")
                 shown = analysis, new_revision(), player, words, *buttons(running=True)
                 break
-        return ARRIVED, *shown, *self.both(request)
+        return recents.answer("0", session), *shown, *self.both(request)  # it is known whose page it is
 
     def listed(self, request: gr.Request) -> str:
         """The list of recent analyses."""
@@ -123,9 +122,8 @@ class RecentsHandlers:
         except Exception as error:  # the script waits for the answer, whatever has happened
             log.error("A request of the lists failed", error)
             gr.Warning(FAILED)
-        full = " data-full" if self.recordings.batch(session).full else ""
-        ack = f'<i hidden data-ack="{html.escape(number)}"{full}></i>'
-        return ack, *changed, *self.both(request)
+        full = self.recordings.batch(session).full
+        return recents.answer(number, session, full), *changed, *self.both(request)
 
     def _open(self, session: str, what: str, name: str, analysis: Analysis) -> tuple:
         """Show a recent analysis, or a recording of the list, from its stored features."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -49,7 +49,7 @@ class VideoHandlers:
 
     def __init__(self, service: Service):
         self.service = service
-        self._queue, self._running = JobQueue(VIDEOS), dict[str, Writing]()
+        self._queue = JobQueue(VIDEOS)
 
     def write(
         self,
@@ -76,30 +76,32 @@ class VideoHandlers:
                 writing = Writing(
                     write, self._queue, self.service.visitor(request), self.service.client_gone(request, stays=False)
                 )
-                yield from self._followed(session, writing)
-                if writing.stopped or writing.problem:
+                kept = yield from self._followed(session, writing)
+                if writing.stopped or writing.problem or not kept:
                     raise EmorecError(writing.problem or STOPPED)
         except EmorecError as error:
             yield None, fragments.callout(str(error)), *_offered()
             return
         yield str(file), f'<p class="caption" role="status">{WRITTEN}</p>', *_offered()
 
-    def _followed(self, session: str, writing: Writing) -> Iterator[tuple]:
-        """Tell how far a video is until it is written; closing this stops it."""
-        self._running[session] = writing
+    def _followed(self, session: str, writing: Writing) -> Generator[tuple, None, bool]:
+        """Tell how far a video is until it is written; closing this stops it. Returns False if the visitor has deleted
+        everything meanwhile."""
+        self.service.writings[session] = writing
         try:
             yield None, _progress(writing), *_offered(running=True)
             while not writing.wait(POLL):
                 self.service.files.use(session)  # a visitor who waits is not idle
                 yield None, _progress(writing), *[gr.skip()] * 3
         finally:
-            self._running.pop(session, None)
+            kept = self.service.writings.pop(session, None) is writing
             writing.stop()
             writing.wait(CLOSING)
+        return kept
 
     def stop(self, request: gr.Request) -> None:
         """Stop writing, if it goes on."""
-        if writing := self._running.get(request.session_hash or ""):
+        if writing := self.service.writings.get(request.session_hash or ""):
             writing.stop()
 
     def _refused(
@@ -110,7 +112,7 @@ class VideoHandlers:
             return NOTHING_YET
         if features is None or not Path(analysis.path).is_file():
             return GONE
-        return RUNNING if (request.session_hash or "") in self._running else ""
+        return RUNNING if (request.session_hash or "") in self.service.writings else ""
 
 
 def _write(

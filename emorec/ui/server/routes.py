@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 API = "/gradio_api"
 LIVE = f"{API}/live"  # pictures and sound of a live session are sent here
+CLOSED = f"{API}/closed"  # a page says here that it is closed
 NAME = r"[A-Za-z0-9_-]{1,64}"
 
 
@@ -38,12 +39,13 @@ ROUTES = (
     _route("GET", f"{API}/startup-events", "plain", open=True),  # requested by the server itself when it starts
     _route("GET", "/config/?", "plain"),
     _route("GET", f"{API}/(info|app_id)/?", "plain"),
-    _route("GET HEAD", f"{API}/file=(?P<file>/.+)", "file"),
+    _route("GET HEAD", f"{API}/file=(?P<file>.+)", "file"),
     _route("GET", f"{API}/heartbeat/(?P<session>{NAME})", "heartbeat"),
     _route("GET", f"{API}/queue/data", "stream"),
     _route("GET", f"{API}/upload_progress", "plain"),
     _route("POST", f"{API}/upload", "upload"),
     _route("POST", f"{LIVE}/(?P<session>{NAME})", "live"),
+    _route("POST", f"{CLOSED}/(?P<session>{NAME})", "plain"),
     _route("POST", f"{API}/queue/join", "json"),
     _route("POST", f"{API}/(run|api)/predict/?", "json"),
     _route("POST", f"{API}/call/(v2/)?{NAME}/?", "json"),

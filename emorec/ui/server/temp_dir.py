@@ -79,7 +79,7 @@ class ServerTempDir:
         for path in self.path.glob(UNFINISHED):
             if path.is_file() and _changed(path) < kept_since:
                 path.unlink(missing_ok=True)
-        for path in self.temporary.iterdir():
+        for path in self.temporary.glob("*"):
             newest = max([_changed(path), *(changed for _, _, changed in _files(path))])
             if newest < now - OLD:
                 shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
@@ -127,7 +127,7 @@ def remove_leftovers(common: Path) -> None:
 
 def _empty(folder: Path) -> None:
     """Remove a folder; its lock file last, so that an interrupted removal is completed later."""
-    for path in folder.iterdir():
+    for path in folder.glob("*"):  # nothing if somebody has removed the folder
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path, ignore_errors=True)
         elif path.name != LOCK:

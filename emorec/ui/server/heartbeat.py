@@ -1,0 +1,84 @@
+"""Whether a page was closed, or has only lost its connection.
+
+A page has one connection that stays open, its heartbeat. Gradio takes the end of it for the end of the page, and the
+page never opens it again. But a proxy, another network or a computer that sleeps ends it too. Therefore the page says
+when it is closed, and without that word Gradio learns of the end only when the page has been silent for long.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Iterator
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from emorec.ui.server import routes
+
+LOOK = 15.0  # seconds between two looks whether a page without a heartbeat is silent
+MAX_HELD = 2_000  # heartbeats that have ended, of pages that have not been closed
+
+
+class Pages:
+    """The pages whose heartbeat Gradio takes for open.
+
+    ``stays`` says of a session without a heartbeat whether it is a page that may still be open.
+    """
+
+    def __init__(self, stays: Callable[[str], bool]):
+        self._stays = stays
+        self._closed: dict[str, asyncio.Event] = {}  # set when the page says so, by session
+        self._held = 0
+
+    def close(self, session: str) -> None:
+        """The page of a session says that it is closed."""
+        if session in self._closed:
+            self._closed[session].set()
+
+    @contextlib.contextmanager
+    def holding(self, session: str, receive: Receive) -> Iterator[Receive]:
+        """A ``receive`` for the heartbeat of a session, which reports the end of it when the page has ended."""
+        closed = self._closed.setdefault(session, asyncio.Event())
+
+        async def receive_held() -> Message:
+            message = await receive()
+            if message["type"] == "http.disconnect" and self._held < MAX_HELD:
+                self._held += 1
+                try:
+                    while not closed.is_set() and self._stays(session):
+                        with contextlib.suppress(TimeoutError):
+                            await asyncio.wait_for(closed.wait(), LOOK)
+                finally:
+                    self._held -= 1
+            return message
+
+        try:
+            yield receive_held
+        finally:
+            self._closed.pop(session, None)
+
+
+class HeartbeatMiddleware:
+    """Hold the heartbeats of ``pages``."""
+
+    def __init__(self, app: ASGIApp, pages: Pages):
+        self._app, self._pages = app, pages
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        found = routes.find(scope["method"], scope["path"]) if scope["type"] == "http" else None
+        if found is None or found[0].kind != "heartbeat":
+            await self._app(scope, receive, send)
+            return
+        with self._pages.holding(found[1]["session"], receive) as held:
+            await self._app(scope, held, send)
+
+
+def route(pages: Pages) -> Route:
+    """The route on which a page says that it is closed. Middleware has checked whose session it is."""
+
+    async def close(request: Request) -> Response:
+        pages.close(request.path_params["session"])
+        return Response(status_code=204)
+
+    return Route(f"{routes.CLOSED}/{{session}}", close, methods=["POST"])
