@@ -94,13 +94,21 @@ def _record(record: Path, owner: bytes) -> bytes:
     partial = files.partial_of(record)
     try:
         partial.write_bytes(owner)
-        if record.exists():  # it is empty
+        if _is_empty(record):
             partial.replace(record)
+            time.sleep(PAUSE)  # others may have found it empty too: who replaces it last has the name
         else:
             _link(partial, record)
     finally:
         partial.unlink(missing_ok=True)
     return _recorded(record)
+
+
+def _is_empty(record: Path) -> bool:
+    """Whether there is a record without an owner. Raises OSError."""
+    with contextlib.suppress(FileNotFoundError):
+        return record.stat().st_size == 0
+    return False
 
 
 def _link(partial: Path, record: Path) -> None:

@@ -239,6 +239,20 @@ def test_commands_that_begin_at_the_same_time_agree_on_the_name_of_a_recording(t
     assert [claims(tmp_path / str(turn)) for turn in range(50)] == [{"clip"}] * 50
 
 
+def test_two_recordings_that_find_an_empty_record_at_the_same_time_have_a_name_each(tmp_path, monkeypatch):
+    barrier, is_empty = threading.Barrier(2, timeout=60), names._is_empty
+    monkeypatch.setattr(names, "_is_empty", lambda record: (is_empty(record), record.exists() and barrier.wait())[0])
+    monkeypatch.setattr(names.time, "sleep", lambda _: barrier.wait())  # each waits for the other, however slow
+
+    def claims(folder):
+        (folder / names.RECORDS).mkdir(parents=True)
+        (folder / names.RECORDS / "clip").touch()
+        with ThreadPoolExecutor(2) as pool:
+            return {*pool.map(lambda source: claim(folder, "clip.mp4", source), ("/a/clip.mp4", "/b/clip.mp4"))}
+
+    assert [claims(tmp_path / str(turn)) for turn in range(20)] == [{"clip", "clip.mp4"}] * 20
+
+
 def test_every_column_and_key_is_explained():
     text = (ROOT / "docs" / "SCHEMA.md").read_text(encoding="utf-8")
     observed = dataclasses.replace(factories.alternating(30.0), settings={"face_rate": 5.0})
