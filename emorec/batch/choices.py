@@ -15,6 +15,7 @@ from emorec.download import MAX_HEIGHT, check_height
 from emorec.errors import EmorecError
 from emorec.extraction import options as extraction
 from emorec.extraction import people_file
+from emorec.extraction.channels import SPLIT
 from emorec.extraction.modalities import MODALITIES, checked_modalities
 from emorec.inference import baseline_choice, people, prior
 from emorec.inference import options as inference
@@ -56,6 +57,8 @@ class Choices:
         values = dataclasses.asdict(self)
         for place in PLACES:
             del values[place]
+        if not self.extracting.faces and self.extracting.channel != SPLIT:
+            values["inferring"]["person"] = None  # nobody can be chosen there
         for person in (values["inferring"].get("people") or {}).get("persons", ()):
             for track in person["tracks"] or ():
                 track.pop("end")  # was not read by earlier versions, and decides next to nothing

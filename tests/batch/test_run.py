@@ -59,6 +59,15 @@ def test_results_may_lie_at_or_above_the_recordings(batch, tmp_path):
     assert batch(media, out=tmp_path).done == 2
 
 
+def test_a_person_who_cannot_be_chosen_makes_no_other_settings():
+    """Batches of earlier versions, which left such a person out, are not analysed again."""
+    earlier = "880878f6f60d52786b1a35c97b437d9c"
+    for person in (None, "Ann", 1):
+        assert choices.checked({"fusion": "voice", "person": person}, {})[0].digest("model") == earlier
+    by_channel = choices.checked({"fusion": "voice", "person": "Ann"}, {"channel": "split"})[0]
+    assert by_channel.digest("model") == "ee7708425acfee84065f3de18b969996"
+
+
 def test_what_a_killed_batch_left_unfinished_is_removed_and_nothing_else(batch, tmp_path):
     media = recordings(tmp_path / "v", "a.mp4")
     folder = batch(media).folder
