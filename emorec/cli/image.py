@@ -74,7 +74,7 @@ def run(options: argparse.Namespace) -> int:
     made = _made(loaded, prior)
     if found and folder:
         written += _write_tables(folder, found, made, formats)
-    with streams.going_on():
+    with streams.going_on(alone=not folder):
         if options.json:
             print(json.dumps(_as_dict(found, made)))
         else:

@@ -1,4 +1,4 @@
-"""Standard output and standard error that nobody reads any more, as after ``| head``: work goes on without them."""
+"""Standard output and standard error that take no more, as after ``| head`` or on a full disk: work goes on without."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import os
 import sys
 from collections.abc import Iterator
 from typing import TextIO
+
+LOST = "emorec: standard output cannot be written ({reason}), so nothing more is printed there; the work goes on."
 
 
 def tell(line: str) -> None:
@@ -18,13 +20,22 @@ def tell(line: str) -> None:
 
 
 @contextlib.contextmanager
-def going_on() -> Iterator[None]:
-    """Within, print to standard output; if nobody reads it any more, what follows the context is still done."""
+def going_on(alone: bool = False) -> Iterator[None]:
+    """Within, print to standard output; if that takes no more, what follows the context is still done.
+
+    A reader that has ended wants no more, while the rest of a log on a full disk is lost, which is told. Raises OSError
+    for the latter if what is printed stands ``alone``, in no file.
+    """
     try:
         yield
         sys.stdout.flush()
     except BrokenPipeError:
         discard(sys.stdout)
+    except OSError as error:
+        discard(sys.stdout)
+        if alone:
+            raise
+        tell(LOST.format(reason=error.strerror or error))
 
 
 def discard(stream: TextIO) -> None:

@@ -17,7 +17,7 @@ from emorec.image import FaceResult
 from emorec.output.names import RECORDS
 from emorec.ui.example import PORTRAIT
 from support.command import emorec
-from support.unread import unread
+from support.unread import full, unread
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +57,15 @@ def test_pictures_are_done_although_nobody_reads_what_is_printed(folder, tmp_pat
             assert main([*given, *more]) == 2
         assert {path.name for path in tmp_path.iterdir()} == {"faces.csv", "two.faces.jpg", RECORDS}
         (tmp_path / "faces.csv").unlink()
+
+
+def test_pictures_are_done_although_the_disk_behind_the_output_is_full(folder, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(folder)
+    with full():
+        assert main(["image", "none.png", "two.png", "--out", str(tmp_path)]) == 0
+        assert {path.name for path in tmp_path.iterdir()} == {"faces.csv", "two.faces.jpg", RECORDS}
+        assert main(["image", "two.png", "--json"]) == 2  # all that there is was lost
+    assert "No space left on device" in capsys.readouterr().err
 
 
 def test_the_table_has_a_row_for_each_face(done, folder):

@@ -13,7 +13,7 @@ from emorec.cli import options, sparkline, standard_input
 from emorec.emotions import EMOTIONS
 from support import factories, make_media
 from support.command import emorec
-from support.unread import unread
+from support.unread import full, unread
 
 
 class Piped(io.BytesIO):
@@ -91,6 +91,15 @@ def test_a_video_is_written_although_nobody_reads_what_is_printed(tones, monkeyp
     with unread("stdout"):
         assert cli.main(["analyze", "a.wav", "--json", "--save_video", "a.mp4"]) == 0
     assert videos == ["a.wav"]
+
+
+def test_a_full_disk_behind_the_output_costs_no_video_and_is_told(tones, monkeypatch, capsys):
+    videos = []
+    monkeypatch.setattr(analyzer.Analyzer, "save_video", lambda *given, **_: videos.append(given[1].name))
+    with full():
+        assert cli.main(["analyze", "a.wav", "--out", "o", "--no_plot", "--save_video", "a.mp4"]) == 0
+    assert videos == ["a.wav"]
+    assert "standard output cannot be written (No space left on device), so nothing" in capsys.readouterr().err
 
 
 def test_nothing_is_analysed_for_json_that_nobody_reads(tones, monkeypatch):

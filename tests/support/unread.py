@@ -1,6 +1,8 @@
-"""Standard streams whose reader has ended, as after ``| head``."""
+"""Standard streams whose reader has ended, as after ``| head``, or whose disk is full."""
 
 import contextlib
+import errno
+import io
 import os
 import sys
 from unittest import mock
@@ -15,4 +17,18 @@ def unread(*names):
             os.close(reading)
             stream = stack.enter_context(open(writing, "w"))
             stack.enter_context(mock.patch.object(sys, name, stream))
+        yield
+
+
+class Full(io.StringIO):
+    """A stream to a disk without space."""
+
+    def write(self, _):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+@contextlib.contextmanager
+def full():
+    """Within, ``sys.stdout`` is a file on a full disk."""
+    with mock.patch.object(sys, "stdout", Full()):
         yield
