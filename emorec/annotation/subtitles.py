@@ -8,21 +8,23 @@ from emorec.annotation.record import Annotation
 from emorec.annotation.times import LINE_END, NotThatFormat, seconds, text_of
 
 TIMES = re.compile(r"\s*([\d:.,]+)\s*-->\s*([\d:.,]+)")
+HALF = re.compile(r":\d\d[\d.,]*\W*-->|-->\W*\d+:\d\d")  # a time on one side of the arrow
 TAG = re.compile(r"<[^<>]*>")
 
 
 def read(content: bytes) -> list[Annotation]:
-    """One annotation per cue, its lines joined and without tags. Raises NotThatFormat."""
+    """One annotation per cue, its lines joined and without tags. Raises NotThatFormat.
+
+    A block without times is no part of the cue before: besides a second paragraph it may be a note or a credit line,
+    which would make another label of it.
+    """
     cues = list[tuple[str, list[str]]]()  # the line with the times of each, and the lines of its text
     whole = LINE_END.sub("\n", text_of(content))
-    is_vtt = whole.startswith("WEBVTT")
+    is_vtt = whole.lstrip().startswith("WEBVTT")
     for block in re.split(r"\n\s*\n", whole):
         lines = block.strip().split("\n")
         first = next((index for index in range(len(lines)) if _is_meant_as_times(lines, index, is_vtt)), None)
         if first is None:
-            # The text of SubRip may have a blank line in it; in WebVTT what follows one is a note or a style.
-            if cues and not is_vtt and not block.strip().isdecimal():
-                cues[-1][1].extend(lines)
             continue
         # The blank line between two cues may be missing; "-->" alone may also be a part of the text.
         places = [first, *(index for index in range(first + 1, len(lines)) if TIMES.match(lines[index]))]
@@ -37,12 +39,13 @@ def read(content: bytes) -> list[Annotation]:
 def _is_meant_as_times(lines: list[str], index: int, is_vtt: bool) -> bool:
     """Whether a line of a block is to hold the times of its first cue, right or wrong.
 
-    In SubRip "-->" may also stand in text after a blank line, which begins neither with a digit nor below a number.
+    In SubRip "-->" may also stand in text after a blank line: not below a number, and without a digit before or a time
+    beside it.
     """
     if "-->" not in lines[index]:
         return False
     numbered = index > 0 and lines[index - 1].strip().isdecimal()
-    return is_vtt or numbered or lines[index].strip()[:1].isdecimal()
+    return is_vtt or numbered or lines[index].strip()[:1].isdecimal() or bool(HALF.search(lines[index]))
 
 
 def _cue(times: str, lines: list[str]) -> Annotation:

@@ -92,14 +92,34 @@ def test_cues_without_a_blank_line_between_them_are_several(tmp_path):
     ]
 
 
-def test_the_text_of_subrip_may_have_blank_lines_and_arrows_in_it(tmp_path):
+def test_what_follows_a_blank_line_is_no_part_of_a_label(tmp_path):
     text = "1\n00:00:01,000 --> 00:00:02,000\n<i>says\n\nhe --> she\n\nloudly</i>\n\n"
     text += "2\n00:00:02,000 --> 00:00:03,000\nsad\n\n3\n"
-    expected = [Annotation(1.0, 2.0, "says he --> she loudly"), Annotation(2.0, 3.0, "sad")]
+    expected = [Annotation(1.0, 2.0, "says"), Annotation(2.0, 3.0, "sad")]
     assert annotation.read(written(tmp_path, "a.srt", text)) == expected
     text = "WEBVTT\n\nSTYLE\na\n\n00:01.000 --> 00:02.000\nhappy\n\nNOTE not text\n\n00:03.000 --> 00:04.000\nsad\n"
     expected = [Annotation(1.0, 2.0, "happy"), Annotation(3.0, 4.0, "sad")]
-    assert annotation.read(written(tmp_path, "a.vtt", text)) == expected
+    for header in ("WEBVTT\n", "\nWEBVTT\n", ""):
+        again = text.replace("WEBVTT\n", header)
+        assert annotation.read(written(tmp_path, "a.vtt", f"{again}\nwww.subs.org\n")) == expected
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    [
+        "OO:00:03,000 --> 00:00:04,000",
+        "OO:OO:03,000 --> OO:00:04,000",
+        "2\nOO:OO:O3 --> OO:OO:O4",
+        "{2}\n[00:00:03,000] --> [00:00:04,000]",
+        "[3] --> 00:00:04,000",
+    ],
+)
+def test_damaged_times_are_refused_and_not_taken_for_text(tmp_path, damaged):
+    text = f"00:00:01,000 --> 00:00:02,000\nhappy\n\n{damaged}\nsad\n"
+    with pytest.raises(EmorecError, match=r"is no srt file that can be read: .* is not the time of a cue\.$"):
+        annotation.read(written(tmp_path, "a.srt", text))
+    with pytest.raises(EmorecError, match="'now --> then' is not the time of a cue"):  # WebVTT has no such text
+        annotation.read(written(tmp_path, "a.vtt", "\nWEBVTT\n\n00:01.000 --> 00:02.000\nsad\n\nnow --> then\nsad\n"))
 
 
 def test_a_file_of_elan_is_read_as_pympi_writes_it(tmp_path):
