@@ -73,8 +73,8 @@ class MovieWriter:
 
     def __enter__(self) -> Self:
         with self._errors():
-            self._partial.touch()
-            files.keep_mode(self._target, self._partial)
+            # FFmpeg opens it later, which the permissions of an older file may not allow; they may also be private.
+            self._partial.touch(0o600 if self._target.exists() else 0o666)
         return self
 
     def __exit__(
@@ -87,6 +87,7 @@ class MovieWriter:
                     self._mux(self._sound, None)
                 with self._errors():
                     self._container.close()
+                    files.keep_mode(self._target, self._partial)
                     os.replace(self._partial, self._target)
         finally:
             with contextlib.suppress(FFmpegError, OSError):

@@ -1,5 +1,7 @@
 """Every picture and the whole sound, as a player shows them, and an mp4 file written from them."""
 
+import os
+
 import av
 import numpy as np
 import pytest
@@ -160,6 +162,19 @@ def test_a_file_that_is_not_finished_leaves_nothing_and_the_old_one_stays(tmp_pa
     with pytest.raises(type(fail)):
         write(path, fail)
     assert [file.name for file in tmp_path.iterdir()] == ["video.mp4"] and path.read_bytes() == b"old"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has other permissions")
+@pytest.mark.parametrize("mode", [0o444, 0o640])
+def test_a_file_is_replaced_with_its_permissions_which_do_not_hinder_the_writing(tmp_path, mode):
+    path = tmp_path / "video.mp4"
+    path.write_bytes(b"old")
+    path.chmod(mode)
+    with MovieWriter(path, (16, 16), BT709, 25.0, sound=False) as movie:
+        movie.picture(0.0, planes())
+        (partial,) = {*tmp_path.iterdir()} - {path}
+        assert partial.stat().st_mode & 0o777 == 0o600
+    assert path.stat().st_mode & 0o777 == mode and path.read_bytes() != b"old"
 
 
 def test_a_place_that_cannot_be_written_is_one_sentence(tmp_path):
