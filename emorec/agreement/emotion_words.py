@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 from collections.abc import Mapping
 from os import PathLike
 from pathlib import Path
@@ -28,6 +29,7 @@ WORDS: dict[str, str | None] = FOLDING | {word: emotion for emotion, words in SY
 Mapped = Mapping[str, str | list[str] | None] | str | PathLike[str]
 
 DELIMITERS = "\t;,"  # of a table; of several in a line the first counts
+QUOTED = re.compile(r'"[^"]*"')
 NOTHING = ("", "none", "null", "-")  # what stands beside a label without a counterpart
 
 WRONG_PAIR = (
@@ -90,16 +92,20 @@ def _pairs_of_file(path: Path) -> list[tuple[Any, Any]]:
 
 
 def _pairs_of_table(text: str) -> list[tuple[Any, Any]]:
-    """Labels and emotions of a table, whose header, if it has one, says which column is which. Raises csv.Error."""
+    """Labels and emotions of a table, whose header, if it has one, says which column is which. Raises csv.Error.
+
+    A title may stand above the header, and tables that were put together repeat it.
+    """
     lines = text.splitlines()
-    delimiter = next((each for line in lines for each in DELIMITERS if each in line), ",")
+    delimiter = next((each for line in lines for each in DELIMITERS if each in QUOTED.sub("", line)), ",")
     rows = [dict(enumerate(row)) for row in csv.reader(lines, delimiter=delimiter) if any(map(str.strip, row))]
     label, emotion = 0, 1
-    header = [cell.strip().lower() for cell in rows[0].values()] if rows else []
-    if "label" in header:
+    headers = [[cell.strip().lower() for cell in row.values()] for row in rows]
+    if header := next((cells for cells in headers if "label" in cells), None):
         label = header.index("label")
         emotion = header.index("emotion") if "emotion" in header else int(label == 0)
-        rows = [row for row in rows[1:] if row.get(label, "").strip()]
+        kept = zip(rows, headers, strict=True)
+        rows = [row for row, cells in kept if cells != header and row.get(label, "").strip()]
     return [(row.get(label), row.get(emotion)) for row in rows]
 
 

@@ -297,6 +297,22 @@ def test_the_header_of_a_map_says_which_column_is_the_label(tmp_path, delimiter)
     assert known["fear"] == "fear" and "emotion" not in known
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "My words\nlabel,emotion\nFreude,happy\nTrauer,sad\n",
+        "label;emotion\nFreude;happy\n\nLabel;Emotion\nTrauer;sad\n",
+        "My words;;\nn;emotion;label\n1;happy;Freude\nn;emotion;label\n2;sad;Trauer\n",
+        "\"Ha\tha; ha\",happy\nFreude,happy,'with a; in it'\nTrauer,sad\n".replace("'", '"'),
+    ],
+)
+def test_a_map_may_have_a_title_headers_in_it_and_other_delimiters_in_quotes(tmp_path, text):
+    (tmp_path / "map.csv").write_text(text)
+    known = words(tmp_path / "map.csv")
+    assert (known["freude"], known["trauer"], known.get("ha\tha; ha", "happy")) == ("happy", "sad", "happy")
+    assert "label" not in known and not any('"' in label for label in known)
+
+
 def test_a_map_may_have_a_tab_no_header_and_an_equals_sign_in_its_name(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "a=b.tsv").write_text("Scham\nFreude\thappy\nsad\tTrauer\n")
