@@ -85,6 +85,7 @@ def compare(
         compared_seconds=float(lengths[used].sum()),
         seconds=float(lengths.sum()),
         notes=(
+            *rows.notes,
             *([] if person is not None else _left_persons(read, pairs)),
             *_notes(read, rows, labelled[used], every, shift),
         ),
@@ -160,7 +161,8 @@ def _called(rows: Rows, person: str) -> str:
 
 def _joined(parts: list[Rows]) -> Rows:
     columns = ("start", "end", "dominant", "confidence", "sure", "persons", "names")
-    return Rows(parts[0].name, *(np.concatenate([getattr(part, name) for part in parts]) for name in columns))
+    joined = (np.concatenate([getattr(part, name) for part in parts]) for name in columns)
+    return Rows(parts[0].name, *joined, parts[0].notes)
 
 
 def _agreement(rows: Rows, labelled: np.ndarray) -> Agreement:

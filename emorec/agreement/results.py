@@ -25,8 +25,9 @@ NO_PARQUET = "{name} needs pyarrow, which is not installed: run pip install pyar
 EMPTY = "{name} has no rows, so there is nothing to compare."
 
 # What "sure" may say. Spreadsheets in other languages save true and false again in theirs.
-TRUE = ("true", "wahr", "vrai", "verdadero", "verdadeiro", "vero", "waar", "prawda", "1")
-FALSE = ("false", "falsch", "faux", "falso", "onwaar", "fałsz", "0", "")
+TRUE = ("true", "wahr", "vrai", "verdadero", "verdadeiro", "vero", "waar", "prawda", "1", "1.0", "1,0", "yes")
+FALSE = ("false", "falsch", "faux", "falso", "onwaar", "fałsz", "0", "0.0", "0,0", "no", "")
+UNKNOWN_SURE = "The column 'sure' of {name} has {word!r}, which is neither true nor false; such rows count as unsure."
 
 ResultLike = Timeline | str | PathLike[str]
 
@@ -37,7 +38,7 @@ class Rows:
 
     ``start`` and ``end`` (N,) are in seconds. ``dominant`` (N,) are numbers of EMOTIONS, -1 without evidence;
     ``confidence`` (N,) is NaN there. ``sure`` (N,) is as in a timeline. ``persons`` (N,) are texts, "" for nobody, and
-    ``names`` (N,) those persons' names.
+    ``names`` (N,) those persons' names. ``notes`` are warnings about the file.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Rows:
     sure: np.ndarray
     persons: np.ndarray
     names: np.ndarray
+    notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.start)
@@ -55,7 +57,7 @@ class Rows:
     def chosen(self, rows: np.ndarray) -> Rows:
         """Some of the rows, by a mask (N,)."""
         parts = (self.start, self.end, self.dominant, self.confidence, self.sure, self.persons, self.names)
-        return Rows(self.name, *(part[rows] for part in parts))
+        return Rows(self.name, *(part[rows] for part in parts), self.notes)
 
 
 def rows_of(result: ResultLike) -> Rows:
@@ -113,15 +115,18 @@ def _of_records(name: str, records: list[Mapping[str, Any]]) -> Rows:
         raise ValueError("a row has no time")
     if ((confidence < 0) | (confidence > 1 + 1e-6)).any():
         raise ValueError("a confidence is not between 0 and 1")
+    sure = [_word(record["sure"]) for record in records]
+    strange = next((word for word in sure if word not in (*TRUE, *FALSE)), None)
     return Rows(
         name,
         start,
         end,
         np.array([EMOTIONS.index(word) if word else -1 for word in dominant]),
         confidence,
-        np.array([_is_sure(record["sure"]) for record in records]),
+        np.array([word in TRUE for word in sure]),
         np.array([_person(record["person"]) for record in records], str),
         np.array([str(record.get("name") or "") for record in records], str),
+        () if strange is None else (UNKNOWN_SURE.format(name=name, word=strange),),
     )
 
 
@@ -166,13 +171,8 @@ def _number(value: object) -> float:
     return float(str(value).replace(",", "."))
 
 
-def _is_sure(value: object) -> bool:
-    word = "" if value is None else str(value).strip().lower()
-    if word in TRUE:
-        return True
-    if word in FALSE:
-        return False
-    raise ValueError(f"{value!r} in the column 'sure' is neither true nor false")
+def _word(value: object) -> str:
+    return "" if value is None else str(value).strip().lower()
 
 
 def _person(value: object) -> str:
