@@ -66,11 +66,15 @@ def _write(name: str, schema: pa.Schema, batches: Batches, out: BinaryIO) -> Non
 
 
 def write_file(name: str, schema: pa.Schema, batches: Batches, path: Path) -> None:
-    """The same into a file, completely or not at all. Raises EmorecError if it cannot be written."""
+    """The same into a file, completely or not at all; links, pipes and devices are as in ``files.write_result``.
+
+    Raises EmorecError if it cannot be written.
+    """
     try:
         if not path.name:  # such as ".", the folder
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-        with files.replacing(path) as out:
+        special = files.is_special(path)
+        with path.open("wb") if special else files.replacing(os.path.realpath(path)) as out:
             write(name, schema, batches, out)
     except OSError as error:
         raise EmorecError(CANNOT.format(path=path, reason=error.strerror or error)) from None

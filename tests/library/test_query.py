@@ -420,6 +420,22 @@ def test_an_answer_cannot_become_a_folder(made, tmp_path, name):
     assert [path.name for path in tmp_path.iterdir()] == ["folder"]
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such pipes")
+@pytest.mark.parametrize("form", ["csv", "parquet"])
+def test_an_answer_goes_into_a_pipe_or_to_where_a_link_points(made, tmp_path, form):
+    pipe, link, target = (tmp_path / name for name in ("pipe", "link", "target"))
+    os.mkfifo(pipe)
+    link.symlink_to(target)
+    given = ["query", str(made[0]), "select 1 as a", "--format", form, "--out"]
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)  # so that a writer need not wait
+    try:
+        assert [emorec(*given, str(out))[0] for out in (pipe, link)] == [0, 0]
+        assert os.read(reader, 10**6) == target.read_bytes() != b""
+    finally:
+        os.close(reader)
+    assert pipe.is_fifo() and link.is_symlink() and len([*tmp_path.iterdir()]) == 3
+
+
 def test_the_name_of_an_answer_may_be_as_long_as_a_name_may_be(made, tmp_path):
     out = tmp_path / f"{'a' * 251}.csv"
     assert emorec("query", str(made[0]), SQL, "--out", str(out))[0] == 0
