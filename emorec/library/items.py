@@ -10,7 +10,7 @@ import errno
 import json
 import os
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -85,8 +85,22 @@ def find(folder: Path) -> Found:
     notes += [LINK.format(name=files.shown(link.name)) for link in sorted(links) if _may_be_result(link)]
     if not (items or rows or notes):
         raise EmorecError(NOTHING.format(folder=folder))
-    done = {one.name for one in items}
-    return Found(items=items, others=[row for name, row in rows.items() if name not in done], notes=notes)
+    done = {entry.name for entry, one in zip(stored, read, strict=True) if isinstance(one, Item)}
+    return Found(
+        items=_with_distinct_names(items), others=[row for name, row in rows.items() if name not in done], notes=notes
+    )
+
+
+def _with_distinct_names(items: list[Item]) -> list[Item]:
+    """The items with -2, -3 and so on behind a name that an earlier one has, as two that are no UTF-8 may."""
+    taken: set[str] = set()
+    for index, item in enumerate(items):
+        name, number = item.name, 2
+        while name in taken:
+            name, number = f"{item.name}-{number}", number + 1
+        taken.add(name)
+        items[index] = replace(item, name=name, media=item.media | {"item": name})
+    return items
 
 
 def damage(item: Item) -> str | None:

@@ -1,7 +1,9 @@
 """Timelines from stored rows, means of several recordings, and the list of past analyses."""
 
 import dataclasses
+import os
 import shutil
+import sys
 from types import SimpleNamespace
 
 import numpy as np
@@ -158,6 +160,24 @@ def test_a_file_that_is_a_link_is_no_result(tmp_path):
     inside.symlink_to(tmp_path / "outside" / "windows.parquet")
     entries, notes = Shelf(tmp_path / "library").entries()
     assert len(entries) == 2 and "anna-1 is left out" in notes[0]
+
+
+def test_results_of_one_name_are_told_apart(tmp_path):
+    made = {"a-1": 16.0, "a-1-2": 20.0}
+    if sys.platform == "linux":  # others have no names that are no UTF-8
+        made |= {os.fsdecode(b"a\xff"): 24.0, os.fsdecode(b"a\xfe"): 28.0}
+    for name, duration in made.items():
+        result_folders.item(tmp_path, name, duration=duration)
+    formats.FORMATS["json"].write(infer(result_folders.two_people(32.0), factories.checkpoint()), tmp_path / "a-1.json")
+    result_folders.manifest(tmp_path, {"item": "a\ufffd", "source": "b.mp4", "status": "failed"})
+    shelf = Shelf(tmp_path)
+    listed = {entry.item: entry.duration for entry in shelf.entries()[0]}
+    assert listed == {name: shelf.timeline(name).duration for name in listed}
+    assert listed["a-1"] == 16.0 and listed["a-1-3"] == 32.0 and sorted(listed.values()) == [*sorted(made.values()), 32]
+    with library.open(tmp_path) as found:
+        rows = found.query("select item, duration from media where status = 'done'").to_pylist()
+        assert {row["item"]: row["duration"] for row in rows} == listed
+        assert found.query("select source from media where status = 'failed'").to_pylist() == [{"source": "b.mp4"}]
 
 
 def test_a_new_result_is_seen(tmp_path):
