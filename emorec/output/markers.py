@@ -68,10 +68,19 @@ def of(given: MarkersLike) -> tuple[Marker, ...]:
     if isinstance(given, str | PathLike):
         return annotation.markers(given)
     try:
-        made = [each if isinstance(each, Marker) else Marker(float(each[0]), str(each[1])) for each in given]
-    except (TypeError, ValueError, LookupError):
-        raise EmorecError(NO_PAIRS.format(given=repr(given)[:MOST_SHOWN])) from None
+        found = iter(given)
+    except TypeError:
+        raise _no_pairs(given) from None
+    pairs = [*found]  # errors of a caller's own generator stay what they are
+    try:
+        made = [each if isinstance(each, Marker) else Marker(float(each[0]), str(each[1])) for each in pairs]
+    except (TypeError, ValueError, LookupError, OverflowError):
+        raise _no_pairs(given) from None
     return tuple(sorted(made, key=lambda marker: marker.time))
+
+
+def _no_pairs(given: object) -> EmorecError:
+    return EmorecError(NO_PAIRS.format(given=repr(given)[:MOST_SHOWN]))
 
 
 def with_markers(timeline: AnyTimeline, given: MarkersLike, shared: bool = False) -> AnyTimeline:

@@ -126,11 +126,32 @@ def test_markers_outside_the_recording_are_left_out_with_a_note_and_if_all_are_r
 
 
 @pytest.mark.parametrize(
-    "given", [[("0:03", "a")], [1.0, 2.0], [(None, "a")], [(1.0,)], [{"time": 1.0}], 5, None, [("x" * 99, "a")]]
+    "given",
+    [
+        [("0:03", "a")],
+        [1.0, 2.0],
+        [(None, "a")],
+        [(1.0,)],
+        [{"time": 1.0}],
+        5,
+        None,
+        [("x" * 99, "a")],
+        [(10**400, "a")],
+    ],
 )
 def test_what_are_no_pairs_is_one_sentence(given):
     with pytest.raises(EmorecError, match=r"^Markers are a file, or pairs of [^\n]{,160}\.$"):
         reactions([]).with_markers(given)
+
+
+@pytest.mark.parametrize("error", [ValueError("of the caller"), TypeError("of the caller"), EmorecError("A sentence.")])
+def test_an_error_of_a_generator_of_markers_stays_what_it_is(error):
+    def pairs():
+        yield 1.0, "a"
+        raise error
+
+    with pytest.raises(type(error), match=str(error)):
+        reactions([]).with_markers(pairs())
 
 
 @pytest.mark.parametrize(
