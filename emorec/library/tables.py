@@ -17,7 +17,7 @@ from emorec.errors import require
 from emorec.extraction.features import Features
 from emorec.extraction.persons import seconds_shown
 from emorec.inference.timeline import Timeline
-from emorec.library.schema import ANYBODY, EXTRA, FACTS, HIGHLIGHTS, KEY, MARKERS, MEAN, PEOPLE, SUFFIX, VERSION
+from emorec.library.schema import EXTRA, FACTS, HIGHLIGHTS, KEY, MARKERS, PEOPLE, SUFFIX, VERSION
 from emorec.output.highlights import find_highlights
 from emorec.output.parquet import arrow_table
 from emorec.output.portraits import NOBODY, who
@@ -53,7 +53,6 @@ def write_tables(folder: Path, timeline: Timeline, features: Features) -> None:
 
 def _facts(timeline: Timeline, features: Features) -> dict[str, Any]:
     """What a timeline has beside its rows, as plain values."""
-    anybody = {name: [round(share, DIGITS) for share in getattr(timeline, name).tolist()] for name in ANYBODY}
     return {
         "fusion": timeline.fusion,
         "step": timeline.step,
@@ -67,7 +66,6 @@ def _facts(timeline: Timeline, features: Features) -> dict[str, Any]:
         "name": timeline.name,
         "features": features.key,
         "fingerprint": features.fingerprint,
-        **({MEAN: anybody} if timeline.people else {}),
     }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from emorec import files
 from emorec.errors import require
 from emorec.inference.timeline import Timeline
 from emorec.output.columns import columns
+from emorec.output.rows import number
 from emorec.output.tables import choices
 from emorec.output.text import valid
 
@@ -19,13 +20,14 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 EXTRA = "exports"  # the extra that installs pyarrow
+ANYBODY = ("face_coverage", "row_face")  # columns of the mean that the rows of the persons do not tell
 
 
 def parquet_bytes(timeline: Timeline) -> bytes:
     """The columns of ``Timeline.to_dataframe``; what is not known is null.
 
-    The key ``emorec`` of the file's metadata has the recording and all settings, as JSON. Raises EmorecError if pyarrow
-    is not installed.
+    The key ``emorec`` of the file's metadata has the recording and all settings, as JSON, and of all persons also the
+    columns ANYBODY of their mean. Raises EmorecError if pyarrow is not installed.
     """
     require(EXTRA, "pyarrow")
     from pyarrow import parquet
@@ -51,5 +53,7 @@ def arrow_table(timeline: Timeline) -> pa.Table:
             values = values.astype(np.float64)
             arrays[name] = pa.array(values, pa.float64(), mask=np.isnan(values))
     notes = [files.shown(note) for note in timeline.notes]
-    facts = {"media": valid(timeline.media), "choices": choices(timeline), "notes": notes}
+    facts: dict[str, Any] = {"media": valid(timeline.media), "choices": choices(timeline), "notes": notes}
+    if timeline.people:
+        facts["mean"] = {name: [number(share) for share in getattr(timeline, name)] for name in ANYBODY}
     return pa.table(arrays).replace_schema_metadata({"emorec": json.dumps(facts)})

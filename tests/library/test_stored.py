@@ -17,7 +17,7 @@ from emorec.library import items, stored
 from emorec.library.groups import means
 from emorec.library.schema import ANYBODY
 from emorec.library.tables import write_tables
-from emorec.output import formats, tables
+from emorec.output import formats, parquet, tables
 from emorec.output.chart_data import has_pictures
 from emorec.output.summary import summary
 from emorec.ui.page.library_handlers import LibraryHandlers
@@ -61,14 +61,14 @@ def test_a_json_result_is_a_timeline_too(tmp_path):
     assert again.sure.tolist() == made.sure.tolist()
 
 
-@pytest.mark.parametrize("kept", ["tables", "json", "older"])
+@pytest.mark.parametrize("kept", ["tables", "json", "parquet", "older"])
 def test_somebody_is_visible_in_the_mean_for_as_long_as_before(tmp_path, kept, monkeypatch):
     times = factories.frame_times(24.0)
     features = factories.observations(24.0, factories.seen(times, times // 2 % 2), factories.heard(np.ones(90)))
     made = infer(features, factories.checkpoint(), person="all")
-    monkeypatch.setattr(library.tables, "ANYBODY", () if kept == "older" else ANYBODY)
-    if kept == "json":
-        formats.FORMATS["json"].write(made, tmp_path / "talk.json")
+    monkeypatch.setattr(parquet, "ANYBODY", () if kept == "older" else ANYBODY)
+    if kept in ("json", "parquet"):
+        formats.FORMATS[kept].write(made, tmp_path / f"talk.{kept}")
     else:
         write_tables(tmp_path / "talk", made, features)
     again = stored.timeline(item(tmp_path, "talk"))

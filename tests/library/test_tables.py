@@ -11,6 +11,7 @@ from emorec.inference.timeline import infer
 from emorec.library import schema
 from emorec.library.schema import FACTS, KEY, VERSION
 from emorec.library.tables import write_tables
+from emorec.output import parquet as output_parquet
 from emorec.output import tables
 from emorec.output.highlights import find_highlights
 from emorec.output.markers import with_markers
@@ -65,5 +66,5 @@ def test_sound_alone_has_no_people(tmp_path):
     assert set(found["windows"]["person"].to_pylist()) == {None}
 
 
-def test_the_json_that_is_read_is_the_json_that_is_written():
-    assert schema.JSON_SCHEMA == tables.JSON_SCHEMA
+def test_the_files_that_are_read_are_the_files_that_are_written():
+    assert schema.JSON_SCHEMA == tables.JSON_SCHEMA and schema.ANYBODY == output_parquet.ANYBODY
