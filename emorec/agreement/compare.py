@@ -162,7 +162,7 @@ def _called(rows: Rows, person: str) -> str:
 def _joined(parts: list[Rows]) -> Rows:
     columns = ("start", "end", "dominant", "confidence", "sure", "persons", "names")
     joined = (np.concatenate([getattr(part, name) for part in parts]) for name in columns)
-    return Rows(parts[0].name, *joined, parts[0].notes)
+    return Rows(parts[0].name, *joined, notes=parts[0].notes)
 
 
 def _agreement(rows: Rows, labelled: np.ndarray) -> Agreement:

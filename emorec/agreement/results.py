@@ -57,7 +57,7 @@ class Rows:
     def chosen(self, rows: np.ndarray) -> Rows:
         """Some of the rows, by a mask (N,)."""
         parts = (self.start, self.end, self.dominant, self.confidence, self.sure, self.persons, self.names)
-        return Rows(self.name, *(part[rows] for part in parts), self.notes)
+        return Rows(self.name, *(part[rows] for part in parts), notes=self.notes)
 
 
 def rows_of(result: ResultLike) -> Rows:
