@@ -163,7 +163,7 @@ def test_sound_whose_phase_changes_fades_and_does_not_click(length):
     """Also in blocks that are shorter than the fade."""
     right = np.repeat(np.float32([1, -1]), 2 * RATE)
     times = np.arange(4 * RATE) / RATE
-    wave = (0.5 * np.sin(2 * np.pi * 300 * times)).astype(np.float32)
+    wave = (0.5 * np.sin(2 * np.pi * 303.5 * times)).astype(np.float32)
     resampler = Resampler(RATE)
     stereo = np.stack([wave, right * wave])
     mono = np.concatenate([resampler.add(block, RATE) for block in np.split(stereo, 4 * RATE // length, axis=1)])
