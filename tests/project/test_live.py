@@ -248,7 +248,19 @@ def test_pictures_that_come_in_the_wrong_order_are_counted(analyzer, detector):
             live.add_picture(plain(1), at, wait=True)
         features = live.save()
     assert live.judged == 2
-    assert features.notes == ("83% of the pictures had times before that of an earlier picture, and were left out.",)
+    assert len(features.notes) == 1 and features.notes[0].startswith("83% of the pictures had times before that of an ")
+
+
+def test_what_was_before_the_beginning_is_left_out_and_counted(analyzer, detector):
+    block = np.tile(np.float32([0.1, -0.1]), RATE // 2)
+    with Live(analyzer) as live:
+        for second in range(-50, 10):
+            live.add_picture(plain(1), float(second), wait=True)
+            live.add_sound(block, RATE, float(second), wait=True)
+        features = live.save()
+    assert features.arrays["frame_time"].tolist() == [0.0, *range(1, 10)] and features.duration == pytest.approx(10.0)
+    assert [note.partition(" had ")[0] for note in features.notes] == ["83% of the pictures", "50 s of the sound"]
+    assert all("or below 0, and were left out" in note for note in features.notes)
 
 
 @pytest.mark.parametrize("stall", [(0.0, 0.0), (2.0, 5.0)], ids=["none", "3 s"])
