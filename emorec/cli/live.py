@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import dataclasses
 import functools
 import sys
 import threading
@@ -54,6 +55,7 @@ def run(options: argparse.Namespace) -> int:
         names.check_folder(options.out or Path(DEFAULT_OUT))
     feeds = feeds_of(options)
     from emorec import analyzer
+    from emorec.extraction.assembly import merged_notes
     from emorec.extraction.people import NOBODY
     from emorec.live import Live
 
@@ -64,8 +66,9 @@ def run(options: argparse.Namespace) -> int:
         _note(LATER.format(name=baseline.name))
         moment = choices | {"baseline": baseline_choice.DEFAULT}
     with Live(loaded, name=options.save or "live") as live:
-        problem = _watch(live, feeds, moment, bool(options.save))
+        problem, damage = _watch(live, feeds, moment, bool(options.save))
         features = live.save()
+    features = dataclasses.replace(features, notes=tuple(merged_notes([*features.notes], damage)))
     if baseline.stretch and baseline.stretch[0] >= features.until:
         _note(TOO_EARLY.format(until=features.until, name=baseline.name))
         choices = moment
@@ -91,17 +94,21 @@ def _note(text: str) -> None:
         print(f"emorec: note: {text}", file=sys.stderr)
 
 
-def _watch(live: Live, feeds: list[Feed], choices: dict[str, Any], saved: bool) -> str:
-    """Show readings until Ctrl-C, or until a device stops; return the sentence that says why it did, or "".
+def _watch(live: Live, feeds: list[Feed], choices: dict[str, Any], saved: bool) -> tuple[str, list[str]]:
+    """Show readings until Ctrl-C, or until a device stops; return the sentence that says why it did, or "", and
+    sentences about damaged files.
 
     A session that is ``saved`` goes on if its readings can no longer be shown; of another one OSError is raised.
     """
     stop = threading.Event()
     problems: list[str] = []
+    damage: list[str] = []
 
     def read(feed: Feed) -> None:
         try:
-            for _ in feed(live):
+            for sentence in feed(live):
+                if sentence is not None:
+                    damage.append(sentence)
                 if stop.is_set():
                     return
         except EmorecError as error:
@@ -131,7 +138,7 @@ def _watch(live: Live, feeds: list[Feed], choices: dict[str, Any], saved: bool) 
             line.end()
     for thread in threads:
         thread.join(1.0)  # a device may be silent; its thread ends with the program
-    return problems[0] if problems else ""
+    return problems[0] if problems else "", damage
 
 
 class _Line:

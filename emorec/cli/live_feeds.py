@@ -13,24 +13,32 @@ from emorec.errors import EmorecError
 
 if TYPE_CHECKING:
     from emorec.live import Live
+    from emorec.media.streams import MediaInfo
 
 NONE = "none"  # the name of no device
 SOUND_BLOCK = 0.256  # seconds of sound of a file that stands in for a microphone, at a time
 
+WRONG_FILE = (
+    "{name} has no {what} that can be decoded, so it cannot take the place of a {device}; give another file, or 'none'."
+)
 NOTHING = "There is neither a camera nor a microphone to read; leave out 'none' for one of them."
 
-Feed = Callable[["Live"], Iterator[None]]  # gives one picture or block of sound after the other to a session
+# Gives one picture or block of sound after the other to a session, and yields after each; a sentence about damage.
+Feed = Callable[["Live"], Iterator[str | None]]
 
 
 def feeds_of(options: argparse.Namespace) -> list[Feed]:
-    """What reads the camera and the microphone. Raises EmorecError for a device that was named and is not there."""
+    """What reads the camera and the microphone.
+
+    Raises EmorecError for a device that was named and is not there, and for a file that cannot take its place.
+    """
     from emorec.media import devices
 
     video, audio = options.video_device, options.audio_device
     if video == NONE and audio == NONE:
         raise EmorecError(NOTHING)
     if video and Path(video).is_file() and not audio:
-        audio = video if _has_sound(Path(video)) else NONE  # the sound that belongs to the pictures
+        audio = video if _probe(Path(video)).has_audio else NONE  # the sound that belongs to the pictures
     feeds: list[Feed] = []
     problems: list[EmorecError] = []
     for name, of_file, of_device in (
@@ -56,21 +64,21 @@ def feeds_of(options: argparse.Namespace) -> list[Feed]:
 
 
 def _camera(pictures: Iterator[Any]) -> Feed:
-    def feed(live: Live) -> Iterator[None]:
+    def feed(live: Live) -> Iterator[str | None]:
         for image in pictures:
             at = live.now()
             if live.wants_picture(at):
                 live.add_picture(image, at)
-            yield
+            yield None
 
     return feed
 
 
 def _microphone(blocks: Iterator[tuple[Any, int]]) -> Feed:
-    def feed(live: Live) -> Iterator[None]:
+    def feed(live: Live) -> Iterator[str | None]:
         for samples, rate in blocks:
             live.add_sound(samples, rate)
-            yield
+            yield None
 
     return feed
 
@@ -78,15 +86,20 @@ def _microphone(blocks: Iterator[tuple[Any, int]]) -> Feed:
 def _frames_of(path: Path) -> Feed:
     """A file in place of a camera, at its own pace; it is decoded as every file is, in another process."""
 
-    def feed(live: Live) -> Iterator[None]:
+    def feed(live: Live) -> Iterator[str | None]:
         from emorec.face.detection import DETECTION_SIDE
         from emorec.media import sandbox
-        from emorec.media.passes import without_damage
+        from emorec.media.passes import Damage
+        from emorec.media.streams import Frame
 
-        for frame in without_damage(sandbox.frames(path, max_side=DETECTION_SIDE)):
-            _wait_until(live, frame.time)
-            live.add_frame(frame)
-            yield
+        for item in sandbox.frames(path, max_side=DETECTION_SIDE):
+            if isinstance(item, Frame):
+                _wait_until(live, item.time)
+                live.add_frame(item)
+            yield item.sentence if isinstance(item, Damage) else None
+
+    if not _probe(path).has_video:
+        raise EmorecError(WRONG_FILE.format(name=path.name, what="picture", device="camera"))
 
     return feed
 
@@ -94,23 +107,27 @@ def _frames_of(path: Path) -> Feed:
 def _sound_of(path: Path) -> Feed:
     """A file in place of a microphone, at its own pace."""
 
-    def feed(live: Live) -> Iterator[None]:
+    def feed(live: Live) -> Iterator[str | None]:
         from emorec.media import sandbox
-        from emorec.media.passes import without_damage
+        from emorec.media.streams import AudioBlock
 
         rate = 16_000
-        for block in without_damage(sandbox.audio(path, rate, block_seconds=SOUND_BLOCK)):
-            _wait_until(live, block.time + len(block.samples) / rate)
-            live.add_sound(block.samples, rate, block.time)
-            yield
+        for item in sandbox.audio(path, rate, block_seconds=SOUND_BLOCK):
+            if isinstance(item, AudioBlock):
+                _wait_until(live, item.time + len(item.samples) / rate)
+                live.add_sound(item.samples, rate, item.time)
+            yield None if isinstance(item, AudioBlock) else item.sentence
+
+    if not _probe(path).has_audio:
+        raise EmorecError(WRONG_FILE.format(name=path.name, what="sound", device="microphone"))
 
     return feed
 
 
-def _has_sound(path: Path) -> bool:
+def _probe(path: Path) -> MediaInfo:
     from emorec.media import sandbox
 
-    return sandbox.probe(path).has_audio
+    return sandbox.probe(path)
 
 
 def _wait_until(live: Live, moment: float) -> None:

@@ -45,7 +45,7 @@ class LiveFaces:
     """Extracts the faces of pictures, at most ``rate`` a second, in a thread that runs until ``close``.
 
     ``dropped`` counts the pictures that were replaced by newer ones while they waited, ``late`` those with a time
-    before that of an earlier one, ``judged`` the others that were wanted.
+    before that of an earlier one or below 0, ``judged`` the others that were wanted.
     """
 
     def __init__(self, model: Checkpoint, detector: Detector, rate: float):

@@ -213,11 +213,17 @@ def _check_together(people: People, features: Features) -> None:
 
 
 def as_dict(features: Features) -> dict[str, Any]:
-    """The content of the names file of a recording: its persons, the longest on screen first."""
+    """The content of the names file of a recording: its persons, the longest on screen first.
+
+    Of more than MAX_PERSONS, which could not be read again, it has those whom the user described and the longest.
+    """
     shown = seconds_shown(features.arrays, features.until)
     who, given = features.arrays["face_person"], features.people.names()
     persons = []
-    for number in features.persons:
+    described = {person.number for person in features.people}
+    first = {*sorted(features.persons, key=lambda number: number not in described)[:MAX_PERSONS]}
+    numbers = [number for number in features.persons if number in first]
+    for number in numbers:
         picture = thumbnail(features, number)
         persons.append(
             {
@@ -235,7 +241,7 @@ def as_dict(features: Features) -> dict[str, Any]:
                 "thumbnail": picture and data_url(picture),
             }
         )
-    others = ~np.isin(who, features.persons)
+    others = ~np.isin(who, numbers)
     return {
         "emorec": __version__,
         "format": FORMAT,

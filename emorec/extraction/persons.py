@@ -17,6 +17,7 @@ THRESHOLD = 0.55
 CONTINUES = 0.72
 CLEAR = 0.2  # quality of a track's best face from which on its embedding can be trusted
 MAX_TRACKS = 800  # that are compared with each other, the longest ones; others are compared with the persons found
+AT_ONCE = 2**22  # cosines that are computed at once, so that many tracks do not fill the memory (32 MB)
 OTHERS_SECONDS = 1.0  # a person who is visible for less in all is one of the others
 
 Arrays = dict[str, np.ndarray]
@@ -123,6 +124,7 @@ def _together(times: np.ndarray, of_face: np.ndarray, count: int) -> list[set[in
 def _labels(tracks: _Tracks) -> np.ndarray:
     """The group (T,) of each track, as the index of one of its tracks."""
     labels = np.full(len(tracks.seconds), -1)
+    compared = labels.copy()  # those with which the tracks that are left were compared
     clear = np.flatnonzero(tracks.quality >= CLEAR)
     clear = clear[np.argsort(-np.round(tracks.seconds[clear], 3), kind="stable")]
     while len(clear):
@@ -130,28 +132,47 @@ def _labels(tracks: _Tracks) -> np.ndarray:
         apart = np.array([np.isin(block, [*tracks.together[track]]) for track in block])
         cosines = tracks.embedding[block] @ tracks.embedding[block].T
         labels[block] = block[average_linkage(cosines, apart, THRESHOLD)]
-        _join_by_looks(tracks, labels, clear[MAX_TRACKS:])
+        changed, compared = labels[labels != compared], labels.copy()
+        _join_by_looks(tracks, labels, clear[MAX_TRACKS:], changed)
         clear = clear[labels[clear] < 0]
-    _join_by_looks(tracks, labels, np.flatnonzero(labels < 0))
+    _join_by_looks(tracks, labels, np.flatnonzero(labels < 0), labels[labels >= 0])
     _join_by_number(tracks, labels)
     return labels
 
 
-def _join_by_looks(tracks: _Tracks, labels: np.ndarray, chosen: np.ndarray) -> None:
-    """Give the chosen tracks the label of the group that they look like, if there is one; the most alike first."""
+def _join_by_looks(tracks: _Tracks, labels: np.ndarray, chosen: np.ndarray, changed: np.ndarray) -> None:
+    """Give the chosen tracks the label of the group that they look like, if there is one; the most alike first.
+
+    Those that look like none of the ``changed`` groups are passed over: they did not look like the others before.
+    """
     known = np.flatnonzero(labels >= 0)
     if not len(known) or not len(chosen):
         return
     groups, where = np.unique(labels[known], return_inverse=True)
     means = np.zeros((len(groups), tracks.embedding.shape[1]))
     np.add.at(means, where, tracks.embedding[known])
-    cosines = tracks.embedding[chosen] @ (means / np.bincount(where)[:, None]).T
-    for row in np.argsort(-cosines.max(axis=1), kind="stable"):
+    means /= np.bincount(where)[:, None]
+    chosen = chosen[_alike(tracks.embedding[chosen], means[np.isin(groups, changed)])[0] >= THRESHOLD]
+    most, alike = _alike(tracks.embedding[chosen], means)
+    for row in np.argsort(-most, kind="stable"):
         forbidden = {int(labels[other]) for other in tracks.together[chosen[row]]}
-        allowed = ~np.isin(groups, [*forbidden])
-        best = np.where(allowed, cosines[row], -np.inf).argmax()
-        if allowed[best] and cosines[row, best] >= THRESHOLD:
-            labels[chosen[row]] = groups[best]
+        allowed = [(cosine, -group) for group, cosine in alike[row] if groups[group] not in forbidden]
+        if allowed:
+            labels[chosen[row]] = groups[-max(allowed)[1]]
+
+
+def _alike(embedding: np.ndarray, means: np.ndarray) -> tuple[np.ndarray, list[list[tuple[int, float]]]]:
+    """The largest cosine (N,) of each embedding (N, D) with the means (G, D), and for each the indices and the cosines
+    of all means that look like it."""
+    most, alike = np.zeros(len(embedding)), []
+    size = max(1, AT_ONCE // len(means))
+    for begin in range(0, len(embedding), size):
+        cosines = embedding[begin : begin + size] @ means.T
+        most[begin : begin + size] = cosines.max(axis=1)
+        for row in cosines:
+            found = np.flatnonzero(row >= THRESHOLD)
+            alike.append([*zip(found.tolist(), row[found].tolist(), strict=True)])
+    return most, alike
 
 
 def _join_by_number(tracks: _Tracks, labels: np.ndarray) -> None:

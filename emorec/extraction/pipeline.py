@@ -39,6 +39,9 @@ from emorec.settings import cache_folder
 
 __all__ = ["Settings", "encode_faces", "extract", "face_segments", "forget", "forget_key", "voice_segments"]
 
+NO_PICTURE = "The picture is in a format that cannot be decoded, so there is nothing about faces."
+NO_SOUND = "The sound is in a format that cannot be decoded, so there is nothing about voices."
+
 
 def extract(
     media: str | Path | Source,
@@ -118,6 +121,10 @@ def new_head(source: Source, info: MediaInfo, settings: Settings, detector: Dete
         numbers, notes = tracks.choose(info.path, info, settings, detector, model.front_end)
     if numbers:
         info = source.probe(replace(settings, **numbers).selection)
+    if settings.faces and info.video_tracks and not info.has_video:
+        notes.append(NO_PICTURE)
+    if settings.voices and info.audio_tracks and not info.has_audio:
+        notes.append(NO_SOUND)
     if not settings.faces and not info.has_audio:
         notes.append("The recording has no sound, and its picture was not to be used: there is no evidence.")
     if not settings.voices and not info.has_video:

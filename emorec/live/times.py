@@ -10,6 +10,7 @@ from emorec.errors import EmorecError
 
 LONGEST_PAUSE = 60.0  # seconds without pictures and sound that are kept; of a longer pause only PAUSE are
 PAUSE = 1.0
+EARLY = 0.2  # seconds before the beginning up to which a picture counts as one at the beginning; sound is cut off there
 
 NO_TIME = "The time {value!r} is not possible; give seconds since the beginning, or none."
 
@@ -36,7 +37,7 @@ class Times:
     def place(self, at: object, kind: str, length: float = 0.0) -> float:
         """The time (s) of one that is given with the time ``at`` and lasts ``length`` (s).
 
-        Raises EmorecError for what is no time.
+        It is below 0 for what was before the beginning, which cannot be used. Raises EmorecError for what is no time.
         """
         if isinstance(at, bool) or not isinstance(at, Real) or not math.isfinite(at):
             raise EmorecError(NO_TIME.format(value=at))
@@ -49,7 +50,7 @@ class Times:
                 self.left_out = at - moment
             self._latest[kind] = max(self._latest[kind], moment)
             self._end = max(self._end, moment + length)
-            return max(moment, 0.0)
+            return moment if kind == "sound" or moment < -EARLY else max(moment, 0.0)
 
     def _jumped(self, moment: float, kind: str) -> bool:
         # Of a file, the sound may come long before the pictures of the same time: only times of one kind go back.

@@ -100,6 +100,33 @@ def test_what_cannot_be_used_is_one_sentence(arguments, sentence):
     assert (code, out) == (2, "") and err.count("\n") == 1 and err.startswith(f"emorec: {sentence}")
 
 
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--video_device", "sound.wav", "--audio_device", "none"], "sound.wav has no picture that can be decoded, so"),
+        (["--video_device", "sound.wav"], "sound.wav has no picture that can be decoded, so"),
+        (["--video_device", "none", "--audio_device", "picture.mp4"], "picture.mp4 has no sound that can be decoded"),
+    ],
+)
+def test_a_file_of_the_wrong_kind_is_refused(options, sentence, tmp_path):
+    record(tmp_path / "sound.wav", None, Audio(duration=1.0, codec="pcm_s16le"))
+    record(tmp_path / "picture.mp4", Video(duration=1.0, rate=10), None)
+    files = [tmp_path / option if "." in option else option for option in options]
+    code, out, err = emorec("live", *files)
+    assert (code, out) == (2, "") and err.count("\n") == 1 and err.startswith(f"emorec: {sentence}")
+
+
+def test_a_file_that_is_damaged_is_named(device, tmp_path):
+    whole = record(tmp_path / "whole.mkv", Video(duration=4.0, rate=10), Audio(duration=4.0)).read_bytes()
+    (tmp_path / "half.mkv").write_bytes(whole[: len(whole) // 2])
+    arguments = ["--save", "half", "--out", tmp_path, "--no_plot", "--format", "json"]
+    code, _, err = emorec("live", "--video_device", tmp_path / "half.mkv", *arguments)
+    notes = json.loads((tmp_path / "half.json").read_text())["notes"]
+    damaged = [note.partition(" is ")[0] for note in notes if "damaged" in note]
+    assert code == 0 and damaged == ["The video", "The audio"]
+    assert all(note in err for note in notes)
+
+
 def test_a_reading_on_one_line():
     assert live.in_words(reading_of(factories.timeline(np.eye(7)[:0]), None), 0.0).startswith("waiting for the first")
     reading = reading_of(factories.timeline(np.eye(7)[[0, 0]]), 0.24)

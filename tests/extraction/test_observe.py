@@ -61,6 +61,28 @@ def test_a_flash_of_one_picture_is_not_said_to_stand_still(model, tmp_path):
     assert last(pipeline.extract(path, model, OneFace(), cache=tmp_path / "cache")).notes == ()
 
 
+@pytest.mark.parametrize(
+    ("codec", "note", "without"),
+    [
+        (b"V_MPEG4", pipeline.NO_PICTURE, pipeline.Settings(faces=False)),
+        (b"A_PCM/INT", pipeline.NO_SOUND, pipeline.Settings(voices=False)),
+    ],
+)
+def test_a_track_that_cannot_be_decoded_is_named_if_it_was_to_be_used(codec, note, without, model, tmp_path):
+    path = tmp_path / "unknown.mkv"
+    sound = Audio(duration=2.0, codec="pcm_s16le", rate=16_000)
+    record(path, Video(duration=2.0, rate=10, size=(96, 64)), sound)
+    path.write_bytes(path.read_bytes().replace(codec, codec[:2] + b"?" * (len(codec) - 2)))
+    for settings, named in ((None, True), (without, False)):
+        notes = last(pipeline.extract(path, model, OneFace(), settings, tmp_path / "cache")).notes
+        assert (note in notes) == named
+
+
+def test_a_cover_picture_is_no_video_that_cannot_be_decoded(model, tmp_path):
+    path = record(tmp_path / "cover.mp3", None, Audio(duration=2.0, codec="mp3"), cover=True)
+    assert last(pipeline.extract(path, model, OneFace(), cache=tmp_path / "cache")).notes == ()
+
+
 def test_an_unbroken_run_covers_the_whole_recording_on_one_grid(recording, model, tmp_path):
     seen = [*pipeline.extract(recording, model, OneFace(), cache=tmp_path)]
     assert [o.complete for o in seen] == [False] * (len(seen) - 1) + [True]

@@ -246,6 +246,16 @@ def test_a_file_has_what_its_readers_need():
     assert [person["number"] for person in content["persons"]] == [0, 1, 2] and content["others_seconds"] == 0
 
 
+def test_a_file_of_very_many_persons_has_the_longest_and_those_with_a_name(monkeypatch):
+    monkeypatch.setattr(people_file, "MAX_PERSONS", 2)
+    features = shots([0], [0], [1], [2], [3])
+    features = features.with_people(renamed(features, 2, "Eva"))
+    content = people_file.as_dict(features)
+    assert [person["number"] for person in content["persons"]] == [0, 2] and content["others_seconds"] == 4
+    again, notes = people_file.used(content, shots([0], [0], [1], [2], [3]))
+    assert who(again) == who(features) and again.names == features.names and notes == ()
+
+
 def test_the_same_name_twice_in_a_file_makes_one_person():
     features = shots([0], [1], [2])
     content = people_file.as_dict(features)

@@ -1,5 +1,7 @@
 """Tracks joined to persons: by looks, never two faces of one frame, numbered by time on screen."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -145,6 +147,37 @@ def test_unclear_tracks_of_one_frame_are_not_one_person():
 def test_more_tracks_than_are_compared_with_each_other_are_joined_all_the_same(monkeypatch):
     monkeypatch.setattr(persons, "MAX_TRACKS", 4)
     assert of_tracks(*recording([(3.0, [5]), (2.0, [6])] * 10)) == [0, 1] * 10
+
+
+def test_a_person_whose_tracks_were_joined_is_compared_again(monkeypatch):
+    """The last track looks like the first and the third together, not like the first alone."""
+    monkeypatch.setattr(persons, "MAX_TRACKS", 1)
+    looks = [turned(0), look(9), turned(0.55), turned(0.8)]
+    assert looks[0] @ looks[3] < persons.THRESHOLD < (looks[0] + looks[2]) @ looks[3] / 2
+    arrays, until = recording([(5.0, [5]), (4.0, [5]), (3.0, [5]), (2.0, [5])], given=[0, 1, 2, 3])
+    assert of_tracks(arrays | {"identity_embedding": np.array(looks, np.float16)}, until) == [0, 1, 0, 0]
+
+
+def test_very_many_tracks_do_not_fill_the_memory(monkeypatch):
+    count = 2500
+    monkeypatch.setattr(persons, "MAX_TRACKS", 100)
+    monkeypatch.setattr(persons, "AT_ONCE", 2**16)
+    times = np.arange(count) * STEP
+    arrays = factories.seen(times, np.arange(count)) | {
+        "face_track": np.arange(count),
+        "identity_track": np.arange(count),
+        "identity_quality": np.full(count, 0.8, np.float32),
+        "identity_embedding": np.random.default_rng(0).normal(size=(count, 64)) / 8,
+        "frame_time": times,
+        "frame_until": times + STEP,
+    }
+    tracemalloc.start()
+    try:
+        found = persons.joined(arrays, count * STEP)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert len(np.unique(found)) > count / 2 and peak < 9e6  # a quarter of all pairs would be 12.5 MB
 
 
 def test_stored_tracker_numbers_are_used_where_no_tracks_are_known():

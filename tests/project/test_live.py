@@ -15,6 +15,7 @@ from emorec.live import Live, reading_of
 from emorec.live import session as module
 from emorec.live.sound import Blocks
 from emorec.live.times import Times
+from emorec.media.resample import Resampler
 from support import factories
 from support.make_media import Audio, draw
 from support.one_face import OneFace, last
@@ -147,6 +148,29 @@ def test_blocks_of_sound_are_joined_and_gaps_are_silent(analyzer, detector):
     assert not loud[(middle > 2.6) & (middle < 4.8)].any()
 
 
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_voice_that_is_recorded_out_of_phase_is_heard(sign, analyzer, detector):
+    wave = Audio(duration=2.0, rate=48_000, layout="stereo", tones=((0.0, 2.0),)).samples()
+    with Live(analyzer) as live:
+        for number, block in enumerate(np.split(np.stack([wave, sign * wave]), 20, axis=1)):
+            live.add_sound(block, 48_000, number / 10, wait=True)
+        loudness = live.save().arrays["voice_loudness"]
+    assert (loudness[1:-1] > -20).all()
+
+
+@pytest.mark.parametrize("length", [40, 160, 1600])
+def test_sound_whose_phase_changes_fades_and_does_not_click(length):
+    """Also in blocks that are shorter than the fade."""
+    right = np.repeat(np.float32([1, -1]), 2 * RATE)
+    times = np.arange(4 * RATE) / RATE
+    wave = (0.5 * np.sin(2 * np.pi * 303.5 * times)).astype(np.float32)
+    resampler = Resampler(RATE)
+    stereo = np.stack([wave, right * wave])
+    mono = np.concatenate([resampler.add(block, RATE) for block in np.split(stereo, 4 * RATE // length, axis=1)])
+    assert np.abs(mono[:RATE]).max() > 0.45 and np.abs(mono[-RATE:]).max() > 0.45
+    assert np.abs(np.diff(mono)).max() < 1.1 * np.abs(np.diff(wave)).max()
+
+
 def test_the_last_minute_does_not_grow_with_the_session(analyzer, detector):
     with Live(analyzer) as live:
         for second in range(200):
@@ -224,7 +248,19 @@ def test_pictures_that_come_in_the_wrong_order_are_counted(analyzer, detector):
             live.add_picture(plain(1), at, wait=True)
         features = live.save()
     assert live.judged == 2
-    assert features.notes == ("83% of the pictures had times before that of an earlier picture, and were left out.",)
+    assert len(features.notes) == 1 and features.notes[0].startswith("83% of the pictures had times before that of an ")
+
+
+def test_what_was_before_the_beginning_is_left_out_and_counted(analyzer, detector):
+    block = np.tile(np.float32([0.1, -0.1]), RATE // 2)
+    with Live(analyzer) as live:
+        for second in range(-50, 10):
+            live.add_picture(plain(1), float(second), wait=True)
+            live.add_sound(block, RATE, float(second), wait=True)
+        features = live.save()
+    assert features.arrays["frame_time"].tolist() == [0.0, *range(1, 10)] and features.duration == pytest.approx(10.0)
+    assert [note.partition(" had ")[0] for note in features.notes] == ["83% of the pictures", "50 s of the sound"]
+    assert all("or below 0, and were left out" in note for note in features.notes)
 
 
 @pytest.mark.parametrize("stall", [(0.0, 0.0), (2.0, 5.0)], ids=["none", "3 s"])
