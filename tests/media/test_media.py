@@ -611,6 +611,18 @@ def test_a_packet_that_is_cut_off_is_not_as_long_as_it_states(tmp_path):
     assert complaints == [f"The audio is damaged or cut off after {end:.1f} s; what could be read was used."]
 
 
+def test_the_sentence_says_where_it_is_although_reading_is_ahead(tmp_path):
+    """The first 64 packets, here of a second each, are read before the first is decoded."""
+    path = record(tmp_path / "a.wv", None, Audio("wavpack", duration=8.0, tones=((0.0, 8.0),)))
+    data = bytearray(path.read_bytes())
+    block = [at for at in range(len(data)) if data[at : at + 4] == b"wvpk"][5]
+    data[block : block + 32] = bytes(32)
+    path.write_bytes(data)
+    complaints = []
+    sound(path, damages=complaints)
+    assert len(complaints) == 1 and " after 5.0 s; " in complaints[0]
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_scrambled_bytes_never_raise_anything_else(seed, tmp_path, talking):
     random = np.random.default_rng(seed)
