@@ -13,9 +13,9 @@ LATE = 0.1  # seconds; a recording whose first time is later begins late
 CLOCK = re.compile(r"(\d+):(\d+):(\d+(?:\.\d+)?)")
 
 
-# Containers whose header has one number for the last time and the length. FFmpeg and programs that use it write the last
-# time, others the length, which differ if the first time is not 0. FLV begins late where pictures are far apart and
-# shown in another order than decoded.
+# Containers whose header has one number for the last time and the length. FFmpeg and programs that use it write the
+# last time, others the length, which differ if the first time is not 0. FLV begins late where pictures are far apart
+# and shown in another order than decoded.
 LAST_TIME_OR_LENGTH = {"matroska", "flv"}
 
 
