@@ -18,6 +18,7 @@ from emorec.models.checkpoint import Checkpoint
 Segment = dict[str, np.ndarray]
 
 KINDS = ("The video", "The audio")  # that sentences about damage begin with
+DAMAGED = tuple(f"{kind} is damaged" for kind in KINDS)
 
 
 def complete(
@@ -38,7 +39,8 @@ def complete(
     head.notes = merged_notes(head.notes, notes)
     if settings.start and head.duration <= settings.start:
         if settings.until > (info.duration or 0.0) or any(note.startswith(KINDS) for note in head.notes):
-            raise options.starts_after_end(settings, info.path.name, head.duration)
+            damaged = any(note.startswith(DAMAGED) for note in head.notes)
+            raise options.starts_after_end(settings, info.path.name, head.duration, damaged)
         head.duration = settings.until  # decoding was ended by what comes after the part
     if head.duration - settings.start < STILL_SECONDS:
         # The only picture of a recording lasts as long as the recording, whose length is known only now.

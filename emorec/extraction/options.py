@@ -113,9 +113,13 @@ def check_within(settings: Settings, name: str, duration: float | None) -> None:
         raise starts_after_end(settings, name, duration)
 
 
-def starts_after_end(settings: Settings, name: str, duration: float | None = None) -> EmorecError:
-    """The error for a part that begins after the end of the recording."""
+def starts_after_end(
+    settings: Settings, name: str, duration: float | None = None, damaged: bool = False
+) -> EmorecError:
+    """The error for a part that begins after the end of the recording, or of what can be read if it is ``damaged``."""
     long = f"it is {duration:.1f} s long" if duration else "it ends before that"
+    if damaged:
+        long = f"it is damaged or cut off {f'after {duration:.1f} s' if duration else 'before that'}"
     return EmorecError(f"{name} has nothing from {settings.start:g} s on, {long}; choose an earlier start.")
 
 

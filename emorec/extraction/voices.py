@@ -116,8 +116,8 @@ def _pieces(
         if isinstance(block, Damage):
             notes.append(block.sentence)
             continue
-        loud = TOO_LOUD not in notes and block.samples.max(initial=0) > MAX_FLOAT
-        if loud and np.mean(block.samples > MAX_FLOAT) > MANY_LOUD:
+        loud = 0 if TOO_LOUD in notes else np.count_nonzero(np.abs(block.samples) > MAX_FLOAT)
+        if loud > MANY_LOUD * block.samples.size:
             notes.append(TOO_LOUD)
         begin = round(block.time * front_end.rate)
         for silent in range(origin, begin, longest):

@@ -155,8 +155,9 @@ class Clock:
         pts, dts = packet.pts, packet.dts
         # Nothing is shown before it is decoded: FFmpeg derived such a time from packets before the clock was reset.
         stamp = dts if pts is None or (dts is not None and dts <= pts) else pts
-        if stamp is None or packet.is_discard or packet.stream.type not in ("video", "audio"):
-            return None
+        kind = packet.stream.type
+        if stamp is None or packet.is_discard or kind not in ("video", "audio") or (kind == "video" and dts is None):
+            return None  # of a picture only the time when it is shown may be known, which may be before the last one
         return self._seconds(packet, stamp)
 
     def _shown(self, packet: av.Packet, time: float) -> float:

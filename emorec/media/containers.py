@@ -10,7 +10,7 @@ from emorec.errors import EmorecError
 # (hls, concat, sdp) does.
 CONTAINERS = (
     *("mov", "mp4", "m4a", "3gp", "3g2", "mj2", "matroska", "webm", "avi", "flv", "asf", "mpegts", "mpeg"),
-    *("h264", "hevc", "ivf", "obu", "dv", "mxf", "gif"),
+    *("mpegvideo", "h264", "hevc", "ivf", "obu", "dv", "mxf", "gif"),
     *("mp3", "wav", "w64", "ogg", "flac", "aac", "ac3", "eac3", "aiff", "amr", "amrnb", "amrwb", "caf"),
     *("au", "wv", "tta"),
 )
@@ -41,11 +41,11 @@ SEEKABLE = {"mov", "matroska", "avi", "flv", "asf", "wav", "w64", "flac", "aiff"
 RESETTABLE = {"matroska", "flv", "asf", "flac"}
 
 # Containers whose header states the duration, so that a missing end is noticed; see also the module ``stated_size``.
-WITH_DURATION = {"mov", "matroska", "flv", "flac", "aiff"}
+WITH_DURATION = {"mov", "matroska", "flv", "mxf", "ivf", "flac", "aiff", "au", "wv", "tta"}
 
 # Containers without any duration: FFmpeg guesses one from the bit rate or takes the last time of what may be the last
 # of several parts, so the packets are counted instead.
-WITHOUT_DURATION = {"aac", "ac3", "eac3", "h264", "hevc", "obu", "ogg", "mpegts", "mpeg"}
+WITHOUT_DURATION = {"aac", "ac3", "eac3", "mpegvideo", "h264", "hevc", "obu", "ogg", "mpegts", "mpeg"}
 
 PICTURES = {
     b"\x89PNG": "PNG",

@@ -16,6 +16,7 @@ import av
 import numpy as np
 
 from emorec.errors import EmorecError
+from emorec.media import mixdown
 from emorec.media.integrity import AV_ERRORS
 
 # For each system the formats of FFmpeg for cameras and for microphones, and how a device is named for them; the first
@@ -111,10 +112,10 @@ def _sounds(container, name: str) -> Iterator[tuple[np.ndarray, int]]:
     with container:
         try:
             for frame in container.decode(audio=0):
-                resampler = resampler or av.AudioResampler("fltp", frame.layout.name, frame.sample_rate)
+                resampler = resampler or av.AudioResampler("flt", frame.layout.name, frame.sample_rate)
                 frame.pts = None
                 for piece in resampler.resample(frame):
-                    yield piece.to_ndarray(), piece.sample_rate
+                    yield mixdown.by_channel(piece), piece.sample_rate
         except AV_ERRORS as error:
             raise _stopped("microphone", name, error) from None
 

@@ -111,7 +111,7 @@ class Integrity:
             return f"The {kind} is encrypted{where}; {LOST}"
         if not self._cut and self._errors <= few:
             return None
-        at = position if self._errors <= few or self._first_error is None else self._first_error
+        at = position if self._errors <= few or self._first_error is None else min(self._first_error, position)
         if position == 0.0:
             return f"The {kind} is damaged or cut off at its beginning; {NOTHING}"
         where = "is damaged at" if position > at + JUMP else "is damaged or cut off after"

@@ -3,7 +3,9 @@
 ``mix`` is the mean of the channels. If the two channels of stereo are out of phase (a balanced microphone on a
 stereo input, a wrongly wired cable), the mean cancels the voice, and half their difference is the voice. Which of the
 two is used is decided for each block by the samples of that block alone, so it does not depend on where decoding began;
-if two blocks differ, one fades into the other.
+if two blocks differ, one fades into the other. More than two channels are first mixed to two by where their speakers
+stand. Without speakers (a field recorder with a track for each microphone) the mix is the mean of all channels, and of
+ambisonic sound it is the channel that hears all directions alike.
 """
 
 from __future__ import annotations
@@ -28,6 +30,11 @@ LAG = 4000.0
 FADE = 0.02
 
 NAMES = {"left": "FL", "right": "FR"}
+
+NO_SPEAKER, ALL_DIRECTIONS = "NONE", "AMBI0"  # FFmpeg's names of channels that belong to no speaker
+
+# PyAV reads beyond the planes of a frame that has more, which ends the process.
+MAX_PLANES = 7
 
 
 def out_of_phase(pieces: list[tuple[float, int, np.ndarray]], begin: float, end: float) -> bool:
@@ -72,39 +79,47 @@ class Mixer:
         self._form: tuple | None = None
 
     def samples(self, frame: av.AudioFrame) -> np.ndarray | None:
-        """Samples ``(1, N)``, for "mix" of more than one channel and for "split" ``(2, N)``; None if it cannot be
-        decoded.
+        """Samples ``(1, N)``, for "split" ``(2, N)``, for "mix" either; None if it cannot be decoded.
 
         "left" and "right" of sound with one channel are that channel.
         """
         if not frame.samples or not frame.sample_rate:
             return None
         count = frame.layout.nb_channels
-        if self._channel != "mix" or count <= 2:
-            found = self._converted(frame, frame.layout.name)
-        else:
-            found = self._converted(frame, "stereo")
-        if found is None or self._channel == "mix":
-            return found
+        if self._channel == "mix" and count <= 2:
+            return self._converted(frame, frame.layout.name)
         names = [channel.name for channel in frame.layout.channels]
+        if self._channel == "mix" and names[0] not in (NO_SPEAKER, ALL_DIRECTIONS):
+            return self._converted(frame, "stereo")
+        found = self._converted(frame, frame.layout.name)
+        if found is None:
+            return None
+        if self._channel == "mix":
+            return found[:1] if names[0] == ALL_DIRECTIONS else found.mean(axis=0, keepdims=True)
         sides = NAMES if self._channel == "split" else (self._channel,)
         return found[[_index(names, side) for side in sides]]
 
     def _converted(self, frame: av.AudioFrame, layout: str) -> np.ndarray | None:
         """Samples ``(channels, N)`` in another layout."""
-        if frame.format.name == "fltp" and frame.layout.name == layout:
+        same = frame.layout.name == layout
+        if same and frame.format.name == "fltp" and frame.layout.nb_channels <= MAX_PLANES:
             return frame.to_ndarray()  # what most decoders give; the resampler would only copy it
         form = (frame.format.name, frame.layout.name, frame.sample_rate)
         frame.pts = None
         try:
             if form != self._form:
                 # Channels are averaged, not summed, so that a voice is as loud in stereo as in mono.
-                self._resampler = av.AudioResampler("fltp", layout, frame.sample_rate, options={"rematrix_maxval": "1"})
+                self._resampler = av.AudioResampler("flt", layout, frame.sample_rate, options={"rematrix_maxval": "1"})
                 self._form = form
-            return np.concatenate([out.to_ndarray() for out in self._resampler.resample(frame)], axis=1)
+            return np.concatenate([by_channel(out) for out in self._resampler.resample(frame)], axis=1)
         except AV_ERRORS:
             self._form = None
             return None
+
+
+def by_channel(frame: av.AudioFrame) -> np.ndarray:
+    """The samples ``(channels, N)`` of a frame that has those of all channels in one plane."""
+    return frame.to_ndarray().reshape(-1, frame.layout.nb_channels).T
 
 
 def _index(names: list[str], side: str) -> int:

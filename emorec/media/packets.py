@@ -90,6 +90,7 @@ class Packets:
         self._damage, self._progress = Integrity(path), ProgressCheck(path, math.inf if self._source else PACKET_SHARE)
         self._time_bases: dict[int, tuple[int, int]] = {}
         self._position = 0.0
+        self.zero = (self.container.start_time or 0) / av.time_base  # until it is known better
         self._clock = Clock(self.format, self._seconds)
         self._flow = self._paced()
         self._peeked = list(itertools.islice(self._flow, PEEK_PACKETS))
@@ -220,7 +221,7 @@ class Packets:
             yield packet
 
     def _demux(self) -> Iterator[av.Packet]:
-        failures = 0
+        failures, latest = 0, None  # the packet read last
         while failures < MAX_FAILURES:
             try:
                 for packet in self.container.demux():
@@ -228,9 +229,14 @@ class Packets:
                     # To a decoder, an empty packet means the end; avi files contain many.
                     if packet.size:
                         yield packet
+                        latest = packet
                 return
             except IndexError:
                 return  # PyAV raises it at the end if a stream appeared in the middle
             except AV_ERRORS:
                 failures += 1
-                self.note_error()
+                read_to = self._position
+                # The packets before may be read ahead, and not be decoded yet.
+                if latest is not None and (at := self.packet_time(latest)) is not None:
+                    read_to = max(read_to, at + self._seconds(latest, latest.duration or 0))
+                self.note_error(read_to)

@@ -92,7 +92,8 @@ class Reader(Packets):
             time = self.packet_time(packet)
             if time is not None:
                 length = self._seconds(packet, packet.duration or 0)
-                self._damage.reach(packet.stream_index, time + length)
+                # One that is cut off states the length of a whole one.
+                self._damage.reach(packet.stream_index, time if packet.is_corrupt else time + length)
                 if packet.stream.type == "audio":
                     self.holes.hear(time, length)
             if packet.stream_index != stream.index:

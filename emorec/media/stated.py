@@ -13,13 +13,16 @@ LATE = 0.1  # seconds; a recording whose first time is later begins late
 CLOCK = re.compile(r"(\d+):(\d+):(\d+(?:\.\d+)?)")
 
 
-def is_ambiguous(name: str, zero: float) -> bool:
-    """Whether what the container of that FFmpeg ``name`` states may be the last time or the length.
+# Containers whose header has one number for the last time and the length. FFmpeg and programs that use it write the
+# last time, others the length, which differ if the first time is not 0. FLV begins late where pictures are far apart
+# and shown in another order than decoded.
+LAST_TIME_OR_LENGTH = {"matroska", "flv"}
 
-    Matroska's header has one number for both. FFmpeg and programs that use it write the last time, others the length,
-    which differ if the first time, ``zero`` (s), is not 0.
-    """
-    return name == "matroska" and zero > LATE
+
+def is_ambiguous(name: str, zero: float) -> bool:
+    """Whether what the container of that FFmpeg ``name`` states may be the last time or the length, and the first time,
+    ``zero`` (s), is so late that this matters."""
+    return name in LAST_TIME_OR_LENGTH and zero > LATE
 
 
 def least(container, name: str, zero: float) -> float | None:
@@ -42,4 +45,4 @@ def least_of_track(stream, name: str, zero: float) -> float | None:
 
 
 def _since(zero: float, name: str, time: float) -> float:
-    return max(0.0, time - zero) if name == "matroska" and zero > 0 else time
+    return max(0.0, time - zero) if name in LAST_TIME_OR_LENGTH and zero > 0 else time

@@ -5,6 +5,7 @@ from pathlib import Path
 from emorec.media.containers import head_of
 
 RIFF_UNKNOWN = 0x7FFFF000  # larger sizes are written if the size was unknown
+W64, W64_UNKNOWN = b"riff\x2e\x91\xcf\x11", 1 << 62  # the size has 64 bits, 16 bytes after the start
 
 # Programs that write a wav file to a pipe state a round number of bytes from here on (arecord: 2000000000).
 PLACEHOLDER_FROM = 500_000_000
@@ -17,11 +18,14 @@ XING_WITHIN = 64  # bytes of the first frame of an mp3 within which its Xing hea
 
 
 def stated_size(path: Path) -> int | None:
-    """The size in bytes that the header of a RIFF (avi, wav), asf or mp3 file states, if it does."""
+    """The size in bytes that the header of a RIFF (avi, wav), w64, asf or mp3 file states, if it does."""
     head = head_of(path)
     if head[:4] == b"RIFF":
         size = int.from_bytes(head[4:8], "little")
         return size + 8 if 0 < size < RIFF_UNKNOWN and not _is_placeholder(head) else None
+    if head.startswith(W64):
+        size = int.from_bytes(head[16:24], "little")
+        return size if 0 < size < W64_UNKNOWN else None
     if (at := head.find(ASF_PROPERTIES)) >= 0:
         return int.from_bytes(head[at + 40 : at + 48], "little") or None
     return _stated_mp3_size(path, head)

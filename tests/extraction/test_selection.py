@@ -1,10 +1,11 @@
 """The selection that is decoded: a track, a channel, a part, a turned picture; and stereo that is out of phase."""
 
+import av
 import numpy as np
 import pytest
 
 from emorec.errors import EmorecError
-from emorec.media import excerpt, mixdown, streams
+from emorec.media import devices, excerpt, mixdown, sandbox, streams
 from emorec.media.selection import Selection
 from support.decoding import undamaged
 from support.make_media import Audio, Video, read_time, record
@@ -137,6 +138,44 @@ def test_left_and_right_of_surround_sound_are_its_front_sides_and_of_mono_its_on
     assert same(sound(path, selection=Selection(channel="right")), voice) > 0.99
     path = record_tracks(tmp_path / "mono.wav", [voice])
     assert np.array_equal(sound(path, selection=Selection(channel="right")), sound(path))
+
+
+def test_of_sound_with_eight_channels_each_can_be_chosen(tmp_path):
+    """A decoder that dies would be one sentence."""
+    sides = [tone(4.0), speech(4.0), *[np.zeros(4 * RATE, np.float32)] * 6]
+    path = record_tracks(tmp_path / "surround.flac", [sides], codec="flac")
+    for channel, side in (("left", sides[0]), ("right", sides[1]), ("split", sides[:2])):
+        blocks = [*sandbox.audio(path, selection=Selection(channel=channel))]
+        found, expected = np.atleast_2d(np.concatenate([block.samples for block in blocks], -1)), np.atleast_2d(side)
+        assert [same(*pair) > 0.99 for pair in zip(found, expected, strict=True)] == [True] * len(expected)
+
+
+def test_a_microphone_with_eight_channels_has_all_of_them(tmp_path):
+    wave = tone(1.0)
+    sides = [wave * level / 8 for level in range(1, 9)]
+    path = record_tracks(tmp_path / "microphone.flac", [sides], codec="flac")
+    blocks, rates = zip(*devices._sounds(av.open(str(path)), "microphone"), strict=True)
+    found = np.concatenate(blocks, axis=1)
+    assert set(rates) == {RATE} and np.abs(found - np.stack(sides)).max() < 1e-3
+
+
+@pytest.mark.parametrize("count", [3, 4, 9, 32])
+def test_channels_without_speakers_count_alike_wherever_the_voice_is(count, tmp_path):
+    voice = speech(4.0)
+    for place in (2, count - 1):
+        sides = np.zeros((count, len(voice)), np.float32)
+        sides[place] = voice
+        path = record_tracks(tmp_path / f"{place}.wav", [sides])
+        mixed = sound(path)
+        assert same(mixed, voice) > 0.99
+        assert np.abs(mixed).max() == pytest.approx(np.abs(voice).max() / count, rel=0.05)
+
+
+def test_of_ambisonic_sound_the_channel_of_all_directions_is_the_mix():
+    sides = np.arange(1, 5, dtype=np.float32)[:, None] * tone(0.1) / 4
+    frame = av.AudioFrame.from_ndarray(sides.T.reshape(1, -1), format="flt", layout="ambisonic 1")
+    frame.sample_rate = RATE
+    assert np.array_equal(mixdown.Mixer().samples(frame), sides[:1])
 
 
 def test_a_centre_is_mixed_in(tmp_path):

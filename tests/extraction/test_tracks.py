@@ -266,6 +266,14 @@ def test_a_part_may_end_behind_the_recording_and_not_begin_there(long, model, tm
         seen(long, model, tmp_path, Settings(start=60.0))
 
 
+def test_a_part_that_begins_where_a_recording_is_cut_off_is_refused_for_that(model, tmp_path):
+    path = record(tmp_path / "cut.mkv", None, Audio("pcm_s16le", duration=12.0))
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    for start in (7.0, 11.0):
+        with pytest.raises(EmorecError, match=r"from \d+ s on, it is damaged or cut off (before that|after 6.0 s); "):
+            seen(path, model, tmp_path, Settings(start=start))
+
+
 def test_a_segment_holds_every_place():
     for hops in (0, 7.9, 8, 31.5, 32, 79, 80, 159.9, 160, 1000.5):
         number = segments.holding(hops)

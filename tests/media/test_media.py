@@ -54,6 +54,7 @@ VIDEO_FILES = {
     "mpeg2.mxf": ("mpeg2video", Video("mpeg2video"), Audio("pcm_s16le")),
     "dv.dv": ("dvvideo", Video("dvvideo", size=(720, 576)), Audio("pcm_s16le", layout="stereo")),
     "moving.gif": ("gif", Video("gif", pixel_format="gray"), None),
+    "raw.m2v": ("mpeg2video", Video("mpeg2video"), None),
     "raw.h264": ("h264", Video(), None),
     "raw.hevc": ("hevc", Video("libx265"), None),
     "raw.ivf": ("av1", Video("libsvtav1"), None),
@@ -544,10 +545,17 @@ CUT_FILES = {
     "a.wav": (None, Audio("pcm_s16le"), {}),
     "a.flac": (None, Audio("flac"), {}),
     "a.opus": (None, Audio("libopus"), {}),
+    "mpeg2.mxf": (Video("mpeg2video"), Audio("pcm_s16le"), {}),
+    "raw.ivf": (Video("libsvtav1"), None, {}),
+    "a.w64": (None, Audio("pcm_s16le"), {}),
+    "a.au": (None, Audio("pcm_s16be"), {}),
+    "a.wv": (None, Audio("wavpack"), {}),
+    "a.tta": (None, Audio("tta"), {}),
 }
 STATES_ITS_LENGTH = {
     *("moov_first.mp4", "h265.mkv", "vp9.webm", "mpeg4.avi", "flv1.flv", "wmv2.wmv"),
     *("a.mp3", "a.wav", "a.flac"),
+    *("mpeg2.mxf", "raw.ivf", "a.w64", "a.au", "a.wv", "a.tta"),
 }
 
 
@@ -591,6 +599,28 @@ def test_the_sentence_says_where_a_recording_is_cut_off(tmp_path):
     assert audio[0] == f"The audio is damaged or cut off after {end:.1f} s; what could be read was used."
     assert video[0].startswith("The video is damaged or cut off after ")
     assert float(video[0].split()[8]) == pytest.approx(frames[-1].time, abs=0.21)
+
+
+def test_a_packet_that_is_cut_off_is_not_as_long_as_it_states(tmp_path):
+    """Each holds a second of sound here; the last one may be the only error."""
+    path = record(tmp_path / "a.tta", None, Audio("tta"))
+    path.write_bytes(path.read_bytes()[: round(0.6 * path.stat().st_size)])
+    complaints = []
+    end = sound(path, damages=complaints)[1].size / RATE
+    assert 2.0 < end < 2.2
+    assert complaints == [f"The audio is damaged or cut off after {end:.1f} s; what could be read was used."]
+
+
+def test_the_sentence_says_where_it_is_although_reading_is_ahead(tmp_path):
+    """The first 64 packets, here of a second each, are read before the first is decoded."""
+    path = record(tmp_path / "a.wv", None, Audio("wavpack", duration=8.0, tones=((0.0, 8.0),)))
+    data = bytearray(path.read_bytes())
+    block = [at for at in range(len(data)) if data[at : at + 4] == b"wvpk"][5]
+    data[block : block + 32] = bytes(32)
+    path.write_bytes(data)
+    complaints = []
+    sound(path, damages=complaints)
+    assert len(complaints) == 1 and " after 5.0 s; " in complaints[0]
 
 
 @pytest.mark.parametrize("seed", range(3))

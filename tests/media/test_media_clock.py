@@ -158,3 +158,15 @@ def test_rare_pictures_beside_steady_sound_are_no_new_clock(tmp_path):
     assert onsets(path)[0] == pytest.approx([16.0], abs=0.1)
     times = [frame.time for frame in media.frames(path)]
     assert times[-1] == pytest.approx(16.8, abs=0.2)
+
+
+@pytest.mark.parametrize("codec", ["libx264", "libx265"])
+@pytest.mark.parametrize("start", [0.0, 17.0])
+def test_pictures_that_are_far_apart_and_reordered_keep_their_times(codec, start, tmp_path):
+    """Matroska says only when they are shown, so that is all that is known of the first ones."""
+    path = record(tmp_path / "slides.mkv", Video(codec, times=np.arange(0.0, 20.0, 2.0), keyframe_every=4))
+    complaints = []
+    frames = list(undamaged(media.frames(path, start=start), complaints))
+    assert [frame.time for frame in frames] == pytest.approx(np.arange(start and 16.0, 20.0, 2.0))
+    assert [read_time(frame.image) for frame in frames] == pytest.approx([frame.time for frame in frames], abs=0.01)
+    assert complaints == []

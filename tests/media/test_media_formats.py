@@ -200,3 +200,12 @@ def test_few_pictures_beside_steady_sound_are_no_damage(tmp_path):
     """FFmpeg gives a track of Matroska that states no duration that of the recording."""
     path = record(tmp_path / "slides.mkv", Video(times=(0.0, 1.0, 2.0)), Audio(duration=8.0))
     assert complaints_of(path) == []
+
+
+def test_rare_pictures_of_flash_video_that_are_reordered_are_no_damage(tmp_path):
+    """FFmpeg lets all begin later by as much as the first picture waits for the others, and states the last time."""
+    path = record(tmp_path / "slides.flv", Video(times=np.arange(0.0, 20.0, 2.0)), Audio(duration=20.0))
+    assert sandbox.probe(path).duration == pytest.approx(20.0, abs=0.1)
+    assert complaints_of(path) == []
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    assert len(complaints_of(path)) == 2

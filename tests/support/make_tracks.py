@@ -10,7 +10,7 @@ from av.stream import Disposition
 from emorec.ui import example
 
 RATE = example.SAMPLE_RATE
-LAYOUTS = {1: "mono", 2: "stereo", 6: "5.1"}
+LAYOUTS = {1: "mono", 2: "stereo", 6: "5.1", 8: "7.1"}  # others have no speakers
 
 
 def speech(seconds: float = 12.0) -> np.ndarray:
@@ -38,7 +38,7 @@ def record_tracks(
             stream.height, stream.width = images.shape[1:]
             stream.pix_fmt = "yuv420p"
         sounds = [np.atleast_2d(np.asarray(sound, np.float32)) for sound in sounds]
-        streams = [container.add_stream(codec, rate=RATE, layout=LAYOUTS[len(sound)]) for sound in sounds]
+        streams = [container.add_stream(codec, rate=RATE, layout=_layout(sound)) for sound in sounds]
         for stream, language in zip(streams, languages, strict=False):
             stream.metadata["language"] = language
         if len(streams) > 1:
@@ -49,6 +49,10 @@ def record_tracks(
         for packet in sorted(packets, key=lambda packet: float((packet.dts or 0) * packet.time_base)):
             container.mux(packet)
     return path
+
+
+def _layout(sound):
+    return LAYOUTS.get(len(sound), f"{len(sound)} channels")
 
 
 def _seen(stream, images):
@@ -62,12 +66,12 @@ def _seen(stream, images):
 
 def _heard(stream, sound):
     stream.codec_context.open()
-    form, layout = stream.codec_context.format, LAYOUTS[len(sound)]
+    form, layout = stream.codec_context.format, _layout(sound)
     size = stream.codec_context.frame_size or 1024
     packets = []
     for at in range(0, sound.shape[1], size):
-        piece = np.ascontiguousarray(sound[:, at : at + size])
-        frame = av.AudioFrame.from_ndarray(piece, format="fltp", layout=layout)
+        piece = sound[:, at : at + size].T.reshape(1, -1)  # in one plane: PyAV does not write more than eight
+        frame = av.AudioFrame.from_ndarray(piece, format="flt", layout=layout)
         frame.sample_rate = RATE
         frame = av.AudioResampler(format=form, layout=layout, rate=RATE).resample(frame)[0]
         frame.pts, frame.time_base = at, Fraction(1, RATE)

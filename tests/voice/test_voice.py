@@ -512,3 +512,10 @@ def test_integers_that_are_stored_as_floats_are_noted_once(scale, wrong, notes):
     found = []
     assert len([*voices._pieces(blocks, 0, 1, FRONT_END, found)]) == len(blocks) > 2
     assert found == [voices.TOO_LOUD] * notes
+
+
+def test_integers_of_which_only_the_negative_ones_are_loud_are_noted_too():
+    samples = np.minimum(noise(10.0) * np.float32(32768), 0.0)
+    found = []
+    list(voices._pieces([recordings.AudioBlock(0.0, samples)], 0, 1, FRONT_END, found))
+    assert found == [voices.TOO_LOUD]
