@@ -30,6 +30,12 @@ TOKEN = """() => {
     return [token];
   } catch { return [""]; }
 }"""
+# Sent to the other pages of the browser once the server knows which of them are in doubt; see assets/closing.js.
+ASK = """() => {
+  const others = new BroadcastChannel("emorec-pages");
+  others.postMessage("open?");
+  others.close();
+}"""
 
 
 @dataclass(frozen=True, kw_only=True)
