@@ -77,7 +77,7 @@ def plain(value: Any) -> Any:
     try:
         nearest = float(value)
     except OverflowError:
-        return math.inf if value > 0 else -math.inf
+        return -math.inf if value < 0 else math.inf
     return int(value) if isinstance(value, Integral) else nearest
 
 
