@@ -32,9 +32,11 @@ TOKEN = """() => {
 }"""
 # Sent to the other pages of the browser once the server knows which of them are in doubt; see assets/closing.js.
 ASK = """() => {
-  const others = new BroadcastChannel("emorec-pages");
-  others.postMessage("open?");
-  others.close();
+  try {
+    const others = new BroadcastChannel("emorec-pages");
+    others.postMessage("open?");
+    others.close();
+  } catch {}
 }"""
 
 

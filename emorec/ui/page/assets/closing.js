@@ -7,6 +7,7 @@
   addEventListener("pagehide", () => say("closed"));
   // One that the browser has kept is shown again, but it has been closed for the server.
   addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
-  // A page that was loaded asks which others are open, because some may have ended without a word.
-  new BroadcastChannel("emorec-pages").onmessage = () => say("open");
+  // A page that was loaded asks which others are open, because some may have ended without a word. A browser that refuses
+  // storage to a framed page may refuse the channel too.
+  try { new BroadcastChannel("emorec-pages").onmessage = () => say("open"); } catch {}
 }
