@@ -68,12 +68,17 @@ class Settings:
 
 
 def plain(value: Any) -> Any:
-    """A number of NumPy or of ``fractions`` as Python's own, which results can store; anything else as it is."""
-    if isinstance(value, bool):
+    """A number of NumPy or of ``fractions`` as Python's own, which results can store; anything else as it is.
+
+    One that no float holds is infinite, so that it is out of every range.
+    """
+    if isinstance(value, bool) or not isinstance(value, Real):
         return value
-    if isinstance(value, Integral):
-        return int(value)
-    return float(value) if isinstance(value, Real) else value
+    try:
+        nearest = float(value)
+    except OverflowError:
+        return -math.inf if value < 0 else math.inf
+    return int(value) if isinstance(value, Integral) else nearest
 
 
 WHOLE = Settings()

@@ -26,7 +26,9 @@ from emorec.inference.usual_expression import Measured
 SPEAKER, PERSON, NONE = CHOICES = ("speaker", "person", "none")
 DEFAULT = SPEAKER
 STRETCH = re.compile(r"\s*([\d:.,]+)\s*-\s*([\d:.,]+)\s*")
-MAX_BYTES = 200_000_000  # 50 hours in steps of 1 s; a recording given by mistake is larger
+MAX_BYTES = 2_000_000_000  # 500 hours in steps of 1 s
+BEFORE = b"\xef\xbb\xbf\xff\xfe\x00 \t\r\n"  # bytes that come before the text in JSON of any encoding
+FIRST = 4096  # bytes that tell whether a file can be JSON
 SMALLEST = 1e-6  # probability; results have six decimals
 
 UNKNOWN = (
@@ -114,7 +116,9 @@ def stretch_of(text: str) -> tuple[float, float] | None:
 def _of_file(path: Path, given: str) -> Choice:
     try:
         with path.open("rb") as file:
-            content = file.read(MAX_BYTES + 1)
+            content = file.read(FIRST)
+            if content.lstrip(BEFORE)[:1] in (b"{", b"["):  # else a recording, perhaps a large one, given by mistake
+                content += file.read(MAX_BYTES + 1 - FIRST)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise EmorecError(UNKNOWN.format(given=given, names=", ".join(CHOICES), reason=reason)) from None

@@ -42,16 +42,9 @@ def check(
     step, window, smooth, unsure_below = (plain(value) for value in numbers.values())
     for name, value, (low, high) in (("step", step, STEP_RANGE), ("window", window, WINDOW_RANGE)):
         if not low <= value <= high:
-            raise EmorecError(f"The {name} of {_short(value)} s is out of range; choose {low:g} to {high:g} s.")
+            raise EmorecError(f"The {name} of {value:g} s is out of range; choose {low:g} to {high:g} s.")
     if not 0 <= smooth <= WINDOW_RANGE[1]:
-        raise EmorecError(f"The smoothing of {_short(smooth)} s is out of range; choose 0 to {WINDOW_RANGE[1]:g} s.")
+        raise EmorecError(f"The smoothing of {smooth:g} s is out of range; choose 0 to {WINDOW_RANGE[1]:g} s.")
     if not 0 <= unsure_below <= 1:
-        raise EmorecError(f"The confidence of {_short(unsure_below)} is out of range; choose 0 to 1.")
+        raise EmorecError(f"The confidence of {unsure_below:g} is out of range; choose 0 to 1.")
     priors.of(prior)
-
-
-def _short(value: float) -> str:
-    try:
-        return f"{value:g}"
-    except OverflowError:  # a whole number that no float holds
-        return f"{value!s:.9}…"

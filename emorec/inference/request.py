@@ -12,6 +12,7 @@ from emorec.emotions import EMOTIONS
 from emorec.errors import EmorecError, listed
 from emorec.extraction import channels, speakers, spoken
 from emorec.extraction.features import Features
+from emorec.extraction.people import PERSON_NAME
 from emorec.inference import baseline as baselines
 from emorec.inference import fusion as fusions
 from emorec.inference import people, pooling, usual_expression, voice_pooling
@@ -188,8 +189,10 @@ class Request:
             if len(persons) == len(known) == 1:  # the same person, whatever the names
                 return [(persons[0], next(iter(known.values())))]
             # Only names that were given: "person 0" of one recording is somebody else in another.
-            given = self.features.people.names()
-            return [(person, known[given[person]]) for person in persons if given.get(person) in known]
+            names = self.features.names
+            given = {person for person, name in self.features.people.names().items() if names.get(person) == name}
+            given -= {person for person in given if PERSON_NAME.fullmatch(names[person])}
+            return [(person, known[names[person]]) for person in persons if person in given and names[person] in known]
         start, end = self.baseline.stretch or (self.features.start, self.features.until)
         if self.baseline.stretch:
             start, end = max(start, self.features.start), min(end, self.features.until)

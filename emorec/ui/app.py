@@ -166,8 +166,6 @@ def guard_options(temp_dir: ServerTempDir, server_settings: ServerSettings) -> G
 def app_options(service: Service, guard: GuardOptions) -> dict[str, Any]:
     """Arguments for Gradio's Starlette application: routes, middleware, and the removal of unfinished uploads."""
 
-    pages = heartbeat.Pages(service.stays)
-
     @contextlib.asynccontextmanager
     async def lifespan(server: Starlette) -> AsyncIterator[None]:
         # Not one of the ``middleware`` below: Gradio puts its own around those, and that would allow other origins.
@@ -177,13 +175,14 @@ def app_options(service: Service, guard: GuardOptions) -> dict[str, Any]:
         yield
         sweeping.cancel()
 
+    said = heartbeat.page_routes(service.open_pages.heartbeats, service.open_pages.seen)
     return {
-        "routes": [Route("/health", health), live_route.route(service), heartbeat.route(pages)],
+        "routes": [Route("/health", health), live_route.route(service), *said],
         "middleware": [
             Middleware(headers.PagePolicyMiddleware, security_headers=guard.security_headers),
             Middleware(UploadMiddleware, register=service.files.register_upload),
-            Middleware(StreamMiddleware, presence=service.presence),
-            Middleware(heartbeat.HeartbeatMiddleware, pages=pages),
+            Middleware(StreamMiddleware, presence=service.open_pages),
+            Middleware(heartbeat.HeartbeatMiddleware, pages=service.open_pages.heartbeats),
         ],
         "exception_handlers": {503: queue_full},
         "lifespan": lifespan,

@@ -32,10 +32,11 @@ from emorec.ui.server.limits import LINKS, Visitor
 from emorec.ui.sessions import browsers, sweeping
 from emorec.ui.sessions.batch import Batch
 from emorec.ui.sessions.browsers import Browsers
-from emorec.ui.sessions.files import KEEP, SessionFiles, upload_folder
+from emorec.ui.sessions.files import SessionFiles, upload_folder
 from emorec.ui.sessions.history import JobHistory
 from emorec.ui.sessions.live import LiveSessions
 from emorec.ui.sessions.memory import CHANGED, Memory, Source
+from emorec.ui.sessions.open_pages import OpenPages
 from emorec.ui.sessions.results import ResultCache
 from emorec.ui.shelf import Shelf
 
@@ -70,6 +71,7 @@ class Service:
         self.results = ResultCache()
         self.live = LiveSessions()
         self.presence = Presence()
+        self.open_pages = OpenPages(self.browsers, self.presence)
         self.shelf = Shelf(library) if library else None
         self.shared_cache = settings.shared_store(public=public)
         sweeping.keep(self)
@@ -157,11 +159,6 @@ class Service:
         analyzer = self.analyzers.default
         image = pictures.read(file)
         return image, pictures.recognise(image, analyzer.model, pictures.detector(analyzer.detector_file))
-
-    def stays(self, session: str) -> bool:
-        """Whether a session whose connection was lost may be a page that is still open: one that has asked for
-        something within KEEP seconds."""
-        return self.browsers.owner(session) != session and not self.presence.silent(session, KEEP)
 
     def end_session(self, session: str) -> None:
         """The visitor has left: stop the session's jobs, and remove its files and results.

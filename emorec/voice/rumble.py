@@ -26,7 +26,7 @@ REACH_HOPS = 1  # hops on each side in which lies what a sample depends on, whic
 
 def without(samples: np.ndarray) -> np.ndarray:
     """Samples (S,) at RATE without what lies below CUTOFF, float32 (S,), not delayed. Around them there is silence."""
-    samples = np.asarray(samples, np.float32)
+    samples = np.require(samples, np.float32, ["C", "W"])  # what PyTorch can share
     low = _low(samples)
     return np.subtract(samples, low, out=low)
 
@@ -46,7 +46,8 @@ def _low(samples: np.ndarray) -> np.ndarray:
 
 def _product(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """``a @ b``. After a product of NumPy, its threads wait for the next one at full load, beside the decoder."""
-    return torch.matmul(torch.from_numpy(a), torch.from_numpy(b)).numpy()
+    with torch.autocast("cpu", enabled=False):  # else the caller's, which may round to bfloat16
+        return torch.matmul(torch.from_numpy(a), torch.from_numpy(b)).numpy()
 
 
 @cache

@@ -20,6 +20,8 @@ from emorec.extraction.options import Settings
         ({"start": -1.0}, "The start of -1 s is not possible; choose a time of 0 s or more."),
         ({"start": float("nan")}, "The start of nan s is not possible; choose a time of 0 s or more."),
         ({"end": float("inf")}, "The end of inf s is not possible; choose a time of 0 s or more."),
+        ({"start": 10**400}, "The start of inf s is not possible; choose a time of 0 s or more."),
+        ({"end": Fraction(-(10**400))}, "The end of -inf s is not possible; choose a time of 0 s or more."),
         ({"start": "0:01"}, "The start must be a number of seconds, not '0:01'."),
         ({"end": True}, "The end must be a number of seconds, not True."),
         ({"audio_track": "1"}, "There is no audio track '1'; tracks are counted from 1."),

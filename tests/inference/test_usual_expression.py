@@ -190,6 +190,15 @@ def test_persons_of_a_file_are_known_by_name(usual_file):
     assert alone.notes == (lacking.format("Cem"),)
 
 
+@pytest.mark.parametrize(("name", "there"), [("person 0", ""), ("person 1", ""), ("person 7", "person 7")])
+def test_a_name_that_is_a_default_one_tells_nothing_of_another_recording(usual_file, name, there):
+    both = looks(face(60.0, (0, 1)), lambda _: REST)
+    made = both.with_people(People((Person(number=1, name=there),)))
+    path = usual_file(infer(made, MODEL, "face", person="all", baseline="none"))
+    given = both.with_people(People((Person(number=0, name=name),)))
+    assert read(given, path).choices["usual_expression"] == {}
+
+
 def test_the_numbers_of_another_recording_are_no_names(usual_file):
     both = looks(looks(face(60.0, (0, 1)), lambda _: REST, 0), lambda _: {"neutral": 3.0, "sad": 4.0}, 1)
     path = usual_file(infer(both, MODEL, "face", person="all", baseline="none"))
@@ -242,11 +251,20 @@ def test_files_without_a_face_of_another_model_and_missing_ones_are_refused(tmp_
 
 def test_a_recording_given_as_the_baseline_is_not_read_whole(tmp_path, monkeypatch):
     monkeypatch.setattr(baseline_choice, "MAX_BYTES", 2_000_000)
-    file = tmp_path / "interview.mp4"
-    with file.open("wb") as opened:
-        opened.truncate(1 << 40)
-    with pytest.raises(EmorecError, match="is not the JSON result of a recording: it is larger than 2 MB"):
-        read(face(6.0), file)
+    for start, reason in ((b"\0\0\0 ftypisom", "it cannot be read as JSON"), (b' {"rows": ', "it is larger than 2 MB")):
+        file = tmp_path / "interview.mp4"
+        with file.open("wb") as opened:
+            opened.write(start)
+            opened.truncate(1 << 40)
+        with pytest.raises(EmorecError, match=f"is not the JSON result of a recording: {reason}"):
+            read(face(6.0), file)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-be", "utf-32"])
+def test_a_result_in_any_encoding_of_json_is_read(usual_file, encoding):
+    path = usual_file(infer(frowning(12.0), MODEL, "face"))
+    path.write_bytes(("\r\n " + path.read_text()).encode(encoding))
+    assert read(face(6.0), path).choices["usual_expression"]
 
 
 @pytest.mark.parametrize("fusion", ["voice", "intermediate"])

@@ -12,17 +12,19 @@ import gradio as gr
 from emorec.ui import app
 from emorec.ui.jobs.presence import Presence
 from emorec.ui.server import temp_dir
+from emorec.ui.server.heartbeat import Pages
 
 API = "/gradio_api"
 
 
 @contextlib.contextmanager
 def serving(common, **environment):
-    """Serve a small page with these settings; yields its ``address``, ``port``, ``temp_dir``, ``guard``, ``left`` and
-    ``pages``.
+    """Serve a small page with these settings; yields its ``address``, ``port``, ``temp_dir``, ``guard``, ``left``,
+    ``pages``, ``seen`` and ``heartbeats``.
 
     Its endpoints: /where returns the path of a file, /name too, through Gradio's own component, and /fail raises an
-    error with a text. ``left`` has the name of every session that was ended; ``pages`` stay without a heartbeat.
+    error with a text. ``left`` has the name of every session that was ended; ``pages`` stay without a heartbeat;
+    ``seen`` are those that said that they are open.
     """
     port = free_port()
     settings = app.ServerSettings.from_environment({"GRADIO_SERVER_PORT": str(port)} | environment)
@@ -36,7 +38,9 @@ def serving(common, **environment):
         live = SimpleNamespace(take=lambda session, sent: {"session": session, "picture": len(sent.picture)})
         files = SimpleNamespace(register_upload=lambda path: path)
         pages = set()
-        service = SimpleNamespace(files=files, presence=Presence(), live=live, stays=pages.__contains__)
+        seen, heartbeats = [], Pages(pages.__contains__)
+        open_pages = SimpleNamespace(connected=Presence().connected, heartbeats=heartbeats, seen=seen.append)
+        service = SimpleNamespace(files=files, live=live, open_pages=open_pages)
         auth = app.login.password_checker(*settings.auth) if settings.auth else None
         with own.used_for_temporary_files():
             page.launch(
@@ -52,7 +56,16 @@ def serving(common, **environment):
             )
             try:
                 address = f"http://127.0.0.1:{port}"
-                yield SimpleNamespace(address=address, port=port, temp_dir=own, guard=guard, left=left, pages=pages)
+                yield SimpleNamespace(
+                    address=address,
+                    port=port,
+                    temp_dir=own,
+                    guard=guard,
+                    left=left,
+                    pages=pages,
+                    seen=seen,
+                    heartbeats=heartbeats,
+                )
             finally:
                 page.close(verbose=False)
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from emorec.errors import EmorecError
+from emorec.extraction import faces
 from emorec.face import detection
 from emorec.voice import features
 from emorec.voice.features import VoiceFrontEnd
@@ -39,6 +40,14 @@ def test_faces_depend_on_the_detector_and_the_smallest_face(tmp_path, monkeypatc
         monkeypatch.setattr(detection, "SMALLEST_SIDE", smallest)
         ingest.extract_faces(items, SIZE, tmp_path / "cache")
     assert reads == [6, 6, 6]  # the last is read from the cache
+
+
+@pytest.mark.parametrize("size", [48, 256])
+def test_crops_of_every_size_are_kept(size):
+    keeper = ingest.CropKeeper(size)
+    kept, logits = faces.encode_faces(keeper, np.full((2, size, size), 255, np.uint8))
+    assert kept.shape == (2, size * size) and kept.all() and logits.shape == (2, 1)
+    assert faces.no_faces(keeper.config)["face_embedding"].shape == (0, size * size)
 
 
 def test_voices_depend_on_the_version_of_the_features(tmp_path, monkeypatch, reads):

@@ -11,6 +11,9 @@ from emorec.analyzer import Analyzer
 from emorec.errors import EmorecError
 from emorec.ui.jobs.job_queue import BUSY
 from emorec.ui.page import recordings_handlers
+from emorec.ui.page.analysis import Analysis
+from emorec.ui.page.handlers import JobHandlers
+from emorec.ui.page.recents_handlers import RecentsHandlers
 from emorec.ui.service import Service
 from emorec.ui.sessions import batch as batches
 from emorec.ui.sessions import browsers
@@ -147,14 +150,84 @@ def test_a_page_without_a_connection_stays_while_it_asks_and_an_hour_longer(serv
     for session in ("page", "program"):  # a program is no page
         with service.presence.connected(session):
             times.now += 2 * KEEP
-            assert service.stays(session) is (session == "page")
-    assert not service.stays("page")
+            assert service.open_pages.stays(session) is (session == "page")
+    assert not service.open_pages.stays("page")
     with service.presence.connected("page"):
         pass
     times.now += KEEP
-    assert service.stays("page") and not service.stays("program")
+    assert service.open_pages.stays("page") and not service.open_pages.stays("program")
     times.now += 1
-    assert not service.stays("page")
+    assert not service.open_pages.stays("page")
+
+
+def test_a_page_in_doubt_does_not_keep_what_its_browser_has_until_it_is_seen():
+    times = SimpleNamespace(now=0.0)
+    known = Browsers(lambda: times.now)
+    owner = known.enter("crashed", TOKEN)
+    known.doubt("stranger")
+    known.enter("new", TOKEN)
+    known.doubt("crashed")
+    assert not known.gone(owner) and known.leave("new")
+    times.now += browsers.COMES_BACK_WITHIN
+    assert known.gone(owner)
+    known.seen("crashed")  # it has only lost its connection
+    assert not known.gone(owner) and not known.leave("new")
+    assert known.leave("crashed")
+
+
+@pytest.fixture
+def left(service, monkeypatch):
+    """A page that analyses, and has lost its heartbeat: its job, and what loads another page of the browser."""
+    monkeypatch.setattr(Storing, "seconds", 3)
+    monkeypatch.setattr(service.open_pages.heartbeats, "is_held", "left".__eq__)
+    service.browsers.enter("left", TOKEN)
+    job = service.start_job(service.analyzers.default, uploaded(service, "left"), asking("left"))
+    service.watched["left"] = job, Analysis(path=job.path, running=True)
+    jobs = JobHandlers(service)
+    handlers = RecentsHandlers(service, jobs, recordings_handlers.RecordingsHandlers(service))
+    yield SimpleNamespace(job=job, load=lambda session: handlers.arrive(TOKEN, asking(session)), jobs=jobs)
+    for _ in range(3):
+        Storing.go.release()
+    job.join()
+
+
+def test_the_analysis_of_a_page_that_ended_unnoticed_is_found_again_and_its_files_are_not_kept_for_it(service, left):
+    left.load("new")
+    assert service.watched["new"][0] is left.job and "left" not in service.watched
+    service.end_session("new")
+    for _ in range(3):
+        Storing.go.release()
+    until(lambda: not left.job.running and not Path(left.job.path).exists())
+
+
+def test_a_page_without_a_heartbeat_that_still_waits_keeps_its_analysis(service, left):
+    with service.open_pages.connected("left"):
+        left.load("new")
+    assert service.watched["left"][0] is left.job and "new" not in service.watched
+
+
+@pytest.mark.parametrize("sign", ["says so", "asks"])
+def test_a_page_without_a_heartbeat_that_is_open_keeps_its_files(service, left, sign):
+    left.load("new")
+    if sign == "says so":
+        service.open_pages.seen("left")
+    else:
+        with service.open_pages.connected("left"):
+            pass
+    service.end_session("new")
+    time.sleep(browsers.COMES_BACK_WITHIN)
+    assert not service.browsers.gone(service.browsers.owner("left"))
+    assert left.job.running and Path(left.job.path).exists()
+
+
+def test_a_page_whose_analysis_was_taken_over_does_not_take_it_back(service, left):
+    shown = left.jobs._show(left.job, Analysis(path=left.job.path, running=True), asking("left"))
+    Storing.go.release()
+    next(shown)
+    left.load("new")
+    for _ in range(3):
+        Storing.go.release()
+    assert len(list(shown)) and list(service.watched) == ["new"]
 
 
 def test_an_unused_browser_is_forgotten_with_everything(service, clock, tmp_path):

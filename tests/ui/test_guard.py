@@ -195,12 +195,15 @@ def test_a_page_that_loses_its_connection_stays_until_it_says_that_it_is_closed(
     assert wait_for(lambda: "no-page" in served.left)  # a client without scripts cannot say it
     with httpx.Client(base_url=served.address) as other:
         other.get("/")
-        assert other.post(f"{API}/closed/says-so").status_code == 403
+        assert {other.post(f"{API}/{word}/says-so").status_code for word in ("closed", "open")} == {403}
+    assert client.post(f"{API}/open/says-so").status_code == 204 and served.seen == ["says-so"]
     time.sleep(0.2)
     assert not served.pages & set(served.left)
     assert client.post(f"{API}/closed/says-so").status_code == 204
     served.pages.discard("silent")
     assert wait_for(lambda: {"says-so", "silent"} <= set(served.left))
+    held = served.heartbeats.is_held
+    assert held("open-still") and not held("says-so") and not held("silent")
     assert "open-still" not in served.left
     served.pages.clear()
     assert wait_for(lambda: "open-still" in served.left)

@@ -13,7 +13,7 @@ from emorec.output import trust
 from emorec.ui import app, settings
 from emorec.ui.page import stored_choices
 from emorec.ui.page.analysis import ANYONE, Analysis
-from emorec.ui.page.library_handlers import LibraryHandlers
+from emorec.ui.page.library_handlers import NO_ROWS, LibraryHandlers
 from emorec.ui.page.people_handlers import Edited
 from emorec.ui.page.result_handlers import ResultHandlers
 from emorec.ui.service import Service
@@ -228,6 +228,32 @@ def test_what_the_page_does_not_offer_is_told_and_what_is_not_known_stays():
         assert update["value"] == person and person in [value for _, value in update["choices"]]
     alone = factories.observations(4.0, factories.seen(factories.frame_times(4.0), 0))
     assert stored_choices.of({"person": "all"}, alone)[1] == ""  # the same as whoever is visible
+
+
+@pytest.mark.parametrize(("person", "number"), [("main", 1), ("person 1", 1), ("Person 0", 0), ("nobody", ANYONE[1])])
+def test_a_person_who_was_stored_by_name_is_known_again(person, number):
+    *_, update = stored_choices.of({"person": person}, result_folders.two_people())[0]
+    assert update["value"] == number
+
+
+def test_it_is_told_that_given_names_are_not_taken_over():
+    features = result_folders.two_people()
+    default = stored_choices.of({"person": "all"}, features, features.names)
+    assert default[1] == ""
+    (*_, update), note = stored_choices.of({"person": "Ben"}, features, {-1: "Ben", 0: "person 0", 1: "Ben"})
+    assert update["value"] == 1 and note == stored_choices.NOT_NAMED
+
+
+def test_with_its_features_it_is_opened_even_if_its_rows_are_damaged(analysed, made_with_others, tmp_path, monkeypatch):
+    monkeypatch.setenv("EMOREC_CACHE", str(analysed[2]))
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "gradio"))
+    service = Service(analysed[0], library=tmp_path / "library")
+    service.shared_cache = True
+    service.shelf.entries()
+    for rows in (tmp_path / "library").rglob("*windows*"):
+        rows.write_bytes(b"damaged")
+    analysis, _, _, words, *_ = LibraryHandlers(service).open("voice-2 #1", Analysis())
+    assert analysis.features is not None and NO_ROWS in words
 
 
 def test_features_are_shown_to_nobody_but_on_a_page_that_shares_its_store(analysed, monkeypatch):

@@ -145,6 +145,17 @@ def test_a_running_analysis_is_found_again_at_its_progress(page, tmp_path):
     assert "20:00" in page.inner_text("#recents")
 
 
+def test_an_open_page_says_so_when_another_one_of_its_browser_is_loaded(page):
+    with page.expect_request("**/gradio_api/open/*") as said:
+        other = page.context.new_page()
+        other.goto(page.url)
+    try:
+        assert said.value.method == "POST" and said.value.response().status == 204
+        assert said.value.url.endswith(page.get_attribute("#ack [data-session]", "data-session"))
+    finally:
+        other.close()
+
+
 def progress(page):
     return int(page.get_attribute("#status [role=progressbar]", "aria-valuenow"))
 

@@ -343,6 +343,17 @@ def test_the_filter_changes_nothing_further_away_than_it_says(length):
     assert not removed[:HOP].any() and not removed[len(samples) - HOP :].any()
 
 
+@pytest.mark.filterwarnings("error")
+def test_what_lies_below_a_voice_is_removed_from_any_array_and_in_any_precision_of_the_caller():
+    samples = noise(1.0).astype(np.float32)
+    expected = voice.rumble.without(samples)
+    read_only = np.frombuffer(samples.tobytes(), np.float32)
+    for given in (read_only, samples[::-1].copy()[::-1], np.stack([samples, samples], 1)[:, 0]):
+        assert voice.rumble.without(given) == pytest.approx(expected)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert np.array_equal(voice.rumble.without(samples), expected)
+
+
 def test_what_lies_below_a_voice_is_removed_without_numpys_threads(monkeypatch):
     """After a product, they wait for the next one at full load: that takes a third of the speed of an analysis."""
     used = []

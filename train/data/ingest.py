@@ -24,7 +24,6 @@ from emorec.face.detection import Detector
 from emorec.face.tracking import Tracker
 from emorec.media import image as media_still
 from emorec.media.sandbox.checks import MAX_SAMPLE
-from emorec.models.config import FaceConfig
 from emorec.voice import features
 from emorec.voice.features import VoiceFrontEnd
 from train.data.datasets import Item
@@ -150,7 +149,8 @@ class CropKeeper(nn.Module):
 
     def __init__(self, size: int):
         super().__init__()
-        self.config = FaceConfig(labels=("none",), size=size, widths=(size * size,))
+        # Not a FaceConfig: that has a widest embedding, which these are wider than.
+        self.config: Any = SimpleNamespace(labels=("none",), size=size, widths=(size * size,))
         self.device = nn.Parameter(torch.zeros(0))
 
     def embed(self, crops: torch.Tensor) -> torch.Tensor:

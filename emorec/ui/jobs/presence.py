@@ -42,6 +42,11 @@ class Presence:
                 if len(self._closed) > MAX_REMEMBERED:
                     self._closed.popitem(last=False)
 
+    def is_open(self, name: str) -> bool:
+        """Whether a session or event has an open stream."""
+        with self._lock:
+            return name in self._open
+
     def silent(self, name: str, seconds: float) -> bool:
         """Whether a session has had no stream for so long."""
         with self._lock:

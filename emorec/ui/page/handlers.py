@@ -149,7 +149,8 @@ class JobHandlers:
                     continue
                 before = analysis
                 analysis, words = update
-                service.watched[session] = job, analysis
+                if session in service.watched:  # another page of the browser may have taken it over
+                    service.watched[session] = job, analysis
                 revision = new_revision() if analysis.features is not before.features else gr.skip()
                 player = gr.skip()
                 if analysis.path != before.path:

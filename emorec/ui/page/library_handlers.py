@@ -37,6 +37,7 @@ FIXED = (
     "Its features are not kept here, so the chart and the tables show its rows as they were stored; choices do not "
     "change them."
 )
+NO_ROWS = "Its stored rows and choices cannot be read, so it is shown with the choices of the page."
 NO_PLAYER = '<div class="empty">The library keeps results, not recordings, so there is nothing to play.</div>'
 NOTHING = ("", None, "", None, "", None)  # compared
 TOO_MANY = "At most {most} recordings are compared at a time; uncheck some."
@@ -120,14 +121,22 @@ class LibraryHandlers:
         if analysis.running:
             raise EmorecError(BUSY)
         name, features = name_of(item), self._features(item)
-        timeline = self.service.shelf.timeline(item.name)  # type: ignore[union-attr]
+        try:
+            timeline = self.service.shelf.timeline(item.name)  # type: ignore[union-attr]
+        except EmorecError:
+            if features is None:
+                raise
+            timeline = None
         rows = None if features else timeline
         opened = Analysis(title=name.rpartition(".")[0] or name, features=features, stored=True, rows=rows)
         controls: list[Any] = [gr.skip()] * len(stored_choices.NAMES)
         person, note = gr.update(choices=[ANYONE], value=ANYONE[1]), FIXED
-        if features:
-            (*controls, person), note = stored_choices.of(timeline.choices, features)
-        said = OPENED.format(name=name, length=fragments.clock(timeline.duration))
+        if features and timeline:
+            (*controls, person), note = stored_choices.of(timeline.choices, features, timeline.names)
+        elif features:
+            (*controls, person), note = stored_choices.of({}, features)[0], NO_ROWS
+        length = timeline.duration if timeline else features.duration if features else 0.0
+        said = OPENED.format(name=name, length=fragments.clock(length))
         said = html.escape(f"{said} {note}".strip())
         return (
             opened,

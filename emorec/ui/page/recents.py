@@ -30,6 +30,14 @@ TOKEN = """() => {
     return [token];
   } catch { return [""]; }
 }"""
+# Sent to the other pages of the browser once the server knows which of them are in doubt; see assets/closing.js.
+ASK = """() => {
+  try {
+    const others = new BroadcastChannel("emorec-pages");
+    others.postMessage("open?");
+    others.close();
+  } catch {}
+}"""
 
 
 @dataclass(frozen=True, kw_only=True)

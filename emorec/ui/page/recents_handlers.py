@@ -45,14 +45,14 @@ class RecentsHandlers:
         self.service, self.jobs, self.recordings = service, jobs, recordings
 
     def arrive(self, token: str, request: gr.Request) -> tuple:
-        """The page was loaded: show what this browser has, and take over the analysis that it left by a reload."""
+        """The page was loaded: show what this browser has, and take over the analysis that it left."""
         session, service = request.session_hash or "", self.service
         owner = service.browsers.enter(session, token)
         if owner == session:  # without a token it cannot come back, but has its lists
             owner = service.browsers.enter(session, secrets.token_hex(32))
         service.files.use(session)
         shown: tuple = (gr.skip(),) * 7
-        for left in service.browsers.closed(owner):
+        for left in (*service.browsers.closed(owner), *service.open_pages.doubt(owner)):
             if (found := service.watched.pop(left, None)) is not None:
                 job, analysis = found
                 service.watched[session] = found
@@ -188,14 +188,16 @@ def connect(
     at_once: dict[str, Any] = {"concurrency_limit": None} | quiet
     shown = shown_lists(parts)
     main = [parts.inputs.file, parts.analyze, parts.cancel]
-    resumed = gr.on(
+    arrived = gr.on(
         parts.loaded,
         handlers.arrive,
         parts.recents.token,
         [parts.recents.ack, session.analysis, session.revision, player, parts.status, *main, *shown],
         js=recents.TOKEN,
         **at_once,
-    ).success(
+    )
+    arrived.then(None, None, None, js=recents.ASK, **quiet)
+    resumed = arrived.success(
         jobs.resume,
         session.analysis,
         [session.analysis, session.revision, parts.status, player],

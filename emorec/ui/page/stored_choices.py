@@ -7,9 +7,10 @@ from typing import Any
 
 import gradio as gr
 
-from emorec.errors import listed
+from emorec.errors import EmorecError, listed
 from emorec.extraction.features import Features
 from emorec.inference.options import STEP_RANGE, UNSURE_BELOW
+from emorec.inference.people import number_of
 from emorec.ui.page.analysis import ANYONE, persons
 from emorec.ui.page.controls import BASELINES, FUSIONS, MAX_SMOOTHING, MAX_WINDOW, MIN_WINDOW, PRIORS
 
@@ -18,12 +19,14 @@ OFFERED = {"fusion": FUSIONS, "prior": PRIORS, "baseline": BASELINES}
 RANGES = {"step": STEP_RANGE, "window": (MIN_WINDOW, MAX_WINDOW), "smooth": (0.0, MAX_SMOOTHING)}  # seconds
 MAX_SHOWN = 40  # characters of a value that the page does not offer
 NOT_OFFERED = "It was stored with {left}; the page does not offer this, so here it looks different."
+NOT_NAMED = "Names, joins and divisions of persons that it was stored with are not taken over."
 
 
-def of(stored: Mapping[str, Any], features: Features) -> tuple[list[Any], str]:
-    """Updates of the controls of NAMES and then of the person, and a sentence about what the page cannot take over.
+def of(stored: Mapping[str, Any], features: Features, names: Mapping[int, str] | None = None) -> tuple[list[Any], str]:
+    """Updates of the controls of NAMES and then of the person, and sentences about what the page cannot take over.
 
-    ``stored`` are the choices of a result; a control of which they say nothing, as those of earlier versions, stays.
+    ``stored`` are the choices of a result, and ``names`` those of the persons in its rows; a control of which the
+    choices say nothing, as those of earlier versions, stays.
     """
     updates, left = [], []
     for name in NAMES:
@@ -34,12 +37,25 @@ def of(stored: Mapping[str, Any], features: Features) -> tuple[list[Any], str]:
             left.append(_words(name, value))
     if (below := stored.get("unsure_below", UNSURE_BELOW)) != UNSURE_BELOW:
         left.append(_words("unsure below", below))
-    choices, person = persons(features), stored.get("person")
+    given = {
+        number: name for number, name in (names or {}).items() if number >= 0 and name != features.names.get(number)
+    }
+    choices, person = persons(features), _number(stored.get("person"), features, given)
     taken = person in [value for _, value in choices]
     if not taken and person is not None and len(features.persons) > 1:  # of one person all choices are the same
         left.append(_words("person", person))
     updates.append(gr.update(choices=choices, value=person if taken else ANYONE[1]))
-    return updates, NOT_OFFERED.format(left=listed(left)) if left else ""
+    notes = [NOT_OFFERED.format(left=listed(left))] if left else []
+    return updates, " ".join([*notes, NOT_NAMED] if given else notes)
+
+
+def _number(person: Any, features: Features, given: Mapping[int, str]) -> Any:
+    """The number of a stored person whom the page lists by number; others, as "all", stay as they are."""
+    try:
+        number = number_of(features, person)
+    except EmorecError:  # perhaps a name that was given in the result
+        number = next((number for number, name in given.items() if name == person), None)
+    return person if number is None else number
 
 
 def _is_offered(name: str, value: Any) -> bool:

@@ -3,10 +3,14 @@
 A page has one connection that stays open, its heartbeat. Gradio takes the end of it for the end of the page, and the
 page never opens it again. But a proxy, another network or a computer that sleeps ends it too. Therefore the page says
 when it is closed, and without that word Gradio learns of the end only when the page has been silent for long.
+
+A page that crashes, or is loaded again without a network, cannot say it. When its browser opens another page, that one
+asks the others over a channel of the browser, and those that are open say so.
 """
 
 import asyncio
 import contextlib
+from collections import Counter
 from collections.abc import Callable, Iterator
 
 from starlette.requests import Request
@@ -29,12 +33,16 @@ class Pages:
     def __init__(self, stays: Callable[[str], bool]):
         self._stays = stays
         self._closed: dict[str, asyncio.Event] = {}  # set when the page says so, by session
-        self._held = 0
+        self._held: Counter[str] = Counter()  # heartbeats that have ended, by session
 
     def close(self, session: str) -> None:
         """The page of a session says that it is closed."""
         if session in self._closed:
             self._closed[session].set()
+
+    def is_held(self, session: str) -> bool:
+        """Whether the heartbeat of a session has ended, but the page has not said that it is closed."""
+        return self._held[session] > 0
 
     @contextlib.contextmanager
     def holding(self, session: str, receive: Receive) -> Iterator[Receive]:
@@ -43,14 +51,15 @@ class Pages:
 
         async def receive_held() -> Message:
             message = await receive()
-            if message["type"] == "http.disconnect" and self._held < MAX_HELD:
-                self._held += 1
+            if message["type"] == "http.disconnect" and self._held.total() < MAX_HELD:
+                self._held[session] += 1
                 try:
                     while not closed.is_set() and self._stays(session):
                         with contextlib.suppress(TimeoutError):
                             await asyncio.wait_for(closed.wait(), LOOK)
                 finally:
-                    self._held -= 1
+                    self._held[session] -= 1
+                    self._held += Counter()  # without those that are 0
             return message
 
         try:
@@ -74,11 +83,19 @@ class HeartbeatMiddleware:
             await self._app(scope, held, send)
 
 
-def route(pages: Pages) -> Route:
-    """The route on which a page says that it is closed. Middleware has checked whose session it is."""
+def page_routes(pages: Pages, seen: Callable[[str], object]) -> list[Route]:
+    """The routes on which a page says that it is closed, or (``seen`` is told) still open. Middleware has checked whose
+    session it is."""
 
     async def close(request: Request) -> Response:
         pages.close(request.path_params["session"])
         return Response(status_code=204)
 
-    return Route(f"{routes.CLOSED}/{{session}}", close, methods=["POST"])
+    async def stay(request: Request) -> Response:
+        seen(request.path_params["session"])
+        return Response(status_code=204)
+
+    return [
+        Route(f"{routes.CLOSED}/{{session}}", close, methods=["POST"]),
+        Route(f"{routes.OPEN}/{{session}}", stay, methods=["POST"]),
+    ]

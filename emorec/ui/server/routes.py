@@ -9,6 +9,7 @@ from dataclasses import dataclass
 API = "/gradio_api"
 LIVE = f"{API}/live"  # pictures and sound of a live session are sent here
 CLOSED = f"{API}/closed"  # a page says here that it is closed
+OPEN = f"{API}/open"  # a page says here that it is still open
 NAME = r"[A-Za-z0-9_-]{1,64}"
 
 
@@ -46,6 +47,7 @@ ROUTES = (
     _route("POST", f"{API}/upload", "upload"),
     _route("POST", f"{LIVE}/(?P<session>{NAME})", "live"),
     _route("POST", f"{CLOSED}/(?P<session>{NAME})", "plain"),
+    _route("POST", f"{OPEN}/(?P<session>{NAME})", "plain"),
     _route("POST", f"{API}/queue/join", "json"),
     _route("POST", f"{API}/(run|api)/predict/?", "json"),
     _route("POST", f"{API}/call/(v2/)?{NAME}/?", "json"),

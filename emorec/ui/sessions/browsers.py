@@ -15,10 +15,12 @@ COMES_BACK_WITHIN = 20.0  # seconds that a reload may take on a slow machine bef
 
 
 class _Browser:
-    """The open pages of a browser, those that were closed since a page was last opened, and when the last one was."""
+    """The open pages of a browser, those of them that may have ended unnoticed (``doubted``), those that were closed
+    since a page was last opened, and when the last one was."""
 
     def __init__(self):
         self.pages: set[str] = set()
+        self.doubted: set[str] = set()
         self.closed: list[str] = []
         self.left_at: float | None = None
 
@@ -49,16 +51,32 @@ class Browsers:
         with self._lock:
             return self._names.get(session, session)
 
+    def doubt(self, session: str) -> None:
+        """A page may have ended unnoticed: until it is ``seen`` again, it does not keep what its browser has."""
+        with self._lock:
+            browser = self._browsers.get(self._names.get(session, ""))
+            if browser and session in browser.pages:
+                browser.doubted.add(session)
+
+    def seen(self, session: str) -> None:
+        """A page has asked for something, so it is open."""
+        with self._lock:
+            browser = self._browsers.get(self._names.get(session, ""))
+            if browser and session in browser.doubted:
+                browser.doubted.discard(session)
+                browser.left_at = None
+
     def leave(self, session: str) -> bool:
-        """A page was closed: whether its browser has no other page open."""
+        """A page was closed: whether its browser has no other page open, apart from doubted ones."""
         with self._lock:
             browser = self._browsers.get(self._names.get(session, ""))
             if browser is None:
                 return False
             if session in browser.pages:
                 browser.pages.discard(session)
+                browser.doubted.discard(session)
                 browser.closed.append(session)
-            if browser.pages:
+            if browser.pages - browser.doubted:
                 return False
             if browser.left_at is None:
                 browser.left_at = self._clock()

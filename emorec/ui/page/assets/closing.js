@@ -1,9 +1,13 @@
 // A page that is closed says so; one that only loses its connection does not, and keeps what it has.
 () => {
-  addEventListener("pagehide", () => {
+  const say = (what) => {
     const session = document.querySelector("#ack [data-session]")?.dataset.session;
-    if (session) navigator.sendBeacon(`gradio_api/closed/${session}`);
-  });
+    if (session) navigator.sendBeacon(`gradio_api/${what}/${session}`);
+  };
+  addEventListener("pagehide", () => say("closed"));
   // One that the browser has kept is shown again, but it has been closed for the server.
   addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
+  // A page that was loaded asks which others are open, because some may have ended without a word. A browser that refuses
+  // storage to a framed page may refuse the channel too.
+  try { new BroadcastChannel("emorec-pages").onmessage = () => say("open"); } catch {}
 }
