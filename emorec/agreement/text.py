@@ -22,7 +22,8 @@ def of(comparison: Compared) -> str:
     lines = [
         f"{comparison.result} beside the labels of {comparison.labels}{tier}",
         f"{comparison.labelled_seconds:.1f} s of {comparison.seconds:.1f} s are labelled; "
-        f"{comparison.compared_seconds:.1f} s of these ({comparison.compared_share:.0%}) have evidence.",
+        f"{comparison.compared_seconds:.1f} s of these ({comparison.compared_share:.0%}) have an emotion in the "
+        "result.",
         "",
         _row("", f"all rows ({every.rows})", f"sure rows ({sure.rows})"),
         *(_row(name, str(getattr(every, field)), str(getattr(sure, field))) for name, field in MEASURES),

@@ -13,6 +13,7 @@ import pytest
 import emorec
 from emorec import EmorecError, cli
 from emorec.agreement import labels as hand
+from emorec.agreement import text
 from emorec.agreement.emotion_words import words
 from emorec.emotions import EMOTIONS
 from emorec.timeline import Timeline
@@ -68,6 +69,7 @@ def test_only_rows_with_evidence_and_a_label_are_compared(tmp_path):
     found = emorec.compare(result, written(tmp_path, [(0, 2, "happiness"), (2, 4, "rage"), (4, 5, "contempt")]))
     assert (found.labelled_seconds, found.compared_seconds, found.seconds) == (4.0, 3.0, 6.0)
     assert found.compared_share == 0.75
+    assert "3.0 s of these (75%) have an emotion in the result." in text.of(found)  # also from their neighbours
     assert found.every.confusion[EMOTIONS.index("happy"), EMOTIONS.index("sad")] == 1
     assert found.every.confusion.sum() == found.every.rows == 3
     assert found.every.recall["happy"].value == 0.5 and found.every.recall["neutral"].value is None
