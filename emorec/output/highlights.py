@@ -18,6 +18,13 @@ from emorec.inference.timeline import Timeline
 from emorec.output.text import percent
 
 KINDS = ("peak", "shift", "disagreement", "unsure", "person")
+WORDS = {  # of each kind, before its text
+    "peak": "Peak: ",
+    "shift": "Change ",
+    "disagreement": "Face and voice differ: ",
+    "unsure": "Low confidence: ",
+    "person": "Other person: ",
+}
 MAX_OF_KIND = 3  # highlights of each kind
 MIN_SHIFT = 0.35  # total variation distance between before and after; smaller changes do not count
 LASTING = 5.0  # seconds before and after a change that are looked at
@@ -47,6 +54,11 @@ class Highlight:
     text: str
     reason: str = ""
     person: int | None = None
+
+    @property
+    def sentence(self) -> str:
+        """Its kind in words and its text, as in "Change from happy to sad"."""
+        return f"{WORDS.get(self.kind, '')}{self.text}"
 
 
 def find_highlights(timeline: Timeline, max_of_kind: int | None = MAX_OF_KIND) -> list[Highlight]:

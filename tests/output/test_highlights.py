@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from emorec.cli.printing import print_summary
 from emorec.emotions import COLOURS, EMOTIONS
 from emorec.inference.timeline import Timeline, infer
-from emorec.output import charts, report, report_parts, subtitles, trust
+from emorec.output import charts, notebook, report, report_parts, subtitles, trust
 from emorec.output.highlights import KINDS, MAX_OF_KIND, find_highlights
 from emorec.output.negative import most_negative
 from emorec.output.portraits import who
@@ -429,3 +429,10 @@ def test_a_name_that_is_no_text_is_shown_with_a_mark(tmp_path):
     timeline = factories.timeline(np.array([sure("happy")]), media={"name": "caf\udce9 <b>.mp4"})
     report.write(timeline, tmp_path / "report.html")
     assert "caf\ufffd &lt;b&gt;.mp4" in (tmp_path / "report.html").read_text(encoding="utf-8")
+
+
+def test_every_place_names_a_highlight_with_the_same_words(capsys):
+    timeline = tale()
+    print_summary(timeline, [])
+    places = (capsys.readouterr().out, report_parts.highlights(timeline, None), notebook.html_text(timeline))
+    assert all("Change from neutral to happy" in place and "Peak: happy at 97%" in place for place in places)
