@@ -35,7 +35,7 @@ def of(comparison: Compared) -> str:
         "",
         *_confusion(every),
         "",
-        *([f"In brackets: 95 % of resamples of {every.blocks} blocks of time."] if every.alpha.low is not None else []),
+        *_intervals(every, sure),
         *comparison.notes,
     ]
     return files.shown("\n".join(line.rstrip() for line in lines))
@@ -69,6 +69,16 @@ def _classes(every: Agreement, sure: Agreement) -> list[str]:
             values = (str(every.recall[name]), str(sure.recall[name]))
             lines.append(_row(name, *values) + _decimal(every.precision[name]))
     return lines
+
+
+def _intervals(every: Agreement, sure: Agreement) -> list[str]:
+    """What the intervals in brackets are, and why a value has none."""
+    if every.alpha.low is None:
+        return []
+    recalls = [*every.recall.values(), *sure.recall.values()]
+    lacking = any(recall.value is not None and recall.low is None for recall in recalls)
+    why = "; a recall has none if its label is in too few of them" if lacking else ""
+    return [f"In brackets: 95 % of resamples of {every.blocks} blocks of time{why}."]
 
 
 def _confusion(every: Agreement) -> list[str]:

@@ -452,3 +452,15 @@ def test_the_chart_hatches_what_is_unsure_of_the_result_alone(tmp_path):
     found.save_plot(tmp_path / "comparison.svg")
     picture = (tmp_path / "comparison.svg").read_text(encoding="utf-8")
     assert ">labels<" in picture and ">result<" in picture
+
+
+@pytest.mark.parametrize("rare", [False, True])
+def test_a_recall_without_an_interval_says_why(tmp_path, rare):
+    """Sad is labelled in one block of ten, so its recall has no interval."""
+    given = ["happy", "angry"] * 75
+    truth = np.array([EMOTIONS.index(each) for each in given])
+    truth[-1] = EMOTIONS.index("sad") if rare else truth[-1]
+    found = emorec.compare(timeline(*given), written(tmp_path, labels_of(truth)))
+    (said,) = (line for line in text.of(found).splitlines() if line.startswith("In brackets"))
+    why = "; a recall has none if its label is in too few of them" * rare
+    assert said == f"In brackets: 95 % of resamples of 10 blocks of time{why}."
