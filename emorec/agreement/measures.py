@@ -53,9 +53,10 @@ class Compared:
     """A result beside the labels that people gave to the same recording.
 
     ``every`` compares all rows with evidence and a label, ``sure`` only the sure ones of them. ``labelled_seconds`` of
-    the rows' ``seconds`` have a label of the seven emotions, and ``compared_seconds`` of those also have evidence.
-    ``notes`` are warnings. The arrays (N,) hold every row: ``start`` and ``end`` (s), ``persons``, the ``label``, the
-    ``dominant`` emotion of the result ("" for none), ``confidence`` (NaN for none) and ``is_sure``.
+    the rows' ``seconds`` have a label of the seven emotions, and ``compared_seconds`` of those also have an emotion in
+    the result, be it only from evidence just before or after. ``notes`` are warnings. The
+    arrays (N,) hold every row: ``start`` and ``end`` (s), ``persons``, the ``label``, the ``dominant`` emotion of the
+    result ("" for none), ``confidence`` (NaN for none) and ``is_sure``.
     """
 
     result: str
@@ -78,5 +79,5 @@ class Compared:
 
     @property
     def compared_share(self) -> float:
-        """Share of the labelled time that has evidence, so that it was compared."""
+        """Share of the labelled time that has an emotion in the result, so that it was compared."""
         return self.compared_seconds / self.labelled_seconds if self.labelled_seconds else 0.0

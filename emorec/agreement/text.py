@@ -22,7 +22,8 @@ def of(comparison: Compared) -> str:
     lines = [
         f"{comparison.result} beside the labels of {comparison.labels}{tier}",
         f"{comparison.labelled_seconds:.1f} s of {comparison.seconds:.1f} s are labelled; "
-        f"{comparison.compared_seconds:.1f} s of these ({comparison.compared_share:.0%}) have evidence.",
+        f"{comparison.compared_seconds:.1f} s of these ({comparison.compared_share:.0%}) have an emotion in the "
+        "result.",
         "",
         _row("", f"all rows ({every.rows})", f"sure rows ({sure.rows})"),
         *(_row(name, str(getattr(every, field)), str(getattr(sure, field))) for name, field in MEASURES),
@@ -34,7 +35,7 @@ def of(comparison: Compared) -> str:
         "",
         *_confusion(every),
         "",
-        *([f"In brackets: 95 % of resamples of {every.blocks} blocks of time."] if every.alpha.low is not None else []),
+        *_intervals(every, sure),
         *comparison.notes,
     ]
     return files.shown("\n".join(line.rstrip() for line in lines))
@@ -68,6 +69,16 @@ def _classes(every: Agreement, sure: Agreement) -> list[str]:
             values = (str(every.recall[name]), str(sure.recall[name]))
             lines.append(_row(name, *values) + _decimal(every.precision[name]))
     return lines
+
+
+def _intervals(every: Agreement, sure: Agreement) -> list[str]:
+    """What the intervals in brackets are, and why a value has none."""
+    if every.alpha.low is None:
+        return []
+    recalls = [*every.recall.values(), *sure.recall.values()]
+    lacking = any(recall.value is not None and recall.low is None for recall in recalls)
+    why = "; a recall has none if its label is in too few of them" if lacking else ""
+    return [f"In brackets: 95 % of resamples of {every.blocks} blocks of time{why}."]
 
 
 def _confusion(every: Agreement) -> list[str]:

@@ -42,7 +42,7 @@ def write(
     """
     files.remove_partials(folder)  # an item has one process at a time
     name = _name(folder, choices, timeline)
-    write_tables(folder, timeline, features)
+    write_tables(folder, timeline, features, loaded.model)
     people = choices.inferring.get("people")
     writers: dict[str, Callable[[Path], object]] = {}  # by the ending of their files
     for form in (formats.FORMATS[chosen] for chosen in choices.formats):

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from emorec.extraction.features import Features
     from emorec.inference.timeline import Timeline
 
-KIND_WIDTH = 12  # characters of the longest kind of highlight
 NAME_WIDTH = 9  # characters of the longest emotion, and one more
 BAR = "{percentage:3.0f}% |{bar}| {n:.0f} of {total:.0f} s  {rate_noinv_fmt} left {remaining}"
 NOT_FOUND = {"face": "no face was found", "voice": "no speech was found"}
@@ -133,7 +132,7 @@ def _print_highlights(result: Timeline) -> None:
     if found := find_highlights(result):
         print("  highlights:")
     for each in found:
-        print(f"    {clock(each.start):>8}  {each.kind:<{KIND_WIDTH}} {each.text} ({each.reason})")
+        print(f"    {clock(each.start):>8}  {each.sentence} ({each.reason})")
     if has_minutes(result):
         lowest = most_negative(result)
         print("  most negative minutes:" if lowest else f"  {NONE}")

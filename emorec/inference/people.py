@@ -12,7 +12,7 @@ from emorec.errors import EmorecError, listed
 from emorec.extraction.channels import SPLIT
 from emorec.extraction.features import Features
 from emorec.extraction.people import VOICE_NAMES, WORDS, default_name
-from emorec.extraction.persons import shown_until
+from emorec.extraction.persons import seconds_shown, shown_until
 from emorec.extraction.spoken import PERSON, SPEECH
 from emorec.inference import coverage
 from emorec.inference import fusion as fusions
@@ -32,6 +32,11 @@ NO_FACE = (
     "No face was found in the pictures, so only voices count. If there is a face, it may be too small, too dark or "
     "turned away."
 )
+SEVERAL = (
+    "Several persons are in view at once for {share:.0%} of the time, and each row is about only one of them; choose a "
+    "person, or all persons, to see the others."
+)
+SEVERAL_SECONDS, SEVERAL_SHARE = 5.0, 0.2  # of what was analysed, from which on SEVERAL is told; both must be reached
 
 
 def checked(person: object) -> PersonLike:
@@ -162,3 +167,19 @@ def note_without_faces(features: Features, fusion: str) -> str:
     arrays = features.arrays
     is_told = len(arrays["frame_time"]) and not len(arrays["face_time"]) and (arrays["voice_speech"] >= SPEECH).any()
     return NO_FACE if is_told else ""
+
+
+def note_of_several(features: Features, person: PersonLike, fusion: str) -> str:
+    """SEVERAL if no person was chosen, faces count, and several persons are seen at once for long; else ""."""
+    arrays = features.arrays
+    mine = np.isin(arrays["face_person"], features.persons)
+    if person is not None or fusion == "voice" or not mine.any():
+        return ""
+    numbers, shown = arrays["face_person"][mine], seconds_shown(arrays, features.until)[mine]
+    _, first = np.unique(arrays["face_time"][mine], return_index=True)  # the faces of a picture follow each other
+    # Two faces of one number, which the user joined, are one person.
+    several = np.maximum.reduceat(numbers, first) != np.minimum.reduceat(numbers, first)
+    seconds = float(shown[first][several].sum())
+    share = seconds / max(features.until - features.start, 1e-9)
+    told = seconds >= SEVERAL_SECONDS - 1e-6 and share >= SEVERAL_SHARE - 1e-6
+    return SEVERAL.format(share=min(share, 1.0)) if told else ""

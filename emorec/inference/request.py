@@ -118,13 +118,14 @@ class Request:
         }
 
     def notes(self) -> tuple[str, ...]:
-        """Sentences for the user about the recording, about who speaks, and about the baselines."""
+        """Sentences for the user about the recording, about who is shown and who speaks, and about the baselines."""
         split = self.features.settings.get("channel") == channels.SPLIT
         who = speakers.note(self.features.arrays) if self.fusion != "face" else ""
         whose = channels.note(self.features.arrays, split, self.features.names) if self.fusion != "face" else ""
         usual = baselines.NOTE if self.own else baselines.MISSING if self._lacks_layer else ""
         unused = "" if self.dropped in (None, people.ALL) else people.NOT_USED.format(person=self.dropped)
-        found = [unused, whose, who, people.note_without_faces(self.features, self.fusion), usual]
+        several = people.note_of_several(self.features, self.asked, self.fusion)
+        found = [unused, several, whose, who, people.note_without_faces(self.features, self.fusion), usual]
         return (*self.features.notes, *(sentence for sentence in found if sentence), *self._about_faces())
 
     def _about_faces(self) -> list[str]:

@@ -123,6 +123,28 @@ def infer(
     return replace(timeline, grid=grid, people=each)
 
 
+def again(
+    timeline: Timeline, features: Features, model: Checkpoint, person: PersonLike, most: int | None = None
+) -> Timeline:
+    """The timeline of ``person`` with the choices of another ``timeline`` of the same features and model.
+
+    ``person`` and ``most`` are as in ``infer``. An adaptive prior stays as it was estimated for the other one.
+    """
+    return infer(
+        features,
+        model,
+        timeline.fusion,
+        timeline.step,
+        timeline.window,
+        person,
+        timeline.choices.get("smooth", 0.0),
+        timeline.prior,
+        timeline.unsure_below,
+        timeline.baseline,
+        most,
+    )
+
+
 def _adapted(request: Request, prior: priors.Prior) -> priors.Prior:
     """The prior that fits the recording, estimated on windows that do not overlap."""
     start, end = rows(request.features.until, request.window, request.features.start)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,8 +16,10 @@ from emorec.emotions import EMOTIONS
 from emorec.errors import require
 from emorec.extraction.features import Features
 from emorec.extraction.persons import seconds_shown
-from emorec.inference.timeline import Timeline
+from emorec.inference.people import ALL
+from emorec.inference.timeline import Timeline, again
 from emorec.library.schema import EXTRA, FACTS, HIGHLIGHTS, KEY, MARKERS, PEOPLE, SUFFIX, VERSION
+from emorec.models.checkpoint import Checkpoint
 from emorec.output.highlights import find_highlights
 from emorec.output.parquet import arrow_table
 from emorec.output.portraits import NOBODY, who
@@ -29,16 +31,17 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
-def write_tables(folder: Path, timeline: Timeline, features: Features) -> None:
+def write_tables(folder: Path, timeline: Timeline, features: Features, model: Checkpoint | None = None) -> None:
     """Write the four tables of a recording into its folder, each file completely or not at all.
 
-    ``features`` are those that the timeline was made from. Raises EmorecError if pyarrow is not installed, and OSError.
+    ``features`` and ``model`` are those that the timeline was made from; without ``model`` the table of persons counts
+    of each only the rows that show this person. Raises EmorecError if pyarrow is not installed, and OSError.
     """
     require(EXTRA, "pyarrow")
     windows = arrow_table(timeline)
     facts = json.dumps(_facts(timeline, features), allow_nan=False)
     tables = {
-        "people": _table(PEOPLE, _people(timeline, features)),
+        "people": _table(PEOPLE, _people(timeline, features, model)),
         "highlights": _table(HIGHLIGHTS, _highlights(timeline)),
         "markers": _table(MARKERS, ({"time": each.time, "label": each.label} for each in timeline.markers)),
         "windows": windows.replace_schema_metadata({**(windows.schema.metadata or {}), FACTS: facts, KEY: VERSION}),
@@ -85,15 +88,14 @@ def _value(value: Any) -> Any:
     return plain(value) if isinstance(value, str) else value
 
 
-def _people(timeline: Timeline, features: Features) -> Iterable[dict[str, Any]]:
-    """A row for each person of the recording: the rows of a timeline of one or of nobody count for whom they show."""
+def _people(timeline: Timeline, features: Features, model: Checkpoint | None) -> Iterable[dict[str, Any]]:
+    """A row for each person of the recording, with what ``_each`` gives for the person."""
     shown, person = seconds_shown(features.arrays, features.until), features.arrays["face_person"]
-    alone = {person_of(one): one for one in timeline.people}
-    for number, name in features.names.items():
-        figures = summary(alone.get(number) or _rows_of(timeline, number))
+    for number, one in _each(timeline, features, model):
+        figures = summary(one)
         yield {
             "person": int(number),
-            "name": name,
+            "name": features.names[number],
             "seconds": float(shown[person == number].sum()),
             **{emotion: figures.shares.get(emotion) for emotion in EMOTIONS},
             "unsure": figures.unsure if figures.shares else None,
@@ -102,6 +104,22 @@ def _people(timeline: Timeline, features: Features) -> Iterable[dict[str, Any]]:
             "valence": figures.valence,
             "arousal": figures.arousal,
         }
+
+
+def _each(timeline: Timeline, features: Features, model: Checkpoint | None) -> Iterator[tuple[int, Timeline]]:
+    """The number of each person and a timeline of that person alone; without ``model`` the rows that show the person.
+
+    They are made one after the other: of hundreds of persons all would take much memory.
+    """
+    alone = {person_of(one): one for one in timeline.people}
+    if model and not alone and timeline.baseline.known is not None and features.names:
+        # A file with one person is about whoever is chosen alone; only together are persons told apart by their names.
+        alone = {person_of(one): one for one in again(timeline, features, model, ALL).people}
+    for number in features.names:
+        if number in alone:
+            yield number, alone[number]
+        else:
+            yield number, again(timeline, features, model, number) if model else _rows_of(timeline, number)
 
 
 def _rows_of(timeline: Timeline, person: int) -> Timeline:

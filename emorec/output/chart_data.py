@@ -33,7 +33,8 @@ class Columns:
     ``start`` and ``end`` (C,) are in seconds. ``probabilities`` (C, 7) sum to ``known`` (C,), the share of the column's
     time that has evidence, so that a gap between averaged rows lowers the column instead of vanishing. ``confidence``
     (C,) is the mean over the time with evidence, 0 without any. ``sure`` (C,) is true if at least half of the time with
-    evidence is sure. ``affect`` (C, 2) are the mean valence and arousal, NaN without evidence. ``face`` and ``speech``
+    evidence is sure, ``own`` (C,) if in at least half of it a row has evidence of its own, not only its neighbours'.
+    ``affect`` (C, 2) are the mean valence and arousal, NaN without evidence. ``face`` and ``speech``
     (C,) are coverages. ``face_says`` and ``voice_says`` (C, 7) are the mean probabilities from each modality alone, NaN
     if it has no evidence. ``pictures`` is false if the recording has none, so that nothing is drawn about faces.
     """
@@ -44,6 +45,7 @@ class Columns:
     known: np.ndarray
     confidence: np.ndarray
     sure: np.ndarray
+    own: np.ndarray
     affect: np.ndarray
     face: np.ndarray
     speech: np.ndarray
@@ -106,6 +108,7 @@ def columns(timeline: Timeline, max_columns: int = MAX_COLUMNS) -> Columns:
         known=known,
         confidence=np.divide(confidence, known, out=np.zeros_like(known), where=known > 0),
         sure=(known > 0) & (mean(timeline.sure.astype(float)) >= known / 2 - 1e-9),
+        own=(known > 0) & (mean(timeline.witnessed.astype(float)) >= known / 2 - 1e-9),
         affect=valence_arousal(mean_known(timeline.probabilities)),
         face=mean(timeline.face_coverage),
         speech=mean(timeline.speech_coverage),

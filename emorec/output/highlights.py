@@ -18,9 +18,17 @@ from emorec.inference.timeline import Timeline
 from emorec.output.text import percent
 
 KINDS = ("peak", "shift", "disagreement", "unsure", "person")
+WORDS = {  # of each kind, before its text
+    "peak": "Peak: ",
+    "shift": "Change ",
+    "disagreement": "Face and voice differ: ",
+    "unsure": "Low confidence: ",
+    "person": "Other person: ",
+}
 MAX_OF_KIND = 3  # highlights of each kind
 MIN_SHIFT = 0.35  # total variation distance between before and after; smaller changes do not count
-LASTING = 5.0  # seconds before and after a change in most of which the emotions must prevail
+LASTING = 5.0  # seconds before and after a change that are looked at
+MIN_LASTING = 3.0  # seconds of these that must surely show the emotion, on each side; so one or two rows make no change
 MIN_DISAGREEMENT = 0.3  # bits of Jensen-Shannon divergence between face and voice; smaller ones do not count
 MIN_UNSURE = 5.0  # seconds of evidence with low confidence; shorter ones do not count
 MIN_STAY = 5.0  # seconds that another person is shown; shorter ones do not count
@@ -46,6 +54,11 @@ class Highlight:
     text: str
     reason: str = ""
     person: int | None = None
+
+    @property
+    def sentence(self) -> str:
+        """Its kind in words and its text, as in "Change from happy to sad"."""
+        return f"{WORDS.get(self.kind, '')}{self.text}"
 
 
 def find_highlights(timeline: Timeline, max_of_kind: int | None = MAX_OF_KIND) -> list[Highlight]:
@@ -133,13 +146,13 @@ def _shifts(timeline: Timeline) -> Candidates:
     rows = np.flatnonzero((change >= MIN_SHIFT) & sure[before] & sure[after] & (was != becomes) & same)
     if not len(rows):
         return rows, change[rows], lambda row: ("", "", "", 0.0)
-    # How much of the seconds before and after, as far as it is sure, has the emotion that was, and that it becomes.
+    # How much of the seconds before surely shows the emotion that was, and of those after the one that it becomes.
     lasting = max(1, round(LASTING / timeline.step))
-    share_before = _share(timeline, rows - lasting, rows, was[rows])
-    share_after = _share(timeline, rows, rows + lasting, becomes[rows])
-    holds = (share_before >= 0.5) & (share_after >= 0.5)
-    shares = dict(zip(rows[holds].tolist(), zip(share_before[holds], share_after[holds], strict=True), strict=True))
+    seconds_before = _seconds(timeline, rows - lasting, rows, was[rows])
+    seconds_after = _seconds(timeline, rows, rows + lasting, becomes[rows])
+    holds = np.minimum(seconds_before, seconds_after) >= MIN_LASTING - 1e-6
     rows = rows[holds]
+    seconds = dict(zip(rows.tolist(), zip(seconds_before[holds], seconds_after[holds], strict=True), strict=True))
 
     def describe(row: int) -> tuple[str, str, str, float]:
         earlier_name, later_name = EMOTIONS[was[row]], EMOTIONS[becomes[row]]
@@ -147,22 +160,22 @@ def _shifts(timeline: Timeline) -> Candidates:
         first, last = max(row - lasting, 0), min(row + lasting, len(timeline)) - 1
         earlier_span, later_span = timeline.start[row] - timeline.start[first], timeline.end[last] - timeline.start[row]
         reason = (
-            f"{earlier_name} in {shares[row][0]:.0%} of the {round(earlier_span, 1):g} s before, "
-            f"{later_name} in {shares[row][1]:.0%} of the {round(later_span, 1):g} s after"
+            f"{earlier_name} in {seconds[row][0] / earlier_span:.0%} of the {round(earlier_span, 1):g} s before, "
+            f"{later_name} in {seconds[row][1] / later_span:.0%} of the {round(later_span, 1):g} s after"
         )
         return later_name, f"from {earlier_name} to {later_name}", reason, float(timeline.end[row])
 
     return rows, change[rows], describe
 
 
-def _share(timeline: Timeline, first: np.ndarray, last: np.ndarray, emotion: np.ndarray) -> np.ndarray:
-    """Share (N,) of the sure rows in the ranges first:last (N,) whose dominant emotion is ``emotion`` (N,)."""
+def _seconds(timeline: Timeline, first: np.ndarray, last: np.ndarray, emotion: np.ndarray) -> np.ndarray:
+    """Seconds (N,) of the sure rows in the ranges first:last (N,) whose dominant emotion is ``emotion`` (N,)."""
     count = len(timeline)
     first, last = np.clip(first, 0, count), np.clip(last, 0, count)
-    is_emotion = np.eye(len(EMOTIONS))[_likeliest(timeline.probabilities)] * timeline.sure[:, None]
-    sums = np.concatenate([np.zeros((1, len(EMOTIONS))), np.cumsum(is_emotion, axis=0)])
-    inside = sums[last] - sums[first]
-    return inside[np.arange(len(first)), emotion] / np.maximum(inside.sum(axis=1), 1)
+    lengths = (timeline.end - timeline.start) * timeline.sure
+    of_emotion = np.eye(len(EMOTIONS))[_likeliest(timeline.probabilities)] * lengths[:, None]
+    sums = np.concatenate([np.zeros((1, len(EMOTIONS))), np.cumsum(of_emotion, axis=0)])
+    return (sums[last] - sums[first])[np.arange(len(first)), emotion]
 
 
 def _disagreements(timeline: Timeline) -> Candidates:

@@ -34,7 +34,7 @@ NO_PAIRS = 'Markers are a file, or pairs of a time in seconds and a label, such 
 OUTSIDE = "The marker {label!r} at {time:g} s is outside {place}{more}."
 WHOLE = "the recording, which is {duration:.1f} s long"
 PART = "the part from {start:g} to {end:g} s"
-LEFT_OUT = "{count} of {all} markers were left out, as they lie outside of {start:g} to {end:g} s."
+LEFT_OUT = "{count} of {all} markers {was} left out: outside of {start:g} to {end:g} s."
 NO_MARKERS = "There are no markers; give a file with the columns time and label, or some of SRT, ELAN or Audacity."
 WRONG_WINDOW = "The time around markers is {before:g} s before and {after:g} s after; choose 0 to {longest:g} s each."
 TOO_SHORT = "The time around markers ({span:g} s) is shorter than a row ({step:g} s); choose a longer one."
@@ -95,9 +95,9 @@ def with_markers(timeline: AnyTimeline, given: MarkersLike, shared: bool = False
         return replace(timeline, markers=markers)
     if not shared:
         check_within(markers, begin, timeline.duration)
-    left_out = LEFT_OUT.format(
-        count=len(markers) - len(inside), all=len(markers), start=begin, end=round(timeline.duration, 1)
-    )
+    count, end = len(markers) - len(inside), round(timeline.duration, 1)
+    was = "was" if count == 1 else "were"
+    left_out = LEFT_OUT.format(count=count, all=len(markers), was=was, start=begin, end=end)
     return replace(timeline, markers=inside, notes=(*timeline.notes, left_out))
 
 

@@ -21,7 +21,7 @@ def html_text(timeline: Timeline) -> str:
     figures = summary(timeline)
     warning, affect = figures.warning, affect_in_words(figures)
     highlights = "".join(
-        f"<li>{clock(found.start)} {html.escape(found.text)}</li>" for found in find_highlights(timeline)
+        f"<li>{clock(found.start)} {html.escape(found.sentence)}</li>" for found in find_highlights(timeline)
     )
     parts = [
         f"<p>{html.escape(sentence(timeline))}</p>",

@@ -118,19 +118,7 @@ def _everybody(timeline: Timeline, model: Checkpoint, features: Features) -> tup
     choices = timeline.choices
     if timeline.people or choices.get("person") is not None or timeline.fusion == "voice" or len(features.persons) < 2:
         return ()
-    group = inference.infer(
-        features,
-        model,
-        timeline.fusion,
-        timeline.step,
-        timeline.window,
-        "all",
-        choices.get("smooth", 0.0),
-        timeline.prior,
-        timeline.unsure_below,
-        timeline.baseline,
-        MAX_LANES,
-    )
+    group = inference.again(timeline, features, model, "all", MAX_LANES)
     part = choices.get("part")
     return (group.between(*part) if part else group).people
 

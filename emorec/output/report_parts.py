@@ -79,7 +79,7 @@ def _lane(person: Timeline, portraits: Portraits | None) -> str:
 
 
 def highlights(timeline: Timeline, portraits: Portraits | None) -> str:
-    """A table of the highlights with their time, kind, strength and reason."""
+    """A table of the highlights with their time, strength, kind and reason."""
     found = find_highlights(timeline)
     return _table(timeline, found, portraits) if found else "<p>Nothing stands out.</p>"
 
@@ -97,12 +97,12 @@ def _table(timeline: Timeline, found: Sequence[Highlight], portraits: Portraits 
     with_picture = any(pictures)
     rows = "".join(
         f'<tr><th scope="row">{clock(each.start)}<span class="small"> to {clock(each.end)}</span></th>'
-        f"{f'<td>{picture}</td>' if with_picture else ''}<td>{each.kind}</td><td>{each.strength:.0%}</td>"
-        f'<td><i style="background:{COLOURS[each.emotion]}"></i>{html.escape(files.shown(each.text))}<br>'
+        f"{f'<td>{picture}</td>' if with_picture else ''}<td>{each.strength:.0%}</td>"
+        f'<td><i style="background:{COLOURS[each.emotion]}"></i>{html.escape(files.shown(each.sentence))}<br>'
         f'<span class="small">{html.escape(files.shown(each.reason))}</span></td></tr>'
         for each, picture in zip(found, pictures, strict=True)
     )
-    heads = ["time", *(["face"] if with_picture else []), "kind", "strength", "what and why"]
+    heads = ["time", *(["face"] if with_picture else []), "strength", "what and why"]
     head = "".join(f'<th scope="col" class="small">{name}</th>' for name in heads)
     return f'<table class="moments"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>'
 

@@ -32,6 +32,8 @@ MAX_TEXT = 32_767  # characters of a cell in Excel
 # Names of the last row, which is about the whole recording.
 GROUP = "mean of all"
 ANYONE = "whoever is visible"
+# What a row of the sheet people counts.
+ALL_ROWS, OF_PERSON = "all rows", "only rows that show this person"
 TOO_LONG = "A sheet of Excel has at most {most:,} rows and this result has {rows:,}; choose a longer step or CSV."
 
 Row = Iterable[Any]
@@ -89,8 +91,9 @@ def _people(timeline: Timeline) -> Iterator[Row]:
         values = summary_values(one)
         shares = values.pop("dominant_shares")
         if not first:
-            yield ["person", "name", *EMOTIONS, *values]
-        yield [number, name or None, *(shares.get(emotion) for emotion in EMOTIONS), *values.values()]
+            yield ["person", "name", *EMOTIONS, *values, "counted"]
+        counted = OF_PERSON if number is not None and not one.name else ALL_ROWS
+        yield [number, name or None, *(shares.get(emotion) for emotion in EMOTIONS), *values.values(), counted]
 
 
 def _everybody(timeline: Timeline) -> Iterator[tuple[int | None, str, Timeline]]:

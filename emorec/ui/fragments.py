@@ -199,7 +199,7 @@ def bar(emotion: str, share: float) -> str:
 def _unsure_bar(share: float, below: float) -> str:
     """The row below those of the seven emotions; ``below`` is the confidence under which a row counts as unsure."""
     return (
-        f'<tr class="unsure" title="No emotion has {below:.0%} or more"><th scope="row">unsure</th>'
+        f'<tr class="unsure" title="The confidence is below {below:.0%}"><th scope="row">unsure</th>'
         f'<td><i style="width:{share:.1%}"></i></td><td>{share:.0%}</td></tr>'
     )
 
@@ -224,7 +224,7 @@ The results are estimates of displayed expression, not of what anyone feels.</p>
 PANEL_BUTTON = '<button type="button" aria-expanded="false" aria-controls="panel">Choices</button>'
 PLACEHOLDER = '<div class="empty">The timeline grows here.</div>'
 HOW_TO_READ = (
-    "Click to go there. {looks} where it is unsure: the likeliest emotion has less than "
+    "Click to go there. {looks} where it is unsure: the confidence is below "
     f"{charts.CONFIDENT:.0%}, or all evidence is from just before or after. Blank where there is no evidence, shaded "
     "where nothing is analysed yet."
 )

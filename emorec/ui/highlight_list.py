@@ -24,13 +24,6 @@ MAX_PICTURES = 40  # different ones, of about 2 kB; beyond them a person has one
 NOTHING = '<p class="caption">Nothing stands out.</p>'
 KEYS = '<span class="caption">Keys: <kbd>n</kbd> next, <kbd>p</kbd> previous</span>'
 LEFT_OUT = "The {listed} strongest of {count} are listed, of each kind about the same number."
-WORDS = {
-    "peak": "Peak: ",
-    "shift": "Change ",
-    "disagreement": "Face and voice differ: ",
-    "unsure": "Low confidence: ",
-    "person": "Other person: ",
-}
 KIND_NAMES = {
     "peak": "peaks",
     "shift": "changes",
@@ -101,7 +94,7 @@ def _pictures(
 
 def _item(each: Highlight, person: int, picture: int | None, rank: int) -> str:
     face = "" if picture is None else f'<span class="face face-{picture}"></span>'
-    words = f"{html.escape(WORDS[each.kind])}{html.escape(files.shown(each.text))}"
+    words = html.escape(files.shown(each.sentence))
     return (
         f'<li data-kind="{each.kind}" data-emotion="{each.emotion}" data-person="{person}" data-until="{each.end:.3f}"'
         f' data-rank="{rank}">'

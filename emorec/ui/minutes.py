@@ -14,6 +14,9 @@ from emorec.output.negative import BELOW, MIN_EVIDENCE, NONE
 MINUTE = 60.0  # seconds
 MAX_MINUTES = 24 * 60 + 1  # rows of the table: those of the longest recording, which may begin within a minute
 CUT = "The first {most} of {count} minutes."
+CAPTION = (
+    "The percentages are mean probabilities over the time with evidence; those of the summary are shares of that time."
+)
 SPARK_POINTS = 20  # of the small line of a minute's valence
 COURSE_POINTS = 12  # of the small area of an emotion's probability in a minute
 WIDTH, HEIGHT = 80, 18  # px of the small line
@@ -46,6 +49,7 @@ def minutes(timeline: Timeline) -> str:
     return (
         '<div class="minutes"><p><button type="button" data-negative="3">The three most negative minutes</button> '
         f'<span role="status" data-none="{NONE}"></span></p>{cut}'
+        f'<p class="caption">{CAPTION}</p>'
         f"<table><thead><tr>{first}{head}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
     )
 

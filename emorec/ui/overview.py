@@ -140,7 +140,8 @@ def _heat(data: Columns, place: _Place) -> str:
 def _rows(timeline: Timeline) -> str:
     """What the read-out says of each column, as "end,emotion,percent,sure,face,percent,voice,percent;"; -1 is unknown.
 
-    Emotions are numbers; the first column begins with the recording.
+    Emotions are numbers. ``sure`` is 1, or 0 for a low confidence, or 2 if all evidence is from just before or after.
+    The first column begins with the recording.
     """
     data = columns(timeline, READ_OUT)
     known = data.known > 0
@@ -157,7 +158,7 @@ def _rows(timeline: Timeline) -> str:
         np.where(known, best, -1),
         # As in words, what is unsure is rounded down.
         np.where(data.sure, np.round(100 * data.confidence), np.floor(100 * data.confidence + 1e-9)).astype(int),
-        data.sure.astype(int),
+        np.where(data.sure, 1, np.where(data.own, 0, 2)),
         face,
         np.round(100 * face_share).astype(int),
         voice,

@@ -13,6 +13,7 @@ import pytest
 import emorec
 from emorec import EmorecError, cli
 from emorec.agreement import labels as hand
+from emorec.agreement import text
 from emorec.agreement.emotion_words import words
 from emorec.emotions import EMOTIONS
 from emorec.timeline import Timeline
@@ -68,6 +69,7 @@ def test_only_rows_with_evidence_and_a_label_are_compared(tmp_path):
     found = emorec.compare(result, written(tmp_path, [(0, 2, "happiness"), (2, 4, "rage"), (4, 5, "contempt")]))
     assert (found.labelled_seconds, found.compared_seconds, found.seconds) == (4.0, 3.0, 6.0)
     assert found.compared_share == 0.75
+    assert "3.0 s of these (75%) have an emotion in the result." in text.of(found)  # also from their neighbours
     assert found.every.confusion[EMOTIONS.index("happy"), EMOTIONS.index("sad")] == 1
     assert found.every.confusion.sum() == found.every.rows == 3
     assert found.every.recall["happy"].value == 0.5 and found.every.recall["neutral"].value is None
@@ -450,3 +452,15 @@ def test_the_chart_hatches_what_is_unsure_of_the_result_alone(tmp_path):
     found.save_plot(tmp_path / "comparison.svg")
     picture = (tmp_path / "comparison.svg").read_text(encoding="utf-8")
     assert ">labels<" in picture and ">result<" in picture
+
+
+@pytest.mark.parametrize("rare", [False, True])
+def test_a_recall_without_an_interval_says_why(tmp_path, rare):
+    """Sad is labelled in one block of ten, so its recall has no interval."""
+    given = ["happy", "angry"] * 75
+    truth = np.array([EMOTIONS.index(each) for each in given])
+    truth[-1] = EMOTIONS.index("sad") if rare else truth[-1]
+    found = emorec.compare(timeline(*given), written(tmp_path, labels_of(truth)))
+    (said,) = (line for line in text.of(found).splitlines() if line.startswith("In brackets"))
+    why = "; a recall has none if its label is in too few of them" * rare
+    assert said == f"In brackets: 95 % of resamples of 10 blocks of time{why}."

@@ -22,6 +22,12 @@ from emorec.saving import Saving
 from support import factories
 
 
+class Loaded(Saving):
+    """What writes results, without networks."""
+
+    model = None
+
+
 class Engine:
     """Everything is done at once, with a file of results in the folder of each item."""
 
@@ -234,7 +240,7 @@ def test_what_a_killed_process_left_of_a_file_goes_when_the_item_is_written_agai
     (tmp_path / "notes.txt").write_text("of the user")
     features = factories.full_observations(3.0)
     timeline = infer(features, factories.checkpoint())
-    written = writing.write(tmp_path, choices.Choices(formats=("csv",)), None, timeline, features)[0]
+    written = writing.write(tmp_path, choices.Choices(formats=("csv",)), Loaded(), timeline, features)[0]
     assert {path.name for path in tmp_path.iterdir()} == {*written, "notes.txt"}
 
 
@@ -281,7 +287,7 @@ def test_names_that_were_typed_into_an_item_stay_when_it_is_written_again(tmp_pa
     for content in (fresh, fresh.replace('"name": ""', '"name": "Anna"')):
         path.write_text(content)
         told = []
-        assert names in writing.write(tmp_path, how, Saving(), timeline, features, told.append)[0]
+        assert names in writing.write(tmp_path, how, Loaded(), timeline, features, told.append)[0]
         assert path.read_text() == content and len(told) == ("Anna" in content)
 
 
@@ -293,14 +299,14 @@ def test_the_names_file_that_was_given_is_not_cut_down_to_the_part_that_is_analy
     content = json.dumps({"persons": persons, people_changes.DIGEST: people_changes.digest(persons)})
     (tmp_path / name).write_text(content)
     how, _ = choices.checked({"people": tmp_path / name}, {}, "csv")
-    assert name in writing.write(tmp_path, how, Saving(), timeline, features)[0]
+    assert name in writing.write(tmp_path, how, Loaded(), timeline, features)[0]
     assert (tmp_path / name).read_text() == content
     assert how.digest("") == replace(how, people_file=None).digest("")
     other, _ = choices.checked({"people": json.loads(content)}, {}, "csv")
-    writing.write(tmp_path, other, Saving(), timeline, features)
+    writing.write(tmp_path, other, Loaded(), timeline, features)
     assert (tmp_path / name).read_text() != content  # emorec wrote it, and nobody changed or gave it
 
 
 def _names_files(folder, features, timeline):
     how = choices.Choices(formats=("csv",), inferring={"people": People((Person(number=0),))})
-    return [name for name in writing.write(folder, how, Saving(), timeline, features)[0] if "people.json" in name]
+    return [name for name in writing.write(folder, how, Loaded(), timeline, features)[0] if "people.json" in name]

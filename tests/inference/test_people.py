@@ -164,3 +164,23 @@ def test_persons_share_one_pooled_voice_and_names_do_not_pool_it_again(monkeypat
     np.testing.assert_array_equal(first.people[1].voice, again.people[1].voice)
     infer(dataclasses.replace(features), MODEL, baseline="none", person="all")
     assert len(calls) == 2
+
+
+@pytest.mark.parametrize(("together", "share"), [(4.0, ""), (5.0, "42%"), (12.0, "99%")])
+def test_a_note_says_that_others_are_in_view_beside_the_one_who_is_shown(together, share):
+    times = np.repeat(factories.frame_times(UNTIL), 2)
+    times = times[(np.arange(len(times)) % 2 == 0) | (times < together)]
+    faces = factories.seen(times, np.where(np.diff(times, prepend=-1) > 0, 3, 8))
+    features = factories.observations(UNTIL, faces, factories.heard(np.ones(factories.hops(UNTIL))))
+    told = f"Several persons are in view at once for {share} of the time, and each row is about only one of them"
+    found = [note.partition(";")[0] for note in infer(features, MODEL).notes if "Several" in note]
+    assert found == [told] * bool(share)
+    chosen = [infer(features, MODEL, person=person) for person in ("all", "main", "speaker", 8)]
+    assert not any("Several" in note for one in [*chosen, infer(features, MODEL, "voice")] for note in one.notes)
+
+
+def test_a_long_recording_with_two_persons_for_some_seconds_has_no_note_about_them():
+    times = np.repeat(factories.frame_times(60.0), 2)
+    times = times[(np.arange(len(times)) % 2 == 0) | (times < 10)]
+    faces = factories.seen(times, np.where(np.diff(times, prepend=-1) > 0, 3, 8))
+    assert not any("Several" in note for note in infer(factories.observations(60.0, faces), MODEL).notes)

@@ -15,11 +15,12 @@ from emorec.output import parquet as output_parquet
 from emorec.output import tables
 from emorec.output.highlights import find_highlights
 from emorec.output.markers import with_markers
+from emorec.output.summary import summary
 from support import factories
 
 
-def written(folder, timeline, features):
-    write_tables(folder, timeline, features)
+def written(folder, timeline, features, model=None):
+    write_tables(folder, timeline, features, model)
     names = ("windows", "people", "highlights", "markers")
     return {name: parquet.read_table(folder / f"{name}.parquet") for name in names}
 
@@ -57,6 +58,21 @@ def test_of_all_persons_each_has_its_own_rows(tmp_path):
     expected = alone.shares()[0]
     row = next(row for row in found["people"].to_pylist() if row["person"] == 1)
     assert {emotion: row[emotion] for emotion in EMOTIONS} == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize("fusion", ["late", "voice"])
+def test_each_person_is_counted_as_in_a_timeline_of_that_person_whoever_the_rows_show(tmp_path, fusion):
+    """Person 1 is in view beside person 0, who is shown: no row is about person 1."""
+    times = np.repeat(factories.frame_times(12.0), 2)
+    faces = factories.seen(times, np.arange(len(times)) % 2)
+    features = factories.observations(12.0, faces, factories.heard(np.ones(factories.hops(12.0))))
+    model, choices = factories.checkpoint(), {"fusion": fusion, "step": 0.5, "smooth": 1.0, "prior": "even"}
+    timeline = infer(features, model, **choices)
+    assert 1 not in timeline.person
+    for row in written(tmp_path, timeline, features, model)["people"].to_pylist():
+        figures = summary(infer(features, model, person=row["person"], **choices))
+        assert {emotion: row[emotion] for emotion in EMOTIONS} == pytest.approx(figures.shares, abs=1e-6)
+        assert row["known_seconds"] == pytest.approx(figures.known_seconds) and row["known_seconds"] > 5
 
 
 def test_sound_alone_has_no_people(tmp_path):

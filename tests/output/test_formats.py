@@ -221,7 +221,8 @@ def test_a_workbook_is_read_by_openpyxl(timeline, tmp_path):
         kept = dict(zip(header, row, strict=True))
         summary = tables.summary_values(person)
         shares = summary.pop("dominant_shares")
-        assert kept == {"person": kept["person"], "name": kept["name"], **dict.fromkeys(EMOTIONS), **shares, **summary}
+        values_of = {"person": kept["person"], "name": kept["name"], **dict.fromkeys(EMOTIONS), **shares, **summary}
+        assert kept == values_of | {"counted": "all rows"}
     assert len(values["highlights"]) - 1 == sum(len(person.highlights()) for person in timeline.people or [timeline])
     kept = dict(values["choices"])
     assert kept["media.name"] == plain(timeline.media["name"]) and kept["duration"] == pytest.approx(timeline.duration)
@@ -255,6 +256,7 @@ def test_a_workbook_tells_the_persons_apart_whom_one_timeline_shows(tmp_path):
         (1, "person 1", 0),
         (None, "whoever is visible", 1),
     ]
+    assert [row["counted"] for row in kept] == ["only rows that show this person"] * 3 + ["all rows"]
     assert kept[0]["happy"] == 0 and kept[1]["happy"] == 1 and kept[2]["happy"] is None and kept[3]["happy"] == 0.75
     header, *rows = ([cell.value for cell in row] for row in found["highlights"])
     kept = [dict(zip(header, row, strict=True)) for row in rows]

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from emorec.cli.printing import print_summary
 from emorec.emotions import COLOURS, EMOTIONS
 from emorec.inference.timeline import Timeline, infer
-from emorec.output import charts, report, report_parts, subtitles, trust
+from emorec.output import charts, notebook, report, report_parts, subtitles, trust
 from emorec.output.highlights import KINDS, MAX_OF_KIND, find_highlights
 from emorec.output.negative import most_negative
 from emorec.output.portraits import who
@@ -86,14 +86,24 @@ def test_a_change_that_does_not_last_is_no_highlight():
     assert re.fullmatch(r"neutral in \d+% of the 5 s before, sad in \d+% of the 5 s after", shift.reason)
 
 
+@pytest.mark.parametrize(
+    ("angry", "said"), [(2, []), (3, ["happy in 60% of the 5 s before, angry in 60% of the 5 s after"])]
+)
+def test_a_change_needs_three_seconds_on_each_side_and_its_shares_are_of_all_rows(angry, said):
+    """Rows without evidence and unsure ones count as not showing the emotion."""
+    before = [np.full(7, np.nan), sure("sad", 0.3)] + [sure("happy")] * 3
+    rows = np.array(before + [sure("angry")] * angry + [np.full(7, np.nan)] * 4)
+    assert [shift.reason for shift in of_kind("shift", factories.timeline(rows))] == said
+
+
 def test_a_reason_names_only_seconds_that_there_are():
-    """3.6 s: the change is nearer to both ends than the seconds that are looked at."""
-    rows = [sure("surprise")] * 14 + [sure("angry")] * 22
+    """6.6 s: the change is nearer to both ends than the seconds that are looked at."""
+    rows = [sure("surprise")] * 31 + [sure("angry")] * 35
     (shift,) = of_kind("shift", factories.timeline(np.array(rows), step=0.1))
     before, after = re.fullmatch(
         r"surprise in \d+% of the ([\d.]+) s before, angry in \d+% of the ([\d.]+) s after", shift.reason
     ).groups()
-    assert float(before) == pytest.approx(shift.start) and float(after) == pytest.approx(3.6 - shift.start)
+    assert float(before) == pytest.approx(shift.start) and float(after) == pytest.approx(6.6 - shift.start)
 
 
 def test_low_confidence_is_a_highlight_from_five_seconds_on():
@@ -419,3 +429,10 @@ def test_a_name_that_is_no_text_is_shown_with_a_mark(tmp_path):
     timeline = factories.timeline(np.array([sure("happy")]), media={"name": "caf\udce9 <b>.mp4"})
     report.write(timeline, tmp_path / "report.html")
     assert "caf\ufffd &lt;b&gt;.mp4" in (tmp_path / "report.html").read_text(encoding="utf-8")
+
+
+def test_every_place_names_a_highlight_with_the_same_words(capsys):
+    timeline = tale()
+    print_summary(timeline, [])
+    places = (capsys.readouterr().out, report_parts.highlights(timeline, None), notebook.html_text(timeline))
+    assert all("Change from neutral to happy" in place and "Peak: happy at 97%" in place for place in places)

@@ -116,7 +116,7 @@ def test_time_beyond_the_ends_of_the_recording_does_not_count():
 def test_markers_outside_the_recording_are_left_out_with_a_note_and_if_all_are_refused_in_one_sentence():
     marked = reactions([]).with_markers([(5, "in time"), (130, "late")])
     assert [marker.label for marker in marked.markers] == ["in time"]
-    assert marked.notes[-1] == "1 of 2 markers were left out, as they lie outside of 0 to 120 s."
+    assert marked.notes[-1] == "1 of 2 markers was left out: outside of 0 to 120 s."
     with pytest.raises(
         EmorecError, match="^The marker 'late' at 130 s is outside the recording, which is 120.0 s long"
     ):
@@ -223,7 +223,7 @@ def test_markers_outside_of_a_part_are_left_out_with_a_note(clip, tmp_path, caps
     (tmp_path / "labels.txt").write_text("0.5\t0.5\tearly\n1.5\t1.5\ttone\n2.5\t2.5\tlate\n")
     part = ["--start", "1", "--end", "2", "--format", "json", "--no_plot", "--out", "out"]
     assert cli.main(["analyze", str(clip), "--markers", "labels.txt", *part]) == 0
-    assert "2 of 3 markers were left out, as they lie outside of 1 to 2 s." in capsys.readouterr().err
+    assert "2 of 3 markers were left out: outside of 1 to 2 s." in capsys.readouterr().err
     written = json.loads((tmp_path / "out" / "clip.json").read_text())
     assert written["markers"] == [{"time": 1.5, "label": "tone"}]
     assert (tmp_path / "out" / "clip.markers.csv").exists()
@@ -235,7 +235,7 @@ def test_markers_outside_of_a_part_are_left_out_with_a_note(clip, tmp_path, caps
 def test_a_marker_after_the_end_of_the_only_recording_does_not_cost_the_others(clip, tmp_path, capsys):
     (tmp_path / "labels.txt").write_text("1.5\t1.5\ttone\n9.0\t9.0\tlate\n")
     assert cli.main(["analyze", str(clip), "--markers", "labels.txt", "--no_plot", "--out", "out"]) == 0
-    assert "1 of 2 markers were left out, as they lie outside of 0 to 3 s." in capsys.readouterr().err
+    assert "1 of 2 markers was left out: outside of 0 to 3 s." in capsys.readouterr().err
     assert (tmp_path / "out" / "clip.markers.csv").exists()
 
 
@@ -244,7 +244,7 @@ def test_several_recordings_share_markers_beyond_the_end_of_some(clip, tmp_path,
     (tmp_path / "labels.txt").write_text("5.0\t5.0\ttone\n")
     command = ["analyze", str(clip), str(longer), "--markers", "labels.txt", "--no_plot", "--out", "out"]
     assert cli.main(command) == 0
-    assert "clip.wav: 1 of 1 markers were left out" in capsys.readouterr().err
+    assert "clip.wav: 1 of 1 markers was left out" in capsys.readouterr().err
     names = {path.name for path in (tmp_path / "out").iterdir()} - {".emorec"}
     assert names == {"clip.csv", "longer.csv", "longer.markers.csv"}
 

@@ -40,6 +40,7 @@ def test_the_source_of_a_recording_is_a_link_only_if_it_is_one_of_the_web():
 
 def test_valence_and_arousal_are_said_to_be_derived_and_their_source_is_named():
     shown = fragments.result(factories.timeline(factories.probabilities(9)))
+    assert 'title="The confidence is below 40%"' in shown  # evidence lowers it: an emotion may have more than 40 %
     assert "Average valence, derived" in shown and "Average arousal, derived" in shown
     legend = fragments.legend("valence_arousal")
     assert "are derived" in legend and "Warriner, Kuperman &amp; Brysbaert, 2013" in legend

@@ -19,7 +19,7 @@ from support.paths import ROOT
 
 JPEG = b"\xff\xd8picture"
 ITEM = re.compile(r'<li data-kind="(\w+)" data-emotion="(\w+)" data-person="(-?\d+)"')
-RATE, SHOT, BLANK, SHOTS = 5, 3.0, 4.0, 5  # pictures a second; seconds of a portrait, and of a grey picture after it
+RATE, SHOT, BLANK, SHOTS = 5, 4.0, 4.0, 5  # pictures a second; seconds of a portrait, and of a grey picture after it
 
 
 def sure(emotion):

@@ -31,7 +31,7 @@ def test_markers_are_drawn_averaged_and_removed(chromium, page_server, tmp_path)
         assert words.inner_text() == (
             "3 markers in the chart: look <b> and listen. Outside of what was analysed, and left out: 1 of 4."
         )
-        page.wait_for_selector("#overview >> text=1 of 4 markers were left out, as they lie outside of 0 to 12 s.")
+        page.wait_for_selector("#overview >> text=1 of 4 markers was left out: outside of 0 to 12 s.")
         assert page.locator(RULES).count() > before
         with page.expect_download() as waiting:
             page.click("#around-markers")

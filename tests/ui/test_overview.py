@@ -71,11 +71,14 @@ def test_an_hour_stays_small_enough_to_be_sent_at_every_redraw():
 
 def test_the_read_out_knows_what_every_second_says():
     nearly = np.where(np.array(EMOTIONS) == "sad", 0.3999, 0.6001 / 6)  # 40 % would be sure
-    rows = re.search(r'data-rows="([^"]*)"', overview(factories.timeline([sure("sad"), GAP, nearly])))[1].split(";")
+    lent = np.array([1.0, 1.0, 1.0, 0.0])  # the last row itself shows no face
+    of_rows = factories.timeline([sure("sad"), GAP, nearly, sure("sad")], row_face=lent)
+    rows = re.search(r'data-rows="([^"]*)"', overview(of_rows))[1].split(";")
     sad = EMOTIONS.index("sad")
     assert rows[0].split(",")[:4] == ["1", str(sad), "94", "1"] and rows[0].split(",")[6] == "-1"
     assert rows[1].split(",")[:2] == ["2", "-1"]
     assert rows[2].split(",")[:4] == ["3", str(sad), "39", "0"]
+    assert rows[3].split(",")[:4] == ["4", str(sad), "94", "2"]
 
 
 @pytest.mark.parametrize(
@@ -113,6 +116,7 @@ def test_every_minute_has_a_row_with_its_means():
     assert 'data-sad="0.9400"' in rows[0] and 'data-happy="0.9400"' in rows[1] and "data-sad" not in rows[2]
     assert float(re.search(r'data-valence="(-?[\d.]+)"', rows[0])[1]) < 0
     assert [" data-low" in row for row in rows] == [True, False, False] and 'data-none="No minute is' in html
+    assert "The percentages are mean probabilities" in html
     assert html.count("no evidence") == 1 and 'data-from="60.000" data-to="120.000"' in html
 
 

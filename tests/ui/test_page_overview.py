@@ -287,6 +287,24 @@ def test_the_read_out_follows_the_playhead(page):
     assert page.inner_text("#readout p").startswith("1:30 · ") and "not analysed" not in page.inner_text("#readout p")
 
 
+def test_the_read_out_says_why_it_is_unsure(page):
+    said = page.evaluate(
+        """() => {
+        const host = document.querySelector("#overview [data-emotions]"), rows = host.dataset.rows, said = [];
+        for (const row of ["90,0,37,0,-1,0,-1,0", "90,0,79,1,-1,0,-1,0", "90,0,79,2,-1,0,-1,0"]) {
+          host.dataset.rows = row;
+          window.emorecView.readOut(1, true);
+          said.push(document.querySelector("#readout p").textContent.split(" · ")[1]);
+        }
+        host.dataset.rows = rows;
+        return said;
+        }"""
+    )
+    first = said[1].removesuffix(" 79%")
+    assert said[0] == f"{first} 37%, unsure: low confidence"
+    assert said[2] == f"{first} 79%, unsure: all evidence is from just before or after"
+
+
 def test_without_a_player_the_playhead_and_the_read_out_follow_all_the_same(page):
     whole(page)
     page.evaluate("document.querySelector('#player').innerHTML = '<div class=empty>Not kept any more.</div>'")

@@ -183,6 +183,7 @@
   });
 
   // The read-out: what the timeline says at the playhead, for eyes and for screen readers.
+  const UNSURE = [", unsure: low confidence", "", ", unsure: all evidence is from just before or after"];
   const said = (emotions, index, percent) => (index < 0 ? "" : `${emotions[index]} ${percent}%`);
   const readOut = (time, quiet) => {
     const host = overview(), line = find("#readout p");
@@ -202,7 +203,7 @@
     const parts = [window.emorecClock(time)];
     if (!row || row[1] < 0) parts.push(row ? "no evidence" : "not analysed");
     else {
-      parts.push(said(emotions, row[1], row[2]) + (row[3] ? "" : ", unsure"));
+      parts.push(said(emotions, row[1], row[2]) + UNSURE[row[3]]);
       if (row[4] >= 0) parts.push(`face ${said(emotions, row[4], row[5])}`);
       if (row[6] >= 0) parts.push(`voice ${said(emotions, row[6], row[7])}`);
     }
