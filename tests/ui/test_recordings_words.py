@@ -13,8 +13,8 @@ from emorec.media.integrity import is_damage
 from emorec.output import formats
 from emorec.output.summary import summary
 from emorec.ui.page import library, recordings, together
-from emorec.ui.page.recordings import Figures
-from emorec.ui.page.recordings_handlers import Choices, RecordingsHandlers, figures
+from emorec.ui.page.figures import Choices, Figures, figures
+from emorec.ui.page.recordings_handlers import RecordingsHandlers
 from emorec.ui.sessions.batch import DONE, Batch, Item
 from emorec.ui.shelf import Entry
 from support import factories

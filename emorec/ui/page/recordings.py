@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,12 +12,10 @@ import gradio as gr
 from emorec import files
 from emorec.affect import DIMENSIONS
 from emorec.emotions import COLOURS, EMOJI, EMOTIONS
-from emorec.extraction.features import Features
 from emorec.output.chart_data import signed
-from emorec.output.summary import Summary
 from emorec.ui import fragments
+from emorec.ui.page.figures import Figures
 from emorec.ui.sessions.batch import DONE, FAILED, WAITING, WORKING, Item
-from emorec.ui.sessions.memory import NOTHING, Said
 
 # The script uploads the files one by one, so that the limits for one upload hold for each, and then names them.
 PICK = """<div class="pick"><button type="button" data-pick="files">Several files</button>
@@ -35,33 +31,6 @@ UNSURE = 0.1  # share of the time with evidence from which on the list tells it
 TOO_LITTLE = "too little to tell"
 TICK = 1.0  # seconds between two updates of the list
 KINDS = {"table": "Table (CSV)", "rows": "All rows (CSV)", "zip": "All results (ZIP)"}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Figures:
-    """What is known of a recording that is done: its length (s), the number of persons, its summary, the name of its
-    entry among the recent analyses, the ``files`` of its results by format, ``how`` it was analysed (in words),
-    whether its faces were analysed too, what is missing because of ``damage`` (in words, "" if nothing is), and what
-    the visitor has ``said`` of it.
-
-    ``remake`` makes the figures anew from the features and what the visitor says of the recording.
-    """
-
-    duration: float
-    persons: int
-    summary: Summary
-    recent: str
-    files: dict[str, Path]
-    how: str
-    has_faces: bool
-    damage: str = ""
-    said: Said = NOTHING
-    remake: Callable[[Features, Said], Figures] | None = None
-
-    @property
-    def dominant(self) -> str:
-        """The emotion with the largest share of the time, "" without evidence."""
-        return next((name for name, share in self.summary.shares.items() if share > 0), "")
 
 
 def panel() -> SimpleNamespace:
