@@ -9,12 +9,15 @@ import numpy as np
 
 from emorec import files
 from emorec.affect import SOURCE
+from emorec.inference import baseline_choice
+from emorec.inference.options import DEFAULT_WINDOW, UNSURE_BELOW
 from emorec.inference.timeline import Timeline
 from emorec.output.chart_data import signed
 
 MIN_SECONDS = 5.0  # with evidence; less is too little to conclude anything about a recording
 MIN_SHARE = 0.05  # of the recording that needs evidence; the longer of the two counts
 
+MIX = "mix"  # the channel if none is chosen
 TOP_EMOTIONS = 3  # that the sentence names
 MIN_NAMED = 0.005  # share of the time; smaller ones are 0% in words
 
@@ -108,12 +111,30 @@ def affect_in_words(figures: Summary) -> str:
 def how(timeline: Timeline) -> str:
     """How a timeline was made, in a few words: "late fusion, everyday prior, 1 s steps"."""
     person, smooth = timeline.choices.get("person"), timeline.choices.get("smooth")
+    baseline = timeline.choices.get("baseline", baseline_choice.DEFAULT)
     parts = [
         f"{timeline.fusion} fusion",
         f"{timeline.prior.name} prior",
         f"{timeline.step:g} s steps",
         "" if person is None else WHO.get(str(person)) or timeline.name or f"person {person}",
         f"smoothed over {smooth:g} s" if smooth else "",
+        "" if baseline == baseline_choice.DEFAULT else f"baseline {files.shown(str(baseline))}",
+    ]
+    return ", ".join(part for part in parts if part)
+
+
+def how_in_full(timeline: Timeline) -> str:
+    """``how``, with all other choices that are not the default, in which results that are compared may differ."""
+    given, start, end = timeline.choices, timeline.choices.get("start") or 0.0, timeline.choices.get("end")
+    least, channel, rotate = given.get("unsure_below", UNSURE_BELOW), given.get("channel", MIX), given.get("rotate")
+    parts = [
+        how(timeline),
+        "" if timeline.window == DEFAULT_WINDOW else f"{timeline.window:g} s windows",
+        "" if least == UNSURE_BELOW else f"unsure below {least:.0%}",
+        "" if channel == MIX else f"channel {channel}",
+        f"turned by {rotate}°" if rotate else "",
+        f"from {start:g} s" if start else "",
+        f"until {end:g} s" if end else "",
     ]
     return ", ".join(part for part in parts if part)
 

@@ -18,6 +18,7 @@ from emorec.ui.overview import ribbon
 GONE = "The result {name} is not in the library any more; open its tab again to see the list."
 SORTS = ("date", "name", "length", "unsure")
 RIBBON_COLUMNS = 60
+FOUND_FROM = 0.05  # share of the time with evidence from which on a recording is found by an emotion
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +38,12 @@ class Entry:
     def dominant(self) -> str:
         """The emotion with the largest share of the time, "" without evidence."""
         return next((name for name, share in self.figures.shares.items() if share > 0), "")
+
+    @property
+    def words(self) -> str:
+        """What it is found by: name, time, and each emotion that has at least FOUND_FROM of the time with evidence."""
+        emotions = [name for name, share in self.figures.shares.items() if share >= FOUND_FROM]
+        return f"{self.name} {self.finished} {' '.join(emotions)}".casefold()
 
 
 class Shelf:
@@ -90,13 +97,9 @@ class Shelf:
 
 
 def found(entries: Sequence[Entry], words: str, order: str) -> list[Entry]:
-    """The entries in whose name, date or dominant emotion every word occurs, sorted by one of SORTS."""
+    """The entries in whose ``words`` every word occurs, sorted by one of SORTS."""
     wanted = words.casefold().split()
-    kept = [
-        entry
-        for entry in entries
-        if all(word in f"{entry.name} {entry.finished} {entry.dominant}".casefold() for word in wanted)
-    ]
+    kept = [entry for entry in entries if all(word in entry.words for word in wanted)]
     kept.sort(key=lambda entry: entry.name.casefold())
     if order == "date":
         kept.sort(key=lambda entry: entry.finished, reverse=True)

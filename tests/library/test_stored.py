@@ -135,6 +135,11 @@ def test_analyses_are_found_by_name_emotion_and_date_and_sorted(tmp_path):
     assert [entry.name for entry in found(entries, "2026-11-21", "date")] == ["ben-2.mp4"]
     assert [entry.name for entry in found(entries, "", "length")] == ["cara-3.mp4", "ben-2.mp4", "anna-1.mp4"]
     assert found(entries, entries[0].dominant, "name")[0].name == "anna-1.mp4"
+    for share in (0.05, 0.04):
+        figures = dataclasses.replace(entries[0].figures, shares={"sad": 0.9, "happy": share})
+        one = dataclasses.replace(entries[0], figures=figures)
+        assert found([one], "happy", "name") == ([one] if share >= 0.05 else [])  # not only the most common emotion
+        assert found([one], "sad ANNA", "name") == [one] and found([one], "fear", "name") == []
     assert found(entries, "nobody", "name") == []
     assert [entry.figures.unsure for entry in found(entries, "", "unsure")] == sorted(
         (entry.figures.unsure for entry in entries), reverse=True

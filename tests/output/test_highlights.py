@@ -15,7 +15,7 @@ from emorec.output import charts, notebook, report, report_parts, subtitles, tru
 from emorec.output.highlights import KINDS, MAX_OF_KIND, find_highlights
 from emorec.output.negative import most_negative
 from emorec.output.portraits import who
-from emorec.output.summary import affect_in_words, how, sentence, shares_in_words, summary
+from emorec.output.summary import affect_in_words, how, how_in_full, sentence, shares_in_words, summary
 from support import factories
 
 
@@ -295,6 +295,13 @@ def test_a_summary_in_words_names_what_is_not_the_default():
     assert how(timeline) == "late fusion, even prior, 1 s steps"
     timeline.choices.update(person=2, smooth=1.5)
     assert how(timeline) == "late fusion, even prior, 1 s steps, person 2, smoothed over 1.5 s"
+    timeline.choices.update(person=None, smooth=0.0, baseline="speaker", channel="mix", start=0.0, end=None, rotate=0)
+    assert how(timeline) == how_in_full(timeline) == "late fusion, even prior, 1 s steps"
+    timeline.choices.update(baseline="none", channel="left", start=1.5, end=9.0, rotate=90, unsure_below=0.5)
+    assert how(timeline) == "late fusion, even prior, 1 s steps, baseline none"
+    assert how_in_full(dataclasses.replace(timeline, window=5.0)) == (
+        f"{how(timeline)}, 5 s windows, unsure below 50%, channel left, turned by 90°, from 1.5 s, until 9 s"
+    )
 
 
 @pytest.mark.parametrize("step", [0.1, 0.5, 5.0])

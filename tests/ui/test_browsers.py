@@ -1,16 +1,18 @@
 """What a browser keeps across a reload, and what several recordings are: without a browser and without networks."""
 
+import json
 import threading
 import time
 from pathlib import Path
 from types import SimpleNamespace
 
+import gradio as gr
 import pytest
 
 from emorec.analyzer import Analyzer
 from emorec.errors import EmorecError
 from emorec.ui.jobs.job_queue import BUSY
-from emorec.ui.page import recordings_handlers
+from emorec.ui.page import recordings_handlers, stored_choices
 from emorec.ui.page.analysis import Analysis
 from emorec.ui.page.handlers import JobHandlers
 from emorec.ui.page.recents_handlers import RecentsHandlers
@@ -385,6 +387,34 @@ def test_one_recording_or_all_can_be_cancelled_and_analysed_later():
     assert several.get(first.id) is None and len(several.items) == 2
 
 
+def test_with_other_choices_what_is_done_or_failed_is_worked_on_again_and_stopping_gives_it_back():
+    several, problem = Batch(), {"b": "No second track."}
+
+    def work(choices, begin=lambda item: Done(problem.get(item.name, ""))):
+        return Work(begin=begin, finish=lambda item, job: f"{item.name} {choices}", choices=choices)
+
+    def worked(choices, **how):
+        started = several.start(work(choices, **how))
+        until(lambda: not several.running)
+        return started, [(item.state, item.result, item.choices) for item in several.items]
+
+    for each in "ab":
+        several.add(each, each)
+    first = [(DONE, "a even", "even"), (FAILED, None, "even")]
+    assert worked("even") == (True, first) and worked("even") == (False, first)
+
+    def cancelling(item):
+        several.cancel()  # while it is at work, and the other one waits
+        return Done(complete=False)
+
+    assert worked("everyday", begin=cancelling) == (True, first)
+    assert several.items[1].problem == "No second track."
+    problem.clear()
+    assert worked("everyday") == (True, [(DONE, f"{each} everyday", "everyday") for each in "ab"])
+    assert several.items[1].problem == ""
+    assert not worked("everyday")[0]
+
+
 def test_a_recording_that_is_cancelled_at_its_end_gets_no_result():
     several, finished = Batch(), []
 
@@ -435,6 +465,34 @@ def test_results_that_are_being_written_are_deleted_too(service, tmp_path, monke
     getattr(service, end)(owner)
     until(lambda: not several.running and not list(tmp_path.rglob("*.csv")))
     assert results and results[0].files["csv"].name.endswith(".csv")
+
+
+def test_analyze_all_makes_the_list_again_with_other_choices_and_a_line_is_shown_with_its_own(service, monkeypatch):
+    service.browsers.enter("page", TOKEN)
+    monkeypatch.setattr(service.memory, "features", lambda recent: factories.full_observations(1.0, key="mine.wav"))
+    recordings = recordings_handlers.RecordingsHandlers(service)
+    lists = RecentsHandlers(service, JobHandlers(service), recordings)
+    several = recordings.batch("page")
+    item = several.add("mine.wav", uploaded(service, "page"))
+
+    def analyse(prior):
+        choices = ("", "", "late", 1.0, 3.0, 0.0, prior, "speaker", None, "mix", "", "", None, 0)
+        recordings.start(*choices, asking("page"))
+        until(lambda: not several.running)
+        return item.state, json.loads(item.result.files["json"].read_text())["choices"]["prior"]
+
+    def controls(what, name):
+        _, *changed = lists.do(f"{what} {name} #1", Analysis(), asking("page"))
+        return dict(zip(stored_choices.NAMES, changed[8:], strict=False))
+
+    assert analyse("even") == (DONE, "even")
+    with pytest.raises(gr.Error, match="with these choices already"):
+        analyse("even")
+    assert controls("show", item.id)["prior"]["value"] == "even"
+    (recent,) = service.memory.of("page")
+    assert controls("open", recent.id)["prior"] == gr.skip()  # its choices are not known
+    assert analyse("everyday") == (DONE, "everyday") and len(service.memory.of("page")) == 1
+    assert controls("show", item.id)["prior"]["value"] == "everyday"
 
 
 def test_a_list_that_is_between_two_jobs_is_not_idle(service, monkeypatch, clock):

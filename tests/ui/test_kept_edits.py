@@ -13,14 +13,15 @@ from emorec.analyzer import Analyzer
 from emorec.annotation import Marker
 from emorec.extraction.options import Settings
 from emorec.extraction.people import People, Person
-from emorec.ui.page import recordings_handlers
+from emorec.ui.page import figures
 from emorec.ui.page.analysis import Analysis
+from emorec.ui.page.figures import Choices
 from emorec.ui.page.handlers import JobHandlers
 from emorec.ui.page.kept_edits import KeptEdits
 from emorec.ui.page.marker_panel import Marked
 from emorec.ui.page.people_handlers import Edited
 from emorec.ui.page.recents_handlers import RecentsHandlers
-from emorec.ui.page.recordings_handlers import LIST, Choices, RecordingsHandlers
+from emorec.ui.page.recordings_handlers import LIST, RecordingsHandlers
 from emorec.ui.service import Service
 from emorec.ui.sessions import memory
 from emorec.ui.sessions.batch import DONE
@@ -78,7 +79,7 @@ def in_list(lists, features, folder, *names):
     choices = Choices(checkpoint="", settings=Settings(), inference=EVERYBODY)
     for name, recent in zip(names, ("r", "r2"), strict=False):
         item = batch.add(name, f"/{name}")
-        item.result = recordings_handlers.figures(lists.service, item, {}, choices, recent, folder, features)
+        item.result = figures.figures(lists.service, item, {}, choices, recent, folder, features)
         item.state = DONE
     return batch.items
 
@@ -187,7 +188,7 @@ def test_results_of_one_content_under_two_names_keep_their_names(lists, service,
 
 @pytest.mark.parametrize("end", ["delete_session_data", "_end"])
 def test_results_that_are_written_anew_are_deleted_too(lists, service, shown, monkeypatch, end):
-    owner, infer = service.browsers.owner("a"), recordings_handlers.infer
+    owner, infer = service.browsers.owner("a"), figures.infer
     folder = service.files.folder("a")
     items = in_list(lists, shown.features, folder / "results", "a.mp4", "b.mp4")
     recent = service.memory.of("a")[0]
@@ -202,7 +203,7 @@ def test_results_that_are_written_anew_are_deleted_too(lists, service, shown, mo
         deletion.join(0.3)
         return infer(*given, **choices)
 
-    monkeypatch.setattr(recordings_handlers, "infer", slow)
+    monkeypatch.setattr(figures, "infer", slow)
     keep(KeptEdits(service, lists.recordings), shown, ONE, edited=ANNA)
     deletion.join()
     assert len(items) == 2 and len(calls) == 1 and not folder.exists()

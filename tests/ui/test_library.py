@@ -1,5 +1,6 @@
 """The tab Library in a real browser: found, compared, opened again; and what it does not show."""
 
+import json
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -300,6 +301,27 @@ def test_one_that_has_left_the_library_does_not_stop_the_comparison_of_the_other
     assert handlers.compare('["voice-1", "gone"]') == alone and "gone is not in the library any more" in warnings[0]
     for only in ("gone", "../outside"):
         assert handlers.compare(f'["{only}"]') == ("", None, "", None, "", None)
+
+
+def test_compared_charts_and_means_say_with_which_choices_they_were_made(tmp_path):
+    others = [{}, {}, {"prior": "everyday"}, {"baseline": "none"}, *({"window": float(size)} for size in range(4, 8))]
+    for number, choices in enumerate(others):
+        result_folders.item(tmp_path, f"item-{number}", number, **choices)
+    shelf = Shelf(tmp_path)
+    shelf.entries()
+
+    def compared(*numbers):
+        found = LibraryHandlers(SimpleNamespace(shelf=shelf)).compare(json.dumps([f"item-{each}" for each in numbers]))
+        return found[0], found[2], found[4]
+
+    first, second, means = compared(0, 1)
+    assert all(">late fusion, even prior, 1 s steps<" in heading for heading in (first, second))
+    assert "different choices" not in means
+    first, second, means = compared(2, 3, 0, 1)
+    assert ">late fusion, everyday prior, 1 s steps<" in first and "even prior, 1 s steps, baseline none<" in second
+    assert means.index("with different choices") < means.index("<table")
+    assert "even prior, 1 s steps (2 of 4); late fusion, everyday prior, 1 s steps (1 of 4)" in means
+    assert "5 s windows (1 of 8); 2 more." in compared(*range(8))[2]
 
 
 def test_a_folder_that_is_none_is_one_sentence(tmp_path):

@@ -15,10 +15,10 @@ from emorec.output.summary import summary
 from emorec.ui import fragments
 from emorec.ui.page import recents, together
 from emorec.ui.page.analysis import BUSY, Analysis
+from emorec.ui.page.figures import Figures
 from emorec.ui.page.handlers import GONE, NO_FILE, JobHandlers
 from emorec.ui.page.live import LiveHandlers
 from emorec.ui.page.recents_handlers import RecentsHandlers
-from emorec.ui.page.recordings import Figures
 from emorec.ui.page.recordings_handlers import RecordingsHandlers
 from emorec.ui.server.limits import Visitor
 from emorec.ui.service import Service

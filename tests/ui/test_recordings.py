@@ -175,6 +175,17 @@ def test_a_folder_is_analysed_and_a_bad_file_does_not_stop_the_others(page, fold
     assert page.evaluate(f"{MEDIA}.duration") == pytest.approx(14, abs=0.1)
     assert len(table(page)) == 14
 
+    page.click("#analyze-all")
+    assert "All of the list was analysed with these choices already" in toast(page)
+    page.locator("#prior").get_by_label("Even").check()
+    page.click("#analyze-all")
+    page.wait_for_selector("#combined >> text=even prior")
+    all_done(page)
+    page.locator("#prior").get_by_label("Everyday").check()
+    page.wait_for_selector("#timeline svg.marks")
+    voice.get_by_role("button", name="Interviews/Anna/voice.wav", exact=True).click()
+    page.wait_for_selector("#prior label:has(input:checked) >> text=Even")  # the choice of the line
+
     line(page, "Anna/tone.wav").get_by_role("button", name="Remove").click()
     line(page, "Anna/tone.wav").wait_for(state="detached")
     page.click("#empty-list")

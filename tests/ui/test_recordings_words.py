@@ -1,5 +1,6 @@
 """What is said of recordings with little or no evidence: in the list of several, in its tables, and in the library."""
 
+import csv
 import re
 import zipfile
 from dataclasses import replace
@@ -13,21 +14,21 @@ from emorec.media.integrity import is_damage
 from emorec.output import formats
 from emorec.output.summary import summary
 from emorec.ui.page import library, recordings, together
-from emorec.ui.page.recordings import Figures
-from emorec.ui.page.recordings_handlers import Choices, RecordingsHandlers, figures
-from emorec.ui.sessions.batch import DONE, Batch, Item
+from emorec.ui.page.figures import Choices, Figures, figures
+from emorec.ui.page.recordings_handlers import RecordingsHandlers
+from emorec.ui.sessions.batch import DONE, FAILED, Batch, Item
 from emorec.ui.shelf import Entry
 from support import factories
 
 
-def done(probabilities, **more):
+def done(probabilities, how="how", **more):
     figures = Figures(
         duration=len(probabilities),
         persons=0,
         summary=summary(factories.timeline(probabilities)),
         recent="",
         files={},
-        how="how",
+        how=how,
         has_faces=False,
         **more,
     )
@@ -47,9 +48,28 @@ def test_too_little_to_tell_is_said_in_the_list_in_its_tables_and_in_the_library
         figures = item.result.summary
         entry = Entry(item="a", name="a", finished="", duration=4.0, persons=0, figures=figures, ribbon="")
         assert ("too little to tell" not in library.listed([entry], [], 1)) == enough
-    assert ",true\n" in together.table([short]) and ",false\n" in together.table([long])
+    assert ",true,how\n" in together.table([short]) and ",false,how\n" in together.table([long])
     unsure = done([[1 / 7] * 7] * 9)
     assert "done: unsure in 100% of the time with evidence" in recordings.listed([unsure])
+
+
+def test_rows_that_were_made_with_different_choices_say_with_which(tmp_path):
+    same = [done(factories.probabilities(9), how="even prior") for _ in range(2)]
+    mixed = [same[0], done(factories.probabilities(9), how="everyday prior, <none>")]
+    shown = recordings.combined(same)
+    assert shown.count("even prior") == 1 and "Made with" not in shown
+    shown = recordings.combined([*mixed, Item(name="b.wav", path="", state=FAILED)])
+    assert "made with different choices, which the last column names" in shown and shown.count("even prior") == 1
+    assert shown.index("Made with") > shown.index("Valence") and shown.count('colspan="11"') == 1
+    assert [*re.findall(r'<td class="made">(.*?)</td>', shown)] == ["even prior", "everyday prior, &lt;none&gt;"]
+    assert [row.rpartition(",")[2] for row in together.table(mixed).splitlines()[:2]] == ["made_with", "even prior"]
+    for item in mixed:
+        item.result.files["csv"] = tmp_path / "own.csv"
+    formats.FORMATS["csv"].write(factories.timeline(factories.probabilities(9)), tmp_path / "own.csv")
+    with together.write("rows", mixed, tmp_path).open(encoding="utf-8", newline="") as written:
+        rows = list(csv.DictReader(written))
+    assert list(rows[0])[-1] == "made_with"
+    assert [row["made_with"] for row in rows] == ["even prior"] * 9 + ["everyday prior, <none>"] * 9
 
 
 def test_a_damaged_recording_is_not_just_done(tmp_path):

@@ -6,6 +6,7 @@ from dataclasses import replace
 from types import SimpleNamespace
 
 import av
+import gradio as gr
 import pytest
 
 from emorec.analyzer import Analyzer
@@ -106,11 +107,13 @@ def test_it_says_how_far_it_is_and_can_be_stopped(given):
     assert "Writing the video" in words and stop["visible"] and not (boxes["interactive"] or hidden["interactive"])
     slow.go.release(4)
     assert any("40%" in step[1] for step in steps)
+    assert handlers.drawn(REQUEST) == gr.skip()  # another result: this video is still being written
     assert next(handlers.write(*page))[1] == fragments.callout(video.RUNNING)
     handlers.stop(REQUEST)
     slow.go.release()
     file, words, boxes, _, stop = [*steps][-1]
     assert (file, words) == (None, fragments.callout(video.STOPPED)) and boxes["interactive"] and not stop["visible"]
+    assert handlers.drawn(REQUEST) == ""
     assert "Writing the video" in next(handlers.write(*page))[1]  # another one can begin
 
 
@@ -177,6 +180,9 @@ def test_the_shown_part_becomes_a_video_with_boxes_and_hidden_faces(chromium, pa
         with av.open(str(tmp_path / "part.mp4")) as movie:
             assert 2_500_000 < movie.duration < 4_500_000
         assert page.locator("#video-stop").is_hidden()
+        page.wait_for_selector(f"#video-status >> text={video.WRITTEN}")
+        page.locator("#prior").get_by_label("Even").check()
+        page.wait_for_function("!document.querySelector('#video-status').textContent.trim()")  # said of another result
 
 
 def test_what_cannot_be_written_is_said_in_the_words_of_the_page():

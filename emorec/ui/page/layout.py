@@ -136,7 +136,7 @@ def build(
         marker_panel.connect(parts, session, MarkerHandlers(service), drawn, AT_ONCE, connect_download)
         kept = kept_edits.KeptEdits(service, handlers.recordings)
         kept_edits.connect(session, kept, lists.components[1:], [ended, resumed_ended], AT_ONCE)
-        video.connect(parts, session, video.VideoHandlers(service), QUIET, SAVE)
+        video.connect(parts, session, video.VideoHandlers(service), QUIET, SAVE, drawn)
         library_handlers.connect(parts, session, library_handlers.LibraryHandlers(service), QUIET)
         live.connect(parts, session, live.LiveHandlers(service), QUIET)
         page.unload(jobs.leave)

@@ -1,6 +1,7 @@
 """The tab Library on the page: its components, the list of past analyses, and the comparison of several."""
 
 import html
+from collections import Counter
 from collections.abc import Sequence
 from types import SimpleNamespace
 
@@ -11,7 +12,7 @@ from emorec.library.groups import GroupMean
 from emorec.output.chart_data import signed
 from emorec.ui import fragments
 from emorec.ui.page.recordings import TOO_LITTLE
-from emorec.ui.shelf import Entry
+from emorec.ui.shelf import FOUND_FROM, Entry
 
 SORTS = (("Newest first", "date"), ("Name", "name"), ("Longest first", "length"), ("Most unsure first", "unsure"))
 MAX_LISTED = 100
@@ -19,6 +20,8 @@ MORE = "{count} more; type a part of a name, an emotion or a date to find them."
 NOTHING = "Nothing here fits these words."
 LEFT_OUT = "What is left out"
 CHOOSE = "Choose recordings with the boxes to compare them: the charts of the first two, and the means of all."
+MIXED = "These recordings were analysed with different choices, which may be why they differ: {made}."
+MAX_NAMED = 5  # kinds of choices that the sentence names
 POINTER = "See the comparison"
 SIGNED = ("valence", "arousal")
 COLUMNS = ("Recording", "Date", "Length", "Persons", "Mostly", "Unsure")
@@ -30,7 +33,7 @@ def panel() -> SimpleNamespace:
     with gr.Row(elem_id="library-tools"):
         words = gr.Textbox(
             label="Find",
-            placeholder="name, emotion, 2026-11",
+            placeholder=f"name, emotion (from {FOUND_FROM:.0%}), 2026-11",
             max_lines=1,
             scale=3,
             min_width=220,  # on a phone both fields have a line of their own
@@ -102,8 +105,9 @@ def _line(entry: Entry) -> str:
     )
 
 
-def means(found: Sequence[GroupMean], count: int) -> str:
-    """The table of the means of so many recordings."""
+def means(found: Sequence[GroupMean], made: Sequence[str]) -> str:
+    """The table of the means of recordings; ``made`` says of each how it was made. Above is what differs in that."""
+    count = len(made)
     if not found:
         return fragments.callout("None of these recordings has evidence.")
     rows = "".join(
@@ -113,7 +117,7 @@ def means(found: Sequence[GroupMean], count: int) -> str:
     )
     which = "1 recording" if count == 1 else f"{count} recordings"
     return (
-        f'<section class="library-means"><h2>Means of {which}</h2>'
+        f'<section class="library-means"><h2>Means of {which}</h2>{_mixed(made)}'
         f'<div class="scroll" tabindex="0" role="region" aria-label="Means of {which}"><table>'
         "<caption>Share of the time with evidence; valence and arousal from −1 to 1. Each recording counts once; "
         "intervals are 95 % (Student's t).</caption><thead><tr>"
@@ -132,6 +136,15 @@ def _interval(one: GroupMean) -> str:
     return f"{_value(one, one.low)} to {_value(one, one.high)}"
 
 
-def heading(entry: str) -> str:
-    """The name above a chart."""
-    return f'<h2 class="compared">{html.escape(entry)}</h2>'
+def _mixed(made: Sequence[str]) -> str:
+    kinds = Counter(made).most_common()
+    if len(kinds) < 2:
+        return ""
+    named = [f"{how} ({count} of {len(made)})" for how, count in kinds[:MAX_NAMED]]
+    more = [f"{len(kinds) - MAX_NAMED} more"] if len(kinds) > MAX_NAMED else []
+    return fragments.callout(MIXED.format(made="; ".join(named + more)))
+
+
+def heading(entry: str, how: str) -> str:
+    """The name above a chart, and how its timeline was made."""
+    return f'<h2 class="compared">{html.escape(entry)}</h2><p class="caption">{html.escape(how)}</p>'

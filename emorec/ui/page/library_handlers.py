@@ -22,7 +22,7 @@ from emorec.library.items import Item
 from emorec.library.stored import name_of
 from emorec.output import charts
 from emorec.output.group_chart import group_chart
-from emorec.output.summary import summary
+from emorec.output.summary import how_in_full, summary
 from emorec.ui import fragments
 from emorec.ui.page import library, stored_choices
 from emorec.ui.page.analysis import ANYONE, BUSY, Analysis, new_revision, plot
@@ -109,12 +109,13 @@ class LibraryHandlers:
         pair = list(timelines)[:2]
         longest = max(timelines[name].duration for name in pair)
         drawn: list[Any] = []
+        made = {name: how_in_full(timeline) for name, timeline in timelines.items()}
         for name in pair:
-            drawn += [library.heading(names[name]), plot(_chart(timelines[name], longest))]
+            drawn += [library.heading(names[name], made[name]), plot(_chart(timelines[name], longest))]
         drawn += ["", None] * (2 - len(pair))
         figures = means([summary(timeline) for timeline in timelines.values()])
         bars = [(one.measure, one.mean, one.low, one.high) for one in figures]
-        return *drawn, library.means(figures, len(timelines)), plot(group_chart(bars).to_dict(validate=False))
+        return *drawn, library.means(figures, [*made.values()]), plot(group_chart(bars).to_dict(validate=False))
 
     def _open(self, item: Item, analysis: Analysis) -> tuple:
         """Show a past analysis: from its features and with its choices if they are still here, else from its rows."""

@@ -16,8 +16,8 @@ from emorec.ui.sessions.recents import Recent
 MAX_LISTED = 100  # more make the page slow
 MORE = "The latest {listed} of {count} are listed; Delete all deletes the others too."
 KEPT = (
-    "Kept for this browser alone, with names and markers, for an hour after it was last used here. Delete takes one "
-    "away, with its recording and all that was read from it."
+    "Kept for this browser alone, with names and markers, for an hour after it was last used here, or until the "
+    "program is started again. Delete takes one away, with its recording and all that was read from it."
 )
 # Sent when the page is loaded: the browser's token, which is made at the first visit. Without local storage, which
 # browsers refuse to some framed pages, it is empty, and nothing survives a reload.

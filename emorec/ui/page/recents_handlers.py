@@ -16,7 +16,7 @@ import gradio as gr
 
 from emorec.errors import EmorecError
 from emorec.ui import fragments
-from emorec.ui.page import kept_edits, recents
+from emorec.ui.page import kept_edits, recents, stored_choices
 from emorec.ui.page.analysis import ANYONE, BUSY, Analysis, new_revision
 from emorec.ui.page.handlers import JobHandlers, buttons
 from emorec.ui.page.marker_panel import Marked
@@ -33,6 +33,7 @@ NO_FILE = '<div class="empty">The recording itself is not kept any more; what wa
 STOPS_WITHIN = 30.0  # seconds; a job looks whether it was stopped after every segment
 POLL = 0.2
 LISTS = 1 + LIST  # values of ``both``
+CHANGED = 8 + len(stored_choices.NAMES)  # components that change when an analysis is opened
 LOADED = "() => { document.body.dataset.loaded = ''; }"  # nothing of the load is under way any more
 FAILED = "Something went wrong that should not have; the log of the program says what. Try again."
 WRONG = "The page sent something that it should not; load it again."
@@ -103,7 +104,7 @@ class RecentsHandlers:
         words, _, number = (command or "").rpartition(" #")
         what, _, rest = words.partition(" ")
         session = request.session_hash or ""
-        changed: tuple = (gr.skip(),) * 8
+        changed: tuple = (gr.skip(),) * CHANGED
         try:
             if what in ("open", "show"):
                 changed = self._open(session, what, rest, analysis)
@@ -126,11 +127,12 @@ class RecentsHandlers:
         return recents.answer(number, session, full), *changed, *self.both(request)
 
     def _open(self, session: str, what: str, name: str, analysis: Analysis) -> tuple:
-        """Show a recent analysis, or a recording of the list, from its stored features."""
+        """Show a recent analysis, or a recording of the list, from its stored features; the latter with the choices of
+        its line, to which the controls are set."""
         if analysis.running:
             raise EmorecError(BUSY)
+        item = self.recordings.batch(session).get(name) if what == "show" else None
         if what == "show":
-            item = self.recordings.batch(session).get(name)
             name = item.result.recent if item and isinstance(item.result, Figures) else ""
         recent = self.service.memory.get(session, name)
         features = self.service.memory.features(recent)
@@ -148,15 +150,20 @@ class RecentsHandlers:
         edited, marked = kept_edits.of(self.service.memory.said(session, recent.key), opened)
         said = html.escape(OPENED.format(name=recent.name, length=fragments.clock(recent.until)))
         notes = "".join(fragments.callout(note) for note in features.notes)
+        controls: list[Any] = [gr.skip()] * len(stored_choices.NAMES)
+        person = gr.update(choices=[ANYONE], value=ANYONE[1])
+        if item and item.choices:
+            (*controls, person), _ = stored_choices.of(item.choices.inference, features)  # the page offers all of them
         return (
             opened,
             new_revision(),
             fragments.player(recent.path) if there else NO_FILE,
             f'<div class="words" role="status" data-opened="{recent.id}-{time.time_ns()}">{said}</div>{notes}',
             edited,
-            gr.update(choices=[ANYONE], value=ANYONE[1]),
+            person,
             "",  # the part that was shown of another recording
             marked,
+            *controls,
         )
 
     def _forget(self, session: str, found: list[Recent], analysis: Analysis) -> tuple:
@@ -170,10 +177,10 @@ class RecentsHandlers:
                     self.recordings.discard(session, item.id)
         shown = analysis.features.key if analysis.features else None
         if analysis.running or shown not in [recent.key for recent in found]:
-            return (gr.skip(),) * 8
+            return (gr.skip(),) * CHANGED
         empty = fragments.player(None)
-        person = gr.update(choices=[ANYONE], value=ANYONE[1])
-        return Analysis(), new_revision(), empty, "", Edited(), person, "", Marked()
+        person, kept = gr.update(choices=[ANYONE], value=ANYONE[1]), [gr.skip()] * len(stored_choices.NAMES)
+        return Analysis(), new_revision(), empty, "", Edited(), person, "", Marked(), *kept
 
 
 def connect(
@@ -209,7 +216,8 @@ def connect(
     ).then(handlers.after_job, None, shown, **at_once)
     ended.then(None, None, None, js=LOADED, **quiet)
     current = [session.analysis, session.revision, player, parts.status, session.edited, choices.person]
-    current += [parts.results.part, session.marked]
+    used = [getattr(choices, name) for name in stored_choices.NAMES]
+    current += [parts.results.part, session.marked, *used]
     parts.recents.command.change(
         handlers.do,
         [parts.recents.command, session.analysis],
@@ -217,7 +225,6 @@ def connect(
         trigger_mode="multiple",
         **at_once,
     )
-    used = [choices.fusion, choices.step, choices.window, choices.smooth, choices.prior, choices.baseline]
     used += [choices.track, choices.channel, choices.start, choices.end, choices.video_track, choices.rotate]
     several.start.click(recordings.start, [choices.checkpoint, session.active, *used], shown[1:], **at_once)
     several.cancel.click(recordings.cancel, None, shown[1:], **at_once)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,12 +12,10 @@ import gradio as gr
 from emorec import files
 from emorec.affect import DIMENSIONS
 from emorec.emotions import COLOURS, EMOJI, EMOTIONS
-from emorec.extraction.features import Features
 from emorec.output.chart_data import signed
-from emorec.output.summary import Summary
 from emorec.ui import fragments
+from emorec.ui.page.figures import Figures
 from emorec.ui.sessions.batch import DONE, FAILED, WAITING, WORKING, Item
-from emorec.ui.sessions.memory import NOTHING, Said
 
 # The script uploads the files one by one, so that the limits for one upload hold for each, and then names them.
 PICK = """<div class="pick"><button type="button" data-pick="files">Several files</button>
@@ -30,38 +26,13 @@ PICK = """<div class="pick"><button type="button" data-pick="files">Several file
 <p class="caption sending" role="status"></p></div>"""
 # What the table of all recordings says of each, by column of its CSV file.
 SHARES = ("unsure", *DIMENSIONS, "known", "face", "speech", "confidence")
-COLUMNS = ("recording", "state", "problem", "duration", "persons", "dominant", *EMOTIONS, *SHARES, "too_little")
+HOW = "made_with"  # the column that tells the choices of a recording
+COLUMNS = ("recording", "state", "problem", "duration", "persons", "dominant", *EMOTIONS, *SHARES, "too_little", HOW)
 UNSURE = 0.1  # share of the time with evidence from which on the list tells it
+MIXED = "made with different choices, which the last column names"
 TOO_LITTLE = "too little to tell"
 TICK = 1.0  # seconds between two updates of the list
 KINDS = {"table": "Table (CSV)", "rows": "All rows (CSV)", "zip": "All results (ZIP)"}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Figures:
-    """What is known of a recording that is done: its length (s), the number of persons, its summary, the name of its
-    entry among the recent analyses, the ``files`` of its results by format, ``how`` it was analysed (in words),
-    whether its faces were analysed too, what is missing because of ``damage`` (in words, "" if nothing is), and what
-    the visitor has ``said`` of it.
-
-    ``remake`` makes the figures anew from the features and what the visitor says of the recording.
-    """
-
-    duration: float
-    persons: int
-    summary: Summary
-    recent: str
-    files: dict[str, Path]
-    how: str
-    has_faces: bool
-    damage: str = ""
-    said: Said = NOTHING
-    remake: Callable[[Features, Said], Figures] | None = None
-
-    @property
-    def dominant(self) -> str:
-        """The emotion with the largest share of the time, "" without evidence."""
-        return next((name for name, share in self.summary.shares.items() if share > 0), "")
 
 
 def panel() -> SimpleNamespace:
@@ -149,14 +120,17 @@ def combined(items: Sequence[Item]) -> str:
     if not done:
         return ""
     faces = any(item.result.has_faces for item in done)
+    made = list(dict.fromkeys(item.result.how for item in done))
+    mixed = len(made) > 1  # then a column says which row was made with which choices
     heads = ["Recording", "Length", *EMOTIONS, "unsure", "Valence", *(["Persons"] if faces else [])]
+    heads += ["Made with"] if mixed else []
     head = "".join(f'<th scope="col"><span>{words}</span></th>' for words in heads)
     rows = "".join(
-        _row(item, faces) if item.state == DONE else _failed_row(item, len(heads) - 1)
+        _row(item, faces, mixed) if item.state == DONE else _failed_row(item, len(heads) - 1)
         for item in items
         if item.state in (DONE, FAILED)
     )
-    how = html.escape(" / ".join(dict.fromkeys(item.result.how for item in done)))
+    how = MIXED if mixed else html.escape(made[0])
     return (
         '<section class="combined"><h2>All recordings together</h2>'
         # Not the table's own caption, which would be as wide as the table.
@@ -167,7 +141,7 @@ def combined(items: Sequence[Item]) -> str:
     )
 
 
-def _row(item: Item, faces: bool) -> str:
+def _row(item: Item, faces: bool, mixed: bool) -> str:
     figures: Figures = item.result
     summary = figures.summary
     cells = [fragments.clock(figures.duration)]
@@ -179,7 +153,9 @@ def _row(item: Item, faces: bool) -> str:
     cells += [f"{summary.unsure:.0%}" if summary.shares else "–"]
     cells += ["–" if summary.valence is None else signed(summary.valence)]
     cells += [str(figures.persons) if figures.has_faces else "–"] if faces else []
+    cells += [html.escape(figures.how)] if mixed else []
     shades += [""] * (len(cells) - len(shades))
+    shades[-1] = ' class="made"' if mixed else ""
     name = html.escape(files.shown(item.name))
     button = f'<button type="button" data-do="show {item.id}">{name}</button>'
     body = "".join(f"<td{shade}>{cell}</td>" for cell, shade in zip(cells, shades, strict=True))
@@ -213,7 +189,7 @@ def values(item: Item) -> dict[str, Any]:
     row |= {"problem": figures.damage or None}
     row |= {"persons": figures.persons if figures.has_faces else None}
     row |= {name: round(summary.shares[name], 4) for name in EMOTIONS if name in summary.shares}
-    row |= {"too_little": summary.too_little}
+    row |= {"too_little": summary.too_little, HOW: figures.how}
     shown = {name: getattr(summary, name) for name in SHARES}
     if not summary.shares:
         shown |= {"unsure": None}

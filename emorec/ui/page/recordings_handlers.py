@@ -1,47 +1,26 @@
 """What happens in the list of several recordings: adding, analysing, cancelling, and downloads of all together."""
 
-import functools
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import gradio as gr
 
 from emorec import files
 from emorec.errors import EmorecError
-from emorec.extraction.features import Features
-from emorec.extraction.options import Settings
-from emorec.media.integrity import is_damage
-from emorec.output import formats
-from emorec.output.chart_data import has_pictures
-from emorec.output.markers import with_markers
-from emorec.output.summary import how, summary
 from emorec.ui.api import user_errors
 from emorec.ui.jobs import validation
 from emorec.ui.jobs.job import Job
 from emorec.ui.page import recordings, together
-from emorec.ui.page.analysis import infer
-from emorec.ui.page.recordings import Figures
+from emorec.ui.page.figures import Choices, Figures, figures
 from emorec.ui.service import Service
 from emorec.ui.sessions.batch import DONE, Batch, Item, Work
-from emorec.ui.sessions.memory import NOTHING, Said
 
 LIST = 7  # values of ``RecordingsHandlers.show``
 RESULTS = "results"  # the folder of the results, in that of the session
 MAX_NAME = 200  # characters of the name of a recording in the list
 NOTHING_WAITS = "There is nothing to analyse in the list; add recordings first."
+NOTHING_NEW = "All of the list was analysed with these choices already; change them, or add recordings."
 NOTHING_DONE = "No recording of the list is done yet."
-
-
-@dataclass(frozen=True, kw_only=True)
-class Choices:
-    """What all recordings of a list are analysed with: ``inference`` are arguments of ``Analyzer.infer``."""
-
-    checkpoint: str
-    settings: Settings
-    inference: dict[str, Any]
 
 
 class RecordingsHandlers:
@@ -109,7 +88,7 @@ class RecordingsHandlers:
             used = self.service.analyzers.chosen(checkpoint, active)
             choices = Choices(checkpoint=used, settings=settings, inference=inference)
             if not batch.start(self._work(choices, request)):
-                raise EmorecError(NOTHING_WAITS)
+                raise EmorecError(NOTHING_NEW if batch.items else NOTHING_WAITS)
         return self.show(request)
 
     def show(self, request: gr.Request) -> tuple:
@@ -209,41 +188,4 @@ class RecordingsHandlers:
         def gone() -> bool:
             return service.browsers.known(owner) and service.browsers.gone(owner)
 
-        return Work(begin=begin, finish=finish, gone=gone)
-
-
-def figures(
-    service: Service,
-    item: Item,
-    facts: dict,
-    choices: Choices,
-    recent: str,
-    folder: Path,
-    features: Features,
-    said: Said = NOTHING,
-) -> Figures:
-    """The figures of a recording from its complete features, with what the visitor has said of it; its results are
-    written into a folder. ``facts`` is the source of the recording. Raises EmorecError."""
-    # Of the same content under two names, the features may be those of the other.
-    name = Path(item.path or item.name).name
-    features = replace(features.with_people(said.people), media=features.media | {"name": name})
-    analyzer = service.analyzer_for(features, choices.checkpoint)
-    timeline = infer(analyzer, features, facts, **choices.inference)
-    if said.markers:
-        timeline = with_markers(timeline, said.markers, shared=True)
-    folder.mkdir(exist_ok=True)  # without its parents: those that are deleted stay so
-    results = {kind: folder / f"{item.id}.{kind}" for kind in ("csv", "json")}
-    for kind, file in results.items():
-        formats.FORMATS[kind].write(timeline, file)
-    return Figures(
-        duration=timeline.duration,
-        persons=len(features.persons),
-        summary=summary(timeline),
-        recent=recent,
-        files=results,
-        how=how(timeline),
-        has_faces=has_pictures(timeline),
-        damage=" ".join(filter(is_damage, features.notes)),
-        said=said,
-        remake=functools.partial(figures, service, item, facts, choices, recent, folder),
-    )
+        return Work(begin=begin, finish=finish, gone=gone, choices=choices)

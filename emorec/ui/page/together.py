@@ -8,7 +8,7 @@ from pathlib import Path
 
 from emorec import files
 from emorec.output import names, tables
-from emorec.ui.page.recordings import COLUMNS, values
+from emorec.ui.page.recordings import COLUMNS, HOW, values
 from emorec.ui.sessions.batch import DONE, Item
 
 NAMES = {"table": "recordings.csv", "rows": "recordings.rows.csv", "zip": "recordings.zip"}
@@ -32,16 +32,16 @@ def table(items: Sequence[Item]) -> str:
 
 
 def _rows(done: Sequence[Item], file: Path) -> None:
-    """The rows of all recordings in one tidy table, whose first column is the recording."""
+    """The rows of all recordings in one tidy table, from the column of the recording to that of its choices."""
     with file.open("w", encoding="utf-8", newline="") as out:
         writer = csv.writer(out, lineterminator="\n")
-        writer.writerow(("recording", *tables.COLUMNS))
+        writer.writerow(("recording", *tables.COLUMNS, HOW))
         for item in done:
             # A name that a spreadsheet takes for a formula gets an apostrophe, as in every table.
             name = f"'{item.name}" if item.name.startswith(tables.FORMULA) else item.name
             with item.result.files["csv"].open(encoding="utf-8", newline="") as own:
                 for row in itertools.islice(csv.reader(own), 1, None):
-                    writer.writerow((name, *row))
+                    writer.writerow((name, *row, item.result.how))
 
 
 def _zip(items: Sequence[Item], done: Sequence[Item], file: Path) -> None:

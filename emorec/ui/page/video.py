@@ -104,6 +104,10 @@ class VideoHandlers:
         if writing := self.service.writings.get(request.session_hash or ""):
             writing.stop()
 
+    def drawn(self, request: gr.Request) -> Any:
+        """Another result is drawn: what was said of a video of the last one is taken away, unless one is written."""
+        return gr.skip() if (request.session_hash or "") in self.service.writings else ""
+
     def _refused(
         self, analysis: Analysis, timeline: Timeline | None, features: Features | None, request: gr.Request
     ) -> str:
@@ -146,9 +150,15 @@ def _offered(running: bool = False) -> tuple:
 
 
 def connect(
-    parts: SimpleNamespace, session: SimpleNamespace, handlers: VideoHandlers, quiet: dict[str, Any], save: str
+    parts: SimpleNamespace,
+    session: SimpleNamespace,
+    handlers: VideoHandlers,
+    quiet: dict[str, Any],
+    save: str,
+    drawn: Any,
 ) -> None:
-    """Connect the buttons; ``save`` is the script with which the browser saves a file."""
+    """Connect the buttons; ``save`` is the script with which the browser saves a file, ``drawn`` the event after each
+    redraw."""
     panel, results = parts.results.video, parts.results
     shown = [session.analysis, session.timeline, results.part, results.only, session.edited]
     given = [results.download, panel.said, panel.boxes, panel.hidden, panel.stop]
@@ -156,4 +166,5 @@ def connect(
         button.click(handlers.write, [gr.State(hide), *shown], given, concurrency_limit=None, **quiet).success(
             None, results.download, None, js=save, **quiet
         )
+    drawn.then(handlers.drawn, None, panel.said, concurrency_limit=None, **quiet)
     panel.stop.click(handlers.stop, None, None, concurrency_limit=None, **quiet)

@@ -19,6 +19,7 @@ FULL = (BUSY, TOO_MANY, TOO_MANY_FROM_THERE)
 TOO_LONG = "The list holds {most} recordings at most; the others were not added."
 
 WAITING, WORKING, DONE, FAILED, STOPPED = "waiting", "at work", "done", "failed", "stopped"
+ENDED = (DONE, FAILED)
 
 
 @dataclass(eq=False, kw_only=True)
@@ -27,7 +28,8 @@ class Item:
 
     ``name`` is unique in the list, with the folder that the visitor chose; ``path`` is the file. ``share`` (0 to 1) is
     how much is done while it is at work; ``problem`` is a sentence if it failed; ``result`` is what ``Work.finish``
-    made of it.
+    made of it. ``choices`` are those of the work that was done, or failed; ``before`` is the state that it gets back if
+    the work at hand is stopped.
     """
 
     name: str
@@ -36,6 +38,8 @@ class Item:
     share: float | None = None
     problem: str = ""
     result: Any = None
+    choices: Any = None
+    before: str = STOPPED
     cancelled: bool = False
     id: str = field(default_factory=lambda: secrets.token_hex(8))
 
@@ -45,12 +49,14 @@ class Work:
     """How a recording is worked on.
 
     ``begin`` starts its job; ``finish`` makes its result from the complete features, and raises EmorecError; ``gone``
-    says whether nobody waits for the list any more.
+    says whether nobody waits for the list any more. ``choices`` are what all of it is made with, by which one work is
+    told from another.
     """
 
     begin: Callable[[Item], Job]
     finish: Callable[[Item, Job], Any]
     gone: Callable[[], bool] = lambda: False
+    choices: Any = None
 
 
 class Batch:
@@ -126,7 +132,7 @@ class Batch:
                 if name in (None, item.id):
                     item.cancelled = True
                     if item.state == WAITING and (name is not None or self._thread is not None):
-                        item.state = STOPPED
+                        item.state = item.before
             if name is None:
                 self._stopping.set()
 
@@ -146,10 +152,14 @@ class Batch:
             pass
 
     def start(self, work: Work) -> bool:
-        """Work through what waits, and what was stopped before; returns whether there is anything."""
+        """Work through what waits, what was stopped before, and what was done, or failed, with other choices; returns
+        whether there is anything."""
         with self._lock:
             for item in self._items.values():
-                if item.state in (STOPPED, WAITING):
+                # What works already has choices of its own.
+                other = item.state in ENDED and self._thread is None and item.choices != work.choices
+                if other or item.state in (STOPPED, WAITING):
+                    item.before = item.state if other else STOPPED
                     item.state, item.cancelled, item.share = WAITING, False, None
             if self._thread is not None:
                 return True
@@ -165,10 +175,10 @@ class Batch:
             try:
                 self._analyse(item, work, stopping)
             except EmorecError as error:
-                item.state, item.problem = FAILED, str(error)
+                _fail(item, work, str(error))
             except Exception as error:
                 log.error("A recording of a list could not be analysed", error)
-                item.state, item.problem = FAILED, UNEXPECTED
+                _fail(item, work, UNEXPECTED)
 
     def _next(self, stop: bool) -> Item | None:
         """The next recording that waits. Without one the work ends, in one step, so that none is added unnoticed."""
@@ -176,7 +186,7 @@ class Batch:
             waiting = [item for item in self._items.values() if item.state == WAITING]
             if stop or not waiting:
                 for item in waiting:
-                    item.state = STOPPED
+                    item.state = item.before
                 self._thread = None
                 return None
             waiting[0].state = WORKING
@@ -191,18 +201,22 @@ class Batch:
             item.share = _share(job.features)
         if job.problem in FULL and not item.cancelled:
             stopping.wait(RETRY)
-            item.state = STOPPED if stopping.is_set() else WAITING
+            item.state = item.before if stopping.is_set() else WAITING
         elif job.problem:
-            item.state, item.problem = FAILED, job.problem
+            _fail(item, work, job.problem)
         elif job.features is None or not job.features.complete:
-            item.state = STOPPED
+            item.state = item.before
         else:
             with self._finishing:
                 if item.cancelled or stopping.is_set():  # what it has may be deleted by now
-                    item.state = STOPPED
+                    item.state = item.before
                 else:
-                    item.result = work.finish(item, job)
+                    item.result, item.choices, item.problem = work.finish(item, job), work.choices, ""
                     item.state = DONE
+
+
+def _fail(item: Item, work: Work, problem: str) -> None:
+    item.state, item.choices, item.problem = FAILED, work.choices, problem
 
 
 def _share(features: Features | None) -> float | None:
