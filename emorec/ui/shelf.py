@@ -41,8 +41,8 @@ class Entry:
 
     @property
     def words(self) -> str:
-        """What it is found by: name, time, and each emotion that has at least FOUND_FROM of the time with evidence."""
-        emotions = [name for name, share in self.figures.shares.items() if share >= FOUND_FROM]
+        """What it is found by: name, time, the most common emotion, and each with FOUND_FROM of the time or more."""
+        emotions = [self.dominant, *(name for name, share in self.figures.shares.items() if share >= FOUND_FROM)]
         return f"{self.name} {self.finished} {' '.join(emotions)}".casefold()
 
 

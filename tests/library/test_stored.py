@@ -140,6 +140,8 @@ def test_analyses_are_found_by_name_emotion_and_date_and_sorted(tmp_path):
         one = dataclasses.replace(entries[0], figures=figures)
         assert found([one], "happy", "name") == ([one] if share >= 0.05 else [])  # not only the most common emotion
         assert found([one], "sad ANNA", "name") == [one] and found([one], "fear", "name") == []
+    little = dataclasses.replace(entries[0], figures=dataclasses.replace(entries[0].figures, shares={"fear": 0.03}))
+    assert found([little], "fear", "name") == [little]  # its line names it
     assert found(entries, "nobody", "name") == []
     assert [entry.figures.unsure for entry in found(entries, "", "unsure")] == sorted(
         (entry.figures.unsure for entry in entries), reverse=True
