@@ -25,7 +25,7 @@ SETTING = predictions.Setting(data=Path("data"), runs=None, cache=Path("cache"))
 
 @pytest.fixture
 def model():
-    config = replace(factories.VOICE_CONFIG, listener_widths=(4, 4, 6, 8), listener_embedding=12)
+    config = replace(factories.VOICE_CONFIG, embedding=17, listener_widths=(4, 4, 6, 8), listener_embedding=12)
     return replace(factories.checkpoint(), voice=factories.voice_net(replace(config, embedding=config.embedding + 12)))
 
 
