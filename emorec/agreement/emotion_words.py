@@ -97,7 +97,10 @@ def _pairs_of_table(text: str) -> list[tuple[Any, Any]]:
     A title may stand above the header, and tables that were put together repeat it.
     """
     lines = text.splitlines()
-    delimiter = next((each for line in lines for each in DELIMITERS if each in QUOTED.sub("", line)), ",")
+    # That of the header, if there is one: a title may have others.
+    having = [(each, line) for line in lines for each in DELIMITERS if each in QUOTED.sub("", line)]
+    of_header = (each for each, line in having if "label" in (cell.strip(' "').lower() for cell in line.split(each)))
+    delimiter = next(of_header, having[0][0] if having else ",")
     rows = [dict(enumerate(row)) for row in csv.reader(lines, delimiter=delimiter) if any(map(str.strip, row))]
     label, emotion = 0, 1
     headers = [[cell.strip().lower() for cell in row.values()] for row in rows]

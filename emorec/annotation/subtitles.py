@@ -8,15 +8,16 @@ from emorec.annotation.record import Annotation
 from emorec.annotation.times import LINE_END, NotThatFormat, seconds, text_of
 
 TIMES = re.compile(r"\s*([\d:.,]+)\s*-->\s*([\d:.,]+)")
-HALF = re.compile(r":\d\d[\d.,]*\W*-->|-->\W*\d+:\d\d")  # a time on one side of the arrow
+# A time on one side of the arrow. Bounded, because a search that may begin anywhere takes long in a long line.
+HALF = re.compile(r":\d\d[\d.,]{0,9}\W{0,9}-->|-->\W{0,9}\d{1,9}:\d\d")
 TAG = re.compile(r"<[^<>]*>")
 
 
 def read(content: bytes) -> list[Annotation]:
     """One annotation per cue, its lines joined and without tags. Raises NotThatFormat.
 
-    A block without times is no part of the cue before: besides a second paragraph it may be a note or a credit line,
-    which would make another label of it.
+    A block without times is the text of the cue before if that has none yet, as where every second line is empty. Else
+    it is no part of it: besides a second paragraph it may be a note or a credit line, which would make another label.
     """
     cues = list[tuple[str, list[str]]]()  # the line with the times of each, and the lines of its text
     whole = LINE_END.sub("\n", text_of(content))
@@ -25,6 +26,8 @@ def read(content: bytes) -> list[Annotation]:
         lines = block.strip().split("\n")
         first = next((index for index in range(len(lines)) if _is_meant_as_times(lines, index, is_vtt)), None)
         if first is None:
+            if cues and not is_vtt and not "".join(cues[-1][1]).strip() and not block.strip().isdecimal():
+                cues[-1][1].extend(lines)
             continue
         # The blank line between two cues may be missing; "-->" alone may also be a part of the text.
         places = [first, *(index for index in range(first + 1, len(lines)) if TIMES.match(lines[index]))]

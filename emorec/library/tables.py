@@ -115,6 +115,8 @@ def _each(timeline: Timeline, features: Features, model: Checkpoint | None) -> I
     if model and not alone and timeline.baseline.known is not None and features.names:
         # A file with one person is about whoever is chosen alone; only together are persons told apart by their names.
         alone = {person_of(one): one for one in again(timeline, features, model, ALL).people}
+        if timeline.name:
+            alone[person_of(timeline)] = timeline
     for number in features.names:
         if number in alone:
             yield number, alone[number]

@@ -9,7 +9,9 @@ import numpy as np
 
 from emorec import files
 from emorec.affect import SOURCE
+from emorec.emotions import EMOTIONS
 from emorec.inference import baseline_choice
+from emorec.inference import prior as priors
 from emorec.inference.options import DEFAULT_WINDOW, UNSURE_BELOW
 from emorec.inference.timeline import Timeline
 from emorec.output.chart_data import signed
@@ -18,6 +20,7 @@ MIN_SECONDS = 5.0  # with evidence; less is too little to conclude anything abou
 MIN_SHARE = 0.05  # of the recording that needs evidence; the longer of the two counts
 
 MIX = "mix"  # the channel if none is chosen
+BUNDLED = "default"  # the name of the checkpoint if none is chosen
 TOP_EMOTIONS = 3  # that the sentence names
 MIN_NAMED = 0.005  # share of the time; smaller ones are 0% in words
 
@@ -127,10 +130,20 @@ def how_in_full(timeline: Timeline) -> str:
     """``how``, with all other choices that are not the default, in which results that are compared may differ."""
     given, start, end = timeline.choices, timeline.choices.get("start") or 0.0, timeline.choices.get("end")
     least, channel, rotate = given.get("unsure_below", UNSURE_BELOW), given.get("channel", MIX), given.get("rotate")
+    own = (
+        ""
+        if timeline.prior.name in priors.NAMES
+        else " ".join(f"{emotion} {share:.1%}" for emotion, share in zip(EMOTIONS, timeline.prior.shares, strict=True))
+    )
+    model, audio, video = given.get("model"), given.get("audio_track"), given.get("video_track")
     parts = [
         how(timeline),
+        f"expected shares {own}" if own else "",
+        f"checkpoint {files.shown(str(model))}" if model not in (None, BUNDLED) else "",
         "" if timeline.window == DEFAULT_WINDOW else f"{timeline.window:g} s windows",
         "" if least == UNSURE_BELOW else f"unsure below {least:.0%}",
+        "" if audio is None else f"audio track {audio}",
+        "" if video is None else f"video track {video}",
         "" if channel == MIX else f"channel {channel}",
         f"turned by {rotate}°" if rotate else "",
         f"from {start:g} s" if start else "",

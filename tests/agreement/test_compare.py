@@ -313,6 +313,7 @@ def test_the_header_of_a_map_says_which_column_is_the_label(tmp_path, delimiter)
     "text",
     [
         "My words\nlabel,emotion\nFreude,happy\nTrauer,sad\n",
+        "My words, 2nd wave\nLabel;emotion\nFreude;happy\nTrauer;sad\n",
         "label;emotion\nFreude;happy\n\nLabel;Emotion\nTrauer;sad\n",
         "My words;;\nn;emotion;label\n1;happy;Freude\nn;emotion;label\n2;sad;Trauer\n",
         "\"Ha\tha; ha\",happy\nFreude,happy,'with a; in it'\nTrauer,sad\n".replace("'", '"'),

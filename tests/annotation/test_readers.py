@@ -104,6 +104,17 @@ def test_what_follows_a_blank_line_is_no_part_of_a_label(tmp_path):
         assert annotation.read(written(tmp_path, "a.vtt", f"{again}\nwww.subs.org\n")) == expected
 
 
+def test_a_blank_line_may_stand_between_times_and_text(tmp_path):
+    lines = ["1", "00:00:01,000 --> 00:00:02,000", "happy", "2", "00:00:02,000 --> 00:00:03,000", "sad", "a credit"]
+    text = "\n\n".join(lines) + "\n"
+    assert [one.text for one in annotation.read(written(tmp_path, "a.srt", text))] == ["happy", "sad"]
+
+
+def test_a_long_line_with_an_arrow_is_read_in_a_time_that_grows_with_it(tmp_path):
+    text = f"1\n00:00:01,000 --> 00:00:02,000\nhappy\n\nat :00{'.' * 3_000_000}x -->\n"
+    assert len(annotation.read(written(tmp_path, "a.srt", text))) == 1
+
+
 @pytest.mark.parametrize(
     "damaged",
     [

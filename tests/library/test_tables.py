@@ -75,6 +75,21 @@ def test_each_person_is_counted_as_in_a_timeline_of_that_person_whoever_the_rows
         assert row["known_seconds"] == pytest.approx(figures.known_seconds) and row["known_seconds"] > 5
 
 
+def test_a_chosen_person_has_the_numbers_of_the_result_whatever_the_baseline(tmp_path):
+    """A file with one person is about whoever is chosen, whatever that person is called in it."""
+    times = np.repeat(factories.frame_times(12.0), 2)
+    faces = factories.seen(times, np.arange(len(times)) % 2)
+    features = factories.observations(12.0, faces, factories.heard(np.ones(factories.hops(12.0))))
+    model = factories.checkpoint()
+    before = tables.as_dict(infer(features, model, person=1, prior="even"))
+    (tmp_path / "before.json").write_text(json.dumps(before))
+    timeline = infer(features, model, person=0, prior="even", baseline=tmp_path / "before.json")
+    found = {row["person"]: row for row in written(tmp_path, timeline, features, model)["people"].to_pylist()}
+    assert found[0]["confidence"] == pytest.approx(summary(timeline).confidence, abs=1e-6)
+    plain = summary(infer(features, model, person=0, prior="even"))
+    assert found[0]["confidence"] != pytest.approx(plain.confidence, abs=1e-4)
+
+
 def test_sound_alone_has_no_people(tmp_path):
     features = factories.observations(8.0, factories.heard(np.ones(30)), frames=False)
     found = written(tmp_path, infer(features, factories.checkpoint()), features)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from emorec.cli.printing import print_summary
 from emorec.emotions import COLOURS, EMOTIONS
+from emorec.inference import prior as priors
 from emorec.inference.timeline import Timeline, infer
 from emorec.output import charts, notebook, report, report_parts, subtitles, trust
 from emorec.output.highlights import KINDS, MAX_OF_KIND, find_highlights
@@ -302,6 +303,15 @@ def test_a_summary_in_words_names_what_is_not_the_default():
     assert how_in_full(dataclasses.replace(timeline, window=5.0)) == (
         f"{how(timeline)}, 5 s windows, unsure below 50%, channel left, turned by 90°, from 1.5 s, until 9 s"
     )
+
+
+def test_a_summary_in_full_tells_results_apart_by_track_checkpoint_and_own_shares():
+    timeline = factories.timeline(factories.probabilities(3))
+    timeline.choices.update(audio_track=2, video_track=1, model="me/mine")
+    assert how_in_full(timeline) == f"{how(timeline)}, checkpoint me/mine, audio track 2, video track 1"
+    own = [priors.of(dict.fromkeys(EMOTIONS, 1.0) | {"happy": share}) for share in (3.0, 13.0)]
+    first, second = (how_in_full(dataclasses.replace(timeline, prior=each)) for each in own)
+    assert "happy 33.3%" in first and "happy 68.4%" in second
 
 
 @pytest.mark.parametrize("step", [0.1, 0.5, 5.0])

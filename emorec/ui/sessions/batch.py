@@ -19,7 +19,6 @@ FULL = (BUSY, TOO_MANY, TOO_MANY_FROM_THERE)
 TOO_LONG = "The list holds {most} recordings at most; the others were not added."
 
 WAITING, WORKING, DONE, FAILED, STOPPED = "waiting", "at work", "done", "failed", "stopped"
-ENDED = (DONE, FAILED)
 
 
 @dataclass(eq=False, kw_only=True)
@@ -121,7 +120,9 @@ class Batch:
             with self._finishing:  # for each, so that what is removed meanwhile gets none
                 if self._closed:
                     break
-                if self.get(item.id) is item and item.state == DONE and (result := make(item)) is not None:
+                # One that is being made again may be cancelled, and is done then with the result that it has.
+                done = item.state == DONE or (item.before == DONE and item.state in (WAITING, WORKING))
+                if done and self.get(item.id) is item and (result := make(item)) is not None:
                     item.result, renewed = result, True
         return renewed
 
@@ -152,14 +153,17 @@ class Batch:
             pass
 
     def start(self, work: Work) -> bool:
-        """Work through what waits, what was stopped before, and what was done, or failed, with other choices; returns
+        """Work through what waits, what was stopped before or failed, and what was done with other choices; returns
         whether there is anything."""
         with self._lock:
             for item in self._items.values():
                 # What works already has choices of its own.
-                other = item.state in ENDED and self._thread is None and item.choices != work.choices
+                other = self._thread is None and (
+                    item.state == FAILED or (item.state == DONE and item.choices != work.choices)
+                )
                 if other or item.state in (STOPPED, WAITING):
-                    item.before = item.state if other else STOPPED
+                    if item.state != WAITING:  # else it keeps what it was before
+                        item.before = item.state
                     item.state, item.cancelled, item.share = WAITING, False, None
             if self._thread is not None:
                 return True
