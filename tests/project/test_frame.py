@@ -201,7 +201,7 @@ def make(tmp_path):
     return run
 
 
-OF_THE_MAKE_ABOVE = {"MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "PYTHON"}
+OF_THE_MAKE_ABOVE = {"MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "PYTHON", "JOBS"}
 
 
 def test_make_app_installs_once(make):
