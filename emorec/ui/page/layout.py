@@ -75,6 +75,7 @@ SHEETS = (
 )
 SCRIPT_FILES = (
     *(
+        "answers.js",  # before the page asks for anything
         "page.js",
         "closing.js",
         "panel.js",
