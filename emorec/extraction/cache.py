@@ -49,14 +49,13 @@ def drop_oldest(folder: Path, keep: Path, limit_mb: float | None = None) -> None
     if limit_mb is None:
         limit_mb = settings.cache_limit()
     stored = []
-    for path in Path(folder).glob("*/" + HEAD_FILE):
-        with contextlib.suppress(OSError):  # another run may remove files at the same time
-            size = sum(file.stat().st_size for file in path.parent.iterdir())
-            stored.append((path.stat().st_mtime, size, path.parent))
-    for partial in Path(folder).glob("*/.*.partial"):  # of runs that were killed
-        with contextlib.suppress(OSError):
-            if partial.stat().st_mtime < time.time() - ABANDONED:
-                partial.unlink()
+    for recording in Path(folder).glob("*"):
+        with contextlib.suppress(OSError):  # another run may remove files and folders at the same time
+            for partial in recording.glob(".*.partial"):  # of runs that were killed
+                if partial.stat().st_mtime < time.time() - ABANDONED:
+                    partial.unlink()
+            used = (recording / HEAD_FILE).stat().st_mtime
+            stored.append((used, sum(file.stat().st_size for file in recording.iterdir()), recording))
     total = sum(size for _, size, _ in stored)
     for _, size, path in sorted(stored, key=lambda entry: entry[0]):
         if total <= limit_mb * 1e6:

@@ -2,6 +2,7 @@
 
 import copy
 import os
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -294,6 +295,21 @@ def test_what_is_no_recording_is_left_alone(tmp_path):
     (cache / "folder").mkdir()
     drop_oldest(cache, keep=cache / "none", limit_mb=0)
     assert names(cache) == {"notes.txt", "folder"}
+
+
+@pytest.mark.parametrize("name", ["a", "b"])
+def test_a_recording_that_another_run_removes_meanwhile_is_passed_over(tmp_path, monkeypatch, name):
+    cache, scan = stored(tmp_path, a=10, b=20, c=30), os.scandir
+
+    def scan_late(path):
+        if path == cache / name:
+            monkeypatch.setattr(os, "scandir", scan)
+            shutil.rmtree(path)
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", scan_late)
+    drop_oldest(cache, keep=cache / "none", limit_mb=0.0021)
+    assert names(cache) == {"a", "b"} - {name}
 
 
 def test_a_cache_that_is_not_there_yet_is_within_any_limit(tmp_path):

@@ -224,8 +224,11 @@ class SessionFiles:
         return own
 
     def _bytes(self, own: _Session) -> int:
+        files = set(own.files)
+        for folder, _, names in os.walk(own.folder) if own.folder else ():  # leaves out folders that are removed meanwhile
+            files |= {Path(folder, name) for name in names}
         total = 0
-        for file in own.files | set(own.folder.rglob("*") if own.folder else ()):
+        for file in files:
             with contextlib.suppress(OSError):
                 if file.is_file():
                     total += file.stat().st_size
