@@ -1,9 +1,86 @@
 """Each event of the page is answered, also if the page hears late that its stream of answers has ended."""
 
+import json
 from urllib.parse import urlparse
 
+import pytest
+
+from emorec.ui.page.layout import ASSETS
 from support import late_ends
 from support.pages import finished, set_number, visiting
+
+# A server whose streams are written by the test, and a client that reads one stream as Gradio's does.
+SERVER = """
+  window.streams = [];
+  window.fetch = async (resource, options) => {
+    const path = new URL(resource.url ?? resource, location.href).pathname;
+    if (path.endsWith("/queue/join")) return Response.json({ event_id: options.body });
+    const body = new ReadableStream({ start: (controller) => window.streams.push(controller) });
+    return new Response(body);
+  };
+"""
+CLIENT = """
+  window.told = [];
+  window.join = async (event) => (await fetch("http://here/queue/join", { method: "POST", body: event })).json();
+  window.open_ = async () => {
+    const controller = new AbortController();
+    const response = await fetch(new Request("http://here/queue/data", { signal: controller.signal }));
+    const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+    for (;;) {
+      const { done, value } = await reader.read().catch(() => ({ done: true }));
+      if (done) return;
+      const message = JSON.parse(value.slice(5));
+      told.push([message.msg, message.event_id ?? "", message.output?.visible ?? ""].join(" ").trim());
+      if (message.msg === "close_stream") controller.abort();
+    }
+  };
+"""
+
+
+@pytest.fixture
+def page(chromium):
+    """An empty page with the script, and functions of the server and the client."""
+    context = chromium.new_context()
+    page = context.new_page()
+    for script in (SERVER, f"({(ASSETS / 'answers.js').read_text(encoding='utf-8')})()", CLIENT):
+        page.evaluate(f"() => {{{script}}}")
+    yield page
+    context.close()
+
+
+def settle(page):
+    """Wait in the page itself, so that what it has still to do is done before, however busy the machine is."""
+    page.evaluate("() => new Promise((resolve) => setTimeout(resolve, 50))")
+
+
+def join(page, event):
+    page.evaluate("event => join(event)", event)
+
+
+def open_stream(page):
+    page.evaluate("() => { open_(); }")
+    settle(page)
+
+
+def say(page, stream, msg, event=None, end=False):
+    """Let a stream of the server say something, and end."""
+    line = f"data: {json.dumps({'msg': msg, 'event_id': event})}\n\n"
+    page.evaluate(
+        """([stream, line, end]) => {
+          streams[stream].enqueue(new TextEncoder().encode(line));
+          if (end) streams[stream].close();
+        }""",
+        [stream, line, end],
+    )
+    settle(page)
+
+
+def streams(page):
+    return page.evaluate("streams.length")
+
+
+def told(page):
+    return page.evaluate("told")
 
 
 def test_no_answer_is_lost_when_the_page_hears_late_of_the_end_of_its_stream(chromium, page_server):
@@ -18,3 +95,61 @@ def test_no_answer_is_lost_when_the_page_hears_late_of_the_end_of_its_stream(chr
         set_number(page, "Step", 2)
         page.wait_for_selector("#summary [data-step='2']", state="attached")
     assert ends.held >= 3
+
+
+def test_the_stream_goes_on_as_another_one_while_an_answer_is_missing(page):
+    join(page, "a")
+    open_stream(page)
+    say(page, 0, "process_completed", "a")
+    join(page, "b")
+    say(page, 0, "close_stream", end=True)
+    assert streams(page) == 2
+    say(page, 1, "process_starts", "b")
+    say(page, 1, "process_completed", "b")
+    say(page, 1, "close_stream", end=True)
+    assert told(page) == ["process_completed a", "process_starts b", "process_completed b", "close_stream"]
+    assert streams(page) == 2
+
+
+def test_no_stream_is_opened_for_an_answer_that_came_before_the_client_heard_of_its_event(page):
+    join(page, "a")
+    open_stream(page)
+    say(page, 0, "process_completed", "b")
+    say(page, 0, "process_completed", "a")
+    join(page, "b")
+    say(page, 0, "close_stream", end=True)
+    open_stream(page)
+    assert streams(page) == 1
+    assert told(page)[-2:] == ["close_stream", "close_stream"]
+
+
+@pytest.mark.parametrize("word", ["heartbeat", "close_stream"])
+def test_an_event_that_the_server_has_forgotten_fails_and_is_told_once(page, word):
+    for event in "abc":
+        join(page, event)
+    open_stream(page)
+    say(page, 0, "estimation", "b")
+    say(page, 0, word)
+    assert told(page)[:3] == ["estimation b", "process_completed a true", "process_completed c false"]
+
+
+def test_a_client_hears_of_an_event_after_it_has_heard_of_the_end(page):
+    join(page, "a")
+    page.evaluate(
+        """() => {
+          const controller = new AbortController();
+          window.abort = () => controller.abort();
+          fetch(new Request("http://here/queue/data", { signal: controller.signal })).then(async (response) => {
+            const reader = response.body.getReader();
+            while (!(await reader.read()).done) {}
+          }).catch(() => {});
+        }"""
+    )
+    settle(page)
+    say(page, 0, "process_completed", "a")
+    say(page, 0, "close_stream", end=True)
+    page.evaluate("() => { join('b').then(() => told.push('b')); }")
+    settle(page)
+    assert told(page) == []
+    page.evaluate("abort()")
+    page.wait_for_function("told.includes('b')")

@@ -2,11 +2,21 @@
 // for a later event. But an event of which the client hears before it hears of that end has no stream: its answer never
 // comes, and its job is stopped because nobody waits for it. Therefore the client hears of the end only when no answer
 // is missing, and of other events only after the end; until then, the stream goes on as another one.
+//
+// If a connection breaks just when a stream is opened, the browser opens it again by itself, but the server has already
+// forgotten the events. They have failed then; without an answer the page would wait for them for ever.
 () => {
   const plain = window.fetch, JOIN = "/queue/join", DATA = "/queue/data", AT_MOST = 1000; // ms
+  const FAILED = "The connection broke, and the last action may have had no effect; try it again.";
   const missing = new Set(); // events whose answer has not come
+  const early = new Set(); // events whose answer has come before the client hears of them
   let ended; // a promise: the client has heard of the end
+
   const pathOf = (resource) => new URL(resource.url ?? resource, location.href).pathname;
+  const written = (message) => `data: ${JSON.stringify(message)}\n\n`;
+  const failure = (event, visible) => written({
+    msg: "process_completed", event_id: event, success: false, output: { error: FAILED, title: "Error", visible },
+  });
 
   const parsed = (message) => {
     try {
@@ -15,6 +25,11 @@
       return {};
     }
   };
+
+  const heard = (signal) => new Promise((resolve) => {
+    signal.addEventListener("abort", resolve);
+    setTimeout(resolve, AT_MOST);
+  });
 
   async function* messages(response) {
     if (!response.ok) throw new Error(`No answers: ${response.status}`);
@@ -35,38 +50,43 @@
   }
 
   async function* answers(response, request) {
-    for (let tried = []; ; response = await plain(request.clone())) {
-      let goesOn = false;
+    for (let goesOn = true; goesOn;) {
+      goesOn = false;
+      const unknown = new Set(missing); // of which this stream has said nothing; the server first says their place
       for await (const message of messages(response)) {
         const { msg, event_id: event } = parsed(message);
-        if (msg === "process_completed") missing.delete(event);
+        unknown.delete(event);
+        if (msg === "process_completed" && !missing.delete(event)) early.add(event);
+        if (msg === "heartbeat" || msg === "close_stream") {
+          const failed = [...unknown].filter((each) => missing.delete(each));
+          for (const [place, each] of failed.entries()) yield failure(each, place === 0);
+          unknown.clear();
+        }
         if (msg === "close_stream") {
-          tried.forEach((each) => missing.delete(each)); // their stream has ended without them
-          tried = [...missing];
-          goesOn = tried.length > 0;
-          if (goesOn) break;
-          ended = new Promise((resolve) => {
-            request.signal.addEventListener("abort", resolve);
-            setTimeout(resolve, AT_MOST);
-          });
+          goesOn = missing.size > 0;
+          if (goesOn) continue;
+          ended = heard(request.signal);
         }
         yield message;
       }
-      if (!goesOn) return;
+      if (goesOn) response = await plain(request.clone());
     }
   }
 
-  window.fetch = async (resource, options) => {
-    const path = pathOf(resource);
-    if (path.endsWith(JOIN)) {
-      const response = await plain(resource, options);
-      const { event_id: event } = await response.clone().json().catch(() => ({}));
-      if (event) missing.add(event);
-      await ended;
-      return response;
+  const joining = async (resource, options) => {
+    const response = await plain(resource, options);
+    const { event_id: event } = await response.clone().json().catch(() => ({}));
+    if (event && !early.delete(event)) missing.add(event);
+    await ended;
+    return response;
+  };
+
+  const streaming = async (request) => {
+    if (!missing.size) { // it would stay open, and a browser has few connections for all pages of a server
+      ended = heard(request.signal);
+      return new Response(written({ msg: "close_stream" }), { headers: { "content-type": "text/event-stream" } });
     }
-    if (!path.endsWith(DATA)) return plain(resource, options);
-    const request = new Request(resource, options), response = await plain(request.clone());
+    const response = await plain(request.clone());
     if (!response.ok) return response;
     const passed = answers(response, request), encoder = new TextEncoder();
     const body = new ReadableStream({
@@ -78,5 +98,12 @@
       cancel: () => passed.return(),
     });
     return new Response(body, { status: response.status, headers: response.headers });
+  };
+
+  window.fetch = (resource, options) => {
+    const path = pathOf(resource);
+    if (path.endsWith(JOIN)) return joining(resource, options);
+    if (path.endsWith(DATA)) return streaming(new Request(resource, options));
+    return plain(resource, options);
   };
 }
