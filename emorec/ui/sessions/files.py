@@ -225,8 +225,9 @@ class SessionFiles:
 
     def _bytes(self, own: _Session) -> int:
         files = set(own.files)
-        for folder, _, names in os.walk(own.folder) if own.folder else ():  # leaves out folders that are removed meanwhile
-            files |= {Path(folder, name) for name in names}
+        if own.folder:
+            for folder, _, names in os.walk(own.folder):  # passes over folders that are removed meanwhile
+                files |= {Path(folder, name) for name in names}
         total = 0
         for file in files:
             with contextlib.suppress(OSError):
