@@ -62,6 +62,17 @@ def test_files_of_a_session_are_removed_and_files_elsewhere_are_not(tmp_path):
     assert not made.parent.exists() and elsewhere.exists()
 
 
+def test_an_example_that_is_uploaded_stays_for_the_others(tmp_path):
+    example, root = tmp_path / "example.mp4", tmp_path / "up"
+    example.write_text("x")
+    own = SessionFiles(root, [example])
+    copy = uploaded(root, "example.mp4")
+    assert own.register_upload(copy) == copy and copy.exists()
+    renamed = own.register_upload(uploaded(root, "mine.mp4"))
+    own.remove("a" if own.claim("a", renamed) else "")
+    assert copy.exists() and not renamed.exists()
+
+
 def test_an_example_may_be_used_by_all_and_stays(tmp_path):
     example, root = tmp_path / "example.mp4", tmp_path / "up"
     example.write_text("x")

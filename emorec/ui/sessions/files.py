@@ -70,8 +70,13 @@ class SessionFiles:
         return folder
 
     def register_upload(self, file: Path | str) -> Path:
-        """Move a new upload into a folder with a random name, where one session may claim it; returns its new path."""
+        """Move a new upload into a folder with a random name, where one session may claim it; returns its new path.
+
+        An example that somebody uploads stays: Gradio has stored it where its own copy for all sessions is.
+        """
         path = Path(file).resolve()
+        if self.is_shared_example(path):
+            return path
         moved = self.new_folder() / path.name
         try:
             os.rename(path, moved)
