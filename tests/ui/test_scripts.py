@@ -1,11 +1,11 @@
 """The page's scripts in a page of their own, with as much around them as they need and no server."""
 
 import contextlib
-import json
 
 import pytest
 
-from emorec.ui import overview
+from emorec.output.chart_data import clock
+from emorec.ui import fragments, overview
 from emorec.ui.page import layout
 from support import factories
 
@@ -67,6 +67,41 @@ BRUSH = """() => {
 }"""
 
 
+DRAW = """() => {
+  document.querySelector("#timeline").innerHTML = '<svg class="marks" width="300" height="90"><g class="role-frame root">'
+    + '<path class="background" d="M0 0H300V90H0Z"/></g></svg>';
+}"""
+# Keeps what is to be done when the time to press a button again is over.
+LATE = """
+  const later = window.setTimeout, forget = window.clearTimeout;
+  window.late = new Map();
+  window.setTimeout = (call, wait, ...more) => {
+    const id = later(call, wait, ...more);
+    if (wait === 6000) late.set(id, call);
+    return id;
+  };
+  window.clearTimeout = (id) => { late.delete(id); forget(id); };
+"""
+# Uploads that end when the test says so.
+SLOW = """
+  window.sent = [];
+  window.XMLHttpRequest = class {
+    upload = {};
+    status = 200;
+    responseText = '["stored"]';
+    open() {}
+    send() { sent.push(() => this.onload()); }
+  };
+"""
+CHOOSE = """([folder, name]) => {
+  const field = document.querySelector("#pick input"), given = new DataTransfer();
+  given.items.add(new File(["x"], name));
+  field.webkitdirectory = folder;
+  field.files = given.files;
+  field.dispatchEvent(new Event("change", { bubbles: true }));
+}"""
+
+
 def zoom(page, begin, end):
     page.evaluate("document.body.append(document.createElement('i'))")  # as something always changes
     page.evaluate(f"window.emorecView.show({begin}, {end})")
@@ -80,9 +115,11 @@ def test_the_part_outlasts_another_analysis_of_the_same_recording_and_no_other_o
         page.evaluate(SHOW, html)
     assert page.evaluate(BRUSH) == {"handles": [8, 12], "style": "40%", "whole": False, "zoomed": True}
     assert page.evaluate(FIELD) and "#t=8,12&of=aa" in page.url
+    page.evaluate("document.addEventListener('emorec-part', () => { window.reset = true; })")  # for the highlights
     for html in ("", drawn("bb", part=(8, 12))):
         page.evaluate(SHOW, html)
     page.wait_for_function(f"{FIELD} === '' && !location.hash")
+    assert page.evaluate("window.reset")
     assert page.evaluate(BRUSH) == {"handles": [0, 20], "style": "0%", "whole": True, "zoomed": False}
 
 
@@ -120,3 +157,80 @@ def test_nothing_is_said_of_the_time_before_what_was_analysed(opened):
         "[2, 4.9, 5, 6].map(t => (emorecView.readOut(t), document.querySelector('#readout p').textContent))"
     )
     assert [words.endswith("not analysed") for words in said] == [True, True, False, False]
+
+
+def test_times_are_written_as_the_server_writes_them(opened):
+    times = [0, 0.25, 0.35, 5.96, 11.9, 59.96, 61, 3599.95, 3599.97, 4503.25, 12.5, 19.69]
+    page = opened('<div id="player"><video></video></div>', "page.js", "recordings.js")
+    assert page.evaluate(f"{times}.map((time) => window.emorecClock(time))") == [clock(time) for time in times]
+    # The end of a recording is rounded as in the line about the analysis.
+    for length in (12.5, 13.5, 19.69):
+        page = opened(result().replace(f'duration="{SECONDS}"', f'duration="{length}"'), *VIEW)
+        page.evaluate(DRAW)
+        words = page.wait_for_selector("#playhead").get_attribute("aria-valuetext")
+        assert words == f"0:00 of {fragments.clock(length)}"
+
+
+def test_a_player_that_plays_nothing_has_no_place(opened):
+    page = opened('<div id="player"><video hidden></video></div>', "page.js", "recordings.js")
+    assert page.evaluate("window.emorecNow()") is None
+    assert page.evaluate("document.querySelector('video').hidden = false, window.emorecNow()") == "0:00"
+
+
+def test_a_button_that_was_to_delete_one_recording_does_not_delete_another(opened):
+    line = '<button data-do="forget {0}" data-sure="Press again" aria-label="Delete {0}">Delete</button>'
+    page = opened(
+        f'<div id="recents">{line.format("a")}</div><div id="command"><input></div><p id="ack"><i data-ack="0"></i></p>',
+        "page.js",
+        "recordings.js",
+        before=LATE,
+    )
+    button = page.locator("#recents button")
+    seen = "(one) => [one.textContent, one.ariaLabel, one.className]"
+    button.click()
+    assert button.evaluate(seen) == ["Press again", "Press again: Delete a", "sure"]
+    # The list is written anew: the same element is for another line now.
+    page.evaluate(
+        """() => {
+          const button = document.querySelector("#recents button");
+          Object.assign(button, { textContent: "Delete", ariaLabel: "Delete b", className: "" }).dataset.do = "forget b";
+        }"""
+    )
+    page.evaluate("late.forEach((call) => call())")  # the time for a is over
+    assert button.evaluate(seen) == ["Delete", "Delete b", ""]
+    button.click()
+    assert button.evaluate(seen) == ["Press again", "Press again: Delete b", "sure"] and page.evaluate("late.size") == 1
+    page.evaluate("document.querySelector('#recents button').dataset.do = 'forget c'")
+    button.click()  # it says so of another line
+    assert page.input_value("#command input") == ""
+    button.click()
+    page.wait_for_function("document.querySelector('#command input').value === 'forget c #1'")
+    assert button.get_attribute("class") == "" and page.evaluate("late.size") == 0
+
+
+def test_what_is_left_out_of_a_folder_is_said_after_an_upload_that_was_under_way(opened):
+    page = opened(
+        '<div id="pick"><p class="sending"></p><input type="file" multiple></div><div id="command"><input></div>'
+        '<div id="ack"><i data-ack="0"></i></div>',
+        "page.js",
+        "recordings.js",
+        before=SLOW,
+    )
+    page.evaluate(CHOOSE, [False, "a.wav"])
+    page.evaluate(CHOOSE, [True, "x.txt"])
+    page.evaluate("sent[0]()")
+    page.wait_for_function("document.querySelector('#command input').value.startsWith('add [')")
+    page.evaluate("document.querySelector('[data-ack]').dataset.ack = 1")
+    words = "1 file is not a recording and was left out."
+    page.wait_for_function("words => document.querySelector('.sending').textContent === words", arg=words)
+
+
+def test_a_person_who_wants_less_movement_sees_no_smooth_scrolling(opened):
+    page = opened('<div id="player"><video></video></div><button data-seek="1">1</button>', "page.js")
+    page.evaluate("Element.prototype.scrollIntoView = (how) => { window.how = how; }")
+    for wish, behavior in (("reduce", "auto"), ("no-preference", "smooth")):
+        page.emulate_media(reduced_motion=wish)
+        page.click("[data-seek]")
+        assert page.evaluate("window.how") == {"block": "nearest", "behavior": behavior}
+    sources = "".join((layout.ASSETS / name).read_text(encoding="utf-8") for name in layout.SCRIPT_FILES)
+    assert sources.count("scrollIntoView") == 1  # the others ask for it too
