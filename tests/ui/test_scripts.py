@@ -101,6 +101,28 @@ CHOOSE = """([folder, name]) => {
   field.dispatchEvent(new Event("change", { bubbles: true }));
 }"""
 
+# A camera and a microphone that a test can end, and a server that answers; how large each picture was is kept.
+DEVICES = """
+  const canvas = document.createElement("canvas"), [video] = canvas.captureStream(10).getTracks();
+  const context = new AudioContext(), [audio] = context.createMediaStreamDestination().stream.getTracks();
+  canvas.getContext("2d").fillRect(0, 0, 9, 9);
+  setInterval(() => canvas.getContext("2d").fillRect(0, 0, 9, 9), 50);
+  window.sent = [];
+  window.end = (kind) => {
+    const track = { video, audio }[kind];
+    track.stop();
+    track.dispatchEvent(new Event("ended")); // which only comes by itself when a device goes away
+  };
+  Object.defineProperty(navigator, "mediaDevices",
+    { value: { getUserMedia: async () => new MediaStream([video, audio]) } });
+  let newest = 0;
+  window.fetch = async (address) => {
+    sent.push(Number(new URL(address, location).searchParams.get("length")));
+    newest += 0.2;
+    return Response.json({ newest, words: "happy 80%", sure: true, emotion: "happy", rate: 5 });
+  };
+"""
+
 
 def zoom(page, begin, end):
     page.evaluate("document.body.append(document.createElement('i'))")  # as something always changes
@@ -234,3 +256,36 @@ def test_a_person_who_wants_less_movement_sees_no_smooth_scrolling(opened):
         assert page.evaluate("window.how") == {"block": "nearest", "behavior": behavior}
     sources = "".join((layout.ASSETS / name).read_text(encoding="utf-8") for name in layout.SCRIPT_FILES)
     assert sources.count("scrollIntoView") == 1  # the others ask for it too
+
+
+def test_a_link_that_is_pasted_into_an_open_page_shows_its_part(opened):
+    page = opened(result(), *VIEW)
+    zoom(page, 8, 12)
+    page.evaluate("location.hash = '#t=2,6.5&of=aa'")
+    page.wait_for_function(f"{FIELD} === '2.000,6.500' && location.hash === '#t=2,6.5&of=aa'")
+    page.evaluate("location.hash = '#t=10,15&of=bb'")  # of another recording: the address says what is shown
+    page.wait_for_function(f"{FIELD} === '2.000,6.500' && location.hash === '#t=2,6.5&of=aa'")
+    page = opened('<div id="named-part"><p hidden></p></div>', *VIEW)
+    page.evaluate("location.hash = '#t=2,6.5&of=aa'")
+    words = page.wait_for_selector("#named-part p").inner_text()
+    assert words.startswith("The address of this page names the part from 0:02 to 0:06.5 of a recording")
+
+
+def test_a_camera_and_a_microphone_that_go_away_are_noticed(opened):
+    page = opened(
+        '<div id="live-view"><video></video><p class="reading"></p><p class="delay"></p></div>'
+        '<div id="live-note"><p data-session="s"></p></div><button id="live-stop">Stop</button>',
+        "live.js",
+        before=DEVICES,
+    )
+    page.evaluate("emorecLive.open().then(() => emorecLive.run())")
+    page.wait_for_function("sent.length > 2 && sent.at(-1) > 0")
+    page.evaluate("end('video')")
+    page.evaluate("sent.length = 0")
+    page.wait_for_function("document.querySelector('.delay').textContent.startsWith('The camera was disconnected.')")
+    page.wait_for_timeout(500)  # more than one picture would be sent
+    assert page.evaluate("sent.every((length) => !length)") and page.inner_text(".reading") == "happy 80%"
+    page.evaluate("document.querySelector('#live-stop').addEventListener('click', () => { window.told = true; })")
+    page.evaluate("end('audio')")
+    assert page.inner_text(".reading") == "The camera and the microphone were disconnected."
+    assert page.inner_text(".delay") == "" and page.evaluate("told")

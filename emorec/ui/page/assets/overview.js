@@ -226,7 +226,7 @@
   };
   // The server draws the overview with its own part, and that may be an older one, in the element that is there; the
   // chart shows a part as soon as it is a new picture.
-  new MutationObserver(() => {
+  const look = () => {
     const host = overview(), svg = find("#timeline svg.marks"), field = find("#range :is(textarea, input)");
     if (field) field.tabIndex = -1;
     if (told && field && !field.value) { // the server shows another recording
@@ -247,5 +247,12 @@
       clearTimeout(check);
       check = setTimeout(verify, LATE);
     }
-  }).observe(document.body, { childList: true, subtree: true, attributeFilter: ["data-rows", "data-begin", "data-end"] });
+  };
+  new MutationObserver(look).observe(document.body,
+    { childList: true, subtree: true, attributeFilter: ["data-rows", "data-begin", "data-end"] });
+  window.addEventListener("hashchange", () => {
+    look();
+    const found = overview()?.dataset; // of another recording than the link's nothing changes
+    if (found && "complete" in found) address.write(view.part, found.recording);
+  });
 }
