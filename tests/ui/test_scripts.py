@@ -68,8 +68,8 @@ BRUSH = """() => {
 
 
 DRAW = """() => {
-  document.querySelector("#timeline").innerHTML = '<svg class="marks" width="300" height="90"><g class="role-frame root">'
-    + '<path class="background" d="M0 0H300V90H0Z"/></g></svg>';
+  document.querySelector("#timeline").innerHTML = '<svg class="marks" width="300" height="90">'
+    + '<g class="role-frame root"><path class="background" d="M0 0H300V90H0Z"/></g></svg>';
 }"""
 # Keeps what is to be done when the time to press a button again is over.
 LATE = """
@@ -202,7 +202,8 @@ def test_a_player_that_plays_nothing_has_no_place(opened):
 def test_a_button_that_was_to_delete_one_recording_does_not_delete_another(opened):
     line = '<button data-do="forget {0}" data-sure="Press again" aria-label="Delete {0}">Delete</button>'
     page = opened(
-        f'<div id="recents">{line.format("a")}</div><div id="command"><input></div><p id="ack"><i data-ack="0"></i></p>',
+        f'<div id="recents">{line.format("a")}</div><div id="command"><input></div>'
+        '<p id="ack"><i data-ack="0"></i></p>',
         "page.js",
         "recordings.js",
         before=LATE,
@@ -215,7 +216,8 @@ def test_a_button_that_was_to_delete_one_recording_does_not_delete_another(opene
     page.evaluate(
         """() => {
           const button = document.querySelector("#recents button");
-          Object.assign(button, { textContent: "Delete", ariaLabel: "Delete b", className: "" }).dataset.do = "forget b";
+          Object.assign(button, { textContent: "Delete", ariaLabel: "Delete b", className: "" });
+          button.dataset.do = "forget b";
         }"""
     )
     page.evaluate("late.forEach((call) => call())")  # the time for a is over

@@ -130,7 +130,7 @@ def rows_of_page(timeline: Timeline, page: int) -> tuple[list[list[Any]], int]:
     """The rows of a page of the table of all rows, counted from 1, with ``columns_of_page``, and the number of pages.
 
     Times are text of equal length, so that sorting by them is right: "00:13.0", or "0:00:13.0" in a recording of an
-    hour or more; "00:13.25" if some rows begin at no multiple of a tenth, because a click goes to the time that it reads.
+    hour or more. They are "00:13.25" if not all rows begin at a tenth, because a click goes to the time that it reads.
     """
     steps = max(1, PAGE_ROWS // len(timeline.each))
     pages = max(1, -(-len(timeline) // steps))
