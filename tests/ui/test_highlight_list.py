@@ -173,6 +173,30 @@ def test_filters_and_keys(chromium, tmp_path):
     page.evaluate("window.emorecView = { part: [40, 80] }")
     page.check("#only input")
     assert 0 < shown().count() < everything and all(30 < start < 80 for start in starts())
+    page.evaluate("window.emorecView.part = null; document.dispatchEvent(new Event('emorec-part'))")
+    assert shown().count() == everything
+    # A redraw that keeps the element of the current one for another one.
+    page.locator("#highlights [data-seek]").nth(2).click()
+    marked = "document.querySelector('#highlights [aria-current]').dataset.seek"
+    before = page.evaluate(marked)
+    page.evaluate(
+        """() => {
+          const [one, other] = [...document.querySelectorAll("#highlights li")].slice(2, 4);
+          one.querySelector("button").removeAttribute("aria-current");
+          [one.innerHTML, other.innerHTML] = [other.innerHTML, one.innerHTML];
+          [one.dataset.kind, other.dataset.kind] = [other.dataset.kind, one.dataset.kind];
+          document.querySelector(".moments").dataset.drawn = "one more";
+        }"""
+    )
+    assert page.evaluate(marked) == before
+    # A letter is meant for the list only where the focus is on it, or on nothing.
+    page.evaluate("document.body.insertAdjacentHTML('beforeend', '<button id=other>Other</button>')")
+    page.focus("#other")
+    page.keyboard.press("n")
+    assert page.evaluate(marked) == before
+    page.focus("#highlights [aria-current]")
+    page.keyboard.press("n")
+    assert page.evaluate(marked) != before
     page.close()
 
 

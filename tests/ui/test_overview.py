@@ -220,6 +220,15 @@ def test_all_rows_are_on_some_page():
     assert rows_of_page(timeline, 99)[0] == pages[2][0]
 
 
+def test_a_row_is_named_by_a_time_that_is_in_it():
+    timeline = factories.timeline(factories.probabilities(4), step=0.25)
+    assert [row[0] for row in rows_of_page(timeline, 1)[0]] == ["00:00.00", "00:00.25", "00:00.50", "00:00.75"]
+    cut = replace(timeline, start=timeline.start + 3600.03, end=timeline.end + 3600.03)
+    assert [row[0] for row in rows_of_page(cut, 1)[0]][:2] == ["1:00:00.03", "1:00:00.28"]
+    whole = replace(timeline, start=np.arange(4.0), end=np.array([1, 2, 3, 3.69]))
+    assert [row[0] for row in rows_of_page(whole, 1)[0]] == ["00:00.0", "00:01.0", "00:02.0", "00:03.0"]
+
+
 @pytest.mark.parametrize("person", [-1, 0])
 def test_the_table_of_all_rows_begins_with_what_is_read_most_and_has_persons_only_where_there_are_some(person):
     timeline = factories.timeline([sure("sad"), GAP, sure("happy")])

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from gradio.components.plot import PlotData
 
 from emorec.analyzer import Analyzer
@@ -129,7 +130,7 @@ def rows_of_page(timeline: Timeline, page: int) -> tuple[list[list[Any]], int]:
     """The rows of a page of the table of all rows, counted from 1, with ``columns_of_page``, and the number of pages.
 
     Times are text of equal length, so that sorting by them is right: "00:13.0", or "0:00:13.0" in a recording of an
-    hour or more.
+    hour or more. They are "00:13.25" if not all rows begin at a tenth, because a click goes to the time that it reads.
     """
     steps = max(1, PAGE_ROWS // len(timeline.each))
     pages = max(1, -(-len(timeline) // steps))
@@ -140,19 +141,20 @@ def rows_of_page(timeline: Timeline, page: int) -> tuple[list[list[Any]], int]:
     middle = (timeline.start + timeline.end) / 2
     cut = timeline.between(float(middle[first]), float(middle[last]))
     until = float(timeline.end[-1])
+    digits = 1 if np.allclose(timeline.start, timeline.start.round(1), rtol=0, atol=1e-6) else 2
     names = columns_of_page(timeline)
-    return [[_shown(name, row[name], until) for name in names] for row in tables.table(cut)], pages
+    return [[_shown(name, row[name], until, digits) for name in names] for row in tables.table(cut)], pages
 
 
-def _shown(name: str, value: Any, until: float) -> Any:
+def _shown(name: str, value: Any, until: float, digits: int) -> Any:
     if name in TIMES:
-        return _padded(value, until)
+        return _padded(value, until, digits)
     return round(value, TABLE_DIGITS) if isinstance(value, float) else value
 
 
-def _padded(seconds: float, until: float) -> str:
-    minutes, rest = divmod(round(seconds, 1), 60)
-    words = f"{rest:04.1f}"
+def _padded(seconds: float, until: float, digits: int) -> str:
+    minutes, rest = divmod(round(seconds, digits), 60)
+    words = f"{rest:0{digits + 3}.{digits}f}"
     if until < HOUR:
         return f"{minutes:02.0f}:{words}"
     return f"{minutes // 60:.0f}:{minutes % 60:02.0f}:{words}"

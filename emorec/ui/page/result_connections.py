@@ -110,7 +110,10 @@ def connect_results(
     results.each_minute.expand(lambda: True, None, session.minutes_shown, queue=False, **QUIET).then(
         handlers.shown_minutes, [session.timeline, session.minutes_shown], results.minutes, **AT_ONCE
     )
-    results.each_minute.collapse(lambda: False, None, session.minutes_shown, queue=False, **QUIET)
+    # The table of a day has 50,000 elements, which every change of the page would pass, though they cannot be seen.
+    results.each_minute.collapse(
+        lambda: (False, ""), None, [session.minutes_shown, results.minutes], queue=False, **QUIET
+    )
     results.accordion.collapse(lambda: False, None, session.rows_shown, queue=False, **QUIET)
     shown = [session.analysis, session.active, session.timeline, results.part, results.only, session.edited]
     for kind, button in results.buttons.items():

@@ -3,8 +3,12 @@
 () => {
   const FRAGMENT = /^#t=([\d.]+),([\d.]+)(?:&of=([0-9a-f]+))?$/; // the part as in W3C Media Fragments
   const find = (selector) => document.querySelector(selector);
-  const found = location.hash.match(FRAGMENT), part = found?.slice(1, 3).map(Number);
-  let wanted = part && part[0] < part[1] ? { part, of: found[3] } : null;
+  let wanted = null;
+  const read = () => {
+    const found = location.hash.match(FRAGMENT), part = found?.slice(1, 3).map(Number);
+    wanted = part && part[0] < part[1] ? { part, of: found[3] } : null;
+  };
+  read();
 
   const write = (part, recording) => {
     const times = part?.map((time) => Number(time.toFixed(1))).join(",");
@@ -32,5 +36,6 @@
       + "analyse that recording to see it." : "";
   };
   say();
+  window.addEventListener("hashchange", () => { read(); say(); }); // another link; what ``write`` writes is no such event
   new MutationObserver(say).observe(document.body, { childList: true, subtree: true, attributeFilter: ["disabled"] });
 }

@@ -2,17 +2,20 @@
 () => {
   const NEAR = 0.25; // seconds from a highlight within which the player is still at it
   const TYPED = "textarea, select, [contenteditable=true], input:not([type=radio], [type=checkbox], [type=range], [type=button])";
+  const PLACES = "#highlights, #timeline, #overview, #player"; // elsewhere a letter may be meant for something else
   const find = (selector) => document.querySelector(selector);
   const list = () => find("#highlights .moments");
   const items = () => [...(list()?.querySelectorAll("li") ?? [])];
   const shown = () => items().filter((item) => !item.hidden);
   const startOf = (item) => Number(item.querySelector("[data-seek]").dataset.seek);
   const chosen = { kind: "", emotion: "", person: "", rank: "" }; // rank: how many of the strongest
-  let current = null, host = null, drawn;
+  // ``was``: start and kind of the current one; a redraw may keep its element for another.
+  let current = null, was = null, host = null, drawn;
 
-  const mark = (item) => {
+  const mark = (item = null) => {
     items().forEach((one) => one.querySelector("button").removeAttribute("aria-current"));
     current = item;
+    was = item && { start: startOf(item), kind: item.dataset.kind };
     item?.querySelector("button").setAttribute("aria-current", "true");
   };
 
@@ -54,7 +57,7 @@
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || !list() || event.target.closest?.(TYPED)) return;
     const key = event.key.toLowerCase();
-    if (key !== "n" && key !== "p") return;
+    if ((key !== "n" && key !== "p") || !(event.target === document.body || event.target.closest?.(PLACES))) return;
     go(key === "n");
     event.preventDefault();
   });
@@ -68,14 +71,14 @@
     if (name || event.target.closest("#only")) apply();
   });
   document.addEventListener("input", (event) => { if (event.target.closest("#range")) apply(); });
+  document.addEventListener("emorec-part", apply);
 
   // A redraw replaces the list, or only what is in it: what was chosen is chosen again, as far as there is such a thing.
   const renew = () => {
     if (list() === host && host?.dataset.drawn === drawn) return;
     host = list();
     drawn = host?.dataset.drawn;
-    const before = current; // no longer in the list, but one like it may be: n and p go on from there
-    mark(before && items().find((item) => startOf(item) === startOf(before) && item.dataset.kind === before.dataset.kind));
+    mark(was ? items().find((item) => startOf(item) === was.start && item.dataset.kind === was.kind) : null);
     for (const select of host?.querySelectorAll("[data-filter]") ?? []) {
       select.value = chosen[select.dataset.filter];
       if (select.selectedIndex < 0) select.value = chosen[select.dataset.filter] = "";

@@ -13,7 +13,7 @@
     const button = event.target.closest?.("#library-list [data-open]");
     if (button) send("#library-command", `${button.dataset.open} #${++number}`);
     if (event.target.closest?.("#library-list .to-compared")) {
-      document.querySelector("#library-compared").scrollIntoView({ block: "start", behavior: "smooth" });
+      window.emorecScroll(document.querySelector("#library-compared"), "start");
     }
   });
   document.addEventListener("change", (event) => {

@@ -33,7 +33,8 @@
           stream.getTracks().forEach((track) => track.stop());
           return "";
         }
-        current = { stream, sound: [], samples: 0 };
+        const opened = (current = { stream, sound: [], samples: 0, gone: "" });
+        for (const track of stream.getTracks()) track.onended = () => lose(opened);
         say(".reading", "Starting …");
         const shown = find("video");
         shown.srcObject = stream;
@@ -59,6 +60,21 @@
     if (shown) shown.srcObject = null;
     say(".reading", words || "Stopped.");
     say(".delay", "");
+  };
+
+  const NAMES = { video: "camera", audio: "microphone" };
+  const tracks = (mine, state) => mine.stream.getTracks().filter((track) => track.readyState === state);
+  const gives = (mine, kind) => tracks(mine, "live").some((track) => track.kind === kind);
+
+  // A device has gone away: nothing more of it is sent, and without another one the session ends.
+  const lose = (mine) => {
+    if (current !== mine) return;
+    const kinds = tracks(mine, "ended").map((track) => track.kind);
+    const names = Object.keys(NAMES).filter((kind) => kinds.includes(kind)).map((kind) => `the ${NAMES[kind]}`);
+    const words = `${names.join(" and ")} ${names.length > 1 ? "were" : "was"} disconnected.`.replace(/^t/, "T");
+    if (tracks(mine, "live").length) return say(".delay", (mine.gone = words));
+    stop(words);
+    document.querySelector("#live-stop")?.click(); // the server keeps what is known
   };
 
   // Begins to send; the server has begun a session, whose name is in the note.
@@ -91,6 +107,7 @@
     mine.rate = mine.context.sampleRate;
     const tap = new AudioWorkletNode(mine.context, "tap");
     tap.port.onmessage = ({ data }) => {
+      if (!gives(mine, "audio")) return;
       // The time of the first sample, counted from then on, unless sound was lost.
       const measured = now(mine) - data.length / mine.rate;
       if (mine.heard === undefined || Math.abs(mine.heard - measured) > LOST) {
@@ -120,7 +137,7 @@
   };
 
   const send = async (mine, time) => {
-    const picture = await taken();
+    const picture = gives(mine, "video") ? await taken() : null;
     const sound = mine.soundSent ? new Int16Array(0) : pcm(mine);
     const begin = (mine.heard ?? 0) - sound.length / (mine.rate || RATE);
     if (!picture && !sound.length) return;
@@ -153,7 +170,7 @@
     const delay = Math.max(0, now(mine) - found.newest);
     say(".reading", found.words);
     find(".reading").dataset.emotion = found.sure ? found.emotion : "";
-    say(".delay", `Delay ${delay.toFixed(1)} s · ${found.rate.toFixed(1)} pictures a second`);
+    say(".delay", `${mine.gone} Delay ${delay.toFixed(1)} s · ${found.rate.toFixed(1)} pictures a second`.trim());
   };
 
   // The picture of the camera as a JPEG, or null.

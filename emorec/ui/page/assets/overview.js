@@ -6,7 +6,7 @@
   const MOST_AGAIN = 3;
   const PAUSE = 120; // milliseconds without a movement of the brush after which the server is told the part
   const LONGEST = 1000; // milliseconds after which it is told in the middle of a long movement
-  const AT_END = 0.02; // seconds after the last row that still are the end of it
+  const NEAR = 0.02; // seconds before the first row and after the last that still belong to it
   const find = (selector) => document.querySelector(selector);
   const overview = () => find("#overview .overview");
   const limits = () => [Number(overview().dataset.first), Number(overview().dataset.last)];
@@ -15,7 +15,7 @@
   // until the server has drawn another.
   const view = (window.emorecView = { part: null, drawn: null, seen: null });
   const address = window.emorecAddress;
-  let timer = 0, since = 0, drag = null, chart = null;
+  let timer = 0, since = 0, drag = null, chart = null, recording, placed; // recording: that of the part
   const fingers = new Map();
 
   const current = () => view.part ?? limits();
@@ -41,6 +41,7 @@
       handle.setAttribute("aria-valuenow", time.toFixed(1));
       handle.setAttribute("aria-valuetext", window.emorecClock(time));
     });
+    placed = brush.getAttribute("style");
   };
 
   // The part that the server was told last, and how often again: spaces at the end make it another request.
@@ -83,6 +84,7 @@
     const until = Math.min(last - length, Number(overview().dataset.until) - least);
     begin = clamp(begin, first, Math.max(first, until));
     view.part = length >= last - first - 1e-3 ? null : [begin, begin + length];
+    recording = overview().dataset.recording;
     place();
     view.stretch(current());
     again = 0;
@@ -199,7 +201,7 @@
       if (view.rows[middle][0] > time) high = middle; else low = middle + 1;
     }
     const last = view.rows.at(-1), emotions = host.dataset.emotions.split(",");
-    const row = view.rows[low] ?? (last && time - last[0] < AT_END ? last : undefined);
+    const row = time < limits()[0] - NEAR ? undefined : view.rows[low] ?? (last && time - last[0] < NEAR ? last : undefined);
     const parts = [window.emorecClock(time)];
     if (!row || row[1] < 0) parts.push(row ? "no evidence" : "not analysed");
     else {
@@ -213,28 +215,30 @@
   };
   view.readOut = readOut;
 
-  // The server draws the overview with its own part; the chart shows a part as soon as it is a new picture.
-  new MutationObserver(() => {
+  // All of the recording is shown again, though nobody asked for it here.
+  const forget = () => {
+    clearTimeout(timer);
+    timer = again = 0;
+    view.part = drag = null;
+    document.body.classList.remove("zoomed");
+    place();
+    document.dispatchEvent(new Event("emorec-part"));
+  };
+  // The server draws the overview with its own part, and that may be an older one, in the element that is there; the
+  // chart shows a part as soon as it is a new picture.
+  const look = () => {
     const host = overview(), svg = find("#timeline svg.marks"), field = find("#range :is(textarea, input)");
     if (field) field.tabIndex = -1;
     if (told && field && !field.value) { // the server shows another recording
       told = "";
-      clearTimeout(timer);
-      timer = again = 0;
-      view.part = drag = null;
       address.write(null);
-      place();
+      forget();
     }
-    if (!host) {
-      if (view.part) { view.part = null; document.body.classList.remove("zoomed"); }
-      return;
-    }
+    if (!host) return; // a recording that is analysed again is shown with the same part
+    if (view.part && host.dataset.recording !== recording) { forget(); tell(); }
     const named = "complete" in host.dataset && address.take(host.dataset.recording);
     if (named) show(...named);
-    if (host !== place.host) {
-      place.host = host;
-      place();
-    }
+    if (host.querySelector(".brush").getAttribute("style") !== placed) place();
     if (svg !== chart) {
       chart = svg;
       view.drawn = view.seen = drawn() ? drawn().split(",").map(Number) : null;
@@ -243,5 +247,12 @@
       clearTimeout(check);
       check = setTimeout(verify, LATE);
     }
-  }).observe(document.body, { childList: true, subtree: true });
+  };
+  new MutationObserver(look).observe(document.body,
+    { childList: true, subtree: true, attributeFilter: ["data-rows", "data-begin", "data-end"] });
+  window.addEventListener("hashchange", () => {
+    look();
+    const found = overview()?.dataset; // of another recording than the link's nothing changes
+    if (found && "complete" in found) address.write(view.part, found.recording);
+  });
 }

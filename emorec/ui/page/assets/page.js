@@ -10,10 +10,14 @@
   const frameOf = () => find("#timeline svg.marks .role-frame.root path.background")?.getBoundingClientRect();
   // The part (s) of the recording that the chart shows.
   const shown = () => window.emorecView?.seen ?? [Number(whole()?.first) || 0, duration()];
+  // A time as the server writes it (``clock`` in emorec/output/chart_data.py): with tenths unless it is whole. Like
+  // Python's, a half is rounded to the even number.
+  const rounded = (value) => (Math.abs(value % 2) === 0.5 ? Math.floor(value) : Math.round(value));
+  const two = (number) => String(number).padStart(2, "0");
   const clock = (seconds) => {
-    const two = (number) => String(Math.floor(number)).padStart(2, "0");
-    if (seconds < 3600) return `${Math.floor(seconds / 60)}:${two(seconds % 60)}`;
-    return `${Math.floor(seconds / 3600)}:${two((seconds / 60) % 60)}:${two(seconds % 60)}`;
+    const tenths = rounded(10 * seconds), whole = Math.floor(tenths / 10), minutes = Math.floor(whole / 60);
+    const words = `${two(whole % 60)}${tenths % 10 ? `.${tenths % 10}` : ""}`;
+    return minutes < 60 ? `${minutes}:${words}` : `${Math.floor(minutes / 60)}:${two(minutes % 60)}:${words}`;
   };
 
   const playhead = document.createElement("div");
@@ -58,7 +62,7 @@
     window.emorecView?.readOut?.(at, Boolean(media) && !media.paused);
     playhead.setAttribute("aria-valuemax", end.toFixed(1));
     playhead.setAttribute("aria-valuenow", at.toFixed(1));
-    playhead.setAttribute("aria-valuetext", `${clock(at)} of ${clock(end)}`);
+    playhead.setAttribute("aria-valuetext", `${clock(at)} of ${clock(rounded(end))}`);
   };
 
   // With ``focus`` the arrow keys go on from there.
@@ -70,7 +74,13 @@
     if (focus) playhead.focus({ preventScroll: true });
   };
 
-  Object.assign(window, { emorecSeek: seek, emorecAt: now, emorecClock: clock,
+  // Smoothly, unless the person has asked for less movement.
+  const scroll = (element, block = "nearest") => {
+    const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
+    element?.scrollIntoView({ block, behavior: still ? "auto" : "smooth" });
+  };
+
+  Object.assign(window, { emorecSeek: seek, emorecAt: now, emorecClock: clock, emorecScroll: scroll,
                           emorecFrame: () => find("#timeline svg.marks .role-frame.root path.background"),
                           emorecPlace: place });
 
@@ -85,12 +95,12 @@
     if (event.target.closest("#analyze")) {
       closeMessages();
       // On a phone the progress is below the screen.
-      setTimeout(() => find("#status")?.scrollIntoView({ block: "nearest", behavior: "smooth" }), 600);
+      setTimeout(() => scroll(find("#status")), 600);
     }
     const button = event.target.closest("[data-seek]");
     if (button) {
       seek(Number(button.dataset.seek));
-      find(player() ? "#player" : "#timeline")?.scrollIntoView({ block: "nearest", behavior: "smooth" });
+      scroll(find(player() ? "#player" : "#timeline"));
     } else if (event.target.closest("#timeline svg.marks")) {
       const frame = frameOf(), share = (event.clientX - frame.left) / frame.width;
       if (share >= 0 && share <= 1) seek(shown()[0] + share * (shown()[1] - shown()[0]), true);

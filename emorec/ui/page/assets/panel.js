@@ -19,7 +19,7 @@
   let problem = "";
   new MutationObserver(() => {
     const found = document.querySelector("#status .problem"), words = found?.textContent ?? "";
-    if (words && words !== problem) found.scrollIntoView({ block: "nearest", behavior: "smooth" });
+    if (words && words !== problem) window.emorecScroll(found);
     problem = words;
   }).observe(document.body, { childList: true, subtree: true });
 }

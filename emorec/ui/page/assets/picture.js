@@ -57,7 +57,7 @@
     const now = image?.src ?? result?.textContent.trim() ?? "";
     if (!result || now === seen) return;
     seen = now;
-    const toResult = () => result.scrollIntoView({ block: "nearest", behavior: "smooth" });
+    const toResult = () => window.emorecScroll(result);
     if (image && !image.complete) image.addEventListener("load", toResult, { once: true }); // its height is known then
     else if (now) toResult();
   }).observe(document.body, { childList: true, subtree: true });

@@ -6,18 +6,15 @@
   const MOST = 20; // names of files in one request
   const PAUSE = 3000; // milliseconds between two such requests while more is uploaded
   const WAIT = 60000; // milliseconds for an answer
+  const SURE = 6000; // milliseconds in which a button that deletes is to be pressed again
   const AGAIN = 3000; // milliseconds after which the same is asked again
   const find = (selector) => document.querySelector(selector);
   const say = (words) => { const place = find("#pick .sending"); if (place) place.textContent = words; };
-  let number = 0, sending = Promise.resolve(), waiting = [], uploading = false;
+  let number = 0, sending = Promise.resolve(), waiting = [], uploading = false, notes = [];
 
   window.emorecNow = () => {
-    const media = find("#player :is(video, audio)");
-    if (!media) return null;
-    const tenths = Math.floor(10 * media.currentTime), minutes = Math.floor(tenths / 600), rest = (tenths % 600) / 10;
-    const two = (number) => `${number < 10 ? "0" : ""}${number}`;
-    const clock = minutes < 60 ? `${minutes}` : `${Math.floor(minutes / 60)}:${two(minutes % 60)}`;
-    return `${clock}:${two(rest)}`;
+    const media = find("#player :is(video, audio):not([hidden])"); // hidden: the browser cannot play it
+    return media && window.emorecClock(Math.floor(10 * media.currentTime) / 10);
   };
 
   // Asks until there is an answer: a page that has just been opened may not listen to the field yet. The same text a
@@ -97,17 +94,19 @@
       const [files, them] = lost === 1 ? ["1 file was", "it"] : [`${lost} files were`, "them"];
       problems.push(`${files} uploaded, but the page got no answer; if the list does not have ${them}, add ${them} again.`);
     }
-    say(problems.join(" "));
+    say([...problems, ...notes].join(" "));
+    notes = [];
   };
-  const take = (found, note = "") => {
+  const take = (found, note) => {
     waiting.push(...found);
-    if (!uploading) work().then(() => { if (note) say(`${find("#pick .sending").textContent} ${note}`.trim()); });
+    if (note) notes.push(note);
+    if (!uploading) work();
   };
   // Of a folder only what looks like a recording; hidden files are not.
   const ofFolder = (found) => {
     const kept = found.filter(({ file, path }) => KNOWN.test(file.name) && !path.split("/").some((part) => part.startsWith(".")));
     const left = found.length - kept.length;
-    take(kept, !found.length ? "The folder is empty." : left ? `${left} ${left === 1 ? "file is not a recording and was" : "files are not recordings and were"} left out.` : "");
+    take(kept, !found.length ? "The folder is empty." : left ? `${left} ${left === 1 ? "file is not a recording and was" : "files are not recordings and were"} left out.` : null);
   };
 
   const read = (reader) => new Promise((resolve) => reader.readEntries(resolve, () => resolve([])));
@@ -162,7 +161,7 @@
   const bringUp = (began) => {
     const top = find("#status [data-opened]")?.getBoundingClientRect().top;
     if (top === undefined || scrolledBy > began) return;
-    if (top < 0 || top > innerHeight / 2) find("#status").scrollIntoView({ block: "start", behavior: "smooth" });
+    if (top < 0 || top > innerHeight / 2) window.emorecScroll(find("#status"), "start");
     if (Date.now() - began < SETTLED) setTimeout(bringUp, 250, began);
   };
   // The list above it keeps the focus, for the next one of it.
@@ -174,23 +173,32 @@
     line.focus({ preventScroll: true });
   };
 
+  // A button that deletes is pressed twice. A list that is written anew keeps its buttons, for other lines.
+  const isSure = (button) => button.classList.contains("sure") && button.armed === button.dataset.do;
+  const arm = (button) => {
+    const words = button.textContent, label = button.ariaLabel;
+    button.classList.add("sure");
+    button.textContent = button.dataset.sure;
+    if (label) button.ariaLabel = `${button.dataset.sure}: ${label}`;
+    button.armed = button.dataset.do;
+    clearTimeout(button.timer);
+    button.timer = setTimeout(() => button.disarm(), SURE);
+    button.disarm = () => {
+      clearTimeout(button.timer);
+      if (!isSure(button)) return;
+      button.classList.remove("sure");
+      button.textContent = words;
+      if (label) button.ariaLabel = label;
+    };
+  };
+
   document.addEventListener("click", (event) => {
     const pick = event.target.closest("[data-pick]");
     if (pick) find(pick.dataset.pick === "folder" ? "#pick [webkitdirectory]" : "#pick [multiple]").click();
     const button = event.target.closest("[data-do]");
     if (!button) return;
-    if (button.dataset.sure && !button.classList.contains("sure")) {
-      const words = button.textContent, label = button.ariaLabel;
-      button.classList.add("sure");
-      button.textContent = button.dataset.sure;
-      if (label) button.ariaLabel = `${button.dataset.sure}: ${label}`;
-      setTimeout(() => {
-        button.classList.remove("sure");
-        button.textContent = words;
-        if (label) button.ariaLabel = label;
-      }, 6000);
-      return;
-    }
+    if (button.dataset.sure && !isSure(button)) return arm(button);
+    button.disarm?.();
     const [what] = button.dataset.do.split(" ");
     send(button.dataset.do).then((done) => {
       if (done && (what === "open" || what === "show")) goToResult(!button.closest("#recordings"));

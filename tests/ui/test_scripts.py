@@ -1,0 +1,293 @@
+"""The page's scripts in a page of their own, with as much around them as they need and no server."""
+
+import contextlib
+
+import pytest
+
+from emorec.output.chart_data import clock
+from emorec.ui import fragments, overview
+from emorec.ui.page import layout
+from support import factories
+
+ADDRESS = "http://127.0.0.1:9/"  # nothing listens there
+SECONDS = 20
+
+
+@pytest.fixture(scope="module")
+def blank(chromium):
+    with contextlib.closing(chromium.new_page()) as page:
+        errors = []
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        yield page
+        assert errors == []
+
+
+@pytest.fixture
+def opened(blank):
+    """A function that shows HTML and runs scripts in it."""
+
+    def show(html, *scripts, before="", fragment=""):
+        sources = (f"({(layout.ASSETS / name).read_text(encoding='utf-8')})();" for name in scripts)
+        body = f"<!doctype html><body>{html}<script>{before};{''.join(sources)}</script>"
+        blank.unroute_all()
+        blank.route("**/*", lambda route: route.fulfill(body=body, content_type="text/html"))
+        blank.goto("about:blank")
+        blank.goto(ADDRESS + fragment)
+        return blank
+
+    return show
+
+
+def drawn(recording="aa", part=None, first=0.0):
+    """The overview as the server draws it."""
+    timeline = factories.timeline(factories.probabilities(SECONDS))
+    if first:
+        timeline = timeline.between(first, SECONDS)
+    return overview.overview(timeline, part, recording)
+
+
+def result(**given):
+    return (
+        f'<div id="overview">{drawn(**given)}</div><div id="range"><textarea></textarea></div>'
+        f'<div id="summary"><i data-duration="{SECONDS}" data-step="1"></i></div><div id="readout"><p></p></div>'
+        '<div id="timeline"></div><label id="only"><input type="checkbox"></label>'
+    )
+
+
+VIEW = ("page.js", "address.js", "overview.js", "stretch.js")
+FIELD = "document.querySelector('#range textarea').value"
+SHOW = "(html) => { document.querySelector('#overview').innerHTML = html; }"
+# What the brush shows, whether it is said to be all, and where its handles are.
+BRUSH = """() => {
+  const brush = document.querySelector("#overview .brush"), box = brush.getBoundingClientRect();
+  const ribbon = document.querySelector("#overview .ribbon").getBoundingClientRect();
+  const handles = [...brush.querySelectorAll(".handle")].map((one) => Number(one.getAttribute("aria-valuenow")));
+  return { handles, style: brush.style.left, whole: brush.parentElement.hasAttribute("data-whole"),
+           zoomed: document.body.classList.contains("zoomed") };
+}"""
+
+
+DRAW = """() => {
+  document.querySelector("#timeline").innerHTML = '<svg class="marks" width="300" height="90">'
+    + '<g class="role-frame root"><path class="background" d="M0 0H300V90H0Z"/></g></svg>';
+}"""
+# Keeps what is to be done when the time to press a button again is over.
+LATE = """
+  const later = window.setTimeout, forget = window.clearTimeout;
+  window.late = new Map();
+  window.setTimeout = (call, wait, ...more) => {
+    const id = later(call, wait, ...more);
+    if (wait === 6000) late.set(id, call);
+    return id;
+  };
+  window.clearTimeout = (id) => { late.delete(id); forget(id); };
+"""
+# Uploads that end when the test says so.
+SLOW = """
+  window.sent = [];
+  window.XMLHttpRequest = class {
+    upload = {};
+    status = 200;
+    responseText = '["stored"]';
+    open() {}
+    send() { sent.push(() => this.onload()); }
+  };
+"""
+CHOOSE = """([folder, name]) => {
+  const field = document.querySelector("#pick input"), given = new DataTransfer();
+  given.items.add(new File(["x"], name));
+  field.webkitdirectory = folder;
+  field.files = given.files;
+  field.dispatchEvent(new Event("change", { bubbles: true }));
+}"""
+
+# A camera and a microphone that a test can end, and a server that answers; how large each picture was is kept.
+DEVICES = """
+  const canvas = document.createElement("canvas"), [video] = canvas.captureStream(10).getTracks();
+  const context = new AudioContext(), [audio] = context.createMediaStreamDestination().stream.getTracks();
+  canvas.getContext("2d").fillRect(0, 0, 9, 9);
+  setInterval(() => canvas.getContext("2d").fillRect(0, 0, 9, 9), 50);
+  window.sent = [];
+  window.end = (kind) => {
+    const track = { video, audio }[kind];
+    track.stop();
+    track.dispatchEvent(new Event("ended")); // which only comes by itself when a device goes away
+  };
+  Object.defineProperty(navigator, "mediaDevices",
+    { value: { getUserMedia: async () => new MediaStream([video, audio]) } });
+  let newest = 0;
+  window.fetch = async (address) => {
+    sent.push(Number(new URL(address, location).searchParams.get("length")));
+    newest += 0.2;
+    return Response.json({ newest, words: "happy 80%", sure: true, emotion: "happy", rate: 5 });
+  };
+"""
+
+
+def zoom(page, begin, end):
+    page.evaluate("document.body.append(document.createElement('i'))")  # as something always changes
+    page.evaluate(f"window.emorecView.show({begin}, {end})")
+    page.wait_for_function(f"{FIELD} === '{begin:.3f},{end:.3f}'")
+
+
+def test_the_part_outlasts_another_analysis_of_the_same_recording_and_no_other_one(opened):
+    page = opened(result(), *VIEW)
+    zoom(page, 8, 12)
+    for html in ("", drawn(part=(8, 12))):
+        page.evaluate(SHOW, html)
+    assert page.evaluate(BRUSH) == {"handles": [8, 12], "style": "40%", "whole": False, "zoomed": True}
+    assert page.evaluate(FIELD) and "#t=8,12&of=aa" in page.url
+    page.evaluate("document.addEventListener('emorec-part', () => { window.reset = true; })")  # for the highlights
+    for html in ("", drawn("bb", part=(8, 12))):
+        page.evaluate(SHOW, html)
+    page.wait_for_function(f"{FIELD} === '' && !location.hash")
+    assert page.evaluate("window.reset")
+    assert page.evaluate(BRUSH) == {"handles": [0, 20], "style": "0%", "whole": True, "zoomed": False}
+
+
+def test_the_address_names_no_part_of_what_is_deleted(opened):
+    page = opened(result(), *VIEW)
+    zoom(page, 8, 12)
+    page.evaluate(f"{FIELD} = ''")
+    page.evaluate(SHOW, "")
+    page.wait_for_function("!location.hash && !window.emorecView.part && !document.body.matches('.zoomed')")
+
+
+def test_the_brush_is_where_the_part_is_after_an_older_drawing_comes_into_the_same_element(opened):
+    page = opened(result(), *VIEW)
+    zoom(page, 8, 12)
+    page.evaluate(
+        """(html) => {
+          const old = document.querySelector("#overview .overview"), copy = document.createElement("div");
+          const morph = (to, from) => {
+            [...to.attributes].forEach((one) => from.hasAttribute(one.name) || to.removeAttribute(one.name));
+            [...from.attributes].forEach((one) => to.setAttribute(one.name, one.value));
+            [...to.children].forEach((child, place) => morph(child, from.children[place]));
+          };
+          copy.innerHTML = html;
+          morph(old, copy.firstChild);
+          old.querySelector(".marks").append("▲");
+        }""",
+        drawn(),
+    )
+    assert page.evaluate(BRUSH) == {"handles": [8, 12], "style": "40%", "whole": False, "zoomed": True}
+
+
+def test_nothing_is_said_of_the_time_before_what_was_analysed(opened):
+    page = opened(result(first=5.0), *VIEW)
+    said = page.evaluate(
+        "[2, 4.9, 5, 6].map(t => (emorecView.readOut(t), document.querySelector('#readout p').textContent))"
+    )
+    assert [words.endswith("not analysed") for words in said] == [True, True, False, False]
+
+
+def test_times_are_written_as_the_server_writes_them(opened):
+    times = [0, 0.25, 0.35, 5.96, 11.9, 59.96, 61, 3599.95, 3599.97, 4503.25, 12.5, 19.69]
+    page = opened('<div id="player"><video></video></div>', "page.js", "recordings.js")
+    assert page.evaluate(f"{times}.map((time) => window.emorecClock(time))") == [clock(time) for time in times]
+    # The end of a recording is rounded as in the line about the analysis.
+    for length in (12.5, 13.5, 19.69):
+        page = opened(result().replace(f'duration="{SECONDS}"', f'duration="{length}"'), *VIEW)
+        page.evaluate(DRAW)
+        words = page.wait_for_selector("#playhead").get_attribute("aria-valuetext")
+        assert words == f"0:00 of {fragments.clock(length)}"
+
+
+def test_a_player_that_plays_nothing_has_no_place(opened):
+    page = opened('<div id="player"><video hidden></video></div>', "page.js", "recordings.js")
+    assert page.evaluate("window.emorecNow()") is None
+    assert page.evaluate("document.querySelector('video').hidden = false, window.emorecNow()") == "0:00"
+
+
+def test_a_button_that_was_to_delete_one_recording_does_not_delete_another(opened):
+    line = '<button data-do="forget {0}" data-sure="Press again" aria-label="Delete {0}">Delete</button>'
+    page = opened(
+        f'<div id="recents">{line.format("a")}</div><div id="command"><input></div>'
+        '<p id="ack"><i data-ack="0"></i></p>',
+        "page.js",
+        "recordings.js",
+        before=LATE,
+    )
+    button = page.locator("#recents button")
+    seen = "(one) => [one.textContent, one.ariaLabel, one.className]"
+    button.click()
+    assert button.evaluate(seen) == ["Press again", "Press again: Delete a", "sure"]
+    # The list is written anew: the same element is for another line now.
+    page.evaluate(
+        """() => {
+          const button = document.querySelector("#recents button");
+          Object.assign(button, { textContent: "Delete", ariaLabel: "Delete b", className: "" });
+          button.dataset.do = "forget b";
+        }"""
+    )
+    page.evaluate("late.forEach((call) => call())")  # the time for a is over
+    assert button.evaluate(seen) == ["Delete", "Delete b", ""]
+    button.click()
+    assert button.evaluate(seen) == ["Press again", "Press again: Delete b", "sure"] and page.evaluate("late.size") == 1
+    page.evaluate("document.querySelector('#recents button').dataset.do = 'forget c'")
+    button.click()  # it says so of another line
+    assert page.input_value("#command input") == ""
+    button.click()
+    page.wait_for_function("document.querySelector('#command input').value === 'forget c #1'")
+    assert button.get_attribute("class") == "" and page.evaluate("late.size") == 0
+
+
+def test_what_is_left_out_of_a_folder_is_said_after_an_upload_that_was_under_way(opened):
+    page = opened(
+        '<div id="pick"><p class="sending"></p><input type="file" multiple></div><div id="command"><input></div>'
+        '<div id="ack"><i data-ack="0"></i></div>',
+        "page.js",
+        "recordings.js",
+        before=SLOW,
+    )
+    page.evaluate(CHOOSE, [False, "a.wav"])
+    page.evaluate(CHOOSE, [True, "x.txt"])
+    page.evaluate("sent[0]()")
+    page.wait_for_function("document.querySelector('#command input').value.startsWith('add [')")
+    page.evaluate("document.querySelector('[data-ack]').dataset.ack = 1")
+    words = "1 file is not a recording and was left out."
+    page.wait_for_function("words => document.querySelector('.sending').textContent === words", arg=words)
+
+
+def test_a_person_who_wants_less_movement_sees_no_smooth_scrolling(opened):
+    page = opened('<div id="player"><video></video></div><button data-seek="1">1</button>', "page.js")
+    page.evaluate("Element.prototype.scrollIntoView = (how) => { window.how = how; }")
+    for wish, behavior in (("reduce", "auto"), ("no-preference", "smooth")):
+        page.emulate_media(reduced_motion=wish)
+        page.click("[data-seek]")
+        assert page.evaluate("window.how") == {"block": "nearest", "behavior": behavior}
+    sources = "".join((layout.ASSETS / name).read_text(encoding="utf-8") for name in layout.SCRIPT_FILES)
+    assert sources.count("scrollIntoView") == 1  # the others ask for it too
+
+
+def test_a_link_that_is_pasted_into_an_open_page_shows_its_part(opened):
+    page = opened(result(), *VIEW)
+    zoom(page, 8, 12)
+    page.evaluate("location.hash = '#t=2,6.5&of=aa'")
+    page.wait_for_function(f"{FIELD} === '2.000,6.500' && location.hash === '#t=2,6.5&of=aa'")
+    page.evaluate("location.hash = '#t=10,15&of=bb'")  # of another recording: the address says what is shown
+    page.wait_for_function(f"{FIELD} === '2.000,6.500' && location.hash === '#t=2,6.5&of=aa'")
+    page = opened('<div id="named-part"><p hidden></p></div>', *VIEW)
+    page.evaluate("location.hash = '#t=2,6.5&of=aa'")
+    words = page.wait_for_selector("#named-part p").inner_text()
+    assert words.startswith("The address of this page names the part from 0:02 to 0:06.5 of a recording")
+
+
+def test_a_camera_and_a_microphone_that_go_away_are_noticed(opened):
+    page = opened(
+        '<div id="live-view"><video></video><p class="reading"></p><p class="delay"></p></div>'
+        '<div id="live-note"><p data-session="s"></p></div><button id="live-stop">Stop</button>',
+        "live.js",
+        before=DEVICES,
+    )
+    page.evaluate("emorecLive.open().then(() => emorecLive.run())")
+    page.wait_for_function("sent.length > 2 && sent.at(-1) > 0")
+    page.evaluate("end('video')")
+    page.evaluate("sent.length = 0")
+    page.wait_for_function("document.querySelector('.delay').textContent.startsWith('The camera was disconnected.')")
+    page.wait_for_timeout(500)  # more than one picture would be sent
+    assert page.evaluate("sent.every((length) => !length)") and page.inner_text(".reading") == "happy 80%"
+    page.evaluate("document.querySelector('#live-stop').addEventListener('click', () => { window.told = true; })")
+    page.evaluate("end('audio')")
+    assert page.inner_text(".reading") == "The camera and the microphone were disconnected."
+    assert page.inner_text(".delay") == "" and page.evaluate("told")
