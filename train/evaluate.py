@@ -101,8 +101,9 @@ def table(name: str, found: dict[str, Any]) -> str:
     width = max(len(way) for way in found["results"])
     for way, value in found["results"].items():
         between = found.get("intervals", {}).get(way)
-        interval = f"  (95 %: {between[0]:.1%} to {between[1]:.1%})" if between else ""
-        lines.append(f"  {way:<{width}}  {value:6.1%} ± {found['spread'][way]:.1%}{interval}")
+        # Spreads of different protocols are of different things, and may contradict an interval beside them.
+        rough = f"  (95 %: {between[0]:.1%} to {between[1]:.1%})" if between else f" ± {found['spread'][way]:.1%}"
+        lines.append(f"  {way:<{width}}  {value:6.1%}{rough}")
     for name, called in found.get("called_neutral", {}).items():
         lines.append(f"  clear expressions called neutral, {name} prior: {called:.1%}")
     if recalls := found.get("unweighted_average_recall"):

@@ -78,14 +78,16 @@ def of_run(
     else:
         inherited_limits = [limit for limit in inherited_limits if limit != LIMITS["untrained"]]
     source = {"name": dataset, "use": part, "items": f"{items} items", "licence": "as its owner says"}
+    # The run fits the calibration again, to its own items.
+    kept = [one for one in _sources(base, inherited) if not one["use"].startswith(f"calibration of {part}")]
     return {
         "held_out_fold": None,
         "parts": parts,
         "validated": validated,
         **_named(parts, validated),
-        "sources": [source, *_sources(base, inherited)],
+        "sources": [source, *kept],
         "limits": unique([*limits, *inherited_limits]),
-        "licence": base.get("licence", "other") if _sources(base, inherited) else "other",
+        "licence": base.get("licence", "other") if kept else "other",
         "finished": time.strftime("%Y-%m-%d"),
     }
 
