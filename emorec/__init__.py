@@ -68,7 +68,12 @@ LAZY = {
 }
 
 
+MODULES = ("library",)  # that are also used as emorec.NAME
+
+
 def __getattr__(name: str) -> Any:
+    if name in MODULES:
+        return import_module(f"emorec.{name}")  # which also sets it here
     if name in LAZY:
         value = getattr(import_module(LAZY[name]), name)
         globals()[name] = value
@@ -77,7 +82,7 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted({*globals(), *__all__, *MODULES})
 
 
 def load(model_path: str | PathLike[str] | None = None, device: str = "auto") -> Analyzer:

@@ -18,6 +18,7 @@ import torch
 from emorec.errors import EmorecError
 from emorec.models import checkpoint as checkpoints
 from emorec.models import pretrained
+from emorec.models.provenance import OWN
 from hub import card
 from train import metrics, run_dir
 from train.data import layouts
@@ -172,7 +173,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if given.dataset:
         if given.protocol:
             parser.error("give --protocol for the public data, or --dataset for your own")
-        names = [f"own-{given.dataset}"]
+        names = [f"{OWN}{given.dataset}"]
     elif unknown := [name for name in names if name not in PROTOCOLS]:
         parser.error(f"unknown protocol {unknown[0]}; there are {', '.join(PROTOCOLS)}")
     if not given.data and not given.predictions:

@@ -1,7 +1,7 @@
 """The two calibrations of a face network that was trained on still pictures: for such, and for faces in recordings.
 
-Pictures often show strong expressions, and validation pictures also choose the weights, so a scale that fits them is too
-sharp for recordings. None of these was seen, so the weights that the training started from are the measure.
+Pictures often show strong expressions, and validation pictures also choose the weights, so a scale that fits them is
+too sharp for recordings. None of these was seen, so the weights that the training started from are the measure.
 """
 
 from __future__ import annotations
@@ -15,9 +15,8 @@ from emorec.emotions import EMOTIONS, emotion_of
 from emorec.models.calibration import Calibration, HeadCalibration
 
 DERIVED = (
-    "The calibration was fitted to still pictures. That of faces in recordings was not measured: it is derived, so that "
-    "in recordings the network is on average no surer of the same pictures than the weights of the model that the run "
-    "began with."
+    "The calibration was fitted to still pictures. That of faces in recordings was not measured: it is set so that with "
+    "it the network is on average no surer of these pictures than the model that the run began with."
 )
 
 
