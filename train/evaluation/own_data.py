@@ -33,8 +33,8 @@ MIXED = ("folder", "csv")  # in other layouts the recordings of each kind are of
 # How much larger the calibration error must be after calibration than before, so that it is not by chance.
 WORSE = 0.02
 HURTS = (
-    "The calibration does not fit these items: without it the calibration error would be smaller, so confidences of the "
-    "result are not to be relied on. Train with more validation people."
+    "The calibration does not fit these items: without it the calibration error would be smaller, so do not rely on "
+    "confidences. Train with more validation people."
 )
 
 

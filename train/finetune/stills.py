@@ -15,8 +15,8 @@ from emorec.emotions import EMOTIONS, emotion_of
 from emorec.models.calibration import Calibration, HeadCalibration
 
 DERIVED = (
-    "The calibration was fitted to still pictures. That of faces in recordings was not measured: it is set so that with "
-    "it the network is on average no surer of these pictures than the model that the run began with."
+    "The calibration was fitted to still pictures. That of faces in recordings was not measured: it is set so that "
+    "with it the network is on average no surer of these pictures than the model that the run began with."
 )
 
 
