@@ -231,7 +231,8 @@ def compare(
     columns start, end, label and, if there are several, person; or an ELAN (.eaf) or Praat (.TextGrid) file, of which
     ``tier`` chooses a tier. ``map`` says what labels mean that are not English words for the seven emotions: a mapping,
     a JSON or CSV file, or text such as "happy=Freude,sad=Trauer". ``person`` is the number or name of the person who
-    was labelled. Raises EmorecError.
+    was labelled; "0=Anna" says that the labels call person 0 Anna. Of two folders, results and labels of the same name
+    belong together, and all recordings are compared as one. Raises EmorecError.
     """
     from emorec.agreement import compare as agreement
 
