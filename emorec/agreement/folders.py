@@ -6,6 +6,7 @@ from os import PathLike
 from pathlib import Path
 
 from emorec.errors import EmorecError
+from emorec.output import names
 
 RESULTS = (".csv", ".json", ".tsv", ".parquet")  # of several of one recording, the first
 LABELS = (".csv", ".tsv", ".eaf", ".textgrid")
@@ -38,10 +39,10 @@ def without_result(results: Path, labels: str | PathLike[str]) -> list[str]:
     return sorted({*_labels(results, Path(labels))} - {*_results(results, Path(labels))})
 
 
-def named(names: list[str]) -> str:
+def named(all_names: list[str]) -> str:
     """Some names, and how many more there are."""
-    more = f" and {len(names) - MAX_NAMED} more" if len(names) > MAX_NAMED else ""
-    return ", ".join(names[:MAX_NAMED]) + more
+    more = f" and {len(all_names) - MAX_NAMED} more" if len(all_names) > MAX_NAMED else ""
+    return ", ".join(all_names[:MAX_NAMED]) + more
 
 
 def _labels(results: Path, labels: Path) -> dict[str, Path]:
@@ -52,7 +53,7 @@ def _labels(results: Path, labels: Path) -> dict[str, Path]:
     files = sorted(path for path in labels.iterdir() if path.suffix.lower() in LABELS and path.name[0] != ".")
     if not files:
         raise EmorecError(NO_LABELS.format(labels=labels))
-    return {path.stem: path for path in files}
+    return {names.plain(path.stem): path for path in files}  # as results are called
 
 
 def _results(results: Path, labels: Path) -> dict[str, list[Path]]:
@@ -62,7 +63,7 @@ def _results(results: Path, labels: Path) -> dict[str, list[Path]]:
     for suffix in RESULTS:
         for path in sorted([*results.glob(f"*{suffix}"), *results.glob(f"*/*{suffix}")]):
             if path.name[0] != "." and path.parent.resolve() != within and not path.stem.endswith(OTHERS):
-                found.setdefault(path.stem, []).append(path)
+                found.setdefault(names.plain(path.stem), []).append(path)
     return found
 
 

@@ -323,14 +323,16 @@ def in_folders(tmp_path, count=6):
 def test_recordings_in_folders_are_compared_as_one(tmp_path, capsys):
     out, lab = in_folders(tmp_path)
     written(lab, [(0, 5, "happy")], "9.csv")
+    (lab / "5.csv").rename(lab / 'it"s 5.csv')  # in names of results such letters are "_"
+    (out / "5-abc" / "5.csv").rename(out / "5-abc" / "it_s 5.csv")
     found = emorec.compare(out, lab)
     assert (found.every.rows, found.every.accuracy.value) == (60, pytest.approx(55 / 60))
     assert found.every.blocks == 6 and found.every.accuracy.low < 55 / 60  # each recording is a block of its own
     assert found.result == "6 recordings of out" and found.labels == "lab"
     assert "Labels without a result of the same name are left out: 9." in found.notes
-    assert found.to_dict()["recordings"] == [str(number) for number in range(6)]
+    assert found.to_dict()["recordings"] == [*"01234", "it_s 5"]
     table = list(csv.DictReader(io.StringIO(found.to_csv())))
-    assert [row["recording"] for row in table] == [str(number) for number in range(6) for _ in range(10)]
+    assert [row["recording"] for row in table] == [name for name in [*"01234", "it_s 5"] for _ in range(10)]
     assert cli.main(["compare", str(out), str(lab), "--out", str(tmp_path / "made")]) == 0
     assert "6 recordings of out beside the labels of lab" in capsys.readouterr().out
     assert len(list((tmp_path / "made").glob("out.compare.*"))) == 3

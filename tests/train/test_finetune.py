@@ -122,6 +122,9 @@ def test_an_empty_folder_of_a_label_is_named(tmp_path, capsys):
     (data / ".cache").mkdir()
     given = ("--task", "face", "--dataset", "folder", "--train_dir", data, "--out", tmp_path / "out")
     assert f"{data / 'angry'} holds no pictures or videos, so 'angry' cannot be learned" in refusal(capsys, *given)
+    (data / "angry").rename(data / "sadness")  # beside a folder "sad" with pictures
+    assert f"{data / 'sadness'} holds no pictures or videos; add some, or remove" in refusal(capsys, *given)
+    (data / "sadness").rename(data / "angry")
     assert not (tmp_path / "out").exists()
     labels = tmp_path / "labels.json"
     labels.write_text('{"happy": "happy", "sad": "sad", "angry": null}')
