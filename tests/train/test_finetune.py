@@ -124,9 +124,11 @@ def test_an_empty_folder_of_a_label_is_named(tmp_path, capsys):
     assert f"{data / 'angry'} holds no pictures or videos, so 'angry' cannot be learned" in refusal(capsys, *given)
     (data / "angry").rename(data / "sadness")  # beside a folder "sad" with pictures
     assert f"{data / 'sadness'} holds no pictures or videos; add some, or remove" in refusal(capsys, *given)
+    labels = tmp_path / "labels.json"
+    labels.write_text('{"happy": null, "sad": "sad", "sadness": "angry"}')
+    assert "so 'sadness' cannot be learned" in refusal(capsys, *given, "--labels", labels)
     (data / "sadness").rename(data / "angry")
     assert not (tmp_path / "out").exists()
-    labels = tmp_path / "labels.json"
     labels.write_text('{"happy": "happy", "sad": "sad", "angry": null}')
     trained(tmp_path / "out", "face", data, "--epochs", 1, "--labels", labels)
 

@@ -115,8 +115,9 @@ def _check_label_folders(folder: Path, items: Sequence[Item], mapping: dict[str,
 
 def _emotion(label: str | None, mapping: dict[str, str | None]) -> str | None:
     """The emotion that a label stands for, None if it stands for none or is not known."""
+    meant = mapping.get(label, label) if label else None
     try:
-        return emotion_of(mapping.get(label, label) if label else None)
+        return emotion_of(meant) if meant else None
     except EmorecError:
         return None
 

@@ -38,7 +38,8 @@ def calibrations(
     probabilities (N, 7) of the model that the run began with, and its calibration. ``few`` says that the pictures are
     too few for a scale that makes the network surer than that model.
     """
-    known = [EMOTIONS.index(emotion) for emotion in sorted({emotion_of(label) for label in labels} - {None})]
+    named = {emotion_of(label) for label in labels}
+    known = [number for number, emotion in enumerate(EMOTIONS) if emotion in named]
     theirs, calibration = before
 
     def at_most(head: HeadCalibration, reference: HeadCalibration) -> HeadCalibration:
