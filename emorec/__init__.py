@@ -68,7 +68,12 @@ LAZY = {
 }
 
 
+MODULES = ("library",)  # that are also used as emorec.NAME
+
+
 def __getattr__(name: str) -> Any:
+    if name in MODULES:
+        return import_module(f"emorec.{name}")  # which also sets it here
     if name in LAZY:
         value = getattr(import_module(LAZY[name]), name)
         globals()[name] = value
@@ -77,7 +82,7 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted({*globals(), *__all__, *MODULES})
 
 
 def load(model_path: str | PathLike[str] | None = None, device: str = "auto") -> Analyzer:
@@ -226,7 +231,8 @@ def compare(
     columns start, end, label and, if there are several, person; or an ELAN (.eaf) or Praat (.TextGrid) file, of which
     ``tier`` chooses a tier. ``map`` says what labels mean that are not English words for the seven emotions: a mapping,
     a JSON or CSV file, or text such as "happy=Freude,sad=Trauer". ``person`` is the number or name of the person who
-    was labelled. Raises EmorecError.
+    was labelled; "0=Anna" says that the labels call person 0 Anna. Of two folders, results and labels of the same name
+    belong together, and all recordings are compared as one. Raises EmorecError.
     """
     from emorec.agreement import compare as agreement
 

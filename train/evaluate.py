@@ -18,6 +18,7 @@ import torch
 from emorec.errors import EmorecError
 from emorec.models import checkpoint as checkpoints
 from emorec.models import pretrained
+from emorec.models.provenance import OWN
 from hub import card
 from train import metrics, run_dir
 from train.data import layouts
@@ -101,8 +102,9 @@ def table(name: str, found: dict[str, Any]) -> str:
     width = max(len(way) for way in found["results"])
     for way, value in found["results"].items():
         between = found.get("intervals", {}).get(way)
-        interval = f"  (95 %: {between[0]:.1%} to {between[1]:.1%})" if between else ""
-        lines.append(f"  {way:<{width}}  {value:6.1%} ± {found['spread'][way]:.1%}{interval}")
+        # Spreads of different protocols are of different things, and may contradict an interval beside them.
+        rough = f"  (95 %: {between[0]:.1%} to {between[1]:.1%})" if between else f" ± {found['spread'][way]:.1%}"
+        lines.append(f"  {way:<{width}}  {value:6.1%}{rough}")
     for name, called in found.get("called_neutral", {}).items():
         lines.append(f"  clear expressions called neutral, {name} prior: {called:.1%}")
     if recalls := found.get("unweighted_average_recall"):
@@ -171,7 +173,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if given.dataset:
         if given.protocol:
             parser.error("give --protocol for the public data, or --dataset for your own")
-        names = [f"own-{given.dataset}"]
+        names = [f"{OWN}{given.dataset}"]
     elif unknown := [name for name in names if name not in PROTOCOLS]:
         parser.error(f"unknown protocol {unknown[0]}; there are {', '.join(PROTOCOLS)}")
     if not given.data and not given.predictions:

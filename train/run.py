@@ -16,12 +16,14 @@ import torch
 from emorec.errors import EmorecError
 from emorec.models import checkpoint as checkpoints
 from emorec.models import pretrained
-from train import bundled, distributed
+from train import bundled, distributed, run_dir
 from train import options as command_line
 from train.data import corpora, shard_stream
 from train.finetune import assembly, common, face, fusion, provenance, streamed, voice
 
 NO_SHARDS = "{given} names shards, and --dataset {dataset} reads folders; leave --dataset out, or give a folder."
+STOPPED = "stopped; the same command with --resume continues from the last finished epoch\n"
+STOPPED_BEFORE = "stopped before the first epoch was finished; the same command begins again\n"
 RECIPES = {"face": face, "voice": voice, "fusion": fusion}
 
 
@@ -179,7 +181,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except EmorecError as error:
         parser.exit(2, f"{error}\n")
     except KeyboardInterrupt:
-        parser.exit(130, "stopped; the same command with --resume continues from the last finished epoch\n")
+        parser.exit(130, STOPPED if any(options.out.rglob(run_dir.STATE_FILE)) else STOPPED_BEFORE)
     finally:
         distributed.stop()
 

@@ -10,7 +10,7 @@ import altair as alt
 import numpy as np
 
 from emorec import files
-from emorec.agreement.measures import Compared
+from emorec.agreement.measures import LEAST_BLOCKS, Compared
 from emorec.emotions import COLOURS, EMOTIONS
 from emorec.output import chart_axes, chart_hatch, chart_marks
 from emorec.output.chart_data import SURE, UNSURE, rounded
@@ -24,7 +24,7 @@ MAX_LANES = 8  # persons whose lanes are drawn
 
 
 def comparison_chart(comparison: Compared) -> alt.VConcatChart:
-    """Lanes of labels and result over time, above three panels."""
+    """Lanes of labels and result over time, if they are of one recording, above three panels."""
     below = alt.hconcat(_confusion(comparison), _calibration(comparison), _shifts(comparison), spacing=50)
     every = comparison.every
     subtitle = (
@@ -32,7 +32,8 @@ def comparison_chart(comparison: Compared) -> alt.VConcatChart:
         f"sure rows only: alpha {comparison.sure.alpha}, {comparison.sure.rows} rows"
     )
     title = files.shown(f"{comparison.result} beside {comparison.labels}")
-    chart: Any = alt.vconcat(_lanes(comparison), below, spacing=40)
+    over_time = [] if len(comparison.recordings) else [_lanes(comparison)]  # times of several have no common axis
+    chart: Any = alt.vconcat(*over_time, below, spacing=40)
     return (
         chart.properties(title=alt.TitleParams(title, subtitle=subtitle), background="white", padding=16)
         .configure(font=FONT)
@@ -198,5 +199,7 @@ def _shifts(comparison: Compared) -> Any:
         .mark_rule(color="#D55E00", strokeDash=[4, 4])
         .encode(x="seconds:Q")
     )
-    title = alt.TitleParams(f"Best shift {shift.seconds:+.1f} s".replace("+0.0", "0.0").replace("-", "−"), fontSize=13)
-    return alt.layer(line, best).properties(width=PANEL, height=PANEL, title=title)
+    told = shift.fits and comparison.every.blocks >= LEAST_BLOCKS
+    words = f"Best shift {shift.seconds:+.1f} s".replace("-", "−") if told else "No shift fits clearly better"
+    title = alt.TitleParams(words, fontSize=13)
+    return alt.layer(line, *([best] if told else [])).properties(width=PANEL, height=PANEL, title=title)

@@ -2,45 +2,36 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from os import PathLike
+from pathlib import Path
 
 import numpy as np
 
+from emorec.agreement import cautions, folders, statistics, whose
 from emorec.agreement import labels as hand
-from emorec.agreement import statistics
 from emorec.agreement.comparison import Comparison
 from emorec.agreement.emotion_words import Mapped, words
 from emorec.agreement.labels import OTHER, Labels
-from emorec.agreement.measures import Agreement, Shift
+from emorec.agreement.measures import LEAST_BLOCKS, MAX_SHIFT, Agreement, Shift
 from emorec.agreement.results import ResultLike, Rows, rows_of
 from emorec.emotions import EMOTIONS
 from emorec.errors import EmorecError
+from emorec.inference.timeline import Timeline
 
-MAX_SHIFT = 5.0  # seconds by which labels are moved at most
 SHIFT_STEP = 0.1  # seconds
 # Share of the rows compared without a shift that must be left after one, so that a shift cannot win by comparing less.
 LEFT_AFTER_SHIFT = 0.8
 
-NO_PERSON = "{name} has no person {person!r}; it has {persons}."
-WHOSE = "{name} has several persons ({persons}); say with --person whom the labels in {labels} describe."
-NO_SUCH_PERSONS = "The labels in {labels} name {theirs}, but {name} has the persons {ours}; choose one with --person."
-NOT_LABELLED = (
-    "The labels in {labels} name {theirs}, and not person {person} of {name}; call the person the same in both, or "
-    "choose another one with --person."
-)
-LEFT_PERSONS = "Labels of persons whom the result does not show are left out: {persons}."
-NO_NAME = "(no name)"
 NOTHING_SHARED = (
     "No time is labelled in {labels} and has evidence in {name} ({ours}; labels from {start:.1f} to {end:.1f} s); "
     "check that both belong to the same recording."
 )
-FEW_LABELLED = "The labels name only {count} of the seven emotions; a result with another one counts as wrong."
-UNKNOWN_LABELS = "Labels that are not known are left out: {labels}; --map says what they mean."
-LEFT_OUT = "Labels without a counterpart among the seven emotions are left out: {labels}."
-NO_INTERVAL = "The labels are too short for intervals; at least {blocks} blocks of {seconds:.0f} s are needed."
-AT_THE_EDGE = "The shift that fits best is the largest that was tried; the labels may belong to another recording."
-SHORT_LABELS = "Most labels are shorter than the rows of the result; a smaller step (--step_sec) compares more of them."
-LEAST_BLOCKS = 5  # for an interval
+NOTHING_IN_COMMON = (
+    "No time is labelled in {labels} and has evidence in {name}; check that both are of the same recordings."
+)
+NOT_COMPARED = "No time is labelled and has evidence, so it is left out."
+NO_RESULT = "Labels without a result of the same name are left out: {names}."
 LEAST_BLOCKS_OF_LABEL = 2  # that have a label, for the interval of its recall
 
 
@@ -56,39 +47,103 @@ def compare(
     ``result`` is a timeline, or the CSV, TSV, JSON or Parquet file of one. ``labels`` is a CSV or TSV file with the
     columns start, end, label and, if there are several, person; or an ELAN (.eaf) or Praat (.TextGrid) file, of which
     ``tier`` chooses one tier. ``map`` adds words for the seven emotions, see ``emotion_words.words``. ``person`` is the
-    number or the name of the person whom the labels describe; None takes the persons that the labels name, or the only
-    one there is. A row is compared if it has evidence, and one emotion's labels fill at least half of it and more than
-    any other's. Raises EmorecError.
+    number or the name of the person whom the labels describe, and "0=Anna" says that they call person 0 Anna; None
+    takes the persons that the labels name, or the only one there is. A row is compared if it has evidence, and one
+    emotion's labels fill at least half of it and more than any other's.
+
+    Both may also be folders: results and labels of the same name (``01.csv`` and ``01.eaf``) belong together, and the
+    rows of all recordings are compared as one. Raises EmorecError.
     """
-    rows = rows_of(result)
-    read = hand.read(labels, words(map), tier)
-    pairs = _pairs(rows, read, None if person is None else str(person))
-    rows = _joined([one for one, _ in pairs])
-    labelled = np.concatenate([hand.on_rows(two, one.start, one.end) for one, two in pairs])
-    used = (labelled >= 0) & (labelled < OTHER) & (rows.dominant >= 0)
-    if not used.any():
+    person = None if person is None else str(person)
+    if not isinstance(result, Timeline) and Path(result).is_dir():
+        found = [
+            _part(path.stem, path, theirs, map, tier, person) for path, theirs in folders.paired(Path(result), labels)
+        ]
+        return _folder(result, labels, found)
+    part = _part("", result, labels, map, tier, person)
+    if not part.compared:
+        rows, read = part.rows, part.read
         ours = f"rows from {rows.start.min():.1f} to {rows.end.max():.1f} s"
         span = {"start": read.start.min(), "end": read.end.max()}
         raise EmorecError(NOTHING_SHARED.format(labels=read.name, name=rows.name, ours=ours, **span))
+    return _compared(part.rows.name, part.read.name, [part], part.notes)
+
+
+@dataclass(frozen=True)
+class Part:
+    """One recording of a comparison: what was ``read`` of its labels, and the ``pairs`` of rows and labels.
+
+    ``rows`` (N,) are those of all pairs, ``labelled`` (N,) their labels as numbers, see ``labels.on_rows``. ``notes``
+    are about this recording alone.
+    """
+
+    name: str
+    read: Labels
+    pairs: list[tuple[Rows, Labels]]
+    rows: Rows
+    labelled: np.ndarray
+    notes: list[str]
+
+    @property
+    def compared(self) -> bool:
+        """Whether any row is compared."""
+        return bool(_used(self.labelled, self.rows).any())
+
+
+def _part(
+    name: str, result: ResultLike, labels: str | PathLike[str], map: Mapped | None, tier: str | None, person: str | None
+) -> Part:
+    rows = rows_of(result)
+    read = hand.read(labels, words(map), tier)
+    pairs = whose.pairs(rows, read, person)
+    left = [] if person is not None else whose.left_persons(read, pairs)
+    notes = [*rows.notes, *left, *cautions.of_labels(read, pairs)]
+    return Part(name, read, pairs, _joined([one for one, _ in pairs]), _labelled(pairs), notes)
+
+
+def _folder(result: str | PathLike[str], labels: str | PathLike[str], found: list[Part]) -> Comparison:
+    """The comparison of the recordings of two folders. Raises EmorecError."""
+    parts = [part for part in found if part.compared]
+    if not parts:
+        raise EmorecError(NOTHING_IN_COMMON.format(labels=Path(labels).name, name=Path(result).name))
+    told: dict[str, list[str]] = {}
+    for part in found:
+        for note in part.notes if part.compared else [NOT_COMPARED]:
+            told.setdefault(note, []).append(part.name)
+    lacking = folders.without_result(Path(result), labels)
+    notes = [f"{note} ({folders.named(names)})" for note, names in told.items()]
+    notes += [NO_RESULT.format(names=folders.named(lacking))] if lacking else []
+    name = f"{len(parts)} recordings of {Path(result).resolve().name}"
+    return _compared(name, Path(labels).resolve().name, parts, notes, several=True)
+
+
+def _used(labelled: np.ndarray, rows: Rows) -> np.ndarray:
+    """Which rows (N,) are compared."""
+    return (labelled >= 0) & (labelled < OTHER) & (rows.dominant >= 0)
+
+
+def _compared(name: str, labels: str, parts: list[Part], notes: list[str], several: bool = False) -> Comparison:
+    """The comparison of all rows of the recordings; it says of which each row is if there are ``several``."""
+    pairs = [pair for part in parts for pair in part.pairs]
+    rows, labelled = _joined([part.rows for part in parts]), np.concatenate([part.labelled for part in parts])
+    recording = np.repeat(np.arange(len(parts)), [len(part.rows) for part in parts])
+    used = _used(labelled, rows)
+    sure = used & rows.sure
     lengths = rows.end - rows.start
     with_label = (labelled >= 0) & (labelled < OTHER)
     shift = _best_shift(pairs, int(used.sum()))
-    every = _agreement(rows.chosen(used), labelled[used])
+    every = _agreement(rows.chosen(used), labelled[used], recording[used])
     return Comparison(
-        result=rows.name,
-        labels=read.name,
-        tier=read.tier,
+        result=name,
+        labels=labels,
+        tier=parts[0].read.tier,
         every=every,
-        sure=_agreement(rows.chosen(used & rows.sure), labelled[used & rows.sure]),
+        sure=_agreement(rows.chosen(sure), labelled[sure], recording[sure]),
         shift=shift,
         labelled_seconds=float(lengths[with_label].sum()),
         compared_seconds=float(lengths[used].sum()),
         seconds=float(lengths.sum()),
-        notes=(
-            *rows.notes,
-            *([] if person is not None else _left_persons(read, pairs)),
-            *_notes(read, rows, labelled[used], every, shift),
-        ),
+        notes=(*notes, *cautions.of_agreement(labelled[used], every, shift)),
         start=rows.start,
         end=rows.end,
         persons=rows.persons,
@@ -96,67 +151,8 @@ def compare(
         dominant=np.array([EMOTIONS[number] if number >= 0 else "" for number in rows.dominant]),
         confidence=rows.confidence,
         is_sure=rows.sure,
+        recordings=np.array([part.name for part in parts])[recording] if several else np.zeros(0, str),
     )
-
-
-def _order(person: str) -> tuple[bool, int, str]:
-    """A key that sorts numbers of persons by their value, and names after them."""
-    return not person.isdecimal(), int(person) if person.isdecimal() else 0, person
-
-
-def _pairs(rows: Rows, labels: Labels, person: str | None) -> list[tuple[Rows, Labels]]:
-    """The rows and the labels that belong together, one pair for each person."""
-    ours = sorted({each for each in rows.persons.tolist() if each}, key=_order)
-    theirs = [each for each in dict.fromkeys(labels.persons.tolist()) if each]
-    several = len(np.unique(rows.start)) < len(rows)
-    listed = ", ".join(_called(rows, each) for each in ours) or "none"
-    if person is not None:
-        mine = (rows.persons == person) | (rows.names == person)
-        if not mine.any():
-            raise EmorecError(NO_PERSON.format(name=rows.name, person=person, persons=listed))
-        called = {person, *rows.names[mine].tolist(), *rows.persons[mine].tolist()}
-        about = _is_of(labels, *called)
-        # Labels of one person count as those of the chosen one, who may be called something else in the result.
-        others = {*ours, *rows.names.tolist()} - called
-        if theirs and not about.any() and (len(theirs) > 1 or theirs[0] in others):
-            raise EmorecError(
-                NOT_LABELLED.format(labels=labels.name, theirs=", ".join(theirs), person=person, name=rows.name)
-            )
-        return [(rows.chosen(mine), labels.chosen(about) if about.any() else labels)]
-    # Labels of one person who is called something else here, like those of nobody, describe whomever a row is of.
-    unknown = not {*theirs} & {*ours, *rows.names.tolist()}
-    if len(theirs) < 2 and (len(ours) < 2 or unknown and not several):
-        return [(rows, labels)]
-    if not theirs:
-        raise EmorecError(WHOSE.format(name=rows.name, persons=listed, labels=labels.name))
-    found = []
-    for each in ours:
-        mine = rows.persons == each
-        about = _is_of(labels, each, rows.names[mine][0])
-        if about.any():
-            found.append((rows.chosen(mine), labels.chosen(about)))
-    if not found:
-        raise EmorecError(
-            NO_SUCH_PERSONS.format(labels=labels.name, theirs=", ".join(theirs), name=rows.name, ours=listed)
-        )
-    return found
-
-
-def _left_persons(read: Labels, pairs: list[tuple[Rows, Labels]]) -> list[str]:
-    """A sentence about the labels that belong to none of the pairs, if there are any."""
-    used = np.concatenate([labels.persons for _, labels in pairs])
-    left = [each or NO_NAME for each in dict.fromkeys(read.persons[~np.isin(read.persons, used)].tolist())]
-    return [LEFT_PERSONS.format(persons=", ".join(left))] if left else []
-
-
-def _is_of(labels: Labels, *names: str) -> np.ndarray:
-    """Which labels name one of these persons."""
-    return np.isin(labels.persons, [name for name in names if name])
-
-
-def _called(rows: Rows, person: str) -> str:
-    name = next(iter(rows.names[rows.persons == person]), "")
-    return person if name in ("", f"person {person}") else f"{person} ({name})"
 
 
 def _joined(parts: list[Rows]) -> Rows:
@@ -165,11 +161,11 @@ def _joined(parts: list[Rows]) -> Rows:
     return Rows(parts[0].name, *joined, notes=parts[0].notes)
 
 
-def _agreement(rows: Rows, labelled: np.ndarray) -> Agreement:
-    """The agreement of rows that all have a label (N,) and evidence."""
+def _agreement(rows: Rows, labelled: np.ndarray, recording: np.ndarray) -> Agreement:
+    """The agreement of rows that all have a label (N,) and evidence, and are of recordings with these numbers (N,)."""
     classes = len(EMOTIONS)
     counts = statistics.confusion(labelled, rows.dominant, classes)
-    block = statistics.blocks(rows.start, rows.end)
+    block = statistics.blocks(rows.start, rows.end, recording)
     number = int(block.max(initial=-1)) + 1
     drawn, each = None, np.zeros(0)
     if number >= LEAST_BLOCKS:
@@ -211,15 +207,12 @@ def _best_shift(pairs: list[tuple[Rows, Labels]], compared: int) -> Shift:
     steps = round(MAX_SHIFT / SHIFT_STEP)
     shifts = np.round(np.arange(-steps, steps + 1) * SHIFT_STEP, 6)
     kappas = np.full(len(shifts), np.nan)
+    rows = _joined([one for one, _ in pairs])
     for index, shift in enumerate(shifts):
-        counts, units = np.zeros((len(EMOTIONS), len(EMOTIONS))), 0
-        for rows, labels in pairs:
-            labelled = hand.on_rows(labels, rows.start, rows.end, float(shift))
-            used = (labelled >= 0) & (labelled < OTHER) & (rows.dominant >= 0)
-            counts += statistics.confusion(labelled[used], rows.dominant[used], len(EMOTIONS))
-            units += int(used.sum())
-        if units >= LEFT_AFTER_SHIFT * compared:
-            kappas[index] = statistics.kappa(counts)
+        labelled = _labelled(pairs, float(shift))
+        used = _used(labelled, rows)
+        if used.sum() >= LEFT_AFTER_SHIFT * compared:
+            kappas[index] = _kappa(labelled, rows, used)
     if np.isnan(kappas).all():
         return Shift(seconds=0.0, kappa=None, kappa_as_given=None, tried=shifts, kappas=kappas)
     # Rows are longer than a step, so neighbouring shifts often fit equally well: of those nearest to 0 the middle one.
@@ -227,30 +220,21 @@ def _best_shift(pairs: list[tuple[Rows, Labels]], compared: int) -> Shift:
     runs = np.split(highest, np.flatnonzero(np.diff(highest) > 1) + 1)
     run = min(runs, key=lambda each: np.abs(shifts[each]).min())
     best = steps if steps in run else run[len(run) // 2]
+    moved, given = _labelled(pairs, float(shifts[best])), _labelled(pairs)
+    both = _used(moved, rows) & _used(given, rows)
     return Shift(
         seconds=float(shifts[best]),
-        kappa=statistics.estimate(kappas[best]).value,
-        kappa_as_given=statistics.estimate(kappas[steps]).value,
+        kappa=statistics.estimate(_kappa(moved, rows, both)).value,
+        kappa_as_given=statistics.estimate(_kappa(given, rows, both)).value,
         tried=shifts,
         kappas=kappas,
     )
 
 
-def _notes(read: Labels, rows: Rows, labelled: np.ndarray, every: Agreement, shift: Shift) -> list[str]:
-    def listed(texts: dict[str, float]) -> str:
-        parts = [f"{text!r} ({seconds:.1f} s)" for text, seconds in texts.items()]
-        return ", ".join(parts[: hand.MAX_NAMED]) + (" and others" if len(parts) > hand.MAX_NAMED else "")
+def _labelled(pairs: list[tuple[Rows, Labels]], shift: float = 0.0) -> np.ndarray:
+    """The labels (N,) of the rows of all pairs as numbers, see ``labels.on_rows``, moved by ``shift`` (s)."""
+    return np.concatenate([hand.on_rows(labels, rows.start, rows.end, shift) for rows, labels in pairs])
 
-    named, step = len(np.unique(labelled)), float(np.median(rows.end - rows.start))
-    return [
-        *([UNKNOWN_LABELS.format(labels=listed(read.unknown))] if read.unknown else []),
-        *([LEFT_OUT.format(labels=listed(read.left_out))] if read.left_out else []),
-        *([FEW_LABELLED.format(count=named)] if named < len(EMOTIONS) else []),
-        *([SHORT_LABELS] if np.median(read.end - read.start) < step else []),
-        *(
-            [NO_INTERVAL.format(blocks=LEAST_BLOCKS, seconds=statistics.SHORTEST_BLOCK)]
-            if every.blocks < LEAST_BLOCKS
-            else []
-        ),
-        *([AT_THE_EDGE] if abs(shift.seconds) >= MAX_SHIFT - 1e-6 else []),
-    ]
+
+def _kappa(labelled: np.ndarray, rows: Rows, used: np.ndarray) -> np.ndarray:
+    return statistics.kappa(statistics.confusion(labelled[used], rows.dominant[used], len(EMOTIONS)))

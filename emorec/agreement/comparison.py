@@ -17,6 +17,7 @@ from emorec.agreement import text
 from emorec.agreement.measures import Agreement, Compared
 from emorec.agreement.statistics import Estimate
 from emorec.emotions import EMOTIONS
+from emorec.output import spreadsheets
 
 if TYPE_CHECKING:
     import altair as alt
@@ -61,6 +62,7 @@ class Comparison(Compared):
                 "tried": [{"seconds": _number(each), "kappa": _number(value)} for each, value in shifts],
             },
             "notes": list(self.notes),
+            "recordings": list(dict.fromkeys(map(files.shown, self.recordings.tolist()))),
         }
 
     def to_json(self, path: str | PathLike[str] | None = None) -> str:
@@ -71,12 +73,14 @@ class Comparison(Compared):
         """Every row with its label as CSV text, also written to ``path`` if one is given. Raises EmorecError."""
         out = io.StringIO()
         writer = csv.writer(out, lineterminator="\n")
-        writer.writerow(COLUMNS)
+        many = len(self.recordings) > 0
+        writer.writerow([*COLUMNS, *(["recording"] if many else [])])
         columns = (self.start, self.end, self.persons, self.label, self.dominant, self.confidence, self.is_sure)
-        for start, end, person, label, dominant, confidence, sure in zip(*columns, strict=True):
+        for row, (start, end, person, label, dominant, confidence, sure) in enumerate(zip(*columns, strict=True)):
             compared = str(bool(label and dominant)).lower()
             times = (round(float(start), DIGITS), round(float(end), DIGITS))
-            writer.writerow([*times, person, label, dominant, _number(confidence), str(bool(sure)).lower(), compared])
+            cells = [*times, person, label, dominant, _number(confidence), str(bool(sure)).lower(), compared]
+            writer.writerow([*cells, *([spreadsheets.cell(str(self.recordings[row]))] if many else [])])
         return _written(out.getvalue(), path)
 
     def plot(self) -> alt.VConcatChart:

@@ -131,3 +131,11 @@ def _covered(labels: Labels, number: int, start: np.ndarray, end: np.ndarray) ->
     times = np.column_stack([begins, ends]).ravel()
     sums = np.column_stack([np.append(0, np.cumsum(ends - begins)[:-1]), np.cumsum(ends - begins)]).ravel()
     return np.interp(end, times, sums) - np.interp(start, times, sums)
+
+
+def of_two(labels: Labels) -> float:
+    """How many seconds have labels of two or more emotions."""
+    edges = np.unique(np.concatenate([labels.start, labels.end]))
+    lengths = np.diff(edges)
+    covered = np.stack([_covered(labels, number, edges[:-1], edges[1:]) for number in range(OTHER)])
+    return float(lengths[(covered > lengths / 2).sum(axis=0) > 1].sum())

@@ -8,6 +8,10 @@ import numpy as np
 
 from emorec.agreement.statistics import Bin, Estimate
 
+LEAST_BLOCKS = 5  # for an interval, and to judge a shift
+MAX_SHIFT = 5.0  # seconds by which labels are moved at most
+LEAST_GAIN = 0.05  # of kappa by a shift: of 101 shifts the best one gains a little by chance
+
 
 @dataclass(frozen=True, kw_only=True)
 class Agreement:
@@ -38,7 +42,8 @@ class Agreement:
 class Shift:
     """``seconds`` by which the labels fit best when moved (positive: later), with Cohen's ``kappa`` there and as given.
 
-    ``tried`` (S,) are all shifts (s), ``kappas`` (S,) their kappa, NaN if too little is left to compare.
+    Both are of the rows that are compared with the shift and without. ``tried`` (S,) are all shifts (s), ``kappas``
+    (S,) their kappa on the rows that each compares, NaN if too little is left to compare.
     """
 
     seconds: float
@@ -46,6 +51,13 @@ class Shift:
     kappa_as_given: float | None
     tried: np.ndarray = field(repr=False)
     kappas: np.ndarray = field(repr=False)
+
+    @property
+    def fits(self) -> bool:
+        """Whether the labels fit so much better when moved that it is worth saying."""
+        if self.kappa is None or self.kappa_as_given is None:
+            return False
+        return abs(self.seconds) > 1e-9 and self.kappa - self.kappa_as_given >= LEAST_GAIN - 1e-9
 
 
 @dataclass(frozen=True, repr=False, kw_only=True)
@@ -56,7 +68,8 @@ class Compared:
     the rows' ``seconds`` have a label of the seven emotions, and ``compared_seconds`` of those also have an emotion in
     the result, be it only from evidence just before or after. ``notes`` are warnings. The
     arrays (N,) hold every row: ``start`` and ``end`` (s), ``persons``, the ``label``, the ``dominant`` emotion of the
-    result ("" for none), ``confidence`` (NaN for none) and ``is_sure``.
+    result ("" for none), ``confidence`` (NaN for none) and ``is_sure``. ``recordings`` (N,) are the
+    names of the recordings that the rows are of, empty if all are of one.
     """
 
     result: str
@@ -76,6 +89,7 @@ class Compared:
     dominant: np.ndarray
     confidence: np.ndarray
     is_sure: np.ndarray
+    recordings: np.ndarray = field(default_factory=lambda: np.zeros(0, str))
 
     @property
     def compared_share(self) -> float:

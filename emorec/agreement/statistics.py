@@ -81,18 +81,25 @@ def mean_recall(counts: np.ndarray) -> np.ndarray:
     return _ratio(np.where(has, each, 0.0).sum(axis=-1), has.sum(axis=-1))
 
 
-def blocks(start: np.ndarray, end: np.ndarray) -> np.ndarray:
+def blocks(start: np.ndarray, end: np.ndarray, recording: np.ndarray | None = None) -> np.ndarray:
     """The number (N,) of the block of time that each unit belongs to, which lasts from ``start`` to ``end`` (s).
 
-    Blocks are of equal length: a short one at the end would count as much as any other.
+    ``recording`` (N,) are numbers of recordings; no block has units of two. Blocks of a recording are of equal length:
+    a short one at the end would count as much as any other.
     """
     if not len(start):
         return np.zeros(0, int)
-    begin, span = start.min(), end.max() - start.min()
-    least = max(min(BLOCK, span / MIN_BLOCKS), SHORTEST_BLOCK)
-    count = max(int(span / least + 1e-6), 1)
-    place = ((start + end) / 2 - begin) * count / max(span, 1e-9)
-    return np.unique(np.minimum(place.astype(int), count - 1), return_inverse=True)[1]
+    recording = np.zeros(len(start), int) if recording is None else recording
+    parts = [recording == number for number in np.unique(recording)]
+    spans = [float(end[part].max() - start[part].min()) for part in parts]
+    least = max(min(BLOCK, sum(spans) / MIN_BLOCKS), SHORTEST_BLOCK)
+    found, begun = np.zeros(len(start), int), 0
+    for part, span in zip(parts, spans, strict=True):
+        count = max(int(span / least + 1e-6), 1)
+        place = ((start[part] + end[part]) / 2 - start[part].min()) * count / max(span, 1e-9)
+        found[part] = begun + np.minimum(place.astype(int), count - 1)
+        begun += count
+    return np.unique(found, return_inverse=True)[1]
 
 
 def draws(count: int) -> np.ndarray:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from emorec import files
-from emorec.agreement.measures import Agreement, Compared
+from emorec.agreement.measures import LEAST_BLOCKS, Agreement, Compared
 from emorec.emotions import EMOTIONS
 
 MEASURES = (
@@ -53,8 +53,10 @@ def _shift(comparison: Compared) -> str:
     shift = comparison.shift
     if shift.kappa is None:
         return "No shift of the labels can be judged."
-    if abs(shift.seconds) < 1e-9 or _decimal(shift.kappa) == _decimal(shift.kappa_as_given):
-        return "No shift of the labels fits better than none."
+    if comparison.every.blocks < LEAST_BLOCKS:
+        return "The labels are too short to judge whether they fit better when moved."
+    if not shift.fits:
+        return "No shift of the labels fits clearly better than none."
     direction = "later" if shift.seconds > 0 else "earlier"
     return (
         f"The labels fit best {abs(shift.seconds):.1f} s {direction}: kappa {_decimal(shift.kappa)} "

@@ -10,7 +10,7 @@ from os import PathLike, fspath
 from pathlib import Path
 from typing import Any
 
-from emorec import files
+from emorec import download, files
 from emorec.batch import choices, items, local_engine, manifest, model, temporary
 from emorec.batch.choices import Choices
 from emorec.batch.engine import DONE, Engine, Outcome, Task
@@ -18,6 +18,7 @@ from emorec.batch.inputs import Source, listing
 from emorec.batch.progress import Progress
 from emorec.batch.state import NO_FOLDER, State
 from emorec.errors import EmorecError, require
+from emorec.extraction import people_file
 
 EXTRA = "batch"  # the extra that installs what the manifest needs
 HELD = (errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES, errno.EDEADLK)  # of a lock that another process has
@@ -118,6 +119,10 @@ def run(
         sources = {items.name_of(source.address): _reachable(source, engine) for source in listed.sources}
         if len(sources) < len(listed.sources):
             raise EmorecError(SAME_NAME.format(names=_of_one_name(listed.sources)))
+        if people := chosen.inferring.get("people"):
+            names = [Path(source.address).name for source in listed.sources if not download.is_link(source.address)]
+            if sentence := people_file.for_others(people_file.of(people), names):
+                tell(sentence)
         _forget_expanded(records, listed.expanded)
         state = State(
             folder=folder, choices=chosen, settings=chosen.digest(fingerprint), records=records, sources=sources

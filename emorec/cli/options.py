@@ -72,6 +72,7 @@ MARKERS_HELP = (
     "points in time with a label (a table with the columns time and label, labels of Audacity, SRT, ELAN or Praat), "
     "shown in the chart, with the mean timeline around them as NAME.markers.csv and .png"
 )
+RESULT_HELP = "CSV, JSON, TSV or Parquet file of a recording; or a folder of such, with one of labels of the same names"
 LABELS_HELP = "labels of the same recording: a table (start, end, label, person), ELAN (.eaf) or Praat (.TextGrid)"
 MAP_HELP = "what labels mean: pairs such as happy=Freude,sad=Trauer, or a JSON or CSV file (English words are known)"
 
@@ -210,11 +211,11 @@ def _add_results(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_compare(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("result", type=Path, metavar="RESULT", help="CSV, JSON, TSV or Parquet file of a recording")
+    parser.add_argument("result", type=Path, metavar="RESULT", help=RESULT_HELP)
     parser.add_argument("labels", type=Path, metavar="LABELS", help=LABELS_HELP)
     _option(parser, "--map", metavar="M", help=MAP_HELP)
     _option(parser, "--tier", metavar="NAME", help="tier of an ELAN or Praat file (default: the one with emotions)")
-    _option(parser, "--person", metavar="P", help="number or name of the person who was labelled")
+    _option(parser, "--person", metavar="P", help="number or name of the labelled person; 0=Anna: the labels call 0 so")
     _option(parser, "--out", type=Path, metavar="DIR", help="folder for the numbers (JSON), the rows (CSV) and a chart")
     _option(parser, "--save_plot", type=Path, metavar="FILE", help="chart as .png, .svg or .html")
     _option(parser, "--json", action="store_true", help="print the numbers as JSON instead of a table")

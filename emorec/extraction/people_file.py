@@ -9,7 +9,7 @@ import base64
 import json
 import math
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from os import PathLike
 from pathlib import Path
@@ -50,6 +50,10 @@ TWICE = "{name} cannot be one person: at {time} two faces in one picture are lis
 MISSING = "Of the persons in the names file, this recording, or this part of it, does not show {names}."
 OTHER = "The names file was written for {theirs}, and this recording is {this}; check that its names belong here."
 UNUSED = "Persons without a name are called {names}, so the names file cannot call others that; give both a name."
+FOR_ONE = (
+    "The names file was written for {theirs}, and {others} of {all} recordings are called otherwise: their persons are "
+    "other ones and may get other numbers. A names file is for one recording; analyse the others without it."
+)
 MAX_LISTED = 12  # names in that sentence
 HEARD = "{voice} is only heard, in a channel of its own, and cannot be one person with {name}; give it another name."
 NUMBER_TWICE = "Person {number} is listed twice in the names file; list each person once."
@@ -87,6 +91,12 @@ def used(given: PeopleLike, features: Features) -> tuple[Features, tuple[str, ..
     if theirs and this and _letters(theirs) != _letters(this):
         notes.insert(0, OTHER.format(theirs=theirs, this=this))
     return edited, tuple(notes)
+
+
+def for_others(people: People, names: Sequence[str]) -> str:
+    """A sentence if a names file was written for another recording than some of these, by their names; else ""."""
+    others = sum(_letters(name) != _letters(people.recording) for name in names) if people.recording else 0
+    return FOR_ONE.format(theirs=people.recording, others=others, all=len(names)) if others else ""
 
 
 def _recording(features: Features) -> str:

@@ -22,6 +22,7 @@ from emorec.inference.people import PersonLike
 from emorec.inference.predict import fuse
 from emorec.inference.usual_expression import Measured, Usual
 from emorec.models.checkpoint import Checkpoint
+from emorec.models.provenance import UNTRAINED, limits
 
 OUTSIDE = "The baseline {name} lies outside of what was analysed, {start:g} to {until:g} s; choose another stretch."
 NOT_KNOWN = (
@@ -125,7 +126,8 @@ class Request:
         usual = baselines.NOTE if self.own else baselines.MISSING if self._lacks_layer else ""
         unused = "" if self.dropped in (None, people.ALL) else people.NOT_USED.format(person=self.dropped)
         several = people.note_of_several(self.features, self.asked, self.fusion)
-        found = [unused, several, whose, who, people.note_without_faces(self.features, self.fusion), usual]
+        untrained = UNTRAINED if self.fusion == "intermediate" and UNTRAINED in limits(self.model.training) else ""
+        found = [unused, several, whose, who, people.note_without_faces(self.features, self.fusion), usual, untrained]
         return (*self.features.notes, *(sentence for sentence in found if sentence), *self._about_faces())
 
     def _about_faces(self) -> list[str]:

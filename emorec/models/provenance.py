@@ -15,6 +15,8 @@ from emorec.errors import EmorecError
 
 PROTOCOL_NAME = re.compile(r"\w[\w .,+-]{0,99}")  # the name becomes part of a file name
 VALIDATION = "validation-"  # what the names of protocols begin with whose items chose the weights
+UNTRAINED = "Intermediate fusion was not trained: it adds up the logits of face and voice."  # a limit of some weights
+OWN = "own-"  # what the names of protocols begin with that measure on a user's own data
 MAX_NUMBER = 1e18  # limit of counts and measures, so that they can be shown as decimal numbers
 
 

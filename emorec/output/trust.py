@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,11 @@ EVERYDAY = ", under the everyday prior"  # said if the recording has another one
 VOICE = "correctly names {share:.0%} of the acted emotions in voices of a language it never heard"
 CALM = "calls {share:.0%} of ordinary speech neutral"
 FACE = "correctly names {share:.0%} of the expressions in pictures"
+OWN = (
+    "Measured by their owner on {whom} ({what}), these weights correctly name {share:.0%} {by}, all emotions expected "
+    "alike."
+)
+BY = {"face": "from the face", "voice": "from the voice"}
 HERE = "Under the {prior} prior, {unsure:.0%} of this recording's evidence is unsure."
 BY_PRIOR = (
     "For {led:.0%} of it the prior decides: if all emotions were expected alike, the answer would be unsure or another "
@@ -51,25 +57,48 @@ def sentence(timeline: Timeline, evaluation: dict[str, Any]) -> str:
         parts += _told(CALM, found.get("everyday"), f", {'even' if not under else 'everyday'} prior")
     if used != "voice" and has_pictures(timeline) and figures.face:
         parts += _told(FACE, found.get("web-faces"), f"face{under}")
+    heard, shown = bool(figures.speech), has_pictures(timeline) and bool(figures.face)
+    alone = [
+        way for way, there in (("face", shown), ("voice", heard)) if there and used in (way, "late", "intermediate")
+    ]
+    own = _own(evaluation, (used, *alone))
     if not figures.shares:
         # Without evidence there is nothing to judge.
-        return _measured(parts, near) if parts or figures.speech or figures.face else ""
+        return _measured(parts, near, own) if parts or own or figures.speech or figures.face else ""
     here = HERE.format(prior=prior.name, unsure=figures.unsure)
     led = BY_PRIOR.format(led=figures.by_prior) if figures.by_prior >= WORTH_SAYING else ""
-    return f"{_measured(parts, near)} {here} {led}".strip()
+    return f"{_measured(parts, near, own)} {here} {led}".strip()
 
 
 def for_pictures(evaluation: dict[str, Any]) -> str:
     """What the weights were tested on, out of domain, for faces of still pictures."""
     found = {protocol.name: protocol for protocol in provenance.protocols(evaluation)}
-    return _measured(_told(FACE, found.get("web-faces"), "face"))
+    return _measured(_told(FACE, found.get("web-faces"), "face"), own=_own(evaluation, ("face",)))
 
 
-def _measured(parts: list[str], near: bool = True) -> str:
-    """The sentence about what was measured, "a, b and c"; it names the prior unless the one in use is ``near`` it."""
-    if not parts:
-        return UNMEASURED
-    return MEASURED.format(under="" if near else EVERYDAY, results=listed(parts))
+def _measured(parts: list[str], near: bool = True, own: str = "") -> str:
+    """The sentence about what was measured, "a, b and c"; it names the prior unless the one in use is ``near`` it.
+
+    ``own`` is what was measured on a user's own data.
+    """
+    told = MEASURED.format(under="" if near else EVERYDAY, results=listed(parts)) if parts else ""
+    return f"{told} {own}".strip() or UNMEASURED
+
+
+def _own(evaluation: dict[str, Any], ways: Sequence[str]) -> str:
+    """What was measured on a user's own data, by the first of some modalities and fusions that was; "" if none was.
+
+    And what is wrong or unknown about that measurement.
+    """
+    for name, found in evaluation.items():
+        way = next((way for way in ways if name.startswith(provenance.OWN) and way in found["results"]), None)
+        if way is not None:
+            # Only what is wrong or unknown about the people has a sentence of its own.
+            about = found.get("domain", "")
+            whom, by = "own data" if about else "people they never met", BY.get(way, f"by {way} fusion")
+            told = OWN.format(whom=whom, what=found["what"], share=found["results"][way], by=by)
+            return f"{told} {about}".strip()
+    return ""
 
 
 def _told(words: str, protocol: Protocol | None, ending: str) -> list[str]:

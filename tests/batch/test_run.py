@@ -276,6 +276,20 @@ def test_a_names_file_of_the_user_stays_when_the_results_get_another_name(become
     assert not result("face")[0].notes  # nothing was written
 
 
+def test_a_names_file_of_another_recording_is_told_once(batch, tmp_path):
+    media = recordings(tmp_path / "v", "a.mp4", "b.mp4", "c.mp4")
+
+    def told(recording, given):
+        people = People((Person(number=0),), recording=recording)
+        how = choices.Choices(inferring={"fusion": "late", "people": people})
+        notes = run.run(given, tmp_path / "out", how, Written()).notes
+        return [note for note in notes if "names file" in note]
+
+    (note,) = told("A.mov", [str(media)])  # the name of a recording that was converted
+    assert note.startswith("The names file was written for A.mov, and 2 of 3 recordings are called otherwise")
+    assert not told("a.mp4", [str(media / "a.mp4")]) and not told("", [str(media)])
+
+
 def test_names_that_were_typed_into_an_item_stay_when_it_is_written_again(tmp_path):
     features = factories.full_observations(3.0)
     timeline = infer(features, factories.checkpoint())

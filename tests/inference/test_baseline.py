@@ -14,6 +14,7 @@ from emorec.inference.prior import posterior
 from emorec.inference.timeline import infer
 from emorec.inference.voice_pooling import RELATIVE, pool_voice, speakers_of
 from emorec.models.calibration import Calibration, HeadCalibration
+from emorec.models.provenance import UNTRAINED
 from support import factories
 
 NEUTRAL, ANGRY = EMOTIONS.index("neutral"), EMOTIONS.index("angry")
@@ -205,3 +206,11 @@ def test_an_unknown_baseline_is_named():
         EmorecError, match="'room' does not exist; choose one of speaker, person, none, a stretch of time"
     ):
         infer(factories.full_observations(2.0), PLAIN, baseline="room")
+
+
+def test_intermediate_fusion_that_nobody_trained_is_told_where_it_is_used():
+    features = factories.full_observations(11.0)
+    own = replace(PLAIN, training={"limits": [UNTRAINED]})
+    told = {fusion: UNTRAINED in infer(features, own, fusion).notes for fusion in ("intermediate", "late", "face")}
+    assert told == {"intermediate": True, "late": False, "face": False}
+    assert UNTRAINED not in infer(features, PLAIN, "intermediate").notes

@@ -50,6 +50,7 @@ def imported_after(code):
     "code",
     [
         "import emorec; emorec.EmorecError, emorec.__version__, emorec.analyze, dir(emorec)",
+        "import emorec; emorec.library.open",  # as docs/LIBRARY.md shows it
         "from emorec import cli\ntry: cli.main(['analyze', '--help'])\nexcept SystemExit: pass",
         "from emorec import cli\ntry: cli.main(['--version'])\nexcept SystemExit: pass",
     ],

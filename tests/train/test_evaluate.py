@@ -75,6 +75,7 @@ def test_a_users_own_pictures(copy, tmp_path, capsys):
     found = json.loads((copy / "config.json").read_text())["evaluation"]["own-folder"]
     low, high = found["intervals"]["face"]
     assert low <= found["results"]["face"] <= high and found["resampled"] == "items"  # three people are too few
+    assert f"{low:.1%} to {high:.1%}" in output and "±" not in output  # which would contradict the interval
     assert found["interval_by"] == {"face": "wilson"} and found["confusion_of"] == "face"
     assert sum(one["items"] for one in found["reliability"]["face"]) == 12
     average = f"nweighted average recall: face {found['unweighted_average_recall']['face']:.1%}"
@@ -89,7 +90,7 @@ def test_a_users_own_pictures(copy, tmp_path, capsys):
     assert "are replaced" not in output + run(capsys, *given), "the same items give the same results"
     make_corpus.pictures(tmp_path / "other", takes=1)
     output = run(capsys, copy, "--data", tmp_path / "other", *given[3:])
-    assert "The results of own-folder before (folder: 12 items of 3 people, 7 emotions) are replaced" in output
+    assert "The results of own-folder before (folder: 12 items of 3 people, 2 emotions) are replaced" in output
 
 
 def test_pictures_are_judged_as_an_analysis_of_pictures_judges_them(bundled, tmp_path):
@@ -128,6 +129,20 @@ def test_people_who_are_unknown_or_validated_are_named(copy, bundled, tmp_path, 
     assert "anna validated the training" in run(capsys, copy, "--data", tmp_path / "known", *given)
     checkpoints.save_config(replace(bundled, training=tuned | {"held_out": ["dora"]}, evaluation={}), copy)
     assert "Who is in the training data is not known" in run(capsys, copy, "--data", tmp_path / "known", *given)
+
+
+def test_a_calibration_that_hurts_is_told(copy, bundled, tmp_path, capsys):
+    make_corpus.pictures(tmp_path / "data", takes=2)
+    given = (copy, "--data", tmp_path / "data", "--dataset", "folder", "--cache", tmp_path / "cache")
+    told = []
+    for scale in (20.0, 1.0):
+        still = replace(bundled.calibration.still, scale=scale, bias=(0.0,) * 7, strength=0.0)
+        checkpoints.save_config(
+            replace(bundled, calibration=replace(bundled.calibration, still=still), evaluation={}), copy
+        )
+        told.append(own_data.HURTS in run(capsys, *given))
+        assert (own_data.HURTS in (copy / "README.md").read_text()) == told[-1]
+    assert told == [True, False]
 
 
 def test_results_on_other_data_of_a_user_are_not_called_those_before(copy, tmp_path, capsys):

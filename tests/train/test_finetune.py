@@ -19,7 +19,7 @@ from emorec.voice import features as voices
 from support import factories, make_corpus
 from train import loop, run
 from train.data.datasets import Item
-from train.finetune import balance, common, face, fusion, initial, usable
+from train.finetune import balance, common, face, fusion, initial, stills, usable
 from train.run_dir import read_log
 
 EPOCHS = 4
@@ -56,6 +56,8 @@ def test_fine_tuning_learns_in_few_epochs_what_new_networks_do_not(tmp_path, cap
     model = trained(tmp_path / "tuned", "face", data, *more)
     output = capsys.readouterr().out
     assert "face: fine-tuned from the bundled weights; --from_scratch trains new networks" in output
+    assert model.calibration.face.scale < model.calibration.still.scale  # pictures say nothing of recordings
+    assert stills.DERIVED in output and stills.DERIVED in (tmp_path / "tuned" / "checkpoint" / "README.md").read_text()
     trained(tmp_path / "new", "face", data, *more, "--from_scratch")
     assert "face: trained from scratch (--from_scratch)" in capsys.readouterr().out
     best = {name: max(row["recall"] for row in read_log(tmp_path / name / "face")) for name in ("tuned", "new")}
@@ -120,8 +122,13 @@ def test_an_empty_folder_of_a_label_is_named(tmp_path, capsys):
     (data / ".cache").mkdir()
     given = ("--task", "face", "--dataset", "folder", "--train_dir", data, "--out", tmp_path / "out")
     assert f"{data / 'angry'} holds no pictures or videos, so 'angry' cannot be learned" in refusal(capsys, *given)
-    assert not (tmp_path / "out").exists()
+    (data / "angry").rename(data / "sadness")  # beside a folder "sad" with pictures
+    assert f"{data / 'sadness'} holds no pictures or videos; add some, or remove" in refusal(capsys, *given)
     labels = tmp_path / "labels.json"
+    labels.write_text('{"happy": null, "sad": "sad", "sadness": "angry"}')
+    assert "so 'sadness' cannot be learned" in refusal(capsys, *given, "--labels", labels)
+    (data / "sadness").rename(data / "angry")
+    assert not (tmp_path / "out").exists()
     labels.write_text('{"happy": "happy", "sad": "sad", "angry": null}')
     trained(tmp_path / "out", "face", data, "--epochs", 1, "--labels", labels)
 

@@ -11,7 +11,7 @@ from emorec.models.calibration import HEADS, Calibration, HeadCalibration
 from hub import card
 from support import factories
 from train import calibration as fit
-from train.finetune import assembly, common
+from train.finetune import assembly, common, stills
 from train.recipes.samples import Samples
 
 FACTS = {"sources": [], "licence": "other", "held_out": [], "limits": [], "persons": []}
@@ -170,3 +170,34 @@ def test_a_few_videos_move_the_weights_of_late_fusion_little_and_many_decide_the
     assert weights(2000, 2000) == pytest.approx(weights(2000, None), abs=0.051)
     if right == 1.0:
         assert (weights(10, None) == fit.WEIGHTS[-1]).all() and (weights(10, 10) < fit.WEIGHTS[-1]).all()
+
+
+@pytest.mark.parametrize("count", [30, 300])
+def test_pictures_make_no_network_surer_of_recordings_than_the_weights_that_it_started_from(count, tmp_path, capsys):
+    """All pictures are right, which says nothing of recordings; and few pictures say little of other pictures."""
+    labels = ("happy", "sad", "neutral")
+    truth = np.arange(count) % 3
+    probabilities = np.full((count, 3), 0.02) + 0.94 * np.eye(3)[truth]
+    seven, _, _ = common.to_seven(np.full((count, 3), 0.2) + 0.4 * np.eye(3)[truth], truth, labels)
+    base = Calibration(face=HeadCalibration(scale=1.1), still=HeadCalibration(scale=2.1))
+    model = factories.checkpoint(calibration=base, training=FACTS)
+    common.calibrate_and_measure(model, tmp_path, "face", probabilities, truth, labels, before=(seven, base))
+    ours, _, _ = common.to_seven(probabilities, truth, labels)
+    columns = seven[0] > 0.01
+
+    def logits(head, found):
+        return head.log_likelihood(found)[:, columns].std(axis=1).mean()
+
+    assert logits(model.calibration.face, ours) == pytest.approx(logits(base.face, seven), rel=1e-3)
+    alike = logits(model.calibration.still, ours) == pytest.approx(logits(base.still, seven), rel=1e-3)
+    assert alike == (count < common.MIN_FOR_BIAS)
+    assert logits(model.calibration.face, ours) < 0.6 * logits(model.calibration.still, ours)
+    assert stills.DERIVED in capsys.readouterr().out
+    assert stills.DERIVED in model.evaluation["validation-face"]["domain"]
+
+
+def test_a_network_that_is_less_sure_than_the_start_is_left_so():
+    flat, sharp = np.tile([0.4, 0.3, 0.3, 0, 0, 0, 0], (9, 1)), np.tile([0.98, 0.01, 0.01, 0, 0, 0, 0], (9, 1))
+    head = HeadCalibration(scale=0.9)
+    found = stills.calibrations(head, flat, ("neutral", "happy", "sad"), (sharp, Calibration()), few=True)
+    assert found == {"still": head, "face": head}

@@ -33,6 +33,9 @@ def test_both_networks_bring_the_sources_and_the_licence_that_they_start_from(ba
     named = {(source["name"], source["use"]) for source in joined["sources"]}
     assert {("folder", "face"), ("folder", "voice")} < named
     of_encoders = {(s["name"], s["use"]) for s in base["sources"] if "face" in s["use"] or "voice" in s["use"]}
+    of_calibration = {each for each in of_encoders if each[1].startswith("calibration")}
+    assert of_calibration and not of_calibration & named  # it is fitted again
+    of_encoders -= of_calibration
     assert len(of_encoders) > 8 and of_encoders < named
     assert joined["licence"] == base["licence"] == "cc-by-nc-sa-4.0"
 

@@ -166,12 +166,18 @@ def only_second(parts, epoch, best, real=loop._state):
 
 
 def test_ctrl_c_saves_the_last_whole_epoch(corpus, tmp_path, monkeypatch, capsys):
+    stop = 0
+
     def interrupted(self, epoch, generator, draw=voice.Batches.__call__):
-        if epoch == 3:
+        if epoch == stop:
             raise KeyboardInterrupt
         return draw(self, epoch, generator)
 
     monkeypatch.setattr(voice.Batches, "__call__", interrupted)
+    with pytest.raises(SystemExit):
+        trained(tmp_path, "voice", corpus / "recordings", "--epochs", 5, "--batch_size", 4, "--save_every", 5)
+    assert "before the first epoch was finished; the same command begins again" in capsys.readouterr().err
+    stop = 3
     with pytest.raises(SystemExit) as ended:
         trained(tmp_path, "voice", corpus / "recordings", "--epochs", 5, "--batch_size", 4, "--save_every", 5)
     assert ended.value.code == 130 and "--resume continues" in capsys.readouterr().err

@@ -179,6 +179,27 @@ def test_the_line_about_trust_names_what_was_measured_and_what_is_unsure_here():
     assert trust.sentence(silent, evaluation).startswith(trust.UNMEASURED)  # nothing of a voice that is not heard
 
 
+def test_what_was_measured_on_own_data_is_not_called_untested():
+    own = {"what": "folder: 75 items of 10 people, 5 emotions", "metric": "accuracy", "items": 75}
+    timeline = replace(factories.timeline([sure("sad")] * 4), row_speech=np.ones(4), row_face=np.ones(4))
+    for results, way, share in (
+        ({"face": 0.75}, "from the face", "75%"),
+        ({"voice": 0.5}, "from the voice", "50%"),
+        ({"face": 0.75, "voice": 0.5, "late": 0.8}, "by late fusion", "80%"),
+    ):
+        evaluation = {"own-folder": own | {"results": results}}
+        words = trust.sentence(timeline, evaluation)
+        assert words.startswith("Measured by their owner on people they never met (folder: 75 items") and way in words
+        assert f"correctly name {share}" in words and trust.UNMEASURED not in words
+    assert trust.for_pictures({"own-folder": own | {"results": {"face": 0.75}}}).startswith("Measured by their owner")
+    evaluation = {"own-folder": own | {"results": {"face": 0.75}, "domain": "anna validated them."}}
+    words = trust.sentence(timeline, evaluation)
+    assert "on own data (folder" in words and "anna validated them." in words and "never met" not in words
+    assert trust.sentence(replace(timeline, fusion="voice"), evaluation).startswith(trust.UNMEASURED)
+    validation = {"validation-face": own | {"results": {"face": 0.75}}}
+    assert trust.sentence(timeline, validation).startswith(trust.UNMEASURED)
+
+
 def test_own_weights_are_not_said_to_be_measured_on_people_left_out():
     measured = {"what": "x", "metric": "accuracy", "items": 3, "results": {"face": 1.0}}
     assert trust.CHOSEN_ON in trust.panel({"validation-face": measured}, {})

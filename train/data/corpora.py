@@ -108,10 +108,18 @@ def _check_label_folders(folder: Path, items: Sequence[Item], mapping: dict[str,
         name = layouts.name_of(path.name)
         ignored = name.startswith((".", "__")) or mapping.get(name, "") is None
         if path.is_dir() and not ignored and name not in found:
-            raise EmorecError(
-                f"The folder {path} holds no {layouts.KINDS[task]}, so {name!r} cannot be learned; add some, or "
-                "remove the folder."
-            )
+            alike = _emotion(name, mapping) in {_emotion(label, mapping) for label in found} - {None}
+            why = "" if alike else f", so {name!r} cannot be learned"
+            raise EmorecError(f"The folder {path} holds no {layouts.KINDS[task]}{why}; add some, or remove the folder.")
+
+
+def _emotion(label: str | None, mapping: dict[str, str | None]) -> str | None:
+    """The emotion that a label stands for, None if it stands for none or is not known."""
+    meant = mapping.get(label, label) if label else None
+    try:
+        return emotion_of(meant) if meant else None
+    except EmorecError:
+        return None
 
 
 def read_mapping(file: Path) -> dict[str, str | None]:

@@ -30,6 +30,12 @@ from train.recipes import fusion
 from train.recipes.samples import WINDOW_COLUMNS, Samples, whole_recording
 
 MIXED = ("folder", "csv")  # in other layouts the recordings of each kind are of the same utterances
+# How much larger the calibration error must be after calibration than before, so that it is not by chance.
+WORSE = 0.02
+HURTS = (
+    "The calibration does not fit these items: without it the calibration error would be smaller, so do not rely on "
+    "confidences. Train with more validation people."
+)
 
 
 def own_data(model: Checkpoint, setting: Setting) -> dict[str, Any]:
@@ -53,16 +59,18 @@ def own_data(model: Checkpoint, setting: Setting) -> dict[str, Any]:
             way: [one[numbers == person].mean() for person in range(len(names))] for way, one in right.items()
         }
         found["spread"] = {way: float(np.std(values)) for way, values in accuracies.items()}
-    people = f"of {len(names)} people" if known else "of unknown people"
-    domain = whether_new(model, names if known else None)
-    if domain:
-        print(domain)
+    people = f"of {len(names)} {'person' if len(names) == 1 else 'people'}" if known else "of unknown people"
     main = "late" if "late" in wanted else wanted[0]
     raw = {"face": samples.face_probabilities, "voice": samples.voice_probabilities}
     weights = calibration.even_weights(samples.truth)
     raw["late"] = fusions.mean(raw["face"], raw["voice"])
+    errors = metrics.calibration_errors(raw[main], by_way[main], samples.truth, weights)
+    hurts = errors["after"] > max(errors["before"] + WORSE, errors.get("perfect", 0.0))
+    domain = " ".join(filter(None, [whether_new(model, names if known else None), HURTS if hurts else ""]))
+    if domain:
+        print(domain)
     return {
-        "what": f"{setting.dataset}: {len(items)} items {people}, 7 emotions",
+        "what": f"{setting.dataset}: {len(items)} items {people}, {len(np.unique(samples.truth))} emotions",
         "metric": "accuracy",
         "items": len(items),
         **found,
@@ -72,7 +80,7 @@ def own_data(model: Checkpoint, setting: Setting) -> dict[str, Any]:
         **({"domain": domain} if domain else {}),
         "unweighted_average_recall": {way: metrics.recall(p, samples.truth) for way, p in predicted.items()},
         **metrics.confusion(predicted[main], samples.truth, EMOTIONS, main),
-        "calibration_error": metrics.calibration_errors(raw[main], by_way[main], samples.truth, weights),
+        "calibration_error": errors,
         "reliability": {main: metrics.reliability(by_way[main], samples.truth, weights)},
     }
 

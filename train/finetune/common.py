@@ -18,12 +18,12 @@ from torch import nn
 from emorec.emotions import EMOTIONS, emotion_of, fold
 from emorec.errors import EmorecError
 from emorec.models import checkpoint as checkpoints
-from emorec.models.calibration import HeadCalibration
+from emorec.models.calibration import Calibration, HeadCalibration
 from emorec.models.provenance import VALIDATION
 from train import calibration as calibrate
 from train import distributed, loop, metrics
 from train.data.corpora import Corpus
-from train.finetune import assembly, balance, provenance
+from train.finetune import assembly, balance, provenance, stills
 
 report = distributed.report
 
@@ -32,6 +32,7 @@ FEW = (
     "{part}: only {items} validation items, so the accuracy and the calibration are rough; with {least} or more they "
     "can be relied on."
 )
+FITTED = "The calibration was fitted to these items too, so its error is lower here than on others."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,12 +70,14 @@ def train(
     config: FinetuneConfig,
     items: Sequence[Any],
     owners: np.ndarray | None = None,
+    pictures: bool = False,
 ) -> Path:
     """Train ``nets[part]``; returns the folder of the best checkpoint, calibrated and measured on validation items.
 
     ``nets`` are the networks of the checkpoint by name, without those that come from the base. predict(net) gives the
     probabilities (N, labels) of the validation items, ``truth`` (N,) are the indices of their labels, ``items`` those
-    of training. ``owners`` (N,) are numbers of the recordings that the validation items are windows of.
+    of training. ``owners`` (N,) are numbers of the recordings that the validation items are windows of. ``pictures``
+    says that those of a face network are still pictures.
     """
     folder = config.out / part
     labels = EMOTIONS if part == "fusion" else corpus.labels
@@ -92,7 +95,11 @@ def train(
     loop.fit(nets[part], batches, loss_of, schedule, folder, evaluate, device, resume, part, settings, save)
     if distributed.rank() == 0:
         best = checkpoints.load(folder / "best")
-        calibrate_and_measure(best, folder / "best", part, predict(getattr(best, part)), truth, labels, owners)
+        found, before = predict(getattr(best, part)), None
+        if pictures:
+            theirs = fold(predict(config.base.face).astype(np.float64), config.base.face.config.labels)
+            before = theirs, config.base.calibration
+        calibrate_and_measure(best, folder / "best", part, found, truth, labels, owners, before)
     distributed.barrier()
     return folder / "best"
 
@@ -145,10 +152,12 @@ def calibrate_and_measure(
     truth: np.ndarray,
     labels: Sequence[str],
     owners: np.ndarray | None = None,
+    before: tuple[np.ndarray, Calibration] | None = None,
 ) -> None:
     """Calibrate one part of a checkpoint on validation items, measure it there, and write both to its config.json.
 
     ``owners`` (N,) are as in ``train``: windows of one recording are alike, so recordings are counted, not windows.
+    ``before``, for still pictures, is as in ``stills.calibrations``, with a row of each item.
     """
     owners = np.arange(len(truth)) if owners is None else owners
     items = len(np.unique(owners))
@@ -156,17 +165,23 @@ def calibrate_and_measure(
         report(FEW.format(part=part, items=items, least=MIN_FOR_BIAS))
     seven, emotions, rows = to_seven(probabilities, truth, labels)
     head = HeadCalibration()
+    heads = dict.fromkeys(heads_of(part), head)
     if len(seven):
         own = len(np.unique(owners[rows]))
         shares, biased = balance.label_shares(labels), own >= MIN_FOR_BIAS
         head = calibrate.fit_head(seven, emotions, shares=shares, biased=biased, items=own)
-    model.calibration = replace(model.calibration, **dict.fromkeys(heads_of(part), head))
+        heads = dict.fromkeys(heads, head)
+        if before:
+            heads = stills.calibrations(head, seven, labels, (before[0][rows], before[1]), own < MIN_FOR_BIAS)
+            head = heads["still"]
+            report(f"{part}: {stills.DERIVED}")
+    model.calibration = replace(model.calibration, **heads)
     predicted = probabilities.argmax(1)
     model.evaluation = {
         f"{VALIDATION}{part}": metrics.rounded(
             {
                 "what": f"The validation items of the {part} network's training, which chose its weights",
-                "domain": "The calibration was fitted to these items too, so its error is lower here than on others.",
+                "domain": f"{FITTED} {stills.DERIVED}" if before else FITTED,
                 "metric": "accuracy",
                 "items": items,
                 **({"windows": len(truth)} if len(truth) != items else {}),

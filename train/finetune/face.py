@@ -17,7 +17,7 @@ from train import loop, run_dir
 from train.data import augment, ingest
 from train.data.corpora import Corpus
 from train.data.datasets import Item
-from train.finetune import balance, common, initial, usable
+from train.finetune import balance, common, initial, stills, usable
 from train.recipes.face import SMOOTHING, soft_labels
 
 SCHEDULE = loop.Schedule(epochs=12, lr=1e-3, batch_size=32)  # from the weights of another network
@@ -92,6 +92,7 @@ def train(corpus: Corpus, schedule: loop.Schedule, config: common.FinetuneConfig
         schedule,
         config,
         items,
+        pictures=stills.are_pictures(held_out),
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from emorec.emotions import EMOTIONS, emotion_of
+from emorec.models.provenance import UNTRAINED
 from train.data.corpora import Corpus
 
 PARTS = ("face", "voice", "fusion")
@@ -21,7 +22,7 @@ LIMITS = {
     "unknown": "The persons in its {part} data are not known, so the same person may be in training and validation.",
     "late": "Of the fusion only the calibration and the weights of face and voice were fitted, to the validation items "
     "of one data set ({dataset}): how it does on other people and recordings is unknown.",
-    "untrained": "Intermediate fusion was not trained: it adds up the logits of face and voice.",
+    "untrained": UNTRAINED,
     "relative": "The voice network has no layer for voices relative to their speaker's usual voice, which fine-tuning "
     "leaves out: the baseline `speaker` changes nothing.",
 }
@@ -78,14 +79,16 @@ def of_run(
     else:
         inherited_limits = [limit for limit in inherited_limits if limit != LIMITS["untrained"]]
     source = {"name": dataset, "use": part, "items": f"{items} items", "licence": "as its owner says"}
+    # The run fits the calibration again, to its own items.
+    kept = [one for one in _sources(base, inherited) if not one["use"].startswith(f"calibration of {part}")]
     return {
         "held_out_fold": None,
         "parts": parts,
         "validated": validated,
         **_named(parts, validated),
-        "sources": [source, *_sources(base, inherited)],
+        "sources": [source, *kept],
         "limits": unique([*limits, *inherited_limits]),
-        "licence": base.get("licence", "other") if _sources(base, inherited) else "other",
+        "licence": base.get("licence", "other") if kept else "other",
         "finished": time.strftime("%Y-%m-%d"),
     }
 

@@ -23,7 +23,7 @@ from train.data.corpora import Corpus
 from train.data.shard_files import Example, read_shard
 from train.data.shard_sets import ShardSet
 from train.data.shard_stream import Cut, Reading, divided, examples
-from train.finetune import balance, common, face, voice
+from train.finetune import balance, common, face, stills, voice
 from train.recipes import voice_batches
 
 NO_VALIDATION = "Shards are not divided by person here; give those of validation by --val_dir."
@@ -174,7 +174,17 @@ def train(
     truth = np.array([int(example[-1].argmax()) for example in held_out])
     items = range(corpus.training.items)
     return common.train(
-        part, {part: net}, batches, loss_of, lambda net: predict(net, clips), truth, corpus, schedule, config, items
+        part,
+        {part: net},
+        batches,
+        loss_of,
+        lambda net: predict(net, clips),
+        truth,
+        corpus,
+        schedule,
+        config,
+        items,
+        pictures=part == "face" and stills.are_pictures(clips),
     )
 
 

@@ -1,0 +1,75 @@
+"""Results and labels of many recordings, in two folders, that belong together by their names."""
+
+from __future__ import annotations
+
+from os import PathLike
+from pathlib import Path
+
+from emorec.errors import EmorecError
+from emorec.output import names
+
+RESULTS = (".csv", ".json", ".tsv", ".parquet")  # of several of one recording, the first
+LABELS = (".csv", ".tsv", ".eaf", ".textgrid")
+OTHERS = (".compare", ".people")  # ends of the names of files beside results
+MAX_NAMED = 5
+
+NO_FOLDER = "{labels} is no folder, and {results} is one; give two files, or two folders."
+SAME_FOLDER = (
+    "Results and labels are in one folder, so their names cannot tell them apart; put the labels into another."
+)
+NO_LABELS = "The folder {labels} holds no labels (CSV, TSV, ELAN or TextGrid files)."
+NO_PAIR = (
+    "No file of labels in {labels} has the name of a result in {results}; call the labels of interview.csv "
+    "interview.csv, interview.eaf or interview.TextGrid."
+)
+TWICE = "{results} has several results of {name} ({places}); move all but one of them to another folder."
+
+
+def paired(results: Path, labels: str | PathLike[str]) -> list[tuple[Path, Path]]:
+    """The files of results and of labels that have the same name, in the order of names. Raises EmorecError."""
+    found, theirs = _results(results, Path(labels)), _labels(results, Path(labels))
+    pairs = [(_one(results, name, found[name]), theirs[name]) for name in sorted(theirs) if name in found]
+    if not pairs:
+        raise EmorecError(NO_PAIR.format(labels=Path(labels), results=results))
+    return pairs
+
+
+def without_result(results: Path, labels: str | PathLike[str]) -> list[str]:
+    """The names of the labels that no result has."""
+    return sorted({*_labels(results, Path(labels))} - {*_results(results, Path(labels))})
+
+
+def named(all_names: list[str]) -> str:
+    """Some names, and how many more there are."""
+    more = f" and {len(all_names) - MAX_NAMED} more" if len(all_names) > MAX_NAMED else ""
+    return ", ".join(all_names[:MAX_NAMED]) + more
+
+
+def _labels(results: Path, labels: Path) -> dict[str, Path]:
+    if not labels.is_dir():
+        raise EmorecError(NO_FOLDER.format(labels=labels, results=results))
+    if labels.resolve() == results.resolve():
+        raise EmorecError(SAME_FOLDER)
+    files = sorted(path for path in labels.iterdir() if path.suffix.lower() in LABELS and path.name[0] != ".")
+    if not files:
+        raise EmorecError(NO_LABELS.format(labels=labels))
+    return {names.plain(path.stem): path for path in files}  # as results are called
+
+
+def _results(results: Path, labels: Path) -> dict[str, list[Path]]:
+    """The results in a folder and in those of its items, by name."""
+    found: dict[str, list[Path]] = {}
+    within = labels.resolve()
+    for suffix in RESULTS:
+        for path in sorted([*results.glob(f"*{suffix}"), *results.glob(f"*/*{suffix}")]):
+            if path.name[0] != "." and path.parent.resolve() != within and not path.stem.endswith(OTHERS):
+                found.setdefault(names.plain(path.stem), []).append(path)
+    return found
+
+
+def _one(results: Path, name: str, files: list[Path]) -> Path:
+    places = list(dict.fromkeys(path.parent for path in files))
+    if len(places) > 1:
+        listed = named([str(place.relative_to(results)) for place in places])
+        raise EmorecError(TWICE.format(results=results, name=name, places=listed))
+    return files[0]

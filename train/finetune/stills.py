@@ -1,0 +1,61 @@
+"""The two calibrations of a face network that was trained on still pictures: for such, and for faces in recordings.
+
+Pictures often show strong expressions, and validation pictures also choose the weights, so a scale that fits them is
+too sharp for recordings. None of these was seen, so the weights that the training started from are the measure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from emorec.emotions import EMOTIONS, emotion_of
+from emorec.models.calibration import Calibration, HeadCalibration
+
+DERIVED = (
+    "The calibration was fitted to still pictures. That of faces in recordings was not measured: it is set so that "
+    "with it the network is on average no surer of these pictures than the model that the run began with."
+)
+
+
+def are_pictures(clips: Sequence[tuple[np.ndarray, np.ndarray]]) -> bool:
+    """Whether most clips (crops and their quality) are of one face, so that the items are pictures and not videos."""
+    return 2 * sum(len(crops) == 1 for crops, _ in clips) > len(clips)
+
+
+def calibrations(
+    fitted: HeadCalibration,
+    probabilities: np.ndarray,
+    labels: Sequence[str],
+    before: tuple[np.ndarray, Calibration],
+    few: bool,
+) -> dict[str, HeadCalibration]:
+    """The calibrations ``still`` and ``face`` of a network, given what was ``fitted`` to validation pictures.
+
+    ``probabilities`` (N, 7) are the network's for these pictures, ``labels`` those that it knows. ``before`` has the
+    probabilities (N, 7) of the model that the run began with, and its calibration. ``few`` says that the pictures are
+    too few for a scale that makes the network surer than that model.
+    """
+    named = {emotion_of(label) for label in labels}
+    known = [number for number, emotion in enumerate(EMOTIONS) if emotion in named]
+    theirs, calibration = before
+
+    def at_most(head: HeadCalibration, reference: HeadCalibration) -> HeadCalibration:
+        ours, limit = _spread(head, probabilities, known), _spread(reference, theirs, known)
+        return _softened(head, limit / ours) if ours > limit > 0 else head
+
+    still = at_most(fitted, calibration.still) if few else fitted
+    return {"still": still, "face": at_most(still, calibration.face)}
+
+
+def _spread(head: HeadCalibration, probabilities: np.ndarray, known: Sequence[int]) -> float:
+    """How sure a network is: the mean standard deviation of the log likelihoods of the emotions that it knows."""
+    return float(head.log_likelihood(probabilities)[:, known].std(axis=1).mean()) if len(probabilities) else 0.0
+
+
+def _softened(head: HeadCalibration, factor: float) -> HeadCalibration:
+    """The head whose log likelihoods are those of ``head`` times a factor."""
+    bias = tuple(round(value * factor, 4) for value in head.bias)
+    return replace(head, scale=round(head.scale * factor, 4), bias=bias)
