@@ -78,6 +78,7 @@ SCRIPT_FILES = (
         "answers.js",  # before the page asks for anything
         "page.js",
         "closing.js",
+        "uploading.js",
         "panel.js",
         "address.js",
         "overview.js",
