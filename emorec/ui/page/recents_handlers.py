@@ -112,8 +112,8 @@ class RecentsHandlers:
                 changed = self._forget(session, [self.service.memory.get(session, rest)], analysis)
             elif what == "forget-all":
                 changed = self._forget(session, self.service.memory.of(session), analysis)
-            elif what == "add":
-                self.recordings.add(_files(rest), request)
+            elif what in ("add", "join"):
+                self.recordings.add(_files(rest), request, joins=what == "join")
             elif what == "cancel":
                 self.recordings.batch(session).cancel(rest)
             elif what == "remove":
