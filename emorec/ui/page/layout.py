@@ -16,6 +16,7 @@ from emorec.analyzer import Analyzer
 from emorec.ui import api, fragments
 from emorec.ui.page import (
     controls,
+    inferred,
     kept_edits,
     library,
     library_handlers,
@@ -134,11 +135,12 @@ def build(
         )
         ended = connect_inputs(parts, session, jobs, results, lists)
         part_choices.connect(parts, session, QUIET)
-        drawn = connect_results(parts, session, results, PeopleHandlers(service))
+        current = inferred.Current(service)
+        drawn = connect_results(parts, session, results, PeopleHandlers(service), current)
         marker_panel.connect(parts, session, MarkerHandlers(service), drawn, AT_ONCE, connect_download)
         kept = kept_edits.KeptEdits(service, handlers.recordings)
         kept_edits.connect(session, kept, lists.components[1:], [ended, resumed_ended], AT_ONCE)
-        video.connect(parts, session, video.VideoHandlers(service), QUIET, SAVE, drawn)
+        video.connect(parts, session, video.VideoHandlers(service), QUIET, SAVE, drawn, current)
         library_handlers.connect(parts, session, library_handlers.LibraryHandlers(service), QUIET)
         live.connect(parts, session, live.LiveHandlers(service), QUIET)
         page.unload(jobs.leave)
