@@ -22,6 +22,7 @@ from emorec.ui import app, fragments
 from emorec.ui.jobs.analyzers import AnalyzerCache
 from emorec.ui.jobs.job import Job, link_fetcher
 from emorec.ui.jobs.job_queue import BUSY, JobQueue
+from emorec.ui.page import handlers as job_handlers
 from emorec.ui.page.analysis import PAGE_ROWS, Analysis, infer, persons
 from emorec.ui.page.handlers import JobHandlers
 from emorec.ui.page.layout import build
@@ -279,7 +280,8 @@ def test_a_recording_without_features_prepares_the_browser_to_draw(handlers, ana
     shown = ResultHandlers(handlers.service).draw(
         analysis, "", "late", 1.0, 3.0, 0.0, -1, "even", "speaker", "stacked", "", False, False
     )
-    timeline, chart, warnings, summary, *_ = shown
+    timeline, chart, warnings, summary, *_, rows_page, _ = shown
+    assert rows_page["visible"] is False  # the choice of a page of rows
     assert timeline is None and warnings == summary == "" and (chart is not None) == prepares
 
 
@@ -304,6 +306,35 @@ def test_a_full_queue_of_gradio_is_reported_in_the_same_sentence(page):
     served = TestClient(Server.create_app(built, app_kwargs={"exception_handlers": {503: app.queue_full}}))
     answer = served.post("/gradio_api/queue/join", json={"data": [], "fn_index": 0, "session_hash": "a"})
     assert (answer.status_code, answer.json()["detail"]) == (503, BUSY)
+
+
+def test_a_deletion_empties_all_that_the_page_shows_and_forgets_what_the_other_pages_show(page):
+    built = page()
+    Server.create_app(built)
+    (event,) = [each for each in built.fns.values() if each.name == "delete"]
+    analysis, service = event.outputs[0], built.service
+    for session in ("a", "b", "stranger"):
+        service.browsers.enter(session, ("s" if session == "stranger" else "t") * 64)
+        built.state_holder[session][analysis._id] = Analysis(path=session)
+    emptied = dict(zip([each.elem_id for each in event.outputs], event.fn(ONE), strict=True))
+    assert emptied["live-chart"] is None and emptied["range"] == "" and not emptied["live-save"]["interactive"]
+    kept = [built.state_holder[session][analysis._id].path for session in ("a", "b", "stranger")]
+    assert kept == ["a", "", "stranger"]  # of its own page the new value is on its way
+
+
+def test_a_job_that_a_deletion_has_stopped_shows_nothing_more(handlers, monkeypatch):
+    job = SimpleNamespace(asked_to_stop=False)
+
+    def watched(*_, **__):
+        yield Analysis(features=factories.observations(1.0)), ""
+        if deleted:
+            handlers.service.delete_session_data("a")
+            job.asked_to_stop = True
+        yield Analysis(features=factories.observations(2.0)), ""
+
+    monkeypatch.setattr(job_handlers, "watch", watched)
+    for deleted in (False, True):
+        assert len([*handlers._show(job, Analysis(), ONE)]) == 2 - deleted
 
 
 def test_every_page_of_the_rows_can_be_reached(page):

@@ -210,6 +210,10 @@ def test_deletion_removes_files_and_stored_features_and_empties_the_page(page, p
     download(page, "csv")
     assert list((page_folder / "uploads").rglob("to-be-deleted.*"))
     opened = (page_folder / "opened").stat().st_size
+    other = page.context.new_page()
+    other.goto(page.url)
+    other.wait_for_selector("#recents button.name")
+    other.evaluate("window.shown = true")
 
     page.click("#erase")
     page.click("#erase-keep")
@@ -217,6 +221,9 @@ def test_deletion_removes_files_and_stored_features_and_empties_the_page(page, p
     page.click("#erase-sure")
     assert toast(page).startswith("Your recordings, their results and what was stored of them are deleted")
     dismiss(page)
+    other.wait_for_selector("body[data-loaded]:not(:has(#recents button.name))")
+    assert not other.evaluate("window.shown")  # it was loaded again
+    other.close()
     assert not list((page_folder / "uploads").rglob("to-be-deleted.*"))
     page.wait_for_selector("#player .empty >> text=Your recording appears here")
     page.wait_for_selector("#summary [data-duration]", state="detached")

@@ -7,6 +7,7 @@ from typing import Any
 
 import gradio as gr
 
+from emorec.ui.page import recents
 from emorec.ui.page.handlers import FILE, JobHandlers
 from emorec.ui.page.recents import Lists
 from emorec.ui.page.result_handlers import ResultHandlers
@@ -104,7 +105,11 @@ def connect_inputs(
             parts.status,
             *buttons,
             parts.player,
-            choices.person,
+            *of_recording,
+            session.edited,
+            session.marked,
+            *(inputs.live.chart, inputs.live.note, inputs.live.timer),
+            *(inputs.live.start, inputs.live.stop, inputs.live.save),
             inputs.link,
             parts.faces,
             parts.results.download,
@@ -112,7 +117,9 @@ def connect_inputs(
         cancels=running,
         concurrency_limit=None,
         **QUIET,
-    ).then(lists.show, None, lists.components, concurrency_limit=None, **QUIET)
+    ).then(None, None, None, js=recents.DELETED, **QUIET).then(
+        lists.show, None, lists.components, concurrency_limit=None, **QUIET
+    )
     return ended
 
 

@@ -17,7 +17,10 @@ from emorec.ui import fragments
 from emorec.ui.api import user_errors
 from emorec.ui.jobs import validation
 from emorec.ui.jobs.job import Job, link_fetcher
+from emorec.ui.page import live
 from emorec.ui.page.analysis import ANYONE, BUSY, Analysis, new_revision
+from emorec.ui.page.marker_panel import Marked
+from emorec.ui.page.people_handlers import Edited
 from emorec.ui.page.progress import outcome, watch
 from emorec.ui.service import Service
 
@@ -177,6 +180,8 @@ class JobHandlers:
                 analysis, words = update
                 if session in service.watched:  # another page of the browser may have taken it over
                     service.watched[session] = job, analysis
+                elif job.asked_to_stop:
+                    return  # all was deleted, also on another page
                 revision = new_revision() if analysis.features is not before.features else gr.skip()
                 player = gr.skip()
                 if analysis.path != before.path:
@@ -231,6 +236,10 @@ class JobHandlers:
             *analyze_and_cancel,
             fragments.player(None),
             gr.update(choices=[ANYONE], value=ANYONE[1]),
+            "",  # the part that was shown
+            Edited(),
+            Marked(),
+            *live.emptied(),
             "",  # link
             "",  # faces
             None,  # download

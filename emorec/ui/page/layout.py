@@ -145,7 +145,7 @@ def build(
         live.connect(parts, session, live.LiveHandlers(service), QUIET)
         page.unload(jobs.leave)
         api.add_endpoints(service)
-    page.service = service
+    page.service, service.forget_page = service, page.forget
     page.queue(max_size=MAX_EVENTS)
     page._queue.sleep_when_free = QUEUE_SLEEP  # Gradio has no public setting for it
     return page

@@ -175,6 +175,11 @@ def connect(parts: SimpleNamespace, session: SimpleNamespace, handlers: LiveHand
     )
 
 
+def emptied() -> tuple:
+    """Updates of the chart, the note, the timer and the buttons once nothing is known of a session any more."""
+    return None, _note(PRIVACY), *_buttons(running=False)
+
+
 def _note(sentence: str, session: str = "") -> str:
     """A sentence below the buttons, with the name of the session for the script while one runs."""
     return f'<p class="caption" data-session="{html.escape(session)}">{html.escape(sentence)}</p>'
