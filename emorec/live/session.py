@@ -38,8 +38,14 @@ MANY_DROPPED = 0.05  # share of the pictures from which on a note says that they
 ENDED = "This live session has ended; begin another one."
 DROPPED = "{share:.0%} of the pictures came faster than this machine could judge them, and were left out."
 DROPPED_SOUND = "{seconds:.0f} s of the sound came faster than this machine could judge it, and count as silence."
-LATE = "{share:.0%} of the pictures had times before that of an earlier picture, or below 0, and were left out."
-OVERLAP = "{seconds:.0f} s of the sound had times at which there was sound already, or below 0, and were left out."
+LATE = (
+    "{share:.0%} of the pictures came after newer ones, as over an uneven connection, or were from before the "
+    "beginning; they were left out."
+)
+OVERLAP = (
+    "{seconds:.0f} s of the sound came when its time had sound already, as over an uneven connection, or was from "
+    "before the beginning; it was left out."
+)
 SET_BACK = (
     "The times of pictures or sound went back by more than a minute ({count} times), as if a clock had been set; what "
     "came then follows what was there."

@@ -223,6 +223,11 @@ class Page(gr.Blocks):
                 inputs[index] = min(max(value, component.minimum), component.maximum) if near else component.value
         super().validate_inputs(block_fn, inputs)
 
+    def forget(self, session: str) -> None:
+        """Forget the states of a session, as the results that its page shows; they are again as at first."""
+        if session in self.state_holder:
+            self.state_holder.session_data[session].state_data.clear()
+
 
 @contextlib.contextmanager
 def user_errors() -> Iterator[None]:

@@ -73,6 +73,7 @@ class Service:
         self.presence = Presence()
         self.open_pages = OpenPages(self.browsers, self.presence)
         self.shelf = Shelf(library) if library else None
+        self.forget_page: Callable[[str], None] = lambda session: None  # what Gradio keeps of a page; set by the page
         self.shared_cache = settings.shared_store(public=public)
         sweeping.keep(self)
 
@@ -218,14 +219,18 @@ class Service:
         owner = self.browsers.owner(session)
         for batch in self._cancelled(owner):
             batch.join()  # it may be writing results, or starting its next job
+        pages = {session, *self.browsers.pages(owner), *self.browsers.closed(owner)}
+        for page in pages:  # before the jobs are stopped, so that no page shows what they have until then
+            self.watched.pop(page, None)
         problems = self.history.delete(owner, self.analyzers.default.forget_key)
-        for page in {session, *self.browsers.pages(owner), *self.browsers.closed(owner)}:
+        for page in pages:
             self.live.end(page)
             self.results.remove(page)
-            self.watched.pop(page, None)
             if writing := self.writings.pop(page, None):
                 writing.stop()
                 writing.join()
+            if page != session:  # the page that deletes is emptied by its handler
+                self.forget_page(page)
         self.memory.forget(owner)
         self.files.remove(owner)
         return problems

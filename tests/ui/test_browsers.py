@@ -348,6 +348,25 @@ def test_recordings_are_worked_through_in_order_and_a_bad_one_does_not_stop_the_
     assert several.items[0].result == "a"
 
 
+def test_what_is_added_after_the_end_of_the_work_can_join_it():
+    several = Batch()
+    work = Work(
+        begin=lambda item: Done("No recording." if item.name == "a" else ""), finish=lambda item, job: item.name
+    )
+    several.add("a", "a")
+    several.go_on()  # nothing was begun
+    assert not several.running and several.start(work)
+    until(lambda: not several.running)
+    several.add("b", "b")
+    several.go_on()
+    until(lambda: not several.running)
+    assert [item.state for item in several.items] == [FAILED, DONE]  # what failed is not tried again
+    several.cancel()
+    several.add("c", "c")
+    several.go_on()
+    assert not several.running and several.items[-1].state == "waiting"
+
+
 def test_one_recording_or_all_can_be_cancelled_and_analysed_later():
     several, go = Batch(), threading.Semaphore(0)
 
@@ -504,7 +523,8 @@ def test_analyze_all_makes_the_list_again_with_other_choices_and_a_line_is_shown
 
     def controls(what, name):
         _, *changed = lists.do(f"{what} {name} #1", Analysis(), asking("page"))
-        return dict(zip(stored_choices.NAMES, changed[8:], strict=False))
+        assert changed[8] is None  # the field for files
+        return dict(zip(stored_choices.NAMES, changed[9:], strict=False))
 
     assert analyse("even") == (DONE, "even")
     with pytest.raises(gr.Error, match="with these choices already"):
@@ -514,6 +534,10 @@ def test_analyze_all_makes_the_list_again_with_other_choices_and_a_line_is_shown
     assert controls("open", recent.id)["prior"] == gr.skip()  # its choices are not known
     assert analyse("everyday") == (DONE, "everyday") and len(service.memory.of("page")) == 1
     assert controls("show", item.id)["prior"]["value"] == "everyday"
+    more = [{"path": uploaded(service, "page", "more.wav"), "name": "more.wav"}]
+    lists.do(f"join {json.dumps(more)} #2", Analysis(), asking("page"))  # uploaded since Analyze all was clicked
+    until(lambda: not several.running)
+    assert several.items[-1].state == DONE and several.items[-1].choices == item.choices
 
 
 def test_a_list_that_is_between_two_jobs_is_not_idle(service, monkeypatch, clock):

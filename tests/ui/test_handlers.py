@@ -22,6 +22,7 @@ from emorec.ui import app, fragments
 from emorec.ui.jobs.analyzers import AnalyzerCache
 from emorec.ui.jobs.job import Job, link_fetcher
 from emorec.ui.jobs.job_queue import BUSY, JobQueue
+from emorec.ui.page import handlers as job_handlers
 from emorec.ui.page.analysis import PAGE_ROWS, Analysis, infer, persons
 from emorec.ui.page.handlers import JobHandlers
 from emorec.ui.page.layout import build
@@ -29,6 +30,7 @@ from emorec.ui.page.recordings_handlers import RecordingsHandlers
 from emorec.ui.page.result_handlers import LOADING, ResultHandlers
 from emorec.ui.server.limits import ANALYSES
 from emorec.ui.service import Service
+from emorec.ui.sessions.files import upload_folder
 from support import factories
 
 ONE = SimpleNamespace(session_hash="a", client=SimpleNamespace(host="127.0.0.1"))
@@ -41,7 +43,17 @@ def handlers(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for name in ("x", "x.mp4", "talk.m4a"):
         Path(name).touch()
-    return JobHandlers(Service(Analyzer(factories.checkpoint(), None)))
+    made = JobHandlers(Service(Analyzer(factories.checkpoint(), None)))
+    monkeypatch.setattr(made.service, "start_job", lambda *_: SimpleNamespace(running=False))
+    return made
+
+
+def uploaded(handlers, name):
+    """A file that was uploaded, as the field for files gives it."""
+    file = upload_folder() / f"hash of {name}" / name
+    file.parent.mkdir()
+    file.write_text("x")
+    return {"path": str(handlers.service.files.register_upload(file))}
 
 
 def start(handlers, analysis, link="", tab="file", fusion="late", **choices):
@@ -91,6 +103,8 @@ def test_what_was_chosen_before_analyze_is_extracted_and_wrong_choices_are_refus
 
 
 def test_analyze_removes_the_note_about_a_checkpoint_unless_its_name_is_wrong(handlers):
+    handlers.service.analyzers = AnalyzerCache("default", lambda name: Analyzer(factories.checkpoint(), None))
+    handlers.service.analyzers.get("org/name")
     arguments = (Analysis(path="x"), "", "file", "late")
     assert handlers.start(*arguments, " org/name ", "org/name", 0, "mix", "", "", 0, 0, None, ONE)[2] == ""
     assert handlers.start(*arguments, "wrong", "org/name", 0, "mix", "", "", 0, 0, None, ONE)[2] == gr.skip()
@@ -107,9 +121,11 @@ def test_a_checkpoint_that_is_being_loaded_is_waited_for(handlers, monkeypatch):
     assert start(handlers, Analysis(path="x"), checkpoint=" ", active="org/name").checkpoint == ""
     assert start(handlers, Analysis(path="x"), checkpoint="wrong", active="org/name").checkpoint == "org/name"
     begun = []
-    monkeypatch.setattr(handlers.service, "start_job", lambda analyzer, *_: begun.append(analyzer))
-    monkeypatch.setattr(handlers, "_show", lambda *_: iter(()))
-    assert [*handlers.run(Analysis(path="x", checkpoint="org/name"), ONE)] == [] and begun == [other]
+    monkeypatch.setattr(
+        handlers.service, "start_job", lambda analyzer, *_: begun.append(analyzer) or SimpleNamespace(running=False)
+    )
+    start(handlers, Analysis(path="x"), checkpoint="org/name")
+    assert begun == [other]
 
 
 @pytest.mark.parametrize(("named", "used"), [("org/name", "org/name"), ("wrong", "")])
@@ -130,7 +146,7 @@ def test_a_list_of_recordings_waits_for_a_checkpoint_too(handlers, monkeypatch, 
 
 def test_analyze_takes_away_what_another_result_said_in_the_place_of_the_player(handlers):
     def player(analysis, link, tab):
-        return handlers.start(analysis, link, tab, "late", "", "", 0, "mix", "", "", 0, 0, None, ONE)[-1]
+        return handlers.start(analysis, link, tab, "late", "", "", 0, "mix", "", "", 0, 0, None, ONE)[7]
 
     saved = Analysis(title="live 2026-11-29 10.00")  # which has nothing to play
     assert player(saved, LINK, "link") == fragments.player(None)
@@ -149,16 +165,63 @@ def test_voice_only_downloads_the_sound_and_another_choice_downloads_again(handl
     assert other.path == "" and not other.sound_only
 
 
-def test_after_a_link_the_tab_for_files_analyses_the_file_in_its_field(handlers, tmp_path):
-    file = tmp_path / "hash" / "mine.mp4"
-    file.parent.mkdir()
-    file.write_text("x")
-    file = handlers.service.files.register_upload(file)
+def test_after_a_link_the_tab_for_files_analyses_the_file_in_its_field(handlers):
+    file = uploaded(handlers, "mine.mp4")
     of_link = Analysis(link=LINK, path="talk.m4a")
-    chosen = start(handlers, of_link, LINK, "file", file={"path": str(file)})
-    assert (chosen.path, chosen.link) == (str(file), "")
+    chosen = start(handlers, of_link, LINK, "file", file=file)
+    assert (chosen.path, chosen.link) == (file["path"], "")
     assert start(handlers, of_link, LINK, "file").path == "talk.m4a"  # the field is empty
-    assert start(handlers, of_link, LINK, "link", file={"path": str(file)}).path == "talk.m4a"
+    assert start(handlers, of_link, LINK, "link", file=file).path == "talk.m4a"
+
+
+def test_the_file_that_its_field_shows_is_analysed_before_the_page_has_told_of_it(handlers):
+    file, other = uploaded(handlers, "new.mp4"), uploaded(handlers, "other.mp4")
+    for before in (Analysis(path="x.mp4", source="file"), Analysis()):
+        begun = start(handlers, before, file=file)
+        assert (begun.path, begun.source) == (file["path"], "file")
+        ended = replace(begun, running=False)
+        for now in (begun, ended):  # the page tells of it afterwards: no message, and nothing is taken away
+            assert handlers.choose_file(file, "file", now, ONE) == (gr.skip(),) * 7
+    assert start(handlers, ended, file=file).id == ended.id
+
+    for running, shown in ((begun, file["path"]), (Analysis(path="x.mp4", running=True), None)):
+        with pytest.warns(UserWarning, match="An analysis is running"):
+            *nothing, field = handlers.choose_file(other, "file", running, ONE)
+        assert nothing == [gr.skip()] * 6 and field["value"] == shown  # the field names what is analysed
+
+
+def test_the_field_for_files_is_emptied_when_another_recording_is_made(handlers):
+    file = uploaded(handlers, "webcam.mp4")
+    chosen, *_, field = handlers.choose_file(file, "webcam", Analysis(path="x.mp4", source="file"), ONE)
+    assert chosen.path == file["path"] and field["value"] is None
+    assert handlers.choose_file(file, "file", chosen, ONE)[-1] == gr.skip()
+
+
+def test_another_recording_begins_without_a_person_and_a_part_of_the_last_one(handlers):
+    def kept(analysis, link="", tab="file", file=None):
+        *_, person, part = handlers.start(analysis, link, tab, "late", "", "", 0, "mix", "", "", 0, 0, file, ONE)
+        return person, part
+
+    for given in (
+        (Analysis(path="x.mp4"), LINK, "link"),
+        (Analysis(title="saved"), "", "file", uploaded(handlers, "a")),
+    ):
+        person, part = kept(*given)
+        assert (person["value"], part) == (-1, "")
+    for given in ((Analysis(path="x.mp4"),), (Analysis(link=LINK, path="talk.m4a"), LINK, "link")):
+        assert kept(*given) == (gr.skip(), gr.skip())
+
+
+def test_the_job_of_a_page_that_is_loaded_again_at_once_runs_and_is_not_begun_twice(handlers, monkeypatch):
+    begun = []
+    monkeypatch.setattr(
+        handlers.service, "start_job", lambda analyzer, path, *_: begun.append(path) or SimpleNamespace(running=True)
+    )
+    analysis = start(handlers, Analysis(path="x.mp4"))
+    assert begun == ["x.mp4"] and handlers.service.watched["a"][1] is analysis
+    with pytest.warns(UserWarning, match="An analysis is running"):  # the answer to the first click was lost
+        assert start(handlers, Analysis(path="x")) is analysis
+    assert begun == ["x.mp4"]
 
 
 def test_a_full_queue_is_reported_at_once(handlers):
@@ -217,7 +280,8 @@ def test_a_recording_without_features_prepares_the_browser_to_draw(handlers, ana
     shown = ResultHandlers(handlers.service).draw(
         analysis, "", "late", 1.0, 3.0, 0.0, -1, "even", "speaker", "stacked", "", False, False
     )
-    timeline, chart, warnings, summary, *_ = shown
+    timeline, chart, warnings, summary, *_, rows_page, _ = shown
+    assert rows_page["visible"] is False  # the choice of a page of rows
     assert timeline is None and warnings == summary == "" and (chart is not None) == prepares
 
 
@@ -242,6 +306,35 @@ def test_a_full_queue_of_gradio_is_reported_in_the_same_sentence(page):
     served = TestClient(Server.create_app(built, app_kwargs={"exception_handlers": {503: app.queue_full}}))
     answer = served.post("/gradio_api/queue/join", json={"data": [], "fn_index": 0, "session_hash": "a"})
     assert (answer.status_code, answer.json()["detail"]) == (503, BUSY)
+
+
+def test_a_deletion_empties_all_that_the_page_shows_and_forgets_what_the_other_pages_show(page):
+    built = page()
+    Server.create_app(built)
+    (event,) = [each for each in built.fns.values() if each.name == "delete"]
+    analysis, service = event.outputs[0], built.service
+    for session in ("a", "b", "stranger"):
+        service.browsers.enter(session, ("s" if session == "stranger" else "t") * 64)
+        built.state_holder[session][analysis._id] = Analysis(path=session)
+    emptied = dict(zip([each.elem_id for each in event.outputs], event.fn(ONE), strict=True))
+    assert emptied["live-chart"] is None and emptied["range"] == "" and not emptied["live-save"]["interactive"]
+    kept = [built.state_holder[session][analysis._id].path for session in ("a", "b", "stranger")]
+    assert kept == ["a", "", "stranger"]  # of its own page the new value is on its way
+
+
+def test_a_job_that_a_deletion_has_stopped_shows_nothing_more(handlers, monkeypatch):
+    job = SimpleNamespace(asked_to_stop=False)
+
+    def watched(*_, **__):
+        yield Analysis(features=factories.observations(1.0)), ""
+        if deleted:
+            handlers.service.delete_session_data("a")
+            job.asked_to_stop = True
+        yield Analysis(features=factories.observations(2.0)), ""
+
+    monkeypatch.setattr(job_handlers, "watch", watched)
+    for deleted in (False, True):
+        assert len([*handlers._show(job, Analysis(), ONE)]) == 2 - deleted
 
 
 def test_every_page_of_the_rows_can_be_reached(page):

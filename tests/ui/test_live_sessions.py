@@ -174,7 +174,8 @@ def test_the_buttons_of_the_tab(analyzer, tmp_path, monkeypatch):
     assert 'data-session="a"' in note and timer["active"] and save["interactive"] and not begin["interactive"]
     handlers.service.live.take("a", sent(0))
     assert handlers.stop(ONE)[-1]["interactive"]  # Save
-    analysis, revision, words, *_ = handlers.save(Analysis(), ONE)
+    analysis, revision, words, _, _, person, part, *_ = handlers.save(Analysis(), ONE)
+    assert (person["value"], part) == (-1, "")  # of another recording
     assert analysis.features.duration == pytest.approx(1.0) and analysis.name.startswith("live 20")
     assert revision and "Saved 0:01 of the live session" in words
     handlers.start("", "", "", ONE)

@@ -16,6 +16,14 @@ from support import make_media
 from support.pages import PATIENCE, analyze, dismiss, download, finished, table, toast, upload, visiting
 from support.paths import CLIP_SECONDS
 
+# Uploads of the page begin a second later.
+SLOW = """() => {
+  const plain = window.fetch;
+  window.fetch = async (...request) => {
+    if (String(request[0]).includes("/upload")) await new Promise((resolve) => setTimeout(resolve, 1000));
+    return plain(...request);
+  };
+}"""
 LONG = 1500  # seconds of a recording that is still being analysed when it is cancelled
 NARROW = {"width": 380, "height": 800}
 
@@ -78,6 +86,29 @@ def test_two_visitors_at_once_both_finish(page, chromium, page_server, tmp_path)
         for visitor, seconds in ((page, 6), (other, 7)):
             finished(visitor)
             assert len(table(visitor)) == seconds
+
+
+def test_what_the_field_for_files_shows_is_analysed(page, tmp_path):
+    for name in ("first", "second"):
+        sound = make_media.Audio(codec="pcm_s16le", rate=16_000, duration=2, tones=((0, 1),))
+        make_media.record(tmp_path / f"{name}.wav", audio=sound)
+    analyze(page, tmp_path / "first.wav")
+    page.evaluate(SLOW)
+    page.locator("#file").get_by_label("Clear").click()
+    page.set_input_files("#file input[type=file]", tmp_path / "second.wav")
+    page.click("#analyze")
+    page.wait_for_selector("#held >> text=its analysis begins when it is here")
+    page.wait_for_selector("#held", state="detached")
+    page.wait_for_selector("#recents button.name >> text=second.wav")
+    assert page.get_attribute("#player audio", "src").endswith("/second.wav")
+    assert not page.locator("[data-testid=toast-text]").count()
+
+    page.click("#recents button.name >> text=first.wav")
+    page.wait_for_selector("#status >> text=Opened first.wav")
+    page.wait_for_selector("#file input[type=file]", state="attached")  # the field is empty
+    page.click("#analyze")
+    finished(page)
+    assert page.get_attribute("#player audio", "src").endswith("/first.wav")
 
 
 def test_a_file_that_is_not_a_recording_is_reported_and_the_page_goes_on(page, clip, tmp_path):
@@ -179,6 +210,10 @@ def test_deletion_removes_files_and_stored_features_and_empties_the_page(page, p
     download(page, "csv")
     assert list((page_folder / "uploads").rglob("to-be-deleted.*"))
     opened = (page_folder / "opened").stat().st_size
+    other = page.context.new_page()
+    other.goto(page.url)
+    other.wait_for_selector("#recents button.name")
+    other.evaluate("window.shown = true")
 
     page.click("#erase")
     page.click("#erase-keep")
@@ -186,6 +221,9 @@ def test_deletion_removes_files_and_stored_features_and_empties_the_page(page, p
     page.click("#erase-sure")
     assert toast(page).startswith("Your recordings, their results and what was stored of them are deleted")
     dismiss(page)
+    other.wait_for_selector("body[data-loaded]:not(:has(#recents button.name))")
+    assert not other.evaluate("window.shown")  # it was loaded again
+    other.close()
     assert not list((page_folder / "uploads").rglob("to-be-deleted.*"))
     page.wait_for_selector("#player .empty >> text=Your recording appears here")
     page.wait_for_selector("#summary [data-duration]", state="detached")

@@ -48,7 +48,8 @@ def service(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def lists(service):
+def lists(service, monkeypatch):
+    monkeypatch.setattr(service, "start_job", lambda *_: SimpleNamespace(running=False))
     return RecentsHandlers(service, JobHandlers(service), RecordingsHandlers(service))
 
 
@@ -70,7 +71,7 @@ def test_a_live_session_is_not_saved_into_a_running_analysis(service, monkeypatc
     said, handlers = warned(monkeypatch), LiveHandlers(service)
     handlers.start("", "", "", ONE)
     *shown, _, _, _, save = handlers.save(Analysis(path="x", running=True), ONE)
-    assert said == [BUSY] and shown[:6] == [gr.skip()] * 6 and save["interactive"]
+    assert said == [BUSY] and shown[:7] == [gr.skip()] * 7 and save["interactive"]
     assert service.live.stop("a")  # it is still there
     service.live.end("a")
 
@@ -92,7 +93,7 @@ def test_a_live_session_that_cannot_begin_does_not_end_the_last_one(monkeypatch)
 
 
 def test_a_request_of_the_lists_that_fails_is_answered_all_the_same(lists, monkeypatch, caplog):
-    def fail(*_):
+    def fail(*_, **__):
         raise RuntimeError("/uploads/anna.mp4")
 
     said = warned(monkeypatch)
@@ -185,14 +186,14 @@ def test_no_other_recording_is_chosen_while_one_is_analysed(lists, tmp_path):
     running = Analysis(path="x", running=True, source="file")
     with pytest.raises(gr.Error, match=BUSY):
         lists.jobs.choose_file({"path": str(file)}, "webcam", running, ONE)
-    assert lists.jobs.choose_file(None, "file", running, ONE) == (gr.skip(),) * 6
+    assert lists.jobs.choose_file(None, "file", running, ONE) == (gr.skip(),) * 7
 
 
 def test_removing_a_file_that_is_not_shown_leaves_the_page_as_it_is(lists, tmp_path):
     file = uploaded(lists.service, tmp_path)
     shown = lists.jobs.choose_file({"path": str(file)}, "file", Analysis(), ONE)
-    assert shown[0].source == "file" and shown[-1] == ""  # all of it is shown
-    assert lists.jobs.choose_file(None, "webcam", shown[0], ONE) == (gr.skip(),) * 6
+    assert shown[0].source == "file" and shown[-2] == ""  # all of it is shown
+    assert lists.jobs.choose_file(None, "webcam", shown[0], ONE) == (gr.skip(),) * 7
     assert lists.jobs.choose_file(None, "file", shown[0], ONE)[0].path == ""
 
 

@@ -46,6 +46,8 @@ def test_persons_are_named_joined_and_divided_without_decoding(chromium, page_se
 
         page.get_by_label("Name").fill("Anna")
         page.get_by_label("Name").press("Enter")
+        content = download(page, "csv")[1].decode()  # at once, before the timeline is drawn with the name
+        assert "Anna" in {row["name"] for row in csv.DictReader(content.splitlines())}
         await_cards(page, "Anna", "person 1")
 
         change(page, lambda: choose(page, "Person", "all persons"))

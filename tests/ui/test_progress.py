@@ -45,6 +45,14 @@ def test_progress_is_shown_and_closing_the_generator_stops_the_job():
     until(lambda: analyzer.closed and not len(queue))
 
 
+def test_a_job_that_is_found_again_has_taken_the_time_since_it_began():
+    analyzer = Stepwise(1)
+    analyzer.go.release()
+    job = Job(analyzer, "x", JobQueue())
+    job.began -= 60
+    assert [update for update in watch(job, Analysis(path="x")) if update][-1][0].seconds >= 60
+
+
 def test_a_job_that_is_paused_says_so(monkeypatch):
     monkeypatch.setattr(job_queue, "SHORTEST_TURN", 0.0)
     monkeypatch.setattr(job_queue, "LONGEST_TURN", 0.0)

@@ -115,6 +115,31 @@ def test_files_that_the_page_does_not_answer_for_are_told(chromium, tmp_path):
         assert page.input_value("#command input").startswith("add [")
 
 
+def test_analyze_all_also_takes_what_is_still_being_uploaded(chromium, tmp_path):
+    # The script alone, as above.
+    page_text = (
+        '<div id="pick"><p class="sending"></p><input type="file" multiple></div><button id="analyze-all"></button>'
+        '<div id="command"><input></div><div id="ack"><i data-ack="0"></i></div>'
+    )
+    script, held = (Path(recordings.__file__).parent / "assets" / "recordings.js").read_text(encoding="utf-8"), []
+    with browsing(chromium) as context:
+        page = context.new_page()
+        page.route("http://list.test/**", lambda route: route.fulfill(body=page_text, content_type="text/html"))
+        page.route("**/gradio_api/upload", lambda route: held.append(route))
+        page.goto("http://list.test/")
+        page.evaluate(script)
+        for clicks in (False, True):
+            page.set_input_files("#pick input", sound(tmp_path / "one.wav", 1))
+            while not held:
+                page.wait_for_timeout(20)
+            if clicks:
+                page.click("#analyze-all")
+            held.pop().fulfill(json=["/stored"])
+            word = "join" if clicks else "add"
+            page.wait_for_function("word => document.querySelector('#command input').value.startsWith(word)", arg=word)
+            page.evaluate("document.querySelector('#ack i').dataset.ack = 1")
+
+
 def choose(page, folder):
     page.set_input_files("#pick [webkitdirectory]", folder)
     page.wait_for_function(

@@ -2,6 +2,7 @@
 
 import contextlib
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -46,7 +47,8 @@ class JobOptions:
 
 
 class Job(QueuedWork):
-    """The extraction of features from one recording; it starts at once. ``fetch`` downloads a link first.
+    """The extraction of features from one recording; it starts at once, at ``began`` (s, of the clock ``monotonic``).
+    ``fetch`` downloads a link first.
 
     What other threads may read, in the order in which it changes:
 
@@ -66,6 +68,7 @@ class Job(QueuedWork):
         options: JobOptions | None = None,
     ):
         self.path: str | Path = path
+        self.began = time.monotonic()
         self.jobs_ahead = self.links_ahead = 0
         self.fetched: float | None = None
         self.features: Features | None = None

@@ -32,6 +32,11 @@ class QueuedWork:
         """Whether anything may still change."""
         return self._thread.is_alive()
 
+    @property
+    def asked_to_stop(self) -> bool:
+        """Whether ``stop`` was called."""
+        return self._stop.is_set()
+
     def stop(self) -> None:
         """Ask the work to stop. Returns at once; the thread ends a little later."""
         self._stop.set()

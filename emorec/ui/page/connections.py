@@ -7,6 +7,7 @@ from typing import Any
 
 import gradio as gr
 
+from emorec.ui.page import recents
 from emorec.ui.page.handlers import FILE, JobHandlers
 from emorec.ui.page.recents import Lists
 from emorec.ui.page.result_handlers import ResultHandlers
@@ -27,16 +28,16 @@ def connect_inputs(
         # In the browser, because the server's answer for the first tab could come after the one for the second.
         tab.select(None, None, [session.tab, parts.faces, *parts.for_recordings], js=_layout_of(name), **QUIET)
     sources = {FILE: inputs.file, "webcam": inputs.webcam, "microphone": inputs.microphone}
+    of_recording = [choices.person, parts.results.part]
     for name, source in sources.items():
         # Not preprocessed: Gradio would open the file before the handler has checked whose it is.
         source.change(
             jobs.choose_file,
             [source, gr.State(name), session.analysis],
-            [session.analysis, session.revision, parts.player, parts.status, choices.person, parts.results.part],
+            [session.analysis, session.revision, parts.player, parts.status, *of_recording, inputs.file],
             preprocess=False,
             **QUIET,
         )
-    inputs.link.change(lambda: "", None, parts.results.part, queue=False, **QUIET)
     inputs.picture.change(
         results.recognise_picture, inputs.picture, parts.faces, preprocess=False, concurrency_limit=None, **QUIET
     )
@@ -60,14 +61,14 @@ def connect_inputs(
             choices.rotate,
             inputs.file,
         ],
-        [session.analysis, session.revision, choices.note, parts.status, *buttons, parts.player],
+        [session.analysis, session.revision, choices.note, parts.status, *buttons, parts.player, *of_recording],
         preprocess=False,  # as above
         concurrency_limit=None,
         **QUIET,
     )
     job = started.success(
         jobs.run,
-        session.analysis,
+        None,
         [session.analysis, session.revision, parts.status, parts.player],
         concurrency_limit=MAX_WATCHED,
         **QUIET,
@@ -104,7 +105,11 @@ def connect_inputs(
             parts.status,
             *buttons,
             parts.player,
-            choices.person,
+            *of_recording,
+            session.edited,
+            session.marked,
+            *(inputs.live.chart, inputs.live.note, inputs.live.timer),
+            *(inputs.live.start, inputs.live.stop, inputs.live.save),
             inputs.link,
             parts.faces,
             parts.results.download,
@@ -112,7 +117,9 @@ def connect_inputs(
         cancels=running,
         concurrency_limit=None,
         **QUIET,
-    ).then(lists.show, None, lists.components, concurrency_limit=None, **QUIET)
+    ).then(None, None, None, js=recents.DELETED, **QUIET).then(
+        lists.show, None, lists.components, concurrency_limit=None, **QUIET
+    )
     return ended
 
 

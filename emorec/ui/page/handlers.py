@@ -5,6 +5,7 @@ Each handler takes the values of components and returns new ones; ``connections`
 
 import contextlib
 import html
+import os
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +17,10 @@ from emorec.ui import fragments
 from emorec.ui.api import user_errors
 from emorec.ui.jobs import validation
 from emorec.ui.jobs.job import Job, link_fetcher
+from emorec.ui.page import live
 from emorec.ui.page.analysis import ANYONE, BUSY, Analysis, new_revision
+from emorec.ui.page.marker_panel import Marked
+from emorec.ui.page.people_handlers import Edited
 from emorec.ui.page.progress import outcome, watch
 from emorec.ui.service import Service
 
@@ -36,13 +40,18 @@ class JobHandlers:
 
     def choose_file(self, file: dict | None, source: str, analysis: Analysis, request: gr.Request) -> tuple:
         """Another file was chosen in the component ``source``, or its file was removed: show it, and forget the
-        analysis of the last one."""
+        analysis of the last one. The field for files names no other file than the one that is shown."""
         if file is None and (analysis.running or analysis.source != source):
-            return (gr.skip(),) * 6  # something else is shown
+            return (gr.skip(),) * 7  # something else is shown
         with user_errors():
-            if analysis.running:
-                raise EmorecError(BUSY)
             path = self.service.check_upload(file["path"], request) if file else ""
+            if path and (path, source) == (analysis.path, analysis.source):
+                return (gr.skip(),) * 7  # a click on Analyze while it was uploaded has come first, and has taken it
+            if analysis.running and source != FILE:
+                raise EmorecError(BUSY)
+        if analysis.running:
+            gr.Warning(BUSY)
+            return *(gr.skip(),) * 6, gr.update(value=analysis.path if analysis.source == FILE else None)
         return (
             Analysis(path=path, source=source),
             new_revision(),
@@ -50,6 +59,7 @@ class JobHandlers:
             "",
             gr.update(choices=[ANYONE], value=ANYONE[1]),
             "",  # the part that was shown of another recording
+            gr.skip() if source == FILE else gr.update(value=None),
         )
 
     def start(
@@ -69,8 +79,16 @@ class JobHandlers:
         file: dict | None,
         request: gr.Request,
     ) -> tuple:
-        """Analyze was clicked: check the input, and show that the job waits in the queue."""
-        link, shown = (link or "").strip(), analysis.path
+        """Analyze was clicked: check the input, start its job, and show that it waits in the queue.
+
+        What the page shows as chosen is analysed: the file in its field if that names one, although the page may not
+        have told of it yet.
+        """
+        session = request.session_hash or ""
+        if (found := self.service.watched.get(session)) and found[0].running:
+            gr.Warning(BUSY)
+            return found[1], new_revision(), *(gr.skip(),) * 2, *buttons(running=True), *(gr.skip(),) * 3
+        link, before = (link or "").strip(), analysis
         if tab == "link":
             if not link:
                 raise gr.Error(NO_LINK, print_exception=False)
@@ -79,7 +97,7 @@ class JobHandlers:
                 analysis = Analysis(link=link, sound_only=sound_only)
             elif analysis.path and not Path(analysis.path).is_file():
                 analysis = replace(analysis, path="")  # it was removed, and is fetched again
-        elif (analysis.link and file) or not Path(analysis.path).is_file():
+        elif (file and os.path.realpath(file["path"]) != analysis.path) or not Path(analysis.path).is_file():
             analysis = self._chosen(analysis, file, request)
         with user_errors():
             used = self.service.analyzers.chosen(checkpoint, active)
@@ -98,18 +116,21 @@ class JobHandlers:
             else:
                 service.link_queue.check_capacity(visitor)
                 service.files.check_space(visitor.session)
-        analysis = replace(
-            analysis, running=True, problem="", features=None, stored=False, settings=settings, checkpoint=used
-        )
+            analysis = replace(
+                analysis, running=True, problem="", features=None, stored=False, settings=settings, checkpoint=used
+            )
+            self._begin(analysis, request)
         # The note about another checkpoint has been followed; one about a wrong name stays with the name.
         note = "" if (checkpoint or "").strip() == active else gr.skip()
         # In the player's place may be what was said of another result, as that it has nothing to play.
-        player = gr.skip() if analysis.path and analysis.path == shown else fragments.player(analysis.path)
+        player = gr.skip() if analysis.path and analysis.path == before.path else fragments.player(analysis.path)
         waiting = fragments.progress("Waiting for a turn …")
-        return analysis, new_revision(), note, waiting, *buttons(running=True), player
+        # Another recording has other persons, and none of its parts was chosen.
+        other = (gr.skip(),) * 2 if analysis.id == before.id else (gr.update(choices=[ANYONE], value=ANYONE[1]), "")
+        return analysis, new_revision(), note, waiting, *buttons(running=True), player, *other
 
     def _chosen(self, analysis: Analysis, file: dict | None, request: gr.Request) -> Analysis:
-        """The file that the field shows, where the result is of a link, or was opened or deleted."""
+        """The file that the field shows, where something else was chosen before, or deleted."""
         if not file:
             if analysis.path:
                 raise gr.Error(GONE, print_exception=False)
@@ -119,15 +140,23 @@ class JobHandlers:
         with user_errors():
             return Analysis(path=self.service.check_upload(file["path"], request), source=FILE)
 
-    def run(self, analysis: Analysis, request: gr.Request) -> Iterator[tuple]:
-        """Run the job that ``start`` has checked, and show its progress; each new revision redraws the timeline."""
-        service = self.service
+    def _begin(self, analysis: Analysis, request: gr.Request) -> None:
+        """Start the job of a click on Analyze. Not in ``run``, which a page that is loaded again does not ask for."""
+        service, session = self.service, request.session_hash or ""
         analyzer = service.analyzers.get(analysis.checkpoint)
         fetch = None
         if analysis.link and not analysis.path:
-            fetch = link_fetcher(analysis.link, service.files.folder(request.session_hash or ""), analysis.sound_only)
+            fetch = link_fetcher(analysis.link, service.files.folder(session), analysis.sound_only)
         job = service.start_job(analyzer, analysis.path, request, fetch, analysis.settings, analysis.checkpoint)
-        yield from self._show(job, analysis, request)
+        service.watched[session] = job, analysis
+
+    def run(self, request: gr.Request) -> Iterator[tuple]:
+        """Show the progress of the job that ``start`` has begun; each new revision redraws the timeline."""
+        found = self.service.watched.get(request.session_hash or "")
+        if found is None:  # all was deleted meanwhile
+            yield (gr.skip(),) * 4
+        else:
+            yield from self._show(*found, request)
 
     def resume(self, analysis: Analysis, request: gr.Request) -> Iterator[tuple]:
         """The page was loaded again: show the progress of the job that its browser has, if there is one."""
@@ -151,6 +180,8 @@ class JobHandlers:
                 analysis, words = update
                 if session in service.watched:  # another page of the browser may have taken it over
                     service.watched[session] = job, analysis
+                elif job.asked_to_stop:
+                    return  # all was deleted, also on another page
                 revision = new_revision() if analysis.features is not before.features else gr.skip()
                 player = gr.skip()
                 if analysis.path != before.path:
@@ -205,6 +236,10 @@ class JobHandlers:
             *analyze_and_cancel,
             fragments.player(None),
             gr.update(choices=[ANYONE], value=ANYONE[1]),
+            "",  # the part that was shown
+            Edited(),
+            Marked(),
+            *live.emptied(),
             "",  # link
             "",  # faces
             None,  # download

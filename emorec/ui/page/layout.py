@@ -16,6 +16,7 @@ from emorec.analyzer import Analyzer
 from emorec.ui import api, fragments
 from emorec.ui.page import (
     controls,
+    inferred,
     kept_edits,
     library,
     library_handlers,
@@ -78,6 +79,7 @@ SCRIPT_FILES = (
         "answers.js",  # before the page asks for anything
         "page.js",
         "closing.js",
+        "uploading.js",
         "panel.js",
         "address.js",
         "overview.js",
@@ -133,16 +135,17 @@ def build(
         )
         ended = connect_inputs(parts, session, jobs, results, lists)
         part_choices.connect(parts, session, QUIET)
-        drawn = connect_results(parts, session, results, PeopleHandlers(service))
+        current = inferred.Current(service)
+        drawn = connect_results(parts, session, results, PeopleHandlers(service), current)
         marker_panel.connect(parts, session, MarkerHandlers(service), drawn, AT_ONCE, connect_download)
         kept = kept_edits.KeptEdits(service, handlers.recordings)
         kept_edits.connect(session, kept, lists.components[1:], [ended, resumed_ended], AT_ONCE)
-        video.connect(parts, session, video.VideoHandlers(service), QUIET, SAVE, drawn)
+        video.connect(parts, session, video.VideoHandlers(service), QUIET, SAVE, drawn, current)
         library_handlers.connect(parts, session, library_handlers.LibraryHandlers(service), QUIET)
         live.connect(parts, session, live.LiveHandlers(service), QUIET)
         page.unload(jobs.leave)
         api.add_endpoints(service)
-    page.service = service
+    page.service, service.forget_page = service, page.forget
     page.queue(max_size=MAX_EVENTS)
     page._queue.sleep_when_free = QUEUE_SLEEP  # Gradio has no public setting for it
     return page

@@ -19,7 +19,7 @@ from emorec.output import charts
 from emorec.ui import fragments
 from emorec.ui.api import user_errors
 from emorec.ui.jobs import validation
-from emorec.ui.page.analysis import BUSY, Analysis, new_revision, plot
+from emorec.ui.page.analysis import ANYONE, BUSY, Analysis, new_revision, plot
 from emorec.ui.page.people_handlers import Edited
 from emorec.ui.server.limits import Visitor
 from emorec.ui.service import Service
@@ -113,13 +113,13 @@ class LiveHandlers:
         if analysis.running:
             # The running job writes the analysis that the page shows, and what is saved would be lost in it.
             gr.Warning(BUSY)
-            return *(gr.skip(),) * 6, *self.stop(request)
+            return *(gr.skip(),) * 7, *self.stop(request)
         try:
             features, checkpoint = self.service.live.save(request.session_hash or "")
         except EmorecError as error:
             # The script has closed the devices: the buttons are those of a session that has ended.
             gr.Warning(html.escape(str(error)))
-            return *(gr.skip(),) * 6, *self.stop(request)
+            return *(gr.skip(),) * 7, *self.stop(request)
         words = html.escape(SAVED.format(time=fragments.clock(features.duration)))
         notes = "".join(fragments.callout(note) for note in features.notes)
         return (
@@ -128,6 +128,7 @@ class LiveHandlers:
             f'<div class="words" role="status">{words}</div>{notes}',
             NO_PLAYER,
             Edited(),  # what was said about the persons of an earlier session
+            gr.update(choices=[ANYONE], value=ANYONE[1]),
             "",  # the part that was shown of another recording
             _note(PRIVACY),
             *_buttons(running=False),
@@ -164,6 +165,7 @@ def connect(parts: SimpleNamespace, session: SimpleNamespace, handlers: LiveHand
             parts.status,
             parts.player,
             session.edited,
+            choices.person,
             parts.results.part,
             *state,
         ],
@@ -171,6 +173,11 @@ def connect(parts: SimpleNamespace, session: SimpleNamespace, handlers: LiveHand
         concurrency_limit=None,
         **quiet,
     )
+
+
+def emptied() -> tuple:
+    """Updates of the chart, the note, the timer and the buttons once nothing is known of a session any more."""
+    return None, _note(PRIVACY), *_buttons(running=False)
 
 
 def _note(sentence: str, session: str = "") -> str:

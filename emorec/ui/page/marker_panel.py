@@ -111,7 +111,7 @@ def connect(
     handlers: MarkerHandlers,
     drawn: Any,
     at_once: dict[str, Any],
-    connect_download: Callable[[gr.Button, Any, list[Any], gr.File], None],
+    connect_download: Callable[[Callable[..., Any], Any, list[Any], gr.File], None],
 ) -> None:
     """Connect the buttons; ``drawn`` is the event after which they are shown anew."""
     panel = parts.results.markers
@@ -125,6 +125,6 @@ def connect(
     )
     panel.remove.click(handlers.remove, session.analysis, session.marked, **at_once)
     about = [session.analysis, session.timeline, session.marked]
-    connect_download(panel.around, handlers.around, about, parts.results.download)
+    connect_download(panel.around.click, handlers.around, about, parts.results.download)
     shown = [session.analysis, session.marked, session.timeline]
     drawn.then(handlers.show, shown, [panel.words, panel.around, panel.remove], **at_once)

@@ -20,7 +20,8 @@ def watch(job: Job, analysis: Analysis, stops: bool = True) -> Iterator[tuple[An
 
     Closing the generator stops the job if ``stops``; the features that it has extracted are kept.
     """
-    began = updated = time.monotonic()
+    began = job.began  # not now: a page that is loaded again finds a job that has run for some time
+    updated = time.monotonic()
     first: tuple[float, float] | None = None  # when the first features came (s), and how far they went (s)
     ahead = 0
     try:

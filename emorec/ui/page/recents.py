@@ -39,6 +39,15 @@ ASK = """() => {
   } catch {}
 }"""
 
+# Sent to them after a deletion: what they show is deleted too, so they load themselves again.
+DELETED = """() => {
+  try {
+    const others = new BroadcastChannel("emorec-pages");
+    others.postMessage(`deleted by ${document.querySelector("#ack [data-session]")?.dataset.session}`);
+    others.close();
+  } catch {}
+}"""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Lists:

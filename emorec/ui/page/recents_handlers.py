@@ -33,7 +33,7 @@ NO_FILE = '<div class="empty">The recording itself is not kept any more; what wa
 STOPS_WITHIN = 30.0  # seconds; a job looks whether it was stopped after every segment
 POLL = 0.2
 LISTS = 1 + LIST  # values of ``both``
-CHANGED = 8 + len(stored_choices.NAMES)  # components that change when an analysis is opened
+CHANGED = 9 + len(stored_choices.NAMES)  # components that change when an analysis is opened
 LOADED = "() => { document.body.dataset.loaded = ''; }"  # nothing of the load is under way any more
 FAILED = "Something went wrong that should not have; the log of the program says what. Try again."
 WRONG = "The page sent something that it should not; load it again."
@@ -112,8 +112,8 @@ class RecentsHandlers:
                 changed = self._forget(session, [self.service.memory.get(session, rest)], analysis)
             elif what == "forget-all":
                 changed = self._forget(session, self.service.memory.of(session), analysis)
-            elif what == "add":
-                self.recordings.add(_files(rest), request)
+            elif what in ("add", "join"):
+                self.recordings.add(_files(rest), request, joins=what == "join")
             elif what == "cancel":
                 self.recordings.batch(session).cancel(rest)
             elif what == "remove":
@@ -163,6 +163,9 @@ class RecentsHandlers:
             person,
             "",  # the part that was shown of another recording
             marked,
+            None
+            if there
+            else gr.skip(),  # the field for files names another one; without a recording, Analyze takes it
             *controls,
         )
 
@@ -180,7 +183,7 @@ class RecentsHandlers:
             return (gr.skip(),) * CHANGED
         empty = fragments.player(None)
         person, kept = gr.update(choices=[ANYONE], value=ANYONE[1]), [gr.skip()] * len(stored_choices.NAMES)
-        return Analysis(), new_revision(), empty, "", Edited(), person, "", Marked(), *kept
+        return Analysis(), new_revision(), empty, "", Edited(), person, "", Marked(), None, *kept
 
 
 def connect(
@@ -217,7 +220,7 @@ def connect(
     ended.then(None, None, None, js=LOADED, **quiet)
     current = [session.analysis, session.revision, player, parts.status, session.edited, choices.person]
     used = [getattr(choices, name) for name in stored_choices.NAMES]
-    current += [parts.results.part, session.marked, *used]
+    current += [parts.results.part, session.marked, parts.inputs.file, *used]
     parts.recents.command.change(
         handlers.do,
         [parts.recents.command, session.analysis],

@@ -33,8 +33,9 @@ class RecordingsHandlers:
         """The list of a visitor, an empty one at first."""
         return self.service.batches.setdefault(self.service.browsers.owner(session), Batch())
 
-    def add(self, uploads: list[dict[str, str]], request: gr.Request) -> None:
-        """Files have been uploaded: put them into the list, and remove those for which there is no place.
+    def add(self, uploads: list[dict[str, str]], request: gr.Request, joins: bool = False) -> None:
+        """Files have been uploaded: put them into the list, and remove those for which there is no place. If Analyze
+        all was clicked meanwhile (``joins``), they are analysed too.
 
         Raises EmorecError, after the other files, if one cannot be added.
         """
@@ -50,6 +51,8 @@ class RecordingsHandlers:
                     raise
             except EmorecError as error:
                 problem = problem or error
+        if joins:
+            batch.go_on()
         if problem:
             raise problem
 

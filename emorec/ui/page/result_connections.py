@@ -1,5 +1,6 @@
 """Which event of a result's controls calls which handler: the choices, the table, the downloads and the people."""
 
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -7,6 +8,7 @@ import gradio as gr
 
 from emorec.ui import fragments
 from emorec.ui.page.connections import AT_ONCE, QUIET
+from emorec.ui.page.inferred import Current
 from emorec.ui.page.people_handlers import PeopleHandlers
 from emorec.ui.page.result_handlers import ResultHandlers
 
@@ -19,7 +21,11 @@ SAVE = """(file) => {
 
 
 def connect_results(
-    parts: SimpleNamespace, session: SimpleNamespace, handlers: ResultHandlers, people: PeopleHandlers
+    parts: SimpleNamespace,
+    session: SimpleNamespace,
+    handlers: ResultHandlers,
+    people: PeopleHandlers,
+    current: Current,
 ) -> Any:
     """Connect the choices, the table, the downloads and the panel of people; returns the event after each redraw."""
     choices, results = parts.choices, parts.results
@@ -116,15 +122,20 @@ def connect_results(
     )
     results.accordion.collapse(lambda: False, None, session.rows_shown, queue=False, **QUIET)
     shown = [session.analysis, session.active, session.timeline, results.part, results.only, session.edited]
-    for kind, button in results.buttons.items():
-        connect_download(button, handlers.download, [gr.State(kind), *shown], results.download)
-    connect_download(results.save_more, handlers.download, [results.more, *shown], results.download)
+    buttons = [
+        *((gr.State(kind), button) for kind, button in results.buttons.items()),
+        (results.more, results.save_more),
+    ]
+    for kind, button in buttons:
+        click = current.after(button, parts, session, QUIET)
+        connect_download(click, handlers.download, [kind, *shown], results.download)
     return drawn
 
 
-def connect_download(button: gr.Button, handler: Any, inputs: list[Any], file: gr.File) -> None:
-    """Connect a button to the handler that writes a file, which the browser then saves; ``file`` hands it over."""
-    button.click(handler, inputs, file, concurrency_limit=None, **QUIET).success(None, file, None, js=SAVE, **QUIET)
+def connect_download(click: Callable[..., Any], handler: Any, inputs: list[Any], file: gr.File) -> None:
+    """Connect the ``click`` on a button to the handler that writes a file, which the browser then saves; ``file`` hands
+    it over."""
+    click(handler, inputs, file, concurrency_limit=None, **QUIET).success(None, file, None, js=SAVE, **QUIET)
 
 
 def connect_people(parts: SimpleNamespace, session: SimpleNamespace, handlers: PeopleHandlers, drawn: Any) -> None:
@@ -149,4 +160,4 @@ def connect_people(parts: SimpleNamespace, session: SimpleNamespace, handlers: P
     panel.load.upload(
         handlers.load, [panel.load, *known], session.edited, preprocess=False, concurrency_limit=None, **QUIET
     ).success(handlers.choose, chosen, [panel.name, *details], **AT_ONCE)
-    connect_download(panel.save, handlers.save, known, parts.results.download)
+    connect_download(panel.save.click, handlers.save, known, parts.results.download)

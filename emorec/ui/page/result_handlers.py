@@ -19,7 +19,6 @@ from emorec.ui import fragments
 from emorec.ui import picture as picture_html
 from emorec.ui.api import user_errors
 from emorec.ui.highlight_list import listed
-from emorec.ui.jobs import validation
 from emorec.ui.jobs.job import UNEXPECTED
 from emorec.ui.minutes import minutes
 from emorec.ui.overview import overview, part_of, trusted
@@ -28,13 +27,13 @@ from emorec.ui.page.analysis import (
     Analysis,
     chosen,
     columns_of_page,
-    infer,
     made_by,
     persons,
     plot,
     rows_of_page,
 )
 from emorec.ui.page.downloads import write_download
+from emorec.ui.page.inferred import timeline_of
 from emorec.ui.page.marker_panel import Marked
 from emorec.ui.page.people_handlers import Edited
 from emorec.ui.server import log
@@ -82,29 +81,29 @@ class ResultHandlers:
         if features is None:
             expected = analysis.path or analysis.running
             chart = plot(charts.empty_spec()) if expected else None
-            return None, chart, "", "", gr.skip(), [], gr.skip(), ""
+            return None, chart, "", "", gr.skip(), [], gr.update(visible=False), ""
         choices = persons(features)
         if person not in [number for _, number in choices]:
             person = ANYONE[1]
-        with user_errors():
-            analyzer = self.service.analyzer_for(features, active, analysis.checkpoint)
-            timeline = infer(
-                analyzer,
-                features,
-                analysis.facts,
-                fusion=fusion,
-                step=step,
-                window=window,
-                smooth=smooth,
-                person=None if person == ANYONE[1] else person,
-                prior=validation.prior(prior),
-                baseline=validation.baseline(baseline),
-            )
-        timeline = marked.on(analysis, timeline)
+        timeline = timeline_of(
+            self.service,
+            analysis,
+            features,
+            active,
+            marked,
+            fusion=fusion,
+            step=step,
+            window=window,
+            smooth=smooth,
+            person=person,
+            prior=prior,
+            baseline=baseline,
+        )
         offered = gr.update(choices=choices, value=person)
         chart, warnings, summary, *table = self.show_part(timeline, features, style, part, only, rows_shown)
         found = part_of(part, timeline)
-        said = trusted(timeline, analyzer.model.evaluation, features.notes)
+        used = self.service.analyzer_for(features, active, analysis.checkpoint)
+        said = trusted(timeline, used.model.evaluation, features.notes)
         shown = said + overview(timeline, found, analysis.tag)
         return timeline, chart, warnings, summary, offered, *table, shown
 

@@ -19,6 +19,7 @@ from emorec.ui.jobs.job_queue import JobQueue
 from emorec.ui.jobs.writing import Writing
 from emorec.ui.page.analysis import Analysis, chosen
 from emorec.ui.page.controls import markup
+from emorec.ui.page.inferred import Current
 from emorec.ui.page.people_handlers import Edited
 from emorec.ui.page.result_handlers import NOTHING_YET
 from emorec.ui.server.limits import VIDEOS
@@ -156,14 +157,16 @@ def connect(
     quiet: dict[str, Any],
     save: str,
     drawn: Any,
+    current: Current,
 ) -> None:
     """Connect the buttons; ``save`` is the script with which the browser saves a file, ``drawn`` the event after each
-    redraw."""
+    redraw, ``current`` infers the timeline before."""
     panel, results = parts.results.video, parts.results
     shown = [session.analysis, session.timeline, results.part, results.only, session.edited]
     given = [results.download, panel.said, panel.boxes, panel.hidden, panel.stop]
     for button, hide in ((panel.boxes, False), (panel.hidden, True)):
-        button.click(handlers.write, [gr.State(hide), *shown], given, concurrency_limit=None, **quiet).success(
+        click = current.after(button, parts, session, quiet)
+        click(handlers.write, [gr.State(hide), *shown], given, concurrency_limit=None, **quiet).success(
             None, results.download, None, js=save, **quiet
         )
     drawn.then(handlers.drawn, None, panel.said, concurrency_limit=None, **quiet)

@@ -68,6 +68,7 @@ class Batch:
         self._closed = False
         self._thread: threading.Thread | None = None
         self._stopping = threading.Event()
+        self._work: Work | None = None  # the last one
         self.sent: dict[str, dict[str, int]] = {}  # digests of what each page of the browser shows, by session
 
     @property
@@ -165,13 +166,21 @@ class Batch:
                     if item.state != WAITING:  # else it keeps what it was before
                         item.before = item.state
                     item.state, item.cancelled, item.share = WAITING, False, None
-            if self._thread is not None:
-                return True
-            if not any(item.state == WAITING for item in self._items.values()):
-                return False
-            self._stopping = threading.Event()
-            self._thread = threading.Thread(target=self._run, args=(work, self._stopping), daemon=True)
-            self._thread.start()
+            return self._thread is not None or self._begin(work)
+
+    def go_on(self) -> None:
+        """Work on what was added since, as the last work did, unless that was cancelled."""
+        with self._lock:
+            if self._thread is None and self._work is not None and not self._stopping.is_set():
+                self._begin(self._work)
+
+    def _begin(self, work: Work) -> bool:
+        """Work through what waits; returns whether anything does."""
+        if not any(item.state == WAITING for item in self._items.values()):
+            return False
+        self._work, self._stopping = work, threading.Event()
+        self._thread = threading.Thread(target=self._run, args=(work, self._stopping), daemon=True)
+        self._thread.start()
         return True
 
     def _run(self, work: Work, stopping: threading.Event) -> None:

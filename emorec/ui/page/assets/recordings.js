@@ -11,6 +11,7 @@
   const find = (selector) => document.querySelector(selector);
   const say = (words) => { const place = find("#pick .sending"); if (place) place.textContent = words; };
   let number = 0, sending = Promise.resolve(), waiting = [], uploading = false, notes = [];
+  let joins = false; // Analyze all was clicked while more is uploaded, which is analysed too
 
   window.emorecNow = () => {
     const media = find("#player :is(video, audio):not([hidden])"); // hidden: the browser cannot play it
@@ -62,12 +63,13 @@
     let lost = 0;
     while (done.length) {
       const some = done.splice(0, MOST);
-      if (!(await send(`add ${JSON.stringify(some)}`))) lost += some.length;
+      if (!(await send(`${joins ? "join" : "add"} ${JSON.stringify(some)}`))) lost += some.length;
     }
     return lost;
   };
   const work = async () => {
     uploading = true;
+    joins = false;
     const problems = [], done = [];
     let named = Date.now(), lost = 0;
 
@@ -97,6 +99,7 @@
     say([...problems, ...notes].join(" "));
     notes = [];
   };
+  document.addEventListener("click", (event) => { joins ||= uploading && Boolean(event.target.closest("#analyze-all")); });
   const take = (found, note) => {
     waiting.push(...found);
     if (note) notes.push(note);

@@ -1,0 +1,14 @@
+// A click on Analyze while its file is uploaded: Gradio holds it until the file is here, and says nothing; this does.
+() => {
+  const WORDS = "The file is still on its way; its analysis begins when it is here.";
+  const find = (selector) => document.querySelector(selector);
+  const uploading = () => find("#file .uploading, #record .uploading");
+  document.addEventListener("click", (event) => {
+    if (!event.target.closest("#analyze") || !uploading() || find("#held")) return;
+    const held = Object.assign(document.createElement("p"), { id: "held", className: "caption", role: "status" });
+    find("#buttons").after(held);
+    held.textContent = WORDS;
+    const look = () => (uploading() ? setTimeout(look, 100) : held.remove());
+    look();
+  });
+}
