@@ -13,7 +13,7 @@ from emorec import files
 from emorec.annotation import Marker
 from emorec.emotions import EMOTIONS
 from emorec.errors import EmorecError
-from emorec.inference.people import ALL
+from emorec.inference.people import ALL, SPEAKER
 from emorec.inference.prior import Prior
 from emorec.inference.timeline import Timeline
 from emorec.library import items
@@ -43,6 +43,7 @@ def timeline(item: Item) -> Timeline:
         choices: dict[str, Any] = facts["choices"]
         table = _read(item, "windows")
         made = _of(table, item, choices, bool(facts.get("complete", True)))
+        made = replace(made, names=_names(facts) | made.names, name=facts.get("name", _only_name(table, choices)))
         pictures = (facts.get("media") or {}).get("has_video")
         if pictures is not None:  # else it is not known, and there may be some
             made = replace(made, media=made.media | {"has_video": bool(pictures)})
@@ -88,6 +89,18 @@ def _of(table: pa.Table, item: Item, choices: dict[str, Any], complete: bool) ->
         names={number: name for number, name in names.items() if number >= 0},
         markers=_markers(item),
     )
+
+
+def _names(facts: dict[str, Any]) -> dict[int, str]:
+    """The names of all persons, if a result tells them: its rows have only those of whom a face is seen."""
+    return {int(number): str(name) for number, name in facts.get("names", {}).items()}
+
+
+def _only_name(table: pa.Table, choices: dict[str, Any]) -> str:
+    """The name of the person whom a result is about that does not tell it: then all rows have it."""
+    names = {*table["name"].to_pylist()}
+    one = choices.get("person") not in (None, ALL, SPEAKER) and len(names) == 1
+    return (names.pop() or "") if one else ""
 
 
 def _read(item: Item, name: str) -> pa.Table:

@@ -12,6 +12,7 @@ import pytest
 from emorec import library
 from emorec.emotions import EMOTIONS
 from emorec.errors import EmorecError
+from emorec.extraction import people_file
 from emorec.inference.timeline import infer
 from emorec.library import items, stored
 from emorec.library.groups import means
@@ -19,7 +20,7 @@ from emorec.library.schema import ANYBODY
 from emorec.library.tables import write_tables
 from emorec.output import formats, parquet, tables
 from emorec.output.chart_data import has_pictures
-from emorec.output.summary import summary
+from emorec.output.summary import sentence, summary
 from emorec.ui.page.library_handlers import LibraryHandlers
 from emorec.ui.shelf import Shelf, found
 from support import factories, result_folders
@@ -59,6 +60,36 @@ def test_a_json_result_is_a_timeline_too(tmp_path):
     again = stored.timeline(item(tmp_path, "talk"))
     assert again.probabilities == pytest.approx(made.probabilities, abs=1e-6, nan_ok=True)
     assert again.sure.tolist() == made.sure.tolist()
+
+
+def written(folder, kept, made, features):
+    """The timeline that is opened from the tables of a timeline, or from a result in a format."""
+    if kept == "tables":
+        write_tables(folder / "talk", made, features)
+    else:
+        formats.FORMATS[kept].write(made, folder / f"talk.{kept}")
+    return stored.timeline(item(folder, "talk"))
+
+
+@pytest.mark.parametrize("kept", ["tables", "json", "parquet"])
+@pytest.mark.parametrize("person", [0, "main", "speaker", None])
+def test_a_result_about_one_person_is_about_that_person_when_it_is_opened(tmp_path, kept, person):
+    features = result_folders.two_people()  # person 0 is out of view from 9 s on
+    features, _ = people_file.used({"persons": [{"number": 0, "name": "Anna"}]}, features)
+    made = infer(features, factories.checkpoint(), person=person)
+    again = written(tmp_path, kept, made, features)
+    assert (again.name, sentence(again)) == (made.name, sentence(made))
+    assert formats.FORMATS["eaf"].content(again) == formats.FORMATS["eaf"].content(made)
+    assert again.row_names == made.row_names
+    if kept == "tables":
+        assert again.names == made.names
+
+
+def test_whoever_is_visible_has_no_name_though_all_rows_show_one_person(tmp_path):
+    times = factories.frame_times(12.0)
+    features = factories.observations(12.0, factories.seen(times, 0))
+    made = infer(features, factories.checkpoint())
+    assert written(tmp_path, "json", made, features).name == made.name == "" != made.row_names[-1]
 
 
 @pytest.mark.parametrize("kept", ["tables", "json", "parquet", "older"])
