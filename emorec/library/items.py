@@ -48,13 +48,17 @@ READERS = 8  # threads that read the ends of files
 
 @dataclass(frozen=True, kw_only=True)
 class Item:
-    """One recording: its name, its row in the view ``media``, and its tables, as files or in memory."""
+    """One recording: its name, its row in the view ``media``, and its tables, as files or in memory.
+
+    ``facts`` are those of a timeline whose tables are in memory; files have them in their metadata.
+    """
 
     name: str
     media: dict[str, Any]
     paths: dict[str, Path] = field(default_factory=dict)
     tables: dict[str, pa.Table] = field(default_factory=dict)
     columns: tuple[str, ...] = ()
+    facts: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
@@ -39,7 +38,7 @@ def timeline(item: Item) -> Timeline:
     """The timeline that the rows of an item are of. Raises EmorecError if they cannot be used."""
     try:
         path = item.paths.get("windows")
-        facts = items.facts(path) if path else {"choices": json.loads(item.media["choices"])}
+        facts = items.facts(path) if path else item.facts
         choices: dict[str, Any] = facts["choices"]
         table = _read(item, "windows")
         made = _of(table, item, choices, bool(facts.get("complete", True)))

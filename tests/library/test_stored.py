@@ -1,6 +1,7 @@
 """Timelines from stored rows, means of several recordings, and the list of past analyses."""
 
 import dataclasses
+import json
 import os
 import shutil
 import sys
@@ -8,6 +9,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from pyarrow import parquet as read_parquet
 
 from emorec import library
 from emorec.emotions import EMOTIONS
@@ -90,6 +92,29 @@ def test_whoever_is_visible_has_no_name_though_all_rows_show_one_person(tmp_path
     features = factories.observations(12.0, factories.seen(times, 0))
     made = infer(features, factories.checkpoint())
     assert written(tmp_path, "json", made, features).name == made.name == "" != made.row_names[-1]
+
+
+@pytest.mark.parametrize("kept", ["tables", "json", "parquet"])
+def test_a_result_of_the_beginning_of_a_sound_file_is_still_one(tmp_path, kept):
+    media = {"name": "note.m4a", "has_video": False}
+    speech = factories.heard(np.ones(factories.hops(60.0)))
+    features = factories.observations(60.0, speech, frames=False, complete=False, duration=3600.0, media=media)
+    made = infer(features, factories.checkpoint())
+    again = written(tmp_path, kept, made, features)
+    assert (again.complete, again.duration, has_pictures(again)) == (False, 3600.0, False)
+    with library.open(tmp_path) as found:
+        assert found.query("select duration from media").to_pylist() == [{"duration": 3600.0}]
+
+
+def test_a_parquet_result_that_does_not_tell_its_length_is_as_long_as_its_rows(tmp_path):
+    made = infer(result_folders.two_people(), factories.checkpoint())
+    formats.FORMATS["parquet"].write(made, tmp_path / "talk.parquet")
+    table = read_parquet.read_table(tmp_path / "talk.parquet")
+    facts = json.loads(table.schema.metadata[b"emorec"])
+    del facts["duration"], facts["complete"]
+    read_parquet.write_table(table.replace_schema_metadata({"emorec": json.dumps(facts)}), tmp_path / "talk.parquet")
+    again = stored.timeline(item(tmp_path, "talk"))
+    assert (again.duration, again.complete) == (made.end[-1], True)
 
 
 @pytest.mark.parametrize("kept", ["tables", "json", "parquet", "older"])
