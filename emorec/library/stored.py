@@ -14,10 +14,10 @@ from emorec.emotions import EMOTIONS
 from emorec.errors import EmorecError
 from emorec.inference.people import ALL, SPEAKER
 from emorec.inference.prior import Prior
-from emorec.inference.timeline import Timeline
+from emorec.inference.timeline import GRID_STEP, Timeline
 from emorec.library import items
 from emorec.library.items import Item
-from emorec.library.schema import ANYBODY, MEAN
+from emorec.library.schema import ANYBODY, GRID, MEAN
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -37,28 +37,41 @@ def name_of(item: Item) -> str:
 def timeline(item: Item) -> Timeline:
     """The timeline that the rows of an item are of. Raises EmorecError if they cannot be used."""
     try:
-        path = item.paths.get("windows")
-        facts = items.facts(path) if path else item.facts
-        choices: dict[str, Any] = facts["choices"]
-        table = _read(item, "windows")
-        made = _of(table, item, choices, bool(facts.get("complete", True)))
-        made = replace(made, names=_names(facts) | made.names, name=facts.get("name", _only_name(table, choices)))
-        pictures = (facts.get("media") or {}).get("has_video")
-        if pictures is not None:  # else it is not known, and there may be some
-            made = replace(made, media=made.media | {"has_video": bool(pictures)})
-        if choices.get("person") != ALL:
+        made = _whole(item, "windows")
+        if GRID not in item.paths or made.step == GRID_STEP:  # a table that an earlier result left is of no use
             return made
-        persons = list(dict.fromkeys(made.person[made.person >= 0].tolist()))  # as they stand in each step
-        if not persons:
-            return made
-        mean = facts.get(MEAN, {})
-        anybody = {name: np.array(mean[name], np.float64) for name in ANYBODY if name in mean}
-        if MEAN in item.tables:
-            anybody = {name: _numbers(item.tables[MEAN], name) for name in ANYBODY}
-        return _mean([_rows(made, number) for number in persons], made, anybody)
+        grid = _whole(item, GRID)
+        people = tuple(replace(one, grid=its) for one, its in zip(made.people, grid.people, strict=True))
+        return replace(made, grid=grid, people=people)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         reason = str(error).splitlines()[0].rstrip(".")[:120] if str(error) else type(error).__name__
         raise EmorecError(DAMAGED.format(name=name_of(item), reason=reason)) from None
+
+
+def _whole(item: Item, rows: str) -> Timeline:
+    """The timeline of the table ``rows``, windows or GRID, with that of each person if it is of all.
+
+    Raises OSError, ValueError, KeyError, TypeError or AttributeError if they cannot be used.
+    """
+    path = item.paths.get(rows)
+    facts = items.facts(path) if path else item.facts
+    choices: dict[str, Any] = facts["choices"]
+    table = _read(item, rows)
+    made = _of(table, item, choices, bool(facts.get("complete", True)))
+    made = replace(made, names=_names(facts) | made.names, name=facts.get("name", _only_name(table, choices)))
+    pictures = (facts.get("media") or {}).get("has_video")
+    if pictures is not None:  # else it is not known, and there may be some
+        made = replace(made, media=made.media | {"has_video": bool(pictures)})
+    if choices.get("person") != ALL:
+        return made
+    persons = list(dict.fromkeys(made.person[made.person >= 0].tolist()))  # as they stand in each step
+    if not persons:
+        return made
+    mean = facts.get(MEAN, {})
+    anybody = {name: np.array(mean[name], np.float64) for name in ANYBODY if name in mean}
+    if MEAN in item.tables:
+        anybody = {name: _numbers(item.tables[MEAN], name) for name in ANYBODY}
+    return _mean([_rows(made, number) for number in persons], made, anybody)
 
 
 def _of(table: pa.Table, item: Item, choices: dict[str, Any], complete: bool) -> Timeline:

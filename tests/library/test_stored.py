@@ -22,6 +22,8 @@ from emorec.library.schema import ANYBODY
 from emorec.library.tables import write_tables
 from emorec.output import formats, parquet, tables
 from emorec.output.chart_data import has_pictures
+from emorec.output.highlights import find_highlights
+from emorec.output.negative import most_negative
 from emorec.output.summary import sentence, summary
 from emorec.ui.page.library_handlers import LibraryHandlers
 from emorec.ui.shelf import Shelf, found
@@ -115,6 +117,34 @@ def test_a_parquet_result_that_does_not_tell_its_length_is_as_long_as_its_rows(t
     read_parquet.write_table(table.replace_schema_metadata({"emorec": json.dumps(facts)}), tmp_path / "talk.parquet")
     again = stored.timeline(item(tmp_path, "talk"))
     assert (again.duration, again.complete) == (made.end[-1], True)
+
+
+@pytest.mark.parametrize("step", [0.5, 5.0])
+@pytest.mark.parametrize("person", [None, "all"])
+def test_highlights_of_a_stored_result_do_not_depend_on_its_step(tmp_path, step, person):
+    made = result_folders.item(tmp_path, "talk-1", duration=130.0, person=person, step=step)
+    again = stored.timeline(item(tmp_path, "talk-1"))
+    assert shown(again) == shown(made) != shown(dataclasses.replace(made, grid=None))
+    assert most_negative(again) == most_negative(made)
+    assert [shown(one) for one in again.people] == [shown(one) for one in made.people]
+    with library.open(tmp_path) as found:
+        assert found.query("select count(*) as n from windows").to_pylist() == [{"n": len(tables.table(made))}]
+
+
+def shown(timeline):
+    return [(found.start, found.end, found.kind, found.sentence) for found in find_highlights(timeline, None)]
+
+
+def test_a_grid_that_an_earlier_result_or_a_recording_of_that_name_left_is_passed_over(tmp_path):
+    earlier = result_folders.item(tmp_path, "talk-1", step=5.0)
+    features = result_folders.two_people(40.0)
+    made = infer(features, factories.checkpoint())
+    write_tables(tmp_path / "talk-1", made, features)
+    again = stored.timeline(item(tmp_path, "talk-1"))
+    assert again.grid is None and shown(again) == shown(made) != shown(earlier)
+    made = result_folders.item(tmp_path, "talk-2", step=5.0)
+    formats.FORMATS["parquet"].write(made, tmp_path / "talk-2" / "grid.parquet")
+    assert stored.timeline(item(tmp_path, "talk-2")).grid is None
 
 
 @pytest.mark.parametrize("kept", ["tables", "json", "parquet", "older"])
