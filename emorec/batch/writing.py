@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from emorec import files
 from emorec.errors import EmorecError
 from emorec.extraction import people_changes
-from emorec.library.schema import NAMES, SUFFIX
+from emorec.library.schema import GRID, NAMES, SUFFIX
 from emorec.library.tables import write_tables
 from emorec.output import formats, names, tables
 from emorec.output.summary import summary
@@ -83,7 +83,7 @@ def _name(folder: Path, choices: Choices, timeline: Timeline) -> str:
     """The name of the results, which is never that of one of the tables of the library."""
     name = tables.file_name(Path(str(timeline.media.get("name") or folder.name)).stem, timeline, "")
     endings = {formats.FORMATS[chosen].suffix for chosen in choices.formats}
-    return f"{name}{APART}" if SUFFIX in endings and name.lower() in NAMES else name
+    return f"{name}{APART}" if SUFFIX in endings and name.lower() in (*NAMES, GRID) else name
 
 
 def facts(timeline: Timeline, features: Features) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from emorec.errors import EmorecError
 from emorec.library import plain_results
 from emorec.library.schema import (
     FACTS,
+    GRID,
     KEY,
     MANIFEST,
     MANIFEST_KEY,
@@ -48,13 +49,17 @@ READERS = 8  # threads that read the ends of files
 
 @dataclass(frozen=True, kw_only=True)
 class Item:
-    """One recording: its name, its row in the view ``media``, and its tables, as files or in memory."""
+    """One recording: its name, its row in the view ``media``, and its tables, as files or in memory.
+
+    ``facts`` are those of a timeline whose tables are in memory; files have them in their metadata.
+    """
 
     name: str
     media: dict[str, Any]
     paths: dict[str, Path] = field(default_factory=dict)
     tables: dict[str, pa.Table] = field(default_factory=dict)
     columns: tuple[str, ...] = ()
+    facts: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -191,7 +196,22 @@ def _read(folder: Path, row: dict[str, Any] | None) -> Item | str:
             media = media | {name: value for name, value in row.items() if value is not None}
     except (OSError, ValueError, KeyError) as error:
         return DAMAGED.format(item=item, name=paths["windows"].name, reason=_reason(error))
-    return Item(name=item, media=media, paths=paths, columns=columns)
+    return Item(name=item, media=media, paths=paths | _grid(folder), columns=columns)
+
+
+def _grid(folder: Path) -> dict[str, Path]:
+    """The path of the table GRID by its name; none if the batch wrote none: a recording may be called grid too."""
+    from pyarrow import parquet
+
+    path = folder / f"{GRID}{SUFFIX}"
+    if path.is_symlink() or not path.is_file():
+        return {}
+    try:
+        with path.open("rb") as file:
+            metadata = parquet.read_schema(file).metadata or {}
+    except (OSError, ValueError):  # without it highlights are found on the rows of windows
+        return {}
+    return {GRID: path} if metadata.get(KEY) == VERSION else {}
 
 
 def _row_of(name: str, path: Path) -> dict[str, Any]:

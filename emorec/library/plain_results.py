@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 NO_RESULT = "{name} is left out, because it cannot be read as a result ({reason})."
 OTHER = "{name} is left out, because it is of another version ({found}, not {known})."
 NESTED = {"probabilities": "", "face": "face_", "voice": "voice_"}
+FACTS = ("media", "choices", "complete")  # keys of a JSON result that tell what its rows do not
 TEXTS, FLAGS = ("dominant", "name"), ("sure",)
 
 
@@ -66,6 +67,7 @@ def _from_json(path: Path) -> dict[str, Any] | str | None:
             **({MEAN: _windows(values["mean_rows"])} if "mean_rows" in values else {}),
         },
         "columns": tuple(windows.column_names),
+        "facts": {name: values[name] for name in FACTS if name in values},
     }
 
 
@@ -77,7 +79,9 @@ def _from_parquet(path: Path) -> dict[str, Any] | None:
         if b"emorec" not in metadata or KEY in metadata:
             return None
         facts = json.loads(metadata[b"emorec"])
-        duration = file.read(["end"])["end"].to_pylist()[-1] if file.metadata.num_rows else 0.0
+        duration = facts.get("duration")
+        if duration is None:  # of a version that did not write it
+            duration = file.read(["end"])["end"].to_pylist()[-1] if file.metadata.num_rows else 0.0
     return {
         "name": files.shown(path.stem),
         "media": _media(path, facts["media"], facts["choices"], duration, None),

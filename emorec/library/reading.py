@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -50,10 +51,7 @@ class Library:
             self.notes += found.notes
             for item in found.items:
                 name = _unique(item.name, folder, names)
-                row = item.media | {"item": name}
-                self._items.append(
-                    Item(name=name, media=row, paths=item.paths, tables=item.tables, columns=item.columns)
-                )
+                self._items.append(replace(item, name=name, media=item.media | {"item": name}))
             self._media += [row | {"item": _unique(row["item"], folder, names)} for row in found.others]
         self._links = tempfile.TemporaryDirectory(prefix="emorec-query-", ignore_cleanup_errors=True)
         try:

@@ -61,4 +61,5 @@ HIGHLIGHTS = {
 }
 MARKERS = {"time": "float64", "label": "string"}
 NAMES = ("windows", "people", "highlights", "markers")
+GRID = "grid"  # a table as windows, on whose rows highlights are found; only beside windows of another step
 JSON_SCHEMA = 1  # version of NAME.json that is read: ``output.tables.JSON_SCHEMA``

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
@@ -13,12 +12,12 @@ from emorec import files
 from emorec.annotation import Marker
 from emorec.emotions import EMOTIONS
 from emorec.errors import EmorecError
-from emorec.inference.people import ALL
+from emorec.inference.people import ALL, SPEAKER
 from emorec.inference.prior import Prior
-from emorec.inference.timeline import Timeline
+from emorec.inference.timeline import GRID_STEP, Timeline
 from emorec.library import items
 from emorec.library.items import Item
-from emorec.library.schema import ANYBODY, MEAN
+from emorec.library.schema import ANYBODY, GRID, MEAN
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -38,27 +37,41 @@ def name_of(item: Item) -> str:
 def timeline(item: Item) -> Timeline:
     """The timeline that the rows of an item are of. Raises EmorecError if they cannot be used."""
     try:
-        path = item.paths.get("windows")
-        facts = items.facts(path) if path else {"choices": json.loads(item.media["choices"])}
-        choices: dict[str, Any] = facts["choices"]
-        table = _read(item, "windows")
-        made = _of(table, item, choices, bool(facts.get("complete", True)))
-        pictures = (facts.get("media") or {}).get("has_video")
-        if pictures is not None:  # else it is not known, and there may be some
-            made = replace(made, media=made.media | {"has_video": bool(pictures)})
-        if choices.get("person") != ALL:
+        made = _whole(item, "windows")
+        if GRID not in item.paths or made.step == GRID_STEP:  # a table that an earlier result left is of no use
             return made
-        persons = list(dict.fromkeys(made.person[made.person >= 0].tolist()))  # as they stand in each step
-        if not persons:
-            return made
-        mean = facts.get(MEAN, {})
-        anybody = {name: np.array(mean[name], np.float64) for name in ANYBODY if name in mean}
-        if MEAN in item.tables:
-            anybody = {name: _numbers(item.tables[MEAN], name) for name in ANYBODY}
-        return _mean([_rows(made, number) for number in persons], made, anybody)
+        grid = _whole(item, GRID)
+        people = tuple(replace(one, grid=its) for one, its in zip(made.people, grid.people, strict=True))
+        return replace(made, grid=grid, people=people)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         reason = str(error).splitlines()[0].rstrip(".")[:120] if str(error) else type(error).__name__
         raise EmorecError(DAMAGED.format(name=name_of(item), reason=reason)) from None
+
+
+def _whole(item: Item, rows: str) -> Timeline:
+    """The timeline of the table ``rows``, windows or GRID, with that of each person if it is of all.
+
+    Raises OSError, ValueError, KeyError, TypeError or AttributeError if they cannot be used.
+    """
+    path = item.paths.get(rows)
+    facts = items.facts(path) if path else item.facts
+    choices: dict[str, Any] = facts["choices"]
+    table = _read(item, rows)
+    made = _of(table, item, choices, bool(facts.get("complete", True)))
+    made = replace(made, names=_names(facts) | made.names, name=facts.get("name", _only_name(table, choices)))
+    pictures = (facts.get("media") or {}).get("has_video")
+    if pictures is not None:  # else it is not known, and there may be some
+        made = replace(made, media=made.media | {"has_video": bool(pictures)})
+    if choices.get("person") != ALL:
+        return made
+    persons = list(dict.fromkeys(made.person[made.person >= 0].tolist()))  # as they stand in each step
+    if not persons:
+        return made
+    mean = facts.get(MEAN, {})
+    anybody = {name: np.array(mean[name], np.float64) for name in ANYBODY if name in mean}
+    if MEAN in item.tables:
+        anybody = {name: _numbers(item.tables[MEAN], name) for name in ANYBODY}
+    return _mean([_rows(made, number) for number in persons], made, anybody)
 
 
 def _of(table: pa.Table, item: Item, choices: dict[str, Any], complete: bool) -> Timeline:
@@ -88,6 +101,18 @@ def _of(table: pa.Table, item: Item, choices: dict[str, Any], complete: bool) ->
         names={number: name for number, name in names.items() if number >= 0},
         markers=_markers(item),
     )
+
+
+def _names(facts: dict[str, Any]) -> dict[int, str]:
+    """The names of all persons, if a result tells them: its rows have only those of whom a face is seen."""
+    return {int(number): str(name) for number, name in facts.get("names", {}).items()}
+
+
+def _only_name(table: pa.Table, choices: dict[str, Any]) -> str:
+    """The name of the person whom a result is about that does not tell it: then all rows have it."""
+    names = {*table["name"].to_pylist()}
+    one = choices.get("person") not in (None, ALL, SPEAKER) and len(names) == 1
+    return (names.pop() or "") if one else ""
 
 
 def _read(item: Item, name: str) -> pa.Table:

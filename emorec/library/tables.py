@@ -18,7 +18,7 @@ from emorec.extraction.features import Features
 from emorec.extraction.persons import seconds_shown
 from emorec.inference.people import ALL
 from emorec.inference.timeline import Timeline, again
-from emorec.library.schema import EXTRA, FACTS, HIGHLIGHTS, KEY, MARKERS, PEOPLE, SUFFIX, VERSION
+from emorec.library.schema import EXTRA, FACTS, GRID, HIGHLIGHTS, KEY, MARKERS, PEOPLE, SUFFIX, VERSION
 from emorec.models.checkpoint import Checkpoint
 from emorec.output.highlights import find_highlights
 from emorec.output.parquet import arrow_table
@@ -34,17 +34,17 @@ if TYPE_CHECKING:
 def write_tables(folder: Path, timeline: Timeline, features: Features, model: Checkpoint | None = None) -> None:
     """Write the four tables of a recording into its folder, each file completely or not at all.
 
+    There is a fifth, GRID, if highlights are found on other rows than those of the timeline.
     ``features`` and ``model`` are those that the timeline was made from; without ``model`` the table of persons counts
     of each only the rows that show this person. Raises EmorecError if pyarrow is not installed, and OSError.
     """
     require(EXTRA, "pyarrow")
-    windows = arrow_table(timeline)
-    facts = json.dumps(_facts(timeline, features), allow_nan=False)
     tables = {
+        **({} if timeline.grid is None else {GRID: _windows(timeline.grid, features)}),
         "people": _table(PEOPLE, _people(timeline, features, model)),
         "highlights": _table(HIGHLIGHTS, _highlights(timeline)),
         "markers": _table(MARKERS, ({"time": each.time, "label": each.label} for each in timeline.markers)),
-        "windows": windows.replace_schema_metadata({**(windows.schema.metadata or {}), FACTS: facts, KEY: VERSION}),
+        "windows": _windows(timeline, features),
     }
     from pyarrow import parquet
 
@@ -52,6 +52,12 @@ def write_tables(folder: Path, timeline: Timeline, features: Features, model: Ch
         out = io.BytesIO()
         parquet.write_table(table, out, write_page_checksum=True)
         files.write(Path(folder) / f"{name}{SUFFIX}", out.getvalue())
+
+
+def _windows(timeline: Timeline, features: Features) -> pa.Table:
+    table = arrow_table(timeline)
+    facts = json.dumps(_facts(timeline, features), allow_nan=False)
+    return table.replace_schema_metadata({**(table.schema.metadata or {}), FACTS: facts, KEY: VERSION})
 
 
 def _facts(timeline: Timeline, features: Features) -> dict[str, Any]:

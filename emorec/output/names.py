@@ -20,6 +20,7 @@ from emorec.errors import EmorecError
 RECORDS = ".emorec"
 STEM = 180  # bytes of a result's name that come from the name of the recording; most systems allow 255 in all
 UNFIT = re.compile(r'[/\\:*?"<>|\x00-\x1f\x7f-\x9f]')  # what Linux, macOS or Windows has in no name of a file
+UNFIT_OF_PERSON = re.compile(r"[^\w.-]+")  # what is replaced in a person's name
 NAMELESS = "recording"
 PAUSE = 0.1  # seconds in which another command fills the record that it has just made, where it cannot do both at once
 REPORTS = (".report.html", ".report.faces-hidden.html")  # what follows the name: a report with faces, and without
@@ -56,6 +57,21 @@ def plain(text: str) -> str:
     and of at most STEM bytes. What no name of a file may have becomes "_"."""
     name = UNFIT.sub("_", text).lstrip(". ")
     return files.shortened(files.no_device(name), STEM) or NAMELESS
+
+
+def of_person(name: str, number: int | None, others: Iterable[str], most: int) -> str:
+    """A person's name in the name of a file, in at most so many bytes, with - for what no name of a file may have.
+
+    The person's number follows if that is the same for another one of the names, in small or capital letters.
+    """
+
+    def fit(name: str) -> str:
+        return files.shortened(UNFIT_OF_PERSON.sub("-", name).strip("-. ") or "person", most)
+
+    named = fit(name)
+    if number is None or named.casefold() not in (fit(other).casefold() for other in others):
+        return named
+    return f"{files.shortened(named, most - len(f'-{number}'))}-{number}"
 
 
 def check_folder(folder: Path) -> None:

@@ -26,8 +26,9 @@ ANYBODY = ("face_coverage", "row_face")  # columns of the mean that the rows of 
 def parquet_bytes(timeline: Timeline) -> bytes:
     """The columns of ``Timeline.to_dataframe``; what is not known is null.
 
-    The key ``emorec`` of the file's metadata has the recording and all settings, as JSON, and of all persons also the
-    columns ANYBODY of their mean. Raises EmorecError if pyarrow is not installed.
+    The key ``emorec`` of the file's metadata has the recording, its length, whether all of it was analysed, and all
+    settings, as JSON, and of all persons also the columns ANYBODY of their mean. Raises EmorecError if pyarrow is not
+    installed.
     """
     require(EXTRA, "pyarrow")
     from pyarrow import parquet
@@ -53,7 +54,13 @@ def arrow_table(timeline: Timeline) -> pa.Table:
             values = values.astype(np.float64)
             arrays[name] = pa.array(values, pa.float64(), mask=np.isnan(values))
     notes = [files.shown(note) for note in timeline.notes]
-    facts: dict[str, Any] = {"media": valid(timeline.media), "choices": choices(timeline), "notes": notes}
+    facts: dict[str, Any] = {
+        "media": valid(timeline.media),
+        "choices": choices(timeline),
+        "notes": notes,
+        "duration": number(timeline.duration),
+        "complete": timeline.complete,
+    }
     if timeline.people:
         facts["mean"] = {name: [number(share) for share in getattr(timeline, name)] for name in ANYBODY}
     return pa.table(arrays).replace_schema_metadata({"emorec": json.dumps(facts)})

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import itertools
 import json
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -16,10 +15,11 @@ from emorec._version import __version__
 from emorec.affect import DIMENSIONS
 from emorec.emotions import EMOTIONS
 from emorec.errors import EmorecError
+from emorec.inference.people import WORDS
 from emorec.inference.timeline import Timeline
 from emorec.output import spreadsheets
 from emorec.output.highlights import find_highlights
-from emorec.output.names import REPORTS, plain
+from emorec.output.names import REPORTS, of_person, plain
 from emorec.output.negative import most_negative
 from emorec.output.rows import number, person_of, rows, rows_of_all
 from emorec.output.summary import summary
@@ -46,7 +46,6 @@ COLUMNS: tuple[str, ...] = (
 )
 AFTER_EMOTIONS = COLUMNS[COLUMNS.index("dominant") :]
 DEFAULT_FUSION = "late"  # not part of file names
-UNFIT = re.compile(r"[^\w.-]+")  # what is replaced in a person's name
 JSON_SCHEMA = 1  # version of docs/timeline.schema.json; it increases if a key changes its meaning
 
 # The decimal mark, the delimiter of CSV, and what begins the file: without a byte order mark, spreadsheets of these
@@ -226,15 +225,20 @@ def write_text(text: str, path: Path) -> None:
 def file_name(stem: str, timeline: Timeline, suffix: str) -> str:
     """The name of a result file: ``interview.csv``, or ``interview.face.person-2.csv`` for a fusion and a person.
 
-    A person's name, and "all", "main" and "speaker", stand there as they are, with - for what no file name may have.
-    The stem may be any text, also a path; it becomes one name of a file (``names.plain``). A long stem and a long name
-    are cut, so that it fits into MOST bytes with every suffix.
+    A person's name, and "all", "main" and "speaker", stand there as they are, with - for what no file name may have; if
+    that is the same for another person, the person's number follows. The stem may be any text, also a path; it becomes
+    one name of a file (``names.plain``). A long stem and a long name are cut, so that it fits into MOST bytes with
+    every suffix.
     """
-    person = timeline.choices.get("person")
-    named = f"person-{person}" if isinstance(person, int) else UNFIT.sub("-", person or "").strip("-. ") or "person"
     begin = plain(stem) + (f".{timeline.fusion}" if timeline.fusion != DEFAULT_FUSION else "")
-    room = MOST - len(begin.encode("utf-8", "surrogatepass")) - max(map(len, REPORTS)) - 1
-    return begin + (f".{files.shortened(named, min(PERSON, room))}" if person is not None else "") + suffix
+    most = min(PERSON, MOST - len(begin.encode("utf-8", "surrogatepass")) - max(map(len, REPORTS)) - 1)
+    person, own = timeline.choices.get("person"), person_of(timeline)
+    if isinstance(person, int):
+        person = f"person-{person}"
+    elif person and person not in WORDS:
+        others = [name for other, name in timeline.names.items() if other != own]
+        person = of_person(person, own, [*WORDS, *others], most)
+    return f"{begin}.{person}{suffix}" if person else f"{begin}{suffix}"
 
 
 def _person(timeline: Timeline) -> dict[str, Any]:

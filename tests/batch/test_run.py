@@ -212,6 +212,7 @@ def test_a_result_is_never_called_like_a_table_and_its_name_is_valid(tmp_path):
         return writing._name(tmp_path, choices.Choices(formats=formats), timeline)
 
     assert name("Windows.mp4", "parquet") == "Windows.result"
+    assert name("grid.mp4", "parquet") == "grid.result"
     assert name("windows.mp4", "csv") == "windows" and name("talk.mp4", "parquet") == "talk"
     long = name("ä" * 123 + ".mp4", "csv")
     assert len(f"{long}.face.person-2.people.json".encode()) <= 255

@@ -1,6 +1,7 @@
 """Timelines from stored rows, means of several recordings, and the list of past analyses."""
 
 import dataclasses
+import json
 import os
 import shutil
 import sys
@@ -8,10 +9,12 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from pyarrow import parquet as read_parquet
 
 from emorec import library
 from emorec.emotions import EMOTIONS
 from emorec.errors import EmorecError
+from emorec.extraction import people_file
 from emorec.inference.timeline import infer
 from emorec.library import items, stored
 from emorec.library.groups import means
@@ -19,7 +22,9 @@ from emorec.library.schema import ANYBODY
 from emorec.library.tables import write_tables
 from emorec.output import formats, parquet, tables
 from emorec.output.chart_data import has_pictures
-from emorec.output.summary import summary
+from emorec.output.highlights import find_highlights
+from emorec.output.negative import most_negative
+from emorec.output.summary import sentence, summary
 from emorec.ui.page.library_handlers import LibraryHandlers
 from emorec.ui.shelf import Shelf, found
 from support import factories, result_folders
@@ -59,6 +64,87 @@ def test_a_json_result_is_a_timeline_too(tmp_path):
     again = stored.timeline(item(tmp_path, "talk"))
     assert again.probabilities == pytest.approx(made.probabilities, abs=1e-6, nan_ok=True)
     assert again.sure.tolist() == made.sure.tolist()
+
+
+def written(folder, kept, made, features):
+    """The timeline that is opened from the tables of a timeline, or from a result in a format."""
+    if kept == "tables":
+        write_tables(folder / "talk", made, features)
+    else:
+        formats.FORMATS[kept].write(made, folder / f"talk.{kept}")
+    return stored.timeline(item(folder, "talk"))
+
+
+@pytest.mark.parametrize("kept", ["tables", "json", "parquet"])
+@pytest.mark.parametrize("person", [0, "main", "speaker", None])
+def test_a_result_about_one_person_is_about_that_person_when_it_is_opened(tmp_path, kept, person):
+    features = result_folders.two_people()  # person 0 is out of view from 9 s on
+    features, _ = people_file.used({"persons": [{"number": 0, "name": "Anna"}]}, features)
+    made = infer(features, factories.checkpoint(), person=person)
+    again = written(tmp_path, kept, made, features)
+    assert (again.name, sentence(again)) == (made.name, sentence(made))
+    assert formats.FORMATS["eaf"].content(again) == formats.FORMATS["eaf"].content(made)
+    assert again.row_names == made.row_names
+    if kept == "tables":
+        assert again.names == made.names
+
+
+def test_whoever_is_visible_has_no_name_though_all_rows_show_one_person(tmp_path):
+    times = factories.frame_times(12.0)
+    features = factories.observations(12.0, factories.seen(times, 0))
+    made = infer(features, factories.checkpoint())
+    assert written(tmp_path, "json", made, features).name == made.name == "" != made.row_names[-1]
+
+
+@pytest.mark.parametrize("kept", ["tables", "json", "parquet"])
+def test_a_result_of_the_beginning_of_a_sound_file_is_still_one(tmp_path, kept):
+    media = {"name": "note.m4a", "has_video": False}
+    speech = factories.heard(np.ones(factories.hops(60.0)))
+    features = factories.observations(60.0, speech, frames=False, complete=False, duration=3600.0, media=media)
+    made = infer(features, factories.checkpoint())
+    again = written(tmp_path, kept, made, features)
+    assert (again.complete, again.duration, has_pictures(again)) == (False, 3600.0, False)
+    with library.open(tmp_path) as found:
+        assert found.query("select duration from media").to_pylist() == [{"duration": 3600.0}]
+
+
+def test_a_parquet_result_that_does_not_tell_its_length_is_as_long_as_its_rows(tmp_path):
+    made = infer(result_folders.two_people(), factories.checkpoint())
+    formats.FORMATS["parquet"].write(made, tmp_path / "talk.parquet")
+    table = read_parquet.read_table(tmp_path / "talk.parquet")
+    facts = json.loads(table.schema.metadata[b"emorec"])
+    del facts["duration"], facts["complete"]
+    read_parquet.write_table(table.replace_schema_metadata({"emorec": json.dumps(facts)}), tmp_path / "talk.parquet")
+    again = stored.timeline(item(tmp_path, "talk"))
+    assert (again.duration, again.complete) == (made.end[-1], True)
+
+
+@pytest.mark.parametrize("step", [0.5, 5.0])
+@pytest.mark.parametrize("person", [None, "all"])
+def test_highlights_of_a_stored_result_do_not_depend_on_its_step(tmp_path, step, person):
+    made = result_folders.item(tmp_path, "talk-1", duration=130.0, person=person, step=step)
+    again = stored.timeline(item(tmp_path, "talk-1"))
+    assert shown(again) == shown(made) != shown(dataclasses.replace(made, grid=None))
+    assert most_negative(again) == most_negative(made)
+    assert [shown(one) for one in again.people] == [shown(one) for one in made.people]
+    with library.open(tmp_path) as found:
+        assert found.query("select count(*) as n from windows").to_pylist() == [{"n": len(tables.table(made))}]
+
+
+def shown(timeline):
+    return [(found.start, found.end, found.kind, found.sentence) for found in find_highlights(timeline, None)]
+
+
+def test_a_grid_that_an_earlier_result_or_a_recording_of_that_name_left_is_passed_over(tmp_path):
+    earlier = result_folders.item(tmp_path, "talk-1", step=5.0)
+    features = result_folders.two_people(40.0)
+    made = infer(features, factories.checkpoint())
+    write_tables(tmp_path / "talk-1", made, features)
+    again = stored.timeline(item(tmp_path, "talk-1"))
+    assert again.grid is None and shown(again) == shown(made) != shown(earlier)
+    made = result_folders.item(tmp_path, "talk-2", step=5.0)
+    formats.FORMATS["parquet"].write(made, tmp_path / "talk-2" / "grid.parquet")
+    assert stored.timeline(item(tmp_path, "talk-2")).grid is None
 
 
 @pytest.mark.parametrize("kept", ["tables", "json", "parquet", "older"])

@@ -90,6 +90,19 @@ def test_a_chosen_person_has_the_numbers_of_the_result_whatever_the_baseline(tmp
     assert found[0]["confidence"] != pytest.approx(plain.confidence, abs=1e-4)
 
 
+def test_all_persons_have_the_prior_that_was_estimated_for_the_rows(tmp_path):
+    """Else their numbers could not be compared, and would differ from those of all persons together."""
+    features, model = two_people(60.0), factories.checkpoint()
+    timeline = infer(features, model, prior="adaptive")
+    shares = dict(zip(EMOTIONS, timeline.prior.shares, strict=True))
+    rows = {row["person"]: row for row in written(tmp_path, timeline, features, model)["people"].to_pylist()}
+    for number, row in rows.items():
+        shared = summary(infer(features, model, person=number, prior=shares))
+        assert row["confidence"] == pytest.approx(shared.confidence, abs=1e-6)
+    own = [summary(infer(features, model, person=number, prior="adaptive")).confidence for number in rows]
+    assert own != pytest.approx([row["confidence"] for row in rows.values()], abs=1e-4)
+
+
 def test_sound_alone_has_no_people(tmp_path):
     features = factories.observations(8.0, factories.heard(np.ones(30)), frames=False)
     found = written(tmp_path, infer(features, factories.checkpoint()), features)

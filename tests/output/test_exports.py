@@ -148,6 +148,32 @@ def test_a_file_is_named_after_what_is_not_the_default(fusion, person, name):
     assert tables.file_name("interview", timeline, ".csv") == name
 
 
+LONG = "Prof. Dr. Maximilian Alexander von Hohenfels"
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (("Anna B", "Ben"), ["x.Anna-B.csv", "x.Ben.csv"]),
+        (("Anna B", "Anna/B", "anna b!"), ["x.Anna-B-0.csv", "x.Anna-B-1.csv", "x.anna-b-2.csv"]),
+        ((f"{LONG} (Host)", f"{LONG} (Guest)"), [f"x.Prof.-Dr.-Maximilian-Alexander-von-Hoh-{n}.csv" for n in (0, 1)]),
+        (("😀", "😎"), ["x.person-0.csv", "x.person-1.csv"]),
+        (("all?", "Ben"), ["x.all-0.csv", "x.Ben.csv"]),
+    ],
+)
+def test_persons_with_names_that_look_alike_have_files_of_their_own(names, expected):
+    numbered = dict(enumerate(names))
+    rows = {"probabilities": factories.probabilities(3), "names": numbered}
+    made = [
+        factories.timeline(**rows, name=name, person=np.full(3, number), choices={"person": name})
+        for number, name in numbered.items()
+    ]
+    found = [tables.file_name("x", timeline, ".csv") for timeline in made]
+    assert found == expected and max(map(len, found)) <= len("x..csv") + tables.PERSON
+    together = factories.timeline(**rows, choices={"person": "all"})
+    assert tables.file_name("x", together, ".csv") == "x.all.csv"
+
+
 @pytest.mark.parametrize(
     ("title", "name"),
     [

@@ -53,7 +53,7 @@ def _zip(items: Sequence[Item], done: Sequence[Item], file: Path) -> None:
         archive.writestr(NAMES["table"], table(items))
         archive.write(everything, everything.name)
         for item in done:
-            stem = tables.UNFIT.sub("-", str(Path(item.name).with_suffix(""))).strip("-. ") or "recording"
+            stem = names.UNFIT_OF_PERSON.sub("-", str(Path(item.name).with_suffix(""))).strip("-. ") or "recording"
             stem = unique(names.plain(stem), taken)
             for kind, own in item.result.files.items():
                 archive.write(own, f"{stem}.{kind}")
