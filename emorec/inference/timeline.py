@@ -71,7 +71,7 @@ def infer(
     each person, in ``Timeline.people`` of their mean (see ``people.mean``). None takes, in every row, the face that is
     visible longest there; of several that are visible for about as long, the one that is in most of the recording's
     frames; if the channels are split, it is "all". ``smooth`` (s) is the standard deviation of a Gaussian over time by
-    which rows with evidence are averaged. ``prior`` is what ``emorec.inference.prior.of`` takes. Rows with a confidence
+    which rows of one person with evidence are averaged. ``prior`` is what ``emorec.inference.prior.of`` takes. Rows with a confidence
     below ``unsure_below`` count as unsure. ``baseline`` is what ``emorec.inference.baseline_choice.of`` takes: except
     with "none", voices are read relative to the mean voice of the recording, if it has enough speech, the model has a
     head for that, and the fusion is "late" or "voice". With "person" each person's usual expression in the recording is
@@ -171,9 +171,9 @@ def _timeline(request: Request, step: float, prior: priors.Prior, heard: voice_p
     pooled = request.pooled(start, end, heard)
     *likelihoods, evidence = request.fuse(pooled)
     face, voice, probabilities = (priors.posterior(one, prior.log) for one in likelihoods)
-    if request.smooth:
-        probabilities = smooth(probabilities, (start + end) / 2, request.smooth)
     whose = request.whose(start, end, pooled)
+    if request.smooth:
+        probabilities = smooth(probabilities, (start + end) / 2, request.smooth, whose)
     row_face, row_speech = pooling.coverage(features, start, end, pooled.person, whose)
     return Timeline(
         start=start,

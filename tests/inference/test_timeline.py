@@ -244,6 +244,32 @@ def test_a_gap_gives_nothing_to_its_neighbours():
     assert smooth(values, np.arange(3.0), 0.2) == pytest.approx(values, abs=1e-4, nan_ok=True)
 
 
+def test_smoothing_averages_each_person_apart():
+    """Two persons take turns of 10 s, each with one expression throughout, and nobody is seen at the end of each."""
+    persons = np.repeat([-1, 0, -1, 1, -1, 0, 1], [1, 8, 2, 9, 1, 10, 9])
+    first = np.isin(np.arange(40), [*range(11), *range(21, 31)])
+    values = np.where(first[:, None], np.eye(7)[3], np.eye(7)[5])
+    assert smooth(values, np.arange(40.0), 20.0, persons) == pytest.approx(values)
+    noisy = factories.with_gaps(factories.probabilities(40), 3, 4)
+    alone = np.where(np.arange(40) % 7 == 2, -1, 4)
+    np.testing.assert_array_equal(smooth(noisy, np.arange(40.0), 2.0, alone), smooth(noisy, np.arange(40.0), 2.0))
+
+
+@pytest.mark.parametrize("person", [None, "speaker"])
+def test_smoothing_does_not_reach_across_a_cut_to_another_person(person):
+    times, late = factories.frame_times(40.0), factories.frame_times(40.0) >= 20
+    faces = factories.seen(times, late.astype(int))
+    faces["face_logits"] = np.where(late[:, None], np.eye(8)[3], np.eye(8)[1]) * 8.0
+    heard = factories.heard(np.ones(factories.hops(40.0)))
+    heard["voice_person"] = (heard["voice_time"] >= 20).astype(int)
+    features = factories.observations(40.0, faces, heard)
+    features = replace(features, empty=features.empty | {"voice_person": np.zeros(0, np.int64)})
+    calm = infer(features, MODEL, "face", prior="even", smooth=20.0, person=person)
+    plain = infer(features, MODEL, "face", prior="even", person=person)
+    assert calm.probabilities == pytest.approx(plain.probabilities, abs=1e-6)
+    assert [calm.dominant[row] for row in (2, 19, 20, 37)] == ["happy", "happy", "sad", "sad"]
+
+
 def test_shares_count_time_with_evidence():
     """Happy for 3 s, sad for 1 s, a gap of 1 s."""
     values = np.eye(7)[[EMOTIONS.index(name) for name in ("happy", "happy", "sad", "happy", "angry")]]
