@@ -81,7 +81,8 @@ def number_of(features: Features, person: PersonLike) -> int | None:
 def speakers(features: Features, low: np.ndarray, high: np.ndarray) -> np.ndarray:
     """The person (N,) to whom most voice hops in each range [low, high) (s) belong, -1 where no hop has a person.
 
-    Of equals the one who is longer on screen counts.
+    A hop lies in the range that holds its middle; if a range is so short that it holds none, the hops count that it
+    overlaps. Of equals the one who is longer on screen counts.
     """
     arrays = features.arrays
     voices = arrays.get(PERSON)
@@ -90,7 +91,10 @@ def speakers(features: Features, low: np.ndarray, high: np.ndarray) -> np.ndarra
     ranked = [person for person in features.persons if person in heard]
     if voices is None or not ranked:
         return np.full(len(low), -1)
-    first, last = between(arrays["voice_time"], low, high)
+    times, half = arrays["voice_time"], features.hop_seconds / 2
+    first, last = between(times, low, high)
+    overlapped = between(times, low - half + 1e-9, high + half - 1e-9)
+    first, last = (np.where(first < last, *ends) for ends in zip((first, last), overlapped, strict=True))
     counts = coverage.sums((voices[:, None] == np.array(ranked)).astype(float), first, last)
     return np.where(counts.max(axis=1) > 0, np.array(ranked)[counts.argmax(axis=1)], -1)
 
