@@ -117,9 +117,7 @@ def mean(people: Sequence[Timeline], features: Features) -> Timeline:
     known = ~np.isnan(probabilities[..., 0])
     evidence = np.stack([timeline.evidence for timeline in people])
     face, voice = (_mean(np.stack([getattr(timeline, name) for timeline in people])) for name in ("face", "voice"))
-    half = one.window / 2
-    middle = (one.start + one.end) / 2
-    window = np.maximum(middle - half, features.start), np.minimum(middle + half, max(features.until, 1e-9))
+    window = coverage.windows(one.start, one.end, one.window, one.step, (features.start, features.until))
     return replace(
         one,
         person=np.full(len(one), -1),

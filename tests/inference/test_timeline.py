@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from emorec.emotions import EMOTIONS
 from emorec.errors import EmorecError
+from emorec.inference import coverage
 from emorec.inference import fusion as fusions
 from emorec.inference.predict import smooth
 from emorec.inference.timeline import STEP_RANGE, WINDOW_RANGE, check, infer, rows
@@ -143,6 +144,27 @@ def test_a_row_is_decided_by_the_window_around_it():
     known = infer(observations, MODEL, "face", step=0.5, window=3.0).known
     middle = np.arange(20) * 0.5 + 0.25
     assert list(known) == list((middle - 1.5 <= 5.1) & (middle + 1.5 > 4.9))
+
+
+@pytest.mark.parametrize("person", [None, "all"])
+def test_rows_that_are_longer_than_the_window_are_read_as_a_whole(person):
+    """A face and speech in the first 3 s of every 10 s."""
+    times, hops = factories.frame_times(45.0), np.arange(factories.hops(45.0)) * factories.HOP_SECONDS
+    seen = (times % 10) < 3
+    features = factories.observations(45.0, factories.seen(times[seen], 0), factories.heard((hops % 10) < 3))
+    found = infer(features, MODEL, step=10.0, window=3.0, person=person)
+    assert found.witnessed.all() and not np.isnan(found.face).any() and not np.isnan(found.voice).any()
+    assert found.face_coverage == pytest.approx(found.row_face)
+    assert found.speech_coverage[:4] == pytest.approx(np.full(4, 0.3), abs=0.06) and found.window == 3.0
+    long = infer(features, MODEL, step=10.0, window=10.0, person=person)
+    np.testing.assert_array_equal(found.probabilities[:4], long.probabilities[:4])
+
+
+@pytest.mark.parametrize(("step", "window"), [(3.0, 3.0), (2.9, 3.0)])
+def test_a_longer_last_row_widens_no_window_that_the_step_does_not_exceed(step, window):
+    start, end = rows(6.2, step)
+    low, high = coverage.windows(start, end, window, step, (0.0, 6.2))
+    assert (high - low).max() == pytest.approx(window)
 
 
 def test_rows_end_where_observing_has_come_to():
