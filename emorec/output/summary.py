@@ -14,7 +14,7 @@ from emorec.inference import baseline_choice
 from emorec.inference import prior as priors
 from emorec.inference.options import DEFAULT_WINDOW, UNSURE_BELOW
 from emorec.inference.timeline import Timeline
-from emorec.output.chart_data import signed
+from emorec.output.chart_data import has_pictures, signed
 
 MIN_SECONDS = 5.0  # with evidence; less is too little to conclude anything about a recording
 MIN_SHARE = 0.05  # of the recording that needs evidence; the longer of the two counts
@@ -86,6 +86,23 @@ def summary(timeline: Timeline) -> Summary:
         arousal=_mean(timeline.arousal[own], lengths[own]),
         by_prior=float(lengths[timeline.by_prior].sum()) / known_seconds if known_seconds else 0.0,
     )
+
+
+def missing(timeline: Timeline) -> str:
+    """What a timeline without evidence lacks, by its fusion and person: "No speech of Anna was heard"."""
+    figures = summary(timeline)
+    voices = timeline.fusion != "face"
+    faces = not voices or (timeline.fusion != "voice" and has_pictures(timeline))
+    name = timeline.name or (WHO["speaker"] if timeline.choices.get("person") == "speaker" else "")
+    whose = f" of {files.shown(name)}" if name else ""
+    # Others may be seen and heard, and a little of both may be too little in every row.
+    little = (faces and figures.face > 0) or (voices and figures.speech > 0)
+    if faces and voices:
+        found = "Too little of a face and of speech" if little else "Neither a face nor speech"
+        return f"{found}{whose} was found"
+    if faces:
+        return f"{'Too little of a face' if little else 'No face'}{whose} was seen"
+    return f"{'Too little' if little else 'No'} speech{whose} was heard"
 
 
 def length(seconds: float) -> str:

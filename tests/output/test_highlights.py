@@ -408,9 +408,10 @@ def test_a_report_is_one_page_that_needs_nothing_else():
 
 
 def test_a_report_of_nothing_says_so(tmp_path):
-    report.write(factories.timeline(np.full((3, 7), np.nan)), tmp_path / "new" / "report.html")
+    nothing = factories.timeline(np.full((3, 7), np.nan), face_coverage=np.zeros(3))
+    report.write(nothing, tmp_path / "new" / "report.html")
     text = (tmp_path / "new" / "report.html").read_text(encoding="utf-8")
-    assert "Neither a face was seen nor speech heard" in text and "Nothing stands out." in text
+    assert "Neither a face nor speech was found, so" in text and "Nothing stands out." in text
     assert trust.UNKNOWN in text and "measured" not in text.replace(trust.UNKNOWN, "")
     assert "has not been measured" in report.html_text(factories.timeline(np.full((3, 7), np.nan)), {})
 
