@@ -121,7 +121,9 @@ class Request:
     def notes(self) -> tuple[str, ...]:
         """Sentences for the user about the recording, about who is shown and who speaks, and about the baselines."""
         split = self.features.settings.get("channel") == channels.SPLIT
-        who = speakers.note(self.features.arrays) if self.fusion != "face" else ""
+        # Off screen speech counts in rows of nobody, and if only voices count and no person is chosen.
+        counts = self.asked == people.SPEAKER or (self.asked is None and self.fusion == "voice")
+        who = speakers.note(self.features.arrays, counts) if self.fusion != "face" else ""
         whose = channels.note(self.features.arrays, split, self.features.names) if self.fusion != "face" else ""
         usual = baselines.NOTE if self.own else baselines.MISSING if self._lacks_layer else ""
         unused = "" if self.dropped in (None, people.ALL) else people.NOT_USED.format(person=self.dropped)

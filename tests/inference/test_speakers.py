@@ -67,6 +67,24 @@ def test_without_a_face_in_the_window_every_voice_counts():
     assert not heard[:4].any() and heard[10:].all()
 
 
+@pytest.mark.parametrize(
+    ("options", "counts"),
+    [
+        ({}, False),
+        ({"person": 0}, False),
+        ({"fusion": "voice"}, True),
+        ({"fusion": "voice", "person": 0}, False),
+        ({"fusion": "voice", "person": "all"}, False),
+        ({"person": "speaker"}, True),
+    ],
+)
+def test_the_note_about_voices_off_screen_says_whether_they_count(options, counts):
+    found = inferred(features(OFF_SCREEN), **options)
+    (note,) = (note for note in found.notes if "off screen" in note)
+    assert ("does not count" not in note) == counts
+    assert bool((found.row_speech > 0).any()) == counts
+
+
 @pytest.mark.parametrize("person", [0, 1])
 def test_two_persons_have_their_own_hops(person):
     made = inferred(features(halves(0, 1), persons=(0, 1)), person=person)
