@@ -14,10 +14,10 @@ from emorec.extraction.features import Features
 from emorec.extraction.people import VOICE_NAMES, WORDS, default_name
 from emorec.extraction.persons import seconds_shown, shown_until
 from emorec.extraction.spoken import PERSON, SPEECH
-from emorec.inference import coverage
+from emorec.inference import coverage, pooling
 from emorec.inference import fusion as fusions
 from emorec.inference.result import Timeline
-from emorec.inference.voice_pooling import between
+from emorec.inference.voice_pooling import between, share_of
 
 ALL, MAIN, SPEAKER = WORDS
 
@@ -109,8 +109,8 @@ def mean(people: Sequence[Timeline], features: Features) -> Timeline:
 
     Probabilities, also those of each modality alone, are the mean over the persons with evidence in the row, each
     counted equally; ``evidence`` is the mean over the same persons. ``face_coverage`` and ``row_face`` are the share of
-    the time in which at least one of them is visible; ``speech_coverage`` and ``row_speech`` are the largest of the
-    persons'. ``disagreement`` is that of the mean probabilities.
+    the time in which at least one of them is visible, ``speech_coverage`` and ``row_speech`` that in which at least one
+    of them speaks. ``disagreement`` is that of the mean probabilities.
     """
     one = people[0]
     probabilities = np.stack([timeline.probabilities for timeline in people])
@@ -118,6 +118,8 @@ def mean(people: Sequence[Timeline], features: Features) -> Timeline:
     evidence = np.stack([timeline.evidence for timeline in people])
     face, voice = (_mean(np.stack([getattr(timeline, name) for timeline in people])) for name in ("face", "voice"))
     window = coverage.windows(one.start, one.end, one.window, one.step, (features.start, features.until))
+    share = _by_anybody(features, [*features.names][: len(people)])
+    heard = pooling.speech(features, *window, share)
     return replace(
         one,
         person=np.full(len(one), -1),
@@ -126,8 +128,9 @@ def mean(people: Sequence[Timeline], features: Features) -> Timeline:
         voice=voice,
         face_coverage=_anybody(features, *window),
         row_face=_anybody(features, one.start, one.end),
-        speech_coverage=np.max([timeline.speech_coverage for timeline in people], axis=0),
-        row_speech=np.max([timeline.row_speech for timeline in people], axis=0),
+        # Windows count a hop that they only touch as a whole, so the one who speaks most may have more.
+        speech_coverage=np.maximum(heard, np.max([timeline.speech_coverage for timeline in people], axis=0)),
+        row_speech=pooling.speech(features, one.start, one.end, share),
         evidence=np.where(known, evidence, 0.0).sum(axis=0) / np.maximum(known.sum(axis=0), 1),
         disagreement=fusions.disagreement(face, voice),
         choices=one.choices | {"person": ALL},
@@ -142,6 +145,17 @@ def _mean(values: np.ndarray) -> np.ndarray:
     total = np.where(known[..., None], values, 0.0).sum(axis=0)
     count = known.sum(axis=0)[:, None]
     return np.divide(total, count, out=np.full_like(total, np.nan), where=count > 0)
+
+
+def _by_anybody(features: Features, persons: Sequence[int]) -> np.ndarray | None:
+    """How much each voice hop (H,) counts for that one of the persons for whom it counts most; None if all hops count."""
+    most: np.ndarray | None = None
+    for person in persons:
+        share = share_of(features, person)
+        if share is None:
+            return None
+        most = share if most is None else np.maximum(most, share)
+    return most
 
 
 def _anybody(features: Features, low: np.ndarray, high: np.ndarray) -> np.ndarray:

@@ -13,6 +13,7 @@ from emorec.inference import people
 from emorec.inference import timeline as timelines
 from emorec.inference.voice_pooling import UNSURE_SHARE, share_of
 from emorec.output import report_parts
+from emorec.output.summary import summary
 from emorec.ui import fragments
 from support import factories
 
@@ -110,6 +111,21 @@ def test_all_and_one_agree():
     everyone = inferred(made, person="all")
     for number, one in enumerate(everyone.people):
         assert one.voice == pytest.approx(inferred(made, person=number).voice, nan_ok=True)
+
+
+@pytest.mark.parametrize("step", [0.5, 1.0, 6.0])
+def test_the_time_with_speech_of_all_is_that_of_the_persons_together(step):
+    """Two persons in turn, and somebody off screen in between: at no step one of them speaks for half of the time."""
+    turn = np.arange(factories.hops(SECONDS)) // 3 % 3
+    made = features(np.array([0, 1, OFF_SCREEN])[turn], persons=(0, 1))
+    everyone = timelines.infer(made, MODEL, step=step, baseline="none", person="all")
+    seconds = np.minimum((np.arange(len(turn)) + 1) * factories.HOP_SECONDS, SECONDS)
+    spoken = float(np.diff(seconds, prepend=0)[turn < 2].sum())
+    assert summary(everyone).speech == pytest.approx(spoken / SECONDS, abs=1e-6)
+    assert (everyone.row_speech >= np.max([one.row_speech for one in everyone.people], axis=0) - 1e-9).all()
+    assert everyone.speech_coverage[1:-1].mean() > 0.6
+    only = timelines.infer(made, MODEL, step=step, baseline="none", person="all", most=1)
+    assert only.row_speech == pytest.approx(only.people[0].row_speech)
 
 
 def test_unsure_hops_count_in_part_and_unknown_ones_in_full():
