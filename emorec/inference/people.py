@@ -59,14 +59,15 @@ def is_choosable(features: Features) -> bool:
 def number_of(features: Features, person: PersonLike) -> int | None:
     """The number of one person: of a number or a name, and of "main"; None for None, "all" and "speaker".
 
-    "main" is the person who is longest on screen, None if there is nobody. A name counts in small or capital letters,
+    "main" is the person who is longest on screen; if nobody is seen, the one who is heard longest, None if nobody is
+    known. A name counts in small or capital letters,
     an exact match first. Raises EmorecError for a person whom the recording does not show.
     """
     person = checked(person)
     if person is None or person in (ALL, SPEAKER):
         return None
     if person == MAIN:
-        return features.persons[0] if features.persons else None
+        return _main(features)
     if isinstance(person, int):
         if person not in features.persons:
             raise EmorecError(NO_PERSON.format(person=person, count=len(features.persons)))
@@ -76,6 +77,14 @@ def number_of(features: Features, person: PersonLike) -> int | None:
             if known(name) == known(person):
                 return number
     raise EmorecError(NO_NAME.format(name=person, known=listed([*features.names.values()])))
+
+
+def _main(features: Features) -> int | None:
+    """The person who is longest on screen, or heard longest if nobody is seen; None if there is nobody."""
+    if not features.persons or features.persons[0] not in VOICE_NAMES:  # those who are only heard come last
+        return features.persons[0] if features.persons else None
+    spoken = features.arrays[PERSON][features.arrays["voice_speech"] >= SPEECH]
+    return max(features.persons, key=lambda person: int((spoken == person).sum()))
 
 
 def speakers(features: Features, low: np.ndarray, high: np.ndarray) -> np.ndarray:
@@ -148,7 +157,7 @@ def _mean(values: np.ndarray) -> np.ndarray:
 
 
 def _by_anybody(features: Features, persons: Sequence[int]) -> np.ndarray | None:
-    """How much each voice hop (H,) counts for that one of the persons for whom it counts most; None if all hops count."""
+    """How much each voice hop (H,) counts for that one of the persons for whom it counts most; None if all count."""
     most: np.ndarray | None = None
     for person in persons:
         share = share_of(features, person)

@@ -13,6 +13,7 @@ from emorec.emotions import EMOTIONS
 from emorec.inference import baseline_choice
 from emorec.inference import prior as priors
 from emorec.inference.options import DEFAULT_WINDOW, UNSURE_BELOW
+from emorec.inference.people import MAIN
 from emorec.inference.timeline import Timeline
 from emorec.output.chart_data import has_pictures, signed
 
@@ -128,15 +129,25 @@ def affect_in_words(figures: Summary) -> str:
     return AFFECT.format(valence=signed(figures.valence), arousal=signed(figures.arousal), source=SOURCE)
 
 
+def who(timeline: Timeline) -> str | None:
+    """The person in words if the choice is a word, "" if it found nobody; None if it is a number, a name or nothing."""
+    person = timeline.choices.get("person")
+    if person == MAIN and timeline.only_heard:
+        return "the person heard longest"
+    if person == MAIN and not timeline.name and not (timeline.person >= 0).any():
+        return ""
+    return WHO.get(person) if isinstance(person, str) else None
+
+
 def how(timeline: Timeline) -> str:
     """How a timeline was made, in a few words: "late fusion, everyday prior, 1 s steps"."""
-    person, smooth = timeline.choices.get("person"), timeline.choices.get("smooth")
+    person, smooth, about = timeline.choices.get("person"), timeline.choices.get("smooth"), who(timeline)
     baseline = timeline.choices.get("baseline", baseline_choice.DEFAULT)
     parts = [
         f"{timeline.fusion} fusion",
         f"{timeline.prior.name} prior",
         f"{timeline.step:g} s steps",
-        "" if person is None else WHO.get(str(person)) or timeline.name or f"person {person}",
+        "" if person is None else timeline.name or f"person {person}" if about is None else about,
         f"smoothed over {smooth:g} s" if smooth else "",
         "" if baseline == baseline_choice.DEFAULT else f"baseline {files.shown(str(baseline))}",
     ]
