@@ -136,6 +136,8 @@ class Request:
         if not self._takes_out or not self._persons:
             return []
         names = self.features.names
+        if not self._has_neutral:
+            return [usual_expression.MISSING]
         if self.baseline.known is not None:
             found = usual_expression.notes(self.usual, [one for one in self._persons if one in self.usual], names)
             lacking = [names[person] for person in self._persons if person not in self.usual]
@@ -156,6 +158,10 @@ class Request:
     def _takes_out(self) -> bool:
         """Whether usual expressions are taken out of faces."""
         return self.baseline.face and self.fusion in usual_expression.FUSIONS
+
+    @property
+    def _has_neutral(self) -> bool:
+        return usual_expression.available(self.model.face.config.labels)
 
     @property
     def _persons(self) -> list[int]:
@@ -181,7 +187,7 @@ class Request:
 
         Raises EmorecError if the baseline is a stretch outside of the recording.
         """
-        if not self._takes_out:
+        if not self._takes_out or not self._has_neutral:
             return self
         found = {person: usual_expression.usual(its, not self.baseline.whole) for person, its in self._measured()}
         return replace(self, usual={person: usual for person, usual in found.items() if usual})
