@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import ceil, floor
 from pathlib import Path
 
 import numpy as np
@@ -61,8 +62,10 @@ class Summary:
         """The sentence to show first if there is too little to tell, else ""."""
         if not self.too_little:
             return ""
-        times = {"known": self.known_seconds, "seconds": self.seconds, "least": _min_seconds(self.seconds)}
-        return TOO_LITTLE.format(**{name: length(value) for name, value in times.items()})
+        known, least = self.known_seconds, _min_seconds(self.seconds)
+        # Rounded away from each other, so that what is too little never reads like enough.
+        known, least = known if known < 0.1 else floor(known * 10 + 1e-6) / 10, ceil(least * 10 - 1e-6) / 10
+        return TOO_LITTLE.format(known=length(known), seconds=length(self.seconds), least=length(least))
 
 
 def summary(timeline: Timeline) -> Summary:
