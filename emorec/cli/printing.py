@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 NAME_WIDTH = 9  # characters of the longest emotion, and one more
 BAR = "{percentage:3.0f}% |{bar}| {n:.0f} of {total:.0f} s  {rate_noinv_fmt} left {remaining}"
-NOT_FOUND = {"face": "no face was found", "voice": "no speech was found"}
 
 
 class ProgressBar:
@@ -82,7 +81,7 @@ def print_notices(loaded: Analyzer) -> None:
 
 def print_summary(result: Timeline, written: Sequence[Path], name: str | None = None) -> None:
     """Print the shares of a timeline and the written files, below the name of the recording if it is given."""
-    from emorec.output.summary import affect_in_words, length, rows_in_words, summary
+    from emorec.output.summary import affect_in_words, length, missing, rows_in_words, summary
 
     figures = summary(result)
     if name:
@@ -104,9 +103,9 @@ def print_summary(result: Timeline, written: Sequence[Path], name: str | None = 
         print(f"  {drawn}")
     for person in result.people:
         print(f"  {shown(person.name)}: {_person_in_words(person)}")
-    not_found = NOT_FOUND.get(result.fusion, "neither a face nor speech was found")
     if not figures.known:
-        print(f"  {not_found}")
+        lacking = missing(result)
+        print(f"  {lacking[0].lower()}{lacking[1:]}")
     elif not figures.too_little:  # else the first line has said of how little time there is evidence
         print(f"  evidence for {figures.known:.0%} of the time")
     _print_highlights(result)

@@ -31,14 +31,16 @@ VIEW_SWITCH = 0.6  # the same if other persons are in view than in the chunk bef
 MOST_SWITCH = 0.7
 
 WORTH_A_NOTE = 0.1  # share of the speech
+NOT_COUNTED = " and does not count for the person in view"
 
 Arrays = dict[str, np.ndarray]
 
 
-def note(arrays: Arrays) -> str:
+def note(arrays: Arrays, counts: bool = False) -> str:
     """How much of the speech is not given to a person in view, in a sentence; "" if that is little.
 
-    Without a face, and without speech, there is nothing to say.
+    Without a face, and without speech, there is nothing to say. ``counts`` is whether speech from off screen counts in
+    the result all the same.
     """
     if PERSON not in arrays or not len(arrays["face_time"]):
         return ""
@@ -47,7 +49,7 @@ def note(arrays: Arrays) -> str:
         return ""
     off, unsure = float((speakers == OFF_SCREEN).mean()), float((speakers == UNSURE).mean())
     parts = [
-        f"{off:.0%} of the speech seems to come from somebody off screen and does not count for the person in view"
+        f"{off:.0%} of the speech seems to come from somebody off screen{'' if counts else NOT_COUNTED}"
         if off >= WORTH_A_NOTE
         else "",
         f"for {unsure:.0%} of the speech it is not clear who speaks" if unsure >= WORTH_A_NOTE else "",

@@ -38,6 +38,9 @@ UNKNOWN = (
 BACKWARDS = "The baseline {given!r} must end after it begins, as in 0:10-0:40."
 WRONG_FILE = "The baseline {given} is not the JSON result of a recording: {reason}."
 NO_FACE = "The baseline {given} shows no face for long enough; choose the result of a video."
+NO_FUSION = (
+    "The baseline {given} was made with the fusion voice, which reads no face; choose a result of another fusion."
+)
 SHORT_WINDOW = (
     "The baseline {given} was made with a window of {window:g} s, which is too short to tell a usual expression; "
     "analyze that recording again with a window of {least:g} s or more."
@@ -135,6 +138,8 @@ def _of_file(path: Path, given: str) -> Choice:
         reason = "its rows and choices are not those that emorec writes"
         raise EmorecError(WRONG_FILE.format(given=given, reason=reason)) from None
     if not known:
+        if result.get("fusion") == "voice":
+            raise EmorecError(NO_FUSION.format(given=given))
         window, has_face = float(result["window"]), any(row["face"] for row in result["rows"])
         short = SHORT_WINDOW if has_face and window < fusions.FULL_SECONDS - SMALLEST else NO_FACE
         raise EmorecError(short.format(given=given, window=window, least=fusions.FULL_SECONDS))

@@ -47,6 +47,19 @@ def lengths(low: np.ndarray, high: np.ndarray, until: float) -> np.ndarray:
     return np.maximum(np.minimum(high, until) - np.maximum(low, 0.0), 1e-9)
 
 
+def windows(
+    start: np.ndarray, end: np.ndarray, window: float, step: float, limits: tuple[float, float]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Starts and ends (s), (N,) each, of the windows of rows from ``start`` to ``end`` (s) within the ``limits`` (s).
+
+    A window is ``window`` seconds long and centred on its row; if the ``step`` (s) is longer, it is at least the row
+    itself, so that nothing of the recording stays unread.
+    """
+    middle = (start + end) / 2
+    half = np.maximum(window, end - start) / 2 if step > window else window / 2
+    return np.maximum(middle - half, limits[0]), np.minimum(middle + half, max(limits[1], 1e-9))
+
+
 def sums(values: np.ndarray, first: np.ndarray, last: np.ndarray) -> np.ndarray:
     """Sums of the rows first:last of values (M, C), for N ranges at once: (N, C)."""
     running = np.zeros((len(values) + 1, values.shape[1]))

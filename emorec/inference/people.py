@@ -14,10 +14,10 @@ from emorec.extraction.features import Features
 from emorec.extraction.people import VOICE_NAMES, WORDS, default_name
 from emorec.extraction.persons import seconds_shown, shown_until
 from emorec.extraction.spoken import PERSON, SPEECH
-from emorec.inference import coverage
+from emorec.inference import coverage, pooling
 from emorec.inference import fusion as fusions
 from emorec.inference.result import Timeline
-from emorec.inference.voice_pooling import between
+from emorec.inference.voice_pooling import between, share_of
 
 ALL, MAIN, SPEAKER = WORDS
 
@@ -59,14 +59,15 @@ def is_choosable(features: Features) -> bool:
 def number_of(features: Features, person: PersonLike) -> int | None:
     """The number of one person: of a number or a name, and of "main"; None for None, "all" and "speaker".
 
-    "main" is the person who is longest on screen, None if there is nobody. A name counts in small or capital letters,
+    "main" is the person who is longest on screen; if nobody is seen, the one who is heard longest, None if nobody is
+    known. A name counts in small or capital letters,
     an exact match first. Raises EmorecError for a person whom the recording does not show.
     """
     person = checked(person)
     if person is None or person in (ALL, SPEAKER):
         return None
     if person == MAIN:
-        return features.persons[0] if features.persons else None
+        return _main(features)
     if isinstance(person, int):
         if person not in features.persons:
             raise EmorecError(NO_PERSON.format(person=person, count=len(features.persons)))
@@ -78,10 +79,19 @@ def number_of(features: Features, person: PersonLike) -> int | None:
     raise EmorecError(NO_NAME.format(name=person, known=listed([*features.names.values()])))
 
 
+def _main(features: Features) -> int | None:
+    """The person who is longest on screen, or heard longest if nobody is seen; None if there is nobody."""
+    if not features.persons or features.persons[0] not in VOICE_NAMES:  # those who are only heard come last
+        return features.persons[0] if features.persons else None
+    spoken = features.arrays[PERSON][features.arrays["voice_speech"] >= SPEECH]
+    return max(features.persons, key=lambda person: int((spoken == person).sum()))
+
+
 def speakers(features: Features, low: np.ndarray, high: np.ndarray) -> np.ndarray:
     """The person (N,) to whom most voice hops in each range [low, high) (s) belong, -1 where no hop has a person.
 
-    Of equals the one who is longer on screen counts.
+    A hop lies in the range that holds its middle; if a range is so short that it holds none, the hops count that it
+    overlaps. Of equals the one who is longer on screen counts.
     """
     arrays = features.arrays
     voices = arrays.get(PERSON)
@@ -90,7 +100,10 @@ def speakers(features: Features, low: np.ndarray, high: np.ndarray) -> np.ndarra
     ranked = [person for person in features.persons if person in heard]
     if voices is None or not ranked:
         return np.full(len(low), -1)
-    first, last = between(arrays["voice_time"], low, high)
+    times, half = arrays["voice_time"], features.hop_seconds / 2
+    first, last = between(times, low, high)
+    overlapped = between(times, low - half + 1e-9, high + half - 1e-9)
+    first, last = (np.where(first < last, *ends) for ends in zip((first, last), overlapped, strict=True))
     counts = coverage.sums((voices[:, None] == np.array(ranked)).astype(float), first, last)
     return np.where(counts.max(axis=1) > 0, np.array(ranked)[counts.argmax(axis=1)], -1)
 
@@ -105,17 +118,17 @@ def mean(people: Sequence[Timeline], features: Features) -> Timeline:
 
     Probabilities, also those of each modality alone, are the mean over the persons with evidence in the row, each
     counted equally; ``evidence`` is the mean over the same persons. ``face_coverage`` and ``row_face`` are the share of
-    the time in which at least one of them is visible; ``speech_coverage`` and ``row_speech`` are the largest of the
-    persons'. ``disagreement`` is that of the mean probabilities.
+    the time in which at least one of them is visible, ``speech_coverage`` and ``row_speech`` that in which at least one
+    of them speaks. ``disagreement`` is that of the mean probabilities.
     """
     one = people[0]
     probabilities = np.stack([timeline.probabilities for timeline in people])
     known = ~np.isnan(probabilities[..., 0])
     evidence = np.stack([timeline.evidence for timeline in people])
     face, voice = (_mean(np.stack([getattr(timeline, name) for timeline in people])) for name in ("face", "voice"))
-    half = one.window / 2
-    middle = (one.start + one.end) / 2
-    window = np.maximum(middle - half, features.start), np.minimum(middle + half, max(features.until, 1e-9))
+    window = coverage.windows(one.start, one.end, one.window, one.step, (features.start, features.until))
+    share = _by_anybody(features, [*features.names][: len(people)])
+    heard = pooling.speech(features, *window, share)
     return replace(
         one,
         person=np.full(len(one), -1),
@@ -124,8 +137,9 @@ def mean(people: Sequence[Timeline], features: Features) -> Timeline:
         voice=voice,
         face_coverage=_anybody(features, *window),
         row_face=_anybody(features, one.start, one.end),
-        speech_coverage=np.max([timeline.speech_coverage for timeline in people], axis=0),
-        row_speech=np.max([timeline.row_speech for timeline in people], axis=0),
+        # Windows count a hop that they only touch as a whole, so the one who speaks most may have more.
+        speech_coverage=np.maximum(heard, np.max([timeline.speech_coverage for timeline in people], axis=0)),
+        row_speech=pooling.speech(features, one.start, one.end, share),
         evidence=np.where(known, evidence, 0.0).sum(axis=0) / np.maximum(known.sum(axis=0), 1),
         disagreement=fusions.disagreement(face, voice),
         choices=one.choices | {"person": ALL},
@@ -140,6 +154,17 @@ def _mean(values: np.ndarray) -> np.ndarray:
     total = np.where(known[..., None], values, 0.0).sum(axis=0)
     count = known.sum(axis=0)[:, None]
     return np.divide(total, count, out=np.full_like(total, np.nan), where=count > 0)
+
+
+def _by_anybody(features: Features, persons: Sequence[int]) -> np.ndarray | None:
+    """How much each voice hop (H,) counts for that one of the persons for whom it counts most; None if all count."""
+    most: np.ndarray | None = None
+    for person in persons:
+        share = share_of(features, person)
+        if share is None:
+            return None
+        most = share if most is None else np.maximum(most, share)
+    return most
 
 
 def _anybody(features: Features, low: np.ndarray, high: np.ndarray) -> np.ndarray:

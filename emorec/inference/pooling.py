@@ -117,17 +117,22 @@ def coverage(
     for person in np.unique(persons[persons >= 0]):
         faces, windows = arrays["face_person"] == person, persons == person
         seen[windows] = seconds(arrays["face_time"][faces], face_until[faces], low[windows], high[windows])
+    whose, spoken = persons if whose is None else whose, np.zeros(len(low))
+    for person in np.unique(whose):
+        rows = whose == person
+        spoken[rows] = speech(features, low[rows], high[rows], share_of(features, int(person)))
+    return np.minimum(seen / lengths(low, high, until), 1.0), spoken
+
+
+def speech(features: Features, low: np.ndarray, high: np.ndarray, share: np.ndarray | None = None) -> np.ndarray:
+    """The share (N,) of the ranges [low, high) (s) with speech; ``share`` (H,) is how much each hop counts."""
+    arrays, half = features.arrays, features.hop_seconds / 2
     # Hops at the same time, of channels that are split, cover it only once.
     times, of_time = np.unique(arrays["voice_time"], return_inverse=True)
-    begin, end = times - features.hop_seconds / 2, times + features.hop_seconds / 2
-    whose, speech = persons if whose is None else whose, (arrays["voice_speech"] >= SPEECH).astype(float)
-    spoken = np.zeros(len(low))
-    for person in np.unique(whose):
-        share, rows = share_of(features, int(person)), whose == person
-        counted = np.minimum(np.bincount(of_time, speech if share is None else speech * share, len(times)), 1.0)
-        spoken[rows] = integrals(counted[:, None], begin, end, low[rows], high[rows])[:, 0]
-    length = lengths(low, high, until)
-    return np.minimum(seen / length, 1.0), np.minimum(spoken / length, 1.0)
+    spoken = (arrays["voice_speech"] >= SPEECH).astype(float)
+    counted = np.minimum(np.bincount(of_time, spoken if share is None else spoken * share, len(times)), 1.0)
+    seconds = integrals(counted[:, None], times - half, times + half, low, high)[:, 0]
+    return np.minimum(seconds / lengths(low, high, features.until), 1.0)
 
 
 class _Faces:

@@ -73,12 +73,30 @@ def _intermediate(pooled: Pooled, model: Checkpoint, has_face: np.ndarray, has_v
     return joint
 
 
-def smooth(probabilities: np.ndarray, middle: np.ndarray, seconds: float) -> np.ndarray:
+def smooth(
+    probabilities: np.ndarray, middle: np.ndarray, seconds: float, persons: np.ndarray | None = None
+) -> np.ndarray:
     """Probabilities (N, 7) averaged over time by a Gaussian with a standard deviation of ``seconds``.
 
     ``middle`` (s) (N,) are the middles of the rows; all but the last are equally spaced. Rows without evidence are NaN,
-    stay NaN, and do not count for others.
+    stay NaN, and do not count for others. Only rows of the same one of ``persons`` (N,) are averaged; a row of nobody,
+    -1, counts as one of the person before it, or of the first one.
     """
+    rows = np.flatnonzero(persons >= 0) if persons is not None else ()
+    if persons is None or not len(rows):
+        return _smoothed(probabilities, middle, seconds)
+    persons = persons[rows[np.maximum(np.searchsorted(rows, np.arange(len(persons)), side="right") - 1, 0)]]
+    out = np.empty_like(probabilities)
+    for person in np.unique(persons):
+        mine = np.flatnonzero(persons == person)
+        part = slice(mine[0], mine[-1] + 1)  # equally spaced; the rows of others count as if they had no evidence
+        own = np.where((persons[part] == person)[:, None], probabilities[part], np.nan)
+        out[mine] = _smoothed(own, middle[part], seconds)[mine - mine[0]]
+    return out
+
+
+def _smoothed(probabilities: np.ndarray, middle: np.ndarray, seconds: float) -> np.ndarray:
+    """``smooth`` for rows that are all of one person."""
     known = ~np.isnan(probabilities[:, 0])
     # The last column is the weight of a row: 1 with evidence, 0 without.
     columns = np.column_stack([np.nan_to_num(probabilities), known])

@@ -14,8 +14,8 @@ from emorec.extraction import channels, speakers, spoken
 from emorec.extraction.features import Features
 from emorec.extraction.people import PERSON_NAME
 from emorec.inference import baseline as baselines
+from emorec.inference import coverage, people, pooling, usual_expression, voice_pooling
 from emorec.inference import fusion as fusions
-from emorec.inference import people, pooling, usual_expression, voice_pooling
 from emorec.inference import prior as priors
 from emorec.inference.baseline_choice import Choice
 from emorec.inference.people import PersonLike
@@ -63,9 +63,12 @@ class Request:
     dropped: PersonLike = None
     usual: Mapping[int, Usual] = field(default_factory=dict[int, Usual])
 
-    def pooled(self, start: np.ndarray, end: np.ndarray, voice: voice_pooling.Voice | None = None) -> pooling.Pooled:
-        """The windows of rows from ``start`` to ``end`` (s), (N,) each, with the ``voice`` if it is known already."""
-        low, high = self.windows(start, end)
+    def pooled(
+        self, start: np.ndarray, end: np.ndarray, step: float, voice: voice_pooling.Voice | None = None
+    ) -> pooling.Pooled:
+        """The windows of rows from ``start`` to ``end`` (s), (N,) each, ``step`` (s) apart, with the ``voice`` if it is
+        known already."""
+        low, high = self.windows(start, end, step)
         person = people.speakers(self.features, start, end) if self.asked == people.SPEAKER else self.person
         with_features, everybody = self.fusion == "intermediate", self.fusion == "voice" and person is None
         return pooling.pool(self.features, self.model, low, high, person, with_features, (start, end), voice, everybody)
@@ -78,21 +81,19 @@ class Request:
             return np.full(len(start), self.person)
         return np.full(len(start), -1) if self.fusion == "voice" else pooled.person
 
-    def shared_voice(self, start: np.ndarray, end: np.ndarray) -> voice_pooling.Voice | None:
-        """The voice in the windows of rows from ``start`` to ``end`` (s), which all persons share.
+    def shared_voice(self, start: np.ndarray, end: np.ndarray, step: float) -> voice_pooling.Voice | None:
+        """The voice in the windows of rows from ``start`` to ``end`` (s), ``step`` (s) apart, which all persons share.
 
         None if it is known who speaks, as each person then has a voice of their own.
         """
         if spoken.PERSON in self.features.arrays:
             return None
-        low, high = self.windows(start, end)
+        low, high = self.windows(start, end, step)
         return voice_pooling.pooled_voice(self.features, self.model, low, high, self.fusion == "intermediate")
 
-    def windows(self, start: np.ndarray, end: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Starts and ends (s) of the windows of rows from ``start`` to ``end`` (s), (N,) each."""
-        middle = (start + end) / 2
-        low = np.maximum(middle - self.window / 2, self.features.start)
-        return low, np.minimum(middle + self.window / 2, max(self.features.until, 1e-9))
+    def windows(self, start: np.ndarray, end: np.ndarray, step: float) -> tuple[np.ndarray, np.ndarray]:
+        """Starts and ends (s) of the windows of rows from ``start`` to ``end`` (s), (N,) each, ``step`` (s) apart."""
+        return coverage.windows(start, end, self.window, step, (self.features.start, self.features.until))
 
     def fuse(self, pooled: pooling.Pooled) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """``predict.fuse`` of windows by the choices."""
@@ -121,7 +122,9 @@ class Request:
     def notes(self) -> tuple[str, ...]:
         """Sentences for the user about the recording, about who is shown and who speaks, and about the baselines."""
         split = self.features.settings.get("channel") == channels.SPLIT
-        who = speakers.note(self.features.arrays) if self.fusion != "face" else ""
+        # Off screen speech counts in rows of nobody, and if only voices count and no person is chosen.
+        counts = self.asked == people.SPEAKER or (self.asked is None and self.fusion == "voice")
+        who = speakers.note(self.features.arrays, counts) if self.fusion != "face" else ""
         whose = channels.note(self.features.arrays, split, self.features.names) if self.fusion != "face" else ""
         usual = baselines.NOTE if self.own else baselines.MISSING if self._lacks_layer else ""
         unused = "" if self.dropped in (None, people.ALL) else people.NOT_USED.format(person=self.dropped)
@@ -135,6 +138,8 @@ class Request:
         if not self._takes_out or not self._persons:
             return []
         names = self.features.names
+        if not self._has_neutral:
+            return [usual_expression.MISSING]
         if self.baseline.known is not None:
             found = usual_expression.notes(self.usual, [one for one in self._persons if one in self.usual], names)
             lacking = [names[person] for person in self._persons if person not in self.usual]
@@ -157,6 +162,10 @@ class Request:
         return self.baseline.face and self.fusion in usual_expression.FUSIONS
 
     @property
+    def _has_neutral(self) -> bool:
+        return usual_expression.available(self.model.face.config.labels)
+
+    @property
     def _persons(self) -> list[int]:
         """The persons whom the timeline is about."""
         return self.features.persons if self.person is None else [self.person]
@@ -168,7 +177,7 @@ class Request:
         """
         if not self.baseline.voice or self.fusion not in baselines.FUSIONS or not baselines.available(self.model):
             return self
-        low, high = self.windows(*rows(self.features.until, self.window, self.features.start))
+        low, high = self.windows(*rows(self.features.until, self.window, self.features.start), self.window)
         speaker = voice_pooling.speakers_of(self.features, low, high)
         heard = voice_pooling.pooled_voice(self.features, self.model, low, high, False, speaker)
         voice = self.model.calibration.voice.log_likelihood(heard.probabilities)
@@ -180,7 +189,7 @@ class Request:
 
         Raises EmorecError if the baseline is a stretch outside of the recording.
         """
-        if not self._takes_out:
+        if not self._takes_out or not self._has_neutral:
             return self
         found = {person: usual_expression.usual(its, not self.baseline.whole) for person, its in self._measured()}
         return replace(self, usual={person: usual for person, usual in found.items() if usual})

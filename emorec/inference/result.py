@@ -27,13 +27,14 @@ class Timeline:
     """Emotions over time; every array has one row per step.
 
     ``start`` and ``end`` (s) are the time that a row describes; its evidence comes from a window of ``window`` seconds
-    centred on it. ``probabilities`` (N, 7) hold under ``prior`` and are NaN in rows without evidence. ``face`` and
-    ``voice`` (N, 7) are the probabilities from each modality alone under the same prior, NaN if it has no evidence.
-    ``face_coverage`` and ``speech_coverage`` (N,) are shares of the window, ``row_face`` and ``row_speech`` (N,) shares
-    of the row itself. ``evidence`` (N,) goes from 0 (none) to 1 (full). ``disagreement`` (N,) between face and voice is
-    a Jensen-Shannon divergence (bits). ``person`` (N,) is the person whose face the row describes, -1 for none.
-    ``choices`` are all settings that made the timeline. ``grid`` is the same timeline at GRID_STEP, on which highlights
-    are found; None if this is it. ``markers`` are points in time that the user marked.
+    centred on it, or from the row itself if the step is longer. ``probabilities`` (N, 7) hold under ``prior`` and are
+    NaN in rows without evidence. ``face`` and ``voice`` (N, 7) are the probabilities from each modality alone under the
+    same prior, NaN if it has no evidence. ``face_coverage`` and ``speech_coverage`` (N,) are shares of the window,
+    ``row_face`` and ``row_speech`` (N,) shares of the row itself. ``evidence`` (N,) goes from 0 (none) to 1 (full).
+    ``disagreement`` (N,) between face and voice is a Jensen-Shannon divergence (bits). ``person`` (N,) is the person
+    whose face the row describes, -1 for none. ``choices`` are all settings that made the timeline. ``grid`` is the same
+    timeline at GRID_STEP, on which highlights are found; None if this is it. ``markers`` are points in time that the
+    user marked.
 
     ``people`` has one timeline for each person if all were asked for; this one is then their mean. ``name`` is that of
     the person whom the timeline is about, "" if that is nobody or changes. ``names`` are those of all persons.

@@ -66,19 +66,20 @@ def infer(
 ) -> Timeline:
     """Slide windows over features and fuse each into probabilities of the seven emotions.
 
-    ``step`` and ``window`` are in seconds. ``person`` is a number of ``features.persons`` or a name; "main" is the
-    person who is longest on screen; "speaker" is, in every row, the one who speaks there; "all" gives a timeline for
-    each person, in ``Timeline.people`` of their mean (see ``people.mean``). None takes, in every row, the face that is
-    visible longest there; of several that are visible for about as long, the one that is in most of the recording's
-    frames; if the channels are split, it is "all". ``smooth`` (s) is the standard deviation of a Gaussian over time by
-    which rows with evidence are averaged. ``prior`` is what ``emorec.inference.prior.of`` takes. Rows with a confidence
-    below ``unsure_below`` count as unsure. ``baseline`` is what ``emorec.inference.baseline_choice.of`` takes: except
-    with "none", voices are read relative to the mean voice of the recording, if it has enough speech, the model has a
-    head for that, and the fusion is "late" or "voice". With "person" each person's usual expression in the recording is
-    also taken out of the face, if the fusion is "late" or "face"; with START-END the usual expression in that part of
-    the recording; with a JSON result file the one of the person of the same name in that file. Of "all" only the
-    ``most`` persons who are longest on screen get a timeline, and are in the mean. Raises EmorecError for features of
-    another model, a step or window out of range, and an unknown fusion, person, prior or baseline.
+    ``step`` and ``window`` are in seconds; a row that is longer than the window is read as a whole. ``person`` is a
+    number of ``features.persons`` or a name; "main" is the person who is longest on screen; "speaker" is, in every row,
+    the one who speaks there; "all" gives a timeline for each person, in ``Timeline.people`` of their mean (see
+    ``people.mean``). None takes, in every row, the face that is visible longest there; of several that are visible for
+    about as long, the one that is in most of the recording's frames; if the channels are split, it is "all". ``smooth``
+    (s) is the standard deviation of a Gaussian over time by which rows of one person with evidence are averaged.
+    ``prior`` is what ``emorec.inference.prior.of`` takes. Rows with a confidence below ``unsure_below`` count as
+    unsure. ``baseline`` is what ``emorec.inference.baseline_choice.of`` takes: except with "none", voices are read
+    relative to the mean voice of the recording, if it has enough speech, the model has a head for that, and the fusion
+    is "late" or "voice". With "person" each person's usual expression in the recording is also taken out of the face,
+    if the fusion is "late" or "face"; with START-END the usual expression in that part of the recording; with a JSON
+    result file the one of the person of the same name in that file. Of "all" only the ``most`` persons who are longest
+    on screen get a timeline, and are in the mean. Raises EmorecError for features of another model, a step or window
+    out of range, and an unknown fusion, person, prior or baseline.
     """
     check(fusion, step, window, smooth, prior, unsure_below)
     step, window, smooth, unsure_below = (plain(value) for value in (step, window, smooth, unsure_below))
@@ -148,7 +149,7 @@ def again(
 def _adapted(request: Request, prior: priors.Prior) -> priors.Prior:
     """The prior that fits the recording, estimated on windows that do not overlap."""
     start, end = rows(request.features.until, request.window, request.features.start)
-    likelihoods, evidence = request.fuse(request.pooled(start, end))[2:]
+    likelihoods, evidence = request.fuse(request.pooled(start, end, request.window))[2:]
     known = evidence > 0
     return priors.adapted(likelihoods[known], evidence[known], prior)
 
@@ -156,7 +157,7 @@ def _adapted(request: Request, prior: priors.Prior) -> priors.Prior:
 def _of_all(request: Request, step: float, prior: priors.Prior, most: int | None) -> Timeline:
     """The mean of the persons of a recording, or of the first ``most``, with the timeline of each."""
     features = request.features
-    voice = request.shared_voice(*rows(features.until, step, features.start))
+    voice = request.shared_voice(*rows(features.until, step, features.start), step)
     each: list[Timeline] = []
     for number, name in islice(features.names.items(), most):
         own = _timeline(replace(request, person=number, asked=number), step, prior, voice)
@@ -168,12 +169,12 @@ def _of_all(request: Request, step: float, prior: priors.Prior, most: int | None
 def _timeline(request: Request, step: float, prior: priors.Prior, heard: voice_pooling.Voice | None = None) -> Timeline:
     features, fusion = request.features, request.fusion
     start, end = rows(features.until, step, features.start)
-    pooled = request.pooled(start, end, heard)
+    pooled = request.pooled(start, end, step, heard)
     *likelihoods, evidence = request.fuse(pooled)
     face, voice, probabilities = (priors.posterior(one, prior.log) for one in likelihoods)
-    if request.smooth:
-        probabilities = smooth(probabilities, (start + end) / 2, request.smooth)
     whose = request.whose(start, end, pooled)
+    if request.smooth:
+        probabilities = smooth(probabilities, (start + end) / 2, request.smooth, whose)
     row_face, row_speech = pooling.coverage(features, start, end, pooled.person, whose)
     return Timeline(
         start=start,

@@ -54,7 +54,7 @@ def _turns(features: Features, arrays: dict[str, np.ndarray]) -> tuple[Turn, ...
     last = np.append(first[1:], len(spoken))
     return tuple(
         Turn(
-            start=max(float(times[a]) - half, 0.0),
+            start=max(float(times[a]) - half, features.start),
             end=min(float(times[b - 1]) + half, max(features.until, float(times[b - 1]))),
             person=int(person[a]),
             probability=None if probability is None else float(probability[a:b].mean()),

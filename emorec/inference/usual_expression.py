@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from emorec.emotions import EMOTIONS
+from emorec.emotions import EMOTIONS, emotion_of
 from emorec.errors import listed
 
 FUSIONS = ("late", "face")  # that use it; intermediate fusion has a network of its own
@@ -41,6 +41,7 @@ DOUBTED = (
     "The face of {name} looks {emotion} for most of the recording, so {amount} was taken out as usual expression; if "
     "this is the face at rest, give a stretch of time that shows it as the baseline."
 )
+MISSING = "These weights know no neutral face, so no usual expression was taken out of a face."
 TOO_SHORT = "The usual expression of {names} is not known, as the face is seen for too short a time."
 
 
@@ -62,6 +63,11 @@ class Usual:
 
     taken: np.ndarray
     doubted: str = ""
+
+
+def available(labels: Iterable[str]) -> bool:
+    """Whether a network for faces with these labels can tell neutral, above which the usual expression is measured."""
+    return any(emotion_of(label) == EMOTIONS[NEUTRAL] for label in labels)
 
 
 def measure(face: np.ndarray, seconds: np.ndarray) -> Measured:

@@ -12,7 +12,8 @@ KEY = b"emorec_tables"  # of the metadata of each file: VERSION
 VERSION = b"1"  # changes with every change that a reader would notice
 FACTS = b"emorec_timeline"  # of the metadata of windows: what a timeline has beside its rows, as JSON
 MEAN = "mean"  # of the metadata of windows, and of the tables of a plain result: rows of the mean of all persons
-ANYBODY = ("face_coverage", "row_face")  # columns of the mean that the rows of the persons do not tell
+# Columns of the mean that the rows of the persons do not tell.
+ANYBODY = ("face_coverage", "row_face", "speech_coverage", "row_speech")
 SUFFIX = ".parquet"
 
 # The manifest of a batch, which is the view ``media``; times are UTC in ISO 8601.

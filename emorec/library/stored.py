@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 NUMBERS = ("start", "end", "face_coverage", "speech_coverage", "row_face", "row_speech", "evidence", "disagreement")
 GROUPS = {"probabilities": "", "face": "face_", "voice": "voice_"}
-COVERAGES = (*ANYBODY, "speech_coverage", "row_speech")
 DAMAGED = "The result {name} cannot be opened ({reason}); run its batch again."
 
 
@@ -151,7 +150,7 @@ def _mean(people: list[Timeline], whole: Timeline, anybody: dict[str, np.ndarray
     arrays: dict[str, Any] = {}
     for name in GROUPS:
         arrays[name] = _known_mean(np.stack([getattr(person, name) for person in people]))
-    largest = {name: np.max([getattr(person, name) for person in people], axis=0) for name in COVERAGES}
+    largest = {name: np.max([getattr(person, name) for person in people], axis=0) for name in ANYBODY}
     for name, values in (largest | anybody).items():
         arrays[name] = np.broadcast_to(values, len(one))
     evidence = np.stack([np.where(person.known, person.evidence, np.nan) for person in people])

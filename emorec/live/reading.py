@@ -85,7 +85,7 @@ def reading_of(timeline: Timeline, delay: float | None, features: Features | Non
         emotion=timeline.dominant[-1] if known else "",
         confidence=float(timeline.confidence[-1]) if known else 0.0,
         sure=bool(timeline.sure[-1]),
-        probabilities=timeline.probabilities[-1],
+        probabilities=timeline.probabilities[-1] if known else np.full(len(EMOTIONS), np.nan),
         face=face,
         speech=speech,
         given_to_nobody=given_to_nobody,

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 EXTRA = "exports"  # the extra that installs pyarrow
-ANYBODY = ("face_coverage", "row_face")  # columns of the mean that the rows of the persons do not tell
+# Columns of the mean that the rows of the persons do not tell.
+ANYBODY = ("face_coverage", "row_face", "speech_coverage", "row_speech")
 
 
 def parquet_bytes(timeline: Timeline) -> bytes:

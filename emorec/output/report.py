@@ -71,8 +71,8 @@ def html_text(
         f"<h1>{html.escape(name)}</h1>",
         f"<p><strong>{warning}</strong></p>" if warning else "",
         f'<p class="trust">{html.escape(trusted)}</p>',
-        f'<p class="small">{_part(timeline)}, {html.escape(how(timeline))}, {timeline.window:g} s of evidence '
-        f"for each. Made by emorec {__version__}.</p>",
+        f'<p class="small">{_part(timeline)}, {html.escape(how(timeline))}, '
+        f"{max(timeline.window, timeline.step):g} s of evidence for each. Made by emorec {__version__}.</p>",
         *(f"<p><strong>{html.escape(note)}</strong></p>" for note in timeline.notes),
         _section("Summary", parts.figures(timeline), "whole"),
         _section("Over time", parts.chart(alone), "whole"),

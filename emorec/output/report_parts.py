@@ -14,11 +14,10 @@ from emorec.output.chart_files import content
 from emorec.output.highlights import Highlight, find_highlights
 from emorec.output.negative import NONE, has_minutes, most_negative
 from emorec.output.portraits import Portraits
-from emorec.output.summary import affect_in_words, shares_in_words, summary
+from emorec.output.summary import affect_in_words, missing, shares_in_words, summary
 
 UNSURE = "repeating-linear-gradient(135deg,#777 0 2px,#ddd 2px 6px)"  # the bar of unsure time, hatched as in the chart
 WIDTH, HEIGHT, LANE_HEIGHT = 760, 270, 140  # px of a chart; a printed page is about 680 wide
-NO_EVIDENCE = "Neither a face was seen nor speech heard"
 NOTHING = "<p>{missing}, so there is nothing to read an emotion from.</p>"
 
 
@@ -27,7 +26,7 @@ def figures(timeline: Timeline) -> str:
     found = summary(timeline)
     pictures = has_pictures(timeline)
     if found.confidence is None:
-        return NOTHING.format(missing=NO_EVIDENCE if pictures else "No speech was heard")
+        return NOTHING.format(missing=html.escape(missing(timeline)))
     rows = "".join(
         f'<tr><th scope="row">{EMOJI[emotion]} {emotion}</th><td class="bar">'
         f'<i style="width:{share:.1%};background:{COLOURS[emotion]}"></i></td><td>{share:.0%}</td></tr>'

@@ -15,7 +15,8 @@ from emorec.output.text import percent, plain
 class Cue:
     """One subtitle from ``start`` to ``end`` (s); ``confidence`` is the mean over that time.
 
-    ``unsure`` is true if it is lower than the timeline's ``unsure_below``; ``person`` is a name, or "".
+    ``unsure`` is true if it is lower than the timeline's ``unsure_below``, or if less than half of that time is sure;
+    ``person`` is a name, or "".
     """
 
     start: float
@@ -36,11 +37,16 @@ class Cue:
 def cues(timeline: Timeline) -> list[Cue]:
     """One cue for every run of rows with the same dominant emotion, of every person, in order of time."""
     found = [
-        Cue(run.start, run.end, run.emotion, run.confidence, run.confidence < one.unsure_below, plain(one.name))
+        Cue(run.start, run.end, run.emotion, run.confidence, _is_unsure(run, one), plain(one.name))
         for one in timeline.each
         for run in tiers.runs(one)
     ]
     return sorted(found, key=lambda cue: cue.start)
+
+
+def _is_unsure(run: tiers.Run, timeline: Timeline) -> bool:
+    # A run may go on for long by evidence from before it alone, which a mean confidence does not tell.
+    return run.confidence < timeline.unsure_below or run.sure < 0.5
 
 
 def srt_text(timeline: Timeline) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import ceil, floor
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +14,9 @@ from emorec.emotions import EMOTIONS
 from emorec.inference import baseline_choice
 from emorec.inference import prior as priors
 from emorec.inference.options import DEFAULT_WINDOW, UNSURE_BELOW
+from emorec.inference.people import MAIN
 from emorec.inference.timeline import Timeline
-from emorec.output.chart_data import signed
+from emorec.output.chart_data import has_pictures, signed
 
 MIN_SECONDS = 5.0  # with evidence; less is too little to conclude anything about a recording
 MIN_SHARE = 0.05  # of the recording that needs evidence; the longer of the two counts
@@ -60,8 +62,10 @@ class Summary:
         """The sentence to show first if there is too little to tell, else ""."""
         if not self.too_little:
             return ""
-        times = {"known": self.known_seconds, "seconds": self.seconds, "least": _min_seconds(self.seconds)}
-        return TOO_LITTLE.format(**{name: length(value) for name, value in times.items()})
+        known, least = self.known_seconds, _min_seconds(self.seconds)
+        # Rounded away from each other, so that what is too little never reads like enough.
+        known, least = known if known < 0.1 else floor(known * 10 + 1e-6) / 10, ceil(least * 10 - 1e-6) / 10
+        return TOO_LITTLE.format(known=length(known), seconds=length(self.seconds), least=length(least))
 
 
 def summary(timeline: Timeline) -> Summary:
@@ -88,6 +92,23 @@ def summary(timeline: Timeline) -> Summary:
     )
 
 
+def missing(timeline: Timeline) -> str:
+    """What a timeline without evidence lacks, by its fusion and person: "No speech of Anna was heard"."""
+    figures = summary(timeline)
+    voices = timeline.fusion != "face"
+    faces = not voices or (timeline.fusion != "voice" and has_pictures(timeline))
+    name = timeline.name or (WHO["speaker"] if timeline.choices.get("person") == "speaker" else "")
+    whose = f" of {files.shown(name)}" if name else ""
+    # Others may be seen and heard, and a little of both may be too little in every row.
+    little = (faces and figures.face > 0) or (voices and figures.speech > 0)
+    if faces and voices:
+        found = "Too little of a face and of speech" if little else "Neither a face nor speech"
+        return f"{found}{whose} was found"
+    if faces:
+        return f"{'Too little of a face' if little else 'No face'}{whose} was seen"
+    return f"{'Too little' if little else 'No'} speech{whose} was heard"
+
+
 def length(seconds: float) -> str:
     """A length of time with one decimal, or two digits if it is so short that one decimal would hide it."""
     return f"{seconds:.2g} s" if 0 < seconds < 0.1 else f"{seconds:.1f} s"
@@ -111,15 +132,25 @@ def affect_in_words(figures: Summary) -> str:
     return AFFECT.format(valence=signed(figures.valence), arousal=signed(figures.arousal), source=SOURCE)
 
 
+def who(timeline: Timeline) -> str | None:
+    """The person in words if the choice is a word, "" if it found nobody; None if it is a number, a name or nothing."""
+    person = timeline.choices.get("person")
+    if person == MAIN and timeline.only_heard:
+        return "the person heard longest"
+    if person == MAIN and not timeline.name and not (timeline.person >= 0).any():
+        return ""
+    return WHO.get(person) if isinstance(person, str) else None
+
+
 def how(timeline: Timeline) -> str:
     """How a timeline was made, in a few words: "late fusion, everyday prior, 1 s steps"."""
-    person, smooth = timeline.choices.get("person"), timeline.choices.get("smooth")
+    person, smooth, about = timeline.choices.get("person"), timeline.choices.get("smooth"), who(timeline)
     baseline = timeline.choices.get("baseline", baseline_choice.DEFAULT)
     parts = [
         f"{timeline.fusion} fusion",
         f"{timeline.prior.name} prior",
         f"{timeline.step:g} s steps",
-        "" if person is None else WHO.get(str(person)) or timeline.name or f"person {person}",
+        "" if person is None else timeline.name or f"person {person}" if about is None else about,
         f"smoothed over {smooth:g} s" if smooth else "",
         "" if baseline == baseline_choice.DEFAULT else f"baseline {files.shown(str(baseline))}",
     ]

@@ -21,7 +21,8 @@ DIGITS = 4  # of a confidence in a label
 class Run:
     """Rows with the same dominant emotion, from ``start`` to ``end`` (s).
 
-    ``probabilities`` (7,) and ``confidence`` are means over that time, weighted by the length of the rows.
+    ``probabilities`` (7,) and ``confidence`` are means over that time, weighted by the length of the rows, and ``sure``
+    is the share of it that is sure.
     """
 
     start: float
@@ -29,6 +30,7 @@ class Run:
     emotion: str
     confidence: float
     probabilities: np.ndarray
+    sure: float
 
     @property
     def valence(self) -> float:
@@ -87,6 +89,7 @@ def runs(timeline: Timeline, modality: str = FUSED) -> list[Run]:
                 emotion=EMOTIONS[best[begin]],
                 confidence=float(np.average(confidence[rows], weights=lengths[rows])),
                 probabilities=np.average(values[rows], weights=lengths[rows], axis=0),
+                sure=float(np.average(timeline.sure[rows], weights=lengths[rows])),
             )
         )
     return found

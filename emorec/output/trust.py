@@ -37,6 +37,7 @@ BY_PRIOR = (
 LEFT_OUT = "Measured on people or pictures left out of training"
 CHOSEN_ON = "Measured on items left out of training; those called validation items chose these weights"
 ROUNDING = 1e-3  # of shares in a file
+NEAR = 0.03  # of a share; an adaptive prior that differs by less is the everyday one
 WORTH_SAYING = 0.05  # share of the evidence
 
 
@@ -48,9 +49,9 @@ def sentence(timeline: Timeline, evaluation: dict[str, Any]) -> str:
     found = {protocol.name: protocol for protocol in provenance.protocols(evaluation)}
     prior, used = timeline.prior, timeline.fusion
     relative = ", relative" if timeline.choices.get("baseline_weight") else ""
-    # Results without a prior in their name hold under an even one. An adaptive prior ends near the everyday one.
+    # Results without a prior in their name hold under an even one.
     under = "" if np.allclose(prior.shares, EVEN, atol=ROUNDING) else ", everyday prior"
-    near = not under or prior.name == "adaptive" or np.allclose(prior.shares, priors.EVERYDAY, atol=ROUNDING)
+    near = not under or np.allclose(prior.shares, priors.EVERYDAY, atol=NEAR)
     figures, parts = summary(timeline), []
     if used != "face" and figures.speech:
         parts += _told(VOICE, found.get("speakers"), f", all but neutral{relative}{under}")

@@ -17,7 +17,7 @@ from emorec.inference.timeline import Timeline
 from emorec.models import pretrained
 from emorec.output import charts, trust
 from emorec.output.chart_data import has_pictures, signed
-from emorec.output.summary import summary
+from emorec.output.summary import missing, summary
 from emorec.ui.wording import on_page
 
 
@@ -113,9 +113,7 @@ def warnings(timeline: Timeline) -> str:
     """What the reader must know before the chart: that there is no or little evidence, and some notes."""
     figures = summary(timeline)
     if not figures.shares:
-        fusion = timeline.fusion if has_pictures(timeline) else "voice"
-        missing = NO_EVIDENCE.get(fusion, "Neither was a face seen nor speech heard")
-        return callout(f"{missing}, so there is nothing to read an emotion from.")
+        return callout(f"{missing(timeline)}, so there is nothing to read an emotion from.")
     found = [figures.warning] if figures.too_little else []
     found += [persons.NO_FACE] if persons.NO_FACE in timeline.notes else []
     # The others stand in the lines about trust.
@@ -208,7 +206,6 @@ SOUND = (
     *(".aac", ".ac3", ".aif", ".aiff", ".amr", ".au", ".caf", ".eac3", ".flac", ".m4a", ".mka", ".mp3", ".oga", ".ogg"),
     *(".opus", ".tta", ".w64", ".wav", ".weba", ".wv"),
 )
-NO_EVIDENCE = {"face": "No face was seen", "voice": "No speech was heard"}
 SPEECH = "Speech counted"
 TITLES = {
     SPEECH: "Share of the time with speech that counts here. While a person is shown, only that person's speech "

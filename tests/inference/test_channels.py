@@ -10,6 +10,7 @@ from emorec.extraction.features import Features
 from emorec.extraction.people import LEFT_VOICE, RIGHT_VOICE
 from emorec.inference import timeline as timelines
 from emorec.output import labels, lane_data, tables
+from emorec.output.summary import how
 from support import factories
 
 SECONDS = 24.0
@@ -68,6 +69,21 @@ def test_one_voice_is_asked_for_by_name_or_number(person):
     one = inferred(features, person=person)
     assert one.name == "voice left" and not one.people and type(one.choices["person"]) in (str, int)
     assert one.probabilities == pytest.approx(inferred(features).people[0].probabilities, nan_ok=True)
+
+
+@pytest.mark.parametrize(("first", "name"), [(5, "voice right"), (60, "voice left")])
+def test_main_is_the_voice_that_is_heard_longest(first, name):
+    left = np.arange(HOPS) < first
+    main = inferred(call(left, ~left), person="main")
+    assert main.name == name and ", the person heard longest" in how(main)
+    times = factories.frame_times(SECONDS)
+    seen = call(left, ~left, (0, RIGHT_VOICE), factories.seen(times[:40], np.zeros(40, np.int64)))
+    assert inferred(seen, person="main").name == "person 0" and "seen longest" in how(inferred(seen, person="main"))
+
+
+def test_main_of_nobody_says_nothing_of_a_person():
+    nobody = factories.observations(SECONDS, factories.heard(np.ones(HOPS)))
+    assert "person" not in how(inferred(nobody, person="main"))
 
 
 def test_the_speaker_of_each_row_is_named():

@@ -128,6 +128,15 @@ def test_speaker_is_in_every_row_the_one_to_whom_most_hops_belong():
     assert np.isnan(spoken.probabilities[8]).all() and spoken.name == ""
 
 
+@pytest.mark.parametrize("step", [0.1, 0.2, 0.25, 0.3])
+def test_the_speaker_is_known_in_rows_that_are_shorter_than_a_hop(step):
+    features = two(**talked((0, 4, 3), (4, 7.9, 8), (9, UNTIL, 3)))
+    spoken = infer(features, MODEL, "face", step=step, person="speaker")
+    middle = (spoken.start + spoken.end) / 2
+    for number, begin, end in ((3, 0, 3.8), (8, 4.3, 7.5), (-1, 8.3, 8.7), (3, 9.3, UNTIL)):
+        assert set(spoken.person[(middle > begin) & (middle < end)]) == {number}
+
+
 def test_persons_who_never_speak_cost_no_memory_for_each_hop():
     """Two of 300 persons speak, in an hour."""
     until = 3600.0

@@ -5,12 +5,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from emorec.cli import printing
 from emorec.emotions import EMOTIONS
 from emorec.extraction.features import Features
 from emorec.extraction.spoken import OFF_SCREEN, UNSURE
 from emorec.inference import people
 from emorec.inference import timeline as timelines
 from emorec.inference.voice_pooling import UNSURE_SHARE, share_of
+from emorec.output import report_parts
+from emorec.output.summary import summary
 from emorec.ui import fragments
 from support import factories
 
@@ -65,6 +68,24 @@ def test_without_a_face_in_the_window_every_voice_counts():
     assert not heard[:4].any() and heard[10:].all()
 
 
+@pytest.mark.parametrize(
+    ("options", "counts"),
+    [
+        ({}, False),
+        ({"person": 0}, False),
+        ({"fusion": "voice"}, True),
+        ({"fusion": "voice", "person": 0}, False),
+        ({"fusion": "voice", "person": "all"}, False),
+        ({"person": "speaker"}, True),
+    ],
+)
+def test_the_note_about_voices_off_screen_says_whether_they_count(options, counts):
+    found = inferred(features(OFF_SCREEN), **options)
+    (note,) = (note for note in found.notes if "off screen" in note)
+    assert ("does not count" not in note) == counts
+    assert bool((found.row_speech > 0).any()) == counts
+
+
 @pytest.mark.parametrize("person", [0, 1])
 def test_two_persons_have_their_own_hops(person):
     made = inferred(features(halves(0, 1), persons=(0, 1)), person=person)
@@ -92,6 +113,21 @@ def test_all_and_one_agree():
         assert one.voice == pytest.approx(inferred(made, person=number).voice, nan_ok=True)
 
 
+@pytest.mark.parametrize("step", [0.5, 1.0, 6.0])
+def test_the_time_with_speech_of_all_is_that_of_the_persons_together(step):
+    """Two persons in turn, and somebody off screen in between: at no step one of them speaks for half of the time."""
+    turn = np.arange(factories.hops(SECONDS)) // 3 % 3
+    made = features(np.array([0, 1, OFF_SCREEN])[turn], persons=(0, 1))
+    everyone = timelines.infer(made, MODEL, step=step, baseline="none", person="all")
+    seconds = np.minimum((np.arange(len(turn)) + 1) * factories.HOP_SECONDS, SECONDS)
+    spoken = float(np.diff(seconds, prepend=0)[turn < 2].sum())
+    assert summary(everyone).speech == pytest.approx(spoken / SECONDS, abs=1e-6)
+    assert (everyone.row_speech >= np.max([one.row_speech for one in everyone.people], axis=0) - 1e-9).all()
+    assert everyone.speech_coverage[1:-1].mean() > 0.6
+    only = timelines.infer(made, MODEL, step=step, baseline="none", person="all", most=1)
+    assert only.row_speech == pytest.approx(only.people[0].row_speech)
+
+
 def test_unsure_hops_count_in_part_and_unknown_ones_in_full():
     made = features([*([UNSURE] * 10), *([0] * (factories.hops(SECONDS) - 10))])
     share = share_of(made, 0)
@@ -99,6 +135,41 @@ def test_unsure_hops_count_in_part_and_unknown_ones_in_full():
     assert share[:10] == pytest.approx(UNSURE_SHARE) and (share[10:] == 1).all()
     assert share_of(made, -1) is None
     assert share_of(factories.full_observations(4.0), 0) is None
+
+
+LACKING = "so there is nothing to read an emotion from"
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"fusion": "voice", "person": 1}, "No speech of person 1 was heard"),
+        ({"fusion": "face", "person": 1}, "No face of person 1 was seen"),
+        ({"person": 1}, "Neither a face nor speech of person 1 was found"),
+        ({"fusion": "voice", "person": 0}, "Too little speech of person 0 was heard"),
+        ({"person": 0}, "Too little of a face and of speech of person 0 was found"),
+        ({"fusion": "face", "person": "speaker"}, "No face of the person who speaks was seen"),
+    ],
+)
+def test_a_result_without_evidence_says_whose_is_missing(options, words, capsys):
+    """Person 2 speaks and is seen throughout, person 0 for a moment every 4 s, and person 1 is seen after the part."""
+    speakers = np.where(np.arange(factories.hops(SECONDS)) % 16 == 8, 0, 2)
+    made = features(OFF_SCREEN if options.get("person") == "speaker" else speakers, persons=(0, 1, 2))
+    arrays = made.arrays
+    seen = (arrays["face_person"] == 2) | (
+        (arrays["face_person"] == 0) & (np.abs(arrays["face_time"] % 4 - 2.1) < 0.01)
+    )
+    seen |= (arrays["face_person"] == 1) & (arrays["face_time"] > 20)
+    found = inferred(without_face(made, seen), **options).between(0, 18)
+    printing.print_summary(found, [])
+    assert words in report_parts.figures(found) and LACKING in report_parts.figures(found)
+    assert words in fragments.warnings(found)
+    assert f"  {words[0].lower()}{words[1:]}\n" in capsys.readouterr().out
+
+
+def test_sound_without_evidence_says_nothing_of_faces():
+    silent = factories.observations(SECONDS, frames=False, media={"has_video": False})
+    assert report_parts.figures(inferred(silent)).startswith("<p>No speech was heard, so")
 
 
 def without_face(made, seen):

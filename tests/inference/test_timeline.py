@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from emorec.emotions import EMOTIONS
 from emorec.errors import EmorecError
+from emorec.inference import coverage
 from emorec.inference import fusion as fusions
 from emorec.inference.predict import smooth
 from emorec.inference.timeline import STEP_RANGE, WINDOW_RANGE, check, infer, rows
@@ -145,6 +146,27 @@ def test_a_row_is_decided_by_the_window_around_it():
     assert list(known) == list((middle - 1.5 <= 5.1) & (middle + 1.5 > 4.9))
 
 
+@pytest.mark.parametrize("person", [None, "all"])
+def test_rows_that_are_longer_than_the_window_are_read_as_a_whole(person):
+    """A face and speech in the first 3 s of every 10 s."""
+    times, hops = factories.frame_times(45.0), np.arange(factories.hops(45.0)) * factories.HOP_SECONDS
+    seen = (times % 10) < 3
+    features = factories.observations(45.0, factories.seen(times[seen], 0), factories.heard((hops % 10) < 3))
+    found = infer(features, MODEL, step=10.0, window=3.0, person=person)
+    assert found.witnessed.all() and not np.isnan(found.face).any() and not np.isnan(found.voice).any()
+    assert found.face_coverage == pytest.approx(found.row_face)
+    assert found.speech_coverage[:4] == pytest.approx(np.full(4, 0.3), abs=0.06) and found.window == 3.0
+    long = infer(features, MODEL, step=10.0, window=10.0, person=person)
+    np.testing.assert_array_equal(found.probabilities[:4], long.probabilities[:4])
+
+
+@pytest.mark.parametrize(("step", "window"), [(3.0, 3.0), (2.9, 3.0)])
+def test_a_longer_last_row_widens_no_window_that_the_step_does_not_exceed(step, window):
+    start, end = rows(6.2, step)
+    low, high = coverage.windows(start, end, window, step, (0.0, 6.2))
+    assert (high - low).max() == pytest.approx(window)
+
+
 def test_rows_end_where_observing_has_come_to():
     timeline = infer(factories.full_observations(7.3, duration=60.0, complete=False), MODEL)
     assert timeline.end[-1] == 7.3
@@ -242,6 +264,32 @@ def test_smoothing_weighs_with_a_gaussian_over_time():
 def test_a_gap_gives_nothing_to_its_neighbours():
     values = factories.with_gaps(factories.probabilities(3), 1)
     assert smooth(values, np.arange(3.0), 0.2) == pytest.approx(values, abs=1e-4, nan_ok=True)
+
+
+def test_smoothing_averages_each_person_apart():
+    """Two persons take turns of 10 s, each with one expression throughout, and nobody is seen at the end of each."""
+    persons = np.repeat([-1, 0, -1, 1, -1, 0, 1], [1, 8, 2, 9, 1, 10, 9])
+    first = np.isin(np.arange(40), [*range(11), *range(21, 31)])
+    values = np.where(first[:, None], np.eye(7)[3], np.eye(7)[5])
+    assert smooth(values, np.arange(40.0), 20.0, persons) == pytest.approx(values)
+    noisy = factories.with_gaps(factories.probabilities(40), 3, 4)
+    alone = np.where(np.arange(40) % 7 == 2, -1, 4)
+    np.testing.assert_array_equal(smooth(noisy, np.arange(40.0), 2.0, alone), smooth(noisy, np.arange(40.0), 2.0))
+
+
+@pytest.mark.parametrize("person", [None, "speaker"])
+def test_smoothing_does_not_reach_across_a_cut_to_another_person(person):
+    times, late = factories.frame_times(40.0), factories.frame_times(40.0) >= 20
+    faces = factories.seen(times, late.astype(int))
+    faces["face_logits"] = np.where(late[:, None], np.eye(8)[3], np.eye(8)[1]) * 8.0
+    heard = factories.heard(np.ones(factories.hops(40.0)))
+    heard["voice_person"] = (heard["voice_time"] >= 20).astype(int)
+    features = factories.observations(40.0, faces, heard)
+    features = replace(features, empty=features.empty | {"voice_person": np.zeros(0, np.int64)})
+    calm = infer(features, MODEL, "face", prior="even", smooth=20.0, person=person)
+    plain = infer(features, MODEL, "face", prior="even", person=person)
+    assert calm.probabilities == pytest.approx(plain.probabilities, abs=1e-6)
+    assert [calm.dominant[row] for row in (2, 19, 20, 37)] == ["happy", "happy", "sad", "sad"]
 
 
 def test_shares_count_time_with_evidence():

@@ -82,6 +82,15 @@ def test_somebody_who_is_happy_throughout_stays_happy_and_a_note_says_so():
     assert len(some.notes) == 2 and "happy" in some.notes[0] and "only a part" in some.notes[1]
 
 
+def test_weights_that_know_no_neutral_face_take_nothing_out_and_say_so():
+    labels = tuple("sad" if label == "neutral" else label for label in factories.FACE_LABELS)
+    own = replace(MODEL, face=factories.face_net(replace(factories.FACE_CONFIG, labels=labels)))
+    found, plain = (infer(frowning(), own, "face", prior="even", baseline=name) for name in ("person", "none"))
+    np.testing.assert_array_equal(found.probabilities, plain.probabilities)
+    assert found.notes[-1] == usuals.MISSING and not found.choices["usual_expression"]
+    assert usuals.MISSING not in plain.notes and usuals.PHRASE in usuals.MISSING
+
+
 def test_a_face_that_is_calm_at_rest_is_left_as_it_is():
     features = looks(face(60.0), lambda time: {"neutral": 3.0} | ({"sad": 7.0} if time < 9 else {}))
     before, after = (read(features, baseline) for baseline in ("none", "person"))
@@ -233,7 +242,9 @@ def test_a_file_that_is_no_result_is_refused_in_one_sentence(tmp_path, usual_fil
 def test_files_without_a_face_of_another_model_and_missing_ones_are_refused(tmp_path, usual_file):
     sound = factories.observations(9.0, factories.heard(np.ones(factories.hops(9.0))))
     with pytest.raises(EmorecError, match="usual.json shows no face for long enough"):
-        read(face(6.0), usual_file(infer(sound, MODEL, "voice")))
+        read(face(6.0), usual_file(infer(sound, MODEL)))
+    with pytest.raises(EmorecError, match="usual.json was made with the fusion voice, which reads no face"):
+        read(face(6.0), usual_file(infer(frowning(12.0), MODEL, "voice")))
     with pytest.raises(EmorecError, match="usual.json was made with a window of 0.5 s, .* window of 1.2 s or more"):
         read(face(6.0), usual_file(infer(frowning(12.0), MODEL, "face", window=0.5)))
     assert read(face(6.0), usual_file(infer(frowning(12.0), MODEL, "face", window=1.2))).choices["baseline"]

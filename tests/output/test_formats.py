@@ -25,7 +25,7 @@ from emorec.errors import EmorecError, installing
 from emorec.extraction.spoken import OFF_SCREEN, UNSURE
 from emorec.inference.timeline import infer
 from emorec.inference.turns import Turn, turns
-from emorec.output import columns, formats, tables, tiers
+from emorec.output import columns, formats, subtitles, tables, tiers
 from emorec.output.text import plain
 from emorec.timeline import Timeline
 from support import factories
@@ -280,13 +280,21 @@ def test_a_workbook_that_excel_could_not_open_is_refused(monkeypatch, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(("spoken", "mark"), [(5, "?"), (7, "")])
+def test_a_cue_is_unsure_if_most_of_its_evidence_is_from_before(spoken, mark):
+    rows = np.tile(np.where(np.arange(7) == EMOTIONS.index("happy"), 0.7, 0.05), (13, 1))
+    speech = (np.arange(13) < spoken).astype(float)
+    text = subtitles.srt_text(factories.timeline(rows, row_face=np.zeros(13), row_speech=speech))
+    assert text.count("-->") == 1 and f"happy{mark} 70%" in text
+
+
 def cue_texts(timeline):
     """[(start, end, text)] that subtitles should have."""
     found = []
     for person in timeline.people or (timeline,):
         name = f"{plain(person.name)}: " if person.name else ""
         for run in tiers.runs(person):
-            unsure = run.confidence < person.unsure_below
+            unsure = run.confidence < person.unsure_below or run.sure < 0.5
             share = int(100 * run.confidence) if unsure else round(100 * run.confidence)
             found.append((run.start, run.end, name, f"{run.emotion}{'?' if unsure else ''} {share}%"))
     return sorted(found, key=lambda cue: cue[0])
@@ -395,6 +403,7 @@ def test_turns_are_runs_of_speech_of_one_person():
     found = turns(factories.observations(2.5, heard))
     assert [(turn.start, turn.end) for turn in found] == [pytest.approx((hop, 4 * hop)), pytest.approx((6 * hop, 2.5))]
     assert {(turn.person, turn.probability) for turn in found} == {(UNSURE, None)}
+    assert turns(factories.observations(2.5, heard, start=0.3))[0].start == 0.3
     person = np.array([0, 0, 0, 1, 1, 1, 1, OFF_SCREEN, OFF_SCREEN, 1])
     known = {"voice_person": person, "voice_person_probability": np.arange(10) / 10}
     features = factories.observations(2.5, heard | known)

@@ -291,6 +291,21 @@ def test_too_little_evidence_is_said(known, seconds, too_little):
     assert figures.warning == (f"{sentence}{max(5, seconds / 20):.1f} s are needed." if too_little else "")
 
 
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (4.97, "only 4.9 s of 5.0 s; 5.0 s are needed."),
+        (100.8, "only 5.0 s of 100.8 s; 5.1 s are needed."),
+        (0.04, "only 0.04 s of 0.04 s; 5.0 s are needed."),
+    ],
+)
+def test_too_little_evidence_never_reads_like_enough(seconds, words):
+    ends = np.array([min(seconds, 5.03), seconds])
+    rows = np.array([sure("happy"), np.full(7, np.nan)])
+    figures = summary(factories.timeline(rows, start=np.array([0.0, ends[0]]), end=ends))
+    assert figures.warning == f"Too little to tell: evidence for {words}"
+
+
 def test_a_summary_in_words_names_what_is_not_the_default():
     timeline = factories.timeline(factories.probabilities(3))
     assert how(timeline) == "late fusion, even prior, 1 s steps"
@@ -408,9 +423,10 @@ def test_a_report_is_one_page_that_needs_nothing_else():
 
 
 def test_a_report_of_nothing_says_so(tmp_path):
-    report.write(factories.timeline(np.full((3, 7), np.nan)), tmp_path / "new" / "report.html")
+    nothing = factories.timeline(np.full((3, 7), np.nan), face_coverage=np.zeros(3))
+    report.write(nothing, tmp_path / "new" / "report.html")
     text = (tmp_path / "new" / "report.html").read_text(encoding="utf-8")
-    assert "Neither a face was seen nor speech heard" in text and "Nothing stands out." in text
+    assert "Neither a face nor speech was found, so" in text and "Nothing stands out." in text
     assert trust.UNKNOWN in text and "measured" not in text.replace(trust.UNKNOWN, "")
     assert "has not been measured" in report.html_text(factories.timeline(np.full((3, 7), np.nan)), {})
 

@@ -472,7 +472,9 @@ def test_the_reading_in_words(confidence, face, speech, words):
     likely = np.nan if confidence is None else confidence
     row = [[likely if emotion == "happy" else (1 - likely) / (len(EMOTIONS) - 1) for emotion in EMOTIONS]]
     shares = {"row_face": np.array([face]), "row_speech": np.array([speech])}
-    assert reading_of(factories.timeline(row, **shares), 0.2).words == words
+    found = reading_of(factories.timeline(row, **shares), 0.2)
+    assert found.words == words
+    assert np.isnan(found.probabilities).all() == (not found.emotion)
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from emorec import download
 from emorec.analyzer import Analyzer
 from emorec.download import Fetched
 from emorec.extraction.options import WHOLE, Settings
+from emorec.extraction.people import RIGHT_VOICE
 from emorec.models import checkpoint, pretrained
 from emorec.output import tables
 from emorec.ui import app, fragments
@@ -263,6 +264,18 @@ def test_the_persons_seen_most_come_first():
     times = factories.frame_times(10.0)
     features = factories.observations(10.0, factories.seen(times[:30], np.array([4] * 20 + [2] * 10)))
     assert persons(features)[1:] == [("all persons", "all"), ("person 4, in 40%", 4), ("person 2, in 20%", 2)]
+
+
+def test_the_time_of_a_person_is_in_seconds_and_a_voice_is_only_heard():
+    """A picture a second, then 40 s of one picture without a face."""
+    times = np.arange(10.0)
+    heard = factories.heard(np.ones(factories.hops(50.0)))
+    voice = {"voice_channel": np.ones(len(heard["voice_time"]), np.uint8)}
+    voice["voice_person"] = np.full(len(heard["voice_time"]), RIGHT_VOICE)
+    features = factories.observations(50.0, factories.seen(times, 0), heard)
+    frames = {"frame_time": np.append(times, 10.0), "frame_until": np.append(np.arange(1.0, 11.0), 50.0)}
+    features.__dict__["arrays"] = features.arrays | voice | frames  # a cached property
+    assert persons(features)[-2:] == [("person 0, in 20%", 0), ("voice right, only heard", RIGHT_VOICE)]
 
 
 def test_a_person_of_another_recording_is_nobody(handlers):

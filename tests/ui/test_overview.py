@@ -169,7 +169,8 @@ def test_the_line_about_trust_names_what_was_measured_and_what_is_unsure_here():
         ("lesson.json", [1, 1, 1, 1, 2, 1, 1], 3, ", under the everyday prior"),
         ("even", [1, 1, 1, 1, 2, 1, 1], 3, ", under the everyday prior"),
         ("own", priors.EVERYDAY, 3, ""),
-        ("adaptive", [1, 1, 1, 1, 9, 1, 1], 3, ""),
+        ("adaptive", np.add(priors.EVERYDAY, [0, 0.01, 0, 0.02, -0.02, 0, -0.01]), 3, ""),
+        ("adaptive", [1, 1, 1, 1, 9, 1, 1], 3, ", under the everyday prior"),
     ):
         own = priors.Prior(name=name, shares=tuple(np.divide(given, sum(given)).tolist()))
         begin = f"Tested on people it never met{under}, the program correctly names {share}% of"

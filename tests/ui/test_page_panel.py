@@ -135,7 +135,7 @@ def test_what_is_missing_is_said_before_the_empty_chart(chromium, page_server, t
     with visiting(chromium, page_server, viewport=size) as page:
         analyze(page, silent)
         note = page.wait_for_selector("#warnings [role=alert]")
-        assert note.inner_text().startswith("Neither was a face seen nor speech")
+        assert note.inner_text().startswith("Neither a face nor speech was found")
         assert note.bounding_box()["y"] < box(page, "#timeline")["y"]
         assert page.locator("#summary .callout").count() == 0
 

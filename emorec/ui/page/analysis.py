@@ -14,6 +14,8 @@ from gradio.components.plot import PlotData
 from emorec.analyzer import Analyzer
 from emorec.extraction.features import Features
 from emorec.extraction.options import WHOLE, Settings
+from emorec.extraction.people import VOICE_NAMES
+from emorec.extraction.persons import seconds_shown
 from emorec.extraction.spoken import PERSON as VOICE_PERSON
 from emorec.inference.people import ALL, SPEAKER
 from emorec.inference.timeline import Timeline
@@ -95,14 +97,14 @@ class Analysis:
 def persons(features: Features) -> list[tuple[str, int | str]]:
     """The choices of a person, as (text, value): ANYONE, all if there are several, the one who speaks if that is
     known, then the persons seen most."""
-    arrays = features.arrays
-    frames = max(len(arrays["frame_time"]), 1)
-    found = features.persons[:MAX_PERSONS]
-    shares = {number: (arrays["face_person"] == number).sum() / frames for number in found}
+    arrays, seconds = features.arrays, max(features.until - features.start, 1e-9)
+    found, shown = features.persons[:MAX_PERSONS], seconds_shown(arrays, features.until)
+    shares = {number: float(shown[arrays["face_person"] == number].sum()) / seconds for number in found}
+    words = {number: "only heard" if number in VOICE_NAMES else f"in {share:.0%}" for number, share in shares.items()}
     more = [EVERYBODY] if len(found) > 1 else []
     more += [WHO_SPEAKS] if found and VOICE_PERSON in arrays else []
     names = features.names
-    return [ANYONE, *more, *((f"{names[number]}, in {share:.0%}", number) for number, share in shares.items())]
+    return [ANYONE, *more, *((f"{names[number]}, {words[number]}", number) for number in found)]
 
 
 def infer(analyzer: Analyzer, features: Features, facts: dict | None = None, **choices: Any) -> Timeline:
