@@ -367,6 +367,34 @@ def test_what_is_added_after_the_end_of_the_work_can_join_it():
     assert not several.running and several.items[-1].state == "waiting"
 
 
+def test_what_joins_has_the_choices_of_the_last_click_also_if_nothing_waited_then():
+    several = Batch()
+    first, second = (
+        Work(begin=lambda item: Done(), finish=lambda item, job: item.name, choices=choices) for choices in ("x", "y")
+    )
+    several.add("a", "a")
+    several.start(first)
+    until(lambda: not several.running)
+    several.cancel()
+    assert not several.start(first)
+    several.add("b", "b")
+    several.go_on()
+    until(lambda: not several.running)
+    several.start(second)
+    several.cancel()
+    until(lambda: not several.running)
+    several.start(first)
+    until(lambda: not several.running)
+    several.add("c", "c")
+    several.go_on()
+    until(lambda: not several.running)
+    assert [item.choices for item in several.items] == ["x", "x", "x"]
+    several.forget_work()  # a click was refused
+    several.add("d", "d")
+    several.go_on()
+    assert not several.running and several.items[-1].state == "waiting"
+
+
 def test_one_recording_or_all_can_be_cancelled_and_analysed_later():
     several, go = Batch(), threading.Semaphore(0)
 

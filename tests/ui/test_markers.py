@@ -11,7 +11,7 @@ from emorec.ui import example
 from emorec.ui.page.analysis import Analysis
 from emorec.ui.page.marker_panel import HOW, Marked, MarkerHandlers
 from support import factories
-from support.pages import analyze, change, visiting
+from support.pages import analyze, change, download, visiting
 
 RULES = "#timeline svg.marks .mark-rule line, #timeline svg.marks .mark-rule path"
 
@@ -39,6 +39,11 @@ def test_markers_are_drawn_averaged_and_removed(chromium, page_server, tmp_path)
         rows = list(csv.DictReader((tmp_path / "around.csv").read_text().splitlines()))
         assert {row["label"] for row in rows} == {"look <b>", "listen"}
         assert {row["markers"] for row in rows if row["label"] == "listen"} <= {"0", "1", "2"}
+        page.get_by_label("Voice only").check()
+        texts = [download(page, "around-markers")[1]]  # at once
+        page.wait_for_selector("#summary >> text=Face seen", state="detached")
+        texts += [download(page, "around-markers")[1]]
+        assert texts[0] == texts[1] != (tmp_path / "around.csv").read_bytes()
         page.set_input_files("#markers input[type=file]", wrong)
         page.wait_for_selector("text=The marker 'gone' at 99 s is outside the recording, which is 12.0 s long")
         assert words.inner_text().startswith("3 markers")  # those before stay

@@ -247,6 +247,8 @@ def test_a_row_is_named_by_a_time_that_is_in_it():
     assert [row[0] for row in rows_of_page(timeline, 1)[0]] == ["00:00.00", "00:00.25", "00:00.50", "00:00.75"]
     cut = replace(timeline, start=timeline.start + 3600.03, end=timeline.end + 3600.03)
     assert [row[0] for row in rows_of_page(cut, 1)[0]][:2] == ["1:00:00.03", "1:00:00.28"]
+    thirds = factories.timeline(factories.probabilities(3), step=1 / 3)
+    assert [row[0] for row in rows_of_page(thirds, 1)[0]] == ["00:00.00", "00:00.34", "00:00.67"]
     whole = replace(timeline, start=np.arange(4.0), end=np.array([1, 2, 3, 3.69]))
     assert [row[0] for row in rows_of_page(whole, 1)[0]] == ["00:00.0", "00:01.0", "00:02.0", "00:03.0"]
 

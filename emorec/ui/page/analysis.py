@@ -3,6 +3,7 @@
 import hashlib
 import itertools
 import json
+import math
 import secrets
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -155,7 +156,9 @@ def _shown(name: str, value: Any, until: float, digits: int) -> Any:
 
 
 def _padded(seconds: float, until: float, digits: int) -> str:
-    minutes, rest = divmod(round(seconds, digits), 60)
+    # Not below the time itself, which would be in the row before.
+    shown = round(seconds, 1) if digits == 1 else math.ceil(seconds * 100 - 1e-6) / 100
+    minutes, rest = divmod(shown, 60)
     words = f"{rest:0{digits + 3}.{digits}f}"
     if until < HOUR:
         return f"{minutes:02.0f}:{words}"

@@ -5,6 +5,7 @@ Analyze only extracts features, which the session keeps. The timeline is drawn f
 changes, so a choice takes effect at once, while the extraction is running and afterwards.
 """
 
+import functools
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -137,7 +138,8 @@ def build(
         part_choices.connect(parts, session, QUIET)
         current = inferred.Current(service)
         drawn = connect_results(parts, session, results, PeopleHandlers(service), current)
-        marker_panel.connect(parts, session, MarkerHandlers(service), drawn, AT_ONCE, connect_download)
+        after = functools.partial(current.after, parts=parts, session=session, quiet=QUIET)
+        marker_panel.connect(parts, session, MarkerHandlers(service), drawn, AT_ONCE, connect_download, after)
         kept = kept_edits.KeptEdits(service, handlers.recordings)
         kept_edits.connect(session, kept, lists.components[1:], [ended, resumed_ended], AT_ONCE)
         video.connect(parts, session, video.VideoHandlers(service), QUIET, SAVE, drawn, current)

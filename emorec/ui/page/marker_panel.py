@@ -112,8 +112,10 @@ def connect(
     drawn: Any,
     at_once: dict[str, Any],
     connect_download: Callable[[Callable[..., Any], Any, list[Any], gr.File], None],
+    current_after: Callable[[gr.Button], Callable[..., Any]],
 ) -> None:
-    """Connect the buttons; ``drawn`` is the event after which they are shown anew."""
+    """Connect the buttons; ``drawn`` is the event after which they are shown anew, ``current_after`` makes the timeline
+    current after a click on a button."""
     panel = parts.results.markers
     # Not preprocessed: the handler first checks whose the file is.
     panel.load.upload(
@@ -125,6 +127,6 @@ def connect(
     )
     panel.remove.click(handlers.remove, session.analysis, session.marked, **at_once)
     about = [session.analysis, session.timeline, session.marked]
-    connect_download(panel.around.click, handlers.around, about, parts.results.download)
+    connect_download(current_after(panel.around), handlers.around, about, parts.results.download)
     shown = [session.analysis, session.marked, session.timeline]
     drawn.then(handlers.show, shown, [panel.words, panel.around, panel.remove], **at_once)

@@ -19,7 +19,10 @@ LIST = 7  # values of ``RecordingsHandlers.show``
 RESULTS = "results"  # the folder of the results, in that of the session
 MAX_NAME = 200  # characters of the name of a recording in the list
 NOTHING_WAITS = "There is nothing to analyse in the list; add recordings first."
-NOTHING_NEW = "All of the list was analysed with these choices already; change them, or add recordings."
+NOTHING_NEW = (
+    "All of the list was analysed with these choices already; change them, or add recordings. What is still being "
+    "uploaded is analysed when it is here."
+)
 NOTHING_DONE = "No recording of the list is done yet."
 
 
@@ -76,6 +79,7 @@ class RecordingsHandlers:
     ) -> tuple:
         """Analyze all was clicked: begin, with the choices of the page."""
         batch = self.batch(request.session_hash or "")
+        batch.forget_work()
         with user_errors():
             settings = validation.settings(
                 fusion,

@@ -166,7 +166,16 @@ class Batch:
                     if item.state != WAITING:  # else it keeps what it was before
                         item.before = item.state
                     item.state, item.cancelled, item.share = WAITING, False, None
-            return self._thread is not None or self._begin(work)
+            if self._thread is not None:
+                return True
+            self._work, self._stopping = work, threading.Event()  # also for what is added later, by ``go_on``
+            return self._begin(work)
+
+    def forget_work(self) -> None:
+        """Let ``go_on`` not repeat an earlier work: the one that was asked for last was refused."""
+        with self._lock:
+            if self._thread is None:
+                self._work = None
 
     def go_on(self) -> None:
         """Work on what was added since, as the last work did, unless that was cancelled."""
@@ -178,7 +187,6 @@ class Batch:
         """Work through what waits; returns whether anything does."""
         if not any(item.state == WAITING for item in self._items.values()):
             return False
-        self._work, self._stopping = work, threading.Event()
         self._thread = threading.Thread(target=self._run, args=(work, self._stopping), daemon=True)
         self._thread.start()
         return True

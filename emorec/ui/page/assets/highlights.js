@@ -2,7 +2,7 @@
 () => {
   const NEAR = 0.25; // seconds from a highlight within which the player is still at it
   const TYPED = "textarea, select, [contenteditable=true], input:not([type=radio], [type=checkbox], [type=range], [type=button])";
-  const PLACES = "#highlights, #timeline, #overview, #player"; // elsewhere a letter may be meant for something else
+  const PLACES = "#highlights, #timeline, #overview, #player, #status"; // elsewhere a letter may be meant for something else
   const find = (selector) => document.querySelector(selector);
   const list = () => find("#highlights .moments");
   const items = () => [...(list()?.querySelectorAll("li") ?? [])];
