@@ -166,7 +166,7 @@ def test_without_evidence_there_is_no_emotion(page, tmp_path):
     drawn = tmp_path / "drawn.mp4"
     make_media.record(drawn, make_media.Video(duration=4), make_media.Audio(duration=4, tones=()))
     analyze(page, drawn)
-    assert page.wait_for_selector("#warnings .callout").inner_text().startswith("Neither was a face seen nor speech")
+    assert page.wait_for_selector("#warnings .callout").inner_text().startswith("Neither a face nor speech was found")
     assert {row["dominant"] for row in table(page)} == {""}
 
 
