@@ -23,6 +23,9 @@ NO_PAIR = (
     "interview.csv, interview.eaf or interview.TextGrid."
 )
 TWICE = "{results} has several results of {name} ({places}); move all but one of them to another folder."
+LEFT_OUT = "{name} is left out: {reason}"
+MORE_LEFT_OUT = "Also left out, for reasons such as these: {names}."
+NO_RESULT = "Labels without a result of the same name are left out: {names}."
 
 
 def paired(results: Path, labels: str | PathLike[str]) -> list[tuple[Path, Path]]:
@@ -34,9 +37,13 @@ def paired(results: Path, labels: str | PathLike[str]) -> list[tuple[Path, Path]
     return pairs
 
 
-def without_result(results: Path, labels: str | PathLike[str]) -> list[str]:
-    """The names of the labels that no result has."""
-    return sorted({*_labels(results, Path(labels))} - {*_results(results, Path(labels))})
+def left_out(results: Path, labels: str | PathLike[str], failed: dict[str, EmorecError]) -> list[str]:
+    """Notes about the recordings that ``failed`` to be compared, by name, and about labels that no result has."""
+    lacking = sorted({*_labels(results, Path(labels))} - {*_results(results, Path(labels))})
+    notes = [LEFT_OUT.format(name=name, reason=failed[name]) for name in [*failed][:MAX_NAMED]]
+    more = [*failed][MAX_NAMED:]
+    notes += [MORE_LEFT_OUT.format(names=named(more))] if more else []
+    return notes + ([NO_RESULT.format(names=named(lacking))] if lacking else [])
 
 
 def named(all_names: list[str]) -> str:

@@ -341,6 +341,27 @@ def test_recordings_in_folders_are_compared_as_one(tmp_path, capsys):
     assert "recording" not in emorec.compare(out / "1-abc" / "1.csv", lab / "1.csv").to_csv().splitlines()[0]
 
 
+def test_a_recording_that_cannot_be_compared_does_not_stop_the_others(tmp_path):
+    out, lab = in_folders(tmp_path, 9)
+    nobody = timeline(*["happy"] * 10, person=np.full(10, -1))
+    nobody.to_csv(out / "1-abc" / "1.csv")
+    written(lab, [(0, 5, "bored")], "2.csv")
+    (lab / "3.csv").write_text("just a text\n")
+    found = emorec.compare(out, lab, person=0)
+    assert found.result == "6 recordings of out" and found.every.rows == 60
+    left = [note for note in found.notes if "is left out: " in note]
+    assert [note.partition(" ")[0] for note in left] == ["1", "2", "3"]
+    assert "has no person '0'" in left[0] and "none of the seven emotions" in left[1]
+    for number in range(4, 8):
+        written(lab, [(0, 5, "bored")], f"{number}.csv")
+    notes = emorec.compare(out, lab, person=0).notes
+    assert "Also left out, for reasons such as these: 6, 7." in notes  # a folder of many gives no page of notes
+    with pytest.raises(EmorecError, match="has no person '5'"):
+        emorec.compare(out, lab, person=5)
+    with pytest.raises(EmorecError, match="joyful"):
+        emorec.compare(out, lab, map="Freude=joyful")
+
+
 def test_folders_that_do_not_fit_are_one_sentence(tmp_path):
     out, lab = in_folders(tmp_path, 2)
     (tmp_path / "empty").mkdir()
