@@ -23,6 +23,9 @@ NO_PAIR = (
     "interview.csv, interview.eaf or interview.TextGrid."
 )
 TWICE = "{results} has several results of {name} ({places}); move all but one of them to another folder."
+TWICE_LABELLED = (
+    "{labels} has several files with labels of {name} ({files}); move all but one of them to another folder."
+)
 LEFT_OUT = "{name} is left out: {reason}"
 MORE_LEFT_OUT = "Also left out, for reasons such as these: {names}."
 NO_RESULT = "Labels without a result of the same name are left out: {names}."
@@ -31,7 +34,11 @@ NO_RESULT = "Labels without a result of the same name are left out: {names}."
 def paired(results: Path, labels: str | PathLike[str]) -> list[tuple[Path, Path]]:
     """The files of results and of labels that have the same name, in the order of names. Raises EmorecError."""
     found, theirs = _results(results, Path(labels)), _labels(results, Path(labels))
-    pairs = [(_one(results, name, found[name]), theirs[name]) for name in sorted(theirs) if name in found]
+    pairs = [
+        (_one(results, name, found[name]), _only(Path(labels), name, theirs[name]))
+        for name in sorted(theirs)
+        if name in found
+    ]
     if not pairs:
         raise EmorecError(NO_PAIR.format(labels=Path(labels), results=results))
     return pairs
@@ -52,7 +59,8 @@ def named(all_names: list[str]) -> str:
     return ", ".join(all_names[:MAX_NAMED]) + more
 
 
-def _labels(results: Path, labels: Path) -> dict[str, Path]:
+def _labels(results: Path, labels: Path) -> dict[str, list[Path]]:
+    """The files of labels in a folder, by the name that results of the same recording have. Raises EmorecError."""
     if not labels.is_dir():
         raise EmorecError(NO_FOLDER.format(labels=labels, results=results))
     if labels.resolve() == results.resolve():
@@ -60,7 +68,10 @@ def _labels(results: Path, labels: Path) -> dict[str, Path]:
     files = sorted(path for path in labels.iterdir() if path.suffix.lower() in LABELS and path.name[0] != ".")
     if not files:
         raise EmorecError(NO_LABELS.format(labels=labels))
-    return {names.plain(path.stem): path for path in files}  # as results are called
+    found: dict[str, list[Path]] = {}
+    for path in files:
+        found.setdefault(names.plain(path.stem), []).append(path)
+    return found
 
 
 def _results(results: Path, labels: Path) -> dict[str, list[Path]]:
@@ -79,4 +90,10 @@ def _one(results: Path, name: str, files: list[Path]) -> Path:
     if len(places) > 1:
         listed = named([str(place.relative_to(results)) for place in places])
         raise EmorecError(TWICE.format(results=results, name=name, places=listed))
+    return files[0]
+
+
+def _only(labels: Path, name: str, files: list[Path]) -> Path:
+    if len(files) > 1:
+        raise EmorecError(TWICE_LABELLED.format(labels=labels, name=name, files=named([path.name for path in files])))
     return files[0]

@@ -378,6 +378,9 @@ def test_folders_that_do_not_fit_are_one_sentence(tmp_path):
     timeline("happy").to_csv(out / "again" / "1.csv")
     with pytest.raises(EmorecError, match=r"has several results of 1 \(1-abc, again\)"):
         emorec.compare(out, lab)
+    written(lab, [(0, 5, "disgust")], "0.tsv", header="start\tend\tlabel")
+    with pytest.raises(EmorecError, match=r"has several files with labels of 0 \(0.csv, 0.tsv\)"):
+        emorec.compare(out, lab)
 
 
 def test_labels_without_persons_need_one_if_the_result_has_several(tmp_path):
