@@ -341,6 +341,16 @@ def test_recordings_in_folders_are_compared_as_one(tmp_path, capsys):
     assert "recording" not in emorec.compare(out / "1-abc" / "1.csv", lab / "1.csv").to_csv().splitlines()[0]
 
 
+@pytest.mark.parametrize("given", [".", "../out/1-abc/.."])
+def test_a_comparison_of_the_current_folder_has_its_name(tmp_path, monkeypatch, given):
+    out, _ = in_folders(tmp_path, 2)
+    monkeypatch.chdir(out)
+    assert cli.main(["compare", given, "../lab", "--out", "../made"]) == 0
+    assert {path.name for path in (tmp_path / "made").glob("*.*") if path.is_file()} == {
+        f"out.compare{suffix}" for suffix in (".csv", ".json", ".png")
+    }
+
+
 def test_a_recording_that_cannot_be_compared_does_not_stop_the_others(tmp_path):
     out, lab = in_folders(tmp_path, 9)
     nobody = timeline(*["happy"] * 10, person=np.full(10, -1))
