@@ -124,7 +124,7 @@ def _folder(
         for note in part.notes if part.compared else [NOT_COMPARED]:
             told.setdefault(note, []).append(part.name)
     notes = [f"{note} ({folders.named(names)})" for note, names in told.items()]
-    notes += folders.left_out(result, labels, failed)
+    notes += folders.notes(result, labels, failed)
     name = f"{len(parts)} recordings of {result.resolve().name}"
     return _compared(name, Path(labels).resolve().name, parts, notes, several=True)
 

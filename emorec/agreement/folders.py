@@ -28,29 +28,45 @@ TWICE_LABELLED = (
 )
 LEFT_OUT = "{name} is left out: {reason}"
 MORE_LEFT_OUT = "Also left out, for reasons such as these: {names}."
+LONGER = "Labels are compared with the only result whose name begins as theirs: {names}."
 NO_RESULT = "Labels without a result of the same name are left out: {names}."
 
 
 def paired(results: Path, labels: str | PathLike[str]) -> list[tuple[Path, Path]]:
-    """The files of results and of labels that have the same name, in the order of names. Raises EmorecError."""
+    """The files of results and of labels that belong together, in the order of names. Raises EmorecError."""
     found, theirs = _results(results, Path(labels)), _labels(results, Path(labels))
     pairs = [
-        (_one(results, name, found[name]), _only(Path(labels), name, theirs[name]))
-        for name in sorted(theirs)
-        if name in found
+        (_one(results, ours, found[ours]), _only(Path(labels), name, theirs[name]))
+        for name, ours in sorted(_matched([*found], [*theirs]).items())
     ]
     if not pairs:
         raise EmorecError(NO_PAIR.format(labels=Path(labels), results=results))
     return pairs
 
 
-def left_out(results: Path, labels: str | PathLike[str], failed: dict[str, EmorecError]) -> list[str]:
-    """Notes about the recordings that ``failed`` to be compared, by name, and about labels that no result has."""
-    lacking = sorted({*_labels(results, Path(labels))} - {*_results(results, Path(labels))})
-    notes = [LEFT_OUT.format(name=name, reason=failed[name]) for name in [*failed][:MAX_NAMED]]
-    more = [*failed][MAX_NAMED:]
-    notes += [MORE_LEFT_OUT.format(names=named(more))] if more else []
-    return notes + ([NO_RESULT.format(names=named(lacking))] if lacking else [])
+def notes(results: Path, labels: str | PathLike[str], failed: dict[str, EmorecError]) -> list[str]:
+    """Notes about what ``failed`` to be compared, by name, about pairs of two names, and labels without a result."""
+    theirs = _labels(results, Path(labels))
+    matched = _matched([*_results(results, Path(labels))], [*theirs])
+    unlike = [f"{name} ({ours})" for name, ours in sorted(matched.items()) if name != ours]
+    more, lacking = [*failed][MAX_NAMED:], sorted({*theirs} - {*matched})
+    told = [LEFT_OUT.format(name=name, reason=failed[name]) for name in [*failed][:MAX_NAMED]]
+    for sentence, listed in ((MORE_LEFT_OUT, more), (LONGER, unlike), (NO_RESULT, lacking)):
+        told += [sentence.format(names=named(listed))] if listed else []
+    return told
+
+
+def _matched(results: list[str], labels: list[str]) -> dict[str, str]:
+    """The name of the result that belongs to the labels of each name.
+
+    It is the same; or else the only one that goes on after a point, as a fusion and a person are part of it.
+    """
+    matched = {name: name for name in labels if name in results}
+    for name in sorted({*labels} - {*matched}, key=len, reverse=True):  # interview.b.all is of interview.b
+        longer = [ours for ours in results if ours.startswith(f"{name}.") and ours not in matched.values()]
+        if len(longer) == 1:
+            matched[name] = longer[0]
+    return matched
 
 
 def named(all_names: list[str]) -> str:

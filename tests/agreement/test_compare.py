@@ -351,6 +351,21 @@ def test_a_comparison_of_the_current_folder_has_its_name(tmp_path, monkeypatch, 
     }
 
 
+def test_the_name_of_a_result_may_go_on_with_fusion_and_person(tmp_path):
+    out, lab = tmp_path / "out", tmp_path / "lab"
+    out.mkdir()
+    lab.mkdir()
+    for name in ("a", "a.all", "b.all", "b.c.face.Anna", "d.all", "d.main"):
+        timeline(*["happy"] * 10).to_csv(out / f"{name}.csv")
+    timeline(*["happy"] * 10).to_json(out / "b.all.json")
+    for name in ("a", "b", "b.c", "d"):
+        written(lab, [(0, 5, "happy")], f"{name}.csv")
+    found = emorec.compare(out, lab)
+    assert found.to_dict()["recordings"] == ["a", "b.all", "b.c.face.Anna"]
+    assert any(note.endswith("begins as theirs: b (b.all), b.c (b.c.face.Anna).") for note in found.notes)
+    assert "Labels without a result of the same name are left out: d." in found.notes  # which of the two?
+
+
 def test_a_recording_that_cannot_be_compared_does_not_stop_the_others(tmp_path):
     out, lab = in_folders(tmp_path, 9)
     nobody = timeline(*["happy"] * 10, person=np.full(10, -1))
