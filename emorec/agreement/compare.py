@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -31,7 +32,6 @@ NOTHING_IN_COMMON = (
     "No time is labelled in {labels} and has evidence in {name}; check that both are of the same recordings."
 )
 NOT_COMPARED = "No time is labelled and has evidence, so it is left out."
-NO_RESULT = "Labels without a result of the same name are left out: {names}."
 LEAST_BLOCKS_OF_LABEL = 2  # that have a label, for the interval of its recall
 
 
@@ -52,15 +52,13 @@ def compare(
     emotion's labels fill at least half of it and more than any other's.
 
     Both may also be folders: results and labels of the same name (``01.csv`` and ``01.eaf``) belong together, and the
-    rows of all recordings are compared as one. Raises EmorecError.
+    rows of all recordings are compared as one; one that cannot be compared is left out, with a note. Raises
+    EmorecError.
     """
-    person = None if person is None else str(person)
+    person, known = None if person is None else str(person), words(map)
     if not isinstance(result, Timeline) and Path(result).is_dir():
-        found = [
-            _part(path.stem, path, theirs, map, tier, person) for path, theirs in folders.paired(Path(result), labels)
-        ]
-        return _folder(result, labels, found)
-    part = _part("", result, labels, map, tier, person)
+        return _folder(Path(result), labels, known, tier, person)
+    part = _part("", result, labels, known, tier, person)
     if not part.compared:
         rows, read = part.rows, part.read
         ours = f"rows from {rows.start.min():.1f} to {rows.end.max():.1f} s"
@@ -91,29 +89,43 @@ class Part:
 
 
 def _part(
-    name: str, result: ResultLike, labels: str | PathLike[str], map: Mapped | None, tier: str | None, person: str | None
+    name: str,
+    result: ResultLike,
+    labels: str | PathLike[str],
+    known: Mapping[str, str | None],
+    tier: str | None,
+    person: str | None,
 ) -> Part:
     rows = rows_of(result)
-    read = hand.read(labels, words(map), tier)
+    read = hand.read(labels, known, tier)
     pairs = whose.pairs(rows, read, person)
     left = [] if person is not None else whose.left_persons(read, pairs)
     notes = [*rows.notes, *left, *cautions.of_labels(read, pairs)]
     return Part(name, read, pairs, _joined([one for one, _ in pairs]), _labelled(pairs), notes)
 
 
-def _folder(result: str | PathLike[str], labels: str | PathLike[str], found: list[Part]) -> Comparison:
+def _folder(
+    result: Path, labels: str | PathLike[str], known: Mapping[str, str | None], tier: str | None, person: str | None
+) -> Comparison:
     """The comparison of the recordings of two folders. Raises EmorecError."""
+    found: list[Part] = []
+    failed: dict[str, EmorecError] = {}
+    for path, theirs in folders.paired(result, labels):
+        try:
+            found.append(_part(path.stem, path, theirs, known, tier, person))
+        except EmorecError as error:
+            failed[path.stem] = error
     parts = [part for part in found if part.compared]
     if not parts:
-        raise EmorecError(NOTHING_IN_COMMON.format(labels=Path(labels).name, name=Path(result).name))
+        nothing = EmorecError(NOTHING_IN_COMMON.format(labels=Path(labels).name, name=result.name))
+        raise next(iter(failed.values()), nothing)
     told: dict[str, list[str]] = {}
     for part in found:
         for note in part.notes if part.compared else [NOT_COMPARED]:
             told.setdefault(note, []).append(part.name)
-    lacking = folders.without_result(Path(result), labels)
     notes = [f"{note} ({folders.named(names)})" for note, names in told.items()]
-    notes += [NO_RESULT.format(names=folders.named(lacking))] if lacking else []
-    name = f"{len(parts)} recordings of {Path(result).resolve().name}"
+    notes += folders.notes(result, labels, failed)
+    name = f"{len(parts)} recordings of {result.resolve().name}"
     return _compared(name, Path(labels).resolve().name, parts, notes, several=True)
 
 

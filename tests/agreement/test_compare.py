@@ -341,6 +341,52 @@ def test_recordings_in_folders_are_compared_as_one(tmp_path, capsys):
     assert "recording" not in emorec.compare(out / "1-abc" / "1.csv", lab / "1.csv").to_csv().splitlines()[0]
 
 
+@pytest.mark.parametrize("given", [".", "../out/1-abc/.."])
+def test_a_comparison_of_the_current_folder_has_its_name(tmp_path, monkeypatch, given):
+    out, _ = in_folders(tmp_path, 2)
+    monkeypatch.chdir(out)
+    assert cli.main(["compare", given, "../lab", "--out", "../made"]) == 0
+    assert {path.name for path in (tmp_path / "made").glob("*.*") if path.is_file()} == {
+        f"out.compare{suffix}" for suffix in (".csv", ".json", ".png")
+    }
+
+
+def test_the_name_of_a_result_may_go_on_with_fusion_and_person(tmp_path):
+    out, lab = tmp_path / "out", tmp_path / "lab"
+    out.mkdir()
+    lab.mkdir()
+    for name in ("a", "a.all", "b.all", "b.c.face.Anna", "d.all", "d.main"):
+        timeline(*["happy"] * 10).to_csv(out / f"{name}.csv")
+    timeline(*["happy"] * 10).to_json(out / "b.all.json")
+    for name in ("a", "b", "b.c", "d"):
+        written(lab, [(0, 5, "happy")], f"{name}.csv")
+    found = emorec.compare(out, lab)
+    assert found.to_dict()["recordings"] == ["a", "b.all", "b.c.face.Anna"]
+    assert any(note.endswith("begins as theirs: b (b.all), b.c (b.c.face.Anna).") for note in found.notes)
+    assert "Labels without a result of the same name are left out: d." in found.notes  # which of the two?
+
+
+def test_a_recording_that_cannot_be_compared_does_not_stop_the_others(tmp_path):
+    out, lab = in_folders(tmp_path, 9)
+    nobody = timeline(*["happy"] * 10, person=np.full(10, -1))
+    nobody.to_csv(out / "1-abc" / "1.csv")
+    written(lab, [(0, 5, "bored")], "2.csv")
+    (lab / "3.csv").write_text("just a text\n")
+    found = emorec.compare(out, lab, person=0)
+    assert found.result == "6 recordings of out" and found.every.rows == 60
+    left = [note for note in found.notes if "is left out: " in note]
+    assert [note.partition(" ")[0] for note in left] == ["1", "2", "3"]
+    assert "has no person '0'" in left[0] and "none of the seven emotions" in left[1]
+    for number in range(4, 8):
+        written(lab, [(0, 5, "bored")], f"{number}.csv")
+    notes = emorec.compare(out, lab, person=0).notes
+    assert "Also left out, for reasons such as these: 6, 7." in notes  # a folder of many gives no page of notes
+    with pytest.raises(EmorecError, match="has no person '5'"):
+        emorec.compare(out, lab, person=5)
+    with pytest.raises(EmorecError, match="joyful"):
+        emorec.compare(out, lab, map="Freude=joyful")
+
+
 def test_folders_that_do_not_fit_are_one_sentence(tmp_path):
     out, lab = in_folders(tmp_path, 2)
     (tmp_path / "empty").mkdir()
@@ -356,6 +402,9 @@ def test_folders_that_do_not_fit_are_one_sentence(tmp_path):
     (out / "again").mkdir()
     timeline("happy").to_csv(out / "again" / "1.csv")
     with pytest.raises(EmorecError, match=r"has several results of 1 \(1-abc, again\)"):
+        emorec.compare(out, lab)
+    written(lab, [(0, 5, "disgust")], "0.tsv", header="start\tend\tlabel")
+    with pytest.raises(EmorecError, match=r"has several files with labels of 0 \(0.csv, 0.tsv\)"):
         emorec.compare(out, lab)
 
 

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from emorec.emotions import EMOTIONS
 from emorec.models import checkpoint as checkpoints
 from emorec.models.calibration import HEADS, Calibration, HeadCalibration
 from hub import card
@@ -199,5 +200,33 @@ def test_pictures_make_no_network_surer_of_recordings_than_the_weights_that_it_s
 def test_a_network_that_is_less_sure_than_the_start_is_left_so():
     flat, sharp = np.tile([0.4, 0.3, 0.3, 0, 0, 0, 0], (9, 1)), np.tile([0.98, 0.01, 0.01, 0, 0, 0, 0], (9, 1))
     head = HeadCalibration(scale=0.9)
-    found = stills.calibrations(head, flat, ("neutral", "happy", "sad"), (sharp, Calibration()), few=True)
-    assert found == {"still": head, "face": head}
+    found = stills.calibrations(head, flat, EMOTIONS[:3], (sharp, Calibration()), few=True)
+    assert found == ({"still": head, "face": head}, stills.DERIVED)
+
+
+def known_to(count, sharpness, rows=200):
+    """Probabilities (rows, 7) of a network that knows the first ``count`` emotions."""
+    logits = np.random.default_rng(count).normal(0, sharpness, (rows, count))
+    shares = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    return np.pad(shares, [(0, 0), (0, 7 - count)])
+
+
+@pytest.mark.parametrize("count", [2, 4, 6])
+def test_emotions_that_the_start_does_not_know_do_not_make_it_look_surer(count):
+    base, head = Calibration(face=HeadCalibration(scale=1.1)), HeadCalibration(scale=2.5)
+    before, after = known_to(count, 1.5), known_to(7, 3.0)
+    found, told = stills.calibrations(head, after, EMOTIONS, (before, base), few=False)
+    spreads = [
+        head.log_likelihood(given)[:, :count].std(axis=1).mean()
+        for head, given in ((found["face"], after), (base.face, before))
+    ]
+    assert spreads[0] == pytest.approx(spreads[1], rel=1e-3) and told == stills.DERIVED
+    assert found["still"] == head
+
+
+@pytest.mark.parametrize("before", [known_to(1, 1.0), np.full((200, 7), 1 / 7)], ids=["one emotion", "all alike"])
+def test_a_start_that_tells_no_emotions_apart_gives_its_own_scale_at_most(before):
+    base = Calibration(face=HeadCalibration(scale=1.1))
+    after = known_to(7, 3.0)
+    found, told = stills.calibrations(HeadCalibration(scale=2.5), after, EMOTIONS, (before, base), few=False)
+    assert (found["still"].scale, found["face"].scale, told) == (2.5, 1.1, stills.NOT_DERIVED)

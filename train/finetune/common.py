@@ -166,22 +166,24 @@ def calibrate_and_measure(
     seven, emotions, rows = to_seven(probabilities, truth, labels)
     head = HeadCalibration()
     heads = dict.fromkeys(heads_of(part), head)
+    domain = FITTED
     if len(seven):
         own = len(np.unique(owners[rows]))
         shares, biased = balance.label_shares(labels), own >= MIN_FOR_BIAS
         head = calibrate.fit_head(seven, emotions, shares=shares, biased=biased, items=own)
         heads = dict.fromkeys(heads, head)
         if before:
-            heads = stills.calibrations(head, seven, labels, (before[0][rows], before[1]), own < MIN_FOR_BIAS)
+            heads, told = stills.calibrations(head, seven, labels, (before[0][rows], before[1]), own < MIN_FOR_BIAS)
             head = heads["still"]
-            report(f"{part}: {stills.DERIVED}")
+            domain = f"{FITTED} {told}"
+            report(f"{part}: {told}")
     model.calibration = replace(model.calibration, **heads)
     predicted = probabilities.argmax(1)
     model.evaluation = {
         f"{VALIDATION}{part}": metrics.rounded(
             {
                 "what": f"The validation items of the {part} network's training, which chose its weights",
-                "domain": f"{FITTED} {stills.DERIVED}" if before else FITTED,
+                "domain": domain,
                 "metric": "accuracy",
                 "items": items,
                 **({"windows": len(truth)} if len(truth) != items else {}),

@@ -18,6 +18,12 @@ DERIVED = (
     "The calibration was fitted to still pictures. That of faces in recordings was not measured: it is set so that "
     "with it the network is on average no surer of these pictures than the model that the run began with."
 )
+NOT_DERIVED = (
+    "The calibration was fitted to still pictures. That of faces in recordings was not measured, and cannot be set by "
+    "the model that the run began with, which tells no two of these emotions apart; its scale is at most the one of "
+    "that model."
+)
+LEAST_SPREAD = 1e-6  # of a network that tells emotions apart at all
 
 
 def are_pictures(clips: Sequence[tuple[np.ndarray, np.ndarray]]) -> bool:
@@ -31,27 +37,33 @@ def calibrations(
     labels: Sequence[str],
     before: tuple[np.ndarray, Calibration],
     few: bool,
-) -> dict[str, HeadCalibration]:
+) -> tuple[dict[str, HeadCalibration], str]:
     """The calibrations ``still`` and ``face`` of a network, given what was ``fitted`` to validation pictures.
+
+    A sentence about where they come from follows them.
 
     ``probabilities`` (N, 7) are the network's for these pictures, ``labels`` those that it knows. ``before`` has the
     probabilities (N, 7) of the model that the run began with, and its calibration. ``few`` says that the pictures are
     too few for a scale that makes the network surer than that model.
     """
     named = {emotion_of(label) for label in labels}
-    known = [number for number, emotion in enumerate(EMOTIONS) if emotion in named]
     theirs, calibration = before
+    # The emotions of both: the floor of one that a network has no label for would count as certainty.
+    known = [number for number, each in enumerate(EMOTIONS) if each in named and (theirs[:, number] > 0).any()]
+    measured = len(known) > 1 and _spread(calibration.face, theirs, known) > LEAST_SPREAD
 
     def at_most(head: HeadCalibration, reference: HeadCalibration) -> HeadCalibration:
-        ours, limit = _spread(head, probabilities, known), _spread(reference, theirs, known)
+        ours, limit = head.scale, reference.scale
+        if measured:
+            ours, limit = _spread(head, probabilities, known), _spread(reference, theirs, known)
         return _softened(head, limit / ours) if ours > limit > 0 else head
 
     still = at_most(fitted, calibration.still) if few else fitted
-    return {"still": still, "face": at_most(still, calibration.face)}
+    return {"still": still, "face": at_most(still, calibration.face)}, DERIVED if measured else NOT_DERIVED
 
 
 def _spread(head: HeadCalibration, probabilities: np.ndarray, known: Sequence[int]) -> float:
-    """How sure a network is: the mean standard deviation of the log likelihoods of the emotions that it knows."""
+    """How sure a network is: the mean standard deviation of its log likelihoods of some emotions."""
     return float(head.log_likelihood(probabilities)[:, known].std(axis=1).mean()) if len(probabilities) else 0.0
 
 
