@@ -99,7 +99,8 @@ def test_filters_and_keys(chromium, tmp_path):
     scripts = "".join(f"({(ASSETS / name).read_text(encoding='utf-8')})();" for name in ("page.js", "highlights.js"))
     html = (
         f'<meta charset="utf-8"><div id="player"><audio></audio></div><input id="words"><label id="only"><input '
-        f'type="checkbox"></label><div id="status" tabindex="-1"></div><div id="summary"><div data-duration="{timeline.duration}"></div></div>'
+        f'type="checkbox"></label><div id="status" tabindex="-1"></div>'
+        f'<div id="summary"><div data-duration="{timeline.duration}"></div></div>'
         f'<div id="highlights">{listed(timeline, with_pictures(timeline, 12))}</div><script>{scripts}</script>'
     )
     (tmp_path / "list.html").write_text(html, encoding="utf-8")
