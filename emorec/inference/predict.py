@@ -125,7 +125,7 @@ def _sums(columns: np.ndarray, kernel: np.ndarray) -> np.ndarray:
 
 
 def _sums_apart(columns: np.ndarray, kernel: np.ndarray, persons: np.ndarray) -> np.ndarray:
-    """``_sums`` over the rows of the same one of ``persons`` (N,) only, in a time that does not grow with their number."""
+    """``_sums`` over the rows of the same one of ``persons`` (N,) only; the time does not depend on their number."""
     columns = np.ascontiguousarray(columns.T)
     total = columns * kernel[0]
     for lag, weight in enumerate(kernel[1:].tolist(), 1):
