@@ -14,7 +14,7 @@ from emorec.inference import timeline as timelines
 from emorec.inference.predict import smooth
 from emorec.inference.voice_pooling import UNSURE_SHARE, share_of
 from emorec.output import report_parts
-from emorec.output.summary import summary
+from emorec.output.summary import missing, summary
 from emorec.ui import fragments
 from support import factories
 
@@ -188,6 +188,20 @@ def test_a_voice_of_which_nothing_is_known_is_smoothed_with_the_person_seen_befo
     for name in ("voice_person", "voice_person_probability"):
         del made.arrays[name]
     assert inferred(made, smooth=6.0).probabilities == pytest.approx(known)
+
+
+@pytest.mark.parametrize(
+    ("face", "speech", "words"),
+    [
+        (0.05, 0.0, "Too little of a face and no speech was found"),
+        (0.0, 0.05, "No face and too little speech was found"),
+        (0.05, 0.05, "Too little of a face and of speech was found"),
+        (0.0, 0.0, "Neither a face nor speech was found"),
+    ],
+)
+def test_too_little_is_said_only_of_what_there_is_some_of(face, speech, words):
+    shares = {"face_coverage": np.full(4, face), "speech_coverage": np.full(4, speech)}
+    assert missing(factories.timeline(np.full((4, 7), np.nan), **shares)) == words
 
 
 def test_sound_without_evidence_says_nothing_of_faces():
