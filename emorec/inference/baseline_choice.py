@@ -140,9 +140,10 @@ def _of_file(path: Path, given: str) -> Choice:
     if not known:
         if result.get("fusion") == "voice":
             raise EmorecError(NO_FUSION.format(given=given))
-        window, has_face = float(result["window"]), any(row["face"] for row in result["rows"])
-        short = SHORT_WINDOW if has_face and window < fusions.FULL_SECONDS - SMALLEST else NO_FACE
-        raise EmorecError(short.format(given=given, window=window, least=fusions.FULL_SECONDS))
+        has_face = any(row["face"] for row in result["rows"])
+        longest = max((_window(result, row) for row in result["rows"]), default=0.0)
+        short = SHORT_WINDOW if has_face and longest < fusions.FULL_SECONDS - SMALLEST else NO_FACE
+        raise EmorecError(short.format(given=given, window=result["window"], least=fusions.FULL_SECONDS))
     return Choice(name=path.name, known=known, fingerprint=str(fingerprint))
 
 
@@ -151,12 +152,14 @@ def _persons(result: Any) -> dict[str, Measured]:
     choices = result["choices"]
     shares = np.array([_finite(choices["prior_shares"][emotion]) for emotion in EMOTIONS])
     prior = np.log(np.maximum(shares, priors.FLOOR))
-    window, taken = _finite(result["window"]), choices.get("usual_expression", {})
+    taken = choices.get("usual_expression", {})
     faces: dict[str, list[np.ndarray]] = {}
     seconds: dict[str, list[float]] = {}
     for row in result["rows"]:
         # With less than full evidence, the likelihoods in a row are weakened.
-        if not row["face"] or row["person"] is None or row["face_coverage"] * window < fusions.FULL_SECONDS - SMALLEST:
+        if not row["face"] or row["person"] is None:
+            continue
+        if row["face_coverage"] * _window(result, row) < fusions.FULL_SECONDS - SMALLEST:
             continue
         face = np.array([_finite(row["face"][emotion]) for emotion in EMOTIONS])
         added = taken.get(str(row["person"]), {})
@@ -167,6 +170,15 @@ def _persons(result: Any) -> dict[str, Measured]:
         seconds.setdefault(name, []).append(length)
     found = {name: usual_expression.measure(np.array(faces[name]), np.array(seconds[name])) for name in faces}
     return {name: measured for name, measured in found.items() if measured.seconds > 0}
+
+
+def _window(result: Any, row: Any) -> float:
+    """The length (s) of the window of a row: that of the result, or with longer steps, of the row itself.
+
+    Raises KeyError, ValueError or TypeError if it is not told.
+    """
+    window, step = _finite(result["window"]), _finite(result["step"])
+    return max(window, _finite(row["end"]) - _finite(row["start"])) if step > window else window
 
 
 def _finite(value: Any) -> float:

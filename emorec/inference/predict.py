@@ -17,6 +17,8 @@ from emorec.inference.usual_expression import Usual
 from emorec.models.checkpoint import Checkpoint
 
 BATCH = 1024  # rows fused at a time, so that intermediate results stay in the processor's cache
+NOBODY = -1  # in smoothing: a row of which it is not known whose it is
+SOMEBODY = -2  # in smoothing: a voice that is known to be of no person of the recording
 
 
 def fuse(
@@ -79,24 +81,11 @@ def smooth(
     """Probabilities (N, 7) averaged over time by a Gaussian with a standard deviation of ``seconds``.
 
     ``middle`` (s) (N,) are the middles of the rows; all but the last are equally spaced. Rows without evidence are NaN,
-    stay NaN, and do not count for others. Only rows of the same one of ``persons`` (N,) are averaged; a row of nobody,
-    -1, counts as one of the person before it, or of the first one.
+    stay NaN, and do not count for others. Only rows of the same one of ``persons`` (N,) are averaged: numbers, or
+    SOMEBODY; a row of NOBODY counts as one of the person before it, or of the first one.
     """
-    rows = np.flatnonzero(persons >= 0) if persons is not None else ()
-    if persons is None or not len(rows):
-        return _smoothed(probabilities, middle, seconds)
-    persons = persons[rows[np.maximum(np.searchsorted(rows, np.arange(len(persons)), side="right") - 1, 0)]]
-    out = np.empty_like(probabilities)
-    for person in np.unique(persons):
-        mine = np.flatnonzero(persons == person)
-        part = slice(mine[0], mine[-1] + 1)  # equally spaced; the rows of others count as if they had no evidence
-        own = np.where((persons[part] == person)[:, None], probabilities[part], np.nan)
-        out[mine] = _smoothed(own, middle[part], seconds)[mine - mine[0]]
-    return out
-
-
-def _smoothed(probabilities: np.ndarray, middle: np.ndarray, seconds: float) -> np.ndarray:
-    """``smooth`` for rows that are all of one person."""
+    if persons is not None:
+        persons = _carried(persons)
     known = ~np.isnan(probabilities[:, 0])
     # The last column is the weight of a row: 1 with evidence, 0 without.
     columns = np.column_stack([np.nan_to_num(probabilities), known])
@@ -106,14 +95,41 @@ def _smoothed(probabilities: np.ndarray, middle: np.ndarray, seconds: float) -> 
     if len(even):
         step = (middle[-2] - middle[0]) / max(len(even) - 1, 1) or 1.0
         lags = min(int(reach / step), len(even) - 1)
-        kernel = np.exp(-0.5 * (np.arange(-lags, lags + 1) * step / seconds) ** 2)
-        for column, sums in zip(even.T, total.T, strict=True):
-            sums[:-1] = np.convolve(column, kernel)[lags : lags + len(even)]
+        kernel = np.exp(-0.5 * (np.arange(lags + 1) * step / seconds) ** 2)
+        total[:-1] = _sums(even, kernel) if persons is None else _sums_apart(even, kernel, persons[:-1])
     if len(last):
         near = np.flatnonzero(middle[-1] - middle <= reach)
+        if persons is not None:
+            near = near[persons[near] == persons[-1]]
         weights = np.exp(-0.5 * ((middle[near] - middle[-1]) / seconds) ** 2)[:, None]
         total[near[:-1]] += weights[:-1] * last
         total[-1] = (weights * columns[near]).sum(axis=0)
     out = np.full_like(probabilities, np.nan)
     out[known] = total[known, :-1] / total[known, -1:]
     return out
+
+
+def _carried(persons: np.ndarray) -> np.ndarray | None:
+    """The persons (N,) with the one before, or the first one, in each row of NOBODY; None if all are the same."""
+    rows = np.flatnonzero(persons != NOBODY)
+    if not len(rows):
+        return None
+    carried = persons[rows[np.maximum(np.searchsorted(rows, np.arange(len(persons)), side="right") - 1, 0)]]
+    return carried if (carried != carried[0]).any() else None
+
+
+def _sums(columns: np.ndarray, kernel: np.ndarray) -> np.ndarray:
+    """Sums (N, C) of the rows of ``columns`` (N, C) around each row, with the weight ``kernel`` (L,) by distance."""
+    both, reach = np.concatenate([kernel[:0:-1], kernel]), len(kernel) - 1
+    return np.stack([np.convolve(column, both)[reach : reach + len(column)] for column in columns.T], axis=1)
+
+
+def _sums_apart(columns: np.ndarray, kernel: np.ndarray, persons: np.ndarray) -> np.ndarray:
+    """``_sums`` over the rows of the same one of ``persons`` (N,) only; the time does not depend on their number."""
+    columns = np.ascontiguousarray(columns.T)
+    total = columns * kernel[0]
+    for lag, weight in enumerate(kernel[1:].tolist(), 1):
+        weights = weight * (persons[lag:] == persons[:-lag])
+        total[:, lag:] += weights * columns[:, :-lag]
+        total[:, :-lag] += weights * columns[:, lag:]
+    return total.T

@@ -19,7 +19,7 @@ from emorec.inference import fusion as fusions
 from emorec.inference import prior as priors
 from emorec.inference.baseline_choice import Choice
 from emorec.inference.people import PersonLike
-from emorec.inference.predict import fuse
+from emorec.inference.predict import SOMEBODY, fuse
 from emorec.inference.usual_expression import Measured, Usual
 from emorec.models.checkpoint import Checkpoint
 from emorec.models.provenance import UNTRAINED, limits
@@ -80,6 +80,16 @@ class Request:
         if self.person is not None:
             return np.full(len(start), self.person)
         return np.full(len(start), -1) if self.fusion == "voice" else pooled.person
+
+    def averaged(self, whose: np.ndarray, pooled: pooling.Pooled) -> np.ndarray:
+        """The person (N,) with whose rows each row is smoothed, as in ``predict.smooth``.
+
+        Where ``whose`` (N,) names nobody, it is the person whose voice is read, if it is known who speaks.
+        """
+        if spoken.PERSON not in self.features.arrays:
+            return whose
+        speaker = np.where(pooled.speaker == spoken.OFF_SCREEN, SOMEBODY, pooled.speaker)
+        return np.where(whose < 0, speaker, whose)
 
     def shared_voice(self, start: np.ndarray, end: np.ndarray, step: float) -> voice_pooling.Voice | None:
         """The voice in the windows of rows from ``start`` to ``end`` (s), ``step`` (s) apart, which all persons share.

@@ -174,7 +174,7 @@ def _timeline(request: Request, step: float, prior: priors.Prior, heard: voice_p
     face, voice, probabilities = (priors.posterior(one, prior.log) for one in likelihoods)
     whose = request.whose(start, end, pooled)
     if request.smooth:
-        probabilities = smooth(probabilities, (start + end) / 2, request.smooth, whose)
+        probabilities = smooth(probabilities, (start + end) / 2, request.smooth, request.averaged(whose, pooled))
     row_face, row_speech = pooling.coverage(features, start, end, pooled.person, whose)
     return Timeline(
         start=start,

@@ -114,7 +114,7 @@ def damage(item: Item) -> str | None:
 
     if gone := missing(item):
         return gone
-    for path in item.paths.values():
+    for path in _needed(item):
         try:
             with path.open("rb") as file:
                 parquet.read_table(file, page_checksum_verification=True)
@@ -125,10 +125,15 @@ def damage(item: Item) -> str | None:
 
 def missing(item: Item) -> str | None:
     """A sentence about the first table of an item whose file is gone, None if all are there."""
-    for path in item.paths.values():
+    for path in _needed(item):
         if not path.is_file():
             return DAMAGED.format(item=item.name, name=path.name, reason=os.strerror(errno.ENOENT))
     return None
+
+
+def _needed(item: Item) -> list[Path]:
+    """The files without which an item is of no use: all but GRID, whose place the windows take."""
+    return [path for name, path in item.paths.items() if name != GRID]
 
 
 def facts(path: Path) -> dict[str, Any]:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 NUMBERS = ("start", "end", "face_coverage", "speech_coverage", "row_face", "row_speech", "evidence", "disagreement")
 GROUPS = {"probabilities": "", "face": "face_", "voice": "voice_"}
+UNUSABLE = (OSError, ValueError, KeyError, TypeError, AttributeError)  # what a damaged table raises
 DAMAGED = "The result {name} cannot be opened ({reason}); run its batch again."
 
 
@@ -37,14 +38,24 @@ def timeline(item: Item) -> Timeline:
     """The timeline that the rows of an item are of. Raises EmorecError if they cannot be used."""
     try:
         made = _whole(item, "windows")
-        if GRID not in item.paths or made.step == GRID_STEP:  # a table that an earlier result left is of no use
-            return made
-        grid = _whole(item, GRID)
-        people = tuple(replace(one, grid=its) for one, its in zip(made.people, grid.people, strict=True))
-        return replace(made, grid=grid, people=people)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except UNUSABLE as error:
         reason = str(error).splitlines()[0].rstrip(".")[:120] if str(error) else type(error).__name__
         raise EmorecError(DAMAGED.format(name=name_of(item), reason=reason)) from None
+    if GRID not in item.paths or made.step == GRID_STEP:  # a table that an earlier result left is of no use
+        return made
+    try:
+        grid = _whole(item, GRID)
+    except UNUSABLE:  # without it highlights are found on the rows of windows
+        return made
+    if [*map(_numbers_of, grid.people)] != [*map(_numbers_of, made.people)]:  # it is of another result
+        return made
+    people = tuple(replace(one, grid=its) for one, its in zip(made.people, grid.people, strict=True))
+    return replace(made, grid=grid, people=people)
+
+
+def _numbers_of(timeline: Timeline) -> list[int]:
+    """The numbers of the persons in the rows of a timeline, each once."""
+    return np.unique(timeline.person).tolist()
 
 
 def _whole(item: Item, rows: str) -> Timeline:

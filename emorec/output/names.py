@@ -11,7 +11,7 @@ import os
 import re
 import tempfile
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from emorec import files
@@ -59,19 +59,24 @@ def plain(text: str) -> str:
     return files.shortened(files.no_device(name), STEM) or NAMELESS
 
 
-def of_person(name: str, number: int | None, others: Iterable[str], most: int) -> str:
+def of_person(name: str, number: int | None, others: Mapping[int, str], words: Iterable[str], most: int) -> str:
     """A person's name in the name of a file, in at most so many bytes, with - for what no name of a file may have.
 
-    The person's number follows if that is the same for another one of the names, in small or capital letters.
+    The person's number follows if that is the same, in small or capital letters, for one of the ``words``, or for one
+    of the ``others``, names by number, with or without the number of that one.
     """
 
     def fit(name: str) -> str:
         return files.shortened(UNFIT_OF_PERSON.sub("-", name).strip("-. ") or "person", most)
 
-    named = fit(name)
-    if number is None or named.casefold() not in (fit(other).casefold() for other in others):
-        return named
-    return f"{files.shortened(named, most - len(f'-{number}'))}-{number}"
+    def numbered(name: str, number: int) -> str:
+        return f"{files.shortened(fit(name), most - len(f'-{number}'))}-{number}"
+
+    taken = [fit(other) for other in (*words, *others.values())]
+    taken += [numbered(other, its) for its, other in others.items()]
+    if number is None or fit(name).casefold() not in (one.casefold() for one in taken):
+        return fit(name)
+    return numbered(name, number)
 
 
 def check_folder(folder: Path) -> None:

@@ -29,6 +29,12 @@ MIN_NAMED = 0.005  # share of the time; smaller ones are 0% in words
 WHO = {"all": "mean of all persons", "main": "the person seen longest", "speaker": "the person who speaks"}
 AFFECT = "Valence {valence} and arousal {arousal} on average (−1 to 1), derived from the emotions ({source})."
 TOO_LITTLE = "Too little to tell: evidence for only {known} of {seconds}; {least} are needed."
+FOUND = {  # what is said by whether there is some of a face, and some speech
+    (True, True): "Too little of a face and of speech",
+    (True, False): "Too little of a face and no speech",
+    (False, True): "No face and too little speech",
+    (False, False): "Neither a face nor speech",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,14 +105,15 @@ def missing(timeline: Timeline) -> str:
     faces = not voices or (timeline.fusion != "voice" and has_pictures(timeline))
     name = timeline.name or (WHO["speaker"] if timeline.choices.get("person") == "speaker" else "")
     whose = f" of {files.shown(name)}" if name else ""
-    # Others may be seen and heard, and a little of both may be too little in every row.
-    little = (faces and figures.face > 0) or (voices and figures.speech > 0)
+    # Others may be seen and heard, and a little may be too little in every row.
+    # A row with too little of a face has no person, and so no share of the row; that of its window is known.
+    face = figures.face > 0 or bool(timeline.face_coverage.any())
+    speech = figures.speech > 0
     if faces and voices:
-        found = "Too little of a face and of speech" if little else "Neither a face nor speech"
-        return f"{found}{whose} was found"
+        return f"{FOUND[face, speech]}{whose} was found"
     if faces:
-        return f"{'Too little of a face' if little else 'No face'}{whose} was seen"
-    return f"{'Too little' if little else 'No'} speech{whose} was heard"
+        return f"{'Too little of a face' if face else 'No face'}{whose} was seen"
+    return f"{'Too little' if speech else 'No'} speech{whose} was heard"
 
 
 def length(seconds: float) -> str:
@@ -166,12 +173,13 @@ def how_in_full(timeline: Timeline) -> str:
         if timeline.prior.name in priors.NAMES
         else " ".join(f"{emotion} {share:.1%}" for emotion, share in zip(EMOTIONS, timeline.prior.shares, strict=True))
     )
+    window = max(timeline.window, timeline.step)  # with longer steps, the window of a row is the row
     model, audio, video = given.get("model"), given.get("audio_track"), given.get("video_track")
     parts = [
         how(timeline),
         f"expected shares {own}" if own else "",
         f"checkpoint {files.shown(str(model))}" if model not in (None, BUNDLED) else "",
-        "" if timeline.window == DEFAULT_WINDOW else f"{timeline.window:g} s windows",
+        "" if window == DEFAULT_WINDOW else f"{window:g} s windows",
         "" if least == UNSURE_BELOW else f"unsure below {least:.0%}",
         "" if audio is None else f"audio track {audio}",
         "" if video is None else f"video track {video}",

@@ -236,8 +236,8 @@ def file_name(stem: str, timeline: Timeline, suffix: str) -> str:
     if isinstance(person, int):
         person = f"person-{person}"
     elif person and person not in WORDS:
-        others = [name for other, name in timeline.names.items() if other != own]
-        person = of_person(person, own, [*WORDS, *others], most)
+        others = {other: name for other, name in timeline.names.items() if other != own}
+        person = of_person(person, own, others, WORDS, most)
     return f"{begin}.{person}{suffix}" if person else f"{begin}{suffix}"
 
 

@@ -11,9 +11,10 @@ from emorec.extraction.features import Features
 from emorec.extraction.spoken import OFF_SCREEN, UNSURE
 from emorec.inference import people
 from emorec.inference import timeline as timelines
+from emorec.inference.predict import smooth
 from emorec.inference.voice_pooling import UNSURE_SHARE, share_of
 from emorec.output import report_parts
-from emorec.output.summary import summary
+from emorec.output.summary import missing, summary
 from emorec.ui import fragments
 from support import factories
 
@@ -165,6 +166,42 @@ def test_a_result_without_evidence_says_whose_is_missing(options, words, capsys)
     assert words in report_parts.figures(found) and LACKING in report_parts.figures(found)
     assert words in fragments.warnings(found)
     assert f"  {words[0].lower()}{words[1:]}\n" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("options", "other"),
+    [({"person": "speaker"}, OFF_SCREEN), ({"fusion": "voice"}, 1), ({"fusion": "voice"}, OFF_SCREEN)],
+)
+def test_smoothing_keeps_the_voices_of_two_who_speak_apart(options, other):
+    """Another one speaks in the second half."""
+    made = features(halves(0, other), persons=(0, 1))
+    plain, calm = (inferred(made, smooth=smoothed, **options).probabilities for smoothed in (0.0, 6.0))
+    assert not np.isnan(plain).any()
+    for half in (slice(0, 12), slice(12, 24)):
+        assert calm[half] == pytest.approx(smooth(plain[half], np.arange(12.0), 6.0))
+
+
+def test_a_voice_of_which_nothing_is_known_is_smoothed_with_the_person_seen_before():
+    made = features(0)
+    made = without_face(made, made.arrays["face_time"] < 12)
+    known = inferred(made, smooth=6.0).probabilities
+    for name in ("voice_person", "voice_person_probability"):
+        del made.arrays[name]
+    assert inferred(made, smooth=6.0).probabilities == pytest.approx(known)
+
+
+@pytest.mark.parametrize(
+    ("face", "speech", "words"),
+    [
+        (0.05, 0.0, "Too little of a face and no speech was found"),
+        (0.0, 0.05, "No face and too little speech was found"),
+        (0.05, 0.05, "Too little of a face and of speech was found"),
+        (0.0, 0.0, "Neither a face nor speech was found"),
+    ],
+)
+def test_too_little_is_said_only_of_what_there_is_some_of(face, speech, words):
+    shares = {"face_coverage": np.full(4, face), "speech_coverage": np.full(4, speech)}
+    assert missing(factories.timeline(np.full((4, 7), np.nan), **shares)) == words
 
 
 def test_sound_without_evidence_says_nothing_of_faces():

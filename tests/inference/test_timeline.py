@@ -277,6 +277,18 @@ def test_smoothing_averages_each_person_apart():
     np.testing.assert_array_equal(smooth(noisy, np.arange(40.0), 2.0, alone), smooth(noisy, np.arange(40.0), 2.0))
 
 
+@pytest.mark.parametrize("seconds", [0.2, 2.0, 60.0])
+def test_smoothing_of_many_persons_is_a_gaussian_over_the_rows_of_each(seconds):
+    random = np.random.default_rng(0)
+    values, persons = factories.with_gaps(factories.probabilities(50), 3, 4, 20), random.integers(0, 9, 50)
+    middle = np.append(np.arange(49) * 0.5, 24.4)
+    weights = np.exp(-0.5 * ((middle[:, None] - middle) / seconds) ** 2) * (persons[:, None] == persons)
+    weights *= (np.abs(middle[:, None] - middle) <= 4 * seconds + 1e-9) * ~np.isnan(values[:, 0])
+    expected = weights @ np.nan_to_num(values) / np.maximum(weights.sum(axis=1, keepdims=True), 1e-9)
+    expected[np.isnan(values)] = np.nan
+    assert smooth(values, middle, seconds, persons) == pytest.approx(expected, rel=1e-12, nan_ok=True)
+
+
 @pytest.mark.parametrize("person", [None, "speaker"])
 def test_smoothing_does_not_reach_across_a_cut_to_another_person(person):
     times, late = factories.frame_times(40.0), factories.frame_times(40.0) >= 20

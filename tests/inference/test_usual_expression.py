@@ -180,6 +180,16 @@ def test_a_result_of_another_recording_tells_what_is_usual(usual_file, earlier):
     assert read(features, str(path)).probabilities == pytest.approx(found.probabilities)
 
 
+def test_a_result_with_steps_longer_than_its_window_counts_with_its_whole_rows(usual_file):
+    """Of each row the face is seen for 2 s, which is a fifth of the row."""
+    times = factories.frame_times(60.0)
+    faces = factories.seen(times[times % 10 < 2], 0)
+    gone = looks(factories.observations(60.0, faces), lambda time: REST)
+    path = usual_file(infer(gone, MODEL, "face", step=10.0, window=0.5, baseline="none"))
+    known = baseline_choice.of(path).known
+    assert known is not None and known["person 0"].seconds > 11
+
+
 def test_persons_of_a_file_are_known_by_name(usual_file):
     both = looks(looks(face(60.0, (0, 1)), lambda _: REST, 0), lambda _: {"neutral": 3.0, "sad": 4.0}, 1)
     anna, ben = Person(number=0, name="Anna"), Person(number=1, name="Ben")

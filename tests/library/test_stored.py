@@ -9,6 +9,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from pyarrow import compute as pc
 from pyarrow import parquet as read_parquet
 
 from emorec import library
@@ -145,6 +146,27 @@ def test_a_grid_that_an_earlier_result_or_a_recording_of_that_name_left_is_passe
     made = result_folders.item(tmp_path, "talk-2", step=5.0)
     formats.FORMATS["parquet"].write(made, tmp_path / "talk-2" / "grid.parquet")
     assert stored.timeline(item(tmp_path, "talk-2")).grid is None
+
+
+@pytest.mark.parametrize("fault", ["damaged", "removed", "of one person", "of others"])
+def test_a_result_whose_grid_is_of_no_use_is_opened_without_it(tmp_path, fault):
+    made = result_folders.item(tmp_path, "talk-1", person="all", step=5.0)
+    found, grid = item(tmp_path, "talk-1"), tmp_path / "talk-1" / "grid.parquet"
+    if fault == "damaged":
+        content = grid.read_bytes()
+        grid.write_bytes(content[:200] + bytes(700) + content[900:])
+    elif fault == "removed":
+        grid.unlink()
+    else:
+        table = read_parquet.read_table(grid)
+        first, number = pc.equal(table["person"], 0), table.schema.get_field_index("person")
+        other = pc.add(table["person"], 1).cast(table.schema.field(number).type)
+        changed = table.set_column(number, table.schema.field(number), other)
+        read_parquet.write_table(table.filter(first) if fault == "of one person" else changed, grid)
+    assert items.missing(found) is None and items.damage(found) is None
+    again = stored.timeline(found)
+    assert again.grid is None and [one.grid for one in again.people] == [None, None]
+    assert again.probabilities == pytest.approx(made.probabilities, nan_ok=True)
 
 
 @pytest.mark.parametrize("kept", ["tables", "json", "parquet", "older"])

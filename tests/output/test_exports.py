@@ -156,6 +156,7 @@ LONG = "Prof. Dr. Maximilian Alexander von Hohenfels"
     [
         (("Anna B", "Ben"), ["x.Anna-B.csv", "x.Ben.csv"]),
         (("Anna B", "Anna/B", "anna b!"), ["x.Anna-B-0.csv", "x.Anna-B-1.csv", "x.anna-b-2.csv"]),
+        (("Anna!", "Anna?", "Anna-1"), ["x.Anna-0.csv", "x.Anna-1.csv", "x.Anna-1-2.csv"]),
         ((f"{LONG} (Host)", f"{LONG} (Guest)"), [f"x.Prof.-Dr.-Maximilian-Alexander-von-Hoh-{n}.csv" for n in (0, 1)]),
         (("😀", "😎"), ["x.person-0.csv", "x.person-1.csv"]),
         (("all?", "Ben"), ["x.all-0.csv", "x.Ben.csv"]),

@@ -318,6 +318,9 @@ def test_a_summary_in_words_names_what_is_not_the_default():
     assert how_in_full(dataclasses.replace(timeline, window=5.0)) == (
         f"{how(timeline)}, 5 s windows, unsure below 50%, channel left, turned by 90°, from 1.5 s, until 9 s"
     )
+    timeline = factories.timeline(factories.probabilities(3), step=5.0, window=1.0)
+    assert how_in_full(timeline) == "late fusion, even prior, 5 s steps, 5 s windows"
+    assert how_in_full(dataclasses.replace(timeline, step=3.0)) == "late fusion, even prior, 3 s steps"
 
 
 def test_a_summary_in_full_tells_results_apart_by_track_checkpoint_and_own_shares():
