@@ -6,6 +6,7 @@ changes, so a choice takes effect at once, while the extraction is running and a
 """
 
 import functools
+import re
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -96,7 +97,8 @@ SCRIPT_FILES = (
     ),
 )
 CSS = "".join((ASSETS / name).read_text(encoding="utf-8") for name in SHEETS)
-SCRIPTS = "".join(f"({(ASSETS / name).read_text(encoding='utf-8')})();" for name in SCRIPT_FILES)
+COMMENTS = re.compile(r"^\s*//.*\n", re.MULTILINE)  # lines that are nothing else: the browser need not receive them
+SCRIPTS = "".join(f"({COMMENTS.sub('', (ASSETS / name).read_text(encoding='utf-8'))})();" for name in SCRIPT_FILES)
 JS = f"() => {{{SCRIPTS}}}"
 
 
