@@ -366,6 +366,13 @@ def test_every_page_of_the_rows_can_be_reached(page):
         assert asked[-1] == 1
 
 
+def test_the_browser_keeps_the_progress_of_no_component(page):
+    # It would copy all properties of the outputs, the chart's among them, at each message of an event.
+    events = [each for each in page().fns.values() if each.outputs and each.outputs[0].get_block_name() != "api"]
+    with_progress = [each.name for each in events if each.show_progress_on != []]
+    assert len(events) > 50 and with_progress in ([], ["load_example"])  # the latter is Gradio's own
+
+
 @pytest.mark.parametrize(("setting", "shown"), [("off", False), ("on", True)])
 def test_the_tab_for_links_is_shown_only_if_links_are_on(page, monkeypatch, setting, shown):
     monkeypatch.setenv("EMOREC_LINKS", setting)

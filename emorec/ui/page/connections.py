@@ -14,7 +14,9 @@ from emorec.ui.page.result_handlers import ResultHandlers
 from emorec.ui.server.limits import ANALYSES
 
 MAX_WATCHED = ANALYSES.total  # jobs that are watched at the same time; each takes one of Gradio's threads
-QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+# The progress is shown on no component: else the browser copies all properties of each output, the chart's among them,
+# several times an event, even though nothing is to be seen, and an analysis costs it half as much again.
+QUIET: dict[str, Any] = {"show_progress": "hidden", "show_progress_on": [], "api_visibility": "private"}
 AT_ONCE: dict[str, Any] = {"concurrency_limit": None, "trigger_mode": "always_last"} | QUIET
 
 

@@ -128,5 +128,5 @@ def _time(label: str, info: str, placeholder: str, elem_id: str) -> gr.Textbox:
     with gr.Column(min_width=200):
         field = gr.Textbox(label=label, info=info, placeholder=placeholder, max_lines=1, elem_id=elem_id)
         now = gr.Button(f"{label} at the player's place", size="sm", min_width=90, elem_id=f"{elem_id}-now")
-    now.click(None, field, field, js=NOW, show_progress="hidden", api_visibility="private")
+    now.click(None, field, field, js=NOW, show_progress="hidden", show_progress_on=[], api_visibility="private")
     return field

@@ -143,6 +143,14 @@
   }
   document.addEventListener("play", follow, true);
   groupRadios();
-  new MutationObserver(() => { groupRadios(); place(); }).observe(document.body, { childList: true, subtree: true, attributeFilter: ["src", "name"] });
+  // Once a frame, because to ask for the place of an element makes the browser compute its layout.
+  let waiting = false;
+  const placeSoon = () => {
+    if (waiting) return;
+    waiting = true;
+    requestAnimationFrame(() => { waiting = false; place(); });
+  };
+  new MutationObserver(() => { groupRadios(); placeSoon(); })
+    .observe(document.body, { childList: true, subtree: true, attributeFilter: ["src", "name"] });
   window.addEventListener("resize", () => setTimeout(place, 200));
 }
