@@ -189,6 +189,7 @@ def _audio_packets(stream, audio: Audio) -> list[av.Packet]:
     wave = audio.samples()
     size = stream.codec_context.frame_size or CHUNK
     first = round(audio.start * audio.rate)
+    converter = av.AudioResampler(format=form, layout=audio.layout, rate=audio.rate)
     packets = []
     for at in range(0, len(wave), size):
         begin = (first + at) / audio.rate
@@ -197,7 +198,7 @@ def _audio_packets(stream, audio: Audio) -> list[av.Packet]:
         piece = np.repeat(wave[None, at : at + size], channels, axis=0)
         frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(piece), format="fltp", layout=audio.layout)
         frame.sample_rate = audio.rate
-        frame = av.AudioResampler(format=form, layout=audio.layout, rate=audio.rate).resample(frame)[0]
+        frame = converter.resample(frame)[0]
         frame.pts, frame.time_base = first + at, Fraction(1, audio.rate)
         packets += stream.encode(frame)
     return packets + stream.encode(None)
