@@ -8,7 +8,7 @@ from dataclasses import replace
 from emorec import settings
 from emorec.batch.choices import Choices
 from emorec.models import checkpoint, pretrained
-from emorec.models.device import device_of
+from emorec.models.device import resolve_device
 
 
 def pinned(choices: Choices) -> tuple[Choices, str, tuple[str, ...]]:
@@ -17,7 +17,7 @@ def pinned(choices: Choices) -> tuple[Choices, str, tuple[str, ...]]:
     The checkpoint is loaded once, so that one which cannot be used is one error instead of one for each recording.
     Raises EmorecError.
     """
-    device_of(choices.device)
+    resolve_device(choices.device)
     origin = pretrained.resolve(choices.model)
     checkpoint.load(origin.folder)
     # The configuration holds the calibration, on which results depend although features do not.
