@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from emorec import download
 from emorec.cli import failures, marking, printing, result_files, standard_input, streams
 from emorec.cli.result_files import Writers
-from emorec.download.links import bare, names_host
+from emorec.download.links import names_host, strip_punctuation
 from emorec.errors import EmorecError
 from emorec.output import names
 
@@ -178,7 +178,7 @@ def _named(name: str) -> str | Path:
     if download.is_link(name):
         return download.check_link(name)
     path = Path(name)
-    if names_host(bare(name)) and not path.exists():
+    if names_host(strip_punctuation(name)) and not path.exists():
         raise EmorecError(NO_FILE_IN_HOST.format(name=name, host=path.parts[0]))
     return path
 
