@@ -75,13 +75,13 @@ def _recordings(folder: Path, count: int, seconds: float) -> list[str]:
 
 def _measured(media: list[str], folder: Path, engine: str, workers: int, length: float | None = None) -> Measured:
     with tempfile.TemporaryDirectory(dir=folder) as place:
-        choices, _ = batch_choices.checked({}, {}, device="cpu", cache=Path(place, "cache"))
+        choices, _ = batch_choices.build({}, {}, device="cpu", cache=Path(place, "cache"))
         runner: Engine
         if engine == "ray":
             part = ray_engine.PART_SECONDS if length is None else length
-            runner, choices = ray_engine.engine(choices, workers=workers, length=part)
+            runner, choices = ray_engine.build_engine(choices, workers=workers, length=part)
         else:
-            runner, choices = local_engine.local(workers, choices)
+            runner, choices = local_engine.build_engine(workers, choices)
         lengths: list[float] = []
 
         def note(progress: Progress) -> None:

@@ -65,8 +65,8 @@ def batch(folder: Path, lengths: tuple[float, ...], workers: int) -> tuple[float
         made.media(media, {f"{row:02}": (SIZE, length, ("video", "audio")) for row, length in enumerate(lengths)})
         for once in media.glob("once_*"):
             once.unlink()
-        chosen, _ = batch_choices.checked({}, {}, device="cpu", cache=Path(place, "cache"))
-        engine, chosen = ray_engine.engine(chosen, workers=workers)
+        chosen, _ = batch_choices.build({}, {}, device="cpu", cache=Path(place, "cache"))
+        engine, chosen = ray_engine.build_engine(chosen, workers=workers)
         spent: dict[float, float] = {}
 
         def note(progress: Progress) -> None:

@@ -35,7 +35,7 @@ def run(options: argparse.Namespace) -> int:
     inferring = analyzing.inference_choices(options)
     inferring |= {"person": options.person, "people": options.people}
     others = {name: getattr(options, name) for name in ("locale", "plot", "report", "blur", "max_height", "device")}
-    choices, notice = batch_choices.checked(
+    choices, notice = batch_choices.build(
         inferring, analyzing.extraction_settings(options), options.format, model=options.model_path, **others
     )
     if notice:
@@ -57,14 +57,14 @@ def _engine(options: argparse.Namespace, choices: Choices) -> tuple[Engine, Choi
         from emorec.batch import ray_engine
 
         cpus = 1.0 if options.cpus_per_item is None else options.cpus_per_item
-        return ray_engine.engine(
+        return ray_engine.build_engine(
             choices, address=options.ray_address, workers=options.workers, cpus=cpus, gpus=options.gpus_per_item
         )
     from emorec.batch import local_engine
 
     if any(value is not None for value in (options.ray_address, options.cpus_per_item, options.gpus_per_item)):
         raise EmorecError(FOR_RAY)
-    return local_engine.local(options.workers, choices)
+    return local_engine.build_engine(options.workers, choices)
 
 
 class Shown:

@@ -113,8 +113,8 @@ def test_two_workers_of_which_one_is_killed_give_the_same_features_and_files(sin
             killed.append(pid)
 
     engine = LocalEngine(workers=2)
-    made, _ = choices.checked({}, {}, model=str(model), device="cpu", cache=tmp_path / "cache")
-    made = local_engine.local(2, made)[1]
+    made, _ = choices.build({}, {}, model=str(model), device="cpu", cache=tmp_path / "cache")
+    made = local_engine.build_engine(2, made)[1]
     result = run.run([str(media)], tmp_path / "out", made, engine, progress=show)
     assert killed and (result.done, result.analyzed, len(result.failed)) == (FILES - BAD, FILES, BAD)
     assert tree(tmp_path / "out") == tree(alone)

@@ -3,7 +3,7 @@
 import pytest
 
 import emorec
-from emorec.batch.inputs import listing
+from emorec.batch.inputs import list_sources
 from support import batches
 from support.loopback_hub import LoopbackHub, be_client_of
 from support.make_media import Audio, record
@@ -34,5 +34,5 @@ def test_a_repo_is_analyzed_like_a_folder(hub, tmp_path):
 
 
 def test_what_is_not_there_is_one_sentence(hub):
-    (source,) = listing(["hf://me/talks/none.m4a"]).sources
+    (source,) = list_sources(["hf://me/talks/none.m4a"]).sources
     assert source.problem == "There is nothing at hf://me/talks/none.m4a; check the name."

@@ -59,11 +59,11 @@ def write_index(url: str, found: ShardSet) -> None:
 
 def check_absent(url: str) -> None:
     """Raise EmorecError if there is an index at ``url``, or if the place cannot be reached."""
-    files, path = storage.opened(url)
+    files, path = storage.open_filesystem(url)
     try:
         there = files.exists(path)
     except Exception as error:
-        raise storage.problem(url, error) from None
+        raise storage.to_emorec_error(url, error) from None
     if there:
         raise EmorecError(EXISTS.format(index=url))
 
@@ -75,7 +75,7 @@ def read_shard(shard: Shard, task: str) -> Iterator[Example]:
     """
     from webdataset.tariterators import group_by_keys, tar_file_iterator
 
-    files, path = storage.opened(shard.url)
+    files, path = storage.open_filesystem(shard.url)
     count = 0
     try:
         with files.open(path, "rb", block_size=BLOCK, cache_type="readahead") as source:
@@ -88,7 +88,7 @@ def read_shard(shard: Shard, task: str) -> Iterator[Example]:
     except (tarfile.TarError, ValueError, KeyError, EOFError) as error:
         raise EmorecError(DAMAGED.format(url=shard.url, reason=_short(error))) from None
     except Exception as error:  # each store has errors of its own
-        raise storage.problem(shard.url, error) from None
+        raise storage.to_emorec_error(shard.url, error) from None
     if count != shard.items:
         raise EmorecError(DAMAGED.format(url=shard.url, reason=f"it holds {count} of {shard.items} items"))
     if digest != shard.sha256:
@@ -124,7 +124,7 @@ def _unpacked(content: bytes) -> np.ndarray:
 
 
 def _put(local: Path, url: str) -> None:
-    files, path = storage.opened(url)
+    files, path = storage.open_filesystem(url)
     try:
         if url.startswith("file://"):
             Path(path).parent.mkdir(parents=True, exist_ok=True)

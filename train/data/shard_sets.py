@@ -143,7 +143,7 @@ def _index_of(url: str) -> str:
 
 
 def _read_index(index: str, pattern: str) -> dict[str, Any]:
-    files, path = storage.opened(index)
+    files, path = storage.open_filesystem(index)
     try:
         content = json.loads(files.cat_file(path))
     except FileNotFoundError:
@@ -151,7 +151,7 @@ def _read_index(index: str, pattern: str) -> dict[str, Any]:
     except ValueError as error:
         raise EmorecError(NO_INDEX.format(index=index, pattern=pattern, reason=error)) from None
     except Exception as error:  # each store has errors of its own
-        raise storage.problem(index, error) from None
+        raise storage.to_emorec_error(index, error) from None
     if not isinstance(content, dict) or content.get(VERSION_KEY) != VERSION:
         raise EmorecError(OTHER_VERSION.format(index=index))
     if not isinstance(content.get("shards"), dict) or not content["shards"]:
