@@ -62,10 +62,10 @@ def evaluate(folder: Path, setting: Setting, names: Sequence[str], write: bool =
     model = checkpoints.load(folder)
     # Layers that are fitted for a protocol get the same recordings as those of the checkpoint.
     setting = replace(setting, augmented=model.training.get(voice_head.AUGMENTED_ROWS, 0))
-    costs = cost.of(model)
+    costs = cost.measure(model)
     for name in names:
         protocol = own_data.own_data if setting.dataset else PROTOCOLS[name]
-        found = metrics.rounded(protocol(model, setting)) | {"cost": costs}
+        found = metrics.round_floats(protocol(model, setting)) | {"cost": costs}
         # A user's data may be others than those of the results before.
         old = model.evaluation.get(name)
         told = ("what", "results")

@@ -60,7 +60,7 @@ def open_feeds(options: argparse.Namespace) -> list[Feed]:
     if not feeds:
         raise problems[0]
     for problem in problems:
-        streams.print_note(problem)
+        streams.print_note(str(problem))
     return feeds
 
 

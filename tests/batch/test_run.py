@@ -179,7 +179,7 @@ def test_a_folder_that_may_not_be_written_ends_a_batch_before_its_work(batch, tm
 
     monkeypatch.setattr(manifest.files, "write", refused)
     monkeypatch.setattr(manifest.tempfile, "TemporaryFile", refused)
-    monkeypatch.setattr(state.State, "keep", lambda *_: pytest.fail("it worked for nothing"))
+    monkeypatch.setattr(state.State, "store", lambda *_: pytest.fail("it worked for nothing"))
     with pytest.raises(EmorecError, match="cannot be written \\(Permission denied\\)"):
         batch(recordings(tmp_path / "v", "b.mp4"))
 

@@ -36,7 +36,7 @@ ABOUT = {
 UNKNOWN_PEOPLE = tuple(LIMITS["unknown"].format(part=part) for part in PARTS)
 
 
-def of_run(
+def training_of_run(
     part: str,
     corpus: Corpus,
     dataset: str,
@@ -93,7 +93,7 @@ def of_run(
     }
 
 
-def joined(runs: dict[str, dict[str, Any]], base: dict[str, Any]) -> dict[str, Any]:
+def join_runs(runs: dict[str, dict[str, Any]], base: dict[str, Any]) -> dict[str, Any]:
     """The metadata of a checkpoint of encoders that separate runs trained, by part, with the rest from ``base``."""
     parts = {name: people_of(base, name) for name in PARTS} | {"fusion": []}
     parts |= {name: people_of(run, name) for name, run in runs.items()}
