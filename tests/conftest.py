@@ -140,10 +140,10 @@ def home(tmp_path):
 @pytest.fixture
 def hub(home, monkeypatch):
     """An empty Hub on the loopback interface that everything here takes for the real one."""
-    from support.loopback_hub import LoopbackHub, be_client_of
+    from support.loopback_hub import LoopbackHub, use_hub
 
     with LoopbackHub() as running:
-        be_client_of(running, home, monkeypatch)
+        use_hub(running, home, monkeypatch)
         yield running
 
 

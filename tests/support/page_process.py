@@ -1,4 +1,4 @@
-"""The page as a separate process: begun, awaited until it answers, and ended."""
+"""The page as a separate process: it is started, awaited until it answers, and ended."""
 
 import contextlib
 import os
@@ -18,6 +18,7 @@ PAGE_ENDS_WITHIN = 15  # seconds
 
 
 def free_port():
+    """A free port of the loopback interface."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
