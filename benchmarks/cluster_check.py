@@ -39,7 +39,8 @@ def check(lengths: tuple[float, ...] = LENGTHS, workers: int = WORKERS) -> str:
         f"{costs.worker:.1f} s until {workers} workers work\n"
         f"{len(lengths)} recordings, {sum(lengths):g} s: predicted {predicted:.1f} s, measured {measured:.1f} s "
         f"({measured / predicted - 1:+.0%}); without the start of the workers {predicted_work:.1f} s and "
-        f"{measured_work:.1f} s ({measured_work / predicted_work - 1:+.0%}); load before it {load:.1f} on {os.cpu_count()} cores"
+        f"{measured_work:.1f} s ({measured_work / predicted_work - 1:+.0%}); "
+        f"load before it {load:.1f} on {os.cpu_count()} cores"
     )
 
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from emorec import files
 from emorec.errors import EmorecError
 from emorec.library import plain_results
-from emorec.library.result_files import read_facts, reason_of, written_at
+from emorec.library.file_facts import read_facts, reason_of, written_at
 from emorec.library.schema import (
     GRID,
     KEY,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from emorec import files
 from emorec.emotions import EMOTIONS
-from emorec.library.result_files import reason_of, written_at
+from emorec.library.file_facts import reason_of, written_at
 from emorec.library.schema import HIGHLIGHTS, JSON_SCHEMA, KEY, MANIFEST, MARKERS, MEAN, PEOPLE
 
 if TYPE_CHECKING:

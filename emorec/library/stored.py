@@ -15,8 +15,8 @@ from emorec.errors import EmorecError
 from emorec.inference.people import ALL, SPEAKER
 from emorec.inference.prior import Prior
 from emorec.inference.timeline import GRID_STEP, Timeline
+from emorec.library.file_facts import read_facts, reason_of
 from emorec.library.items import Item
-from emorec.library.result_files import read_facts, reason_of
 from emorec.library.schema import ANYBODY, GRID, MEAN
 
 if TYPE_CHECKING:

@@ -1,8 +1,8 @@
 """Run by the tests in a separate process: sends links to the guard of the downloader, without any other check.
 
 Input, as JSON on standard input: ``links``, ``hosts`` (as EMOREC_ALLOW_HOSTS) and ``names``, which replaces the
-resolver: for each name the addresses of one look-up after the other. Output: for each link what the downloader said, and every
-address that it connected to. Only the loopback interface can be reached.
+resolver: for each name the addresses of one look-up after the other. Output: what the downloader said of each link, and
+every address that it connected to. Only the loopback interface can be reached.
 """
 
 import json
