@@ -96,7 +96,7 @@ def _analyze_one(
     with _open_recording(given, options) as (media, link_facts, owner):
         latest: deque[Features] = deque(maxlen=1)
         shared = heading is not None  # the markers are for several recordings
-        problems: list[EmorecError] = []  # what one file lacks costs no other file
+        problems: list[EmorecError] = []  # of files that cannot be written; the others still are
 
         def keep(features: Features) -> None:
             if marker_options and not shared:

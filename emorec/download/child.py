@@ -2,8 +2,8 @@
 
 Its environment is emptied, and it can reach public addresses only (``network_guard``). The task has ``url, folder,
 max_height, sound_only, max_bytes, max_seconds, time, memory, hosts, kept``, with sizes in bytes and times in seconds;
-``kept`` are the keys of earlier downloads. The answers are ``{"progress": {stage, done,
-total, title}}`` and last ``{"done": {key, file, title, id, duration}}`` or ``{"problem": "a sentence"}``.
+``kept`` are the keys of earlier downloads. The answers are ``{"progress": {stage, done, total, title}}`` and last
+``{"done": {key, file, title, id, duration}}`` or ``{"problem": "a sentence"}``.
 """
 
 from __future__ import annotations

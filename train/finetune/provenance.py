@@ -65,10 +65,7 @@ def training_of_run(
     limits = [LIMITS[kind].format(part=part, dataset=dataset, items=items)]
     if start:
         limits.append(LIMITS["start"].format(part=part, start=start))
-    if missing := sorted(set(EMOTIONS) - {emotion_of(label) for label in corpus.labels}):
-        limits.append(LIMITS["missing"].format(part=part, missing=", ".join(missing)))
-    if not corpus.known_people:
-        limits.append(LIMITS["unknown"].format(part=part))
+    limits += _limits_of_corpus(part, corpus)
     if part == "voice":
         limits.append(LIMITS["relative"])
     inherited_limits = [limit for limit in base.get("limits", ()) if part_of(limit) in (None, *inherited)]
@@ -91,6 +88,16 @@ def training_of_run(
         "licence": base.get("licence", "other") if kept else "other",
         "finished": time.strftime("%Y-%m-%d"),
     }
+
+
+def _limits_of_corpus(part: str, corpus: Corpus) -> list[str]:
+    """What the labels and the persons of a Corpus limit."""
+    limits = []
+    if missing := sorted(set(EMOTIONS) - {emotion_of(label) for label in corpus.labels}):
+        limits.append(LIMITS["missing"].format(part=part, missing=", ".join(missing)))
+    if not corpus.known_people:
+        limits.append(LIMITS["unknown"].format(part=part))
+    return limits
 
 
 def join_runs(runs: dict[str, dict[str, Any]], base: dict[str, Any]) -> dict[str, Any]:
