@@ -7,7 +7,7 @@ import threading
 from dataclasses import dataclass
 from http.server import ThreadingHTTPServer
 
-from support.loopback_repos import Repo, Stale, is_large, listed, oid, sibling
+from support.loopback_repos import Repo, Stale, is_large, oid, sibling, tree_entry
 from support.loopback_routes import Refusal, handler_of
 
 
@@ -94,7 +94,7 @@ class LoopbackHub:
         return answer | {"siblings": files, "downloads": 0, "likes": 0}
 
     def tree(self, payload, repo, revision):
-        return [listed(path, content) for path, content in repo.commits[repo.resolve(revision)].items()]
+        return [tree_entry(path, content) for path, content in repo.commits[repo.resolve(revision)].items()]
 
     def refs(self, payload, repo):
         def answer(kind, known):

@@ -25,7 +25,7 @@ def free_port():
 
 
 @contextlib.contextmanager
-def served(script, log, variables):
+def serve_page(script, log, variables):
     """The address of the page that ``script`` serves in a process of its own, which prints to the file ``log``."""
     port = free_port()
     address = f"http://127.0.0.1:{port}"

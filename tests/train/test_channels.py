@@ -106,7 +106,7 @@ def recordings(tmp_path):
 def test_spoilt_recordings_take_part_beside_all_as_they_are(tmp_path, recordings):
     torch.manual_seed(0)
     net, cache = factories.voice_net(), tmp_path / "cache"
-    plain = voice_head.pooled(net, recordings, cache)
+    plain = voice_head.pooled_features(net, recordings, cache)
     rows, features = voice_head.training_rows(net, recordings, tmp_path, cache, 0)
     assert np.array_equal(rows, np.arange(6)) and np.array_equal(features, plain)
     rows, features = voice_head.training_rows(net, recordings, tmp_path, cache, 4)

@@ -47,7 +47,7 @@ def drawn(model, monkeypatch, shared):
                 rows.append(features)
     rows = np.array(rows)
     monkeypatch.setattr(voice_head, "all_items", lambda data: items)
-    monkeypatch.setattr(voice_head, "pooled", lambda net, given, cache: rows)
+    monkeypatch.setattr(voice_head, "pooled_features", lambda net, given, cache: rows)
 
     def windows(net, given, cache):
         chosen = [next(at for at, item in enumerate(items) if item is one) for one in given]

@@ -84,7 +84,7 @@ def corpora(monkeypatch):
         return [next(place for place, item in enumerate(items) if item is one) for one in given]
 
     monkeypatch.setattr(voice_head, "all_items", lambda data: items)
-    monkeypatch.setattr(voice_head, "pooled", lambda net, given, cache: rows[at(given)])
+    monkeypatch.setattr(voice_head, "pooled_features", lambda net, given, cache: rows[at(given)])
     monkeypatch.setattr(
         voice_head, "pooled_windows", lambda net, given, cache: (rows[at(given)], np.arange(len(given)))
     )
@@ -109,7 +109,7 @@ def test_what_is_said_of_speakers_is_in_the_order_of_the_voices(corpora, monkeyp
     assert [names[number] for number in said["person"]] == [items[row].person for row in order]
     # Of a fold's people it is the fold's own layer, without its bias.
     own = nets[0].heads[RELATIVE]
-    features = voice_head.pooled(nets[0], [items[row] for row in order[:36]], None)
+    features = voice_head.pooled_features(nets[0], [items[row] for row in order[:36]], None)
     assert said["unbiased"][:36] == pytest.approx(features @ own.weight.numpy().T, abs=0.05)
     assert said["bias"][:36] == pytest.approx(np.tile(own.bias.numpy(), (36, 1)), abs=1e-3)
 
@@ -176,7 +176,7 @@ def test_whole_recordings_are_better_understood_relative_to_their_speaker(corpor
 def _fitted(items, fold):
     truth = np.array([EMOTIONS.index(item.label) for item in items])
     people = np.array([item.person for item in items])
-    offset, known = voice_baseline.relative(voice_head.pooled(None, items, None), truth, people)
+    offset, known = voice_baseline.relative(voice_head.pooled_features(None, items, None), truth, people)
     return voice_baseline.fit(items, offset, known & (datasets.folds_of(items) != fold))
 
 

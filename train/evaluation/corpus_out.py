@@ -128,7 +128,7 @@ def _collect(model: Checkpoint, setting: predictions.Setting) -> dict[str, np.nd
         raise EmorecError("corpus-out needs a voice network with a distilled trunk; this one has none.")
     items = voice_head.all_items(setting.data)
     corpora = np.array([item.corpus for item in items])
-    pooled_features = voice_head.pooled(model.voice, items, setting.cache)[:, columns]
+    pooled_features = voice_head.pooled_features(model.voice, items, setting.cache)[:, columns]
     calm = np.flatnonzero(np.isin(corpora, datasets.ORDINARY))
     windows, place = voice_head.pooled_windows(model.voice, [items[row] for row in calm], setting.cache)
     everyone = {person: number for number, person in enumerate(sorted({item.person for item in items}))}

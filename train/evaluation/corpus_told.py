@@ -49,7 +49,7 @@ def measure(net: VoiceNet, data: Path, cache: Path) -> dict[str, float]:
     items = voice_head.all_items(data)
     truth = np.array([EMOTIONS.index(emotion_of(item.label) or "") for item in items])
     people, corpora = np.array([item.person for item in items]), np.array([item.corpus for item in items])
-    features = voice_head.pooled(net, items, cache)
+    features = voice_head.pooled_features(net, items, cache)
     offset, known = voice_baseline.relative(features, truth, people)
     calm = known & (truth == metrics.NEUTRAL)
     kinds = {"as they are": features, "relative to the speaker": offset}

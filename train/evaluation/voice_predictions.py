@@ -37,7 +37,7 @@ def _voices(setting: predictions.Setting, voice_nets: dict[int, VoiceNet]) -> pr
     parts = []
     for fold, net in voice_nets.items():
         rows = np.flatnonzero(folds == fold)
-        pooled = voice_head.pooled(net, items, setting.cache)
+        pooled = voice_head.pooled_features(net, items, setting.cache)
         parts.append((rows, _softmax(net, pooled[rows]), _softmax(net, pooled[rows], "ravdess")))
     first, net = next(iter(voice_nets.items()))
     rows, pooled = voice_head.training_rows(net, items, setting.data_folder, setting.cache, setting.augmented)
@@ -93,9 +93,11 @@ def _speakers(
     parts = []
     for fold, net in voice_nets.items():
         rows, layer = np.flatnonzero(folds == fold), layer_of(net, fold)
-        parts.append((rows, *_unbiased(layer, voice_head.pooled(net, items, setting.cache)[rows]), spoken[rows]))
+        parts.append(
+            (rows, *_unbiased(layer, voice_head.pooled_features(net, items, setting.cache)[rows]), spoken[rows])
+        )
     first, net = next(iter(voice_nets.items()))
-    offset, known = voice_baseline.relative(voice_head.pooled(net, items, setting.cache), truth, people)
+    offset, known = voice_baseline.relative(voice_head.pooled_features(net, items, setting.cache), truth, people)
     known &= folds != first
     calm = np.flatnonzero(np.isin(corpora, datasets.ORDINARY))
     calm_items = [items[row] for row in calm]

@@ -83,7 +83,7 @@ def ravdess_predictions(model, setting):
     items = [item for item in items if item.person not in training_people]
     if not items:
         raise EmorecError("The checkpoint was trained on every actor of RAVDESS; name its training by --runs.")
-    pooled = voice_head.pooled(model.voice, items, setting.cache)
+    pooled = voice_head.pooled_features(model.voice, items, setting.cache)
     own = model.training.get("held_out_fold")
     return {
         "seven": fusions.softmax(voice.logits_of(model.voice, pooled).astype(np.float64)),

@@ -82,7 +82,7 @@ def training_of_run(
         "held_out_fold": None,
         "parts": parts,
         "validated": validated,
-        **_named(parts, validated),
+        **_people_lists(parts, validated),
         "sources": [source, *kept],
         "limits": unique([*limits, *inherited_limits]),
         "licence": base.get("licence", "other") if kept else "other",
@@ -112,7 +112,7 @@ def join_runs(runs: dict[str, dict[str, Any]], base: dict[str, Any]) -> dict[str
     return next(iter(runs.values())) | {
         "parts": parts,
         "validated": validated,
-        **_named(parts, validated),
+        **_people_lists(parts, validated),
         "sources": sources,
         "limits": unique(
             limit
@@ -143,7 +143,7 @@ def part_of(limit: str) -> str | None:
     return next((part for part, words in ABOUT.items() if any(word in limit for word in words)), None)
 
 
-def _named(parts: dict[str, list[str]], validated: dict[str, list[str]]) -> dict[str, list[str]]:
+def _people_lists(parts: dict[str, list[str]], validated: dict[str, list[str]]) -> dict[str, list[str]]:
     """All ``persons`` of training, and those ``held_out`` of it who validated it, sorted."""
     persons = {person for people in parts.values() for person in people}
     return {

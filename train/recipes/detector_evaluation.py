@@ -100,7 +100,7 @@ def search(finder: Finder, searched: list[Case]) -> Found:
                 apart = (row[4:14] - face[4:14]).reshape(5, 2)
                 errors.append(apart / np.sqrt(face[2] * face[3]))
                 right_scores.append(row[14])
-            elif len(unsure) and (overlap(row[:4], unsure[:, :4]).max() >= UNSURE or _covered(row, unsure)):
+            elif len(unsure) and (overlap(row[:4], unsure[:, :4]).max() >= UNSURE or _is_covered(row, unsure)):
                 continue
             scores.append(row[14])
             right.append(len(shared) > 0 and shared.max() >= SAME)
@@ -206,7 +206,7 @@ def _shrunk(pictures, number, side):
     return Case(canvas, *transform_faces(rows, left_out, matrix, np.array([scale, scale]), False, canvas.shape))
 
 
-def _covered(row, unsure):
+def _is_covered(row, unsure):
     """Whether a box's middle lies in a face that is left out."""
     middle = row[:2] + row[2:4] / 2
     return bool(((middle > unsure[:, :2]) & (middle < unsure[:, :2] + unsure[:, 2:4])).all(axis=1).any())

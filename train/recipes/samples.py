@@ -102,7 +102,7 @@ def pairs(
     shown = np.array([EMOTIONS.index(native[label]) if native[label] else -1 for label in labels])
 
     items = voice_head.all_items(data)
-    features = voice_head.pooled(voice_net, items, cache)
+    features = voice_head.pooled_features(voice_net, items, cache)
     spoken = np.array([EMOTIONS.index(emotion_of(item.label)) for item in items])
     ravdess = np.array([item.corpus == "ravdess" for item in items])
     calm = np.array([item.corpus in datasets.ORDINARY for item in items]) & (spoken == EMOTIONS.index("neutral"))

@@ -69,7 +69,7 @@ def train(net: VoiceNet, data: Path, runs: Path, cache: Path, fold: int) -> nn.L
     items = voice_head.all_items(data)
     truth = np.array([EMOTIONS.index(emotion_of(item.label)) for item in items])
     people = np.array([item.person for item in items])
-    features, known = relative(voice_head.pooled(net, items, cache), truth, people)
+    features, known = relative(voice_head.pooled_features(net, items, cache), truth, people)
     layer = fit(items, features, known & (datasets.folds_of(items) != fold), scales=voice_head.scales_of(net))
     files.write(layer_file(runs, fold), safetensors.torch.save({"weight": layer.weight, "bias": layer.bias}))
     return layer

@@ -40,7 +40,7 @@ WINDOW_HOPS = 12  # 3.07 s, the default window of analysis
 def refit(net, items, features, without=()):
     """The layer for the head "emotions" of a VoiceNet, fitted on the items outside the corpora ``without``.
 
-    ``features`` (N, 2 D) are the pooled features of the items, see ``pooled``.
+    ``features`` (N, 2 D) are the pooled features of the items, see ``pooled_features``.
     """
     return fit(items, features, without, scales_of(net))
 
@@ -76,7 +76,7 @@ def scales_of(net):
     return scales
 
 
-def pooled(net, items, cache):
+def pooled_features(net, items, cache):
     """Pooled features (N, 2 D) of the recordings of items by a VoiceNet, cached by its weights."""
 
     def features():
@@ -110,7 +110,7 @@ def training_rows(
     First all items as they are, then ``augmented`` of them, drawn from all corpora alike, once more with another
     microphone, room and noise (train/data/channels.py). What is speech is known from the recordings as they are.
     """
-    everything, features = np.arange(len(items)), pooled(net, items, cache)
+    everything, features = np.arange(len(items)), pooled_features(net, items, cache)
     chosen = np.sort(np.random.default_rng(0).permutation(len(items))[:augmented])
     if not len(chosen):
         return everything, features
