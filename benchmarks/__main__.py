@@ -39,7 +39,7 @@ def main(arguments=None):
         return 2
     options.out.mkdir(parents=True, exist_ok=True)
     file = options.out / "results.json"
-    results = _begun(file, chosen, given, options.fresh)
+    results = _load_results(file, chosen, given, options.fresh)
     running = []
     try:
         with tempfile.TemporaryDirectory(prefix="emorec-bench-") as folder:
@@ -75,7 +75,7 @@ def _interrupt(*_):
     raise KeyboardInterrupt
 
 
-def _begun(file, chosen, given, fresh):
+def _load_results(file, chosen, given, fresh):
     """The results so far of the same bench on the same code and machine, or empty ones."""
     facts = {
         "plan": chosen.name,

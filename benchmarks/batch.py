@@ -41,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             for turn in range(options.turns):
                 # Every other turn begins with the larger number, so that a drift of the machine counts for both.
                 for workers in options.workers if turn % 2 == 0 else reversed(options.workers):
-                    found.append({"kind": kind, "workers": workers, **measured(media, Path(folder), workers)})
+                    found.append({"kind": kind, "workers": workers, **measure(media, Path(folder), workers)})
                     print(json.dumps(found[-1]), flush=True)
     print(table(found))
     if options.out:
@@ -65,7 +65,7 @@ def recordings(folder: Path, kind: str, count: int) -> Path:
     return folder
 
 
-def measured(media: Path, folder: Path, workers: int) -> dict[str, float]:
+def measure(media: Path, folder: Path, workers: int) -> dict[str, float]:
     """One batch: seconds, hours of media an hour, and the largest memory (MB) of a worker."""
     with tempfile.TemporaryDirectory(dir=folder) as place:
         os.environ["EMOREC_CACHE"] = f"{place}/cache"

@@ -58,11 +58,11 @@ def main(arguments: list[str] | None = None) -> int:
         print(HEAD, flush=True)
         many = _recordings(folder / "many", options.items, options.seconds)
         for engine, workers in (("local", 1), ("local", options.workers), ("ray", options.workers)):
-            print(_measured(many, folder, engine, workers), flush=True)
+            print(_measure(many, folder, engine, workers), flush=True)
         if options.long:
             one = _recordings(folder / "long", 1, 60 * options.long)
             for length in (60 * options.long / options.workers, ray_engine.PART_SECONDS * 1000):
-                print(_measured(one, folder, "ray", options.workers, length), flush=True)
+                print(_measure(one, folder, "ray", options.workers, length), flush=True)
     return 0
 
 
@@ -73,15 +73,15 @@ def _recordings(folder: Path, count: int, seconds: float) -> list[str]:
     return [str(path) for path in made.media(folder, wanted).values()]
 
 
-def _measured(media: list[str], folder: Path, engine: str, workers: int, length: float | None = None) -> Measured:
+def _measure(media: list[str], folder: Path, engine: str, workers: int, length: float | None = None) -> Measured:
     with tempfile.TemporaryDirectory(dir=folder) as place:
-        choices, _ = batch_choices.checked({}, {}, device="cpu", cache=Path(place, "cache"))
+        choices, _ = batch_choices.build({}, {}, device="cpu", cache=Path(place, "cache"))
         runner: Engine
         if engine == "ray":
             part = ray_engine.PART_SECONDS if length is None else length
-            runner, choices = ray_engine.engine(choices, workers=workers, length=part)
+            runner, choices = ray_engine.build_engine(choices, workers=workers, length=part)
         else:
-            runner, choices = local_engine.local(workers, choices)
+            runner, choices = local_engine.build_engine(workers, choices)
         lengths: list[float] = []
 
         def note(progress: Progress) -> None:

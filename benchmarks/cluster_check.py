@@ -25,29 +25,30 @@ WARM, LONG, SHORT = 5.0, 180.0, 20.0  # of the batch that the costs are fitted t
 WORKERS = 2
 
 
-def checked(lengths: tuple[float, ...] = LENGTHS, workers: int = WORKERS) -> str:
-    """Measure and compare; a few lines of text."""
+def check(lengths: tuple[float, ...] = LENGTHS, workers: int = WORKERS) -> str:
+    """Measure and compare; returns the result as a few lines of text."""
     with tempfile.TemporaryDirectory(prefix="emorec-cluster-") as name:
         folder = Path(name)
-        costs = fitted(folder, workers)
+        costs = fit_costs(folder, workers)
         load = os.getloadavg()[0]
         predicted = simulate(lengths, workers, costs).seconds
-        measured, _ = batch(folder, lengths, workers)
-    working, worked = predicted - costs.worker, measured - costs.worker
+        measured, _ = run_batch(folder, lengths, workers)
+    predicted_work, measured_work = predicted - costs.worker, measured - costs.worker
     return (
         f"start {costs.start:.2f} s an item, {1000 * costs.rate:.1f} ms a second of media, "
         f"{costs.worker:.1f} s until {workers} workers work\n"
         f"{len(lengths)} recordings, {sum(lengths):g} s: predicted {predicted:.1f} s, measured {measured:.1f} s "
-        f"({measured / predicted - 1:+.0%}); without the start of the workers {working:.1f} s and {worked:.1f} s "
-        f"({worked / working - 1:+.0%}); load before it {load:.1f} on {os.cpu_count()} cores"
+        f"({measured / predicted - 1:+.0%}); without the start of the workers {predicted_work:.1f} s and "
+        f"{measured_work:.1f} s ({measured_work / predicted_work - 1:+.0%}); "
+        f"load before it {load:.1f} on {os.cpu_count()} cores"
     )
 
 
-def fitted(folder: Path, workers: int) -> Costs:
-    """The costs of items while all workers are busy: from short and long ones, after one that loads the networks."""
+def fit_costs(folder: Path, workers: int) -> Costs:
+    """Fit the costs of items while all workers are busy: from short and long ones, after one that loads networks."""
     # A little longer each, so that none is a copy of another.
     lengths = tuple(kind + 0.5 * number for kind in (WARM, LONG, SHORT) for number in range(workers))
-    seconds, spent = batch(folder, lengths, workers)
+    seconds, spent = run_batch(folder, lengths, workers)
     long, short = (
         statistics.mean(spent[length] for length in lengths if kind <= length < kind + 0.5 * workers)
         for kind in (LONG, SHORT)
@@ -57,7 +58,7 @@ def fitted(folder: Path, workers: int) -> Costs:
     return replace(costs, worker=seconds - simulate(lengths, workers, costs).seconds)
 
 
-def batch(folder: Path, lengths: tuple[float, ...], workers: int) -> tuple[float, dict[float, float]]:
+def run_batch(folder: Path, lengths: tuple[float, ...], workers: int) -> tuple[float, dict[float, float]]:
     """One batch on a cluster that is started for it: its wall time (s), and that of each item, by its length."""
     with tempfile.TemporaryDirectory(dir=folder) as place:
         media = Path(place, "media")
@@ -65,8 +66,8 @@ def batch(folder: Path, lengths: tuple[float, ...], workers: int) -> tuple[float
         made.media(media, {f"{row:02}": (SIZE, length, ("video", "audio")) for row, length in enumerate(lengths)})
         for once in media.glob("once_*"):
             once.unlink()
-        chosen, _ = batch_choices.checked({}, {}, device="cpu", cache=Path(place, "cache"))
-        engine, chosen = ray_engine.engine(chosen, workers=workers)
+        chosen, _ = batch_choices.build({}, {}, device="cpu", cache=Path(place, "cache"))
+        engine, chosen = ray_engine.build_engine(chosen, workers=workers)
         spent: dict[float, float] = {}
 
         def note(progress: Progress) -> None:

@@ -40,8 +40,10 @@ class Costs:
 
 @dataclass(frozen=True, kw_only=True)
 class Simulated:
-    """What a batch came to: its ``seconds``, the core seconds in which a core was ``busy``, the ``wait`` (s) from the
-    moment when the first core had nothing more to do, and the ``pieces`` that were run."""
+    """The result of a simulated batch: its ``seconds``, and the core seconds in which a core was ``busy``.
+
+    ``wait`` (s) begins when the first core has nothing more to do. ``pieces`` is how many tasks were run.
+    """
 
     seconds: float
     busy: float
@@ -77,26 +79,27 @@ def pieces(length: float, costs: Costs) -> list[float]:
 def simulate(media: Sequence[float], slots: int, costs: Costs, ahead: int = 2) -> Simulated:
     """Run items of the given lengths (s), in their order, on so many cores.
 
-    As in the batch, ``ahead`` items for each core are begun at once, the driver begins one after the other, parts are
-    begun when the first look at their item has ended, and join when the last of them has.
+    As in the batch, ``ahead`` items for each core are started at once, by the driver one after the other. The parts of
+    an item are started when its first task has ended, and joined when the last part has.
     """
     free = [costs.worker] * slots
     waiting = deque(media)
     ready: deque[tuple[float, int, float]] = deque()  # since when, item, core seconds
     running: list[tuple[float, int]] = []  # end of a piece, and its item
     left: dict[int, int] = {}  # unfinished pieces of an item
-    divided: dict[int, list[float]] = {}  # parts that the first look at an item will give
+    divided: dict[int, list[float]] = {}  # parts that the first task of an item will give
     joins: set[int] = set()
-    driver, busy, count, begun, begun_ever, last = 0.0, 0.0, 0, 0, 0, 0.0
+    driver, busy, count, last = 0.0, 0.0, 0, 0.0
+    active, started = 0, 0  # items in work, and all that were ever started
     heapq.heapify(free)
 
     def refill(now: float) -> None:
-        nonlocal driver, begun, begun_ever
-        while waiting and begun < ahead * slots:
+        nonlocal driver, active, started
+        while waiting and active < ahead * slots:
             parts = pieces(waiting.popleft(), costs)
             driver = max(driver, now) + costs.driver
-            begun, item = begun + 1, begun_ever
-            begun_ever += 1
+            active, item = active + 1, started
+            started += 1
             if len(parts) > 1:
                 divided[item] = parts
             left[item] = 1
@@ -125,7 +128,7 @@ def simulate(media: Sequence[float], slots: int, costs: Costs, ahead: int = 2) -
             left[item] = 1
             ready.append((now, item, costs.join))
         else:
-            begun -= 1
+            active -= 1
             refill(now)
     return Simulated(seconds=last, busy=busy, wait=last - min(free), pieces=count)
 
@@ -160,7 +163,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if options.check:
         from benchmarks import cluster_check
 
-        print(cluster_check.checked())
+        print(cluster_check.check())
         return
     divide = LONGEST if options.whole else known.divide
     costs = Costs(start=options.start, rate=options.rate, driver=options.driver, divide=divide)

@@ -32,7 +32,7 @@ class Tally:
 
     @contextlib.contextmanager
     def working(self) -> Iterator[None]:
-        """Within this context, one more member is busy. A member that is refused raises Refused in it."""
+        """A context in which one more member is busy. A member that is refused raises Refused in it."""
         self.count(at_work=1)
         try:
             yield
@@ -106,7 +106,7 @@ class Site:
 
 @contextlib.contextmanager
 def slow_site() -> Iterator[Site]:
-    """Within this context, a Site that sends a kilobyte a second."""
+    """A context with a Site that sends a kilobyte a second."""
 
     class Dripping(BaseHTTPRequestHandler):
         def do_HEAD(self):

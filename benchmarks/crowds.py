@@ -28,7 +28,7 @@ def visit(address: str, file: Path, within: float) -> tuple[float | None, str]:
     began = time.monotonic()
     try:
         with httpx.Client(base_url=address, timeout=within) as visitor:
-            for kind, data in analysing(visitor, file):
+            for kind, data in analyse(visitor, file):
                 if kind == "complete":
                     return time.monotonic() - began, ""
                 if kind == "error":
@@ -40,7 +40,7 @@ def visit(address: str, file: Path, within: float) -> tuple[float | None, str]:
     return None, f"nothing within {within:.0f} s"
 
 
-def analysing(visitor: httpx.Client, file: Path) -> Iterator[tuple[str, str]]:
+def analyse(visitor: httpx.Client, file: Path) -> Iterator[tuple[str, str]]:
     """Analyse a file as a visitor with a heartbeat; yields the server's events as (kind, data).
 
     The first is ("begun", ""): the server has accepted the job and keeps the connection open.
@@ -71,7 +71,7 @@ def analyses(which: str) -> Callable[[Scene], None]:
     def member(scene: Scene) -> None:
         # The stream has a heartbeat every 15 s; the member may notice only then that it has to leave.
         with _leaving(scene), httpx.Client(base_url=scene.address, timeout=120) as visitor:
-            events = analysing(visitor, getattr(scene.media, which))
+            events = analyse(visitor, getattr(scene.media, which))
             next(events)  # the server has accepted the job
             with scene.tally.working():
                 for kind, data in events:

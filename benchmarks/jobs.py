@@ -144,10 +144,10 @@ def naive(path, windows, step):
 
 def stages(path):
     """The processor time of each stage."""
-    from benchmarks.stages import watched
+    from benchmarks.stages import watch_stages
 
     analyzer = _engine(path)
-    with tempfile.TemporaryDirectory() as cache, timed() as took, watched() as spent:
+    with tempfile.TemporaryDirectory() as cache, timed() as took, watch_stages() as spent:
         *_, observations = analyzer.extract(path, Path(cache))
         with spent.stage("fuse"):
             analyzer.infer(observations)

@@ -34,13 +34,13 @@ def main():
         threading.Thread(target=play, args=(live, voice), daemon=True).start()
         threading.Thread(target=film, args=(live, shown), daemon=True).start()
         time.sleep(WARM_UP)
-        before, spent, judged, dropped, delays = live.now(), used(), live.judged, live.dropped, []
+        before, spent, judged, dropped, delays = live.now(), processor_time(), live.judged, live.dropped, []
         while live.now() < seconds:
             reading = live.reading()
             delays.append(reading.delay)
             time.sleep(READ_EVERY)
         lasted = live.now() - before
-        judged, dropped, spent = live.judged - judged, live.dropped - dropped, used() - spent
+        judged, dropped, spent = live.judged - judged, live.dropped - dropped, processor_time() - spent
         features = live.save()
     rows = len(loaded.infer(features))
     size = sum(array.nbytes for array in features.arrays.values()) / features.duration * 60
@@ -49,7 +49,7 @@ def main():
     print(f"{spent / lasted:.2f} s of processor time a second; {size / 1e6:.2f} MB of features a minute")
 
 
-def used():
+def processor_time():
     """Seconds of processor time of this process."""
     found = os.times()
     return found.user + found.system

@@ -55,7 +55,7 @@ class Measured:
     said: str = ""
 
     @property
-    def held(self) -> bool:
+    def passed(self) -> bool:
         """Whether the other visitor was served in time and no file stayed."""
         return self.seconds is not None and self.seconds <= SERVED_WITHIN and not self.left and not self.left_after_kill
 
@@ -86,7 +86,7 @@ def main(arguments: list[str] | None = None) -> int:
     if options.table:
         options.table.parent.mkdir(parents=True, exist_ok=True)
         options.table.write_text(as_table(results) + "\n", encoding="utf-8")
-    return 0 if all(result.held for result in results) else 1
+    return 0 if all(result.passed for result in results) else 1
 
 
 def run_crowd(
@@ -117,7 +117,7 @@ def run_crowd(
             for member in crowd:
                 member.start()
             gather(scene, len(crowd), min(GATHER_TIMEOUT, limit), downloading=name == "links")
-            at_work, turned_away = held_by(name, server, scene), tally.turned_away
+            at_work, turned_away = describe_held(name, server, scene), tally.turned_away
             seconds, said = crowds.visit(server.address, media.short, VISIT_TIMEOUT)
             waits.append(seconds)
             stop.set()
@@ -160,7 +160,7 @@ def gather(scene: crowd_scene.Scene, number: int, within: float, downloading: bo
         time.sleep(0.1)
 
 
-def held_by(name: str, server: Server, scene: crowd_scene.Scene) -> str:
+def describe_held(name: str, server: Server, scene: crowd_scene.Scene) -> str:
     """How many members are busy by their own count, and what the server or the site has of them."""
     tally, seen = scene.tally, ""
     if name == "idle":
@@ -193,7 +193,7 @@ def as_table(results: list[Measured]) -> str:
             "{}, {}".format(*result.descriptors),
             result.left,
             result.left_after_kill,
-            "yes" if result.held else "no",
+            "yes" if result.passed else "no",
         )
         rows.append(f"| {' | '.join(map(str, cells))} |")
     return "\n".join(rows)

@@ -116,7 +116,10 @@ def main(arguments: list[str] | None = None) -> int:
         server = Server(folder, {})
         try:
             server.start()
-            measured = [*opening(browser, server.address), *using(browser, server.address, recording, options.redraws)]
+            measured = [
+                *measure_opening(browser, server.address),
+                *measure_use(browser, server.address, recording, options.redraws),
+            ]
         finally:
             server.end()
             browser.close()
@@ -125,7 +128,7 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def opening(browser: Any, address: str, openings: int = 3) -> list[Measure]:
+def measure_opening(browser: Any, address: str, openings: int = 3) -> list[Measure]:
     """How soon the page can be used after it is opened with an empty cache, and what is transferred for it."""
     times, sizes = [], []
     for _ in range(openings):
@@ -147,7 +150,7 @@ def opening(browser: Any, address: str, openings: int = 3) -> list[Measure]:
     ]
 
 
-def using(browser: Any, address: str, recording: Path, redraws: int) -> list[Measure]:
+def measure_use(browser: Any, address: str, recording: Path, redraws: int) -> list[Measure]:
     """First points, redraws at two steps, and zooming, on a recording."""
     page = browser.new_page(viewport=VIEW)
     page.set_default_timeout(PATIENCE)

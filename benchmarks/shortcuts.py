@@ -74,7 +74,7 @@ def evaluate(analyzer, clips, patches):
     outcomes = {fusion: [] for fusion in FUSIONS}
     for clip in clips:
         truth = ACTED[clip.stem.split("-")[2][:2]]
-        with tempfile.TemporaryDirectory() as cache, _replaced(patches):
+        with tempfile.TemporaryDirectory() as cache, _constants_replaced(patches):
             *_, observations = analyzer.extract(clip, Path(cache))
         pooled = pooling.pool(observations, analyzer.model, np.zeros(1), np.array([observations.duration]))
         for fusion in FUSIONS:
@@ -96,8 +96,8 @@ def _yes_or_no():
 
 
 @contextlib.contextmanager
-def _replaced(patches):
-    """Within this context, constants are replaced, and decoding runs in this process, where they take effect."""
+def _constants_replaced(patches):
+    """A context in which constants are replaced, and decoding runs in this process, where they take effect."""
     with contextlib.ExitStack() as stack:
         for place, name, value in (*patches, (sandbox, "frames", streams.frames), (sandbox, "audio", streams.audio)):
             stack.enter_context(mock.patch.object(place, name, value))

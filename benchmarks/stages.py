@@ -30,7 +30,7 @@ SOUND, READING, REST = "decode sound", "decode pictures", "other, a codec's furt
 
 
 class Spent:
-    """Seconds of processor time by stage; time in a stage within another one counts for the inner one."""
+    """Seconds of processor time by stage; if a stage runs within another one, its time counts for itself alone."""
 
     def __init__(self):
         self._seconds = {}
@@ -39,7 +39,7 @@ class Spent:
 
     @contextlib.contextmanager
     def stage(self, name):
-        """Within this context, the time of this thread counts for that stage."""
+        """A context in which the time of this thread counts for that stage."""
         outer = getattr(self._inner, "seconds", 0.0)
         self._inner.seconds = 0.0
         begin = time.thread_time()
@@ -58,7 +58,7 @@ class Spent:
 
 
 @contextlib.contextmanager
-def watched():
+def watch_stages():
     """A Spent that collects times while the block runs."""
     spent = Spent()
     with contextlib.ExitStack() as stack:

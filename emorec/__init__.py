@@ -198,7 +198,7 @@ def analyze_batch(
     extracting: dict[str, Any] = {"start": start, "end": end, "audio_track": audio_track, "video_track": video_track}
     extracting |= {"channel": channel, "rotate": rotate}
     written: dict[str, Any] = {"locale": locale, "plot": plot, "report": report, "blur": blur}
-    return run.called(
+    return run.run_with_keywords(
         inputs, out, inferring, extracting, formats, model_path, device, workers, retry, progress, written
     )
 

@@ -26,7 +26,7 @@ from emorec.inference import timeline as inference
 from emorec.inference.baseline_choice import BaselineLike
 from emorec.inference.timeline import DEFAULT_STEP, DEFAULT_WINDOW, UNSURE_BELOW, PersonLike, PriorLike
 from emorec.models import checkpoint, pretrained
-from emorec.models.device import device_of
+from emorec.models.device import resolve_device
 from emorec.saving import Saving
 from emorec.timeline import Timeline
 
@@ -234,8 +234,8 @@ def load(
 ) -> Analyzer:
     """An Analyzer with the named checkpoint; see ``Analyzer.from_pretrained``. Raises EmorecError.
 
-    ``resolve`` finds the checkpoint's folder from its name; ``pretrained.pulled`` takes names on the Hub only.
+    ``resolve`` finds the checkpoint's folder from its name; ``pretrained.pull`` takes names on the Hub only.
     """
-    chosen = device_of(device)
+    chosen = resolve_device(device)
     origin = resolve(model_path)
     return Analyzer(checkpoint.load(origin.folder, chosen), pretrained.face_detector_file(), origin)

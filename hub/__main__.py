@@ -64,7 +64,7 @@ def _pull(options):
 
     if not pretrained.ON_THE_HUB.fullmatch(options.model):
         raise EmorecError(f"{options.model!r} is no model on the Hub; give it as org/name or org/name@revision.")
-    origin = pretrained.pulled(options.model)
+    origin = pretrained.pull(options.model)
     checkpoint.load(origin.folder)
     for notice in origin.notices:
         print(f"hub: note: {notice}", file=sys.stderr)

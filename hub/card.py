@@ -36,7 +36,7 @@ def write(model: Checkpoint, folder: str | Path, name: str | None = None) -> lis
             files.write(written[-1], confusion.png(list(found["labels"]), found["confusion"], protocol))
         if found.get("reliability"):
             written.append(Path(folder, diagram_of(protocol)))
-            # Out of domain first; the sort keeps the order otherwise.
+            # Heads out of domain come first; the sort is stable.
             heads = sorted(
                 found["reliability"].items(), key=lambda head: provenance.in_domain(found, head[0]) is not False
             )
@@ -53,7 +53,7 @@ def text(model: Checkpoint, name: str | None = None) -> str:
         _inputs(model),
         card_results.text(model.evaluation),
         "## Each protocol" if model.evaluation else None,
-        *(_protocol(protocol, found) for protocol, found in card_results.ordered(model.evaluation).items()),
+        *(_protocol(protocol, found) for protocol, found in card_results.order_protocols(model.evaluation).items()),
         card_calibration.text(model),
         _cost(model.evaluation),
         card_training.text(model.training),
@@ -156,14 +156,14 @@ def _inputs(model: Checkpoint) -> str:
         "",
         "| head | its labels, and what each counts as |",
         "|---|---|",
-        f"| face | {_mapped(model.face.config.labels)} |",
+        f"| face | {_label_list(model.face.config.labels)} |",
     ]
-    lines += [f"| voice, {head} | {_mapped(labels)} |" for head, labels in model.voice.config.heads.items()]
-    lines += [f"| fusion | {_mapped(model.fusion.config.labels)} |"]
+    lines += [f"| voice, {head} | {_label_list(labels)} |" for head, labels in model.voice.config.heads.items()]
+    lines += [f"| fusion | {_label_list(model.fusion.config.labels)} |"]
     return "\n".join(lines)
 
 
-def _mapped(labels: Any) -> str:
+def _label_list(labels: Any) -> str:
     counted = ((label, emotion_of(label)) for label in labels)
     return ", ".join(
         label if label == emotion else f"{label} → {emotion or 'left out, the rest renormalised'}"

@@ -19,7 +19,7 @@ DOMAINS = (
 PARTS = "A result that names a corpus, or a kind of recording, was measured on a part of the items of its protocol."
 BRACKETS = "In brackets is the 95 % interval."
 ITEMS = "Recordings are drawn if their speakers have no names, items if the people are unknown or too few to be drawn."
-DRAWN, WILSON = ("people", "recordings", "items"), "wilson"  # what intervals are found by
+DRAWN, WILSON = ("people", "recordings", "items"), "wilson"  # how intervals are found: by drawing these, or by Wilson
 HEADINGS = {False: "Out of domain", True: "In domain", None: "Not stated whether in or out of domain"}
 Rows = list[tuple[provenance.Protocol, provenance.Result]]
 
@@ -35,17 +35,17 @@ def text(evaluation: dict[str, Any]) -> str:
     parts.append(PARTS)
     stated = [heading for heading in (False, True) if any(result.in_domain is heading for _, result in rows)]
     if not stated:
-        return "\n\n".join([*parts, _table(rows, evaluation), *_explained(evaluation)])
+        return "\n\n".join([*parts, _table(rows, evaluation), *_explain_before(evaluation)])
     parts.append(DOMAINS)
     for domain, heading in HEADINGS.items():
         if chosen := [row for row in rows if row[1].in_domain is domain]:
             parts += [f"### {heading}", _table(chosen, evaluation)]
         if domain is False and (errors := _errors(evaluation)):
             parts.append(errors)
-    return "\n\n".join([*parts, *_explained(evaluation)])
+    return "\n\n".join([*parts, *_explain_before(evaluation)])
 
 
-def ordered(evaluation: dict[str, Any]) -> dict[str, Any]:
+def order_protocols(evaluation: dict[str, Any]) -> dict[str, Any]:
     """The protocols with those that have a result out of domain first, else in their order."""
     return dict(sorted(evaluation.items(), key=lambda item: not _has_foreign(item[1])))
 
@@ -67,11 +67,13 @@ def _intervals(evaluation: dict[str, Any]) -> str:
             if ways:
                 names[kind].append(f"`{name}`" if len(ways) == len(by) else f"`{name}` ({'; '.join(ways)})")
     drawn = [f"{kind} in {', '.join(names[kind])}" for kind in DRAWN if names[kind]]
-    told = [f"of a bootstrap with 1,000 draws of {' and of '.join(drawn)}. {ITEMS}"] if drawn else []
-    told += (
+    methods = [f"of a bootstrap with 1,000 draws of {' and of '.join(drawn)}. {ITEMS}"] if drawn else []
+    methods += (
         [f"of Wilson's score, which holds for few items too, in {', '.join(names[WILSON])}."] if names[WILSON] else []
     )
-    return " It is that ".join(["In brackets is the 95 % interval " + told[0], *told[1:]]) if told else BRACKETS
+    return (
+        " It is that ".join(["In brackets is the 95 % interval " + methods[0], *methods[1:]]) if methods else BRACKETS
+    )
 
 
 def _table(rows: Rows, evaluation: dict[str, Any]) -> str:
@@ -92,7 +94,7 @@ def _before(evaluation: dict[str, Any], found: provenance.Protocol, result: prov
     return evaluation[found.name].get("previous", {}).get(result.way)
 
 
-def _explained(evaluation: dict[str, Any]) -> list[str]:
+def _explain_before(evaluation: dict[str, Any]) -> list[str]:
     has_before = any("previous" in found for found in evaluation.values())
     return ["*Before* are the results of the weights that these replace."] if has_before else []
 

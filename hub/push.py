@@ -68,11 +68,11 @@ def push(folder, repo, *, private=False, tag=None, message=None, parent=None, dr
         planned = {"repo": repo, "private": private, "tag": tag, "message": message, "files": files}
         if dry_run:
             return Pushed(**planned)
-        from emorec.models.hub_call import call  # here, for it loads the Hub's library
+        from emorec.models.hub_call import call  # imported late, because it loads the Hub's library
 
         subject = f"The checkpoint cannot be pushed to {repo}"
         try:
-            seen: dict[str, str] = {}  # of all attempts
+            seen: dict[str, str] = {}  # what one attempt leaves for the next
             done = call(lambda _: _upload(planned, staged, parent, seen), subject, patience=patience)
         except HubError as error:
             raise EmorecError(str(error)) from None
@@ -82,9 +82,9 @@ def push(folder, repo, *, private=False, tag=None, message=None, parent=None, dr
 def _upload(planned, folder, parent, seen):
     """Commit every file of ``folder`` to a model repo, which is made if there is none, and tag the commit.
 
-    Gives the commit's id and address, and the id of the one before. Raises HubError if the tag exists, or if ``parent``
-    is given and no longer the newest commit. ``seen`` keeps the commit "before" from one attempt to the next; it is
-    there once the tag was found to be free.
+    Returns the commit's id and address, and the id of the one before. Raises HubError if the tag exists, or if
+    ``parent`` is given and no longer the newest commit. ``seen`` keeps the commit "before" from one attempt to the
+    next; it is set as soon as the tag is known to be free.
     """
     from huggingface_hub import CommitOperationAdd, HfApi
 
@@ -93,7 +93,7 @@ def _upload(planned, folder, parent, seen):
     info = api.model_info(repo)
     if private and not info.private:
         raise HubError("it is public already, and a push does not make it private")
-    # The commit and the tag may already be there later, if only the answer to an earlier attempt was lost.
+    # In a later attempt the commit and the tag may exist, if only the answer to an earlier attempt was lost.
     if "before" not in seen:
         if tag and any(found.name == tag for found in api.list_repo_refs(repo).tags):
             raise HubError(TAGGED.format(tag=tag))

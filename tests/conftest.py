@@ -127,7 +127,7 @@ def page_folder(tmp_path_factory):
 def page_server(session_environment, page_folder):
     """The address of the page, served by ``app.py`` in a separate process, which counts what it decodes."""
     variables = {"OPENED": str(page_folder / "opened"), "GRADIO_TEMP_DIR": str(page_folder / "uploads")}
-    with page_process.served("tests/support/counted_app.py", page_folder / "log.txt", variables) as address:
+    with page_process.serve_page("tests/support/counted_app.py", page_folder / "log.txt", variables) as address:
         yield address
 
 
@@ -140,10 +140,10 @@ def home(tmp_path):
 @pytest.fixture
 def hub(home, monkeypatch):
     """An empty Hub on the loopback interface that everything here takes for the real one."""
-    from support.loopback_hub import LoopbackHub, be_client_of
+    from support.loopback_hub import LoopbackHub, use_hub
 
     with LoopbackHub() as running:
-        be_client_of(running, home, monkeypatch)
+        use_hub(running, home, monkeypatch)
         yield running
 
 

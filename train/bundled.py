@@ -35,13 +35,13 @@ def train_face(options: argparse.Namespace) -> None:
     """Train the face CNN in RUNS/face, then twice more, each from the run before, in RUNS/face-refined(-2)."""
     folders = (options.train_dir, options.out, options.cache)
     schedule = schedule_of(face.SCHEDULE, options)
-    # If the first run is finished, only the next ones are trained.
+    # If the first run is finished, it is only loaded, and the next ones are trained.
     first = options.out / face.RUNS[0]
-    done = loop.finished(first) == schedule.epochs
+    done = loop.finished_epochs(first) == schedule.epochs
     face.train(options.train_dir, first, options.cache, schedule, options.device, options.resume or done)
     for number, refining in enumerate(face.REFINE_SCHEDULES):
         schedule = schedule_of(refining, options)
-        done = loop.finished(options.out / face.RUNS[number + 1]) == schedule.epochs
+        done = loop.finished_epochs(options.out / face.RUNS[number + 1]) == schedule.epochs
         face.refine(*folders, number, schedule, options.device, options.resume or done)
 
 
@@ -50,12 +50,12 @@ def train_voice(options: argparse.Namespace) -> None:
     each fold, in RUNS/voice-FOLD; from there twice more."""
     first = schedule_of(voice.FIRST_SCHEDULE, options)
     # If it is finished, every fold starts from it, whether or not other folds were trained before.
-    done = loop.finished(options.out / "voice-first") == first.epochs
+    done = loop.finished_epochs(options.out / "voice-first") == first.epochs
     voice.train_first(_workspace(options, done), first)
     for fold in options.folds:
         # As above: if the run is finished, only its refinements are trained.
         schedule = schedule_of(voice.SCHEDULE, options)
-        done = loop.finished(options.out / f"voice-{fold}") == schedule.epochs
+        done = loop.finished_epochs(options.out / f"voice-{fold}") == schedule.epochs
         voice.train(_workspace(options, done), fold, schedule)
         for number in range(len(voice.REFINE_HOPS)):
             schedule = schedule_of(voice.REFINE_SCHEDULE, options)
@@ -68,10 +68,10 @@ def train_distilled(options: argparse.Namespace) -> None:
     folders = (options.train_dir, options.out, options.cache)
     for fold in options.folds:
         schedule = schedule_of(distillation.SCHEDULE, options)
-        done = loop.finished(options.out / distillation.run_of(fold)) == schedule.epochs
+        done = loop.finished_epochs(options.out / distillation.run_of(fold)) == schedule.epochs
         distillation.train(_workspace(options, done), fold, schedule)
         schedule = schedule_of(distillation.CLASSIFIER_SCHEDULE, options)
-        done = loop.finished(options.out / distillation.refined_run_of(fold)) == schedule.epochs
+        done = loop.finished_epochs(options.out / distillation.refined_run_of(fold)) == schedule.epochs
         distillation.refine(_workspace(options, done), fold, schedule)
         if distributed.rank() == 0:
             merging.merge(*folders, fold)
@@ -87,11 +87,11 @@ def train_fusion(options: argparse.Namespace) -> None:
     """Fit everything on top of finished encoders and write the whole checkpoint, RUNS/checkpoint."""
     if distributed.rank():
         return  # one process is enough: it takes some minutes
-    voice_nets = {fold: voice.trained(options.out, fold) for fold in range(datasets.FOLDS)}
+    voice_nets = {fold: voice.load_trained(options.out, fold) for fold in range(datasets.FOLDS)}
     setting = predictions.Setting(
         data=options.train_dir, runs=options.out, cache=options.cache, augmented=voice_head.AUGMENTED
     )
-    model = refit.build(face.trained(options.out), voice_nets, bundled_provenance.FOLD, setting)
+    model = refit.build(face.load_trained(options.out), voice_nets, bundled_provenance.FOLD, setting)
     model.training = bundled_provenance.metadata_of(options.train_dir, setting.augmented) | {
         "finished": time.strftime("%Y-%m-%d"),
         "compute": run_dir.compute({part: options.out / run for part, run in SHIPPED_RUNS.items()}),
@@ -117,7 +117,7 @@ def schedule_of(schedule: loop.Schedule, options: argparse.Namespace) -> loop.Sc
 
 
 def _workspace(options: argparse.Namespace, finished: bool = False) -> Workspace:
-    """Where a run trains; one that is ``finished`` is only loaded, also if no run is to be resumed."""
+    """The Workspace of a run; a ``finished`` run is loaded instead of trained, even without ``--resume``."""
     resume = options.resume or finished
     return Workspace(
         data=options.train_dir, runs=options.out, cache=options.cache, device=options.device, resume=resume

@@ -20,9 +20,9 @@ from emorec.models.calibration import FLOOR, Calibration, HeadCalibration
 
 BIAS_PENALTY = 0.05  # keeps the biases of emotions that are rare in the data near zero
 STRENGTH_PENALTY = 0.01  # with even shares the data do not determine the strength; this makes it 0
-# Standard deviation of the logarithm of a scale, or of a weight of late fusion, before any item is seen. Without it a
-# few items that are all right would be fitted by an endless scale and the largest weights, and every answer would be
-# certain.
+# Standard deviation of a Gaussian prior on the logarithm of a scale, or of a weight of late fusion. Without it, a few
+# items that are all predicted right would give an unlimited scale and the largest weights, so that every answer would
+# be certain.
 SCALE_SPREAD = 0.5
 WEIGHTS = np.linspace(0.1, 1.5, 29)  # grid of the weights of a modality in late fusion
 BINS = 15
@@ -56,7 +56,8 @@ def fit_head(
     ``groups`` (N,) are data sets that count equally, see ``even_weights``; ``shares`` are those of the emotions in the
     network's training data. Without ``biased`` only scale and strength are fitted, because a bias would fit the noise
     of few labels; a larger ``bias_penalty`` keeps the bias small if there are few people. ``items`` is how many of the
-    rows are independent of each other: the fewer, the nearer to 1 the scale stays. Without it nothing holds the scale.
+    rows are independent of each other: the fewer they are, the stronger the scale is drawn towards 1 (None: not at
+    all).
     """
     rows = ~np.isnan(probabilities[:, 0])
     log_p = torch.from_numpy(np.log(np.maximum(probabilities[rows], FLOOR)).astype(np.float64))
@@ -89,7 +90,7 @@ def fit_head(
     )
 
 
-def calibrated(head: HeadCalibration, probabilities: np.ndarray, log_prior: np.ndarray = EVEN) -> np.ndarray:
+def apply(head: HeadCalibration, probabilities: np.ndarray, log_prior: np.ndarray = EVEN) -> np.ndarray:
     """Calibrated probabilities (N, 7) of raw ones (N, 7), under a prior given as logarithms (7,)."""
     return priors.posterior(head.log_likelihood(probabilities), log_prior)
 
@@ -100,7 +101,8 @@ def fit_late(
     """The calibration with the weights of late fusion that give the labels of Samples the highest likelihood.
 
     ``groups`` (N,) are data sets that count equally, see ``even_weights``. ``items`` is how many of the rows are
-    independent of each other: the fewer, the nearer the weights stay to those before. Without it nothing holds them.
+    independent of each other: the fewer they are, the stronger the weights are drawn towards those of ``calibration``.
+    By default they are not.
     """
     weights = even_weights(samples.truth, groups)
     face_logs = calibration.face.log_likelihood(samples.face_probabilities)
@@ -108,17 +110,17 @@ def fit_late(
     face_evidence = fusion.evidence(face_logs, samples.face_coverage, samples.seconds)
     voice_evidence = fusion.evidence(voice_logs, samples.voice_coverage, samples.seconds)
 
-    before = np.clip([calibration.face_weight, calibration.voice_weight], WEIGHTS[0], WEIGHTS[-1])
+    center = np.clip([calibration.face_weight, calibration.voice_weight], WEIGHTS[0], WEIGHTS[-1])
 
     def loss(face_weight: float, voice_weight: float) -> float:
         tried = replace(calibration, face_weight=float(face_weight), voice_weight=float(voice_weight))
         joint = fusion.late(face_logs, voice_logs, face_evidence, voice_evidence, tried)
-        moved = np.square(np.log(np.array([face_weight, voice_weight]) / before)).sum()
-        penalty = moved / (2 * SCALE_SPREAD**2 * items) if items else 0.0
+        distance = np.square(np.log(np.array([face_weight, voice_weight]) / center)).sum()
+        penalty = distance / (2 * SCALE_SPREAD**2 * items) if items else 0.0
         return nll(priors.posterior(joint, EVEN), samples.truth, weights) + float(penalty)
 
-    found = min(((f, v) for f in WEIGHTS for v in WEIGHTS), key=lambda pair: loss(*pair))
-    face_weight, voice_weight = (round(float(weight), 4) for weight in found)
+    best = min(((f, v) for f in WEIGHTS for v in WEIGHTS), key=lambda pair: loss(*pair))
+    face_weight, voice_weight = (round(float(weight), 4) for weight in best)
     return replace(calibration, face_weight=face_weight, voice_weight=voice_weight)
 
 

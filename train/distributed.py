@@ -60,7 +60,7 @@ def barrier() -> None:
 
 @contextmanager
 def first_alone() -> Iterator[None]:
-    """The main process runs the block before all others: it fills the caches that they then read."""
+    """A context that the main process runs before all others, to fill the caches that they then read."""
     if rank() > 0:
         barrier()
     yield
@@ -83,7 +83,7 @@ def share(batch: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
 
 @contextmanager
 def own_randomness(*seed: int) -> Iterator[None]:
-    """Within, each process has its own random numbers (for dropout); outside they are the same in all processes."""
+    """A context in which each process has random numbers of its own (for dropout); outside they are the same in all."""
     if count() == 1:
         yield
         return
@@ -115,7 +115,10 @@ def mean(value: float) -> float:
 
 
 def share_statistics(net: nn.Module) -> None:
-    """Make the batch norms of ``net`` use the whole batch, in place. torch's SyncBatchNorm does so on GPUs only."""
+    """Make the batch norms of ``net`` use the batch of all processes, in place.
+
+    torch's SyncBatchNorm does that too, but only on GPUs.
+    """
     if count() > 1:
         for module in net.modules():
             if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):

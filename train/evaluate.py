@@ -62,10 +62,10 @@ def evaluate(folder: Path, setting: Setting, names: Sequence[str], write: bool =
     model = checkpoints.load(folder)
     # Layers that are fitted for a protocol get the same recordings as those of the checkpoint.
     setting = replace(setting, augmented=model.training.get(voice_head.AUGMENTED_ROWS, 0))
-    costs = cost.of(model)
+    costs = cost.measure(model)
     for name in names:
         protocol = own_data.own_data if setting.dataset else PROTOCOLS[name]
-        found = metrics.rounded(protocol(model, setting)) | {"cost": costs}
+        found = metrics.round_floats(protocol(model, setting)) | {"cost": costs}
         # A user's data may be others than those of the results before.
         old = model.evaluation.get(name)
         told = ("what", "results")
@@ -105,6 +105,13 @@ def table(name: str, found: dict[str, Any]) -> str:
         # Spreads of different protocols are of different things, and may contradict an interval beside them.
         rough = f"  (95 %: {between[0]:.1%} to {between[1]:.1%})" if between else f" ± {found['spread'][way]:.1%}"
         lines.append(f"  {way:<{width}}  {value:6.1%}{rough}")
+    lines += [*_other_measures(found), *_confusion(found), *_calibration_and_cost(found)]
+    return "\n".join(lines)
+
+
+def _other_measures(found: dict[str, Any]) -> list[str]:
+    """Lines about everything that is measured beside the metric."""
+    lines: list[str] = []
     for name, called in found.get("called_neutral", {}).items():
         lines.append(f"  clear expressions called neutral, {name} prior: {called:.1%}")
     if recalls := found.get("unweighted_average_recall"):
@@ -123,24 +130,35 @@ def table(name: str, found: dict[str, Any]) -> str:
         lines.append(f"  acted emotions of {corpus}, left out of training, among its own: {recall:.1%}")
     if "these_weights" in found:
         lines.append(f"  these weights, on the people held out of their training: {found['these_weights']:.1%}")
+    return lines
+
+
+def _confusion(found: dict[str, Any]) -> list[str]:
+    """Lines of the confusion matrix, with the recall of each label."""
     longest = max(len(label) for label in found["labels"])
     of = f" of {found['confusion_of']}" if "confusion_of" in found else ""
-    lines += ["", f"  {'':<{longest}}  recall  confusion{of} (rows: truth; columns in the same order)"]
+    lines = ["", f"  {'':<{longest}}  recall  confusion{of} (rows: truth; columns in the same order)"]
     for label, row in zip(found["labels"], found["confusion"], strict=True):
         counts = " ".join(f"{count:5d}" for count in row)
         recall = f"{found['recall'][label]:.1%}" if label in found["recall"] else "-"  # of a label without items
         lines.append(f"  {label:<{longest}}  {recall:>6} {counts}")
+    return lines
+
+
+def _calibration_and_cost(found: dict[str, Any]) -> list[str]:
+    """Lines about the calibration error of each head, and the cost of each network."""
+    lines: list[str] = []
     whole = {"": found["calibration_error"]} if "calibration_error" in found else {}
     errors = found.get("calibration_errors", whole)
     for head, error in errors.items():
-        errors = ", ".join(f"{value:.3f} {ERRORS[when]}" for when, value in error.items())
-        lines.append(f"  expected calibration error{' of ' + head if head else ''}: {errors}")
+        values = ", ".join(f"{value:.3f} {ERRORS[when]}" for when, value in error.items())
+        lines.append(f"  expected calibration error{' of ' + head if head else ''}: {values}")
     for network, spent in found["cost"].items():
         lines.append(
             f"  {network}: {spent['parameters']:,} parameters, {spent['multiply_adds'] / 1e6:,.1f} M multiply-adds, "
             f"{spent['ms']:.2f} ms an item (one thread, batch {cost.BATCH})"
         )
-    return "\n".join(lines)
+    return lines
 
 
 def options() -> argparse.ArgumentParser:

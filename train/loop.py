@@ -32,7 +32,8 @@ NOT_FINITE = (
 class Batches(Protocol):
     """Yields the batches of an epoch: tuples of tensors with the same number of rows. ``len`` is their number.
 
-    All processes yield the same batches. If an attribute ``divided`` is true, each yields its own part of them.
+    All processes yield the same batches, unless the attribute ``divided`` is true: then each yields only its own part
+    of them.
     """
 
     def __len__(self) -> int: ...
@@ -81,8 +82,8 @@ def fit(
     described |= {"parameters": sum(p.numel() for p in net.parameters())} | (settings or {})
     run = RunDir(folder, described, resume, distributed.rank() == 0, device)
     torch.manual_seed(schedule.seed)
-    moved: Any = net  # torch's types lack memory_format
-    moved.to(device, memory_format=torch.channels_last)
+    untyped: Any = net  # torch's types lack memory_format
+    untyped.to(device, memory_format=torch.channels_last)
     average = copy.deepcopy(net)
     distributed.share_statistics(net)
     steps = len(batches)
@@ -94,16 +95,17 @@ def fit(
     first, best = _restore(run, parts) if resume else (0, None)
     distributed.barrier()
     run.open(first)
-    state = None  # of the last complete epoch, if it is not on disk yet
+    state = None  # that of the last complete epoch, if it is not on disk yet
     try:
         for epoch in range(first, schedule.epochs):
             loss, seconds = _epoch(parts, batches, loss_of, schedule, epoch, device, title)
             row = {"epoch": epoch + 1, "loss": round(loss, 4), "seconds": seconds}
             if run.is_main:
-                row |= evaluate(average.eval()) if evaluate else {}
+                scores = evaluate(average.eval()) if evaluate else {}
+                row |= scores
                 run.log(row)
                 print(title, row, flush=True)
-                score = next((value for name, value in list(row.items())[3:]), None)
+                score = next(iter(scores.values()), None)  # the first number of ``evaluate``
                 if score is not None and (best is None or score >= best):
                     best = score
                     _save_weights(save, average, run.folder / "best")
@@ -151,7 +153,7 @@ def _epoch(
             loss.backward()
         distributed.average_gradients(net)
         norm = torch.nn.utils.clip_grad_norm_(net.parameters(), 5.0)
-        # Of the averaged gradients, so that all processes stop together, and none waits for another.
+        # The norm is of the averaged gradients, so all processes stop together, and none waits for another.
         if not norm.isfinite():
             raise EmorecError(NOT_FINITE.format(what=title or "network", epoch=epoch + 1))
         optimizer.step()
@@ -166,11 +168,11 @@ def has_fast_bfloat16(device: str) -> bool:
     """Whether the device has bfloat16 instructions; emulated, bfloat16 takes ten times as long as float32."""
     if torch.device(device).type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
-    able = torch.cpu.get_capabilities()
-    return any(able.get(name, False) for name in ("avx512_bf16", "amx_bf16", "sve_bf16", "bf16"))
+    capabilities = torch.cpu.get_capabilities()
+    return any(capabilities.get(name, False) for name in ("avx512_bf16", "amx_bf16", "sve_bf16", "bf16"))
 
 
-def averaged(folder: str | Path, net: Net) -> Net:
+def load_averaged(folder: str | Path, net: Net) -> Net:
     """``net`` with the averaged weights of the run in ``folder``, in evaluation mode.
 
     If the run has no state, ``last/weights.safetensors`` is read, which may be in half precision. Raises EmorecError if
@@ -187,7 +189,7 @@ def averaged(folder: str | Path, net: Net) -> Net:
     return net.eval()
 
 
-def finished(folder: str | Path) -> int:
+def finished_epochs(folder: str | Path) -> int:
     """The number of finished epochs of the run in ``folder``."""
     file = Path(folder) / run_dir.STATE_FILE
     return run_dir.read_state(file)["epoch"] if file.exists() else 0

@@ -14,12 +14,12 @@ from train import calibration
 PERFECT_DRAWS = 200  # random draws of labels from the probabilities themselves
 NEUTRAL = EMOTIONS.index("neutral")
 EVERYDAY = priors.of("everyday").log
-UNDER_EVERYDAY = ", everyday prior"  # ending of the names of results that hold under it instead of an even one
+UNDER_EVERYDAY = ", everyday prior"  # ending of the names of results under the everyday prior instead of an even one
 DRAWN_AT_ONCE = 2**21  # counts of people or items in bootstrap samples that are in memory at the same time: 32 MB
 MIN_PEOPLE = 5  # with fewer people, resampling them gives no interval
 MIN_ITEMS = 30  # with fewer items, the bootstrap's interval is too narrow
 WILSON = "wilson"  # how an interval was found without a bootstrap
-NO_PREDICTION = -1  # the prediction without any evidence: no label, and never right
+NO_PREDICTION = -1  # the predicted label of an item without evidence; it counts as wrong
 
 
 def shares(predicted: np.ndarray, truth: np.ndarray) -> dict[str, float]:
@@ -32,7 +32,7 @@ def recall(predicted: np.ndarray, truth: np.ndarray) -> float:
     return float(np.mean([np.mean(predicted[truth == label] == label) for label in np.unique(truth)]))
 
 
-def decided(probabilities: np.ndarray) -> np.ndarray:
+def predicted_labels(probabilities: np.ndarray) -> np.ndarray:
     """The index of the highest probability in each row (N, C); NO_PREDICTION if there is no evidence (NaN)."""
     return np.where(np.isnan(probabilities[:, 0]), NO_PREDICTION, np.nan_to_num(probabilities).argmax(axis=1))
 
@@ -156,7 +156,7 @@ def reliability(
     return found
 
 
-def among(probabilities: np.ndarray, emotions: Sequence[str]) -> np.ndarray:
+def restrict(probabilities: np.ndarray, emotions: Sequence[str]) -> np.ndarray:
     """Probabilities over some emotions alone, renormalised; uniform without evidence."""
     chosen = np.nan_to_num(probabilities[:, [EMOTIONS.index(emotion) for emotion in emotions]], nan=1.0)
     return chosen / np.maximum(chosen.sum(axis=1, keepdims=True), 1e-12)
@@ -167,7 +167,7 @@ def standard_error(share: float, items: int) -> float:
     return float(np.sqrt(share * (1 - share) / max(items, 1)))
 
 
-def with_intervals(found: dict[str, dict[str, float]], items: int) -> dict[str, dict]:
+def add_intervals(found: dict[str, dict[str, float]], items: int) -> dict[str, dict]:
     """What ``accuracy`` returns, with the 95 % ``intervals`` of Wilson's score (1927) for ``items`` independent items.
 
     For few items they are wide even if all of them are right, where the standard error is 0.
@@ -184,13 +184,13 @@ def wilson(value: float, items: int) -> list[float]:
     return [max(0.0, (middle - half) / (1 + square)), min(1.0, (middle + half) / (1 + square))]
 
 
-def rounded(value: Any) -> Any:
+def round_floats(value: Any) -> Any:
     """Plain values with floats at four digits."""
     if isinstance(value, float):
         return round(value, 4)
     if isinstance(value, dict):
-        return {key: rounded(item) for key, item in value.items()}
-    return [rounded(item) for item in value] if isinstance(value, list | tuple) else value
+        return {key: round_floats(item) for key, item in value.items()}
+    return [round_floats(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def resampled_recall(

@@ -60,12 +60,12 @@ def build(
 
     cross_fit(unseen.audio_visual_folds())
     voice_nets = {fold: voice_baseline.place(net, relative[fold]) for fold, net in voice_nets.items()}
-    unseen_people = unseen.collected(
+    unseen_people = unseen.collect(
         setting,
         face_net,
         lambda folds: {fold: voice_nets[fold] for fold in folds},
         cross_fit,
-        lambda net, fold: voice_baseline.fitted(net, runs, fold),
+        lambda net, fold: voice_baseline.load_layer(net, runs, fold),
     )
     return checkpoints.Checkpoint(
         face=face_net,
@@ -97,7 +97,7 @@ def refit_face(folder: Path, setting: predictions.Setting) -> checkpoints.Checkp
     nets = {fold: protocols.fold_voice(model, setting.runs, fold) for fold in unseen.audio_visual_folds()}
     augmented = model.training.get(voice_head.AUGMENTED_ROWS, 0)  # the voice's layers stay as they are
     fusion_nets, *clips = fusion.cross_fit(setting.data_folder, model.face, nets, setting.cache)
-    unseen_people = unseen.collected(
+    unseen_people = unseen.collect(
         replace(setting, kept=("voices", "speakers")),
         model.face,
         lambda folds: nets,
@@ -120,7 +120,7 @@ def refit_calibration(folder: Path, setting: predictions.Setting) -> checkpoints
     """Fit the calibration of a checkpoint folder to stored predictions and write it there, without the old results."""
     model = checkpoints.load(folder)
     nothing = replace(setting, data=None)
-    unseen_people = unseen.collected(nothing, model.face, lambda folds: {}, layer_of=protocols.relative_layer(nothing))
+    unseen_people = unseen.collect(nothing, model.face, lambda folds: {}, layer_of=protocols.relative_layer(nothing))
     calibration = unseen.fit_calibration(unseen_people.without(fold=model.training["held_out_fold"]))
     found = replace(model, calibration=calibration, evaluation={})
     with run_dir.writing(folder):

@@ -114,7 +114,7 @@ class RunDir:
             raise EmorecError(
                 f"{file} cannot be read, so the run cannot be resumed; choose another folder by --out."
             ) from None
-        if found := difference(before, self.settings):
+        if found := first_difference(before, self.settings):
             name, old, new = found
             if name in OF_DATA:
                 raise EmorecError(OTHER_DATA.format(folder=self.folder, name=name, old=_short(old), new=_short(new)))
@@ -209,7 +209,7 @@ def writing(folder: str | Path, advice: str = ADVICE) -> Iterator[None]:
         raise EmorecError(f"{folder} cannot be written ({error.strerror or error}); {advice}") from None
 
 
-def difference(before: dict[str, Any], after: dict[str, Any]) -> tuple[str, Any, Any] | None:
+def first_difference(before: dict[str, Any], after: dict[str, Any]) -> tuple[str, Any, Any] | None:
     """The first setting, by name, that differs: (name, before, after), or None."""
     for name in sorted(before.keys() | after.keys()):
         if before.get(name) != after.get(name):

@@ -86,12 +86,12 @@ def write(corpus: Corpus, part: str, dest: str, options: argparse.Namespace) -> 
     multiple = options.shards if part == "train" else 1
     if len(rows) < multiple:
         raise EmorecError(TOO_FEW.format(count=len(rows), shards=multiple, part=part))
-    sizes = shard_files.spread(len(rows), options.items, multiple)
+    sizes = shard_files.shard_sizes(len(rows), options.items, multiple)
     name = f"{options.task}-{part}"
     shards, reasons = [], []
     for number, size in enumerate(sizes):
         mine, rows = rows[:size], rows[size:]
-        found = _extracted([items[row] for row in mine], targets[mine], base, options, reasons)
+        found = _extract([items[row] for row in mine], targets[mine], base, options, reasons)
         shards.append(shard_files.write_shard(f"{dest}/{name}-{number:04}.tar", options.task, found))
     shards = [shard for shard in shards if shard.items]
     if not shards:
@@ -108,7 +108,7 @@ def write(corpus: Corpus, part: str, dest: str, options: argparse.Namespace) -> 
     )
 
 
-def _extracted(
+def _extract(
     items: list[Item], targets: np.ndarray, base: checkpoints.Checkpoint, options: Any, reasons: list[str]
 ) -> Iterator[Example]:
     """The examples of the items that can be used; why the others cannot is added to ``reasons``."""

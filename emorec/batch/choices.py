@@ -23,7 +23,7 @@ from emorec.output import formats as output_formats
 from emorec.output import tables
 
 DEFAULT_FORMATS = "csv,json"
-# Say where it runs, not what comes out; the model is compared apart, and a names file counts by what it says.
+# Left out of the digest: they say where a batch runs. The model's fingerprint is added, and what a names file contains.
 PLACES = ("model", "device", "cache", "threads", "people_file")
 BLUR_ALONE = "--blur hides faces in the report; give --report as well, or leave it out."
 
@@ -61,25 +61,25 @@ class Choices:
             values["inferring"]["person"] = None  # nobody can be chosen there
         for person in (values["inferring"].get("people") or {}).get("persons", ()):
             for track in person["tracks"] or ():
-                track.pop("end")  # was not read by earlier versions, and decides next to nothing
+                track.pop("end")  # earlier versions did not read it, and it changes hardly any result
         baseline = baseline_choice.of(self.inferring.get("baseline", baseline_choice.DEFAULT))
-        if baseline.known is not None:  # a file counts by what it holds
+        if baseline.known is not None:  # a file counts by its content, whatever its name
             values["inferring"]["baseline"] = baseline.name, str(baseline.known)
         if people := values["inferring"].get("people"):
-            for name in ("highest", "recording"):  # decide a number that an edit gives, and a note
+            for name in ("highest", "recording"):  # they decide the number of a divided person and a note, but no row
                 people.pop(name, None)
         text = json.dumps([values, fingerprint], sort_keys=True, default=str)
         return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
-def checked(
+def build(
     inferring: Mapping[str, Any], extracting: Mapping[str, Any], formats: str = DEFAULT_FORMATS, **others: Any
 ) -> tuple[Choices, str]:
-    """The Choices of what a user gave, and a notice about formats that are left out ("": nothing).
+    """Build the Choices from what a user gave; also a notice about formats that are left out ("": none).
 
     ``inferring`` are keywords of ``Analyzer.infer``, ``extracting`` those of ``extraction.options.Settings`` apart from
-    the modalities, ``others`` those of Choices. Files that they name are read now, so that they are the same for every
-    recording. Raises EmorecError, in one sentence, for what cannot be used.
+    the modalities, ``others`` those of Choices. The files that they name are read here, so that every recording gets
+    the same content. Raises EmorecError for a choice that cannot be used.
     """
     inferring = dict(inferring)
     person = people.checked(inferring.pop("person", None))
@@ -90,15 +90,15 @@ def checked(
     inference.check(**{name: value for name, value in inferring.items() if name != "people"})
     baseline = baseline_choice.of(inferring.get("baseline", baseline_choice.DEFAULT))
     if baseline.known is not None:
-        inferring["baseline"] = baseline  # as it is now, wherever and whenever it is used
+        inferring["baseline"] = baseline  # with the content of the file as it is now
     used = checked_modalities(MODALITIES, inferring.get("fusion", "late"))
     settings = extraction.Settings(faces="face" in used, voices="voice" in used, **extracting)
     extraction.check(settings)
     inferring["person"] = person
     names, notice = output_formats.chosen(formats)
-    made = Choices(inferring=inferring, extracting=settings, formats=tuple(names), people_file=named, **others)
-    tables.check_locale(made.locale)
-    check_height(made.max_height)
-    if made.blur and not made.report:
+    choices = Choices(inferring=inferring, extracting=settings, formats=tuple(names), people_file=named, **others)
+    tables.check_locale(choices.locale)
+    check_height(choices.max_height)
+    if choices.blur and not choices.report:
         raise EmorecError(BLUR_ALONE)
-    return made, notice
+    return choices, notice

@@ -1,6 +1,6 @@
-"""One recording of a batch as a task that any process can do, and what an engine is that runs many of them.
+"""One recording of a batch as a task that any process can do, and the interface of an engine that runs many of them.
 
-``run_task`` is a function of its task alone: it may run in any process on any machine that sees the same folders.
+``run_task`` depends on its task alone: it may run in any process on any machine that sees the same folders.
 """
 
 from __future__ import annotations
@@ -46,12 +46,12 @@ class Task:
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """What became of a task.
+    """How a task ended.
 
     ``status`` is DONE, or FAILED with a sentence in ``error``. ``disk_full`` says that it failed because no more can be
-    written, which is no fault of the recording: a batch ends, and does this item again. ``duration`` (s) is that of the
-    media, ``seconds`` what the task took. ``started`` and ``finished`` are UTC in ISO 8601. ``model`` is the
-    checkpoint's fingerprint, ``features`` the key of the stored features, ``choices`` JSON of all choices of the
+    written, which is no fault of the recording: the batch ends, and its next run does this item again. ``duration`` (s)
+    is that of the media, ``seconds`` what the task took. ``started`` and ``finished`` are UTC in ISO 8601. ``model`` is
+    the checkpoint's fingerprint, ``features`` the key of the stored features, ``choices`` JSON of all choices of the
     result. ``files`` are the names of the files in the folder, ``notes`` sentences for the user about them.
     """
 
@@ -87,44 +87,49 @@ class Engine(Protocol):
 
 def run_task(task: Task) -> Outcome:
     """Analyze one recording and write its results. Raises nothing that a recording could cause."""
-    return outcome(task, lambda: _analyze(task))
+    return attempt(task, lambda: _analyze(task))
 
 
-def outcome(task: Task, work: Callable[[], Made | Outcome]) -> Made | Outcome:
-    """What ``work()`` returns, or the Outcome that says why it raised; an Outcome gets its times."""
-    begin, started = time.monotonic(), now()
+def failure(item: str, error: str) -> Outcome:
+    """The outcome of an item that failed now, without being analyzed to the end; ``error`` is a sentence."""
+    return Outcome(item=item, status=FAILED, error=error, started=utc_now(), finished=utc_now())
+
+
+def attempt(task: Task, work: Callable[[], Made | Outcome]) -> Made | Outcome:
+    """Do the ``work`` of a task; return its result, or an Outcome that says why it raised. Outcomes get their times."""
+    begin, started = time.monotonic(), utc_now()
     try:
-        made = work()
+        result = work()
     except (EmorecError, OSError, MemoryError) as error:
-        made = Outcome(item=task.item, status=FAILED, error=sentence(error), disk_full=is_full(error))
+        result = Outcome(item=task.item, status=FAILED, error=sentence(error), disk_full=is_full(error))
     except Exception as error:  # a batch of thousands must not end because of one
         text = UNEXPECTED.format(kind=type(error).__name__, reason=" ".join(str(error).split())[:MAX_ERROR])
-        made = Outcome(item=task.item, status=FAILED, error=text)
-    if not isinstance(made, Outcome):
-        return made
-    return replace(made, seconds=round(time.monotonic() - begin, 3), started=started, finished=now())
+        result = Outcome(item=task.item, status=FAILED, error=text)
+    if not isinstance(result, Outcome):
+        return result
+    return replace(result, seconds=round(time.monotonic() - begin, 3), started=started, finished=utc_now())
 
 
 def _analyze(task: Task) -> Outcome:
     from emorec.batch import fetching
 
-    loaded = analyzer(task.choices)
-    with fetching.local(task.source, task.choices) as (path, facts):
+    loaded = load_analyzer(task.choices)
+    with fetching.local_file(task.source, task.choices) as (path, facts):
         growing = loaded.extract(path, task.choices.cache, task.choices.extracting)
-        return conclude(task, deque(growing, maxlen=1).pop(), facts)  # the last Features are complete
+        return infer_and_write(task, deque(growing, maxlen=1).pop(), facts)  # the last Features are complete
 
 
-def conclude(task: Task, features: Features, facts: dict[str, Any] | None = None) -> Outcome:
+def infer_and_write(task: Task, features: Features, facts: dict[str, Any] | None = None) -> Outcome:
     """Infer a timeline from the complete features of a task's recording, and write all results.
 
     ``facts`` are added to what results say of the recording, such as the link that it is from. If some of the files
-    cannot be written, the outcome failed, and the others are there. Raises EmorecError or OSError.
+    cannot be written, the outcome has failed; the other files are written all the same. Raises EmorecError or OSError.
     """
     from emorec.batch import writing
     from emorec.extraction import people_file
 
-    loaded = analyzer(task.choices)
-    if people := task.choices.inferring.get("people"):  # the tables and the manifest follow them too
+    loaded = load_analyzer(task.choices)
+    if people := task.choices.inferring.get("people"):  # also for the tables and the manifest
         features = people_file.used(people, features)[0]
     timeline = loaded.infer(features, **task.choices.inferring)
     timeline = replace(timeline, media=timeline.media | (facts or {}))
@@ -133,12 +138,12 @@ def conclude(task: Task, features: Features, facts: dict[str, Any] | None = None
     if full := next(filter(is_full, problems), None):
         raise full
     status, error = FAILED if problems else DONE, " ".join(dict.fromkeys(map(str, problems)))
-    made = writing.facts(timeline, features)
-    return Outcome(item=task.item, status=status, error=error, files=files, notes=tuple(notes), **made)
+    facts_of_result = writing.facts(timeline, features)
+    return Outcome(item=task.item, status=status, error=error, files=files, notes=tuple(notes), **facts_of_result)
 
 
-def analyzer(choices: Choices) -> Analyzer:
-    """The Analyzer of the choices, which a process loads once. Raises EmorecError."""
+def load_analyzer(choices: Choices) -> Analyzer:
+    """The Analyzer of the choices; a process loads it once. Raises EmorecError."""
     return _loaded(choices.model, choices.device, choices.threads)
 
 
@@ -171,6 +176,6 @@ def is_full(error: BaseException | None) -> bool:
     return False
 
 
-def now() -> str:
+def utc_now() -> str:
     """The time in UTC, in ISO 8601."""
     return datetime.now(UTC).isoformat(timespec="milliseconds")

@@ -13,7 +13,7 @@ from emorec.batch.choices import Choices
 
 
 @contextlib.contextmanager
-def local(source: str, choices: Choices) -> Iterator[tuple[Path, dict[str, Any]]]:
+def local_file(source: str, choices: Choices) -> Iterator[tuple[Path, dict[str, Any]]]:
     """The file of a source, and what results say about where it is from.
 
     What was fetched is removed at the end of the context. Raises EmorecError, or OSError if the disk is full.

@@ -1,4 +1,4 @@
-"""What a user gives to a batch, as a list of sources: files, folders, patterns, lists in text files, links, objects."""
+"""The inputs of a batch (files, folders, patterns, lists in text files, links, objects) as a list of sources."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from emorec.media.containers import SUFFIXES
 
 LIST = ".txt"
 SEPARATORS = re.escape(f"{os.sep}{os.altsep or ''}")
-ANY_FOLDERS = re.compile(rf"(?<![^{SEPARATORS}])\*\*(?:[{SEPARATORS}]+|$)")  # as a part of a path by itself
+ANY_FOLDERS = re.compile(rf"(?<![^{SEPARATORS}])\*\*(?:[{SEPARATORS}]+|$)")  # ** as a whole part of a path
 
 NO_LIST = "The list {path} cannot be read ({reason}); check the name."
 EMPTY = "One of the inputs is empty, as a variable that is not set is; give a name, or . for this folder."
@@ -51,8 +51,8 @@ class Listing:
     expanded: frozenset[str] = frozenset()
 
 
-def listing(given: Iterable[str], leave_out: Iterable[Path] = ()) -> Listing:
-    """Everything that the inputs name; files below the folders ``leave_out`` are not searched for.
+def list_sources(given: Iterable[str], leave_out: Iterable[Path] = ()) -> Listing:
+    """List everything that the inputs name; folders and patterns find nothing below the folders ``leave_out``.
 
     What cannot be used becomes a source with a problem. Raises EmorecError for a list that cannot be read, and for an
     empty name, which would mean everything here.
@@ -61,7 +61,7 @@ def listing(given: Iterable[str], leave_out: Iterable[Path] = ()) -> Listing:
     skipped = frozenset(map(os.path.abspath, leave_out))
     found: dict[str, Source] = {}
     expanded: set[str] = set()
-    for name, base in _with_lists(given):
+    for name, base in _expand_lists(given):
         expanded.add(name if _is_remote(name, base) else _absolute(name, base))
         for source in _sources(name, base, skipped, notes):
             found.setdefault(source.address, source)
@@ -70,30 +70,30 @@ def listing(given: Iterable[str], leave_out: Iterable[Path] = ()) -> Listing:
     )
 
 
-def _with_lists(given: Iterable[str]) -> Iterator[tuple[str, Path]]:
-    """Every input with the folder that its path starts from; a list in a text file is replaced by what it names."""
+def _expand_lists(given: Iterable[str]) -> Iterator[tuple[str, Path]]:
+    """Every input, with the folder that a relative path starts from; a list in a text file is replaced by its lines."""
     for name in given:
         if not name.strip():
             raise EmorecError(EMPTY)
         listed = name.startswith("@") and not os.path.lexists(name)
         if listed or (name.lower().endswith(LIST) and not _is_remote(name)):
             path = Path(name[1:] if listed else name)
-            for line in _lines(path):
+            for line in _read_list(path):
                 yield line, path.absolute().parent
         else:
             yield name, Path.cwd()
 
 
-def _lines(path: Path) -> list[str]:
+def _read_list(path: Path) -> list[str]:
     """The lines of a list, without empty ones and those that begin with #. Raises EmorecError."""
     try:
         content = path.read_bytes()
     except OSError as error:
         raise EmorecError(NO_LIST.format(path=path, reason=error.strerror or error)) from None
-    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):  # as Windows PowerShell writes what > gets
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):  # as > writes in Windows PowerShell
         text = content.decode("utf-16", errors="replace")
     else:
-        text = content.decode("utf-8-sig", errors="surrogateescape")  # names of files need not be valid text
+        text = content.decode("utf-8-sig", errors="surrogateescape")  # a file name may be invalid UTF-8
     lines = (line.strip() for line in text.splitlines())
     return [line for line in lines if line and not line.startswith("#")]
 
@@ -110,7 +110,9 @@ def _sources(name: str, base: Path, skipped: frozenset[str], notes: list[str]) -
     """The sources that one input names."""
     try:
         if storage.is_object(name):
-            found = [Source(address=each.url, version=each.version, size=each.size) for each in storage.listed(name)]
+            found = [
+                Source(address=each.url, version=each.version, size=each.size) for each in storage.list_objects(name)
+            ]
         elif download.is_link(name, base):
             found = [Source(address=download.check_link(name))]
         else:
@@ -124,24 +126,25 @@ def _sources(name: str, base: Path, skipped: frozenset[str], notes: list[str]) -
 
 
 def _files(name: str, base: Path, skipped: frozenset[str], notes: list[str]) -> Iterator[Source]:
-    """The files that a path or a pattern names, which starts from the folder ``base``."""
+    """The files that a path or a pattern names; a relative one starts from the folder ``base``."""
     path = os.path.join(base, name)
     if os.path.isdir(path):
-        yield from map(_of_file, _walked(path, skipped, notes))
+        yield from map(_file_source, _walk(path, skipped, notes))
     elif os.path.lexists(path) or not storage.is_pattern(name):
-        yield _of_file(path)
+        yield _file_source(path)
     else:
         named = storage.names_ending(name)
-        # The folder itself may have brackets in its name, which are no pattern.
-        for each in sorted(set(_matching(os.path.join(glob.escape(str(base)), name)))):
-            if os.path.isfile(each) and (named or is_media(each)) and not _within(each, skipped):
-                yield _of_file(each)
+        # ``base`` is no pattern, even with brackets in its name.
+        for each in sorted(set(_match(os.path.join(glob.escape(str(base)), name)))):
+            if os.path.isfile(each) and (named or is_media(each)) and not _is_within(each, skipped):
+                yield _file_source(each)
 
 
-def _matching(pattern: str) -> Iterator[str]:
+def _match(pattern: str) -> Iterator[str]:
     """The paths that match a pattern. As in a shell, ``**`` leaves out hidden folders and links to folders.
 
-    ``glob`` follows those links: one that leads back up gives every file again and again, and two have no end.
+    ``glob`` follows those links. A link to a folder above it would give every file many times, and two such links would
+    never end.
     """
     head, *tails = ANY_FOLDERS.split(pattern, maxsplit=1)
     if not tails:
@@ -150,10 +153,10 @@ def _matching(pattern: str) -> Iterator[str]:
     for folder in glob.iglob(head):
         for place, folders, _ in os.walk(folder):
             folders[:] = (name for name in folders if not name.startswith("."))
-            yield from _matching(os.path.join(glob.escape(place), tails[0] or "*"))
+            yield from _match(os.path.join(glob.escape(place), tails[0] or "*"))
 
 
-def _walked(folder: str, skipped: frozenset[str], notes: list[str]) -> Iterator[str]:
+def _walk(folder: str, skipped: frozenset[str], notes: list[str]) -> Iterator[str]:
     """The recordings in a folder and the folders in it, by the endings of their names; hidden ones are left out."""
 
     def note(error: OSError) -> None:
@@ -175,11 +178,11 @@ def is_media(name: str) -> bool:
     return os.path.splitext(name)[1].lower() in SUFFIXES
 
 
-def _within(path: str, folders: frozenset[str]) -> bool:
+def _is_within(path: str, folders: frozenset[str]) -> bool:
     return bool(folders) and any(str(parent) in folders for parent in Path(os.path.abspath(path)).parents)
 
 
-def _of_file(path: str) -> Source:
+def _file_source(path: str) -> Source:
     path = os.path.abspath(path)
     try:
         status = os.stat(path)

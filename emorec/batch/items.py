@@ -1,7 +1,7 @@
-"""The items of a batch: their names, and the records of what became of them, one small file each.
+"""The items of a batch: their names, and the records of how they ended, one small file each.
 
-A record is written completely or not at all, and only for an item that ended, so that a killed batch loses no more than
-the items in work.
+A record is written completely or not at all, and only for an item that has ended, so a killed batch loses only the
+items that it is working on.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from emorec.errors import EmorecError
 FORMAT = 1  # increases with every change that an older version cannot read
 FOLDER = Path(".emorec", "batch")  # in the folder of a batch
 SUFFIX = ".json"
-READABLE = 60  # bytes of an item's name that come from the name of its source
-HASHED = 10  # hexadecimal digits of it that come from the whole address
+STEM_BYTES = 60  # of an item's name, from the name of its source
+HASH_DIGITS = 10  # hexadecimal, of an item's name, from the whole address
 
 OTHER_FORMAT = (
     "{folder} holds the records of a batch by another version of emorec ({found}, not {known}); use that version, or "
@@ -33,7 +33,7 @@ OTHER_FORMAT = (
 
 @dataclass(frozen=True, kw_only=True)
 class Record:
-    """What became of an item: its ``source``, the ``version`` in which that was read, the ``settings`` (a digest of the
+    """How an item ended: its ``source``, the ``version`` of the source that was read, the ``settings`` (a digest of the
     choices and the model), and the ``outcome``."""
 
     source: str
@@ -42,19 +42,19 @@ class Record:
     outcome: Outcome
 
 
-def name_of(address: str) -> str:
-    """The name of an item and of its folder: readable, valid on every system, and another one for every address."""
+def item_name(address: str) -> str:
+    """The name of an item and of its folder: readable, valid on every system, and different for every address."""
     scheme, mark, rest = address.partition("://")
-    is_link = scheme.lower() in ("http", "https")  # elsewhere ? and # are letters like any other
+    is_link = scheme.lower() in ("http", "https")  # in other addresses ? and # are ordinary characters
     place = re.split("[?#]", rest)[0] if is_link else rest if mark else address
     stem = Path(place.replace("\\", "/").rstrip("/")).stem
     if is_link:  # the last part of a link is often the same for many
         stem = "-".join(dict.fromkeys((place.partition("/")[0], stem)))
     kept = "".join(letter if letter.isalnum() or letter in "._-" else "-" for letter in files.shown(stem))
-    while len(kept.encode()) > READABLE:
+    while len(kept.encode()) > STEM_BYTES:
         kept = kept[:-1]
     digest = hashlib.sha256(address.encode("utf-8", "surrogateescape")).hexdigest()
-    return f"{kept.strip('.-') or 'recording'}-{digest[:HASHED]}"
+    return f"{kept.strip('.-') or 'recording'}-{digest[:HASH_DIGITS]}"
 
 
 class Records:
@@ -80,7 +80,7 @@ class Records:
         self._known[record.outcome.item] = record
 
     def remove_leftovers(self) -> None:
-        """Remove what a killed process left; no other one may be at work in the folder."""
+        """Remove the partial files of a killed process; no other process may work in the folder."""
         files.remove_partials(self._folder)
 
     def drop(self, item: str) -> None:
@@ -94,21 +94,22 @@ class Records:
                 values = json.loads(path.read_bytes())
                 found = values.pop("format")
             except (OSError, ValueError, AttributeError, KeyError, TypeError):
-                continue  # what cannot be read is done again
+                continue  # an item without a readable record is analyzed again
             if found != FORMAT:
                 raise EmorecError(OTHER_FORMAT.format(folder=self._folder, found=found, known=FORMAT))
-            record = _record(values)
+            record = _parse_record(values)
             if record is not None and record.outcome.item == path.stem:
                 yield record
 
 
-def _record(values: dict[str, Any]) -> Record | None:
+def _parse_record(values: dict[str, Any]) -> Record | None:
+    """The record of the values in a file, None if they lack something; keys of a later version are ignored."""
     try:
         outcome = values["outcome"]
         known = {field.name for field in fields(Outcome)}
-        made = Outcome(**{name: value for name, value in outcome.items() if name in known})
-        made = replace(made, files=tuple(made.files), notes=tuple(made.notes))
-        return Record(source=values["source"], version=values["version"], settings=values["settings"], outcome=made)
+        parsed = Outcome(**{name: value for name, value in outcome.items() if name in known})
+        parsed = replace(parsed, files=tuple(parsed.files), notes=tuple(parsed.notes))
+        return Record(source=values["source"], version=values["version"], settings=values["settings"], outcome=parsed)
     except (KeyError, TypeError, AttributeError):
         return None
 
@@ -116,8 +117,8 @@ def _record(values: dict[str, Any]) -> Record | None:
 def is_due(record: Record | None, source: Source, settings: str, folder: Path, retry: bool) -> bool:
     """Whether an item has to be analyzed.
 
-    It has if it never ended, if its source or the settings have changed since, if its results are gone, or if it failed
-    and ``retry`` is set.
+    That is so if it never ended, if its source or the settings have changed since, if its results are gone, or if it
+    failed and ``retry`` is set.
     """
     if record is None or record.settings != settings:
         return True

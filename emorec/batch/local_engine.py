@@ -9,12 +9,12 @@ from dataclasses import dataclass, field, replace
 from multiprocessing import connection
 
 from emorec.batch.choices import Choices
-from emorec.batch.engine import FAILED, Engine, Outcome, Task, now, run_task
+from emorec.batch.engine import Engine, Outcome, Task, failure, run_task
 from emorec.batch.worker import Worker
 from emorec.errors import EmorecError
 from emorec.prefetch import processors
 
-ATTEMPTS = 2  # of a recording whose process dies; DIED says it in words
+ATTEMPTS = 2  # for a recording whose process dies; the sentence DIED says "twice"
 # Windows waits for at most 63 things at once, so Python's own pools have at most 61 processes there.
 MAX_WORKERS = 61 if sys.platform == "win32" else 256
 WRONG_NUMBER = "There cannot be {workers} workers; give 1 to {most}, or 0 to use this process alone."
@@ -24,10 +24,10 @@ DIED = (
 )
 
 
-def local(workers: int, choices: Choices) -> tuple[Engine, Choices]:
-    """The engine for so many processes, 0 for this one, and the choices with the threads of each.
+def build_engine(workers: int, choices: Choices) -> tuple[Engine, Choices]:
+    """Build the engine for a number of processes (0: this process alone); also the choices with the threads of each.
 
-    The processors are divided between the processes. Raises EmorecError for a number of workers that cannot be.
+    The processors are divided between the processes. Raises EmorecError for an impossible number.
     """
     if isinstance(workers, bool) or not isinstance(workers, int) or not 0 <= workers <= MAX_WORKERS:
         raise EmorecError(WRONG_NUMBER.format(workers=workers, most=MAX_WORKERS))
@@ -56,9 +56,9 @@ class LocalEngine:
 
     def run(self, tasks: Iterable[Task]) -> Iterator[Outcome]:
         """As ``Engine.run``."""
-        left, again, attempts = iter(tasks), list[Task](), dict[str, int]()
+        remaining, retries, attempts = iter(tasks), list[Task](), dict[str, int]()
         try:
-            while self._fill(left, again):
+            while self._assign(remaining, retries):
                 busy = {worker.pipe: worker for worker in self._running if worker.task is not None}
                 for pipe in connection.wait(list(busy)):
                     worker = busy[pipe]  # type: ignore[index]
@@ -71,22 +71,22 @@ class LocalEngine:
                         code = worker.end()
                         attempts[task.item] = attempts.get(task.item, 0) + 1
                         if attempts[task.item] < ATTEMPTS:
-                            again.append(task)
+                            retries.append(task)
                             continue
-                        outcome = _died(task, code)
+                        outcome = failure(task.item, DIED.format(how=_describe_exit(code)))
                     yield outcome
         finally:
             for worker in self._running:
                 worker.end()
             self._running.clear()
 
-    def _fill(self, left: Iterator[Task], again: list[Task]) -> bool:
-        """Give a task to every worker that has none, starting workers as needed; False if nothing is in work."""
+    def _assign(self, remaining: Iterator[Task], retries: list[Task]) -> bool:
+        """Give a task to every idle worker, and start workers as needed; return False if no worker has a task."""
         while True:
             idle = next((worker for worker in self._running if worker.task is None), None)
             if idle is None and len(self._running) >= self.workers:
                 return True
-            task = again.pop() if again else next(left, None)
+            task = retries.pop() if retries else next(remaining, None)
             if task is None:
                 return any(worker.task is not None for worker in self._running)
             fresh = idle is None
@@ -96,19 +96,18 @@ class LocalEngine:
             try:
                 idle.give(task)
             except OSError:
-                if fresh:  # it died over its task: its pipe says so, and the attempt counts
+                if fresh:  # it died over its task: ``run`` learns that from its pipe, and counts the attempt
                     continue
-                # It died while it had nothing to do.
+                # It died while it was idle, so this attempt does not count.
                 self._running.remove(idle)
                 idle.end()
                 idle.task = None
-                again.append(task)
+                retries.append(task)
 
 
-def _died(task: Task, code: int | None) -> Outcome:
-    how = f"exit code {code}"
-    if code is not None and code < 0:
-        names = {number.value: number.name for number in signal.Signals}
-        how = f"killed by {names.get(-code, f'signal {-code}')}"
-    text = DIED.format(how=how)
-    return Outcome(item=task.item, status=FAILED, error=text, started=now(), finished=now())
+def _describe_exit(code: int | None) -> str:
+    """How a process ended, in words, by its exit code."""
+    if code is None or code >= 0:
+        return f"exit code {code}"
+    names = {number.value: number.name for number in signal.Signals}
+    return f"killed by {names.get(-code, f'signal {-code}')}"

@@ -57,30 +57,30 @@ def write(folder: Path, rows: Iterable[Row]) -> tuple[str, ...]:
     import pyarrow as pa
     from pyarrow import parquet
 
-    found = list(rows)
+    rows = list(rows)
     types = {name: getattr(pa, kind)() for name, kind in COLUMNS.items()}
-    arrays = {name: pa.array([_value(row, name) for row in found], kind) for name, kind in types.items()}
+    arrays = {name: pa.array([_value(row, name) for row in rows], kind) for name, kind in types.items()}
     out = io.BytesIO()
     parquet.write_table(pa.table(arrays).replace_schema_metadata({KEY: VERSION}), out)
-    cells = ([_value(row, name) for name in COLUMNS] for row in found)
-    held = []
+    cells = ([_value(row, name) for name in COLUMNS] for row in rows)
+    unwritten = []
     for name, content in ((PARQUET, out.getvalue()), (CSV, delimited(COLUMNS, cells).encode())):
         try:
             files.write(folder / name, content)
         except PermissionError:
-            with tempfile.TemporaryFile(dir=folder):
-                held.append(name)
-    return tuple(held)
+            with tempfile.TemporaryFile(dir=folder):  # raises too if the folder itself cannot be written
+                unwritten.append(name)
+    return tuple(unwritten)
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Remove what a killed process left of the manifest; no other one may be at work in the folder."""
+    """Remove the partial files of a killed process; no other process may work in the folder."""
     for name in (PARQUET, CSV):
         files.remove_partials(folder, name)
 
 
 def _value(row: Row, name: str) -> Any:
-    """What a row says in a column; "" and what is missing are None."""
+    """The value of a row in a column; None if it is missing or ""."""
     value = row.get(name)
     if isinstance(value, str):
         return files.shown(value) or None

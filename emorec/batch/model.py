@@ -8,16 +8,16 @@ from dataclasses import replace
 from emorec import settings
 from emorec.batch.choices import Choices
 from emorec.models import checkpoint, pretrained
-from emorec.models.device import device_of
+from emorec.models.device import resolve_device
 
 
-def pinned(choices: Choices) -> tuple[Choices, str, tuple[str, ...]]:
-    """The choices with the model named by its commit or folder, a digest of model and face detector, and notices.
+def pin(choices: Choices) -> tuple[Choices, str, tuple[str, ...]]:
+    """Fix the model of a batch: the choices with its commit or folder, a digest of model and detector, and notices.
 
-    The checkpoint is loaded once, so that one which cannot be used is one error instead of one for each recording.
+    The checkpoint is loaded here too, so that an unusable one gives one error instead of one for each recording.
     Raises EmorecError.
     """
-    device_of(choices.device)
+    resolve_device(choices.device)
     origin = pretrained.resolve(choices.model)
     checkpoint.load(origin.folder)
     # The configuration holds the calibration, on which results depend although features do not.

@@ -13,8 +13,8 @@ from emorec.batch.engine import DONE, Outcome
 class Progress:
     """The state of a running batch.
 
-    ``total`` is the number of items of the inputs, ``done`` and ``failed`` how many of them are so, those of earlier
-    runs included; ``analyzed`` counts the items of this run. ``media`` (s) is the duration of what this run analyzed.
+    ``total`` is the number of items of the inputs; ``done`` and ``failed`` of them have ended, in this run or in an
+    earlier one; ``analyzed`` counts the items of this run. ``media`` (s) is the duration of what this run analyzed.
     ``sizes`` (bytes, by item) are those of the items of this run, as far as they are known.
     """
 
@@ -29,7 +29,7 @@ class Progress:
     _weight: float = 0.0
 
     def __post_init__(self) -> None:
-        # Once: a batch may have a million items, and each line about the progress needs both.
+        # Computed once: a batch may have a million items, and each line about the progress needs both numbers.
         known = [size for size in self.sizes.values() if size is not None]
         self._mean = sum(known) / len(known) if known else 1.0
         self._whole = sum(map(self._size, self.sizes))
@@ -41,7 +41,7 @@ class Progress:
         self.done += outcome.status == DONE
         self.failed += outcome.status != DONE
         self.media += outcome.duration or 0.0
-        if outcome.item in self.sizes:  # else it failed before the first was analyzed
+        if outcome.item in self.sizes:  # one without a usable source is not
             self._weight += self._size(outcome.item)
 
     @property

@@ -1,6 +1,6 @@
 """Runs tasks on a Ray cluster: an item is a task of Ray's, and so is every part of a long one.
 
-Ray decides what runs where and when, and starts what is lost once more. Here only so many items are begun as keep the
+Ray decides what runs where and when, and starts what is lost once more. Here only as many items are started as keep the
 cluster busy.
 """
 
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import itertools
 import math
 import os
 import socket
@@ -26,12 +27,12 @@ from emorec.batch.local_engine import MAX_WORKERS
 from emorec.errors import EmorecError, require
 
 EXTRA = "ray"
-RETRIES = 1  # of what runs in a worker that dies; ray_outcomes.DIED says it in words
+RETRIES = 1  # of a task whose worker dies; the sentence ray_outcomes.DIED says "twice"
 PART_SECONDS = 1200.0  # recordings that are longer are divided
-AHEAD = 2  # items that are begun for each that the cluster can do at the same time
+AHEAD = 2  # items that are started for each that the cluster can do at the same time
 CONNECT_SECONDS = 10.0
 CHECK_SECONDS = 60.0  # in which a cluster must answer; Ray itself would try for several minutes
-LEAST = 0.0001  # of a processor or a GPU: the precision of Ray
+MIN_SHARE = 0.0001  # of a processor or a GPU: the precision of Ray
 LOST_AFTER = 3  # checks in a row without an answer
 WAIT_SECONDS = 30.0  # between two checks while nothing ends
 OBJECT_MEMORY = 1 << 30  # bytes in a local cluster; what does not fit is kept on disk
@@ -80,38 +81,38 @@ class RayEngine:
             for name in ("analyze", "extract", "finish")
         }
         most = AHEAD * self._slots(ray)
-        left = iter(tasks)
+        remaining = iter(tasks)
         running: dict[Any, Task] = {}
         parts: dict[Any, list[Any]] = {}  # the tasks that one in ``running`` waits for
         try:
             while True:
-                while len(running) < most and (task := next(left, None)) is not None:
+                while len(running) < most and (task := next(remaining, None)) is not None:
                     task = replace(task, folder=task.folder.absolute())
                     running[remote["analyze"].remote(task, __version__, self.length)] = task
                 if not running:
                     return
-                for ref in self._ended(ray, list(running)):
+                for ref in self._wait(ray, list(running)):
                     task, _ = running.pop(ref), parts.pop(ref, None)
-                    made = ray_outcomes.result(ray, ref, task)
-                    if isinstance(made, Outcome):
-                        yield made
-                    else:
-                        found = [remote["extract"].remote(task, part) for part in made]
-                        ref = remote["finish"].remote(task, *found)
-                        running[ref], parts[ref] = task, found
+                    result = ray_outcomes.get_result(ray, ref, task)
+                    if isinstance(result, Outcome):
+                        yield result
+                    else:  # the parts of a long recording
+                        extracting = [remote["extract"].remote(task, part) for part in result]
+                        ref = remote["finish"].remote(task, *extracting)
+                        running[ref], parts[ref] = task, extracting
         finally:
-            for ref in [*running, *(one for found in parts.values() for one in found)]:
+            for ref in [*running, *itertools.chain.from_iterable(parts.values())]:
                 with contextlib.suppress(Exception):  # the cluster may be gone
                     ray.cancel(ref, force=True)
 
-    def _ended(self, ray: Any, refs: list[Any]) -> list[Any]:
-        """Those that have ended, at least one. Raises EmorecError if the cluster no longer answers."""
+    def _wait(self, ray: Any, refs: list[Any]) -> list[Any]:
+        """Wait for the end of at least one task; return those that ended. Raises EmorecError for a lost cluster."""
         silent = 0
         while True:
             ended, _ = ray.wait(refs, num_returns=1, timeout=WAIT_SECONDS)
             if ended:
                 return ended
-            silent = 0 if _answers(ray.get_runtime_context().gcs_address) is None else silent + 1
+            silent = 0 if _connection_problem(ray.get_runtime_context().gcs_address) is None else silent + 1
             if silent == LOST_AFTER:
                 raise EmorecError(LOST)
 
@@ -120,8 +121,8 @@ class RayEngine:
         fits = 0
         most = self.workers if self._ours and self.address is None else float("inf")
         for node in ray.nodes():
-            there = node["Resources"] if node["Alive"] else {}
-            cpus, gpus = there.get("CPU", 0.0), there.get("GPU", 0.0)
+            resources = node["Resources"] if node["Alive"] else {}
+            cpus, gpus = resources.get("CPU", 0.0), resources.get("GPU", 0.0)
             if cpus >= self.cpus and gpus >= self.gpus:
                 fits += int(min(cpus / self.cpus, gpus / self.gpus if self.gpus else cpus / self.cpus))
         if not fits:
@@ -133,10 +134,10 @@ class RayEngine:
             return
         os.environ.update({name: value for name, value in QUIET.items() if name not in os.environ})
         quiet = {"log_to_driver": False, "logging_level": "ERROR", "configure_logging": False}
-        # Settings of emorec are the same in every worker.
+        # So that the settings of emorec are the same in every worker.
         variables = settings.given()
         if self.address is not None:
-            if reason := _unreachable(self.address):
+            if reason := _cluster_problem(self.address):
                 raise EmorecError(NO_CLUSTER.format(address=self.address, reason=reason))
             quiet |= {"address": self.address, "runtime_env": {"env_vars": variables}}
         else:
@@ -147,23 +148,22 @@ class RayEngine:
             with (
                 contextlib.redirect_stdout(io.StringIO()),
                 contextlib.redirect_stderr(io.StringIO()),
-                _without(settings.PAGE),
+                _without_variables(settings.PAGE),
             ):
                 ray.init(**quiet)
         except (Exception, SystemExit) as error:
-            reason = ray_outcomes.short(error)
+            reason = ray_outcomes.first_sentence(error)
             if self.address is None:
                 raise EmorecError(NO_LOCAL.format(reason=reason)) from None
             raise EmorecError(NO_CLUSTER.format(address=self.address, reason=reason)) from None
-        # What else Ray has to say comes on standard output, which is for results: Ray prints there, whatever it is
-        # told, that a worker died.
+        # Standard output is for results, but Ray prints there that a worker died, whatever the settings above say.
         private = sys.modules.get("ray._private.worker")
         if hasattr(private, "_worker_logs_enabled"):
             private._worker_logs_enabled = False  # type: ignore[union-attr]
         self._ours = True
 
 
-def engine(
+def build_engine(
     choices: Choices,
     *,
     address: str | None = None,
@@ -172,10 +172,10 @@ def engine(
     gpus: float | None = None,
     length: float = PART_SECONDS,
 ) -> tuple[RayEngine, Choices]:
-    """The engine for a cluster (see ``RayEngine``), and the choices with the device and the threads of each item.
+    """Build the engine for a cluster (see ``RayEngine``); also the choices with the device and threads of each item.
 
     ``gpus`` is by default 1 if the device of the choices is "cuda", else 0. Without a GPU, items run on the processor.
-    Raises EmorecError for numbers that cannot be, and if Ray is not installed.
+    Raises EmorecError for impossible numbers, and if Ray is not installed.
     """
     require(EXTRA, "ray")
     if not 1 <= workers <= MAX_WORKERS:
@@ -186,26 +186,26 @@ def engine(
     device = "cpu" if choices.device == "auto" and not gpus else choices.device
     cache = choices.cache or settings.cache_folder()
     if choices.cache is None and not settings.given().get("EMOREC_CACHE"):
-        cache = None  # each machine has its usual one
-    made = RayEngine(address=address, workers=workers, cpus=cpus, gpus=gpus, length=length)
-    return made, replace(
+        cache = None  # each machine uses its usual folder
+    engine = RayEngine(address=address, workers=workers, cpus=cpus, gpus=gpus, length=length)
+    return engine, replace(
         choices, device=device, threads=max(1, int(cpus)), cache=None if cache is None else cache.absolute()
     )
 
 
 def _check_shares(cpus: float, gpus: float) -> None:
-    """Raise EmorecError for shares of a machine that Ray does not know."""
-    if not LEAST <= cpus < float("inf"):
-        raise EmorecError(WRONG_SHARE.format(what="The CPUs", given=cpus, least=f"a number such as 1, {LEAST}"))
-    if not (gpus == 0 or LEAST <= gpus < float("inf")):
-        raise EmorecError(WRONG_SHARE.format(what="The GPUs", given=gpus, least=f"0, or {LEAST}"))
+    """Raise EmorecError for shares of a machine that Ray does not accept."""
+    if not MIN_SHARE <= cpus < float("inf"):
+        raise EmorecError(WRONG_SHARE.format(what="The CPUs", given=cpus, least=f"a number such as 1, {MIN_SHARE}"))
+    if not (gpus == 0 or MIN_SHARE <= gpus < float("inf")):
+        raise EmorecError(WRONG_SHARE.format(what="The GPUs", given=gpus, least=f"0, or {MIN_SHARE}"))
     if gpus > 1 and gpus != int(gpus):
         raise EmorecError(PART_OF_GPUS.format(given=gpus))
 
 
 @contextlib.contextmanager
-def _without(names: Iterable[str]) -> Iterator[None]:
-    """A context in which this process has no such environment variables."""
+def _without_variables(names: Iterable[str]) -> Iterator[None]:
+    """A context in which this process lacks the environment variables of these names."""
     before = {name: os.environ.pop(name) for name in names if name in os.environ}
     try:
         yield
@@ -213,9 +213,9 @@ def _without(names: Iterable[str]) -> Iterator[None]:
         os.environ.update(before)
 
 
-def _unreachable(address: str) -> str | None:
+def _cluster_problem(address: str) -> str | None:
     """Why the cluster at an address cannot be reached, None if it can."""
-    if reason := _answers(address):
+    if reason := _connection_problem(address):
         return reason
     command = [sys.executable, "-m", "ray.scripts.scripts", "health-check", "--address", address]
     if ":" not in address or "://" in address:  # a name that only Ray knows, such as auto
@@ -229,7 +229,7 @@ def _unreachable(address: str) -> str | None:
     return None
 
 
-def _answers(address: str) -> str | None:
+def _connection_problem(address: str) -> str | None:
     """Why nothing answers at an address, None if something does."""
     host, colon, port = address.rpartition("://")[2].rpartition(":")
     if not colon or not port.isdigit():

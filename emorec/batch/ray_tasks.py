@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from emorec._version import __version__
 from emorec.batch import fetching, storage
-from emorec.batch.engine import Outcome, Task, analyzer, conclude, outcome
+from emorec.batch.engine import Outcome, Task, attempt, infer_and_write, load_analyzer
 from emorec.errors import EmorecError
 
 if TYPE_CHECKING:
@@ -29,47 +29,49 @@ def analyze(task: Task, version: str, length: float) -> Outcome | list[Part]:
 
     def work() -> Outcome | list[Part]:
         _check(task, version)
-        loaded = analyzer(task.choices)
-        with fetching.local(task.source, task.choices) as (path, facts):
-            if long := _parts(task, path, length):
-                return [*long]
+        loaded = load_analyzer(task.choices)
+        with fetching.local_file(task.source, task.choices) as (path, facts):
+            if parts := _divide(task, path, length):
+                return [*parts]
             growing = loaded.extract(path, task.choices.cache, task.choices.extracting)
-            return conclude(task, deque(growing, maxlen=1).pop(), facts)
+            return infer_and_write(task, deque(growing, maxlen=1).pop(), facts)
 
-    return outcome(task, work)
+    return attempt(task, work)
 
 
 def extract(task: Task, part: Part) -> PartFeatures | Outcome:
-    """Extract one part of an item; an Outcome says why that failed. An object in a store is fetched
-    again for each part."""
+    """Extract one part of an item; an Outcome says why that failed.
+
+    An object in a store is fetched again for each part.
+    """
 
     def work() -> PartFeatures:
         from emorec.extraction import parts
         from emorec.face import detection
 
-        loaded = analyzer(task.choices)
-        with fetching.local(task.source, task.choices) as (path, _):
+        loaded = load_analyzer(task.choices)
+        with fetching.local_file(task.source, task.choices) as (path, _):
             info = dataclasses.replace(part.recording.info, path=path)
-            here = dataclasses.replace(part, recording=dataclasses.replace(part.recording, info=info))
-            extracted = parts.extract_part(here, loaded.model, detection.detector(loaded.detector_file))
+            local_part = dataclasses.replace(part, recording=dataclasses.replace(part.recording, info=info))
+            extracted = parts.extract_part(local_part, loaded.model, detection.detector(loaded.detector_file))
             return dataclasses.replace(extracted, part=part)
 
-    return outcome(task, work)
+    return attempt(task, work)
 
 
-def finish(task: Task, *found: PartFeatures | Outcome) -> Outcome:
+def finish(task: Task, *parts: PartFeatures | Outcome) -> Outcome:
     """Join the parts of an item and write its results; the outcome of a part that failed is that of the item."""
 
     def work() -> Outcome:
         from emorec.extraction import joining
 
-        loaded = analyzer(task.choices)
+        loaded = load_analyzer(task.choices)
         facts = {"source": task.source} if storage.is_object(task.source) else {}
-        extracted = [one for one in found if not isinstance(one, Outcome)]
-        return conclude(task, joining.join(extracted, loaded.model, task.choices.cache), facts)
+        extracted = [part for part in parts if not isinstance(part, Outcome)]
+        return infer_and_write(task, joining.join(extracted, loaded.model, task.choices.cache), facts)
 
-    failed = next((one for one in found if isinstance(one, Outcome)), None)
-    return failed or outcome(task, work)
+    failed = next((part for part in parts if isinstance(part, Outcome)), None)
+    return failed or attempt(task, work)
 
 
 def _check(task: Task, version: str) -> None:
@@ -80,15 +82,15 @@ def _check(task: Task, version: str) -> None:
         raise EmorecError(NOT_SHARED.format(folder=task.folder.parent, node=platform.node()))
 
 
-def _parts(task: Task, path: Path, length: float) -> Sequence[Part]:
+def _divide(task: Task, path: Path, length: float) -> Sequence[Part]:
     """The parts of a recording, none if it is to be extracted as a whole."""
     from emorec.extraction import parts, sources
     from emorec.face import detection
 
-    # A recording from a link is analyzed whole: divided, it would be downloaded again for every part.
+    # A recording from a link is not divided, because it would be downloaded again for every part.
     if path != Path(task.source) and not storage.is_object(task.source):
         return []
-    settings, loaded = task.choices.extracting, analyzer(task.choices)
+    settings, loaded = task.choices.extracting, load_analyzer(task.choices)
     info = sources.of(path).probe(settings.selection)
     if min(settings.until, info.duration or 0.0) - settings.start <= length:
         return []

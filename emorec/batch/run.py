@@ -14,14 +14,14 @@ from emorec import download, files
 from emorec.batch import choices, items, local_engine, manifest, model, temporary
 from emorec.batch.choices import Choices
 from emorec.batch.engine import DONE, Engine, Outcome, Task
-from emorec.batch.inputs import Source, listing
+from emorec.batch.inputs import Source, list_sources
 from emorec.batch.progress import Progress
 from emorec.batch.state import NO_FOLDER, State
 from emorec.errors import EmorecError, require
 from emorec.extraction import people_file
 
 EXTRA = "batch"  # the extra that installs what the manifest needs
-HELD = (errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES, errno.EDEADLK)  # of a lock that another process has
+LOCK_HELD = (errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES, errno.EDEADLK)  # of a lock that another process has
 MEMORY = "memory://"  # objects that only this process has
 
 NOTHING = "There is no recording in what was given; check the names."
@@ -37,9 +37,11 @@ ELSEWHERE = "{address} exists only in the process that made it; analyze it witho
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """What a batch came to: the ``folder``, how many items of the inputs are ``done``, how many were ``analyzed`` in
-    this run, the sentence about each that ``failed``, by its source, and ``notes`` about what was left out or kept.
-    ``listed`` says whether the manifest could be brought up to date."""
+    """The result of a batch: its ``folder``, and how many items of the inputs are ``done``.
+
+    ``analyzed`` counts the items of this run. ``failed`` has a sentence for each item that failed, by its source.
+    ``notes`` are sentences about what was left out or kept. ``listed`` says whether the manifest is up to date.
+    """
 
     folder: Path
     done: int
@@ -50,11 +52,11 @@ class Result:
 
     @property
     def manifest(self) -> Path:
-        """The Parquet file with a row an item."""
+        """The path of the Parquet file with one row per item."""
         return self.folder / manifest.PARQUET
 
 
-def called(
+def run_with_keywords(
     given: str | PathLike[str] | Iterable[str | PathLike[str]],
     out: str | PathLike[str],
     inferring: Mapping[str, Any],
@@ -67,12 +69,12 @@ def called(
     progress: Callable[[Progress], object] | None,
     written: Mapping[str, Any],
 ) -> Result:
-    """A batch as ``emorec.analyze_batch`` asks for it; ``written`` are the other keywords of Choices."""
+    """Run a batch with the arguments of ``emorec.analyze_batch``; ``written`` are the other keywords of Choices."""
     named = None if model_path is None else fspath(model_path)
-    made, left_out = choices.checked(inferring, extracting, formats, model=named, device=device, **written)
-    engine, made = local_engine.local(workers, made)
+    chosen, left_out = choices.build(inferring, extracting, formats, model=named, device=device, **written)
+    engine, chosen = local_engine.build_engine(workers, chosen)
     inputs = [given] if isinstance(given, str | PathLike) else given
-    result = run([fspath(name) for name in inputs], Path(out), made, engine, retry=retry, progress=progress)
+    result = run([fspath(name) for name in inputs], Path(out), chosen, engine, retry=retry, progress=progress)
     return replace(result, notes=(left_out, *result.notes)) if left_out else result
 
 
@@ -88,12 +90,12 @@ def run(
 ) -> Result:
     """Analyze what the inputs name, and write results and a manifest to a folder.
 
-    Items that are done with the same choices and the same source are left out, and those that failed unless ``retry``.
-    ``progress`` is called at the beginning and after every item, ``notice`` with sentences for the user before that
-    and after it.
+    Items that are done with the same choices and the same source are left out, and so are those that failed, unless
+    ``retry`` is set. ``progress`` is called at the beginning and after every item, ``notice`` with sentences for the
+    user before the first item and after the last one.
 
-    Raises EmorecError if the inputs, the choices or the folder cannot be used, or if the disk is full; what was done
-    until then is kept.
+    Raises EmorecError if the inputs, the choices or the folder cannot be used, or if the disk is full; what is done by
+    then is kept.
     """
     require(EXTRA, "pyarrow")
     manifest.check(folder)
@@ -105,82 +107,88 @@ def run(
             notice(sentence)
 
     with _locked(folder, tell):
-        temporary.remove_leftovers()
-        records = items.Records(folder)
-        records.remove_leftovers()
-        manifest.remove_leftovers(folder)
-        chosen, fingerprint, notices = model.pinned(chosen)
-        # Only the items' own folders: recordings may lie beside them.
-        listed = listing(given, leave_out=[folder / record.outcome.item for record in records])
-        for sentence in (*notices, *listed.notes):
-            tell(sentence)
-        if not listed.sources:
-            raise EmorecError(NOTHING)
-        sources = {items.name_of(source.address): _reachable(source, engine) for source in listed.sources}
-        if len(sources) < len(listed.sources):
-            raise EmorecError(SAME_NAME.format(names=_of_one_name(listed.sources)))
-        if people := chosen.inferring.get("people"):
-            names = [Path(source.address).name for source in listed.sources if not download.is_link(source.address)]
-            if sentence := people_file.for_others(people_file.of(people), names):
-                tell(sentence)
-        _forget_expanded(records, listed.expanded)
-        state = State(
-            folder=folder, choices=chosen, settings=chosen.digest(fingerprint), records=records, sources=sources
-        )
-        shown = _run(state, engine, retry, progress)
+        state = _prepare(given, folder, chosen, engine, tell)
+        counts = _run(state, engine, retry, progress)
         for note in state.notes:
             tell(note)
-        if state.held:
-            tell(OPEN.format(names=" and ".join(str(folder / name) for name in state.held)))
-        failed = {each.source: each.outcome.error for each in state.ended if each.outcome.status != DONE}
+        if state.unwritten:
+            tell(OPEN.format(names=" and ".join(str(folder / name) for name in state.unwritten)))
+        failed = {record.source: record.outcome.error for record in state.ended if record.outcome.status != DONE}
         return Result(
             folder=folder,
             done=len(state.ended) - len(failed),
-            analyzed=shown.analyzed,
+            analyzed=counts.analyzed,
             failed=failed,
             notes=tuple(notes),
-            listed=manifest.PARQUET not in state.held,
+            listed=manifest.PARQUET not in state.unwritten,
         )
 
 
+def _prepare(
+    given: Iterable[str], folder: Path, chosen: Choices, engine: Engine, tell: Callable[[str], object]
+) -> State:
+    """Read the records in the folder, load the model, and list the inputs. Raises EmorecError."""
+    temporary.remove_leftovers()
+    records = items.Records(folder)
+    records.remove_leftovers()
+    manifest.remove_leftovers(folder)
+    chosen, fingerprint, notices = model.pin(chosen)
+    # Only the items' own folders are left out: recordings may lie beside them.
+    inputs = list_sources(given, leave_out=[folder / record.outcome.item for record in records])
+    for sentence in (*notices, *inputs.notes):
+        tell(sentence)
+    if not inputs.sources:
+        raise EmorecError(NOTHING)
+    sources = {items.item_name(source.address): _check_reachable(source, engine) for source in inputs.sources}
+    if len(sources) < len(inputs.sources):
+        raise EmorecError(SAME_NAME.format(names=_same_named(inputs.sources)))
+    if people := chosen.inferring.get("people"):
+        names = [Path(source.address).name for source in inputs.sources if not download.is_link(source.address)]
+        if sentence := people_file.for_others(people_file.of(people), names):
+            tell(sentence)
+    _forget_expanded(records, inputs.expanded)
+    return State(folder=folder, choices=chosen, settings=chosen.digest(fingerprint), records=records, sources=sources)
+
+
 def _run(state: State, engine: Engine, retry: bool, progress: Callable[[Progress], object] | None) -> Progress:
-    due, refused = state.due(retry)
+    """Run what is due, and store every outcome at once; return the final counts."""
+    due, refused = state.select_due(retry)
     done = sum(record.outcome.status == DONE for record in state.ended)
     sizes = {item: state.sources[item].size for item in due}
-    shown = Progress(total=len(state.sources), done=done, failed=len(state.ended) - done - len(refused), sizes=sizes)
+    counts = Progress(total=len(state.sources), done=done, failed=len(state.ended) - done - len(refused), sizes=sizes)
     try:
         state.write()
         if progress:
-            progress(shown)
+            progress(counts)
         for outcome in refused:
-            shown.add(outcome)
+            counts.add(outcome)
             if progress:
-                progress(shown)
+                progress(counts)
         with contextlib.closing(_outcomes(engine, state.tasks(due))) as outcomes:
             for outcome in outcomes:
-                state.keep(outcome)
-                shown.add(outcome)
+                state.store(outcome)
+                counts.add(outcome)
                 if progress:
-                    progress(shown)
+                    progress(counts)
                 state.write(now=False)
     finally:
         state.stop()
-    return shown
+    return counts
 
 
 def _forget_expanded(records: items.Records, expanded: frozenset[str]) -> None:
     """Drop the failures of inputs that could not be listed before, now that they name recordings."""
     for record in list(records):
         if record.outcome.status != DONE and record.source in expanded:
-            with contextlib.suppress(OSError):  # it only says too much
+            with contextlib.suppress(OSError):  # one that stays is listed in the manifest, and does no other harm
                 records.drop(record.outcome.item)
 
 
-def _of_one_name(sources: Iterable[Source]) -> str:
+def _same_named(sources: Iterable[Source]) -> str:
     """The first two addresses whose items have the same name."""
     taken: dict[str, str] = {}
     for source in sources:
-        if (other := taken.setdefault(items.name_of(source.address), source.address)) != source.address:
+        if (other := taken.setdefault(items.item_name(source.address), source.address)) != source.address:
             return f"{files.shown(other)} and {files.shown(source.address)}"
     return ""
 
@@ -190,8 +198,8 @@ def _outcomes(engine: Engine, tasks: Iterable[Task]) -> Generator[Outcome]:
     yield from engine.run(tasks)
 
 
-def _reachable(source: Source, engine: Engine) -> Source:
-    """The source, with a problem if other processes do not have it."""
+def _check_reachable(source: Source, engine: Engine) -> Source:
+    """The source, with a problem if the engine's processes cannot read it."""
     if source.address.lower().startswith(MEMORY) and not isinstance(engine, local_engine.InlineEngine):
         return replace(source, problem=ELSEWHERE.format(address=source.address))
     return source
@@ -210,7 +218,7 @@ def _locked(folder: Path, notice: Callable[[str], object] | None) -> Iterator[No
         try:
             files.lock(lock.fileno())
         except OSError as error:
-            if error.errno in HELD:
+            if error.errno in LOCK_HELD:
                 raise EmorecError(BUSY.format(folder=folder)) from None
             if notice:  # shared folders of some systems have no locks
                 notice(NO_LOCKS.format(folder=folder, reason=error.strerror or error))

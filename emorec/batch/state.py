@@ -11,14 +11,14 @@ from typing import Any
 
 from emorec.batch import items, manifest
 from emorec.batch.choices import Choices
-from emorec.batch.engine import DONE, FAILED, RUNNING, WAITING, Outcome, Task, is_full, now
+from emorec.batch.engine import DONE, RUNNING, WAITING, Outcome, Task, failure, is_full
 from emorec.batch.inputs import Source
 from emorec.errors import EmorecError
 from emorec.extraction import people_changes, people_file
 
-EVERY = 10.0  # seconds at least between two writings of the manifest
-TRIES, PAUSE = 5, 0.5  # at the end, how often and after how many seconds what a program had open is written again
-SHARE = 0.02  # of the time, at most, that is spent writing it
+WRITE_EVERY = 10.0  # seconds at least between two writings of the manifest
+TRIES, PAUSE = 5, 0.5  # at the end, how often, and after how many seconds, an unwritten manifest is tried again
+SHARE = 0.02  # of the time, at most, that is spent on writing the manifest
 
 NO_FOLDER = "{folder} cannot be written ({reason}); choose another place."
 DISK_FULL = (
@@ -29,12 +29,12 @@ DISK_FULL = (
 
 @dataclass(kw_only=True)
 class State:
-    """What is known of every item of the inputs (``sources``, by item) and of the ``folder``.
+    """The state of every item of the inputs (``sources``, by item) and of the ``folder``.
 
-    ``settings`` is a digest of the choices and the model. ``pending`` are items that are waiting or running. ``held``
-    are the files of the manifest that could not be written, because another program has them open. ``notes`` are those
-    of the outcomes of this run. Every method that writes raises EmorecError, in one sentence, if the folder cannot be
-    written or the disk is full.
+    ``settings`` is a digest of the choices and the model. ``pending`` are items that are waiting or running.
+    ``unwritten`` are the files of the manifest that could not be written, because another program has them open.
+    ``notes`` are those of the outcomes of this run. Every method that writes raises EmorecError, in one sentence, if
+    the folder cannot be written or the disk is full.
     """
 
     folder: Path
@@ -43,10 +43,10 @@ class State:
     records: items.Records
     sources: dict[str, Source]
     pending: dict[str, str] = field(default_factory=dict[str, str])
-    held: tuple[str, ...] = ()
+    unwritten: tuple[str, ...] = ()
     notes: list[str] = field(default_factory=list[str])
     _written: float = 0.0
-    _pause: float = EVERY
+    _pause: float = WRITE_EVERY
 
     @property
     def ended(self) -> list[items.Record]:
@@ -54,21 +54,24 @@ class State:
         found = [self.records.get(item) for item in self.sources if item not in self.pending]
         return [record for record in found if record is not None]
 
-    def due(self, retry: bool) -> tuple[list[str], list[Outcome]]:
-        """The items that have to be analyzed, and the outcomes of those without a usable source, which fail at once."""
-        found: list[str] = []
-        failed: list[Outcome] = []
+    def select_due(self, retry: bool) -> tuple[list[str], list[Outcome]]:
+        """Select the items that have to be analyzed, which are then waiting.
+
+        Those without a usable source fail at once: their outcomes are stored, and returned as well.
+        """
+        due: list[str] = []
+        refused: list[Outcome] = []
         for item, source in self.sources.items():
             record = self.records.get(item)
             if not items.is_due(record, source, self.settings, self.folder / item, retry):
                 continue
             if source.problem:
-                failed.append(Outcome(item=item, status=FAILED, error=source.problem, started=now(), finished=now()))
-                self.keep(failed[-1])
+                refused.append(failure(item, source.problem))
+                self.store(refused[-1])
                 continue
             self.pending[item] = WAITING
-            found.append(item)
-        return found, failed
+            due.append(item)
+        return due, refused
 
     def tasks(self, due: Iterable[str]) -> Iterator[Task]:
         """The tasks of items, which count as running when an engine takes them."""
@@ -76,20 +79,20 @@ class State:
             self.pending[item] = RUNNING
             yield Task(item=item, source=self.sources[item].address, folder=self.folder / item, choices=self.choices)
 
-    def keep(self, outcome: Outcome) -> None:
-        """Record an outcome, and remove files of an earlier result that this one does not have.
+    def store(self, outcome: Outcome) -> None:
+        """Store the record of an outcome, and remove the files of an earlier result that the new one does not have.
 
-        A names file that the user changed or gave stays.
+        A names file that the user changed or gave is not removed.
         """
         if outcome.disk_full:
             raise self.disk_full(outcome.error)
         item, source = outcome.item, self.sources[outcome.item]
         before = self.records.get(item)
-        known = before.outcome.files if before else ()
-        if outcome.status != DONE:
-            outcome = replace(outcome, files=tuple(dict.fromkeys((*known, *outcome.files))))  # they are still there
+        earlier = before.outcome.files if before else ()
+        if outcome.status != DONE:  # the files of the earlier result are still there
+            outcome = replace(outcome, files=tuple(dict.fromkeys((*earlier, *outcome.files))))
         with self._errors():
-            for name in {*known} - {*outcome.files}:
+            for name in {*earlier} - {*outcome.files}:
                 path = self.folder / item / name
                 if Path(name).name == name and not self._is_of_the_user(path):
                     path.unlink(missing_ok=True)
@@ -109,16 +112,16 @@ class State:
             return
         begin = time.monotonic()
         with self._errors():
-            self.held = manifest.write(self.folder, self._rows())
+            self.unwritten = manifest.write(self.folder, self._rows())
         self._written = time.monotonic()
-        self._pause = max(EVERY, (self._written - begin) / SHARE)
+        self._pause = max(WRITE_EVERY, (self._written - begin) / SHARE)
 
     def stop(self) -> None:
-        """Nothing is running any more: what is pending waits for the next run. The manifest is written."""
+        """End this run: what is pending waits for the next run. Writes the manifest."""
         self.pending = dict.fromkeys(self.pending, WAITING)
         self.write()
         for _ in range(TRIES):
-            if self.held:
+            if self.unwritten:
                 time.sleep(PAUSE)
                 self.write()
 
@@ -138,6 +141,7 @@ class State:
 
     @contextlib.contextmanager
     def _errors(self) -> Iterator[None]:
+        """A context that turns an OSError into an EmorecError."""
         try:
             yield
         except OSError as error:

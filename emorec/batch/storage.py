@@ -60,7 +60,7 @@ USER = "The address {url} contains a user name or a password; give it without, a
 TOO_LARGE = "{url} is larger than {megabytes:g} MB, the limit here (EMOREC_MAX_MB)."
 TOO_SLOW = "{url} took longer than {minutes:g} minutes to arrive, the limit here (EMOREC_LINK_MINUTES)."
 NO_SPACE = "{url} does not fit into {folder}, which has {free:.0f} MB left; free some space there."
-CUT_SHORT = "{url} arrived incompletely ({got} of {size} bytes); try again."
+CUT_SHORT = "{url} arrived incompletely ({received} of {size} bytes); try again."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,7 +79,7 @@ def is_object(text: str) -> bool:
 
 
 def is_pattern(text: str) -> bool:
-    """Whether a name is a pattern, unless there is something of just this name."""
+    """Whether a name may be a pattern; the caller checks first that no file has exactly this name."""
     return any(letter in text for letter in PATTERN)
 
 
@@ -113,34 +113,34 @@ def _has_user(url: str) -> bool:
     return scheme.lower() in WEB and not PORT.search(place)
 
 
-def listed(url: str) -> list[Object]:
-    """The recordings that a URL names: an object, those below a folder, or those that match a pattern.
+def list_objects(url: str) -> list[Object]:
+    """List the recordings that a URL names: an object, those below a folder, or those that match a pattern.
 
     Raises EmorecError if the store cannot be reached, or does not let this be read.
     """
-    files, path = opened(url)
+    files, path = open_filesystem(url)
     files.invalidate_cache()  # fsspec keeps listings as long as the process lives
     scheme = _scheme(url)
 
-    def found(entries: Any, any_name: bool) -> list[Object]:
-        wanted = sorted(name for name, facts in entries.items() if facts.get("type") == "file")
-        shown = [name for name in wanted if not posixpath.basename(name).startswith(".")]
-        return [_object(scheme, name, entries[name]) for name in shown if any_name or _is_media(name)]
+    def recordings(entries: Any, any_name: bool) -> list[Object]:
+        names = sorted(name for name, facts in entries.items() if facts.get("type") == "file")
+        visible = [name for name in names if not posixpath.basename(name).startswith(".")]
+        return [_object(scheme, name, entries[name]) for name in visible if any_name or _is_media(name)]
 
     try:
         if scheme == "file" and "%" in path and not (files.exists(path) or is_pattern(path) and files.glob(path)):
-            path = unquote(path)  # as browsers and file managers write what they copy
+            path = unquote(path)  # as browsers and file managers copy addresses
         try:
             facts = files.info(path)
         except FileNotFoundError:
             if not is_pattern(path):
                 raise
-            return found(files.glob(path, detail=True), names_ending(path))
+            return recordings(files.glob(path, detail=True), names_ending(path))
         if facts.get("type") == "directory":
-            return found(files.find(path, detail=True), False)
+            return recordings(files.find(path, detail=True), False)
         return [_object(scheme, path, facts)]
     except Exception as error:  # each store has errors of its own
-        raise problem(url, error) from None
+        raise to_emorec_error(url, error) from None
 
 
 def fetch(url: str, folder: str | Path, limits: Limits | None = None) -> Path:
@@ -149,46 +149,46 @@ def fetch(url: str, folder: str | Path, limits: Limits | None = None) -> Path:
     Raises EmorecError if it cannot be read, exceeds a limit, or does not fit.
     """
     limits = limits or Limits.from_environment()
-    files, path = opened(url)
+    files, path = open_filesystem(url)
     target = Path(folder) / _file_name(path)
     deadline = time.monotonic() + limits.time_minutes * 60
     try:
         size = files.info(path).get("size")
     except Exception as error:
-        raise problem(url, error) from None
+        raise to_emorec_error(url, error) from None
     if size is not None and size > limits.bytes:
         raise EmorecError(TOO_LARGE.format(url=url, megabytes=limits.megabytes))
     free = shutil.disk_usage(folder).free - SPARE
     if size is not None and size > free:
-        # No fault of the recording: a batch stops because of the cause.
+        # The cause tells a batch that this is no fault of the recording, so that it stops.
         full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         raise EmorecError(NO_SPACE.format(url=url, folder=folder, free=max(0, free) / 1e6)) from full
-    got = 0
+    received = 0
     with open(target, "wb") as file:
         for block in _blocks(files, path, url):
-            got += len(block)
-            if got > limits.bytes:
+            received += len(block)
+            if received > limits.bytes:
                 raise EmorecError(TOO_LARGE.format(url=url, megabytes=limits.megabytes))
             if time.monotonic() > deadline:
                 raise EmorecError(TOO_SLOW.format(url=url, minutes=limits.time_minutes))
             file.write(block)
-    if size is not None and got != size:
-        raise EmorecError(CUT_SHORT.format(url=url, got=got, size=size))
+    if size is not None and received != size:
+        raise EmorecError(CUT_SHORT.format(url=url, received=received, size=size))
     return target
 
 
 def _blocks(files: AbstractFileSystem, path: str, url: str) -> Any:
     try:
-        # Read once from the beginning to the end, so nothing needs to be kept for another look.
+        # It is read once from the beginning to the end, so fsspec need not keep what was read.
         with files.open(path, "rb", block_size=8 * BLOCK, cache_type="readahead") as source:
             while block := source.read(BLOCK):
                 yield block
     except Exception as error:
-        raise problem(url, error) from None
+        raise to_emorec_error(url, error) from None
 
 
-def opened(url: str) -> tuple[AbstractFileSystem, str]:
-    """The file system of a URL, and the path in it. Raises EmorecError."""
+def open_filesystem(url: str) -> tuple[AbstractFileSystem, str]:
+    """Open the file system of a URL; return it and the path in it. Raises EmorecError."""
     scheme = _scheme(url)
     require(*NEEDS[scheme])
     if _has_user(url):
@@ -198,7 +198,7 @@ def opened(url: str) -> tuple[AbstractFileSystem, str]:
     try:
         return url_to_fs(f"{scheme}{url[len(scheme) :]}", **OPTIONS.get(scheme, {}))
     except Exception as error:
-        raise problem(url, error) from None
+        raise to_emorec_error(url, error) from None
 
 
 def _scheme(url: str) -> str:
@@ -217,11 +217,11 @@ def _file_name(path: str) -> str:
 
 def _object(scheme: str, name: str, facts: Mapping[str, Any]) -> Object:
     size = facts.get("size")
-    marks = [str(facts[key]) for key in VERSIONS if facts.get(key)]
+    versions = [str(facts[key]) for key in VERSIONS if facts.get(key)]
     return Object(
         url=f"{scheme}://{name.lstrip('/') if scheme != 'file' else name}",
         size=size,
-        version=f"{size}-{'-'.join(marks[:1])}",
+        version=f"{size}-{'-'.join(versions[:1])}",
     )
 
 
@@ -229,8 +229,8 @@ def _is_media(name: str) -> bool:
     return posixpath.splitext(name)[1].lower() in SUFFIXES
 
 
-def problem(url: str, error: Exception) -> EmorecError:
-    """The sentence about what a store answered."""
+def to_emorec_error(url: str, error: Exception) -> EmorecError:
+    """The error for the user about an error of a store; an EmorecError is returned as it is."""
     if isinstance(error, EmorecError):
         return error
     reason = " ".join(str(error).split())[:200].rstrip(". ") or type(error).__name__

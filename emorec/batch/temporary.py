@@ -1,8 +1,8 @@
 """Temporary folders for what is fetched, and the removal of those that killed processes left.
 
 A process may be killed at any time, by Ctrl-C for example. So each folder has a file that its process keeps locked; the
-system releases the lock when the process ends, and a folder whose lock is free belongs to nobody. A second file says
-that it was locked: an open file cannot be renamed on Windows, so it has its name before.
+system releases the lock when the process ends, and a folder whose lock is free is no longer used. A second file says
+that the first one has been locked, so that a folder whose process is about to lock it is not removed.
 """
 
 from __future__ import annotations

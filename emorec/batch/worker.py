@@ -16,11 +16,11 @@ from multiprocessing.connection import Connection
 from emorec.batch import temporary
 from emorec.batch.engine import Outcome, Task, run_task
 
-PATIENCE = 5.0  # seconds in which a process that was told to end does so
+PATIENCE = 5.0  # seconds that a process may take to end
 
 
 class Worker:
-    """A process of its own, which gets tasks and sends outcomes over ``pipe``; ``task`` is the one in work."""
+    """A process that gets tasks and sends outcomes over ``pipe``; ``task`` is its current one, None if idle."""
 
     def __init__(self) -> None:
         self.task: Task | None = None
@@ -28,15 +28,15 @@ class Worker:
         self._process = multiprocessing.get_context("spawn").Process(target=work, args=(child,), daemon=True)
         with _no_main_module():
             self._process.start()
-        child.close()  # so that the end of the process is the end of the pipe
+        child.close()  # so that the pipe ends when the process does
 
     def give(self, task: Task) -> None:
-        """Let it do a task. Raises OSError if the process has ended."""
+        """Give the process a task. Raises OSError if it has ended."""
         self.task = task
         self.pipe.send(task)
 
     def take(self) -> Outcome:
-        """The outcome of its task. Raises EOFError or OSError if the process has ended."""
+        """Take the outcome of its task. Raises EOFError or OSError if the process has ended."""
         try:
             return self.pipe.recv()
         finally:
@@ -45,7 +45,7 @@ class Worker:
     def end(self) -> int | None:
         """End the process, whatever it does; return its exit code, negative for a signal."""
         self.pipe.close()
-        if self.task is None:  # it ends by itself when nobody can give it any more
+        if self.task is None:  # an idle one ends by itself when its pipe is closed
             self._process.join(PATIENCE)
         if self._process.is_alive():
             self._process.kill()

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from emorec.timeline import Timeline
 
 PEOPLE, CHART = ".people.json", ".png"
-APART = ".result"  # after the name of a recording called like a table, such as windows.mp4
+APART = ".result"  # added to the name of a recording that is called like a table, such as windows.mp4
 
 
 def write(
@@ -37,7 +37,7 @@ def write(
     """Write the results of an item to its folder; return the names of the files, and why others cannot be written.
 
     Each file is written completely or not at all, under the names that ``emorec analyze --out`` gives. A names file
-    that somebody changed stays, and ``tell`` is called with a sentence about it; so does the one that was given.
+    that somebody changed is kept, and ``tell`` is called with a sentence about it; the one that was given is kept too.
     Raises OSError if the tables of the library cannot be written.
     """
     files.remove_partials(folder)  # an item has one process at a time
@@ -62,7 +62,7 @@ def write(
         try:
             writer(folder / f"{name}{ending}")
             written.append(f"{name}{ending}")
-        except EmorecError as error:  # what another format cannot hold costs no other file
+        except EmorecError as error:  # the other files are still written
             problems.append(error)
     return tuple(written), problems
 

@@ -46,7 +46,7 @@ def main(arguments: list[str] | None = None) -> int:
         streams.discard(sys.stdout)
         return 0
     except (EmorecError, OSError) as error:
-        streams.tell(f"emorec: {failures.sentence(error)}")
+        streams.print_to_stderr(f"emorec: {failures.sentence(error)}")
         return failures.USER_ERROR
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from emorec import download
 from emorec.cli import failures, marking, printing, result_files, standard_input, streams
 from emorec.cli.result_files import Writers
-from emorec.download.links import bare, names_host
+from emorec.download.links import names_host, strip_punctuation
 from emorec.errors import EmorecError
 from emorec.output import names
 
@@ -33,7 +33,7 @@ NO_FILE_IN_HOST = "There is no file {name} in the folder {host} here; check the 
 
 def run(options: argparse.Namespace) -> int:
     """Analyze every recording that the options name; return the exit code. Raises EmorecError."""
-    given, writers = _media_of(options), result_files.writers(options)
+    given, writers = _given_media(options), result_files.format_writers(options)
     from emorec import analyzer
     from emorec.batch import temporary
     from emorec.extraction import people_file
@@ -43,7 +43,7 @@ def run(options: argparse.Namespace) -> int:
     timeline.check(**choices)
     choices["people"] = people_file.of(options.people)
     extraction_settings(options)
-    marked = marking.of(options)
+    marker_options = marking.read_markers(options)
     if options.save_plot and not options.no_plot:
         from emorec.output import charts
 
@@ -55,7 +55,7 @@ def run(options: argparse.Namespace) -> int:
     loaded, failed = None, False
     for name in given:
         try:
-            media = _named(name)
+            media = _check_name(name)
         except EmorecError as error:
             failed = failures.report(error, name, given)
             continue
@@ -63,8 +63,8 @@ def run(options: argparse.Namespace) -> int:
             loaded = analyzer.load(options.model_path, options.device)
             printing.print_notices(loaded)
         try:
-            _analyze_one(media, loaded, choices, writers, options, name if len(given) > 1 else None, marked)
-        except BrokenPipeError:  # see ``put_out``
+            _analyze_one(media, loaded, choices, writers, options, name if len(given) > 1 else None, marker_options)
+        except BrokenPipeError:  # see ``write_and_print``
             raise
         except (EmorecError, OSError) as error:
             failed = failures.report(error, name, given)
@@ -90,25 +90,26 @@ def _analyze_one(
     writers: Writers,
     options: argparse.Namespace,
     heading: str | None,
-    marked: marking.Marked | None = None,
+    marker_options: marking.MarkerOptions | None = None,
 ) -> None:
     """Analyze one recording, then write and print its result, below a heading if there are several."""
-    with _recording(given, options) as (media, link_facts, owner):
+    with _open_recording(given, options) as (media, link_facts, owner):
         latest: deque[Features] = deque(maxlen=1)
-        shared, problems = heading is not None, list[EmorecError]()  # the rest of the result is written
+        shared = heading is not None  # the markers are for several recordings
+        problems: list[EmorecError] = []  # of files that cannot be written; the others still are
 
         def keep(features: Features) -> None:
-            if marked and not shared:
-                marking.check(marked, features)
+            if marker_options and not shared:
+                marking.check(marker_options, features)
             bar.show(features)
             latest.append(features)
 
         with printing.ProgressBar() as bar:
             result = loaded.analyze(media, keep, person=options.person, **extraction_settings(options), **choices)
         result = replace(result, media=result.media | link_facts)
-        if marked:
-            with result_files.collected(problems):
-                result = result.with_markers(marked.markers, shared=shared)
+        if marker_options:
+            with result_files.collect_error(problems):
+                result = result.with_markers(marker_options.markers, shared=shared)
         features, people = latest[0], choices["people"]
         if options.people or len(features.persons) > 1:
             write = functools.partial(result_files.write_people, loaded, features, people, options.people)
@@ -116,10 +117,12 @@ def _analyze_one(
         if options.report:
             write = functools.partial(result_files.write_report, loaded, features, people, options.blur)
             writers = writers | {names.REPORTS[options.blur]: write}
-        with result_files.collected(problems):
-            result_files.put_out(owner, media, result, writers, options, heading, marked if result.markers else None)
+        with result_files.collect_error(problems):
+            result_files.write_and_print(
+                owner, media, result, writers, options, heading, marker_options if result.markers else None
+            )
         if options.save_video:
-            with result_files.collected(problems):
+            with result_files.collect_error(problems):
                 _save_video(media, loaded, features.with_people(people), result, options)
         result_files.raise_all(problems)
 
@@ -132,7 +135,7 @@ def _save_video(
             media, features, result, options.save_video, blur=options.blur, progress=bar.show_video(features)
         )
     if not options.json:
-        with streams.going_on():
+        with streams.tolerate_errors():
             print(f"wrote {options.save_video}")
 
 
@@ -162,7 +165,7 @@ def extraction_settings(options: argparse.Namespace) -> dict[str, Any]:
     return chosen
 
 
-def _media_of(options: argparse.Namespace) -> list[str]:
+def _given_media(options: argparse.Namespace) -> list[str]:
     """Every recording that was given, each once, in order. Raises EmorecError if there is none."""
     given = list(dict.fromkeys([*options.media, *options.media_path]))
     if not given:
@@ -170,22 +173,26 @@ def _media_of(options: argparse.Namespace) -> list[str]:
     return given
 
 
-def _named(name: str) -> str | Path:
-    """The path of a file; a link and standard input stay text. Raises EmorecError for a link that cannot be used, and
-    for a file that is missing in a folder called like a host."""
+def _check_name(name: str) -> str | Path:
+    """Check the name of a recording; return a file as a Path, a link and standard input as text.
+
+    Raises EmorecError for a link that cannot be used, and for a file that is missing in a folder called like a host.
+    """
     if name == standard_input.NAME:
         return name
     if download.is_link(name):
         return download.check_link(name)
     path = Path(name)
-    if names_host(bare(name)) and not path.exists():
+    if names_host(strip_punctuation(name)) and not path.exists():
         raise EmorecError(NO_FILE_IN_HOST.format(name=name, host=path.parts[0]))
     return path
 
 
 @contextlib.contextmanager
-def _recording(given: str | Path, options: argparse.Namespace) -> Iterator[tuple[Path, dict[str, Any], str | Path]]:
-    """The file to analyze, what results say about the link that it is from, and what tells it from other recordings.
+def _open_recording(
+    given: str | Path, options: argparse.Namespace
+) -> Iterator[tuple[Path, dict[str, Any], str | Path]]:
+    """The file to analyze, what results say about its link, and a text or path that identifies the recording.
 
     The file of a link, and that of standard input, are removed at the end of the context. Raises EmorecError.
     """

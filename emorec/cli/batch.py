@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from emorec.batch.progress import Progress
     from emorec.batch.run import Result
 
-EVERY = 10.0  # seconds at least between two lines about the progress where there is no terminal
+PRINT_EVERY = 10.0  # seconds at least between two lines about the progress where there is no terminal
 BAR = "{percentage:3.0f}% |{bar}| {desc}"
 FOR_RAY = "--ray-address, --cpus-per-item and --gpus-per-item are for a Ray cluster; add --engine ray."
 NO_INPUT = "Give at least one recording, folder, list or link."
@@ -35,19 +35,25 @@ def run(options: argparse.Namespace) -> int:
     inferring = analyzing.inference_choices(options)
     inferring |= {"person": options.person, "people": options.people}
     others = {name: getattr(options, name) for name in ("locale", "plot", "report", "blur", "max_height", "device")}
-    choices, notice = batch_choices.checked(
+    choices, notice = batch_choices.build(
         inferring, analyzing.extraction_settings(options), options.format, model=options.model_path, **others
     )
     if notice:
-        _note(notice)
+        streams.print_note(notice)
     engine, choices = _engine(options, choices)
-    with Shown(options.quiet) as shown:
+    with ProgressDisplay(options.quiet) as display:
         result = batch.run(
-            options.media, options.out, choices, engine, retry=options.retry, progress=shown.show, notice=_note
+            options.media,
+            options.out,
+            choices,
+            engine,
+            retry=options.retry,
+            progress=display.show,
+            notice=streams.print_note,
         )
     if not options.quiet:
-        with streams.going_on():
-            _print_result(result, shown.failed_now)
+        with streams.tolerate_errors():
+            _print_result(result, display.failed_now)
     return failures.USER_ERROR if result.failed else 0
 
 
@@ -57,21 +63,21 @@ def _engine(options: argparse.Namespace, choices: Choices) -> tuple[Engine, Choi
         from emorec.batch import ray_engine
 
         cpus = 1.0 if options.cpus_per_item is None else options.cpus_per_item
-        return ray_engine.engine(
+        return ray_engine.build_engine(
             choices, address=options.ray_address, workers=options.workers, cpus=cpus, gpus=options.gpus_per_item
         )
     from emorec.batch import local_engine
 
     if any(value is not None for value in (options.ray_address, options.cpus_per_item, options.gpus_per_item)):
         raise EmorecError(FOR_RAY)
-    return local_engine.local(options.workers, choices)
+    return local_engine.build_engine(options.workers, choices)
 
 
-class Shown:
+class ProgressDisplay:
     """The progress of a batch: a bar on a terminal, else a line now and then; every failure is a line of its own."""
 
     def __init__(self, quiet: bool):
-        self._quiet, self._bar, self._printed = quiet, None, -EVERY
+        self._quiet, self._bar, self._printed = quiet, None, -PRINT_EVERY
         self.failed_now = 0
 
     def __enter__(self) -> Self:
@@ -90,9 +96,9 @@ class Shown:
             return
         if sys.stderr.isatty():
             self._show_bar(progress)
-        elif time.monotonic() - self._printed >= EVERY or progress.done + progress.failed == progress.total:
+        elif time.monotonic() - self._printed >= PRINT_EVERY or progress.done + progress.failed == progress.total:
             self._printed = time.monotonic()
-            streams.tell(str(progress))
+            streams.print_to_stderr(str(progress))
 
     def _show_bar(self, progress: Progress) -> None:
         from tqdm import tqdm
@@ -106,18 +112,14 @@ class Shown:
 
     def _print(self, line: str) -> None:
         if self._bar is None:
-            streams.tell(line)
+            streams.print_to_stderr(line)
         else:
             with contextlib.suppress(OSError):  # the terminal may be gone
                 self._bar.write(line, file=sys.stderr)
 
 
-def _note(sentence: str) -> None:
-    streams.tell(f"emorec: note: {sentence}")
-
-
 def _print_result(result: Result, failed_now: int) -> None:
-    """Print what a batch came to, with the failures of earlier runs."""
+    """Print the counts of a batch, with the failures of earlier runs."""
     earlier = len(result.failed) - failed_now
     words = f"{result.done} done, {len(result.failed)} failed; {result.analyzed} of them in this run"
     print(words)

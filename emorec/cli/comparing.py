@@ -22,9 +22,9 @@ def run(options: argparse.Namespace) -> int:
     written = []
     if options.out:
         owner = f"{options.result.resolve()}\n{options.labels.resolve()}"
-        # "." has no name of its own; a link to a file keeps the name by which it was given.
-        called = options.result.resolve() if options.result.is_dir() else options.result
-        name = names.claim(options.out, called, owner, lambda stem: f"{stem}.compare", SUFFIXES)
+        # A folder such as "." gets its full name; a link to a file keeps the name by which it was given.
+        named = options.result.resolve() if options.result.is_dir() else options.result
+        name = names.claim(options.out, named, owner, lambda stem: f"{stem}.compare", SUFFIXES)
         written = [options.out / f"{name}{suffix}" for suffix in SUFFIXES]
         for path, write in zip(written, (comparison.to_json, comparison.to_csv, comparison.save_plot), strict=True):
             write(path)

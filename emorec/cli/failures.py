@@ -23,5 +23,5 @@ def report(error: EmorecError | OSError, name: str, given: Sequence[str]) -> boo
     """Print why one of several files failed, with its name if the sentence lacks it; return True."""
     text = sentence(error)
     which = f"{name}: " if len(given) > 1 and Path(name).name not in text else ""
-    streams.tell(f"emorec: {which}{text}")
+    streams.print_to_stderr(f"emorec: {which}{text}")
     return True

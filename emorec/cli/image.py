@@ -56,38 +56,38 @@ def run(options: argparse.Namespace) -> int:
     printing.print_notices(loaded)
     detector = pictures.detector(loaded.detector_file)
     folder = options.out or (None if options.json else Path(DEFAULT_OUT))
-    found, failed, written = [], False, []
+    recognised, failed, written = [], False, []
     for file in given:
         try:
             image = pictures.read(file)
             faces = pictures.recognise(image, loaded.model, detector, prior)
-            found.append(Recognised(file, (image.shape[1], image.shape[0]), faces))
+            recognised.append(Recognised(file, (image.shape[1], image.shape[0]), faces))
             if not options.json:
-                with streams.going_on():
-                    _print(found[-1])
+                with streams.tolerate_errors():
+                    _print_picture(recognised[-1])
             if folder and PICTURE in formats and faces:
                 doubtful = pictures.boxes(image, detector) if options.blur else []
                 marked = annotate.annotated(image, faces, options.blur, doubtful)
                 written.append(_write_picture(folder, file, marked))
         except (EmorecError, OSError) as error:
             failed = failures.report(error, file, given)
-    made = _made(loaded, prior)
-    if found and folder:
-        written += _write_tables(folder, found, made, formats)
-    with streams.going_on(alone=not folder):
+    facts = _facts_of_model(loaded, prior)
+    if recognised and folder:
+        written += _write_tables(folder, recognised, facts, formats)
+    with streams.tolerate_errors(alone=not folder):
         if options.json:
-            print(json.dumps(_as_dict(found, made)))
+            print(json.dumps(_as_dict(recognised, facts)))
         else:
             for path in written:
                 print(f"wrote {path}")
     return failures.USER_ERROR if failed else 0
 
 
-def rows(found: list[Recognised]) -> list[dict[str, Any]]:
+def rows(pictures: list[Recognised]) -> list[dict[str, Any]]:
     """One dict for each face with the keys of COLUMNS; the box as fractions of the picture."""
     return [
         {"file": files.shown(picture.file), "face": number} | _values(face)
-        for picture in found
+        for picture in pictures
         for number, face in enumerate(picture.faces, 1)
     ]
 
@@ -101,8 +101,8 @@ def _values(face: FaceResult) -> dict[str, Any]:
     return box | probabilities | {"dominant": face.dominant, "confidence": round(face.confidence, DIGITS)} | affect
 
 
-def _made(loaded: Analyzer, prior: priors.Prior) -> dict[str, Any]:
-    """What made the result: the version, the prior and the model."""
+def _facts_of_model(loaded: Analyzer, prior: priors.Prior) -> dict[str, Any]:
+    """The version, the prior and the model that made a result, as JSON values."""
     model, origin = loaded.model, loaded.origin
     name = str(origin) if origin and origin.repo else model.folder.name if model.folder else None
     shares = {emotion: round(share, 4) for emotion, share in zip(EMOTIONS, prior.shares, strict=True)}
@@ -120,7 +120,7 @@ def _formats(given: str) -> set[str]:
     return {*FORMATS} if "all" in named else named
 
 
-def _print(picture: Recognised) -> None:
+def _print_picture(picture: Recognised) -> None:
     count = len(picture.faces)
     words = {0: "no face was found", 1: "1 face"}.get(count, f"{count} faces")
     print(f"{files.shown(picture.file)}: {words}")
@@ -128,18 +128,18 @@ def _print(picture: Recognised) -> None:
         print(f"  {number} {EMOJI[face.dominant]} {face.dominant:<8} {face.confidence:6.1%}")
 
 
-def _as_dict(found: list[Recognised], made: dict[str, Any]) -> dict[str, Any]:
-    """Everything as plain JSON values."""
-    pictures = [
+def _as_dict(pictures: list[Recognised], facts: dict[str, Any]) -> dict[str, Any]:
+    """The faces of all pictures, with the facts of the model, as plain JSON values."""
+    described = [
         {
             "file": files.shown(picture.file),
             "width": picture.size[0],
             "height": picture.size[1],
             "faces": [{"face": number} | _values(face) for number, face in enumerate(picture.faces, 1)],
         }
-        for picture in found
+        for picture in pictures
     ]
-    return made | {"emotions": list(EMOTIONS), "pictures": pictures, "schema": SCHEMA}
+    return facts | {"emotions": list(EMOTIONS), "pictures": described, "schema": SCHEMA}
 
 
 def _write_picture(folder: Path, file: str, image: np.ndarray) -> Path:
@@ -151,16 +151,16 @@ def _write_picture(folder: Path, file: str, image: np.ndarray) -> Path:
     return folder / f"{name}{suffix}"
 
 
-def _write_tables(folder: Path, found: list[Recognised], made: dict[str, Any], formats: set[str]) -> list[Path]:
+def _write_tables(folder: Path, pictures: list[Recognised], facts: dict[str, Any], formats: set[str]) -> list[Path]:
     """Write the tables of all pictures; only a newer result of the same pictures replaces them."""
     contents: dict[str, Callable[[], str]] = {
-        "csv": lambda: tables.delimited(COLUMNS, (row.values() for row in rows(found))),
-        "json": lambda: json.dumps(_as_dict(found, made), indent=1) + "\n",
+        "csv": lambda: tables.delimited(COLUMNS, (row.values() for row in rows(pictures))),
+        "json": lambda: json.dumps(_as_dict(pictures, facts), indent=1) + "\n",
     }
     chosen = [name for name in contents if name in formats]
     if not chosen:
         return []
-    owner = "\n".join(sorted(str(Path(picture.file).resolve()) for picture in found))
+    owner = "\n".join(sorted(str(Path(picture.file).resolve()) for picture in pictures))
     stem = names.claim(folder, Path(TABLE), owner, lambda stem: stem, [f".{name}" for name in contents])
     paths = [folder / f"{stem}.{name}" for name in chosen]
     for name, path in zip(chosen, paths, strict=True):

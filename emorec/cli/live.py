@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import dataclasses
 import functools
 import sys
@@ -12,15 +11,19 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from emorec.cli import failures, printing, result_files
-from emorec.cli.live_feeds import Feed, feeds_of
+from emorec.cli import failures, printing, result_files, streams
+from emorec.cli.live_feeds import Feed, open_feeds
 from emorec.cli.options import DEFAULT_OUT
+from emorec.cli.result_files import Writers
 from emorec.emotions import EMOJI
 from emorec.errors import EmorecError
 from emorec.output import names
 
 if TYPE_CHECKING:
+    from emorec.analyzer import Analyzer
+    from emorec.extraction.features import Features
     from emorec.live import Live, Reading
+    from emorec.timeline import Timeline
 
 SHOW_EVERY = 0.2  # seconds between two readings on a terminal
 LINE_EVERY = 1.0  # seconds between two lines in a pipe
@@ -38,7 +41,7 @@ def run(options: argparse.Namespace) -> int:
     """
     from emorec.inference import baseline_choice, prior, timeline
 
-    # Files are read now: they may be gone when the session ends, which must not be lost.
+    # Files are read now: if one is gone when the session ends, the session would be lost.
     baseline = baseline_choice.of(options.baseline)
     choices: dict[str, Any] = {
         "fusion": options.fusion,
@@ -48,55 +51,58 @@ def run(options: argparse.Namespace) -> int:
         "baseline": baseline,
     }
     timeline.check(step=options.step_sec, **choices)
-    writers = result_files.writers(options)
+    writers = result_files.format_writers(options)
     if options.save:
         if Path(options.save).name != options.save:
             raise EmorecError(WRONG_NAME.format(name=options.save))
         names.check_folder(options.out or Path(DEFAULT_OUT))
-    feeds = feeds_of(options)
+    feeds = open_feeds(options)
     from emorec import analyzer
     from emorec.extraction.assembly import merged_notes
-    from emorec.extraction.people import NOBODY
     from emorec.live import Live
 
     loaded = analyzer.load(options.model_path, options.device)
     printing.print_notices(loaded)
-    moment = choices
+    live_choices = choices
     if baseline.stretch:
-        _note(LATER.format(name=baseline.name))
-        moment = choices | {"baseline": baseline_choice.DEFAULT}
+        streams.print_note(LATER.format(name=baseline.name))
+        live_choices = choices | {"baseline": baseline_choice.DEFAULT}
     with Live(loaded, name=options.save or "live") as live:
-        problem, damage = _watch(live, feeds, moment, bool(options.save))
+        problem, damage = _show_readings(live, feeds, live_choices, bool(options.save))
         features = live.save()
     features = dataclasses.replace(features, notes=tuple(merged_notes([*features.notes], damage)))
     if baseline.stretch and baseline.stretch[0] >= features.until:
-        _note(TOO_EARLY.format(until=features.until, name=baseline.name))
-        choices = moment
+        streams.print_note(TOO_EARLY.format(until=features.until, name=baseline.name))
+        choices = live_choices
     result = loaded.infer(features, step=options.step_sec, **choices)
-    if options.save and len(result):
-        if len(features.persons) > 1:
-            write = functools.partial(result_files.write_people, loaded, features, NOBODY, None)
-            writers = writers | {".people.json": write}
-        # Every session has results of its own. The suffix is not part of their name, see ``names.claim``.
-        result_files.put_out(f"live {time.time()}", Path(f"{options.save}.live"), result, writers, options, None)
-    else:
-        for note in result.notes:
-            print(f"emorec: note: {note}", file=sys.stderr)
-        printing.print_summary(result, [])
+    _write_or_print(loaded, features, result, writers, options)
     if problem:
         print(f"emorec: {problem}", file=sys.stderr)
     return failures.USER_ERROR if problem else 0
 
 
-def _note(text: str) -> None:
-    """Print a note; a standard error that nobody reads any more must not cost the session."""
-    with contextlib.suppress(OSError):
-        print(f"emorec: note: {text}", file=sys.stderr)
+def _write_or_print(
+    loaded: Analyzer, features: Features, result: Timeline, writers: Writers, options: argparse.Namespace
+) -> None:
+    """Write and print the result of a session if it is to be saved, else only print it. Raises EmorecError."""
+    if not options.save or not len(result):
+        for note in result.notes:
+            streams.print_note(note)
+        printing.print_summary(result, [])
+        return
+    from emorec.extraction.people import NOBODY
+
+    if len(features.persons) > 1:
+        write = functools.partial(result_files.write_people, loaded, features, NOBODY, None)
+        writers = writers | {".people.json": write}
+    # Every session has results of its own. The suffix is not part of their name, see ``names.claim``.
+    result_files.write_and_print(f"live {time.time()}", Path(f"{options.save}.live"), result, writers, options, None)
 
 
-def _watch(live: Live, feeds: list[Feed], choices: dict[str, Any], saved: bool) -> tuple[str, list[str]]:
-    """Show readings until Ctrl-C, or until a device stops; return the sentence that says why it did, or "", and
-    sentences about damaged files.
+def _show_readings(live: Live, feeds: list[Feed], choices: dict[str, Any], saved: bool) -> tuple[str, list[str]]:
+    """Show readings until Ctrl-C, or until a device stops.
+
+    Returns the sentence that says why a device stopped ("" after Ctrl-C), and sentences about damaged files.
 
     A session that is ``saved`` goes on if its readings can no longer be shown; of another one OSError is raised.
     """
@@ -128,7 +134,7 @@ def _watch(live: Live, feeds: list[Feed], choices: dict[str, Any], saved: bool) 
                 if not saved:
                     raise
                 shown = False
-                _note(NOT_SHOWN.format(reason=error.strerror or error))
+                streams.print_note(NOT_SHOWN.format(reason=error.strerror or error))
             alive[0].join(line.interval)
     except KeyboardInterrupt:
         pass
@@ -150,19 +156,19 @@ class _Line:
 
     def show(self, reading: Reading, rate: float) -> None:
         """Show a reading; ``rate`` is that of the judged pictures (Hz)."""
-        text = in_words(reading, rate)
+        text = reading_line(reading, rate)
         if self._terminal:
             print(f"\r\x1b[K{text}", end="", flush=True)
         else:
             print(text, flush=True)
 
     def end(self) -> None:
-        """Leave the line as it is, and begin another one."""
+        """End the line, so that what is printed next does not replace it."""
         if self._terminal:
             print()
 
 
-def in_words(reading: Reading, rate: float) -> str:
+def reading_line(reading: Reading, rate: float) -> str:
     """A reading as one line: the time, the emotion, the measured delay, and the rate of judged pictures (Hz)."""
     if reading.delay is None:
         return "waiting for the first picture or sound"

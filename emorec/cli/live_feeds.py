@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from emorec.cli import streams
 from emorec.errors import EmorecError
 
 if TYPE_CHECKING:
@@ -16,19 +16,20 @@ if TYPE_CHECKING:
     from emorec.media.streams import MediaInfo
 
 NONE = "none"  # the name of no device
-SOUND_BLOCK = 0.256  # seconds of sound of a file that stands in for a microphone, at a time
+SOUND_BLOCK = 0.256  # seconds of a block of sound from a file in place of a microphone
 
 WRONG_FILE = (
     "{name} has no {what} that can be decoded, so it cannot take the place of a {device}; give another file, or 'none'."
 )
 NOTHING = "There is neither a camera nor a microphone to read; leave out 'none' for one of them."
 
-# Gives one picture or block of sound after the other to a session, and yields after each; a sentence about damage.
+# Gives pictures or blocks of sound to a session, one after the other; after each it yields a sentence about damage in
+# the file, or None.
 Feed = Callable[["Live"], Iterator[str | None]]
 
 
-def feeds_of(options: argparse.Namespace) -> list[Feed]:
-    """What reads the camera and the microphone.
+def open_feeds(options: argparse.Namespace) -> list[Feed]:
+    """Open the camera and the microphone, or the files in their place, as feeds.
 
     Raises EmorecError for a device that was named and is not there, and for a file that cannot take its place.
     """
@@ -41,29 +42,29 @@ def feeds_of(options: argparse.Namespace) -> list[Feed]:
         audio = video if _probe(Path(video)).has_audio else NONE  # the sound that belongs to the pictures
     feeds: list[Feed] = []
     problems: list[EmorecError] = []
-    for name, of_file, of_device in (
-        (video, _frames_of, lambda name: _camera(devices.camera(name))),
-        (audio, _sound_of, lambda name: _microphone(devices.microphone(name))),
+    for name, file_feed, device_feed in (
+        (video, _feed_of_frames, lambda name: _feed_of_camera(devices.camera(name))),
+        (audio, _feed_of_sound, lambda name: _feed_of_microphone(devices.microphone(name))),
     ):
         if name == NONE:
             continue
         if name and Path(name).is_file():
-            feeds.append(of_file(Path(name)))
+            feeds.append(file_feed(Path(name)))
             continue
         try:
-            feeds.append(of_device(name or ""))
+            feeds.append(device_feed(name or ""))
         except EmorecError as error:
             if name:
                 raise
-            problems.append(error)  # the usual device; the other one may be enough
+            problems.append(error)  # a default device is missing; the other one may be enough
     if not feeds:
         raise problems[0]
     for problem in problems:
-        print(f"emorec: note: {problem}", file=sys.stderr)
+        streams.print_note(str(problem))
     return feeds
 
 
-def _camera(pictures: Iterator[Any]) -> Feed:
+def _feed_of_camera(pictures: Iterator[Any]) -> Feed:
     def feed(live: Live) -> Iterator[str | None]:
         for image in pictures:
             at = live.now()
@@ -74,7 +75,7 @@ def _camera(pictures: Iterator[Any]) -> Feed:
     return feed
 
 
-def _microphone(blocks: Iterator[tuple[Any, int]]) -> Feed:
+def _feed_of_microphone(blocks: Iterator[tuple[Any, int]]) -> Feed:
     def feed(live: Live) -> Iterator[str | None]:
         for samples, rate in blocks:
             live.add_sound(samples, rate)
@@ -83,7 +84,7 @@ def _microphone(blocks: Iterator[tuple[Any, int]]) -> Feed:
     return feed
 
 
-def _frames_of(path: Path) -> Feed:
+def _feed_of_frames(path: Path) -> Feed:
     """A file in place of a camera, at its own pace; it is decoded as every file is, in another process."""
 
     def feed(live: Live) -> Iterator[str | None]:
@@ -104,7 +105,7 @@ def _frames_of(path: Path) -> Feed:
     return feed
 
 
-def _sound_of(path: Path) -> Feed:
+def _feed_of_sound(path: Path) -> Feed:
     """A file in place of a microphone, at its own pace."""
 
     def feed(live: Live) -> Iterator[str | None]:

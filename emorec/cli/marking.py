@@ -20,7 +20,7 @@ WRONG_WINDOW = "The marker window {given!r} is no pair of seconds; write the tim
 
 
 @dataclass(frozen=True, kw_only=True)
-class Marked:
+class MarkerOptions:
     """The markers that were given, and the time (s) before and after them that is averaged."""
 
     markers: tuple[Marker, ...]
@@ -28,8 +28,8 @@ class Marked:
     after: float
 
 
-def of(options: argparse.Namespace) -> Marked | None:
-    """The markers that the options name, None without any. Raises EmorecError."""
+def read_markers(options: argparse.Namespace) -> MarkerOptions | None:
+    """Read the markers that the options name; None without any. Raises EmorecError."""
     if options.markers is None:
         return None
     from emorec.output import markers
@@ -39,27 +39,27 @@ def of(options: argparse.Namespace) -> Marked | None:
     except ValueError:
         raise EmorecError(WRONG_WINDOW.format(given=options.marker_window)) from None
     markers.check_window(before, after)
-    return Marked(markers=markers.of(options.markers), before=before, after=after)
+    return MarkerOptions(markers=markers.of(options.markers), before=before, after=after)
 
 
-def check(marked: Marked, features: Features) -> None:
-    """Raise EmorecError as soon as it is known that all markers lie outside of a whole recording.
+def check(given: MarkerOptions, features: Features) -> None:
+    """Raise EmorecError if all markers lie outside of a recording that is analyzed as a whole.
 
-    ``features`` are those so far: what the file states about its length is known before it is decoded.
+    ``features`` may be incomplete: a length that the file states is known before it is decoded.
     """
     from emorec.output import markers
 
     # A length that is not stated grows with what was decoded.
     if features.duration > features.until and not markers.is_part(features.settings):
-        markers.check_within(marked.markers, 0.0, features.duration, SLACK)
+        markers.check_within(given.markers, 0.0, features.duration, SLACK)
 
 
-def write(result: Timeline, marked: Marked, folder: Path, name: str, with_chart: bool, locale: str) -> list[Path]:
+def write(result: Timeline, given: MarkerOptions, folder: Path, name: str, with_chart: bool, locale: str) -> list[Path]:
     """Write the mean timeline around the markers as ``NAME.markers.csv``, and its chart; return the paths."""
     from emorec import files
     from emorec.output import markers
 
-    averages = markers.around(result, marked.before, marked.after)
+    averages = markers.around(result, given.before, given.after)
     written = [folder / f"{name}.markers.csv"]
     files.write_result(written[0], markers.csv_text(averages, locale).encode())
     if with_chart:

@@ -80,16 +80,17 @@ Commands = dict[str, Callable[[argparse.Namespace], int]]
 
 
 def parse(arguments: list[str] | None, commands: Commands) -> argparse.Namespace:
-    """The given options; ``run`` of them is the function of the command. Exits with code 2 for a wrong option."""
+    """Parse the options; their ``run`` is the function of the command. Exits with code 2 for a wrong option."""
     parser = _parser(commands)
-    options, more = parser.parse_known_args(arguments)
-    # argparse takes all recordings from one place; those after a later option are left over. So is a query.
+    options, rest = parser.parse_known_args(arguments)
+    # argparse takes the recordings only from one place of the line, so recordings, or a query, after a later option
+    # are in the rest.
     several = next((name for name in ("media", "given") if name in options), None)
-    end = more.index("--") if "--" in more else len(more)  # nothing after it is an option
-    if more and (several is None or any(word.startswith("-") and word != "-" for word in more[:end])):
-        parser.error(f"unrecognized arguments: {' '.join(more)}")
-    if several and more:
-        getattr(options, several).extend(more[:end] + more[end + 1 :])
+    end = rest.index("--") if "--" in rest else len(rest)  # nothing after it is an option
+    if rest and (several is None or any(word.startswith("-") and word != "-" for word in rest[:end])):
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    if several and rest:
+        getattr(options, several).extend(rest[:end] + rest[end + 1 :])
     return options
 
 
@@ -128,16 +129,16 @@ def _parser(commands: Commands) -> argparse.ArgumentParser:
     live = subparsers.add_parser("live", help="read the webcam and the microphone of this machine until Ctrl-C")
     live.set_defaults(run=commands["live"], json=False, save_plot=None, locale="en")
     _add_devices(live)
-    _add_moment(live)
+    _add_live_inference(live)
     _add_model(live)
 
     info = subparsers.add_parser("info", help="show the weights in use, their measured accuracy and their limits")
     info.set_defaults(run=commands["info"])
     _add_model(info)
 
-    asked = subparsers.add_parser("query", help="ask in SQL what the results of many recordings say")
-    asked.set_defaults(run=commands["query"])
-    query.add(asked)
+    query_parser = subparsers.add_parser("query", help="ask in SQL what the results of many recordings say")
+    query_parser.set_defaults(run=commands["query"])
+    query.add(query_parser)
     serve = subparsers.add_parser("serve", help="start the page, for a browser")
     serve.set_defaults(run=commands["serve"])
     _option(serve, "--share", action="store_true", help="also give a public link, through Gradio's servers")
@@ -156,7 +157,7 @@ def _add_devices(parser: argparse.ArgumentParser) -> None:
     _option(group, "--no_plot", action="store_true", help="write no chart")
 
 
-def _add_moment(parser: argparse.ArgumentParser) -> None:
+def _add_live_inference(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("how emotions are inferred")
     _option(group, "--fusion", default="late", metavar="HOW", help="late, intermediate, face or voice (default late)")
     _option(group, "--prior", default="everyday", metavar="P", help=PRIOR_HELP)

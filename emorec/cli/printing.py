@@ -76,7 +76,7 @@ class ProgressBar:
 def print_notices(loaded: Analyzer) -> None:
     """Print, as notes, what a user must see before trusting any result of an Analyzer."""
     for notice in loaded.notices:
-        streams.tell(f"emorec: note: {notice}")
+        streams.print_note(notice)
 
 
 def print_summary(result: Timeline, written: Sequence[Path], name: str | None = None) -> None:
@@ -99,14 +99,14 @@ def print_summary(result: Timeline, written: Sequence[Path], name: str | None = 
         print(f"  ❔ {'unsure':<{NAME_WIDTH}} {figures.unsure:6.1%}")
     if affect := affect_in_words(figures):
         print(f"  {affect}")
-    if drawn := sparkline.on_terminal(result):
-        print(f"  {drawn}")
+    if line := sparkline.on_terminal(result):
+        print(f"  {line}")
     for person in result.people:
         print(f"  {shown(person.name)}: {_person_in_words(person)}")
     if not figures.known:
         lacking = missing(result)
         print(f"  {lacking[0].lower()}{lacking[1:]}")
-    elif not figures.too_little:  # else the first line has said of how little time there is evidence
+    elif not figures.too_little:  # else the first line has already said how little evidence there is
         print(f"  evidence for {figures.known:.0%} of the time")
     _print_highlights(result)
     for path in written:
@@ -146,7 +146,7 @@ def print_info(loaded: Analyzer) -> None:
     from emorec.settings import cache_folder
 
     model, origin = loaded.model, loaded.origin
-    assert origin is not None  # of a loaded checkpoint it is known
+    assert origin is not None  # as ``analyzer.load`` sets it
     print(f"emorec {__version__}")
     print(f"weights        {origin}")
     if origin.repo:
@@ -161,10 +161,10 @@ def print_info(loaded: Analyzer) -> None:
     _print_priors()
     measured = trust.measured_on(model.evaluation)
     print(f"\n{measured[0].lower()}{measured[1:]} (in brackets: 95 % interval):")
-    for found in provenance.protocols(model.evaluation):
-        print(f"  {found.name}: {found.what} ({found.metric}, {found.items:,} items)")
-        width = max([NAME_WIDTH + 4, *(len(result.way) + 1 for result in found.results)])
-        for result in found.results:
+    for protocol in provenance.protocols(model.evaluation):
+        print(f"  {protocol.name}: {protocol.what} ({protocol.metric}, {protocol.items:,} items)")
+        width = max([NAME_WIDTH + 4, *(len(result.way) + 1 for result in protocol.results)])
+        for result in protocol.results:
             print(f"    {result.way:<{width}}{result.text(width=6)}")
     if not model.evaluation:
         print("  nothing yet; run python train/evaluate.py")

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import BinaryIO, cast
 
+from emorec.cli import streams
 from emorec.errors import EmorecError, require
 
 DIRS_HELP = "folder of emorec batch, or of emorec analyze --out; then the query (without one: the views are listed)"
@@ -38,8 +39,8 @@ def run(options: argparse.Namespace) -> int:
     for name in ("memory", "timeout"):
         if not 0 < getattr(options, name) < 1e6:
             raise EmorecError(WRONG_LIMIT.format(name=name, value=getattr(options, name)))
-    form = _format(options)
-    writing.check(form)
+    format_name = _format(options)
+    writing.check(format_name)
     *folders, last = options.given
     # Not Path.is_dir, which fails for a query that is longer than the name of a file may be.
     query = last if folders and not os.path.isdir(last) else None
@@ -47,26 +48,26 @@ def run(options: argparse.Namespace) -> int:
     for folder in folders:
         if not os.path.isdir(folder):
             raise EmorecError(NO_QUERY.format(given=folder))
-    with library.open(*folders, memory=options.memory, seconds=options.timeout) as found:
+    with library.open(*folders, memory=options.memory, seconds=options.timeout) as results:
         if query is None:
-            _list(found.columns(), folders[0])
-            _tell(found.notes)
+            _print_views(results.columns(), folders[0])
+            _print_notes(results.notes)
             return 0
-        if form == "parquet" and not options.out and sys.stdout.isatty():
+        if format_name == "parquet" and not options.out and sys.stdout.isatty():
             raise EmorecError(INTO_FILE)
-        schema, batches = found.stream(query)
+        schema, batches = results.stream(query)
         if options.out:
-            writing.write_file(form, schema, batches, options.out)
+            writing.write_file(format_name, schema, batches, options.out)
             print(f"wrote {options.out}")
         else:
             sys.stdout.flush()
-            writing.write(form, schema, batches, cast(BinaryIO, _Output()))
-        _tell(found.notes)
+            writing.write(format_name, schema, batches, cast(BinaryIO, _StandardOutput()))
+        _print_notes(results.notes)
     return 0
 
 
-class _Output:
-    """Standard output for bytes; also one that a program has replaced by text alone."""
+class _StandardOutput:
+    """Standard output as a stream of bytes, even if a program has replaced it by one that takes only text."""
 
     closed = False
 
@@ -91,12 +92,12 @@ def _format(options: argparse.Namespace) -> str:
     return "table" if sys.stdout.isatty() else "csv"
 
 
-def _list(views: dict[str, dict[str, str]], folder: str) -> None:
+def _print_views(views: dict[str, dict[str, str]], folder: str) -> None:
     for view, columns in views.items():
         print(f"{view}: {', '.join(columns)}")
     print(f"\nFor example: {EXAMPLE.format(folder=os.fsdecode(folder))}")
 
 
-def _tell(notes: list[str]) -> None:
+def _print_notes(notes: list[str]) -> None:
     for note in notes:
-        print(f"emorec: note: {note}", file=sys.stderr)
+        streams.print_note(note)

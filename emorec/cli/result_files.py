@@ -22,15 +22,15 @@ if TYPE_CHECKING:
     from emorec.extraction.people import People
     from emorec.timeline import Timeline
 
-SHOWN = 2  # sentences that differ in nothing but the name of the file
-CANNOT = " cannot be written ("  # between the name of the file and the reason in such sentences
+MAX_ALIKE = 2  # sentences shown of those that differ only in the name of the file
+CANNOT = " cannot be written ("  # stands between the name of the file and the reason in such a sentence
 MORE = "{count} more files cannot be written for the same reason."
 
 WITH_FACES = "{name}, the report of an earlier run, shows the faces."
 Writers = dict[str, Callable[[Any, Path], object]]  # by the suffix of their files; False: nothing was written
 
 
-def writers(options: argparse.Namespace) -> Writers:
+def format_writers(options: argparse.Namespace) -> Writers:
     """The functions that write the chosen formats, by suffix.
 
     Prints which formats "all" leaves out. Raises EmorecError for an unknown locale or format.
@@ -40,30 +40,32 @@ def writers(options: argparse.Namespace) -> Writers:
     tables.check_locale(options.locale)
     chosen, notice = formats.chosen(options.format)
     if notice:
-        streams.tell(f"emorec: note: {notice}")
-    found = [formats.FORMATS[name] for name in chosen]
-    return {form.suffix: functools.partial(form.write, locale=options.locale) for form in found}
+        streams.print_note(notice)
+    return {
+        formats.FORMATS[name].suffix: functools.partial(formats.FORMATS[name].write, locale=options.locale)
+        for name in chosen
+    }
 
 
-def put_out(
+def write_and_print(
     given: str | Path,
     media: Path,
     result: Timeline,
     writers: Writers,
     options: argparse.Namespace,
     heading: str | None,
-    marked: marking.Marked | None = None,
+    marker_options: marking.MarkerOptions | None = None,
 ) -> None:
     """Write and print the result of one recording.
 
-    Raises EmorecError, after everything else, about the files that cannot be written; and BrokenPipeError if nobody
-    reads what is printed, and it is all that there is.
+    Raises EmorecError at the end about the files that cannot be written, and BrokenPipeError if nobody reads what is
+    printed and no file is written.
     """
-    written, problems = _write_files(given, media, result, writers, options, marked)
+    written, problems = _write_files(given, media, result, writers, options, marker_options)
     which = f"{heading}: " if heading else ""
-    for note in [*result.notes, *_with_faces(written)]:
-        streams.tell(f"emorec: note: {which}{note}")
-    with streams.going_on() if _writes_files(options) else contextlib.nullcontext():
+    for note in [*result.notes, *_notes_on_faces(written)]:
+        streams.print_note(f"{which}{note}")
+    with streams.tolerate_errors() if _writes_files(options) else contextlib.nullcontext():
         if not options.json:
             printing.print_summary(result, written, heading)
         else:
@@ -76,11 +78,11 @@ def put_out(
 
 
 def _writes_files(options: argparse.Namespace) -> bool:
-    """Whether more comes of a recording than what is printed, so that it is analyzed even if nobody reads that."""
+    """Whether files are written, so that a recording is analyzed even if nobody reads what is printed."""
     return not options.json or bool(options.out or options.save_plot or options.save_video or options.report)
 
 
-def _with_faces(written: list[Path]) -> list[str]:
+def _notes_on_faces(written: list[Path]) -> list[str]:
     """A note if an earlier report with faces lies beside one that hides them."""
     shown, hidden = names.REPORTS
     reports = [path for path in written if path.name.endswith(hidden)]
@@ -89,7 +91,7 @@ def _with_faces(written: list[Path]) -> list[str]:
 
 
 def raise_all(problems: list[EmorecError]) -> None:
-    """Raise the problems as one EmorecError, if there are any; of those with one reason some stand for all."""
+    """Raise the problems, if there are any, as one EmorecError with at most MAX_ALIKE sentences of the same reason."""
     if not problems:
         return
     of_reason: dict[str, list[str]] = {}
@@ -97,24 +99,25 @@ def raise_all(problems: list[EmorecError]) -> None:
         of_reason.setdefault(sentence.partition(CANNOT)[2] or sentence, []).append(sentence)
     told: list[str] = []
     for sentences in of_reason.values():
-        left = len(sentences) - SHOWN
-        told += sentences if left < 2 else [*sentences[:SHOWN], MORE.format(count=left)]
+        left = len(sentences) - MAX_ALIKE
+        told += sentences if left < 2 else [*sentences[:MAX_ALIKE], MORE.format(count=left)]
     raise EmorecError(" ".join(told))
 
 
 def write_people(
     loaded: Analyzer, features: Features, people: People, given: Path | None, _: Timeline, path: Path
 ) -> bool:
-    """Write the names file beside the results, unless what a person typed into it would be lost; tell whether it is.
+    """Write the names file beside the results, unless it has changes of a user; return whether it was written.
 
-    ``given`` is the names file that the people are from. It may be this one, of more than the part that was analysed.
+    ``given`` is the names file that the people are from. It may be this one, which then may be about more than the part
+    that was analysed, and is kept.
     """
     from emorec.extraction import people_changes
 
     if people_changes.is_given(path, given):
         return False
     if people_changes.changed(path, named=not people):
-        streams.tell(f"emorec: note: {people_changes.KEPT.format(name=path.name)}")
+        streams.print_note(people_changes.KEPT.format(name=path.name))
         return False
     loaded.save_people(features, path, people=people)
     return True
@@ -133,7 +136,7 @@ def _write_files(
     result: Timeline,
     writers: Writers,
     options: argparse.Namespace,
-    marked: marking.Marked | None = None,
+    marker_options: marking.MarkerOptions | None = None,
 ) -> tuple[list[Path], list[EmorecError]]:
     """Write the result in every format and the chart, as the options say.
 
@@ -144,35 +147,35 @@ def _write_files(
     written: list[Path] = []
     problems: list[EmorecError] = []
     plot = None if options.no_plot else options.save_plot
-    beside = bool(options.out) or not options.json
-    if not beside:  # the result is only printed; of the files, a report that was asked for is still written
+    with_files = bool(options.out) or not options.json
+    if not with_files:  # the result is only printed; a report is written all the same if it was asked for
         writers = {suffix: write for suffix, write in writers.items() if suffix in names.REPORTS}
     if writers:
         folder = options.out or Path(cli_options.DEFAULT_OUT)
-        with_chart = beside and not options.no_plot and not options.save_plot
+        with_chart = with_files and not options.no_plot and not options.save_plot
         suffixes = [*writers] + ([".png"] if with_chart else [])
         owner = given if isinstance(given, str) else str(given.resolve())
         name = names.claim(folder, media, owner, lambda stem: tables.file_name(stem, result, ""), suffixes)
         for suffix, write in writers.items():
-            with collected(problems):
+            with collect_error(problems):
                 if write(result, folder / f"{name}{suffix}") is not False:
                     written.append(folder / f"{name}{suffix}")
         plot = folder / f"{name}.png" if with_chart else plot
-        if marked and beside:
-            with collected(problems):
-                written += marking.write(result, marked, folder, name, not options.no_plot, options.locale)
+        if marker_options and with_files:
+            with collect_error(problems):
+                written += marking.write(result, marker_options, folder, name, not options.no_plot, options.locale)
     if plot:
         from emorec.output import charts
 
-        with collected(problems):
+        with collect_error(problems):
             charts.save(result, plot)
             written.append(plot)
     return written, problems
 
 
 @contextlib.contextmanager
-def collected(problems: list[EmorecError]) -> Iterator[None]:
-    """Add an EmorecError to ``problems``, so that what comes next is still done."""
+def collect_error(problems: list[EmorecError]) -> Iterator[None]:
+    """A context that adds an EmorecError to ``problems``, so that what follows it is still done."""
     try:
         yield
     except EmorecError as error:

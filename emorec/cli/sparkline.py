@@ -26,16 +26,16 @@ def valence(timeline: Timeline, encoding: str | None = "utf-8") -> str:
     if not np.isfinite(level).any():
         return ""
     signs = BLOCKS if _has_blocks(encoding) else ASCII
-    places = np.clip((np.nan_to_num(level) + 1) / 2 * len(signs), 0, len(signs) - 1).astype(int)
-    return "".join(signs[place] if known else GAP for place, known in zip(places, np.isfinite(level), strict=True))
+    heights = np.clip((np.nan_to_num(level) + 1) / 2 * len(signs), 0, len(signs) - 1).astype(int)
+    return "".join(signs[height] if known else GAP for height, known in zip(heights, np.isfinite(level), strict=True))
 
 
 def on_terminal(timeline: Timeline) -> str:
     """The line of the summary, "" if standard output is not a terminal or there is no evidence."""
     if not sys.stdout.isatty():
         return ""
-    drawn = valence(timeline, sys.stdout.encoding)
-    return f"valence over time |{drawn}|" if drawn else ""
+    line = valence(timeline, sys.stdout.encoding)
+    return f"valence over time |{line}|" if line else ""
 
 
 def _has_blocks(encoding: str | None) -> bool:

@@ -22,14 +22,14 @@ NO_SPACE = "There is no space in {folder} for what comes through standard input;
 
 
 def receive(folder: Path, source: BinaryIO | None = None) -> tuple[Path, str]:
-    """The file in ``folder`` with all of standard input, or of ``source``, and a hash of its content.
+    """Write all of standard input, or of ``source``, to a file in ``folder``; return it and a hash of its content.
 
     Raises EmorecError if there is nothing, if it is larger than MAX_BYTES, or if the disk is nearly full.
     """
-    given = _standard_input() if source is None else source
+    stream = _standard_input() if source is None else source
     path, digest, size = folder / FILE, hashlib.sha256(), 0
     with path.open("wb") as file:
-        while block := given.read(BLOCK):
+        while block := stream.read(BLOCK):
             size += len(block)
             if size > MAX_BYTES:
                 raise EmorecError(TOO_LARGE.format(size=MAX_BYTES / (1 << 30)))

@@ -1,4 +1,4 @@
-"""Standard output and standard error that take no more, as after ``| head`` or on a full disk: work goes on without."""
+"""Print although standard output or standard error may fail, as after ``| head`` or on a full disk."""
 
 from __future__ import annotations
 
@@ -11,8 +11,13 @@ from typing import TextIO
 LOST = "emorec: standard output cannot be written ({reason}), so nothing more is printed there; the work goes on."
 
 
-def tell(line: str) -> None:
-    """Print a line to standard error; if it cannot be printed, nothing is printed there from now on."""
+def print_note(sentence: str) -> None:
+    """Print a note for the user, which is not part of a result."""
+    print_to_stderr(f"emorec: note: {sentence}")
+
+
+def print_to_stderr(line: str) -> None:
+    """Print a line to standard error; after a failure nothing is printed there any more."""
     try:
         print(line, file=sys.stderr, flush=True)
     except OSError:  # the reader of a pipe has ended, or the disk of a log is full
@@ -20,11 +25,11 @@ def tell(line: str) -> None:
 
 
 @contextlib.contextmanager
-def going_on(alone: bool = False) -> Iterator[None]:
-    """Within, print to standard output; if that takes no more, what follows the context is still done.
+def tolerate_errors(alone: bool = False) -> Iterator[None]:
+    """A context for printing to standard output, in which a failure does not stop the program.
 
-    A reader that has ended wants no more, while the rest of a log on a full disk is lost, which is told. Raises OSError
-    for the latter if what is printed stands ``alone``, in no file.
+    If the reader of a pipe has ended, it wants no more output. If a log cannot be written, as on a full disk, a note
+    says so; if what is printed stands ``alone``, in no file, OSError is raised too.
     """
     try:
         yield
@@ -35,11 +40,11 @@ def going_on(alone: bool = False) -> Iterator[None]:
         discard(sys.stdout)
         if alone:
             raise
-        tell(LOST.format(reason=error.strerror or error))
+        print_to_stderr(LOST.format(reason=error.strerror or error))
 
 
 def discard(stream: TextIO) -> None:
-    """Send what is printed to a stream from now on, and what it still holds, to nowhere, so that nothing fails."""
+    """Discard what a stream still holds, and what is printed to it from now on, so that printing does not fail."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     try:
         with contextlib.suppress(OSError, ValueError):  # a program may have replaced it by one without a file

@@ -19,12 +19,12 @@ from pathlib import Path
 
 from emorec import files, settings
 from emorec.download.addresses import is_public
-from emorec.download.links import bare, is_link, with_scheme
-from emorec.download.process import Downloading, Progress
+from emorec.download.links import is_link, strip_punctuation, with_scheme
+from emorec.download.process import DownloadProcess, Progress
 from emorec.errors import EmorecError, require
 from emorec.settings import Limits
 
-__all__ = ["Fetched", "Limits", "check_height", "check_link", "enabled", "fetch", "fetching", "is_link"]
+__all__ = ["Fetched", "Limits", "check_height", "check_link", "enabled", "fetch", "fetch_in_steps", "is_link"]
 
 MAX_HEIGHT = 720
 MEMORY = 2 << 30  # bytes of data that the downloading process may hold
@@ -59,14 +59,14 @@ def enabled() -> bool:
 
 
 def fetch(url: str, folder: str | Path, progress: Callable[[Progress], None] | None = None, **choices) -> Fetched:
-    """As ``fetching``, in one call; ``progress`` is called about four times a second."""
-    with contextlib.closing(fetching(url, folder, **choices)) as steps:
+    """As ``fetch_in_steps``, in one call; ``progress`` is called about four times a second."""
+    with contextlib.closing(fetch_in_steps(url, folder, **choices)) as steps:
         for step in steps:
             if isinstance(step, Fetched):
                 return step
             if progress is not None:
                 progress(step)
-    raise AssertionError("fetching ends with what it fetched")
+    raise AssertionError("the last step is what was fetched")
 
 
 def check_height(max_height: int) -> None:
@@ -75,15 +75,16 @@ def check_height(max_height: int) -> None:
         raise EmorecError(f"A picture of {max_height} lines shows nothing; give a larger --max_height.")
 
 
-def fetching(
+def fetch_in_steps(
     url: str,
     folder: str | Path,
     max_height: int = MAX_HEIGHT,
     sound_only: bool = False,
     limits: Limits | None = None,
 ) -> Generator[Progress | Fetched]:
-    """Download what ``url`` leads to, below ``folder``: yield ``Progress`` about four times a second and, last,
-    ``Fetched``.
+    """Download what ``url`` leads to, into a folder in ``folder``.
+
+    Yields ``Progress`` about four times a second and, last, ``Fetched``.
 
     ``folder`` belongs to the caller: downloads stay there, and are used again for the same video, until the caller
     removes them. Closing the generator stops the download and removes what has arrived. The picture has at most
@@ -104,13 +105,13 @@ def fetching(
     try:
         for name in ("media", "home"):
             (working / name).mkdir()
-        child = Downloading(_task(url, folder, working, max_height, sound_only, limits), working, limits)
+        child = DownloadProcess(_task(url, folder, working, max_height, sound_only, limits), working, limits)
         try:
             yield from child.reports()
-            found = child.found()
+            result = child.result()
         finally:
             child.end()
-        yield _keep(found, url, folder, working)
+        yield _keep(result, url, folder, working)
     finally:
         shutil.rmtree(working, ignore_errors=True)
 
@@ -120,7 +121,7 @@ def check_link(url: str) -> str:
     plain http or https link that may be followed here."""
     if not enabled():
         raise EmorecError("Links are turned off here; give a file instead.")
-    url = with_scheme(bare(url))
+    url = with_scheme(strip_punctuation(url))
     if len(url) > MAX_LINK:
         raise EmorecError(f"This link is longer than {MAX_LINK} characters; give the short form of it.")
     if not url.isprintable() or any(letter in url for letter in " \\<>\"'`{}|^"):
@@ -150,7 +151,8 @@ def check_link(url: str) -> str:
     return url
 
 
-def _task(url, folder, working, max_height, sound_only, limits) -> dict:
+def _task(url: str, folder: Path, working: Path, max_height: int, sound_only: bool, limits: Limits) -> dict:
+    """The task of the child process; ``child`` says what its keys mean."""
     return {
         "url": url,
         "folder": str(working / "media"),
@@ -161,30 +163,30 @@ def _task(url, folder, working, max_height, sound_only, limits) -> dict:
         "time": math.ceil(limits.time_minutes * 60),
         "memory": MEMORY,
         "hosts": sorted(settings.allowed_hosts(), key=str),
-        "kept": [path.name for path in folder.iterdir() if KEY.fullmatch(path.name) and _kept_in(path)],
+        "kept": [path.name for path in folder.iterdir() if KEY.fullmatch(path.name) and _read_kept(path)],
     }
 
 
-def _keep(found: dict, url: str, folder: Path, working: Path) -> Fetched:
-    """Move the downloaded file to its final folder, named by its title. ``found`` comes from the child, so it is
+def _keep(result: dict, url: str, folder: Path, working: Path) -> Fetched:
+    """Move the downloaded file to its final folder, named by its title. ``result`` comes from the child, so it is
     checked.
 
     Raises EmorecError if it does not name a downloaded file, or if the file cannot be kept.
     """
-    key, name, number = found.get("key"), found.get("file"), found.get("id")
-    if not isinstance(key, str) or not KEY.fullmatch(key) or not isinstance(number, str | None):
+    key, name, video_id = result.get("key"), result.get("file"), result.get("id")
+    if not isinstance(key, str) or not KEY.fullmatch(key) or not isinstance(video_id, str | None):
         raise EmorecError(UNCLEAR)
     stored = folder / key
     if name is None:
-        facts = _kept_in(stored)
+        facts = _read_kept(stored)
         if facts is None:
             raise EmorecError(UNCLEAR)
         return Fetched(path=stored / facts["file"], title=facts["title"], source=url, id=facts["id"])
     file = working / "media" / Path(str(name)).name
     if not _is_plain_file(file):
         raise EmorecError(UNCLEAR)
-    title = _title(found.get("title"), url)
-    facts = {"file": f"{_file_name(title)}{file.suffix}", "title": title, "id": number}
+    title = _title(result.get("title"), url)
+    facts = {"file": f"{_file_name(title)}{file.suffix}", "title": title, "id": video_id}
     try:
         file.rename(working / "media" / facts["file"])
         (working / "media" / FACTS_FILE).write_text(json.dumps(facts), encoding="utf-8")
@@ -197,15 +199,15 @@ def _keep(found: dict, url: str, folder: Path, working: Path) -> Fetched:
     return Fetched(path=stored / facts["file"], title=title, source=url, id=facts["id"])
 
 
-def _kept_in(folder: Path) -> dict | None:
+def _read_kept(folder: Path) -> dict | None:
     """The ``file``, ``title`` and ``id`` of the download in a folder, None if it is not complete."""
     try:
         facts = json.loads((folder / FACTS_FILE).read_text(encoding="utf-8"))
-        file, title, number = facts["file"], facts["title"], facts["id"]
+        file, title, video_id = facts["file"], facts["title"], facts["id"]
     except (OSError, ValueError, TypeError, KeyError, RecursionError):
         return None
-    words = isinstance(file, str) and isinstance(title, str) and isinstance(number, str | None)
-    return facts if words and Path(file).name == file and _is_plain_file(folder / file) else None
+    valid = isinstance(file, str) and isinstance(title, str) and isinstance(video_id, str | None)
+    return facts if valid and Path(file).name == file and _is_plain_file(folder / file) else None
 
 
 def _is_plain_file(path: Path) -> bool:

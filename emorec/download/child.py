@@ -1,8 +1,9 @@
 """The downloading process: one link into one folder, within limits on memory, time and file size.
 
-Its environment was emptied, and it can reach public addresses only (``network_guard``). The task has ``url, folder,
-max_height, sound_only, max_bytes, max_seconds, time, memory, hosts, kept``. It answers ``{"progress": {stage, done,
-total, title}}`` and last ``{"done": {key, file, title, id, duration}}`` or ``{"problem": "a sentence"}``.
+Its environment is emptied, and it can reach public addresses only (``network_guard``). The task has ``url, folder,
+max_height, sound_only, max_bytes, max_seconds, time, memory, hosts, kept``, with sizes in bytes and times in seconds;
+``kept`` are the keys of earlier downloads. The answers are ``{"progress": {stage, done, total, title}}`` and last
+``{"done": {key, file, title, id, duration}}`` or ``{"problem": "a sentence"}``.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ FILE_SLACK = 1 << 20  # bytes that a merged file may be larger than what was dow
 
 def work(task: dict, send: child.Send) -> None:
     """Download what the task names."""
-    # Not address space but data is limited: a JavaScript runtime reserves far more addresses than it uses.
+    # The limit is on data and not on address space, of which a JavaScript runtime reserves far more than it uses.
     limits.restrict(CORE=0, DATA=task["memory"], CPU=task["time"], FSIZE=task["max_bytes"] + FILE_SLACK)
     guard = Guard(map(tuple, task["hosts"]), programs=programs())
     guard.install()

@@ -1,4 +1,8 @@
-"""Errors of a download as one sentence for the user. Used in the downloading process only."""
+"""Errors of a download as one sentence for the user.
+
+``sentence`` is for the downloading process only. The sentences about limits (their values are in ``settings``) are for
+the parent process too, which also checks them.
+"""
 
 from __future__ import annotations
 
@@ -7,18 +11,28 @@ import socket
 import ssl
 from typing import Any
 
-from emorec.download.limits import NO_SPACE
 from emorec.download.network_guard import Guard, Refused
 
 REASON_LENGTH = 160
+NO_SPACE = "There is no space left for the download; free some and try again."  # the parent knows a full disk by it
 
 
 class Problem(Exception):
     """A download fails; the text is one sentence for the user."""
 
 
+def too_long(seconds: float) -> str:
+    """The sentence about a recording longer than ``seconds``."""
+    return f"What this link leads to is longer than {seconds / 60:g} minutes, the limit here; give a shorter one."
+
+
+def too_large(size: float) -> str:
+    """The sentence about a recording larger than ``size`` bytes."""
+    return f"What this link leads to is larger than {size / 1e6:g} MB, the limit here; give a smaller one."
+
+
 def sentence(error: BaseException, guard: Guard) -> str:
-    """The sentence about an error."""
+    """The sentence for the user about an error of yt-dlp or of the connections that ``guard`` checks."""
     from yt_dlp.networking.exceptions import HTTPError
     from yt_dlp.utils import ExtractorError, GeoRestrictedError, UnsupportedError
 
@@ -56,7 +70,7 @@ def sentence(error: BaseException, guard: Guard) -> str:
         return "The connection to the server of this link failed; try again later."
     stated = next((cause for cause in causes if isinstance(cause, ExtractorError) and cause.expected), None)
     if stated is not None:
-        return f"This link cannot be downloaded: {_plain(stated.orig_msg or str(stated))}."
+        return f"This link cannot be downloaded: {_without_advice(stated.orig_msg or str(stated))}."
     return "Nothing could be downloaded from this link; try again later, or give another one."
 
 
@@ -81,7 +95,7 @@ def _causes(error: BaseException | None):
         waiting += [error.__cause__, error.__context__, getattr(error, "cause", None), information[1]]
 
 
-def _plain(text: str) -> str:
+def _without_advice(text: str) -> str:
     """The first sentence of yt-dlp's message, without advice on its own options."""
     line = text.strip().splitlines()[0] if text.strip() else "no reason was given"
     line = line.split(" (caused by")[0].split("; please report")[0].split(". Use --")[0].split(". See ")[0]

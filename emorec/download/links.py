@@ -64,12 +64,12 @@ SUFFIXES = {
     "global",
     "museum",
 }
-FILE_ENDINGS = {"ra", "rm", "ts", "wv"}  # of media files, and of no country
+FILE_ENDINGS = {"ra", "rm", "ts", "wv"}  # two letters that end names of media files, and are no country's domain
 
 QUOTES = "\"'`<>\u201c\u201d\u201e\u201f\u2018\u2019\u201a\u00ab\u00bb\u2039\u203a"
 BRACKETS = {"(": ")", "[": "]", "{": "}", "\uff08": "\uff09", "\u300c": "\u300d", "\u3010": "\u3011"}
 PUNCTUATION = ".,;:!?\u2026\u3001\u3002\uff0c"
-LAYERS = 10  # of brackets and the like around a link
+MAX_LAYERS = 10  # of brackets, quotes and punctuation around a link
 INVISIBLE = "\u200b\u200c\u200d\u200e\u200f\u2060\ufeff"  # which chats and mails put around links
 
 
@@ -80,19 +80,19 @@ def is_link(text: object, base: str | os.PathLike[str] = "") -> bool:
     file or a folder of the host's name.
     """
     text = str(text)
-    link = bare(text)
+    link = strip_punctuation(text)
     if SCHEME.match(link):
         return True
     if NEVER_FOLLOWED.match(link):
         return not os.path.exists(os.path.join(base, text))
-    # Not the whole path, which may be a pattern, or a file that is missing in a folder such as Dr.Li.
+    # Only its first part is looked up: the whole may be a pattern, or a file that is missing in a folder such as Dr.Li.
     return names_host(link) and not os.path.lexists(os.path.join(base, re.split(r"[/\\]", text)[0]))
 
 
-def bare(text: object) -> str:
+def strip_punctuation(text: object) -> str:
     """The link in a text without surrounding blanks, quotes, brackets and punctuation."""
     link = str(text)
-    for _ in range(LAYERS):
+    for _ in range(MAX_LAYERS):
         before = link
         link = link.strip().strip(INVISIBLE + QUOTES).rstrip(PUNCTUATION)
         if link[:1] in BRACKETS:

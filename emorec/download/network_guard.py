@@ -1,6 +1,6 @@
 """Restricts which addresses and programs a download may reach, with an audit hook of the interpreter (PEP 578).
 
-The hook checks the address of every connection, not a name, which may resolve to another address a moment later:
+The hook checks the address of every connection. A name is not enough, as it may resolve to another address later:
 redirects, playlists, unusual spellings and changing names all end in a connection. A hook cannot be removed, so this is
 for a separate process.
 """
@@ -15,7 +15,7 @@ from typing import Any
 from emorec.download.addresses import is_public
 
 STARTS_PROGRAMS = {"os.exec", "os.fork", "os.forkpty", "os.posix_spawn", "os.spawn", "os.system", "pty.spawn"}
-DIALS = {"socket.connect", "socket.sendto", "socket.sendmsg"}
+CONNECTS = {"socket.connect", "socket.sendto", "socket.sendmsg"}
 
 
 class Refused(OSError):
@@ -36,7 +36,7 @@ class Guard:
         self._resolve = socket.getaddrinfo
 
     def install(self) -> None:
-        """Start; there is no way back."""
+        """Start to restrict this process. This cannot be undone."""
         socket.getaddrinfo = self._getaddrinfo
         sys.addaudithook(self._audit)
 
@@ -45,7 +45,7 @@ class Guard:
         found: Any = self._resolve(host, port, *arguments, **options)
         name = host.decode("ascii", "replace") if isinstance(host, bytes) else str(host)
         pairs = {(entry[4][0], entry[4][1]) for entry in found}
-        if self._named(name.lower().rstrip("."), port):
+        if self._is_allowed(name.lower().rstrip("."), port):
             self._allowed |= pairs
         else:
             for address, _ in pairs:
@@ -53,11 +53,11 @@ class Guard:
                     self._refuse(address)
         return found
 
-    def _named(self, name: str, port) -> bool:
+    def _is_allowed(self, name: str, port) -> bool:
         return bool({(name, None), (name, port)} & self._hosts)
 
     def _audit(self, event: str, arguments: tuple) -> None:
-        if event in DIALS:
+        if event in CONNECTS:
             self._check_address(arguments[1])
         elif event == "subprocess.Popen":
             self._check_program(arguments[0], arguments[1])

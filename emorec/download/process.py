@@ -1,4 +1,4 @@
-"""The downloading process as its parent sees it: its progress, its result, and that it stays within its limits."""
+"""The downloading process as its parent sees it: its progress, its result, and its limits."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from pathlib import Path
 
 from emorec.childprocess import messages
 from emorec.childprocess import process as childprocess
-from emorec.download.limits import NO_SPACE, too_large, too_long
+from emorec.download.errors import NO_SPACE, too_large, too_long
 from emorec.errors import EmorecError
 from emorec.settings import Limits
 
-TICK = 0.25  # seconds between two looks at the child, so that a cancelled download ends soon
-CHECK_AFTER = 1.0  # seconds at least between two looks at how long the recording is already
-GROWTH = 1.5  # how much larger a file is at the next such look: all of them together cost three readings of its packets
-MIN_BYTES = 1 << 16  # of a file that is worth a look
+TICK = 0.25  # seconds that one wait for a message takes at most, so that a cancelled download ends soon
+CHECK_AFTER = 1.0  # seconds at least between two checks of how long the recording is so far
+GROWTH = 1.5  # how much larger a file must be for the next check: all checks then read its packets three times
+MIN_BYTES = 1 << 16  # of a file that is checked
 ENDS_WITHIN = 10.0  # seconds that the child may take to end after its last message
 MAX_SENTENCE = 500
 SIZE_SLACK = 16 << 20  # bytes
@@ -48,8 +48,8 @@ class Progress:
     title: str | None = None
 
 
-class Downloading:
-    """One downloading process: what it reports, and that it and what it brings stay within limits."""
+class DownloadProcess:
+    """One downloading process; it is stopped if it, or what it downloads, exceeds the limits."""
 
     def __init__(self, task: dict, working: Path, limits: Limits):
         self._working, self._limits = working, limits
@@ -63,8 +63,10 @@ class Downloading:
         self._deadline = time.monotonic() + limits.time_minutes * 60
 
     def reports(self) -> Iterator[Progress]:
-        """Yield the progress until the child has said its last word, at least once every ``TICK``. Raises EmorecError
-        if it takes too long or too much space."""
+        """Yield the progress until the child has sent its last message, at least once every ``TICK``.
+
+        Raises EmorecError if it takes too long or too much space.
+        """
         latest = Progress(stage="looking")
         while True:
             try:
@@ -81,12 +83,12 @@ class Downloading:
                     f"The download took longer than {self._limits.time_minutes:g} minutes and was stopped; "
                     "give a shorter recording, or try again later."
                 )
-            if _size(self._working) > 2 * self._limits.bytes + SIZE_SLACK:  # parts, and them merged
+            if _size(self._working) > 2 * self._limits.bytes + SIZE_SLACK:  # the parts, and the merged file
                 raise EmorecError(too_large(self._limits.bytes))
-            self._durations.look()
+            self._durations.check_new()
 
-    def found(self) -> dict:
-        """What the child said last. Raises EmorecError if that is not a file, or one that is too long."""
+    def result(self) -> dict:
+        """The result that the child sent last. Raises EmorecError if there is none, or if its file is too long."""
         ended = childprocess.ending(self._process, ENDS_WITHIN)
         if ended:
             if isinstance(problem := self._last.get("problem"), str):
@@ -105,9 +107,9 @@ class Downloading:
 
 
 class DurationCheck:
-    """Checks the duration of the files that arrive in a folder, whatever was stated before.
+    """Checks the duration of the files that arrive in a folder, as what their site stated may be wrong.
 
-    They are decoded in the sandbox, in a thread, so that the download can be stopped meanwhile.
+    They are read in the sandbox, in a thread, so that the download can be stopped meanwhile.
     """
 
     def __init__(self, folder: Path, max_seconds: float):
@@ -117,8 +119,8 @@ class DurationCheck:
         self._thread: threading.Thread | None = None
         self._next_check = 0.0
 
-    def look(self) -> None:
-        """Check the files that have grown, in the background. Raises EmorecError once one was found too long."""
+    def check_new(self) -> None:
+        """Check the files that have grown, in the background. Raises EmorecError if one was found too long."""
         if self._duration > self._max_seconds:
             raise EmorecError(too_long(self._max_seconds))
         if (self._thread is None or not self._thread.is_alive()) and time.monotonic() >= self._next_check:

@@ -9,15 +9,14 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from emorec.download.errors import Problem, sentence
-from emorec.download.limits import too_large, too_long
+from emorec.download.errors import Problem, sentence, too_large, too_long
 from emorec.download.network_guard import Guard
 
 REPORT_EVERY = 0.25  # seconds between two reports of progress
 
 RESPONSE_TIMEOUT = 20.0  # seconds without data from a server
 
-FRAGMENTS_RETRIED = RETRIES = 2
+RETRIES = 2  # of a request, and of each fragment
 PROTOCOLS = {"http", "https", "m3u8", "m3u8_native", "http_dash_segments"}
 
 # What ffmpeg may open when it merges: local files in the expected formats.
@@ -34,8 +33,10 @@ def programs() -> tuple[str, str]:
 
 
 def download(task: dict, tell: Callable[..., None], guard: Guard) -> dict:
-    """Download as ``task`` says; returns the key, file, title, id and duration. ``guard`` is installed. Raises
-    Problem."""
+    """Download as ``task`` says; returns the key, file, title, id and duration. Raises Problem.
+
+    ``tell`` sends a message to the parent. ``guard`` must be installed.
+    """
     from yt_dlp.networking.exceptions import RequestError
     from yt_dlp.utils import YoutubeDLError
 
@@ -43,12 +44,12 @@ def download(task: dict, tell: Callable[..., None], guard: Guard) -> dict:
     options = _options(task, watch, *programs())
     try:
         with _Downloader(options, auto_init="no_verbose_header") as downloader:
-            info = _single(downloader, task["url"])
-            _check(info, task)
+            info = _extract_single(downloader, task["url"])
+            _check_limits(info, task)
             watch.title = _title_of(info)
-            known = _kept(task, info)
-            if known is not None:
-                return known
+            kept = _kept_result(task, info)
+            if kept is not None:
+                return kept
             watch.report("downloading")
             downloader.process_info(info)  # type: ignore[arg-type]
         return _result(task, info)
@@ -73,7 +74,7 @@ def _options(task: dict, watch: _Watch, javascript: str, ffmpeg: str) -> dict:
         "skip_unavailable_fragments": False,
         "socket_timeout": RESPONSE_TIMEOUT,
         "retries": RETRIES,
-        "fragment_retries": FRAGMENTS_RETRIED,
+        "fragment_retries": RETRIES,
         "extractor_retries": 1,
         "file_access_retries": 0,
         "proxy": "",
@@ -106,7 +107,7 @@ def _Downloader(options, **settings):
     return Downloader(options, **settings)
 
 
-def _single(downloader, url: str) -> dict:
+def _extract_single(downloader, url: str) -> dict:
     """The metadata of the only video at ``url``. Raises Problem if there are several."""
     info = downloader.extract_info(url, download=False, process=False)
     for _ in range(5):
@@ -125,7 +126,7 @@ def _single(downloader, url: str) -> dict:
     return downloader.process_ie_result(dict(info), download=False)
 
 
-def _check(info: dict, task: dict) -> None:
+def _check_limits(info: dict, task: dict) -> None:
     """Raise Problem if the video is too long, too large or a live stream, if its site states that."""
     if info.get("is_live") or info.get("live_status") in ("is_live", "is_upcoming"):
         raise Problem("This link is a live stream; give the link of a recording.")
@@ -144,8 +145,8 @@ def _check(info: dict, task: dict) -> None:
 def _key(task: dict, info: dict) -> str:
     """The name of a video's folder. Only a site's own ids identify a video; those of the generic extractor do not."""
     generic = (info.get("extractor_key") or "Generic").lower() == "generic"
-    what = task["url"] if generic else info["id"]
-    facts = [info.get("extractor_key"), what, task["max_height"], task["sound_only"]]
+    identity = task["url"] if generic else info["id"]
+    facts = [info.get("extractor_key"), identity, task["max_height"], task["sound_only"]]
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:24]
 
 
@@ -164,7 +165,7 @@ def _title_of(info: dict) -> str | None:
     return title.removesuffix(" (1)") if title and str(info.get("id")).endswith("-1") else title
 
 
-def _kept(task: dict, info: dict) -> dict | None:
+def _kept_result(task: dict, info: dict) -> dict | None:
     """The result if the video was downloaded before and is still there."""
     facts = _facts(task, info)
     return facts | {"file": None} if facts["key"] in task["kept"] else None
@@ -195,6 +196,7 @@ class _Watch:
         self._tell(progress={"stage": stage, "done": done, "total": total, "title": self.title})
 
     def __call__(self, state: dict) -> None:
+        """yt-dlp's hook for progress. Raises DownloadCancelled at the limit of size."""
         from yt_dlp.utils import DownloadCancelled
 
         name = state.get("filename") or ""
@@ -208,6 +210,7 @@ class _Watch:
             self.report("downloading", done, total or None)
 
     def merging(self, state: dict) -> None:
+        """yt-dlp's hook for its steps after the download."""
         if state.get("postprocessor") == "Merger" and state.get("status") == "started":
             self.report("merging", sum(self._done.values()), sum(self._done.values()))
 

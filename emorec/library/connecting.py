@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import duckdb
 
 VIEWS = ("media", "windows", "people", "highlights", "markers")
-GLOB = "*?["  # letters of a path that DuckDB takes for a pattern
+PATTERN = "*?["  # characters that make a path a pattern for DuckDB
 
 
 def connect(
@@ -43,8 +43,8 @@ def connect(
         }
     )
     try:
-        allowed = _define(connection, items, others, links)
-        connection.execute(f"SET allowed_paths = [{', '.join(map(views.quoted, allowed))}]")
+        allowed = _define_views(connection, items, others, links)
+        connection.execute(f"SET allowed_paths = [{', '.join(map(views.quote, allowed))}]")
         connection.execute("SET enable_external_access = false")
         connection.execute("SET lock_configuration = true")
     except duckdb.Error:
@@ -53,35 +53,38 @@ def connect(
     return connection
 
 
-def _define(
+def _define_views(
     connection: duckdb.DuckDBPyConnection, items: Sequence[Item], others: Sequence[dict[str, Any]], links: Path
 ) -> list[str]:
     """Define the views; returns the paths of all files that they read."""
     import pyarrow as pa
 
-    views.keep(connection, "media", views.arrow(MEDIA, [*(item.media for item in items), *others], pa))
+    views.store_table(connection, "media", views.arrow_table(MEDIA, [*(item.media for item in items), *others], pa))
     differ = len({item.columns for item in items if item.paths}) > 1
     places: list[tuple[str, str]] = []
     for view in VIEWS[1:]:
-        paths = [(item.name, _place(item.paths[view], links)) for item in items if view in item.paths]
-        memory = [
+        paths = [(item.name, _readable_path(item.paths[view], links)) for item in items if view in item.paths]
+        tables = [
             item.tables[view].append_column("item", pa.array([item.name] * len(item.tables[view]), pa.string()))
             for item in items
             if view in item.tables
         ]
         places += paths
-        table = pa.concat_tables(memory, promote_options="default") if memory else None
+        table = pa.concat_tables(tables, promote_options="default") if tables else None
         views.define(connection, view, [path for _, path in paths], table, differ)
-    # Filled last: the views name it.
+    # The table ``places`` is made with the views, so it is filled after them.
     if places:
         connection.executemany("INSERT INTO places VALUES (?, ?)", places)
     return [path for _, path in places]
 
 
-def _place(path: Path, links: Path) -> str:
-    """A path that DuckDB takes as it is: that of a link if the file's path is a pattern, or no text. Raises OSError."""
+def _readable_path(path: Path, links: Path) -> str:
+    """A path that DuckDB takes as it is: a link to the file if its own path is a pattern or not valid text.
+
+    Raises OSError.
+    """
     text = os.fsdecode(path)
-    if not any(letter in GLOB for letter in text) and text.isprintable():
+    if not any(letter in PATTERN for letter in text) and text.isprintable():
         return text
     link = links / hashlib.sha256(os.fsencode(path)).hexdigest()
     if not link.is_symlink():

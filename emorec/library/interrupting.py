@@ -1,4 +1,4 @@
-"""Work of DuckDB that ends at a time and on Ctrl-C, to which DuckDB itself does not react."""
+"""Run work of DuckDB so that it ends after a time and on Ctrl-C, to which DuckDB itself does not react."""
 
 from __future__ import annotations
 
@@ -11,28 +11,28 @@ Result = TypeVar("Result")
 
 
 class TooLong(Exception):
-    """The time is over."""
+    """The work takes longer than it may."""
 
 
-class Limited:
-    """Work in several pieces that take ``seconds`` at most together; the time between them does not count."""
+class TimeBudget:
+    """The time (s) that several pieces of work may take together; the time between them does not count."""
 
     def __init__(self, seconds: float):
         self._left = seconds
 
-    def result(self, work: Callable[[], Result], interrupt: Callable[[], None]) -> Result:
-        """What a piece of work gives, see ``result``. Raises TooLong, and what work raises."""
+    def run(self, work: Callable[[], Result], interrupt: Callable[[], None]) -> Result:
+        """Run a piece of work, see ``run_interruptibly``. Raises TooLong, and what the work raises."""
         begin = time.monotonic()
         try:
-            return result(work, interrupt, begin + self._left)
+            return run_interruptibly(work, interrupt, begin + self._left)
         finally:
             self._left -= time.monotonic() - begin
 
 
-def result(work: Callable[[], Result], interrupt: Callable[[], None], end: float) -> Result:
-    """What ``work`` gives in a thread, which ``interrupt`` ends at the time ``end`` (of ``time.monotonic``).
+def run_interruptibly(work: Callable[[], Result], interrupt: Callable[[], None], end: float) -> Result:
+    """Run ``work`` in a thread; return its result. ``interrupt`` ends it at the time ``end`` (of ``time.monotonic``).
 
-    Raises TooLong, and what work raises.
+    Raises TooLong, and what the work raises.
     """
     results: list[Result] = []
     errors: list[BaseException] = []

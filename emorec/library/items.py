@@ -11,15 +11,14 @@ import json
 import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from emorec import files
 from emorec.errors import EmorecError
 from emorec.library import plain_results
+from emorec.library.file_facts import read_facts, reason_of, written_at
 from emorec.library.schema import (
-    FACTS,
     GRID,
     KEY,
     MANIFEST,
@@ -44,7 +43,7 @@ NO_MANIFEST = "{path} cannot be read ({reason}); run the batch again to write it
 NO_FOLDER = "{folder} is no folder that can be read; give a folder of results."
 NOTHING = "{folder} has no results; give the folder of emorec batch, or of emorec analyze --out with --format json."
 DONE = "done"
-READERS = 8  # threads that read the ends of files
+READERS = 8  # threads that read the ends of files, where Parquet has its metadata
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,32 +71,42 @@ class Found:
 
 
 def find(folder: Path) -> Found:
-    """What a folder holds. Raises EmorecError if it is no folder of results, or its manifest is of another version."""
+    """Find what a folder holds.
+
+    Raises EmorecError if it is no folder of results, or its manifest is of another version.
+    """
     try:
         entries = sorted(folder.iterdir())
         links = {entry for entry in entries if entry.is_symlink()}
     except OSError:
         raise EmorecError(NO_FOLDER.format(folder=folder)) from None
     entries = [entry for entry in entries if entry not in links]
-    rows = {row["item"]: row for row in _manifest(folder) if row["item"]}
-    stored = [entry for entry in entries if entry.is_dir() and _has_tables(entry)]
+    rows = {row["item"]: row for row in _read_manifest(folder) if row["item"]}
+    folders = [entry for entry in entries if entry.is_dir() and _has_tables(entry)]
     with ThreadPoolExecutor(READERS) as threads:
-        read = list(threads.map(lambda entry: _read(entry, rows.get(entry.name)), stored))
+        read = list(threads.map(lambda entry: _read_item(entry, rows.get(entry.name)), folders))
     plain, problems = plain_results.find(folder, entries)
-    items = [one for one in read if isinstance(one, Item)]
-    items += [Item(**{**one, "media": _complete(one["media"])}) for one in plain if one["name"] not in rows]
-    notes = [one for one in read if isinstance(one, str)] + problems
+    items = [item for item in read if isinstance(item, Item)]
+    items += [
+        Item(**{**result, "media": _with_all_columns(result["media"])})
+        for result in plain
+        if result["name"] not in rows
+    ]
+    notes = [note for note in read if isinstance(note, str)] + problems
     notes += [LINK.format(name=files.shown(link.name)) for link in sorted(links) if _may_be_result(link)]
     if not (items or rows or notes):
         raise EmorecError(NOTHING.format(folder=folder))
-    done = {entry.name for entry, one in zip(stored, read, strict=True) if isinstance(one, Item)}
+    done = {entry.name for entry, item in zip(folders, read, strict=True) if isinstance(item, Item)}
     return Found(
         items=_with_distinct_names(items), others=[row for name, row in rows.items() if name not in done], notes=notes
     )
 
 
 def _with_distinct_names(items: list[Item]) -> list[Item]:
-    """The items with -2, -3 and so on behind a name that an earlier one has, as two that are no UTF-8 may."""
+    """The items, with -2, -3 and so on after a name that an earlier item has.
+
+    That happens to folders whose names are not valid UTF-8 and are shown alike.
+    """
     taken: set[str] = set()
     for index, item in enumerate(items):
         name, number = item.name, 2
@@ -108,22 +117,22 @@ def _with_distinct_names(items: list[Item]) -> list[Item]:
     return items
 
 
-def damage(item: Item) -> str | None:
+def find_damage(item: Item) -> str | None:
     """A sentence about the first table of an item that cannot be read to its end, None if all can."""
     from pyarrow import parquet
 
-    if gone := missing(item):
-        return gone
+    if problem := find_missing(item):
+        return problem
     for path in _needed(item):
         try:
             with path.open("rb") as file:
                 parquet.read_table(file, page_checksum_verification=True)
         except (OSError, ValueError) as error:
-            return DAMAGED.format(item=item.name, name=path.name, reason=_reason(error))
+            return DAMAGED.format(item=item.name, name=path.name, reason=reason_of(error))
     return None
 
 
-def missing(item: Item) -> str | None:
+def find_missing(item: Item) -> str | None:
     """A sentence about the first table of an item whose file is gone, None if all are there."""
     for path in _needed(item):
         if not path.is_file():
@@ -132,17 +141,8 @@ def missing(item: Item) -> str | None:
 
 
 def _needed(item: Item) -> list[Path]:
-    """The files without which an item is of no use: all but GRID, whose place the windows take."""
+    """The files that an item cannot do without: all but GRID, in place of which the windows are used."""
     return [path for name, path in item.paths.items() if name != GRID]
-
-
-def facts(path: Path) -> dict[str, Any]:
-    """What the windows in a file say of their timeline beside its rows. Raises OSError or ValueError."""
-    from pyarrow import parquet
-
-    with path.open("rb") as file:
-        metadata = parquet.read_schema(file).metadata or {}
-    return {**json.loads(metadata[b"emorec"]), **json.loads(metadata.get(FACTS, b"{}"))}
 
 
 def _has_tables(folder: Path) -> bool:
@@ -153,7 +153,8 @@ def _may_be_result(link: Path) -> bool:
     return link.suffix in (".json", SUFFIX) or link.is_dir()
 
 
-def _manifest(folder: Path) -> list[dict[str, Any]]:
+def _read_manifest(folder: Path) -> list[dict[str, Any]]:
+    """The rows of the manifest in a folder, [] without one. Raises EmorecError if it cannot be used."""
     from pyarrow import parquet
 
     path = folder / MANIFEST
@@ -163,19 +164,20 @@ def _manifest(folder: Path) -> list[dict[str, Any]]:
         with path.open("rb") as file:
             table = parquet.read_table(file)
     except (OSError, ValueError) as error:
-        raise EmorecError(NO_MANIFEST.format(path=path, reason=_reason(error))) from None
+        raise EmorecError(NO_MANIFEST.format(path=path, reason=reason_of(error))) from None
     found = (table.schema.metadata or {}).get(MANIFEST_KEY)
     if found != MANIFEST_VERSION:
-        values = {"found": _shown(found), "known": MANIFEST_VERSION.decode()}
+        values = {"found": _version_text(found), "known": MANIFEST_VERSION.decode()}
         raise EmorecError(OTHER_MANIFEST.format(path=path, **values))
-    return [_complete(row) for row in table.to_pylist()]
+    return [_with_all_columns(row) for row in table.to_pylist()]
 
 
-def _complete(row: dict[str, Any]) -> dict[str, Any]:
+def _with_all_columns(row: dict[str, Any]) -> dict[str, Any]:
+    """The row with exactly the columns of MEDIA; what it lacks is None."""
     return {name: row.get(name) for name in MEDIA}
 
 
-def _read(folder: Path, row: dict[str, Any] | None) -> Item | str:
+def _read_item(folder: Path, row: dict[str, Any] | None) -> Item | str:
     """The item in a folder, or a sentence why it is left out."""
     from pyarrow import parquet
 
@@ -188,24 +190,24 @@ def _read(folder: Path, row: dict[str, Any] | None) -> Item | str:
             with path.open("rb") as file:  # pyarrow takes no path that is not UTF-8
                 schema = parquet.read_schema(file)
         except (OSError, ValueError) as error:
-            return DAMAGED.format(item=item, name=path.name, reason=_reason(error))
+            return DAMAGED.format(item=item, name=path.name, reason=reason_of(error))
         found = (schema.metadata or {}).get(KEY)
         if found != VERSION:
             known = VERSION.decode()
-            return OTHER.format(item=item, name=path.name, found=_shown(found), known=known)
+            return OTHER.format(item=item, name=path.name, found=_version_text(found), known=known)
         paths[name] = path
         columns = tuple(schema.names) if name == "windows" else columns
     try:
-        media = row if row and row["status"] == DONE else _row_of(item, paths["windows"])
-        if row:  # of a recording that failed later, or waits again, the earlier result is still there
+        media = row if row and row["status"] == DONE else _media_row(item, paths["windows"])
+        if row:  # the recording may have failed later, or wait again; its earlier result is still there
             media = media | {name: value for name, value in row.items() if value is not None}
     except (OSError, ValueError, KeyError) as error:
-        return DAMAGED.format(item=item, name=paths["windows"].name, reason=_reason(error))
-    return Item(name=item, media=media, paths=paths | _grid(folder), columns=columns)
+        return DAMAGED.format(item=item, name=paths["windows"].name, reason=reason_of(error))
+    return Item(name=item, media=media, paths=paths | _find_grid(folder), columns=columns)
 
 
-def _grid(folder: Path) -> dict[str, Path]:
-    """The path of the table GRID by its name; none if the batch wrote none: a recording may be called grid too."""
+def _find_grid(folder: Path) -> dict[str, Path]:
+    """The path of the table GRID, by its name; {} if the batch wrote none: a recording may be called grid too."""
     from pyarrow import parquet
 
     path = folder / f"{GRID}{SUFFIX}"
@@ -219,17 +221,17 @@ def _grid(folder: Path) -> dict[str, Path]:
     return {GRID: path} if metadata.get(KEY) == VERSION else {}
 
 
-def _row_of(name: str, path: Path) -> dict[str, Any]:
-    """The row of an item that no manifest has, as a batch that is running, or that was killed, has some."""
-    known = facts(path)
+def _media_row(name: str, path: Path) -> dict[str, Any]:
+    """The row of an item that is in no manifest, as it happens in a batch that is running or was killed."""
+    known = read_facts(path)
     choices = known.get("choices") or {}
-    return _complete(
+    return _with_all_columns(
         {
             "item": name,
             "source": files.shown((known.get("media") or {}).get("name") or "") or None,
             "status": DONE,
             "duration": known["duration"],
-            "finished": written(path),
+            "finished": written_at(path),
             "persons": len(known["names"]),
             "emorec_version": choices.get("emorec"),
             "model": known["fingerprint"],
@@ -239,17 +241,6 @@ def _row_of(name: str, path: Path) -> dict[str, Any]:
     )
 
 
-def written(path: Path) -> str:
-    """When a file was written: UTC in ISO 8601."""
-    return datetime.fromtimestamp(path.stat().st_mtime, UTC).isoformat(timespec="seconds")
-
-
-def _reason(error: Exception) -> str:
-    # The system's words are about the file; those of pyarrow are about its own functions.
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
-    return files.shown(str(error)).splitlines()[0].rstrip(".")[:120] if str(error) else type(error).__name__
-
-
-def _shown(version: bytes | None) -> str:
+def _version_text(version: bytes | None) -> str:
+    """The version in the metadata of a file, for a sentence."""
     return "none" if version is None else files.shown(version.decode("utf-8", "surrogateescape"))

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from emorec import files
 from emorec.emotions import EMOTIONS
+from emorec.library.file_facts import reason_of, written_at
 from emorec.library.schema import HIGHLIGHTS, JSON_SCHEMA, KEY, MANIFEST, MARKERS, MEAN, PEOPLE
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 NO_RESULT = "{name} is left out, because it cannot be read as a result ({reason})."
 OTHER = "{name} is left out, because it is of another version ({found}, not {known})."
 NESTED = {"probabilities": "", "face": "face_", "voice": "voice_"}
-FACTS = ("media", "choices", "complete")  # keys of a JSON result that tell what its rows do not
+FACTS = ("media", "choices", "complete")  # keys of a JSON result with what its rows do not say
 TEXTS, FLAGS = ("dominant", "name"), ("sure",)
 
 
@@ -29,13 +29,12 @@ def find(folder: Path, entries: Sequence[Path]) -> tuple[list[dict[str, Any]], l
     for path in sorted(entries, key=lambda path: path.suffix != ".json"):
         if path.suffix not in (".json", ".parquet") or path.name == MANIFEST or not path.is_file():
             continue
-        if path.stem in found:  # the same result, of which the JSON has more
+        if path.stem in found:  # the same result as JSON, which has more
             continue
         try:
             item = _from_json(path) if path.suffix == ".json" else _from_parquet(path)
         except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-            reason = files.shown(str(error)).splitlines()[0][:120].rstrip(".") if str(error) else type(error).__name__
-            notes.append(NO_RESULT.format(name=files.shown(path.name), reason=reason))
+            notes.append(NO_RESULT.format(name=files.shown(path.name), reason=reason_of(error)))
             continue
         if isinstance(item, str):
             notes.append(item)
@@ -57,7 +56,7 @@ def _from_json(path: Path) -> dict[str, Any] | str | None:
     windows = _windows(values["rows"])
     return {
         "name": files.shown(path.stem),
-        "media": _media(path, values["media"], values["choices"], values["duration"], len(people) or None)
+        "media": _media_row(path, values["media"], values["choices"], values["duration"], len(people) or None)
         | {"face_share": values["summary"]["face_share"], "speech_share": values["summary"]["speech_share"]},
         "tables": {
             "windows": windows,
@@ -72,31 +71,32 @@ def _from_json(path: Path) -> dict[str, Any] | str | None:
 
 
 def _from_parquet(path: Path) -> dict[str, Any] | None:
+    """The item in a Parquet result; None for a Parquet file of another kind, such as a table of a batch."""
     from pyarrow import parquet
 
-    with path.open("rb") as opened, parquet.ParquetFile(opened) as file:
+    with path.open("rb") as stream, parquet.ParquetFile(stream) as file:
         metadata = file.schema_arrow.metadata or {}
         if b"emorec" not in metadata or KEY in metadata:
             return None
         facts = json.loads(metadata[b"emorec"])
         duration = facts.get("duration")
-        if duration is None:  # of a version that did not write it
+        if duration is None:  # earlier versions did not write it
             duration = file.read(["end"])["end"].to_pylist()[-1] if file.metadata.num_rows else 0.0
     return {
         "name": files.shown(path.stem),
-        "media": _media(path, facts["media"], facts["choices"], duration, None),
+        "media": _media_row(path, facts["media"], facts["choices"], duration, None),
         "paths": {"windows": path},
         "columns": tuple(file.schema_arrow.names),
     }
 
 
-def _media(path: Path, media: Any, choices: Any, duration: float, persons: int | None) -> dict[str, Any]:
+def _media_row(path: Path, media: Any, choices: Any, duration: float, persons: int | None) -> dict[str, Any]:
     return {
         "item": files.shown(path.stem),
         "source": files.shown(media.get("name") or "") or None,
         "status": "done",
         "duration": duration,
-        "finished": datetime.fromtimestamp(path.stat().st_mtime, UTC).isoformat(timespec="seconds"),
+        "finished": written_at(path),
         "persons": persons,
         "emorec_version": choices.get("emorec"),
         "model": choices.get("fingerprint"),
@@ -105,6 +105,7 @@ def _media(path: Path, media: Any, choices: Any, duration: float, persons: int |
 
 
 def _windows(rows: Iterable[dict[str, Any]]) -> pa.Table:
+    """The rows of a JSON result as a table with a column for each number."""
     import pyarrow as pa
 
     flat: list[dict[str, Any]] = []
@@ -120,6 +121,7 @@ def _windows(rows: Iterable[dict[str, Any]]) -> pa.Table:
 
 
 def _person(person: dict[str, Any]) -> dict[str, Any]:
+    """A person of a JSON result as a row of the table people."""
     summary = person["summary"]
     return {
         "person": person["number"],
@@ -133,7 +135,7 @@ def _person(person: dict[str, Any]) -> dict[str, Any]:
 def _table(columns: dict[str, str], rows: Iterable[dict[str, Any]]) -> pa.Table:
     import pyarrow as pa
 
-    found = list(rows)
+    rows = list(rows)
     return pa.table(
-        {name: pa.array([row.get(name) for row in found], getattr(pa, kind)()) for name, kind in columns.items()}
+        {name: pa.array([row.get(name) for row in rows], getattr(pa, kind)()) for name, kind in columns.items()}
     )

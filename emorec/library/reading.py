@@ -1,4 +1,4 @@
-"""Questions to the results of many recordings: SQL over views in memory, which can read the tables and nothing else.
+"""Queries over the results of many recordings: SQL over views in memory, which can read the tables and nothing else.
 
 Only one SELECT is taken at a time, so nothing is written either.
 """
@@ -34,7 +34,7 @@ Result = TypeVar("Result")
 
 
 class Library:
-    """The results in some folders. ``notes`` are sentences about what is left out. To be closed.
+    """The results in some folders, to be closed after use. ``notes`` are sentences about what is left out.
 
     ``memory`` (GB) and ``seconds`` limit each query. Raises EmorecError for a folder without results.
     """
@@ -96,17 +96,17 @@ class Library:
     def stream(self, sql: str) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
         """The columns of the answer, and its rows in batches as they are found. Raises EmorecError.
 
-        The second column called a is called a_1.
+        A second column named ``a`` becomes ``a_1``.
         """
         self._check(sql)
-        limit = interrupting.Limited(self.seconds)
+        budget = interrupting.TimeBudget(self.seconds)
         try:
-            cursor, reader, first = self._begin(sql, limit)
+            cursor, reader, first = self._begin(sql, budget)
         except _Damaged as error:
             self._leave_out(error.problems)
             self._connection.close()
             self._connection = self._connect()
-            cursor, reader, first = self._begin(sql, limit)
+            cursor, reader, first = self._begin(sql, budget)
         schema = _with_distinct_names(reader.schema)
 
         def rest() -> Iterator[pa.RecordBatch]:
@@ -114,15 +114,15 @@ class Library:
             with cursor:
                 while batch is not None:
                     yield batch.rename_columns(schema.names)
-                    batch = self._guarded(lambda: _next(reader), cursor, limit)
+                    batch = self._guarded(lambda: _next(reader), cursor, budget)
 
         return schema, rest()
 
     def _begin(
-        self, sql: str, limit: interrupting.Limited
+        self, sql: str, budget: interrupting.TimeBudget
     ) -> tuple[duckdb.DuckDBPyConnection, Any, pa.RecordBatch | None]:
-        """A cursor for a query alone, the reader of its answer, and the first batch, if there is one."""
-        # A connection with an answer that is not read to its end takes no other query.
+        """Begin a query; return its cursor, the reader of its answer, and the first batch (None: no rows)."""
+        # A cursor of its own, because a connection runs no other query before an answer is read to its end.
         cursor = self._connection.cursor()
 
         def begin() -> tuple[Any, pa.RecordBatch | None]:
@@ -130,7 +130,7 @@ class Library:
             return reader, _next(reader)
 
         try:
-            return cursor, *self._guarded(begin, cursor, limit)
+            return cursor, *self._guarded(begin, cursor, budget)
         except BaseException:
             cursor.close()
             raise
@@ -147,45 +147,45 @@ class Library:
             raise EmorecError(READ_ONLY)
 
     def _guarded(
-        self, work: Callable[[], Result], cursor: duckdb.DuckDBPyConnection, limit: interrupting.Limited
+        self, work: Callable[[], Result], cursor: duckdb.DuckDBPyConnection, budget: interrupting.TimeBudget
     ) -> Result:
-        """The result of work of a cursor, within the limit. Raises EmorecError for its errors."""
+        """Run work of a cursor within the time budget. Raises EmorecError for its errors."""
         try:
-            return limit.result(work, cursor.interrupt)
+            return budget.run(work, cursor.interrupt)
         except interrupting.TooLong:
             raise EmorecError(TOO_LONG.format(seconds=self.seconds)) from None
         except Exception as error:
             raise self._problem(error) from None
 
     def _problem(self, error: Exception) -> Exception:
-        """What to raise for an error of DuckDB: a sentence; ``_Damaged`` if files are the cause."""
+        """The exception to raise for an error of DuckDB: an EmorecError, ``_Damaged`` if files are the cause."""
         import duckdb
 
         wrong = WRONG.format(reason=_reason(error))
         if isinstance(error, duckdb.PermissionException):
-            # DuckDB looks for other files with the name of one that is gone, and may not.
-            if gone := {item.name: found for item in self._items if (found := items.missing(item))}:
+            # For a file that is gone, DuckDB looks for others of its name, which is not allowed either.
+            if gone := {item.name: found for item in self._items if (found := items.find_missing(item))}:
                 return _Damaged(wrong, gone)
             return EmorecError(REFUSED.format(reason=_reason(error)))
         if isinstance(error, duckdb.OutOfMemoryException) or "Out of Memory" in str(error):
             return EmorecError(TOO_LARGE.format(memory=self.memory))
-        # The query itself is the cause of these. To look for damage takes long: it reads every file.
+        # The query itself causes these. For other errors all files are checked for damage, which takes long.
         if isinstance(
             error,
             duckdb.ParserException | duckdb.BinderException | duckdb.CatalogException | duckdb.ConversionException,
         ):
             return EmorecError(wrong)
-        if problems := {item.name: found for item in self._items if (found := items.damage(item))}:
+        if problems := {item.name: found for item in self._items if (found := items.find_damage(item))}:
             return _Damaged(wrong, problems)
         return EmorecError(wrong) if isinstance(error, duckdb.Error | OSError | ValueError) else error
 
     def _leave_out(self, problems: Mapping[str, str]) -> None:
-        """Leave out the items that have problems, of which their notes say why."""
+        """Leave out the items that have problems, and note the sentences about them."""
         self.notes += problems.values()
         self._items = [item for item in self._items if item.name not in problems]
 
     def _connect(self) -> duckdb.DuckDBPyConnection:
-        """Connect to the items; without those whose files were damaged or removed since they were found."""
+        """Connect to the items, leaving out those whose files were damaged or removed since they were found."""
         import duckdb
 
         def attempt() -> duckdb.DuckDBPyConnection:
@@ -205,7 +205,7 @@ class Library:
 
 
 class _Damaged(EmorecError):
-    """Files turned out to be damaged in their middle; ``problems`` are sentences by item."""
+    """Files are damaged, which is only seen when they are read; ``problems`` are sentences by item."""
 
     def __init__(self, text: str, problems: Mapping[str, str]):
         super().__init__(text)
@@ -213,6 +213,7 @@ class _Damaged(EmorecError):
 
 
 def _next(reader: Any) -> pa.RecordBatch | None:
+    """The next batch of a reader, None after the last one."""
     try:
         return reader.read_next_batch()
     except StopIteration:
@@ -234,7 +235,7 @@ def _with_distinct_names(schema: pa.Schema) -> pa.Schema:
 
 
 def _unique(name: str, folder: Path, taken: set[str]) -> str:
-    """A name that no item of another folder has, with the folder's name in front if need be."""
+    """A name that is not ``taken``, if necessary with the folder's name before it; it is added to ``taken``."""
     chosen, number = name, 1
     while chosen in taken:
         chosen = f"{folder.name}/{name}" if number == 1 else f"{folder.name}-{number}/{name}"

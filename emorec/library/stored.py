@@ -15,7 +15,7 @@ from emorec.errors import EmorecError
 from emorec.inference.people import ALL, SPEAKER
 from emorec.inference.prior import Prior
 from emorec.inference.timeline import GRID_STEP, Timeline
-from emorec.library import items
+from emorec.library.file_facts import read_facts, reason_of
 from emorec.library.items import Item
 from emorec.library.schema import ANYBODY, GRID, MEAN
 
@@ -35,22 +35,22 @@ def name_of(item: Item) -> str:
 
 
 def timeline(item: Item) -> Timeline:
-    """The timeline that the rows of an item are of. Raises EmorecError if they cannot be used."""
+    """Build the timeline from the rows of an item. Raises EmorecError if they cannot be used."""
     try:
-        made = _whole(item, "windows")
+        windows = _read_timeline(item, "windows")
     except UNUSABLE as error:
-        reason = str(error).splitlines()[0].rstrip(".")[:120] if str(error) else type(error).__name__
-        raise EmorecError(DAMAGED.format(name=name_of(item), reason=reason)) from None
-    if GRID not in item.paths or made.step == GRID_STEP:  # a table that an earlier result left is of no use
-        return made
+        raise EmorecError(DAMAGED.format(name=name_of(item), reason=reason_of(error))) from None
+    if GRID not in item.paths or windows.step == GRID_STEP:  # a grid beside such windows is of an earlier result
+        return windows
     try:
-        grid = _whole(item, GRID)
+        grid = _read_timeline(item, GRID)
     except UNUSABLE:  # without it highlights are found on the rows of windows
-        return made
-    if [*map(_numbers_of, grid.people)] != [*map(_numbers_of, made.people)]:  # it is of another result
-        return made
-    people = tuple(replace(one, grid=its) for one, its in zip(made.people, grid.people, strict=True))
-    return replace(made, grid=grid, people=people)
+        return windows
+    if [*map(_numbers_of, grid.people)] != [*map(_numbers_of, windows.people)]:  # it is of another result
+        return windows
+    pairs = zip(windows.people, grid.people, strict=True)
+    people = tuple(replace(person, grid=grid_of_person) for person, grid_of_person in pairs)
+    return replace(windows, grid=grid, people=people)
 
 
 def _numbers_of(timeline: Timeline) -> list[int]:
@@ -58,33 +58,33 @@ def _numbers_of(timeline: Timeline) -> list[int]:
     return np.unique(timeline.person).tolist()
 
 
-def _whole(item: Item, rows: str) -> Timeline:
-    """The timeline of the table ``rows``, windows or GRID, with that of each person if it is of all.
+def _read_timeline(item: Item, rows: str) -> Timeline:
+    """Read the timeline of the table ``rows``, windows or GRID; one of all persons also has that of each person.
 
-    Raises OSError, ValueError, KeyError, TypeError or AttributeError if they cannot be used.
+    Raises OSError, ValueError, KeyError, TypeError or AttributeError if the table cannot be used.
     """
     path = item.paths.get(rows)
-    facts = items.facts(path) if path else item.facts
+    facts = read_facts(path) if path else item.facts
     choices: dict[str, Any] = facts["choices"]
     table = _read(item, rows)
-    made = _of(table, item, choices, bool(facts.get("complete", True)))
-    made = replace(made, names=_names(facts) | made.names, name=facts.get("name", _only_name(table, choices)))
+    made = _timeline_of_rows(table, item, choices, bool(facts.get("complete", True)))
+    made = replace(made, names=_names(facts) | made.names, name=facts.get("name", _single_name(table, choices)))
     pictures = (facts.get("media") or {}).get("has_video")
     if pictures is not None:  # else it is not known, and there may be some
         made = replace(made, media=made.media | {"has_video": bool(pictures)})
     if choices.get("person") != ALL:
         return made
-    persons = list(dict.fromkeys(made.person[made.person >= 0].tolist()))  # as they stand in each step
+    persons = list(dict.fromkeys(made.person[made.person >= 0].tolist()))  # in the order of the rows
     if not persons:
         return made
     mean = facts.get(MEAN, {})
     anybody = {name: np.array(mean[name], np.float64) for name in ANYBODY if name in mean}
     if MEAN in item.tables:
         anybody = {name: _numbers(item.tables[MEAN], name) for name in ANYBODY}
-    return _mean([_rows(made, number) for number in persons], made, anybody)
+    return _mean_of_people([_rows_of_person(made, number) for number in persons], made, anybody)
 
 
-def _of(table: pa.Table, item: Item, choices: dict[str, Any], complete: bool) -> Timeline:
+def _timeline_of_rows(table: pa.Table, item: Item, choices: dict[str, Any], complete: bool) -> Timeline:
     """The timeline of all rows as they stand in the table."""
     numbers: dict[str, Any] = {name: _numbers(table, name) for name in NUMBERS}
     groups: dict[str, Any] = {
@@ -114,15 +114,15 @@ def _of(table: pa.Table, item: Item, choices: dict[str, Any], complete: bool) ->
 
 
 def _names(facts: dict[str, Any]) -> dict[int, str]:
-    """The names of all persons, if a result tells them: its rows have only those of whom a face is seen."""
+    """The names of all persons, if the result has them; its rows only have the names of those whose face is seen."""
     return {int(number): str(name) for number, name in facts.get("names", {}).items()}
 
 
-def _only_name(table: pa.Table, choices: dict[str, Any]) -> str:
-    """The name of the person whom a result is about that does not tell it: then all rows have it."""
+def _single_name(table: pa.Table, choices: dict[str, Any]) -> str:
+    """The name of the only person of a result, from its rows, which all have it; "" if it is about several."""
     names = {*table["name"].to_pylist()}
-    one = choices.get("person") not in (None, ALL, SPEAKER) and len(names) == 1
-    return (names.pop() or "") if one else ""
+    is_single = choices.get("person") not in (None, ALL, SPEAKER) and len(names) == 1
+    return (names.pop() or "") if is_single else ""
 
 
 def _read(item: Item, name: str) -> pa.Table:
@@ -144,18 +144,18 @@ def _markers(item: Item) -> tuple[Marker, ...]:
     return tuple(Marker(row["time"], row["label"]) for row in _read(item, "markers").to_pylist())
 
 
-def _rows(whole: Timeline, person: int) -> Timeline:
+def _rows_of_person(whole: Timeline, person: int) -> Timeline:
     """The timeline of one person among the rows of all."""
     mine = whole.person == person
     arrays = {name: getattr(whole, name)[mine] for name in (*NUMBERS, *GROUPS, "person")}
     return replace(whole, **arrays, name=whole.names.get(int(person), ""))
 
 
-def _mean(people: list[Timeline], whole: Timeline, anybody: dict[str, np.ndarray]) -> Timeline:
+def _mean_of_people(people: list[Timeline], whole: Timeline, anybody: dict[str, np.ndarray]) -> Timeline:
     """The mean of the timelines of all persons, as ``inference.people.mean`` makes it.
 
-    ``anybody`` are the columns ANYBODY. Results of older versions lack them; there the largest of all persons counts.
-    Raises ValueError if it has other rows.
+    ``anybody`` are the columns ANYBODY. Results of older versions lack them; then the largest value of all persons is
+    taken. Raises ValueError if they have another number of rows.
     """
     one = people[0]
     arrays: dict[str, Any] = {}
@@ -179,6 +179,7 @@ def _mean(people: list[Timeline], whole: Timeline, anybody: dict[str, np.ndarray
 
 
 def _known_mean(values: np.ndarray) -> np.ndarray:
+    """The mean over the first axis of the values that are not NaN; NaN if there is none."""
     known = ~np.isnan(values)
     count = known.sum(axis=0)
     total = np.where(known, values, 0.0).sum(axis=0)

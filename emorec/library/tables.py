@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 def write_tables(folder: Path, timeline: Timeline, features: Features, model: Checkpoint | None = None) -> None:
     """Write the four tables of a recording into its folder, each file completely or not at all.
 
-    There is a fifth, GRID, if highlights are found on other rows than those of the timeline.
+    There is a fifth table, GRID, if highlights are found on other rows than those of the timeline.
     ``features`` and ``model`` are those that the timeline was made from; without ``model`` the table of persons counts
     of each only the rows that show this person. Raises EmorecError if pyarrow is not installed, and OSError.
     """
@@ -81,9 +81,9 @@ def _facts(timeline: Timeline, features: Features) -> dict[str, Any]:
 def _table(columns: dict[str, str], rows: Iterable[dict[str, Any]]) -> pa.Table:
     import pyarrow as pa
 
-    found = list(rows)
+    rows = list(rows)
     arrays = {
-        name: pa.array([_value(row[name]) for row in found], getattr(pa, kind)()) for name, kind in columns.items()
+        name: pa.array([_value(row[name]) for row in rows], getattr(pa, kind)()) for name, kind in columns.items()
     }
     return pa.table(arrays).replace_schema_metadata({KEY: VERSION})
 
@@ -95,9 +95,9 @@ def _value(value: Any) -> Any:
 
 
 def _people(timeline: Timeline, features: Features, model: Checkpoint | None) -> Iterable[dict[str, Any]]:
-    """A row for each person of the recording, with what ``_each`` gives for the person."""
+    """A row for each person of the recording, with what ``_persons_alone`` gives for the person."""
     shown, person = seconds_shown(features.arrays, features.until), features.arrays["face_person"]
-    for number, one in _each(timeline, features, model):
+    for number, one in _persons_alone(timeline, features, model):
         figures = summary(one)
         yield {
             "person": int(number),
@@ -112,14 +112,15 @@ def _people(timeline: Timeline, features: Features, model: Checkpoint | None) ->
         }
 
 
-def _each(timeline: Timeline, features: Features, model: Checkpoint | None) -> Iterator[tuple[int, Timeline]]:
-    """The number of each person and a timeline of that person alone; without ``model`` the rows that show the person.
+def _persons_alone(timeline: Timeline, features: Features, model: Checkpoint | None) -> Iterator[tuple[int, Timeline]]:
+    """Each person's number and a timeline of that person alone; without ``model`` it has the rows that show the person.
 
-    They are made one after the other: of hundreds of persons all would take much memory.
+    They are made one after the other, because those of hundreds of persons would take much memory.
     """
     alone = {person_of(one): one for one in timeline.people}
     if model and not alone and timeline.baseline.known is not None and features.names:
-        # A file with one person is about whoever is chosen alone; only together are persons told apart by their names.
+        # A baseline file with one person is applied to whoever is chosen alone. Only if all persons are inferred
+        # together are they matched by name.
         alone = {person_of(one): one for one in again(timeline, features, model, ALL).people}
         if timeline.name:
             alone[person_of(timeline)] = timeline

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 FORMATS = ("table", "csv", "json", "parquet")
-TABLE_ROWS = 40  # that a table shows of a longer answer
-WIDEST = 40  # letters of a cell of a table
+TABLE_ROWS = 40  # of a longer answer that a table shows
+MAX_CELL = 40  # characters of a cell of a table
 DIGITS = 4
 MORE = "… and more rows; --format csv gives all, LIMIT fewer."
 UNKNOWN = "The format {name!r} does not exist; choose from {known}."
@@ -66,7 +66,7 @@ def _write(name: str, schema: pa.Schema, batches: Batches, out: BinaryIO) -> Non
 
 
 def write_file(name: str, schema: pa.Schema, batches: Batches, path: Path) -> None:
-    """The same into a file, completely or not at all; links, pipes and devices are as in ``files.write_result``.
+    """Write an answer to a file, completely or not at all; links, pipes and devices are as in ``files.write_result``.
 
     Raises EmorecError if it cannot be written.
     """
@@ -100,25 +100,25 @@ def _csv_lines(rows: Iterable[list[Any]]) -> str:
 
 
 def _cell(value: Any) -> Any:
-    return json.dumps(_plain(value), default=str) if isinstance(value, dict | list) else spreadsheets.cell(value)
+    return json.dumps(_json_value(value), default=str) if isinstance(value, dict | list) else spreadsheets.cell(value)
 
 
 def _json(names: list[str], batches: Batches) -> Iterator[str]:
-    """One array of objects; a number that JSON lacks is null."""
+    """One array of objects; a number that JSON does not have, such as infinity, is null."""
     begin = "[\n"
     for row in _rows(batches):
-        values = {name: _plain(value) for name, value in zip(names, row, strict=True)}
+        values = {name: _json_value(value) for name, value in zip(names, row, strict=True)}
         yield begin + json.dumps(values, default=str, allow_nan=False)
         begin = ",\n"
     yield "\n]\n" if begin == ",\n" else "[]\n"
 
 
-def _plain(value: Any) -> Any:
-    """A value as JSON has it: a number too for the decimals that DuckDB makes of sums."""
+def _json_value(value: Any) -> Any:
+    """A value as JSON has it; the decimals that DuckDB gives for sums become numbers too."""
     if isinstance(value, dict):
-        return {str(name): _plain(one) for name, one in value.items()}
+        return {str(name): _json_value(one) for name, one in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(one) for one in value]
+        return [_json_value(one) for one in value]
     if isinstance(value, Decimal):
         return int(value) if value == int(value) else float(value)
     return None if isinstance(value, float) and not math.isfinite(value) else value
@@ -132,9 +132,9 @@ def _table(names: list[str], batches: Batches) -> Iterator[str]:
             break
         rows.append(row)
     numeric = [all(isinstance(row[i], int | float | Decimal | None) for row in rows) for i in range(len(names))]
-    cells = [[_shown(name) for name in names], *([_shown(value) for value in row] for row in rows)]
+    cells = [[_cell_text(name) for name in names], *([_cell_text(value) for value in row] for row in rows)]
     widths = [max(_width(row[i]) for row in cells) for i in range(len(names))]
-    for number, row in enumerate(cells):
+    for number, row in enumerate(cells):  # the first one has the names of the columns
         padded = [
             " " * (width - _width(cell)) + cell if right else cell + " " * (width - _width(cell))
             for cell, width, right in zip(row, widths, numeric, strict=True)
@@ -146,16 +146,16 @@ def _table(names: list[str], batches: Batches) -> Iterator[str]:
         yield f"{MORE}\n"
 
 
-def _shown(value: Any) -> str:
+def _cell_text(value: Any) -> str:
     if value is None:
         return ""
     if isinstance(value, bool):
         return str(value).lower()
-    value = _plain(value) if isinstance(value, dict | list) else value
+    value = _json_value(value) if isinstance(value, dict | list) else value
     text = f"{value:.{DIGITS}g}" if isinstance(value, float) and abs(value) < 10**DIGITS else f"{value}"
     # A name in a result may hold letters that move a terminal's cursor.
     text = "".join(" " if unicodedata.category(letter) in ("Cc", "Cf") else letter for letter in text)
-    return text if len(text) <= WIDEST else f"{text[: WIDEST - 1]}…"
+    return text if len(text) <= MAX_CELL else f"{text[: MAX_CELL - 1]}…"
 
 
 def _width(text: str) -> int:

@@ -27,8 +27,8 @@ def read(network: Net, file: Path, name: str) -> Net:
         weights = safetensors.torch.load_file(file)
         network.load_state_dict({key: value.float() for key, value in weights.items()}, strict=False)
         # Batch norms count their batches during training; files need not hold these numbers.
-        counted = {key for key in network.state_dict() if key.endswith("num_batches_tracked")}
-        if wrong := (network.state_dict().keys() - counted) ^ (weights.keys() - counted):
+        batch_counts = {key for key in network.state_dict() if key.endswith("num_batches_tracked")}
+        if wrong := (network.state_dict().keys() - batch_counts) ^ (weights.keys() - batch_counts):
             raise RuntimeError(f"{len(wrong)} tensors are missing or unknown")
     except (OSError, SafetensorError, RuntimeError) as error:
         raise EmorecError(f"{file} does not hold the weights of the {name} network ({error}).") from None

@@ -9,7 +9,7 @@ import numpy as np
 from emorec.emotions import EMOTIONS, EVEN
 
 ZEROS = (0.0,) * len(EMOTIONS)
-FLOOR = 1e-6  # least probability; that of emotions that a network has no label for
+FLOOR = 1e-6  # least probability, as of an emotion for which a network has no label
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,9 +28,9 @@ class HeadCalibration:
 
     def __post_init__(self) -> None:
         for name in ("bias", "shares"):
-            _check(name, getattr(self, name), (len(EMOTIONS),))
+            _check_shape(name, getattr(self, name), (len(EMOTIONS),))
         for name in ("scale", "strength"):
-            _check(name, getattr(self, name), ())
+            _check_shape(name, getattr(self, name), ())
         if min(self.shares) <= 0:
             raise ValueError(f"shares is {self.shares!r}")
 
@@ -61,7 +61,7 @@ class Calibration:
 
     def __post_init__(self) -> None:
         for name in ("face_weight", "voice_weight"):
-            _check(name, getattr(self, name), ())
+            _check_shape(name, getattr(self, name), ())
         for name in HEADS:
             if not isinstance(getattr(self, name), HeadCalibration):
                 raise ValueError(f"{name} is {getattr(self, name)!r}")
@@ -76,26 +76,28 @@ def read(values: Any) -> Calibration:
     """A Calibration from its object in ``config.json``. Raises ValueError that names a missing or an unknown key."""
     if isinstance(values, dict) and set(values) == FLAT_KEYS:
         return _read_flat(values)
-    found = dict(_same_keys(values, Calibration, "calibration"))
+    parts = dict(_checked_keys(values, Calibration, "calibration"))
     for name in HEADS:
-        head = _same_keys(found[name], HeadCalibration, f"calibration.{name}")
-        found[name] = HeadCalibration(**{key: _frozen(value) for key, value in head.items()})
-    return Calibration(**found)
+        head = _checked_keys(parts[name], HeadCalibration, f"calibration.{name}")
+        parts[name] = HeadCalibration(**{key: _as_tuple(value) for key, value in head.items()})
+    return Calibration(**parts)
 
 
 def _read_flat(values: dict[str, Any]) -> Calibration:
     """The calibration of a checkpoint of format 2 or 3, which held the same numbers without nesting."""
     heads = {
-        head: HeadCalibration(scale=values[f"{head}_scale"], bias=_frozen(values[f"{head}_bias"])) for head in OLD_HEADS
+        head: HeadCalibration(scale=values[f"{head}_scale"], bias=_as_tuple(values[f"{head}_bias"]))
+        for head in OLD_HEADS
     }
     face, agreement = values["face_trust"], values["agreement"]
-    _check("face_trust", face, ())
-    _check("agreement", agreement, ())
+    _check_shape("face_trust", face, ())
+    _check_shape("agreement", agreement, ())
     sharpening = 1 + agreement * (1 - abs(2 * face - 1))
     return Calibration(**heads, face_weight=sharpening * face, voice_weight=sharpening * (1 - face))
 
 
-def _same_keys(values: Any, config: type, place: str) -> dict[str, Any]:
+def _checked_keys(values: Any, config: type, place: str) -> dict[str, Any]:
+    """The object at a place in the configuration. Raises ValueError unless its keys are the fields of ``config``."""
     expected = {part.name for part in fields(config)}
     if not isinstance(values, dict):
         raise ValueError(f"{place} is not an object")
@@ -104,11 +106,12 @@ def _same_keys(values: Any, config: type, place: str) -> dict[str, Any]:
     return values
 
 
-def _frozen(value: Any) -> Any:
+def _as_tuple(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
 
-def _check(name: str, value: Any, shape: Sequence[int]) -> None:
+def _check_shape(name: str, value: Any, shape: Sequence[int]) -> None:
+    """Raise ValueError unless the value is a finite number, or finite numbers, of this shape."""
     try:
         numbers = np.asarray(value, np.float64)
     except (TypeError, ValueError):

@@ -23,12 +23,12 @@ from emorec.models.networks import FaceNet, FusionNet, VoiceNet
 from emorec.voice.features import VoiceFrontEnd
 
 FORMAT_VERSION = 5
-OLDEST_VERSION = 2  # voice networks have no distilled trunk
-NO_RELATIVE_VERSION = 4  # calibration has no head "relative"; in older versions it is not nested either
+OLDEST_VERSION = 2  # its voice networks have no distilled trunk
+NO_RELATIVE_VERSION = 4  # its calibration has no head "relative"; that of older ones is flat
 CONFIG_FILE = "config.json"
 WEIGHTS_FILE = "model.safetensors"
 CARD_FILE = "README.md"
-MAX_CONFIG_BYTES = 10_000_000  # that of the bundled weights has 0.1 MB
+MAX_CONFIG_BYTES = 10_000_000  # the configuration of the bundled weights has 0.1 MB
 
 NETWORKS: dict[str, tuple[Any, Any]] = {
     "face": (FaceConfig, FaceNet),
@@ -74,22 +74,22 @@ def load(folder: str | Path, device: str | torch.device = "cpu") -> Checkpoint:
     tensors = _read_tensors(folder / WEIGHTS_FILE)
     parts: dict[str, Any] = {}
     for name, (config_class, network_class) in NETWORKS.items():
-        built = _build(config_class, config["networks"][name], f"networks.{name}", folder)
+        network_config = _build_config(config_class, config["networks"][name], f"networks.{name}", folder)
         own = {key.removeprefix(name + "."): tensor for key, tensor in tensors.items() if key.startswith(name + ".")}
         with torch.device("meta"):  # takes no memory: a wrong configuration may ask for any size
-            _check(_construct(network_class, built).state_dict(), own, name, folder)
-        network = _construct(network_class, built)
+            _check_tensors(_build_network(network_class, network_config).state_dict(), own, name, folder)
+        network = _build_network(network_class, network_config)
         network.load_state_dict(own)
         parts[name] = network.eval().requires_grad_(False).to(memory_format=torch.channels_last)
     unknown = sorted(key for key in tensors if "." not in key or key.split(".")[0] not in NETWORKS)
     if unknown:
         raise EmorecError(f"The checkpoint {folder} holds a tensor that emorec does not know: {unknown[0]}.")
-    front_end = _build(VoiceFrontEnd, config["front_end"], "front_end", folder)
+    front_end = _build_config(VoiceFrontEnd, config["front_end"], "front_end", folder)
     _check_fit(parts["face"].config, parts["voice"].config, parts["fusion"].config, front_end, folder)
     return Checkpoint(
         **parts,
         front_end=front_end,
-        calibration=_calibration(config["calibration"], folder),
+        calibration=_read_calibration(config["calibration"], folder),
         training=config["training"],
         evaluation=config["evaluation"],
         folder=folder,
@@ -97,7 +97,7 @@ def load(folder: str | Path, device: str | torch.device = "cpu") -> Checkpoint:
 
 
 def save(checkpoint: Checkpoint, folder: str | Path) -> None:
-    """Write config.json and model.safetensors, each atomically; evaluation writes the card. Raises OSError."""
+    """Write config.json and model.safetensors, each atomically, but no model card. Raises OSError."""
     folder = Path(folder)
     tensors = {
         f"{name}.{key}": tensor.contiguous().cpu()
@@ -129,8 +129,8 @@ def _read_config(file: Path) -> dict[str, Any]:
     if not file.is_file():
         raise EmorecError(f"The checkpoint {file.parent} has no {file.name}.")
     try:
-        with file.open("rb") as opened:
-            content = opened.read(MAX_CONFIG_BYTES + 1)
+        with file.open("rb") as stream:
+            content = stream.read(MAX_CONFIG_BYTES + 1)
         if len(content) > MAX_CONFIG_BYTES:
             raise ValueError(f"it is larger than {MAX_CONFIG_BYTES // 10**6} MB")
         config = json.loads(content.decode())
@@ -143,9 +143,9 @@ def _read_config(file: Path) -> dict[str, Any]:
         raise EmorecError(
             f"{file} has format version {version}; this emorec reads versions {OLDEST_VERSION} to {FORMAT_VERSION}."
         )
-    _same_keys(config, CONFIG_KEYS, "config", file.parent)
+    _check_keys(config, CONFIG_KEYS, "config", file.parent)
     provenance.check(config["training"], config["evaluation"], file.parent)
-    _same_keys(config["networks"], set(NETWORKS), "networks", file.parent)
+    _check_keys(config["networks"], set(NETWORKS), "networks", file.parent)
     if version == OLDEST_VERSION and isinstance(config["networks"]["voice"], dict):
         config["networks"]["voice"] |= {"listener_widths": [], "listener_embedding": 0}
     if version == NO_RELATIVE_VERSION and isinstance(config["calibration"], dict):
@@ -162,10 +162,10 @@ def _read_tensors(file: Path) -> dict[str, torch.Tensor]:
         raise EmorecError(f"The checkpoint's {file} is not a complete safetensors file ({error}).") from None
 
 
-def _build(config_class: Any, values: Any, place: str, folder: Path) -> Any:
-    _same_keys(values, {field.name for field in fields(config_class)}, place, folder)
+def _build_config(config_class: Any, values: Any, place: str, folder: Path) -> Any:
+    _check_keys(values, {field.name for field in fields(config_class)}, place, folder)
     try:
-        return config_class(**{key: _frozen(value) for key, value in values.items()})
+        return config_class(**{key: _as_tuples(value) for key, value in values.items()})
     except ValueError as error:
         raise EmorecError(f"The checkpoint {folder} has an unusable configuration: {place}.{error}.") from None
 
@@ -173,8 +173,8 @@ def _build(config_class: Any, values: Any, place: str, folder: Path) -> Any:
 def _check_fit(
     face: FaceConfig, voice: VoiceConfig, fusion: FusionConfig, front_end: VoiceFrontEnd, folder: Path
 ) -> None:
-    """Raise EmorecError unless what one part gives is what another takes."""
-    pairs = {
+    """Raise EmorecError unless the sizes of the networks' inputs and outputs fit together."""
+    sizes = {
         "networks.voice.n_mels": (voice.n_mels, front_end.n_mels),
         "networks.fusion.face_features": (fusion.face_features, face.widths[-1]),
         "networks.fusion.voice_features": (fusion.voice_features, 2 * voice.embedding),
@@ -183,19 +183,21 @@ def _check_fit(
         raise EmorecError(
             f"The checkpoint {folder} has an unusable configuration: networks.voice.heads has no emotions."
         )
-    for place, (takes, given) in pairs.items():
-        if takes != given:
-            raise EmorecError(f"The checkpoint {folder} does not fit together: {place} is {takes} instead of {given}.")
+    for place, (actual, expected) in sizes.items():
+        if actual != expected:
+            raise EmorecError(
+                f"The checkpoint {folder} does not fit together: {place} is {actual} instead of {expected}."
+            )
 
 
-def _calibration(values: Any, folder: Path) -> Calibration:
+def _read_calibration(values: Any, folder: Path) -> Calibration:
     try:
         return calibrations.read(values)
     except (TypeError, ValueError, RecursionError) as error:
         raise EmorecError(f"The checkpoint {folder} has an unusable calibration ({error}).") from None
 
 
-def _construct(network_class: Any, config: Any) -> Any:
+def _build_network(network_class: Any, config: Any) -> Any:
     try:
         return network_class(config)
     except (TypeError, ValueError, RuntimeError, KeyError, AttributeError, EmorecError) as error:
@@ -204,7 +206,7 @@ def _construct(network_class: Any, config: Any) -> Any:
         ) from None
 
 
-def _same_keys(values: Any, expected: set[str], place: str, folder: Path) -> None:
+def _check_keys(values: Any, expected: set[str], place: str, folder: Path) -> None:
     if not isinstance(values, dict):
         raise EmorecError(f"The checkpoint {folder} has no {place} in its {CONFIG_FILE}.")
     unknown, missing = sorted(set(values) - expected), sorted(expected - set(values))
@@ -214,14 +216,16 @@ def _same_keys(values: Any, expected: set[str], place: str, folder: Path) -> Non
         raise EmorecError(f"The checkpoint {folder} lacks a key in its {CONFIG_FILE}: {place}.{missing[0]}.")
 
 
-def _frozen(value: Any) -> Any:
+def _as_tuples(value: Any) -> Any:
     """A JSON list, or the lists in a JSON object, as tuples, which frozen configs hold."""
     if isinstance(value, dict):
         return {key: tuple(item) if isinstance(item, list) else item for key, item in value.items()}
     return tuple(value) if isinstance(value, list) else value
 
 
-def _check(expected: dict[str, torch.Tensor], tensors: dict[str, torch.Tensor], name: str, folder: Path) -> None:
+def _check_tensors(
+    expected: dict[str, torch.Tensor], tensors: dict[str, torch.Tensor], name: str, folder: Path
+) -> None:
     """Raise EmorecError unless the tensors have the names and shapes of the expected state dict and are finite."""
     missing, unknown = sorted(set(expected) - set(tensors)), sorted(set(tensors) - set(expected))
     if missing:

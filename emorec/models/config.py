@@ -26,7 +26,7 @@ class FaceConfig:
     def __post_init__(self) -> None:
         ranges.texts("labels", self.labels)
         ranges.whole("size", self.size, 8, LARGEST_FACE)
-        _widths("widths", self.widths, 1, MAX_LAYERS)
+        _check_widths("widths", self.widths, 1, MAX_LAYERS)
         ranges.number("dropout", self.dropout, 0, 1)
 
 
@@ -58,11 +58,11 @@ class VoiceConfig:
         ranges.whole("n_mels", self.n_mels, 1, MOST_MELS)
         if self.n_mels % 2**VOICE_STAGES:
             raise ValueError(f"n_mels is {self.n_mels}; it must be a multiple of {2**VOICE_STAGES}")
-        _widths("widths", self.widths, VOICE_STAGES, VOICE_STAGES)
+        _check_widths("widths", self.widths, VOICE_STAGES, VOICE_STAGES)
         ranges.whole("embedding", self.embedding, 1)
         ranges.number("dropout", self.dropout, 0, 1)
         if self.listener_widths != ():
-            _widths("listener_widths", self.listener_widths, VOICE_STAGES, VOICE_STAGES)
+            _check_widths("listener_widths", self.listener_widths, VOICE_STAGES, VOICE_STAGES)
         ranges.whole("listener_embedding", self.listener_embedding, 0, self.embedding - 1)
 
 
@@ -83,7 +83,7 @@ class FusionConfig:
         ranges.number("dropout", self.dropout, 0, 1)
 
 
-def _widths(name: str, widths: object, least: int, most: int) -> None:
+def _check_widths(name: str, widths: object, least: int, most: int) -> None:
     """Raise ValueError unless the widths are a tuple of ``least`` to ``most`` whole numbers."""
     if not isinstance(widths, tuple) or not least <= len(widths) <= most:
         allowed = f"{least} to {most}" if least < most else f"{least}"

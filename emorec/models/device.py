@@ -9,8 +9,8 @@ from emorec.errors import EmorecError
 DEVICES = ("auto", "cpu", "cuda", "mps")
 
 
-def device_of(name: str) -> str:
-    """The device of that name, for "auto" CUDA or the CPU. Raises EmorecError if it cannot be used."""
+def resolve_device(name: str) -> str:
+    """The device to use, for "auto" CUDA or the CPU. Raises EmorecError for one that is unknown or not usable here."""
     if name not in DEVICES:
         raise EmorecError(f"The device {name!r} does not exist; choose one of {', '.join(DEVICES)}.")
     if name == "auto":

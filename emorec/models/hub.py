@@ -23,7 +23,7 @@ __all__ = ["HubError", "Pulled", "Unreachable", "pull", "pull_file"]
 
 PATTERNS = ("*.json", "*.safetensors", "README.md")  # nothing else of a repo is ever downloaded
 MAX_BYTES = 2_000_000_000
-PATIENCE = 30.0  # seconds without any data from the Hub
+PATIENCE = 30.0  # seconds without any data from the Hub, after which it counts as unreachable
 TIMEOUT = 5.0  # seconds for a whole download of one small file
 SPARE_BYTES = 1 << 20  # of disk beyond those of a file: for links, locks and listings
 COMMIT = re.compile("[0-9a-f]{40}")
@@ -55,19 +55,19 @@ def pull(repo: str, revision: str | None = None, *, required: Sequence[str] = ()
     Raises Unreachable if neither the Hub nor the cache has the files, HubError for everything else.
     """
     revision = revision or "main"
-    named = f"{repo}@{revision}"
-    cached = _cached(repo, revision, required)
+    model = f"{repo}@{revision}"
+    cached = _find_cached(repo, revision, required)
     if cached and COMMIT.fullmatch(revision):
         return Pulled(folder=cached, repo=repo, revision=revision)
     if _offline():
         if cached:
             return Pulled(folder=cached, repo=repo, revision=revision)
-        raise Unreachable(f"The Hub cache has no complete {named}, and HF_HUB_OFFLINE forbids to download it.")
+        raise Unreachable(f"The Hub cache has no complete {model}, and HF_HUB_OFFLINE forbids to download it.")
     from emorec.models.hub_call import call
 
     for _ in range(2):  # a file that is damaged in the cache is only found after the first time
         try:
-            subject = f"The model {named} is not available from the Hub"
+            subject = f"The model {model} is not available from the Hub"
             folder = call(lambda _: _download(repo, revision, required), subject, patience=patience)
         except Unreachable as error:
             if cached:
@@ -78,7 +78,7 @@ def pull(repo: str, revision: str | None = None, *, required: Sequence[str] = ()
             return Pulled(folder=folder, repo=repo, revision=revision)
         for file in damaged:
             _remove_from_cache(file)
-    raise HubError(f"The model {named} is not used: the checksum of {damaged[0].name} is wrong.")
+    raise HubError(f"The model {model} is not used: the checksum of {damaged[0].name} is wrong.")
 
 
 def pull_file(
@@ -123,7 +123,7 @@ def _download(repo: str, revision: str, required: Sequence[str]) -> Path:
     from huggingface_hub import HfApi, constants, hf_hub_download, try_to_load_from_cache
 
     info = HfApi(token=_token()).model_info(repo, revision=revision, files_metadata=True)
-    sizes = {entry.rfilename: entry.size or 0 for entry in info.siblings or () if _fits(entry.rfilename)}
+    sizes = {entry.rfilename: entry.size or 0 for entry in info.siblings or () if _matches_patterns(entry.rfilename)}
     missing = [name for name in required if name not in sizes]
     if missing or not sizes:
         raise HubError(f"it has no {' and no '.join(missing or PATTERNS)}")
@@ -139,7 +139,7 @@ def _download(repo: str, revision: str, required: Sequence[str]) -> Path:
         # One after the other in this thread, in which they can be stopped.
         file = hf_hub_download(repo, name, revision=info.sha, token=_token())
     if revision != info.sha:
-        # Downloads nothing more; notes what the revision means, for when the Hub cannot be reached.
+        # Downloads nothing more, but stores in the cache which commit the revision is, for use without the Hub.
         hf_hub_download(repo, name, revision=revision, token=_token())
     return Path(file).parent
 
@@ -149,16 +149,16 @@ def _download_file(repo: str, filename: str, revision: str | None, size: int) ->
     import huggingface_hub
 
     url = huggingface_hub.hf_hub_url(repo, filename, revision=revision)
-    # Asked first because this does not try again: hf_hub_download repeats after a 500 until the deadline.
+    # The metadata first, because that request is made once: hf_hub_download repeats after a 500 until the deadline.
     offered = huggingface_hub.get_hf_file_metadata(url, token=_token()).size
     if offered is not None and offered != size:
         raise HubError(f"it has {offered} bytes there instead of {size}")
-    # Forced, because a file that the cache has by now is one that was found to be wrong.
+    # Forced, because a file that is in the cache here has been found to be wrong.
     return Path(huggingface_hub.hf_hub_download(repo, filename, revision=revision, force_download=True, token=_token()))
 
 
 def _token() -> bool | None:
-    """What to pass as the token of a call: False if the environment forbids to send one unasked, else the default.
+    """What to pass as ``token``: False if the environment forbids to send a stored one, else None, the default.
 
     The Hub's library reads HF_HUB_DISABLE_IMPLICIT_TOKEN once, when it is imported; a server sets it later.
     """
@@ -166,7 +166,7 @@ def _token() -> bool | None:
     return False if forbidden else None
 
 
-def _fits(name: str) -> bool:
+def _matches_patterns(name: str) -> bool:
     """Whether a file lies at the top of its repo and its name fits one of PATTERNS."""
     return "/" not in name and any(fnmatch.fnmatchcase(name, pattern) for pattern in PATTERNS)
 
@@ -183,8 +183,8 @@ def _offline() -> bool:
     return constants.is_offline_mode()
 
 
-def _cached(repo: str, revision: str, required: Sequence[str]) -> Path | None:
-    """The cache's folder of what a revision meant last, or None if it is missing, incomplete or damaged."""
+def _find_cached(repo: str, revision: str, required: Sequence[str]) -> Path | None:
+    """The folder in the cache of a revision, as it was downloaded last; None if missing, incomplete or damaged."""
     import huggingface_hub
 
     try:
@@ -200,7 +200,7 @@ def _cached(repo: str, revision: str, required: Sequence[str]) -> Path | None:
 
 
 def _files(folder: Path) -> list[Path]:
-    return [file for file in folder.iterdir() if _fits(file.name)]
+    return [file for file in folder.iterdir() if _matches_patterns(file.name)]
 
 
 def _is_intact(file: Path) -> bool:

@@ -23,13 +23,12 @@ import huggingface_hub
 from huggingface_hub import constants
 from huggingface_hub.utils import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
 
-from emorec.models.hub_errors import HubError, Unreachable, explained
+from emorec.models.hub_errors import HubError, Unreachable, explain
 
-PATIENCE = 30.0  # seconds without any data
-REQUEST_SHARE = 1 / 3  # of that, after which a single request fails, and is tried again
+REQUEST_SHARE = 1 / 3  # of the patience of a call; after that time a single request fails, and is tried again
 ATTEMPTS = 3
 WAITS = (0.5, 2.0, 4.0)  # seconds before the second attempt, the third, ...
-SIGN_BYTES = 65_536  # so much data counts as a sign of life; a Hub that trickles sends less
+SIGN_BYTES = 65_536  # so much data counts as a sign of life; a Hub that sends next to nothing does not reach it
 GRACE = 0.25  # seconds in which a call that was given up may remove what it had downloaded so far
 
 # Settings of the library during a call. Xet transfers in its own threads, which cannot be stopped; telemetry asks the
@@ -48,7 +47,7 @@ def call(
     work: Callable[[int], Result],
     subject: str,
     *,
-    patience: float = PATIENCE,
+    patience: float,
     timeout: float = math.inf,
     attempts: int = ATTEMPTS,
 ) -> Result:
@@ -61,7 +60,7 @@ def call(
     running = _Call(work, attempts, patience * REQUEST_SHARE)
     with _settings():
         try:
-            return running.result(patience, timeout)
+            return running.wait(patience, timeout)
         except HubError as error:
             raise type(error)(f"{subject}: {error}.") from None
 
@@ -74,7 +73,7 @@ class _Call:
         self._done, self.given_up = threading.Event(), threading.Event()
         self._last_sign = time.monotonic()
 
-    def result(self, patience: float, timeout: float) -> Any:
+    def wait(self, patience: float, timeout: float) -> Any:
         deadline = time.monotonic() + timeout - GRACE
         threading.Thread(target=self._run, daemon=True).start()
         while not self._done.wait(max(0.0, min(deadline, self._last_sign + patience) - time.monotonic())):
@@ -92,23 +91,23 @@ class _Call:
             if attempt and self.given_up.wait(WAITS[min(attempt, len(WAITS)) - 1]):
                 break
             try:
-                _watch(huggingface_hub.get_session())
+                _add_hooks(huggingface_hub.get_session())
                 self._result, self._error = self._work(attempt), None
                 break
             except Exception as error:
-                self._error = explained(error)
+                self._error = explain(error)
                 if not isinstance(self._error, Unreachable):
                     break
         self._done.set()
 
-    def sign(self) -> None:
+    def note_data(self) -> None:
         """Note that data came. Raises Unreachable if the caller has given up."""
         self._last_sign = time.monotonic()
         if self.given_up.is_set():
             raise Unreachable("it was given up")
 
 
-class _Counted(httpx2.SyncByteStream):
+class _WatchedStream(httpx2.SyncByteStream):
     """The bytes of a request or an answer, which are signs of life as they pass."""
 
     def __init__(self, stream: httpx2.SyncByteStream, running: _Call):
@@ -120,50 +119,50 @@ class _Counted(httpx2.SyncByteStream):
             passed += len(part)
             if passed >= SIGN_BYTES or self._running.given_up.is_set():
                 passed = 0
-                self._running.sign()
+                self._running.note_data()
             yield part
 
     def close(self) -> None:
         self._stream.close()
 
 
-def _watch(client: httpx2.Client) -> None:
+def _add_hooks(client: httpx2.Client) -> None:
     """Let the library's client call the hooks below, which do nothing in threads without a call."""
     hooks = client.event_hooks
-    if _sends not in hooks["request"]:
+    if _on_request not in hooks["request"]:
         client.event_hooks = {
-            "request": [*hooks["request"], _sends],
-            "response": [*hooks["response"], _receives],
+            "request": [*hooks["request"], _on_request],
+            "response": [*hooks["response"], _on_response],
         }
     for handler in logging.getLogger("huggingface_hub").handlers:
-        handler.addFilter(_is_elsewhere)  # the same filter is added once only
+        handler.addFilter(_is_from_other_thread)  # the same filter is added once only
 
 
-def _sends(request: httpx2.Request) -> None:
+def _on_request(request: httpx2.Request) -> None:
     running = getattr(_thread, "call", None)
     if running is not None:
-        running.sign()
+        running.note_data()
         given, longest = request.extensions.get("timeout", {}), running.request_seconds
         limits = {kind: min(given.get(kind) or longest, longest) for kind in ("connect", "read", "write", "pool")}
         request.extensions["timeout"] = limits
-        request.stream = _Counted(request.stream, running)  # type: ignore[arg-type]
+        request.stream = _WatchedStream(request.stream, running)  # type: ignore[arg-type]
 
 
-def _receives(response: httpx2.Response) -> None:
+def _on_response(response: httpx2.Response) -> None:
     running = getattr(_thread, "call", None)
     if running is not None:
-        running.sign()
-        response.stream = _Counted(response.stream, running)  # type: ignore[arg-type]
+        running.note_data()
+        response.stream = _WatchedStream(response.stream, running)  # type: ignore[arg-type]
 
 
-def _is_elsewhere(_: logging.LogRecord) -> bool:
-    """Whether a warning of the library comes from another thread than those here: it names addresses."""
+def _is_from_other_thread(_: logging.LogRecord) -> bool:
+    """Whether a warning comes from a thread without a call: those of a call are dropped, as they name addresses."""
     return getattr(_thread, "call", None) is None
 
 
 @contextlib.contextmanager
 def _settings() -> Iterator[None]:
-    """SETTINGS are on and the library shows no progress bars, until the last call has ended."""
+    """A context with SETTINGS on and the library's progress bars off; the last call that ends restores them."""
     global _settings_users
     with _settings_lock:
         _settings_users += 1

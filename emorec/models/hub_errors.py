@@ -18,18 +18,18 @@ class Unreachable(HubError):
     """The same, if the Hub or the network is at fault, so that trying later may help."""
 
 
-def explained(error: BaseException) -> HubError:
-    """What the Hub's library raised, as an error whose text is the reason. A HubError is returned as it is."""
+def explain(error: BaseException) -> HubError:
+    """Turn what the Hub's library raised into an error whose text is the reason. A HubError is returned as it is."""
     for cause in _causes(error):
-        if (found := _explained(cause)) is not None:
-            return found
+        if (known := _explain_cause(cause)) is not None:
+            return known
     text = str(error).partition("\n")[0].rstrip(".")
     if isinstance(error, OSError) and "onsistency check" in text:
         return Unreachable("it was cut")
     return HubError(text or type(error).__name__)
 
 
-def _explained(error: BaseException) -> HubError | None:
+def _explain_cause(error: BaseException) -> HubError | None:
     import httpx2  # here, so that importing this file costs nothing
     from huggingface_hub import constants, errors
 
@@ -48,7 +48,7 @@ def _explained(error: BaseException) -> HubError | None:
     if isinstance(error, errors.HFValidationError):
         return HubError("that is no name that the Hub could have")
     if (answer := getattr(error, "response", None)) is not None:
-        return _of_status(answer.status_code)
+        return _error_of_status(answer.status_code)
     if isinstance(error, httpx2.TimeoutException):
         return Unreachable("it does not answer in time")
     if isinstance(error, httpx2.TransportError):
@@ -61,7 +61,7 @@ def _explained(error: BaseException) -> HubError | None:
     return None
 
 
-def _of_status(code: int) -> HubError:
+def _error_of_status(code: int) -> HubError:
     if code in TRY_LATER:
         return Unreachable(f"it answers {code}")
     if code in (401, 403):

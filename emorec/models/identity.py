@@ -17,7 +17,7 @@ from emorec.models.optimize import for_inference
 SIZE = 64  # pixels; side of the aligned grey crop, framed as the face network's
 DIMENSIONS = 128  # of an embedding
 WIDTHS = (64, 96, 128)  # channels at 1/4, 1/8 and 1/16 of the input's side
-REDUCED = 64  # channels of the last map before it is read as a whole
+REDUCED = 64  # channels of the last feature map, which the head reads at every position
 BATCH = 32  # crops that are embedded at a time
 WEIGHTS_FILE = bundled.FOLDER / "face_identity.safetensors"
 
@@ -36,7 +36,7 @@ class IdentityNet(nn.Module):
         self.trunk = nn.Sequential(
             *layers, nn.Conv2d(WIDTHS[-1], REDUCED, 1, bias=False), nn.BatchNorm2d(REDUCED), nn.ReLU(inplace=True)
         )
-        # The whole map is read, not its mean: where an eye or a mouth lies tells people apart.
+        # Every position of the map is read, not their mean: where an eye or a mouth lies tells people apart.
         self.head = nn.Linear(REDUCED * side * side, DIMENSIONS)
 
     def forward(self, crops: torch.Tensor) -> torch.Tensor:

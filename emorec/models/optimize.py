@@ -26,15 +26,17 @@ def for_inference(network: Net) -> Net:
     change, the same copy is returned again: making one takes as long as analysing a second of video.
     """
     # Tensors made in torch's inference mode have no version, and cannot be changed outside of it.
-    weights = [(one.data_ptr(), 0 if one.is_inference() else one._version) for one in network.state_dict().values()]
+    weights = [
+        (tensor.data_ptr(), 0 if tensor.is_inference() else tensor._version) for tensor in network.state_dict().values()
+    ]
     made_of, optimised = _copies.get(network, ([], network))
     if made_of != weights:
-        optimised = _optimised(network)
+        optimised = _optimise(network)
         _copies[network] = weights, optimised
     return optimised  # pyright: ignore[reportReturnType]  # the copy has the type of its network
 
 
-def _optimised(network: Net) -> Net:
+def _optimise(network: Net) -> Net:
     network = fuse(network)
     if next(network.parameters()).device.type == "cpu" and multiplies_bfloat16():
         for name in ("trunk", "collapse", "listener"):

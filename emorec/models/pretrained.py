@@ -59,13 +59,14 @@ def resolve(model: str | Path | None = None) -> Origin:
     "bundled": then the bundled checkpoint is used, with a notice. Raises EmorecError.
     """
     model = str(model or settings.model() or BUNDLED)
-    folder = Path(os.path.expanduser(model))  # that of Path raises an error for a user who does not exist
+    folder = Path(os.path.expanduser(model))  # Path.expanduser raises an error for a user who does not exist
     if folder.is_dir():
-        return _local(folder, model)
-    return pulled(model, or_bundled=settings.bundled_is_wanted())
+        return _from_folder(folder, model)
+    return pull(model, or_bundled=settings.bundled_is_wanted())
 
 
-def _local(folder: Path, model: str) -> Origin:
+def _from_folder(folder: Path, model: str) -> Origin:
+    """The ``Origin`` of a local folder. Raises EmorecError if it lacks a file."""
     missing = [name for name in CHECKPOINT_FILES if not (folder / name).is_file()]
     if missing:
         lacks = " and no ".join(missing)
@@ -73,19 +74,19 @@ def _local(folder: Path, model: str) -> Origin:
     return Origin(folder=folder)
 
 
-def pulled(model: str, or_bundled: bool = False) -> Origin:
+def pull(model: str, or_bundled: bool = False) -> Origin:
     """The ``Origin`` of ``org/name`` or ``org/name@revision`` on the Hub, downloaded if it is not in the cache.
 
     With ``or_bundled`` the bundled checkpoint is used, with a notice, if the Hub cannot be reached. Raises EmorecError.
     """
-    named = ON_THE_HUB.fullmatch(model)
-    if not named:
+    name = ON_THE_HUB.fullmatch(model)
+    if not name:
         raise EmorecError(
             f"The model {model} is not a folder; give the folder of a checkpoint, or org/name or org/name@revision on "
             "the Hub."
         )
     try:
-        found = hub.pull(named["repo"], named["revision"], required=CHECKPOINT_FILES)
+        pulled = hub.pull(name["repo"], name["revision"], required=CHECKPOINT_FILES)
     except hub.Unreachable as error:
         if or_bundled:
             return Origin(folder=BUNDLED, notices=(f"These are the bundled weights, not those of {model}. {error}",))
@@ -94,18 +95,21 @@ def pulled(model: str, or_bundled: bool = False) -> Origin:
             f"EMOREC_MODEL_FALLBACK={BUNDLED_INSTEAD} to go on with the bundled weights."
         ) from None
     except hub.HubError as error:
-        folder = "" if named["revision"] else f"; a folder {model} is not here either"
+        folder = "" if name["revision"] else f"; a folder {model} is not here either"
         raise EmorecError(f"{_sentence(error)}{folder}.") from None
     notices = ()
-    if found.unreachable:
+    if pulled.unreachable:
         notices = (
-            f"Whether {named['repo']}@{found.revision} is still commit {found.commit[:12]} could not be asked, so that "
-            f"is used as it was pulled before. {found.unreachable}",
+            f"Whether {pulled.repo}@{pulled.revision} is still commit {pulled.commit[:12]} could not be asked, so that "
+            f"is used as it was pulled before. {pulled.unreachable}",
         )
-    return Origin(folder=found.folder, repo=found.repo, revision=found.revision, commit=found.commit, notices=notices)
+    return Origin(
+        folder=pulled.folder, repo=pulled.repo, revision=pulled.revision, commit=pulled.commit, notices=notices
+    )
 
 
 def _sentence(error: Exception) -> str:
+    """The text of an error without its full stop, so that a clause can follow."""
     return str(error).rstrip(".")
 
 
@@ -119,17 +123,18 @@ def face_detector_file() -> Path | None:
     if chosen != settings.YUNET:
         return chosen
     with _pull_lock:
-        found = _pulled_face_detector()
-    if isinstance(found, hub.HubError):
+        pulled = _pull_face_detector()
+    if isinstance(pulled, hub.HubError):
         raise EmorecError(
-            f"{_sentence(found)}; connect to the internet once, set EMOREC_FACE_MODEL to a copy of {FACE_MODEL_NAME}, "
+            f"{_sentence(pulled)}; connect to the internet once, set EMOREC_FACE_MODEL to a copy of {FACE_MODEL_NAME}, "
             "or unset it to use the bundled face detector."
         )
-    return found
+    return pulled
 
 
 @functools.cache
-def _pulled_face_detector() -> Path | hub.HubError:
+def _pull_face_detector() -> Path | hub.HubError:
+    """YuNet's file, or the error, which is kept too so that the Hub is asked only once."""
     try:
         return hub.pull_file(FACE_MODEL_REPO, FACE_MODEL_NAME, sha256=FACE_MODEL_SHA256, size=FACE_MODEL_SIZE)
     except hub.HubError as error:

@@ -14,9 +14,10 @@ from typing import Any, TypeGuard
 from emorec.errors import EmorecError
 
 PROTOCOL_NAME = re.compile(r"\w[\w .,+-]{0,99}")  # the name becomes part of a file name
-VALIDATION = "validation-"  # what the names of protocols begin with whose items chose the weights
-UNTRAINED = "Intermediate fusion was not trained: it adds up the logits of face and voice."  # a limit of some weights
-OWN = "own-"  # what the names of protocols begin with that measure on a user's own data
+VALIDATION = "validation-"  # prefix of a protocol's name: the weights were chosen by its items
+# An entry of ``limits``: a checkpoint whose fusion network was built but not trained has it.
+UNTRAINED = "Intermediate fusion was not trained: it adds up the logits of face and voice."
+OWN = "own-"  # prefix of a protocol's name: it measures on a user's own data
 MAX_NUMBER = 1e18  # limit of counts and measures, so that they can be shown as decimal numbers
 
 
@@ -68,21 +69,21 @@ def protocols(evaluation: dict) -> tuple[Protocol, ...]:
     return tuple(
         Protocol(
             name=name,
-            what=found["what"],
-            metric=found["metric"],
-            items=found["items"],
+            what=entry["what"],
+            metric=entry["metric"],
+            items=entry["items"],
             results=tuple(
                 Result(
                     way=way,
                     value=value,
-                    spread=found.get("spread", {}).get(way),
-                    interval=_pair(found.get("intervals", {}).get(way)),
-                    in_domain=in_domain(found, way),
+                    spread=entry.get("spread", {}).get(way),
+                    interval=_pair(entry.get("intervals", {}).get(way)),
+                    in_domain=in_domain(entry, way),
                 )
-                for way, value in found["results"].items()
+                for way, value in entry["results"].items()
             ),
         )
-        for name, found in evaluation.items()
+        for name, entry in evaluation.items()
     )
 
 
@@ -91,9 +92,9 @@ def is_own(evaluation: dict) -> bool:
     return any(name.startswith(VALIDATION) for name in evaluation)
 
 
-def in_domain(found: dict, name: str) -> bool | None:
-    """Whether a result or a head of a protocol is in domain; None if the protocol does not state it."""
-    return None if "out_of_domain" not in found else name not in found["out_of_domain"]
+def in_domain(protocol: dict, name: str) -> bool | None:
+    """Whether a result or a head of a protocol, as config.json has it, is in domain; None if that is not stated."""
+    return None if "out_of_domain" not in protocol else name not in protocol["out_of_domain"]
 
 
 def _pair(bounds: list[float] | None) -> tuple[float, float] | None:
@@ -120,10 +121,7 @@ def check(training: Any, evaluation: Any, folder: object) -> None:
 
     ``folder`` is the checkpoint's. Unknown keys are ignored.
     """
-    wrong = _wrong(training, {}, TRAINING, "training") or (None if isinstance(evaluation, dict) else "evaluation")
-    for name, found in evaluation.items() if not wrong else ():
-        wrong = wrong or (None if PROTOCOL_NAME.fullmatch(name) else f"name in evaluation ({name[:40]!r})")
-        wrong = wrong or _wrong(found, REQUIRED, OPTIONAL, f"evaluation.{name}") or _wrong_confusion(name, found)
+    wrong = _wrong_key(training, {}, TRAINING, "training") or _wrong_evaluation_key(evaluation)
     if wrong:
         raise EmorecError(f"The checkpoint {folder} has an unusable {wrong} in its config.json.")
 
@@ -154,7 +152,7 @@ def _dict_of(is_one: Check) -> Check:
 
 
 def _dict_with(required: dict[str, Check], optional: dict[str, Check] | None = None) -> Check:
-    return lambda value: _wrong(value, required, optional or {}, "") is None
+    return lambda value: _wrong_key(value, required, optional or {}, "") is None
 
 
 def _is_interval(value: object) -> bool:
@@ -165,7 +163,7 @@ def _or_none(is_one: Check) -> Check:
     return lambda value: value is None or is_one(value)
 
 
-def _wrong(value: object, required: dict[str, Check], optional: dict[str, Check], place: str) -> str | None:
+def _wrong_key(value: object, required: dict[str, Check], optional: dict[str, Check], place: str) -> str | None:
     """The path of the first key that is missing or whose value has a wrong type, or None."""
     if not isinstance(value, dict):
         return place
@@ -174,13 +172,26 @@ def _wrong(value: object, required: dict[str, Check], optional: dict[str, Check]
     return f"{place}.{(missing + wrong)[0]}" if missing or wrong else None
 
 
-def _wrong_confusion(name: str, found: dict) -> str | None:
-    """A confusion matrix has a row and a column for every label."""
-    if "confusion" not in found:
+def _wrong_evaluation_key(evaluation: Any) -> str | None:
+    """As ``_wrong_key``, of the protocols of an evaluation."""
+    if not isinstance(evaluation, dict):
+        return "evaluation"
+    for name, protocol in evaluation.items():
+        if not PROTOCOL_NAME.fullmatch(name):
+            return f"name in evaluation ({name[:40]!r})"
+        place = f"evaluation.{name}"
+        if wrong := _wrong_key(protocol, REQUIRED, OPTIONAL, place) or _wrong_confusion_key(protocol, place):
+            return wrong
+    return None
+
+
+def _wrong_confusion_key(protocol: dict, place: str) -> str | None:
+    """The path of a confusion matrix that does not have a row and a column for every label, or None."""
+    if "confusion" not in protocol:
         return None
-    rows, size = found["confusion"], len(found.get("labels", ()))
+    rows, size = protocol["confusion"], len(protocol.get("labels", ()))
     whole = size and len(rows) == size and all(len(row) == size for row in rows)
-    return None if whole else f"evaluation.{name}.confusion"
+    return None if whole else f"{place}.confusion"
 
 
 REQUIRED = {"what": _is_text, "metric": _is_text, "items": _is_count, "results": _dict_of(_is_number)}

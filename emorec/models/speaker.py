@@ -17,8 +17,8 @@ from torch.nn import functional as F
 from emorec.models import bundled
 from emorec.voice.features import FRAMES_PER_HOP
 
-SIZE = 48  # pixels; side of the aligned crop that MOUTH is given for
-MOUTH = (slice(24, 48), slice(12, 36))  # rows and columns of the mouth in that crop
+SIZE = 48  # pixels; side of an aligned crop of a face
+MOUTH = (slice(24, 48), slice(12, 36))  # rows and columns of the mouth in a crop of SIZE
 SIDE = 24  # pixels; side of the mouth's picture
 BANDS = 16  # of the log-mel
 MOUTH_CHANNELS, SOUND_CHANNELS = (36, 72, 96), (72, 96)
@@ -29,6 +29,7 @@ WEIGHTS_FILE = bundled.FOLDER / "speaker.safetensors"
 
 
 def _convolution(inputs: int, outputs: int) -> nn.Sequential:
+    """3x3 convolution that halves the side, batch norm, ReLU."""
     return nn.Sequential(
         nn.Conv2d(inputs, outputs, 3, 2, 1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU(inplace=True)
     )

@@ -113,8 +113,8 @@ def test_two_workers_of_which_one_is_killed_give_the_same_features_and_files(sin
             killed.append(pid)
 
     engine = LocalEngine(workers=2)
-    made, _ = choices.checked({}, {}, model=str(model), device="cpu", cache=tmp_path / "cache")
-    made = local_engine.local(2, made)[1]
+    made, _ = choices.build({}, {}, model=str(model), device="cpu", cache=tmp_path / "cache")
+    made = local_engine.build_engine(2, made)[1]
     result = run.run([str(media)], tmp_path / "out", made, engine, progress=show)
     assert killed and (result.done, result.analyzed, len(result.failed)) == (FILES - BAD, FILES, BAD)
     assert tree(tmp_path / "out") == tree(alone)
@@ -166,7 +166,7 @@ def test_only_what_is_new_or_changed_or_asked_for_is_analyzed_again(few):
     assert (few().analyzed, few().analyzed) == (4, 0)
     assert few(retry=True).analyzed == 1
     first = sorted(few.media.rglob("*.m4a"))[0]
-    batches.different(first, first.with_name("new.m4a"), 7)
+    batches.copy_with_other_bytes(first, first.with_name("new.m4a"), 7)
     assert few().analyzed == 1
     os.utime(first, (1, 1))
     assert few().analyzed == 1

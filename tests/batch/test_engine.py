@@ -37,7 +37,7 @@ def sound(tmp_path_factory):
 
 @pytest.fixture
 def task(model, sound, tmp_path):
-    made, _ = choices.checked({}, {}, model=str(model), device="cpu")
+    made, _ = choices.build({}, {}, model=str(model), device="cpu")
     return lambda item, source=str(sound): Task(item=item, source=source, folder=tmp_path / item, choices=made)
 
 
@@ -66,8 +66,8 @@ def test_windows_has_no_more_workers_than_it_can_wait_for(monkeypatch):
     monkeypatch.setattr(sys, "platform", "win32")
     there = runpy.run_path(local_engine.__file__)
     with pytest.raises(EmorecError, match="There cannot be 62 workers; give 1 to 61"):
-        there["local"](62, choices.Choices())
-    assert there["local"](61, choices.Choices())[0].workers == 61
+        there["build_engine"](62, choices.Choices())
+    assert there["build_engine"](61, choices.Choices())[0].workers == 61
 
 
 def test_processes_that_die_before_they_have_read_their_task_end_too(task, monkeypatch):
@@ -98,17 +98,17 @@ def test_processes_that_die_before_they_have_read_their_task_end_too(task, monke
 def test_the_processors_are_divided_between_the_workers(task, monkeypatch):
     monkeypatch.setattr(local_engine, "processors", lambda: 8)
     made = task("a").choices
-    assert [local_engine.local(workers, made)[1].threads for workers in (0, 1, 3, 16)] == [0, 8, 2, 1]
+    assert [local_engine.build_engine(workers, made)[1].threads for workers in (0, 1, 3, 16)] == [0, 8, 2, 1]
     for wrong in (-1, 1000, True, 1.5):
         with pytest.raises(EmorecError, match="There cannot be"):
-            local_engine.local(wrong, made)
+            local_engine.build_engine(wrong, made)
 
 
 def test_every_failure_is_an_outcome_with_a_sentence(task, monkeypatch, tmp_path):
     (outcome,) = InlineEngine().run([task("none", str(tmp_path / "none.mp4"))])
     assert (outcome.status, outcome.disk_full) == (FAILED, False)
     assert outcome.error.startswith("There is no file") and outcome.started <= outcome.finished
-    monkeypatch.setattr(engine, "conclude", lambda *_: 1 / 0)
+    monkeypatch.setattr(engine, "infer_and_write", lambda *_: 1 / 0)
     (outcome,) = InlineEngine().run([task("fault")])
     assert "ZeroDivisionError" in outcome.error
 
@@ -118,10 +118,10 @@ def test_the_library_tables_and_the_manifest_follow_what_the_user_says_of_person
     anna, ben = (people_file.as_dict(features)["persons"][number] | {"name": "Anna"} for number in (0, 1))
 
     def written(*persons):
-        made, _ = choices.checked({"people": {"persons": [*persons]}, "person": "all"}, {})
+        made, _ = choices.build({"people": {"persons": [*persons]}, "person": "all"}, {})
         one = task("talk")
         one = replace(one, choices=replace(one.choices, inferring=made.inferring))
-        outcome = engine.conclude(one, features)
+        outcome = engine.infer_and_write(one, features)
         rows = {name: parquet.read_table(one.folder / f"{name}.parquet").to_pylist() for name in ("people", "windows")}
         assert {row["name"] for row in rows["people"]} == {row["name"] for row in rows["windows"]}
         return [(row["name"], round(row["seconds"])) for row in rows["people"]], outcome.persons
@@ -143,7 +143,7 @@ def test_the_baseline_of_a_file_is_that_of_the_beginning(tmp_path):
     result = tmp_path / "usual.json"
     named = {"names": {0: "Anna"}, "choices": {"prior_shares": dict.fromkeys(EMOTIONS, 1 / 7)}}
     result.write_text(tables.json_text(factories.timeline(factories.probabilities(4), **named)))
-    chosen = choices.checked({"baseline": str(result)}, {}, device="cpu")[0]
+    chosen = choices.build({"baseline": str(result)}, {}, device="cpu")[0]
     digest = chosen.digest("f")
     result.unlink()
     again = pickle.loads(pickle.dumps(chosen))  # as a worker gets it
@@ -153,7 +153,7 @@ def test_the_baseline_of_a_file_is_that_of_the_beginning(tmp_path):
 
 def test_choices_that_change_results_change_the_digest(tmp_path, model):
     def digest(inferring=None, extracting=None, fingerprint="f", **others):
-        return choices.checked(inferring or {}, extracting or {}, **others)[0].digest(fingerprint)
+        return choices.build(inferring or {}, extracting or {}, **others)[0].digest(fingerprint)
 
     prior = tmp_path / "prior.json"
     prior.write_text('{"angry":1,"disgust":1,"fear":1,"happy":1,"neutral":1,"sad":1,"surprise":1}')
@@ -184,9 +184,9 @@ def test_choices_that_change_results_change_the_digest(tmp_path, model):
 
 def test_a_new_version_does_not_repeat_what_the_same_choices_gave():
     # A field that is added to the choices, and changes no result by itself, must not change these.
-    assert choices.checked({}, {})[0].digest("f") == "3364379f3514b97625fdcbaea147a032"
+    assert choices.build({}, {})[0].digest("f") == "3364379f3514b97625fdcbaea147a032"
     anna = {"persons": [{"number": 0, "name": "Anna"}]}
-    assert choices.checked({"people": anna}, {})[0].digest("f") == "e146d8dbcf7eab1b5ddb1053da98cbb5"
+    assert choices.build({"people": anna}, {})[0].digest("f") == "e146d8dbcf7eab1b5ddb1053da98cbb5"
 
 
 @pytest.mark.parametrize(
@@ -204,7 +204,7 @@ def test_a_new_version_does_not_repeat_what_the_same_choices_gave():
 )
 def test_choices_that_cannot_be_used_are_one_sentence(inferring, extracting, others, sentence):
     with pytest.raises(EmorecError, match=sentence):
-        choices.checked(inferring, extracting, **others)
+        choices.build(inferring, extracting, **others)
 
 
 def test_the_small_model_is_the_one_of_the_factories(model):

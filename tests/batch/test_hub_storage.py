@@ -3,9 +3,9 @@
 import pytest
 
 import emorec
-from emorec.batch.inputs import listing
+from emorec.batch.inputs import list_sources
 from support import batches
-from support.loopback_hub import LoopbackHub, be_client_of
+from support.loopback_hub import LoopbackHub, use_hub
 from support.make_media import Audio, record
 
 fsspec = pytest.importorskip("fsspec")
@@ -16,10 +16,10 @@ def hub(tmp_path, monkeypatch):
     from huggingface_hub import HfFileSystem
 
     sound = record(tmp_path / "sound.m4a", None, Audio(duration=1.0))
-    other = batches.different(sound, tmp_path / "other.m4a", 1)
+    other = batches.copy_with_other_bytes(sound, tmp_path / "other.m4a", 1)
     with LoopbackHub() as hub:
         hub.commit("me/talks", {"a.m4a": sound.read_bytes(), "more/b.m4a": other.read_bytes(), "README.md": b"words"})
-        be_client_of(hub, tmp_path / "home", monkeypatch)
+        use_hub(hub, tmp_path / "home", monkeypatch)
         HfFileSystem.clear_instance_cache()
         yield hub
         HfFileSystem.clear_instance_cache()
@@ -34,5 +34,5 @@ def test_a_repo_is_analyzed_like_a_folder(hub, tmp_path):
 
 
 def test_what_is_not_there_is_one_sentence(hub):
-    (source,) = listing(["hf://me/talks/none.m4a"]).sources
+    (source,) = list_sources(["hf://me/talks/none.m4a"]).sources
     assert source.problem == "There is nothing at hf://me/talks/none.m4a; check the name."

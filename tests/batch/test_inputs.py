@@ -7,7 +7,7 @@ import fsspec
 import pytest
 
 from emorec.batch import storage
-from emorec.batch.inputs import listing
+from emorec.batch.inputs import list_sources
 from emorec.errors import EmorecError
 
 
@@ -22,7 +22,7 @@ def folder(tmp_path, monkeypatch):
 
 
 def addresses(*given, **how):
-    return [os.path.relpath(source.address) for source in listing(given, **how).sources]
+    return [os.path.relpath(source.address) for source in list_sources(given, **how).sources]
 
 
 def test_a_folder_gives_the_recordings_in_it_and_below_it(folder):
@@ -67,16 +67,16 @@ def test_everything_is_named_once_in_the_order_given(folder):
 
 
 def test_a_named_file_is_taken_whatever_its_name_and_whether_it_is_there_or_not(folder):
-    there, missing = listing(["odd.dat", "none.mp4"]).sources
+    there, missing = list_sources(["odd.dat", "none.mp4"]).sources
     assert there.size == 1 and there.version
     assert (missing.size, missing.version) == (None, "")
 
 
 def test_the_version_of_a_file_changes_with_its_content(folder):
-    before = listing(["b.mp4"]).sources[0].version
-    assert listing(["b.mp4"]).sources[0].version == before
+    before = list_sources(["b.mp4"]).sources[0].version
+    assert list_sources(["b.mp4"]).sources[0].version == before
     os.utime("b.mp4", (1, 1))
-    assert listing(["b.mp4"]).sources[0].version != before
+    assert list_sources(["b.mp4"]).sources[0].version != before
 
 
 @pytest.mark.parametrize("given", ["lists/list.txt", "@lists/list", "@lists/list.txt"])
@@ -85,7 +85,7 @@ def test_a_list_names_files_from_where_it_lies(folder, given):
     (folder / "lists").mkdir()
     for name in ("list.txt", "list"):
         (folder / "lists" / name).write_text(text)
-    found = [source.address for source in listing([given]).sources]
+    found = [source.address for source in list_sources([given]).sources]
     files = [str(folder / name) for name in ("b.mp4", "deep/er/c.mkv", "none.mp4", "a.WAV")]
     assert found == [*files[:2], "https://example.org/v?id=1", *files[2:]]
 
@@ -101,50 +101,50 @@ def test_a_folder_called_like_a_host_is_no_link(folder):
     (folder / "lists" / "Dr.Li").mkdir(parents=True)
     (folder / "lists" / "Dr.Li" / "a.mp4").write_bytes(b"x")
     (folder / "lists" / "list.txt").write_text("Dr.Li/a.mp4\nDr.Li/*.mp4\nDr.Li/none.mp4\nyoutu.be/x\n")
-    found = [source.address for source in listing(["lists/list.txt"]).sources]
+    found = [source.address for source in list_sources(["lists/list.txt"]).sources]
     assert found == [*(str(folder / "lists" / "Dr.Li" / name) for name in ("a.mp4", "none.mp4")), "https://youtu.be/x"]
 
 
 @pytest.mark.parametrize("given", ["", " "])
 def test_an_empty_input_is_not_everything_here(folder, given):
     with pytest.raises(EmorecError, match="One of the inputs is empty"):
-        listing(["b.mp4", given])
+        list_sources(["b.mp4", given])
 
 
 def test_the_address_of_a_file_may_be_written_as_browsers_do(folder):
     for name in ("my talk.mp4", "100%25.mp4"):
         (folder / name).write_bytes(b"x")
-    found = listing([f"FILE://{folder}/my%20talk.mp4", f"file://{folder}/100%25.mp4"]).sources
+    found = list_sources([f"FILE://{folder}/my%20talk.mp4", f"file://{folder}/100%25.mp4"]).sources
     assert [source.address for source in found] == [f"file://{folder}/my talk.mp4", f"file://{folder}/100%25.mp4"]
     for parent in ("50%20off", "my talks"):
         (folder / parent).mkdir()
         (folder / parent / "c.mp4").write_bytes(b"x")
-    found = listing([f"file://{folder}/50%20off/*.mp4", f"file://{folder}/my%20talks/*.mp4"]).sources
+    found = list_sources([f"file://{folder}/50%20off/*.mp4", f"file://{folder}/my%20talks/*.mp4"]).sources
     assert [source.address for source in found] == [
         f"file://{folder}/{name}/c.mp4" for name in ("50%20off", "my talks")
     ]
 
 
 def test_an_address_with_brackets_for_a_bucket_ends_nothing(folder):
-    store, other = listing(["memory://[ab]*/x.mp4", "b.mp4"]), listing(["file://[a]/b.mp4", "b.mp4"])
+    store, other = list_sources(["memory://[ab]*/x.mp4", "b.mp4"]), list_sources(["file://[a]/b.mp4", "b.mp4"])
     assert store.sources[-1].address == other.sources[-1].address == str(folder / "b.mp4")
 
 
 def test_a_list_that_is_not_there_is_an_error(folder):
     with pytest.raises(EmorecError, match=r"The list none.txt cannot be read"):
-        listing(["b.mp4", "none.txt"])
+        list_sources(["b.mp4", "none.txt"])
 
 
 def test_what_cannot_be_used_is_a_source_with_a_problem(folder, monkeypatch):
-    first, second = listing(["ftp://example.org/a.mp4", "b.mp4"]).sources
+    first, second = list_sources(["ftp://example.org/a.mp4", "b.mp4"]).sources
     assert "must begin with http" in first.problem and not second.problem
     monkeypatch.setenv("EMOREC_LINKS", "off")
-    assert "turned off" in listing(["https://example.org/a.mp4"]).sources[0].problem
+    assert "turned off" in list_sources(["https://example.org/a.mp4"]).sources[0].problem
 
 
 def test_an_input_without_recordings_is_noted(folder):
     (folder / "empty").mkdir()
-    found = listing(["empty", "*.nothing", "b.mp4"])
+    found = list_sources(["empty", "*.nothing", "b.mp4"])
     assert len(found.sources) == 1
     assert found.notes == ("There is no recording in empty.", "There is no recording in *.nothing.")
 
@@ -155,17 +155,17 @@ def test_objects_are_found_by_name_folder_and_pattern():
         store.pipe(name, b"content")
     try:
         both = ["memory://bucket/a.mp4", "memory://bucket/deep/b.wav"]
-        assert [source.address for source in listing(["memory://bucket"]).sources] == both
-        assert [source.address for source in listing(["memory://bucket/*.mp4", *both]).sources] == both
-        found = listing(["memory://bucket/notes.txt"]).sources  # no list: that would be its content
+        assert [source.address for source in list_sources(["memory://bucket"]).sources] == both
+        assert [source.address for source in list_sources(["memory://bucket/*.mp4", *both]).sources] == both
+        found = list_sources(["memory://bucket/notes.txt"]).sources  # no list: that would be its content
         assert [(source.address, source.size) for source in found] == [("memory://bucket/notes.txt", 7)]
         store.pipe("/bucket/Title [abc].mp4", b"content")  # not a pattern, if there is such an object
         titled = "memory://bucket/Title [abc].mp4"
-        assert [source.address for source in listing([titled]).sources] == [titled]
-        assert [source.address for source in listing(["memory://bucket/[ab].mp4"]).sources] == both[:1]
-        before = listing(both).sources[0].version
+        assert [source.address for source in list_sources([titled]).sources] == [titled]
+        assert [source.address for source in list_sources(["memory://bucket/[ab].mp4"]).sources] == both[:1]
+        before = list_sources(both).sources[0].version
         store.pipe("/bucket/a.mp4", b"other content")
-        assert listing(both).sources[0].version != before
+        assert list_sources(both).sources[0].version != before
     finally:
         store.rm("/bucket", recursive=True)
 
@@ -180,9 +180,9 @@ def test_an_address_without_a_password_is_shown_as_it_is():
 
 @pytest.mark.parametrize("user", ["name:secret", "name:a/secret", "name:a/b@secret"])
 def test_a_password_in_an_address_is_neither_used_nor_kept(user):
-    (source,) = listing([f"s3://{user}@bucket/a.mp4"]).sources
+    (source,) = list_sources([f"s3://{user}@bucket/a.mp4"]).sources
     assert source.address == "s3://...@bucket/a.mp4"
     assert "contains a user name or a password" in source.problem
     assert "secret" not in source.problem + source.address
-    (source,) = listing([f"https://{user}@example.org/a.mp4"]).sources
+    (source,) = list_sources([f"https://{user}@example.org/a.mp4"]).sources
     assert source.address == "https://...@example.org/a.mp4" and source.problem and "secret" not in source.problem

@@ -12,9 +12,9 @@ from emorec.errors import EmorecError
 
 
 def test_a_name_is_readable_and_unique_and_fits_every_system():
-    first, second = items.name_of("/a/Anna Müller 1.mp4"), items.name_of("/b/Anna Müller 1.mp4")
+    first, second = items.item_name("/a/Anna Müller 1.mp4"), items.item_name("/b/Anna Müller 1.mp4")
     assert first != second
-    assert first.startswith("Anna-Müller-1-") and first == items.name_of("/a/Anna Müller 1.mp4")
+    assert first.startswith("Anna-Müller-1-") and first == items.item_name("/a/Anna Müller 1.mp4")
     for address in (
         "/x/" + "ä" * 300 + ".mp4",
         "s3://b/k/../con.mp4",
@@ -22,10 +22,10 @@ def test_a_name_is_readable_and_unique_and_fits_every_system():
         "/x/a\udcff:*?.mp4",
         "https://x.org",
     ):
-        name = items.name_of(address)
+        name = items.item_name(address)
         assert len(name.encode()) < 80 and not set(name) & set('\\/:*?"<>| ') and name[0] not in ".-"
-    assert items.name_of("https://youtu.be/watch?v=1").startswith("youtu.be-watch-")
-    assert items.name_of("https://youtu.be/watch?v=1") != items.name_of("https://youtu.be/watch?v=2")
+    assert items.item_name("https://youtu.be/watch?v=1").startswith("youtu.be-watch-")
+    assert items.item_name("https://youtu.be/watch?v=1") != items.item_name("https://youtu.be/watch?v=2")
 
 
 @pytest.fixture

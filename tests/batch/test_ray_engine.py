@@ -34,7 +34,7 @@ def model(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def made(model):
-    return batch_choices.checked({}, {}, model=str(model), device="cpu", threads=1)[0]
+    return batch_choices.build({}, {}, model=str(model), device="cpu", threads=1)[0]
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +93,7 @@ def test_options_that_cannot_be_are_refused(made, sound, tmp_path, capsys):
         {"gpus": 1.5},
     ):
         with pytest.raises(EmorecError, match=r"on a Ray cluster; give 1 to|per item cannot be|cannot have 1.5 GPUs"):
-            ray_engine.engine(made, **wrong)
+            ray_engine.build_engine(made, **wrong)
     assert cli.main(["batch", str(sound), "--out", str(tmp_path / "out"), "--cpus-per-item", "2"]) == 2
     assert "--engine ray" in capsys.readouterr().err
 
@@ -103,7 +103,7 @@ def test_options_that_cannot_be_are_refused(made, sound, tmp_path, capsys):
     [("auto", None, ("cpu", 0)), ("auto", 0.5, ("auto", 0.5)), ("cuda", None, ("cuda", 1))],
 )
 def test_gpus_are_used_if_they_are_asked_for(device, gpus, expected, made):
-    found, used = ray_engine.engine(replace(made, device=device), gpus=gpus, cpus=3.5)
+    found, used = ray_engine.build_engine(replace(made, device=device), gpus=gpus, cpus=3.5)
     assert (used.device, found.gpus) == expected and used.threads == 3
 
 
@@ -205,7 +205,7 @@ def test_closing_stops_the_work_and_a_cluster_that_is_gone_is_one_sentence(clust
     assert next(running).status == DONE
     running.close()
     monkeypatch.setattr(ray_engine, "WAIT_SECONDS", 0.01)
-    monkeypatch.setattr(ray_engine, "_answers", lambda _: "no answer")
+    monkeypatch.setattr(ray_engine, "_connection_problem", lambda _: "no answer")
 
     @ray.remote(num_cpus=PROCESSORS, max_retries=0)
     def busy(begun):

@@ -53,7 +53,7 @@ def tables(folder):
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="needs /proc")
 def test_a_killed_command_leaves_no_process_and_is_continued_on_two_workers(model, tmp_path):
     media, out = batches.recordings(tmp_path / "media", FILES), tmp_path / "out"
-    made = batch_choices.checked({}, {}, model=str(model), device="cpu", threads=1)[0]
+    made = batch_choices.build({}, {}, model=str(model), device="cpu", threads=1)[0]
     expected = run.run([str(media)], tmp_path / "single", made, InlineEngine())
     command = [sys.executable, "-m", "emorec", "batch", str(media), "--out", str(out), "--model_path", str(model)]
     command += ["--engine", "ray", "--workers", "2", "--device", "cpu", "--quiet"]

@@ -39,7 +39,7 @@ class Engine:
 
 @pytest.fixture
 def batch(monkeypatch, tmp_path):
-    monkeypatch.setattr(model, "pinned", lambda chosen: (chosen, "model", ()))
+    monkeypatch.setattr(model, "pin", lambda chosen: (chosen, "model", ()))
 
     def of(*given, out=tmp_path / "out", **how):
         return run.run(list(map(str, given)), Path(out), choices.Choices(), Engine(), **how)
@@ -57,11 +57,11 @@ def recordings(folder, *names):
 def test_results_may_lie_at_or_above_the_recordings(batch, tmp_path):
     media = recordings(tmp_path / "v", "a.mp4", "sub/b.mp4")
     assert batch(media, out=media).done == 2
-    recordings(media / items.name_of(str(media / "a.mp4")), "own.mp4")  # in the results of an item: no recording
+    recordings(media / items.item_name(str(media / "a.mp4")), "own.mp4")  # in the results of an item: no recording
     again = batch(media, out=media)
     assert (again.done, again.analyzed) == (2, 0)
     assert batch(media / "*.mp4", out=media).done == 1
-    (media / items.name_of(str(media / "a.mp4")) / "own.mp4").unlink()
+    (media / items.item_name(str(media / "a.mp4")) / "own.mp4").unlink()
     assert batch(media, out=tmp_path).done == 2
 
 
@@ -69,8 +69,8 @@ def test_a_person_who_cannot_be_chosen_makes_no_other_settings():
     """Batches of earlier versions, which left such a person out, are not analysed again."""
     earlier = "880878f6f60d52786b1a35c97b437d9c"
     for person in (None, "Ann", 1):
-        assert choices.checked({"fusion": "voice", "person": person}, {})[0].digest("model") == earlier
-    by_channel = choices.checked({"fusion": "voice", "person": "Ann"}, {"channel": "split"})[0]
+        assert choices.build({"fusion": "voice", "person": person}, {})[0].digest("model") == earlier
+    by_channel = choices.build({"fusion": "voice", "person": "Ann"}, {"channel": "split"})[0]
     assert by_channel.digest("model") == "ee7708425acfee84065f3de18b969996"
 
 
@@ -126,7 +126,7 @@ def test_a_folder_that_was_not_there_is_no_failure_once_it_is(batch, given, tmp_
 
 def test_two_sources_whose_items_have_one_name_are_refused(batch, tmp_path, monkeypatch):
     media = recordings(tmp_path / "v", "a.mp4", "b.mp4")
-    monkeypatch.setattr(items, "name_of", lambda address: "same-1")
+    monkeypatch.setattr(items, "item_name", lambda address: "same-1")
     with pytest.raises(EmorecError, match=r"a.mp4 and .*b.mp4 would have the same folder"):
         batch(media)
 
@@ -179,7 +179,7 @@ def test_a_folder_that_may_not_be_written_ends_a_batch_before_its_work(batch, tm
 
     monkeypatch.setattr(manifest.files, "write", refused)
     monkeypatch.setattr(manifest.tempfile, "TemporaryFile", refused)
-    monkeypatch.setattr(state.State, "keep", lambda *_: pytest.fail("it worked for nothing"))
+    monkeypatch.setattr(state.State, "store", lambda *_: pytest.fail("it worked for nothing"))
     with pytest.raises(EmorecError, match="cannot be written \\(Permission denied\\)"):
         batch(recordings(tmp_path / "v", "b.mp4"))
 
@@ -313,11 +313,11 @@ def test_the_names_file_that_was_given_is_not_cut_down_to_the_part_that_is_analy
     persons = [{"number": 0, "name": "Anna"}, {"number": 1, "name": "Eva"}]  # Eva is not in this part
     content = json.dumps({"persons": persons, people_changes.DIGEST: people_changes.digest(persons)})
     (tmp_path / name).write_text(content)
-    how, _ = choices.checked({"people": tmp_path / name}, {}, "csv")
+    how, _ = choices.build({"people": tmp_path / name}, {}, "csv")
     assert name in writing.write(tmp_path, how, Loaded(), timeline, features)[0]
     assert (tmp_path / name).read_text() == content
     assert how.digest("") == replace(how, people_file=None).digest("")
-    other, _ = choices.checked({"people": json.loads(content)}, {}, "csv")
+    other, _ = choices.build({"people": json.loads(content)}, {}, "csv")
     writing.write(tmp_path, other, Loaded(), timeline, features)
     assert (tmp_path / name).read_text() != content  # emorec wrote it, and nobody changed or gave it
 

@@ -4,7 +4,7 @@ import pytest
 
 import emorec
 from emorec.batch import storage
-from emorec.batch.inputs import listing
+from emorec.batch.inputs import list_sources
 from emorec.errors import EmorecError
 from emorec.settings import Limits
 from support import batches
@@ -38,7 +38,7 @@ def bucket(server, monkeypatch, tmp_path):
     sound = record(tmp_path / "sound.m4a", None, Audio(duration=1.0))
     store.mkdir("media")
     store.put_file(str(sound), "media/a.m4a")
-    store.put_file(str(batches.different(sound, tmp_path / "b.m4a", 1)), "media/deep er/b#1.m4a")
+    store.put_file(str(batches.copy_with_other_bytes(sound, tmp_path / "b.m4a", 1)), "media/deep er/b#1.m4a")
     store.pipe("media/notes.txt", b"notes")
     store.pipe("media/bad.mp4", b"no recording")
     yield store
@@ -74,20 +74,22 @@ def test_an_object_is_fetched_within_limits(bucket, tmp_path):
 
 @pytest.mark.parametrize("url", ["s3://media/none.m4a", "s3://nothing", "s3://nothing/a.m4a"])
 def test_what_is_not_there_is_one_sentence(bucket, url):
-    (source,) = listing([url]).sources
+    (source,) = list_sources([url]).sources
     assert source.problem == f"There is nothing at {url}; check the name."
 
 
 def test_a_store_without_rights_or_that_does_not_answer_is_one_sentence(bucket, monkeypatch):
     monkeypatch.setattr(s3fs.S3FileSystem, "info", lambda *_, **__: (_ for _ in ()).throw(PermissionError("Forbidden")))
-    assert "cannot be read with the credentials found here (Forbidden)" in listing(["s3://media"]).sources[0].problem
+    assert (
+        "cannot be read with the credentials found here (Forbidden)" in list_sources(["s3://media"]).sources[0].problem
+    )
     monkeypatch.undo()
     monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{free_port()}")
     for name, value in {"ACCESS_KEY_ID": "a", "SECRET_ACCESS_KEY": "b", "DEFAULT_REGION": "us-east-1"}.items():
         monkeypatch.setenv(f"AWS_{name}", value)
     s3fs.S3FileSystem.clear_instance_cache()
     with pytest.raises(EmorecError, match="s3://media/a.m4a cannot be reached"):
-        storage.listed("s3://media/a.m4a")
+        storage.list_objects("s3://media/a.m4a")
     s3fs.S3FileSystem.clear_instance_cache()
 
 
@@ -95,13 +97,13 @@ def test_half_of_the_credentials_are_told_as_a_matter_of_rights():
     class PartialCredentialsError(Exception):
         pass
 
-    said = str(storage.problem("s3://b/a.mp4", PartialCredentialsError("AWS_SECRET_ACCESS_KEY is missing")))
+    said = str(storage.to_emorec_error("s3://b/a.mp4", PartialCredentialsError("AWS_SECRET_ACCESS_KEY is missing")))
     assert "cannot be read with the credentials" in said
 
 
 def test_a_missing_package_is_named_with_its_extra(monkeypatch):
     monkeypatch.setitem(storage.NEEDS, "gs", ("gs", "no_such_package"))
-    assert "pip install '.[gs]'" in listing(["gs://bucket/a.mp4"]).sources[0].problem
+    assert "pip install '.[gs]'" in list_sources(["gs://bucket/a.mp4"]).sources[0].problem
 
 
 def test_the_file_of_an_object_has_a_name_that_every_system_takes():

@@ -9,7 +9,7 @@ from pyarrow import parquet
 
 from emorec import cli
 from emorec.batch.engine import Outcome
-from emorec.cli.batch import Shown
+from emorec.cli.batch import ProgressDisplay
 from support import batches
 from support.command import emorec
 from support.unread import unread
@@ -72,7 +72,7 @@ def test_a_failure_on_a_terminal_that_is_gone_ends_nothing(monkeypatch):
     def gone(*_, **__):
         raise OSError(errno.EIO, os.strerror(errno.EIO))
 
-    shown, failed = Shown(quiet=True), Outcome(item="a", status="failed", error="It is empty.")
+    shown, failed = ProgressDisplay(quiet=True), Outcome(item="a", status="failed", error="It is empty.")
     shown._bar = SimpleNamespace(write=gone)
     shown.show(SimpleNamespace(last=failed))
     assert shown.failed_now == 1

@@ -41,7 +41,7 @@ def test_ctrl_c_ends_it_and_loses_nothing(device, tmp_path, monkeypatch):
     shown = []
 
     def show(self, reading, rate):
-        shown.append(live.in_words(reading, rate))
+        shown.append(live.reading_line(reading, rate))
         if reading.time > 1:
             raise KeyboardInterrupt
 
@@ -128,7 +128,9 @@ def test_a_file_that_is_damaged_is_named(device, tmp_path):
 
 
 def test_a_reading_on_one_line():
-    assert live.in_words(reading_of(factories.timeline(np.eye(7)[:0]), None), 0.0).startswith("waiting for the first")
+    assert live.reading_line(reading_of(factories.timeline(np.eye(7)[:0]), None), 0.0).startswith(
+        "waiting for the first"
+    )
     reading = reading_of(factories.timeline(np.eye(7)[[0, 0]]), 0.24)
-    words = live.in_words(reading, 4.96)
+    words = live.reading_line(reading, 4.96)
     assert words.startswith("0:02  ") and words.endswith("100%, no speech  (delay 0.2 s, 5.0 pictures a second)")

@@ -11,7 +11,7 @@ import pytest
 import trustme
 
 from emorec import download
-from emorec.download import Fetched, fetch, fetching
+from emorec.download import Fetched, fetch, fetch_in_steps
 from emorec.errors import EmorecError
 from support.loopback_media import left_in, pieces, playlist, serving
 from support.make_media import Audio, Video, record
@@ -204,7 +204,7 @@ def alive(pid):
 
 
 def test_closing_stops_the_download_and_leaves_nothing(server, tmp_path):
-    steps = fetching(f"{server.address}/endless.mp4", tmp_path)
+    steps = fetch_in_steps(f"{server.address}/endless.mp4", tmp_path)
     while next(steps).done < 100_000:
         pass
     child = running(steps)
@@ -215,7 +215,7 @@ def test_closing_stops_the_download_and_leaves_nothing(server, tmp_path):
 
 
 def test_a_download_ends_with_whoever_wanted_it(server, tmp_path):
-    steps = fetching(f"{server.address}/endless.mp4", tmp_path)
+    steps = fetch_in_steps(f"{server.address}/endless.mp4", tmp_path)
     while next(steps).done < 100_000:
         pass
     child = steps.gi_frame.f_locals["child"]
@@ -226,7 +226,7 @@ def test_a_download_ends_with_whoever_wanted_it(server, tmp_path):
 
 
 def test_a_process_that_dies_is_one_sentence(server, tmp_path):
-    steps = fetching(f"{server.address}/silent.mp4", tmp_path)
+    steps = fetch_in_steps(f"{server.address}/silent.mp4", tmp_path)
     next(steps)
     os.kill(running(steps), signal.SIGSEGV)
     with pytest.raises(EmorecError, match="broke off .signal 11."):

@@ -5,7 +5,7 @@ import itertools
 
 import pytest
 
-from emorec.download import Limits, fetch, fetching
+from emorec.download import Limits, fetch, fetch_in_steps
 from emorec.errors import EmorecError
 from emorec.media import duration, sandbox
 from support.loopback_media import left_in, pieces, playlist, serving
@@ -74,7 +74,7 @@ def trickled(handler, content):
 def test_what_is_too_long_is_stopped_whatever_the_headers_say(path, server, recordings, tmp_path):
     """No page, header or playlist states the duration: it is measured on the part that has arrived."""
     limits = Limits(minutes=0.5, megabytes=20, time_minutes=3)
-    steps, sizes = fetching(server.address + path, tmp_path, limits=limits), []
+    steps, sizes = fetch_in_steps(server.address + path, tmp_path, limits=limits), []
     with pytest.raises(EmorecError, match=r"longer than 0\.5 minutes, the limit here; give a shorter one\.$"):
         for step in steps:
             sizes.append(step.done)

@@ -13,7 +13,7 @@ from emorec.output import tables
 from hub import __main__ as by_hand
 from hub import push
 from support import factories
-from support.loopback_hub import LoopbackHub, ask_at, be_client_of
+from support.loopback_hub import LoopbackHub, ask_at, use_hub
 from support.loopback_routes import TOKEN
 from support.make_media import Audio, Video, record
 from support.paths import SHARED
@@ -39,7 +39,7 @@ EVALUATION = {
 @pytest.fixture
 def hub(tmp_path, monkeypatch):
     with LoopbackHub() as running:
-        be_client_of(running, tmp_path / "hub-home", monkeypatch)
+        use_hub(running, tmp_path / "hub-home", monkeypatch)
         yield running
 
 

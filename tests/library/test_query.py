@@ -137,7 +137,7 @@ def test_a_wrong_query_is_told_in_the_words_of_duckdb(made):
 
 def test_the_files_are_not_searched_for_damage_if_the_query_is_wrong(made, monkeypatch):
     looked = []
-    monkeypatch.setattr(items, "damage", lambda item: looked.append(item.name))
+    monkeypatch.setattr(items, "find_damage", lambda item: looked.append(item.name))
     with library.open(made[0]) as found:
         for wrong in ("select hapy from windows", "select * from nothing", "select item::int from windows", "selekt 1"):
             with pytest.raises(EmorecError, match="cannot be answered"):

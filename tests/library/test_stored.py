@@ -163,7 +163,7 @@ def test_a_result_whose_grid_is_of_no_use_is_opened_without_it(tmp_path, fault):
         other = pc.add(table["person"], 1).cast(table.schema.field(number).type)
         changed = table.set_column(number, table.schema.field(number), other)
         read_parquet.write_table(table.filter(first) if fault == "of one person" else changed, grid)
-    assert items.missing(found) is None and items.damage(found) is None
+    assert items.find_missing(found) is None and items.find_damage(found) is None
     again = stored.timeline(found)
     assert again.grid is None and [one.grid for one in again.people] == [None, None]
     assert again.probabilities == pytest.approx(made.probabilities, nan_ok=True)
@@ -206,6 +206,15 @@ def test_a_timeline_of_damaged_rows_is_one_sentence(tmp_path):
     broken = dataclasses.replace(broken, paths=broken.paths | {"windows": broken.paths["people"]})
     with pytest.raises(EmorecError, match="cannot be opened"):
         stored.timeline(broken)
+
+
+def test_a_result_whose_file_is_gone_is_one_sentence_without_the_folder(tmp_path):
+    result_folders.item(tmp_path, "talk-1")
+    gone = item(tmp_path, "talk-1")
+    gone.paths["windows"].unlink()
+    with pytest.raises(EmorecError) as error:
+        stored.timeline(gone)
+    assert "(No such file or directory)" in str(error.value) and str(tmp_path) not in str(error.value)
 
 
 def of_shares(happy, **more):

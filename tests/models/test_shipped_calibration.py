@@ -49,7 +49,7 @@ def test_every_protocol_on_the_card_has_its_predictions(model):
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_every_number_on_the_card_is_what_the_stored_predictions_give(model, name):
     published = {key: value for key, value in model.evaluation[name].items() if key not in ("cost", "previous")}
-    assert metrics.rounded(evaluate.PROTOCOLS[name](model, SETTING)) == published
+    assert metrics.round_floats(evaluate.PROTOCOLS[name](model, SETTING)) == published
 
 
 @pytest.mark.parametrize("name", PUBLISHED)
@@ -94,7 +94,7 @@ def errors(head, probabilities, truth, groups=None):
     rows = ~np.isnan(probabilities[:, 0])
     probabilities, truth = probabilities[rows], truth[rows]
     even = calibrate.even_weights(truth, None if groups is None else groups[rows])
-    after = calibrate.calibrated(head, probabilities)
+    after = calibrate.apply(head, probabilities)
     return [
         (calibrate.nll(p, truth, even), calibrate.expected_calibration_error(p, truth, even))
         for p in (probabilities, after)
@@ -162,7 +162,7 @@ def test_the_sharpest_clips_keep_their_emotion_under_the_everyday_prior(model, u
     """Not only are they not neutral: most of them still have their own name."""
     stored = voice_predictions.voices(SETTING, None)
     strong = (stored["strong"] > 0) & (stored["truth"] != EMOTIONS.index("neutral"))
-    predicted = calibrate.calibrated(model.calibration.voice, stored["seven"][strong], metrics.EVERYDAY).argmax(1)
+    predicted = calibrate.apply(model.calibration.voice, stored["seven"][strong], metrics.EVERYDAY).argmax(1)
     assert metrics.recall(predicted, stored["truth"][strong]) > 0.5
 
 

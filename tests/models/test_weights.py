@@ -9,7 +9,7 @@ import pytest
 
 from emorec.errors import EmorecError
 from emorec.models import pretrained
-from support.loopback_hub import LoopbackHub, ask_at, be_client_of, environment_of
+from support.loopback_hub import LoopbackHub, ask_at, environment_of, use_hub
 from support.paths import FACE_MODEL, ROOT
 
 CLOSED_PORT = "http://127.0.0.1:9"
@@ -46,7 +46,7 @@ def hub(tmp_path, monkeypatch):
     """A Hub with a model, org/name, at the tag v1."""
     with LoopbackHub() as running:
         running.commit("org/name", dict.fromkeys(pretrained.CHECKPOINT_FILES, b"something"), tag="v1")
-        be_client_of(running, tmp_path / "hub-home", monkeypatch)
+        use_hub(running, tmp_path / "hub-home", monkeypatch)
         yield running
 
 

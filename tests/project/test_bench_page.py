@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks.page import Measure, opening, redraw
+from benchmarks.page import Measure, measure_opening, redraw
 from support import two_people
 from support.pages import analyze, visiting
 
@@ -23,7 +23,7 @@ def test_a_row_has_the_target_and_whether_it_is_reached(limits, value, reached):
 
 
 def test_opening_is_timed_and_counts_what_is_transferred(chromium, page_server):
-    usable, transferred = opening(chromium, page_server, openings=1)
+    usable, transferred = measure_opening(chromium, page_server, openings=1)
     assert usable.value > 0
     assert 0.2 < transferred.value <= 1.0  # MB; this does not depend on the machine
 

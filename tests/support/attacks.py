@@ -1,8 +1,8 @@
 """Run by the tests in a separate process: sends links to the guard of the downloader, without any other check.
 
-In, as JSON on standard input: ``links``, ``hosts`` (as EMOREC_ALLOW_HOSTS) and ``names``, a stand-in for the resolver:
-for each name the addresses that it means, one look-up after the other. Out: for each link what was said of it, and
-every address that was dialled. Nothing but the loopback can be dialled.
+Input, as JSON on standard input: ``links``, ``hosts`` (as EMOREC_ALLOW_HOSTS) and ``names``, which replaces the
+resolver: for each name the addresses of one look-up after the other. Output: what the downloader said of each link, and
+every address that it connected to. Only the loopback interface can be reached.
 """
 
 import json
@@ -24,14 +24,14 @@ def main():
     given = json.loads(sys.stdin.read())
     resolve, names, lock = socket.getaddrinfo, given["names"], threading.Lock()
 
-    def stand_in(host, port, *arguments, **options):
+    def replaced_resolver(host, port, *arguments, **options):
         name = host.decode() if isinstance(host, bytes) else host
         if name not in names:
             return resolve(host, port, *arguments, **options)
         with lock:
-            meant = names[name].pop(0) if len(names[name]) > 1 else names[name][0]
+            addresses = names[name].pop(0) if len(names[name]) > 1 else names[name][0]
         found = []
-        for address in meant:
+        for address in addresses:
             family = socket.AF_INET6 if ":" in address else socket.AF_INET
             place = (address, port, 0, 0) if ":" in address else (address, port)
             found.append((family, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", place))
@@ -45,7 +45,7 @@ def main():
             if not str(arguments[1][0]).startswith(LOOPBACK):
                 raise ConnectionRefusedError("outside")
 
-    socket.getaddrinfo = stand_in
+    socket.getaddrinfo = replaced_resolver
     guard = Guard(settings.allowed_hosts({"EMOREC_ALLOW_HOSTS": given["hosts"]}), programs=ytdlp.programs())
     if given.get("guarded", True):
         guard.install()

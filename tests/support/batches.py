@@ -28,7 +28,7 @@ def recordings(folder: Path, count: int, videos: int = 2, bad: int = BAD) -> Pat
     for number in range(good):
         source = video if number < videos else sound
         place = folder if number % 2 else folder / "more"
-        different(source, place / f"item {number:02}{source.suffix}", number)
+        copy_with_other_bytes(source, place / f"item {number:02}{source.suffix}", number)
     video.unlink()
     sound.unlink()
     for number in range(bad):
@@ -36,7 +36,7 @@ def recordings(folder: Path, count: int, videos: int = 2, bad: int = BAD) -> Pat
     return folder
 
 
-def different(source: Path, target: Path, number: int) -> Path:
+def copy_with_other_bytes(source: Path, target: Path, number: int) -> Path:
     """A copy of an ISO file with a further box of its own, which changes its content and nothing that is decoded."""
     shutil.copyfile(source, target)
     content = f"{number:08}".encode()

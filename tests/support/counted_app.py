@@ -38,10 +38,10 @@ def paced(decode):
     return pacing
 
 
-def from_folder(pulled, origin):
+def from_folder(pull, origin):
     def found(model):
         folder = Path(os.environ["OPENED"]).with_name("hub") / model
-        return origin(folder=folder, repo=model, revision="main", commit="0" * 40) if folder.is_dir() else pulled(model)
+        return origin(folder=folder, repo=model, revision="main", commit="0" * 40) if folder.is_dir() else pull(model)
 
     return found
 
@@ -52,7 +52,7 @@ if __name__ == "__main__":
     sandbox = importlib.import_module("emorec.media.sandbox")
     sandbox.audio = paced(sandbox.audio)
     weights = importlib.import_module("emorec.models.pretrained")
-    weights.pulled = from_folder(weights.pulled, weights.Origin)
+    weights.pull = from_folder(weights.pull, weights.Origin)
     from emorec.ui import app
 
     sys.exit(app.main([]))

@@ -1,4 +1,7 @@
-"""A source that kills the process which gets it; here alone, because a process that imports torch first dies late."""
+"""A source that kills the process which gets it.
+
+It has a file of its own: a process that first had to import torch would die late.
+"""
 
 import os
 import signal

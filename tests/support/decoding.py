@@ -26,9 +26,9 @@ def undamaged(items, sentences):
             yield item
 
 
-def started(path, rate=10.0):
+def start_decoding(path, rate=10.0):
     """A pass over a recording that has begun, and the process that decodes for it."""
-    sandbox.probe(path)  # so that the waiting one is there
+    sandbox.probe(path)  # starts the process that waits for requests
     earlier = decoding()  # killed ones may still be waited for
     frames = sandbox.frames(path, rate)
     next(frames)
@@ -42,7 +42,7 @@ def decoding():
         return [int(number) for number in children.read().split()]
 
 
-def in_a_process(code, path, do="probe", **choices):
+def run_in_process(code, path, do="probe", **choices):
     """Run ``server.work`` for ``path`` after ``code`` has changed what decoding does: its answers' headers, and its
     exit code."""
     program = f"""

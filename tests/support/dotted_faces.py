@@ -14,7 +14,7 @@ def face(left, top, side, score=0.9):
     )
 
 
-def drawn(rows, width=160, height=120):
+def draw(rows, width=160, height=120):
     """A grey picture with a dot of its own colour at each landmark."""
     picture = np.full((height, width, 3), 60, np.uint8)
     for row in rows:

@@ -1,4 +1,4 @@
-"""Things made by hand for the tests: small random networks, observations of nothing that ever happened, a timeline."""
+"""Objects for the tests: small random networks, invented observations, and timelines."""
 
 import numpy as np
 import torch
@@ -13,7 +13,7 @@ from emorec.models.checkpoint import Checkpoint
 from emorec.models.config import FaceConfig, FusionConfig, VoiceConfig
 from emorec.models.networks import FaceNet, FusionNet, VoiceNet
 
-# Both hold a label that has no column of its own among the seven.
+# Both have a label that is none of the seven emotions.
 FACE_LABELS = ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt")
 VOICE_LABELS = ("neutral", "calm", "happy", "sad", "angry", "fearful", "disgust", "surprised")
 
@@ -31,7 +31,7 @@ quick = settings(deadline=None, derandomize=True, max_examples=50)
 
 
 def lively(network, seed=0):
-    """The network with random weights so large that whatever goes in shows in what comes out; ready for use."""
+    """The network with random weights that are large enough for every input to change the output; ready for use."""
     generator = torch.Generator().manual_seed(seed)
     for module in network.modules():
         if isinstance(module, nn.BatchNorm2d):
@@ -65,7 +65,7 @@ def checkpoint(seed=0, **facts):
 
 
 def no_observations(face_width=FACE_CONFIG.widths[-1], voice_width=VOICE_CONFIG.embedding):
-    """Every array that observations have, without rows."""
+    """Every array of observations, without rows."""
     return {
         "frame_time": np.zeros(0),
         "frame_until": np.zeros(0),

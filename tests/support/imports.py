@@ -35,7 +35,7 @@ def imported_by(module, path, modules):
         elif isinstance(node, ast.ImportFrom):
             base = _absolute(node, package)
             names |= {f"{base}.{alias.name}" if f"{base}.{alias.name}" in modules else base for alias in node.names}
-        elif isinstance(node, ast.Call) and _called(node) in {"import_module", "__import__"}:
+        elif isinstance(node, ast.Call) and _name_of_call(node) in {"import_module", "__import__"}:
             names |= {argument.value for argument in node.args[:1] if isinstance(argument, ast.Constant)}
     return names
 
@@ -53,5 +53,5 @@ def _absolute(node, package):
     return ".".join([*base, *([node.module] if node.module else [])])
 
 
-def _called(node):
+def _name_of_call(node):
     return getattr(node.func, "attr", getattr(node.func, "id", None))

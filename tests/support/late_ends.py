@@ -1,6 +1,6 @@
-"""A server between the browser and the page: the page hears of the end of its stream of answers too late.
+"""A proxy before the server of the page, which delays the end of a stream of answers.
 
-The end is held back until the page has heard of another event, as on a slow or uneven network.
+The end arrives only after another event, as on a slow or uneven network.
 """
 
 import asyncio
@@ -57,7 +57,7 @@ class _LateEnds:
 
 
 @contextlib.contextmanager
-def before(port):
+def serve_late_ends(port):
     """A server on another ``port`` before the page on this one; ``held`` counts the ends that came late."""
     ends, started = _LateEnds(port), threading.Event()
 

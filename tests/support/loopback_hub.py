@@ -7,7 +7,7 @@ import threading
 from dataclasses import dataclass
 from http.server import ThreadingHTTPServer
 
-from support.loopback_repos import Repo, Stale, is_large, listed, oid, sibling
+from support.loopback_repos import Repo, Stale, is_large, oid, sibling, tree_entry
 from support.loopback_routes import Refusal, handler_of
 
 
@@ -28,7 +28,7 @@ class Fault:
 class LoopbackHub:
     """Serves ``repos`` at ``url``; ``faults`` may be changed while it runs; ``requests`` is what was asked for.
 
-    Whoever shows TOKEN may read and write everything, others may read what is not private.
+    A client with TOKEN may read and write everything, others may read what is not private.
     """
 
     def __init__(self):
@@ -94,7 +94,7 @@ class LoopbackHub:
         return answer | {"siblings": files, "downloads": 0, "likes": 0}
 
     def tree(self, payload, repo, revision):
-        return [listed(path, content) for path, content in repo.commits[repo.resolve(revision)].items()]
+        return [tree_entry(path, content) for path, content in repo.commits[repo.resolve(revision)].items()]
 
     def refs(self, payload, repo):
         def answer(kind, known):
@@ -155,14 +155,14 @@ class LoopbackHub:
 
 
 def environment_of(hub, home):
-    """Of a process whose only Hub is ``hub``, whose Hub cache lies under ``home``, and that has no token."""
+    """The environment of a process that uses ``hub`` alone, with its Hub cache under ``home`` and without a token."""
     environment = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
     environment.pop("HF_TOKEN", None)
     return environment | {"HF_ENDPOINT": hub.url, "HF_HOME": str(home), "HF_HUB_OFFLINE": "0"}
 
 
-def be_client_of(hub, home, monkeypatch):
-    """Make this process one that asks ``hub``; the client may have been loaded for another one, or for none at all."""
+def use_hub(hub, home, monkeypatch):
+    """Make this process use ``hub``, even if its client is already loaded with another address."""
     import huggingface_hub
     from huggingface_hub import constants
 
@@ -180,7 +180,7 @@ def be_client_of(hub, home, monkeypatch):
 
 
 def ask_at(url, monkeypatch):
-    """From here on the Hub is at another address."""
+    """Use the Hub at another address from now on."""
     from huggingface_hub import constants
 
     monkeypatch.setenv("HF_ENDPOINT", url)

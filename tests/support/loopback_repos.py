@@ -71,7 +71,7 @@ def git_sha1(content):
     return hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
 
 
-def listed(path, content):
+def tree_entry(path, content):
     """A file as ``tree`` lists it."""
     entry = {"type": "file", "path": path, "size": len(content), "oid": git_sha1(content)}
     return entry | ({"lfs": large(content)} if is_large(path) else {})

@@ -21,7 +21,7 @@ import numpy as np
 BITS = (2, 8)
 CLOCK = Fraction(1, 90_000)
 CHUNK = 1024  # samples in an audio packet if the codec takes any number
-# What decides the bytes of a recording besides its specification: this code and the encoders.
+# Identifies, with its specification, the bytes of a recording: by this code and the version of the encoders.
 ENCODER = hashlib.sha256(Path(__file__).read_bytes() + av.__version__.encode()).hexdigest()[:16]
 cache: Path | None = None  # folder of encoded recordings, by specification; conftest.py names one
 

@@ -9,7 +9,7 @@ SCORE = 0.97  # clear and upright, so that no picture is searched again rotated
 
 
 class OneFace:
-    """Stands where no drawn picture can: finds one face, in the middle of every picture brighter than its threshold."""
+    """A detector for drawn pictures: finds one face in the middle of every picture brighter than its threshold."""
 
     name = "one face"
 
@@ -25,4 +25,5 @@ class OneFace:
 
 
 def last(growing):
+    """The last of growing results, which is complete."""
     return [*growing][-1]

@@ -11,14 +11,14 @@ import pytest
 
 from support.paths import ROOT
 
-OF_THE_WHEEL = ("pyproject.toml", "README.md", "LICENSE", "emorec")
+WHEEL_SOURCES = ("pyproject.toml", "README.md", "LICENSE", "emorec")
 
 
 def build_wheel(folder: Path) -> Path:
     """Build the wheel in ``folder``, out of a copy of the sources: building leaves files beside them."""
     sources = folder / "sources"
     sources.mkdir(parents=True)
-    for name in OF_THE_WHEEL:
+    for name in WHEEL_SOURCES:
         if (ROOT / name).is_dir():
             shutil.copytree(ROOT / name, sources / name, ignore=shutil.ignore_patterns("__pycache__"))
         else:
@@ -41,7 +41,7 @@ class Environment:
         (self.packages / "installed-here.pth").write_text(sysconfig.get_path("purelib"))
 
     def install(self, *wheels: Path) -> None:
-        """Install wheels from files, nothing else; what is imported is compiled then, the rest of them never."""
+        """Install wheels from files and nothing else, without compiling them: modules are compiled when imported."""
         options = ("--no-deps", "--no-index", "--ignore-installed", "--no-compile")
         pip("--python", self.python, "install", *options, *wheels)
 
@@ -75,7 +75,7 @@ def pip(*arguments: object) -> None:
 
 
 def other_numpy(version: str, target: Path) -> Path:
-    """A wheel of another version of NumPy, downloaded into ``kept`` by the first test that needs it."""
+    """A wheel of another version of NumPy, downloaded into ``target`` by the first test that needs it."""
     if not (found := [*target.glob(f"numpy-{version}-*.whl")]):
         try:
             pip("download", "--no-deps", "--only-binary", ":all:", "--dest", target, f"numpy=={version}")

@@ -1,4 +1,4 @@
-"""The page as a separate process: begun, awaited until it answers, and ended."""
+"""The page as a separate process: it is started, awaited until it answers, and ended."""
 
 import contextlib
 import os
@@ -18,13 +18,14 @@ PAGE_ENDS_WITHIN = 15  # seconds
 
 
 def free_port():
+    """A free port of the loopback interface."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
 
 
 @contextlib.contextmanager
-def served(script, log, variables):
+def serve_page(script, log, variables):
     """The address of the page that ``script`` serves in a process of its own, which prints to the file ``log``."""
     port = free_port()
     address = f"http://127.0.0.1:{port}"

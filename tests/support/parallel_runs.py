@@ -1,19 +1,16 @@
 """A training in several processes, with the variables that torchrun gives to what it starts."""
 
 import os
-import socket
 import sys
 import traceback
 
+from support.page_process import free_port
 from train import run
 
 
 def train(processes, arguments):
     """Train in copies of this process, so that torch is loaded once; exit with 1 if one of them fails."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": str(processes)}
+    os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port()), "WORLD_SIZE": str(processes)}
     copies = []
     for rank in range(processes):
         os.environ |= {"RANK": str(rank), "LOCAL_RANK": str(rank)}

@@ -7,4 +7,4 @@ SHARED = ROOT.parent / "shared"
 FACE_MODEL = SHARED / "models" / "face_detection_yunet_2023mar.onnx"
 
 TALKING_HEAD = SHARED / "media" / "talking_head_12s.mp4"
-CLIP_SECONDS = 12  # that the clip lasts
+CLIP_SECONDS = 12  # duration of TALKING_HEAD

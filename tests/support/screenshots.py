@@ -6,7 +6,6 @@ of two people.
 
 import contextlib
 import os
-import socket
 import subprocess
 import sys
 import tempfile
@@ -15,6 +14,7 @@ import urllib.request
 from pathlib import Path
 
 from support import browser, two_people
+from support.page_process import free_port
 from support.pages import analyze, change, click_at, finished, visiting
 
 ROOT = Path(__file__).parents[2]
@@ -32,10 +32,8 @@ WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 380, "height": 800}
 
 @contextlib.contextmanager
 def served():
-    """Within this context, the address of a page with an empty cache."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    """A context with the address of a page that has an empty cache."""
+    port = free_port()
     with tempfile.TemporaryDirectory() as folder:
         places = {"EMOREC_CACHE": f"{folder}/cache", "GRADIO_TEMP_DIR": f"{folder}/uploads"}
         environment = os.environ | places | {"GRADIO_SERVER_PORT": str(port)}

@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import socket
 import time
 from types import SimpleNamespace
 from unittest import mock
@@ -13,6 +12,7 @@ from emorec.ui import app
 from emorec.ui.jobs.presence import Presence
 from emorec.ui.server import temp_dir
 from emorec.ui.server.heartbeat import Pages
+from support.page_process import free_port
 
 API = "/gradio_api"
 
@@ -90,12 +90,6 @@ def where(file: gr.FileData) -> str:
 
 def fail(text: str) -> str:
     raise ValueError(text)
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def wait_for(true, seconds=20.0):

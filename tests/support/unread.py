@@ -10,7 +10,7 @@ from unittest import mock
 
 @contextlib.contextmanager
 def unread(*names):
-    """Within, these of ``sys.stdout`` and ``sys.stderr`` are pipes that nobody reads."""
+    """A context in which these of ``sys.stdout`` and ``sys.stderr`` are pipes that nobody reads."""
     with contextlib.ExitStack() as stack:
         for name in names:
             reading, writing = os.pipe()
@@ -29,6 +29,6 @@ class Full(io.StringIO):
 
 @contextlib.contextmanager
 def full():
-    """Within, ``sys.stdout`` is a file on a full disk."""
+    """A context in which ``sys.stdout`` is a file on a full disk."""
     with mock.patch.object(sys, "stdout", Full()):
         yield

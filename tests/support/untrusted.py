@@ -1,4 +1,4 @@
-"""Stands in for the process that decodes: one that is broken, and one that answers what a test wants."""
+"""Replacements of the process that decodes: one that is broken, and one that answers what a test wants."""
 
 import contextlib
 import json
@@ -47,7 +47,7 @@ def message(header, content=b""):
 
 @contextlib.contextmanager
 def says(monkeypatch, *answers):
-    """Within, the process that decodes says this, and then no more; gives its end of the connection."""
+    """A context in which the process that decodes sends these answers and no more; yields its end of the connection."""
     with answering(monkeypatch) as theirs:
         theirs.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 22)
         theirs.sendall(b"".join(answers))
@@ -57,7 +57,7 @@ def says(monkeypatch, *answers):
 
 @contextlib.contextmanager
 def answering(monkeypatch):
-    """Within, the process that decodes is a socket, which this gives."""
+    """A context in which a socket takes the place of the process that decodes; yields the socket."""
     ours, theirs = socket.socketpair()
 
     def ask(task):

@@ -27,7 +27,7 @@ def spoilt_by(monkeypatch, sound, *, bands=0, rooms=0, noise=0, coarse=0, level=
     shares = {"BAND_SHARE": bands, "ROOM_SHARE": rooms, "NOISE_SHARE": noise, "COARSE_SHARE": coarse}
     for name, value in (shares | {"LEVEL": level, "TILT": tilt}).items():
         monkeypatch.setattr(channels, name, value)
-    return channels.spoilt(sound, RATE, HISS, np.random.default_rng(seed))
+    return channels.degrade(sound, RATE, HISS, np.random.default_rng(seed))
 
 
 def power(sound, low, high):
@@ -57,7 +57,7 @@ def test_an_equalisation_is_other_each_time_and_never_more_than_its_limit(monkey
     for seed in range(8):
         out = spoilt_by(monkeypatch, sound, tilt=30.0, seed=seed)
         gains.append([10 * np.log10(power(out, f, f + 500) / power(sound, f, f + 500)) for f in range(0, 8000, 500)])
-    assert np.abs(gains).max() <= channels.MOST + 0.1
+    assert np.abs(gains).max() <= channels.MAX_GAIN + 0.1
     assert np.std(gains, axis=0).min() > 1
 
 
@@ -81,11 +81,11 @@ def test_a_coarse_line_leaves_few_steps(monkeypatch):
 
 def test_noise_is_read_from_a_folder_and_its_lack_is_one_sentence(tmp_path):
     with pytest.raises(EmorecError, match="holds no recordings of noise"):
-        channels.noises(tmp_path, RATE)
+        channels.read_noises(tmp_path, RATE)
     corruptions.write_wave(tmp_path / "silent.wav", np.zeros(RATE), RATE)
     corruptions.write_wave(tmp_path / "hiss.wav", HISS[0], RATE)
     (tmp_path / "README.md").write_text("noise")
-    (found,) = channels.noises(tmp_path, RATE)
+    (found,) = channels.read_noises(tmp_path, RATE)
     assert len(found) == RATE and np.abs(found).max() > 0
 
 
@@ -106,7 +106,7 @@ def recordings(tmp_path):
 def test_spoilt_recordings_take_part_beside_all_as_they_are(tmp_path, recordings):
     torch.manual_seed(0)
     net, cache = factories.voice_net(), tmp_path / "cache"
-    plain = voice_head.pooled(net, recordings, cache)
+    plain = voice_head.pooled_features(net, recordings, cache)
     rows, features = voice_head.training_rows(net, recordings, tmp_path, cache, 0)
     assert np.array_equal(rows, np.arange(6)) and np.array_equal(features, plain)
     rows, features = voice_head.training_rows(net, recordings, tmp_path, cache, 4)
@@ -131,7 +131,7 @@ def test_the_spectra_of_spoilt_recordings_keep_their_own_lengths_and_speech(tmp_
 def test_the_last_layer_of_a_fold_never_meets_its_people_spoilt(tmp_path, recordings, monkeypatch):
     net, fitted = factories.voice_net(), []
     monkeypatch.setattr(voice_head, "all_items", lambda data: recordings)
-    monkeypatch.setattr(datasets, "fold_of", lambda items: np.array([0, 1] * 3))
+    monkeypatch.setattr(datasets, "folds_of", lambda items: np.array([0, 1] * 3))
 
     def refit(net, items, features, without=()):
         fitted.append([item.person for item in items])
@@ -154,7 +154,7 @@ def test_protocols_fit_their_layers_to_as_many_spoilt_recordings_as_the_checkpoi
     model, given = factories.checkpoint(), []
     model.training = model.training | {voice_head.AUGMENTED_ROWS: 500}
     monkeypatch.setattr(checkpoints, "load", lambda folder: model)
-    monkeypatch.setattr(evaluate.cost, "of", lambda model: {})
+    monkeypatch.setattr(evaluate.cost, "measure", lambda model: {})
     monkeypatch.setitem(evaluate.PROTOCOLS, "everyday", lambda model, setting: given.append(setting) or {"results": {}})
     monkeypatch.setattr(evaluate, "table", lambda name, found: "")
     evaluate.evaluate(tmp_path, predictions.Setting(data=None, runs=None, cache=tmp_path), ["everyday"], write=False)

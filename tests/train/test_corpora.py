@@ -70,9 +70,9 @@ def test_a_csv_names_items_beside_it(tmp_path):
 
 def test_labels_are_put_into_our_words(tmp_path):
     items = [Item(tmp_path, "folder", label, "a") for label in ("Happiness", "CALM", "fearful", "contempt")]
-    assert [item.label for item in corpora.labelled(items, None, tmp_path)] == ["happy", "calm", "fear", "contempt"]
+    assert [item.label for item in corpora.map_labels(items, None, tmp_path)] == ["happy", "calm", "fear", "contempt"]
     mapping = {"Happiness": "sad", "CALM": None, "fearful": "fear", "contempt": "disgust"}
-    assert [item.label for item in corpora.labelled(items, mapping, tmp_path)] == ["sad", "fear", "disgust"]
+    assert [item.label for item in corpora.map_labels(items, mapping, tmp_path)] == ["sad", "fear", "disgust"]
 
 
 def people(count, labels=("happy", "sad")):

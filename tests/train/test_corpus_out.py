@@ -47,7 +47,7 @@ def drawn(model, monkeypatch, shared):
                 rows.append(features)
     rows = np.array(rows)
     monkeypatch.setattr(voice_head, "all_items", lambda data: items)
-    monkeypatch.setattr(voice_head, "pooled", lambda net, given, cache: rows)
+    monkeypatch.setattr(voice_head, "pooled_features", lambda net, given, cache: rows)
 
     def windows(net, given, cache):
         chosen = [next(at for at, item in enumerate(items) if item is one) for one in given]
@@ -117,7 +117,7 @@ def test_confidence_in_ordinary_speech_is_measured_under_the_prior_that_it_is_of
     found = voice_protocols.everyday(None, None)
     errors = found["calibration_errors"]
     assert errors["voice"]["after"] == pytest.approx(0.9 - 0.5)
-    usual = calibration.calibrated(HeadCalibration(), sure[:1], metrics.EVERYDAY).max()
+    usual = calibration.apply(HeadCalibration(), sure[:1], metrics.EVERYDAY).max()
     assert errors["voice, everyday prior"]["after"] == pytest.approx(usual - 0.9, abs=1e-6)
     assert errors.keys() == found["reliability"].keys() < set(found["out_of_domain"])
 
@@ -140,7 +140,7 @@ def test_a_folds_layer_is_fitted_to_people_outside_it(model, monkeypatch, tmp_pa
     items = drawn(model, monkeypatch, shared=True)
     # All people of the fold have a wrong label; a layer that is fitted to them learns it.
     inside = np.arange(len(items)) % 2 == 0
-    monkeypatch.setattr(datasets, "fold_of", lambda given: np.where(inside, 0, 1))
+    monkeypatch.setattr(datasets, "folds_of", lambda given: np.where(inside, 0, 1))
     wrong = [replace(item, label="fear") if odd and item.label != "neutral" else item
              for item, odd in zip(items, inside, strict=True)]  # fmt: skip
     monkeypatch.setattr(voice_head, "all_items", lambda data: wrong)

@@ -6,12 +6,12 @@ import torch
 
 from emorec.face.detection import Face
 from emorec.face.detector_net import STRIDES
-from support.dotted_faces import COLOURS, POINTS, drawn, face
+from support.dotted_faces import COLOURS, POINTS, draw, face
 from train.data import detection_data, detection_mosaic
-from train.data.detection_data import MIRRORED, Packed, labels
+from train.data.detection_data import MIRRORED, Packed, find_labels
 from train.data.detection_sources import Picture
 from train.recipes import detector_evaluation as detection
-from train.recipes.detector import shifted
+from train.recipes.detector import shift_threshold
 
 
 class Teacher:
@@ -39,18 +39,18 @@ class Teacher:
 
 def test_labels_are_the_mean_over_all_sizes_in_pixels_of_the_picture():
     row = face(40, 20, 80)
-    rows, left_out = labels(Teacher(), drawn([row]))
+    rows, left_out = find_labels(Teacher(), draw([row]))
     assert left_out.tolist() == [False]
     assert rows[0, :14] == pytest.approx(row[:14], abs=1.5)
     assert rows[0, 14] == pytest.approx(0.8)
 
 
 def test_a_face_found_in_few_sizes_is_left_out_unless_it_is_certain():
-    picture = drawn([face(40, 20, 80)])
+    picture = draw([face(40, 20, 80)])
     min_side = max(detection_data.SIDES)
-    assert labels(Teacher(min_side), picture)[1].tolist() == [True]
-    assert labels(Teacher(min_side, score=0.95), picture)[1].tolist() == [False]
-    assert len(labels(Teacher(10_000), picture)[0]) == 0
+    assert find_labels(Teacher(min_side), picture)[1].tolist() == [True]
+    assert find_labels(Teacher(min_side, score=0.95), picture)[1].tolist() == [False]
+    assert len(find_labels(Teacher(10_000), picture)[0]) == 0
 
 
 @pytest.fixture
@@ -59,7 +59,7 @@ def cache(tmp_path, monkeypatch):
     pictures = []
     for split in ("train", "valid", "test"):
         for source in ("web", "colour", "javanese", "media"):
-            pictures.append(Picture(drawn([face(40, 20, 80)]), source, split, source))
+            pictures.append(Picture(draw([face(40, 20, 80)]), source, split, source))
         pictures.append(Picture(np.full((100, 130, 3), 90, np.uint8), "without", split, "plain"))
 
     class Seeing(Teacher):
@@ -68,18 +68,18 @@ def cache(tmp_path, monkeypatch):
 
     monkeypatch.setattr(detection_data, "YuNet", lambda file: Seeing())
     monkeypatch.setattr(detection_data, "pictures", lambda data, negatives: iter(pictures))
-    detection_data.packed(tmp_path, None, tmp_path, tmp_path / "cache")
+    detection_data.load_packed(tmp_path, None, tmp_path, tmp_path / "cache")
     return tmp_path / "cache"
 
 
 def test_packed_pictures_are_what_was_packed(cache):
     packed = Packed(cache)
     assert len(packed) == 15
-    assert len(packed.of("valid")) == 5 and len(packed.of("test", ("web", "media"))) == 2
-    number = packed.of("train", ("colour",))[0]
-    assert (packed.image(number) == drawn([face(40, 20, 80)])).all()
+    assert len(packed.numbers_of("valid")) == 5 and len(packed.numbers_of("test", ("web", "media"))) == 2
+    number = packed.numbers_of("train", ("colour",))[0]
+    assert (packed.image(number) == draw([face(40, 20, 80)])).all()
     assert packed.faces(number)[0][0, :4] == pytest.approx([40, 20, 80, 80], abs=1.5)
-    plain = packed.of("train", ("without",))[0]
+    plain = packed.numbers_of("train", ("without",))[0]
     assert packed.image(plain).shape == (100, 130, 3) and len(packed.faces(plain)[0]) == 0
 
 
@@ -126,11 +126,11 @@ def test_a_picture_comes_again_mirrored_with_its_faces(cache):
 
 def test_mirrored_faces_have_their_landmarks_in_order():
     row = face(20, 30, 50)
-    picture, rows, _ = detection_mosaic.mirrored(drawn([row], 128, 128), row[None], np.array([False]))
+    picture, rows, _ = detection_mosaic.mirror(draw([row], 128, 128), row[None], np.array([False]))
     for (x, y), colour in zip(rows[0, 4:14].reshape(5, 2)[MIRRORED], COLOURS, strict=True):
         assert np.abs(picture[int(y), int(x)].astype(int) - colour).max() < 20
-    again = detection_mosaic.mirrored(picture, rows, np.array([False]))
-    assert again[1] == pytest.approx(row[None]) and (again[0] == drawn([row], 128, 128)).all()
+    again = detection_mosaic.mirror(picture, rows, np.array([False]))
+    assert again[1] == pytest.approx(row[None]) and (again[0] == draw([row], 128, 128)).all()
 
 
 def case(*rows, left_out=None):
@@ -164,7 +164,7 @@ def test_faces_found_missed_and_invented_are_counted():
 
 def test_a_moved_threshold_moves_every_score_alike():
     weights = {f"read.{stride}.bias": torch.zeros(15) for stride in STRIDES} | {"stem.bias": torch.zeros(16)}
-    moved = shifted(weights, 0.25)
+    moved = shift_threshold(weights, 0.25)
     for stride in STRIDES:
         bias = moved[f"read.{stride}.bias"]
         assert torch.sigmoid(bias[0] + np.log(0.25 / 0.75)) == pytest.approx(0.6) and (bias[1:] == 0).all()

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from emorec.face.detector_net import STRIDES, DetectorNet, decode
-from support.dotted_faces import drawn, face
+from support.dotted_faces import draw, face
 from train.recipes.detection_loss import assign, complete_overlap, detection_loss, losses, overlap
 
 
@@ -115,7 +115,7 @@ def test_a_network_learns_one_face():
     torch.manual_seed(0)
     net = DetectorNet()
     row = face(30, 30, 60)
-    picture = torch.from_numpy(drawn([row], 128, 128).transpose(2, 0, 1).copy())[None].float()
+    picture = torch.from_numpy(draw([row], 128, 128).transpose(2, 0, 1).copy())[None].float()
     faces, kind = batch_of(row)
     optimizer = torch.optim.AdamW(net.parameters(), lr=3e-3)
     history = []

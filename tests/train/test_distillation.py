@@ -135,7 +135,7 @@ def test_a_recording_played_faster_is_shorter_and_higher(tmp_path):
     def played(speeds):
         """How long each recording lasts (s) and how high it is (Hz)."""
         lengths, pitches = [], []
-        for samples in pack.played(items, front_end, speeds):
+        for samples in pack.read_samples(items, front_end, speeds):
             assert len(samples) % HOP == 0
             spectrum = np.abs(np.fft.rfft(samples[: int(2.5 * front_end.rate)]))
             lengths.append(len(samples) / front_end.rate)
@@ -175,21 +175,21 @@ def test_a_merged_network_is_the_sum_of_both_trunks(tiny):
     once = replace(voice.SCHEDULE, epochs=1, batch_size=4)
     voice.train_first(workspace(*tiny), once)
     voice.train(workspace(*tiny), FOLD, once)
-    emotional = voice.trained(runs, FOLD)
+    emotional = voice.load_trained(runs, FOLD)
     assert emotional.config == voice.NET
     run.main(["--task", "listener", "--train_dir", str(data), "--out", str(runs), "--folds", str(FOLD)])
     for name in (distillation.run_of(FOLD), distillation.refined_run_of(FOLD)):
         rows = run_dir.read_log(runs / name)
         assert len(rows) == 2 and all(np.isfinite(row["explained"]) for row in rows)
 
-    net = voice.trained(runs, FOLD)
+    net = voice.load_trained(runs, FOLD)
     assert net.config == voice.merged_config()
     items = datasets.voices(data)
     clips = pack.voice_clips(items, VoiceFrontEnd(), runs / "cache")
     pooled, alone = voice.features(net, clips), voice.features(emotional, clips)
     own = np.r_[:8, 12:20]
     assert np.allclose(pooled[:, own], alone, atol=1e-5)  # the same attention, the same trunk
-    inside = datasets.fold_of(items) != FOLD
+    inside = datasets.folds_of(items) != FOLD
     listened = np.setdiff1d(np.arange(24), own)
     copies = [pack.voice_clips(items, VoiceFrontEnd(), runs / "cache", speeds) for speeds in distillation.SPEEDS]
     for column, head in enumerate(voice.HEADS):
@@ -222,13 +222,13 @@ def test_distillation_learns(tiny, monkeypatch):
 def test_the_classifier_is_distilled_from_people_outside_the_fold(tiny, monkeypatch):
     """The features of the synthetic teacher are amplitudes, so its classifier depends on them alone."""
     monkeypatch.setattr(distillation, "ITEMS", 64)
-    monkeypatch.setattr(datasets, "fold_of", lambda items: np.array([int(i.corpus == "ased") - 1 for i in items]))
+    monkeypatch.setattr(datasets, "folds_of", lambda items: np.array([int(i.corpus == "ased") - 1 for i in items]))
     distillation.train(workspace(*tiny), FOLD)
-    before = loop.averaged(tiny[1] / distillation.run_of(FOLD), distillation.Student(TARGETS)).state_dict()
+    before = loop.load_averaged(tiny[1] / distillation.run_of(FOLD), distillation.Student(TARGETS)).state_dict()
     distillation.refine(workspace(*tiny), FOLD, replace(distillation.CLASSIFIER_SCHEDULE, epochs=3))
     rows = run_dir.read_log(tiny[1] / distillation.refined_run_of(FOLD))
     assert rows[-1]["loss"] < rows[0]["loss"]
-    after = loop.averaged(tiny[1] / distillation.refined_run_of(FOLD), distillation.Student(TARGETS)).state_dict()
+    after = loop.load_averaged(tiny[1] / distillation.refined_run_of(FOLD), distillation.Student(TARGETS)).state_dict()
     assert all(not torch.equal(after[name], before[name]) for name in ("classifier.weight", "regressor.weight"))
     persons = set(run_dir.settings_of(tiny[1] / distillation.refined_run_of(FOLD))["persons"])
     assert "ravdess-02" in persons and not any(person.startswith("ased") for person in persons)
@@ -275,14 +275,14 @@ def test_the_teachers_features_are_cached(tiny):
     targets = distillation.targets_of(items, cache)
     clips = pack.voice_clips(items, VoiceFrontEnd(), cache)
     assert [len(one) for one in targets] == [len(speech) for _, speech in clips]
-    scaled = np.concatenate(distillation.standardised([targets])[0]).astype(np.float32)
+    scaled = np.concatenate(distillation.standardise([targets])[0]).astype(np.float32)
     assert np.allclose(scaled.mean(0), 0, atol=0.01)
 
 
 def test_a_finished_fold_is_found_with_and_without_a_distilled_trunk(tmp_path):
-    assert voice.finished(tmp_path, 3) == "voice-3"
+    assert voice.finished_run(tmp_path, 3) == "voice-3"
     (tmp_path / voice.merged_run(3)).mkdir()
-    assert voice.finished(tmp_path, 3) == voice.merged_run(3)
+    assert voice.finished_run(tmp_path, 3) == voice.merged_run(3)
     with pytest.raises(EmorecError, match="no trained network"):
-        voice.trained(tmp_path, 3)
-    assert loop.finished(tmp_path / voice.merged_run(3)) == 0
+        voice.load_trained(tmp_path, 3)
+    assert loop.finished_epochs(tmp_path / voice.merged_run(3)) == 0

@@ -255,7 +255,7 @@ def test_each_corpus_has_a_spread_of_its_own(monkeypatch, bundled):
     seven = np.full((48, 7), 0.01)
     seven[np.arange(48), np.where(right, truth, 1 - truth)] = 0.94
     stored = {"seven": seven, "truth": truth, "corpus": corpus, "person": people}
-    monkeypatch.setattr(predictions, "of", lambda *_: stored)
+    monkeypatch.setattr(predictions, "load_or_collect", lambda *_: stored)
     found = cross_voice.cross_voice(bundled, Setting(data=None, runs=None, cache=None))
     first, *others = (found["spread"][name] for name in cross_voice.CORPORA)
     assert first == pytest.approx(0.5 / 6**0.5, rel=0.1) and others == [0.0] * 3
@@ -263,8 +263,8 @@ def test_each_corpus_has_a_spread_of_its_own(monkeypatch, bundled):
 
 
 def test_kept_folds_outlast_a_failed_copy(tmp_path, monkeypatch):
-    monkeypatch.setattr(voice, "finished", lambda runs, fold: f"voice-{fold}")
-    monkeypatch.setattr(voice, "trained", lambda runs, fold: torch.nn.Linear(2, 2))
+    monkeypatch.setattr(voice, "finished_run", lambda runs, fold: f"voice-{fold}")
+    monkeypatch.setattr(voice, "load_trained", lambda runs, fold: torch.nn.Linear(2, 2))
     keep_folds.keep(tmp_path / "runs", tmp_path / "folds")
     before = {path.relative_to(tmp_path): path.read_bytes() for path in (tmp_path / "folds").rglob("*.*")}
     assert len(before) == 8 and not list((tmp_path / "folds").glob("*.new"))
@@ -287,12 +287,12 @@ def test_a_refined_network_is_the_mean_of_its_trainings_and_saw_no_person_of_its
     fold = 0  # which holds out the drawn RAVDESS actor
     voice.train_first(workspace, once)
     voice.train(workspace, fold, once)
-    alone = voice.trained(tmp_path / "runs", fold).state_dict()
+    alone = voice.load_trained(tmp_path / "runs", fold).state_dict()
     for number in range(len(voice.REFINE_HOPS)):
         voice.refine(workspace, fold, number, once)
     folders = [f"voice-{fold}", *(voice.refinement(fold, number) for number in range(len(voice.REFINE_HOPS)))]
-    nets = [loop.averaged(tmp_path / "runs" / name, VoiceNet(voice.NET)).state_dict() for name in folders]
-    refined = voice.trained(tmp_path / "runs", fold).state_dict()
+    nets = [loop.load_averaged(tmp_path / "runs" / name, VoiceNet(voice.NET)).state_dict() for name in folders]
+    refined = voice.load_trained(tmp_path / "runs", fold).state_dict()
     for name, tensor in refined.items():
         assert torch.allclose(tensor.double(), sum(net[name].double() for net in nets) / len(nets), atol=1e-6), name
     assert not all(torch.equal(tensor, alone[name]) for name, tensor in refined.items())
@@ -362,7 +362,7 @@ def test_corrupted_pictures_are_what_inference_sees(tmp_path):
 
 def test_undecided_items_are_never_right():
     probabilities = np.array([[0.9, 0.1], [np.nan, np.nan]])
-    decided = metrics.decided(probabilities)
+    decided = metrics.predicted_labels(probabilities)
     assert decided.tolist() == [0, metrics.NO_PREDICTION]
     assert metrics.accuracy({"x": decided}, np.array([0, 0]))["results"]["x"] == 0.5
     result = metrics.confusion(decided, np.array([0, 0]), ("a", "b"))
@@ -434,7 +434,7 @@ def test_protocols_are_kept_in_the_order_of_the_card():
 
 
 def test_costs_count_what_a_convolution_does(bundled):
-    spent = cost.of(bundled)
+    spent = cost.measure(bundled)
     assert spent["face"]["parameters"] == sum(p.numel() for p in bundled.face.parameters())
     first = 48 * 48 * 9 * bundled.face.config.widths[0]
     assert spent["face"]["multiply_adds"] > 10 * first and spent["fusion"]["multiply_adds"] < 1e6

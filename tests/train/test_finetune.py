@@ -152,7 +152,7 @@ def test_rare_labels_count_as_much_as_frequent_ones():
             net.weight.zero_(), net.bias.zero_()
         optimizer = torch.optim.SGD(net.parameters(), lr=0.5)
         for _ in range(100):
-            loss = torch.nn.functional.cross_entropy(balance.adjusted(net(torch.zeros(10, 1)), log_shares), truth)
+            loss = torch.nn.functional.cross_entropy(balance.adjust(net(torch.zeros(10, 1)), log_shares), truth)
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()

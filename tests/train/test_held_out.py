@@ -12,7 +12,7 @@ from emorec.inference.predict import fuse
 from emorec.models import pretrained
 from train.data import datasets
 from train.evaluation.protocols import JAVANESE_EMOTIONS
-from train.metrics import among
+from train.metrics import restrict
 
 CLIPS_PER_EMOTION = 4
 ERRORS = 3.0  # standard errors that a sample may lie from what the card says
@@ -59,7 +59,7 @@ def test_clips_of_held_out_actors(shared, analyzer, features, config, fusion):
     assert {emotion_of(item.label) for item in chosen} == set(JAVANESE_EMOTIONS)
     right = []
     for item in chosen:
-        probabilities = among(whole(analyzer, features(item.path), fusion)[None], JAVANESE_EMOTIONS)[0]
+        probabilities = restrict(whole(analyzer, features(item.path), fusion)[None], JAVANESE_EMOTIONS)[0]
         right.append(JAVANESE_EMOTIONS[probabilities.argmax()] == emotion_of(item.label))
     fold = config["training"]["held_out_fold"]
     assert_as_good(np.mean(right), len(right), config["evaluation"]["javanese-av"]["folds"][fusion][fold])

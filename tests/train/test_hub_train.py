@@ -12,7 +12,7 @@ from emorec.models import checkpoint, pretrained
 from emorec.output import tables
 from emorec.ui import example
 from support import make_corpus
-from support.loopback_hub import LoopbackHub, be_client_of, environment_of
+from support.loopback_hub import LoopbackHub, environment_of, use_hub
 from support.loopback_routes import TOKEN
 from support.paths import ROOT
 from train import run
@@ -70,7 +70,7 @@ def test_what_was_trained_and_pushed_analyses_the_same_once_pulled(hub, tmp_path
     assert all(expected[name] != other[name] for name in expected), "any weights would do"
 
     # Another machine: no cache of the Hub, no stored features, and the folder no longer exists.
-    be_client_of(hub, tmp_path / "clean home", monkeypatch)
+    use_hub(hub, tmp_path / "clean home", monkeypatch)
     monkeypatch.setenv("EMOREC_CACHE", str(tmp_path / "clean cache"))
     local.rename(tmp_path / "gone")
     found, loaded = analysed(REPO, clip)
@@ -90,7 +90,7 @@ def test_a_name_that_no_repository_can_have_is_refused_before_training(tmp_path,
 def test_training_that_may_not_push_says_so_and_keeps_what_it_trained(hub, tmp_path, monkeypatch, capsys):
     theirs = hub.commit(REPO, {"README.md": b"somebody else's"})
     corpus = make_corpus.recordings(tmp_path / "recordings", takes=2)
-    be_client_of(hub, tmp_path / "home", monkeypatch)
+    use_hub(hub, tmp_path / "home", monkeypatch)
     monkeypatch.setattr(signal, "signal", lambda *_: None)
     with pytest.raises(SystemExit) as ended:
         run.main(training(corpus, tmp_path / "out"))

@@ -6,7 +6,7 @@ import torch
 
 from emorec.models.identity import DIMENSIONS, SIZE, IdentityNet
 from train.data.identity_faces import SIDE, Packed, wide_framing
-from train.evaluation.identity import Recording, bcubed, grouped, pairs
+from train.evaluation.identity import Recording, bcubed, pairs, score_groups
 from train.metrics import area_under_curve
 from train.recipes import identity as recipe
 
@@ -24,7 +24,7 @@ def faces(count=24, people=6, seed=0):
 def test_targets_keep_the_cosines_of_the_features_and_move_towards_the_person():
     some = faces()
     targets = recipe.Targets(some)
-    plain, moved = targets(some.features), targets.of(some)
+    plain, moved = targets(some.features), targets.of_faces(some)
     assert plain.shape[0] == 24 and np.linalg.norm(plain, axis=1) == pytest.approx(1, abs=1e-4)
     same, other = recipe.pair_cosines(plain, some.persons)
     closer, _ = recipe.pair_cosines(moved, some.persons)
@@ -33,7 +33,7 @@ def test_targets_keep_the_cosines_of_the_features_and_move_towards_the_person():
 
 def test_spoiled_faces_have_the_networks_size_and_differ_every_time():
     crop, generator = faces().crops[0], np.random.default_rng(0)
-    one, other = recipe.spoiled(crop, generator), recipe.spoiled(crop, generator)
+    one, other = recipe.augment_face(crop, generator), recipe.augment_face(crop, generator)
     assert one.shape == (SIZE, SIZE) and one.dtype == np.uint8 and (one != other).any()
 
 
@@ -42,7 +42,7 @@ def test_plain_faces_are_the_middle_of_the_packed_ones():
     crop = np.zeros((SIDE, SIDE), np.uint8)
     left, top = np.round(wide_framing(SIDE)[0] - 0.5).astype(int)
     crop[top - 2 : top + 3, left - 2 : left + 3] = 255
-    rows, columns = np.nonzero(recipe.plain(crop[None])[0] > 128)
+    rows, columns = np.nonzero(recipe.central_crops(crop[None])[0] > 128)
     expected = wide_framing(SIZE, 1.0)[0] - 0.5
     assert [columns.mean(), rows.mean()] == pytest.approx(list(expected), abs=0.8)
 
@@ -53,7 +53,7 @@ def test_training_lowers_the_loss():
     torch.manual_seed(0)
     net = IdentityNet()
     optimizer = torch.optim.AdamW(net.parameters(), lr=2e-3)
-    batches = recipe.Batches(some, np.pad(targets.of(some), ((0, 0), (0, DIMENSIONS - 24))), 12)
+    batches = recipe.Batches(some, np.pad(targets.of_faces(some), ((0, 0), (0, DIMENSIONS - 24))), 12)
     assert len(batches) == 2
     losses = []
     for epoch in range(6):
@@ -82,7 +82,7 @@ def test_pairs_and_groups_of_clear_people_are_all_right():
     some = faces()
     embeddings = recipe.Targets(some)(some.features)
     assert pairs(some, embeddings)["area under the curve"] == 1
-    found = grouped(some, embeddings)
+    found = score_groups(some, embeddings)
     assert max(score for score, _ in found.values()) == 1
 
 

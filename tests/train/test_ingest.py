@@ -96,7 +96,7 @@ def test_arrays_of_a_public_corpus_are_made_again_if_one_of_its_files_has_change
     items, made = layouts.by_folder(make_corpus.pictures(tmp_path / "data", takes=1), "face"), []
     for later in (0, 0, 60):
         os.utime(items[2].path, (items[2].path.stat().st_mtime + later,) * 2)
-        pack.cached(tmp_path / "cache", "kind", items, {}, lambda: {"a": np.array(made.append(1) or 0)})
+        pack.load_or_make(tmp_path / "cache", "kind", items, {}, lambda: {"a": np.array(made.append(1) or 0)})
     assert len(made) == 2
 
 
@@ -149,7 +149,7 @@ def test_a_cache_of_an_earlier_version_counts_until_a_file_is_newer(tmp_path, re
 
 def test_a_damaged_cache_is_made_again(tmp_path):
     def stored():
-        return pack.cached(tmp_path, "kind", [], {}, lambda: {"a": np.arange(1000)})["a"]
+        return pack.load_or_make(tmp_path, "kind", [], {}, lambda: {"a": np.arange(1000)})["a"]
 
     whole = stored()
     (file,) = tmp_path.iterdir()
@@ -163,7 +163,7 @@ def test_two_processes_that_fill_one_cache_do_not_write_into_one_file(tmp_path, 
     main, real = threading.current_thread(), np.savez
 
     def stored():
-        return pack.cached(tmp_path, "kind", [], {}, lambda: {"a": np.arange(1000)})["a"]
+        return pack.load_or_make(tmp_path, "kind", [], {}, lambda: {"a": np.arange(1000)})["a"]
 
     def slow(file, **given):
         real(file, **given)

@@ -138,7 +138,7 @@ def test_many_items_decide_the_scale_themselves():
     probabilities = np.full((3000, 3), 0.001) + 0.997 * np.eye(3)[said]
     seven, emotions, _ = common.to_seven(probabilities, truth, ("happy", "sad", "neutral"))
     head = fit.fit_head(seven, emotions, biased=False, items=3000)
-    assert fit.calibrated(head, seven).max(axis=1).mean() == pytest.approx(0.8, abs=0.05)
+    assert fit.apply(head, seven).max(axis=1).mean() == pytest.approx(0.8, abs=0.05)
 
 
 @pytest.mark.parametrize("right", [1.0, 0.5])

@@ -31,7 +31,7 @@ def test_only_what_depends_on_the_face_changes(tmp_path, monkeypatch):
     monkeypatch.setattr(refit.protocols, "fold_voice", lambda model, runs, fold: before.voice)
     monkeypatch.setattr(bundled_provenance, "metadata_of", lambda data, augmented: {"limits": ["new"]})
     faces = SimpleNamespace(
-        **{name: predictions.of(name, setting, None) for name in ("ferplus-valid", "webfaces-train")}
+        **{name: predictions.load_or_collect(name, setting, None) for name in ("ferplus-valid", "webfaces-train")}
     )
     monkeypatch.setattr(predictions, "ferplus", lambda *given: vars(faces)["ferplus-valid"])
     monkeypatch.setattr(predictions, "webfaces", lambda *given: vars(faces)["webfaces-train"])

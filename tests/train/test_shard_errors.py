@@ -60,7 +60,7 @@ def test_a_damaged_shard_is_one_sentence(written, tmp_path, capsys, change):
 def test_damage_at_the_end_of_the_last_shard_is_found_without_a_buffer(written):
     found = shard_sets.read(f"{written}/face-train-0000.tar")
     wrong = replace(found, shards=(replace(found.shards[0], sha256="0"),))
-    batches = streamed.Batches(wrong, 2, face_only, face.moved, 0, shard_stream.Reading(buffer=1))
+    batches = streamed.Batches(wrong, 2, face_only, face.make_batch, 0, shard_stream.Reading(buffer=1))
     assert len(batches) == 2
     with pytest.raises(EmorecError, match="its content has changed"):
         [*batches(0, np.random.default_rng(0))]

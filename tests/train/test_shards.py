@@ -63,7 +63,7 @@ def test_each_item_is_read_once_by_one_process_in_another_order_each_epoch(writt
     found = shard_sets.read(f"{written}/face-train-*.tar")
     reading, orders = shard_stream.Reading(buffer=4), []
     for epoch in range(3):
-        parts = [shard_stream.divided(found.shards, rank, 2, (0, epoch)) for rank in range(2)]
+        parts = [shard_stream.shards_of_process(found.shards, rank, 2, (0, epoch)) for rank in range(2)]
         assert sorted(shard.url for part in parts for shard in part) == [shard.url for shard in found.shards]
         both = [
             [*shard_stream.examples(part, "face", uncut, (0, epoch, rank), reading)] for rank, part in enumerate(parts)
@@ -204,7 +204,7 @@ def test_two_processes_read_each_item_once_an_epoch_and_end_with_the_same_weight
     [(1000, 1000, 64, 64), (9, 1000, 4, 4), (2500, 1000, 1, 3), (2500, 1000, 2, 4), (100, 1, 64, 100), (16, 5, 1, 4)],
 )
 def test_items_are_spread_evenly_over_a_multiple_of_shards(count, most, multiple, expected):
-    sizes = shard_files.spread(count, most, multiple)
+    sizes = shard_files.shard_sizes(count, most, multiple)
     assert len(sizes) == expected and sum(sizes) == count
     assert max(sizes) <= most and max(sizes) - min(sizes) <= 1
 

@@ -86,7 +86,7 @@ def test_a_wrong_folder_is_one_sentence(tmp_path):
 
 def test_everybody_is_held_out_in_one_fold_only(shared):
     items = datasets.voices(shared / "data")
-    folds = datasets.fold_of(items)
+    folds = datasets.folds_of(items)
     for person in {item.person for item in items}:
         mine = {fold for item, fold in zip(items, folds, strict=True) if item.person == person}
         assert len(mine) == 1
@@ -99,7 +99,7 @@ def test_the_published_folds_hold(shared):
     rows = (shared / "data" / "RAVDESS" / "ravdess_face_logits.csv").read_text().splitlines()[1:]
     published = {row.split(",")[0]: int(row.split(",")[1]) - 1 for row in rows}
     items = datasets.ravdess(shared / "data" / "RAVDESS")
-    ours = dict(zip((item.path.stem for item in items), datasets.fold_of(items), strict=True))
+    ours = dict(zip((item.path.stem for item in items), datasets.folds_of(items), strict=True))
     # The table numbers its folds in another order or not: people who share a fold there share one here.
     together = {(published[stem], ours[stem]) for stem in ours if stem in published}
     assert len(together) == datasets.FOLDS
@@ -152,7 +152,7 @@ def test_a_loss_that_is_no_number_ends_the_run_and_spoils_nothing(tmp_path, monk
         patch.setattr(F, "cross_entropy", spoilt)
         with pytest.raises(EmorecError, match="stops in epoch 2, because its loss is not a finite number"):
             toy_run(tmp_path, epochs=3)
-    assert loop.finished(tmp_path) == 1 and len(seen) == 7
+    assert loop.finished_epochs(tmp_path) == 1 and len(seen) == 7
     net, _ = toy_run(tmp_path, epochs=3, resume=True)
     assert all(value.isfinite().all() for value in net.state_dict().values())
 
@@ -181,7 +181,7 @@ def test_bfloat16_only_where_the_processor_has_it(monkeypatch, tmp_path, able, q
 
 def test_a_missing_run_is_one_sentence(tmp_path):
     with pytest.raises(EmorecError, match="run train/run.py"):
-        loop.averaged(tmp_path, nn.Linear(2, 2))
+        loop.load_averaged(tmp_path, nn.Linear(2, 2))
 
 
 def test_windows_overlap_speech_and_short_clips_are_padded():
@@ -223,20 +223,20 @@ def test_mixed_faces_have_mixed_labels():
 def test_the_face_of_the_last_finished_training_is_taken(tmp_path, monkeypatch):
     first, second, third = face_recipe.RUNS
     runs = {second: 0, third: 0}
-    monkeypatch.setattr(loop, "finished", lambda folder: runs[folder.name])
-    monkeypatch.setattr(loop, "averaged", lambda folder, net: folder.name)
-    assert face_recipe.trained(tmp_path) == first
+    monkeypatch.setattr(loop, "finished_epochs", lambda folder: runs[folder.name])
+    monkeypatch.setattr(loop, "load_averaged", lambda folder, net: folder.name)
+    assert face_recipe.load_trained(tmp_path) == first
     runs[third] = face_recipe.REFINE_SCHEDULES[1].epochs  # of other weights, where the one before is not finished
-    assert face_recipe.trained(tmp_path) == first
+    assert face_recipe.load_trained(tmp_path) == first
     runs[second] = face_recipe.REFINE_SCHEDULES[0].epochs
-    assert face_recipe.trained(tmp_path) == third
+    assert face_recipe.load_trained(tmp_path) == third
     runs[third] -= 1
-    assert face_recipe.trained(tmp_path) == second
+    assert face_recipe.load_trained(tmp_path) == second
 
 
 def test_every_further_training_of_the_face_starts_from_the_one_before(tmp_path, monkeypatch):
     begun = []
-    monkeypatch.setattr(loop, "averaged", lambda folder, net: folder.name)
+    monkeypatch.setattr(loop, "load_averaged", lambda folder, net: folder.name)
     monkeypatch.setattr(
         face_recipe, "_train", lambda data, net, folder, *rest, **options: begun.append((net, folder.name))
     )
@@ -264,7 +264,7 @@ def test_calibration_finds_what_was_done_to_probabilities():
     assert head.scale == pytest.approx(1 / 3, rel=0.1)
     assert np.abs(head.bias).max() < 0.1 and head.strength == pytest.approx(0, abs=1e-3)
     before = calibration.expected_calibration_error(overconfident, truth)
-    after = calibration.expected_calibration_error(calibration.calibrated(head, overconfident), truth)
+    after = calibration.expected_calibration_error(calibration.apply(head, overconfident), truth)
     assert before > 0.15 and after < 0.03
 
 
@@ -327,7 +327,7 @@ def test_every_emotion_and_within_it_every_group_weighs_alike():
 
 def test_unweighted_recall_counts_every_label_alike():
     truth = np.array([0] * 8 + [1] * 2)
-    assert voice.recall(np.zeros(10, int), truth) == 0.5
+    assert metrics.recall(np.zeros(10, int), truth) == 0.5
 
 
 def test_a_clip_that_lasts_for_hours_is_refused_before_it_is_in_memory(monkeypatch):

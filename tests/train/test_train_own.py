@@ -181,7 +181,7 @@ def test_ctrl_c_saves_the_last_whole_epoch(corpus, tmp_path, monkeypatch, capsys
     with pytest.raises(SystemExit) as ended:
         trained(tmp_path, "voice", corpus / "recordings", "--epochs", 5, "--batch_size", 4, "--save_every", 5)
     assert ended.value.code == 130 and "--resume continues" in capsys.readouterr().err
-    assert loop.finished(tmp_path / "voice") == 3
+    assert loop.finished_epochs(tmp_path / "voice") == 3
     assert checkpoints.load(tmp_path / "voice" / "last").voice.config.heads["emotions"] == ("happy", "sad")
     assert (tmp_path / "voice" / "curves.png").exists()
 
@@ -211,7 +211,7 @@ def test_a_full_disk_is_one_sentence_and_keeps_what_was_saved(corpus, tmp_path, 
     with monkeypatch.context() as patch:
         patch.setattr(files, "write", full)
         assert "No space left on device" in failure(capsys, *given)
-    assert loop.finished(tmp_path / "voice") == 1
+    assert loop.finished_epochs(tmp_path / "voice") == 1
     run.main([str(part) for part in (*given, "--resume")])
     assert len(read_log(tmp_path / "voice")) == 3
 

@@ -194,18 +194,22 @@ def test_windows_of_ordinary_speech_are_encoded_as_in_an_analysis(tmp_path):
 def test_predictions_are_kept_and_read_again_without_data(tmp_path):
     arrays = {"seven": factories.probabilities(5), "truth": np.arange(5)}
     setting = predictions.Setting(data=tmp_path, runs=None, cache=tmp_path, predictions=tmp_path / "kept")
-    collected = predictions.of("some", setting, lambda: arrays)
-    stored = predictions.of("some", replace(setting, data=None), lambda: pytest.fail("must not be collected"))
-    kept = predictions.of("some", replace(setting, kept=("some",)), lambda: pytest.fail("must not be collected"))
+    collected = predictions.load_or_collect("some", setting, lambda: arrays)
+    stored = predictions.load_or_collect(
+        "some", replace(setting, data=None), lambda: pytest.fail("must not be collected")
+    )
+    kept = predictions.load_or_collect(
+        "some", replace(setting, kept=("some",)), lambda: pytest.fail("must not be collected")
+    )
     assert all(np.array_equal(kept[name], stored[name]) for name in stored)
     assert (tmp_path / "kept" / "some.safetensors").stat().st_size < 400
     for name in arrays:
         np.testing.assert_array_equal(collected[name], stored[name])  # results are those of the kept numbers
         assert collected[name] == pytest.approx(arrays[name], abs=1e-3)
     with pytest.raises(EmorecError, match="other.*cannot be read"):
-        predictions.of("other", replace(setting, data=None), dict)
+        predictions.load_or_collect("other", replace(setting, data=None), dict)
     with pytest.raises(EmorecError, match="--data, or .*--predictions"):
-        predictions.of("some", predictions.Setting(data=None, runs=None, cache=tmp_path), dict)
+        predictions.load_or_collect("some", predictions.Setting(data=None, runs=None, cache=tmp_path), dict)
 
 
 def test_an_even_set_is_judged_by_its_rows_and_a_skewed_one_as_if_it_were_even():

@@ -22,7 +22,7 @@ def actor(frown):
 
 def test_recall_is_measured_with_and_without_the_baseline():
     angry = Clips(*(np.concatenate(pair) for pair in zip(_values(actor(1.0)), _values(_angry()), strict=True)))
-    found = {tuple(key): recall for *key, recall in usual_expression.measured([angry])}
+    found = {tuple(key): recall for *key, recall in usual_expression.measure_baselines([angry])}
     assert found["neutral throughout", "none", "even"] == 0 < found["neutral throughout", "person", "even"] == 1
     assert (
         found["two neutral clips are named", "none", "even"] < found["two neutral clips are named", "stretch", "even"]

@@ -52,12 +52,12 @@ def test_the_layer_of_a_fold_is_the_networks_own_or_a_file(tmp_path):
     plain, own = factories.voice_net(), layer()
     file = voice_baseline.layer_file(tmp_path, 3)
     file.write_bytes(safetensors.torch.save({"weight": own.weight, "bias": own.bias}))
-    assert torch.equal(voice_baseline.fitted(plain, tmp_path, 3).weight, own.weight)
+    assert torch.equal(voice_baseline.load_layer(plain, tmp_path, 3).weight, own.weight)
     placed = voice_baseline.place(plain, layer(1))
-    assert torch.equal(voice_baseline.fitted(placed, tmp_path, 3).weight, placed.heads[RELATIVE].weight)
+    assert torch.equal(voice_baseline.load_layer(placed, tmp_path, 3).weight, placed.heads[RELATIVE].weight)
     for runs, fold in ((tmp_path, 2), (None, 3)):
         with pytest.raises(EmorecError, match=f"for fold {fold}; fit it with"):
-            voice_baseline.fitted(plain, runs, fold)
+            voice_baseline.load_layer(plain, runs, fold)
 
 
 @pytest.fixture
@@ -84,7 +84,7 @@ def corpora(monkeypatch):
         return [next(place for place, item in enumerate(items) if item is one) for one in given]
 
     monkeypatch.setattr(voice_head, "all_items", lambda data: items)
-    monkeypatch.setattr(voice_head, "pooled", lambda net, given, cache: rows[at(given)])
+    monkeypatch.setattr(voice_head, "pooled_features", lambda net, given, cache: rows[at(given)])
     monkeypatch.setattr(
         voice_head, "pooled_windows", lambda net, given, cache: (rows[at(given)], np.arange(len(given)))
     )
@@ -92,7 +92,7 @@ def corpora(monkeypatch):
         monkeypatch.setattr(voice_head, name, lambda given, cache: np.full(len(given), 1.2))
     folds = {"ravdess-0": 0, "ravdess-1": 0, "ravdess-2": 1, "ravdess-3": 1}
     monkeypatch.setattr(
-        datasets, "fold_of", lambda given: np.array([folds.get(item.person, datasets.NEVER) for item in given])
+        datasets, "folds_of", lambda given: np.array([folds.get(item.person, datasets.NEVER) for item in given])
     )
     monkeypatch.setattr(datasets, "FOLDS", 2)
     return items, {fold: voice_baseline.place(factories.voice_net(), layer(fold)) for fold in range(2)}
@@ -102,14 +102,14 @@ def test_what_is_said_of_speakers_is_in_the_order_of_the_voices(corpora, monkeyp
     items, nets = corpora
     monkeypatch.setattr(voice_predictions, "STRONG", "")
     said = voice_predictions.speakers(SETTING, lambda: nets, relative_layer(SETTING))
-    order = [row for fold in range(2) for row, item in enumerate(items) if datasets.fold_of([item])[0] == fold]
+    order = [row for fold in range(2) for row, item in enumerate(items) if datasets.folds_of([item])[0] == fold]
     order += [row for corpus in datasets.ORDINARY for row, item in enumerate(items) if item.corpus == corpus]
     assert said["truth"].tolist() == [EMOTIONS.index(items[row].label) for row in order]
     names = sorted({item.person for item in items})
     assert [names[number] for number in said["person"]] == [items[row].person for row in order]
     # Of a fold's people it is the fold's own layer, without its bias.
     own = nets[0].heads[RELATIVE]
-    features = voice_head.pooled(nets[0], [items[row] for row in order[:36]], None)
+    features = voice_head.pooled_features(nets[0], [items[row] for row in order[:36]], None)
     assert said["unbiased"][:36] == pytest.approx(features @ own.weight.numpy().T, abs=0.05)
     assert said["bias"][:36] == pytest.approx(np.tile(own.bias.numpy(), (36, 1)), abs=1e-3)
 
@@ -119,7 +119,7 @@ def test_a_corpus_of_ordinary_speech_is_judged_by_a_layer_that_never_met_it(corp
 
     def recorded(items, features, known, without=(), scales=1.0):
         rows = [item for item, there in zip(items, known, strict=True) if there and item.corpus not in without]
-        fitted.append({(item.corpus, int(datasets.fold_of([item])[0])) for item in rows})
+        fitted.append({(item.corpus, int(datasets.folds_of([item])[0])) for item in rows})
         return fit(items, features, known, without, scales)
 
     monkeypatch.setattr(voice_baseline, "fit", recorded)
@@ -135,12 +135,12 @@ def test_whole_recordings_are_better_understood_relative_to_their_speaker(corpor
     said = voice_predictions.speakers(SETTING, lambda: nets, relative_layer(SETTING))
     seven = np.full((len(said["truth"]), 7), 0.1) + 0.3 * np.eye(7)[said["truth"]]
     seven[::3] = 1 / 7  # the head for single windows knows little
-    order = [item for fold in range(2) for item in items if datasets.fold_of([item])[0] == fold]
+    order = [item for fold in range(2) for item in items if datasets.folds_of([item])[0] == fold]
     order += [item for corpus in datasets.ORDINARY for item in items if item.corpus == corpus]
     voices = {
         "seven": seven,
         "truth": said["truth"],
-        "fold": datasets.fold_of(order),
+        "fold": datasets.folds_of(order),
         "corpus": np.array([voice_predictions.VOICE_CORPORA.index(item.corpus) for item in order]),
     }
     monkeypatch.setattr(voice_predictions, "voices", lambda setting, given: voices)
@@ -176,8 +176,8 @@ def test_whole_recordings_are_better_understood_relative_to_their_speaker(corpor
 def _fitted(items, fold):
     truth = np.array([EMOTIONS.index(item.label) for item in items])
     people = np.array([item.person for item in items])
-    offset, known = voice_baseline.relative(voice_head.pooled(None, items, None), truth, people)
-    return voice_baseline.fit(items, offset, known & (datasets.fold_of(items) != fold))
+    offset, known = voice_baseline.relative(voice_head.pooled_features(None, items, None), truth, people)
+    return voice_baseline.fit(items, offset, known & (datasets.folds_of(items) != fold))
 
 
 def factories_clips():
@@ -197,8 +197,8 @@ def test_the_corpus_is_told_by_a_constant_offset_and_not_relative_to_the_speaker
     random = np.random.default_rng(0)
     kinds, people = np.repeat([0, 1], 200), np.repeat(np.arange(20), 20)
     apart = random.normal(0, 1, (400, 3)) + 5 * kinds[:, None]
-    assert corpus_told.told(apart, kinds, people) > 0.99
-    assert 0.35 < corpus_told.told(random.normal(0, 1, (400, 3)), kinds, people) < 0.65
+    assert corpus_told.recall_of_corpus(apart, kinds, people) > 0.99
+    assert 0.35 < corpus_told.recall_of_corpus(random.normal(0, 1, (400, 3)), kinds, people) < 0.65
     # What only names the person does not help with other people.
     names = np.eye(20)[people]
-    assert corpus_told.told(names, kinds, people) <= 0.5 and metrics.NEUTRAL >= 0
+    assert corpus_told.recall_of_corpus(names, kinds, people) <= 0.5 and metrics.NEUTRAL >= 0

@@ -35,7 +35,7 @@ def fit_of(net, clip, heard):
         pictures = clip.mouths[:, :, -SIDE:, recipe.MARGIN : recipe.MARGIN + SIDE]
         seen = net.mouth(pictures)
         steps = net.sound(heard.log_mel.unsqueeze(0))[0]
-        return float(((seen - seen.mean(dim=0)) * recipe.between(steps, clip.times)).sum(dim=1).mean())
+        return float(((seen - seen.mean(dim=0)) * recipe.interpolate(steps, clip.times)).sum(dim=1).mean())
 
 
 def test_the_network_learns_which_sound_belongs_to_a_mouth():
@@ -61,7 +61,7 @@ def test_another_voice_has_its_formants_elsewhere():
 
     log_mel = torch.zeros(64, 16)
     log_mel[20] = 5.0
-    spoiled = recipe.spoiled_sound(log_mel, Raised())
+    spoiled = recipe.augment_sound(log_mel, Raised())
     assert int(spoiled.mean(dim=1).argmax()) == 10
 
 
@@ -78,32 +78,34 @@ def sentence(seed, stretch=1.0):
 
 def test_the_same_sentence_of_somebody_slower_is_paired_frame_by_frame():
     clip, slower = sentence(1), sentence(1, stretch=1.5)
-    (frames,), _ = same_sentence.aligned(same_sentence._cepstrum(clip), [same_sentence._cepstrum(slower)])
+    (frames,), _ = same_sentence.align(same_sentence._cepstrum(clip), [same_sentence._cepstrum(slower)])
     assert (np.diff(frames) >= 0).all()
     assert np.abs(moments(1.5)[frames] - moments(1.0)).max() < 0.5
-    retold = same_sentence.Retold("b", slower, torch.from_numpy(frames))
-    assert (retold.stretched() - clip).abs().mean() < 0.3 < (slower[:, : clip.shape[1]] - clip).abs().mean()
+    other = same_sentence.OtherVoice("b", slower, torch.from_numpy(frames))
+    assert (other.at_times_of_clip() - clip).abs().mean() < 0.3 < (slower[:, : clip.shape[1]] - clip).abs().mean()
 
 
-def test_only_the_best_of_the_same_sentence_of_others_is_retold():
+def test_only_the_best_of_the_same_sentence_of_others_is_used():
     sounds = {f"0{actor}-01-01_0{take}": sentence(1, stretch=1 + take / 10) for actor in (1, 2) for take in (1, 2, 3)}
     sounds |= {"02-02-01_01": sentence(2), "01-01-01_01": sentence(1), "02-01-06_01": sentence(3)}
-    found = same_sentence.retold("01-01-01_01", sentence(1), sounds)
+    found = same_sentence.find_other_voices("01-01-01_01", sentence(1), sounds)
     assert len(found) == 3 and {one.actor for one in found} == {"01", "02"}  # half of six
     assert not any(
         one.log_mel is sounds[name] for one in found for name in ("01-01-01_01", "02-02-01_01", "02-01-06_01")
     )
-    assert same_sentence.retold("01-09-01_01", sentence(1), sounds) == ()
+    assert same_sentence.find_other_voices("01-09-01_01", sentence(1), sounds) == ()
 
 
 def test_nobody_who_is_left_out_is_heard_in_training(monkeypatch):
     def of(actor):
-        return same_sentence.Retold(actor, torch.zeros(64, 4), torch.zeros(FRAMES, dtype=torch.long))
+        return same_sentence.OtherVoice(actor, torch.zeros(64, 4), torch.zeros(FRAMES, dtype=torch.long))
 
     heard = set()
-    monkeypatch.setattr(recipe, "RETOLD", 1.0)
-    monkeypatch.setattr(same_sentence.Retold, "stretched", lambda one: heard.add(one.actor) or torch.zeros(64, FRAMES))
-    training = [replace(talking(actor, 5), retold=(of("a"), of("b"), of("left out"))) for actor in "ab"]
+    monkeypatch.setattr(recipe, "OTHER_VOICE_SHARE", 1.0)
+    monkeypatch.setattr(
+        same_sentence.OtherVoice, "at_times_of_clip", lambda one: heard.add(one.actor) or torch.zeros(64, FRAMES)
+    )
+    training = [replace(talking(actor, 5), other_voices=(of("a"), of("b"), of("left out"))) for actor in "ab"]
     recipe.fit(training, steps=20, report=lambda _: None)
     assert heard == {"a", "b"}
 
@@ -143,9 +145,9 @@ class Given:
 
 def test_hops_are_counted_as_right_unsure_or_wrong():
     shot = Shot([None] * 60, np.zeros(0), 0.25)
-    assert who_speaks.given(Given, [shot]).tolist() == [1, 1, 2]
-    assert who_speaks.given(Given, [Shot(shot.images, shot.samples, None)]).tolist() == [1, 1, 2]
-    assert who_speaks.given(Given, [Shot(shot.images, shot.samples, 0.75)]).tolist() == [1, 1, 2]
+    assert who_speaks.count_hops(Given, [shot]).tolist() == [1, 1, 2]
+    assert who_speaks.count_hops(Given, [Shot(shot.images, shot.samples, None)]).tolist() == [1, 1, 2]
+    assert who_speaks.count_hops(Given, [Shot(shot.images, shot.samples, 0.75)]).tolist() == [1, 1, 2]
 
 
 def test_kinds_are_summed_by_where_the_speaker_is():

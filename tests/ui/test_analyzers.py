@@ -10,7 +10,7 @@ from emorec.errors import EmorecError
 from emorec.models import pretrained
 from emorec.ui.jobs.analyzers import MAX_LOADED, NO_TOKEN, NOT_ON_THE_HUB, AnalyzerCache, protect_token
 from emorec.ui.settings import allowed_models
-from support.loopback_hub import LoopbackHub, be_client_of
+from support.loopback_hub import LoopbackHub, use_hub
 from support.loopback_routes import TOKEN
 
 PATIENCE = 30  # seconds
@@ -109,7 +109,7 @@ def test_a_folder_named_like_a_repository_is_not_opened(tmp_path, monkeypatch):
     """The Hub says what such a name means, and the answer does not depend on the folder."""
     monkeypatch.chdir(tmp_path)
     with LoopbackHub() as hub:
-        be_client_of(hub, tmp_path / "hub-home", monkeypatch)
+        use_hub(hub, tmp_path / "hub-home", monkeypatch)
         with pytest.raises(EmorecError) as without:
             AnalyzerCache("default").get("org/name")
         shutil.copytree(pretrained.BUNDLED, tmp_path / "org" / "name")
@@ -123,7 +123,7 @@ def test_the_deployers_token_serves_only_what_the_deployer_allows(tmp_path, monk
         files = {name: (pretrained.BUNDLED / name).read_bytes() for name in pretrained.CHECKPOINT_FILES}
         hub.commit("org/private", files, private=True)
         hub.commit("org/public", files)
-        be_client_of(hub, tmp_path / "hub-home", monkeypatch)
+        use_hub(hub, tmp_path / "hub-home", monkeypatch)
         monkeypatch.setenv("HF_TOKEN", TOKEN)
         monkeypatch.setenv(NO_TOKEN, "")
         monkeypatch.delenv("EMOREC_MODELS", raising=False)

@@ -8,7 +8,7 @@ import emorec
 from emorec.models import checkpoint
 from emorec.ui.page.layout import build
 from support import factories
-from support.loopback_hub import LoopbackHub, be_client_of
+from support.loopback_hub import LoopbackHub, use_hub
 
 MEASURED = {"what": "A toy <of the Hub>", "metric": "accuracy", "items": 98_765, "results": {"face": 0.43}}
 EVALUATION = {"toy": MEASURED | {"spread": {"face": 0.021}}}
@@ -24,7 +24,7 @@ def hub(tmp_path):
 
 
 def test_the_page_shows_the_card_of_weights_from_the_hub(hub, tmp_path, monkeypatch):
-    be_client_of(hub, tmp_path / "home", monkeypatch)
+    use_hub(hub, tmp_path / "home", monkeypatch)
     monkeypatch.setenv("EMOREC_MODEL", "org/name@v1")
     page = build(emorec.load())
     components = page.get_config_file()["components"]

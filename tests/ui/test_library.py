@@ -25,7 +25,7 @@ from support.pages import change, grave_faults, table, visiting
 
 def served(folder, log, **more):
     """The page with ``folder`` as its library."""
-    return page_process.served("app.py", log, {"EMOREC_LIBRARY": str(folder)} | more)
+    return page_process.serve_page("app.py", log, {"EMOREC_LIBRARY": str(folder)} | more)
 
 
 @pytest.fixture(scope="module")

@@ -85,7 +85,7 @@ def told(page):
 
 def test_no_answer_is_lost_when_the_page_hears_late_of_the_end_of_its_stream(chromium, page_server):
     with (
-        late_ends.before(urlparse(page_server).port) as ends,
+        late_ends.serve_late_ends(urlparse(page_server).port) as ends,
         visiting(chromium, f"http://127.0.0.1:{ends.port}") as page,
     ):
         page.click("#example button")

@@ -10,7 +10,7 @@ from emorec.errors import EmorecError
 from emorec.ui import app
 from emorec.ui.page import layout
 from emorec.ui.server import ports
-from support.small_page import free_port
+from support.page_process import free_port
 
 
 def refused(name, port):

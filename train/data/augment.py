@@ -73,16 +73,16 @@ def voices(log_mel: torch.Tensor, speech: torch.Tensor) -> tuple[torch.Tensor, t
     speech = F.grid_sample(speech.view(n, 1, 1, -1), line, align_corners=False).view(n, -1)
 
     x = x * _uniform(n, 0.9, 1.1).view(n, 1, 1) + _uniform(n, -0.1, 0.1).view(n, 1, 1)
-    return _mask(_mask(_tilted_and_noisy(x), 1, 10, 2), 2, 16, 1), speech
+    return _mask(_mask(_tilt_and_add_noise(x), 1, 10, 2), 2, 16, 1), speech
 
 
 def rooms(log_mel: torch.Tensor) -> torch.Tensor:
     """Log-mel (N, n_mels, T) as in other rooms and by other microphones: nothing moves in time or frequency."""
     level = _uniform(len(log_mel), -0.1, 0.1).view(-1, 1, 1)
-    return _mask(_tilted_and_noisy(log_mel + level), 1, 8, 1)
+    return _mask(_tilt_and_add_noise(log_mel + level), 1, 8, 1)
 
 
-def _tilted_and_noisy(x: torch.Tensor) -> torch.Tensor:
+def _tilt_and_add_noise(x: torch.Tensor) -> torch.Tensor:
     n, mels, _ = x.shape
     # Rooms and microphones tilt the spectrum.
     x = x + _uniform(n, -0.25, 0.25).view(n, 1, 1) * torch.linspace(-1, 1, mels).view(1, mels, 1)

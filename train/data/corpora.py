@@ -60,7 +60,7 @@ def load(
     fold: int = 0,
     seed: int = 0,
 ) -> Corpus:
-    """A Corpus of the data set in ``train_dir``, validated on ``val_dir`` or on held-out people.
+    """Load a Corpus of the data set in ``train_dir``, validated on ``val_dir`` or on held-out people.
 
     ``dataset`` is a key of ``layouts.READERS``, ``task`` "face", "voice" or "fusion". ``labels`` is a JSON file that
     maps the data set's labels to emotions (null: leave those items out). Raises EmorecError for empty or missing
@@ -78,35 +78,36 @@ def load(
     both = {item.person for item in train} & {item.person for item in valid}
     if both and (known or val_dir):
         raise EmorecError(
-            f"{persons.called(min(both), train)} is both in the training and in the validation data; keep people apart."
+            f"{persons.describe(min(both), train)} is both in the training and in the validation data; "
+            "keep people apart."
         )
-    found = {item.label for item in train}
-    if len(found) < 2:
-        raise EmorecError(f"All {len(train)} training items have the label {next(iter(found))!r}; give at least two.")
-    if unseen := sorted({item.label for item in valid} - found):
+    present = {item.label for item in train}
+    if len(present) < 2:
+        raise EmorecError(f"All {len(train)} training items have the label {next(iter(present))!r}; give at least two.")
+    if unseen := sorted({item.label for item in valid} - present):
         raise EmorecError(f"The validation label {unseen[0]!r} is on no training item; add some, or map it elsewhere.")
     ordered = (
         datasets.FERPLUS_LABELS
         if dataset == "ferplus"
-        else tuple(label for label in (*EMOTIONS, *EXTRA_LABELS) if label in found)
+        else tuple(label for label in (*EMOTIONS, *EXTRA_LABELS) if label in present)
     )
     return Corpus(train=train, valid=valid, labels=ordered, known_people=known)
 
 
 def read(dataset: str, task: str, folder: Path, mapping: dict[str, str | None] | None) -> list[Item]:
-    """The items of a data set with emotions as labels. Raises EmorecError, also for an empty folder of a label."""
+    """Read items of a data set, with emotions as labels. Raises EmorecError, also if the folder of a label is empty."""
     items = layouts.READERS[dataset](Path(folder), task)
     if dataset == "folder":
         _check_label_folders(Path(folder), items, mapping or {}, task)
-    return labelled(items, mapping, folder)
+    return map_labels(items, mapping, folder)
 
 
 def _check_label_folders(folder: Path, items: Sequence[Item], mapping: dict[str, str | None], task: str) -> None:
     """Raise EmorecError if the folder of a label that is not mapped to null holds no items."""
     found = {item.label for item in items}
     for path in sorted(folder.iterdir()):
-        name = layouts.name_of(path.name)
-        ignored = name.startswith((".", "__")) or mapping.get(name, "") is None
+        name = layouts.normalise_name(path.name)
+        ignored = name.startswith((".", "__")) or mapping.get(name, "") is None  # "": a label that is not mapped
         if path.is_dir() and not ignored and name not in found:
             alike = _emotion(name, mapping) in {_emotion(label, mapping) for label in found} - {None}
             why = "" if alike else f", so {name!r} cannot be learned"
@@ -123,7 +124,7 @@ def _emotion(label: str | None, mapping: dict[str, str | None]) -> str | None:
 
 
 def read_mapping(file: Path) -> dict[str, str | None]:
-    """The dict of a --labels file: from the data set's labels to emotions, or None. Raises EmorecError."""
+    """Read the dict of a --labels file: from the data set's labels to emotions, or None. Raises EmorecError."""
     try:
         mapping = json.loads(Path(file).read_text(encoding="utf-8-sig"))
     except (OSError, ValueError) as error:
@@ -136,10 +137,10 @@ def read_mapping(file: Path) -> dict[str, str | None]:
                 emotion_of(value)
             except EmorecError as error:
                 raise EmorecError(f"The label map {file} maps {name!r} wrongly: {error}") from None
-    return {layouts.name_of(name): value for name, value in mapping.items()}
+    return {layouts.normalise_name(name): value for name, value in mapping.items()}
 
 
-def labelled(items: Sequence[Item], mapping: dict[str, str | None] | None, folder: Path) -> list[Item]:
+def map_labels(items: Sequence[Item], mapping: dict[str, str | None] | None, folder: Path) -> list[Item]:
     """The items with emotions as labels, without those mapped to None. Raises EmorecError for an unknown label."""
     out = []
     for item in items:
@@ -176,7 +177,7 @@ def split(items: list[Item], known: bool, fold: int, seed: int) -> tuple[list[It
     if parts == {"ferplus-train", "ferplus-valid"} or parts == {"fer2013-train", "fer2013-valid"}:
         held_out = {part for part in parts if part.endswith("-valid")}
     else:
-        places = datasets.fold_of(items)
+        places = datasets.folds_of(items)
         held_out = {item.person for item, place in zip(items, places, strict=True) if place == fold}
     if held_out and held_out != parts:
         return [i for i in items if i.person not in held_out], [i for i in items if i.person in held_out]

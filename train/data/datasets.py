@@ -30,7 +30,7 @@ JAVANESE_FOLDS = (("01", "02"), ("04", "05"), ("06", "08"), ("10",), ())
 FOLDS = len(RAVDESS_FOLDS)
 NEVER = -1  # the fold of people who are never held out
 ORDINARY = ("barista", "speechocean", "korean")  # corpora of ordinary speech
-NAMELESS = ("barista",)  # those of them whose speakers have no names, so that each recording counts as one person
+NAMELESS = ("barista",)  # those without names of speakers, so that each recording counts as a person of its own
 
 
 @dataclass(frozen=True)
@@ -51,8 +51,8 @@ class Item:
 
 def ferplus(folder: Path, split: str) -> list[Item]:
     """FER+ (Barsoum et al., 2016): pictures with the votes of ten people; the label is their majority, or ""."""
-    folder = existing(folder) / FERPLUS_SPLITS[split]
-    with open(existing(folder / "label.csv"), newline="") as file:
+    folder = check_exists(folder) / FERPLUS_SPLITS[split]
+    with open(check_exists(folder / "label.csv"), newline="") as file:
         rows = [(row[0], tuple(int(vote) for vote in row[2:12])) for row in csv.reader(file)]
     return [Item(folder / name, "ferplus", majority(votes), f"ferplus-{split}", votes) for name, votes in rows]
 
@@ -80,8 +80,8 @@ def ravdess(folder: Path) -> list[Item]:
 
 def nemo(folder: Path) -> list[Item]:
     """nEMO (Christop, 2024): data.tsv names file, emotion and speaker; samples/ holds the clips, matched by stem."""
-    folder = existing(folder)
-    with open(existing(folder / "data.tsv"), newline="", encoding="utf-8") as file:
+    folder = check_exists(folder)
+    with open(check_exists(folder / "data.tsv"), newline="", encoding="utf-8") as file:
         rows = {Path(row["file_id"]).stem: row for row in csv.DictReader(file, delimiter="\t")}
     return [
         Item(path, "nemo", rows[path.stem]["emotion"], f"nemo-{rows[path.stem]['speaker_id'].strip()}")
@@ -108,7 +108,7 @@ def javanese(folder: Path) -> list[Item]:
 
 def voices(data: Path) -> list[Item]:
     """All voice clips of the four corpora in ``data`` (RAVDESS, nEMO, ASED, JavaneseAudio)."""
-    data = existing(data)
+    data = check_exists(data)
     return [*ravdess(data / "RAVDESS"), *nemo(data / "nEMO"), *ased(data / "ASED"), *javanese(data / "JavaneseAudio")]
 
 
@@ -118,8 +118,8 @@ def ordinary(data: Path) -> list[Item]:
     The corpus of an item is its folder (barista, speechocean, korean). Items without a label are left out; an item
     without a named speaker counts as a person of its own.
     """
-    folder = existing(Path(data) / "OrdinarySpeech")
-    with open(existing(folder / "labels.csv"), newline="", encoding="utf-8") as file:
+    folder = check_exists(Path(data) / "OrdinarySpeech")
+    with open(check_exists(folder / "labels.csv"), newline="", encoding="utf-8") as file:
         rows = [row for row in csv.DictReader(file) if row["label"]]
     return [
         Item(folder / row["file"], row["file"].split("/")[0], row["label"], row["speaker"] or row["file"])
@@ -129,13 +129,13 @@ def ordinary(data: Path) -> list[Item]:
 
 def webfaces(data: Path, split: str) -> list[Item]:
     """Press and film pictures in ``data``/WebFaces, of the people of one split ("train" or "valid")."""
-    folder = existing(Path(data) / "WebFaces")
-    with open(existing(folder / "labels.csv"), newline="", encoding="utf-8") as file:
+    folder = check_exists(Path(data) / "WebFaces")
+    with open(check_exists(folder / "labels.csv"), newline="", encoding="utf-8") as file:
         rows = [row for row in csv.DictReader(file) if row["split"] == split]
     return [Item(folder / "images" / row["image"], "webfaces", row["label"], row["person"]) for row in rows]
 
 
-def fold_of(items: Sequence[Item]) -> np.ndarray:
+def folds_of(items: Sequence[Item]) -> np.ndarray:
     """The fold (0 to 4) in which each item's person is held out, NEVER for people who never are: (N,) int.
 
     RAVDESS and Javanese people are held out in one fold each; those of nEMO and ASED are trained on in every fold.
@@ -147,7 +147,7 @@ def fold_of(items: Sequence[Item]) -> np.ndarray:
 
 def recordings(folder: Path, pattern: str) -> list[Path]:
     """The media files in a folder, sorted. Raises EmorecError if there are none."""
-    found = sorted(path for path in existing(folder).glob(pattern) if path.suffix.lower() in MEDIA_SUFFIXES)
+    found = sorted(path for path in check_exists(folder).glob(pattern) if path.suffix.lower() in MEDIA_SUFFIXES)
     if not found:
         raise EmorecError(f"{folder} holds no recordings named like {pattern}; is it the data set's own folder?")
     return found
@@ -156,8 +156,8 @@ def recordings(folder: Path, pattern: str) -> list[Path]:
 MEDIA_SUFFIXES = {".opus", ".wav", ".flac", ".mp3", ".m4a", ".ogg", ".mp4", ".flv", ".avi", ".mkv", ".webm", ".mov"}
 
 
-def existing(path: str | Path) -> Path:
-    """The path. Raises EmorecError if it does not exist."""
+def check_exists(path: str | Path) -> Path:
+    """Return the path. Raises EmorecError if it does not exist."""
     path = Path(path)
     if not path.exists():
         raise EmorecError(f"{path} does not exist; give the folder that holds the data sets.")

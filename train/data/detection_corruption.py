@@ -10,7 +10,7 @@ def corrupt(picture, random, rows):
         _cover(picture, random, rows)
     if random.random() < 0.35:
         picture = cv2.cvtColor(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
-    picture = _lit(picture, random)
+    picture = _relight(picture, random)
     choice = random.random()
     if choice < 0.12:
         picture = cv2.GaussianBlur(picture, (0, 0), random.uniform(0.4, 1.6))
@@ -31,7 +31,7 @@ def corrupt(picture, random, rows):
     return picture
 
 
-def _lit(picture, random):
+def _relight(picture, random):
     """A picture uint8 in another light: one table of values for each colour."""
     values = np.repeat(np.arange(256)[:, None], 3, axis=1) / 255
     if random.random() < 0.4:

@@ -46,7 +46,7 @@ class Packed:
         part = slice(self.first[number], self.first[number + 1])
         return self.rows[part], self.left_out[part]
 
-    def of(self, split: str, sources: tuple[str, ...] | None = None) -> np.ndarray:
+    def numbers_of(self, split: str, sources: tuple[str, ...] | None = None) -> np.ndarray:
         """Numbers of the pictures of a split, of all sources or of those named."""
         chosen = self.split == split
         if sources is not None:
@@ -54,7 +54,7 @@ class Packed:
         return np.flatnonzero(chosen)
 
 
-def packed(data: Path, negatives: Path | None, teacher_file: Path, cache: Path) -> Packed:
+def load_packed(data: Path, negatives: Path | None, teacher_file: Path, cache: Path) -> Packed:
     """The packed pictures in a cache folder; they are packed first if it has none.
 
     data: the folder with WebFaces, ColourFaces and JavaneseAV, with ``media`` beside it if there is one; negatives: a
@@ -65,7 +65,7 @@ def packed(data: Path, negatives: Path | None, teacher_file: Path, cache: Path) 
     return Packed(cache)
 
 
-def labels(teacher: YuNet, image: np.ndarray, sides: tuple[int, ...] = SIDES) -> tuple[np.ndarray, np.ndarray]:
+def find_labels(teacher: YuNet, image: np.ndarray, sides: tuple[int, ...] = SIDES) -> tuple[np.ndarray, np.ndarray]:
     """Faces in a picture as rows (N, 15) in pixels, means over the searches that find them; and which are left out."""
     found = []
     width = image.shape[1]
@@ -80,7 +80,7 @@ def labels(teacher: YuNet, image: np.ndarray, sides: tuple[int, ...] = SIDES) ->
                     box = np.array([width - box[0] - box[2], box[1], box[2], box[3]])
                     points = (points * [-1, 1] + [width, 0])[MIRRORED]
                 found.append(np.concatenate([box, points.ravel(), [face.score]]))
-    return _agreed(np.array(found, np.float32).reshape(-1, 15), 2 * len(sides))
+    return _merge_found(np.array(found, np.float32).reshape(-1, 15), 2 * len(sides))
 
 
 def overlap(box: np.ndarray, boxes: np.ndarray) -> np.ndarray:
@@ -91,7 +91,7 @@ def overlap(box: np.ndarray, boxes: np.ndarray) -> np.ndarray:
     return shared / (box[2] * box[3] + boxes[:, 2] * boxes[:, 3] - shared)
 
 
-def _agreed(found, sides):
+def _merge_found(found, sides):
     rows, left_out = [], []
     found = found[np.argsort(-found[:, 14], kind="stable")]
     while len(found):
@@ -111,7 +111,7 @@ def _pack(data, negatives, teacher, cache):
     with open(cache / "pixels.bin", "wb") as pixels:
         for picture in pictures(data, negatives):
             empty = picture.source == "without"
-            rows, left_out = labels(teacher, picture.image, EMPTY_SIDES if empty else SIDES)
+            rows, left_out = find_labels(teacher, picture.image, EMPTY_SIDES if empty else SIDES)
             if empty:  # what few searches find is no face; the rest may be a drawn, carved or animal face
                 rows, left_out = rows[~left_out], np.ones((~left_out).sum(), bool)
             pixels.write(picture.image.tobytes())

@@ -47,11 +47,11 @@ class Mosaics:
         self, packed: Packed, batch_size: int, items: int, sides: tuple[int, ...] = SIDES, split: str = "train"
     ):
         self._packed, self._batch_size, self._items, self._sides = packed, batch_size, items, sides
-        self._numbers = {source: packed.of(split, (source,)) for source in SHARES}
+        self._numbers = {source: packed.numbers_of(split, (source,)) for source in SHARES}
         self._numbers = {source: numbers for source, numbers in self._numbers.items() if len(numbers)}
         shares = np.array([SHARES[source] for source in self._numbers])
         self._shares = shares / shares.sum()
-        empty = packed.of(split)
+        empty = packed.numbers_of(split)
         self._empty = empty[[not len(packed.faces(number)[0]) for number in empty]]
 
     def __len__(self) -> int:
@@ -74,7 +74,7 @@ class Mosaics:
                 pool.pop(int(random.integers(len(pool) - len(items))))
         else:
             items = [pool[number] for number in random.choice(len(pool), self._batch_size, replace=False)]
-        return _stacked([mirrored(*item) if random.random() < 0.5 else item for item in items])
+        return _stack([mirror(*item) if random.random() < 0.5 else item for item in items])
 
     def draw(self, side: int, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """One picture uint8 (S, S, 3), its faces (N, 15) in pixels, and which of them are left out."""
@@ -109,7 +109,9 @@ class Mosaics:
         scale = side / max(height, width) * (1.0 if random.random() < 0.3 else random.uniform(0.5, 1.0))
         matrix = np.array([[scale, 0, 0], [0, scale, 0]])
         paste(canvas, image, matrix)
-        return canvas, *moved(*self._packed.faces(number), matrix, np.array([scale, scale]), False, canvas.shape)
+        return canvas, *transform_faces(
+            *self._packed.faces(number), matrix, np.array([scale, scale]), False, canvas.shape
+        )
 
     def _alone(self, side, random):
         canvas = self._background(side, random)
@@ -177,10 +179,10 @@ class Mosaics:
         matrix = matrix * factors
         matrix = np.column_stack([matrix, middle - matrix @ pivot])
         paste(canvas, image, matrix)
-        return moved(rows, left_out, matrix, np.abs(factors) * scale, mirrored, canvas.shape)
+        return transform_faces(rows, left_out, matrix, np.abs(factors) * scale, mirrored, canvas.shape)
 
 
-def mirrored(picture: np.ndarray, rows: np.ndarray, left_out: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def mirror(picture: np.ndarray, rows: np.ndarray, left_out: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """A picture (S, S, 3) and its faces (N, 15), left and right exchanged."""
     width = picture.shape[1]
     rows = rows.copy()
@@ -191,7 +193,7 @@ def mirrored(picture: np.ndarray, rows: np.ndarray, left_out: np.ndarray) -> tup
     return picture[:, ::-1], rows, left_out
 
 
-def _stacked(items):
+def _stack(items):
     """A batch of pictures (S, S, 3), faces (N, 15) in them and which of those are left out."""
     pictures, faces, kinds = [], [], []
     for picture, rows, left_out in items:
@@ -222,7 +224,7 @@ def paste(canvas: np.ndarray, image: np.ndarray, matrix: np.ndarray) -> None:
     cv2.warpAffine(image, matrix, size, dst=canvas, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_TRANSPARENT)
 
 
-def moved(rows, left_out, matrix, scales, mirrored, shape):
+def transform_faces(rows, left_out, matrix, scales, mirrored, shape):
     """Faces (N, 15) and which are left out, as they lie in a canvas of a shape after a picture was pasted into it."""
     rows = rows.copy()
     middle = (rows[:, :2] + rows[:, 2:4] / 2) @ matrix[:, :2].T + matrix[:, 2]

@@ -44,7 +44,7 @@ class Packed:
     splits: np.ndarray
     sources: np.ndarray
 
-    def of(self, split: str) -> Packed:
+    def of_split(self, split: str) -> Packed:
         """Those of one split."""
         rows = self.splits == split
         return Packed(self.crops[rows], self.features[rows], self.persons[rows], self.splits[rows], self.sources[rows])
@@ -64,7 +64,7 @@ def faces(data: Path) -> Iterator[Face]:
         yield Face(file, "", "train", "ferplus")
 
 
-def packed(data: Path, detector: Detector, teacher: Path, cache: Path) -> Packed:
+def load_packed(data: Path, detector: Detector, teacher: Path, cache: Path) -> Packed:
     """The faces that the detector finds, from the cache if they are there.
 
     Every source is stored by itself, so that a pass that was interrupted goes on with the next one.

@@ -28,14 +28,14 @@ from emorec.voice import features
 from emorec.voice.features import VoiceFrontEnd
 from train.data.datasets import Item
 from train.data.layouts import PICTURES
-from train.data.pack import Arrays, alignment_of, cached, face_detector, load_audio, settings_of, whole_hops
+from train.data.pack import Arrays, alignment_of, face_detector, load_audio, load_or_make, settings_of, whole_hops
 from train.data.reading import Keep, read_each, with_reasons
 
 SMALL = 128  # pixels; in a smaller picture no face has to be found: the whole picture counts as one
 NO_FACE, NO_PICTURES = "No face was found in {name}.", "{name} holds no pictures."
 NO_SOUND, NO_NUMBERS = "{name} holds no sound.", "{name} holds samples that are not numbers or much too large."
 NOT_READ = "The reading of the data ended before this file."
-OF_CONTENT = (NO_FACE, NO_PICTURES, NO_SOUND, NO_NUMBERS)  # reading the same file again finds the same
+OF_CONTENT = (NO_FACE, NO_PICTURES, NO_SOUND, NO_NUMBERS)  # reasons that stay as long as the file does not change
 
 Pair = tuple[np.ndarray, np.ndarray]
 Read = tuple[list[Pair | None], list[str]]
@@ -51,7 +51,7 @@ def extract_faces(
     detector = face_detector()
     settings = alignment_of(size, detector) | {"rate": pipeline.Settings().face_rate}
 
-    def joined(found: Sequence[Pair | None], reasons: Sequence[str]) -> Arrays:
+    def join(found: Sequence[Pair | None], reasons: Sequence[str]) -> Arrays:
         nothing = np.zeros((0, size, size), np.uint8), np.zeros(0, np.float32)
         crops, quality = zip(*(one or nothing for one in found), strict=True)
         return {
@@ -61,7 +61,7 @@ def extract_faces(
             "reasons": np.array(reasons),
         }
 
-    def divided(packed: Arrays) -> list[Pair | None]:
+    def divide(packed: Arrays) -> list[Pair | None]:
         return [
             (packed["crops"][end - count : end], packed["quality"][end - count : end]) if count else None
             for end, count in zip(np.cumsum(packed["frames"]), packed["frames"], strict=True)
@@ -70,51 +70,52 @@ def extract_faces(
     def read(some: Sequence[Item], keep: Keep | None = None) -> Read:
         return read_each(some, lambda item: _faces_of(item.path, detector, size), "faces", keep)
 
-    return _extracted("seen", items, settings, cache, read, joined, divided)
+    return _extract_cached("seen", items, settings, cache, read, join, divide)
 
 
-def _extracted(
+def _extract_cached(
     kind: str,
     items: Sequence[Item],
     settings: dict[str, Any],
     cache: Path,
     read: Callable[..., Read],
-    joined: Callable[[Sequence[Pair | None], Sequence[str]], Arrays],
-    divided: Callable[[Arrays], list[Pair | None]],
+    join: Callable[[Sequence[Pair | None], Sequence[str]], Arrays],
+    divide: Callable[[Arrays], list[Pair | None]],
 ) -> tuple[list[Pair | None], list[tuple[Item, str]]]:
-    """What ``read`` finds in the items, from the cache where it can be; ``joined`` arrays are stored, and ``divided``.
+    """Extract what ``read`` finds in the items, with a cache.
 
-    A file that has changed is read again, and so is one that could not be read: its disk may have been away. So is one
-    of which an earlier version stored what is no number. If reading ends early, the next time continues there.
+    ``join`` makes the arrays that are stored from the results and reasons, ``divide`` the results from these arrays. A
+    file is read again if it has changed, if it could not be read (its disk may have been missing), or if an earlier
+    version stored numbers that are not finite. If reading ends early, the next call continues there.
     """
 
     def update(packed: Arrays | None, changed: np.ndarray, keep: Callable[[Arrays], None]) -> Arrays | None:
-        found: list[Pair | None] = [None] * len(items) if packed is None else divided(packed)
+        found: list[Pair | None] = [None] * len(items) if packed is None else divide(packed)
         reasons = [NOT_READ] * len(items) if packed is None else [str(reason) for reason in packed["reasons"]]
         rows = [
             row
             for row, item in enumerate(items)
-            if changed[row] or _may_pass(item, reasons[row]) or _spoilt(found[row])
+            if changed[row] or _may_be_readable_now(item, reasons[row]) or _has_non_finite(found[row])
         ]
         before = [(found[row], reasons[row]) for row in rows]
         for row in rows:
             found[row], reasons[row] = None, NOT_READ
 
         def merged(new: Sequence[Pair | None], why: Sequence[str]) -> Arrays:
-            for row, one, reason in zip(rows, new, why, strict=False):  # of those that are read so far
+            for row, one, reason in zip(rows, new, why, strict=False):  # ``new`` is shorter if reading is not finished
                 found[row], reasons[row] = one, reason
-            return joined(found, reasons)
+            return join(found, reasons)
 
         new, why = read([items[row] for row in rows], lambda *some: keep(merged(*some))) if rows else ([], [])
         same = all(one is None and was is None and old != NOT_READ for one, (was, old) in zip(new, before, strict=True))
         return None if packed is not None and same and not changed.any() else merged(new, why)
 
-    packed = cached(cache, kind, items, settings, lambda: joined(*read(items)), update)
-    return divided(packed), with_reasons(items, packed["reasons"])
+    packed = load_or_make(cache, kind, items, settings, lambda: join(*read(items)), update)
+    return divide(packed), with_reasons(items, packed["reasons"])
 
 
-def _may_pass(item: Item, reason: str) -> bool:
-    """Whether an item that could not be used may be usable now: not if the reason is what its file holds."""
+def _may_be_readable_now(item: Item, reason: str) -> bool:
+    """Whether an item that could not be read may be readable now: not if the reason is the content of its file."""
     return bool(reason) and reason not in {sentence.format(name=files.shown(item.path.name)) for sentence in OF_CONTENT}
 
 
@@ -130,7 +131,7 @@ def _faces_of(path: Path, detector: Detector, size: int) -> tuple[np.ndarray, np
     return seen["crops"][mine], seen["face_quality"][mine]
 
 
-def _spoilt(found: Pair | None) -> bool:
+def _has_non_finite(found: Pair | None) -> bool:
     return found is not None and found[0].dtype.kind == "f" and not np.isfinite(found[0]).all()
 
 
@@ -149,7 +150,7 @@ class CropKeeper(nn.Module):
 
     def __init__(self, size: int):
         super().__init__()
-        # Not a FaceConfig: that has a widest embedding, which these are wider than.
+        # Not a FaceConfig, which limits the width of an embedding; crops are wider.
         self.config: Any = SimpleNamespace(labels=("none",), size=size, widths=(size * size,))
         self.device = nn.Parameter(torch.zeros(0))
 
@@ -190,7 +191,7 @@ def extract_log_mels(
     """
     per_hop = front_end.hop // front_end.frame
 
-    def joined(found: Sequence[Pair | None], reasons: Sequence[str]) -> Arrays:
+    def join(found: Sequence[Pair | None], reasons: Sequence[str]) -> Arrays:
         nothing = np.zeros((front_end.n_mels, 0), np.float16), np.zeros(0, np.float32)
         spectra, activity = zip(*(one or nothing for one in found), strict=True)
         return {
@@ -200,7 +201,7 @@ def extract_log_mels(
             "reasons": np.array(reasons),
         }
 
-    def divided(packed: Arrays) -> list[Pair | None]:
+    def divide(packed: Arrays) -> list[Pair | None]:
         log_mel, speech = packed["log_mel"], packed["speech"]
         return [
             (log_mel[:, (end - hops) * per_hop : end * per_hop], speech[end - hops : end]) if hops else None
@@ -210,7 +211,7 @@ def extract_log_mels(
     def read(some: Sequence[Item], keep: Keep | None = None) -> Read:
         return read_each(some, lambda item: _voice_of(item.path, front_end), "voices", keep)
 
-    return _extracted("heard", items, settings_of(front_end), cache, read, joined, divided)
+    return _extract_cached("heard", items, settings_of(front_end), cache, read, join, divide)
 
 
 def _voice_of(path: Path, front_end: VoiceFrontEnd) -> tuple[np.ndarray, np.ndarray]:
@@ -218,7 +219,7 @@ def _voice_of(path: Path, front_end: VoiceFrontEnd) -> tuple[np.ndarray, np.ndar
     loudest = np.abs(samples).max(initial=0.0)
     if not loudest:
         raise EmorecError(NO_SOUND.format(name=path.name))
-    # Recordings of floating-point numbers may hold some that are none; one of them would spoil all weights.
+    # Recordings of floating-point numbers may hold NaN or infinity; one such number would spoil all weights.
     if not loudest <= MAX_SAMPLE:
         raise EmorecError(NO_NUMBERS.format(name=path.name))
     return features.log_mel(samples, front_end).to(torch.float16).numpy(), features.speech(samples, front_end)

@@ -18,7 +18,7 @@ from emorec import files
 from emorec.errors import EmorecError
 from train import distributed
 from train.data import datasets
-from train.data.datasets import MEDIA_SUFFIXES, Item, existing
+from train.data.datasets import MEDIA_SUFFIXES, Item, check_exists
 
 PICTURES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"}
 VIDEOS = {".mp4", ".flv", ".avi", ".mkv", ".webm", ".mov"}
@@ -31,7 +31,7 @@ LINKED_TWICE = "{folder}: linked folders that are also elsewhere in it are read 
 CLOSED = "{folder} is left out, because it cannot be read ({reason})."
 TWICE = "{file}: lines that name the file of a line before them are left out ({count})."
 OTHER_LABEL = "Line {number} of {file} gives {path} another label or person than line {first}; leave one of them."
-report_once = cache(distributed.report)  # of one folder, the files for several tasks are looked for
+report_once = cache(distributed.report)  # the same folder is read once for each task
 
 CREMAD_LABELS = {"ANG": "angry", "DIS": "disgust", "FEA": "fear", "HAP": "happy", "NEU": "neutral", "SAD": "sad"}
 RAVDESS_MODALITIES = {"face": ("01", "02"), "voice": ("03", "01"), "fusion": ("01",)}  # in order of preference
@@ -76,7 +76,7 @@ def ferplus(folder: Path, task: str) -> list[Item]:
 
 def fer2013(folder: Path, task: str) -> list[Item]:
     """FER2013 in folders: train/LABEL/*.png beside test/LABEL/*.png (or valid, PublicTest)."""
-    parts = {"train": existing(folder) / "train"}
+    parts = {"train": check_exists(folder) / "train"}
     valid = next((name for name in FER2013_VALID if (folder / name).is_dir()), None)
     if not parts["train"].is_dir() or valid is None:
         raise EmorecError(
@@ -107,7 +107,7 @@ def by_folder(folder: Path, task: str) -> list[Item]:
 
 def by_csv(file: Path, task: str) -> list[Item]:
     """A CSV file (or the folder of one) with the columns path, label and, if the persons are known, person."""
-    file = existing(file)
+    file = check_exists(file)
     if file.is_dir():
         tables = sorted(file.glob("*.csv"))
         if len(tables) != 1:
@@ -142,8 +142,10 @@ def by_csv(file: Path, task: str) -> list[Item]:
     return _usable([item for item in items.values() if item.path.suffix.lower() in USABLE[task]], file, task)
 
 
-def name_of(text: str) -> str:
-    """A label or a person's name as it is compared: valid text, with composed characters (NFC), no spaces around it.
+def normalise_name(text: str) -> str:
+    """A label or a person's name in the form in which it is compared.
+
+    That is valid text with composed characters (NFC) and no spaces around it.
 
     macOS writes the "é" of a folder's name as two characters, and most other programs as one.
     """
@@ -151,8 +153,8 @@ def name_of(text: str) -> str:
 
 
 def _item(path: Path, corpus: str, label: str, person: str) -> Item:
-    person = name_of(person)
-    return Item(path, corpus, name_of(label), person or str(path.resolve()), named=bool(person))
+    person = normalise_name(person)
+    return Item(path, corpus, normalise_name(label), person or str(path.resolve()), named=bool(person))
 
 
 READERS: dict[str, Callable[[Path, str], list[Item]]] = {
@@ -170,24 +172,24 @@ READERS: dict[str, Callable[[Path, str], list[Item]]] = {
 
 def _files(folder: Path, suffixes: Collection[str]) -> list[Path]:
     """The files with one of the suffixes in a folder and all below it, also linked ones, sorted; reports the others."""
-    folder = existing(folder)
+    folder = check_exists(folder)
     if not folder.is_dir():
         raise EmorecError(f"{folder} is not a folder.")
     found: list[Path] = []
-    seen, again = {os.path.realpath(folder)}, []
-    closed: list[OSError] = []
-    for root, folders, names in os.walk(folder, onerror=closed.append, followlinks=True):
+    seen, linked_twice = {os.path.realpath(folder)}, []
+    unreadable: list[OSError] = []
+    for root, folders, names in os.walk(folder, onerror=unreadable.append, followlinks=True):
         for name in sorted(folders, key=lambda name: os.path.islink(os.path.join(root, name))):
             place = os.path.realpath(os.path.join(root, name))
-            if place in seen:  # a link to it was followed before, or would be followed for ever
-                again.append(str(Path(root, name).relative_to(folder)))
+            if place in seen:  # it is read already, or a link to a folder above it would be followed without end
+                linked_twice.append(str(Path(root, name).relative_to(folder)))
                 folders.remove(name)
             seen.add(place)
         found += [Path(root, name) for name in names if not name.startswith(".")]
     _report_unread(folder, found)
-    if again:
-        report_once(LINKED_TWICE.format(folder=folder, names=", ".join(sorted(again))))
-    for error in closed:
+    if linked_twice:
+        report_once(LINKED_TWICE.format(folder=folder, names=", ".join(sorted(linked_twice))))
+    for error in unreadable:
         report_once(CLOSED.format(folder=error.filename, reason=error.strerror))
     return sorted(path for path in found if path.suffix.lower() in suffixes)
 

@@ -43,7 +43,7 @@ def face_detector() -> detection.Detector:
 
 
 def alignment_of(size: int, detector: detection.Detector) -> dict[str, Any]:
-    """What crops depend on besides the pictures. YuNet is not named."""
+    """The settings that crops depend on. YuNet is not named, so that caches of earlier versions stay valid."""
     named = {} if detector.name == detection.YuNet.name else {"detector": detector.name}
     settings = {"size": size, "framing": alignment.FRAMING.tolist(), "smallest": detection.SMALLEST_SIDE}
     return settings | named
@@ -63,7 +63,7 @@ def face_crops(items: Sequence[Item], size: int, cache: Path) -> np.ndarray:
             out[row] = alignment.align(picture, found[0].landmarks, size) if found else whole
         return {"crops": out}
 
-    return cached(cache, "faces", items, alignment_of(size, detector), crops)["crops"]
+    return load_or_make(cache, "faces", items, alignment_of(size, detector), crops)["crops"]
 
 
 def web_crops(items: Sequence[Item], size: int, cache: Path) -> tuple[np.ndarray, np.ndarray]:
@@ -84,8 +84,8 @@ def web_crops(items: Sequence[Item], size: int, cache: Path) -> tuple[np.ndarray
                 out.append(alignment.align(picture, largest.landmarks, size))
         return {"crops": np.array(out, np.uint8).reshape(-1, size, size), "rows": np.array(rows, int)}
 
-    found = cached(cache, "webfaces", items, alignment_of(size, detector), crops)
-    return found["crops"], found["rows"]
+    packed = load_or_make(cache, "webfaces", items, alignment_of(size, detector), crops)
+    return packed["crops"], packed["rows"]
 
 
 def read_enlarged(path: Path) -> np.ndarray:
@@ -103,11 +103,11 @@ def _read(path: Path, flags: int) -> np.ndarray:
 def voice_clips(
     items: Sequence[Item], front_end: VoiceFrontEnd, cache: Path, speeds: Speeds | None = None
 ) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Every clip as (log-mel float16 (n_mels, T), speech float32 (T / 16,)), T a multiple of 16; see ``played``."""
+    """Every clip as log-mel float16 (n_mels, T) and speech float32 (T / 16,), T a multiple of 16 (``read_samples``)."""
 
     def clips() -> dict[str, np.ndarray]:
         spectra, activity, lengths = [], [], []
-        for samples in played(items, front_end, speeds):
+        for samples in read_samples(items, front_end, speeds):
             spectra.append(features.log_mel(samples, front_end).to(torch.float16).numpy())
             activity.append(features.speech(samples, front_end))
             lengths.append(len(activity[-1]))
@@ -117,7 +117,7 @@ def voice_clips(
             "hops": np.array(lengths),
         }
 
-    packed = cached(cache, "voices", items, settings_of(front_end, speeds), clips)
+    packed = load_or_make(cache, "voices", items, settings_of(front_end, speeds), clips)
     ends = np.cumsum(packed["hops"])
     per_hop = front_end.hop // front_end.frame
     log_mel, speech = packed["log_mel"], packed["speech"]
@@ -133,8 +133,8 @@ def settings_of(front_end: VoiceFrontEnd, speeds: Speeds | None = None) -> dict[
     return settings | ({"speeds": speeds} if speeds else {})
 
 
-def played(items: Sequence[Item], front_end: VoiceFrontEnd, speeds: Speeds | None = None) -> Iterator[np.ndarray]:
-    """The samples of each recording, padded to whole hops.
+def read_samples(items: Sequence[Item], front_end: VoiceFrontEnd, speeds: Speeds | None = None) -> Iterator[np.ndarray]:
+    """Read the samples of each recording, padded to whole hops.
 
     With ``speeds``, a seed and factors, each is resampled to another speed by a random factor. As on a tape, pitch and
     formants change with the speed.
@@ -171,7 +171,7 @@ def whole_hops(samples: np.ndarray, hop: int) -> np.ndarray:
     return np.pad(samples, (0, -len(samples) % hop))
 
 
-def cached(
+def load_or_make(
     cache: Path,
     kind: str,
     items: Sequence[Item],
@@ -179,17 +179,17 @@ def cached(
     make: Callable[[], Arrays],
     update: Update | None = None,
 ) -> Arrays:
-    """The arrays that ``make()`` returns, stored in ``cache`` under a hash of the items and the settings.
+    """Load arrays from ``cache``, where they are stored under a hash of the items and the settings, or ``make()`` them.
 
-    If a file of the items has changed since then, or the stored arrays are damaged, they are made again. If there is an
-    ``update``, it is called instead, with the stored arrays or None, which items have changed (N,), and a function that
+    If a file of the items has changed, or the stored arrays are damaged, they are made again. An ``update`` is always
+    called in place of ``make``: with the stored arrays or None, which items have changed (N,), and a function that
     stores arrays before all are made. What it returns is stored, unless it is None. Of several processes only the main
-    one computes them. Raises EmorecError if they cannot be stored.
+    one computes. Raises EmorecError if the arrays cannot be stored.
     """
     key = hashlib.sha256(json.dumps([kind, [_identity(item) for item in items], settings]).encode()).hexdigest()[:16]
     file = Path(cache) / f"{kind}-{key}.npz"
     with distributed.first_alone():
-        arrays, modified = _stored(file), np.array([_modified(item) for item in items], np.int64)
+        arrays, modified = _load(file), np.array([_modified(item) for item in items], np.int64)
         if arrays is None:
             changed = np.ones(len(items), bool)
         else:
@@ -203,7 +203,7 @@ def cached(
         if new is not None:
             _store(file, new, modified)
             return new
-        assert arrays is not None  # an update has nothing to leave as it is
+        assert arrays is not None  # an update without stored arrays does not return None
         return arrays
 
 
@@ -218,7 +218,7 @@ def _store(file: Path, arrays: Arrays, modified: np.ndarray) -> None:
         ) from None
 
 
-def _stored(file: Path) -> Arrays | None:
+def _load(file: Path) -> Arrays | None:
     """The arrays in a file; None if there is none, or if it is damaged, as after a power cut."""
     try:
         with np.load(file) as arrays:

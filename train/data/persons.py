@@ -27,8 +27,8 @@ def most_named(items: Sequence[Item]) -> bool:
     return 2 * sum(item.named for item in items) > len(items)
 
 
-def called(person: str, items: Sequence[Item]) -> str:
-    """A person in a sentence; the file, if nobody says who is in it."""
+def describe(person: str, items: Sequence[Item]) -> str:
+    """A person, for a sentence; if the person of an item is not named, its file."""
     named = all(item.named for item in items if item.person == person)
     return f"The person {person!r}" if named else f"The file {person}"
 

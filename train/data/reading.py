@@ -23,12 +23,14 @@ Keep = Callable[[Sequence[Any], Sequence[str]], None]  # stores what is read so 
 def read_each(
     items: Sequence[Item], read: Callable[[Item], Found], what: str, keep: Keep | None = None
 ) -> tuple[list[Found | None], list[str]]:
-    """The result of ``read`` for each item, and a reason; if read raises EmorecError the result is None, else the
-    reason is empty. ``what`` is the title of the progress bar. ``keep`` gets what is found every few minutes, and when
-    the reading is interrupted."""
+    """Read each item; return the results and the reasons why others are missing.
+
+    If ``read`` raises EmorecError, the result is None and the reason its sentence; otherwise the reason is "". ``what``
+    is the title of the progress bar. ``keep`` gets the results so far every few minutes, and if reading is interrupted.
+    """
     found: list[Found | None] = []
     reasons: list[str] = []
-    again = time.monotonic() + KEEP_EVERY
+    next_keep = time.monotonic() + KEEP_EVERY
     try:
         for item in tqdm(items, desc=what, disable=None):
             try:
@@ -37,12 +39,12 @@ def read_each(
                 one, reason = None, files.shown(str(error))
             found.append(one)
             reasons.append(reason)
-            if keep is not None and (begin := time.monotonic()) >= again:
+            if keep is not None and (begin := time.monotonic()) >= next_keep:
                 keep(found, reasons)
-                again = time.monotonic() + max(KEEP_EVERY, (time.monotonic() - begin) / KEEP_SHARE)
+                next_keep = time.monotonic() + max(KEEP_EVERY, (time.monotonic() - begin) / KEEP_SHARE)
     except BaseException:
         if keep is not None and reasons:
-            with contextlib.suppress(EmorecError):  # of a full disk; why the reading ended counts for more
+            with contextlib.suppress(EmorecError):  # such as a full disk: the first error is the one to report
                 keep(found[: len(reasons)], reasons)
         raise
     return found, reasons

@@ -28,7 +28,7 @@ Example = tuple[np.ndarray, ...]  # the arrays of ARRAYS, in their order
 
 
 def write_shard(url: str, task: str, examples: Iterable[Example]) -> Shard:
-    """Write a shard and describe it. Nothing is at ``url`` before the whole is. Raises EmorecError."""
+    """Write a shard and return its description. It appears at ``url`` only when it is complete. Raises EmorecError."""
     from webdataset.writer import TarWriter
 
     items, longest, totals = 0, 0, np.zeros(0)
@@ -38,57 +38,57 @@ def write_shard(url: str, task: str, examples: Iterable[Example]) -> Shard:
             with open(local, "wb") as file, TarWriter(file, user="", group="", encoder=False, mtime=0) as out:
                 for example in examples:
                     named = zip(ARRAYS[task], example, strict=True)
-                    out.write({"__key__": f"{items:06}", **{f"{name}.npy": _packed(array) for name, array in named}})
+                    out.write({"__key__": f"{items:06}", **{f"{name}.npy": _to_npy(array) for name, array in named}})
                     items, longest = items + 1, max(longest, len(example[1]))
                     totals = example[-1] + (totals if len(totals) else 0)
             with open(local, "rb") as file:
                 digest = hashlib.file_digest(file, "sha256").hexdigest()
-            _put(local, url)
+            _upload(local, url)
         except OSError as error:
             raise EmorecError(NOT_WRITTEN.format(url=url, reason=error.strerror or error)) from None
     return Shard(url=url, items=items, totals=tuple(np.asarray(totals, float)), longest=longest, sha256=digest)
 
 
-def write_index(url: str, found: ShardSet) -> None:
-    """Write the index of a set, which is what makes its shards readable; so it comes last. Raises EmorecError."""
+def write_index(url: str, shard_set: ShardSet) -> None:
+    """Write the index of a set. It comes last, because shards cannot be read without it. Raises EmorecError."""
     with tempfile.TemporaryDirectory(prefix="emorec-shard-") as folder:
         local = Path(folder, "index.json")
-        local.write_text(index_text(found), encoding="utf-8")
-        _put(local, url)
+        local.write_text(index_text(shard_set), encoding="utf-8")
+        _upload(local, url)
 
 
 def check_absent(url: str) -> None:
     """Raise EmorecError if there is an index at ``url``, or if the place cannot be reached."""
-    files, path = storage.opened(url)
+    files, path = storage.open_filesystem(url)
     try:
-        there = files.exists(path)
+        exists = files.exists(path)
     except Exception as error:
-        raise storage.problem(url, error) from None
-    if there:
+        raise storage.to_emorec_error(url, error) from None
+    if exists:
         raise EmorecError(EXISTS.format(index=url))
 
 
 def read_shard(shard: Shard, task: str) -> Iterator[Example]:
-    """The examples of a shard, in order, while it arrives.
+    """Yield the examples of a shard, in order, while it is read.
 
-    Raises EmorecError if it cannot be read, or, at its end at the latest, if it is not the one that was written.
+    Raises EmorecError if it cannot be read, and at the latest after the last example if its content has changed.
     """
     from webdataset.tariterators import group_by_keys, tar_file_iterator
 
-    files, path = storage.opened(shard.url)
+    files, path = storage.open_filesystem(shard.url)
     count = 0
     try:
         with files.open(path, "rb", block_size=BLOCK, cache_type="readahead") as source:
             stream: Any = _Hashed(source)
             members = ({**member, "__url__": shard.url} for member in tar_file_iterator(stream))
             for sample in group_by_keys(members):
-                yield tuple(_unpacked(sample[f"{name}.npy"]) for name in ARRAYS[task])
+                yield tuple(_from_npy(sample[f"{name}.npy"]) for name in ARRAYS[task])
                 count += 1
             digest = stream.finish()
     except (tarfile.TarError, ValueError, KeyError, EOFError) as error:
-        raise EmorecError(DAMAGED.format(url=shard.url, reason=_short(error))) from None
+        raise EmorecError(DAMAGED.format(url=shard.url, reason=_reason(error))) from None
     except Exception as error:  # each store has errors of its own
-        raise storage.problem(shard.url, error) from None
+        raise storage.to_emorec_error(shard.url, error) from None
     if count != shard.items:
         raise EmorecError(DAMAGED.format(url=shard.url, reason=f"it holds {count} of {shard.items} items"))
     if digest != shard.sha256:
@@ -96,7 +96,7 @@ def read_shard(shard: Shard, task: str) -> Iterator[Example]:
 
 
 class _Hashed:
-    """Passes on what is read, and adds it to a SHA-256."""
+    """A stream that also computes the SHA-256 of what is read from it."""
 
     def __init__(self, source: Any):
         self._source, self._hash = source, hashlib.sha256()
@@ -107,38 +107,38 @@ class _Hashed:
         return block
 
     def finish(self) -> str:
-        """Read the rest; the hash of everything as hexadecimal digits."""
+        """Read the rest; return the hash of everything as hexadecimal digits."""
         while self.read(BLOCK):
             pass
         return self._hash.hexdigest()
 
 
-def _packed(array: np.ndarray) -> bytes:
+def _to_npy(array: np.ndarray) -> bytes:
     content = io.BytesIO()
     np.save(content, array, allow_pickle=False)
     return content.getvalue()
 
 
-def _unpacked(content: bytes) -> np.ndarray:
+def _from_npy(content: bytes) -> np.ndarray:
     return np.load(io.BytesIO(content), allow_pickle=False)
 
 
-def _put(local: Path, url: str) -> None:
-    files, path = storage.opened(url)
+def _upload(local: Path, url: str) -> None:
+    files, path = storage.open_filesystem(url)
     try:
         if url.startswith("file://"):
             Path(path).parent.mkdir(parents=True, exist_ok=True)
         files.put_file(str(local), path)
     except Exception as error:
-        reason = getattr(error, "strerror", None) or _short(error)
+        reason = getattr(error, "strerror", None) or _reason(error)
         raise EmorecError(NOT_WRITTEN.format(url=url, reason=reason)) from None
 
 
-def _short(error: BaseException) -> str:
+def _reason(error: BaseException) -> str:
     return " ".join(str(error).split())[:120].rstrip(".") or type(error).__name__
 
 
-def spread(count: int, most: int, multiple: int) -> Sequence[int]:
+def shard_sizes(count: int, most: int, multiple: int) -> Sequence[int]:
     """Sizes of the shards for ``count`` items, which differ by one at most.
 
     The number of shards is the smallest multiple of ``multiple`` with at most ``most`` items in each; it is not larger

@@ -79,12 +79,12 @@ def as_url(text: str) -> str:
 
 
 def read(pattern: str) -> ShardSet:
-    """The set of the shards that a pattern names: URLs or paths with {0000..0003}, * and ?.
+    """Read the index of the shards that a pattern names: URLs or paths with {0000..0003}, * and ?.
 
     Raises EmorecError if the pattern names none, or if their index cannot be read.
     """
     require(EXTRA, "webdataset", "fsspec")
-    urls = [as_url(name) for name in _expanded(pattern)]
+    urls = [as_url(name) for name in _expand(pattern)]
     if not urls or not all(storage.is_object(url) and url.endswith(SUFFIX) for url in urls):
         raise EmorecError(NO_PATTERN.format(pattern=pattern))
     index = _index_of(urls[0])
@@ -95,12 +95,12 @@ def read(pattern: str) -> ShardSet:
     folder = posixpath.dirname(index)
     names: dict[str, None] = {}
     for url in urls:
-        wanted = posixpath.basename(url)
-        found = [name for name in listed if fnmatchcase(name, wanted)]
-        if not found:
+        name_pattern = posixpath.basename(url)
+        matching = [name for name in listed if fnmatchcase(name, name_pattern)]
+        if not matching:
             first, last = min(listed), max(listed)
             raise EmorecError(NOT_LISTED.format(url=url, count=len(listed), first=first, last=last))
-        names |= dict.fromkeys(found)
+        names |= dict.fromkeys(matching)
     try:
         shards = tuple(
             Shard(**{**listed[name], "url": f"{folder}/{name}", "totals": tuple(listed[name]["totals"])})
@@ -118,21 +118,21 @@ def read(pattern: str) -> ShardSet:
         raise EmorecError(NO_INDEX.format(index=index, pattern=pattern, reason="it lacks something")) from None
 
 
-def index_text(found: ShardSet) -> str:
+def index_text(shard_set: ShardSet) -> str:
     """The content of a set's index."""
     shards = {}
-    for shard in found.shards:
+    for shard in shard_set.shards:
         described = asdict(shard)
         shards[posixpath.basename(described.pop("url"))] = described
-    return json.dumps({VERSION_KEY: VERSION, **asdict(found), "shards": shards}, indent=1)
+    return json.dumps({VERSION_KEY: VERSION, **asdict(shard_set), "shards": shards}, indent=1)
 
 
-def _expanded(pattern: str) -> list[str]:
+def _expand(pattern: str) -> list[str]:
     from webdataset.shardlists import expand_urls
 
     try:
         return [*expand_urls(pattern)]
-    except (ValueError, AssertionError) as error:  # the latter for a variable ${NAME} that is not set
+    except (ValueError, AssertionError) as error:  # AssertionError: a variable ${NAME} that is not set
         raise EmorecError(WRONG_PATTERN.format(pattern=pattern, reason=error)) from None
 
 
@@ -143,7 +143,7 @@ def _index_of(url: str) -> str:
 
 
 def _read_index(index: str, pattern: str) -> dict[str, Any]:
-    files, path = storage.opened(index)
+    files, path = storage.open_filesystem(index)
     try:
         content = json.loads(files.cat_file(path))
     except FileNotFoundError:
@@ -151,7 +151,7 @@ def _read_index(index: str, pattern: str) -> dict[str, Any]:
     except ValueError as error:
         raise EmorecError(NO_INDEX.format(index=index, pattern=pattern, reason=error)) from None
     except Exception as error:  # each store has errors of its own
-        raise storage.problem(index, error) from None
+        raise storage.to_emorec_error(index, error) from None
     if not isinstance(content, dict) or content.get(VERSION_KEY) != VERSION:
         raise EmorecError(OTHER_VERSION.format(index=index))
     if not isinstance(content.get("shards"), dict) or not content["shards"]:

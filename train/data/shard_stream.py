@@ -25,7 +25,7 @@ class Reading:
     buffer: int = 1000
 
 
-def divided(shards: Iterable[Shard], part: int, parts: int, seed: tuple[int, ...]) -> list[Shard]:
+def shards_of_process(shards: Iterable[Shard], part: int, parts: int, seed: tuple[int, ...]) -> list[Shard]:
     """The shards of one of ``parts`` processes in an epoch.
 
     All processes give the same seed, so each shard belongs to one of them, in another order in every epoch.
@@ -47,11 +47,11 @@ def examples(shards: list[Shard], task: str, cut: Cut, seed: tuple[int, ...], re
     if reading.buffer > 1:
         mixer = random.Random(number)
         stages.append(shuffle(reading.buffer, initial=reading.buffer, rng=mixer))
-    pipeline: Any = DataPipeline(*stages, _guarded)
+    pipeline: Any = DataPipeline(*stages, _pass_errors)
     workers = min(reading.workers, len(shards))
-    # A copy of this process would share its locks and its connections to the store, so workers are started afresh.
+    # Workers are spawned, not forked: a fork would share the locks of this process and its connections to the store.
     how: dict[str, Any] = {"multiprocessing_context": "spawn"} if workers else {}
-    loader = DataLoader(pipeline, batch_size=None, num_workers=workers, collate_fn=_same, **how)
+    loader = DataLoader(pipeline, batch_size=None, num_workers=workers, collate_fn=_unchanged, **how)
     for example in loader:
         if isinstance(example, EmorecError):
             raise example
@@ -83,13 +83,13 @@ class _Read:
                 yield self.cut(example, generator)
 
 
-def _guarded(data: Iterable[Example]) -> Iterator[Example | EmorecError]:
-    """The last stage: an error travels as an item, for what a worker raises has its whole traceback in the message."""
+def _pass_errors(data: Iterable[Example]) -> Iterator[Example | EmorecError]:
+    """The last stage: pass an EmorecError on as an item; if a worker raised it, its text would get a traceback."""
     try:
         yield from data
     except EmorecError as error:
         yield error
 
 
-def _same(example: Any) -> Any:
+def _unchanged(example: Any) -> Any:
     return example

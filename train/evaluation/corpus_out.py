@@ -28,10 +28,10 @@ def corpus_out(model: Checkpoint, setting: predictions.Setting) -> dict:
     speaker's baseline, see train/recipes/voice_baseline.py, for speakers who have one. Raises EmorecError if the voice
     network has no distilled trunk.
     """
-    found = predictions.of("corpus-out", setting, lambda: _collect(model, setting))
-    plain = _measured(found, "")
+    found = predictions.load_or_collect("corpus-out", setting, lambda: _collect(model, setting))
+    plain = _measure(found, "")
     known = found["known"] > 0
-    own = _measured({name: values[known] for name, values in found.items()} | {"seven": found["relative"][known]},
+    own = _measure({name: values[known] for name, values in found.items()} | {"seven": found["relative"][known]},
                     ", own baseline")  # fmt: skip
     return {
         "what": "Voices of each corpus by a layer fitted on the other corpora, over features never trained on emotions "
@@ -50,7 +50,7 @@ def corpus_out(model: Checkpoint, setting: predictions.Setting) -> dict:
     }
 
 
-def _measured(found, way):
+def _measure(found, way):
     """Results of every corpus for probabilities ``seven``; the names of results end with ``way``."""
     results, spread, intervals, tables, best_labels, calibrated, drawn = {}, {}, {}, {}, [], [], {}
     for number, corpus in enumerate(CORPORA):
@@ -58,10 +58,10 @@ def _measured(found, way):
         if not rows.any():
             continue
         head = _calibration(found, ~rows)
-        even = calibration.calibrated(head, found["seven"][rows])
+        even = calibration.apply(head, found["seven"][rows])
         truth, people = found["truth"][rows], found["person"][rows]
         calibrated.append(even)
-        best = _among_own(even, truth)
+        best = _best_of_own(even, truth)
         best_labels.append(best)
         if len(np.unique(truth)) > 1:
             _add(corpus + way, best == truth, truth, people, results, spread, intervals)
@@ -69,7 +69,7 @@ def _measured(found, way):
         if corpus in datasets.ORDINARY:
             calm = truth == metrics.NEUTRAL
             for name, prior in (("even", calibration.EVEN), ("everyday", metrics.EVERYDAY)):
-                p = calibration.calibrated(head, found["seven"][rows][calm], prior)
+                p = calibration.apply(head, found["seven"][rows][calm], prior)
                 right = p.argmax(1) == metrics.NEUTRAL
                 title = f"{corpus} calm, {name} prior{way}"
                 _add(title, right, truth[calm], people[calm], results, spread, intervals)
@@ -103,7 +103,7 @@ def _add(name, right, truth, people, results, spread, intervals):
     intervals[name] = [low, high]
 
 
-def _among_own(probabilities, truth):
+def _best_of_own(probabilities, truth):
     """The most likely of the labels that a corpus has, for each row."""
     own = np.unique(truth)
     return own[probabilities[:, own].argmax(axis=1)]
@@ -128,7 +128,7 @@ def _collect(model: Checkpoint, setting: predictions.Setting) -> dict[str, np.nd
         raise EmorecError("corpus-out needs a voice network with a distilled trunk; this one has none.")
     items = voice_head.all_items(setting.data)
     corpora = np.array([item.corpus for item in items])
-    pooled_features = voice_head.pooled(model.voice, items, setting.cache)[:, columns]
+    pooled_features = voice_head.pooled_features(model.voice, items, setting.cache)[:, columns]
     calm = np.flatnonzero(np.isin(corpora, datasets.ORDINARY))
     windows, place = voice_head.pooled_windows(model.voice, [items[row] for row in calm], setting.cache)
     everyone = {person: number for number, person in enumerate(sorted({item.person for item in items}))}

@@ -25,7 +25,7 @@ from train import metrics
 from train.recipes import regression, voice_baseline, voice_head
 
 
-def told(features: np.ndarray, corpora: np.ndarray, people: np.ndarray) -> float:
+def recall_of_corpus(features: np.ndarray, corpora: np.ndarray, people: np.ndarray) -> float:
     """Recall (mean over corpora) of a linear layer that tells the corpus from features (N, D).
 
     ``corpora`` and ``people`` are (N,). It is fitted to half of the people of each corpus and judged on the others,
@@ -45,15 +45,15 @@ def told(features: np.ndarray, corpora: np.ndarray, people: np.ndarray) -> float
 
 
 def measure(net: VoiceNet, data: Path, cache: Path) -> dict[str, float]:
-    """``told`` of the calm recordings of speakers with a baseline, by the features that are used."""
+    """``recall_of_corpus`` of the calm recordings of speakers with a baseline, by the features that are used."""
     items = voice_head.all_items(data)
     truth = np.array([EMOTIONS.index(emotion_of(item.label) or "") for item in items])
     people, corpora = np.array([item.person for item in items]), np.array([item.corpus for item in items])
-    features = voice_head.pooled(net, items, cache)
+    features = voice_head.pooled_features(net, items, cache)
     offset, known = voice_baseline.relative(features, truth, people)
     calm = known & (truth == metrics.NEUTRAL)
     kinds = {"as they are": features, "relative to the speaker": offset}
-    found = {name: told(values[calm], corpora[calm], people[calm]) for name, values in kinds.items()}
+    found = {name: recall_of_corpus(values[calm], corpora[calm], people[calm]) for name, values in kinds.items()}
     return found | {"chance": 1 / len(np.unique(corpora[calm]))}
 
 

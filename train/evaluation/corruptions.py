@@ -38,7 +38,7 @@ Corruption = Callable[[np.ndarray, np.random.Generator], np.ndarray]
 
 def robust(model: Checkpoint, setting: predictions.Setting) -> dict[str, Any]:
     """Accuracy on Javanese clips of held-out actors with either modality missing or corrupted; even prior."""
-    found = predictions.of("robust", setting, lambda: _collect(model, setting))
+    found = predictions.load_or_collect("robust", setting, lambda: _collect(model, setting))
     truth = found["truth"]
     labels = np.array([JAVANESE_EMOTIONS.index(EMOTIONS[label]) for label in truth])
     predicted, clean = {}, {}
@@ -48,12 +48,12 @@ def robust(model: Checkpoint, setting: predictions.Setting) -> dict[str, Any]:
         by_way = fusion.ways(samples, arrays["fused"], model.calibration)
         for way in ("face", "voice", "late", "intermediate"):
             if not np.isnan(by_way[way]).all():
-                p = metrics.among(by_way[way], JAVANESE_EMOTIONS)
+                p = metrics.restrict(by_way[way], JAVANESE_EMOTIONS)
                 predicted[f"{way}, {condition}"] = np.where(
                     np.isnan(by_way[way][:, 0]), metrics.NO_PREDICTION, p.argmax(axis=1)
                 )
         if condition == "clean":
-            clean = {way: metrics.among(by_way[way], JAVANESE_EMOTIONS) for way in ("mean", "late")}
+            clean = {way: metrics.restrict(by_way[way], JAVANESE_EMOTIONS) for way in ("mean", "late")}
     return {
         "what": "Javanese clips of actors never met, with a modality missing or spoilt, 6 emotions",
         "metric": "accuracy",
@@ -76,7 +76,7 @@ def _collect(model: Checkpoint, setting: predictions.Setting) -> dict[str, np.nd
     if not items:
         raise EmorecError("The checkpoint was trained on everybody in JavaneseAV, so nobody is left to measure it on.")
     truth = np.array([EMOTIONS.index(emotion_of(item.label)) for item in items])
-    conditions = corrupted(items, truth, model, setting.cache)
+    conditions = corrupt_all(items, truth, model, setting.cache)
     found = [conditions[name] for name in CONDITIONS]
     return {
         "face": np.stack([samples.face_probabilities for samples in found]),
@@ -90,7 +90,9 @@ def _collect(model: Checkpoint, setting: predictions.Setting) -> dict[str, np.nd
     }
 
 
-def corrupted(items: Sequence[datasets.Item], truth: np.ndarray, model: Checkpoint, cache: Path) -> dict[str, Samples]:
+def corrupt_all(
+    items: Sequence[datasets.Item], truth: np.ndarray, model: Checkpoint, cache: Path
+) -> dict[str, Samples]:
     """Samples of whole clips by condition: clean, a modality missing, pictures or sound corrupted."""
     detector = detection.detector(pretrained.face_detector_file())
     rows: dict[str, list] = {}

@@ -19,7 +19,7 @@ PASSES = 2  # over all networks; in the first one memory is still being allocate
 VOICE_HOPS = 12  # 3.07 s, one window
 
 
-def of(model: Checkpoint) -> dict[str, dict[str, Any]]:
+def measure(model: Checkpoint) -> dict[str, dict[str, Any]]:
     """{network: {"parameters", "multiply_adds", "ms"}} of a Checkpoint; an item is a face, a voice window of 3.07 s, or
     one window's fusion. Times are the best of 20 rounds of 32 items on one thread, once all have run before."""
     frames = VOICE_HOPS * model.voice.FRAMES_PER_HOP

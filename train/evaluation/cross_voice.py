@@ -24,13 +24,13 @@ def cross_voice(model, setting):
     The networks have no distilled trunk. An item is classified among the emotions of its corpus. Trainings are
     stored in ``runs`` and resumed.
     """
-    found = predictions.of("cross-voice", setting, lambda: _collect(setting))
+    found = predictions.load_or_collect("cross-voice", setting, lambda: _collect(setting))
     recalls, predicted, truth, drawn = {}, [], [], {}
     for number, corpus in enumerate(CORPORA):
         rows = found["corpus"] == number
         labels = found["truth"][rows]
         possible = [EMOTIONS[label] for label in np.unique(labels)]
-        best = metrics.among(found["seven"][rows], possible).argmax(1)
+        best = metrics.restrict(found["seven"][rows], possible).argmax(1)
         decided = np.array([EMOTIONS.index(emotion) for emotion in possible])[best]
         recalls[corpus] = metrics.recall(decided, labels)
         people = found["person"][rows] if "person" in found else np.arange(len(labels))

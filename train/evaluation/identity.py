@@ -22,10 +22,10 @@ from emorec.face.detection import Detector
 from emorec.models import checkpoint as checkpoints
 from emorec.models import identity, pretrained
 from emorec.models.checkpoint import Checkpoint
-from train.data.identity_faces import Packed, packed
+from train.data.identity_faces import Packed, load_packed
 from train.data.pack import face_detector
 from train.metrics import area_under_curve
-from train.recipes.identity import pair_cosines, plain
+from train.recipes.identity import central_crops, pair_cosines
 
 FRAME_RATE = 5.0  # of composed recordings: as many as are sampled
 THRESHOLDS = np.round(np.arange(0.2, 0.7, 0.025), 3)
@@ -75,7 +75,7 @@ def pairs(faces: Packed, embeddings: np.ndarray) -> dict[str, float]:
     } | {f"cosine of others, {q:.1%}": round(float(np.quantile(other, q)), 3) for q in (0.5, 0.95, 0.99, 0.999)}
 
 
-def grouped(faces: Packed, embeddings: np.ndarray, seed: int = 0) -> dict[float, tuple[float, float]]:
+def score_groups(faces: Packed, embeddings: np.ndarray, seed: int = 0) -> dict[float, tuple[float, float]]:
     """For every threshold the mean BCubed F and the share of groups counted right, over drawn groups of people."""
     generator, found = np.random.default_rng(seed), {float(threshold): [] for threshold in THRESHOLDS}
     names, counts = np.unique(faces.persons, return_counts=True)
@@ -174,12 +174,12 @@ def main(arguments: list[str] | None = None) -> None:
     asked = parser.parse_args(arguments)
     cv2.setNumThreads(1)
     network = identity.load(asked.weights)
-    faces = packed(asked.data, face_detector(), asked.teacher, asked.cache)
+    faces = load_packed(asked.data, face_detector(), asked.teacher, asked.cache)
     for split in ("valid", "test"):
-        some = faces.of(split)
-        embeddings = identity.embed(network, plain(some.crops))
+        some = faces.of_split(split)
+        embeddings = identity.embed(network, central_crops(some.crops))
         print(split, pairs(some, embeddings), flush=True)
-        for threshold, (score, counted) in grouped(some, embeddings).items():
+        for threshold, (score, counted) in score_groups(some, embeddings).items():
             print(f"  threshold {threshold}: F {score}, counted right {counted}", flush=True)
     if asked.recordings:
         model = checkpoints.load(pretrained.BUNDLED)

@@ -43,7 +43,7 @@ def own_data(model: Checkpoint, setting: Setting) -> dict[str, Any]:
     is known."""
     kind, items, samples = labelled_samples(model, setting)
     if kind == "face":  # pictures, which have a calibration of their own
-        by_way = {"face": calibration.calibrated(model.calibration.still, samples.face_probabilities)}
+        by_way = {"face": calibration.apply(model.calibration.still, samples.face_probabilities)}
         wanted = ["face"]
     else:
         by_way = fusion.ways(samples, fusion.predict(model.fusion, samples), model.calibration)
@@ -51,7 +51,7 @@ def own_data(model: Checkpoint, setting: Setting) -> dict[str, Any]:
         wanted = [way for way in by_way if has.get(way, all(has.values()))]
     known = corpora.known_people(items)
     names, numbers = np.unique([item.person for item in items], return_inverse=True)
-    predicted = {way: metrics.decided(by_way[way]) for way in wanted}
+    predicted = {way: metrics.predicted_labels(by_way[way]) for way in wanted}
     found = metrics.accuracy(predicted, samples.truth)
     if known and len(names) > 1:
         right = {way: p == samples.truth for way, p in predicted.items()}
@@ -109,7 +109,7 @@ def labelled_samples(model: Checkpoint, setting: Setting) -> tuple[str, list[Ite
     path = setting.data
     kind, items = _read(setting.dataset, path)
     mapping = corpora.read_mapping(setting.labels) if setting.labels else None
-    items = [item for item in corpora.labelled(items, mapping, path) if item.label and emotion_of(item.label)]
+    items = [item for item in corpora.map_labels(items, mapping, path) if item.label and emotion_of(item.label)]
     refuse_trained_on(model, {item.person for item in items})
     if kind == "fusion":
         detector = detection.detector(pretrained.face_detector_file())

@@ -53,7 +53,7 @@ class Setting:
         return self.data
 
 
-def of(name: str, setting: Setting, collect: Callable[[], Mapping[str, np.ndarray]]) -> Arrays:
+def load_or_collect(name: str, setting: Setting, collect: Callable[[], Mapping[str, np.ndarray]]) -> Arrays:
     """The arrays called ``name``: computed if there are data and they are not ``kept``, else read from the folder of
     predictions.
 
@@ -88,11 +88,11 @@ def ferplus(setting: Setting, face_net: FaceNet, split: str) -> Arrays:
 
     def collect():
         items = datasets.ferplus(setting.data_folder / "FERPlus", split)
-        crops, labels = face.labelled(items, face_net.config, setting.cache)
+        crops, labels = face.load_labelled(items, face_net.config, setting.cache)
         votes = np.array([item.votes for item in items if item.label])[:, : len(datasets.FERPLUS_LABELS)]
         return {"eight": predict_stills(face_net, crops), "label": labels, "agree": votes.max(axis=1) >= AGREE}
 
-    return of(f"ferplus-{split}", setting, collect)
+    return load_or_collect(f"ferplus-{split}", setting, collect)
 
 
 def webfaces(setting: Setting, face_net: FaceNet, split: str) -> Arrays:
@@ -109,7 +109,7 @@ def webfaces(setting: Setting, face_net: FaceNet, split: str) -> Arrays:
         single = face.predict(face_net, crops)
         return {"eight": predict_stills(face_net, crops), "single": single, "label": labels, "person": people}
 
-    return of(f"webfaces-{split}", setting, collect)
+    return load_or_collect(f"webfaces-{split}", setting, collect)
 
 
 def clips(setting: Setting, cross_fit: Callable[[], tuple[samples.Samples, np.ndarray]]) -> Arrays:
@@ -133,12 +133,12 @@ def clips(setting: Setting, cross_fit: Callable[[], tuple[samples.Samples, np.nd
             "person": clip_people(datasets.javanese(setting.data_folder / "JavaneseAV"), real.fold),
         }
 
-    return of("clips", setting, collect)
+    return load_or_collect("clips", setting, collect)
 
 
 def clip_people(items: Sequence[datasets.Item], folds: np.ndarray) -> np.ndarray:
     """A number for the person of each out-of-fold clip (N,), which lie fold by fold, and in a fold as in ``items``."""
-    held_out, people = datasets.fold_of(items), np.unique([item.person for item in items], return_inverse=True)[1]
+    held_out, people = datasets.folds_of(items), np.unique([item.person for item in items], return_inverse=True)[1]
     return np.concatenate([people[held_out == fold] for fold in dict.fromkeys(folds.tolist())])
 
 

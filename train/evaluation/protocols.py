@@ -41,8 +41,8 @@ def ferplus(model: Checkpoint, setting: predictions.Setting) -> dict[str, Any]:
     found = predictions.ferplus(setting, model.face, "test")
     seven, labels, agree = unseen.of_seven(found)
     weights = calibrate.even_weights(labels)
-    even = calibrate.calibrated(model.calibration.still, seven)
-    everyday = calibrate.calibrated(model.calibration.still, seven, metrics.EVERYDAY)
+    even = calibrate.apply(model.calibration.still, seven)
+    everyday = calibrate.apply(model.calibration.still, seven, metrics.EVERYDAY)
     predicted = found["eight"].argmax(1)
     clear = agree & (labels != metrics.NEUTRAL)
     return {
@@ -71,13 +71,13 @@ def web_faces(model: Checkpoint, setting: predictions.Setting) -> dict[str, Any]
     seven = fold(found["eight"], datasets.FERPLUS_LABELS)
     selected = found["label"] != EMOTIONS.index("disgust")
     seven, labels = seven[selected], found["label"][selected]
-    after = calibrate.calibrated(model.calibration.still, seven)
+    after = calibrate.apply(model.calibration.still, seven)
     other = unseen.of_seven(predictions.ferplus(setting, model.face, "valid"))
-    foreign = calibrate.calibrated(calibrate.fit_head(*other[:2], shares=unseen.FACE_SHARES), seven)
+    foreign = calibrate.apply(calibrate.fit_head(*other[:2], shares=unseen.FACE_SHARES), seven)
     emotions = tuple(emotion for emotion in EMOTIONS if emotion != "disgust")
-    everyday = calibrate.calibrated(model.calibration.still, seven, metrics.EVERYDAY)
+    everyday = calibrate.apply(model.calibration.still, seven, metrics.EVERYDAY)
     named = {"face": after, f"face{metrics.UNDER_EVERYDAY}": everyday}
-    named = {way: metrics.among(p, emotions).argmax(1) for way, p in named.items()}
+    named = {way: metrics.restrict(p, emotions).argmax(1) for way, p in named.items()}
     truth = np.array([emotions.index(EMOTIONS[label]) for label in labels])
     weights = calibrate.even_weights(labels)
     people = found["person"][selected] if "person" in found else None
@@ -121,13 +121,13 @@ def javanese_av(model: Checkpoint, setting: predictions.Setting) -> dict[str, An
         plain = fusions.mean(held.face_probabilities, held.voice_probabilities)
         before = (held.face_probabilities, held.voice_probabilities, plain, plain, fused[rows])
         for (name, after), first in zip(by_way.items(), before, strict=True):
-            ways.setdefault(name, []).append(metrics.among(after, JAVANESE_EMOTIONS))
-            raw.setdefault(name, []).append(metrics.among(first, JAVANESE_EMOTIONS))
-        without_corpus.append(calibrate.calibrated(foreign, held.face_probabilities))
+            ways.setdefault(name, []).append(metrics.restrict(after, JAVANESE_EMOTIONS))
+            raw.setdefault(name, []).append(metrics.restrict(first, JAVANESE_EMOTIONS))
+        without_corpus.append(calibrate.apply(foreign, held.face_probabilities))
         truth.append(np.array([JAVANESE_EMOTIONS.index(EMOTIONS[label]) for label in held.truth]))
     everything = np.concatenate(truth)
     joined = {name: np.concatenate(parts) for name, parts in ways.items()}
-    believed = joined | {WITHOUT_CORPUS: metrics.among(np.concatenate(without_corpus), JAVANESE_EMOTIONS)}
+    believed = joined | {WITHOUT_CORPUS: metrics.restrict(np.concatenate(without_corpus), JAVANESE_EMOTIONS)}
     raw[WITHOUT_CORPUS] = raw["face"]
     heads = {name: metrics.calibration_errors(np.concatenate(raw[name]), p, everything) for name, p in believed.items()}
     return {
@@ -155,7 +155,7 @@ def unseen_predictions(model: Checkpoint, setting: predictions.Setting) -> unsee
     """The held-out data on which a calibration of the checkpoint is fitted."""
     if setting.data is not None and setting.runs is None:
         raise EmorecError("This needs the voice networks of all folds; name their folder by --runs.")
-    return unseen.collected(
+    return unseen.collect(
         setting,
         model.face,
         lambda folds: {k: fold_voice(model, setting.runs, k) for k in folds},
@@ -165,7 +165,7 @@ def unseen_predictions(model: Checkpoint, setting: predictions.Setting) -> unsee
 
 def relative_layer(setting: predictions.Setting) -> Callable[[VoiceNet, int], nn.Linear]:
     """A function that returns the layer relative to the speaker of a voice network and its fold."""
-    return lambda net, fold: voice_baseline.fitted(net, setting.runs, fold)
+    return lambda net, fold: voice_baseline.load_layer(net, setting.runs, fold)
 
 
 def _ferplus_labels(model: Checkpoint) -> None:
@@ -182,13 +182,13 @@ def fold_voice(model: Checkpoint, runs: Path | None, fold: int) -> VoiceNet:
         return model.voice
     if runs is None:
         raise EmorecError("This needs the voice networks of all folds; name their folder by --runs.")
-    name = voice.finished(runs, fold)
+    name = voice.finished_run(runs, fold)
     settings = run_dir.settings_of(runs / name)
     people = {f"ravdess-{actor:02d}" for actor in datasets.RAVDESS_FOLDS[fold]}
     people |= {f"javanese-{actor}" for actor in datasets.JAVANESE_FOLDS[fold]}
     if seen := sorted(people & set(settings.get("persons", ()))):
         raise EmorecError(f"The run {runs / name} was trained on {seen[0]}, who belongs to its own test fold.")
-    return voice_head.fitted(runs, fold)
+    return voice_head.load_fitted(runs, fold)
 
 
 def refuse_trained_on(model: Checkpoint, people: Collection[str], part: str | None = None) -> None:

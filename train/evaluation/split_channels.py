@@ -103,7 +103,7 @@ def calls(actors: dict[str, list[Clip]], seed: int = 0, count: int = RECORDINGS)
         yield "a third one in view, who rests", Call(watching, heard, (NOBODY, NOBODY))
 
 
-def judged(features: Features, call: Call) -> list[str]:
+def judge(features: Features, call: Call) -> list[str]:
     """For each channel "right", "without a face" if it is somebody's in view, or "wrong"."""
     arrays, found = features.arrays, []
     for number, place in enumerate(call.places):
@@ -127,12 +127,12 @@ def measure(
     count: int = RECORDINGS,
     report: Callable[[str], None] = print,
 ) -> dict[str, Counter[str]]:
-    """Counts of channels as ``judged`` judges them, of every kind of call."""
+    """Counts of channels as ``judge`` judges them, of every kind of call."""
     totals: dict[str, Counter[str]] = {}
     for name, call in calls(actors, seed, count):
         source = sources.from_arrays(call.images, FRAME_RATE, call.samples, RATE)
         *_, features = pipeline.extract(source, model, detector, Settings(channel=channels.SPLIT))
-        totals.setdefault(name, Counter()).update(judged(features, call))
+        totals.setdefault(name, Counter()).update(judge(features, call))
     for name, counts in totals.items():
         words = ", ".join(f"{what} {counts[what]}" for what in ("right", "without a face", "wrong"))
         report(f"{name:<56} {words} of {counts.total()} channels")

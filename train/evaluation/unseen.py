@@ -94,7 +94,7 @@ def fit_calibration(unseen: Unseen) -> Calibration:
     )
     paired = pairs(unseen)
     kinds = np.repeat(["clips", "pairs"], [len(clips), len(paired)])
-    return calibration.fit_late(found, joined(clips, paired), kinds)
+    return calibration.fit_late(found, concatenate(clips, paired), kinds)
 
 
 def fit_voice(unseen: Unseen) -> tuple[HeadCalibration, HeadCalibration]:
@@ -137,7 +137,7 @@ def pairs(unseen: Unseen) -> Samples:
     )
 
 
-def joined(*samples: Samples) -> Samples:
+def concatenate(*samples: Samples) -> Samples:
     """Several Samples concatenated, without their features."""
     names = [name for name in vars(samples[0]) if not name.endswith("_features")]
     columns = {name: np.concatenate([getattr(one, name) for one in samples]) for name in names}
@@ -150,7 +150,7 @@ def _both(*sets: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     return probabilities, truth
 
 
-def collected(
+def collect(
     setting: predictions.Setting,
     face_net: FaceNet,
     nets_of: Callable[[Iterable[int]], dict[int, VoiceNet]],

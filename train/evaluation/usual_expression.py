@@ -70,7 +70,7 @@ def recordings(truth: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
         yield kind, np.resize(np.flatnonzero(truth == label), WINDOWS)
 
 
-def measured(actors: list[Clips]) -> Iterator[tuple[str, str, str, float]]:
+def measure_baselines(actors: list[Clips]) -> Iterator[tuple[str, str, str, float]]:
     """Kind, baseline, prior, and the unweighted average recall of the emotions that the actors show."""
     right: dict[tuple[str, str, str], list[np.ndarray]] = {}
     truths: dict[tuple[str, str, str], list[np.ndarray]] = {}
@@ -107,7 +107,7 @@ def main() -> None:
     model = checkpoints.load(pretrained.BUNDLED)
     folder = options.data / "JavaneseAV"
     actors = [clips(sorted(folder.rglob(f"{actor}-*.mp4")), model) for actor in options.actors.split(",")]
-    for kind, baseline, prior, recall in measured(actors):
+    for kind, baseline, prior, recall in measure_baselines(actors):
         print(f"{kind:30} {baseline:8} {prior:9} {recall:6.1%}")
 
 

@@ -27,17 +27,17 @@ def voices(setting: predictions.Setting, voice_nets: Callable[[], dict[int, Voic
     ``fold`` (NEVER for ordinary speech), ``corpus`` (index in VOICE_CORPORA), ``strong`` (RAVDESS's intensity) and
     ``person``, a number for each speaker.
     """
-    return predictions.of("voices", setting, lambda: _voices(setting, voice_nets()))
+    return predictions.load_or_collect("voices", setting, lambda: _voices(setting, voice_nets()))
 
 
 def _voices(setting: predictions.Setting, voice_nets: dict[int, VoiceNet]) -> predictions.Arrays:
     items = voice_head.all_items(setting.data_folder)
-    folds, corpora = datasets.fold_of(items), np.array([item.corpus for item in items])
+    folds, corpora = datasets.folds_of(items), np.array([item.corpus for item in items])
     truth = np.array([EMOTIONS.index(emotion_of(item.label)) for item in items])
     parts = []
     for fold, net in voice_nets.items():
         rows = np.flatnonzero(folds == fold)
-        pooled = voice_head.pooled(net, items, setting.cache)
+        pooled = voice_head.pooled_features(net, items, setting.cache)
         parts.append((rows, _softmax(net, pooled[rows]), _softmax(net, pooled[rows], "ravdess")))
     first, net = next(iter(voice_nets.items()))
     rows, pooled = voice_head.training_rows(net, items, setting.data_folder, setting.cache, setting.augmented)
@@ -78,14 +78,14 @@ def speakers(
     speech it is fitted again without the corpus. Returns its logits without the bias, ``unbiased`` (N, 7), its ``bias``
     (N, 7), the ``person`` (N,), the seconds of speech ``spoken`` (N,) and the ``truth`` (N,).
     """
-    return predictions.of("speakers", setting, lambda: _speakers(setting, voice_nets(), layer_of))
+    return predictions.load_or_collect("speakers", setting, lambda: _speakers(setting, voice_nets(), layer_of))
 
 
 def _speakers(
     setting: predictions.Setting, voice_nets: dict[int, VoiceNet], layer_of: Callable[[VoiceNet, int], nn.Linear]
 ) -> predictions.Arrays:
     items = voice_head.all_items(setting.data_folder)
-    folds, corpora = datasets.fold_of(items), np.array([item.corpus for item in items])
+    folds, corpora = datasets.folds_of(items), np.array([item.corpus for item in items])
     truth = np.array([EMOTIONS.index(emotion_of(item.label)) for item in items])
     people = np.array([item.person for item in items])
     numbers = np.unique(people, return_inverse=True)[1]
@@ -93,9 +93,11 @@ def _speakers(
     parts = []
     for fold, net in voice_nets.items():
         rows, layer = np.flatnonzero(folds == fold), layer_of(net, fold)
-        parts.append((rows, *_unbiased(layer, voice_head.pooled(net, items, setting.cache)[rows]), spoken[rows]))
+        parts.append(
+            (rows, *_unbiased(layer, voice_head.pooled_features(net, items, setting.cache)[rows]), spoken[rows])
+        )
     first, net = next(iter(voice_nets.items()))
-    offset, known = voice_baseline.relative(voice_head.pooled(net, items, setting.cache), truth, people)
+    offset, known = voice_baseline.relative(voice_head.pooled_features(net, items, setting.cache), truth, people)
     known &= folds != first
     calm = np.flatnonzero(np.isin(corpora, datasets.ORDINARY))
     calm_items = [items[row] for row in calm]

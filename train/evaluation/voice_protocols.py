@@ -51,7 +51,7 @@ def ravdess_voice(model, setting):
     else:
         return found
     even, everyday = (
-        np.concatenate([calibration.calibrated(heads[k], arrays["seven"][arrays["fold"] == k], prior) for k in folds])
+        np.concatenate([calibration.apply(heads[k], arrays["seven"][arrays["fold"] == k], prior) for k in folds])
         for prior in (calibration.EVEN, metrics.EVERYDAY)
     )
     order = np.concatenate([np.flatnonzero(arrays["fold"] == k) for k in folds])
@@ -83,7 +83,7 @@ def ravdess_predictions(model, setting):
     items = [item for item in items if item.person not in training_people]
     if not items:
         raise EmorecError("The checkpoint was trained on every actor of RAVDESS; name its training by --runs.")
-    pooled = voice_head.pooled(model.voice, items, setting.cache)
+    pooled = voice_head.pooled_features(model.voice, items, setting.cache)
     own = model.training.get("held_out_fold")
     return {
         "seven": fusions.softmax(voice.logits_of(model.voice, pooled).astype(np.float64)),
@@ -101,7 +101,7 @@ def ravdess_late(model, setting):
 
     The pool of both is fitted on the clips of the other folds alone, so that late fusion itself is tested.
     """
-    found = predictions.of("ravdess-late", setting, lambda: _ravdess_late(model, setting))
+    found = predictions.load_or_collect("ravdess-late", setting, lambda: _ravdess_late(model, setting))
     ways, truth, names = {}, found["truth"], ("face", "voice", "mean", "late")
     for name in names:
         ways[name] = [
@@ -126,12 +126,12 @@ def ravdess_late(model, setting):
 def _ravdess_late(model, setting):
     if setting.runs is None:
         raise EmorecError("ravdess-late needs the voice networks of several folds; name their folder by --runs.")
-    table = datasets.existing(setting.data / "RAVDESS" / FACE_LOGITS)
+    table = datasets.check_exists(setting.data / "RAVDESS" / FACE_LOGITS)
     with open(table, newline="") as file:
         published = {row[0]: [float(value) for value in row[2:]] for row in list(csv.reader(file))[1:]}
     # In the order of ``voice_predictions.voices``: fold by fold, and in a fold as the files are named.
     items = datasets.ravdess(setting.data / "RAVDESS")
-    folds = datasets.fold_of(items)
+    folds = datasets.folds_of(items)
     stems = [items[row].path.stem for k in range(datasets.FOLDS) for row in np.flatnonzero(folds == k)]
     arrays = ravdess_predictions(model, setting)
     known = np.array([stem in published for stem in stems])
@@ -170,7 +170,7 @@ def everyday(model, setting):
         rows = corpora == number
         head = unseen.fit_calibration(unseen_people.without(corpus=number)).voice
         for name, prior in (("even", calibration.EVEN), ("everyday", metrics.EVERYDAY)):
-            p = calibration.calibrated(head, probabilities[rows], prior)[truth[rows] == metrics.NEUTRAL]
+            p = calibration.apply(head, probabilities[rows], prior)[truth[rows] == metrics.NEUTRAL]
             neutral = p.argmax(1) == metrics.NEUTRAL
             title = f"{corpus}, {name} prior"
             results[title] = metrics.share(neutral)
@@ -186,12 +186,12 @@ def everyday(model, setting):
                 "confidence": float(p.max(axis=1).mean()),
                 "shares": {emotion: metrics.share(p.argmax(1) == row) for row, emotion in enumerate(EMOTIONS)},
             }
-        even.append(calibration.calibrated(head, probabilities[rows]))
-        usual.append(calibration.calibrated(head, probabilities[rows], metrics.EVERYDAY))
+        even.append(calibration.apply(head, probabilities[rows]))
+        usual.append(calibration.apply(head, probabilities[rows], metrics.EVERYDAY))
         labels.append(truth[rows])
         before.append(probabilities[rows])
         present = [EMOTIONS[label] for label in np.unique(truth[rows])]
-        best = metrics.among(even[-1], present).argmax(1)
+        best = metrics.restrict(even[-1], present).argmax(1)
         among.append(np.array([EMOTIONS.index(emotion) for emotion in present])[best])
     acted = {
         corpus: metrics.recall(predicted_labels, own)

@@ -33,7 +33,7 @@ ACTORS = recipe.ACTORS
 CHOSEN_ON = {"01", "02", "04", "05"}  # the thresholds of emorec/extraction/sync.py and speakers.py
 
 
-def given(features: Features, shots: Sequence[Shot]) -> np.ndarray:
+def count_hops(features: Features, shots: Sequence[Shot]) -> np.ndarray:
     """Counts of hops with speech that are given right, unsure, and given wrong."""
     arrays = features.arrays
     ends = np.cumsum([len(shot.images) / FRAME_RATE for shot in shots])
@@ -66,7 +66,7 @@ def measure(
     count: int = RECORDINGS,
     report: Callable[[str], None] = print,
 ) -> dict[str, np.ndarray]:
-    """Counts as ``given`` counts them of every kind of recording, whose name holds ``only``."""
+    """Counts of ``count_hops`` for every kind of recording, whose name holds ``only``."""
     totals: dict[str, np.ndarray] = {}
     for name, shots in recordings(actors, seed, count):
         if only not in name:
@@ -74,7 +74,7 @@ def measure(
         images = [image for shot in shots for image in shot.images]
         samples = np.concatenate([shot.samples for shot in shots])
         *_, features = pipeline.extract(sources.from_arrays(images, FRAME_RATE, samples, RATE), model, detector)
-        totals[name] = totals.get(name, np.zeros(3, int)) + given(features, shots)
+        totals[name] = totals.get(name, np.zeros(3, int)) + count_hops(features, shots)
     show(totals, report)
     return totals
 
@@ -91,7 +91,7 @@ def show(totals: dict[str, np.ndarray], report: Callable[[str], None] = print) -
         report(f"{name:<48} right {right:.1%}, unsure {unsure:.1%}, wrong {wrong:.1%} of {counts.sum()} hops")
 
 
-def left_out(
+def measure_left_out(
     data: Path, actors: Sequence[str], model: Checkpoint, detector: Detector, seed: int, only: str, count: int
 ) -> dict[str, dict[str, np.ndarray]]:
     """Counts of recordings of each pair of ``actors`` by a network that was trained on the others; by how many of the
@@ -129,7 +129,9 @@ def main(arguments: list[str] | None = None) -> None:
     model, detector = checkpoints.load(pretrained.BUNDLED), face_detector()
     actors = asked.actors.split(",")
     if asked.left_out:
-        for group, totals in left_out(asked.data, actors, model, detector, asked.seed, asked.only, asked.count).items():
+        for group, totals in measure_left_out(
+            asked.data, actors, model, detector, asked.seed, asked.only, asked.count
+        ).items():
             print(group)
             show(totals)
     else:

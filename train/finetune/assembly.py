@@ -40,12 +40,12 @@ def assemble(out: Path, base: checkpoints.Checkpoint) -> Path:
     model.training = model.training | ({"compute": spent} if spent else {})
     model.evaluation = {name: found for one in trained.values() for name, found in one.evaluation.items()}
     folder = Path(out) / "checkpoint"
-    before = _before(folder)
+    before = _load_previous(folder)
     # What train/evaluate.py measured, after the results of the training.
     measured = (
         {name: found for name, found in before.evaluation.items() if name not in model.evaluation} if before else {}
     )
-    if before and _same(before, model):
+    if before and _answer_alike(before, model):
         model.fusion = before.fusion
         model.evaluation |= measured
         measured = {}
@@ -60,7 +60,7 @@ def assemble(out: Path, base: checkpoints.Checkpoint) -> Path:
     return folder
 
 
-def _before(folder: Path) -> checkpoints.Checkpoint | None:
+def _load_previous(folder: Path) -> checkpoints.Checkpoint | None:
     """The checkpoint that is replaced; None if there is none that can be read."""
     try:
         return checkpoints.load(folder) if (folder / checkpoints.CONFIG_FILE).exists() else None
@@ -68,7 +68,7 @@ def _before(folder: Path) -> checkpoints.Checkpoint | None:
         return None
 
 
-def _same(one: checkpoints.Checkpoint, other: checkpoints.Checkpoint) -> bool:
+def _answer_alike(one: checkpoints.Checkpoint, other: checkpoints.Checkpoint) -> bool:
     """Whether two checkpoints answer alike: their networks and their calibration are the same.
 
     A fusion that nobody trained is new each time, so it does not matter.
@@ -91,7 +91,7 @@ def compose(
 
     Runs that were stopped are reported and left out.
     """
-    trained = _finished(Path(out))
+    trained = _load_finished(Path(out))
     nets = {part: getattr(trained[part], part) for part in CALIBRATIONS if part in trained}
     if not nets:
         return replace(base, folder=None), trained
@@ -99,7 +99,7 @@ def compose(
     for part in nets:
         own = {name: getattr(trained[part].calibration, name) for name in CALIBRATIONS[part]}
         calibration = replace(calibration, **own)
-    training = provenance.joined({part: trained[part].training for part in nets}, base.training)
+    training = provenance.join_runs({part: trained[part].training for part in nets}, base.training)
     composed = checkpoints.Checkpoint(
         **networks(nets, base), front_end=base.front_end, calibration=calibration, training=training
     )
@@ -113,7 +113,7 @@ def networks(nets: dict[str, Any], base: checkpoints.Checkpoint) -> dict[str, An
     return both | {"fusion": fused}
 
 
-def _finished(out: Path) -> dict[str, checkpoints.Checkpoint]:
+def _load_finished(out: Path) -> dict[str, checkpoints.Checkpoint]:
     """The best checkpoints of the runs in ``out``, by part. One that was stopped is left out: it is not calibrated."""
     found = {}
     for part in provenance.PARTS:

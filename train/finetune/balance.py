@@ -22,11 +22,11 @@ def label_shares(labels: Sequence[str]) -> tuple[float, ...]:
 
 
 def log_shares(weights: np.ndarray) -> torch.Tensor:
-    """Logarithm of the share of each label (C,), from its total weight in training; for ``adjusted``."""
+    """Logarithm of the share of each label (C,), from its total weight in training; for ``adjust``."""
     return torch.from_numpy(np.log(_shares(weights.astype(float)))).float()
 
 
-def adjusted(logits: torch.Tensor, shares: torch.Tensor) -> torch.Tensor:
+def adjust(logits: torch.Tensor, shares: torch.Tensor) -> torch.Tensor:
     """Logits (N, C) for the loss, with the log shares (C,) of the labels added (logit adjustment)."""
     return logits + shares.to(logits.device)
 

@@ -131,7 +131,7 @@ def build(
         heads = dict.fromkeys(heads_of(part), HeadCalibration())
         calibration = replace(calibration, fusion=HeadCalibration(), **heads)
     late = part == "fusion" and config.fusion == "late"
-    training = provenance.of_run(
+    training = provenance.training_of_run(
         part, corpus, config.dataset, items, base.training, config.init_from_base, late, start_of(part, config)
     )
     return checkpoints.Checkpoint(
@@ -180,17 +180,17 @@ def calibrate_and_measure(
     model.calibration = replace(model.calibration, **heads)
     predicted = probabilities.argmax(1)
     model.evaluation = {
-        f"{VALIDATION}{part}": metrics.rounded(
+        f"{VALIDATION}{part}": metrics.round_floats(
             {
                 "what": f"The validation items of the {part} network's training, which chose its weights",
                 "domain": domain,
                 "metric": "accuracy",
                 "items": items,
                 **({"windows": len(truth)} if len(truth) != items else {}),
-                **metrics.with_intervals(metrics.accuracy({part: predicted}, truth, items), items),
+                **metrics.add_intervals(metrics.accuracy({part: predicted}, truth, items), items),
                 **metrics.confusion(predicted, truth, labels),
                 "calibration_error": metrics.calibration_errors(
-                    seven, calibrate.calibrated(head, seven), emotions, calibrate.even_weights(emotions)
+                    seven, calibrate.apply(head, seven), emotions, calibrate.even_weights(emotions)
                 ),
             }
         )

@@ -43,7 +43,7 @@ class Batches:
         order = np.concatenate([order, generator.choice(order, len(self) * self.size - len(order))])
         for rows in order.reshape(-1, self.size):
             windows = [window(*self.clips[int(row)], generator, self.frames) for row in rows]
-            yield *moved(windows), self.targets[torch.from_numpy(rows)]
+            yield *make_batch(windows), self.targets[torch.from_numpy(rows)]
 
 
 def window(crops: np.ndarray, quality: np.ndarray, generator: np.random.Generator, frames: int) -> Clip:
@@ -55,7 +55,7 @@ def window(crops: np.ndarray, quality: np.ndarray, generator: np.random.Generato
     return crops, np.pad(quality, (0, missing)).astype(np.float32)
 
 
-def moved(windows: Sequence[Clip]) -> tuple[torch.Tensor, torch.Tensor]:
+def make_batch(windows: Sequence[Clip]) -> tuple[torch.Tensor, torch.Tensor]:
     """Windows as a batch: crops (N, F, S, S) in [0, 1], augmented, and weights (N, F)."""
     crops = torch.from_numpy(np.stack([crops for crops, _ in windows]))
     quality = torch.from_numpy(np.stack([quality for _, quality in windows]))
@@ -118,7 +118,7 @@ def balanced_loss(log_shares: torch.Tensor) -> Callable[[FaceNet, tuple[torch.Te
         logits = net(crops.flatten(0, 1).unsqueeze(1)).float().view(*quality.shape, -1)
         share = quality / quality.sum(dim=1, keepdim=True)
         pooled = (F.log_softmax(logits, dim=-1) * share.unsqueeze(-1)).sum(dim=1)
-        return F.cross_entropy(balance.adjusted(pooled, log_shares), targets, label_smoothing=SMOOTHING)
+        return F.cross_entropy(balance.adjust(pooled, log_shares), targets, label_smoothing=SMOOTHING)
 
     return loss_of
 

@@ -118,7 +118,7 @@ def balanced_loss(log_shares: torch.Tensor) -> Callable[[nn.Module, tuple[torch.
 
     def loss_of(net: nn.Module, batch: tuple[torch.Tensor, ...]) -> torch.Tensor:
         *inputs, truth = batch
-        return F.cross_entropy(balance.adjusted(net(*inputs), log_shares), truth, label_smoothing=recipe.SMOOTHING)
+        return F.cross_entropy(balance.adjust(net(*inputs), log_shares), truth, label_smoothing=recipe.SMOOTHING)
 
     return loss_of
 
@@ -143,12 +143,12 @@ def _calibrate(
     items = len(np.unique(owners))
     model.calibration = calibration.fit_late(found, held_out, items=items)
     by_way = recipe.ways(held_out, recipe.predict(model.fusion, held_out), model.calibration)
-    predicted = {name: metrics.decided(p) for name, p in by_way.items()}
-    measured = metrics.with_intervals(metrics.accuracy(predicted, held_out.truth, items), items)
+    predicted = {name: metrics.predicted_labels(p) for name, p in by_way.items()}
+    measured = metrics.add_intervals(metrics.accuracy(predicted, held_out.truth, items), items)
     measured |= metrics.confusion(predicted[chosen], held_out.truth, EMOTIONS, chosen)
     before = model.evaluation["validation-fusion"]
     errors = {"calibration_errors": {"intermediate": before.pop("calibration_error")}}
-    model.evaluation["validation-fusion"] = before | metrics.rounded(measured) | errors
+    model.evaluation["validation-fusion"] = before | metrics.round_floats(measured) | errors
     checkpoints.save_config(model, folder)
 
 

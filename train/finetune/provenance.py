@@ -36,7 +36,7 @@ ABOUT = {
 UNKNOWN_PEOPLE = tuple(LIMITS["unknown"].format(part=part) for part in PARTS)
 
 
-def of_run(
+def training_of_run(
     part: str,
     corpus: Corpus,
     dataset: str,
@@ -65,10 +65,7 @@ def of_run(
     limits = [LIMITS[kind].format(part=part, dataset=dataset, items=items)]
     if start:
         limits.append(LIMITS["start"].format(part=part, start=start))
-    if missing := sorted(set(EMOTIONS) - {emotion_of(label) for label in corpus.labels}):
-        limits.append(LIMITS["missing"].format(part=part, missing=", ".join(missing)))
-    if not corpus.known_people:
-        limits.append(LIMITS["unknown"].format(part=part))
+    limits += _limits_of_corpus(part, corpus)
     if part == "voice":
         limits.append(LIMITS["relative"])
     inherited_limits = [limit for limit in base.get("limits", ()) if part_of(limit) in (None, *inherited)]
@@ -85,7 +82,7 @@ def of_run(
         "held_out_fold": None,
         "parts": parts,
         "validated": validated,
-        **_named(parts, validated),
+        **_people_lists(parts, validated),
         "sources": [source, *kept],
         "limits": unique([*limits, *inherited_limits]),
         "licence": base.get("licence", "other") if kept else "other",
@@ -93,7 +90,17 @@ def of_run(
     }
 
 
-def joined(runs: dict[str, dict[str, Any]], base: dict[str, Any]) -> dict[str, Any]:
+def _limits_of_corpus(part: str, corpus: Corpus) -> list[str]:
+    """What the labels and the persons of a Corpus limit."""
+    limits = []
+    if missing := sorted(set(EMOTIONS) - {emotion_of(label) for label in corpus.labels}):
+        limits.append(LIMITS["missing"].format(part=part, missing=", ".join(missing)))
+    if not corpus.known_people:
+        limits.append(LIMITS["unknown"].format(part=part))
+    return limits
+
+
+def join_runs(runs: dict[str, dict[str, Any]], base: dict[str, Any]) -> dict[str, Any]:
     """The metadata of a checkpoint of encoders that separate runs trained, by part, with the rest from ``base``."""
     parts = {name: people_of(base, name) for name in PARTS} | {"fusion": []}
     parts |= {name: people_of(run, name) for name, run in runs.items()}
@@ -105,7 +112,7 @@ def joined(runs: dict[str, dict[str, Any]], base: dict[str, Any]) -> dict[str, A
     return next(iter(runs.values())) | {
         "parts": parts,
         "validated": validated,
-        **_named(parts, validated),
+        **_people_lists(parts, validated),
         "sources": sources,
         "limits": unique(
             limit
@@ -136,7 +143,7 @@ def part_of(limit: str) -> str | None:
     return next((part for part, words in ABOUT.items() if any(word in limit for word in words)), None)
 
 
-def _named(parts: dict[str, list[str]], validated: dict[str, list[str]]) -> dict[str, list[str]]:
+def _people_lists(parts: dict[str, list[str]], validated: dict[str, list[str]]) -> dict[str, list[str]]:
     """All ``persons`` of training, and those ``held_out`` of it who validated it, sorted."""
     persons = {person for people in parts.values() for person in people}
     return {

@@ -1,7 +1,8 @@
 """The two calibrations of a face network that was trained on still pictures: for such, and for faces in recordings.
 
-Pictures often show strong expressions, and validation pictures also choose the weights, so a scale that fits them is
-too sharp for recordings. None of these was seen, so the weights that the training started from are the measure.
+Pictures often show strong expressions, and validation pictures also choose the weights, so a scale that fits them makes
+the network too sure of faces in recordings. No recording is measured, so the scale is limited by that of the weights
+which the training started from.
 """
 
 from __future__ import annotations
@@ -56,7 +57,7 @@ def calibrations(
         ours, limit = head.scale, reference.scale
         if measured:
             ours, limit = _spread(head, probabilities, known), _spread(reference, theirs, known)
-        return _softened(head, limit / ours) if ours > limit > 0 else head
+        return _soften(head, limit / ours) if ours > limit > 0 else head
 
     still = at_most(fitted, calibration.still) if few else fitted
     return {"still": still, "face": at_most(still, calibration.face)}, DERIVED if measured else NOT_DERIVED
@@ -67,7 +68,7 @@ def _spread(head: HeadCalibration, probabilities: np.ndarray, known: Sequence[in
     return float(head.log_likelihood(probabilities)[:, known].std(axis=1).mean()) if len(probabilities) else 0.0
 
 
-def _softened(head: HeadCalibration, factor: float) -> HeadCalibration:
+def _soften(head: HeadCalibration, factor: float) -> HeadCalibration:
     """The head whose log likelihoods are those of ``head`` times a factor."""
     bias = tuple(round(value * factor, 4) for value in head.bias)
     return replace(head, scale=round(head.scale * factor, 4), bias=bias)

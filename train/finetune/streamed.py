@@ -22,7 +22,7 @@ from train.data import shard_sets
 from train.data.corpora import Corpus
 from train.data.shard_files import Example, read_shard
 from train.data.shard_sets import ShardSet
-from train.data.shard_stream import Cut, Reading, divided, examples
+from train.data.shard_stream import Cut, Reading, examples, shards_of_process
 from train.finetune import balance, common, face, stills, voice
 from train.recipes import voice_batches
 
@@ -96,7 +96,7 @@ class Batches:
     A process that has fewer items than another one, and the last batch, get some of them again.
     """
 
-    divided = True
+    shards_of_process = True
 
     def __init__(self, shards: ShardSet, size: int, cut: Cut, together: Any, seed: int, reading: Reading):
         self.shards, self.cut, self.together, self.seed, self.reading = shards, cut, together, seed, reading
@@ -119,7 +119,7 @@ class Batches:
 
     def _endless(self, epoch: int) -> Iterator[Example]:
         """The items of this process in one epoch, then as many of them again as full batches need."""
-        mine = divided(self.shards.shards, distributed.rank(), distributed.count(), (self.seed, epoch))
+        mine = shards_of_process(self.shards.shards, distributed.rank(), distributed.count(), (self.seed, epoch))
         last: deque[Example] = deque(maxlen=self.rows)
         count = 0
         for example in self._read(mine, epoch, 0):
@@ -158,12 +158,12 @@ def train(
         wanted: dict[str, Any] = {"size": net.config.size}
         frames = min(config.video_len, max(shard.longest for shard in corpus.training.shards))
         cut: Cut = partial(_cut_face, frames=frames)
-        together, loss_of, predict = face.moved, face.balanced_loss(shares), face.predict
+        together, loss_of, predict = face.make_batch, face.balanced_loss(shares), face.predict
     else:
         net = voice.new_net(corpus.labels, schedule.seed, config)
         wanted = asdict(config.base.front_end)
         cut = partial(_cut_voice, hops=voice.hops_of(config))
-        together, loss_of, predict = voice_batches.changed, voice.balanced_loss(shares), voice.predict
+        together, loss_of, predict = voice_batches.make_batch, voice.balanced_loss(shares), voice.predict
     for what, found in (("of training", corpus.training), ("of validation", corpus.validation)):
         if any(found.settings.get(name) != value for name, value in wanted.items()):
             raise EmorecError(OTHER_SETTINGS.format(what=what))

@@ -77,7 +77,7 @@ def balanced_loss(log_shares: torch.Tensor) -> Callable[[VoiceNet, tuple[torch.T
 
     def loss_of(net: VoiceNet, batch: tuple[torch.Tensor, ...]) -> torch.Tensor:
         log_mel, speech, targets = batch
-        logits = balance.adjusted(net(log_mel, speech).float(), log_shares)
+        logits = balance.adjust(net(log_mel, speech).float(), log_shares)
         return F.cross_entropy(logits, targets, label_smoothing=voice.SMOOTHING)
 
     return loss_of

@@ -90,7 +90,7 @@ NOISE = {
 def metadata_of(data: Path, augmented: int = 0) -> dict[str, Any]:
     """The training metadata of the bundled checkpoint; ``augmented`` recordings took part a second time."""
     voices = voice_head.all_items(data)
-    persons = {item.person: fold for item, fold in zip(voices, datasets.fold_of(voices), strict=True)}
+    persons = {item.person: fold for item, fold in zip(voices, datasets.folds_of(voices), strict=True)}
     named = {
         person: fold for person, fold in persons.items() if "/" not in person
     }  # the others are files without a named speaker

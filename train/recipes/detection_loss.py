@@ -35,7 +35,7 @@ def losses(outputs: Sequence[torch.Tensor], faces: torch.Tensor, kind: torch.Ten
     logits, boxes, points, places = decode([values.float() for values in outputs])
     with torch.no_grad():
         target, picture, cell, wanted = assign(places, faces, kind)
-        skipped = _in_skipped(places, faces, kind) & (target == 0)
+        skipped = _is_in_skipped(places, faces, kind) & (target == 0)
     weight = target.sum().clamp(min=1.0)
     focus = torch.where(target > 0, target, torch.sigmoid(logits.detach()).square() * BACKGROUND_WEIGHT)
     scores = F.binary_cross_entropy_with_logits(logits, target, reduction="none") * focus
@@ -101,7 +101,7 @@ def _area(box):
     return (box[..., 2:] - box[..., :2]).clamp(min=0).prod(dim=-1)
 
 
-def _in_skipped(places, faces, kind):
+def _is_in_skipped(places, faces, kind):
     """Whether a cell's centre lies in the box of a face that is left out, (N, A)."""
     number, face = (kind == 2).nonzero(as_tuple=True)
     left, top, right, bottom = (faces[number, face, side, None] for side in range(4))

@@ -18,7 +18,7 @@ from emorec.face import detector
 from emorec.face.detection import SCORE_THRESHOLD
 from emorec.face.detector_net import DetectorNet
 from train import loop
-from train.data.detection_data import packed
+from train.data.detection_data import load_packed
 from train.data.detection_mosaic import Mosaics
 from train.recipes import detector_evaluation as detection
 from train.recipes.detection_loss import detection_loss
@@ -61,7 +61,7 @@ class Validation:
         return detection.equal_threshold(found, int(share * self.allowed)), found
 
 
-def shifted(weights: dict[str, torch.Tensor], threshold: float) -> dict[str, torch.Tensor]:
+def shift_threshold(weights: dict[str, torch.Tensor], threshold: float) -> dict[str, torch.Tensor]:
     """The weights with logits moved so that what scored ``threshold`` scores SCORE_THRESHOLD."""
     by = np.log(SCORE_THRESHOLD / (1 - SCORE_THRESHOLD)) - np.log(threshold / (1 - threshold))
     moved = {name: value.clone() for name, value in weights.items()}
@@ -96,7 +96,7 @@ def main(arguments=None):
     parser.add_argument("--resume", action="store_true", help="go on with the run in the cache")
     options = parser.parse_args(arguments)
     cv2.setNumThreads(1)
-    pictures = packed(options.data, options.negatives, options.teacher, options.cache)
+    pictures = load_packed(options.data, options.negatives, options.teacher, options.cache)
     searched = detection.cases(pictures, "valid")
     few = {name: cases[:: max(1, len(cases) // LOOKED_AT)] for name, cases in searched.items()}
     teacher = detection.teacher_finder(options.teacher)
@@ -105,7 +105,7 @@ def main(arguments=None):
     torch.manual_seed(options.seed)
     net = DetectorNet()
     if options.init:
-        loop.averaged(options.init, net)
+        loop.load_averaged(options.init, net)
     for name in options.frozen:
         net.convolutions[name].requires_grad_(False)
     schedule = loop.Schedule(
@@ -123,7 +123,7 @@ def main(arguments=None):
     weights = net.folded()
     threshold, _ = Validation(teacher, searched).equal(weights, ALLOWED_SHARE)
     options.output.parent.mkdir(parents=True, exist_ok=True)
-    files.write(options.output, safetensors.torch.save(shifted(weights, threshold)))
+    files.write(options.output, safetensors.torch.save(shift_threshold(weights, threshold)))
     print(
         f"{options.output}: {os.path.getsize(options.output):,} bytes, "
         f"threshold {threshold:.3f} became {SCORE_THRESHOLD}"

@@ -17,8 +17,8 @@ from emorec.face import detector, yunet
 from emorec.face.detection import DETECTION_SIDE, NMS_THRESHOLD, SCORE_THRESHOLD
 from emorec.face.detector_net import MULTIPLE
 from train.data.detection_corruption import corrupt
-from train.data.detection_data import Packed, overlap, packed
-from train.data.detection_mosaic import Mosaics, moved, paste
+from train.data.detection_data import Packed, load_packed, overlap
+from train.data.detection_mosaic import Mosaics, paste, transform_faces
 
 Finder = Callable[[np.ndarray, float], np.ndarray]  # RGB uint8 (H, W, 3), least score -> rows (N, 15), best first
 
@@ -66,10 +66,10 @@ class Found:
 def cases(pictures: Packed, split: str) -> dict[str, list[Case]]:
     """Everything that is searched, by kind: as stored, shrunk, as mosaics, corrupted, and without faces."""
     found = {
-        "pictures": [_stored(pictures, number) for number in pictures.of(split, ("web", "colour"))],
-        "frames": [_stored(pictures, number) for number in pictures.of(split, ("javanese", "media"))],
+        "pictures": [_stored(pictures, number) for number in pictures.numbers_of(split, ("web", "colour"))],
+        "frames": [_stored(pictures, number) for number in pictures.numbers_of(split, ("javanese", "media"))],
     }
-    small = pictures.of(split, ("web", "colour", "javanese", "media"))
+    small = pictures.numbers_of(split, ("web", "colour", "javanese", "media"))
     for side in SMALL_SIDES:
         found[f"at {side} px"] = [_shrunk(pictures, number, side) for number in small[:: max(1, len(small) // 400)]]
     random = np.random.default_rng(0)
@@ -79,7 +79,7 @@ def cases(pictures: Packed, split: str) -> dict[str, list[Case]]:
     found["spoilt"] = [
         Case(corrupt(case.image.copy(), random, case.rows), case.rows, case.left_out) for case in corrupted
     ]
-    empty = [number for number in pictures.of(split, ("without",)) if not len(pictures.faces(number)[0])]
+    empty = [number for number in pictures.numbers_of(split, ("without",)) if not len(pictures.faces(number)[0])]
     found["without faces"] = [_stored(pictures, number) for number in empty]
     return found
 
@@ -100,7 +100,7 @@ def search(finder: Finder, searched: list[Case]) -> Found:
                 apart = (row[4:14] - face[4:14]).reshape(5, 2)
                 errors.append(apart / np.sqrt(face[2] * face[3]))
                 right_scores.append(row[14])
-            elif len(unsure) and (overlap(row[:4], unsure[:, :4]).max() >= UNSURE or _covered(row, unsure)):
+            elif len(unsure) and (overlap(row[:4], unsure[:, :4]).max() >= UNSURE or _is_covered(row, unsure)):
                 continue
             scores.append(row[14])
             right.append(len(shared) > 0 and shared.max() >= SAME)
@@ -203,10 +203,10 @@ def _shrunk(pictures, number, side):
     corner = random.uniform(0, 1, 2) * (np.array(canvas.shape[1::-1]) - size)
     matrix = np.array([[scale, 0, corner[0]], [0, scale, corner[1]]])
     paste(canvas, image, matrix)
-    return Case(canvas, *moved(rows, left_out, matrix, np.array([scale, scale]), False, canvas.shape))
+    return Case(canvas, *transform_faces(rows, left_out, matrix, np.array([scale, scale]), False, canvas.shape))
 
 
-def _covered(row, unsure):
+def _is_covered(row, unsure):
     """Whether a box's middle lies in a face that is left out."""
     middle = row[:2] + row[2:4] / 2
     return bool(((middle > unsure[:, :2]) & (middle < unsure[:, :2] + unsure[:, 2:4])).all(axis=1).any())
@@ -222,7 +222,7 @@ def main(arguments=None):
     parser.add_argument("--split", choices=("valid", "test"), default="valid")
     options = parser.parse_args(arguments)
     cv2.setNumThreads(1)
-    pictures = packed(options.data, options.negatives, options.teacher, options.cache)
+    pictures = load_packed(options.data, options.negatives, options.teacher, options.cache)
     finders = {"YuNet": teacher_finder(options.teacher), "ours": own_finder(detector.load(options.weights))}
     searched = cases(pictures, options.split)
     result = compare(finders["YuNet"], finders["ours"], searched, SCORE_THRESHOLD)

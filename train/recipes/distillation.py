@@ -72,11 +72,11 @@ class DistillationData:
     def load(cls, data: Path, cache: Path, fold: int) -> DistillationData:
         """The data with the people of ``fold`` outside. Raises EmorecError if the teachers' packages are missing."""
         items = datasets.voices(data)
-        folds, ravdess = datasets.fold_of(items), np.array([item.corpus == "ravdess" for item in items])
+        folds, ravdess = datasets.folds_of(items), np.array([item.corpus == "ravdess" for item in items])
         return cls(
             items=items,
             copies=[pack.voice_clips(items, VoiceFrontEnd(), cache, speeds) for speeds in SPEEDS],
-            targets=standardised([targets_of(items, cache, speeds) for speeds in SPEEDS]),
+            targets=standardise([targets_of(items, cache, speeds) for speeds in SPEEDS]),
             inside=np.flatnonzero(folds != fold),
             outside=np.flatnonzero((folds == fold) & ravdess),
         )
@@ -142,7 +142,7 @@ def refine(
     From its features of a window it now also predicts what a linear layer on the teachers' features predicts.
     """
     found = DistillationData.load(workspace.data, workspace.cache, fold)
-    student = loop.averaged(workspace.runs / run_of(fold), Student(teachers.FEATURES))
+    student = loop.load_averaged(workspace.runs / run_of(fold), Student(teachers.FEATURES))
     teacher = found.fit_teacher_classifier().to(workspace.device)
 
     def refine_loss(net: Student, batch: tuple[torch.Tensor, ...]) -> torch.Tensor:
@@ -156,9 +156,9 @@ def refine(
     return workspace.fit(student, batches, refine_loss, schedule, refined_run_of(fold), evaluate, found.settings())
 
 
-def trained(runs: Path, fold: int) -> nn.Module:
+def load_trunk(runs: Path, fold: int) -> nn.Module:
     """The finished distilled trunk of ``fold``."""
-    return loop.averaged(runs / refined_run_of(fold), Student(teachers.FEATURES)).trunk
+    return loop.load_averaged(runs / refined_run_of(fold), Student(teachers.FEATURES)).trunk
 
 
 def run_of(fold: int) -> str:
@@ -176,14 +176,14 @@ def targets_of(items: list, cache: Path, speeds: tuple | None = None) -> list[np
     front_end = VoiceFrontEnd()
 
     def compute() -> dict[str, np.ndarray]:
-        found = [teachers.features(samples, front_end.hop) for samples in pack.played(items, front_end, speeds)]
+        found = [teachers.features(samples, front_end.hop) for samples in pack.read_samples(items, front_end, speeds)]
         return {"words": np.concatenate(found), "hops": np.array([len(one) for one in found])}
 
-    packed = pack.cached(cache, "words", items, pack.settings_of(front_end, speeds), compute)
+    packed = pack.load_or_make(cache, "words", items, pack.settings_of(front_end, speeds), compute)
     return np.split(packed["words"], np.cumsum(packed["hops"])[:-1])
 
 
-def standardised(copies: list[list[np.ndarray]]) -> list[list[np.ndarray]]:
+def standardise(copies: list[list[np.ndarray]]) -> list[list[np.ndarray]]:
     """Targets with mean 0 and unit deviation over the first of the copies of all recordings.
 
     The people of the fold count too, for about 3 % of the hops; no label is used.

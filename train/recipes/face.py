@@ -87,7 +87,7 @@ def refine(
     resume: bool = False,
 ) -> FaceNet:
     """Train the network of ``RUNS[number]`` further in the next folder, also with CutMix; return the FaceNet."""
-    net = loop.averaged(runs / RUNS[number], FaceNet(CONFIG))
+    net = loop.load_averaged(runs / RUNS[number], FaceNet(CONFIG))
     settings = {"mixup": REFINE_MIXUP, "cutmix": True}
     schedule, folder = schedule or REFINE_SCHEDULES[number], runs / RUNS[number + 1]
     return _train(data, net, folder, cache, schedule, device, resume, settings, REFINE_MIXUP, cut=True)
@@ -98,7 +98,7 @@ def _train(data, net, folder, cache, schedule, device, resume, settings, mixup, 
     targets, usable = soft_labels(items)
     crops = pack.face_crops(items, CONFIG.size, cache)
     batches = Batches(crops[usable], targets[usable], schedule.batch_size, mixup, cut)
-    valid = labelled(datasets.ferplus(data / "FERPlus", "valid"), CONFIG, cache)
+    valid = load_labelled(datasets.ferplus(data / "FERPlus", "valid"), CONFIG, cache)
 
     def loss_of(net, batch):
         crops, targets = batch
@@ -111,17 +111,17 @@ def _train(data, net, folder, cache, schedule, device, resume, settings, mixup, 
     return loop.fit(net, batches, loss_of, schedule, folder, evaluate, device, resume, folder.name, settings)
 
 
-def trained(runs: Path) -> FaceNet:
+def load_trained(runs: Path) -> FaceNet:
     """The face network of the last finished training in a folder of runs."""
     last, *refined = RUNS
     for run, schedule in zip(refined, REFINE_SCHEDULES, strict=True):
-        if loop.finished(runs / run) != schedule.epochs:
+        if loop.finished_epochs(runs / run) != schedule.epochs:
             break
         last = run
-    return loop.averaged(runs / last, FaceNet(CONFIG))
+    return loop.load_averaged(runs / last, FaceNet(CONFIG))
 
 
-def labelled(items: Sequence[datasets.Item], config: FaceConfig, cache: Path) -> tuple[np.ndarray, np.ndarray]:
+def load_labelled(items: Sequence[datasets.Item], config: FaceConfig, cache: Path) -> tuple[np.ndarray, np.ndarray]:
     """Crops and majority labels of the items that have a majority: (N, S, S) uint8, (N,) int."""
     crops = pack.face_crops(items, config.size, cache)
     labelled_rows = np.array([bool(item.label) for item in items])

@@ -17,7 +17,7 @@ from emorec.models import bundled
 from emorec.models.identity import DIMENSIONS, SIZE, IdentityNet
 from train import loop
 from train.data import augment
-from train.data.identity_faces import SHARE, SIDE, Packed, packed
+from train.data.identity_faces import SHARE, SIDE, Packed, load_packed
 from train.data.pack import face_detector
 from train.metrics import area_under_curve
 
@@ -42,7 +42,7 @@ class Targets:
         """Targets (N, DIMENSIONS) of unit length of features (N, 1024)."""
         return _unit(_unit(features.astype(np.float32) - self.mean) @ self.axes)
 
-    def of(self, faces: Packed) -> np.ndarray:
+    def of_faces(self, faces: Packed) -> np.ndarray:
         """The targets of faces, those of people with several pictures moved to the mean of the person."""
         targets = self(faces.features)
         for person in np.unique(faces.persons[faces.persons != ""]):
@@ -63,11 +63,11 @@ class Batches:
     def __call__(self, epoch: int, generator: np.random.Generator) -> Iterable[tuple[torch.Tensor, torch.Tensor]]:
         order = generator.permutation(len(self._crops))[: len(self) * self._size]
         for rows in order.reshape(-1, self._size):
-            crops = np.stack([spoiled(self._crops[row], generator) for row in rows])
+            crops = np.stack([augment_face(self._crops[row], generator) for row in rows])
             yield torch.from_numpy(crops).unsqueeze(1).float() / 255, self._targets[torch.from_numpy(rows)]
 
 
-def spoiled(crop: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+def augment_face(crop: np.ndarray, generator: np.random.Generator) -> np.ndarray:
     """A packed face uint8 (SIDE, SIDE) moved, lit, blurred and compressed as in videos: uint8 (SIZE, SIZE)."""
     angle, zoom = generator.normal(0, 0.07), np.exp(generator.normal(0, 0.06))
     flip = -1.0 if generator.random() < 0.5 else 1.0
@@ -94,7 +94,7 @@ def spoiled(crop: np.ndarray, generator: np.random.Generator) -> np.ndarray:
     return face
 
 
-def plain(crops: np.ndarray) -> np.ndarray:
+def central_crops(crops: np.ndarray) -> np.ndarray:
     """Packed faces uint8 (N, SIDE, SIDE) as the network sees them in a recording: uint8 (N, SIZE, SIZE)."""
     low = (SIDE - round(SHARE * SIDE)) // 2
     inner = crops[:, low : SIDE - low, low : SIDE - low]
@@ -113,7 +113,7 @@ class Validation:
     """How well the network tells people apart who are held out for choosing."""
 
     def __init__(self, faces: Packed):
-        self._crops, self._persons = torch.from_numpy(plain(faces.crops)), faces.persons
+        self._crops, self._persons = torch.from_numpy(central_crops(faces.crops)), faces.persons
 
     def __call__(self, net: IdentityNet) -> dict[str, float]:
         """Numbers for the log: area under the curve over all pairs, and recall of same pairs at 1 % false ones."""
@@ -153,8 +153,8 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--resume", action="store_true", help="go on with the run in the cache")
     asked = parser.parse_args(arguments)
     cv2.setNumThreads(1)
-    faces = packed(asked.data, face_detector(), asked.teacher, asked.cache)
-    train = faces.of("train")
+    faces = load_packed(asked.data, face_detector(), asked.teacher, asked.cache)
+    train = faces.of_split("train")
     targets = Targets(train)
     torch.manual_seed(asked.seed)
     net = IdentityNet()
@@ -169,7 +169,10 @@ def main(arguments: list[str] | None = None) -> None:
         ema_epochs=SCHEDULE.ema_epochs,
         seed=asked.seed,
     )
-    batches, validation = Batches(train, targets.of(train), schedule.batch_size), Validation(faces.of("valid"))
+    batches, validation = (
+        Batches(train, targets.of_faces(train), schedule.batch_size),
+        Validation(faces.of_split("valid")),
+    )
     folder = asked.cache / asked.run
     net = loop.fit(net, batches, loss_of, schedule, folder, validation, resume=asked.resume, title="identity")
     bundled.write(net, asked.output)

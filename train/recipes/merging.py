@@ -20,8 +20,8 @@ LAYER_WEIGHT = 2.0  # factor of the linear layer's logits beside those of the em
 
 def merge(data: Path, runs: Path, cache: Path, fold: int) -> VoiceNet:
     """The network of ``fold`` with both trunks, in RUNS/voice-FOLD-joined; layers are fitted on people outside it."""
-    net, emotional = VoiceNet(voice.merged_config()), voice.averaged(runs, fold)
-    trunk = distillation.trained(runs, fold).state_dict()
+    net, emotional = VoiceNet(voice.merged_config()), voice.load_averaged(runs, fold)
+    trunk = distillation.load_trunk(runs, fold).state_dict()
     own_tensors = {name: tensor for name, tensor in emotional.state_dict().items() if not name.startswith("heads")}
     distilled_tensors = {f"listener.{name}": tensor for name, tensor in trunk.items()}
     net.load_state_dict(net.state_dict() | own_tensors | distilled_tensors)
@@ -29,7 +29,7 @@ def merge(data: Path, runs: Path, cache: Path, fold: int) -> VoiceNet:
     columns = np.r_[own:both, both + own : 2 * both]  # of the distilled trunk in the pooled mean and deviation
 
     items = datasets.voices(data)
-    inside = np.flatnonzero(datasets.fold_of(items) != fold)
+    inside = np.flatnonzero(datasets.folds_of(items) != fold)
     targets, weights = voice.targets_of(items)[inside], voice.sampling_weights([items[row] for row in inside])
     copies = [pack.voice_clips(items, VoiceFrontEnd(), cache, speeds) for speeds in distillation.SPEEDS]
     distilled = [voice.features(net, [clips[row] for row in inside])[:, columns] for clips in copies]

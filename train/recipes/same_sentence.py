@@ -1,4 +1,4 @@
-"""The same sentence in the voices of others, stretched to the times of a clip: more voices for the same mouths.
+"""Recordings of the sentence of a clip in other voices, aligned with the clip: more voices for the same mouths.
 
 The frames of two recordings of a sentence are paired by dynamic time warping (Sakoe and Chiba, 1978) of cepstral
 coefficients, so the sound of another person can stand for that of the clip.
@@ -22,14 +22,14 @@ KEPT = 0.5  # share of the sounds that is used: those that fit best
 
 
 @dataclass(frozen=True)
-class Retold:
-    """A sentence as ``actor`` says it: ``log_mel`` (mels, T), and its ``frames`` (N,) at the frames of a clip."""
+class OtherVoice:
+    """The sentence of a clip in the voice of ``actor``: ``log_mel`` (mels, T); its ``frames`` (N,) for the clip's."""
 
     actor: str
     log_mel: torch.Tensor
     frames: torch.Tensor
 
-    def stretched(self) -> torch.Tensor:
+    def at_times_of_clip(self) -> torch.Tensor:
         """The log-mel (mels, N) at the times of the clip."""
         return self.log_mel[:, self.frames]
 
@@ -39,30 +39,30 @@ def sentence_of(stem: str) -> str:
     return stem.split("-")[1]
 
 
-def files(data: Path, actors: tuple[str, ...]) -> Iterator[Path]:
-    """The recordings of sound alone of actors; none if the corpus is not there."""
+def recordings_of(data: Path, actors: tuple[str, ...]) -> Iterator[Path]:
+    """The recordings of actors without pictures; none if the corpus is missing."""
     found = sorted((data / "JavaneseAudio").rglob("*-*-*_*.*"))
     return (file for file in found if file.stem.split("-")[0] in actors)
 
 
-def retold(stem: str, log_mel: torch.Tensor, sounds: Mapping[str, torch.Tensor]) -> tuple[Retold, ...]:
-    """The ``sounds`` of the sentence of a clip that fit best, other than its own.
+def find_other_voices(stem: str, log_mel: torch.Tensor, sounds: Mapping[str, torch.Tensor]) -> tuple[OtherVoice, ...]:
+    """Find the ``sounds`` of the sentence of a clip that fit it best, without its own.
 
     ``log_mel`` (mels, N) is that of the clip called ``stem``, ``sounds`` are those of recordings by their stems.
     """
     others = [name for name in sounds if name != stem and sentence_of(name) == sentence_of(stem)]
     if not others:
         return ()
-    frames, costs = aligned(_cepstrum(log_mel), [_cepstrum(sounds[name]) for name in others])
+    frames, costs = align(_cepstrum(log_mel), [_cepstrum(sounds[name]) for name in others])
     best = np.argsort(costs, kind="stable")[: max(1, round(KEPT * len(others)))]
     return tuple(
-        Retold(others[index].split("-")[0], sounds[others[index]], torch.from_numpy(frames[index]))
+        OtherVoice(others[index].split("-")[0], sounds[others[index]], torch.from_numpy(frames[index]))
         for index in sorted(best)
     )
 
 
-def aligned(clip: np.ndarray, others: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """The frames (K, N) of K recordings (T, D) that fit the frames of a clip (N, D), and their mean costs (K,)."""
+def align(clip: np.ndarray, others: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """Align K recordings (T, D) with a clip (N, D): their frames (K, N) for those of the clip, and mean costs (K,)."""
     longest, lengths = max(map(len, others)), np.array([len(other) for other in others])
     padded = np.zeros((len(others), longest, clip.shape[1]), np.float32)
     for row, other in enumerate(others):
@@ -73,18 +73,18 @@ def aligned(clip: np.ndarray, others: list[np.ndarray]) -> tuple[np.ndarray, np.
     place = np.arange(longest)[None]
     apart = np.where((place >= lengths[:, None])[:, None], 1e3, apart)
     total = apart[:, 0] + END_COST * place
-    came = np.zeros(apart.shape, np.int8)
+    steps = np.zeros(apart.shape, np.int8)  # by how many frames the best path came here
     for frame in range(1, len(clip)):
         before = [np.pad(total, ((0, 0), (by, 0)), constant_values=1e6)[:, :longest] for by in range(len(STEP_COSTS))]
-        ways = np.stack([one + cost for one, cost in zip(before, STEP_COSTS, strict=True)])
-        came[:, frame] = ways.argmin(axis=0)
-        total = ways.min(axis=0) + apart[:, frame]
+        candidates = np.stack([one + cost for one, cost in zip(before, STEP_COSTS, strict=True)])
+        steps[:, frame] = candidates.argmin(axis=0)
+        total = candidates.min(axis=0) + apart[:, frame]
     rows = np.arange(len(others))
     at = (total + END_COST * np.maximum(lengths[:, None] - 1 - place, 0)).argmin(axis=1)
     costs, frames = total[rows, at] / len(clip), np.zeros(apart.shape[:2], int)
     for frame in range(len(clip) - 1, -1, -1):
         frames[:, frame] = at
-        at = at - came[rows, frame, at]
+        at = at - steps[rows, frame, at]
     return frames, costs
 
 

@@ -61,7 +61,7 @@ def real_clips(data: Path, models: dict[int, Checkpoint], cache: Path) -> dict[i
             both = replace(of_faces, segments=tuple({**a, **b} for a, b in segments))
             pooled[fold].append(pooling.pool(both, model, *ends))
     truth = np.array([EMOTIONS.index(emotion_of(item.label)) for item in items])
-    folds = datasets.fold_of(items)
+    folds = datasets.folds_of(items)
     return {
         fold: Samples(
             **{name: np.concatenate([getattr(p, name) for p in rows]) for name in WINDOW_COLUMNS},
@@ -96,17 +96,17 @@ def pairs(
     faces and voices share are equally common, and there are as many pairs with ordinary speech as of one label.
     """
     pictures = datasets.ferplus(data / "FERPlus", "valid")
-    crops, labels = face.labelled(pictures, face_net.config, cache)
+    crops, labels = face.load_labelled(pictures, face_net.config, cache)
     embeddings, logits = face.encode(face_net, crops)
     native = [emotion_of(label) for label in face_net.config.labels]
     shown = np.array([EMOTIONS.index(native[label]) if native[label] else -1 for label in labels])
 
     items = voice_head.all_items(data)
-    features = voice_head.pooled(voice_net, items, cache)
+    features = voice_head.pooled_features(voice_net, items, cache)
     spoken = np.array([EMOTIONS.index(emotion_of(item.label)) for item in items])
     ravdess = np.array([item.corpus == "ravdess" for item in items])
     calm = np.array([item.corpus in datasets.ORDINARY for item in items]) & (spoken == EMOTIONS.index("neutral"))
-    unheard = (datasets.fold_of(items) == fold) & ravdess
+    unheard = (datasets.folds_of(items) == fold) & ravdess
     voice_probabilities = fusion.softmax(voice.logits_of(voice_net, features).astype(np.float64))
     face_probabilities = folded(fusion.softmax(logits.astype(np.float64)), face_net.config.labels)
 

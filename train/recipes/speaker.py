@@ -4,9 +4,9 @@ python -m train.recipes.speaker --data DATA --output FILE [--actors 01,02]
 
 The pictures of a clip and the sound around them are positive pairs, other moments of the same actor are negative ones
 (InfoNCE; van den Oord and others, 2018). As all clips of a batch are of one actor, only the movement of the mouth can
-tell them apart, not who it is. Nothing but Javanese clips has picture and sound, so seven actors are all there is; part
-of the time a mouth is paired with the same sentence in another voice (``same_sentence``). How well it
-does on people who are left out is measured by ``train.evaluation.who_speaks --left_out``.
+tell them apart, not who it is. Only Javanese clips have picture and sound, so there are seven actors; part of
+the time a mouth is paired with the same sentence in another voice (``same_sentence``). How well the network works for
+people who are left out is measured by ``train.evaluation.who_speaks --left_out``.
 """
 
 import argparse
@@ -32,7 +32,7 @@ from emorec.models.speaker import DIMENSIONS, FRAMES_PER_STEP, SIDE, SIZE, Speak
 from emorec.voice import features
 from train.data.pack import face_detector
 from train.recipes import same_sentence
-from train.recipes.same_sentence import Retold
+from train.recipes.same_sentence import OtherVoice
 
 ACTORS = "01,02,04,05,06,08,10"
 STEPS = 1400
@@ -45,21 +45,21 @@ APART = 0.25  # seconds; pictures closer to each other are not told apart
 FRAME = 0.016  # seconds of a frame of log-mel
 MEL_SCALE = 2.5  # nats, see VoiceFrontEnd.scale
 VOCAL_TRACT = 0.1  # standard deviation of the logarithm of a factor on the bands: other voices
-RETOLD = 0.4  # share of the clips of a batch that are heard in the voice of somebody else who says the same
+OTHER_VOICE_SHARE = 0.4  # share of the clips of a batch that are heard in the voice of somebody else who says the same
 
 
 @dataclass(frozen=True)
 class Clip:
     """``mouths`` (N, 1, H, W) in [0, 1] with margins, their ``times`` (s), and the ``log_mel`` (mels, T).
 
-    ``retold`` are other recordings of its sentence.
+    ``other_voices`` are other recordings of its sentence.
     """
 
     actor: str
     mouths: torch.Tensor
     times: torch.Tensor
     log_mel: torch.Tensor
-    retold: tuple[Retold, ...] = ()
+    other_voices: tuple[OtherVoice, ...] = ()
 
 
 def clips(data: Path, actors: Sequence[str], detector: Detector) -> Iterator[Clip]:
@@ -67,7 +67,7 @@ def clips(data: Path, actors: Sequence[str], detector: Detector) -> Iterator[Cli
     found = sorted(file for file in (data / "JavaneseAV").rglob("*.mp4") if file.stem.split("-")[0] in actors)
     if not found:
         raise EmorecError(f"{data} has no folder JavaneseAV with videos of {', '.join(actors)}.")
-    sounds = {file.stem: features.log_mel(_sound(file)) for file in same_sentence.files(data, tuple(actors))}
+    sounds = {file.stem: features.log_mel(_sound(file)) for file in same_sentence.recordings_of(data, tuple(actors))}
     for file in found:
         frames = [one for one in streams.frames(file, PICTURE_RATE, max_side=320) if isinstance(one, Frame)]
         landmarks = _landmarks(frames, detector)
@@ -79,8 +79,8 @@ def clips(data: Path, actors: Sequence[str], detector: Detector) -> Iterator[Cli
         mouths = torch.from_numpy(np.stack(crops)[:, rows, columns].copy()).unsqueeze(1).float() / 255
         times = torch.tensor([one.time for one in frames], dtype=torch.float32)
         log_mel = features.log_mel(_sound(file))
-        retold = same_sentence.retold(file.stem, log_mel, sounds)
-        yield Clip(file.stem.split("-")[0], mouths, times, log_mel, retold)
+        other_voices = same_sentence.find_other_voices(file.stem, log_mel, sounds)
+        yield Clip(file.stem.split("-")[0], mouths, times, log_mel, other_voices)
 
 
 def _landmarks(frames: Sequence[Frame], detector: Detector) -> np.ndarray | None:
@@ -109,7 +109,7 @@ def _sound(file: Path) -> np.ndarray:
     return samples[: len(samples) // 4096 * 4096]
 
 
-def spoiled_mouths(mouths: torch.Tensor, generator: np.random.Generator) -> torch.Tensor:
+def augment_mouths(mouths: torch.Tensor, generator: np.random.Generator) -> torch.Tensor:
     """Mouths with margins (N, 1, H, W), moved, blurred, lit and noisy -> (N, 1, SIDE, SIDE)."""
     count, _, height, width = mouths.shape
     if generator.random() < 0.4:
@@ -131,7 +131,7 @@ def spoiled_mouths(mouths: torch.Tensor, generator: np.random.Generator) -> torc
     return moved + torch.randn_like(moved) * 0.015 * generator.random()
 
 
-def spoiled_sound(log_mel: torch.Tensor, generator: np.random.Generator) -> torch.Tensor:
+def augment_sound(log_mel: torch.Tensor, generator: np.random.Generator) -> torch.Tensor:
     """Log-mel (mels, T) of another voice, through another microphone, in noise, and with some bands missing."""
     mels, length = log_mel.shape
     bands = (torch.arange(mels) * float(np.exp(generator.normal(0, VOCAL_TRACT)))).clamp(0, mels - 1.001)
@@ -148,7 +148,7 @@ def spoiled_sound(log_mel: torch.Tensor, generator: np.random.Generator) -> torc
     return log_mel
 
 
-def between(steps: torch.Tensor, times: torch.Tensor) -> torch.Tensor:
+def interpolate(steps: torch.Tensor, times: torch.Tensor) -> torch.Tensor:
     """Vectors of sound (DIMENSIONS, steps) at times (N,) in s from their start: (N, DIMENSIONS)."""
     at = ((times / FRAME - 0.5) / FRAMES_PER_STEP).clamp(0, steps.shape[1] - 1.001)
     low = at.floor().long()
@@ -162,20 +162,20 @@ def loss_of(net: SpeakerNet, batch: Sequence[Clip], generator: np.random.Generat
     mouths, sounds, times = [], [], []
     for clip in batch:
         log_mel = clip.log_mel
-        if clip.retold and generator.random() < RETOLD:
-            log_mel = clip.retold[int(generator.integers(len(clip.retold)))].stretched()
+        if clip.other_voices and generator.random() < OTHER_VOICE_SHARE:
+            log_mel = clip.other_voices[int(generator.integers(len(clip.other_voices)))].at_times_of_clip()
         first = FRAMES_PER_STEP * int(generator.integers(0, (clip.log_mel.shape[1] - length) // FRAMES_PER_STEP + 1))
         begin = first * FRAME
         inside = np.flatnonzero((clip.times > begin) & (clip.times < begin + length * FRAME))
         chosen = np.sort(generator.choice(inside, PICTURES, replace=len(inside) < PICTURES))
-        mouths.append(spoiled_mouths(clip.mouths[chosen], generator))
-        sounds.append(spoiled_sound(log_mel[:, first : first + length], generator))
+        mouths.append(augment_mouths(clip.mouths[chosen], generator))
+        sounds.append(augment_sound(log_mel[:, first : first + length], generator))
         # Picture and sound of real recordings are not quite in step.
         times.append(clip.times[chosen] - begin + generator.normal(0, 0.03))
     seen = net.mouth(torch.cat(mouths)).reshape(len(batch), PICTURES, DIMENSIONS)
     seen = (seen - seen.mean(dim=1, keepdim=True)).reshape(-1, DIMENSIONS)
     steps = net.sound(torch.stack(sounds))
-    heard = torch.cat([between(one, at) for one, at in zip(steps, times, strict=True)])
+    heard = torch.cat([interpolate(one, at) for one, at in zip(steps, times, strict=True)])
     logits, moments = seen @ heard.T, torch.cat(times)
     clip_of = torch.arange(len(batch)).repeat_interleave(PICTURES)
     near = (clip_of[:, None] == clip_of) & ((moments[:, None] - moments).abs() < APART)
@@ -187,13 +187,15 @@ def loss_of(net: SpeakerNet, batch: Sequence[Clip], generator: np.random.Generat
 def fit(
     training: Sequence[Clip], steps: int = STEPS, seed: int = 0, report: Callable[[str], None] = print
 ) -> SpeakerNet:
-    """A network trained on clips, each batch of another actor in turn. It hears nobody but their actors."""
+    """Train a network on clips, each batch of another actor in turn; other voices are only those of these actors."""
     torch.manual_seed(seed)
     generator, net = np.random.default_rng(seed), SpeakerNet()
     optimizer = torch.optim.AdamW(net.parameters(), LEARNING_RATE, weight_decay=WEIGHT_DECAY)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, LEARNING_RATE, steps)
     actors = sorted({clip.actor for clip in training})
-    training = [replace(clip, retold=tuple(one for one in clip.retold if one.actor in actors)) for clip in training]
+    training = [
+        replace(clip, other_voices=tuple(one for one in clip.other_voices if one.actor in actors)) for clip in training
+    ]
     for step in range(steps):
         own = [clip for clip in training if clip.actor == actors[step % len(actors)]]
         batch = [own[index] for index in generator.choice(len(own), min(CLIPS, len(own)), replace=False)]

@@ -18,7 +18,7 @@ from emorec.inference.voice_pooling import SILENT
 from emorec.models.config import VoiceConfig
 from emorec.models.networks import VoiceNet
 from emorec.voice.features import VoiceFrontEnd
-from train import loop
+from train import loop, metrics
 from train.data import datasets, pack
 from train.recipes.voice_batches import CROP_HOPS, Batches, Clip
 from train.recipes.workspace import Workspace
@@ -69,7 +69,7 @@ def train_first(
 ) -> VoiceNet:
     """Train on the people who are held out in no fold (nEMO, ASED); the networks of all folds start from this one."""
     items = datasets.voices(workspace.data)
-    known = datasets.fold_of(items) == datasets.NEVER
+    known = datasets.folds_of(items) == datasets.NEVER
     return _train(items, known, ~known, VoiceNet(NET), "voice-first", workspace, schedule)
 
 
@@ -80,8 +80,8 @@ def train(
 ) -> VoiceNet:
     """Train the first network further on all people outside ``fold``; logs recall on those inside after each epoch."""
     items = datasets.voices(workspace.data)
-    held_out = datasets.fold_of(items) == fold
-    net = loop.averaged(workspace.runs / "voice-first", VoiceNet(NET))
+    held_out = datasets.folds_of(items) == fold
+    net = loop.load_averaged(workspace.runs / "voice-first", VoiceNet(NET))
     return _train(items, ~held_out, held_out, net, f"voice-{fold}", workspace, schedule)
 
 
@@ -93,8 +93,8 @@ def refine(
 ) -> VoiceNet:
     """Train the finished network of ``fold`` further, with windows of ``REFINE_HOPS[number]``, in a separate folder."""
     items = datasets.voices(workspace.data)
-    held_out = datasets.fold_of(items) == fold
-    net = loop.averaged(workspace.runs / f"voice-{fold}", VoiceNet(NET))
+    held_out = datasets.folds_of(items) == fold
+    net = loop.load_averaged(workspace.runs / f"voice-{fold}", VoiceNet(NET))
     schedule, hops = replace(schedule, seed=schedule.seed + 1 + number), REFINE_HOPS[number]
     return _train(items, ~held_out, held_out, net, refinement(fold, number), workspace, schedule, hops)
 
@@ -145,7 +145,7 @@ def _train(items, inside, outside, net, run, workspace, schedule, hops=CROP_HOPS
                 # The corpus's own head is untrained if the whole corpus is left out.
                 own = corpus == "ravdess" and (targets[inside, 1] != ABSENT).any()
                 head, truth = ("ravdess" if own else "emotions"), targets[outside][chosen, int(own)]
-                row[corpus] = round(recall(logits_of(net, pooled[chosen], head).argmax(1), truth), 4)
+                row[corpus] = round(metrics.recall(logits_of(net, pooled[chosen], head).argmax(1), truth), 4)
         return row
 
     settings = {
@@ -157,14 +157,14 @@ def _train(items, inside, outside, net, run, workspace, schedule, hops=CROP_HOPS
     return workspace.fit(net, batches, loss_of, schedule, run, evaluate, settings)
 
 
-def trained(runs: Path, fold: int) -> VoiceNet:
+def load_trained(runs: Path, fold: int) -> VoiceNet:
     """The finished network trained without the people of ``fold``; with the distilled trunk, if it was merged in."""
-    if finished(runs, fold) == merged_run(fold):
-        return loop.averaged(runs / merged_run(fold), VoiceNet(merged_config()))
-    return averaged(runs, fold)
+    if finished_run(runs, fold) == merged_run(fold):
+        return loop.load_averaged(runs / merged_run(fold), VoiceNet(merged_config()))
+    return load_averaged(runs, fold)
 
 
-def finished(runs: Path, fold: int) -> str:
+def finished_run(runs: Path, fold: int) -> str:
     """The name of the folder that holds the finished network of ``fold``, or the first of its trainings."""
     return merged_run(fold) if (runs / merged_run(fold)).exists() else f"voice-{fold}"
 
@@ -179,26 +179,21 @@ def merged_run(fold: int) -> str:
     return f"voice-{fold}-joined"
 
 
-def averaged(runs: Path, fold: int) -> VoiceNet:
+def load_averaged(runs: Path, fold: int) -> VoiceNet:
     """The network of ``fold`` without a distilled trunk.
 
     Its weights are the mean over it and its finished refinements, a model soup (Wortsman et al., 2022): the accuracy of
     several networks for the cost of one.
     """
     folders = [runs / f"voice-{fold}", *(runs / refinement(fold, number) for number in range(len(REFINE_HOPS)))]
-    folders = folders[:1] + [folder for folder in folders[1:] if loop.finished(folder) == REFINE_SCHEDULE.epochs]
-    nets = [loop.averaged(folder, VoiceNet(NET)) for folder in folders]
+    folders = folders[:1] + [folder for folder in folders[1:] if loop.finished_epochs(folder) == REFINE_SCHEDULE.epochs]
+    nets = [loop.load_averaged(folder, VoiceNet(NET)) for folder in folders]
     mean = {
         name: torch.stack([net.state_dict()[name].double() for net in nets]).mean(0).to(tensor.dtype)
         for name, tensor in nets[0].state_dict().items()
     }
     nets[0].load_state_dict(mean)
     return nets[0]
-
-
-def recall(predicted: np.ndarray, truth: np.ndarray) -> float:
-    """Unweighted average recall: the mean of the recall over the labels."""
-    return float(np.mean([np.mean(predicted[truth == label] == label) for label in np.unique(truth)]))
 
 
 def features(net: VoiceNet, clips: Sequence[Clip]) -> np.ndarray:

@@ -69,8 +69,8 @@ def train(net: VoiceNet, data: Path, runs: Path, cache: Path, fold: int) -> nn.L
     items = voice_head.all_items(data)
     truth = np.array([EMOTIONS.index(emotion_of(item.label)) for item in items])
     people = np.array([item.person for item in items])
-    features, known = relative(voice_head.pooled(net, items, cache), truth, people)
-    layer = fit(items, features, known & (datasets.fold_of(items) != fold), scales=voice_head.scales_of(net))
+    features, known = relative(voice_head.pooled_features(net, items, cache), truth, people)
+    layer = fit(items, features, known & (datasets.folds_of(items) != fold), scales=voice_head.scales_of(net))
     files.write(layer_file(runs, fold), safetensors.torch.save({"weight": layer.weight, "bias": layer.bias}))
     return layer
 
@@ -84,7 +84,7 @@ def place(net: VoiceNet, layer: nn.Linear) -> VoiceNet:
     return copy.eval().requires_grad_(False)
 
 
-def fitted(net: VoiceNet, runs: Path | None, fold: int) -> nn.Linear:
+def load_layer(net: VoiceNet, runs: Path | None, fold: int) -> nn.Linear:
     """The layer of a fold's network: its own head "relative", else the one in ``layer_file``. Raises EmorecError."""
     head: Any = net.heads[RELATIVE] if RELATIVE in net.config.heads else None
     if head is not None:

@@ -33,10 +33,10 @@ class Batches:
         rows = generator.choice(len(self.clips), size=len(self) * self.batch_size, p=self.weights)
         for part in rows.reshape(-1, self.batch_size):
             windows = [window(*self.clips[int(row)], generator, self.hops) for row in part]
-            yield *changed(windows), self.targets[torch.from_numpy(part)]
+            yield *make_batch(windows), self.targets[torch.from_numpy(part)]
 
 
-def changed(windows: Sequence[tuple[np.ndarray, ...]]) -> tuple[torch.Tensor, torch.Tensor]:
+def make_batch(windows: Sequence[tuple[np.ndarray, ...]]) -> tuple[torch.Tensor, torch.Tensor]:
     """Windows as a batch: log-mel (N, n_mels, T) and speech (N, T / 16), augmented."""
     log_mel = torch.from_numpy(np.stack([w[0] for w in windows])).float()
     speech = torch.from_numpy(np.stack([w[1] for w in windows]))

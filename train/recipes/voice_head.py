@@ -40,7 +40,7 @@ WINDOW_HOPS = 12  # 3.07 s, the default window of analysis
 def refit(net, items, features, without=()):
     """The layer for the head "emotions" of a VoiceNet, fitted on the items outside the corpora ``without``.
 
-    ``features`` (N, 2 D) are the pooled features of the items, see ``pooled``.
+    ``features`` (N, 2 D) are the pooled features of the items, see ``pooled_features``.
     """
     return fit(items, features, without, scales_of(net))
 
@@ -76,13 +76,13 @@ def scales_of(net):
     return scales
 
 
-def pooled(net, items, cache):
+def pooled_features(net, items, cache):
     """Pooled features (N, 2 D) of the recordings of items by a VoiceNet, cached by its weights."""
 
     def features():
         return {"features": voice.features(net, _clips(items, cache))}
 
-    return pack.cached(cache, "pooled", items, _settings(net), features)["features"]
+    return pack.load_or_make(cache, "pooled", items, _settings(net), features)["features"]
 
 
 def pooled_windows(net, items, cache):
@@ -98,7 +98,7 @@ def pooled_windows(net, items, cache):
         return {"features": voice.window_features(net, clips, windows), "rows": np.array([row for row, *_ in windows])}
 
     settings = _settings(net) | {"hops": WINDOW_HOPS, "version": 2}
-    found = pack.cached(cache, "pooled-windows", items, settings, features)
+    found = pack.load_or_make(cache, "pooled-windows", items, settings, features)
     return found["features"], found["rows"]
 
 
@@ -110,7 +110,7 @@ def training_rows(
     First all items as they are, then ``augmented`` of them, drawn from all corpora alike, once more with another
     microphone, room and noise (train/data/channels.py). What is speech is known from the recordings as they are.
     """
-    everything, features = np.arange(len(items)), pooled(net, items, cache)
+    everything, features = np.arange(len(items)), pooled_features(net, items, cache)
     chosen = np.sort(np.random.default_rng(0).permutation(len(items))[:augmented])
     if not len(chosen):
         return everything, features
@@ -118,7 +118,9 @@ def training_rows(
     def spoilt():
         return {"features": voice.features(net, _spoilt_clips(items, chosen, data, cache))}
 
-    again = pack.cached(cache, "pooled-spoilt", [items[row] for row in chosen], _settings(net) | {"version": 1}, spoilt)
+    again = pack.load_or_make(
+        cache, "pooled-spoilt", [items[row] for row in chosen], _settings(net) | {"version": 1}, spoilt
+    )
     return np.concatenate([everything, chosen]), np.concatenate([features, again["features"]])
 
 
@@ -127,15 +129,15 @@ def _spoilt_clips(items, chosen, data, cache):
     front_end, speech = VoiceFrontEnd(), [heard for _, heard in _clips(items, cache)]
 
     def spectra():
-        noises, parts = channels.noises(Path(data) / NOISE, front_end.rate), []
-        played = pack.played([items[row] for row in chosen], front_end)
+        noises, parts = channels.read_noises(Path(data) / NOISE, front_end.rate), []
+        played = pack.read_samples([items[row] for row in chosen], front_end)
         for row, samples in zip(chosen, played, strict=True):
-            sound = channels.spoilt(samples, front_end.rate, noises, np.random.default_rng([0, int(row)]))
+            sound = channels.degrade(samples, front_end.rate, noises, np.random.default_rng([0, int(row)]))
             parts.append(front_ends.log_mel(sound, front_end).to(torch.float16).numpy())
         return {"log_mel": np.concatenate(parts, axis=1)}
 
     settings = pack.settings_of(front_end) | {"version": 1}
-    whole = pack.cached(cache, "voices-spoilt", [items[row] for row in chosen], settings, spectra)["log_mel"]
+    whole = pack.load_or_make(cache, "voices-spoilt", [items[row] for row in chosen], settings, spectra)["log_mel"]
     ends = np.cumsum([len(speech[row]) * voice.VoiceNet.FRAMES_PER_HOP for row in chosen])
     return list(zip(np.split(whole, ends[:-1], axis=1), (speech[row] for row in chosen), strict=True))
 
@@ -197,7 +199,7 @@ def train(net, data, runs, cache, fold, augmented=0):
     ``augmented`` recordings take part a second time, see ``training_rows``."""
     items = all_items(data)
     rows, features = training_rows(net, items, data, cache, augmented)
-    inside = datasets.fold_of(items)[rows] != fold
+    inside = datasets.folds_of(items)[rows] != fold
     layer = refit(net, [items[row] for row in rows[inside]], features[inside])
     files.write(head_file(runs, fold), safetensors.torch.save({"weight": layer.weight, "bias": layer.bias}))
     return place(net, layer)
@@ -213,9 +215,9 @@ def head_file(runs, fold):
     return Path(runs) / f"voice-{fold}-head.safetensors"
 
 
-def fitted(runs, fold):
+def load_fitted(runs, fold):
     """The network of ``fold`` with the last layer fitted here, if there is one."""
-    net, file = voice.trained(runs, fold), head_file(runs, fold)
+    net, file = voice.load_trained(runs, fold), head_file(runs, fold)
     if not file.exists():
         return net
     found = safetensors.torch.load_file(file)

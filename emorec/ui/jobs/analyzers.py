@@ -31,7 +31,7 @@ TURNED_OFF = "Other checkpoints are turned off here; leave the field empty."
 LOADING = "The checkpoint is still being loaded; press the button again when it is there."
 NOT_ALLOWED = "This checkpoint is not among those to choose from here; choose from {names}."
 
-from_the_hub = functools.partial(analyzer.load, resolve=pretrained.pulled)
+from_the_hub = functools.partial(analyzer.load, resolve=pretrained.pull)
 
 
 class AnalyzerCache:

@@ -12,7 +12,7 @@ import pytest
 from emorec.errors import EmorecError
 from emorec.media import integrity, sandbox, streams
 from emorec.media.sandbox.requests import DECODERS
-from support.decoding import in_a_process, split, started
+from support.decoding import run_in_process, split, start_decoding
 from support.loopback_media import Target
 from support.make_media import Audio, record
 from support.untrusted import message, says
@@ -39,7 +39,7 @@ def test_damage_is_told_across(recording, tmp_path):
 
 @pytest.mark.parametrize("number", [6, 9, 11])
 def test_a_decoder_that_dies_is_one_sentence_and_the_next_file_is_read(number, recording):
-    frames, processes = started(recording)
+    frames, processes = start_decoding(recording)
     os.kill(processes[0], number)
     with pytest.raises(EmorecError, match="clip.mkv cannot be decoded") as refused:
         list(frames)
@@ -48,7 +48,7 @@ def test_a_decoder_that_dies_is_one_sentence_and_the_next_file_is_read(number, r
 
 
 def test_closing_ends_the_process(recording):
-    frames, processes = started(recording)
+    frames, processes = start_decoding(recording)
     assert len(processes) == 1
     frames.close()
     while os.path.exists(f"/proc/{processes[0]}"):
@@ -72,7 +72,7 @@ def probe(path):
         pass
 streams.probe = probe
 """
-    received, code = in_a_process(code, recording)
+    received, code = run_in_process(code, recording)
     assert received == []
     assert code < 0
 
@@ -86,7 +86,7 @@ def probe(path):
         held.append(bytearray(1 << 24))
 streams.probe = probe
 """
-    received, _ = in_a_process(code, recording)
+    received, _ = run_in_process(code, recording)
     assert received[-1] == {"failed": "MemoryError"}
 
 
@@ -96,7 +96,7 @@ def probe(path):
     os.write(os.open({str(tmp_path / "written")!r}, os.O_CREAT | os.O_WRONLY), b"x")
 streams.probe = probe
 """
-    received, _ = in_a_process(code, recording)
+    received, _ = run_in_process(code, recording)
     assert received[-1] == {"failed": "OSError"}
     assert not (tmp_path / "written").exists() or (tmp_path / "written").read_text() == ""
 
@@ -175,7 +175,7 @@ def test_the_log_tells_what_failed_but_not_whose_file_it_was(tmp_path, caplog, m
     path = tmp_path / "a-person.mkv"
     path.write_bytes(b"x")
     code = "def probe(path):\n    raise RuntimeError(f'cannot decode {path}')\nstreams.probe = probe"
-    received, _ = in_a_process(code, path)
+    received, _ = run_in_process(code, path)
     assert received[-1] == {"failed": "RuntimeError"}
     with says(monkeypatch, message(received[-1])), pytest.raises(EmorecError, match="cannot be decoded"):
         sandbox.probe(path)

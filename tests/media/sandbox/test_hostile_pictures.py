@@ -14,7 +14,7 @@ from emorec import image as pictures
 from emorec.errors import EmorecError
 from emorec.media import image
 from emorec.media.sandbox.requests import DECODERS
-from support.decoding import in_a_process
+from support.decoding import run_in_process
 
 CHOICES = {"max_pixels": 10**8, "max_side": 4096}
 
@@ -61,7 +61,7 @@ def read(path, max_pixels, max_side):
         pass
 image.read = read
 """
-    sent, ended = in_a_process(code, portrait, "picture", **CHOICES)
+    sent, ended = run_in_process(code, portrait, "picture", **CHOICES)
     assert sent == []
     assert ended == -24  # SIGXCPU
 

@@ -21,7 +21,7 @@ from emorec.media.passes import ShownUntil
 from emorec.media.sandbox import requests
 from emorec.media.sandbox.requests import DECODERS
 from emorec.media.selection import EVERYTHING
-from support.decoding import started
+from support.decoding import start_decoding
 from support.untrusted import BROKEN, answering, message, says
 
 NOT_DECODED = r"^clip\.mkv cannot be decoded: [^\n]*\.$"
@@ -78,7 +78,7 @@ def test_the_process_that_decodes_has_no_say_in_who_is_killed(named, recording, 
 
 
 def test_the_number_of_a_copy_is_no_other_process_s_until_its_reader_is_closed(recording):
-    frames, (number,) = started(recording)
+    frames, (number,) = start_decoding(recording)
     os.kill(number, signal.SIGKILL)
     stopped = os.pidfd_open(number)
     select.select([stopped], [], [])  # until it has ended
@@ -90,7 +90,7 @@ def test_the_number_of_a_copy_is_no_other_process_s_until_its_reader_is_closed(r
 
 
 def test_a_fork_of_this_process_does_not_keep_a_copy_alive(recording):
-    frames, (number,) = started(recording)
+    frames, (number,) = start_decoding(recording)
     held, release = os.pipe()
     fork = os.fork()
     if fork == 0:
