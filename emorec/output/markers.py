@@ -66,7 +66,7 @@ class Around:
 def of(given: MarkersLike) -> tuple[Marker, ...]:
     """Markers from a file, or from pairs of a time (s) and a label, in order of time. Raises EmorecError."""
     if isinstance(given, str | PathLike):
-        return annotation.markers(given)
+        return annotation.read_markers(given)
     try:
         found = iter(given)
     except TypeError:
