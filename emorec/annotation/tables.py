@@ -60,8 +60,8 @@ def _rows(lines: list[tuple[int, str]], delimiter: str, quoting: Literal[0, 3]) 
 def _delimiter(line: str) -> tuple[str, bool]:
     """The delimiter of the cells, judged by the first line, and whether that line may be a header.
 
-    If the first cell is a time, the line is no header, and the delimiter is what follows the time: the label may contain
-    the other delimiters, even more often. Else the most frequent delimiter counts; of several, the first in DELIMITERS.
+    If the first cell is a time, the line is no header, and the delimiter is what follows the time, because the label
+    may contain the others even more often. Else it is the most frequent delimiter; of several, the first in DELIMITERS.
     """
     for delimiter in DELIMITERS:
         first, separator, _ = line.partition(delimiter)
@@ -97,9 +97,7 @@ def _with_header(rows: list[Row]) -> list[Annotation]:
     )
     if start is None or text is None:
         lacking = "start" if start is None else "label"
-        raise WrongFormat(
-            f"it has no column {lacking!r} (columns start, end, label, and person if there are several)"
-        )
+        raise WrongFormat(f"it has no column {lacking!r} (columns start, end, label, and person if there are several)")
     annotations = []
     for number, row in rows[1:]:
         cells: dict[int | None, str] = dict(enumerate(row))  # a column that the table lacks is None, and has no cell
