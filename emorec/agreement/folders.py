@@ -87,7 +87,7 @@ def _label_files(results: Path, labels: Path) -> dict[str, list[Path]]:
         raise EmorecError(NO_LABELS.format(labels=labels))
     found: dict[str, list[Path]] = {}
     for path in files:
-        found.setdefault(names.plain(path.stem), []).append(path)
+        found.setdefault(names.file_stem(path.stem), []).append(path)
     return found
 
 
@@ -98,7 +98,7 @@ def _result_files(results: Path, labels: Path) -> dict[str, list[Path]]:
     for suffix in RESULTS:
         for path in sorted([*results.glob(f"*{suffix}"), *results.glob(f"*/*{suffix}")]):
             if path.name[0] != "." and path.parent.resolve() != label_folder and not path.stem.endswith(OTHERS):
-                found.setdefault(names.plain(path.stem), []).append(path)
+                found.setdefault(names.file_stem(path.stem), []).append(path)
     return found
 
 

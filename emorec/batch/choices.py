@@ -95,7 +95,7 @@ def checked(
     settings = extraction.Settings(faces="face" in used, voices="voice" in used, **extracting)
     extraction.check(settings)
     inferring["person"] = person
-    names, notice = output_formats.chosen(formats)
+    names, notice = output_formats.parse_names(formats)
     made = Choices(inferring=inferring, extracting=settings, formats=tuple(names), people_file=named, **others)
     tables.check_locale(made.locale)
     check_height(made.max_height)

@@ -39,7 +39,7 @@ def of(options: argparse.Namespace) -> Marked | None:
     except ValueError:
         raise EmorecError(WRONG_WINDOW.format(given=options.marker_window)) from None
     markers.check_window(before, after)
-    return Marked(markers=markers.of(options.markers), before=before, after=after)
+    return Marked(markers=markers.parse_markers(options.markers), before=before, after=after)
 
 
 def check(marked: Marked, features: Features) -> None:
@@ -59,7 +59,7 @@ def write(result: Timeline, marked: Marked, folder: Path, name: str, with_chart:
     from emorec import files
     from emorec.output import markers
 
-    averages = markers.around(result, marked.before, marked.after)
+    averages = markers.average_around(result, marked.before, marked.after)
     written = [folder / f"{name}.markers.csv"]
     files.write_result(written[0], markers.csv_text(averages, locale).encode())
     if with_chart:

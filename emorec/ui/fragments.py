@@ -17,7 +17,7 @@ from emorec.inference.timeline import Timeline
 from emorec.models import pretrained
 from emorec.output import charts, trust
 from emorec.output.chart_data import has_pictures, signed
-from emorec.output.summary import missing, summary
+from emorec.output.summary import missing_evidence, summary
 from emorec.ui.wording import on_page
 
 
@@ -113,7 +113,7 @@ def warnings(timeline: Timeline) -> str:
     """What the reader must know before the chart: that there is no or little evidence, and some notes."""
     figures = summary(timeline)
     if not figures.shares:
-        return callout(f"{missing(timeline)}, so there is nothing to read an emotion from.")
+        return callout(f"{missing_evidence(timeline)}, so there is nothing to read an emotion from.")
     found = [figures.warning] if figures.too_little else []
     found += [persons.NO_FACE] if persons.NO_FACE in timeline.notes else []
     # The others stand in the lines about trust.

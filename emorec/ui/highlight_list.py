@@ -16,7 +16,7 @@ from emorec.extraction.people import default_name
 from emorec.inference.timeline import Timeline
 from emorec.output.chart_data import clock
 from emorec.output.highlights import KINDS, Highlight, find_highlights
-from emorec.output.portraits import NOBODY, Portraits, who
+from emorec.output.portraits import NOBODY, Portraits, highlighted_person
 
 MAX_LISTED = 1000  # highlights; an hour with a change every eight seconds has 900, which are 0.3 MB, compressed 13 kB
 FEW = 10  # that are listed on request, the strongest
@@ -39,7 +39,7 @@ def listed(timeline: Timeline, features: Features | None = None) -> str:
     shown = strongest(found, MAX_LISTED)
     if not shown:
         return f'<section class="moments"><h2>Highlights</h2>{NOTHING}</section>'
-    people = [who(timeline, each) for each in shown]
+    people = [highlighted_person(timeline, each) for each in shown]
     styles = ""
     pictures: list[int | None] = [None] * len(shown)
     if features:
@@ -83,9 +83,9 @@ def _pictures(
     used: set[int] = set()
     rows: list[int | None] = []
     for each, person in zip(found, people, strict=True):
-        row = portraits.at(timeline, each)
+        row = portraits.best_of_highlight(timeline, each)
         if row is not None and row not in used and len(used) >= MAX_PICTURES:
-            row = portraits.of(person)
+            row = portraits.best(person)
         if row is not None:
             used.add(row)
         rows.append(row)

@@ -29,7 +29,7 @@ def result(file: Path | str, faces: Sequence[FaceResult], marked: Path | None, e
         return f'{callout(NO_FACE)}<figure class="picture"><img src="{file_url(file)}" alt="Your picture"></figure>'
     boxes = "".join(_box(number, face) + _card(number, face) for number, face in enumerate(faces, 1))
     image = f'<img src="{file_url(file)}" alt="Your picture, with {_count(len(faces))} marked">'
-    words = f'<p class="caption">{html.escape(f"{in_words(faces)} {trust.for_pictures(evaluation)} {HOW}")}</p>'
+    words = f'<p class="caption">{html.escape(f"{in_words(faces)} {trust.picture_sentence(evaluation)} {HOW}")}</p>'
     rows = "".join(f"<li>{_named(number, face)}</li>" for number, face in enumerate(faces, 1))
     link = ""
     if marked:

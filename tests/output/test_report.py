@@ -18,7 +18,7 @@ from emorec.inference import timeline as inference
 from emorec.output import report
 from emorec.output.highlights import Highlight
 from emorec.output.lane_data import MAX_LANES
-from emorec.output.portraits import NOBODY, Portraits, who
+from emorec.output.portraits import NOBODY, Portraits, highlighted_person
 from emorec.ui.page.downloads import HIDDEN, write_download
 from support import factories, two_people
 
@@ -170,10 +170,10 @@ def test_a_highlight_is_about_the_one_who_shows_its_emotion_most():
     other = factories.timeline([sure("sad"), sure("angry")], person=np.ones(2, int))
     unseen = factories.timeline([sure("sad")] * 2, person=np.full(2, 2), row_face=np.zeros(2))
     group = replace(one, person=np.full(2, -1), people=(one, other, unseen))
-    assert who(group, Highlight(0.0, 1.0, "peak", "sad", 1.0, "")) == 1
-    assert who(group, Highlight(1.0, 2.0, "peak", "sad", 1.0, "")) == 0
-    assert who(other, Highlight(1.0, 2.0, "peak", "sad", 1.0, "")) == 1
-    assert who(replace(group, people=(unseen,)), Highlight(0.0, 1.0, "peak", "sad", 1.0, "")) == NOBODY
+    assert highlighted_person(group, Highlight(0.0, 1.0, "peak", "sad", 1.0, "")) == 1
+    assert highlighted_person(group, Highlight(1.0, 2.0, "peak", "sad", 1.0, "")) == 0
+    assert highlighted_person(other, Highlight(1.0, 2.0, "peak", "sad", 1.0, "")) == 1
+    assert highlighted_person(replace(group, people=(unseen,)), Highlight(0.0, 1.0, "peak", "sad", 1.0, "")) == NOBODY
 
 
 def test_the_picture_is_of_the_track_that_is_visible_then():
@@ -195,4 +195,4 @@ def test_the_picture_is_of_the_track_that_is_visible_then():
 
     assert picture() == b"second, better" and picture(0.0, 1.0) == b"first"
     assert picture(5.0, 6.0) == b"second, better" and picture(5.6, 6.0) is None
-    assert Portraits(features).of(9) is None and Portraits(features).url(None) == ""
+    assert Portraits(features).best(9) is None and Portraits(features).url(None) == ""

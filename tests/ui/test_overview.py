@@ -192,7 +192,9 @@ def test_what_was_measured_on_own_data_is_not_called_untested():
         words = trust.sentence(timeline, evaluation)
         assert words.startswith("Measured by their owner on people they never met (folder: 75 items") and way in words
         assert f"correctly name {share}" in words and trust.UNMEASURED not in words
-    assert trust.for_pictures({"own-folder": own | {"results": {"face": 0.75}}}).startswith("Measured by their owner")
+    assert trust.picture_sentence({"own-folder": own | {"results": {"face": 0.75}}}).startswith(
+        "Measured by their owner"
+    )
     evaluation = {"own-folder": own | {"results": {"face": 0.75}, "domain": "anna validated them."}}
     words = trust.sentence(timeline, evaluation)
     assert "on own data (folder" in words and "anna validated them." in words and "never met" not in words

@@ -6,7 +6,7 @@ from pathlib import Path
 from emorec.extraction.features import Features
 from emorec.inference.timeline import Timeline
 from emorec.models.checkpoint import Checkpoint
-from emorec.output import charts, formats, names, report, tables
+from emorec.output import charts, formats, names, report, result_names
 from emorec.ui.wording import on_page
 
 # For each kind of download: what follows the recording's name, and the text of the button.
@@ -41,7 +41,7 @@ def write_download(
 
     ``model`` made the timeline from ``features``, from which a report has its pictures; None is one that is not known.
     """
-    file = folder / tables.file_name(name, timeline, (DOWNLOADS | MORE)[kind][0])
+    file = folder / result_names.file_name(name, timeline, (DOWNLOADS | MORE)[kind][0])
     if kind in formats.FORMATS:
         formats.FORMATS[kind].write(timeline, file)
     elif kind == COMMAS:

@@ -14,7 +14,7 @@ from emorec.media.integrity import is_damage
 from emorec.output import formats
 from emorec.output.chart_data import has_pictures
 from emorec.output.markers import with_markers
-from emorec.output.summary import Summary, how_in_full, summary
+from emorec.output.summary import Summary, all_choices_in_words, summary
 from emorec.ui.page.analysis import infer
 from emorec.ui.service import Service
 from emorec.ui.sessions.batch import Item
@@ -86,7 +86,7 @@ def figures(
         summary=summary(timeline),
         recent=recent,
         files=results,
-        how=how_in_full(timeline),
+        how=all_choices_in_words(timeline),
         has_faces=has_pictures(timeline),
         damage=" ".join(filter(is_damage, features.notes)),
         said=said,

@@ -22,7 +22,7 @@ from emorec.library.items import Item
 from emorec.library.stored import name_of
 from emorec.output import charts
 from emorec.output.group_chart import group_chart
-from emorec.output.summary import how_in_full, summary
+from emorec.output.summary import all_choices_in_words, summary
 from emorec.ui import fragments
 from emorec.ui.page import library, stored_choices
 from emorec.ui.page.analysis import ANYONE, BUSY, Analysis, new_revision, plot
@@ -109,7 +109,7 @@ class LibraryHandlers:
         pair = list(timelines)[:2]
         longest = max(timelines[name].duration for name in pair)
         drawn: list[Any] = []
-        made = {name: how_in_full(timeline) for name, timeline in timelines.items()}
+        made = {name: all_choices_in_words(timeline) for name, timeline in timelines.items()}
         for name in pair:
             drawn += [library.heading(names[name], made[name]), plot(_chart(timelines[name], longest))]
         drawn += ["", None] * (2 - len(pair))

@@ -15,7 +15,7 @@ from emorec.annotation import Marker
 from emorec.errors import EmorecError, listed
 from emorec.inference.timeline import Timeline
 from emorec.output import markers as marker_output
-from emorec.output import tables
+from emorec.output import result_names
 from emorec.output.markers import AnyTimeline
 from emorec.ui.api import user_errors
 from emorec.ui.page.analysis import Analysis
@@ -74,7 +74,7 @@ class MarkerHandlers:
             if not isinstance(given, dict) or timeline is None or analysis.features is None:
                 raise EmorecError(NOTHING_YET)
             path = self.service.check_upload(given["path"], request)
-            markers = marker_output.of(path)
+            markers = marker_output.parse_markers(path)
             marker_output.with_markers(timeline, markers)  # not if all of them lie outside
             return Marked(analysis.id, markers)
 
@@ -99,8 +99,8 @@ class MarkerHandlers:
         with user_errors(), own.new_download(session) as folder:
             if timeline is None:
                 raise EmorecError(NOTHING_YET)
-            averages = marker_output.around(marked.on(analysis, timeline))
-            file = folder / tables.file_name(analysis.name, timeline, SUFFIX)
+            averages = marker_output.average_around(marked.on(analysis, timeline))
+            file = folder / result_names.file_name(analysis.name, timeline, SUFFIX)
             files.write(file, marker_output.csv_text(averages).encode())
         return str(file)
 

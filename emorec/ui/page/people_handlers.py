@@ -155,7 +155,7 @@ class PeopleHandlers:
             raise gr.Error(NOTHING_YET, print_exception=False)
         session, own = request.session_hash or "", self.service.files
         with user_errors(), own.new_download(session) as folder:
-            file = folder / f"{names.plain(analysis.name)}{people_file.SUFFIX}"
+            file = folder / f"{names.file_stem(analysis.name)}{people_file.SUFFIX}"
             people_file.write(features, file)
         return str(file)
 

@@ -164,7 +164,7 @@ class ResultHandlers:
     ) -> tuple:
         """The chart of a part of a timeline that is there already; with ``only`` also what is said of it."""
         found = part_of(part, timeline)
-        faces = portraits.of_people(timeline, features) if features else {}
+        faces = portraits.lane_pictures(timeline, features) if features else {}
         chart = plot(charts.timeline_spec(timeline, style, found, faces))
         cut = chosen(timeline, part, only)
         return chart, fragments.warnings(cut), fragments.result(cut, found), *self.table(cut, rows_shown)

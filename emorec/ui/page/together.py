@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from emorec import files
-from emorec.output import names, tables
+from emorec.output import names, spreadsheets, tables
 from emorec.ui.page.recordings import COLUMNS, HOW, values
 from emorec.ui.sessions.batch import DONE, Item
 
@@ -37,8 +37,7 @@ def _rows(done: Sequence[Item], file: Path) -> None:
         writer = csv.writer(out, lineterminator="\n")
         writer.writerow(("recording", *tables.COLUMNS, HOW))
         for item in done:
-            # A name that a spreadsheet takes for a formula gets an apostrophe, as in every table.
-            name = f"'{item.name}" if item.name.startswith(tables.FORMULA) else item.name
+            name = spreadsheets.cell(item.name)
             with item.result.files["csv"].open(encoding="utf-8", newline="") as own:
                 for row in itertools.islice(csv.reader(own), 1, None):
                     writer.writerow((name, *row, item.result.how))
@@ -53,8 +52,8 @@ def _zip(items: Sequence[Item], done: Sequence[Item], file: Path) -> None:
         archive.writestr(NAMES["table"], table(items))
         archive.write(everything, everything.name)
         for item in done:
-            stem = names.UNFIT_OF_PERSON.sub("-", str(Path(item.name).with_suffix(""))).strip("-. ") or "recording"
-            stem = unique(names.plain(stem), taken)
+            stem = names.SPECIAL.sub("-", str(Path(item.name).with_suffix(""))).strip("-. ") or "recording"
+            stem = unique(names.file_stem(stem), taken)
             for kind, own in item.result.files.items():
                 archive.write(own, f"{stem}.{kind}")
     everything.unlink()

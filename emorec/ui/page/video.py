@@ -13,7 +13,7 @@ import gradio as gr
 from emorec.errors import EmorecError
 from emorec.extraction.features import Features
 from emorec.inference.timeline import Timeline
-from emorec.output import tables, video
+from emorec.output import result_names, video
 from emorec.ui import fragments
 from emorec.ui.jobs.job_queue import JobQueue
 from emorec.ui.jobs.writing import Writing
@@ -72,7 +72,9 @@ class VideoHandlers:
         cut = chosen(timeline, part, only)
         try:
             with files.new_download(session) as folder:
-                file = folder / tables.file_name(analysis.name, cut, ".faces-hidden.mp4" if hide else ".faces.mp4")
+                file = folder / result_names.file_name(
+                    analysis.name, cut, ".faces-hidden.mp4" if hide else ".faces.mp4"
+                )
                 write = functools.partial(_write, analysis.path, features, timeline, cut, file, hide)
                 writing = Writing(
                     write, self._queue, self.service.visitor(request), self.service.client_gone(request, stays=False)
