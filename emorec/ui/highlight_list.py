@@ -33,7 +33,7 @@ KIND_NAMES = {
 }
 
 
-def listed(timeline: Timeline, features: Features | None = None) -> str:
+def highlights_html(timeline: Timeline, features: Features | None = None) -> str:
     """The highlights of a timeline in order of time, with their filters; pictures come from its ``features``."""
     found = find_highlights(timeline, None)
     shown = strongest(found, MAX_LISTED)

@@ -16,7 +16,7 @@ from starlette.routing import Route
 
 from emorec.errors import EmorecError
 from emorec.ui.server.routes import LIVE
-from emorec.ui.sessions.live import Over, Sent
+from emorec.ui.sessions.live import LiveInput, SessionOver
 
 if TYPE_CHECKING:
     from emorec.ui.service import Service
@@ -30,16 +30,16 @@ def route(service: Service) -> Route:
     async def receive(request: Request) -> JSONResponse:
         session = request.path_params["session"]
         try:
-            sent = _sent(await request.body(), request.query_params)
-            answer = await anyio.to_thread.run_sync(service.live.take, session, sent)
+            sent = _parse_request(await request.body(), request.query_params)
+            answer = await anyio.to_thread.run_sync(service.live.receive, session, sent)
         except EmorecError as error:
-            return JSONResponse({"detail": str(error)}, status_code=410 if isinstance(error, Over) else 400)
+            return JSONResponse({"detail": str(error)}, status_code=410 if isinstance(error, SessionOver) else 400)
         return JSONResponse(answer)
 
     return Route(f"{LIVE}/{{session}}", receive, methods=["POST"])
 
 
-def _sent(body: bytes, query) -> Sent:
+def _parse_request(body: bytes, query) -> LiveInput:
     """What a request holds. Raises EmorecError."""
     try:
         length = int(query.get("length", "0"))
@@ -48,7 +48,7 @@ def _sent(body: bytes, query) -> Sent:
         picture_at, sound_at = float(query.get("picture", "0")), float(query.get("sound", "0"))
         if not (math.isfinite(picture_at) and math.isfinite(sound_at)):  # float() reads "nan" and "inf" too
             raise ValueError
-        return Sent(
+        return LiveInput(
             picture=body[:length],
             picture_at=picture_at,
             sound=body[length:],

@@ -66,7 +66,7 @@ def ribbon(timeline: Timeline, most: int = MAX_COLUMNS) -> str:
     return f'<span class="ribbon" role="img" aria-label="{html.escape(_in_words(timeline))}">{runs}</span>'
 
 
-def trusted(timeline: Timeline, evaluation: dict[str, Any] | None, shown: Collection[str] = ()) -> str:
+def trust_lines(timeline: Timeline, evaluation: dict[str, Any] | None, shown: Collection[str] = ()) -> str:
     """How far to trust the timeline, above it: what was measured, and its notes but those that are ``shown`` elsewhere.
 
     Without ``evaluation`` nothing is said about what was measured.
@@ -78,7 +78,7 @@ def trusted(timeline: Timeline, evaluation: dict[str, Any] | None, shown: Collec
     return "".join(f'<p class="caption trusted">{html.escape(on_page(each))}</p>' for each in lines)
 
 
-def part_of(text: str, timeline: Timeline | None) -> Part | None:
+def parse_part(text: str, timeline: Timeline | None) -> Part | None:
     """The part (s) that the page names as "12.5,60"; None for all of the recording, for a part without a row, as one
     that is not analysed, and for whatever cannot be used."""
     try:

@@ -128,10 +128,10 @@ class Service:
         """What tells whether the client of the current event has left. A browser that only reloads the page has not,
         unless what it asked for ends with the page (``stays`` False)."""
         owner, event = self.browsers.owner(request.session_hash), LocalContext.event_id.get(None)
-        if stays and self.browsers.known(owner):  # a reload closes all streams, and opens others
-            return functools.partial(self.browsers.gone, owner)
+        if stays and self.browsers.is_known(owner):  # a reload closes all streams, and opens others
+            return functools.partial(self.browsers.is_gone, owner)
         session_and_event = tuple(name for name in (request.session_hash, event) if name)
-        return functools.partial(self.presence.gone, session_and_event, time.monotonic())
+        return functools.partial(self.presence.is_gone, session_and_event, time.monotonic())
 
     def _ended(self, source: Source, job: Job) -> None:
         if job.facts:  # a link that was fetched; the page that watched may have been closed
@@ -179,7 +179,7 @@ class Service:
 
     def _end_visit(self, owner: str) -> None:
         """A browser has closed its last page some time ago: stop its jobs and remove its recordings, if it is gone."""
-        if not self.browsers.gone(owner):
+        if not self.browsers.is_gone(owner):
             return
         batch = self._cancelled(owner)
         for session in self.browsers.closed(owner):
@@ -187,7 +187,7 @@ class Service:
         self.browsers.forget_pages(owner)
         for work in (*self.history.stop(owner), *batch):
             work.join()
-        if self.browsers.gone(owner):  # it may have come back meanwhile
+        if self.browsers.is_gone(owner):  # it may have come back meanwhile
             self.files.remove_files(owner)
 
     def _end(self, owner: str) -> None:

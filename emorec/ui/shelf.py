@@ -96,7 +96,7 @@ class Shelf:
         return stored.timeline(self.get(name))
 
 
-def found(entries: Sequence[Entry], words: str, order: str) -> list[Entry]:
+def search_entries(entries: Sequence[Entry], words: str, order: str) -> list[Entry]:
     """The entries in whose ``words`` every word occurs, sorted by one of SORTS."""
     wanted = words.casefold().split()
     kept = [entry for entry in entries if all(word in entry.words for word in wanted)]

@@ -138,7 +138,7 @@ def test_lanes_are_made_with_the_baseline_and_the_prior_of_the_timeline(bundled,
     result = tmp_path / "earlier" / "usual.json"
     bundled.infer(features, person="all").to_json(result)  # its folder is not the working one
     timeline = bundled.infer(features, prior="adaptive", baseline=result)
-    lanes = report._everybody(timeline, bundled.model, features)
+    lanes = report._lane_timelines(timeline, bundled.model, features)
     whole = bundled.infer(features, person="all", prior="adaptive", baseline=result)
     assert len(lanes) == len(whole.people) == 2 and timeline.baseline.known
     for lane, person in zip(lanes, whole.people, strict=True):
@@ -151,7 +151,7 @@ def test_lanes_are_inferred_only_for_those_who_are_drawn():
     times = np.repeat(factories.frame_times(4.0), count)
     features = factories.observations(4.0, factories.seen(times, np.tile(np.arange(count), len(times) // count)))
     timeline = inference.infer(features, model, step=2.0)
-    lanes = report._everybody(timeline, model, features)
+    lanes = report._lane_timelines(timeline, model, features)
     whole = inference.infer(features, model, step=2.0, person="all")
     assert len(whole.people) == count and len(lanes) == MAX_LANES
     for lane, person in zip(lanes, whole.people, strict=False):

@@ -66,14 +66,14 @@ class AnalyzerCache:
             return found
         with self._loading_of(name):
             if (found := self._cached(name)) is None:
-                found = self._loaded_now(name)
+                found = self._load_now(name)
             return found
 
-    def here(self, name: str) -> bool:
+    def is_loaded(self, name: str) -> bool:
         """Whether ``get`` gives a checkpoint without loading it."""
         return not name or self._cached(name) is not None
 
-    def awaited(self, name: str) -> bool:
+    def is_awaited(self, name: str) -> bool:
         """Whether a checkpoint that may be chosen is being loaded, or was asked for a moment ago: one that is neither
         here nor could not be loaded."""
         with contextlib.suppress(EmorecError):
@@ -83,7 +83,7 @@ class AnalyzerCache:
                 return name in self._loading or not known
         return False
 
-    def chosen(self, named: str | None, active: str) -> str:
+    def choose(self, named: str | None, active: str) -> str:
         """The checkpoint to use: the one that was named, or if it cannot be had, which a note says, the ``active`` one.
 
         The page may not know yet that the named one is there. Raises EmorecError while it is loaded.
@@ -93,7 +93,7 @@ class AnalyzerCache:
             raise EmorecError(LOADING)
         return name if self.here(name) else active
 
-    def _loaded_now(self, name: str) -> Analyzer:
+    def _load_now(self, name: str) -> Analyzer:
         try:
             with self._load_slots:
                 found = self._load(name)

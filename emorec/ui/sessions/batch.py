@@ -38,7 +38,7 @@ class Item:
     problem: str = ""
     result: Any = None
     choices: Any = None
-    before: str = STOPPED
+    state_before: str = STOPPED
     cancelled: bool = False
     id: str = field(default_factory=lambda: secrets.token_hex(8))
 
@@ -69,7 +69,7 @@ class Batch:
         self._thread: threading.Thread | None = None
         self._stopping = threading.Event()
         self._work: Work | None = None  # the last one
-        self.sent: dict[str, dict[str, int]] = {}  # digests of what each page of the browser shows, by session
+        self.digests: dict[str, dict[str, int]] = {}  # digests of what each page of the browser shows, by session
 
     @property
     def full(self) -> bool:
@@ -122,7 +122,7 @@ class Batch:
                 if self._closed:
                     break
                 # One that is being made again may be cancelled, and is done then with the result that it has.
-                done = item.state == DONE or (item.before == DONE and item.state in (WAITING, WORKING))
+                done = item.state == DONE or (item.state_before == DONE and item.state in (WAITING, WORKING))
                 if done and self.get(item.id) is item and (result := make(item)) is not None:
                     item.result, renewed = result, True
         return renewed
@@ -134,7 +134,7 @@ class Batch:
                 if name in (None, item.id):
                     item.cancelled = True
                     if item.state == WAITING and (name is not None or self._thread is not None):
-                        item.state = item.before
+                        item.state = item.state_before
             if name is None:
                 self._stopping.set()
 
@@ -164,7 +164,7 @@ class Batch:
                 )
                 if other or item.state in (STOPPED, WAITING):
                     if item.state != WAITING:  # else it keeps what it was before
-                        item.before = item.state
+                        item.state_before = item.state
                     item.state, item.cancelled, item.share = WAITING, False, None
             if self._thread is not None:
                 return True
@@ -207,7 +207,7 @@ class Batch:
             waiting = [item for item in self._items.values() if item.state == WAITING]
             if stop or not waiting:
                 for item in waiting:
-                    item.state = item.before
+                    item.state = item.state_before
                 self._thread = None
                 return None
             waiting[0].state = WORKING
@@ -222,15 +222,15 @@ class Batch:
             item.share = _share(job.features)
         if job.problem in FULL and not item.cancelled:
             stopping.wait(RETRY)
-            item.state = item.before if stopping.is_set() else WAITING
+            item.state = item.state_before if stopping.is_set() else WAITING
         elif job.problem:
             _fail(item, work, job.problem)
         elif job.features is None or not job.features.complete:
-            item.state = item.before
+            item.state = item.state_before
         else:
             with self._finishing:
                 if item.cancelled or stopping.is_set():  # what it has may be deleted by now
-                    item.state = item.before
+                    item.state = item.state_before
                 else:
                     item.result, item.choices, item.problem = work.finish(item, job), work.choices, ""
                     item.state = DONE

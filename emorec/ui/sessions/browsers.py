@@ -94,12 +94,12 @@ class Browsers:
             browser = self._browsers.get(owner)
             return sorted(browser.pages) if browser else []
 
-    def known(self, owner: str) -> bool:
+    def is_known(self, owner: str) -> bool:
         """Whether there is such a browser."""
         with self._lock:
             return owner in self._browsers
 
-    def gone(self, owner: str) -> bool:
+    def is_gone(self, owner: str) -> bool:
         """Whether all pages of a browser have been closed for so long that this was no reload."""
         with self._lock:
             browser = self._browsers.get(owner)

@@ -35,14 +35,14 @@ class Source:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Said:
+class Edits:
     """What a visitor says of a recording: its persons, and markers."""
 
     people: People = NOBODY
     markers: tuple[Marker, ...] = ()
 
 
-NOTHING = Said()
+NO_EDITS = Edits()
 
 
 class Memory:
@@ -53,13 +53,13 @@ class Memory:
     ):
         self._browsers, self._files, self._history, self._analyzers = browsers, files, history, analyzers
         self._recents = Recents()
-        self._said: dict[str, dict[str, Said]] = {}  # by browser, and by the key of the features
-        self._lock = threading.Lock()  # of what was said: several pages of a browser may speak at once
+        self._edits: dict[str, dict[str, Edits]] = {}  # by browser, and by the key of the features
+        self._lock = threading.Lock()  # of what was edits: several pages of a browser may speak at once
 
     def keep(self, source: Source, job: Job) -> None:
         """A job has ended: put what it has read into the list of its browser, if it was started on a page."""
         features = job.features
-        if features is None or not job.key or not self._browsers.known(source.owner):
+        if features is None or not job.key or not self._browsers.is_known(source.owner):
             return
         recent = Recent(
             name=str(job.facts.get("title") or Path(job.path).name),
@@ -77,7 +77,7 @@ class Memory:
         )
         self._recents.add(source.owner, recent)
 
-    def of(self, session: str) -> list[Recent]:
+    def recent_analyses(self, session: str) -> list[Recent]:
         """The analyses of the browser of a session, the latest first."""
         return self._recents.of(self._browsers.owner(session))
 
@@ -93,13 +93,13 @@ class Memory:
                 return stored.load(recent.key, recent.name, model, recent.cache)
         raise EmorecError(CHANGED)
 
-    def said(self, session: str, key: str) -> Said:
-        """What the visitor has said of the recording whose features are stored under a key."""
+    def edits(self, session: str, key: str) -> Edits:
+        """What the visitor has edits of the recording whose features are stored under a key."""
         owner = self._browsers.owner(session)
         with self._lock:
-            return self._said.get(owner, {}).get(key, NOTHING)
+            return self._edits.get(owner, {}).get(key, NO_EDITS)
 
-    def say(
+    def keep_edits(
         self,
         session: str,
         key: str,
@@ -113,18 +113,18 @@ class Memory:
         owner = self._browsers.owner(session)
         with self._lock:
             keys = {each.key for each in self._recents.of(owner)}
-            if not key or not self._browsers.known(owner) or not (running or key in keys):
+            if not key or not self._browsers.is_known(owner) or not (running or key in keys):
                 return
-            known = self._said.get(owner, {})
-            said = known.get(key, NOTHING)
+            known = self._edits.get(owner, {})
+            edits = known.get(key, NO_EDITS)
             if people is not None:
-                said = replace(said, people=people)
+                edits = replace(edits, people=people)
             if markers is not None:
-                said = replace(said, markers=markers)
-            self._said[owner] = {own: known[own] for own in known if own in keys} | {key: said}
+                edits = replace(edits, markers=markers)
+            self._edits[owner] = {own: known[own] for own in known if own in keys} | {key: edits}
 
     def delete(self, session: str, recent: Recent) -> None:
-        """Delete an analysis: all files of its recording, its features, what was said of it, and its place in the
+        """Delete an analysis: all files of its recording, its features, what was edits of it, and its place in the
         list.
 
         What another analysis of the list needs too stays. Raises EmorecError if something could not be deleted; then
@@ -137,13 +137,13 @@ class Memory:
             self._history.forget(owner, recent.key, recent.cache)
         for path in recent.paths.difference(*(each.paths for each in others)):
             self._files.remove_files(owner, path)
-        self._recents.remove(owner, recent.id)  # first, so that nothing is said of it any more
+        self._recents.remove(owner, recent.id)  # first, so that nothing is edits of it any more
         if all(each.key != recent.key for each in others):
             with self._lock:
-                self._said.get(owner, {}).pop(recent.key, None)
+                self._edits.get(owner, {}).pop(recent.key, None)
 
     def forget(self, owner: str) -> None:
         """Forget the list of a browser."""
         self._recents.remove(owner)
         with self._lock:
-            self._said.pop(owner, None)
+            self._edits.pop(owner, None)

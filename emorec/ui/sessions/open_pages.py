@@ -22,7 +22,7 @@ class OpenPages:
     def stays(self, session: str) -> bool:
         """Whether a session whose connection was lost may be a page that is still open: one that has asked for
         something within KEEP seconds."""
-        return self._browsers.owner(session) != session and not self._presence.silent(session, KEEP)
+        return self._browsers.owner(session) != session and not self._presence.is_silent(session, KEEP)
 
     def connected(self, name: str) -> AbstractContextManager[None]:
         """Within this context, a stream of the session or event ``name`` is open; a page that opens one is seen."""
