@@ -89,9 +89,9 @@ class AnalyzerCache:
         The page may not know yet that the named one is there. Raises EmorecError while it is loaded.
         """
         name = (named or "").strip()
-        if name != active and self.awaited(name):
+        if name != active and self.is_awaited(name):
             raise EmorecError(LOADING)
-        return name if self.here(name) else active
+        return name if self.is_loaded(name) else active
 
     def _load_now(self, name: str) -> Analyzer:
         try:
