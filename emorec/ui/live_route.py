@@ -1,7 +1,7 @@
-"""The route to which the page's script sends pictures and sound of a live session; it answers with the reading.
+"""The route that receives pictures and sound of a live session from the page's script, and returns the reading.
 
-A request holds one JPEG and 16-bit sound after it; the query says how long the JPEG is and when both were taken. The
-body stays in memory. Middleware has checked whose session it is, and how large the body is.
+A request contains one JPEG and then 16-bit sound; the query has the length of the JPEG and the times of both. The body
+is kept in memory only. Middleware has checked that the session belongs to the visitor, and the size of the body.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import math
 from typing import TYPE_CHECKING
 
 import anyio.to_thread
+from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
@@ -39,8 +40,8 @@ def route(service: Service) -> Route:
     return Route(f"{LIVE}/{{session}}", receive, methods=["POST"])
 
 
-def _parse_request(body: bytes, query) -> LiveInput:
-    """What a request holds. Raises EmorecError."""
+def _parse_request(body: bytes, query: QueryParams) -> LiveInput:
+    """The input in a request. Raises EmorecError."""
     try:
         length = int(query.get("length", "0"))
         if not 0 <= length <= len(body):

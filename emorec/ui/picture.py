@@ -1,6 +1,6 @@
-"""The result of a still picture: the picture with a box at every face, a card at each, and how sure it is.
+"""The result of a still picture as HTML: the picture with a box and a card at every face.
 
-``page/assets/picture.js`` shows the card of a box under the pointer, of one that was tapped, or that has the focus.
+``page/assets/picture.js`` shows the card of the box that is under the pointer, was tapped, or has the focus.
 """
 
 from __future__ import annotations

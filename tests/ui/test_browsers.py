@@ -137,7 +137,7 @@ def test_a_reload_in_time_keeps_the_job_running(service, monkeypatch):
     until(lambda: job.features is not None)
     service.end_session("page")
     owner = service.browsers.enter("again", TOKEN)
-    service._end_visit(owner)  # what the timer does
+    service._end_gone_browser(owner)  # what the timer does
     assert job.running and service.watched["page"][0] is job and "page" in service.browsers.closed(owner)
     for _ in range(3):
         Storing.go.release()

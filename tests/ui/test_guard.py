@@ -232,7 +232,7 @@ HERE = r"C:\Users\Ann\emorec\page"
     ],
 )
 def test_on_windows_only_the_drive_of_the_uploads_is_looked_at(path, ok):
-    assert bodies.on_drive_of(HERE, path, ntpath) is ok
+    assert bodies.is_on_drive(HERE, path, ntpath) is ok
 
 
 def test_a_path_of_another_operating_system_may_be_named_but_has_to_be_an_upload(client, tmp_path):

@@ -25,7 +25,7 @@ from emorec.ui.page.recordings_handlers import LIST, RecordingsHandlers
 from emorec.ui.service import Service
 from emorec.ui.sessions import memory
 from emorec.ui.sessions.batch import DONE
-from emorec.ui.sessions.memory import NOTHING, Edits
+from emorec.ui.sessions.memory import NO_EDITS, Edits
 from emorec.ui.sessions.recents import Recent
 from support import factories, two_people
 from support.pages import analyze, await_cards, visiting
@@ -107,11 +107,11 @@ def test_what_was_said_is_deleted_with_the_analysis(lists, service, shown, monke
     for delete in ("forget r #1", "forget-all #1"):
         service.memory._recents.add(service.browsers.owner("a"), replace(service.memory.recent_analyses("b")[0]))
         keep(KeptEdits(service, lists.recordings), shown, ONE, ANNA, LOOK)
-        assert service.memory.edits("a", "k") != NOTHING
+        assert service.memory.edits("a", "k") != NO_EDITS
         lists.do(delete, Analysis(), ONE)
-        assert service.memory.edits("a", "k") == NOTHING
+        assert service.memory.edits("a", "k") == NO_EDITS
     keep(KeptEdits(service, lists.recordings), shown, ONE, ANNA, LOOK)  # on another page that still shows it
-    assert service.memory.edits("a", "k") == NOTHING
+    assert service.memory.edits("a", "k") == NO_EDITS
 
 
 def test_the_results_of_the_list_follow_what_is_said(lists, service, shown, tmp_path):

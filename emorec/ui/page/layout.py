@@ -84,6 +84,7 @@ SCRIPT_FILES = (
     "panel.js",
     "address.js",
     "overview.js",
+    "readout.js",
     "stretch.js",
     "minutes.js",
     "rows.js",

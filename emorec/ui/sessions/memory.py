@@ -1,4 +1,4 @@
-"""Remembers the analyses of each browser when their jobs end, and opens and deletes them from what is stored."""
+"""The recent analyses of each browser: added when their jobs end, and opened and deleted from the stored features."""
 
 import threading
 from collections.abc import Callable
@@ -24,7 +24,7 @@ CHANGED = "The checkpoint that read this recording has changed since; press Anal
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """What a job itself does not know: its browser, its analyzer and the name of that, its settings, and whether the
+    """Where a job comes from: its browser (``owner``), its analyzer and the name of that, its settings, and whether the
     recording is a ``shared`` example."""
 
     owner: str
@@ -36,7 +36,7 @@ class Source:
 
 @dataclass(frozen=True, kw_only=True)
 class Edits:
-    """What a visitor says of a recording: its persons, and markers."""
+    """A visitor's edits of a recording: names, joins and divisions of persons, and markers."""
 
     people: People = NOBODY
     markers: tuple[Marker, ...] = ()
@@ -54,10 +54,10 @@ class Memory:
         self._browsers, self._files, self._history, self._analyzers = browsers, files, history, analyzers
         self._recents = Recents()
         self._edits: dict[str, dict[str, Edits]] = {}  # by browser, and by the key of the features
-        self._lock = threading.Lock()  # of what was edits: several pages of a browser may speak at once
+        self._lock = threading.Lock()  # of ``_edits``, which several pages of a browser may change at the same time
 
     def keep(self, source: Source, job: Job) -> None:
-        """A job has ended: put what it has read into the list of its browser, if it was started on a page."""
+        """A job has ended: add its analysis to the list of its browser, if it was started on a page."""
         features = job.features
         if features is None or not job.key or not self._browsers.is_known(source.owner):
             return
@@ -82,11 +82,11 @@ class Memory:
         return self._recents.of(self._browsers.owner(session))
 
     def get(self, session: str, name: str) -> Recent:
-        """One of them. Raises EmorecError if there is none."""
+        """An analysis of the browser of a session. Raises EmorecError if there is none."""
         return self._recents.get(self._browsers.owner(session), name)
 
     def features(self, recent: Recent) -> Features:
-        """The features of an analysis, from disk. Raises EmorecError if they are not there any more."""
+        """The stored features of an analysis. Raises EmorecError if they are deleted, or of another checkpoint."""
         for name in (recent.checkpoint, ""):
             model = self._analyzers().get(name).model
             if model.fingerprint == recent.fingerprint:
@@ -94,7 +94,7 @@ class Memory:
         raise EmorecError(CHANGED)
 
     def edits(self, session: str, key: str) -> Edits:
-        """What the visitor has edits of the recording whose features are stored under a key."""
+        """The visitor's edits of the recording whose features are stored under a key."""
         owner = self._browsers.owner(session)
         with self._lock:
             return self._edits.get(owner, {}).get(key, NO_EDITS)
@@ -108,8 +108,10 @@ class Memory:
         markers: tuple[Marker, ...] | None = None,
         running: bool = False,
     ) -> None:
-        """Keep what the visitor says of the persons or the markers of a recording, as long as its analysis is in the
-        list, or while it is ``running``. What is None stays as it was."""
+        """Keep the visitor's edits of a recording, if its analysis is in the list or ``running``.
+
+        ``people`` or ``markers`` of None do not change.
+        """
         owner = self._browsers.owner(session)
         with self._lock:
             keys = {each.key for each in self._recents.of(owner)}
@@ -124,11 +126,10 @@ class Memory:
             self._edits[owner] = {own: known[own] for own in known if own in keys} | {key: edits}
 
     def delete(self, session: str, recent: Recent) -> None:
-        """Delete an analysis: all files of its recording, its features, what was edits of it, and its place in the
-        list.
+        """Delete an analysis: the files of its recording, its features, its edits, and its entry in the list.
 
-        What another analysis of the list needs too stays. Raises EmorecError if something could not be deleted; then
-        the analysis stays in the list.
+        Files and features that another analysis of the list needs stay. Raises EmorecError if something could not be
+        deleted; then the analysis stays in the list.
         """
         owner = self._browsers.owner(session)
         others = [each for each in self._recents.of(owner) if each.id != recent.id]
@@ -137,7 +138,7 @@ class Memory:
             self._history.forget(owner, recent.key, recent.cache)
         for path in recent.paths.difference(*(each.paths for each in others)):
             self._files.remove_files(owner, path)
-        self._recents.remove(owner, recent.id)  # first, so that nothing is edits of it any more
+        self._recents.remove(owner, recent.id)  # before its edits, so that no new ones are kept
         if all(each.key != recent.key for each in others):
             with self._lock:
                 self._edits.get(owner, {}).pop(recent.key, None)

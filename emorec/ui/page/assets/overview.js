@@ -6,7 +6,6 @@
   const MOST_AGAIN = 3;
   const PAUSE = 120; // milliseconds without a movement of the brush after which the server is told the part
   const LONGEST = 1000; // milliseconds after which it is told in the middle of a long movement
-  const NEAR = 0.02; // seconds before the first row and after the last that still belong to it
   const find = (selector) => document.querySelector(selector);
   const overview = () => find("#overview .overview");
   const limits = () => [Number(overview().dataset.first), Number(overview().dataset.last)];
@@ -183,37 +182,6 @@
     else return;
     event.preventDefault();
   });
-
-  // The read-out: what the timeline says at the playhead, for eyes and for screen readers.
-  const UNSURE = [", unsure: low confidence", "", ", unsure: all evidence is from just before or after"];
-  const said = (emotions, index, percent) => (index < 0 ? "" : `${emotions[index]} ${percent}%`);
-  const readOut = (time, quiet) => {
-    const host = overview(), line = find("#readout p");
-    if (!host || !line) return;
-    // Gradio may keep the element and change its attributes.
-    if (host.dataset.rows !== view.source) {
-      view.source = host.dataset.rows;
-      view.rows = host.dataset.rows ? host.dataset.rows.split(";").map((row) => row.split(",").map(Number)) : [];
-    }
-    let low = 0, high = view.rows.length; // the first column that ends after the time
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if (view.rows[middle][0] > time) high = middle; else low = middle + 1;
-    }
-    const last = view.rows.at(-1), emotions = host.dataset.emotions.split(",");
-    const row = time < limits()[0] - NEAR ? undefined : view.rows[low] ?? (last && time - last[0] < NEAR ? last : undefined);
-    const parts = [window.emorecClock(time)];
-    if (!row || row[1] < 0) parts.push(row ? "no evidence" : "not analysed");
-    else {
-      parts.push(said(emotions, row[1], row[2]) + UNSURE[row[3]]);
-      if (row[4] >= 0) parts.push(`face ${said(emotions, row[4], row[5])}`);
-      if (row[6] >= 0) parts.push(`voice ${said(emotions, row[6], row[7])}`);
-    }
-    line.setAttribute("aria-live", quiet ? "off" : "polite"); // a playing recording must not be talked over
-    const text = parts.join(" · ");
-    if (line.textContent !== text) line.textContent = text;
-  };
-  view.readOut = readOut;
 
   // All of the recording is shown again, though nobody asked for it here.
   const forget = () => {
