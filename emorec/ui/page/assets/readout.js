@@ -21,7 +21,8 @@
       if (rows[middle][0] > time) high = middle; else low = middle + 1;
     }
     const last = rows.at(-1), emotions = host.dataset.emotions.split(",");
-    const row = time < Number(host.dataset.first) - NEAR ? undefined : rows[low] ?? (last && time - last[0] < NEAR ? last : undefined);
+    const before = time < Number(host.dataset.first) - NEAR, atEnd = last && time - last[0] < NEAR;
+    const row = before ? undefined : rows[low] ?? (atEnd ? last : undefined);
     const parts = [window.emorecClock(time)];
     if (!row || row[1] < 0) parts.push(row ? "no evidence" : "not analysed");
     else {
